@@ -1,0 +1,22 @@
+"""What a person did wrong, told in one line."""
+
+import difflib
+
+
+class UserError(ValueError):
+    """A mistake of the user's: the message says what was wrong, what was given and what to type instead.
+
+    The commands print it as one line and leave with exit status 2.
+    """
+
+
+def unknown(kind, given, known):
+    """Return the UserError for a name that does not exist, with the nearest one that does.
+
+    >>> raise unknown("network", "resnet43", ["resnet34", "vgg16"])
+    UserError: no network is called 'resnet43'; did you mean 'resnet34'? (there are: resnet34, vgg16)
+    """
+    known = sorted(known)
+    close = difflib.get_close_matches(str(given), known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return UserError(f"no {kind} is called {given!r}; {hint}(there are: {', '.join(known) or 'none'})")
