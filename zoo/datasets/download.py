@@ -62,7 +62,7 @@ def copied(download, scratch):
     hasher = hashlib.new(algorithm)
     done = 0
     with urllib.request.urlopen(download.url, timeout=TIMEOUT) as answer, open(scratch, "wb") as file:
-        size = int(answer.headers.get("Content-Length") or 0)
+        size = answer.length or 0
         with progress(download.url, size) as show:
             while block := answer.read(BLOCK):
                 file.write(block)
