@@ -20,9 +20,9 @@ def real_data(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def digits():
+def digits(tmp_path_factory):
     from zoo.datasets.load import load
-    return load("digits")
+    return load("digits", data_dir=tmp_path_factory.mktemp("empty"))
 
 
 @pytest.fixture(autouse=True)

@@ -91,7 +91,7 @@ def test_coarse_labels(encode, ending, folder, tmp_path):
     write_folder(tmp_path / folder, files100(encode, ending))
     fine, coarse = load("cifar100", data_dir=tmp_path), load("cifar100", data_dir=tmp_path, labels="coarse")
     np.testing.assert_array_equal(coarse.test.labels, CIFAR100["test"][0][:, 0])
-    assert coarse.facts.classes == 20
+    assert coarse.facts.classes == 20 and set(coarse.train.labels) == set(range(20))
     # the same pictures are held out
     np.testing.assert_array_equal(coarse.validation.batch(range(20))[0], fine.validation.batch(range(20))[0])
 
@@ -214,6 +214,7 @@ def small_facts(name):
 
 
 @pytest.mark.parametrize("name, write_files", [
+    ("cifar10", lambda d: write_folder(d, {**files10(binary, ".bin"), "data_batch_5.bin": bytes(1_000 * 3_073)})),
     ("cifar10", lambda d: write_archive(d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin",
                                         {"data_batch_1.bin": bytes(3_000_000)})),
     ("cifar10", lambda d: write_archive(d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin",

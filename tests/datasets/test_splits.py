@@ -31,6 +31,11 @@ def test_the_order_depends_on_the_seed_alone():
     assert (stratified_order(labels, 3)[:100] >= 500).sum() in range(30, 70)  # it is shuffled within the classes
 
 
+def test_a_rare_class_stands_in_the_middle():
+    labels = np.array([0] * 100 + [1])
+    assert np.argmax(labels[stratified_order(labels, 3)]) in (49, 50, 51)
+
+
 def test_a_class_without_pictures():
     assert sorted(stratified_order(np.array([2, 2, 5]), 0)) == [0, 1, 2]
 

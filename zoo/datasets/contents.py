@@ -69,8 +69,6 @@ def read_members(path, names, most):
         try:
             with tarfile.open(fileobj=bounded, mode="r|", bufsize=BLOCK) as archive:
                 for member in archive:
-                    if member.size > most:
-                        raise too_much(path, most)  # before it is unpacked, even to be skipped
                     if member.name in names and member.isreg() and not member.issparse():
                         found[member.name] = read_member(archive, member, path, bounded)
                 while bounded.read(BLOCK):
