@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 
-from zoo.datasets.contents import most_bytes, read_gzip, read_members, read_plain, too_much
+from zoo.datasets.contents import most_bytes, read_gzip, read_plain, too_much
 from zoo.datasets.unpickle import PickledArray, as_bytes_array, read_batch
 from zoo.errors import UserError
 
