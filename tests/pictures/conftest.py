@@ -1,0 +1,58 @@
+"""Run directories without a training, and a look at the words that a figure really draws."""
+
+import json
+
+import numpy as np
+import pytest
+from fake_results import history_of, images_of, predictions_of
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+
+HEADER = "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy"
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Return a function that writes a finished run directory and returns its path."""
+
+    def write(names=tuple("0123456789"), epochs=6, count=500, mistakes=26, shape=(28, 28, 1)):
+        run = tmp_path / "run"
+        run.mkdir()
+        labels, probabilities = predictions_of(len(names), count, mistakes)
+        wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)[:100]
+        dataset = {"name": "digits", "title": "Some digits", "label_names": list(names), "shape": shape}
+        facts = {"network": "lenet5", "dataset": dataset, "parameters": 61706, "recipe": {"epochs": epochs}}
+        (run / "run.json").write_text(json.dumps(facts))
+        rows = zip(*history_of(epochs).values(), strict=True)
+        lines = [f"{int(row[0])},{','.join(map(str, row[1:]))}" for row in rows]
+        (run / "history.csv").write_text("\n".join([HEADER, *lines]) + "\n")
+        np.savez(run / "predictions.npz", labels=labels, probabilities=probabilities)
+        np.savez(run / "samples.npz", train_images=images_of(64, shape), train_labels=np.arange(64) % len(names),
+                 mistake_images=images_of(len(wrong), shape), mistake_indices=wrong)
+        result = {"test_accuracy_last": 0.94, "test_accuracy_best": 0.948, "best_epoch": max(1, epochs - 1)}
+        (run / "result.json").write_text(json.dumps(result))
+        return run
+
+    return write
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Return a function that draws a Figure and returns what it wrote: a list of (words, box in pixels)."""
+    seen = []
+    draw = Text.draw
+
+    def watch(self, renderer, *args, **kwargs):
+        if self.get_visible() and self.get_text().strip():
+            seen.append(self)
+        return draw(self, renderer, *args, **kwargs)
+
+    monkeypatch.setattr(Text, "draw", watch)
+
+    def words(figure):
+        seen.clear()
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in seen]
+
+    return words

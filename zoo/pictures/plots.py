@@ -1,0 +1,92 @@
+"""The pictures of a training run, drawn from the files in its directory and written into its plots/."""
+
+from pathlib import Path
+
+from zoo.files import written_whole
+from zoo.pictures import rundir
+from zoo.pictures.curves import best_of, curves
+from zoo.pictures.grids import mistakes, sample_grid
+from zoo.pictures.lettering import counted
+from zoo.pictures.matrix import confusion, most_mistaken
+
+
+def draw_run(run):
+    """Draw the pictures that the files in the run directory `run` (str or Path) allow; return the paths written.
+
+    history.csv gives plots/curves.png; samples.npz samples.png; predictions.npz confusion.png; both of them
+    mistakes.png. A run in which no epoch has finished has nothing to draw: the list is empty. Pictures that are
+    there already are replaced. Raises UserError when `run` is no run directory or a file in it is damaged; all
+    files are read before the first picture is written.
+    """
+    run = Path(run)
+    figures = _figures(run)
+    written = []
+    for name, figure in figures.items():
+        path = run / "plots" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        with written_whole(path) as scratch:
+            figure.savefig(scratch, format="png", dpi="figure")
+        written.append(path)
+    return written
+
+
+def _figures(run):
+    """Return a dict of name and Figure of all that can be drawn of `run`."""
+    facts = rundir.read_facts(run)
+    names = facts["dataset"]["label_names"]
+    history = rundir.read_history(run)
+    samples = rundir.read_samples(run, len(names))
+    predictions = rundir.read_predictions(run, len(names))
+    figures = {}
+    if history:
+        figures["curves"] = _curves(facts, history, rundir.read_result(run, len(history["epoch"])))
+    if samples:
+        figures["samples"] = _samples(facts, *samples)
+    if predictions:
+        wrong = rundir.read_mistakes(run, predictions)
+        if wrong:
+            figures["mistakes"] = mistakes(*wrong, *predictions, names, subtitle=_what(facts))
+        figures["confusion"] = _confusion(facts, *predictions)
+    return figures
+
+
+def _what(facts):
+    return f"{facts['network']} on {facts['dataset']['name']}"
+
+
+def _curves(facts, history, result):
+    epochs = len(history["epoch"])
+    best = int(result["best_epoch"]) if result else best_of(history)
+    said = [counted(epochs, "epoch")]
+    if isinstance(facts.get("parameters"), int):
+        said.insert(0, f"{facts['parameters']:,} parameters")
+    if result is None:
+        said.append("not finished, so not tested yet")
+    elif best == epochs:
+        said.append(f"test accuracy {_percent(result['test_accuracy_best'])}")
+    else:
+        said.append(f"test accuracy {_percent(result['test_accuracy_best'])} with the weights of epoch {best}, "
+                    f"{_percent(result['test_accuracy_last'])} with the last")
+    return curves(history, title=_what(facts), subtitle=" · ".join(said), best_epoch=best)
+
+
+def _samples(facts, images, labels):
+    dataset = facts["dataset"]
+    height, width, channels = images.shape[1:]
+    said = [counted(len(images), "training picture"), f"{height} × {width} {'grey' if channels == 1 else 'colour'}",
+            f"{len(dataset['label_names'])} classes"]
+    return sample_grid(images, labels, dataset["label_names"], title=str(dataset.get("title") or dataset["name"]),
+                       subtitle=" · ".join(said))
+
+
+def _confusion(facts, labels, probabilities):
+    names, predicted = facts["dataset"]["label_names"], probabilities.argmax(axis=1)
+    right = int((predicted == labels).sum())
+    often = most_mistaken(labels, predicted, names)
+    subtitle = f"{right:,} of {counted(len(labels), 'test picture')} right ({_percent(right / len(labels))})"
+    return confusion(labels, predicted, names, title=f"Confusion matrix: {_what(facts)}",
+                     subtitle=f"{subtitle} · most often mistaken: {often}" if often else subtitle)
+
+
+def _percent(share):
+    return f"{share:.2%}".replace("%", " %")
