@@ -1,0 +1,124 @@
+"""Which device a command uses, decided before a backend loads: that is the only time when it can be.
+
+Standard library only. GPUs are counted as `nvidia-smi` lists them: physical ones, in PCI order.
+"""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+
+from zoo.errors import UserError
+
+QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    index: int  # in PCI order
+    uuid: str
+    name: str
+    total: int  # MiB
+    free: int  # MiB
+
+    def __str__(self):
+        return f"GPU {self.index}, {self.name}, {self.free / 1024:.0f} of {self.total / 1024:.0f} GiB free"
+
+
+@dataclass(frozen=True)
+class Device:
+    """What was chosen: `gpu` is None for the CPU; `environment` is what to set before the backend loads."""
+
+    gpu: Gpu | None
+    asked: bool  # the person named it, so nothing else will do
+    environment: dict = field(default_factory=dict)
+
+
+def list_gpus():
+    """Return the machine's GPUs as nvidia-smi lists them; none where there is no driver."""
+    if not shutil.which("nvidia-smi"):
+        return []
+    try:
+        answer = subprocess.run(QUERY, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    rows = [[cell.strip() for cell in line.split(",")] for line in answer.splitlines() if line.count(",") == 4]
+    return [Gpu(int(index), uuid, name, _mebibytes(total), _mebibytes(free))
+            for index, uuid, name, total, free in rows if index.isdigit()]
+
+
+def choose(asked, gpus, visible=None):
+    """Return the Device for `--gpu ASKED`: a number, "none", or None for the first GPU that is there.
+
+    `visible` is CUDA_VISIBLE_DEVICES as it was when the command began, or None. UserError when the GPU asked
+    for is not there, or is hidden.
+    """
+    if asked == "none":
+        return Device(None, True, {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"})
+    shown = gpus if visible is None else _shown(gpus, visible)
+    if asked is None:
+        return Device(shown[0], False, _only(shown[0])) if shown else Device(None, False)
+    if not asked.isdigit():
+        raise UserError(f"--gpu takes the number of a GPU, or none; given {asked!r}")
+    if not gpus:
+        raise UserError(f"there is no GPU {asked}: this machine has none that nvidia-smi lists; use --gpu none")
+    found = [gpu for gpu in gpus if gpu.index == int(asked)]
+    if not found:
+        raise UserError(f"there is no GPU {asked}; there are: {'; '.join(f'{gpu.index} ({gpu.name})' for gpu in gpus)}")
+    if found[0] not in shown:
+        raise UserError(f"CUDA_VISIBLE_DEVICES={visible} hides GPU {asked}; unset it, or ask for one that it shows")
+    return Device(found[0], True, _only(found[0]))
+
+
+def visible_now():
+    """Return CUDA_VISIBLE_DEVICES, or None where it is not set."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def prepare(device):
+    """Set the environment so that the backend, once loaded, sees just this device and is quiet about it."""
+    os.environ.update(device.environment)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def describe(device, used, backend):
+    """Return the header's words for the device; `used` is the one the backend put a tensor on, in its own words.
+
+    UserError when the person asked for a GPU and the backend cannot use it.
+    """
+    on_gpu = any(word in used.lower() for word in ("gpu", "cuda"))
+    if device.gpu is None:
+        return f"GPU as {backend} sees it ({used})" if on_gpu else f"CPU, {os.cpu_count()} cores"
+    if on_gpu:
+        return str(device.gpu)
+    extra = {"tensorflow": "cuda", "jax": "jax", "torch": "torch"}.get(backend, "cuda")
+    missing = (f"{backend} cannot use GPU {device.gpu.index} ({device.gpu.name}): its CUDA libraries are missing; "
+               f"{_REMEDY[extra]}")
+    if device.asked:
+        raise UserError(f"{missing}, or use --gpu none")
+    return f"CPU, {os.cpu_count()} cores ({missing})"
+
+
+_REMEDY = {"cuda": "pip install 'cnn-zoo[cuda]'", "jax": "pip install 'jax[cuda13]'", "torch": "install PyTorch for CUDA"}
+
+
+def _only(gpu):
+    """One GPU, in PCI order, with memory taken as it is needed rather than all at once."""
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(gpu.index),
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
+
+def _shown(gpus, visible):
+    """The GPUs that CUDA_VISIBLE_DEVICES leaves, in its order: numbers or starts of UUIDs, up to the first unknown."""
+    shown = []
+    for token in (part.strip() for part in visible.split(",")):
+        match = [gpu for gpu in gpus
+                 if token == str(gpu.index) or (token.startswith("GPU-") and gpu.uuid.startswith(token))]
+        if not match:
+            break
+        shown += match[:1]
+    return shown
+
+
+def _mebibytes(text):
+    return int(text) if text.isdigit() else 0

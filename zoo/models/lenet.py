@@ -1,0 +1,37 @@
+"""LeNet-5, the dense one of today.
+
+LeCun, Bottou, Bengio and Haffner 1998, 'Gradient-Based Learning Applied to Document Recognition', figure 2 and
+section II-B. Layers keep the paper's names; the shapes are those of a 28x28 picture (the paper pads it to 32x32):
+
+    C1  5x5 convolution    28x28x6       C5  120 units (5x5 over the whole of S4)
+    S2  2x2 pool           14x14x6       F6   84 units
+    C3  5x5 convolution    10x10x16      output  a unit a class
+    S4  2x2 pool             5x5x16
+
+Departures from the paper: every map of C3 sees all six maps of S2; S2 and S4 take the maximum where the paper sums,
+scales and squashes; ReLU for the scaled tanh; a linear output for the radial basis functions. C1 pads with zeros on
+sides under 32, where the paper pads the picture itself.
+"""
+
+from keras import layers
+
+from zoo.nn.blocks import conv_relu, scaled
+
+#                     C1  C3   (filters)
+TABLES = {"lenet5": (  6, 16)}
+
+
+def body(image, table, *, width):
+    c1, c3 = (scaled(filters, width) for filters in table)
+    padding = "same" if min(image.shape[1:3]) < 32 else "valid"
+    x = conv_relu(image, c1, 5, padding=padding, name="C1")
+    x = layers.MaxPooling2D(2, name="S2")(x)
+    x = conv_relu(x, c3, 5, padding="valid", name="C3")
+    return layers.MaxPooling2D(2, name="S4")(x)
+
+
+def head(features, classes, *, width):
+    x = layers.Flatten(name="flatten")(features)
+    x = layers.Dense(scaled(120, width), activation="relu", name="C5")(x)
+    x = layers.Dense(scaled(84, width), activation="relu", name="F6")(x)
+    return layers.Dense(classes, name="output")(x)

@@ -1,0 +1,67 @@
+"""ResNet-34 with pre-activation.
+
+He, Zhang, Ren and Sun 2016, 'Identity Mappings in Deep Residual Networks', arXiv:1603.05027, figure 4(e); filters and
+blocks from table 1 of the same authors' 'Deep Residual Learning for Image Recognition', arXiv:1512.03385. Where the
+paper is silent this follows the authors' published Torch code: a block that changes the shape projects its shortcut
+from the tensor that BN-ReLU has activated, the first block of all reads the stem's, already activated, and BN-ReLU
+closes the last stage. At 224x224: conv1 112x112, conv2_x 56x56, conv3_x 28x28, conv4_x 14x14, conv5_x 7x7.
+
+stem="small", our own for pictures of about 32x32 (21,295,562 parameters with 10 classes): conv1 is 3x3 with stride 1,
+there is no pool, and every block activates its own input: 32x32, 16x16, 8x8, 4x4.
+
+Departures from the paper: it trains only bottleneck blocks this way; the basic block is the one of table 1.
+"""
+
+from keras import layers
+
+from zoo.nn.blocks import bare_conv, bn_relu, scaled
+
+#                      conv2_x  conv3_x   conv4_x   conv5_x   (filters, blocks)
+TABLES = {"resnet34": ((64, 3), (128, 4), (256, 6), (512, 3))}
+
+
+def paper_stem(image, filters):
+    x = bare_conv(image, filters, 7, 2, name="conv1")
+    x = bn_relu(x, name="conv1")
+    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)  # after ReLU a zero is as good as minus infinity
+    return layers.MaxPooling2D(3, 2, name="pool1")(x)
+
+
+def small_stem(image, filters):
+    return bare_conv(image, filters, 3, name="conv1")
+
+
+def residual(activated, filters, stride, name):
+    x = bare_conv(activated, filters, 3, stride, name=f"{name}_conv1")
+    x = bn_relu(x, name=f"{name}_conv1")
+    return bare_conv(x, filters, 3, name=f"{name}_conv2")
+
+
+def block(x, filters, stride, name):
+    activated = bn_relu(x, name=f"{name}_preact")
+    if stride > 1 or x.shape[-1] != filters:
+        x = bare_conv(activated, filters, 1, stride, name=f"{name}_shortcut")
+    return layers.Add(name=f"{name}_add")([x, residual(activated, filters, stride, name)])
+
+
+def block_after_pool(x, filters, stride, name):
+    return layers.Add(name=f"{name}_add")([x, residual(x, filters, stride, name)])
+
+
+STEMS = {"paper": (paper_stem, block_after_pool), "small": (small_stem, block)}
+
+
+def body(image, table, *, width, stem):
+    open_with, first_block = STEMS[stem]
+    x = open_with(image, scaled(64, width))
+    for stage, (filters, blocks) in enumerate(table, start=2):
+        for number in range(1, blocks + 1):
+            make = first_block if (stage, number) == (2, 1) else block
+            stride = 2 if stage > 2 and number == 1 else 1
+            x = make(x, scaled(filters, width), stride, f"conv{stage}_{number}")
+    return bn_relu(x, name="conv5")
+
+
+def head(features, classes, *, width):
+    x = layers.GlobalAveragePooling2D(name="pool5")(features)
+    return layers.Dense(classes, name="fc")(x)

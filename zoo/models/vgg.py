@@ -1,0 +1,37 @@
+"""VGG, configurations D (VGG-16) and E (VGG-19).
+
+Simonyan and Zisserman 2014, 'Very Deep Convolutional Networks for Large-Scale Image Recognition', arXiv:1409.1556,
+table 1. Every convolution is 3x3 with padding 1 and ReLU; every stage ends with a 2x2 max pool; then FC-4096, FC-4096
+and FC-classes, with dropout after the first two (section 3.1).
+
+Departures from the paper: weights start as Glorot and Bengio's uniform ones, which the paper found afterwards to do
+without its pre-training with configuration A (section 3.1). A side under 32, which five pools would reduce to nothing,
+is padded with zeros up to 32. batch_norm=True, which is not in the paper, normalises after every convolution; without
+it these networks do not train from scratch on small pictures.
+"""
+
+from keras import layers
+
+from zoo.nn.blocks import at_least, conv_bn_relu, conv_relu, scaled
+
+#                     conv1    conv2     conv3     conv4     conv5     (filters, layers)
+TABLES = {"vgg16": ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)),  # column D
+          "vgg19": ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))}  # column E
+
+
+def body(image, table, *, width, batch_norm):
+    conv = conv_bn_relu if batch_norm else conv_relu
+    x = at_least(image, 32, name="pad")
+    for stage, (filters, depth) in enumerate(table, start=1):
+        for layer in range(1, depth + 1):
+            x = conv(x, scaled(filters, width), 3, name=f"conv{stage}_{layer}")
+        x = layers.MaxPooling2D(2, name=f"pool{stage}")(x)
+    return x
+
+
+def head(features, classes, *, width, dropout):
+    x = layers.Flatten(name="flatten")(features)
+    for number in (6, 7):
+        x = layers.Dense(scaled(4096, width), activation="relu", name=f"fc{number}")(x)
+        x = layers.Dropout(dropout, name=f"drop{number}")(x)
+    return layers.Dense(classes, name="fc8")(x)

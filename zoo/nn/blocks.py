@@ -1,0 +1,48 @@
+"""Blocks that more than one paper uses: a tensor goes in, a tensor comes out, every layer has its name.
+
+`bn` and `bn_relu` have PyTorch's constants (epsilon 1e-5, and Keras's momentum 0.9, which is PyTorch's 0.1).
+"""
+
+from keras import initializers, layers
+
+HE_NORMAL = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")  # as fb.resnet.torch draws them
+
+
+def scaled(width_in_paper, width):
+    """Return a hidden width times the width multiplier: a whole number, at least 1."""
+    return max(1, int(width_in_paper * width))
+
+
+def at_least(x, side, *, name):
+    """Pad with zeros, the odd one right and below, up to `side` pixels; a picture as large as that stays as it is."""
+    missing = [max(0, side - size) for size in x.shape[1:3]]
+    if not any(missing):
+        return x
+    return layers.ZeroPadding2D([(short // 2, short - short // 2) for short in missing], name=name)(x)
+
+
+def conv_relu(x, filters, kernel, *, padding="same", name):
+    """Convolution with bias, then ReLU."""
+    return layers.Conv2D(filters, kernel, padding=padding, activation="relu", name=name)(x)
+
+
+def conv_bn_relu(x, filters, kernel, *, name):
+    """Convolution with bias, batch normalisation, ReLU, at the same size."""
+    x = layers.Conv2D(filters, kernel, padding="same", name=name)(x)
+    return bn_relu(x, name=name)
+
+
+def bn_relu(x, *, name):
+    """Batch normalisation, then ReLU: NAME_bn and NAME_relu."""
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def bare_conv(x, filters, kernel, stride=1, *, name):
+    """Convolution without bias, zeros padded alike on both sides as Caffe and PyTorch do, He's initialisation.
+
+    Keras's "same" pads only right and below where the stride is 2 and the side even.
+    """
+    if kernel > 1:
+        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
+    return layers.Conv2D(filters, kernel, stride, use_bias=False, kernel_initializer=HE_NORMAL, name=name)(x)

@@ -1,0 +1,49 @@
+"""Text that a person typed, turned into the type that a default has."""
+
+import math
+
+from zoo.errors import UserError, unknown
+
+BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def parsed(what, text, default):
+    """Return `text` as the type of `default` (bool, int, float or str); `what` names it in the error."""
+    if isinstance(default, bool):
+        if text.lower() not in BOOLEANS:
+            raise UserError(f"{what} is true or false; given {text!r}")
+        return BOOLEANS[text.lower()]
+    if isinstance(default, str):
+        return text
+    kind, words = (int, "a whole number") if isinstance(default, int) else (float, "a number")
+    try:
+        value = kind(text)
+    except ValueError:
+        raise UserError(f"{what} is {words}; given {text!r}") from None
+    if not math.isfinite(value):
+        raise UserError(f"{what} is a finite number; given {text!r}")
+    return value
+
+
+def checked(what, value, default):
+    """Return `value` if it has the type of `default`; a whole number passes for a float."""
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        raise UserError(f"{what} is of type {type(default).__name__}; given {value!r}")
+    return value
+
+
+def assignments(flag, pairs, defaults):
+    """Return {name: value} from ["NAME=VALUE", ...], typed as `defaults` are; unknown names are refused."""
+    values = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UserError(f"{flag} takes NAME=VALUE; given {pair!r}")
+        if name not in defaults:
+            raise unknown(f"{flag} name", name, defaults)
+        if name in values:
+            raise UserError(f"{flag} {name} is given twice; give it once")
+        values[name] = parsed(f"{flag} {name}", text, defaults[name])
+    return values
