@@ -3,9 +3,12 @@
 Standard library only. GPUs are counted as `nvidia-smi` lists them: physical ones, in PCI order.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass, field
 
 from zoo.errors import UserError
@@ -76,9 +79,31 @@ def visible_now():
 
 
 def prepare(device):
-    """Set the environment so that the backend, once loaded, sees just this device and is quiet about it."""
+    """Set the environment so that the backend, once loaded, sees just this device."""
     os.environ.update(device.environment)
+
+
+@contextlib.contextmanager
+def quiet():
+    """Keep from the terminal what a backend's C++ writes to stderr while it loads; shown after all if that fails.
+
+    TensorFlow reports its oneDNN and a missing CUDA before any setting of its own can silence it.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(terminal, kept.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def describe(device, used, backend):

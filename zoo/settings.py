@@ -2,7 +2,10 @@
 
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
+
+from zoo.errors import UserError, unknown
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -24,7 +27,19 @@ def keras_datasets():
 
 
 def backend():
-    """Return the name of the backend that Keras will load: KERAS_BACKEND, else keras.json's, else tensorflow."""
+    """Return the name of the backend that Keras will load; UserError when there is no such one or it is missing."""
+    name = _backend_named()
+    if name not in BACKENDS:
+        raise unknown("backend", name, BACKENDS)
+    if not find_spec(name):
+        extra = "" if name == "tensorflow" else f"[{name}]"
+        raise UserError(f"the backend {name} is not installed; pip install 'cnn-zoo{extra}', or set KERAS_BACKEND to "
+                        f"one of {', '.join(other for other in BACKENDS if find_spec(other)) or BACKENDS[0]}")
+    return name
+
+
+def _backend_named():
+    """KERAS_BACKEND, else keras.json's, else tensorflow: where Keras itself looks."""
     named = os.environ.get("KERAS_BACKEND")
     if named:
         return named

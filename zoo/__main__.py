@@ -1,0 +1,35 @@
+"""`zoo COMMAND ...`, the same program as `python -m zoo.COMMAND ...`."""
+
+import importlib
+import sys
+
+from zoo import cli
+from zoo.errors import UserError, unknown
+
+COMMANDS = {
+    "train": "train a network on a data set, into a run directory",
+    "list": "list the networks",
+    "plot": "draw the pictures of a run again",
+}
+
+
+def command(argv):
+    """Hand over to the command named first; without one, say which there are."""
+    if not argv:
+        raise UserError(f"which command? one of {', '.join(COMMANDS)}; see zoo --help")
+    if argv[0] in ("-h", "--help"):
+        print("usage: zoo COMMAND ...\n")
+        print("\n".join(f"  {name:8}{words}" for name, words in COMMANDS.items()))
+        print("\nzoo COMMAND --help says more; python -m zoo.COMMAND is the same program.")
+        return 0
+    if argv[0] not in COMMANDS:
+        raise unknown("command", argv[0], COMMANDS)
+    return importlib.import_module(f"zoo.{argv[0]}").main(argv[1:])
+
+
+def main(argv=None):
+    return cli.run(command, sys.argv[1:] if argv is None else argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""python -m zoo.list: the networks, their papers and sizes."""
+
+import json
+import sys
+
+from zoo import cli
+from zoo.catalog import SPECS
+
+
+def parser():
+    made = cli.Parser(prog="python -m zoo.list", description="List the networks, their papers and sizes.")
+    made.add_argument("--json", action="store_true", help="all that the catalogue knows, as JSON")
+    return made
+
+
+def row(spec):
+    """Return a network's cells: name, paper, year, input, classes, parameters."""
+    return (spec.name, f"{spec.paper.authors.split(',')[0]} et al.", str(spec.paper.year),
+            "x".join(map(str, spec.input_shape)), str(spec.classes), f"{spec.parameters[0]:,}")
+
+
+def facts(spec):
+    """Return what the catalogue knows of a network as a dict for JSON."""
+    return {"name": spec.name, "paper": vars(spec.paper), "input_shape": spec.input_shape, "classes": spec.classes,
+            "parameters": spec.parameters[0], "trainable_parameters": spec.parameters[1],
+            "least_side": spec.least_side, "stems": ["paper", "small"] if spec.small_below else ["paper"],
+            "small_stem_below": spec.small_below, "features": spec.features, "options": spec.options}
+
+
+def table(rows):
+    """Return rows of cells as aligned lines, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = [all(cell.replace(",", "").isdigit() for cell in column[1:]) for column in zip(*rows, strict=True)]
+    return [("  ".join(cell.rjust(width) if number else cell.ljust(width)
+                       for cell, width, number in zip(cells, widths, right, strict=True))).rstrip() for cells in rows]
+
+
+def command(argv):
+    arguments = parser().parse_args(argv)
+    if arguments.json:
+        print(json.dumps([facts(spec) for spec in SPECS.values()], indent=2))
+        return
+    header = ("name", "paper", "year", "input", "classes", "parameters")
+    print("\n".join(table([header, *map(row, SPECS.values())])))
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""python -m zoo.plot RUN: the pictures of a run, drawn again from its files."""
+
+import sys
+
+from zoo import cli
+
+
+def parser():
+    made = cli.Parser(prog="python -m zoo.plot", description="Draw the pictures of a run again, from its files alone.")
+    made.add_argument("run", metavar="RUN", help="a run directory, such as runs/lenet5-digits-20261122-011000")
+    return made
+
+
+def command(argv):
+    run = parser().parse_args(argv).run
+
+    from zoo.pictures.plots import draw_run  # matplotlib
+
+    for path in draw_run(run):
+        print(path)
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""python -m zoo.train NET: train a network on a data set, into a run directory."""
+
+import argparse
+import shlex
+import sys
+
+from zoo import catalog, cli, device, settings
+from zoo.datasets import facts as datasets
+from zoo.errors import UserError
+from zoo.training import recipes
+from zoo.values import assignments, parsed
+
+SHORTCUTS = {"--epochs": "epochs", "--batch-size": "batch_size", "--lr": "learning_rate"}  # flag: field of the recipe
+
+
+def parser():
+    made = cli.Parser(prog="python -m zoo.train", formatter_class=argparse.RawDescriptionHelpFormatter,
+                      description="Train a network on a data set, into a run directory.",
+                      epilog=f"networks: {', '.join(catalog.SPECS)}\ndata sets: {', '.join(datasets.DATASETS)}\n"
+                             f"recipe fields: {', '.join(recipes.as_dict(recipes.BASE))}")
+    made.add_argument("network", metavar="NET", help="the network's name, see below")
+    made.add_argument("--dataset", metavar="NAME", default="digits",
+                      help="default: digits, 5,000 pictures of MNIST that need no download")
+    made.add_argument("--labels", metavar="fine|coarse", default="fine", help="of cifar100: 100 classes or 20")
+    made.add_argument("--gpu", metavar="N", help="the GPU to use as nvidia-smi counts them, or none for the CPU; "
+                                                 "default: the first one, or the CPU")
+    for flags, what in ((("--epochs",), "passes over the training split"),
+                        (("-b", "--batch-size"), "pictures a step"), (("--lr",), "the highest learning rate")):
+        made.add_argument(*flags, metavar="N" if flags != ("--lr",) else "X", dest=SHORTCUTS[flags[-1]],
+                          help=f"{what}; default: the recipe's")
+    made.add_argument("--seed", metavar="N", default="0", help="of the weights and of the order of the pictures")
+    made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are")
+    made.add_argument("--output-dir", metavar="DIR", default="runs", help="where the run directory goes; default: runs")
+    made.add_argument("--name", metavar="NAME", help="of the run directory; default: network, data set, date and time")
+    made.add_argument("--limit", metavar="N", help="at most N pictures for each of training, validation and test")
+    made.add_argument("--width", metavar="W", default="1.0", help="times every hidden width of the network")
+    made.add_argument("--stem", metavar="auto|paper|small", default="auto",
+                      help="the network's first layers; auto: small for small pictures")
+    made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
+    made.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="a field of the recipe")
+    return made
+
+
+def recipe_of(arguments):
+    """Return the recipe for the network and data set with what the command line changes."""
+    recipe = recipes.find(arguments.network, arguments.dataset)
+    defaults = recipes.as_dict(recipe)
+    changes = assignments("--set", arguments.set, defaults)
+    for flag, field in SHORTCUTS.items():
+        text = getattr(arguments, field)
+        if text is not None and field in changes:
+            raise UserError(f"{flag} {text} and --set {field}={changes[field]} are the same field; give one of them")
+        if text is not None:
+            changes[field] = parsed(flag, text, defaults[field])
+    return recipes.overridden(recipe, changes)
+
+
+def blueprint_of(arguments, facts):
+    """Return the Blueprint of the network for the data set's pictures and classes."""
+    options = assignments("--option", arguments.option, catalog.find(arguments.network).options)
+    return catalog.blueprint(arguments.network, facts.shape, facts.classes,
+                             parsed("--width", arguments.width, 1.0), arguments.stem, options)
+
+
+def header(blueprint, dataset, recipe, model, where, backend, run, seed):
+    """Return the lines that say what is about to happen."""
+    facts, (height, width, channels) = dataset.facts, blueprint.input_shape
+    said = [blueprint.spec.name, *([f"{blueprint.stem} stem"] if blueprint.spec.small_below else []),
+            *([f"width {blueprint.width:g}"] if blueprint.width != 1 else []),
+            *(f"{name} {value}" for name, value in blueprint.options.items())]
+    rows = {
+        "network": f"{', '.join(said)}: {height}x{width}x{channels} to {facts.classes} classes, "
+                   f"{model.count_params():,} parameters",
+        "data": f"{facts.name}: {len(dataset.train):,} to train, {len(dataset.validation):,} to validate, "
+                f"{len(dataset.test):,} to test, from {dataset.source}",
+        "device": f"{where}, {backend}",
+        "recipe": recipes.described(recipe),
+        "run": f"{run}, seed {seed}",
+    }
+    return [f"{name:8} {words}" for name, words in rows.items()] + [f"{'note':8} {note}" for note in dataset.notes]
+
+
+def described_facts(facts, dataset):
+    """Return what run.json says of the data set: enough for the pictures and for zoo.load."""
+    return {"name": facts.name, "title": facts.title, "shape": facts.shape, "classes": facts.classes,
+            "mean": facts.mean, "std": facts.std, "label_names": facts.label_names, "source": dataset.source,
+            "train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test),
+            "notes": dataset.notes}
+
+
+def command(argv):
+    arguments = parser().parse_args(argv)
+    catalog.find(arguments.network)
+    facts = datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
+    blueprint, recipe = blueprint_of(arguments, facts), recipe_of(arguments)
+    seed = cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1)
+    limit = None if arguments.limit is None else cli.whole_number("--limit", arguments.limit, 1)
+    backend = settings.backend()
+    chosen = device.choose(arguments.gpu, device.list_gpus(), device.visible_now())
+    device.prepare(chosen)
+
+    from zoo.datasets.load import load  # NumPy, no backend
+    from zoo.training import run as runs
+
+    runs.check_place(arguments.output_dir, arguments.name)
+    dataset = load(arguments.dataset, data_dir=arguments.data_dir, limit=limit, labels=arguments.labels)
+
+    with device.quiet():
+        import keras  # the backend, which sees what device.prepare left to see
+
+        used = str(keras.ops.zeros(1).device)
+
+    from zoo.training import fit, provenance, saved
+
+    where = device.describe(chosen, used, backend)
+    keras.utils.set_random_seed(seed)
+    model = saved.on_pixels(blueprint, facts.mean, facts.std, None)
+    run = runs.create(arguments.output_dir, arguments.name, arguments.network, arguments.dataset)
+    runs.write_json(run / "run.json", {
+        "command": shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)]),
+        "network": blueprint.spec.name, "blueprint": catalog.as_json(blueprint), "parameters": model.count_params(),
+        "dataset": described_facts(facts, dataset), "recipe": recipes.as_dict(recipe), "seed": seed, "limit": limit,
+        "device": where, "backend": backend, "versions": provenance.versions(backend),
+        "commit": provenance.commit()})
+    print("\n".join(header(blueprint, dataset, recipe, model, where, backend, run, seed)), flush=True)
+    try:
+        result = fit.run(model, dataset, recipe, seed, run)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {run} keeps the epochs that were finished", file=sys.stderr)
+        return 130
+
+    from zoo.pictures.plots import draw_run  # matplotlib
+
+    draw_run(run)
+    print(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the best "
+          f"by validation, {result['test_accuracy_last']:.2%} with the last; in {run}")
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

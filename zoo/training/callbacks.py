@@ -1,0 +1,95 @@
+"""What happens beside the steps: the run's files after each epoch, and the bar that a person watches."""
+
+import sys
+import time
+
+import keras
+
+from zoo.training import run as runs
+from zoo.training.saved import state
+
+BAR = 30  # characters
+REDRAWN = 0.1  # seconds between two drawings of the bar
+
+
+class Records(keras.callbacks.Callback):
+    """history.csv, timings.csv and the checkpoints; `best` is the row of the best epoch by validation accuracy.
+
+    Equal accuracies: the one with the lower validation loss, then the earlier one.
+    """
+
+    def __init__(self, run):
+        super().__init__()
+        self.run, self.history, self.timings, self.best = run, [], [], None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"epoch": epoch + 1, "learning_rate": rate,
+               **{name: float(f"{logs[name]:.8g}") for name in  # 8 digits tell any two float32 apart
+                   ("loss", "accuracy", "val_loss", "val_accuracy")}}
+        self.history.append(row)
+        self.timings.append({"epoch": epoch + 1, "seconds": round(time.perf_counter() - self.began, 3)})
+        arrays = state(self.model)
+        runs.write_arrays(self.run / "checkpoints" / "last.npz", arrays)
+        if self.best is None or rank(row) > rank(self.best):
+            self.best = row
+            runs.write_arrays(self.run / "checkpoints" / "best.npz", arrays)
+        runs.write_csv(self.run / "history.csv", self.history)
+        runs.write_csv(self.run / "timings.csv", self.timings)
+
+
+def rank(row):
+    """Return the key by which epochs are compared; the greatest is the best."""
+    return row["val_accuracy"], -row["val_loss"]
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar that moves with the time left in the epoch, then a line that stays; in a log file the line alone."""
+
+    def __init__(self, epochs, steps, stream=None):
+        super().__init__()
+        self.epochs, self.steps, self.stream = epochs, steps, stream or sys.stdout
+
+    def on_train_begin(self, logs=None):
+        self.run_began = time.perf_counter()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.name = f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}"
+        self.began = self.drawn = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.perf_counter()
+        if not self.stream.isatty() or now - self.drawn < REDRAWN:
+            return
+        self.drawn, done = now, (batch + 1) / self.steps
+        left = (now - self.began) / done * (1 - done)
+        bar = "━" * int(BAR * done) + "╌" * (BAR - int(BAR * done))
+        self.write(f"\r\033[K{self.name}  {bar} {done:4.0%}  {words(left)} left  "
+                   f"loss {float(logs['loss']):.4f}  accuracy {float(logs['accuracy']):.2%}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        now = time.perf_counter()
+        left = (now - self.run_began) / (epoch + 1) * (self.epochs - epoch - 1)
+        start = "\r\033[K" if self.stream.isatty() else ""
+        self.write(f"{start}{self.name}  loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.2%}  "
+                   f"validation loss {logs['val_loss']:.4f}  accuracy {logs['val_accuracy']:.2%}  "
+                   f"{words(now - self.began)}{f', {words(left)} left' if epoch + 1 < self.epochs else ''}\n")
+
+    def write(self, text):
+        self.stream.write(text)
+        self.stream.flush()
+
+
+def words(seconds):
+    """Return a length of time as people say it: 0.4 s, 12 s, 3 min 20 s, 2 h 05 min."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds // 60 % 60:02d} min"

@@ -1,0 +1,73 @@
+"""Training: a model, a data set and a recipe fill a run directory with all but the pictures."""
+
+import resource
+import time
+
+import keras
+
+from zoo.training import evaluation, run as runs
+from zoo.training.batches import EvaluationBatches, TrainingBatches
+from zoo.training.callbacks import Progress, Records
+
+
+def schedule(recipe, steps):
+    """Return the learning rate, a float or a function of the step; `steps` is the number of steps in an epoch."""
+    rising, total = round(recipe.warmup * steps), recipe.epochs * steps
+    rising = min(rising, total - 1)
+    if recipe.schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(
+            0.0 if rising else recipe.learning_rate, total - rising,
+            warmup_target=recipe.learning_rate if rising else None, warmup_steps=rising)
+    if not rising:
+        return recipe.learning_rate
+    return keras.optimizers.schedules.PolynomialDecay(0.0, rising, end_learning_rate=recipe.learning_rate)
+
+
+def optimizer(recipe, steps):
+    """Return the recipe's optimizer; `steps` is the number of steps in an epoch."""
+    rate = schedule(recipe, steps)
+    if recipe.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=recipe.optimizer == "nesterov")
+
+
+def decay_kernels(model, weight_decay):
+    """Add weight_decay * kernel to the gradient of each kernel.
+
+    As a regulariser, so that it passes through momentum as the papers' does; Keras's own `weight_decay` does not.
+    Keras's L2(c) adds c * sum(kernel ** 2), whose gradient is 2 * c * kernel.
+    """
+    for variable in model.trainable_variables:
+        if weight_decay and variable.name == "kernel":
+            variable.regularizer = keras.regularizers.L2(weight_decay / 2)
+
+
+def train(model, dataset, recipe, seed, run):
+    """Train `model`, which gives logits, and return the row of history.csv of its best epoch by validation.
+
+    The test split is not touched. Files: history.csv, timings.csv, checkpoints/ in `run`.
+    """
+    batches = TrainingBatches(dataset.train, recipe.batch_size, seed, recipe.epochs)
+    decay_kernels(model, recipe.weight_decay)
+    model.compile(optimizer(recipe, batches.steps), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                  metrics=["accuracy"])
+    records = Records(run)
+    model.fit(batches, epochs=recipe.epochs, steps_per_epoch=batches.steps, shuffle=False, verbose=0,
+              validation_data=EvaluationBatches(dataset.validation, recipe.batch_size),
+              callbacks=[records, Progress(recipe.epochs, batches.steps)])
+    return records.best
+
+
+def run(model, dataset, recipe, seed, directory):
+    """Train and test `model`, which gives logits, fill the run directory and return what result.json says.
+
+    `seconds` are those of training and testing together; `peak_memory` is the whole process's, in MiB.
+    """
+    began = time.perf_counter()
+    best = train(model, dataset, recipe, seed, directory)
+    result = {**evaluation.test(model, dataset, recipe.batch_size, directory),
+              "best_epoch": best["epoch"], "val_accuracy_best": best["val_accuracy"],
+              "seconds": round(time.perf_counter() - began, 2),
+              "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+    runs.write_json(directory / "result.json", result)
+    return result

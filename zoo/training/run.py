@@ -1,0 +1,103 @@
+"""The run directory: its files, written whole and read without executing anything.
+
+    run.json           what was asked and with what: written first
+    history.csv        a row an epoch: rate, losses, accuracies; timings.csv: its seconds
+    checkpoints/       best.npz and last.npz: every variable by path
+    predictions.npz    labels (n,) int64 and probabilities (n, classes) float32 of the test split, at the best epoch
+    samples.npz        training pictures and the first hundred mistakes, uint8
+    plots/             by zoo.pictures
+    result.json        written last: the run is finished
+"""
+
+import csv
+import io
+import json
+import os
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from zoo.errors import UserError
+from zoo.files import write_text, written_whole
+
+
+def check_place(output_dir, name):
+    """Raise UserError unless a run called `name` (None: a new name) can be written below `output_dir`.
+
+    Nothing is left behind: a nameless file is tried in the nearest folder that exists.
+    """
+    output_dir = Path(output_dir).expanduser()
+    if name is not None:
+        if not name or name != Path(name).name or name.startswith("."):
+            raise UserError(f"--name is the plain name of a folder, without slashes; given {name!r}")
+        if (output_dir / name).exists():
+            raise UserError(f"{output_dir / name} is there already; choose another --name")
+    there = output_dir.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise UserError(f"cannot write runs to {output_dir}: {error.strerror} ({there}); "
+                        "choose another --output-dir") from None
+
+
+def create(output_dir, name, network, dataset):
+    """Make and return the run directory: `name`, or network-dataset-date-time, with a number where that is taken."""
+    output_dir = Path(output_dir).expanduser()
+    stem = name or f"{network}-{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
+    output_dir.mkdir(parents=True, exist_ok=True)
+    taken = 0
+    while True:
+        run = output_dir / (f"{stem}-{taken + 1}" if taken else stem)
+        try:
+            run.mkdir()
+        except FileExistsError:
+            if name:
+                raise UserError(f"{run} is there already; choose another --name") from None
+            taken += 1
+            continue
+        (run / "checkpoints").mkdir()
+        return run
+
+
+def write_json(path, content):
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_csv(path, rows):
+    """Write a list of dicts with the same keys as a CSV file with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def write_arrays(path, arrays):
+    """Write {name: array} as an .npz file."""
+    with written_whole(path) as scratch, open(scratch, "wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_arrays(path):
+    """Return {name: array} of an .npz file; pickled objects are refused. UserError when it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+
+
+def read_facts(run):
+    """Return what run.json says; UserError when `run` is no run directory."""
+    path = Path(run) / "run.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(f"{run} is no run directory: it has no run.json; name a folder that zoo.train made") from None
+    except ValueError as error:
+        raise UserError(f"{os.fspath(path)} is damaged: {error}") from None

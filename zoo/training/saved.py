@@ -1,0 +1,77 @@
+"""Models that eat raw pixels, and their variables in a checkpoint."""
+
+from pathlib import Path
+
+import keras
+from keras import layers
+
+from zoo import catalog
+from zoo.errors import UserError
+from zoo.models import assembly
+from zoo.training import run as runs
+
+CHECKPOINTS = ("best", "last")
+
+
+def on_pixels(blueprint, mean, std, classifier_activation):
+    """Return the model of a Blueprint from raw pixels (n, height, width, channels) uint8.
+
+    `mean` and `std` are a channel's, on the scale 0..1. The layers stand flat in one model, so that
+    get_layer("conv1") finds the network's own.
+    """
+    image = keras.Input(blueprint.input_shape, dtype="uint8", name="image")
+    pixels = layers.Rescaling([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)],
+                              dtype="float32", name="normalise")(image)
+    outputs = assembly.classifier(blueprint, pixels, classifier_activation)
+    return keras.Model(image, outputs, name=blueprint.spec.name)
+
+
+def state(model):
+    """Return all that training changes, {path: array}: weights, the seeds of dropout, the optimizer's variables."""
+    weights = {f"weights/{variable.path}": variable for variable in model.weights}
+    seeds = [variable for variable in model.variables if f"weights/{variable.path}" not in weights]
+    variables = {**weights, **{f"seeds/{number}": seed for number, seed in enumerate(seeds)},
+                 **{f"optimizer/{variable.path}": variable for variable in model.optimizer.variables}}
+    return {path: keras.ops.convert_to_numpy(variable) for path, variable in variables.items()}
+
+
+def restore_weights(model, path):
+    """Give `model` the weights of the checkpoint file at `path`; UserError when they are not this model's."""
+    arrays = runs.read_arrays(path)
+    for variable in model.weights:
+        array = arrays.get(f"weights/{variable.path}")
+        if array is None or array.shape != tuple(variable.shape):
+            raise UserError(f"{path} is not a checkpoint of this {model.name}: "
+                            f"{variable.path} is {'missing' if array is None else f'of shape {array.shape}'}")
+        variable.assign(array)
+
+
+def load(path, checkpoint="best"):
+    """Return the model of a run directory or a .keras file; see `zoo.load`."""
+    path = Path(path).expanduser()
+    if checkpoint not in CHECKPOINTS:
+        raise UserError(f"checkpoint is 'best' or 'last'; given {checkpoint!r}")
+    if path.is_dir():
+        return load_run(path, checkpoint)
+    if path.suffix == ".keras" and path.is_file():
+        try:
+            return keras.saving.load_model(path)
+        except Exception as error:  # Keras raises whatever the damage led to
+            raise UserError(f"{path} cannot be read as a Keras model: {str(error).splitlines()[0]}") from error
+    raise UserError(f"{path} is neither a run directory nor a .keras file that is there")
+
+
+def load_run(path, checkpoint):
+    """Return the model of a run with the weights of one of its checkpoints."""
+    facts = runs.read_facts(path)
+    weights = path / "checkpoints" / f"{checkpoint}.npz"
+    if not weights.exists():
+        raise UserError(f"{path} has no checkpoint yet: no epoch of it has finished")
+    try:
+        blueprint = catalog.blueprint(**facts["blueprint"])
+        mean, std = facts["dataset"]["mean"], facts["dataset"]["std"]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path / 'run.json'} is damaged: {error}") from None
+    model = on_pixels(blueprint, mean, std, "softmax")
+    restore_weights(model, weights)
+    return model
