@@ -61,7 +61,7 @@ def choose(asked, gpus, visible=None):
     shown = gpus if visible is None else _shown(gpus, visible)
     if asked is None:
         return Device(shown[0], False, _only(shown[0])) if shown else Device(None, False)
-    if not asked.isdigit():
+    if not asked.isdecimal():
         raise UserError(f"--gpu takes the number of a GPU, or none; given {asked!r}")
     if not gpus:
         raise UserError(f"there is no GPU {asked}: this machine has none that nvidia-smi lists; use --gpu none")

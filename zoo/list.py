@@ -9,14 +9,21 @@ from zoo.catalog import SPECS
 
 def parser():
     made = cli.Parser(prog="python -m zoo.list", description="List the networks, their papers and sizes.")
-    made.add_argument("--json", action="store_true", help="all that the catalogue knows, as JSON")
+    form = made.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="all that the catalogue knows, as JSON")
+    form.add_argument("--markdown", action="store_true", help="the table of the README")
     return made
 
 
 def row(spec):
     """Return a network's cells: name, paper, year, input, classes, parameters."""
-    return (spec.name, f"{spec.paper.authors.split(',')[0]} et al.", str(spec.paper.year),
+    return (spec.name, _short(spec.paper.authors), str(spec.paper.year),
             "x".join(map(str, spec.input_shape)), str(spec.classes), f"{spec.parameters[0]:,}")
+
+
+def _short(authors):
+    first, *others = authors.split(", ")
+    return f"{first} et al." if len(others) > 1 else " and ".join([first, *others])
 
 
 def facts(spec):
@@ -35,13 +42,21 @@ def table(rows):
                        for cell, width, number in zip(cells, widths, right, strict=True))).rstrip() for cells in rows]
 
 
+def markdown(rows):
+    """Return rows of cells as the lines of a Markdown table, the last two columns to the right."""
+    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    return [lines[0], "| --- | --- | --- | --- | ---: | ---: |", *lines[1:]]
+
+
 def command(argv):
     arguments = parser().parse_args(argv)
+    rows = [("name", "paper", "year", "input", "classes", "parameters"), *map(row, SPECS.values())]
     if arguments.json:
         print(json.dumps([facts(spec) for spec in SPECS.values()], indent=2))
-        return
-    header = ("name", "paper", "year", "input", "classes", "parameters")
-    print("\n".join(table([header, *map(row, SPECS.values())])))
+    elif arguments.markdown:
+        print("\n".join(markdown(rows)))
+    else:
+        print("\n".join(table(rows)))
 
 
 def main(argv=None):

@@ -18,7 +18,7 @@ def parser():
                       description="Train a network on a data set, into a run directory.",
                       epilog=f"networks: {', '.join(catalog.SPECS)}\ndata sets: {', '.join(datasets.DATASETS)}\n"
                              f"recipe fields: {', '.join(recipes.as_dict(recipes.BASE))}")
-    made.add_argument("network", metavar="NET", help="the network's name, see below")
+    made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
     made.add_argument("--dataset", metavar="NAME", default="digits",
                       help="default: digits, 5,000 pictures of MNIST that need no download")
     made.add_argument("--labels", metavar="fine|coarse", default="fine", help="of cifar100: 100 classes or 20")
@@ -90,6 +90,8 @@ def described_facts(facts, dataset):
 
 def command(argv):
     arguments = parser().parse_args(argv)
+    if arguments.network is None:
+        raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.train --help")
     catalog.find(arguments.network)
     facts = datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
     blueprint, recipe = blueprint_of(arguments, facts), recipe_of(arguments)
@@ -120,7 +122,7 @@ def command(argv):
         "command": shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)]),
         "network": blueprint.spec.name, "blueprint": catalog.as_json(blueprint), "parameters": model.count_params(),
         "dataset": described_facts(facts, dataset), "recipe": recipes.as_dict(recipe), "seed": seed, "limit": limit,
-        "device": where, "backend": backend, "versions": provenance.versions(backend),
+        "device": where, "processor": provenance.processor(), "backend": backend, "versions": provenance.versions(backend),
         "commit": provenance.commit()})
     print("\n".join(header(blueprint, dataset, recipe, model, where, backend, run, seed)), flush=True)
     try:

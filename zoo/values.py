@@ -20,7 +20,7 @@ def parsed(what, text, default):
         value = kind(text)
     except ValueError:
         raise UserError(f"{what} is {words}; given {text!r}") from None
-    if not math.isfinite(value):
+    if kind is float and not math.isfinite(value):
         raise UserError(f"{what} is a finite number; given {text!r}")
     return value
 

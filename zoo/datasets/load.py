@@ -82,7 +82,7 @@ def published(facts, place, arrays, limit):
                    train=splits.Split(images, column, train[:limit]),
                    validation=splits.Split(images, column, validation[:limit]),
                    test=splits.Split(test_images, test_labels[:, facts.column], test[:limit]),
-                   source=str(place), notes=notes)
+                   source=str(place.path), notes=notes)
 
 
 def load_digits(facts, data_dir, limit):

@@ -12,6 +12,13 @@ POOLINGS = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling
 
 def build(blueprint, *, include_top=True, pooling=None, classifier_activation="softmax"):
     """Return the model of a Blueprint, from scaled pixels (n, height, width, channels) float32; see `zoo.build`."""
+    if pooling is not None and pooling not in tuple(POOLINGS):
+        raise UserError(f"pooling is None, 'avg' or 'max'; given {pooling!r}")
+    try:
+        keras.activations.get(classifier_activation)
+    except ValueError:
+        raise UserError("classifier_activation is None or one of Keras's, such as 'softmax'; "
+                        f"given {classifier_activation!r}") from None
     image = keras.Input(blueprint.input_shape, name="image")
     if include_top:
         outputs = classifier(blueprint, image, classifier_activation)
@@ -29,8 +36,6 @@ def classifier(blueprint, image, activation):
 
 def features(blueprint, image, pooling):
     """Return what the body makes of the tensor `image`, pooled over the grid if `pooling` is "avg" or "max"."""
-    if pooling is not None and pooling not in POOLINGS:
-        raise UserError(f"pooling is None, 'avg' or 'max'; given {pooling!r}")
     grid = _body(blueprint, image)
     return POOLINGS[pooling](name="pooling")(grid) if pooling else grid
 

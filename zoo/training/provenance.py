@@ -8,6 +8,16 @@ from pathlib import Path
 import zoo
 
 
+def processor():
+    """Return the name of the CPU, as the kernel gives it where there is one to ask."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}" if names else platform.processor() or platform.machine()
+
+
 def versions(backend):
     """Return {name: version} of what decides the numbers."""
     found = {"zoo": zoo.__version__, "python": platform.python_version()}
