@@ -1,0 +1,234 @@
+"""Which device: a stand-in for nvidia-smi, and the environment of a process that a backend would load in."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zoo import device
+from zoo.device import Device, Gpu, choose, describe, list_gpus
+from zoo.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+ASKS = "--query-gpu=index,uuid,name,memory.total,memory.free --format=csv,noheader,nounits"
+FOUR = """\
+0, GPU-0a1b2c3d-0000-0000-0000-000000000000, NVIDIA H200, 143771, 143000
+1, GPU-1a1b2c3d-1111-1111-1111-111111111111, NVIDIA H200, 143771, 1024
+2, GPU-2a1b2c3d-2222-2222-2222-222222222222, NVIDIA A100-SXM4-40GB, 40960, 40000
+3, GPU-2fffffff-3333-3333-3333-333333333333, NVIDIA A100-SXM4-40GB, 40960, 20480
+"""
+ONE = "0, GPU-5a1b2c3d-5555-5555-5555-555555555555, NVIDIA GB10, [N/A], [N/A]\n"
+TABLES = {"none": "No devices were found\n", "one": ONE, "four": FOUR}
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Return a function that puts a stand-in for nvidia-smi on an otherwise empty PATH and returns that PATH."""
+    def put(table, status=0):
+        lines = "".join(f"echo '{line}'\n" for line in table.splitlines())
+        script = tmp_path / "nvidia-smi"
+        script.write_text(f"#!/bin/sh\n[ \"$*\" = \"{ASKS}\" ] || exit 9\n{lines}exit {status}\n")
+        script.chmod(0o755)
+        return str(tmp_path)
+
+    return put
+
+
+@pytest.fixture
+def four(machine, monkeypatch):
+    monkeypatch.setenv("PATH", machine(FOUR))
+    return list_gpus()
+
+
+# ------------------------------------------------------------------------------------------------------ nvidia-smi
+
+def test_the_list(four):
+    assert four == [
+        Gpu(0, "GPU-0a1b2c3d-0000-0000-0000-000000000000", "NVIDIA H200", 143_771, 143_000),
+        Gpu(1, "GPU-1a1b2c3d-1111-1111-1111-111111111111", "NVIDIA H200", 143_771, 1_024),
+        Gpu(2, "GPU-2a1b2c3d-2222-2222-2222-222222222222", "NVIDIA A100-SXM4-40GB", 40_960, 40_000),
+        Gpu(3, "GPU-2fffffff-3333-3333-3333-333333333333", "NVIDIA A100-SXM4-40GB", 40_960, 20_480)]
+    assert str(four[3]) == "GPU 3, NVIDIA A100-SXM4-40GB, 20 of 40 GiB free"
+
+
+def test_a_gpu_that_does_not_tell_its_memory(machine, monkeypatch):
+    monkeypatch.setenv("PATH", machine(ONE))
+    assert list_gpus() == [Gpu(0, "GPU-5a1b2c3d-5555-5555-5555-555555555555", "NVIDIA GB10", 0, 0)]
+
+
+@pytest.mark.parametrize("table, status", [("No devices were found", 0), ("", 0), (FOUR, 9),
+                                           ("NVIDIA-SMI has failed because it could not communicate with the driver", 9)])
+def test_no_gpu_where_nvidia_smi_lists_none_or_fails(machine, monkeypatch, table, status):
+    monkeypatch.setenv("PATH", machine(table, status))
+    assert list_gpus() == []
+
+
+def test_no_gpu_without_nvidia_smi(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert list_gpus() == []
+
+
+# --------------------------------------------------------------------------------- the environment of the process
+
+CHILD = """
+import json, os, sys
+before = dict(os.environ)
+from zoo import device
+chosen = device.choose(json.loads(sys.argv[1]), device.list_gpus(), device.visible_now())
+device.prepare(chosen)
+print(json.dumps({"gpu": chosen.gpu and chosen.gpu.index,
+                  "set": {name: value for name, value in os.environ.items() if before.get(name) != value},
+                  "heavy": [name for name in ("keras", "tensorflow", "jax", "torch", "numpy") if name in sys.modules]}))
+"""
+
+
+def child(path, asked, **environment):
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(("CUDA_", "TF_", "XLA_", "JAX_"))}
+    run = subprocess.run([sys.executable, "-c", CHILD, json.dumps(asked)], capture_output=True, text=True, cwd=ROOT,
+                         env={**kept, "PATH": path, **environment})
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def only(index):
+    return {"gpu": index, "heavy": [], "set": {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(index), "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}}
+
+
+CPU = {"gpu": None, "heavy": [], "set": {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}}
+LEFT_ALONE = {"gpu": None, "heavy": [], "set": {}}
+
+
+@pytest.mark.parametrize("machine_has, asked, visible, expected", [
+    ("four", "3", None, only(3)),
+    ("four", "0", None, only(0)),
+    ("four", None, None, only(0)),
+    ("four", "none", None, CPU),
+    ("four", None, "", LEFT_ALONE),
+    ("four", None, "-1", LEFT_ALONE),
+    ("four", None, "2,3", only(2)),
+    ("four", "3", "2,3", only(3)),
+    ("four", None, "GPU-2fffffff", only(3)),
+    ("one", "0", None, only(0)),
+    ("one", None, None, only(0)),
+    ("one", "none", None, CPU),
+    ("none", None, None, LEFT_ALONE),
+    ("none", "none", None, CPU),
+])
+def test_what_the_backend_would_see(machine, machine_has, asked, visible, expected):
+    environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+    assert child(machine(TABLES[machine_has]), asked, **environment) == expected
+
+
+LOUD = """
+import os, sys
+from zoo.device import quiet
+os.write(2, b"before ")
+try:
+    with quiet():
+        os.write(2, b"from C ")
+        print(os.environ["TF_CPP_MIN_LOG_LEVEL"])
+        if sys.argv[1] == "fails":
+            raise ImportError
+except ImportError:
+    os.write(2, b"caught ")
+os.write(2, b"after")
+"""
+
+
+@pytest.mark.parametrize("ends, level, words", [("well", "", "before after"), ("fails", "", "before from C caught after"),
+                                                ("well", "0", "before after")])
+def test_quiet_keeps_the_words_of_a_backend_for_its_failure(ends, level, words):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    if level:
+        environment["TF_CPP_MIN_LOG_LEVEL"] = level
+    run = subprocess.run([sys.executable, "-c", LOUD, ends], capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert run.stderr == words
+    assert run.stdout == f"{level or 3}\n"  # what the person has set stays
+
+
+# -------------------------------------------------------------------------------------------- CUDA_VISIBLE_DEVICES
+
+SHOWN = [  # CUDA_VISIBLE_DEVICES, the GPUs it leaves, the first of them first
+    (None, [0, 1, 2, 3]),
+    ("0,1,2,3", [0, 1, 2, 3]),
+    ("", []),
+    ("-1", []),
+    ("2,3", [2, 3]),
+    (" 3 , 1 ", [3, 1]),
+    ("1,-1,2", [1]),  # CUDA stops at the first that it does not know
+    ("7", []),
+    ("GPU-2fffffff-3333-3333-3333-333333333333", [3]),
+    ("GPU-1a,GPU-0a", [1, 0]),
+    ("GPU-ffffffff", []),
+    ("MIG-0a1b2c3d-0000-0000-0000-000000000000", []),
+]
+
+
+@pytest.mark.parametrize("visible, shown", SHOWN)
+def test_the_gpus_that_cuda_visible_devices_leaves(four, visible, shown):
+    first = choose(None, four, visible)
+    assert (first.gpu and first.gpu.index) == (shown[0] if shown else None)
+    assert first.asked is False
+    for index in range(4):
+        if index in shown:
+            assert choose(str(index), four, visible).gpu == four[index]
+        else:
+            with pytest.raises(UserError) as caught:
+                choose(str(index), four, visible)
+            assert str(caught.value) == (
+                f"CUDA_VISIBLE_DEVICES={visible} hides GPU {index}; unset it, or ask for one that it shows")
+
+
+@pytest.mark.parametrize("asked, gpus, words", [
+    ("4", None, "there is no GPU 4; there are: 0 (NVIDIA H200); 1 (NVIDIA H200); 2 (NVIDIA A100-SXM4-40GB); "
+                "3 (NVIDIA A100-SXM4-40GB)"),
+    ("3", [], "there is no GPU 3: this machine has none that nvidia-smi lists; use --gpu none"),
+    ("-1", None, "--gpu takes the number of a GPU, or none; given '-1'"),
+    ("0,1", None, "--gpu takes the number of a GPU, or none; given '0,1'"),
+    ("cpu", [], "--gpu takes the number of a GPU, or none; given 'cpu'"),
+    ("²", None, "--gpu takes the number of a GPU, or none; given '²'"),
+    ("", None, "--gpu takes the number of a GPU, or none; given ''"),
+])
+def test_refusals(four, asked, gpus, words):
+    with pytest.raises(UserError) as caught:
+        choose(asked, four if gpus is None else gpus)
+    assert str(caught.value) == words
+
+
+# ------------------------------------------------------------------------------------------------------ the header
+
+H200 = Gpu(3, "GPU-0", "NVIDIA H200", 143_360, 71_680)
+CORES = f"CPU, {os.cpu_count()} cores"
+ON_GPU = {"tensorflow": "/job:localhost/replica:0/task:0/device:GPU:0", "jax": "cuda:0", "torch": "cuda:0"}
+ON_CPU = {"tensorflow": "/job:localhost/replica:0/task:0/device:CPU:0", "jax": "TFRT_CPU_0", "torch": "cpu"}
+REMEDY = {"tensorflow": "pip install 'cnn-zoo[cuda]'", "jax": "pip install 'jax[cuda13]'",
+          "torch": "install PyTorch for CUDA"}
+
+
+@pytest.mark.parametrize("backend", ON_GPU)
+def test_describe(backend):
+    here, there = ON_GPU[backend], ON_CPU[backend]
+    assert describe(Device(H200, True), here, backend) == "GPU 3, NVIDIA H200, 70 of 140 GiB free"
+    assert describe(Device(H200, False), here, backend) == "GPU 3, NVIDIA H200, 70 of 140 GiB free"
+    assert describe(Device(None, True), there, backend) == CORES
+    assert describe(Device(None, False), there, backend) == CORES
+    assert describe(Device(None, False), here, backend) == f"GPU as {backend} sees it ({here})"
+
+    missing = f"{backend} cannot use GPU 3 (NVIDIA H200): its CUDA libraries are missing; {REMEDY[backend]}"
+    assert describe(Device(H200, False), there, backend) == f"{CORES} ({missing})"
+    with pytest.raises(UserError) as caught:
+        describe(Device(H200, True), there, backend)
+    assert str(caught.value) == f"{missing}, or use --gpu none"
+
+
+def test_visible_now(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert device.visible_now() is None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert device.visible_now() == ""

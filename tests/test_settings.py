@@ -1,0 +1,62 @@
+"""What the environment says: folders and the backend."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zoo import settings
+from zoo.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch, tmp_path):
+    for name in ("ZOO_DATA", "KERAS_HOME", "KERAS_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def test_folders(monkeypatch, tmp_path):
+    assert settings.data_dir() is None
+    assert settings.keras_datasets() == tmp_path / ".keras" / "datasets"
+    monkeypatch.setenv("ZOO_DATA", "~/pictures")
+    monkeypatch.setenv("KERAS_HOME", "~/elsewhere")
+    assert settings.data_dir() == tmp_path / "pictures"
+    assert settings.keras_home() == tmp_path / "elsewhere"
+    assert settings.keras_datasets() == tmp_path / "elsewhere" / "datasets"
+    monkeypatch.setenv("ZOO_DATA", "")
+    assert settings.data_dir() is None
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"backend": "tensorflow"}'])
+def test_the_backend_is_tensorflow_unless_said_otherwise(tmp_path, text):
+    if text is not None:
+        (tmp_path / ".keras").mkdir()
+        (tmp_path / ".keras" / "keras.json").write_text(text)
+    assert settings.backend() == "tensorflow"
+
+
+def test_the_environment_comes_before_keras_json(monkeypatch, tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "theano"}')
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(UserError) as caught:
+        settings.backend()
+    assert str(caught.value) == "no backend is called 'theano'; (there are: jax, tensorflow, torch)"
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    assert settings.backend() == "tensorflow"
+    monkeypatch.setenv("KERAS_BACKEND", "tensorfow")
+    with pytest.raises(UserError) as caught:
+        settings.backend()
+    assert str(caught.value) == (
+        "no backend is called 'tensorfow'; did you mean 'tensorflow'? (there are: jax, tensorflow, torch)")
+
+
+@pytest.mark.parametrize("backend, package", [("jax", "cnn-zoo[jax]"), ("tensorflow", "cnn-zoo")])
+def test_a_backend_that_is_not_installed(monkeypatch, backend, package):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    code = "from zoo.settings import backend\ntry:\n    backend()\nexcept ValueError as error:\n    print(error)"
+    run = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True,
+                         cwd=Path(__file__).resolve().parents[1])  # -S: without site-packages
+    assert run.stdout == (f"the backend {backend} is not installed; pip install '{package}', or set KERAS_BACKEND to "
+                          "one of tensorflow\n")
