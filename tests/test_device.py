@@ -59,8 +59,9 @@ def test_a_gpu_that_does_not_tell_its_memory(machine, monkeypatch):
     assert list_gpus() == [Gpu(0, "GPU-5a1b2c3d-5555-5555-5555-555555555555", "NVIDIA GB10", 0, 0)]
 
 
-@pytest.mark.parametrize("table, status", [("No devices were found", 0), ("", 0), (FOUR, 9),
-                                           ("NVIDIA-SMI has failed because it could not communicate with the driver", 9)])
+@pytest.mark.parametrize("table, status", [
+    ("No devices were found", 0), ("", 0), (FOUR, 9),
+    ("NVIDIA-SMI has failed because it could not communicate with the NVIDIA driver.", 9)])
 def test_no_gpu_where_nvidia_smi_lists_none_or_fails(machine, monkeypatch, table, status):
     monkeypatch.setenv("PATH", machine(table, status))
     assert list_gpus() == []
@@ -141,8 +142,8 @@ os.write(2, b"after")
 """
 
 
-@pytest.mark.parametrize("ends, level, words", [("well", "", "before after"), ("fails", "", "before from C caught after"),
-                                                ("well", "0", "before after")])
+@pytest.mark.parametrize("ends, level, words", [
+    ("well", "", "before after"), ("fails", "", "before from C caught after"), ("well", "0", "before after")])
 def test_quiet_keeps_the_words_of_a_backend_for_its_failure(ends, level, words):
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     if level:

@@ -32,8 +32,8 @@ def module_of(path):
 def imports(path, tree, modules):
     """Every import of a file, wherever it stands; importlib's too, as far as the name is written out."""
     package = module_of(path) if Path(path).name == "__init__.py" else module_of(path).rpartition(".")[0]
-    deferred = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-                for inner in ast.walk(node)}
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    deferred = {id(inner) for node in ast.walk(tree) if isinstance(node, functions) for inner in ast.walk(node)}
     for node in ast.walk(tree):
         where = (getattr(node, "lineno", 0), id(node) not in deferred)
         if isinstance(node, ast.Import):
@@ -152,7 +152,8 @@ def test_the_house_keeps_its_floors(sources):
 
 
 BREACHES = {
-    "upwards": ({"nn/blocks.py": "from zoo.models import vgg", "models/vgg.py": ""}, "floor 1 imports zoo.models.vgg of floor 2"),
+    "upwards": ({"nn/blocks.py": "from zoo.models import vgg", "models/vgg.py": ""},
+                "floor 1 imports zoo.models.vgg of floor 2"),
     "upwards in a function": ({"datasets/load.py": "def f():\n    from zoo.training.fit import fit"},
                               "floor 3 imports zoo.training.fit of floor 4"),
     "upwards by a relative import": ({"models/vgg.py": "from ..training import run", "training/run.py": ""},
@@ -165,7 +166,8 @@ BREACHES = {
     "from floor 0": ({"catalog.py": "import zoo.nn.blocks"}, "floor 0 imports zoo.nn.blocks of floor 1"),
     "a library on floor 0": ({"device.py": "import numpy.linalg"}, "floor 0 imports numpy"),
     "a command": ({"evaluate.py": "from zoo.train import main", "train.py": ""}, "imports the command zoo.train"),
-    "a command from below": ({"pictures/plots.py": "from zoo import train", "train.py": ""}, "imports the command zoo.train"),
+    "a command from below": ({"pictures/plots.py": "from zoo import train", "train.py": ""},
+                             "imports the command zoo.train"),
     "the front door": ({"training/fit.py": "from zoo import build"}, "imports zoo's front door"),
     "the front door, by attribute": ({"training/fit.py": "import zoo\nzoo.build('vgg16')"}, "uses zoo's front door"),
     "work at import": ({"__init__.py": "import keras"}, "zoo itself imports keras when it is imported"),
