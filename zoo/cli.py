@@ -30,6 +30,9 @@ class Parser(argparse.ArgumentParser):
 
 def run(command, argv=None):
     """Call `command(argv)` and return its exit status: 2 after a mistake of the user's, 130 after Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets question marks, not a traceback
     try:
         return command(argv) or 0
     except UserError as error:
@@ -45,7 +48,7 @@ def run(command, argv=None):
 
 def whole_number(flag, text, least, most=None):
     """Return `text` as a whole number from `least` to `most`; UserError otherwise."""
-    if not re.fullmatch(r"[+-]?\d+", text) or int(text) < least or (most is not None and int(text) > most):
+    if not re.fullmatch(r"[+-]?\d{1,20}", text) or int(text) < least or (most is not None and int(text) > most):
         limits = f"of {least} or more" if most is None else f"from {least} to {most}"
         raise UserError(f"{flag} is a whole number {limits}; given {text!r}")
     return int(text)

@@ -107,6 +107,8 @@ def command(argv):
     runs.check_place(arguments.output_dir, arguments.name)
     dataset = load(arguments.dataset, data_dir=arguments.data_dir, limit=limit, labels=arguments.labels)
 
+    if sys.stdout.isatty():
+        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the header is written over it
     with device.quiet():
         import keras  # the backend, which sees what device.prepare left to see
 
@@ -130,6 +132,9 @@ def command(argv):
     except KeyboardInterrupt:
         print(f"\ninterrupted: {run} keeps the epochs that were finished", file=sys.stderr)
         return 130
+    except FloatingPointError as error:
+        print(f"error: {error}; a lower --lr may help; {run} keeps the epochs before it", file=sys.stderr)
+        return 3
 
     from zoo.pictures.plots import draw_run  # matplotlib
 

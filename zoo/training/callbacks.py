@@ -1,14 +1,18 @@
 """What happens beside the steps: the run's files after each epoch, and the bar that a person watches."""
 
+import math
+import shutil
 import sys
 import time
 
 import keras
+import numpy as np
 
 from zoo.training import run as runs
 from zoo.training.saved import state
 
-BAR = 30  # characters
+LOSS = "cross_entropy"  # the metric that people see as the loss: Keras's own has the weight decay's penalty in it
+BAR = 20  # characters
 REDRAWN = 0.1  # seconds between two drawings of the bar
 
 
@@ -26,19 +30,27 @@ class Records(keras.callbacks.Callback):
         self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        row = {"epoch": epoch + 1, "learning_rate": rate,
-               **{name: float(f"{logs[name]:.8g}") for name in  # 8 digits tell any two float32 apart
-                   ("loss", "accuracy", "val_loss", "val_accuracy")}}
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        row = {"epoch": epoch + 1, "learning_rate": shortest(rate),
+               "loss": shortest(logs[LOSS]), "accuracy": shortest(logs["accuracy"]),
+               "val_loss": shortest(logs[f"val_{LOSS}"]), "val_accuracy": shortest(logs["val_accuracy"])}
         self.history.append(row)
         self.timings.append({"epoch": epoch + 1, "seconds": round(time.perf_counter() - self.began, 3)})
+        runs.write_csv(self.run / "history.csv", self.history)
+        runs.write_csv(self.run / "timings.csv", self.timings)
+        if not math.isfinite(row["loss"] + row["val_loss"]):  # the checkpoints stay those of the epoch before
+            raise FloatingPointError(f"the loss is not finite in epoch {epoch + 1}: {row['loss']}, "
+                                     f"in validation {row['val_loss']}")
         arrays = state(self.model)
         runs.write_arrays(self.run / "checkpoints" / "last.npz", arrays)
         if self.best is None or rank(row) > rank(self.best):
             self.best = row
             runs.write_arrays(self.run / "checkpoints" / "best.npz", arrays)
-        runs.write_csv(self.run / "history.csv", self.history)
-        runs.write_csv(self.run / "timings.csv", self.timings)
+
+
+def shortest(value):
+    """Return the number with the fewest digits that is the same float32, Keras's own precision: 0.1, not 0.10000000149."""
+    return float(str(np.float32(value)))
 
 
 def rank(row):
@@ -59,23 +71,29 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.name = f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}"
         self.began = self.drawn = time.perf_counter()
+        self.draw(0, "")  # the first step of a run takes long, the network is compiled
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
-        if not self.stream.isatty() or now - self.drawn < REDRAWN:
+        if now - self.drawn < REDRAWN:
             return
         self.drawn, done = now, (batch + 1) / self.steps
         left = (now - self.began) / done * (1 - done)
-        bar = "━" * int(BAR * done) + "╌" * (BAR - int(BAR * done))
-        self.write(f"\r\033[K{self.name}  {bar} {done:4.0%}  {words(left)} left  "
-                   f"loss {float(logs['loss']):.4f}  accuracy {float(logs['accuracy']):.2%}")
+        self.draw(done, f"{words(left)} left  loss {float(logs[LOSS]):.4f}  accuracy {float(logs['accuracy']):.2%}")
+
+    def draw(self, done, text):
+        """Draw the bar over itself, cut to the terminal's width: a line that wraps could not be drawn over."""
+        if self.stream.isatty():
+            bar = "━" * int(BAR * done) + "╌" * (BAR - int(BAR * done))
+            line = f"{self.name}  {bar} {done:4.0%}  {text}"
+            self.write(f"\r\033[K{line[:shutil.get_terminal_size().columns - 1]}")
 
     def on_epoch_end(self, epoch, logs=None):
         now = time.perf_counter()
         left = (now - self.run_began) / (epoch + 1) * (self.epochs - epoch - 1)
         start = "\r\033[K" if self.stream.isatty() else ""
-        self.write(f"{start}{self.name}  loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.2%}  "
-                   f"validation loss {logs['val_loss']:.4f}  accuracy {logs['val_accuracy']:.2%}  "
+        self.write(f"{start}{self.name}  loss {logs[LOSS]:.4f}, accuracy {logs['accuracy']:.2%}  "
+                   f"validation {logs[f'val_{LOSS}']:.4f}, {logs['val_accuracy']:.2%}  "
                    f"{words(now - self.began)}{f', {words(left)} left' if epoch + 1 < self.epochs else ''}\n")
 
     def write(self, text):

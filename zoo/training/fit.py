@@ -7,7 +7,7 @@ import keras
 
 from zoo.training import evaluation, run as runs
 from zoo.training.batches import EvaluationBatches, TrainingBatches
-from zoo.training.callbacks import Progress, Records
+from zoo.training.callbacks import LOSS, Progress, Records
 
 
 def schedule(recipe, steps):
@@ -50,7 +50,7 @@ def train(model, dataset, recipe, seed, run):
     batches = TrainingBatches(dataset.train, recipe.batch_size, seed, recipe.epochs)
     decay_kernels(model, recipe.weight_decay)
     model.compile(optimizer(recipe, batches.steps), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                  metrics=["accuracy"])
+                  metrics=["accuracy", keras.metrics.SparseCategoricalCrossentropy(name=LOSS, from_logits=True)])
     records = Records(run)
     model.fit(batches, epochs=recipe.epochs, steps_per_epoch=batches.steps, shuffle=False, verbose=0,
               validation_data=EvaluationBatches(dataset.validation, recipe.batch_size),

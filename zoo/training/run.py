@@ -14,6 +14,7 @@ import io
 import json
 import os
 import tempfile
+import zlib
 from datetime import datetime
 from pathlib import Path
 from zipfile import BadZipFile
@@ -23,25 +24,28 @@ import numpy as np
 from zoo.errors import UserError
 from zoo.files import write_text, written_whole
 
+# What numpy.load and the reading of its arrays raise for damaged files; TypeError: for an .npy file.
+DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, MemoryError, BadZipFile, zlib.error)
+
 
 def check_place(output_dir, name):
     """Raise UserError unless a run called `name` (None: a new name) can be written below `output_dir`.
 
     Nothing is left behind: a nameless file is tried in the nearest folder that exists.
     """
-    output_dir = Path(output_dir).expanduser()
-    if name is not None:
-        if not name or name != Path(name).name or name.startswith("."):
-            raise UserError(f"--name is the plain name of a folder, without slashes; given {name!r}")
-        if (output_dir / name).exists():
-            raise UserError(f"{output_dir / name} is there already; choose another --name")
-    there = output_dir.absolute()
-    while not there.exists() and there != there.parent:
-        there = there.parent
+    if name is not None and (not name or name != Path(name).name or name.startswith(".") or len(name) > 100):
+        raise UserError(f"--name is the plain name of a folder, without slashes, of at most 100 letters; given {name!r}")
+    there = output_dir
     try:
+        folder = Path(output_dir).expanduser()
+        if name is not None and (folder / name).exists():
+            raise UserError(f"{folder / name} is there already; choose another --name")
+        there = folder.absolute()
+        while not there.exists() and there != there.parent:
+            there = there.parent
         tempfile.TemporaryFile(dir=there).close()
-    except OSError as error:
-        raise UserError(f"cannot write runs to {output_dir}: {error.strerror} ({there}); "
+    except (OSError, RuntimeError) as error:  # RuntimeError: the home of somebody who has none
+        raise UserError(f"cannot write runs to {output_dir}: {getattr(error, 'strerror', None) or error} ({there}); "
                         "choose another --output-dir") from None
 
 
@@ -88,7 +92,7 @@ def read_arrays(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+    except DAMAGE as error:
         raise UserError(f"{path} cannot be read: {error}") from None
 
 

@@ -57,7 +57,8 @@ def load(path, checkpoint="best"):
         try:
             return keras.saving.load_model(path)
         except Exception as error:  # Keras raises whatever the damage led to
-            raise UserError(f"{path} cannot be read as a Keras model: {str(error).splitlines()[0]}") from error
+            first, *_ = str(error).splitlines() or [type(error).__name__]
+            raise UserError(f"{path} cannot be read as a Keras model: {first}") from error
     raise UserError(f"{path} is neither a run directory nor a .keras file that is there")
 
 
@@ -70,8 +71,8 @@ def load_run(path, checkpoint):
     try:
         blueprint = catalog.blueprint(**facts["blueprint"])
         mean, std = facts["dataset"]["mean"], facts["dataset"]["std"]
-    except (KeyError, TypeError) as error:
+        model = on_pixels(blueprint, mean, std, "softmax")
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: {error}") from None
-    model = on_pixels(blueprint, mean, std, "softmax")
     restore_weights(model, weights)
     return model
