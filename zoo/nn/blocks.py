@@ -5,7 +5,10 @@
 
 from keras import initializers, layers
 
-HE_NORMAL = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")  # as fb.resnet.torch draws them
+
+def he_normal():
+    """Return a new initializer, as fb.resnet.torch draws weights: one that layers share gives all the same numbers."""
+    return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
 def scaled(width_in_paper, width):
@@ -45,4 +48,4 @@ def bare_conv(x, filters, kernel, stride=1, *, name):
     """
     if kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
-    return layers.Conv2D(filters, kernel, stride, use_bias=False, kernel_initializer=HE_NORMAL, name=name)(x)
+    return layers.Conv2D(filters, kernel, stride, use_bias=False, kernel_initializer=he_normal(), name=name)(x)
