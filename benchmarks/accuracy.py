@@ -73,15 +73,16 @@ def main():
     parser.add_argument("dataset", nargs="?")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--table", action="store_true", help="print the table of the README")
-    parser.add_argument("more", nargs="*", help="behind --: options of zoo.train")
-    arguments = parser.parse_args()
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    arguments, more = parser.parse_args(words[:cut]), words[cut + 1:]
     if arguments.table:
         print("\n".join(table()))
         return
     if not arguments.dataset:
         parser.error("which network and data set?")
     for seed in arguments.seeds:
-        append(train(arguments.network, arguments.dataset, seed, arguments.more))
+        append(train(arguments.network, arguments.dataset, seed, more))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
         name: one of `zoo.list_models()`.
         input_shape: (height, width, channels), pixels; default: the paper's.
         classes: how many; default: the paper's.
-        include_top: False leaves out the head; the output is then the features, (n, height, width, channels) float32.
+        include_top: False leaves out the head; the output is then the features, (n, height, width, channels).
         pooling: without a top, None, "avg" or "max" over the features: (n, channels).
         weights: None, random ones; others cannot be loaded yet.
         classifier_activation: "softmax" gives probabilities (n, classes) float32; None gives logits.

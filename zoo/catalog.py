@@ -5,6 +5,7 @@ Standard library only: the command line lists, suggests and refuses from here be
 
 import dataclasses
 import math
+import numbers
 from dataclasses import dataclass, field
 
 from zoo.errors import UserError, unknown
@@ -93,7 +94,7 @@ def blueprint(name, input_shape=None, classes=None, width=1.0, stem="auto", opti
         raise UserError(f"classes is a whole number of 2 or more; given {classes!r}")
     if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width < math.inf:
         raise UserError(f"width is a positive number such as 0.5; given {width!r}")
-    return Blueprint(spec, shape, classes, float(width), _stem(spec, stem, shape), _options(spec, options or {}))
+    return Blueprint(spec, shape, int(classes), float(width), _stem(spec, stem, shape), _options(spec, options or {}))
 
 
 def as_json(plan):
@@ -103,7 +104,7 @@ def as_json(plan):
 
 
 def _whole(value):
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)  # NumPy's whole numbers too
 
 
 def _shape(spec, shape):
@@ -113,7 +114,7 @@ def _shape(spec, shape):
     if min(shape[:2]) < spec.least_side:
         raise UserError(f"{spec.name} takes pictures with sides of {spec.least_side} pixels and more; "
                         f"given {shape[0]}x{shape[1]}; enlarge the pictures")
-    return tuple(shape)
+    return tuple(map(int, shape))
 
 
 def _stem(spec, stem, shape):
