@@ -24,11 +24,14 @@ def schedule(recipe, steps):
 
 
 def optimizer(recipe, steps):
-    """Return the recipe's optimizer; `steps` is the number of steps in an epoch."""
+    """Return the recipe's optimizer; `steps` is the number of steps in an epoch.
+
+    Its name is fixed, because checkpoints name its variables by it and Keras counts: sgd, sgd_1, ...
+    """
     rate = schedule(recipe, steps)
     if recipe.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
-    return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=recipe.optimizer == "nesterov")
+        return keras.optimizers.Adam(rate, name="adam")
+    return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=recipe.optimizer == "nesterov", name="sgd")
 
 
 def decay_kernels(model, weight_decay):

@@ -30,13 +30,17 @@ def versions(backend):
 
 
 def commit():
-    """Return the commit of the checkout that zoo runs from, with -dirty for changed files; None outside of one."""
-    root = Path(zoo.__file__).resolve().parent.parent
-    if not (root / ".git").exists():
+    """Return the commit of the checkout that zoo runs from, with -dirty for a changed package; None outside of one."""
+    package = Path(zoo.__file__).resolve().parent
+    if not (package.parent / ".git").exists():
         return None
     try:
-        described = subprocess.run(("git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"),
-                                   capture_output=True, text=True, timeout=20, check=True)
+        changed = _git(package, "status", "--porcelain", "--", ".")
+        return _git(package, "rev-parse", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return None
-    return described.stdout.strip()
+
+
+def _git(folder, *arguments):
+    return subprocess.run(("git", "-C", str(folder), *arguments), capture_output=True, text=True, timeout=20,
+                          check=True).stdout.strip()
