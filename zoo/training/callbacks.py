@@ -49,7 +49,7 @@ class Records(keras.callbacks.Callback):
 
 
 def shortest(value):
-    """Return the number with the fewest digits that is the same float32, Keras's own precision: 0.1, not 0.10000000149."""
+    """Return the number with the fewest digits that is the same float32, Keras's precision: 0.1, not 0.10000000149."""
     return float(str(np.float32(value)))
 
 

@@ -34,7 +34,7 @@ def check_place(output_dir, name):
     Nothing is left behind: a nameless file is tried in the nearest folder that exists.
     """
     if name is not None and (not name or name != Path(name).name or name.startswith(".") or len(name) > 100):
-        raise UserError(f"--name is the plain name of a folder, without slashes, of at most 100 letters; given {name!r}")
+        raise UserError(f"--name is the plain name of a folder, without slashes, at most 100 letters; given {name!r}")
     there = output_dir
     try:
         folder = Path(output_dir).expanduser()

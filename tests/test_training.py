@@ -1,0 +1,508 @@
+"""What a training does with the pictures, the rate and the weights, against values worked out by hand or in NumPy."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import catalog
+from zoo.datasets.load import Dataset
+from zoo.datasets.splits import Split
+from zoo.errors import UserError
+from zoo.models import assembly
+from zoo.training import evaluation, fit, run as runs, saved
+from zoo.training.batches import EvaluationBatches, TrainingBatches, order
+from zoo.training.callbacks import rank, shortest, words
+from zoo.training.recipes import Recipe
+
+# The order of the pictures
+
+def test_the_order_is_pinned():
+    """Worked out with Philox4x64-10, counter 1, 2, ... and key (seed, epoch), written out from its paper."""
+    assert order(10, 0, 0).tolist() == [0, 2, 9, 1, 8, 5, 4, 3, 6, 7]
+    assert order(10, 0, 1).tolist() == [5, 3, 7, 8, 2, 4, 1, 0, 6, 9]
+    assert order(10, 1, 0).tolist() == [3, 5, 2, 9, 7, 0, 8, 6, 1, 4]
+
+
+def test_the_order_depends_on_its_arguments_alone():
+    first = order(1000, 5, 2).copy()
+    order.cache_clear()
+    np.random.seed(1)
+    keras.utils.set_random_seed(7)
+    order(1000, 5, 3)
+    assert np.array_equal(order(1000, 5, 2), first)
+    assert np.array_equal(np.sort(first), np.arange(1000))
+    others = [order(1000, 5, 3), order(1000, 6, 2), order(1000, 2, 5)]
+    assert all((other == first).mean() < 0.05 for other in others)  # by chance 1 in 1000 agree
+
+
+def test_the_largest_seed_has_an_order():
+    assert sorted(order(20, 2**32 - 1, 10**6)) == [*range(20)]
+
+
+# Which pictures a step sees
+
+def numbered(count):
+    """A Split of pictures of one pixel, whose value and whose label are the picture's number."""
+    numbers = np.arange(count, dtype=np.uint8)
+    return Split(numbers.reshape(-1, 1, 1, 1), numbers, np.arange(count))
+
+
+class Seen(keras.layers.Layer):
+    """Counts how often each picture of `numbered` went through in training."""
+
+    def __init__(self, count, **keywords):
+        super().__init__(dtype="float32", **keywords)
+        self.count = count
+
+    def build(self, shape):
+        self.times = self.add_weight(shape=(self.count,), initializer="zeros", trainable=False, name="times")
+
+    def call(self, image, training=False):
+        if training:
+            number = keras.ops.cast(image[:, 0, 0, 0], "int32")
+            self.times.assign_add(keras.ops.sum(keras.ops.one_hot(number, self.count), axis=0))
+        return keras.ops.one_hot(keras.ops.cast(image[:, 0, 0, 0], "int32"), self.count)
+
+
+def counting(count):
+    image = keras.Input((1, 1, 1), dtype="uint8")
+    return keras.Model(image, keras.layers.Dense(count, name="out")(Seen(count, name="seen")(image)))
+
+
+def test_each_epoch_trains_on_every_picture_once_in_its_own_order(capsys):
+    """13 pictures, 4 a step: what arrives at the loss, step by step, however far Keras reads ahead."""
+    if keras.backend.backend() == "jax":
+        pytest.skip("the loss cannot be watched under JAX, which traces it")
+    seen = []
+
+    def watched(labels, logits):
+        seen.append(keras.ops.convert_to_numpy(labels).ravel().astype(int).tolist())
+        return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+    model = counting(13)
+    model.compile("sgd", watched, run_eagerly=True)
+    batches = TrainingBatches(numbered(13), 4, seed=3, epochs=5)
+    model.fit(batches, epochs=5, steps_per_epoch=batches.steps, shuffle=False, verbose=0)
+    assert [len(step) for step in seen] == [4, 4, 4, 1] * 5
+    epochs = [sum(seen[start:start + 4], []) for start in range(0, 20, 4)]
+    assert epochs == [order(13, 3, epoch).tolist() for epoch in range(5)]
+    assert len({tuple(epoch) for epoch in epochs}) == 5
+    assert all(sorted(epoch) == [*range(13)] for epoch in epochs)
+
+
+@pytest.mark.parametrize("batch_size", [4, 13, 100])
+def test_train_sees_every_picture_as_often_as_there_are_epochs(tmp_path, batch_size, capsys):
+    (tmp_path / "checkpoints").mkdir()
+    model = counting(13)
+    dataset = Dataset(None, numbered(13), numbered(5), None, "", ())
+    recipe = Recipe("sgd", 0.1, 0.0, "constant", 0.0, 0.0, batch_size, epochs=3)
+    best = fit.train(model, dataset, recipe, 0, tmp_path)
+    assert keras.ops.convert_to_numpy(model.get_layer("seen").times).tolist() == [3.0] * 13
+    last, kept = (runs.read_arrays(tmp_path / "checkpoints" / f"{name}.npz") for name in ("last", "best"))
+    assert last["weights/seen/times"].tolist() == [3.0] * 13
+    assert kept["weights/seen/times"].tolist() == [float(best["epoch"])] * 13
+
+
+def test_training_batches_without_fit():
+    batches = TrainingBatches(numbered(13), 4, seed=3, epochs=2)
+    assert (batches.steps, len(batches)) == (4, 8)
+    for _ in range(2):  # in any order, as often as one likes
+        images, labels = batches[7]
+        assert labels.tolist() == order(13, 3, 1)[12:].tolist()
+        assert images.dtype == np.uint8 and images.shape == (1, 1, 1, 1)
+
+
+def test_evaluation_batches_hold_every_picture_in_its_place():
+    batches = EvaluationBatches(numbered(13), 5)
+    assert [batches[step][1].tolist() for step in range(len(batches))] == [
+        [0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11, 12]]
+
+
+# The rate
+
+def rates(recipe, steps, at):
+    schedule = fit.schedule(recipe, steps)
+    return [float(schedule(step)) for step in at] if callable(schedule) else [schedule for _ in at]
+
+
+@pytest.mark.parametrize("schedule, warmup, at, expected", [  # 3 epochs of 10 steps, rate 0.1
+    ("cosine", 1.0, (0, 5, 10, 15, 20, 25, 30), (0, 0.05, 0.1, 0.08535534, 0.05, 0.01464466, 0)),
+    ("cosine", 0.5, (0, 1, 5, 30), (0, 0.02, 0.1, 0)),
+    ("cosine", 0.0, (0, 10, 15, 20, 30), (0.1, 0.075, 0.05, 0.025, 0)),
+    ("constant", 1.0, (0, 1, 5, 10, 11, 30), (0, 0.01, 0.05, 0.1, 0.1, 0.1)),
+    ("constant", 0.0, (0, 30), (0.1, 0.1)),
+])
+def test_the_rate_at_a_step(schedule, warmup, at, expected):
+    recipe = Recipe(learning_rate=0.1, schedule=schedule, warmup=warmup, epochs=3)
+    assert rates(recipe, 10, at) == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+@pytest.mark.parametrize("warmup", [0.0, 0.4, 1.0, 7.0])
+def test_a_run_of_one_step_has_the_whole_rate(schedule, warmup):
+    assert rates(Recipe(learning_rate=0.1, schedule=schedule, warmup=warmup, epochs=1), 1, [0]) == pytest.approx([0.1])
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_a_warmup_longer_than_the_run_ends_with_it(schedule):
+    recipe = Recipe(learning_rate=0.8, schedule=schedule, warmup=9.0, epochs=2)
+    assert rates(recipe, 4, [0, 1, 7]) == pytest.approx([0, 0.8 / 7, 0.8])  # 8 steps, the last is number 7
+
+
+@pytest.mark.parametrize("name, kind, settings", [
+    ("sgd", keras.optimizers.SGD, {"momentum": 0.8, "nesterov": False}),
+    ("nesterov", keras.optimizers.SGD, {"momentum": 0.8, "nesterov": True}),
+    ("adam", keras.optimizers.Adam, {"beta_1": 0.9, "beta_2": 0.999}),
+])
+def test_the_optimizer(name, kind, settings):
+    made = fit.optimizer(Recipe(optimizer=name, learning_rate=0.25, momentum=0.8, schedule="constant", warmup=0.0), 10)
+    assert type(made) is kind
+    assert fit.optimizer(Recipe(optimizer=name), 1).name == made.name  # checkpoints name its variables by it
+    assert {key: made.get_config()[key] for key in settings} == settings
+    assert float(keras.ops.convert_to_numpy(made.learning_rate)) == 0.25
+    assert not made.get_config()["weight_decay"]  # Keras's own passes momentum by
+
+
+# Weight decay
+
+X = np.array([[1.0, 2.0], [0.5, -1.0], [3.0, 0.25]], np.float32)
+T = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]], np.float32)
+KERNEL = np.array([[0.5, -0.25], [1.0, 0.75]])
+BIAS = np.array([0.1, -0.2])
+
+
+def by_hand(steps, rate, momentum, nesterov, weight_decay):
+    """Mean squared error of X @ kernel + bias from T, stepped as Sutskever et al. 2013 write momentum."""
+    weights = [KERNEL.copy(), BIAS.copy()]
+    speed = [np.zeros((2, 2)), np.zeros(2)]
+    for _ in range(steps):
+        slope = 2 * (X @ weights[0] + weights[1] - T) / T.size
+        gradients = [X.T @ slope + weight_decay * weights[0], slope.sum(axis=0)]
+        for i, gradient in enumerate(gradients):
+            speed[i] = momentum * speed[i] - rate * gradient
+            weights[i] = weights[i] + (momentum * speed[i] - rate * gradient if nesterov else speed[i])
+    return weights
+
+
+@pytest.mark.parametrize("name", ["sgd", "nesterov"])
+@pytest.mark.parametrize("momentum, steps", [(0.0, 1), (0.9, 1), (0.9, 2), (0.9, 3)])
+def test_weight_decay_is_added_to_the_gradient_of_the_kernel(name, momentum, steps):
+    image = keras.Input((2,))
+    model = keras.Model(image, keras.layers.Dense(2, name="dense")(image))
+    model.set_weights([KERNEL, BIAS])
+    fit.decay_kernels(model, 0.3)
+    model.compile(fit.optimizer(Recipe(name, 0.05, momentum, "constant", warmup=0.0), 1), "mse")
+    for _ in range(steps):
+        model.train_on_batch(X, T)
+    kernel, bias = by_hand(steps, 0.05, momentum, name == "nesterov", 0.3)
+    assert np.allclose(model.get_weights()[0], kernel, atol=1e-6)
+    assert np.allclose(model.get_weights()[1], bias, atol=1e-6)
+    without = by_hand(steps, 0.05, momentum, name == "nesterov", 0.0)
+    assert np.abs(kernel - without[0]).max() > 1e-3  # so that the comparison means something
+
+
+def one_step(weight_decay):
+    """The weights by path before and after a step of a net with every kind of weight; the data do not vary."""
+    keras.utils.set_random_seed(3)
+    image = keras.Input((4, 4, 1))
+    x = keras.layers.Conv2D(2, 3, name="conv", bias_initializer="ones")(image)
+    x = keras.layers.BatchNormalization(name="bn")(x)
+    model = keras.Model(image, keras.layers.Dense(2, name="dense", bias_initializer="ones")(
+        keras.layers.Flatten()(x)))
+    fit.decay_kernels(model, weight_decay)
+    model.compile(fit.optimizer(Recipe("sgd", 0.1, 0.9, "constant", warmup=0.0), 1), "mse")
+    before = {weight.path: keras.ops.convert_to_numpy(weight).copy() for weight in model.trainable_weights}
+    images = np.random.default_rng(0).random((8, 4, 4, 1))
+    model.train_on_batch(images, images[:, 0, :2, 0])
+    return before, {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights}
+
+
+def test_only_kernels_decay():
+    before, plain = one_step(0.0)
+    again, decayed = one_step(0.5)
+    assert {path.split("/")[-1] for path in before} == {"kernel", "bias", "gamma", "beta"}
+    for path in before:
+        assert np.array_equal(before[path], again[path])
+        pulled = 0.1 * 0.5 * before[path] if path.endswith("kernel") else 0.0
+        assert np.allclose(plain[path] - decayed[path], pulled, atol=1e-6), path
+
+
+# Pixels to the network
+
+def normalised(images, mean, std):
+    return ((images / 255 - np.array(mean)) / np.array(std)).astype(np.float32)
+
+
+def pixels(*shape):
+    return np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+
+
+@pytest.mark.parametrize("plan, mean, std", [
+    (("lenet5", (28, 28, 1), 10), (0.1313,), (0.3085,)),
+    (("vgg16", (32, 32, 3), 5, 0.03), (0.49, 0.2, 0.7), (0.25, 0.1, 0.4)),
+])
+def test_a_model_of_raw_pixels_is_the_network_after_normalisation(plan, mean, std):
+    plan = catalog.blueprint(*plan)
+    model, network = saved.on_pixels(plan, mean, std, "softmax"), assembly.build(plan)
+    network.set_weights(model.get_weights())
+    images = pixels(6, *plan.input_shape)
+    assert model.input.dtype == "uint8"
+    assert np.allclose(model.predict(images, verbose=0), network.predict(normalised(images, mean, std), verbose=0),
+                       atol=1e-6)
+    shown = keras.Model(model.input, model.get_layer("normalise").output).predict(images, verbose=0)
+    assert shown.dtype == np.float32 and np.allclose(shown, normalised(images, mean, std), atol=1e-5)
+
+
+def test_the_layers_stand_flat():
+    model = saved.on_pixels(catalog.blueprint("lenet5"), (0.1313,), (0.3085,), None)
+    assert [layer.name for layer in model.layers] == [
+        "image", "normalise", "C1", "S2", "C3", "S4", "flatten", "C5", "F6", "output", "predictions"]
+    assert model.get_layer("C1").kernel.shape == (5, 5, 1, 6)
+
+
+def test_pixels_are_normalised_in_float32_whatever_the_policy():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = saved.on_pixels(catalog.blueprint("lenet5"), (0.1313,), (0.3085,), None)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.get_layer("C1").compute_dtype == "bfloat16"
+    images = np.arange(256, dtype=np.uint8).repeat(784).reshape(256, 28, 28, 1)  # every value of a pixel
+    shown = keras.Model(model.input, model.get_layer("normalise").output).predict(images, verbose=0)
+    assert shown.dtype == np.float32
+    assert np.allclose(shown, normalised(images, (0.1313,), (0.3085,)), atol=1e-6)
+    assert model.predict(images[:2], verbose=0).dtype == np.float32
+
+
+# Checkpoints
+
+def small(seed=0):
+    keras.utils.set_random_seed(seed)
+    return saved.on_pixels(catalog.blueprint("lenet5"), (0.1313,), (0.3085,), "softmax")
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A checkpoint of a lenet5 after two steps, and the model."""
+    model = small()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    for _ in range(2):
+        model.train_on_batch(pixels(8, 28, 28, 1), np.arange(8))
+    runs.write_arrays(tmp_path / "last.npz", saved.state(model))
+    return tmp_path / "last.npz", model
+
+
+def test_a_checkpoint_brings_the_weights_back(checkpoint):
+    path, model = checkpoint
+    other, images = small(seed=1), pixels(5, 28, 28, 1)
+    assert not np.array_equal(other.predict(images, verbose=0), model.predict(images, verbose=0))
+    saved.restore_weights(other, path)
+    assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), model.get_weights(), strict=True))
+    assert np.array_equal(other.predict(images, verbose=0), model.predict(images, verbose=0))
+
+
+def test_a_checkpoint_holds_all_that_training_changes(checkpoint):
+    arrays = runs.read_arrays(checkpoint[0])
+    assert arrays["weights/C1/kernel"].shape == (5, 5, 1, 6)
+    steps = [array for path, array in arrays.items() if path.startswith("optimizer/") and path.endswith("iteration")]
+    assert steps == [2]
+    # ten weights; Adam's iteration and two moments of each, perhaps its rate
+    assert sum(path.startswith("weights/") for path in arrays) == 10
+    assert sum(path.endswith(("_momentum", "_velocity")) for path in arrays) == 20
+
+
+def test_a_checkpoint_holds_the_seeds_of_dropout():
+    model = saved.on_pixels(catalog.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
+    model.compile("sgd", "mse")
+    assert [path for path in saved.state(model) if path.startswith("seeds/")] == ["seeds/0", "seeds/1"]
+
+
+def spoil(path, how):
+    data = bytearray(path.read_bytes())
+    if how == "cut off":
+        data = data[:len(data) // 2]
+    elif how == "a byte changed":
+        data[len(data) // 2] ^= 0xFF
+    elif how == "empty":
+        data = b""
+    elif how == "text":
+        data = b"these are no arrays\n"
+    path.write_bytes(data)
+    if how == "one array":
+        with open(path, "wb") as file:
+            np.save(file, np.zeros(3))
+    if how == "pickled":
+        with open(path, "wb") as file:
+            np.savez(file, **{"weights/C1/kernel": np.array([{}], object)})
+
+
+@pytest.mark.parametrize("how", ["cut off", "a byte changed", "empty", "text", "one array", "pickled"])
+def test_a_damaged_checkpoint_is_refused(checkpoint, how):
+    path, _ = checkpoint
+    spoil(path, how)
+    with pytest.raises(UserError, match="last.npz cannot be read"):
+        saved.restore_weights(small(), path)
+
+
+def test_another_networks_checkpoint_is_refused(checkpoint):
+    path, _ = checkpoint
+    other = saved.on_pixels(catalog.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
+    with pytest.raises(UserError, match="last.npz is not a checkpoint of this vgg16: conv1_1/kernel is missing"):
+        saved.restore_weights(other, path)
+    wide = saved.on_pixels(catalog.blueprint("lenet5", width=2.0), (0.1,), (0.3,), None)
+    with pytest.raises(UserError, match=r"of this lenet5: C1/kernel is of shape \(5, 5, 1, 6\)"):
+        saved.restore_weights(wide, path)
+
+
+# zoo.load
+
+@pytest.fixture
+def run(tmp_path):
+    """A run directory of which best and last differ, and the models of both."""
+    run, models = tmp_path / "a-run", {}
+    (run / "checkpoints").mkdir(parents=True)
+    for seed, name in enumerate(("best", "last")):
+        models[name] = small(seed)
+        models[name].compile("sgd", "mse")
+        runs.write_arrays(run / "checkpoints" / f"{name}.npz", saved.state(models[name]))
+    (run / "run.json").write_text(json.dumps({
+        "network": "lenet5", "dataset": {"mean": [0.1313], "std": [0.3085]},
+        "blueprint": {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0, "stem": "paper",
+                      "options": {}}}))
+    return run, models
+
+
+def test_load_a_run(run):
+    folder, models = run
+    images = pixels(4, 28, 28, 1)
+    best, last = (models[name].predict(images, verbose=0) for name in ("best", "last"))
+    assert not np.allclose(best, last)
+    assert np.array_equal(zoo.load(folder).predict(images, verbose=0), best)
+    assert np.array_equal(zoo.load(str(folder), "best").predict(images, verbose=0), best)
+    assert np.array_equal(zoo.load(folder, checkpoint="last").predict(images, verbose=0), last)
+    assert np.allclose(best.sum(axis=1), 1, atol=1e-6)
+
+
+def test_load_a_keras_file(run, tmp_path):
+    _, models = run
+    models["best"].save(tmp_path / "model.keras")
+    images = pixels(4, 28, 28, 1)
+    assert np.array_equal(zoo.load(tmp_path / "model.keras").predict(images, verbose=0),
+                          models["best"].predict(images, verbose=0))
+
+
+def refusal(*arguments):
+    with pytest.raises(UserError) as error:
+        zoo.load(*arguments)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_load_refuses_nonsense(run, tmp_path):
+    folder, _ = run
+    (tmp_path / "text.keras").write_text("no model")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "note.txt").write_text("no model")
+    assert "checkpoint is 'best' or 'last'; given 'worst'" in refusal(folder, "worst")
+    assert "text.keras cannot be read as a Keras model" in refusal(tmp_path / "text.keras")
+    assert "has no run.json" in refusal(tmp_path / "empty")
+    for name in ("note.txt", "not-there", "not-there.keras"):
+        assert "is neither a run directory nor a .keras file" in refusal(tmp_path / name)
+
+
+def test_load_refuses_a_run_without_a_checkpoint(run):
+    folder, _ = run
+    (folder / "checkpoints" / "best.npz").unlink()
+    assert "has no checkpoint yet" in refusal(folder)
+    shutil.rmtree(folder / "checkpoints")
+    assert "has no checkpoint yet" in refusal(folder, "last")
+
+
+@pytest.mark.parametrize("change", [
+    lambda facts: facts.pop("blueprint"),
+    lambda facts: facts.pop("dataset"),
+    lambda facts: facts["blueprint"].update(colour="red"),
+    lambda facts: facts["blueprint"].update(name="lenet6"),
+    lambda facts: facts["dataset"].update(std=[0.0]),
+    lambda facts: facts["dataset"].update(std=[0.5, 0.5]),
+    lambda facts: facts["dataset"].update(mean=None),
+], ids=["no blueprint", "no dataset", "unknown argument", "unknown network", "std 0", "two stds", "no mean"])
+def test_load_refuses_a_damaged_run_json(run, change):
+    folder, _ = run
+    facts = json.loads((folder / "run.json").read_text())
+    change(facts)
+    (folder / "run.json").write_text(json.dumps(facts))
+    assert "run.json is damaged" in refusal(folder)
+
+
+def test_load_refuses_a_run_json_that_is_no_json(run):
+    folder, _ = run
+    (folder / "run.json").write_text('{"network": ')
+    assert "run.json is damaged" in refusal(folder)
+
+
+# The test split, and the numbers of an epoch
+
+def test_the_accuracy_counts_the_pictures_of_the_last_partial_batch():
+    """The model says 12 - n of picture n: right for number 6 alone, and for numbers 11 and 12 once relabelled."""
+    split = numbered(13)
+    model = counting(13)
+    model.get_layer("out").set_weights([np.eye(13)[::-1] * 9.0, np.zeros(13)])
+    split.labels[11:] = (1, 0)
+    probable = evaluation.probabilities(model, split, 5)
+    assert probable.shape == (13, 13) and probable.dtype == np.float32
+    assert probable.argmax(axis=1).tolist() == [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+    assert evaluation.accuracy(probable, split.labels) == 3 / 13
+    # softmax of one 9 and twelve 0
+    assert np.allclose(probable.max(axis=1), np.exp(9) / (np.exp(9) + 12), atol=1e-6)
+
+
+def test_the_best_epoch_by_accuracy_then_loss():
+    rows = [{"val_accuracy": accuracy, "val_loss": loss} for accuracy, loss in
+            ((0.5, 1.0), (0.7, 2.0), (0.7, 1.5), (0.7, 1.5), (0.6, 0.1))]
+    assert max(range(5), key=lambda i: rank(rows[i])) == 2
+
+
+@pytest.mark.parametrize("value, expected", [
+    (np.float32(0.1), 0.1), (float(np.float32(0.35)), 0.35), (0.0, 0.0), (float(np.float32(1 / 3)), 0.33333334)])
+def test_numbers_are_written_as_short_as_float32_allows(value, expected):
+    assert shortest(value) == expected
+
+
+@pytest.mark.parametrize("seconds, said", [
+    (0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"),
+    (3599.7, "1 h 00 min"), (7500, "2 h 05 min")])
+def test_lengths_of_time(seconds, said):
+    assert words(seconds) == said
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, capsys):
+    (tmp_path / "checkpoints").mkdir()
+    dataset = Dataset(None, numbered(13), numbered(5), None, "", ())
+    recipe = Recipe("sgd", 3e38, 0.9, "constant", 0.0, 0.0, 4, epochs=3)
+    with pytest.raises(FloatingPointError, match="the loss is not finite in epoch 1"):
+        fit.train(counting(13), dataset, recipe, 0, tmp_path)
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 2
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+# The weights before the first step
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_the_first_weights_come_from_the_seed_and_no_two_layers_share_them(name):
+    def kernels(seed):
+        keras.utils.set_random_seed(seed)
+        model = zoo.build(name, catalog.find(name).input_shape if name == "lenet5" else (32, 32, 3), 10, width=0.05)
+        return {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights
+                if weight.name == "kernel"}
+
+    first, again, other = kernels(4), kernels(4), kernels(5)
+    for path, kernel in first.items():
+        assert kernel.size == 1 or kernel.std() > 0
+        assert np.array_equal(kernel, again[path])
+        assert not np.array_equal(kernel, other[path])
+        assert [twin for twin in first if np.array_equal(first[twin], kernel)] == [path]
