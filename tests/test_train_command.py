@@ -318,7 +318,8 @@ def test_a_loss_that_is_not_finite(several):
 
 def test_ctrl_c(anywhere, tmp_path):
     running = subprocess.Popen(
-        [sys.executable, "-m", "zoo.train", "lenet5", "--limit", "200", "--epochs", "500", "--name", "x"], cwd=tmp_path, env=anywhere,
+        [sys.executable, "-m", "zoo.train", "lenet5", "--limit", "200", "--epochs", "500", "--name", "x"],
+        cwd=tmp_path, env=anywhere,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
     try:
         for line in running.stdout:
