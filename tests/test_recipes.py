@@ -68,12 +68,12 @@ def test_several_fields_change_together():
 
 
 @pytest.mark.parametrize("words, said", [
-    (["--epochs", "0"], "epochs is 1 or more; given 0"),
-    (["--epochs", "-1"], "epochs is 1 or more; given -1"),
+    (["--epochs", "0"], "epochs is a whole number from 1 to 1,000,000; given 0"),
+    (["--epochs", "-1"], "epochs is a whole number from 1 to 1,000,000; given -1"),
     (["--epochs", "1.5"], "--epochs is a whole number; given '1.5'"),
     (["--epochs", "ten"], "--epochs is a whole number; given 'ten'"),
-    (["-b", "-5"], "batch_size is 1 or more; given -5"),
-    (["-b", "0"], "batch_size is 1 or more; given 0"),
+    (["-b", "-5"], "batch_size is a whole number from 1 to 1,000,000; given -5"),
+    (["-b", "0"], "batch_size is a whole number from 1 to 1,000,000; given 0"),
     (["--lr", "nan"], "--lr is a finite number; given 'nan'"),
     (["--lr", "inf"], "--lr is a finite number; given 'inf'"),
     (["--lr", "1e999"], "--lr is a finite number; given '1e999'"),

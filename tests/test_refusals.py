@@ -10,7 +10,7 @@ from zoo.errors import UserError
 THERE_ARE = "(there are: lenet5, resnet34, vgg16, vgg19)"
 SHAPE = "input_shape is three whole numbers, height, width and channels, such as"
 CLASSES = "classes is a whole number of 2 or more; given"
-WIDTH = "width is a positive number such as 0.5; given"
+WIDTH = "width is a number above 0, such as 0.5, and at most 100; given"
 
 REFUSED = [
     ("resnet43", {}, f"no network is called 'resnet43'; did you mean 'resnet34'? {THERE_ARE}"),

@@ -4,12 +4,14 @@ Standard library only: the command line lists, suggests and refuses from here be
 """
 
 import dataclasses
-import math
 import numbers
 from dataclasses import dataclass, field
 
 from zoo.errors import UserError, unknown
 from zoo.values import checked
+
+
+WIDEST = 100  # times the paper's widths: more fits no machine
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ def blueprint(name, input_shape=None, classes=None, width=1.0, stem="auto", opti
     classes = spec.classes if classes is None else classes
     if not _whole(classes) or classes < 2:
         raise UserError(f"classes is a whole number of 2 or more; given {classes!r}")
-    if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width < math.inf:
-        raise UserError(f"width is a positive number such as 0.5; given {width!r}")
+    if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width <= WIDEST:
+        raise UserError(f"width is a number above 0, such as 0.5, and at most {WIDEST}; given {width!r}")
     return Blueprint(spec, shape, int(classes), float(width), _stem(spec, stem, shape), _options(spec, options or {}))
 
 

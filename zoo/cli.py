@@ -43,7 +43,7 @@ def run(command, argv=None):
         return 130
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 141  # as the shell reports a program that the closed pipe has ended
 
 
 def whole_number(flag, text, least, most=None):

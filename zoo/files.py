@@ -4,6 +4,16 @@ import contextlib
 import os
 from pathlib import Path
 
+from zoo.errors import UserError
+
+
+def expanded(path):
+    """Return `path` as a Path, with ~ as the home it stands for; UserError when nobody has that home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{path} begins with the home of nobody; give the folder in full") from None
+
 
 @contextlib.contextmanager
 def written_whole(path):

@@ -3,9 +3,9 @@
 import json
 import os
 from importlib.util import find_spec
-from pathlib import Path
 
 from zoo.errors import UserError, unknown
+from zoo.files import expanded
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -13,12 +13,12 @@ BACKENDS = ("tensorflow", "jax", "torch")
 def data_dir():
     """Return the folder that ZOO_DATA names, or None."""
     folder = os.environ.get("ZOO_DATA")
-    return Path(folder).expanduser() if folder else None
+    return expanded(folder) if folder else None
 
 
 def keras_home():
     """Return Keras's own folder: KERAS_HOME, or ~/.keras."""
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    return expanded(os.environ.get("KERAS_HOME") or "~/.keras")
 
 
 def keras_datasets():

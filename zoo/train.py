@@ -135,6 +135,9 @@ def command(argv):
     except FloatingPointError as error:
         print(f"error: {error}; a lower --lr may help; {run} keeps the epochs before it", file=sys.stderr)
         return 3
+    except OSError as error:
+        print(f"error: cannot write the run: {error}; {run} keeps the epochs before it", file=sys.stderr)
+        return 4
 
     from zoo.pictures.plots import draw_run  # matplotlib
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from zoo.datasets.download import fetch_all
 from zoo.datasets.formats import READERS
 from zoo.datasets.sources import find_given, find_in
 from zoo.errors import UserError
+from zoo.files import expanded
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def load_facts(facts, *, data_dir=None, limit=None):
 def find_place(facts, data_dir):
     """Return where the files are: in `data_dir` and nowhere else when it is given, downloaded when nowhere."""
     if data_dir is not None:
-        return find_given(Path(data_dir).expanduser(), facts.name)
+        return find_given(expanded(data_dir), facts.name)
     cache = settings.keras_datasets()
     for folder in filter(None, (settings.data_dir(), cache)):
         if place := find_in(folder, facts.name):

@@ -7,6 +7,7 @@ from zoo.errors import UserError
 
 OPTIMIZERS = ("sgd", "nesterov", "adam")
 SCHEDULES = ("constant", "cosine")
+MOST = 1_000_000  # epochs or pictures a step: more is a slip of the finger
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ def check(recipe):
         if getattr(recipe, name) not in known:
             raise UserError(f"{name} is one of {', '.join(known)}; given {getattr(recipe, name)!r}")
     for name in ("batch_size", "epochs"):
-        if getattr(recipe, name) < 1:
-            raise UserError(f"{name} is 1 or more; given {getattr(recipe, name)}")
+        if not 1 <= getattr(recipe, name) <= MOST:
+            raise UserError(f"{name} is a whole number from 1 to {MOST:,}; given {getattr(recipe, name)}")
     if recipe.learning_rate <= 0:
         raise UserError(f"learning_rate is more than 0; given {recipe.learning_rate}")
     if not 0 <= recipe.momentum < 1:

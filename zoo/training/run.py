@@ -22,7 +22,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from zoo.errors import UserError
-from zoo.files import write_text, written_whole
+from zoo.files import expanded, write_text, written_whole
 
 # What numpy.load and the reading of its arrays raise for damaged files; TypeError: for an .npy file.
 DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, MemoryError, BadZipFile, zlib.error)
@@ -37,23 +37,26 @@ def check_place(output_dir, name):
         raise UserError(f"--name is the plain name of a folder, without slashes, at most 100 letters; given {name!r}")
     there = output_dir
     try:
-        folder = Path(output_dir).expanduser()
+        folder = expanded(output_dir)
         if name is not None and (folder / name).exists():
             raise UserError(f"{folder / name} is there already; choose another --name")
         there = folder.absolute()
         while not there.exists() and there != there.parent:
             there = there.parent
         tempfile.TemporaryFile(dir=there).close()
-    except (OSError, RuntimeError) as error:  # RuntimeError: the home of somebody who has none
-        raise UserError(f"cannot write runs to {output_dir}: {getattr(error, 'strerror', None) or error} ({there}); "
+    except OSError as error:
+        raise UserError(f"cannot write runs to {output_dir}: {error.strerror} ({there}); "
                         "choose another --output-dir") from None
 
 
 def create(output_dir, name, network, dataset):
     """Make and return the run directory: `name`, or network-dataset-date-time, with a number where that is taken."""
-    output_dir = Path(output_dir).expanduser()
+    output_dir = expanded(output_dir)
     stem = name or f"{network}-{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
-    output_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {output_dir}: {error.strerror}; choose another --output-dir") from None
     taken = 0
     while True:
         run = output_dir / (f"{stem}-{taken + 1}" if taken else stem)

@@ -7,6 +7,7 @@ from keras import layers
 
 from zoo import catalog
 from zoo.errors import UserError
+from zoo.files import expanded
 from zoo.models import assembly
 from zoo.training import run as runs
 
@@ -48,7 +49,7 @@ def restore_weights(model, path):
 
 def load(path, checkpoint="best"):
     """Return the model of a run directory or a .keras file; see `zoo.load`."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     if checkpoint not in CHECKPOINTS:
         raise UserError(f"checkpoint is 'best' or 'last'; given {checkpoint!r}")
     if path.is_dir():

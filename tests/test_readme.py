@@ -1,0 +1,65 @@
+"""What the README and the docs say is what the programs print and what the files of the repository hold."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zoo import train
+from zoo.__main__ import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def between(marker):
+    """Return the lines between `<!-- marker -->` and `<!-- end -->`."""
+    return re.search(rf"<!-- {re.escape(marker)} -->\n(.*?)\n?<!-- end -->", README, re.DOTALL)[1]
+
+
+def printed(*command):
+    return subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_table_of_networks_is_the_catalogues():
+    assert between("python -m zoo.list --markdown") == printed("-m", "zoo.list", "--markdown")
+
+
+def test_the_accuracies_are_those_of_the_benchmarks():
+    assert between("python benchmarks/accuracy.py --table") == printed("benchmarks/accuracy.py", "--table")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            assert (page.parent / target).exists(), target
+
+
+def test_each_picture_has_a_licence():
+    listed = (ROOT / "docs" / "images" / "README.md").read_text(encoding="utf-8")
+    for picture in (ROOT / "docs" / "images").glob("*.png"):
+        assert f"| `{picture.name}` |" in listed
+
+
+def test_the_commands_exist():
+    for command in re.findall(r"python -m zoo\.(\w+)", README):
+        assert command in COMMANDS
+
+
+@pytest.mark.parametrize("line", re.findall(r"python -m zoo\.train (\S.*)$", README, re.MULTILINE))
+def test_the_training_commands_parse(line):
+    words = line.partition("`")[0].split()
+    if words != ["--help"]:
+        assert train.parser().parse_args(words).network
+
+
+def test_ci_runs_the_second_command():
+    blocks = re.findall(r"```bash\n(python3 -m venv .*?)\n```", README)
+    assert len(blocks) == 2 and all(block.startswith("python3 -m venv .venv && ") for block in blocks)
+    found = re.search(r"<!-- tests -->\n```bash\n(.*?)\n```", README)[1]
+    assert found == blocks[1] and found.endswith("-m pytest")
+    assert "<!-- tests -->" in (ROOT / ".ci" / "run").read_text()  # where it looks for the command
