@@ -80,12 +80,48 @@ def header(blueprint, dataset, recipe, model, where, backend, run, seed):
     return [f"{name:8} {words}" for name, words in rows.items()] + [f"{'note':8} {note}" for note in dataset.notes]
 
 
-def described_facts(facts, dataset):
+def described_data(dataset):
     """Return what run.json says of the data set: enough for the pictures and for zoo.load."""
+    facts = dataset.facts
     return {"name": facts.name, "title": facts.title, "shape": facts.shape, "classes": facts.classes,
             "mean": facts.mean, "std": facts.std, "label_names": facts.label_names, "source": dataset.source,
             "train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test),
             "notes": dataset.notes}
+
+
+def load_backend(backend, chosen):
+    """Load Keras with its backend, which sees what device.prepare left to see; return the header's words for the device."""
+    if sys.stdout.isatty():
+        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the header is written over it
+    with device.quiet():
+        import keras
+
+        used = str(keras.ops.zeros(1).device)
+    return device.describe(chosen, used, backend)
+
+
+def carry_out(model, dataset, recipe, seed, run):
+    """Train, test, draw and say what came out; return the exit status."""
+    from zoo.training import fit
+
+    try:
+        result = fit.run(model, dataset, recipe, seed, run)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {run} keeps the epochs that were finished", file=sys.stderr)
+        return 130
+    except FloatingPointError as error:
+        print(f"error: {error}; a lower --lr may help; {run} keeps the epochs before it", file=sys.stderr)
+        return 3
+    except OSError as error:
+        print(f"error: cannot write the run: {error}; {run} keeps the epochs before it", file=sys.stderr)
+        return 4
+
+    from zoo.pictures.plots import draw_run  # matplotlib
+
+    draw_run(run)
+    print(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the best "
+          f"by validation, {result['test_accuracy_last']:.2%} with the last; in {run}")
+    return 0
 
 
 def command(argv):
@@ -106,44 +142,23 @@ def command(argv):
 
     runs.check_place(arguments.output_dir, arguments.name)
     dataset = load(arguments.dataset, data_dir=arguments.data_dir, limit=limit, labels=arguments.labels)
+    where = load_backend(backend, chosen)
 
-    if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the header is written over it
-    with device.quiet():
-        import keras  # the backend, which sees what device.prepare left to see
+    import keras
+    from zoo.training import provenance, saved
 
-        used = str(keras.ops.zeros(1).device)
-
-    from zoo.training import fit, provenance, saved
-
-    where = device.describe(chosen, used, backend)
     keras.utils.set_random_seed(seed)
     model = saved.on_pixels(blueprint, facts.mean, facts.std, None)
     run = runs.create(arguments.output_dir, arguments.name, arguments.network, arguments.dataset)
+    asked = sys.argv[1:] if argv is None else argv
     runs.write_json(run / "run.json", {
-        "command": shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)]),
+        "command": shlex.join(["python", "-m", "zoo.train", *asked]),
         "network": blueprint.spec.name, "blueprint": catalog.as_json(blueprint), "parameters": model.count_params(),
-        "dataset": described_facts(facts, dataset), "recipe": recipes.as_dict(recipe), "seed": seed, "limit": limit,
-        "device": where, "processor": provenance.processor(), "backend": backend, "versions": provenance.versions(backend),
-        "commit": provenance.commit()})
+        "dataset": described_data(dataset), "recipe": recipes.as_dict(recipe), "seed": seed, "limit": limit,
+        "device": where, "processor": provenance.processor(), "backend": backend,
+        "versions": provenance.versions(backend), "commit": provenance.commit()})
     print("\n".join(header(blueprint, dataset, recipe, model, where, backend, run, seed)), flush=True)
-    try:
-        result = fit.run(model, dataset, recipe, seed, run)
-    except KeyboardInterrupt:
-        print(f"\ninterrupted: {run} keeps the epochs that were finished", file=sys.stderr)
-        return 130
-    except FloatingPointError as error:
-        print(f"error: {error}; a lower --lr may help; {run} keeps the epochs before it", file=sys.stderr)
-        return 3
-    except OSError as error:
-        print(f"error: cannot write the run: {error}; {run} keeps the epochs before it", file=sys.stderr)
-        return 4
-
-    from zoo.pictures.plots import draw_run  # matplotlib
-
-    draw_run(run)
-    print(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the best "
-          f"by validation, {result['test_accuracy_last']:.2%} with the last; in {run}")
+    return carry_out(model, dataset, recipe, seed, run)
 
 
 def main(argv=None):
