@@ -56,14 +56,13 @@ def table():
     groups = {}
     for row in rows:
         groups.setdefault((row["network"], row["dataset"], row["epochs"], row["processor"]), []).append(row)
-    lines = ["| network | data set | epochs | test accuracy, % | runs | seconds a run | on |",
-             "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
+    lines = ["| network | data set | epochs | test accuracy, % | runs | on |",
+             "| --- | --- | ---: | ---: | ---: | --- |"]
     for (network, dataset, epochs, processor), runs in groups.items():
         accuracies = [100 * float(run["test_accuracy_best"]) for run in runs]
         spread = f" ± {statistics.stdev(accuracies):.2f}" if len(runs) > 1 else ""
-        seconds = statistics.mean(float(run["seconds"]) for run in runs)
         lines.append(f"| {network} | {dataset} | {epochs} | {statistics.mean(accuracies):.2f}{spread} | {len(runs)} | "
-                     f"{seconds:.0f} | {processor} |")
+                     f"{processor} |")
     return lines
 
 
