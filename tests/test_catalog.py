@@ -234,6 +234,8 @@ def legal(spec):
         elif isinstance(default, float):
             yield {name: 0}
             yield {name: 0.25}
+        else:
+            raise AssertionError(f"{spec.name}: say here which values {name} can have")
 
 
 def kinds(spec):

@@ -30,7 +30,9 @@ def build(blueprint, *, include_top=True, pooling=None, classifier_activation="s
 def classifier(blueprint, image, activation):
     """Return class probabilities (n, classes) float32 of the tensor `image`; `activation` None gives logits."""
     head_options = {name: blueprint.options[name] for name in blueprint.spec.head_options}
-    logits = _file(blueprint).head(_body(blueprint, image), blueprint.classes, width=blueprint.width, **head_options)
+    file, name = _file(blueprint), blueprint.spec.name
+    logits = file.head(_body(blueprint, image), file.TABLES[name], blueprint.classes, width=blueprint.width,
+                       **head_options)
     return layers.Activation(activation or "linear", dtype="float32", name="predictions")(logits)
 
 

@@ -17,12 +17,12 @@ from keras import layers
 
 from zoo.nn.blocks import conv_relu, scaled
 
-#                     C1  C3   (filters)
-TABLES = {"lenet5": (  6, 16)}
+#                    C1  C3   C5  F6   (filters, filters, units, units)
+TABLES = {"lenet5": (6, 16, 120, 84)}
 
 
 def body(image, table, *, width):
-    c1, c3 = (scaled(filters, width) for filters in table)
+    c1, c3 = (scaled(filters, width) for filters in table[:2])
     padding = "same" if min(image.shape[1:3]) < 32 else "valid"
     x = conv_relu(image, c1, 5, padding=padding, name="C1")
     x = layers.MaxPooling2D(2, name="S2")(x)
@@ -30,8 +30,9 @@ def body(image, table, *, width):
     return layers.MaxPooling2D(2, name="S4")(x)
 
 
-def head(features, classes, *, width):
+def head(features, table, classes, *, width):
+    c5, f6 = (scaled(units, width) for units in table[2:])
     x = layers.Flatten(name="flatten")(features)
-    x = layers.Dense(scaled(120, width), activation="relu", name="C5")(x)
-    x = layers.Dense(scaled(84, width), activation="relu", name="F6")(x)
+    x = layers.Dense(c5, activation="relu", name="C5")(x)
+    x = layers.Dense(f6, activation="relu", name="F6")(x)
     return layers.Dense(classes, name="output")(x)

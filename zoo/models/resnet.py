@@ -62,6 +62,6 @@ def body(image, table, *, width, stem):
     return bn_relu(x, name="conv5")
 
 
-def head(features, classes, *, width):
+def head(features, table, classes, *, width):
     x = layers.GlobalAveragePooling2D(name="pool5")(features)
     return layers.Dense(classes, name="fc")(x)

@@ -18,6 +18,8 @@ from zoo.nn.blocks import at_least, conv_bn_relu, conv_relu, scaled
 TABLES = {"vgg16": ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)),  # column D
           "vgg19": ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))}  # column E
 
+FULLY_CONNECTED = (4096, 4096)  # units, in every column
+
 
 def body(image, table, *, width, batch_norm):
     conv = conv_bn_relu if batch_norm else conv_relu
@@ -29,9 +31,9 @@ def body(image, table, *, width, batch_norm):
     return x
 
 
-def head(features, classes, *, width, dropout):
+def head(features, table, classes, *, width, dropout):
     x = layers.Flatten(name="flatten")(features)
-    for number in (6, 7):
-        x = layers.Dense(scaled(4096, width), activation="relu", name=f"fc{number}")(x)
+    for number, units in zip((6, 7), FULLY_CONNECTED, strict=True):
+        x = layers.Dense(scaled(units, width), activation="relu", name=f"fc{number}")(x)
         x = layers.Dropout(dropout, name=f"drop{number}")(x)
     return layers.Dense(classes, name="fc8")(x)
