@@ -18,8 +18,11 @@ NETWORKS = sorted(SPECS)
 
 
 def unallocated(name, *arguments, **keywords):
-    with keras.StatelessScope(initialize_variables=False):
-        return zoo.build(name, *arguments, **keywords)
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            return zoo.build(name, *arguments, **keywords)
+    finally:
+        keras.utils.clear_session()  # forgets the variables, which the next scope to end would allocate after all
 
 
 def counts(model):

@@ -102,7 +102,8 @@ def only(index):
 
 
 CPU = {"gpu": None, "heavy": [], "set": {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}}
-LEFT_ALONE = {"gpu": None, "heavy": [], "set": {}}
+LEFT_ALONE = {"gpu": None, "heavy": [], "set": {"TF_FORCE_GPU_ALLOW_GROWTH": "true",
+                                                "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}}
 
 
 @pytest.mark.parametrize("machine_has, asked, visible, expected", [

@@ -68,6 +68,8 @@ def test_several_fields_change_together():
 
 
 @pytest.mark.parametrize("words, said", [
+    (["--lr", "1e39"], "learning_rate is more than 0, and at most 1,000,000; given 1e+39"),
+    (["--lr", "1_0"], "--lr is a number; given '1_0'"),
     (["--epochs", "0"], "epochs is a whole number from 1 to 1,000,000; given 0"),
     (["--epochs", "-1"], "epochs is a whole number from 1 to 1,000,000; given -1"),
     (["--epochs", "1.5"], "--epochs is a whole number; given '1.5'"),
@@ -77,14 +79,14 @@ def test_several_fields_change_together():
     (["--lr", "nan"], "--lr is a finite number; given 'nan'"),
     (["--lr", "inf"], "--lr is a finite number; given 'inf'"),
     (["--lr", "1e999"], "--lr is a finite number; given '1e999'"),
-    (["--lr", "0"], "learning_rate is more than 0; given 0.0"),
-    (["--lr", "-0.1"], "learning_rate is more than 0; given -0.1"),
+    (["--lr", "0"], "learning_rate is more than 0, and at most 1,000,000; given 0.0"),
+    (["--lr", "-0.1"], "learning_rate is more than 0, and at most 1,000,000; given -0.1"),
     (["--lr", "fast"], "--lr is a number; given 'fast'"),
     (["--set", "momentum=1"], "momentum is 0 or more and less than 1; given 1.0"),
     (["--set", "momentum=-0.1"], "momentum is 0 or more and less than 1; given -0.1"),
     (["--set", "momentum=nan"], "--set momentum is a finite number; given 'nan'"),
-    (["--set", "warmup=-1"], "warmup is 0 or more; given -1.0"),
-    (["--set", "weight_decay=-1e-4"], "weight_decay is 0 or more; given -0.0001"),
+    (["--set", "warmup=-1"], "warmup is 0 or more, and at most 1,000,000; given -1.0"),
+    (["--set", "weight_decay=-1e-4"], "weight_decay is 0 or more, and at most 1,000,000; given -0.0001"),
     (["--set", "weight_decay=inf"], "--set weight_decay is a finite number; given 'inf'"),
     (["--set", "optimizer=adamw"], "optimizer is one of sgd, nesterov, adam; given 'adamw'"),
     (["--set", "schedule=step"], "schedule is one of constant, cosine; given 'step'"),

@@ -354,7 +354,7 @@ def test_another_networks_checkpoint_is_refused(checkpoint):
     with pytest.raises(UserError, match="last.npz is not a checkpoint of this vgg16: conv1_1/kernel is missing"):
         saved.restore_weights(other, path)
     wide = saved.on_pixels(catalog.blueprint("lenet5", width=2.0), (0.1,), (0.3,), None)
-    with pytest.raises(UserError, match=r"of this lenet5: C1/kernel is of shape \(5, 5, 1, 6\)"):
+    with pytest.raises(UserError, match=r"of this lenet5: C1/kernel is float32 of shape \(5, 5, 1, 6\)"):
         saved.restore_weights(wide, path)
 
 

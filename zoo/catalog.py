@@ -79,7 +79,7 @@ class Blueprint:
 
 def find(name):
     """Return the Spec called `name`; UserError with the nearest name if there is none."""
-    if name not in SPECS:
+    if not isinstance(name, str) or name not in SPECS:
         raise unknown("network", name, SPECS)
     return SPECS[name]
 
@@ -94,7 +94,7 @@ def blueprint(name, input_shape=None, classes=None, width=1.0, stem="auto", opti
     classes = spec.classes if classes is None else classes
     if not _whole(classes) or classes < 2:
         raise UserError(f"classes is a whole number of 2 or more; given {classes!r}")
-    if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width <= WIDEST:
+    if isinstance(width, bool) or not isinstance(width, numbers.Real) or not 0 < width <= WIDEST:
         raise UserError(f"width is a number above 0, such as 0.5, and at most {WIDEST}; given {width!r}")
     return Blueprint(spec, shape, int(classes), float(width), _stem(spec, stem, shape), _options(spec, options or {}))
 

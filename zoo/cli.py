@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(command, argv=None):
-    """Call `command(argv)` and return its exit status: 2 after a mistake of the user's, 130 after Ctrl-C."""
+    """Call `command(argv)` and return its exit status: 2 after a user's mistake, 4 a file that failed, 130 Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets question marks, not a traceback
@@ -44,6 +44,9 @@ def run(command, argv=None):
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # as the shell reports a program that the closed pipe has ended
+    except OSError as error:  # a full disk, a folder that went away
+        print(f"error: {error}", file=sys.stderr)
+        return 4
 
 
 def whole_number(flag, text, least, most=None):

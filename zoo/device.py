@@ -15,6 +15,8 @@ from zoo.errors import UserError
 
 QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits")
 
+GROWTH = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # memory as it is needed
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -42,7 +44,8 @@ def list_gpus():
     if not shutil.which("nvidia-smi"):
         return []
     try:
-        answer = subprocess.run(QUERY, capture_output=True, text=True, timeout=20, check=True).stdout
+        answer = subprocess.run(QUERY, capture_output=True, text=True, errors="replace", timeout=20,
+                                check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return []
     rows = [[cell.strip() for cell in line.split(",")] for line in answer.splitlines() if line.count(",") == 4]
@@ -60,7 +63,7 @@ def choose(asked, gpus, visible=None):
         return Device(None, True, {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"})
     shown = gpus if visible is None else _shown(gpus, visible)
     if asked is None:
-        return Device(shown[0], False, _only(shown[0])) if shown else Device(None, False)
+        return Device(shown[0], False, _only(shown[0])) if shown else Device(None, False, GROWTH)
     if not asked.isdecimal():
         raise UserError(f"--gpu takes the number of a GPU, or none; given {asked!r}")
     if not gpus:
@@ -96,7 +99,7 @@ def quiet():
         os.dup2(kept.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             kept.seek(0)
             os.write(terminal, kept.read())
             raise
@@ -128,9 +131,8 @@ _REMEDY = {"cuda": "pip install 'cnn-zoo[cuda]'", "jax": "pip install 'jax[cuda1
 
 
 def _only(gpu):
-    """One GPU, in PCI order, with memory taken as it is needed rather than all at once."""
-    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(gpu.index),
-            "TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    """The environment that shows one GPU, in PCI order."""
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(gpu.index), **GROWTH}
 
 
 def _shown(gpus, visible):

@@ -3,6 +3,7 @@
 import sys
 
 from zoo import cli
+from zoo.errors import UserError
 
 
 def parser():
@@ -16,8 +17,11 @@ def command(argv):
 
     from zoo.pictures.plots import draw_run  # matplotlib
 
-    for path in draw_run(run):
-        print(path)
+    try:
+        written = draw_run(run)
+    except OSError as error:
+        raise UserError(f"cannot write the pictures of {run}: {error}") from None
+    print("\n".join(map(str, written)) or f"no epoch of {run} has finished: there is nothing to draw")
 
 
 def main(argv=None):

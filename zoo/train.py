@@ -102,23 +102,24 @@ def load_backend(backend, chosen):
 
 def carry_out(model, dataset, recipe, seed, run):
     """Train, test, draw and say what came out; return the exit status."""
+    from zoo.pictures.plots import draw_run  # matplotlib
     from zoo.training import fit
 
     try:
         result = fit.run(model, dataset, recipe, seed, run)
+        draw_run(run)
+    except BrokenPipeError:  # of the terminal, not of a file
+        raise
+    except OSError as error:
+        print(f"error: cannot write the run: {error}; {run} keeps the epochs before it", file=sys.stderr)
+        return 4
     except KeyboardInterrupt:
         print(f"\ninterrupted: {run} keeps the epochs that were finished", file=sys.stderr)
         return 130
     except FloatingPointError as error:
         print(f"error: {error}; a lower --lr may help; {run} keeps the epochs before it", file=sys.stderr)
         return 3
-    except OSError as error:
-        print(f"error: cannot write the run: {error}; {run} keeps the epochs before it", file=sys.stderr)
-        return 4
 
-    from zoo.pictures.plots import draw_run  # matplotlib
-
-    draw_run(run)
     print(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the best "
           f"by validation, {result['test_accuracy_last']:.2%} with the last; in {run}")
     return 0

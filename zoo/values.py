@@ -17,7 +17,7 @@ def parsed(what, text, default):
         return text
     kind, words = (int, "a whole number") if isinstance(default, int) else (float, "a number")
     try:
-        value = kind(text)
+        value = kind(text.replace("_", "?"))  # Python reads 1_0 as 10, people do not
     except ValueError:
         raise UserError(f"{what} is {words}; given {text!r}") from None
     if kind is float and not math.isfinite(value):

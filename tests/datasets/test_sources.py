@@ -35,9 +35,14 @@ def test_the_order_of_places(tmp_path, monkeypatch):
 def test_zoo_data_without_the_files_is_passed_over(tmp_path, monkeypatch):
     (tmp_path / "named").mkdir()
     write_npz(keras_datasets(tmp_path) / "mnist.npz")
-    for folder in ("named", "not-there"):
-        monkeypatch.setenv("ZOO_DATA", str(tmp_path / folder))
-        assert load("mnist").source == f"{keras_datasets(tmp_path)}/mnist.npz"
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path / "named"))
+    assert load("mnist").source == f"{keras_datasets(tmp_path)}/mnist.npz"
+
+
+def test_zoo_data_that_is_no_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path / "not-there"))
+    with pytest.raises(UserError, match="ZOO_DATA names .*not-there, which is no folder"):
+        load("mnist")
 
 
 def test_a_data_directory_without_the_files_is_not_passed_over(tmp_path, monkeypatch):

@@ -96,8 +96,8 @@ def read_cifar_binary(place, facts):
 def binary_part(name, data, facts):
     columns = len(facts.columns)
     size = columns + math.prod(facts.shape)
-    if len(data) % size:
-        whole = -(-len(data) // size)
+    if not data or len(data) % size:
+        whole = max(1, -(-len(data) // size))
         raise UserError(f"{name} is cut off, or not a file of {facts.name}: {whole * size:,} bytes expected for "
                         f"{whole:,} records of {size:,} bytes, {len(data):,} found; fetch it again")
     records = np.frombuffer(data, np.uint8).reshape(-1, size)

@@ -54,8 +54,10 @@ def find_place(facts, data_dir):
     """Return where the files are: in `data_dir` and nowhere else when it is given, downloaded when nowhere."""
     if data_dir is not None:
         return find_given(expanded(data_dir), facts.name)
-    cache = settings.keras_datasets()
-    for folder in filter(None, (settings.data_dir(), cache)):
+    named, cache = settings.data_dir(), settings.keras_datasets()
+    if named is not None and not named.is_dir():
+        raise UserError(f"ZOO_DATA names {named}, which is no folder; set it right or unset it")
+    for folder in filter(None, (named, cache)):
         if place := find_in(folder, facts.name):
             return place
     fetch_all(facts, cache)

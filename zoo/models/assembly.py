@@ -47,6 +47,9 @@ def _file(blueprint):
 
 
 def _body(blueprint, image):
+    if keras.config.image_data_format() != "channels_last":
+        raise UserError("zoo's networks are channels-last; remove image_data_format from Keras's keras.json, or call "
+                        "keras.config.set_image_data_format('channels_last')")
     spec = blueprint.spec
     options = {name: blueprint.options[name] for name in spec.body_options}
     if spec.small_below:

@@ -7,7 +7,7 @@ from zoo.errors import UserError
 
 OPTIMIZERS = ("sgd", "nesterov", "adam")
 SCHEDULES = ("constant", "cosine")
-MOST = 1_000_000  # epochs or pictures a step: more is a slip of the finger
+MOST = 1_000_000  # of any field: more is a slip of the finger
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ def check(recipe):
     for name in ("batch_size", "epochs"):
         if not 1 <= getattr(recipe, name) <= MOST:
             raise UserError(f"{name} is a whole number from 1 to {MOST:,}; given {getattr(recipe, name)}")
-    if recipe.learning_rate <= 0:
-        raise UserError(f"learning_rate is more than 0; given {recipe.learning_rate}")
+    if not 0 < recipe.learning_rate <= MOST:
+        raise UserError(f"learning_rate is more than 0, and at most {MOST:,}; given {recipe.learning_rate}")
     if not 0 <= recipe.momentum < 1:
         raise UserError(f"momentum is 0 or more and less than 1; given {recipe.momentum}")
     for name in ("warmup", "weight_decay"):
-        if getattr(recipe, name) < 0:
-            raise UserError(f"{name} is 0 or more; given {getattr(recipe, name)}")
+        if not 0 <= getattr(recipe, name) <= MOST:
+            raise UserError(f"{name} is 0 or more, and at most {MOST:,}; given {getattr(recipe, name)}")
 
 
 def described(recipe):

@@ -1,7 +1,7 @@
 """The run directory: its files, written whole and read without executing anything.
 
     run.json           what was asked and with what: written first
-    history.csv        a row an epoch: rate, losses, accuracies; timings.csv: its seconds
+    history.csv        a row an epoch: rate after its last step, losses, accuracies; timings.csv: its seconds
     checkpoints/       best.npz and last.npz: every variable by path
     predictions.npz    labels (n,) int64 and probabilities (n, classes) float32 of the test split, at the best epoch
     samples.npz        training pictures and the first hundred mistakes, uint8
@@ -33,7 +33,8 @@ def check_place(output_dir, name):
 
     Nothing is left behind: a nameless file is tried in the nearest folder that exists.
     """
-    if name is not None and (not name or name != Path(name).name or name.startswith(".") or len(name) > 100):
+    if name is not None and (not name or name != Path(name).name or name.startswith(".") or len(name) > 100
+                             or not name.isprintable()):
         raise UserError(f"--name is the plain name of a folder, without slashes, at most 100 letters; given {name!r}")
     there = output_dir
     try:
@@ -41,7 +42,7 @@ def check_place(output_dir, name):
         if name is not None and (folder / name).exists():
             raise UserError(f"{folder / name} is there already; choose another --name")
         there = folder.absolute()
-        while not there.exists() and there != there.parent:
+        while not there.exists() and not there.is_symlink() and there != there.parent:
             there = there.parent
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
@@ -72,7 +73,7 @@ def create(output_dir, name, network, dataset):
 
 
 def write_json(path, content):
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def write_csv(path, rows):
@@ -106,5 +107,5 @@ def read_facts(run):
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError:
         raise UserError(f"{run} is no run directory: it has no run.json; name a folder that zoo.train made") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{os.fspath(path)} is damaged: {error}") from None

@@ -1,6 +1,6 @@
 """Models that eat raw pixels, and their variables in a checkpoint."""
 
-from pathlib import Path
+import os
 
 import keras
 from keras import layers
@@ -41,14 +41,16 @@ def restore_weights(model, path):
     arrays = runs.read_arrays(path)
     for variable in model.weights:
         array = arrays.get(f"weights/{variable.path}")
-        if array is None or array.shape != tuple(variable.shape):
-            raise UserError(f"{path} is not a checkpoint of this {model.name}: "
-                            f"{variable.path} is {'missing' if array is None else f'of shape {array.shape}'}")
+        if array is None or array.shape != tuple(variable.shape) or array.dtype != variable.dtype:
+            found = "missing" if array is None else f"{array.dtype} of shape {array.shape}"
+            raise UserError(f"{path} is not a checkpoint of this {model.name}: {variable.path} is {found}")
         variable.assign(array)
 
 
 def load(path, checkpoint="best"):
     """Return the model of a run directory or a .keras file; see `zoo.load`."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise UserError(f"zoo.load takes the path of a run or of a .keras file; given {path!r}")
     path = expanded(path)
     if checkpoint not in CHECKPOINTS:
         raise UserError(f"checkpoint is 'best' or 'last'; given {checkpoint!r}")
