@@ -191,11 +191,11 @@ def test_the_gpus_that_cuda_visible_devices_leaves(four, visible, shown):
     ("4", None, "there is no GPU 4; there are: 0 (NVIDIA H200); 1 (NVIDIA H200); 2 (NVIDIA A100-SXM4-40GB); "
                 "3 (NVIDIA A100-SXM4-40GB)"),
     ("3", [], "there is no GPU 3: this machine has none that nvidia-smi lists; use --gpu none"),
-    ("-1", None, "--gpu takes the number of a GPU, or none; given '-1'"),
-    ("0,1", None, "--gpu takes the number of a GPU, or none; given '0,1'"),
-    ("cpu", [], "--gpu takes the number of a GPU, or none; given 'cpu'"),
-    ("²", None, "--gpu takes the number of a GPU, or none; given '²'"),
-    ("", None, "--gpu takes the number of a GPU, or none; given ''"),
+    ("-1", None, "--gpu takes the number of a GPU, or none for the CPU; given '-1'"),
+    ("0,1", None, "--gpu takes the number of a GPU, or none for the CPU; given '0,1'"),
+    ("cpu", [], "--gpu takes the number of a GPU, or none for the CPU; given 'cpu'"),
+    ("²", None, "--gpu takes the number of a GPU, or none for the CPU; given '²'"),
+    ("", None, "--gpu takes the number of a GPU, or none for the CPU; given ''"),
 ])
 def test_refusals(four, asked, gpus, words):
     with pytest.raises(UserError) as caught:

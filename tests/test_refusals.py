@@ -14,10 +14,10 @@ WIDTH = "width is a number above 0, such as 0.5, and at most 100; given"
 
 REFUSED = [
     ("resnet43", {}, f"no network is called 'resnet43'; did you mean 'resnet34'? {THERE_ARE}"),
-    ("VGG16", {}, f"no network is called 'VGG16'; {THERE_ARE}"),
+    ("VGG16", {}, f"no network is called 'VGG16'; did you mean 'vgg16'? {THERE_ARE}"),
     ("vgg-16", {}, f"no network is called 'vgg-16'; did you mean 'vgg16'? {THERE_ARE}"),
-    ("", {}, f"no network is called ''; {THERE_ARE}"),
-    (None, {}, f"no network is called None; {THERE_ARE}"),
+    ("", {}, f"no network is called ''; {THERE_ARE[1:-1]}"),
+    (None, {}, f"no network is called None; {THERE_ARE[1:-1]}"),
 
     ("lenet5", {"input_shape": (28, 28)}, f"{SHAPE} (28, 28, 1); given (28, 28)"),
     ("vgg16", {"input_shape": 224}, f"{SHAPE} (224, 224, 3); given 224"),
@@ -57,7 +57,7 @@ REFUSED = [
 
     ("vgg16", {"batchnorm": True},
      "no vgg16 option is called 'batchnorm'; did you mean 'batch_norm'? (there are: batch_norm, dropout)"),
-    ("resnet34", {"batch_norm": True}, "no resnet34 option is called 'batch_norm'; (there are: none)"),
+    ("resnet34", {"batch_norm": True}, "no resnet34 option is called 'batch_norm'; there are: none"),
     ("vgg16", {"batch_norm": 1}, "vgg16's batch_norm is of type bool; given 1"),
     ("vgg16", {"batch_norm": "true"}, "vgg16's batch_norm is of type bool; given 'true'"),
     ("vgg16", {"dropout": "0.5"}, "vgg16's dropout is of type float; given '0.5'"),

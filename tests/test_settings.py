@@ -42,7 +42,7 @@ def test_the_environment_comes_before_keras_json(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     with pytest.raises(UserError) as caught:
         settings.backend()
-    assert str(caught.value) == "no backend is called 'theano'; (there are: jax, tensorflow, torch)"
+    assert str(caught.value) == "no backend is called 'theano'; there are: jax, tensorflow, torch"
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     assert settings.backend() == "tensorflow"
     monkeypatch.setenv("KERAS_BACKEND", "tensorfow")

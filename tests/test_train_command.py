@@ -368,7 +368,7 @@ def test_ctrl_c(anywhere, tmp_path):
     ("vgg16 --option dropout=1", "dropout"),
     ("lenet5 --epcohs 3", "'--epcohs' is known; did you mean --epochs?"),
     ("lenet5 vgg16", "'vgg16'"),
-    ("lenet5 --gpu all", "--gpu takes the number of a GPU, or none; given 'all'"),
+    ("lenet5 --gpu all", "--gpu takes the number of a GPU, or none for the CPU; given 'all'"),
     ("lenet5 --gpu -1", "-1"),
 ])
 def test_a_mistake_gets_one_line_before_anything_is_loaded(python, words, said):

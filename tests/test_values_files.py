@@ -78,7 +78,7 @@ def test_assignments():
     (["dropout"], "--option takes NAME=VALUE; given 'dropout'"),
     (["dropuot=0.1"], "no --option name is called 'dropuot'; did you mean 'dropout'? "
                       "(there are: batch_norm, dropout, label)"),
-    (["=1"], "no --option name is called ''; (there are: batch_norm, dropout, label)"),
+    (["=1"], "no --option name is called ''; there are: batch_norm, dropout, label"),
     (["dropout=0.1", "dropout=0.2"], "--option dropout is given twice; give it once"),
     (["dropout=high"], "--option dropout is a number; given 'high'"),
 ])
@@ -89,7 +89,7 @@ def test_assignments_refuses(pairs, words):
 def test_an_unknown_name():
     assert str(unknown("network", "resnet43", ["vgg16", "resnet34"])) == (
         "no network is called 'resnet43'; did you mean 'resnet34'? (there are: resnet34, vgg16)")
-    assert str(unknown("option", "x", [])) == "no option is called 'x'; (there are: none)"
+    assert str(unknown("option", "x", [])) == "no option is called 'x'; there are: none"
 
 
 # ------------------------------------------------------------------------------------------------------------ files

@@ -65,7 +65,7 @@ def choose(asked, gpus, visible=None):
     if asked is None:
         return Device(shown[0], False, _only(shown[0])) if shown else Device(None, False, GROWTH)
     if not asked.isdecimal():
-        raise UserError(f"--gpu takes the number of a GPU, or none; given {asked!r}")
+        raise UserError(f"--gpu takes the number of a GPU, or none for the CPU; given {asked!r}")
     if not gpus:
         raise UserError(f"there is no GPU {asked}: this machine has none that nvidia-smi lists; use --gpu none")
     found = [gpu for gpu in gpus if gpu.index == int(asked)]

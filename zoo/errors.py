@@ -17,6 +17,6 @@ def unknown(kind, given, known):
     UserError: no network is called 'resnet43'; did you mean 'resnet34'? (there are: resnet34, vgg16)
     """
     known = sorted(known)
-    close = difflib.get_close_matches(str(given), known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return UserError(f"no {kind} is called {given!r}; {hint}(there are: {', '.join(known) or 'none'})")
+    close = difflib.get_close_matches(str(given).lower(), known, n=1)
+    there = f"there are: {', '.join(known) or 'none'}"
+    return UserError(f"no {kind} is called {given!r}; " + (f"did you mean {close[0]!r}? ({there})" if close else there))

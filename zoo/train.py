@@ -17,7 +17,8 @@ def parser():
     made = cli.Parser(prog="python -m zoo.train", formatter_class=argparse.RawDescriptionHelpFormatter,
                       description="Train a network on a data set, into a run directory.",
                       epilog=f"networks: {', '.join(catalog.SPECS)}\ndata sets: {', '.join(datasets.DATASETS)}\n"
-                             f"recipe fields: {', '.join(recipes.as_dict(recipes.BASE))}")
+                             f"recipe fields: {', '.join(recipes.as_dict(recipes.BASE))}\n"
+                             f"options: {'; '.join(told_options())}")
     made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
     made.add_argument("--dataset", metavar="NAME", default="digits",
                       help="default: digits, 5,000 pictures of MNIST that need no download")
@@ -39,6 +40,12 @@ def parser():
     made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
     made.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="a field of the recipe")
     return made
+
+
+def told_options():
+    """Return for each network with options its name and they with their defaults."""
+    return [f"{spec.name} {', '.join(f'{name}={str(value).lower()}' for name, value in spec.options.items())}"
+            for spec in catalog.SPECS.values() if spec.options]
 
 
 def recipe_of(arguments):
@@ -77,7 +84,10 @@ def header(blueprint, dataset, recipe, model, where, backend, run, seed):
         "recipe": recipes.described(recipe),
         "run": f"{run}, seed {seed}",
     }
-    return [f"{name:8} {words}" for name, words in rows.items()] + [f"{'note':8} {note}" for note in dataset.notes]
+    notes = list(dataset.notes)
+    if blueprint.options.get("batch_norm") is False:
+        notes.append(f"without --option batch_norm=true {blueprint.spec.name} hardly trains from scratch")
+    return [f"{name:8} {words}" for name, words in rows.items()] + [f"{'note':8} {note}" for note in notes]
 
 
 def described_data(dataset):

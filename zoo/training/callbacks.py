@@ -12,7 +12,7 @@ from zoo.training import run as runs
 from zoo.training.saved import state
 
 LOSS = "cross_entropy"  # the metric that people see as the loss: Keras's own has the weight decay's penalty in it
-BAR = 20  # characters
+BAR = 12  # characters: the whole line fits 80
 REDRAWN = 0.1  # seconds between two drawings of the bar
 
 
@@ -80,6 +80,9 @@ class Progress(keras.callbacks.Callback):
         self.drawn, done = now, (batch + 1) / self.steps
         left = (now - self.began) / done * (1 - done)
         self.draw(done, f"{words(left)} left  loss {float(logs[LOSS]):.4f}  accuracy {float(logs['accuracy']):.2%}")
+
+    def on_test_begin(self, logs=None):
+        self.draw(1, "validating")
 
     def draw(self, done, text):
         """Draw the bar over itself, cut to the terminal's width: a line that wraps could not be drawn over."""

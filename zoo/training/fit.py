@@ -1,6 +1,7 @@
 """Training: a model, a data set and a recipe fill a run directory with all but the pictures."""
 
 import resource
+import sys
 import time
 
 import keras
@@ -68,6 +69,8 @@ def run(model, dataset, recipe, seed, directory):
     """
     began = time.perf_counter()
     best = train(model, dataset, recipe, seed, directory)
+    if sys.stdout.isatty():
+        print("testing ...", end="\r", flush=True)  # the closing line is written over it
     result = {**evaluation.test(model, dataset, recipe.batch_size, directory),
               "best_epoch": best["epoch"], "val_accuracy_best": best["val_accuracy"],
               "seconds": round(time.perf_counter() - began, 2),
