@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import signal
 import stat
@@ -146,8 +147,9 @@ def test_history_and_timings(first):
     rows, times = read_csv(first[1] / "history.csv"), read_csv(first[1] / "timings.csv")
     assert [*rows[0]] == ["epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"]
     assert [row["epoch"] for row in rows] == [row["epoch"] for row in times] == ["1", "2"]
-    # 7 steps of warm-up and 7 of half a cosine wave: the rate that each epoch ends with
-    assert [float(row["learning_rate"]) for row in rows] == [0.05, 0.0]
+    # 7 steps an epoch: the last of the linear rise, then 6/7 of the way down half a cosine
+    falling = 0.05 * (1 + math.cos(math.pi * 6 / 7)) / 2
+    assert [float(row["learning_rate"]) for row in rows] == pytest.approx([0.05 * 6 / 7, falling], rel=1e-5)
     for row in rows:
         for name in ("accuracy", "val_accuracy"):  # of 200 pictures
             assert float(row[name]) * 200 == pytest.approx(round(float(row[name]) * 200), abs=1e-4)

@@ -19,19 +19,19 @@ REDRAWN = 0.1  # seconds between two drawings of the bar
 class Records(keras.callbacks.Callback):
     """history.csv, timings.csv and the checkpoints; `best` is the row of the best epoch by validation accuracy.
 
-    Equal accuracies: the one with the lower validation loss, then the earlier one.
+    Equal accuracies: the one with the lower validation loss, then the earlier one. `rate` gives the learning rate of
+    an epoch, counted from 0.
     """
 
-    def __init__(self, run):
+    def __init__(self, run, rate):
         super().__init__()
-        self.run, self.history, self.timings, self.best = run, [], [], None
+        self.run, self.rate, self.history, self.timings, self.best = run, rate, [], [], None
 
     def on_epoch_begin(self, epoch, logs=None):
         self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
-        row = {"epoch": epoch + 1, "learning_rate": shortest(rate),
+        row = {"epoch": epoch + 1, "learning_rate": shortest(self.rate(epoch)),
                "loss": shortest(logs[LOSS]), "accuracy": shortest(logs["accuracy"]),
                "val_loss": shortest(logs[f"val_{LOSS}"]), "val_accuracy": shortest(logs["val_accuracy"])}
         self.history.append(row)

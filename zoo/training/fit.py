@@ -35,6 +35,12 @@ def optimizer(recipe, steps):
     return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=recipe.optimizer == "nesterov", name="sgd")
 
 
+def last_rate(recipe, steps, epoch):
+    """Return the learning rate of the last step of an epoch, counted from 0."""
+    rate = schedule(recipe, steps)
+    return keras.ops.convert_to_numpy(rate((epoch + 1) * steps - 1)) if callable(rate) else rate
+
+
 def decay_kernels(model, weight_decay):
     """Add weight_decay * kernel to the gradient of each kernel.
 
@@ -55,7 +61,7 @@ def train(model, dataset, recipe, seed, run):
     decay_kernels(model, recipe.weight_decay)
     model.compile(optimizer(recipe, batches.steps), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                   metrics=["accuracy", keras.metrics.SparseCategoricalCrossentropy(name=LOSS, from_logits=True)])
-    records = Records(run)
+    records = Records(run, lambda epoch: last_rate(recipe, batches.steps, epoch))
     model.fit(batches, epochs=recipe.epochs, steps_per_epoch=batches.steps, shuffle=False, verbose=0,
               validation_data=EvaluationBatches(dataset.validation, recipe.batch_size),
               callbacks=[records, Progress(recipe.epochs, batches.steps)])

@@ -1,7 +1,7 @@
 """The run directory: its files, written whole and read without executing anything.
 
     run.json           what was asked and with what: written first
-    history.csv        a row an epoch: rate after its last step, losses, accuracies; timings.csv: its seconds
+    history.csv        a row an epoch: rate of its last step, losses, accuracies; timings.csv: its seconds
     checkpoints/       best.npz and last.npz: every variable by path
     predictions.npz    labels (n,) int64 and probabilities (n, classes) float32 of the test split, at the best epoch
     samples.npz        training pictures and the first hundred mistakes, uint8
