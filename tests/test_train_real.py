@@ -12,19 +12,6 @@ import zoo
 from zoo.datasets.load import load
 
 ROOT = Path(__file__).resolve().parents[1]
-UNPACK = ROOT.parent / "shared" / "data" / "unpack.py"
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    """A folder with the real MNIST, CIFAR-10 and CIFAR-100."""
-    if not UNPACK.exists():
-        pytest.skip("the real pictures are not here: no ../shared/data/unpack.py")
-    folder = tmp_path_factory.mktemp("real")
-    unpacked = subprocess.run([sys.executable, UNPACK, folder], capture_output=True, text=True)
-    if unpacked.returncode:
-        pytest.skip(f"the real pictures could not be unpacked: {unpacked.stderr.strip().splitlines()[-1]}")
-    return folder
 
 
 @pytest.mark.slow
@@ -34,10 +21,10 @@ def real(tmp_path_factory):
     ("vgg16 --dataset cifar100 --limit 200 --width 0.125 --option batch_norm=true --labels coarse", "coarse", 20,
      538_876),
 ], ids=["resnet34", "vgg16-fine", "vgg16-coarse"])
-def test_an_epoch_on_real_pictures(real, tmp_path, words, labels, classes, parameters):
+def test_an_epoch_on_real_pictures(real_data, tmp_path, words, labels, classes, parameters):
     name, _, dataset, _, limit, *_ = words.split()
     done = subprocess.run(
-        [sys.executable, "-m", "zoo.train", *words.split(), "--epochs", "1", "-b", "32", "--data-dir", str(real),
+        [sys.executable, "-m", "zoo.train", *words.split(), "--epochs", "1", "-b", "32", "--data-dir", str(real_data),
          "--name", "x", "--output-dir", str(tmp_path)], capture_output=True, text=True, encoding="utf-8", timeout=600,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "CUDA_VISIBLE_DEVICES": "-1"})
     assert (done.returncode, done.stderr) == (0, "")
@@ -47,7 +34,7 @@ def test_an_epoch_on_real_pictures(real, tmp_path, words, labels, classes, param
     assert facts["blueprint"]["stem"] == ("small" if name == "resnet34" else "paper")
     result = json.loads((tmp_path / "x" / "result.json").read_text())
     assert 0 <= result["test_accuracy_best"] <= 1
-    split = load(dataset, data_dir=real, limit=int(limit), labels=labels).test
+    split = load(dataset, data_dir=real_data, limit=int(limit), labels=labels).test
     images, truth = split.batch(range(len(split)))
     probable = zoo.load(tmp_path / "x").predict(images, verbose=0)
     assert probable.shape == (int(limit), classes)
