@@ -2,17 +2,13 @@
 
 import csv
 import json
-import zipfile
-import zlib
 
 import numpy as np
 
 from zoo.errors import UserError
+from zoo.training.run import DAMAGE
 
 COLUMNS = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
-# What numpy.load raised on thousands of archives with bytes changed or cut off, and what an absurd shape would ask for.
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error,
-              MemoryError)
 
 
 def damaged(path, why):
@@ -144,7 +140,7 @@ def _read_arrays(path, *names):
     try:
         with np.load(path, allow_pickle=False) as file:
             return [file[name] for name in names]
-    except UNREADABLE as error:
+    except DAMAGE as error:
         raise damaged(path, error) from None
 
 
