@@ -130,7 +130,8 @@ def test_run_json(first):
     assert facts["blueprint"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
                                   "stem": "paper", "options": {}}
     assert facts["recipe"] == {"optimizer": "nesterov", "learning_rate": 0.05, "momentum": 0.9, "schedule": "cosine",
-                               "warmup": 1.0, "weight_decay": 5e-4, "batch_size": 32, "epochs": 2}
+                               "warmup": 1.0, "weight_decay": 5e-4, "batch_size": 32, "epochs": 2,
+                               "loss": "cross_entropy", "smoothing": 0.0, "max_norm": ""}
     data = facts["dataset"]
     assert (data["name"], data["shape"], data["classes"]) == ("digits", [28, 28, 1], 10)
     assert (data["mean"], data["std"]) == ([0.1313], [0.3085])
@@ -424,6 +425,12 @@ def test_an_output_directory_without_permission(python, mode):
     finally:
         (python.folder / "locked").chmod(0o700)
     assert listing(python.folder) == ["locked"]
+
+
+def test_a_norm_for_a_layer_that_is_not_there(python):
+    line = one_line(python("-m", "zoo.train", *LENET, "--set", "max_norm=1.9 conv1=0.9"))
+    assert line == "error: max_norm: lenet5 has no layer 'conv1' with a kernel; there are: C1, C3, C5, F6, output"
+    assert listing(python.folder) == []
 
 
 @pytest.mark.parametrize("name, said", [

@@ -1,5 +1,6 @@
 """What a training does with the pictures, the rate and the weights, against values worked out by hand or in NumPy."""
 
+import dataclasses
 import json
 import shutil
 
@@ -13,9 +14,9 @@ from zoo.datasets.load import Dataset
 from zoo.datasets.splits import Split
 from zoo.errors import UserError
 from zoo.models import assembly
-from zoo.training import evaluation, fit, run as runs, saved
+from zoo.training import evaluation, fit, losses, run as runs, saved
 from zoo.training.batches import EvaluationBatches, TrainingBatches, order
-from zoo.training.callbacks import rank, shortest, words
+from zoo.training.callbacks import LOSS, rank, shortest, words
 from zoo.training.recipes import Recipe
 
 # The order of the pictures
@@ -229,6 +230,118 @@ def test_only_kernels_decay():
         assert np.array_equal(before[path], again[path])
         pulled = 0.1 * 0.5 * before[path] if path.endswith("kernel") else 0.0
         assert np.allclose(plain[path] - decayed[path], pulled, atol=1e-6), path
+
+
+def kernels_of(model):
+    return {variable.path for _, variable in fit.kernels(model)}
+
+
+def test_the_kernels_of_a_separable_convolution_are_two():
+    image = keras.Input((4, 4, 2))
+    x = keras.layers.SeparableConv2D(3, 3, name="sep")(image)
+    model = keras.Model(image, keras.layers.PReLU(shared_axes=[1, 2], name="prelu")(x))
+    assert kernels_of(model) == {"sep/depthwise_kernel", "sep/pointwise_kernel"}
+    model.get_layer("sep").trainable = False
+    assert kernels_of(model) == set()
+
+
+# The longest that a unit's incoming weights may be
+
+def norms_after(tmp_path, max_norm):
+    """{layer: the norms of its units' incoming weights} after two epochs with a large rate, worked out in NumPy."""
+    keras.utils.set_random_seed(1)
+    image = keras.Input((4, 4, 1))
+    x = keras.layers.Conv2D(3, 3, activation="relu", name="conv")(image)
+    x = keras.layers.SeparableConv2D(3, 2, name="sep")(x)
+    model = keras.Model(image, keras.layers.Dense(5, name="out")(keras.layers.Flatten(name="flatten")(x)))
+    rng = np.random.default_rng(2)
+    split = Split(rng.integers(0, 3, (40, 4, 4, 1), np.uint8), rng.integers(0, 5, 40), np.arange(40))
+    (tmp_path / "checkpoints").mkdir(parents=True)
+    recipe = Recipe("sgd", 0.3, 0.9, "constant", 0.0, 0.0, 10, epochs=2, max_norm=max_norm)
+    fit.train(model, Dataset(None, split, split, None, "", ()), recipe, 0, tmp_path)
+    trained = runs.read_arrays(tmp_path / "checkpoints" / "last.npz")
+    units = {"conv": ("kernel", 3), "sep": ("pointwise_kernel", 3), "out": ("kernel", 5)}
+    norms = {layer: np.sqrt((trained[f"weights/{layer}/{name}"].reshape(-1, count).astype(float) ** 2).sum(axis=0))
+             for layer, (name, count) in units.items()}
+    norms["depthwise"] = np.sqrt((trained["weights/sep/depthwise_kernel"].reshape(4, 3).astype(float) ** 2).sum(axis=0))
+    return norms
+
+
+def test_no_unit_gets_longer_incoming_weights(tmp_path, capsys):
+    free = norms_after(tmp_path / "free", "")
+    assert all((norms > 0.6).any() for norms in free.values())
+    held = norms_after(tmp_path / "held", "0.6 out=0.4")
+    for layer, longest in {"conv": 0.6, "sep": 0.6, "depthwise": 0.6, "out": 0.4}.items():
+        assert held[layer].max() == pytest.approx(longest, abs=1e-5), layer  # the longest stands at the limit
+    one = norms_after(tmp_path / "one", "out=0.4")
+    assert one["out"].max() == pytest.approx(0.4, abs=1e-5) and one["conv"].max() > 0.6
+
+
+@pytest.mark.parametrize("max_norm, said", [
+    ("1.9 outputs=1", "max_norm: lenet5 has no layer 'outputs' with a kernel; did you mean 'output'?"),
+    ("S2=1", "max_norm: lenet5 has no layer 'S2' with a kernel; there are: C1, C3, C5, F6, output"),
+    ("hidden=1", "max_norm: lenet5 has no layer 'hidden' with a kernel; there are: C1, C3, C5, F6, output"),
+])
+def test_a_norm_for_a_layer_that_has_no_kernel(max_norm, said):
+    with pytest.raises(UserError) as error:
+        fit.limit_norms(small(), max_norm)
+    assert str(error.value) == said
+
+
+# The losses
+
+LOGITS = np.random.default_rng(4).normal(0, 5, (6, 4)).astype(np.float32)
+LABELS = np.array([0, 3, 1, 1, 2, 0])
+
+
+def in_numpy(smoothing):
+    """Szegedy et al. 2015, section 7, with float64 and whole targets."""
+    probable = np.exp(LOGITS.astype(float)) / np.exp(LOGITS.astype(float)).sum(axis=1, keepdims=True)
+    targets = (1 - smoothing) * np.eye(4)[LABELS] + smoothing / 4
+    return -(targets * np.log(probable)).sum(axis=1)
+
+
+def numbers(loss, labels=LABELS, logits=LOGITS):
+    return keras.ops.convert_to_numpy(loss(keras.ops.convert_to_tensor(labels), keras.ops.convert_to_tensor(logits)))
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS.astype(np.uint8), LABELS[:, None]], ids=["(n,)", "uint8", "(n, 1)"])
+def test_the_losses_in_numpy(labels):
+    assert numbers(losses.cross_entropy, labels) == pytest.approx(in_numpy(0), rel=1e-5)
+    for smoothing in (0.1, 0.5):
+        assert numbers(losses.smoothed(smoothing), labels) == pytest.approx(in_numpy(smoothing), rel=1e-5)
+    distances = -LOGITS.astype(float)  # LeCun et al. 1998, equation 9
+    expected = distances[range(6), LABELS] + np.log(np.exp(-0.1) + np.exp(-distances).sum(axis=1))
+    assert numbers(losses.map_distance, labels) == pytest.approx(expected, rel=1e-5)
+
+
+def test_equation_9_far_from_all_codes():
+    """exp(-y) is 0 in float32: log(exp(-j)) is left, and the distance."""
+    far = np.full((1, 4), -1e4, np.float32)
+    assert numbers(losses.map_distance, LABELS[:1], far) == pytest.approx([1e4 - 0.1])
+    near = np.array([[0.0, -1e4, -1e4, -1e4]], np.float32)
+    assert numbers(losses.map_distance, LABELS[:1], near) == pytest.approx([np.log(np.exp(-0.1) + 1)])
+
+
+@pytest.mark.parametrize("recipe, minimised, seen", [
+    (Recipe(), losses.cross_entropy, losses.cross_entropy),
+    (Recipe(smoothing=0.1), losses.smoothed(0.1), losses.cross_entropy),
+    (Recipe(loss="map_distance"), losses.map_distance, losses.map_distance),
+])
+def test_what_is_made_small_and_what_people_see(tmp_path, capsys, recipe, minimised, seen):
+    """An epoch with a rate too small to move: the history has the one, Keras's own loss the other."""
+    split = Split(np.arange(6, dtype=np.uint8).reshape(-1, 1, 1, 1), LABELS, np.arange(6))
+    image = keras.Input((1, 1, 1), dtype="uint8")
+    model = keras.Model(image, keras.layers.Embedding(6, 4, name="table")(keras.layers.Flatten()(image)[:, 0]))
+    model.get_layer("table").set_weights([LOGITS])
+    (tmp_path / "checkpoints").mkdir()
+    still = dataclasses.replace(recipe, learning_rate=1e-30, momentum=0.0, weight_decay=0.0, batch_size=4, epochs=1)
+    row = fit.train(model, Dataset(None, split, split, None, "", ()), still, 0, tmp_path)
+    assert row["loss"] == pytest.approx(numbers(seen).mean(), rel=1e-5)
+    assert row["val_loss"] == pytest.approx(numbers(seen).mean(), rel=1e-5)
+    logs = model.evaluate(EvaluationBatches(split, 4), return_dict=True, verbose=0)
+    assert logs[LOSS] == pytest.approx(numbers(seen).mean(), rel=1e-5)
+    assert logs["loss"] == pytest.approx(numbers(minimised).mean(), rel=1e-5)
 
 
 # Pixels to the network

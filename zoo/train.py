@@ -156,10 +156,11 @@ def command(argv):
     where = load_backend(backend, chosen)
 
     import keras
-    from zoo.training import provenance, saved
+    from zoo.training import fit, provenance, saved
 
     keras.utils.set_random_seed(seed)
     model = saved.on_pixels(blueprint, facts.mean, facts.std, None)
+    fit.limit_norms(model, recipe.max_norm)  # refuses a layer that is not there, before there is a run
     run = runs.create(arguments.output_dir, arguments.name, arguments.network, arguments.dataset)
     asked = sys.argv[1:] if argv is None else argv
     runs.write_json(run / "run.json", {

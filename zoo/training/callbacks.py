@@ -11,7 +11,7 @@ import numpy as np
 from zoo.training import run as runs
 from zoo.training.saved import state
 
-LOSS = "cross_entropy"  # the metric that people see as the loss: Keras's own has the weight decay's penalty in it
+LOSS = "bare_loss"  # the metric that people see as the loss: Keras's own has the penalty and the smoothing in it
 BAR = 12  # characters: the whole line fits 80
 REDRAWN = 0.1  # seconds between two drawings of the bar
 

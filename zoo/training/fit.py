@@ -1,12 +1,14 @@
 """Training: a model, a data set and a recipe fill a run directory with all but the pictures."""
 
+import difflib
 import resource
 import sys
 import time
 
 import keras
 
-from zoo.training import evaluation, run as runs
+from zoo.errors import UserError
+from zoo.training import evaluation, losses, recipes, run as runs
 from zoo.training.batches import EvaluationBatches, TrainingBatches
 from zoo.training.callbacks import LOSS, Progress, Records
 
@@ -41,15 +43,41 @@ def last_rate(recipe, steps, epoch):
     return keras.ops.convert_to_numpy(rate((epoch + 1) * steps - 1)) if callable(rate) else rate
 
 
+def kernels(model):
+    """Return [(layer, variable)] of all that is multiplied with a layer's inputs: no biases, no gammas, no slopes."""
+    return [(layer, variable) for layer in model.layers for variable in layer.trainable_variables
+            if variable.name.endswith("kernel")]  # depthwise_kernel and pointwise_kernel too
+
+
 def decay_kernels(model, weight_decay):
     """Add weight_decay * kernel to the gradient of each kernel.
 
     As a regulariser, so that it passes through momentum as the papers' does; Keras's own `weight_decay` does not.
     Keras's L2(c) adds c * sum(kernel ** 2), whose gradient is 2 * c * kernel.
     """
-    for variable in model.trainable_variables:
-        if weight_decay and variable.name == "kernel":
+    for _, variable in kernels(model):
+        if weight_decay:
             variable.regularizer = keras.regularizers.L2(weight_decay / 2)
+
+
+def limit_norms(model, max_norm):
+    """Keep each unit's incoming weights no longer than a recipe's `max_norm` says, from the first step on.
+
+    UserError when it names a layer that has no kernel in `model`.
+    """
+    norms, found = recipes.norms(max_norm), kernels(model)
+    layers = list(dict.fromkeys(layer.name for layer, _ in found))
+    for name in norms:
+        if name and name not in layers:
+            close = difflib.get_close_matches(name, layers, n=1)
+            raise UserError(f"max_norm: {model.name} has no layer {name!r} with a kernel; "
+                            + (f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(layers)}"))
+    for layer, variable in found:
+        longest = norms.get(layer.name, norms.get(""))
+        if longest is not None:
+            # a unit is an index of the last axis; depthwise, of the last two
+            axes = len(variable.shape) - (2 if variable.name == "depthwise_kernel" else 1)
+            variable.constraint = keras.constraints.MaxNorm(longest, axis=[*range(axes)])
 
 
 def train(model, dataset, recipe, seed, run):
@@ -59,8 +87,10 @@ def train(model, dataset, recipe, seed, run):
     """
     batches = TrainingBatches(dataset.train, recipe.batch_size, seed, recipe.epochs)
     decay_kernels(model, recipe.weight_decay)
-    model.compile(optimizer(recipe, batches.steps), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                  metrics=["accuracy", keras.metrics.SparseCategoricalCrossentropy(name=LOSS, from_logits=True)])
+    limit_norms(model, recipe.max_norm)
+    minimised, seen = losses.of(recipe)
+    model.compile(optimizer(recipe, batches.steps), minimised,
+                  metrics=["accuracy", keras.metrics.MeanMetricWrapper(seen, name=LOSS)])
     records = Records(run, lambda epoch: last_rate(recipe, batches.steps, epoch))
     model.fit(batches, epochs=recipe.epochs, steps_per_epoch=batches.steps, shuffle=False, verbose=0,
               validation_data=EvaluationBatches(dataset.validation, recipe.batch_size),
