@@ -1,0 +1,49 @@
+"""A small network with batch normalisation in up to four places, from course notes (section 5.13.4).
+
+It illustrates Ioffe and Szegedy 2015, 'Batch Normalization: Accelerating Deep Network Training by Reducing Internal
+Covariate Shift', arXiv:1502.03167; the network itself is in no paper. At 32x32x3, with the options in brackets:
+
+    conv1  96 of 11x11             32x32x96     [bn_after_conv1]
+    pool1  2x2 maximum, then tanh  16x16x96     [bn_after_pool1], before the tanh
+    conv2  120 of 1x1, linear      16x16x120    [bn_after_conv2]
+    fc3    a unit a class, batch normalisation, ReLU
+    fc4    a unit a class          [dense_at_the_end]
+
+The ReLU after fc3 clamps the logits: no class gets less than exp(0) before softmax divides, and a picture whose logits
+are all clamped gets the same probability for every class and gives no gradient. dense_at_the_end mends that. Without
+bn_after_conv2, conv2 and fc3 are one linear map in two steps. The bias of a layer before batch normalisation does
+nothing.
+
+Elsewhere: the notes call it LeNet-5, which it is not: it has one convolution that sees more than a pixel, one pool, and
+no F6. They fit a generator of augmented pictures and then train on the plain ones.
+
+Departures from the notes: none; batch normalisation has Keras's constants, as there: momentum 0.99, epsilon 1e-3.
+"""
+
+from keras import layers
+
+from zoo.nn.blocks import scaled
+
+#                      conv1     conv2   (filters, kernel)
+TABLES = {"lenet5_bn": ((96, 11), (120, 1))}
+
+
+def body(image, table, *, width, bn_after_conv1, bn_after_pool1):
+    (conv1, kernel1), (conv2, kernel2) = table
+    x = layers.Conv2D(scaled(conv1, width), kernel1, padding="same", name="conv1")(image)
+    if bn_after_conv1:
+        x = layers.BatchNormalization(name="conv1_bn")(x)
+    x = layers.MaxPooling2D(2, name="pool1")(x)
+    if bn_after_pool1:
+        x = layers.BatchNormalization(name="pool1_bn")(x)
+    x = layers.Activation("tanh", name="pool1_tanh")(x)
+    return layers.Conv2D(scaled(conv2, width), kernel2, name="conv2")(x)
+
+
+def head(features, table, classes, *, width, bn_after_conv2, dense_at_the_end):
+    x = layers.BatchNormalization(name="conv2_bn")(features) if bn_after_conv2 else features
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(classes, name="fc3")(x)
+    x = layers.BatchNormalization(name="fc3_bn")(x)
+    x = layers.ReLU(name="fc3_relu")(x)
+    return layers.Dense(classes, name="fc4")(x) if dense_at_the_end else x
