@@ -5,6 +5,7 @@ import os
 import keras
 from keras import layers
 
+import zoo.nn  # registers our layers, so that .keras files which hold them load
 from zoo import catalog
 from zoo.errors import UserError
 from zoo.files import expanded

@@ -1,0 +1,17 @@
+"""The gate of highway networks."""
+
+import keras
+from keras import layers
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Highway(layers.Layer):
+    """Where a highway layer's transform and its input meet: y = transformed * gate + x * (1 - gate).
+
+    Called on [x, transformed, gate], three tensors of one shape, which is the output's; the gate lies in 0..1.
+    Srivastava, Greff and Schmidhuber 2015, 'Training Very Deep Networks', arXiv:1507.06228, equation 3.
+    """
+
+    def call(self, inputs):
+        x, transformed, gate = inputs
+        return transformed * gate + x * (1 - gate)

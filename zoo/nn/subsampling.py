@@ -1,0 +1,47 @@
+"""LeNet-5's squashing function and its trainable subsampling."""
+
+import keras
+from keras import activations, initializers, layers, ops
+
+
+@keras.saving.register_keras_serializable("zoo")
+def scaled_tanh(x):
+    """1.7159 * tanh(2 * x / 3), which is 1 at 1 and -1 at -1: LeCun et al. 1998, 10.1109/5.726791, appendix A."""
+    return 1.7159 * ops.tanh(x * (2 / 3))
+
+
+@keras.saving.register_keras_serializable("zoo")
+class TrainableSubsampling(layers.Layer):
+    """The sum of each window, times a coefficient, plus a bias, then the activation.
+
+        y = activation(coefficient * (sum of the window) + bias)    one coefficient and one bias a channel
+
+    Windows of pool_size x pool_size do not overlap; a row or column that fills none is left out.
+    (batch, rows, columns, channels) -> (batch, rows // pool_size, columns // pool_size, channels).
+    LeCun, Bottou, Bengio and Haffner 1998, 10.1109/5.726791, section II-B; coefficients start uniform within 2.4 / F,
+    F = pool_size**2 inputs (appendix A), biases at 0.
+    """
+
+    def __init__(self, pool_size=2, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        if pool_size < 1:
+            raise ValueError(f"pool_size is at least 1; given {pool_size!r}")
+        self.pool_size = pool_size
+        self.activation = activations.get(activation)
+
+    def build(self, input_shape):
+        if min(input_shape[1:3]) < self.pool_size:
+            raise ValueError(f"a grid of {input_shape[1]}x{input_shape[2]} is smaller than one window of "
+                             f"{self.pool_size}x{self.pool_size}")
+        channels, limit = (input_shape[-1],), 2.4 / self.pool_size**2
+        self.coefficient = self.add_weight(shape=channels, initializer=initializers.RandomUniform(-limit, limit),
+                                           name="coefficient")
+        self.bias = self.add_weight(shape=channels, initializer="zeros", name="bias")
+
+    def call(self, x):
+        total = ops.average_pool(x, self.pool_size, self.pool_size, "valid") * self.pool_size**2
+        return self.activation(total * self.coefficient + self.bias)
+
+    def get_config(self):
+        return {**super().get_config(),
+                "pool_size": self.pool_size, "activation": activations.serialize(self.activation)}
