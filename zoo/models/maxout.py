@@ -1,0 +1,70 @@
+"""Maxout networks of convolutions, for CIFAR and for MNIST.
+
+Goodfellow, Warde-Farley, Mirza, Courville and Bengio 2013, 'Maxout Networks', arXiv:1302.4389, equation in section 3
+and results in section 5; the configurations from its authors' cifar10.yaml and mnist.yaml (pylearn2, scripts/papers/
+maxout). A maxout unit is the maximum of a few linear pieces. Sides of the pictures, after convolution and after pool:
+
+    maxout        32 -> 33 -> 16, 15 -> 7, 9 -> 5, then 500 units of 5 pieces and a softmax layer
+    maxout_mnist  28 -> 21 -> 10,  9 -> 4, 6 -> 3, then a softmax layer
+
+dropout=False leaves out all dropout. The authors also bound the norm of each unit's weights, which is the recipe's.
+
+Elsewhere: pools that round down where the authors' round up leave 4x4 and 3,072 numbers for the dense layer of the
+CIFAR network, not 5x5 and 4,800. The count 471,994 for MNIST is with a bias of its own at every position, pylearn2's
+default; here, as in the CIFAR network, a map has one bias: 418,714.
+
+Departures from the paper: the authors drop a fifth of the picture's numbers without scaling up the rest, Keras scales
+the rest by 1.25 while training. Weights start uniform within 0.005 as theirs, which is so little that training stands
+still for a while without their rates.
+"""
+
+from keras import initializers, layers
+
+from zoo.nn.blocks import scaled
+from zoo.nn.maxout import Maxout
+from zoo.nn.pooling import CeilMaxPooling2D
+
+TABLES = {  # pad, kernel, units, pieces, max pool (side, stride); then units and pieces of a dense layer
+    "maxout": (((4, 8,  96, 2, (4, 2)),
+                (3, 8, 192, 2, (4, 2)),
+                (3, 5, 192, 2, (2, 2))), [(500, 5)]),
+    "maxout_mnist": (((0, 8, 48, 2, (4, 2)),
+                      (3, 8, 48, 2, (4, 2)),
+                      (3, 5, 24, 4, (2, 2))), []),
+}
+
+DROPPED = 0.2  # of the picture
+DROPPED_LATER = 0.5  # of what each further layer reads
+
+
+def start():
+    return initializers.RandomUniform(-0.005, 0.005)
+
+
+def body(image, table, *, width, dropout):
+    convolutions, _ = table
+    x = image
+    for number, (pad, kernel, units, pieces, pool) in enumerate(convolutions, start=1):
+        if dropout:
+            x = layers.Dropout(DROPPED if number == 1 else DROPPED_LATER, name=f"drop{number}")(x)
+        if pad:
+            x = layers.ZeroPadding2D(pad, name=f"conv{number}_pad")(x)
+        x = layers.Conv2D(scaled(units, width) * pieces, kernel, kernel_initializer=start(), name=f"conv{number}")(x)
+        x = Maxout(pieces, name=f"conv{number}_maxout")(x)
+        x = CeilMaxPooling2D(*pool, name=f"pool{number}")(x)
+    return x
+
+
+def head(features, table, classes, *, width, dropout):
+    _, dense = table
+    x = layers.Flatten(name="flatten")(features)
+    for number, (units, pieces) in enumerate(dense, start=4):
+        x = dense_layer(x, scaled(units, width) * pieces, dropout, number)
+        x = Maxout(pieces, name=f"fc{number}_maxout")(x)
+    return dense_layer(x, classes, dropout, 4 + len(dense))
+
+
+def dense_layer(x, units, dropout, number):
+    if dropout:
+        x = layers.Dropout(DROPPED_LATER, name=f"drop{number}")(x)
+    return layers.Dense(units, kernel_initializer=start(), name=f"fc{number}")(x)
