@@ -1,0 +1,104 @@
+"""LeNet-5 as published: sparse C3, trainable subsampling, scaled tanh, radial basis functions.
+
+LeCun, Bottou, Bengio and Haffner 1998, 'Gradient-Based Learning Applied to Document Recognition',
+doi:10.1109/5.726791, figure 2, table I and section II-B. Every unit up to F6 squashes its sum by 1.7159 tanh(2/3 a).
+
+    C1  5x5 convolution              28x28x6       156      C5      5x5 over the whole of S4  120    48,120
+    S2  2x2 sum, a factor and a      14x14x6        12      F6      dense                      84    10,164
+        bias for each map                                   output  squared distance to the    10    840 in
+    C3  5x5, sparse, as in table I   10x10x16    1,516              code of each class               fixed codes
+    S4  as S2                          5x5x16       32      in all 60,000 trainable, as the paper has it
+
+The logits are minus the distances: the nearest code has the largest. The paper's loss for them is equation 9.
+
+Elsewhere: subsampling has a factor for each of the four pixels, 30 numbers in S2 for 12; C3 reads all maps, 2,416 for
+1,516, or is dense under a mask, which counts as many; C5 is 1x1, so that F6 reads a grid and takes 161,364.
+
+Departures from the paper: its picture of the codes is not public as numbers; those below were drawn anew, 17 of 84
+pixels apart at least. There are codes for ten classes; fewer take the first ones. Pictures of 28 to 31 pixels are
+padded with zeros to 32, where the paper pads with its background.
+"""
+
+from keras import initializers, layers
+
+from zoo.nn.blocks import at_least
+from zoo.nn.rbf import RBF
+from zoo.nn.sparse import SparseConv2D
+from zoo.nn.subsampling import TrainableSubsampling, scaled_tanh
+
+# Table I: which maps of S2, the rows, each map of C3 reads, the columns 0 to 15.
+TABLE_I = """
+    X . . . X X X . . X X X X . X X
+    X X . . . X X X . . X X X X . X
+    X X X . . . X X X . . X . X X X
+    . X X X . . X X X X . . X . X X
+    . . X X X . . X X X X . X X . X
+    . . . X X X . . X X X X . X X X
+"""
+
+# The codes of 0 to 4 and of 5 to 9: 7x12 pixels, 1 and -1.
+BITMAPS = """
+    .......   .......   .......   .......   .......
+    ..###..   ...##..   .#####.   #######   ....##.
+    .##.##.   ..###..   ##...##   .....##   ...###.
+    ##...##   .####..   .....##   ....##.   ..####.
+    ##...##   ...##..   .....##   ...##..   .##.##.
+    ##...##   ...##..   ....##.   ..####.   ##..##.
+    ##...##   ...##..   ...##..   .....##   ##..##.
+    ##...##   ...##..   ..##...   .....##   #######
+    ##...##   ...##..   .##....   .....##   ....##.
+    .##.##.   ...##..   ##.....   ##...##   ....##.
+    ..###..   .######   #######   .#####.   ....##.
+    .......   .......   .......   .......   .......
+
+    .......   .......   .......   .......   .......
+    ######.   ....##.   #######   ..###..   .#####.
+    ##.....   ...##..   ##...##   .##.##.   ##...##
+    ##.....   ..##...   .....##   .##.##.   ##...##
+    ##.....   .##....   ....##.   .##.##.   ##...##
+    #####..   ##.....   ....##.   ..###..   ##...##
+    ....##.   ######.   ...##..   .##.##.   .######
+    .....##   ##...##   ...##..   ##...##   .....##
+    .....##   ##...##   ..##...   ##...##   ....##.
+    ##..##.   ##...##   ..##...   ##...##   ...##..
+    .####..   .#####.   ..##...   .#####.   ..##...
+    .......   .......   .......   .......   .......
+"""
+
+
+TABLES = {"lenet5_1998": {"C1": 6, "C3": TABLE_I, "C5": 120, "F6": 84, "codes": BITMAPS}}
+
+
+def links(drawing):
+    """Return for each column of table I the rows that have an X."""
+    columns = zip(*(line.split() for line in drawing.strip().splitlines()), strict=True)
+    return [[row for row, mark in enumerate(column) if mark == "X"] for column in columns]
+
+
+def codes(drawing):
+    """Return the pixels of each bitmap, 1 and -1, row by row."""
+    bitmaps = []
+    for five in drawing.strip().split("\n\n"):
+        bitmaps += zip(*(line.split() for line in five.splitlines()), strict=True)
+    return [[1 if pixel == "#" else -1 for pixel in "".join(rows)] for rows in bitmaps]
+
+
+def start(fan_in):
+    return initializers.RandomUniform(-2.4 / fan_in, 2.4 / fan_in)
+
+
+def body(image, table, *, width):
+    del width  # always 1: table I and the codes are for the paper's widths
+    x = at_least(image, 32, name="pad")
+    x = layers.Conv2D(table["C1"], 5, activation=scaled_tanh, kernel_initializer=start(25 * x.shape[-1]), name="C1")(x)
+    x = TrainableSubsampling(activation=scaled_tanh, name="S2")(x)
+    x = SparseConv2D(links(table["C3"]), 5, activation=scaled_tanh, name="C3")(x)
+    return TrainableSubsampling(activation=scaled_tanh, name="S4")(x)
+
+
+def head(features, table, classes, *, width):
+    fan_in = 25 * features.shape[-1]
+    x = layers.Conv2D(table["C5"], 5, activation=scaled_tanh, kernel_initializer=start(fan_in), name="C5")(features)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(table["F6"], activation=scaled_tanh, kernel_initializer=start(table["C5"]), name="F6")(x)
+    return RBF(codes(table["codes"])[:classes], name="output")(x)
