@@ -17,7 +17,8 @@ nothing.
 Elsewhere: the notes call it LeNet-5, which it is not: it has one convolution that sees more than a pixel, one pool, and
 no F6. They fit a generator of augmented pictures and then train on the plain ones.
 
-Departures from the notes: none; batch normalisation has Keras's constants, as there: momentum 0.99, epsilon 1e-3.
+Departures from the paper: it has no such network. From the notes there is none; batch normalisation has the constants
+of Keras, as there: momentum 0.99, epsilon 1e-3.
 """
 
 from keras import layers
