@@ -1,20 +1,30 @@
-"""Every network of the catalogue: counts, shapes, names, options, sizes. A new network needs a row in each table here.
+"""Every network of the catalogue: counts, shapes, names, options, sizes; what they must be stands in tests/papers.
 
-Counts and shapes are those of the papers and of other people's ports. They need no weights: inside a StatelessScope
-Keras builds a model without allocating any.
+Counts and shapes need no weights: inside a StatelessScope Keras builds a model without allocating any.
 """
 
+import functools
+import importlib
 import math
 import re
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 import zoo
+from test_parity import randomize
 from zoo.catalog import SPECS, blueprint
 
 NETWORKS = sorted(SPECS)
+PAPERS = Path(__file__).parent / "papers"
+FACTS = {name: facts for file in sorted({spec.file for spec in SPECS.values()}) if (PAPERS / f"{file}.py").exists()
+         for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
+
+
+def test_every_network_has_its_papers_facts():
+    assert sorted(FACTS) == NETWORKS
 
 
 def unallocated(name, *arguments, **keywords):
@@ -23,6 +33,12 @@ def unallocated(name, *arguments, **keywords):
             return zoo.build(name, *arguments, **keywords)
     finally:
         keras.utils.clear_session()  # forgets the variables, which the next scope to end would allocate after all
+
+
+@functools.cache
+def as_in_the_paper(name):
+    """With the side classifiers."""
+    return unallocated(name, aux=bool(SPECS[name].sides))
 
 
 def counts(model):
@@ -34,162 +50,99 @@ def answer(model, images):
     return keras.ops.convert_to_numpy(model(images, training=False))
 
 
+def answers(model, images):
+    """Return {output: array}, whether there are side classifiers or not."""
+    found = model(images, training=False)
+    found = found if isinstance(found, dict) else {"main": found}
+    return {name: keras.ops.convert_to_numpy(each) for name, each in found.items()}
+
+
 def pictures(count, *shape):
     return np.random.default_rng(0).normal(size=(count, *shape)).astype("float32")
 
 
+def small_shape(name):
+    """Of a picture that every network takes at a small width."""
+    return FACTS[name].narrow_shape
+
+
+def narrowest(name):
+    return 1.0 if SPECS[name].only_width else 0.1
+
+
 # ---------------------------------------------------------------------------------------------------------- counts
-
-PAPER = {  # all, trainable
-    "lenet5": (61_706, 61_706),
-    "vgg16": (138_357_544, 138_357_544),
-    "vgg19": (143_667_240, 143_667_240),
-    "resnet34": (21_811_112, 21_795_880),
-}
-SMALL_STEM = {"resnet34": (21_295_562, 21_280_330)}  # 32x32x3, 10 classes
-
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_papers_count(name):
     model = unallocated(name)
-    assert counts(model) == PAPER[name] == SPECS[name].parameters
-    assert model.count_params() == PAPER[name][0]
+    assert counts(model) == FACTS[name].parameters == SPECS[name].parameters
+    assert model.count_params() == FACTS[name].parameters[0]
     assert model.name == name
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if SPECS[name].small_below])
 def test_the_small_stems_count(name):
-    assert counts(unallocated(name, (32, 32, 3), 10, stem="small")) == SMALL_STEM[name] == SPECS[name].small_parameters
+    model = unallocated(name, (32, 32, 3), 10, stem="small")
+    assert counts(model) == FACTS[name].small == SPECS[name].small_parameters
 
 
 @pytest.mark.parametrize("name, keywords, expected", [
-    ("lenet5", {"input_shape": (32, 32, 1)}, (61_706, 61_706)),
-    ("lenet5", {"input_shape": (32, 32, 3)}, (62_006, 62_006)),
-    ("vgg16", {"include_top": False}, (14_714_688, 14_714_688)),
-    ("vgg19", {"include_top": False}, (20_024_384, 20_024_384)),
-    ("vgg16", {"input_shape": (32, 32, 3), "classes": 10}, (33_638_218, 33_638_218)),
-    ("vgg16", {"input_shape": (32, 32, 3), "classes": 100}, (34_006_948, 34_006_948)),
-    ("vgg19", {"input_shape": (32, 32, 3), "classes": 100}, (39_316_644, 39_316_644)),
-    ("vgg16", {"input_shape": (32, 32, 3), "classes": 100, "batch_norm": True}, (34_023_844, 34_015_396)),
-    ("vgg19", {"input_shape": (32, 32, 3), "classes": 100, "batch_norm": True}, (39_338_660, 39_327_652)),
-    ("resnet34", {"input_shape": (32, 32, 3), "classes": 100}, (21_341_732, 21_326_500)),
-])
+    (name, *row) for name in NETWORKS for row in FACTS[name].variants])
 def test_counts_of_variants(name, keywords, expected):
     assert counts(unallocated(name, **keywords)) == expected
 
 
-def lenet5_count(c1, c3, c5, f6):
-    return (25 + 1) * c1 + (25 * c1 + 1) * c3 + (25 * c3 + 1) * c5 + (c5 + 1) * f6 + (f6 + 1) * 10
+@pytest.mark.parametrize("name, width, expected", [
+    (name, *row) for name in NETWORKS for row in FACTS[name].narrow.items()])
+def test_width(name, width, expected):
+    assert unallocated(name, FACTS[name].narrow_shape, 10, width=width).count_params() == expected
 
 
-def vgg_count(convolutions, dense):
-    chain = [3, *convolutions]
-    body = sum((9 * before + 1) * after for before, after in zip(chain, convolutions, strict=False))
-    return body + (convolutions[-1] + 1) * dense + (dense + 1) * dense + (dense + 1) * 10  # 1x1 when it leaves the body
-
-
-def resnet34_count(first, second, third, fourth):
-    count, before = 9 * 3 * first, first
-    for stage, (width, blocks) in enumerate(((first, 3), (second, 4), (third, 6), (fourth, 3))):
-        for number in range(blocks):
-            count += 4 * before + 9 * before * width + 4 * width + 9 * width * width
-            count += before * width if number == 0 and stage > 0 else 0  # the 1x1 projection
-            before = width
-    return count + 4 * fourth + (fourth + 1) * 10
-
-
-NARROW = {  # at 32x32x3 (lenet5: 28x28x1) with 10 classes
-    ("lenet5", 0.5): lenet5_count(3, 8, 60, 42),
-    ("lenet5", 0.1): lenet5_count(1, 1, 12, 8),
-    ("vgg16", 0.5): vgg_count((32, 32, 64, 64, *[128] * 3, *[256] * 6), 2048),
-    ("vgg16", 0.1): vgg_count((6, 6, 12, 12, *[25] * 3, *[51] * 6), 409),
-    ("vgg19", 0.5): vgg_count((32, 32, 64, 64, *[128] * 4, *[256] * 8), 2048),
-    ("vgg19", 0.1): vgg_count((6, 6, 12, 12, *[25] * 4, *[51] * 8), 409),
-    ("resnet34", 0.5): resnet34_count(32, 64, 128, 256),
-    ("resnet34", 0.1): resnet34_count(6, 12, 25, 51),
-}
-
-
-def test_the_arithmetic_of_the_narrow_ones():
-    assert lenet5_count(6, 16, 120, 84) == 61_706
-    assert vgg_count((64, 64, 128, 128, *[256] * 3, *[512] * 6), 4096) == 33_638_218
-    assert resnet34_count(64, 128, 256, 512) == 21_295_562
-
-
-@pytest.mark.parametrize("width", [0.5, 0.1])
-@pytest.mark.parametrize("name", NETWORKS)
-def test_width(name, width):
-    shape = (28, 28, 1) if name == "lenet5" else (32, 32, 3)
-    assert unallocated(name, shape, 10, width=width).count_params() == NARROW[name, width]
-
-
-def test_the_narrowest_has_one_of_each():
-    assert zoo.build("resnet34", (32, 32, 3), 10, width=1e-9).count_params() == resnet34_count(1, 1, 1, 1)
+def test_every_network_has_a_narrow_count():
+    assert [name for name in NETWORKS if not FACTS[name].narrow] == [name for name in NETWORKS if SPECS[name].only_width]
 
 
 # ---------------------------------------------------------------------------------------------------------- shapes
 
-STAGES = {  # what the papers' tables say, at the paper's size
-    "lenet5": {"C1": (28, 28, 6), "S2": (14, 14, 6), "C3": (10, 10, 16), "S4": (5, 5, 16), "C5": (120,), "F6": (84,),
-               "output": (10,)},
-    "vgg16": {"conv1_2": (224, 224, 64), "pool1": (112, 112, 64), "conv2_2": (112, 112, 128), "pool2": (56, 56, 128),
-              "conv3_3": (56, 56, 256), "pool3": (28, 28, 256), "conv4_3": (28, 28, 512), "pool4": (14, 14, 512),
-              "conv5_3": (14, 14, 512), "pool5": (7, 7, 512), "fc6": (4096,), "fc7": (4096,), "fc8": (1000,)},
-    "vgg19": {"conv1_2": (224, 224, 64), "pool1": (112, 112, 64), "conv2_2": (112, 112, 128), "pool2": (56, 56, 128),
-              "conv3_4": (56, 56, 256), "pool3": (28, 28, 256), "conv4_4": (28, 28, 512), "pool4": (14, 14, 512),
-              "conv5_4": (14, 14, 512), "pool5": (7, 7, 512), "fc6": (4096,), "fc7": (4096,), "fc8": (1000,)},
-    "resnet34": {"conv1": (112, 112, 64), "pool1": (56, 56, 64), "conv2_3_add": (56, 56, 64),
-                 "conv3_4_add": (28, 28, 128), "conv4_6_add": (14, 14, 256), "conv5_3_add": (7, 7, 512),
-                 "conv5_relu": (7, 7, 512), "pool5": (512,), "fc": (1000,)},
-}
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_papers_stages(name):
-    model = unallocated(name)
-    assert {layer: model.get_layer(layer).output.shape[1:] for layer in STAGES[name]} == STAGES[name]
-    assert model.input_shape[1:] == ((28, 28, 1) if name == "lenet5" else (224, 224, 3))
+    model = as_in_the_paper(name)
+    stages = FACTS[name].stages
+    assert {layer: model.get_layer(layer).output.shape[1:] for layer in stages} == stages
+    assert model.input_shape[1:] == FACTS[name].input_shape == SPECS[name].input_shape
+    main = model.output_shape["main"] if SPECS[name].sides else model.output_shape
+    assert main == (None, FACTS[name].classes)
 
 
-LAST_GRID = {  # rows x columns of `features`, by rows x columns of the picture; stem="auto"
-    "lenet5": {(12, 12): (1, 1), (28, 28): (5, 5), (32, 32): (5, 5), (64, 64): (13, 13), (96, 80): (21, 17)},
-    "vgg16": {(16, 16): (1, 1), (28, 28): (1, 1), (32, 32): (1, 1), (64, 64): (2, 2), (96, 80): (3, 2),
-              (16, 64): (1, 2), (150, 150): (4, 4)},
-    "vgg19": {(16, 16): (1, 1), (28, 28): (1, 1), (32, 32): (1, 1), (64, 64): (2, 2), (96, 80): (3, 2),
-              (16, 64): (1, 2), (150, 150): (4, 4)},
-    "resnet34": {(28, 28): (4, 4), (32, 32): (4, 4), (64, 64): (8, 8), (96, 80): (12, 10), (97, 97): (4, 4),
-                 (224, 224): (7, 7), (97, 96): (13, 12)},
-}
-LAST_WIDTH = {"lenet5": 16, "vgg16": 512, "vgg19": 512, "resnet34": 512}
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name, sides, grid", [(name, *row) for name in NETWORKS for row in LAST_GRID[name].items()])
-def test_picture_sizes(name, sides, grid, channels):
-    model = unallocated(name, (*sides, channels), 7)
-    assert model.get_layer(SPECS[name].features).output.shape[1:] == (*grid, LAST_WIDTH[name])
-    assert model.input_shape[1:] == (*sides, channels)
-    assert model.output_shape == (None, 7)
-
-
-STEM = {  # what stem="auto" is, by the side of the picture
-    "lenet5": {28: "paper", 32: "paper", 64: "paper", 96: "paper", 97: "paper", 224: "paper"},
-    "vgg16": {28: "paper", 32: "paper", 64: "paper", 96: "paper", 97: "paper", 224: "paper"},
-    "vgg19": {28: "paper", 32: "paper", 64: "paper", 96: "paper", 97: "paper", 224: "paper"},
-    "resnet34": {28: "small", 32: "small", 64: "small", 96: "small", 97: "paper", 224: "paper"},
-}
+@pytest.mark.parametrize("name, sides, grid", [(name, *row) for name in NETWORKS for row in FACTS[name].grids.items()])
+def test_picture_sizes(name, sides, grid):
+    for channels in (1, 3):
+        model = unallocated(name, (*sides, channels), 7)
+        assert model.get_layer(FACTS[name].features).output.shape[1:] == (*grid, FACTS[name].width)
+        assert model.input_shape[1:] == (*sides, channels)
+        assert model.output_shape == (None, 7)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_stems(name):
-    assert {side: blueprint(name, (side, side, 3)).stem for side in STEM[name]} == STEM[name]
-    assert blueprint(name, (64, 64, 3), stem="paper").stem == "paper"
+    stems = FACTS[name].stems
+    assert {side: blueprint(name, (side, side, 3)).stem for side in stems} == stems
+    if SPECS[name].small_below:
+        assert blueprint(name, (64, 64, 3), stem="paper").stem == "paper"
+        assert blueprint(name, (64, 999, 3)).stem == blueprint(name, (999, 64, 3)).stem == stems[64]
 
 
-@pytest.mark.parametrize("side, grid", [(32, (1, 1)), (96, (3, 3)), (97, (4, 4))])
-def test_resnets_paper_stem_on_small_pictures(side, grid):
-    model = unallocated("resnet34", (side, side, 3), include_top=False, stem="paper")
-    assert model.output_shape == (None, *grid, 512)
+@pytest.mark.parametrize("name", [name for name in NETWORKS if SPECS[name].small_below])
+def test_auto_keeps_the_papers_stem_where_it_leaves_four(name):
+    side = SPECS[name].small_below
+    for short, least in ((side, 4), (side - 1, 3)):
+        grid = unallocated(name, (short, short, 3), include_top=False, stem="paper").output_shape[1:3]
+        assert grid == (least, least)
+
+
+def test_resnets_paper_stem_on_small_pictures():
+    model = unallocated("resnet34", (32, 32, 3), include_top=False, stem="paper")
+    assert model.output_shape == (None, 1, 1, 512)
 
 
 def test_resnets_small_stem_on_large_pictures():
@@ -197,24 +150,24 @@ def test_resnets_small_stem_on_large_pictures():
     assert model.output_shape == (None, 16, 16, 512)
 
 
-FEATURES = {"lenet5": "S4", "vgg16": "pool5", "vgg19": "pool5", "resnet34": "conv5_relu"}
-NO_TOP = {"lenet5": (5, 5, 16), "vgg16": (7, 7, 512), "vgg19": (7, 7, 512), "resnet34": (7, 7, 512)}
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_without_a_top(name):
-    assert SPECS[name].features == FEATURES[name]
+    facts = FACTS[name]
+    assert SPECS[name].features == facts.features
     body = unallocated(name, include_top=False)
-    assert body.output_shape == (None, *NO_TOP[name])
-    assert body.layers[-1].name == FEATURES[name]
-    assert body.output is body.get_layer(FEATURES[name]).output
+    assert body.output_shape[1:] == (*facts.grids[facts.input_shape[:2]], facts.width)
+    assert body.layers[-1].name == facts.features
+    assert body.output is body.get_layer(facts.features).output
 
     names = [layer.name for layer in unallocated(name).layers]
     assert names[: len(body.layers)] == [layer.name for layer in body.layers]  # the head comes after it, whole
 
-    channels = NO_TOP[name][-1]
-    assert unallocated(name, include_top=False, pooling="avg").output_shape == (None, channels)
-    assert unallocated(name, include_top=False, pooling="max").output_shape == (None, channels)
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_without_a_top_pooled(name):
+    for pooling in ("avg", "max"):
+        model = unallocated(name, small_shape(name), include_top=False, pooling=pooling)
+        assert model.output_shape == (None, FACTS[name].width)
 
 
 @pytest.mark.parametrize("pooling, reduce", [("avg", np.mean), ("max", np.max)])
@@ -232,7 +185,9 @@ def test_pooling(pooling, reduce):
 def legal(spec):
     """Each option of a network, off its default, alone."""
     for name, default in spec.options.items():
-        if isinstance(default, bool):
+        if name in spec.choices:
+            yield from ({name: value} for value in spec.choices[name] if value != default)
+        elif isinstance(default, bool):
             yield {name: not default}
         elif isinstance(default, float):
             yield {name: 0}
@@ -243,34 +198,32 @@ def legal(spec):
 
 def kinds(spec):
     """Keyword arguments that give a network other layers."""
-    return [{}, *legal(spec)] + ([{"stem": "small"}] if spec.small_below else [])
+    return [{}, *legal(spec)] + [{"stem": "small"}] * bool(spec.small_below) + [{"aux": True}] * bool(spec.sides)
 
 
-@pytest.mark.parametrize("side", [28, 128])
 @pytest.mark.parametrize("name, keywords", [(name, each) for name in NETWORKS for each in kinds(SPECS[name])])
-def test_names_of_layers(name, keywords, side):
-    names, again = ([layer.name for layer in unallocated(name, (side, side, 3), 10, **keywords).layers]
+def test_names_of_layers(name, keywords):
+    names, again = ([layer.name for layer in unallocated(name, (28, 28, 3), 10, **keywords).layers]
                     for _ in range(2))
     assert names == again  # a name that Keras made up would have another number the second time
     assert len(set(names)) == len(names)
     assert [each for each in names if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", each)] == []
 
 
-@pytest.mark.parametrize("name, options", [(name, options) for name in NETWORKS for options in legal(SPECS[name])])
-def test_every_legal_option_builds_and_changes_something(name, options):
-    shape = SPECS[name].input_shape
-    plain, changed = unallocated(name, shape), unallocated(name, shape, **options)
-    assert changed.output_shape == plain.output_shape
-    assert changed.get_config() != plain.get_config()
-
-
-OPTIONS = {"lenet5": {}, "vgg16": {"batch_norm": False, "dropout": 0.5}, "vgg19": {"batch_norm": False, "dropout": 0.5},
-           "resnet34": {}}
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_legal_option_builds_and_changes_something(name):
+    shape, aux = small_shape(name), bool(SPECS[name].sides)
+    plain = unallocated(name, shape, aux=aux)
+    for options in legal(SPECS[name]):
+        changed = unallocated(name, shape, aux=aux, **options)
+        assert changed.output_shape == plain.output_shape
+        assert changed.get_config() != plain.get_config()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_options_and_their_defaults(name):
-    assert SPECS[name].options == OPTIONS[name]
+    assert SPECS[name].options == FACTS[name].options
+    assert SPECS[name].sides == FACTS[name].sides
 
 
 def test_the_option_dropout_reaches_both_layers():
@@ -298,20 +251,22 @@ def mixed_bfloat16():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_logits_and_probabilities(name):
-    shape = (28, 28, 1)
-    model = zoo.build(name, shape, 10, width=0.1)
-    without = zoo.build(name, shape, 10, width=0.1, classifier_activation=None)
-    without.set_weights(model.get_weights())
+    shape, aux = (28, 28, 1), bool(SPECS[name].sides)
+    model = zoo.build(name, shape, 10, width=narrowest(name), aux=aux)
+    without = zoo.build(name, shape, 10, width=narrowest(name), aux=aux, classifier_activation=None)
+    randomize(without)
+    model.set_weights(without.get_weights())
     images = pictures(3, *shape)
-    images *= 5 / np.abs(answer(without, images)).max()  # without biases logits grow as pixels do: up to 5
-    probabilities, logits = answer(model, images), answer(without, images)
-    assert 1 < np.abs(logits).max() < 25
-    assert probabilities.dtype == logits.dtype == np.float32
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    assert np.abs(logits.sum(axis=1) - 1).max() > 1e-3  # they are no probabilities
-
-    powers = np.exp(logits.astype("float64") - logits.max(axis=1, keepdims=True))
-    np.testing.assert_allclose(probabilities, powers / powers.sum(axis=1, keepdims=True), rtol=1e-4)
+    probabilities, logits = answers(model, images), answers(without, images)
+    assert list(probabilities) == list(logits) == ["main", *SPECS[name].sides]
+    for output in logits:
+        assert probabilities[output].dtype == logits[output].dtype == np.float32
+        assert np.ptp(logits[output], axis=1).min() > 0.01
+        assert np.abs(logits[output].sum(axis=1) - 1).max() > 1e-3  # they are no probabilities
+        powers = np.exp(logits[output].astype("float64") - logits[output].max(axis=1, keepdims=True))
+        expected = powers / powers.sum(axis=1, keepdims=True)
+        # a logit of 100 is known to 1e-5, of which the exponential makes 1e-5 of the probability
+        np.testing.assert_allclose(probabilities[output], expected, rtol=1e-4, atol=1e-7)
 
 
 def test_another_activation():
@@ -325,7 +280,7 @@ def test_another_activation():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_mixed_bfloat16(name, mixed_bfloat16):
-    model = zoo.build(name, (28, 28, 1), 10, width=0.1)
+    model = zoo.build(name, (28, 28, 1), 10, width=narrowest(name))
     assert model.get_layer(SPECS[name].features).compute_dtype == "bfloat16"
     probabilities = answer(model, pictures(2, 28, 28, 1))
     assert probabilities.dtype == np.float32
@@ -335,5 +290,6 @@ def test_mixed_bfloat16(name, mixed_bfloat16):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_small_pictures_run(name):
     side = SPECS[name].least_side
-    model = zoo.build(name, (side, side + 3, 2), 3, width=0.05)
-    assert answer(model, pictures(2, side, side + 3, 2)).shape == (2, 3)
+    model = zoo.build(name, (side, side + 3, 2), 3, width=narrowest(name), aux=bool(SPECS[name].sides))
+    found = answers(model, pictures(2, side, side + 3, 2))
+    assert {output: each.shape for output, each in found.items()} == dict.fromkeys(("main", *SPECS[name].sides), (2, 3))

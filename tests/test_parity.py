@@ -1,11 +1,14 @@
 """The networks against second implementations: keras.applications, and the papers written out in NumPy."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import zoo
+from zoo.catalog import SPECS
 
 
 def difference(found, expected):
@@ -21,7 +24,9 @@ def randomize(model, seed=0):
     values = []
     for variable in model.weights:
         shape = tuple(variable.shape)
-        if len(shape) > 1:  # a kernel
+        if variable.name == "depthwise_kernel":
+            values.append(rng.normal(0, np.sqrt(2 / np.prod(shape[:2])), shape))
+        elif len(shape) > 1:  # a kernel
             values.append(rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape))
         elif variable.name in ("gamma", "moving_variance"):
             values.append(rng.uniform(0.2, 1.2, shape))
@@ -36,32 +41,38 @@ def images(*shape):
 
 # ------------------------------------------------------------------------------------------------ keras.applications
 
-THEIRS = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}
+# name: theirs, the least picture that they take
+THEIRS = {"vgg16": (keras.applications.VGG16, (32, 32, 3)),
+          "vgg19": (keras.applications.VGG19, (32, 32, 3)),
+          "inception_v3": (keras.applications.InceptionV3, (75, 75, 3)),
+          "inception_resnet_v2": (keras.applications.InceptionResNetV2, (75, 75, 3)),
+          "xception": (keras.applications.Xception, (71, 71, 3))}
 
 
 def against_keras(name, shape, classes, include_top):
-    ours = zoo.build(name, shape, classes, include_top=include_top)
-    theirs = THEIRS[name](weights=None, input_shape=shape, classes=classes, include_top=include_top)
+    ours = zoo.build(name, shape, classes, include_top=include_top, stem="paper")
+    theirs = THEIRS[name][0](weights=None, input_shape=shape, classes=classes, include_top=include_top)
     randomize(ours)
-    theirs.set_weights(ours.get_weights())  # both in the order of creation
+    theirs.set_weights(ours.get_weights())  # layers stand in one order in both
     batch = images(2, *shape)
     return difference(ours.predict(batch, verbose=0), theirs.predict(batch, verbose=0))
 
 
 @pytest.mark.parametrize("name", THEIRS)
-def test_vgg_without_a_top_equals_keras(name):
-    assert against_keras(name, (64, 64, 3), 1000, include_top=False) < 1e-5
+def test_equal_to_keras_without_a_top(name):
+    rows, columns, channels = THEIRS[name][1]
+    assert against_keras(name, (rows + 1, columns + 6, channels), 1000, include_top=False) < 1e-5
 
 
 @pytest.mark.parametrize("name", THEIRS)
-def test_vgg_equals_keras(name):
-    assert against_keras(name, (32, 32, 3), 10, include_top=True) < 1e-5
+def test_equal_to_keras(name):
+    assert against_keras(name, THEIRS[name][1], 10, include_top=True) < 1e-5
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", THEIRS)
-def test_vgg_equals_keras_at_the_papers_size(name):
-    assert against_keras(name, (224, 224, 3), 1000, include_top=True) < 1e-5
+def test_equal_to_keras_at_the_papers_size(name):
+    assert against_keras(name, SPECS[name].input_shape, 1000, include_top=True) < 1e-5
 
 
 # ------------------------------------------------------------------------------------------------------------- NumPy
@@ -164,3 +175,97 @@ def test_vgg_with_batch_norm_equals_numpy():
         x = x @ kernel + bias
         x = relu(x) if name != "fc8" else x
     assert difference(model.predict(batch, verbose=0), x) < 1e-4  # 16 layers in float32, as above
+
+
+def response_norm(x, k, alpha):
+    """Section 3.3 of AlexNet's paper: n = 5, beta = 0.75."""
+    sums = np.zeros_like(x)
+    for channel in range(x.shape[-1]):
+        sums[..., channel] = (x[..., max(0, channel - 2):channel + 3] ** 2).sum(axis=-1)
+    return x / (k + alpha * sums) ** 0.75
+
+
+def caffe_pool(x, side=3, stride=2):
+    """Windows that hang over the edge, right and below, take what is there."""
+    rows, columns = (math.ceil((max(n, side) - side) / stride) * stride + side for n in x.shape[1:3])
+    x = np.pad(x, [(0, 0), (0, rows - x.shape[1]), (0, columns - x.shape[2]), (0, 0)], constant_values=-np.inf)
+    return max_pool(x, side, stride)
+
+
+def towers(x, kernel, bias, pad):
+    """Two groups of channels that do not see one another."""
+    (left, right), half = np.split(x, 2, axis=-1), kernel.shape[-1] // 2
+    return np.concatenate([conv(left, kernel[..., :half], bias[:half], pad=pad),
+                           conv(right, kernel[..., half:], bias[half:], pad=pad)], axis=-1)
+
+
+def dense(x, weights, names):
+    for name in names:
+        kernel, bias = weights[name]
+        x = relu(x @ kernel + bias)
+    return x
+
+
+def alexnet(x, weights, small):
+    """Figure 2; `small`: 5x5 with stride 1 first."""
+    x = relu(conv(x, *weights["conv1"], pad=2) if small else conv(x, *weights["conv1"], stride=4))
+    x = caffe_pool(response_norm(x, 2.0, 1e-4))
+    x = relu(towers(x, *weights["conv2"], pad=2))
+    x = caffe_pool(response_norm(x, 2.0, 1e-4))
+    x = relu(conv(x, *weights["conv3"], pad=1))
+    x = relu(towers(x, *weights["conv4"], pad=1))
+    x = caffe_pool(relu(towers(x, *weights["conv5"], pad=1)))
+    x = dense(x.reshape(len(x), -1), weights, ("fc6", "fc7"))
+    kernel, bias = weights["fc8"]
+    return x @ kernel + bias
+
+
+@pytest.mark.parametrize("stem, shape", [("paper", (123, 99, 3)), ("small", (32, 41, 1))])
+def test_alexnet_equals_the_paper_in_numpy(stem, shape):
+    model = zoo.build("alexnet", shape, 10, width=0.125, stem=stem, classifier_activation=None)
+    randomize(model)
+    batch = 50 * images(2, *shape)  # bright enough for the normalisation to show
+    assert difference(model.predict(batch, verbose=0), alexnet(np.float64(batch), weights_of(model), stem == "small")) < 1e-5
+
+
+def googlenet(x, weights, small):
+    """BVLC's network: {output: logits}."""
+    def conv_relu(x, name, **how):
+        return relu(conv(x, *weights[name], **how))
+
+    def last(x, name):
+        kernel, bias = weights[name]
+        return x @ kernel + bias
+
+    def side(x, name):
+        rows, columns = (min(5, n) for n in x.shape[1:3])
+        x = sliding_window_view(x, (rows, columns), axis=(1, 2))[:, ::3, ::3].mean(axis=(-2, -1))
+        x = conv_relu(x, f"{name}_conv")
+        return last(dense(x.reshape(len(x), -1), weights, [f"{name}_fc1"]), f"{name}_fc2")
+
+    x = conv_relu(x, "conv1", stride=1 if small else 2, pad=3)
+    x = response_norm(x if small else caffe_pool(x), 1.0, 1e-4 / 5)
+    x = response_norm(conv_relu(conv_relu(x, "conv2_reduce"), "conv2", pad=1), 1.0, 1e-4 / 5)
+    x = x if small else caffe_pool(x)
+    outputs = {}
+    for module in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"):
+        around = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], constant_values=-np.inf)
+        x = np.concatenate([conv_relu(x, f"{module}_1a_1x1"),
+                            conv_relu(conv_relu(x, f"{module}_2a_1x1"), f"{module}_2b_3x3", pad=1),
+                            conv_relu(conv_relu(x, f"{module}_3a_1x1"), f"{module}_3b_5x5", pad=2),
+                            conv_relu(max_pool(around, 3, 1), f"{module}_4b_1x1")], axis=-1)
+        if module in ("4a", "4d"):
+            name = {"4a": "aux1", "4d": "aux2"}[module]
+            outputs[name] = side(x, name)
+        x = caffe_pool(x) if module in ("3b", "4e") else x
+    return {"main": last(x.mean(axis=(1, 2)), "fc"), **outputs}
+
+
+@pytest.mark.parametrize("stem, shape", [("paper", (129, 96, 3)), ("small", (28, 33, 1))])
+def test_googlenet_equals_bvlcs_in_numpy(stem, shape):
+    model = zoo.build("googlenet", shape, 10, width=0.125, stem=stem, aux=True, classifier_activation=None)
+    randomize(model)
+    batch = 50 * images(2, *shape)
+    found, expected = model.predict(batch, verbose=0), googlenet(np.float64(batch), weights_of(model), stem == "small")
+    assert {name: difference(found[name], each) < 1e-5 for name, each in expected.items()} == dict.fromkeys(
+        ("main", "aux1", "aux2"), True)

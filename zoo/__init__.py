@@ -1,6 +1,7 @@
 """Classic image-classification networks, written from scratch in Keras 3.
 
     zoo.build("resnet34", input_shape=(32, 32, 3), classes=10)
+    zoo.describe("resnet34")["multiply_adds"]
     zoo.load("runs/resnet34-cifar10-20261122-011000")
     zoo.list_models()
 
@@ -27,7 +28,7 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
         width: every hidden width w becomes max(1, int(w * width)); the classes stay.
         stem: "paper", "small" (for pictures of about 32x32), or "auto": small where the paper's stem would leave
             the last grid under 4 pixels.
-        aux: True gives a dict of outputs with the side classifiers, where a network has them.
+        aux: True gives a dict of outputs, main, aux1, ..., where a network has side classifiers.
         **options: the network's own, see `python -m zoo.list --json`.
 
     The model takes pixels that are already scaled, as keras.applications' models do.
@@ -36,15 +37,40 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
     from zoo import catalog
     from zoo.errors import UserError
 
-    blueprint = catalog.blueprint(name, input_shape, classes, width, stem, options)
+    blueprint = catalog.blueprint(name, input_shape, classes, width, stem, options, aux)
     if weights is not None:
         raise UserError(f"zoo has no weights {weights!r} for {name}; use weights=None, or zoo.load of a run")
-    if aux:
-        raise UserError(f"{name} has no side classifiers; use aux=False")
+    if aux and not include_top:
+        raise UserError("side classifiers belong to the top; use aux=False with include_top=False")
 
     from zoo.models.assembly import build as assembled
 
     return assembled(blueprint, include_top=include_top, pooling=pooling, classifier_activation=classifier_activation)
+
+
+def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", aux=False, **options):
+    """Return what there is to say of the network `name` as a dict, ready for JSON; the arguments are those of `build`.
+
+    parameters, trainable_parameters, multiply_adds: whole numbers, of the network that is asked for. A multiply-add is
+        one multiplication with its addition, for one picture; biases, activations, normalisation and pools count none.
+    stages: a list of dicts in the order of the flow: name, shape of the output without the number of pictures, the
+        same three numbers, and the layers with theirs.
+    uncounted: names of layers whose multiply-adds are not known, and not in the sums.
+    input_shape, classes, width, stem, aux, options: as they were decided.
+    paper, summary, departures, elsewhere: texts; the last two say where ours differs from the paper's, and where other
+        people's differ from ours. Paragraphs are lines, with an empty one between two.
+    The rest is what `python -m zoo.list --json` has, such as side_classifiers with the weights of their losses.
+
+    Loads the backend, but needs no memory for the network's weights.
+    Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be built.
+    """
+    from zoo import catalog
+
+    blueprint = catalog.blueprint(name, input_shape, classes, width, stem, options, aux)
+
+    from zoo.models.description import describe as described
+
+    return described(blueprint)
 
 
 def load(path, checkpoint="best"):

@@ -28,17 +28,27 @@ def build(blueprint, *, include_top=True, pooling=None, classifier_activation="s
 
 
 def classifier(blueprint, image, activation):
-    """Return class probabilities (n, classes) float32 of the tensor `image`; `activation` None gives logits."""
-    head_options = {name: blueprint.options[name] for name in blueprint.spec.head_options}
-    file, name = _file(blueprint), blueprint.spec.name
-    logits = file.head(_body(blueprint, image), file.TABLES[name], blueprint.classes, width=blueprint.width,
-                       **head_options)
-    return layers.Activation(activation or "linear", dtype="float32", name="predictions")(logits)
+    """Return class probabilities (n, classes) float32 of the tensor `image`; `activation` None gives logits.
+
+    With side classifiers: {"main": probabilities, "aux1": probabilities, ...}.
+    """
+    spec, file = blueprint.spec, _file(blueprint)
+    grid, tapped = _body(blueprint, image)
+
+    def classified(head, x, prefix, options, **names):
+        logits = head(x, file.TABLES[spec.name], blueprint.classes, width=blueprint.width,
+                      **_chosen(blueprint, options), **names)
+        return layers.Activation(activation or "linear", dtype="float32", name=f"{prefix}predictions")(logits)
+
+    if not blueprint.aux:
+        return classified(file.head, grid, "", spec.head_options)
+    sides = {name: classified(file.side, tapped[name], f"{name}_", spec.side_options, name=name) for name in spec.sides}
+    return {"main": classified(file.head, grid, "", spec.head_options), **sides}
 
 
 def features(blueprint, image, pooling):
     """Return what the body makes of the tensor `image`, pooled over the grid if `pooling` is "avg" or "max"."""
-    grid = _body(blueprint, image)
+    grid, _ = _body(blueprint, image)
     return POOLINGS[pooling](name="pooling")(grid) if pooling else grid
 
 
@@ -46,12 +56,18 @@ def _file(blueprint):
     return importlib.import_module(f"zoo.models.{blueprint.spec.file}")
 
 
+def _chosen(blueprint, options):
+    return {name: blueprint.options[name] for name in options}
+
+
 def _body(blueprint, image):
+    """Return the features and {side classifier: the tensor that it reads}."""
     if keras.config.image_data_format() != "channels_last":
         raise UserError("zoo's networks are channels-last; remove image_data_format from Keras's keras.json, or call "
                         "keras.config.set_image_data_format('channels_last')")
-    spec = blueprint.spec
-    options = {name: blueprint.options[name] for name in spec.body_options}
+    spec, file = blueprint.spec, _file(blueprint)
+    options = _chosen(blueprint, spec.body_options)
     if spec.small_below:
         options["stem"] = blueprint.stem
-    return _file(blueprint).body(image, _file(blueprint).TABLES[spec.name], width=blueprint.width, **options)
+    made = file.body(image, file.TABLES[spec.name], width=blueprint.width, **options)
+    return made if spec.sides else (made, {})

@@ -1,4 +1,4 @@
-"""ResNet-34 with pre-activation.
+"""ResNet-18 and ResNet-34 with pre-activation.
 
 He, Zhang, Ren and Sun 2016, 'Identity Mappings in Deep Residual Networks', arXiv:1603.05027, figure 4(e); filters and
 blocks from table 1 of the same authors' 'Deep Residual Learning for Image Recognition', arXiv:1512.03385. Where the
@@ -6,8 +6,11 @@ paper is silent this follows the authors' published Torch code: a block that cha
 from the tensor that BN-ReLU has activated, the first block of all reads the stem's, already activated, and BN-ReLU
 closes the last stage. At 224x224: conv1 112x112, conv2_x 56x56, conv3_x 28x28, conv4_x 14x14, conv5_x 7x7.
 
-stem="small", our own for pictures of about 32x32 (21,295,562 parameters with 10 classes): conv1 is 3x3 with stride 1,
-there is no pool, and every block activates its own input: 32x32, 16x16, 8x8, 4x4.
+stem="small", our own for pictures of about 32x32 (11,179,978 and 21,295,562 parameters with 10 classes): conv1 is 3x3
+with stride 1, there is no pool, and every block activates its own input: 32x32, 16x16, 8x8, 4x4.
+
+Elsewhere: kuangliu's and weiaicunzai's lack the last BN-ReLU; torchvision's normalises after the convolutions; others
+project the shortcut from the tensor before BN-ReLU, or run the stem for large pictures on small ones.
 
 Departures from the paper: it trains only bottleneck blocks this way; the basic block is the one of table 1.
 """
@@ -17,7 +20,8 @@ from keras import layers
 from zoo.nn.blocks import bare_conv, bn_relu, scaled
 
 #                      conv2_x  conv3_x   conv4_x   conv5_x   (filters, blocks)
-TABLES = {"resnet34": ((64, 3), (128, 4), (256, 6), (512, 3))}
+TABLES = {"resnet18": ((64, 2), (128, 2), (256, 2), (512, 2)),
+          "resnet34": ((64, 3), (128, 4), (256, 6), (512, 3))}
 
 
 def paper_stem(image, filters):

@@ -11,9 +11,9 @@ def he_normal():
     return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
-def scaled(width_in_paper, width):
-    """Return a hidden width times the width multiplier: a whole number, at least 1."""
-    return max(1, int(width_in_paper * width))
+def scaled(width_in_paper, width, groups=1):
+    """Return a hidden width times the width multiplier: a multiple of `groups`, at least one a group."""
+    return max(groups, int(width_in_paper * width) // groups * groups)
 
 
 def at_least(x, side, *, name):
@@ -49,3 +49,13 @@ def bare_conv(x, filters, kernel, stride=1, *, name):
     if kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     return layers.Conv2D(filters, kernel, stride, use_bias=False, kernel_initializer=he_normal(), name=name)(x)
+
+
+def inception_conv(x, filters, kernel, stride=1, padding="same", *, scale, name):
+    """Convolution without bias, batch normalisation with the constants of tf-slim and keras.applications, ReLU.
+
+    `scale` False leaves out the normalisation's gamma, which the next layer's kernel can take over.
+    """
+    x = layers.Conv2D(filters, kernel, stride, padding=padding, use_bias=False, name=name)(x)
+    x = layers.BatchNormalization(momentum=0.99, epsilon=1e-3, scale=scale, name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)

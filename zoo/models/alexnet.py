@@ -1,0 +1,75 @@
+"""AlexNet, with its two towers.
+
+Krizhevsky, Sutskever and Hinton 2012, 'ImageNet Classification with Deep Convolutional Neural Networks',
+10.1145/3065386, figure 2 and section 3.5. The two towers of the paper's two GPUs are the two groups of conv2, conv4 and
+conv5; conv3 sees both. At 227x227:
+
+    conv1  11x11/4   55x55x96    norm1, pool1  27x27x96     conv4  3x3  13x13x384
+    conv2  5x5       27x27x256   norm2, pool2  13x13x256    conv5  3x3  13x13x256    pool5  6x6x256
+    conv3  3x3       13x13x384                              fc6    4096    fc7  4096    fc8  a unit a class
+
+Response normalisation has the constants of section 3.3, k=2, n=5, alpha=1e-4 times the sum and not the mean, beta=0.75;
+pools are 3x3 with stride 2 and overlap (3.4); weights start as N(0, 0.01), the biases of conv2, conv4, conv5 and the
+hidden fully connected layers as 1, the others as 0 (section 5).
+
+groups=1 makes one tower of it (62,378,344 parameters). stem="small", our own for pictures of about 32x32 (35,910,026
+parameters with 10 classes): conv1 is 5x5 with stride 1 and zeros around; grids of 32x32, 16x16, 8x8, 4x4.
+
+Elsewhere: torchvision's has neither towers nor normalisation and the widths of a later paper (arXiv:1404.5997); Caffe's
+has k=1, divides alpha by n, and starts biases at 0.1.
+
+Departures from the paper: it prints 224x224, its numbers need 227x227. A window that hangs over the edge of a grid takes
+the maximum of what is there, as the authors' cuda-convnet did; at 227 none does.
+"""
+
+from keras import initializers, layers
+
+from zoo.nn.blocks import scaled
+from zoo.nn.normalization import LocalResponseNormalization
+from zoo.nn.pooling import CeilMaxPooling2D
+
+#                      conv1 conv2 conv3 conv4 conv5  fc6   fc7   (filters, units)
+TABLES = {"alexnet": ((96,   256,  384,  384,  256), (4096, 4096))}
+
+
+def start(bias):
+    return {"kernel_initializer": initializers.RandomNormal(stddev=0.01),
+            "bias_initializer": initializers.Constant(bias), "activation": "relu"}
+
+
+def paper_stem(image, filters):
+    return layers.Conv2D(filters, 11, 4, **start(0), name="conv1")(image)
+
+
+def small_stem(image, filters):
+    return layers.Conv2D(filters, 5, padding="same", **start(0), name="conv1")(image)
+
+
+STEMS = {"paper": paper_stem, "small": small_stem}
+
+
+def norm(x, number):
+    return LocalResponseNormalization(bias=2.0, alpha=1e-4, beta=0.75, depth=5, name=f"norm{number}")(x)
+
+
+def pool(x, number):
+    return CeilMaxPooling2D(3, 2, name=f"pool{number}")(x)
+
+
+def body(image, table, *, width, stem, groups):
+    conv1, conv2, conv3, conv4, conv5 = (scaled(filters, width, groups) for filters in table[0])
+    x = pool(norm(STEMS[stem](image, conv1), 1), 1)
+    x = layers.Conv2D(conv2, 5, padding="same", groups=groups, **start(1), name="conv2")(x)
+    x = pool(norm(x, 2), 2)
+    x = layers.Conv2D(conv3, 3, padding="same", **start(0), name="conv3")(x)
+    x = layers.Conv2D(conv4, 3, padding="same", groups=groups, **start(1), name="conv4")(x)
+    x = layers.Conv2D(conv5, 3, padding="same", groups=groups, **start(1), name="conv5")(x)
+    return pool(x, 5)
+
+
+def head(features, table, classes, *, width, dropout):
+    x = layers.Flatten(name="flatten")(features)
+    for number, units in zip((6, 7), table[1], strict=True):
+        x = layers.Dense(scaled(units, width), **start(1), name=f"fc{number}")(x)
+        x = layers.Dropout(dropout, name=f"drop{number}")(x)
+    return layers.Dense(classes, kernel_initializer=initializers.RandomNormal(stddev=0.01), name="fc8")(x)

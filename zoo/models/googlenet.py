@@ -1,0 +1,109 @@
+"""GoogLeNet, the first Inception network.
+
+Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke and Rabinovich 2014, 'Going Deeper with Convolutions',
+arXiv:1409.4842, table 1 and figure 3; where the paper is silent, BVLC's Caffe model, of which this is an equal. At
+224x224: conv1 112x112x64, pool1 56x56x64, conv2 56x56x192, pool2 28x28x192, inception (3b) 28x28x480, (4a) 14x14x512,
+(4e) 14x14x832, (5b) 7x7x1024.
+
+Side classifiers, for training alone, read 4a and 4d (section 5): 5x5 average pool with stride 3, 1x1 convolution of 128,
+1024 units, dropout of 0.7; each loss counts 0.3.
+
+stem="small", our own for pictures of about 32x32 (5,983,802 parameters with 10 classes): conv1 has stride 1, pool1 and
+pool2 are gone: 32x32 up to 3b, then 16x16 and 8x8. Where a grid has less than 5 rows or columns, the side classifiers'
+pool shrinks to it.
+
+Elsewhere: torchvision's and slim's 5x5 branch is 3x3, kuangliu's two 3x3, and all three normalise batches instead of
+responses; 'same' padding of conv1 pads 2 and 3 where Caffe pads 3 and 3, and shifts the pools of ports.
+
+Departures from the paper: response normalisation, of which it says no more than the place, has BVLC's constants k=1,
+n=5, alpha=1e-4/n, beta=0.75; so have the first weights (Glorot's uniform) and biases (0.2). The table's count of
+parameters is of a network without biases, and rounded (conv1: '2.7K' for 9,408).
+"""
+
+from keras import initializers, layers
+
+from zoo.nn.blocks import scaled
+from zoo.nn.mixed import mixed
+from zoo.nn.normalization import LocalResponseNormalization
+from zoo.nn.pooling import CeilMaxPooling2D
+
+#                       #1x1 #3x3   #3x3 #5x5   #5x5 pool
+#                            reduce      reduce      proj
+TABLES = {"googlenet": {
+    "3a": (64,  96,  128, 16, 32,  32),
+    "3b": (128, 128, 192, 32, 96,  64),
+    "4a": (192, 96,  208, 16, 48,  64),
+    "4b": (160, 112, 224, 24, 64,  64),
+    "4c": (128, 128, 256, 24, 64,  64),
+    "4d": (112, 144, 288, 32, 64,  64),
+    "4e": (256, 160, 320, 32, 128, 128),
+    "5a": (256, 160, 320, 32, 128, 128),
+    "5b": (384, 192, 384, 48, 128, 128),
+}}
+POOL_AFTER = {"3b": "pool3", "4e": "pool4"}
+SIDES = {"aux1": "4a", "aux2": "4d"}
+
+
+def conv(x, filters, kernel, stride=1, padding="same", *, name):
+    return layers.Conv2D(filters, kernel, stride, padding=padding, activation="relu",
+                         bias_initializer=initializers.Constant(0.2), name=name)(x)
+
+
+def norm(x, number):
+    return LocalResponseNormalization(bias=1.0, alpha=1e-4 / 5, beta=0.75, depth=5, name=f"norm{number}")(x)
+
+
+def conv1(image, width, stride):
+    x = layers.ZeroPadding2D(3, name="conv1_pad")(image)
+    return conv(x, scaled(64, width), 7, stride, "valid", name="conv1")
+
+
+def conv2(x, width):
+    x = conv(x, scaled(64, width), 1, name="conv2_reduce")
+    return conv(x, scaled(192, width), 3, name="conv2")
+
+
+def paper_stem(image, width):
+    x = CeilMaxPooling2D(3, 2, name="pool1")(conv1(image, width, 2))
+    x = norm(conv2(norm(x, 1), width), 2)
+    return CeilMaxPooling2D(3, 2, name="pool2")(x)
+
+
+def small_stem(image, width):
+    return norm(conv2(norm(conv1(image, width, 1), 1), width), 2)
+
+
+STEMS = {"paper": paper_stem, "small": small_stem}
+
+
+def inception(ones, reduce3, threes, reduce5, fives, projection):
+    """Figure 3(b)."""
+    return [[(ones, 1)],
+            [(reduce3, 1), (threes, 3)],
+            [(reduce5, 1), (fives, 5)],
+            ["max", (projection, 1)]]
+
+
+def body(image, table, *, width, stem):
+    x = STEMS[stem](image, width)
+    grids = {}
+    for name, row in table.items():
+        x = grids[name] = mixed(x, inception(*row), conv, width=width, name=name)
+        if name in POOL_AFTER:
+            x = CeilMaxPooling2D(3, 2, name=POOL_AFTER[name])(x)
+    return x, {side: grids[name] for side, name in SIDES.items()}
+
+
+def head(features, table, classes, *, width, dropout):
+    x = layers.GlobalAveragePooling2D(name="pool5")(features)
+    x = layers.Dropout(dropout, name="drop5")(x)
+    return layers.Dense(classes, name="fc")(x)
+
+
+def side(x, table, classes, *, width, side_dropout, name):
+    x = layers.AveragePooling2D([min(5, size) for size in x.shape[1:3]], 3, name=f"{name}_pool")(x)
+    x = conv(x, scaled(128, width), 1, name=f"{name}_conv")
+    x = layers.Flatten(name=f"{name}_flatten")(x)
+    x = layers.Dense(scaled(1024, width), activation="relu", name=f"{name}_fc1")(x)
+    x = layers.Dropout(side_dropout, name=f"{name}_drop")(x)
+    return layers.Dense(classes, name=f"{name}_fc2")(x)

@@ -1,0 +1,121 @@
+"""Inception-ResNet v1 and v2.
+
+Szegedy, Ioffe, Vanhoucke and Alemi 2016, 'Inception-v4, Inception-ResNet and the Impact of Residual Connections on
+Learning', arXiv:1602.07261. A module is added to its input after a linear 1x1 convolution, times 0.17, 0.10 or 0.20
+(section 3.3), then ReLU. Three networks, at 299x299:
+
+    inception_resnet_v1        figures 10 to 15: stem 35x35x256, 5 x A, 17x17x896, 10 x B, 8x8x1792, 5 x C
+    inception_resnet_v2        as the authors released it (tf-slim) and keras.applications has it, of which this is an
+                               equal: stem 35x35x192, mixed5b 35x35x320, 10 x block35, 17x17x1088, 20 x block17,
+                               8x8x2080, 10 x block8 (the last one neither scaled nor with ReLU), conv_7b 8x8x1536
+    inception_resnet_v2_paper  figures 15 to 19: stem 35x35x384, 5 x A, 17x17x1152, 10 x B, 8x8x2144, 5 x C
+
+scale=True adds the normalisation's gamma. stem="small", our own for pictures of about 32x32 (20,994,778, 54,352,106 and
+30,326,810 parameters with 10 classes): the stem keeps its convolutions, without strides, pools and loss of rims, and the
+pools of v2_paper's forks with stride 1: 32x32, 15x15, 7x7.
+
+Elsewhere: ports of v2 with the figures' 1154 and 2048 need a projection where the paper adds, or narrower modules.
+
+Departures from the paper: figures 17 and 19 print 1154 and 2048 channels, the modules before them make 384 + 384 + 384 =
+1152 and 1152 + 384 + 288 + 320 = 2144. The paper says 0.1 to 0.3 for the residuals' scale; 0.17, 0.10 and 0.20 are the
+release's. Which of 1x7 and 7x1 comes first is the release's.
+"""
+
+from functools import partial
+
+from keras import layers
+
+from zoo.models.inception_v4 import STEMS as STEM_V4
+from zoo.nn.blocks import inception_conv, scaled
+from zoo.nn.mixed import chain, mixed
+from zoo.nn.residual import ScaledAdd
+
+V = "valid"
+
+STEM_V1 = {  # figure 14
+    "paper": [(32, 3, 2, V), (32, 3, 1, V), (64, 3), "max/2 V", (80, 1), (192, 3, 1, V), (256, 3, 2, V)],
+    "small": [(32, 3), (32, 3), (64, 3), (80, 1), (192, 3), (256, 3)]}
+STEM_V2 = {
+    "paper": [(32, 3, 2, V), (32, 3, 1, V), (64, 3), "max/2 V", (80, 1), (192, 3, 1, V), "max/2 V"],
+    "small": [(32, 3), (32, 3), (64, 3), (80, 1), (192, 3)]}
+
+MIXED_5B = [[(96, 1)], [(48, 1), (64, 5)], [(64, 1), (96, 3), (96, 3)], ["avg", (64, 1)]]
+
+A_V1 = [[(32, 1)], [(32, 1), (32, 3)], [(32, 1), (32, 3), (32, 3)]]  # figure 10
+A_V2 = [[(32, 1)], [(32, 1), (32, 3)], [(32, 1), (48, 3), (64, 3)]]  # 16
+B_V1 = [[(128, 1)], [(128, 1), (128, (1, 7)), (128, (7, 1))]]        # 11
+B_V2 = [[(192, 1)], [(128, 1), (160, (1, 7)), (192, (7, 1))]]        # 17
+C_V1 = [[(192, 1)], [(192, 1), (192, (1, 3)), (192, (3, 1))]]        # 13
+C_V2 = [[(192, 1)], [(192, 1), (224, (1, 3)), (256, (3, 1))]]        # 19
+
+
+def reduction_a(k, l, m, n):
+    """Figure 7 and table 1."""
+    return [[(n, 3, 2, V)], [(k, 1), (l, 3), (m, 3, 2, V)], ["max/2 V"]]
+
+
+def reduction_b(second, third):
+    """Figures 12 and 18."""
+    return [[(256, 1), (384, 3, 2, V)], [(256, 1), (second, 3, 2, V)],
+            [(256, 1), (second, 3), (third, 3, 2, V)], ["max/2 V"]]
+
+
+def residual(x, module, scale, conv, width, name):
+    branches = mixed(x, module, conv, width=width, name=f"{name}_mixed")
+    linear = layers.Conv2D(x.shape[-1], 1, name=f"{name}_linear")(branches)
+    return ScaledAdd(scale, name=f"{name}_add")([x, linear])
+
+
+def as_drawn(x, conv, width):
+    """Figure 15: nothing comes after the last C."""
+    return x
+
+
+def as_released(x, conv, width):
+    x = residual(x, C_V2, 1.0, conv, width, "block8_10")
+    return conv(x, scaled(1536, width), 1, name="conv7b")
+
+
+#  stem, (name, module[, scale of the residual, how many]), end
+TABLES = {
+    "inception_resnet_v1": (STEM_V1, (
+        ("A",          A_V1, 0.17, 5),
+        ("reductionA", reduction_a(192, 192, 256, 384)),
+        ("B",          B_V1, 0.10, 10),
+        ("reductionB", reduction_b(256, 256)),
+        ("C",          C_V1, 0.20, 5)), as_drawn),
+    "inception_resnet_v2": (STEM_V2, (
+        ("mixed5b",    MIXED_5B),
+        ("block35",    A_V2, 0.17, 10),
+        ("mixed6a",    reduction_a(256, 256, 384, 384)),
+        ("block17",    B_V2, 0.10, 20),
+        ("mixed7a",    reduction_b(288, 320)),
+        ("block8",     C_V2, 0.20, 9)), as_released),
+    "inception_resnet_v2_paper": (STEM_V4, (
+        ("A",          A_V2, 0.17, 5),
+        ("reductionA", reduction_a(256, 256, 384, 384)),
+        ("B",          B_V2, 0.10, 10),
+        ("reductionB", reduction_b(288, 320)),
+        ("C",          C_V2, 0.20, 5)), as_drawn),
+}
+
+
+def body(image, table, *, width, stem, scale):
+    conv = partial(inception_conv, scale=scale)
+    stems, rows, end = table
+    x = chain(image, stems[stem], conv, width=width, name="stem_")
+    for name, module, *repeated in rows:
+        if not repeated:
+            x = mixed(x, module, conv, width=width, name=name)
+            continue
+        factor, times = repeated
+        for number in range(1, times + 1):
+            x = residual(x, module, factor, conv, width, f"{name}_{number}")
+            x = layers.ReLU(name=f"{name}_{number}")(x)
+    return end(x, conv, width)
+
+
+def head(features, table, classes, *, width, dropout):
+    x = layers.GlobalAveragePooling2D(name="pool")(features)
+    x = layers.Dropout(dropout, name="drop")(x)
+    return layers.Dense(classes, name="fc")(x)

@@ -1,0 +1,76 @@
+"""Inception v2: GoogLeNet with batch normalisation.
+
+Ioffe and Szegedy 2015, 'Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift',
+arXiv:1502.03167, section 4.2.1 and figure 5 of the appendix. Each 5x5 convolution is two 3x3, the modules 3c and 4e have
+stride 2 and no 1x1 branch and take the place of pools, the pool of a module is an average where the table says so, and
+there is no dropout. At 224x224: conv1 112x112x64, pool1 56x56x64, conv2 56x56x192, pool2 28x28x192, 3a 28x28x256,
+3b 28x28x320, 3c 14x14x576, 4e 7x7x1024, 5b 7x7x1024.
+
+scale=True adds the normalisation's gamma (the paper has it), which the next convolution makes superfluous after ReLU.
+stem="small", our own for pictures of about 32x32 (10,190,186 parameters with 10 classes): conv1 has stride 1, pool1 and
+pool2 are gone: 32x32, 16x16 after 3c, 8x8 after 4e.
+
+Elsewhere: many a port that is called Inception v2 is GoogLeNet with normalisation and 5x5 branches, or the network of
+another paper's (arXiv:1512.00567) table 1.
+
+Departures from the paper: its table gives 4c and 4d a pool projection of 128, which makes 608 channels, and prints 576;
+the authors' released code has 96, which makes 576, and so have we. conv1 is a plain convolution where the paper's is
+separable with a depth multiplier of 8. No side classifiers.
+"""
+
+from functools import partial
+
+from keras import layers
+
+from zoo.nn.blocks import inception_conv
+from zoo.nn.mixed import chain, mixed
+
+
+def module(ones, reduce, threes, double_reduce, double, pool, projection):
+    """A row of figure 5 with stride 1."""
+    return [[(ones, 1)],
+            [(reduce, 1), (threes, 3)],
+            [(double_reduce, 1), (double, 3), (double, 3)],
+            [pool, (projection, 1)]]
+
+
+def reduction(reduce, threes, double_reduce, double):
+    """A row of figure 5 with stride 2: the pool passes through."""
+    return [[(reduce, 1), (threes, 3, 2)],
+            [(double_reduce, 1), (double, 3), (double, 3, 2)],
+            ["max/2"]]
+
+
+#                            #1x1 #3x3    #3x3 double #double pool
+#                                 reduce       reduce #3x3         projection
+TABLES = {"inception_v2": {
+    "3a": module(            64,  64,     64,  64,    96,     "avg", 32),
+    "3b": module(            64,  64,     96,  64,    96,     "avg", 64),
+    "3c": reduction(              128,    160, 64,    96),
+    "4a": module(            224, 64,     96,  96,    128,    "avg", 128),
+    "4b": module(            192, 96,     128, 96,    128,    "avg", 128),
+    "4c": module(            160, 128,    160, 128,   160,    "avg", 96),
+    "4d": module(            96,  128,    192, 160,   192,    "avg", 96),
+    "4e": reduction(              128,    192, 192,   256),
+    "5a": module(            352, 192,    320, 160,   224,    "avg", 128),
+    "5b": module(            352, 192,    320, 192,   224,    "max", 128),
+}}
+STEMS = {
+    "paper": {"conv1": [(64, 7, 2), "max/2"], "conv2": [(64, 1), (192, 3), "max/2"]},
+    "small": {"conv1": [(64, 7)], "conv2": [(64, 1), (192, 3)]},
+}
+
+
+def body(image, table, *, width, stem, scale):
+    conv = partial(inception_conv, scale=scale)
+    x = image
+    for name, steps in STEMS[stem].items():
+        x = chain(x, steps, conv, width=width, name=f"{name}_")
+    for name, branches in table.items():
+        x = mixed(x, branches, conv, width=width, name=name)
+    return x
+
+
+def head(features, table, classes, *, width):
+    x = layers.GlobalAveragePooling2D(name="pool5")(features)
+    return layers.Dense(classes, name="fc")(x)

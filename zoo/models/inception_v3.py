@@ -1,0 +1,96 @@
+"""Inception v3.
+
+Szegedy, Vanhoucke, Ioffe, Shlens and Wojna 2015, 'Rethinking the Inception Architecture for Computer Vision',
+arXiv:1512.00567, as the authors released it (tf-slim) and keras.applications has it, of which this is an equal. At
+299x299: stem 35x35x192 (149, 147, 147, 73, 73, 71, 35), mixed0 35x35x256, mixed1 and mixed2 35x35x288, mixed3 to mixed7
+17x17x768, mixed8 8x8x1280, mixed9 and mixed10 8x8x2048.
+
+The side classifier reads mixed7 (section 4, figure 8), with batch normalisation: 5x5 average pool with stride 3, 1x1
+convolution of 128, one of 768 over the whole 5x5 that is left; its loss counts 0.4. scale=True adds the normalisation's
+gamma. stem="small", our own for pictures of about 32x32 (21,823,274 parameters with 10 classes): the stem keeps its
+convolutions, without strides, pools and loss of rims: 32x32, 15x15 after mixed3, 7x7 after mixed8. Where a grid has less
+than 5 rows or columns, the side classifier's pool and convolution shrink to it.
+
+Elsewhere: torchvision's and timm's average pools count the padding; weaker ports leave out the reductions, make the
+pool's projection 3x3, or drop 80 % where the authors keep 80 %.
+
+Departures from the paper: table 1 has three 3x3 convolutions where the release has 1x1 of 80, 3x3 of 192 and a pool; the
+5x5 of the first three modules stay (figure 4, not 5), mixed0 is 256 wide; dropout of 0.2 and the side loss's 0.4 are the
+release's, the paper gives neither.
+"""
+
+from functools import partial
+
+from keras import layers
+
+from zoo.nn.blocks import inception_conv, scaled
+from zoo.nn.mixed import chain, mixed
+
+V = "valid"
+
+STEMS = {
+    "paper": [(32, 3, 2, V), (32, 3, 1, V), (64, 3), "max/2 V", (80, 1), (192, 3, 1, V), "max/2 V"],
+    "small": [(32, 3), (32, 3), (64, 3), (80, 1), (192, 3)],
+}
+
+
+def grid35(projection):
+    return [[(64, 1)],
+            [(48, 1), (64, 5)],
+            [(64, 1), (96, 3), (96, 3)],
+            ["avg", (projection, 1)]]
+
+
+def grid17(c7):
+    """Figure 6, n = 7."""
+    return [[(192, 1)],
+            [(c7, 1), (c7, (1, 7)), (192, (7, 1))],
+            [(c7, 1), (c7, (7, 1)), (c7, (1, 7)), (c7, (7, 1)), (192, (1, 7))],
+            ["avg", (192, 1)]]
+
+
+GRID8 = [[(320, 1)],  # figure 7
+         [(384, 1), [[(384, (1, 3))], [(384, (3, 1))]]],
+         [(448, 1), (384, 3), [[(384, (1, 3))], [(384, (3, 1))]]],
+         ["avg", (192, 1)]]
+
+TO_GRID17 = [[(384, 3, 2, V)],  # figure 10
+             [(64, 1), (96, 3), (96, 3, 2, V)],
+             ["max/2 V"]]
+
+TO_GRID8 = [[(192, 1), (320, 3, 2, V)],
+            [(192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3, 2, V)],
+            ["max/2 V"]]
+
+TABLES = {"inception_v3": (
+    grid35(32), grid35(64), grid35(64),              # mixed0 to mixed2
+    TO_GRID17,                                       # mixed3
+    grid17(128), grid17(160), grid17(160), grid17(192),
+    TO_GRID8,                                        # mixed8
+    GRID8, GRID8)}
+SIDE = 7  # the last module of 17x17
+
+
+def body(image, table, *, width, stem, scale):
+    conv = partial(inception_conv, scale=scale)
+    x = chain(image, STEMS[stem], conv, width=width, name="stem_")
+    grids = []
+    for number, module in enumerate(table):
+        x = mixed(x, module, conv, width=width, name=f"mixed{number}")
+        grids.append(x)
+    return x, {"aux1": grids[SIDE]}
+
+
+def head(features, table, classes, *, width, dropout):
+    x = layers.GlobalAveragePooling2D(name="pool")(features)
+    x = layers.Dropout(dropout, name="drop")(x)
+    return layers.Dense(classes, name="fc")(x)
+
+
+def side(x, table, classes, *, width, scale, name):
+    x = layers.AveragePooling2D([min(5, size) for size in x.shape[1:3]], 3, name=f"{name}_pool")(x)
+    x = inception_conv(x, scaled(128, width), 1, scale=scale, name=f"{name}_conv1")
+    kernel = [min(5, size) for size in x.shape[1:3]]
+    x = inception_conv(x, scaled(768, width), kernel, padding=V, scale=scale, name=f"{name}_conv2")
+    x = layers.GlobalAveragePooling2D(name=f"{name}_pool2")(x)
+    return layers.Dense(classes, name=f"{name}_fc")(x)

@@ -1,0 +1,88 @@
+"""Xception.
+
+Chollet 2016, 'Xception: Deep Learning with Depthwise Separable Convolutions', arXiv:1610.02357, figure 5; equal to
+keras.applications', with its names of layers. Convolutions have no bias, batch normalisation follows each, a separable
+one has nothing between its two halves. At 299x299:
+
+    entry flow   block1 147x147x64   block2 74x74x128   block3 37x37x256   block4 19x19x728
+    middle flow  block5 to block12 19x19x728
+    exit flow    block13 10x10x1024   block14 10x10x2048
+
+stem="small", our own for pictures of about 32x32 (20,881,970 parameters with 10 classes): block1 has stride 1 and zeros
+around, block4 stride 1: 32x32, 16x16, 8x8, 8x8, 4x4.
+
+Elsewhere: timm's has an epsilon of 1e-5 and pads its pools on both sides; others' shortcuts have biases.
+
+Departures from the paper: none in what is drawn; the optional fully connected layers are left out, as they are from the
+paper's count. The dropout of 0.5 is the paper's for ImageNet (section 4.3).
+"""
+
+from keras import layers
+
+from zoo.nn.blocks import scaled
+
+#                       block1    block2 block3 block4   block5-12   block13      block14
+TABLES = {"xception": ((32, 64), (128,   256,   728),   (728, 8),   (728, 1024), (1536, 2048))}
+
+#         block1: stride, padding    blocks 2, 3 and 4: strides
+STEMS = {"paper": (2, "valid",               (2, 2, 2)),
+         "small": (1, "same",                (2, 2, 1))}
+
+
+def norm(x, name):
+    return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
+
+
+def act(x, name):
+    return layers.ReLU(name=f"{name}_act")(x)
+
+
+def conv(x, filters, stride, padding, name):
+    x = layers.Conv2D(filters, 3, stride, padding=padding, use_bias=False, name=name)(x)
+    return act(norm(x, name), name)
+
+
+def sepconv(x, filters, name):
+    x = layers.SeparableConv2D(filters, 3, padding="same", use_bias=False, name=name)(x)
+    return norm(x, name)
+
+
+def down(x, first, filters, stride, name):
+    """Two separable convolutions and a pool beside a 1x1 shortcut; `first`, what the first reads, is x after ReLU or x."""
+    shortcut = layers.Conv2D(filters[-1], 1, stride, use_bias=False, name=f"{name}_shortcut")(x)
+    shortcut = norm(shortcut, f"{name}_shortcut")
+    y = sepconv(first, filters[0], f"{name}_sepconv1")
+    y = sepconv(act(y, f"{name}_sepconv2"), filters[1], f"{name}_sepconv2")
+    y = layers.MaxPooling2D(3, stride, padding="same", name=f"{name}_pool")(y)
+    return layers.Add(name=f"{name}_add")([y, shortcut])
+
+
+def middle(x, filters, name):
+    shortcut = x
+    for number in (1, 2, 3):
+        x = act(x, f"{name}_sepconv{number}")
+        x = sepconv(x, filters, f"{name}_sepconv{number}")
+    return layers.Add(name=f"{name}_add")([x, shortcut])
+
+
+def body(image, table, *, width, stem):
+    block1, entry, (middle_filters, repeats), block13, block14 = table
+    stride, padding, strides = STEMS[stem]
+    x = conv(image, scaled(block1[0], width), stride, padding, "block1_conv1")
+    x = conv(x, scaled(block1[1], width), 1, padding, "block1_conv2")
+    for number, (filters, stride) in enumerate(zip(entry, strides, strict=True), start=2):
+        first = x if number == 2 else act(x, f"block{number}_sepconv1")
+        x = down(x, first, [scaled(filters, width)] * 2, stride, f"block{number}")
+    for number in range(5, 5 + repeats):
+        x = middle(x, scaled(middle_filters, width), f"block{number}")
+    first = act(x, "block13_sepconv1")
+    x = down(x, first, [scaled(filters, width) for filters in block13], 2, "block13")
+    for number, filters in enumerate(block14, start=1):
+        x = act(sepconv(x, scaled(filters, width), f"block14_sepconv{number}"), f"block14_sepconv{number}")
+    return x
+
+
+def head(features, table, classes, *, width, dropout):
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(features)
+    x = layers.Dropout(dropout, name="drop")(x)
+    return layers.Dense(classes, name="fc")(x)
