@@ -227,14 +227,15 @@ def test_import_zoo_loads_nothing_heavy():
 
 def test_no_public_function_bears_the_name_of_a_module(sources):
     functions = {node.name for node in ast.parse(sources["__init__.py"]).body if isinstance(node, ast.FunctionDef)}
-    assert {"build", "load", "list_models"} <= functions
+    assert {"build", "describe", "load", "list_models"} <= functions
     assert functions & {room(module_of(path)) for path in sources} == set()
 
 
 def test_the_catalogue_and_the_files_of_the_networks_are_the_same_set(sources):
     from zoo.catalog import SPECS
 
-    files = {Path(path).stem for path in sources if path.startswith("models/")} - {"__init__", "assembly"}
+    files = {Path(path).stem for path in sources if path.startswith("models/")} - {
+        "__init__", "anatomy", "assembly", "description"}
     assert {spec.file for spec in SPECS.values()} == files
 
 

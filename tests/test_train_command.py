@@ -571,6 +571,12 @@ def test_list_as_json(python):
     assert resnet["stems"] == ["paper", "small"] and networks["vgg16"]["stems"] == ["paper"]
     assert networks["vgg16"]["options"] == {"batch_norm": False, "dropout": 0.5}
     assert resnet["paper"]["year"] == 2016 and resnet["paper"]["link"] == "arXiv:1603.05027"
+    assert resnet["paper"]["url"] == "https://arxiv.org/abs/1603.05027" and resnet["side_classifiers"] == {}
+    assert networks["googlenet"]["side_classifiers"] == {"aux1": 0.3, "aux2": 0.3}
+    assert networks["googlenet"]["options"] == {"dropout": 0.4, "side_dropout": 0.7}
+    assert networks["alexnet"]["choices"] == {"groups": [1, 2]}
+    assert (networks["lenet5_1998"]["most_side"], networks["lenet5_1998"]["most_classes"]) == (32, 10)
+    assert (resnet["most_side"], resnet["most_classes"]) == (None, None)
 
 
 def test_the_zoo_command(python, first):
@@ -578,13 +584,13 @@ def test_the_zoo_command(python, first):
     assert listed.returncode == 0 and listed.stdout == python("-m", "zoo.list").stdout
     shown = python("-m", "zoo", "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert all(f"\n  {name} " in shown.stdout for name in ("train", "list", "plot"))
+    assert all(f"\n  {name} " in shown.stdout for name in ("train", "list", "info", "plot"))
     helped = python("-m", "zoo", "train", "--help")
     assert helped.returncode == 0 and helped.stdout == python("-m", "zoo.train", "--help").stdout
 
 
 @pytest.mark.parametrize("words, said", [
-    ([], "which command? one of train, list, plot"),
+    ([], "which command? one of train, list, info, plot"),
     (["trian"], "no command is called 'trian'; did you mean 'train'?"),
     (["train"], "which network?"),
     (["train", "lenet6"], "did you mean 'lenet5'?"),

@@ -9,6 +9,7 @@ from zoo.errors import UserError, unknown
 COMMANDS = {
     "train": "train a network on a data set, into a run directory",
     "list": "list the networks",
+    "info": "tell what a network consists of, stage by stage",
     "plot": "draw the pictures of a run again",
 }
 

@@ -4,7 +4,7 @@ import json
 import sys
 
 from zoo import cli
-from zoo.catalog import SPECS
+from zoo.catalog import SPECS, facts
 
 
 def parser():
@@ -17,21 +17,8 @@ def parser():
 
 def row(spec):
     """Return a network's cells: name, paper, year, input, classes, parameters."""
-    return (spec.name, _short(spec.paper.authors), str(spec.paper.year),
+    return (spec.name, spec.paper.short, str(spec.paper.year),
             "x".join(map(str, spec.input_shape)), str(spec.classes), f"{spec.parameters[0]:,}")
-
-
-def _short(authors):
-    first, *others = authors.split(", ")
-    return f"{first} et al." if len(others) > 1 else " and ".join([first, *others])
-
-
-def facts(spec):
-    """Return what the catalogue knows of a network as a dict for JSON."""
-    return {"name": spec.name, "paper": vars(spec.paper), "input_shape": spec.input_shape, "classes": spec.classes,
-            "parameters": spec.parameters[0], "trainable_parameters": spec.parameters[1],
-            "least_side": spec.least_side, "stems": ["paper", "small"] if spec.small_below else ["paper"],
-            "small_stem_below": spec.small_below, "features": spec.features, "options": spec.options}
 
 
 def table(rows):

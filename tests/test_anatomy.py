@@ -1,0 +1,316 @@
+"""What zoo.models.anatomy counts, against arithmetic by hand and the papers' numbers; what zoo.describe says of it."""
+
+import functools
+import gc
+import importlib
+import json
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import zoo
+from zoo import catalog
+from zoo.errors import UserError
+from zoo.models import anatomy
+from zoo.models.description import prose
+from zoo.nn import RBF, Maxout, SparseConv2D, TrainableSubsampling
+
+FACTS = {name: facts for file in sorted({spec.file for spec in catalog.SPECS.values()})
+         for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
+NETWORKS = [*catalog.SPECS]
+SIDED = [name for name, spec in catalog.SPECS.items() if spec.sides]
+
+
+@functools.cache
+def described(name, *arguments, **keywords):
+    return zoo.describe(name, *arguments, **keywords)
+
+
+def unallocated(make):
+    def inside():
+        with keras.StatelessScope(initialize_variables=False):
+            return anatomy.read(make())
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(inside).result()
+
+
+def of(shape, *steps):
+    """The Anatomy of layers one after another."""
+    x = image = keras.Input(shape, name="image")
+    for step in steps:
+        x = step(x)
+    return anatomy.read(keras.Model(image, x))
+
+
+# ------------------------------------------------------------------------------------------------- a layer by itself
+
+@pytest.mark.parametrize("shape, layer, parameters, multiply_adds", [
+    ((7, 5, 3), layers.Conv2D(4, 3, name="x"), 4 * (27 + 1), 5 * 3 * 4 * 27),
+    ((7, 5, 3), layers.Conv2D(4, (1, 3), padding="same", use_bias=False, name="x"), 4 * 9, 7 * 5 * 4 * 9),
+    ((7, 5, 3), layers.Conv2D(4, 3, 2, padding="same", name="x"), 4 * 28, 4 * 3 * 4 * 27),
+    ((8, 8, 4), layers.Conv2D(6, 3, groups=2, name="x"), 6 * (9 * 2 + 1), 36 * 6 * 9 * 2),
+    ((8, 8, 4), layers.Conv2D(6, 3, dilation_rate=2, name="x"), 6 * 37, 16 * 6 * 36),
+    ((8, 8, 4), layers.DepthwiseConv2D(3, 2, depth_multiplier=2, name="x"), 8 * (9 + 1), 9 * 8 * 9),
+    ((8, 8, 4), layers.SeparableConv2D(6, 3, name="x"), 36 + 24 + 6, 36 * (4 * 9 + 4 * 6)),
+    ((8, 8, 4), layers.Conv2DTranspose(6, 3, 2, name="x"), 36 * 6 + 6, 64 * 4 * 9 * 6),
+    ((20, 3), layers.Conv1D(4, 5, name="x"), 4 * 16, 16 * 4 * 15),
+    ((12,), layers.Dense(5, name="x"), 65, 60),
+    ((7, 12), layers.Dense(5, name="x"), 65, 7 * 60),
+    ((7, 5, 3), layers.BatchNormalization(name="x"), 12, 0),
+    ((7, 5, 3), layers.PReLU(shared_axes=[1, 2], name="x"), 3, 0),
+    ((7, 5, 3), layers.MaxPooling2D(2, name="x"), 0, 0),
+    ((7, 5, 3), layers.Dropout(0.5, name="x"), 0, 0),
+    ((8, 8, 3), SparseConv2D([[0, 1], [2], [0, 2]], 3, name="x"), 5 * 9 + 3, 36 * 5 * 9),
+    ((7, 5, 3), TrainableSubsampling(2, name="x"), 6, 3 * 2 * 3),
+    ((5,), RBF([[1, -1, 1, -1, 1], [1, 1, 1, 1, 1]], name="x"), 10, 10),
+    ((7, 5, 6), Maxout(2, name="x"), 0, 0),
+])
+def test_a_layer_counted_by_hand(shape, layer, parameters, multiply_adds):
+    found = of(shape, layer)
+    assert (found.parameters, found.multiply_adds, found.uncounted) == (parameters, multiply_adds, ())
+    (stage,) = found.stages
+    assert (stage.parameters, stage.multiply_adds, stage.layers) == (parameters, multiply_adds, ("x",))
+    assert stage.shape == layer.output.shape[1:]
+
+
+def test_channels_first():
+    found = of((3, 8, 8), layers.Conv2D(4, 3, data_format="channels_first", name="x"))
+    assert found.multiply_adds == 36 * 4 * 27
+
+
+def test_what_a_layer_is():
+    image, conv, pool, dense = of(
+        (8, 8, 3), layers.Conv2D(4, (3, 1), 2, name="a_1"), layers.MaxPooling2D(2, name="a_2"),
+        layers.Dense(5, name="b")).layers
+    assert (image.name, image.kind, image.shape) == ("image", "InputLayer", (8, 8, 3))
+    assert (conv.kind, conv.filters, conv.kernel, conv.strides) == ("Conv2D", 4, (3, 1), (2, 2))
+    assert (pool.kind, pool.filters, pool.kernel, pool.strides) == ("MaxPooling2D", None, (2, 2), (2, 2))
+    assert (dense.kind, dense.filters, dense.kernel, dense.strides) == ("Dense", 5, None, None)
+
+
+def test_what_is_frozen_is_not_trainable():
+    frozen = layers.Dense(5, name="a")
+    frozen.trainable = False
+    found = of((3,), frozen, layers.BatchNormalization(name="b"))
+    assert [(each.parameters, each.trainable_parameters) for each in found.stages] == [(20, 0), (20, 10)]
+    assert (found.parameters, found.trainable_parameters) == (40, 10)
+
+
+# ---------------------------------------------------------------------------------------------------------- the flow
+
+def test_the_order_is_that_of_the_flow_branch_by_branch():
+    image = keras.Input((8, 8, 3), name="image")
+    short = layers.Conv2D(2, 1, padding="same", name="fork_2")  # made first, drawn second
+    stem = layers.Conv2D(4, 3, padding="same", name="stem_1")(image)
+    right = short(stem)
+    left = layers.Conv2D(2, 3, padding="same", name="fork_1a")(stem)
+    left = layers.Conv2D(5, 3, padding="same", name="fork_1b")(left)
+    joined = layers.Concatenate(name="fork")([left, right])
+    side = layers.Dense(3, name="aux1_fc")(layers.GlobalAveragePooling2D(name="aux1_pool")(stem))
+    main = layers.Dense(4, name="fc")(layers.Flatten(name="flat")(joined))
+    found = anatomy.read(keras.Model(image, {"main": main, "aux1": side}))
+    assert [each.name for each in found.layers] == [
+        "image", "stem_1", "fork_1a", "fork_1b", "fork_2", "fork", "flat", "fc", "aux1_pool", "aux1_fc"]
+    assert [(each.name, each.shape) for each in found.stages] == [
+        ("stem", (8, 8, 4)), ("fork", (8, 8, 7)), ("flat", (448,)), ("fc", (4,)), ("aux1", (3,))]
+
+
+def test_a_layer_in_two_places_counts_twice_and_has_its_weights_once():
+    image = keras.Input((8, 8, 3), name="image")
+    twice = layers.Conv2D(3, 3, name="twice")
+    twice(keras.Input((30, 30, 3)))  # and once in another model
+    found = anatomy.read(keras.Model(image, twice(layers.ReLU(name="act")(twice(image)))))
+    assert (found.parameters, found.multiply_adds) == (84, (36 + 16) * 81)
+    assert [(each.name, each.shape) for each in found.stages] == [("act", (6, 6, 3)), ("twice", (4, 4, 3))]
+
+
+def test_operations_are_layers_too():
+    image = keras.Input((4, 6), name="image")
+    found = anatomy.read(keras.Model(image, keras.ops.relu(layers.Dense(6, name="fc")(image)) + 1))
+    assert [each.kind for each in found.layers] == ["InputLayer", "Dense", "Relu", "Add"]
+    assert found.multiply_adds == 4 * 36 and found.stages[-1].shape == (4, 6)
+
+
+def test_models_within_models_and_sequential_ones():
+    inner = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv"), layers.Flatten(name="flat")],
+                             name="inner")
+    assert anatomy.read(inner).multiply_adds == 36 * 4 * 27
+    found = of((8, 8, 3), inner, layers.Dense(2, name="fc"))
+    assert [(each.name, each.parameters, each.multiply_adds) for each in found.stages] == [
+        ("inner", 112, 36 * 4 * 27), ("fc", 290, 288)]
+
+
+@keras.saving.register_keras_serializable("test_anatomy")
+class Unknown(layers.Layer):
+    def build(self, shape):
+        self.weight = self.add_weight(shape=(shape[-1],))
+
+    def call(self, x):
+        return x * self.weight
+
+
+def test_what_cannot_be_counted_is_said():
+    image = keras.Input((4, 6), name="image")
+    strange, product = Unknown(name="strange"), layers.Dot(2, name="product")
+    dense = layers.Dense(2, name="fc")(strange(image))
+    found = anatomy.read(keras.Model(image, product([dense, dense])))
+    assert found.uncounted == ("strange", "product")
+    assert (found.parameters, found.multiply_adds) == (6 + 14, 4 * 12)
+    assert {each.name: each.multiply_adds for each in found.layers}["strange"] is None
+
+
+def test_open_sides_cannot_be_counted():
+    found = of((None, None, 3), layers.Conv2D(4, 3, name="conv"), layers.GlobalAveragePooling2D(name="pool"),
+               layers.Dense(2, name="fc"))
+    assert (found.uncounted, found.parameters, found.multiply_adds) == (("conv",), 122, 8)
+    assert found.stages[0].shape == (None, None, 4)
+
+
+def test_a_model_of_code_is_refused():
+    class Coded(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(UserError, match=r"functional model can be read.*given 'coded', a Coded"):
+        anatomy.read(Coded(name="coded"))
+
+
+# ------------------------------------------------------------------------------------------- published multiply-adds
+
+@pytest.mark.parametrize("make, multiply_adds", [
+    (keras.applications.VGG16, 15_470_264_320),
+    (keras.applications.ResNet50V2, 3_482_255_360),
+    (keras.applications.InceptionV3, 5_713_216_096),
+    (keras.applications.InceptionResNetV2, 13_155_794_016),
+    (keras.applications.Xception, 8_357_403_496),
+], ids=lambda value: getattr(value, "__name__", ""))
+def test_keras_applications(make, multiply_adds):
+    found = unallocated(lambda: make(weights=None))
+    assert (found.multiply_adds, found.uncounted) == (multiply_adds, ())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_has_its_papers_multiply_adds(name):
+    told = described(name)
+    assert told["multiply_adds"] == FACTS[name].multiply_adds
+    assert (told["parameters"], told["trainable_parameters"]) == FACTS[name].parameters
+    assert told["uncounted"] == []
+
+
+@pytest.mark.parametrize("name, keywords, multiply_adds", [
+    ("resnet34", {"input_shape": (32, 32, 3), "classes": 10}, 1_159_402_496),
+    ("resnet34", {"input_shape": (32, 32, 3), "classes": 100}, 1_159_448_576),
+    ("vgg16", {"input_shape": (32, 32, 3), "classes": 100}, 332_480_512),
+    ("vgg19", {"input_shape": (32, 32, 3), "classes": 100, "batch_norm": True}, 417_415_168),
+    ("lenet5", {"input_shape": (32, 32, 3)}, 651_720),
+    ("lenet5_bn", {"dense_at_the_end": True}, 38_940_772),
+    ("alexnet", {"groups": 1}, 1_135_256_096),
+    ("googlenet", {"classes": 10}, 1_581_658_112),
+    ("googlenet", {"aux": True}, 1_591_044_096),
+    ("googlenet", {"aux": True, "classes": 10}, 1_588_002_816),
+    ("inception_v3", {"aux": True}, 5_718_899_296),
+    ("nin", {"classes": 100}, 223_592_448),
+    ("highway", {"classes": 100}, 330_835_728),
+    ("highway_mnist", {"width": 0.5}, 8_028_576),
+    ("maxout", {"classes": 100}, 732_335_696),
+])
+def test_variants(name, keywords, multiply_adds):
+    assert zoo.describe(name, **keywords)["multiply_adds"] == multiply_adds
+
+
+# -------------------------------------------------------------------------------------------------------- describing
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_stages_sum_to_the_whole(name):
+    told = described(name)
+    for count in ("parameters", "trainable_parameters", "multiply_adds"):
+        assert sum(stage[count] for stage in told["stages"]) == told[count]
+        for stage in told["stages"]:
+            assert sum(layer[count] for layer in stage["layers"]) == stage[count]
+    names = [layer["name"] for stage in told["stages"] for layer in stage["layers"]]
+    assert len(names) == len(set(names)) and {name.partition("_")[0] for name in names} == {
+        stage["name"] for stage in told["stages"]}
+    assert told["stages"][-1]["shape"] == [told["classes"]]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_description_goes_through_json(name):
+    told = described(name)
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_prose_of_every_file(name):
+    told = described(name)
+    assert told["summary"].endswith((".", ":")) and told["departures"].endswith(".")
+    assert not any("  " in paragraph or "\n" in paragraph for part in ("summary", "departures", "elsewhere")
+                   for paragraph in told[part].split("\n\n") if not paragraph.startswith(" "))
+
+
+def test_prose():
+    told = prose("vgg")
+    assert told["summary"] == "VGG, configurations D (VGG-16) and E (VGG-19)."
+    assert told["departures"].startswith("weights start as Glorot and Bengio's uniform ones, which the paper found "
+                                         "afterwards to do without")
+    assert "Elsewhere" not in told["departures"]
+
+
+def test_what_is_asked_is_what_is_told():
+    told = zoo.describe("vgg16", (32, 40, 1), 7, width=0.5, batch_norm=True)
+    assert (told["input_shape"], told["classes"], told["stem"], told["width"]) == ([32, 40, 1], 7, "paper", 0.5)
+    assert told["options"] == {"batch_norm": True, "dropout": 0.5} and told["aux"] is False
+    assert told["parameters"] == zoo.build("vgg16", (32, 40, 1), 7, width=0.5, batch_norm=True).count_params()
+    assert told["paper"] == {
+        "authors": "Simonyan, Zisserman", "year": 2014, "link": "arXiv:1409.1556",
+        "title": "Very Deep Convolutional Networks for Large-Scale Image Recognition",
+        "url": "https://arxiv.org/abs/1409.1556"}
+    assert zoo.describe("resnet34", (32, 32, 3))["stem"] == "small"
+    assert described("lenet5")["paper"]["url"] == "https://doi.org/10.1109/5.726791"
+
+
+@pytest.mark.parametrize("name", SIDED)
+def test_side_classifiers(name):
+    plain, sided = described(name), zoo.describe(name, aux=True)
+    assert plain["side_classifiers"] == sided["side_classifiers"] == FACTS[name].sides
+    names = [stage["name"] for stage in sided["stages"]]
+    assert names == [stage["name"] for stage in plain["stages"]] + [*FACTS[name].sides]
+    assert sided["parameters"] > plain["parameters"]
+
+
+def test_mistakes_are_those_of_build():
+    for name, arguments, keywords, words in (
+            ("resnet43", (), {}, "did you mean 'resnet34'"), ("vgg16", ((8, 8, 3),), {}, "sides of 16 pixels"),
+            ("vgg16", (), {"aux": True}, "side classifiers"), ("vgg16", (), {"batchnorm": True}, "'batch_norm'")):
+        with pytest.raises(UserError, match=words):
+            zoo.describe(name, *arguments, **keywords)
+
+
+def test_describing_leaves_nothing_behind():
+    """No weights, now or when Keras next comes out of a scope, and no automatic name used up."""
+    def weights():
+        gc.collect()
+        return sum(math.prod(each.shape) for each in gc.get_objects() if isinstance(each, keras.Variable))
+
+    keras.utils.clear_session()
+    before = weights()
+    zoo.describe("vgg16")
+    assert weights() == before
+    with keras.StatelessScope():
+        pass
+    assert weights() == before
+    assert layers.Dense(1).name == "dense"
+
+
+def test_describing_in_the_middle_of_something_else():
+    """A model that is built before and used after is as it was."""
+    model = zoo.build("lenet5")
+    kept = model.get_weights()
+    zoo.describe("lenet5")
+    assert all(np.array_equal(one, other) for one, other in zip(kept, model.get_weights(), strict=True))
+    with keras.StatelessScope(initialize_variables=False):
+        assert zoo.describe("lenet5") == described("lenet5")

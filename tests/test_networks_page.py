@@ -1,0 +1,55 @@
+"""docs/networks.md is what docs/networks.py makes of the networks and of the papers' facts."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+from test_anatomy import FACTS, described
+
+from zoo.catalog import SPECS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def networks():
+    spec = importlib.util.spec_from_file_location("networks_page", DOCS / "networks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def page():
+    return (DOCS / "networks.md").read_text(encoding="utf-8")
+
+
+def test_the_page_is_what_is_written_now(networks, page):
+    written = networks.page(described)
+    assert written.splitlines() == page.splitlines(), "run python docs/networks.py"
+    assert written == page
+
+
+def test_every_paper_has_its_words(networks):
+    assert sorted(networks.BROUGHT) == sorted({spec.file for spec in SPECS.values()})
+
+
+def test_every_network_has_its_table(page):
+    headings = re.findall(r"^##+ (\S+)$", page, re.MULTILINE)
+    assert sorted(headings) == sorted(SPECS)
+    assert [*re.findall(r"^\| \[(\S+)\]\(#\1\) \|", page, re.MULTILINE)] == [*SPECS]
+    for name, facts in FACTS.items():
+        after = page.split(f"# {name}\n", 1)[1]
+        rows = re.findall(r"^\| (\S+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", after.split("\n#", 1)[0], re.MULTILINE)
+        assert [row[0] for row in rows if row[0] in facts.stages] == [*facts.stages]
+        assert all(paper == ours for stage, paper, ours, *_ in rows if stage in facts.stages)
+
+
+def test_the_check_says_what_to_do(networks, page, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(networks, "page", lambda: page)
+    assert networks.main(["--check"]) == 0
+    monkeypatch.setattr(networks, "PAGE", tmp_path / "networks.md")
+    assert networks.main(["--check"]) == 1 and "run it" in capsys.readouterr().err
+    assert networks.main([]) == 0 and networks.main(["--check"]) == 0
+    assert networks.main(["--chek"]) == 2

@@ -1,0 +1,181 @@
+"""python -m zoo.info NET: what a network consists of, stage by stage, and where it departs from its paper."""
+
+import argparse
+import json
+import re
+import shutil
+import sys
+import textwrap
+
+from zoo import catalog, cli, device, settings
+from zoo.errors import UserError
+from zoo.values import assignments, parsed
+
+WIDEST = 110  # columns: longer lines of prose read badly
+LABEL = 10  # columns before a row's words
+
+
+def parser():
+    made = cli.Parser(prog="python -m zoo.info", formatter_class=argparse.RawDescriptionHelpFormatter,
+                      description="Tell what a network consists of: its stages with their shapes, parameters\n"
+                                  "and multiply-adds, its options, and where it departs from its paper.",
+                      epilog=textwrap.fill(f"networks: {', '.join(catalog.SPECS)}", 80))
+    made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
+    made.add_argument("--size", metavar="N|HxW", help="of the pictures, pixels; default: the paper's")
+    made.add_argument("--channels", metavar="N", help="of the pictures, 1 or 3 as a rule; default: the paper's")
+    made.add_argument("--classes", metavar="N", help="default: the paper's")
+    made.add_argument("--width", metavar="W", default="1.0", help="times every hidden width of the network")
+    made.add_argument("--stem", metavar="auto|paper|small", default="auto",
+                      help="the network's first layers; auto: small for small pictures")
+    made.add_argument("--aux", action="store_true", help="with the side classifiers")
+    made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
+    made.add_argument("--json", action="store_true", help="all of it, each layer too, as JSON")
+    return made
+
+
+def blueprint_of(arguments):
+    """Return the Blueprint that the command line asks for."""
+    spec = catalog.find(arguments.network)
+    height, width, channels = spec.input_shape
+    if arguments.size is not None:
+        if not re.fullmatch(r"\d{1,6}(x\d{1,6})?", arguments.size):
+            raise UserError(f"--size is a side in pixels, or HEIGHTxWIDTH, such as 32 or 96x80; given {arguments.size!r}")
+        height, width = (int(side) for side in (arguments.size.split("x") * 2)[:2])
+    if arguments.channels is not None:
+        channels = cli.whole_number("--channels", arguments.channels, 1)
+    if arguments.aux and not spec.sides:
+        have = " and ".join(each.name for each in catalog.SPECS.values() if each.sides)
+        raise UserError(f"{spec.name} has no side classifiers; --aux is for {have}")
+    classes = None if arguments.classes is None else cli.whole_number("--classes", arguments.classes, 2)
+    return catalog.blueprint(spec.name, (height, width, channels), classes, parsed("--width", arguments.width, 1.0),
+                             arguments.stem, assignments("--option", arguments.option, spec.options), arguments.aux)
+
+
+def described(blueprint, backend):
+    """Return the dict of `zoo.describe`; the backend, which loads for it, sees no GPU."""
+    device.prepare(device.choose("none", []))
+    if sys.stdout.isatty():
+        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the first line is written over it
+    with device.quiet():
+        from zoo.models.description import describe
+    return describe(blueprint)
+
+
+# ---------------------------------------------------------------------------------------------------------- printing
+
+def lines(told, columns):
+    """Return what the dict of `zoo.describe` tells as lines of at most `columns` characters."""
+    text = min(columns, WIDEST)
+    said = [*wrapped(f"{told['name']}: {told['summary']}", text), "", *(line for row in rows(told) for line in labelled(*row, text)), ""]
+    said += table(told, columns)
+    for title, part in (("Departures from the paper", "departures"), ("Elsewhere", "elsewhere")):
+        if told[part]:
+            said += ["", *wrapped(f"{title}: {told[part]}", text)]
+    return said
+
+
+def rows(told):
+    """Yield the label and the words of each row that stands above the table."""
+    paper = told["paper"]
+    yield "paper", f"{paper['authors']} {paper['year']}, '{paper['title']}', {paper['url']}"
+    yield "input", f"{cross(told['input_shape'])}; {sides(told)}"
+    yield "classes", f"{told['classes']}" + (f"; {told['most_classes']} at most" if told["most_classes"] else "")
+    if told["small_stem_below"]:
+        yield "stem", f"{told['stem']}; auto is small where a side is under {told['small_stem_below']} pixels"
+    if told["width"] != 1:
+        yield "width", f"{told['width']:g} times the paper's"
+    for number, (name, value) in enumerate(told["options"].items()):
+        yield "" if number else "options", f"{name}={written(value)}; {legal(told, name, value)}"
+    if told["side_classifiers"]:
+        losses = " and ".join(f"{name}, whose loss counts {weight:g}" for name, weight in told["side_classifiers"].items())
+        shown = "counted here" if told["aux"] else "counted with --aux"
+        yield "sides", f"side classifiers, for training: {losses}; {shown}"
+
+
+def sides(told):
+    least, most = told["least_side"], told["most_side"]
+    return f"sides of {least} to {most} pixels" if most else f"sides of {least} pixels and more"
+
+
+def legal(told, name, value):
+    """Return what an option can be, and its default if it is not that."""
+    default = catalog.SPECS[told["name"]].options[name]
+    if name in told["choices"]:
+        values = " or ".join(map(written, told["choices"][name]))
+    else:
+        values = "true or false" if isinstance(default, bool) else "0 or more and less than 1"
+    return values + ("" if value == default else f", default {written(default)}")
+
+
+def written(value):
+    """Return a value as --option takes it."""
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+
+
+def cross(shape):
+    return "x".join(map(str, shape))
+
+
+def count(number):
+    return f"{number:,}" if number else "-"
+
+
+def percent(part, whole):
+    return "" if not part else f"{part / whole:.1%}" if part / whole >= 0.0005 else "<0.1%"
+
+
+def table(told, columns):
+    """Return the stages as aligned lines, a bar for each one's share of the multiply-adds, and the totals."""
+    all_counted = told["multiply_adds"]
+    cells = [("stage", "output", "parameters", "multiply-adds", "share")]
+    for stage in told["stages"]:
+        cells.append((stage["name"], cross(stage["shape"]), count(stage["parameters"]), count(stage["multiply_adds"]),
+                      percent(stage["multiply_adds"], all_counted)))
+    cells.append(("total", "", count(told["parameters"]), count(all_counted), ""))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    room = min(30, columns - sum(widths) - 2 * len(widths))
+    most = max((stage["multiply_adds"] for stage in told["stages"]), default=0)
+    bars = ["", *("#" * round(room * stage["multiply_adds"] / most) if most else "" for stage in told["stages"]), ""]
+    made = ["  ".join(cell.ljust(width) if place < 2 else cell.rjust(width)
+                      for place, (cell, width) in enumerate(zip(row, widths, strict=True))) + f"  {bar}"
+            for row, bar in zip(cells, bars, strict=True)]
+    made = [line.rstrip() for line in made]
+    trainable = told["trainable_parameters"]
+    if trainable != told["parameters"]:
+        made.append(f"{trainable:,} of the parameters are trainable")
+    return made + ([f"not counted: {', '.join(told['uncounted'])}"] if told["uncounted"] else [])
+
+
+def labelled(label, words, columns):
+    return textwrap.wrap(words, columns, initial_indent=f"{label:{LABEL}}", subsequent_indent=" " * LABEL,
+                         break_long_words=False, break_on_hyphens=False)
+
+
+def wrapped(text, columns):
+    """Return paragraphs as lines; what is indented, a table, stays as it is."""
+    said = []
+    for paragraph in text.split("\n\n"):
+        kept = paragraph.startswith(" ")
+        said += ["", *(paragraph.split("\n") if kept else textwrap.wrap(paragraph, columns, break_long_words=False,
+                                                                        break_on_hyphens=False))]
+    return said[1:]
+
+
+def command(argv):
+    arguments = parser().parse_args(argv)
+    if arguments.network is None:
+        raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.info --help")
+    blueprint, backend = blueprint_of(arguments), settings.backend()
+    told = described(blueprint, backend)
+    if arguments.json:
+        print(json.dumps(told, indent=2))
+    else:
+        print("\n".join(lines(told, shutil.get_terminal_size((80, 24)).columns)))
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
