@@ -17,6 +17,7 @@ PAGE = ROOT / "docs" / "networks.md"
 sys.path[:0] = [each for each in (str(ROOT), str(ROOT / "tests")) if each not in sys.path]
 
 import zoo  # noqa: E402
+from zoo import device  # noqa: E402
 from zoo.catalog import SPECS  # noqa: E402
 
 START = """\
@@ -210,6 +211,8 @@ def main(arguments):
     if arguments not in ([], ["--check"]):
         print("error: networks.py takes nothing, or --check", file=sys.stderr)
         return 2
+    with device.quiet():
+        import keras  # noqa: F401, its backend reports at length
     text = page()
     if not arguments:
         PAGE.write_text(text, encoding="utf-8")
