@@ -324,6 +324,10 @@ def test_layers_of_the_same_shape_start_with_other_numbers(name, one, other):
 def test_the_first_weights_are_those_of_the_authors():
     nins = weights_of(zoo.build("nin"))
     assert all(kernel.std() == pytest.approx(0.05, rel=0.05) for kernel, _ in nins.values())
+    highways = weights_of(zoo.build("highway"))
+    for name, (kernel, _) in highways.items():
+        expected = 0.05 if name == "fc" else np.sqrt(2 / np.prod(kernel.shape[:-1]))
+        assert kernel.std() == pytest.approx(expected, rel=0.1)
     maxouts = weights_of(zoo.build("maxout_mnist"))
     assert all(0.0049 < np.abs(kernel).max() <= 0.005 for kernel, _ in maxouts.values())
     lenet = weights_of(zoo.build("lenet5_1998"))
