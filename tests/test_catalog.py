@@ -7,6 +7,7 @@ import functools
 import importlib
 import math
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -28,17 +29,25 @@ def test_every_network_has_its_papers_facts():
 
 
 def unallocated(name, *arguments, **keywords):
-    try:
+    return _unallocated(name, *arguments, *keywords.items())
+
+
+@functools.lru_cache(maxsize=200)  # the tests share a few builds of each network, of which some take seconds
+def _unallocated(name, *arguments):
+    positional = [each for each in arguments if not (isinstance(each, tuple) and isinstance(each[0], str))]
+    keywords = dict(each for each in arguments if isinstance(each, tuple) and isinstance(each[0], str))
+
+    def build():
         with keras.StatelessScope(initialize_variables=False):
-            return zoo.build(name, *arguments, **keywords)
-    finally:
-        keras.utils.clear_session()  # forgets the variables, which the next scope to end would allocate after all
+            return zoo.build(name, *positional, **keywords)
+
+    with ThreadPoolExecutor(1) as thread:  # the next scope in a thread would allocate the variables after all
+        return thread.submit(build).result()
 
 
-@functools.cache
 def as_in_the_paper(name):
     """With the side classifiers."""
-    return unallocated(name, aux=bool(SPECS[name].sides))
+    return unallocated(name, aux=True) if SPECS[name].sides else unallocated(name)
 
 
 def counts(model):
@@ -50,20 +59,8 @@ def answer(model, images):
     return keras.ops.convert_to_numpy(model(images, training=False))
 
 
-def answers(model, images):
-    """Return {output: array}, whether there are side classifiers or not."""
-    found = model(images, training=False)
-    found = found if isinstance(found, dict) else {"main": found}
-    return {name: keras.ops.convert_to_numpy(each) for name, each in found.items()}
-
-
 def pictures(count, *shape):
     return np.random.default_rng(0).normal(size=(count, *shape)).astype("float32")
-
-
-def small_shape(name):
-    """Of a picture that every network takes at a small width."""
-    return FACTS[name].narrow_shape
 
 
 def narrowest(name):
@@ -110,17 +107,29 @@ def test_the_papers_stages(name):
     stages = FACTS[name].stages
     assert {layer: model.get_layer(layer).output.shape[1:] for layer in stages} == stages
     assert model.input_shape[1:] == FACTS[name].input_shape == SPECS[name].input_shape
-    main = model.output_shape["main"] if SPECS[name].sides else model.output_shape
-    assert main == (None, FACTS[name].classes)
+    main = model.output["main"] if SPECS[name].sides else model.output
+    assert main.shape == (None, FACTS[name].classes)
 
 
 @pytest.mark.parametrize("name, sides, grid", [(name, *row) for name in NETWORKS for row in FACTS[name].grids.items()])
 def test_picture_sizes(name, sides, grid):
-    for channels in (1, 3):
-        model = unallocated(name, (*sides, channels), 7)
-        assert model.get_layer(FACTS[name].features).output.shape[1:] == (*grid, FACTS[name].width)
-        assert model.input_shape[1:] == (*sides, channels)
-        assert model.output_shape == (None, 7)
+    model = unallocated(name, (*sides, 3), include_top=False)
+    assert model.output_shape == (None, *grid, FACTS[name].width)
+    assert model.input_shape == (None, *sides, 3)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if not SPECS[name].only_width])
+def test_a_picture_that_is_not_square_at_half_of_the_width(name):
+    model = unallocated(name, (96, 80, 3), 7, width=0.5)
+    assert model.output_shape == (None, 7)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_channel(name):
+    grey, colour = (unallocated(name, (28, 28, channels), 7) for channels in (1, 3))
+    assert grey.input_shape == (None, 28, 28, 1)
+    assert grey.output_shape == colour.output_shape == (None, 7)
+    assert counts(grey)[0] < counts(colour)[0]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -135,9 +144,9 @@ def test_stems(name):
 @pytest.mark.parametrize("name", [name for name in NETWORKS if SPECS[name].small_below])
 def test_auto_keeps_the_papers_stem_where_it_leaves_four(name):
     side = SPECS[name].small_below
-    for short, least in ((side, 4), (side - 1, 3)):
-        grid = unallocated(name, (short, short, 3), include_top=False, stem="paper").output_shape[1:3]
-        assert grid == (least, least)
+    assert FACTS[name].grids[side, side] == (4, 4)  # which test_picture_sizes builds
+    short = unallocated(name, (side - 1, side - 1, 3), include_top=False, stem="paper")
+    assert short.output_shape[1:3] == (3, 3)
 
 
 def test_resnets_paper_stem_on_small_pictures():
@@ -154,20 +163,12 @@ def test_resnets_small_stem_on_large_pictures():
 def test_without_a_top(name):
     facts = FACTS[name]
     assert SPECS[name].features == facts.features
-    body = unallocated(name, include_top=False)
-    assert body.output_shape[1:] == (*facts.grids[facts.input_shape[:2]], facts.width)
+    body = unallocated(name, (28, 28, 3), include_top=False)
     assert body.layers[-1].name == facts.features
     assert body.output is body.get_layer(facts.features).output
 
-    names = [layer.name for layer in unallocated(name).layers]
+    names = [layer.name for layer in unallocated(name, (28, 28, 3), 10).layers]
     assert names[: len(body.layers)] == [layer.name for layer in body.layers]  # the head comes after it, whole
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_without_a_top_pooled(name):
-    for pooling in ("avg", "max"):
-        model = unallocated(name, small_shape(name), include_top=False, pooling=pooling)
-        assert model.output_shape == (None, FACTS[name].width)
 
 
 @pytest.mark.parametrize("pooling, reduce", [("avg", np.mean), ("max", np.max)])
@@ -203,21 +204,39 @@ def kinds(spec):
 
 @pytest.mark.parametrize("name, keywords", [(name, each) for name in NETWORKS for each in kinds(SPECS[name])])
 def test_names_of_layers(name, keywords):
-    names, again = ([layer.name for layer in unallocated(name, (28, 28, 3), 10, **keywords).layers]
-                    for _ in range(2))
-    assert names == again  # a name that Keras made up would have another number the second time
+    names = [layer.name for layer in unallocated(name, (28, 28, 3), 10, **keywords).layers]
     assert len(set(names)) == len(names)
     assert [each for each in names if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", each)] == []
+    # Keras's own names are the class's with a number that counts on from build to build
+    assert [each for each in names if re.fullmatch(r"(conv2d|dense|batch_normalization|re_lu|activation|concatenate|add"
+                                                   r"|dropout|.*pooling2d|zero_padding2d|p_re_lu|keras_tensor)(_\d+)?",
+                                                   each)] == []
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_build_has_the_same_names(name):
+    names, again = ([layer.name for layer in unallocated(name, (28, 28, 3), classes).layers] for classes in (10, 9))
+    assert names == again  # a name that Keras made up would have another number the second time
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_legal_option_builds_and_changes_something(name):
-    shape, aux = small_shape(name), bool(SPECS[name].sides)
-    plain = unallocated(name, shape, aux=aux)
+    plain = unallocated(name, (28, 28, 3), 10)
     for options in legal(SPECS[name]):
-        changed = unallocated(name, shape, aux=aux, **options)
+        changed = unallocated(name, (28, 28, 3), 10, **options)
         assert changed.output_shape == plain.output_shape
-        assert changed.get_config() != plain.get_config()
+        if set(options) - set(SPECS[name].side_options) or set(options) & set(SPECS[name].body_options):
+            assert changed.get_config() != plain.get_config()
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if SPECS[name].sides])
+def test_options_of_side_classifiers(name):
+    plain = unallocated(name, (28, 28, 3), 10, aux=True)
+    for options in legal(SPECS[name]):
+        if set(options) & set(SPECS[name].side_options):
+            changed = unallocated(name, (28, 28, 3), 10, aux=True, **options)
+            assert any(changed.get_layer(layer.name).get_config() != layer.get_config() for layer in plain.layers
+                       if layer.name.startswith("aux"))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -251,22 +270,24 @@ def mixed_bfloat16():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_logits_and_probabilities(name):
-    shape, aux = (28, 28, 1), bool(SPECS[name].sides)
-    model = zoo.build(name, shape, 10, width=narrowest(name), aux=aux)
-    without = zoo.build(name, shape, 10, width=narrowest(name), aux=aux, classifier_activation=None)
-    randomize(without)
-    model.set_weights(without.get_weights())
-    images = pictures(3, *shape)
-    probabilities, logits = answers(model, images), answers(without, images)
-    assert list(probabilities) == list(logits) == ["main", *SPECS[name].sides]
-    for output in logits:
-        assert probabilities[output].dtype == logits[output].dtype == np.float32
-        assert np.ptp(logits[output], axis=1).min() > 0.01
-        assert np.abs(logits[output].sum(axis=1) - 1).max() > 1e-3  # they are no probabilities
-        powers = np.exp(logits[output].astype("float64") - logits[output].max(axis=1, keepdims=True))
-        expected = powers / powers.sum(axis=1, keepdims=True)
+    side, outputs = SPECS[name].least_side, {"main": "predictions"}
+    outputs |= {each: f"{each}_predictions" for each in SPECS[name].sides}
+    model = zoo.build(name, (side, side + 3, 2), 5, width=narrowest(name), aux=bool(SPECS[name].sides))
+    randomize(model)
+    reading = keras.Model(model.input, {output: [model.get_layer(layer).input, model.get_layer(layer).output]
+                                        for output, layer in outputs.items()})
+    for logits, probabilities in reading(pictures(3, side, side + 3, 2), training=False).values():
+        logits, probabilities = map(keras.ops.convert_to_numpy, (logits, probabilities))
+        assert probabilities.shape == (3, 5)
+        assert probabilities.dtype == np.float32
+        assert np.ptp(logits, axis=1).min() > 0
+        powers = np.exp(logits.astype("float64") - logits.max(axis=1, keepdims=True))
         # a logit of 100 is known to 1e-5, of which the exponential makes 1e-5 of the probability
-        np.testing.assert_allclose(probabilities[output], expected, rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(probabilities, powers / powers.sum(axis=1, keepdims=True), rtol=1e-4, atol=1e-7)
+
+    without = unallocated(name, (28, 28, 3), 10, classifier_activation=None)
+    assert without.get_layer("predictions").activation is keras.activations.linear
+    assert without.get_layer("predictions").dtype_policy.name == "float32"
 
 
 def test_another_activation():
@@ -285,11 +306,3 @@ def test_mixed_bfloat16(name, mixed_bfloat16):
     probabilities = answer(model, pictures(2, 28, 28, 1))
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)  # bfloat16 would miss by 1e-3
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_small_pictures_run(name):
-    side = SPECS[name].least_side
-    model = zoo.build(name, (side, side + 3, 2), 3, width=narrowest(name), aux=bool(SPECS[name].sides))
-    found = answers(model, pictures(2, side, side + 3, 2))
-    assert {output: each.shape for output, each in found.items()} == dict.fromkeys(("main", *SPECS[name].sides), (2, 3))
