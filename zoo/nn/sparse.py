@@ -52,6 +52,10 @@ class SparseConv2D(layers.Layer):
         dense = ops.reshape(dense, (side, side, inputs, outputs))
         return self.activation(ops.conv(x, dense, padding="valid") + self.bias)
 
+    def compute_output_shape(self, input_shape):  # on PyTorch Keras does not infer the policy's type by itself
+        batch, rows, columns, _ = input_shape
+        return batch, rows - self.kernel_size + 1, columns - self.kernel_size + 1, len(self.table)
+
     def get_config(self):
         return {**super().get_config(), "table": [list(maps) for maps in self.table],
                 "kernel_size": self.kernel_size, "activation": activations.serialize(self.activation)}

@@ -42,6 +42,10 @@ class TrainableSubsampling(layers.Layer):
         total = ops.average_pool(x, self.pool_size, self.pool_size, "valid") * self.pool_size**2
         return self.activation(total * self.coefficient + self.bias)
 
+    def compute_output_shape(self, input_shape):  # on PyTorch Keras does not infer the policy's type by itself
+        batch, rows, columns, channels = input_shape
+        return batch, rows // self.pool_size, columns // self.pool_size, channels
+
     def get_config(self):
         return {**super().get_config(),
                 "pool_size": self.pool_size, "activation": activations.serialize(self.activation)}

@@ -1,0 +1,465 @@
+"""The layers of zoo.nn against their formulas, written out in NumPy one number at a time."""
+
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from zoo import nn
+
+ROOT = Path(__file__).resolve().parents[1]
+POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+C3 = ((0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5), (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5),
+      (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5), (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5), (0, 1, 2, 3, 4, 5))
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def output(layer, *inputs):
+    return ops.convert_to_numpy(layer(inputs[0] if len(inputs) == 1 else list(inputs)))
+
+
+def assert_close(found, expected):
+    """The largest difference is under 1e-5 of the largest value."""
+    assert found.dtype == np.float32 and found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def every_index(array):
+    return np.ndindex(*array.shape)
+
+
+# ------------------------------------------------------------------------------------- LocalResponseNormalization
+
+def lrn(x, bias, alpha, beta, depth):
+    x, y = np.float64(x), np.zeros(x.shape)
+    for *at, channel in every_index(x):
+        total = 0.0
+        for neighbour in range(channel - depth // 2, channel + depth // 2 + 1):
+            if 0 <= neighbour < x.shape[-1]:
+                total += x[(*at, neighbour)] ** 2
+        y[(*at, channel)] = x[(*at, channel)] / (bias + alpha * total) ** beta
+    return y
+
+
+@pytest.mark.parametrize("shape, constants", [
+    ((2, 3, 5, 7), (2.0, 0.3, 0.75, 5)),
+    ((2, 4, 3, 2), (1.0, 0.3, 0.75, 5)),  # fewer channels than neighbours
+    ((3, 1, 2, 1), (1.0, 2.0, 0.5, 3)),
+    ((3, 6), (0.5, 1.5, 1.2, 1)),
+    ((1, 2, 2, 23), (1.0, 1e-4 / 5, 0.75, 11)),
+])
+def test_response_normalisation(shape, constants):
+    x = 10 * numbers(*shape)
+    assert_close(output(nn.LocalResponseNormalization(*constants), x), lrn(x, *constants))
+
+
+def test_response_normalisation_by_hand():
+    layer = nn.LocalResponseNormalization(bias=1, alpha=1, beta=1, depth=3)
+    assert_close(output(layer, np.float32([[1, 2, -3, 0]])), np.array([[1 / 6, 2 / 15, -3 / 14, 0]]))
+
+
+@pytest.mark.parametrize("policy, x, constants", [
+    ("mixed_float16", [[300.0, -400.0, 500.0]], (1.0, 1e-5, 0.75, 3)),  # float16 ends at 65,504, under each square
+    ("mixed_bfloat16", [[0.5, -1.0, 0.25]], (1.0, 0.002, 100.0, 3)),  # bfloat16 takes 1.002 for 1, here a factor of 0.8
+    ("mixed_bfloat16", [[0.503, -1.003, 0.25]], (0.5, 1.0, 10.0, 3)),  # an input rounded first is wrong by a tenth
+])
+def test_response_normalisation_never_computes_in_half_precision(policy, x, constants):
+    half = policy.removeprefix("mixed_")
+    x = np.float32(x)
+    found = nn.LocalResponseNormalization(*constants, dtype=policy)(x)
+    assert keras.backend.standardize_dtype(found.dtype) == half
+    rounded = ops.cast(nn.LocalResponseNormalization(*constants)(x), half)
+    found, rounded = (ops.convert_to_numpy(ops.cast(each, "float32")) for each in (found, rounded))
+    assert np.array_equal(found, rounded)
+    truth = lrn(x, *constants)
+    assert np.abs(found - truth).max() < 0.005 * np.abs(truth).max()  # one rounding, at the end
+
+
+# ----------------------------------------------------------------------------------------------- Maxout, sums, gates
+
+@pytest.mark.parametrize("shape, pieces", [((2, 3, 5, 12), 3), ((4, 10), 5), ((2, 3, 4), 1), ((2, 1, 1, 2), 2)])
+def test_maxout(shape, pieces):
+    x = numbers(*shape)
+    expected = np.zeros((*shape[:-1], shape[-1] // pieces))
+    for *at, unit in every_index(expected):
+        expected[(*at, unit)] = max(x[(*at, unit * pieces + piece)] for piece in range(pieces))
+    assert_close(output(nn.Maxout(pieces), x), expected)
+
+
+def test_maxout_takes_consecutive_channels():
+    assert output(nn.Maxout(2), np.float32([[1, 2, 8, 4, -6, -5]])).tolist() == [[2, 8, -5]]
+
+
+def test_highway():
+    x, transformed, gate = (numbers(2, 3, 5, 4, seed=seed) for seed in range(3))
+    expected = np.zeros(x.shape)
+    for at in every_index(x):
+        expected[at] = np.float64(transformed[at]) * gate[at] + np.float64(x[at]) * (1 - np.float64(gate[at]))
+    assert_close(output(nn.Highway(), x, transformed, gate), expected)
+    found = output(nn.Highway(), np.float32([[2, 2, 2]]), np.float32([[10, 10, 10]]), np.float32([[0, 0.25, 1]]))
+    assert found.tolist() == [[2, 4, 10]]  # shut: the input; open: the transform
+
+
+def test_scaled_add():
+    x, residual = numbers(2, 3, 5, 4), numbers(2, 3, 5, 4, seed=1)
+    assert_close(output(nn.ScaledAdd(0.17), x, residual), np.float64(x) + 0.17 * np.float64(residual))
+    assert output(nn.ScaledAdd(0.25), np.float32([[1, 2]]), np.float32([[8, -4]])).tolist() == [[3, 1]]
+
+
+# ------------------------------------------------------------------------------------------------------- LeNet-5's own
+
+def test_scaled_tanh():
+    x = np.linspace(-4, 4, 33, dtype="float32")
+    expected = np.array([1.7159 * math.tanh(2 * float(each) / 3) for each in x])
+    assert_close(ops.convert_to_numpy(nn.scaled_tanh(ops.convert_to_tensor(x))), expected)
+    assert expected[20] == pytest.approx(1, abs=1e-4) and x[20] == 1  # what the constants were chosen for
+
+
+def drawn(layer, *shape):
+    """Build `layer` for inputs of a shape and give its weights random values; return them by name."""
+    layer.build((None, *shape))
+    layer.set_weights([numbers(*weight.shape, seed=seed) for seed, weight in enumerate(layer.weights, start=1)])
+    return {weight.name: np.float64(ops.convert_to_numpy(weight)) for weight in layer.weights}
+
+
+@pytest.mark.parametrize("grid, side", [((6, 4), 2), ((5, 7), 2), ((7, 9), 3)])
+def test_trainable_subsampling(grid, side):
+    layer = nn.TrainableSubsampling(side, activation=nn.scaled_tanh)
+    weights, x = drawn(layer, *grid, 3), numbers(2, *grid, 3)
+    expected = np.zeros((2, grid[0] // side, grid[1] // side, 3))
+    for image, row, column, channel in every_index(expected):
+        total = 0.0
+        for y in range(row * side, row * side + side):
+            for z in range(column * side, column * side + side):
+                total += x[image, y, z, channel]
+        a = weights["coefficient"][channel] * total + weights["bias"][channel]
+        expected[image, row, column, channel] = 1.7159 * math.tanh(2 / 3 * a)
+    assert_close(output(layer, x), expected)
+
+
+def test_trainable_subsampling_sums():
+    layer = nn.TrainableSubsampling()
+    layer.build((None, 2, 2, 1))
+    layer.set_weights([np.array([0.5]), np.array([3.0])])
+    assert output(layer, np.float32([1, 2, 3, 4]).reshape(1, 2, 2, 1)).item() == 0.5 * 10 + 3
+
+
+def test_trainable_subsampling_starts_within_the_papers_limit():
+    layer = nn.TrainableSubsampling()
+    layer.build((None, 28, 28, 1000))
+    coefficient, bias = layer.get_weights()
+    assert layer.count_params() == 2000 and not bias.any()
+    assert coefficient.min() < -0.58 and 0.58 < coefficient.max() and np.abs(coefficient).max() <= 0.6
+
+
+@pytest.mark.parametrize("table, grid, side", [
+    (C3, (6, 8), 5),
+    (((1,), (0, 2), (0, 1, 2)), (5, 4), 3),
+    (((0,),), (1, 2), 1),
+])
+def test_sparse_convolution(table, grid, side):
+    inputs = 1 + max(map(max, table))
+    layer = nn.SparseConv2D(table, side, activation="relu")
+    weights, x = drawn(layer, *grid, inputs), numbers(2, *grid, inputs)
+    expected = np.zeros((2, grid[0] - side + 1, grid[1] - side + 1, len(table)))
+    for image, row, column, output_map in every_index(expected):
+        total, link = weights["bias"][output_map], sum(map(len, table[:output_map]))
+        for input_map in table[output_map]:
+            for y in range(side):
+                for z in range(side):
+                    total += weights["kernel"][y, z, link] * x[image, row + y, column + z, input_map]
+            link += 1
+        expected[image, row, column, output_map] = max(total, 0.0)
+    assert_close(output(layer, x), expected)
+
+
+def test_sparse_convolution_by_hand():
+    layer = nn.SparseConv2D([[1, 0], [1]], 1)  # a row's order does not matter
+    layer.build((None, 1, 1, 2))
+    layer.set_weights([np.array([2.0, 3.0, 5.0]).reshape(1, 1, 3), np.array([0.5, 0.25])])
+    x = np.float32([10, 100]).reshape(1, 1, 1, 2)
+    assert output(layer, x).ravel().tolist() == [2 * 10 + 3 * 100 + 0.5, 5 * 100 + 0.25]
+
+
+def test_sparse_convolution_of_lenet5():
+    layer = nn.SparseConv2D(C3, 5)
+    layer.build((None, 14, 14, 6))
+    assert {weight.name: tuple(weight.shape) for weight in layer.weights} == {"kernel": (5, 5, 60), "bias": (16,)}
+    assert layer.count_params() == 1516
+    kernel, bias = layer.get_weights()
+    start = 0
+    for maps in C3:  # the fewer inputs a map has, the wider its kernels start
+        drawn_for_map, limit = np.abs(kernel[:, :, start : start + len(maps)]), 2.4 / (25 * len(maps))
+        assert 0.9 * limit < drawn_for_map.max() <= limit * (1 + 1e-6)
+        start += len(maps)
+    assert not bias.any()
+
+
+def test_rbf():
+    codes = np.sign(numbers(10, 84, seed=5))
+    x, expected = 1.7 * numbers(3, 84), np.zeros((3, 10))
+    for image, label in every_index(expected):
+        expected[image, label] = -sum((float(x[image, j]) - codes[label, j]) ** 2 for j in range(84))
+    layer = nn.RBF(codes.tolist())
+    assert_close(output(layer, x), expected)
+    assert layer.trainable_weights == [] and layer.count_params() == 840
+    assert np.array_equal(layer.get_weights()[0], codes)
+    assert output(nn.RBF(((1, 1), (-1, 1))), np.float32([[1, 1], [0, 3]])).tolist() == [[0, -4], [-5, -5]]
+
+
+@pytest.mark.parametrize("policy", POLICIES[1:])
+def test_rbf_never_computes_in_half_precision(policy):
+    near = 16 + 2**-7  # 16 in half precision
+    x = np.full((1, 300), near, "float32")
+    x[0, 0] = -near
+    codes = [[1] * 300, [-1] + [1] * 299]
+    expected = [[-(near + 1) ** 2 - 299 * (near - 1) ** 2, -300 * (near - 1) ** 2]]
+    assert_close(output(nn.RBF(codes, dtype=policy), x), np.array(expected))
+
+
+# ----------------------------------------------------------------------------------------------------------- pooling
+
+def caffe_pool(x, side, stride, reduce):
+    """The windows of Caffe's pooling_layer.cpp, each cut to the picture."""
+    batch, *grid, channels = x.shape
+    counts, sides = [], []
+    for size in grid:
+        window = min(side, size)
+        count = math.ceil((size - window) / stride) + 1
+        if (count - 1) * stride >= size:
+            count -= 1
+        counts.append(count)
+        sides.append(window)
+    y = np.zeros((batch, *counts, channels))
+    for image, row, column, channel in every_index(y):
+        top, left = row * stride, column * stride
+        y[image, row, column, channel] = reduce(
+            [float(x[image, i, j, channel]) for i in range(top, min(top + sides[0], grid[0]))
+             for j in range(left, min(left + sides[1], grid[1]))])
+    return y
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
+POOLS = [(nn.CeilMaxPooling2D, max), (nn.CeilAveragePooling2D, mean)]
+
+
+@pytest.mark.parametrize("layer, reduce", POOLS)
+@pytest.mark.parametrize("rows, columns, side, stride", [
+    (33, 12, 4, 2),  # 16 rows, where "same" has 17
+    (8, 7, 3, 2),  # hangs over below, not on the right
+    (7, 8, 3, 2),
+    (6, 6, 3, 2),
+    (8, 11, 2, 2),
+    (9, 10, 5, 3),
+    (2, 5, 3, 2),  # the window shrinks to 2 rows
+    (1, 1, 3, 2),
+    (5, 4, 1, 3),  # a third window along the rows would start outside
+    (6, 9, 2, 5),
+])
+def test_ceil_pooling(layer, reduce, rows, columns, side, stride):
+    x = numbers(2, rows, columns, 3) - 4  # under zero, so that a zero out of the padding would show
+    assert_close(output(layer(side, stride), x), caffe_pool(x, side, stride, reduce))
+
+
+@pytest.mark.parametrize("layer, expected", [(nn.CeilMaxPooling2D, [[4, 5], [7, 8]]),
+                                             (nn.CeilAveragePooling2D, [[2, 3.5], [6.5, 8]])])
+def test_ceil_pooling_by_hand(layer, expected):
+    x = np.arange(9, dtype="float32").reshape(1, 3, 3, 1)  # 0 1 2, 3 4 5, 6 7 8
+    assert output(layer(2, 2), x)[0, :, :, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("policy", POLICIES[1:])
+@pytest.mark.parametrize("layer, reduce", POOLS)
+def test_ceil_pooling_in_half_precision(policy, layer, reduce):
+    x = np.float32(np.random.default_rng(0).integers(-9, 0, (2, 6, 7, 3)))  # whole numbers, which half precision holds
+    found = ops.convert_to_numpy(ops.cast(layer(3, 2, dtype=policy)(x), "float32"))
+    expected = caffe_pool(x, 3, 2, reduce)
+    assert found.shape == expected.shape and np.abs(found - expected).max() <= (0 if reduce is max else 0.06)
+
+
+@pytest.mark.parametrize("rows, columns, bins", [
+    (7, 7, (7, 3, 2, 1)), (14, 14, (7, 3, 2, 1)), (13, 10, (6, 3, 2, 1)),
+    (5, 9, (7, 3, 2, 1)), (2, 3, (7, 3, 2, 1)), (1, 1, (4, 1, 2)), (1, 6, (3,)),
+])
+def test_spatial_pyramid(rows, columns, bins):
+    x, expected = numbers(2, rows, columns, 3) - 4, []
+    for image in x:
+        flat = []
+        for n in bins:
+            for i in range(n):
+                for j in range(n):
+                    top, bottom = math.floor(i * rows / n), math.ceil((i + 1) * rows / n)
+                    left, right = math.floor(j * columns / n), math.ceil((j + 1) * columns / n)
+                    for channel in range(3):
+                        flat.append(max(image[y, z, channel] for y in range(top, bottom) for z in range(left, right)))
+        expected.append(flat)
+    assert_close(output(nn.SpatialPyramidPooling2D(bins), x), np.array(expected))
+
+
+def test_spatial_pyramid_by_hand():
+    x = np.stack([np.arange(9.0).reshape(3, 3), -np.arange(9.0).reshape(3, 3)], axis=-1)[None]
+    found = output(nn.SpatialPyramidPooling2D((2, 1)), np.float32(x))
+    assert found.tolist() == [[4, 0, 5, -1, 7, -3, 8, -4, 8, 0]]  # the bins of 2 share the middle row and column
+
+
+# --------------------------------------------------------------------------------------------------- as Keras layers
+
+LAYERS = {  # a layer and the shapes it is called on, without the batch
+    "lrn": (lambda **also: nn.LocalResponseNormalization(2.0, 1e-4, 0.75, depth=3, **also), [(5, 6, 4)]),
+    "maxout": (lambda **also: nn.Maxout(2, **also), [(5, 6, 4)]),
+    "highway": (lambda **also: nn.Highway(**also), [(5, 6, 4)] * 3),
+    "scaled_add": (lambda **also: nn.ScaledAdd(0.2, **also), [(5, 6, 4)] * 2),
+    "subsampling": (lambda **also: nn.TrainableSubsampling(3, activation=nn.scaled_tanh, **also), [(7, 6, 4)]),
+    "sparse": (lambda **also: nn.SparseConv2D([[3, 1], [0]], 3, activation="tanh", **also), [(7, 6, 4)]),
+    "rbf": (lambda **also: nn.RBF([[1, -1, 1], [-1, -1, 1]], **also), [(3,)]),
+    "max": (lambda **also: nn.CeilMaxPooling2D(3, 2, **also), [(8, 7, 4)]),
+    "average": (lambda **also: nn.CeilAveragePooling2D(3, 2, **also), [(8, 7, 4)]),
+    "pyramid": (lambda **also: nn.SpatialPyramidPooling2D((3, 1), **also), [(4, 7, 4)]),
+}
+
+
+def test_every_layer_is_here():
+    public = {getattr(nn, name) for name in nn.__all__} - {nn.scaled_tanh}
+    assert {type(make()) for make, _ in LAYERS.values()} == public
+
+
+@pytest.mark.parametrize("make", [make for make, _ in LAYERS.values()], ids=LAYERS)
+def test_a_config_makes_the_same_layer(make):
+    layer = make(name="mine")
+    config = layer.get_config()
+    twin = type(layer).from_config(json.loads(json.dumps(config)))
+    assert twin.get_config() == config and twin.name == "mine"
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("make, shapes", LAYERS.values(), ids=LAYERS)
+def test_symbols_have_the_shape_and_type_of_numbers(make, shapes, policy):
+    layer = make(dtype=policy)
+    symbols = [keras.Input(shape) for shape in shapes]
+    symbol = layer(symbols[0] if len(symbols) == 1 else symbols)
+    inputs = [numbers(2, *shape) for shape in shapes]
+    found = layer(inputs[0] if len(inputs) == 1 else inputs)
+    kept = "float32" if isinstance(layer, nn.RBF) else layer.compute_dtype
+    assert (2, *symbol.shape[1:]) == tuple(found.shape) and symbol.shape[0] is None
+    assert symbol.dtype == kept == keras.backend.standardize_dtype(found.dtype)
+    assert np.isfinite(ops.convert_to_numpy(ops.cast(found, "float32"))).all()
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda: nn.LocalResponseNormalization(2.0, 1e-4, 0.75, depth=4), "depth is an odd number of channels; given 4"),
+    (lambda: nn.LocalResponseNormalization(0.0, 1e-4, 0.75), "bias is above 0"),
+    (lambda: nn.Maxout(0), "pieces is at least 1; given 0"),
+    (lambda: nn.Maxout(3)(numbers(2, 4)), "takes a multiple of 3 channels; given 4"),
+    (lambda: nn.TrainableSubsampling(0), "pool_size is at least 1; given 0"),
+    (lambda: nn.TrainableSubsampling(3)(numbers(1, 2, 4, 1)), "a grid of 2x4 is smaller than one window of 3x3"),
+    (lambda: nn.SparseConv2D([[0], []], 3), "each row of the table holds the numbers of some input maps"),
+    (lambda: nn.SparseConv2D([[0, 0]], 3), "each row of the table holds the numbers of some input maps"),
+    (lambda: nn.SparseConv2D([[0]], 0), "kernel_size is at least 1; given 0"),
+    (lambda: nn.SparseConv2D([[2]], 1)(numbers(1, 2, 2, 2)), "the table sees input map 2; there are 2"),
+    (lambda: nn.SparseConv2D([[0]], 3)(numbers(1, 2, 4, 1)), "a grid of 2x4 is smaller than the kernel, 3x3"),
+    (lambda: nn.RBF([[1, -1], [1]]), r"a row of \+1 and -1 for each class"),
+    (lambda: nn.RBF([[1, 0]]), r"a row of \+1 and -1 for each class"),
+    (lambda: nn.RBF([[1, -1]])(numbers(2, 3)), "codes of 2 units take inputs"),
+    (lambda: nn.CeilMaxPooling2D(0, 2), "pool_size and strides are at least 1; given 0 and 2"),
+    (lambda: nn.CeilAveragePooling2D(2, 0), "pool_size and strides are at least 1; given 2 and 0"),
+    (lambda: nn.SpatialPyramidPooling2D(()), "a number of bins, at least 1, for each level"),
+])
+def test_what_makes_no_sense_is_refused(make, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+def network():
+    """All the layers in one."""
+    image = keras.Input((13, 14, 3))
+    x = layers.Conv2D(8, 3, padding="same", activation=nn.scaled_tanh, name="conv1")(image)
+    x = nn.LocalResponseNormalization(1.0, 0.1, 0.75, name="norm")(x)
+    x = nn.Maxout(2, name="maxout")(x)
+    gate = layers.Conv2D(4, 1, activation="sigmoid", name="gate")(x)
+    x = nn.Highway(name="highway")([x, layers.Conv2D(4, 3, padding="same", name="transform")(x), gate])
+    x = nn.ScaledAdd(0.3, name="add")([x, layers.Conv2D(4, 1, name="residual")(x)])
+    x = nn.SparseConv2D([[0, 1], [2], [3, 0, 1]], 3, activation=nn.scaled_tanh, name="sparse")(x)
+    x = layers.Concatenate(name="join")([nn.CeilMaxPooling2D(3, 2, name="max")(x),
+                                         nn.CeilAveragePooling2D(3, 2, name="average")(x)])
+    x = nn.TrainableSubsampling(activation=nn.scaled_tanh, name="subsampling")(x)
+    x = nn.SpatialPyramidPooling2D((2, 1), name="pyramid")(x)
+    x = layers.Dense(7, name="dense")(x)
+    return keras.Model(image, nn.RBF([[1, -1, 1, -1, 1, -1, 1], [1, 1, 1, 1, -1, -1, -1]], name="output")(x))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_step_of_training_changes_every_weight_but_the_codes(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = network()
+    finally:
+        keras.config.set_dtype_policy(before)
+    old = {weight.path: ops.convert_to_numpy(weight) for weight in model.weights}
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    # A scaled loss may overflow at first, and its step be left out.
+    model.compile(keras.optimizers.SGD(0.01), loss, auto_scale_loss=False)
+    model.fit(numbers(4, 13, 14, 3), np.array([0, 1, 1, 0]), verbose=0)
+    for weight in model.weights:
+        new = ops.convert_to_numpy(weight)
+        assert np.isfinite(new).all()
+        assert np.array_equal(new, old[weight.path]) == (weight.name == "codes"), weight.path
+    assert sum(len(layer.trainable_weights) for layer in model.layers) == len(model.weights) - 1
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder with the network as a .keras file, pictures, and what the network says of them."""
+    folder = tmp_path_factory.mktemp("saved")
+    model = network()
+    rng = np.random.default_rng(3)
+    for weight in model.trainable_weights:
+        weight.assign(rng.normal(0, 0.5, weight.shape))
+    pictures = numbers(5, 13, 14, 3)
+    model.save(folder / "network.keras")
+    np.savez(folder / "pictures.npz", pictures=pictures, expected=ops.convert_to_numpy(model(pictures)))
+    return folder
+
+
+def in_a_clean_process(folder, load, backend):
+    code = f"""
+import sys
+{load}
+import numpy as np
+folder = sys.argv[1]
+given = np.load(f"{{folder}}/pictures.npz")
+found = model.predict(given["pictures"], verbose=0)
+print(np.abs(found - given["expected"]).max() / np.abs(given["expected"]).max())
+"""
+    run = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, cwd=ROOT,
+                         env={**os.environ, "KERAS_BACKEND": backend})
+    assert run.returncode == 0, run.stderr
+    return float(run.stdout.split()[-1])
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_saved_model_says_the_same_on_each_backend(saved, backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"the backend {backend} is not installed")
+    load = "import zoo.nn, keras; model = keras.saving.load_model(sys.argv[1] + '/network.keras')"
+    assert in_a_clean_process(saved, load, backend) < 1e-5
+
+
+def test_zoo_load_finds_the_layers(saved):
+    load = "import zoo; model = zoo.load(sys.argv[1] + '/network.keras')"
+    assert in_a_clean_process(saved, load, keras.backend.backend()) < 1e-5
