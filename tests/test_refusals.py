@@ -7,7 +7,10 @@ import pytest
 import zoo
 from zoo.errors import UserError
 
-THERE_ARE = "(there are: lenet5, resnet34, vgg16, vgg19)"
+THERE_ARE = ("(there are: alexnet, googlenet, highway, highway_mnist, inception_resnet_v1, inception_resnet_v2, "
+             "inception_resnet_v2_paper, inception_v2, inception_v3, inception_v4, lenet5, lenet5_1998, lenet5_bn, "
+             "maxout, maxout_mnist, msra_a, msra_b, nin, resnet18, resnet34, vgg16, vgg19, xception)")
+AUX = "aux is False or True, and True only for networks with side classifiers, googlenet, inception_v3; given"
 SHAPE = "input_shape is three whole numbers, height, width and channels, such as"
 CLASSES = "classes is a whole number of 2 or more; given"
 WIDTH = "width is a number above 0, such as 0.5, and at most 100; given"
@@ -68,7 +71,21 @@ REFUSED = [
     ("vgg16", {"dropout": -0.1}, "dropout is a share of 0 or more and less than 1; given -0.1"),
     ("vgg16", {"dropout": math.nan}, "dropout is a share of 0 or more and less than 1; given nan"),
 
-    ("vgg16", {"aux": True}, "vgg16 has no side classifiers; use aux=False"),
+    ("vgg16", {"aux": True}, f"{AUX} True"),
+    ("googlenet", {"aux": 1}, f"{AUX} 1"),
+    ("inception_v3", {"aux": "yes"}, f"{AUX} 'yes'"),
+    ("googlenet", {"aux": True, "include_top": False},
+     "side classifiers belong to the top; use aux=False with include_top=False"),
+    ("alexnet", {"groups": 3}, "alexnet's groups is one of 1, 2; given 3"),
+    ("alexnet", {"groups": 2.0}, "alexnet's groups is of type int; given 2.0"),
+    ("highway", {"dropout": 0.5}, "highway's dropout is of type bool; given 0.5"),
+    ("googlenet", {"side_dropout": 1.5}, "side_dropout is a share of 0 or more and less than 1; given 1.5"),
+    ("lenet5_1998", {"input_shape": (27, 32, 1)},
+     "lenet5_1998 takes pictures with sides of 28 pixels and more; given 27x32; enlarge the pictures"),
+    ("lenet5_1998", {"input_shape": (96, 80, 3), "classes": 7, "width": 0.5},
+     "lenet5_1998 takes pictures with sides of 28 to 32 pixels; given 96x80; make them smaller, or use lenet5"),
+    ("lenet5_1998", {"classes": 11}, "lenet5_1998 has codes for 10 classes; given 11; lenet5 takes any number"),
+    ("lenet5_1998", {"width": 0.5}, "lenet5_1998 has the paper's widths only; given width 0.5; lenet5 takes any"),
     ("vgg16", {"weights": "imagenet"},
      "zoo has no weights 'imagenet' for vgg16; use weights=None, or zoo.load of a run"),
     ("vgg16", {"pooling": "sum", "include_top": False}, "pooling is None, 'avg' or 'max'; given 'sum'"),

@@ -128,7 +128,7 @@ def test_run_json(first):
     assert facts["command"] == "python -m zoo.train lenet5 --limit 200 --epochs 2 --name x --output-dir out"
     assert facts["network"] == "lenet5" and facts["parameters"] == 61706
     assert facts["blueprint"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
-                                  "stem": "paper", "options": {}}
+                                  "stem": "paper", "options": {}, "aux": False}
     assert facts["recipe"] == {"optimizer": "nesterov", "learning_rate": 0.05, "momentum": 0.9, "schedule": "cosine",
                                "warmup": 1.0, "weight_decay": 5e-4, "batch_size": 32, "epochs": 2,
                                "loss": "cross_entropy", "smoothing": 0.0, "max_norm": ""}
@@ -344,7 +344,7 @@ def test_ctrl_c(anywhere, tmp_path):
 # Mistakes
 
 @pytest.mark.parametrize("words, said", [
-    ("", "which network? one of lenet5, vgg16, vgg19, resnet34"),
+    ("", "which network? one of lenet5, lenet5_1998, "),
     ("resnet43", "no network is called 'resnet43'; did you mean 'resnet34'?"),
     ("lenet5 --dataset cifar11", "no dataset is called 'cifar11'; did you mean 'cifar10'?"),
     ("lenet5 --labels coarse", "digits has no coarse labels"),
