@@ -93,6 +93,29 @@ def test_what_a_layer_is():
     assert (dense.kind, dense.filters, dense.kernel, dense.strides) == ("Dense", 5, None, None)
 
 
+def test_what_a_layer_reads():
+    image = keras.Input((8, 8, 3), name="image")
+    other = keras.Input((8, 8, 3), name="other")
+    twice = layers.Conv2D(3, 1, name="twice")
+    first = twice(image)
+    joined = layers.Concatenate(name="join")([other, first, other])
+    gated = keras.ops.multiply(layers.Conv2D(3, 1, name="mix")(joined), first)
+    found = anatomy.read(keras.Model([image, other], [gated, twice(gated)]))
+    gate = next(layer.name for layer in found.layers if layer.kind == "Multiply")
+    assert {layer.name: layer.reads for layer in found.layers} == {
+        "image": (), "other": (), "twice": ("image", gate), "join": ("other", "twice"), "mix": ("join",),
+        gate: ("mix", "twice")}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_hangs_together(name):
+    layers = [layer for stage in described(name)["stages"] for layer in stage["layers"]]
+    names = [layer["name"] for layer in layers]
+    (image,) = {each for layer in layers for each in layer["reads"]} - {*names}
+    assert all(layer["reads"] for layer in layers)
+    assert {each for layer in layers for each in layer["reads"]} == {image, *names[:-1]}  # only the last is not read
+
+
 def test_what_is_frozen_is_not_trainable():
     frozen = layers.Dense(5, name="a")
     frozen.trainable = False

@@ -31,6 +31,7 @@ class Layer:
     filters: int | None = None  # or units
     kernel: tuple | None = None  # or the window of a pool
     strides: tuple | None = None
+    reads: tuple = ()  # names of the layers whose outputs it reads, each once, in the order of its calls' arguments
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _layer(name, kind, layer, calls):
     weights, trainable = (layer.weights, layer.trainable_weights) if layer else ((), ())
     return Layer(name, kind, calls[-1].shape, _size(weights), _size(trainable), _multiply_adds(kind, layer, calls),
                  getattr(layer, "filters", getattr(layer, "units", None)), _sides(layer, "kernel_size", "pool_size"),
-                 _sides(layer, "strides"))
+                 _sides(layer, "strides"), tuple(dict.fromkeys(name for call in calls for name, _ in call.read)))
 
 
 def _stages(found):
