@@ -3,18 +3,20 @@
 LeCun, Bottou, Bengio and Haffner 1998, 'Gradient-Based Learning Applied to Document Recognition',
 doi:10.1109/5.726791, figure 2, table I and section II-B. Every unit up to F6 squashes its sum by 1.7159 tanh(2/3 a).
 
-    C1  5x5 convolution              28x28x6       156      C5      5x5 over the whole of S4  120    48,120
-    S2  2x2 sum, a factor and a      14x14x6        12      F6      dense                      84    10,164
-        bias for each map                                   output  squared distance to the    10    840 in
-    C3  5x5, sparse, as in table I   10x10x16    1,516              code of each class               fixed codes
-    S4  as S2                          5x5x16       32      in all 60,000 trainable, as the paper has it
+    C1      5x5 convolution                             28x28x6       156
+    S2      2x2 sum, a factor and a bias for each map   14x14x6        12
+    C3      5x5 convolution, sparse: table I            10x10x16    1,516
+    S4      as S2                                         5x5x16       32
+    C5      5x5 convolution over the whole of S4          1x1x120  48,120
+    F6      dense                                              84  10,164
+    output  squared distance to the code of each class         10       0, and 840 in codes, which are not trained
 
 The logits are minus the distances: the nearest code has the largest. The paper's loss for them is equation 9.
 
 Elsewhere: subsampling has a factor for each of the four pixels, 30 numbers in S2 for 12; C3 reads all maps, 2,416 for
 1,516, or is dense under a mask, which counts as many; C5 is 1x1, so that F6 reads a grid and takes 161,364.
 
-Departures from the paper: its picture of the codes is not public as numbers; those below were drawn anew, 17 of 84
+Departures from the paper: its codes are published as a picture only; those below were drawn anew, any two of them 17
 pixels apart at least. There are codes for ten classes; fewer take the first ones. Pictures of 28 to 31 pixels are
 padded with zeros to 32, where the paper pads with its background.
 """
@@ -65,7 +67,7 @@ BITMAPS = """
     .......   .......   .......   .......   .......
 """
 
-
+# Of one width: table I and the codes are for these numbers.
 TABLES = {"lenet5_1998": {"C1": 6, "C3": TABLE_I, "C5": 120, "F6": 84, "codes": BITMAPS}}
 
 
@@ -88,7 +90,6 @@ def start(fan_in):
 
 
 def body(image, table, *, width):
-    del width  # always 1: table I and the codes are for the paper's widths
     x = at_least(image, 32, name="pad")
     x = layers.Conv2D(table["C1"], 5, activation=scaled_tanh, kernel_initializer=start(25 * x.shape[-1]), name="C1")(x)
     x = TrainableSubsampling(activation=scaled_tanh, name="S2")(x)

@@ -1,8 +1,8 @@
 """Maxout networks of convolutions, for CIFAR and for MNIST.
 
-Goodfellow, Warde-Farley, Mirza, Courville and Bengio 2013, 'Maxout Networks', arXiv:1302.4389, equation in section 3
-and results in section 5; the configurations from its authors' cifar10.yaml and mnist.yaml (pylearn2, scripts/papers/
-maxout). A maxout unit is the maximum of a few linear pieces. Sides of the pictures, after convolution and after pool:
+Goodfellow, Warde-Farley, Mirza, Courville and Bengio 2013, 'Maxout Networks', arXiv:1302.4389, sections 3 and 5; the
+configurations from its authors' cifar10.yaml and mnist.yaml (pylearn2/scripts/papers/maxout). A maxout unit is the
+maximum of a few linear pieces. Sides of the maps after convolution and after pool:
 
     maxout        32 -> 33 -> 16, 15 -> 7, 9 -> 5, then 500 units of 5 pieces and a softmax layer
     maxout_mnist  28 -> 21 -> 10,  9 -> 4, 6 -> 3, then a softmax layer
@@ -14,8 +14,8 @@ CIFAR network, not 5x5 and 4,800. The count 471,994 for MNIST is with a bias of 
 default; here, as in the CIFAR network, a map has one bias: 418,714.
 
 Departures from the paper: the authors drop a fifth of the picture's numbers without scaling up the rest, Keras scales
-the rest by 1.25 while training. Weights start uniform within 0.005 as theirs, which is so little that training stands
-still for a while without their rates.
+the rest by 1.25 while training. Weights start uniform within 0.005 as theirs: so near zero that gradient descent stands
+still for its first hundred steps or more, at a rate of 0.1; Adam does not.
 """
 
 from keras import initializers, layers

@@ -1,4 +1,4 @@
-"""MSRA's PReLU networks, models A and B.
+"""MSRA's PReLU networks, models A (19 layers) and B (22).
 
 He, Zhang, Ren and Sun 2015, 'Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet
 Classification', arXiv:1502.01852, table 3. A PReLU, max(0, y) + a min(0, y) with one slope a for each channel that
@@ -15,7 +15,7 @@ stem="small", our own for pictures of about 32x32 (A: 173,964,522 parameters, B:
 3x3 with stride 1 and there is no pool1: 32x32, 16x16, 8x8.
 
 Elsewhere: Keras's PReLU has a slope for each pixel unless it is told to share them, and a model with such slopes takes
-pictures of one size only. Dense layers without PReLU, or none, make a count that the paper's table does not give.
+pictures of one size only.
 
 Departures from the paper: none known in A and B, whose multiply-adds, 1.906e10 and 2.322e10, are the table's 1.90 and
 2.32. Model C is not here: its row, as we have it, gives 5.35e10 where the paper has 5.30.
