@@ -1,0 +1,1 @@
+"""Architecture diagrams: what is drawn of a network, and where."""

@@ -1,0 +1,212 @@
+"""What an architecture diagram shows of a network: its modules, what is in them, and which of them repeat.
+
+The names of layers tell: conv2_1_conv1 and conv2_1_add are of the module conv2_1, which is of the stage conv2;
+mixed0_2b_5x5 is of mixed0. Where names tell nothing each layer is a module of its own.
+"""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+MODULE = re.compile(r"[^_]+(_(block)?\d+(?=_|$))?")  # of a layer's name; conv2_block1_out is of conv2_block1 too
+FOLLOWERS = ("normalisation", "activation")  # kinds that are drawn with the layer that they follow
+TELLING = 0.8  # modules for each layer; more, and the names tell nothing
+
+KINDS = {  # what a class of layers is drawn as
+    "InputLayer": "input",
+    **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D", "SparseConv2D", "SeparableConv1D", "SeparableConv2D",
+                     "DepthwiseConv1D", "DepthwiseConv2D", "Conv2DTranspose"), "convolution"),
+    **dict.fromkeys(("Dense", "RBF"), "dense"),
+    **dict.fromkeys(("MaxPooling2D", "AveragePooling2D", "CeilMaxPooling2D", "CeilAveragePooling2D",
+                     "TrainableSubsampling", "SpatialPyramidPooling2D", "GlobalAveragePooling2D",
+                     "GlobalMaxPooling2D"), "pool"),
+    **dict.fromkeys(("BatchNormalization", "LayerNormalization", "GroupNormalization", "LocalResponseNormalization",
+                     "Normalization", "Rescaling"), "normalisation"),
+    **dict.fromkeys(("Activation", "ReLU", "PReLU", "LeakyReLU", "ELU", "Softmax", "Maxout"), "activation"),
+    **dict.fromkeys(("Concatenate", "Add", "ScaledAdd", "Multiply", "Average", "Maximum", "Highway", "Subtract"),
+                    "merge"),
+}
+WORDS = {"Conv2D": "conv", "SparseConv2D": "sparse conv", "SeparableConv2D": "separable conv",
+         "DepthwiseConv2D": "depthwise conv", "Dense": "dense", "RBF": "radial basis functions",
+         "MaxPooling2D": "max pool", "CeilMaxPooling2D": "max pool", "AveragePooling2D": "average pool",
+         "CeilAveragePooling2D": "average pool", "GlobalAveragePooling2D": "mean of each map",
+         "GlobalMaxPooling2D": "maximum of each map", "SpatialPyramidPooling2D": "spatial pyramid pool",
+         "TrainableSubsampling": "subsampling", "LocalResponseNormalization": "response norm",
+         "BatchNormalization": "batch norm", "Concatenate": "concat", "Add": "add", "ScaledAdd": "scaled add",
+         "Highway": "highway", "ZeroPadding2D": "pad", "Flatten": "flatten", "Dropout": "dropout", "InputLayer": "input",
+         "Activation": "activation"}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A layer with the normalisation and activation that follow it and the padding before it."""
+
+    name: str  # of the layer
+    kind: str  # a value of KINDS, or "other"
+    words: str  # 3x3 conv, 64
+    shape: tuple  # of the output
+    layers: tuple  # anatomy's Layers, in the order of the flow
+    reads: tuple  # names of units, in this module or outside
+
+    @property
+    def followers(self):
+        """The kinds of what follows the layer: normalisation, activation."""
+        return tuple(kind_of(layer) for layer in self.layers[self.place + 1:])
+
+    @property
+    def place(self):
+        return next(place for place, layer in enumerate(self.layers) if layer.name == self.name)
+
+
+@dataclass(frozen=True)
+class Module:
+    """Units that belong together by name; several such in a row are one Module with `times` above 1."""
+
+    names: tuple  # of the modules that it stands for
+    units: tuple  # of the first of them
+    shape: tuple  # of the output of the last
+    parameters: int  # of all of them together
+    multiply_adds: int
+    reads: tuple  # names of modules
+    loss_weight: float | None = None  # of a side classifier
+
+    @property
+    def name(self):
+        return self.names[0]
+
+    @property
+    def times(self):
+        return len(self.names)
+
+    @property
+    def title(self):
+        """A few words: block35, 5 to 12, or the only layer's own."""
+        if self.times > 1:
+            stems = {re.sub(r"_?\d+$", "", name) for name in self.names}
+            if len(stems) == 1 and all("_" in name for name in self.names):
+                return stems.pop()
+            return f"{self.names[0]} to {self.names[-1]}"
+        return self.name
+
+
+@dataclass(frozen=True)
+class Plan:
+    modules: tuple  # in the order of the flow, side classifiers last
+    readers: dict = field(default_factory=dict)  # {name of a module: names of those that read it}
+
+
+def kind_of(layer):
+    return KINDS.get(layer.kind, "other")
+
+
+def words_of(layer):
+    """Return a layer in a few words: '3x3 conv, 64 /2'."""
+    words = WORDS.get(layer.kind, layer.kind)
+    side = "x".join(map(str, layer.kernel)) + " " if layer.kernel else ""
+    filters = f", {layer.filters}" if layer.filters and kind_of(layer) in ("convolution", "dense") else ""
+    strides = set(layer.strides or (1,)) - {1}
+    stride = f" /{max(strides)}" if strides and not isinstance(strides, str) else ""
+    return f"{side}{words}{filters}{stride}"
+
+
+def units_of(layers):
+    """Return the layers as Units: normalisation and activation with the layer that they alone read, padding likewise."""
+    readers = defaultdict(list)
+    for layer in layers:
+        for source in dict.fromkeys(layer.reads):
+            readers[source].append(layer.name)
+    groups, group_of = [], {}
+    by_name = {layer.name: layer for layer in layers}
+    for layer in layers:
+        source = by_name.get(layer.reads[0]) if len(layer.reads) == 1 else None
+        alone = source is not None and len(readers[source.name]) == 1 and source.kind != "InputLayer" \
+            and module_of(source.name) == module_of(layer.name)
+        follows = alone and kind_of(layer) in FOLLOWERS and layer.kind != "LocalResponseNormalization" \
+            and kind_of(by_name[groups[group_of[source.name]][0].name]) != "pool"
+        padded = alone and source.kind == "ZeroPadding2D" and kind_of(layer) in ("convolution", "pool")
+        if follows or padded:
+            group_of[layer.name] = group_of[source.name]
+            groups[group_of[layer.name]].append(layer)
+        else:
+            group_of[layer.name] = len(groups)
+            groups.append([layer])
+    heads = [next((each for each in group if each.kind != "ZeroPadding2D"), group[0]) for group in groups]
+    return [Unit(head.name, kind_of(head), words_of(head), group[-1].shape, tuple(group),
+                 tuple(dict.fromkeys(heads[group_of[source]].name for source in group[0].reads if source in group_of)))
+            for head, group in zip(heads, groups, strict=True)]
+
+
+def module_of(name):
+    return MODULE.match(name)[0] if MODULE.match(name) else name
+
+
+def plan_of(anatomy, sides=None):
+    """Return the Plan of an Anatomy: its modules, repeats folded. `sides` are side classifiers' loss weights by name."""
+    units = units_of(anatomy.layers)
+    modules = _grouped(units) or [[unit] for unit in units]
+    made = []
+    for group in modules:
+        inside = {unit.name for unit in group}
+        outside = [source for unit in group for source in unit.reads if source not in inside]
+        name = module_of(group[0].name) if len(modules) < len(units) else group[0].name
+        made.append((name, group, outside))
+    of = {unit.name: name for name, group, _ in made for unit in group}
+    plain = [Module((name,), tuple(group), group[-1].shape,
+                    sum(layer.parameters for unit in group for layer in unit.layers),
+                    sum(layer.multiply_adds or 0 for unit in group for layer in unit.layers),
+                    tuple(dict.fromkeys(of[source] for source in outside)), (sides or {}).get(name))
+             for name, group, outside in made]
+    folded = _folded(plain)
+    readers = defaultdict(list)
+    for module in folded:
+        for source in module.reads:
+            readers[source].append(module.name)
+    return Plan(tuple(folded), dict(readers))
+
+
+def _grouped(units):
+    """Return the units by module in the order of the flow; None where the names tell nothing."""
+    groups = defaultdict(list)
+    for unit in units:
+        groups[module_of(unit.name)].append(unit)
+    if len(units) > 8 and len(groups) > TELLING * len(units) and not any(len(each) > 3 for each in groups.values()):
+        return None
+    of = {unit.name: name for name, group in groups.items() for unit in group}
+    reads = {name: {of[source] for unit in group for source in unit.reads} - {name} for name, group in groups.items()}
+    ordered = []
+    while reads:  # in an order of flow, the first of those that can come next
+        ready = next((name for name, sources in reads.items() if not sources & reads.keys()), None)
+        if ready is None:
+            return None  # modules that read one another are none
+        ordered.append(groups[ready])
+        del reads[ready]
+    return ordered
+
+
+def structure(module, filters=True):
+    """Return what makes two modules the same: kinds, kernels, strides, who reads whom; and filters, if asked."""
+    place = {unit.name: number for number, unit in enumerate(module.units)}
+    return (filters and module.shape, *(
+        (tuple(layer.kind for layer in unit.layers), unit.layers[unit.place].kernel, unit.layers[unit.place].strides,
+         filters and unit.layers[unit.place].filters, tuple(sorted(place.get(source, -1) for source in unit.reads)))
+        for unit in module.units))
+
+
+def _folded(modules):
+    """Return the modules with those in a row that are the same as one."""
+    readers = defaultdict(set)
+    for module in modules:
+        for source in module.reads:
+            readers[source].add(module.name)
+    folded, now = [], {}
+    for module in modules:
+        before = folded[-1] if folded else None
+        if before and module.units[0].kind != "input" and module.reads == (before.names[-1],) \
+                and readers[before.names[-1]] == {module.name} and structure(before) == structure(module):
+            folded[-1] = replace(before, names=(*before.names, module.name), shape=module.shape,
+                                 parameters=before.parameters + module.parameters,
+                                 multiply_adds=before.multiply_adds + module.multiply_adds)
+        else:
+            folded.append(module)
+        now[module.name] = folded[-1].names[0]
+    return [replace(module, reads=tuple(dict.fromkeys(now[source] for source in module.reads))) for module in folded]
