@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 from zoo.errors import UserError
-from zoo.models import assembly
+from zoo.models import assembly, graph, receptive
 from zoo.nn import RBF, SparseConv2D, TrainableSubsampling
 
 
@@ -32,6 +32,8 @@ class Layer:
     kernel: tuple | None = None  # or the window of a pool
     strides: tuple | None = None
     reads: tuple = ()  # names of the layers whose outputs it reads, each once, in the order of its calls' arguments
+    receptive_field: tuple | str | None = None  # pixels of the picture that an output sees, "all", or None: not known
+    output_stride: tuple | None = None  # pixels of the picture from one output to the next; None: no grid, or not known
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Stage:
     parameters: int
     trainable_parameters: int
     multiply_adds: int
+    receptive_field: tuple | str | None  # this and the next: of its last output
+    output_stride: tuple | None
     layers: tuple  # their names
 
 
@@ -82,23 +86,24 @@ def read(model):
     if not isinstance(model, keras.Function):
         raise UserError("the anatomy of a functional model can be read, or of a sequential one that is built; given "
                         f"{model.name!r}, a {type(model).__name__}")
-    config = model.get_config()
-    kinds = {entry["name"]: entry["class_name"] for entry in config["layers"]}
-    known = {layer.name: layer for layer in model.layers}  # without operations such as keras.ops.relu
+    made = graph.calls(model)
+    seen = receptive.of(made)
     found, inputs = [], set()
-    for name, calls in _flow(model, config).items():
-        found.append(_layer(name, kinds[name], known.get(name), calls))
-        if not calls[0].read:
+    for name, nodes in graph.by_layer(made).items():
+        found.append(_layer(name, [made[node] for node in nodes], seen[nodes[-1]]))
+        if not made[nodes[0]].read:
             inputs.add(name)
     return Anatomy(tuple(found), _stages([layer for layer in found if layer.name not in inputs]), **_sums(found),
                    uncounted=tuple(layer.name for layer in found if layer.multiply_adds is None))
 
 
-def _layer(name, kind, layer, calls):
+def _layer(name, calls, sight):
+    kind, layer = calls[0].kind, calls[0].layer
     weights, trainable = (layer.weights, layer.trainable_weights) if layer else ((), ())
     return Layer(name, kind, calls[-1].shape, _size(weights), _size(trainable), _multiply_adds(kind, layer, calls),
                  getattr(layer, "filters", getattr(layer, "units", None)), _sides(layer, "kernel_size", "pool_size"),
-                 _sides(layer, "strides"), tuple(dict.fromkeys(name for call in calls for name, _ in call.read)))
+                 _sides(layer, "strides"), tuple(dict.fromkeys(name for call in calls for name, _ in call.read)),
+                 sight.field, sight.stride)
 
 
 def _stages(found):
@@ -106,7 +111,8 @@ def _stages(found):
     for layer in found:
         members[layer.name.partition("_")[0]].append(layer)
     last = {layer.name: place for place, layer in enumerate(found)}
-    return tuple(Stage(name, group[-1].shape, **_sums(group), layers=tuple(layer.name for layer in group))
+    return tuple(Stage(name, group[-1].shape, **_sums(group), receptive_field=group[-1].receptive_field,
+                       output_stride=group[-1].output_stride, layers=tuple(layer.name for layer in group))
                  for name, group in sorted(members.items(), key=lambda item: last[item[1][-1].name]))
 
 
@@ -179,75 +185,3 @@ COUNTED = {  # of one use; layers without weights count nothing
     **dict.fromkeys((layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization,
                      layers.Normalization, layers.PReLU, layers.Embedding), _none),
 }
-
-
-# ------------------------------------------------------------------------------------------------------- the graph
-
-@dataclass(frozen=True)
-class Call:
-    """One use of a layer."""
-
-    read: tuple  # (layer, number of its call) of what it reads
-    inputs: tuple  # their shapes
-    shape: tuple  # of its output
-
-
-def _flow(model, config):
-    """Return {layer: its calls}, each layer after what its last call reads, the first output's branch by branch.
-
-    From the configuration, the public place where it is said which call reads which; a layer's own `input` and
-    `output` are those of its first call, which another model may have made.
-    """
-    ends = dict(zip(_leaves(config["output_layers"], _is_reference), _leaves(model.output, _is_tensor), strict=True))
-    read = {(entry["name"], number): [*_arguments(node)]
-            for entry in config["layers"] for number, node in enumerate(entry["inbound_nodes"] or [None])}
-    shapes = {reference: tuple(tensor.shape) for reference, tensor in ends.items()}
-    shapes |= {reference: shape for arguments in read.values() for reference, shape in arguments}
-    first = {}
-    for reference in sorted(shapes, reverse=True):
-        first[reference[:2]] = shapes[reference][1:]
-
-    flow = {}
-    for node in _after_what_they_read(read, [reference[:2] for reference in ends]):
-        call = Call(tuple(reference[:2] for reference, _ in read[node]), tuple(shape[1:] for _, shape in read[node]),
-                    first[node])
-        flow[node[0]] = [*flow.pop(node[0], []), call]
-    return flow
-
-
-def _after_what_they_read(read, ends):
-    """Return the calls that `ends` need in an order in which they can be made."""
-    done, waiting = {}, [*reversed(ends)]
-    while waiting:
-        missing = [source[:2] for source, _ in read[waiting[-1]] if source[:2] not in done]
-        if missing:
-            waiting.append(missing[0])
-        else:
-            done[waiting.pop()] = True
-    return [*done]
-
-
-def _arguments(node):
-    """Yield (reference, shape) for each tensor among the arguments of a call."""
-    for tensor in _leaves(node, lambda value: isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"):
-        yield tuple(tensor["config"]["keras_history"]), tensor["config"]["shape"]
-
-
-def _is_tensor(value):
-    return isinstance(value, keras.KerasTensor)
-
-
-def _is_reference(value):
-    """Whether it is (layer, number of its call, number of that call's output)."""
-    return isinstance(value, (tuple, list)) and [type(each) for each in value] == [str, int, int]
-
-
-def _leaves(structure, is_leaf):
-    if is_leaf(structure):
-        yield tuple(structure) if isinstance(structure, list) else structure
-    elif isinstance(structure, dict):
-        for value in structure.values():
-            yield from _leaves(value, is_leaf)
-    elif isinstance(structure, (list, tuple)):
-        for value in structure:
-            yield from _leaves(value, is_leaf)
