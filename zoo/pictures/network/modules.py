@@ -93,6 +93,7 @@ class Module:
 class Plan:
     modules: tuple  # in the order of the flow, side classifiers last
     readers: dict = field(default_factory=dict)  # {name of a module: names of those that read it}
+    telling: bool = True  # whether the names of the layers tell of modules
 
 
 def kind_of(layer):
@@ -143,25 +144,26 @@ def module_of(name):
 def plan_of(anatomy, sides=None):
     """Return the Plan of an Anatomy: its modules, repeats folded. `sides` are side classifiers' loss weights by name."""
     units = units_of(anatomy.layers)
-    modules = _grouped(units) or [[unit] for unit in units]
-    made = []
-    for group in modules:
-        inside = {unit.name for unit in group}
-        outside = [source for unit in group for source in unit.reads if source not in inside]
-        name = module_of(group[0].name) if len(modules) < len(units) else group[0].name
-        made.append((name, group, outside))
-    of = {unit.name: name for name, group, _ in made for unit in group}
-    plain = [Module((name,), tuple(group), group[-1].shape,
-                    sum(layer.parameters for unit in group for layer in unit.layers),
-                    sum(layer.multiply_adds or 0 for unit in group for layer in unit.layers),
-                    tuple(dict.fromkeys(of[source] for source in outside)), (sides or {}).get(name))
-             for name, group, outside in made]
-    folded = _folded(plain)
+    folded = _folded(modules_of(units, sides))
     readers = defaultdict(list)
     for module in folded:
         for source in module.reads:
             readers[source].append(module.name)
-    return Plan(tuple(folded), dict(readers))
+    return Plan(tuple(folded), dict(readers), _grouped(units) is not None)
+
+
+def modules_of(units, sides=None):
+    """Return the Modules of Units, each for itself, in the order of the flow; see `plan_of`."""
+    grouped = _grouped(units)
+    named = [(module_of(group[0].name) if grouped else group[0].name, group)
+             for group in grouped or [[unit] for unit in units]]
+    of = {unit.name: name for name, group in named for unit in group}
+    return [Module((name,), tuple(group), group[-1].shape,
+                   sum(layer.parameters for unit in group for layer in unit.layers),
+                   sum(layer.multiply_adds or 0 for unit in group for layer in unit.layers),
+                   tuple(dict.fromkeys(of[source] for unit in group for source in unit.reads if of[source] != name)),
+                   (sides or {}).get(name))
+            for name, group in named]
 
 
 def _grouped(units):
