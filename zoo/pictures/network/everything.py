@@ -1,9 +1,10 @@
 """Every layer of a network, in the frame of its module, in columns as in a newspaper."""
 
 import math
+from collections import Counter
 
 from zoo.pictures.lettering import width_of
-from zoo.pictures.network.insides import Picture, kinds_of
+from zoo.pictures.network.insides import ENTRY, Picture, kinds_of
 from zoo.pictures.network.layered import layered
 from zoo.pictures.network.modules import kind_of, modules_of, units_of, words_of
 from zoo.pictures.network.theme import LETTERS, SMALL, legend, shape_words
@@ -19,16 +20,19 @@ SHEET = 1.414  # the height of a sheet of paper, in widths
 def everything(anatomy, sides, title, subtitle, theme):
     """Return the Scene of an Anatomy: a frame for each module, a box for each layer."""
     modules = modules_of(units_of(anatomy.layers), sides)
-    frames = [frame(module, before, theme) for before, module in zip([None, *modules], modules, strict=False)]
+    befores = [None, *modules[:-1]]
+    frames = [frame(module, before, theme) for before, module in zip(befores, modules, strict=True)]
+    linked = iter([before is not None and before.name in module.reads
+                   for before, module in zip(befores, modules, strict=True)])
     columns = in_columns(frames)
     items, x, last, tallest = [], MARGIN, None, 0.0
-    head = 56.0
+    head = 70.0
     for column in columns:
         width, y = max(each.width for each in column), head
         for each in column:
             left = x + (width - each.width) / 2
             items += each.at(left, y)
-            if last:
+            if next(linked):
                 items.append(link(last, (left + each.width / 2, y), x, theme))
             last = left + each.width / 2, y + each.height
             y += each.height + GAP
@@ -55,7 +59,7 @@ def link(start, end, left, theme):
 def frame(module, before, theme):
     """Return the Picture of a module's layers; what it reads is said where that is not the module before it alone."""
     layers = [layer for unit in module.units for layer in unit.layers]
-    picture = graph(layers, theme)
+    picture = graph(layers, theme, entry=len(layers) > 1)
     said = shape_words(module.shape)
     if before and module.reads != (before.name,):
         said += f", reads {' and '.join(module.reads)}" if module.reads else ""
@@ -71,19 +75,22 @@ def frame(module, before, theme):
     return Picture(width, height, (*items, *[moved(item, (width - picture.width) / 2, 32) for item in picture.items]))
 
 
-def graph(layers, theme):
-    """Return the Picture of layers and of what they read among themselves."""
+def graph(layers, theme, *, entry):
+    """Return the Picture of layers and of what they read among themselves, and from outside if there is an `entry`."""
     names = {layer.name for layer in layers}
     words = {layer.name: words_of(layer) for layer in layers}
     sizes = {layer.name: (max(width_of(words[layer.name], LETTERS), width_of(layer.name, SMALL - 0.5)) + 12, HEIGHT)
              for layer in layers}
     edges = [(source, layer.name) for layer in layers for source in layer.reads if source in names]
+    if entry:
+        sizes = {ENTRY: (60.0, 0.0), **sizes}
+        edges += [(ENTRY, layer.name) for layer in layers if not layer.reads or set(layer.reads) - names]
     layout = layered(sizes, edges, between=8.0, ranks=18.0)
     shapes = {layer.name: layer.shape for layer in layers}
-    items = []
+    items, merged = [], Counter(target for _, target in edges)
     for (source, target), route in layout.routes.items():
         items.append(Line(route, theme.line, 0.9, arrow=True))
-        if shapes[source] != shapes[target] and len(route) == 2:
+        if source != ENTRY and shapes[source] != shapes[target] and len(route) == 2 and merged[target] == 1:
             items.append(Text(route[0][0] + 4, route[0][1] + 8, shape_words(shapes[source]), SMALL - 1, theme.faint,
                               anchor="start"))
     for layer in layers:
