@@ -1,7 +1,7 @@
 """What an architecture diagram shows of a network: its modules, what is in them, and which of them repeat.
 
 The names of layers tell: conv2_1_conv1 and conv2_1_add are of the module conv2_1, which is of the stage conv2;
-mixed0_2b_5x5 is of mixed0. Where names tell nothing each layer is a module of its own.
+mixed0_2b_5x5 is of mixed0. Where names tell nothing, what lies between two layers that all must pass is a module.
 """
 
 import re
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 
 MODULE = re.compile(r"[^_]+(_(block)?\d+(?=_|$))?")  # of a layer's name; conv2_block1_out is of conv2_block1 too
 FOLLOWERS = ("normalisation", "activation")  # kinds that are drawn with the layer that they follow
-TELLING = 0.8  # modules for each layer; more, and the names tell nothing
 
 KINDS = {  # what a class of layers is drawn as
     "InputLayer": "input",
@@ -93,7 +92,7 @@ class Module:
 class Plan:
     modules: tuple  # in the order of the flow, side classifiers last
     readers: dict = field(default_factory=dict)  # {name of a module: names of those that read it}
-    telling: bool = True  # whether the names of the layers tell of modules
+    each: tuple = ()  # the modules before repeats were folded
 
 
 def kind_of(layer):
@@ -144,19 +143,20 @@ def module_of(name):
 def plan_of(anatomy, sides=None):
     """Return the Plan of an Anatomy: its modules, repeats folded. `sides` are side classifiers' loss weights by name."""
     units = units_of(anatomy.layers)
-    folded = _folded(modules_of(units, sides))
+    each = modules_of(units, sides)
+    folded = _folded(each)
     readers = defaultdict(list)
     for module in folded:
         for source in module.reads:
             readers[source].append(module.name)
-    return Plan(tuple(folded), dict(readers), _grouped(units) is not None)
+    return Plan(tuple(folded), dict(readers), tuple(each))
 
 
 def modules_of(units, sides=None):
     """Return the Modules of Units, each for itself, in the order of the flow; see `plan_of`."""
-    grouped = _grouped(units)
-    named = [(module_of(group[0].name) if grouped else group[0].name, group)
-             for group in grouped or [[unit] for unit in units]]
+    by_name = _grouped(units)
+    named = [(module_of(group[0].name), group) for group in by_name] if by_name else [
+        (group[-1].layers[-1].name, group) for group in _between_bottlenecks(units)]
     of = {unit.name: name for name, group in named for unit in group}
     return [Module((name,), tuple(group), group[-1].shape,
                    sum(layer.parameters for unit in group for layer in unit.layers),
@@ -171,8 +171,6 @@ def _grouped(units):
     groups = defaultdict(list)
     for unit in units:
         groups[module_of(unit.name)].append(unit)
-    if len(units) > 8 and len(groups) > TELLING * len(units) and not any(len(each) > 3 for each in groups.values()):
-        return None
     of = {unit.name: name for name, group in groups.items() for unit in group}
     reads = {name: {of[source] for unit in group for source in unit.reads} - {name} for name, group in groups.items()}
     ordered = []
@@ -185,13 +183,29 @@ def _grouped(units):
     return ordered
 
 
+def _between_bottlenecks(units):
+    """Return the units in groups that end with a unit that no connection passes by."""
+    place = {unit.name: number for number, unit in enumerate(units)}
+    furthest = list(range(len(units)))  # that reads it
+    for number, unit in enumerate(units):
+        for source in unit.reads:
+            furthest[place[source]] = max(furthest[place[source]], number)
+    groups, reached = [[]], 0
+    for number, unit in enumerate(units):
+        groups[-1].append(unit)
+        if reached <= number:  # what is above it is read by nothing below it
+            groups.append([])
+        reached = max(reached, furthest[number])
+    return [group for group in groups if group]
+
+
 def structure(module, filters=True):
     """Return what makes two modules the same: kinds, kernels, strides, who reads whom; and filters, if asked."""
     place = {unit.name: number for number, unit in enumerate(module.units)}
-    return (filters and module.shape, *(
+    return tuple(
         (tuple(layer.kind for layer in unit.layers), unit.layers[unit.place].kernel, unit.layers[unit.place].strides,
          filters and unit.layers[unit.place].filters, tuple(sorted(place.get(source, -1) for source in unit.reads)))
-        for unit in module.units))
+        for unit in module.units)
 
 
 def _folded(modules):
