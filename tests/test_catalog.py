@@ -3,6 +3,7 @@
 Counts and shapes need no weights: inside a StatelessScope Keras builds a model without allocating any.
 """
 
+import dataclasses
 import functools
 import importlib
 import math
@@ -17,6 +18,7 @@ import pytest
 import zoo
 from test_parity import randomize
 from zoo.catalog import SPECS, blueprint
+from zoo.models import assembly
 
 NETWORKS = sorted(SPECS)
 PAPERS = Path(__file__).parent / "papers"
@@ -137,7 +139,7 @@ def test_stems(name):
     stems = FACTS[name].stems
     assert {side: blueprint(name, (side, side, 3)).stem for side in stems} == stems
     if SPECS[name].small_below:
-        assert blueprint(name, (64, 64, 3), stem="paper").stem == "paper"
+        assert blueprint(name, (75, 75, 3), stem="paper").stem == "paper"
         assert blueprint(name, (64, 999, 3)).stem == blueprint(name, (999, 64, 3)).stem == stems[64]
 
 
@@ -147,6 +149,17 @@ def test_auto_keeps_the_papers_stem_where_it_leaves_four(name):
     assert FACTS[name].grids[side, side] == (4, 4)  # which test_picture_sizes builds
     short = unallocated(name, (side - 1, side - 1, 3), include_top=False, stem="paper")
     assert short.output_shape[1:3] == (3, 3)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if SPECS[name].small_below])
+def test_the_papers_stem_on_the_least_pictures(name):
+    side = max(SPECS[name].least_side, SPECS[name].paper_side)
+    model = unallocated(name, (side, side, 3), 10, stem="paper", aux=bool(SPECS[name].sides))
+    assert min(model.get_layer(SPECS[name].features).output.shape[1:3]) >= 1
+    if SPECS[name].paper_side:
+        smaller = dataclasses.replace(blueprint(name, (side, side, 3), stem="paper"), input_shape=(side - 1, side, 3))
+        with pytest.raises(ValueError, match="zero or negative"):  # Keras's own words: nothing is left
+            assembly.build(smaller)
 
 
 def test_resnets_paper_stem_on_small_pictures():

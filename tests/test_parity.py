@@ -261,6 +261,17 @@ def googlenet(x, weights, small):
     return {"main": last(x.mean(axis=(1, 2)), "fc"), **outputs}
 
 
+def test_googlenet_starts_as_bvlcs():
+    keras.utils.set_random_seed(0)
+    weights = weights_of(zoo.build("googlenet", (32, 32, 3), 10, width=0.25, aux=True))
+    for name, (kernel, bias) in weights.items():
+        limit = math.sqrt(3 / math.prod(kernel.shape[:-1]))
+        assert np.abs(kernel).max() <= 1.000001 * limit
+        if kernel.size > 2_000:
+            assert kernel.std() == pytest.approx(limit / math.sqrt(3), rel=0.05)
+        np.testing.assert_allclose(bias, 0 if name in ("fc", "aux1_fc2", "aux2_fc2") else 0.2, rtol=1e-6)
+
+
 @pytest.mark.parametrize("stem, shape", [("paper", (129, 96, 3)), ("small", (28, 33, 1))])
 def test_googlenet_equals_bvlcs_in_numpy(stem, shape):
     model = zoo.build("googlenet", shape, 10, width=0.125, stem=stem, aux=True, classifier_activation=None)

@@ -55,6 +55,9 @@ REFUSED = [
 
     ("vgg16", {"stem": "small"}, "vgg16 has no small stem, its own takes small pictures; use stem 'auto' or 'paper'"),
     ("lenet5", {"stem": "small"}, "lenet5 has no small stem, its own takes small pictures; use stem 'auto' or 'paper'"),
+    ("inception_v4", {"stem": "paper", "input_shape": (299, 74, 3)},
+     "inception_v4 with the paper's stem takes pictures with sides of 75 pixels and more; given 299x74; use stem 'auto' "
+     "or 'small'"),
     ("resnet34", {"stem": "cifar"}, "stem is auto, paper or small; given 'cifar'"),
     ("resnet34", {"stem": None}, "stem is auto, paper or small; given None"),
 

@@ -49,6 +49,7 @@ class Spec:
     parameters: tuple
     features: str  # the layer where the body ends
     least_side: int  # pixels; a smaller picture is refused
+    paper_side: int = 0  # pixels; stem="paper" takes none smaller, where that is more than least_side
     small_below: int = 0  # stem="auto" is "small" for sides under this (pixels); 0: there is no small stem
     small_parameters: tuple = ()
     body_options: dict = field(default_factory=dict)  # name: default
@@ -123,23 +124,29 @@ SPECS = {spec.name: spec for spec in (
     Spec("highway_mnist", "highway", SRIVASTAVA_2015, (28, 28, 1), 10, (151_690, 151_690), features="pool3",
          least_side=16, body_options={"dropout": True}, head_options={"dropout": True}),
     Spec("inception_v3", "inception_v3", SZEGEDY_2015, (299, 299, 3), 1000, (23_851_784, 23_817_352),
-         features="mixed10", least_side=16, small_below=171, small_parameters=(21_823_274, 21_788_842), sides={"aux1": 0.4}, body_options={"scale": False},
+         features="mixed10", least_side=16, paper_side=75, small_below=171, small_parameters=(21_823_274, 21_788_842),
+         sides={"aux1": 0.4}, body_options={"scale": False},
          head_options={"dropout": 0.2}, side_options={"scale": False}),
     Spec("resnet18", "resnet", HE_2016, (224, 224, 3), 1000, (11_695_528, 11_687_720), features="conv5_relu",
          least_side=16, small_below=97, small_parameters=(11_179_978, 11_172_170)),
     Spec("resnet34", "resnet", HE_2016, (224, 224, 3), 1000, (21_811_112, 21_795_880), features="conv5_relu",
          least_side=16, small_below=97, small_parameters=(21_295_562, 21_280_330)),
     Spec("inception_v4", "inception_v4", SZEGEDY_2016, (299, 299, 3), 1000, (42_742_984, 42_679_816),
-         features="C_3", least_side=16, small_below=171, small_parameters=(41_221_354, 41_158_186), body_options={"scale": True}, head_options={"dropout": 0.2}),
+         features="C_3", least_side=16, paper_side=75, small_below=171, small_parameters=(41_221_354, 41_158_186),
+         body_options={"scale": True}, head_options={"dropout": 0.2}),
     Spec("inception_resnet_v1", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000, (22_769_848, 22_742_808),
-         features="C_5", least_side=16, small_below=171, small_parameters=(20_994_778, 20_967_738), body_options={"scale": False}, head_options={"dropout": 0.2}),
+         features="C_5", least_side=16, paper_side=75, small_below=171, small_parameters=(20_994_778, 20_967_738),
+         body_options={"scale": False}, head_options={"dropout": 0.2}),
     Spec("inception_resnet_v2", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000, (55_873_736, 55_813_192),
-         features="conv7b_relu", least_side=16, small_below=171, small_parameters=(54_352_106, 54_291_562), body_options={"scale": False},
+         features="conv7b_relu", least_side=16, paper_side=75, small_below=171,
+         small_parameters=(54_352_106, 54_291_562), body_options={"scale": False},
          head_options={"dropout": 0.2}),
     Spec("inception_resnet_v2_paper", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000, (32_450_360, 32_417_496),
-         features="C_5", least_side=16, small_below=171, small_parameters=(30_326_810, 30_293_946), body_options={"scale": False}, head_options={"dropout": 0.2}),
+         features="C_5", least_side=16, paper_side=75, small_below=171, small_parameters=(30_326_810, 30_293_946),
+         body_options={"scale": False}, head_options={"dropout": 0.2}),
     Spec("xception", "xception", CHOLLET_2016, (299, 299, 3), 1000, (22_910_480, 22_855_952),
-         features="block14_sepconv2_act", least_side=16, small_below=103, small_parameters=(20_881_970, 20_827_442), head_options={"dropout": 0.5}),
+         features="block14_sepconv2_act", least_side=16, small_below=103, small_parameters=(20_881_970, 20_827_442),
+         head_options={"dropout": 0.5}),
 )}
 
 
@@ -228,6 +235,9 @@ def _stem(spec, stem, shape):
         return "small" if min(shape[:2]) < spec.small_below else "paper"
     if stem == "small" and not spec.small_below:
         raise UserError(f"{spec.name} has no small stem, its own takes small pictures; use stem 'auto' or 'paper'")
+    if stem == "paper" and min(shape[:2]) < spec.paper_side:
+        raise UserError(f"{spec.name} with the paper's stem takes pictures with sides of {spec.paper_side} pixels and "
+                        f"more; given {shape[0]}x{shape[1]}; use stem 'auto' or 'small'")
     return stem
 
 

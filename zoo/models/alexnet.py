@@ -12,8 +12,9 @@ Response normalisation has the constants of section 3.3, k=2, n=5, alpha=1e-4 ti
 pools are 3x3 with stride 2 and overlap (3.4); weights start as N(0, 0.01), the biases of conv2, conv4, conv5 and the
 hidden fully connected layers as 1, the others as 0 (section 5).
 
-groups=1 makes one tower of it (62,378,344 parameters). stem="small", our own for pictures of about 32x32 (35,910,026
-parameters with 10 classes): conv1 is 5x5 with stride 1 and zeros around; grids of 32x32, 16x16, 8x8, 4x4.
+groups=1 makes one tower of it (62,378,344 parameters). With two, a width that the multiplier makes odd is rounded down.
+stem="small", our own for pictures of about 32x32 (35,910,026 parameters with 10 classes): conv1 is 5x5 with stride 1 and
+zeros around; grids of 32x32, 16x16, 8x8, 4x4.
 
 Elsewhere: torchvision's has neither towers nor normalisation and the widths of a later paper (arXiv:1404.5997); Caffe's
 has k=1, divides alpha by n, and starts biases at 0.1.

@@ -13,11 +13,12 @@ pool2 are gone: 32x32 up to 3b, then 16x16 and 8x8. Where a grid has less than 5
 pool shrinks to it.
 
 Elsewhere: torchvision's and slim's 5x5 branch is 3x3, kuangliu's two 3x3, and all three normalise batches instead of
-responses; 'same' padding of conv1 pads 2 and 3 where Caffe pads 3 and 3, and shifts the pools of ports.
+responses; 'same' pads conv1 by 2 and 3 where Caffe pads 3 and 3, and zeros around a pool shift its windows by a pixel.
 
 Departures from the paper: response normalisation, of which it says no more than the place, has BVLC's constants k=1,
-n=5, alpha=1e-4/n, beta=0.75; so have the first weights (Glorot's uniform) and biases (0.2). The table's count of
-parameters is of a network without biases, and rounded (conv1: '2.7K' for 9,408).
+n=5, alpha=1e-4/n, beta=0.75; BVLC's too are the first weights, uniform within sqrt(3 / fan-in), which Caffe calls
+"xavier", and biases, 0.2, but 0 before a softmax. The table's count of parameters is of a network without biases, and
+rounded (conv1: '2.7K' for 9,408).
 """
 
 from keras import initializers, layers
@@ -44,9 +45,13 @@ POOL_AFTER = {"3b": "pool3", "4e": "pool4"}
 SIDES = {"aux1": "4a", "aux2": "4d"}
 
 
+def start(bias):
+    return {"kernel_initializer": initializers.VarianceScaling(1.0, "fan_in", "uniform"),
+            "bias_initializer": initializers.Constant(bias)}
+
+
 def conv(x, filters, kernel, stride=1, padding="same", *, name):
-    return layers.Conv2D(filters, kernel, stride, padding=padding, activation="relu",
-                         bias_initializer=initializers.Constant(0.2), name=name)(x)
+    return layers.Conv2D(filters, kernel, stride, padding=padding, activation="relu", **start(0.2), name=name)(x)
 
 
 def norm(x, number):
@@ -97,13 +102,13 @@ def body(image, table, *, width, stem):
 def head(features, table, classes, *, width, dropout):
     x = layers.GlobalAveragePooling2D(name="pool5")(features)
     x = layers.Dropout(dropout, name="drop5")(x)
-    return layers.Dense(classes, name="fc")(x)
+    return layers.Dense(classes, **start(0), name="fc")(x)
 
 
 def side(x, table, classes, *, width, side_dropout, name):
     x = layers.AveragePooling2D([min(5, size) for size in x.shape[1:3]], 3, name=f"{name}_pool")(x)
     x = conv(x, scaled(128, width), 1, name=f"{name}_conv")
     x = layers.Flatten(name=f"{name}_flatten")(x)
-    x = layers.Dense(scaled(1024, width), activation="relu", name=f"{name}_fc1")(x)
+    x = layers.Dense(scaled(1024, width), activation="relu", **start(0.2), name=f"{name}_fc1")(x)
     x = layers.Dropout(side_dropout, name=f"{name}_drop")(x)
-    return layers.Dense(classes, name=f"{name}_fc2")(x)
+    return layers.Dense(classes, **start(0), name=f"{name}_fc2")(x)

@@ -15,7 +15,8 @@ another paper's (arXiv:1512.00567) table 1.
 
 Departures from the paper: its table gives 4c and 4d a pool projection of 128, which makes 608 channels, and prints 576;
 the authors' released code has 96, which makes 576, and so have we. conv1 is a plain convolution where the paper's is
-separable with a depth multiplier of 8. No side classifiers.
+separable with a depth multiplier of 8. The text counts 13.6 million parameters (section 4.2), which the table does not
+make. No side classifiers.
 """
 
 from functools import partial

@@ -1,7 +1,8 @@
 """LeNet-5, the dense one of today.
 
-LeCun, Bottou, Bengio and Haffner 1998, 'Gradient-Based Learning Applied to Document Recognition', figure 2 and
-section II-B. Layers keep the paper's names; the shapes are those of a 28x28 picture (the paper pads it to 32x32):
+LeCun, Bottou, Bengio and Haffner 1998, 'Gradient-Based Learning Applied to Document Recognition',
+10.1109/5.726791, figure 2 and section II-B. Layers keep the paper's names; the shapes are those of a 28x28 picture (the
+paper pads it to 32x32):
 
     C1  5x5 convolution    28x28x6       C5  120 units (5x5 over the whole of S4)
     S2  2x2 pool           14x14x6       F6   84 units

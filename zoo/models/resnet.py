@@ -1,10 +1,10 @@
 """ResNet-18 and ResNet-34 with pre-activation.
 
 He, Zhang, Ren and Sun 2016, 'Identity Mappings in Deep Residual Networks', arXiv:1603.05027, figure 4(e); filters and
-blocks from table 1 of the same authors' 'Deep Residual Learning for Image Recognition', arXiv:1512.03385. Where the
-paper is silent this follows the authors' published Torch code: a block that changes the shape projects its shortcut
-from the tensor that BN-ReLU has activated, the first block of all reads the stem's, already activated, and BN-ReLU
-closes the last stage. At 224x224: conv1 112x112, conv2_x 56x56, conv3_x 28x28, conv4_x 14x14, conv5_x 7x7.
+blocks from table 1 of the same authors' 'Deep Residual Learning for Image Recognition', arXiv:1512.03385. The first
+block of all reads the stem's tensor, already activated, and BN-ReLU closes the last stage. Where the paper is silent
+this follows the authors' published Torch code: a block that changes the shape projects its shortcut from the tensor
+that BN-ReLU has activated. At 224x224: conv1 112x112, conv2_x 56x56, conv3_x 28x28, conv4_x 14x14, conv5_x 7x7.
 
 stem="small", our own for pictures of about 32x32 (11,179,978 and 21,295,562 parameters with 10 classes): conv1 is 3x3
 with stride 1, there is no pool, and every block activates its own input: 32x32, 16x16, 8x8, 4x4.
@@ -12,7 +12,8 @@ with stride 1, there is no pool, and every block activates its own input: 32x32,
 Elsewhere: kuangliu's and weiaicunzai's lack the last BN-ReLU; torchvision's normalises after the convolutions; others
 project the shortcut from the tensor before BN-ReLU, or run the stem for large pictures on small ones.
 
-Departures from the paper: it trains only bottleneck blocks this way; the basic block is the one of table 1.
+Departures from the paper: it has basic blocks in networks for CIFAR alone (ResNet-110, of 16 to 64 filters) and
+bottlenecks in those for ImageNet; these two have basic blocks in the stages of table 1.
 """
 
 from keras import layers

@@ -7,7 +7,7 @@ and FC-classes, with dropout after the first two (section 3.1).
 Departures from the paper: weights start as Glorot and Bengio's uniform ones, which the paper found afterwards to do
 without its pre-training with configuration A (section 3.1). A side under 32, which five pools would reduce to nothing,
 is padded with zeros up to 32. batch_norm=True, which is not in the paper, normalises after every convolution; without
-it these networks do not train from scratch on small pictures.
+it these networks are hard to train from scratch.
 """
 
 from keras import layers

@@ -14,6 +14,7 @@ class SparseConv2D(layers.Layer):
     (batch, rows, columns, inputs) -> (batch, rows - kernel_size + 1, columns - kernel_size + 1, len(table)).
     LeCun, Bottou, Bengio and Haffner 1998, 10.1109/5.726791, section II-B and table I: 60 links, 1,516 parameters.
     Kernels start uniform within 2.4 / F, F = the inputs of one unit of that output map (appendix A), biases at 0.
+    ValueError for a table that sees maps which are not there, and for a grid smaller than the kernel.
     """
 
     def __init__(self, table, kernel_size, activation=None, **kwargs):

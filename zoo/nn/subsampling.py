@@ -19,7 +19,7 @@ class TrainableSubsampling(layers.Layer):
     Windows of pool_size x pool_size do not overlap; a row or column that fills none is left out.
     (batch, rows, columns, channels) -> (batch, rows // pool_size, columns // pool_size, channels).
     LeCun, Bottou, Bengio and Haffner 1998, 10.1109/5.726791, section II-B; coefficients start uniform within 2.4 / F,
-    F = pool_size**2 inputs (appendix A), biases at 0.
+    F = pool_size**2 inputs (appendix A), biases at 0. ValueError for a grid smaller than one window.
     """
 
     def __init__(self, pool_size=2, activation=None, **kwargs):
