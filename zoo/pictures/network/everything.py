@@ -6,7 +6,7 @@ from collections import Counter
 from zoo.pictures.lettering import width_of
 from zoo.pictures.network.insides import ENTRY, Picture, kinds_of
 from zoo.pictures.network.layered import layered
-from zoo.pictures.network.modules import kind_of, modules_of, units_of, words_of
+from zoo.pictures.network.modules import kind_of, plan_of, words_of
 from zoo.pictures.network.theme import LETTERS, SMALL, legend, shape_words
 from zoo.pictures.scene import Box, Line, Scene, Text, moved
 
@@ -19,7 +19,7 @@ SHEET = 1.414  # the height of a sheet of paper, in widths
 
 def everything(anatomy, sides, title, subtitle, theme):
     """Return the Scene of an Anatomy: a frame for each module, a box for each layer."""
-    modules = modules_of(units_of(anatomy.layers), sides)
+    modules = plan_of(anatomy, sides).each
     befores = [None, *modules[:-1]]
     frames = [frame(module, before, theme) for before, module in zip(befores, modules, strict=True)]
     linked = iter([before is not None and before.name in module.reads

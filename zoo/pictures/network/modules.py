@@ -109,8 +109,12 @@ def words_of(layer):
     return f"{side}{words}{filters}{stride}"
 
 
-def units_of(layers):
-    """Return the layers as Units: normalisation and activation with the layer that they alone read, padding likewise."""
+def units_of(layers, part=None):
+    """Return the layers as Units: normalisation and activation with the layer that they alone read, padding likewise.
+
+    `part` gives of a layer's name what the layers of a unit must share; default: the module.
+    """
+    part = part or module_of
     readers = defaultdict(list)
     for layer in layers:
         for source in dict.fromkeys(layer.reads):
@@ -120,7 +124,7 @@ def units_of(layers):
     for layer in layers:
         source = by_name.get(layer.reads[0]) if len(layer.reads) == 1 else None
         alone = source is not None and len(readers[source.name]) == 1 and source.kind != "InputLayer" \
-            and module_of(source.name) == module_of(layer.name)
+            and part(source.name) == part(layer.name)
         follows = alone and kind_of(layer) in FOLLOWERS and layer.kind != "LocalResponseNormalization" \
             and kind_of(by_name[groups[group_of[source.name]][0].name]) != "pool"
         padded = alone and source.kind == "ZeroPadding2D" and kind_of(layer) in ("convolution", "pool")
@@ -143,6 +147,8 @@ def module_of(name):
 def plan_of(anatomy, sides=None):
     """Return the Plan of an Anatomy: its modules, repeats folded. `sides` are side classifiers' loss weights by name."""
     units = units_of(anatomy.layers)
+    if _grouped(units) is None:
+        units = units_of(anatomy.layers, part=lambda name: "")
     each = modules_of(units, sides)
     folded = _folded(each)
     readers = defaultdict(list)
