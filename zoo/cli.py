@@ -6,7 +6,9 @@ import os
 import re
 import sys
 
+from zoo import catalog
 from zoo.errors import UserError
+from zoo.values import assignments, parsed
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,3 +57,33 @@ def whole_number(flag, text, least, most=None):
         limits = f"of {least} or more" if most is None else f"from {least} to {most}"
         raise UserError(f"{flag} is a whole number {limits}; given {text!r}")
     return int(text)
+
+
+def add_network(made):
+    """Add the options that say how a network of the catalogue is built; see `blueprint_of`."""
+    made.add_argument("--size", metavar="N|HxW", help="of the pictures, pixels; default: the paper's")
+    made.add_argument("--channels", metavar="N", help="of the pictures, 1 or 3 as a rule; default: the paper's")
+    made.add_argument("--classes", metavar="N", help="default: the paper's")
+    made.add_argument("--width", metavar="W", default="1.0", help="times every hidden width of the network")
+    made.add_argument("--stem", metavar="auto|paper|small", default="auto",
+                      help="the network's first layers; auto: small for small pictures")
+    made.add_argument("--aux", action="store_true", help="with the side classifiers")
+    made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
+
+
+def blueprint_of(name, arguments):
+    """Return the Blueprint of the network `name` with what the options of `add_network` ask for."""
+    spec = catalog.find(name)
+    height, width, channels = spec.input_shape
+    if arguments.size is not None:
+        if not re.fullmatch(r"\d{1,6}(x\d{1,6})?", arguments.size):
+            raise UserError(f"--size is a side in pixels, or HEIGHTxWIDTH, such as 32 or 96x80; given {arguments.size!r}")
+        height, width = (int(side) for side in (arguments.size.split("x") * 2)[:2])
+    if arguments.channels is not None:
+        channels = whole_number("--channels", arguments.channels, 1)
+    if arguments.aux and not spec.sides:
+        have = " and ".join(each.name for each in catalog.SPECS.values() if each.sides)
+        raise UserError(f"{spec.name} has no side classifiers; --aux is for {have}")
+    classes = None if arguments.classes is None else whole_number("--classes", arguments.classes, 2)
+    return catalog.blueprint(spec.name, (height, width, channels), classes, parsed("--width", arguments.width, 1.0),
+                             arguments.stem, assignments("--option", arguments.option, spec.options), arguments.aux)

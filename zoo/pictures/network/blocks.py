@@ -1,11 +1,11 @@
 """A network module by module: one box each, repeats as one, the inside of each kind of module once beside them."""
 
 from zoo.pictures.lettering import width_of
-from zoo.pictures.network.insides import Picture, by_structure, has_inside, kinds_of, panel
+from zoo.pictures.network.insides import LINE, Picture, by_structure, has_inside, kinds_of, panel, told
 from zoo.pictures.network.theme import LETTERS, SMALL, bars, legend, shape_words
 from zoo.pictures.scene import Box, Line, Scene, Text
 
-BOX = 150.0  # width of a module
+BOX = LINE + 8  # width of a module
 TALL, THIN = 30.0, 16.0  # height of a module, of one without parameters
 GAP = 17.0  # between modules, with an arrow and a shape
 BARS = 96.0  # room for them, right of the modules
@@ -108,8 +108,8 @@ def described(module):
     """Return the line under a module's name."""
     if module.loss_weight is not None:
         return f"loss x {module.loss_weight:g}"
-    if len(module.units) <= 2:
-        return " + ".join(unit.words for unit in module.units)
+    if not has_inside(module):
+        return told(module)
     if module.times > 1 and "to" not in module.title.split():
         return f"{module.names[0]} to {module.names[-1]}"
     return f"{sum(len(unit.layers) for unit in module.units)} layers"

@@ -11,6 +11,7 @@ from zoo.pictures.scene import Box, Line, Text, moved
 HEIGHT = 19.0  # of a box with one line
 STRIPE = 3.5  # of what follows a layer, at the foot of its box
 MARGIN = 10.0
+LINE = 142.0  # points, the longest line in a module's box
 ENTRY, EXIT = ("entry",), ("exit",)  # of a module; no layer has such a name
 
 
@@ -96,8 +97,13 @@ def panel(modules, theme):
 
 
 def has_inside(module):
-    """Whether its box alone would hide something: branches, or more than two layers in a row."""
-    return len(module.units) > 2 and module.units[0].kind != "input"
+    """Whether its box alone would hide something: branches, or layers that one line cannot tell."""
+    return len(module.units) > 1 and (len(module.units) > 2 or width_of(told(module), SMALL + 0.5) > LINE)
+
+
+def told(module):
+    """Return the layers of a module in one line."""
+    return " + ".join(unit.words for unit in module.units)
 
 
 def by_structure(modules):

@@ -1,0 +1,205 @@
+"""Architecture diagrams: modules, layout, and that nothing is drawn over anything else."""
+
+import functools
+import itertools
+
+import keras
+import pytest
+
+import zoo
+from zoo import catalog
+from zoo.errors import UserError
+from zoo.models import anatomy
+from zoo.pictures.diagram import of_blueprint, scene
+from zoo.pictures.lettering import width_of
+from zoo.pictures.network.layered import layered
+from zoo.pictures.network.modules import module_of, plan_of
+from zoo.pictures.scene import Box, Line, Text
+
+NETWORKS = sorted(catalog.SPECS)
+
+
+@functools.cache
+def subject(name):
+    return of_blueprint(catalog.blueprint(name, aux=bool(catalog.SPECS[name].sides)))
+
+
+@functools.cache
+def drawn(name, detail):
+    return scene(subject(name), detail)
+
+
+def plan(name):
+    return plan_of(subject(name).anatomy, subject(name).sides)
+
+
+# --------------------------------------------------------------------------------------------------------- modules
+
+@pytest.mark.parametrize("layer, module", [
+    ("conv1", "conv1"), ("conv1_1", "conv1_1"), ("conv1_1_bn", "conv1_1"), ("conv2_1_conv1", "conv2_1"),
+    ("mixed0_2b_5x5", "mixed0"), ("3a_2b_3x3", "3a"), ("block35_1_mixed_1a_1x1", "block35_1"), ("block35_1", "block35_1"),
+    ("stem_a_3x3", "stem"), ("mlpconv1_1x1_2", "mlpconv1"), ("conv2_block1_out", "conv2_block1"), ("aux1_fc", "aux1")])
+def test_the_module_of_a_name(layer, module):
+    assert module_of(layer) == module
+
+
+def told(name):
+    return [(module.times, module.title) for module in plan(name).modules]
+
+
+def test_repeats_are_folded():
+    assert [(times, title) for times, title in told("inception_resnet_v2") if times > 1] == [
+        (10, "block35"), (20, "block17"), (9, "block8")]
+    assert [(times, title) for times, title in told("inception_v4") if times > 1] == [(4, "A"), (7, "B"), (3, "C")]
+    assert [(times, title) for times, title in told("vgg16") if times > 1] == [
+        (2, "conv1"), (2, "conv2"), (3, "conv3"), (3, "conv4"), (3, "conv5")]
+    assert [(times, title) for times, title in told("resnet34") if times > 1] == [
+        (2, "conv2"), (3, "conv3"), (5, "conv4"), (2, "conv5")]
+    assert [(times, title) for times, title in told("xception") if times > 1] == [(8, "block5 to block12")]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_modules_hold_all_that_the_network_has(name):
+    found = plan(name)
+    assert sum(module.parameters for module in found.modules) == subject(name).anatomy.parameters
+    assert sum(module.multiply_adds for module in found.modules) == subject(name).anatomy.multiply_adds
+    layers = [layer.name for module in found.each for unit in module.units for layer in unit.layers]
+    assert sorted(layers) == sorted(layer.name for layer in subject(name).anatomy.layers)
+    seen = set()
+    for module in found.each:  # in an order of flow
+        assert set(module.reads) <= seen
+        seen.add(module.name)
+
+
+def test_side_classifiers():
+    sides = {module.name: (module.reads, module.loss_weight) for module in plan("googlenet").modules
+             if module.loss_weight is not None}
+    assert sides == {"aux1": (("4a",), 0.3), "aux2": (("4d",), 0.3)}
+
+
+def unnamed():
+    """Two modules of two branches each, between layers whose names Keras makes up."""
+    image = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(8, 3)(image)
+    for _ in range(2):
+        left = keras.layers.ReLU()(keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 1)(x)))
+        x = keras.layers.Concatenate()([left, keras.layers.MaxPooling2D(3, 1, padding="same")(x)])
+    return keras.Model(image, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x)))
+
+
+def test_modules_of_names_that_tell_nothing():
+    found = plan_of(anatomy.read(unnamed()))
+    assert [len(module.units) for module in found.each] == [1, 1, 3, 3, 1, 1]
+    assert [layer.kind for layer in found.each[2].units[0].layers] == ["Conv2D", "BatchNormalization", "ReLU"]
+
+
+# ---------------------------------------------------------------------------------------------------------- layout
+
+def test_layout_of_a_fork():
+    sizes = dict.fromkeys("sabj", (20.0, 10.0))
+    layout = layered(sizes, [("s", "a"), ("s", "b"), ("a", "j"), ("b", "j")], between=6, ranks=8)
+    assert layout.places == {"s": (23.0, 0.0), "a": (10.0, 18.0), "b": (36.0, 18.0), "j": (23.0, 36.0)}
+    assert (layout.width, layout.height) == (46.0, 46.0)
+
+
+def test_layout_keeps_boxes_apart_and_lines_outside_of_boxes():
+    sizes = {name: (30.0 + 7 * (number % 3), 12.0) for number, name in enumerate("abcdefghijkl")}
+    edges = [("a", "b"), ("a", "c"), ("a", "d"), ("b", "e"), ("c", "f"), ("f", "g"), ("d", "h"), ("e", "i"), ("g", "i"),
+             ("h", "i"), ("a", "i"), ("i", "j"), ("a", "j"), ("j", "k"), ("k", "l")]
+    layout = layered(sizes, edges)
+    boxes = {name: (x - sizes[name][0] / 2, y, x + sizes[name][0] / 2, y + sizes[name][1])
+             for name, (x, y) in layout.places.items()}
+    for one, other in itertools.combinations(boxes.values(), 2):
+        assert not overlapping(one, other)
+    for (source, target), route in layout.routes.items():
+        for name, (left, top, right, bottom) in boxes.items():
+            for (x1, y1), (x2, y2) in itertools.pairwise(route):
+                line = min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+                inside = line[0] < right - 1 and line[2] > left + 1 and line[1] < bottom - 1 and line[3] > top + 1
+                assert not inside, (source, target, name)
+
+
+# --------------------------------------------------------------------------------------------------------- pictures
+
+def overlapping(one, other):
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def letters(text):
+    """The rectangle of a text's small letters: left, top, right, bottom."""
+    width = width_of(text.words, text.size, "bold" if text.bold else "normal")
+    left = text.x - {"start": 0, "middle": 0.5, "end": 1}[text.anchor] * width
+    return left, text.y - text.size * 0.37, left + width, text.y + text.size * 0.37
+
+
+@pytest.mark.parametrize("detail", ["stages", "blocks", "layers"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_words_over_words_and_none_cut(name, detail):
+    picture = drawn(name, detail)
+    found = sorted((letters(item), item.words) for item in picture.items if isinstance(item, Text))
+    for number, (one, words) in enumerate(found):
+        assert 0 <= one[0] and one[2] <= picture.width and 0 <= one[1] and one[3] <= picture.height, words
+        for other, others in found[number + 1:]:
+            if other[0] > one[2]:
+                break
+            assert not overlapping(one, other), (words, others)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_words_fit_their_boxes(name):
+    for detail in ("stages", "blocks", "layers"):
+        boxes = [item for item in drawn(name, detail).items if isinstance(item, Box) and item.name]
+        texts = [item for item in drawn(name, detail).items if isinstance(item, Text) and item.anchor == "middle"]
+        for box in boxes:
+            for text in texts:
+                if box.x < text.x < box.x + box.width and box.y < text.y < box.y + box.height:
+                    left, _, right, _ = letters(text)
+                    assert box.x <= left and right <= box.x + box.width, text.words
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_layer_and_every_module_is_drawn(name):
+    words = [item.words for item in drawn(name, "layers").items if isinstance(item, Text)]
+    assert {layer.name for layer in subject(name).anatomy.layers} <= set(words)
+    names = {item.name for item in drawn(name, "blocks").items if isinstance(item, Box)}
+    assert {module.name for module in plan(name).modules} <= names
+
+
+def test_a_model_of_others(tmp_path):
+    model = unnamed()
+    for detail in ("stages", "blocks", "layers"):
+        zoo.diagram(model, tmp_path / f"{detail}.svg", detail)
+        assert (tmp_path / f"{detail}.svg").read_text().startswith("<?xml") or (
+            tmp_path / f"{detail}.svg").read_text().startswith("<svg")
+
+
+def test_a_notebook_shows_it():
+    drawing = zoo.diagram("lenet5", input_shape=(32, 32, 3), theme="dark")
+    assert "<svg" in drawing._repr_svg_()
+    assert "62,006 parameters" in drawing._repr_svg_()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("lenet6",), "no network is called 'lenet6'"), (("lenet5", None, "modules"), "no detail is called 'modules'"),
+    (("lenet5", "a.xyz"), "the ending of a picture's name says its kind"),
+    (("lenet5", "nowhere/a.svg"), "there is no folder")])
+def test_refusals(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        zoo.diagram(*arguments)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_whose_flow_is_code():
+    class Mine(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(UserError):
+        zoo.diagram(Mine())
+
+
+def test_lines_of_side_classifiers_are_dashed():
+    dashed = [item for item in drawn("googlenet", "blocks").items if isinstance(item, (Box, Line)) and item.dashed]
+    assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
