@@ -28,7 +28,8 @@ of a network at any size.
 
 A multiply-add is one multiplication with its addition, for one picture; biases, activations, normalisation and pools
 count nothing. A row of a network's table counts the layers after the row above up to the one that it names, which
-`model.get_layer(name)` finds; a dash is nothing.
+`model.get_layer(name)` finds; a dash is nothing. Where a paper's authors released a network that differs from their table,
+and ours follows the release, the paper's column has the release's sizes.
 
 <!-- python docs/networks.py writes this page -->
 """
