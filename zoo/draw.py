@@ -9,14 +9,20 @@ from zoo.errors import UserError, unknown
 
 DETAILS = ("stages", "blocks", "layers")
 THEMES = ("light", "dark")
+STYLES = ("boxes", "volumes")
 
 
 def parser():
     made = cli.Parser(prog="python -m zoo.draw", formatter_class=argparse.RawDescriptionHelpFormatter,
                       description="Draw a network's architecture into a file; its ending says which kind.",
                       epilog=textwrap.fill(f"networks: {', '.join(catalog.SPECS)}", 80))
-    made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
-    made.add_argument("-o", "--output", metavar="FILE", help="default: NET.svg")
+    made.add_argument("networks", metavar="NET", nargs="*", help="a network's name, see below; two with --compare")
+    made.add_argument("-o", "--output", metavar="FILE",
+                      help="the ending says the kind: .svg, .png, .pdf; default: NET.svg")
+    made.add_argument("--compare", action="store_true", help="draw two networks side by side at the same scale")
+    made.add_argument("--style", metavar="|".join(STYLES), default="boxes",
+                      help="volumes are blocks as large as the grids of features, for chains such as lenet5, alexnet "
+                           "and vgg16; default: boxes")
     made.add_argument("--detail", metavar="|".join(DETAILS), default="blocks",
                       help="a row of boxes, a box for each module of the paper, or every layer; default: blocks")
     made.add_argument("--theme", metavar="|".join(THEMES), default="light", help="default: light")
@@ -36,15 +42,22 @@ def load_backend():
 
 
 def draw(arguments):
-    """Draw one network and say where it is."""
-    from zoo.pictures.diagram import diagram, of_blueprint
+    """Draw one network, or two side by side, and say where the picture is."""
+    from zoo.pictures import diagram
     from zoo.pictures.export import checked
 
-    blueprint = cli.blueprint_of(arguments.network, arguments)
-    path = checked(arguments.output or f"{arguments.network}.svg")
+    blueprints = [cli.blueprint_of(name, arguments) for name in arguments.networks]
+    path = checked(arguments.output or f"{'-'.join(arguments.networks)}.svg")
     load_backend()
-    diagram(of_blueprint(blueprint), path, arguments.detail, arguments.theme)
-    print(f"{path}: {arguments.network}, {arguments.detail}")
+    subjects = [diagram.of_blueprint(blueprint) for blueprint in blueprints]
+    if arguments.style == "volumes":
+        drawing = diagram.volumes_of(*subjects, theme=arguments.theme)
+    elif arguments.compare:
+        drawing = diagram.compared(subjects, arguments.detail, arguments.theme)
+    else:
+        drawing = diagram.diagram(*subjects, None, arguments.detail, arguments.theme)
+    drawing.save(path)
+    print(f"{path}: {' and '.join(arguments.networks)}")
 
 
 def draw_gallery(folder, theme):
@@ -58,17 +71,23 @@ def draw_gallery(folder, theme):
 
 
 def command(argv):
-    arguments = parser().parse_args(argv)
-    if arguments.detail not in DETAILS:
-        raise unknown("detail", arguments.detail, DETAILS)
-    if arguments.theme not in THEMES:
-        raise unknown("theme", arguments.theme, THEMES)
+    arguments = parser().parse_intermixed_args(argv)  # NET --compare NET too
+    for what, given, known in (("detail", arguments.detail, DETAILS), ("theme", arguments.theme, THEMES),
+                               ("style", arguments.style, STYLES)):
+        if given not in known:
+            raise unknown(what, given, known)
     if arguments.gallery is not None:
-        if arguments.network is not None or arguments.output is not None:
+        if arguments.networks or arguments.output is not None:
             raise UserError("--gallery draws every network into its own folder; leave out NET and --output")
         return draw_gallery(arguments.gallery, arguments.theme)
-    if arguments.network is None:
+    if not arguments.networks:
         raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.draw --help")
+    for name in arguments.networks:
+        catalog.find(name)
+    if len(arguments.networks) != (2 if arguments.compare else 1):
+        raise UserError(f"one network is drawn at a time, two with --compare; given {' '.join(arguments.networks)}")
+    if arguments.style == "volumes" and (arguments.compare or arguments.detail != "blocks"):
+        raise UserError("--style volumes goes with neither --compare nor --detail; leave them out")
     return draw(arguments)
 
 

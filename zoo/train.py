@@ -110,12 +110,15 @@ def load_backend(backend, chosen):
     return device.describe(chosen, used, backend)
 
 
-def carry_out(model, dataset, recipe, seed, run):
+def carry_out(model, blueprint, dataset, recipe, seed, run):
     """Train, test, draw and say what came out; return the exit status."""
-    from zoo.pictures.plots import draw_run  # matplotlib
+    from zoo.pictures import diagram  # matplotlib
+    from zoo.pictures.plots import draw_run
     from zoo.training import fit
 
     try:
+        (run / "plots").mkdir()
+        diagram.diagram(diagram.of_blueprint(blueprint), run / "plots" / "architecture.svg")
         result = fit.run(model, dataset, recipe, seed, run)
         draw_run(run)
     except BrokenPipeError:  # of the terminal, not of a file
@@ -170,7 +173,7 @@ def command(argv):
         "device": where, "processor": provenance.processor(), "backend": backend,
         "versions": provenance.versions(backend), "commit": provenance.commit()})
     print("\n".join(header(blueprint, dataset, recipe, model, where, backend, run, seed)), flush=True)
-    return carry_out(model, dataset, recipe, seed, run)
+    return carry_out(model, blueprint, dataset, recipe, seed, run)
 
 
 def main(argv=None):

@@ -2,6 +2,10 @@
 
 import functools
 import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import pytest
@@ -10,11 +14,12 @@ import zoo
 from zoo import catalog
 from zoo.errors import UserError
 from zoo.models import anatomy
-from zoo.pictures.diagram import of_blueprint, scene
+from zoo.pictures.diagram import of_blueprint, scene, volumes_of
 from zoo.pictures.lettering import width_of
 from zoo.pictures.network.layered import layered
 from zoo.pictures.network.modules import module_of, plan_of
-from zoo.pictures.scene import Box, Line, Text
+from zoo.pictures.network.theme import LIGHT
+from zoo.pictures.scene import Box, Line, Polygon, Text
 
 NETWORKS = sorted(catalog.SPECS)
 
@@ -203,3 +208,61 @@ def test_a_model_whose_flow_is_code():
 def test_lines_of_side_classifiers_are_dashed():
     dashed = [item for item in drawn("googlenet", "blocks").items if isinstance(item, (Box, Line)) and item.dashed]
     assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
+
+
+# --------------------------------------------------------------------------------------------------------- zoo.draw
+
+def run(*arguments, folder):
+    root = Path(__file__).parents[2]
+    return subprocess.run([sys.executable, "-m", "zoo.draw", *arguments], cwd=folder, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(root)})
+
+
+def test_the_command(tmp_path):
+    done = run("lenet5", "--size", "32", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "lenet5.svg: lenet5\n")
+    assert "61,706 parameters" in (tmp_path / "lenet5.svg").read_text()
+
+
+def test_two_side_by_side(tmp_path):
+    done = run("lenet5", "alexnet", "--compare", "--detail", "stages", "-o", "both.png", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "both.png: lenet5 and alexnet\n")
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+
+
+def bars_of(picture):
+    return [item.width for item in picture.items if isinstance(item, Box) and item.fill == LIGHT.parameters]
+
+
+def test_bars_side_by_side_have_one_scale():
+    alone, beside = scene(subject("lenet5")), scene(subject("lenet5"), beside=[subject("alexnet")])
+    assert max(bars_of(alone)) > 40 > 2 > max(bars_of(beside)[:-1])  # the last is the legend's
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "alexnet", "vgg16", "vgg19"])
+def test_volumes(name):
+    picture = volumes_of(subject(name)).scene
+    words = [item.words for item in picture.items if isinstance(item, Text)]
+    shape = "x".join(map(str, subject(name).anatomy.layers[0].shape))
+    assert shape in words
+    grids = [item for item in picture.items if isinstance(item, Polygon)]
+    assert len(grids) >= 2 * 5
+
+
+def test_volumes_are_for_chains(tmp_path):
+    done = run("googlenet", "--style", "volumes", folder=tmp_path)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "lenet5, alexnet and vgg16" in done.stderr
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ([], "which network?"), (["lenet6"], "no network is called 'lenet6'"),
+    (["lenet5", "vgg16"], "one network is drawn at a time, two with --compare; given lenet5 vgg16"),
+    (["lenet5", "-o", "a.gif"], "the ending of a picture's name says its kind"),
+    (["lenet5", "--detail", "all"], "no detail is called 'all'"), (["lenet5", "--theme", "red"], "no theme is called"),
+    (["lenet5", "--gallery", "x"], "--gallery draws every network"),
+    (["lenet5", "--style", "volumes", "--compare", "alexnet"], "--style volumes goes with neither")])
+def test_mistakes_on_the_command_line(arguments, words, tmp_path):
+    done = run(*arguments, folder=tmp_path)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and line.startswith("error: ") and words in line
+    assert list(tmp_path.iterdir()) == []

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.errors import UserError, unknown
+from zoo.errors import unknown
 from zoo.pictures.export import write
-from zoo.pictures.network.blocks import blocks
+from zoo.pictures.network.blocks import along_and_aside, blocks
 from zoo.pictures.network.everything import everything
 from zoo.pictures.network.modules import plan_of
-from zoo.pictures.network.stages import stages
+from zoo.pictures.network.stages import stages, stages_of
 from zoo.pictures.network.theme import THEMES, number_words, shape_words
+from zoo.pictures.network.volumes import volumes
+from zoo.pictures.scene import Scene, moved
 from zoo.pictures.svg import svg
 
 DETAILS = ("stages", "blocks", "layers")
@@ -64,16 +66,27 @@ def counts(found, shape):
             f"{number_words(found.multiply_adds)} multiply-adds")
 
 
-def scene(subject, detail="blocks", theme="light"):
-    """Return the Scene of a Subject at a level of DETAILS."""
+def scene(subject, detail="blocks", theme="light", beside=()):
+    """Return the Scene of a Subject at a level of DETAILS; its bars are on one scale with those `beside` it."""
     if detail not in DETAILS:
         raise unknown("detail", detail, DETAILS)
     if theme not in THEMES:
         raise unknown("theme", theme, THEMES)
     if detail == "layers":
         return everything(subject.anatomy, subject.sides, subject.title, subject.subtitle, THEMES[theme])
-    plan = plan_of(subject.anatomy, subject.sides)
-    return {"stages": stages, "blocks": blocks}[detail](plan, subject.title, subject.subtitle, THEMES[theme])
+    plans = [plan_of(each.anatomy, each.sides) for each in (subject, *beside)]
+    most = most_of([box for plan in plans for box in boxes_of(plan, detail)])
+    return {"stages": stages, "blocks": blocks}[detail](plans[0], subject.title, subject.subtitle, THEMES[theme], most)
+
+
+def boxes_of(plan, detail):
+    """Return what has bars: stages or modules."""
+    return stages_of(along_and_aside(plan)[0]) if detail == "stages" else plan.modules
+
+
+def most_of(boxes):
+    """Return the most parameters and multiply-adds that one of the boxes has; 1 where none has any."""
+    return {what: max(getattr(box, what) for box in boxes) or 1 for what in ("parameters", "multiply_adds")}
 
 
 def diagram(source, to_file=None, detail="blocks", theme="light"):
@@ -84,4 +97,18 @@ def diagram(source, to_file=None, detail="blocks", theme="light"):
     return drawing
 
 
-__all__ = ["DETAILS", "Drawing", "Subject", "UserError", "diagram", "of_blueprint", "of_model", "scene"]
+def compared(subjects, detail="blocks", theme="light"):
+    """Return the Drawing of Subjects side by side, from one upper edge on, at one scale."""
+    scenes = [scene(subject, detail, theme, [each for each in subjects if each is not subject]) for subject in subjects]
+    whole = Scene(sum(each.width for each in scenes), max(each.height for each in scenes), scenes[0].background,
+                  title=" and ".join(subject.title for subject in subjects))
+    left = 0.0
+    for each in scenes:
+        whole.items += [moved(item, left, 0.0) for item in each.items]
+        left += each.width
+    return Drawing(whole)
+
+
+def volumes_of(subject, theme="light"):
+    """Return the Drawing of a Subject as volumes of features; UserError where its layers are no chain."""
+    return Drawing(volumes(plan_of(subject.anatomy, subject.sides), subject.title, subject.subtitle, THEMES[theme]))

@@ -14,9 +14,12 @@ MARGIN = 22.0
 BETWEEN = 14.0  # panels
 
 
-def blocks(plan, title, subtitle, theme):
-    """Return the Scene of a Plan: the modules from above to below, what is in them on the right."""
-    chain = chained(plan, theme)
+def blocks(plan, title, subtitle, theme, most):
+    """Return the Scene of a Plan: the modules from above to below, what is in them on the right.
+
+    `most` is what the longest bars stand for, {"parameters": ..., "multiply_adds": ...}.
+    """
+    chain = chained(plan, theme, most)
     panels = [panel(group, theme) for group in by_structure(plan.modules)]
     beside = best_packed(panels, chain)
     width = max(chain.width + (BETWEEN + beside.width if panels else 0), width_of(title, 15, "bold"),
@@ -32,14 +35,13 @@ def blocks(plan, title, subtitle, theme):
     return scene
 
 
-def chained(plan, theme):
+def chained(plan, theme, most):
     """Return the Picture of the modules; those that do not lead to the last one stand on the left."""
     main, others = along_and_aside(plan)
     names = [module.name for module in main]
     lanes = {(source, module.name) for module in main for source in module.reads
              if source in names and names.index(module.name) - names.index(source) > 1}
     left = (SIDE + 24 if others else 0.0) + 9.0 * len(lanes)
-    most = {what: max(getattr(module, what) for module in plan.modules) or 1 for what in ("parameters", "multiply_adds")}
     items, y, tops = [], 0.0, {}
     for number, module in enumerate(main):
         if number:

@@ -65,11 +65,13 @@ def family(name):
     return name.rpartition("_")[0] if number.startswith("_") else stem
 
 
-def stages(plan, title, subtitle, theme):
-    """Return the Scene of a Plan as one row, side classifiers under the stage that they read."""
+def stages(plan, title, subtitle, theme, most):
+    """Return the Scene of a Plan as one row, side classifiers under the stage that they read.
+
+    `most` is what the longest bars stand for, {"parameters": ..., "multiply_adds": ...}.
+    """
     main, others = along_and_aside(plan)
     row = stages_of(main)
-    most = {what: max(getattr(stage, what) for stage in row) or 1 for what in ("parameters", "multiply_adds")}
     items, x, place, top = [], MARGIN, {}, 58.0
     for number, stage in enumerate(row):
         width = max(LEAST, width_of(stage.title, 10, "bold") + 16, width_of(shape_words(stage.shape), 8.5) + 16)
