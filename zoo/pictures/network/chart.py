@@ -43,7 +43,9 @@ class Chart:
 
 
 def chart(plan, detail, *, repeats=True):
-    """Return the Chart of a Plan at "stages", "blocks" or "layers"; without `repeats` one module stands for all of them.
+    """Return the Chart of a Plan at "stages", "blocks" or "layers".
+
+    Without `repeats` the layers of one module stand for those of all that repeat it.
     """
     if detail not in CHARTS:
         raise unknown("detail", detail, CHARTS)
@@ -90,7 +92,7 @@ def _layers(plan, repeats):
     members = []
     for module in plan.modules:
         side = module.name in aside
-        inside = [_group(each[name], each[name].title, side) for name in (module.names if repeats else module.names[:1])]
+        inside = [_group(each[name], each[name].title, side) for name in module.names]
         if module.times > 1:
             inside = inside if repeats else _nodes(module, side)
             members.append(Group(f"{module.times} x {module.name}", _times(module) + module.title, tuple(inside), side))

@@ -19,7 +19,8 @@ def mermaid(plan, title, detail):
     """
     text, edges = _written(chart(plan, detail), title)
     if _too_much(text, edges):
-        text, edges = _written(chart(plan, detail, repeats=False), title, "of modules that repeat only the first is drawn")
+        less = chart(plan, detail, repeats=False)
+        text, _ = _written(less, title, "of modules that repeat only the first is drawn")
     return text
 
 
@@ -64,9 +65,9 @@ def _styles(kinds, groups):
         yield f"classDef {style} fill:{fill},stroke:{stroke},color:{LIGHT.ink}{_dashes(side)}"
     for side, names in groups.items():
         if names:
-            yield f"classDef {'frame_side' if side else 'frame'} fill:{LIGHT.panel},stroke:{LIGHT.frame},color:{LIGHT.ink}" \
-                  f"{_dashes(side)}"
-            yield f"class {','.join(names)} {'frame_side' if side else 'frame'}"
+            style = "frame_side" if side else "frame"
+            yield f"classDef {style} fill:{LIGHT.panel},stroke:{LIGHT.frame},color:{LIGHT.ink}{_dashes(side)}"
+            yield f"class {','.join(names)} {style}"
 
 
 def _dashes(side):
@@ -76,5 +77,6 @@ def _dashes(side):
 def escaped(words):
     """Return words with all that might mean something in Mermaid, Markdown or HTML as #NUMBER; of the character."""
     words = printable(words)
-    kept = {match.start() for match in PLAIN.finditer(words)} - {LIST.match(words).end() - 1 if LIST.match(words) else -1}
+    numbered = LIST.match(words)
+    kept = {match.start() for match in PLAIN.finditer(words)} - {numbered.end() - 1 if numbered else -1}
     return "".join(letter if place in kept else f"#{ord(letter)};" for place, letter in enumerate(words))

@@ -1,0 +1,576 @@
+"use strict";
+// The diagram of page.py: modules in a column, one below the other, each folded to a box or unfolded to its layers.
+//
+// What is shown has a key: "m3" is a module, or all that repeat it; "m3.2" the third of those; "l57" a layer.
+// A name is only ever set as text or compared, never made part of HTML, of a selector or of an address.
+
+const network = JSON.parse(document.getElementById("network").textContent);
+const {layers, modules, insides, totals} = network;
+const svg = document.getElementById("diagram"), view = document.getElementById("view");
+const facts = document.getElementById("facts"), search = document.getElementById("search");
+const found = document.getElementById("found");
+
+const WIDTH = 160, TALL = 30, THIN = 17, GAP = 19, HEAD = 28, FOLLOWER = 13, SIDE_GAP = 30, LANE = 9, BAR = 44;
+const PAD = 10, SMALL = 7, LETTERS = 8.5, TITLE = 10;
+const FONT = '"DejaVu Sans", Verdana, sans-serif';
+
+const opened = new Set();  // keys of what is unfolded
+const placed = new Map();  // key: {x, y, width, height, node, parent} of what is drawn, in the order of the flow
+let hits = new Set();  // numbers of the layers that the search has found
+let chosen = null;  // the key whose facts are shown
+let camera = {x: 0, y: 0, scale: 1};
+let bounds = {left: 0, right: 0, bottom: 0};
+
+const home = [];  // of each layer: [module, which of those that repeat it]
+modules.forEach((module, number) => module.each.forEach((one, which) => {
+  for (const layer of one.layers) home[layer] = [number, which];
+}));
+const readers = layers.map(() => []);
+layers.forEach((layer, number) => layer.reads.forEach(source => readers[source].push(number)));
+
+// ------------------------------------------------------------------------------------------------- shapes and words
+
+const pen = document.createElement("canvas").getContext("2d");
+
+function make(tag, attributes, parent) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (parent) parent.append(node);
+  return node;
+}
+
+// Write one line whose middle, or start, is at (x, y), within `room`: squeezed a little, then cut.
+function write(parent, words, x, y, size, room, classes = "middle") {
+  pen.font = `${classes.includes("bold") ? "bold " : ""}100px ${FONT}`;
+  const length = text => pen.measureText(text).width * size / 100;
+  if (length(words) > room * 1.25) {
+    let end = words.length;
+    while (end > 1 && length(words.slice(0, end) + "…") > room) end = Math.min(end - 1, Math.ceil(end * 0.97));
+    words = words.slice(0, end) + "…";
+  }
+  const node = make("text", {x, y: y + 0.365 * size, "font-size": size, class: classes}, parent);
+  if (length(words) > room) {
+    node.setAttribute("textLength", room);
+    node.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  }
+  node.textContent = words;
+}
+
+function line(parent, points, kind = "arrow") {
+  make("path", {d: "M" + points.map(point => point.join(" ")).join("L"), class: `edge ${kind}`}, parent);
+}
+
+// Draw a box and note where it is. What it says to those who cannot see it is `label`.
+function box(parent, key, above, area, classes, label, radius = 4) {
+  const level = above === null ? 1 : placed.get(above).level + 1;
+  const node = make("g", {class: `box ${classes}`, role: "treeitem", tabindex: -1, "data-key": key}, parent);
+  node.setAttribute("aria-level", level);
+  node.setAttribute("aria-label", label);
+  make("rect", {...area, rx: radius}, node);
+  placed.set(key, {...area, node, parent: above, level});
+  return node;
+}
+
+function toggler(node, x, y, open) {
+  node.setAttribute("aria-expanded", open);
+  const button = make("g", {class: "toggle"}, node);
+  make("rect", {x, y, width: 13, height: 13, rx: 3}, button);
+  make("path", {d: `M${x + 3} ${y + 6.5}h7${open ? "" : `M${x + 6.5} ${y + 3}v7`}`}, button);
+}
+
+// --------------------------------------------------------------------------------------------------------- pictures
+// A picture is {width, height, draw(parent, x, y)}: x is its middle, y its upper edge. One that is framed has more:
+// `head`, the room above it; `enters`, the kind of the line to it; `leaves`, where the flow leaves it, from its middle.
+
+function modulePicture(number) {
+  const module = modules[number], key = `m${number}`;
+  if (module.each.length === 1) return onePicture(number, 0, key, null);
+  if (!opened.has(key)) return closedPicture(module, key, null, layersIn(module));
+  const inner = module.each.map((_, which) => onePicture(number, which, `m${number}.${which}`, key));
+  return framePicture(module, key, null, columnPicture(inner), `${module.each.length} x ${module.title}`);
+}
+
+// One module by itself: `key` is its own, or the layer's if it is only one.
+function onePicture(number, which, key, above) {
+  const module = modules[number], one = module.each[which];
+  if (module.inside === undefined) return closedPicture({...one, words: layers[one.layers[0]].words, each: [one],
+    side: module.side, thin: module.thin}, `l${one.layers[0]}`, above, one.layers);
+  const shown = {...module, ...one, each: [one], words: above === null ? module.words : `${one.layers.length} layers`};
+  if (!opened.has(key)) return closedPicture(shown, key, above, one.layers);
+  const inner = insidePicture(insides[module.inside], one.layers, key, module.side);
+  return framePicture(shown, key, above, inner, one.title);
+}
+
+function closedPicture(module, key, above, inner) {
+  const height = module.thin ? THIN : TALL, times = module.each.length;
+  return {width: WIDTH, height, draw(parent, x, y) {
+    const left = x - WIDTH / 2, count = inner.filter(layer => hits.has(layer)).length, can = !key.startsWith("l");
+    for (let back = Math.min(times - 1, 2); back > 0; back--)
+      make("rect", {x: left + 3 * back, y: y - 3 * back, width: WIDTH, height, rx: 4},
+        make("g", {class: `kind-${module.kind}`}, parent));
+    const title = times > 1 ? `${times} x ${module.title}` : module.title;
+    const area = {x: left, y, width: WIDTH, height}, classes = `kind-${module.kind}${count ? " hit" : ""}`;
+    const node = box(parent, key, above, area, classes, `${title}, ${module.words}, ${module.shape}`);
+    if (module.side) node.firstChild.setAttribute("class", "dashed");
+    const room = WIDTH - (can ? 40 : 12);
+    if (module.thin) {
+      const words = module.words === "activation" || module.words === title ? title : `${title}   ${module.words}`;
+      write(node, words, x, y + height / 2, SMALL + 0.5, room);
+    } else {
+      write(node, title, x, y + 11, TITLE, room, "middle bold");
+      write(node, module.words, x, y + 23, SMALL + 0.5, room, "middle faint");
+    }
+    if (can) toggler(node, left + 4, y + (height - 13) / 2, false);
+    if (count && can) write(node, String(count), left + WIDTH - 14, y + height / 2, LETTERS, 20, "middle count");
+  }};
+}
+
+function framePicture(module, key, above, inner, title) {
+  pen.font = `bold 100px ${FONT}`;
+  const words = Math.min(pen.measureText(title).width * TITLE / 100 + 4, 260);
+  const width = Math.max(inner.width + 2 * PAD, words + 36, WIDTH), height = inner.height + inner.head + PAD;
+  return {width, height, draw(parent, x, y) {
+    const left = x - width / 2;
+    const node = box(parent, key, above, {x: left, y, width, height}, "frame", `${title}, ${module.shape}`, 6);
+    if (module.side) node.firstChild.setAttribute("class", "dashed");
+    toggler(node, left + 6, y + 5, true);
+    write(node, title, left + 26, y + 11.5, TITLE, words, "bold");
+    write(node, module.shape, left + 26, y + 23.5, SMALL, width - 36, "faint");
+    const free = left + 26 + words < x - 4, bottom = y + height;  // a wide title is not crossed
+    line(parent, [[x, free ? y : y + inner.head - 2], [x, y + inner.head]], inner.enters);
+    const end = x + inner.leaves;
+    if (!module.side) line(parent, [[end, bottom - PAD], [end, bottom - 5], [x, bottom - 5], [x, bottom]], "");
+    inner.draw(parent, x, y + inner.head);
+  }};
+}
+
+// The layers of a module where page.py has put them, what they read from outside in the middle.
+function insidePicture(plan, members, key, side) {
+  const width = 2 * Math.max(plan.enter, plan.width - plan.enter);
+  return {width, height: plan.height, head: 28, enters: "", leaves: plan.leave - plan.enter, draw(parent, x, y) {
+    const left = x - plan.enter;
+    for (const [kind, routes] of [["arrow", plan.routes], ["", side ? [] : plan.ends]])
+      for (const route of routes) line(parent, route.map(([across, down]) => [left + across, y + down]), kind);
+    let next = 0;
+    for (const [middle, top, wide, count, head] of plan.units) {
+      let down = y + top;
+      for (let row = 0; row < count; row++) {
+        const tall = row === head ? HEAD : FOLLOWER;
+        const area = {x: left + middle - wide / 2, y: down, width: wide, height: tall};
+        layerBox(parent, members[next++], key, area, row === head);
+        down += tall;
+      }
+    }
+  }};
+}
+
+function layerBox(parent, number, above, area, large) {
+  const layer = layers[number], middle = area.x + area.width / 2;
+  const node = box(parent, `l${number}`, above, area, `kind-${layer.kind}${hits.has(number) ? " hit" : ""}`,
+    `${layer.name}, ${layer.words}, ${layer.shape}`, 3);
+  make("title", {}, node).textContent = `${layer.name}: ${layer.words}, ${layer.shape}`;
+  write(node, layer.words, middle, area.y + (large ? 10 : area.height / 2), large ? LETTERS : SMALL, area.width - 8);
+  if (large) write(node, layer.name, middle, area.y + 20.5, SMALL, area.width - 8, "middle faint");
+}
+
+function columnPicture(pictures) {
+  const height = pictures.reduce((sum, each) => sum + each.height, 0) + GAP * (pictures.length - 1);
+  const width = Math.max(...pictures.map(each => each.width));
+  return {width, height, head: 40, enters: "arrow", leaves: 0, draw(parent, x, y) {
+    pictures.forEach((picture, place) => {
+      if (place) line(parent, [[x, y - GAP], [x, y]]);
+      picture.draw(parent, x, y);
+      y += picture.height + GAP;
+    });
+  }};
+}
+
+function bars(parent, module, x, y) {
+  ["parameters", "multiplyAdds"].forEach((what, row) => {
+    if (!module[what]) return;
+    const most = Math.max(...modules.map(each => each[what])), length = Math.max(1, BAR * module[what] / most);
+    make("rect", {x, y: y + 1.5 + 9 * row, width: length, height: 5, rx: 1, class: `bar-${what}`}, parent);
+    write(parent, module.short[row], x + length + 4, y + 4 + 9 * row, SMALL, 40, "faint");
+  });
+}
+
+// ------------------------------------------------------------------------------------------------------ all of them
+
+function draw() {
+  const focused = view.contains(document.activeElement);
+  placed.clear();
+  view.replaceChildren();
+  const main = modules.map((_, number) => number).filter(number => !modules[number].side);
+  const pictures = modules.map((_, number) => modulePicture(number));
+  const wide = Math.max(...main.map(number => pictures[number].width)), tops = [];
+  let y = 0;
+  main.forEach((number, place) => {
+    const module = modules[number], folded = !opened.has(`m${number}`);
+    const behind = folded ? 3 * Math.min(module.each.length - 1, 2) : 0;
+    if (place) {
+      const before = main[place - 1], linked = module.reads.includes(before);
+      if (linked) line(view, [[0, y], [0, y + GAP]]);
+      if (linked && (modules[before].shape !== module.shape || place === 1))
+        write(view, modules[before].shape, 6, y + GAP / 2 - 1, SMALL, 120, "faint");
+      y += GAP + behind;
+    }
+    tops[number] = y;
+    pictures[number].draw(view, 0, y);
+    bars(view, module, pictures[number].width / 2 + PAD + 2, y + (folded && !module.thin ? (TALL - 17) / 2 : 8));
+    y += pictures[number].height;
+  });
+  write(view, modules[main[main.length - 1]].shape, 0, y + 9, SMALL, WIDTH);
+  const left = lanes(main, pictures, tops, -wide / 2);
+  const [edge, bottom] = aside(pictures, tops, left);
+  bounds = {left: edge, right: wide / 2 + PAD + BAR + 44, bottom: Math.max(y + 18, bottom)};
+  for (const key of placed.keys()) mark(key);
+  placed.get(placed.has(chosen) ? chosen : placed.keys().next().value).node.setAttribute("tabindex", 0);
+  if (focused && placed.has(chosen)) placed.get(chosen).node.focus({preventScroll: true});
+}
+
+// Draw what is read further below on the left of the column, each in the first lane that is free; return the left end.
+function lanes(main, pictures, tops, left) {
+  const free = [];
+  main.forEach((number, place) => modules[number].reads.forEach(source => {
+    if (source === main[place - 1]) return;
+    const start = tops[source] + pictures[source].height / 2, end = tops[number] + 6;
+    let lane = free.findIndex(until => until < start);
+    if (lane < 0) lane = free.length;
+    free[lane] = end;
+    const x = left - LANE * (lane + 1);
+    line(view, [[-pictures[source].width / 2, start], [x, start], [x, end], [-pictures[number].width / 2, end]]);
+  }));
+  return left - LANE * free.length;
+}
+
+// Draw side classifiers left of the modules that they read; return their left end and their lower end.
+function aside(pictures, tops, left) {
+  let bottom = 0, edge = left;
+  modules.forEach((module, number) => {
+    if (!module.side) return;
+    const source = module.reads.find(each => tops[each] !== undefined), picture = pictures[number];
+    const middle = source === undefined ? 0 : tops[source] + Math.min(pictures[source].height, TALL) / 2;
+    const half = Math.min(picture.height, TALL) / 2, y = Math.max(middle - half, bottom), end = y + half;
+    const right = left - SIDE_GAP;
+    tops[number] = y;
+    if (source !== undefined) {
+      const from = (modules[source].side ? right : 0) - pictures[source].width / 2;
+      line(view, [[from, middle], [left - 14, middle], [left - 14, end], [right, end]], "arrow dashed");
+    }
+    picture.draw(view, right - picture.width / 2, y);
+    edge = Math.min(edge, right - picture.width);
+    bottom = y + picture.height + 10;
+  });
+  return [edge, bottom];
+}
+
+// ----------------------------------------------------------------------------------------------------------- facts
+
+const told = number => number === null || number === undefined ? "not known" : number.toLocaleString("en-US");
+
+function share(number, total) {
+  return total && number ? `${told(number)} (${(100 * number / total).toPrecision(2)} %)` : told(number);
+}
+
+function element(tag, words, parent) {
+  const node = document.createElement(tag);
+  node.textContent = words;
+  parent.append(node);
+  return node;
+}
+
+function showFacts() {
+  facts.replaceChildren();
+  if (chosen === null) return networkFacts();
+  const [, kind, first, second] = /^([ml])(\d+)(?:\.(\d+))?$/.exec(chosen);
+  if (kind === "l") layerFacts(layers[first], Number(first));
+  else if (second === undefined && modules[first].each.length > 1) repeatFacts(modules[first], Number(first));
+  else moduleFacts({...modules[first], ...modules[first].each[second || 0]});
+}
+
+function heading(name, what) {
+  element("h2", name, facts);
+  element("p", what, facts).className = "what";
+}
+
+function table(rows) {
+  const list = element("dl", "", facts);
+  for (const [key, value] of rows) if (value !== undefined) {
+    element("dt", key, list);
+    element("dd", value, list);
+  }
+}
+
+function links(title, targets) {
+  if (!targets.length) return;
+  element("h3", title, facts);
+  const list = element("ul", "", facts);
+  for (const [name, go] of targets)
+    element("button", name, element("li", "", list)).addEventListener("click", go);
+}
+
+const layerLinks = numbers => numbers.map(number => [layers[number].name, () => reveal(number)]);
+
+function layerFacts(layer, number) {
+  heading(layer.name, layer.words);
+  table([["class", layer.class], ["output shape", layer.shape], ["parameters", told(layer.parameters)],
+    ["trainable", layer.trainable === layer.parameters ? undefined : told(layer.trainable)],
+    ["multiply-adds", told(layer.multiplyAdds)], [layer.kind === "dense" ? "units" : "filters", layer.filters],
+    [layer.kind === "pool" ? "window" : "kernel", layer.kernel], ["strides", layer.strides],
+    ["receptive field", layer.field], ["output stride", layer.step]]);
+  links("reads", layerLinks(layer.reads));
+  links("is read by", layerLinks(readers[number]));
+}
+
+function counts(module) {
+  return [["output shape", module.shape], ["parameters", share(module.parameters, totals.parameters)],
+    ["multiply-adds", share(module.multiplyAdds, totals.multiplyAdds)], ["weight of its loss", module.loss]];
+}
+
+function moduleFacts(module) {
+  heading(module.name, `module of ${module.layers.length} layers`);
+  table(counts(module));
+  links("layers", layerLinks(module.layers));
+}
+
+function repeatFacts(module, number) {
+  heading(`${module.each.length} x ${module.title}`, "modules of one structure, one after the other");
+  table(counts(module));
+  links("modules", module.each.map((one, which) => [one.name, () => {
+    opened.add(`m${number}`);
+    draw();
+    choose(one.layers.length === 1 ? `l${one.layers[0]}` : `m${number}.${which}`, true);
+  }]));
+}
+
+function networkFacts() {
+  heading(document.title, "the network");
+  table([["layers", told(layers.length)], ["modules", told(modules.reduce((sum, each) => sum + each.each.length, 0))],
+    ["parameters", told(totals.parameters)], ["trainable", told(totals.trainable)],
+    ["multiply-adds", told(totals.multiplyAdds)],
+    ["layers not counted", totals.uncounted ? told(totals.uncounted) : undefined]]);
+}
+
+// ------------------------------------------------------------------------------------------------------ what is done
+
+function mark(key) {
+  const {node} = placed.get(key);
+  node.classList.toggle("chosen", key === chosen);
+  node.setAttribute("aria-selected", key === chosen);
+}
+
+// Show the facts of a key, or of the network; `show` also brings its box into sight and gives it the keyboard.
+function choose(key, show = false) {
+  const before = chosen;
+  chosen = key;
+  for (const each of [before, key]) if (placed.has(each)) mark(each);
+  if (placed.has(key)) {
+    for (const node of view.querySelectorAll('[tabindex="0"]')) node.setAttribute("tabindex", -1);
+    placed.get(key).node.setAttribute("tabindex", 0);
+    if (show) {
+      placed.get(key).node.focus({preventScroll: true});
+      bringIntoSight(placed.get(key));
+    }
+  }
+  showFacts();
+}
+
+function layersIn(module) {
+  return module.each.flatMap(one => one.layers);
+}
+
+const foldable = key => key !== null && key.startsWith("m");
+
+// Fold or unfold one; its upper left corner stays where it is on the screen.
+function toggle(key) {
+  if (!foldable(key)) return;
+  const before = placed.get(key);
+  if (!opened.delete(key)) opened.add(key);
+  draw();
+  const after = placed.get(key);
+  camera.x += (before.x - after.x) * camera.scale;
+  camera.y += (before.y - after.y) * camera.scale;
+  aim();
+  choose(key);
+}
+
+function unfoldAll() {
+  modules.forEach((module, number) => {
+    if (module.each.length > 1 || module.inside !== undefined) opened.add(`m${number}`);
+    if (module.each.length > 1 && module.inside !== undefined)
+      module.each.forEach((_, which) => opened.add(`m${number}.${which}`));
+  });
+  draw();
+  fit();
+}
+
+function foldAll() {
+  opened.clear();
+  if (!modules.some((_, number) => chosen === `m${number}`)) chosen = null;
+  draw();
+  showFacts();
+  fit();
+}
+
+// Unfold what a layer is in and show it.
+function reveal(number) {
+  const [module, which] = home[number], several = modules[module].each.length > 1;
+  if (several || modules[module].inside !== undefined) opened.add(`m${module}`);
+  if (several && modules[module].inside !== undefined) opened.add(`m${module}.${which}`);
+  draw();
+  choose(`l${number}`);
+  bringIntoSight(placed.get(chosen), true);
+}
+
+function seek() {
+  const wanted = search.value.trim().toLowerCase();
+  hits = new Set();
+  if (wanted) layers.forEach((layer, number) => { if (layer.name.toLowerCase().includes(wanted)) hits.add(number); });
+  found.textContent = wanted ? `${told(hits.size)} of ${told(layers.length)}` : "";
+  draw();
+}
+
+function nextHit(step) {
+  const numbers = [...hits];
+  if (!numbers.length) return;
+  const now = numbers.findIndex(number => chosen === `l${number}`);
+  reveal(numbers[now < 0 ? (step > 0 ? 0 : numbers.length - 1) : (now + step + numbers.length) % numbers.length]);
+}
+
+// ------------------------------------------------------------------------------------------------------- the camera
+
+function aim() {
+  const place = `${camera.x.toFixed(2)} ${camera.y.toFixed(2)}`;
+  view.setAttribute("transform", `translate(${place}) scale(${camera.scale.toFixed(4)})`);
+}
+
+// Show all of it; where that would be too small to read, its upper end.
+function fit(whole = false) {
+  const {width, height} = svg.getBoundingClientRect();
+  const all = Math.min(width / (bounds.right - bounds.left + 40), height / (bounds.bottom + 32), 1.5);
+  camera.scale = whole ? all : Math.max(all, Math.min(0.8, width / (bounds.right - bounds.left + 40)));
+  camera.x = (width - (bounds.left + bounds.right) * camera.scale) / 2;
+  camera.y = Math.max((height - bounds.bottom * camera.scale) / 2, 16);
+  aim();
+}
+
+function zoom(factor, x, y) {
+  const {width, height} = svg.getBoundingClientRect();
+  const scale = Math.min(Math.max(camera.scale * factor, 0.02), 8), change = scale / camera.scale;
+  x = x === undefined ? width / 2 : x;
+  y = y === undefined ? height / 2 : y;
+  camera = {x: x - (x - camera.x) * change, y: y - (y - camera.y) * change, scale};
+  aim();
+}
+
+function bringIntoSight(area, middle = false) {
+  const {width, height} = svg.getBoundingClientRect(), edge = 40;
+  if (middle && camera.scale < 0.7) camera.scale = 1;
+  const left = area.x * camera.scale + camera.x, top = area.y * camera.scale + camera.y;
+  const right = left + area.width * camera.scale;
+  const bottom = top + Math.min(area.height * camera.scale, height - 2 * edge);
+  if (middle || left < edge || right > width - edge) camera.x += (width - left - right) / 2;
+  if (middle || top < edge || bottom > height - edge) camera.y += (height - top - bottom) / 2;
+  aim();
+}
+
+// ------------------------------------------------------------------------------------------------------- listening
+
+const pointers = new Map();
+let dragged = false;
+
+function middleOf(points) {
+  return {x: points.reduce((sum, point) => sum + point.x, 0) / points.length,
+    y: points.reduce((sum, point) => sum + point.y, 0) / points.length};
+}
+
+svg.addEventListener("pointerdown", event => {
+  if (event.button) return;
+  if (!pointers.size) dragged = false;
+  pointers.set(event.pointerId, {x: event.clientX, y: event.clientY, startX: event.clientX, startY: event.clientY});
+});
+
+svg.addEventListener("pointermove", event => {
+  const pointer = pointers.get(event.pointerId);
+  if (!pointer) return;
+  if (!dragged && Math.hypot(event.clientX - pointer.startX, event.clientY - pointer.startY) < 4) return;
+  if (!dragged) {  // a click needs its box, so the pointer is caught only when it has moved
+    dragged = true;
+    svg.classList.add("dragging");
+    svg.setPointerCapture(event.pointerId);
+  }
+  const before = [...pointers.values()].map(({x, y}) => ({x, y}));
+  pointer.x = event.clientX;
+  pointer.y = event.clientY;
+  const now = [...pointers.values()], from = middleOf(before), to = middleOf(now), area = svg.getBoundingClientRect();
+  camera.x += to.x - from.x;
+  camera.y += to.y - from.y;
+  if (now.length === 2) {
+    const apart = points => Math.hypot(points[0].x - points[1].x, points[0].y - points[1].y) || 1;
+    zoom(apart(now) / apart(before), to.x - area.left, to.y - area.top);
+  }
+  aim();
+});
+
+for (const kind of ["pointerup", "pointercancel"]) window.addEventListener(kind, event => {
+  pointers.delete(event.pointerId);
+  if (!pointers.size) svg.classList.remove("dragging");
+});
+
+svg.addEventListener("wheel", event => {
+  event.preventDefault();
+  const area = svg.getBoundingClientRect(), step = event.deltaY * [1, 16, 400][event.deltaMode];
+  zoom(Math.exp(-step * (event.ctrlKey ? 0.01 : 0.0015)), event.clientX - area.left, event.clientY - area.top);
+}, {passive: false});
+
+svg.addEventListener("click", event => {
+  if (dragged) return;
+  const hit = event.target.closest(".box"), key = hit && hit.dataset.key;
+  if (event.target.closest(".toggle")) toggle(key);
+  else choose(key);
+});
+
+svg.addEventListener("dblclick", event => {
+  const hit = event.target.closest(".box");
+  if (hit && !dragged && !event.target.closest(".toggle")) toggle(hit.dataset.key);
+});
+
+// From box to box as in any tree of folders.
+svg.addEventListener("keydown", event => {
+  const hit = event.target.closest(".box");
+  if (!hit || event.ctrlKey || event.metaKey || event.altKey) return;
+  const key = hit.dataset.key, keys = [...placed.keys()], place = keys.indexOf(key), open = opened.has(key);
+  if (event.key === "ArrowDown" && keys[place + 1]) choose(keys[place + 1], true);
+  else if (event.key === "ArrowUp" && keys[place - 1]) choose(keys[place - 1], true);
+  else if (event.key === "ArrowRight" && foldable(key)) open ? choose(keys[place + 1], true) : toggle(key);
+  else if (event.key === "ArrowLeft" && open) toggle(key);
+  else if (event.key === "ArrowLeft" && placed.get(key).parent !== null) choose(placed.get(key).parent, true);
+  else if (event.key === "Enter" || event.key === " ") chosen === key ? toggle(key) : choose(key);
+  else if (event.key === "Home") choose(keys[0], true);
+  else if (event.key === "End") choose(keys[keys.length - 1], true);
+  else if (!event.key.startsWith("Arrow")) return;
+  event.preventDefault();
+  event.stopPropagation();
+});
+
+const KEYS = {"+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "0": () => fit(true), u: unfoldAll,
+  f: foldAll, "/": () => search.focus(), Escape: () => choose(null)};
+
+document.addEventListener("keydown", event => {
+  if (event.target === search) {
+    if (event.key === "Enter") nextHit(event.shiftKey ? -1 : 1);
+    if (event.key === "Escape") { search.value = ""; seek(); search.blur(); }
+  } else if (!event.ctrlKey && !event.metaKey && !event.altKey && Object.hasOwn(KEYS, event.key)) {
+    KEYS[event.key]();
+    event.preventDefault();
+  }
+});
+
+search.addEventListener("input", seek);
+const BUTTONS = {"unfold-all": unfoldAll, "fold-all": foldAll, fit: () => fit(true), "zoom-in": () => zoom(1.25),
+  "zoom-out": () => zoom(0.8)};
+for (const [id, act] of Object.entries(BUTTONS)) document.getElementById(id).addEventListener("click", act);
+
+draw();
+showFacts();
+fit();
