@@ -235,7 +235,7 @@ def test_the_catalogue_and_the_files_of_the_networks_are_the_same_set(sources):
     from zoo.catalog import SPECS
 
     files = {Path(path).stem for path in sources if path.startswith("models/")} - {
-        "__init__", "anatomy", "assembly", "description", "graph", "receptive"}
+        "__init__", "anatomy", "assembly", "description", "graph", "memory", "receptive"}
     assert {spec.file for spec in SPECS.values()} == files
 
 

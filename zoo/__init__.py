@@ -48,13 +48,19 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
     return assembled(blueprint, include_top=include_top, pooling=pooling, classifier_activation=classifier_activation)
 
 
-def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", aux=False, **options):
-    """Return what there is to say of the network `name` as a dict, ready for JSON; the arguments are those of `build`.
+def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", aux=False, batch=128, memory=8,
+             **options):
+    """Return what there is to say of the network `name` as a dict, ready for JSON; the arguments are those of `build`,
+    and for estimates of memory a batch, pictures, and a limit, GiB.
 
     parameters, trainable_parameters, multiply_adds: whole numbers, of the network that is asked for. A multiply-add is
         one multiplication with its addition, for one picture; biases, activations, normalisation and pools count none.
     stages: a list of dicts in the order of the flow: name, shape of the output without the number of pictures, the
-        same three numbers, and the layers with theirs.
+        same three numbers, and the layers with theirs. receptive_field: how many pixels of the picture an output sees,
+        [rows, columns], or "all"; output_stride: how many lie between neighbouring outputs, or None without a grid.
+    memory: bytes, estimates: picture, what the activations of one picture take, of which kept is what the forward pass
+        keeps for the backward one; training, by optimizer, and inference, with `batch` pictures, each with the largest
+        batch for `memory` GiB, 0 if there is none. zoo/models/memory.py says what is assumed.
     uncounted: names of layers whose multiply-adds are not known, and not in the sums.
     input_shape, classes, width, stem, aux, options: as they were decided.
     paper, summary, departures, elsewhere: texts; the last two say where ours differs from the paper's, and where other
@@ -65,12 +71,38 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be built.
     """
     from zoo import catalog
+    from zoo.values import workload
 
     blueprint = catalog.blueprint(name, input_shape, classes, width, stem, options, aux)
+    batch, memory = workload(batch, memory)
 
     from zoo.models.description import describe as described
 
-    return described(blueprint)
+    return described(blueprint, batch, memory)
+
+
+def diagram(source, to_file=None, detail="blocks", *, theme="light", input_shape=None, classes=None, width=1.0,
+            stem="auto", aux=False, **options):
+    """Return the architecture diagram of a network, which a notebook shows; write it to `to_file` if that is given.
+
+    source: a name of `zoo.list_models()`, built with the arguments after `theme`, those of `build`; or any functional
+        keras.Model, which takes none of them. Modules are found by the names of the layers; where these tell nothing,
+        what lies between two layers that all must pass is a module.
+    to_file: its ending says the format, .svg, .png or .pdf among others.
+    detail: "stages", one row that fits a slide; "blocks", a box for each module, with what is in it beside; "layers".
+    theme: "light" or "dark".
+
+    Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be drawn or written.
+    """
+    from zoo.pictures import diagram as drawn
+
+    if not isinstance(source, str):
+        subject = drawn.of_model(source)
+    else:
+        from zoo import catalog
+
+        subject = drawn.of_blueprint(catalog.blueprint(source, input_shape, classes, width, stem, options, aux))
+    return drawn.diagram(subject, to_file, detail, theme)
 
 
 def load(path, checkpoint="best"):

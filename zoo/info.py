@@ -9,16 +9,18 @@ import textwrap
 
 from zoo import catalog, cli, device, settings
 from zoo.errors import UserError
-from zoo.values import assignments, parsed
+from zoo.values import assignments, parsed, workload
 
 WIDEST = 110  # columns: longer lines of prose read badly
 LABEL = 10  # columns before a row's words
+LEAST_BAR = 6  # columns: shorter bars say nothing
 
 
 def parser():
     made = cli.Parser(prog="python -m zoo.info", formatter_class=argparse.RawDescriptionHelpFormatter,
-                      description="Tell what a network consists of: its stages with their shapes, parameters\n"
-                                  "and multiply-adds, its options, and where it departs from its paper.",
+                      description="Tell what a network consists of: its stages with their shapes, receptive\n"
+                                  "fields, parameters and multiply-adds, its options, the memory that it\n"
+                                  "takes, and where it departs from its paper.",
                       epilog=textwrap.fill(f"networks: {', '.join(catalog.SPECS)}", 80))
     made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
     made.add_argument("--size", metavar="N|HxW", help="of the pictures, pixels; default: the paper's")
@@ -29,6 +31,8 @@ def parser():
                       help="the network's first layers; auto: small for small pictures")
     made.add_argument("--aux", action="store_true", help="with the side classifiers")
     made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
+    made.add_argument("--batch", metavar="N", default="128", help="how many pictures the memory is told for; default 128")
+    made.add_argument("--memory", metavar="GIB", default="8", help="GiB to tell the largest batch for; default 8")
     made.add_argument("--json", action="store_true", help="all of it, each layer too, as JSON")
     return made
 
@@ -51,14 +55,19 @@ def blueprint_of(arguments):
                              arguments.stem, assignments("--option", arguments.option, spec.options), arguments.aux)
 
 
-def described(blueprint, backend):
+def workload_of(arguments):
+    """Return the batch, pictures, and the memory, GiB, that the command line asks for."""
+    return workload(cli.whole_number("--batch", arguments.batch, 1), parsed("--memory", arguments.memory, 8.0))
+
+
+def described(blueprint, backend, asked):
     """Return the dict of `zoo.describe`; the backend, which loads for it, sees no GPU."""
     device.prepare(device.choose("none", []))
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the first line is written over it
     with device.quiet():
         from zoo.models.description import describe
-    return describe(blueprint)
+    return describe(blueprint, *asked)
 
 
 # ---------------------------------------------------------------------------------------------------------- printing
@@ -66,8 +75,9 @@ def described(blueprint, backend):
 def lines(told, columns):
     """Return what the dict of `zoo.describe` tells as lines of at most `columns` characters."""
     text = min(columns, WIDEST)
-    said = [*wrapped(f"{told['name']}: {told['summary']}", text), "", *(line for row in rows(told) for line in labelled(*row, text)), ""]
-    said += table(told, columns)
+    said = [*wrapped(f"{told['name']}: {told['summary']}", text), "",
+            *(line for row in rows(told) for line in labelled(*row, text)), ""]
+    said += [*table(told, columns), "", *(line for row in needs(told) for line in labelled(*row, text))]
     for title, part in (("Departures from the paper", "departures"), ("Elsewhere", "elsewhere")):
         if told[part]:
             said += ["", *wrapped(f"{title}: {told[part]}", text)]
@@ -124,16 +134,43 @@ def percent(part, whole):
     return "" if not part else f"{part / whole:.1%}" if part / whole >= 0.0005 else "<0.1%"
 
 
+def pixels(sides):
+    """Return a receptive field or a stride in few characters: one number where rows and columns have the same."""
+    if not sides or isinstance(sides, str):
+        return sides or ""
+    return cross(sides if len(set(sides)) > 1 else sides[:1])
+
+
+def needs(told):
+    """Yield the label and the words of each row on memory."""
+    memory = told["memory"]
+    at, limit = f"for batch {memory['batch']:,}", f"in {memory['gib']:g} GiB"
+
+    def row(label, name, estimate):
+        batch = estimate["largest_batch"]
+        return label, (f"{name}: about {-(-estimate['bytes'] // 2**20):,} MiB {at}; "
+                       + (f"batch {batch:,} fits {limit}" if batch else f"no batch fits {limit}"))
+
+    yield row("memory", "training", memory["training"]["sgd"])
+    yield row("", "with Adam", memory["training"]["adam"])
+    yield row("", "inference", memory["inference"])
+
+
 def table(told, columns):
-    """Return the stages as aligned lines, a bar for each one's share of the multiply-adds, and the totals."""
+    """Return the stages as aligned lines, a bar for each one's share of the multiply-adds, and the totals.
+
+    The bars need some room: 80 columns seldom have it.
+    """
     all_counted = told["multiply_adds"]
-    cells = [("stage", "output", "parameters", "multiply-adds", "share")]
+    cells = [("stage", "output", "field", "stride", "parameters", "multiply-adds", "share")]
     for stage in told["stages"]:
-        cells.append((stage["name"], cross(stage["shape"]), count(stage["parameters"]), count(stage["multiply_adds"]),
+        cells.append((stage["name"], cross(stage["shape"]), pixels(stage["receptive_field"]),
+                      pixels(stage["output_stride"]), count(stage["parameters"]), count(stage["multiply_adds"]),
                       percent(stage["multiply_adds"], all_counted)))
-    cells.append(("total", "", count(told["parameters"]), count(all_counted), ""))
+    cells.append(("total", "", "", "", count(told["parameters"]), count(all_counted), ""))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     room = min(30, columns - sum(widths) - 2 * len(widths))
+    room = room if room >= LEAST_BAR else 0
     most = max((stage["multiply_adds"] for stage in told["stages"]), default=0)
     bars = ["", *("#" * round(room * stage["multiply_adds"] / most) if most else "" for stage in told["stages"]), ""]
     made = ["  ".join(cell.ljust(width) if place < 2 else cell.rjust(width)
@@ -165,8 +202,8 @@ def command(argv):
     arguments = parser().parse_args(argv)
     if arguments.network is None:
         raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.info --help")
-    blueprint, backend = blueprint_of(arguments), settings.backend()
-    told = described(blueprint, backend)
+    blueprint, asked, backend = blueprint_of(arguments), workload_of(arguments), settings.backend()
+    told = described(blueprint, backend, asked)
     if arguments.json:
         print(json.dumps(told, indent=2))
     else:

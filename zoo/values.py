@@ -1,10 +1,12 @@
 """Text that a person typed, turned into the type that a default has."""
 
 import math
+import numbers
 
 from zoo.errors import UserError, unknown
 
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+MOST_MEMORY = 2**30  # GiB: more is a mistake, infinity among them
 
 
 def parsed(what, text, default):
@@ -47,3 +49,12 @@ def assignments(flag, pairs, defaults):
             raise UserError(f"{flag} {name} is given twice; give it once")
         values[name] = parsed(f"{flag} {name}", text, defaults[name])
     return values
+
+
+def workload(batch, memory):
+    """Check a batch, pictures, and a memory, GiB, and return them; UserError says what they can be."""
+    if isinstance(batch, bool) or not isinstance(batch, numbers.Integral) or batch < 1:
+        raise UserError(f"batch is a whole number of 1 or more; given {batch!r}")
+    if isinstance(memory, bool) or not isinstance(memory, numbers.Real) or not 0 < memory < MOST_MEMORY:
+        raise UserError(f"memory is a number of GiB above 0, such as 8; given {memory!r}")
+    return int(batch), memory if isinstance(memory, int) else float(memory)

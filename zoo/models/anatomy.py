@@ -1,4 +1,4 @@
-"""What a network consists of: shapes, parameters and multiply-adds, by layer and by stage, as plain data.
+"""What a network consists of: shapes, parameters, multiply-adds, receptive fields, by layer and by stage, as plain data.
 
 A multiply-add is one multiplication and the addition that goes with it, for one picture. Biases, activations,
 normalisation, pools and sums count nothing. A layer with weights that is not known here, and a product of tensors, has
@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 from zoo.errors import UserError
-from zoo.models import assembly, graph, receptive
+from zoo.models import assembly, graph, memory, receptive
 from zoo.nn import RBF, SparseConv2D, TrainableSubsampling
 
 
@@ -60,6 +60,7 @@ class Anatomy:
     trainable_parameters: int
     multiply_adds: int
     uncounted: tuple  # names of the layers whose multiply-adds are not known
+    memory: memory.Memory | None  # None: a shape is not fixed, or a layer is a model of its own
 
 
 def of_network(blueprint):
@@ -94,7 +95,8 @@ def read(model):
         if not made[nodes[0]].read:
             inputs.add(name)
     return Anatomy(tuple(found), _stages([layer for layer in found if layer.name not in inputs]), **_sums(found),
-                   uncounted=tuple(layer.name for layer in found if layer.multiply_adds is None))
+                   uncounted=tuple(layer.name for layer in found if layer.multiply_adds is None),
+                   memory=memory.of(made))
 
 
 def _layer(name, calls, sight):

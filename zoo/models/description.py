@@ -7,11 +7,14 @@ from pathlib import Path
 
 from zoo import catalog
 from zoo.models import anatomy
+from zoo.models.memory import SLOTS
+
+GIB = 2**30  # bytes
 
 MARKED = re.compile(r"(Departures from the \w+|Elsewhere): ")  # how a part begins; it goes on to the next, or to the end
 
 
-def describe(blueprint):
+def describe(blueprint, batch=128, memory=8):
     """Return what there is to say of a Blueprint's network as a dict for JSON; see `zoo.describe`."""
     built = anatomy.of_network(blueprint)
     layers = {layer.name: vars(layer) for layer in built.layers}
@@ -20,9 +23,22 @@ def describe(blueprint):
         "parameters": built.parameters, "trainable_parameters": built.trainable_parameters,
         "multiply_adds": built.multiply_adds, "uncounted": built.uncounted,
         "stages": [{**vars(stage), "layers": [layers[name] for name in stage.layers]} for stage in built.stages],
+        "memory": _memory(built.memory, batch, memory),
         **prose(blueprint.spec.file),
     }
     return json.loads(json.dumps(told))  # lists for tuples: what it is here it is again when it has been a file
+
+
+def _memory(takes, batch, gib):
+    """Return the estimates of a models.memory.Memory for a batch, and the largest batches for so many GiB."""
+    limit = int(gib * GIB)
+    return {
+        "batch": batch, "gib": gib, "parameters": takes.parameters,
+        "picture": {"kept": takes.kept, "training": takes.training, "inference": takes.inference},
+        "training": {optimizer: {"bytes": takes.for_training(batch, optimizer),
+                                 "largest_batch": takes.largest_for_training(limit, optimizer)} for optimizer in SLOTS},
+        "inference": {"bytes": takes.for_inference(batch), "largest_batch": takes.largest_for_inference(limit)},
+    }
 
 
 def prose(file):
