@@ -10,7 +10,9 @@ COMMANDS = {
     "train": "train a network on a data set, into a run directory",
     "list": "list the networks",
     "info": "tell what a network consists of, stage by stage",
+    "draw": "draw the architecture of a network",
     "plot": "draw the pictures of a run again",
+    "selftest": "see whether every network learns, and reads back what was saved of it",
 }
 
 
@@ -20,7 +22,7 @@ def command(argv):
         raise UserError(f"which command? one of {', '.join(COMMANDS)}; see zoo --help")
     if argv[0] in ("-h", "--help"):
         print("usage: zoo COMMAND ...\n")
-        print("\n".join(f"  {name:8}{words}" for name, words in COMMANDS.items()))
+        print("\n".join(f"  {name:10}{words}" for name, words in COMMANDS.items()))
         print("\nzoo COMMAND --help says more; python -m zoo.COMMAND is the same program.")
         return 0
     if argv[0] not in COMMANDS:

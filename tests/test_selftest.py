@@ -1,0 +1,272 @@
+"""zoo.selftest: what passes, and that what is wrong does not."""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from zoo import catalog
+from zoo.training import losses, reloading, run as runs, saved, selftest
+from zoo.training.reloading import ARRAYS, H5, KERAS, Reader
+from zoo.training.selftest import ROWS, Row
+
+ROOT = Path(__file__).resolve().parents[1]
+LENET = Row((28, 28, 1), width=1.0)
+
+
+def python(*arguments, scratch, **environment):
+    """Run Python in an environment in which zoo is found and temporary files go to the folder `scratch`."""
+    return subprocess.run([sys.executable, *arguments], cwd=scratch, capture_output=True, text=True, encoding="utf-8",
+                          env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TMPDIR": str(scratch),
+                               **environment})
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_lenet5_passes(tmp_path, backend):
+    if not find_spec(backend):
+        pytest.skip(f"{backend} is not installed")
+    done = python("-m", "zoo.selftest", "lenet5", "lenet5", scratch=tmp_path, KERAS_BACKEND=backend)
+    assert (done.returncode, done.stderr) == (0, "")
+    head, row, last = done.stdout.splitlines()
+    assert head.split() == ["name", "parameters", "steps", "first", "loss", "last", "loss", "seconds", "reload"]
+    name, parameters, steps, first, small, seconds, reload = row.split()
+    assert (name, parameters, reload) == ("lenet5", "61,706", "ok")
+    assert 5 < int(steps) < 200 and 2 < float(first) < 4 and 0 < float(small) <= 0.1 * float(first)
+    assert head.index("reload") == row.index("ok") and 0 < float(seconds) < 300
+    assert re.fullmatch(rf"1 of 1 networks passed in \d.*, {backend}", last)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_that_cannot_learn(tmp_path):
+    """Rate 0, in the whole command: status 1, and the line that says which and how."""
+    done = python("-c", "import sys\nfrom zoo.training import selftest\n"
+                        "selftest.ROWS['lenet5'] = selftest.Row((28, 28, 1), width=1.0, rate=0.0, steps=4)\n"
+                        "from zoo.selftest import main\nsys.exit(main(['lenet5']))\n", scratch=tmp_path)
+    assert done.returncode == 1
+    row, last = done.stdout.splitlines()[1:]
+    _, _, steps, first, small, _, reload = row.split()
+    assert (steps, reload) == ("4", "ok") and first == small
+    assert last.startswith("0 of 1 networks passed in ")
+    line = done.stderr.splitlines()[-1]
+    assert line == f"error: 1 of 1 failed: lenet5: loss {small} after 4 steps, {first} at first"
+
+
+def test_one_that_fails_does_not_stop_the_others(capsys):
+    rows = {"vgg16": Row((8, 8, 3)), "lenet5": LENET}
+    wrong, right = selftest.run(["vgg16", "lenet5"], rows)
+    assert wrong.fault == "UserError: vgg16 takes pictures with sides of 16 pixels and more; given 8x8; enlarge the " \
+                          "pictures"
+    assert (right.fault, right.reload) == ("", "ok")
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].split()[0] == "name" and said[1].split()[:5] == ["vgg16", "-", "-", "-", "-"]
+    assert said[2].split()[:2] == ["lenet5", "61,706"]
+
+
+def test_a_loss_that_is_not_finite_is_a_failure(capsys):
+    (outcome,) = selftest.run(["lenet5"], {"lenet5": Row((28, 28, 1), width=1.0, rate=1e30)})
+    assert "loss nan after " in outcome.fault or "loss inf after " in outcome.fault
+    assert outcome.steps < 200
+
+
+# The process that reads
+
+MEAN, STD = (0.5,), (0.29,)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    with Reader(tmp_path_factory.mktemp("reader")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A folder with what a lenet5 leaves, and its Blueprint."""
+    keras.utils.set_random_seed(1)
+    plan = catalog.blueprint("lenet5")
+    folder = tmp_path_factory.mktemp("kept") / "lenet5"
+    reloading.write(folder, saved.on_pixels(plan, MEAN, STD, None), selftest.noise((28, 28, 1))[0])
+    return folder, plan
+
+
+def change(folder, **arrays):
+    runs.write_arrays(folder / ARRAYS, {**runs.read_arrays(folder / ARRAYS), **arrays})
+
+
+def other_weights(folder):
+    model = saved.on_pixels(catalog.blueprint("lenet5"), MEAN, STD, None)
+    model.save_weights(folder / H5)
+
+
+def other_model(folder):
+    saved.on_pixels(catalog.blueprint("lenet5", classes=7), MEAN, STD, None).save(folder / KERAS)
+
+
+def other_last_digits(folder):
+    change(folder, logits=runs.read_arrays(folder / ARRAYS)["logits"] * 1.0001)
+
+
+def not_a_number(folder):
+    change(folder, logits=np.full((32, 10), np.nan, np.float32))
+
+
+def cut_off(folder):
+    (folder / KERAS).write_bytes((folder / KERAS).read_bytes()[:1000])
+
+
+@pytest.mark.parametrize("spoil, keras_says, h5_says", [
+    (lambda folder: None, "0", "0"),
+    (other_weights, "0", "has 5 other weights"),  # the five biases are zeros in both
+    (other_model, "has 6 other weights", "0"),
+    (other_last_digits, "0.0001", "0.0001"),
+    (not_a_number, "inf", "inf"),
+    (cut_off, "UserError: .*cannot be read as a Keras model", "0"),
+    (lambda folder: (folder / H5).unlink(), "0", "FileNotFoundError|ValueError|OSError"),
+], ids=["nothing", "other weights", "other model", "other digits", "not a number", "cut off", "not there"])
+def test_what_the_process_that_reads_finds(reader, kept, tmp_path, spoil, keras_says, h5_says):
+    folder = Path(shutil.copytree(kept[0], tmp_path / "lenet5"))
+    spoil(folder)
+    reader.ask(folder, kept[1], MEAN, STD)
+    found = reader.answer()
+    assert [*found] == [KERAS, H5]
+    for said, expected in zip(found.values(), (keras_says, h5_says), strict=True):
+        assert re.match(expected, said if isinstance(said, str) else f"{said:.1g}"), found
+    outcome = selftest.Outcome("lenet5")
+    selftest.compare(outcome, found)
+    assert (outcome.reload == "ok") == (outcome.fault == "") == (keras_says == h5_says == "0")
+    assert (KERAS in outcome.fault, H5 in outcome.fault) == (keras_says != "0", h5_says != "0")
+
+
+def test_a_process_that_ends_is_a_failure(kept, tmp_path):
+    with Reader(tmp_path) as killed:
+        killed.process.kill()
+        killed.process.wait()
+        for _ in range(2):
+            killed.ask(*kept, MEAN, STD)
+            outcome = selftest.Outcome("lenet5")
+            selftest.compare(outcome, killed.answer())
+            assert (outcome.reload, outcome.fault) == ("failed", "the process that reads ended with status -9")
+
+
+@pytest.mark.parametrize("found, expected, difference", [
+    ([1.0, -2.0], [1.0, -2.0], 0.0), ([1.0, -2.0], [1.0, -2.5], 0.2), ([0.0], [0.0], 0.0),
+    ([np.inf], [np.inf], np.inf), ([np.nan], [1.0], np.inf), ([1.0, 2.0], [1.0], np.inf)])
+def test_the_difference(found, expected, difference):
+    assert reloading.difference(np.array(found, np.float32), np.array(expected, np.float32)) == pytest.approx(difference)
+
+
+# The rows
+
+def test_the_rows_are_of_networks_that_there_are():
+    assert {*ROWS} <= {*catalog.SPECS}
+
+
+@pytest.mark.parametrize("name", catalog.SPECS)
+def test_every_network_has_its_plan_without_dropout(name):
+    row, spec = ROWS.get(name, Row()), catalog.find(name)
+    off = selftest.without_dropout(spec.options)
+    plan = catalog.blueprint(name, row.shape, 10, row.width, options=off)
+    left = {option for option, value in plan.options.items() if "drop" in option and value}
+    assert left == set() and {option for option in spec.options if "drop" in option} == {*off}
+
+
+def test_the_noise_is_always_the_same():
+    pixels, labels = selftest.noise((32, 32, 3))
+    assert (pixels.shape, pixels.dtype, labels.shape) == ((32, 32, 32, 3), np.uint8, (32,))
+    assert np.array_equal(pixels, selftest.noise((32, 32, 3))[0]) and {*labels} == {*range(10)}
+    assert pixels.mean() / 255 == pytest.approx(0.5, abs=0.01) and pixels.std() / 255 == pytest.approx(0.29, abs=0.01)
+
+
+def test_kernels_drawn_anew_have_the_variance_of_their_inputs():
+    model = saved.on_pixels(catalog.blueprint("vgg16", (32, 32, 3), 10, 0.25), (0.5,) * 3, (0.29,) * 3, None)
+    selftest.start(model, Row(he=True, bias=5.0))
+    for name, inputs in (("conv1_2", 9 * 16), ("conv5_3", 9 * 128), ("fc6", 128)):
+        kernel = keras.ops.convert_to_numpy(model.get_layer(name).kernel)
+        assert kernel.std() == pytest.approx((2 / inputs) ** 0.5, rel=0.1)
+        assert abs(kernel.mean()) < 0.1 * kernel.std()
+    assert keras.ops.convert_to_numpy(model.get_layer("fc8").bias).tolist() == [5.0] * 10
+    assert keras.ops.convert_to_numpy(model.get_layer("fc7").bias).tolist() == [0.0] * 1024
+    before = model.get_weights()
+    selftest.start(model, Row())
+    assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("first, last, loss, enough", [
+    (2.4, 0.2303, losses.cross_entropy, False), (2.4, 0.23, losses.cross_entropy, True),  # a guess costs 2.3026
+    (2.0, 0.21, losses.cross_entropy, False), (2.0, 0.2, losses.cross_entropy, True),
+    (84.0, 8.5, losses.map_distance, False), (84.0, 8.4, losses.map_distance, True),
+    (2.4, float("nan"), losses.cross_entropy, False)])
+def test_what_counts_as_learned(first, last, loss, enough):
+    assert selftest.learned(first, last, loss) == enough
+
+
+# What is shown
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_the_step_is_shown_and_written_over(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = Terminal()
+    table = selftest.Table(["lenet5"], stream)
+    table.progress("lenet5  step 7/200  loss 2.3021, and more than fits")
+    table.line(selftest.Outcome("lenet5", 61706, 31, 2.3625, 0.2039, 2.31, "ok").cells())
+    assert stream.getvalue().split("\r\033[K")[2:] == [
+        "lenet5  step 7/200  loss 2.3021, and mo",
+        "lenet5       61,706     31      2.3625     0.2039      2.3  ok\n"]
+
+
+# Mistakes
+
+# Runs the command and then tells what it has loaded
+LOADED = """
+import sys
+from zoo.selftest import main
+status = main(sys.argv[1:])
+print("loaded:", *sorted({"keras", "tensorflow", "jax", "torch", "numpy", "matplotlib"} & set(sys.modules)))
+sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize("words, said", [
+    (["lenet6"], "no network is called 'lenet6'; did you mean 'lenet5'?"),
+    (["lenet5", "resnet43"], "no network is called 'resnet43'; did you mean 'resnet34'?"),
+    (["--fast"], "no option or argument '--fast' is known"),
+])
+def test_a_mistake_gets_one_line_before_anything_is_loaded(tmp_path, words, said):
+    done = python("-c", LOADED, *words, scratch=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "loaded:\n")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {said}")
+
+
+def test_an_unknown_backend(tmp_path):
+    done = python("-m", "zoo.selftest", "lenet5", scratch=tmp_path, KERAS_BACKEND="tensorfow")
+    assert (done.returncode, done.stdout) == (2, "") and len(done.stderr.splitlines()) == 1
+
+
+def test_help_comes_at_once(tmp_path):
+    def seconds():
+        began = time.perf_counter()
+        assert "lenet5" in python("-m", "zoo.selftest", "--help", scratch=tmp_path).stdout
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(4)) < 0.5
+
+
+@pytest.mark.slow
+def test_the_whole_zoo_passes(tmp_path):
+    done = python("-m", "zoo.selftest", scratch=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:-1]] == [*catalog.SPECS]

@@ -1,0 +1,50 @@
+"""python -m zoo.selftest: every network learns 32 pictures by heart on the CPU, and another process reads it."""
+
+import sys
+import time
+
+from zoo import catalog, cli, device, settings
+
+
+def parser():
+    made = cli.Parser(prog="python -m zoo.selftest",
+                      description="Each network, made small, learns 32 random pictures by heart on the CPU: its loss "
+                                  "must fall to a tenth. It is saved as .keras and as .weights.h5, and another process "
+                                  "that reads both must predict the same. Exit status 1 where one fails.",
+                      epilog=f"networks: {', '.join(catalog.SPECS)}")
+    made.add_argument("networks", metavar="NET", nargs="*", help="the networks to test; default: all")
+    return made
+
+
+def command(argv):
+    names = list(dict.fromkeys(parser().parse_args(argv).networks)) or [*catalog.SPECS]
+    for name in names:
+        catalog.find(name)
+    backend = settings.backend()
+    device.prepare(device.choose("none", []))
+    began = time.perf_counter()
+    if sys.stdout.isatty():
+        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the table is written over it
+    with device.quiet():
+        import keras
+
+        keras.utils.set_random_seed(0)  # it loads TensorFlow, where there is one, beside another backend
+        from zoo.training import selftest
+        from zoo.training.callbacks import words
+
+    outcomes = selftest.run(names)
+    failed = [outcome for outcome in outcomes if outcome.fault]
+    if failed:
+        print(f"error: {len(failed)} of {len(outcomes)} failed: "
+              f"{'; '.join(f'{outcome.name}: {outcome.fault}' for outcome in failed)}", file=sys.stderr, flush=True)
+    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} networks passed in "
+          f"{words(time.perf_counter() - began)}, {backend}")
+    return 1 if failed else 0
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
