@@ -135,7 +135,8 @@ function framePicture(module, key, above, inner, title) {
     if (module.side) node.firstChild.setAttribute("class", "dashed");
     toggler(node, left + 6, y + 5, true);
     write(node, title, left + 26, y + 11.5, TITLE, words, "bold");
-    write(node, module.shape, left + 26, y + 23.5, SMALL, width - 36, "faint");
+    const under = module.loss === undefined ? module.shape : `${module.shape}, loss x ${module.loss}`;
+    write(node, under, left + 26, y + 23.5, SMALL, width - 36, "faint");
     const free = left + 26 + words < x - 4, bottom = y + height;  // a wide title is not crossed
     line(parent, [[x, free ? y : y + inner.head - 2], [x, y + inner.head]], inner.enters);
     const end = x + inner.leaves;
@@ -245,21 +246,24 @@ function lanes(main, pictures, tops, left) {
 
 // Draw side classifiers left of the modules that they read; return their left end and their lower end.
 function aside(pictures, tops, left) {
-  let bottom = 0, edge = left;
+  const right = left - SIDE_GAP, turn = left - SIDE_GAP / 2, middleOf = number => right - pictures[number].width / 2;
+  let bottom = -GAP, edge = left;
   modules.forEach((module, number) => {
     if (!module.side) return;
-    const source = module.reads.find(each => tops[each] !== undefined), picture = pictures[number];
-    const middle = source === undefined ? 0 : tops[source] + Math.min(pictures[source].height, TALL) / 2;
-    const half = Math.min(picture.height, TALL) / 2, y = Math.max(middle - half, bottom), end = y + half;
-    const right = left - SIDE_GAP;
-    tops[number] = y;
-    if (source !== undefined) {
-      const from = (modules[source].side ? right : 0) - pictures[source].width / 2;
-      line(view, [[from, middle], [left - 14, middle], [left - 14, end], [right, end]], "arrow dashed");
+    const picture = pictures[number], half = Math.min(picture.height, TALL) / 2;
+    const source = module.reads.find(each => tops[each] !== undefined);
+    const beside = source !== undefined && !modules[source].side;
+    const start = beside ? tops[source] + Math.min(pictures[source].height, TALL) / 2 : 0;
+    const y = tops[number] = Math.max(start - half, bottom + GAP), end = y + half;
+    if (beside)
+      line(view, [[-pictures[source].width / 2, start], [turn, start], [turn, end], [right, end]], "arrow dashed");
+    else if (source !== undefined) {
+      const [from, to] = [middleOf(source), middleOf(number)];
+      line(view, [[from, tops[source] + pictures[source].height], [from, y - 8], [to, y - 8], [to, y]], "arrow dashed");
     }
-    picture.draw(view, right - picture.width / 2, y);
+    picture.draw(view, middleOf(number), y);
     edge = Math.min(edge, right - picture.width);
-    bottom = y + picture.height + 10;
+    bottom = y + picture.height;
   });
   return [edge, bottom];
 }
@@ -479,7 +483,7 @@ function bringIntoSight(area, middle = false) {
 const pointers = new Map();
 let dragged = false;
 
-function middleOf(points) {
+function centre(points) {
   return {x: points.reduce((sum, point) => sum + point.x, 0) / points.length,
     y: points.reduce((sum, point) => sum + point.y, 0) / points.length};
 }
@@ -502,7 +506,7 @@ svg.addEventListener("pointermove", event => {
   const before = [...pointers.values()].map(({x, y}) => ({x, y}));
   pointer.x = event.clientX;
   pointer.y = event.clientY;
-  const now = [...pointers.values()], from = middleOf(before), to = middleOf(now), area = svg.getBoundingClientRect();
+  const now = [...pointers.values()], from = centre(before), to = centre(now), area = svg.getBoundingClientRect();
   camera.x += to.x - from.x;
   camera.y += to.y - from.y;
   if (now.length === 2) {
