@@ -78,7 +78,8 @@ total                                  21,295,562  1,159,402,496""".split("\n")
 def test_the_memory(shown):
     text = "\n".join(shown["resnet34 --size 32 --classes 10"])
     memory = zoo.describe("resnet34", (32, 32, 3), 10)["memory"]
-    told = {name: f"about {-(-each['bytes'] // 2**20):,} MiB for batch 128; batch {each['largest_batch']:,} fits in 8 GiB"
+    told = {name: f"about {-(-each['bytes'] // 2**20):,} MiB for batch 128; "
+                  f"batch {each['largest_batch']:,} fits in 8 GiB"
             for name, each in (("training", memory["training"]["sgd"]), ("with Adam", memory["training"]["adam"]),
                                ("inference", memory["inference"]))}
     assert f"\n\nmemory    training: {told['training']}\n          with Adam: {told['with Adam']}\n" in text

@@ -8,7 +8,7 @@ from test_anatomy import NETWORKS, described, of
 import zoo
 from zoo.errors import UserError
 from zoo.models import anatomy
-from zoo.models.memory import Memory
+from zoo.models.memory import CONDUCT, Memory
 from zoo.nn import LocalResponseNormalization
 
 GIB = 2**30
@@ -114,6 +114,13 @@ def test_every_network(name):
     assert memory["inference"]["bytes"] < memory["training"]["sgd"]["bytes"] < memory["training"]["adam"]["bytes"]
     assert 0 < memory["training"]["adam"]["largest_batch"] <= memory["training"]["sgd"]["largest_batch"]
     assert memory["training"]["sgd"]["largest_batch"] < memory["inference"]["largest_batch"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_every_layer_of_a_network_does_with_memory_is_known(name):
+    classes = [each for kinds in CONDUCT for each in (kinds if isinstance(kinds, tuple) else (kinds,))]
+    known = {"Activation", *(each.__name__ for each in classes)}
+    assert {layer["kind"] for stage in described(name)["stages"] for layer in stage["layers"]} <= known
 
 
 def test_batch_and_limit_are_those_asked_for():

@@ -31,8 +31,8 @@ def parser():
                       help="the network's first layers; auto: small for small pictures")
     made.add_argument("--aux", action="store_true", help="with the side classifiers")
     made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
-    made.add_argument("--batch", metavar="N", default="128", help="how many pictures the memory is told for; default 128")
-    made.add_argument("--memory", metavar="GIB", default="8", help="GiB to tell the largest batch for; default 8")
+    made.add_argument("--batch", metavar="N", default="128", help="of pictures, to tell the memory for; default 128")
+    made.add_argument("--memory", metavar="GIB", default="8", help="to tell the largest batch for; default 8")
     made.add_argument("--json", action="store_true", help="all of it, each layer too, as JSON")
     return made
 

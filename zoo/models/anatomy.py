@@ -1,4 +1,4 @@
-"""What a network consists of: shapes, parameters, multiply-adds, receptive fields, by layer and by stage, as plain data.
+"""What a network consists of, layer by layer and stage by stage, as plain data.
 
 A multiply-add is one multiplication and the addition that goes with it, for one picture. Biases, activations,
 normalisation, pools and sums count nothing. A layer with weights that is not known here, and a product of tensors, has

@@ -1,13 +1,14 @@
 """How much memory a network takes: by arithmetic on the graph, with assumptions that are said here.
 
-A training step holds the parameters, their gradients, the optimizer's slots and, for each picture, what the forward pass
-keeps for the backward one and what is underway in either. Inference holds the parameters and, for each picture, the
-outputs that a later layer still reads. Assumed, after what TensorFlow does on the CPU:
+A training step holds the parameters, their gradients, the optimizer's slots and, for each picture, what the forward
+pass keeps for the backward one and what is underway in either. Inference holds the parameters and, for each picture,
+the outputs that a later layer still reads. Assumed, after what TensorFlow does on the CPU:
 
 - A layer keeps what the derivatives of its operations read: a convolution its input, ReLU its output, a maximum both,
   batch normalisation its input, dropout a mask of bytes, a sum nothing. A tensor that two layers keep is there once. A
   layer that is not known here keeps its inputs and its output.
-- What works number by number writes over what it reads, where nobody else reads or keeps that; flattening moves nothing.
+- What works number by number writes over what it reads, where nobody else reads or keeps that; flattening moves
+  nothing.
 - A convolution has its output twice while it works, once in another layout.
 - The optimizer's update makes two numbers for each parameter on its way; a weight is there three times while its first
   values are drawn.
@@ -18,6 +19,7 @@ Numbers are bytes; those of activations for one picture.
 """
 
 import math
+import re
 from dataclasses import dataclass
 
 import keras
@@ -86,7 +88,8 @@ def of(calls):
     weights = {id(weight): weight for call in calls.values() if call.layer for weight in call.layer.weights}.values()
     tape = _Tape(calls)
     return Memory(sum(map(_weight, weights)), sum(_weight(each) for each in weights if each.trainable),
-                  max(map(_weight, weights), default=0), sum(tape.size[each] for each in tape.kept), tape.training(), tape.inference())
+                  max(map(_weight, weights), default=0), sum(tape.size[each] for each in tape.kept), tape.training(),
+                  tape.inference())
 
 
 def _weight(variable):
@@ -94,7 +97,7 @@ def _weight(variable):
 
 
 def _bytes(dtype):
-    return {"bool": 1, "bfloat16": 2}.get(dtype) or int("".join(filter(str.isdigit, dtype))) // 8
+    return 1 if dtype == "bool" else max(1, int(re.search(r"\d+", dtype)[0]) // 8)  # float32, bfloat16, int8
 
 
 # ------------------------------------------------------------------------------------------- what a layer does with it
@@ -112,9 +115,9 @@ def _does(call):
 
 @dataclass(frozen=True)
 class Conduct:
-    """What of a call is kept for the backward pass: "i" its inputs, "o" its output."""
+    """What a call does with memory."""
 
-    keeps: str = ""
+    keeps: str = ""  # for the backward pass: "i" its inputs, "o" its output
     more: int = 0  # bytes of what it makes inside and keeps
     in_place: bool = False  # it can write over its first input
     view: bool = False  # its output is its input
@@ -157,7 +160,7 @@ def _dropout(call):
 
 
 def _maximum(call):
-    """One byte says where in its window each maximum lies; what a padded grid is kept in has the place of the input."""
+    """A byte says where in its window each maximum lies; of a grid that it pads, it keeps the padded copy."""
     places = math.prod(call.shape)
     if isinstance(call.layer, CeilMaxPooling2D):
         held = [windows(side, call.layer.pool_size, call.layer.strides) for side in call.inputs[0][:2]]
@@ -202,7 +205,7 @@ CONDUCT = {
 }
 
 
-# -------------------------------------------------------------------------------------------------------- a step, walked
+# ------------------------------------------------------------------------------------------------------ a step, walked
 
 class _Tape:
     """The calls one after another, forwards and backwards. A tensor has the name of the call that made it."""
@@ -267,7 +270,7 @@ class _Tape:
     def training(self):
         """Return the most bytes at one time of a step, forwards and backwards."""
         stays = self.kept | {self.roots[node] for node in self.ends}
-        return max(*self._forward(self.roots, stays), *self._backward(stays))
+        return max([*self._forward(self.roots, stays), *self._backward(stays)])
 
     def _backward(self, live):
         """Yield the bytes that are there while each call's derivatives are computed; `live` is there at its start."""

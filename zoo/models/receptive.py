@@ -1,8 +1,9 @@
 """Which part of the picture each layer's output sees: the receptive field and the stride, by arithmetic on the graph.
 
-One output of a layer sees a window of the picture, its receptive field; the windows of neighbouring outputs lie a stride
-apart. A kernel or pool of k, whose steps are t, on a tensor with field r and stride s gives r + (k - 1) s and s t;
-whatever works pixel by pixel changes neither. Of several paths the largest counts, as if their windows had one centre.
+One output of a layer sees a window of the picture, its receptive field; the windows of neighbouring outputs lie a
+stride apart. A kernel or pool of k, whose steps are t, on a tensor with field r and stride s gives r + (k - 1) s and
+s t; whatever works pixel by pixel changes neither. Of several paths the largest counts, as if their windows had one
+centre.
 Padding is not looked at: a field can be larger than the picture.
 """
 
@@ -105,8 +106,9 @@ PIXELWISE = (
     layers.GaussianNoise, layers.GaussianDropout, layers.Dense, layers.ZeroPadding1D, layers.ZeroPadding2D,
     layers.Cropping1D, layers.Cropping2D, layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum,
     layers.Minimum, layers.Concatenate, LocalResponseNormalization, Maxout, Highway, ScaledAdd)
-PIXELWISE_OPERATIONS = {"Relu", "Sigmoid", "Tanh", "Silu", "Gelu", "Add", "Subtract", "Multiply", "TrueDivide", "Divide",
-                        "Maximum", "Minimum", "Negative", "Absolute", "Square", "Sqrt", "Exp", "Log", "Concatenate"}
+PIXELWISE_OPERATIONS = {"Relu", "Sigmoid", "Tanh", "Silu", "Gelu", "Add", "Subtract", "Multiply", "TrueDivide",
+                        "Divide", "Maximum", "Minimum", "Negative", "Absolute", "Square", "Sqrt", "Exp", "Log",
+                        "Concatenate"}
 WINDOWS = {  # classes: what finds the windows
     CONVOLUTIONS: _convolution,
     POOLS: _pool,
