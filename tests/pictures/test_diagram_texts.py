@@ -162,7 +162,7 @@ STYLE = re.compile(r"    (classDef (\w+) [\w#:,. -]+|class [\w,]+ (\w+)|%% [\w ]
 
 
 def read(text):
-    """Return (nodes {id: label}, subgraphs {id: label}, edges [(from, to)]), having checked that every line is known."""
+    """Return (nodes {id: label}, subgraphs {id: label}, edges [(from, to)]); every line must be of a known kind."""
     nodes, groups, edges, depth, styles, used = {}, {}, [], 0, set(), set()
     assert text.startswith("---\ntitle: ")
     for line in text.splitlines()[4:]:
