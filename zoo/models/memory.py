@@ -25,9 +25,9 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from zoo.nn import (RBF, Highway, LocalResponseNormalization, Maxout, ScaledAdd, SparseConv2D, SpatialPyramidPooling2D,
-                    TrainableSubsampling, scaled_tanh)
-from zoo.nn.pooling import CeilMaxPooling2D, windows
+from zoo.nn import (RBF, CeilAveragePooling2D, CeilMaxPooling2D, Highway, LocalResponseNormalization, Maxout, ScaledAdd,
+                    SparseConv2D, SpatialPyramidPooling2D, TrainableSubsampling, scaled_tanh)
+from zoo.nn.pooling import windows
 
 SLOTS = {"sgd": 1, "nesterov": 1, "adam": 2}  # numbers that the optimizer keeps for each trainable one; with momentum
 
@@ -200,7 +200,7 @@ CONDUCT = {
     (layers.Add, ScaledAdd): Conduct(in_place=True),
     (layers.Concatenate, layers.ZeroPadding1D, layers.ZeroPadding2D, layers.Cropping1D, layers.Cropping2D,
      layers.Rescaling, layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D,
-     layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D,
+     layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D, CeilAveragePooling2D,
      layers.InputLayer): Conduct(),
 }
 
