@@ -6,8 +6,8 @@ from zoo import catalog
 from zoo.models.anatomy import of_network
 from zoo.pictures.network.modules import plan_of
 
-NAMES = ("</script><script>window.broken = 1</script>", "<img src=x onerror='window.broken = 2'>", "<!--<script>", '"];x["',
-         "end", "a:b", "${window.broken = 3}", "'); window.broken = 4; ('", "back\\slash\\", "tab\tline\nend",
+NAMES = ("</script><script>window.broken = 1</script>", "<img src=x onerror='window.broken = 2'>", "<!--<script>",
+         '"];x["', "end", "a:b", "${window.broken = 3}", "'); window.broken = 4; ('", "back\\slash\\", "tab\tline\nend",
          "__proto__", "constructor", "100%%{}", "graph", "1. first", "**bold** `code` #35;", "&amp;&lt;", "é漢字\u2028")
 
 

@@ -30,7 +30,7 @@ def _add(graph, members, ids):
         if isinstance(member, Group):
             cluster = pydot.Cluster(str(len(ids)), label=label((member.title,)), bgcolor=quoted(LIGHT.panel),
                                     style=quoted("rounded,dashed" if member.side else "rounded"),
-                                    color=quoted(LIGHT.frame), **letters(10))
+                                    color=quoted(LIGHT.frame), labeljust="l", **letters(10))
             ids[f"cluster {len(ids)}"] = None  # the next has another number
             _add(cluster, member.members, ids)
             graph.add_subgraph(cluster)

@@ -39,10 +39,14 @@ function make(tag, attributes, parent) {
   return node;
 }
 
+function widthOf(words, size, classes = "") {
+  pen.font = `${classes.includes("bold") ? "bold " : ""}100px ${FONT}`;
+  return pen.measureText(words).width * size / 100;
+}
+
 // Write one line whose middle, or start, is at (x, y), within `room`: squeezed a little, then cut.
 function write(parent, words, x, y, size, room, classes = "middle") {
-  pen.font = `${classes.includes("bold") ? "bold " : ""}100px ${FONT}`;
-  const length = text => pen.measureText(text).width * size / 100;
+  const length = text => widthOf(text, size, classes);
   if (length(words) > room * 1.25) {
     let end = words.length;
     while (end > 1 && length(words.slice(0, end) + "…") > room) end = Math.min(end - 1, Math.ceil(end * 0.97));
@@ -126,8 +130,8 @@ function closedPicture(module, key, above, inner) {
 }
 
 function framePicture(module, key, above, inner, title) {
-  pen.font = `bold 100px ${FONT}`;
-  const words = Math.min(pen.measureText(title).width * TITLE / 100 + 4, 260);
+  const words = Math.min(widthOf(title, TITLE, "bold") + 4, 260);
+  const under = module.loss === undefined ? module.shape : `${module.shape}, loss x ${module.loss}`;
   const width = Math.max(inner.width + 2 * PAD, words + 36, WIDTH), height = inner.height + inner.head + PAD;
   return {width, height, draw(parent, x, y) {
     const left = x - width / 2;
@@ -135,9 +139,9 @@ function framePicture(module, key, above, inner, title) {
     if (module.side) node.firstChild.setAttribute("class", "dashed");
     toggler(node, left + 6, y + 5, true);
     write(node, title, left + 26, y + 11.5, TITLE, words, "bold");
-    const under = module.loss === undefined ? module.shape : `${module.shape}, loss x ${module.loss}`;
     write(node, under, left + 26, y + 23.5, SMALL, width - 36, "faint");
-    const free = left + 26 + words < x - 4, bottom = y + height;  // a wide title is not crossed
+    const free = left + 26 + Math.max(words, widthOf(under, SMALL)) < x - 4;  // a wide title is not crossed
+    const bottom = y + height;
     line(parent, [[x, free ? y : y + inner.head - 2], [x, y + inner.head]], inner.enters);
     const end = x + inner.leaves;
     if (!module.side) line(parent, [[end, bottom - PAD], [end, bottom - 5], [x, bottom - 5], [x, bottom]], "");
