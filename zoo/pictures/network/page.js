@@ -142,7 +142,7 @@ function framePicture(module, key, above, inner, title) {
     write(node, under, left + 26, y + 23.5, SMALL, width - 36, "faint");
     const free = left + 26 + Math.max(words, widthOf(under, SMALL)) < x - 4;  // a wide title is not crossed
     const bottom = y + height;
-    line(parent, [[x, free ? y : y + inner.head - 2], [x, y + inner.head]], inner.enters);
+    line(parent, [[x, free ? y : y + Math.min(inner.head, 30)], [x, y + inner.head]], inner.enters);
     const end = x + inner.leaves;
     if (!module.side) line(parent, [[end, bottom - PAD], [end, bottom - 5], [x, bottom - 5], [x, bottom]], "");
     inner.draw(parent, x, y + inner.head);
