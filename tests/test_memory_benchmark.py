@@ -1,0 +1,32 @@
+"""benchmarks/memory.csv: whole, and with the estimates of today."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    spec = importlib.util.spec_from_file_location("memory_benchmark", BENCHMARKS / "memory.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_estimates_in_the_file_are_those_of_today(benchmark):
+    """python benchmarks/memory.py --estimate brings them up to date."""
+    for row in benchmark.read():
+        assert benchmark.estimated(*benchmark.case_of(row)) == float(row["estimated_mib"]), benchmark.key(row)
+
+
+def test_the_page_has_the_table(benchmark):
+    """python benchmarks/memory.py --table prints it."""
+    page = (BENCHMARKS.parent / "docs" / "memory.md").read_text(encoding="utf-8")
+    assert f"<!-- python benchmarks/memory.py --table -->\n{benchmark.table()}\n<!-- end -->" in page
+
+
+def test_every_case_was_measured(benchmark):
+    assert [benchmark.key(row) for row in benchmark.read()] == [(*case[:3], case[5]) for case in benchmark.cases(())]
