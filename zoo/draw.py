@@ -18,7 +18,7 @@ def parser():
                       epilog=textwrap.fill(f"networks: {', '.join(catalog.SPECS)}", 80))
     made.add_argument("networks", metavar="NET", nargs="*", help="a network's name, see below; two with --compare")
     made.add_argument("-o", "--output", metavar="FILE",
-                      help="the ending says the kind: .svg, .png, .pdf; default: NET.svg")
+                      help="the ending says the kind: .svg, .png, .pdf, .dot, .mmd (Mermaid), .html; default: NET.svg")
     made.add_argument("--compare", action="store_true", help="draw two networks side by side at the same scale")
     made.add_argument("--style", metavar="|".join(STYLES), default="boxes",
                       help="volumes are blocks as large as the grids of features, for chains such as lenet5, alexnet "
@@ -47,7 +47,8 @@ def draw(arguments):
     from zoo.pictures.export import checked
 
     blueprints = [cli.blueprint_of(name, arguments) for name in arguments.networks]
-    path = checked(arguments.output or f"{'-'.join(arguments.networks)}.svg")
+    plain = arguments.style == "boxes" and not arguments.compare
+    path = checked(arguments.output or f"{'-'.join(arguments.networks)}.svg", diagram.TEXTS if plain else ())
     load_backend()
     subjects = [diagram.of_blueprint(blueprint) for blueprint in blueprints]
     if arguments.style == "volumes":

@@ -266,3 +266,11 @@ def test_mistakes_on_the_command_line(arguments, words, tmp_path):
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2 and line.startswith("error: ") and words in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending, begins", [
+    (".svg", b"<"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".dot", b"digraph"), (".mmd", b"---"),
+    (".html", b"<!doctype html>")])
+def test_every_ending(ending, begins, tmp_path):
+    zoo.diagram("lenet5", tmp_path / f"a{ending}")
+    assert (tmp_path / f"a{ending}").read_bytes().lower().startswith(begins.lower())

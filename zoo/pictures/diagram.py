@@ -1,13 +1,15 @@
 """Architecture diagrams: of a network of the catalogue or of any functional Keras model, at three levels."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from zoo.errors import unknown
-from zoo.pictures.export import write
+from zoo.pictures import export
 from zoo.pictures.network.blocks import along_and_aside, blocks
+from zoo.pictures.network.dot import dot
 from zoo.pictures.network.everything import everything
+from zoo.pictures.network.mermaid import mermaid
 from zoo.pictures.network.modules import plan_of
+from zoo.pictures.network.page import page
 from zoo.pictures.network.stages import stages, stages_of
 from zoo.pictures.network.theme import THEMES, number_words, shape_words
 from zoo.pictures.network.volumes import volumes
@@ -15,6 +17,8 @@ from zoo.pictures.scene import Scene, moved
 from zoo.pictures.svg import svg
 
 DETAILS = ("stages", "blocks", "layers")
+PAGES = {"light": None, "dark": THEMES["dark"]}  # None: a page follows its reader's preference
+TEXTS = (".dot", ".mmd", ".html")  # endings of what is no picture
 
 
 @dataclass(frozen=True)
@@ -28,18 +32,20 @@ class Subject:
 
 
 class Drawing:
-    """A diagram: notebooks show it, `save` writes it to a file."""
+    """A diagram: notebooks show it, `save` writes it to a file.
 
-    def __init__(self, scene):
-        self.scene = scene
+    `texts` are formats that are no pictures, {ending: function without arguments that returns the text}.
+    """
+
+    def __init__(self, scene, texts=None):
+        self.scene, self.texts = scene, texts or {}
 
     def _repr_svg_(self):
         return svg(self.scene)
 
     def save(self, path):
-        """Write it; the format follows the file's ending."""
-        write(self.scene, path)
-        return Path(path)
+        """Write it and return its Path; the format follows the file's ending."""
+        return export.write(self.scene, path, self.texts)
 
 
 def of_blueprint(blueprint):
@@ -91,7 +97,10 @@ def most_of(boxes):
 
 def diagram(source, to_file=None, detail="blocks", theme="light"):
     """Return the Drawing of a Subject, written to `to_file` if that is given; see `zoo.diagram`."""
-    drawing = Drawing(scene(source, detail, theme))
+    plan = plan_of(source.anatomy, source.sides)
+    drawing = Drawing(scene(source, detail, theme), {
+        ".dot": lambda: dot(plan, source.title, detail), ".mmd": lambda: mermaid(plan, source.title, detail),
+        ".html": lambda: page(source.anatomy, plan, source.title, source.subtitle, PAGES[theme])})
     if to_file is not None:
         drawing.save(to_file)
     return drawing

@@ -27,39 +27,48 @@ ENDINGS = {".svg": _write_svg, ".png": _write_png, ".pdf": _write_pdf}  # each w
 MISTAKES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 
-def write(scene, path):
+def write(scene, path, texts=None):
     """Write the scene to `path` (str or Path), as SVG, PNG or PDF by its ending; return the Path.
+
+    `texts` are further formats, {ending: function without arguments that returns the file's text}.
 
     The file is written whole or not at all. Raises UserError for an ending that is not among ENDINGS and for a place
     where nothing can be written; a full disk stays an OSError.
     """
-    target = checked(path)
+    texts = texts or {}
+    target = checked(path, texts)
+    ending = target.suffix.lower()
     try:
-        ENDINGS[target.suffix.lower()](scene, target)
+        if ending in texts:
+            write_text(target, texts[ending]())
+        else:
+            ENDINGS[ending](scene, target)
     except OSError as error:
         if error.errno not in MISTAKES:
             raise
         raise UserError(f"cannot write {path}: {error.strerror}; give the name of a file in a folder of yours that "
-                        f"ends in {_listed()}") from None
+                        f"ends in {_listed(texts)}") from None
     return target
 
 
-def checked(path):
+def checked(path, also=()):
     """Return `path` as the Path of a picture that can be asked for; UserError otherwise. Nothing is written.
+
+    `also` are endings of other formats that the caller writes.
 
     A command calls this first: a mistyped name is then told before a network is built.
     """
     target = expanded(path)
     if os.path.isdir(target):
-        raise UserError(f"{path} is a folder; give the name of a file that ends in {_listed()}")
-    if target.suffix.lower() not in ENDINGS:
-        raise UserError(f"the ending of a picture's name says its kind: {_listed()}; given {str(path)!r}")
+        raise UserError(f"{path} is a folder; give the name of a file that ends in {_listed(also)}")
+    if target.suffix.lower() not in (*ENDINGS, *also):
+        raise UserError(f"the ending of a picture's name says its kind: {_listed(also)}; given {str(path)!r}")
     if not os.path.isdir(target.parent):
         raise UserError(f"cannot write {path}: there is no folder {target.parent}; make it first, or give another "
-                        f"file that ends in {_listed()}")
+                        f"file that ends in {_listed(also)}")
     return target
 
 
-def _listed():
-    *others, last = ENDINGS
+def _listed(also=()):
+    *others, last = (*ENDINGS, *also)
     return f"{', '.join(others)} or {last}"
