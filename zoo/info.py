@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import re
 import shutil
 import sys
 import textwrap
 
 from zoo import catalog, cli, device, settings
 from zoo.errors import UserError
-from zoo.values import assignments, parsed, workload
+from zoo.values import parsed, workload
 
 WIDEST = 110  # columns: longer lines of prose read badly
 LABEL = 10  # columns before a row's words
@@ -23,36 +22,11 @@ def parser():
                                   "takes, and where it departs from its paper.",
                       epilog=textwrap.fill(f"networks: {', '.join(catalog.SPECS)}", 80))
     made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
-    made.add_argument("--size", metavar="N|HxW", help="of the pictures, pixels; default: the paper's")
-    made.add_argument("--channels", metavar="N", help="of the pictures, 1 or 3 as a rule; default: the paper's")
-    made.add_argument("--classes", metavar="N", help="default: the paper's")
-    made.add_argument("--width", metavar="W", default="1.0", help="times every hidden width of the network")
-    made.add_argument("--stem", metavar="auto|paper|small", default="auto",
-                      help="the network's first layers; auto: small for small pictures")
-    made.add_argument("--aux", action="store_true", help="with the side classifiers")
-    made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
+    cli.add_network(made)
     made.add_argument("--batch", metavar="N", default="128", help="of pictures, to tell the memory for; default 128")
     made.add_argument("--memory", metavar="GIB", default="8", help="to tell the largest batch for; default 8")
     made.add_argument("--json", action="store_true", help="all of it, each layer too, as JSON")
     return made
-
-
-def blueprint_of(arguments):
-    """Return the Blueprint that the command line asks for."""
-    spec = catalog.find(arguments.network)
-    height, width, channels = spec.input_shape
-    if arguments.size is not None:
-        if not re.fullmatch(r"\d{1,6}(x\d{1,6})?", arguments.size):
-            raise UserError(f"--size is a side in pixels, or HEIGHTxWIDTH, such as 32 or 96x80; given {arguments.size!r}")
-        height, width = (int(side) for side in (arguments.size.split("x") * 2)[:2])
-    if arguments.channels is not None:
-        channels = cli.whole_number("--channels", arguments.channels, 1)
-    if arguments.aux and not spec.sides:
-        have = " and ".join(each.name for each in catalog.SPECS.values() if each.sides)
-        raise UserError(f"{spec.name} has no side classifiers; --aux is for {have}")
-    classes = None if arguments.classes is None else cli.whole_number("--classes", arguments.classes, 2)
-    return catalog.blueprint(spec.name, (height, width, channels), classes, parsed("--width", arguments.width, 1.0),
-                             arguments.stem, assignments("--option", arguments.option, spec.options), arguments.aux)
 
 
 def workload_of(arguments):
@@ -202,7 +176,7 @@ def command(argv):
     arguments = parser().parse_args(argv)
     if arguments.network is None:
         raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.info --help")
-    blueprint, asked, backend = blueprint_of(arguments), workload_of(arguments), settings.backend()
+    blueprint, asked, backend = cli.blueprint_of(arguments.network, arguments), workload_of(arguments), settings.backend()
     told = described(blueprint, backend, asked)
     if arguments.json:
         print(json.dumps(told, indent=2))
