@@ -192,7 +192,7 @@ def test_predictions_and_samples(first):
 
 
 def test_the_pictures_are_png(first):
-    for path in (first[1] / "plots").iterdir():
+    for path in (first[1] / "plots").glob("*.png"):
         data = path.read_bytes()
         assert data.startswith(b"\x89PNG\r\n\x1a\n") and data.rstrip().endswith(b"IEND\xaeB`\x82")
         width, height = struct.unpack(">II", data[16:24])
@@ -590,7 +590,7 @@ def test_the_zoo_command(python, first):
 
 
 @pytest.mark.parametrize("words, said", [
-    ([], "which command? one of train, list, info, plot"),
+    ([], "which command? one of train, list, info, draw, plot, selftest"),
     (["trian"], "no command is called 'trian'; did you mean 'train'?"),
     (["train"], "which network?"),
     (["train", "lenet6"], "did you mean 'lenet5'?"),

@@ -609,7 +609,8 @@ def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, capsys):
 def test_the_first_weights_come_from_the_seed_and_no_two_layers_share_them(name):
     def kernels(seed):
         keras.utils.set_random_seed(seed)
-        model = zoo.build(name, catalog.find(name).input_shape if name == "lenet5" else (32, 32, 3), 10, width=0.05)
+        width = 1.0 if catalog.find(name).only_width else 0.05
+        model = zoo.build(name, catalog.find(name).input_shape if name == "lenet5" else (32, 32, 3), 10, width=width)
         return {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights
                 if weight.name == "kernel"}
 
