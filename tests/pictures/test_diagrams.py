@@ -201,8 +201,9 @@ def test_a_model_whose_flow_is_code():
         def call(self, x):
             return x
 
-    with pytest.raises(UserError):
-        zoo.diagram(Mine())
+    for what in (Mine(), 3):
+        with pytest.raises(UserError):
+            zoo.diagram(what)
 
 
 def test_lines_of_side_classifiers_are_dashed():

@@ -16,9 +16,9 @@ The logits are minus the distances: the nearest code has the largest. The paper'
 Elsewhere: subsampling has a factor for each of the four pixels, 30 numbers in S2 for 12; C3 reads all maps, 2,416 for
 1,516, or is dense under a mask, which counts as many; C5 is 1x1, so that F6 reads a grid and takes 161,364.
 
-Departures from the paper: its codes are published as a picture only; those below were drawn anew, any two of them 17
-pixels apart at least. There are codes for ten classes; fewer take the first ones. Pictures of 28 to 31 pixels are
-padded with zeros to 32, where the paper pads with its background.
+Departures from the paper: its codes are published as a picture only; those in this file were drawn anew, any two of
+them 17 pixels apart at least. There are codes for ten classes; fewer take the first ones. Pictures of 28 to 31 pixels
+are padded with zeros to 32, where the paper pads with its background.
 """
 
 from keras import initializers, layers

@@ -14,11 +14,11 @@ are all clamped gets the same probability for every class and gives no gradient.
 bn_after_conv2, conv2 and fc3 are one linear map in two steps. The bias of a layer before batch normalisation does
 nothing.
 
-Elsewhere: the notes call it LeNet-5, which it is not: it has one convolution that sees more than a pixel, one pool, and
-no F6. They fit a generator of augmented pictures and then train on the plain ones.
+Elsewhere: those course notes call it LeNet-5, which it is not: it has one convolution that sees more than a pixel,
+one pool, and no F6. They fit a generator of augmented pictures and then train on the plain ones.
 
-Departures from the paper: it has no such network. From the notes there is none; batch normalisation has the constants
-of Keras, as there: momentum 0.99, epsilon 1e-3.
+Departures from the paper: it has no such network; this is the notes' own. Batch normalisation has the constants of
+Keras, as there: momentum 0.99, epsilon 1e-3.
 """
 
 from keras import layers

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from zoo.errors import unknown
+from zoo.errors import UserError, unknown
 from zoo.pictures import export
 from zoo.pictures.network.blocks import along_and_aside, blocks
 from zoo.pictures.network.dot import dot
@@ -61,8 +61,11 @@ def of_blueprint(blueprint):
 
 def of_model(model):
     """Return the Subject of a functional keras.Model; UserError for one whose flow is code."""
+    import keras
     from zoo.models import anatomy
 
+    if not isinstance(model, keras.Model):
+        raise UserError(f"a diagram is of a network's name or of a keras.Model; given {model!r}")
     found = anatomy.read(model)
     return Subject(found, model.name, counts(found, tuple(model.inputs[0].shape[1:])), {})
 

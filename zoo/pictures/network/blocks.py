@@ -96,8 +96,9 @@ def module_box(module, x, y, width, theme):
              for back in range(behind(module), 0, -1)]
     items.append(Box(x, y, width, height, fill, stroke, 1.1, name=module.name, tip=tip(module),
                      dashed=module.loss_weight is not None))
-    times = f"{module.times} x " if module.times > 1 else ""
-    under = described(module) if module.units[0].words != "activation" else ""
+    times = f"{module.times} x " if module.times > 1 and " to " not in module.title else ""
+    under = described(module)
+    under = "" if under in ("activation", module.title) else under  # nothing new
     if height == THIN:
         both = f"{module.title}   {under}" if under and width_of(f"{module.title}   {under}", SMALL) < width - 8 \
             else module.title
@@ -112,8 +113,10 @@ def described(module):
         return f"loss x {module.loss_weight:g}"
     if not has_inside(module):
         return told(module)
-    if module.times > 1 and "to" not in module.title.split():
+    if module.times > 1 and " to " not in module.title:
         return f"{module.names[0]} to {module.names[-1]}"
+    if module.times > 1:
+        return f"{module.times} alike"
     return f"{sum(len(unit.layers) for unit in module.units)} layers"
 
 

@@ -11,6 +11,7 @@ from zoo.pictures.scene import Box, Line, Text, moved
 HEIGHT = 19.0  # of a box with one line
 STRIPE = 3.5  # of what follows a layer, at the foot of its box
 MARGIN = 10.0
+SAID = 4  # modules that a title names
 LINE = 142.0  # points, the longest line in a module's box
 ENTRY, EXIT = ("entry",), ("exit",)  # of a module; no layer has such a name
 
@@ -81,9 +82,8 @@ def inside(modules, theme):
 def panel(modules, theme):
     """Return the inside with a frame and a title: the modules' names, and their output's shape where it is one."""
     picture = inside(modules, theme)
-    names = [name for module in modules for name in module.names]
-    title = f"{names[0]} to {names[-1]}" if len(names) > 2 and len(modules) > 1 else ", ".join(
-        module.title for module in modules)
+    title = ", ".join(module.title for module in modules[:SAID]) + (
+        f" and {len(modules) - SAID} more" if len(modules) > SAID else "")
     shapes = {module.shape for module in modules}
     under = shape_words(modules[0].shape) if len(shapes) == 1 else ""
     width = max(picture.width, width_of(title, 10, "bold"), width_of(under, SMALL)) + 2 * MARGIN
