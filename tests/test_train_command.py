@@ -161,7 +161,7 @@ def test_history_and_timings(first):
 
 def test_result_json(first):
     result = json.loads((first[1] / "result.json").read_text())
-    assert {"test_accuracy_last", "test_accuracy_best", "best_epoch", "val_accuracy_best", "seconds",
+    assert {"test_accuracy_last", "test_accuracy_best", "best_epoch", "val_accuracy_best", "seconds", "per_class", "ece",
             "peak_memory"} == set(result)
     rows = read_csv(first[1] / "history.csv")
     best = max(rows, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))

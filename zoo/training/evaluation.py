@@ -1,20 +1,32 @@
-"""The test split, touched once, at the end."""
+"""What a model is worth on a split; the test split is touched once, at the end."""
 
 import numpy as np
 
-from zoo.training import run as runs
+from zoo.training import calibration, run as runs
 from zoo.training.batches import EvaluationBatches
 from zoo.training.saved import restore_weights
+from zoo.training.specimens import specimens
 
 SHOWN = 64  # training pictures kept for the plots
 MISTAKES = 100
+MANY = 100  # from so many classes on, the label among the five most probable is counted as well
+
+
+def logits(model, split, batch_size):
+    """Return what `model`, which gives logits of its main output alone, says of a split: float32 (n, classes)."""
+    return np.asarray(model.predict(EvaluationBatches(split, batch_size), verbose=0), np.float32)
+
+
+def softmax(scores):
+    """Return the probabilities float32 (n, classes) of logits (n, classes), computed in float64."""
+    scores = scores.astype(np.float64)
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def probabilities(model, split, batch_size):
     """Return the class probabilities (n, classes) float32 that `model`, which gives logits, has for a split."""
-    logits = model.predict(EvaluationBatches(split, batch_size), verbose=0).astype(np.float64)
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+    return softmax(logits(model, split, batch_size))
 
 
 def accuracy(probable, labels):
@@ -22,19 +34,64 @@ def accuracy(probable, labels):
     return float((probable.argmax(axis=1) == labels).mean())
 
 
-def test(model, dataset, batch_size, run):
-    """Test the last epoch's weights and the best's, write predictions.npz and samples.npz.
+def top(probable, labels, count=5):
+    """Return the share of pictures whose label is among the `count` most probable classes; equal ones in order."""
+    order = np.argsort(-probable, axis=1, kind="stable")[:, :count]
+    return float((order == labels[:, None]).any(axis=1).mean())
 
-    Returns {"test_accuracy_last": share, "test_accuracy_best": share}; the model keeps the best weights.
+
+def cross_entropy(probable, labels):
+    """Return the mean of minus the logarithm of the label's probability, in float64.
+
+    A probability under the least normal float32, 1.2e-38, counts as that, so that one picture costs at most 87.3.
     """
+    of_label = probable[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean())
+
+
+def measured(probable, labels):
+    """Return {"loss": mean cross-entropy, "accuracy": share} of probabilities float (n, classes), labels int (n,)."""
+    return {"loss": cross_entropy(probable, labels), "accuracy": accuracy(probable, labels)}
+
+
+def by_class(probable, labels):
+    """Return (right, of), int64 (classes,) each: how many pictures of a class were recognised, of how many."""
+    classes = probable.shape[1]
+    of = np.bincount(labels, minlength=classes)
+    return np.bincount(labels[probable.argmax(axis=1) == labels], minlength=classes), of
+
+
+def test(model, dataset, batch_size, run):
+    """Test the last epoch's weights and the best's, write predictions.npz and samples.npz; return what was found.
+
+    test_accuracy_last, test_accuracy_best: shares; test_top5_last, test_top5_best: shares whose label is among the
+    five most probable classes, where there are 100 classes and more; of the best epoch, per_class: {name: share
+    recognised, None without a picture} and ece: the expected calibration error of 15 bins.
+    The model, which gives logits, keeps the best weights.
+    """
+    split, found = dataset.test, {}
+    many = len(dataset.facts.label_names) >= MANY
+    for checkpoint in ("last", "best"):
+        restore_weights(model, run / "checkpoints" / f"{checkpoint}.npz")
+        probable = probabilities(model, split, batch_size)
+        found[f"test_accuracy_{checkpoint}"] = accuracy(probable, split.labels)
+        if many:
+            found[f"test_top5_{checkpoint}"] = top(probable, split.labels)
+    right, of = by_class(probable, split.labels)
+    found["per_class"] = {name: float(right[place] / of[place]) if of[place] else None
+                          for place, name in enumerate(dataset.facts.label_names)}
+    found["ece"] = calibration.expected_error(probable, split.labels)
+    write_shown(dataset, probable, run)
+    return found
+
+
+def write_shown(dataset, probable, run):
+    """Write predictions.npz and samples.npz: what the pictures and the report are drawn from."""
     split = dataset.test
-    restore_weights(model, run / "checkpoints" / "last.npz")
-    last = accuracy(probabilities(model, split, batch_size), split.labels)
-    restore_weights(model, run / "checkpoints" / "best.npz")
-    best = probabilities(model, split, batch_size)
-    wrong = np.flatnonzero(best.argmax(axis=1) != split.labels)[:MISTAKES]
+    wrong = np.flatnonzero(probable.argmax(axis=1) != split.labels)[:MISTAKES]
     images, labels = dataset.train.batch(np.arange(min(SHOWN, len(dataset.train))))
-    runs.write_arrays(run / "predictions.npz", {"labels": split.labels.astype(np.int64), "probabilities": best})
+    shown = specimens(probable, split.labels, int(images[0].nbytes))
+    runs.write_arrays(run / "predictions.npz", {"labels": split.labels.astype(np.int64), "probabilities": probable})
     runs.write_arrays(run / "samples.npz", {"train_images": images, "train_labels": labels,
-                                            "mistake_images": split.batch(wrong)[0], "mistake_indices": wrong})
-    return {"test_accuracy_last": last, "test_accuracy_best": accuracy(best, split.labels)}
+                                            "mistake_images": split.batch(wrong)[0], "mistake_indices": wrong,
+                                            "cell_images": split.batch(shown)[0], "cell_indices": shown})

@@ -1,0 +1,34 @@
+"""Calibration: how far the probability that a model gives to its answer is from how often that answer is right.
+
+Guo et al. 2017 (arXiv:1706.04599), section 2. NumPy alone, so that the pictures can be drawn without a backend.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+BINS = 15  # as many as the paper's tables take
+
+# One entry per bin, of the probabilities (m / bins, (m + 1) / bins]: how many pictures fall in, the mean of the
+# probabilities that were given to the answers, and the share of right answers; both 0 where there is no picture.
+Reliability = namedtuple("Reliability", "count confidence accuracy")  # int64, float64, float64; (bins,) each
+
+
+def reliability(probabilities, labels, bins=BINS):
+    """Return the Reliability of answers: probabilities float (n, classes), the largest of which is the answer's.
+
+    labels: int (n,).
+    """
+    sure = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    place = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    confidence, accuracy = (np.bincount(place, weights=values, minlength=bins) / np.maximum(count, 1)
+                            for values in (sure, right))
+    return Reliability(count, confidence, accuracy)
+
+
+def expected_error(probabilities, labels, bins=BINS):
+    """Return the expected calibration error, 0 to 1: the mean over pictures of |accuracy - confidence| of their bin."""
+    count, confidence, accuracy = reliability(probabilities, labels, bins)
+    return float((count * np.abs(accuracy - confidence)).sum() / count.sum())
