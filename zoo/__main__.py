@@ -11,6 +11,7 @@ COMMANDS = {
     "list": "list the networks",
     "info": "tell what a network consists of, stage by stage",
     "draw": "draw the architecture of a network",
+    "evaluate": "measure the network of a run again",
     "plot": "draw the pictures of a run again",
     "selftest": "see whether every network learns, and reads back what was saved of it",
 }

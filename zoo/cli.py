@@ -6,7 +6,7 @@ import os
 import re
 import sys
 
-from zoo import catalog
+from zoo import catalog, device, settings
 from zoo.errors import UserError
 from zoo.values import assignments, parsed
 
@@ -57,6 +57,25 @@ def whole_number(flag, text, least, most=None):
         limits = f"of {least} or more" if most is None else f"from {least} to {most}"
         raise UserError(f"{flag} is a whole number {limits}; given {text!r}")
     return int(text)
+
+
+def add_gpu(made):
+    made.add_argument("--gpu", metavar="N", help="the GPU to use as nvidia-smi counts them, or none for the CPU; "
+                                                 "default: the first one, or the CPU")
+
+
+def load_backend(gpu):
+    """Load Keras, its backend seeing the GPU that `--gpu` names; return the words for the device that it uses."""
+    backend = settings.backend()
+    chosen = device.choose(gpu, device.list_gpus(), device.visible_now())
+    device.prepare(chosen)
+    if sys.stdout.isatty():
+        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the next line is written over it
+    with device.quiet():
+        import keras
+
+        used = str(keras.ops.zeros(1).device)
+    return f"{device.describe(chosen, used, backend)}, {backend}"
 
 
 def add_network(made):

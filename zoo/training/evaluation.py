@@ -1,15 +1,33 @@
 """What a model is worth on a split; the test split is touched once, at the end."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from zoo import catalog
+from zoo.errors import UserError
 from zoo.training import calibration, run as runs
 from zoo.training.batches import EvaluationBatches
-from zoo.training.saved import restore_weights
+from zoo.training.saved import on_pixels, restore_weights
 from zoo.training.specimens import specimens
 
 SHOWN = 64  # training pictures kept for the plots
 MISTAKES = 100
 MANY = 100  # from so many classes on, the label among the five most probable is counted as well
+
+
+def reopened(run, facts, checkpoint):
+    """Return the model of a run, from raw pixels to the logits of its main output, with the weights of a checkpoint.
+
+    run: Path; facts: what its run.json says; checkpoint: "best" or "last". UserError for what is damaged.
+    """
+    try:
+        blueprint = replace(catalog.blueprint(**facts["blueprint"]), aux=False)
+        model = on_pixels(blueprint, facts["dataset"]["mean"], facts["dataset"]["std"], None)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
+    restore_weights(model, run / "checkpoints" / f"{checkpoint}.npz")
+    return model
 
 
 def logits(model, split, batch_size):
@@ -54,11 +72,19 @@ def measured(probable, labels):
     return {"loss": cross_entropy(probable, labels), "accuracy": accuracy(probable, labels)}
 
 
-def by_class(probable, labels):
-    """Return (right, of), int64 (classes,) each: how many pictures of a class were recognised, of how many."""
-    classes = probable.shape[1]
-    of = np.bincount(labels, minlength=classes)
-    return np.bincount(labels[probable.argmax(axis=1) == labels], minlength=classes), of
+def scores(probable, labels):
+    """Return all that is measured of probabilities float (n, classes) and labels int (n,), a dict of plain numbers.
+
+    loss, accuracy; right, of: how many of how many; ece: the expected calibration error of 15 bins; per_class and
+    per_class_of: lists of how many pictures of a class were recognised, of how many; where there are 100 classes
+    and more, top5.
+    """
+    of = np.bincount(labels, minlength=probable.shape[1])
+    right = np.bincount(labels[probable.argmax(axis=1) == labels], minlength=probable.shape[1])
+    found = {**measured(probable, labels), "right": int(right.sum()), "of": len(labels),
+             "ece": calibration.expected_error(probable, labels), "per_class": right.tolist(),
+             "per_class_of": of.tolist()}
+    return found | ({"top5": top(probable, labels)} if probable.shape[1] >= MANY else {})
 
 
 def test(model, dataset, batch_size, run):
@@ -66,23 +92,20 @@ def test(model, dataset, batch_size, run):
 
     test_accuracy_last, test_accuracy_best: shares; test_top5_last, test_top5_best: shares whose label is among the
     five most probable classes, where there are 100 classes and more; of the best epoch, per_class: {name: share
-    recognised, None without a picture} and ece: the expected calibration error of 15 bins.
+    recognised, None without a picture} and ece.
     The model, which gives logits, keeps the best weights.
     """
-    split, found = dataset.test, {}
-    many = len(dataset.facts.label_names) >= MANY
+    split, accuracies, top5 = dataset.test, {}, {}
     for checkpoint in ("last", "best"):
         restore_weights(model, run / "checkpoints" / f"{checkpoint}.npz")
         probable = probabilities(model, split, batch_size)
-        found[f"test_accuracy_{checkpoint}"] = accuracy(probable, split.labels)
-        if many:
-            found[f"test_top5_{checkpoint}"] = top(probable, split.labels)
-    right, of = by_class(probable, split.labels)
-    found["per_class"] = {name: float(right[place] / of[place]) if of[place] else None
-                          for place, name in enumerate(dataset.facts.label_names)}
-    found["ece"] = calibration.expected_error(probable, split.labels)
+        found = scores(probable, split.labels)
+        accuracies[f"test_accuracy_{checkpoint}"] = found["accuracy"]
+        top5 |= {f"test_top5_{checkpoint}": found["top5"]} if "top5" in found else {}
     write_shown(dataset, probable, run)
-    return found
+    classes = zip(dataset.facts.label_names, found["per_class"], found["per_class_of"], strict=True)
+    return {**accuracies, **top5, "per_class": {name: right / of if of else None for name, right, of in classes},
+            "ece": found["ece"]}
 
 
 def write_shown(dataset, probable, run):

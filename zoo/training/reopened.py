@@ -1,0 +1,43 @@
+"""The data set of a run that is over, loaded again as the run had it. No backend is loaded."""
+
+from pathlib import Path
+
+import numpy as np
+
+from zoo.datasets import facts as known
+from zoo.datasets.load import load
+from zoo.errors import UserError
+from zoo.training import run as runs
+
+SPLITS = ("test", "validation")
+
+
+def labels_kind(told):
+    """Return "fine" or "coarse": which labels a run was trained on; `told` is what run.json says of its data set."""
+    facts = known.find(told["name"])
+    return "fine" if tuple(told["label_names"]) == facts.label_names else "coarse"
+
+
+def split_of(run, facts, name, data_dir=None):
+    """Return the split "test" or "validation" of a run, whose run.json holds `facts`, with the run's --limit.
+
+    UserError when it cannot be found, or is not the one that the run had.
+    """
+    told, limit = facts["dataset"], facts.get("limit")
+    try:
+        dataset = load(told["name"], data_dir=data_dir, limit=limit, labels=labels_kind(told))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
+    split = getattr(dataset, name)
+    if list(dataset.facts.label_names) != told["label_names"] or len(split) != told.get(name):
+        raise UserError(f"{dataset.source} has {len(split):,} pictures in its {name} split, and the run had "
+                        f"{told.get(name)}, of {len(told['label_names'])} classes; give its data with --data-dir")
+    predictions = Path(run) / "predictions.npz"
+    if name == "test" and predictions.is_file():
+        labels = runs.read_arrays(predictions).get("labels")
+        if not np.array_equal(labels, split.labels):
+            raise UserError(f"the test split of {dataset.source} is not the one that {run} was tested on; give its "
+                            "data with --data-dir")
+    return split
