@@ -12,6 +12,7 @@ COMMANDS = {
     "info": "tell what a network consists of, stage by stage",
     "draw": "draw the architecture of a network",
     "evaluate": "measure the network of a run again",
+    "predict": "say what is in pictures of your own",
     "plot": "draw the pictures of a run again",
     "selftest": "see whether every network learns, and reads back what was saved of it",
 }

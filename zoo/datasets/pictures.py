@@ -1,0 +1,95 @@
+"""People's own picture files, made into what a network takes. No backend is loaded."""
+
+import os
+import warnings
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from zoo.errors import UserError
+
+ENDINGS = frozenset(".png .jpg .jpeg .jpe .gif .bmp .webp .tif .tiff .ppm .pgm .pbm .pnm .jp2 .ico .tga".split())
+PAPER = (255, 255, 255, 255)  # what lies behind a transparent picture
+BRIGHT = 0.5  # of white: a border that is brighter is bright
+
+Fitted = namedtuple("Fitted", "pixels done bright")  # uint8 (height, width, channels); words; see `fitted`
+
+
+def find(paths):
+    """Return the picture files that `paths` name: files as they are, of folders all pictures at any depth, by name.
+
+    Raises UserError for a path that is not there, and for a folder without pictures.
+    """
+    found = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+            pictures = sorted(file for file in inside if file.suffix.lower() in ENDINGS and file.name[0] != ".")
+            if not pictures:
+                raise UserError(f"{path} holds no pictures; those end in {', '.join(sorted(ENDINGS))}")
+            found += pictures
+        elif path.exists():
+            found.append(path)
+        else:
+            raise UserError(f"there is no {path}; name picture files, or folders of them")
+    return list(dict.fromkeys(found))
+
+
+def opened(path):
+    """Return the picture of a file as a Pillow image that is read to its end and stands upright.
+
+    Of several frames the first. Raises UserError in one line for what is no whole picture.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # 89 million pixels and more
+            with Image.open(path) as picture:
+                picture.load()
+                return ImageOps.exif_transpose(picture)
+    except UnidentifiedImageError:
+        raise UserError(f"{path} is no picture that can be read") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError, MemoryError):
+        raise UserError(f"{path} has too many pixels; make it smaller") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # what a decoder raises on damage is not told anywhere
+        raise UserError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
+
+
+def fitted(picture, shape):
+    """Return a Pillow image as Fitted: `pixels`, uint8 of `shape`, and `done`, what was done to it in words.
+
+    Sixteen bits become eight, what is transparent is laid on white, colours become grey or grey colours by ITU-R
+    601-2's luma, and the whole picture is squeezed into height and width, antialiased. `bright`: its border is.
+    """
+    height, width, channels = shape
+    done, grey = [], picture.mode not in ("P", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+    if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        picture, words = eight_bits(picture)
+        done.append(words)
+    if picture.has_transparency_data:
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, PAPER), picture.convert("RGBA"))
+        done.append("laid on white")
+    if grey != (channels == 1):
+        done.append("grey to colour" if grey else "colour to grey")
+    picture = picture.convert("RGB").convert("L" if channels == 1 else "RGB")
+    if picture.size != (width, height):
+        done.append(f"resized from {picture.height}x{picture.width} to {height}x{width}")
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    pixels = np.asarray(picture, np.uint8).reshape(shape)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    return Fitted(pixels, ", ".join(done), bool(np.median(border) > BRIGHT * 255))
+
+
+def eight_bits(picture):
+    """Return a picture of more than eight bits a pixel as a grey one of eight, and what was done.
+
+    Whole numbers are 0 to 65535 where one is above 255; floats 0 to 1 where none is above.
+    """
+    values = np.nan_to_num(np.asarray(picture, np.float64))
+    most = values.max()
+    white = 65535 if most > 255 else 1 if picture.mode == "F" and most <= 1 else 255
+    pixels = np.clip(np.rint(values / white * 255), 0, 255).astype(np.uint8)
+    return Image.fromarray(pixels), f"0..{white} to 0..255"

@@ -1,0 +1,148 @@
+"""python -m zoo.predict RUN PICTURE ...: what a trained network takes pictures for."""
+
+import sys
+from pathlib import Path
+
+from zoo import cli
+from zoo.errors import UserError, unknown
+
+CHECKPOINTS = ("best", "last")
+AT_ONCE = 256  # pictures in memory
+DARK = 0.5  # of white: pictures whose mean is under it are bright strokes on dark ground
+
+
+def parser():
+    made = cli.Parser(prog="python -m zoo.predict", description="Say what a trained network takes pictures for.")
+    made.add_argument("model", metavar="RUN|FILE.keras", help="a run directory, or a model that takes raw pixels and "
+                                                              "gives probabilities, as zoo.load(RUN).save writes it")
+    made.add_argument("pictures", metavar="PICTURE", nargs="+", help="files of any size, or folders, searched to the "
+                                                                     "bottom")
+    made.add_argument("--top", metavar="N", default="5", help="how many classes to name; default: 5")
+    made.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
+                      help="of a run: the epoch that was best by validation, or the last; default: best")
+    cli.add_gpu(made)
+    return made
+
+
+class Predictor:
+    """A model with what is known of it: `shape` (height, width, channels) of its pictures, `names` of its classes.
+
+    `names` is None where only their numbers are known; `ground` says which pictures a run has learnt from, in words,
+    where these are bright on dark.
+    """
+
+    def __init__(self, path, checkpoint, gpu):
+        self.path, self.checkpoint, self.gpu = path, checkpoint, gpu
+        self.names, self.ground, self._shape, self._model = None, "", None, None
+        if path.is_dir():
+            self._know_run()
+        elif path.suffix != ".keras" or not path.is_file():
+            raise UserError(f"{path} is neither a run directory nor a .keras file that is there")
+        elif checkpoint != "best":
+            raise UserError("--checkpoint is for runs; a .keras file holds one set of weights")
+
+    def _know_run(self):
+        from zoo.pictures import rundir  # NumPy, no backend
+
+        facts = rundir.read_facts(self.path)
+        if not (self.path / "checkpoints" / f"{self.checkpoint}.npz").is_file():
+            raise UserError(f"{self.path} has no checkpoint {self.checkpoint!r} yet: no epoch of it has finished")
+        dataset = facts["dataset"]
+        self.names = [str(name) for name in dataset["label_names"]]
+        self._shape = checked_shape(self.path, dataset.get("shape"))
+        if self._shape[2] == 1 and isinstance(dataset.get("mean"), list) and dataset["mean"][0] < DARK:
+            self.ground = f"{dataset['name']} is bright on dark"
+
+    @property
+    def shape(self):
+        if self._shape is None:
+            self._load()
+        return self._shape
+
+    def _load(self):
+        cli.load_backend(self.gpu)
+
+        import zoo
+
+        self._model = zoo.load(self.path, self.checkpoint)
+        if len(self._model.inputs) != 1 or len(self._model.outputs) != 1 or len(self._model.output_shape) != 2:
+            raise UserError(f"{self.path} does not take one picture to one row of probabilities")
+        self._shape = checked_shape(self.path, self._model.input_shape[1:])
+
+    def __call__(self, pixels):
+        """Return probabilities float (n, classes) of uint8 pixels (n, height, width, channels)."""
+        import numpy as np
+
+        if self._model is None:
+            self._load()
+        probable = np.asarray(self._model.predict(pixels, verbose=0), np.float64)
+        if not (probable >= 0).all() or not np.allclose(probable.sum(axis=1), 1, atol=1e-3):
+            raise UserError(f"{self.path} does not give probabilities, which are 0 or more and add up to 1; "
+                            "let it end in a softmax")
+        return probable
+
+
+def checked_shape(path, shape):
+    """Return (height, width, channels) as ints; UserError where pictures cannot be fitted to it."""
+    if (not isinstance(shape, (list, tuple)) or len(shape) != 3 or shape[2] not in (1, 3)
+            or not all(isinstance(side, int) and side > 0 for side in shape)):
+        raise UserError(f"{path} does not take grey or RGB pictures of one size, height x width x 1 or 3; it takes {shape}")
+    return tuple(shape)
+
+
+def chunks(paths, shape):
+    """Yield lists of (path, Fitted), up to AT_ONCE long; what cannot be read yields (path, UserError) in its place."""
+    from zoo.datasets import pictures
+
+    kept = []
+    for path in paths:
+        try:
+            kept.append((path, pictures.fitted(pictures.opened(path), shape)))
+        except UserError as error:
+            kept.append((path, error))
+        if len(kept) == AT_ONCE:
+            yield kept
+            kept = []
+    if kept:
+        yield kept
+
+
+def said(path, fitted, row, names, top, ground):
+    """Return the line for one picture: its most probable classes, and what was done to it."""
+    best = (-row).argsort(kind="stable")[:top]
+    classes = ", ".join(f"{names[place] if names else f'class {place}'} {row[place]:.2%}" for place in best)
+    notes = [fitted.done] if fitted.done else []
+    if ground and fitted.bright:
+        notes.append(f"its border is bright, and {ground}: it was not inverted")
+    return f"{path}: {classes}" + (f"  ({'; '.join(notes)})" if notes else "")
+
+
+def command(argv):
+    arguments = parser().parse_intermixed_args(argv)
+    top = cli.whole_number("--top", arguments.top, 1)
+    if arguments.checkpoint not in CHECKPOINTS:
+        raise unknown("checkpoint", arguments.checkpoint, CHECKPOINTS)
+    predictor = Predictor(Path(arguments.model).expanduser(), arguments.checkpoint, arguments.gpu)
+
+    import numpy as np
+    from zoo.datasets import pictures  # Pillow
+
+    broken = 0
+    for chunk in chunks(pictures.find(arguments.pictures), predictor.shape):
+        good = [found.pixels for _, found in chunk if not isinstance(found, UserError)]
+        rows = iter(predictor(np.stack(good)) if good else ())
+        for path, found in chunk:
+            if isinstance(found, UserError):
+                broken += 1
+                print(f"error: {found}", file=sys.stderr, flush=True)
+            else:
+                print(said(path, found, next(rows), predictor.names, top, predictor.ground), flush=True)
+    return 2 if broken else 0
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
