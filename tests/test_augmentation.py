@@ -1,0 +1,363 @@
+"""Augmentation: what its text may say, which numbers are drawn, and the pictures that every backend makes of them."""
+
+import cmath
+import importlib.util
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo.errors import UserError
+from zoo.training import augment
+from zoo.training.augmentation import Augmentation, check, parse
+from zoo.training.batches import order
+
+HERE = Path(__file__).resolve().parent
+RANGE = 0.255  # 1e-3 of the scale from 0 to 255
+
+
+# what a recipe says
+
+def test_the_text():
+    assert parse("") == parse("  ") == Augmentation() == parse("crop=0 rotation=0 cutmix=0.0")
+    assert parse("flip crop=4 rotation=15 shift=0.1 cutout=8 mixup=0.2 cutmix=1") == Augmentation(
+        flip=True, crop=4, rotation=15.0, shift=0.1, cutout=8, mixup=0.2, cutmix=1.0)
+    assert type(parse("rotation=15").rotation) is float
+
+
+@pytest.mark.parametrize("text, words", [
+    ("flips", "no augmentation is called 'flips'; did you mean 'flip'?"),
+    ("crop:4", "did you mean 'crop'?"),
+    ("=4", "no augmentation is called ''"),
+    ("crop=4 flip crop=2", "has crop twice"),
+    ("flip=1", "flip is a word without a number, there or not; given 'flip=1'"),
+    ("crop", "crop takes a number, such as crop=4; given 'crop'"),
+    ("crop=", "crop is a whole number; given ''"),
+    ("crop=2.5", "crop is a whole number; given '2.5'"),
+    ("rotation=left", "rotation is a number; given 'left'"),
+    ("rotation=nan", "rotation is a finite number"),
+    ("rotation=181", "rotation is from 0 to 180; given 181"),
+    ("rotation=-5", "rotation is from 0 to 180; given -5"),
+    ("shift=0.6", "shift is from 0 to 0.5; given 0.6"),
+    ("cutout=-1", "cutout is from 0 to"),
+    ("mixup=101", "mixup is from 0 to 100"),
+    ("flip, crop=4", "no augmentation is called 'flip,'; did you mean 'flip'?"),
+])
+def test_a_mistake_is_one_line(text, words):
+    with pytest.raises(UserError) as error:
+        parse(text)
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_what_leaves_nothing_of_a_picture():
+    check(parse("crop=27 cutout=27"), (28, 32, 1))
+    for text in ("crop=28", "cutout=28"):
+        with pytest.raises(UserError, match="less than the pictures' side, 28; given 28"):
+            check(parse(text), (32, 28, 1))
+
+
+# the numbers
+
+def philox(counter, key):
+    """One block of Philox4x64-10: four words (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3")."""
+    full = 2 ** 64 - 1
+    a, b, c, d = counter
+    k, q = key
+    for _ in range(10):
+        left, right = 0xD2E7470EE14C6C93 * a, 0xCA5A826395121157 * c
+        a, b, c, d = (right >> 64) ^ b ^ k, right & full, (left >> 64) ^ d ^ q, left & full
+        k, q = (k + 0x9E3779B97F4A7C15) & full, (q + 0xBB67AE8584CAA73B) & full
+    return a, b, c, d
+
+
+def draws(seed, epoch, step, count):
+    """(count, 13) numbers in [0, 1), from our own Philox. NumPy counts before it draws."""
+    words = [word for block in range(-(-13 * count // 4)) for word in philox((block + 1, step, 0, 1), (seed, epoch))]
+    return [[(word >> 11) / 2 ** 53 for word in words[13 * i:13 * (i + 1)]] for i in range(count)]
+
+
+def test_philox_is_the_published_one():
+    """The known answers of its authors' Random123, kat_vectors."""
+    full = 2 ** 64 - 1
+    assert philox((0, 0, 0, 0), (0, 0)) == (
+        0x16554d9eca36314c, 0xdb20fe9d672d0fdc, 0xd7e772cee186176b, 0x7e68b68aec7ba23b)
+    assert philox((full,) * 4, (full,) * 2) == (
+        0x87b092c3013fe90b, 0x438c3c67be8d0224, 0x9cc7d7c69cd777b6, 0xa09caebf594f0ba0)
+
+
+@pytest.mark.parametrize("at", [(0, 0, 0), (1, 2, 3), (2 ** 32 - 1, 299, 40_000)])
+def test_the_stream_is_philox(at):
+    assert augment.uniform(*at, 5).T.tolist() == draws(*at, 5)
+
+
+def test_every_step_has_a_stream_of_its_own():
+    places = [(seed, epoch, step) for seed in range(4) for epoch in range(4) for step in range(4)]
+    seen = [augment.uniform(*place, 8).ravel() for place in places]
+    seen += [np.random.Generator(np.random.Philox(key=[seed, epoch])).random(104)  # the order of the pictures
+             for seed in range(4) for epoch in range(4)]
+    assert len(np.unique(np.concatenate(seen))) == 80 * 104
+    assert sorted(order(104, 0, 0)) == list(range(104))  # the order is drawn so still: see batches.py
+    assert np.array_equal(order(104, 0, 0), np.argsort(seen[64], kind="stable"))
+
+
+EVERYTHING = "flip crop=4 rotation=15 shift=0.1 cutout=8 mixup=0.2 cutmix=1"
+
+
+def test_a_smaller_batch_has_the_same_numbers():
+    large, small = (augment.numbers(parse(EVERYTHING), (32, 32, 3), 1, 2, 3, count) for count in (128, 80))
+    assert large.dtype == np.float32 and large.shape == (128, augment.columns(parse(EVERYTHING)))
+    own = [*range(10), *range(20, 26)]
+    assert np.array_equal(large[:80, own], small[:, own])
+    assert np.array_equal(large[:79], small[:79])
+    for numbers in (large, small):  # the partner's are the next picture's, the last one's the first's
+        assert np.array_equal(numbers[:, 10:20], np.concatenate([numbers[1:, :10], numbers[:1, :10]]))
+
+
+def test_one_operation_leaves_the_others_as_they_were():
+    shape, at = (32, 32, 3), (1, 2, 3, 64)
+    holes = augment.numbers(parse("cutout=8"), shape, *at)[:, augment.HOLE]
+    assert np.array_equal(augment.numbers(parse(EVERYTHING), shape, *at)[:, augment.HOLE], holes)
+
+
+def test_flips_and_crops_are_even():
+    """4,000 draws; five standard deviations either way: 0.5 +- 0.04, and 444 +- 100 for each of nine places."""
+    numbers = augment.numbers(parse("flip crop=4"), (32, 32, 3), 0, 0, 0, 4000)
+    mirrored = numbers[:, 4] == -1
+    assert abs(mirrored.mean() - 0.5) < 0.04
+    assert np.array_equal(numbers[:, 4], np.where(mirrored, -1, 1))
+    down, right = -numbers[:, 2], -numbers[~mirrored][:, 5]
+    for moved, expected in ((down, 4000 / 9), (right, (~mirrored).sum() / 9)):
+        places, counts = np.unique(moved, return_counts=True)
+        assert places.tolist() == list(range(-4, 5))
+        assert np.all(abs(counts - expected) < 5 * math.sqrt(expected))
+    assert abs(np.corrcoef(down[~mirrored], right)[0, 1]) < 5 / math.sqrt(len(right))
+
+
+def test_rotations_and_shifts_are_uniform():
+    numbers = augment.numbers(parse("rotation=25"), (32, 32, 3), 0, 0, 0, 4000).astype(float)
+    angles = np.degrees(np.arctan2(numbers[:, 1], numbers[:, 0]))
+    assert uniform_distance((angles / 25 + 1) / 2) < 1.95 / math.sqrt(4000)
+    numbers = augment.numbers(parse("shift=0.1"), (20, 40, 3), 0, 0, 0, 4000).astype(float)
+    assert uniform_distance((-numbers[:, 2] / 2 + 1) / 2) < 1.95 / math.sqrt(4000)  # 0.1 of 20 rows
+    assert uniform_distance((-numbers[:, 5] / 4 + 1) / 2) < 1.95 / math.sqrt(4000)  # 0.1 of 40 columns
+
+
+def uniform_distance(values):
+    """Kolmogorov's and Smirnov's distance from the uniform distribution; 1.95 / sqrt(n) is passed once in a 1,000."""
+    values, n = np.sort(values), len(values)
+    return max((np.arange(1, n + 1) / n - values).max(), (values - np.arange(n) / n).max())
+
+
+@pytest.mark.parametrize("alpha, distribution", [
+    (0.5, lambda x: 2 / np.pi * np.arcsin(np.sqrt(x))),
+    (1.0, lambda x: x),
+    (2.0, lambda x: 3 * x ** 2 - 2 * x ** 3),
+    (3.0, lambda x: 10 * x ** 3 - 15 * x ** 4 + 6 * x ** 5),
+])
+def test_the_beta_distribution(alpha, distribution):
+    """Where it has a formula."""
+    u, v = augment.uniform(5, 0, 0, 20_000)[:2]
+    assert uniform_distance(distribution(augment.beta(alpha, u, v))) < 1.95 / math.sqrt(20_000)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.2, 0.4, 10, 100])
+def test_the_variance_of_beta(alpha):
+    """1 / (4 (2 alpha + 1)); 20,000 draws of kurtosis 3 at most know it to 1 %, five times that is asked."""
+    u, v = augment.uniform(5, 0, 0, 20_000)[:2]
+    values = augment.beta(alpha, u, v)
+    assert values.min() >= 0 and values.max() <= 1
+    assert np.mean((values - 0.5) ** 2) * 4 * (2 * alpha + 1) == pytest.approx(1, abs=0.05)
+    assert abs(values.mean() - 0.5) < 5 * 0.5 / math.sqrt(20_000)
+
+
+def test_the_ends_of_beta():
+    assert augment.beta(0.2, np.array([0.0, 0.0, 0.0]), np.array([0.0, 0.25, 0.5])).tolist() in (
+        [1.0, 0.5, 0.0], [1.0, 1.0, 0.0])  # a cosine of 0 is 6e-17 on computers
+
+
+def test_mixed_labels():
+    one_hot = np.eye(10, dtype="float32")[np.arange(37) % 10]
+    for text in ("mixup=0.2", "cutmix=1", "mixup=1 cutmix=1"):
+        numbers = augment.numbers(parse(text), (32, 32, 3), 0, 0, 0, 37)
+        mixed = augment.mixed_labels(parse(text), numbers, one_hot)
+        assert mixed.dtype == np.float32
+        assert np.allclose(mixed.sum(axis=1), 1, atol=1e-6) and mixed.min() >= 0
+        for i in range(37):
+            assert mixed[i, i % 10] == numbers[i, 20]
+            assert mixed[i, (i + 1) % 37 % 10] == 1 - numbers[i, 20]
+    assert augment.mixed_labels(parse("flip"), numbers, one_hot) is one_hot
+
+
+def test_mixup_and_cutmix_share_the_pictures_evenly():
+    """Cutmix where the weight outside the patch is 1 and there is a patch: 4,000 coins, five deviations are 0.04."""
+    numbers = augment.numbers(parse("mixup=1 cutmix=1"), (32, 32, 3), 0, 0, 0, 4000)
+    assert abs(np.mean(numbers[:, 21] == 1) - 0.5) < 0.04
+    mixup = numbers[numbers[:, 21] != 1]
+    assert np.array_equal(mixup[:, 20], mixup[:, 21])
+    assert np.all(mixup[:, 22] == mixup[:, 24]) and np.all(mixup[:, 23] == mixup[:, 25])  # no patch
+
+
+# the pictures
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 12, 9, 3), dtype=np.uint8)
+AT = (7, 3, 11)
+COPIES = ["", "flip", "crop=3", "flip crop=2", "cutout=5", "flip crop=2 cutout=4"]
+BLENDED = ["rotation=30", "rotation=180", "shift=0.3", "flip crop=2 rotation=15 shift=0.1 cutout=4"]
+MIXED = ["mixup=0.4", "cutmix=1", "flip crop=2 cutout=3 mixup=0.4 cutmix=1", "rotation=20 mixup=1"]
+
+
+def changed(picture, u, text):
+    """One picture by loops, from its 13 draws: flip, turn and move, cut out. Exact where nothing is interpolated."""
+    a, (height, width, _) = parse(text), picture.shape
+    if a.flip and u[0] < 0.5:
+        picture = picture[:, ::-1]
+    angle = math.radians((2 * u[3] - 1) * a.rotation)
+    down = math.floor(u[1] * (2 * a.crop + 1)) - a.crop + (2 * u[4] - 1) * a.shift * height
+    right = math.floor(u[2] * (2 * a.crop + 1)) - a.crop + (2 * u[5] - 1) * a.shift * width
+    middle = complex((width - 1) / 2, -(height - 1) / 2)  # the plane of mathematics: up is positive
+    result = np.zeros(picture.shape)
+    for row in range(height):
+        for column in range(width):
+            place = complex(column, -row)
+            if angle or down or right:
+                place = (place - complex(right, -down) - middle) * cmath.exp(-1j * angle) + middle
+            result[row, column] = looked_up(picture, -place.imag, place.real)
+    centre_y, centre_x = math.floor(u[6] * height), math.floor(u[7] * width)
+    for row in range(height):
+        for column in range(width):
+            if 0 <= row - centre_y + a.cutout // 2 < a.cutout and 0 <= column - centre_x + a.cutout // 2 < a.cutout:
+                result[row, column] = 0
+    return result
+
+
+def looked_up(picture, y, x):
+    """The bilinear value of a picture at a point; outside it is 0."""
+    value = 0
+    for row in (math.floor(y), math.floor(y) + 1):
+        for column in (math.floor(x), math.floor(x) + 1):
+            if 0 <= row < picture.shape[0] and 0 <= column < picture.shape[1]:
+                value = value + (1 - abs(y - row)) * (1 - abs(x - column)) * picture[row, column].astype(float)
+    return value
+
+
+def expected(text, numbers):
+    own = [changed(picture, u, text) for picture, u in zip(IMAGES, draws(*AT, len(IMAGES)))]
+    if not parse(text).mixes:
+        return np.array(own)
+    mixed = []
+    for i, picture in enumerate(own):
+        weight = np.full(picture.shape, float(numbers[i, 21]))
+        top, left, bottom, right = (int(edge) for edge in numbers[i, 22:26])
+        weight[top:bottom, left:right] = 0
+        mixed.append(weight * picture + (1 - weight) * own[(i + 1) % len(own)])
+    return np.array(mixed)
+
+
+def numbers_of(text, count=len(IMAGES)):
+    return augment.numbers(parse(text), IMAGES.shape[1:], *AT, count)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A function from a backend to what augment_backend.py made there, in a process of its own; run once each."""
+    folder, found = tmp_path_factory.mktemp("pictures"), {}
+    given = folder / "given.npz"
+    np.savez(given, images=IMAGES, **{f"numbers/{text}": numbers_of(text) for text in COPIES + BLENDED + MIXED})
+
+    def of(backend):
+        if importlib.util.find_spec(backend) is None:
+            pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
+        if backend not in found:
+            environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "",
+                           "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(HERE.parent)}
+            subprocess.run([sys.executable, HERE / "augment_backend.py", given, folder / f"{backend}.npz"],
+                           env=environment, check=True)
+            with np.load(folder / f"{backend}.npz") as file:
+                found[backend] = dict(file)
+        return found[backend]
+
+    return of
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_pictures_are_those_of_the_loops(made, backend):
+    pictures = made(backend)
+    assert {key.split("/")[0] for key in pictures} == {"predict", "eager", "bfloat16", "fit"}
+    for text in COPIES + BLENDED + MIXED:
+        wanted = expected(text, numbers_of(text))
+        allowed = 0 if text in COPIES else RANGE
+        for way in ("predict", "eager", "bfloat16"):
+            found = pictures[f"{way}/{text}"]
+            assert found.dtype == np.float32 and found.shape == IMAGES.shape
+            assert np.abs(found - wanted).max() <= allowed, (way, text)
+    assert np.array_equal(pictures["predict/"], IMAGES)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_backends_agree(made, backend):
+    ours, theirs = made("tensorflow"), made(backend)
+    assert set(ours) == set(theirs)
+    far = {key: np.abs(ours[key] - theirs[key]).max() for key in ours if key != "fit"}
+    assert {key: distance for key, distance in far.items() if not distance <= RANGE} == {}
+    assert np.abs(ours["fit"]).max() > 1e-3  # it has learnt, from a batch of four pictures and one of two
+    assert np.abs(ours["fit"] - theirs["fit"]).max() < 1e-6
+
+
+def augmented(text, images, numbers, partners=None):
+    from keras import ops
+
+    inputs = [images, numbers] + ([partners] if partners is not None else [])
+    return ops.convert_to_numpy(augment.Augment(parse(text))([ops.convert_to_tensor(each) for each in inputs]))
+
+
+def by_hand(flipped=0, angle=0.0, down=0.0, right=0.0, shape=(5, 5, 1)):
+    """The numbers of one picture; no hole."""
+    moved = augment.inverse(shape, *(np.array([value]) for value in (flipped, angle, down, right)))
+    return np.stack([*moved, *np.zeros((4, 1))], axis=1).astype("float32")
+
+
+def test_directions():
+    """A quarter turn is against the clock, moves are down and to the right, and the flip comes first."""
+    picture = np.arange(1, 26, dtype=np.uint8).reshape(1, 5, 5, 1)
+    turned = augmented("rotation=90", picture, by_hand(angle=90.0))
+    assert np.array_equal(turned[0, ..., 0], np.rot90(picture[0, ..., 0]))
+    moved = augmented("crop=2", picture, by_hand(down=2, right=-1))
+    assert np.array_equal(moved[0, 2:, :-1, 0], picture[0, :-2, 1:, 0]) and moved.sum() == picture[0, :-2, 1:].sum()
+    both = augmented("flip rotation=90", picture, by_hand(flipped=1, angle=90.0))
+    assert np.array_equal(both[0, ..., 0], np.rot90(picture[0, :, ::-1, 0]))
+    half = augmented("shift=0.5", picture, by_hand(right=0.5))
+    assert np.array_equal(half[0, 0, :, 0], [0.5, 1.5, 2.5, 3.5, 4.5])  # half of the black outside comes in
+
+
+def test_a_patch_has_the_share_that_the_label_lost():
+    own, partners = np.full((200, 12, 9, 1), 10, np.uint8), np.full((200, 12, 9, 1), 200, np.uint8)
+    numbers = augment.numbers(parse("cutmix=1"), (12, 9, 1), *AT, 200)
+    mixed = augmented("cutmix=1", own, numbers, partners)
+    assert set(np.unique(mixed)) == {10, 200}
+    assert np.allclose((mixed == 10).mean(axis=(1, 2, 3)), numbers[:, 20], atol=1e-6)
+    sides = numbers[:, 24:26] - numbers[:, 22:24]
+    assert sides.min() >= 0 and np.all(sides <= [12, 9]) and len(np.unique(sides[:, 0])) > 6
+    assert 0.5 < numbers[:, 20].mean() < 0.8  # 0.5 were it not for the patches cut off at the border
+
+
+def test_a_cutout_is_anywhere_and_cut_off_at_the_border():
+    """Its centre falls on each of the pixels alike, so a corner is cut out a quarter as often as the middle."""
+    numbers = augment.numbers(parse("cutout=8"), (32, 32, 1), *AT, 4000)
+    kept = augmented("cutout=8", np.full((4000, 32, 32, 1), 255, np.uint8), numbers) == 255
+    areas = (~kept).sum(axis=(1, 2, 3))
+    assert areas.max() == 64 and areas.min() == 16
+    middle, corner = (~kept[:, 16, 16]).mean(), (~kept[:, 31, 31]).mean()
+    assert abs(middle - 64 / 1024) < 5 * math.sqrt(64 / 1024 / 4000)
+    assert abs(corner - 16 / 1024) < 5 * math.sqrt(16 / 1024 / 4000)  # rows -4 .. 3 about the centre: 4 of them reach
+
+
+def test_no_picture_touches_another():
+    for text in ("flip crop=2 rotation=15 shift=0.1 cutout=4", "crop=2"):
+        numbers = numbers_of(text)
+        together = augmented(text, IMAGES, numbers)
+        for i in range(len(IMAGES)):
+            assert np.abs(augmented(text, IMAGES[i:i + 1], numbers[i:i + 1]) - together[i]).max() < 1e-3
