@@ -1,4 +1,4 @@
-"""python -m zoo.plot RUN: the pictures of a run, drawn again from its files."""
+"""python -m zoo.plot RUN: the pictures of a run and its report, made again from its files."""
 
 import sys
 
@@ -7,7 +7,8 @@ from zoo.errors import UserError
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.plot", description="Draw the pictures of a run again, from its files alone.")
+    made = cli.Parser(prog="python -m zoo.plot", description="Draw the pictures of a run again, and its report.html, from its "
+                                  "files alone.")
     made.add_argument("run", metavar="RUN", help="a run directory, such as runs/lenet5-digits-20261122-011000")
     return made
 
@@ -21,7 +22,7 @@ def command(argv):
         written = draw_run(run)
     except OSError as error:
         raise UserError(f"cannot write the pictures of {run}: {error}") from None
-    print("\n".join(map(str, written)) or f"no epoch of {run} has finished: there is nothing to draw")
+    print("\n".join(map(str, written)))
 
 
 def main(argv=None):

@@ -13,7 +13,7 @@ from zoo.errors import UserError
 from zoo.pictures import plots
 from zoo.pictures.plots import draw_run
 
-ALL = {"curves", "samples", "mistakes", "confusion"}
+ALL = {"curves", "samples", "mistakes", "confusion", "report"}
 
 
 def size_of(path):
@@ -23,12 +23,13 @@ def size_of(path):
     return struct.unpack(">II", head[16:24])
 
 
-def test_a_finished_run_gets_its_four_pictures(make_run):
+def test_a_finished_run_gets_its_four_pictures_and_its_report(make_run):
     run = make_run()
     written = draw_run(str(run))
     assert {path.stem for path in written} == ALL
-    assert sorted(written) == sorted((run / "plots").iterdir())  # and no scratch file is left
-    for path in written:
+    assert sorted(written) == sorted([*(run / "plots").iterdir(), run / "report.html"])
+    assert not [*run.glob(".*")]  # no scratch file is left
+    for path in (run / "plots").iterdir():
         width, height = size_of(path)
         assert 800 < width < 2600 and 600 < height < 2800
 
@@ -37,7 +38,7 @@ def test_an_unfinished_run_gets_only_its_curves(make_run):
     run = make_run(epochs=2)
     for name in ("result.json", "predictions.npz", "samples.npz"):
         (run / name).unlink()
-    assert [path.name for path in draw_run(run)] == ["curves.png"]
+    assert [path.name for path in draw_run(run)] == ["curves.png", "report.html"]
     assert [path.name for path in (run / "plots").iterdir()] == ["curves.png"]
 
 
@@ -52,13 +53,14 @@ def test_what_the_files_do_not_hold_is_left_out(make_run, missing, left_out):
     assert {path.stem for path in draw_run(run)} == ALL - left_out
 
 
-def test_a_run_before_its_first_epoch_has_nothing_to_draw(make_run):
+def test_a_run_before_its_first_epoch_has_only_a_report(make_run):
     run = make_run(epochs=0)
     for name in ("result.json", "predictions.npz", "samples.npz"):
         (run / name).unlink()
-    assert draw_run(run) == []
+    assert draw_run(run) == [run / "report.html"]
     (run / "history.csv").unlink()
-    assert draw_run(run) == []
+    assert draw_run(run) == [run / "report.html"]
+    assert "No epoch has finished." in (run / "report.html").read_text()
 
 
 def test_redrawing_overwrites_and_gives_the_same_picture(make_run):
@@ -80,7 +82,8 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one(make_run, monkeypat
     monkeypatch.setattr(Figure, "savefig", fill_the_disk)
     with pytest.raises(OSError, match="no space"):
         draw_run(run)
-    assert {path: path.read_bytes() for path in (run / "plots").iterdir()} == old
+    assert {path: path.read_bytes() for path in old} == old
+    assert len([*(run / "plots").iterdir()]) == 4
 
 
 def test_a_run_without_mistakes(make_run):
@@ -120,7 +123,7 @@ def refused(run):
     with pytest.raises(UserError) as caught:
         draw_run(run)
     assert "\n" not in str(caught.value)
-    assert not (run / "plots").exists()
+    assert not (run / "plots").exists() and not (run / "report.html").exists()
     return str(caught.value)
 
 
@@ -160,6 +163,10 @@ def rewrite(path, **changes):
     ("samples.npz", {"train_labels": np.full(64, 10)}),
     ("samples.npz", {"mistake_indices": np.arange(26)}),
     ("samples.npz", {"mistake_indices": np.zeros(0, int)}),
+    ("samples.npz", {"cell_indices": np.arange(31)[::-1]}),
+    ("samples.npz", {"cell_indices": np.arange(470, 501)}),
+    ("samples.npz", {"cell_indices": np.arange(30)}),
+    ("samples.npz", {"cell_images": np.zeros((31, 28, 28), np.uint8)}),
     ("samples.npz", {"mistake_images": np.zeros((0, 28, 28, 1), np.uint8), "mistake_indices": np.zeros(0, int)}),
 ])
 def test_arrays_that_no_training_wrote_are_refused(make_run, name, changes):
@@ -200,7 +207,7 @@ def test_facts_that_no_training_wrote_are_refused(make_run, name, facts):
 def test_drawing_loads_neither_pyplot_nor_a_backend_and_leaves_the_settings_alone(make_run):
     code = ("import sys, matplotlib; before = dict(matplotlib.rcParams.copy())\n"
             "from zoo.pictures.plots import draw_run\n"
-            f"assert len(draw_run({str(make_run())!r})) == 4\n"
+            f"assert len(draw_run({str(make_run())!r})) == 5\n"
             "assert dict(matplotlib.rcParams.copy()) == before\n"
             "print({'matplotlib.pyplot', 'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))")
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)

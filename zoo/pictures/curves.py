@@ -3,12 +3,13 @@
 import numpy as np
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
-from zoo.pictures import lettering, sheet
+from zoo.pictures import lettering, series, sheet
 
 PANEL, TALL, STRIP = 268, 230, 30  # width of a panel, its height and that of the learning rate beneath, points
 LEFT, LABELS, GAP = 52, 104, 34  # room for the numbers, for the words at the lines' ends, between the panels
 LETTERS = 9  # font size, points
 TRAIN, TRAIN_WORDS = "#8C96A3", "#6B7480"  # the dashed line and, a little darker to be read, its words
+SIDES = ("#000000", "#009E73", "#A85C8A", "#B07C00")  # of further outputs; the first is the main one's place
 STEPS = (1, 2, 2.5, 5, 10)  # between two ticks, times a power of ten
 
 
@@ -16,7 +17,8 @@ def curves(history, *, title, subtitle="", best_epoch=None):
     """Return the Figure of a run's learning curves.
 
     history: dict of float arrays of one length, a value per epoch: epoch (1, 2, ...), learning_rate, loss,
-    accuracy, val_loss, val_accuracy; accuracies within 0..1. Values that are not finite leave a gap.
+    accuracy, val_loss, val_accuracy, and more losses and accuracies such as aux1_loss; accuracies within 0..1.
+    Values that are not finite leave a gap.
     best_epoch: the epoch that is marked; without it the first with the highest validation accuracy.
     """
     if best_epoch is None:
@@ -40,20 +42,21 @@ def best_of(history):
 
 
 def _draw_loss(axes, history, best_epoch):
-    train, validation = history["loss"], history["val_loss"]
-    axes.set_ylim(*_limits(np.concatenate([train, validation]), 0.1, np.inf))
-    _draw_lines(axes, history["epoch"], "Loss", (train, validation), _loss_words)
-    _mark_best(axes, best_epoch, validation[best_epoch - 1])
+    (panel,) = [panel for panel in series.panels(history) if panel.title == "Loss"]
+    axes.set_ylim(*_limits(np.concatenate([line.values for line in panel.lines]), 0.1, np.inf))
+    _draw_lines(axes, history["epoch"], panel, _loss_words)
+    _mark_best(axes, best_epoch, history["val_loss"][best_epoch - 1])
 
 
 def _draw_accuracy(axes, history, best_epoch):
-    train, validation = history["accuracy"], history["val_accuracy"]
-    axes.set_ylim(*_limits(np.concatenate([train, validation]), 0.05, 1))
+    (panel,) = [panel for panel in series.panels(history) if panel.title == "Accuracy"]
+    values = [line.values for line in panel.lines]
+    axes.set_ylim(*_limits(np.concatenate(values), 0.05, 1))
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
-    _draw_lines(axes, history["epoch"], "Accuracy", (train, validation), _accuracy_words)
-    best = validation[best_epoch - 1]
+    _draw_lines(axes, history["epoch"], panel, _accuracy_words)
+    best = history["val_accuracy"][best_epoch - 1]
     _mark_best(axes, best_epoch, best)
-    _annotate(axes, best_epoch, best, history["epoch"], (train, validation))
+    _annotate(axes, best_epoch, best, history["epoch"], values)
 
 
 def _limits(values, least_span, ceiling):
@@ -73,20 +76,25 @@ def _accuracy_words(value):
     return f"{100 * value:.1f} %"
 
 
-def _draw_lines(axes, epochs, name, lines, words):
-    """Draw (train, validation), float (epochs,) each, and write at their ends what they are and their last values."""
+def _draw_lines(axes, epochs, panel, words):
+    """Draw the lines of a panel, float (epochs,) each, and write at their ends what they are and their last values."""
     _dress(axes, epochs)
     axes.tick_params(labelbottom=False)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.8)
-    sheet.write(axes, 0, 1.04, name, 10, va="baseline", weight="bold", transform=axes.transAxes)
-    train, validation = lines
+    sheet.write(axes, 0, 1.04, panel.title, 10, va="baseline", weight="bold", transform=axes.transAxes)
     marker = "o" if len(epochs) <= 15 else None  # a single epoch is a point, and sixty points are a smear
-    axes.plot(epochs, train, color=TRAIN, linestyle=(0, (4, 2)), linewidth=1.4, marker=marker, markersize=4,
-              clip_on=False)
-    axes.plot(epochs, validation, color=sheet.BLUE, linewidth=1.8, marker=marker, markersize=4, clip_on=False)
-    _label_ends(axes, [(train[-1], f"train {words(train[-1])}", TRAIN_WORDS),
-                       (validation[-1], f"validation {words(validation[-1])}", sheet.BLUE)])
+    outputs, ends = list(dict.fromkeys(line.output for line in panel.lines)), []
+    for line in panel.lines:
+        name = line.output or ("validation" if line.validation else "train")
+        color = letters = SIDES[outputs.index(line.output) % len(SIDES)] if line.output else sheet.BLUE
+        if not line.output and not line.validation:
+            color, letters = TRAIN, TRAIN_WORDS
+        style, wide = ("-", 1.8) if line.validation else ((0, (4, 2)), 1.4)
+        axes.plot(epochs, line.values, color=color, linestyle=style, linewidth=wide, marker=marker, markersize=4,
+                  clip_on=False)
+        ends.append((line.values[-1], f"{name} {words(line.values[-1])}", letters))
+    _label_ends(axes, ends)
 
 
 def _dress(axes, epochs):
@@ -101,16 +109,30 @@ def _dress(axes, epochs):
 
 
 def _label_ends(axes, ends):
-    """Write (value, words, colour) beside the right end of each of two lines, moved apart where they would touch."""
+    """Write (value, words, colour) beside the right ends of the lines, moved apart where they would touch."""
     low, high = axes.get_ylim()
-    need = LETTERS * 1.35 / TALL
-    lower, upper = sorted(ends, key=lambda end: _height(end[0], low, high))
-    y0, y1 = _height(lower[0], low, high), _height(upper[0], low, high)
-    if y1 - y0 < need:
-        middle = min(max((y0 + y1) / 2, need / 2), 1 - need / 2)
-        y0, y1 = middle - need / 2, middle + need / 2
-    for y, (_, words, color) in ((y0, lower), (y1, upper)):
+    ends = sorted(ends, key=lambda end: _height(end[0], low, high))
+    places = spread([float(_height(value, low, high)) for value, *_ in ends], LETTERS * 1.35 / TALL)
+    for y, (_, words, color) in zip(places, ends, strict=True):
         sheet.write(axes, 1 + 7 / PANEL, y, words, LETTERS, color=color, va="center", transform=axes.transAxes)
+
+
+def spread(heights, need):
+    """Return `heights`, rising, within 0..1, moved as little as may be so that neighbours are `need` apart.
+
+    Those that would touch stand around their common middle.
+    """
+    groups = []  # [middle, how many]
+    for height in heights:
+        groups.append([height, 1])
+        while True:
+            middle, count = groups[-1]
+            groups[-1][0] = middle = min(max(middle, count * need / 2), 1 - count * need / 2)
+            if len(groups) < 2 or middle - groups[-2][0] >= (count + groups[-2][1]) * need / 2:
+                break
+            before, fewer = groups.pop(-2)
+            groups[-1] = [(before * fewer + middle * count) / (fewer + count), fewer + count]
+    return [middle + (place - (count - 1) / 2) * need for middle, count in groups for place in range(count)]
 
 
 def _mark_best(axes, epoch, value):
@@ -127,7 +149,7 @@ def _annotate(axes, epoch, value, epochs, lines):
     low, high = axes.get_ylim()
     at, mark = (epoch - 0.5) / len(epochs), _height(value, low, high)
     dense = np.linspace(epochs[0], epochs[-1], 500)
-    x = np.tile((dense - 0.5) / len(epochs), 2)
+    x = np.tile((dense - 0.5) / len(epochs), len(lines))
     y = np.concatenate([_height(np.interp(dense, epochs, line), low, high) for line in lines])
 
     def crossed(left, bottom):

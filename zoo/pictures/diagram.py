@@ -4,19 +4,20 @@ from dataclasses import dataclass
 
 from zoo.errors import UserError, unknown
 from zoo.pictures import export
-from zoo.pictures.network.blocks import along_and_aside, blocks
+from zoo.pictures.network.blocks import blocks
 from zoo.pictures.network.dot import dot
 from zoo.pictures.network.everything import everything
 from zoo.pictures.network.mermaid import mermaid
-from zoo.pictures.network.modules import plan_of
+from zoo.pictures.network.modules import along_and_aside, plan_of
 from zoo.pictures.network.page import page
 from zoo.pictures.network.stages import stages, stages_of
-from zoo.pictures.network.theme import THEMES, number_words, shape_words
+from zoo.pictures.network.theme import DIRECTIONS, THEMES, USUAL, number_words, shape_words
 from zoo.pictures.network.volumes import volumes
 from zoo.pictures.scene import Scene, moved
 from zoo.pictures.svg import svg
 
 DETAILS = ("stages", "blocks", "layers")
+STYLES = ("boxes", "volumes")
 PAGES = {"light": None, "dark": THEMES["dark"]}  # None: a page follows its reader's preference
 TEXTS = (".dot", ".mmd", ".html")  # endings of what is no picture
 
@@ -55,8 +56,8 @@ def of_blueprint(blueprint):
     found, spec = anatomy.of_network(blueprint), blueprint.spec
     width = f", width {blueprint.width:g}" if blueprint.width != 1 else ""
     stem = ", small stem" if blueprint.stem == "small" else ""
-    return Subject(found, spec.name, f"{spec.paper.short} {spec.paper.year}{width}{stem}: {counts(found, blueprint.input_shape)}",
-                   spec.sides if blueprint.aux else {})
+    said = f"{spec.paper.short} {spec.paper.year}{width}{stem}: {counts(found, blueprint.input_shape)}"
+    return Subject(found, spec.name, said, spec.sides if blueprint.aux else {})
 
 
 def of_model(model):
@@ -75,22 +76,29 @@ def counts(found, shape):
             f"{number_words(found.multiply_adds)} multiply-adds")
 
 
-def scene(subject, detail="blocks", theme="light", beside=()):
+def scene(subject, detail="blocks", theme="light", direction=None, beside=()):
     """Return the Scene of a Subject at a level of DETAILS; its bars are on one scale with those `beside` it."""
-    if detail not in DETAILS:
-        raise unknown("detail", detail, DETAILS)
-    if theme not in THEMES:
-        raise unknown("theme", theme, THEMES)
+    check(detail=detail, theme=theme, direction=direction)
+    flow = direction or USUAL[detail]
     if detail == "layers":
-        return everything(subject.anatomy, subject.sides, subject.title, subject.subtitle, THEMES[theme])
+        return everything(subject.anatomy, subject.sides, subject.title, subject.subtitle, THEMES[theme], flow)
     plans = [plan_of(each.anatomy, each.sides) for each in (subject, *beside)]
     most = most_of([box for plan in plans for box in boxes_of(plan, detail)])
-    return {"stages": stages, "blocks": blocks}[detail](plans[0], subject.title, subject.subtitle, THEMES[theme], most)
+    draw = {"stages": stages, "blocks": blocks}[detail]
+    return draw(plans[0], subject.title, subject.subtitle, THEMES[theme], most, flow)
+
+
+def check(**given):
+    """Refuse what is not among DETAILS, THEMES, DIRECTIONS or STYLES; None is the usual direction."""
+    for what, known in (("detail", DETAILS), ("theme", THEMES), ("direction", (None, *DIRECTIONS)), ("style", STYLES)):
+        if what in given and given[what] not in known:
+            raise unknown(what, given[what], [each for each in known if each])
 
 
 def boxes_of(plan, detail):
     """Return what has bars: stages or modules."""
-    return stages_of(along_and_aside(plan)[0]) if detail == "stages" else plan.modules
+    main, others = along_and_aside(plan)
+    return [*stages_of(main), *others] if detail == "stages" else plan.modules
 
 
 def most_of(boxes):
@@ -98,29 +106,44 @@ def most_of(boxes):
     return {what: max(getattr(box, what) for box in boxes) or 1 for what in ("parameters", "multiply_adds")}
 
 
-def diagram(source, to_file=None, detail="blocks", theme="light"):
+def diagram(source, to_file=None, detail="blocks", theme="light", direction=None, style="boxes"):
     """Return the Drawing of a Subject, written to `to_file` if that is given; see `zoo.diagram`."""
-    plan = plan_of(source.anatomy, source.sides)
-    drawing = Drawing(scene(source, detail, theme), {
-        ".dot": lambda: dot(plan, source.title, detail), ".mmd": lambda: mermaid(plan, source.title, detail),
-        ".html": lambda: page(source.anatomy, plan, source.title, source.subtitle, PAGES[theme])})
+    check(detail=detail, theme=theme, direction=direction, style=style)
+    drawing = volumes_of(source, theme, direction) if style == "volumes" else boxes(source, detail, theme, direction)
     if to_file is not None:
         drawing.save(to_file)
     return drawing
 
 
-def compared(subjects, detail="blocks", theme="light"):
-    """Return the Drawing of Subjects side by side, from one upper edge on, at one scale."""
-    scenes = [scene(subject, detail, theme, [each for each in subjects if each is not subject]) for subject in subjects]
-    whole = Scene(sum(each.width for each in scenes), max(each.height for each in scenes), scenes[0].background,
-                  title=" and ".join(subject.title for subject in subjects))
-    left = 0.0
+def boxes(source, detail, theme, direction):
+    """Return the Drawing of a Subject as boxes, in all formats."""
+    plan = plan_of(source.anatomy, source.sides)
+
+    def html():
+        if direction == "right":
+            raise UserError("a page (.html) flows down; leave out the direction, or choose another ending")
+        return page(source.anatomy, plan, source.title, source.subtitle, PAGES[theme])
+
+    return Drawing(scene(source, detail, theme, direction), {
+        ".dot": lambda: dot(plan, source.title, detail, direction),
+        ".mmd": lambda: mermaid(plan, source.title, detail, direction), ".html": html})
+
+
+def compared(subjects, detail="blocks", theme="light", direction=None):
+    """Return the Drawing of Subjects at one scale: side by side where they flow down, else one below the other."""
+    scenes = [scene(subject, detail, theme, direction, [each for each in subjects if each is not subject])
+              for subject in subjects]
+    whole = Scene(0.0, 0.0, scenes[0].background, title=" and ".join(subject.title for subject in subjects))
+    below = (direction or USUAL[detail]) == "right"
     for each in scenes:
-        whole.items += [moved(item, left, 0.0) for item in each.items]
-        left += each.width
+        place = (0.0, whole.height) if below else (whole.width, 0.0)
+        whole.items += [moved(item, *place) for item in each.items]
+        whole.width, whole.height = max(whole.width, place[0] + each.width), max(whole.height, place[1] + each.height)
     return Drawing(whole)
 
 
-def volumes_of(subject, theme="light"):
+def volumes_of(subject, theme="light", direction=None):
     """Return the Drawing of a Subject as volumes of features; UserError where its layers are no chain."""
+    if direction == "down":
+        raise UserError("volumes stand from left to right; leave out the direction, or use the style 'boxes'")
     return Drawing(volumes(plan_of(subject.anatomy, subject.sides), subject.title, subject.subtitle, THEMES[theme]))

@@ -1,25 +1,28 @@
 """The pictures of a training run, drawn from the files in its directory and written into its plots/."""
 
+from collections import namedtuple
 from pathlib import Path
 
-from zoo.files import written_whole
+from zoo.files import write_text, written_whole
 from zoo.pictures import rundir
 from zoo.pictures.curves import best_of, curves
 from zoo.pictures.grids import mistakes, sample_grid
 from zoo.pictures.lettering import counted
 from zoo.pictures.matrix import confusion, most_mistaken
+from zoo.pictures.report.page import page
 
 
 def draw_run(run):
     """Draw the pictures that the files in the run directory `run` (str or Path) allow; return the paths written.
 
     history.csv gives plots/curves.png; samples.npz samples.png; predictions.npz confusion.png; both of them
-    mistakes.png. A run in which no epoch has finished has nothing to draw: the list is empty. Pictures that are
-    there already are replaced. Raises UserError when `run` is no run directory or a file in it is damaged; all
-    files are read before the first picture is written.
+    mistakes.png; whatever there is gives report.html. A run in which no epoch has finished has only that. What is
+    there already is replaced. Raises UserError when `run` is no run directory or a file in it is damaged; all files
+    are read before the first picture is written.
     """
     run = Path(run)
-    figures = _figures(run)
+    files = _read(run)
+    figures, report = _figures(files), _report(run, files)
     written = []
     for name, figure in figures.items():
         path = run / "plots" / f"{name}.png"
@@ -27,27 +30,45 @@ def draw_run(run):
         with written_whole(path) as scratch:
             figure.savefig(scratch, format="png", dpi="figure")
         written.append(path)
-    return written
+    write_text(run / "report.html", report)
+    return [*written, run / "report.html"]
 
 
-def _figures(run):
-    """Return a dict of name and Figure of all that can be drawn of `run`."""
+_Files = namedtuple("_Files", "facts history result samples predictions mistakes cells")
+
+
+def _read(run):
+    """Return the _Files of a run, checked; None for what is not there."""
     facts = rundir.read_facts(run)
-    names = facts["dataset"]["label_names"]
+    classes = len(facts["dataset"]["label_names"])
     history = rundir.read_history(run)
-    samples = rundir.read_samples(run, len(names))
-    predictions = rundir.read_predictions(run, len(names))
-    figures = {}
-    if history:
-        figures["curves"] = _curves(facts, history, rundir.read_result(run, len(history["epoch"])))
-    if samples:
-        figures["samples"] = _samples(facts, *samples)
-    if predictions:
-        wrong = rundir.read_mistakes(run, predictions)
-        if wrong:
-            figures["mistakes"] = mistakes(*wrong, *predictions, names, subtitle=_what(facts))
-        figures["confusion"] = _confusion(facts, *predictions)
+    result = rundir.read_result(run, len(history["epoch"])) if history else None
+    samples = rundir.read_samples(run, classes)
+    predictions = rundir.read_predictions(run, classes)
+    mistakes, cells = (read(run, predictions) if predictions else None
+                       for read in (rundir.read_mistakes, rundir.read_cells))
+    return _Files(facts, history, result, samples, predictions, mistakes, cells)
+
+
+def _figures(files):
+    """Return a dict of name and Figure of all that can be drawn of a run."""
+    facts, figures = files.facts, {}
+    if files.history:
+        figures["curves"] = _curves(facts, files.history, files.result)
+    if files.samples:
+        figures["samples"] = _samples(facts, *files.samples)
+    if files.predictions:
+        names = facts["dataset"]["label_names"]
+        if files.mistakes:
+            figures["mistakes"] = mistakes(*files.mistakes, *files.predictions, names, subtitle=_what(facts))
+        figures["confusion"] = _confusion(facts, *files.predictions)
     return figures
+
+
+def _report(run, files):
+    architecture = run / "plots" / "architecture.svg"
+    return page(files.facts, files.history, files.result, files.predictions, files.cells,
+                architecture.read_bytes() if architecture.is_file() else None)
 
 
 def _what(facts):

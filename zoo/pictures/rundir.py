@@ -126,6 +126,34 @@ def read_mistakes(run, predictions):
     return images, indices
 
 
+def read_cells(run, predictions):
+    """Return (images uint8 (k, h, w, c), indices int64 (k,)): pictures for the cells of the confusion matrix, or None.
+
+    predictions: what read_predictions returned. Runs of earlier versions have the first mistakes alone. Raises
+    UserError when the file is damaged or belongs to other predictions.
+    """
+    path = run / "samples.npz"
+    if not path.is_file():
+        return None
+    if "cell_images" not in _names_in(path):
+        return read_mistakes(run, predictions)
+    images, indices = _read_arrays(path, "cell_images", "cell_indices")
+    _check_images(path, images)
+    if indices.dtype.kind not in "iu" or indices.shape != images.shape[:1] or not (np.diff(indices) > 0).all():
+        raise damaged(path, "its cell_indices are not one rising whole number a picture")
+    if len(indices) and not 0 <= indices[0] <= indices[-1] < len(predictions[0]):
+        raise damaged(path, f"its cell_indices run to {indices[-1]}, and {len(predictions[0])} pictures were tested")
+    return images, indices.astype(np.int64)
+
+
+def _names_in(path):
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return set(file.files)
+    except DAMAGE as error:
+        raise damaged(path, error) from None
+
+
 def _read_json(path):
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from zoo.errors import unknown
-from zoo.pictures.network.blocks import along_and_aside, described
-from zoo.pictures.network.modules import kind_of, words_of
+from zoo.pictures.network.boxes import described
+from zoo.pictures.network.modules import along_and_aside, kind_of, words_of
+from zoo.pictures.network.stages import kind_of as kind_of_stage
 from zoo.pictures.network.stages import stages_of
 from zoo.pictures.network.theme import number_words, shape_words
 
@@ -39,7 +40,6 @@ class Edge:
 class Chart:
     members: tuple  # Nodes and Groups in the order of the flow
     edges: tuple
-    across: bool  # from left to right, else downwards
 
 
 def chart(plan, detail, *, repeats=True):
@@ -62,11 +62,11 @@ def _stages(plan, repeats):
     for whole, modules, title in groups:
         key = modules[0].name
         of |= {module.name: key for module in modules}
-        nodes.append(Node(key, _kind([module for module in modules if module.parameters] or modules[:1]),
+        nodes.append(Node(key, _kind(modules[:1]) if key in aside else kind_of_stage(whole) or MODULE,
                           (title, *_loss(modules[0]), *_counts(whole)), key in aside))
         edges += [_edge(of[source], key, shapes[source], whole.shape, key in aside)
                   for module in modules for source in module.reads if of[source] != key]
-    return Chart(tuple(nodes), tuple(dict.fromkeys(edges)), across=True)
+    return Chart(tuple(nodes), tuple(dict.fromkeys(edges)))
 
 
 def _blocks(plan, repeats):
@@ -76,7 +76,7 @@ def _blocks(plan, repeats):
                   module.name in aside) for module in plan.modules]
     edges = [_edge(source, module.name, shapes[source], module.shape, module.name in aside)
              for module in plan.modules for source in module.reads]
-    return Chart(tuple(nodes), tuple(edges), across=False)
+    return Chart(tuple(nodes), tuple(edges))
 
 
 def _layers(plan, repeats):
@@ -98,7 +98,7 @@ def _layers(plan, repeats):
             members.append(Group(f"{module.times} x {module.name}", _times(module) + module.title, tuple(inside), side))
         else:
             members += inside
-    return Chart(tuple(members), tuple(dict.fromkeys(edges)), across=False)
+    return Chart(tuple(members), tuple(dict.fromkeys(edges)))
 
 
 CHARTS = {"stages": _stages, "blocks": _blocks, "layers": _layers}

@@ -4,15 +4,18 @@ import pydot
 
 from zoo.pictures.measure import printable
 from zoo.pictures.network.chart import MODULE, Group, chart
-from zoo.pictures.network.theme import LIGHT
+from zoo.pictures.network.theme import LIGHT, USUAL
 from zoo.pictures.scene import FONT
 
 
-def dot(plan, title, detail):
-    """Return the dot text of a Plan at "stages", "blocks" or "layers"; nodes bear the names of layers or modules."""
+def dot(plan, title, detail, direction=None):
+    """Return the dot text of a Plan at "stages", "blocks" or "layers"; nodes bear the names of layers or modules.
+
+    `direction` is "down" or "right"; default: the level's usual one.
+    """
     drawn = chart(plan, detail)
     graph = pydot.Dot(quoted(title), graph_type="digraph", label=label((title,)), labelloc="t",
-                      rankdir="LR" if drawn.across else "TB", bgcolor=quoted(LIGHT.paper), **letters(14))
+                      rankdir={"right": "LR", "down": "TB"}[direction or USUAL[detail]], bgcolor=quoted(LIGHT.paper), **letters(14))
     graph.set_node_defaults(shape="box", style=quoted("rounded,filled"), penwidth="1.1", height="0.3",
                             margin=quoted("0.12,0.06"), **letters(9))
     graph.set_edge_defaults(color=quoted(LIGHT.line), arrowsize="0.6", **letters(7, LIGHT.faint))

@@ -1,65 +1,118 @@
-"""Every layer of a network, in the frame of its module, in columns as in a newspaper."""
+"""Every layer of a network, in the frame of its module, in columns as in a newspaper, or in rows as in a book."""
 
-import math
 from collections import Counter
 
 from zoo.pictures.lettering import width_of
-from zoo.pictures.network.insides import ENTRY, Picture, kinds_of
+from zoo.pictures.network.insides import ENTRY, GATE, Picture, kinds_of
 from zoo.pictures.network.layered import layered
 from zoo.pictures.network.modules import kind_of, plan_of, words_of
-from zoo.pictures.network.theme import LETTERS, SMALL, legend, shape_words
+from zoo.pictures.network.packing import scale_of
+from zoo.pictures.network.theme import (HEAD, LETTERS, MARGIN, SMALL, SUBTITLE, TITLE, heading, legend, shape_words)
 from zoo.pictures.scene import Box, Line, Scene, Text, moved
 
 HEIGHT = 27.0  # of a layer: what it is, and its name
-MARGIN = 22.0
+NAME = SMALL - 1.0
 GAP = 20.0  # between frames
 BETWEEN = 34.0  # columns
-SHEET = 1.414  # the height of a sheet of paper, in widths
 
 
-def everything(anatomy, sides, title, subtitle, theme):
+def everything(anatomy, sides, title, subtitle, theme, direction="down"):
     """Return the Scene of an Anatomy: a frame for each module, a box for each layer."""
     modules = plan_of(anatomy, sides).each
     befores = [None, *modules[:-1]]
-    frames = [frame(module, before, theme) for before, module in zip(befores, modules, strict=True)]
-    linked = iter([before is not None and before.name in module.reads
-                   for before, module in zip(befores, modules, strict=True)])
-    columns = in_columns(frames)
-    items, x, last, tallest = [], MARGIN, None, 0.0
-    head = 70.0
-    for column in columns:
-        width, y = max(each.width for each in column), head
-        for each in column:
-            left = x + (width - each.width) / 2
-            items += each.at(left, y)
-            if next(linked):
-                items.append(link(last, (left + each.width / 2, y), x, theme))
-            last = left + each.width / 2, y + each.height
-            y += each.height + GAP
-        tallest = max(tallest, y)
-        x += width + BETWEEN
-    width = max(x - BETWEEN, MARGIN + width_of(title, 16, "bold"), MARGIN + width_of(subtitle, 9))
-    key, height = legend(MARGIN, tallest, width - MARGIN, kinds_of(modules), theme, with_bars=False, sides=bool(sides))
-    return Scene(width + MARGIN, tallest + height + MARGIN, theme.paper,
-                 [Text(MARGIN, 24, title, 16, theme.ink, bold=True, anchor="start"),
-                  Text(MARGIN, 42, subtitle, 9, theme.faint, anchor="start"), *items, *key], f"{title}: {subtitle}")
+    frames = [frame(module, before, theme, direction) for before, module in zip(befores, modules, strict=True)]
+    linked = [before is not None and before.name in module.reads
+              for before, module in zip(befores, modules, strict=True)]
+    body = in_columns(frames, linked, theme, direction)
+    width = max(body.width, width_of(title, TITLE, "bold"), width_of(subtitle, SUBTITLE))
+    key, height = legend(MARGIN, HEAD + body.height + GAP, width, kinds_of(modules), theme, with_bars=False,
+                         sides=bool(sides))
+    return Scene(width + 2 * MARGIN, HEAD + body.height + GAP + height + MARGIN, theme.paper,
+                 [*heading(title, subtitle, theme), *body.at(MARGIN, HEAD), *key], f"{title}: {subtitle}")
 
 
-def link(start, end, left, theme):
-    """Return the line from one frame to the next: down, or up to the head of the next column."""
+def in_columns(frames, linked, theme, direction):
+    """Return the Picture of the frames in columns of like height, or in rows where the flow is to the right.
+
+    Here "along" is in the direction of the flow, "across" the other.
+    """
+    turned = direction == "right"
+    sizes = [(each.height, each.width) if turned else (each.width, each.height) for each in frames]  # across, along
+    columns = best_columns(sizes, turned)
+    items, first, last = [], 0, None
+    across, longest = 0.0, 0.0
+    for count in columns:
+        column = range(first, first + count)
+        wide, along = max(sizes[number][0] for number in column), 0.0
+        for number in column:
+            left = across + (wide - sizes[number][0]) / 2
+            middle = across + wide / 2
+            items += frames[number].at(*((along, left) if turned else (left, along)))
+            if linked[number]:
+                way = link(last, (middle, along), across)
+                items.append(Line(tuple(point[::-1] for point in way) if turned else way, theme.line, 1.2, arrow=True))
+            along += sizes[number][1]
+            last = middle, along
+            along += GAP
+        longest = max(longest, along - GAP / 2)  # a line turns there
+        across += wide + BETWEEN
+        first += count
+    across -= BETWEEN
+    return Picture(longest, across, tuple(items)) if turned else Picture(across, longest, tuple(items))
+
+
+def link(start, end, column):
+    """Return the way from one frame to the next: on, or back to the head of the next column."""
     (x, y), (to_x, to_y) = start, end
     if to_y > y:
-        return Line(((x, y), (to_x, to_y)) if abs(x - to_x) < 0.5 else (
-            (x, y), (x, y + GAP / 2), (to_x, y + GAP / 2), (to_x, to_y)), theme.line, 1.2, arrow=True)
-    gutter = left - BETWEEN / 2
-    return Line(((x, y), (x, y + GAP / 2), (gutter, y + GAP / 2), (gutter, to_y - GAP / 2), (to_x, to_y - GAP / 2),
-                 (to_x, to_y)), theme.line, 1.2, arrow=True)
+        return (x, y), (to_x, to_y)
+    gutter = column - BETWEEN / 2
+    return ((x, y), (x, y + GAP / 2), (gutter, y + GAP / 2), (gutter, to_y - GAP / 2), (to_x, to_y - GAP / 2),
+            (to_x, to_y))
 
 
-def frame(module, before, theme):
+def best_columns(sizes, turned):
+    """Return how many frames each column has; with so many columns that A4 shows the whole largest."""
+    found = []
+    for number in range(1, len(sizes) + 1):
+        columns = filled(sizes, number)
+        if len(columns) == number:
+            first, across, longest = 0, 0.0, 0.0
+            for count in columns:
+                part = sizes[first:first + count]
+                across += max(wide for wide, _ in part) + BETWEEN
+                longest = max(longest, sum(along + GAP for _, along in part))
+                first += count
+            area = (longest, across + HEAD) if turned else (across, longest + HEAD)
+            found.append((scale_of(*area), -number, columns))
+    return max(found)[-1]
+
+
+def filled(sizes, number):
+    """Return how many frames each of at most `number` columns has, the longest as short as can be."""
+    low, high = max(along for _, along in sizes) + GAP, sum(along + GAP for _, along in sizes)
+    while high - low > 0.5:
+        middle = (low + high) / 2
+        low, high = (low, middle) if len(_within(sizes, middle)) <= number else (middle, high)
+    return _within(sizes, high)
+
+
+def _within(sizes, limit):
+    """Return how many frames each column of at most `limit` points has."""
+    counts, length = [0], 0.0
+    for _, along in sizes:
+        if counts[-1] and length + along + GAP > limit:
+            counts.append(0)
+            length = 0.0
+        counts[-1] += 1
+        length += along + GAP
+    return counts
+
+
+def frame(module, before, theme, direction):
     """Return the Picture of a module's layers; what it reads is said where that is not the module before it alone."""
     layers = [layer for unit in module.units for layer in unit.layers]
-    picture = graph(layers, theme, entry=len(layers) > 1)
+    picture = graph(layers, theme, direction, entry=len(layers) > 1)
     said = shape_words(module.shape)
     if before and module.reads != (before.name,):
         said += f", reads {' and '.join(module.reads)}" if module.reads else ""
@@ -75,43 +128,32 @@ def frame(module, before, theme):
     return Picture(width, height, (*items, *[moved(item, (width - picture.width) / 2, 32) for item in picture.items]))
 
 
-def graph(layers, theme, *, entry):
+def graph(layers, theme, direction, *, entry):
     """Return the Picture of layers and of what they read among themselves, and from outside if there is an `entry`."""
     names = {layer.name for layer in layers}
     words = {layer.name: words_of(layer) for layer in layers}
-    sizes = {layer.name: (max(width_of(words[layer.name], LETTERS), width_of(layer.name, SMALL - 0.5)) + 12, HEIGHT)
+    sizes = {layer.name: (max(width_of(words[layer.name], LETTERS), width_of(layer.name, NAME)) + 12, HEIGHT)
              for layer in layers}
     edges = [(source, layer.name) for layer in layers for source in layer.reads if source in names]
     if entry:
-        sizes = {ENTRY: (60.0, 0.0), **sizes}
+        sizes = {ENTRY: GATE[direction], **sizes}
         edges += [(ENTRY, layer.name) for layer in layers if not layer.reads or set(layer.reads) - names]
-    layout = layered(sizes, edges, between=8.0, ranks=18.0)
+    layout = layered(sizes, edges, between=8.0, ranks=26.0 if direction == "right" else 18.0, direction=direction)
     shapes = {layer.name: layer.shape for layer in layers}
     items, merged = [], Counter(target for _, target in edges)
     for (source, target), route in layout.routes.items():
         items.append(Line(route, theme.line, 0.9, arrow=True))
-        if source != ENTRY and shapes[source] != shapes[target] and len(route) == 2 and merged[target] == 1:
-            items.append(Text(route[0][0] + 4, route[0][1] + 8, shape_words(shapes[source]), SMALL - 1, theme.faint,
+        if direction == "down" and source != ENTRY and shapes[source] != shapes[target] and len(route) == 2 \
+                and merged[target] == 1:
+            items.append(Text(route[0][0] + 4, route[0][1] + 8, shape_words(shapes[source]), NAME, theme.faint,
                               anchor="start"))
     for layer in layers:
         x, y = layout.places[layer.name]
         width = sizes[layer.name][0]
-        items += [Box(x - width / 2, y, width, HEIGHT, *theme.kinds[kind_of(layer)], name=layer.name,
-                      tip=f"{layer.name}: {words[layer.name]}, {shape_words(layer.shape)}, {layer.parameters:,} parameters"),
-                  Text(x, y + 9.5, words[layer.name], LETTERS, theme.ink),
-                  Text(x, y + 20, layer.name, SMALL - 0.5, theme.faint)]
+        items += [Box(x, y, width, HEIGHT, *theme.kinds[kind_of(layer)], name=layer.name,
+                      tip=f"{layer.name}: {words[layer.name]}, {shape_words(layer.shape)}, "
+                          f"{layer.parameters:,} parameters"),
+                  Text(x + width / 2, y + 20, layer.name, NAME, theme.faint)]
+        if words[layer.name] != layer.name:
+            items.append(Text(x + width / 2, y + 9.5, words[layer.name], LETTERS, theme.ink))
     return Picture(layout.width, layout.height, tuple(items))
-
-
-def in_columns(frames):
-    """Return the frames in columns that make the whole about as tall as a sheet of paper, upright."""
-    area = sum((each.height + GAP) * (each.width + BETWEEN) for each in frames)
-    limit = max(math.sqrt(area * SHEET), *(each.height for each in frames))
-    columns, height = [[]], 0.0
-    for each in frames:
-        if columns[-1] and height + each.height > limit:
-            columns.append([])
-            height = 0.0
-        columns[-1].append(each)
-        height += each.height + GAP
-    return columns

@@ -14,6 +14,7 @@ MARGIN = 10.0
 SAID = 4  # modules that a title names
 LINE = 142.0  # points, the longest line in a module's box
 ENTRY, EXIT = ("entry",), ("exit",)  # of a module; no layer has such a name
+GATE = {"down": (24.0, 0.0), "right": (0.0, 24.0)}  # their width and height
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,20 @@ class Picture:
         return [moved(item, x, y) for item in self.items]
 
 
-def unit_box(unit, words, x, y, width, theme, *, stripes=True):
-    """Return a layer's box whose upper edge has its middle at (x, y)."""
+def unit_box(unit, words, x, y, width, theme):
+    """Return a layer's box whose upper left corner is (x, y)."""
     fill, stroke = theme.kinds[unit.kind]
-    followers = unit.followers if stripes else ()
-    height = HEIGHT + STRIPE * len(followers)
-    items = [Box(x - width / 2, y, width, height, fill, stroke, name=unit.name,
-                 tip=f"{unit.name}: {words}, {shape_words(unit.shape)}")]
-    for number, kind in enumerate(followers):
-        top = y + HEIGHT + STRIPE * number
-        items.append(Box(x - width / 2 + 1.5, top, width - 3, STRIPE - 1, theme.kinds[kind][1], radius=1))
-    return [*items, Text(x, y + HEIGHT / 2, words, LETTERS, theme.ink)]
+    return [Box(x, y, width, box_height(unit), fill, stroke, name=unit.name,
+                tip=f"{unit.name}: {words}, {shape_words(unit.shape)}"),
+            *stripes(unit, x, y + box_height(unit), width, theme),
+            Text(x + width / 2, y + HEIGHT / 2, words, LETTERS, theme.ink)]
+
+
+def stripes(unit, x, bottom, width, theme):
+    """Return the stripes at the foot of a layer's box: what follows its work."""
+    top = bottom - STRIPE * len(unit.followers)
+    return [Box(x + 1.5, top + STRIPE * number, width - 3, STRIPE - 1, theme.kinds[kind][1], radius=1)
+            for number, kind in enumerate(unit.followers)]
 
 
 def box_height(unit):
@@ -58,20 +62,20 @@ def common_words(modules):
     return found
 
 
-def inside(modules, theme):
+def inside(modules, theme, direction="down"):
     """Return the Picture of what the modules, which have one structure, are made of."""
     module = modules[0]
     words = common_words(modules)
     names = {unit.name for unit in module.units}
-    sizes = {ENTRY: (60.0, 0.0)}
+    sizes = {ENTRY: GATE[direction]}
     sizes |= {unit.name: (width_of(words[unit.name], LETTERS) + 14, box_height(unit)) for unit in module.units}
     read = {source for unit in module.units for source in unit.reads}
     edges = [(source if source in names else ENTRY, unit.name) for unit in module.units
              for source in (unit.reads or ("",))]
     ends = [unit.name for unit in module.units if unit.name not in read]
-    sizes[EXIT] = (60.0, 0.0)
+    sizes[EXIT] = GATE[direction]
     edges += [(end, EXIT) for end in ends]
-    layout = layered(sizes, edges)
+    layout = layered(sizes, edges, direction=direction)
     items = [Line(route, theme.line, 0.9, arrow=True) for route in layout.routes.values()]
     for unit in module.units:
         x, y = layout.places[unit.name]
@@ -79,9 +83,9 @@ def inside(modules, theme):
     return Picture(layout.width, layout.height, tuple(items))
 
 
-def panel(modules, theme):
+def panel(modules, theme, direction="down"):
     """Return the inside with a frame and a title: the modules' names, and their output's shape where it is one."""
-    picture = inside(modules, theme)
+    picture = inside(modules, theme, direction)
     title = ", ".join(module.title for module in modules[:SAID]) + (
         f" and {len(modules) - SAID} more" if len(modules) > SAID else "")
     shapes = {module.shape for module in modules}

@@ -1,57 +1,78 @@
-"""Where the boxes of a graph go: ranks from above to below, few crossings, straight lines.
+"""Where the boxes of a graph go: ranks in the direction of the flow, few crossings, straight lines.
 
 The usual four steps (Sugiyama, Tagawa and Toda 1981): the rank of a box is the longest way to it; an edge over several
 ranks gets a bend in each; boxes of a rank are ordered by the middle of their neighbours until crossings are few; places
-along a rank are as near to that middle as the order and the boxes' widths allow.
+along a rank are as near to that middle as the order and the boxes' widths allow. Here all is worked out downwards; a
+layout to the right is that of boxes that lie on their sides.
 """
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise, permutations
+
+from zoo.pictures.network.straight import abscissas
 
 SWEEPS = 12  # over all ranks, down and up in turn
 CORNER = 8.0  # points from the corner of a box in which no line meets it
 BEND = 6.0  # points, the room of an edge that passes a rank
-BEND_WEIGHT = 4.0  # how much more a bend wants to be in line than a box
+PART, MEET = 0.3, 0.62  # where between two ranks a fork parts and lines meet, in the room between them
+LEVEL = 6.0  # points between lines that would lie upon another there
+STRAIGHT = 0.01  # points
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Points from the upper left corner: the middle of each box's upper edge, and the way of each edge."""
+    """Points from the upper left corner: that of each box, and the way of each edge."""
 
     width: float
     height: float
-    places: dict  # {box: (x of its middle, y of its upper edge)}
+    places: dict  # {box: (x, y) of its upper left corner}
     routes: dict  # {(from, to): ((x, y), ...)}
 
 
-def layered(sizes, edges, *, between=10.0, ranks=20.0):
+def layered(sizes, edges, *, between=10.0, ranks=18.0, direction="down"):
     """Return the Layout of {box: (width, height)} in an order of flow and of [(from, to)].
 
     `between` is the room between neighbours of a rank, `ranks` the room between ranks, in points.
     """
+    if direction == "right":
+        lying = layered({box: size[::-1] for box, size in sizes.items()}, edges, between=between, ranks=ranks)
+        return Layout(lying.height, lying.width, {box: place[::-1] for box, place in lying.places.items()},
+                      {edge: tuple(point[::-1] for point in route) for edge, route in lying.routes.items()})
     edges = [edge for edge in dict.fromkeys(edges) if edge[0] != edge[1]]
     rank = _ranks(sizes, edges)
     widths = {box: width for box, (width, _) in sizes.items()}
     chains = _bends(edges, rank, widths)
     above, below = defaultdict(list), defaultdict(list)
     for chain in chains.values():
-        for upper, lower in zip(chain, chain[1:], strict=False):
+        for upper, lower in pairwise(chain):
             below[upper].append(lower)
             above[lower].append(upper)
     order = _ordered(_first_order(sizes, chains, rank), above, below)
-    x = _straightened(_abscissas(order, widths, above, below, between), order, widths, chains, between)
-
-    tops, y = [], 0.0
-    heights = [max((sizes[box][1] for box in row if box in sizes), default=0.0) for row in order]
-    for height in heights:
-        tops.append(y)
-        y += height + ranks
-    of = {box: number for number, row in enumerate(order) for box in row}
-    places = {box: (x[box], tops[of[box]]) for box in sizes}
+    x = abscissas(order, widths, above, below, sizes, between)
     merges, forks = ({box for box in sizes if len(beside[box]) > 1} for beside in (above, below))
-    routes = {edge: _route(chain, x, of, tops, heights, sizes, ranks, merges, forks) for edge, chain in chains.items()}
+    lines = {edge: _lines(chain, x, sizes, merges, forks) for edge, chain in chains.items()}
+    levels, most = _levels(chains, lines, rank, merges)
+
+    tops, bottoms, y = [], [], 0.0
+    for number, row in enumerate(order):
+        tops.append(y)
+        bottoms.append(y + max((sizes[box][1] for box in row if box in sizes), default=0.0))
+        y = bottoms[-1] + ranks + LEVEL * sum(max(0, most[number, merging] - 1) for merging in (False, True))
+    routes = {}
+    for edge, chain in chains.items():
+        points = [(lines[edge][0][0], tops[rank[chain[0]]] + sizes[chain[0]][1])]
+        for (upper, lower), (leave, meet) in zip(pairwise(chain), lines[edge], strict=True):
+            if leave != meet:
+                number, merging = rank[upper], lower in merges
+                level = levels[number, merging, lower if merging else chain[0]]
+                turn = tops[number + 1] - ranks * (1 - MEET) - LEVEL * (most[number, True] - 1 - level) if merging \
+                    else bottoms[number] + ranks * PART + LEVEL * level
+                points += [(leave, turn), (meet, turn)]
+        routes[edge] = (*points, (lines[edge][-1][1], tops[rank[chain[-1]]]))
+    places = {box: (x[box] - sizes[box][0] / 2, tops[rank[box]]) for box in sizes}
     width = max((x[box] + widths[box] / 2 for box in x), default=0.0)
-    return Layout(width, y - ranks if order else 0.0, places, routes)
+    return Layout(width, bottoms[-1] if bottoms else 0.0, places, routes)
 
 
 def _ranks(sizes, edges):
@@ -81,7 +102,7 @@ def _first_order(sizes, chains, rank):
     order = [[] for _ in range(max(rank.values(), default=-1) + 1)]
     below = defaultdict(list)
     for chain in chains.values():
-        for upper, lower in zip(chain, chain[1:], strict=False):
+        for upper, lower in pairwise(chain):
             below[upper].append(lower)
     seen = set()
     waiting = [box for box in reversed(list(sizes)) if rank[box] == 0]
@@ -119,102 +140,65 @@ def _ordered(order, above, below):
 def _crossings(order, below):
     """Return how many pairs of lines between neighbouring rows cross."""
     count = 0
-    for upper, lower in zip(order, order[1:], strict=False):
+    for upper, lower in pairwise(order):
         place = {box: index for index, box in enumerate(lower)}
         ends = [index for box in upper for index in sorted(place[each] for each in below[box])]
         count += sum(ends[later] < ends[first] for first in range(len(ends)) for later in range(first + 1, len(ends)))
     return count
 
 
-def _abscissas(order, widths, above, below, between):
-    """Return {box or bend: x of its middle}, the leftmost edge at 0."""
-    x = {}
-    for row in order:
-        right = 0.0
-        for box in row:
-            x[box] = right + widths[box] / 2
-            right += widths[box] + between
-    for sweep in range(SWEEPS):
-        rows = order if sweep % 2 == 0 else order[::-1]
-        for row in rows:
-            wanted, weights = [], []
-            for box in row:
-                beside = (above if sweep % 2 == 0 else below)[box] or (below if sweep % 2 == 0 else above)[box]
-                if sweep >= SWEEPS - 2:
-                    beside = [*above[box], *below[box]]
-                wanted.append(sum(x[each] for each in beside) / len(beside) if beside else x[box])
-                weights.append(BEND_WEIGHT if isinstance(box, tuple) else 1.0)
-            apart = [(widths[left] + widths[right]) / 2 + between for left, right in zip(row, row[1:], strict=False)]
-            x.update(zip(row, _apart(wanted, weights, apart), strict=True))
-    left = min((x[box] - widths[box] / 2 for box in x), default=0.0)
-    return {box: place - left for box, place in x.items()}
+def _lines(chain, x, sizes, merges, forks):
+    """Return (x where it leaves the upper, x where it meets the lower) for each rank that an edge goes down.
 
-
-def _apart(wanted, weights, apart):
-    """Return the places nearest to `wanted`, by weighted squares, of which neighbours are at least `apart`.
-
-    Without the distances that is isotonic regression: neighbours in the wrong order share their mean.
+    It leaves a box and meets the next wherever on their edges that spares a corner; a fork has one trunk, and lines
+    that meet have one arrow.
     """
-    offsets = [0.0]
-    for distance in apart:
-        offsets.append(offsets[-1] + distance)
-    blocks = []  # (mean, weight, how many)
-    for place, weight, offset in zip(wanted, weights, offsets, strict=True):
-        mean, count = place - offset, 1
-        while blocks and blocks[-1][0] > mean:
-            other, other_weight, other_count = blocks.pop()
-            mean = (mean * weight + other * other_weight) / (weight + other_weight)
-            weight, count = weight + other_weight, count + other_count
-        blocks.append((mean, weight, count))
-    means = [mean for mean, _, count in blocks for _ in range(count)]
-    return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
+    def reach(box, joined):
+        return max(sizes[box][0] / 2 - CORNER, 0.0) if box in sizes and box not in joined else 0.0
+
+    now, lines = x[chain[0]], []
+    for upper, lower in pairwise(chain):
+        room, target = reach(upper, forks), reach(lower, merges)
+        low, high = max(now - room, x[lower] - target), min(now + room, x[lower] + target)
+        leave = min(max(x[lower] if room else now, low), high) if low <= high else now
+        meet = leave if low <= high else x[lower]
+        if abs(leave - meet) < STRAIGHT:
+            meet = leave
+        lines.append((leave, meet))
+        now = meet
+    return lines
 
 
-def _straightened(x, order, widths, chains, between):
-    """Return `x` with the bends of each edge in one line, where that line is free from rank to rank."""
-    neighbours = {}
-    for row in order:
-        for left, box, right in zip([None, *row], row, [*row[1:], None], strict=False):
-            neighbours[box] = left, right
-    for chain in chains.values():
-        bends = chain[1:-1]
-        for line in sorted((x[bend] for bend in bends), key=lambda line: sum(abs(x[each] - line) for each in bends)):
-            if all(_free(bend, line, x, widths, neighbours, between) for bend in bends):
-                x.update(dict.fromkeys(bends, line))
-                break
-    return x
+def _levels(chains, lines, rank, merges):
+    """Return {(rank above, whether lines meet there, box where they meet or part): level} and how many levels there are.
 
-
-def _free(bend, line, x, widths, neighbours, between):
-    left, right = neighbours[bend]
-    return (left is None or x[left] + widths[left] / 2 + between / 2 <= line) \
-        and (right is None or line <= x[right] - widths[right] / 2 - between / 2)
-
-
-def _route(chain, x, of, tops, heights, sizes, ranks, merges, forks):
-    """Return the points of an edge: down, sideways between two ranks where it must, down.
-
-    It leaves a box and meets the next wherever on their edges that spares a corner; a fork has one trunk.
+    What would lie upon another is a level further down; lines that turn inside another's reach turn before they meet
+    it.
     """
-    def reach(box):
-        return max(sizes[box][0] / 2 - CORNER, 0.0) if box in sizes and (box not in forks or box != source) else 0.0
+    hubs = defaultdict(list)  # abscissas, of the trunk first
+    for edge, chain in chains.items():
+        for (upper, lower), (leave, meet) in zip(pairwise(chain), lines[edge], strict=True):
+            if leave != meet:
+                merging = lower in merges
+                hubs[rank[upper], merging, lower if merging else chain[0]] += [meet, leave] if merging else [leave, meet]
+    levels, most = dict.fromkeys(hubs, 0), defaultdict(int)
+    for _ in hubs:  # as long as a chain of them can be
+        for one, other in permutations(hubs, 2):
+            if one[:2] == other[:2] and _overlap(hubs[one], hubs[other]) and _turns_first(one, other, hubs):
+                levels[other] = min(max(levels[other], levels[one] + 1), len(hubs))
+    for hub, level in levels.items():
+        most[hub[:2]] = max(most[hub[:2]], level + 1)
+    return levels, most
 
-    source, now = chain[0], x[chain[0]]
-    lines = []  # (x where it leaves the upper, x where it meets the lower)
-    for upper, lower in zip(chain, chain[1:], strict=False):
-        leave = now if upper != source else x[source]
-        low = max(leave - (reach(upper) if upper == source else 0.0), x[lower] - reach(lower))
-        high = min(leave + (reach(upper) if upper == source else 0.0), x[lower] + reach(lower))
-        if low <= high:
-            leave = now = min(max(x[lower] if upper == source else leave, low), high)
-        else:
-            now = x[lower]
-        lines.append((leave, now))
-    points = [(lines[0][0], tops[of[source]] + sizes[source][1])]
-    for (upper, lower), (leave, meet) in zip(zip(chain, chain[1:], strict=False), lines, strict=True):
-        if abs(leave - meet) > 0.01:
-            share = 0.62 if lower in merges else 0.3  # a fork parts high, what is joined meets low
-            y = tops[of[upper]] + heights[of[upper]] + ranks * share
-            points += [(leave, y), (meet, y)]
-    points.append((lines[-1][1], tops[of[chain[-1]]]))
-    return tuple(points)
+
+def _overlap(one, other):
+    return min(one) < max(other) and min(other) < max(one)
+
+
+def _turns_first(one, other, hubs):
+    """Whether the lines of one hub turn above those of another, which spares a crossing where it can be spared."""
+    one_within, other_within = (min(hubs[beside]) < hubs[each][0] < max(hubs[beside])
+                                for each, beside in ((one, other), (other, one)))
+    if one_within == other_within:
+        return [*hubs].index(one) < [*hubs].index(other)
+    return other_within if one[1] else one_within  # the trunk of what meets is below, of what parts above

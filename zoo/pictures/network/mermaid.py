@@ -5,22 +5,24 @@ import re
 
 from zoo.pictures.measure import printable
 from zoo.pictures.network.chart import MODULE, Group, chart
-from zoo.pictures.network.theme import LIGHT
+from zoo.pictures.network.theme import LIGHT, USUAL
 
 MOST_EDGES, MOST_CHARACTERS = 500, 50_000  # Mermaid's own limits, which GitHub keeps
 PLAIN = re.compile(r"[A-Za-z0-9 ,./+()]|(?<=[A-Za-z0-9])[_-](?=[A-Za-z0-9])")  # others might be Markdown or Mermaid
 LIST = re.compile(r"^\s*\d+[.)](?=\s|$)")  # a label that begins so would be taken for a numbered list
 
 
-def mermaid(plan, title, detail):
+def mermaid(plan, title, detail, direction=None):
     """Return the Mermaid text of a Plan at "stages", "blocks" or "layers".
 
+    `direction` is "down" or "right"; default: the level's usual one.
     Where all layers are more than Mermaid takes, repeats are drawn once: a comment says so.
     """
-    text, edges = _written(chart(plan, detail), title)
+    drawn, flow = chart(plan, detail), {"right": "LR", "down": "TB"}[direction or USUAL[detail]]
+    text, edges = _written(drawn, title, flow)
     if _too_much(text, edges):
         less = chart(plan, detail, repeats=False)
-        text, _ = _written(less, title, "of modules that repeat only the first is drawn")
+        text, _ = _written(less, title, flow, "of modules that repeat only the first is drawn")
     return text
 
 
@@ -28,9 +30,9 @@ def _too_much(text, edges):
     return len(text) > MOST_CHARACTERS or edges > MOST_EDGES
 
 
-def _written(drawn, title, remark=""):
+def _written(drawn, title, flow, remark=""):
     """Return the text of a Chart and the number of its edges."""
-    lines = ["---", f"title: {json.dumps(printable(title))}", "---", f"flowchart {'LR' if drawn.across else 'TB'}"]
+    lines = ["---", f"title: {json.dumps(printable(title))}", "---", f"flowchart {flow}"]
     lines += [f"    %% {remark}"] if remark else []
     ids, groups, kinds = {}, {False: [], True: []}, set()
     _add(drawn.members, 1, lines, ids, groups, kinds)

@@ -32,8 +32,10 @@ WORDS = {"Conv2D": "conv", "SparseConv2D": "sparse conv", "SeparableConv2D": "se
          "GlobalMaxPooling2D": "maximum of each map", "SpatialPyramidPooling2D": "spatial pyramid pool",
          "TrainableSubsampling": "subsampling", "LocalResponseNormalization": "response norm",
          "BatchNormalization": "batch norm", "Concatenate": "concat", "Add": "add", "ScaledAdd": "scaled add",
-         "Highway": "highway", "ZeroPadding2D": "pad", "Flatten": "flatten", "Dropout": "dropout", "InputLayer": "input",
-         "Activation": "activation"}
+         "Highway": "highway", "ZeroPadding2D": "pad", "Flatten": "flatten", "Dropout": "dropout",
+         "InputLayer": "input", "Activation": "activation", "Softmax": "softmax"}
+FUNCTIONS = {"relu": "ReLU"}  # activations whose name is not written as it is in code
+USUAL = (None, "relu", "softmax")  # the colour of a stripe says enough of these
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ class Unit:
 
     @property
     def followers(self):
-        """The kinds of what follows the layer: normalisation, activation."""
-        return tuple(kind_of(layer) for layer in self.layers[self.place + 1:])
+        """The kinds of what follows the layer's work, in the layer or after it: normalisation, activation."""
+        head, *others = self.layers[self.place:]
+        own = ("activation",) if head.activation and self.kind != "activation" else ()
+        return (*own, *(kind_of(layer) for layer in others))
 
     @property
     def place(self):
@@ -100,13 +104,21 @@ def kind_of(layer):
 
 
 def words_of(layer):
-    """Return a layer in a few words: '3x3 conv, 64 /2'."""
+    """Return a layer in a few words: '3x3 conv, 64 /2', 'softmax'."""
+    if layer.kind == "Activation" and layer.activation:
+        return _function(layer.activation)
     words = WORDS.get(layer.kind, layer.kind)
     side = "x".join(map(str, layer.kernel)) + " " if layer.kernel else ""
     filters = f", {layer.filters}" if layer.filters and kind_of(layer) in ("convolution", "dense") else ""
     strides = set(layer.strides or (1,)) - {1}
     stride = f" /{max(strides)}" if strides and not isinstance(strides, str) else ""
-    return f"{side}{words}{filters}{stride}"
+    groups = f", {layer.groups} groups" if (layer.groups or 1) > 1 else ""
+    activation = f", {_function(layer.activation)}" if layer.activation not in USUAL else ""
+    return f"{side}{words}{filters}{stride}{groups}{activation}"
+
+
+def _function(name):
+    return FUNCTIONS.get(name, name.replace("_", " "))
 
 
 def units_of(layers, part=None):
@@ -206,12 +218,13 @@ def _between_bottlenecks(units):
 
 
 def structure(module, filters=True):
-    """Return what makes two modules the same: kinds, kernels, strides, who reads whom; and filters, if asked."""
+    """Return what makes two modules the same: kinds, what heads do, who reads whom; and their filters, if asked."""
     place = {unit.name: number for number, unit in enumerate(module.units)}
+    heads = [unit.layers[unit.place] for unit in module.units]
     return tuple(
-        (tuple(layer.kind for layer in unit.layers), unit.layers[unit.place].kernel, unit.layers[unit.place].strides,
-         filters and unit.layers[unit.place].filters, tuple(sorted(place.get(source, -1) for source in unit.reads)))
-        for unit in module.units)
+        (tuple((layer.kind, layer.activation) for layer in unit.layers), head.kernel, head.strides, head.groups,
+         filters and head.filters, tuple(sorted(place.get(source, -1) for source in unit.reads)))
+        for unit, head in zip(module.units, heads, strict=True))
 
 
 def _folded(modules):
@@ -232,3 +245,18 @@ def _folded(modules):
             folded.append(module)
         now[module.name] = folded[-1].names[0]
     return [replace(module, reads=tuple(dict.fromkeys(now[source] for source in module.reads))) for module in folded]
+
+
+def along_and_aside(plan):
+    """Return the modules on the way to the main output, and the others: side classifiers."""
+    by_name = {module.name: module for module in plan.modules}
+    ends = [module for module in plan.modules if not plan.readers.get(module.name)]
+    wanted = [next((module for module in ends if module.loss_weight is None), ends[0]).name]
+    found = set()
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            found.add(name)
+            wanted.extend(by_name[name].reads)
+    return ([module for module in plan.modules if module.name in found],
+            [module for module in plan.modules if module.name not in found])

@@ -12,10 +12,10 @@ from importlib.resources import files
 
 from zoo.pictures.lettering import width_of
 from zoo.pictures.measure import printable
-from zoo.pictures.network.blocks import along_and_aside, described, has_inside
-from zoo.pictures.network.insides import ENTRY, EXIT
+from zoo.pictures.network.boxes import described
+from zoo.pictures.network.insides import ENTRY, EXIT, GATE, has_inside
 from zoo.pictures.network.layered import layered
-from zoo.pictures.network.modules import kind_of, words_of
+from zoo.pictures.network.modules import along_and_aside, kind_of, words_of
 from zoo.pictures.network.theme import DARK, KIND_WORDS, LETTERS, LIGHT, SMALL, number_words, shape_words
 
 HEAD, FOLLOWER = 28.0, 13.0  # heights in a unit's box: of its layer, and of one that goes with it
@@ -154,20 +154,21 @@ def inside(modules):
     """Return where the units of a module are, and the ways of its edges; `modules` are it and its repeats."""
     module = modules[0]
     names = {unit.name for unit in module.units}
-    sizes = {ENTRY: (60.0, 0.0)}
+    sizes = {ENTRY: GATE["down"]}
     sizes |= {units[0].name: (max(map(_width, units)), HEAD + FOLLOWER * (len(units[0].layers) - 1))
               for units in zip(*(each.units for each in modules), strict=True)}
-    sizes[EXIT] = (60.0, 0.0)
+    sizes[EXIT] = GATE["down"]
     read = {source for unit in module.units for source in unit.reads}
     edges = [(source if source in names else ENTRY, unit.name)
              for unit in module.units for source in unit.reads or ("",)]
     edges += [(unit.name, EXIT) for unit in module.units if unit.name not in read]
     layout = layered(sizes, edges)
-    boxes = [[*_rounded(layout.places[unit.name]), round(sizes[unit.name][0], 1), len(unit.layers), unit.place]
+    middles = {box: (x + sizes[box][0] / 2, y) for box, (x, y) in layout.places.items()}
+    boxes = [[*_rounded(middles[unit.name]), round(sizes[unit.name][0], 1), len(unit.layers), unit.place]
              for unit in module.units]
     ways = {edge: [_rounded(point) for point in route] for edge, route in layout.routes.items()}
     return {"width": round(layout.width, 1), "height": round(layout.height, 1), "units": boxes,
-            "enter": round(layout.places[ENTRY][0], 1), "leave": round(layout.places[EXIT][0], 1),
+            "enter": round(middles[ENTRY][0], 1), "leave": round(middles[EXIT][0], 1),
             "routes": [way for edge, way in ways.items() if edge[1] != EXIT],
             "ends": [way for edge, way in ways.items() if edge[1] == EXIT]}
 

@@ -2,17 +2,23 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from zoo.pictures.lettering import width_of
-from zoo.pictures.network.blocks import along_and_aside
-from zoo.pictures.network.theme import SMALL, bars, legend, shape_words
+from zoo.pictures.network.insides import Picture
+from zoo.pictures.network.modules import along_and_aside
+from zoo.pictures.network.theme import BARS, HEAD, MARGIN, SMALL, SUBTITLE, TITLE, bars, heading, legend, shape_words
 from zoo.pictures.scene import Box, Line, Scene, Text
 
 HEIGHT = 62.0
-LEAST = 74.0  # width of a box
-GAP = 26.0
-MARGIN = 22.0
-SIDE = 34.0  # height of a side classifier
+LEAST = 72.0  # width of a box
+GAP = 18.0
+BAR = LEAST - 54.0  # the longest
+STRIP = 5.0  # width of the mark of a pool
+SLIDE = 960.0 - 2 * MARGIN  # points: 13.33 inches, the width of a slide; what is wider goes on in another row
+ROW, TURN = 30.0, 9.0  # between rows, and how far the line from one to the next goes aside
+ASIDE = 52.0  # height of a side classifier
+POOLED = {"pool": "ends with a pool, and has the size after it"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Stage:
 
     @property
     def title(self):
-        names = [name for module in self.modules for name in module.names if module.parameters]
+        names = [name for module in self.modules for name in module.names if weighty(module)]
         names = names or [self.modules[0].name]
         stems = {name.rpartition("_")[0] for name in names}
         if len(names) == 1:
@@ -35,16 +41,22 @@ class Stage:
     @property
     def shape(self):
         """The last grid; where there is none, the last output."""
-        return next((module.shape for module in reversed(self.modules) if len(module.shape) > 1), self.modules[-1].shape)
+        return next((module.shape for module in reversed(self.modules) if len(module.shape) > 1),
+                    self.modules[-1].shape)
+
+    @property
+    def pooled(self):
+        """Whether the last grid is that after a pool."""
+        return any(module.units[0].kind == "pool" and len(module.shape) > 1 for module in self.modules
+                   if not weighty(module))
 
 
 def stages_of(modules):
-    """Return the modules as Stages: those without parameters belong to the one before, as do those of one family."""
+    """Return the modules as Stages: those that are not weighty belong to the one before, as do those of one family."""
     groups = []
     for module in modules:
-        weighty = module.parameters > 0
-        if groups and module.units[0].kind != "input" and groups[-1][0].units[0].kind != "input" and (
-                not weighty or same_stage(groups[-1], module)):
+        if groups and module.units[0].kind != "input" and (not weighty(module) or (
+                groups[-1][0].units[0].kind != "input" and same_stage(groups[-1], module))):
             groups[-1].append(module)
         else:
             groups.append([module])
@@ -52,8 +64,13 @@ def stages_of(modules):
             for group in groups]
 
 
+def weighty(module):
+    """Whether a module is more than a layer without parameters or a normalisation."""
+    return module.parameters > 0 and any(unit.kind != "normalisation" for unit in module.units)
+
+
 def same_stage(group, module):
-    last = [each for each in group if each.parameters] or group
+    last = [each for each in group if weighty(each)] or group
     return family(last[-1].name) == family(module.name) and last[-1].shape[:-1] == module.shape[:-1]
 
 
@@ -65,57 +82,122 @@ def family(name):
     return name.rpartition("_")[0] if number.startswith("_") else stem
 
 
-def stages(plan, title, subtitle, theme, most):
-    """Return the Scene of a Plan as one row, side classifiers under the stage that they read.
+def stages(plan, title, subtitle, theme, most, direction="right"):
+    """Return the Scene of a Plan as a row, or as a column, with side classifiers beside the stages that they read.
 
     `most` is what the longest bars stand for, {"parameters": ..., "multiply_adds": ...}.
     """
     main, others = along_and_aside(plan)
-    row = stages_of(main)
-    items, x, place, top = [], MARGIN, {}, 58.0
-    for number, stage in enumerate(row):
-        width = max(LEAST, width_of(stage.title, 10, "bold") + 16, width_of(shape_words(stage.shape), 8.5) + 16)
-        if number:
-            items.append(Line(((x, top + HEIGHT / 2), (x + GAP, top + HEIGHT / 2)), theme.line, 1.2, arrow=True))
+    found = stages_of(main)
+    body = {"right": in_a_row, "down": in_a_column}[direction](found, others, most, theme)
+    width = max(body.width, width_of(title, TITLE, "bold"), width_of(subtitle, SUBTITLE))
+    kinds = {kind_of(stage) for stage in found} - {"", "input"}
+    words = {} if "pool" in kinds else POOLED
+    kinds |= {"pool" for stage in found if stage.pooled}
+    key, height = legend(MARGIN, HEAD + body.height + 18, width, kinds, theme, with_bars=True,
+                         sides=bool(others), said=words)
+    return Scene(width + 2 * MARGIN, HEAD + body.height + 18 + height + MARGIN, theme.paper,
+                 [*heading(title, subtitle, theme), *body.at(MARGIN, HEAD), *key], f"{title}: {subtitle}")
+
+
+def in_a_row(found, others, most, theme):
+    """Return the Picture of the stages from left to right, in more than one row where a slide is too narrow."""
+    widths = [width_for(stage) for stage in found]
+    items, boxes, x, y, widest, lowest = [], [], 0.0, 0.0, 0.0, 0.0
+    for number, (stage, width) in enumerate(zip(found, widths, strict=True)):
+        if number and x + GAP + width > SLIDE:
+            below, middle, turn = lowest + ROW, y + HEIGHT / 2, lowest + ROW / 2
+            items.append(Line(((x, middle), (x + TURN, middle), (x + TURN, turn), (0.0, turn),
+                               (0.0, below + HEIGHT / 2), (GAP, below + HEIGHT / 2)), theme.line, 1.2, arrow=True))
+            x, y, widest = GAP, below, max(widest, x + TURN)
+        elif number:
+            items.append(Line(((x, y + HEIGHT / 2), (x + GAP, y + HEIGHT / 2)), theme.line, 1.2, arrow=True))
             x += GAP
-        items += stage_box(stage, x, top, width, most, theme)
-        place |= {module.name: x + width / 2 for module in stage.modules}
-        x += width
-    items += under(others, place, top + HEIGHT, theme)
-    width = max(x - MARGIN, width_of(title, 16, "bold"), width_of(subtitle, 9))
-    bottom = top + HEIGHT + (SIDE + 26 if others else 0)
-    key, height = legend(MARGIN, bottom + 18, width, (), theme, with_bars=True, sides=bool(others))
-    return Scene(width + 2 * MARGIN, bottom + 18 + height + MARGIN, theme.paper,
-                 [Text(MARGIN, 24, title, 16, theme.ink, bold=True, anchor="start"),
-                  Text(MARGIN, 42, subtitle, 9, theme.faint, anchor="start"), *items, *key], f"{title}: {subtitle}")
+        items += stage_box(stage, x, y, width, most, theme)
+        boxes.append((x, y, width))
+        x, right = x + width, 0.0
+        lowest = max(lowest, y + HEIGHT)
+        for module in others:
+            share = place_of(module, stage)
+            if share is not None:
+                hook, wide = boxes[-1][0] + share * width, width_of(said(module), SMALL) + 12
+                left, top = max(hook - wide / 2, right), y + HEIGHT + 24
+                items += side_box(module, left, top, wide, most, theme)
+                end = min(max(hook, left + 8), left + wide - 8)
+                items.append(Line(((hook, y + HEIGHT), (end, top)) if end == hook else (
+                    (hook, y + HEIGHT), (hook, top - 12), (end, top - 12), (end, top)), theme.line, dashed=True, arrow=True))
+                right, lowest = left + wide + 8, top + ASIDE
+                widest = max(widest, left + wide)
+        widest = max(widest, x)
+    return Picture(widest, lowest, tuple(items))
+
+
+def in_a_column(found, others, most, theme):
+    """Return the Picture of the stages from above to below, side classifiers on the right."""
+    width = max(map(width_for, found))
+    items = [Line(((width / 2, upper + HEIGHT), (width / 2, upper + HEIGHT + GAP)), theme.line, 1.2, arrow=True)
+             for upper, _ in pairwise(number * (HEIGHT + GAP) for number in range(len(found)))]
+    lowest, widest = 0.0, width
+    for number, stage in enumerate(found):
+        y = number * (HEIGHT + GAP)
+        items += stage_box(stage, 0.0, y, width, most, theme)
+        for module in others:
+            share = place_of(module, stage)
+            if share is not None:
+                hook, wide, left = y + share * HEIGHT, width_of(said(module), SMALL) + 12, width + 30
+                top = max(hook - ASIDE / 2, lowest)
+                items += side_box(module, left, top, wide, most, theme)
+                end = min(max(hook, top + 8), top + ASIDE - 8)
+                items.append(Line(((width, hook), (left, end)) if end == hook else (
+                    (width, hook), (width + 15, hook), (width + 15, end), (left, end)), theme.line, dashed=True,
+                    arrow=True))
+                lowest, widest = top + ASIDE + 8, max(widest, left + wide)
+    return Picture(widest, max(lowest - 8, len(found) * (HEIGHT + GAP) - GAP), tuple(items))
+
+
+def width_for(stage):
+    return max(LEAST, width_of(stage.title, 10, "bold") + 12, width_of(shape_words(stage.shape), 8.5) + 12) + (
+        STRIP if stage.pooled else 0.0)
+
+
+def kind_of(stage):
+    """Return the kind of a stage's layers, where it has single ones of one kind; "" for modules."""
+    first = stage.modules[0].units[0].kind
+    modules = [module for module in stage.modules if weighty(module)]
+    kinds = {module.units[0].kind for module in modules}
+    if first == "input" or not modules:
+        return first
+    return kinds.pop() if len(kinds) == 1 and all(len(module.units) == 1 for module in modules) else ""
 
 
 def stage_box(stage, x, y, width, most, theme):
-    kinds = {module.units[0].kind for module in stage.modules if module.parameters and len(module.units) == 1}
-    whole = all(len(module.units) == 1 for module in stage.modules if module.parameters)
-    fill, stroke = theme.kinds[kinds.pop()] if whole and len(kinds) == 1 else theme.module
-    if stage.modules[0].units[0].kind == "input":
-        fill, stroke = theme.kinds["input"]
+    fill, stroke = theme.kinds[kind_of(stage)] if kind_of(stage) else theme.module
     items = [Box(x, y, width, HEIGHT, fill, stroke, 1.2, name=stage.modules[0].name,
                  tip=f"{stage.title}: {shape_words(stage.shape)}, {stage.parameters:,} parameters, "
-                     f"{stage.multiply_adds:,} multiply-adds"),
-             Text(x + width / 2, y + 14, stage.title, 10, theme.ink, bold=True),
-             Text(x + width / 2, y + 28, shape_words(stage.shape), 8.5, theme.ink)]
-    return items + bars(x + 8, y + 39, stage, most, theme, length=LEAST - 16 - width_of("888 M", SMALL) - 4)
+                     f"{stage.multiply_adds:,} multiply-adds")]
+    if stage.pooled:
+        items.append(Box(x + width - STRIP - 1.5, y + 1.5, STRIP, HEIGHT - 3, *theme.kinds["pool"], 0.8, 2.5))
+        width -= STRIP
+    items += [Text(x + width / 2, y + 14, stage.title, 10, theme.ink, bold=True),
+              Text(x + width / 2, y + 28, shape_words(stage.shape), 8.5, theme.ink)]
+    return items + bars(x + 8, y + 38, stage, most, theme, length=BAR)
 
 
-def under(others, place, y, theme):
-    """Return side classifiers under the middle of the stage that they read."""
-    items, right = [], 0.0
-    for module in others:
-        middle = next((place[name] for name in module.reads if name in place), MARGIN + LEAST)
-        x = max(middle - LEAST / 2, right)
-        items += [Line(((middle, y), (middle, y + 12), (x + LEAST / 2, y + 12), (x + LEAST / 2, y + 26))
-                       if abs(middle - x - LEAST / 2) > 0.5 else ((middle, y), (middle, y + 26)),
-                       theme.line, dashed=True, arrow=True),
-                  Box(x, y + 26, LEAST, SIDE, *theme.module, dashed=True, name=module.name),
-                  Text(x + LEAST / 2, y + 38, module.name, 9, theme.ink, bold=True)]
-        if module.loss_weight is not None:
-            items.append(Text(x + LEAST / 2, y + 51, f"loss x {module.loss_weight:g}", SMALL, theme.faint))
-        right = x + LEAST + 8
-    return items
+def place_of(side, stage):
+    """Return where along a stage a side classifier leaves it, as a share; None where it does not read it."""
+    modules = [module for module in stage.modules if weighty(module)] or [*stage.modules]
+    return next(((number + 0.5) / len(modules) for number, module in enumerate(modules) if module.name in side.reads),
+                None)
+
+
+def said(side):
+    """Return the line under a side classifier's name."""
+    loss = [f"loss x {side.loss_weight:g}"] if side.loss_weight is not None else []
+    return ", ".join([f"reads {side.reads[0]}", *loss])
+
+
+def side_box(side, x, y, width, most, theme):
+    return [Box(x, y, width, ASIDE, *theme.module, dashed=True, name=side.name),
+            Text(x + width / 2, y + 11, side.name, 9, theme.ink, bold=True),
+            Text(x + width / 2, y + 23, said(side), SMALL, theme.faint),
+            *bars(x + 8, y + ASIDE - BARS - 2, side, most, theme, length=BAR)]

@@ -39,8 +39,21 @@ THEMES = {"light": LIGHT, "dark": DARK}
 KIND_WORDS = {"convolution": "convolution", "dense": "dense", "pool": "pool", "normalisation": "normalisation",
               "activation": "activation", "merge": "concatenation, sum", "other": "other"}
 
+DIRECTIONS = ("down", "right")
+USUAL = {"stages": "right", "blocks": "down", "layers": "down"}  # direction by level
+
 LETTERS = 8.5  # points, of a box's words
-SMALL = 7.0
+SMALL = 8.0
+TITLE, SUBTITLE = 15.0, 9.0
+HEAD = 52.0  # points, above the drawing
+MARGIN = 16.0
+BARS = 18.0  # height of two bars
+
+
+def heading(title, subtitle, theme):
+    """Return the lines above a drawing."""
+    return [Text(MARGIN, 24, title, TITLE, theme.ink, bold=True, anchor="start"),
+            Text(MARGIN, 40, subtitle, SUBTITLE, theme.faint, anchor="start")]
 
 
 def shape_words(shape):
@@ -62,16 +75,17 @@ def bars(x, y, module, most, theme, length=44.0):
     for row, (what, colour) in enumerate((("parameters", theme.parameters), ("multiply_adds", theme.multiply_adds))):
         value = getattr(module, what)
         if value:
-            middle = y + 4 + row * 9
+            middle = y + 4.5 + row * 9
             share = max(1.0, length * value / most[what])
             items += [Box(x, middle - 2.5, share, 5, colour, radius=1),
                       Text(x + share + 4, middle, number_words(value), SMALL, theme.faint, anchor="start")]
     return items
 
 
-def legend(x, y, width, kinds, theme, *, with_bars, sides):
-    """Return the items of a legend within `width` points, and its height."""
-    entries = [(theme.kinds[kind], KIND_WORDS[kind], False) for kind in KIND_WORDS if kind in kinds]
+def legend(x, y, width, kinds, theme, *, with_bars, sides, said=None):
+    """Return the items of a legend within `width` points, and its height; `said` are other words for some kinds."""
+    words_of = KIND_WORDS | (said or {})
+    entries = [(theme.kinds[kind], words_of[kind], False) for kind in KIND_WORDS if kind in kinds]
     if with_bars:
         entries += [((theme.parameters, theme.parameters), "parameters", False),
                     ((theme.multiply_adds, theme.multiply_adds), "multiply-adds", False)]

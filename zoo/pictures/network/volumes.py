@@ -5,7 +5,7 @@ Sides are drawn by their square root and maps by a root too, so that 224 and 7 r
 
 from zoo.errors import UserError
 from zoo.pictures.lettering import width_of
-from zoo.pictures.network.blocks import along_and_aside
+from zoo.pictures.network.modules import along_and_aside
 from zoo.pictures.network.theme import SMALL, shape_words
 from zoo.pictures.scene import Box, Line, Polygon, Scene, Text
 

@@ -1,0 +1,39 @@
+"""What a page carries inside: pictures as data addresses, data as JSON, hashes of its own script and style."""
+
+import base64
+import hashlib
+import io
+import json
+import math
+
+import numpy as np
+from PIL import Image
+
+
+def data_address(content, kind):
+    """Return bytes as an address that a page can use in place of a file's."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def sheet(images):
+    """Return (address of one PNG, its columns) that holds all pictures, uint8 (k, h, w, 1 or 3), row by row."""
+    count, height, width, channels = images.shape
+    columns = max(math.ceil(math.sqrt(count * height / width)), 1)
+    rows = math.ceil(count / columns)
+    tiles = np.zeros((rows * columns, height, width, channels), np.uint8)
+    tiles[:count] = images
+    whole = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    whole = whole.reshape(rows * height, columns * width, channels)
+    file = io.BytesIO()
+    Image.fromarray(whole[..., 0] if channels == 1 else whole).save(file, "png", optimize=True)
+    return data_address(file.getvalue(), "image/png"), columns
+
+
+def packed(data):
+    """Return data as JSON that can stand inside a <script> element."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")
+
+
+def hashed(text):
+    """Return what a browser compares with before it runs or applies what stands in the page: nothing else does."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
