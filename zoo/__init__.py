@@ -81,16 +81,18 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
     return described(blueprint, batch, memory)
 
 
-def diagram(source, to_file=None, detail="blocks", *, theme="light", input_shape=None, classes=None, width=1.0,
-            stem="auto", aux=False, **options):
+def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=None, style="boxes", input_shape=None,
+            classes=None, width=1.0, stem="auto", aux=False, **options):
     """Return the architecture diagram of a network, which a notebook shows; write it to `to_file` if that is given.
 
-    source: a name of `zoo.list_models()`, built with the arguments after `theme`, those of `build`; or any functional
+    source: a name of `zoo.list_models()`, built with the arguments after `style`, those of `build`; or any functional
         keras.Model, which takes none of them. Modules are found by the names of the layers; where these tell nothing,
         what lies between two layers that all must pass is a module.
     to_file: its ending says the format, .svg, .png or .pdf among others.
     detail: "stages", one row that fits a slide; "blocks", a box for each module, with what is in it beside; "layers".
     theme: "light" or "dark".
+    direction: of the flow, "down" or "right"; default: right for stages, else down.
+    style: "boxes", or "volumes", blocks as the grids of features are, for chains such as lenet5, alexnet and vgg16.
 
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be drawn or written.
     """
@@ -102,7 +104,7 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", input_shape
         from zoo import catalog
 
         subject = drawn.of_blueprint(catalog.blueprint(source, input_shape, classes, width, stem, options, aux))
-    return drawn.diagram(subject, to_file, detail, theme)
+    return drawn.diagram(subject, to_file, detail, theme, direction, style)
 
 
 def load(path, checkpoint="best"):

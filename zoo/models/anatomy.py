@@ -31,6 +31,8 @@ class Layer:
     filters: int | None = None  # or units
     kernel: tuple | None = None  # or the window of a pool
     strides: tuple | None = None
+    groups: int | None = None  # of a convolution
+    activation: str | None = None  # of the layer itself, after its own work; None: none
     reads: tuple = ()  # names of the layers whose outputs it reads, each once, in the order of its calls' arguments
     receptive_field: tuple | str | None = None  # pixels of the picture that an output sees, "all", or None: not known
     output_stride: tuple | None = None  # pixels of the picture from one output to the next; None: no grid, or not known
@@ -85,8 +87,8 @@ def read(model):
     if isinstance(model, keras.Sequential) and model.built:
         model = keras.Model(model.inputs, model.outputs)  # of the same layers
     if not isinstance(model, keras.Function):
-        raise UserError("the anatomy of a functional model can be read, or of a sequential one that is built; given "
-                        f"{model.name!r}, a {type(model).__name__}")
+        raise UserError(f"{model.name!r}, a {type(model).__name__}, says in code alone what its layers read: give a "
+                        "functional model, keras.Model(inputs, outputs), or a keras.Sequential that is built")
     made = graph.calls(model)
     seen = receptive.of(made)
     found, inputs = [], set()
@@ -104,8 +106,15 @@ def _layer(name, calls, sight):
     weights, trainable = (layer.weights, layer.trainable_weights) if layer else ((), ())
     return Layer(name, kind, calls[-1].shape, _size(weights), _size(trainable), _multiply_adds(kind, layer, calls),
                  getattr(layer, "filters", getattr(layer, "units", None)), _sides(layer, "kernel_size", "pool_size"),
-                 _sides(layer, "strides"), tuple(dict.fromkeys(name for call in calls for name, _ in call.read)),
-                 sight.field, sight.stride)
+                 _sides(layer, "strides"), getattr(layer, "groups", None), _activation(layer),
+                 tuple(dict.fromkeys(name for call in calls for name, _ in call.read)), sight.field, sight.stride)
+
+
+def _activation(layer):
+    """Return the name of the function that a layer applies to what it has worked out; None if there is none."""
+    function = getattr(layer, "activation", None)
+    name = getattr(function, "__name__", type(function).__name__) if function else "linear"
+    return None if name == "linear" else name
 
 
 def _stages(found):
