@@ -13,7 +13,8 @@ COMMANDS = {
     "draw": "draw the architecture of a network",
     "evaluate": "measure the network of a run again",
     "predict": "say what is in pictures of your own",
-    "plot": "draw the pictures of a run again",
+    "compare": "set runs side by side, with the spread over seeds",
+    "plot": "draw the pictures of a run again, and its report",
     "selftest": "see whether every network learns, and reads back what was saved of it",
 }
 

@@ -43,7 +43,7 @@ def best_of(history):
 
 def _draw_loss(axes, history, best_epoch):
     (panel,) = [panel for panel in series.panels(history) if panel.title == "Loss"]
-    axes.set_ylim(*_limits(np.concatenate([line.values for line in panel.lines]), 0.1, np.inf))
+    axes.set_ylim(*limits(np.concatenate([line.values for line in panel.lines]), 0.1, np.inf))
     _draw_lines(axes, history["epoch"], panel, _loss_words)
     _mark_best(axes, best_epoch, history["val_loss"][best_epoch - 1])
 
@@ -51,7 +51,7 @@ def _draw_loss(axes, history, best_epoch):
 def _draw_accuracy(axes, history, best_epoch):
     (panel,) = [panel for panel in series.panels(history) if panel.title == "Accuracy"]
     values = [line.values for line in panel.lines]
-    axes.set_ylim(*_limits(np.concatenate(values), 0.05, 1))
+    axes.set_ylim(*limits(np.concatenate(values), 0.05, 1))
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
     _draw_lines(axes, history["epoch"], panel, _accuracy_words)
     best = history["val_accuracy"][best_epoch - 1]
@@ -59,7 +59,7 @@ def _draw_accuracy(axes, history, best_epoch):
     _annotate(axes, best_epoch, best, history["epoch"], values)
 
 
-def _limits(values, least_span, ceiling):
+def limits(values, least_span, ceiling):
     """Return the ends of an axis that holds all finite values with some air, within 0..ceiling, not narrower than
     least_span: else a single epoch would be drawn under a microscope."""
     finite = values[np.isfinite(values)]

@@ -76,6 +76,11 @@ def counts(found, shape):
             f"{number_words(found.multiply_adds)} multiply-adds")
 
 
+def file_for(path, style="boxes"):
+    """Return the Path of a file that can be written in a style; UserError otherwise, before a network is built."""
+    return export.checked(path, TEXTS if style == "boxes" else ())
+
+
 def scene(subject, detail="blocks", theme="light", direction=None, beside=()):
     """Return the Scene of a Subject at a level of DETAILS; its bars are on one scale with those `beside` it."""
     check(detail=detail, theme=theme, direction=direction)

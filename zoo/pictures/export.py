@@ -1,7 +1,9 @@
 """A scene goes to a file; the file's ending says which kind."""
 
+import contextlib
 import errno
 import os
+import tempfile
 
 from zoo.errors import UserError
 from zoo.files import expanded, write_text, written_whole
@@ -24,7 +26,8 @@ def _write_pdf(scene, path):
 
 
 ENDINGS = {".svg": _write_svg, ".png": _write_png, ".pdf": _write_pdf}  # each writes (scene, path) whole or not at all
-MISTAKES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+MISTAKES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
+            errno.EOPNOTSUPP}
 
 
 def write(scene, path, texts=None):
@@ -38,22 +41,18 @@ def write(scene, path, texts=None):
     texts = texts or {}
     target = checked(path, texts)
     ending = target.suffix.lower()
-    try:
+    with _mistakes_told(path, texts):
         if ending in texts:
             write_text(target, texts[ending]())
         else:
             ENDINGS[ending](scene, target)
-    except OSError as error:
-        if error.errno not in MISTAKES:
-            raise
-        raise UserError(f"cannot write {path}: {error.strerror}; give the name of a file in a folder of yours that "
-                        f"ends in {_listed(texts)}") from None
     return target
 
 
 def checked(path, also=()):
-    """Return `path` as the Path of a picture that can be asked for; UserError otherwise. Nothing is written.
+    """Return `path` as the Path of a picture that can be asked for; UserError otherwise.
 
+    Nothing is left in the folder: that it takes a file is tried with one that has no name there.
     `also` are endings of other formats that the caller writes.
 
     A command calls this first: a mistyped name is then told before a network is built.
@@ -66,7 +65,21 @@ def checked(path, also=()):
     if not os.path.isdir(target.parent):
         raise UserError(f"cannot write {path}: there is no folder {target.parent}; make it first, or give another "
                         f"file that ends in {_listed(also)}")
+    with _mistakes_told(path, also), tempfile.TemporaryFile(dir=target.parent):
+        pass
     return target
+
+
+@contextlib.contextmanager
+def _mistakes_told(path, also):
+    """Raise a UserError for the OSErrors that come of a name where nothing can be written; a full disk is none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in MISTAKES:
+            raise
+        raise UserError(f"cannot write {path}: {error.strerror}; give the name of a file in a folder of yours that "
+                        f"ends in {_listed(also)}") from None
 
 
 def _listed(also=()):

@@ -1,11 +1,8 @@
 """Words that fit the room they are given: measured, wrapped, made smaller, and only at last cut."""
 
-import functools
+from zoo.pictures.measure import text_width
+from zoo.pictures.scene import FONT  # noqa: F401  all who write in a picture take it from here
 
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import text_to_path
-
-FONT = "DejaVu Sans"  # comes with matplotlib: the same picture on every machine
 LINE = 1.2  # height of a line, in font sizes
 SLACK = 1.04  # a renderer rounds the width of each letter, so a measured line may come out a little wider
 
@@ -21,15 +18,8 @@ def counted(count, thing):
 
 
 def width_of(text, size, weight="normal"):
-    """Return the width in points of one line of `text` at the font size `size` (points)."""
-    return _width_at_100(text, weight) * size / 100 * SLACK
-
-
-@functools.lru_cache(maxsize=4096)
-def _width_at_100(text, weight):
-    font = FontProperties(family=FONT, size=100, weight=weight)
-    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return width
+    """Return the room in points that one line of `text` needs at the font size `size` (points)."""
+    return text_width(text, size, weight == "bold") * SLACK
 
 
 def wrap(text, size, width):

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from zoo.pictures.lettering import width_of
-from zoo.pictures.network.insides import ENTRY, GATE, Picture, kinds_of
+from zoo.pictures.network.insides import ENTRY, GATE, STRIPE, Picture, kinds_of
 from zoo.pictures.network.layered import layered
 from zoo.pictures.network.modules import kind_of, plan_of, words_of
 from zoo.pictures.network.packing import scale_of
@@ -24,11 +24,12 @@ def everything(anatomy, sides, title, subtitle, theme, direction="down"):
     linked = [before is not None and before.name in module.reads
               for before, module in zip(befores, modules, strict=True)]
     body = in_columns(frames, linked, theme, direction)
+    top = HEAD + GAP / 2  # a line to the head of a column is above it
     width = max(body.width, width_of(title, TITLE, "bold"), width_of(subtitle, SUBTITLE))
-    key, height = legend(MARGIN, HEAD + body.height + GAP, width, kinds_of(modules), theme, with_bars=False,
+    key, height = legend(MARGIN, top + body.height + GAP, width, kinds_of(modules), theme, with_bars=False,
                          sides=bool(sides))
-    return Scene(width + 2 * MARGIN, HEAD + body.height + GAP + height + MARGIN, theme.paper,
-                 [*heading(title, subtitle, theme), *body.at(MARGIN, HEAD), *key], f"{title}: {subtitle}")
+    return Scene(width + 2 * MARGIN, top + body.height + GAP + height + MARGIN, theme.paper,
+                 [*heading(title, subtitle, theme), *body.at(MARGIN, top), *key], f"{title}: {subtitle}")
 
 
 def in_columns(frames, linked, theme, direction):
@@ -132,7 +133,8 @@ def graph(layers, theme, direction, *, entry):
     """Return the Picture of layers and of what they read among themselves, and from outside if there is an `entry`."""
     names = {layer.name for layer in layers}
     words = {layer.name: words_of(layer) for layer in layers}
-    sizes = {layer.name: (max(width_of(words[layer.name], LETTERS), width_of(layer.name, NAME)) + 12, HEIGHT)
+    sizes = {layer.name: (max(width_of(words[layer.name], LETTERS), width_of(layer.name, NAME)) + 12,
+                          HEIGHT + (STRIPE if active(layer) else 0.0))
              for layer in layers}
     edges = [(source, layer.name) for layer in layers for source in layer.reads if source in names]
     if entry:
@@ -149,11 +151,18 @@ def graph(layers, theme, direction, *, entry):
                               anchor="start"))
     for layer in layers:
         x, y = layout.places[layer.name]
-        width = sizes[layer.name][0]
-        items += [Box(x, y, width, HEIGHT, *theme.kinds[kind_of(layer)], name=layer.name,
+        width, height = sizes[layer.name]
+        items += [Box(x, y, width, height, *theme.kinds[kind_of(layer)], name=layer.name,
                       tip=f"{layer.name}: {words[layer.name]}, {shape_words(layer.shape)}, "
                           f"{layer.parameters:,} parameters"),
                   Text(x + width / 2, y + 20, layer.name, NAME, theme.faint)]
+        if active(layer):
+            items.append(Box(x + 1.5, y + HEIGHT, width - 3, STRIPE - 1, theme.kinds["activation"][1], radius=1))
         if words[layer.name] != layer.name:
             items.append(Text(x + width / 2, y + 9.5, words[layer.name], LETTERS, theme.ink))
     return Picture(layout.width, layout.height, tuple(items))
+
+
+def active(layer):
+    """Whether a layer of another kind applies an activation itself."""
+    return layer.activation is not None and kind_of(layer) != "activation"

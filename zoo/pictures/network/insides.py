@@ -91,7 +91,7 @@ def panel(modules, theme, direction="down"):
     shapes = {module.shape for module in modules}
     under = shape_words(modules[0].shape) if len(shapes) == 1 else ""
     width = max(picture.width, width_of(title, 10, "bold"), width_of(under, SMALL)) + 2 * MARGIN
-    head = 30.0 if under else 22.0
+    head = (30.0 if under else 22.0) + (6.0 if direction == "right" else 0.0)
     height = head + picture.height + MARGIN
     items = [Box(0, 0, width, height, theme.panel, theme.frame, radius=6),
              Text(MARGIN, 13, title, 10, theme.ink, bold=True, anchor="start")]

@@ -16,10 +16,18 @@ FEW = 15  # up to so many epochs each gets a dot
 Chart = namedtuple("Chart", "title svg names classes values share")  # what the script needs to tell values
 
 
+NOTHING = "none"  # what is said of a value that is not finite
+
+
+def at_the_end(values):
+    """Return the last of a line's values in words that is one."""
+    return next((value for value in reversed(values) if value != NOTHING), NOTHING)
+
+
 def number(value, share):
     """Return a value in words, as short as it can be read."""
     if not np.isfinite(value):
-        return "none"
+        return NOTHING
     if share:
         return f"{100 * value:.2f} %"
     return f"{value:.4f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.3g}"

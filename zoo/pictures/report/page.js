@@ -31,8 +31,10 @@
 
     const tell = (epoch) => {
       at = epoch;
-      caption.textContent = epoch ? `epoch ${epoch}` : "last epoch";
-      outputs.forEach((output, place) => { output.textContent = values[place][(epoch || epochs) - 1]; });
+      caption.textContent = epoch ? `epoch ${epoch}` : "at the end";
+      outputs.forEach((output, place) => {
+        output.textContent = epoch ? values[place][epoch - 1] : values[place].findLast((each) => each !== "none") || "none";
+      });
       cursor.toggleAttribute("hidden", !epoch);
       const x = left + (epoch - 0.5) / epochs * (right - left);
       cursor.setAttribute("x1", x);

@@ -149,16 +149,21 @@ def drawn_curves(history, best):
     return [*drawn, charts.over_epochs("Learning rate", rates, False, best)]
 
 
+def chart_figures(drawn):
+    """Return Charts with their keys, which tell the last values until somebody points at an epoch."""
+    figures = []
+    for place, chart in enumerate(drawn):
+        key = "".join(f'<li><i class="{kind}"></i><span>{text(name)}</span> <output>{text(charts.at_the_end(values))}</output></li>'
+                      for name, kind, values in zip(chart.names, chart.classes, chart.values, strict=True))
+        figures.append(f'<figure data-chart="{place}"><figcaption>{text(chart.title)} <span class="epoch">'
+                       f'at the end</span></figcaption>{chart.svg}<ul class="key">{key}</ul></figure>')
+    return f'<div class="charts">{"".join(figures)}</div>'
+
+
 def curves(drawn, best):
     if not drawn:
         return section("curves", "Curves", "<p>No epoch has finished.</p>")
-    figures = []
-    for place, chart in enumerate(drawn):
-        key = "".join(f'<li><i class="{kind}"></i><span>{text(name)}</span> <output>{text(values[-1])}</output></li>'
-                      for name, kind, values in zip(chart.names, chart.classes, chart.values, strict=True))
-        figures.append(f'<figure data-chart="{place}"><figcaption>{text(chart.title)} <span class="epoch">'
-                       f'last epoch</span></figcaption>{chart.svg}<ul class="key">{key}</ul></figure>')
-    return section("curves", "Curves", f'<div class="charts">{"".join(figures)}</div>',
+    return section("curves", "Curves", chart_figures(drawn),
                    f'<p class="hint">Point at a curve for its values, or use the arrow keys. The dotted line is '
                    f'epoch {best}, the best by validation.</p>')
 

@@ -1,0 +1,75 @@
+"""python -m zoo.compare RUN RUN ...: runs side by side, in a table and in a picture."""
+
+import sys
+from pathlib import Path
+
+from zoo import cli
+from zoo.errors import UserError
+
+ENDINGS = (".png", ".html")
+
+
+def parser():
+    made = cli.Parser(prog="python -m zoo.compare",
+                      description="Set runs side by side: what they differ in, what came out, and mean and standard "
+                                  "deviation where only the seed differs.")
+    made.add_argument("runs", metavar="RUN", nargs="+", help="run directories, two or more, finished or not")
+    made.add_argument("-o", "--output", metavar="FILE", default="comparison.png",
+                      help="the curves of all runs over each other, .png, or .html with the table; default: "
+                           "comparison.png")
+    return made
+
+
+def checked(output):
+    """Return the path to write, its ending one that we know and its folder there."""
+    path = Path(output).expanduser()
+    if path.suffix.lower() not in ENDINGS:
+        raise UserError(f"the picture's ending says what it is, {' or '.join(ENDINGS)}; given {output!r}")
+    if not path.parent.is_dir():
+        raise UserError(f"there is no folder {path.parent}; make it, or choose another --output")
+    return path
+
+
+def columns(table):
+    """Return the lines of a Table: columns as wide as they must be, numbers to the right."""
+    rows = [table.head, *table.rows]
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = [all(cell[:1] in "-0123456789" for cell in column) for column in zip(*table.rows, strict=True)]
+    return ["  ".join(cell.rjust(width) if number else cell.ljust(width)
+                      for cell, width, number in zip(row, wide, right, strict=True)).rstrip() for row in rows]
+
+
+def command(argv):
+    arguments = parser().parse_intermixed_args(argv)
+    if len(arguments.runs) < 2:
+        raise UserError(f"name two runs or more; given {arguments.runs[0]}")
+    path = checked(arguments.output)
+
+    from zoo.files import write_text, written_whole
+    from zoo.pictures import comparison  # NumPy and matplotlib
+
+    runs = comparison.read(arguments.runs)
+    print("\n".join(columns(comparison.table(runs))))
+    for group in comparison.groups(runs):
+        print(f"\n{group.words}\n  ({', '.join(group.names)})")
+    if path.suffix.lower() == ".html":
+        from zoo.pictures.report.comparing import comparing
+
+        write_text(path, comparing(runs))
+    elif any(run.history for run in runs):
+        from zoo.pictures.overlaid import overlaid
+
+        with written_whole(path) as scratch:
+            overlaid(runs).savefig(scratch, format="png", dpi="figure")
+    else:
+        print("\nno epoch of these runs has finished: there are no curves to draw")
+        return
+    print(f"\n{path}")
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
