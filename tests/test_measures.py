@@ -1,0 +1,114 @@
+"""What is measured of probabilities: by hand, and against loops."""
+
+import math
+
+import numpy as np
+import pytest
+
+from zoo.training import calibration, evaluation
+from zoo.training.specimens import A_CELL, BYTES, RIGHT, specimens
+
+
+def answers(*pairs):
+    """Return (probabilities (n, 2), labels) of answers, each (how sure, whether it was right); the answer is class 0."""
+    probable = np.array([[sure, 1 - sure] for sure, _ in pairs])
+    return probable, np.array([0 if right else 1 for _, right in pairs])
+
+
+def test_the_expected_calibration_error_by_hand():
+    """Two bins of (0.5, 0.6], (0.8, 0.9] of ten: 3/5 * |2/3 - 0.55| + 2/5 * |1/2 - 0.85| = 0.07 + 0.14."""
+    probable, labels = answers((0.52, True), (0.55, False), (0.58, True), (0.84, True), (0.86, False))
+    assert calibration.expected_error(probable, labels, bins=10) == pytest.approx(0.21)
+    count, confidence, accuracy = calibration.reliability(probable, labels, bins=10)
+    assert count.tolist() == [0, 0, 0, 0, 0, 3, 0, 0, 2, 0]
+    assert (confidence[5], accuracy[5]) == pytest.approx((0.55, 2 / 3))
+    assert (confidence[8], accuracy[8]) == pytest.approx((0.85, 0.5))
+
+
+def test_a_bin_has_its_upper_end_and_not_its_lower():
+    probable, labels = answers((0.75, True), (0.5, True), (1.0, True), (0.76, True))
+    assert calibration.reliability(probable, labels, bins=4).count.tolist() == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("sure, error", [(1.0, 0.0), (0.8, 0.2)])
+def test_answers_that_are_all_right(sure, error):
+    assert calibration.expected_error(*answers(*[(sure, True)] * 7)) == pytest.approx(error)
+
+
+def test_against_the_definition_in_loops():
+    rng = np.random.default_rng(5)
+    probable = rng.dirichlet(np.full(6, 0.5), 300).astype(np.float32)
+    labels = rng.integers(0, 6, 300)
+    error = 0.0
+    for least in range(15):
+        inside = [i for i in range(300) if least / 15 < float(probable[i].max()) <= (least + 1) / 15]
+        if inside:
+            right = sum(probable[i].argmax() == labels[i] for i in inside) / len(inside)
+            error += len(inside) / 300 * abs(right - sum(float(probable[i].max()) for i in inside) / len(inside))
+    assert calibration.expected_error(probable, labels) == pytest.approx(error, abs=1e-12)
+
+
+def test_loss_and_accuracy():
+    probable = np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]], np.float32)
+    found = evaluation.measured(probable, np.array([0, 2]))
+    assert found == {"loss": pytest.approx((math.log(2) + math.log(4)) / 2, abs=1e-15), "accuracy": 0.5}
+
+
+def test_a_probability_of_zero_costs_what_the_least_float_does():
+    found = evaluation.measured(np.array([[1.0, 0.0]], np.float32), np.array([1]))
+    assert found["loss"] == pytest.approx(126 * math.log(2))  # the least normal float32 is 2 ** -126
+
+
+def test_the_softmax_of_large_logits():
+    found = evaluation.softmax(np.array([[1000.0, 1000.0, -1000.0], [0.0, math.log(3), 0.0]], np.float32))
+    assert found.dtype == np.float32
+    assert found.tolist() == [[0.5, 0.5, 0.0], pytest.approx([0.2, 0.6, 0.2], abs=1e-7)]
+
+
+def test_the_label_among_the_five_most_probable():
+    probable = np.tile(np.arange(100, dtype=np.float32)[::-1], (4, 1))  # class 0 is the most probable
+    assert evaluation.top(probable, np.array([0, 4, 5, 99])) == 0.5
+    assert evaluation.scores(probable, np.array([0, 4, 5, 99]))["top5"] == 0.5
+    assert "top5" not in evaluation.scores(probable[:, :99], np.array([0, 4, 5, 98]))
+
+
+def test_equal_probabilities_do_not_let_the_label_in_twice():
+    assert evaluation.top(np.full((2, 10), 0.1), np.array([4, 5])) == 0.5
+
+
+def test_scores_by_class():
+    probable = np.eye(3)[[0, 0, 1, 1, 1]]
+    found = evaluation.scores(probable, np.array([0, 1, 1, 1, 0]))
+    assert (found["per_class"], found["per_class_of"]) == ([1, 2, 0], [2, 3, 0])
+    assert (found["right"], found["of"], found["accuracy"]) == (3, 5, 0.6)
+
+
+# The pictures that a report can show
+
+def many(classes, count):
+    rng = np.random.default_rng(2)
+    return rng.dirichlet(np.full(classes, 0.3), count), rng.integers(0, classes, count)
+
+
+def test_each_cell_keeps_its_surest_mistakes_and_the_least_sure_that_were_right():
+    probable, labels = many(4, 900)
+    kept = set(specimens(probable, labels, 784).tolist())
+    predicted, sure = probable.argmax(axis=1), probable.max(axis=1)
+    for label in range(4):
+        for answer in range(4):
+            cell = np.flatnonzero((labels == label) & (predicted == answer))
+            assert len(cell) > A_CELL
+            ranked = sorted(cell, key=lambda i: sure[i], reverse=label != answer)
+            assert {i for i in cell if i in kept} == set(ranked[: RIGHT if label == answer else A_CELL])
+
+
+def test_of_too_many_each_cell_keeps_one_before_another_has_two():
+    probable, labels = many(4, 900)
+    kept = specimens(probable, labels, BYTES // 20)
+    assert len(kept) == 20 and (np.diff(kept) > 0).all()
+    cells = labels[kept] * 4 + probable[kept].argmax(axis=1)
+    assert np.bincount(cells, minlength=16).tolist().count(1) == 12 and set(np.bincount(cells)) == {1, 2}
+
+
+def test_a_picture_larger_than_the_bound_is_still_kept():
+    assert len(specimens(*many(3, 50), 10**9)) == 1

@@ -1,0 +1,283 @@
+"""zoo.evaluate and zoo.predict on a run that another process has trained; zoo.compare; their refusals."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from zoo import compare, evaluate, predict
+from zoo.datasets.load import load
+from zoo.training import evaluation
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of two epochs over 150 pictures, trained by another process."""
+    folder = tmp_path_factory.mktemp("runs")
+    done = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--gpu", "none", "--limit", "150", "--epochs", "2",
+                           "--output-dir", folder, "--name", "first"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "first"
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    return shutil.copytree(run, tmp_path / "copy")
+
+
+def facts_of(run):
+    return json.loads((run / "run.json").read_text())
+
+
+def refused(capsys, main, *words):
+    """Return the one line with which a command refuses."""
+    assert main([str(word) for word in words]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.startswith("error: ") and said.err.count("\n") == 1
+    return said.err
+
+
+# zoo.evaluate
+
+@pytest.mark.parametrize("checkpoint", ["best", "last"])
+def test_evaluation_finds_the_very_numbers_of_the_training(run, checkpoint):
+    facts, result = facts_of(run), json.loads((run / "result.json").read_text())
+    split = load("digits", limit=150).test
+    probable = evaluation.probabilities(evaluation.reopened(run, facts, checkpoint), split,
+                                        facts["recipe"]["batch_size"])
+    found = evaluation.scores(probable, split.labels)
+    assert found["accuracy"] == result[f"test_accuracy_{checkpoint}"]
+    if checkpoint == "best":
+        assert np.array_equal(probable, np.load(run / "predictions.npz")["probabilities"])
+        assert found["ece"] == result["ece"]
+        shares = [right / of for right, of in zip(found["per_class"], found["per_class_of"], strict=True)]
+        assert dict(zip("0123456789", shares, strict=True)) == result["per_class"]
+
+
+def test_what_evaluate_says(run, capsys):
+    assert evaluate.main([str(run), "--gpu", "none"]) == 0
+    result = json.loads((run / "result.json").read_text())
+    lines = capsys.readouterr().out.splitlines()
+    said = dict(line.split(maxsplit=1) for line in lines[:7])
+    right = round(result["test_accuracy_best"] * 150)
+    assert said["split"] == "test, 150 pictures"
+    assert said["accuracy"] == f"{result['test_accuracy_best']:.2%}, {right} of 150"
+    assert said["ece"].startswith(f"{result['ece']:.4f}, ")
+    table = lines[lines.index("class  accuracy  pictures") + 1:][:10]
+    assert [line.split() for line in table] == [
+        [name, f"{share:.2%}", "15"] for name, share in result["per_class"].items()]
+    assert lines[-1].startswith("note: the test split was looked at again")
+
+
+def test_the_validation_split_may_be_looked_at(run, capsys):
+    assert evaluate.main([str(run), "--split", "validation", "--gpu", "none"]) == 0
+    said = capsys.readouterr().out
+    result = json.loads((run / "result.json").read_text())
+    assert f"accuracy  {result['val_accuracy_best']:.2%}, " in said and "looked at again" not in said
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--checkpoint", "lst"], "did you mean 'last'?"), (["--split", "train"], "there are: test, validation"),
+    (["--batch-size", "0"], "--batch-size is a whole number"), (["--gpu", "x"], "--gpu takes the number"),
+    (["--data"], "did you mean --data-dir?")])
+def test_mistakes_of_evaluate(run, capsys, words, said):
+    assert said in refused(capsys, evaluate.main, run, *words)
+
+
+def test_evaluate_refuses_what_is_no_run_or_has_no_epoch(copy, tmp_path, capsys):
+    assert "no such folder" in refused(capsys, evaluate.main, tmp_path / "nowhere")
+    assert "no run.json" in refused(capsys, evaluate.main, tmp_path)
+    (copy / "checkpoints" / "last.npz").unlink()
+    assert "has no checkpoint 'last' yet" in refused(capsys, evaluate.main, copy, "--checkpoint", "last")
+
+
+@pytest.mark.parametrize("name, content, said", [
+    ("run.json", b"{", "run.json is damaged"), ("checkpoints/best.npz", b"PK\3\4", "best.npz cannot be read"),
+    ("predictions.npz", b"", "predictions.npz cannot be read")])
+def test_evaluate_names_a_damaged_file(copy, capsys, name, content, said):
+    (copy / name).write_bytes(content)
+    assert said in refused(capsys, evaluate.main, copy, "--gpu", "none")
+
+
+@pytest.mark.parametrize("change, said", [
+    (lambda facts: facts.pop("blueprint"), "does not say how the network is built"),
+    (lambda facts: facts["blueprint"].update(width="wide"), "run.json is damaged"),
+    (lambda facts: facts["dataset"].update(std=[0.0]), "run.json is damaged"),
+    (lambda facts: facts["dataset"].update(name="digit"), "did you mean 'digits'?"),
+    (lambda facts: facts.update(limit=100), "has 100 pictures in its test split, and the run had 150"),
+    (lambda facts: facts.update(limit="all"), "limit"),
+], ids=["no blueprint", "width", "std", "data set", "another limit", "no limit"])
+def test_evaluate_refuses_a_run_json_that_does_not_fit(copy, capsys, change, said):
+    facts = facts_of(copy)
+    change(facts)
+    (copy / "run.json").write_text(json.dumps(facts))
+    assert said in refused(capsys, evaluate.main, copy, "--gpu", "none")
+
+
+def test_evaluate_refuses_another_test_split(copy, capsys):
+    arrays = dict(np.load(copy / "predictions.npz"))
+    np.savez(copy / "predictions.npz", **{**arrays, "labels": arrays["labels"][::-1]})
+    assert "is not the one that" in refused(capsys, evaluate.main, copy, "--gpu", "none")
+
+
+# zoo.predict
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder of pictures of all kinds; digit.png is picture 0 of the test split."""
+    folder = tmp_path_factory.mktemp("pictures")
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    digit = Image.fromarray(load("digits", limit=150).test.batch([0])[0][0, ..., 0])
+    digit.save(folder / "digit.png")
+    digit.resize((90, 50)).convert("RGB").save(folder / "deep" / "colour.jpg")
+    Image.eval(digit, lambda value: 255 - value).save(folder / "deep" / "deeper" / "inverted.bmp")
+    (folder / "deep" / "notes.txt").write_text("no picture")
+    return folder
+
+
+def test_a_picture_of_the_test_split_is_predicted_as_the_test_did(run, pictures, capsys):
+    assert predict.main([str(run), str(pictures / "digit.png"), "--top", "3", "--gpu", "none"]) == 0
+    row = np.load(run / "predictions.npz")["probabilities"][0]
+    best = np.argsort(-row)[:3]
+    words = ", ".join(f"{name} {row[name]:.2%}" for name in best)
+    assert capsys.readouterr().out == f"{pictures / 'digit.png'}: {words}\n"
+
+
+def test_folders_are_searched_and_what_was_done_is_said(run, pictures, capsys):
+    assert predict.main([str(run), str(pictures), "--top", "1", "--gpu", "none"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        str(pictures / name) for name in ("deep/colour.jpg", "deep/deeper/inverted.bmp", "digit.png")]
+    assert lines[0].endswith("  (colour to grey, resized from 50x90 to 28x28)")
+    assert lines[1].endswith("  (its border is bright, and digits is bright on dark: it was not inverted)")
+    assert "(" not in lines[2]
+
+
+def test_broken_pictures_are_named_and_the_rest_is_predicted(run, pictures, tmp_path, capsys):
+    whole = (pictures / "digit.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "words.png").write_text("no picture")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    shutil.copy(pictures / "digit.png", tmp_path / "sound.png")
+    assert predict.main([str(run), str(tmp_path), "--gpu", "none"]) == 2
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{tmp_path / 'sound.png'}: ") and said.out.count("\n") == 1
+    assert [line.split(" ")[1] for line in said.err.splitlines()] == [
+        str(tmp_path / name) for name in ("empty.jpg", "half.png", "words.png")]
+
+
+def test_a_keras_file_has_numbers_for_names(run, pictures, tmp_path, capsys):
+    zoo.load(run).save(tmp_path / "model.keras")
+    assert predict.main([str(tmp_path / "model.keras"), str(pictures / "digit.png"), "--top", "2", "--gpu", "none"]) == 0
+    row = np.load(run / "predictions.npz")["probabilities"][0]
+    best = np.argsort(-row)[:2]
+    assert capsys.readouterr().out.endswith(": " + ", ".join(f"class {name} {row[name]:.2%}" for name in best) + "\n")
+
+
+def test_a_keras_file_without_probabilities_is_refused(tmp_path, pictures, capsys):
+    import keras
+
+    image = keras.Input((28, 28, 1))
+    logits = keras.layers.Dense(10, bias_initializer=keras.initializers.Constant(-1.0))(keras.layers.Flatten()(image))
+    keras.Model(image, logits).save(tmp_path / "logits.keras")
+    said = refused(capsys, predict.main, tmp_path / "logits.keras", pictures / "digit.png", "--gpu", "none")
+    assert "does not give probabilities" in said
+
+
+def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
+    digit = pictures / "digit.png"
+    (tmp_path / "bad.keras").write_text("no model")
+    for words, said in (([run, tmp_path / "none.png"], "there is no "), ([run, tmp_path], "holds no pictures"),
+                        ([tmp_path / "x.keras", digit], "neither a run directory nor a .keras file"),
+                        ([tmp_path / "bad.keras", digit], "cannot be read as a Keras model"),
+                        ([tmp_path, digit], "no run.json"), ([run, digit, "--top", "0"], "--top is a whole number"),
+                        ([run, digit, "--checkpoint", "lst"], "did you mean 'last'?"), ([run], "PICTURE")):
+        assert said in refused(capsys, predict.main, *words)
+
+
+# zoo.compare: run directories with what it reads, and nothing else
+
+@pytest.fixture
+def make(tmp_path):
+    def write(name, accuracies=None, seed=0, **recipe):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "run.json").write_text(json.dumps({
+            "network": "lenet5", "parameters": 61706, "seed": seed, "recipe": {"epochs": 2, **recipe},
+            "dataset": {"name": "digits", "label_names": ["0", "1"]}}))
+        rows = "".join(f"{epoch},0.1,1.0,0.5,{1 / epoch},0.{4 + epoch}\n" for epoch in (1, 2)[: 2 if accuracies else 1])
+        (folder / "history.csv").write_text(f"epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n{rows}")
+        if accuracies:
+            (folder / "result.json").write_text(json.dumps({
+                "test_accuracy_best": accuracies[0], "test_accuracy_last": accuracies[1], "best_epoch": 2,
+                "seconds": 12.4}))
+        return str(folder)
+
+    return write
+
+
+def test_the_table_names_what_differs_and_the_spread_over_seeds(make, tmp_path, capsys):
+    """The standard deviation of 96, 97 and 99 is sqrt((16/9 + 1/9 + 25/9) / 2) = sqrt(7/3) = 1.53."""
+    runs = [make("a", (0.96, 0.95), 0, learning_rate=0.05), make("b", (0.97, 0.95), 1, learning_rate=0.05),
+            make("c", (0.99, 0.95), 2, learning_rate=0.05), make("d", (0.5, 0.5), 0, learning_rate=5.0),
+            make("e", None, 3, learning_rate=0.05)]
+    picture = tmp_path / "out.png"
+    assert compare.main([*runs, "-o", str(picture)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split("  ")[0] == "run" and "learning_rate" in lines[0] and "seed" in lines[0]
+    assert lines[1].split() == "a lenet5 61,706 digits 0 0.05 2 12 96.00% 95.00%".split()
+    assert lines[5].split() == "e lenet5 61,706 digits 3 0.05 1 of 2 - - -".split()
+    assert lines[7:9] == ["lenet5 on digits, 3 seeds: test accuracy 97.33 ± 1.53 % with the weights best by validation, "
+                          "95.00 ± 0.00 % with the last", "  (a, b, c)"]
+    assert lines[-1] == str(picture) and picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_the_same_seed_twice_is_no_spread(make, tmp_path, capsys):
+    assert compare.main([make("a", (0.9, 0.9)), make("b", (0.9, 0.9)), "-o", str(tmp_path / "x.png")]) == 0
+    assert "±" not in capsys.readouterr().out
+
+
+def test_the_page_of_a_comparison(make, tmp_path, capsys):
+    page = tmp_path / "out.html"
+    assert compare.main([make("a", (0.9, 0.9)), make("b<i>", (0.8, 0.8), 1), "-o", str(page)]) == 0
+    text = page.read_text()
+    assert "85.00 ± 7.07 %" in text and "b&lt;i&gt;" in text and "<i>" not in text
+    assert text.count('<svg class="chart"') == 5
+
+
+def test_runs_without_an_epoch_have_no_curves(make, tmp_path, capsys):
+    runs = [make("a"), make("b", None, 1)]
+    for run in runs:
+        (Path(run) / "history.csv").unlink()
+    assert compare.main([*runs, "-o", str(tmp_path / "x.png")]) == 0
+    assert "there are no curves to draw" in capsys.readouterr().out
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_mistakes_of_compare(make, tmp_path, capsys):
+    a, b = make("a", (0.9, 0.9)), make("b", (0.9, 0.9), 1)
+    (tmp_path / "link").symlink_to(a)
+    for words, said in (([a], "name two runs or more"), ([a, a], "named twice"), ([a, tmp_path / "link"], "named twice"),
+                        ([a, tmp_path], "no run.json"), ([a, b, "-o", "x.gif"], ".png or .html"),
+                        ([a, b, "-o", tmp_path / "none" / "x.png"], "there is no folder")):
+        assert said in refused(capsys, compare.main, *words)
+    (Path(b) / "history.csv").write_text("damage")
+    assert "history.csv is damaged" in refused(capsys, compare.main, a, b)
+
+
+def test_refusals_and_help_load_no_backend():
+    code = ("import sys\nfrom zoo import compare, evaluate, predict\n"
+            "for command in (compare, evaluate, predict):\n"
+            "    assert command.main(['nowhere', 'nothing']) == 2\n"
+            "    try:\n        command.main(['--help'])\n    except SystemExit:\n        pass\n"
+            "print({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules), file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "set()"
