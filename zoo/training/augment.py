@@ -207,8 +207,8 @@ def between_pixels(images, y, x):
     _, height, width, _ = images.shape
     wide, flat = width + 2, padded(images)
     top, left = ops.minimum(ops.floor(y), height - 1), ops.minimum(ops.floor(x), width - 1)
-    down, right = (y - top)[..., None], (x - left)[..., None]
+    down, right = (y - top)[..., None], (x - left)[..., None]  # 0 to 1: how far on to the next pixel
     first = ops.cast(top + 1, "int32") * wide + ops.cast(left + 1, "int32")
-    upper = (1 - right) * take(flat, first) + right * take(flat, first + 1)
-    lower = (1 - right) * take(flat, first + wide) + right * take(flat, first + wide + 1)
-    return (1 - down) * upper + down * lower
+    a, b, c, d = (take(flat, first + step) for step in (0, 1, wide, wide + 1))
+    upper, lower = a + right * (b - a), c + right * (d - c)
+    return upper + down * (lower - upper)
