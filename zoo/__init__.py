@@ -92,12 +92,15 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
     detail: "stages", one row that fits a slide; "blocks", a box for each module, with what is in it beside; "layers".
     theme: "light" or "dark".
     direction: of the flow, "down" or "right"; default: right for stages, else down.
-    style: "boxes", or "volumes", blocks as the grids of features are, for chains such as lenet5, alexnet and vgg16.
+    style: "boxes", or "volumes", a block for each grid of features, for chains such as lenet5, alexnet and vgg16.
 
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be drawn or written.
     """
     from zoo.pictures import diagram as drawn
 
+    drawn.check(detail=detail, theme=theme, direction=direction, style=style)
+    if to_file is not None:
+        drawn.file_for(to_file, style)
     if not isinstance(source, str):
         subject = drawn.of_model(source)
     else:

@@ -9,6 +9,7 @@ from zoo.errors import UserError, unknown
 
 DETAILS = ("stages", "blocks", "layers")
 THEMES = ("light", "dark")
+DIRECTIONS = ("down", "right")
 STYLES = ("boxes", "volumes")
 
 
@@ -21,10 +22,12 @@ def parser():
                       help="the ending says the kind: .svg, .png, .pdf, .dot, .mmd (Mermaid), .html; default: NET.svg")
     made.add_argument("--compare", action="store_true", help="draw two networks side by side at the same scale")
     made.add_argument("--style", metavar="|".join(STYLES), default="boxes",
-                      help="volumes are blocks as large as the grids of features, for chains such as lenet5, alexnet "
-                           "and vgg16; default: boxes")
+                      help="volumes are blocks, one for each grid of features, whose sides are as the square roots of "
+                           "the grid's, for chains such as lenet5, alexnet and vgg16; default: boxes")
     made.add_argument("--detail", metavar="|".join(DETAILS), default="blocks",
                       help="a row of boxes, a box for each module of the paper, or every layer; default: blocks")
+    made.add_argument("--direction", metavar="|".join(DIRECTIONS),
+                      help="of the flow; default: right for stages, else down")
     made.add_argument("--theme", metavar="|".join(THEMES), default="light", help="default: light")
     made.add_argument("--gallery", metavar="DIR", help="draw every network at every level, with a page to look at them")
     cli.add_network(made)
@@ -44,19 +47,17 @@ def load_backend():
 def draw(arguments):
     """Draw one network, or two side by side, and say where the picture is."""
     from zoo.pictures import diagram
-    from zoo.pictures.export import checked
 
     blueprints = [cli.blueprint_of(name, arguments) for name in arguments.networks]
-    plain = arguments.style == "boxes" and not arguments.compare
-    path = checked(arguments.output or f"{'-'.join(arguments.networks)}.svg", diagram.TEXTS if plain else ())
+    how = arguments.theme, arguments.direction
+    path = arguments.output or f"{'-'.join(arguments.networks)}.svg"
+    diagram.file_for(path, "compared" if arguments.compare else arguments.style)
     load_backend()
     subjects = [diagram.of_blueprint(blueprint) for blueprint in blueprints]
-    if arguments.style == "volumes":
-        drawing = diagram.volumes_of(*subjects, theme=arguments.theme)
-    elif arguments.compare:
-        drawing = diagram.compared(subjects, arguments.detail, arguments.theme)
+    if arguments.compare:
+        drawing = diagram.compared(subjects, arguments.detail, *how)
     else:
-        drawing = diagram.diagram(*subjects, None, arguments.detail, arguments.theme)
+        drawing = diagram.diagram(*subjects, None, arguments.detail, *how, arguments.style)
     drawing.save(path)
     print(f"{path}: {' and '.join(arguments.networks)}")
 
@@ -74,12 +75,15 @@ def draw_gallery(folder, theme):
 def command(argv):
     arguments = parser().parse_intermixed_args(argv)  # NET --compare NET too
     for what, given, known in (("detail", arguments.detail, DETAILS), ("theme", arguments.theme, THEMES),
-                               ("style", arguments.style, STYLES)):
-        if given not in known:
+                               ("style", arguments.style, STYLES), ("direction", arguments.direction, DIRECTIONS)):
+        if given not in (None, *known):
             raise unknown(what, given, known)
     if arguments.gallery is not None:
         if arguments.networks or arguments.output is not None:
             raise UserError("--gallery draws every network into its own folder; leave out NET and --output")
+        if arguments.direction or arguments.style != "boxes" or arguments.compare:
+            raise UserError("--gallery draws boxes, each level in its usual direction; leave out --direction, --style "
+                            "and --compare")
         return draw_gallery(arguments.gallery, arguments.theme)
     if not arguments.networks:
         raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.draw --help")
@@ -89,6 +93,10 @@ def command(argv):
         raise UserError(f"one network is drawn at a time, two with --compare; given {' '.join(arguments.networks)}")
     if arguments.style == "volumes" and (arguments.compare or arguments.detail != "blocks"):
         raise UserError("--style volumes goes with neither --compare nor --detail; leave them out")
+    if arguments.direction == "down" and arguments.style == "volumes":
+        raise UserError("volumes stand from left to right; leave out --direction, or use --style boxes")
+    if arguments.direction == "right" and str(arguments.output).lower().endswith(".html"):
+        raise UserError("a page (.html) flows down; leave out --direction, or choose another ending")
     return draw(arguments)
 
 

@@ -71,7 +71,8 @@ def rows(told):
     for number, (name, value) in enumerate(told["options"].items()):
         yield "" if number else "options", f"{name}={written(value)}; {legal(told, name, value)}"
     if told["side_classifiers"]:
-        losses = " and ".join(f"{name}, whose loss counts {weight:g}" for name, weight in told["side_classifiers"].items())
+        losses = ", and ".join(f"{name}, whose loss counts {weight:g}"
+                               for name, weight in told["side_classifiers"].items())
         shown = "counted here" if told["aux"] else "counted with --aux"
         yield "sides", f"side classifiers, for training: {losses}; {shown}"
 

@@ -103,8 +103,45 @@ def test_modules_of_names_that_tell_nothing():
 def test_layout_of_a_fork():
     sizes = dict.fromkeys("sabj", (20.0, 10.0))
     layout = layered(sizes, [("s", "a"), ("s", "b"), ("a", "j"), ("b", "j")], between=6, ranks=8)
-    assert layout.places == {"s": (23.0, 0.0), "a": (10.0, 18.0), "b": (36.0, 18.0), "j": (23.0, 36.0)}
+    assert layout.places == {"s": (13.0, 0.0), "a": (0.0, 18.0), "b": (26.0, 18.0), "j": (13.0, 36.0)}
     assert (layout.width, layout.height) == (46.0, 46.0)
+
+
+def test_layout_to_the_right_is_that_of_boxes_on_their_sides():
+    sizes = {"s": (20.0, 10.0), "a": (30.0, 10.0), "b": (20.0, 12.0), "j": (20.0, 10.0)}
+    edges = [("s", "a"), ("s", "b"), ("a", "j"), ("b", "j")]
+    right = layered(sizes, edges, direction="right")
+    down = layered({box: (height, width) for box, (width, height) in sizes.items()}, edges)
+    assert {box: (y, x) for box, (x, y) in right.places.items()} == down.places
+    assert {edge: tuple((y, x) for x, y in way) for edge, way in right.routes.items()} == down.routes
+    assert right.places["s"][0] < right.places["a"][0] < right.places["j"][0]
+
+
+def test_what_follows_alone_stands_in_one_line():
+    """A residual block and a module of four branches: within a branch nothing goes sideways."""
+    sizes = dict(zip("sabcdefgj", [(w, 10.0) for w in (10.0, 60.0, 44.0, 80.0, 52.0, 30.0, 90.0, 41.0, 20.0)], strict=True))
+    edges = [("s", "a"), ("s", "b"), ("s", "d"), ("s", "j"), ("b", "c"), ("d", "e"), ("e", "f"), ("f", "g"),
+             ("a", "j"), ("c", "j"), ("g", "j")]
+    routes = layered(sizes, edges).routes
+    for edge in (("b", "c"), ("d", "e"), ("e", "f"), ("f", "g")):
+        assert len({x for x, _ in routes[edge]}) == 1, edge
+    assert {routes[edge][-1] for edge in edges if edge[1] == "j"} == {routes["g", "j"][-1]}  # one arrow's head
+
+
+def test_lines_that_turn_between_the_same_ranks_do_not_lie_upon_each_other():
+    sizes = dict.fromkeys("sabcdjk", (40.0, 10.0))
+    edges = [("s", "a"), ("s", "b"), ("s", "c"), ("s", "d"), ("a", "j"), ("c", "j"), ("d", "j"), ("b", "k"), ("c", "k"),
+             ("d", "k")]  # every order of ranks has crossings
+    assert overlapping_turns(layered(sizes, edges).routes) == []
+
+
+def overlapping_turns(routes):
+    """Pairs of level pieces of lines to different boxes, from different boxes, that lie upon each other."""
+    level = [(edge, y1, min(x1, x2), max(x1, x2)) for edge, way in routes.items()
+             for (x1, y1), (x2, y2) in itertools.pairwise(way) if y1 == y2]
+    return [(one[0], other[0]) for one, other in itertools.combinations(level, 2)
+            if one[0][0] != other[0][0] and one[0][1] != other[0][1] and abs(one[1] - other[1]) < 1
+            and one[2] < other[3] - 1 and other[2] < one[3] - 1]
 
 
 def test_layout_keeps_boxes_apart_and_lines_outside_of_boxes():
@@ -112,8 +149,7 @@ def test_layout_keeps_boxes_apart_and_lines_outside_of_boxes():
     edges = [("a", "b"), ("a", "c"), ("a", "d"), ("b", "e"), ("c", "f"), ("f", "g"), ("d", "h"), ("e", "i"), ("g", "i"),
              ("h", "i"), ("a", "i"), ("i", "j"), ("a", "j"), ("j", "k"), ("k", "l")]
     layout = layered(sizes, edges)
-    boxes = {name: (x - sizes[name][0] / 2, y, x + sizes[name][0] / 2, y + sizes[name][1])
-             for name, (x, y) in layout.places.items()}
+    boxes = {name: (x, y, x + sizes[name][0], y + sizes[name][1]) for name, (x, y) in layout.places.items()}
     for one, other in itertools.combinations(boxes.values(), 2):
         assert not overlapping(one, other)
     for (source, target), route in layout.routes.items():

@@ -18,7 +18,7 @@ from zoo.errors import UserError
 from zoo.pictures import export, measure, outlines, raster
 from zoo.pictures.export import write
 from zoo.pictures.measure import text_box, text_width
-from zoo.pictures.scene import LINE_HEIGHT, Box, Line, Polygon, Scene, Text, moved
+from zoo.pictures.scene import LINE_HEIGHT, Box, Line, Polygon, Scene, Text, moved, scaled
 from zoo.pictures.svg import number, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -232,6 +232,14 @@ def test_the_words_of_a_pdf_can_be_searched(tmp_path):
     assert all(words in said for words in ("conv1 7×7/2", "max pool <3×3>", "56 × 56", "$x^2$"))
     assert b"/CIDFontType2" in pdf and b"/ToUnicode" in pdf and b"/FontFile2" in pdf and b"/Type3" not in pdf
     assert b"/MediaBox [ 0 0 200 120 ]" in pdf
+
+
+def test_a_pdf_is_no_larger_than_readers_go(tmp_path):
+    """PDF 1.7, annex C: a page of at most 14,400 points; a picture of twice that is drawn at half the size."""
+    scene = Scene(28_800, 1000, items=[Text(14_400, 500, "middle", 20)])
+    pdf = write(scene, tmp_path / "a.pdf").read_bytes()
+    assert b"/MediaBox [ 0 0 14400 500 ]" in pdf and "middle" in strings_of(pdf)
+    assert scaled(scene, 0.5).items == [Text(7200, 250, "middle", 10)]
 
 
 @pytest.mark.parametrize("ending", [".svg", ".png", ".pdf", ".PNG"])

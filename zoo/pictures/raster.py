@@ -4,9 +4,10 @@ import math
 
 from zoo.pictures import outlines
 from zoo.pictures.measure import DROP, font, printable, text_width
-from zoo.pictures.scene import Box, Line, Polygon, Text
+from zoo.pictures.scene import Box, Line, Polygon, Text, scaled
 
 DPI = 200
+MOST_POINTS = 14_400  # side of a PDF's page, beyond which readers need not go; a larger scene is drawn smaller
 MOST_SIDE, MOST_PIXELS = 12_000, 60_000_000  # of a PNG; more is beyond what programs open and takes a gigabyte
 SETTINGS = {
     "pdf.fonttype": 42,  # text stays text, to be searched and copied
@@ -37,6 +38,7 @@ def write_png(scene, path, dpi=DPI):
 
 def write_pdf(scene, path):
     """Write the scene to `path` as a PDF of one page; its text can be searched."""
+    scene = scaled(scene, min(1.0, MOST_POINTS / max(scene.width, scene.height)))
     # No date and no names of programs: the same scene gives the same file.
     words = {"Title": printable(scene.title)} if scene.title else {}
     _save(scene, path, (scene.width, scene.height), format="pdf", dpi=72,

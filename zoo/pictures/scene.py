@@ -62,6 +62,9 @@ class Polygon:
     stroke_width: float = 1.0
 
 
+LENGTHS = ("x", "y", "width", "height", "size", "radius", "stroke_width")  # those of items that have them
+
+
 @dataclass
 class Scene:
     width: float
@@ -76,3 +79,16 @@ def moved(item, dx, dy):
     if isinstance(item, (Line, Polygon)):
         return replace(item, points=tuple((x + dx, y + dy) for x, y in item.points))
     return replace(item, x=item.x + dx, y=item.y + dy)
+
+
+def scaled(scene, share):
+    """Return a scene of which everything, letters and lines too, is `share` times as large."""
+    return replace(scene, width=scene.width * share, height=scene.height * share,
+                   items=[_scaled(item, share) for item in scene.items])
+
+
+def _scaled(item, share):
+    lengths = {name: getattr(item, name) * share for name in LENGTHS if hasattr(item, name)}
+    if isinstance(item, (Line, Polygon)):
+        lengths["points"] = tuple((x * share, y * share) for x, y in item.points)
+    return replace(item, **lengths)

@@ -7,6 +7,7 @@ a stranger's: they are data for the script, which writes them as text, and never
 import base64
 import hashlib
 import json
+import math
 from html import escape
 from importlib.resources import files
 
@@ -115,7 +116,11 @@ def packed(anatomy, plan):
         insides += [inside([each[name] for name in module.names])] if several else []
     layers = [_layer(layer, number) for layer in anatomy.layers]
     totals = {"parameters": anatomy.parameters, "trainable": anatomy.trainable_parameters,
-              "multiplyAdds": anatomy.multiply_adds, "uncounted": len(anatomy.uncounted)}
+              "multiplyAdds": anatomy.multiply_adds, "uncounted": len(anatomy.uncounted),
+              "outputs": _numbers(anatomy.layers)}
+    for module in modules:
+        if module.get("outputs") is not None and len(module["each"]) > 1:
+            module["outputs"] = sum(one["outputs"] for one in module["each"])
     return {"totals": totals, "modules": modules, "insides": insides, "layers": layers}
 
 
@@ -129,8 +134,14 @@ def _module(module, place):
         "name": printable(module.name), "title": printable(module.title), "kind": kind,
         "shape": shape_words(module.shape),
         "parameters": module.parameters, "multiplyAdds": module.multiply_adds, "loss": module.loss_weight,
-        "short": [number_words(module.parameters), number_words(module.multiply_adds)],
+        "outputs": _numbers(layers_of(module)), "short": [number_words(module.parameters), number_words(module.multiply_adds)],
         "reads": [place[name] for name in module.reads if name in place]})
+
+
+def _numbers(layers):
+    """Return how many numbers the outputs of layers have for one picture; None where a shape is not fixed."""
+    shapes = [layer.shape for layer in layers]
+    return None if any(None in shape for shape in shapes) else sum(map(math.prod, shapes))
 
 
 def _layer(layer, number):
@@ -138,6 +149,8 @@ def _layer(layer, number):
         "name": printable(layer.name), "class": printable(layer.kind), "kind": kind_of(layer), "words": words_of(layer),
         "shape": shape_words(layer.shape), "parameters": layer.parameters, "trainable": layer.trainable_parameters,
         "multiplyAdds": layer.multiply_adds, "filters": layer.filters, "kernel": _sides(layer.kernel),
+        "groups": layer.groups if (layer.groups or 1) > 1 else None, "activation": layer.activation,
+        "outputs": _numbers([layer]),
         "strides": _sides(layer.strides), "field": _sides(layer.receptive_field), "step": _sides(layer.output_stride),
         "reads": [number[name] for name in layer.reads if name in number]}, keep=("multiplyAdds",))
 

@@ -7,7 +7,7 @@ order within the ranks says which run is left of which, and how far away it is a
 from collections import defaultdict
 from itertools import pairwise
 
-SWEEPS = 24  # over all runs, to and fro
+SWEEPS = 80  # over all runs
 
 
 def abscissas(order, widths, above, below, boxes, between):
@@ -27,13 +27,11 @@ def abscissas(order, widths, above, below, boxes, between):
                 beside[run[box]].append(run[other])
                 beside[run[other]].append(run[box])
     x = _settled(dict.fromkeys(sequence, 0.0), sequence, apart)
-    for sweep in range(SWEEPS):
-        for each in sequence if sweep % 2 else reversed(sequence):
-            if beside[each]:
-                x[each] = sum(x[other] for other in beside[each]) / len(beside[each])
-        x = _settled(x, sequence, apart)
+    for _ in range(SWEEPS):  # half of the way, or two that follow each other would only change places
+        x = _settled({each: (place + sum(x[other] for other in beside[each]) / len(beside[each])) / 2
+                      if beside[each] else place for each, place in x.items()}, sequence, apart)
     left = min((x[run[box]] - widths[box] / 2 for box in run), default=0.0)
-    return {box: x[run[box]] - left for box in run}
+    return {box: round(x[run[box]] - left, 3) for box in run}
 
 
 def _runs(order, above, below, boxes):
