@@ -39,7 +39,7 @@ def run(command, argv=None):
         return command(argv) or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return error.status
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
@@ -69,13 +69,18 @@ def load_backend(gpu):
     backend = settings.backend()
     chosen = device.choose(gpu, device.list_gpus(), device.visible_now())
     device.prepare(chosen)
+    return f"{load(backend, chosen)}, {backend}"
+
+
+def load(backend, chosen):
+    """Load Keras with its backend, which sees what device.prepare left to see; return the words for the device."""
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the next line is written over it
     with device.quiet():
         import keras
 
         used = str(keras.ops.zeros(1).device)
-    return f"{device.describe(chosen, used, backend)}, {backend}"
+    return device.describe(chosen, used, backend)
 
 
 def add_network(made):

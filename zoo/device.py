@@ -81,9 +81,18 @@ def visible_now():
     return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
-def prepare(device):
-    """Set the environment so that the backend, once loaded, sees just this device."""
+DETERMINISTIC = {"TF_DETERMINISTIC_OPS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+XLA = "--xla_gpu_deterministic_ops=true"
+
+
+def prepare(device, deterministic=False):
+    """Set the environment so that the backend, once loaded, sees just this device.
+
+    deterministic: and so that it uses only what gives the same bits each time.
+    """
     os.environ.update(device.environment)
+    if deterministic:
+        os.environ.update(DETERMINISTIC, XLA_FLAGS=f"{os.environ.get('XLA_FLAGS', '')} {XLA}".strip())
 
 
 @contextlib.contextmanager

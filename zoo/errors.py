@@ -9,6 +9,14 @@ class UserError(ValueError):
     The commands print it as one line and leave with exit status 2.
     """
 
+    status = 2
+
+
+class RunInUse(UserError):
+    """Another process has the run: exit status 6."""
+
+    status = 6
+
 
 def unknown(kind, given, known):
     """Return the UserError for a name that does not exist, with the nearest one that does.

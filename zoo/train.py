@@ -1,38 +1,52 @@
-"""python -m zoo.train NET: train a network on a data set, into a run directory."""
+"""python -m zoo.train NET: train a network on a data set, into a run directory; go on with one that was ended."""
 
 import argparse
+import json
 import shlex
 import sys
+import time
+from dataclasses import replace
 
 from zoo import catalog, cli, device, settings
 from zoo.datasets import facts as datasets
 from zoo.errors import UserError
-from zoo.training import recipes
+from zoo.files import expanded
+from zoo.training import augmentation, plan as plans, recipe as recipes, recipes as table, repeat
 from zoo.values import assignments, parsed
 
 SHORTCUTS = {"--epochs": "epochs", "--batch-size": "batch_size", "--lr": "learning_rate"}  # flag: field of the recipe
+RESUMED = ("resume", "epochs", "gpu", "data_dir", "max_seconds")  # what may be said beside --resume
+STATUSES = """exit status: 0 done, 2 a mistake in the command, 3 the loss is not finite, 4 the disk is full, 5 out of
+memory, 6 another process has the run, 7 out of --max-seconds, 130 interrupted"""
 
 
 def parser():
     made = cli.Parser(prog="python -m zoo.train", formatter_class=argparse.RawDescriptionHelpFormatter,
-                      description="Train a network on a data set, into a run directory.",
+                      description="Train a network on a data set, into a run directory.\nThe same command with the same "
+                                  "--name goes on with a run that was ended.",
                       epilog=f"networks: {', '.join(catalog.SPECS)}\ndata sets: {', '.join(datasets.DATASETS)}\n"
-                             f"recipe fields: {', '.join(recipes.as_dict(recipes.BASE))}\n"
-                             f"options: {'; '.join(told_options())}")
+                             f"recipe fields: {', '.join(recipes.as_dict(table.BASE))}\n"
+                             f"options: {'; '.join(told_options())}\n{STATUSES}")
     made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
     made.add_argument("--dataset", metavar="NAME", default="digits",
                       help="default: digits, 5,000 pictures of MNIST that need no download")
     made.add_argument("--labels", metavar="fine|coarse", default="fine", help="of cifar100: 100 classes or 20")
-    made.add_argument("--gpu", metavar="N", help="the GPU to use as nvidia-smi counts them, or none for the CPU; "
-                                                 "default: the first one, or the CPU")
+    cli.add_gpu(made)
+    made.add_argument("--recipe", metavar="|".join(table.KINDS), default="modern",
+                      help="how it is trained; see python -m zoo.recipes; default: modern")
     for flags, what in ((("--epochs",), "passes over the training split"),
                         (("-b", "--batch-size"), "pictures a step"), (("--lr",), "the highest learning rate")):
         made.add_argument(*flags, metavar="N" if flags != ("--lr",) else "X", dest=SHORTCUTS[flags[-1]],
                           help=f"{what}; default: the recipe's")
     made.add_argument("--seed", metavar="N", default="0", help="of the weights and of the order of the pictures")
+    made.add_argument("--runs", metavar="N", help="train with N seeds, one after the other; tells mean and deviation")
     made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are")
     made.add_argument("--output-dir", metavar="DIR", default="runs", help="where the run directory goes; default: runs")
     made.add_argument("--name", metavar="NAME", help="of the run directory; default: network, data set, date and time")
+    made.add_argument("--resume", metavar="RUN", help="go on with this run, exactly where it was; no NET is needed")
+    made.add_argument("--max-seconds", metavar="N", help="save and leave before so many seconds are over, to be resumed")
+    made.add_argument("--deterministic", action="store_true",
+                      help="the same numbers each time on a GPU too, which may be slower; on the CPU they always are")
     made.add_argument("--limit", metavar="N", help="at most N pictures for each of training, validation and test")
     made.add_argument("--width", metavar="W", default="1.0", help="times every hidden width of the network")
     made.add_argument("--stem", metavar="auto|paper|small", default="auto",
@@ -50,7 +64,7 @@ def told_options():
 
 def recipe_of(arguments):
     """Return the recipe for the network and data set with what the command line changes."""
-    recipe = recipes.find(arguments.network, arguments.dataset)
+    recipe = table.find(arguments.network, arguments.dataset, arguments.recipe)
     defaults = recipes.as_dict(recipe)
     changes = assignments("--set", arguments.set, defaults)
     for flag, field in SHORTCUTS.items():
@@ -62,118 +76,228 @@ def recipe_of(arguments):
     return recipes.overridden(recipe, changes)
 
 
-def blueprint_of(arguments, facts):
-    """Return the Blueprint of the network for the data set's pictures and classes."""
-    options = assignments("--option", arguments.option, catalog.find(arguments.network).options)
-    return catalog.blueprint(arguments.network, facts.shape, facts.classes,
-                             parsed("--width", arguments.width, 1.0), arguments.stem, options)
+def options_of(arguments, recipe):
+    """Return the network's options: those of the command line, and the recipe's dropout."""
+    spec = catalog.find(arguments.network)
+    options = assignments("--option", arguments.option, spec.options)
+    if not recipe.dropout:
+        return options
+    if "dropout" not in spec.options:
+        raise UserError(f"{spec.name} has no dropout to set; leave it empty: dropout=")
+    if "dropout" in options:
+        raise UserError("--option dropout and the recipe's dropout are the same; give one of them")
+    return {**options, "dropout": parsed("dropout", recipe.dropout, spec.options["dropout"])}
 
 
-def header(blueprint, dataset, recipe, model, where, backend, run, seed):
-    """Return the lines that say what is about to happen."""
-    facts, (height, width, channels) = dataset.facts, blueprint.input_shape
-    said = [blueprint.spec.name, *([f"{blueprint.stem} stem"] if blueprint.spec.small_below else []),
-            *([f"width {blueprint.width:g}"] if blueprint.width != 1 else []),
-            *(f"{name} {value}" for name, value in blueprint.options.items())]
-    rows = {
-        "network": f"{', '.join(said)}: {height}x{width}x{channels} to {facts.classes} classes, "
-                   f"{model.count_params():,} parameters",
-        "data": f"{facts.name}: {len(dataset.train):,} to train, {len(dataset.validation):,} to validate, "
-                f"{len(dataset.test):,} to test, from {dataset.source}",
-        "device": f"{where}, {backend}",
-        "recipe": recipes.described(recipe),
-        "run": f"{run}, seed {seed}",
-    }
-    notes = list(dataset.notes)
-    if blueprint.options.get("batch_norm") is False:
-        notes.append(f"without --option batch_norm=true {blueprint.spec.name} hardly trains from scratch")
-    return [f"{name:8} {words}" for name, words in rows.items()] + [f"{'note':8} {note}" for note in notes]
+def plan_of(arguments):
+    """Return the Plan that the command line asks for."""
+    spec = catalog.find(arguments.network)
+    facts = datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
+    recipe = recipe_of(arguments)
+    recipes.side_weights(recipe, spec)
+    augmentation.check(augmentation.parse(recipe.augment), facts.shape)
+    blueprint = catalog.blueprint(spec.name, facts.shape, facts.classes, parsed("--width", arguments.width, 1.0),
+                                  arguments.stem, options_of(arguments, recipe))
+    if arguments.limit is not None:
+        arguments.limit = cli.whole_number("--limit", arguments.limit, 1)
+    return plans.Plan(blueprint, facts, recipe, cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1),
+                      arguments.limit, settings.backend(), arguments.deterministic)
 
 
-def described_data(dataset):
-    """Return what run.json says of the data set: enough for the pictures and for zoo.load."""
-    facts = dataset.facts
-    return {"name": facts.name, "title": facts.title, "shape": facts.shape, "classes": facts.classes,
-            "mean": facts.mean, "std": facts.std, "label_names": facts.label_names, "source": dataset.source,
-            "train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test),
-            "notes": dataset.notes}
+def resumed(arguments, argv):
+    """Return (run directory, Plan) for --resume: those of run.json, perhaps with more epochs."""
+    from zoo.training import run as runs  # NumPy
+
+    unset = parser()
+    unset.set_defaults(**dict.fromkeys(vars(arguments), argparse.SUPPRESS))
+    other = [name for name in vars(unset.parse_args(argv)) if name not in RESUMED]
+    if other:
+        said = other[0] if other[0] == "network" else f"--{other[0].replace('_', '-')}"
+        raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
+                        "--epochs, --gpu, --data-dir and --max-seconds")
+    run = expanded(arguments.resume)
+    plan = plans.of_run(run, runs.read_facts(run))
+    if plan.backend != settings.backend():
+        raise UserError(f"{run} was begun with {plan.backend}, and this is {settings.backend()}; "
+                        f"set KERAS_BACKEND={plan.backend}")
+    if arguments.epochs is None:
+        return run, plan
+    return run, plans.longer(run, plan, recipes.overridden(
+        plan.recipe, {"epochs": parsed("--epochs", arguments.epochs, 1)}).epochs)
 
 
-def load_backend(backend, chosen):
-    """Load Keras with its backend, which sees what device.prepare left to see; return the header's words for the device."""
-    if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the header is written over it
-    with device.quiet():
-        import keras
+def several(arguments, argv, until):
+    """Train with the seeds of --runs, and tell the mean of their accuracies; return the exit status."""
+    from zoo.training import run as runs
 
-        used = str(keras.ops.zeros(1).device)
-    return device.describe(chosen, used, backend)
+    count, first = (cli.whole_number(flag, text, least, 2**32 - 1) for flag, text, least in (
+        ("--runs", arguments.runs, 1), ("--seed", arguments.seed, 0)))
+    name = arguments.name or runs.new_name(arguments.network, arguments.dataset)
+    words = without(sys.argv[1:] if argv is None else argv, ("--runs", "--seed", "--name", "--max-seconds"))
+    seeds = range(first, first + count)
+    status = repeat.each_seed(seeds, words, name, until)
+    if status:
+        return status
+    paths = [expanded(arguments.output_dir) / f"{name}-seed{seed}" / "result.json" for seed in seeds]
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    print(f"test accuracy {repeat.spread([each['test_accuracy_best'] for each in results])}, with the best epochs by "
+          f"validation; {repeat.spread([each['test_accuracy_last'] for each in results])}, with the last")
+    return 0
 
 
-def carry_out(model, blueprint, dataset, recipe, seed, run):
+def without(words, flags):
+    """Return a command line without some flags and their values: --flag value, or --flag=value."""
+    kept, skip = [], False
+    for word in words:
+        if not skip and word.partition("=")[0] not in flags:
+            kept.append(word)
+        skip = not skip and word in flags
+    return kept
+
+
+def is_over(run, plan):
+    """Return whether the run has its result, and no more epochs are asked for; say so if it is."""
+    path = run / "result.json"
+    if not path.exists():
+        return False
+    result = json.loads(path.read_text(encoding="utf-8"))
+    if plan.recipe.epochs > result.get("asked_epochs", plan.recipe.epochs):
+        return False
+    print(f"{run} is finished: test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch "
+          f"{result['best_epoch']}, {result['test_accuracy_last']:.2%} with the last")
+    return True
+
+
+def command(argv):
+    began = time.monotonic()
+    arguments = parser().parse_args(argv)
+    if arguments.network is None and arguments.resume is None:
+        raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.train --help")
+    seconds = arguments.max_seconds and cli.whole_number("--max-seconds", arguments.max_seconds, 1)
+    until = began + seconds if seconds else float("inf")
+    if arguments.resume is not None:
+        run, plan = resumed(arguments, argv)
+    else:
+        run, plan = None, plan_of(arguments)
+
+    from zoo.training import run as runs  # NumPy, no backend
+
+    if arguments.runs is not None:
+        runs.check_place(arguments.output_dir, arguments.name and f"{arguments.name}-seed{arguments.seed}")
+        return several(arguments, argv, until)
+    if run is None and arguments.name and (expanded(arguments.output_dir) / arguments.name / "run.json").exists():
+        run = expanded(arguments.output_dir) / arguments.name
+        plan = plans.going_on(run, plans.of_run(run, runs.read_facts(run)), plan)
+    if run is not None and is_over(run, plan):
+        return 0
+    if run is None:
+        runs.check_place(arguments.output_dir, arguments.name)
+    chosen = device.choose(arguments.gpu, device.list_gpus(), device.visible_now())
+    device.prepare(chosen, plan.deterministic)
+
+    from zoo.datasets.load import load_facts
+
+    dataset = load_facts(plan.dataset, data_dir=arguments.data_dir, limit=plan.limit)
+    if run is None:
+        where = cli.load(plan.backend, chosen)
+        network = network_of(plan)  # refuses what cannot be, before there is a run
+        run = runs.create(arguments.output_dir, arguments.name, plan.blueprint.spec.name, plan.dataset.name)
+        with runs.held(run):
+            asked = shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)])
+            return begin(network, plan, dataset, where, run, asked, until)
+    with runs.held(run):
+        same_data(run, dataset)
+        return go_on(plan, dataset, cli.load(plan.backend, chosen), run, until)
+
+
+def network_of(plan):
+    """Return the network of a Plan, raw pixels in, logits out, its weights drawn with the plan's seed."""
+    import keras
+
+    from zoo.training import deterministic, optimizers, saved
+
+    if plan.deterministic:
+        deterministic.enable(plan.backend)
+    keras.utils.set_random_seed(plan.seed)
+    network = saved.on_pixels(replace(plan.blueprint, aux=bool(plan.recipe.sides)), plan.dataset.mean, plan.dataset.std,
+                              None)
+    optimizers.limit_norms(network, plan.recipe.max_norm)  # refuses a layer that is not there
+    return network
+
+
+def begin(network, plan, dataset, where, run, asked, until):
+    """Write what a new run is, say it, and train; return the exit status."""
+    from zoo.training import header, run as runs, trainee
+
+    parameters = trainee.main(network).count_params()
+    runs.write_json(run / "run.json", header.facts(plan, dataset, parameters, where, asked))
+    print("\n".join(header.lines(plan, dataset, parameters, where, run)), flush=True)
+    return carry_out(network, plan, dataset, run, until)
+
+
+def go_on(plan, dataset, where, run, until):
+    """Say where a run stands, and train on; return the exit status."""
+    from zoo.training import checkpoints, header, run as runs, trainee
+
+    network = network_of(plan)
+    progress = checkpoints.progress_of(run)
+    facts = runs.read_facts(run)
+    runs.write_json(run / "run.json", {**facts, **plans.as_json(plan)})  # perhaps more epochs
+    (run / "result.json").unlink(missing_ok=True)
+    print("\n".join(header.lines(plan, dataset, trainee.main(network).count_params(), where, run)
+                    + header.resumed(progress, facts, where, plan.backend)), flush=True)
+    return carry_out(network, plan, dataset, run, until)
+
+
+def same_data(run, dataset):
+    """Raise UserError unless the splits have as many pictures as those that the run was begun with."""
+    from zoo.training import run as runs
+
+    told = runs.read_facts(run)["dataset"]
+    for name in ("train", "validation", "test"):
+        if len(getattr(dataset, name)) != told.get(name):
+            raise UserError(f"{run} was begun with {told.get(name)} pictures for {name}, {dataset.source} has "
+                            f"{len(getattr(dataset, name))}; give the same files with --data-dir")
+
+
+def carry_out(network, plan, dataset, run, until):
     """Train, test, draw and say what came out; return the exit status."""
     from zoo.pictures import diagram  # matplotlib
     from zoo.pictures.plots import draw_run
-    from zoo.training import fit
+    from zoo.training import failures, fit
+    from zoo.training.leaving import Leave
 
+    leave = Leave(until)
     try:
-        (run / "plots").mkdir()
-        diagram.diagram(diagram.of_blueprint(blueprint), run / "plots" / "architecture.svg")
-        result = fit.run(model, dataset, recipe, seed, run)
+        (run / "plots").mkdir(exist_ok=True)
+        diagram.diagram(diagram.of_blueprint(plan.blueprint), run / "plots" / "architecture.svg")
+        progress = fit.train(network, dataset, plan.recipe, plan.seed, run, leave,
+                             recipes.side_weights(plan.recipe, plan.blueprint.spec))
+        if not leave.asked(fit.seconds_to_test(progress, dataset)):
+            result = fit.test(network, dataset, plan.recipe, run, progress)
         draw_run(run)
     except BrokenPipeError:  # of the terminal, not of a file
         raise
-    except OSError as error:
-        print(f"error: cannot write the run: {error}; {run} keeps the epochs before it", file=sys.stderr)
-        return 4
     except KeyboardInterrupt:
-        print(f"\ninterrupted: {run} keeps the epochs that were finished", file=sys.stderr)
+        print(f"\ninterrupted; {again(run)}", file=sys.stderr)
         return 130
-    except FloatingPointError as error:
-        print(f"error: {error}; a lower --lr may help; {run} keeps the epochs before it", file=sys.stderr)
-        return 3
-
+    except Exception as error:
+        status, said = failures.explained(error, plan.recipe)
+        if status is None:
+            raise
+        print(f"error: {said}; {run} keeps what was saved", file=sys.stderr)
+        return status
+    if leave.reason:
+        print(f"{leave.reason} after epoch {progress.epoch}, step {progress.step}; {again(run)}", file=sys.stderr)
+        return 130 if leave.reason == "interrupted" else 7
     print(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the best "
           f"by validation, {result['test_accuracy_last']:.2%} with the last; in {run}")
     return 0
 
 
-def command(argv):
-    arguments = parser().parse_args(argv)
-    if arguments.network is None:
-        raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.train --help")
-    catalog.find(arguments.network)
-    facts = datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
-    blueprint, recipe = blueprint_of(arguments, facts), recipe_of(arguments)
-    seed = cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1)
-    limit = None if arguments.limit is None else cli.whole_number("--limit", arguments.limit, 1)
-    backend = settings.backend()
-    chosen = device.choose(arguments.gpu, device.list_gpus(), device.visible_now())
-    device.prepare(chosen)
-
-    from zoo.datasets.load import load  # NumPy, no backend
-    from zoo.training import run as runs
-
-    runs.check_place(arguments.output_dir, arguments.name)
-    dataset = load(arguments.dataset, data_dir=arguments.data_dir, limit=limit, labels=arguments.labels)
-    where = load_backend(backend, chosen)
-
-    import keras
-    from zoo.training import fit, provenance, saved
-
-    keras.utils.set_random_seed(seed)
-    model = saved.on_pixels(blueprint, facts.mean, facts.std, None)
-    fit.limit_norms(model, recipe.max_norm)  # refuses a layer that is not there, before there is a run
-    run = runs.create(arguments.output_dir, arguments.name, arguments.network, arguments.dataset)
-    asked = sys.argv[1:] if argv is None else argv
-    runs.write_json(run / "run.json", {
-        "command": shlex.join(["python", "-m", "zoo.train", *asked]),
-        "network": blueprint.spec.name, "blueprint": catalog.as_json(blueprint), "parameters": model.count_params(),
-        "dataset": described_data(dataset), "recipe": recipes.as_dict(recipe), "seed": seed, "limit": limit,
-        "device": where, "processor": provenance.processor(), "backend": backend,
-        "versions": provenance.versions(backend), "commit": provenance.commit()})
-    print("\n".join(header(blueprint, dataset, recipe, model, where, backend, run, seed)), flush=True)
-    return carry_out(model, blueprint, dataset, recipe, seed, run)
+def again(run):
+    """Return words for how to go on."""
+    return f"to go on: {shlex.join(['python', '-m', 'zoo.train', '--resume', str(run)])}"
 
 
 def main(argv=None):

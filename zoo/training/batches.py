@@ -1,9 +1,12 @@
-"""Which pictures a step sees: a function of (seed, epoch, step) and of nothing else."""
+"""Which pictures a step sees, and how they are changed: a function of (seed, epoch, step) and of nothing else."""
 
 import functools
 
 import keras
 import numpy as np
+
+from zoo.training import augment
+from zoo.training.augmentation import NOTHING
 
 
 @functools.lru_cache(maxsize=2)  # prefetching reads at most the end of one epoch and the start of the next
@@ -16,24 +19,43 @@ def order(size, seed, epoch):
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """All steps of all epochs in one row: step i is step i % steps of epoch i // steps.
+    """The steps from number `first` to before number `end` in one row: step i is step i % steps of epoch i // steps.
 
     Keras prefetches across the end of an epoch and calls `on_epoch_end` before the first batch, so the epoch
     comes from the index alone. The last batch of an epoch holds what is left, so that every picture is seen.
+
+    A batch is what a trainee (zoo.training.trainee) takes: pictures uint8 (n, height, width, channels), with the numbers
+    of their changes where there are any, and targets float32 (n, classes) for each of `outputs`, names or None.
     """
 
-    def __init__(self, split, batch_size, seed, epochs):
+    def __init__(self, split, classes, batch_size, seed, augmentation=NOTHING, outputs=None):
         super().__init__()
-        self.split, self.batch_size, self.seed, self.epochs = split, batch_size, seed, epochs
+        self.split, self.classes, self.batch_size, self.seed = split, classes, batch_size, seed
+        self.augmentation, self.outputs = augmentation, outputs
         self.steps = -(-len(split) // batch_size)
+        self.first, self.end = 0, self.steps
+
+    def between(self, first, end):
+        """Return these batches, but of the steps from number `first` to before number `end`."""
+        other = TrainingBatches(self.split, self.classes, self.batch_size, self.seed, self.augmentation, self.outputs)
+        other.first, other.end = first, end
+        return other
 
     def __len__(self):
-        return self.steps * self.epochs
+        return self.end - self.first
 
     def __getitem__(self, index):
-        epoch, step = divmod(index, self.steps)
+        epoch, step = divmod(self.first + index, self.steps)
         start = step * self.batch_size
-        return self.split.batch(order(len(self.split), self.seed, epoch)[start:start + self.batch_size])
+        images, labels = self.split.batch(order(len(self.split), self.seed, epoch)[start:start + self.batch_size])
+        targets = one_hot(labels, self.classes)
+        inputs = images
+        if self.augmentation != NOTHING:
+            numbers = augment.numbers(self.augmentation, images.shape[1:], self.seed, epoch, step, len(labels))
+            targets = augment.mixed_labels(self.augmentation, numbers, targets)
+            partners = [np.roll(images, -1, axis=0)] if self.augmentation.mixes else []
+            inputs = (images, numbers, *partners)
+        return inputs, targets if self.outputs is None else dict.fromkeys(self.outputs, targets)
 
 
 class EvaluationBatches(keras.utils.PyDataset):
@@ -49,3 +71,8 @@ class EvaluationBatches(keras.utils.PyDataset):
     def __getitem__(self, index):
         start = index * self.batch_size
         return self.split.batch(np.arange(start, min(start + self.batch_size, len(self.split))))
+
+
+def one_hot(labels, classes):
+    """Return targets float32 (n, classes) of labels (n,): 1 for the label's class, else 0."""
+    return np.eye(classes, dtype=np.float32)[labels]

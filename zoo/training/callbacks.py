@@ -1,116 +1,94 @@
-"""What happens beside the steps: the run's files after each epoch, and the bar that a person watches."""
+"""What happens beside the steps: the run's files after each epoch, and the end when it is time."""
 
 import math
-import shutil
-import sys
 import time
 
 import keras
 import numpy as np
 
-from zoo.training import run as runs
-from zoo.training.saved import state
+from zoo.training import checkpoints, diagnosis, run as runs, schedules
 
 LOSS = "bare_loss"  # the metric that people see as the loss: Keras's own has the penalty and the smoothing in it
-BAR = 12  # characters: the whole line fits 80
-REDRAWN = 0.1  # seconds between two drawings of the bar
+MARGIN = 1.0  # seconds kept for leaving: a disk that is slow for once
+SAFETY = 1.5  # times the slowest so far
 
 
 class Records(keras.callbacks.Callback):
-    """history.csv, timings.csv and the checkpoints; `best` is the row of the best epoch by validation accuracy.
+    """history.csv, timings.csv and the checkpoints; the rate on a plateau, and the end before the last epoch.
 
-    Equal accuracies: the one with the lower validation loss, then the earlier one. `rate` gives the learning rate of
-    an epoch, counted from 0.
+    metrics: those of the model; progress: how far the run is, kept up to date; validated: a function that returns {"val_loss": ..., "val_accuracy": ...}; leave: a zoo.training.leaving.Leave.
     """
 
-    def __init__(self, run, rate):
+    def __init__(self, run, recipe, batches, metrics, progress, validated, leave):
         super().__init__()
-        self.run, self.rate, self.history, self.timings, self.best = run, rate, [], [], None
+        self.run, self.recipe, self.batches, self.metrics = run, recipe, batches, metrics
+        self.progress, self.validated, self.leave = progress, validated, leave
+        self.sums = []  # of the metrics, arrays: set by who goes on in the middle of an epoch
+        self.slowest, self.saving = 0.0, 0.0  # seconds, at most, of a step and of saving
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.began = time.perf_counter()
+        self.rate = schedules.rate_of_epoch(self.recipe, self.batches.steps, self.progress.history)
+        if self.recipe.schedule == "plateau":
+            self.model.optimizer.learning_rate = self.rate
+        if self.sums:  # Keras has just made them 0
+            for variable, array in zip(checkpoints.sums(self.metrics), self.sums, strict=True):
+                variable.assign(array)
+            self.sums = []
+        self.began = self.stepped = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        now, progress = time.perf_counter(), self.progress
+        if not math.isfinite(logs["loss"]):
+            raise FloatingPointError(f"the loss is not finite in epoch {progress.epoch + 1}, step {progress.step + 1}; "
+                                     + diagnosis.first_fault(self.model))
+        progress.step += 1
+        self.slowest, self.stepped = max(self.slowest, now - self.stepped), now
+        validation = progress.validation if progress.step >= self.batches.steps - 1 else 0
+        if self.leave.asked(MARGIN + SAFETY * (self.slowest + self.saving + validation)):
+            self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch + 1, "learning_rate": shortest(self.rate(epoch)),
-               "loss": shortest(logs[LOSS]), "accuracy": shortest(logs["accuracy"]),
-               "val_loss": shortest(logs[f"val_{LOSS}"]), "val_accuracy": shortest(logs["val_accuracy"])}
-        self.history.append(row)
-        self.timings.append({"epoch": epoch + 1, "seconds": round(time.perf_counter() - self.began, 3)})
-        runs.write_csv(self.run / "history.csv", self.history)
-        runs.write_csv(self.run / "timings.csv", self.timings)
-        if not math.isfinite(row["loss"] + row["val_loss"]):  # the checkpoints stay those of the epoch before
-            raise FloatingPointError(f"the loss is not finite in epoch {epoch + 1}: {row['loss']}, "
-                                     f"in validation {row['val_loss']}")
-        arrays = state(self.model)
-        runs.write_arrays(self.run / "checkpoints" / "last.npz", arrays)
-        if self.best is None or rank(row) > rank(self.best):
-            self.best = row
-            runs.write_arrays(self.run / "checkpoints" / "best.npz", arrays)
+        ended, progress = time.perf_counter(), self.progress
+        progress.seconds += ended - self.began
+        if progress.step < self.batches.steps:  # left in the middle
+            checkpoints.save(self.run / "checkpoints", checkpoints.state(self.model), self.metrics, progress)
+            return
+        arrays = checkpoints.state(self.model)
+        row = {"epoch": epoch + 1, "learning_rate": shortest(self.rate), **columns(logs), **self.tested(arrays)}
+        if not math.isfinite(row["val_loss"]):  # the checkpoints stay those of the epoch before
+            raise FloatingPointError(f"the loss is not finite in the validation after epoch {epoch + 1}")
+        progress.history.append(row)
+        progress.timings.append({"epoch": epoch + 1, "seconds": round(progress.seconds, 3)})
+        progress.epoch, progress.step, progress.seconds = epoch + 1, 0, 0.0
+        runs.write_csv(self.run / "history.csv", progress.history)
+        runs.write_csv(self.run / "timings.csv", progress.timings)
+        checkpoints.save(self.run / "checkpoints", arrays, self.metrics, progress)
+        if progress.best["epoch"] == epoch + 1:
+            checkpoints.keep_best(self.run / "checkpoints")
+        self.saving = max(self.saving, time.perf_counter() - ended - progress.validation)
+        if self.leave.asked(MARGIN + SAFETY * (self.slowest + self.saving)) or schedules.has_stopped(self.recipe, progress.history):
+            self.model.stop_training = True
+
+    def tested(self, arrays):
+        """Return what validation says of the weights that are tested: with an average, that."""
+        trained = {variable.path: variable for variable in self.model.trainable_variables}
+        for path, variable in trained.items():
+            variable.assign(arrays[f"weights/{path}"])
+        began = time.perf_counter()
+        row = {name: shortest(value) for name, value in self.validated().items()}
+        self.progress.validation = max(self.progress.validation, time.perf_counter() - began)
+        for path, variable in trained.items():
+            variable.assign(arrays.get(f"raw/{path}", arrays[f"weights/{path}"]))
+        return row
+
+
+def columns(logs):
+    """Return the training columns of a row: loss and accuracy, of side classifiers under their names."""
+    names = [name.removesuffix(LOSS) for name in logs if name.endswith(LOSS)]  # "" or main_, aux1_, ...
+    return {f"{name.removeprefix('main_')}{column}": shortest(logs[f"{name}{metric}"]) for name in names
+            for column, metric in (("loss", LOSS), ("accuracy", "accuracy"))}
 
 
 def shortest(value):
     """Return the number with the fewest digits that is the same float32, Keras's precision: 0.1, not 0.10000000149."""
     return float(str(np.float32(value)))
-
-
-def rank(row):
-    """Return the key by which epochs are compared; the greatest is the best."""
-    return row["val_accuracy"], -row["val_loss"]
-
-
-class Progress(keras.callbacks.Callback):
-    """A bar that moves with the time left in the epoch, then a line that stays; in a log file the line alone."""
-
-    def __init__(self, epochs, steps, stream=None):
-        super().__init__()
-        self.epochs, self.steps, self.stream = epochs, steps, stream or sys.stdout
-
-    def on_train_begin(self, logs=None):
-        self.run_began = time.perf_counter()
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.name = f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}"
-        self.began = self.drawn = time.perf_counter()
-        self.draw(0, "")  # the first step of a run takes long, the network is compiled
-
-    def on_train_batch_end(self, batch, logs=None):
-        now = time.perf_counter()
-        if now - self.drawn < REDRAWN:
-            return
-        self.drawn, done = now, (batch + 1) / self.steps
-        left = (now - self.began) / done * (1 - done)
-        self.draw(done, f"{words(left)} left  loss {float(logs[LOSS]):.4f}  accuracy {float(logs['accuracy']):.2%}")
-
-    def on_test_begin(self, logs=None):
-        self.draw(1, "validating")
-
-    def draw(self, done, text):
-        """Draw the bar over itself, cut to the terminal's width: a line that wraps could not be drawn over."""
-        if self.stream.isatty():
-            bar = "━" * int(BAR * done) + "╌" * (BAR - int(BAR * done))
-            line = f"{self.name}  {bar} {done:4.0%}  {text}"
-            self.write(f"\r\033[K{line[:shutil.get_terminal_size().columns - 1]}")
-
-    def on_epoch_end(self, epoch, logs=None):
-        now = time.perf_counter()
-        left = (now - self.run_began) / (epoch + 1) * (self.epochs - epoch - 1)
-        start = "\r\033[K" if self.stream.isatty() else ""
-        self.write(f"{start}{self.name}  loss {logs[LOSS]:.4f}, accuracy {logs['accuracy']:.2%}  "
-                   f"validation {logs[f'val_{LOSS}']:.4f}, {logs['val_accuracy']:.2%}  "
-                   f"{words(now - self.began)}{f', {words(left)} left' if epoch + 1 < self.epochs else ''}\n")
-
-    def write(self, text):
-        self.stream.write(text)
-        self.stream.flush()
-
-
-def words(seconds):
-    """Return a length of time as people say it: 0.4 s, 12 s, 3 min 20 s, 2 h 05 min."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60:02d} s"
-    return f"{seconds // 3600} h {seconds // 60 % 60:02d} min"

@@ -1,115 +1,110 @@
-"""Training: a model, a data set and a recipe fill a run directory with all but the pictures."""
+"""Training: a network, a data set and a recipe fill a run directory with all but the pictures."""
 
-import difflib
 import resource
 import sys
 import time
 
 import keras
 
-from zoo.errors import UserError
-from zoo.training import evaluation, losses, recipes, run as runs
-from zoo.training.batches import EvaluationBatches, TrainingBatches
-from zoo.training.callbacks import LOSS, Progress, Records
+from zoo.training import augmentation, checkpoints, evaluation, losses, optimizers, run as runs, schedules, trainee
+from zoo.training.bar import Bar
+from zoo.training.batches import TrainingBatches, one_hot
+from zoo.training.callbacks import LOSS, SAFETY, Records
+from zoo.training.leaving import Leave, gracefully
 
 
-def schedule(recipe, steps):
-    """Return the learning rate, a float or a function of the step; `steps` is the number of steps in an epoch."""
-    rising, total = round(recipe.warmup * steps), recipe.epochs * steps
-    rising = min(rising, total - 1)
-    if recipe.schedule == "cosine":
-        return keras.optimizers.schedules.CosineDecay(
-            0.0 if rising else recipe.learning_rate, total - rising,
-            warmup_target=recipe.learning_rate if rising else None, warmup_steps=rising)
-    if not rising:
-        return recipe.learning_rate
-    return keras.optimizers.schedules.PolynomialDecay(0.0, rising, end_learning_rate=recipe.learning_rate)
-
-
-def optimizer(recipe, steps):
-    """Return the recipe's optimizer; `steps` is the number of steps in an epoch.
-
-    Its name is fixed, because checkpoints name its variables by it and Keras counts: sgd, sgd_1, ...
-    """
-    rate = schedule(recipe, steps)
-    if recipe.optimizer == "adam":
-        return keras.optimizers.Adam(rate, name="adam")
-    return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=recipe.optimizer == "nesterov", name="sgd")
-
-
-def last_rate(recipe, steps, epoch):
-    """Return the learning rate of the last step of an epoch, counted from 0."""
-    rate = schedule(recipe, steps)
-    return keras.ops.convert_to_numpy(rate((epoch + 1) * steps - 1)) if callable(rate) else rate
-
-
-def kernels(model):
-    """Return [(layer, variable)] of all that is multiplied with a layer's inputs: no biases, no gammas, no slopes."""
-    return [(layer, variable) for layer in model.layers for variable in layer.trainable_variables
-            if variable.name.endswith("kernel")]  # depthwise_kernel and pointwise_kernel too
-
-
-def decay_kernels(model, weight_decay):
-    """Add weight_decay * kernel to the gradient of each kernel.
-
-    As a regulariser, so that it passes through momentum as the papers' does; Keras's own `weight_decay` does not.
-    Keras's L2(c) adds c * sum(kernel ** 2), whose gradient is 2 * c * kernel.
-    """
-    for _, variable in kernels(model):
-        if weight_decay:
-            variable.regularizer = keras.regularizers.L2(weight_decay / 2)
-
-
-def limit_norms(model, max_norm):
-    """Keep each unit's incoming weights no longer than a recipe's `max_norm` says, from the first step on.
-
-    UserError when it names a layer that has no kernel in `model`.
-    """
-    norms, found = recipes.norms(max_norm), kernels(model)
-    layers = list(dict.fromkeys(layer.name for layer, _ in found))
-    for name in norms:
-        if name and name not in layers:
-            close = difflib.get_close_matches(name, layers, n=1)
-            raise UserError(f"max_norm: {model.name} has no layer {name!r} with a kernel; "
-                            + (f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(layers)}"))
-    for layer, variable in found:
-        longest = norms.get(layer.name, norms.get(""))
-        if longest is not None:
-            # a unit is an index of the last axis; depthwise, of the last two
-            axes = len(variable.shape) - (2 if variable.name == "depthwise_kernel" else 1)
-            variable.constraint = keras.constraints.MaxNorm(longest, axis=[*range(axes)])
-
-
-def train(model, dataset, recipe, seed, run):
-    """Train `model`, which gives logits, and return the row of history.csv of its best epoch by validation.
+def train(network, dataset, recipe, seed, run, leave=None, sides=None):
+    """Train `network`, which gives logits, from where the run is, and return its Progress.
 
     The test split is not touched. Files: history.csv, timings.csv, checkpoints/ in `run`.
+    leave: a Leave; when it says so, training ends after a step, and goes on exactly there when this is called again.
+    sides: {side classifier: the weight of its loss} for a network with such outputs.
     """
-    batches = TrainingBatches(dataset.train, recipe.batch_size, seed, recipe.epochs)
-    decay_kernels(model, recipe.weight_decay)
-    limit_norms(model, recipe.max_norm)
+    leave, sides = leave or Leave(), sides or {}
+    changes = augmentation.parse(recipe.augment)
+    model = trainee.of(network, changes)
+    batches = TrainingBatches(dataset.train, classes_of(network), recipe.batch_size, seed, changes,
+                              ("main", *sides) if sides else None)
+    metrics = prepare(model, network, recipe, batches.steps, sides)
+    progress = checkpoints.progress_of(run)
+    validated = validation(network, dataset.validation, recipe)
+    records = Records(run, recipe, batches, metrics, progress, validated, leave)
+    bar = Bar(recipe.epochs, batches.steps, progress)
+    with gracefully(leave):
+        while not (leave.reason or is_done(progress, recipe)):
+            if progress.epoch or progress.step:
+                records.sums = checkpoints.restore(model, run / "checkpoints")
+            # the rest of an epoch that was left in its middle, then all others
+            first = progress.epoch * batches.steps + progress.step
+            end = (progress.epoch + 1 if progress.step else recipe.epochs) * batches.steps
+            model.fit(batches.between(first, end), initial_epoch=progress.epoch, epochs=end // batches.steps,
+                      steps_per_epoch=batches.steps - progress.step, shuffle=False, verbose=0, callbacks=[records, bar])
+    return progress
+
+
+def is_done(progress, recipe):
+    """Return whether a run has had all its epochs, or ended before them as the recipe says."""
+    return progress.epoch >= recipe.epochs or schedules.has_stopped(recipe, progress.history)
+
+
+def classes_of(network):
+    """Return the number of classes of a network with one output or a dict of them."""
+    return trainee.main(network).output_shape[-1]
+
+
+def prepare(model, network, recipe, steps, sides):
+    """Compile `model`, what is trained of `network`, as the recipe says, and return its metrics.
+
+    `steps` is the number of steps in an epoch; sides as for train().
+    """
+    made = optimizers.optimizer(recipe, steps)
+    if recipe.optimizer == "adamw":
+        optimizers.decouple_decay(made, network)
+    else:
+        optimizers.decay_kernels(network, recipe.weight_decay)
+    optimizers.limit_norms(network, recipe.max_norm)
     minimised, seen = losses.of(recipe)
-    model.compile(optimizer(recipe, batches.steps), minimised,
-                  metrics=["accuracy", keras.metrics.MeanMetricWrapper(seen, name=LOSS)])
-    records = Records(run, lambda epoch: last_rate(recipe, batches.steps, epoch))
-    model.fit(batches, epochs=recipe.epochs, steps_per_epoch=batches.steps, shuffle=False, verbose=0,
-              validation_data=EvaluationBatches(dataset.validation, recipe.batch_size),
-              callbacks=[records, Progress(recipe.epochs, batches.steps)])
-    return records.best
+    metrics = {name: [keras.metrics.MeanMetricWrapper(losses.hit, name="accuracy"),
+                      keras.metrics.MeanMetricWrapper(seen, name=LOSS)] for name in ("main", *sides)}
+    if sides:
+        model.compile(made, dict.fromkeys(metrics, minimised), {"main": 1.0, **sides}, metrics)
+    else:
+        model.compile(made, minimised, metrics=metrics["main"])
+    made.build(model.trainable_variables)
+    return [metric for each in metrics.values() for metric in each]
 
 
-def run(model, dataset, recipe, seed, directory):
-    """Train and test `model`, which gives logits, fill the run directory and return what result.json says.
+def validation(network, split, recipe):
+    """Return a function that measures `network` on a split: {"val_loss": ..., "val_accuracy": ...}."""
+    main, (_, seen) = trainee.main(network), losses.of(recipe)
+    targets = one_hot(split.labels, main.output_shape[-1])
+
+    def validated():
+        logits = evaluation.logits(main, split, recipe.batch_size)
+        loss = keras.ops.convert_to_numpy(seen(targets, keras.ops.convert_to_tensor(logits)))
+        return {"val_loss": loss.mean(dtype="float64"), "val_accuracy": (logits.argmax(1) == split.labels).mean()}
+
+    return validated
+
+
+def seconds_to_test(progress, dataset):
+    """Return how long testing may take, from how long validation took in this session; 0 without one."""
+    return 2 * progress.validation * len(dataset.test) / len(dataset.validation) * SAFETY
+
+
+def test(network, dataset, recipe, directory, progress):
+    """Test a trained network, fill the rest of the run directory and return what result.json says.
 
     `seconds` are those of training and testing together; `peak_memory` is the whole process's, in MiB.
     """
     began = time.perf_counter()
-    best = train(model, dataset, recipe, seed, directory)
     if sys.stdout.isatty():
         print("testing ...", end="\r", flush=True)  # the closing line is written over it
-    result = {**evaluation.test(model, dataset, recipe.batch_size, directory),
-              "best_epoch": best["epoch"], "val_accuracy_best": best["val_accuracy"],
-              "seconds": round(time.perf_counter() - began, 2),
+    best = progress.best
+    result = {**evaluation.test(trainee.main(network), dataset, recipe.batch_size, directory),
+              "best_epoch": best["epoch"], "val_accuracy_best": best["val_accuracy"], "epochs": progress.epoch,
+              "asked_epochs": recipe.epochs,
+              "seconds": round(sum(row["seconds"] for row in progress.timings) + time.perf_counter() - began, 2),
               "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
     runs.write_json(directory / "result.json", result)
     return result

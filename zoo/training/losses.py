@@ -1,4 +1,7 @@
-"""The losses: of integer labels (n,) and float32 logits (n, classes), one number a picture, (n,)."""
+"""The losses: of float32 targets (n, classes), which are shares of each class, and float32 logits (n, classes).
+
+They give one number a picture, (n,). A target is 1 for the label's class; mixed pictures have two classes.
+"""
 
 import keras
 from keras import ops
@@ -6,31 +9,36 @@ from keras import ops
 REJECTED = 0.1  # j of equation 9, the distance of a class "none of these": the paper asks for a positive number
 
 
-def cross_entropy(labels, logits):
-    """Return minus the logarithm of the probability of the label."""
-    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+def cross_entropy(targets, logits):
+    """Return minus the mean logarithm of the classes' probabilities, weighed by their shares."""
+    return keras.losses.categorical_crossentropy(targets, logits, from_logits=True)
 
 
 def smoothed(smoothing):
-    """Return cross-entropy for targets (1 - smoothing) * one-hot + smoothing / classes.
+    """Return cross-entropy for targets (1 - smoothing) * targets + smoothing / classes.
 
     Szegedy et al. 2015 (arXiv:1512.00567), section 7.
     """
-    def loss(labels, logits):
+    def loss(targets, logits):
         others = -ops.mean(ops.log_softmax(logits), axis=-1)
-        return (1 - smoothing) * cross_entropy(labels, logits) + smoothing * others
+        return (1 - smoothing) * cross_entropy(targets, logits) + smoothing * others
 
     return loss
 
 
-def map_distance(labels, logits):
+def map_distance(targets, logits):
     """Return y_true + log(exp(-j) + sum_i exp(-y_i)) for logits that are minus the distances y_i.
 
     LeCun et al. 1998, equation 9: the distance to the label's code, and a competition with the other codes.
     """
     rejected = ops.full_like(logits[:, :1], -REJECTED)
-    true = ops.take_along_axis(logits, ops.cast(ops.reshape(labels, (-1, 1)), "int32"), axis=-1)
-    return ops.logsumexp(ops.concatenate([logits, rejected], axis=-1), axis=-1) - true[:, 0]
+    true = ops.sum(ops.cast(targets, logits.dtype) * logits, axis=-1)
+    return ops.logsumexp(ops.concatenate([logits, rejected], axis=-1), axis=-1) - true
+
+
+def hit(targets, logits):
+    """Return 1 where the largest logit is that of the largest share, else 0."""
+    return ops.cast(ops.equal(ops.argmax(targets, axis=-1), ops.argmax(logits, axis=-1)), "float32")
 
 
 def of(recipe):

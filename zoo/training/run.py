@@ -9,7 +9,9 @@
     result.json        written last: the run is finished
 """
 
+import contextlib
 import csv
+import fcntl
 import io
 import json
 import os
@@ -21,11 +23,13 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from zoo.errors import UserError
+from zoo.errors import RunInUse, UserError
 from zoo.files import expanded, write_text, written_whole
 
 # What numpy.load and the reading of its arrays raised on thousands of archives with bytes changed or cut off.
 DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, MemoryError, BadZipFile, zlib.error)
+
+LOCK = ".lock"
 
 
 def check_place(output_dir, name):
@@ -39,8 +43,8 @@ def check_place(output_dir, name):
     there = output_dir
     try:
         folder = expanded(output_dir)
-        if name is not None and (folder / name).exists():
-            raise UserError(f"{folder / name} is there already; choose another --name")
+        if name is not None and not is_new(folder / name):
+            raise UserError(f"{folder / name} is there already, and is no run; choose another --name")
         there = folder.absolute()
         while not there.exists() and not there.is_symlink() and there != there.parent:
             there = there.parent
@@ -50,10 +54,35 @@ def check_place(output_dir, name):
                         "choose another --output-dir") from None
 
 
+def is_new(run):
+    """Return whether `run` is not there, or is what a process left that was killed while it made it."""
+    return not run.exists() or (run.is_dir() and {path.name for path in run.iterdir()} <= {LOCK, "checkpoints"}
+                                and not [*run.glob("checkpoints/*")])
+
+
+@contextlib.contextmanager
+def held(run):
+    """Hold the run directory, as one process at a time can; RunInUse at once when another one has it.
+
+    By a lock on a file, which stays; the system frees it however we end.
+    """
+    with open(run / LOCK, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunInUse(f"another process is at work on {run}; wait for it to end, or choose another --name") from None
+        yield
+
+
+def new_name(network, dataset):
+    """Return what a run without a name is called: network-dataset-date-time."""
+    return f"{network}-{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
 def create(output_dir, name, network, dataset):
-    """Make and return the run directory: `name`, or network-dataset-date-time, with a number where that is taken."""
+    """Make and return the run directory: `name`, or a new one, with a number where that is taken."""
     output_dir = expanded(output_dir)
-    stem = name or f"{network}-{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
+    stem = name or new_name(network, dataset)
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -62,13 +91,13 @@ def create(output_dir, name, network, dataset):
     while True:
         run = output_dir / (f"{stem}-{taken + 1}" if taken else stem)
         try:
-            run.mkdir()
+            run.mkdir(exist_ok=name is not None)
         except FileExistsError:
             if name:
-                raise UserError(f"{run} is there already; choose another --name") from None
+                raise UserError(f"{run} is there already, and is no folder; choose another --name") from None
             taken += 1
             continue
-        (run / "checkpoints").mkdir()
+        (run / "checkpoints").mkdir(exist_ok=True)
         return run
 
 
@@ -91,11 +120,24 @@ def write_arrays(path, arrays):
         np.savez(file, **arrays)
 
 
-def read_arrays(path):
-    """Return {name: array} of an .npz file; pickled objects are refused. UserError when it is damaged."""
+def read_csv(path):
+    """Return the rows of a CSV file that write_csv wrote: dicts of numbers. UserError when it is damaged."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [{name: int(text) if text.isdecimal() else float(text) for name, text in row.items()}
+                    for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError, AttributeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+
+
+def read_arrays(path, wanted=lambda name: True):
+    """Return {name: array} of an .npz file, of the names that are wanted; pickled objects are refused.
+
+    UserError when it is damaged.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            return {name: file[name] for name in file.files if wanted(name)}
     except DAMAGE as error:
         raise UserError(f"{path} cannot be read: {error}") from None
 

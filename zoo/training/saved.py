@@ -10,7 +10,7 @@ from zoo import catalog
 from zoo.errors import UserError
 from zoo.files import expanded
 from zoo.models import assembly
-from zoo.training import run as runs
+from zoo.training import checkpoints, run as runs
 
 CHECKPOINTS = ("best", "last")
 
@@ -28,24 +28,12 @@ def on_pixels(blueprint, mean, std, classifier_activation):
     return keras.Model(image, outputs, name=blueprint.spec.name)
 
 
-def state(model):
-    """Return all that training changes, {path: array}: weights, the seeds of dropout, the optimizer's variables."""
-    weights = {f"weights/{variable.path}": variable for variable in model.weights}
-    seeds = [variable for variable in model.variables if f"weights/{variable.path}" not in weights]
-    variables = {**weights, **{f"seeds/{number}": seed for number, seed in enumerate(seeds)},
-                 **{f"optimizer/{variable.path}": variable for variable in model.optimizer.variables}}
-    return {path: keras.ops.convert_to_numpy(variable) for path, variable in variables.items()}
-
-
 def restore_weights(model, path):
     """Give `model` the weights of the checkpoint file at `path`; UserError when they are not this model's."""
     arrays = runs.read_arrays(path)
     for variable in model.weights:
-        array = arrays.get(f"weights/{variable.path}")
-        if array is None or array.shape != tuple(variable.shape) or array.dtype != variable.dtype:
-            found = "missing" if array is None else f"{array.dtype} of shape {array.shape}"
-            raise UserError(f"{path} is not a checkpoint of this {model.name}: {variable.path} is {found}")
-        variable.assign(array)
+        name = f"weights/{variable.path}"
+        checkpoints.put(path, model, name, variable, arrays.get(name))
 
 
 def load(path, checkpoint="best"):

@@ -1,0 +1,50 @@
+"""What is said, and written, when a run begins."""
+
+from zoo.training import plan as plans, provenance, recipe as recipes
+
+
+def lines(plan, dataset, parameters, where, run):
+    """Return the lines that say what is about to happen: network, data, device, recipe, run, and notes."""
+    blueprint, facts, (height, width, channels) = plan.blueprint, dataset.facts, plan.blueprint.input_shape
+    said = [blueprint.spec.name, *([f"{blueprint.stem} stem"] if blueprint.spec.small_below else []),
+            *([f"width {blueprint.width:g}"] if blueprint.width != 1 else []),
+            *(f"{name} {value}" for name, value in blueprint.options.items())]
+    rows = {
+        "network": f"{', '.join(said)}: {height}x{width}x{channels} to {facts.classes} classes, {parameters:,} parameters",
+        "data": f"{facts.name}: {len(dataset.train):,} to train, {len(dataset.validation):,} to validate, "
+                f"{len(dataset.test):,} to test, from {dataset.source}",
+        "device": f"{where}, {plan.backend}",
+        "recipe": recipes.described(plan.recipe),
+        "run": f"{run}, seed {plan.seed}",
+    }
+    notes = list(dataset.notes)
+    if blueprint.options.get("batch_norm") is False:
+        notes.append(f"without --option batch_norm=true {blueprint.spec.name} hardly trains from scratch")
+    return [f"{name:8} {words}" for name, words in rows.items()] + [f"{'note':8} {note}" for note in notes]
+
+
+def resumed(progress, facts, where, backend):
+    """Return the lines that say from where a run goes on, and what is no longer as it was; facts: its run.json."""
+    step = f", step {progress.step} of the next" if progress.step else ""
+    rows = [f"{'resumed':8} after epoch {progress.epoch}{step}"]
+    now = provenance.versions(backend)
+    changed = [f"{name} {before}, now {now.get(name)}" for name, before in facts["versions"].items()
+               if now.get(name) != before]
+    changed += [f"{facts['device']}, now {where}"] if facts["device"] != where else []
+    return rows + [f"{'note':8} begun with {words}: the numbers may differ in their last digits" for words in changed]
+
+
+def facts(plan, dataset, parameters, where, command):
+    """Return what run.json says: the plan, and what it was made with."""
+    return {"command": command, **plans.as_json(plan), "parameters": parameters, "dataset": described(dataset),
+            "device": where, "processor": provenance.processor(), "versions": provenance.versions(plan.backend),
+            "commit": provenance.commit()}
+
+
+def described(dataset):
+    """Return what run.json says of the data set: enough for the pictures and for zoo.load."""
+    known = dataset.facts
+    return {"name": known.name, "title": known.title, "shape": known.shape, "classes": known.classes,
+            "mean": known.mean, "std": known.std, "label_names": known.label_names, "source": dataset.source,
+            "train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test),
+            "notes": dataset.notes}

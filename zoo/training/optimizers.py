@@ -1,0 +1,73 @@
+"""A recipe's optimizer, and what it does to the kernels of a model."""
+
+import difflib
+
+import keras
+
+from zoo.errors import UserError
+from zoo.training import schedules
+from zoo.training.recipe import by_name
+
+
+def optimizer(recipe, steps):
+    """Return the recipe's optimizer; `steps` is the number of steps in an epoch.
+
+    Its name is fixed, because checkpoints name its variables by it and Keras counts: sgd, sgd_1, ...
+    """
+    kind, own = MAKERS[recipe.optimizer]
+    return kind(schedules.of(recipe, steps), name=recipe.optimizer, **own(recipe),
+                global_clipnorm=recipe.clip_norm or None, use_ema=recipe.ema > 0, ema_momentum=recipe.ema)
+
+
+MAKERS = {
+    "sgd": (keras.optimizers.SGD, lambda recipe: {"momentum": recipe.momentum}),
+    "nesterov": (keras.optimizers.SGD, lambda recipe: {"momentum": recipe.momentum, "nesterov": True}),
+    "rmsprop": (keras.optimizers.RMSprop, lambda recipe: {"momentum": recipe.momentum, "rho": recipe.rho,
+                                                          "epsilon": recipe.epsilon}),
+    "adam": (keras.optimizers.Adam, lambda recipe: {"epsilon": recipe.epsilon}),
+    "adamw": (keras.optimizers.AdamW, lambda recipe: {"epsilon": recipe.epsilon, "weight_decay": recipe.weight_decay}),
+    "adadelta": (keras.optimizers.Adadelta, lambda recipe: {"rho": recipe.rho, "epsilon": recipe.epsilon}),
+}
+
+
+def kernels(model):
+    """Return [(layer, variable)] of all that is multiplied with a layer's inputs: no biases, no gammas, no slopes."""
+    return [(layer, variable) for layer in model.layers for variable in layer.trainable_variables
+            if variable.name.endswith("kernel")]  # depthwise_kernel and pointwise_kernel too
+
+
+def decay_kernels(model, weight_decay):
+    """Add weight_decay * kernel to the gradient of each kernel.
+
+    As a regulariser, so that it passes through momentum as the papers' does; Keras's own `weight_decay` does not.
+    Keras's L2(c) adds c * sum(kernel ** 2), whose gradient is 2 * c * kernel.
+    """
+    for _, variable in kernels(model):
+        if weight_decay:
+            variable.regularizer = keras.regularizers.L2(weight_decay / 2)
+
+
+def decouple_decay(made, model):
+    """Keep AdamW's own decay to the kernels of `model`."""
+    kept = {id(variable) for _, variable in kernels(model)}
+    made.exclude_from_weight_decay([variable for variable in model.trainable_variables if id(variable) not in kept])
+
+
+def limit_norms(model, max_norm):
+    """Keep each unit's incoming weights no longer than a recipe's `max_norm` says, from the first step on.
+
+    UserError when it names a layer that has no kernel in `model`.
+    """
+    norms, found = by_name("max_norm", max_norm), kernels(model)
+    layers = list(dict.fromkeys(layer.name for layer, _ in found))
+    for name in norms:
+        if name and name not in layers:
+            close = difflib.get_close_matches(name, layers, n=1)
+            raise UserError(f"max_norm: {model.name} has no layer {name!r} with a kernel; "
+                            + (f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(layers)}"))
+    for layer, variable in found:
+        longest = norms.get(layer.name, norms.get(""))
+        if longest is not None:
+            # a unit is an index of the last axis; depthwise, of the last two
+            axes = len(variable.shape) - (2 if variable.name == "depthwise_kernel" else 1)
+            variable.constraint = keras.constraints.MaxNorm(longest, axis=[*range(axes)])

@@ -1,0 +1,76 @@
+"""What a run is: all that decides its numbers, kept in run.json and compared when the run goes on. Standard library only."""
+
+from dataclasses import dataclass, replace
+
+from zoo import catalog
+from zoo.datasets import facts as datasets
+from zoo.errors import UserError
+from zoo.training import recipe as recipes
+
+MINE = "begin another run with another --name"
+
+
+@dataclass(frozen=True)
+class Plan:
+    blueprint: catalog.Blueprint
+    dataset: datasets.Facts
+    recipe: recipes.Recipe
+    seed: int
+    limit: int | None
+    backend: str
+    deterministic: bool
+
+
+def as_json(plan):
+    """Return what run.json says of a Plan."""
+    return {"network": plan.blueprint.spec.name, "blueprint": catalog.as_json(plan.blueprint),
+            "recipe": recipes.as_dict(plan.recipe), "seed": plan.seed, "limit": plan.limit, "backend": plan.backend,
+            "deterministic": plan.deterministic}
+
+
+def of_run(run, facts):
+    """Return the Plan of a run from what its run.json says; UserError when that is damaged."""
+    try:
+        recipe = recipes.overridden(recipes.Recipe(), facts["recipe"])
+        dataset = datasets.find(facts["dataset"]["name"])
+        labels = "coarse" if facts["dataset"]["classes"] != dataset.classes else "fine"
+        return Plan(catalog.blueprint(**facts["blueprint"]), datasets.with_labels(dataset, labels), recipe,
+                    facts["seed"], facts["limit"], facts["backend"], facts["deterministic"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{run / 'run.json'} is damaged, or of another zoo: {error}") from None
+
+
+def differences(before, now):
+    """Return [(what, value before, value now)] of two Plans."""
+    def flat(plan):
+        said = as_json(plan)
+        return {**said.pop("blueprint"), **said.pop("recipe"), "dataset": plan.dataset.name,
+                "labels": plan.dataset.classes, **said}
+
+    old, new = flat(before), flat(now)
+    return [(name, old[name], new[name]) for name in old if old[name] != new[name]]
+
+
+def going_on(run, before, now):
+    """Return the Plan with which a run goes on when `now` is asked for: `before`, or with more epochs.
+
+    UserError, naming all that differs, when it cannot.
+    """
+    changed = differences(before, now)
+    if not changed:
+        return before
+    if [name for name, *_ in changed] == ["epochs"]:
+        return longer(run, before, now.recipe.epochs)
+    said = "; ".join(f"{name} {old!r}, given {new!r}" for name, old, new in changed)
+    raise UserError(f"{run} was begun with {said}; give it as it was to go on, or {MINE}")
+
+
+def longer(run, plan, epochs):
+    """Return the Plan with more epochs; UserError where the rate of its epochs depends on how many there are."""
+    before = plan.recipe.epochs
+    if epochs < before:
+        raise UserError(f"{run} was begun for {before} epochs, given {epochs}; a run can only become longer; {MINE}")
+    if epochs > before and not recipes.goes_on(plan.recipe):
+        raise UserError(f"{run} was begun for {before} epochs, given {epochs}; its schedule, {plan.recipe.schedule}, has "
+                        f"come to its end by then; {MINE}")
+    return replace(plan, recipe=recipes.overridden(plan.recipe, {"epochs": epochs}))

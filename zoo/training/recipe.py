@@ -1,0 +1,179 @@
+"""What a recipe can say, and what of it makes sense. Standard library only: the command line refuses from here at once."""
+
+import dataclasses
+from dataclasses import dataclass, replace
+
+from zoo.errors import UserError
+from zoo.training import augmentation
+from zoo.values import parsed
+
+OPTIMIZERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta")
+SCHEDULES = ("constant", "step", "cosine", "one_cycle", "plateau")
+LOSSES = ("cross_entropy", "map_distance")
+MOST = 1_000_000  # of any field: more is a slip of the finger
+
+
+@dataclass(frozen=True)
+class Recipe:
+    optimizer: str = "nesterov"  # sgd (with momentum), nesterov, rmsprop, adam, adamw, adadelta
+    learning_rate: float = 0.1  # the highest of the run, a step
+    momentum: float = 0.9  # share of the last step that is kept; sgd, nesterov and rmsprop
+    rho: float = 0.9  # share of the average of squared gradients that is kept a step; rmsprop and adadelta
+    epsilon: float = 1e-7  # added where the optimizer divides; rmsprop, adam, adamw and adadelta
+    schedule: str = "cosine"  # constant; step; cosine: down to 0 along half a wave; one_cycle: up, then down; plateau
+    warmup: float = 1.0  # epochs of linear rise from 0, at the start; constant, step and cosine
+    drops: str = ""  # step: the epochs after which the rate falls, "82 123", or how often, "every 2"
+    factor: float = 0.1  # step and plateau: the rate falls to this share of itself
+    patience: int = 3  # plateau: epochs without a lower validation loss before the rate falls
+    floor: float = 0.0  # plateau: the lowest rate
+    stop_patience: int = 0  # epochs without a lower validation loss before training ends; 0: it does not
+    stop_delta: float = 0.0005  # by how much the validation loss must be lower to count for stop_patience
+    weight_decay: float = 5e-4  # L2 on kernels only: weight_decay * kernel is added to the gradient; adamw: decoupled
+    clip_norm: float = 0.0  # the longest that the gradient of all weights together may be; 0: any
+    ema: float = 0.0  # share kept a step in an average of the weights, which is what is tested; 0: no average
+    batch_size: int = 128  # pictures a step
+    epochs: int = 30  # passes over the training split, at most
+    loss: str = "cross_entropy"  # or map_distance: LeCun et al. 1998, equation 9, for logits that are minus distances
+    smoothing: float = 0.0  # share of the target that is spread evenly over all classes; cross_entropy only
+    max_norm: str = ""  # the longest that a unit's incoming weights may be: "1.9", by layer "1.9 conv1=0.9"; "": any
+    sides: str = ""  # side classifiers with the weights of their losses: "aux1=0.3 aux2=0.3"; "": trained without
+    dropout: str = ""  # the network's option of that name; "": its own
+    augment: str = ""  # changes of the training pictures: "flip crop=4 cutout=8"; "": none
+
+
+def overridden(recipe, changes):
+    """Return the recipe with {field: value} applied and checked; UserError for what makes no sense."""
+    changed = replace(recipe, **changes)
+    check(changed)
+    return changed
+
+
+def as_dict(recipe):
+    """Return the recipe as {field: value}."""
+    return dataclasses.asdict(recipe)
+
+
+def differences(recipe, base):
+    """Return {field: value} of what `recipe` says otherwise than `base`."""
+    known = as_dict(base)
+    return {name: value for name, value in as_dict(recipe).items() if value != known[name]}
+
+
+# Fields with limits: (at least, is that value itself allowed, at most, itself allowed)
+LIMITS = {
+    "learning_rate": (0, False, MOST, True), "momentum": (0, True, 1, False), "rho": (0, True, 1, False),
+    "epsilon": (0, False, MOST, True), "warmup": (0, True, MOST, True), "factor": (0, False, 1, False),
+    "patience": (1, True, MOST, True), "floor": (0, True, MOST, True), "stop_patience": (0, True, MOST, True),
+    "stop_delta": (0, True, MOST, True), "weight_decay": (0, True, MOST, True), "clip_norm": (0, True, MOST, True),
+    "ema": (0, True, 1, False), "batch_size": (1, True, MOST, True), "epochs": (1, True, MOST, True),
+    "smoothing": (0, True, 1, False),
+}
+WHOLE = ("patience", "stop_patience", "batch_size", "epochs")
+
+
+def check(recipe):
+    """Raise UserError, in one line, for a recipe that makes no sense."""
+    for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("loss", LOSSES)):
+        if getattr(recipe, name) not in known:
+            raise UserError(f"{name} is one of {', '.join(known)}; given {getattr(recipe, name)!r}")
+    for name, limits in LIMITS.items():
+        check_limits(name, getattr(recipe, name), *limits)
+    if recipe.smoothing and recipe.loss != "cross_entropy":
+        raise UserError(f"smoothing is for the loss cross_entropy alone; set it to 0 with the loss {recipe.loss}")
+    if recipe.schedule == "step" and not recipe.drops:
+        raise UserError("the schedule step needs drops: the epochs after which the rate falls, such as drops='82 123'")
+    drops(recipe.drops)
+    by_name("max_norm", recipe.max_norm)
+    by_name("sides", recipe.sides)
+    augmentation.parse(recipe.augment)
+
+
+def check_limits(name, value, least, with_least, most, with_most):
+    """Raise UserError unless `value` is between `least` and `most`."""
+    if (value > least or (with_least and value == least)) and (value < most or (with_most and value == most)):
+        return
+    if name in WHOLE:
+        raise UserError(f"{name} is a whole number from {least} to {most:,}; given {value}")
+    low = f"{least} or more" if with_least else f"more than {least}"
+    high = f"and at most {most:,}" if with_most else f"and less than {most}"
+    raise UserError(f"{name} is {low}, {high}; given {value}")
+
+
+def drops(text):
+    """Return what `drops` says: a tuple of epochs in rising order, or how many epochs lie between two, a float.
+
+    >>> drops("82 123"), drops("every 2")
+    ((82.0, 123.0), 2.0)
+
+    UserError when it cannot be read.
+    """
+    words = text.split()
+    every = words[:1] == ["every"]
+    numbers = tuple(parsed("drops", word, 1.0) for word in words[every:])
+    if any(number <= 0 for number in numbers) or (every and len(numbers) != 1) or list(numbers) != sorted(set(numbers)):
+        raise UserError(f"drops are epochs in rising order, such as '82 123', or 'every 2'; given {text!r}")
+    return numbers[0] if every else numbers
+
+
+def by_name(field, text):
+    """Return what `max_norm` or `sides` says: {name: number}, under "" the number for all others if there is one.
+
+    >>> by_name("max_norm", "1.9365 conv1=0.9")
+    {"": 1.9365, "conv1": 0.9}
+
+    UserError when it cannot be read.
+    """
+    found = {}
+    for word in text.split():
+        name, equals, number = word.partition("=") if "=" in word else ("", "", word)
+        if equals and not name:
+            raise UserError(f"{field} takes NUMBER and NAME=NUMBER, such as '1.9 conv1=0.9'; given {word!r}")
+        if name in found:
+            raise UserError(f"{field} has {f'{name} twice' if name else 'two numbers for all'}; give one")
+        found[name] = parsed(f"{field} {name}".rstrip(), number, 1.0)
+        if not 0 < found[name] <= MOST:
+            raise UserError(f"{field} is more than 0, and at most {MOST:,}; given {word!r}")
+    return found
+
+
+def side_weights(recipe, spec):
+    """Return {side classifier: the weight of its loss} for a network; UserError when it has no such one."""
+    asked = by_name("sides", recipe.sides)
+    unknown = [name for name in asked if name and name not in spec.sides]
+    if asked and not spec.sides:
+        raise UserError(f"{spec.name} has no side classifiers; leave sides empty: sides=")
+    if unknown:
+        raise UserError(f"{spec.name} has no side classifier {unknown[0]!r}; there are: {', '.join(spec.sides)}")
+    missing = [name for name in spec.sides if asked and not {"", name} & {*asked}]
+    if missing:
+        raise UserError(f"sides says nothing of {missing[0]}; give {missing[0]}={spec.sides[missing[0]]:g}, or leave "
+                        "sides empty to train without any")
+    return {name: asked.get(name, asked.get("")) for name in spec.sides if asked}
+
+
+def goes_on(recipe):
+    """Return whether the rate of an epoch does not depend on how many epochs there are: a run can be made longer."""
+    return recipe.schedule not in ("cosine", "one_cycle")
+
+
+# Fields that matter only beside others
+USED = {
+    "momentum": lambda recipe: recipe.optimizer in ("sgd", "nesterov", "rmsprop"),
+    "rho": lambda recipe: recipe.optimizer in ("rmsprop", "adadelta"),
+    "epsilon": lambda recipe: recipe.optimizer not in ("sgd", "nesterov"),
+    "warmup": lambda recipe: recipe.schedule in ("constant", "step", "cosine"),
+    "drops": lambda recipe: recipe.schedule == "step",
+    "factor": lambda recipe: recipe.schedule in ("step", "plateau"),
+    "patience": lambda recipe: recipe.schedule == "plateau",
+    "floor": lambda recipe: recipe.schedule == "plateau",
+    "stop_delta": lambda recipe: recipe.stop_patience > 0,
+}
+QUIET = ("stop_patience", "clip_norm", "ema", "loss", "smoothing", "max_norm", "sides", "dropout", "augment", "epsilon")
+
+
+def described(recipe):
+    """Return the recipe in a line, for the header of a run: the fields that have an effect."""
+    plain = as_dict(Recipe())
+    return ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+                     for name, value in as_dict(recipe).items()
+                     if USED.get(name, lambda _: True)(recipe) and not (name in QUIET and value == plain[name]))

@@ -1,0 +1,51 @@
+"""One command with several seeds: a process for each, one after the other. Standard library only."""
+
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+
+def each_seed(seeds, words, name, until):
+    """Train with each of the seeds, as NAME-seed0, NAME-seed1, ...; return the exit status of the first that failed, or 0.
+
+    words: the command line without --runs, --seed, --name and --max-seconds; until: on time.monotonic's clock.
+    A run that is finished says so and is not trained again, so the same command goes on where it was ended.
+    """
+    for seed in seeds:
+        command = [sys.executable, "-m", "zoo.train", *words, "--seed", str(seed), "--name", f"{name}-seed{seed}"]
+        if until < float("inf"):
+            command += ["--max-seconds", str(max(1, int(until - time.monotonic())))]
+        status = attended(command)
+        if status:
+            return status
+    return 0
+
+
+def attended(command):
+    """Run a command and return its exit status; signals end it and not us, who wait until it has saved."""
+    child = subprocess.Popen(command)
+    before = {number: signal.signal(number, lambda number, frame: pass_on(child, number))
+              for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def pass_on(child, number):
+    """Hand a signal to the child; a terminal's Ctrl-C it has had already."""
+    if number != signal.SIGINT or not sys.stdin.isatty():
+        child.send_signal(number)
+
+
+def spread(values):
+    """Return words for the mean and the standard deviation of shares, that of a sample (n - 1).
+
+    >>> spread([0.99, 0.992])
+    "99.10 % +- 0.14 %, n = 2"
+    """
+    deviation = f" +- {100 * statistics.stdev(values):.2f} %" if len(values) > 1 else ""
+    return f"{100 * statistics.fmean(values):.2f} %{deviation}, n = {len(values)}"
