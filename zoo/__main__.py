@@ -8,6 +8,7 @@ from zoo.errors import UserError, unknown
 
 COMMANDS = {
     "train": "train a network on a data set, into a run directory",
+    "recipes": "tell how a network is trained on a data set",
     "list": "list the networks",
     "info": "tell what a network consists of, stage by stage",
     "draw": "draw the architecture of a network",

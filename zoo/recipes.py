@@ -1,0 +1,51 @@
+"""python -m zoo.recipes NET DATASET: how a network is trained, and what differs from the base recipe."""
+
+import sys
+
+from zoo import catalog, cli
+from zoo.datasets import facts as datasets
+from zoo.errors import UserError
+from zoo.training import recipe as recipes, recipes as table
+
+
+def parser():
+    made = cli.Parser(prog="python -m zoo.recipes", description="Tell how a network is trained on a data set. Lines that "
+                      "differ from the base recipe have a star; zoo.train --set FIELD=VALUE changes any.")
+    made.add_argument("network", metavar="NET", nargs="?", help="the network's name; see python -m zoo.list")
+    made.add_argument("dataset", metavar="DATASET", nargs="?", help=", ".join(datasets.DATASETS))
+    made.add_argument("--recipe", metavar="|".join(table.KINDS), help="default: all three side by side")
+    return made
+
+
+def rows(network, dataset, kinds):
+    """Return the table's rows: field, then for each kind its value, with a star where the base has another."""
+    found = [recipes.as_dict(table.find(network, dataset, kind)) for kind in kinds]
+    base = recipes.as_dict(table.BASE)
+    return [[name, *(shown(each[name]) + ("*" if each[name] != base[name] else "") for each in found)] for name in base]
+
+
+def shown(value):
+    """Return a value of a recipe as people write it; "-" for an empty text."""
+    return f"{value:g}" if isinstance(value, float) else str(value) or "-"
+
+
+def command(argv):
+    arguments = parser().parse_args(argv)
+    if arguments.network is None or arguments.dataset is None:
+        raise UserError(f"which {'network' if arguments.network is None else 'data set'}? "
+                        "type python -m zoo.recipes NET DATASET, such as lenet5 mnist")
+    spec, facts = catalog.find(arguments.network), datasets.find(arguments.dataset)
+    kinds = table.KINDS if arguments.recipe is None else (arguments.recipe,)
+    lines = [["field", *kinds], *rows(spec.name, facts.name, kinds)]
+    wide = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    print(f"{spec.name} on {facts.name}")
+    for line in lines:
+        print("  ".join(f"{cell:{size}}" for cell, size in zip(line, wide, strict=True)).rstrip())
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
