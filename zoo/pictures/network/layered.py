@@ -8,7 +8,7 @@ layout to the right is that of boxes that lie on their sides.
 
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import pairwise, permutations
+from itertools import combinations, pairwise
 
 from zoo.pictures.network.straight import abscissas
 
@@ -52,22 +52,24 @@ def layered(sizes, edges, *, between=10.0, ranks=18.0, direction="down"):
     x = abscissas(order, widths, above, below, sizes, between)
     merges, forks = ({box for box in sizes if len(beside[box]) > 1} for beside in (above, below))
     lines = {edge: _lines(chain, x, sizes, merges, forks) for edge, chain in chains.items()}
-    levels, most = _levels(chains, lines, rank, merges)
+    turns = _turns(chains, lines, rank, merges)
+    levels, most = _levels(turns)
 
     tops, bottoms, y = [], [], 0.0
     for number, row in enumerate(order):
         tops.append(y)
         bottoms.append(y + max((sizes[box][1] for box in row if box in sizes), default=0.0))
-        y = bottoms[-1] + ranks + LEVEL * sum(max(0, most[number, merging] - 1) for merging in (False, True))
+        y = bottoms[-1] + ranks + LEVEL * max(0, most[number] - 2)
     routes = {}
     for edge, chain in chains.items():
         points = [(lines[edge][0][0], tops[rank[chain[0]]] + sizes[chain[0]][1])]
         for (upper, lower), (leave, meet) in zip(pairwise(chain), lines[edge], strict=True):
             if leave != meet:
                 number, merging = rank[upper], lower in merges
-                level = levels[number, merging, lower if merging else chain[0]]
-                turn = tops[number + 1] - ranks * (1 - MEET) - LEVEL * (most[number, True] - 1 - level) if merging \
-                    else bottoms[number] + ranks * PART + LEVEL * level
+                first, last = bottoms[number] + ranks * PART, tops[number + 1] - ranks * (1 - MEET)
+                level = levels[number, lower if merging else chain[0], merging]
+                share = level / (most[number] - 1) if most[number] > 1 else merging
+                turn = first + (last - first) * share
                 points += [(leave, turn), (meet, turn)]
         routes[edge] = (*points, (lines[edge][-1][1], tops[rank[chain[-1]]]))
     places = {box: (x[box] - sizes[box][0] / 2, tops[rank[box]]) for box in sizes}
@@ -169,36 +171,48 @@ def _lines(chain, x, sizes, merges, forks):
     return lines
 
 
-def _levels(chains, lines, rank, merges):
-    """Return {(rank above, whether lines meet there, box where they meet or part): level} and how many levels there are.
-
-    What would lie upon another is a level further down; lines that turn inside another's reach turn before they meet
-    it.
-    """
-    hubs = defaultdict(list)  # abscissas, of the trunk first
+def _turns(chains, lines, rank, merges):
+    """Return {(rank above, box where lines part or meet, whether they meet): (xs from above, xs further down)}."""
+    turns = defaultdict(lambda: (set(), set()))
     for edge, chain in chains.items():
         for (upper, lower), (leave, meet) in zip(pairwise(chain), lines[edge], strict=True):
             if leave != meet:
-                merging = lower in merges
-                hubs[rank[upper], merging, lower if merging else chain[0]] += [meet, leave] if merging else [leave, meet]
-    levels, most = dict.fromkeys(hubs, 0), defaultdict(int)
-    for _ in hubs:  # as long as a chain of them can be
-        for one, other in permutations(hubs, 2):
-            if one[:2] == other[:2] and _overlap(hubs[one], hubs[other]) and _turns_first(one, other, hubs):
-                levels[other] = min(max(levels[other], levels[one] + 1), len(hubs))
-    for hub, level in levels.items():
-        most[hub[:2]] = max(most[hub[:2]], level + 1)
+                for side, x in zip(turns[rank[upper], lower if lower in merges else chain[0], lower in merges],
+                                   (leave, meet), strict=True):
+                    side.add(x)
+    return turns
+
+
+def _levels(turns):
+    """Return {key of turns: level, from above} and {rank: how many levels there are}.
+
+    Lines that would lie upon each other turn at different levels, above which that has fewer crossings.
+    """
+    pairs = []  # (above, below)
+    for one, other in combinations(turns, 2):
+        if one[0] == other[0] and _overlap(turns[one], turns[other]):
+            first = _crossings_of(turns[one], turns[other]), one[2]  # as a rule lines part above and meet below
+            pairs.append((one, other) if first <= (_crossings_of(turns[other], turns[one]), other[2]) else (other, one))
+    levels, most = dict.fromkeys(turns, 0), defaultdict(int)
+    for _ in turns:  # as long as a row of them can be
+        for above, below in pairs:
+            levels[below] = min(max(levels[below], levels[above] + 1), len(turns))
+    for key, level in levels.items():
+        most[key[0]] = max(most[key[0]], level + 1)
+    for key in turns:
+        if key[2] and all(key != above for above, _ in pairs):
+            levels[key] = most[key[0]] - 1
     return levels, most
 
 
 def _overlap(one, other):
-    return min(one) < max(other) and min(other) < max(one)
+    (low, high), (other_low, other_high) = ((min(a | b), max(a | b)) for a, b in (one, other))
+    return low < other_high and other_low < high
 
 
-def _turns_first(one, other, hubs):
-    """Whether the lines of one hub turn above those of another, which spares a crossing where it can be spared."""
-    one_within, other_within = (min(hubs[beside]) < hubs[each][0] < max(hubs[beside])
-                                for each, beside in ((one, other), (other, one)))
-    if one_within == other_within:
-        return [*hubs].index(one) < [*hubs].index(other)
-    return other_within if one[1] else one_within  # the trunk of what meets is below, of what parts above
+def _crossings_of(above, below):
+    """Return how many crossings two turns have, one above the other."""
+    def inside(xs, turn):
+        return sum(min(turn[0] | turn[1]) < x < max(turn[0] | turn[1]) for x in xs)
+
+    return inside(above[1], below) + inside(below[0], above)
