@@ -44,6 +44,7 @@ def opened(path):
     """
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is odd but can be read
             warnings.simplefilter("error", Image.DecompressionBombWarning)  # 89 million pixels and more
             with Image.open(path) as picture:
                 picture.load()
@@ -67,8 +68,8 @@ def fitted(picture, shape):
     height, width, channels = shape
     done, grey = [], picture.mode not in ("P", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
     if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        picture, words = eight_bits(picture)
-        done.append(words)
+        picture, white = eight_bits(picture)
+        done += [f"0..{white} to 0..255"] if white != 255 else []
     if picture.has_transparency_data:
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, PAPER), picture.convert("RGBA"))
         done.append("laid on white")
@@ -84,7 +85,7 @@ def fitted(picture, shape):
 
 
 def eight_bits(picture):
-    """Return a picture of more than eight bits a pixel as a grey one of eight, and what was done.
+    """Return a picture of more than eight bits a pixel as a grey one of eight, and the value that became white.
 
     Whole numbers are 0 to 65535 where one is above 255; floats 0 to 1 where none is above.
     """
@@ -92,4 +93,4 @@ def eight_bits(picture):
     most = values.max()
     white = 65535 if most > 255 else 1 if picture.mode == "F" and most <= 1 else 255
     pixels = np.clip(np.rint(values / white * 255), 0, 255).astype(np.uint8)
-    return Image.fromarray(pixels), f"0..{white} to 0..255"
+    return Image.fromarray(pixels), white

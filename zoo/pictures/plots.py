@@ -1,5 +1,6 @@
 """The pictures of a training run, drawn from the files in its directory and written into its plots/."""
 
+import warnings
 from collections import namedtuple
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def draw_run(run):
     for name, figure in figures.items():
         path = run / "plots" / f"{name}.png"
         path.parent.mkdir(exist_ok=True)
-        with written_whole(path) as scratch:
+        with written_whole(path) as scratch, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # a letter that the font lacks is drawn as an empty box
             figure.savefig(scratch, format="png", dpi="figure")
         written.append(path)
     write_text(run / "report.html", report)
