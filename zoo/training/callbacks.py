@@ -84,7 +84,8 @@ class Records(keras.callbacks.Callback):
 
 def columns(logs):
     """Return the training columns of a row: loss and accuracy, of side classifiers under their names."""
-    names = [name.removesuffix(LOSS) for name in logs if name.endswith(LOSS)]  # "" or main_, aux1_, ...
+    names = sorted(name.removesuffix(LOSS) for name in logs if name.endswith(LOSS))  # "", or aux1_, ..., main_
+    names = names[-1:] + names[:-1]
     return {f"{name.removeprefix('main_')}{column}": shortest(logs[f"{name}{metric}"]) for name in names
             for column, metric in (("loss", LOSS), ("accuracy", "accuracy"))}
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.training.recipe import drops
+from zoo.training.recipe import as_dict, drops
 
 RISE = 0.3  # one_cycle: the share of the run in which the rate rises
 START = 1 / 25  # one_cycle: the first rate as a share of the highest
@@ -23,7 +23,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         return rate * ops.minimum(1.0, step / self.rising) if self.rising else rate
 
     def get_config(self):
-        return {"recipe": self.recipe, "steps": self.steps}
+        return {"recipe": as_dict(self.recipe), "steps": self.steps}
 
 
 def constant(schedule, step):
