@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import numpy as np
+
 from zoo.pictures.lettering import width_of
 from zoo.pictures.network.insides import ENTRY, GATE, STRIPE, Picture, kinds_of
 from zoo.pictures.network.layered import layered
@@ -14,6 +16,7 @@ HEIGHT = 27.0  # of a layer: what it is, and its name
 NAME = SMALL - 1.0
 GAP = 20.0  # between frames
 BETWEEN = 34.0  # columns
+MOST = 40  # columns
 
 
 def everything(anatomy, sides, title, subtitle, theme, direction="down"):
@@ -73,41 +76,35 @@ def link(start, end, column):
 
 
 def best_columns(sizes, turned):
-    """Return how many frames each column has; with so many columns that A4 shows the whole largest."""
+    """Return how many frames each column has: with so many columns that A4 shows the whole largest."""
     found = []
-    for number in range(1, len(sizes) + 1):
-        columns = filled(sizes, number)
-        if len(columns) == number:
-            first, across, longest = 0, 0.0, 0.0
-            for count in columns:
-                part = sizes[first:first + count]
-                across += max(wide for wide, _ in part) + BETWEEN
-                longest = max(longest, sum(along + GAP for _, along in part))
-                first += count
-            area = (longest, across + HEAD) if turned else (across, longest + HEAD)
-            found.append((scale_of(*area), -number, columns))
+    for columns in evenly([along + GAP for _, along in sizes], MOST):
+        first, across, longest = 0, 0.0, 0.0
+        for count in columns:
+            part = sizes[first:first + count]
+            across += max(wide for wide, _ in part) + BETWEEN
+            longest = max(longest, sum(along + GAP for _, along in part))
+            first += count
+        area = (longest, across + HEAD) if turned else (across, longest + HEAD)
+        found.append((scale_of(*area), -len(columns), columns))
     return max(found)[-1]
 
 
-def filled(sizes, number):
-    """Return how many frames each of at most `number` columns has, the longest as short as can be."""
-    low, high = max(along for _, along in sizes) + GAP, sum(along + GAP for _, along in sizes)
-    while high - low > 0.5:
-        middle = (low + high) / 2
-        low, high = (low, middle) if len(_within(sizes, middle)) <= number else (middle, high)
-    return _within(sizes, high)
-
-
-def _within(sizes, limit):
-    """Return how many frames each column of at most `limit` points has."""
-    counts, length = [0], 0.0
-    for _, along in sizes:
-        if counts[-1] and length + along + GAP > limit:
-            counts.append(0)
-            length = 0.0
-        counts[-1] += 1
-        length += along + GAP
-    return counts
+def evenly(lengths, most):
+    """Yield how many in a row go to each of 1, 2, ... `most` parts, of lengths as like as can be (least squares)."""
+    ends = np.concatenate([[0.0], np.cumsum(lengths)])
+    squares = np.where(np.tri(len(ends), k=-1, dtype=bool).T, (ends - ends[:, None]) ** 2, np.inf)  # [from, to]
+    least, cuts = squares[0], []
+    for number in range(1, min(most, len(lengths)) + 1):
+        if number > 1:
+            whole = least[:, None] + squares
+            cuts.append(whole.argmin(axis=0))
+            least = whole.min(axis=0)
+        place, counts = len(lengths), []
+        for cut in reversed(cuts):
+            counts.append(place - cut[place])
+            place = cut[place]
+        yield [int(count) for count in (place, *reversed(counts))]
 
 
 def frame(module, before, theme, direction):
