@@ -240,6 +240,14 @@ def test_the_table_names_what_differs_and_the_spread_over_seeds(make, tmp_path, 
     assert lines[-1] == str(picture) and picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
+def test_what_a_run_json_does_not_tell_is_said_and_no_difference(make, tmp_path, capsys):
+    runs = [make("a", (0.9, 0.9), 0, momentum=0.9), make("b", (0.8, 0.8), 1)]
+    assert compare.main([*runs, "-o", str(tmp_path / "x.png")]) == 0
+    said = capsys.readouterr().out
+    assert "note: not every run.json tells of momentum: " in said and "±" not in said
+    assert "momentum" not in said.splitlines()[0]
+
+
 def test_the_same_seed_twice_is_no_spread(make, tmp_path, capsys):
     assert compare.main([make("a", (0.9, 0.9)), make("b", (0.9, 0.9)), "-o", str(tmp_path / "x.png")]) == 0
     assert "±" not in capsys.readouterr().out

@@ -50,6 +50,9 @@ def command(argv):
 
     runs = comparison.read(arguments.runs)
     print("\n".join(columns(comparison.table(runs))))
+    _, lacking = comparison.differences(runs)
+    if lacking:
+        print(f"\nnote: not every run.json tells of {', '.join(lacking)}: other versions of zoo wrote them")
     for group in comparison.groups(runs):
         print(f"\n{group.words}\n  ({', '.join(group.names)})")
     if path.suffix.lower() == ".html":

@@ -38,7 +38,7 @@ def read(paths):
 def fields(run):
     """Return {name: value} of all that was decided for a run, besides the network and the data set."""
     facts = run.facts
-    decided = {key: facts.get(key) for key in ("seed", "limit", "backend", "device")}
+    decided = {key: facts[key] for key in ("seed", "limit", "backend", "device", "deterministic") if key in facts}
     for part, left_out in (("blueprint", ("name", "input_shape", "classes")), ("recipe", ())):
         if isinstance(facts.get(part), dict):
             decided |= {key: value for key, value in facts[part].items() if key not in left_out}
@@ -46,11 +46,17 @@ def fields(run):
 
 
 def differences(runs):
-    """Return the names of the fields that not all runs have alike, in the order of run.json."""
+    """Return (differing, lacking): the names of the fields that runs have unlike, in the order of run.json, and of
+    those that some runs do not have at all, because another version of zoo made them."""
     each = [fields(run) for run in runs]
-    names = dict.fromkeys(name for decided in each for name in decided)
-    return [name for name in names if name != "epochs"  # a column of its own
-            and len({_key(decided.get(name)) for decided in each}) > 1]
+    differing, lacking = [], []
+    for name in dict.fromkeys(name for decided in each for name in decided):
+        values = {_key(decided[name]) for decided in each if name in decided}
+        if name != "epochs" and len(values) > 1:  # the epochs are a column of their own
+            differing.append(name)
+        if not all(name in decided for decided in each):
+            lacking.append(name)
+    return differing, lacking
 
 
 def _key(value):
@@ -59,7 +65,7 @@ def _key(value):
 
 def table(runs):
     """Return the Table of runs: a row each, with a column for each field that differs."""
-    named = differences(runs)
+    named, _ = differences(runs)
     head = ["run", "network", "parameters", "data set", *named, "epochs", "seconds", "test, best", "test, last"]
     return Table(head, [row(run, named) for run in runs])
 
