@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from zoo import catalog
+from zoo.datasets.facts import DATASETS
 from zoo.errors import UserError
 from zoo.train import parser, recipe_of
-from zoo.training.recipes import BASE, BY_NETWORK, BY_PAIR, Recipe, as_dict, described, find, norms, overridden
+from zoo.training import augmentation
+from zoo.training.recipe import (Recipe, as_dict, by_name, check, described, differences, drops, goes_on, overridden,
+                                 side_weights)
+from zoo.training.recipes import BASE, DIGITS, KINDS, MODERN, NOTES, PAPER, find
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,14 +25,16 @@ def asked(*words):
 
 def test_the_fields_and_their_defaults():
     assert as_dict(Recipe()) == {
-        "optimizer": "nesterov", "learning_rate": 0.1, "momentum": 0.9, "schedule": "cosine", "warmup": 1.0,
-        "weight_decay": 5e-4, "batch_size": 128, "epochs": 30, "loss": "cross_entropy", "smoothing": 0.0,
-        "max_norm": ""}
+        "optimizer": "nesterov", "learning_rate": 0.1, "momentum": 0.9, "rho": 0.9, "epsilon": 1e-7,
+        "schedule": "cosine", "warmup": 1.0, "drops": "", "factor": 0.1, "patience": 3, "floor": 0.0,
+        "stop_patience": 0, "stop_delta": 0.0005, "weight_decay": 5e-4, "clip_norm": 0.0, "ema": 0.0,
+        "batch_size": 128, "epochs": 30, "loss": "cross_entropy", "smoothing": 0.0, "max_norm": "", "sides": "",
+        "dropout": "", "augment": ""}
     assert BASE == Recipe()
 
 
-def test_every_network_with_a_recipe_is_in_the_catalogue():
-    assert {*BY_NETWORK, *(network for network, _ in BY_PAIR)} <= {*catalog.SPECS}
+def test_the_networks_with_recipes_are_those_of_the_catalogue():
+    assert {*MODERN, *DIGITS} <= {*catalog.SPECS} == {*PAPER}
 
 
 @pytest.mark.parametrize("network", ["alexnet", "googlenet", "highway_mnist", "msra_a", "msra_b", "vgg16", "vgg19"])
@@ -36,9 +42,50 @@ def test_without_batch_normalisation_the_rate_is_a_tenth(network):
     assert find(network, "cifar10").learning_rate == 0.01
 
 
-@pytest.mark.parametrize("recipe", [BASE, *BY_NETWORK.values(), *BY_PAIR.values()])
-def test_what_is_listed_passes_the_check(recipe):
-    assert overridden(recipe, {}) == recipe
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("network", catalog.SPECS)
+def test_what_is_listed_passes_the_check(network, kind):
+    for dataset in DATASETS:
+        recipe = find(network, dataset, kind)
+        check(recipe)
+        side_weights(recipe, catalog.find(network))
+        augmentation.check(augmentation.parse(recipe.augment), DATASETS[dataset].shape)
+
+
+def test_the_notes():
+    """Adadelta with Keras 1's rate, the plateau, the early end; digits are not mirrored."""
+    recipe = as_dict(find("vgg16", "cifar10", "notes"))
+    expected = {"optimizer": "adadelta", "learning_rate": 1.0, "rho": 0.95, "schedule": "plateau",
+                "factor": pytest.approx(0.70710678), "patience": 3, "floor": 1e-6, "stop_patience": 15,
+                "stop_delta": 0.0005, "augment": "flip rotation=25 shift=0.1", "weight_decay": 0.0}
+    assert {field: recipe[field] for field in expected} == expected
+    assert find("lenet5", "mnist", "notes").augment == "rotation=25 shift=0.1"
+    assert dataclasses.replace(find("lenet5", "mnist", "notes"), augment="") == NOTES
+    assert find("lenet5_1998", "mnist", "notes").loss == "map_distance"
+
+
+@pytest.mark.parametrize("network, expected", [  # from the papers' sections on training
+    ("alexnet", {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 128}),
+    ("vgg16", {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 256, "epochs": 74}),
+    ("googlenet", {"momentum": 0.9, "drops": "every 8", "factor": 0.96, "sides": "aux1=0.3 aux2=0.3"}),
+    ("inception_v3", {"optimizer": "rmsprop", "rho": 0.9, "epsilon": 1.0, "learning_rate": 0.045, "drops": "every 2",
+                      "factor": 0.94, "clip_norm": 2.0, "smoothing": 0.1, "batch_size": 32, "epochs": 100}),
+    ("inception_resnet_v2", {"optimizer": "rmsprop", "rho": 0.9, "epsilon": 1.0, "learning_rate": 0.045}),
+    ("xception", {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.045, "drops": "every 2", "factor": 0.94,
+                  "weight_decay": 1e-5}),
+    ("resnet34", {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 128,
+                  "drops": "82 123", "factor": 0.1, "epochs": 164, "augment": "flip crop=4"}),
+    ("msra_a", {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 128}),
+    ("lenet5", {"epochs": 20, "momentum": 0.0, "drops": "2 5 8 12", "augment": ""}),
+])
+def test_the_papers(network, expected):
+    recipe = as_dict(find(network, "cifar10", "paper"))
+    assert {field: recipe[field] for field in expected} == expected
+
+
+def test_an_unknown_kind_names_the_nearest():
+    with pytest.raises(UserError, match="no recipe is called 'papers'; did you mean 'paper'"):
+        find("lenet5", "mnist", "papers")
 
 
 def test_a_recipe_cannot_be_changed_in_place():
@@ -84,11 +131,13 @@ def test_the_recipe_of_a_pair(network, dataset, expected):
 def test_one_field_changes_and_no_other(words, field, value):
     recipe = asked("resnet34", *words)
     assert getattr(recipe, field) == value and type(getattr(recipe, field)) is type(value)
-    assert recipe == dataclasses.replace(BASE, **{field: value}) != BASE
+    base = find("resnet34", "digits")
+    assert recipe == dataclasses.replace(base, **{field: value}) != base
+    assert differences(recipe, base) == {field: value}
 
 
 def test_several_fields_change_together():
-    assert asked("resnet34", "--epochs", "2", "--set", "warmup=0", "--set", "optimizer=adam") == Recipe(
+    assert asked("resnet34", "--epochs", "2", "--set", "warmup=0", "--set", "optimizer=adam", "--set", "augment=") == Recipe(
         epochs=2, warmup=0.0, optimizer="adam")
 
 
@@ -107,28 +156,41 @@ def test_several_fields_change_together():
     (["--lr", "0"], "learning_rate is more than 0, and at most 1,000,000; given 0.0"),
     (["--lr", "-0.1"], "learning_rate is more than 0, and at most 1,000,000; given -0.1"),
     (["--lr", "fast"], "--lr is a number; given 'fast'"),
-    (["--set", "momentum=1"], "momentum is 0 or more and less than 1; given 1.0"),
-    (["--set", "momentum=-0.1"], "momentum is 0 or more and less than 1; given -0.1"),
+    (["--set", "momentum=1"], "momentum is 0 or more, and less than 1; given 1.0"),
+    (["--set", "momentum=-0.1"], "momentum is 0 or more, and less than 1; given -0.1"),
     (["--set", "momentum=nan"], "--set momentum is a finite number; given 'nan'"),
     (["--set", "warmup=-1"], "warmup is 0 or more, and at most 1,000,000; given -1.0"),
     (["--set", "weight_decay=-1e-4"], "weight_decay is 0 or more, and at most 1,000,000; given -0.0001"),
     (["--set", "weight_decay=inf"], "--set weight_decay is a finite number; given 'inf'"),
-    (["--set", "optimizer=adamw"], "optimizer is one of sgd, nesterov, adam; given 'adamw'"),
-    (["--set", "schedule=step"], "schedule is one of constant, cosine; given 'step'"),
-    (["--set", "smoothing=1"], "smoothing is 0 or more and less than 1; given 1.0"),
-    (["--set", "smoothing=-0.1"], "smoothing is 0 or more and less than 1; given -0.1"),
+    (["--set", "optimizer=lion"], "optimizer is one of sgd, nesterov, rmsprop, adam, adamw, adadelta; given 'lion'"),
+    (["--set", "schedule=steps"],
+     "schedule is one of constant, step, cosine, one_cycle, plateau; given 'steps'"),
+    (["--set", "schedule=step"],
+     "the schedule step needs drops: the epochs after which the rate falls, such as drops='82 123'"),
+    (["--set", "drops=20 10"], "drops are epochs in rising order, such as '82 123', or 'every 2'; given '20 10'"),
+    (["--set", "drops=every"], "drops are epochs in rising order, such as '82 123', or 'every 2'; given 'every'"),
+    (["--set", "drops=every 0"], "drops are epochs in rising order, such as '82 123', or 'every 2'; given 'every 0'"),
+    (["--set", "drops=soon"], "drops is a number; given 'soon'"),
+    (["--set", "factor=1"], "factor is more than 0, and less than 1; given 1.0"),
+    (["--set", "patience=0"], "patience is a whole number from 1 to 1,000,000; given 0"),
+    (["--set", "ema=1"], "ema is 0 or more, and less than 1; given 1.0"),
+    (["--set", "augment=flop"],
+     "no augmentation is called 'flop'; did you mean 'flip'? (there are: crop, cutmix, cutout, flip, mixup, rotation, "
+     "shift)"),
+    (["--set", "smoothing=1"], "smoothing is 0 or more, and less than 1; given 1.0"),
+    (["--set", "smoothing=-0.1"], "smoothing is 0 or more, and less than 1; given -0.1"),
     (["--set", "smoothing=0.1", "--set", "loss=map_distance"],
      "smoothing is for the loss cross_entropy alone; set it to 0 with the loss map_distance"),
     (["--set", "loss=hinge"], "loss is one of cross_entropy, map_distance; given 'hinge'"),
     (["--set", "max_norm=long"], "max_norm is a number; given 'long'"),
     (["--set", "max_norm=nan"], "max_norm is a finite number; given 'nan'"),
     (["--set", "max_norm=0"], "max_norm is more than 0, and at most 1,000,000; given '0'"),
-    (["--set", "max_norm=1 2"], "max_norm has two numbers for all layers; give one"),
+    (["--set", "max_norm=1 2"], "max_norm has two numbers for all; give one"),
     (["--set", "max_norm=a=1 a=1"], "max_norm has a twice; give one"),
     (["--set", "max_norm=a=-1"], "max_norm is more than 0, and at most 1,000,000; given 'a=-1'"),
     (["--set", "max_norm=1.9 conv1="], "max_norm conv1 is a number; given ''"),
     (["--set", "max_norm=conv1=0.9,fc4=1"], "max_norm conv1 is a number; given '0.9,fc4=1'"),
-    (["--set", "max_norm==0.9"], "max_norm takes NUMBER and LAYER=NUMBER, such as '1.9 conv1=0.9'; given '=0.9'"),
+    (["--set", "max_norm==0.9"], "max_norm takes NUMBER and NAME=NUMBER, such as '1.9 conv1=0.9'; given '=0.9'"),
     (["--set", "epochs=true"], "--set epochs is a whole number; given 'true'"),
     (["--set", "epochs"], "--set takes NAME=VALUE; given 'epochs'"),
     (["--set", "warmup=1", "--set", "warmup=2"], "--set warmup is given twice; give it once"),
@@ -169,13 +231,48 @@ def test_the_header_tells_every_field_that_has_an_effect():
         "optimizer adam, learning_rate 0.1, schedule cosine, warmup 1, weight_decay 0.0005, batch_size 128, epochs 30, "
         "smoothing 0.1, max_norm 1.9 fc=1")
     assert described(Recipe(loss="map_distance")).endswith(", epochs 30, loss map_distance")
+    assert described(Recipe("rmsprop", schedule="step", drops="every 2", ema=0.9, stop_patience=4)) == (
+        "optimizer rmsprop, learning_rate 0.1, momentum 0.9, rho 0.9, schedule step, warmup 1, drops every 2, factor 0.1, "
+        "stop_patience 4, stop_delta 0.0005, weight_decay 0.0005, ema 0.9, batch_size 128, epochs 30")
+    assert described(Recipe(schedule="plateau", augment="flip")) == (
+        "optimizer nesterov, learning_rate 0.1, momentum 0.9, schedule plateau, factor 0.1, patience 3, floor 0, "
+        "weight_decay 0.0005, batch_size 128, epochs 30, augment flip")
 
 
 @pytest.mark.parametrize("text, expected", [
     ("", {}), ("  ", {}), ("1.9", {"": 1.9}), ("2", {"": 2.0}), ("fc4=1.9", {"fc4": 1.9}),
     ("1.9365 conv1=0.9  fc4=1.9", {"": 1.9365, "conv1": 0.9, "fc4": 1.9}), ("conv1=0.9 1.9", {"": 1.9, "conv1": 0.9})])
-def test_norms(text, expected):
-    assert norms(text) == expected
+def test_numbers_by_name(text, expected):
+    assert by_name("max_norm", text) == expected
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("", ()), ("82 123", (82.0, 123.0)), ("1.5", (1.5,)), ("every 2", 2.0), ("every 0.5", 0.5)])
+def test_drops(text, expected):
+    assert drops(text) == expected
+
+
+def test_which_runs_can_become_longer():
+    assert [schedule for schedule in ("constant", "step", "cosine", "one_cycle", "plateau")
+            if goes_on(Recipe(schedule=schedule))] == ["constant", "step", "plateau"]
+
+
+@pytest.mark.parametrize("network, sides, expected", [
+    ("googlenet", "", {}), ("googlenet", "0.2", {"aux1": 0.2, "aux2": 0.2}),
+    ("googlenet", "aux1=0.3 aux2=0.1", {"aux1": 0.3, "aux2": 0.1}), ("googlenet", "0.5 aux2=1", {"aux1": 0.5, "aux2": 1.0}),
+    ("inception_v3", "aux1=0.4", {"aux1": 0.4}), ("resnet34", "", {})])
+def test_the_weights_of_the_side_losses(network, sides, expected):
+    assert side_weights(Recipe(sides=sides), catalog.find(network)) == expected
+
+
+@pytest.mark.parametrize("network, sides, said", [
+    ("resnet34", "0.3", "resnet34 has no side classifiers; leave sides empty: sides="),
+    ("googlenet", "aux3=0.3", "googlenet has no side classifier 'aux3'; there are: aux1, aux2"),
+    ("googlenet", "aux1=0.3", "sides says nothing of aux2; give aux2=0.3, or leave sides empty to train without any")])
+def test_side_losses_that_cannot_be(network, sides, said):
+    with pytest.raises(UserError) as error:
+        side_weights(Recipe(sides=sides), catalog.find(network))
+    assert str(error.value) == said
 
 
 def test_recipes_need_nothing_but_floor_0():
@@ -186,4 +283,4 @@ def test_recipes_need_nothing_but_floor_0():
     loaded = set(run.stdout.split()) - {"__main__"}
     assert "zoo.training.recipes" in loaded
     assert loaded <= {"zoo", "zoo.errors", "zoo.values", "zoo.catalog", "zoo.files", "zoo.training",
-                      "zoo.training.recipes"}
+                      "zoo.training.recipe", "zoo.training.recipes", "zoo.training.augmentation"}
