@@ -203,6 +203,19 @@ def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
         assert said in refused(capsys, predict.main, *words)
 
 
+@pytest.mark.parametrize("change, said", [
+    (lambda facts: facts.pop("blueprint"), "does not take grey or RGB pictures"),
+    (lambda facts: facts["blueprint"].update(input_shape=[28, 28]), "does not take grey or RGB pictures"),
+    (lambda facts: facts["dataset"].update(mean=["x"]), "run.json is damaged"),
+    (lambda facts: facts["dataset"].update(label_names=["0", "1"]), "names 2 classes, and the network has 10"),
+], ids=["no blueprint", "shape", "mean", "names"])
+def test_predict_refuses_a_run_json_that_does_not_fit(copy, pictures, capsys, change, said):
+    facts = facts_of(copy)
+    change(facts)
+    (copy / "run.json").write_text(json.dumps(facts))
+    assert said in refused(capsys, predict.main, copy, pictures / "digit.png", "--gpu", "none")
+
+
 # zoo.compare: run directories with what it reads, and nothing else
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_the_files_of_a_run(first):
     assert listing(first[1]) == [
         "checkpoints", "checkpoints/best.npz", "checkpoints/last.npz", "history.csv", "plots",
         "plots/architecture.svg", "plots/confusion.png", "plots/curves.png", "plots/mistakes.png", "plots/samples.png",
-        "predictions.npz", "result.json", "run.json", "samples.npz", "timings.csv"]
+        "predictions.npz", "report.html", "result.json", "run.json", "samples.npz", "timings.csv"]
     assert listing(first[1].parent.parent)[:2] == ["out", "out/x"]
 
 

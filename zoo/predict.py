@@ -49,8 +49,9 @@ class Predictor:
             raise UserError(f"{self.path} has no checkpoint {self.checkpoint!r} yet: no epoch of it has finished")
         dataset = facts["dataset"]
         self.names = [str(name) for name in dataset["label_names"]]
-        self._shape = checked_shape(self.path, dataset.get("shape"))
-        if self._shape[2] == 1 and isinstance(dataset.get("mean"), list) and dataset["mean"][0] < DARK:
+        blueprint = facts.get("blueprint")
+        self._shape = checked_shape(self.path, blueprint.get("input_shape") if isinstance(blueprint, dict) else None)
+        if self._shape[2] == 1 and dark(dataset.get("mean")):
             self.ground = f"{dataset['name']} is bright on dark"
 
     @property
@@ -79,7 +80,15 @@ class Predictor:
         if not (probable >= 0).all() or not np.allclose(probable.sum(axis=1), 1, atol=1e-3):
             raise UserError(f"{self.path} does not give probabilities, which are 0 or more and add up to 1; "
                             "let it end in a softmax")
+        if self.names and probable.shape[1] != len(self.names):
+            raise UserError(f"{self.path / 'run.json'} is damaged: it names {len(self.names)} classes, and the network "
+                            f"has {probable.shape[1]}")
         return probable
+
+
+def dark(mean):
+    """Return whether the mean of a data set's only channel, as run.json has it, is nearer to black than to white."""
+    return isinstance(mean, list) and len(mean) == 1 and isinstance(mean[0], float) and mean[0] < DARK
 
 
 def checked_shape(path, shape):
