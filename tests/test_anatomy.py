@@ -199,7 +199,7 @@ def test_a_model_of_code_is_refused():
         def call(self, x):
             return x
 
-    with pytest.raises(UserError, match=r"functional model can be read.*given 'coded', a Coded"):
+    with pytest.raises(UserError, match=r"'coded', a Coded, .* keras.Model\(inputs, outputs\)"):
         anatomy.read(Coded(name="coded"))
 
 

@@ -76,6 +76,27 @@ def test_modules_hold_all_that_the_network_has(name):
         seen.add(module.name)
 
 
+def test_a_convolution_in_groups_is_not_folded_with_one_without():
+    """Krizhevsky 2012, figure 2: conv3 sees both towers, conv4 and conv5 one each."""
+    words = {module.title: module.units[0].words for module in plan("alexnet").modules}
+    assert words["conv3"] == "3x3 conv, 384" and words["conv4"] == "3x3 conv, 384, 2 groups"
+
+
+def test_a_gate_is_told_from_what_it_lets_through():
+    (highway, *_) = [module for module in plan("highway").modules if module.times > 1]
+    assert [unit.words for unit in highway.units] == ["3x3 conv, 32", "3x3 conv, 32, sigmoid", "highway"]
+
+
+@pytest.mark.parametrize("name, module, kinds", [
+    ("googlenet", "conv1", ("activation",)), ("nin", "mlpconv1", ("activation",)), ("msra_a", "fc6", ("activation",)),
+    ("resnet34", "conv1", ("normalisation", "activation")), ("lenet5", "output", ())])
+def test_a_stripe_says_what_follows_a_layer_in_it_or_after_it(name, module, kinds):
+    found = {each.name: each for each in plan(name).modules}[module]
+    assert found.units[0].followers == kinds
+    colours = {LIGHT.kinds[kind][1] for kind in kinds}
+    assert colours <= {item.fill for item in drawn(name, "blocks").items if isinstance(item, Box)}
+
+
 def test_side_classifiers():
     sides = {module.name: (module.reads, module.loss_weight) for module in plan("googlenet").modules
              if module.loss_weight is not None}
@@ -173,19 +194,6 @@ def letters(text):
     return left, text.y - text.size * 0.37, left + width, text.y + text.size * 0.37
 
 
-@pytest.mark.parametrize("detail", ["stages", "blocks", "layers"])
-@pytest.mark.parametrize("name", NETWORKS)
-def test_no_words_over_words_and_none_cut(name, detail):
-    picture = drawn(name, detail)
-    found = sorted((letters(item), item.words) for item in picture.items if isinstance(item, Text))
-    for number, (one, words) in enumerate(found):
-        assert 0 <= one[0] and one[2] <= picture.width and 0 <= one[1] and one[3] <= picture.height, words
-        for other, others in found[number + 1:]:
-            if other[0] > one[2]:
-                break
-            assert not overlapping(one, other), (words, others)
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_words_fit_their_boxes(name):
     for detail in ("stages", "blocks", "layers"):
@@ -237,9 +245,26 @@ def test_a_model_whose_flow_is_code():
         def call(self, x):
             return x
 
-    for what in (Mine(), 3):
-        with pytest.raises(UserError):
-            zoo.diagram(what)
+    with pytest.raises(UserError, match=r"a Mine, .* give a functional model, keras.Model\(inputs, outputs\)"):
+        zoo.diagram(Mine())
+    with pytest.raises(UserError, match="given 3"):
+        zoo.diagram(3)
+
+
+def test_side_classifiers_leave_a_folded_stage_where_they_are_read():
+    picture = drawn("googlenet", "stages")
+    (stage,) = [item for item in picture.items if isinstance(item, Box) and item.name == "4a"]
+    starts = [(item.points[0][0] - stage.x) / stage.width for item in picture.items
+              if isinstance(item, Line) and item.dashed]
+    assert starts == pytest.approx([0.1, 0.7])  # 4a is the first of five, 4d the fourth
+    words = [item.words for item in picture.items if isinstance(item, Text)]
+    assert {"reads 4a, loss x 0.3", "reads 4d, loss x 0.3", "3.19 M"} <= set(words)
+
+
+def test_a_stage_that_ends_with_a_pool_is_marked():
+    pools = [item.x for item in drawn("googlenet", "stages").items
+             if isinstance(item, Box) and item.fill == LIGHT.kinds["pool"][0]]
+    assert len(pools) == 4 + 1  # conv1, conv2, 3a to 3b, 4a to 4e; the legend
 
 
 def test_lines_of_side_classifiers_are_dashed():
@@ -297,12 +322,32 @@ def test_volumes_are_for_chains(tmp_path):
     (["lenet5", "-o", "a.gif"], "the ending of a picture's name says its kind"),
     (["lenet5", "--detail", "all"], "no detail is called 'all'"), (["lenet5", "--theme", "red"], "no theme is called"),
     (["lenet5", "--gallery", "x"], "--gallery draws every network"),
-    (["lenet5", "--style", "volumes", "--compare", "alexnet"], "--style volumes goes with neither")])
+    (["lenet5", "--style", "volumes", "--compare", "alexnet"], "--style volumes goes with neither"),
+    (["lenet5", "--direction", "up"], "no direction is called 'up'"),
+    (["lenet5", "--style", "volumes", "--direction", "down"], "volumes stand from left to right"),
+    (["lenet5", "--direction", "right", "-o", "a.html"], "a page (.html) flows down"),
+    (["--gallery", "x", "--direction", "right"], "each level in its usual direction"),
+    (["lenet5", "-o", "/proc/a.svg"], "cannot write /proc/a.svg")])
 def test_mistakes_on_the_command_line(arguments, words, tmp_path):
     done = run(*arguments, folder=tmp_path)
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2 and line.startswith("error: ") and words in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("direction, words", [("right", "LR"), ("down", "TB"), (None, "TB")])
+def test_the_text_formats_have_the_direction(direction, words, tmp_path):
+    zoo.diagram("lenet5", tmp_path / "a.dot", direction=direction)
+    zoo.diagram("lenet5", tmp_path / "a.mmd", direction=direction)
+    assert f"rankdir={words};" in (tmp_path / "a.dot").read_text()
+    assert f"\nflowchart {words}\n" in (tmp_path / "a.mmd").read_text()
+
+
+def test_volumes_in_python(tmp_path):
+    drawing = zoo.diagram("lenet5", tmp_path / "a.svg", style="volumes")
+    assert any(isinstance(item, Polygon) for item in drawing.scene.items)
+    with pytest.raises(UserError, match="ending of a picture's name"):
+        zoo.diagram("lenet5", tmp_path / "a.mmd", style="volumes")
 
 
 @pytest.mark.parametrize("ending, begins", [

@@ -11,6 +11,7 @@ GAP = 17.0  # between modules, with an arrow and a shape
 SIDE = 112.0  # width of a side classifier
 LANE = 9.0  # of a line past modules
 ROOM = 84.0  # right of the modules, for bars
+BAR = 34.0  # the longest bar below a module
 ROW, TURN = 26.0, 12.0  # between rows: the room of the line from the end of one to the next, and how far it goes aside
 
 
@@ -104,9 +105,6 @@ def in_rows(plan, theme, most, limit):
     return Picture(widest, y, tuple(items))
 
 
-BAR = 34.0  # points, the longest below a module
-
-
 def _rows(main, limit):
     """Return the modules with the x of their boxes, in rows."""
     rows, x = [[]], 0.0
@@ -141,10 +139,11 @@ def _above(aside, sources, boxes, bottom, most, theme):
 
 
 def _lanes(main):
-    """Return (from, to) of what is read by another module than the next."""
+    """Return (from, to) of what is read by another module than the next; the shortest first, which is nearest."""
     place = {module.name: number for number, module in enumerate(main)}
-    return sorted((source, module.name) for module in main for source in module.reads
-                  if source in place and place[module.name] - place[source] > 1)
+    return sorted(((source, module.name) for module in main for source in module.reads
+                   if source in place and place[module.name] - place[source] > 1),
+                  key=lambda ends: (place[ends[1]] - place[ends[0]], place[ends[0]]))
 
 
 def _new_shape(before, module, main):

@@ -86,8 +86,10 @@ def inside(modules, theme, direction="down"):
 def panel(modules, theme, direction="down"):
     """Return the inside with a frame and a title: the modules' names, and their output's shape where it is one."""
     picture = inside(modules, theme, direction)
-    title = ", ".join(module.title for module in modules[:SAID]) + (
-        f" and {len(modules) - SAID} more" if len(modules) > SAID else "")
+    titles = [module.title for module in modules]
+    titles = [f"{module.names[0]} to {module.names[-1]}" if titles.count(module.title) > 1 else module.title
+              for module in modules]
+    title = ", ".join(titles[:SAID]) + (f" and {len(modules) - SAID} more" if len(modules) > SAID else "")
     shapes = {module.shape for module in modules}
     under = shape_words(modules[0].shape) if len(shapes) == 1 else ""
     width = max(picture.width, width_of(title, 10, "bold"), width_of(under, SMALL)) + 2 * MARGIN

@@ -1,21 +1,21 @@
-"""The classic picture of a chain of layers: each grid of features as a block, as high as its rows, as thick as its maps.
+"""The classic picture of a chain of layers: each grid of features as a block, with more maps a thicker one.
 
-Sides are drawn by their square root and maps by a root too, so that 224 and 7 rows, 3 and 512 maps fit one picture.
+Lengths are as the square roots of rows, columns and maps, so that 224 and 7 rows, 3 and 512 maps fit one picture.
 """
 
 from zoo.errors import UserError
 from zoo.pictures.lettering import width_of
 from zoo.pictures.network.modules import along_and_aside
-from zoo.pictures.network.theme import SMALL, shape_words
+from zoo.pictures.network.theme import MARGIN, SMALL, SUBTITLE, TITLE, heading, legend, shape_words
 from zoo.pictures.scene import Box, Line, Polygon, Scene, Text
 
 HEIGHT = 150.0  # of the largest grid
 THICK = 5.5  # points for the square root of a map
 SLANT = 0.35, 0.28  # how far a block's depth goes right and up, in its height
 GAP = 26.0
-MARGIN = 24.0
 ROD = 8.0  # width of a vector
 LEAST = 10.0
+SCALE = "a block is as high, deep and thick as the square roots of its rows, columns and maps"
 
 
 def volumes(plan, title, subtitle, theme):
@@ -45,11 +45,21 @@ def volumes(plan, title, subtitle, theme):
                   Text(x + room / 2, bottom + 11, under[0], SMALL, theme.faint)]
         right = x + shift + width
         x += room + GAP
-    height = middle + HEIGHT * (1 + SLANT[1]) / 2 + 25 + MARGIN
-    width = max(x - GAP, MARGIN + width_of(title, 16, "bold"), MARGIN + width_of(subtitle, 9)) + MARGIN
-    return Scene(width, height, theme.paper, [
-        Text(MARGIN, 24, title, 16, theme.ink, bold=True, anchor="start"),
-        Text(MARGIN, 42, subtitle, 9, theme.faint, anchor="start"), *items], f"{title}: {subtitle}")
+    bottom = middle + HEIGHT * (1 + SLANT[1]) / 2 + 44
+    width = max(x - GAP - MARGIN, *(width_of(words, size, weight) for words, size, weight in (
+        (title, TITLE, "bold"), (subtitle, SUBTITLE, "normal"), (SCALE, SMALL, "normal"))))
+    key, height = legend(MARGIN, bottom, width, {kind_of(module) for module in shown}, theme, with_bars=False,
+                         sides=False)
+    return Scene(width + 2 * MARGIN, bottom + height + 18 + MARGIN, theme.paper, [
+        *heading(title, subtitle, theme), *items, *key,
+        Text(MARGIN, bottom + height + 12, SCALE, SMALL, theme.faint, anchor="start")], f"{title}: {subtitle}")
+
+
+def kind_of(module):
+    """Return the kind of a grid's or a vector's colour: its layer's, or that of the convolutions of a module."""
+    if len(module.shape) != 3:
+        return "dense"
+    return module.units[0].kind if len(module.units) == 1 or not module.parameters else "convolution"
 
 
 def grid(module, x, middle, largest, theme):
@@ -59,7 +69,7 @@ def grid(module, x, middle, largest, theme):
     deep = max(LEAST, HEIGHT * (columns / largest) ** 0.5)
     thick = max(4.0, THICK * maps**0.5)
     right, up = deep * SLANT[0], deep * SLANT[1]
-    fill, stroke = theme.kinds["convolution" if module.parameters else module.units[0].kind]
+    fill, stroke = theme.kinds[kind_of(module)]
     top, bottom = middle - (high - up) / 2, middle + (high + up) / 2
     front = Box(x, top, thick, bottom - top, fill, stroke, 0.9, 0, name=module.name,
                 tip=f"{module.title}: {shape_words(module.shape)}")
@@ -73,6 +83,6 @@ def rod(module, x, middle, largest, theme):
     """Return a vector as an upright rod, as high as the root of its length, and its width."""
     del largest  # that of the grids
     high = min(HEIGHT, max(30.0, 2.2 * module.shape[0] ** 0.5))
-    fill, stroke = theme.kinds["dense"]
+    fill, stroke = theme.kinds[kind_of(module)]
     return [Box(x, middle - high / 2, ROD, high, fill, stroke, 0.9, 1, name=module.name,
                 tip=f"{module.title}: {shape_words(module.shape)}")], ROD
