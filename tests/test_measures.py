@@ -10,7 +10,7 @@ from zoo.training.specimens import A_CELL, BYTES, RIGHT, specimens
 
 
 def answers(*pairs):
-    """Return (probabilities (n, 2), labels) of answers, each (how sure, whether it was right); the answer is class 0."""
+    """Return (probabilities (n, 2), labels) of answers (how sure, whether right), all of which are class 0."""
     probable = np.array([[sure, 1 - sure] for sure, _ in pairs])
     return probable, np.array([0 if right else 1 for _, right in pairs])
 

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 def run(tmp_path_factory):
     """A run of two epochs over 150 pictures, trained by another process."""
     folder = tmp_path_factory.mktemp("runs")
-    done = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--gpu", "none", "--limit", "150", "--epochs", "2",
-                           "--output-dir", folder, "--name", "first"], cwd=ROOT, capture_output=True, text=True)
+    words = ("lenet5", "--gpu", "none", "--limit", "150", "--epochs", "2", "--output-dir", folder, "--name", "first")
+    done = subprocess.run([sys.executable, "-m", "zoo.train", *words], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder / "first"
 
@@ -176,7 +176,8 @@ def test_broken_pictures_are_named_and_the_rest_is_predicted(run, pictures, tmp_
 
 def test_a_keras_file_has_numbers_for_names(run, pictures, tmp_path, capsys):
     zoo.load(run).save(tmp_path / "model.keras")
-    assert predict.main([str(tmp_path / "model.keras"), str(pictures / "digit.png"), "--top", "2", "--gpu", "none"]) == 0
+    words = [tmp_path / "model.keras", pictures / "digit.png", "--top", "2", "--gpu", "none"]
+    assert predict.main([*map(str, words)]) == 0
     row = np.load(run / "predictions.npz")["probabilities"][0]
     best = np.argsort(-row)[:2]
     assert capsys.readouterr().out.endswith(": " + ", ".join(f"class {name} {row[name]:.2%}" for name in best) + "\n")
@@ -248,8 +249,8 @@ def test_the_table_names_what_differs_and_the_spread_over_seeds(make, tmp_path, 
     assert lines[0].split("  ")[0] == "run" and "learning_rate" in lines[0] and "seed" in lines[0]
     assert lines[1].split() == "a lenet5 61,706 digits 0 0.05 2 12 96.00% 95.00%".split()
     assert lines[5].split() == "e lenet5 61,706 digits 3 0.05 1 of 2 - - -".split()
-    assert lines[7:9] == ["lenet5 on digits, 3 seeds: test accuracy 97.33 ± 1.53 % with the weights best by validation, "
-                          "95.00 ± 0.00 % with the last", "  (a, b, c)"]
+    assert lines[7:9] == ["lenet5 on digits, 3 seeds: test accuracy 97.33 ± 1.53 % with the weights best by "
+                          "validation, 95.00 ± 0.00 % with the last", "  (a, b, c)"]
     assert lines[-1] == str(picture) and picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
@@ -286,7 +287,8 @@ def test_runs_without_an_epoch_have_no_curves(make, tmp_path, capsys):
 def test_mistakes_of_compare(make, tmp_path, capsys):
     a, b = make("a", (0.9, 0.9)), make("b", (0.9, 0.9), 1)
     (tmp_path / "link").symlink_to(a)
-    for words, said in (([a], "name two runs or more"), ([a, a], "named twice"), ([a, tmp_path / "link"], "named twice"),
+    for words, said in (([a], "name two runs or more"), ([a, a], "named twice"),
+                        ([a, tmp_path / "link"], "named twice"),
                         ([a, tmp_path], "no run.json"), ([a, b, "-o", "x.gif"], ".png or .html"),
                         ([a, b, "-o", tmp_path / "none" / "x.png"], "there is no folder")):
         assert said in refused(capsys, compare.main, *words)

@@ -64,12 +64,12 @@ def add_gpu(made):
                                                  "default: the first one, or the CPU")
 
 
-def load_backend(gpu):
-    """Load Keras, its backend seeing the GPU that `--gpu` names; return the words for the device that it uses."""
+def choose_device(gpu):
+    """Return (backend, Device) for what `--gpu` names, and let the backend see just that; see `load`."""
     backend = settings.backend()
     chosen = device.choose(gpu, device.list_gpus(), device.visible_now())
     device.prepare(chosen)
-    return f"{load(backend, chosen)}, {backend}"
+    return backend, chosen
 
 
 def load(backend, chosen):

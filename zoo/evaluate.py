@@ -73,8 +73,9 @@ def command(argv):
     facts = rundir.read_facts(run)
     found(run, facts, arguments.checkpoint)
     batch_size = batch_of(arguments, facts)
+    backend, chosen = cli.choose_device(arguments.gpu)
     split = split_of(run, facts, arguments.split, arguments.data_dir)
-    where = cli.load_backend(arguments.gpu)
+    where = cli.load(backend, chosen)
 
     from zoo.training import evaluation
 
@@ -82,8 +83,8 @@ def command(argv):
     scores = evaluation.scores(evaluation.probabilities(model, split, batch_size), split.labels)
     names = [str(name) for name in facts["dataset"]["label_names"]]
     rows = [("run", f"{run}: {facts['network']} on {facts['dataset']['name']}"),
-            ("weights", f"checkpoints/{arguments.checkpoint}.npz"), ("split", f"{arguments.split}, {len(split):,} pictures"),
-            ("device", where), *told(scores)]
+            ("weights", f"checkpoints/{arguments.checkpoint}.npz"),
+            ("split", f"{arguments.split}, {len(split):,} pictures"), ("device", f"{where}, {backend}"), *told(scores)]
     print("\n".join(f"{what:9} {words}" for what, words in rows))
     print("", *table(names, scores["per_class"], scores["per_class_of"]), sep="\n")
     if arguments.split == "test":

@@ -7,8 +7,8 @@ from zoo.errors import UserError
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.plot", description="Draw the pictures of a run again, and its report.html, from its "
-                                  "files alone.")
+    made = cli.Parser(prog="python -m zoo.plot",
+                      description="Draw the pictures of a run again, and its report.html, from its files alone.")
     made.add_argument("run", metavar="RUN", help="a run directory, such as runs/lenet5-digits-20261122-011000")
     return made
 

@@ -32,7 +32,7 @@ class Predictor:
     """
 
     def __init__(self, path, checkpoint, gpu):
-        self.path, self.checkpoint, self.gpu = path, checkpoint, gpu
+        self.path, self.checkpoint = path, checkpoint
         self.names, self.ground, self._shape, self._model = None, "", None, None
         if path.is_dir():
             self._know_run()
@@ -40,6 +40,7 @@ class Predictor:
             raise UserError(f"{path} is neither a run directory nor a .keras file that is there")
         elif checkpoint != "best":
             raise UserError("--checkpoint is for runs; a .keras file holds one set of weights")
+        self._device = cli.choose_device(gpu)
 
     def _know_run(self):
         from zoo.pictures import rundir  # NumPy, no backend
@@ -61,7 +62,7 @@ class Predictor:
         return self._shape
 
     def _load(self):
-        cli.load_backend(self.gpu)
+        cli.load(*self._device)
 
         import zoo
 
@@ -95,7 +96,8 @@ def checked_shape(path, shape):
     """Return (height, width, channels) as ints; UserError where pictures cannot be fitted to it."""
     if (not isinstance(shape, (list, tuple)) or len(shape) != 3 or shape[2] not in (1, 3)
             or not all(isinstance(side, int) and side > 0 for side in shape)):
-        raise UserError(f"{path} does not take grey or RGB pictures of one size, height x width x 1 or 3; it takes {shape}")
+        raise UserError(f"{path} does not take grey or RGB pictures of one size, height x width x 1 or 3; it takes "
+                        f"{shape}")
     return tuple(shape)
 
 

@@ -115,7 +115,8 @@ def test_further_columns_of_the_history_are_drawn(make_run):
     run = make_run()
     history = history_of(6)
     history |= {"aux1_loss": history["loss"] + 1, "aux1_accuracy": history["accuracy"] / 2, "gap": np.arange(6.0)}
-    rows = "".join(",".join([str(int(row[0])), *map(str, row[1:])]) + "\n" for row in zip(*history.values(), strict=True))
+    table = zip(*history.values(), strict=True)
+    rows = "".join(",".join([str(int(row[0])), *map(str, row[1:])]) + "\n" for row in table)
     (run / "history.csv").write_text(",".join(history) + "\n" + rows)
     named = [chart["names"] for chart in data_of(report_of(run))["charts"]]
     assert named == [["train", "validation", "train aux1"]] * 2 + [["train"], ["learning rate"]]
@@ -142,9 +143,8 @@ def test_the_points_of_a_curve_stand_where_their_values_are():
 def test_the_bars_of_the_reliability_diagram():
     bins = Reliability(np.array([0, 0, 0, 4, 6]), np.array([0, 0, 0, 0.7, 0.9]), np.array([0, 0, 0, 0.5, 1.0]))
     svg = charts.reliability(bins)
-    heights = [float(height) for height in re.findall(r'class="right" x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"',
-                                                      svg)]
-    assert heights == [0.5 * charts.SIDE, charts.SIDE]
+    heights = re.findall(r'class="right" x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"', svg)
+    assert [float(height) for height in heights] == [0.5 * charts.SIDE, charts.SIDE]
     assert svg.count("gap over") == 1 and svg.count("gap under") == 1
     assert "4 pictures: 70.0 % sure on average, 50.0 % right" in svg
 
@@ -206,8 +206,8 @@ def cell_middle(browser, row, column):
     return browser.value(f"""(() => {{
         const matrix = document.getElementById("matrix");
         matrix.scrollIntoView({{ block: "center" }});
-        const ground = matrix.querySelector(".back").getBoundingClientRect(), count = 10;
-        return [ground.left + ({column} + 0.5) * ground.width / count, ground.top + ({row} + 0.5) * ground.height / count];
+        const ground = matrix.querySelector(".back").getBoundingClientRect(), side = ground.width / 10;
+        return [ground.left + ({column} + 0.5) * side, ground.top + ({row} + 0.5) * side];
     }})()""")
 
 
@@ -317,7 +317,8 @@ def test_a_curve_tells_the_values_of_the_epoch_that_is_pointed_at(make_run, show
         const chart = document.querySelector(".chart");
         chart.scrollIntoView({ block: "center" });
         const box = chart.getBoundingClientRect(), scale = box.width / chart.viewBox.baseVal.width;
-        return [box.left + chart.dataset.left * scale, box.left + chart.dataset.right * scale, box.top + box.height / 2];
+        const { left, right } = chart.dataset;
+        return [box.left + left * scale, box.left + right * scale, box.top + box.height / 2];
     })()""")
     left, right, middle = box
     for epoch in (1, 4, 6):
@@ -339,7 +340,8 @@ def test_the_command_is_copied(make_run, show):
     browser = show(run)
     browser.value("copy.click()")
     assert browser.value("new Promise((done) => setTimeout(() => done(copy.textContent), 200))") == "Copied"
-    assert browser.value("document.querySelector('.command code').textContent") == "python -m zoo.train lenet5 --set 'a=<b>'"
+    code = browser.value("document.querySelector('.command code').textContent")
+    assert code == "python -m zoo.train lenet5 --set 'a=<b>'"
 
 
 def test_hostile_names_are_shown_as_they_are(make_run, show):

@@ -12,7 +12,8 @@ KINDS = {"loss": ("Loss", False), "accuracy": ("Accuracy", True)}
 def panels(history):
     """Return the Panels of a history, {column: float (epochs,)}: loss, accuracy, one for each other measure.
 
-    `val_` before a name is the validation split, `aux1_` the side classifier aux1. Epoch and learning_rate are left out.
+    `val_` before a name is the validation split, `aux1_` the side classifier aux1. Epoch and learning_rate
+    are left out.
     """
     lines = {kind: [] for kind in KINDS}
     for column, values in history.items():

@@ -34,7 +34,7 @@ def number(value, share):
 
 
 def over_epochs(title, lines, share, best):
-    """Return the Chart of `lines`, [(name, class, float (epochs,))], over epochs 1, 2, ...; `best`: one to mark, or 0."""
+    """Return the Chart of `lines`, [(name, class, float (epochs,))], over epochs 1, 2, ...; `best`: to mark, or 0."""
     values = np.stack([values for *_, values in lines])
     epochs = values.shape[1]
     low, high, ticks = scale(values, share)
@@ -46,7 +46,8 @@ def over_epochs(title, lines, share, best):
         return TOP + (high - value) / (high - low) * (TALL - TOP - BOTTOM)
 
     drawn = [f'<line class="grid" x1="{LEFT}" x2="{WIDE - RIGHT}" y1="{up(tick):.1f}" y2="{up(tick):.1f}"/>'
-             f'<text class="end" x="{LEFT - 6}" y="{up(tick) + 4:.1f}">{tick_words(tick, share)}</text>' for tick in ticks]
+             f'<text class="end" x="{LEFT - 6}" y="{up(tick) + 4:.1f}">{tick_words(tick, share)}</text>'
+             for tick in ticks]
     whole = MaxNLocator(6, integer=True, min_n_ticks=1, steps=(1, 2, 5, 10)).tick_values(1, epochs)
     drawn += [f'<text class="middle" x="{at(tick):.1f}" y="{TALL - 8}">{int(tick)}</text>'
               for tick in whole if 1 <= tick <= epochs]

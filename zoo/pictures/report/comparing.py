@@ -3,7 +3,8 @@
 from zoo.pictures import comparison
 from zoo.pictures.lettering import counted
 from zoo.pictures.report import charts
-from zoo.pictures.report.page import assembled, chart_figures, section, text
+from zoo.pictures.report.page import assembled, chart_figures
+from zoo.pictures.report.words import section, text
 
 SHOWN = (("val_loss", "Validation loss", False), ("val_accuracy", "Validation accuracy", True),
          ("loss", "Training loss", False), ("accuracy", "Training accuracy", True),

@@ -33,7 +33,8 @@
       at = epoch;
       caption.textContent = epoch ? `epoch ${epoch}` : "at the end";
       outputs.forEach((output, place) => {
-        output.textContent = epoch ? values[place][epoch - 1] : values[place].findLast((each) => each !== "none") || "none";
+        const line = values[place];
+        output.textContent = epoch ? line[epoch - 1] : line.findLast((each) => each !== "none") || "none";
       });
       cursor.toggleAttribute("hidden", !epoch);
       const x = left + (epoch - 0.5) / epochs * (right - left);
@@ -105,7 +106,7 @@
     matrix.style.minWidth = `${few ? 30 * count : 320}px`;
     svg(matrix, "rect", { x: left, y: top, width: side, height: side, class: "back" });
     svg(matrix, "text", { x: left + side / 2, y: 14, class: "middle" }, "taken for");
-    svg(matrix, "text", { x: 0, y: 0, class: "middle", transform: `translate(12 ${top + side / 2}) rotate(-90)` }, "true");
+    svg(matrix, "text", { class: "middle", transform: `translate(12 ${top + side / 2}) rotate(-90)` }, "true");
     for (const each of data.matrix.cells) {
       const [row, column, number] = each, x = left + column * cell, y = top + row * cell, gap = few ? 1 : 0;
       const strength = row === column ? 0.08 + 0.42 * shares(each) : 0.12 + 0.68 * shares(each) / worst;

@@ -3,20 +3,15 @@
 All that comes from files is escaped, or is data for the script, which writes it as text.
 """
 
-from html import escape
 from importlib.resources import files
 
 import numpy as np
 
 from zoo.pictures import series
-from zoo.pictures.lettering import counted, plain
-from zoo.pictures.measure import printable
-from zoo.pictures.report import charts, embedded
+from zoo.pictures.lettering import counted
+from zoo.pictures.report import charts, embedded, mistakes
+from zoo.pictures.report.words import percent, section, text
 from zoo.training import calibration
-
-WORST = 24  # mistakes shown
-OFTEN = 8  # pairs of classes named
-LIKELY = 3  # classes told of each picture
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -36,15 +31,6 @@ style-src '{style_hash}'; base-uri 'none'; form-action 'none'">
 </body>
 </html>
 """
-
-
-def text(words):
-    """Return what a file said, as it can stand in a page."""
-    return escape(printable(str(words)))
-
-
-def percent(share):
-    return f"{100 * share:.2f} %"
 
 
 def assembled(title, sections, data):
@@ -68,17 +54,22 @@ def page(facts, history=None, result=None, predictions=None, cells=None, archite
     drawn = drawn_curves(history, best)
     data = {"charts": [{"names": chart.names, "classes": chart.classes, "values": chart.values} for chart in drawn]}
     if predictions:
-        data["matrix"] = matrix_data(facts["dataset"]["label_names"], *predictions)
+        data["matrix"] = mistakes.matrix_data(facts["dataset"]["label_names"], *predictions)
     if predictions and cells and len(cells[0]):
-        data["pictures"] = pictures_data(*cells, *predictions)
+        data["pictures"] = mistakes.pictures_data(*cells, *predictions)
     return assembled(title, [
         header(title, facts, history, result), numbers(facts, history, result, predictions, best), curves(drawn, best),
-        matrix(predictions, facts), worst(predictions, cells), trust(predictions), classes(predictions, facts),
+        *tested(facts, predictions, cells),
         drawing(architecture, title), tables(facts), command(facts)], data)
 
 
-def section(name, title, *parts):
-    return "\n".join([f'<section id="{name}"><h2>{title}</h2>', *filter(None, parts), "</section>"])
+def tested(facts, predictions, cells):
+    """Return the sections that the test split fills; none of a run that was not tested."""
+    if not predictions:
+        return []
+    names = facts["dataset"]["label_names"]
+    return [mistakes.matrix(*predictions, names), mistakes.worst(predictions, cells), mistakes.trust(*predictions),
+            mistakes.classes(*predictions, names)]
 
 
 def best_epoch(history, result):
@@ -153,7 +144,8 @@ def chart_figures(drawn):
     """Return Charts with their keys, which tell the last values until somebody points at an epoch."""
     figures = []
     for place, chart in enumerate(drawn):
-        key = "".join(f'<li><i class="{kind}"></i><span>{text(name)}</span> <output>{text(charts.at_the_end(values))}</output></li>'
+        key = "".join(f'<li><i class="{kind}"></i><span>{text(name)}</span> '
+                      f'<output>{text(charts.at_the_end(values))}</output></li>'
                       for name, kind, values in zip(chart.names, chart.classes, chart.values, strict=True))
         figures.append(f'<figure data-chart="{place}"><figcaption>{text(chart.title)} <span class="epoch">'
                        f'at the end</span></figcaption>{chart.svg}<ul class="key">{key}</ul></figure>')
@@ -166,98 +158,6 @@ def curves(drawn, best):
     return section("curves", "Curves", chart_figures(drawn),
                    f'<p class="hint">Point at a curve for its values, or use the arrow keys. The dotted line is '
                    f'epoch {best}, the best by validation.</p>')
-
-
-# -------------------------------------------------------------------------------------------------------- mistakes
-
-def matrix_data(names, labels, probabilities):
-    """Return the classes' names and the cells of the confusion matrix that are not empty: [true, predicted, count]."""
-    pairs, counts = np.unique(np.stack([labels, probabilities.argmax(axis=1)]), axis=1, return_counts=True)
-    return {"names": [printable(plain(name)) for name in names], "cells": [*map(list, zip(*pairs.tolist(),
-                                                                                          counts.tolist(), strict=True))]}
-
-
-def pictures_data(images, indices, labels, probabilities):
-    """Return the pictures in one sheet, and of each [true, place in the test split, [[class, probability], ...]]."""
-    address, columns = embedded.sheet(images)
-    each = []
-    for index in indices:
-        row = probabilities[index].astype(np.float64)
-        likely = np.argsort(-row, kind="stable")[:LIKELY]
-        each.append([int(labels[index]), int(index), [[int(place), round(float(row[place]), 4)] for place in likely]])
-    return {"sheet": address, "columns": columns, "height": images.shape[1], "width": images.shape[2], "each": each}
-
-
-def matrix(predictions, facts):
-    if not predictions:
-        return ""
-    labels, probabilities = predictions
-    predicted = probabilities.argmax(axis=1)
-    right = int((labels == predicted).sum())
-    names = facts["dataset"]["label_names"]
-    wrong = labels != predicted
-    pairs, counts = np.unique(np.stack([labels[wrong], predicted[wrong]]), axis=1, return_counts=True)
-    often = "".join(
-        f'<li><button data-cell="{pairs[0, i]},{pairs[1, i]}">{text(plain(names[pairs[0, i]]))} as '
-        f'{text(plain(names[pairs[1, i]]))} <b>{counts[i]:,}</b></button></li>'
-        for i in np.argsort(-counts, kind="stable")[:OFTEN])
-    return section(
-        "confusion", "Confusion matrix",
-        f"<p>{right:,} of {counted(len(labels), 'test picture')} right. A row is a true class, a column what it was "
-        "taken for. Choose a cell to see its pictures: with the mouse, or with the arrow keys and Enter.</p>",
-        '<div class="beside"><div class="scroll"><svg id="matrix" tabindex="0" role="application" '
-        'aria-label="Confusion matrix; arrow keys move, Enter shows the pictures" aria-describedby="told"></svg></div>'
-        '<div id="cell"><p id="told" aria-live="polite"></p><div id="shown" class="tiles"></div></div></div>',
-        f'<h3>Most often mistaken</h3><ul id="often">{often}</ul>' if often else "")
-
-
-def worst(predictions, cells):
-    """Return the section of the mistakes that the network was surest of, among the pictures that are kept."""
-    if not predictions or not cells:
-        return ""
-    (labels, probabilities), (_, indices) = predictions, cells
-    predicted = probabilities[indices].argmax(axis=1)
-    sure = probabilities[indices].max(axis=1)
-    wrong = np.flatnonzero(predicted != labels[indices])
-    if not len(wrong):
-        return section("worst", "Worst mistakes", "<p>There are none.</p>")
-    order = wrong[np.argsort(-sure[wrong], kind="stable")][:WORST]
-    tiles = "".join(f'<div data-picture="{place}"></div>' for place in order)
-    return section("worst", "Worst mistakes", "<p>Those that the network was surest of.</p>",
-                   f'<div class="tiles">{tiles}</div>')
-
-
-def trust(predictions):
-    if not predictions:
-        return ""
-    labels, probabilities = predictions
-    bins = calibration.reliability(probabilities, labels)
-    error = calibration.expected_error(probabilities, labels)
-    sure, right = probabilities.max(axis=1).mean(), (probabilities.argmax(axis=1) == labels).mean()
-    return section(
-        "calibration", "Calibration",
-        f"<p>The network was {100 * sure:.2f} % sure of its answers on average, and {100 * right:.2f} % of them were "
-        f"right. Expected calibration error: <b>{error:.4f}</b>, the mean distance of the bars from the diagonal over "
-        f"{len(bins.count)} bins of equal width, weighted by their pictures (Guo et al. 2017, arXiv:1706.04599).</p>",
-        '<div class="trust">', charts.reliability(bins),
-        '<ul class="key"><li><i class="right"></i>share of right answers</li><li><i class="over"></i>surer than right'
-        '</li><li><i class="under"></i>less sure than right</li><li><i class="count"></i>pictures of a bin</li></ul></div>')
-
-
-def classes(predictions, facts):
-    if not predictions:
-        return ""
-    labels, probabilities = predictions
-    names = facts["dataset"]["label_names"]
-    of = np.bincount(labels, minlength=len(names))
-    right = np.bincount(labels[probabilities.argmax(axis=1) == labels], minlength=len(names))
-    rows = "".join(
-        f"<tr><th scope=row>{text(plain(name))}</th><td>"
-        + (f'<meter min="0" max="{count}" value="{good}"></meter></td><td>{percent(good / count)}</td>' if count else
-           "</td><td>none</td>") + f"<td>{good:,} of {count:,}</td></tr>"
-        for name, good, count in zip(names, right, of, strict=True))
-    return section("classes", "Classes", "<p>The share of a class's test pictures that were recognised.</p>",
-                   f'<table class="classes"><tbody>{rows}</tbody></table>')
 
 
 # ------------------------------------------------------------------------------------------------ what was trained
