@@ -14,6 +14,7 @@ import zoo
 from zoo import compare, evaluate, predict
 from zoo.datasets.load import load
 from zoo.training import evaluation
+from zoo.training.reopened import place_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -126,6 +127,18 @@ def test_evaluate_refuses_another_test_split(copy, capsys):
     arrays = dict(np.load(copy / "predictions.npz"))
     np.savez(copy / "predictions.npz", **{**arrays, "labels": arrays["labels"][::-1]})
     assert "is not the one that" in refused(capsys, evaluate.main, copy, "--gpu", "none")
+
+
+def test_the_data_are_looked_for_where_the_training_had_them(tmp_path):
+    told = {"name": "cifar100", "source": str(tmp_path)}
+    assert place_of(told) is None
+    for name in ("train.bin", "test.bin"):
+        (tmp_path / name).touch()
+    assert place_of(told) == tmp_path
+    assert place_of({"name": "cifar10", "source": str(tmp_path)}) is None
+    (tmp_path / "mnist.npz").touch()
+    assert place_of({"name": "mnist", "source": str(tmp_path / "mnist.npz")}) == tmp_path
+    assert place_of({"name": "cifar100", "source": "a package, and no folder"}) is None
 
 
 # zoo.predict

@@ -17,7 +17,7 @@ def parser():
     made.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
                       help="the epoch that was best by validation, or the last; default: best")
     made.add_argument("--split", metavar="|".join(SPLITS), default="test", help="of the pictures; default: test")
-    made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are")
+    made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are; default: where the training had them")
     cli.add_gpu(made)
     made.add_argument("-b", "--batch-size", metavar="N", help="pictures at once; default: that of the training, "
                                                               "which gives the same numbers to the last digit")

@@ -6,10 +6,9 @@ import numpy as np
 
 from zoo.datasets import facts as known
 from zoo.datasets.load import load
+from zoo.datasets.sources import find_in
 from zoo.errors import UserError
 from zoo.training import run as runs
-
-SPLITS = ("test", "validation")
 
 
 def labels_kind(told):
@@ -18,13 +17,22 @@ def labels_kind(told):
     return "fine" if tuple(told["label_names"]) == facts.label_names else "coarse"
 
 
+def place_of(told):
+    """Return the folder that the run's data came from, or None where it does not hold them any more."""
+    source = Path(told.get("source") or "")
+    folder = source.parent if source.is_file() else source
+    return folder if folder.is_absolute() and folder.is_dir() and find_in(folder, told["name"]) else None
+
+
 def split_of(run, facts, name, data_dir=None):
     """Return the split "test" or "validation" of a run, whose run.json holds `facts`, with the run's --limit.
 
-    UserError when it cannot be found, or is not the one that the run had.
+    data_dir: the folder of the data; None: where the run had them, else as in training. UserError when they cannot be
+    found, or are not those that the run had.
     """
     told, limit = facts["dataset"], facts.get("limit")
     try:
+        data_dir = place_of(told) if data_dir is None else data_dir
         dataset = load(told["name"], data_dir=data_dir, limit=limit, labels=labels_kind(told))
     except (TypeError, ValueError) as error:
         if isinstance(error, UserError):
