@@ -10,6 +10,7 @@ from zoo.training import calibration
 
 WORST = 24  # mistakes shown
 OFTEN = 8  # pairs of classes named
+FEW = 20  # classes, one below the other
 LIKELY = 3  # classes told of each picture
 
 
@@ -90,4 +91,4 @@ def classes(labels, probabilities, names):
            "</td><td>none</td>") + f"<td>{good:,} of {count:,}</td></tr>"
         for name, good, count in zip(names, right, of, strict=True))
     return section("classes", "Classes", "<p>The share of a class's test pictures that were recognised.</p>",
-                   f'<table class="classes"><tbody>{rows}</tbody></table>')
+                   f'<table class="classes{" many" if len(names) > FEW else ""}"><tbody>{rows}</tbody></table>')
