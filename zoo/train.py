@@ -110,7 +110,8 @@ def resumed(arguments, argv):
 
     unset = parser()
     unset.set_defaults(**dict.fromkeys(vars(arguments), argparse.SUPPRESS))
-    other = [name for name in vars(unset.parse_args(argv)) if name not in RESUMED]
+    given = {name for name, value in vars(unset.parse_args(argv)).items() if value is not argparse.SUPPRESS}
+    other = [name for name in vars(arguments) if name in given and name not in RESUMED]
     if other:
         said = other[0] if other[0] == "network" else f"--{other[0].replace('_', '-')}"
         raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
@@ -183,7 +184,7 @@ def command(argv):
     from zoo.training import run as runs  # NumPy, no backend
 
     if arguments.runs is not None:
-        runs.check_place(arguments.output_dir, arguments.name and f"{arguments.name}-seed{arguments.seed}")
+        runs.check_place(arguments.output_dir, None)
         return several(arguments, argv, until)
     if run is None and arguments.name and (expanded(arguments.output_dir) / arguments.name / "run.json").exists():
         run = expanded(arguments.output_dir) / arguments.name

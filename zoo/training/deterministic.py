@@ -1,9 +1,9 @@
 """The same numbers each time on a GPU."""
 
+import sys
+
 
 def enable(backend):
-    """Ask a backend that is loaded for operations that give the same bits each time; the others are asked by device.py."""
+    """Ask PyTorch, once loaded, for operations that give the same bits each time; device.py asks the others before."""
     if backend == "torch":
-        import torch
-
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        sys.modules["torch"].use_deterministic_algorithms(True, warn_only=True)

@@ -1,0 +1,365 @@
+"""A run that is ended at any moment and goes on is the run that was never ended."""
+
+import dataclasses
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from zoo import catalog
+from zoo.datasets.load import Dataset
+from zoo.datasets.splits import Split
+from zoo.errors import RunInUse, UserError
+from zoo.training import checkpoints, failures, fit, plan as plans, run as runs, saved
+from zoo.training.leaving import Leave
+from zoo.training.recipe import Recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+# In this process: an end after every few steps
+
+def split_of(count, seed):
+    rng = np.random.default_rng(seed)
+    return Split(rng.integers(0, 256, (count, 16, 16, 1), np.uint8), rng.integers(0, 3, count), np.arange(count))
+
+
+DATA = Dataset(None, split_of(50, 1), split_of(20, 2), None, "", ())
+CALM = Recipe(learning_rate=0.01, batch_size=8, epochs=4)
+RECIPES = {
+    "cosine, average, changed pictures": dataclasses.replace(CALM, ema=0.9, augment="flip crop=2 rotation=5 cutout=4 mixup=1"),
+    "plateau": dataclasses.replace(CALM, optimizer="adadelta", learning_rate=1.0, schedule="plateau", patience=1, factor=0.5),
+    "steps, rmsprop": dataclasses.replace(CALM, optimizer="rmsprop", learning_rate=1e-3, schedule="step", drops="1.5 3",
+                                          clip_norm=1.0, max_norm="2"),
+    "early end": dataclasses.replace(CALM, optimizer="adamw", learning_rate=1e-3, schedule="constant", epochs=9,
+                                     stop_patience=1, stop_delta=0.5, smoothing=0.1),
+}
+
+
+def network_of(sides=()):
+    """A small network with all that has a state: weights, batch normalisation, dropout; side classifiers by name."""
+    keras.utils.set_random_seed(5)
+    image = keras.Input((16, 16, 1), dtype="uint8", name="image")
+    x = layers.Rescaling(1 / 64, -2, name="normalise")(image)
+    x = layers.Conv2D(4, 3, strides=2, use_bias=False, name="conv")(x)
+    x = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn")(x))
+    x = layers.Dropout(0.5, name="drop")(layers.Flatten(name="flatten")(x))
+    outputs = {name: layers.Dense(3, name=f"{name}_out")(x) for name in ("main", *sides)}
+    return keras.Model(image, outputs if sides else outputs["main"], name="small")
+
+
+class AfterSteps(Leave):
+    """Ends training after a given number of steps of this session."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.left = steps
+
+    def asked(self, seconds):
+        self.left -= 1
+        if self.left <= 0:
+            self.reason = "out of time"
+        return self.reason is not None
+
+
+def trained(folder, recipe, sessions, sides=None):
+    """Train in sessions of so many steps each, a new network for each; return the last Progress."""
+    (folder / "checkpoints").mkdir(parents=True)
+    for steps in sessions:
+        leave = AfterSteps(steps)
+        progress = fit.train(network_of(sides or ()), DATA, recipe, 7, folder, leave, sides)
+        if leave.reason is None:
+            return progress
+    raise AssertionError("the sessions were too few")
+
+
+def same_runs(one, other):
+    assert (one / "history.csv").read_text() == (other / "history.csv").read_text()
+    for name in ("last", "best"):
+        first, second = (runs.read_arrays(run / "checkpoints" / f"{name}.npz") for run in (one, other))
+        assert [*first] == [*second]
+        different = [path for path in first if not np.array_equal(first[path], second[path])]
+        assert [path for path in different if path != "progress/seconds"] == []
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_ended_after_any_step_it_goes_on_as_if_it_had_not(kind, tmp_path, capsys):
+    recipe = RECIPES[kind]
+    whole = trained(tmp_path / "whole", recipe, [10**6])
+    assert (whole.epoch < recipe.epochs) == (kind == "early end")
+    parts = trained(tmp_path / "parts", recipe, [1, 3, 12, 5, 10**6])
+    assert parts.history == whole.history and len(whole.history) == whole.epoch
+    same_runs(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_network_with_side_classifiers_goes_on_too(tmp_path, capsys):
+    recipe, sides = dataclasses.replace(CALM, epochs=2, augment="flip"), {"aux1": 0.3, "aux2": 0.3}
+    trained(tmp_path / "whole", recipe, [100], sides)
+    trained(tmp_path / "parts", recipe, [2, 6, 100], sides)
+    same_runs(tmp_path / "whole", tmp_path / "parts")
+    assert (tmp_path / "whole" / "history.csv").read_text().splitlines()[0] == (
+        "epoch,learning_rate,loss,accuracy,aux1_loss,aux1_accuracy,aux2_loss,aux2_accuracy,val_loss,val_accuracy")
+
+
+def test_the_average_is_what_is_tested_and_kept(tmp_path, capsys):
+    recipe = dataclasses.replace(CALM, ema=0.5, epochs=1, batch_size=50, schedule="constant", warmup=0.0)
+    before = network_of().get_layer("conv").get_weights()[0]
+    progress = trained(tmp_path, recipe, [10])
+    arrays = runs.read_arrays(tmp_path / "checkpoints" / "best.npz")
+    tested, raw = (arrays[f"{kind}/conv/kernel"] for kind in ("weights", "raw"))
+    assert np.abs(raw - before).max() > 1e-4
+    # the first step: the average is the new weights, whatever the share
+    assert np.array_equal(tested, raw)
+    two = trained(tmp_path / "two", dataclasses.replace(recipe, epochs=2), [10])
+    again = runs.read_arrays(tmp_path / "two" / "checkpoints" / "last.npz")
+    assert again["weights/conv/kernel"] == pytest.approx(0.5 * raw + 0.5 * again["raw/conv/kernel"], abs=1e-7)
+    network = network_of()
+    saved.restore_weights(network, tmp_path / "two" / "checkpoints" / "last.npz")
+    assert fit.validation(network, DATA.validation, recipe)()["val_loss"] == pytest.approx(two.history[-1]["val_loss"], rel=1e-5)
+    assert progress.history[0] == two.history[0]
+
+
+def test_a_kill_between_two_files_is_mended(tmp_path, capsys):
+    """last.npz is written, best.npz not yet; or history.csv is, last.npz not yet."""
+    recipe = dataclasses.replace(CALM, epochs=3)
+    trained(tmp_path / "whole", recipe, [10**6])
+    (tmp_path / "cut" / "checkpoints").mkdir(parents=True)
+    cut = tmp_path / "cut"
+    fit.train(network_of(), DATA, recipe, 7, cut, AfterSteps(8))  # an epoch: 7 steps, 1 save
+    assert checkpoints.progress_of(cut).epoch == 1
+    kept = (cut / "checkpoints" / "best.npz").read_bytes()
+    (cut / "checkpoints" / "best.npz").unlink()
+    checkpoints.progress_of(cut)
+    assert (cut / "checkpoints" / "best.npz").read_bytes() == kept
+    for name in ("history.csv", "timings.csv"):
+        shutil.copy(tmp_path / "whole" / name, cut / name)  # rows of epochs that last.npz has not seen
+    assert [row["epoch"] for row in checkpoints.progress_of(cut).history] == [1]
+    fit.train(network_of(), DATA, recipe, 7, cut)
+    same_runs(tmp_path / "whole", cut)
+
+
+def test_a_damaged_run_does_not_go_on(tmp_path, capsys):
+    trained(tmp_path, dataclasses.replace(CALM, epochs=2), [10**6])
+    lines = (tmp_path / "history.csv").read_text().splitlines()
+    (tmp_path / "history.csv").write_text("\n".join(lines[:2]) + "\n")
+    with pytest.raises(UserError, match="has 1 epochs and checkpoints/last.npz 2: the run is damaged"):
+        checkpoints.progress_of(tmp_path)
+    (tmp_path / "history.csv").write_text("\n".join(lines).replace("0.", "zero.", 1))
+    with pytest.raises(UserError, match="history.csv cannot be read"):
+        checkpoints.progress_of(tmp_path)
+
+
+def test_the_choice_of_the_epoch_never_sees_the_test_split():
+    """It is not even handed to the training: DATA has None there, in all of the above."""
+    assert DATA.test is None
+
+
+def test_one_process_at_a_time(tmp_path):
+    with runs.held(tmp_path), pytest.raises(RunInUse, match="another process is at work on"), runs.held(tmp_path):
+        pass
+    with runs.held(tmp_path):  # free again
+        pass
+
+
+@pytest.mark.parametrize("error, status, said", [
+    (FloatingPointError("the loss is not finite in epoch 2"), 3, "the loss is not finite in epoch 2; a lower --lr may help"),
+    (OSError(28, "No space left on device"), 4, "No space left on device; make room and go on with --resume"),
+    (MemoryError(), 5, "out of memory with batches of 100; try --batch-size 50"),
+    (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 7 bytes"), 5, "try --batch-size 50"),
+    (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), 5, "try --batch-size 50"),
+    (ValueError("a mistake of ours"), None, ""),
+])
+def test_what_ended_a_training(error, status, said):
+    found = failures.explained(error, Recipe(batch_size=100))
+    assert found[0] == status and found[1].endswith(said)
+
+
+def plan_with(**changes):
+    recipe = Recipe(**{name: changes.pop(name) for name in [*changes] if hasattr(Recipe, name)})
+    plan = plans.Plan(catalog.blueprint("lenet5"), None, recipe, 0, None, "tensorflow", False)
+    return dataclasses.replace(plan, **{"dataset": type("Facts", (), {"name": "digits", "classes": 10}), **changes})
+
+
+@pytest.mark.parametrize("before, now, said", [
+    ({}, {"seed": 1}, "a was begun with seed 0, given 1;"),
+    ({}, {"learning_rate": 0.5, "limit": 9}, "learning_rate 0.1, given 0.5; limit None, given 9;"),
+    ({}, {"backend": "jax"}, "backend 'tensorflow', given 'jax'"),
+    ({}, {"epochs": 40}, "its schedule, cosine, has come to its end by then"),
+    ({"schedule": "constant"}, {"schedule": "constant", "epochs": 4}, "a run can only become longer"),
+])
+def test_a_changed_command_names_what_differs(before, now, said):
+    with pytest.raises(UserError) as error:
+        plans.going_on(Path("a"), plan_with(**before), plan_with(**now))
+    assert said in str(error.value) and str(error.value).endswith("begin another run with another --name")
+
+
+def test_more_epochs_where_the_schedule_can_go_on():
+    before = plan_with(schedule="step", drops="9")
+    assert plans.going_on(Path("a"), before, plan_with(schedule="step", drops="9")) is before
+    longer = plans.going_on(Path("a"), before, plan_with(schedule="step", drops="9", epochs=40))
+    assert longer.recipe == dataclasses.replace(before.recipe, epochs=40)
+
+
+# As people run it
+
+COMMAND = ("lenet5", "--limit", "300", "--epochs", "5", "--set", "ema=0.9", "--set", "schedule=step", "--set", "drops=2")
+
+
+@pytest.fixture(scope="session")
+def train(tmp_path_factory):
+    """Return a function that starts zoo.train; its runs lie in `train.folder`."""
+    folder = tmp_path_factory.mktemp("resumed")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1", "PYTHONUTF8": "1"}
+
+    def start(*words, limits=None):
+        return subprocess.Popen([sys.executable, "-m", "zoo.train", *words], cwd=folder, env=environment, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limits)
+
+    start.folder = folder
+    return start
+
+
+def ended(process):
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="session")
+def whole(train):
+    status, out, err = ended(train(*COMMAND, "--name", "whole"))
+    assert (status, err) == (0, "")
+    return train.folder / "runs" / "whole"
+
+
+def line_of(process, start):
+    """Read what a process says up to the line that begins so."""
+    for line in process.stdout:
+        if line.startswith(start):
+            return line
+    raise AssertionError(f"no line {start!r}; {process.stderr.read()}")
+
+
+def test_killed_and_interrupted_it_ends_as_if_it_had_not(train, whole):
+    chance = random.Random(11)
+    for signal_sent, after in ((signal.SIGINT, "epoch 1/5"), (signal.SIGKILL, "epoch ")):
+        process = train(*COMMAND, "--name", "killed")
+        line_of(process, after)
+        time.sleep(chance.uniform(0, 0.05))
+        process.send_signal(signal_sent)
+        status, out, err = ended(process)
+        if signal_sent == signal.SIGKILL:
+            assert status == -signal.SIGKILL
+            continue
+        assert status == 130
+        assert "finishing the step and saving" in err
+        assert err.splitlines()[-1].endswith("to go on: python -m zoo.train --resume runs/killed")
+    status, out, err = ended(train("--resume", "runs/killed"))
+    assert (status, err) == (0, "")
+    killed = train.folder / "runs" / "killed"
+    same_runs(whole, killed)
+    first, second = (json.loads((run / "result.json").read_text()) for run in (whole, killed))
+    for facts in (first, second):
+        facts.pop("seconds"), facts.pop("peak_memory")
+    assert first == second
+    assert (whole / "predictions.npz").read_bytes() == (killed / "predictions.npz").read_bytes()
+
+
+def test_a_finished_run_says_so_and_does_nothing(train, whole):
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
+    for words in ((*COMMAND, "--name", "whole"), ("--resume", "runs/whole")):
+        status, out, err = ended(train(*words))
+        assert (status, err) == (0, "")
+        assert out.startswith("runs/whole is finished: test accuracy ") and len(out.splitlines()) == 1
+    assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == before
+
+
+def test_a_longer_run_is_the_run_that_was_long_at_once(train, whole):
+    status, _, err = ended(train(*(word if word != "5" else "3" for word in COMMAND), "--name", "longer"))
+    assert (status, err) == (0, "")
+    status, out, err = ended(train("--resume", "runs/longer", "--epochs", "5"))
+    assert (status, err) == (0, "") and "resumed  after epoch 3\n" in out
+    same_runs(whole, train.folder / "runs" / "longer")
+
+
+@pytest.mark.parametrize("words, said", [
+    ((*COMMAND, "--seed", "3", "--name", "whole"), "runs/whole was begun with seed 0, given 3;"),
+    (("lenet5", "--name", "whole"), "epochs 5, given 15; "),
+    (("--resume", "runs/whole", "--lr", "1"), "--resume goes on with a run as it was begun, --learning-rate cannot be given"),
+    (("vgg16", "--resume", "runs/whole"), "network cannot be given"),
+    (("--resume", "runs/nothing"), "runs/nothing is no run directory"),
+    (("--resume", "runs/whole", "--epochs", "2"), "a run can only become longer"),
+    (("lenet5", "--max-seconds", "0"), "--max-seconds is a whole number of 1 or more; given '0'"),
+    (("lenet5", "--runs", "0"), "--runs is a whole number from 1"),
+])
+def test_what_cannot_go_on_is_refused_at_once(train, whole, words, said):
+    status, out, err = ended(train(*words))
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ") and said in err and len(err.splitlines()) == 1
+
+
+def test_another_process_at_the_run_is_told_and_leaves(train, whole):
+    shutil.copytree(whole, whole.with_name("busy"))
+    (whole.with_name("busy") / "result.json").unlink()
+    with runs.held(whole.with_name("busy")):
+        status, out, err = ended(train("--resume", "runs/busy"))
+    assert (status, out) == (6, "")
+    assert err.startswith("error: another process is at work on runs/busy; wait")
+
+
+def test_out_of_time_it_saves_and_goes_on(train, whole):
+    command = [word for word in COMMAND if word not in ("--epochs", "5")] + ["--set", "epochs=5", "--name", "timed"]
+    status, out, err = ended(train(*command, "--max-seconds", "1"))  # not one step fits, and one is made
+    assert status == 7
+    assert err == "out of time after epoch 0, step 1; to go on: python -m zoo.train --resume runs/timed\n"
+    status, out, err = ended(train("--resume", "runs/timed", "--max-seconds", "1000"))
+    assert (status, err) == (0, "") and "resumed  after epoch 0, step 1 of the next\n" in out
+    same_runs(whole, train.folder / "runs" / "timed")
+
+
+def test_a_loss_that_is_not_finite(train):
+    status, out, err = ended(train("lenet5", "--limit", "300", "--lr", "100000", "--name", "wild", "--set", "warmup=0"))
+    assert status == 3
+    assert err.startswith("error: the loss is not finite in epoch 1, step ") and "a lower --lr may help" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(train, whole):
+    """No file may be longer than 100 kB, and a checkpoint is."""
+    def limits():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    shutil.copytree(whole, whole.with_name("full"))
+    (whole.with_name("full") / "result.json").unlink()
+    kept = (whole.with_name("full") / "checkpoints" / "last.npz").read_bytes()
+    status, out, err = ended(train("--resume", "runs/full", "--epochs", "6", limits=limits))
+    assert status == 4
+    assert err.splitlines()[-1].startswith("error: cannot write the run: ") and "make room and go on with --resume" in err
+    assert (whole.with_name("full") / "checkpoints" / "last.npz").read_bytes() == kept
+
+
+def test_seeds_and_their_spread(train):
+    words = ("lenet5", "--limit", "100", "--epochs", "1", "--name", "many", "--runs", "2", "--seed", "4")
+    status, out, err = ended(train(*words))
+    assert (status, err) == (0, "")
+    results = [json.loads((train.folder / "runs" / f"many-seed{seed}" / "result.json").read_text()) for seed in (4, 5)]
+    best = np.array([each["test_accuracy_best"] for each in results]) * 100
+    assert out.splitlines()[-1].startswith(f"test accuracy {best.mean():.2f} % +- {best.std(ddof=1):.2f} %, n = 2, with")
+    first, second = (runs.read_arrays(train.folder / "runs" / f"many-seed{seed}" / "checkpoints" / "last.npz")
+                     for seed in (4, 5))
+    assert not np.array_equal(first["weights/C1/kernel"], second["weights/C1/kernel"])
+    # the same command goes on: all are finished
+    assert ended(train(*words))[1].count("is finished") == 2
+    status, *_ = ended(train("lenet5", "--limit", "100", "--epochs", "1", "--name", "again", "--seed", "5"))
+    again = runs.read_arrays(train.folder / "runs" / "again" / "checkpoints" / "last.npz")
+    assert status == 0 and all(np.array_equal(again[path], second[path]) for path in second if path != "progress/seconds")
