@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from fake_results import history_of, images_of, predictions_of
 
-from zoo.pictures.curves import curves
+from zoo.pictures import comparison
+from zoo.pictures.curves import curves, spread
 from zoo.pictures.grids import mistakes, sample_grid
 from zoo.pictures.matrix import confusion
+from zoo.pictures.overlaid import overlaid
 
 DIGITS = list("0123456789")
 CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -119,3 +121,35 @@ def test_a_training_that_diverged_is_drawn_without_a_warning(drawn, recwarn):
     figure = curves(history, title=TITLE)
     assert_apart(drawn(figure), figure)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("epochs", [1, 60])
+def test_words_beside_the_curves_of_side_classifiers_keep_apart(drawn, epochs):
+    history = history_of(epochs)
+    for name in ("aux1", "aux2"):
+        history |= {f"{name}_loss": history["loss"] * 1.01, f"{name}_accuracy": history["accuracy"] * 0.99,
+                    f"val_{name}_accuracy": history["val_accuracy"]}
+    figure = curves(history, title=TITLE, subtitle=SUBTITLE)
+    words = drawn(figure)
+    assert_apart(words, figure)
+    for said, count in (("aux1 ", 3), ("aux2 ", 3), ("validation ", 2), ("train ", 2)):
+        assert sum(text.startswith(said) for text, _ in words) == count
+
+
+@pytest.mark.parametrize("heights, expected", [
+    ([0.2, 0.8], [0.2, 0.8]), ([0.5, 0.5], [0.45, 0.55]), ([0.0, 0.0, 0.9], [0.05, 0.15, 0.9]),
+    ([0.5, 0.52, 0.56], [0.4267, 0.5267, 0.6267]), ([1.0, 1.0], [0.85, 0.95]), ([], [])])
+def test_words_are_moved_apart_by_as_little_as_may_be(heights, expected):
+    assert spread(heights, 0.1) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [2, 9])
+def test_words_of_compared_runs_keep_apart(drawn, count):
+    facts = {"network": "resnet34", "dataset": {"name": "cifar100", "label_names": COARSE}, "recipe": {}}
+    result = {"test_accuracy_best": 0.71, "test_accuracy_last": 0.7}
+    runs = [comparison.Run(f"{MONSTERS[1]}-{seed}", facts | {"seed": seed}, history_of(3 + seed), result)
+            for seed in range(count)]
+    figure = overlaid(runs)
+    words = drawn(figure)
+    assert_apart(words, figure)
+    assert sum(text.startswith(MONSTERS[1]) for text, _ in words) == count
