@@ -42,8 +42,9 @@ def plan(name):
 
 @pytest.mark.parametrize("layer, module", [
     ("conv1", "conv1"), ("conv1_1", "conv1_1"), ("conv1_1_bn", "conv1_1"), ("conv2_1_conv1", "conv2_1"),
-    ("mixed0_2b_5x5", "mixed0"), ("3a_2b_3x3", "3a"), ("block35_1_mixed_1a_1x1", "block35_1"), ("block35_1", "block35_1"),
-    ("stem_a_3x3", "stem"), ("mlpconv1_1x1_2", "mlpconv1"), ("conv2_block1_out", "conv2_block1"), ("aux1_fc", "aux1")])
+    ("mixed0_2b_5x5", "mixed0"), ("3a_2b_3x3", "3a"), ("block35_1_mixed_1a_1x1", "block35_1"),
+    ("block35_1", "block35_1"), ("stem_a_3x3", "stem"), ("mlpconv1_1x1_2", "mlpconv1"),
+    ("conv2_block1_out", "conv2_block1"), ("aux1_fc", "aux1")])
 def test_the_module_of_a_name(layer, module):
     assert module_of(layer) == module
 
@@ -140,7 +141,8 @@ def test_layout_to_the_right_is_that_of_boxes_on_their_sides():
 
 def test_what_follows_alone_stands_in_one_line():
     """A residual block and a module of four branches: within a branch nothing goes sideways."""
-    sizes = dict(zip("sabcdefgj", [(w, 10.0) for w in (10.0, 60.0, 44.0, 80.0, 52.0, 30.0, 90.0, 41.0, 20.0)], strict=True))
+    widths = (10.0, 60.0, 44.0, 80.0, 52.0, 30.0, 90.0, 41.0, 20.0)
+    sizes = {box: (width, 10.0) for box, width in zip("sabcdefgj", widths, strict=True)}
     edges = [("s", "a"), ("s", "b"), ("s", "d"), ("s", "j"), ("b", "c"), ("d", "e"), ("e", "f"), ("f", "g"),
              ("a", "j"), ("c", "j"), ("g", "j")]
     routes = layered(sizes, edges).routes

@@ -11,7 +11,7 @@ from zoo.models.memory import SLOTS
 
 GIB = 2**30  # bytes
 
-MARKED = re.compile(r"(Departures from the \w+|Elsewhere): ")  # how a part begins; it goes on to the next, or to the end
+MARKED = re.compile(r"(Departures from the \w+|Elsewhere): ")  # how a part begins; it goes on to the next
 
 
 def describe(blueprint, batch=128, memory=8):

@@ -66,7 +66,10 @@ def _after_what_they_read(read, ends):
 
 def _arguments(node):
     """Yield (reference, (shape, type)) for each tensor among the arguments of a call."""
-    for tensor in _leaves(node, lambda value: isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"):
+    def is_tensor(value):
+        return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
+
+    for tensor in _leaves(node, is_tensor):
         config = tensor["config"]
         yield tuple(config["keras_history"]), (config["shape"], config["dtype"])
 

@@ -51,7 +51,8 @@ def page(details):
     parts.append("</nav>")
     for spec in catalog.SPECS.values():
         links = " ".join(f'<a href="{spec.name}-{detail}.svg">{detail}</a>' for detail in details)
-        paper = f"{spec.paper.authors} {spec.paper.year}, <a href=\"{spec.paper.url}\">{html.escape(spec.paper.title)}</a>"
+        title = f'<a href="{spec.paper.url}">{html.escape(spec.paper.title)}</a>'
+        paper = f"{spec.paper.authors} {spec.paper.year}, {title}"
         parts += [f'<h2 id="{spec.name}">{spec.name}</h2>', f"<p>{paper}. {links}</p>"]
         parts += [f'<figure><a href="{spec.name}-{detail}.svg"><img src="{spec.name}-{detail}.svg" loading="lazy" '
                   f'alt="{spec.name}, {detail}"></a></figure>' for detail in details if detail != "layers"]

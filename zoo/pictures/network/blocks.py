@@ -3,7 +3,7 @@
 from zoo.pictures.lettering import width_of
 from zoo.pictures.network.chain import downwards, in_rows
 from zoo.pictures.network.insides import Picture, by_structure, kinds_of, panel
-from zoo.pictures.network.packing import packed, scale_of, within
+from zoo.pictures.network.packing import BETWEEN, packed, scale_of, within
 from zoo.pictures.network.theme import HEAD, MARGIN, SUBTITLE, TITLE, heading, legend
 from zoo.pictures.scene import Scene
 
@@ -30,11 +30,10 @@ def blocks(plan, title, subtitle, theme, most, direction="down"):
 
 def across(plan, panels, theme, most, extra):
     """Return the Picture of rows of modules above the panels, as wide as A4 shows it largest."""
-    found = {}
+    found = []
     for limit in ROWS:
         rows = in_rows(plan, theme, most, limit)
-        wide = Picture(max(rows.width, limit), rows.height + 10, rows.items)  # nothing stands beside the rows
-        whole = within([wide, *panels], max(wide.width, *(each.width for each in panels), 0.0))
-        right = max([rows.width, *(item.x + item.width for item in whole.items if hasattr(item, "radius") and hasattr(item, "fill"))])
-        found[limit] = Picture(right, whole.height, whole.items)
-    return max(found.values(), key=lambda each: scale_of(each.width + extra[0], each.height + extra[1]))
+        below = within(panels, max(limit, *(each.width for each in panels), 0.0))
+        top = rows.height + (BETWEEN if panels else 0.0)
+        found.append(Picture(max(rows.width, below.width), top + below.height, (*rows.items, *below.at(0.0, top))))
+    return max(found, key=lambda each: scale_of(each.width + extra[0], each.height + extra[1]))

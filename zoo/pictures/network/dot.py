@@ -15,7 +15,8 @@ def dot(plan, title, detail, direction=None):
     """
     drawn = chart(plan, detail)
     graph = pydot.Dot(quoted(title), graph_type="digraph", label=label((title,)), labelloc="t",
-                      rankdir={"right": "LR", "down": "TB"}[direction or USUAL[detail]], bgcolor=quoted(LIGHT.paper), **letters(14))
+                      rankdir={"right": "LR", "down": "TB"}[direction or USUAL[detail]], bgcolor=quoted(LIGHT.paper),
+                      **letters(14))
     graph.set_node_defaults(shape="box", style=quoted("rounded,filled"), penwidth="1.1", height="0.3",
                             margin=quoted("0.12,0.06"), **letters(9))
     graph.set_edge_defaults(color=quoted(LIGHT.line), arrowsize="0.6", **letters(7, LIGHT.faint))

@@ -157,7 +157,10 @@ def module_of(name):
 
 
 def plan_of(anatomy, sides=None):
-    """Return the Plan of an Anatomy: its modules, repeats folded. `sides` are side classifiers' loss weights by name."""
+    """Return the Plan of an Anatomy: its modules, repeats folded.
+
+    `sides` are side classifiers' loss weights by name.
+    """
     units = units_of(anatomy.layers)
     if _grouped(units) is None:
         units = units_of(anatomy.layers, part=lambda name: "")

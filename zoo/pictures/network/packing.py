@@ -36,11 +36,13 @@ def within(pictures, limit):
         x, y = min((_highest(left, each, placed), left) for left in _lefts(each, placed, limit))[::-1]
         placed.append((x, y, x + each.width, y + each.height))
         items += each.at(x, y)
-    return Picture(max(right for _, _, right, _ in placed), max(bottom for *_, bottom in placed), tuple(items))
+    return Picture(max((right for _, _, right, _ in placed), default=0.0),
+                   max((bottom for *_, bottom in placed), default=0.0), tuple(items))
 
 
 def _lefts(picture, placed, limit):
-    return [left for left in (0.0, *(right + BETWEEN for _, _, right, _ in placed)) if left + picture.width <= limit + 1e-6]
+    tried = (0.0, *(right + BETWEEN for _, _, right, _ in placed))
+    return [left for left in tried if left + picture.width <= limit + 1e-6]
 
 
 def _highest(left, picture, placed):

@@ -134,7 +134,8 @@ def _module(module, place):
         "name": printable(module.name), "title": printable(module.title), "kind": kind,
         "shape": shape_words(module.shape),
         "parameters": module.parameters, "multiplyAdds": module.multiply_adds, "loss": module.loss_weight,
-        "outputs": _numbers(layers_of(module)), "short": [number_words(module.parameters), number_words(module.multiply_adds)],
+        "outputs": _numbers(layers_of(module)),
+        "short": [number_words(module.parameters), number_words(module.multiply_adds)],
         "reads": [place[name] for name in module.reads if name in place]})
 
 

@@ -124,8 +124,9 @@ def in_a_row(found, others, most, theme):
                 left, top = max(hook - wide / 2, right), y + HEIGHT + 24
                 items += side_box(module, left, top, wide, most, theme)
                 end = min(max(hook, left + 8), left + wide - 8)
-                items.append(Line(((hook, y + HEIGHT), (end, top)) if end == hook else (
-                    (hook, y + HEIGHT), (hook, top - 12), (end, top - 12), (end, top)), theme.line, dashed=True, arrow=True))
+                way = ((hook, y + HEIGHT), (end, top)) if end == hook else (
+                    (hook, y + HEIGHT), (hook, top - 12), (end, top - 12), (end, top))
+                items.append(Line(way, theme.line, dashed=True, arrow=True))
                 right, lowest = left + wide + 8, top + ASIDE
                 widest = max(widest, left + wide)
         widest = max(widest, x)
@@ -148,9 +149,9 @@ def in_a_column(found, others, most, theme):
                 top = max(hook - ASIDE / 2, lowest)
                 items += side_box(module, left, top, wide, most, theme)
                 end = min(max(hook, top + 8), top + ASIDE - 8)
-                items.append(Line(((width, hook), (left, end)) if end == hook else (
-                    (width, hook), (width + 15, hook), (width + 15, end), (left, end)), theme.line, dashed=True,
-                    arrow=True))
+                way = ((width, hook), (left, end)) if end == hook else (
+                    (width, hook), (width + 15, hook), (width + 15, end), (left, end))
+                items.append(Line(way, theme.line, dashed=True, arrow=True))
                 lowest, widest = top + ASIDE + 8, max(widest, left + wide)
     return Picture(widest, max(lowest - 8, len(found) * (HEIGHT + GAP) - GAP), tuple(items))
 

@@ -1,4 +1,4 @@
-"""Where the boxes of a rank stand: boxes that follow one another in one line, neighbours apart, forks over their middle.
+"""Where the boxes of a rank stand: those that follow one another in one line, neighbours apart, forks in the middle.
 
 A run is boxes and bends that are drawn in one line: each the only one that follows the other. Runs move together; the
 order within the ranks says which run is left of which, and how far away it is at least.
