@@ -203,6 +203,8 @@ def test_a_click_on_a_module_tells_its_share(show):
     click(browser, box(browser, "aux1"))
     told = facts(browser)
     assert told["name"] == "aux1" and told["weight of its loss"] == "0.3"
+    # pool 4x4x512, convolution 4x4x128, flattened 2048, dense 1024 and its dropout, dense 1000 and its softmax
+    assert told["memory a picture"].startswith(f"{4 * (8192 + 2048 + 2048 + 2 * 1024 + 2 * 1000) / 1e3:.1f} kB (")
     assert told["parameters"].startswith(f"{module.parameters:,} (24 %)")
 
 

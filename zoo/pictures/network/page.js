@@ -280,12 +280,12 @@ function share(number, total) {
   return total && number ? `${told(number)} (${(100 * number / total).toPrecision(2)} %)` : told(number);
 }
 
-// What so many numbers take for one picture, at 4 bytes each, and their share of a total.
+// What the outputs for one picture take, so many numbers of 4 bytes each, and their share of a total.
 function memory(numbers, total) {
   if (numbers === undefined) return undefined;
   const bytes = 4 * numbers, [unit, size] = bytes < 1e6 ? ["kB", 1e3] : ["MB", 1e6];
   const part = total ? ` (${(100 * numbers / total).toPrecision(2)} %)` : "";
-  return `${(bytes / size).toPrecision(3)} ${unit} a picture in float32${part}`;
+  return `${(bytes / size).toPrecision(3)} ${unit}${part}`;
 }
 
 function element(tag, words, parent) {
@@ -333,7 +333,7 @@ function layerFacts(layer, number) {
     ["trainable", layer.trainable === layer.parameters ? undefined : told(layer.trainable)],
     ["multiply-adds", told(layer.multiplyAdds)], [layer.kind === "dense" ? "units" : "filters", layer.filters],
     [layer.kind === "pool" ? "window" : "kernel", layer.kernel], ["strides", layer.strides],
-    ["groups", layer.groups], ["activation", layer.activation], ["memory of its output", memory(layer.outputs)],
+    ["groups", layer.groups], ["activation", layer.activation], ["memory a picture", memory(layer.outputs)],
     ["receptive field", layer.field], ["output stride", layer.step]]);
   links("reads", layerLinks(layer.reads));
   links("is read by", layerLinks(readers[number]));
@@ -342,7 +342,7 @@ function layerFacts(layer, number) {
 function counts(module) {
   return [["output shape", module.shape], ["parameters", share(module.parameters, totals.parameters)],
     ["multiply-adds", share(module.multiplyAdds, totals.multiplyAdds)],
-    ["memory of its layers' outputs", memory(module.outputs, totals.outputs)],
+    ["memory a picture", memory(module.outputs, totals.outputs)],
     ["weight of its loss", module.loss]];
 }
 
@@ -366,7 +366,7 @@ function networkFacts() {
   heading(document.title, "the network");
   table([["layers", told(layers.length)], ["modules", told(modules.reduce((sum, each) => sum + each.each.length, 0))],
     ["parameters", told(totals.parameters)], ["trainable", told(totals.trainable)],
-    ["multiply-adds", told(totals.multiplyAdds)], ["memory of its layers' outputs", memory(totals.outputs)],
+    ["multiply-adds", told(totals.multiplyAdds)], ["memory a picture", memory(totals.outputs)],
     ["layers not counted", totals.uncounted ? told(totals.uncounted) : undefined]]);
 }
 
