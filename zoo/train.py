@@ -180,6 +180,7 @@ def command(argv):
         run, plan = resumed(arguments, argv)
     else:
         run, plan = None, plan_of(arguments)
+    chosen = device.choose(arguments.gpu, device.list_gpus(), device.visible_now())
 
     from zoo.training import run as runs  # NumPy, no backend
 
@@ -193,7 +194,6 @@ def command(argv):
         return 0
     if run is None:
         runs.check_place(arguments.output_dir, arguments.name)
-    chosen = device.choose(arguments.gpu, device.list_gpus(), device.visible_now())
     device.prepare(chosen, plan.deterministic)
 
     from zoo.datasets.load import load_facts
