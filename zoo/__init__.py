@@ -100,7 +100,7 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
 
     drawn.check(detail=detail, theme=theme, direction=direction, style=style)
     if to_file is not None:
-        drawn.file_for(to_file, style)
+        drawn.file_for(to_file, style, direction)
     if not isinstance(source, str):
         subject = drawn.of_model(source)
     else:

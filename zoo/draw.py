@@ -51,7 +51,7 @@ def draw(arguments):
     blueprints = [cli.blueprint_of(name, arguments) for name in arguments.networks]
     how = arguments.theme, arguments.direction
     path = arguments.output or f"{'-'.join(arguments.networks)}.svg"
-    diagram.file_for(path, "compared" if arguments.compare else arguments.style)
+    diagram.file_for(path, "compared" if arguments.compare else arguments.style, arguments.direction)
     load_backend()
     subjects = [diagram.of_blueprint(blueprint) for blueprint in blueprints]
     if arguments.compare:
@@ -95,8 +95,6 @@ def command(argv):
         raise UserError("--style volumes goes with neither --compare nor --detail; leave them out")
     if arguments.direction == "down" and arguments.style == "volumes":
         raise UserError("volumes stand from left to right; leave out --direction, or use --style boxes")
-    if arguments.direction == "right" and str(arguments.output).lower().endswith(".html"):
-        raise UserError("a page (.html) flows down; leave out --direction, or choose another ending")
     return draw(arguments)
 
 

@@ -350,6 +350,12 @@ def test_volumes_in_python(tmp_path):
     assert any(isinstance(item, Polygon) for item in drawing.scene.items)
     with pytest.raises(UserError, match="ending of a picture's name"):
         zoo.diagram("lenet5", tmp_path / "a.mmd", style="volumes")
+    with pytest.raises(UserError, match="from left to right"):
+        zoo.diagram("lenet5", style="volumes", direction="down")
+    with pytest.raises(UserError, match="one level of detail"):
+        zoo.diagram("lenet5", detail="stages", style="volumes")
+    with pytest.raises(UserError, match="flows down"):
+        zoo.diagram("lenet5", tmp_path / "a.html", direction="right")
 
 
 @pytest.mark.parametrize("ending, begins", [

@@ -76,9 +76,12 @@ def counts(found, shape):
             f"{number_words(found.multiply_adds)} multiply-adds")
 
 
-def file_for(path, style="boxes"):
-    """Return the Path of a file that can be written in a style; UserError otherwise, before a network is built."""
-    return export.checked(path, TEXTS if style == "boxes" else ())
+def file_for(path, style="boxes", direction=None):
+    """Return the Path of a file that can be written so; UserError otherwise, before a network is built."""
+    target = export.checked(path, TEXTS if style == "boxes" else ())
+    if direction == "right" and target.suffix.lower() == ".html":
+        raise UserError("a page (.html) flows down; leave out the direction, or choose another ending")
+    return target
 
 
 def scene(subject, detail="blocks", theme="light", direction=None, beside=()):
@@ -94,10 +97,14 @@ def scene(subject, detail="blocks", theme="light", direction=None, beside=()):
 
 
 def check(**given):
-    """Refuse what is not among DETAILS, THEMES, DIRECTIONS or STYLES; None is the usual direction."""
+    """Refuse what is not among DETAILS, THEMES, DIRECTIONS or STYLES, or does not go together; None: as is usual."""
     for what, known in (("detail", DETAILS), ("theme", THEMES), ("direction", (None, *DIRECTIONS)), ("style", STYLES)):
         if what in given and given[what] not in known:
             raise unknown(what, given[what], [each for each in known if each])
+    if given.get("style") == "volumes" and given.get("detail") != "blocks":
+        raise UserError("volumes have one level of detail; leave it out, or use the style 'boxes'")
+    if given.get("style") == "volumes" and given.get("direction") == "down":
+        raise UserError("volumes stand from left to right; leave out the direction, or use the style 'boxes'")
 
 
 def boxes_of(plan, detail):
@@ -114,7 +121,9 @@ def most_of(boxes):
 def diagram(source, to_file=None, detail="blocks", theme="light", direction=None, style="boxes"):
     """Return the Drawing of a Subject, written to `to_file` if that is given; see `zoo.diagram`."""
     check(detail=detail, theme=theme, direction=direction, style=style)
-    drawing = volumes_of(source, theme, direction) if style == "volumes" else boxes(source, detail, theme, direction)
+    if to_file is not None:
+        file_for(to_file, style, direction)
+    drawing = volumes_of(source, theme) if style == "volumes" else boxes(source, detail, theme, direction)
     if to_file is not None:
         drawing.save(to_file)
     return drawing
@@ -123,15 +132,10 @@ def diagram(source, to_file=None, detail="blocks", theme="light", direction=None
 def boxes(source, detail, theme, direction):
     """Return the Drawing of a Subject as boxes, in all formats."""
     plan = plan_of(source.anatomy, source.sides)
-
-    def html():
-        if direction == "right":
-            raise UserError("a page (.html) flows down; leave out the direction, or choose another ending")
-        return page(source.anatomy, plan, source.title, source.subtitle, PAGES[theme])
-
     return Drawing(scene(source, detail, theme, direction), {
         ".dot": lambda: dot(plan, source.title, detail, direction),
-        ".mmd": lambda: mermaid(plan, source.title, detail, direction), ".html": html})
+        ".mmd": lambda: mermaid(plan, source.title, detail, direction),
+        ".html": lambda: page(source.anatomy, plan, source.title, source.subtitle, PAGES[theme])})
 
 
 def compared(subjects, detail="blocks", theme="light", direction=None):
@@ -147,8 +151,6 @@ def compared(subjects, detail="blocks", theme="light", direction=None):
     return Drawing(whole)
 
 
-def volumes_of(subject, theme="light", direction=None):
+def volumes_of(subject, theme="light"):
     """Return the Drawing of a Subject as volumes of features; UserError where its layers are no chain."""
-    if direction == "down":
-        raise UserError("volumes stand from left to right; leave out the direction, or use the style 'boxes'")
     return Drawing(volumes(plan_of(subject.anatomy, subject.sides), subject.title, subject.subtitle, THEMES[theme]))

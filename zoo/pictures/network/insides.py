@@ -1,6 +1,6 @@
 """The inside of a module: its layers as boxes, laid out as its figure in the paper would be."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zoo.pictures.lettering import width_of
 from zoo.pictures.network.layered import layered
@@ -125,7 +125,3 @@ def kinds_of(modules):
     """Return the kinds that the modules' layers are drawn as."""
     return {unit.kind for module in modules for unit in module.units} | {
         kind for module in modules for unit in module.units for kind in unit.followers}
-
-
-def without_repeats(module):
-    return replace(module, names=module.names[:1])
