@@ -151,12 +151,15 @@ def graph(layers, theme, direction, *, entry):
         width, height = sizes[layer.name]
         items += [Box(x, y, width, height, *theme.kinds[kind_of(layer)], name=layer.name,
                       tip=f"{layer.name}: {words[layer.name]}, {shape_words(layer.shape)}, "
-                          f"{layer.parameters:,} parameters"),
-                  Text(x + width / 2, y + 20, layer.name, NAME, theme.faint)]
+                          f"{layer.parameters:,} parameters")]
         if active(layer):
             items.append(Box(x + 1.5, y + HEIGHT, width - 3, STRIPE - 1, theme.kinds["activation"][1], radius=1))
-        if words[layer.name] != layer.name:
-            items.append(Text(x + width / 2, y + 9.5, words[layer.name], LETTERS, theme.ink))
+        middle = x + width / 2
+        if words[layer.name] == layer.name:  # said once
+            items.append(Text(middle, y + HEIGHT / 2, layer.name, LETTERS, theme.ink))
+        else:
+            items += [Text(middle, y + 9.5, words[layer.name], LETTERS, theme.ink),
+                      Text(middle, y + 20, layer.name, NAME, theme.faint)]
     return Picture(layout.width, layout.height, tuple(items))
 
 
