@@ -82,7 +82,7 @@ STEMS = {"paper": paper_stem, "small": small_stem}
 
 
 def inception(ones, reduce3, threes, reduce5, fives, projection):
-    """Figure 3(b)."""
+    """Figure 2(b)."""
     return [[(ones, 1)],
             [(reduce3, 1), (threes, 3)],
             [(reduce5, 1), (fives, 5)],
