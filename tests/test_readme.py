@@ -1,6 +1,7 @@
 """What the README and the docs say is what the programs print and what the files of the repository hold."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -51,11 +52,11 @@ def test_the_commands_exist():
         assert command in COMMANDS
 
 
-@pytest.mark.parametrize("line", re.findall(r"python -m zoo\.train (\S.*)$", README, re.MULTILINE))
-def test_the_training_commands_parse(line):
-    words = line.partition("`")[0].split()
-    if words != ["--help"]:
-        assert train.parser().parse_args(words).network
+@pytest.mark.parametrize("line", [
+    line for page in PAGES for line in re.findall(r"^python -m zoo\.train (\S.*)$", page.read_text("utf-8"), re.MULTILINE)])
+def test_the_training_commands_are_ones_that_train(line):
+    arguments = train.parser().parse_args(shlex.split(line, comments=True))
+    assert arguments.resume or train.plan_of(arguments)
 
 
 def test_ci_runs_the_second_command():
