@@ -21,6 +21,7 @@ from zoo import catalog
 from zoo.datasets.load import Dataset
 from zoo.datasets.splits import Split
 from zoo.errors import RunInUse, UserError
+from zoo.models.memory import Memory
 from zoo.training import checkpoints, failures, fit, plan as plans, run as runs, saved
 from zoo.training.leaving import Leave
 from zoo.training.recipe import Recipe
@@ -194,6 +195,17 @@ def test_one_process_at_a_time(tmp_path):
 def test_what_ended_a_training(error, status, said):
     found = failures.explained(error, Recipe(batch_size=100))
     assert found[0] == status and found[1].endswith(said)
+
+
+def test_a_batch_that_will_not_fit_is_foreseen():
+    """40 bytes of weights (1 with a gradient, a momentum, 2 for the update: 5 times), 1.2 * 100 bytes a picture."""
+    takes = Memory(parameters=40, trainable=40, largest=40, kept=50, training=100, inference=60)
+    free = 2 * 2**30
+    assert failures.foreseen(takes, Recipe(batch_size=1000), free) == ""
+    said = failures.foreseen(takes, Recipe(batch_size=30_000_000), free)
+    assert said == ("training with batches of 30000000 takes about 3.4 GiB, and 2.0 are free; try --batch-size 17895695")
+    assert failures.foreseen(takes, Recipe(batch_size=1), 100).endswith("not even one picture may fit: try a smaller --width")
+    assert 2**20 < failures.free_memory() <= 2**60
 
 
 def plan_with(**changes):

@@ -15,7 +15,7 @@ from zoo.training import augmentation, plan as plans, recipe as recipes, recipes
 from zoo.values import assignments, parsed
 
 SHORTCUTS = {"--epochs": "epochs", "--batch-size": "batch_size", "--lr": "learning_rate"}  # flag: field of the recipe
-RESUMED = ("resume", "epochs", "gpu", "data_dir", "max_seconds")  # what may be said beside --resume
+RESUMED = ("resume", "epochs", "gpu", "backend", "data_dir", "max_seconds")  # what may be said beside --resume
 STATUSES = """exit status: 0 done, 2 a mistake in the command, 3 the loss is not finite, 4 the disk is full, 5 out of
 memory, 6 another process has the run, 7 out of --max-seconds, 130 interrupted"""
 
@@ -31,7 +31,7 @@ def parser():
     made.add_argument("--dataset", metavar="NAME", default="digits",
                       help="default: digits, 5,000 pictures of MNIST that need no download")
     made.add_argument("--labels", metavar="fine|coarse", default="fine", help="of cifar100: 100 classes or 20")
-    cli.add_gpu(made)
+    cli.add_gpu(made, ", or several, with commas between, that share each batch; all: all")
     made.add_argument("--recipe", metavar="|".join(table.KINDS), default="modern",
                       help="how it is trained; see python -m zoo.recipes; default: modern")
     for flags, what in ((("--epochs",), "passes over the training split"),
@@ -101,7 +101,7 @@ def plan_of(arguments):
     if arguments.limit is not None:
         arguments.limit = cli.whole_number("--limit", arguments.limit, 1)
     return plans.Plan(blueprint, facts, recipe, cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1),
-                      arguments.limit, settings.backend(), arguments.deterministic)
+                      arguments.limit, settings.backend(arguments.backend), arguments.deterministic)
 
 
 def resumed(arguments, argv):
@@ -115,12 +115,12 @@ def resumed(arguments, argv):
     if other:
         said = other[0] if other[0] == "network" else f"--{other[0].replace('_', '-')}"
         raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
-                        "--epochs, --gpu, --data-dir and --max-seconds")
+                        "--epochs, --gpu, --backend, --data-dir and --max-seconds")
     run = expanded(arguments.resume)
     plan = plans.of_run(run, runs.read_facts(run))
-    if plan.backend != settings.backend():
-        raise UserError(f"{run} was begun with {plan.backend}, and this is {settings.backend()}; "
-                        f"set KERAS_BACKEND={plan.backend}")
+    backend = settings.backend(arguments.backend)
+    if plan.backend != backend:
+        raise UserError(f"{run} was begun with {plan.backend}, and this is {backend}; give --backend {plan.backend}")
     if arguments.epochs is None:
         return run, plan
     return run, plans.longer(run, plan, recipes.overridden(
@@ -181,6 +181,7 @@ def command(argv):
     else:
         run, plan = None, plan_of(arguments)
     chosen = device.choose(arguments.gpu, device.list_gpus(), device.visible_now())
+    check_together(plan, chosen)
 
     from zoo.training import run as runs  # NumPy, no backend
 
@@ -211,6 +212,16 @@ def command(argv):
         return go_on(plan, dataset, cli.load(plan.backend, chosen), run, until)
 
 
+def check_together(plan, chosen):
+    """Raise UserError where the GPUs cannot share the plan's batches."""
+    count, size = len(chosen.gpus), plan.recipe.batch_size
+    if count > 1 and plan.backend == "torch":
+        raise UserError(f"on PyTorch zoo trains on one GPU; given {count}; name one, or give --backend jax or tensorflow")
+    if count > 1 and size % count:
+        raise UserError(f"batches of {size} do not divide over {count} devices; give --batch-size "
+                        f"{' or '.join(str(near) for near in (size // count * count, (size // count + 1) * count) if near)}")
+
+
 def network_of(plan):
     """Return the network of a Plan, raw pixels in, logits out, its weights drawn with the plan's seed."""
     import keras
@@ -233,7 +244,7 @@ def begin(network, plan, dataset, where, run, asked, until):
     parameters = trainee.main(network).count_params()
     runs.write_json(run / "run.json", header.facts(plan, dataset, parameters, where, asked))
     print("\n".join(header.lines(plan, dataset, parameters, where, run)), flush=True)
-    return carry_out(network, plan, dataset, run, until)
+    return carry_out(network, plan, dataset, run, until, where.startswith("CPU"))
 
 
 def go_on(plan, dataset, where, run, until):
@@ -247,7 +258,7 @@ def go_on(plan, dataset, where, run, until):
     (run / "result.json").unlink(missing_ok=True)
     print("\n".join(header.lines(plan, dataset, trainee.main(network).count_params(), where, run)
                     + header.resumed(progress, facts, where, plan.backend)), flush=True)
-    return carry_out(network, plan, dataset, run, until)
+    return carry_out(network, plan, dataset, run, until, where.startswith("CPU"))
 
 
 def same_data(run, dataset):
@@ -261,7 +272,7 @@ def same_data(run, dataset):
                             f"{len(getattr(dataset, name))}; give the same files with --data-dir")
 
 
-def carry_out(network, plan, dataset, run, until):
+def carry_out(network, plan, dataset, run, until, on_cpu):
     """Train, test, draw and say what came out; return the exit status."""
     from zoo.pictures import diagram  # matplotlib
     from zoo.pictures.plots import draw_run
@@ -271,7 +282,11 @@ def carry_out(network, plan, dataset, run, until):
     leave = Leave(until)
     try:
         (run / "plots").mkdir(exist_ok=True)
-        diagram.diagram(diagram.of_blueprint(plan.blueprint), run / "plots" / "architecture.svg")
+        subject = diagram.of_blueprint(plan.blueprint)
+        diagram.diagram(subject, run / "plots" / "architecture.svg")
+        warning = on_cpu and failures.foreseen(subject.anatomy.memory, plan.recipe, failures.free_memory())
+        if warning:
+            print(f"{'note':8} {warning}", flush=True)
         progress = fit.train(network, dataset, plan.recipe, plan.seed, run, leave,
                              recipes.side_weights(plan.recipe, plan.blueprint.spec))
         if not leave.asked(fit.seconds_to_test(progress, dataset)):

@@ -29,7 +29,8 @@ from zoo.nn import (RBF, CeilAveragePooling2D, CeilMaxPooling2D, Highway, LocalR
                     SparseConv2D, SpatialPyramidPooling2D, TrainableSubsampling, scaled_tanh)
 from zoo.nn.pooling import windows
 
-SLOTS = {"sgd": 1, "nesterov": 1, "adam": 2}  # numbers that the optimizer keeps for each trainable one; with momentum
+# numbers that the optimizer keeps for each trainable one; with momentum
+SLOTS = {"sgd": 1, "nesterov": 1, "rmsprop": 2, "adam": 2, "adamw": 2, "adadelta": 2}
 
 
 UPDATE = 2  # numbers for each trainable parameter while the optimizer works

@@ -1,8 +1,12 @@
-"""What ended a training, in words. Standard library only."""
+"""What ended a training, or is about to, in words. Standard library only."""
 
 import errno
+import re
+from pathlib import Path
 
-MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "can't allocate memory", "bad_alloc")
+# The last two are oneDNN's, TensorFlow's library on CPUs, when it gets no memory
+MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "can't allocate memory", "bad_alloc",
+          "could not execute a primitive", "could not create a memory object")
 
 
 def explained(error, recipe):
@@ -22,3 +26,25 @@ def smaller(batch_size):
     if batch_size == 1:
         return "not even one picture fits: try a smaller --width, or a machine with more"
     return f"try --batch-size {batch_size // 2}"
+
+
+def foreseen(memory, recipe, free):
+    """Return a warning that training will not fit, or "": the system kills a process that takes too much, without a word.
+
+    memory: a zoo.models.memory.Memory, which estimates; free: bytes.
+    """
+    takes = memory.for_training(recipe.batch_size, recipe.optimizer)
+    if takes <= free:
+        return ""
+    fits = memory.largest_for_training(free, recipe.optimizer)
+    return (f"training with batches of {recipe.batch_size} takes about {takes / 2**30:.1f} GiB, and {free / 2**30:.1f} are "
+            f"free; {f'try --batch-size {fits}' if fits else 'not even one picture may fit: try a smaller --width'}")
+
+
+def free_memory():
+    """Return the bytes of memory that Linux can give; without an answer, as much as anybody has."""
+    try:
+        found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    except OSError:
+        found = None
+    return int(found[1]) * 1024 if found else 2**60
