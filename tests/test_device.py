@@ -80,7 +80,7 @@ before = dict(os.environ)
 from zoo import device
 chosen = device.choose(json.loads(sys.argv[1]), device.list_gpus(), device.visible_now())
 device.prepare(chosen)
-print(json.dumps({"gpu": chosen.gpu and chosen.gpu.index,
+print(json.dumps({"gpus": [gpu.index for gpu in chosen.gpus],
                   "set": {name: value for name, value in os.environ.items() if before.get(name) != value},
                   "heavy": [name for name in ("keras", "tensorflow", "jax", "torch", "numpy") if name in sys.modules]}))
 """
@@ -95,15 +95,15 @@ def child(path, asked, **environment):
     return json.loads(run.stdout)
 
 
-def only(index):
-    return {"gpu": index, "heavy": [], "set": {
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(index), "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+def only(*indices):
+    return {"gpus": [*indices], "heavy": [], "set": {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(map(str, indices)), "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}}
 
 
-CPU = {"gpu": None, "heavy": [], "set": {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}}
-LEFT_ALONE = {"gpu": None, "heavy": [], "set": {"TF_FORCE_GPU_ALLOW_GROWTH": "true",
-                                                "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}}
+CPU = {"gpus": [], "heavy": [], "set": {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}}
+LEFT_ALONE = {"gpus": [], "heavy": [], "set": {"TF_FORCE_GPU_ALLOW_GROWTH": "true",
+                                               "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}}
 
 
 @pytest.mark.parametrize("machine_has, asked, visible, expected", [
@@ -116,6 +116,15 @@ LEFT_ALONE = {"gpu": None, "heavy": [], "set": {"TF_FORCE_GPU_ALLOW_GROWTH": "tr
     ("four", None, "2,3", only(2)),
     ("four", "3", "2,3", only(3)),
     ("four", None, "GPU-2fffffff", only(3)),
+    ("four", "0,1", None, only(0, 1)),
+    ("four", "3,1", None, only(3, 1)),
+    ("four", "all", None, only(0, 1, 2, 3)),
+    ("four", "auto", None, only(0)),
+    ("four", "all", "GPU-2fffffff,GPU-1a", only(3, 1)),
+    ("four", "auto", "1,3", only(3)),  # 20 GiB free against 1
+    ("four", "3,2", "2,3", only(3, 2)),
+    ("one", "auto", None, only(0)),  # which does not tell its memory
+    ("one", "all", None, only(0)),
     ("one", "0", None, only(0)),
     ("one", None, None, only(0)),
     ("one", "none", None, CPU),
@@ -175,11 +184,11 @@ SHOWN = [  # CUDA_VISIBLE_DEVICES, the GPUs it leaves, the first of them first
 @pytest.mark.parametrize("visible, shown", SHOWN)
 def test_the_gpus_that_cuda_visible_devices_leaves(four, visible, shown):
     first = choose(None, four, visible)
-    assert (first.gpu and first.gpu.index) == (shown[0] if shown else None)
+    assert [gpu.index for gpu in first.gpus] == shown[:1]
     assert first.asked is False
     for index in range(4):
         if index in shown:
-            assert choose(str(index), four, visible).gpu == four[index]
+            assert choose(str(index), four, visible).gpus == (four[index],)
         else:
             with pytest.raises(UserError) as caught:
                 choose(str(index), four, visible)
@@ -187,15 +196,30 @@ def test_the_gpus_that_cuda_visible_devices_leaves(four, visible, shown):
                 f"CUDA_VISIBLE_DEVICES={visible} hides GPU {index}; unset it, or ask for one that it shows")
 
 
+@pytest.mark.parametrize("asked, visible, words", [
+    ("1,0", "1", "CUDA_VISIBLE_DEVICES=1 hides GPU 0; unset it, or ask for one that it shows"),
+    ("all", "-1", "CUDA_VISIBLE_DEVICES=-1 hides every GPU; unset it, or use --gpu none"),
+    ("auto", "", "CUDA_VISIBLE_DEVICES= hides every GPU; unset it, or use --gpu none"),
+])
+def test_what_cuda_visible_devices_hides(four, asked, visible, words):
+    with pytest.raises(UserError) as caught:
+        choose(asked, four, visible)
+    assert str(caught.value) == words
+
+
 @pytest.mark.parametrize("asked, gpus, words", [
     ("4", None, "there is no GPU 4; there are: 0 (NVIDIA H200); 1 (NVIDIA H200); 2 (NVIDIA A100-SXM4-40GB); "
                 "3 (NVIDIA A100-SXM4-40GB)"),
     ("3", [], "there is no GPU 3: this machine has none that nvidia-smi lists; use --gpu none"),
-    ("-1", None, "--gpu takes the number of a GPU, or none for the CPU; given '-1'"),
-    ("0,1", None, "--gpu takes the number of a GPU, or none for the CPU; given '0,1'"),
-    ("cpu", [], "--gpu takes the number of a GPU, or none for the CPU; given 'cpu'"),
-    ("²", None, "--gpu takes the number of a GPU, or none for the CPU; given '²'"),
-    ("", None, "--gpu takes the number of a GPU, or none for the CPU; given ''"),
+    *((asked, None, "--gpu takes the number of a GPU, several with commas between, such as 0,1, or all, auto, none; "
+                    f"given {asked!r}") for asked in ("-1", "cpu", "²", "", "0,", "0,,1", ",", "0-3", "0,all", "ALL", "0 1")),
+    ("0,4", None, "there is no GPU 4; there are: 0 (NVIDIA H200); 1 (NVIDIA H200); 2 (NVIDIA A100-SXM4-40GB); "
+                  "3 (NVIDIA A100-SXM4-40GB)"),
+    ("1,0,1", None, "--gpu 1,0,1 names GPU 1 more than once; name each once"),
+    ("1,01", None, "--gpu 1,01 names GPU 1 more than once; name each once"),
+    ("0,1", [], "there is no GPU 0: this machine has none that nvidia-smi lists; use --gpu none"),
+    ("auto", [], "there is no GPU: this machine has none that nvidia-smi lists; use --gpu none"),
+    ("all", [], "there is no GPU: this machine has none that nvidia-smi lists; use --gpu none"),
 ])
 def test_refusals(four, asked, gpus, words):
     with pytest.raises(UserError) as caught:
@@ -206,6 +230,7 @@ def test_refusals(four, asked, gpus, words):
 # ------------------------------------------------------------------------------------------------------ the header
 
 H200 = Gpu(3, "GPU-0", "NVIDIA H200", 143_360, 71_680)
+A100 = Gpu(1, "GPU-1", "NVIDIA A100", 40_960, 20_480)
 CORES = f"CPU, {os.cpu_count()} cores"
 ON_GPU = {"tensorflow": "/job:localhost/replica:0/task:0/device:GPU:0", "jax": "cuda:0", "torch": "cuda:0"}
 ON_CPU = {"tensorflow": "/job:localhost/replica:0/task:0/device:CPU:0", "jax": "TFRT_CPU_0", "torch": "cpu"}
@@ -216,16 +241,18 @@ REMEDY = {"tensorflow": "pip install 'cnn-zoo[cuda]'", "jax": "pip install 'jax[
 @pytest.mark.parametrize("backend", ON_GPU)
 def test_describe(backend):
     here, there = ON_GPU[backend], ON_CPU[backend]
-    assert describe(Device(H200, True), here, backend) == "GPU 3, NVIDIA H200, 70 of 140 GiB free"
-    assert describe(Device(H200, False), here, backend) == "GPU 3, NVIDIA H200, 70 of 140 GiB free"
-    assert describe(Device(None, True), there, backend) == CORES
-    assert describe(Device(None, False), there, backend) == CORES
-    assert describe(Device(None, False), here, backend) == f"GPU as {backend} sees it ({here})"
+    assert describe(Device((H200,), True), here, backend) == "GPU 3, NVIDIA H200, 70 of 140 GiB free"
+    assert describe(Device((H200,), False), here, backend) == "GPU 3, NVIDIA H200, 70 of 140 GiB free"
+    assert describe(Device((H200, A100), True), here, backend) == (
+        "GPU 3, NVIDIA H200, 70 of 140 GiB free; GPU 1, NVIDIA A100, 20 of 40 GiB free")
+    assert describe(Device((), True), there, backend) == CORES
+    assert describe(Device((), False), there, backend) == CORES
+    assert describe(Device((), False), here, backend) == f"GPU as {backend} sees it ({here})"
 
     missing = f"{backend} cannot use GPU 3 (NVIDIA H200): its CUDA libraries are missing; {REMEDY[backend]}"
-    assert describe(Device(H200, False), there, backend) == f"{CORES} ({missing})"
+    assert describe(Device((H200,), False), there, backend) == f"{CORES} ({missing})"
     with pytest.raises(UserError) as caught:
-        describe(Device(H200, True), there, backend)
+        describe(Device((H200, A100), True), there, backend)
     assert str(caught.value) == f"{missing}, or use --gpu none"
 
 

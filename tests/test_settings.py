@@ -1,5 +1,6 @@
 """What the environment says: folders and the backend."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,11 +53,22 @@ def test_the_environment_comes_before_keras_json(monkeypatch, tmp_path):
         "no backend is called 'tensorfow'; did you mean 'tensorflow'? (there are: jax, tensorflow, torch)")
 
 
+def test_what_is_asked_for_comes_first_and_keras_is_told(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    assert settings.backend("tensorflow") == "tensorflow"
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+    with pytest.raises(UserError) as caught:
+        settings.backend("pytorch")
+    assert str(caught.value) == (
+        "no backend is called 'pytorch'; did you mean 'torch'? (there are: jax, tensorflow, torch)")
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+
+
 @pytest.mark.parametrize("backend, package", [("jax", "cnn-zoo[jax]"), ("tensorflow", "cnn-zoo")])
 def test_a_backend_that_is_not_installed(monkeypatch, backend, package):
     monkeypatch.setenv("KERAS_BACKEND", backend)
     code = "from zoo.settings import backend\ntry:\n    backend()\nexcept ValueError as error:\n    print(error)"
     run = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True,
                          cwd=Path(__file__).resolve().parents[1])  # -S: without site-packages
-    assert run.stdout == (f"the backend {backend} is not installed; pip install '{package}', or set KERAS_BACKEND to "
-                          "one of tensorflow\n")
+    assert run.stdout == (f"the backend {backend} is not installed; pip install '{package}', or take --backend "
+                          "tensorflow\n")

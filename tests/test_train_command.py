@@ -374,7 +374,8 @@ def test_ctrl_c(anywhere, tmp_path):
     ("vgg16 --option dropout=1", "dropout"),
     ("lenet5 --epcohs 3", "'--epcohs' is known; did you mean --epochs?"),
     ("lenet5 vgg16", "'vgg16'"),
-    ("lenet5 --gpu all", "--gpu takes the number of a GPU, or none for the CPU; given 'all'"),
+    ("lenet5 --gpu 0,,1", "--gpu takes the number of a GPU, several with commas between"),
+    ("lenet5 --backend pytorch", "did you mean 'torch'?"),
     ("lenet5 --gpu -1", "-1"),
 ])
 def test_a_mistake_gets_one_line_before_anything_is_loaded(python, words, said):
@@ -492,6 +493,9 @@ def witness(tmp_path):
     (["--gpu", "3"], None, "3"),
     (["--gpu", "2"], "3,2", "2"),
     ([], None, "0"),
+    (["--gpu", "0,3", "--batch-size", "64"], None, "0,3"),
+    (["--gpu", "all", "--batch-size", "64"], None, "0,1,2,3"),
+    (["--gpu", "auto"], None, "0"),
     ([], "GPU-00000002", "2"),
     (["--gpu", "none"], "1", "-1"),
 ])
@@ -510,6 +514,17 @@ def test_a_gpu_that_is_not_there(python, driver, tmp_path):
     line = one_line(python(*asked, "1", PATH=driver, CUDA_VISIBLE_DEVICES="3,2"))
     assert "GPU 1" in line and "CUDA_VISIBLE_DEVICES=3,2" in line
     assert "there is no GPU 3" in one_line(python(*asked, "3", PATH=str(tmp_path), CUDA_VISIBLE_DEVICES=None))
+    assert listing(python.folder) == []
+
+
+@pytest.mark.parametrize("words, said", [
+    ("train lenet5 --gpu 0,1,2 --batch-size 100", "batches of 100 do not divide over 3 devices; give --batch-size 99 or 102"),
+    ("train lenet5 --gpu all --batch-size 2", "batches of 2 do not divide over 4 devices; give --batch-size 4"),
+    ("train lenet5 --gpu 1,1", "names GPU 1 more than once"),
+])
+def test_several_gpus_that_cannot_be_taken(python, driver, words, said):
+    command, *words = words.split()
+    assert said in one_line(python("-m", f"zoo.{command}", *words, PATH=driver, CUDA_VISIBLE_DEVICES=None))
     assert listing(python.folder) == []
 
 

@@ -59,15 +59,24 @@ def whole_number(flag, text, least, most=None):
     return int(text)
 
 
-def add_gpu(made):
-    made.add_argument("--gpu", metavar="N", help="the GPU to use as nvidia-smi counts them, or none for the CPU; "
-                                                 "default: the first one, or the CPU")
+def add_gpu(made, several=""):
+    """Add --gpu and --backend; `several` says what more than one GPU is for, where that is possible."""
+    made.add_argument("--gpu", metavar="N|auto|none" if not several else "N|N,N|all|auto|none",
+                      help=f"the GPU to use as nvidia-smi counts them{several}; auto: the one with the most free memory; "
+                           "none: the CPU; default: the first one, or the CPU")
+    made.add_argument("--backend", metavar="|".join(settings.BACKENDS),
+                      help="what Keras computes with; default: KERAS_BACKEND, or tensorflow")
 
 
-def choose_device(gpu):
-    """Return (backend, Device) for what `--gpu` names, and let the backend see just that; see `load`."""
-    backend = settings.backend()
+def choose_device(gpu, backend=None):
+    """Return (backend, Device) for what --gpu and --backend name, and let the backend see just that; see `load`.
+
+    UserError for more than one GPU, which is for training alone.
+    """
+    backend = settings.backend(backend)
     chosen = device.choose(gpu, device.list_gpus(), device.visible_now())
+    if len(chosen.gpus) > 1:
+        raise UserError(f"only zoo.train works on several GPUs; given --gpu {gpu}; name one, or auto")
     device.prepare(chosen)
     return backend, chosen
 

@@ -1,4 +1,4 @@
-"""Which device a command uses, decided before a backend loads: that is the only time when it can be.
+"""Which devices a command uses, decided before a backend loads: that is the only time when it can be.
 
 Standard library only. GPUs are counted as `nvidia-smi` lists them: physical ones, in PCI order.
 """
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from zoo.errors import UserError
 
 QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits")
+
+WORDS = ("all", "auto")  # beside numbers, of --gpu
 
 GROWTH = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # memory as it is needed
 
@@ -32,10 +34,10 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Device:
-    """What was chosen: `gpu` is None for the CPU; `environment` is what to set before the backend loads."""
+    """What was chosen: `gpus` is empty for the CPU; `environment` is what to set before the backend loads."""
 
-    gpu: Gpu | None
-    asked: bool  # the person named it, so nothing else will do
+    gpus: tuple  # of Gpu, in the order in which the backend will number them
+    asked: bool  # the person named them, so nothing else will do
     environment: dict = field(default_factory=dict)
 
 
@@ -54,26 +56,45 @@ def list_gpus():
 
 
 def choose(asked, gpus, visible=None):
-    """Return the Device for `--gpu ASKED`: a number, "none", or None for the first GPU that is there.
+    """Return the Device for `--gpu ASKED`: numbers with commas between, "all", "auto" (the one with the most free
+    memory), "none", or None for the first GPU that is there.
 
-    `visible` is CUDA_VISIBLE_DEVICES as it was when the command began, or None. UserError when the GPU asked
-    for is not there, or is hidden.
+    `visible` is CUDA_VISIBLE_DEVICES as it was when the command began, or None. UserError when a GPU asked for is not
+    there, or is hidden.
     """
     if asked == "none":
-        return Device(None, True, {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"})
+        return Device((), True, {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"})
     shown = gpus if visible is None else _shown(gpus, visible)
     if asked is None:
-        return Device(shown[0], False, _only(shown[0])) if shown else Device(None, False, GROWTH)
-    if not asked.isdecimal():
-        raise UserError(f"--gpu takes the number of a GPU, or none for the CPU; given {asked!r}")
+        return Device((shown[0],), False, _only(shown[:1])) if shown else Device((), False, GROWTH)
+    numbers = asked.split(",")
+    if asked not in WORDS and not all(number.isdecimal() and number.isascii() for number in numbers):
+        raise UserError(f"--gpu takes the number of a GPU, several with commas between, such as 0,1, or all, auto, none; "
+                        f"given {asked!r}")
     if not gpus:
-        raise UserError(f"there is no GPU {asked}: this machine has none that nvidia-smi lists; use --gpu none")
-    found = [gpu for gpu in gpus if gpu.index == int(asked)]
+        named = "no GPU" if asked in WORDS else f"no GPU {numbers[0]}"
+        raise UserError(f"there is {named}: this machine has none that nvidia-smi lists; use --gpu none")
+    if asked in WORDS:
+        if not shown:
+            raise UserError(f"CUDA_VISIBLE_DEVICES={visible} hides every GPU; unset it, or use --gpu none")
+        found = shown if asked == "all" else [max(shown, key=lambda gpu: (gpu.free, -gpu.index))]
+        return Device(tuple(found), True, _only(found))
+    found = [_named(number, gpus, shown, visible) for number in numbers]
+    for gpu in found:
+        if found.count(gpu) > 1:
+            raise UserError(f"--gpu {asked} names GPU {gpu.index} more than once; name each once")
+    return Device(tuple(found), True, _only(found))
+
+
+def _named(number, gpus, shown, visible):
+    """Return the Gpu of a number; UserError when it is not there, or hidden."""
+    found = [gpu for gpu in gpus if gpu.index == int(number)]
     if not found:
-        raise UserError(f"there is no GPU {asked}; there are: {'; '.join(f'{gpu.index} ({gpu.name})' for gpu in gpus)}")
+        raise UserError(f"there is no GPU {int(number)}; there are: "
+                        f"{'; '.join(f'{gpu.index} ({gpu.name})' for gpu in gpus)}")
     if found[0] not in shown:
-        raise UserError(f"CUDA_VISIBLE_DEVICES={visible} hides GPU {asked}; unset it, or ask for one that it shows")
-    return Device(found[0], True, _only(found[0]))
+        raise UserError(f"CUDA_VISIBLE_DEVICES={visible} hides GPU {found[0].index}; unset it, or ask for one that it shows")
+    return found[0]
 
 
 def visible_now():
@@ -124,24 +145,25 @@ def describe(device, used, backend):
     UserError when the person asked for a GPU and the backend cannot use it.
     """
     on_gpu = any(word in used.lower() for word in ("gpu", "cuda"))
-    if device.gpu is None:
+    if not device.gpus:
         return f"GPU as {backend} sees it ({used})" if on_gpu else f"CPU, {os.cpu_count()} cores"
     if on_gpu:
-        return str(device.gpu)
-    extra = {"tensorflow": "cuda", "jax": "jax", "torch": "torch"}.get(backend, "cuda")
-    missing = (f"{backend} cannot use GPU {device.gpu.index} ({device.gpu.name}): its CUDA libraries are missing; "
-               f"{_REMEDY[extra]}")
+        return "; ".join(map(str, device.gpus))
+    first = device.gpus[0]
+    missing = (f"{backend} cannot use GPU {first.index} ({first.name}): its CUDA libraries are missing; "
+               f"{REMEDIES[backend]}")
     if device.asked:
         raise UserError(f"{missing}, or use --gpu none")
     return f"CPU, {os.cpu_count()} cores ({missing})"
 
 
-_REMEDY = {"cuda": "pip install 'cnn-zoo[cuda]'", "jax": "pip install 'jax[cuda13]'", "torch": "install PyTorch for CUDA"}
+REMEDIES = {"tensorflow": "pip install 'cnn-zoo[cuda]'", "jax": "pip install 'jax[cuda13]'",
+            "torch": "install PyTorch for CUDA"}
 
 
-def _only(gpu):
-    """The environment that shows one GPU, in PCI order."""
-    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(gpu.index), **GROWTH}
+def _only(gpus):
+    """The environment that shows these GPUs, numbered in PCI order."""
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(str(gpu.index) for gpu in gpus), **GROWTH}
 
 
 def _shown(gpus, visible):

@@ -73,7 +73,7 @@ def command(argv):
     facts = rundir.read_facts(run)
     found(run, facts, arguments.checkpoint)
     batch_size = batch_of(arguments, facts)
-    backend, chosen = cli.choose_device(arguments.gpu)
+    backend, chosen = cli.choose_device(arguments.gpu, arguments.backend)
     split = split_of(run, facts, arguments.split, arguments.data_dir)
     where = cli.load(backend, chosen)
 

@@ -31,7 +31,7 @@ class Predictor:
     where these are bright on dark.
     """
 
-    def __init__(self, path, checkpoint, gpu):
+    def __init__(self, path, checkpoint, gpu, backend):
         self.path, self.checkpoint = path, checkpoint
         self.names, self.ground, self._shape, self._model = None, "", None, None
         if path.is_dir():
@@ -40,7 +40,7 @@ class Predictor:
             raise UserError(f"{path} is neither a run directory nor a .keras file that is there")
         elif checkpoint != "best":
             raise UserError("--checkpoint is for runs; a .keras file holds one set of weights")
-        self._device = cli.choose_device(gpu)
+        self._device = cli.choose_device(gpu, backend)
 
     def _know_run(self):
         from zoo.pictures import rundir  # NumPy, no backend
@@ -133,7 +133,7 @@ def command(argv):
     top = cli.whole_number("--top", arguments.top, 1)
     if arguments.checkpoint not in CHECKPOINTS:
         raise unknown("checkpoint", arguments.checkpoint, CHECKPOINTS)
-    predictor = Predictor(Path(arguments.model).expanduser(), arguments.checkpoint, arguments.gpu)
+    predictor = Predictor(Path(arguments.model).expanduser(), arguments.checkpoint, arguments.gpu, arguments.backend)
 
     import numpy as np
     from zoo.datasets import pictures  # Pillow

@@ -26,16 +26,26 @@ def keras_datasets():
     return keras_home() / "datasets"
 
 
-def backend():
-    """Return the name of the backend that Keras will load; UserError when there is no such one or it is missing."""
-    name = _backend_named()
+def backend(asked=None):
+    """Return the name of the backend that Keras is to load: `asked`, of --backend, else what the environment says.
+
+    Keras, and the processes that we start, are told. UserError when there is no such one or it is missing.
+    """
+    name = _backend_named() if asked is None else asked
     if name not in BACKENDS:
         raise unknown("backend", name, BACKENDS)
     if not find_spec(name):
         extra = "" if name == "tensorflow" else f"[{name}]"
-        raise UserError(f"the backend {name} is not installed; pip install 'cnn-zoo{extra}', or set KERAS_BACKEND to "
-                        f"one of {', '.join(other for other in BACKENDS if find_spec(other)) or BACKENDS[0]}")
+        raise UserError(f"the backend {name} is not installed; pip install 'cnn-zoo{extra}', or take --backend "
+                        f"{' or '.join(installed()) or BACKENDS[0]}")
+    if asked is not None:
+        os.environ["KERAS_BACKEND"] = asked
     return name
+
+
+def installed():
+    """Return the names of the backends that are there."""
+    return [name for name in BACKENDS if find_spec(name)]
 
 
 def _backend_named():
