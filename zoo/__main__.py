@@ -12,10 +12,12 @@ COMMANDS = {
     "list": "list the networks",
     "info": "tell what a network consists of, stage by stage",
     "draw": "draw the architecture of a network",
+    "show": "look inside a network: what its layers make of a picture",
     "evaluate": "measure the network of a run again",
     "predict": "say what is in pictures of your own",
     "compare": "set runs side by side, with the spread over seeds",
     "plot": "draw the pictures of a run again, and its report",
+    "doctor": "say what this machine has, how fast it is, and what is missing",
     "selftest": "see whether every network learns, and reads back what was saved of it",
 }
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from zoo.errors import UserError
 
@@ -53,6 +54,35 @@ def list_gpus():
     rows = [[cell.strip() for cell in line.split(",")] for line in answer.splitlines() if line.count(",") == 4]
     return [Gpu(int(index), uuid, name, _mebibytes(total), _mebibytes(free))
             for index, uuid, name, total, free in rows if index.isdigit()]
+
+
+def driver():
+    """Return (version of NVIDIA's driver, what is wrong with it): each "" where there is none."""
+    if not shutil.which("nvidia-smi"):
+        there = Path("/proc/driver/nvidia/version").exists()
+        return "", "NVIDIA's driver is loaded, but nvidia-smi is not on the PATH: install it with the driver" if there else ""
+    try:
+        run = subprocess.run(("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"), capture_output=True,
+                             text=True, errors="replace", timeout=20)
+    except (OSError, subprocess.SubprocessError) as error:
+        return "", f"nvidia-smi cannot be run: {error}"
+    first = ((run.stdout or run.stderr).strip().splitlines() or ["nothing"])[0]
+    return (first, "") if run.returncode == 0 else ("", f"nvidia-smi fails, and says: {first}")
+
+
+LIBRARIES = ("cudart", "cublas", "cublasLt", "cudnn", "cufft", "cusolver", "cusparse", "nvJitLink")
+
+
+def missing_libraries():
+    """Return the names of CUDA's libraries that are neither in a package of pip's nor where the system looks."""
+    folders = [folder for path in sys.path for folder in Path(path or ".").glob("nvidia/*/lib")]
+    folders += [Path(path) for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
+    folders += Path("/usr/local").glob("cuda*/lib64")
+    names = {path.name for folder in folders for path in folder.glob("lib*.so*")}
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        cache = subprocess.run(("/sbin/ldconfig", "-p"), capture_output=True, text=True, timeout=20).stdout
+        names |= {line.split()[0] for line in cache.splitlines() if line.strip()}
+    return [f"lib{name}.so" for name in LIBRARIES if not any(each.startswith(f"lib{name}.so") for each in names)]
 
 
 def choose(asked, gpus, visible=None):

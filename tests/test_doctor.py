@@ -1,0 +1,121 @@
+"""python -m zoo.doctor: a stand-in for nvidia-smi, and the real backend of this machine."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from zoo import device, doctor
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICK = "import sys\nfrom zoo import doctor\ndoctor.SECONDS = 0.1\nsys.exit(doctor.main(sys.argv[1:]))"
+GPUS = "0, GPU-0a1b2c3d-0000-0000-0000-000000000000, NVIDIA Stand-in, 81920, 40960\n"
+
+
+@pytest.fixture
+def smi(tmp_path):
+    """Return a function that puts a stand-in for nvidia-smi into a folder for PATH: one GPU, and a driver."""
+    def put(driver="echo 570.86.15"):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        (folder / "nvidia-smi").write_text(
+            f"#!/bin/sh\ncase \"$1\" in\n--query-gpu=driver_version) {driver};;\n*) echo '{GPUS.strip()}';;\nesac\n")
+        (folder / "nvidia-smi").chmod(0o755)
+        return f"{folder}{os.pathsep}{os.defpath}"
+
+    return put
+
+
+def asked(folder, *words, **environment):
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_"))}
+    return subprocess.run([sys.executable, "-c", QUICK, *words], capture_output=True, text=True, cwd=folder, timeout=300,
+                          env={**kept, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(folder / "keras"), **environment})
+
+
+def rows(done):
+    return [(line[:9].strip(), line[10:]) for line in done.stdout.splitlines()]
+
+
+def test_a_machine_without_a_gpu(tmp_path):
+    done = asked(tmp_path, PATH=os.defpath, ZOO_DATA=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    told = dict(rows(done))
+    assert f"tensorflow {version('tensorflow')}, which is used" in told["backends"]
+    assert told["driver"] == "none for NVIDIA GPUs" and told["gpu"] == "none" and "cuda" not in told
+    assert ("data", f"{tmp_path}: no data set yet") in rows(done)
+    assert re.fullmatch(rf"{tmp_path}/runs, \d+ GiB free", told["runs"])
+    assert told["keras"] == f"{version('keras')}, computes on CPU, {os.cpu_count()} cores"
+    speeds = re.fullmatch(r"CPU: float32 (\d+\.\d+) TFLOP/s, bfloat16 (\d+\.\d+) TFLOP/s", told["speed"])
+    assert all(0 < float(each) < 1000 for each in speeds.groups())
+    better = float(speeds[2]) / float(speeds[1])
+    assert told["advice"].startswith(f"--precision {'bfloat16' if better > 1.3 else 'float32'}") or 1.1 < better < 1.3
+    assert done.stdout.splitlines()[-1] == "ready: python -m zoo.train lenet5"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_gpu_that_the_backend_cannot_use(tmp_path, smi):
+    done = asked(tmp_path, PATH=smi())
+    assert (done.returncode, done.stderr) == (1, "")
+    told = dict(rows(done))
+    assert told["driver"] == "NVIDIA 570.86.15"
+    assert told["gpu"] == "GPU 0, NVIDIA Stand-in, 40 of 80 GiB free"
+    assert told["cuda"].startswith("missing: ") and "libcudnn.so" in told["cuda"]
+    assert "speed" in told  # of the CPU
+    assert done.stdout.splitlines()[-2:] == [
+        "to do:", "- tensorflow does not use the GPUs: pip install 'cnn-zoo[cuda]'"]
+
+
+def test_a_backend_that_cannot_be_loaded(tmp_path):
+    (tmp_path / "broken" / "keras").mkdir(parents=True)
+    (tmp_path / "broken" / "keras" / "__init__.py").write_text("raise ImportError('libsomething.so: cannot open')\n")
+    done = asked(tmp_path, "--gpu", "none", PYTHONPATH=f"{tmp_path / 'broken'}{os.pathsep}{ROOT}")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stdout.splitlines()[-1] == (
+        "- Keras cannot be loaded with tensorflow: libsomething.so: cannot open; pip install --force-reinstall keras "
+        "tensorflow")
+
+
+def test_places(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "mnist.npz").write_bytes(b"")
+    (tmp_path / "file").write_text("")
+    told, todo = doctor.places(tmp_path / "file" / "runs")
+    assert ("data", f"{tmp_path / 'datasets'}: mnist") in told
+    assert todo[0] == f"ZOO_DATA names {tmp_path / 'nowhere'}, which is no folder: make it, or unset ZOO_DATA"
+    assert todo[1].startswith(f"cannot write runs to {tmp_path / 'file' / 'runs'}") and len(todo) == 2
+
+
+@pytest.mark.parametrize("driver, number, wrong", [
+    ("echo 570.86.15", "570.86.15", ""),
+    ("echo 'NVIDIA-SMI has failed because it could not communicate.'; exit 9", "",
+     "nvidia-smi fails, and says: NVIDIA-SMI has failed because it could not communicate."),
+    ("exit 6", "", "nvidia-smi fails, and says: nothing"),
+])
+def test_the_driver(monkeypatch, smi, driver, number, wrong):
+    monkeypatch.setenv("PATH", smi(driver))
+    assert device.driver() == (number, wrong)
+
+
+def test_libraries_that_are_missing(tmp_path, monkeypatch):
+    packages = tmp_path / "nvidia" / "cudnn" / "lib"
+    packages.mkdir(parents=True)
+    (packages / "libcudnn.so.9").write_text("")
+    (tmp_path / "own").mkdir()
+    for name in ("libcublas.so.12", "libcudart.so.12", "libcusolver.so"):
+        (tmp_path / "own" / name).write_text("")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setenv("LD_LIBRARY_PATH", f":{tmp_path / 'own'}")
+    missing = device.missing_libraries()
+    assert not {"libcudnn.so", "libcublas.so", "libcudart.so", "libcusolver.so"} & set(missing)
+    if "libcublas" in subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout:
+        return  # a machine with CUDA: nothing is missing
+    assert "libcublasLt.so" in missing  # libcublas does not stand in for it
+    monkeypatch.setenv("LD_LIBRARY_PATH", "")
+    assert {"libcublas.so", "libcudart.so", "libcusolver.so"} <= set(device.missing_libraries())

