@@ -127,3 +127,19 @@ def list_models():
     from zoo.catalog import SPECS
 
     return [*SPECS]
+def features(model, images, layers="stages"):
+    """Return what layers make of images, as {layer's name: array float32 (n, ...)}, in inference.
+
+    model: any functional keras.Model that takes pictures, such as those of `build` and `load`.
+    images: (n, height, width, channels), as the model takes them: raw pixels where it has the scaling inside.
+    layers: a list of names; one name; "stages", the last layer with a grid of each stage of its diagram; or "every".
+        Of a layer that is used several times it is the last output; of several outputs the first. Layers that only a
+        side output needs are not looked at.
+
+    Raises zoo.errors.UserError, a ValueError, in one line, with the nearest name for one that is not there.
+    """
+    from zoo.pictures.inside.features import features as found
+
+    return found(model, images, layers)
+
+

@@ -1,0 +1,179 @@
+"""python -m zoo.show RUN|NET --image FILE: a look inside a network, at what its layers make of a picture."""
+
+import argparse
+import os
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+from zoo import catalog, cli
+from zoo.errors import UserError, unknown
+from zoo.files import expanded
+
+WHAT = {"maps": "what each layer makes of the picture", "filters": "those of the first layer",
+        "hypercolumn": "the maps of all layers over one another", "gradcam": "where it sees the class (Grad-CAM)",
+        "saliency": "the pixels that move the class's score", "occlusion": "what must not be hidden",
+        "prediction": "the most probable classes"}
+CHECKPOINTS = ("best", "last")
+PAGE = "look.html"
+MOST_MAPS = 1024
+
+
+def parser():
+    made = cli.Parser(prog="python -m zoo.show", formatter_class=argparse.RawDescriptionHelpFormatter,
+                      description="Look inside a network: a page to step through what its layers make of a picture.",
+                      epilog=textwrap.fill(f"networks: {', '.join(catalog.SPECS)}", 80))
+    made.add_argument("network", metavar="RUN|FILE.keras|NET",
+                      help="a run directory; a model that takes raw pixels; or a network's name, with random weights")
+    made.add_argument("--image", metavar="FILE", required=True, help="a picture, of any size")
+    made.add_argument("--layers", metavar="A,B|every|stages", default="stages",
+                      help="names of layers; stages: the last of each stage; default: stages")
+    made.add_argument("--maps", metavar="N", default="8", help="how many feature maps of a layer; default: 8")
+    made.add_argument("--what", metavar="|".join(WHAT),
+                      help=f"one picture in place of the page: {'; '.join(f'{name}, {words}' for name, words in WHAT.items())}")
+    made.add_argument("-o", "--output", metavar="FILE|FOLDER",
+                      help=f"default: {PAGE}; with --what NETWORK-WHAT.png, or .pdf or .svg; a folder gets page and "
+                           "pictures")
+    made.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
+                      help="of a run: the epoch that was best by validation, or the last; default: best")
+    cli.add_network(made)
+    cli.add_gpu(made)
+    return made
+
+
+def layers_of(text):
+    """Return "every", "stages", or the list of the names."""
+    names = [name.strip() for name in text.split(",")]
+    if names in (["every"], ["stages"]):
+        return names[0]
+    if not all(names):
+        raise UserError(f"--layers is every, stages, or names of layers with commas between them; given {text!r}")
+    return names
+
+
+def sides_of(arguments):
+    """Return (height, width) that --size gives a .keras file that takes pictures of any; None otherwise."""
+    if arguments.size is None or not arguments.network.endswith(".keras"):
+        return None
+    if not re.fullmatch(r"[1-9]\d{0,3}(x[1-9]\d{0,3})?", arguments.size):
+        raise UserError(f"--size is a side in pixels, or HEIGHTxWIDTH, such as 32 or 96x80; given {arguments.size!r}")
+    return tuple(int(side) for side in (arguments.size.split("x") * 2)[:2])
+
+
+def source_of(arguments):
+    """Return the function without arguments that gives the Subject once a backend is loaded; UserError before it."""
+    name, path = arguments.network, expanded(arguments.network)
+    given = [flag for flag in ("size", "channels", "classes", "aux", "option") if getattr(arguments, flag)]
+    given += [flag for flag, usual in (("width", "1.0"), ("stem", "auto")) if getattr(arguments, flag) != usual]
+    is_file = path.suffix == ".keras" and path.is_file()
+    if (path.is_dir() or is_file) and set(given) - ({"size"} if is_file else set()):
+        raise UserError(f"--{given[0]} is for a network's name; {name} is built already")
+    if path.is_dir():
+        from zoo.pictures import rundir
+
+        facts = rundir.read_facts(path)
+        if not isinstance(facts.get("blueprint"), dict):
+            raise UserError(f"{path / 'run.json'} does not say how the network is built: it is of an earlier zoo")
+        if not (path / "checkpoints" / f"{arguments.checkpoint}.npz").is_file():
+            raise UserError(f"{path} has no checkpoint {arguments.checkpoint!r} yet: no epoch of it has finished")
+        return lambda subject: subject.of_run(path, facts, arguments.checkpoint)
+    if arguments.checkpoint != "best":
+        raise UserError(f"--checkpoint is for runs; {name} holds one set of weights at most")
+    if is_file:
+        return lambda subject: subject.of_file(path)
+    if path.suffix or os.sep in name:
+        raise UserError(f"{name} is neither a run directory nor a .keras file that is there, nor a network's name")
+    blueprint = cli.blueprint_of(name, arguments)
+    return lambda subject: subject.of_blueprint(blueprint)
+
+
+def output_of(arguments):
+    """Return (Path, whether it is a folder) of what is to be written; UserError where nothing can be."""
+    from zoo.pictures import export
+
+    stem = Path(arguments.network).name.removesuffix(".keras")
+    default = PAGE if arguments.what is None else f"{stem}-{arguments.what}.png"
+    path = expanded(arguments.output or default)
+    if path.is_dir() or (arguments.output and not path.suffix):
+        folder = path
+        if not folder.is_dir():
+            if not folder.parent.is_dir():
+                raise UserError(f"cannot write to {folder}: there is no folder {folder.parent}; make it first")
+            if not os.access(folder.parent, os.W_OK):
+                raise UserError(f"cannot make the folder {folder}: {folder.parent} is not yours to write to")
+        else:
+            export.checked(folder / "look.svg")
+        return folder, True
+    if arguments.what is None and path.suffix.lower() != ".html":
+        raise UserError(f"without --what a page is written, a .html file, or a folder; given {str(path)!r}")
+    return export.checked(path, (".html",) if arguments.what is None else ()), False
+
+
+def of_picture(path):
+    """Return the picture of a file as Pillow has it; UserError if it is none."""
+    from zoo.datasets import pictures
+
+    if os.path.isdir(path):
+        raise UserError(f"--image is one picture; {path} is a folder")
+    if not os.path.exists(path):
+        raise UserError(f"there is no {path}; --image is a picture's file")
+    return pictures.opened(path)
+
+
+def write_all(view, folder, count):
+    """Write the page and a picture of each kind into `folder`; what the network has not got is said."""
+    from zoo.pictures.inside import page, sheets
+
+    folder.mkdir(exist_ok=True)
+    page.write(view, count, folder / PAGE)
+    print(folder / PAGE)
+    for what in WHAT:
+        try:
+            sheets.save(view, what, count, folder / f"{what}.png")
+            print(folder / f"{what}.png")
+        except UserError as error:
+            print(f"no {what}: {error}")
+
+
+def command(argv):
+    arguments = parser().parse_intermixed_args(argv)
+    count = cli.whole_number("--maps", arguments.maps, 1, MOST_MAPS)
+    layers = layers_of(arguments.layers)
+    if arguments.what is not None and arguments.what not in WHAT:
+        raise unknown("picture", arguments.what, WHAT)
+    if arguments.checkpoint not in CHECKPOINTS:
+        raise unknown("checkpoint", arguments.checkpoint, CHECKPOINTS)
+    sides = sides_of(arguments)
+    subject_of = source_of(arguments)
+    picture = of_picture(expanded(arguments.image))
+    path, is_folder = output_of(arguments)
+    cli.load(*cli.choose_device(arguments.gpu))
+
+    from zoo.datasets import pictures
+    from zoo.pictures.inside import page, sheets, subject
+    from zoo.pictures.inside.view import View
+
+    found = subject_of(subject)
+    fitted = pictures.fitted(picture, subject.sides(found, sides))
+    source = ", ".join(filter(None, (Path(arguments.image).name, fitted.done)))
+    view = View(found, fitted.pixels, layers, source)
+    if is_folder and arguments.what is None:
+        write_all(view, path, count)
+    elif arguments.what is None:
+        page.write(view, count, path)
+        print(f"{path}: {found.title}, {found.note}")
+    else:
+        if is_folder:
+            path.mkdir(exist_ok=True)
+            path = path / f"{arguments.what}.png"
+        sheets.save(view, arguments.what, count, path)
+        print(f"{path}: {found.title}, {found.note}")
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
