@@ -148,7 +148,7 @@ def command(argv):
     subject_of = source_of(arguments)
     picture = of_picture(expanded(arguments.image))
     path, is_folder = output_of(arguments)
-    cli.load(*cli.choose_device(arguments.gpu))
+    cli.load(*cli.choose_device(arguments.gpu, arguments.backend))
 
     from zoo.datasets import pictures
     from zoo.pictures.inside import page, sheets, subject

@@ -133,6 +133,6 @@ def chosen(found, opened, words):
 
 def _no_layer(word, found, opened):
     known = {name.lower(): name for name in opened.tensors}
-    close = difflib.get_close_matches(str(word).lower(), known, n=1)
+    close = difflib.get_close_matches(str(word).lower(), known, n=1, cutoff=0.5)
     near = f"did you mean {known[close[0]]!r}? " if close else ""
     return (f"no layer is called {word!r}; {near}(stages end with {', '.join(stages(found))}; every takes all)")
