@@ -23,11 +23,13 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
         classes: how many; default: the paper's.
         include_top: False leaves out the head; the output is then the features, (n, height, width, channels).
         pooling: without a top, None, "avg" or "max" over the features: (n, channels).
-        weights: None, random ones; others cannot be loaded yet.
+        weights: None, random ones; "imagenet", what Keras's authors publish for vgg16, vgg19, inception_v3,
+            inception_resnet_v2 and xception; "mnist" for lenet5; or the path of a run or of a file (docs/weights.md),
+            all of which must fit. Pixels must be scaled as the weights expect.
         classifier_activation: "softmax" gives probabilities (n, classes) float32; None gives logits.
         width: every hidden width w becomes max(1, int(w * width)); the classes stay.
         stem: "paper", "small" (for pictures of about 32x32), or "auto": small where the paper's stem would leave
-            the last grid under 4 pixels.
+            the last grid under 4 pixels; weights of others are always of the paper's.
         aux: True gives a dict of outputs, main, aux1, ..., where a network has side classifiers.
         **options: the network's own, see `python -m zoo.list --json`.
 
@@ -38,14 +40,21 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
     from zoo.errors import UserError
 
     blueprint = catalog.blueprint(name, input_shape, classes, width, stem, options, aux)
-    if weights is not None:
-        raise UserError(f"zoo has no weights {weights!r} for {name}; use weights=None, or zoo.load of a run")
     if aux and not include_top:
         raise UserError("side classifiers belong to the top; use aux=False with include_top=False")
+    if weights is not None:
+        from zoo.weights import sources
+
+        source = sources.find(weights, name)
+        blueprint = catalog.blueprint(name, input_shape, classes, width, source.stem(stem), options, aux)
+        source.check(blueprint, include_top)
 
     from zoo.models.assembly import build as assembled
 
-    return assembled(blueprint, include_top=include_top, pooling=pooling, classifier_activation=classifier_activation)
+    model = assembled(blueprint, include_top=include_top, pooling=pooling, classifier_activation=classifier_activation)
+    if weights is not None:
+        source.fill(model, blueprint, include_top)
+    return model
 
 
 def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", aux=False, batch=128, memory=8,
@@ -122,11 +131,6 @@ def load(path, checkpoint="best"):
     return loaded(path, checkpoint)
 
 
-def list_models():
-    """Return the names of all networks, in the order of the catalogue."""
-    from zoo.catalog import SPECS
-
-    return [*SPECS]
 def features(model, images, layers="stages"):
     """Return what layers make of images, as {layer's name: array float32 (n, ...)}, in inference.
 
@@ -143,3 +147,8 @@ def features(model, images, layers="stages"):
     return found(model, images, layers)
 
 
+def list_models():
+    """Return the names of all networks, in the order of the catalogue."""
+    from zoo.catalog import SPECS
+
+    return [*SPECS]

@@ -14,6 +14,8 @@ COMMANDS = {
     "draw": "draw the architecture of a network",
     "show": "look inside a network: what its layers make of a picture",
     "evaluate": "measure the network of a run again",
+    "finetune": "put a new head on a trained network and train it on pictures of your own",
+    "extract": "write what a network makes of pictures, before its top",
     "predict": "say what is in pictures of your own",
     "compare": "set runs side by side, with the spread over seeds",
     "plot": "draw the pictures of a run again, and its report",

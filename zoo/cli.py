@@ -8,6 +8,7 @@ import sys
 
 from zoo import catalog, device, settings
 from zoo.errors import UserError
+from zoo.files import expanded
 from zoo.values import assignments, parsed
 
 
@@ -109,9 +110,7 @@ def blueprint_of(name, arguments):
     spec = catalog.find(name)
     height, width, channels = spec.input_shape
     if arguments.size is not None:
-        if not re.fullmatch(r"\d{1,6}(x\d{1,6})?", arguments.size):
-            raise UserError(f"--size is a side in pixels, or HEIGHTxWIDTH, such as 32 or 96x80; given {arguments.size!r}")
-        height, width = (int(side) for side in (arguments.size.split("x") * 2)[:2])
+        height, width = sides(arguments.size)
     if arguments.channels is not None:
         channels = whole_number("--channels", arguments.channels, 1)
     if arguments.aux and not spec.sides:
@@ -120,3 +119,62 @@ def blueprint_of(name, arguments):
     classes = None if arguments.classes is None else whole_number("--classes", arguments.classes, 2)
     return catalog.blueprint(spec.name, (height, width, channels), classes, parsed("--width", arguments.width, 1.0),
                              arguments.stem, assignments("--option", arguments.option, spec.options), arguments.aux)
+
+
+def add_form(made):
+    """Add the options that say how a body of the catalogue is built, where its weights do not; see `form_of`."""
+    made.add_argument("--width", metavar="W", default="1.0", help="times every hidden width of the network")
+    made.add_argument("--stem", metavar="auto|paper|small", default="auto", help="the network's first layers")
+    made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
+
+
+def form_of(arguments):
+    """Return (width, stem, options) as the options of `add_form` say."""
+    options = assignments("--option", arguments.option, catalog.find(arguments.network).options)
+    return parsed("--width", arguments.width, 1.0), arguments.stem, options
+
+
+def add_pictures(made):
+    """Add the options that say which pictures; see `checked_pictures` and `pictures_of`."""
+    made.add_argument("--data", metavar="FOLDER", help="pictures of your own: FOLDER/CLASS, or FOLDER/train/CLASS, val, test")
+    made.add_argument("--class-names", metavar="folders|files", default="folders",
+                      help="files: of FOLDER/cat.123.jpg the class is cat; default: folders")
+    made.add_argument("--size", metavar="N|HxW", help="to which the pictures of FOLDER are brought; default: as the "
+                                                      "weights had them, or the paper's")
+    made.add_argument("--dataset", metavar="NAME", help="instead of a folder: digits, mnist, cifar10, ...")
+    made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are")
+
+
+def sides(text):
+    """Return (height, width) of --size: a side, or HEIGHTxWIDTH."""
+    if not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5})?", text):
+        raise UserError(f"--size is a side in pixels, or HEIGHTxWIDTH, such as 32 or 96x80; given {text!r}")
+    return tuple(int(side) for side in (text.split("x") * 2)[:2])
+
+
+def checked_pictures(arguments):
+    """Refuse what cannot be of the options of `add_pictures` and of --weights; return (height, width) of --size, or None."""
+    from zoo.datasets import facts
+    from zoo.weights import published
+
+    if arguments.weights != "none":
+        published.check(arguments.weights, catalog.find(arguments.network).name)
+
+    if (arguments.data is None) == (arguments.dataset is None):
+        raise UserError("which pictures? give --data FOLDER or --dataset NAME, one of them")
+    if arguments.data is not None and not expanded(arguments.data).is_dir():
+        raise UserError(f"there is no folder {arguments.data}; give the one that the pictures lie in with --data")
+    if arguments.dataset is not None:
+        facts.find(arguments.dataset)
+        if arguments.size is not None:
+            raise UserError("--size is for --data; the pictures of a data set are enlarged where the network needs it")
+    return None if arguments.size is None else sides(arguments.size)
+
+
+def pictures_of(arguments, limit, shape):
+    """Return the Dataset that the options of `add_pictures` name; `shape` is that of a folder's pictures."""
+    from zoo.datasets import facts, folders, load
+
+    if arguments.dataset is not None:
+        return load.load_facts(facts.find(arguments.dataset), data_dir=arguments.data_dir, limit=limit)
+    return folders.load(arguments.data, shape, named=arguments.class_names, limit=limit)

@@ -51,7 +51,9 @@ class Predictor:
         dataset = facts["dataset"]
         self.names = [str(name) for name in dataset["label_names"]]
         blueprint = facts.get("blueprint")
-        self._shape = checked_shape(self.path, blueprint.get("input_shape") if isinstance(blueprint, dict) else None)
+        seen = dataset if "transfer" in facts else blueprint  # a transfer's network sees the picture enlarged
+        self._shape = checked_shape(self.path, seen.get("shape" if seen is dataset else "input_shape")
+                                    if isinstance(blueprint, dict) else None)
         if self._shape[2] == 1 and dark(dataset.get("mean")):
             self.ground = f"{dataset['name']} is bright on dark"
 

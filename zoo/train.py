@@ -117,6 +117,8 @@ def resumed(arguments, argv):
         raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
                         "--epochs, --gpu, --backend, --data-dir and --max-seconds")
     run = expanded(arguments.resume)
+    if "transfer" in runs.read_facts(run):
+        raise UserError(f"{run} was made by zoo.finetune; give that command again, with --name {run.name}")
     plan = plans.of_run(run, runs.read_facts(run))
     backend = settings.backend(arguments.backend)
     if plan.backend != backend:

@@ -1,14 +1,10 @@
 """What a model is worth on a split; the test split is touched once, at the end."""
 
-from dataclasses import replace
-
 import numpy as np
 
-from zoo import catalog
-from zoo.errors import UserError
 from zoo.training import calibration, run as runs
 from zoo.training.batches import EvaluationBatches
-from zoo.training.saved import on_pixels, restore_weights
+from zoo.training.saved import of_run, restore_weights
 from zoo.training.specimens import specimens
 
 SHOWN = 64  # training pictures kept for the plots
@@ -21,11 +17,7 @@ def reopened(run, facts, checkpoint):
 
     run: Path; facts: what its run.json says; checkpoint: "best" or "last". UserError for what is damaged.
     """
-    try:
-        blueprint = replace(catalog.blueprint(**facts["blueprint"]), aux=False)
-        model = on_pixels(blueprint, facts["dataset"]["mean"], facts["dataset"]["std"], None)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
+    model = of_run(run, facts, None, aux=False)
     restore_weights(model, run / "checkpoints" / f"{checkpoint}.npz")
     return model
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.datasets import facts as known
+from zoo.datasets import facts as known, folders
 from zoo.datasets.load import load
 from zoo.datasets.sources import find_in
 from zoo.errors import UserError
@@ -32,8 +32,12 @@ def split_of(run, facts, name, data_dir=None):
     """
     told, limit = facts["dataset"], facts.get("limit")
     try:
-        data_dir = place_of(told) if data_dir is None else data_dir
-        dataset = load(told["name"], data_dir=data_dir, limit=limit, labels=labels_kind(told))
+        if "named" in told:  # pictures in folders
+            dataset = folders.load(told["source"] if data_dir is None else data_dir, told["shape"], named=told["named"],
+                                   limit=limit)
+        else:
+            data_dir = place_of(told) if data_dir is None else data_dir
+            dataset = load(told["name"], data_dir=data_dir, limit=limit, labels=labels_kind(told))
     except (TypeError, ValueError) as error:
         if isinstance(error, UserError):
             raise

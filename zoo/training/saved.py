@@ -1,6 +1,7 @@
 """Models that eat raw pixels, and their variables in a checkpoint."""
 
 import os
+from dataclasses import replace
 
 import keras
 from keras import layers
@@ -10,7 +11,7 @@ from zoo import catalog
 from zoo.errors import UserError
 from zoo.files import expanded
 from zoo.models import assembly
-from zoo.training import checkpoints, run as runs
+from zoo.training import checkpoints, run as runs, transfer, transferred
 
 CHECKPOINTS = ("best", "last")
 
@@ -60,11 +61,22 @@ def load_run(path, checkpoint):
     weights = path / "checkpoints" / f"{checkpoint}.npz"
     if not weights.exists():
         raise UserError(f"{path} has no checkpoint yet: no epoch of it has finished")
-    try:
-        blueprint = catalog.blueprint(**facts["blueprint"])
-        mean, std = facts["dataset"]["mean"], facts["dataset"]["std"]
-        model = on_pixels(blueprint, mean, std, "softmax")
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{path / 'run.json'} is damaged: {error}") from None
+    model = of_run(path, facts, "softmax")
     restore_weights(model, weights)
     return model
+
+
+def of_run(path, facts, classifier_activation, aux=None):
+    """Return the model of a run from raw pixels, its weights still to come; `facts`: what its run.json says.
+
+    aux: with side classifiers or not; None: as it was trained. UserError for a damaged run.json.
+    """
+    try:
+        blueprint, dataset = catalog.blueprint(**facts["blueprint"]), facts["dataset"]
+        if "transfer" in facts:
+            return transferred.network(blueprint, transfer.of_dict(facts["transfer"]), dataset["shape"],
+                                       dataset["classes"], classifier_activation)[0]
+        blueprint = blueprint if aux is None else replace(blueprint, aux=aux)
+        return on_pixels(blueprint, dataset["mean"], dataset["std"], classifier_activation)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise UserError(f"{path / 'run.json'} is damaged: {error}") from None

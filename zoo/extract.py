@@ -1,0 +1,172 @@
+"""python -m zoo.extract NET: what a trained network makes of pictures, before its top: rows of numbers, in a file."""
+
+import sys
+
+from zoo import cli
+from zoo.errors import UserError
+from zoo.files import expanded
+
+POOLINGS = ("avg", "max", "none")
+SPLITS = ("train", "validation", "test")
+
+
+def parser():
+    made = cli.Parser(prog="python -m zoo.extract", description="Write the features that a network has for pictures, as "
+                      "an .npz file: features, labels, label_names, files, splits.")
+    made.add_argument("network", metavar="NET", help="the network's name; python -m zoo.list has them")
+    cli.add_pictures(made)
+    made.add_argument("--weights", metavar="imagenet|none|RUN|FILE", default="imagenet",
+                      help="a run of zoo.train, or a file (docs/weights.md); default: imagenet")
+    made.add_argument("--features", metavar="LAYER", default="", help="whose output is written; default: the body's last")
+    made.add_argument("--pooling", metavar="|".join(POOLINGS), default="avg",
+                      help="over the grid; none keeps height and width; default: avg")
+    made.add_argument("-o", "--output", metavar="FILE", default="features.npz", help="default: features.npz")
+    made.add_argument("-b", "--batch-size", metavar="N", default="32", help="pictures at once; default: 32")
+    made.add_argument("--limit", metavar="N", help="of --dataset: at most N pictures of each split")
+    cli.add_form(made)
+    cli.add_gpu(made)
+    return made
+
+
+class Pictures:
+    """Pictures in the order in which they are written: `files` (n,) names, `splits` (n,) names, `labels` (n,) int64."""
+
+    def __init__(self, images, labels, label_names, files, splits, facts):
+        self.images, self.labels, self.label_names, self.files = images, labels, label_names, files
+        self.splits, self.facts = splits, facts
+
+    def __len__(self):
+        return len(self.labels)
+
+
+def of_folder(arguments, shape):
+    """Return the Pictures of --data: all of them, in the order of their names."""
+    import numpy as np
+    from zoo.datasets import folders
+
+    found = folders.index(expanded(arguments.data), arguments.class_names)
+    names = sorted({each.label for each in found})
+    paths = [each.path for each in found]
+    images = folders.Images(paths, shape)
+    root = expanded(arguments.data)
+    return Pictures(images, np.array([names.index(each.label) for each in found]), names,
+                    [str(path.relative_to(root)) for path in paths], [each.split for each in found], None)
+
+
+def of_dataset(arguments, limit):
+    """Return the Pictures of --dataset: its splits one after the other; their files are numbers in the split."""
+    import numpy as np
+
+    dataset = cli.pictures_of(arguments, limit, None)
+    parts = [(name, getattr(dataset, name)) for name in SPLITS]
+    images = np.concatenate([split.batch(np.arange(len(split)))[0] for _, split in parts])
+    files = [f"{name}/{number}" for name, split in parts for number in range(len(split))]
+    return Pictures(images, np.concatenate([split.labels for _, split in parts]), dataset.facts.label_names, files,
+                    [name for name, split in parts for _ in range(len(split))], dataset.facts)
+
+
+def command(argv):
+    arguments = parser().parse_args(argv)
+    if arguments.pooling not in POOLINGS:
+        raise UserError(f"--pooling is one of {', '.join(POOLINGS)}; given {arguments.pooling!r}")
+    batch_size = cli.whole_number("--batch-size", arguments.batch_size, 1, 2**20)
+    limit = None if arguments.limit is None else cli.whole_number("--limit", arguments.limit, 1)
+    if limit and arguments.data is not None:
+        raise UserError("--limit is for --dataset; of a folder all pictures are written")
+    output = checked_output(arguments.output)
+    form = cli.form_of(arguments)
+    size = cli.checked_pictures(arguments)
+
+    from zoo import catalog
+    from zoo.training import origins
+
+    origin = origins.find(arguments.network, arguments.weights, *form)
+    shape = origin.folder_shape(catalog.find(arguments.network), size)
+    backend, chosen = cli.choose_device(arguments.gpu)
+    found = of_dataset(arguments, limit) if arguments.dataset else of_folder(arguments, shape)
+    shape = found.facts.shape if found.facts else shape
+    where = cli.load(backend, chosen)
+    model, lines = model_of(arguments, origin, shape, found)
+    print("\n".join([*lines, f"{'device':8} {where}, {backend}"]), flush=True)
+    features = extracted(model, found, batch_size)
+    write(output, features, found)
+    print(f"{'written':8} {output}: features {'x'.join(map(str, features.shape))}, of {len(found.label_names)} classes")
+
+
+def checked_output(path):
+    """Return the path of the .npz file to write; UserError where it cannot be."""
+    path = expanded(path)
+    if path.suffix != ".npz":
+        raise UserError(f"the features are written as .npz; given -o {path}")
+    if not path.absolute().parent.is_dir() or path.is_dir():
+        raise UserError(f"cannot write {path}: {'it is a folder' if path.is_dir() else 'its folder is not there'}")
+    return path
+
+
+def model_of(arguments, origin, shape, found):
+    """Return (model from raw pixels uint8 to features, lines that say how it was made)."""
+    import keras
+    from zoo.training import origins, transfer as transfers, transferred
+
+    classes = max(2, len(found.label_names))
+    blueprint, factor, scaling = origins.seen(arguments.network, shape, origin, min(classes, most(arguments.network)))
+    scaling = published_or_plain(scaling, found.facts, blueprint.input_shape[2])
+    transfer = transfers.Transfer(origin.said, "", "avg", arguments.features, "", factor, scaling.scale, scaling.offset,
+                                  scaling.order)
+    keras.utils.set_random_seed(0)
+    network, body = transferred.network(blueprint, transfer, shape, classes, None)
+    lines = origin.fill(body, blueprint)
+    read = network.get_layer("head_pool").input
+    pools = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
+    output = pools[arguments.pooling](dtype="float32")(read) if arguments.pooling != "none" else read
+    layer = arguments.features or body.layers[-1].name
+    seen = f"{'x'.join(map(str, shape))}" + (f", enlarged {factor} times" if factor > 1 else "")
+    return keras.Model(network.input, output), [*lines, f"{'features':8} {layer} of {blueprint.spec.name}, pictures {seen}"]
+
+
+def most(network):
+    from zoo import catalog
+
+    return catalog.find(network).most_classes or sys.maxsize
+
+
+def published_or_plain(scaling, facts, channels):
+    """Return the Scaling of the weights, of the data set, or for a folder to -1..1."""
+    from zoo.training import origins
+    from zoo.weights import published
+
+    if scaling is None and facts is None:
+        return published.standard((0.5,) * channels, (0.5,) * channels)
+    return origins.scaling_for(scaling, facts, channels)
+
+
+def extracted(model, found, batch_size):
+    """Return the features float32 of all pictures, batch by batch."""
+    import numpy as np
+
+    rows = []
+    for start in range(0, len(found), batch_size):
+        pixels = found.images[np.arange(start, min(start + batch_size, len(found)))]
+        rows.append(np.asarray(model.predict_on_batch(pixels), np.float32))
+        if sys.stdout.isatty():
+            print(f"{min(start + batch_size, len(found)):,} of {len(found):,}", end="\r", flush=True)
+    return np.concatenate(rows)
+
+
+def write(path, features, found):
+    """Write the file: names as text, never as Python objects, so that numpy.load reads it as it is."""
+    import numpy as np
+    from zoo.files import written_whole
+
+    with written_whole(path) as scratch, open(scratch, "wb") as file:
+        np.savez(file, features=features, labels=found.labels.astype(np.int64),
+                 label_names=np.array([*map(str, found.label_names)]), files=np.array(found.files),
+                 splits=np.array(found.splits))
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,281 @@
+"""python -m zoo.finetune NET: put a new head on a trained network and train it on pictures of your own."""
+
+import argparse
+import json
+import shlex
+import sys
+from dataclasses import replace
+
+from zoo import catalog, cli, settings
+from zoo.datasets import facts as datasets
+from zoo.errors import UserError
+from zoo.files import expanded
+from zoo.training import plan as plans, recipe as recipes, recipes as table, transfer as transfers
+from zoo.values import assignments, parsed
+
+SHORTCUTS = {"--epochs": "epochs", "--batch-size": "batch_size", "--lr": "learning_rate"}
+HEAD = "head"  # below a run: the run directory of its first stage
+
+
+def parser():
+    kinds = "\n".join(f"  {name:16} {plan.why}" for name, plan in transfers.PLANS.items())
+    made = cli.Parser(prog="python -m zoo.finetune", formatter_class=argparse.RawDescriptionHelpFormatter,
+                      description="Put a new head on a trained network and train it, into a run directory.\nThe same "
+                                  "command with the same --name goes on with a run that was ended.",
+                      epilog=f"plans, by how many pictures there are and how like those of the weights:\n{kinds}\n"
+                             f"networks: {', '.join(catalog.SPECS)}")
+    made.add_argument("network", metavar="NET", help="the network's name, see below")
+    cli.add_pictures(made)
+    made.add_argument("--weights", metavar="imagenet|none|RUN|FILE", default="imagenet",
+                      help="what the body starts with; a run of zoo.train, or a file (docs/weights.md); default: imagenet")
+    made.add_argument("--plan", metavar="PLAN", help=f"one of {', '.join(transfers.PLANS)}; see below")
+    made.add_argument("--freeze", metavar="all|none|LAYER|N", help="what of the body stays as it is: up to a layer, or "
+                      "its first N (model.layers of zoo.build(NET, include_top=False)); default: all, without weights none")
+    made.add_argument("--head", metavar="LAYERS", default="", help="hidden layers before the classifier, such as "
+                                                                   "1024,dropout0.5; default: none")
+    made.add_argument("--pooling", metavar="|".join(transfers.POOLINGS), default="avg", help="before the head; default: avg")
+    made.add_argument("--features", metavar="LAYER", default="", help="the layer that the head reads; default: the last")
+    made.add_argument("--stages", action="store_true", help="first the head alone, then what --freeze leaves free")
+    made.add_argument("--epochs", metavar="N", help="passes over the training pictures; default: 10")
+    made.add_argument("--head-epochs", metavar="N", help="with stages: of the head alone; default: half as many")
+    made.add_argument("--lr", metavar="X", help="the head's learning rate; default: 0.001")
+    made.add_argument("--body-lr", metavar="X", help="the rate while layers of a trained body learn; default: a tenth")
+    made.add_argument("-b", "--batch-size", metavar="N", help="pictures a step; default: 32")
+    made.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="a field of the recipe")
+    made.add_argument("--seed", metavar="N", default="0", help="of the head and of the order of the pictures")
+    made.add_argument("--limit", metavar="N", help="at most N pictures for each of training, validation and test")
+    cli.add_form(made)
+    cli.add_gpu(made)
+    made.add_argument("--output-dir", metavar="DIR", default="runs", help="where the run directory goes; default: runs")
+    made.add_argument("--name", metavar="NAME", help="of the run directory; default: network, data set, date and time")
+    return made
+
+
+def recipe_of(arguments):
+    """Return the recipe of the head: the data set's augmentation, and what the command line changes."""
+    augment = table.AUGMENT.get(arguments.dataset, "") if arguments.data is None else ""
+    recipe = replace(transfers.BASE, augment=augment)
+    defaults = recipes.as_dict(recipe)
+    changes = assignments("--set", arguments.set, defaults)
+    for flag, field in SHORTCUTS.items():
+        text = getattr(arguments, "lr" if flag == "--lr" else field)
+        if text is not None:
+            changes[field] = parsed(flag, text, defaults[field])
+    return recipes.overridden(recipe, changes)
+
+
+def checked(arguments):
+    """Refuse what can be refused before anything is read; return (recipe, Plan or None)."""
+    catalog.find(arguments.network)
+    if arguments.pooling not in transfers.POOLINGS:
+        raise UserError(f"--pooling is one of {', '.join(transfers.POOLINGS)}; given {arguments.pooling!r}")
+    transfers.head_of(arguments.head)
+    plan = transfers.plan_of(arguments.plan) if arguments.plan is not None else None
+    if plan and (arguments.freeze is not None or arguments.features or arguments.stages):
+        raise UserError("--plan says what is frozen, what the head reads and in which stages; leave out --freeze, "
+                        "--features and --stages, or --plan")
+    if plan and arguments.weights == "none":
+        raise UserError("--plan is for trained bodies; with --weights none nothing is worth freezing")
+    return recipe_of(arguments), plan
+
+
+def rates(arguments, recipe, frozen_whole):
+    """Return the recipe of the last stage: slower where layers of a trained body learn."""
+    if frozen_whole or arguments.weights == "none":
+        return recipe
+    rate = recipe.learning_rate * transfers.SLOWER
+    if arguments.body_lr is not None:
+        rate = parsed("--body-lr", arguments.body_lr, 1.0)
+    return recipes.overridden(recipe, {"learning_rate": rate})
+
+
+def command(argv):
+    arguments = parser().parse_args(argv)
+    recipe, named_plan = checked(arguments)
+    seed = cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1)
+    limit = None if arguments.limit is None else cli.whole_number("--limit", arguments.limit, 1)
+    form = cli.form_of(arguments)
+    size = cli.checked_pictures(arguments)
+
+    from zoo.training import origins, run as runs  # NumPy, no backend
+
+    origin = origins.find(arguments.network, arguments.weights, *form)
+    runs.check_place(arguments.output_dir, None)
+    backend, chosen = cli.choose_device(arguments.gpu)
+    dataset = cli.pictures_of(arguments, limit, origin.folder_shape(catalog.find(arguments.network), size))
+    facts = dataset.facts
+    blueprint, factor, scaling = origins.seen(arguments.network, facts.shape, origin, facts.classes)
+    scaling = origins.scaling_for(scaling, facts, blueprint.input_shape[2])
+    transfer = transfers.Transfer(origin.said, arguments.head, arguments.pooling, arguments.features, "", factor,
+                                  scaling.scale, scaling.offset, scaling.order)
+    where = cli.load(backend, chosen)
+
+    import keras
+    from zoo.training import transferred
+
+    keras.utils.set_random_seed(seed)
+    _, body = transferred.network(blueprint, transfer, facts.shape, facts.classes, None)
+    transfer, stages = decided(arguments, named_plan, transfer, body)
+    plan = plans.Plan(blueprint, facts, rates(arguments, recipe, transfer.freeze == body.layers[-1].name), seed, limit,
+                      backend, False)
+    asked = shlex.join(["python", "-m", "zoo.finetune", *(sys.argv[1:] if argv is None else argv)])
+    run = begun(arguments, plan, transfer)
+    if run is None:
+        run = runs.create(arguments.output_dir, arguments.name, plan.blueprint.spec.name, facts.name)
+    elif finished(run):
+        return 0
+    with runs.held(run):
+        rows = [(run, plan, transfer)]
+        if stages:
+            epochs = max(1, recipe.epochs // 2)
+            if arguments.head_epochs is not None:
+                epochs = cli.whole_number("--head-epochs", arguments.head_epochs, 1)
+            first, head_recipe = transfers.first_stage(transfer, recipe, body.layers[-1].name, epochs)
+            rows.insert(0, (run / HEAD, replace(plan, recipe=head_recipe), first))
+        if named_plan:
+            print(f"{'plan':8} {arguments.plan}: {named_plan.why}")
+        return trained(rows, origin, dataset, where, asked, arguments.class_names if arguments.data else None)
+
+
+def decided(arguments, plan, transfer, body):
+    """Return (Transfer with what is frozen and what the head reads, whether there are stages)."""
+    from zoo.training import transferred
+
+    if plan:
+        features = "" if plan.features == 1 else transferred.at_share(body, plan.features)
+        freeze = transferred.last_frozen(body, "all" if plan.freeze == 1 else round(plan.freeze * len(body.layers)))
+        return replace(transfer, features=features, freeze=freeze), plan.stages
+    asked = arguments.freeze or ("none" if arguments.weights == "none" else "all")
+    freeze = transferred.last_frozen(body, int(asked) if asked.isdecimal() else asked)
+    if arguments.stages and freeze == body.layers[-1].name:
+        raise UserError("--stages needs a part of the body that learns; give --freeze none, a layer or a number")
+    return replace(transfer, freeze=freeze), arguments.stages
+
+
+def begun(arguments, plan, transfer):
+    """Return the run directory that goes on, None for a new one; UserError where it was begun in another way."""
+    from zoo.training import run as runs
+
+    if arguments.name is None:
+        return None
+    run = expanded(arguments.output_dir) / arguments.name
+    if not (run / "run.json").exists():
+        runs.check_place(arguments.output_dir, arguments.name)
+        return None
+    before = runs.read_facts(run)
+    now = json.loads(json.dumps({**plans.as_json(plan), "transfer": transfers.as_dict(transfer)}))
+    changed = [name for name, value in now.items() if before.get(name) != value]
+    if changed or before.get("dataset", {}).get("name") != plan.dataset.name:
+        raise UserError(f"{run} was begun with another {', '.join(changed) or 'data set'}; give it as it was to go on, or "
+                        "another --name")
+    return run
+
+
+def finished(run):
+    """Return whether the run has its result; say so if it has."""
+    if not (run / "result.json").exists():
+        return False
+    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
+    print(f"{run} is finished: test accuracy {result['test_accuracy_best']:.2%}")
+    return True
+
+
+def trained(stages, origin, dataset, where, asked, named):
+    """Train the stages, rows (run directory, Plan, Transfer), one after the other; test the last; return the exit status."""
+    from zoo.training.leaving import Leave
+
+    leave = Leave()
+    for number, (run, plan, transfer) in enumerate(stages, start=1):
+        network, body, said = made(plan, transfer, origin, stages[number - 2][0] if number > 1 else None)
+        (run / "checkpoints").mkdir(parents=True, exist_ok=True)
+        lines = said_first(network, plan, dataset, where, stages[-1][0], asked, named, transfer, stages) + said
+        print("\n".join([*(lines if number == 1 else said), stage_line(number, len(stages), network, body, transfer,
+                                                                       plan.recipe)]), flush=True)
+        status = carry_out(network, plan, dataset, run, leave, stages[-1][0])
+        if status is not None:
+            return status
+
+
+def made(plan, transfer, origin, before):
+    """Return (network, its body, lines that say where its weights come from); `before`: the run of the stage before."""
+    import keras
+    from zoo.training import saved, transferred
+
+    keras.utils.set_random_seed(plan.seed)
+    network, body = transferred.network(plan.blueprint, transfer, plan.dataset.shape, plan.dataset.classes, None)
+    lines = []
+    if before is None:
+        lines = origin.fill(body, plan.blueprint)
+    else:
+        saved.restore_weights(network, before / "checkpoints" / "best.npz")
+    transferred.freeze(body, transfer.freeze)
+    return network, body, lines
+
+
+def said_first(network, plan, dataset, where, run, asked, named, transfer, stages):
+    """Write the run.json of each stage, and return the lines of the header."""
+    from zoo.training import header, run as runs
+
+    parameters = network.count_params()
+    for path, stage, change in stages:
+        path.mkdir(exist_ok=True)
+        facts = header.facts(stage, dataset, parameters, where, asked)
+        facts["dataset"] |= {"named": named} if named else {}
+        if not (path / "run.json").exists():
+            runs.write_json(path / "run.json", {**facts, "transfer": transfers.as_dict(change)})
+    lines = header.lines(plan, dataset, parameters, where, run)
+    return [line for line in lines if not line.startswith("recipe") and not (transfer.weights and "batch_norm" in line)]
+
+
+def stage_line(number, count, network, body, transfer, recipe):
+    """Return the line that says what of the network learns in a stage, and how fast."""
+    import math
+
+    learn = sum(math.prod(variable.shape) for variable in network.trainable_variables)
+    names = [layer.name for layer in body.layers]
+    frozen = names.index(transfer.freeze) + 1 if transfer.freeze else 0
+    what = "nothing is frozen" if not frozen else (
+        f"the body is frozen, {frozen} layers" if frozen == len(names) else
+        f"frozen up to {transfer.freeze}, {frozen} of the body's {len(names)} layers")
+    reads = f"; the head reads {transfer.features}" if transfer.features else ""
+    return (f"{'stage':8} {number} of {count}: {what}{reads}; {learn:,} of {network.count_params():,} parameters learn\n"
+            f"{'recipe':8} {recipes.described(recipe)}")
+
+
+def carry_out(network, plan, dataset, run, leave, whole):
+    """Train one stage, in `run`, and after the last, which is `whole`, test and draw.
+
+    Return the exit status, None where the next stage follows.
+    """
+    from zoo.pictures.plots import draw_run  # matplotlib
+    from zoo.training import failures, fit
+
+    try:
+        progress = fit.train(network, dataset, plan.recipe, plan.seed, run, leave)
+        if leave.reason:
+            print(f"{leave.reason} after epoch {progress.epoch}; the same command with --name {whole.name} goes on",
+                  file=sys.stderr)
+            return 130
+        if run != whole:
+            return None
+        result = fit.test(network, dataset, plan.recipe, run, progress)
+        draw_run(run)
+    except BrokenPipeError:  # of the terminal, not of a file
+        raise
+    except Exception as error:
+        status, said = failures.explained(error, plan.recipe)
+        if status is None:
+            raise
+        print(f"error: {said}; {run} keeps what was saved", file=sys.stderr)
+        return status
+    print(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the best "
+          f"by validation, {result['test_accuracy_last']:.2%} with the last; in {run}")
+    return 0
+
+
+def main(argv=None):
+    return cli.run(command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

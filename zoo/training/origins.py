@@ -1,0 +1,98 @@
+"""Where the weights of a transfer come from, and how the network and the pixels must be for them. No backend is loaded."""
+
+from dataclasses import dataclass
+
+from zoo import catalog
+from zoo.errors import UserError
+from zoo.files import expanded
+from zoo.training import run as runs, transfer as transfers
+from zoo.weights import published, sources
+
+
+@dataclass(frozen=True)
+class Origin:
+    """weights: the Source, None where they are drawn. said: as the person named them; "" for none.
+
+    stem, width, options: those of the network that the weights are of. scaling: of the pixels, None where the weights do
+    not say. shape: (height, width, channels) of the pictures that a run or the package's weights were trained on, or None.
+    """
+
+    weights: sources.Source | None
+    said: str
+    stem: str
+    width: float
+    options: dict
+    scaling: published.Scaling | None
+    shape: tuple | None
+
+    def folder_shape(self, spec, size):
+        """Return the shape to which a folder's pictures are brought: as the weights had them, or the paper's; `size` is
+        (height, width), where a person has asked for it."""
+        height, width, channels = self.shape or spec.input_shape
+        return (*(size or (height, width)), channels)
+
+    def fill(self, body, blueprint):
+        """Give a body the weights, if there are any, and return the lines that say what was done."""
+        if self.weights is None:
+            return []
+        return [f"{'weights':8} {self.weights.fill(body, blueprint, include_top=False)}"]
+
+
+def find(network, weights, width=1.0, stem="auto", options=None):
+    """Return the Origin of what --weights says: "none", "imagenet", "mnist", a file or a run.
+
+    width, stem, options: of the network where the weights do not come from a run, which has its own.
+    """
+    if weights == "none":
+        return Origin(None, "", stem, width, options or {}, None, None)
+    source = sources.find(weights, network)
+    path = expanded(weights)
+    if path.is_dir():
+        return of_run(path, source, (width, stem, options or {}))
+    known = published.NAMES.get(weights, {}).get(network)
+    shape = known.input_shape if isinstance(known, published.Shipped) else None
+    return Origin(source, str(weights), source.stem(stem), width, options or {}, source.scaling, shape)
+
+
+def of_run(run, source, asked):
+    """Return the Origin of a run directory; UserError where another network, or another form of it, is asked for."""
+    facts = runs.read_facts(run)
+    try:
+        blueprint, dataset = catalog.blueprint(**facts["blueprint"]), facts["dataset"]
+        if "transfer" in facts:
+            told = transfers.of_dict(facts["transfer"])
+            scaling = published.Scaling(told.scale, told.offset, told.order)
+        else:
+            scaling = published.standard(dataset["mean"], dataset["std"])
+        shape = tuple(dataset["shape"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
+    if blueprint.spec.name != source.network:
+        raise UserError(f"{run} is of {blueprint.spec.name}, given {source.network}; name the same network")
+    if asked != (1.0, "auto", {}):
+        raise UserError(f"{run} says how its network is built; leave out --width, --stem and --option")
+    return Origin(source, str(run), blueprint.stem, blueprint.width, blueprint.options, scaling, shape)
+
+
+def seen(network, shape, origin, classes):
+    """Return (Blueprint, how many times pictures are enlarged, Scaling or None) for pictures of `shape`.
+
+    Grey pictures become coloured ones where the network, or what trained it, has them so.
+    """
+    channels = origin.shape[2] if origin.shape else catalog.find(network).input_shape[2]
+    if shape[2] != 1 and origin.shape and shape[2] != channels:
+        raise UserError(f"the weights {origin.said} are for grey pictures, these are coloured; choose other weights")
+    factor, (height, width, _) = transfers.seen_shape(shape, network, origin.stem)
+    blueprint = catalog.blueprint(network, (height, width, max(channels, shape[2])), classes, origin.width, origin.stem,
+                                  origin.options)
+    if origin.weights is not None:
+        origin.weights.check(blueprint, include_top=False)
+    return blueprint, factor, origin.scaling
+
+
+def scaling_for(scaling, facts, channels):
+    """Return the Scaling of pixels: that of the weights, or to mean 0 and deviation 1 of the data set."""
+    if scaling is not None:
+        return scaling
+    mean, std = (each * channels if len(each) == 1 else each for each in (tuple(facts.mean), tuple(facts.std)))
+    return published.standard(mean, std)

@@ -1,0 +1,108 @@
+"""Which kind of file it is, told by its content, never by its ending."""
+
+import contextlib
+import io
+import json
+import zipfile
+import zlib
+
+from zoo.errors import UserError
+from zoo.files import expanded
+from zoo.weights import npz, safetensors, state_dict, torchvision
+
+
+HDF5, ZIP, PICKLE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
+MOST_CONFIG, MOST_WEIGHTS = 64 * 2**20, 4 * 2**30  # bytes
+BEST = "checkpoints/best.npz"  # of a run directory
+KERAS_MEMBER = "model.weights.h5"
+
+
+def found(weights):
+    """Return the path of the file that `weights` names: itself, or the best checkpoint of a run directory."""
+    path = expanded(weights)
+    if path.is_dir():
+        if not (path / BEST).is_file():
+            raise UserError(f"{path} is a folder, and no run that has finished an epoch; give a weights file or a run")
+        return path / BEST
+    if not path.is_file():
+        raise UserError(f"there is no weights file {path}")
+    return path
+
+
+@contextlib.contextmanager
+def opened(path):
+    """Yield the Contents of a weights file, whose arrays can be read until the block ends.
+
+    UserError in one line, also for damage that is found in the block, when it cannot be read or is not harmless.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            yield contents(path, stack)
+    except UserError:
+        raise
+    except MemoryError:
+        raise UserError(f"{path} needs more memory than there is") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, IndexError, RuntimeError, RecursionError,
+            OverflowError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path} is damaged, or no weights file: {words}") from None
+    except Exception as error:  # a pickle can raise anything, pickle.UnpicklingError among them
+        raise UserError(f"{path} is damaged, or no weights file: {type(error).__name__}: "
+                        f"{' '.join(str(error).split())}") from None
+
+
+def contents(path, stack):
+    """Return the Contents of a file; what must stay open while arrays are read is entered into `stack`."""
+    with open(path, "rb") as file:
+        start = file.read(9)
+    if start.startswith(HDF5):
+        return of_hdf5(path, stack)
+    if start.startswith(ZIP):
+        return of_zip(path, stack)
+    if start[8:9] == b"{":
+        return torchvision.contents("safetensors", safetensors.tensors(path))
+    if start.startswith(PICKLE):
+        raise ValueError("it is a bare pickle, which is not opened, because pickles are programs; with a PyTorch of today "
+                         "torch.save writes a file that can be read")
+    raise ValueError("it is none of HDF5 (.h5, .weights.h5), .keras, .safetensors, .pt, .npz")
+
+
+def of_hdf5(file, stack):
+    import h5py
+    from zoo.weights import hdf5
+
+    return hdf5.contents(stack.enter_context(h5py.File(file, "r")))
+
+
+def of_zip(path, stack):
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: info for info in archive.infolist()}
+        if KERAS_MEMBER in members:
+            refuse_code(bounded(archive, members.get("config.json"), MOST_CONFIG))
+            data = bounded(archive, members[KERAS_MEMBER], MOST_WEIGHTS)
+            return of_hdf5(io.BytesIO(data), stack)
+    if members and all(name.endswith(".npy") for name in members):
+        return npz.contents(path)
+    return torchvision.contents("a PyTorch state dict", state_dict.tensors(path))
+
+
+def bounded(archive, info, most):
+    """Return the bytes of a member of a ZIP archive; ValueError where it is a bomb."""
+    if info is None:
+        return b"{}"
+    if info.file_size > most or info.file_size > 100 * max(info.compress_size, 2**16):
+        raise ValueError(f"{info.filename} unpacks to {info.file_size:,} bytes, which is too many")
+    return archive.read(info)
+
+
+def refuse_code(config):
+    """Raise ValueError where a .keras file has Python code in it, which Keras would be asked to run."""
+    def walk(value):
+        if isinstance(value, dict):
+            if value.get("class_name") in ("Lambda", "__lambda__"):
+                raise ValueError("it has a Lambda layer, which is code in a file; nothing of it was run")
+            value = [*value.values()]
+        for each in value if isinstance(value, list) else ():
+            walk(each)
+
+    walk(json.loads(config))

@@ -1,0 +1,147 @@
+"""The weights of a file into a model: all that the model has, or nothing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.errors import UserError
+from zoo.weights import files, names, torchvision
+
+NAMED = 4  # layers in a message; the rest is counted
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done with a file; names of layers are ours, but those that were left, which are the file's.
+
+    matched: how many layers of ours have their weights from it; left: what it has more; missing: what it does not have;
+    reshaped: (layer, shapes in the file, shapes in the model) of what has another shape.
+    """
+
+    path: str
+    kind: str
+    matched: int
+    left: tuple
+    missing: tuple
+    reshaped: tuple
+
+    @property
+    def fits(self):
+        return not self.missing and not self.reshaped
+
+    def __str__(self):
+        parts = [f"{self.path}, {self.kind}: {self.matched} layers match"]
+        for words, layers in (("left over", self.left), ("not in the file", self.missing)):
+            parts += [f"{len(layers)} {words} ({listed(layers)})"] if layers else []
+        if self.reshaped:
+            said = [f"{layer} is {said_shapes(theirs)}, here {said_shapes(ours)}" for layer, theirs, ours in self.reshaped]
+            parts.append(f"{len(said)} have another shape ({listed(said, '; ')})")
+        return ", ".join(parts)
+
+
+def load(model, network, path, spare=()):
+    """Give `model`, of the catalogue's `network`, the weights of the file at `path`, and return the Report.
+
+    spare: names of layers of ours that the file may have though the model does not: those of a top that was left out.
+    UserError, with the report, and a model as it was, unless every weight of the model has its array, of its shape, and
+    all else in the file is spare.
+    """
+    with files.opened(path) as contents:
+        found, report = compared(model, network, path, contents, spare)
+        if not report.fits:
+            raise UserError(f"these are not weights of this {network}: {report}{advice(report, model)}")
+        strangers = [name for name in report.left if not is_spare(name, network, contents, spare)]
+        if strangers:
+            raise UserError(f"these are weights of another network than {network}: {path} has layers that it does not "
+                            f"have: {listed(strangers)}")
+        arrays = [(variable, finite(np.asarray(stored.read(), np.float32), path))
+                  for layer, row in found.items() for variable, stored in zip(layer.weights, row, strict=True)]
+        for variable, array in arrays:
+            variable.assign(array)
+    return report
+
+
+def compared(model, network, path, contents, spare):
+    """Return ({layer: its Stored arrays}, Report) of a file beside a model; nothing is changed."""
+    pairs = paired(model, network, contents)
+    theirs = {ours: name for name, ours in pairs.items()}
+    found, missing, reshaped = {}, [], []
+    for layer in model.layers:
+        if not layer.weights:
+            continue
+        row = arrays_of(contents, theirs.get(layer.name), layer, model)
+        shapes = [tuple(variable.shape) for variable in layer.weights]
+        if row is None:
+            missing.append(layer.name)
+        elif [stored.shape for stored in row] != shapes:
+            reshaped.append((layer.name, tuple(stored.shape for stored in row), tuple(shapes)))
+        else:
+            found[layer] = row
+    used = {theirs[layer.name] for layer in model.layers if layer.weights and layer.name in theirs}
+    left = [name for name, row in contents.layers.items() if row and name not in used]
+    return found, Report(str(path), contents.kind, len(found), tuple(left), tuple(missing), tuple(reshaped))
+
+
+def paired(model, network, contents):
+    """Return {their name: our name} of the layers of a file."""
+    if contents.naming == "torch":
+        return torchvision.paired(contents.layers, network)
+    if contents.naming == "counted":
+        return names.counted(contents.layers, model)
+    if contents.naming == "paths":
+        return {name: name for name in contents.layers}
+    return names.paired([name for name, row in contents.layers.items() if row], model, network)
+
+
+def arrays_of(contents, name, layer, model):
+    """Return the arrays that the file has for a layer of ours, in the order of its weights; None without any."""
+    row = contents.layers.get(name)
+    if not row:
+        return None
+    if contents.naming == "paths":
+        wanted = [variable.path.partition("/")[2] for variable in layer.weights]
+        return [row[each] for each in wanted] if {*wanted} <= {*row} else [*row.values()]
+    if contents.naming == "torch":
+        return torchvision.laid_out(row, before_flattening(layer, model))
+    return row
+
+
+def before_flattening(layer, model):
+    """Return the (height, width, channels) that a dense layer reads as a row; None where none is flattened for it."""
+    flattened = next((each for each in model.layers if type(each).__name__ == "Flatten"), None)
+    if flattened is None or tuple(layer.input.shape) != tuple(flattened.output.shape):
+        return None
+    return tuple(flattened.input.shape[1:])
+
+
+def is_spare(name, network, contents, spare):
+    """Return whether a layer of a file belongs to a top: one of `spare`, or a head that zoo.finetune has put on."""
+    ours = torchvision.paired([*contents.layers], network)[name] if contents.naming == "torch" else name
+    ours = names.translated(ours, network)
+    return ours in spare or ours.startswith("head") or (contents.naming == "counted" and ours.startswith("dense"))
+
+
+def advice(report, model):
+    """Return words for what to do where it is the number of classes or the side of the pictures that differs."""
+    if len(report.reshaped) == 1 and not report.missing and len(report.reshaped[0][1][-1]) <= 1:
+        layer, theirs, ours = report.reshaped[0]
+        if theirs[-1] != ours[-1]:
+            return f"; give classes={theirs[-1][0]}, or include_top=False"
+        return f"; give input_shape as it was for these weights ({layer} reads the whole grid), or include_top=False"
+    return ""
+
+
+def finite(array, path):
+    if not np.isfinite(array).all():
+        raise UserError(f"{path} holds numbers that are not finite; fetch the file again")
+    return array
+
+
+def listed(words, between=", "):
+    """Return the first few, and how many more there are."""
+    words = [str(word) for word in words]
+    return between.join(words[:NAMED]) + (f" and {len(words) - NAMED} more" if len(words) > NAMED else "")
+
+
+def said_shapes(shapes):
+    return " and ".join("x".join(map(str, shape)) or "a number" for shape in shapes)

@@ -1,0 +1,67 @@
+"""Which of our layers is meant: keras.applications' names, and its layers that are only numbered.
+
+Inception v3 and parts of the two others have no names of their own but Keras's automatic ones, conv2d_94, whose numbers
+depend on what the process had built before. Their order in the file is that of `model.layers`, which is the same in ours:
+so Keras itself pairs the files that it publishes.
+"""
+
+import re
+
+RULES = {  # network: (pattern of their name, our name)
+    "vgg16": ((r"block(\d)_conv(\d)", r"conv\1_\2"), ("fc1", "fc6"), ("fc2", "fc7"), ("predictions", "fc8")),
+    "inception_v3": (("predictions", "fc"),),
+    "inception_resnet_v2": ((r"(block\d+_\d+)_conv", r"\1_linear"), (r"conv_7b(_bn)?", r"conv7b\1"),
+                            ("predictions", "fc")),
+    "xception": (("predictions", "fc"),),
+}
+RULES["vgg19"] = RULES["vgg16"]
+NUMBERED = {"conv2d": "Conv2D", "convolution2d": "Conv2D", "batch_normalization": "BatchNormalization",
+            "batchnormalization": "BatchNormalization"}  # automatic name: class
+
+
+def translated(name, network):
+    """Return our name for a layer that keras.applications has named; the same where it is ours, or nobody's."""
+    for pattern, ours in RULES.get(network, ()):
+        if re.fullmatch(pattern, name):
+            return re.sub(pattern, ours, name)
+    return name
+
+
+def numbered_class(name):
+    """Return the class of a layer with an automatic name, conv2d or conv2d_7; None for another name."""
+    return NUMBERED.get(re.sub(r"_\d+$", "", name))
+
+
+def is_foreign(names, network):
+    """Return whether a file with layers so named is keras.applications', and not of our own network."""
+    return any(numbered_class(name) or translated(name, network) != name for name in names)
+
+
+def paired(names, model, network):
+    """Return {their name: our name} of the layers of a file, in its order; numbered ones that are too many are left out."""
+    ours = {layer.name: type(layer).__name__ for layer in model.layers if layer.weights}
+    found = {name: translated(name, network) for name in names if not numbered_class(name)}
+    free = {}
+    for name, kind in ours.items():
+        if name not in found.values():
+            free.setdefault(kind, []).append(name)
+    for kind, waiting in free.items():
+        numbered = [name for name in names if numbered_class(name) == kind]
+        if len(numbered) == len(waiting):  # otherwise it is another network's
+            found |= dict(zip(numbered, waiting, strict=True))
+    return found
+
+
+def counted(names, model):
+    """Return {their name: our name} by class and place: the third SeparableConv2D is separable_conv2d_2."""
+    ours, seen = {}, {}
+    for layer in model.layers:
+        kind = snake_case(type(layer).__name__)
+        number = seen[kind] = seen.get(kind, -1) + 1
+        ours[f"{kind}_{number}" if number else kind] = layer.name
+    return {name: ours[name] for name in names if name in ours}
+
+
+def snake_case(name):
+    """Return the name that Keras derives from a class: SeparableConv2D, separable_conv2d."""
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()

@@ -1,0 +1,52 @@
+"""What is in a weights file, before any of it is read."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+FLOATS = ("f2", "f4", "f8")  # of NumPy, without the byte order
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array that is still in its file: `shape` is known, `read()` returns it as NumPy floats."""
+
+    shape: tuple
+    read: Callable
+
+    def transposed(self, *axes):
+        """Return it with its axes in another order."""
+        return Stored(tuple(self.shape[axis] for axis in axes), lambda: self.read().transpose(axes))
+
+    def rows_from(self, channels, height, width):
+        """Return a kernel (channels * height * width, units), whose rows run so, with rows of height, width, channels."""
+        def read():
+            rows = self.read().reshape(channels, height, width, -1)
+            return rows.transpose(1, 2, 0, 3).reshape(self.shape)
+
+        return Stored(self.shape, read)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A weights file: `layers` is {name of a layer: its arrays, Stored, in Keras's order}.
+
+    naming: "keras" names of layers; "counted" classes of layers, counted in the order of the network; "torch" names of
+    modules, the arrays as PyTorch lays them out. `kind` says in words what file it is.
+    """
+
+    kind: str
+    naming: str
+    layers: dict
+
+
+def size(shape):
+    """Return the number of elements."""
+    return math.prod(shape)
+
+
+def is_float(dtype):
+    """Return whether a NumPy dtype is one of floats that weights are kept in."""
+    return np.dtype(dtype).str[1:] in FLOATS
