@@ -17,6 +17,7 @@ COMMANDS = {
     "finetune": "put a new head on a trained network and train it on pictures of your own",
     "extract": "write what a network makes of pictures, before its top",
     "predict": "say what is in pictures of your own",
+    "export": "write the network of a run for other programs",
     "compare": "set runs side by side, with the spread over seeds",
     "plot": "draw the pictures of a run again, and its report",
     "doctor": "say what this machine has, how fast it is, and what is missing",

@@ -1,0 +1,189 @@
+"""zoo.export: each format is read by the program that it is for, with nothing of zoo, and gives the run's answers."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import catalog, export
+from zoo.training import saved
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = [*"012345678", "a nine,\nor so"]
+
+
+def run_of(folder, network, side, width=0.25):
+    """Write a run directory as training leaves one, of a network with random weights; return its Path."""
+    spec = catalog.find(network)
+    plan = catalog.blueprint(network, (side, side, spec.input_shape[2]), 10, 1.0 if spec.only_width else width)
+    channels = spec.input_shape[2]
+    model = saved.on_pixels(plan, [0.4] * channels, [0.3] * channels, "softmax")
+    (folder / "checkpoints").mkdir(parents=True)
+    np.savez(folder / "checkpoints" / "best.npz",
+             **{f"weights/{each.path}": keras.ops.convert_to_numpy(each) for each in model.weights})
+    dataset = {"name": "made up", "label_names": NAMES, "mean": [0.4] * channels, "std": [0.3] * channels}
+    (folder / "run.json").write_text(json.dumps(
+        {"network": network, "dataset": dataset, "blueprint": catalog.as_json(plan)}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return run_of(tmp_path_factory.mktemp("runs") / "first", "lenet5_bn", 32)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return np.random.default_rng(5).integers(0, 256, (3, 32, 32, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def expected(run, pictures):
+    return zoo.load(run).predict(pictures, verbose=0)
+
+
+def written(run, name, folder, capsys):
+    path = folder / f"out{export.FORMATS[name].ending}"
+    assert export.main([str(run), "--format", name, "-o", str(path), "--gpu", "none"]) == 0
+    said = capsys.readouterr().out
+    assert "raw pixels of 0 to 255" in said and "8 pictures got the same answers" in said and said.count("\n") == 1
+    assert not [each for each in folder.iterdir() if each.name.startswith(".")]
+    return path
+
+
+def test_keras(run, pictures, expected, tmp_path, capsys):
+    path = written(run, "keras", tmp_path, capsys)
+    assert keras.saving.load_model(path).predict(pictures, verbose=0) == pytest.approx(expected, abs=1e-6)
+    assert (tmp_path / "out.labels.txt").read_text().splitlines() == [*NAMES[:9], "a nine, or so"]
+
+
+def test_weights(run, pictures, expected, tmp_path, capsys):
+    path = written(run, "weights", tmp_path, capsys)
+    bare = zoo.build("lenet5_bn", (32, 32, 3), 10, width=0.25)
+    image = keras.Input((32, 32, 3))
+    scaled = keras.layers.Rescaling([1 / 0.3 / 255] * 3, [-0.4 / 0.3] * 3)(image)
+    model = keras.Model(image, bare(scaled))
+    flat = saved.on_pixels(catalog.blueprint("lenet5_bn", (32, 32, 3), 10, 0.25), [0] * 3, [1] * 3, "softmax")
+    flat.load_weights(path)
+    bare.set_weights(flat.get_weights())
+    assert model.predict(pictures, verbose=0) == pytest.approx(expected, abs=1e-5)
+
+
+def test_onnx(run, pictures, expected, tmp_path, capsys):
+    for package in export.FORMATS["onnx"].packages:
+        pytest.importorskip(package, reason=f"pip install '.[export]' for {package}")
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(written(run, "onnx", tmp_path, capsys))
+    (put,), (taken,) = session.get_inputs(), session.get_outputs()
+    assert (put.name, put.type, put.shape) == ("image", "tensor(uint8)", ["number", 32, 32, 3])
+    assert taken.shape == ["number", 10]
+    assert session.run(None, {"image": pictures})[0] == pytest.approx(expected, abs=1e-5)
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["labels"])[9] == "a nine, or so" and about["network"] == "lenet5_bn"
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="TensorFlow writes it")
+def test_saved_model(run, pictures, expected, tmp_path, capsys):
+    path = written(run, "saved_model", tmp_path, capsys)
+    layer = keras.layers.TFSMLayer(path, call_endpoint="serving_default")
+    assert np.asarray(next(iter(layer(pictures).values()))) == pytest.approx(expected, abs=1e-5)
+    assert (path / "assets.extra" / "labels.txt").read_text().splitlines()[9] == "a nine, or so"
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="TensorFlow writes it")
+@pytest.mark.filterwarnings("ignore")
+def test_litert(run, pictures, expected, tmp_path, capsys):
+    import tensorflow as tf
+
+    path = written(run, "litert", tmp_path, capsys)
+    interpreter = tf.lite.Interpreter(str(path))
+    interpreter.allocate_tensors()
+    for picture, row in zip(pictures, expected, strict=True):
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture[None])
+        interpreter.invoke()
+        assert interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0] == pytest.approx(row, abs=1e-5)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.read("labels.txt").decode().splitlines()[0] == "0"
+
+
+def test_half_precision_becomes_float32(run, pictures, expected):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = zoo.load(run)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert np.abs(mixed.predict(pictures, verbose=0) - expected).max() > 1e-5  # or nothing is tested
+    exact = export.in_float32(mixed)
+    assert {layer.compute_dtype for layer in exact.layers[1:]} == {"float32"}
+    assert exact.predict(pictures, verbose=0) == pytest.approx(expected, abs=1e-6)
+    assert export.in_float32(exact) is exact
+
+
+def test_other_answers_are_not_written(run, pictures, tmp_path):
+    model = zoo.load(run)
+
+    def others(path, model):
+        return lambda pictures: np.full((len(pictures), 10), 0.1)
+
+    right = export.WAYS["keras"]
+    export.WAYS["keras"] = right[0], others
+    try:
+        with pytest.raises(zoo.errors.UserError, match="other answers than the run"):
+            export.exported(model, "keras", tmp_path / "out.keras", NAMES, {}, pictures)
+    finally:
+        export.WAYS["keras"] = right
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_stood_there_stays_when_nothing_is_written(run, tmp_path, capsys):
+    shutil.copytree(run, tmp_path / "damaged")
+    (tmp_path / "damaged" / "checkpoints" / "best.npz").write_bytes(b"PK")
+    (tmp_path / "out.keras").write_text("mine")
+    assert export.main([str(tmp_path / "damaged"), "--format", "keras", "-o", str(tmp_path / "out.keras"),
+                        "--gpu", "none"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1 and (tmp_path / "out.keras").read_text() == "mine"
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--format", "onxx"], "did you mean 'onnx'?"), (["--format", "keras", "--checkpoint", "first"], "checkpoint"),
+    (["--format", "keras", "-o", "out.h5"], "a file of format keras ends in .keras; given 'out.h5'"),
+    (["--format", "saved_model", "-o", "."], ". is there already"),
+    (["--format", "keras", "-o", "no/where.keras"], "there is no folder no"),
+    (["--format", "keras", "--checkpoint", "last"], "has no checkpoint 'last' yet"),
+    (["--format", "litert", "--backend", "jax"], "jax"), ([], "the following arguments are required: --format")])
+def test_mistakes_are_told_before_a_backend_loads(run, words, said, tmp_path):
+    program = "import sys\nfrom zoo import export\nstatus = export.main(sys.argv[1:])\nprint('keras' in sys.modules)\nsys.exit(status)"
+    done = subprocess.run([sys.executable, "-c", program, run, *words], cwd=tmp_path, capture_output=True, text=True,
+                          env={"PYTHONPATH": str(ROOT), "PATH": ""})
+    assert (done.returncode, done.stdout) == (2, "False\n"), done.stderr
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and said in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_package_is_named(run, monkeypatch, capsys):
+    monkeypatch.setattr(export, "find_spec", lambda name: None if name == "tf2onnx" else True)
+    assert export.main([str(run), "--format", "onnx"]) == 2
+    assert capsys.readouterr().err == "error: --format onnx needs tf2onnx: pip install tf2onnx\n"
+
+
+def test_what_is_no_run(tmp_path, capsys):
+    assert export.main([str(tmp_path), "--format", "keras"]) == 2
+    assert "it has no run.json" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", catalog.SPECS)
+def test_every_network_in_every_format(name, tmp_path, capsys):
+    side = min(64, catalog.find(name).most_side or 64)
+    made = run_of(tmp_path / "run", name, side)
+    for kind, each in export.FORMATS.items():
+        if all(map(export.find_spec, each.packages)):
+            written(made, kind, tmp_path, capsys)
