@@ -160,7 +160,8 @@ def test_what_stood_there_stays_when_nothing_is_written(run, tmp_path, capsys):
     (["--format", "keras", "--checkpoint", "last"], "has no checkpoint 'last' yet"),
     (["--format", "litert", "--backend", "jax"], "jax"), ([], "the following arguments are required: --format")])
 def test_mistakes_are_told_before_a_backend_loads(run, words, said, tmp_path):
-    program = "import sys\nfrom zoo import export\nstatus = export.main(sys.argv[1:])\nprint('keras' in sys.modules)\nsys.exit(status)"
+    program = ("import sys\nfrom zoo import export\nstatus = export.main(sys.argv[1:])\n"
+               "print('keras' in sys.modules)\nsys.exit(status)")
     done = subprocess.run([sys.executable, "-c", program, run, *words], cwd=tmp_path, capture_output=True, text=True,
                           env={"PYTHONPATH": str(ROOT), "PATH": ""})
     assert (done.returncode, done.stdout) == (2, "False\n"), done.stderr

@@ -1,4 +1,4 @@
-"""python -m zoo.export RUN --format F: the network of a run as a file for other programs, which gives the same answers."""
+"""python -m zoo.export RUN --format F: the network of a run as a file for other programs, with the same answers."""
 
 import json
 import os
@@ -37,8 +37,8 @@ TOLERANCE = 1e-4  # of probabilities: other programs add in another order
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.export", description="Write the network of a run for other programs: from raw "
-                                                               "pixels to probabilities, with the names of its classes.")
+    made = cli.Parser(prog="python -m zoo.export", description="Write the network of a run for other programs: "
+                      "from raw pixels to probabilities, with the names of its classes.")
     made.add_argument("run", metavar="RUN", help="a run directory")
     made.add_argument("--format", metavar="|".join(FORMATS), required=True,
                       help="; ".join(f"{name}: {each.words}" for name, each in FORMATS.items()))
@@ -49,7 +49,7 @@ def parser():
     return made
 
 
-# ------------------------------------------------------------------------------------------------ before a backend loads
+# ----------------------------------------------------------------------------------------------- before a backend loads
 
 def check_packages(name):
     """Raise UserError where a package is missing that the format needs."""
@@ -89,7 +89,7 @@ def in_float32(model):
     """Return `model`, or one with its weights that computes in float32 throughout where it does not."""
     import keras
 
-    if all(layer.compute_dtype == "float32" for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)):
+    if {layer.compute_dtype for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)} == {"float32"}:
         return model
 
     def copy(operation):

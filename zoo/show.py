@@ -31,10 +31,12 @@ def parser():
                       help="names of layers; stages: the last of each stage; default: stages")
     made.add_argument("--maps", metavar="N", default="8", help="how many feature maps of a layer; default: 8")
     made.add_argument("--what", metavar="|".join(WHAT),
-                      help=f"one picture in place of the page: {'; '.join(f'{name}, {words}' for name, words in WHAT.items())}")
+                      help="one picture in place of the page: " + "; ".join(map(", ".join, WHAT.items())))
     made.add_argument("-o", "--output", metavar="FILE|FOLDER",
                       help=f"default: {PAGE}; with --what NETWORK-WHAT.png, or .pdf or .svg; a folder gets page and "
                            "pictures")
+    made.add_argument("--weights", metavar="W", help="of a network's name: imagenet, mnist, or the path of a file, as "
+                                                     "zoo.build takes them; default: random ones")
     made.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
                       help="of a run: the epoch that was best by validation, or the last; default: best")
     cli.add_network(made)
@@ -64,7 +66,8 @@ def sides_of(arguments):
 def source_of(arguments):
     """Return the function without arguments that gives the Subject once a backend is loaded; UserError before it."""
     name, path = arguments.network, expanded(arguments.network)
-    given = [flag for flag in ("size", "channels", "classes", "aux", "option") if getattr(arguments, flag)]
+    given = [flag for flag in ("size", "channels", "classes", "aux", "option", "weights")
+             if getattr(arguments, flag)]
     given += [flag for flag, usual in (("width", "1.0"), ("stem", "auto")) if getattr(arguments, flag) != usual]
     is_file = path.suffix == ".keras" and path.is_file()
     if (path.is_dir() or is_file) and set(given) - ({"size"} if is_file else set()):
@@ -84,8 +87,28 @@ def source_of(arguments):
         return lambda subject: subject.of_file(path)
     if path.suffix or os.sep in name:
         raise UserError(f"{name} is neither a run directory nor a .keras file that is there, nor a network's name")
+    catalog.find(name)
+    if arguments.weights is None:
+        blueprint = cli.blueprint_of(name, arguments)
+        return lambda subject: subject.untrained(blueprint)
+    source = weights_of(arguments)
+    arguments.stem = source.stem(arguments.stem)
     blueprint = cli.blueprint_of(name, arguments)
-    return lambda subject: subject.of_blueprint(blueprint)
+    source.check(blueprint, include_top=True)
+    return lambda subject: subject.of_weights(blueprint, source)
+
+
+def weights_of(arguments):
+    """Return the Source of --weights; UserError where it does not say which pixels it takes."""
+    from zoo.weights import sources
+
+    if os.path.isdir(arguments.weights):
+        raise UserError(f"{arguments.weights} is a run: python -m zoo.show {arguments.weights} looks into it")
+    source = sources.find(arguments.weights, arguments.network)
+    if source.scaling is None:
+        raise UserError(f"{arguments.weights} does not say how its pixels are scaled: put a Rescaling layer before the "
+                        "model, save it as .keras, and show that")
+    return source
 
 
 def output_of(arguments):

@@ -15,7 +15,7 @@ import zoo
 from zoo import catalog
 from zoo.errors import UserError
 from zoo.pictures.inside import maps, opened, relevance, sheets, tones
-from zoo.pictures.inside.subject import Subject, of_blueprint
+from zoo.pictures.inside.subject import Subject, untrained
 from zoo.pictures.inside.view import View
 
 RANDOM = np.random.default_rng(7)
@@ -269,7 +269,7 @@ def view_of(name, layers_asked="stages", width=0.125):
     spec = catalog.find(name)
     plan = catalog.blueprint(name, (32, 32, spec.input_shape[2]), 10, 1.0 if spec.only_width else width)
     pixels = RANDOM.integers(0, 256, plan.input_shape, np.uint8)
-    return View(of_blueprint(plan), pixels, layers_asked, "noise.png")
+    return View(untrained(plan), pixels, layers_asked, "noise.png")
 
 
 @pytest.mark.parametrize("name", catalog.SPECS)

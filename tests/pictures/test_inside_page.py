@@ -127,7 +127,8 @@ def test_a_map_is_enlarged(browser):
     browser.click(*middle(browser, "#after"))
     browser.click(*middle(browser, ".tile:nth-child(2)"))
     assert not browser.value("large.hidden")
-    assert browser.value("large.querySelector('p').textContent") == "conv1, map 1: 0.07843 to 0.8275"  # 20 and 211 / 255
+    words = "conv1, map 1: 0.07843 to 0.8275"  # 20 and 211 of 255
+    assert browser.value("large.querySelector('p').textContent") == words
     assert browser.value("getComputedStyle(large.querySelector('.image')).backgroundImage.startsWith('url')")
     assert browser.value("large.querySelector('.image').clientWidth") > 300
     browser.press("ArrowRight")
@@ -162,10 +163,27 @@ def test_a_folder_gets_the_page_and_all_pictures(tmp_path, hopper, capsys):
         assert min(Image.open(folder / f"{what}.png").size) > 200
 
 
+def test_the_weights_that_come_with_zoo_know_a_five(tmp_path, capsys):
+    """The digit and its scaling: a network that gets other pixels than it has learnt takes it for another."""
+    from zoo.datasets.load import load
+
+    split = load("digits").test
+    place = int(np.flatnonzero(split.labels == 5)[0])
+    Image.fromarray(split.batch([place])[0][0, ..., 0]).save(tmp_path / "five.png")
+    words = ("--image", tmp_path / "five.png", "-o", tmp_path / "look.html")
+    status, said = shown(capsys, "lenet5", "--weights", "mnist", *words)
+    assert status == 0 and said.endswith("lenet5, weights mnist\n")
+    bars = re.findall(r"<th scope=row>class (\d)</th>.*?<td>([\d.]+) %</td>", (tmp_path / "look.html").read_text())
+    assert bars[0][0] == "5" and float(bars[0][1]) > 99
+    status, said = shown(capsys, tmp_path, "--weights", "mnist", *words)
+    assert status == 2 and "--weights is for a network's name" in said
+
+
 def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     image = keras.Input((None, None, 3))
     x = layers.Conv2D(4, 3, activation="relu", name="c")(layers.Rescaling(1 / 255)(image))
-    keras.Model(image, layers.Dense(2, activation="softmax")(layers.GlobalMaxPooling2D()(x))).save(tmp_path / "my.keras")
+    x = layers.Dense(2, activation="softmax")(layers.GlobalMaxPooling2D()(x))
+    keras.Model(image, x).save(tmp_path / "my.keras")
     words = (tmp_path / "my.keras", "--image", hopper, "--what", "gradcam", "-o", tmp_path / "cam.svg")
     status, said = shown(capsys, *words)
     assert status == 2 and "say which with --size" in said
@@ -185,11 +203,14 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     (["lenet5", "-o", "no/where/look.html"], "there is no folder no/where"),
     (["lenet5", "-o", "look.txt"], "without --what a page is written, a .html file, or a folder; given 'look.txt'"),
     (["lenet5", "--what", "maps", "-o", "maps.html"], "the ending of a picture's name says its kind"),
+    (["lenet5", "--weights", "imagnet"], "there are no weights 'imagnet'"),
+    (["vgg16", "--weights", "imagenet", "--classes", "5"], "are for 1000 classes; given 5"),
     (["lenet5", "--checkpoint", "last"], "--checkpoint is for runs"),
     (["."], "no run directory: it has no run.json")])
 def test_mistakes_are_told_before_a_backend_loads(words, said, hopper, tmp_path, capsys):
     image = [] if "--image" in words else ["--image", hopper]
-    program = "import sys\nfrom zoo import show\nstatus = show.main(sys.argv[1:])\nprint('keras' in sys.modules)\nsys.exit(status)"
+    program = ("import sys\nfrom zoo import show\nstatus = show.main(sys.argv[1:])\n"
+               "print('keras' in sys.modules)\nsys.exit(status)")
     run = subprocess.run([sys.executable, "-c", program, *words, *image], cwd=tmp_path, capture_output=True, text=True,
                          env={"PYTHONPATH": str(ROOT), "PATH": ""})
     assert run.returncode == 2 and run.stdout == "False\n"
@@ -199,7 +220,7 @@ def test_mistakes_are_told_before_a_backend_loads(words, said, hopper, tmp_path,
 
 @pytest.mark.parametrize("words, said", [
     (["--layers", "S2,c3"], "no layer is called 'c3'; did you mean 'C3'? (stages end with S2, S4, "),
-    (["--what", "gradcam", "--layers", "F6"], "Grad-CAM needs a layer whose output is a grid of maps; that of F6 is 84"),
+    (["--what", "gradcam", "--layers", "F6"], "Grad-CAM needs a layer whose output is a grid of maps; that of F6 "),
     (["--what", "hypercolumn", "--layers", "F6,C5"], "a hypercolumn is made of layers with grids of maps")])
 def test_mistakes_that_the_network_knows(words, said, hopper, tmp_path, capsys):
     status, heard = shown(capsys, "lenet5", "--image", hopper, "-o", tmp_path / "out", *words)
@@ -214,6 +235,7 @@ def test_every_network_shows_a_picture_of_64_pixels(name, tmp_path, hopper, caps
     picture = tmp_path / "picture.png"
     Image.open(hopper).resize((64, 64)).save(picture)
     width = [] if spec.only_width else ["--width", "0.25"]
-    status, said = shown(capsys, name, "--image", picture, "--size", side, "--classes", 10, *width, "-o", tmp_path / "look")
+    words = ("--image", picture, "--size", side, "--classes", 10, *width, "-o", tmp_path / "look")
+    status, said = shown(capsys, name, *words)
     assert status == 0 and "no " not in said, said
     assert len(list((tmp_path / "look").iterdir())) == 8

@@ -12,7 +12,7 @@ AT_ONCE = 32  # pictures that go through the network together
 
 
 def features(model, images, layers="stages"):
-    """Return {layer's name: its output float32 (n, ...)} for images (n, height, width, channels); see `zoo.features`."""
+    """Return {layer's name: its output float32 (n, ...)} for images (n, height, width, channels): `zoo.features`."""
     model = opened.single(model)
     images = images_of(images, model)
     graph = opened.laid_open(model, images.shape[1:])

@@ -100,7 +100,7 @@ def _ends_in_softmax(operation):
 # ------------------------------------------------------------------------------------------------ layers by their names
 
 def stages(found):
-    """Return for each stage of an Anatomy's diagram the name of its last layer with a grid; without one, of its last."""
+    """Return for each stage of an Anatomy's diagram the name of its last layer with a grid; if none has, its last."""
     modules = plan_of(found).each
     names = []
     for stage in stages_of(modules):
@@ -119,7 +119,8 @@ def is_grid(shape):
 def chosen(found, opened, words):
     """Return the names that `words` stand for: "every", "stages", or a list of names, each once.
 
-    found: the model's Anatomy; opened: its Opened. Layers whose output the main output does not need are not among them. UserError for a name that is not there.
+    found: the model's Anatomy; opened: its Opened. Layers whose output the main output does not need are not among
+    them. UserError for a name that is not there.
     """
     if words == "every":
         return list(opened.tensors)

@@ -91,7 +91,8 @@
   });
 })();
 
-// data.overlays: kind, words (short ones are on the buttons), and the address of a picture to be laid over the one that is seen.
+// data.overlays: kind, words (short ones are on the buttons), and the address of a picture to be laid over the one that
+// is seen.
 // data.layers: name, words, said (its output and what is dead in it), whether it has a grid; `sheet`, one picture that
 // holds the tiles, `columns` in each of `rows`, each `ratio` times as wide as high; each: [mark, range] of a map.
 // data.filters: the same of the first layer's filters, or null.

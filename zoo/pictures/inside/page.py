@@ -114,8 +114,8 @@ def filters_of(view):
 
 def header(title, view):
     random = "RANDOM" in view.subject.note
-    return (f'<header><h1>{text(title)}</h1><p><span class="{"open" if random else ""}">{text(view.subject.note)}</span>'
-            f' · {text(view.source)}</p></header>')
+    return (f'<header><h1>{text(title)}</h1><p><span class="{"open" if random else ""}">{text(view.subject.note)}'
+            f'</span> · {text(view.source)}</p></header>')
 
 
 def picture(view, laid, missing):
@@ -135,8 +135,8 @@ def picture(view, laid, missing):
         f'src="{address(view.picture)}"><img id="over" alt="" hidden></div>',
         '<p id="overlaid" aria-live="polite">the picture, as the network gets it</p>',
         '<label class="slide">strength <input id="strength" type="range" min="0" max="100" value="75"></label></div>',
-        f'<div>{bars(view)}<div class="choices"><button data-overlay="-1" aria-pressed="true">the picture alone</button>'
-        f"</div>{buttons}{without}</div></div>")
+        f'<div>{bars(view)}<div class="choices"><button data-overlay="-1" aria-pressed="true">the picture alone'
+        f"</button></div>{buttons}{without}</div></div>")
 
 
 def bars(view):
@@ -160,8 +160,8 @@ def layers(view):
         f'<input id="step" type="range" min="0" max="{last}" value="0" aria-label="layer"></div>'
         '<h3 id="name" aria-live="polite"></h3><p id="said"></p>'
         '<div id="tiles" class="tiles"></div><div id="large" hidden><div class="image"></div><p></p></div>',
-        '<p class="hint">Arrow keys step through the layers. Each map is coloured from its least value to its greatest; '
-        "choose one to see it large.</p>")
+        '<p class="hint">Arrow keys step through the layers. Each map is coloured from its least value to its '
+        "greatest; choose one to see it large.</p>")
 
 
 def filters_section(filters):

@@ -82,7 +82,8 @@ def last_grid(model, graph):
 def occlusion(score, pixels, places):
     """Return how much the probability of each class falls with a grey patch at each of PLACES x PLACES places.
 
-    (len(places), rows, columns) float32, above 0 where the patch hides what speaks for the class; and the patch's sides in pixels.
+    (len(places), rows, columns) float32, above 0 where the patch hides what speaks for the class; and the patch's
+    sides in pixels.
     A patch is a PATCH-th of a side, its places are spread evenly. Zeiler and Fergus 2014, arXiv:1311.2901, 4.2.
     """
     height, width, _ = pixels.shape

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import keras
 
 from zoo.errors import UserError
+from zoo.models import assembly
+from zoo.nn import PixelScaling
 from zoo.pictures.inside.opened import single
 from zoo.training import evaluation
 from zoo.training.saved import load, on_pixels
@@ -37,11 +39,23 @@ def of_file(path):
     return Subject(model, None, model.name, f"weights of {path.name}")
 
 
-def of_blueprint(blueprint):
+def untrained(blueprint):
     """Return the Subject of a network of the catalogue that has learnt nothing."""
     channels = blueprint.input_shape[2]
     model = on_pixels(replace(blueprint, aux=False), [MIDDLE] * channels, [SPREAD] * channels, None)
     return Subject(model, None, blueprint.spec.name, "RANDOM WEIGHTS: it has learnt nothing")
+
+
+def of_weights(blueprint, source):
+    """Return the Subject of a network of the catalogue with the weights of a Source that says what pixels it takes."""
+    blueprint = replace(blueprint, aux=False)
+    image = keras.Input(blueprint.input_shape, dtype="uint8", name="image")
+    scaling = source.scaling
+    pixels = PixelScaling(scaling.scale, scaling.offset, scaling.order, name="normalise")(image)
+    model = keras.Model(image, assembly.classifier(blueprint, pixels, None), name=blueprint.spec.name)
+    bare = keras.Model(pixels, model.output, name=model.name)  # of the same layers
+    source.fill(bare, blueprint, include_top=True)
+    return Subject(model, None, blueprint.spec.name, f"weights {source.said}")
 
 
 def sides(subject, given=None):

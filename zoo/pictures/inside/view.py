@@ -61,7 +61,7 @@ class View:
         """(names, the mean of the maps of each, the mean of all), enlarged to the picture."""
         grids = [each for each in self.maps if each.is_grid]
         if not grids:
-            raise UserError(f"a hypercolumn is made of layers with grids of maps, and {', '.join(self.layers)} has none")
+            raise UserError(f"a hypercolumn is made of layers with grids of maps; {', '.join(self.layers)} has none")
         return [each.name for each in grids], *layer_maps.hypercolumn(grids, self.side)
 
     # ------------------------------------------------------------------------------------------- what speaks for what
