@@ -43,7 +43,10 @@ def theirs(name, **how):
     return model, batch, answers(model, batch)
 
 
-@pytest.mark.parametrize("name", THEIRS)
+LARGE = {"vgg19", "inception_v3", "inception_resnet_v2"}  # to write and read, in seconds
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in THEIRS])
 def test_both_old_layouts(name, tmp_path):
     model, batch, expected = theirs(name)
     model.save(tmp_path / "model.h5")

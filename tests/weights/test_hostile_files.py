@@ -1,0 +1,191 @@
+"""Weights files that are damaged or made to harm: one line, and nothing of them is executed."""
+
+import json
+import pickle
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.errors import UserError
+from zoo.weights import state_dict
+
+TINY = Path(__file__).with_name("tiny.pt")
+
+
+class Runs:
+    """A pickle of it writes a file when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def refused(path, words, network="lenet5"):
+    with pytest.raises(UserError, match=words) as caught:
+        zoo.build(network, weights=str(path))
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def archive(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+
+
+def test_a_bare_pickle(tmp_path):
+    (tmp_path / "a.pt").write_bytes(pickle.dumps(Runs(tmp_path / "ran")))
+    refused(tmp_path / "a.pt", "bare pickle, which is not opened")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_in_an_archive(tmp_path, protocol):
+    archive(tmp_path / "a.pt", {"a/data.pkl": pickle.dumps({"w": Runs(tmp_path / "ran")}, protocol)})
+    refused(tmp_path / "a.pt", "asks Python to run (io|_io|builtins|__builtin__).open, which was not done|instruction")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("data, words", [
+    (b"\x80\x02}r\xff\xff\xff\x7f.", "asks for more memory"),  # a memo of two billion places
+    (b"\x80\x02cos\nsystem\n.", "run os.system, which was not done"),
+    (b"\x80\x02ctorch\nFloatStorage\n)\x81.", "instruction NEWOBJ"),
+    (b"\x80\x02ctorch\nFloatStorage\n)R.", "not callable"),  # it is a name here
+    (b"\x80\x02}q\x00", "damaged|no weights"),  # cut off
+    (b"", "damaged"),
+])
+def test_pickles_that_ask_for_more(tmp_path, data, words):
+    archive(tmp_path / "a.pt", {"a/data.pkl": data})
+    refused(tmp_path / "a.pt", words)
+
+
+@pytest.mark.parametrize("tensor, words", [
+    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), 0, (2**40,), (0,)), "larger than its numbers"),
+    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), 3, (2,), (1,)), "larger than its numbers"),
+    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), -1, (2,), (1,)), "no whole numbers"),
+    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 2**40), 0, (2,), (1,)), "missing or of another size"),
+    (state_dict.Tensor(state_dict.Storage("FloatStorage", "x", 4), 0, (2,), (1,)), "missing or of another size")])
+def test_tensors_that_reach_beyond_their_numbers(tmp_path, tensor, words):
+    archive(tmp_path / "a.pt", {"a/data/0": bytes(16)})
+    members = {info.filename: info for info in zipfile.ZipFile(tmp_path / "a.pt").infolist()}
+    with pytest.raises(ValueError, match=words):
+        state_dict.stored(tmp_path / "a.pt", f"a/data/{tensor.storage.key}", members, tensor)
+
+
+@pytest.mark.parametrize("length", [0, 3, 9, 100, 2000, 4000])
+def test_a_truncated_state_dict(tmp_path, length):
+    (tmp_path / "a.pt").write_bytes(TINY.read_bytes()[:length])
+    refused(tmp_path / "a.pt", "damaged, or no weights file")
+
+
+def with_header(header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+@pytest.mark.parametrize("content", [
+    with_header({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, bytes(4)),  # cut off
+    with_header({"w": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 4]}}, bytes(4)),
+    with_header({"w": {"dtype": "F32", "shape": [-1], "data_offsets": [0, -4]}}, bytes(4)),
+    with_header({"w": {"dtype": "F32", "shape": [1], "data_offsets": [-4, 0]}}, bytes(4)),
+    with_header({"w": {"dtype": "F32"}}), with_header({"w": 3}), with_header([1]) + b"{", with_header(b"{" * 100_000),
+    b"\xff" * 7 + b"\x00{}", (2**40).to_bytes(8, "little") + b"{}"])
+def test_damaged_safetensors(tmp_path, content):
+    (tmp_path / "a.safetensors").write_bytes(content)
+    refused(tmp_path / "a.safetensors", "damaged, or no weights file|not weights of this")
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x89PNG\r\n\x1a\n" * 9])
+def test_what_is_no_weights_file(tmp_path, content):
+    (tmp_path / "a").write_bytes(content)
+    refused(tmp_path / "a", "damaged, or no weights file")
+
+
+def test_what_is_not_there(tmp_path):
+    refused(tmp_path / "gone.h5", "there are no weights")
+    refused(tmp_path, "is a folder, and no run that has finished an epoch")
+
+
+@pytest.fixture
+def lenet(tmp_path):
+    model = zoo.build("lenet5")
+    model.save(tmp_path / "a.h5")
+    model.save(tmp_path / "a.keras")
+    return model
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 0.999])
+def test_truncated_files_of_keras(tmp_path, lenet, share):
+    for name in ("a.h5", "a.keras"):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / f"cut-{name}").write_bytes(whole[:int(len(whole) * share)])
+        refused(tmp_path / f"cut-{name}", "damaged, or no weights file")
+
+
+def test_links_out_of_a_file(tmp_path, lenet):
+    for link in (h5py.ExternalLink(str(tmp_path / "b.h5"), "/kernel"), h5py.SoftLink("/model_weights/C3")):
+        with h5py.File(tmp_path / "a.h5", "r+") as file:
+            del file["model_weights/C1"]
+            file["model_weights/C1"] = link
+        refused(tmp_path / "a.h5", "C1 is a link to elsewhere")
+
+
+def test_numbers_in_another_file(tmp_path, lenet):
+    (tmp_path / "secret").write_bytes(bytes(5 * 5 * 6 * 4))
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        layer = file["model_weights/C1"]
+        name = layer.attrs["weight_names"][0]
+        del layer[name]
+        layer.create_dataset(name, (5, 5, 1, 6), "f4", external=[(str(tmp_path / "secret"), 0, 600)])
+    refused(tmp_path / "a.h5", "the numbers are in another file")
+
+
+def test_a_small_array_that_unpacks_to_a_large_one(tmp_path, lenet):
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        layer = file["model_weights/C1"]
+        name = layer.attrs["weight_names"][0]
+        del layer[name]
+        layer.create_dataset(name, (5, 5, 1, 6), "f4", maxshape=(None,) * 4, chunks=(512, 512, 16, 16), compression=9)
+    refused(tmp_path / "a.h5", "a small array unpacks to a large one")
+
+
+def test_a_huge_array_is_not_read(tmp_path, lenet):
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        layer = file["model_weights/C1"]
+        name = layer.attrs["weight_names"][0]
+        del layer[name]
+        layer.create_dataset(name, (2**20, 2**20, 6), "f4", chunks=(64, 64, 6))  # 24 TiB, a kilobyte on the disk
+    refused(tmp_path / "a.h5", "C1 is 1048576x1048576x6 and 6, here 5x5x1x6 and 6")
+
+
+def test_an_archive_that_unpacks_to_a_large_one(tmp_path):
+    archive(tmp_path / "a.keras", {"config.json": "{}", "model.weights.h5": bytes(2**25)})
+    refused(tmp_path / "a.keras", "unpacks to 33,554,432 bytes, which is too many")
+
+
+def test_a_lambda_layer_is_not_run(tmp_path):
+    image = keras.Input((28, 28, 1))
+    x = keras.layers.Lambda(lambda x: x * 2)(image)
+    keras.Model(image, keras.layers.Dense(3)(x)).save(tmp_path / "a.keras")
+    refused(tmp_path / "a.keras", "it has a Lambda layer, which is code in a file; nothing of it was run")
+
+
+def test_objects_in_an_npz(tmp_path):
+    np.savez(tmp_path / "a.npz", **{"C1/kernel": np.array([Runs(tmp_path / "ran")], object)})
+    refused(tmp_path / "a.npz", "C1/kernel.npy is no array of floats")
+    np.savez(tmp_path / "b.npz", kernel=np.zeros(3))
+    refused(tmp_path / "b.npz", "is no variable of a layer")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_numbers_that_are_not_finite(tmp_path, lenet):
+    before = lenet.get_weights()
+    lenet.set_weights([np.full_like(each, np.nan) for each in before])
+    lenet.save(tmp_path / "nan.keras")
+    refused(tmp_path / "nan.keras", "numbers that are not finite")

@@ -1,0 +1,141 @@
+"""PyTorch's files and safetensors: what PyTorch 2.13 wrote, and networks with torchvision's names of parameters."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from test_parity import difference, images, randomize
+
+import zoo
+from zoo.errors import UserError
+from zoo.weights import files, load, safetensors, state_dict
+
+TINY = Path(__file__).with_name("tiny.pt")  # torch.save({"epoch": 3, "state_dict": {...}, ...}) of PyTorch 2.13
+
+
+def test_what_pytorch_wrote():
+    found = {name: stored.read() for name, stored in state_dict.tensors(TINY).items()}
+    numbers = np.arange(12.0).reshape(3, 4)
+    expected = {"conv.weight": (np.arange(24) / 8).reshape(2, 3, 2, 2), "conv.bias": [0.5, -1], "bn.weight": [1, 1],
+                "bn.bias": [0, 0], "bn.running_mean": [0, 0], "bn.running_var": [1, 1], "turned": numbers.T,
+                "cut": numbers[1:, 2:], "half": [1.5, -2], "brain": [1.5, -3], "double": [[1 / 3]], "parameter": [7]}
+    assert sorted(found) == sorted(expected)  # without bn.num_batches_tracked, which is no float
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+    with files.opened(TINY) as contents:
+        assert (contents.naming, [len(row) for row in contents.layers.values()][:2]) == ("torch", [2, 4])
+
+
+def write_safetensors(path, tensors):
+    """As the format says."""
+    header, data = {"__metadata__": {"format": "pt"}}, b""
+    for name, values in tensors.items():
+        raw = np.ascontiguousarray(values, "<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def test_safetensors_types(tmp_path):
+    rows = {"F16": np.array([1.5, -2], "<f2"), "BF16": np.array([0x3FC0, 0xC040], "<u2"), "F64": np.array([0.1, 0.2])}
+    header, data = {}, b""
+    for name, values in {**rows, "I64": np.array([1, 2])}.items():
+        header[name] = {"dtype": name, "shape": [2], "data_offsets": [len(data), len(data) + values.nbytes]}
+        data += values.tobytes()
+    text = json.dumps(header).encode()
+    (tmp_path / "a").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    found = {name: stored.read().tolist() for name, stored in safetensors.tensors(tmp_path / "a").items()}
+    assert found == {"F16": [1.5, -2], "BF16": [1.5, -3], "F64": [0.1, 0.2]}
+
+
+# torchvision's vgg: features is a row of convolution, perhaps normalisation, ReLU and pools; classifier.0, .3 and .6
+VGG16 = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
+
+
+def torch_vgg16(torch, width, grid, classes, batch_norm):
+    nn = torch.nn
+    features, channels = [], 3
+    for step in VGG16:
+        if step == "M":
+            features.append(nn.MaxPool2d(2, 2))
+            continue
+        filters = int(step * width)
+        features += [nn.Conv2d(channels, filters, 3, padding=1), *([nn.BatchNorm2d(filters)] if batch_norm else []), nn.ReLU()]
+        channels = filters
+    units = int(4096 * width)
+    classifier = [nn.Linear(channels * grid, units), nn.ReLU(), nn.Dropout(), nn.Linear(units, units), nn.ReLU(),
+                  nn.Dropout(), nn.Linear(units, classes)]
+    return nn.ModuleDict({"features": nn.Sequential(*features), "classifier": nn.Sequential(*classifier)})
+
+
+def stirred(torch, model):
+    """Random weights and statistics at which signals neither die nor explode."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if tensor.dim() > 1:
+                tensor.normal_(0, (2 / tensor[0].numel()) ** 0.5)
+            elif name.endswith(("running_var", "bn.weight")):
+                tensor.uniform_(0.2, 1.2)
+            elif tensor.dim():
+                tensor.normal_(0, 0.2)
+    return model.eval()
+
+
+@pytest.mark.parametrize("batch_norm, ending", [(False, "pt"), (True, "safetensors")])
+def test_vgg16_as_torchvision_has_it(batch_norm, ending, tmp_path):
+    torch = pytest.importorskip("torch")
+    model = stirred(torch, torch_vgg16(torch, 0.05, 2 * 3, 7, batch_norm))
+    batch = images(2, 64, 96, 3)
+    with torch.no_grad():
+        x = model["features"](torch.from_numpy(batch.transpose(0, 3, 1, 2).copy()))
+        expected = model["classifier"](x.flatten(1)).numpy()
+    path = tmp_path / f"vgg.{ending}"
+    if ending == "pt":
+        torch.save(model.state_dict(), path)
+    else:
+        write_safetensors(path, {name: each.numpy() for name, each in model.state_dict().items() if each.is_floating_point()})
+    ours = zoo.build("vgg16", (64, 96, 3), 7, width=0.05, batch_norm=batch_norm, weights=str(path),
+                     classifier_activation=None)
+    assert difference(np.asarray(keras.ops.convert_to_numpy(ours(batch, training=False))), expected) < 1e-5
+    with pytest.raises(UserError, match="these are not weights of this vgg19"):
+        zoo.build("vgg19", (64, 96, 3), 7, width=0.05, batch_norm=batch_norm, weights=str(path))
+
+
+def test_inception_v3_as_torchvision_names_it(tmp_path):
+    """Against PyTorch, with average pools that leave the padding out, which torchvision's count."""
+    torch = pytest.importorskip("torch")
+    import torchvision_like
+
+    model = stirred(torch, torchvision_like.inception_v3(7, 0.1))
+    batch = images(2, 107, 75, 3)
+    with torch.no_grad():
+        expected = model(torch.from_numpy(batch.transpose(0, 3, 1, 2).copy())).numpy()
+    torch.save(model.state_dict(), tmp_path / "v3.pth")
+    ours = zoo.build("inception_v3", (107, 75, 3), 7, width=0.1, scale=True, weights=str(tmp_path / "v3.pth"),
+                     classifier_activation=None)
+    assert ours.get_layer("stem_a_3x3").strides == (2, 2)  # the paper's stem
+    assert difference(np.asarray(keras.ops.convert_to_numpy(ours(batch, training=False))), expected) < 1e-4
+    with pytest.raises(UserError, match="have another shape .stem_a_3x3_bn"):
+        zoo.build("inception_v3", (107, 75, 3), 7, width=0.1, weights=str(tmp_path / "v3.pth"))
+
+
+def test_dataparallels_prefix(tmp_path):
+    model = zoo.build("vgg16", (32, 32, 3), width=0.02, include_top=False)
+    randomize(model)
+    tensors, place = {}, 0
+    for layer in model.layers:
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            tensors |= {f"module.features.{place}.weight": kernel.transpose(3, 2, 0, 1), f"module.features.{place}.bias": bias}
+            place += 2
+        elif layer.name.startswith("pool"):
+            place += 1
+    write_safetensors(tmp_path / "a.safetensors", tensors)
+    again = zoo.build("vgg16", (32, 32, 3), width=0.02, include_top=False)
+    assert load.load(again, "vgg16", tmp_path / "a.safetensors").matched == 13
+    assert all(map(np.array_equal, again.get_weights(), model.get_weights()))

@@ -1,0 +1,119 @@
+"""Inception v3 in PyTorch with torchvision's names of modules, written anew from the paper's figures and those names.
+
+Average pools leave the padding out of the mean.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as f
+
+
+class Unit(nn.Module):
+    def __init__(self, channels, filters, kernel, **how):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, filters, kernel, bias=False, **how)
+        self.bn = nn.BatchNorm2d(filters, eps=0.001)
+
+    def forward(self, x):
+        return f.relu(self.bn(self.conv(x)))
+
+
+def average(x):
+    return f.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+
+
+class Mixed(nn.Module):
+    """A module: `chains` are branches, lists of (name, filters, (rows, columns), stride)."""
+
+    def __init__(self, channels, width, chains, kind):
+        super().__init__()
+        self.kind, self.chains = kind, []
+        for chain in chains:
+            names, size = [], channels
+            for name, filters, (rows, columns), stride in chain:
+                filters = int(filters * width)
+                padding = (rows // 2, columns // 2) if stride == 1 else 0
+                self.add_module(name, Unit(size, filters, (rows, columns), stride=stride, padding=padding))
+                names.append(name)
+                if not name.endswith("a"):  # what is called b reads what a has read
+                    size = filters
+            self.chains.append(names)
+
+    def run(self, names, x):
+        for name in names:
+            x = getattr(self, name)(x)
+        return x
+
+    def forward(self, x):
+        made = []
+        for names in self.chains:
+            if names[-1].endswith("b"):  # two last layers side by side
+                before = self.run(names[:-2], x)
+                made += [getattr(self, name)(before) for name in names[-2:]]
+            else:
+                made.append(self.run(names, average(x) if names == ["branch_pool"] else x))
+        return torch.cat([*made, f.max_pool2d(x, 3, 2)] if self.kind == "smaller" else made, 1)
+
+
+def unit(name, filters, rows, columns=None, stride=1):
+    return name, filters, (rows, columns or rows), stride
+
+
+def grid35(pool):
+    return [[unit("branch1x1", 64, 1)], [unit("branch5x5_1", 48, 1), unit("branch5x5_2", 64, 5)],
+            [unit("branch3x3dbl_1", 64, 1), unit("branch3x3dbl_2", 96, 3), unit("branch3x3dbl_3", 96, 3)],
+            [unit("branch_pool", pool, 1)]]
+
+
+def grid17(c):
+    return [[unit("branch1x1", 192, 1)],
+            [unit("branch7x7_1", c, 1), unit("branch7x7_2", c, 1, 7), unit("branch7x7_3", 192, 7, 1)],
+            [unit("branch7x7dbl_1", c, 1), unit("branch7x7dbl_2", c, 7, 1), unit("branch7x7dbl_3", c, 1, 7),
+             unit("branch7x7dbl_4", c, 7, 1), unit("branch7x7dbl_5", 192, 1, 7)],
+            [unit("branch_pool", 192, 1)]]
+
+
+TO_17 = [[unit("branch3x3", 384, 3, stride=2)],
+         [unit("branch3x3dbl_1", 64, 1), unit("branch3x3dbl_2", 96, 3), unit("branch3x3dbl_3", 96, 3, stride=2)]]
+TO_8 = [[unit("branch3x3_1", 192, 1), unit("branch3x3_2", 320, 3, stride=2)],
+        [unit("branch7x7x3_1", 192, 1), unit("branch7x7x3_2", 192, 1, 7), unit("branch7x7x3_3", 192, 7, 1),
+         unit("branch7x7x3_4", 192, 3, stride=2)]]
+GRID8 = [[unit("branch1x1", 320, 1)],
+         [unit("branch3x3_1", 384, 1), unit("branch3x3_2a", 384, 1, 3), unit("branch3x3_2b", 384, 3, 1)],
+         [unit("branch3x3dbl_1", 448, 1), unit("branch3x3dbl_2", 384, 3), unit("branch3x3dbl_3a", 384, 1, 3),
+          unit("branch3x3dbl_3b", 384, 3, 1)],
+         [unit("branch_pool", 192, 1)]]
+MODULES = {"Mixed_5b": (grid35(32), ""), "Mixed_5c": (grid35(64), ""), "Mixed_5d": (grid35(64), ""),
+           "Mixed_6a": (TO_17, "smaller"), "Mixed_6b": (grid17(128), ""), "Mixed_6c": (grid17(160), ""),
+           "Mixed_6d": (grid17(160), ""), "Mixed_6e": (grid17(192), ""), "Mixed_7a": (TO_8, "smaller"),
+           "Mixed_7b": (GRID8, ""), "Mixed_7c": (GRID8, "")}
+
+
+class Inception(nn.Module):
+    def __init__(self, classes, width):
+        super().__init__()
+        w = [int(each * width) for each in (32, 32, 64, 80, 192)]
+        self.Conv2d_1a_3x3 = Unit(3, w[0], 3, stride=2)
+        self.Conv2d_2a_3x3 = Unit(w[0], w[1], 3)
+        self.Conv2d_2b_3x3 = Unit(w[1], w[2], 3, padding=1)
+        self.Conv2d_3b_1x1 = Unit(w[2], w[3], 1)
+        self.Conv2d_4a_3x3 = Unit(w[3], w[4], 3)
+        channels = w[4]
+        for name, (chains, kind) in MODULES.items():
+            module = Mixed(channels, width, chains, kind)
+            self.add_module(name, module)
+            with torch.no_grad():
+                channels = module.eval()(torch.zeros(1, channels, 9, 9)).shape[1]
+        self.fc = nn.Linear(channels, classes)
+
+    def forward(self, x):
+        x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
+        x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(f.max_pool2d(x, 3, 2)))
+        x = f.max_pool2d(x, 3, 2)
+        for name in MODULES:
+            x = getattr(self, name)(x)
+        return self.fc(x.mean((2, 3)))
+
+
+def inception_v3(classes, width):
+    return Inception(classes, width)
