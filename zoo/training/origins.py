@@ -44,6 +44,8 @@ def find(network, weights, width=1.0, stem="auto", options=None):
     width, stem, options: of the network where the weights do not come from a run, which has its own.
     """
     if weights == "none":
+        if stem == "auto" and catalog.find(network).small_below and network in published.LEAST_SIDE:
+            stem = "paper"  # as it would be with weights
         return Origin(None, "", stem, width, options or {}, None, None)
     source = sources.find(weights, network)
     path = expanded(weights)

@@ -113,7 +113,7 @@ def seen_shape(shape, network, stem):
     from zoo.weights.published import LEAST_SIDE
 
     spec = catalog.find(network)
-    small = stem == "small" or (stem == "auto" and network not in LEAST_SIDE)
+    small = stem == "small" or (stem == "auto" and spec.small_below)
     least = max(spec.least_side, 0 if small else max(LEAST_SIDE.get(network, 0), spec.paper_side))
     factor = max(1, -(-least // min(shape[:2])))
     return factor, (shape[0] * factor, shape[1] * factor, shape[2])
