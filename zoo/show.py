@@ -88,6 +88,8 @@ def source_of(arguments):
     if path.suffix or os.sep in name:
         raise UserError(f"{name} is neither a run directory nor a .keras file that is there, nor a network's name")
     catalog.find(name)
+    if arguments.aux:
+        raise UserError("only what the main output needs is looked at; leave out --aux")
     if arguments.weights is None:
         blueprint = cli.blueprint_of(name, arguments)
         return lambda subject: subject.untrained(blueprint)
@@ -113,24 +115,22 @@ def weights_of(arguments):
 
 def output_of(arguments):
     """Return (Path, whether it is a folder) of what is to be written; UserError where nothing can be."""
-    from zoo.pictures import export
-
     stem = Path(arguments.network).name.removesuffix(".keras")
     default = PAGE if arguments.what is None else f"{stem}-{arguments.what}.png"
     path = expanded(arguments.output or default)
-    if path.is_dir() or (arguments.output and not path.suffix):
-        folder = path
-        if not folder.is_dir():
-            if not folder.parent.is_dir():
-                raise UserError(f"cannot write to {folder}: there is no folder {folder.parent}; make it first")
-            if not os.access(folder.parent, os.W_OK):
-                raise UserError(f"cannot make the folder {folder}: {folder.parent} is not yours to write to")
-        else:
-            export.checked(folder / "look.svg")
-        return folder, True
-    if arguments.what is None and path.suffix.lower() != ".html":
+    is_folder = path.is_dir() or bool(arguments.output and not path.suffix)
+    if arguments.what is not None and not is_folder:
+        from zoo.pictures import export
+
+        return export.checked(path), False
+    if not is_folder and path.suffix.lower() != ".html":
         raise UserError(f"without --what a page is written, a .html file, or a folder; given {str(path)!r}")
-    return export.checked(path, (".html",) if arguments.what is None else ()), False
+    place = path if path.is_dir() else path.parent
+    if not place.is_dir():
+        raise UserError(f"cannot write {path}: there is no folder {place}; make it first")
+    if not os.access(place, os.W_OK):
+        raise UserError(f"cannot write {path}: the folder {place.resolve()} is not yours to write to")
+    return path, is_folder
 
 
 def of_picture(path):

@@ -203,6 +203,7 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     (["lenet5", "-o", "no/where/look.html"], "there is no folder no/where"),
     (["lenet5", "-o", "look.txt"], "without --what a page is written, a .html file, or a folder; given 'look.txt'"),
     (["lenet5", "--what", "maps", "-o", "maps.html"], "the ending of a picture's name says its kind"),
+    (["googlenet", "--aux"], "leave out --aux"),
     (["lenet5", "--weights", "imagnet"], "there are no weights 'imagnet'"),
     (["vgg16", "--weights", "imagenet", "--classes", "5"], "are for 1000 classes; given 5"),
     (["lenet5", "--checkpoint", "last"], "--checkpoint is for runs"),
