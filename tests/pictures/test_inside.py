@@ -190,7 +190,7 @@ from zoo.pictures.inside import relevance
 keras.utils.set_random_seed(1)
 model = averaging()
 random = np.random.default_rng(3)
-model.set_weights([random.normal(size=weight.shape) for weight in model.get_weights()])
+model.set_weights([random.normal(0, 0.1, weight.shape) for weight in model.get_weights()])
 pixels = random.integers(0, 256, (8, 6, 3), np.uint8)
 single, graph, score = opened_with_scores(model, (8, 6, 3))
 np.savez(sys.argv[1], cam=relevance.grad_cam(single, graph, pixels, "conv", [0, 1, 2]),

@@ -8,7 +8,8 @@ from zoo.errors import UserError
 from zoo.models import anatomy
 from zoo.pictures.inside import opened
 
-AT_ONCE = 32  # pictures that go through the network together
+AT_ONCE = 32  # pictures that go through the network together at most,
+PIXELS = 2**19  # or as many as have so many pixels: what layers make of them takes hundreds of times the room
 
 
 def features(model, images, layers="stages"):
@@ -40,8 +41,9 @@ def images_of(images, model):
 def run(model, images):
     """Return the outputs of `model`, which gives a list of tensors, as float32 arrays, in inference."""
     found = []
-    for start in range(0, len(images), AT_ONCE):
-        batch = ops.convert_to_tensor(images[start : start + AT_ONCE].astype("float32"))
+    together = max(1, min(AT_ONCE, PIXELS // (images.shape[1] * images.shape[2])))
+    for start in range(0, len(images), together):
+        batch = ops.convert_to_tensor(images[start : start + together].astype("float32"))
         outputs = model(batch, training=False)
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         found.append([ops.convert_to_numpy(ops.cast(each, "float32")) for each in outputs])

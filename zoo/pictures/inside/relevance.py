@@ -27,7 +27,7 @@ def summed(scores, places):
     With k copies of a picture the derivatives of each score are then those in its copy.
     """
     wanted = np.eye(scores.shape[1], dtype="float32")[list(places)]
-    return ops.sum(ops.cast(scores, "float32") * wanted)
+    return ops.sum(ops.multiply(ops.cast(scores, "float32"), wanted))
 
 
 def copies(pixels, places):
