@@ -82,7 +82,7 @@ def command(argv):
 
     origin = origins.find(arguments.network, arguments.weights, *form)
     shape = origin.folder_shape(catalog.find(arguments.network), size)
-    backend, chosen = cli.choose_device(arguments.gpu)
+    backend, chosen = cli.choose_device(arguments.gpu, arguments.backend)
     found = of_dataset(arguments, limit) if arguments.dataset else of_folder(arguments, shape)
     shape = found.facts.shape if found.facts else shape
     where = cli.load(backend, chosen)

@@ -101,7 +101,7 @@ def command(argv):
 
     origin = origins.find(arguments.network, arguments.weights, *form)
     runs.check_place(arguments.output_dir, None)
-    backend, chosen = cli.choose_device(arguments.gpu)
+    backend, chosen = cli.choose_device(arguments.gpu, arguments.backend)
     dataset = cli.pictures_of(arguments, limit, origin.folder_shape(catalog.find(arguments.network), size))
     facts = dataset.facts
     blueprint, factor, scaling = origins.seen(arguments.network, facts.shape, origin, facts.classes)
@@ -187,10 +187,9 @@ def trained(stages, origin, dataset, where, asked, named):
     leave = Leave()
     for number, (run, plan, transfer) in enumerate(stages, start=1):
         network, body, said = made(plan, transfer, origin, stages[number - 2][0] if number > 1 else None)
-        (run / "checkpoints").mkdir(parents=True, exist_ok=True)
-        lines = said_first(network, plan, dataset, where, stages[-1][0], asked, named, transfer, stages) + said
-        print("\n".join([*(lines if number == 1 else said), stage_line(number, len(stages), network, body, transfer,
-                                                                       plan.recipe)]), flush=True)
+        if number == 1:
+            said = [*begin(network, stages, dataset, where, asked, named), *said]
+        print("\n".join([*said, stage_line(number, len(stages), network, body, transfer, plan.recipe)]), flush=True)
         status = carry_out(network, plan, dataset, run, leave, stages[-1][0])
         if status is not None:
             return status
@@ -212,17 +211,20 @@ def made(plan, transfer, origin, before):
     return network, body, lines
 
 
-def said_first(network, plan, dataset, where, run, asked, named, transfer, stages):
-    """Write the run.json of each stage, and return the lines of the header."""
+def begin(network, stages, dataset, where, asked, named):
+    """Write the run.json of each stage that has none yet, and return the lines of the header.
+
+    named: how a folder's classes are named; None for a data set of the catalogue.
+    """
     from zoo.training import header, run as runs
 
     parameters = network.count_params()
-    for path, stage, change in stages:
-        path.mkdir(exist_ok=True)
-        facts = header.facts(stage, dataset, parameters, where, asked)
-        facts["dataset"] |= {"named": named} if named else {}
-        if not (path / "run.json").exists():
-            runs.write_json(path / "run.json", {**facts, "transfer": transfers.as_dict(change)})
+    for run, plan, transfer in stages:
+        (run / "checkpoints").mkdir(parents=True, exist_ok=True)
+        if not (run / "run.json").exists():
+            facts = header.facts(plan, dataset, parameters, where, asked)
+            facts["dataset"] |= {"named": named} if named else {}
+            runs.write_json(run / "run.json", {**facts, "transfer": transfers.as_dict(transfer)})
     lines = header.lines(plan, dataset, parameters, where, run)
     return [line for line in lines if not line.startswith("recipe") and not (transfer.weights and "batch_norm" in line)]
 

@@ -3,18 +3,22 @@
 import sys
 from pathlib import Path
 
-from zoo import cli
+from zoo import catalog, cli
+from zoo.datasets import facts
 from zoo.errors import UserError, unknown
+from zoo.weights import published
 
 CHECKPOINTS = ("best", "last")
+IMAGENET_CLASSES = 1000
 AT_ONCE = 256  # pictures in memory
 DARK = 0.5  # of white: pictures whose mean is under it are bright strokes on dark ground
 
 
 def parser():
     made = cli.Parser(prog="python -m zoo.predict", description="Say what a trained network takes pictures for.")
-    made.add_argument("model", metavar="RUN|FILE.keras", help="a run directory, or a model that takes raw pixels and "
-                                                              "gives probabilities, as zoo.load(RUN).save writes it")
+    made.add_argument("model", metavar="RUN|FILE.keras|NET", help="a run directory; a model that takes raw pixels and "
+                      "gives probabilities, as zoo.load(RUN).save writes it; or, with --weights, a network's name")
+    made.add_argument("--weights", metavar="imagenet|mnist|FILE", help="of a network's name, see docs/weights.md")
     made.add_argument("pictures", metavar="PICTURE", nargs="+", help="files of any size, or folders, searched to the "
                                                                      "bottom")
     made.add_argument("--top", metavar="N", default="5", help="how many classes to name; default: 5")
@@ -31,27 +35,45 @@ class Predictor:
     where these are bright on dark.
     """
 
-    def __init__(self, path, checkpoint, gpu, backend):
-        self.path, self.checkpoint = path, checkpoint
+    def __init__(self, path, checkpoint, gpu, backend, weights=None):
+        self.path, self.checkpoint, self.source = path, checkpoint, None
         self.names, self.ground, self._shape, self._model = None, "", None, None
-        if path.is_dir():
+        if weights is not None:
+            self._know_weights(weights)
+        elif path.is_dir():
             self._know_run()
         elif path.suffix != ".keras" or not path.is_file():
-            raise UserError(f"{path} is neither a run directory nor a .keras file that is there")
+            known = str(path) in catalog.SPECS
+            raise UserError(f"{path} is neither a run directory nor a .keras file that is there"
+                            + ("; a network's name needs --weights, such as imagenet" if known else ""))
         elif checkpoint != "best":
             raise UserError("--checkpoint is for runs; a .keras file holds one set of weights")
         self._device = cli.choose_device(gpu, backend)
 
+    def _know_weights(self, weights):
+        spec = catalog.find(str(self.path))
+        published.check(weights, spec.name)
+
+        from zoo.weights import sources  # NumPy
+
+        self.source = sources.find(weights, spec.name)
+        if self.source.scaling is None:
+            raise UserError(f"{weights} does not say how its pixels are scaled; give a run, or a .keras file that takes raw "
+                            "pixels")
+        self._shape = spec.input_shape
+        if weights == "mnist":
+            self.names, self.ground = list(facts.DIGIT_NAMES), "mnist is bright on dark"
+
     def _know_run(self):
         from zoo.pictures import rundir  # NumPy, no backend
 
-        facts = rundir.read_facts(self.path)
+        told = rundir.read_facts(self.path)
         if not (self.path / "checkpoints" / f"{self.checkpoint}.npz").is_file():
             raise UserError(f"{self.path} has no checkpoint {self.checkpoint!r} yet: no epoch of it has finished")
-        dataset = facts["dataset"]
+        dataset = told["dataset"]
         self.names = [str(name) for name in dataset["label_names"]]
-        blueprint = facts.get("blueprint")
-        seen = dataset if "transfer" in facts else blueprint  # a transfer's network sees the picture enlarged
+        blueprint = told.get("blueprint")
+        seen = dataset if "transfer" in told else blueprint  # a transfer's network sees the picture enlarged
         self._shape = checked_shape(self.path, seen.get("shape" if seen is dataset else "input_shape")
                                     if isinstance(blueprint, dict) else None)
         if self._shape[2] == 1 and dark(dataset.get("mean")):
@@ -68,6 +90,12 @@ class Predictor:
 
         import zoo
 
+        if self.source is not None:
+            from zoo.training import transferred
+
+            self._model = transferred.with_own_top(catalog.blueprint(self.source.network), self.source, "softmax")
+            self.names = self.names or names_of_imagenet(self._model.output_shape[-1])
+            return
         self._model = zoo.load(self.path, self.checkpoint)
         if len(self._model.inputs) != 1 or len(self._model.outputs) != 1 or len(self._model.output_shape) != 2:
             raise UserError(f"{self.path} does not take one picture to one row of probabilities")
@@ -87,6 +115,22 @@ class Predictor:
             raise UserError(f"{self.path / 'run.json'} is damaged: it names {len(self.names)} classes, and the network "
                             f"has {probable.shape[1]}")
         return probable
+
+
+def names_of_imagenet(classes):
+    """Return the names of ImageNet's thousand classes from Keras's file of them; None, and a note, where it is not there."""
+    import keras
+    import numpy as np
+
+    if classes != IMAGENET_CLASSES:
+        return None
+    try:
+        rows = keras.applications.imagenet_utils.decode_predictions(np.eye(classes, dtype=np.float32), top=1)
+    except Exception as error:  # what urllib or the disk raises
+        print(f"note: classes have their numbers, their names cannot be fetched ({' '.join(str(error).split())})",
+              file=sys.stderr)
+        return None
+    return [name.replace("_", " ") for ((_, name, _),) in rows]
 
 
 def dark(mean):
@@ -135,7 +179,8 @@ def command(argv):
     top = cli.whole_number("--top", arguments.top, 1)
     if arguments.checkpoint not in CHECKPOINTS:
         raise unknown("checkpoint", arguments.checkpoint, CHECKPOINTS)
-    predictor = Predictor(Path(arguments.model).expanduser(), arguments.checkpoint, arguments.gpu, arguments.backend)
+    predictor = Predictor(Path(arguments.model).expanduser(), arguments.checkpoint, arguments.gpu, arguments.backend,
+                          arguments.weights)
 
     import numpy as np
     from zoo.datasets import pictures  # Pillow

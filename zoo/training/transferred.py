@@ -31,6 +31,17 @@ def network(blueprint, transfer, shape, classes, activation):
     return keras.Model(image, outputs, name=blueprint.spec.name), whole
 
 
+def with_own_top(blueprint, source, activation):
+    """Return the network of a Blueprint with its own top and the weights of a Source that says how pixels are scaled, from
+    raw pixels uint8 (n, height, width, channels)."""
+    image = keras.Input(blueprint.input_shape, dtype="uint8", name="image")
+    scaling = source.scaling
+    pixels = PixelScaling(scaling.scale, scaling.offset, scaling.order, name=BEFORE)(image)
+    model = keras.Model(image, assembly.classifier(blueprint, pixels, activation), name=blueprint.spec.name)
+    source.fill(keras.Model(pixels, model.output, name=model.name), blueprint, include_top=True)  # of the same layers
+    return model
+
+
 def head(features, transfer, classes, activation):
     """Return the outputs (n, classes) float32 of what the body made of pictures."""
     pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D, "flatten": layers.Flatten}

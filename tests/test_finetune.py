@@ -1,0 +1,310 @@
+"""zoo.finetune and zoo.extract: what learns and what stays, pixels, stages, and runs that every reader reads."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from test_parity import randomize
+
+import zoo
+from zoo import catalog, evaluate, extract, finetune, nn, predict, train
+from zoo.training import origins, transfer, transferred
+from zoo.weights import published
+
+NET = ["resnet18", "--dataset", "digits", "--limit", "40", "-b", "20", "--gpu", "none"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def source(place):
+    """A run from nothing: what others start from."""
+    assert finetune.main([*NET, "--weights", "none", "--width", "0.05", "--epochs", "2", "--output-dir", str(place),
+                          "--name", "source"]) == 0
+    return place / "source"
+
+
+@pytest.fixture(scope="module")
+def staged(place, source):
+    """Two stages on the same body: the head, then what lies above conv3_1_add."""
+    words = [*NET, "--weights", str(source), "--freeze", "conv3_1_add", "--head", "7,dropout0.5", "--stages", "--epochs",
+             "2", "--output-dir", str(place), "--name", "staged"]
+    assert finetune.main(words) == 0
+    return place / "staged", words
+
+
+def checkpoint(run):
+    with np.load(run / "checkpoints" / "best.npz") as file:
+        return {name.removeprefix("weights/"): file[name] for name in file.files if name.startswith("weights/")}
+
+
+def test_what_is_frozen_stays_and_the_rest_learns(source, staged):
+    before, head, after = checkpoint(source), checkpoint(staged[0] / "head"), checkpoint(staged[0])
+    body = zoo.build("resnet18", (28, 28, 3), include_top=False, width=0.05)
+    names = [layer.name for layer in body.layers]
+    for layer in body.layers:
+        for variable in layer.weights:  # the statistics of batch normalisation among them
+            assert np.array_equal(before[variable.path], head[variable.path]), variable.path
+            stays = names.index(layer.name) <= names.index("conv3_1_add")
+            assert np.array_equal(before[variable.path], after[variable.path]) == stays, variable.path
+    assert not np.array_equal(head["head1/kernel"], after["head1/kernel"])
+
+
+def test_a_stage_says_where_the_freeze_ends_and_what_learns(source, place, capsys):
+    finetune.main([*NET, "--weights", str(source), "--freeze", "9", "--epochs", "1", "--output-dir", str(place), "--name", "said"])
+    said = capsys.readouterr().out
+    body = zoo.build("resnet18", (28, 28, 3), include_top=False, width=0.05)
+    top = sum(np.prod(each.shape) for layer in body.layers[9:] for each in layer.trainable_weights)
+    classifier = body.output_shape[-1] * 10 + 10
+    assert f"frozen up to {body.layers[8].name}, 9 of the body's {len(body.layers)} layers; {top + classifier:,} of" in said
+    assert "best.npz, zoo's own weights: " in said and "1 left over (head)" in said
+    assert "learning_rate 0.0001," in said  # a tenth, for a trained body
+
+
+def test_rates_and_epochs_of_the_stages(staged):
+    first, last = (json.loads((run / "run.json").read_text()) for run in (staged[0] / "head", staged[0]))
+    assert (first["recipe"]["learning_rate"], first["recipe"]["epochs"]) == (0.001, 1)
+    assert (last["recipe"]["learning_rate"], last["recipe"]["epochs"]) == (0.0001, 2)
+    assert first["transfer"]["freeze"] == "conv5_relu" and last["transfer"]["freeze"] == "conv3_1_add"
+    with open(staged[0] / "history.csv") as file:
+        assert len([*csv.DictReader(file)]) == 2
+    assert not (staged[0] / "head" / "result.json").exists()  # the test split is touched once
+
+
+def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
+    run, words = staged
+    model = zoo.load(run)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
+    found = model.predict(pixels, verbose=0)
+    assert found.shape == (3, 10) and np.allclose(found.sum(axis=1), 1, atol=1e-5)
+    assert zoo.load(run / "head").get_layer("head1").units == 7
+    model.save(tmp_path / "a.keras")
+    assert np.allclose(zoo.load(tmp_path / "a.keras").predict(pixels, verbose=0), found, atol=1e-6)
+    result = json.loads((run / "result.json").read_text())
+    capsys.readouterr()
+    assert evaluate.main([str(run), "--gpu", "none"]) == 0
+    assert f"accuracy  {result['test_accuracy_best']:.2%}, " in capsys.readouterr().out
+    Image.fromarray(pixels[0, :, :, 0]).save(tmp_path / "a.png")
+    assert predict.main([str(run), str(tmp_path / "a.png"), "--gpu", "none"]) == 0
+    assert f"{found[0].max():.2%}" in capsys.readouterr().out
+    assert (run / "report.html").exists() and (run / "plots").is_dir()
+    assert finetune.main(words) == 0 and "is finished: test accuracy" in capsys.readouterr().out
+    assert train.main(["--resume", str(run)]) == 2
+    assert "was made by zoo.finetune; give that command again, with --name staged" in capsys.readouterr().err
+    assert finetune.main([*words, "--head", "8"]) == 2
+    assert "was begun with another transfer; give it as it was" in capsys.readouterr().err
+
+
+def test_it_goes_on_where_it_was_ended(staged, place, tmp_path):
+    """What a kill after the head's stage leaves, and after the first epoch of the last one, ends in the same numbers."""
+    import shutil
+
+    run, words = staged
+    again = tmp_path / "staged"
+    shutil.copytree(run, again)
+    for path in (*again.glob("*.csv"), *again.glob("*.npz"), *again.glob("checkpoints/*"), again / "result.json"):
+        path.unlink()
+    assert finetune.main([*words, "--output-dir", str(tmp_path)]) == 0
+    assert (again / "history.csv").read_text() == (run / "history.csv").read_text()
+    assert all(np.array_equal(array, checkpoint(run)[name]) for name, array in checkpoint(again).items())
+
+
+@pytest.mark.parametrize("network, module", [("vgg16", keras.applications.vgg16),
+                                             ("xception", keras.applications.xception),
+                                             ("inception_resnet_v2", keras.applications.inception_resnet_v2)])
+def test_pixels_are_scaled_as_keras_applications_does(network, module):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), np.uint8)
+    told = published.OF_KERAS[network]
+    found = keras.ops.convert_to_numpy(nn.PixelScaling(told.scale, told.offset, told.order)(pixels))
+    np.testing.assert_allclose(found, module.preprocess_input(pixels.astype("float32")), rtol=1e-5, atol=1e-4)
+
+
+def test_pixels_as_pytorch_scales_them():
+    """(x / 255 - mean) / std, typed from the documentation of torchvision's models."""
+    told = published.TORCH
+    found = keras.ops.convert_to_numpy(nn.PixelScaling(told.scale, told.offset)(np.full((1, 1, 1, 3), 200, "uint8")))
+    expected = [(200 / 255 - mean) / std for mean, std in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))]
+    np.testing.assert_allclose(found[0, 0, 0], expected, rtol=1e-5)
+
+
+def test_grey_pixels_become_coloured():
+    grey = nn.PixelScaling((2, 3, 4), (0, 0, 1), "bgr")(np.full((1, 2, 2, 1), 10, "uint8"))
+    assert keras.ops.convert_to_numpy(grey)[0, 0, 0].tolist() == [41, 30, 20]
+
+
+@pytest.mark.parametrize("network, stem, shape, expected", [
+    ("xception", "paper", (28, 28, 1), (3, (84, 84, 1))), ("inception_v3", "paper", (28, 28, 1), (3, (84, 84, 1))),
+    ("vgg16", "auto", (28, 28, 1), (2, (56, 56, 1))), ("vgg16", "auto", (32, 48, 3), (1, (32, 48, 3))),
+    ("resnet18", "auto", (28, 28, 1), (1, (28, 28, 1))), ("xception", "small", (28, 28, 1), (1, (28, 28, 1)))])
+def test_small_pictures_are_enlarged_by_whole_factors(network, stem, shape, expected):
+    assert transfer.seen_shape(shape, network, stem) == expected
+
+
+def made(network, shape, head="", features="", pooling="avg", width=0.05):
+    origin = origins.find(network, "none", width)
+    blueprint, factor, _ = origins.seen(network, shape, origin, 5)
+    scaling = published.standard((0.5,) * 3, (0.5,) * 3)
+    told = transfer.Transfer("", head, pooling, features, "", factor, scaling.scale, scaling.offset, "rgb")
+    return transferred.network(blueprint, told, shape, 5, "softmax"), blueprint
+
+
+def test_the_notes_28_to_84():
+    (model, body), _ = made("xception", (28, 28, 1), "16,dropout0.5")
+    assert model.get_layer("enlarge").output.shape == (None, 84, 84, 3)
+    assert [layer.name for layer in model.layers[-6:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"] \
+        or [layer.name for layer in model.layers[-5:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"]
+    bare = zoo.build("xception", (84, 84, 3), include_top=False, width=0.05, stem="paper")
+    assert [layer.name for layer in body.layers][1:] == [layer.name for layer in bare.layers][1:]
+    assert transferred.last_frozen(body, 36) == bare.layers[35].name
+    assert transferred.last_frozen(body, "all") == bare.layers[-1].name and transferred.last_frozen(body, "none") == ""
+
+
+def test_the_model_is_the_body_and_a_dense_layer():
+    """Against the two put together by hand in NumPy."""
+    (model, body), blueprint = made("vgg16", (20, 20, 3), pooling="flatten")
+    randomize(model)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 20, 20, 3), np.uint8)
+    twice = keras.ops.convert_to_numpy(keras.layers.UpSampling2D(2, interpolation="bilinear")(pixels / 127.5 - 1))
+    bare = zoo.build("vgg16", blueprint.input_shape, include_top=False, width=0.05)
+    bare.set_weights(body.get_weights())
+    rows = bare.predict(twice, verbose=0).reshape(2, -1)
+    kernel, bias = model.get_layer("head").get_weights()
+    odds = np.exp(rows @ kernel + bias)
+    np.testing.assert_allclose(model.predict(pixels, verbose=0), odds / odds.sum(axis=1, keepdims=True), rtol=1e-4)
+
+
+@pytest.mark.parametrize("network, expected", [("inception_v3", r"mixed\d"), ("xception", r"block\d+_add"),
+                                               ("resnet18", r"conv\d_\d_add"), ("vgg16", r"conv3_\d|pool\d|conv4_1")])
+def test_half_way_up_everything_passes(network, expected):
+    import re
+
+    (_, body), _ = made(network, (32, 32, 3))
+    name = transferred.at_share(body, 0.5)
+    assert re.fullmatch(expected, name)
+    names = [layer.name for layer in body.layers]
+    assert abs(names.index(name) / len(names) - 0.5) < 0.1
+    assert transferred.at_share(body, 1) == catalog.find(network).features
+
+
+@pytest.mark.parametrize("plan, frozen, stages", [("small-similar", 1, False), ("large-similar", 0.5, True),
+                                                  ("small-different", 1, False), ("large-different", 0, True)])
+def test_plans(plan, frozen, stages, source, place, capsys):
+    name = f"plan-{plan}"
+    assert finetune.main([*NET, "--weights", str(source), "--plan", plan, "--epochs", "1", "--output-dir", str(place),
+                          "--name", name]) == 0
+    said = capsys.readouterr().out
+    assert f"plan     {plan}: {transfer.PLANS[plan].why}" in said
+    assert (place / name / "head").is_dir() == stages == ("stage    2 of 2" in said)
+    told = json.loads((place / name / "run.json").read_text())["transfer"]
+    assert bool(told["features"]) == (plan == "small-different")
+    assert told["freeze"] == {1: "conv5_relu", 0: ""}.get(frozen, told["freeze"])
+
+
+@pytest.mark.parametrize("words, error", [
+    ("resnet18 --dataset digits --weights none --head 10,drop", "--head is hidden layers.*given 'drop'"),
+    ("resnet18 --dataset digits --weights none --head dropout1.5", "less than 1, such as dropout0.5; given 'dropout1.5'"),
+    ("resnet18 --dataset digits --weights none --pooling sum", "--pooling is one of avg, max, flatten; given 'sum'"),
+    ("resnet18 --weights none", "which pictures. give --data FOLDER or --dataset NAME"),
+    ("resnet18 --dataset digits --weights none --plan small", "no plan is called 'small'"),
+    ("resnet18 --dataset digits --weights none --plan small-similar", "with --weights none nothing is worth freezing"),
+    ("vgg16 --dataset digits --plan small-similar --freeze all", "--plan says what is frozen"),
+    ("resnet18 --dataset digits", "there are no weights 'imagenet' for resnet18"),
+    ("resnet43 --dataset digits", "no network is called 'resnet43'; did you mean 'resnet34'"),
+    ("resnet18 --dataset digits --weights gone.h5", "there are no weights 'gone.h5': no file, no run"),
+    ("resnet18 --data gone --weights none", "there is no folder gone"),
+    ("resnet18 --dataset digits --size 64 --weights none", "--size is for --data")])
+def test_mistakes_are_told_at_once(words, error, capsys):
+    import re
+
+    assert finetune.main(words.split()) == 2
+    assert re.search(error, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("words, error", [
+    (["--freeze", "conv3_1_ad"], "has no layer 'conv3_1_ad' in its body; did you mean 'conv3_1_add'"),
+    (["--freeze", "500"], "--freeze 500 is more than the 80 layers of the body"),
+    (["--stages"], "--stages needs a part of the body that learns"),
+    (["--width", "0.5"], "says how its network is built; leave out --width")])
+def test_mistakes_that_need_the_network(words, error, source, place, capsys):
+    import re
+
+    assert finetune.main([*NET, "--weights", str(source), *words, "--output-dir", str(place), "--name", "wrong"]) == 2
+    assert re.search(error, capsys.readouterr().err)
+    assert not (place / "wrong").exists()
+
+
+@pytest.fixture
+def pets(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(10):
+            Image.fromarray(rng.integers(0, 256, (40, 30, 3), np.uint8)).save(tmp_path / "pets" / name / f"{number}.png")
+    return tmp_path / "pets"
+
+
+def test_a_folder_is_trained_on_and_evaluated(pets, place, capsys):
+    assert finetune.main(["lenet5", "--data", str(pets), "--size", "28", "--weights", "mnist", "--epochs", "1", "--gpu", "none",
+                          "--output-dir", str(place), "--name", "pets"]) == 0
+    assert evaluate.main([str(place / "pets"), "--gpu", "none"]) == 0
+    assert "cat" in capsys.readouterr().out
+    (pets / "cat" / "0.png").unlink()
+    assert evaluate.main([str(place / "pets"), "--gpu", "none"]) in (0, 2)  # 0 where it was not for the test
+
+
+def test_extract(pets, tmp_path, capsys):
+    output = tmp_path / "features.npz"
+    assert extract.main(["vgg16", "--data", str(pets), "--size", "33", "--weights", "none", "--width", "0.05", "-o", str(output),
+                         "--gpu", "none", "-b", "7"]) == 0
+    with np.load(output) as file:
+        found = {name: file[name] for name in file.files}
+    assert found["features"].shape == (20, 25) and found["features"].dtype == np.float32  # int(512 * 0.05)
+    assert found["labels"].tolist() == [0] * 10 + [1] * 10 and found["label_names"].tolist() == ["cat", "dog"]
+    assert found["files"][0] == "cat/0.png" and found["splits"].tolist() == [""] * 20
+    keras.utils.set_random_seed(0)
+    body = zoo.build("vgg16", (33, 33, 3), include_top=False, width=0.05)
+    pixels = np.asarray(Image.open(pets / "dog" / "9.png").resize((33, 33), Image.Resampling.BILINEAR), "float32")
+    expected = keras.ops.convert_to_numpy(body(pixels[None] / 127.5 - 1)).mean(axis=(1, 2))
+    np.testing.assert_allclose(found["features"][-1:], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_extract_an_inner_layer_of_a_run(source, tmp_path):
+    output = tmp_path / "f.npz"
+    assert extract.main(["resnet18", "--dataset", "digits", "--limit", "5", "--weights", str(source), "--features", "conv3_1_add",
+                         "--pooling", "none", "-o", str(output), "--gpu", "none"]) == 0
+    with np.load(output) as file:
+        assert file["features"].shape == (15, 14, 14, 6) and file["files"][6] == "validation/1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", sorted(catalog.SPECS))
+def test_extract_for_every_network(network, tmp_path):
+    """On pictures of 64x64, lenet5_1998 on 32x32, its largest."""
+    (tmp_path / "a").mkdir()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / "a" / "a.png")
+    side = "32" if catalog.find(network).most_side else "64"
+    assert extract.main([network, "--data", str(tmp_path), "--size", side, "--weights", "none", "-o", str(tmp_path / "f.npz"),
+                         "--gpu", "none"]) == 0
+    with np.load(tmp_path / "f.npz") as file:
+        assert np.isfinite(file["features"]).all() and file["features"].std() > 0
+
+
+def test_predict_with_the_weights_that_come_along(tmp_path, capsys):
+    from zoo.datasets.load import load as dataset
+
+    images, labels = dataset("digits").test.batch([0, 1, 2])
+    for number, image in enumerate(images):
+        Image.fromarray(image[:, :, 0]).save(tmp_path / f"{number}.png")
+    assert predict.main(["lenet5", "--weights", "mnist", str(tmp_path), "--top", "1", "--gpu", "none"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[1].split()[0] for line in said] == [str(label) for label in labels]
+    assert predict.main(["lenet5", str(tmp_path)]) == 2
+    assert "a network's name needs --weights" in capsys.readouterr().err
+    assert predict.main(["lenet5", str(tmp_path), "--weights", "mnst"]) == 2
+    assert "did you mean 'mnist'" in capsys.readouterr().err
