@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from zoo import catalog, cli, device, settings
 from zoo.datasets import facts as datasets
-from zoo.errors import UserError
+from zoo.errors import UserError, unknown
 from zoo.files import expanded
 from zoo.training import augmentation, plan as plans, recipe as recipes, recipes as table, repeat
 from zoo.values import assignments, parsed
@@ -45,6 +45,8 @@ def parser():
     made.add_argument("--name", metavar="NAME", help="of the run directory; default: network, data set, date and time")
     made.add_argument("--resume", metavar="RUN", help="go on with this run, exactly where it was; no NET is needed")
     made.add_argument("--max-seconds", metavar="N", help="save and leave before so many seconds are over, to be resumed")
+    made.add_argument("--precision", metavar="|".join(plans.PRECISIONS), default="float32",
+                      help="in which the network computes; python -m zoo.doctor tells what this machine is fast at")
     made.add_argument("--deterministic", action="store_true",
                       help="the same numbers each time on a GPU too, which may be slower; on the CPU they always are")
     made.add_argument("--limit", metavar="N", help="at most N pictures for each of training, validation and test")
@@ -95,13 +97,15 @@ def plan_of(arguments):
     facts = datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
     recipe = recipe_of(arguments)
     recipes.side_weights(recipe, spec)
+    if arguments.precision not in plans.PRECISIONS:
+        raise unknown("precision", arguments.precision, plans.PRECISIONS)
     augmentation.check(augmentation.parse(recipe.augment), facts.shape)
     blueprint = catalog.blueprint(spec.name, facts.shape, facts.classes, parsed("--width", arguments.width, 1.0),
                                   arguments.stem, options_of(arguments, recipe))
     if arguments.limit is not None:
         arguments.limit = cli.whole_number("--limit", arguments.limit, 1)
     return plans.Plan(blueprint, facts, recipe, cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1),
-                      arguments.limit, settings.backend(arguments.backend), arguments.deterministic)
+                      arguments.limit, settings.backend(arguments.backend), arguments.deterministic, arguments.precision)
 
 
 def resumed(arguments, argv):
@@ -183,7 +187,7 @@ def command(argv):
     else:
         run, plan = None, plan_of(arguments)
     chosen = device.choose(arguments.gpu, device.list_gpus(), device.visible_now())
-    check_together(plan, chosen)
+    plans.check_devices(plan, len(chosen.gpus))
 
     from zoo.training import run as runs  # NumPy, no backend
 
@@ -203,53 +207,60 @@ def command(argv):
 
     dataset = load_facts(plan.dataset, data_dir=arguments.data_dir, limit=plan.limit)
     if run is None:
-        where = cli.load(plan.backend, chosen)
-        network = network_of(plan)  # refuses what cannot be, before there is a run
-        run = runs.create(arguments.output_dir, arguments.name, plan.blueprint.spec.name, plan.dataset.name)
-        with runs.held(run):
-            asked = shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)])
-            return begin(network, plan, dataset, where, run, asked, until)
+        where, sharing = load(plan, chosen)
+        with sharing.scope():
+            network = network_of(plan)  # refuses what cannot be, before there is a run
+            run = runs.create(arguments.output_dir, arguments.name, plan.blueprint.spec.name, plan.dataset.name)
+            with runs.held(run):
+                asked = shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)])
+                return begin(network, plan, dataset, where, run, asked, until, sharing)
     with runs.held(run):
         same_data(run, dataset)
-        return go_on(plan, dataset, cli.load(plan.backend, chosen), run, until)
+        where, sharing = load(plan, chosen)
+        with sharing.scope():
+            return go_on(plan, dataset, where, run, until, sharing)
 
 
-def check_together(plan, chosen):
-    """Raise UserError where the GPUs cannot share the plan's batches."""
-    count, size = len(chosen.gpus), plan.recipe.batch_size
-    if count > 1 and plan.backend == "torch":
-        raise UserError(f"on PyTorch zoo trains on one GPU; given {count}; name one, or give --backend jax or tensorflow")
-    if count > 1 and size % count:
-        raise UserError(f"batches of {size} do not divide over {count} devices; give --batch-size "
-                        f"{' or '.join(str(near) for near in (size // count * count, (size // count + 1) * count) if near)}")
+def load(plan, chosen):
+    """Load the backend; return the header's words for the devices, and the Sharing over them."""
+    where = cli.load(plan.backend, chosen)
+    if plan.precision == "float16" and where.startswith("CPU"):
+        raise UserError("float16 is for GPUs, and this is the CPU; give --precision bfloat16, or float32")
+
+    from zoo.training import parallel
+
+    sharing = parallel.over(plan.backend, len(chosen.gpus))
+    plans.check_devices(plan, sharing.devices)
+    return f"{where}, as {sharing.devices} devices" if sharing.devices > 1 and not chosen.gpus else where, sharing
 
 
 def network_of(plan):
     """Return the network of a Plan, raw pixels in, logits out, its weights drawn with the plan's seed."""
     import keras
 
-    from zoo.training import deterministic, optimizers, saved
+    from zoo.training import deterministic, optimizers, precision, saved
 
     if plan.deterministic:
         deterministic.enable(plan.backend)
     keras.utils.set_random_seed(plan.seed)
-    network = saved.on_pixels(replace(plan.blueprint, aux=bool(plan.recipe.sides)), plan.dataset.mean, plan.dataset.std,
-                              None)
+    with precision.computing(plan.precision):
+        network = saved.on_pixels(replace(plan.blueprint, aux=bool(plan.recipe.sides)), plan.dataset.mean,
+                                  plan.dataset.std, None)
     optimizers.limit_norms(network, plan.recipe.max_norm)  # refuses a layer that is not there
     return network
 
 
-def begin(network, plan, dataset, where, run, asked, until):
+def begin(network, plan, dataset, where, run, asked, until, sharing):
     """Write what a new run is, say it, and train; return the exit status."""
     from zoo.training import header, run as runs, trainee
 
     parameters = trainee.main(network).count_params()
     runs.write_json(run / "run.json", header.facts(plan, dataset, parameters, where, asked))
     print("\n".join(header.lines(plan, dataset, parameters, where, run)), flush=True)
-    return carry_out(network, plan, dataset, run, until, where.startswith("CPU"))
+    return carry_out(network, plan, dataset, run, until, where.startswith("CPU"), sharing)
 
 
-def go_on(plan, dataset, where, run, until):
+def go_on(plan, dataset, where, run, until, sharing):
     """Say where a run stands, and train on; return the exit status."""
     from zoo.training import checkpoints, header, run as runs, trainee
 
@@ -260,7 +271,7 @@ def go_on(plan, dataset, where, run, until):
     (run / "result.json").unlink(missing_ok=True)
     print("\n".join(header.lines(plan, dataset, trainee.main(network).count_params(), where, run)
                     + header.resumed(progress, facts, where, plan.backend)), flush=True)
-    return carry_out(network, plan, dataset, run, until, where.startswith("CPU"))
+    return carry_out(network, plan, dataset, run, until, where.startswith("CPU"), sharing)
 
 
 def same_data(run, dataset):
@@ -274,7 +285,7 @@ def same_data(run, dataset):
                             f"{len(getattr(dataset, name))}; give the same files with --data-dir")
 
 
-def carry_out(network, plan, dataset, run, until, on_cpu):
+def carry_out(network, plan, dataset, run, until, on_cpu, sharing):
     """Train, test, draw and say what came out; return the exit status."""
     from zoo.pictures import diagram  # matplotlib
     from zoo.pictures.plots import draw_run
@@ -290,9 +301,9 @@ def carry_out(network, plan, dataset, run, until, on_cpu):
         if warning:
             print(f"{'note':8} {warning}", flush=True)
         progress = fit.train(network, dataset, plan.recipe, plan.seed, run, leave,
-                             recipes.side_weights(plan.recipe, plan.blueprint.spec))
+                             recipes.side_weights(plan.recipe, plan.blueprint.spec), sharing)
         if not leave.asked(fit.seconds_to_test(progress, dataset)):
-            result = fit.test(network, dataset, plan.recipe, run, progress)
+            result = fit.test(network, dataset, plan.recipe, run, progress, sharing)
         draw_run(run)
     except BrokenPipeError:  # of the terminal, not of a file
         raise

@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.errors import UserError
 from zoo.files import written_whole
-from zoo.training import run as runs
+from zoo.training import precision, run as runs
 
 
 def rank(row):
@@ -58,7 +58,7 @@ def values(named):
 def state(model):
     """Return {path: array} of all that training changes; the weights are the averages where there are any."""
     arrays = values(variables(model))
-    if not model.optimizer.use_ema:
+    if not precision.inner(model.optimizer).use_ema:
         return arrays
     trained = {variable.path: variable for variable in model.trainable_variables}
     raw = {path: arrays[f"weights/{path}"] for path in trained}

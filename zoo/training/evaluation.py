@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.training import calibration, run as runs
+from zoo.training import calibration, parallel, run as runs
 from zoo.training.batches import EvaluationBatches
 from zoo.training.saved import of_run, restore_weights
 from zoo.training.specimens import specimens
@@ -22,9 +22,13 @@ def reopened(run, facts, checkpoint):
     return model
 
 
-def logits(model, split, batch_size):
-    """Return what `model`, which gives logits of its main output alone, says of a split: float32 (n, classes)."""
-    return np.asarray(model.predict(EvaluationBatches(split, batch_size), verbose=0), np.float32)
+def logits(model, split, batch_size, sharing=parallel.ALONE):
+    """Return what `model`, which gives logits of its main output alone, says of a split: float32 (n, classes).
+
+    sharing: a zoo.training.parallel.Sharing, in whose scope the model was built.
+    """
+    batches = sharing.batches(EvaluationBatches(split, batch_size))
+    return np.asarray(model.predict(batches, verbose=0)[:len(split)], np.float32)  # the last batch may come twice over
 
 
 def softmax(scores):
@@ -34,9 +38,9 @@ def softmax(scores):
     return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def probabilities(model, split, batch_size):
+def probabilities(model, split, batch_size, sharing=parallel.ALONE):
     """Return the class probabilities (n, classes) float32 that `model`, which gives logits, has for a split."""
-    return softmax(logits(model, split, batch_size))
+    return softmax(logits(model, split, batch_size, sharing))
 
 
 def accuracy(probable, labels):
@@ -79,7 +83,7 @@ def scores(probable, labels):
     return found | ({"top5": top(probable, labels)} if probable.shape[1] >= MANY else {})
 
 
-def test(model, dataset, batch_size, run):
+def test(model, dataset, batch_size, run, sharing=parallel.ALONE):
     """Test the last epoch's weights and the best's, write predictions.npz and samples.npz; return what was found.
 
     test_accuracy_last, test_accuracy_best: shares; test_top5_last, test_top5_best: shares whose label is among the
@@ -90,7 +94,7 @@ def test(model, dataset, batch_size, run):
     split, accuracies, top5 = dataset.test, {}, {}
     for checkpoint in ("last", "best"):
         restore_weights(model, run / "checkpoints" / f"{checkpoint}.npz")
-        probable = probabilities(model, split, batch_size)
+        probable = probabilities(model, split, batch_size, sharing)
         found = scores(probable, split.labels)
         accuracies[f"test_accuracy_{checkpoint}"] = found["accuracy"]
         top5 |= {f"test_top5_{checkpoint}": found["top5"]} if "top5" in found else {}

@@ -6,28 +6,30 @@ import time
 
 import keras
 
-from zoo.training import augmentation, checkpoints, evaluation, losses, optimizers, run as runs, schedules, trainee
+from zoo.training import augmentation, checkpoints, evaluation, losses, optimizers, parallel, precision, run as runs, schedules, trainee
 from zoo.training.bar import Bar
 from zoo.training.batches import TrainingBatches, one_hot
 from zoo.training.callbacks import LOSS, SAFETY, Records
 from zoo.training.leaving import Leave, gracefully
 
 
-def train(network, dataset, recipe, seed, run, leave=None, sides=None):
+def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=parallel.ALONE):
     """Train `network`, which gives logits, from where the run is, and return its Progress.
 
     The test split is not touched. Files: history.csv, timings.csv, checkpoints/ in `run`.
     leave: a Leave; when it says so, training ends after a step, and goes on exactly there when this is called again.
     sides: {side classifier: the weight of its loss} for a network with such outputs.
+    sharing: a zoo.training.parallel.Sharing, in whose scope() the network was built and this is called.
     """
     leave, sides = leave or Leave(), sides or {}
     changes = augmentation.parse(recipe.augment)
+    sharing.joined(network)
     model = trainee.of(network, changes)
-    batches = TrainingBatches(dataset.train, classes_of(network), recipe.batch_size, seed, changes,
-                              ("main", *sides) if sides else None)
-    metrics = prepare(model, network, recipe, batches.steps, sides)
+    batches = sharing.batches(TrainingBatches(dataset.train, classes_of(network), recipe.batch_size, seed, changes,
+                                              ("main", *sides) if sides else None))
+    metrics = prepare(model, network, recipe, batches.steps, sides, sharing)
     progress = checkpoints.progress_of(run)
-    validated = validation(network, dataset.validation, recipe)
+    validated = validation(network, dataset.validation, recipe, sharing)
     records = Records(run, recipe, batches, metrics, progress, validated, leave)
     bar = Bar(recipe.epochs, batches.steps, progress)
     with gracefully(leave):
@@ -52,14 +54,15 @@ def classes_of(network):
     return trainee.main(network).output_shape[-1]
 
 
-def prepare(model, network, recipe, steps, sides):
+def prepare(model, network, recipe, steps, sides, sharing=parallel.ALONE):
     """Compile `model`, what is trained of `network`, as the recipe says, and return its metrics.
 
-    `steps` is the number of steps in an epoch; sides as for train().
+    `steps` is the number of steps in an epoch; sides and sharing as for train().
     """
-    made = optimizers.optimizer(recipe, steps)
+    stepping = optimizers.optimizer(recipe, steps)
+    made = sharing.agreeing(precision.scaled(stepping, network))
     if recipe.optimizer == "adamw":
-        optimizers.decouple_decay(made, network)
+        optimizers.decouple_decay(stepping, network)
     else:
         optimizers.decay_kernels(network, recipe.weight_decay)
     optimizers.limit_norms(network, recipe.max_norm)
@@ -67,20 +70,21 @@ def prepare(model, network, recipe, steps, sides):
     metrics = {name: [keras.metrics.MeanMetricWrapper(losses.hit, name="accuracy"),
                       keras.metrics.MeanMetricWrapper(seen, name=LOSS)] for name in ("main", *sides)}
     if sides:
-        model.compile(made, dict.fromkeys(metrics, minimised), {"main": 1.0, **sides}, metrics)
+        model.compile(made, {name: losses.Mean(minimised) for name in metrics}, {"main": 1.0, **sides},
+                      weighted_metrics=metrics)
     else:
-        model.compile(made, minimised, metrics=metrics["main"])
+        model.compile(made, losses.Mean(minimised), weighted_metrics=metrics["main"])
     made.build(model.trainable_variables)
     return [metric for each in metrics.values() for metric in each]
 
 
-def validation(network, split, recipe):
+def validation(network, split, recipe, sharing=parallel.ALONE):
     """Return a function that measures `network` on a split: {"val_loss": ..., "val_accuracy": ...}."""
     main, (_, seen) = trainee.main(network), losses.of(recipe)
     targets = one_hot(split.labels, main.output_shape[-1])
 
     def validated():
-        logits = evaluation.logits(main, split, recipe.batch_size)
+        logits = evaluation.logits(main, split, recipe.batch_size, sharing)
         loss = keras.ops.convert_to_numpy(seen(targets, keras.ops.convert_to_tensor(logits)))
         return {"val_loss": loss.mean(dtype="float64"), "val_accuracy": (logits.argmax(1) == split.labels).mean()}
 
@@ -92,7 +96,7 @@ def seconds_to_test(progress, dataset):
     return 2 * progress.validation * len(dataset.test) / len(dataset.validation) * SAFETY
 
 
-def test(network, dataset, recipe, directory, progress):
+def test(network, dataset, recipe, directory, progress, sharing=parallel.ALONE):
     """Test a trained network, fill the rest of the run directory and return what result.json says.
 
     `seconds` are those of training and testing together; `peak_memory` is the whole process's, in MiB.
@@ -101,7 +105,7 @@ def test(network, dataset, recipe, directory, progress):
     if sys.stdout.isatty():
         print("testing ...", end="\r", flush=True)  # the closing line is written over it
     best = progress.best
-    result = {**evaluation.test(trainee.main(network), dataset, recipe.batch_size, directory),
+    result = {**evaluation.test(trainee.main(network), dataset, recipe.batch_size, directory, sharing),
               "best_epoch": best["epoch"], "val_accuracy_best": best["val_accuracy"], "epochs": progress.epoch,
               "asked_epochs": recipe.epochs,
               "seconds": round(sum(row["seconds"] for row in progress.timings) + time.perf_counter() - began, 2),

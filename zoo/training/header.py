@@ -13,7 +13,7 @@ def lines(plan, dataset, parameters, where, run):
         "network": f"{', '.join(said)}: {height}x{width}x{channels} to {facts.classes} classes, {parameters:,} parameters",
         "data": f"{facts.name}: {len(dataset.train):,} to train, {len(dataset.validation):,} to validate, "
                 f"{len(dataset.test):,} to test, from {dataset.source}",
-        "device": f"{where}, {plan.backend}",
+        "device": ", ".join([where, plan.backend, *([plan.precision] if plan.precision != "float32" else [])]),
         "recipe": recipes.described(plan.recipe),
         "run": f"{run}, seed {plan.seed}",
     }

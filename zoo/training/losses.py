@@ -9,6 +9,17 @@ from keras import ops
 REJECTED = 0.1  # j of equation 9, the distance of a class "none of these": the paper asks for a positive number
 
 
+class Mean(keras.losses.Loss):
+    """The mean over a batch of a function of (targets, logits) that gives (n,); weighed, where pictures have weights."""
+
+    def __init__(self, function):
+        super().__init__(reduction="mean_with_sample_weight")
+        self.function = function
+
+    def call(self, targets, logits):
+        return self.function(targets, logits)
+
+
 def cross_entropy(targets, logits):
     """Return minus the mean logarithm of the classes' probabilities, weighed by their shares."""
     return keras.losses.categorical_crossentropy(targets, logits, from_logits=True)

@@ -7,6 +7,7 @@ from zoo.datasets import facts as datasets
 from zoo.errors import UserError
 from zoo.training import recipe as recipes
 
+PRECISIONS = ("float32", "bfloat16", "float16")  # in which a network computes
 MINE = "begin another run with another --name"
 
 
@@ -19,13 +20,25 @@ class Plan:
     limit: int | None
     backend: str
     deterministic: bool
+    precision: str = "float32"
+
+
+def check_devices(plan, count):
+    """Raise UserError where `count` devices cannot share the batches of a Plan."""
+    size = plan.recipe.batch_size
+    if count > 1 and plan.backend == "torch":
+        raise UserError(f"on PyTorch zoo trains on one GPU; given {count}; name one, or give --backend jax or tensorflow")
+    if count > 1 and size % count:
+        near = [each for each in (size // count * count, (size // count + 1) * count) if each]
+        raise UserError(f"batches of {size} do not divide over {count} devices; give --batch-size "
+                        f"{' or '.join(map(str, near))}")
 
 
 def as_json(plan):
     """Return what run.json says of a Plan."""
     return {"network": plan.blueprint.spec.name, "blueprint": catalog.as_json(plan.blueprint),
             "recipe": recipes.as_dict(plan.recipe), "seed": plan.seed, "limit": plan.limit, "backend": plan.backend,
-            "deterministic": plan.deterministic}
+            "deterministic": plan.deterministic, "precision": plan.precision}
 
 
 def of_run(run, facts):
@@ -35,9 +48,17 @@ def of_run(run, facts):
         dataset = datasets.find(facts["dataset"]["name"])
         labels = "coarse" if facts["dataset"]["classes"] != dataset.classes else "fine"
         return Plan(catalog.blueprint(**facts["blueprint"]), datasets.with_labels(dataset, labels), recipe,
-                    facts["seed"], facts["limit"], facts["backend"], facts["deterministic"])
+                    facts["seed"], facts["limit"], facts["backend"], facts["deterministic"], precision_of(facts))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{run / 'run.json'} is damaged, or of another zoo: {error}") from None
+
+
+def precision_of(facts):
+    """Return the precision of a run from what its run.json says; older ones do not."""
+    precision = facts.get("precision", PRECISIONS[0])
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r}")
+    return precision
 
 
 def differences(before, now):

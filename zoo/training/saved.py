@@ -11,7 +11,7 @@ from zoo import catalog
 from zoo.errors import UserError
 from zoo.files import expanded
 from zoo.models import assembly
-from zoo.training import checkpoints, run as runs, transfer, transferred
+from zoo.training import checkpoints, plan as plans, precision, run as runs, transfer, transferred
 
 CHECKPOINTS = ("best", "last")
 
@@ -73,10 +73,11 @@ def of_run(path, facts, classifier_activation, aux=None):
     """
     try:
         blueprint, dataset = catalog.blueprint(**facts["blueprint"]), facts["dataset"]
-        if "transfer" in facts:
-            return transferred.network(blueprint, transfer.of_dict(facts["transfer"]), dataset["shape"],
-                                       dataset["classes"], classifier_activation)[0]
-        blueprint = blueprint if aux is None else replace(blueprint, aux=aux)
-        return on_pixels(blueprint, dataset["mean"], dataset["std"], classifier_activation)
+        with precision.computing(plans.precision_of(facts)):
+            if "transfer" in facts:
+                return transferred.network(blueprint, transfer.of_dict(facts["transfer"]), dataset["shape"],
+                                           dataset["classes"], classifier_activation)[0]
+            blueprint = blueprint if aux is None else replace(blueprint, aux=aux)
+            return on_pixels(blueprint, dataset["mean"], dataset["std"], classifier_activation)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: {error}") from None

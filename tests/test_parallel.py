@@ -1,0 +1,150 @@
+"""Two devices train a network as one does: real logical devices of the CPU, in processes of their own."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from zoo.errors import UserError
+from zoo.training import parallel, run as runs
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = """
+import json, sys
+from dataclasses import replace
+from pathlib import Path
+
+backend, devices, folder, dropout, sessions, changes, sides = sys.argv[1:]
+devices, folder, sides = int(devices), Path(folder), json.loads(sides)
+if backend == "tensorflow":
+    import tensorflow as tf
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0],
+                                               [tf.config.LogicalDeviceConfiguration()] * devices)
+import keras, numpy as np
+from keras import layers
+from test_resume import AfterSteps, CALM
+from zoo.datasets.load import Dataset
+from zoo.datasets.splits import Split
+from zoo.training import fit, parallel
+
+def split_of(count, seed):
+    rng = np.random.default_rng(seed)
+    return Split(rng.integers(0, 256, (count, 16, 16, 1), np.uint8), rng.integers(0, 3, count), np.arange(count))
+
+def network_of():
+    keras.utils.set_random_seed(5)
+    image = keras.Input((16, 16, 1), dtype="uint8", name="image")
+    x = layers.Rescaling(1 / 64, -2, name="normalise")(image)
+    x = layers.Conv2D(4, 3, strides=2, use_bias=False, name="conv")(x)
+    x = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn")(x))
+    x = layers.Dropout(float(dropout), name="drop")(layers.Flatten(name="flatten")(x))
+    outputs = {name: layers.Dense(3, name=f"{name}_out")(x) for name in ("main", *sides)}
+    return keras.Model(image, outputs if sides else outputs["main"], name="small")
+
+data = Dataset(None, split_of(51, 1), split_of(21, 2), None, "", ())  # the last batches: 3 and 5 pictures
+(folder / "checkpoints").mkdir(parents=True)
+if devices == 1:
+    sharing = parallel.ALONE
+elif backend == "tensorflow":
+    from zoo.training import mirrored
+    sharing = parallel.Sharing(2, mirrored.strategy())
+else:
+    sharing = parallel.over(backend, 0)
+assert sharing.devices == devices
+for steps in json.loads(sessions):
+    with sharing.scope():
+        fit.train(network_of(), data, replace(CALM, **json.loads(changes)), 7, folder, AfterSteps(steps), sides, sharing)
+"""
+CHANGES = {"epochs": 3, "ema": 0.9, "weight_decay": 1e-3, "clip_norm": 1.0, "augment": "flip crop=2 mixup=1"}
+
+
+def trained(backend, devices, folder, dropout=0.0, sessions=(10**6,), changes=CHANGES, sides=()):
+    """Train in a process with so many devices, and return (history, arrays of the last checkpoint)."""
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
+    environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3",
+                   "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+                   "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests")))}
+    done = subprocess.run([sys.executable, "-c", PROGRAM, backend, str(devices), str(folder), str(dropout),
+                           json.dumps(sessions), json.dumps(changes), json.dumps(dict.fromkeys(sides, 0.3))],
+                          env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return runs.read_csv(folder / "history.csv"), runs.read_arrays(folder / "checkpoints" / "last.npz")
+
+
+def assert_alike(one, two):
+    (history, arrays), (other, others) = one, two
+    assert len(history) == len(other) and [*arrays] == [*others]
+    for row, same in zip(history, other, strict=True):
+        assert row == pytest.approx(same, rel=1e-4, abs=1e-5)
+    for name in arrays:
+        if not name.startswith(("seeds/", "progress/")):
+            np.testing.assert_allclose(arrays[name], others[name], rtol=1e-3, atol=2e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_train_as_one(backend, tmp_path):
+    one, two = (trained(backend, devices, tmp_path / str(devices)) for devices in (1, 2))
+    assert_alike(one, two)
+    assert int(one[1]["optimizer/nesterov/iteration"]) == 21  # 7 steps an epoch
+    assert np.abs(one[1]["raw/conv/kernel"] - one[1]["weights/conv/kernel"]).max() > 1e-3  # they have moved
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_go_on_where_they_were_ended(backend, tmp_path):
+    whole = trained(backend, 2, tmp_path / "whole", dropout=0.5)
+    parts = trained(backend, 2, tmp_path / "parts", dropout=0.5, sessions=(3, 9, 10**6))
+    assert whole[0] == parts[0]
+    different = [name for name in whole[1] if not np.array_equal(whole[1][name], parts[1][name])]
+    assert [name for name in different if name != "progress/seconds"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_with_side_classifiers(backend, tmp_path):
+    assert_alike(*(trained(backend, devices, tmp_path / str(devices), sides=("aux1",)) for devices in (1, 2)))
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, sizes):
+        super().__init__()
+        self.sizes = sizes
+
+    def __len__(self):
+        return len(self.sizes)
+
+    def __getitem__(self, index):
+        pictures = np.arange(self.sizes[index])
+        return (pictures, pictures * 10), pictures * 100
+
+
+@pytest.mark.parametrize("size, devices, hosts, copies", [(8, 2, 1, 1), (3, 2, 1, 2), (1, 2, 1, 2), (6, 4, 1, 2),
+                                                         (6, 4, 2, 2), (5, 8, 4, 8), (16, 8, 2, 1)])
+def test_shares(size, devices, hosts, copies):
+    shares = [parallel.Sharing(devices, None, host, hosts).batches(Batches([size]))[0] for host in range(hosts)]
+    pictures, tens, hundreds, weights = (
+        np.concatenate([part(share) for share in shares])
+        for part in (lambda s: s[0][0], lambda s: s[0][1], lambda s: s[1], lambda s: s[2]))
+    assert len(pictures) % devices == 0 and {len(share[2]) for share in shares} == {len(pictures) // hosts}
+    assert (tens == pictures * 10).all() and (hundreds == pictures * 100).all()
+    np.testing.assert_allclose(np.bincount(pictures, weights), np.ones(size))  # each picture counts once
+    assert pictures[:size].tolist() == list(range(size)) and len(pictures) == size * copies
+
+
+def test_alone_nothing_is_changed():
+    batches = Batches([3])
+    assert parallel.ALONE.batches(batches) is batches
+    assert parallel.over("torch", 1) is parallel.over("jax", 1) is parallel.over("tensorflow", 0) is parallel.ALONE
+
+
+def test_fewer_gpus_than_were_asked_for():
+    with pytest.raises(UserError) as caught:
+        parallel.over("tensorflow", 4)
+    assert str(caught.value) == "tensorflow sees 1 of the 4 GPUs; name those that it can use with --gpu"

@@ -1,0 +1,144 @@
+"""float32, bfloat16 and float16: what computes in which, what is kept, and that training in them goes on exactly."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from test_resume import CALM, DATA, AfterSteps, network_of, same_runs
+
+from zoo import catalog, train
+from zoo.errors import UserError
+from zoo.training import fit, plan as plans, precision, run as runs, saved
+
+
+def built(name, what, **options):
+    spec = catalog.find(name)
+    with precision.computing(what):
+        return saved.on_pixels(catalog.blueprint(name, (32, 32, spec.input_shape[2]), 10, **options), [0.5], [0.25], None)
+
+
+@pytest.mark.parametrize("what, computes", [("bfloat16", "bfloat16"), ("float16", "float16"), ("float32", "float32")])
+def test_what_computes_in_which_precision(what, computes):
+    model = built("resnet34", what, width=0.125)
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in model.layers if layer.weights} == {computes}
+    assert model.get_layer("normalise").compute_dtype == model.get_layer("predictions").compute_dtype == "float32"
+    assert model.predict(np.zeros((2, 32, 32, 3), "uint8"), verbose=0).dtype == np.float32
+    assert keras.config.dtype_policy().name == "float32"  # as before
+
+
+def test_the_policy_is_put_back_after_a_mistake():
+    with pytest.raises(ZeroDivisionError), precision.computing("bfloat16"):
+        1 / 0
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_batch_statistics_are_of_float32():
+    """The moments of 257 and 259, which bfloat16 cannot tell from 256 and 260, or 258."""
+    with precision.computing("bfloat16"):
+        layer = keras.layers.BatchNormalization(momentum=0.0)
+    pictures = np.float32([[[[256.0]]], [[[258.0]]]])
+    layer(pictures, training=True)
+    assert float(layer.moving_mean[0]) == 257.0 and float(layer.moving_variance[0]) == 1.0
+
+
+def halved(sides=()):
+    with precision.computing("float16"):
+        return network_of(sides)
+
+
+@pytest.mark.parametrize("changes", [{"ema": 0.9, "clip_norm": 1.0, "weight_decay": 1e-3},
+                                     {"optimizer": "adamw", "schedule": "plateau", "patience": 1, "factor": 0.5}])
+def test_float16_scales_its_loss_and_goes_on_exactly(changes, tmp_path, capsys):
+    recipe = dataclasses.replace(CALM, epochs=3, learning_rate=1e-3, **changes)
+    for name, sessions in (("whole", [10**6]), ("parts", [3, 9, 10**6])):
+        (tmp_path / name / "checkpoints").mkdir(parents=True)
+        for steps in sessions:
+            progress = fit.train(halved(), DATA, recipe, 7, tmp_path / name, AfterSteps(steps))
+    assert progress.epoch == 3
+    same_runs(tmp_path / "whole", tmp_path / "parts")
+    arrays = runs.read_arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
+    made = int(arrays[f"optimizer/{recipe.optimizer}/iteration"])
+    assert 19 <= made <= 21  # of 3 epochs of 7 steps
+    assert arrays["optimizer/loss_scale/dynamic_scale"] == 2.0 ** (15 - (21 - made))  # halved for each that was left out
+    assert {array.dtype for name, array in arrays.items() if name.startswith("weights/")} == {np.dtype("float32")}
+    if changes.get("ema"):
+        assert np.abs(arrays["raw/conv/kernel"] - arrays["weights/conv/kernel"]).max() > 0
+
+
+def test_float16_leaves_out_a_step_whose_gradient_is_not_finite():
+    network = halved()
+    recipe = dataclasses.replace(CALM, schedule="constant", weight_decay=0.0)
+    fit.prepare(network, network, recipe, 7, {})
+    before = [np.array(weight) for weight in network.trainable_variables]
+    gradients = [np.full(weight.shape, np.inf, "float32") for weight in network.trainable_variables]
+    network.optimizer.apply([keras.ops.convert_to_tensor(each) for each in gradients])
+    assert all(np.array_equal(now, was) for now, was in zip(network.trainable_variables, before, strict=True))
+    assert float(network.optimizer.dynamic_scale) == 2.0**14
+
+
+def test_the_others_do_not_scale():
+    for what in ("float32", "bfloat16"):
+        with precision.computing(what):
+            network = network_of()
+        fit.prepare(network, network, CALM, 7, {})
+        assert precision.inner(network.optimizer) is network.optimizer
+
+
+# The plan, and the command
+
+def plan_of(*words):
+    return train.plan_of(train.parser().parse_args(["lenet5", *words]))
+
+
+def test_the_plan_keeps_it():
+    assert plan_of().precision == "float32"
+    plan = plan_of("--precision", "bfloat16")
+    assert plans.as_json(plan)["precision"] == "bfloat16"
+    with pytest.raises(UserError, match="begun with precision 'bfloat16', given 'float32'; give it as it was"):
+        plans.going_on("runs/x", plan, plan_of())
+    with pytest.raises(UserError) as caught:
+        plan_of("--precision", "bf16")
+    assert str(caught.value).startswith("no precision is called 'bf16'; did you mean 'bfloat16'?")
+
+
+def test_older_runs_were_float32():
+    assert plans.precision_of({}) == "float32" and plans.precision_of({"precision": "float16"}) == "float16"
+    with pytest.raises(ValueError):
+        plans.precision_of({"precision": "int4"})
+
+
+def test_float16_without_a_gpu(capsys, tmp_path):
+    assert train.main(["lenet5", "--precision", "float16", "--gpu", "none", "--limit", "20", "--output-dir",
+                       str(tmp_path / "runs")]) == 2
+    assert capsys.readouterr().err == (
+        "error: float16 is for GPUs, and this is the CPU; give --precision bfloat16, or float32\n")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_in_bfloat16_is_loaded_as_it_was_trained(tmp_path, capsys):
+    words = ["lenet5", "--gpu", "none", "--limit", "60", "--epochs", "1", "--output-dir", str(tmp_path), "--name", "x"]
+    assert train.main([*words, "--precision", "bfloat16"]) == 0
+    assert "tensorflow, bfloat16" in capsys.readouterr().out
+    model = saved.load(tmp_path / "x")
+    assert model.get_layer("C3").compute_dtype == "bfloat16"
+    assert json.loads((tmp_path / "x" / "run.json").read_text())["precision"] == "bfloat16"
+    assert train.main(words) == 2
+    assert "precision 'bfloat16', given 'float32'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_bfloat16_reaches_the_accuracy_of_float32(tmp_path, capsys):
+    """lenet5 on digits, three seeds each: the means of the test accuracies are within 1 %, five pictures of 500."""
+    means = {}
+    for what in ("float32", "bfloat16"):
+        found = []
+        for seed in range(3):
+            words = ["lenet5", "--gpu", "none", "--precision", what, "--seed", str(seed), "--output-dir", str(tmp_path)]
+            assert train.main([*words, "--name", f"{what}-{seed}"]) == 0
+            found.append(json.loads((tmp_path / f"{what}-{seed}" / "result.json").read_text())["test_accuracy_best"])
+        means[what] = np.mean(found)
+    assert means["float32"] > 0.95
+    assert abs(means["float32"] - means["bfloat16"]) < 0.01

@@ -1,0 +1,109 @@
+"""Several devices train one network: each computes its share of every batch, and all make the same step.
+
+The result is that of one device, but for the order in which numbers are added: the batch size is that of all devices
+together, batch normalisation takes the moments of the whole batch, and a last batch that does not divide over the
+devices is dealt out several times over, so that each picture of it counts alike.
+"""
+
+import contextlib
+import math
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from zoo.errors import UserError
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """`devices` of all hosts together; this process is host number `host` of `hosts`; `engine` has a scope()."""
+
+    devices: int = 1
+    engine: object = None
+    host: int = 0
+    hosts: int = 1
+
+    def scope(self):
+        """Return the context in which the network is to be built, trained and asked."""
+        return self.engine.scope() if self.engine else contextlib.nullcontext()
+
+    def batches(self, batches):
+        """Return a PyDataset of this host's share of each of `batches`; those themselves where there is one device."""
+        return Shares(batches, self) if self.devices > 1 else batches
+
+    def joined(self, network):
+        """Let the devices compute the moments of batch normalisation together, where they do not by themselves."""
+        if self.devices > 1 and keras.backend.backend() == "tensorflow":
+            for layer in network.layers:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.synchronized = True
+
+    def agreeing(self, optimizer):
+        """Return `optimizer`, which looks at the whole batch's gradient where it looks at it before it steps."""
+        if self.devices > 1 and keras.backend.backend() == "tensorflow":
+            from zoo.training import mirrored
+
+            mirrored.average_first(optimizer, self.devices)
+        return optimizer
+
+
+ALONE = Sharing()
+
+
+def over(backend, gpus):
+    """Return the Sharing over the GPUs that this process was told to take, `gpus` of them; 0 is the CPU.
+
+    JAX's CPU may have been divided, by XLA_FLAGS=--xla_force_host_platform_device_count=N: then over its parts.
+    UserError when the backend sees fewer than it was told.
+    """
+    if backend == "torch" or gpus == 1:
+        return ALONE
+    names = keras.distribution.list_devices()
+    if gpus == 0 and not (backend == "jax" and names[0].startswith("cpu")):
+        return ALONE
+    if gpus and len(names) != gpus:
+        raise UserError(f"{backend} sees {len(names)} of the {gpus} GPUs; name those that it can use with --gpu")
+    if len(names) == 1:
+        return ALONE
+    if backend == "tensorflow":
+        from zoo.training import mirrored
+
+        return Sharing(len(names), mirrored.strategy())
+    return Sharing(len(names), keras.distribution.DataParallel(devices=names, auto_shard_dataset=False))
+
+
+class Shares(keras.utils.PyDataset):
+    """What one host's devices see of each of `batches`, which are (inputs, targets): (inputs, targets, weights).
+
+    A batch of n pictures that does not divide over the devices is repeated until it does, each copy of a picture with
+    the weight of its share: the mean over the batch, and its gradient, stay what they were.
+    """
+
+    def __init__(self, batches, sharing):
+        super().__init__()
+        self.whole, self.sharing = batches, sharing
+
+    @property
+    def steps(self):
+        return self.whole.steps
+
+    def between(self, first, end):
+        """Return these shares, but of the steps from number `first` to before number `end`."""
+        return Shares(self.whole.between(first, end), self.sharing)
+
+    def __len__(self):
+        return len(self.whole)
+
+    def __getitem__(self, index):
+        inputs, targets = self.whole[index]
+        count = len(keras.tree.flatten(inputs)[0])
+        copies = self.sharing.devices // math.gcd(count, self.sharing.devices)
+        size = count * copies // self.sharing.hosts
+        mine = slice(self.sharing.host * size, (self.sharing.host + 1) * size)
+
+        def share(array):
+            return (np.concatenate([array] * copies) if copies > 1 else array)[mine]
+
+        inputs, targets = keras.tree.map_structure(share, (inputs, targets))
+        return inputs, targets, np.full(size, 1 / copies, np.float32)
