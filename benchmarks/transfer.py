@@ -81,9 +81,9 @@ def append(case, sizes, seed, source, facts, result, command):
         writer.writerow(row)
 
 
-def measure(sizes, data_dir, backend_words):
+def measure(sizes, data_dir, device):
     """Train the source once a seed, then each case, and append a row each."""
-    nothing = ("--weights", "none", "--width", WIDTH, "--size", "32", *backend_words)
+    nothing = ("--weights", "none", "--width", WIDTH, "--size", "32", *device)
     head = max(1, sizes["epochs"] // 3)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -91,7 +91,7 @@ def measure(sizes, data_dir, backend_words):
         for seed in sizes["seeds"]:
             _, trained, _ = finetune(root, f"source{seed}", source, seed, *nothing, "--epochs", str(sizes["source_epochs"]),
                                      "-b", "128")
-            weights = ("--weights", str(root / "runs" / f"source{seed}"), *backend_words)
+            weights = ("--weights", str(root / "runs" / f"source{seed}"), *device)
             cases = {
                 "from nothing": (*nothing, "--epochs", str(sizes["epochs"])),
                 "head alone": (*weights, "--epochs", str(sizes["epochs"])),
@@ -99,7 +99,7 @@ def measure(sizes, data_dir, backend_words):
                                    str(sizes["epochs"] - head)),
             }
             for case, words in cases.items():
-                facts, result, command = finetune(root, f"{case.replace(' ', '-')}{seed}", new, seed, *words)
+                facts, result, command = finetune(root, f"{case.replace(',', '').replace(' ', '-')}-{seed}", new, seed, *words)
                 append(case, sizes, seed, trained["test_accuracy_best"], facts, result, command)
 
 
