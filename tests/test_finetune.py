@@ -308,3 +308,14 @@ def test_predict_with_the_weights_that_come_along(tmp_path, capsys):
     assert "a network's name needs --weights" in capsys.readouterr().err
     assert predict.main(["lenet5", str(tmp_path), "--weights", "mnst"]) == 2
     assert "did you mean 'mnist'" in capsys.readouterr().err
+
+
+def test_weights_that_cannot_be_fetched_leave_no_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(published, "KERAS", (tmp_path / "nowhere").as_uri() + "/")
+    words = ["xception", "--dataset", "digits", "--limit", "5", "--gpu", "none"]
+    assert finetune.main([*words, "--output-dir", str(tmp_path / "runs")]) == 2
+    assert f"put it at {tmp_path / 'models' / 'xception_weights_tf_dim' }" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+    assert extract.main([*words, "-o", str(tmp_path / "f.npz")]) == 2
+    assert "cannot be fetched" in capsys.readouterr().err

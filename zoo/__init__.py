@@ -48,6 +48,7 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
         source = sources.find(weights, name)
         blueprint = catalog.blueprint(name, input_shape, classes, width, source.stem(stem), options, aux)
         source.check(blueprint, include_top)
+        source = source.here(include_top)
 
     from zoo.models.assembly import build as assembled
 

@@ -86,7 +86,7 @@ def command(argv):
     found = of_dataset(arguments, limit) if arguments.dataset else of_folder(arguments, shape)
     shape = found.facts.shape if found.facts else shape
     where = cli.load(backend, chosen)
-    model, lines = model_of(arguments, origin, shape, found)
+    model, lines = model_of(arguments, origin.here(), shape, found)
     print("\n".join([*lines, f"{'device':8} {where}, {backend}"]), flush=True)
     features = extracted(model, found, batch_size)
     write(output, features, found)

@@ -109,6 +109,7 @@ def command(argv):
     transfer = transfers.Transfer(origin.said, arguments.head, arguments.pooling, arguments.features, "", factor,
                                   scaling.scale, scaling.offset, scaling.order)
     where = cli.load(backend, chosen)
+    origin = origin.here()
 
     import keras
     from zoo.training import transferred

@@ -93,7 +93,8 @@ class Predictor:
         if self.source is not None:
             from zoo.training import transferred
 
-            self._model = transferred.with_own_top(catalog.blueprint(self.source.network), self.source, "softmax")
+            source = self.source.here(include_top=True)
+            self._model = transferred.with_own_top(catalog.blueprint(source.network), source, "softmax")
             self.names = self.names or names_of_imagenet(self._model.output_shape[-1])
             return
         self._model = zoo.load(self.path, self.checkpoint)

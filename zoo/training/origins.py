@@ -1,6 +1,6 @@
 """Where the weights of a transfer come from, and how the network and the pixels must be for them. No backend is loaded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zoo import catalog
 from zoo.errors import UserError
@@ -30,6 +30,10 @@ class Origin:
         (height, width), where a person has asked for it."""
         height, width, channels = self.shape or spec.input_shape
         return (*(size or (height, width)), channels)
+
+    def here(self):
+        """Return it with its file on the disk, fetched if need be; UserError where that cannot be."""
+        return self if self.weights is None else replace(self, weights=self.weights.here(include_top=False))
 
     def fill(self, body, blueprint):
         """Give a body the weights, if there are any, and return the lines that say what was done."""

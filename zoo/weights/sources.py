@@ -1,7 +1,7 @@
 """From what a person says, "imagenet", "mnist", a file or a run, to weights in a model and the pixels they expect."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoo import catalog, settings
@@ -31,11 +31,16 @@ class Source:
             raise UserError(f"{self.said} holds weights of {self.network} with the paper's stem; leave stem as it is")
         return "paper"
 
+    def here(self, include_top):
+        """Return it with its file on the disk, fetched if need be; UserError where that cannot be."""
+        if self.path is not None:
+            return self
+        return replace(self, path=fetched(published.find(self.said, self.network), include_top))
+
     def fill(self, model, blueprint, include_top):
         """Give `model`, built of `blueprint` with or without its top, the weights; return the load.Report."""
         self.check(blueprint, include_top)
-        path = self.path or fetched(published.find(self.said, self.network), include_top)
-        return load.load(model, self.network, path, spare_of(blueprint))
+        return load.load(model, self.network, self.here(include_top).path, spare_of(blueprint))
 
     def check(self, blueprint, include_top):
         """Raise UserError for a network that published weights are not for, before anything is fetched."""
@@ -105,8 +110,6 @@ def fetched(known, include_top):
 
 def spare_of(blueprint):
     """Return the names of the layers of the whole network, with its side classifiers: what a file may have more."""
-    from dataclasses import replace
-
     from zoo.models import anatomy
 
     whole = anatomy.of_network(replace(blueprint, aux=bool(blueprint.spec.sides)))
