@@ -11,9 +11,11 @@ import keras
 import numpy as np
 import pytest
 
+from test_parity import randomize
+
 import zoo
 from zoo import catalog, export
-from zoo.training import saved
+from zoo.training import exported, saved
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = [*"012345678", "a nine,\nor so"]
@@ -25,6 +27,7 @@ def run_of(folder, network, side, width=0.25):
     plan = catalog.blueprint(network, (side, side, spec.input_shape[2]), 10, 1.0 if spec.only_width else width)
     channels = spec.input_shape[2]
     model = saved.on_pixels(plan, [0.4] * channels, [0.3] * channels, "softmax")
+    randomize(model)  # as it is at first the answers hardly depend on the picture
     (folder / "checkpoints").mkdir(parents=True)
     np.savez(folder / "checkpoints" / "best.npz",
              **{f"weights/{each.path}": keras.ops.convert_to_numpy(each) for each in model.weights})
@@ -114,17 +117,31 @@ def test_litert(run, pictures, expected, tmp_path, capsys):
         assert archive.read("labels.txt").decode().splitlines()[0] == "0"
 
 
-def test_half_precision_becomes_float32(run, pictures, expected):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        mixed = zoo.load(run)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert np.abs(mixed.predict(pictures, verbose=0) - expected).max() > 1e-5  # or nothing is tested
-    exact = export.in_float32(mixed)
+def test_groups_become_zeros(tmp_path, capsys):
+    """AlexNet's convolutions of two groups, which other programs do not know as TensorFlow has them."""
+    run = run_of(tmp_path / "run", "alexnet", 32)
+    model = zoo.load(run)
+    pictures = np.random.default_rng(5).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    expected = model.predict(pictures, verbose=0)
+    assert np.ptp(expected, axis=0).max() > 0.01
+    whole = exported.without_groups(model)
+    assert [layer.name for layer in model.layers if getattr(layer, "groups", 1) == 2] == ["conv2", "conv4", "conv5"]
+    assert not [layer.name for layer in whole.layers if getattr(layer, "groups", 1) > 1]
+    assert whole.predict(pictures, verbose=0) == pytest.approx(expected, abs=1e-5)
+    assert exported.without_groups(whole) is whole
+
+
+def test_a_run_in_half_precision_is_written_in_float32(run, pictures, expected, tmp_path, capsys):
+    mixed = shutil.copytree(run, tmp_path / "mixed")
+    facts = json.loads((mixed / "run.json").read_text())
+    (mixed / "run.json").write_text(json.dumps({**facts, "precision": "bfloat16"}))
+    model = zoo.load(mixed)
+    assert np.abs(model.predict(pictures, verbose=0) - expected).max() > 1e-5  # or nothing is tested
+    exact = exported.in_float32(model)
     assert {layer.compute_dtype for layer in exact.layers[1:]} == {"float32"}
-    assert exact.predict(pictures, verbose=0) == pytest.approx(expected, abs=1e-6)
-    assert export.in_float32(exact) is exact
+    assert exported.in_float32(exact) is exact
+    path = written(mixed, "keras", tmp_path, capsys)
+    assert keras.saving.load_model(path).predict(pictures, verbose=0) == pytest.approx(expected, abs=1e-6)
 
 
 def test_other_answers_are_not_written(run, pictures, tmp_path):
@@ -133,13 +150,13 @@ def test_other_answers_are_not_written(run, pictures, tmp_path):
     def others(path, model):
         return lambda pictures: np.full((len(pictures), 10), 0.1)
 
-    right = export.WAYS["keras"]
-    export.WAYS["keras"] = right[0], others
+    right = exported.WAYS["keras"]
+    exported.WAYS["keras"] = right[0], others
     try:
         with pytest.raises(zoo.errors.UserError, match="other answers than the run"):
-            export.exported(model, "keras", tmp_path / "out.keras", NAMES, {}, pictures)
+            exported.written(model, "keras", tmp_path / "out.keras", NAMES, {}, pictures)
     finally:
-        export.WAYS["keras"] = right
+        exported.WAYS["keras"] = right
     assert not list(tmp_path.iterdir())
 
 
@@ -184,7 +201,7 @@ def test_what_is_no_run(tmp_path, capsys):
 @pytest.mark.parametrize("name", catalog.SPECS)
 def test_every_network_in_every_format(name, tmp_path, capsys):
     side = min(64, catalog.find(name).most_side or 64)
-    made = run_of(tmp_path / "run", name, side)
+    made = run_of(tmp_path / "run", name, side, 0.125)
     for kind, each in export.FORMATS.items():
         if all(map(export.find_spec, each.packages)):
             written(made, kind, tmp_path, capsys)

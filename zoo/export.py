@@ -1,18 +1,14 @@
 """python -m zoo.export RUN --format F: the network of a run as a file for other programs, with the same answers."""
 
-import json
 import os
-import shutil
 import sys
-import warnings
-import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from zoo import cli, device
+from zoo import cli
 from zoo.errors import UserError, unknown
-from zoo.files import expanded, write_text, written_whole
+from zoo.files import expanded, write_text
 
 
 @dataclass(frozen=True)
@@ -30,10 +26,8 @@ FORMATS = {
     "saved_model": Format("-saved_model", "a folder for TensorFlow Serving", (), True),
     "litert": Format(".tflite", "for phones and small machines, once called TensorFlow Lite", (), True)}
 CHECKPOINTS = ("best", "last")
-LABELS = "labels.txt"
 PIXELS = "raw pixels of 0 to 255; their scaling is inside"
 NOISE, SAMPLES = 8, 24  # pictures that are compared: of noise, and of the run's training
-TOLERANCE = 1e-4  # of probabilities: other programs add in another order
 
 
 def parser():
@@ -83,25 +77,6 @@ def facts_of(run, checkpoint):
     return facts
 
 
-# ------------------------------------------------------------------------------------------------------------ the model
-
-def in_float32(model):
-    """Return `model`, or one with its weights that computes in float32 throughout where it does not."""
-    import keras
-
-    if {layer.compute_dtype for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)} == {"float32"}:
-        return model
-
-    def copy(operation):
-        config = operation.get_config()
-        return type(operation).from_config({**config, "dtype": "float32"} if isinstance(operation, keras.layers.Layer)
-                                           else config)
-
-    exact = keras.models.clone_model(model, clone_function=copy)
-    exact.set_weights(model.get_weights())
-    return exact
-
-
 def pictures_of(run, shape):
     """Return pictures to compare the answers for: noise, and what the run keeps of its training, uint8 (n, *shape)."""
     import numpy as np
@@ -110,128 +85,6 @@ def pictures_of(run, shape):
     noise = np.random.default_rng(0).integers(0, 256, (NOISE, *shape), np.uint8)
     kept = rundir.read_samples(run, sys.maxsize)
     return noise if kept is None or kept[0].shape[1:] != shape else np.concatenate([noise, kept[0][:SAMPLES]])
-
-
-# ------------------------------------------------------------------------------------- the formats: written, and asked
-
-def write_keras(model, path, names, about):
-    model.save(path)
-
-
-def write_weights(model, path, names, about):
-    model.save_weights(path)
-
-
-def write_onnx(model, path, names, about):
-    import onnx
-
-    model.export(path, format="onnx", verbose=False)
-    made = onnx.load(path)
-    for each in (*made.graph.input, *made.graph.output):
-        each.type.tensor_type.shape.dim[0].dim_param = "number"
-    onnx.helper.set_model_props(made, {"labels": json.dumps(names), **about})
-    onnx.save(made, path)
-
-
-def write_saved_model(model, path, names, about):
-    model.export(path, format="tf_saved_model", verbose=False)
-    extra = path / "assets.extra"  # the place for what is not TensorFlow's
-    extra.mkdir()
-    write_text(extra / LABELS, "\n".join(names) + "\n")
-    write_text(extra / "about.json", json.dumps(about, indent=1) + "\n")
-
-
-def write_litert(model, path, names, about):
-    model.export(path, format="litert", verbose=False)
-    with zipfile.ZipFile(path, "a") as archive:  # behind the model, where LiteRT's metadata has its files too
-        archive.writestr(LABELS, "\n".join(names) + "\n")
-        archive.writestr("about.json", json.dumps(about, indent=1) + "\n")
-
-
-def ask_keras(path, model):
-    from zoo.training.saved import load
-
-    again = load(path)
-    return lambda pictures: again.predict(pictures, verbose=0)
-
-
-def ask_weights(path, model):
-    import keras
-
-    empty = keras.models.clone_model(model)
-    empty.load_weights(path)
-    return lambda pictures: empty.predict(pictures, verbose=0)
-
-
-def ask_onnx(path, model):
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda pictures: session.run(None, {session.get_inputs()[0].name: pictures})[0]
-
-
-def ask_saved_model(path, model):
-    import keras
-
-    layer = keras.layers.TFSMLayer(path, call_endpoint="serve")
-    return lambda pictures: keras.ops.convert_to_numpy(layer(pictures))
-
-
-def ask_litert(path, model):
-    interpreter = sys.modules["tensorflow"].lite.Interpreter(str(path))  # which is loaded: it has written the file
-
-    def answer(pictures):
-        put, taken = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-        interpreter.resize_tensor_input(put, pictures.shape)
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(put, pictures)
-        interpreter.invoke()
-        return interpreter.get_tensor(taken)
-
-    return answer
-
-
-WAYS = {"keras": (write_keras, ask_keras), "weights": (write_weights, ask_weights), "onnx": (write_onnx, ask_onnx),
-        "saved_model": (write_saved_model, ask_saved_model), "litert": (write_litert, ask_litert)}
-
-
-def apart(ask, expected, pictures):
-    """Return how far a file's probabilities are from those expected at most, asked for all at once and one by one."""
-    import numpy as np
-
-    found = np.asarray(ask(pictures)), np.concatenate([ask(each[None]) for each in pictures[-2:]])
-    if found[0].shape != expected.shape or not all(np.isfinite(each).all() for each in found):
-        return np.inf
-    return float(max(np.abs(found[0] - expected).max(), np.abs(found[1] - expected[-2:]).max()))
-
-
-def exported(model, name, path, names, about, pictures):
-    """Write `model` to `path` whole, or not at all where it gives other answers; return how far they are apart."""
-    import keras
-
-    write, ask = WAYS[name]
-    # called, not predicted: Keras writes no ONNX of a model that was never called
-    expected = keras.ops.convert_to_numpy(model(pictures, training=False))
-
-    def made(scratch):
-        with device.quiet(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the converters' own, about NumPy and about names to come
-            write(model, scratch, names, about)
-            far = apart(ask(scratch, model), expected, pictures)
-        if not far <= TOLERANCE:
-            raise UserError(f"the {name} file gives other answers than the run, {far:.2g} apart; nothing was written")
-        return far
-
-    if name != "saved_model":
-        with written_whole(path) as scratch:
-            return made(scratch)
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        far = made(scratch)
-        os.replace(scratch, path)
-        return far
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def command(argv):
@@ -249,19 +102,19 @@ def command(argv):
         raise UserError(f"--format {name} is written by TensorFlow, whatever trained the run; add --backend tensorflow")
     cli.load(*chosen)
 
-    from zoo.training import saved, trainee
+    from zoo.training import exported, saved, trainee
 
-    model = in_float32(trainee.main(saved.load(run, arguments.checkpoint)))
+    model = exported.in_float32(trainee.main(saved.load(run, arguments.checkpoint)))
     names = [" ".join(str(each).split()) for each in facts["dataset"]["label_names"]]
     if len(names) != model.output_shape[-1]:
         raise UserError(f"{run / 'run.json'} is damaged: it names {len(names)} classes, and the network has "
                         f"{model.output_shape[-1]}")
     about = {"network": facts["network"], "dataset": facts["dataset"]["name"], "preprocessing": PIXELS}
     pictures = pictures_of(run, tuple(model.input_shape[1:]))
-    far = exported(model, name, path, names, about, pictures)
+    far = exported.written(model, name, path, names, about, pictures)
     said = f"{path}: {PIXELS}; {len(pictures)} pictures got the same answers, at most {far:.1g} apart"
     if name in ("keras", "weights"):  # which have no place for them
-        beside = path.with_name(path.name.removesuffix(FORMATS[name].ending) + f".{LABELS}")
+        beside = path.with_name(path.name.removesuffix(FORMATS[name].ending) + f".{exported.LABELS}")
         write_text(beside, "\n".join(names) + "\n")
         said += f"; the classes: {beside}"
     print(said)
