@@ -82,13 +82,18 @@ def choose_device(gpu, backend=None):
     return backend, chosen
 
 
-def load(backend, chosen):
-    """Load Keras with its backend, which sees what device.prepare left to see; return the words for the device."""
+def load(backend, chosen, start=None):
+    """Load Keras with its backend, which sees what device.prepare left to see; return the words for the device.
+
+    start: a function to call when Keras is there and no device has been used yet.
+    """
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the next line is written over it
     with device.quiet():
         import keras
 
+        if start:
+            start()
         used = str(keras.ops.zeros(1).device)
     return device.describe(chosen, used, backend)
 

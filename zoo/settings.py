@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from importlib.util import find_spec
 
 from zoo.errors import UserError, unknown
@@ -46,6 +47,44 @@ def backend(asked=None):
 def installed():
     """Return the names of the backends that are there."""
     return [name for name in BACKENDS if find_spec(name)]
+
+
+def hosts(addresses, index):
+    """Return ([HOST:PORT, ...], this host's number) of --hosts and --host-index, or None for a single host.
+
+    Else as Keras's variables say, KERAS_DISTRIBUTION_JOB_ADDRESSES and _PROCESS_ID; --hosts slurm takes them from
+    SLURM's, as `srun` sets them. UserError for what cannot be.
+    """
+    if addresses == "slurm":
+        return _slurm()
+    addresses = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES") if addresses is None else addresses
+    index = os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID") if index is None else index
+    if addresses is None:
+        if index is not None:
+            raise UserError("--host-index is for several hosts; give their addresses with --hosts")
+        return None
+    named = addresses.split(",")
+    for each in named:
+        if not re.fullmatch(r"[^\s:]+:\d{1,5}", each) or not 0 < int(each.rpartition(":")[2]) < 65535:
+            raise UserError(f"--hosts takes HOST:PORT of each host, with commas between, such as a:9000,b:9000; given {each!r}")
+    if len(named) < 2 or len(set(named)) < len(named):
+        raise UserError(f"--hosts takes two or more hosts, each once; given {addresses!r}")
+    if index is None or not index.isdecimal() or int(index) >= len(named):
+        raise UserError(f"--host-index is which of the {len(named)} hosts this one is, from 0 to {len(named) - 1}; "
+                        f"given {index or 'nothing'}")
+    return named, int(index)
+
+
+def _slurm():
+    """The tasks of SLURM's job step; the first node's name is expanded from forms such as gpu[03-07,9],big1."""
+    told = {name: os.environ.get(f"SLURM_{name}") for name in ("STEP_NODELIST", "STEP_NUM_TASKS", "PROCID", "JOB_ID")}
+    missing = [f"SLURM_{name}" for name, value in told.items() if not value]
+    if missing:
+        raise UserError(f"--hosts slurm is for commands that srun starts; {missing[0]} is not set")
+    first = re.match(r"([^,\[]*)(?:\[(\d+)[^\]]*\]([^,]*))?", told["STEP_NODELIST"])
+    node = "".join(part or "" for part in first.groups())
+    port, count = 20_000 + int(told["JOB_ID"]) % 20_000 * 2, int(told["STEP_NUM_TASKS"])
+    return ([f"{node}:{port}"] * count, int(told["PROCID"])) if count > 1 else None
 
 
 def _backend_named():

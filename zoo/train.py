@@ -1,11 +1,13 @@
 """python -m zoo.train NET: train a network on a data set, into a run directory; go on with one that was ended."""
 
 import argparse
+import contextlib
 import json
+import os
 import shlex
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from zoo import catalog, cli, device, settings
 from zoo.datasets import facts as datasets
@@ -15,9 +17,10 @@ from zoo.training import augmentation, plan as plans, recipe as recipes, recipes
 from zoo.values import assignments, parsed
 
 SHORTCUTS = {"--epochs": "epochs", "--batch-size": "batch_size", "--lr": "learning_rate"}  # flag: field of the recipe
-RESUMED = ("resume", "epochs", "gpu", "backend", "data_dir", "max_seconds")  # what may be said beside --resume
+RESUMED = ("resume", "epochs", "gpu", "backend", "data_dir", "max_seconds",
+           "hosts", "host_index")  # what may be said beside --resume
 STATUSES = """exit status: 0 done, 2 a mistake in the command, 3 the loss is not finite, 4 the disk is full, 5 out of
-memory, 6 another process has the run, 7 out of --max-seconds, 130 interrupted"""
+memory, 6 another process has the run, 7 out of --max-seconds, 8 another host is lost, 130 interrupted"""
 
 
 def parser():
@@ -49,6 +52,9 @@ def parser():
                       help="in which the network computes; python -m zoo.doctor tells what this machine is fast at")
     made.add_argument("--deterministic", action="store_true",
                       help="the same numbers each time on a GPU too, which may be slower; on the CPU they always are")
+    made.add_argument("--hosts", metavar="HOST:PORT,...", help="train on several hosts with JAX; the same command on each; "
+                      "slurm: those of srun; see docs/scaling.md")
+    made.add_argument("--host-index", metavar="N", help="which of --hosts this one is, from 0, which writes the run")
     made.add_argument("--limit", metavar="N", help="at most N pictures for each of training, validation and test")
     made.add_argument("--width", metavar="W", default="1.0", help="times every hidden width of the network")
     made.add_argument("--stem", metavar="auto|paper|small", default="auto",
@@ -119,7 +125,7 @@ def resumed(arguments, argv):
     if other:
         said = other[0] if other[0] == "network" else f"--{other[0].replace('_', '-')}"
         raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
-                        "--epochs, --gpu, --backend, --data-dir and --max-seconds")
+                        "--epochs, --gpu, --backend, --data-dir, --max-seconds, --hosts and --host-index")
     run = expanded(arguments.resume)
     if "transfer" in runs.read_facts(run):
         raise UserError(f"{run} was made by zoo.finetune; give that command again, with --name {run.name}")
@@ -189,8 +195,11 @@ def command(argv):
     chosen = device.choose(arguments.gpu, device.list_gpus(), device.visible_now())
     plans.check_devices(plan, len(chosen.gpus))
 
-    from zoo.training import run as runs  # NumPy, no backend
+    from zoo.training import hosts, run as runs  # NumPy, no backend
 
+    place = settings.hosts(arguments.hosts, arguments.host_index)
+    if place and (plan.backend != "jax" or arguments.runs is not None):
+        raise UserError("several hosts train one run, with JAX: give --backend jax, and --seed instead of --runs")
     if arguments.runs is not None:
         runs.check_place(arguments.output_dir, None)
         return several(arguments, argv, until)
@@ -206,32 +215,62 @@ def command(argv):
     from zoo.datasets.load import load_facts
 
     dataset = load_facts(plan.dataset, data_dir=arguments.data_dir, limit=plan.limit)
+    link = hosts.meet(*place, hosts.facts(plan, dataset)) if place else None
     if run is None:
-        where, sharing = load(plan, chosen)
+        where, sharing = load(plan, chosen, place, link)
         with sharing.scope():
             network = network_of(plan)  # refuses what cannot be, before there is a run
-            run = runs.create(arguments.output_dir, arguments.name, plan.blueprint.spec.name, plan.dataset.name)
-            with runs.held(run):
+            run = expanded(sharing.first(lambda: created(arguments, plan, bool(link))))
+            with held(run, sharing):
                 asked = shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)])
                 return begin(network, plan, dataset, where, run, asked, until, sharing)
-    with runs.held(run):
+    with runs.held(run) if not (place and place[1]) else contextlib.nullcontext():
         same_data(run, dataset)
-        where, sharing = load(plan, chosen)
+        where, sharing = load(plan, chosen, place, link)
         with sharing.scope():
             return go_on(plan, dataset, where, run, until, sharing)
 
 
-def load(plan, chosen):
-    """Load the backend; return the header's words for the devices, and the Sharing over them."""
-    where = cli.load(plan.backend, chosen)
+def created(arguments, plan, several):
+    """Make the run directory and return its path: in full where hosts that stand in other folders need it."""
+    from zoo.training import run as runs
+
+    run = runs.create(arguments.output_dir, arguments.name, plan.blueprint.spec.name, plan.dataset.name)
+    return str(run.absolute() if several else run)
+
+
+def load(plan, chosen, place, link):
+    """Load the backend, connected with the other hosts; return the header's words for the devices, and the Sharing."""
+    def connect():
+        import keras
+        from zoo.training import hosts
+
+        keras.utils.set_random_seed(plan.seed)
+        addresses, index = place
+        keras.distribution.initialize(hosts.engine_address(addresses[0]), len(addresses), index)
+
+    where = cli.load(plan.backend, chosen, connect if link else None)
     if plan.precision == "float16" and where.startswith("CPU"):
         raise UserError("float16 is for GPUs, and this is the CPU; give --precision bfloat16, or float32")
 
     from zoo.training import parallel
 
-    sharing = parallel.over(plan.backend, len(chosen.gpus))
+    sharing = parallel.across(link, place[1], len(place[0])) if link else parallel.over(plan.backend, len(chosen.gpus))
     plans.check_devices(plan, sharing.devices)
+    if link:
+        return f"{where}, one of {sharing.hosts} hosts with {sharing.devices} devices in all", sharing
     return f"{where}, as {sharing.devices} devices" if sharing.devices > 1 and not chosen.gpus else where, sharing
+
+
+def held(run, sharing):
+    """Hold the run where this host writes it; where another one does, see that it can be read."""
+    from zoo.training import run as runs
+
+    if sharing.host == 0:
+        return runs.held(run)
+    if not (run / "checkpoints").is_dir():
+        raise UserError(f"this host does not see {run}, which host 0 has made; give an --output-dir that all hosts share")
+    return contextlib.nullcontext()
 
 
 def network_of(plan):
@@ -255,7 +294,8 @@ def begin(network, plan, dataset, where, run, asked, until, sharing):
     from zoo.training import header, run as runs, trainee
 
     parameters = trainee.main(network).count_params()
-    runs.write_json(run / "run.json", header.facts(plan, dataset, parameters, where, asked))
+    if sharing.host == 0:
+        runs.write_json(run / "run.json", header.facts(plan, dataset, parameters, where, asked))
     print("\n".join(header.lines(plan, dataset, parameters, where, run)), flush=True)
     return carry_out(network, plan, dataset, run, until, where.startswith("CPU"), sharing)
 
@@ -265,10 +305,11 @@ def go_on(plan, dataset, where, run, until, sharing):
     from zoo.training import checkpoints, header, run as runs, trainee
 
     network = network_of(plan)
-    progress = checkpoints.progress_of(run)
+    progress = checkpoints.Progress(**sharing.first(lambda: asdict(checkpoints.progress_of(run))))
     facts = runs.read_facts(run)
-    runs.write_json(run / "run.json", {**facts, **plans.as_json(plan)})  # perhaps more epochs
-    (run / "result.json").unlink(missing_ok=True)
+    if sharing.host == 0:
+        runs.write_json(run / "run.json", {**facts, **plans.as_json(plan)})  # perhaps more epochs
+        (run / "result.json").unlink(missing_ok=True)
     print("\n".join(header.lines(plan, dataset, trainee.main(network).count_params(), where, run)
                     + header.resumed(progress, facts, where, plan.backend)), flush=True)
     return carry_out(network, plan, dataset, run, until, where.startswith("CPU"), sharing)
@@ -289,14 +330,15 @@ def carry_out(network, plan, dataset, run, until, on_cpu, sharing):
     """Train, test, draw and say what came out; return the exit status."""
     from zoo.pictures import diagram  # matplotlib
     from zoo.pictures.plots import draw_run
-    from zoo.training import failures, fit
+    from zoo.training import failures, fit, hosts
     from zoo.training.leaving import Leave
 
-    leave = Leave(until)
+    leave = hosts.Together(sharing.link, until) if sharing.link else Leave(until)
     try:
-        (run / "plots").mkdir(exist_ok=True)
         subject = diagram.of_blueprint(plan.blueprint)
-        diagram.diagram(subject, run / "plots" / "architecture.svg")
+        if sharing.host == 0:
+            (run / "plots").mkdir(exist_ok=True)
+            diagram.diagram(subject, run / "plots" / "architecture.svg")
         warning = on_cpu and failures.foreseen(subject.anatomy.memory, plan.recipe, failures.free_memory())
         if warning:
             print(f"{'note':8} {warning}", flush=True)
@@ -304,24 +346,37 @@ def carry_out(network, plan, dataset, run, until, on_cpu, sharing):
                              recipes.side_weights(plan.recipe, plan.blueprint.spec), sharing)
         if not leave.asked(fit.seconds_to_test(progress, dataset)):
             result = fit.test(network, dataset, plan.recipe, run, progress, sharing)
-        draw_run(run)
+        if sharing.host == 0:
+            draw_run(run)
+        if sharing.link:
+            sharing.link.close()
     except BrokenPipeError:  # of the terminal, not of a file
         raise
     except KeyboardInterrupt:
         print(f"\ninterrupted; {again(run)}", file=sys.stderr)
-        return 130
+        return alone(sharing, 130)
     except Exception as error:
         status, said = failures.explained(error, plan.recipe)
         if status is None:
+            if sharing.link:
+                time.sleep(hosts.SILENCE)  # a lost host is told, and ends this, elsewhere
             raise
         print(f"error: {said}; {run} keeps what was saved", file=sys.stderr)
-        return status
+        return alone(sharing, status)
     if leave.reason:
         print(f"{leave.reason} after epoch {progress.epoch}, step {progress.step}; {again(run)}", file=sys.stderr)
         return 130 if leave.reason == "interrupted" else 7
     print(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the best "
           f"by validation, {result['test_accuracy_last']:.2%} with the last; in {run}")
     return 0
+
+
+def alone(sharing, status):
+    """Return the exit status; with other hosts leave at once, for the backend would wait for them."""
+    if sharing.link:
+        sys.stdout.flush()
+        os._exit(status)
+    return status
 
 
 def again(run):

@@ -16,7 +16,7 @@ SAFETY = 1.5  # times the slowest so far
 class Records(keras.callbacks.Callback):
     """history.csv, timings.csv and the checkpoints; the rate on a plateau, and the end before the last epoch.
 
-    metrics: those of the model; progress: how far the run is, kept up to date; validated: a function that returns {"val_loss": ..., "val_accuracy": ...}; leave: a zoo.training.leaving.Leave.
+    run: its directory, or None where another host writes it. metrics: those of the model; progress: how far the run is, kept up to date; validated: a function that returns {"val_loss": ..., "val_accuracy": ...}; leave: a zoo.training.leaving.Leave.
     """
 
     def __init__(self, run, recipe, batches, metrics, progress, validated, leave):
@@ -51,7 +51,9 @@ class Records(keras.callbacks.Callback):
         ended, progress = time.perf_counter(), self.progress
         progress.seconds += ended - self.began
         if progress.step < self.batches.steps:  # left in the middle
-            checkpoints.save(self.run / "checkpoints", checkpoints.state(self.model), self.metrics, progress)
+            arrays = checkpoints.state(self.model)
+            if self.run:
+                checkpoints.save(self.run / "checkpoints", arrays, self.metrics, progress)
             return
         arrays = checkpoints.state(self.model)
         row = {"epoch": epoch + 1, "learning_rate": shortest(self.rate), **columns(logs), **self.tested(arrays)}
@@ -60,14 +62,20 @@ class Records(keras.callbacks.Callback):
         progress.history.append(row)
         progress.timings.append({"epoch": epoch + 1, "seconds": round(progress.seconds, 3)})
         progress.epoch, progress.step, progress.seconds = epoch + 1, 0, 0.0
-        runs.write_csv(self.run / "history.csv", progress.history)
-        runs.write_csv(self.run / "timings.csv", progress.timings)
-        checkpoints.save(self.run / "checkpoints", arrays, self.metrics, progress)
-        if progress.best["epoch"] == epoch + 1:
-            checkpoints.keep_best(self.run / "checkpoints")
+        if self.run:
+            self.write(arrays)
         self.saving = max(self.saving, time.perf_counter() - ended - progress.validation)
         if self.leave.asked(MARGIN + SAFETY * (self.slowest + self.saving)) or schedules.has_stopped(self.recipe, progress.history):
             self.model.stop_training = True
+
+    def write(self, arrays):
+        """Write what is known after an epoch."""
+        progress = self.progress
+        runs.write_csv(self.run / "history.csv", progress.history)
+        runs.write_csv(self.run / "timings.csv", progress.timings)
+        checkpoints.save(self.run / "checkpoints", arrays, self.metrics, progress)
+        if progress.best["epoch"] == progress.epoch:
+            checkpoints.keep_best(self.run / "checkpoints")
 
     def tested(self, arrays):
         """Return what validation says of the weights that are tested: with an average, that."""

@@ -98,7 +98,8 @@ def test(model, dataset, batch_size, run, sharing=parallel.ALONE):
         found = scores(probable, split.labels)
         accuracies[f"test_accuracy_{checkpoint}"] = found["accuracy"]
         top5 |= {f"test_top5_{checkpoint}": found["top5"]} if "top5" in found else {}
-    write_shown(dataset, probable, run)
+    if sharing.host == 0:
+        write_shown(dataset, probable, run)
     classes = zip(dataset.facts.label_names, found["per_class"], found["per_class_of"], strict=True)
     return {**accuracies, **top5, "per_class": {name: right / of if of else None for name, right, of in classes},
             "ece": found["ece"]}

@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from dataclasses import asdict
 
 import keras
 
@@ -28,10 +29,10 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
     batches = sharing.batches(TrainingBatches(dataset.train, classes_of(network), recipe.batch_size, seed, changes,
                                               ("main", *sides) if sides else None))
     metrics = prepare(model, network, recipe, batches.steps, sides, sharing)
-    progress = checkpoints.progress_of(run)
+    progress = checkpoints.Progress(**sharing.first(lambda: asdict(checkpoints.progress_of(run))))
     validated = validation(network, dataset.validation, recipe, sharing)
-    records = Records(run, recipe, batches, metrics, progress, validated, leave)
-    bar = Bar(recipe.epochs, batches.steps, progress)
+    records = Records(run if sharing.host == 0 else None, recipe, batches, metrics, progress, validated, leave)
+    bar = [Bar(recipe.epochs, batches.steps, progress)] if sharing.host == 0 else []
     with gracefully(leave):
         while not (leave.reason or is_done(progress, recipe)):
             if progress.epoch or progress.step:
@@ -40,7 +41,7 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
             first = progress.epoch * batches.steps + progress.step
             end = (progress.epoch + 1 if progress.step else recipe.epochs) * batches.steps
             model.fit(batches.between(first, end), initial_epoch=progress.epoch, epochs=end // batches.steps,
-                      steps_per_epoch=batches.steps - progress.step, shuffle=False, verbose=0, callbacks=[records, bar])
+                      steps_per_epoch=batches.steps - progress.step, shuffle=False, verbose=0, callbacks=[records, *bar])
     return progress
 
 
@@ -80,7 +81,7 @@ def prepare(model, network, recipe, steps, sides, sharing=parallel.ALONE):
 
 def validation(network, split, recipe, sharing=parallel.ALONE):
     """Return a function that measures `network` on a split: {"val_loss": ..., "val_accuracy": ...}."""
-    main, (_, seen) = trainee.main(network), losses.of(recipe)
+    main, (_, seen) = sharing.whole(trainee.main(network)), losses.of(recipe)
     targets = one_hot(split.labels, main.output_shape[-1])
 
     def validated():
@@ -105,10 +106,11 @@ def test(network, dataset, recipe, directory, progress, sharing=parallel.ALONE):
     if sys.stdout.isatty():
         print("testing ...", end="\r", flush=True)  # the closing line is written over it
     best = progress.best
-    result = {**evaluation.test(trainee.main(network), dataset, recipe.batch_size, directory, sharing),
+    result = {**evaluation.test(sharing.whole(trainee.main(network)), dataset, recipe.batch_size, directory, sharing),
               "best_epoch": best["epoch"], "val_accuracy_best": best["val_accuracy"], "epochs": progress.epoch,
               "asked_epochs": recipe.epochs,
               "seconds": round(sum(row["seconds"] for row in progress.timings) + time.perf_counter() - began, 2),
               "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
-    runs.write_json(directory / "result.json", result)
+    if sharing.host == 0:
+        runs.write_json(directory / "result.json", result)
     return result

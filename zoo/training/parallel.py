@@ -23,6 +23,17 @@ class Sharing:
     engine: object = None
     host: int = 0
     hosts: int = 1
+    link: object = None  # a zoo.training.hosts.Link to the other hosts
+
+    def first(self, function):
+        """Return what `function` returns on host 0; it must be plain JSON."""
+        return self.link.first(function) if self.link else function()
+
+    def whole(self, model):
+        """Return `model`, which every host can ask for the outputs of all hosts' pictures, in their order."""
+        if self.hosts == 1:
+            return model
+        return keras.Model(model.input, Gathered(self.engine.device_mesh)(model.output), name=model.name)
 
     def scope(self):
         """Return the context in which the network is to be built, trained and asked."""
@@ -49,6 +60,23 @@ class Sharing:
 
 
 ALONE = Sharing()
+
+
+class Gathered(keras.layers.Layer):
+    """Hand every device what all have computed."""
+
+    def __init__(self, mesh):
+        super().__init__(dtype="float32", name="gathered")
+        self.mesh = mesh
+
+    def call(self, x):
+        return keras.distribution.distribute_tensor(x, keras.distribution.TensorLayout([None, None], self.mesh))
+
+
+def across(link, index, hosts):
+    """Return the Sharing over all devices of all hosts, to which keras.distribution.initialize has connected us."""
+    names = keras.distribution.list_devices()
+    return Sharing(len(names), keras.distribution.DataParallel(devices=names, auto_shard_dataset=False), index, hosts, link)
 
 
 def over(backend, gpus):

@@ -61,13 +61,15 @@ def precision_of(facts):
     return precision
 
 
+def flat(plan):
+    """Return {what: value} of all that a Plan decides."""
+    said = as_json(plan)
+    return {**said.pop("blueprint"), **said.pop("recipe"), "dataset": plan.dataset.name, "labels": plan.dataset.classes,
+            **said}
+
+
 def differences(before, now):
     """Return [(what, value before, value now)] of two Plans."""
-    def flat(plan):
-        said = as_json(plan)
-        return {**said.pop("blueprint"), **said.pop("recipe"), "dataset": plan.dataset.name,
-                "labels": plan.dataset.classes, **said}
-
     old, new = flat(before), flat(now)
     return [(name, old[name], new[name]) for name in old if old[name] != new[name]]
 

@@ -1,0 +1,296 @@
+"""Several hosts train one network: real processes, and real sockets on loopback."""
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo import settings
+from zoo.errors import UserError
+from zoo.training import hosts, run as runs
+
+ROOT = Path(__file__).resolve().parents[1]
+HERE = "127.0.0.1"
+
+
+def free_ports(count):
+    """Return numbers of ports, each of which is free, as is the next one."""
+    found = []
+    while len(found) < count:
+        with socket.create_server((HERE, 0)) as one:
+            port = one.getsockname()[1]
+            try:
+                socket.create_server((HERE, port + 1)).close()
+                found.append(port)
+            except OSError:
+                continue
+    return found
+
+
+def addresses_of(count=2):
+    return [f"{HERE}:{port}" for port in free_ports(count)]
+
+
+# The meeting
+
+def met(facts, addresses=None, indices=None, wait=5.0):
+    """Let hosts with these facts meet, each in a thread; return what each got: a Link, or the words of its refusal."""
+    addresses = addresses or addresses_of(len(facts))
+    indices = indices or range(len(facts))
+    found = [None] * len(facts)
+
+    def one(number, index):
+        try:
+            found[number] = hosts.meet(addresses, index, facts[number], wait)
+        except UserError as error:
+            found[number] = str(error)
+
+    threads = [threading.Thread(target=one, args=each) for each in enumerate(indices)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return found, addresses
+
+
+def test_all_get_what_host_0_says():
+    links, _ = met([{"seed": 0}] * 3)
+    asked = []
+    for value in ({"a": [1, 0.1]}, None, "x"):
+        assert links[0].first(lambda: asked.append(1) or value) == value  # noqa: B023
+        assert [link.first(lambda: asked.append(2)) for link in links[1:]] == [value, value]
+    assert asked == [1, 1, 1]
+    for link in links:
+        link.close()
+
+
+def test_all_leave_after_the_same_step():
+    links, _ = met([{}, {}])
+    leaves = [hosts.Together(link) for link in links]
+    for leave in leaves:
+        assert leave.asked(0) is False
+    links[1].ask_to_leave()  # a signal at the other host
+    assert links[0].leaving.wait(5)
+    for leave in leaves:
+        assert leave.asked(0) is True and leave.reason == "interrupted"
+    for link in links:
+        link.close()
+
+
+def test_out_of_time_is_decided_by_host_0():
+    links, _ = met([{}, {}])
+    soon, late = hosts.Together(links[0], time.monotonic() + 10), hosts.Together(links[1], time.monotonic() + 1000)
+    assert soon.asked(1) is False and late.asked(999) is False
+    assert soon.asked(20) is True and late.asked(1) is True and late.reason == "out of time"
+    for link in links:
+        link.close()
+
+
+def test_a_host_that_does_not_come():
+    addresses = addresses_of(3)
+    (refused, there), _ = met([{}, {}], addresses, wait=1.0)
+    assert refused == there == (
+        f"host 2, {addresses[2]}: not here after 1 s; start the same command there, with --host-index")
+
+
+def test_host_0_does_not_answer():
+    (refused,), addresses = met([{}], addresses_of(2), [1], wait=1.0)
+    assert refused.startswith(f"host 0, {addresses[0]}, does not answer after 1 s (")
+    assert refused.endswith("start the same command there, with --host-index 0")
+
+
+@pytest.mark.parametrize("mine, other, said", [
+    ({"version of zoo": "0.1.0"}, {"version of zoo": "0.2.0"}, "has version of zoo 0.2.0, host 0 has 0.1.0"),
+    ({"seed": 0, "batch_size": 32}, {"seed": 0, "batch_size": 64}, "has batch_size 64, host 0 has 32"),
+])
+def test_two_hosts_that_differ(mine, other, said):
+    found, addresses = met([mine, other])
+    assert found == [f"host 1, {addresses[1]}, {said}; give all hosts the same"] * 2
+
+
+def test_two_hosts_with_one_number():
+    found, _ = met([{}, {}, {}], addresses_of(3), [0, 1, 1])
+    assert found[0] == "two hosts say that they are host 1; give each its own --host-index"
+
+
+def test_a_port_that_is_taken():
+    with socket.create_server(("", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(UserError, match=f"cannot listen at port {port}: .*; choose another port"):
+            hosts.meet([f"{HERE}:{port}", f"{HERE}:1"], 0, {}, 1.0)
+
+
+ALIVE = """
+import sys, time
+from zoo.training import hosts
+hosts.BEAT, hosts.SILENCE = 0.2, 2.0
+link = hosts.meet(sys.argv[2].split(","), int(sys.argv[1]), {}, 30.0)
+print("met", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("lost, how", [(1, signal.SIGKILL), (0, signal.SIGKILL), (1, signal.SIGSTOP)])
+def test_the_others_notice_who_is_lost(lost, how):
+    """Killed, or silent as behind a cable that was pulled."""
+    addresses = addresses_of(3)
+    processes = [subprocess.Popen([sys.executable, "-c", ALIVE, str(index), ",".join(addresses)], cwd=ROOT, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) for index in range(3)]
+    try:
+        assert [process.stdout.readline() for process in processes] == ["met\n"] * 3
+        processes[lost].send_signal(how)
+        began = time.monotonic()
+        for index, process in enumerate(processes):
+            if index != lost:
+                assert process.wait(30) == hosts.LOST == 8
+                assert process.stderr.read() == (
+                    f"error: host {lost}, {addresses[lost]}, is lost; start all hosts again with the same command to go on "
+                    "from the last epoch\n")
+        assert time.monotonic() - began < 30
+    finally:
+        for process in processes:
+            process.kill()
+
+
+# What the command line and the environment say
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith(("KERAS_DISTRIBUTION_", "SLURM_")):
+            monkeypatch.delenv(name)
+
+
+def test_which_hosts(monkeypatch):
+    assert settings.hosts(None, None) is None
+    assert settings.hosts("a:1,b:2", "1") == (["a:1", "b:2"], 1)
+    monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "c:3,d:4")
+    monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "0")
+    assert settings.hosts(None, None) == (["c:3", "d:4"], 0)
+    assert settings.hosts("a:1,b:2", "1") == (["a:1", "b:2"], 1)
+
+
+@pytest.mark.parametrize("nodes, first", [("gpu7", "gpu7"), ("gpu[03-07,9],big1", "gpu03"), ("a1,b2", "a1"),
+                                          ("n[12]-ib,n13-ib", "n12-ib")])
+def test_the_hosts_of_slurm(monkeypatch, nodes, first):
+    for name, value in (("STEP_NODELIST", nodes), ("STEP_NUM_TASKS", "3"), ("PROCID", "2"), ("JOB_ID", "20017")):
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert settings.hosts("slurm", None) == ([f"{first}:20034"] * 3, 2)
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")
+    assert settings.hosts("slurm", None) is None
+
+
+@pytest.mark.parametrize("addresses, index, said", [
+    ("a,b:1", "0", "given 'a'"), ("a:1,,b:2", "0", "given ''"), ("a:1,b:99999", "0", "given 'b:99999'"),
+    ("a:1,b:0", "0", "given 'b:0'"), ("a:1", "0", "two or more hosts, each once; given 'a:1'"),
+    ("a:1,a:1", "0", "two or more hosts, each once"), ("a:1,b:2", None, "from 0 to 1; given nothing"),
+    ("a:1,b:2", "2", "from 0 to 1; given 2"), ("a:1,b:2", "-1", "from 0 to 1; given -1"),
+    (None, "1", "--host-index is for several hosts"), ("slurm", None, "SLURM_STEP_NODELIST is not set"),
+])
+def test_hosts_that_cannot_be(addresses, index, said):
+    with pytest.raises(UserError) as caught:
+        settings.hosts(addresses, index)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+# Training
+
+def begun(folder, name, index, addresses, *words):
+    """Start one host; with addresses None the only one."""
+    several = ["--hosts", ",".join(addresses), "--host-index", str(index)] if addresses else []
+    kept = {key: value for key, value in os.environ.items() if key not in ("KERAS_BACKEND", "XLA_FLAGS", "ZOO_DATA")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "zoo.train", "lenet5", "--backend", "jax", "--gpu", "none", "--batch-size", "32", "--name",
+         name, "--output-dir", str(folder), *words, *several], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env={**kept, "TF_CPP_MIN_LOG_LEVEL": "3"})
+
+
+def finished(processes, seconds=500):
+    """Return (exit status, stdout, stderr) of each."""
+    said = [process.communicate(timeout=seconds) for process in processes]
+    return [(process.returncode, *each) for process, each in zip(processes, said, strict=True)]
+
+
+def both(folder, name, *words):
+    addresses = addresses_of()
+    return [begun(folder, name, index, addresses, *words) for index in (0, 1)], addresses
+
+
+needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="pip install '.[jax]'")
+
+
+def alike(one, two, **tolerance):
+    for row, same in zip(*(runs.read_csv(run / "history.csv") for run in (one, two)), strict=True):
+        assert row == pytest.approx(same, **tolerance)
+    arrays, others = (runs.read_arrays(run / "checkpoints" / "last.npz") for run in (one, two))
+    assert [*arrays] == [*others]
+    for name in arrays:
+        if name != "progress/seconds":
+            np.testing.assert_allclose(arrays[name], others[name], rtol=tolerance["rel"], atol=tolerance["abs"])
+
+
+@needs_jax
+def test_two_hosts_train_as_one(tmp_path):
+    """203 pictures: the last batch, of 11, does not divide over two."""
+    words = ("--limit", "203", "--epochs", "2")
+    ((status, said, wrong),) = finished([begun(tmp_path, "one", 0, None, *words)])
+    assert status == 0, wrong
+    (first, second), _ = both(tmp_path, "two", *words)
+    (status, said, wrong), (other, less, lacks) = finished([first, second])
+    assert (status, other) == (0, 0), wrong + lacks
+    assert "one of 2 hosts with 2 devices in all" in said and "epoch 2/2" in said and "epoch 2/2" not in less
+    alike(tmp_path / "one", tmp_path / "two", rel=1e-3, abs=1e-4)
+    names = [sorted(str(path.relative_to(tmp_path / run)) for path in (tmp_path / run).rglob("*")) for run in ("one", "two")]
+    assert names[0] == names[1] and "result.json" in names[0]
+
+
+@needs_jax
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_lost_host_ends_the_other_and_both_go_on(lost, tmp_path):
+    words = ("--limit", "1000", "--epochs", "8")
+    assert [each[0] for each in finished(both(tmp_path, "whole", *words)[0])] == [0, 0]
+    pair, addresses = both(tmp_path, "parts", *words)
+    history = tmp_path / "parts" / "history.csv"
+    while not history.exists() or len(history.read_text().splitlines()) < 4:
+        assert pair[0].poll() is None
+        time.sleep(0.02)
+    pair[lost].send_signal(signal.SIGKILL)
+    began = time.monotonic()
+    status, _, wrong = finished([pair[1 - lost]], 60)[0]
+    assert time.monotonic() - began < 60
+    assert status == 8 and f"error: host {lost}, {addresses[lost]}, is lost" in wrong and "Traceback" not in wrong
+    pair[lost].communicate()
+    assert not (tmp_path / "parts" / "result.json").exists()
+    assert [each[0] for each in finished(both(tmp_path, "parts", *words)[0])] == [0, 0]
+    alike(tmp_path / "whole", tmp_path / "parts", rel=0, abs=0)
+
+
+@needs_jax
+@pytest.mark.slow
+def test_a_signal_at_either_host_saves_the_step_for_both(tmp_path):
+    words = ("--limit", "1000", "--epochs", "8")
+    pair, _ = both(tmp_path, "x", *words)
+    while not (tmp_path / "x" / "history.csv").exists():
+        assert pair[0].poll() is None
+        time.sleep(0.02)
+    pair[1].send_signal(signal.SIGTERM)
+    (status, _, wrong), (other, _, _) = finished(pair)
+    assert (status, other) == (130, 130) and "interrupted after epoch" in wrong
+    assert [each[0] for each in finished(both(tmp_path, "x", *words)[0])] == [0, 0]
+
+
+@needs_jax
+def test_several_hosts_are_for_jax(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--hosts", "a:1,b:2", "--host-index", "0",
+                           "--backend", "tensorflow", "--output-dir", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        2, "error: several hosts train one run, with JAX: give --backend jax, and --seed instead of --runs\n")
