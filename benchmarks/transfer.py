@@ -6,8 +6,9 @@
 
 CIFAR-10: a network learns airplane, automobile, bird, cat and deer; its body then serves for dog, frog, horse, ship and
 truck, of which there are 500 pictures to train on, 100 a class, 500 to validate and all 5,000 to test. The same network
-from nothing, on the same pictures, has as many epochs as both stages of the transfer and the higher rate. A run of the
-new classes is a row of transfer.csv; the pictures are written into folders, and zoo.finetune does all the training.
+from nothing, on the same pictures, has as many epochs as both stages of the transfer, at 0.001, the rate that the body
+has in the second. A run of the new classes is a row of transfer.csv; the pictures are written into folders, and
+zoo.finetune does all the training.
 """
 
 import argparse
@@ -50,7 +51,8 @@ def folders(root, data_dir, sizes):
     """Write both sets and return their folders."""
     data = load("cifar10", data_dir=data_dir)
     names = data.facts.label_names
-    for name, classes, count in (("source", range(HALF), sizes["source"]), ("new", range(HALF, 2 * HALF), sizes["new"])):
+    for name, classes, count in (("source", range(HALF), sizes["source"]),
+                                 ("new", range(HALF, 2 * HALF), sizes["new"])):
         write_pictures(root / name / "train", data.train, classes, names, count)
         write_pictures(root / name / "val", data.validation, classes, names, min(count, 500))
         write_pictures(root / name / "test", data.test, classes, names, sizes["test"])
@@ -60,8 +62,8 @@ def folders(root, data_dir, sizes):
 def finetune(root, name, folder, seed, *more):
     """Run zoo.finetune and return (what run.json says, what result.json says, the command without places)."""
     words = [NETWORK, "--seed", str(seed), "--set", "augment=flip crop=4", *more]
-    subprocess.run([sys.executable, "-m", "zoo.finetune", *words, "--data", str(folder), "--output-dir", str(root / "runs"),
-                    "--name", name], check=True)
+    subprocess.run([sys.executable, "-m", "zoo.finetune", *words, "--data", str(folder),
+                    "--output-dir", str(root / "runs"), "--name", name], check=True)
     run = root / "runs" / name
     facts, result = (json.loads((run / file).read_text(encoding="utf-8")) for file in ("run.json", "result.json"))
     shown = [word.replace(str(root), "").lstrip("/") for word in [*words, "--data", str(folder)]]
@@ -89,17 +91,19 @@ def measure(sizes, data_dir, device):
         root = Path(folder)
         source, new = folders(root, data_dir, sizes)
         for seed in sizes["seeds"]:
-            _, trained, _ = finetune(root, f"source{seed}", source, seed, *nothing, "--epochs", str(sizes["source_epochs"]),
-                                     "-b", "128")
+            _, trained, _ = finetune(root, f"source{seed}", source, seed, *nothing,
+                                     "--epochs", str(sizes["source_epochs"]), "-b", "128")
             weights = ("--weights", str(root / "runs" / f"source{seed}"), *device)
+            weights += ("--lr", "0.01")  # a head of one layer on few pictures: at 0.001 it has not learnt by then
             cases = {
                 "from nothing": (*nothing, "--epochs", str(sizes["epochs"])),
                 "head alone": (*weights, "--epochs", str(sizes["epochs"])),
-                "head, then all": (*weights, "--freeze", "none", "--stages", "--head-epochs", str(head), "--epochs",
-                                   str(sizes["epochs"] - head)),
+                "head, then all": (*weights, "--freeze", "none", "--stages", "--body-lr", "0.001",
+                                   "--head-epochs", str(head), "--epochs", str(sizes["epochs"] - head)),
             }
             for case, words in cases.items():
-                facts, result, command = finetune(root, f"{case.replace(',', '').replace(' ', '-')}-{seed}", new, seed, *words)
+                name = f"{case.replace(',', '').replace(' ', '-')}-{seed}"
+                facts, result, command = finetune(root, name, new, seed, *words)
                 append(case, sizes, seed, trained["test_accuracy_best"], facts, result, command)
 
 
@@ -110,7 +114,8 @@ def table():
     groups = {}
     for row in rows:
         groups.setdefault((row["case"], row["network"], row["processor"]), []).append(row)
-    lines = ["| case | network | new pictures | test accuracy, % | runs | on |", "| --- | --- | ---: | ---: | ---: | --- |"]
+    lines = ["| case | network | new pictures | test accuracy, % | runs | on |",
+             "| --- | --- | ---: | ---: | ---: | --- |"]
     for (case, network, processor), runs in groups.items():
         accuracies = [100 * float(run["test_accuracy_best"]) for run in runs]
         spread = f" ± {statistics.stdev(accuracies):.1f}" if len(runs) > 1 else ""

@@ -141,7 +141,8 @@ def form_of(arguments):
 
 def add_pictures(made):
     """Add the options that say which pictures; see `checked_pictures` and `pictures_of`."""
-    made.add_argument("--data", metavar="FOLDER", help="pictures of your own: FOLDER/CLASS, or FOLDER/train/CLASS, val, test")
+    made.add_argument("--data", metavar="FOLDER",
+                      help="pictures of your own: FOLDER/CLASS, or FOLDER/train/CLASS, val, test")
     made.add_argument("--class-names", metavar="folders|files", default="folders",
                       help="files: of FOLDER/cat.123.jpg the class is cat; default: folders")
     made.add_argument("--size", metavar="N|HxW", help="to which the pictures of FOLDER are brought; default: as the "
@@ -158,7 +159,7 @@ def sides(text):
 
 
 def checked_pictures(arguments):
-    """Refuse what cannot be of the options of `add_pictures` and of --weights; return (height, width) of --size, or None."""
+    """Refuse what cannot be of the options of `add_pictures` and of --weights; return the sides of --size, or None."""
     from zoo.datasets import facts
     from zoo.weights import published
 

@@ -11,13 +11,14 @@ SPLITS = ("train", "validation", "test")
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.extract", description="Write the features that a network has for pictures, as "
-                      "an .npz file: features, labels, label_names, files, splits.")
+    made = cli.Parser(prog="python -m zoo.extract", description="Write the features that a network has for pictures, "
+                      "as an .npz file: features, labels, label_names, files, splits.")
     made.add_argument("network", metavar="NET", help="the network's name; python -m zoo.list has them")
     cli.add_pictures(made)
     made.add_argument("--weights", metavar="imagenet|none|RUN|FILE", default="imagenet",
                       help="a run of zoo.train, or a file (docs/weights.md); default: imagenet")
-    made.add_argument("--features", metavar="LAYER", default="", help="whose output is written; default: the body's last")
+    made.add_argument("--features", metavar="LAYER", default="",
+                      help="whose output is written; default: the body's last")
     made.add_argument("--pooling", metavar="|".join(POOLINGS), default="avg",
                       help="over the grid; none keeps height and width; default: avg")
     made.add_argument("-o", "--output", metavar="FILE", default="features.npz", help="default: features.npz")
@@ -121,7 +122,8 @@ def model_of(arguments, origin, shape, found):
     output = pools[arguments.pooling](dtype="float32")(read) if arguments.pooling != "none" else read
     layer = arguments.features or body.layers[-1].name
     seen = f"{'x'.join(map(str, shape))}" + (f", enlarged {factor} times" if factor > 1 else "")
-    return keras.Model(network.input, output), [*lines, f"{'features':8} {layer} of {blueprint.spec.name}, pictures {seen}"]
+    lines.append(f"{'features':8} {layer} of {blueprint.spec.name}, pictures {seen}")
+    return keras.Model(network.input, output), lines
 
 
 def most(network):

@@ -27,14 +27,17 @@ def parser():
     made.add_argument("network", metavar="NET", help="the network's name, see below")
     cli.add_pictures(made)
     made.add_argument("--weights", metavar="imagenet|none|RUN|FILE", default="imagenet",
-                      help="what the body starts with; a run of zoo.train, or a file (docs/weights.md); default: imagenet")
+                      help="what the body starts with; a file: see docs/weights.md; default: imagenet")
     made.add_argument("--plan", metavar="PLAN", help=f"one of {', '.join(transfers.PLANS)}; see below")
     made.add_argument("--freeze", metavar="all|none|LAYER|N", help="what of the body stays as it is: up to a layer, or "
-                      "its first N (model.layers of zoo.build(NET, include_top=False)); default: all, without weights none")
+                      "its first N (model.layers of zoo.build(NET, include_top=False)); default: all, without weights "
+                      "none")
     made.add_argument("--head", metavar="LAYERS", default="", help="hidden layers before the classifier, such as "
                                                                    "1024,dropout0.5; default: none")
-    made.add_argument("--pooling", metavar="|".join(transfers.POOLINGS), default="avg", help="before the head; default: avg")
-    made.add_argument("--features", metavar="LAYER", default="", help="the layer that the head reads; default: the last")
+    made.add_argument("--pooling", metavar="|".join(transfers.POOLINGS), default="avg",
+                      help="before the head; default: avg")
+    made.add_argument("--features", metavar="LAYER", default="",
+                      help="the layer that the head reads; default: the last")
     made.add_argument("--stages", action="store_true", help="first the head alone, then what --freeze leaves free")
     made.add_argument("--epochs", metavar="N", help="passes over the training pictures; default: 10")
     made.add_argument("--head-epochs", metavar="N", help="with stages: of the head alone; default: half as many")
@@ -167,8 +170,8 @@ def begun(arguments, plan, transfer):
     now = json.loads(json.dumps({**plans.as_json(plan), "transfer": transfers.as_dict(transfer)}))
     changed = [name for name, value in now.items() if before.get(name) != value]
     if changed or before.get("dataset", {}).get("name") != plan.dataset.name:
-        raise UserError(f"{run} was begun with another {', '.join(changed) or 'data set'}; give it as it was to go on, or "
-                        "another --name")
+        raise UserError(f"{run} was begun with another {', '.join(changed) or 'data set'}; give it as it was to go on, "
+                        "or another --name")
     return run
 
 
@@ -182,7 +185,10 @@ def finished(run):
 
 
 def trained(stages, origin, dataset, where, asked, named):
-    """Train the stages, rows (run directory, Plan, Transfer), one after the other; test the last; return the exit status."""
+    """Train the stages, rows (run directory, Plan, Transfer), one after the other, and test the last.
+
+    Return the exit status.
+    """
     from zoo.training.leaving import Leave
 
     leave = Leave()
@@ -241,7 +247,8 @@ def stage_line(number, count, network, body, transfer, recipe):
         f"the body is frozen, {frozen} layers" if frozen == len(names) else
         f"frozen up to {transfer.freeze}, {frozen} of the body's {len(names)} layers")
     reads = f"; the head reads {transfer.features}" if transfer.features else ""
-    return (f"{'stage':8} {number} of {count}: {what}{reads}; {learn:,} of {network.count_params():,} parameters learn\n"
+    whole = network.count_params()
+    return (f"{'stage':8} {number} of {count}: {what}{reads}; {learn:,} of {whole:,} parameters learn\n"
             f"{'recipe':8} {recipes.described(recipe)}")
 
 
@@ -271,8 +278,8 @@ def carry_out(network, plan, dataset, run, leave, whole):
             raise
         print(f"error: {said}; {run} keeps what was saved", file=sys.stderr)
         return status
-    print(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the best "
-          f"by validation, {result['test_accuracy_last']:.2%} with the last; in {run}")
+    print(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the "
+          f"best by validation, {result['test_accuracy_last']:.2%} with the last; in {run}")
     return 0
 
 

@@ -58,8 +58,8 @@ class Predictor:
 
         self.source = sources.find(weights, spec.name)
         if self.source.scaling is None:
-            raise UserError(f"{weights} does not say how its pixels are scaled; give a run, or a .keras file that takes raw "
-                            "pixels")
+            raise UserError(f"{weights} does not say how its pixels are scaled; give a run, or a .keras file that "
+                            "takes raw pixels")
         self._shape = spec.input_shape
         if weights == "mnist":
             self.names, self.ground = list(facts.DIGIT_NAMES), "mnist is bright on dark"
@@ -119,7 +119,7 @@ class Predictor:
 
 
 def names_of_imagenet(classes):
-    """Return the names of ImageNet's thousand classes from Keras's file of them; None, and a note, where it is not there."""
+    """Return the names of ImageNet's thousand classes from Keras's file; None, and a note, where it is not there."""
     import keras
     import numpy as np
 

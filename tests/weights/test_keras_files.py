@@ -46,7 +46,7 @@ def theirs(name, **how):
 LARGE = {"vgg19", "inception_v3", "inception_resnet_v2"}  # to write and read, in seconds
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in THEIRS])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in THEIRS])
 def test_both_old_layouts(name, tmp_path):
     model, batch, expected = theirs(name)
     model.save(tmp_path / "model.h5")
@@ -97,7 +97,7 @@ def test_a_top_may_be_left_over_and_nothing_else(tmp_path):
     ours = zoo.build("vgg16", (48, 32, 3), include_top=False, weights=str(tmp_path / "vgg.h5"))
     kernel = model.get_layer("block5_conv3").get_weights()[0]
     assert np.array_equal(ours.get_layer("conv5_3").get_weights()[0], kernel)
-    with pytest.raises(UserError, match=r"fc8 is 4096x10 and 10, here 4096x7 and 7.*give classes=10, or include_top=False"):
+    with pytest.raises(UserError, match="fc8 is 4096x10 and 10, here 4096x7 and 7.*give classes=10, or include_top=F"):
         zoo.build("vgg16", (32, 32, 3), 7, weights=str(tmp_path / "vgg.h5"))
     with pytest.raises(UserError, match="fc6 is 512x4096 and 4096, here 1024x4096.*give input_shape as it was"):
         zoo.build("vgg16", (64, 32, 3), 10, weights=str(tmp_path / "vgg.h5"))

@@ -64,7 +64,8 @@ def torch_vgg16(torch, width, grid, classes, batch_norm):
             features.append(nn.MaxPool2d(2, 2))
             continue
         filters = int(step * width)
-        features += [nn.Conv2d(channels, filters, 3, padding=1), *([nn.BatchNorm2d(filters)] if batch_norm else []), nn.ReLU()]
+        normalised = [nn.BatchNorm2d(filters)] if batch_norm else []
+        features += [nn.Conv2d(channels, filters, 3, padding=1), *normalised, nn.ReLU()]
         channels = filters
     units = int(4096 * width)
     classifier = [nn.Linear(channels * grid, units), nn.ReLU(), nn.Dropout(), nn.Linear(units, units), nn.ReLU(),
@@ -98,7 +99,8 @@ def test_vgg16_as_torchvision_has_it(batch_norm, ending, tmp_path):
     if ending == "pt":
         torch.save(model.state_dict(), path)
     else:
-        write_safetensors(path, {name: each.numpy() for name, each in model.state_dict().items() if each.is_floating_point()})
+        state = model.state_dict().items()
+        write_safetensors(path, {name: each.numpy() for name, each in state if each.is_floating_point()})
     ours = zoo.build("vgg16", (64, 96, 3), 7, width=0.05, batch_norm=batch_norm, weights=str(path),
                      classifier_activation=None)
     assert difference(np.asarray(keras.ops.convert_to_numpy(ours(batch, training=False))), expected) < 1e-5
@@ -131,7 +133,8 @@ def test_dataparallels_prefix(tmp_path):
     for layer in model.layers:
         if layer.weights:
             kernel, bias = layer.get_weights()
-            tensors |= {f"module.features.{place}.weight": kernel.transpose(3, 2, 0, 1), f"module.features.{place}.bias": bias}
+            tensors |= {f"module.features.{place}.weight": kernel.transpose(3, 2, 0, 1),
+                        f"module.features.{place}.bias": bias}
             place += 2
         elif layer.name.startswith("pool"):
             place += 1

@@ -62,7 +62,8 @@ def by_folder(folder):
         if each.is_dir():
             inside = [path for path in sorted(each.rglob("*")) if is_picture(path)]
             if not inside:
-                raise UserError(f"the class {each.name!r} is empty: {each} holds no pictures; put some there, or remove it")
+                raise UserError(f"the class {each.name!r} is empty: {each} holds no pictures; put some there, or "
+                                "remove it")
             yield from ((path, each.name) for path in inside)
 
 
@@ -96,7 +97,8 @@ def load(folder, shape, *, named="folders", limit=None):
     images = Images([found[row].path for row in kept], shape)
     labels = np.array([names.index(found[row].label) for row in kept])
     ends = np.cumsum([0, *map(len, rows.values())])
-    made = {name: splits.Split(images, labels, np.arange(ends[place], ends[place + 1])) for place, name in enumerate(rows)}
+    made = {name: splits.Split(images, labels, np.arange(ends[place], ends[place + 1]))
+            for place, name in enumerate(rows)}
     return Dataset(facts_of(Path(folder), shape, names, {name: len(row) for name, row in rows.items()}), **made,
                    source=str(Path(folder).expanduser().absolute()), notes=notes)
 
@@ -105,7 +107,8 @@ def facts_of(folder, shape, names, counts):
     """Return the Facts of a folder's pictures; its mean and deviation are those of no set: half of white, both."""
     name = folder.expanduser().absolute().name
     return Facts(name=name, title=f"pictures of {name}", classes=len(names), shape=tuple(shape), mean=(0.5,) * shape[2],
-                 std=(0.5,) * shape[2], label_names=names, source=str(folder), licence="", columns=(len(names),), **counts)
+                 std=(0.5,) * shape[2], label_names=names, source=str(folder), licence="", columns=(len(names),),
+                 **counts)
 
 
 def divided(found, names, limit):
@@ -122,12 +125,15 @@ def divided(found, names, limit):
         part = np.array(rows[split])
         strange = {found[row].label for row in part} - {found[row].label for row in pile}
         if strange:
-            raise UserError(f"the {split} pictures have a class that the training pictures lack: {sorted(strange)[0]!r}")
-        made[split] = part[splits.stratified_order(np.array([names.index(found[row].label) for row in part]), splits.SEED)]
+            raise UserError(f"the {split} pictures have a class that the training pictures lack: "
+                            f"{sorted(strange)[0]!r}")
+        labels = np.array([names.index(found[row].label) for row in part])
+        made[split] = part[splits.stratified_order(labels, splits.SEED)]
     without = {*names} - {found[row].label for row in train}
     if without:
         raise UserError(f"the class {sorted(without)[0]!r} has too few pictures to train on and to hold some out")
-    notes = (f"{' and '.join(missing)} held out of {'the pile' if rows[''] else 'train'}, by a fixed seed",) if missing else ()
+    source = "the pile" if rows[""] else "train"
+    notes = (f"{' and '.join(missing)} held out of {source}, by a fixed seed",) if missing else ()
     return {split: made[split][:limit] for split in ("train", "validation", "test")}, notes
 
 

@@ -1,4 +1,4 @@
-"""Where the weights of a transfer come from, and how the network and the pixels must be for them. No backend is loaded."""
+"""Where the weights of a transfer come from, and how network and pixels must be for them. No backend is loaded."""
 
 from dataclasses import dataclass, replace
 
@@ -13,8 +13,8 @@ from zoo.weights import published, sources
 class Origin:
     """weights: the Source, None where they are drawn. said: as the person named them; "" for none.
 
-    stem, width, options: those of the network that the weights are of. scaling: of the pixels, None where the weights do
-    not say. shape: (height, width, channels) of the pictures that a run or the package's weights were trained on, or None.
+    stem, width, options: those of the network that the weights are of. scaling: of the pixels, None where the weights
+    do not say. shape: (height, width, channels) of the pictures that they were trained on, None where not known.
     """
 
     weights: sources.Source | None

@@ -1,7 +1,7 @@
-"""A trained body under a new head: what of it learns, in which stages, and how pictures come to it. Standard library only.
+"""A trained body under a new head: what of it learns, in which stages, and how pictures come to it.
 
-The four cases are those of the lecture notes of Stanford's CS231n, 'Transfer Learning': is the new set small or large, and
-is it like the one that the body was trained on?
+Standard library only. The four cases are those of the lecture notes of Stanford's CS231n, 'Transfer Learning': is the
+new set small or large, and is it like the one that the body was trained on?
 """
 
 import re
@@ -31,14 +31,18 @@ class Plan:
 
 
 PLANS = {
-    "small-similar": Plan(1, 1, False, "few pictures, like those the body knows: its features fit as they are, and a body "
-                                       "that learns would learn these pictures by heart; the head alone learns"),
-    "large-similar": Plan(0.5, 1, True, "many pictures, like those the body knows: the upper half may follow them, slowly, "
-                                        "once the head knows what it wants; edges and colours stay"),
-    "small-different": Plan(1, 0.5, False, "few pictures, unlike those the body knows: its last layers speak of other "
-                                           "things, so the head reads half way up; nothing else learns"),
-    "large-different": Plan(0, 1, True, "many pictures, unlike those the body knows: its weights are a better start than "
-                                        "chance, and all of them learn, slowly, after the head"),
+    "small-similar": Plan(1, 1, False,
+                          "few pictures, like those the body knows: its features fit as they are, and a body that "
+                          "learns would learn these pictures by heart; the head alone learns"),
+    "large-similar": Plan(0.5, 1, True,
+                          "many pictures, like those the body knows: the upper half may follow them, slowly, once the "
+                          "head knows what it wants; edges and colours stay"),
+    "small-different": Plan(1, 0.5, False,
+                            "few pictures, unlike those the body knows: its last layers speak of other things, so the "
+                            "head reads half way up; nothing else learns"),
+    "large-different": Plan(0, 1, True,
+                            "many pictures, unlike those the body knows: its weights are a better start than chance, "
+                            "and all of them learn, slowly, after the head"),
 }
 
 
@@ -89,12 +93,14 @@ def head_of(text):
         if word.startswith("dropout"):
             share = parsed("--head dropout", word.removeprefix("dropout").removeprefix("="), 0.5)
             if not 0 <= share < 1:
-                raise UserError(f"--head drops a share of 0 or more and less than 1, such as dropout0.5; given {word!r}")
+                raise UserError("--head drops a share of 0 or more and less than 1, such as dropout0.5; given "
+                                f"{word!r}")
             found.append(share)
         elif re.fullmatch(r"\d{1,6}", word) and 0 < int(word) <= MOST_UNITS:
             found.append(int(word))
         else:
-            raise UserError(f"--head is hidden layers, numbers of units and dropout, such as 1024,dropout0.5; given {word!r}")
+            raise UserError("--head is hidden layers, numbers of units and dropout, such as 1024,dropout0.5; given "
+                            f"{word!r}")
     return found
 
 
@@ -108,7 +114,7 @@ def plan_of(name):
 def seen_shape(shape, network, stem):
     """Return (factor, (height, width, channels)) by which and to which pictures are enlarged for a network.
 
-    shape: (height, width, channels) of the pictures. Whole factors, so that each pixel becomes as many as its neighbour.
+    shape: (height, width, channels) of the pictures. Factors are whole: each pixel becomes as many as its neighbour.
     """
     from zoo.weights.published import LEAST_SIDE
 

@@ -14,8 +14,8 @@ BEFORE = "normalise"  # the first layer, by the name that training knows
 
 
 def network(blueprint, transfer, shape, classes, activation):
-    """Return (model, body): raw pixels uint8 (n, *shape) to `classes` outputs; the body, of the same layers, from scaled
-    pixels to what the head reads.
+    """Return (model, body): raw pixels uint8 (n, *shape) to `classes` outputs; the whole body, of the same layers, from
+    scaled pixels to its features.
 
     blueprint: of the network that sees the enlarged picture. activation: None gives logits.
     """
@@ -32,8 +32,10 @@ def network(blueprint, transfer, shape, classes, activation):
 
 
 def with_own_top(blueprint, source, activation):
-    """Return the network of a Blueprint with its own top and the weights of a Source that says how pixels are scaled, from
-    raw pixels uint8 (n, height, width, channels)."""
+    """Return the network of a Blueprint with its own top, from raw pixels uint8 (n, height, width, channels).
+
+    It has the weights of a Source that says how pixels are scaled.
+    """
     image = keras.Input(blueprint.input_shape, dtype="uint8", name="image")
     scaling = source.scaling
     pixels = PixelScaling(scaling.scale, scaling.offset, scaling.order, name=BEFORE)(image)
@@ -66,14 +68,14 @@ def read_layer(body, name):
 
 
 def freeze(body, last):
-    """Let the layers up to `last` (a name; "" for none) learn nothing, normalisation with the statistics that it has."""
+    """Let the layers up to `last`, a name or "", learn nothing; normalisation keeps the statistics that it has."""
     names = [layer.name for layer in body.layers]
     for layer in body.layers[: names.index(last) + 1 if last else 0]:
         layer.trainable = False
 
 
 def last_frozen(body, asked):
-    """Return the name of the last layer that "all", "none", a number of `body.layers` or a name freezes; "" for none."""
+    """Return the name of the last layer that "all", "none", a number of `body.layers` or a name freezes, or ""."""
     if asked == "none":
         return ""
     if asked == "all":
@@ -86,7 +88,7 @@ def last_frozen(body, asked):
 
 
 def narrow(body):
-    """Return the names of the layers through which everything passes, in the order of the flow: no branch goes round."""
+    """Return the names of the layers through which everything passes, in the order of the flow."""
     made = graph.calls(body)
     place = {node: number for number, node in enumerate(made)}
     furthest, found = -1, []
@@ -98,7 +100,10 @@ def narrow(body):
 
 
 def at_share(body, share):
-    """Return the name of the layer through which everything passes nearest to a share of the body's layers; 1: its last."""
+    """Return the name of the layer, of those through which everything passes, nearest to a share of the body's layers.
+
+    1: its last.
+    """
     if share == 1:
         return body.layers[-1].name
     places = {layer.name: number for number, layer in enumerate(body.layers, start=1)}

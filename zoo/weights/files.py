@@ -42,8 +42,8 @@ def opened(path):
         raise
     except MemoryError:
         raise UserError(f"{path} needs more memory than there is") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, IndexError, RuntimeError, RecursionError,
-            OverflowError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, IndexError, RuntimeError,
+            OverflowError, zipfile.BadZipFile, zlib.error) as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path} is damaged, or no weights file: {words}") from None
     except Exception as error:  # a pickle can raise anything, pickle.UnpicklingError among them
@@ -62,8 +62,8 @@ def contents(path, stack):
     if start[8:9] == b"{":
         return torchvision.contents("safetensors", safetensors.tensors(path))
     if start.startswith(PICKLE):
-        raise ValueError("it is a bare pickle, which is not opened, because pickles are programs; with a PyTorch of today "
-                         "torch.save writes a file that can be read")
+        raise ValueError("it is a bare pickle, which is not opened, because pickles are programs; with a PyTorch of "
+                         "today torch.save writes a file that can be read")
     raise ValueError("it is none of HDF5 (.h5, .weights.h5), .keras, .safetensors, .pt, .npz")
 
 

@@ -34,7 +34,8 @@ class Report:
         for words, layers in (("left over", self.left), ("not in the file", self.missing)):
             parts += [f"{len(layers)} {words} ({listed(layers)})"] if layers else []
         if self.reshaped:
-            said = [f"{layer} is {said_shapes(theirs)}, here {said_shapes(ours)}" for layer, theirs, ours in self.reshaped]
+            said = [f"{layer} is {said_shapes(theirs)}, here {said_shapes(ours)}"
+                    for layer, theirs, ours in self.reshaped]
             parts.append(f"{len(said)} have another shape ({listed(said, '; ')})")
         return ", ".join(parts)
 

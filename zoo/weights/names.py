@@ -1,8 +1,8 @@
 """Which of our layers is meant: keras.applications' names, and its layers that are only numbered.
 
 Inception v3 and parts of the two others have no names of their own but Keras's automatic ones, conv2d_94, whose numbers
-depend on what the process had built before. Their order in the file is that of `model.layers`, which is the same in ours:
-so Keras itself pairs the files that it publishes.
+depend on what the process had built before. Their order in the file is that of `model.layers`, which is the same in
+ours: so Keras itself pairs the files that it publishes.
 """
 
 import re
@@ -38,7 +38,7 @@ def is_foreign(names, network):
 
 
 def paired(names, model, network):
-    """Return {their name: our name} of the layers of a file, in its order; numbered ones that are too many are left out."""
+    """Return {their name: our name} of the layers of a file, in its order; numbered ones where all have a place."""
     ours = {layer.name: type(layer).__name__ for layer in model.layers if layer.weights}
     found = {name: translated(name, network) for name in names if not numbered_class(name)}
     free = {}

@@ -34,7 +34,8 @@ TORCH = standard((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 OF_KERAS = {"vgg16": CAFFE, "vgg19": CAFFE, "inception_v3": SYMMETRIC, "inception_resnet_v2": SYMMETRIC,
             "xception": SYMMETRIC}
 OF_TORCH = {"vgg16": TORCH, "vgg19": TORCH, "inception_v3": SYMMETRIC}
-LEAST_SIDE = {"vgg16": 32, "vgg19": 32, "inception_v3": 75, "inception_resnet_v2": 75, "xception": 71}  # keras.applications'
+# keras.applications'
+LEAST_SIDE = {"vgg16": 32, "vgg19": 32, "inception_v3": 75, "inception_resnet_v2": 75, "xception": 71}
 
 
 @dataclass(frozen=True)

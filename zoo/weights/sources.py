@@ -102,7 +102,8 @@ def fetched(known, include_top):
     url = f"{published.KERAS}{known.folder}/{file}"
     place = settings.keras_home() / "models" / file
     try:
-        return Path(keras.utils.get_file(file, url, cache_dir=settings.keras_home(), cache_subdir="models", file_hash=md5))
+        return Path(keras.utils.get_file(file, url, cache_dir=settings.keras_home(), cache_subdir="models",
+                                         file_hash=md5))
     except Exception as error:  # what urllib, the disk or the hash raises
         words = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{file} cannot be fetched ({words}); fetch {url} elsewhere and put it at {place}") from None

@@ -21,7 +21,7 @@ class Stored:
         return Stored(tuple(self.shape[axis] for axis in axes), lambda: self.read().transpose(axes))
 
     def rows_from(self, channels, height, width):
-        """Return a kernel (channels * height * width, units), whose rows run so, with rows of height, width, channels."""
+        """Return a kernel (channels * height * width, units) with its rows in the order height, width, channels."""
         def read():
             rows = self.read().reshape(channels, height, width, -1)
             return rows.transpose(1, 2, 0, 3).reshape(self.shape)

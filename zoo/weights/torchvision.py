@@ -9,8 +9,8 @@ GRID35 = {"branch1x1": "1a_1x1", "branch5x5_1": "2a_1x1", "branch5x5_2": "2b_5x5
           "branch3x3dbl_2": "3b_3x3", "branch3x3dbl_3": "3c_3x3", "branch_pool": "4b_1x1"}
 TO_GRID17 = {"branch3x3": "1a_3x3", "branch3x3dbl_1": "2a_1x1", "branch3x3dbl_2": "2b_3x3", "branch3x3dbl_3": "2c_3x3"}
 GRID17 = {"branch1x1": "1a_1x1", "branch7x7_1": "2a_1x1", "branch7x7_2": "2b_1x7", "branch7x7_3": "2c_7x1",
-          "branch7x7dbl_1": "3a_1x1", "branch7x7dbl_2": "3b_7x1", "branch7x7dbl_3": "3c_1x7", "branch7x7dbl_4": "3d_7x1",
-          "branch7x7dbl_5": "3e_1x7", "branch_pool": "4b_1x1"}
+          "branch7x7dbl_1": "3a_1x1", "branch7x7dbl_2": "3b_7x1", "branch7x7dbl_3": "3c_1x7",
+          "branch7x7dbl_4": "3d_7x1", "branch7x7dbl_5": "3e_1x7", "branch_pool": "4b_1x1"}
 TO_GRID8 = {"branch3x3_1": "1a_1x1", "branch3x3_2": "1b_3x3", "branch7x7x3_1": "2a_1x1", "branch7x7x3_2": "2b_1x7",
             "branch7x7x3_3": "2c_7x1", "branch7x7x3_4": "2d_3x3"}
 GRID8 = {"branch1x1": "1a_1x1", "branch3x3_1": "2a_1x1", "branch3x3_2a": "2b_1a_1x3", "branch3x3_2b": "2b_2a_3x1",
@@ -28,7 +28,8 @@ def inception_v3(modules):
     units = {**STEM, **SIDE, **{f"{module}.{branch}": f"mixed{number}_{end}"
                                 for number, (module, branches) in enumerate(MODULES.items())
                                 for branch, end in branches.items()}}
-    both = {f"{theirs}.{part}": ours + end for theirs, ours in units.items() for part, end in (("conv", ""), ("bn", "_bn"))}
+    both = {f"{theirs}.{part}": ours + end
+            for theirs, ours in units.items() for part, end in (("conv", ""), ("bn", "_bn"))}
     return {**both, "AuxLogits.fc": "aux1_fc", "fc": "fc"}
 
 
