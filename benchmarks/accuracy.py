@@ -85,7 +85,9 @@ def table():
         groups.setdefault((row["network"], command, row["processor"]), []).append(row)
     lines = ["| network | parameters | data set | recipe | epochs | test accuracy, % | runs | minutes a run | on |",
              "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | --- |"]
-    for (network, _, processor), runs in groups.items():
+    for (network, command, processor), runs in groups.items():
+        words = shlex.split(command)
+        network += f", width {words[words.index('--width') + 1]}" if "--width" in words else ""
         accuracies = [100 * float(run["test_accuracy_best"]) for run in runs]
         spread = f" ± {statistics.stdev(accuracies):.2f}" if len(runs) > 1 else ""
         minutes = statistics.mean(float(run["seconds"]) for run in runs) / 60
