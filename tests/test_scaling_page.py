@@ -1,0 +1,20 @@
+"""docs/scaling.md: its table is what docs/scaling.py prints."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_table():
+    run = subprocess.run([sys.executable, "docs/scaling.py"], cwd=ROOT, capture_output=True, text=True, check=True,
+                         env={"PYTHONPATH": str(ROOT)})
+    page = (ROOT / "docs" / "scaling.md").read_text()
+    assert f"<!-- python docs/scaling.py -->\n{run.stdout}<!-- end -->\n" in page
+
+
+def test_a_row_by_hand():
+    """vgg16: 138,357,544 parameters of 4 bytes; of 8 devices each sends 14 eighths of that."""
+    page = (ROOT / "docs" / "scaling.md").read_text()
+    assert "| vgg16 | 138,357,544 | 553.4 | 968.5 |" in page
