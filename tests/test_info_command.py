@@ -96,7 +96,7 @@ def test_nothing_is_wider_than_the_terminal(shown):
 
 def test_the_side_classifiers(shown):
     text = "\n".join(shown["googlenet --aux"])
-    assert "sides     side classifiers, for training: aux1, whose loss counts 0.3 and aux2," in text
+    assert "sides     side classifiers, for training: aux1, whose loss counts 0.3, and aux2," in text
     assert "counted here" in text
     assert re.search(r"\ntotal +13,378,280  1,591,044,096\n", text)
     assert text.index("\nfc ") < text.index("\naux1 ") < text.index("\naux2 ")

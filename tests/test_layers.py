@@ -316,6 +316,16 @@ def test_spatial_pyramid_by_hand():
     assert found.tolist() == [[4, 0, 5, -1, 7, -3, 8, -4, 8, 0]]  # the bins of 2 share the middle row and column
 
 
+# -------------------------------------------------------------------------------------------------------- PixelScaling
+
+def test_pixels_by_hand():
+    colour, grey = np.uint8([[[[10, 20, 30]]]]), np.uint8([[[[10]]]])
+    layer = nn.PixelScaling([1, 2, 0.5], [-1, 0, 3])
+    assert_close(output(layer, colour), np.array([[[[9, 40, 18]]]]))
+    assert_close(output(layer, grey), np.array([[[[9, 20, 8]]]]))
+    assert_close(output(nn.PixelScaling([1, 2, 0.5], [-1, 0, 3], "bgr"), colour), np.array([[[[18, 40, 9]]]]))
+
+
 # --------------------------------------------------------------------------------------------------- as Keras layers
 
 LAYERS = {  # a layer and the shapes it is called on, without the batch
@@ -328,6 +338,7 @@ LAYERS = {  # a layer and the shapes it is called on, without the batch
     "rbf": (lambda **also: nn.RBF([[1, -1, 1], [-1, -1, 1]], **also), [(3,)]),
     "max": (lambda **also: nn.CeilMaxPooling2D(3, 2, **also), [(8, 7, 4)]),
     "average": (lambda **also: nn.CeilAveragePooling2D(3, 2, **also), [(8, 7, 4)]),
+    "pixels": (lambda **also: nn.PixelScaling([1, 2, 0.5], [-1, 0, 3], "bgr", **also), [(5, 6, 3)]),
     "pyramid": (lambda **also: nn.SpatialPyramidPooling2D((3, 1), **also), [(4, 7, 4)]),
 }
 
@@ -376,6 +387,8 @@ def test_symbols_have_the_shape_and_type_of_numbers(make, shapes, policy):
     (lambda: nn.RBF([[1, -1]])(numbers(2, 3)), "codes of 2 units take inputs"),
     (lambda: nn.CeilMaxPooling2D(0, 2), "pool_size and strides are at least 1; given 0 and 2"),
     (lambda: nn.CeilAveragePooling2D(2, 0), "pool_size and strides are at least 1; given 2 and 0"),
+    (lambda: nn.PixelScaling([1], [0, 0]), "scale as long as offset; given .rgb., .1. and"),
+    (lambda: nn.PixelScaling([1], [0], "gbr"), "order is rgb or bgr"),
     (lambda: nn.SpatialPyramidPooling2D(()), "a number of bins, at least 1, for each level"),
 ])
 def test_what_makes_no_sense_is_refused(make, words):

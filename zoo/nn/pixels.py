@@ -13,7 +13,7 @@ class PixelScaling(layers.Layer):
     """
 
     def __init__(self, scale, offset, order="rgb", **kwargs):
-        super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
+        super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
         if order not in ("rgb", "bgr") or len(scale) != len(offset):
             raise ValueError(f"order is rgb or bgr, and scale as long as offset; given {order!r}, {scale} and {offset}")
         self.scale, self.offset, self.order = [*map(float, scale)], [*map(float, offset)], order
