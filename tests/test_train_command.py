@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.__main__ import COMMANDS
 from zoo.training.recipe import Recipe, as_dict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -609,7 +610,7 @@ def test_the_zoo_command(python, first):
 
 
 @pytest.mark.parametrize("words, said", [
-    ([], "which command? one of train, recipes, list, info, draw, evaluate, predict, compare, plot, selftest"),
+    ([], f"which command? one of {', '.join(COMMANDS)}; see zoo --help"),
     (["trian"], "no command is called 'trian'; did you mean 'train'?"),
     (["train"], "which network?"),
     (["train", "lenet6"], "did you mean 'lenet5'?"),
