@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 from zoo import catalog
-from zoo.training import fit, losses, recipes, reloading, saved
+from zoo.training import losses, optimizers, recipes, reloading, saved
+from zoo.training.batches import one_hot
 from zoo.training.reloading import Reader
 
 PICTURES, CLASSES, SEED = 32, 10, 0
@@ -113,7 +114,7 @@ def without_dropout(options):
 
 def start(model, row):
     """Give `model` the first weights of its row: kernels as He et al. 2015 (arXiv:1502.01852) draw them, last biases."""
-    found, rng = fit.kernels(model), np.random.Generator(np.random.Philox(SEED))
+    found, rng = optimizers.kernels(model), np.random.Generator(np.random.Philox(SEED))
     for _, kernel in found if row.he else ():
         kernel.assign(rng.normal(0, math.sqrt(2 / math.prod(kernel.shape[:-1])), kernel.shape))
     if row.bias is not None:
@@ -135,7 +136,7 @@ def learn(model, row, loss, pixels, labels, progress):
     learner = keras.Model(model.input, model.output)  # `model` itself is saved as it is, with no optimizer
     learner.compile(keras.optimizers.Adam(row.rate), loss, run_eagerly=row.eager)
     for step in range(1, row.steps + 1):
-        now = float(learner.train_on_batch(pixels, labels))
+        now = float(learner.train_on_batch(pixels, one_hot(labels, CLASSES)))
         first = now if step == 1 else first
         if learned(first, now, loss) or not math.isfinite(now):
             break
