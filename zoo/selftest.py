@@ -30,7 +30,7 @@ def command(argv):
 
         keras.utils.set_random_seed(0)  # it loads TensorFlow, where there is one, beside another backend
         from zoo.training import selftest
-        from zoo.training.callbacks import words
+        from zoo.training.bar import words
 
     outcomes = selftest.run(names)
     failed = [outcome for outcome in outcomes if outcome.fault]
