@@ -20,3 +20,12 @@ def real_data(tmp_path_factory):
     if run.returncode:
         pytest.skip(f"the real pictures could not be unpacked: {run.stderr.strip().splitlines()[-1]}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def environment_as_it_was():
+    """Put os.environ back after each test: commands that run in this process set it for their backend."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)

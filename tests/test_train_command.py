@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo import device
 from zoo.__main__ import COMMANDS
 from zoo.training.recipe import Recipe, as_dict
 
@@ -35,7 +36,8 @@ sys.exit(status)
 def anywhere(tmp_path_factory):
     """An environment without the user's data and GPUs, in which zoo is found from every folder."""
     kept = {key: value for key, value in os.environ.items()
-            if key not in ("ZOO_DATA", "KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL", "NO_PROXY")}
+            if key not in ("ZOO_DATA", "KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "JAX_PLATFORMS",
+                           "TF_CPP_MIN_LOG_LEVEL", "NO_PROXY", *device.GROWTH)}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "CUDA_VISIBLE_DEVICES": "-1",
             "KERAS_HOME": str(tmp_path_factory.mktemp("keras-home")),
             "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
