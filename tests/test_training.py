@@ -605,9 +605,9 @@ def test_load_refuses_nonsense(run, tmp_path):
 def test_load_refuses_a_run_without_a_checkpoint(run):
     folder, _ = run
     (folder / "checkpoints" / "best.npz").unlink()
-    assert "has no checkpoint yet" in refusal(folder)
+    assert "has no checkpoint 'best' yet" in refusal(folder)
     shutil.rmtree(folder / "checkpoints")
-    assert "has no checkpoint yet" in refusal(folder, "last")
+    assert "has no checkpoint 'last' yet" in refusal(folder, "last")
 
 
 @pytest.mark.parametrize("change", [

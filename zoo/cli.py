@@ -7,8 +7,9 @@ import re
 import sys
 
 from zoo import catalog, device, settings
-from zoo.errors import UserError
+from zoo.errors import UserError, unknown
 from zoo.files import expanded
+from zoo.training.plan import CHECKPOINTS
 from zoo.values import assignments, parsed
 
 
@@ -63,8 +64,8 @@ def whole_number(flag, text, least, most=None):
 def add_gpu(made, several=""):
     """Add --gpu and --backend; `several` says what more than one GPU is for, where that is possible."""
     made.add_argument("--gpu", metavar="N|auto|none" if not several else "N|N,N|all|auto|none",
-                      help=f"the GPU to use as nvidia-smi counts them{several}; auto: the one with the most free memory; "
-                           "none: the CPU; default: the first one, or the CPU")
+                      help=f"the GPU to use as nvidia-smi counts them{several}; auto: the one with the most free "
+                           "memory; none: the CPU; default: the first one, or the CPU")
     made.add_argument("--backend", metavar="|".join(settings.BACKENDS),
                       help="what Keras computes with; default: KERAS_BACKEND, or tensorflow")
 
@@ -96,6 +97,19 @@ def load(backend, chosen, start=None):
             start()
         used = str(keras.ops.zeros(1).device)
     return device.describe(chosen, used, backend)
+
+
+def add_checkpoint(made):
+    """Add --checkpoint; see `checkpoint_of`."""
+    made.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
+                      help="of a run: the epoch that was best by validation, or the last; default: best")
+
+
+def checkpoint_of(arguments):
+    """Return the name of the checkpoint that --checkpoint asks for."""
+    if arguments.checkpoint not in CHECKPOINTS:
+        raise unknown("checkpoint", arguments.checkpoint, CHECKPOINTS)
+    return arguments.checkpoint
 
 
 def add_network(made):

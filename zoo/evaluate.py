@@ -5,8 +5,8 @@ from pathlib import Path
 
 from zoo import cli
 from zoo.errors import UserError, unknown
+from zoo.training import plan as plans
 
-CHECKPOINTS = ("best", "last")
 SPLITS = ("test", "validation")
 LOOKED = "was looked at again: what is chosen by these numbers, they no longer judge fairly"
 
@@ -14,22 +14,14 @@ LOOKED = "was looked at again: what is chosen by these numbers, they no longer j
 def parser():
     made = cli.Parser(prog="python -m zoo.evaluate", description="Measure the network of a run again, from its files.")
     made.add_argument("run", metavar="RUN", help="a run directory, such as runs/lenet5-digits-20261122-011000")
-    made.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
-                      help="the epoch that was best by validation, or the last; default: best")
+    cli.add_checkpoint(made)
     made.add_argument("--split", metavar="|".join(SPLITS), default="test", help="of the pictures; default: test")
-    made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are; default: where the training had them")
+    made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are; default: where the training "
+                                                       "had them")
     cli.add_gpu(made)
     made.add_argument("-b", "--batch-size", metavar="N", help="pictures at once; default: that of the training, "
                                                               "which gives the same numbers to the last digit")
     return made
-
-
-def found(run, facts, checkpoint):
-    """Check that the run has the checkpoint, before anything heavy is loaded."""
-    if not (run / "checkpoints" / f"{checkpoint}.npz").is_file():
-        raise UserError(f"{run} has no checkpoint {checkpoint!r} yet: no epoch of it has finished")
-    if not isinstance(facts.get("blueprint"), dict):
-        raise UserError(f"{run / 'run.json'} is damaged: it does not say how the network is built")
 
 
 def batch_of(arguments, facts):
@@ -62,16 +54,18 @@ def table(names, right, of):
 
 def command(argv):
     arguments = parser().parse_args(argv)
-    for what, given, known in (("checkpoint", arguments.checkpoint, CHECKPOINTS), ("split", arguments.split, SPLITS)):
-        if given not in known:
-            raise unknown(what, given, known)
+    checkpoint = cli.checkpoint_of(arguments)
+    if arguments.split not in SPLITS:
+        raise unknown("split", arguments.split, SPLITS)
 
     from zoo.pictures import rundir  # NumPy, no backend
     from zoo.training.reopened import split_of
 
     run = Path(arguments.run).expanduser()
     facts = rundir.read_facts(run)
-    found(run, facts, arguments.checkpoint)
+    plans.checkpoint(run, checkpoint)
+    if not isinstance(facts.get("blueprint"), dict):
+        raise UserError(f"{run / 'run.json'} is damaged: it does not say how the network is built")
     batch_size = batch_of(arguments, facts)
     backend, chosen = cli.choose_device(arguments.gpu, arguments.backend)
     split = split_of(run, facts, arguments.split, arguments.data_dir)
@@ -79,11 +73,11 @@ def command(argv):
 
     from zoo.training import evaluation
 
-    model = evaluation.reopened(run, facts, arguments.checkpoint)
+    model = evaluation.reopened(run, facts, checkpoint)
     scores = evaluation.scores(evaluation.probabilities(model, split, batch_size), split.labels)
     names = [str(name) for name in facts["dataset"]["label_names"]]
     rows = [("run", f"{run}: {facts['network']} on {facts['dataset']['name']}"),
-            ("weights", f"checkpoints/{arguments.checkpoint}.npz"),
+            ("weights", f"checkpoints/{checkpoint}.npz"),
             ("split", f"{arguments.split}, {len(split):,} pictures"), ("device", f"{where}, {backend}"), *told(scores)]
     print("\n".join(f"{what:9} {words}" for what, words in rows))
     print("", *table(names, scores["per_class"], scores["per_class_of"]), sep="\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 from zoo import cli
 from zoo.errors import UserError, unknown
 from zoo.files import expanded, write_text
+from zoo.training import plan as plans
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,6 @@ FORMATS = {
     "onnx": Format(".onnx", "for ONNX Runtime and others", ("tf2onnx", "onnx", "onnxruntime"), True),
     "saved_model": Format("-saved_model", "a folder for TensorFlow Serving", (), True),
     "litert": Format(".tflite", "for phones and small machines, once called TensorFlow Lite", (), True)}
-CHECKPOINTS = ("best", "last")
 PIXELS = "raw pixels of 0 to 255; their scaling is inside"
 NOISE, SAMPLES = 8, 24  # pictures that are compared: of noise, and of the run's training
 
@@ -37,8 +37,7 @@ def parser():
     made.add_argument("--format", metavar="|".join(FORMATS), required=True,
                       help="; ".join(f"{name}: {each.words}" for name, each in FORMATS.items()))
     made.add_argument("-o", "--output", metavar="PATH", help="default: the run's name with the format's ending")
-    made.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
-                      help="the epoch that was best by validation, or the last; default: best")
+    cli.add_checkpoint(made)
     cli.add_gpu(made)
     return made
 
@@ -67,16 +66,6 @@ def output_of(text, run, name):
     return path
 
 
-def facts_of(run, checkpoint):
-    """Return what run.json says; UserError for what is no run, or has no such checkpoint yet."""
-    from zoo.pictures import rundir
-
-    facts = rundir.read_facts(run)
-    if not (run / "checkpoints" / f"{checkpoint}.npz").is_file():
-        raise UserError(f"{run} has no checkpoint {checkpoint!r} yet: no epoch of it has finished")
-    return facts
-
-
 def pictures_of(run, shape):
     """Return pictures to compare the answers for: noise, and what the run keeps of its training, uint8 (n, *shape)."""
     import numpy as np
@@ -92,10 +81,13 @@ def command(argv):
     name, run = arguments.format, expanded(arguments.run)
     if name not in FORMATS:
         raise unknown("format", name, FORMATS)
-    if arguments.checkpoint not in CHECKPOINTS:
-        raise unknown("checkpoint", arguments.checkpoint, CHECKPOINTS)
+    checkpoint = cli.checkpoint_of(arguments)
     check_packages(name)
-    facts = facts_of(run, arguments.checkpoint)
+
+    from zoo.pictures import rundir  # NumPy, no backend
+
+    facts = rundir.read_facts(run)
+    plans.checkpoint(run, checkpoint)
     path = output_of(arguments.output, run, name)
     chosen = cli.choose_device(arguments.gpu, arguments.backend)
     if FORMATS[name].by_tensorflow and chosen[0] != "tensorflow":
@@ -104,7 +96,7 @@ def command(argv):
 
     from zoo.training import exported, saved, trainee
 
-    model = exported.in_float32(trainee.main(saved.load(run, arguments.checkpoint)))
+    model = exported.in_float32(trainee.main(saved.load(run, checkpoint)))
     names = [" ".join(str(each).split()) for each in facts["dataset"]["label_names"]]
     if len(names) != model.output_shape[-1]:
         raise UserError(f"{run / 'run.json'} is damaged: it names {len(names)} classes, and the network has "

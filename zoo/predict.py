@@ -5,10 +5,10 @@ from pathlib import Path
 
 from zoo import catalog, cli
 from zoo.datasets import facts
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError
+from zoo.training import plan as plans
 from zoo.weights import published
 
-CHECKPOINTS = ("best", "last")
 IMAGENET_CLASSES = 1000
 AT_ONCE = 256  # pictures in memory
 DARK = 0.5  # of white: pictures whose mean is under it are bright strokes on dark ground
@@ -22,8 +22,7 @@ def parser():
     made.add_argument("pictures", metavar="PICTURE", nargs="+", help="files of any size, or folders, searched to the "
                                                                      "bottom")
     made.add_argument("--top", metavar="N", default="5", help="how many classes to name; default: 5")
-    made.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
-                      help="of a run: the epoch that was best by validation, or the last; default: best")
+    cli.add_checkpoint(made)
     cli.add_gpu(made)
     return made
 
@@ -68,8 +67,7 @@ class Predictor:
         from zoo.pictures import rundir  # NumPy, no backend
 
         told = rundir.read_facts(self.path)
-        if not (self.path / "checkpoints" / f"{self.checkpoint}.npz").is_file():
-            raise UserError(f"{self.path} has no checkpoint {self.checkpoint!r} yet: no epoch of it has finished")
+        plans.checkpoint(self.path, self.checkpoint)
         dataset = told["dataset"]
         self.names = [str(name) for name in dataset["label_names"]]
         blueprint = told.get("blueprint")
@@ -178,10 +176,8 @@ def said(path, fitted, row, names, top, ground):
 def command(argv):
     arguments = parser().parse_intermixed_args(argv)
     top = cli.whole_number("--top", arguments.top, 1)
-    if arguments.checkpoint not in CHECKPOINTS:
-        raise unknown("checkpoint", arguments.checkpoint, CHECKPOINTS)
-    predictor = Predictor(Path(arguments.model).expanduser(), arguments.checkpoint, arguments.gpu, arguments.backend,
-                          arguments.weights)
+    predictor = Predictor(Path(arguments.model).expanduser(), cli.checkpoint_of(arguments), arguments.gpu,
+                          arguments.backend, arguments.weights)
 
     import numpy as np
     from zoo.datasets import pictures  # Pillow

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 import sys
 import textwrap
 from pathlib import Path
@@ -10,12 +9,12 @@ from pathlib import Path
 from zoo import catalog, cli
 from zoo.errors import UserError, unknown
 from zoo.files import expanded
+from zoo.training import plan as plans
 
 WHAT = {"maps": "what each layer makes of the picture", "filters": "those of the first layer",
         "hypercolumn": "the maps of all layers over one another", "gradcam": "where it sees the class (Grad-CAM)",
         "saliency": "the pixels that move the class's score", "occlusion": "what must not be hidden",
         "prediction": "the most probable classes"}
-CHECKPOINTS = ("best", "last")
 PAGE = "look.html"
 MOST_MAPS = 1024
 
@@ -37,8 +36,7 @@ def parser():
                            "pictures")
     made.add_argument("--weights", metavar="W", help="of a network's name: imagenet, mnist, or the path of a file, as "
                                                      "zoo.build takes them; default: random ones")
-    made.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
-                      help="of a run: the epoch that was best by validation, or the last; default: best")
+    cli.add_checkpoint(made)
     cli.add_network(made)
     cli.add_gpu(made)
     return made
@@ -56,16 +54,12 @@ def layers_of(text):
 
 def sides_of(arguments):
     """Return (height, width) that --size gives a .keras file that takes pictures of any; None otherwise."""
-    if arguments.size is None or not arguments.network.endswith(".keras"):
-        return None
-    if not re.fullmatch(r"[1-9]\d{0,3}(x[1-9]\d{0,3})?", arguments.size):
-        raise UserError(f"--size is a side in pixels, or HEIGHTxWIDTH, such as 32 or 96x80; given {arguments.size!r}")
-    return tuple(int(side) for side in (arguments.size.split("x") * 2)[:2])
+    return cli.sides(arguments.size) if arguments.size is not None and arguments.network.endswith(".keras") else None
 
 
 def source_of(arguments):
     """Return the function without arguments that gives the Subject once a backend is loaded; UserError before it."""
-    name, path = arguments.network, expanded(arguments.network)
+    name, path, checkpoint = arguments.network, expanded(arguments.network), cli.checkpoint_of(arguments)
     given = [flag for flag in ("size", "channels", "classes", "aux", "option", "weights")
              if getattr(arguments, flag)]
     given += [flag for flag, usual in (("width", "1.0"), ("stem", "auto")) if getattr(arguments, flag) != usual]
@@ -78,10 +72,9 @@ def source_of(arguments):
         facts = rundir.read_facts(path)
         if not isinstance(facts.get("blueprint"), dict):
             raise UserError(f"{path / 'run.json'} does not say how the network is built: it is of an earlier zoo")
-        if not (path / "checkpoints" / f"{arguments.checkpoint}.npz").is_file():
-            raise UserError(f"{path} has no checkpoint {arguments.checkpoint!r} yet: no epoch of it has finished")
-        return lambda subject: subject.of_run(path, facts, arguments.checkpoint)
-    if arguments.checkpoint != "best":
+        plans.checkpoint(path, checkpoint)
+        return lambda subject: subject.of_run(path, facts, checkpoint)
+    if checkpoint != "best":
         raise UserError(f"--checkpoint is for runs; {name} holds one set of weights at most")
     if is_file:
         return lambda subject: subject.of_file(path)
@@ -165,8 +158,6 @@ def command(argv):
     layers = layers_of(arguments.layers)
     if arguments.what is not None and arguments.what not in WHAT:
         raise unknown("picture", arguments.what, WHAT)
-    if arguments.checkpoint not in CHECKPOINTS:
-        raise unknown("checkpoint", arguments.checkpoint, CHECKPOINTS)
     sides = sides_of(arguments)
     subject_of = source_of(arguments)
     picture = of_picture(expanded(arguments.image))

@@ -1,4 +1,7 @@
-"""What a run is: all that decides its numbers, kept in run.json and compared when the run goes on. Standard library only."""
+"""What a run is: all that decides its numbers, kept in run.json and compared when the run goes on.
+
+Standard library only.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -8,6 +11,7 @@ from zoo.errors import UserError
 from zoo.training import recipe as recipes
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # in which a network computes
+CHECKPOINTS = ("best", "last")  # the epoch that was best by validation, and the last
 MINE = "begin another run with another --name"
 
 
@@ -27,7 +31,8 @@ def check_devices(plan, count):
     """Raise UserError where `count` devices cannot share the batches of a Plan."""
     size = plan.recipe.batch_size
     if count > 1 and plan.backend == "torch":
-        raise UserError(f"on PyTorch zoo trains on one GPU; given {count}; name one, or give --backend jax or tensorflow")
+        raise UserError(f"on PyTorch zoo trains on one GPU; given {count}; name one, or give --backend jax or "
+                        "tensorflow")
     if count > 1 and size % count:
         near = [each for each in (size // count * count, (size // count + 1) * count) if each]
         raise UserError(f"batches of {size} do not divide over {count} devices; give --batch-size "
@@ -59,6 +64,14 @@ def precision_of(facts):
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r}")
     return precision
+
+
+def checkpoint(run, name):
+    """Return the file of a run's checkpoint "best" or "last"; UserError where there is none yet."""
+    path = run / "checkpoints" / f"{name}.npz"
+    if not path.is_file():
+        raise UserError(f"{run} has no checkpoint {name!r} yet: no epoch of it has finished")
+    return path
 
 
 def flat(plan):
@@ -94,6 +107,6 @@ def longer(run, plan, epochs):
     if epochs < before:
         raise UserError(f"{run} was begun for {before} epochs, given {epochs}; a run can only become longer; {MINE}")
     if epochs > before and not recipes.goes_on(plan.recipe):
-        raise UserError(f"{run} was begun for {before} epochs, given {epochs}; its schedule, {plan.recipe.schedule}, has "
-                        f"come to its end by then; {MINE}")
+        raise UserError(f"{run} was begun for {before} epochs, given {epochs}; its schedule, {plan.recipe.schedule}, "
+                        f"has come to its end by then; {MINE}")
     return replace(plan, recipe=recipes.overridden(plan.recipe, {"epochs": epochs}))

@@ -13,8 +13,6 @@ from zoo.files import expanded
 from zoo.models import assembly
 from zoo.training import checkpoints, plan as plans, precision, run as runs, transfer, transferred
 
-CHECKPOINTS = ("best", "last")
-
 
 def on_pixels(blueprint, mean, std, classifier_activation):
     """Return the model of a Blueprint from raw pixels (n, height, width, channels) uint8.
@@ -42,7 +40,7 @@ def load(path, checkpoint="best"):
     if not isinstance(path, (str, os.PathLike)):
         raise UserError(f"zoo.load takes the path of a run or of a .keras file; given {path!r}")
     path = expanded(path)
-    if checkpoint not in CHECKPOINTS:
+    if checkpoint not in plans.CHECKPOINTS:
         raise UserError(f"checkpoint is 'best' or 'last'; given {checkpoint!r}")
     if path.is_dir():
         return load_run(path, checkpoint)
@@ -58,9 +56,7 @@ def load(path, checkpoint="best"):
 def load_run(path, checkpoint):
     """Return the model of a run with the weights of one of its checkpoints."""
     facts = runs.read_facts(path)
-    weights = path / "checkpoints" / f"{checkpoint}.npz"
-    if not weights.exists():
-        raise UserError(f"{path} has no checkpoint yet: no epoch of it has finished")
+    weights = plans.checkpoint(path, checkpoint)
     model = of_run(path, facts, "softmax")
     restore_weights(model, weights)
     return model
