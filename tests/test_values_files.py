@@ -1,9 +1,11 @@
 """Floor 0: options as people type them, names that do not exist, files that are never half written."""
 
+from pathlib import Path
+
 import pytest
 
 from zoo.errors import UserError, unknown
-from zoo.files import write_text, written_whole
+from zoo.files import writable, write_text, written_whole
 from zoo.values import assignments, checked, parsed
 
 
@@ -132,3 +134,27 @@ def test_text_is_utf_8_and_whole(tmp_path):
         write_text(path, "half, then a lone surrogate \ud800")
     assert path.read_bytes() == b"L\xc3\xb6we\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def refused(path):
+    with pytest.raises(UserError) as caught:
+        writable(path, "another -o")
+    assert str(path) in str(caught.value) and "give another -o" in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_file_that_can_be_written_leaves_nothing_when_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "old.png").write_bytes(b"old")
+    assert writable("new.png") == Path("new.png") and writable("~/new.png") == tmp_path / "new.png"
+    assert writable(tmp_path / "old.png").read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "old.png"]
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    assert "it is a folder" in refused(tmp_path)
+    assert f"there is no folder {tmp_path / 'gone'}; make it first" in refused(tmp_path / "gone" / "a.png")
+    assert f"there is no folder {tmp_path / 'file'};" in refused(tmp_path / "file" / "a.png")
+    assert refused("/proc/a.png").startswith("cannot write /proc/a.png: ")  # not even to root

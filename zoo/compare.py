@@ -1,10 +1,10 @@
 """python -m zoo.compare RUN RUN ...: runs side by side, in a table and in a picture."""
 
 import sys
-from pathlib import Path
 
 from zoo import cli
 from zoo.errors import UserError
+from zoo.files import expanded, writable, write_text, written_whole
 
 ENDINGS = (".png", ".html")
 
@@ -22,12 +22,9 @@ def parser():
 
 def checked(output):
     """Return the path to write, its ending one that we know and its folder there."""
-    path = Path(output).expanduser()
-    if path.suffix.lower() not in ENDINGS:
+    if expanded(output).suffix.lower() not in ENDINGS:
         raise UserError(f"the picture's ending says what it is, {' or '.join(ENDINGS)}; given {output!r}")
-    if not path.parent.is_dir():
-        raise UserError(f"there is no folder {path.parent}; make it, or choose another --output")
-    return path
+    return writable(output)
 
 
 def columns(table):
@@ -45,7 +42,6 @@ def command(argv):
         raise UserError(f"name two runs or more; given {arguments.runs[0]}")
     path = checked(arguments.output)
 
-    from zoo.files import write_text, written_whole
     from zoo.pictures import comparison  # NumPy and matplotlib
 
     runs = comparison.read(arguments.runs)

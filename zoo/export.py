@@ -1,6 +1,5 @@
 """python -m zoo.export RUN --format F: the network of a run as a file for other programs, with the same answers."""
 
-import os
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from zoo import cli
 from zoo.errors import UserError, unknown
-from zoo.files import expanded, write_text
+from zoo.files import expanded, writable, write_text
 from zoo.training import plan as plans
 
 
@@ -59,11 +58,7 @@ def output_of(text, run, name):
         raise UserError(f"a file of format {name} ends in {ending}; given {str(path)!r}")
     if path.is_dir() or (name == "saved_model" and path.exists()):
         raise UserError(f"{path} is there already; give another name with -o")
-    if not path.parent.is_dir():
-        raise UserError(f"cannot write {path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise UserError(f"cannot write {path}: the folder {path.parent.resolve()} is not yours to write to")
-    return path
+    return writable(path)
 
 
 def pictures_of(run, shape):

@@ -4,7 +4,7 @@ import sys
 
 from zoo import cli
 from zoo.errors import UserError
-from zoo.files import expanded
+from zoo.files import expanded, writable, written_whole
 
 POOLINGS = ("avg", "max", "none")
 SPLITS = ("train", "validation", "test")
@@ -96,12 +96,9 @@ def command(argv):
 
 def checked_output(path):
     """Return the path of the .npz file to write; UserError where it cannot be."""
-    path = expanded(path)
-    if path.suffix != ".npz":
+    if expanded(path).suffix != ".npz":
         raise UserError(f"the features are written as .npz; given -o {path}")
-    if not path.absolute().parent.is_dir() or path.is_dir():
-        raise UserError(f"cannot write {path}: {'it is a folder' if path.is_dir() else 'its folder is not there'}")
-    return path
+    return writable(path)
 
 
 def model_of(arguments, origin, shape, found):
@@ -158,7 +155,6 @@ def extracted(model, found, batch_size):
 def write(path, features, found):
     """Write the file: names as text, never as Python objects, so that numpy.load reads it as it is."""
     import numpy as np
-    from zoo.files import written_whole
 
     with written_whole(path) as scratch, open(scratch, "wb") as file:
         np.savez(file, features=features, labels=found.labels.astype(np.int64),

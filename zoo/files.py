@@ -1,10 +1,16 @@
 """Files that are never seen half written."""
 
 import contextlib
+import errno
 import os
+import tempfile
 from pathlib import Path
 
 from zoo.errors import UserError
+
+# What a name can be at fault for; a full disk is another matter.
+MISTAKES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
+            errno.EOPNOTSUPP}
 
 
 def expanded(path):
@@ -13,6 +19,35 @@ def expanded(path):
         return Path(path).expanduser()
     except RuntimeError:
         raise UserError(f"{path} begins with the home of nobody; give the folder in full") from None
+
+
+def writable(path, wanted="another name"):
+    """Return `path` as a Path, with ~ as a home; UserError, in one line, where no file of that name can be written.
+
+    wanted: what to give instead, in words. Nothing is left in the folder: that it takes a file is tried with one that
+    has no name there. A full disk stays an OSError.
+
+    A command calls this first: a mistyped name is then told before a network is built.
+    """
+    target = expanded(path)
+    if os.path.isdir(target):
+        raise UserError(f"cannot write {path}: it is a folder; give {wanted}")
+    if not os.path.isdir(target.parent):
+        raise UserError(f"cannot write {path}: there is no folder {target.parent}; make it first, or give {wanted}")
+    with mistakes_told(path, wanted), tempfile.TemporaryFile(dir=target.parent):
+        pass
+    return target
+
+
+@contextlib.contextmanager
+def mistakes_told(path, wanted):
+    """Raise a UserError for the OSErrors that come of a name where nothing can be written; a full disk is none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in MISTAKES:
+            raise
+        raise UserError(f"cannot write {path}: {error.strerror}; give {wanted}, in a folder of yours") from None
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoo import catalog, cli
 from zoo.errors import UserError, unknown
-from zoo.files import expanded
+from zoo.files import expanded, writable
 from zoo.training import plan as plans
 
 WHAT = {"maps": "what each layer makes of the picture", "filters": "those of the first layer",
@@ -118,11 +118,7 @@ def output_of(arguments):
         return export.checked(path), False
     if not is_folder and path.suffix.lower() != ".html":
         raise UserError(f"without --what a page is written, a .html file, or a folder; given {str(path)!r}")
-    place = path if path.is_dir() else path.parent
-    if not place.is_dir():
-        raise UserError(f"cannot write {path}: there is no folder {place}; make it first")
-    if not os.access(place, os.W_OK):
-        raise UserError(f"cannot write {path}: the folder {place.resolve()} is not yours to write to")
+    writable(path / PAGE if path.is_dir() else path)
     return path, is_folder
 
 

@@ -1,12 +1,7 @@
 """A scene goes to a file; the file's ending says which kind."""
 
-import contextlib
-import errno
-import os
-import tempfile
-
 from zoo.errors import UserError
-from zoo.files import expanded, write_text, written_whole
+from zoo.files import expanded, mistakes_told, writable, write_text, written_whole
 from zoo.pictures import raster
 from zoo.pictures.svg import svg
 
@@ -26,8 +21,6 @@ def _write_pdf(scene, path):
 
 
 ENDINGS = {".svg": _write_svg, ".png": _write_png, ".pdf": _write_pdf}  # each writes (scene, path) whole or not at all
-MISTAKES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
-            errno.EOPNOTSUPP}
 
 
 def write(scene, path, texts=None):
@@ -41,7 +34,7 @@ def write(scene, path, texts=None):
     texts = texts or {}
     target = checked(path, texts)
     ending = target.suffix.lower()
-    with _mistakes_told(path, texts):
+    with mistakes_told(path, _wanted(texts)):
         if ending in texts:
             write_text(target, texts[ending]())
         else:
@@ -52,36 +45,17 @@ def write(scene, path, texts=None):
 def checked(path, also=()):
     """Return `path` as the Path of a picture that can be asked for; UserError otherwise.
 
-    Nothing is left in the folder: that it takes a file is tried with one that has no name there.
     `also` are endings of other formats that the caller writes.
-
-    A command calls this first: a mistyped name is then told before a network is built.
     """
-    target = expanded(path)
-    if os.path.isdir(target):
-        raise UserError(f"{path} is a folder; give the name of a file that ends in {_listed(also)}")
-    if target.suffix.lower() not in (*ENDINGS, *also):
+    if expanded(path).suffix.lower() not in (*ENDINGS, *also):
         raise UserError(f"the ending of a picture's name says its kind: {_listed(also)}; given {str(path)!r}")
-    if not os.path.isdir(target.parent):
-        raise UserError(f"cannot write {path}: there is no folder {target.parent}; make it first, or give another "
-                        f"file that ends in {_listed(also)}")
-    with _mistakes_told(path, also), tempfile.TemporaryFile(dir=target.parent):
-        pass
-    return target
+    return writable(path, _wanted(also))
 
 
-@contextlib.contextmanager
-def _mistakes_told(path, also):
-    """Raise a UserError for the OSErrors that come of a name where nothing can be written; a full disk is none."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in MISTAKES:
-            raise
-        raise UserError(f"cannot write {path}: {error.strerror}; give the name of a file in a folder of yours that "
-                        f"ends in {_listed(also)}") from None
+def _wanted(also):
+    return f"the name of a file that ends in {_listed(also)}"
 
 
-def _listed(also=()):
+def _listed(also):
     *others, last = (*ENDINGS, *also)
     return f"{', '.join(others)} or {last}"
