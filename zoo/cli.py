@@ -161,6 +161,9 @@ def add_pictures(made):
                       help="files: of FOLDER/cat.123.jpg the class is cat; default: folders")
     made.add_argument("--size", metavar="N|HxW", help="to which the pictures of FOLDER are brought; default: as the "
                                                       "weights had them, or the paper's")
+    made.add_argument("--broken", metavar="refuse|skip", default="refuse",
+                      help="files that cannot be read; skip: leave them out, by reading all files once before anything "
+                           "else; default: refuse")
     made.add_argument("--dataset", metavar="NAME", help="instead of a folder: digits, mnist, cifar10, ...")
     made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are")
 
@@ -196,5 +199,8 @@ def pictures_of(arguments, limit, shape):
     from zoo.datasets import facts, folders, load
 
     if arguments.dataset is not None:
+        if arguments.broken != "refuse":
+            raise UserError("--broken is for --data; the files of a data set are whole or refused")
         return load.load_facts(facts.find(arguments.dataset), data_dir=arguments.data_dir, limit=limit)
-    return folders.load(arguments.data, shape, named=arguments.class_names, limit=limit)
+    return folders.load(arguments.data, shape, named=arguments.class_names, limit=limit,
+                        broken=arguments.broken)

@@ -1,5 +1,6 @@
 """python -m zoo.extract NET: what a trained network makes of pictures, before its top: rows of numbers, in a file."""
 
+import os
 import sys
 
 from zoo import cli
@@ -32,9 +33,9 @@ def parser():
 class Pictures:
     """Pictures in the order in which they are written: `files` (n,) names, `splits` (n,) names, `labels` (n,) int64."""
 
-    def __init__(self, images, labels, label_names, files, splits, facts):
+    def __init__(self, images, labels, label_names, files, splits, facts, notes):
         self.images, self.labels, self.label_names, self.files = images, labels, label_names, files
-        self.splits, self.facts = splits, facts
+        self.splits, self.facts, self.notes = splits, facts, notes
 
     def __len__(self):
         return len(self.labels)
@@ -42,16 +43,13 @@ class Pictures:
 
 def of_folder(arguments, shape):
     """Return the Pictures of --data: all of them, in the order of their names."""
-    import numpy as np
     from zoo.datasets import folders
 
     found = folders.index(expanded(arguments.data), arguments.class_names)
-    names = sorted({each.label for each in found})
-    paths = [each.path for each in found]
-    images = folders.Images(paths, shape)
-    root = expanded(arguments.data)
-    return Pictures(images, np.array([names.index(each.label) for each in found]), names,
-                    [str(path.relative_to(root)) for path in paths], [each.split for each in found], None)
+    found, notes = folders.readable(found, shape, arguments.broken)
+    files = [os.fsdecode(file) for file in found.files]
+    splits = [folders.PLACES[place] for place in found.places]
+    return Pictures(folders.Images(found, shape), found.classes, found.names, files, splits, None, notes)
 
 
 def of_dataset(arguments, limit):
@@ -63,7 +61,7 @@ def of_dataset(arguments, limit):
     images = np.concatenate([split.batch(np.arange(len(split)))[0] for _, split in parts])
     files = [f"{name}/{number}" for name, split in parts for number in range(len(split))]
     return Pictures(images, np.concatenate([split.labels for _, split in parts]), dataset.facts.label_names, files,
-                    [name for name, split in parts for _ in range(len(split))], dataset.facts)
+                    [name for name, split in parts for _ in range(len(split))], dataset.facts, ())
 
 
 def command(argv):
@@ -88,7 +86,8 @@ def command(argv):
     shape = found.facts.shape if found.facts else shape
     where = cli.load(backend, chosen)
     model, lines = model_of(arguments, origin.here(), shape, found)
-    print("\n".join([*lines, f"{'device':8} {where}, {backend}"]), flush=True)
+    lines += [f"{'device':8} {where}, {backend}", *(f"{'note':8} {note}" for note in found.notes)]
+    print("\n".join(lines), flush=True)
     features = extracted(model, found, batch_size)
     write(output, features, found)
     print(f"{'written':8} {output}: features {'x'.join(map(str, features.shape))}, of {len(found.label_names)} classes")

@@ -88,15 +88,14 @@ def test_a_limit_keeps_the_proportions(tmp_path):
     assert sum(found.train.labels == 0) == 2
 
 
-def test_what_does_not_fit_into_memory_is_read_each_time(tmp_path, monkeypatch):
+def test_what_does_not_fit_into_memory_is_read_each_time(tmp_path):
     pile(tmp_path, {"a": 6, "b": 6})
     kept = values(folders.load(tmp_path, (8, 8, 3)).train)
-    monkeypatch.setattr(folders, "IN_MEMORY", 100)
-    found = folders.load(tmp_path, (8, 8, 3))
+    found = folders.load(tmp_path, (8, 8, 3), in_memory=100)
     assert values(found.train) == kept
     (tmp_path / "a" / "0.png").write_bytes(b"")
     with pytest.raises(UserError, match="1 file cannot be read as pictures: .*a/0.png"):
-        folders.load(tmp_path, (8, 8, 3))
+        folders.load(tmp_path, (8, 8, 3), in_memory=100)
 
 
 def test_unreadable_files_are_named(tmp_path):

@@ -4,51 +4,75 @@
     FOLDER/train/CLASS/...             with val or validation, and test, beside train; what is missing is carved out of
                                        train
     FOLDER/cat.123.jpg                 named="files": the class is what stands before the first dot
+
+Pictures that do not fit into memory are streamed: decoded each time a batch asks for them. What a batch holds is the
+same either way.
 """
 
-import sys
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from zoo.datasets import pictures, splits
+from zoo.datasets import pictures, splits, stream
 from zoo.datasets.facts import Facts
 from zoo.datasets.load import Dataset
 from zoo.errors import UserError, unknown
 
 SPLITS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}  # folder: split
+PLACES = ("", "train", "validation", "test")  # where a picture lies; "": in one pile with all others
 NAMED = ("folders", "files")
+BROKEN = ("refuse", "skip")  # what becomes of files that cannot be read
 TENTHS = (1, 1, 8)  # of a pile: test, validation, train
 IN_MEMORY = 2**30  # bytes of pixels; more are read from the disk again and again
 SHOWN = 3  # file names in a message
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A file, its class, and its split: "train", "validation", "test" or, where all lie in one pile, ""."""
+class Found:
+    """The pictures below a folder, a row each; arrays, since there may be millions of them."""
 
-    path: Path
-    label: str
-    split: str
+    folder: Path
+    files: np.ndarray  # (n,) paths below the folder, in the bytes of the file system
+    classes: np.ndarray  # int64 (n,), numbers in `names`
+    places: np.ndarray  # int8 (n,), numbers in PLACES
+    names: tuple
+
+    def __len__(self):
+        return len(self.files)
+
+    def path(self, row):
+        return self.folder / os.fsdecode(self.files[row])
+
+    def only(self, rows):
+        """Return the Found of some rows, in their order."""
+        return replace(self, files=self.files[rows], classes=self.classes[rows], places=self.places[rows])
 
 
 def index(folder, named="folders"):
-    """Return the Pictures below a folder, by split and class and name; UserError where there are none."""
+    """Return the Found below a folder, by split and class and name; UserError where there are no pictures."""
     folder = Path(folder).expanduser()
     if named not in NAMED:
         raise unknown("way to name classes", named, NAMED)
     if not folder.is_dir():
         what = "is a file; give the folder that the pictures lie in" if folder.exists() else "is not there"
         raise UserError(f"{folder} {what}")
-    below = {each.name: each for each in visible(folder) if each.is_dir()}
-    parts = [(below[name], split) for name, split in SPLITS.items() if name in below] if "train" in below else []
+    below = {each.name for each in visible(folder) if each.is_dir()}
+    parts = [(f"{name}/", split) for name, split in SPLITS.items() if name in below] if "train" in below else []
     labelled = by_folder if named == "folders" else by_file
-    found = [Picture(path, label, split) for part, split in parts or [(folder, "")] for path, label in labelled(part)]
-    if not found:
+    files, classes, places, numbers = [], [], [], {}
+    for part, split in parts or [("", "")]:
+        for file, label in labelled(folder / part):
+            files.append(os.fsencode(part + file))
+            classes.append(numbers.setdefault(label, len(numbers)))
+            places.append(PLACES.index(split))
+    if not files:
         raise UserError(f"{folder} holds no pictures" + (
             " in folders, one a class, such as cat and dog" if named == "folders" else " named as cat.123.jpg is"))
-    return found
+    names = sorted(numbers)
+    order = np.array([names.index(label) for label in numbers])  # as they were met: as they are numbered
+    return Found(folder, np.array(files), order[classes], np.array(places, np.int8), tuple(names))
 
 
 def visible(folder):
@@ -57,50 +81,82 @@ def visible(folder):
 
 
 def by_folder(folder):
-    """Yield (path, class) of the pictures in the folders of a folder; UserError for a folder without any."""
+    """Yield (path below the folder, class) of the pictures in the folders of a folder; UserError for one without any."""
     for each in visible(folder):
         if each.is_dir():
-            inside = [path for path in sorted(each.rglob("*")) if is_picture(path)]
+            inside = [*below(each)]
             if not inside:
                 raise UserError(f"the class {each.name!r} is empty: {each} holds no pictures; put some there, or "
                                 "remove it")
-            yield from ((path, each.name) for path in inside)
+            yield from ((f"{each.name}/{file}", each.name) for file in inside)
 
 
 def by_file(folder):
-    """Yield (path, class) of the pictures of a folder whose names begin with a class and a dot."""
-    for path in sorted(folder.rglob("*")):
-        if is_picture(path):
-            label, dot, _ = path.stem.partition(".")
-            if not dot:
-                raise UserError(f"{path} does not say its class, as cat.123.jpg does; leave the classes to the folders")
-            yield path, label
+    """Yield (path below the folder, class) of the pictures whose names begin with a class and a dot."""
+    for file in below(folder):
+        label, dot, _ = Path(file).stem.partition(".")
+        if not dot:
+            raise UserError(f"{folder / file} does not say its class, as cat.123.jpg does; leave the classes to the "
+                            "folders")
+        yield file, label
 
 
-def is_picture(path):
-    return path.suffix.lower() in pictures.ENDINGS and not path.name.startswith(".") and path.is_file()
+def below(folder):
+    """Yield the paths, below a folder, of its pictures at any depth, by name; links to folders are not followed."""
+    with os.scandir(folder) as entries:
+        inside = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in entries if is_picture(each)
+                        or each.is_dir(follow_symlinks=False))
+    for name, deeper in inside:
+        if deeper:
+            yield from (f"{name}/{file}" for file in below(os.path.join(folder, name)))
+        else:
+            yield name
 
 
-def load(folder, shape, *, named="folders", limit=None):
+def is_picture(entry):
+    return (os.path.splitext(entry.name)[1].lower() in pictures.ENDINGS and not entry.name.startswith(".")
+            and entry.is_file())
+
+
+def load(folder, shape, *, named="folders", limit=None, broken="refuse", in_memory=IN_MEMORY, threads=None):
     """Return the Dataset of a folder, its pictures squeezed into `shape`, (height, width, 1 or 3).
 
-    limit: the most pictures in each split, with the classes in proportion. UserError for one class, for a class that
-    has no training picture, and for files that cannot be read, which it names.
+    limit: the most pictures in each split, with the classes in proportion.
+    broken: "refuse" files that cannot be read, or "skip" them: all files are read once, and the splits are made of
+    those that could be, as though there were no others; a note says which they are not.
+    in_memory: the most bytes of pixels that are kept; where there are more, pictures are read again and again.
+    threads: how many read; the pictures are the same with any. None: one a core.
+
+    UserError for one class, for a class that has no training picture, and for broken files, which it names. Of pictures
+    that are not kept only the beginning is looked at here when broken is "refuse"; what ends too early is refused when
+    a batch asks for it.
     """
     splits.check_limit(limit)
-    found = index(folder, named)
-    names = tuple(sorted({each.label for each in found}))
-    if len(names) < 2:
-        raise UserError(f"{folder} has one class, {names[0]!r}; to tell apart takes two folders and more")
-    rows, notes = divided(found, names, limit)
-    kept = np.concatenate([*rows.values()])
-    images = Images([found[row].path for row in kept], shape)
-    labels = np.array([names.index(found[row].label) for row in kept])
+    found, left_out = readable(index(folder, named), shape, broken, threads)
+    if len(found.names) < 2:
+        raise UserError(f"{folder} has one class, {found.names[0]!r}; to tell apart takes two folders and more")
+    rows, notes = divided(found, limit)
+    found = found.only(np.concatenate([*rows.values()]))
+    images = Images(found, shape, in_memory, threads)
     ends = np.cumsum([0, *map(len, rows.values())])
-    made = {name: splits.Split(images, labels, np.arange(ends[place], ends[place + 1]))
+    made = {name: splits.Split(images, found.classes, np.arange(ends[place], ends[place + 1]))
             for place, name in enumerate(rows)}
-    return Dataset(facts_of(Path(folder), shape, names, {name: len(row) for name, row in rows.items()}), **made,
-                   source=str(Path(folder).expanduser().absolute()), notes=notes)
+    counts = {name: len(row) for name, row in rows.items()}
+    return Dataset(facts_of(Path(folder), shape, found.names, counts), **made,
+                   source=str(Path(folder).expanduser().absolute()), notes=(*left_out, *notes))
+
+
+def readable(found, shape, broken, threads=None):
+    """Return (Found, notes): what of it is to be used, all where `broken` is "refuse"; see load()."""
+    if broken not in BROKEN:
+        raise unknown("way to treat broken pictures", broken, BROKEN)
+    if broken == "refuse":
+        return found, ()
+    rows = stream.failed(lambda row: stream.pixels(found.path(row), shape), len(found), threads, "checking pictures")
+    if len(rows) == len(found):
+        refuse(found, rows)
+    kept = np.delete(np.arange(len(found)), rows)
+    return found.only(kept), (f"left out: {said(found, rows)}",) if rows else ()
 
 
 def facts_of(folder, shape, names, counts):
@@ -111,74 +167,68 @@ def facts_of(folder, shape, names, counts):
                  **counts)
 
 
-def divided(found, names, limit):
+def divided(found, limit):
     """Return ({split: rows of `found`, at most `limit`}, notes): splits as they lie, or carved by the seed."""
-    rows = {split: [row for row, each in enumerate(found) if each.split == split] for split in ("", *SPLITS.values())}
-    pile = np.array(rows[""] or rows["train"])
-    missing = [split for split in ("test", "validation") if not rows[split]]
-    labels = np.array([names.index(found[row].label) for row in pile])
-    order = pile[splits.stratified_order(labels, splits.SEED)]
+    rows = {split: np.flatnonzero(found.places == number) for number, split in enumerate(PLACES)}
+    pile = rows[""] if len(rows[""]) else rows["train"]
+    missing = [split for split in ("test", "validation") if not len(rows[split])]
+    order = pile[splits.stratified_order(found.classes[pile], splits.SEED)]
     sizes = [size for size, split in zip(TENTHS[:2], ("test", "validation"), strict=True) if split in missing]
     *carved, train = splits.carve(order, (*sizes, sum(TENTHS) - sum(sizes)))
     made = {"train": train, **dict(zip(missing, carved, strict=True))}
-    for split in {"test", "validation"} - {*missing}:
-        part = np.array(rows[split])
-        strange = {found[row].label for row in part} - {found[row].label for row in pile}
-        if strange:
+    for split in ("test", "validation"):
+        part = rows[split]
+        strange = np.setdiff1d(found.classes[part], found.classes[pile])
+        if len(strange):
             raise UserError(f"the {split} pictures have a class that the training pictures lack: "
-                            f"{sorted(strange)[0]!r}")
-        labels = np.array([names.index(found[row].label) for row in part])
-        made[split] = part[splits.stratified_order(labels, splits.SEED)]
-    without = {*names} - {found[row].label for row in train}
-    if without:
-        raise UserError(f"the class {sorted(without)[0]!r} has too few pictures to train on and to hold some out")
-    source = "the pile" if rows[""] else "train"
+                            f"{found.names[strange[0]]!r}")
+        if split not in missing:
+            made[split] = part[splits.stratified_order(found.classes[part], splits.SEED)]
+    without = np.setdiff1d(np.arange(len(found.names)), found.classes[train])
+    if len(without):
+        raise UserError(f"the class {found.names[without[0]]!r} has too few pictures to train on and to hold some out")
+    source = "the pile" if len(rows[""]) else "train"
     notes = (f"{' and '.join(missing)} held out of {source}, by a fixed seed",) if missing else ()
     return {split: made[split][:limit] for split in ("train", "validation", "test")}, notes
 
 
 class Images:
-    """Pictures by number, as an array has them: `images[rows]` is uint8 (n, height, width, channels).
+    """The pictures of a Found by number, as an array has them: `images[rows]` is uint8 (n, height, width, channels).
 
-    They are read once where they all go into memory, else each time. UserError names the files that cannot be read.
+    They are read once where they take at most `in_memory` bytes, else each time. UserError names the files that cannot
+    be read: at once where they are kept or do not even begin as pictures do, else when they are asked for.
     """
 
-    def __init__(self, paths, shape):
-        self.paths, self.shape, self.kept = paths, shape, None
-        if len(paths) * int(np.prod(shape)) <= IN_MEMORY:
-            self.kept = self.read(range(len(paths)))
+    def __init__(self, found, shape, in_memory=IN_MEMORY, threads=None):
+        self.found, self.shape, self.threads, self.kept = found, shape, threads, None
+        if len(found) * int(np.prod(shape)) <= in_memory:
+            self.kept = self.read(np.arange(len(found)), "reading pictures")
         else:
-            refuse([*filter(None, map(unreadable, paths))])
+            refuse(found, stream.failed(lambda row: pictures.check_beginning(found.path(row)), len(found), threads,
+                                        "looking at pictures"))
 
     def __getitem__(self, rows):
         return self.read(rows) if self.kept is None else self.kept[rows]
 
-    def read(self, rows):
-        made, broken = np.zeros((len(rows), *self.shape), np.uint8), []
-        for place, row in enumerate(rows):
-            try:
-                made[place] = pictures.fitted(pictures.opened(self.paths[row]), self.shape).pixels
-            except UserError:
-                broken.append(self.paths[row])
-            if sys.stderr.isatty() and place % 500 == 499:
-                print(f"reading pictures: {place + 1:,} of {len(rows):,}", end="\r", file=sys.stderr)
-        refuse(broken)
+    def read(self, rows, doing=""):
+        made = np.zeros((len(rows), *self.shape), np.uint8)
+
+        def one(place):
+            made[place] = stream.pixels(self.found.path(rows[place]), self.shape)
+
+        wrong = stream.failed(one, len(rows), self.threads, doing)
+        refuse(self.found, [rows[place] for place in wrong])
         return made
 
 
-def unreadable(path):
-    """Return the path of a file that does not even begin as a picture does; None otherwise."""
-    from PIL import Image
-
-    try:
-        Image.open(path).close()
-    except Exception:  # whatever a decoder raises
-        return path
+def refuse(found, rows):
+    """Raise UserError that names files which are no pictures, where there are any."""
+    if rows:
+        raise UserError(f"{said(found, rows)}; mend or remove them; zoo.finetune and zoo.extract leave them "
+                        "out with --broken skip")
 
 
-def refuse(broken):
-    """Raise UserError that names files which are no pictures."""
-    if broken:
-        more = f" and {len(broken) - SHOWN:,} more" if len(broken) > SHOWN else ""
-        raise UserError(f"{len(broken):,} {'file' if len(broken) == 1 else 'files'} cannot be read as pictures: "
-                        f"{', '.join(map(str, broken[:SHOWN]))}{more}; mend or remove them")
+def said(found, rows):
+    more = f" and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
+    return (f"{len(rows):,} {'file' if len(rows) == 1 else 'files'} cannot be read as pictures: "
+            f"{', '.join(str(found.path(row)) for row in rows[:SHOWN])}{more}")

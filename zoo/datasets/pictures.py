@@ -42,21 +42,35 @@ def opened(path):
 
     Of several frames the first. Raises UserError in one line for what is no whole picture.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is odd but can be read
+        return decoded(path)
+
+
+def decoded(path):
+    """Do the work of opened(), in several threads at once: the filters of warnings, which all share, stay as they are."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is odd but can be read
-            warnings.simplefilter("error", Image.DecompressionBombWarning)  # 89 million pixels and more
-            with Image.open(path) as picture:
-                picture.load()
-                return ImageOps.exif_transpose(picture)
+        with Image.open(path) as picture:
+            if picture.width * picture.height > Image.MAX_IMAGE_PIXELS:  # 89 million; Pillow refuses only twice as many
+                raise Image.DecompressionBombError
+            picture.load()
+            return ImageOps.exif_transpose(picture)
     except UnidentifiedImageError:
         raise UserError(f"{path} is no picture that can be read") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError, MemoryError):
+    except (Image.DecompressionBombError, MemoryError):
         raise UserError(f"{path} has too many pixels; make it smaller") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception as error:  # what a decoder raises on damage is not told anywhere
         raise UserError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
+
+
+def check_beginning(path):
+    """Raise UserError for a file that does not even begin as a picture does: next to no time, and little certainty."""
+    try:
+        Image.open(path).close()
+    except Exception:  # whatever a decoder raises
+        raise UserError(f"{path} is no picture that can be read") from None
 
 
 def fitted(picture, shape):

@@ -15,6 +15,9 @@ def explained(error, recipe):
         return 3, f"{error}; a lower --lr may help"
     if isinstance(error, MemoryError) or any(word in str(error) for word in MEMORY):
         return 5, f"out of memory with batches of {recipe.batch_size}; {smaller(recipe.batch_size)}"
+    picture = re.search(r"^(?:.*\bUserError: )?(.* cannot be read as pictures: .*)$", str(error), re.MULTILINE)
+    if picture:  # gone or damaged since training began; TensorFlow hands on the words of an error, not the error
+        return 2, picture[1]
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         return 4, f"cannot write the run: {error}" + ("; make room and go on with --resume" if full else "")
