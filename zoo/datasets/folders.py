@@ -27,6 +27,7 @@ BROKEN = ("refuse", "skip")  # what becomes of files that cannot be read
 TENTHS = (1, 1, 8)  # of a pile: test, validation, train
 IN_MEMORY = 2**30  # bytes of pixels; more are read from the disk again and again
 SHOWN = 3  # file names in a message
+LEFT_OUT = "left out: "  # so begins the note on files that were skipped
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,8 @@ def readable(found, shape, broken, threads=None):
     if len(rows) == len(found):
         refuse(found, rows)
     kept = np.delete(np.arange(len(found)), rows)
-    return found.only(kept), (f"left out: {said(found, rows)}",) if rows else ()
+    files = [os.fsdecode(file) for file in found.files[rows]]
+    return found.only(kept), (f"{LEFT_OUT}{said(files)}",) if files else ()
 
 
 def facts_of(folder, shape, names, counts):
@@ -224,11 +226,11 @@ class Images:
 def refuse(found, rows):
     """Raise UserError that names files which are no pictures, where there are any."""
     if rows:
-        raise UserError(f"{said(found, rows)}; mend or remove them; zoo.finetune and zoo.extract leave them "
-                        "out with --broken skip")
+        raise UserError(f"{said([found.path(row) for row in rows])}; mend or remove them; zoo.finetune and "
+                        "zoo.extract leave them out with --broken skip")
 
 
-def said(found, rows):
-    more = f" and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
-    return (f"{len(rows):,} {'file' if len(rows) == 1 else 'files'} cannot be read as pictures: "
-            f"{', '.join(str(found.path(row)) for row in rows[:SHOWN])}{more}")
+def said(files):
+    more = f" and {len(files) - SHOWN:,} more" if len(files) > SHOWN else ""
+    return (f"{len(files):,} {'file' if len(files) == 1 else 'files'} cannot be read as pictures: "
+            f"{', '.join(map(str, files[:SHOWN]))}{more}")
