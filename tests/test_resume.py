@@ -377,7 +377,7 @@ def test_seeds_and_their_spread(train):
     assert (status, err) == (0, "")
     results = [json.loads((train.folder / "runs" / f"many-seed{seed}" / "result.json").read_text()) for seed in (4, 5)]
     best = np.array([each["test_accuracy_best"] for each in results]) * 100
-    assert out.splitlines()[-1].startswith(f"test accuracy {best.mean():.2f} % +- {best.std(ddof=1):.2f} %, n = 2, with")
+    assert out.splitlines()[-1].startswith(f"test accuracy {best.mean():.2f} ± {best.std(ddof=1):.2f} %, n = 2, with")
     first, second = (runs.read_arrays(train.folder / "runs" / f"many-seed{seed}" / "checkpoints" / "last.npz")
                      for seed in (4, 5))
     assert not np.array_equal(first["weights/C1/kernel"], second["weights/C1/kernel"])

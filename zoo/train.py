@@ -153,8 +153,8 @@ def several(arguments, argv, until):
         return status
     paths = [expanded(arguments.output_dir) / f"{name}-seed{seed}" / "result.json" for seed in seeds]
     results = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-    print(f"test accuracy {repeat.spread([each['test_accuracy_best'] for each in results])}, with the best epochs by "
-          f"validation; {repeat.spread([each['test_accuracy_last'] for each in results])}, with the last")
+    best, last = (repeat.spread([each[f"test_accuracy_{which}"] for each in results]) for which in ("best", "last"))
+    print(f"test accuracy {best}, n = {len(results)}, with the best epochs by validation; {last}, with the last")
     return 0
 
 

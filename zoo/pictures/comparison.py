@@ -1,7 +1,6 @@
 """Several runs side by side: what they differ in, what came out, and the spread where only the seed differs."""
 
 import json
-import statistics
 from collections import namedtuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from zoo.errors import UserError
 from zoo.files import expanded
 from zoo.pictures import rundir
 from zoo.pictures.lettering import counted
+from zoo.training.repeat import spread
 
 # name: of the run's folder, or its path where two are called alike; history, result: None where there is none
 Run = namedtuple("Run", "name facts history result")
@@ -110,13 +110,8 @@ def _group(runs):
     best, last = ([run.result[f"test_accuracy_{which}"] for run in runs] for which in ("best", "last"))
     facts = runs[0].facts
     said = (f"{facts['network']} on {facts['dataset']['name']}, {counted(len(runs), 'seed')}: test accuracy "
-            f"{spread(best)} % with the weights best by validation, {spread(last)} % with the last")
+            f"{spread(best)} with the weights best by validation, {spread(last)} with the last")
     return Group(said, [run.name for run in runs], best, last)
-
-
-def spread(shares):
-    """Return mean and standard deviation (of a sample, n - 1) of shares, in per cent."""
-    return f"{100 * statistics.mean(shares):.2f} ± {100 * statistics.stdev(shares):.2f}"
 
 
 def lines(runs, column):

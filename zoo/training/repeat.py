@@ -8,7 +8,7 @@ import time
 
 
 def each_seed(seeds, words, name, until):
-    """Train with each of the seeds, as NAME-seed0, NAME-seed1, ...; return the exit status of the first that failed, or 0.
+    """Train with each of the seeds, as NAME-seed0, NAME-seed1, ...; return the first exit status that is not 0, or 0.
 
     words: the command line without --runs, --seed, --name and --max-seconds; until: on time.monotonic's clock.
     A run that is finished says so and is not trained again, so the same command goes on where it was ended.
@@ -41,11 +41,11 @@ def pass_on(child, number):
         child.send_signal(number)
 
 
-def spread(values):
+def spread(shares):
     """Return words for the mean and the standard deviation of shares, that of a sample (n - 1).
 
     >>> spread([0.99, 0.992])
-    "99.10 % +- 0.14 %, n = 2"
+    "99.10 ± 0.14 %"
     """
-    deviation = f" +- {100 * statistics.stdev(values):.2f} %" if len(values) > 1 else ""
-    return f"{100 * statistics.fmean(values):.2f} %{deviation}, n = {len(values)}"
+    deviation = f" ± {100 * statistics.stdev(shares):.2f}" if len(shares) > 1 else ""
+    return f"{100 * statistics.fmean(shares):.2f}{deviation} %"
