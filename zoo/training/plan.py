@@ -50,12 +50,16 @@ def of_run(run, facts):
     """Return the Plan of a run from what its run.json says; UserError when that is damaged."""
     try:
         recipe = recipes.overridden(recipes.Recipe(), facts["recipe"])
-        dataset = datasets.find(facts["dataset"]["name"])
-        labels = "coarse" if facts["dataset"]["classes"] != dataset.classes else "fine"
-        return Plan(catalog.blueprint(**facts["blueprint"]), datasets.with_labels(dataset, labels), recipe,
-                    facts["seed"], facts["limit"], facts["backend"], facts["deterministic"], precision_of(facts))
+        return Plan(catalog.blueprint(**facts["blueprint"]), dataset_of(facts["dataset"]), recipe, facts["seed"],
+                    facts["limit"], facts["backend"], facts["deterministic"], precision_of(facts))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{run / 'run.json'} is damaged, or of another zoo: {error}") from None
+
+
+def dataset_of(told):
+    """Return the Facts of a run's data set, with the labels it was trained on; `told`: what run.json says of it."""
+    facts = datasets.find(told["name"])
+    return datasets.with_labels(facts, "fine" if len(told["label_names"]) == facts.classes else "coarse")
 
 
 def precision_of(facts):

@@ -4,17 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.datasets import facts as known, folders
-from zoo.datasets.load import load
+from zoo.datasets import folders
+from zoo.datasets.load import load_facts
 from zoo.datasets.sources import find_in
 from zoo.errors import UserError
-from zoo.training import run as runs
-
-
-def labels_kind(told):
-    """Return "fine" or "coarse": which labels a run was trained on; `told` is what run.json says of its data set."""
-    facts = known.find(told["name"])
-    return "fine" if tuple(told["label_names"]) == facts.label_names else "coarse"
+from zoo.training import plan as plans, run as runs
 
 
 def place_of(told):
@@ -37,7 +31,7 @@ def split_of(run, facts, name, data_dir=None):
                                    limit=limit)
         else:
             data_dir = place_of(told) if data_dir is None else data_dir
-            dataset = load(told["name"], data_dir=data_dir, limit=limit, labels=labels_kind(told))
+            dataset = load_facts(plans.dataset_of(told), data_dir=data_dir, limit=limit)
     except (TypeError, ValueError) as error:
         if isinstance(error, UserError):
             raise
