@@ -100,7 +100,9 @@ def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
     assert train.main(["--resume", str(run)]) == 2
     assert "was made by zoo.finetune; give that command again, with --name staged" in capsys.readouterr().err
     assert finetune.main([*words, "--head", "8"]) == 2
-    assert "was begun with another transfer; give it as it was" in capsys.readouterr().err
+    assert "was begun with head '7,dropout0.5', given '8'; give it as it was" in capsys.readouterr().err
+    assert finetune.main([*words, "--lr", "0.5", "--set", "learning_rate=0.1"]) == 2
+    assert "--lr 0.5 and --set learning_rate=0.1 are the same field; give one of them" in capsys.readouterr().err
 
 
 def test_it_goes_on_where_it_was_ended(staged, place, tmp_path):

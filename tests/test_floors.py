@@ -13,7 +13,7 @@ FACTS = {"catalog", "device", "settings", "errors", "files", "values"}  # floor 
 PACKAGES = {"nn": 1, "models": 2, "datasets": 3, "weights": 3, "training": 4, "pictures": 5}
 COMMANDS = 6  # every other module at the top
 BACKENDS = {"training/mirrored.py": "tensorflow"}  # Keras has no public name for its engine for several devices
-FRONT = {"cli", "__main__"}  # on the commands' floor, and no command themselves
+FRONT = {"cli", "asked", "attended", "__main__"}  # on the commands' floor, and no command themselves
 
 
 @dataclass(frozen=True)

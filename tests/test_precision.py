@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_resume import CALM, DATA, AfterSteps, network_of, same_runs
 
-from zoo import catalog, train
+from zoo import asked, catalog, train
 from zoo.errors import UserError
 from zoo.training import fit, plan as plans, precision, run as runs, saved
 
@@ -90,7 +90,7 @@ def test_the_others_do_not_scale():
 # The plan, and the command
 
 def plan_of(*words):
-    return train.plan_of(train.parser().parse_args(["lenet5", *words]))
+    return asked.plan_of(train.parser().parse_args(["lenet5", *words]))
 
 
 def test_the_plan_keeps_it():

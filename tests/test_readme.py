@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import train
+from zoo import asked, train
 from zoo.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,7 +56,7 @@ def test_the_commands_exist():
     line for page in PAGES for line in re.findall(r"^python -m zoo\.train (\S.*)$", page.read_text("utf-8"), re.MULTILINE)])
 def test_the_training_commands_are_ones_that_train(line):
     arguments = train.parser().parse_args(shlex.split(line, comments=True))
-    assert arguments.resume or train.plan_of(arguments)
+    assert arguments.resume or asked.plan_of(arguments)
 
 
 def test_ci_runs_the_second_command():

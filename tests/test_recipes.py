@@ -10,7 +10,8 @@ import pytest
 from zoo import catalog
 from zoo.datasets.facts import DATASETS
 from zoo.errors import UserError
-from zoo.train import parser, recipe_of
+from zoo.asked import recipe_of
+from zoo.train import parser
 from zoo.training import augmentation
 from zoo.training.recipe import (Recipe, as_dict, by_name, check, described, differences, drops, goes_on, overridden,
                                  side_weights)

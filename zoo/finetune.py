@@ -6,14 +6,13 @@ import shlex
 import sys
 from dataclasses import replace
 
-from zoo import catalog, cli, settings
+from zoo import asked, attended, catalog, cli, settings
 from zoo.datasets import facts as datasets
 from zoo.errors import UserError
 from zoo.files import expanded
 from zoo.training import plan as plans, recipe as recipes, recipes as table, transfer as transfers
 from zoo.values import assignments, parsed
 
-SHORTCUTS = {"--epochs": "epochs", "--batch-size": "batch_size", "--lr": "learning_rate"}
 HEAD = "head"  # below a run: the run directory of its first stage
 
 
@@ -41,7 +40,7 @@ def parser():
     made.add_argument("--stages", action="store_true", help="first the head alone, then what --freeze leaves free")
     made.add_argument("--epochs", metavar="N", help="passes over the training pictures; default: 10")
     made.add_argument("--head-epochs", metavar="N", help="with stages: of the head alone; default: half as many")
-    made.add_argument("--lr", metavar="X", help="the head's learning rate; default: 0.001")
+    made.add_argument("--lr", metavar="X", dest="learning_rate", help="the head's learning rate; default: 0.001")
     made.add_argument("--body-lr", metavar="X", help="the rate while layers of a trained body learn; default: a tenth")
     made.add_argument("-b", "--batch-size", metavar="N", help="pictures a step; default: 32")
     made.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="a field of the recipe")
@@ -57,14 +56,7 @@ def parser():
 def recipe_of(arguments):
     """Return the recipe of the head: the data set's augmentation, and what the command line changes."""
     augment = table.AUGMENT.get(arguments.dataset, "") if arguments.data is None else ""
-    recipe = replace(transfers.BASE, augment=augment)
-    defaults = recipes.as_dict(recipe)
-    changes = assignments("--set", arguments.set, defaults)
-    for flag, field in SHORTCUTS.items():
-        text = getattr(arguments, "lr" if flag == "--lr" else field)
-        if text is not None:
-            changes[field] = parsed(flag, text, defaults[field])
-    return recipes.overridden(recipe, changes)
+    return asked.changed(replace(transfers.BASE, augment=augment), arguments)
 
 
 def checked(arguments):
@@ -122,11 +114,11 @@ def command(argv):
     transfer, stages = decided(arguments, named_plan, transfer, body)
     plan = plans.Plan(blueprint, facts, rates(arguments, recipe, transfer.freeze == body.layers[-1].name), seed, limit,
                       backend, False)
-    asked = shlex.join(["python", "-m", "zoo.finetune", *(sys.argv[1:] if argv is None else argv)])
+    words = shlex.join(["python", "-m", "zoo.finetune", *(sys.argv[1:] if argv is None else argv)])
     run = begun(arguments, plan, transfer)
     if run is None:
         run = runs.create(arguments.output_dir, arguments.name, plan.blueprint.spec.name, facts.name)
-    elif finished(run):
+    elif attended.is_over(run, plan.recipe.epochs):
         return 0
     with runs.held(run):
         rows = [(run, plan, transfer)]
@@ -138,7 +130,7 @@ def command(argv):
             rows.insert(0, (run / HEAD, replace(plan, recipe=head_recipe), first))
         if named_plan:
             print(f"{'plan':8} {arguments.plan}: {named_plan.why}")
-        return trained(rows, origin, dataset, where, asked, arguments.class_names if arguments.data else None)
+        return trained(rows, origin, dataset, where, words, arguments.class_names if arguments.data else None)
 
 
 def decided(arguments, plan, transfer, body):
@@ -149,8 +141,8 @@ def decided(arguments, plan, transfer, body):
         features = "" if plan.features == 1 else transferred.at_share(body, plan.features)
         freeze = transferred.last_frozen(body, "all" if plan.freeze == 1 else round(plan.freeze * len(body.layers)))
         return replace(transfer, features=features, freeze=freeze), plan.stages
-    asked = arguments.freeze or ("none" if arguments.weights == "none" else "all")
-    freeze = transferred.last_frozen(body, int(asked) if asked.isdecimal() else asked)
+    end = arguments.freeze or ("none" if arguments.weights == "none" else "all")
+    freeze = transferred.last_frozen(body, int(end) if end.isdecimal() else end)
     if arguments.stages and freeze == body.layers[-1].name:
         raise UserError("--stages needs a part of the body that learns; give --freeze none, a layer or a number")
     return replace(transfer, freeze=freeze), arguments.stages
@@ -166,25 +158,15 @@ def begun(arguments, plan, transfer):
     if not (run / "run.json").exists():
         runs.check_place(arguments.output_dir, arguments.name)
         return None
-    before = runs.read_facts(run)
-    now = json.loads(json.dumps({**plans.as_json(plan), "transfer": transfers.as_dict(transfer)}))
-    changed = [name for name, value in now.items() if before.get(name) != value]
-    if changed or before.get("dataset", {}).get("name") != plan.dataset.name:
-        raise UserError(f"{run} was begun with another {', '.join(changed) or 'data set'}; give it as it was to go on, "
-                        "or another --name")
+    before, now = runs.read_facts(run), plans.flat(plan) | transfers.as_dict(transfer)
+    told = before.get("dataset", {})
+    old = {**before, **before.get("blueprint", {}), **before.get("recipe", {}), **before.get("transfer", {}),
+           "dataset": told.get("name"), "labels": told.get("classes")}
+    plans.refuse(run, plans.differences(old, json.loads(json.dumps(now))))
     return run
 
 
-def finished(run):
-    """Return whether the run has its result; say so if it has."""
-    if not (run / "result.json").exists():
-        return False
-    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
-    print(f"{run} is finished: test accuracy {result['test_accuracy_best']:.2%}")
-    return True
-
-
-def trained(stages, origin, dataset, where, asked, named):
+def trained(stages, origin, dataset, where, words, named):
     """Train the stages, rows (run directory, Plan, Transfer), one after the other, and test the last.
 
     Return the exit status.
@@ -195,10 +177,10 @@ def trained(stages, origin, dataset, where, asked, named):
     for number, (run, plan, transfer) in enumerate(stages, start=1):
         network, body, said = made(plan, transfer, origin, stages[number - 2][0] if number > 1 else None)
         if number == 1:
-            said = [*begin(network, stages, dataset, where, asked, named), *said]
+            said = [*begin(network, stages, dataset, where, words, named), *said]
         print("\n".join([*said, stage_line(number, len(stages), network, body, transfer, plan.recipe)]), flush=True)
         status = carry_out(network, plan, dataset, run, leave, stages[-1][0])
-        if status is not None:
+        if status or run == stages[-1][0]:
             return status
 
 
@@ -218,7 +200,7 @@ def made(plan, transfer, origin, before):
     return network, body, lines
 
 
-def begin(network, stages, dataset, where, asked, named):
+def begin(network, stages, dataset, where, words, named):
     """Write the run.json of each stage that has none yet, and return the lines of the header.
 
     named: how a folder's classes are named; None for a data set of the catalogue.
@@ -229,7 +211,7 @@ def begin(network, stages, dataset, where, asked, named):
     for run, plan, transfer in stages:
         (run / "checkpoints").mkdir(parents=True, exist_ok=True)
         if not (run / "run.json").exists():
-            facts = header.facts(plan, dataset, parameters, where, asked)
+            facts = header.facts(plan, dataset, parameters, where, words)
             facts["dataset"] |= {"named": named} if named else {}
             runs.write_json(run / "run.json", {**facts, "transfer": transfers.as_dict(transfer)})
     lines = header.lines(plan, dataset, parameters, where, run)
@@ -253,34 +235,20 @@ def stage_line(number, count, network, body, transfer, recipe):
 
 
 def carry_out(network, plan, dataset, run, leave, whole):
-    """Train one stage, in `run`, and after the last, which is `whole`, test and draw.
-
-    Return the exit status, None where the next stage follows.
-    """
+    """Train one stage, in `run`, and after the last, which is `whole`, test and draw; return the exit status."""
     from zoo.pictures.plots import draw_run  # matplotlib
-    from zoo.training import failures, fit
+    from zoo.training import fit
 
-    try:
+    def work():
         progress = fit.train(network, dataset, plan.recipe, plan.seed, run, leave)
-        if leave.reason:
-            print(f"{leave.reason} after epoch {progress.epoch}; the same command with --name {whole.name} goes on",
-                  file=sys.stderr)
-            return 130
-        if run != whole:
-            return None
+        if leave.reason or run != whole:
+            return progress, None
         result = fit.test(network, dataset, plan.recipe, run, progress)
         draw_run(run)
-    except BrokenPipeError:  # of the terminal, not of a file
-        raise
-    except Exception as error:
-        status, said = failures.explained(error, plan.recipe)
-        if status is None:
-            raise
-        print(f"error: {said}; {run} keeps what was saved", file=sys.stderr)
-        return status
-    print(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the "
-          f"best by validation, {result['test_accuracy_last']:.2%} with the last; in {run}")
-    return 0
+        return progress, result
+
+    again = f"the same command with --name {whole.name} goes on"
+    return attended.to_the_end(work, run, plan.recipe, leave, again)
 
 
 def main(argv=None):

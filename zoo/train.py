@@ -3,22 +3,17 @@
 import argparse
 import contextlib
 import json
-import os
 import shlex
 import sys
 import time
 from dataclasses import asdict, replace
 
-from zoo import catalog, cli, device, settings
+from zoo import asked, attended, catalog, cli, device, settings
 from zoo.datasets import facts as datasets
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError
 from zoo.files import expanded
-from zoo.training import augmentation, plan as plans, recipe as recipes, recipes as table, repeat
-from zoo.values import assignments, parsed
+from zoo.training import plan as plans, recipe as recipes, recipes as table, repeat
 
-SHORTCUTS = {"--epochs": "epochs", "--batch-size": "batch_size", "--lr": "learning_rate"}  # flag: field of the recipe
-RESUMED = ("resume", "epochs", "gpu", "backend", "data_dir", "max_seconds",
-           "hosts", "host_index")  # what may be said beside --resume
 STATUSES = """exit status: 0 done, 2 a mistake in the command, 3 the loss is not finite, 4 the disk is full, 5 out of
 memory, 6 another process has the run, 7 out of --max-seconds, 8 another host is lost, 130 interrupted"""
 
@@ -39,7 +34,7 @@ def parser():
                       help="how it is trained; see python -m zoo.recipes; default: modern")
     for flags, what in ((("--epochs",), "passes over the training split"),
                         (("-b", "--batch-size"), "pictures a step"), (("--lr",), "the highest learning rate")):
-        made.add_argument(*flags, metavar="N" if flags != ("--lr",) else "X", dest=SHORTCUTS[flags[-1]],
+        made.add_argument(*flags, metavar="N" if flags != ("--lr",) else "X", dest=asked.SHORTCUTS[flags[-1]],
                           help=f"{what}; default: the recipe's")
     made.add_argument("--seed", metavar="N", default="0", help="of the weights and of the order of the pictures")
     made.add_argument("--runs", metavar="N", help="train with N seeds, one after the other; tells mean and deviation")
@@ -70,75 +65,6 @@ def told_options():
             for spec in catalog.SPECS.values() if spec.options]
 
 
-def recipe_of(arguments):
-    """Return the recipe for the network and data set with what the command line changes."""
-    recipe = table.find(arguments.network, arguments.dataset, arguments.recipe)
-    defaults = recipes.as_dict(recipe)
-    changes = assignments("--set", arguments.set, defaults)
-    for flag, field in SHORTCUTS.items():
-        text = getattr(arguments, field)
-        if text is not None and field in changes:
-            raise UserError(f"{flag} {text} and --set {field}={changes[field]} are the same field; give one of them")
-        if text is not None:
-            changes[field] = parsed(flag, text, defaults[field])
-    return recipes.overridden(recipe, changes)
-
-
-def options_of(arguments, recipe):
-    """Return the network's options: those of the command line, and the recipe's dropout."""
-    spec = catalog.find(arguments.network)
-    options = assignments("--option", arguments.option, spec.options)
-    if not recipe.dropout:
-        return options
-    if "dropout" not in spec.options:
-        raise UserError(f"{spec.name} has no dropout to set; leave it empty: dropout=")
-    if "dropout" in options:
-        raise UserError("--option dropout and the recipe's dropout are the same; give one of them")
-    return {**options, "dropout": parsed("dropout", recipe.dropout, spec.options["dropout"])}
-
-
-def plan_of(arguments):
-    """Return the Plan that the command line asks for."""
-    spec = catalog.find(arguments.network)
-    facts = datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
-    recipe = recipe_of(arguments)
-    recipes.side_weights(recipe, spec)
-    if arguments.precision not in plans.PRECISIONS:
-        raise unknown("precision", arguments.precision, plans.PRECISIONS)
-    augmentation.check(augmentation.parse(recipe.augment), facts.shape)
-    blueprint = catalog.blueprint(spec.name, facts.shape, facts.classes, parsed("--width", arguments.width, 1.0),
-                                  arguments.stem, options_of(arguments, recipe))
-    if arguments.limit is not None:
-        arguments.limit = cli.whole_number("--limit", arguments.limit, 1)
-    return plans.Plan(blueprint, facts, recipe, cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1),
-                      arguments.limit, settings.backend(arguments.backend), arguments.deterministic, arguments.precision)
-
-
-def resumed(arguments, argv):
-    """Return (run directory, Plan) for --resume: those of run.json, perhaps with more epochs."""
-    from zoo.training import run as runs  # NumPy
-
-    unset = parser()
-    unset.set_defaults(**dict.fromkeys(vars(arguments), argparse.SUPPRESS))
-    given = {name for name, value in vars(unset.parse_args(argv)).items() if value is not argparse.SUPPRESS}
-    other = [name for name in vars(arguments) if name in given and name not in RESUMED]
-    if other:
-        said = other[0] if other[0] == "network" else f"--{other[0].replace('_', '-')}"
-        raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
-                        "--epochs, --gpu, --backend, --data-dir, --max-seconds, --hosts and --host-index")
-    run = expanded(arguments.resume)
-    if "transfer" in runs.read_facts(run):
-        raise UserError(f"{run} was made by zoo.finetune; give that command again, with --name {run.name}")
-    plan = plans.of_run(run, runs.read_facts(run))
-    backend = settings.backend(arguments.backend)
-    if plan.backend != backend:
-        raise UserError(f"{run} was begun with {plan.backend}, and this is {backend}; give --backend {plan.backend}")
-    if arguments.epochs is None:
-        return run, plan
-    return run, plans.longer(run, plan, recipes.overridden(
-        plan.recipe, {"epochs": parsed("--epochs", arguments.epochs, 1)}).epochs)
-
-
 def several(arguments, argv, until):
     """Train with the seeds of --runs, and tell the mean of their accuracies; return the exit status."""
     from zoo.training import run as runs
@@ -146,7 +72,7 @@ def several(arguments, argv, until):
     count, first = (cli.whole_number(flag, text, least, 2**32 - 1) for flag, text, least in (
         ("--runs", arguments.runs, 1), ("--seed", arguments.seed, 0)))
     name = arguments.name or runs.new_name(arguments.network, arguments.dataset)
-    words = without(sys.argv[1:] if argv is None else argv, ("--runs", "--seed", "--name", "--max-seconds"))
+    words = asked.without(sys.argv[1:] if argv is None else argv, ("--runs", "--seed", "--name", "--max-seconds"))
     seeds = range(first, first + count)
     status = repeat.each_seed(seeds, words, name, until)
     if status:
@@ -158,29 +84,6 @@ def several(arguments, argv, until):
     return 0
 
 
-def without(words, flags):
-    """Return a command line without some flags and their values: --flag value, or --flag=value."""
-    kept, skip = [], False
-    for word in words:
-        if not skip and word.partition("=")[0] not in flags:
-            kept.append(word)
-        skip = not skip and word in flags
-    return kept
-
-
-def is_over(run, plan):
-    """Return whether the run has its result, and no more epochs are asked for; say so if it is."""
-    path = run / "result.json"
-    if not path.exists():
-        return False
-    result = json.loads(path.read_text(encoding="utf-8"))
-    if plan.recipe.epochs > result.get("asked_epochs", plan.recipe.epochs):
-        return False
-    print(f"{run} is finished: test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch "
-          f"{result['best_epoch']}, {result['test_accuracy_last']:.2%} with the last")
-    return True
-
-
 def command(argv):
     began = time.monotonic()
     arguments = parser().parse_args(argv)
@@ -189,9 +92,9 @@ def command(argv):
     seconds = arguments.max_seconds and cli.whole_number("--max-seconds", arguments.max_seconds, 1)
     until = began + seconds if seconds else float("inf")
     if arguments.resume is not None:
-        run, plan = resumed(arguments, argv)
+        run, plan = asked.resumed(parser(), arguments, argv)
     else:
-        run, plan = None, plan_of(arguments)
+        run, plan = None, asked.plan_of(arguments)
     chosen = device.choose(arguments.gpu, device.list_gpus(), device.visible_now())
     plans.check_devices(plan, len(chosen.gpus))
 
@@ -206,7 +109,7 @@ def command(argv):
     if run is None and arguments.name and (expanded(arguments.output_dir) / arguments.name / "run.json").exists():
         run = expanded(arguments.output_dir) / arguments.name
         plan = plans.going_on(run, plans.of_run(run, runs.read_facts(run)), plan)
-    if run is not None and is_over(run, plan):
+    if run is not None and attended.is_over(run, plan.recipe.epochs):
         return 0
     if run is None:
         runs.check_place(arguments.output_dir, arguments.name)
@@ -222,8 +125,8 @@ def command(argv):
             network = network_of(plan)  # refuses what cannot be, before there is a run
             run = expanded(sharing.first(lambda: created(arguments, plan, bool(link))))
             with held(run, sharing):
-                asked = shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)])
-                return begin(network, plan, dataset, where, run, asked, until, sharing)
+                words = shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)])
+                return begin(network, plan, dataset, where, run, words, until, sharing)
     with runs.held(run) if not (place and place[1]) else contextlib.nullcontext():
         same_data(run, dataset)
         where, sharing = load(plan, chosen, place, link)
@@ -289,13 +192,13 @@ def network_of(plan):
     return network
 
 
-def begin(network, plan, dataset, where, run, asked, until, sharing):
+def begin(network, plan, dataset, where, run, words, until, sharing):
     """Write what a new run is, say it, and train; return the exit status."""
     from zoo.training import header, run as runs, trainee
 
     parameters = trainee.main(network).count_params()
     if sharing.host == 0:
-        runs.write_json(run / "run.json", header.facts(plan, dataset, parameters, where, asked))
+        runs.write_json(run / "run.json", header.facts(plan, dataset, parameters, where, words))
     print("\n".join(header.lines(plan, dataset, parameters, where, run)), flush=True)
     return carry_out(network, plan, dataset, run, until, where.startswith("CPU"), sharing)
 
@@ -334,7 +237,8 @@ def carry_out(network, plan, dataset, run, until, on_cpu, sharing):
     from zoo.training.leaving import Leave
 
     leave = hosts.Together(sharing.link, until) if sharing.link else Leave(until)
-    try:
+
+    def work():
         subject = diagram.of_blueprint(plan.blueprint)
         if sharing.host == 0:
             (run / "plots").mkdir(exist_ok=True)
@@ -344,44 +248,17 @@ def carry_out(network, plan, dataset, run, until, on_cpu, sharing):
             print(f"{'note':8} {warning}", flush=True)
         progress = fit.train(network, dataset, plan.recipe, plan.seed, run, leave,
                              recipes.side_weights(plan.recipe, plan.blueprint.spec), sharing)
+        result = None
         if not leave.asked(fit.seconds_to_test(progress, dataset)):
             result = fit.test(network, dataset, plan.recipe, run, progress, sharing)
         if sharing.host == 0:
             draw_run(run)
         if sharing.link:
             sharing.link.close()
-    except BrokenPipeError:  # of the terminal, not of a file
-        raise
-    except KeyboardInterrupt:
-        print(f"\ninterrupted; {again(run)}", file=sys.stderr)
-        return alone(sharing, 130)
-    except Exception as error:
-        status, said = failures.explained(error, plan.recipe)
-        if status is None:
-            if sharing.link:
-                time.sleep(hosts.SILENCE)  # a lost host is told, and ends this, elsewhere
-            raise
-        print(f"error: {said}; {run} keeps what was saved", file=sys.stderr)
-        return alone(sharing, status)
-    if leave.reason:
-        print(f"{leave.reason} after epoch {progress.epoch}, step {progress.step}; {again(run)}", file=sys.stderr)
-        return 130 if leave.reason == "interrupted" else 7
-    print(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the best "
-          f"by validation, {result['test_accuracy_last']:.2%} with the last; in {run}")
-    return 0
+        return progress, result
 
-
-def alone(sharing, status):
-    """Return the exit status; with other hosts leave at once, for the backend would wait for them."""
-    if sharing.link:
-        sys.stdout.flush()
-        os._exit(status)
-    return status
-
-
-def again(run):
-    """Return words for how to go on."""
-    return f"to go on: {shlex.join(['python', '-m', 'zoo.train', '--resume', str(run)])}"
+    again = f"to go on: {shlex.join(['python', '-m', 'zoo.train', '--resume', str(run)])}"
+    return attended.to_the_end(work, run, plan.recipe, leave, again, sharing.link)
 
 
 def main(argv=None):

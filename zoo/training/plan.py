@@ -85,10 +85,16 @@ def flat(plan):
             **said}
 
 
-def differences(before, now):
-    """Return [(what, value before, value now)] of two Plans."""
-    old, new = flat(before), flat(now)
-    return [(name, old[name], new[name]) for name in old if old[name] != new[name]]
+def differences(old, new):
+    """Return [(what, value before, value now)] of what two Plans decide; see `flat`."""
+    return [(name, old.get(name), new[name]) for name in new if old.get(name) != new[name]]
+
+
+def refuse(run, changed):
+    """Raise UserError where there are differences between the Plan of a run and the one that is asked for."""
+    if changed:
+        said = "; ".join(f"{name} {old!r}, given {new!r}" for name, old, new in changed)
+        raise UserError(f"{run} was begun with {said}; give it as it was to go on, or {MINE}")
 
 
 def going_on(run, before, now):
@@ -96,13 +102,11 @@ def going_on(run, before, now):
 
     UserError, naming all that differs, when it cannot.
     """
-    changed = differences(before, now)
-    if not changed:
-        return before
+    changed = differences(flat(before), flat(now))
     if [name for name, *_ in changed] == ["epochs"]:
         return longer(run, before, now.recipe.epochs)
-    said = "; ".join(f"{name} {old!r}, given {new!r}" for name, old, new in changed)
-    raise UserError(f"{run} was begun with {said}; give it as it was to go on, or {MINE}")
+    refuse(run, changed)
+    return before
 
 
 def longer(run, plan, epochs):

@@ -1,0 +1,96 @@
+"""What zoo.train's command line asks for: a new Plan, or that of a run which goes on. No backend, no NumPy."""
+
+import argparse
+
+from zoo import catalog, cli, settings
+from zoo.datasets import facts as datasets
+from zoo.errors import UserError, unknown
+from zoo.files import expanded
+from zoo.training import augmentation, plan as plans, recipe as recipes, recipes as table
+from zoo.values import assignments, parsed
+
+SHORTCUTS = {"--epochs": "epochs", "--batch-size": "batch_size", "--lr": "learning_rate"}  # flag: field of the recipe
+RESUMED = ("resume", "epochs", "gpu", "backend", "data_dir", "max_seconds",
+           "hosts", "host_index")  # what may be said beside --resume
+
+
+def changed(recipe, arguments):
+    """Return a Recipe with what --set and the flags of SHORTCUTS change."""
+    defaults = recipes.as_dict(recipe)
+    changes = assignments("--set", arguments.set, defaults)
+    for flag, field in SHORTCUTS.items():
+        text = getattr(arguments, field)
+        if text is not None and field in changes:
+            raise UserError(f"{flag} {text} and --set {field}={changes[field]} are the same field; give one of them")
+        if text is not None:
+            changes[field] = parsed(flag, text, defaults[field])
+    return recipes.overridden(recipe, changes)
+
+
+def recipe_of(arguments):
+    """Return the recipe for the network and data set with what the command line changes."""
+    return changed(table.find(arguments.network, arguments.dataset, arguments.recipe), arguments)
+
+
+def options_of(arguments, recipe):
+    """Return the network's options: those of the command line, and the recipe's dropout."""
+    spec = catalog.find(arguments.network)
+    options = assignments("--option", arguments.option, spec.options)
+    if not recipe.dropout:
+        return options
+    if "dropout" not in spec.options:
+        raise UserError(f"{spec.name} has no dropout to set; leave it empty: dropout=")
+    if "dropout" in options:
+        raise UserError("--option dropout and the recipe's dropout are the same; give one of them")
+    return {**options, "dropout": parsed("dropout", recipe.dropout, spec.options["dropout"])}
+
+
+def plan_of(arguments):
+    """Return the Plan that the command line asks for."""
+    spec = catalog.find(arguments.network)
+    facts = datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
+    recipe = recipe_of(arguments)
+    recipes.side_weights(recipe, spec)
+    if arguments.precision not in plans.PRECISIONS:
+        raise unknown("precision", arguments.precision, plans.PRECISIONS)
+    augmentation.check(augmentation.parse(recipe.augment), facts.shape)
+    blueprint = catalog.blueprint(spec.name, facts.shape, facts.classes, parsed("--width", arguments.width, 1.0),
+                                  arguments.stem, options_of(arguments, recipe))
+    if arguments.limit is not None:
+        arguments.limit = cli.whole_number("--limit", arguments.limit, 1)
+    return plans.Plan(blueprint, facts, recipe, cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1),
+                      arguments.limit, settings.backend(arguments.backend), arguments.deterministic, arguments.precision)
+
+
+def resumed(parser, arguments, argv):
+    """Return (run directory, Plan) for --resume: those of run.json, perhaps with more epochs."""
+    from zoo.training import run as runs  # NumPy
+
+    parser.set_defaults(**dict.fromkeys(vars(arguments), argparse.SUPPRESS))
+    given = {name for name, value in vars(parser.parse_args(argv)).items() if value is not argparse.SUPPRESS}
+    other = [name for name in vars(arguments) if name in given and name not in RESUMED]
+    if other:
+        said = other[0] if other[0] == "network" else f"--{other[0].replace('_', '-')}"
+        raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
+                        "--epochs, --gpu, --backend, --data-dir, --max-seconds, --hosts and --host-index")
+    run = expanded(arguments.resume)
+    if "transfer" in runs.read_facts(run):
+        raise UserError(f"{run} was made by zoo.finetune; give that command again, with --name {run.name}")
+    plan = plans.of_run(run, runs.read_facts(run))
+    backend = settings.backend(arguments.backend)
+    if plan.backend != backend:
+        raise UserError(f"{run} was begun with {plan.backend}, and this is {backend}; give --backend {plan.backend}")
+    if arguments.epochs is None:
+        return run, plan
+    return run, plans.longer(run, plan, recipes.overridden(
+        plan.recipe, {"epochs": parsed("--epochs", arguments.epochs, 1)}).epochs)
+
+
+def without(words, flags):
+    """Return a command line without some flags and their values: --flag value, or --flag=value."""
+    kept, skip = [], False
+    for word in words:
+        if not skip and word.partition("=")[0] not in flags:
+            kept.append(word)
+        skip = not skip and word in flags
+    return kept
