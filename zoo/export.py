@@ -89,9 +89,9 @@ def command(argv):
         raise UserError(f"--format {name} is written by TensorFlow, whatever trained the run; add --backend tensorflow")
     cli.load(*chosen)
 
-    from zoo.training import exported, saved, trainee
+    from zoo.training import exported, saved
 
-    model = exported.in_float32(trainee.main(saved.load(run, checkpoint)))
+    model = exported.in_float32(saved.load(run, checkpoint))
     names = [" ".join(str(each).split()) for each in facts["dataset"]["label_names"]]
     if len(names) != model.output_shape[-1]:
         raise UserError(f"{run / 'run.json'} is damaged: it names {len(names)} classes, and the network has "

@@ -17,7 +17,7 @@ def reopened(run, facts, checkpoint):
 
     run: Path; facts: what its run.json says; checkpoint: "best" or "last". UserError for what is damaged.
     """
-    model = of_run(run, facts, None, aux=False)
+    model = of_run(run, facts, None)
     restore_weights(model, run / "checkpoints" / f"{checkpoint}.npz")
     return model
 

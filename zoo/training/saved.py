@@ -1,7 +1,6 @@
 """Models that eat raw pixels, and their variables in a checkpoint."""
 
 import os
-from dataclasses import replace
 
 import keras
 from keras import layers
@@ -62,10 +61,10 @@ def load_run(path, checkpoint):
     return model
 
 
-def of_run(path, facts, classifier_activation, aux=None):
+def of_run(path, facts, classifier_activation):
     """Return the model of a run from raw pixels, its weights still to come; `facts`: what its run.json says.
 
-    aux: with side classifiers or not; None: as it was trained. UserError for a damaged run.json.
+    Side classifiers are for training alone. UserError for a damaged run.json.
     """
     try:
         blueprint, dataset = catalog.blueprint(**facts["blueprint"]), facts["dataset"]
@@ -73,7 +72,6 @@ def of_run(path, facts, classifier_activation, aux=None):
             if "transfer" in facts:
                 return transferred.network(blueprint, transfer.of_dict(facts["transfer"]), dataset["shape"],
                                            dataset["classes"], classifier_activation)[0]
-            blueprint = blueprint if aux is None else replace(blueprint, aux=aux)
             return on_pixels(blueprint, dataset["mean"], dataset["std"], classifier_activation)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: {error}") from None
