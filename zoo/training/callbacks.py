@@ -16,7 +16,9 @@ SAFETY = 1.5  # times the slowest so far
 class Records(keras.callbacks.Callback):
     """history.csv, timings.csv and the checkpoints; the rate on a plateau, and the end before the last epoch.
 
-    run: its directory, or None where another host writes it. metrics: those of the model; progress: how far the run is, kept up to date; validated: a function that returns {"val_loss": ..., "val_accuracy": ...}; leave: a zoo.training.leaving.Leave.
+    run: its directory, or None where another host writes it. metrics: those of the model; progress: how far the run is,
+    kept up to date; validated: a function that returns {"val_loss": ..., "val_accuracy": ...}; leave: a
+    zoo.training.leaving.Leave.
     """
 
     def __init__(self, run, recipe, batches, metrics, progress, validated, leave):
@@ -65,7 +67,8 @@ class Records(keras.callbacks.Callback):
         if self.run:
             self.write(arrays)
         self.saving = max(self.saving, time.perf_counter() - ended - progress.validation)
-        if self.leave.asked(MARGIN + SAFETY * (self.slowest + self.saving)) or schedules.has_stopped(self.recipe, progress.history):
+        if (self.leave.asked(MARGIN + SAFETY * (self.slowest + self.saving))
+                or schedules.has_stopped(self.recipe, progress.history)):
             self.model.stop_training = True
 
     def write(self, arrays):
@@ -79,14 +82,15 @@ class Records(keras.callbacks.Callback):
 
     def tested(self, arrays):
         """Return what validation says of the weights that are tested: with an average, that."""
-        trained = {variable.path: variable for variable in self.model.trainable_variables}
-        for path, variable in trained.items():
+        averaged = {variable.path: variable for variable in self.model.trainable_variables
+                    if f"raw/{variable.path}" in arrays}
+        for path, variable in averaged.items():
             variable.assign(arrays[f"weights/{path}"])
         began = time.perf_counter()
         row = {name: shortest(value) for name, value in self.validated().items()}
         self.progress.validation = max(self.progress.validation, time.perf_counter() - began)
-        for path, variable in trained.items():
-            variable.assign(arrays.get(f"raw/{path}", arrays[f"weights/{path}"]))
+        for path, variable in averaged.items():
+            variable.assign(arrays[f"raw/{path}"])
         return row
 
 
