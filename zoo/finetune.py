@@ -162,6 +162,9 @@ def begun(arguments, plan, transfer):
     told = before.get("dataset", {})
     old = {**before, **before.get("blueprint", {}), **before.get("recipe", {}), **before.get("transfer", {}),
            "dataset": told.get("name"), "labels": told.get("classes")}
+    if arguments.data is not None:  # files may have come and gone
+        for split in ("train", "validation", "test"):
+            old[f"{split} pictures"], now[f"{split} pictures"] = told.get(split), getattr(plan.dataset, split)
     plans.refuse(run, plans.differences(old, json.loads(json.dumps(now))))
     return run
 

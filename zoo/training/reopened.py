@@ -27,12 +27,13 @@ def split_of(run, facts, name, data_dir=None):
     told, limit = facts["dataset"], facts.get("limit")
     try:
         if "named" in told:  # pictures in folders
+            left_out = any(note.startswith(folders.LEFT_OUT) for note in told.get("notes", ()))
             dataset = folders.load(told["source"] if data_dir is None else data_dir, told["shape"], named=told["named"],
-                                   limit=limit)
+                                   limit=limit, broken="skip" if left_out else "refuse")
         else:
             data_dir = place_of(told) if data_dir is None else data_dir
             dataset = load_facts(plans.dataset_of(told), data_dir=data_dir, limit=limit)
-    except (TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
