@@ -28,8 +28,8 @@ of a network at any size.
 
 A multiply-add is one multiplication with its addition, for one picture; biases, activations, normalisation and pools
 count nothing. A row of a network's table counts the layers after the row above up to the one that it names, which
-`model.get_layer(name)` finds; a dash is nothing. Where a paper's authors released a network that differs from their table,
-and ours follows the release, the paper's column has the release's sizes.
+`model.get_layer(name)` finds; a dash is nothing. Where a paper's authors released a network that differs from their
+table, and ours follows the release, the paper's column has the release's sizes.
 
 <!-- python docs/networks.py writes this page -->
 """
@@ -52,6 +52,10 @@ BROUGHT = {  # file: what its paper introduced
         It won ILSVRC-2012 by a wide margin, and computer vision turned to deep networks. ReLU in place of tanh, dropout
         in the dense layers, overlapping pools, responses normalised over neighbouring maps, and two GPUs, each with
         half of the maps, which exchange them in some layers only.""",
+    "alexnet_2014": """
+        AlexNet without the towers, for GPUs with more memory: the paper is on training one network on several of them,
+        convolutions by dividing the pictures and dense layers by dividing the units. PyTorch's users know this network as
+        AlexNet.""",
     "maxout": """
         A unit that is the maximum of a few linear functions, and so learns a convex activation of its own. It was made
         to go with dropout, whose averaging over thinned networks fits pieces that are linear.""",
@@ -61,32 +65,33 @@ BROUGHT = {  # file: what its paper introduced
         other.""",
     "vgg": """
         Depth from one simple part: stacks of 3x3 convolutions, two of which see 5x5 pixels and three 7x7, with fewer
-        weights and more nonlinearities than one large kernel, and twice the filters after each pool but the last. Second
-        in ILSVRC-2014, and for years the network from which others took their features.""",
+        weights and more nonlinearities than one large kernel, and twice the filters after each pool but the last.
+        Second in ILSVRC-2014, and for years the network from which others took their features.""",
     "googlenet": """
         The Inception module: 1x1, 3x3 and 5x5 convolutions and a pool side by side, with 1x1 convolutions that narrow
         what the costly ones read. It won ILSVRC-2014 with a ninth of AlexNet's parameters. Side classifiers bring
         gradients to the middle of the network.""",
     "msra": """
         PReLU, a ReLU whose slope under zero is learned, and an initialisation that keeps the variance of signals from
-        layer to layer through rectifiers, with which a plain network of 30 layers begins to learn where the earlier rule
-        stalls. The paper was the first to report a smaller error on ImageNet than the one measured for a person.""",
+        layer to layer through rectifiers, with which a plain network of 30 layers begins to learn where the earlier
+        rule stalls. The paper was the first to report a smaller error on ImageNet than the one measured for a
+        person.""",
     "inception_v2": """
         Batch normalisation, shown on GoogLeNet: with it the network takes rates many times as high, needs neither
         dropout nor response normalisation, and gets to the same accuracy in a fourteenth of the steps. Two 3x3
         convolutions take the place of each 5x5.""",
     "highway": """
-        Layers with a learned gate, after those of LSTM, between transforming what they read and passing it on. Gradients
-        find a way through many layers: the paper trains networks of hundreds directly. Residual networks, later in that
-        year, pass everything on and have no gate.""",
+        Layers with a learned gate, after those of LSTM, between transforming what they read and passing it on.
+        Gradients find a way through many layers: the paper trains networks of hundreds directly. Residual networks,
+        later in that year, pass everything on and have no gate.""",
     "inception_v3": """
-        Large kernels taken apart, 5x5 into two 3x3 and 7x7 into 1x7 and 7x1; grids that are reduced by a convolution and
-        a pool side by side; batch normalisation in the side classifier; and label smoothing, a target that gives each
-        wrong class a small share.""",
+        Large kernels taken apart, 5x5 into two 3x3 and 7x7 into 1x7 and 7x1; grids that are reduced by a convolution
+        and a pool side by side; batch normalisation in the side classifier; and label smoothing, a target that gives
+        each wrong class a small share.""",
     "resnet": """
         A residual block adds a correction to its input, and a shortcut carries the input past it. This paper puts
-        normalisation and ReLU before the convolutions, so that nothing stands on the way of the shortcuts from the first
-        block to the last, and trains networks of 1001 layers.""",
+        normalisation and ReLU before the convolutions, so that nothing stands on the way of the shortcuts from the
+        first block to the last, and trains networks of 1001 layers.""",
     "inception_v4": """
         Inception drawn anew, deeper and more uniform: one kind of module for each of three sizes of the grid, a stem
         with forks, and none of the compromises that training on many small machines had asked of its predecessors. It

@@ -225,7 +225,29 @@ def test_alexnet_equals_the_paper_in_numpy(stem, shape):
     model = zoo.build("alexnet", shape, 10, width=0.125, stem=stem, classifier_activation=None)
     randomize(model)
     batch = 50 * images(2, *shape)  # bright enough for the normalisation to show
-    assert difference(model.predict(batch, verbose=0), alexnet(np.float64(batch), weights_of(model), stem == "small")) < 1e-5
+    expected = alexnet(np.float64(batch), weights_of(model), stem == "small")
+    assert difference(model.predict(batch, verbose=0), expected) < 1e-5
+
+
+def alexnet_2014(x, weights, small):
+    """One tower, no normalisation, pools that leave out windows which hang over."""
+    x = relu(conv(x, *weights["conv1"], pad=2, stride=1 if small else 4))
+    x = relu(conv(max_pool(x, 3, 2), *weights["conv2"], pad=2))
+    x = relu(conv(max_pool(x, 3, 2), *weights["conv3"], pad=1))
+    x = relu(conv(x, *weights["conv4"], pad=1))
+    x = max_pool(relu(conv(x, *weights["conv5"], pad=1)), 3, 2)
+    x = dense(x.reshape(len(x), -1), weights, ("fc6", "fc7"))
+    kernel, bias = weights["fc8"]
+    return x @ kernel + bias
+
+
+@pytest.mark.parametrize("stem, shape", [("paper", (123, 99, 3)), ("small", (32, 41, 1))])
+def test_alexnet_2014_in_numpy(stem, shape):
+    model = zoo.build("alexnet_2014", shape, 10, width=0.125, stem=stem, classifier_activation=None)
+    randomize(model)
+    batch = images(2, *shape)
+    expected = alexnet_2014(np.float64(batch), weights_of(model), stem == "small")
+    assert difference(model.predict(batch, verbose=0), expected) < 1e-5
 
 
 def googlenet(x, weights, small):

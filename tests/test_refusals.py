@@ -7,8 +7,8 @@ import pytest
 import zoo
 from zoo.errors import UserError
 
-THERE_ARE = ("(there are: alexnet, googlenet, highway, highway_mnist, inception_resnet_v1, inception_resnet_v2, "
-             "inception_resnet_v2_paper, inception_v2, inception_v3, inception_v4, lenet5, lenet5_1998, lenet5_bn, "
+THERE_ARE = ("(there are: alexnet, alexnet_2014, googlenet, highway, highway_mnist, inception_resnet_v1, "
+             "inception_resnet_v2, inception_resnet_v2_paper, inception_v2, inception_v3, inception_v4, lenet5, lenet5_1998, lenet5_bn, "
              "maxout, maxout_mnist, msra_a, msra_b, nin, resnet18, resnet34, vgg16, vgg19, xception)")
 AUX = "aux is False or True, and True only for networks with side classifiers, googlenet, inception_v3; given"
 SHAPE = "input_shape is three whole numbers, height, width and channels, such as"
@@ -56,8 +56,8 @@ REFUSED = [
     ("vgg16", {"stem": "small"}, "vgg16 has no small stem, its own takes small pictures; use stem 'auto' or 'paper'"),
     ("lenet5", {"stem": "small"}, "lenet5 has no small stem, its own takes small pictures; use stem 'auto' or 'paper'"),
     ("inception_v4", {"stem": "paper", "input_shape": (299, 74, 3)},
-     "inception_v4 with the paper's stem takes pictures with sides of 75 pixels and more; given 299x74; use stem 'auto' "
-     "or 'small'"),
+     "inception_v4 with the paper's stem takes pictures with sides of 75 pixels and more; given 299x74; use stem "
+     "'auto' or 'small'"),
     ("resnet34", {"stem": "cifar"}, "stem is auto, paper or small; given 'cifar'"),
     ("resnet34", {"stem": None}, "stem is auto, paper or small; given None"),
 

@@ -70,6 +70,8 @@ LECUN_1998 = Paper("LeCun, Bottou, Bengio, Haffner", 1998, "Gradient-Based Learn
                    "10.1109/5.726791")
 KRIZHEVSKY_2012 = Paper("Krizhevsky, Sutskever, Hinton", 2012, "ImageNet Classification with Deep Convolutional Neural "
                         "Networks", "10.1145/3065386")
+KRIZHEVSKY_2014 = Paper("Krizhevsky", 2014, "One weird trick for parallelizing convolutional neural networks",
+                        "arXiv:1404.5997")
 GOODFELLOW_2013 = Paper("Goodfellow, Warde-Farley, Mirza, Courville, Bengio", 2013, "Maxout Networks",
                         "arXiv:1302.4389")
 LIN_2013 = Paper("Lin, Chen, Yan", 2013, "Network In Network", "arXiv:1312.4400")
@@ -100,6 +102,8 @@ SPECS = {spec.name: spec for spec in (
     Spec("alexnet", "alexnet", KRIZHEVSKY_2012, (227, 227, 3), 1000, (60_965_224, 60_965_224), features="pool5",
          least_side=16, small_below=135, small_parameters=(35_910_026, 35_910_026), choices={"groups": (1, 2)},
          body_options={"groups": 2}, head_options={"dropout": 0.5}),
+    Spec("alexnet_2014", "alexnet_2014", KRIZHEVSKY_2014, (224, 224, 3), 1000, (61_100_840, 61_100_840), features="pool5",
+         least_side=16, paper_side=63, small_below=159, small_parameters=(28_714_826, 28_714_826), head_options={"dropout": 0.5}),
     Spec("maxout", "maxout", GOODFELLOW_2013, (32, 32, 3), 10, (16_247_830, 16_247_830), features="pool3",
          least_side=16, body_options={"dropout": True}, head_options={"dropout": True}),
     Spec("maxout_mnist", "maxout", GOODFELLOW_2013, (28, 28, 1), 10, (418_714, 418_714), features="pool3",
@@ -189,7 +193,8 @@ def blueprint(name, input_shape=None, classes=None, width=1.0, stem="auto", opti
         raise UserError(f"{name} has the paper's widths only; given width {width!r}; lenet5 takes any")
     if not isinstance(aux, bool) or (aux and not spec.sides):
         have = ", ".join(each.name for each in SPECS.values() if each.sides)
-        raise UserError(f"aux is False or True, and True only for networks with side classifiers, {have}; given {aux!r}")
+        raise UserError(f"aux is False or True, and True only for networks with side classifiers, {have}; given "
+                        f"{aux!r}")
     return Blueprint(spec, shape, int(classes), float(width), _stem(spec, stem, shape),
                      _options(spec, options or {}), aux)
 

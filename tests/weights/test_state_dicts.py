@@ -126,6 +126,30 @@ def test_inception_v3_as_torchvision_names_it(tmp_path):
         zoo.build("inception_v3", (107, 75, 3), 7, width=0.1, weights=str(tmp_path / "v3.pth"))
 
 
+def test_alexnet_as_torchvision_has_it(tmp_path):
+    """At 224x224, where the means before its dense layers change nothing."""
+    torch = pytest.importorskip("torch")
+    nn, widths = torch.nn, (8, 24, 48, 32, 32, 512, 512)  # an eighth
+    c1, c2, c3, c4, c5, fc6, fc7 = widths
+    model = stirred(torch, nn.ModuleDict({
+        "features": nn.Sequential(
+            nn.Conv2d(3, c1, 11, 4, 2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(c1, c2, 5, padding=2), nn.ReLU(),
+            nn.MaxPool2d(3, 2), nn.Conv2d(c2, c3, 3, padding=1), nn.ReLU(), nn.Conv2d(c3, c4, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(c4, c5, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2), nn.AdaptiveAvgPool2d(6)),
+        "classifier": nn.Sequential(nn.Dropout(), nn.Linear(c5 * 36, fc6), nn.ReLU(), nn.Dropout(), nn.Linear(fc6, fc7),
+                                    nn.ReLU(), nn.Linear(fc7, 7))}))
+    batch = images(2, 224, 224, 3)
+    with torch.no_grad():
+        x = model["features"](torch.from_numpy(batch.transpose(0, 3, 1, 2).copy()))
+        expected = model["classifier"](x.flatten(1)).numpy()
+    torch.save(model.state_dict(), tmp_path / "alexnet.pth")
+    ours = zoo.build("alexnet_2014", classes=7, width=0.125, weights=str(tmp_path / "alexnet.pth"),
+                     classifier_activation=None)
+    assert difference(np.asarray(keras.ops.convert_to_numpy(ours(batch, training=False))), expected) < 1e-5
+    with pytest.raises(UserError, match="these are not weights of this alexnet"):
+        zoo.build("alexnet", classes=7, width=0.125, weights=str(tmp_path / "alexnet.pth"))
+
+
 def test_dataparallels_prefix(tmp_path):
     model = zoo.build("vgg16", (32, 32, 3), width=0.02, include_top=False)
     randomize(model)

@@ -1,6 +1,6 @@
-"""How each network is trained on each data set: `modern`, as is usual today; `paper`, as its authors did; `notes`, as in
-2017.
+"""How each network is trained on each data set.
 
+`modern`: as is usual today; `paper`: as its authors did; `notes`: as in 2017.
 Standard library only. Variants are differences, with their reason beside them.
 """
 
@@ -35,7 +35,8 @@ HIGHWAY = replace(BASE, learning_rate=0.025, weight_decay=1e-3)
 INCEPTION_V3 = replace(BASE, smoothing=0.1)
 
 MODERN = {
-    "lenet5": LENET, "lenet5_1998": LENET_1998, "alexnet": PLAIN, "maxout": MAXOUT, "maxout_mnist": MAXOUT_MNIST,
+    "lenet5": LENET, "lenet5_1998": LENET_1998, "alexnet": PLAIN, "alexnet_2014": PLAIN,
+    "maxout": MAXOUT, "maxout_mnist": MAXOUT_MNIST,
     "nin": NIN, "vgg16": PLAIN, "vgg19": PLAIN, "googlenet": GOOGLENET, "msra_a": PLAIN, "msra_b": PLAIN,
     "highway": HIGHWAY, "highway_mnist": PLAIN, "inception_v3": INCEPTION_V3,
 }
@@ -102,7 +103,7 @@ PAPER_HIGHWAY_MNIST = replace(PAPER_HIGHWAY, learning_rate=0.01, weight_decay=0.
 
 PAPER = {
     "lenet5": PAPER_LENET, "lenet5_1998": PAPER_LENET_1998, "lenet5_bn": NOTES,  # which are where it comes from
-    "alexnet": PAPER_ALEXNET, "maxout": PAPER_MAXOUT,
+    "alexnet": PAPER_ALEXNET, "alexnet_2014": PAPER_ALEXNET, "maxout": PAPER_MAXOUT,
     "maxout_mnist": PAPER_MAXOUT_MNIST, "nin": PAPER_NIN, "vgg16": PAPER_VGG, "vgg19": PAPER_VGG,
     "googlenet": PAPER_GOOGLENET, "msra_a": PAPER_MSRA, "msra_b": PAPER_MSRA, "inception_v2": PAPER_INCEPTION_V2,
     "highway": PAPER_HIGHWAY, "highway_mnist": PAPER_HIGHWAY_MNIST, "inception_v3": PAPER_INCEPTION_V3,

@@ -39,7 +39,8 @@ ROWS = {  # a network that is not here has Row()
     "lenet5": Row((28, 28, 1), width=1.0),  # small as it is
     "lenet5_1998": Row((32, 32, 1), width=1.0),  # it has this width alone
     "lenet5_bn": Row(rate=1e-2),  # ReLU before the softmax stops most of the gradient
-    "alexnet": Row(width=0.125, rate=5e-4, he=True),  # N(0, 0.01) lets too little through; grouped convolutions are slow
+    "alexnet_2014": Row(width=0.125, rate=5e-4, he=True),
+    "alexnet": Row(width=0.125, rate=5e-4, he=True),  # N(0, 0.01) lets too little through; groups are slow
     "maxout_mnist": Row((28, 28, 1)),
     "nin": Row(he=True, bias=5.0),  # ReLU before the softmax: a class whose map is zero everywhere is never learned
     "vgg16": Row(he=True),  # sixteen layers of Glorot's weights, made for tanh, let too little of the picture through
@@ -113,7 +114,7 @@ def without_dropout(options):
 
 
 def start(model, row):
-    """Give `model` the first weights of its row: kernels as He et al. 2015 (arXiv:1502.01852) draw them, last biases."""
+    """Give `model` the first weights of its row: kernels by He et al. 2015 (arXiv:1502.01852), last biases."""
     found, rng = optimizers.kernels(model), np.random.Generator(np.random.Philox(SEED))
     for _, kernel in found if row.he else ():
         kernel.assign(rng.normal(0, math.sqrt(2 / math.prod(kernel.shape[:-1])), kernel.shape))

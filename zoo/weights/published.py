@@ -33,7 +33,7 @@ TORCH = standard((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # torchvision's Inception v3 turns its standard pixels back into symmetric ones before the first layer.
 OF_KERAS = {"vgg16": CAFFE, "vgg19": CAFFE, "inception_v3": SYMMETRIC, "inception_resnet_v2": SYMMETRIC,
             "xception": SYMMETRIC}
-OF_TORCH = {"vgg16": TORCH, "vgg19": TORCH, "inception_v3": SYMMETRIC}
+OF_TORCH = {"alexnet_2014": TORCH, "vgg16": TORCH, "vgg19": TORCH, "inception_v3": SYMMETRIC}
 # keras.applications'
 LEAST_SIDE = {"vgg16": 32, "vgg19": 32, "inception_v3": 75, "inception_resnet_v2": 75, "xception": 71}
 

@@ -1,4 +1,6 @@
-"""torchvision's names of the parameters of vgg16, vgg19 and inception_v3, as its source has them (0.20)."""
+"""torchvision's names of parameters, as its source has them (0.20): alexnet, which is our alexnet_2014, vgg16, vgg19,
+inception_v3.
+"""
 
 from zoo.weights.stored import Contents
 
@@ -52,7 +54,15 @@ def vgg(name):
     return made
 
 
-MAPS = {"vgg16": vgg("vgg16"), "vgg19": vgg("vgg19"), "inception_v3": inception_v3}
+ALEXNET = {"features.0": "conv1", "features.3": "conv2", "features.6": "conv3", "features.8": "conv4",
+           "features.10": "conv5", "classifier.1": "fc6", "classifier.4": "fc7", "classifier.6": "fc8"}
+
+
+def alexnet(modules):
+    return ALEXNET
+
+
+MAPS = {"alexnet_2014": alexnet, "vgg16": vgg("vgg16"), "vgg19": vgg("vgg19"), "inception_v3": inception_v3}
 
 
 def contents(kind, tensors):
