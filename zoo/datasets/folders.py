@@ -9,6 +9,7 @@ Pictures that do not fit into memory are streamed: decoded each time a batch ask
 same either way.
 """
 
+import itertools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,16 +65,16 @@ def index(folder, named="folders"):
     labelled = by_folder if named == "folders" else by_file
     files, classes, places, numbers = [], [], [], {}
     for part, split in parts or [("", "")]:
-        for file, label in labelled(folder / part):
-            files.append(os.fsencode(part + file))
-            classes.append(numbers.setdefault(label, len(numbers)))
-            places.append(PLACES.index(split))
+        for label, group in itertools.groupby(labelled(folder / part), lambda pair: pair[1]):
+            files.append(np.array([os.fsencode(part + file) for file, _ in group]))
+            classes.append(np.full(len(files[-1]), numbers.setdefault(label, len(numbers))))
+            places.append(np.full(len(files[-1]), PLACES.index(split), np.int8))
     if not files:
         raise UserError(f"{folder} holds no pictures" + (
             " in folders, one a class, such as cat and dog" if named == "folders" else " named as cat.123.jpg is"))
     names = sorted(numbers)
     order = np.array([names.index(label) for label in numbers])  # as they were met: as they are numbered
-    return Found(folder, np.array(files), order[classes], np.array(places, np.int8), tuple(names))
+    return Found(folder, np.concatenate(files), order[np.concatenate(classes)], np.concatenate(places), tuple(names))
 
 
 def visible(folder):

@@ -74,10 +74,17 @@ def check_beginning(path):
 
 
 def fitted(picture, shape):
-    """Return a Pillow image as Fitted: `pixels`, uint8 of `shape`, and `done`, what was done to it in words.
+    """Return a Pillow image as Fitted: what squeezed() says, and `bright`: the median of its border is."""
+    pixels, done = squeezed(picture, shape)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    return Fitted(pixels, done, bool(np.median(border) > BRIGHT * 255))
+
+
+def squeezed(picture, shape):
+    """Return (pixels, uint8 of `shape`; what was done to the Pillow image in words).
 
     Sixteen bits become eight, what is transparent is laid on white, colours become grey or grey colours by ITU-R
-    601-2's luma, and the whole picture is squeezed into height and width, antialiased. `bright`: its border is.
+    601-2's luma, and the whole picture is squeezed into height and width, antialiased.
     """
     height, width, channels = shape
     done, grey = [], picture.mode not in ("P", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
@@ -93,9 +100,7 @@ def fitted(picture, shape):
     if picture.size != (width, height):
         done.append(f"resized from {picture.height}x{picture.width} to {height}x{width}")
         picture = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    pixels = np.asarray(picture, np.uint8).reshape(shape)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    return Fitted(pixels, ", ".join(done), bool(np.median(border) > BRIGHT * 255))
+    return np.asarray(picture, np.uint8).reshape(shape), ", ".join(done)
 
 
 def eight_bits(picture):

@@ -63,4 +63,4 @@ def tell(words):
 
 def pixels(path, shape):
     """Return the picture of a file as uint8 of `shape`, (height, width, channels); ValueError where that cannot be."""
-    return pictures.fitted(pictures.decoded(path), shape).pixels
+    return pictures.squeezed(pictures.decoded(path), shape)[0]
