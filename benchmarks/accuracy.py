@@ -4,8 +4,8 @@
     python benchmarks/accuracy.py lenet5 mnist --data-dir data     those of one network and data set
     python benchmarks/accuracy.py --table
 
-A row is one run; its history goes to histories/. Runs lie in --output-dir until they are done, so that one that was ended
-goes on when the same command comes again.
+A row is one run; its history goes to histories/. Runs lie in --output-dir until they are done, so that one that was
+ended goes on when the same command comes again.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 HISTORIES = Path(__file__).with_name("histories")
 ROWS = Path(__file__).with_name("accuracy.csv")
-FIELDS = ("network", "parameters", "dataset", "recipe", "seed", "test_accuracy_best", "test_accuracy_last", "best_epoch",
-          "epochs", "seconds", "device", "processor", "versions", "commit", "command")
+FIELDS = ("network", "parameters", "dataset", "recipe", "seed", "test_accuracy_best", "test_accuracy_last",
+          "best_epoch", "epochs", "seconds", "device", "processor", "versions", "commit", "command")
 
 #        network        data set   seeds  more of the command
 CASES = (("lenet5",       "mnist",   5,   ""),
@@ -50,7 +50,8 @@ def train(words, data_dir, output_dir):
     """Train once, or go on, keep the history, and return the row of accuracy.csv."""
     name = "-".join(word.strip("-") for word in words if word not in ("--dataset",)).replace("--", "-")
     where = ["--data-dir", data_dir] if data_dir else []
-    subprocess.run([sys.executable, "-m", "zoo.train", *words, *where, "--output-dir", output_dir, "--name", name], check=True)
+    subprocess.run([sys.executable, "-m", "zoo.train", *words, *where, "--output-dir", output_dir, "--name", name],
+                   check=True)
     folder = Path(output_dir, name)
     run, result = (json.loads((folder / file).read_text(encoding="utf-8")) for file in ("run.json", "result.json"))
     HISTORIES.mkdir(exist_ok=True)

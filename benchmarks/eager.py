@@ -48,7 +48,8 @@ class Same(nn.Module):
     def forward(self, x):
         high, wide = (max((-(-size // step) - 1) * step + window - size, 0)
                       for size, step, window in zip(x.shape[2:], self.stride, self.window, strict=True))
-        return self.inner(functional.pad(x, (wide // 2, wide - wide // 2, high // 2, high - high // 2), value=self.value))
+        rims = wide // 2, wide - wide // 2, high // 2, high - high // 2
+        return self.inner(functional.pad(x, rims, value=self.value))
 
 
 def pair(value):

@@ -1,4 +1,4 @@
-"""Measure how many pictures a second networks train on and are asked for, side by side, and append it to throughput.csv.
+"""Measure how many pictures a second networks train on and are asked for, side by side; append to throughput.csv.
 
     python benchmarks/throughput.py                      all of CASES
     python benchmarks/throughput.py lenet5 resnet34       some networks
@@ -83,7 +83,8 @@ def zoo_subject(name, batch, more, count, precision):
     folder = Path(tempfile.mkdtemp())
     (folder / "checkpoints").mkdir()
     progress = Progress()
-    callbacks = [Records(folder, recipe, batches, metrics, progress, lambda: {"val_loss": 0.0, "val_accuracy": 0.0}, Leave()),
+    callbacks = [Records(folder, recipe, batches, metrics, progress,
+                         lambda: {"val_loss": 0.0, "val_accuracy": 0.0}, Leave()),
                  Bar(1000, batches.steps, progress, open(os.devnull, "w"))]
 
     def train():
@@ -292,7 +293,7 @@ def append(rows):
 
 
 def table():
-    """Return the lines of the Markdown table: for each network the pictures a second, and zoo's as a share of each other."""
+    """Return the lines of the Markdown table: for each network the pictures a second, and zoo's share of each other."""
     with open(ROWS, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     groups = {}

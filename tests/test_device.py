@@ -97,8 +97,8 @@ def child(path, asked, **environment):
 
 def only(*indices):
     return {"gpus": [*indices], "heavy": [], "set": {
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(map(str, indices)), "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}}
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(map(str, indices)),
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}}
 
 
 CPU = {"gpus": [], "heavy": [], "set": {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}}
@@ -212,7 +212,8 @@ def test_what_cuda_visible_devices_hides(four, asked, visible, words):
                 "3 (NVIDIA A100-SXM4-40GB)"),
     ("3", [], "there is no GPU 3: this machine has none that nvidia-smi lists; use --gpu none"),
     *((asked, None, "--gpu takes the number of a GPU, several with commas between, such as 0,1, or all, auto, none; "
-                    f"given {asked!r}") for asked in ("-1", "cpu", "²", "", "0,", "0,,1", ",", "0-3", "0,all", "ALL", "0 1")),
+                    f"given {asked!r}")
+      for asked in ("-1", "cpu", "²", "", "0,", "0,,1", ",", "0-3", "0,all", "ALL", "0 1")),
     ("0,4", None, "there is no GPU 4; there are: 0 (NVIDIA H200); 1 (NVIDIA H200); 2 (NVIDIA A100-SXM4-40GB); "
                   "3 (NVIDIA A100-SXM4-40GB)"),
     ("1,0,1", None, "--gpu 1,0,1 names GPU 1 more than once; name each once"),

@@ -33,7 +33,8 @@ def smi(tmp_path):
 def asked(folder, *words, **environment):
     kept = {name: value for name, value in os.environ.items()
             if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_"))}
-    return subprocess.run([sys.executable, "-c", QUICK, *words], capture_output=True, text=True, cwd=folder, timeout=300,
+    return subprocess.run([sys.executable, "-c", QUICK, *words], capture_output=True, text=True, cwd=folder,
+                          timeout=300,
                           env={**kept, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(folder / "keras"), **environment})
 
 

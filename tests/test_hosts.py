@@ -152,8 +152,8 @@ def test_the_others_notice_who_is_lost(lost, how):
             if index != lost:
                 assert process.wait(30) == hosts.LOST == 8
                 assert process.stderr.read() == (
-                    f"error: host {lost}, {addresses[lost]}, is lost; start all hosts again with the same command to go on "
-                    "from the last epoch\n")
+                    f"error: host {lost}, {addresses[lost]}, is lost; start all hosts again with the same command to "
+                    "go on from the last epoch\n")
         assert time.monotonic() - began < 30
     finally:
         for process in processes:
@@ -208,8 +208,8 @@ def begun(folder, name, index, addresses, *words):
     several = ["--hosts", ",".join(addresses), "--host-index", str(index)] if addresses else []
     kept = {key: value for key, value in os.environ.items() if key not in ("KERAS_BACKEND", "XLA_FLAGS", "ZOO_DATA")}
     return subprocess.Popen(
-        [sys.executable, "-m", "zoo.train", "lenet5", "--backend", "jax", "--gpu", "none", "--batch-size", "32", "--name",
-         name, "--output-dir", str(folder), *words, *several], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "zoo.train", "lenet5", "--backend", "jax", "--gpu", "none", "--batch-size", "32",
+         "--name", name, "--output-dir", str(folder), *words, *several], cwd=ROOT, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env={**kept, "TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
@@ -248,7 +248,8 @@ def test_two_hosts_train_as_one(tmp_path):
     assert (status, other) == (0, 0), wrong + lacks
     assert "one of 2 hosts with 2 devices in all" in said and "epoch 2/2" in said and "epoch 2/2" not in less
     alike(tmp_path / "one", tmp_path / "two", rel=1e-3, abs=1e-4)
-    names = [sorted(str(path.relative_to(tmp_path / run)) for path in (tmp_path / run).rglob("*")) for run in ("one", "two")]
+    names = [sorted(str(path.relative_to(tmp_path / run)) for path in (tmp_path / run).rglob("*"))
+             for run in ("one", "two")]
     assert names[0] == names[1] and "result.json" in names[0]
 
 
@@ -291,6 +292,7 @@ def test_a_signal_at_either_host_saves_the_step_for_both(tmp_path):
 @needs_jax
 def test_several_hosts_are_for_jax(tmp_path):
     done = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--hosts", "a:1,b:2", "--host-index", "0",
-                           "--backend", "tensorflow", "--output-dir", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+                           "--backend", "tensorflow", "--output-dir", str(tmp_path)],
+                          cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (
         2, "error: several hosts train one run, with JAX: give --backend jax, and --seed instead of --runs\n")

@@ -59,7 +59,8 @@ else:
 assert sharing.devices == devices
 for steps in json.loads(sessions):
     with sharing.scope():
-        fit.train(network_of(), data, replace(CALM, **json.loads(changes)), 7, folder, AfterSteps(steps), sides, sharing)
+        recipe = replace(CALM, **json.loads(changes))
+        fit.train(network_of(), data, recipe, 7, folder, AfterSteps(steps), sides, sharing)
 """
 CHANGES = {"epochs": 3, "ema": 0.9, "weight_decay": 1e-3, "clip_norm": 1.0, "augment": "flip crop=2 mixup=1"}
 

@@ -16,7 +16,8 @@ from zoo.training import fit, plan as plans, precision, run as runs, saved
 def built(name, what, **options):
     spec = catalog.find(name)
     with precision.computing(what):
-        return saved.on_pixels(catalog.blueprint(name, (32, 32, spec.input_shape[2]), 10, **options), [0.5], [0.25], None)
+        blueprint = catalog.blueprint(name, (32, 32, spec.input_shape[2]), 10, **options)
+        return saved.on_pixels(blueprint, [0.5], [0.25], None)
 
 
 @pytest.mark.parametrize("what, computes", [("bfloat16", "bfloat16"), ("float16", "float16"), ("float32", "float32")])
@@ -62,7 +63,7 @@ def test_float16_scales_its_loss_and_goes_on_exactly(changes, tmp_path, capsys):
     arrays = runs.read_arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
     made = int(arrays[f"optimizer/{recipe.optimizer}/iteration"])
     assert 19 <= made <= 21  # of 3 epochs of 7 steps
-    assert arrays["optimizer/loss_scale/dynamic_scale"] == 2.0 ** (15 - (21 - made))  # halved for each that was left out
+    assert arrays["optimizer/loss_scale/dynamic_scale"] == 2.0 ** (15 - (21 - made))  # halved for each left out
     assert {array.dtype for name, array in arrays.items() if name.startswith("weights/")} == {np.dtype("float32")}
     if changes.get("ema"):
         assert np.abs(arrays["raw/conv/kernel"] - arrays["weights/conv/kernel"]).max() > 0

@@ -22,7 +22,8 @@ def between(marker):
 
 
 def printed(*command):
-    return subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    run = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=True)
+    return run.stdout.strip()
 
 
 def test_the_table_of_networks_is_the_catalogues():
@@ -53,7 +54,8 @@ def test_the_commands_exist():
 
 
 @pytest.mark.parametrize("line", [
-    line for page in PAGES for line in re.findall(r"^python -m zoo\.train (\S.*)$", page.read_text("utf-8"), re.MULTILINE)])
+    line for page in PAGES
+    for line in re.findall(r"^python -m zoo\.train (\S.*)$", page.read_text("utf-8"), re.MULTILINE)])
 def test_the_training_commands_are_ones_that_train(line):
     arguments = train.parser().parse_args(shlex.split(line, comments=True))
     assert arguments.resume or asked.plan_of(arguments)

@@ -102,7 +102,8 @@ def test_a_recipe_cannot_be_changed_in_place():
     ("resnet34", "cifar100", {"optimizer": "nesterov", "learning_rate": 0.1, "batch_size": 128, "epochs": 30}),
     ("inception_v3", "cifar10", {"learning_rate": 0.1, "smoothing": 0.1, "loss": "cross_entropy"}),
     ("lenet5_1998", "mnist", {"loss": "map_distance", "weight_decay": 0.0, "smoothing": 0.0, "max_norm": ""}),
-    ("maxout", "cifar10", {"optimizer": "adam", "learning_rate": 1e-3, "weight_decay": 0.0, "max_norm": "1.9365 conv1=0.9 fc4=1.9"}),
+    ("maxout", "cifar10", {"optimizer": "adam", "learning_rate": 1e-3, "weight_decay": 0.0,
+                           "max_norm": "1.9365 conv1=0.9 fc4=1.9"}),
     ("maxout_mnist", "mnist", {"optimizer": "adam", "learning_rate": 1e-3, "max_norm": "1.9365 conv1=0.9"}),
     ("nin", "cifar10", {"optimizer": "adam", "learning_rate": 1e-3}),
     ("highway", "cifar10", {"optimizer": "nesterov", "learning_rate": 0.025, "weight_decay": 1e-3}),
@@ -138,8 +139,8 @@ def test_one_field_changes_and_no_other(words, field, value):
 
 
 def test_several_fields_change_together():
-    assert asked("resnet34", "--epochs", "2", "--set", "warmup=0", "--set", "optimizer=adam", "--set", "augment=") == Recipe(
-        epochs=2, warmup=0.0, optimizer="adam")
+    found = asked("resnet34", "--epochs", "2", "--set", "warmup=0", "--set", "optimizer=adam", "--set", "augment=")
+    assert found == Recipe(epochs=2, warmup=0.0, optimizer="adam")
 
 
 @pytest.mark.parametrize("words, said", [
@@ -233,8 +234,8 @@ def test_the_header_tells_every_field_that_has_an_effect():
         "smoothing 0.1, max_norm 1.9 fc=1")
     assert described(Recipe(loss="map_distance")).endswith(", epochs 30, loss map_distance")
     assert described(Recipe("rmsprop", schedule="step", drops="every 2", ema=0.9, stop_patience=4)) == (
-        "optimizer rmsprop, learning_rate 0.1, momentum 0.9, rho 0.9, schedule step, warmup 1, drops every 2, factor 0.1, "
-        "stop_patience 4, stop_delta 0.0005, weight_decay 0.0005, ema 0.9, batch_size 128, epochs 30")
+        "optimizer rmsprop, learning_rate 0.1, momentum 0.9, rho 0.9, schedule step, warmup 1, drops every 2, "
+        "factor 0.1, stop_patience 4, stop_delta 0.0005, weight_decay 0.0005, ema 0.9, batch_size 128, epochs 30")
     assert described(Recipe(schedule="plateau", augment="flip")) == (
         "optimizer nesterov, learning_rate 0.1, momentum 0.9, schedule plateau, factor 0.1, patience 3, floor 0, "
         "weight_decay 0.0005, batch_size 128, epochs 30, augment flip")
@@ -260,7 +261,8 @@ def test_which_runs_can_become_longer():
 
 @pytest.mark.parametrize("network, sides, expected", [
     ("googlenet", "", {}), ("googlenet", "0.2", {"aux1": 0.2, "aux2": 0.2}),
-    ("googlenet", "aux1=0.3 aux2=0.1", {"aux1": 0.3, "aux2": 0.1}), ("googlenet", "0.5 aux2=1", {"aux1": 0.5, "aux2": 1.0}),
+    ("googlenet", "aux1=0.3 aux2=0.1", {"aux1": 0.3, "aux2": 0.1}),
+    ("googlenet", "0.5 aux2=1", {"aux1": 0.5, "aux2": 1.0}),
     ("inception_v3", "aux1=0.4", {"aux1": 0.4}), ("resnet34", "", {})])
 def test_the_weights_of_the_side_losses(network, sides, expected):
     assert side_weights(Recipe(sides=sides), catalog.find(network)) == expected

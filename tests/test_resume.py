@@ -39,8 +39,10 @@ def split_of(count, seed):
 DATA = Dataset(None, split_of(50, 1), split_of(20, 2), None, "", ())
 CALM = Recipe(learning_rate=0.01, batch_size=8, epochs=4)
 RECIPES = {
-    "cosine, average, changed pictures": dataclasses.replace(CALM, ema=0.9, augment="flip crop=2 rotation=5 cutout=4 mixup=1"),
-    "plateau": dataclasses.replace(CALM, optimizer="adadelta", learning_rate=1.0, schedule="plateau", patience=1, factor=0.5),
+    "cosine, average, changed pictures": dataclasses.replace(CALM, ema=0.9,
+                                                             augment="flip crop=2 rotation=5 cutout=4 mixup=1"),
+    "plateau": dataclasses.replace(CALM, optimizer="adadelta", learning_rate=1.0, schedule="plateau", patience=1,
+                                   factor=0.5),
     "steps, rmsprop": dataclasses.replace(CALM, optimizer="rmsprop", learning_rate=1e-3, schedule="step", drops="1.5 3",
                                           clip_norm=1.0, max_norm="2"),
     "early end": dataclasses.replace(CALM, optimizer="adamw", learning_rate=1e-3, schedule="constant", epochs=9,
@@ -127,7 +129,8 @@ def test_the_average_is_what_is_tested_and_kept(tmp_path, capsys):
     assert again["weights/conv/kernel"] == pytest.approx(0.5 * raw + 0.5 * again["raw/conv/kernel"], abs=1e-7)
     network = network_of()
     saved.restore_weights(network, tmp_path / "two" / "checkpoints" / "last.npz")
-    assert fit.validation(network, DATA.validation, recipe)()["val_loss"] == pytest.approx(two.history[-1]["val_loss"], rel=1e-5)
+    found = fit.validation(network, DATA.validation, recipe)()
+    assert found["val_loss"] == pytest.approx(two.history[-1]["val_loss"], rel=1e-5)
     assert progress.history[0] == two.history[0]
 
 
@@ -164,7 +167,8 @@ def test_a_damaged_run_does_not_go_on(tmp_path, capsys):
 def test_the_choice_of_the_epoch_never_sees_the_test_split(tmp_path, capsys):
     """The test split replaced with noise: the same epochs, the same best one, the same weights."""
     facts = type("Facts", (), {"label_names": ("a", "b", "c")})
-    noise = Split(np.random.default_rng(9).integers(0, 256, (20, 16, 16, 1), np.uint8), np.zeros(20, int), np.arange(20))
+    pixels = np.random.default_rng(9).integers(0, 256, (20, 16, 16, 1), np.uint8)
+    noise = Split(pixels, np.zeros(20, int), np.arange(20))
     results = {}
     for name, test in (("real", split_of(20, 3)), ("noise", noise)):
         data = dataclasses.replace(DATA, facts=facts, test=test)
@@ -185,7 +189,8 @@ def test_one_process_at_a_time(tmp_path):
 
 
 @pytest.mark.parametrize("error, status, said", [
-    (FloatingPointError("the loss is not finite in epoch 2"), 3, "the loss is not finite in epoch 2; a lower --lr may help"),
+    (FloatingPointError("the loss is not finite in epoch 2"), 3,
+     "the loss is not finite in epoch 2; a lower --lr may help"),
     (OSError(28, "No space left on device"), 4, "No space left on device; make room and go on with --resume"),
     (MemoryError(), 5, "out of memory with batches of 100; try --batch-size 50"),
     (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 7 bytes"), 5, "try --batch-size 50"),
@@ -203,8 +208,9 @@ def test_a_batch_that_will_not_fit_is_foreseen():
     free = 2 * 2**30
     assert failures.foreseen(takes, Recipe(batch_size=1000), free) == ""
     said = failures.foreseen(takes, Recipe(batch_size=30_000_000), free)
-    assert said == ("training with batches of 30000000 takes about 3.4 GiB, and 2.0 are free; try --batch-size 17895695")
-    assert failures.foreseen(takes, Recipe(batch_size=1), 100).endswith("not even one picture may fit: try a smaller --width")
+    assert said == "training with batches of 30000000 takes about 3.4 GiB, and 2.0 are free; try --batch-size 17895695"
+    said = failures.foreseen(takes, Recipe(batch_size=1), 100)
+    assert said.endswith("not even one picture may fit: try a smaller --width")
     assert 2**20 < failures.free_memory() <= 2**60
 
 
@@ -236,7 +242,8 @@ def test_more_epochs_where_the_schedule_can_go_on():
 
 # As people run it
 
-COMMAND = ("lenet5", "--limit", "300", "--epochs", "5", "--set", "ema=0.9", "--set", "schedule=step", "--set", "drops=2")
+COMMAND = ("lenet5", "--limit", "300", "--epochs", "5", "--set", "ema=0.9", "--set", "schedule=step",
+           "--set", "drops=2")
 
 
 @pytest.fixture(scope="session")
@@ -318,7 +325,8 @@ def test_a_longer_run_is_the_run_that_was_long_at_once(train, whole):
 @pytest.mark.parametrize("words, said", [
     ((*COMMAND, "--seed", "3", "--name", "whole"), "runs/whole was begun with seed 0, given 3;"),
     (("lenet5", "--name", "whole"), "epochs 5, given 15; "),
-    (("--resume", "runs/whole", "--lr", "1"), "--resume goes on with a run as it was begun, --learning-rate cannot be given"),
+    (("--resume", "runs/whole", "--lr", "1"),
+     "--resume goes on with a run as it was begun, --learning-rate cannot be given"),
     (("vgg16", "--resume", "runs/whole"), "network cannot be given"),
     (("--resume", "runs/nothing"), "runs/nothing is no run directory"),
     (("--resume", "runs/whole", "--epochs", "2"), "a run can only become longer"),
@@ -367,7 +375,8 @@ def test_a_full_disk_keeps_the_checkpoint_before(train, whole):
     kept = (whole.with_name("full") / "checkpoints" / "last.npz").read_bytes()
     status, out, err = ended(train("--resume", "runs/full", "--epochs", "6", limits=limits))
     assert status == 4
-    assert err.splitlines()[-1].startswith("error: cannot write the run: ") and "make room and go on with --resume" in err
+    assert err.splitlines()[-1].startswith("error: cannot write the run: ")
+    assert "make room and go on with --resume" in err
     assert (whole.with_name("full") / "checkpoints" / "last.npz").read_bytes() == kept
 
 
@@ -385,4 +394,5 @@ def test_seeds_and_their_spread(train):
     assert ended(train(*words))[1].count("is finished") == 2
     status, *_ = ended(train("lenet5", "--limit", "100", "--epochs", "1", "--name", "again", "--seed", "5"))
     again = runs.read_arrays(train.folder / "runs" / "again" / "checkpoints" / "last.npz")
-    assert status == 0 and all(np.array_equal(again[path], second[path]) for path in second if path != "progress/seconds")
+    assert status == 0
+    assert all(np.array_equal(again[path], second[path]) for path in second if path != "progress/seconds")

@@ -161,7 +161,8 @@ def test_a_process_that_ends_is_a_failure(kept, tmp_path):
     ([1.0, -2.0], [1.0, -2.0], 0.0), ([1.0, -2.0], [1.0, -2.5], 0.2), ([0.0], [0.0], 0.0),
     ([np.inf], [np.inf], np.inf), ([np.nan], [1.0], np.inf), ([1.0, 2.0], [1.0], np.inf)])
 def test_the_difference(found, expected, difference):
-    assert reloading.difference(np.array(found, np.float32), np.array(expected, np.float32)) == pytest.approx(difference)
+    found, expected = np.array(found, np.float32), np.array(expected, np.float32)
+    assert reloading.difference(found, expected) == pytest.approx(difference)
 
 
 # The rows

@@ -133,7 +133,8 @@ def test_run_json(first):
     assert facts["network"] == "lenet5" and facts["parameters"] == 61706
     assert facts["blueprint"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
                                   "stem": "paper", "options": {}, "aux": False}
-    assert facts["recipe"] == as_dict(Recipe(learning_rate=0.05, batch_size=32, epochs=2, augment="rotation=10 shift=0.07"))
+    assert facts["recipe"] == as_dict(Recipe(learning_rate=0.05, batch_size=32, epochs=2,
+                                             augment="rotation=10 shift=0.07"))
     assert facts["deterministic"] is False
     data = facts["dataset"]
     assert (data["name"], data["shape"], data["classes"]) == ("digits", [28, 28, 1], 10)
@@ -164,8 +165,8 @@ def test_history_and_timings(first):
 
 def test_result_json(first):
     result = json.loads((first[1] / "result.json").read_text())
-    assert {"test_accuracy_last", "test_accuracy_best", "best_epoch", "val_accuracy_best", "seconds", "per_class", "ece",
-            "peak_memory", "epochs", "asked_epochs"} == set(result)
+    assert {"test_accuracy_last", "test_accuracy_best", "best_epoch", "val_accuracy_best", "seconds", "per_class",
+            "ece", "peak_memory", "epochs", "asked_epochs"} == set(result)
     rows = read_csv(first[1] / "history.csv")
     best = max(rows, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
     assert result["best_epoch"] == int(best["epoch"])
@@ -521,7 +522,8 @@ def test_a_gpu_that_is_not_there(python, driver, tmp_path):
 
 
 @pytest.mark.parametrize("words, said", [
-    ("train lenet5 --gpu 0,1,2 --batch-size 100", "batches of 100 do not divide over 3 devices; give --batch-size 99 or 102"),
+    ("train lenet5 --gpu 0,1,2 --batch-size 100",
+     "batches of 100 do not divide over 3 devices; give --batch-size 99 or 102"),
     ("train lenet5 --gpu all --batch-size 2", "batches of 2 do not divide over 4 devices; give --batch-size 4"),
     ("train lenet5 --gpu 1,1", "names GPU 1 more than once"),
 ])

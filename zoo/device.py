@@ -60,7 +60,8 @@ def driver():
     """Return (version of NVIDIA's driver, what is wrong with it): each "" where there is none."""
     if not shutil.which("nvidia-smi"):
         there = Path("/proc/driver/nvidia/version").exists()
-        return "", "NVIDIA's driver is loaded, but nvidia-smi is not on the PATH: install it with the driver" if there else ""
+        lacking = "NVIDIA's driver is loaded, but nvidia-smi is not on the PATH: install it with the driver"
+        return "", lacking if there else ""
     try:
         run = subprocess.run(("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"), capture_output=True,
                              text=True, errors="replace", timeout=20)
@@ -99,8 +100,8 @@ def choose(asked, gpus, visible=None):
         return Device((shown[0],), False, _only(shown[:1])) if shown else Device((), False, GROWTH)
     numbers = asked.split(",")
     if asked not in WORDS and not all(number.isdecimal() and number.isascii() for number in numbers):
-        raise UserError(f"--gpu takes the number of a GPU, several with commas between, such as 0,1, or all, auto, none; "
-                        f"given {asked!r}")
+        raise UserError("--gpu takes the number of a GPU, several with commas between, such as 0,1, or all, auto, "
+                        f"none; given {asked!r}")
     if not gpus:
         named = "no GPU" if asked in WORDS else f"no GPU {numbers[0]}"
         raise UserError(f"there is {named}: this machine has none that nvidia-smi lists; use --gpu none")
@@ -123,7 +124,8 @@ def _named(number, gpus, shown, visible):
         raise UserError(f"there is no GPU {int(number)}; there are: "
                         f"{'; '.join(f'{gpu.index} ({gpu.name})' for gpu in gpus)}")
     if found[0] not in shown:
-        raise UserError(f"CUDA_VISIBLE_DEVICES={visible} hides GPU {found[0].index}; unset it, or ask for one that it shows")
+        raise UserError(f"CUDA_VISIBLE_DEVICES={visible} hides GPU {found[0].index}; unset it, or ask for one that "
+                        "it shows")
     return found[0]
 
 
@@ -193,7 +195,8 @@ REMEDIES = {"tensorflow": "pip install 'cnn-zoo[cuda]'", "jax": "pip install 'ja
 
 def _only(gpus):
     """The environment that shows these GPUs, numbered in PCI order."""
-    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(str(gpu.index) for gpu in gpus), **GROWTH}
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(str(gpu.index) for gpu in gpus),
+            **GROWTH}
 
 
 def _shown(gpus, visible):

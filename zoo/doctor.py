@@ -13,7 +13,7 @@ from zoo.files import expanded
 
 SECONDS = 3.0  # of products for each device and precision
 SLICES = 6  # in which each precision has its turn, so that another load on the machine meets both
-SIDES = {False: 1024, True: 8192}  # of the matrices, on the CPU and on a GPU: large enough that the start does not count
+SIDES = {False: 1024, True: 8192}  # of the matrices, on the CPU and on a GPU: so large that the start does not count
 PRECISIONS = ("float32", "bfloat16")
 WORTH = 1.2  # times float32's speed: less is not worth the rounding
 ROOM = 1.0  # GiB that runs should find
@@ -134,7 +134,8 @@ def measured(backend, chosen, used):
     """Return rows about the speed of each device, and the name of the precision that they are fast at."""
     on_gpu, rows, best = any(word in used.lower() for word in ("gpu", "cuda")), [], "float32"
     for number, name in enumerate(names(backend, chosen, on_gpu)):
-        what = f"GPU {chosen.gpus[number].index}" if on_gpu and number < len(chosen.gpus) else name.partition(":")[0].upper()
+        listed = on_gpu and number < len(chosen.gpus)
+        what = f"GPU {chosen.gpus[number].index}" if listed else name.partition(":")[0].upper()
         found = speeds(name, SIDES[on_gpu])
         rows.append(("speed", f"{what}: " + ", ".join(f"{each} {found[each] / 1e12:.3f} TFLOP/s" for each in found)))
         if number == 0 and found["bfloat16"] >= WORTH * found["float32"]:

@@ -177,7 +177,8 @@ def command(argv):
     arguments = parser().parse_args(argv)
     if arguments.network is None:
         raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.info --help")
-    blueprint, asked, backend = cli.blueprint_of(arguments.network, arguments), workload_of(arguments), settings.backend()
+    blueprint, asked = cli.blueprint_of(arguments.network, arguments), workload_of(arguments)
+    backend = settings.backend()
     told = described(blueprint, backend, asked)
     if arguments.json:
         print(json.dumps(told, indent=2))

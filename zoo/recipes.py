@@ -9,8 +9,8 @@ from zoo.training import recipe as recipes, recipes as table
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.recipes", description="Tell how a network is trained on a data set. Lines that "
-                      "differ from the base recipe have a star; zoo.train --set FIELD=VALUE changes any.")
+    made = cli.Parser(prog="python -m zoo.recipes", description="Tell how a network is trained on a data set. Lines "
+                      "that differ from the base recipe have a star; zoo.train --set FIELD=VALUE changes any.")
     made.add_argument("network", metavar="NET", nargs="?", help="the network's name; see python -m zoo.list")
     made.add_argument("dataset", metavar="DATASET", nargs="?", help=", ".join(datasets.DATASETS))
     made.add_argument("--recipe", metavar="|".join(table.KINDS), help="default: all three side by side")

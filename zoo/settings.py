@@ -66,7 +66,8 @@ def hosts(addresses, index):
     named = addresses.split(",")
     for each in named:
         if not re.fullmatch(r"[^\s:]+:\d{1,5}", each) or not 0 < int(each.rpartition(":")[2]) < 65535:
-            raise UserError(f"--hosts takes HOST:PORT of each host, with commas between, such as a:9000,b:9000; given {each!r}")
+            raise UserError("--hosts takes HOST:PORT of each host, with commas between, such as a:9000,b:9000; given "
+                            f"{each!r}")
     if len(named) < 2 or len(set(named)) < len(named):
         raise UserError(f"--hosts takes two or more hosts, each once; given {addresses!r}")
     if index is None or not index.isdecimal() or int(index) >= len(named):

@@ -5,8 +5,8 @@ arXiv:1409.4842, table 1 and figure 3; where the paper is silent, BVLC's Caffe m
 224x224: conv1 112x112x64, pool1 56x56x64, conv2 56x56x192, pool2 28x28x192, inception (3b) 28x28x480, (4a) 14x14x512,
 (4e) 14x14x832, (5b) 7x7x1024.
 
-Side classifiers, for training alone, read 4a and 4d (section 5): 5x5 average pool with stride 3, 1x1 convolution of 128,
-1024 units, dropout of 0.7; each loss counts 0.3.
+Side classifiers, for training alone, read 4a and 4d (section 5): 5x5 average pool with stride 3, 1x1 convolution of
+128, 1024 units, dropout of 0.7; each loss counts 0.3.
 
 stem="small", our own for pictures of about 32x32 (5,983,802 parameters with 10 classes): conv1 has stride 1, pool1 and
 pool2 are gone: 32x32 up to 3b, then 16x16 and 8x8. Where a grid has less than 5 rows or columns, the side classifiers'

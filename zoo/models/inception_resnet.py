@@ -11,14 +11,14 @@ Learning', arXiv:1602.07261. A module is added to its input after a linear 1x1 c
     inception_resnet_v2_paper  figures 3, 7, 15 to 19: stem 35x35x384, 5 x A, 17x17x1152, 10 x B, 8x8x2144, 5 x C
 
 scale=True adds the normalisation's gamma. stem="small", our own for pictures of about 32x32 (20,994,778, 54,352,106 and
-30,326,810 parameters with 10 classes): the stem keeps its convolutions, without strides, pools and loss of rims, and the
-pools of v2_paper's forks with stride 1: 32x32, 15x15, 7x7.
+30,326,810 parameters with 10 classes): the stem keeps its convolutions, without strides, pools and loss of rims, and
+the pools of v2_paper's forks with stride 1: 32x32, 15x15, 7x7.
 
 Elsewhere: ports of v2 with the figures' 1154 and 2048 need a projection where the paper adds, or narrower modules.
 
-Departures from the paper: inception_resnet_v2 has the release's stem, 320, 1088 and 2080 channels, twice the modules and
-a last convolution. Figures 17 and 19 print 1154 and 2048 channels, the modules before them make 384 + 384 + 384 = 1152
-and 1152 + 384 + 288 + 320 = 2144. The paper says 0.1 to 0.3 for the residuals' scale; 0.17, 0.10 and 0.20 are the
+Departures from the paper: inception_resnet_v2 has the release's stem, 320, 1088 and 2080 channels, twice the modules
+and a last convolution. Figures 17 and 19 print 1154 and 2048 channels, the modules before them make 384 + 384 + 384 =
+1152 and 1152 + 384 + 288 + 320 = 2144. The paper says 0.1 to 0.3 for the residuals' scale; 0.17, 0.10 and 0.20 are the
 release's. Which of 1x7 and 7x1 comes first is the release's.
 """
 

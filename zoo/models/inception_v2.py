@@ -1,9 +1,9 @@
 """Inception v2: GoogLeNet with batch normalisation.
 
 Ioffe and Szegedy 2015, 'Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift',
-arXiv:1502.03167, section 4.2.1 and figure 5 of the appendix. Each 5x5 convolution is two 3x3, the modules 3c and 4e have
-stride 2 and no 1x1 branch and take the place of pools, the pool of a module is an average where the table says so, and
-there is no dropout. At 224x224: conv1 112x112x64, pool1 56x56x64, conv2 56x56x192, pool2 28x28x192, 3a 28x28x256,
+arXiv:1502.03167, section 4.2.1 and figure 5 of the appendix. Each 5x5 convolution is two 3x3, the modules 3c and 4e
+have stride 2 and no 1x1 branch and take the place of pools, the pool of a module is an average where the table says so,
+and there is no dropout. At 224x224: conv1 112x112x64, pool1 56x56x64, conv2 56x56x192, pool2 28x28x192, 3a 28x28x256,
 3b 28x28x320, 3c 14x14x576, 4e 7x7x1024, 5b 7x7x1024.
 
 scale=True adds the normalisation's gamma (the paper has it), which the next convolution makes superfluous after ReLU.

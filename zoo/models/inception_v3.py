@@ -6,8 +6,8 @@ arXiv:1512.00567, as the authors released it (tf-slim) and keras.applications ha
 17x17x768, mixed8 8x8x1280, mixed9 and mixed10 8x8x2048.
 
 The side classifier reads mixed7 (section 4, figure 8), with batch normalisation: 5x5 average pool with stride 3, 1x1
-convolution of 128, one of 768 over the whole 5x5 that is left; its loss counts 0.4. Where the pool leaves more, the mean
-of the grid follows; where a grid has less than 5 rows or columns, the pool and the convolution shrink to it.
+convolution of 128, one of 768 over the whole 5x5 that is left; its loss counts 0.4. Where the pool leaves more, the
+mean of the grid follows; where a grid has less than 5 rows or columns, the pool and the convolution shrink to it.
 
 scale=True adds the normalisation's gamma. stem="small", our own for pictures of about 32x32 (21,823,274 parameters with
 10 classes): the stem keeps its convolutions, without strides, pools and loss of rims: 32x32, 15x15 after mixed3, 7x7
@@ -16,9 +16,9 @@ after mixed8.
 Elsewhere: torchvision's and timm's average pools count the padding; weaker ports leave out the reductions, make the
 pool's projection 3x3, or drop 80 % where the authors keep 80 %.
 
-Departures from the paper: table 1 has three 3x3 convolutions where the release has 1x1 of 80, 3x3 of 192 and a pool; the
-5x5 of the first three modules stay (figure 4, not 5), mixed0 is 256 wide; of the table's five modules at 17x17 the first
-is the reduction, mixed3; dropout of 0.2 and the side loss's 0.4 are the release's, the paper gives neither.
+Departures from the paper: table 1 has three 3x3 convolutions where the release has 1x1 of 80, 3x3 of 192 and a pool;
+the 5x5 of the first three modules stay (figure 4, not 5), mixed0 is 256 wide; of the table's five modules at 17x17 the
+first is the reduction, mixed3; dropout of 0.2 and the side loss's 0.4 are the release's, the paper gives neither.
 """
 
 from functools import partial

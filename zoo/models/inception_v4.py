@@ -1,9 +1,9 @@
 """Inception v4.
 
 Szegedy, Ioffe, Vanhoucke and Alemi 2016, 'Inception-v4, Inception-ResNet and the Impact of Residual Connections on
-Learning', arXiv:1602.07261, figures 3 to 9, with the branches in the order of the authors' release (tf-slim). At 299x299:
-stem 35x35x384 (149, 147, 147, 73, 71, 35), 4 x A 35x35x384, reductionA 17x17x1024, 7 x B 17x17x1024, reductionB
-8x8x1536, 3 x C 8x8x1536.
+Learning', arXiv:1602.07261, figures 3 to 9, with the branches in the order of the authors' release (tf-slim). At
+299x299: stem 35x35x384 (149, 147, 147, 73, 71, 35), 4 x A 35x35x384, reductionA 17x17x1024, 7 x B 17x17x1024,
+reductionB 8x8x1536, 3 x C 8x8x1536.
 
 scale=False leaves out the normalisation's gamma. stem="small", our own for pictures of about 32x32 (41,221,354
 parameters with 10 classes): the stem's convolutions and pools have stride 1 and keep the rims: 32x32, 15x15, 7x7.

@@ -48,7 +48,7 @@ def sepconv(x, filters, name):
 
 
 def down(x, first, filters, stride, name):
-    """Two separable convolutions and a pool beside a 1x1 shortcut; `first`, what the first reads, is x after ReLU or x."""
+    """Two separable convolutions and a pool beside a 1x1 shortcut; the first reads `first`, x after ReLU or x."""
     shortcut = layers.Conv2D(filters[-1], 1, stride, use_bias=False, name=f"{name}_shortcut")(x)
     shortcut = norm(shortcut, f"{name}_shortcut")
     y = sepconv(first, filters[0], f"{name}_sepconv1")

@@ -15,4 +15,5 @@ from zoo.nn.sparse import SparseConv2D
 from zoo.nn.subsampling import TrainableSubsampling, scaled_tanh
 
 __all__ = ["RBF", "CeilAveragePooling2D", "CeilMaxPooling2D", "Highway", "LocalResponseNormalization", "Maxout",
-           "PixelScaling", "ScaledAdd", "SparseConv2D", "SpatialPyramidPooling2D", "TrainableSubsampling", "scaled_tanh"]
+           "PixelScaling", "ScaledAdd", "SparseConv2D", "SpatialPyramidPooling2D", "TrainableSubsampling",
+           "scaled_tanh"]

@@ -11,8 +11,8 @@ class Maxout(layers.Layer):
         y[i] = max of x[i * pieces] .. x[i * pieces + pieces - 1]
 
     (..., units * pieces) -> (..., units); ValueError for a number of channels that `pieces` does not divide.
-    Goodfellow et al. 2013, 'Maxout Networks', arXiv:1302.4389, section 3; the affine maps of the paper's h are the Dense
-    or Conv2D before it.
+    Goodfellow et al. 2013, 'Maxout Networks', arXiv:1302.4389, section 3; the affine maps of the paper's h are the
+    Dense or Conv2D before it.
     """
 
     def __init__(self, pieces, **kwargs):

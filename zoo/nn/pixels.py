@@ -8,8 +8,8 @@ from keras import layers, ops
 class PixelScaling(layers.Layer):
     """x * scale + offset, channel by channel, in the order asked: (n, height, width, channels) of 0..255, to float32.
 
-    scale, offset: a number a channel, of red, green and blue where there are three; grey pictures, of one channel, become
-    as many as these are. order: "rgb", or "bgr", which turns the channels round at the end.
+    scale, offset: a number a channel, of red, green and blue where there are three; grey pictures, of one channel,
+    become as many as these are. order: "rgb", or "bgr", which turns the channels round at the end.
     """
 
     def __init__(self, scale, offset, order="rgb", **kwargs):

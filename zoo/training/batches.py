@@ -24,8 +24,8 @@ class TrainingBatches(keras.utils.PyDataset):
     Keras prefetches across the end of an epoch and calls `on_epoch_end` before the first batch, so the epoch
     comes from the index alone. The last batch of an epoch holds what is left, so that every picture is seen.
 
-    A batch is what a trainee (zoo.training.trainee) takes: pictures uint8 (n, height, width, channels), with the numbers
-    of their changes where there are any, and targets float32 (n, classes) for each of `outputs`, names or None.
+    A batch is what a trainee (zoo.training.trainee) takes: pictures uint8 (n, height, width, channels), with the
+    numbers of their changes where there are any, and targets float32 (n, classes) for each of `outputs`, names or None.
     """
 
     def __init__(self, split, classes, batch_size, seed, augmentation=NOTHING, outputs=None):

@@ -71,7 +71,7 @@ def state(model):
 
 
 def save(folder, arrays, metrics, progress):
-    """Write last.npz: `arrays` is what state() gave; in the middle of an epoch the metrics, keras.metrics.Metric, too."""
+    """Write last.npz: `arrays`, which state() gave; in the middle of an epoch `metrics` too, keras.metrics.Metric."""
     metrics = {f"metrics/{number}": variable for number, variable in enumerate(sums(metrics))}
     runs.write_arrays(folder / "last.npz", {
         **arrays, **(values(metrics) if progress.step else {}), "progress/epoch": np.int64(progress.epoch),
@@ -127,8 +127,8 @@ def progress_of(run):
     kept = marks(folder / "best.npz")[0] if (folder / "best.npz").exists() else None
     if progress.best and progress.best["epoch"] != kept:
         if step or progress.best["epoch"] != epoch:
-            raise UserError(f"{folder / 'best.npz'} is not of epoch {progress.best['epoch']}, the best: the run is damaged; "
-                            "begin a new one")
+            raise UserError(f"{folder / 'best.npz'} is not of epoch {progress.best['epoch']}, the best: the run is "
+                            "damaged; begin a new one")
         keep_best(folder)
     return progress
 
@@ -139,4 +139,5 @@ def marks(path):
     try:
         return int(arrays["progress/epoch"]), int(arrays["progress/step"]), float(arrays["progress/seconds"])
     except (KeyError, TypeError, ValueError):
-        raise UserError(f"{os.fspath(path)} does not say how far its run was: it cannot go on; begin a new one") from None
+        raise UserError(f"{os.fspath(path)} does not say how far its run was: it cannot go on; begin a new "
+                        "one") from None

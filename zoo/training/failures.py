@@ -32,16 +32,18 @@ def smaller(batch_size):
 
 
 def foreseen(memory, recipe, free):
-    """Return a warning that training will not fit, or "": the system kills a process that takes too much, without a word.
+    """Return a warning that training will not fit, or "".
 
-    memory: a zoo.models.memory.Memory, which estimates; free: bytes.
+    The system kills a process that takes too much, without a word. memory: a zoo.models.memory.Memory, which
+    estimates; free: bytes.
     """
     takes = memory.for_training(recipe.batch_size, recipe.optimizer)
     if takes <= free:
         return ""
     fits = memory.largest_for_training(free, recipe.optimizer)
-    return (f"training with batches of {recipe.batch_size} takes about {takes / 2**30:.1f} GiB, and {free / 2**30:.1f} are "
-            f"free; {f'try --batch-size {fits}' if fits else 'not even one picture may fit: try a smaller --width'}")
+    advice = f"try --batch-size {fits}" if fits else "not even one picture may fit: try a smaller --width"
+    return (f"training with batches of {recipe.batch_size} takes about {takes / 2**30:.1f} GiB, and {free / 2**30:.1f} "
+            f"are free; {advice}")
 
 
 def free_memory():

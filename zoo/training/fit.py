@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import keras
 
-from zoo.training import augmentation, checkpoints, evaluation, losses, optimizers, parallel, precision, run as runs, schedules, trainee
+from zoo.training import (augmentation, checkpoints, evaluation, losses, optimizers, parallel, precision, run as runs,
+                          schedules, trainee)
 from zoo.training.bar import Bar
 from zoo.training.batches import TrainingBatches, one_hot
 from zoo.training.callbacks import LOSS, SAFETY, Records
@@ -41,7 +42,8 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
             first = progress.epoch * batches.steps + progress.step
             end = (progress.epoch + 1 if progress.step else recipe.epochs) * batches.steps
             model.fit(batches.between(first, end), initial_epoch=progress.epoch, epochs=end // batches.steps,
-                      steps_per_epoch=batches.steps - progress.step, shuffle=False, verbose=0, callbacks=[records, *bar])
+                      steps_per_epoch=batches.steps - progress.step, shuffle=False, verbose=0,
+                      callbacks=[records, *bar])
     return progress
 
 

@@ -10,7 +10,8 @@ def lines(plan, dataset, parameters, where, run):
             *([f"width {blueprint.width:g}"] if blueprint.width != 1 else []),
             *(f"{name} {value}" for name, value in blueprint.options.items())]
     rows = {
-        "network": f"{', '.join(said)}: {height}x{width}x{channels} to {facts.classes} classes, {parameters:,} parameters",
+        "network": f"{', '.join(said)}: {height}x{width}x{channels} to {facts.classes} classes, "
+                   f"{parameters:,} parameters",
         "data": f"{facts.name}: {len(dataset.train):,} to train, {len(dataset.validation):,} to validate, "
                 f"{len(dataset.test):,} to test, from {dataset.source}",
         "device": ", ".join([where, plan.backend, *([plan.precision] if plan.precision != "float32" else [])]),

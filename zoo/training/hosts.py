@@ -91,8 +91,8 @@ class Link:
         if self.over.is_set():
             return
         self._tell({"lost": host})
-        print(f"error: host {host}, {self.addresses[host]}, is lost; start all hosts again with the same command to go on "
-              "from the last epoch", file=sys.stderr, flush=True)
+        print(f"error: host {host}, {self.addresses[host]}, is lost; start all hosts again with the same command to go "
+              "on from the last epoch", file=sys.stderr, flush=True)
         os._exit(LOST)
 
 
@@ -120,7 +120,8 @@ class Together(Leave):
 
 def facts(plan, dataset):
     """Return what must be the same on all hosts: {what: value}, plain JSON."""
-    versions = {f"version of {name}": each for name, each in provenance.versions(plan.backend).items() if name != "python"}
+    versions = {f"version of {name}": each for name, each in provenance.versions(plan.backend).items()
+                if name != "python"}
     counts = {f"pictures for {name}": len(getattr(dataset, name)) for name in ("train", "validation", "test")}
     return json.loads(json.dumps({**versions, **plans.flat(plan), **counts}))
 
@@ -142,7 +143,8 @@ def gather(addresses, facts, until, wait):
     try:
         server = socket.create_server(("", port_of(addresses[0])), backlog=len(addresses))
     except OSError as error:
-        raise UserError(f"cannot listen at port {port_of(addresses[0])}: {error.strerror}; choose another port") from None
+        port = port_of(addresses[0])
+        raise UserError(f"cannot listen at port {port}: {error.strerror}; choose another port") from None
     with server:
         while len(peers) < len(addresses) - 1 and not wrong:
             server.settimeout(max(0.01, until - time.monotonic()))

@@ -10,7 +10,7 @@ REJECTED = 0.1  # j of equation 9, the distance of a class "none of these": the 
 
 
 class Mean(keras.losses.Loss):
-    """The mean over a batch of a function of (targets, logits) that gives (n,); weighed, where pictures have weights."""
+    """The mean over a batch of a function of (targets, logits) that gives (n,), weighed where pictures have weights."""
 
     def __init__(self, function):
         super().__init__(reduction="mean_with_sample_weight")

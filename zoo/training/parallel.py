@@ -76,7 +76,8 @@ class Gathered(keras.layers.Layer):
 def across(link, index, hosts):
     """Return the Sharing over all devices of all hosts, to which keras.distribution.initialize has connected us."""
     names = keras.distribution.list_devices()
-    return Sharing(len(names), keras.distribution.DataParallel(devices=names, auto_shard_dataset=False), index, hosts, link)
+    distribution = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
+    return Sharing(len(names), distribution, index, hosts, link)
 
 
 def over(backend, gpus):

@@ -1,4 +1,7 @@
-"""What a recipe can say, and what of it makes sense. Standard library only: the command line refuses from here at once."""
+"""What a recipe can say, and what of it makes sense.
+
+Standard library only: the command line refuses from here at once.
+"""
 
 import dataclasses
 from dataclasses import dataclass, replace

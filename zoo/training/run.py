@@ -70,7 +70,8 @@ def held(run):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunInUse(f"another process is at work on {run}; wait for it to end, or choose another --name") from None
+            raise RunInUse(f"another process is at work on {run}; wait for it to end, or choose another "
+                           "--name") from None
         yield
 
 

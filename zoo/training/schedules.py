@@ -11,7 +11,7 @@ BETTER = 1e-4  # plateau: by how much a validation loss must be lower to count, 
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """The rate of a step, counted from 0: learning_rate * warm-up * shape. `steps` is the number of steps in an epoch."""
+    """The rate of a step, counted from 0: learning_rate * warm-up * shape. `steps` are those of an epoch."""
 
     def __init__(self, recipe, steps):
         self.recipe, self.steps, self.total = recipe, steps, recipe.epochs * steps
@@ -46,7 +46,8 @@ def cosine(schedule, step):
 def one_cycle(schedule, step):
     """Smith and Topin 2018 (arXiv:1708.07120), in two straight lines; the momentum stays."""
     top = RISE * schedule.total
-    return ops.maximum(0.0, ops.minimum(START + (1 - START) * step / top, (schedule.total - step) / (schedule.total - top)))
+    up, down = START + (1 - START) * step / top, (schedule.total - step) / (schedule.total - top)
+    return ops.maximum(0.0, ops.minimum(up, down))
 
 
 SHAPES = {"constant": constant, "plateau": constant, "step": stepwise, "cosine": cosine, "one_cycle": one_cycle}
