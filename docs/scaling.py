@@ -12,7 +12,8 @@ def exchanged(trainable, devices):
 
 
 def main():
-    print("| network | trainable parameters | gradients, MB | " + " | ".join(f"{each} devices, MB" for each in DEVICES) + " |")
+    print("| network | trainable parameters | gradients, MB | "
+          + " | ".join(f"{each} devices, MB" for each in DEVICES) + " |")
     print("| --- | ---: | ---: |" + " ---: |" * len(DEVICES))
     for spec in SPECS.values():
         trainable = spec.parameters[1]
