@@ -1,9 +1,10 @@
-"""Run directories without a training, and a look at the words that a figure really draws."""
+"""Run directories without a training, a look at the words that a figure really draws, and a browser."""
 
 import json
 
 import numpy as np
 import pytest
+from chromium import Chromium, installed
 from fake_results import history_of, images_of, predictions_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
@@ -58,3 +59,13 @@ def drawn(monkeypatch):
         return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in seen]
 
     return words
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A Chromium, one for the tests of a file; without one these are skipped."""
+    if not installed():
+        pytest.skip("no Chromium is installed; Debian and Ubuntu: apt-get install chromium")
+    opened = Chromium(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()

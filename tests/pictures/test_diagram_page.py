@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 
 import hostile
 import pytest
-from chromium import Chromium, installed
 
 from zoo import catalog
 from zoo.models import anatomy
@@ -108,15 +107,6 @@ def test_hostile_names_add_no_element_to_the_page():
 
 
 # ----------------------------------------------------------------------------------------------------- the browser
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if not installed():
-        pytest.skip("no Chromium is installed; Debian and Ubuntu: apt-get install chromium")
-    opened = Chromium(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
-
 
 @pytest.fixture
 def show(browser, tmp_path):

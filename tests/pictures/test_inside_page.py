@@ -9,7 +9,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from chromium import Chromium, installed
 from keras import layers
 from matplotlib import cbook
 from PIL import Image
@@ -43,23 +42,15 @@ def written(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    if not installed():
-        pytest.skip("no Chromium is installed; Debian and Ubuntu: apt-get install chromium")
-    opened = Chromium(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
-def browser(shared, written):
-    shared.prefer("light")
-    shared.open(written.as_uri())
-    yield shared
-    assert shared.said == [] and shared.value("window.broken") is None
-    assert {address.partition(":")[0] for address in shared.asked} <= {"file", "data"}
-    assert sum(address.startswith("file:") for address in shared.asked) == 1
+def browser(browser, written):
+    """The browser, with the page; at the end it must not complain, nor have asked for more."""
+    browser.prefer("light")
+    browser.open(written.as_uri())
+    yield browser
+    assert browser.said == [] and browser.value("window.broken") is None
+    assert {address.partition(":")[0] for address in browser.asked} <= {"file", "data"}
+    assert sum(address.startswith("file:") for address in browser.asked) == 1
 
 
 def test_the_page_asks_for_nothing_and_has_no_element_of_a_stranger(written):

@@ -7,7 +7,6 @@ import re
 
 import numpy as np
 import pytest
-from chromium import Chromium, installed
 from fake_results import history_of
 from PIL import Image
 
@@ -175,15 +174,6 @@ def test_a_damaged_run_gets_no_report(make_run):
 
 
 # ----------------------------------------------------------------------------------------------------- the browser
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if not installed():
-        pytest.skip("no Chromium is installed; Debian and Ubuntu: apt-get install chromium")
-    opened = Chromium(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
-
 
 @pytest.fixture
 def show(browser):
