@@ -54,8 +54,8 @@ BROUGHT = {  # file: what its paper introduced
         half of the maps, which exchange them in some layers only.""",
     "alexnet_2014": """
         AlexNet without the towers, for GPUs with more memory: the paper is on training one network on several of them,
-        convolutions by dividing the pictures and dense layers by dividing the units. PyTorch's users know this network as
-        AlexNet.""",
+        convolutions by dividing the pictures and dense layers by dividing the units. PyTorch's users know this network
+        as AlexNet.""",
     "maxout": """
         A unit that is the maximum of a few linear functions, and so learns a convex activation of its own. It was made
         to go with dropout, whose averaging over thinned networks fits pieces that are linear.""",
