@@ -9,8 +9,9 @@ The pictures are made here: JPEGs of 96x96 in ten classes, a gradient and noise 
 temporary folder that grows from one size to the next (about 0.5 GB, removed at the end). A measurement is a fresh
 process: it imports zoo's training with its backend and notes its resident memory; then it loads the folder with
 zoo.datasets.folders and takes batches, which follow each other as in training, and nothing is trained. Whatever the
-size, these are as many. `kept` has all pixels in memory, `streamed` none of them. Speeds are the median of ROUNDS
-rounds; the files come from the system's cache. Linux only.
+size, these are as many. `kept` has all pixels in memory, `streamed` none of them. When the memory is known, one thread
+alone and all threads take turns, for ROUNDS rounds: speeds are the medians, and `gain` is that of their ratios, so that
+others at work on the machine count little. The files come from the system's cache. Linux only.
 """
 
 import argparse
@@ -30,18 +31,17 @@ sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 
 ROWS = Path(__file__).with_name("stream.csv")
 PICTURE = ROOT / "docs" / "images" / "stream.png"
-FIELDS = ("pictures", "mode", "threads", "before_mib", "peak_mib", "load_seconds", "images_per_second", "slowest",
-          "fastest", "side", "batch", "backend", "processor", "versions", "commit", "command")
+FIELDS = ("pictures", "mode", "threads", "before_mib", "peak_mib", "load_seconds", "images_per_second",
+          "images_per_second_one_thread", "gain", "rounds", "side", "batch", "backend", "processor", "versions", "commit", "command")
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 SIDE, CLASSES, BATCH = 96, 10, 32
-ROUNDS, STEPS = 3, 60  # batches in a round
+ROUNDS, STEPS = 7, 40  # batches in a round
 COMMAND = "python benchmarks/stream.py"
 
 
 def cases(most=SIZES[-1]):
-    """Return rows (pictures, mode, threads); 0 threads: as many as zoo takes unless it is told."""
-    return [(size, *each) for size in SIZES if size <= most
-            for each in (("streamed", 1), ("streamed", 0), ("kept", 0))]
+    """Return rows (pictures, mode)."""
+    return [(size, mode) for size in SIZES if size <= most for mode in ("streamed", "kept")]
 
 
 def write_picture(folder, number):
@@ -73,32 +73,43 @@ def resident(what):
     return round(int(line.split()[1]) / 1024, 1)
 
 
-def measure(folder, mode, threads):
+def measure(folder, mode):
     """Return what one case takes, in this process."""
     from zoo.datasets import folders, stream
     from zoo.training.augmentation import parse
     from zoo.training.batches import TrainingBatches
 
-    before = resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    began = time.perf_counter()
-    dataset = folders.load(folder, (SIDE, SIDE, 3), in_memory=0 if mode == "streamed" else 2**60,
-                           threads=threads or None)
-    loaded = time.perf_counter() - began
-    batches, speeds = TrainingBatches(dataset.train, CLASSES, BATCH, 0, parse("flip crop=4")), []
-    for turn in range(ROUNDS):
+    def batches(threads):
+        split = folders.load(folder, (SIDE, SIDE, 3), in_memory=0 if mode == "streamed" else 2**60,
+                             threads=threads).train
+        return TrainingBatches(split, CLASSES, BATCH, 0, parse("flip crop=4"))
+
+    def speed(batches, turn):
         began, seen = time.perf_counter(), 0
         for step in range(turn * STEPS, (turn + 1) * STEPS):
             seen += len(batches.between(step, step + 1)[0][1])
-        speeds.append(seen / (time.perf_counter() - began))
-    return {"threads": threads or stream.crew(), "before_mib": before, "peak_mib": resident("VmHWM"),
-            "load_seconds": round(loaded, 2), "images_per_second": round(statistics.median(speeds)),
-            "slowest": round(min(speeds)), "fastest": round(max(speeds))}
+        return seen / (time.perf_counter() - began)
+
+    before = resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    began = time.perf_counter()
+    many = batches(None)
+    found = {"threads": stream.crew(), "before_mib": before, "load_seconds": round(time.perf_counter() - began, 2)}
+    speeds = [speed(many, turn) for turn in range(ROUNDS)]
+    found |= {"peak_mib": resident("VmHWM"), "rounds": ROUNDS, "images_per_second": round(statistics.median(speeds))}
+    if mode == "streamed":
+        one = batches(1)
+        turns = [(speed(one, turn), speed(many, turn)) for turn in range(ROUNDS)]
+        alone, together = zip(*turns, strict=True)
+        found |= {"images_per_second": round(statistics.median(together)),
+                  "images_per_second_one_thread": round(statistics.median(alone)),
+                  "gain": round(statistics.median(more / few for few, more in turns), 2)}
+    return found
 
 
-def measured(folder, mode, threads):
+def measured(folder, mode):
     """Return what one case takes, in a process of its own."""
-    done = subprocess.run([sys.executable, __file__, "--one", json.dumps([str(folder), mode, threads])],
+    done = subprocess.run([sys.executable, __file__, "--one", json.dumps([str(folder), mode])],
                           capture_output=True, text=True, check=False,
                           env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"})
     if done.returncode:
@@ -117,12 +128,12 @@ def all_measured(most):
             "commit": provenance.commit()}
     with tempfile.TemporaryDirectory() as folder:
         there = 0
-        for size, mode, threads in cases(most):
+        for size, mode in cases(most):
             if size > there:
                 grow(Path(folder), there, size)
                 there = size
-            row = {**told, "pictures": size, "mode": mode, **measured(folder, mode, threads)}
-            print({name: row[name] for name in FIELDS[:9]}, file=sys.stderr, flush=True)
+            row = {**told, "pictures": size, "mode": mode, **measured(folder, mode)}
+            print({name: row.get(name) for name in FIELDS[:10]}, file=sys.stderr, flush=True)
             yield row
 
 
@@ -140,23 +151,20 @@ def write(rows):
         writer.writerows(rows)
 
 
-def of_mode(rows, mode, most_threads=True):
-    """Return the rows of a mode, with the most threads or with one, by their number of pictures."""
-    threads = max(row["threads"] for row in rows) if most_threads else 1
-    return sorted((row for row in rows if row["mode"] == mode and row["threads"] == threads),
-                  key=lambda row: row["pictures"])
+def of_mode(rows, mode):
+    return [row for row in rows if row["mode"] == mode]
 
 
 def table():
     """Return the Markdown table of stream.csv, and a sentence."""
     rows = read()
-    streamed, kept, alone = of_mode(rows, "streamed"), of_mode(rows, "kept"), of_mode(rows, "streamed", False)
-    threads = streamed[0]["threads"]
-    lines = ["| pictures | streamed, MiB | all in memory, MiB | pictures/s, streamed by 1 thread | "
-             f"by {threads} threads | to load, streamed, s |", "| ---: | ---: | ---: | ---: | ---: | ---: |"]
-    for few, all_, one in zip(streamed, kept, alone, strict=True):
+    streamed, kept = of_mode(rows, "streamed"), of_mode(rows, "kept")
+    lines = [f"| pictures | streamed, MiB | all in memory, MiB | to load, streamed, s | pictures/s, 1 thread | "
+             f"{streamed[0]['threads']} threads | gain |", "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for few, all_ in zip(streamed, kept, strict=True):
         lines.append(f"| {few['pictures']:,} | {few['peak_mib']:,.0f} | {all_['peak_mib']:,.0f} | "
-                     f"{one['images_per_second']:,} | {few['images_per_second']:,} | {few['load_seconds']:,.1f} |")
+                     f"{few['load_seconds']:,.1f} | {int(few['images_per_second_one_thread']):,} | "
+                     f"{few['images_per_second']:,} | {few['gain']} |")
     more = streamed[-1]["peak_mib"] - streamed[0]["peak_mib"]
     each = more * 2**20 / (streamed[-1]["pictures"] - streamed[0]["pictures"])
     return "\n".join([*lines, "", f"From {streamed[0]['pictures']:,} to {streamed[-1]['pictures']:,} pictures streaming "
@@ -169,17 +177,16 @@ def draw(rows, path):
 
     from zoo.pictures.sheet import BLUE, FAINT, INK, MUTED, VERMILLION, axes_at, blank
 
-    figure = blank(560, 340)
-    axes = axes_at(figure, 70, 40, 380, 240)
+    figure = blank(540, 310)
+    axes = axes_at(figure, 75, 40, 370, 220)
     streamed, kept = of_mode(rows, "streamed"), of_mode(rows, "kept")
     before = statistics.median(row["before_mib"] for row in rows)
     for found, colour, words in ((kept, VERMILLION, "all pixels\nin memory"), (streamed, BLUE, "streamed")):
         axes.plot([row["pictures"] for row in found], [row["peak_mib"] for row in found], "o-", color=colour, lw=2)
         axes.annotate(f"{words}\n{found[-1]['peak_mib']:,.0f} MiB", (found[-1]["pictures"], found[-1]["peak_mib"]),
                       (10, 0), textcoords="offset points", va="center", color=colour)
-    axes.axhline(before, color=MUTED, ls=":", lw=1.2, zorder=0)
-    axes.annotate(f"before any picture, {before:,.0f} MiB", (streamed[0]["pictures"], before), (0, -5),
-                  textcoords="offset points", va="top", color=MUTED, size=9)
+    axes.annotate(f"before any picture: {before:,.0f} MiB", (streamed[0]["pictures"], before), (0, -8),
+                  textcoords="offset points", va="top", color=MUTED, size=9, bbox={"fc": "white", "ec": "none", "pad": 1})
     axes.set_xscale("log")
     axes.set_ylim(0)
     axes.set_xticks([row["pictures"] for row in streamed], minor=False)
@@ -191,7 +198,7 @@ def draw(rows, path):
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(f"pictures of {SIDE}x{SIDE} in a folder", color=INK)
     axes.set_ylabel("peak memory of the process, MiB", color=INK)
-    figure.text(0.03, 0.96, "Memory while batches are made", size=13, va="top", color=INK)
+    figure.text(0.03, 0.96, "Memory while batches are made", size=14, va="top", color=INK)
     figure.savefig(path, metadata={"Software": None})
 
 
