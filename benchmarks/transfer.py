@@ -5,10 +5,11 @@
     python benchmarks/transfer.py --table
 
 CIFAR-10: a network learns airplane, automobile, bird, cat and deer; its body then serves for dog, frog, horse, ship and
-truck, of which there are 500 pictures to train on, 100 a class, 500 to validate and all 5,000 to test. The same network
-from nothing, on the same pictures, has as many epochs as both stages of the transfer, at 0.001, the rate that the body
-has in the second. A run of the new classes is a row of transfer.csv; the pictures are written into folders, and
-zoo.finetune does all the training.
+truck, of which there are 500 pictures to train on, 100 a class and others with each seed, 500 to validate and all 5,000 to
+test. The same network from nothing, on the same pictures, has as many epochs as the transfer. Each case is tried with
+three rates on the pictures of the first seed and keeps, for the other seeds, the one with which it is best by validation.
+A run of the new classes is a row of transfer.csv; the pictures are written into folders, and zoo.finetune does all the
+training. What is ended goes on with the same --output-dir.
 """
 
 import argparse
@@ -18,7 +19,6 @@ import shlex
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -27,19 +27,24 @@ from PIL import Image
 from zoo.datasets.load import load
 
 ROWS = Path(__file__).with_name("transfer.csv")
-FIELDS = ("case", "network", "source_pictures", "pictures", "seed", "test_accuracy_best", "source_accuracy", "epochs",
-          "seconds", "device", "processor", "versions", "commit", "command")
+FIELDS = ("case", "network", "source_pictures", "pictures", "seed", "rate", "val_accuracy_best",
+          "test_accuracy_best", "source_accuracy", "epochs", "seconds", "device", "processor", "versions", "commit",
+          "command")
 HALF = 5  # classes
-FULL = {"source": 22_500, "source_epochs": 20, "new": 500, "epochs": 30, "test": 5_000, "seeds": (0, 1, 2)}
-SMALL = {"source": 1_000, "source_epochs": 1, "new": 100, "epochs": 2, "test": 200, "seeds": (0,)}
+FULL = {"source": 22_500, "source_epochs": 10, "new": 500, "epochs": 60, "test": 5_000, "seeds": (0, 1, 2)}
+SMALL = {"source": 1_000, "source_epochs": 1, "new": 100, "epochs": 3, "test": 200, "seeds": (0, 1)}
 NETWORK = "resnet18"
 WIDTH = "0.25"
+# The source learns as zoo.train teaches a ResNet; with few pictures Adam, as zoo.finetune does by itself
+SOURCE = ("optimizer=nesterov", "learning_rate=0.1", "weight_decay=5e-4", "warmup=1")
+RATES = {"from nothing": ("0.001", "0.003", "0.01"), "head alone": ("0.003", "0.01", "0.03"),
+         "head, then all": ("0.0003", "0.001", "0.003")}  # of the last: of the body, after a head with 0.01
 
 
-def write_pictures(folder, split, classes, names, count):
-    """Write the first `count` pictures of some classes, alike from each, as FOLDER/CLASS/NUMBER.png."""
+def write_pictures(folder, split, classes, names, count, seed=0):
+    """Write `count` pictures of some classes, alike from each, as FOLDER/CLASS/NUMBER.png."""
     for label in classes:
-        rows = np.flatnonzero(split.labels == label)[: count // len(classes)]
+        rows = np.random.default_rng(seed).permutation(np.flatnonzero(split.labels == label))[: count // len(classes)]
         images, _ = split.batch(rows)
         place = folder / names[label]
         place.mkdir(parents=True)
@@ -47,16 +52,15 @@ def write_pictures(folder, split, classes, names, count):
             Image.fromarray(image).save(place / f"{row}.png")
 
 
-def folders(root, data_dir, sizes):
-    """Write both sets and return their folders."""
-    data = load("cifar10", data_dir=data_dir)
-    names = data.facts.label_names
-    for name, classes, count in (("source", range(HALF), sizes["source"]),
-                                 ("new", range(HALF, 2 * HALF), sizes["new"])):
-        write_pictures(root / name / "train", data.train, classes, names, count)
-        write_pictures(root / name / "val", data.validation, classes, names, min(count, 500))
-        write_pictures(root / name / "test", data.test, classes, names, sizes["test"])
-    return root / "source", root / "new"
+def folder(root, data, classes, count, sizes, seed=0):
+    """Write the pictures of some classes, `count` to train on, unless they are there, and return their folder."""
+    place = root / f"{count}-{seed}"
+    if not (place / "written").exists():
+        for part, split, most in (("train", data.train, count), ("val", data.validation, min(count, 500)),
+                                  ("test", data.test, sizes["test"])):
+            write_pictures(place / part, split, classes, data.facts.label_names, most, seed)
+        (place / "written").touch()
+    return place
 
 
 def finetune(root, name, folder, seed, *more):
@@ -70,11 +74,7 @@ def finetune(root, name, folder, seed, *more):
     return facts, result, shlex.join(["python", "-m", "zoo.finetune", *shown])
 
 
-def append(case, sizes, seed, source, facts, result, command):
-    row = {**result, "case": case, "network": f"{NETWORK}, width {WIDTH}", "source_pictures": sizes["source"],
-           "pictures": sizes["new"], "seed": seed, "source_accuracy": source, "epochs": sizes["epochs"],
-           "device": facts["device"], "processor": facts["processor"], "commit": facts["commit"], "command": command,
-           "versions": " ".join(f"{name} {version}" for name, version in facts["versions"].items())}
+def append(**row):
     new = not ROWS.exists()
     with open(ROWS, "a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n", extrasaction="ignore")
@@ -83,61 +83,86 @@ def append(case, sizes, seed, source, facts, result, command):
         writer.writerow(row)
 
 
-def measure(sizes, data_dir, device):
-    """Train the source once a seed, then each case, and append a row each."""
-    nothing = ("--weights", "none", "--width", WIDTH, "--size", "32", *device)
-    head = max(1, sizes["epochs"] // 3)
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        source, new = folders(root, data_dir, sizes)
-        for seed in sizes["seeds"]:
-            _, trained, _ = finetune(root, f"source{seed}", source, seed, *nothing,
-                                     "--epochs", str(sizes["source_epochs"]), "-b", "128")
-            weights = ("--weights", str(root / "runs" / f"source{seed}"), *device)
-            weights += ("--lr", "0.01")  # a head of one layer on few pictures: at 0.001 it has not learnt by then
-            cases = {
-                "from nothing": (*nothing, "--epochs", str(sizes["epochs"])),
-                "head alone": (*weights, "--epochs", str(sizes["epochs"])),
-                "head, then all": (*weights, "--freeze", "none", "--stages", "--body-lr", "0.001",
-                                   "--head-epochs", str(head), "--epochs", str(sizes["epochs"] - head)),
-            }
-            for case, words in cases.items():
-                name = f"{case.replace(',', '').replace(' ', '-')}-{seed}"
-                facts, result, command = finetune(root, name, new, seed, *words)
-                append(case, sizes, seed, trained["test_accuracy_best"], facts, result, command)
-
-
-def table():
-    """Return the Markdown table of transfer.csv: a line a case, small trials left out."""
+def rows_of(sizes):
+    """Return the rows of transfer.csv that were measured with these sizes."""
+    if not ROWS.exists():
+        return []
     with open(ROWS, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if int(row["source_pictures"]) == FULL["source"]]
-    groups = {}
-    for row in rows:
-        groups.setdefault((row["case"], row["network"], row["processor"]), []).append(row)
-    lines = ["| case | network | new pictures | test accuracy, % | runs | on |",
-             "| --- | --- | ---: | ---: | ---: | --- |"]
-    for (case, network, processor), runs in groups.items():
-        accuracies = [100 * float(run["test_accuracy_best"]) for run in runs]
+        return [row for row in csv.DictReader(file) if int(row["source_pictures"]) == sizes["source"]]
+
+
+def best_rate(rows, case, seed):
+    """Return the rate with which a case is best by the validation pictures of a seed."""
+    tried = [row for row in rows if row["case"] == case and int(row["seed"]) == seed]
+    return max(tried, key=lambda row: float(row["val_accuracy_best"]))["rate"]
+
+
+def words_of(case, rate, source, sizes):
+    """Return the arguments of zoo.finetune for a case; source: the run of the trained body."""
+    if case == "from nothing":
+        return ["--weights", "none", "--width", WIDTH, "--size", "32", "--lr", rate, "--epochs", str(sizes["epochs"])]
+    if case == "head alone":
+        return ["--weights", str(source), "--lr", rate, "--epochs", str(sizes["epochs"])]
+    head = sizes["epochs"] // 3
+    return ["--weights", str(source), "--freeze", "none", "--stages", "--lr", "0.01", "--body-lr", rate,
+            "--head-epochs", str(head), "--epochs", str(sizes["epochs"] - head)]
+
+
+def measure(sizes, root, data_dir, device):
+    """Train a source a seed, then each case, and append a row each."""
+    data = load("cifar10", data_dir=data_dir)
+    source = folder(root, data, range(HALF), sizes["source"], sizes)
+    for seed in sizes["seeds"]:
+        new = folder(root, data, range(HALF, 2 * HALF), sizes["new"], sizes, seed)
+        _, trained, _ = finetune(root, f"source{seed}", source, seed, "--weights", "none", "--width", WIDTH, "--size",
+                                 "32", "-b", "128", "--epochs", str(sizes["source_epochs"]), *device,
+                                 *(word for each in SOURCE for word in ("--set", each)))
+        for case, rates in RATES.items():
+            rows = rows_of(sizes)
+            known = {(row["case"], int(row["seed"]), row["rate"]) for row in rows}
+            first = sizes["seeds"][0]
+            for rate in rates if seed == first else [best_rate(rows, case, first)]:
+                if (case, seed, rate) in known:
+                    continue
+                name = f"{case.replace(',', '').replace(' ', '-')}-{rate}-{seed}"
+                facts, result, command = finetune(root, name, new, seed, *device, *words_of(
+                    case, rate, root / "runs" / f"source{seed}", sizes))
+                append(**{**result, "epochs": sizes["epochs"]}, case=case, network=f"{NETWORK}, width {WIDTH}", source_pictures=sizes["source"],
+                       pictures=sizes["new"], seed=seed, rate=rate, source_accuracy=trained["test_accuracy_best"],
+                       device=facts["device"], processor=facts["processor"],
+                       versions=" ".join(f"{name} {version}" for name, version in facts["versions"].items()),
+                       commit=facts["commit"], command=command)
+
+
+def table(sizes=FULL):
+    """Return the Markdown table of transfer.csv: a line a case, with the rate that its first seed chose."""
+    rows = rows_of(sizes)
+    lines = ["| case | network | new pictures | rate | test accuracy, % | runs | on |",
+             "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
+    for case in RATES:
+        rate = best_rate(rows, case, sizes["seeds"][0])
+        runs = [row for row in rows if (row["case"], row["rate"]) == (case, rate)]
+        accuracies = [100 * float(row["test_accuracy_best"]) for row in runs]
         spread = f" ± {statistics.stdev(accuracies):.1f}" if len(runs) > 1 else ""
-        lines.append(f"| {case} | {network} | {runs[0]['pictures']} | {statistics.mean(accuracies):.1f}{spread} | "
-                     f"{len(runs)} | {processor} |")
+        lines.append(f"| {case} | {runs[0]['network']} | {runs[0]['pictures']} | {rate} | "
+                     f"{statistics.mean(accuracies):.1f}{spread} | {len(runs)} | {runs[0]['processor']} |")
     return lines
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", help="where CIFAR-10 lies")
+    parser.add_argument("--output-dir", default="runs/transfer", type=Path, help="for pictures and runs; default: "
+                                                                                 "runs/transfer")
     parser.add_argument("--small", action="store_true", help="a trial of a few minutes")
-    parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--gpu", help="as zoo.finetune takes it")
     parser.add_argument("--table", action="store_true", help="print the table of the docs")
     arguments = parser.parse_args()
     if arguments.table:
         print("\n".join(table()))
         return
-    sizes = SMALL if arguments.small else FULL
-    sizes = sizes | ({"seeds": tuple(arguments.seeds)} if arguments.seeds else {})
-    measure(sizes, arguments.data_dir, ("--gpu", arguments.gpu) if arguments.gpu else ())
+    measure(SMALL if arguments.small else FULL, arguments.output_dir, arguments.data_dir,
+            ("--gpu", arguments.gpu) if arguments.gpu else ())
 
 
 if __name__ == "__main__":
