@@ -11,7 +11,8 @@ process: it imports zoo's training with its backend and notes its resident memor
 zoo.datasets.folders and takes batches, which follow each other as in training, and nothing is trained. Whatever the
 size, these are as many. `kept` has all pixels in memory, `streamed` none of them. When the memory is known, one thread
 alone and all threads take turns, for ROUNDS rounds: speeds are the medians, and `gain` is that of their ratios, so that
-others at work on the machine count little. The files come from the system's cache. Linux only.
+others at work on the machine count little. `photos` are of 375x500, brought to 224x224 and streamed, for their speed. The
+files come from the system's cache. Linux only.
 """
 
 import argparse
@@ -32,38 +33,40 @@ sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 ROWS = Path(__file__).with_name("stream.csv")
 PICTURE = ROOT / "docs" / "images" / "stream.png"
 FIELDS = ("pictures", "mode", "threads", "before_mib", "peak_mib", "load_seconds", "images_per_second",
-          "images_per_second_one_thread", "gain", "rounds", "side", "batch", "backend", "processor", "versions", "commit", "command")
+          "images_per_second_one_thread", "gain", "rounds", "side", "batch", "backend", "processor", "versions", "commit",
+          "command")
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 SIDE, CLASSES, BATCH = 96, 10, 32
-ROUNDS, STEPS = 7, 40  # batches in a round
+PHOTO = (375, 500)  # height, width
+ROUNDS, STEPS = 7, 40  # batches in a round; of photos a quarter
 COMMAND = "python benchmarks/stream.py"
 
 
 def cases(most=SIZES[-1]):
     """Return rows (pictures, mode)."""
-    return [(size, mode) for size in SIZES if size <= most for mode in ("streamed", "kept")]
+    return [(SIZES[0], "photos"), *((size, mode) for size in SIZES if size <= most for mode in ("streamed", "kept"))]
 
 
-def write_picture(folder, number):
+def write_picture(folder, number, height=SIDE, width=SIDE):
     """Write picture `number`, which is the same whenever it is made."""
     import numpy as np
     from PIL import Image
 
     random = np.random.Generator(np.random.Philox(key=number))
-    down, across = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    down, across = np.mgrid[0:height, 0:width]
     slopes = random.uniform(-120, 120, (2, 3))
-    pixels = 128 + (down[..., None] - 0.5) * slopes[0] + (across[..., None] - 0.5) * slopes[1]
+    pixels = 128 + (down[..., None] / height - 0.5) * slopes[0] + (across[..., None] / width - 0.5) * slopes[1]
     pixels += random.normal(0, 10, pixels.shape)
     path = folder / f"class{number % CLASSES}" / f"{number:06}.jpg"
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path, quality=85)
 
 
-def grow(folder, before, now):
+def grow(folder, before, now, *sides):
     """Write the pictures from number `before` to before number `now`."""
     for label in range(CLASSES):
         (folder / f"class{label}").mkdir(exist_ok=True)
     with ThreadPoolExecutor() as pool:
-        for _ in pool.map(lambda number: write_picture(folder, number), range(before, now)):
+        for _ in pool.map(lambda number: write_picture(folder, number, *sides), range(before, now)):
             pass
 
 
@@ -79,14 +82,15 @@ def measure(folder, mode):
     from zoo.training.augmentation import parse
     from zoo.training.batches import TrainingBatches
 
+    side, steps = (224, STEPS // 4) if mode == "photos" else (SIDE, STEPS)
+
     def batches(threads):
-        split = folders.load(folder, (SIDE, SIDE, 3), in_memory=0 if mode == "streamed" else 2**60,
-                             threads=threads).train
+        split = folders.load(folder, (side, side, 3), in_memory=2**60 if mode == "kept" else 0, threads=threads).train
         return TrainingBatches(split, CLASSES, BATCH, 0, parse("flip crop=4"))
 
     def speed(batches, turn):
         began, seen = time.perf_counter(), 0
-        for step in range(turn * STEPS, (turn + 1) * STEPS):
+        for step in range(turn * steps, (turn + 1) * steps):
             seen += len(batches.between(step, step + 1)[0][1])
         return seen / (time.perf_counter() - began)
 
@@ -94,10 +98,10 @@ def measure(folder, mode):
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     began = time.perf_counter()
     many = batches(None)
-    found = {"threads": stream.crew(), "before_mib": before, "load_seconds": round(time.perf_counter() - began, 2)}
+    found = {"threads": stream.crew(), "side": side, "before_mib": before, "load_seconds": round(time.perf_counter() - began, 2)}
     speeds = [speed(many, turn) for turn in range(ROUNDS)]
     found |= {"peak_mib": resident("VmHWM"), "rounds": ROUNDS, "images_per_second": round(statistics.median(speeds))}
-    if mode == "streamed":
+    if mode != "kept":
         one = batches(1)
         turns = [(speed(one, turn), speed(many, turn)) for turn in range(ROUNDS)]
         alone, together = zip(*turns, strict=True)
@@ -123,16 +127,19 @@ def all_measured(most):
     from zoo.training import provenance
 
     backend = settings.backend()
-    told = {"side": SIDE, "batch": BATCH, "backend": backend, "processor": provenance.processor(), "command": COMMAND,
+    told = {"batch": BATCH, "backend": backend, "processor": provenance.processor(), "command": COMMAND,
             "versions": " ".join(f"{name} {version}" for name, version in provenance.versions(backend).items()),
             "commit": provenance.commit()}
-    with tempfile.TemporaryDirectory() as folder:
-        there = 0
+    with tempfile.TemporaryDirectory() as place:
+        folder, photos, there = Path(place, "pictures"), Path(place, "photos"), 0
+        folder.mkdir()
+        photos.mkdir()
+        grow(photos, 0, SIZES[0], *PHOTO)
         for size, mode in cases(most):
-            if size > there:
-                grow(Path(folder), there, size)
+            if mode != "photos" and size > there:
+                grow(folder, there, size)
                 there = size
-            row = {**told, "pictures": size, "mode": mode, **measured(folder, mode)}
+            row = {**told, "pictures": size, "mode": mode, **measured(photos if mode == "photos" else folder, mode)}
             print({name: row.get(name) for name in FIELDS[:10]}, file=sys.stderr, flush=True)
             yield row
 
@@ -167,8 +174,12 @@ def table():
                      f"{few['images_per_second']:,} | {few['gain']} |")
     more = streamed[-1]["peak_mib"] - streamed[0]["peak_mib"]
     each = more * 2**20 / (streamed[-1]["pictures"] - streamed[0]["pictures"])
-    return "\n".join([*lines, "", f"From {streamed[0]['pictures']:,} to {streamed[-1]['pictures']:,} pictures streaming "
-                                  f"takes {more:.0f} MiB more, {each:.0f} bytes a picture: their names and their order."])
+    (photos,) = of_mode(rows, "photos")
+    return "\n".join([*lines, "", f"From {streamed[0]['pictures']:,} to {streamed[-1]['pictures']:,} pictures streaming takes "
+                                  f"{more:.0f} MiB more, {each:.0f} bytes a picture: their names and their order.",
+                      f"Photos of {PHOTO[0]}x{PHOTO[1]}, brought to {photos['side']}x{photos['side']}: "
+                      f"{int(photos['images_per_second_one_thread']):,} pictures/s by 1 thread, "
+                      f"{photos['images_per_second']:,} by {photos['threads']}, gain {photos['gain']}."])
 
 
 def draw(rows, path):
@@ -180,13 +191,14 @@ def draw(rows, path):
     figure = blank(540, 310)
     axes = axes_at(figure, 75, 40, 370, 220)
     streamed, kept = of_mode(rows, "streamed"), of_mode(rows, "kept")
-    before = statistics.median(row["before_mib"] for row in rows)
+    before = statistics.median(row["before_mib"] for row in [*streamed, *kept])
     for found, colour, words in ((kept, VERMILLION, "all pixels\nin memory"), (streamed, BLUE, "streamed")):
         axes.plot([row["pictures"] for row in found], [row["peak_mib"] for row in found], "o-", color=colour, lw=2)
         axes.annotate(f"{words}\n{found[-1]['peak_mib']:,.0f} MiB", (found[-1]["pictures"], found[-1]["peak_mib"]),
                       (10, 0), textcoords="offset points", va="center", color=colour)
     axes.annotate(f"before any picture: {before:,.0f} MiB", (streamed[0]["pictures"], before), (0, -8),
-                  textcoords="offset points", va="top", color=MUTED, size=9, bbox={"fc": "white", "ec": "none", "pad": 1})
+                  textcoords="offset points", va="top", color=MUTED, size=9,
+                  bbox={"fc": "white", "ec": "none", "pad": 1})
     axes.set_xscale("log")
     axes.set_ylim(0)
     axes.set_xticks([row["pictures"] for row in streamed], minor=False)

@@ -83,7 +83,7 @@ def visible(folder):
 
 
 def by_folder(folder):
-    """Yield (path below the folder, class) of the pictures in the folders of a folder; UserError for one without any."""
+    """Yield (path below the folder, class) of the pictures in its folders; UserError for one that has none."""
     for each in visible(folder):
         if each.is_dir():
             inside = [*below(each)]

@@ -48,7 +48,7 @@ def opened(path):
 
 
 def decoded(path):
-    """Do the work of opened(), in several threads at once: the filters of warnings, which all share, stay as they are."""
+    """Do the work of opened(), in several threads at once: the filters of warnings, which all share, stay as is."""
     try:
         with Image.open(path) as picture:
             if picture.width * picture.height > Image.MAX_IMAGE_PIXELS:  # 89 million; Pillow refuses only twice as many
