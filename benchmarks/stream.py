@@ -11,8 +11,8 @@ process: it imports zoo's training with its backend and notes its resident memor
 zoo.datasets.folders and takes batches, which follow each other as in training, and nothing is trained. Whatever the
 size, these are as many. `kept` has all pixels in memory, `streamed` none of them. When the memory is known, one thread
 alone and all threads take turns, for ROUNDS rounds: speeds are the medians, and `gain` is that of their ratios, so that
-others at work on the machine count little. `photos` are of 375x500, brought to 224x224 and streamed, for their speed. The
-files come from the system's cache. Linux only.
+others at work on the machine count little. `photos` are of 375x500, brought to 224x224 and streamed, for their speed.
+The files come from the system's cache. Linux only.
 """
 
 import argparse
@@ -33,8 +33,8 @@ sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 ROWS = Path(__file__).with_name("stream.csv")
 PICTURE = ROOT / "docs" / "images" / "stream.png"
 FIELDS = ("pictures", "mode", "threads", "before_mib", "peak_mib", "load_seconds", "images_per_second",
-          "images_per_second_one_thread", "gain", "rounds", "side", "batch", "backend", "processor", "versions", "commit",
-          "command")
+          "images_per_second_one_thread", "gain", "rounds", "side", "batch", "backend", "processor", "versions",
+          "commit", "command")
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 SIDE, CLASSES, BATCH = 96, 10, 32
 PHOTO = (375, 500)  # height, width
@@ -98,7 +98,8 @@ def measure(folder, mode):
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     began = time.perf_counter()
     many = batches(None)
-    found = {"threads": stream.crew(), "side": side, "before_mib": before, "load_seconds": round(time.perf_counter() - began, 2)}
+    found = {"threads": stream.crew(), "side": side, "before_mib": before,
+             "load_seconds": round(time.perf_counter() - began, 2)}
     speeds = [speed(many, turn) for turn in range(ROUNDS)]
     found |= {"peak_mib": resident("VmHWM"), "rounds": ROUNDS, "images_per_second": round(statistics.median(speeds))}
     if mode != "kept":
@@ -175,8 +176,8 @@ def table():
     more = streamed[-1]["peak_mib"] - streamed[0]["peak_mib"]
     each = more * 2**20 / (streamed[-1]["pictures"] - streamed[0]["pictures"])
     (photos,) = of_mode(rows, "photos")
-    return "\n".join([*lines, "", f"From {streamed[0]['pictures']:,} to {streamed[-1]['pictures']:,} pictures streaming takes "
-                                  f"{more:.0f} MiB more, {each:.0f} bytes a picture: their names and their order.",
+    return "\n".join([*lines, "", f"From {streamed[0]['pictures']:,} to {streamed[-1]['pictures']:,} pictures "
+                      f"streaming takes {more:.0f} MiB more, {each:.0f} bytes a picture: their names and their order.",
                       f"Photos of {PHOTO[0]}x{PHOTO[1]}, brought to {photos['side']}x{photos['side']}: "
                       f"{int(photos['images_per_second_one_thread']):,} pictures/s by 1 thread, "
                       f"{photos['images_per_second']:,} by {photos['threads']}, gain {photos['gain']}."])
