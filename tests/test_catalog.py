@@ -26,6 +26,16 @@ FACTS = {name: facts for file in sorted({spec.file for spec in SPECS.values()}) 
          for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
 
 
+# Seconds to build. Their counts and shapes are in every run; for the rest inception_v3 and inception_resnet_v2_paper are
+LARGE = {"inception_resnet_v1", "inception_resnet_v2", "inception_v4"}
+
+
+def slow_if_large(rows):
+    """Mark the rows of the large networks, names or tuples that begin with them."""
+    rows = [row if isinstance(row, tuple) else (row,) for row in rows]
+    return [pytest.param(*row, marks=[pytest.mark.slow] * (row[0] in LARGE)) for row in rows]
+
+
 def test_every_network_has_its_papers_facts():
     assert sorted(FACTS) == NETWORKS
 
@@ -91,8 +101,8 @@ def test_counts_of_variants(name, keywords, expected):
     assert counts(unallocated(name, **keywords)) == expected
 
 
-@pytest.mark.parametrize("name, width, expected", [
-    (name, *row) for name in NETWORKS for row in FACTS[name].narrow.items()])
+@pytest.mark.parametrize("name, width, expected", slow_if_large([
+    (name, *row) for name in NETWORKS for row in FACTS[name].narrow.items()]))
 def test_width(name, width, expected):
     assert unallocated(name, FACTS[name].narrow_shape, 10, width=width).count_params() == expected
 
@@ -114,20 +124,21 @@ def test_the_papers_stages(name):
     assert main.shape == (None, FACTS[name].classes)
 
 
-@pytest.mark.parametrize("name, sides, grid", [(name, *row) for name in NETWORKS for row in FACTS[name].grids.items()])
+@pytest.mark.parametrize("name, sides, grid", slow_if_large([
+    (name, *row) for name in NETWORKS for row in FACTS[name].grids.items()]))
 def test_picture_sizes(name, sides, grid):
     model = unallocated(name, (*sides, 3), include_top=False)
     assert model.output_shape == (None, *grid, FACTS[name].width)
     assert model.input_shape == (None, *sides, 3)
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if not SPECS[name].only_width])
+@pytest.mark.parametrize("name", slow_if_large([name for name in NETWORKS if not SPECS[name].only_width]))
 def test_a_picture_that_is_not_square_at_half_of_the_width(name):
     model = unallocated(name, (96, 80, 3), 7, width=0.5)
     assert model.output_shape == (None, 7)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
 def test_one_channel(name):
     grey, colour = (unallocated(name, (28, 28, channels), 7) for channels in (1, 3))
     assert grey.input_shape == (None, 28, 28, 1)
@@ -144,7 +155,7 @@ def test_stems(name):
         assert blueprint(name, (64, 999, 3)).stem == blueprint(name, (999, 64, 3)).stem == stems[64]
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if SPECS[name].small_below])
+@pytest.mark.parametrize("name", slow_if_large([name for name in NETWORKS if SPECS[name].small_below]))
 def test_auto_keeps_the_papers_stem_where_it_leaves_four(name):
     side = SPECS[name].small_below
     assert FACTS[name].grids[side, side] == (4, 4)  # which test_picture_sizes builds
@@ -152,7 +163,7 @@ def test_auto_keeps_the_papers_stem_where_it_leaves_four(name):
     assert short.output_shape[1:3] == (3, 3)
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if SPECS[name].small_below])
+@pytest.mark.parametrize("name", slow_if_large([name for name in NETWORKS if SPECS[name].small_below]))
 def test_the_papers_stem_on_the_least_pictures(name):
     side = max(SPECS[name].least_side, SPECS[name].paper_side)
     model = unallocated(name, (side, side, 3), 10, stem="paper", aux=bool(SPECS[name].sides))
@@ -173,7 +184,7 @@ def test_resnets_small_stem_on_large_pictures():
     assert model.output_shape == (None, 16, 16, 512)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
 def test_without_a_top(name):
     facts = FACTS[name]
     assert SPECS[name].features == facts.features
@@ -216,7 +227,8 @@ def kinds(spec):
     return [{}, *legal(spec)] + [{"stem": "small"}] * bool(spec.small_below) + [{"aux": True}] * bool(spec.sides)
 
 
-@pytest.mark.parametrize("name, keywords", [(name, each) for name in NETWORKS for each in kinds(SPECS[name])])
+@pytest.mark.parametrize("name, keywords", slow_if_large([
+    (name, each) for name in NETWORKS for each in kinds(SPECS[name])]))
 def test_names_of_layers(name, keywords):
     names = [layer.name for layer in unallocated(name, (28, 28, 3), 10, **keywords).layers]
     assert len(set(names)) == len(names)
@@ -227,13 +239,13 @@ def test_names_of_layers(name, keywords):
                                                    each)] == []
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
 def test_every_build_has_the_same_names(name):
     names, again = ([layer.name for layer in unallocated(name, (28, 28, 3), classes).layers] for classes in (10, 9))
     assert names == again  # a name that Keras made up would have another number the second time
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
 def test_every_legal_option_builds_and_changes_something(name):
     plain = unallocated(name, (28, 28, 3), 10)
     for options in legal(SPECS[name]):
@@ -282,7 +294,7 @@ def mixed_bfloat16():
     keras.config.set_dtype_policy(before)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
 def test_logits_and_probabilities(name):
     side, outputs = SPECS[name].least_side, {"main": "predictions"}
     outputs |= {each: f"{each}_predictions" for each in SPECS[name].sides}
@@ -313,7 +325,7 @@ def test_another_activation():
     np.testing.assert_allclose(answer(model, images), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
 def test_mixed_bfloat16(name, mixed_bfloat16):
     model = zoo.build(name, (28, 28, 1), 10, width=narrowest(name))
     assert model.get_layer(SPECS[name].features).compute_dtype == "bfloat16"

@@ -58,6 +58,7 @@ def against_keras(name, shape, classes, include_top):
     return difference(ours.predict(batch, verbose=0), theirs.predict(batch, verbose=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", THEIRS)
 def test_equal_to_keras_without_a_top(name):
     rows, columns, channels = THEIRS[name][1]

@@ -314,6 +314,7 @@ def test_a_finished_run_says_so_and_does_nothing(train, whole):
     assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_a_longer_run_is_the_run_that_was_long_at_once(train, whole):
     status, _, err = ended(train(*(word if word != "5" else "3" for word in COMMAND), "--name", "longer"))
     assert (status, err) == (0, "")
@@ -358,6 +359,7 @@ def test_out_of_time_it_saves_and_goes_on(train, whole):
     same_runs(whole, train.folder / "runs" / "timed")
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite(train):
     status, out, err = ended(train("lenet5", "--limit", "300", "--lr", "100000", "--name", "wild", "--set", "warmup=0"))
     assert status == 3
@@ -365,6 +367,7 @@ def test_a_loss_that_is_not_finite(train):
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_checkpoint_before(train, whole):
     """No file may be longer than 100 kB, and a checkpoint is."""
     def limits():
@@ -380,6 +383,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(train, whole):
     assert (whole.with_name("full") / "checkpoints" / "last.npz").read_bytes() == kept
 
 
+@pytest.mark.slow
 def test_seeds_and_their_spread(train):
     words = ("lenet5", "--limit", "100", "--epochs", "1", "--name", "many", "--runs", "2", "--seed", "4")
     status, out, err = ended(train(*words))

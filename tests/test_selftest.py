@@ -46,6 +46,7 @@ def test_lenet5_passes(tmp_path, backend):
     assert list(tmp_path.glob("zoo-selftest-*")) == []
 
 
+@pytest.mark.slow
 def test_a_network_that_cannot_learn(tmp_path):
     """Rate 0, in the whole command: status 1, and the line that says which and how."""
     done = python("-c", "import sys\nfrom zoo.training import selftest\n"

@@ -43,7 +43,7 @@ def theirs(name, **how):
     return model, batch, answers(model, batch)
 
 
-LARGE = {"vgg19", "inception_v3", "inception_resnet_v2"}  # to write and read, in seconds
+LARGE = {"vgg19", "inception_v3", "inception_resnet_v2", "xception"}  # to write and read, in seconds
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in THEIRS])
@@ -60,7 +60,7 @@ def test_both_old_layouts(name, tmp_path):
     assert (report.matched, report.left) == (sum(bool(layer.weights) for layer in model.layers), ())
 
 
-@pytest.mark.parametrize("name", ["vgg16", "xception"])
+@pytest.mark.parametrize("name", ["vgg16", pytest.param("xception", marks=pytest.mark.slow)])
 def test_keras_3s_own_layouts(name, tmp_path):
     model, batch, expected = theirs(name, include_top=False, pooling="avg")
     model.save(tmp_path / "a.keras")
