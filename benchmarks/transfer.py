@@ -5,11 +5,11 @@
     python benchmarks/transfer.py --table
 
 CIFAR-10: a network learns airplane, automobile, bird, cat and deer; its body then serves for dog, frog, horse, ship and
-truck, of which there are 500 pictures to train on, 100 a class and others with each seed, 500 to validate and all 5,000 to
-test. The same network from nothing, on the same pictures, has as many epochs as the transfer. Each case is tried with
-three rates on the pictures of the first seed and keeps, for the other seeds, the one with which it is best by validation.
-A run of the new classes is a row of transfer.csv; the pictures are written into folders, and zoo.finetune does all the
-training. What is ended goes on with the same --output-dir.
+truck, of which there are 500 pictures to train on, 100 a class and others with each seed, 500 to validate and all 5,000
+to test. The same network from nothing, on the same pictures, has as many epochs as the transfer. Each case is tried
+with three rates on the pictures of the first seed and keeps, for the other seeds, the one with which it is best by
+validation. The body is trained once. A run of the new classes is a row of transfer.csv; the pictures are written into
+folders, and zoo.finetune does all the training. What is ended goes on with the same --output-dir.
 """
 
 import argparse
@@ -109,24 +109,24 @@ def words_of(case, rate, source, sizes):
 
 
 def measure(sizes, root, data_dir, device):
-    """Train a source a seed, then each case, and append a row each."""
+    """Train the source, then with each seed each case, and append a row each."""
     data = load("cifar10", data_dir=data_dir)
     source = folder(root, data, range(HALF), sizes["source"], sizes)
+    first = sizes["seeds"][0]
+    _, trained, _ = finetune(root, f"source{first}", source, first, "--weights", "none", "--width", WIDTH, "--size", "32",
+                             "-b", "128", "--epochs", str(sizes["source_epochs"]), *device,
+                             *(word for each in SOURCE for word in ("--set", each)))
     for seed in sizes["seeds"]:
         new = folder(root, data, range(HALF, 2 * HALF), sizes["new"], sizes, seed)
-        _, trained, _ = finetune(root, f"source{seed}", source, seed, "--weights", "none", "--width", WIDTH, "--size",
-                                 "32", "-b", "128", "--epochs", str(sizes["source_epochs"]), *device,
-                                 *(word for each in SOURCE for word in ("--set", each)))
         for case, rates in RATES.items():
             rows = rows_of(sizes)
             known = {(row["case"], int(row["seed"]), row["rate"]) for row in rows}
-            first = sizes["seeds"][0]
             for rate in rates if seed == first else [best_rate(rows, case, first)]:
                 if (case, seed, rate) in known:
                     continue
                 name = f"{case.replace(',', '').replace(' ', '-')}-{rate}-{seed}"
                 facts, result, command = finetune(root, name, new, seed, *device, *words_of(
-                    case, rate, root / "runs" / f"source{seed}", sizes))
+                    case, rate, root / "runs" / f"source{first}", sizes))
                 append(**{**result, "epochs": sizes["epochs"]}, case=case, network=f"{NETWORK}, width {WIDTH}", source_pictures=sizes["source"],
                        pictures=sizes["new"], seed=seed, rate=rate, source_accuracy=trained["test_accuracy_best"],
                        device=facts["device"], processor=facts["processor"],
