@@ -1,0 +1,57 @@
+"""Train, evaluate, predict on the backends that are not the default, by commands as people give them."""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.datasets.load import load
+
+ROOT = Path(__file__).resolve().parents[1]
+# Runs several commands in one process: a backend takes seconds to load
+ALL = """
+import importlib, json, sys
+for module, *arguments in json.loads(sys.argv[1]):
+    status = importlib.import_module(module).main(arguments)
+    print(f"status {status}", flush=True)
+"""
+
+
+def ran(folder, *commands):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "KERAS_HOME": str(folder / "keras")}
+    environment.pop("KERAS_BACKEND", None)
+    done = subprocess.run([sys.executable, "-c", ALL, json.dumps(commands)], cwd=folder, env=environment,
+                          capture_output=True, text=True, encoding="utf-8", timeout=300)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.split("status 0\n")
+    assert len(told) == len(commands) + 1, done.stdout + done.stderr
+    return told[:-1]
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_train_evaluate_predict(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"pip install '.[{backend}]' for {backend}")
+    digits = load("digits").test
+    Image.fromarray(digits.batch(np.array([0]))[0][0, ..., 0]).save(tmp_path / "digit.png")
+    on = ("--gpu", "none", "--backend", backend)
+    run = ("--output-dir", ".", "--name", "run")
+    trained, longer, measured, named = ran(
+        tmp_path, ("zoo.train", "lenet5", "--limit", "300", "--epochs", "1", "--recipe", "notes", *run, *on),
+        ("zoo.train", "--resume", "run", "--epochs", "2", *on), ("zoo.evaluate", "run", *on),
+        ("zoo.predict", "run", "digit.png", "--top", "1", *on))
+    assert backend in trained.splitlines()[2] and "epoch 1/1" in trained and "epoch 2/2" in longer
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["test_accuracy_best"] > 0.2  # chance is 0.1
+    assert f"accuracy  {result['test_accuracy_best']:.2%}, " in measured
+    assert re.fullmatch(r"digit\.png: \d \d+\.\d\d%\n", named)
+    [elsewhere] = ran(tmp_path, ("zoo.evaluate", "run", "--gpu", "none", "--backend", "tensorflow"))
+    right = [int(re.search(r"accuracy  [\d.]+%, (\d+) of 300", text)[1]) for text in (measured, elsewhere)]
+    assert abs(right[0] - right[1]) <= 1  # a tie may fall the other way
