@@ -113,8 +113,8 @@ def measure(sizes, root, data_dir, device):
     data = load("cifar10", data_dir=data_dir)
     source = folder(root, data, range(HALF), sizes["source"], sizes)
     first = sizes["seeds"][0]
-    _, trained, _ = finetune(root, f"source{first}", source, first, "--weights", "none", "--width", WIDTH, "--size", "32",
-                             "-b", "128", "--epochs", str(sizes["source_epochs"]), *device,
+    _, trained, _ = finetune(root, f"source{first}", source, first, "--weights", "none", "--width", WIDTH, "--size",
+                             "32", "-b", "128", "--epochs", str(sizes["source_epochs"]), *device,
                              *(word for each in SOURCE for word in ("--set", each)))
     for seed in sizes["seeds"]:
         new = folder(root, data, range(HALF, 2 * HALF), sizes["new"], sizes, seed)
@@ -127,9 +127,9 @@ def measure(sizes, root, data_dir, device):
                 name = f"{case.replace(',', '').replace(' ', '-')}-{rate}-{seed}"
                 facts, result, command = finetune(root, name, new, seed, *device, *words_of(
                     case, rate, root / "runs" / f"source{first}", sizes))
-                append(**{**result, "epochs": sizes["epochs"]}, case=case, network=f"{NETWORK}, width {WIDTH}", source_pictures=sizes["source"],
-                       pictures=sizes["new"], seed=seed, rate=rate, source_accuracy=trained["test_accuracy_best"],
-                       device=facts["device"], processor=facts["processor"],
+                append(**{**result, "epochs": sizes["epochs"]}, case=case, network=f"{NETWORK}, width {WIDTH}",
+                       source_pictures=sizes["source"], pictures=sizes["new"], seed=seed, rate=rate,
+                       source_accuracy=trained["test_accuracy_best"], device=facts["device"], processor=facts["processor"],
                        versions=" ".join(f"{name} {version}" for name, version in facts["versions"].items()),
                        commit=facts["commit"], command=command)
 

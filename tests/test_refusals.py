@@ -9,7 +9,8 @@ from zoo.errors import UserError
 
 THERE_ARE = ("(there are: alexnet, alexnet_2014, googlenet, highway, highway_mnist, inception_resnet_v1, "
              "inception_resnet_v2, inception_resnet_v2_paper, inception_v2, inception_v3, inception_v4, lenet5, "
-             "lenet5_1998, lenet5_bn, maxout, maxout_mnist, msra_a, msra_b, nin, resnet18, resnet34, vgg16, vgg19, xception)")
+             "lenet5_1998, lenet5_bn, maxout, maxout_mnist, msra_a, msra_b, nin, resnet18, resnet34, vgg16, vgg19, "
+             "xception)")
 AUX = "aux is False or True, and True only for networks with side classifiers, googlenet, inception_v3; given"
 SHAPE = "input_shape is three whole numbers, height, width and channels, such as"
 CLASSES = "classes is a whole number of 2 or more; given"

@@ -59,7 +59,8 @@ def plan_of(arguments):
     if arguments.limit is not None:
         arguments.limit = cli.whole_number("--limit", arguments.limit, 1)
     return plans.Plan(blueprint, facts, recipe, cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1),
-                      arguments.limit, settings.backend(arguments.backend), arguments.deterministic, arguments.precision)
+                      arguments.limit, settings.backend(arguments.backend), arguments.deterministic,
+                      arguments.precision)
 
 
 def resumed(parser, arguments, argv):

@@ -20,8 +20,8 @@ def is_over(run, epochs):
 
 def said(result):
     """Return words for what result.json holds."""
-    return (f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the best "
-            f"by validation, {result['test_accuracy_last']:.2%} with the last")
+    return (f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the "
+            f"best by validation, {result['test_accuracy_last']:.2%} with the last")
 
 
 def to_the_end(work, run, recipe, leave, again, link=None):

@@ -20,8 +20,8 @@ memory, 6 another process has the run, 7 out of --max-seconds, 8 another host is
 
 def parser():
     made = cli.Parser(prog="python -m zoo.train", formatter_class=argparse.RawDescriptionHelpFormatter,
-                      description="Train a network on a data set, into a run directory.\nThe same command with the same "
-                                  "--name goes on with a run that was ended.",
+                      description="Train a network on a data set, into a run directory.\nThe same command with the "
+                                  "same --name goes on with a run that was ended.",
                       epilog=f"networks: {', '.join(catalog.SPECS)}\ndata sets: {', '.join(datasets.DATASETS)}\n"
                              f"recipe fields: {', '.join(recipes.as_dict(table.BASE))}\n"
                              f"options: {'; '.join(told_options())}\n{STATUSES}")
@@ -42,12 +42,14 @@ def parser():
     made.add_argument("--output-dir", metavar="DIR", default="runs", help="where the run directory goes; default: runs")
     made.add_argument("--name", metavar="NAME", help="of the run directory; default: network, data set, date and time")
     made.add_argument("--resume", metavar="RUN", help="go on with this run, exactly where it was; no NET is needed")
-    made.add_argument("--max-seconds", metavar="N", help="save and leave before so many seconds are over, to be resumed")
+    made.add_argument("--max-seconds", metavar="N",
+                      help="save and leave before so many seconds are over, to be resumed")
     made.add_argument("--precision", metavar="|".join(plans.PRECISIONS), default="float32",
                       help="in which the network computes; python -m zoo.doctor tells what this machine is fast at")
     made.add_argument("--deterministic", action="store_true",
                       help="the same numbers each time on a GPU too, which may be slower; on the CPU they always are")
-    made.add_argument("--hosts", metavar="HOST:PORT,...", help="train on several hosts with JAX; the same command on each; "
+    made.add_argument("--hosts", metavar="HOST:PORT,...",
+                      help="train on several hosts with JAX; the same command on each; "
                       "slurm: those of srun; see docs/scaling.md")
     made.add_argument("--host-index", metavar="N", help="which of --hosts this one is, from 0, which writes the run")
     made.add_argument("--limit", metavar="N", help="at most N pictures for each of training, validation and test")
@@ -172,7 +174,8 @@ def held(run, sharing):
     if sharing.host == 0:
         return runs.held(run)
     if not (run / "checkpoints").is_dir():
-        raise UserError(f"this host does not see {run}, which host 0 has made; give an --output-dir that all hosts share")
+        raise UserError(f"this host does not see {run}, which host 0 has made; give an --output-dir that all "
+                        "hosts share")
     return contextlib.nullcontext()
 
 
