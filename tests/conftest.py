@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -6,6 +7,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before a test imports Keras: TensorFlow's start is loud
+
+gc.set_threshold(50_000, 20, 20)  # of Python's 700, 10, 10: Keras makes objects by the million
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "unpack.py"
 
@@ -29,3 +32,11 @@ def environment_as_it_was():
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def swept():
+    """After each module: what is left of it, cached models for the most part, is not gone through again and again."""
+    yield
+    gc.collect()
+    gc.freeze()

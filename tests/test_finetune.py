@@ -196,7 +196,8 @@ def test_half_way_up_everything_passes(network, expected):
     assert transferred.at_share(body, 1) == catalog.find(network).features
 
 
-@pytest.mark.parametrize("plan, frozen, stages", [("small-similar", 1, False), ("large-similar", 0.5, True),
+@pytest.mark.parametrize("plan, frozen, stages", [("small-similar", 1, False),
+                                                  pytest.param("large-similar", 0.5, True, marks=pytest.mark.slow),
                                                   ("small-different", 1, False), ("large-different", 0, True)])
 def test_plans(plan, frozen, stages, source, place, capsys):
     name = f"plan-{plan}"

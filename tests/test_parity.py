@@ -65,7 +65,8 @@ def test_equal_to_keras_without_a_top(name):
     assert against_keras(name, (rows + 1, columns + 6, channels), 1000, include_top=False) < 1e-5
 
 
-@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.slow] * (name == "inception_resnet_v2")) for name in THEIRS])  # it takes 20 s
 def test_equal_to_keras(name):
     assert against_keras(name, THEIRS[name][1], 10, include_top=True) < 1e-5
 

@@ -61,6 +61,7 @@ def test_a_network_that_cannot_learn(tmp_path):
     assert line == f"error: 1 of 1 failed: lenet5: loss {small} after 4 steps, {first} at first"
 
 
+@pytest.mark.slow
 def test_one_that_fails_does_not_stop_the_others(capsys):
     rows = {"vgg16": Row((8, 8, 3)), "lenet5": LENET}
     wrong, right = selftest.run(["vgg16", "lenet5"], rows)

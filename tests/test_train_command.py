@@ -533,6 +533,7 @@ def test_several_gpus_that_cannot_be_taken(python, driver, words, said):
     assert listing(python.folder) == []
 
 
+@pytest.mark.slow
 def test_a_gpu_that_the_backend_cannot_use(python, driver):
     """The driver shows it, TensorFlow does not: asked for, a mistake; else the CPU, and the header says so.
 
