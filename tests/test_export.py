@@ -31,7 +31,8 @@ def run_of(folder, network, side, width=0.25):
     (folder / "checkpoints").mkdir(parents=True)
     np.savez(folder / "checkpoints" / "best.npz",
              **{f"weights/{each.path}": keras.ops.convert_to_numpy(each) for each in model.weights})
-    dataset = {"name": "made up", "label_names": NAMES, "mean": [0.4] * channels, "std": [0.3] * channels}
+    dataset = {"name": "made up", "shape": [side, side, channels], "label_names": NAMES, "mean": [0.4] * channels,
+               "std": [0.3] * channels}
     (folder / "run.json").write_text(json.dumps(
         {"network": network, "dataset": dataset, "blueprint": catalog.as_json(plan)}))
     return folder
@@ -52,11 +53,11 @@ def expected(run, pictures):
     return zoo.load(run).predict(pictures, verbose=0)
 
 
-def written(run, name, folder, capsys):
+def written(run, name, folder, capsys, pixels="raw pixels of 0 to 255; their scaling is inside"):
     path = folder / f"out{export.FORMATS[name].ending}"
     assert export.main([str(run), "--format", name, "-o", str(path), "--gpu", "none"]) == 0
     said = capsys.readouterr().out
-    assert "raw pixels of 0 to 255" in said and "8 pictures got the same answers" in said and said.count("\n") == 1
+    assert pixels in said and "8 pictures got the same answers" in said and said.count("\n") == 1
     assert not [each for each in folder.iterdir() if each.name.startswith(".")]
     return path
 
@@ -68,14 +69,12 @@ def test_keras(run, pictures, expected, tmp_path, capsys):
 
 
 def test_weights(run, pictures, expected, tmp_path, capsys):
-    path = written(run, "weights", tmp_path, capsys)
-    bare = zoo.build("lenet5_bn", (32, 32, 3), 10, width=0.25)
+    path = written(run, "weights", tmp_path, capsys, "of raw pixels, rgb, they expect "
+                   "x * (0.0130719, 0.0130719, 0.0130719) + (-1.33333, -1.33333, -1.33333)")
+    bare = zoo.build("lenet5_bn", (32, 32, 3), 10, width=0.25, weights=str(path))
     image = keras.Input((32, 32, 3))
     scaled = keras.layers.Rescaling([1 / 0.3 / 255] * 3, [-0.4 / 0.3] * 3)(image)
     model = keras.Model(image, bare(scaled))
-    flat = saved.on_pixels(catalog.blueprint("lenet5_bn", (32, 32, 3), 10, 0.25), [0] * 3, [1] * 3, "softmax")
-    flat.load_weights(path)
-    bare.set_weights(flat.get_weights())
     assert model.predict(pictures, verbose=0) == pytest.approx(expected, abs=1e-5)
 
 

@@ -216,6 +216,8 @@ def test_plans(plan, frozen, stages, source, place, capsys):
     ("resnet18 --dataset digits --weights none --head dropout1.5", "such as dropout0.5; given 'dropout1.5'"),
     ("resnet18 --dataset digits --weights none --pooling sum", "--pooling is one of avg, max, flatten; given 'sum'"),
     ("resnet18 --weights none", "which pictures. give --data FOLDER or --dataset NAME"),
+    ("lenet5 --dataset digits --weights mnist --head-epochs 2", "--head-epochs is of the first of two stages; give --stages"),
+    ("lenet5 --dataset digits --weights mnist --plan small-similar --head-epochs 2", "--head-epochs is of the first of two"),
     ("resnet18 --dataset digits --weights none --plan small", "no plan is called 'small'"),
     ("resnet18 --dataset digits --weights none --plan small-similar", "with --weights none nothing is worth freezing"),
     ("vgg16 --dataset digits --plan small-similar --freeze all", "--plan says what is frozen"),
@@ -278,6 +280,40 @@ def test_extract(pets, tmp_path, capsys):
     pixels = np.asarray(Image.open(pets / "dog" / "9.png").resize((33, 33), Image.Resampling.BILINEAR), "float32")
     expected = keras.ops.convert_to_numpy(body(pixels[None] / 127.5 - 1)).mean(axis=(1, 2))
     np.testing.assert_allclose(found["features"][-1:], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_extract_replaces_features_and_nothing_else(pets, source, tmp_path, capsys):
+    output = tmp_path / "best.npz"
+    output.write_bytes((source / "checkpoints" / "best.npz").read_bytes())
+    words = ["lenet5", "--data", str(pets), "--weights", "mnist", "-o", str(output), "--gpu", "none"]
+    assert extract.main(words) == 2
+    assert "best.npz is there already, and no file of features; give another name" in capsys.readouterr().err
+    assert output.read_bytes() == (source / "checkpoints" / "best.npz").read_bytes()
+    np.savez(output, features=np.zeros(3))
+    assert extract.main(words) == 0
+    with np.load(output) as file:
+        assert file["features"].shape == (20, 16)
+
+
+def test_what_is_not_known_of_the_pixels_is_said(pets, tmp_path, capsys):
+    zoo.build("lenet5", include_top=False).save_weights(tmp_path / "a.weights.h5")
+    assert extract.main(["lenet5", "--data", str(pets), "--weights", str(tmp_path / "a.weights.h5"), "--size", "28",
+                         "-o", str(tmp_path / "a.npz"), "--gpu", "none"]) == 0
+    assert "a.weights.h5 does not say how its pixels were scaled: those of" in capsys.readouterr().out
+
+
+def test_weights_that_do_not_fit_leave_no_run(source, tmp_path, capsys):
+    assert finetune.main(["resnet34", "--dataset", "digits", "--width", "0.05", "--limit", "20", "--weights",
+                          str(source / "checkpoints" / "best.npz"), "--output-dir", str(tmp_path / "runs"), "--gpu",
+                          "none"]) == 2
+    assert "these are not weights of this resnet34" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_head_of_its_own_is_not_the_networks(staged):
+    with pytest.raises(ValueError, match="staged was made by zoo.finetune, with a head of its own: zoo.load has it whole"):
+        zoo.build("resnet18", (28, 28, 3), 10, width=0.05, weights=str(staged[0]))
+    zoo.build("resnet18", (28, 28, 3), include_top=False, width=0.05, weights=str(staged[0]))
 
 
 def test_extract_an_inner_layer_of_a_run(source, tmp_path):

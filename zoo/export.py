@@ -21,7 +21,7 @@ class Format:
 
 FORMATS = {
     "keras": Format(".keras", "Keras's own, which zoo.load and zoo.predict read"),
-    "weights": Format(".weights.h5", "the weights alone, for zoo.build"),
+    "weights": Format(".weights.h5", "the weights alone, for zoo.build, without the scaling of pixels"),
     "onnx": Format(".onnx", "for ONNX Runtime and others", ("tf2onnx", "onnx", "onnxruntime"), True),
     "saved_model": Format("-saved_model", "a folder for TensorFlow Serving", (), True),
     "litert": Format(".tflite", "for phones and small machines, once called TensorFlow Lite", (), True)}
@@ -71,6 +71,16 @@ def pictures_of(run, shape):
     return noise if kept is None or kept[0].shape[1:] != shape else np.concatenate([noise, kept[0][:SAMPLES]])
 
 
+def scaling_of(run, facts):
+    """Return words for the scaling of the pixels that a run's weights expect, which no file of weights has inside."""
+    from zoo.training import origins
+
+    scaling = origins.find(facts["network"], str(run)).scaling
+    factors, offsets = ("(" + ", ".join(f"{each:.6g}" for each in numbers) + ")"
+                        for numbers in (scaling.scale, scaling.offset))
+    return f"weights alone: of raw pixels, {scaling.order}, they expect x * {factors} + {offsets}"
+
+
 def command(argv):
     arguments = parser().parse_intermixed_args(argv)
     name, run = arguments.format, expanded(arguments.run)
@@ -99,7 +109,8 @@ def command(argv):
     about = {"network": facts["network"], "dataset": facts["dataset"]["name"], "preprocessing": PIXELS}
     pictures = pictures_of(run, tuple(model.input_shape[1:]))
     far = exported.written(model, name, path, names, about, pictures)
-    said = f"{path}: {PIXELS}; {len(pictures)} pictures got the same answers, at most {far:.1g} apart"
+    pixels = scaling_of(run, facts) if name == "weights" else PIXELS
+    said = f"{path}: {pixels}; {len(pictures)} pictures got the same answers, at most {far:.1g} apart"
     if name in ("keras", "weights"):  # which have no place for them
         beside = path.with_name(path.name.removesuffix(FORMATS[name].ending) + f".{exported.LABELS}")
         write_text(beside, "\n".join(names) + "\n")

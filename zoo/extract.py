@@ -2,6 +2,7 @@
 
 import os
 import sys
+import zipfile
 
 from zoo import cli
 from zoo.errors import UserError
@@ -16,7 +17,7 @@ def parser():
                       "as an .npz file: features, labels, label_names, files, splits.")
     made.add_argument("network", metavar="NET", help="the network's name; python -m zoo.list has them")
     cli.add_pictures(made)
-    made.add_argument("--weights", metavar="imagenet|none|RUN|FILE", default="imagenet",
+    made.add_argument("--weights", metavar="imagenet|mnist|none|RUN|FILE", default="imagenet",
                       help="a run of zoo.train, or a file (docs/weights.md); default: imagenet")
     made.add_argument("--features", metavar="LAYER", default="",
                       help="whose output is written; default: the body's last")
@@ -97,7 +98,19 @@ def checked_output(path):
     """Return the path of the .npz file to write; UserError where it cannot be."""
     if expanded(path).suffix != ".npz":
         raise UserError(f"the features are written as .npz; given -o {path}")
-    return writable(path)
+    output = writable(path)
+    if output.exists() and not is_features(output):
+        raise UserError(f"{path} is there already, and no file of features; give another name")
+    return output
+
+
+def is_features(path):
+    """Return whether a file is one that this command has written."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return "features.npy" in file.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def model_of(arguments, origin, shape, found):

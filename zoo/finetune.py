@@ -25,7 +25,7 @@ def parser():
                              f"networks: {', '.join(catalog.SPECS)}")
     made.add_argument("network", metavar="NET", help="the network's name, see below")
     cli.add_pictures(made)
-    made.add_argument("--weights", metavar="imagenet|none|RUN|FILE", default="imagenet",
+    made.add_argument("--weights", metavar="imagenet|mnist|none|RUN|FILE", default="imagenet",
                       help="what the body starts with; a file: see docs/weights.md; default: imagenet")
     made.add_argument("--plan", metavar="PLAN", help=f"one of {', '.join(transfers.PLANS)}; see below")
     made.add_argument("--freeze", metavar="all|none|LAYER|N", help="what of the body stays as it is: up to a layer, or "
@@ -71,6 +71,8 @@ def checked(arguments):
                         "--features and --stages, or --plan")
     if plan and arguments.weights == "none":
         raise UserError("--plan is for trained bodies; with --weights none nothing is worth freezing")
+    if arguments.head_epochs is not None and not (plan.stages if plan else arguments.stages):
+        raise UserError("--head-epochs is of the first of two stages; give --stages, or --epochs alone")
     return recipe_of(arguments), plan
 
 
@@ -117,6 +119,7 @@ def command(argv):
     words = shlex.join(["python", "-m", "zoo.finetune", *(sys.argv[1:] if argv is None else argv)])
     run = begun(arguments, plan, transfer)
     if run is None:
+        origin.fill(body, blueprint)  # refuses what does not fit, before there is a run
         run = runs.create(arguments.output_dir, arguments.name, plan.blueprint.spec.name, facts.name)
     elif attended.is_over(run, plan.recipe.epochs):
         return 0
@@ -218,6 +221,8 @@ def begin(network, stages, dataset, where, words, named):
             facts["dataset"] |= {"named": named} if named else {}
             runs.write_json(run / "run.json", {**facts, "transfer": transfers.as_dict(transfer)})
     lines = header.lines(plan, dataset, parameters, where, run)
+    if transfer.enlarge > 1:
+        lines.append(f"{'note':8} pictures of {'x'.join(map(str, plan.dataset.shape))} are enlarged {transfer.enlarge} times")
     return [line for line in lines if not line.startswith("recipe") and not (transfer.weights and "batch_norm" in line)]
 
 

@@ -71,7 +71,8 @@ def index(folder, named="folders"):
             places.append(np.full(len(files[-1]), PLACES.index(split), np.int8))
     if not files:
         raise UserError(f"{folder} holds no pictures" + (
-            " in folders, one a class, such as cat and dog" if named == "folders" else " named as cat.123.jpg is"))
+            " in folders, one a class, such as cat and dog; of files that are named as cat.123.jpg is the classes are "
+            "found with --class-names files" if named == "folders" else " named as cat.123.jpg is"))
     names = sorted(numbers)
     order = np.array([names.index(label) for label in numbers])  # as they were met: as they are numbered
     return Found(folder, np.concatenate(files), order[np.concatenate(classes)], np.concatenate(places), tuple(names))
@@ -98,8 +99,8 @@ def by_file(folder):
     for file in below(folder):
         label, dot, _ = Path(file).stem.partition(".")
         if not dot:
-            raise UserError(f"{folder / file} does not say its class, as cat.123.jpg does; leave the classes to the "
-                            "folders")
+            raise UserError(f"{folder / file} does not say its class, as cat.123.jpg does; rename it, or leave out "
+                            "--class-names where the classes are folders")
         yield file, label
 
 

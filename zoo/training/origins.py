@@ -39,7 +39,11 @@ class Origin:
         """Give a body the weights, if there are any, and return the lines that say what was done."""
         if self.weights is None:
             return []
-        return [f"{'weights':8} {self.weights.fill(body, blueprint, include_top=False)}"]
+        lines = [f"{'weights':8} {self.weights.fill(body, blueprint, include_top=False)}"]
+        if self.scaling is None:
+            lines.append(f"{'note':8} {self.said} does not say how its pixels were scaled: those of a data set are brought to "
+                         "mean 0 and deviation 1, those of a folder to -1..1")
+        return lines
 
 
 def find(network, weights, width=1.0, stem="auto", options=None):

@@ -63,7 +63,8 @@ def read_layer(body, name):
     if name not in names:
         close = difflib.get_close_matches(name, names, n=1)
         raise UserError(f"{body.name} has no layer {name!r} in its body; "
-                        + (f"did you mean {close[0]!r}?" if close else f"it begins with {', '.join(names[1:6])}"))
+                        + (f"did you mean {close[0]!r}?" if close else
+                           f"it {'begins with' if len(names) > 6 else 'has'} {', '.join(names[1:6])}"))
     return body.get_layer(name)
 
 

@@ -1,11 +1,13 @@
 """From what a person says, "imagenet", "mnist", a file or a run, to weights in a model and the pixels they expect."""
 
+import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoo import catalog, settings
 from zoo.errors import UserError
+from zoo.files import expanded
 from zoo.weights import files, load, names, published
 
 
@@ -42,8 +44,16 @@ class Source:
         self.check(blueprint, include_top)
         return load.load(model, self.network, self.here(include_top).path, spare_of(blueprint))
 
+    def head_of_its_own(self):
+        """Return whether the weights are of a run whose top is not the network's."""
+        facts = expanded(self.said) / "run.json"
+        return facts.is_file() and "transfer" in json.loads(facts.read_text(encoding="utf-8"))
+
     def check(self, blueprint, include_top):
         """Raise UserError for a network that published weights are not for, before anything is fetched."""
+        if include_top and self.head_of_its_own():
+            raise UserError(f"{self.said} was made by zoo.finetune, with a head of its own: zoo.load has it whole, "
+                            "include_top=False its body")
         if self.said not in published.NAMES:
             return
         spec = blueprint.spec
