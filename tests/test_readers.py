@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from PIL import Image
 import zoo
 from zoo import compare, evaluate, predict
 from zoo.datasets.load import load
+from zoo.errors import UserError
 from zoo.training import evaluation
-from zoo.training.reopened import place_of
+from zoo.training import keras_file
+from zoo.training.reopened import place_of, split_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -129,6 +132,21 @@ def test_evaluate_refuses_another_test_split(copy, capsys):
     assert "is not the one that" in refused(capsys, evaluate.main, copy, "--gpu", "none")
 
 
+def test_a_folder_of_pictures_that_has_moved(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(10):
+            Image.new("L", (4, 4), number).save(tmp_path / "pets" / name / f"{number}.png")
+    facts = {"dataset": {"name": "pets", "named": "folders", "source": str(tmp_path / "pets"), "shape": [4, 4, 1],
+                         "label_names": ["cat", "dog"], "test": 2}}
+    assert len(split_of(tmp_path / "run", facts, "test")) == 2
+    (tmp_path / "pets").rename(tmp_path / "animals")
+    with pytest.raises(UserError, match="was trained on pictures in .*pets, which is not there any more; put it back, "
+                                        "or say with --data-dir where it is now"):
+        split_of(tmp_path / "run", facts, "test")
+    assert len(split_of(tmp_path / "run", facts, "test", tmp_path / "animals")) == 2
+
+
 def test_the_data_are_looked_for_where_the_training_had_them(tmp_path):
     told = {"name": "cifar100", "source": str(tmp_path)}
     assert place_of(told) is None
@@ -170,7 +188,8 @@ def test_folders_are_searched_and_what_was_done_is_said(run, pictures, capsys):
     assert [line.partition(": ")[0] for line in lines] == [
         str(pictures / name) for name in ("deep/colour.jpg", "deep/deeper/inverted.bmp", "digit.png")]
     assert lines[0].endswith("  (colour to grey, resized from 50x90 to 28x28)")
-    assert lines[1].endswith("  (its border is bright, and digits is bright on dark: it was not inverted)")
+    assert lines[1].endswith("  (its border is bright, and digits is bright on dark: it was not inverted; invert it "
+                             "if its strokes are dark on bright)")
     assert "(" not in lines[2]
 
 
@@ -183,8 +202,11 @@ def test_broken_pictures_are_named_and_the_rest_is_predicted(run, pictures, tmp_
     assert predict.main([str(run), str(tmp_path), "--gpu", "none"]) == 2
     said = capsys.readouterr()
     assert said.out.startswith(f"{tmp_path / 'sound.png'}: ") and said.out.count("\n") == 1
-    assert [line.split(" ")[1] for line in said.err.splitlines()] == [
+    *errors, last = said.err.splitlines()
+    assert [line.split(" ")[1] for line in errors] == [
         str(tmp_path / name) for name in ("empty.jpg", "half.png", "words.png")]
+    assert last == "3 of 4 could not be read"
+    assert "cannot be read" in refused(capsys, predict.main, run, tmp_path / "half.png", "--gpu", "none")
 
 
 def test_a_keras_file_has_numbers_for_names(run, pictures, tmp_path, capsys):
@@ -194,6 +216,26 @@ def test_a_keras_file_has_numbers_for_names(run, pictures, tmp_path, capsys):
     row = np.load(run / "predictions.npz")["probabilities"][0]
     best = np.argsort(-row)[:2]
     assert capsys.readouterr().out.endswith(": " + ", ".join(f"class {name} {row[name]:.2%}" for name in best) + "\n")
+
+
+def test_a_keras_file_has_the_names_that_lie_beside_it(run, pictures, tmp_path, capsys):
+    zoo.load(run).save(tmp_path / "model.keras")
+    names = "nought one two three four five six seven eight nine".split()
+    (tmp_path / "model.labels.txt").write_text("\n".join(names) + "\n")
+    words = [str(tmp_path / "model.keras"), str(pictures / "digit.png"), "--top", "1", "--gpu", "none"]
+    assert predict.main(words) == 0
+    best = np.load(run / "predictions.npz")["probabilities"][0].argmax()
+    assert f"digit.png: {names[best]} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content, wrong", [(b"cat\ndog\n", "names 2 classes, and my.keras has 3"),
+                                            (b"cat\ndog\n\xff\n", "cannot be read")], ids=["fewer", "no text"])
+def test_names_that_do_not_fit_are_left(tmp_path, capsys, content, wrong):
+    assert keras_file.class_names(tmp_path / "my.keras", 3) is None and capsys.readouterr().err == ""
+    (tmp_path / "my.labels.txt").write_bytes(content)
+    assert keras_file.class_names(tmp_path / "my.keras", 3) is None
+    said = capsys.readouterr().err
+    assert said.startswith("note: classes have their numbers: ") and wrong in said and said.count("\n") == 1
 
 
 def test_a_keras_file_without_probabilities_is_refused(tmp_path, pictures, capsys):
@@ -209,12 +251,33 @@ def test_a_keras_file_without_probabilities_is_refused(tmp_path, pictures, capsy
 def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
     digit = pictures / "digit.png"
     (tmp_path / "bad.keras").write_text("no model")
+    with zipfile.ZipFile(tmp_path / "odd.keras", "w") as archive:
+        archive.writestr("metadata.json", "{}")
     for words, said in (([run, tmp_path / "none.png"], "there is no "), ([run, tmp_path], "holds no pictures"),
                         ([tmp_path / "x.keras", digit], "neither a run directory nor a .keras file"),
-                        ([tmp_path / "bad.keras", digit], "cannot be read as a Keras model"),
+                        ([tmp_path / "bad.keras", digit], "bad.keras is damaged: not a zip file, which .keras "),
+                        ([tmp_path / "odd.keras", digit], "cannot be read as a Keras model"),
                         ([tmp_path, digit], "no run.json"), ([run, digit, "--top", "0"], "--top is a whole number"),
                         ([run, digit, "--checkpoint", "lst"], "did you mean 'last'?"), ([run], "PICTURE")):
         assert said in refused(capsys, predict.main, *words)
+
+
+@pytest.mark.parametrize("words, said", [
+    (["lenet5"], "a network's name needs --weights mnist\n"), (["vgg16"], "needs --weights imagenet or FILE\n"),
+    (["alexnet_2014"], "needs --weights FILE\n"), (["nin"], "python -m zoo.train nin makes a run"),
+    (["lenet5", "--weights", "RUN"], "run is a run: type python -m zoo.predict "),
+    (["lenet5", "--weights", "my.keras"], "my.keras is a whole model: type python -m zoo.predict my.keras PICTURE"),
+    (["RUN", "--weights", "mnist"], "--weights is for a network's name; "),
+    (["my.keras", "--weights", "mnist"], "--weights is for a network's name; my.keras is built already"),
+    (["lenet5", "--weights", "mnist", "--checkpoint", "last"], "--checkpoint is for runs")])
+def test_mistakes_with_weights(tmp_path, monkeypatch, capsys, words, said):
+    import keras
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{}")
+    keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]).save("my.keras")
+    assert said in refused(capsys, predict.main, *("run" if word == "RUN" else word for word in words), "x.png")
 
 
 @pytest.mark.parametrize("change, said", [

@@ -4,12 +4,11 @@ import sys
 from pathlib import Path
 
 from zoo import catalog, cli
-from zoo.datasets import facts
 from zoo.errors import UserError
-from zoo.training import plan as plans
+from zoo.files import expanded
+from zoo.training import keras_file, plan as plans
 from zoo.weights import published
 
-IMAGENET_CLASSES = 1000
 AT_ONCE = 256  # pictures in memory
 DARK = 0.5  # of white: pictures whose mean is under it are bright strokes on dark ground
 
@@ -42,26 +41,36 @@ class Predictor:
         elif path.is_dir():
             self._know_run()
         elif path.suffix != ".keras" or not path.is_file():
-            known = str(path) in catalog.SPECS
             raise UserError(f"{path} is neither a run directory nor a .keras file that is there"
-                            + ("; a network's name needs --weights, such as imagenet" if known else ""))
+                            + (f"; {needed(str(path))}" if str(path) in catalog.SPECS else ""))
         elif checkpoint != "best":
             raise UserError("--checkpoint is for runs; a .keras file holds one set of weights")
+        else:
+            keras_file.check(path)
         self._device = cli.choose_device(gpu, backend)
 
     def _know_weights(self, weights):
-        spec = catalog.find(str(self.path))
+        name = str(self.path)
+        if name not in catalog.SPECS and (self.path.is_dir() or self.path.suffix == ".keras" and self.path.is_file()):
+            raise UserError(f"--weights is for a network's name; {name} is built already")
+        if self.checkpoint != "best":
+            raise UserError(f"--checkpoint is for runs; the weights {weights} are one set")
+        spec = catalog.find(name)
         published.check(weights, spec.name)
+        if weights not in published.NAMES and (expanded(weights) / "run.json").is_file():
+            raise UserError(f"{weights} is a run: type python -m zoo.predict {weights} PICTURE")
 
         from zoo.weights import sources  # NumPy
 
         self.source = sources.find(weights, spec.name)
+        if self.source.scaling is None and weights.endswith(".keras"):
+            raise UserError(f"{weights} is a whole model: type python -m zoo.predict {weights} PICTURE")
         if self.source.scaling is None:
             raise UserError(f"{weights} does not say how its pixels are scaled; give a run, or a .keras file that "
                             "takes raw pixels")
         self._shape = spec.input_shape
         if weights == "mnist":
-            self.names, self.ground = list(facts.DIGIT_NAMES), "mnist is bright on dark"
+            self.ground = "mnist is bright on dark"
 
     def _know_run(self):
         from zoo.pictures import rundir  # NumPy, no backend
@@ -89,16 +98,18 @@ class Predictor:
         import zoo
 
         if self.source is not None:
-            from zoo.training import transferred
+            from zoo.training import class_names, transferred
 
             source = self.source.here(include_top=True)
             self._model = transferred.with_own_top(catalog.blueprint(source.network), source, "softmax")
-            self.names = self.names or names_of_imagenet(self._model.output_shape[-1])
+            self.names = class_names.of_weights(self.source.said, self._model.output_shape[-1])
             return
         self._model = zoo.load(self.path, self.checkpoint)
         if len(self._model.inputs) != 1 or len(self._model.outputs) != 1 or len(self._model.output_shape) != 2:
             raise UserError(f"{self.path} does not take one picture to one row of probabilities")
         self._shape = checked_shape(self.path, self._model.input_shape[1:])
+        if self.names is None:
+            self.names = keras_file.class_names(self.path, self._model.output_shape[-1])
 
     def __call__(self, pixels):
         """Return probabilities float (n, classes) of uint8 pixels (n, height, width, channels)."""
@@ -116,20 +127,14 @@ class Predictor:
         return probable
 
 
-def names_of_imagenet(classes):
-    """Return the names of ImageNet's thousand classes from Keras's file; None, and a note, where it is not there."""
-    import keras
-    import numpy as np
-
-    if classes != IMAGENET_CLASSES:
-        return None
-    try:
-        rows = keras.applications.imagenet_utils.decode_predictions(np.eye(classes, dtype=np.float32), top=1)
-    except Exception as error:  # what urllib or the disk raises
-        print(f"note: classes have their numbers, their names cannot be fetched ({' '.join(str(error).split())})",
-              file=sys.stderr)
-        return None
-    return [name.replace("_", " ") for ((_, name, _),) in rows]
+def needed(network):
+    """Return words for what a network's name alone lacks."""
+    own = [name for name, networks in published.NAMES.items() if network in networks]
+    own += ["FILE"] if network in {*published.OF_KERAS, *published.OF_TORCH} else []
+    if own:
+        return f"a network's name needs --weights {' or '.join(own)}"
+    return (f"no published weights are known for {network}: python -m zoo.train {network} makes a run, which can be "
+            "given")
 
 
 def dark(mean):
@@ -169,7 +174,8 @@ def said(path, fitted, row, names, top, ground):
     classes = ", ".join(f"{names[place] if names else f'class {place}'} {row[place]:.2%}" for place in best)
     notes = [fitted.done] if fitted.done else []
     if ground and fitted.bright:
-        notes.append(f"its border is bright, and {ground}: it was not inverted")
+        notes.append(f"its border is bright, and {ground}: it was not inverted; invert it if its strokes are "
+                     "dark on bright")
     return f"{path}: {classes}" + (f"  ({'; '.join(notes)})" if notes else "")
 
 
@@ -182,8 +188,8 @@ def command(argv):
     import numpy as np
     from zoo.datasets import pictures  # Pillow
 
-    broken = 0
-    for chunk in chunks(pictures.find(arguments.pictures), predictor.shape):
+    broken, paths = 0, pictures.find(arguments.pictures)
+    for chunk in chunks(paths, predictor.shape):
         good = [found.pixels for _, found in chunk if not isinstance(found, UserError)]
         rows = iter(predictor(np.stack(good)) if good else ())
         for path, found in chunk:
@@ -192,6 +198,8 @@ def command(argv):
                 print(f"error: {found}", file=sys.stderr, flush=True)
             else:
                 print(said(path, found, next(rows), predictor.names, top, predictor.ground), flush=True)
+    if broken and len(paths) > 1:
+        print(f"{broken} of {len(paths)} could not be read", file=sys.stderr)
     return 2 if broken else 0
 
 

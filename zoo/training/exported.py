@@ -13,9 +13,9 @@ import numpy as np
 from zoo import device
 from zoo.errors import UserError
 from zoo.files import write_text, written_whole
+from zoo.training.keras_file import LABELS
 from zoo.training.saved import load
 
-LABELS = "labels.txt"
 TOLERANCE = 1e-4  # of probabilities: other programs add in another order
 BY_TENSORFLOW = ("onnx", "saved_model", "litert")
 

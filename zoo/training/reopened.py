@@ -27,6 +27,9 @@ def split_of(run, facts, name, data_dir=None):
     told, limit = facts["dataset"], facts.get("limit")
     try:
         if "named" in told:  # pictures in folders
+            if data_dir is None and not Path(told["source"]).is_dir():
+                raise UserError(f"{run} was trained on pictures in {told['source']}, which is not there any more; put "
+                                "it back, or say with --data-dir where it is now")
             left_out = any(note.startswith(folders.LEFT_OUT) for note in told.get("notes", ()))
             dataset = folders.load(told["source"] if data_dir is None else data_dir, told["shape"], named=told["named"],
                                    limit=limit, broken="skip" if left_out else "refuse")

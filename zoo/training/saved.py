@@ -10,7 +10,7 @@ from zoo import catalog
 from zoo.errors import UserError
 from zoo.files import expanded
 from zoo.models import assembly
-from zoo.training import checkpoints, plan as plans, precision, run as runs, transfer, transferred
+from zoo.training import checkpoints, keras_file, plan as plans, precision, run as runs, transfer, transferred
 
 
 def on_pixels(blueprint, mean, std, classifier_activation):
@@ -44,6 +44,7 @@ def load(path, checkpoint="best"):
     if path.is_dir():
         return load_run(path, checkpoint)
     if path.suffix == ".keras" and path.is_file():
+        keras_file.check(path)
         try:
             return keras.saving.load_model(path)
         except Exception as error:  # Keras raises whatever the damage led to

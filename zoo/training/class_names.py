@@ -1,0 +1,31 @@
+"""What the classes of published weights are called."""
+
+import sys
+
+import keras
+import numpy as np
+
+from zoo.datasets import facts
+
+IMAGENET_CLASSES = 1000
+
+
+def of_weights(weights, classes):
+    """Return the names of the classes of `weights`, "imagenet", "mnist" or a file; None where only numbers are known.
+
+    A thousand classes are ImageNet's.
+    """
+    if weights == "mnist":
+        return facts.DIGIT_NAMES
+    return of_imagenet() if classes == IMAGENET_CLASSES else None
+
+
+def of_imagenet():
+    """Return the names of ImageNet's thousand classes from Keras's file; None, and a note, where it is not there."""
+    try:
+        rows = keras.applications.imagenet_utils.decode_predictions(np.eye(IMAGENET_CLASSES, dtype=np.float32), top=1)
+    except Exception as error:  # what urllib or the disk raises
+        print(f"note: classes have their numbers, their names cannot be fetched ({' '.join(str(error).split())})",
+              file=sys.stderr)
+        return None
+    return tuple(name.replace("_", " ") for ((_, name, _),) in rows)

@@ -1,0 +1,39 @@
+"""A .keras file before it is loaded, and the names of its classes, which lie beside it. Standard library only."""
+
+import sys
+import zipfile
+
+from zoo.errors import UserError
+
+LABELS = "labels.txt"
+
+
+def check(path):
+    """Raise UserError for a file that cannot be a .keras file: next to no time, before a backend is loaded."""
+    try:
+        with open(path, "rb") as file:
+            whole = zipfile.is_zipfile(file)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    if not whole:
+        raise UserError(f"{path} is damaged: not a zip file, which .keras files are")
+
+
+def class_names(path, classes):
+    """Return the names of a .keras file's classes, which zoo.export writes beside my.keras as my.labels.txt, one a line.
+
+    None where that is not there, or, with a note, where it does not name just `classes`.
+    """
+    names = path.with_name(f"{path.stem}.{LABELS}")
+    if not names.is_file():
+        return None
+    try:
+        found = names.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        wrong = f"cannot be read ({error})"
+    else:
+        if len(found) == classes:
+            return tuple(found)
+        wrong = f"names {len(found)} classes, and {path.name} has {classes}"
+    print(f"note: classes have their numbers: {names} {wrong}", file=sys.stderr)
+    return None
