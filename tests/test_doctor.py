@@ -81,6 +81,20 @@ def test_a_backend_that_cannot_be_loaded(tmp_path):
         "tensorflow")
 
 
+def test_a_backend_of_another_distribution(tmp_path, monkeypatch):
+    for path, text in (("tensorflow/__init__.py", ""), ("tensorflow_cpu-9.8.7.dist-info/top_level.txt", "tensorflow\n"),
+                       ("tensorflow_cpu-9.8.7.dist-info/METADATA", "Metadata-Version: 2.1\nName: tensorflow_cpu\n"
+                                                                   "Version: 9.8.7\n"),
+                       ("jax/__init__.py", "")):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    for name in ("tensorflow", "jax", "torch"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert doctor.backends("tensorflow") == ("tensorflow 9.8.7 (tensorflow_cpu), which is used; jax of unknown version; "
+                                             "torch is not installed (pip install 'cnn-zoo[torch]')")
+
+
 def test_places(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "nowhere"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))

@@ -4,7 +4,8 @@ import platform
 import shutil
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec
 
 import zoo
 from zoo import cli, device, settings
@@ -32,11 +33,20 @@ def backends(used):
     """Return words for the three backends: their versions, which one is used, how to get the others."""
     said = []
     for name in settings.BACKENDS:
-        try:
-            said.append(f"{name} {version(name)}{', which is used' if name == used else ''}")
-        except PackageNotFoundError:
+        if find_spec(name):
+            said.append(f"{name} {version_of(name)}{', which is used' if name == used else ''}")
+        else:
             said.append(f"{name} is not installed (pip install 'cnn-zoo{'' if name == 'tensorflow' else f'[{name}]'}')")
     return "; ".join(said)
+
+
+def version_of(module):
+    """Return the version of what provides a module, with its name where that is another: tensorflow_cpu, tf_nightly."""
+    try:
+        return version(module)
+    except PackageNotFoundError:
+        by = packages_distributions().get(module)  # 0.15 s
+        return f"{version(by[0])} ({by[0]})" if by else "of unknown version"
 
 
 def drivers(gpus):

@@ -1,6 +1,7 @@
 """python -m zoo.show RUN|NET --image FILE: a look inside a network, at what its layers make of a picture."""
 
 import argparse
+import math
 import os
 import sys
 import textwrap
@@ -9,14 +10,15 @@ from pathlib import Path
 from zoo import catalog, cli
 from zoo.errors import UserError, unknown
 from zoo.files import expanded, writable
-from zoo.training import plan as plans
+from zoo.training import failures, keras_file, plan as plans
 
 WHAT = {"maps": "what each layer makes of the picture", "filters": "those of the first layer",
         "hypercolumn": "the maps of all layers over one another", "gradcam": "where it sees the class (Grad-CAM)",
         "saliency": "the pixels that move the class's score", "occlusion": "what must not be hidden",
         "prediction": "the most probable classes"}
+OF_LAYERS = ("maps", "hypercolumn", "gradcam")  # for which --layers is
 PAGE = "look.html"
-MOST_MAPS = 1024
+MAPS, MOST_MAPS = 8, 1024  # of a layer
 
 
 def parser():
@@ -26,9 +28,8 @@ def parser():
     made.add_argument("network", metavar="RUN|FILE.keras|NET",
                       help="a run directory; a model that takes raw pixels; or a network's name, with random weights")
     made.add_argument("--image", metavar="FILE", required=True, help="a picture, of any size")
-    made.add_argument("--layers", metavar="A,B|every|stages", default="stages",
-                      help="names of layers; stages: the last of each stage; default: stages")
-    made.add_argument("--maps", metavar="N", default="8", help="how many feature maps of a layer; default: 8")
+    made.add_argument("--layers", metavar="A,B|every|stages", help="names of layers; stages: the last of each stage; default: stages")
+    made.add_argument("--maps", metavar="N", help="how many feature maps of a layer; default: 8")
     made.add_argument("--what", metavar="|".join(WHAT),
                       help="one picture in place of the page: " + "; ".join(map(", ".join, WHAT.items())))
     made.add_argument("-o", "--output", metavar="FILE|FOLDER",
@@ -42,19 +43,40 @@ def parser():
     return made
 
 
-def layers_of(text):
-    """Return "every", "stages", or the list of the names."""
+def layers_of(text, what):
+    """Return "every", "stages", or the list of the names; UserError where one kind of picture, `what`, has no use for
+    them.
+    """
+    if text is None:
+        return "stages"
     names = [name.strip() for name in text.split(",")]
-    if names in (["every"], ["stages"]):
-        return names[0]
     if not all(names):
         raise UserError(f"--layers is every, stages, or names of layers with commas between them; given {text!r}")
-    return names
+    if what is not None and what not in OF_LAYERS:
+        raise UserError(f"--layers is for {', '.join(OF_LAYERS)}; leave it out with --what {what}")
+    if names not in (["every"], ["stages"]):
+        return names
+    if what == "gradcam":
+        raise UserError(f"--what gradcam takes names of layers, or without --layers the last grid; given {text!r}")
+    return names[0]
+
+
+def count_of(text, what):
+    """Return how many maps of a layer."""
+    if text is not None and what not in (None, "maps"):
+        raise UserError(f"--maps is for --what maps and for the page; leave it out with --what {what}")
+    return MAPS if text is None else cli.whole_number("--maps", text, 1, MOST_MAPS)
 
 
 def sides_of(arguments):
     """Return (height, width) that --size gives a .keras file that takes pictures of any; None otherwise."""
     return cli.sides(arguments.size) if arguments.size is not None and arguments.network.endswith(".keras") else None
+
+
+def check_memory(size):
+    """Raise MemoryError where not even the picture of --size fits: the system would kill the process without a word."""
+    if size is not None and math.prod(cli.sides(size)) * 3 * 4 > failures.free_memory():  # channels, bytes of a float
+        raise MemoryError
 
 
 def source_of(arguments):
@@ -77,6 +99,7 @@ def source_of(arguments):
     if checkpoint != "best":
         raise UserError(f"--checkpoint is for runs; {name} holds one set of weights at most")
     if is_file:
+        keras_file.check(path)
         return lambda subject: subject.of_file(path)
     if path.suffix or os.sep in name:
         raise UserError(f"{name} is neither a run directory nor a .keras file that is there, nor a network's name")
@@ -95,11 +118,13 @@ def source_of(arguments):
 
 def weights_of(arguments):
     """Return the Source of --weights; UserError where it does not say which pixels it takes."""
-    from zoo.weights import sources
+    from zoo.weights import published, sources
 
-    if os.path.isdir(arguments.weights):
+    if arguments.weights not in published.NAMES and expanded(arguments.weights).is_dir():
         raise UserError(f"{arguments.weights} is a run: python -m zoo.show {arguments.weights} looks into it")
     source = sources.find(arguments.weights, arguments.network)
+    if source.scaling is None and arguments.weights.endswith(".keras"):
+        raise UserError(f"{arguments.weights} is a whole model: python -m zoo.show {arguments.weights} looks into it")
     if source.scaling is None:
         raise UserError(f"{arguments.weights} does not say how its pixels are scaled: put a Rescaling layer before the "
                         "model, save it as .keras, and show that")
@@ -120,6 +145,14 @@ def output_of(arguments):
         raise UserError(f"without --what a page is written, a .html file, or a folder; given {str(path)!r}")
     writable(path / PAGE if path.is_dir() else path)
     return path, is_folder
+
+
+def spare(image, path, is_folder, what):
+    """Raise UserError where what is to be written, see `output_of`, would be written over the picture."""
+    names = [f"{what}.png"] if what is not None else [PAGE, *(f"{each}.png" for each in WHAT)]
+    for each in [path / name for name in names] if is_folder else [path]:
+        if each.exists() and each.samefile(image):
+            raise UserError(f"{each} is the picture of --image, which would be lost; give another name with -o")
 
 
 def of_picture(path):
@@ -148,16 +181,17 @@ def write_all(view, folder, count):
             print(f"no {what}: {error}")
 
 
-def command(argv):
+def look(argv):
     arguments = parser().parse_intermixed_args(argv)
-    count = cli.whole_number("--maps", arguments.maps, 1, MOST_MAPS)
-    layers = layers_of(arguments.layers)
     if arguments.what is not None and arguments.what not in WHAT:
         raise unknown("picture", arguments.what, WHAT)
+    count, layers = count_of(arguments.maps, arguments.what), layers_of(arguments.layers, arguments.what)
     sides = sides_of(arguments)
     subject_of = source_of(arguments)
     picture = of_picture(expanded(arguments.image))
     path, is_folder = output_of(arguments)
+    spare(expanded(arguments.image), path, is_folder, arguments.what)
+    check_memory(arguments.size)
     cli.load(*cli.choose_device(arguments.gpu, arguments.backend))
 
     from zoo.datasets import pictures
@@ -179,6 +213,18 @@ def command(argv):
             path = path / f"{arguments.what}.png"
         sheets.save(view, arguments.what, count, path)
         print(f"{path}: {found.title}, {found.note}")
+
+
+def command(argv):
+    try:
+        return look(argv)
+    except UserError:
+        raise
+    except Exception as error:  # each backend has its own for want of memory
+        if not failures.is_memory(error):
+            raise
+        print("error: out of memory; a smaller --size or --width may help, or fewer --layers", file=sys.stderr)
+        return 5
 
 
 def main(argv=None):

@@ -164,10 +164,30 @@ def test_the_weights_that_come_with_zoo_know_a_five(tmp_path, capsys):
     words = ("--image", tmp_path / "five.png", "-o", tmp_path / "look.html")
     status, said = shown(capsys, "lenet5", "--weights", "mnist", *words)
     assert status == 0 and said.endswith("lenet5, weights mnist\n")
-    bars = re.findall(r"<th scope=row>class (\d)</th>.*?<td>([\d.]+) %</td>", (tmp_path / "look.html").read_text())
+    bars = re.findall(r"<th scope=row>(\d)</th>.*?<td>([\d.]+) %</td>", (tmp_path / "look.html").read_text())
     assert bars[0][0] == "5" and float(bars[0][1]) > 99
     status, said = shown(capsys, tmp_path, "--weights", "mnist", *words)
     assert status == 2 and "--weights is for a network's name" in said
+
+
+@pytest.mark.parametrize("words", [["--what", "maps", "-o", "maps.png"], ["--what", "maps", "-o", "."], ["-o", "."],
+                                   ["--what", "maps", "-o", "link.png"]])
+def test_the_picture_is_not_written_over(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (28, 28)).save("maps.png")
+    (tmp_path / "link.png").symlink_to("maps.png")
+    before = (tmp_path / "maps.png").read_bytes()
+    status, said = shown(capsys, "lenet5", "--image", "maps.png", *words)
+    assert status == 2 and "is the picture of --image, which would be lost; give another name" in said
+    assert said.count("\n") == 1 and (tmp_path / "maps.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("side", [999_999, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_a_picture_that_takes_too_much_memory(side, tmp_path, hopper, capsys):
+    """The first takes 12 TB, which is told at once; for the second the backend asks for 1 TB of weights."""
+    status, said = shown(capsys, "lenet5", "--image", hopper, "--size", side, "-o", tmp_path / "look.html")
+    assert (status, said) == (5, "error: out of memory; a smaller --size or --width may help, or fewer --layers\n")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
@@ -178,7 +198,9 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     words = (tmp_path / "my.keras", "--image", hopper, "--what", "gradcam", "-o", tmp_path / "cam.svg")
     status, said = shown(capsys, *words)
     assert status == 2 and "say which with --size" in said
+    (tmp_path / "my.labels.txt").write_text("tabby\nfox\n")
     status, said = shown(capsys, *words, "--size", "40x30")
+    assert "tabby" in (tmp_path / "cam.svg").read_text()
     assert status == 0 and "weights of my.keras" in said and (tmp_path / "cam.svg").read_text().startswith("<?xml")
 
 
@@ -197,6 +219,10 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     (["googlenet", "--aux"], "leave out --aux"),
     (["lenet5", "--weights", "imagnet"], "there are no weights 'imagnet'"),
     (["vgg16", "--weights", "imagenet", "--classes", "5"], "are for 1000 classes; given 5"),
+    (["lenet5", "--what", "filters", "--layers", "C3"], "--layers is for maps, hypercolumn, gradcam; leave it out"),
+    (["lenet5", "--what", "prediction", "--layers", "stages"], "--layers is for maps, hypercolumn, gradcam; leave"),
+    (["lenet5", "--what", "gradcam", "--layers", "every"], "--what gradcam takes names of layers"),
+    (["lenet5", "--what", "saliency", "--maps", "3"], "--maps is for --what maps and for the page; leave it out"),
     (["lenet5", "--checkpoint", "last"], "--checkpoint is for runs"),
     (["."], "no run directory: it has no run.json")])
 def test_mistakes_are_told_before_a_backend_loads(words, said, hopper, tmp_path, capsys):

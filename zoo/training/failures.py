@@ -9,11 +9,16 @@ MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "can't a
           "could not execute a primitive", "could not create a memory object")
 
 
+def is_memory(error):
+    """Return whether an exception is one of those that backends raise for want of memory."""
+    return isinstance(error, MemoryError) or any(word in str(error) for word in MEMORY)
+
+
 def explained(error, recipe):
     """Return (exit status, words) for an exception that ended a training; (None, "") for one that is our mistake."""
     if isinstance(error, FloatingPointError):
         return 3, f"{error}; a lower --lr may help"
-    if isinstance(error, MemoryError) or any(word in str(error) for word in MEMORY):
+    if is_memory(error):
         return 5, f"out of memory with batches of {recipe.batch_size}; {smaller(recipe.batch_size)}"
     picture = re.search(r"^(?:.*\bUserError: )?(.* cannot be read as pictures: .*)$", str(error), re.MULTILINE)
     if picture:  # gone or damaged since training began; TensorFlow hands on the words of an error, not the error

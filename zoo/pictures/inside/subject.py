@@ -8,7 +8,7 @@ from zoo.errors import UserError
 from zoo.models import assembly
 from zoo.nn import PixelScaling
 from zoo.pictures.inside.opened import single
-from zoo.training import evaluation
+from zoo.training import class_names, evaluation, keras_file
 from zoo.training.saved import load, on_pixels
 
 MIDDLE, SPREAD = 0.5, 0.5  # without weights: pixels from -1 to 1
@@ -36,7 +36,7 @@ def of_run(path, facts, checkpoint):
 def of_file(path):
     """Return the Subject of a `.keras` file, which takes raw pixels."""
     model = single(load(path))
-    return Subject(model, None, model.name, f"weights of {path.name}")
+    return Subject(model, keras_file.class_names(path, model.output_shape[-1]), model.name, f"weights of {path.name}")
 
 
 def untrained(blueprint):
@@ -55,7 +55,8 @@ def of_weights(blueprint, source):
     model = keras.Model(image, assembly.classifier(blueprint, pixels, None), name=blueprint.spec.name)
     bare = keras.Model(pixels, model.output, name=model.name)  # of the same layers
     source.fill(bare, blueprint, include_top=True)
-    return Subject(model, None, blueprint.spec.name, f"weights {source.said}")
+    names = class_names.of_weights(source.said, blueprint.classes)
+    return Subject(model, names, blueprint.spec.name, f"weights {source.said}")
 
 
 def sides(subject, given=None):
