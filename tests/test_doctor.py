@@ -91,8 +91,8 @@ def test_a_backend_of_another_distribution(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     for name in ("tensorflow", "jax", "torch"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    assert doctor.backends("tensorflow") == ("tensorflow 9.8.7 (tensorflow_cpu), which is used; jax of unknown version; "
-                                             "torch is not installed (pip install 'cnn-zoo[torch]')")
+    assert doctor.backends("tensorflow") == ("tensorflow 9.8.7 (tensorflow_cpu), which is used; jax of unknown "
+                                             "version; torch is not installed (pip install 'cnn-zoo[torch]')")
 
 
 def test_places(tmp_path, monkeypatch):

@@ -28,7 +28,8 @@ def parser():
     made.add_argument("network", metavar="RUN|FILE.keras|NET",
                       help="a run directory; a model that takes raw pixels; or a network's name, with random weights")
     made.add_argument("--image", metavar="FILE", required=True, help="a picture, of any size")
-    made.add_argument("--layers", metavar="A,B|every|stages", help="names of layers; stages: the last of each stage; default: stages")
+    made.add_argument("--layers", metavar="A,B|every|stages",
+                      help="names of layers; stages: the last of each stage; default: stages")
     made.add_argument("--maps", metavar="N", help="how many feature maps of a layer; default: 8")
     made.add_argument("--what", metavar="|".join(WHAT),
                       help="one picture in place of the page: " + "; ".join(map(", ".join, WHAT.items())))
