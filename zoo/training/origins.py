@@ -41,8 +41,8 @@ class Origin:
             return []
         lines = [f"{'weights':8} {self.weights.fill(body, blueprint, include_top=False)}"]
         if self.scaling is None:
-            lines.append(f"{'note':8} {self.said} does not say how its pixels were scaled: those of a data set are brought to "
-                         "mean 0 and deviation 1, those of a folder to -1..1")
+            lines.append(f"{'note':8} {self.said} does not say how its pixels were scaled: those of a data set are "
+                         "brought to mean 0 and deviation 1, those of a folder to -1..1")
         return lines
 
 
