@@ -16,9 +16,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def between(marker):
+def between(marker, text=README):
     """Return the lines between `<!-- marker -->` and `<!-- end -->`."""
-    return re.search(rf"<!-- {re.escape(marker)} -->\n(.*?)\n?<!-- end -->", README, re.DOTALL)[1]
+    return re.search(rf"<!-- {re.escape(marker)} -->\n(.*?)\n?<!-- end -->", text, re.DOTALL)[1]
 
 
 def printed(*command):
@@ -32,6 +32,12 @@ def test_the_table_of_networks_is_the_catalogues():
 
 def test_the_accuracies_are_those_of_the_benchmarks():
     assert between("python benchmarks/accuracy.py --table") == printed("benchmarks/accuracy.py", "--table")
+
+
+def test_what_a_transfer_is_worth_is_the_benchmarks():
+    page = (ROOT / "docs" / "transfer.md").read_text(encoding="utf-8")
+    command = "python benchmarks/transfer.py --table"
+    assert between(command, page) == printed("benchmarks/transfer.py", "--table")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
