@@ -69,7 +69,8 @@ def test_a_stage_says_where_the_freeze_ends_and_what_learns(source, place, capsy
     assert "learning_rate 0.001," in said  # a tenth, for a trained body
 
 
-def test_rates_and_epochs_of_the_stages(staged):
+def test_rates_and_epochs_of_the_stages(source, staged):
+    assert json.loads((source / "run.json").read_text())["recipe"]["learning_rate"] == 0.001  # from nothing
     first, last = (json.loads((run / "run.json").read_text()) for run in (staged[0] / "head", staged[0]))
     assert (first["recipe"]["learning_rate"], first["recipe"]["epochs"]) == (0.01, 1)
     assert (last["recipe"]["learning_rate"], last["recipe"]["epochs"]) == (0.001, 2)

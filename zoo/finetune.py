@@ -40,7 +40,8 @@ def parser():
     made.add_argument("--stages", action="store_true", help="first the head alone, then what --freeze leaves free")
     made.add_argument("--epochs", metavar="N", help="passes over the training pictures; default: 10")
     made.add_argument("--head-epochs", metavar="N", help="with stages: of the head alone; default: half as many")
-    made.add_argument("--lr", metavar="X", dest="learning_rate", help="the head's learning rate; default: 0.01")
+    made.add_argument("--lr", metavar="X", dest="learning_rate",
+                      help="the head's learning rate; default: 0.01, without weights 0.001")
     made.add_argument("--body-lr", metavar="X", help="the rate while layers of a trained body learn; default: a tenth")
     made.add_argument("-b", "--batch-size", metavar="N", help="pictures a step; default: 32")
     made.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="a field of the recipe")
@@ -56,7 +57,8 @@ def parser():
 def recipe_of(arguments):
     """Return the recipe of the head: the data set's augmentation, and what the command line changes."""
     augment = table.AUGMENT.get(arguments.dataset, "") if arguments.data is None else ""
-    return asked.changed(replace(transfers.BASE, augment=augment), arguments)
+    base = transfers.FROM_NOTHING if arguments.weights == "none" else transfers.BASE
+    return asked.changed(replace(base, augment=augment), arguments)
 
 
 def checked(arguments):

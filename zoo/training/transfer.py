@@ -18,6 +18,7 @@ MOST_UNITS = 100_000
 # are those that did best in benchmarks/transfer.csv, or near it.
 BASE = Recipe(optimizer="adam", learning_rate=1e-2, schedule="cosine", warmup=0.0, weight_decay=0.0, epochs=10,
               batch_size=32)
+FROM_NOTHING = replace(BASE, learning_rate=1e-3)  # deep networks that have learnt nothing do not stand the head's rate
 SLOWER = 0.1  # the rate of the stage in which trained layers learn, as a share of the head's
 
 
