@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import zipfile
 
 import keras
 import numpy as np
@@ -597,7 +598,10 @@ def test_load_refuses_nonsense(run, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "note.txt").write_text("no model")
     assert "checkpoint is 'best' or 'last'; given 'worst'" in refusal(folder, "worst")
-    assert "text.keras cannot be read as a Keras model" in refusal(tmp_path / "text.keras")
+    assert "text.keras is damaged: not a zip file" in refusal(tmp_path / "text.keras")
+    with zipfile.ZipFile(tmp_path / "zip.keras", "w") as file:
+        file.writestr("config.json", "no model")
+    assert "zip.keras cannot be read as a Keras model" in refusal(tmp_path / "zip.keras")
     assert "has no run.json" in refusal(tmp_path / "empty")
     for name in ("note.txt", "not-there", "not-there.keras"):
         assert "is neither a run directory nor a .keras file" in refusal(tmp_path / name)
