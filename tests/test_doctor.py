@@ -59,6 +59,7 @@ def test_a_machine_without_a_gpu(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_gpu_that_the_backend_cannot_use(tmp_path, smi):
     done = asked(tmp_path, PATH=smi())
     assert (done.returncode, done.stderr) == (1, "")

@@ -199,7 +199,8 @@ def test_half_way_up_everything_passes(network, expected):
 
 @pytest.mark.parametrize("plan, frozen, stages", [("small-similar", 1, False),
                                                   pytest.param("large-similar", 0.5, True, marks=pytest.mark.slow),
-                                                  ("small-different", 1, False), ("large-different", 0, True)])
+                                                  ("small-different", 1, False),
+                                                  pytest.param("large-different", 0, True, marks=pytest.mark.slow)])
 def test_plans(plan, frozen, stages, source, place, capsys):
     name = f"plan-{plan}"
     assert finetune.main([*NET, "--weights", str(source), "--plan", plan, "--epochs", "1", "--output-dir", str(place),

@@ -52,6 +52,3 @@ def test_train_evaluate_predict(backend, tmp_path):
     assert result["test_accuracy_best"] > 0.2  # chance is 0.1
     assert f"accuracy  {result['test_accuracy_best']:.2%}, " in measured
     assert re.fullmatch(r"digit\.png: \d \d+\.\d\d%\n", named)
-    [elsewhere] = ran(tmp_path, ("zoo.evaluate", "run", "--gpu", "none", "--backend", "tensorflow"))
-    right = [int(re.search(r"accuracy  [\d.]+%, (\d+) of 300", text)[1]) for text in (measured, elsewhere)]
-    assert abs(right[0] - right[1]) <= 1  # a tie may fall the other way

@@ -349,6 +349,7 @@ def test_another_process_at_the_run_is_told_and_leaves(train, whole):
     assert err.startswith("error: another process is at work on runs/busy; wait")
 
 
+@pytest.mark.slow
 def test_out_of_time_it_saves_and_goes_on(train, whole):
     command = [word for word in COMMAND if word not in ("--epochs", "5")] + ["--set", "epochs=5", "--name", "timed"]
     status, out, err = ended(train(*command, "--max-seconds", "1"))  # not one step fits, and one is made

@@ -323,6 +323,7 @@ def test_a_loss_that_is_not_finite(several):
     assert not (folder / "burst" / "result.json").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c(anywhere, tmp_path):
     running = subprocess.Popen(
         [sys.executable, "-m", "zoo.train", "lenet5", "--limit", "200", "--epochs", "500", "--name", "x"],
