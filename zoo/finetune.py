@@ -6,12 +6,11 @@ import shlex
 import sys
 from dataclasses import replace
 
-from zoo import asked, attended, catalog, cli, settings
-from zoo.datasets import facts as datasets
+from zoo import asked, attended, catalog, cli
 from zoo.errors import UserError
 from zoo.files import expanded
 from zoo.training import plan as plans, recipe as recipes, recipes as table, transfer as transfers
-from zoo.values import assignments, parsed
+from zoo.values import parsed
 
 HEAD = "head"  # below a run: the run directory of its first stage
 

@@ -14,7 +14,7 @@ MARGIN = 20  # points, on all sides
 
 # Okabe and Ito's colours, which stay apart for colour-blind eyes; greys for what is not data.
 BLUE, VERMILLION = "#0072B2", "#D55E00"
-INK, MUTED, FAINT = "#222222", "#666666", "#DDDDDD"
+INK, MUTED = "#222222", "#666666"
 
 Headline = namedtuple("Headline", "title size lines height")
 TITLE, SUBTITLE = 14, 9  # font sizes, points

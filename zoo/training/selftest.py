@@ -136,9 +136,10 @@ def learn(model, row, loss, pixels, labels, progress):
     """
     learner = keras.Model(model.input, model.output)  # `model` itself is saved as it is, with no optimizer
     learner.compile(keras.optimizers.Adam(row.rate), loss, run_eagerly=row.eager)
+    first = None
     for step in range(1, row.steps + 1):
         now = float(learner.train_on_batch(pixels, one_hot(labels, CLASSES)))
-        first = now if step == 1 else first
+        first = now if first is None else first
         if learned(first, now, loss) or not math.isfinite(now):
             break
         progress(f"{model.name}  step {step}/{row.steps}  loss {now:.4f}")
