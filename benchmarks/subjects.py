@@ -31,7 +31,7 @@ def zoo_subject(name, batch, more, count, precision):
     import numpy as np
 
     from zoo.datasets.splits import Split
-    from zoo.training import augmentation, evaluation, fit, trainee
+    from zoo.training import augmentation, evaluation, fit, reading, trainee
     from zoo.training.bar import Bar
     from zoo.training.batches import TrainingBatches
     from zoo.training.callbacks import Records
@@ -54,8 +54,9 @@ def zoo_subject(name, batch, more, count, precision):
 
     def train():
         epoch = progress.epoch
-        model.fit(batches.between(epoch * batches.steps, (epoch + 1) * batches.steps), initial_epoch=epoch,
-                  epochs=epoch + 1, steps_per_epoch=batches.steps, shuffle=False, verbose=0, callbacks=[*callbacks])
+        steps = reading.ahead(batches.between(epoch * batches.steps, (epoch + 1) * batches.steps))
+        model.fit(steps, initial_epoch=epoch, epochs=epoch + 1, steps_per_epoch=batches.steps, shuffle=False, verbose=0,
+                  callbacks=[*callbacks])
         return count, progress.timings[-1]["seconds"]
 
     def ask():

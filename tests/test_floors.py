@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[1] / "zoo"
 FACTS = {"catalog", "device", "settings", "errors", "files", "values"}  # floor 0, modules
 PACKAGES = {"nn": 1, "models": 2, "datasets": 3, "weights": 3, "training": 4, "pictures": 5}
 COMMANDS = 6  # every other module at the top
-BACKENDS = {"training/mirrored.py": "tensorflow"}  # Keras has no public name for its engine for several devices
+# where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation
+BACKENDS = dict.fromkeys(("training/mirrored.py", "training/tf_reading.py", "training/fused.py"), "tensorflow")
 FRONT = {"cli", "asked", "attended", "__main__"}  # on the commands' floor, and no command themselves
 
 

@@ -44,11 +44,13 @@ def bn_relu(x, *, name):
 def bare_conv(x, filters, kernel, stride=1, *, name):
     """Convolution without bias, zeros padded alike on both sides as Caffe and PyTorch do, He's initialisation.
 
-    Keras's "same" pads only right and below where the stride is 2 and the side even.
+    Keras's "same" does so where the stride is 1; where it is 2 and the side even, it pads only right and below.
     """
-    if kernel > 1:
+    padding = "same" if stride == 1 else "valid"
+    if kernel > 1 and stride > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
-    return layers.Conv2D(filters, kernel, stride, use_bias=False, kernel_initializer=he_normal(), name=name)(x)
+    return layers.Conv2D(filters, kernel, stride, padding, use_bias=False, kernel_initializer=he_normal(),
+                         name=name)(x)
 
 
 def inception_conv(x, filters, kernel, stride=1, padding="same", *, scale, name):

@@ -1,6 +1,7 @@
 """Words that fit the room they are given: measured, wrapped, made smaller, and only at last cut."""
 
 from zoo.pictures.measure import text_width
+from zoo.pictures.scene import FONT  # noqa: F401  all who write in a picture take it from here
 
 LINE = 1.2  # height of a line, in font sizes
 SLACK = 1.04  # a renderer rounds the width of each letter, so a measured line may come out a little wider

@@ -207,8 +207,9 @@ def between_pixels(images, y, x):
     _, height, width, _ = images.shape
     wide, flat = width + 2, padded(images)
     top, left = ops.minimum(ops.floor(y), height - 1), ops.minimum(ops.floor(x), width - 1)
-    down, right = (y - top)[..., None], (x - left)[..., None]  # 0 to 1: how far on to the next pixel
     first = ops.cast(top + 1, "int32") * wide + ops.cast(left + 1, "int32")
     a, b, c, d = (take(flat, first + step) for step in (0, 1, wide, wide + 1))
+    # 0 to 1: how far on to the next pixel; for each channel, because CPUs are slow at broadcasting along three
+    down, right = (ops.broadcast_to(share[..., None], ops.shape(a)) for share in (y - top, x - left))
     upper, lower = a + right * (b - a), c + right * (d - c)
     return upper + down * (lower - upper)

@@ -36,14 +36,17 @@ class Records(keras.callbacks.Callback):
             for variable, array in zip(checkpoints.sums(self.metrics), self.sums, strict=True):
                 variable.assign(array)
             self.sums = []
+        self.before = self.progress.step
         self.began = self.stepped = time.perf_counter()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs=None):  # after one step or several, `batch` is the last
         now, progress = time.perf_counter(), self.progress
+        first, last = progress.step + 1, self.before + batch + 1
         if not math.isfinite(logs["loss"]):
-            raise FloatingPointError(f"the loss is not finite in epoch {progress.epoch + 1}, step {progress.step + 1}; "
+            steps = f"step {last}" if first == last else f"steps {first} to {last}"
+            raise FloatingPointError(f"the loss is not finite in epoch {progress.epoch + 1}, {steps}; "
                                      + diagnosis.first_fault(self.model))
-        progress.step += 1
+        progress.step = last
         self.slowest, self.stepped = max(self.slowest, now - self.stepped), now
         validation = progress.validation if progress.step >= self.batches.steps - 1 else 0
         if self.leave.asked(MARGIN + SAFETY * (self.slowest + self.saving + validation)):

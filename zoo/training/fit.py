@@ -1,5 +1,6 @@
 """Training: a network, a data set and a recipe fill a run directory with all but the pictures."""
 
+import math
 import resource
 import sys
 import time
@@ -7,12 +8,15 @@ from dataclasses import asdict
 
 import keras
 
-from zoo.training import (augmentation, checkpoints, evaluation, losses, optimizers, parallel, precision, run as runs,
-                          schedules, trainee)
+from zoo.models import anatomy
+from zoo.training import (augmentation, checkpoints, evaluation, losses, optimizers, parallel, precision, reading,
+                          run as runs, schedules, trainee)
 from zoo.training.bar import Bar
 from zoo.training.batches import TrainingBatches, one_hot
 from zoo.training.callbacks import LOSS, SAFETY, Records
 from zoo.training.leaving import Leave, gracefully
+
+TOGETHER, AT_MOST, PARTS = 10 ** 9, 16, 8  # multiply-adds and steps of one call of the backend, calls of an epoch
 
 
 def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=parallel.ALONE):
@@ -41,7 +45,8 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
             # the rest of an epoch that was left in its middle, then all others
             first = progress.epoch * batches.steps + progress.step
             end = (progress.epoch + 1 if progress.step else recipe.epochs) * batches.steps
-            model.fit(batches.between(first, end), initial_epoch=progress.epoch, epochs=end // batches.steps,
+            model.steps_per_execution = math.gcd(model.steps_per_execution, progress.step)
+            model.fit(reading.ahead(batches.between(first, end)), initial_epoch=progress.epoch, epochs=end // batches.steps,
                       steps_per_epoch=batches.steps - progress.step, shuffle=False, verbose=0,
                       callbacks=[records, *bar])
     return progress
@@ -70,15 +75,32 @@ def prepare(model, network, recipe, steps, sides, sharing=parallel.ALONE):
         optimizers.decay_kernels(network, recipe.weight_decay)
     optimizers.limit_norms(network, recipe.max_norm)
     minimised, seen = losses.of(recipe)
+    together = steps_together(network, recipe.batch_size, steps)
     metrics = {name: [keras.metrics.MeanMetricWrapper(losses.hit, name="accuracy"),
                       keras.metrics.MeanMetricWrapper(seen, name=LOSS)] for name in ("main", *sides)}
     if sides:
         model.compile(made, {name: losses.Mean(minimised) for name in metrics}, {"main": 1.0, **sides},
-                      weighted_metrics=metrics)
+                      weighted_metrics=metrics, steps_per_execution=together)
     else:
-        model.compile(made, losses.Mean(minimised), weighted_metrics=metrics["main"])
+        model.compile(made, losses.Mean(minimised), weighted_metrics=metrics["main"], steps_per_execution=together)
+    if keras.backend.backend() == "tensorflow" and sharing.devices == 1:
+        from zoo.training import fused
+
+        fused.normalise(network)
     made.build(model.trainable_variables)
     return [metric for each in metrics.values() for metric in each]
+
+
+def steps_together(network, batch_size, steps):
+    """Return how many steps TensorFlow makes in one call, of an epoch's `steps`, which it divides: 1 for large networks.
+
+    A small network's step takes less time than what stands between two calls. JAX does not wait for its steps, and
+    Keras makes PyTorch's one by one.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    most = min(AT_MOST, steps // PARTS, TOGETHER // max(1, anatomy.read(network).multiply_adds * batch_size))
+    return next((count for count in range(most, 1, -1) if steps % count == 0), 1)
 
 
 def validation(network, split, recipe, sharing=parallel.ALONE):
