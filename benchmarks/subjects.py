@@ -54,8 +54,8 @@ def zoo_subject(name, batch, more, count, precision):
 
     def train():
         epoch = progress.epoch
-        steps = reading.ahead(batches.between(epoch * batches.steps, (epoch + 1) * batches.steps))
-        model.fit(steps, initial_epoch=epoch, epochs=epoch + 1, steps_per_epoch=batches.steps, shuffle=False, verbose=0,
+        steps = reading.ahead(batches.between(epoch * batches.steps, (epoch + 2) * batches.steps))
+        model.fit(steps, initial_epoch=epoch, epochs=epoch + 2, steps_per_epoch=batches.steps, shuffle=False, verbose=0,
                   callbacks=[*callbacks])
         return count, progress.timings[-1]["seconds"]
 
@@ -77,18 +77,18 @@ def bare_subject(name, batch, more, count, precision):
     images, labels = pictures(batch)
     changes, network = augmentation.parse(CHANGES), network_of(name, more)
     model = trainee.of(network, changes)
-    fit.prepare(model, network, Recipe(batch_size=batch, augment=CHANGES), 100, {})
+    fit.prepare(model, network, Recipe(batch_size=batch, augment=CHANGES), count // batch, {})
     numbers = augment.numbers(changes, images.shape[1:], 0, 0, 0, batch)
     model.make_train_function()
     data = iter(tf.data.Dataset.from_tensors(((images, numbers), one_hot(labels, CLASSES))).repeat())
-    steps = -(-count // batch)
+    steps = count // batch
 
     def train():
         began = time.perf_counter()
-        for _ in range(steps):
+        for _ in range(0, steps, model.steps_per_execution):
             logs = model.train_function(data)
         float(logs["loss"])
-        return steps * batch, time.perf_counter() - began
+        return count, time.perf_counter() - began
 
     return {"training": train}
 

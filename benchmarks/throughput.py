@@ -1,20 +1,22 @@
-"""Measure how many pictures a second networks train on and are asked for, side by side; append to throughput.csv.
+"""Measure how many pictures a second networks train on and are asked for, side by side; write throughput.csv.
 
-    python benchmarks/throughput.py                      all of CASES
-    python benchmarks/throughput.py lenet5 resnet34       some networks
-    python benchmarks/throughput.py --precision bfloat16
-    python benchmarks/throughput.py --table
+    python benchmarks/throughput.py                   all of it: 15 to 20 minutes on a machine with nothing else to do
+    python benchmarks/throughput.py lenet5 resnet34   some networks; the rows of the others stay
+    python benchmarks/throughput.py start             only what stands before the first step
+    python benchmarks/throughput.py --table | --readme
 
 For each network these stand beside each other, each in a process of its own, and work in turns, ROUNDS times; a row is
 the median of its turns, with the slowest and the fastest:
 
-    zoo       what zoo.train does in an epoch, its batches, changes of the pictures, metrics and progress among it
+    zoo       what zoo.train does in an epoch, its batches, changes of the pictures, metrics and progress among it, and
+              its files left out; the second epoch of two, for the first has the start of `fit` in it
     bare      the same compiled step, over and over on one batch that is on the device: the limit (TensorFlow)
-    tutorial  model.fit on NumPy arrays with Keras's random layers in front, as a tutorial writes it
-    pytorch   an eager PyTorch loop over a DataLoader, channels last, the same network and changes
-    peak      one product of large matrices: what the machine can do, in 10^9 multiply-adds a second
+    tutorial  model.fit on NumPy arrays with Keras's random layers in front, as a tutorial writes it, in float32
+    pytorch   an eager PyTorch loop over a DataLoader, channels last, the same network, changes and precision
+    product   one product of large matrices: the peak, in 10^9 multiply-adds a second
 
-The pictures are mirrored, turned by up to 25 degrees and shifted by up to a tenth, as the recipe `notes` does.
+The pictures are mirrored, turned by up to 25 degrees and shifted by up to a tenth, as the recipe `notes` does. It needs
+jax and torch beside what the README installs.
 """
 
 import argparse
@@ -29,152 +31,270 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = Path(__file__).with_name("throughput.csv")
-FIELDS = ("network", "mode", "subject", "backend", "precision", "batch", "images_per_second", "slowest", "fastest",
-          "rounds", "processor", "versions", "command")
-ROUNDS, SECONDS = 5, 3.0
-SUBJECTS = ("zoo", "bare", "tutorial", "pytorch")
+FIELDS = ("network", "what", "subject", "backend", "precision", "batch", "median", "lowest", "highest", "unit", "turns",
+          "multiply_adds", "processor", "versions")
+ROUNDS = 4
+TRAINING = 3  # times the multiply-adds of a picture: forward, to the weights and to the inputs
 
-#        network                batch  arguments of zoo.build
-CASES = (("lenet5",              128, {}),
-         ("vgg16",               64,  {"options": {"batch_norm": True}}),
-         ("resnet34",            64,  {}),
-         ("googlenet",           64,  {}),
-         ("inception_resnet_v2", 64,  {"width": 1 / 8}))
+#        network                batch steps  arguments of zoo.build
+CASES = (("lenet5",              128,  80, {}),
+         ("vgg16",                32,   6, {"options": {"batch_norm": True}}),
+         ("resnet34",             32,   3, {}),
+         ("googlenet",            32,   2, {}),
+         ("inception_resnet_v2",  32,   4, {"width": 1 / 8}))
+
+#           subject     backend       precision
+SUBJECTS = (("zoo",      "tensorflow", "float32"),
+            ("zoo",      "tensorflow", "bfloat16"),
+            ("bare",     "tensorflow", "float32"),
+            ("tutorial", "tensorflow", "float32"),
+            ("pytorch",  "torch",      "float32"),
+            ("pytorch",  "torch",      "bfloat16"))
+OTHER_BACKENDS = (("zoo", "jax", "float32"), ("zoo", "torch", "float32"))
+ON_OTHER_BACKENDS = ("lenet5", "resnet34")  # JAX and PyTorch are slower here, and the whole has its limit of time
+
+BUILT = (("vgg16", "VGG16"), ("inception_v3", "InceptionV3"), ("xception", "Xception"))  # and in keras.applications
 
 
-def work(subject, name, batch, more, precision):
-    """Be one subject: prepare, then answer each mode that a line names with a line of pictures a second."""
+def work(subject, precision, name, batch, steps, more):
+    """Be one subject: prepare, then answer each line, what to do, with how much of it a second; "memory" ends it."""
     sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
     answers, sys.stdout = sys.stdout, sys.stderr
+    import resource
+
     import keras
     from subjects import PREPARED
 
     if precision == "bfloat16" and subject != "pytorch":
         keras.config.set_dtype_policy("mixed_bfloat16")
-    modes = None
+    prepared = PREPARED[subject](name, batch, more, batch * steps, precision)
     for line in sys.stdin:
-        mode, count = line.split()
-        modes = modes or PREPARED[subject](name, batch, more, int(count), precision)
-        done, seconds = modes[mode]() if mode in modes else (0, 1)
-        print(json.dumps(done / seconds), file=answers, flush=True)
+        what = line.strip()
+        if what == "memory":  # in MiB
+            said = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        elif what in prepared:
+            done, seconds = prepared[what]()
+            said = done / seconds
+        else:
+            said = None
+        print(json.dumps(said), file=answers, flush=True)
 
 
 class Worker:
-    def __init__(self, subject, case, backend, precision):
-        environment = {**os.environ, "KERAS_BACKEND": "torch" if subject == "pytorch" else backend,
-                       "TF_CPP_MIN_LOG_LEVEL": "3"}
-        self.process = subprocess.Popen([sys.executable, __file__, "--work", json.dumps([subject, *case, precision])],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    def __init__(self, case, subject, backend, precision):
+        environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self.process = subprocess.Popen([sys.executable, __file__, "--work", json.dumps([subject, precision, *case])],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        text=True, env=environment)
 
-    def ask(self, mode, count):
-        print(mode, count, file=self.process.stdin, flush=True)
-        return json.loads(self.process.stdout.readline())
+    def ask(self, what):
+        print(what, file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"error: a subject ended: {self.process.args}")
+        return json.loads(answer)
 
     def end(self):
         self.process.stdin.close()
         self.process.wait()
 
 
-def measured(case, backend, precision, rounds):
-    """Return {(mode, subject): [pictures a second of each round]} of one network."""
-    name, batch, _ = case
-    subjects = [subject for subject in SUBJECTS if subject != "bare" or backend == "tensorflow"]
-    workers = {subject: Worker(subject, case, backend, precision) for subject in subjects}
-    # so many pictures that the slowest takes about SECONDS; the first two turns compile and tell the speed
-    count = 4 * batch
-    for mode in ("training", "inference"):
-        for worker in workers.values():
-            worker.ask(mode, count)
-    found = {}
-    speed = statistics.median(workers["zoo"].ask("training", count) for _ in range(2))
-    for worker in workers.values():
-        worker.end()
-    count = max(4, round(speed * SECONDS / batch)) * batch
-    workers = {subject: Worker(subject, case, backend, precision) for subject in subjects}
-    for turn in range(rounds + 1):
-        for mode in ("training", "inference"):
+def subjects_of(name):
+    return (*SUBJECTS, *(OTHER_BACKENDS if name in ON_OTHER_BACKENDS else ()))
+
+
+def measured(case, rounds):
+    """Yield rows of one network."""
+    name, batch = case[:2]
+    workers, found = {}, {}
+    for subject in subjects_of(name):  # one after the other, for each compiles on all cores
+        began = time.perf_counter()
+        workers[subject] = Worker(case, *subject)
+        workers[subject].ask("training")
+        if subject[0] == "zoo":
+            found["first turn", "s", subject] = [time.perf_counter() - began]
+        workers[subject].ask("inference")
+    for turn in range(1, rounds + 1):
+        for what in ("training", "inference"):
             for subject, worker in workers.items():
-                speed = worker.ask(mode, count)
-                if turn and speed:  # the first turn compiles
-                    found.setdefault((mode, subject), []).append(speed)
+                speed = worker.ask(what)
+                if speed is not None:
+                    found.setdefault((what, "pictures/s", subject), []).append(speed)
         print(f"{name}: turn {turn} of {rounds}", file=sys.stderr, flush=True)
-    for worker in workers.values():
+    for subject, worker in workers.items():
+        found["memory", "MiB", subject] = [worker.ask("memory")]
         worker.end()
-    return found
+    for (what, unit, (subject, backend, precision)), values in found.items():
+        yield row(values, unit, network=name, what=what, subject=subject, backend=backend, precision=precision,
+                  batch=batch, multiply_adds=multiply_adds(case))
 
 
-def peak(precision):
-    """Return the 10^9 multiply-adds a second of a product of two square matrices, the best of ten, with PyTorch."""
+def row(values, unit, **told):
+    digits = 1 if unit in ("pictures/s", "MiB") else 3
+    return {**told, "median": round(statistics.median(values), digits), "lowest": round(min(values), digits),
+            "highest": round(max(values), digits), "unit": unit, "turns": len(values)}
+
+
+def multiply_adds(case):
+    """Return those of one picture, forward."""
+    from zoo import catalog
+    from zoo.models import anatomy
+
+    return anatomy.of_network(catalog.blueprint(case[0], (32, 32, 3), 10, **case[3])).multiply_adds
+
+
+def peaks():
+    """Yield a row for each precision: the 10^9 multiply-adds a second of a product of two square matrices."""
     import torch
 
     side = 2048
-    a, b = (torch.rand(side, side).to(torch.bfloat16 if precision == "bfloat16" else torch.float32) for _ in range(2))
-    best = float("inf")
-    for _ in range(10):
-        began = time.perf_counter()
-        a @ b
-        best = min(best, time.perf_counter() - began)
-    return side ** 3 / best / 1e9
+    for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        a, b = (torch.rand(side, side).to(dtype) for _ in range(2))
+        speeds = []
+        for _ in range(10):
+            began = time.perf_counter()
+            a @ b
+            speeds.append(side ** 3 / (time.perf_counter() - began) / 1e9)
+        yield row(speeds[1:], "10^9/s", what="peak", subject="product", backend="torch", precision=precision)
 
 
-def append(rows):
-    new = not ROWS.exists()
-    with open(ROWS, "a", newline="", encoding="utf-8") as file:
+def start():
+    """Yield rows of what stands before the first step: seconds."""
+    commands = {"nothing at all": ["-c", ""], "import zoo": ["-c", "import zoo"],
+                "zoo.train --help": ["-m", "zoo.train", "--help"],
+                "zoo.train resnet43": ["-m", "zoo.train", "resnet43"]}
+    taken = {name: [] for name in commands}
+    for _ in range(11):
+        for name, words in commands.items():
+            began = time.perf_counter()
+            subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True)
+            taken[name].append(time.perf_counter() - began)
+    for name, seconds in taken.items():
+        yield row(seconds, "s", what="start", subject=name)
+    os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
+    import keras
+    import zoo
+
+    for ours, theirs in BUILT:
+        taken = {"zoo.build": [], "keras.applications": []}
+        for _ in range(4):
+            for name, build in (("zoo.build", lambda: zoo.build(ours)),
+                                ("keras.applications", lambda: getattr(keras.applications, theirs)(weights=None))):
+                keras.utils.clear_session()
+                began = time.perf_counter()
+                build()
+                taken[name].append(time.perf_counter() - began)
+        for name, seconds in taken.items():
+            yield row(seconds[1:], "s", network=ours, what="build", subject=name, backend="tensorflow")
+
+
+def read():
+    if not ROWS.exists():
+        return []
+    with open(ROWS, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write(new, replaced):
+    """Put the rows `new` in the place of those that `replaced` says yes to."""
+    from zoo import files
+
+    rows = [each for each in read() if not replaced(each)] + new
+    with files.written_whole(ROWS) as path, open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        if new:
-            writer.writeheader()
+        writer.writeheader()
         writer.writerows(rows)
 
 
+def medians():
+    """Return {(network, what, subject, backend, precision): the row}, with numbers for what numbers are."""
+    return {tuple(each[field] for field in FIELDS[:5]): {**each, "median": float(each["median"])} for each in read()}
+
+
+def ratio(rows, network, what, *other, ours):
+    found = rows.get((network, what, *other))
+    return f"{ours / found['median']:.2f}" if found else ""
+
+
 def table():
-    """Return the lines of the Markdown table: for each network the pictures a second, and zoo's share of each other."""
-    with open(ROWS, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    groups = {}
-    for row in rows:  # the latest of its kind counts
-        groups.setdefault((row["network"], row["mode"], row["backend"], row["precision"]), {})[row["subject"]] = float(
-            row["images_per_second"])
-    lines = ["| network | | backend, precision | zoo, pictures/s | of bare | of tutorial | of PyTorch |",
-             "| --- | --- | --- | ---: | ---: | ---: | ---: |"]
-    for (network, mode, backend, precision), found in groups.items():
-        if "zoo" in found:
-            ratios = " | ".join(f"{found['zoo'] / found[each]:.2f}" if each in found else "" for each in SUBJECTS[1:])
-            lines.append(f"| {network} | {mode} | {backend}, {precision} | {found['zoo']:,.0f} | {ratios} |")
+    """Return the lines of the whole table: pictures a second, and zoo's share of each other."""
+    rows = medians()
+    lines = ["| network, batch | | backend, precision | zoo, pictures/s | of bare | of tutorial | of PyTorch | of peak |",
+             "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
+    for (network, what, subject, backend, precision), each in rows.items():
+        if subject != "zoo" or what not in ("training", "inference"):
+            continue
+        ours = each["median"]
+        bare = ratio(rows, network, what, "bare", backend, precision, ours=ours)
+        tutorial = ratio(rows, network, what, "tutorial", "tensorflow", "float32", ours=ours)
+        pytorch = ratio(rows, network, what, "pytorch", "torch", precision, ours=ours)
+        done = ours * int(each["multiply_adds"]) * (TRAINING if what == "training" else 1)
+        peak = done / 1e9 / rows["", "peak", "product", "torch", precision]["median"]
+        lines.append(f"| {network}, {each['batch']} | {what} | {backend}, {precision} | {ours:,.0f} "
+                     f"({float(each['lowest']):,.0f} to {float(each['highest']):,.0f}) | {bare} | {tutorial} | "
+                     f"{pytorch} | {peak:.0%} |")
+    return lines
+
+
+def start_table():
+    """Return the lines of the table of what stands before the first step."""
+    rows = medians()
+    lines = ["| | seconds |", "| --- | ---: |"]
+    lines += [f"| `{subject}` | {each['median']:.2f} |" for (_, what, subject, *_), each in rows.items()
+              if what == "start" and subject != "nothing at all"]
+    lines += [f"| `zoo.build(\"{network}\")`, of `keras.applications` | {each['median']:.2f}, "
+              f"{ratio(rows, network, what, 'keras.applications', backend, precision, ours=each['median'])} |"
+              for (network, what, subject, backend, precision), each in rows.items() if subject == "zoo.build"]
+    lines += [f"| {network}, {backend}, {precision}: from nothing to the end of the first turn; peak memory | "
+              f"{each['median']:.1f}; {rows[network, 'memory', subject, backend, precision]['median']:,.0f} MiB |"
+              for (network, what, subject, backend, precision), each in rows.items() if what == "first turn"]
+    return lines
+
+
+def readme():
+    """Return the lines of the README's table: training in float32 on TensorFlow."""
+    rows = medians()
+    lines = ["| network | batch | pictures/s | of the bare step | of a tutorial's `fit` | of eager PyTorch |",
+             "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    for (network, what, *subject), each in rows.items():
+        if what == "training" and tuple(subject) == SUBJECTS[0]:
+            shares = " | ".join(ratio(rows, network, what, *other, ours=each["median"]) for other in SUBJECTS[2:5])
+            lines.append(f"| {network} | {each['batch']} | {each['median']:,.0f} | {shares} |")
     return lines
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", nargs="*")
-    parser.add_argument("--backend", default="tensorflow")
-    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("networks", nargs="*", help=f"{', '.join(case[0] for case in CASES)}, start; default: all")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--table", action="store_true", help="print the table of the README")
+    parser.add_argument("--table", action="store_true", help="print the tables of docs/speed.md")
+    parser.add_argument("--readme", action="store_true", help="print the table of the README")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
         work(*json.loads(arguments.work))
         return
-    if arguments.table:
-        print("\n".join(table()))
+    if arguments.table or arguments.readme:
+        print("\n".join(readme() if arguments.readme else [*table(), "", *start_table()]))
         return
     sys.path[:0] = [str(ROOT)]
     from zoo.training import provenance
 
-    told = {"backend": arguments.backend, "precision": arguments.precision, "processor": provenance.processor(),
-            "rounds": arguments.rounds, "command": f"python benchmarks/throughput.py {' '.join(sys.argv[1:])}".strip(),
-            "versions": " ".join(f"{package} {version}" for name in (arguments.backend, "torch")
-                                 for package, version in provenance.versions(name).items())}
-    append([{**told, "network": "", "mode": "product", "subject": "peak", "batch": "", "slowest": "", "fastest": "",
-             "images_per_second": round(peak(arguments.precision), 1)}])
-    for case in CASES:
-        if arguments.networks and case[0] not in arguments.networks:
-            continue
-        found = measured(case, arguments.backend, arguments.precision, arguments.rounds)
-        append([{**told, "network": case[0], "mode": mode, "subject": subject, "batch": case[1],
-                 "images_per_second": round(statistics.median(speeds), 1), "slowest": round(min(speeds), 1),
-                 "fastest": round(max(speeds), 1)} for (mode, subject), speeds in found.items()])
-    print("\n".join(table()))
+    asked = arguments.networks or [case[0] for case in CASES] + ["start"]
+    unknown = set(asked) - {case[0] for case in CASES} - {"start"}
+    if unknown:
+        parser.error(f"not measured here: {', '.join(sorted(unknown))}")
+    versions = {**provenance.versions("tensorflow"), **provenance.versions("jax"), **provenance.versions("torch")}
+    told = {"processor": provenance.processor(),
+            "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
+    for case in CASES:  # measured in processes of their own, before this one loads a backend
+        if case[0] in asked:
+            rows = [{**each, **told} for each in measured(case, arguments.rounds)]
+            write(rows, lambda each: each["network"] == case[0] and each["what"] != "build")
+    if "start" in asked:
+        rows = [{**each, **told} for each in [*start(), *peaks()]]
+        write(rows, lambda each: each["what"] in ("start", "build", "peak"))
+    print("\n".join([*table(), "", *start_table()]))
 
 
 if __name__ == "__main__":

@@ -182,33 +182,40 @@ def positions(shape, moved, turned):
 
 
 def padded(images):
-    """Return uint8 pictures as rows of pixels, with a frame of zeros: (n, (height + 2) * (width + 2), channels)."""
+    """Return pictures as rows of pixels, with a frame of zeros: float32 (n, (height + 2) * (width + 2), channels)."""
     _, height, width, channels = images.shape
-    framed = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    framed = ops.pad(ops.cast(images, "float32"), ((0, 0), (1, 1), (1, 1), (0, 0)))
     return ops.reshape(framed, (-1, (height + 2) * (width + 2), channels))
 
 
-def take(flat, places):
-    """Return the pixels at `places` (n, height, width), a gather for each picture alone: float32."""
+def take(flat, places, *steps):
+    """Return the pixels so many `steps` on from `places` (n, height, width), each as the pictures are, from padded().
+
+    Each picture has a gather of its own: no device needs what another has.
+    """
     _, height, width = places.shape
-    taken = ops.vectorized_map(lambda each: ops.take(each[0], each[1], axis=0),
-                               (flat, ops.reshape(places, (-1, height * width))))
-    return ops.reshape(ops.cast(taken, "float32"), (-1, height, width, flat.shape[-1]))
+
+    def of_one(picture):
+        pixels, place = picture
+        return [ops.take(pixels, place + step, axis=0) for step in steps]
+
+    taken = ops.vectorized_map(of_one, (flat, ops.reshape(places, (-1, height * width))))
+    return [ops.reshape(each, (-1, height, width, flat.shape[-1])) for each in taken]
 
 
 def pixels(images, y, x):
     """Return the pixels at whole positions: copies."""
     wide = images.shape[2] + 2
-    return take(padded(images), ops.cast(y + 1, "int32") * wide + ops.cast(x + 1, "int32"))
+    return take(padded(images), ops.cast(y + 1, "int32") * wide + ops.cast(x + 1, "int32"), 0)[0]
 
 
 def between_pixels(images, y, x):
     """Return what lies at the positions, bilinear between four pixels; the frame of zeros is among them."""
     _, height, width, _ = images.shape
-    wide, flat = width + 2, padded(images)
+    wide = width + 2
     top, left = ops.minimum(ops.floor(y), height - 1), ops.minimum(ops.floor(x), width - 1)
     first = ops.cast(top + 1, "int32") * wide + ops.cast(left + 1, "int32")
-    a, b, c, d = (take(flat, first + step) for step in (0, 1, wide, wide + 1))
+    a, b, c, d = take(padded(images), first, 0, 1, wide, wide + 1)
     # 0 to 1: how far on to the next pixel; for each channel, because CPUs are slow at broadcasting along three
     down, right = (ops.broadcast_to(share[..., None], ops.shape(a)) for share in (y - top, x - left))
     upper, lower = a + right * (b - a), c + right * (d - c)

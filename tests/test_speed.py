@@ -1,0 +1,129 @@
+"""What makes training fast changes nothing that it computes."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from zoo.datasets.splits import Split
+from zoo.training import fit, reading
+from zoo.training.batches import EvaluationBatches, TrainingBatches
+from zoo.training.recipe import Recipe
+
+on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is TensorFlow's alone")
+RNG = np.random.default_rng(0)
+SPLIT = Split(RNG.integers(0, 256, (80, 8, 8, 3), np.uint8), np.arange(80) % 3, np.arange(80))
+
+
+def network(scale=True, center=True):
+    keras.utils.set_random_seed(1)
+    image = keras.Input((8, 8, 3), dtype="uint8", name="image")
+    x = layers.Rescaling(1 / 255, dtype="float32", name="normalise")(image)
+    x = layers.Conv2D(4, 3, name="conv")(x)
+    x = layers.BatchNormalization(momentum=0.8, epsilon=1e-5, scale=scale, center=center, name="bn")(x)
+    x = layers.Flatten(name="flatten")(layers.ReLU(name="relu")(x))
+    x = layers.BatchNormalization(name="flat_bn")(layers.Dense(5, name="dense")(x))
+    return keras.Model(image, layers.Dense(3, name="out")(x), name="small")
+
+
+def after_training(model, batches, together=1):
+    fit.prepare(model, model, Recipe(batch_size=16, epochs=1, learning_rate=0.1), batches.steps, {})
+    model.steps_per_execution = together
+    model.fit(reading.ahead(batches), epochs=1, shuffle=False, verbose=0)
+    return {variable.path: np.array(variable) for variable in model.variables}
+
+
+@on_tensorflow
+@pytest.mark.parametrize("scale, center", [(True, True), (False, True), (True, False)])
+def test_the_fused_kernel_trains_as_keras_does(scale, center, monkeypatch):
+    from zoo.training import fused
+
+    batches = TrainingBatches(SPLIT, 3, 16, 0)
+    ours = after_training(network(scale, center), batches)
+    monkeypatch.setattr(fused, "normalise", lambda network: None)
+    theirs = after_training(network(scale, center), batches)
+    start = {variable.path: np.array(variable) for variable in network(scale, center).variables}
+    assert [*ours] == [*theirs]
+    for path, array in theirs.items():
+        assert ours[path] == pytest.approx(array, rel=1e-4, abs=1e-5), path  # other orders of adding, five steps
+    assert np.abs(ours["bn/moving_variance"] - start["bn/moving_variance"]).max() > 0.1
+    assert np.abs(ours["conv/kernel"] - start["conv/kernel"]).max() > 1e-3
+
+
+@on_tensorflow
+def test_the_fused_kernel_takes_what_sees_pictures_and_learns():
+    from zoo.training import fused
+
+    model = network()
+    model.get_layer("bn").trainable = False
+    before = np.array(model.get_layer("bn").moving_mean)
+    fused.normalise(model)
+    fused.normalise(model)  # a second training of the same network
+    assert "call" in vars(model.get_layer("bn")) and "call" not in vars(model.get_layer("flat_bn"))
+    model(SPLIT.batch(np.arange(16))[0], training=True)
+    assert np.array_equal(model.get_layer("bn").moving_mean, before)
+    copy = keras.Model.from_config(model.get_config())
+    assert "call" not in vars(copy.get_layer("bn"))
+
+
+@on_tensorflow
+def test_several_steps_in_one_call_are_those_steps():
+    batches = TrainingBatches(SPLIT, 3, 8, 0)
+    one, five = (after_training(network(), batches, together) for together in (1, 5))
+    assert [path for path in one if not np.array_equal(one[path], five[path])] == []
+
+
+@on_tensorflow
+def test_how_many_steps_in_one_call():
+    small = network()  # 6*6*27*4 + 144*5 + 15 multiply-adds: 4,623
+    epochs = (7, 16, 64, 96, 422, 1000, 997)
+    assert [fit.steps_together(small, 16, steps) for steps in epochs] == [1, 2, 8, 12, 2, 10, 1]
+    assert fit.steps_together(small, 10 ** 9 // 4623 // 3, 1000) == 2  # three fit, and three do not divide 1,000
+    assert fit.steps_together(small, 10 ** 9 // 4623, 1000) == 1
+
+
+@pytest.mark.parametrize("batches", [TrainingBatches(SPLIT, 3, 16, 0), TrainingBatches(SPLIT, 3, 16, 0).between(3, 9),
+                                     TrainingBatches(SPLIT, 3, 24, 0, outputs=("main", "aux1")),
+                                     EvaluationBatches(SPLIT, 33)])
+def test_what_is_read_ahead_is_what_is_there(batches):
+    read = reading.ahead(batches)
+    read = [*read] if keras.backend.backend() == "tensorflow" else [read[index] for index in range(len(read))]
+    assert len(read) == len(batches)
+    for index, item in enumerate(read):
+        keras.tree.assert_same_structure(item, batches[index])
+        for found, there in zip(keras.tree.flatten(item), keras.tree.flatten(batches[index]), strict=True):
+            found = np.asarray(found)
+            assert found.dtype == there.dtype and np.array_equal(found, there)
+
+
+def test_the_next_batches_are_made_meanwhile():
+    made = []
+
+    class Slow(EvaluationBatches):
+        def __getitem__(self, index):
+            made.append(index)
+            return super().__getitem__(index)
+
+    ahead = reading.Ahead(Slow(SPLIT, 20))
+    ahead[0]
+    for _ in range(100):
+        if len(made) == 3:
+            break
+        time.sleep(0.05)
+    assert made == [0, 1, 2]
+    assert [len(ahead[index][1]) for index in (1, 2, 3)] == [20, 20, 20] and made == [0, 1, 2, 3]
+
+
+def test_what_cannot_be_read_is_an_error_of_the_batch_that_it_is_in():
+    class Broken(EvaluationBatches):
+        def __getitem__(self, index):
+            if index == 2:
+                raise ValueError("the third is broken")
+            return super().__getitem__(index)
+
+    ahead = reading.Ahead(Broken(SPLIT, 20))
+    ahead[0], ahead[1]
+    with pytest.raises(ValueError, match="the third is broken"):
+        ahead[2]
