@@ -33,15 +33,15 @@ ROOT = Path(__file__).resolve().parents[1]
 ROWS = Path(__file__).with_name("throughput.csv")
 FIELDS = ("network", "what", "subject", "backend", "precision", "batch", "median", "lowest", "highest", "unit", "turns",
           "multiply_adds", "processor", "versions")
-ROUNDS = 4
+ROUNDS = 3
 TRAINING = 3  # times the multiply-adds of a picture: forward, to the weights and to the inputs
 
 #        network                batch steps  arguments of zoo.build
 CASES = (("lenet5",              128,  80, {}),
-         ("vgg16",                32,   6, {"options": {"batch_norm": True}}),
-         ("resnet34",             32,   3, {}),
+         ("vgg16",                32,   4, {"options": {"batch_norm": True}}),
+         ("resnet34",             32,   2, {}),
          ("googlenet",            32,   2, {}),
-         ("inception_resnet_v2",  32,   4, {"width": 1 / 8}))
+         ("inception_resnet_v2",  32,   3, {"width": 1 / 8}))
 
 #           subject     backend       precision
 SUBJECTS = (("zoo",      "tensorflow", "float32"),

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from conftest import write_pets
 
 from zoo import evaluate, extract, finetune
 from zoo.datasets import folders
@@ -14,13 +14,7 @@ SIZE = ["--size", "28", "--gpu", "none", "-b", "4"]
 
 @pytest.fixture
 def pets(tmp_path):
-    rng = np.random.default_rng(0)
-    for name in ("cat", "dog"):
-        (tmp_path / "pets" / name).mkdir(parents=True)
-        for number in range(10):
-            picture = Image.fromarray(rng.integers(0, 256, (28, 28, 3), np.uint8))
-            picture.save(tmp_path / "pets" / name / f"{number}.jpg")
-    return tmp_path / "pets"
+    return write_pets(tmp_path / "pets", (28, 28, 3), ".jpg")
 
 
 def truncate(path):

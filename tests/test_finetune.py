@@ -2,10 +2,12 @@
 
 import csv
 import json
+import shutil
 
 import keras
 import numpy as np
 import pytest
+from conftest import write_pets
 from PIL import Image
 from test_parity import randomize
 
@@ -250,13 +252,7 @@ def test_mistakes_that_need_the_network(words, error, source, place, capsys):
 
 @pytest.fixture
 def pets(tmp_path):
-    rng = np.random.default_rng(0)
-    for name in ("cat", "dog"):
-        (tmp_path / "pets" / name).mkdir(parents=True)
-        for number in range(10):
-            picture = Image.fromarray(rng.integers(0, 256, (40, 30, 3), np.uint8))
-            picture.save(tmp_path / "pets" / name / f"{number}.png")
-    return tmp_path / "pets"
+    return write_pets(tmp_path / "pets", (40, 30, 3), ".png")
 
 
 def test_a_folder_is_trained_on_and_evaluated(pets, place, capsys):
@@ -316,6 +312,13 @@ def test_a_head_of_its_own_is_not_the_networks(staged):
     with pytest.raises(ValueError, match="staged was made by zoo.finetune, with a head of its own: zoo.load has it"):
         zoo.build("resnet18", (28, 28, 3), 10, width=0.05, weights=str(staged[0]))
     zoo.build("resnet18", (28, 28, 3), include_top=False, width=0.05, weights=str(staged[0]))
+
+
+def test_a_damaged_run_json_is_told(staged, tmp_path):
+    shutil.copytree(staged[0], tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text("{")
+    with pytest.raises(ValueError, match="run.json is damaged"):
+        zoo.build("resnet18", weights=str(tmp_path / "run"))
 
 
 def test_extract_an_inner_layer_of_a_run(source, tmp_path):

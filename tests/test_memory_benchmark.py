@@ -1,19 +1,16 @@
 """benchmarks/memory.csv: whole, and with the estimates of today."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+from conftest import module_at
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    spec = importlib.util.spec_from_file_location("memory_benchmark", BENCHMARKS / "memory.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(BENCHMARKS / "memory.py")
 
 
 def test_the_estimates_in_the_file_are_those_of_today(benchmark):

@@ -1,10 +1,10 @@
 """docs/networks.md is what docs/networks.py makes of the networks and of the papers' facts."""
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+from conftest import module_at
 from test_anatomy import FACTS, described
 
 from zoo.catalog import SPECS
@@ -14,10 +14,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 @pytest.fixture(scope="module")
 def networks():
-    spec = importlib.util.spec_from_file_location("networks_page", DOCS / "networks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(DOCS / "networks.py")
 
 
 @pytest.fixture(scope="module")

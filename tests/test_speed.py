@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from zoo.datasets.splits import Split
-from zoo.training import fit, reading
+from zoo.training import fit, optimizers, reading, trainee
 from zoo.training.batches import EvaluationBatches, TrainingBatches
 from zoo.training.recipe import Recipe
 
@@ -28,8 +28,8 @@ def network(scale=True, center=True):
     return keras.Model(image, layers.Dense(3, name="out")(x), name="small")
 
 
-def after_training(model, batches, together=1):
-    fit.prepare(model, model, Recipe(batch_size=16, epochs=1, learning_rate=0.1), batches.steps, {})
+def after_training(model, batches, together=1, recipe=Recipe(batch_size=16, epochs=1, learning_rate=0.1)):
+    fit.prepare(model, model, recipe, batches.steps, {})
     model.steps_per_execution = together
     model.fit(reading.ahead(batches), epochs=1, shuffle=False, verbose=0)
     return {variable.path: np.array(variable) for variable in model.variables}
@@ -66,6 +66,24 @@ def test_the_fused_kernel_takes_what_sees_pictures_and_learns():
     assert np.array_equal(model.get_layer("bn").moving_mean, before)
     copy = keras.Model.from_config(model.get_config())
     assert "call" not in vars(copy.get_layer("bn"))
+
+
+def test_the_decay_is_that_of_l2(monkeypatch):
+    batches = TrainingBatches(SPLIT, 3, 16, 0)
+    recipe = Recipe(batch_size=16, epochs=1, learning_rate=0.1, weight_decay=0.3)
+    ours = after_training(network(), batches, recipe=recipe)
+    monkeypatch.setattr(optimizers, "Decay", lambda rate: keras.regularizers.L2(rate / 2))
+    theirs = after_training(network(), batches, recipe=recipe)
+    without = after_training(network(), batches)
+    for path, array in theirs.items():
+        assert ours[path] == pytest.approx(array, rel=1e-4, abs=1e-5), path
+    assert np.abs(ours["conv/kernel"] - without["conv/kernel"]).max() > 1e-2
+
+
+def test_rows_are_scaled_as_pixels_are():
+    pixels = RNG.random((2, 4, 5, 3), np.float32)
+    for layer in (layers.Rescaling(2.0, -1.0), layers.Rescaling([1.0, 2.0, 3.0], [0.1, 0.2, 0.3])):
+        assert np.asarray(trainee.in_rows(layer, pixels)) == pytest.approx(np.asarray(layer(pixels)), rel=1e-6)
 
 
 @on_tensorflow

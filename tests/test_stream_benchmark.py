@@ -1,19 +1,16 @@
 """benchmarks/stream.csv: whole, on its page as it is, and its pictures the same on every machine."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+from conftest import module_at
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    spec = importlib.util.spec_from_file_location("stream_benchmark", BENCHMARKS / "stream.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(BENCHMARKS / "stream.py")
 
 
 def test_the_page_has_the_table(benchmark):

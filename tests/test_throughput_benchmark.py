@@ -1,19 +1,16 @@
 """The tables of speed are those of benchmarks/throughput.csv, and that has a row for all that is to be measured."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+from conftest import module_at
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    spec = importlib.util.spec_from_file_location("throughput_benchmark", BENCHMARKS / "throughput.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(BENCHMARKS / "throughput.py")
 
 
 @pytest.mark.parametrize("page, flag, lines", [

@@ -36,15 +36,35 @@ def kernels(model):
             if variable.name.endswith("kernel")]  # depthwise_kernel and pointwise_kernel too
 
 
+class Decay(keras.regularizers.Regularizer):
+    """Add rate * weights to the gradient, and nothing to the loss, which would take time to work out."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, weights):
+        @keras.ops.custom_gradient
+        def nothing(weights):
+            def gradient(*given, upstream=None):  # backends call it in two ways
+                scale = given[0] if upstream is None else upstream
+                return self.rate * scale * weights
+
+            return keras.ops.zeros(()), gradient
+
+        return nothing(keras.ops.convert_to_tensor(weights))
+
+    def get_config(self):
+        return {"rate": self.rate}
+
+
 def decay_kernels(model, weight_decay):
     """Add weight_decay * kernel to the gradient of each kernel.
 
     As a regulariser, so that it passes through momentum as the papers' does; Keras's own `weight_decay` does not.
-    Keras's L2(c) adds c * sum(kernel ** 2), whose gradient is 2 * c * kernel.
     """
     for _, variable in kernels(model):
         if weight_decay:
-            variable.regularizer = keras.regularizers.L2(weight_decay / 2)
+            variable.regularizer = Decay(weight_decay)
 
 
 def decouple_decay(made, model):

@@ -45,9 +45,12 @@ class Source:
         return load.load(model, self.network, self.here(include_top).path, spare_of(blueprint))
 
     def head_of_its_own(self):
-        """Return whether the weights are of a run whose top is not the network's."""
+        """Return whether the weights are of a run whose top is not the network's; UserError for a damaged run."""
         facts = expanded(self.said) / "run.json"
-        return facts.is_file() and "transfer" in json.loads(facts.read_text(encoding="utf-8"))
+        try:
+            return facts.is_file() and "transfer" in json.loads(facts.read_text(encoding="utf-8"))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{facts} is damaged: it is no JSON that zoo wrote") from error
 
     def check(self, blueprint, include_top):
         """Raise UserError for a network that published weights are not for, before anything is fetched."""
