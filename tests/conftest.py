@@ -1,5 +1,4 @@
 import gc
-import importlib.util
 import os
 import subprocess
 import sys
@@ -12,27 +11,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before a test imports Kera
 gc.set_threshold(50_000, 20, 20)  # of Python's 700, 10, 10: Keras makes objects by the million
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "unpack.py"
-
-
-def module_at(path):
-    """Return the module of a file that is in no package."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def write_pets(folder, shape, ending):
-    """Write two classes of ten random pictures each into a new folder, and return it."""
-    import numpy as np
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    for name in ("cat", "dog"):
-        (folder / name).mkdir(parents=True)
-        for number in range(10):
-            Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(folder / name / f"{number}{ending}")
-    return folder
 
 
 @pytest.fixture(scope="session")

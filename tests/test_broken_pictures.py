@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import write_pets
+from helpers import write_pets
 
 from zoo import evaluate, extract, finetune
 from zoo.datasets import folders

@@ -7,7 +7,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from conftest import write_pets
+from helpers import write_pets
 from PIL import Image
 from test_parity import randomize
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import module_at
+from helpers import module_at
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import module_at
+from helpers import module_at
 from test_anatomy import FACTS, described
 
 from zoo.catalog import SPECS

@@ -11,8 +11,10 @@ import keras
 import numpy as np
 import pytest
 
+from zoo.datasets.splits import Split
 from zoo.errors import UserError
-from zoo.training import parallel, run as runs
+from zoo.training import augmentation, parallel, run as runs
+from zoo.training.batches import EvaluationBatches, TrainingBatches
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = """
@@ -113,34 +115,57 @@ def test_two_devices_with_side_classifiers(backend, tmp_path):
     assert_alike(*(trained(backend, devices, tmp_path / str(devices), sides=("aux1",)) for devices in (1, 2)))
 
 
-class Batches(keras.utils.PyDataset):
-    def __init__(self, sizes):
-        super().__init__()
-        self.sizes = sizes
+class Read(Split):
+    """A Split of pictures of 2x2, all different, that notes which are read."""
 
-    def __len__(self):
-        return len(self.sizes)
+    def __init__(self, count):
+        super().__init__(np.arange(count * 4, dtype=np.uint8).reshape(count, 2, 2, 1), np.arange(count) % 3,
+                         np.arange(count))
+        self.seen = []
 
-    def __getitem__(self, index):
-        pictures = np.arange(self.sizes[index])
-        return (pictures, pictures * 10), pictures * 100
+    def batch(self, indices):
+        self.seen += np.asarray(indices).tolist()
+        return super().batch(indices)
 
 
+@pytest.mark.parametrize("augment", ["", "crop=1", "mixup=0.4 crop=1"])
 @pytest.mark.parametrize("size, devices, hosts, copies", [(8, 2, 1, 1), (3, 2, 1, 2), (1, 2, 1, 2), (6, 4, 1, 2),
                                                          (6, 4, 2, 2), (5, 8, 4, 8), (16, 8, 2, 1)])
-def test_shares(size, devices, hosts, copies):
-    shares = [parallel.Sharing(devices, None, host, hosts).batches(Batches([size]))[0] for host in range(hosts)]
-    pictures, tens, hundreds, weights = (
-        np.concatenate([part(share) for share in shares])
-        for part in (lambda s: s[0][0], lambda s: s[0][1], lambda s: s[1], lambda s: s[2]))
+def test_shares(size, devices, hosts, copies, augment):
+    split = Read(16 + size)  # the second batch is the last, of `size` pictures
+    batches = TrainingBatches(split, 3, 16, 5, augmentation.parse(augment))
+    whole = keras.tree.flatten(batches[1])
+    assert len(whole[0]) == size
+    places = [np.flatnonzero((whole[0] == picture).all((1, 2, 3)))[0] for picture in whole[0]]
+    assert places == list(range(size))
+    shares, read = [], []
+    for host in range(hosts):
+        split.seen = []
+        shares.append(parallel.Sharing(devices, None, host, hosts).batches(batches)[1])
+        read.append(len(set(split.seen)))
+    found = [np.concatenate(parts) for parts in zip(*(keras.tree.flatten(share) for share in shares), strict=True)]
+    weights, pictures = found.pop(), [int(np.flatnonzero((whole[0] == picture).all((1, 2, 3)))[0])
+                                      for picture in found[0]]
     assert len(pictures) % devices == 0 and {len(share[2]) for share in shares} == {len(pictures) // hosts}
-    assert (tens == pictures * 10).all() and (hundreds == pictures * 100).all()
+    for array, there in zip(found, whole, strict=True):
+        np.testing.assert_array_equal(array, there[pictures])
     np.testing.assert_allclose(np.bincount(pictures, weights), np.ones(size))  # each picture counts once
-    assert pictures[:size].tolist() == list(range(size)) and len(pictures) == size * copies
+    assert pictures[:size] == list(range(size)) and len(pictures) == size * copies
+    mine = len(pictures) // hosts
+    assert max(read) <= min(size, mine + (1 if "mixup" in augment else 0))  # no other pictures than a host needs
+
+
+def test_shares_of_what_is_evaluated():
+    batches = EvaluationBatches(Read(7), 4)
+    (first, last), (images, labels) = ([parallel.Sharing(2, None, host, 2).batches(batches)[1] for host in (0, 1)],
+                                       batches[1])
+    assert len(images) == 3 and [len(share[2]) for share in (first, last)] == [3, 3]
+    for number, there in enumerate((images, labels)):
+        np.testing.assert_array_equal(np.concatenate([first[number], last[number]]), np.concatenate([there, there]))
 
 
 def test_alone_nothing_is_changed():
-    batches = Batches([3])
+    batches = EvaluationBatches(Read(3), 2)
     assert parallel.ALONE.batches(batches) is batches
     assert parallel.over("torch", 1) is parallel.over("jax", 1) is parallel.over("tensorflow", 0) is parallel.ALONE
 

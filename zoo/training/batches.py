@@ -44,17 +44,30 @@ class TrainingBatches(keras.utils.PyDataset):
     def __len__(self):
         return self.end - self.first
 
+    def size(self, index):
+        """Return how many pictures batch `index` has."""
+        return min(self.batch_size, len(self.split) - (self.first + index) % self.steps * self.batch_size)
+
     def __getitem__(self, index):
+        return self.part(index, np.arange(self.size(index)))
+
+    def part(self, index, places):
+        """Return what batch `index` has at `places`, ints (n,), and read no other pictures than those it is made of."""
         epoch, step = divmod(self.first + index, self.steps)
         start = step * self.batch_size
-        images, labels = self.split.batch(order(len(self.split), self.seed, epoch)[start:start + self.batch_size])
-        targets = one_hot(labels, self.classes)
+        rows = order(len(self.split), self.seed, epoch)[start:start + self.batch_size]
+        targets = one_hot(self.split.labels[rows], self.classes)
+        if self.augmentation.mixes:  # a picture may be partner of another: each is read once
+            read, where = np.unique(np.stack([places, (places + 1) % len(rows)]), return_inverse=True)
+            images, *partners = self.split.batch(rows[read])[0][where.reshape(2, -1)]
+        else:
+            (images, _), partners = self.split.batch(rows[places]), []
         inputs = images
         if self.augmentation != NOTHING:
-            numbers = augment.numbers(self.augmentation, images.shape[1:], self.seed, epoch, step, len(labels))
+            numbers = augment.numbers(self.augmentation, images.shape[1:], self.seed, epoch, step, len(rows))
             targets = augment.mixed_labels(self.augmentation, numbers, targets)
-            partners = [np.roll(images, -1, axis=0)] if self.augmentation.mixes else []
-            inputs = (images, numbers, *partners)
+            inputs = (images, numbers[places], *partners)
+        targets = targets[places]
         return inputs, targets if self.outputs is None else dict.fromkeys(self.outputs, targets)
 
 
@@ -68,9 +81,16 @@ class EvaluationBatches(keras.utils.PyDataset):
     def __len__(self):
         return -(-len(self.split) // self.batch_size)
 
+    def size(self, index):
+        """Return how many pictures batch `index` has."""
+        return min(self.batch_size, len(self.split) - index * self.batch_size)
+
     def __getitem__(self, index):
-        start = index * self.batch_size
-        return self.split.batch(np.arange(start, min(start + self.batch_size, len(self.split))))
+        return self.part(index, np.arange(self.size(index)))
+
+    def part(self, index, places):
+        """Return what batch `index` has at `places`, ints (n,), and read no other pictures."""
+        return self.split.batch(index * self.batch_size + places)
 
 
 def one_hot(labels, classes):

@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.training import checkpoints, diagnosis, run as runs, schedules
 
-LOSS = "bare_loss"  # the metric that people see as the loss: Keras's own has the penalty and the smoothing in it
+LOSS = "bare_loss"  # the metric that people see as the loss: Keras's own has smoothing and side classifiers in it
 MARGIN = 1.0  # seconds kept for leaving: a disk that is slow for once
 SAFETY = 1.5  # times the slowest so far
 

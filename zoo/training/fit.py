@@ -46,9 +46,9 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
             first = progress.epoch * batches.steps + progress.step
             end = (progress.epoch + 1 if progress.step else recipe.epochs) * batches.steps
             model.steps_per_execution = math.gcd(model.steps_per_execution, progress.step)
-            model.fit(reading.ahead(batches.between(first, end)), initial_epoch=progress.epoch, epochs=end // batches.steps,
-                      steps_per_epoch=batches.steps - progress.step, shuffle=False, verbose=0,
-                      callbacks=[records, *bar])
+            model.fit(reading.ahead(batches.between(first, end)), initial_epoch=progress.epoch,
+                      epochs=end // batches.steps, steps_per_epoch=batches.steps - progress.step,
+                      shuffle=False, verbose=0, callbacks=[records, *bar])
     return progress
 
 
@@ -92,7 +92,7 @@ def prepare(model, network, recipe, steps, sides, sharing=parallel.ALONE):
 
 
 def steps_together(network, batch_size, steps):
-    """Return how many steps TensorFlow makes in one call, of an epoch's `steps`, which it divides: 1 for large networks.
+    """Return how many steps TensorFlow makes in one call, a divisor of an epoch's `steps`: 1 for large networks.
 
     A small network's step takes less time than what stands between two calls. JAX does not wait for its steps, and
     Keras makes PyTorch's one by one.

@@ -103,7 +103,9 @@ def over(backend, gpus):
 
 
 class Shares(keras.utils.PyDataset):
-    """What one host's devices see of each of `batches`, which are (inputs, targets): (inputs, targets, weights).
+    """What one host's devices see of each of `batches`: (inputs, targets, weights). No other pictures are read.
+
+    batches: TrainingBatches or EvaluationBatches.
 
     A batch of n pictures that does not divide over the devices is repeated until it does, each copy of a picture with
     the weight of its share: the mean over the batch, and its gradient, stay what they were.
@@ -125,14 +127,9 @@ class Shares(keras.utils.PyDataset):
         return len(self.whole)
 
     def __getitem__(self, index):
-        inputs, targets = self.whole[index]
-        count = len(keras.tree.flatten(inputs)[0])
+        count = self.whole.size(index)
         copies = self.sharing.devices // math.gcd(count, self.sharing.devices)
         size = count * copies // self.sharing.hosts
         mine = slice(self.sharing.host * size, (self.sharing.host + 1) * size)
-
-        def share(array):
-            return (np.concatenate([array] * copies) if copies > 1 else array)[mine]
-
-        inputs, targets = keras.tree.map_structure(share, (inputs, targets))
+        inputs, targets = self.whole.part(index, np.tile(np.arange(count), copies)[mine])
         return inputs, targets, np.full(size, 1 / copies, np.float32)
