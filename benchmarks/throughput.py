@@ -57,7 +57,7 @@ BUILT = (("vgg16", "VGG16"), ("inception_v3", "InceptionV3"), ("xception", "Xcep
 
 
 def work(subject, precision, name, batch, steps, more):
-    """Be one subject: prepare, then answer each line, what to do, with how much of it a second; "memory" ends it."""
+    """Be one subject: prepare, then answer each line, what to do, with how much of it a second, or its peak memory."""
     sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
     answers, sys.stdout = sys.stdout, sys.stderr
     import resource
@@ -124,9 +124,10 @@ def measured(case, rounds):
     for subject, worker in workers.items():
         found["memory", "MiB", subject] = [worker.ask("memory")]
         worker.end()
+    products = multiply_adds(case)
     for (what, unit, (subject, backend, precision)), values in found.items():
         yield row(values, unit, network=name, what=what, subject=subject, backend=backend, precision=precision,
-                  batch=batch, multiply_adds=multiply_adds(case))
+                  batch=batch, multiply_adds=products)
 
 
 def row(values, unit, **told):

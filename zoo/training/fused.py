@@ -1,7 +1,7 @@
 """Batch normalisation by TensorFlow's fused kernel, on CPUs: the same numbers to rounding, in fewer passes over them.
 
-Keras computes it in training from a dozen operations, each of which goes through the whole tensor; benchmarks/
-throughput.md has what this gives. XLA, which Keras takes on GPUs, fuses those by itself.
+Keras computes it in training from a dozen operations, each of which goes through the whole tensor; see docs/speed.md.
+XLA, which Keras takes on GPUs, fuses those by itself.
 """
 
 import keras

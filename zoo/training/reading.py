@@ -10,8 +10,7 @@ AHEAD = 2  # batches that are read before they are asked for
 def ahead(batches):
     """Return what `fit` and `predict` take in place of `batches`, a PyDataset whose items depend on the index alone.
 
-    A batch costs TensorFlow 0.2 ms more than its own making, where Keras's own way costs 1.1 ms (LeNet-5's on two
-    cores); what ends a PyDataset's iterator may wait there for as long again as it has lived, at most a minute.
+    Keras's own way costs TensorFlow more than the making of a small batch, and may wait at the end: see tf_reading.
     """
     if keras.backend.backend() == "tensorflow":
         from zoo.training import tf_reading
