@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from zoo.datasets.splits import Split
-from zoo.training import fit, optimizers, reading, trainee
+from zoo.training import fit, optimizers, parallel, reading, trainee
 from zoo.training.batches import EvaluationBatches, TrainingBatches
 from zoo.training.recipe import Recipe
 
@@ -42,7 +42,7 @@ def test_the_fused_kernel_trains_as_keras_does(scale, center, monkeypatch):
 
     batches = TrainingBatches(SPLIT, 3, 16, 0)
     ours = after_training(network(scale, center), batches)
-    monkeypatch.setattr(fused, "normalise", lambda network: None)
+    monkeypatch.setattr(fused, "normalise", lambda network, sharing: None)
     theirs = after_training(network(scale, center), batches)
     start = {variable.path: np.array(variable) for variable in network(scale, center).variables}
     assert [*ours] == [*theirs]
@@ -53,14 +53,33 @@ def test_the_fused_kernel_trains_as_keras_does(scale, center, monkeypatch):
 
 
 @on_tensorflow
+@pytest.mark.parametrize("scale, center", [(True, True), (False, True), (True, False)])
+@pytest.mark.parametrize("training", [False, True])
+def test_the_fused_kernel_answers_as_keras_does(scale, center, training):
+    from zoo.training import fused
+
+    ours, theirs = network(scale, center), network(scale, center)
+    for model in (ours, theirs):
+        layer, rng = model.get_layer("bn"), np.random.default_rng(1)
+        for variable in layer.variables:
+            variable.assign(rng.random(variable.shape) + 0.5)
+        layer.trainable = not training  # one that is frozen answers so in training too
+    fused.normalise(ours, parallel.ALONE)
+    images = SPLIT.batch(np.arange(16))[0]
+    found, expected = (np.asarray(keras.Model(model.input, model.get_layer("bn").output)(images, training=training))
+                       for model in (ours, theirs))
+    assert np.abs(found).max() > 1 and found == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+@on_tensorflow
 def test_the_fused_kernel_takes_what_sees_pictures_and_learns():
     from zoo.training import fused
 
     model = network()
     model.get_layer("bn").trainable = False
     before = np.array(model.get_layer("bn").moving_mean)
-    fused.normalise(model)
-    fused.normalise(model)  # a second training of the same network
+    fused.normalise(model, parallel.ALONE)
+    fused.normalise(model, parallel.ALONE)  # a second training of the same network
     assert "call" in vars(model.get_layer("bn")) and "call" not in vars(model.get_layer("flat_bn"))
     model(SPLIT.batch(np.arange(16))[0], training=True)
     assert np.array_equal(model.get_layer("bn").moving_mean, before)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.training import calibration, parallel, reading, run as runs
+from zoo.training import calibration, fused, parallel, reading, run as runs
 from zoo.training.batches import EvaluationBatches
 from zoo.training.saved import of_run, restore_weights
 from zoo.training.specimens import specimens
@@ -27,6 +27,7 @@ def logits(model, split, batch_size, sharing=parallel.ALONE):
 
     sharing: a zoo.training.parallel.Sharing, in whose scope the model was built.
     """
+    fused.normalise(model, sharing)
     batches = reading.ahead(sharing.batches(EvaluationBatches(split, batch_size)))
     return np.asarray(model.predict(batches, verbose=0)[:len(split)], np.float32)  # the last batch may come twice over
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import keras
 
 from zoo.models import anatomy
-from zoo.training import (augmentation, checkpoints, evaluation, losses, optimizers, parallel, precision, reading,
+from zoo.training import (augmentation, checkpoints, evaluation, fused, losses, optimizers, parallel, precision, reading,
                           run as runs, schedules, trainee)
 from zoo.training.bar import Bar
 from zoo.training.batches import TrainingBatches, one_hot
@@ -83,10 +83,7 @@ def prepare(model, network, recipe, steps, sides, sharing=parallel.ALONE):
                       weighted_metrics=metrics, steps_per_execution=together)
     else:
         model.compile(made, losses.Mean(minimised), weighted_metrics=metrics["main"], steps_per_execution=together)
-    if keras.backend.backend() == "tensorflow" and sharing.devices == 1:
-        from zoo.training import fused
-
-        fused.normalise(network)
+    fused.normalise(network, sharing)
     made.build(model.trainable_variables)
     return [metric for each in metrics.values() for metric in each]
 
