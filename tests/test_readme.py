@@ -71,5 +71,5 @@ def test_ci_runs_the_second_command():
     blocks = re.findall(r"```bash\n(python3 -m venv .*?)\n```", README)
     assert len(blocks) == 2 and all(block.startswith("python3 -m venv .venv && ") for block in blocks)
     found = re.search(r"<!-- tests -->\n```bash\n(.*?)\n```", README)[1]
-    assert found == blocks[1] and found.endswith("-m pytest")
+    assert found == blocks[1] and found.endswith("-m pytest -n 2 --dist loadfile")
     assert "<!-- tests -->" in (ROOT / ".ci" / "run").read_text()  # where it looks for the command

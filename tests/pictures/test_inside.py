@@ -146,7 +146,8 @@ def test_grad_cam_of_means_is_the_class_activation_map():
     grid = zoo.features(model, pixels[None], "conv")["conv"][0]
     weights = model.get_layer("fc").get_weights()[0]
     expected = np.maximum(np.einsum("ijk,kc->cij", grid, weights / 48), 0)  # each place has 1 / 48 of the mean
-    assert found == pytest.approx(expected[[2, 1]], rel=1e-4, abs=1e-6)
+    # the weights come by chance; a sum of four terms of about 1 is known to 1e-6, and may be near 0
+    assert found == pytest.approx(expected[[2, 1]], rel=1e-4, abs=1e-5)
 
 
 def test_grad_cam_needs_a_grid():

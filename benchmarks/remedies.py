@@ -1,0 +1,198 @@
+"""Measure what each thing gives that makes zoo fast on TensorFlow's CPU, or was tried to; write remedies.csv.
+
+    python benchmarks/remedies.py             all of it, ten minutes and more; leave the machine alone meanwhile
+    python benchmarks/remedies.py inference   one kind of work; the rows of the others stay
+    python benchmarks/remedies.py --table     the table of docs/speed.md
+
+A way is zoo with one thing put back or tried. It stands in one process beside zoo as it is, and they work in turns,
+ROUNDS times; a row is the median of its turns, with the slowest and the fastest. Of training and of inference it is the
+compiled step on one batch that is on the device, of `fit` two whole epochs, of which the second counts.
+"""
+
+import argparse
+import contextlib
+import csv
+import functools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest import mock
+
+ROOT = Path(__file__).resolve().parents[1]
+ROWS = Path(__file__).with_name("remedies.csv")
+FIELDS = ("network", "what", "way", "batch", "median", "lowest", "highest", "turns", "processor", "versions")
+ROUNDS = 7
+AS_IT_IS = "as it is"
+
+#         network, batch, steps of a turn, arguments of zoo.build
+LENET = ("lenet5", 128, 80, {})
+VGG = ("vgg16", 32, 4, {"options": {"batch_norm": True}})
+RESNET = ("resnet34", 32, 3, {})
+INCEPTION = ("inception_resnet_v2", 32, 3, {"width": 1 / 8})
+
+#        network    what        ways
+CASES = ((LENET,     "training", ("one step a call", "XLA")),
+         (LENET,     "fit",      ("the PyDataset given to Keras", "batches made beforehand")),
+         (VGG,       "training", ("Keras's normalisation", "the penalty worked out")),
+         (RESNET,    "training", ("Keras's normalisation", "layers of zeros", "XLA")),
+         (INCEPTION, "training", ("Keras's normalisation",)),
+         (VGG,       "inference", ("Keras's normalisation", "weights as constants", "XLA")),
+         (RESNET,    "inference", ("Keras's normalisation", "weights as constants", "XLA")),
+         (INCEPTION, "inference", ("Keras's normalisation", "weights as constants")))
+
+
+def changed(way):
+    """Return a context in which zoo is built and works in the way of that name."""
+    import keras
+
+    from zoo.models import resnet
+    from zoo.training import fit, fused, optimizers, reading
+    from zoo.training.batches import TrainingBatches
+
+    prepare, make = fit.prepare, TrainingBatches.__getitem__
+
+    def compiled(model, *rest):
+        metrics = prepare(model, *rest)
+        model.jit_compile = True
+        return metrics
+
+    def with_zeros(x, filters, kernel, stride=1, *, name):
+        if kernel > 1:
+            x = keras.layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
+        return keras.layers.Conv2D(filters, kernel, stride, use_bias=False, name=name)(x)
+
+    @functools.cache
+    def beforehand(batches):
+        return make(batches, 0)
+
+    #                                what is put back or tried, where
+    changes = {"Keras's normalisation": (fused, "normalise", lambda network, sharing: None),
+               "layers of zeros": (resnet, "bare_conv", with_zeros),
+               "the penalty worked out": (optimizers, "Decay", lambda rate: keras.regularizers.L2(rate / 2)),
+               "one step a call": (fit, "steps_together", lambda *_: 1),
+               "XLA": (fit, "prepare", compiled),
+               "the PyDataset given to Keras": (reading, "ahead", lambda batches: batches),
+               "batches made beforehand": (TrainingBatches, "__getitem__", lambda batches, index: beforehand(batches))}
+    return mock.patch.object(*changes[way]) if way in changes else contextlib.nullcontext()
+
+
+def measured(case):
+    """Return {way: pictures a second of each turn} of one of CASES."""
+    from subjects import bare_subject, zoo_subject
+
+    (name, batch, steps, more), what, ways = case
+    prepare = {"training": bare_subject, "fit": zoo_subject, "inference": asked}[what]
+    works, speeds = {}, {}
+    for way in (AS_IT_IS, *ways):
+        with changed(way):
+            works[way] = prepare(name, batch, more, batch * steps, way)["training" if what == "fit" else what]
+            works[way]()  # compiles
+    for _ in range(ROUNDS):
+        for way, work in works.items():
+            with changed(way):
+                pictures, seconds = work()
+            speeds.setdefault(way, []).append(pictures / seconds)
+    return speeds
+
+
+def asked(name, batch, more, count, way):
+    """Be a subject, as those of subjects.py are: the network's answers to one batch, over and over."""
+    import tensorflow as tf
+    from subjects import network_of, pictures
+
+    from zoo.training import fused, parallel
+
+    network, images = network_of(name, more), tf.constant(pictures(batch)[0])
+    fused.normalise(network, parallel.ALONE)
+    values = [[variable.numpy() for variable in each]
+              for each in (network.trainable_variables, network.non_trainable_variables)]
+
+    @tf.function(jit_compile=way == "XLA")
+    def answers(images):
+        if way != "weights as constants":
+            return network(images, training=False)
+        return network.stateless_call(*([tf.constant(value) for value in each] for each in values), images,
+                                      training=False)[0]
+
+    def ask():
+        began = time.perf_counter()
+        for _ in range(count // batch):
+            answers(images).numpy()
+        return count, time.perf_counter() - began
+
+    return {"inference": ask}
+
+
+def rows_of(case, speeds, told):
+    (name, batch, *_), what, _ = case
+    return [{"network": name, "what": what, "way": way, "batch": batch, "median": round(statistics.median(each), 1),
+             "lowest": round(min(each), 1), "highest": round(max(each), 1), "turns": len(each), **told}
+            for way, each in speeds.items()]
+
+
+def read():
+    if not ROWS.exists():
+        return []
+    with open(ROWS, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write(rows):
+    from zoo import files
+
+    with files.written_whole(ROWS) as path, open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def table():
+    """Return the lines of the table: pictures a second of each way, and its share of zoo as it is."""
+    lines = ["| network, batch | | | pictures/s | of zoo as it is |", "| --- | --- | --- | ---: | ---: |"]
+    for row in read():
+        if row["way"] == AS_IT_IS:
+            whole = float(row["median"])
+        lines.append(f"| {row['network']}, {row['batch']} | {row['what']} | {row['way']} | {float(row['median']):,.0f} "
+                     f"({float(row['lowest']):,.0f} to {float(row['highest']):,.0f}) | "
+                     f"{float(row['median']) / whole:.2f} |")
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=("training", "fit", "inference"), help="default: all of them")
+    parser.add_argument("--table", action="store_true", help="print the table of docs/speed.md")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    sys.path[:0] = [str(ROOT)]
+    if arguments.one is not None:
+        print(json.dumps(measured(CASES[arguments.one])))
+        return
+    if not arguments.table:
+        from zoo.training import provenance
+
+        versions = provenance.versions("tensorflow")
+        told = {"processor": provenance.processor(),
+                "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
+        rows, environment = [], {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        for number, case in enumerate(CASES):  # each in a process of its own
+            network, what = case[0][0], case[1]
+            if arguments.what not in (None, what):
+                rows += [row for row in read() if (row["network"], row["what"]) == (network, what)]
+                continue
+            done = subprocess.run([sys.executable, __file__, "--one", str(number)], env=environment, text=True,
+                                  capture_output=True)
+            if done.returncode:
+                raise SystemExit(done.stderr)
+            rows += rows_of(case, json.loads(done.stdout.splitlines()[-1]), told)
+            print(f"{network}, {what}: done", file=sys.stderr, flush=True)
+        write(rows)
+    print("\n".join(table()))
+
+
+if __name__ == "__main__":
+    main()

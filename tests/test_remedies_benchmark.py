@@ -1,0 +1,65 @@
+"""The table of what each remedy gives is that of benchmarks/remedies.csv, and each way is another way."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from helpers import module_at
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    return module_at(BENCHMARKS / "remedies.py")
+
+
+def test_the_page_has_the_table(benchmark):
+    text = (BENCHMARKS.parent / "docs" / "speed.md").read_text(encoding="utf-8")
+    table = "\n".join(benchmark.table())
+    assert f"<!-- python benchmarks/remedies.py --table -->\n{table}\n<!-- end -->" in text
+
+
+def test_everything_was_measured(benchmark):
+    assert [(case[0], what, way) for case, what, ways in benchmark.CASES for way in (benchmark.AS_IT_IS, *ways)] == [
+        (row["network"], row["what"], row["way"]) for row in benchmark.read()]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is TensorFlow's alone")
+def test_each_way_of_asking_answers(benchmark, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    for way in (benchmark.AS_IT_IS, "weights as constants", "XLA"):
+        done, seconds = benchmark.asked("lenet5", 4, {}, 8, way)["inference"]()
+        assert done == 8 and seconds > 0, way
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is TensorFlow's alone")
+def test_each_way_changes_something_for_as_long_as_it_is_taken(benchmark):
+    from zoo.models import resnet
+    from zoo.training import fit, fused, optimizers, reading
+    from zoo.training.batches import TrainingBatches
+
+    def now():
+        return (resnet.bare_conv, fit.prepare, fit.steps_together, fused.normalise, optimizers.Decay, reading.ahead,
+                TrainingBatches.__getitem__)
+
+    before = now()
+    for way in {way for _, _, ways in benchmark.CASES for way in ways} - {"weights as constants"}:
+        with benchmark.changed(way):
+            assert sum(one is not other for one, other in zip(now(), before, strict=True)) == 1, way
+        assert now() == before
+
+
+def test_layers_of_zeros_are_the_same_convolution(benchmark):
+    from zoo.models import resnet
+
+    images, found = np.random.default_rng(0).random((2, 9, 9, 3), np.float32), []
+    for way in (benchmark.AS_IT_IS, "layers of zeros"):
+        with benchmark.changed(way):
+            image = keras.Input((9, 9, 3))
+            found.append(keras.Model(image, resnet.bare_conv(image, 4, 3, name="conv")))
+    ours, theirs = found
+    assert len(theirs.layers) == len(ours.layers) + 1
+    theirs.set_weights(ours.get_weights())
+    assert np.asarray(ours(images)) == pytest.approx(np.asarray(theirs(images)), rel=1e-5, abs=1e-6)
