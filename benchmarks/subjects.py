@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 SIDE, CLASSES = 32, 10
+RATE = 1e-3  # low: labels at random are learnt by heart, and no loss may leave the finite numbers
 CHANGES = "flip rotation=25 shift=0.1"
 
 
@@ -40,7 +41,7 @@ def zoo_subject(name, batch, more, count, precision):
     from zoo.training.recipe import Recipe
 
     images, labels = pictures(count)
-    split, recipe = Split(images, labels, np.arange(count)), Recipe(batch_size=batch, epochs=1000, augment=CHANGES)
+    split, recipe = Split(images, labels, np.arange(count)), Recipe(batch_size=batch, epochs=1000, learning_rate=RATE, augment=CHANGES)
     network, changes = network_of(name, more), augmentation.parse(CHANGES)
     model = trainee.of(network, changes)
     batches = TrainingBatches(split, CLASSES, batch, 0, changes)
@@ -77,7 +78,7 @@ def bare_subject(name, batch, more, count, precision):
     images, labels = pictures(batch)
     changes, network = augmentation.parse(CHANGES), network_of(name, more)
     model = trainee.of(network, changes)
-    fit.prepare(model, network, Recipe(batch_size=batch, augment=CHANGES), count // batch, {})
+    fit.prepare(model, network, Recipe(batch_size=batch, learning_rate=RATE, augment=CHANGES), count // batch, {})
     numbers = augment.numbers(changes, images.shape[1:], 0, 0, 0, batch)
     model.make_train_function()
     data = iter(tf.data.Dataset.from_tensors(((images, numbers), one_hot(labels, CLASSES))).repeat())
@@ -106,7 +107,7 @@ def tutorial_subject(name, batch, more, count, precision):
     model = keras.Sequential([keras.Input((SIDE, SIDE, 3)), keras.layers.RandomFlip("horizontal"),
                               keras.layers.RandomRotation(25 / 360, fill_mode="constant"),
                               keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant"), network])
-    model.compile(keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True), "sparse_categorical_crossentropy",
+    model.compile(keras.optimizers.SGD(RATE, momentum=0.9, nesterov=True), "sparse_categorical_crossentropy",
                   metrics=["accuracy"])
 
     def train():
@@ -133,7 +134,7 @@ def pytorch_subject(name, batch, more, count, precision):
     images, labels = pictures(count)
     data = torch.utils.data.TensorDataset(torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(labels))
     model = Eager(network_of(name, more)).to(memory_format=torch.channels_last)
-    made = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    made = torch.optim.SGD(model.parameters(), RATE, momentum=0.9, nesterov=True, weight_decay=5e-4)
     cast = functools.partial(torch.autocast, "cpu", torch.bfloat16, enabled=precision == "bfloat16")
 
     def changed(pixels):

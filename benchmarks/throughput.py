@@ -26,6 +26,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -83,20 +84,23 @@ def work(subject, precision, name, batch, steps, more):
 class Worker:
     def __init__(self, case, subject, backend, precision):
         environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self.said = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen([sys.executable, __file__, "--work", json.dumps([subject, precision, *case])],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        text=True, env=environment)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True,
+                                        env=environment)
 
     def ask(self, what):
         print(what, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         if not answer:
-            raise SystemExit(f"error: a subject ended: {self.process.args}")
+            self.said.seek(0)
+            raise SystemExit(f"{self.said.read()}error: a subject ended: {self.process.args}")
         return json.loads(answer)
 
     def end(self):
         self.process.stdin.close()
         self.process.wait()
+        self.said.close()
 
 
 def subjects_of(name):
