@@ -41,7 +41,8 @@ def zoo_subject(name, batch, more, count, precision):
     from zoo.training.recipe import Recipe
 
     images, labels = pictures(count)
-    split, recipe = Split(images, labels, np.arange(count)), Recipe(batch_size=batch, epochs=1000, learning_rate=RATE, augment=CHANGES)
+    split = Split(images, labels, np.arange(count))
+    recipe = Recipe(batch_size=batch, epochs=1000, learning_rate=RATE, augment=CHANGES)
     network, changes = network_of(name, more), augmentation.parse(CHANGES)
     model = trainee.of(network, changes)
     batches = TrainingBatches(split, CLASSES, batch, 0, changes)
