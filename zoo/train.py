@@ -187,7 +187,8 @@ def network_of(plan):
 
     if plan.deterministic:
         deterministic.enable(plan.backend)
-    keras.utils.set_random_seed(plan.seed)
+    with device.quiet():  # for this Keras loads TensorFlow, where it is installed, beside another backend
+        keras.utils.set_random_seed(plan.seed)
     with precision.computing(plan.precision):
         network = saved.on_pixels(replace(plan.blueprint, aux=bool(plan.recipe.sides)), plan.dataset.mean,
                                   plan.dataset.std, None)
@@ -260,7 +261,10 @@ def carry_out(network, plan, dataset, run, until, on_cpu, sharing):
             sharing.link.close()
         return progress, result
 
-    again = f"to go on: {shlex.join(['python', '-m', 'zoo.train', '--resume', str(run)])}"
+    words = ["python", "-m", "zoo.train", "--resume", str(run)]
+    if sharing.link:
+        words += ["--hosts", ",".join(sharing.link.addresses), "--host-index", str(sharing.host)]
+    again = f"to go on{', on all hosts' if sharing.link else ''}: {shlex.join(words)}"
     return attended.to_the_end(work, run, plan.recipe, leave, again, sharing.link)
 
 

@@ -17,6 +17,7 @@ from zoo.training import plan as plans, provenance
 from zoo.training.leaving import Leave
 
 WAIT = 120.0  # seconds for all hosts to come
+SOON = 2.0  # seconds until a host that waits says so
 BEAT = 5.0  # seconds between signs of life
 SILENCE = 30.0  # seconds without one: the host is lost
 LOST = 8  # exit status
@@ -133,7 +134,14 @@ def meet(addresses, index, facts, wait=WAIT):
     seconds, and for what differs.
     """
     until = time.monotonic() + wait
-    peers = call(addresses, index, facts, until, wait) if index else gather(addresses, facts, until, wait)
+    others = f"{len(addresses) - 1} other hosts" if not index and len(addresses) > 2 else (
+        f"host {0 if index else 1}, {addresses[0 if index else 1]}")
+    waiting = threading.Timer(SOON, print, [f"{'waiting':8} for {others}, up to {wait:.0f} s"], {"flush": True})
+    waiting.start()
+    try:
+        peers = call(addresses, index, facts, until, wait) if index else gather(addresses, facts, until, wait)
+    finally:
+        waiting.cancel()
     return Link(addresses, index, peers)
 
 
