@@ -128,10 +128,21 @@ def test_a_port_that_is_taken():
             hosts.meet([f"{HERE}:{port}", f"{HERE}:1"], 0, {}, 1.0)
 
 
+def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
+    monkeypatch.setattr(hosts, "SOON", 0.05)
+    addresses = addresses_of(3)
+    for hosts_asked, index in ((addresses, 0), (addresses[:2], 0), (addresses, 2)):
+        with pytest.raises(UserError, match="start the same command there"):
+            hosts.meet(hosts_asked, index, {}, 0.6)
+    assert capsys.readouterr().out.splitlines() == [
+        "waiting  for 2 other hosts, up to 1 s", f"waiting  for host 1, {addresses[1]}, up to 1 s",
+        f"waiting  for host 0, {addresses[0]}, up to 1 s"]
+
+
 ALIVE = """
 import sys, time
 from zoo.training import hosts
-hosts.BEAT, hosts.SILENCE = 0.2, 2.0
+hosts.BEAT, hosts.SILENCE, hosts.SOON = 0.2, 2.0, 60.0
 link = hosts.meet(sys.argv[2].split(","), int(sys.argv[1]), {}, 30.0)
 print("met", flush=True)
 time.sleep(60)
@@ -286,6 +297,8 @@ def test_a_signal_at_either_host_saves_the_step_for_both(tmp_path):
     pair[1].send_signal(signal.SIGTERM)
     (status, _, wrong), (other, _, _) = finished(pair)
     assert (status, other) == (130, 130) and "interrupted after epoch" in wrong
+    assert f"to go on, on all hosts: python -m zoo.train --resume {tmp_path / 'x'} --hosts " in wrong
+    assert wrong.rstrip().endswith(" --host-index 0")
     assert [each[0] for each in finished(both(tmp_path, "x", *words)[0])] == [0, 0]
 
 
