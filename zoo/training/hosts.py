@@ -134,8 +134,8 @@ def meet(addresses, index, facts, wait=WAIT):
     seconds, and for what differs.
     """
     until = time.monotonic() + wait
-    others = f"{len(addresses) - 1} other hosts" if not index and len(addresses) > 2 else (
-        f"host {0 if index else 1}, {addresses[0 if index else 1]}")
+    awaited = [0] if index else range(1, len(addresses))
+    others = f"host {awaited[0]}, {addresses[awaited[0]]}" if len(awaited) == 1 else f"{len(awaited)} other hosts"
     waiting = threading.Timer(SOON, print, [f"{'waiting':8} for {others}, up to {wait:.0f} s"], {"flush": True})
     waiting.start()
     try:
