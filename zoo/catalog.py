@@ -34,6 +34,19 @@ class Paper:
 
 
 @dataclass(frozen=True)
+class Preset:
+    """A model made small enough that two CPU cores train it in minutes, at 32x32x3 or, for MNIST, at 28x28x1.
+
+    About 10 to 40 million multiply-adds an image, where the model is not smaller as it is, and at most about 1.2
+    million parameters.
+    """
+
+    dataset: str  # which it is trained on, and which its bundled weights are for: "cifar10" or "mnist"
+    width: float = 1.0  # times the paper's widths
+    options: dict = field(default_factory=dict)  # model options that differ from the defaults
+
+
+@dataclass(frozen=True)
 class Spec:
     """A network: facts that need no backend.
 
@@ -60,6 +73,7 @@ class Spec:
     most_side: int = 0  # pixels; 0: no limit
     most_classes: int = 0  # 0: no limit
     only_width: bool = False  # its tables and codes are of the paper's widths
+    small: Preset | None = None  # the preset "small"
 
     @property
     def options(self):
@@ -93,65 +107,73 @@ CHOLLET_2016 = Paper("Chollet", 2016, "Xception: Deep Learning with Depthwise Se
                      "arXiv:1610.02357")
 
 SPECS = {spec.name: spec for spec in (
-    Spec("lenet5", "lenet", LECUN_1998, (28, 28, 1), 10, (61_706, 61_706), features="S4", least_side=12),
+    Spec("lenet5", "lenet", LECUN_1998, (28, 28, 1), 10, (61_706, 61_706), features="S4", least_side=12,
+         small=Preset("mnist")),
     Spec("lenet5_1998", "lenet_1998", LECUN_1998, (32, 32, 1), 10, (60_840, 60_000), features="S4", least_side=28,
-         most_side=32, most_classes=10, only_width=True),
+         most_side=32, most_classes=10, only_width=True, small=Preset("mnist")),
     Spec("lenet5_bn", "lenet_bn", IOFFE_2015, (32, 32, 3), 10, (353_834, 353_814), features="conv2", least_side=2,
          body_options={"bn_after_conv1": False, "bn_after_pool1": False},
-         head_options={"bn_after_conv2": False, "dense_at_the_end": False}),
+         head_options={"bn_after_conv2": False, "dense_at_the_end": False}, small=Preset("cifar10", 0.5)),
     Spec("alexnet", "alexnet", KRIZHEVSKY_2012, (227, 227, 3), 1000, (60_965_224, 60_965_224), features="pool5",
          least_side=16, small_below=135, small_parameters=(35_910_026, 35_910_026), choices={"groups": (1, 2)},
-         body_options={"groups": 2}, head_options={"dropout": 0.5}),
+         body_options={"groups": 2}, head_options={"dropout": 0.5}, small=Preset("cifar10", 0.1875)),
     Spec("alexnet_2014", "alexnet_2014", KRIZHEVSKY_2014, (224, 224, 3), 1000, (61_100_840, 61_100_840),
          features="pool5", least_side=16, paper_side=63, small_below=159, small_parameters=(28_714_826, 28_714_826),
-         head_options={"dropout": 0.5}),
+         head_options={"dropout": 0.5}, small=Preset("cifar10", 0.1875)),
     Spec("maxout", "maxout", GOODFELLOW_2013, (32, 32, 3), 10, (16_247_830, 16_247_830), features="pool3",
-         least_side=16, body_options={"dropout": True}, head_options={"dropout": True}),
+         least_side=16, body_options={"dropout": True}, head_options={"dropout": True},
+         small=Preset("cifar10", 0.125)),
     Spec("maxout_mnist", "maxout", GOODFELLOW_2013, (28, 28, 1), 10, (418_714, 418_714), features="pool3",
-         least_side=16, body_options={"dropout": True}, head_options={"dropout": True}),
+         least_side=16, body_options={"dropout": True}, head_options={"dropout": True}, small=Preset("mnist", 0.5)),
     Spec("nin", "nin", LIN_2013, (32, 32, 3), 10, (966_986, 966_986), features="mlpconv3_1x1_1", least_side=8,
-         body_options={"dropout": 0.5}),
+         body_options={"dropout": 0.5}, small=Preset("cifar10", 0.25)),
     Spec("vgg16", "vgg", SIMONYAN_2014, (224, 224, 3), 1000, (138_357_544, 138_357_544), features="pool5",
-         least_side=16, body_options={"batch_norm": False}, head_options={"dropout": 0.5}),
+         least_side=16, body_options={"batch_norm": False}, head_options={"dropout": 0.5},
+         small=Preset("cifar10", 0.1875)),
     Spec("vgg19", "vgg", SIMONYAN_2014, (224, 224, 3), 1000, (143_667_240, 143_667_240), features="pool5",
-         least_side=16, body_options={"batch_norm": False}, head_options={"dropout": 0.5}),
+         least_side=16, body_options={"batch_norm": False}, head_options={"dropout": 0.5},
+         small=Preset("cifar10", 0.1875)),
     Spec("googlenet", "googlenet", SZEGEDY_2014, (224, 224, 3), 1000, (6_998_552, 6_998_552), features="5b",
          least_side=16, small_below=127, small_parameters=(5_983_802, 5_983_802), sides={"aux1": 0.3, "aux2": 0.3},
-         head_options={"dropout": 0.4}, side_options={"side_dropout": 0.7}),
+         head_options={"dropout": 0.4}, side_options={"side_dropout": 0.7}, small=Preset("cifar10", 0.125)),
     Spec("msra_a", "msra", HE_2015, (224, 224, 3), 1000, (178_032_072, 178_032_072), features="conv4_5_prelu",
-         least_side=16, small_below=63, small_parameters=(173_964_522, 173_964_522), head_options={"dropout": 0.5}),
+         least_side=16, small_below=63, small_parameters=(173_964_522, 173_964_522), head_options={"dropout": 0.5},
+         small=Preset("cifar10", 0.0625)),
     Spec("msra_b", "msra", HE_2015, (224, 224, 3), 1000, (183_343_048, 183_343_048), features="conv4_6_prelu",
-         least_side=16, small_below=63, small_parameters=(179_275_498, 179_275_498), head_options={"dropout": 0.5}),
+         least_side=16, small_below=63, small_parameters=(179_275_498, 179_275_498), head_options={"dropout": 0.5},
+         small=Preset("cifar10", 0.0625)),
     Spec("inception_v2", "inception_v2", IOFFE_2015, (224, 224, 3), 1000, (11_204_936, 11_185_032), features="5b",
-         least_side=16, small_below=97, small_parameters=(10_190_186, 10_170_282), body_options={"scale": False}),
+         least_side=16, small_below=97, small_parameters=(10_190_186, 10_170_282), body_options={"scale": False},
+         small=Preset("cifar10", 0.09375)),
     Spec("highway", "highway", SRIVASTAVA_2015, (32, 32, 3), 10, (2_256_838, 2_256_838), features="conv4",
-         least_side=8, body_options={"dropout": True}, head_options={"dropout": True}),
+         least_side=8, body_options={"dropout": True}, head_options={"dropout": True},
+         small=Preset("cifar10", 0.1875)),
     Spec("highway_mnist", "highway", SRIVASTAVA_2015, (28, 28, 1), 10, (151_690, 151_690), features="pool3",
-         least_side=16, body_options={"dropout": True}, head_options={"dropout": True}),
+         least_side=16, body_options={"dropout": True}, head_options={"dropout": True}, small=Preset("mnist", 0.5)),
     Spec("inception_v3", "inception_v3", SZEGEDY_2015, (299, 299, 3), 1000, (23_851_784, 23_817_352),
          features="mixed10", least_side=16, paper_side=75, small_below=171, small_parameters=(21_823_274, 21_788_842),
          sides={"aux1": 0.4}, body_options={"scale": False},
-         head_options={"dropout": 0.2}, side_options={"scale": False}),
+         head_options={"dropout": 0.2}, side_options={"scale": False}, small=Preset("cifar10", 0.0625)),
     Spec("resnet18", "resnet", HE_2016, (224, 224, 3), 1000, (11_695_528, 11_687_720), features="conv5_relu",
-         least_side=16, small_below=97, small_parameters=(11_179_978, 11_172_170)),
+         least_side=16, small_below=97, small_parameters=(11_179_978, 11_172_170), small=Preset("cifar10", 0.1875)),
     Spec("resnet34", "resnet", HE_2016, (224, 224, 3), 1000, (21_811_112, 21_795_880), features="conv5_relu",
-         least_side=16, small_below=97, small_parameters=(21_295_562, 21_280_330)),
+         least_side=16, small_below=97, small_parameters=(21_295_562, 21_280_330), small=Preset("cifar10", 0.125)),
     Spec("inception_v4", "inception_v4", SZEGEDY_2016, (299, 299, 3), 1000, (42_742_984, 42_679_816),
          features="C_3", least_side=16, paper_side=75, small_below=171, small_parameters=(41_221_354, 41_158_186),
-         body_options={"scale": True}, head_options={"dropout": 0.2}),
+         body_options={"scale": True}, head_options={"dropout": 0.2}, small=Preset("cifar10", 0.0625)),
     Spec("inception_resnet_v1", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000, (22_769_848, 22_742_808),
          features="C_5", least_side=16, paper_side=75, small_below=171, small_parameters=(20_994_778, 20_967_738),
-         body_options={"scale": False}, head_options={"dropout": 0.2}),
+         body_options={"scale": False}, head_options={"dropout": 0.2}, small=Preset("cifar10", 0.0625)),
     Spec("inception_resnet_v2", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000, (55_873_736, 55_813_192),
          features="conv7b_relu", least_side=16, paper_side=75, small_below=171,
          small_parameters=(54_352_106, 54_291_562), body_options={"scale": False},
-         head_options={"dropout": 0.2}),
+         head_options={"dropout": 0.2}, small=Preset("cifar10", 0.0625)),
     Spec("inception_resnet_v2_paper", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000, (32_450_360, 32_417_496),
          features="C_5", least_side=16, paper_side=75, small_below=171, small_parameters=(30_326_810, 30_293_946),
-         body_options={"scale": False}, head_options={"dropout": 0.2}),
+         body_options={"scale": False}, head_options={"dropout": 0.2}, small=Preset("cifar10", 0.0625)),
     Spec("xception", "xception", CHOLLET_2016, (299, 299, 3), 1000, (22_910_480, 22_855_952),
          features="block14_sepconv2_act", least_side=16, small_below=103, small_parameters=(20_881_970, 20_827_442),
-         head_options={"dropout": 0.5}),
+         head_options={"dropout": 0.5}, small=Preset("cifar10", 0.125)),
 )}
 
 
@@ -198,6 +220,18 @@ def blueprint(name, input_shape=None, classes=None, width=1.0, stem="auto", opti
                         f"{aux!r}")
     return Blueprint(spec, shape, int(classes), float(width), _stem(spec, stem, shape),
                      _options(spec, options or {}), aux)
+
+
+def preset(spec, name):
+    """Return the Preset of a network called `name`; UserError with the nearest name if there is none.
+
+    >>> preset(find("resnet34"), "small").width
+    0.125
+    """
+    presets = {"small": spec.small}
+    if name not in presets:
+        raise unknown("preset", name, presets)
+    return presets[name]
 
 
 def facts(spec):
