@@ -122,11 +122,13 @@ def test_the_average_is_what_is_tested_and_kept(tmp_path, capsys):
     arrays = runs.read_arrays(tmp_path / "checkpoints" / "best.npz")
     tested, raw = (arrays[f"{kind}/conv/kernel"] for kind in ("weights", "raw"))
     assert np.abs(raw - before).max() > 1e-4
-    # the first step: the average is the new weights, whatever the share
+    # the first step: the average is the new weights, whatever the decay
     assert np.array_equal(tested, raw)
     two = trained(tmp_path / "two", dataclasses.replace(recipe, epochs=2), [10])
     again = runs.read_arrays(tmp_path / "two" / "checkpoints" / "last.npz")
-    assert again["weights/conv/kernel"] == pytest.approx(0.5 * raw + 0.5 * again["raw/conv/kernel"], abs=1e-7)
+    decay = (1 + 1) / (10 + 1)  # of the second step, number 1: less than 0.5
+    expected = decay * raw + (1 - decay) * again["raw/conv/kernel"]
+    assert again["weights/conv/kernel"] == pytest.approx(expected, abs=1e-7)
     network = network_of()
     saved.restore_weights(network, tmp_path / "two" / "checkpoints" / "last.npz")
     found = fit.validation(network, DATA.validation, recipe)()

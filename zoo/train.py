@@ -183,7 +183,7 @@ def network_of(plan):
     """Return the network of a Plan, raw pixels in, logits out, its weights drawn with the plan's seed."""
     import keras
 
-    from zoo.training import deterministic, optimizers, precision, saved
+    from zoo.training import deterministic, initialization, optimizers, precision, saved
 
     if plan.deterministic:
         deterministic.enable(plan.backend)
@@ -192,6 +192,7 @@ def network_of(plan):
     with precision.computing(plan.precision):
         network = saved.on_pixels(replace(plan.blueprint, aux=bool(plan.recipe.sides)), plan.dataset.mean,
                                   plan.dataset.std, None)
+    initialization.draw_weights(network, plan.recipe, plan.seed)
     optimizers.limit_norms(network, plan.recipe.max_norm)  # refuses a layer that is not there
     return network
 

@@ -17,14 +17,14 @@ class Records(keras.callbacks.Callback):
     """history.csv, timings.csv and the checkpoints; the rate on a plateau, and the end before the last epoch.
 
     run: its directory, or None where another host writes it. metrics: those of the model; progress: how far the run is,
-    kept up to date; validated: a function that returns {"val_loss": ..., "val_accuracy": ...}; leave: a
-    zoo.training.leaving.Leave.
+    kept up to date; statistics: a BatchStatistics; validated: a function that returns {"val_loss": ...,
+    "val_accuracy": ...}; leave: a zoo.training.leaving.Leave.
     """
 
-    def __init__(self, run, recipe, batches, metrics, progress, validated, leave):
+    def __init__(self, run, recipe, batches, metrics, progress, statistics, validated, leave):
         super().__init__()
         self.run, self.recipe, self.batches, self.metrics = run, recipe, batches, metrics
-        self.progress, self.validated, self.leave = progress, validated, leave
+        self.progress, self.statistics, self.validated, self.leave = progress, statistics, validated, leave
         self.sums = []  # of the metrics, arrays: set by who goes on in the middle of an epoch
         self.slowest, self.saving = 0.0, 0.0  # seconds, at most, of a step and of saving
 
@@ -61,7 +61,8 @@ class Records(keras.callbacks.Callback):
                 checkpoints.save(self.run / "checkpoints", arrays, self.metrics, progress)
             return
         arrays = checkpoints.state(self.model)
-        row = {"epoch": epoch + 1, "learning_rate": shortest(self.rate), **columns(logs), **self.tested(arrays)}
+        tested = self.test_weights(epoch, arrays)
+        row = {"epoch": epoch + 1, "learning_rate": shortest(self.rate), **columns(logs), **tested}
         if not math.isfinite(row["val_loss"]):  # the checkpoints stay those of the epoch before
             raise FloatingPointError(f"the loss is not finite in the validation after epoch {epoch + 1}")
         progress.history.append(row)
@@ -83,12 +84,17 @@ class Records(keras.callbacks.Callback):
         if progress.best["epoch"] == progress.epoch:
             checkpoints.keep_best(self.run / "checkpoints")
 
-    def tested(self, arrays):
-        """Return what validation says of the weights that are tested: with an average, that."""
+    def test_weights(self, epoch, arrays):
+        """Return what validation says of the weights that are tested: with an average, that.
+
+        Their batch statistics are measured before, and become those of the model and of `arrays`, a checkpoint's.
+        """
         averaged = {variable.path: variable for variable in self.model.trainable_variables
                     if f"raw/{variable.path}" in arrays}
         for path, variable in averaged.items():
             variable.assign(arrays[f"weights/{path}"])
+        measured = self.statistics.measure(epoch)
+        arrays |= {f"weights/{path}": array for path, array in measured.items()}
         began = time.perf_counter()
         row = {name: shortest(value) for name, value in self.validated().items()}
         self.progress.validation = max(self.progress.validation, time.perf_counter() - began)

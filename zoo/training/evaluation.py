@@ -27,7 +27,7 @@ def logits(model, split, batch_size, sharing=parallel.ALONE):
 
     sharing: a zoo.training.parallel.Sharing, in whose scope the model was built.
     """
-    fused.normalise(model, sharing)
+    fused.use_fast_kernels(model, sharing)
     batches = reading.ahead(sharing.batches(EvaluationBatches(split, batch_size)))
     return np.asarray(model.predict(batches, verbose=0)[:len(split)], np.float32)  # the last batch may come twice over
 

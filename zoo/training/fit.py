@@ -12,6 +12,7 @@ from zoo.models import anatomy
 from zoo.training import (augmentation, checkpoints, evaluation, fused, losses, optimizers, parallel, precision, reading,
                           run as runs, schedules, trainee)
 from zoo.training.bar import Bar
+from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches, one_hot
 from zoo.training.callbacks import LOSS, SAFETY, Records
 from zoo.training.leaving import Leave, gracefully
@@ -36,7 +37,9 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
     metrics = prepare(model, network, recipe, batches.steps, sides, sharing)
     progress = checkpoints.Progress(**sharing.first(lambda: asdict(checkpoints.progress_of(run))))
     validated = validation(network, dataset.validation, recipe, sharing)
-    records = Records(run if sharing.host == 0 else None, recipe, batches, metrics, progress, validated, leave)
+    statistics = BatchStatistics(network, dataset.train, classes_of(network), recipe.batch_size, seed, sharing)
+    records = Records(run if sharing.host == 0 else None, recipe, batches, metrics, progress, statistics, validated,
+                      leave)
     bar = [Bar(recipe.epochs, batches.steps, progress)] if sharing.host == 0 else []
     with gracefully(leave):
         while not (leave.reason or is_done(progress, recipe)):
@@ -83,7 +86,7 @@ def prepare(model, network, recipe, steps, sides, sharing=parallel.ALONE):
                       weighted_metrics=metrics, steps_per_execution=together)
     else:
         model.compile(made, losses.Mean(minimised), weighted_metrics=metrics["main"], steps_per_execution=together)
-    fused.normalise(network, sharing)
+    fused.use_fast_kernels(network, sharing)
     made.build(model.trainable_variables)
     return [metric for each in metrics.values() for metric in each]
 

@@ -15,6 +15,8 @@ def optimizer(recipe, steps):
     Its name is fixed, because checkpoints name its variables by it and Keras counts: sgd, sgd_1, ...
     """
     kind, own = MAKERS[recipe.optimizer]
+    if recipe.ema:
+        kind = with_ema_warmup(kind)
     return kind(schedules.of(recipe, steps), name=recipe.optimizer, **own(recipe),
                 global_clipnorm=recipe.clip_norm or None, use_ema=recipe.ema > 0, ema_momentum=recipe.ema)
 
@@ -28,6 +30,26 @@ MAKERS = {
     "adamw": (keras.optimizers.AdamW, lambda recipe: {"epsilon": recipe.epsilon, "weight_decay": recipe.weight_decay}),
     "adadelta": (keras.optimizers.Adadelta, lambda recipe: {"rho": recipe.rho, "epsilon": recipe.epsilon}),
 }
+
+
+def with_ema_warmup(kind):
+    """Return an optimizer class like `kind`, whose average of the weights begins with less memory.
+
+    In step t, from 0, the decay is min(ema_momentum, (1 + t) / (10 + t)), as timm and TensorFlow's
+    ExponentialMovingAverage have it: with 0.999 alone, the average is still the first weights after hundreds of steps.
+    """
+
+    class WithEmaWarmup(kind):
+        @property
+        def ema_momentum(self):
+            step = keras.ops.cast(self.iterations, "float32")
+            return keras.ops.minimum(self.max_ema_momentum, (1 + step) / (10 + step))
+
+        @ema_momentum.setter
+        def ema_momentum(self, momentum):
+            self.max_ema_momentum = momentum
+
+    return WithEmaWarmup
 
 
 def kernels(model):

@@ -6,13 +6,15 @@ Standard library only: the command line refuses from here at once.
 import dataclasses
 from dataclasses import dataclass, replace
 
-from zoo.errors import UserError
+from zoo.errors import UserError, unknown
 from zoo.training import augmentation
 from zoo.values import parsed
 
 OPTIMIZERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta")
 SCHEDULES = ("constant", "step", "cosine", "one_cycle", "plateau")
 LOSSES = ("cross_entropy", "map_distance")
+INITIALIZERS = ("paper", "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform",
+                "orthogonal")
 MOST = 1_000_000  # of any field: more is a slip of the finger
 
 
@@ -32,8 +34,11 @@ class Recipe:
     stop_patience: int = 0  # epochs without a lower validation loss before training ends; 0: it does not
     stop_delta: float = 0.0005  # by how much the validation loss must be lower to count for stop_patience
     weight_decay: float = 5e-4  # L2 on kernels only: weight_decay * kernel is added to the gradient; adamw: decoupled
+    initializer: str = "paper"  # of kernels: paper, as the model's file has it; or he_normal, glorot_uniform, ...
+    initial_bias: float = 0.0  # of the biases beside those kernels, where the initializer is not paper
     clip_norm: float = 0.0  # the longest that the gradient of all weights together may be; 0: any
-    ema: float = 0.0  # share kept a step in an average of the weights, which is what is tested; 0: no average
+    ema: float = 0.0  # decay, a step, of an average of the weights, which is what is tested; 0: no average. In step t it
+    # is at most (1 + t) / (10 + t), so that the first weights are soon forgotten
     batch_size: int = 128  # pictures a step
     epochs: int = 30  # passes over the training split, at most
     loss: str = "cross_entropy"  # or map_distance: LeCun et al. 1998, equation 9, for logits that are minus distances
@@ -67,7 +72,7 @@ LIMITS = {
     "learning_rate": (0, False, MOST, True), "momentum": (0, True, 1, False), "rho": (0, True, 1, False),
     "epsilon": (0, False, MOST, True), "warmup": (0, True, MOST, True), "factor": (0, False, 1, False),
     "patience": (1, True, MOST, True), "floor": (0, True, MOST, True), "stop_patience": (0, True, MOST, True),
-    "stop_delta": (0, True, MOST, True), "weight_decay": (0, True, MOST, True), "clip_norm": (0, True, MOST, True),
+    "stop_delta": (0, True, MOST, True), "initial_bias": (-MOST, True, MOST, True), "weight_decay": (0, True, MOST, True), "clip_norm": (0, True, MOST, True),
     "ema": (0, True, 1, False), "batch_size": (1, True, MOST, True), "epochs": (1, True, MOST, True),
     "smoothing": (0, True, 1, False),
 }
@@ -76,9 +81,10 @@ WHOLE = ("patience", "stop_patience", "batch_size", "epochs")
 
 def check(recipe):
     """Raise UserError, in one line, for a recipe that makes no sense."""
-    for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("loss", LOSSES)):
+    for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("loss", LOSSES),
+                        ("initializer", INITIALIZERS)):
         if getattr(recipe, name) not in known:
-            raise UserError(f"{name} is one of {', '.join(known)}; given {getattr(recipe, name)!r}")
+            raise unknown(name, getattr(recipe, name), known)
     for name, limits in LIMITS.items():
         check_limits(name, getattr(recipe, name), *limits)
     if recipe.smoothing and recipe.loss != "cross_entropy":
@@ -170,8 +176,9 @@ USED = {
     "patience": lambda recipe: recipe.schedule == "plateau",
     "floor": lambda recipe: recipe.schedule == "plateau",
     "stop_delta": lambda recipe: recipe.stop_patience > 0,
+    "initial_bias": lambda recipe: recipe.initializer != "paper",
 }
-QUIET = ("stop_patience", "clip_norm", "ema", "loss", "smoothing", "max_norm", "sides", "dropout", "augment", "epsilon")
+QUIET = ("initializer", "stop_patience", "clip_norm", "ema", "loss", "smoothing", "max_norm", "sides", "dropout", "augment", "epsilon")
 
 
 def described(recipe):

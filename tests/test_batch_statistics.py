@@ -1,0 +1,132 @@
+"""Batch statistics measured anew after an epoch: against NumPy, and what a run keeps of them."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from test_resume import CALM, DATA, split_of, trained
+
+from zoo.training import fit, parallel, run as runs
+from zoo.training.batch_statistics import BatchStatistics
+from zoo.training.batches import TrainingBatches
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def network_of(dropout=0.5, **normalization):
+    """Two normalizations, the second behind dropout."""
+    keras.utils.set_random_seed(3)
+    image = keras.Input((16, 16, 1), dtype="uint8", name="image")
+    x = layers.Rescaling(1 / 64, -2, name="normalise")(image)
+    x = layers.Conv2D(4, 3, strides=2, name="conv")(x)
+    x = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn1", **normalization)(x))
+    x = layers.Dropout(dropout, name="drop")(layers.Flatten(name="flatten")(x))
+    x = layers.BatchNormalization(name="bn2")(x)
+    return keras.Model(image, layers.Dense(3, name="out")(x), name="small")
+
+
+def moments(x):
+    axes = tuple(range(x.ndim - 1))
+    return x.mean(axes, dtype="float64"), x.var(axes, dtype="float64")
+
+
+def test_the_statistics_are_those_of_the_batches_in_numpy():
+    split, network = split_of(50, 1), network_of()
+    seeds = [np.array(keras.ops.convert_to_numpy(variable)) for variable in network.get_layer("drop").variables]
+    BatchStatistics(network, split, 3, 8, 7, parallel.ALONE).measure(epoch=2)
+    batches = TrainingBatches(split, 3, 8, 7)
+    images = [batches.between(2 * 7, 3 * 7)[index][0] for index in range(6)]  # 48 of 50: whole batches
+    before_bn1 = keras.Model(network.input, network.get_layer("conv").output)
+    features = [np.asarray(before_bn1.predict(batch, verbose=0), "float64") for batch in images]
+    bn1, bn2 = network.get_layer("bn1"), network.get_layer("bn2")
+    mean, variance = moments(np.concatenate(features))
+    assert keras.ops.convert_to_numpy(bn1.moving_mean) == pytest.approx(mean, rel=1e-4, abs=1e-5)
+    assert keras.ops.convert_to_numpy(bn1.moving_variance) == pytest.approx(variance, rel=1e-4)
+    # the second sees what the first makes of each batch with that batch's own moments; dropout is off
+    inputs = []
+    for batch in features:
+        mean, variance = moments(batch)
+        inputs.append(np.maximum((batch - mean) / np.sqrt(variance + bn1.epsilon), 0).reshape(len(batch), -1))
+    mean, variance = moments(np.concatenate(inputs))
+    assert keras.ops.convert_to_numpy(bn2.moving_mean) == pytest.approx(mean, rel=1e-3, abs=1e-4)
+    assert keras.ops.convert_to_numpy(bn2.moving_variance) == pytest.approx(variance, rel=1e-3, abs=1e-4)
+    after = [np.array(keras.ops.convert_to_numpy(variable)) for variable in network.get_layer("drop").variables]
+    assert all(np.array_equal(*pair) for pair in zip(seeds, after, strict=True))
+
+
+def test_frozen_layers_keep_theirs_and_gamma_counts():
+    network = network_of(gamma_initializer="ones")
+    network.get_layer("bn1").gamma.assign(keras.ops.full((4,), 3.0))
+    network.get_layer("bn2").trainable = False
+    measured = BatchStatistics(network, split_of(50, 1), 3, 8, 7, parallel.ALONE).measure(epoch=0)
+    assert sorted(measured) == ["bn1/moving_mean", "bn1/moving_variance"]
+    assert np.array_equal(keras.ops.convert_to_numpy(network.get_layer("bn2").moving_mean), np.zeros(196))
+    network.get_layer("bn2").trainable = True
+    tripled = BatchStatistics(network, split_of(50, 1), 3, 8, 7, parallel.ALONE).measure(epoch=0)["bn2/moving_mean"]
+    network.get_layer("bn1").gamma.assign(keras.ops.ones((4,)))
+    single = BatchStatistics(network, split_of(50, 1), 3, 8, 7, parallel.ALONE).measure(epoch=0)["bn2/moving_mean"]
+    assert tripled == pytest.approx(3 * single, rel=1e-4, abs=1e-5)
+
+
+def test_a_network_without_normalization_has_nothing_to_measure():
+    image = keras.Input((16, 16, 1), dtype="uint8")
+    network = keras.Model(image, layers.Dense(3)(layers.Flatten()(layers.Rescaling(1 / 255)(image))))
+    assert BatchStatistics(network, split_of(50, 1), 3, 8, 7, parallel.ALONE).measure(epoch=0) == {}
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_checkpoint_has_the_statistics_of_the_weights_in_it(ema, tmp_path, capsys):
+    """Of the averages, where the recipe has an average: the trained weights have others."""
+    recipe = dataclasses.replace(CALM, ema=ema, epochs=2, learning_rate=0.2, schedule="constant", warmup=0.0)
+    trained(tmp_path, recipe, [10**6])
+    arrays = runs.read_arrays(tmp_path / "checkpoints" / "last.npz")
+
+    def measured(kind):
+        from test_resume import network_of
+        network = network_of()
+        for variable in network.weights:
+            variable.assign(arrays.get(f"{kind}/{variable.path}", arrays[f"weights/{variable.path}"]))
+        return BatchStatistics(network, DATA.train, 3, 8, 7, parallel.ALONE).measure(epoch=1)
+
+    kept = {path: arrays[f"weights/{path}"] for path in measured("weights")}
+    assert len(kept) == 2
+    for path, array in measured("weights").items():
+        assert array == pytest.approx(kept[path], rel=1e-6, abs=1e-7)
+    if ema:
+        assert max(np.abs(array - kept[path]).max() for path, array in measured("raw").items()) > 1e-3
+
+
+def test_validation_in_training_uses_them(tmp_path, capsys):
+    """After one short epoch the moving averages would still be the first ones."""
+    progress = trained(tmp_path, dataclasses.replace(CALM, epochs=1), [10**6])
+    arrays = runs.read_arrays(tmp_path / "checkpoints" / "last.npz")
+    from test_resume import network_of
+    network = network_of()
+    for variable in network.weights:
+        variable.assign(arrays[f"weights/{variable.path}"])
+    again = fit.validation(network, DATA.validation, CALM)()
+    assert again["val_loss"] == pytest.approx(progress.history[0]["val_loss"], rel=1e-5)
+    network.get_layer("bn").moving_variance.assign(np.ones(4, np.float32))
+    network.get_layer("bn").moving_mean.assign(np.zeros(4, np.float32))
+    assert fit.validation(network, DATA.validation, CALM)()["val_loss"] != pytest.approx(again["val_loss"], rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_exact_resume_with_statistics_and_averages_on_the_other_backends(backend):
+    """The tests of this file and of resuming in the middle of an epoch, whose network normalizes, in a new process."""
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_resume.py",
+                           "tests/test_batch_statistics.py", "-k", "after_any_step or classifiers_go or average or "
+                           "statistics or frozen or validation"], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""})
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout
