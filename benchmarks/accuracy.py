@@ -2,10 +2,14 @@
 
     python benchmarks/accuracy.py --data-dir data                 all of CASES that accuracy.csv does not have yet
     python benchmarks/accuracy.py lenet5 mnist --data-dir data     those of one network and data set
+    python benchmarks/accuracy.py --presets --data-dir data        the small preset of every network, and its weights
+    python benchmarks/accuracy.py --presets nin vgg16 --data-dir data
     python benchmarks/accuracy.py --table
+    python benchmarks/accuracy.py --plot docs/images/accuracy.svg
 
 A row is one run; its history goes to histories/. Runs lie in --output-dir until they are done, so that one that was
-ended goes on when the same command comes again.
+ended goes on when the same command comes again. What a preset's run has learned is packed into zoo/weights/, with its
+accuracy checked; packing.py does that.
 """
 
 import argparse
@@ -14,14 +18,21 @@ import json
 import shlex
 import statistics
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
+
+from zoo import catalog  # noqa: E402
+from zoo.errors import UserError  # noqa: E402
+from zoo.weights import published  # noqa: E402
+
 HISTORIES = Path(__file__).with_name("histories")
 ROWS = Path(__file__).with_name("accuracy.csv")
-FIELDS = ("network", "parameters", "dataset", "recipe", "seed", "test_accuracy_best", "test_accuracy_last",
+FIELDS = ("network", "width", "parameters", "multiply_adds", "dataset", "recipe", "seed", "test_accuracy_best", "test_accuracy_last",
           "best_epoch", "epochs", "seconds", "device", "processor", "versions", "commit", "command")
 
 #        network        data set   seeds  more of the command
@@ -41,14 +52,35 @@ def commands(network, dataset):
             if network in (None, name) and dataset in (None, data)]
 
 
+def preset_command(network):
+    """Return the words behind `python -m zoo.train` that train a network's small preset."""
+    return [network, "--preset", "small", "--dataset", catalog.find(network).small.dataset, "--seed", "0"]
+
+
 def told(words):
     """Return a run's command as accuracy.csv has it: without what is of one machine."""
     return shlex.join(["python", "-m", "zoo.train", *words])
 
 
+def name_run(words):
+    """Return the name of the run directory, and of the history, of a command."""
+    return "-".join(word.strip("-") for word in words if word not in ("--dataset",)).replace("--", "-")
+
+
+def count_multiply_adds(blueprint):
+    """Return the multiply-adds an image of the model that run.json describes as `blueprint`."""
+    height, width, channels = blueprint["input_shape"]
+    options = [word for name, value in blueprint["options"].items() for word in ("--option", f"{name}={value}")]
+    words = [blueprint["name"], "--size", f"{height}x{width}", "--channels", str(channels), "--classes",
+             str(blueprint["classes"]), "--width", str(blueprint["width"]), "--stem", blueprint["stem"], *options]
+    run = subprocess.run([sys.executable, "-m", "zoo.info", *words, "--json"], check=True, capture_output=True,
+                         text=True, cwd=ROOT)
+    return json.loads(run.stdout)["multiply_adds"]
+
+
 def train(words, data_dir, output_dir):
     """Train once, or go on, keep the history, and return the row of accuracy.csv."""
-    name = "-".join(word.strip("-") for word in words if word not in ("--dataset",)).replace("--", "-")
+    name = name_run(words)
     where = ["--data-dir", data_dir] if data_dir else []
     subprocess.run([sys.executable, "-m", "zoo.train", *words, *where, "--output-dir", output_dir, "--name", name],
                    check=True)
@@ -57,6 +89,7 @@ def train(words, data_dir, output_dir):
     HISTORIES.mkdir(exist_ok=True)
     shutil.copy(folder / "history.csv", HISTORIES / f"{name}.csv")
     row = {**run, **result, "dataset": run["dataset"]["name"], "command": told(words),
+           "width": run["blueprint"]["width"], "multiply_adds": count_multiply_adds(run["blueprint"]),
            "recipe": words[words.index("--recipe") + 1] if "--recipe" in words else "modern",
            "versions": " ".join(f"{package} {version}" for package, version in run["versions"].items())}
     return {field: row[field] for field in FIELDS}
@@ -71,24 +104,60 @@ def append(row):
         writer.writerow(row)
 
 
-def read():
-    if not ROWS.exists():
+def read(path=None):
+    """Return the rows of accuracy.csv, or of another file of its form."""
+    path = path or ROWS
+    if not path.exists():
         return []
-    with open(ROWS, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def table():
+def is_measured(words):
+    """Return whether accuracy.csv has the run of a preset as it is today."""
+    return any(row["command"] == told(words) and float(row["width"]) == catalog.find(words[0]).small.width
+               for row in read())
+
+
+def needs_packing(network, run):
+    """Return whether the bundled weights of a network are missing, or older than the result of `run`."""
+    path, result = published.find_bundled(network).path, run / "result.json"
+    return not path.exists() or (result.exists() and path.stat().st_mtime < result.stat().st_mtime)
+
+
+def train_presets(networks, data_dir, output_dir):
+    """Train the small presets that accuracy.csv does not have yet, and pack their weights.
+
+    What fails is reported, and the others are trained all the same; return the names of the networks that failed.
+    """
+    failed = []
+    for network in networks:
+        words = preset_command(network)
+        run = Path(output_dir, name_run(words))
+        try:
+            if not is_measured(words):
+                append(train(words, data_dir, output_dir))
+            if needs_packing(network, run):
+                subprocess.run([sys.executable, str(Path(__file__).with_name("packing.py")), str(run),
+                                *(["--data-dir", data_dir] if data_dir else [])], check=True)
+        except (subprocess.CalledProcessError, OSError) as error:
+            if getattr(error, "returncode", None) in (130, -signal.SIGINT):
+                raise KeyboardInterrupt from None
+            print(f"{network} failed: {error}", file=sys.stderr, flush=True)
+            failed.append(network)
+    return failed
+
+
+def table(rows):
     """Return the lines of the Markdown table of accuracy.csv: one for all seeds of a command on one machine."""
     groups = {}
-    for row in read():
+    for row in rows:
         command = row["command"].rpartition(" --seed ")[0]
-        groups.setdefault((row["network"], command, row["processor"]), []).append(row)
+        groups.setdefault((row["network"], float(row["width"]), command, row["processor"]), []).append(row)
     lines = ["| network | parameters | data set | recipe | epochs | test accuracy, % | runs | minutes a run | on |",
              "| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | --- |"]
-    for (network, command, processor), runs in groups.items():
-        words = shlex.split(command)
-        network += f", width {words[words.index('--width') + 1]}" if "--width" in words else ""
+    for (network, width, _, processor), runs in groups.items():
+        network += f", width {width:g}" if width != 1 else ""
         accuracies = [100 * float(run["test_accuracy_best"]) for run in runs]
         spread = f" ± {statistics.stdev(accuracies):.2f}" if len(runs) > 1 else ""
         minutes = statistics.mean(float(run["seconds"]) for run in runs) / 60
@@ -104,10 +173,29 @@ def main():
     parser.add_argument("dataset", nargs="?")
     parser.add_argument("--data-dir")
     parser.add_argument("--output-dir", default=str(ROOT / "runs" / "accuracy"))
+    parser.add_argument("--presets", nargs="*", metavar="NET", help="train small presets and pack their weights; "
+                                                                    "default: of every network")
     parser.add_argument("--table", action="store_true", help="print the table of the README")
+    parser.add_argument("--plot", metavar="FILE.svg", type=Path, help="draw accuracy against multiply-adds")
+    parser.add_argument("--rows", metavar="FILE.csv", type=Path, help="with --table and --plot: instead of "
+                                                                      "accuracy.csv")
     arguments = parser.parse_args()
     if arguments.table:
-        print("\n".join(table()))
+        print("\n".join(table(read(arguments.rows))))
+        return
+    if arguments.plot:
+        from accuracy_plot import draw  # matplotlib
+
+        draw(read(arguments.rows), arguments.plot)
+        return
+    if arguments.presets is not None:
+        try:
+            networks = [catalog.find(name).name for name in arguments.presets] or [*catalog.SPECS]
+        except UserError as error:
+            parser.error(str(error))
+        failed = train_presets(networks, arguments.data_dir, arguments.output_dir)
+        if failed:
+            sys.exit(f"failed: {', '.join(failed)}; the same command tries them again")
         return
     asked = commands(arguments.network, arguments.dataset)
     if not asked:

@@ -91,7 +91,7 @@ REFUSED = [
     ("lenet5_1998", {"classes": 11}, "lenet5_1998 has codes for 10 classes; given 11; lenet5 takes any number"),
     ("lenet5_1998", {"width": 0.5}, "lenet5_1998 has the paper's widths only; given width 0.5; lenet5 takes any"),
     ("vgg16", {"weights": "imagenett"},
-     "there are no weights 'imagenett': no file, no run, and none of imagenet, mnist; did you mean 'imagenet'?"),
+     "there are no weights 'imagenett': no file, no run, and none of imagenet, cifar10, mnist; did you mean 'imagenet'?"),
     ("vgg16", {"pooling": "sum", "include_top": False}, "pooling is None, 'avg' or 'max'; given 'sum'"),
     ("vgg16", {"pooling": "sum"}, "pooling is None, 'avg' or 'max'; given 'sum'"),
     ("lenet5", {"pooling": ["avg"]}, "pooling is None, 'avg' or 'max'; given ['avg']"),

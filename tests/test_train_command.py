@@ -576,12 +576,12 @@ def test_list(python):
     done = python("-m", "zoo.list")
     lines = done.stdout.splitlines()
     assert (done.returncode, done.stderr) == (0, "")
-    assert lines[0].split() == ["name", "paper", "year", "input", "classes", "parameters"]
+    assert lines[0].split() == ["name", "paper", "year", "input", "classes", "parameters", "weights"]
     rows = {line.split()[0]: line.split() for line in lines[1:]}
-    assert rows["lenet5"] == ["lenet5", "LeCun", "et", "al.", "1998", "28x28x1", "10", "61,706"]
-    assert rows["vgg16"] == ["vgg16", "Simonyan", "and", "Zisserman", "2014", "224x224x3", "1000",
-                             "138,357,544"]
-    assert rows["vgg19"][-1] == "143,667,240" and rows["resnet34"][-1] == "21,811,112"
+    assert rows["lenet5"] == ["lenet5", "LeCun", "et", "al.", "1998", "28x28x1", "10", "61,706", "mnist"]
+    assert rows["vgg16"][:8] == ["vgg16", "Simonyan", "and", "Zisserman", "2014", "224x224x3", "1000", "138,357,544"]
+    assert rows["vgg16"][8].rstrip(",") == "imagenet"
+    assert rows["vgg19"][7] == "143,667,240" and rows["resnet34"][7] == "21,811,112"
     assert [*rows] == zoo.list_models()
 
 
@@ -593,6 +593,7 @@ def test_list_as_json(python):
     assert [*networks] == zoo.list_models()
     resnet = networks["resnet34"]
     assert (resnet["parameters"], resnet["trainable_parameters"]) == (21811112, 21795880)
+    assert networks["lenet5"]["weights"] == ["mnist"] and networks["xception"]["weights"][0] == "imagenet"
     assert resnet["input_shape"] == [224, 224, 3] and resnet["classes"] == 1000
     assert resnet["stems"] == ["paper", "small"] and networks["vgg16"]["stems"] == ["paper"]
     assert networks["vgg16"]["options"] == {"batch_norm": False, "dropout": 0.5}

@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 
 def build(name, input_shape=None, classes=None, *, include_top=True, pooling=None, weights=None,
-          classifier_activation="softmax", width=1.0, stem="auto", aux=False, **options):
+          classifier_activation="softmax", width=None, stem="auto", aux=False, **options):
     """Return the network `name` as a functional keras.Model; no arguments: as in its paper.
 
     Arguments, those of keras.applications first, with the same meaning:
@@ -24,12 +24,18 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
         include_top: False leaves out the head; the output is then the features, (n, height, width, channels).
         pooling: without a top, None, "avg" or "max" over the features: (n, channels).
         weights: None, random ones; "imagenet", what Keras's authors publish for vgg16, vgg19, inception_v3,
-            inception_resnet_v2 and xception; "mnist" for lenet5; or the path of a run or of a file (docs/weights.md),
-            all of which must fit. Pixels must be scaled as the weights expect.
+            inception_resnet_v2 and xception; "cifar10" or "mnist", the bundled weights of the network's small preset
+            (`python -m zoo.list` says which network has which); or the path of a run or of a file (docs/weights.md),
+            all of which must fit. Pixels must be scaled as the weights expect. With bundled weights, whichever of
+            input_shape, classes, width and options is not given is that of the preset: 32x32x3 or, for MNIST, 28x28x1,
+            10 classes. Another width, other options, channels, or auxiliary classifiers are refused; another image
+            size or number of classes needs include_top=False.
         classifier_activation: "softmax" gives probabilities (n, classes) float32; None gives logits.
-        width: every hidden width w becomes max(1, int(w * width)); the classes stay.
+        width: every hidden width w becomes max(1, int(w * width)); the classes stay. Default: 1, or as bundled
+            weights have it.
         stem: "paper", "small" (for pictures of about 32x32), or "auto": small where the paper's stem would leave
-            the last grid under 4 pixels; weights of others are always of the paper's.
+            the last grid under 4 pixels; weights of others are always of the paper's, bundled ones of the stem that
+            they were trained with.
         aux: True gives a dict of outputs, main, aux1, ..., where a network has side classifiers.
         **options: the network's own, see `python -m zoo.list --json`.
 
@@ -46,7 +52,7 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
         from zoo.weights import sources
 
         source = sources.find(weights, name)
-        blueprint = catalog.blueprint(name, input_shape, classes, width, source.stem(stem), options, aux)
+        blueprint = source.resolve_blueprint(input_shape, classes, width, stem, options, aux)
         source.check(blueprint, include_top)
         source = source.here(include_top)
 

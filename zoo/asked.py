@@ -33,16 +33,18 @@ def recipe_of(arguments):
 
 
 def options_of(arguments, recipe):
-    """Return the network's options: those of the command line, and the recipe's dropout."""
+    """Return the network's options: those of the preset and of the command line, and the recipe's dropout."""
     spec = catalog.find(arguments.network)
+    preset = cli.parse_preset(arguments, spec)
     options = assignments("--option", arguments.option, spec.options)
     if not recipe.dropout:
-        return options
+        return {**preset.options, **options} if preset else options
     if "dropout" not in spec.options:
         raise UserError(f"{spec.name} has no dropout to set; leave it empty: dropout=")
     if "dropout" in options:
         raise UserError("--option dropout and the recipe's dropout are the same; give one of them")
-    return {**options, "dropout": parsed("dropout", recipe.dropout, spec.options["dropout"])}
+    return {**(preset.options if preset else {}), **options,
+            "dropout": parsed("dropout", recipe.dropout, spec.options["dropout"])}
 
 
 def plan_of(arguments):
@@ -54,8 +56,10 @@ def plan_of(arguments):
     if arguments.precision not in plans.PRECISIONS:
         raise unknown("precision", arguments.precision, plans.PRECISIONS)
     augmentation.check(augmentation.parse(recipe.augment), facts.shape)
-    blueprint = catalog.blueprint(spec.name, facts.shape, facts.classes, parsed("--width", arguments.width, 1.0),
-                                  arguments.stem, options_of(arguments, recipe))
+    preset = cli.parse_preset(arguments, spec)
+    width = preset.width if preset else cli.parse_width(arguments)
+    blueprint = catalog.blueprint(spec.name, facts.shape, facts.classes, width, arguments.stem,
+                                  options_of(arguments, recipe))
     if arguments.limit is not None:
         arguments.limit = cli.whole_number("--limit", arguments.limit, 1)
     return plans.Plan(blueprint, facts, recipe, cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1),

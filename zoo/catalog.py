@@ -197,14 +197,15 @@ def find(name):
     return SPECS[name]
 
 
-def blueprint(name, input_shape=None, classes=None, width=1.0, stem="auto", options=None, aux=False):
+def blueprint(name, input_shape=None, classes=None, width=None, stem="auto", options=None, aux=False):
     """Check what is asked of the network `name` and return it as a Blueprint; UserError says what cannot be.
 
-    None for `input_shape` or `classes` is the paper's. The arguments are those of `zoo.build`.
+    None for `input_shape`, `classes` or `width` is the paper's. The arguments are those of `zoo.build`.
     """
     spec = find(name)
     shape = _shape(spec, spec.input_shape if input_shape is None else input_shape)
     classes = spec.classes if classes is None else classes
+    width = 1.0 if width is None else width
     if not _whole(classes) or classes < 2:
         raise UserError(f"classes is a whole number of 2 or more; given {classes!r}")
     if spec.most_classes and classes > spec.most_classes:
@@ -228,7 +229,7 @@ def preset(spec, name):
     >>> preset(find("resnet34"), "small").width
     0.125
     """
-    presets = {"small": spec.small}
+    presets = {"small": spec.small} if spec.small else {}
     if name not in presets:
         raise unknown("preset", name, presets)
     return presets[name]

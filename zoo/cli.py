@@ -11,6 +11,7 @@ from zoo.errors import UserError, unknown
 from zoo.files import expanded
 from zoo.training.plan import CHECKPOINTS
 from zoo.values import assignments, parsed
+from zoo.weights import published
 
 
 class Parser(argparse.ArgumentParser):
@@ -117,17 +118,42 @@ def add_network(made):
     made.add_argument("--size", metavar="N|HxW", help="of the pictures, pixels; default: the paper's")
     made.add_argument("--channels", metavar="N", help="of the pictures, 1 or 3 as a rule; default: the paper's")
     made.add_argument("--classes", metavar="N", help="default: the paper's")
-    made.add_argument("--width", metavar="W", default="1.0", help="times every hidden width of the network")
+    add_preset(made)
+    made.add_argument("--width", metavar="W", help="times every hidden width of the network; default: 1")
     made.add_argument("--stem", metavar="auto|paper|small", default="auto",
                       help="the network's first layers; auto: small for small pictures")
     made.add_argument("--aux", action="store_true", help="with the side classifiers")
     made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
 
 
-def blueprint_of(name, arguments):
-    """Return the Blueprint of the network `name` with what the options of `add_network` ask for."""
+def add_preset(made):
+    """Add --preset; see `parse_preset`."""
+    made.add_argument("--preset", metavar="small", help="a model size that two CPU cores train in minutes: small")
+
+
+def parse_preset(arguments, spec):
+    """Return the Preset that --preset names, None without it; UserError where --width or --option contradicts it."""
+    if arguments.preset is None:
+        return None
+    preset = catalog.preset(spec, arguments.preset)
+    given = [] if arguments.width is None else [("--width", f"width {preset.width:g}")]
+    given += [(f"--option {name}", f"{name}={preset.options[name]}")
+              for name in assignments("--option", arguments.option, spec.options) if name in preset.options]
+    for flag, value in given:
+        raise UserError(f"--preset {arguments.preset} of {spec.name} is {value}; leave out {flag}, or --preset")
+    return preset
+
+
+def blueprint_of(name, arguments, base=None):
+    """Return the Blueprint of the network `name` with what the options of `add_network` ask for.
+
+    base: the Blueprint that holds where they ask for nothing; default: that of --preset, or the paper's.
+    """
     spec = catalog.find(name)
-    height, width, channels = spec.input_shape
+    if parse_preset(arguments, spec):
+        base = published.resolve_preset(spec, arguments.preset)
+    base = base or catalog.blueprint(spec.name)
+    height, width, channels = base.input_shape
     if arguments.size is not None:
         height, width = sides(arguments.size)
     if arguments.channels is not None:
@@ -135,22 +161,29 @@ def blueprint_of(name, arguments):
     if arguments.aux and not spec.sides:
         have = " and ".join(each.name for each in catalog.SPECS.values() if each.sides)
         raise UserError(f"{spec.name} has no side classifiers; --aux is for {have}")
-    classes = None if arguments.classes is None else whole_number("--classes", arguments.classes, 2)
-    return catalog.blueprint(spec.name, (height, width, channels), classes, parsed("--width", arguments.width, 1.0),
-                             arguments.stem, assignments("--option", arguments.option, spec.options), arguments.aux)
+    classes = base.classes if arguments.classes is None else whole_number("--classes", arguments.classes, 2)
+    options = {**base.options, **assignments("--option", arguments.option, spec.options)}
+    return catalog.blueprint(spec.name, (height, width, channels), classes, parse_width(arguments, base.width),
+                             arguments.stem, options, arguments.aux)
+
+
+def parse_width(arguments, default=None):
+    """Return the number that --width gives, `default` without it."""
+    return default if arguments.width is None else parsed("--width", arguments.width, 1.0)
 
 
 def add_form(made):
     """Add the options that say how a body of the catalogue is built, where its weights do not; see `form_of`."""
-    made.add_argument("--width", metavar="W", default="1.0", help="times every hidden width of the network")
+    made.add_argument("--width", metavar="W", help="times every hidden width of the network; default: as the weights "
+                                                   "have it, or 1")
     made.add_argument("--stem", metavar="auto|paper|small", default="auto", help="the network's first layers")
     made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
 
 
 def form_of(arguments):
-    """Return (width, stem, options) as the options of `add_form` say."""
+    """Return (width, stem, options) as the options of `add_form` say; a width of None is not given."""
     options = assignments("--option", arguments.option, catalog.find(arguments.network).options)
-    return parsed("--width", arguments.width, 1.0), arguments.stem, options
+    return parse_width(arguments), arguments.stem, options
 
 
 def add_pictures(made):
@@ -178,7 +211,6 @@ def sides(text):
 def checked_pictures(arguments):
     """Refuse what cannot be of the options of `add_pictures` and of --weights; return the sides of --size, or None."""
     from zoo.datasets import facts
-    from zoo.weights import published
 
     if arguments.weights != "none":
         published.check(arguments.weights, catalog.find(arguments.network).name)

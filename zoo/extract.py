@@ -17,7 +17,7 @@ def parser():
                       "as an .npz file: features, labels, label_names, files, splits.")
     made.add_argument("network", metavar="NET", help="the network's name; python -m zoo.list has them")
     cli.add_pictures(made)
-    made.add_argument("--weights", metavar="imagenet|mnist|none|RUN|FILE", default="imagenet",
+    made.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default="imagenet",
                       help="a run of zoo.train, or a file (docs/weights.md); default: imagenet")
     made.add_argument("--features", metavar="LAYER", default="",
                       help="whose output is written; default: the body's last")

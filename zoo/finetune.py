@@ -24,7 +24,7 @@ def parser():
                              f"networks: {', '.join(catalog.SPECS)}")
     made.add_argument("network", metavar="NET", help="the network's name, see below")
     cli.add_pictures(made)
-    made.add_argument("--weights", metavar="imagenet|mnist|none|RUN|FILE", default="imagenet",
+    made.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default="imagenet",
                       help="what the body starts with; a file: see docs/weights.md; default: imagenet")
     made.add_argument("--plan", metavar="PLAN", help=f"one of {', '.join(transfers.PLANS)}; see below")
     made.add_argument("--freeze", metavar="all|none|LAYER|N", help="what of the body stays as it is: up to a layer, or "

@@ -1,14 +1,15 @@
-"""python -m zoo.list: the networks, their papers and sizes."""
+"""python -m zoo.list: the networks, their papers, sizes and weights."""
 
 import json
 import sys
 
 from zoo import cli
 from zoo.catalog import SPECS, facts
+from zoo.weights.published import list_names
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.list", description="List the networks, their papers and sizes.")
+    made = cli.Parser(prog="python -m zoo.list", description="List the networks, their papers, sizes and weights.")
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="all that the catalogue knows, as JSON")
     form.add_argument("--markdown", action="store_true", help="the table of the README")
@@ -16,9 +17,10 @@ def parser():
 
 
 def row(spec):
-    """Return a network's cells: name, paper, year, input, classes, parameters."""
+    """Return a network's cells: name, paper, year, input, classes, parameters, weights."""
     return (spec.name, spec.paper.short, str(spec.paper.year),
-            "x".join(map(str, spec.input_shape)), str(spec.classes), f"{spec.parameters[0]:,}")
+            "x".join(map(str, spec.input_shape)), str(spec.classes), f"{spec.parameters[0]:,}",
+            ", ".join(list_names(spec.name)))
 
 
 def table(rows):
@@ -30,16 +32,16 @@ def table(rows):
 
 
 def markdown(rows):
-    """Return rows of cells as the lines of a Markdown table, the last two columns to the right."""
+    """Return rows of cells as the lines of a Markdown table, the two columns of numbers to the right."""
     lines = [f"| {' | '.join(cells)} |" for cells in rows]
-    return [lines[0], "| --- | --- | --- | --- | ---: | ---: |", *lines[1:]]
+    return [lines[0], "| --- | --- | --- | --- | ---: | ---: | --- |", *lines[1:]]
 
 
 def command(argv):
     arguments = parser().parse_args(argv)
-    rows = [("name", "paper", "year", "input", "classes", "parameters"), *map(row, SPECS.values())]
+    rows = [("name", "paper", "year", "input", "classes", "parameters", "weights"), *map(row, SPECS.values())]
     if arguments.json:
-        print(json.dumps([facts(spec) for spec in SPECS.values()], indent=2))
+        print(json.dumps([{**facts(spec), "weights": list_names(spec.name)} for spec in SPECS.values()], indent=2))
     elif arguments.markdown:
         print("\n".join(markdown(rows)))
     else:

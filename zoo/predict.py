@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from zoo import catalog, cli
+from zoo.datasets import facts as datasets
 from zoo.errors import UserError
 from zoo.files import expanded
 from zoo.training import keras_file, plan as plans
@@ -17,7 +18,8 @@ def parser():
     made = cli.Parser(prog="python -m zoo.predict", description="Say what a trained network takes pictures for.")
     made.add_argument("model", metavar="RUN|FILE.keras|NET", help="a run directory; a model that takes raw pixels and "
                       "gives probabilities, as zoo.load(RUN).save writes it; or, with --weights, a network's name")
-    made.add_argument("--weights", metavar="imagenet|mnist|FILE", help="of a network's name, see docs/weights.md")
+    made.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
+                      help="of a network's name, see docs/weights.md")
     made.add_argument("pictures", metavar="PICTURE", nargs="+", help="files of any size, or folders, searched to the "
                                                                      "bottom")
     made.add_argument("--top", metavar="N", default="5", help="how many classes to name; default: 5")
@@ -68,9 +70,9 @@ class Predictor:
         if self.source.scaling is None:
             raise UserError(f"{weights} does not say how its pixels are scaled; give a run, or a .keras file that "
                             "takes raw pixels")
-        self._shape = spec.input_shape
-        if weights == "mnist":
-            self.ground = "mnist is bright on dark"
+        self._shape = self.source.resolve_blueprint().input_shape
+        if self.source.bundled and dark([*datasets.find(weights).mean]):
+            self.ground = f"{weights} is bright on dark"
 
     def _know_run(self):
         from zoo.pictures import rundir  # NumPy, no backend
@@ -101,7 +103,7 @@ class Predictor:
             from zoo.training import class_names, transferred
 
             source = self.source.here(include_top=True)
-            self._model = transferred.with_own_top(catalog.blueprint(source.network), source, "softmax")
+            self._model = transferred.with_own_top(source.resolve_blueprint(), source, "softmax")
             self.names = class_names.of_weights(self.source.said, self._model.output_shape[-1])
             return
         self._model = zoo.load(self.path, self.checkpoint)
@@ -129,7 +131,7 @@ class Predictor:
 
 def needed(network):
     """Return words for what a network's name alone lacks."""
-    own = [name for name, networks in published.NAMES.items() if network in networks]
+    own = published.list_names(network)
     own += ["FILE"] if network in {*published.OF_KERAS, *published.OF_TORCH} else []
     if own:
         return f"a network's name needs --weights {' or '.join(own)}"

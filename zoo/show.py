@@ -36,8 +36,8 @@ def parser():
     made.add_argument("-o", "--output", metavar="FILE|FOLDER",
                       help=f"default: {PAGE}; with --what NETWORK-WHAT.png, or .pdf or .svg; a folder gets page and "
                            "pictures")
-    made.add_argument("--weights", metavar="W", help="of a network's name: imagenet, mnist, or the path of a file, as "
-                                                     "zoo.build takes them; default: random ones")
+    made.add_argument("--weights", metavar="W", help="of a network's name: imagenet, cifar10, mnist, or the path of a "
+                                                     "file, as zoo.build takes them; default: random ones")
     cli.add_checkpoint(made)
     cli.add_network(made)
     cli.add_gpu(made)
@@ -83,9 +83,9 @@ def check_memory(size):
 def source_of(arguments):
     """Return the function without arguments that gives the Subject once a backend is loaded; UserError before it."""
     name, path, checkpoint = arguments.network, expanded(arguments.network), cli.checkpoint_of(arguments)
-    given = [flag for flag in ("size", "channels", "classes", "aux", "option", "weights")
+    given = [flag for flag in ("size", "channels", "classes", "aux", "option", "weights", "preset", "width")
              if getattr(arguments, flag)]
-    given += [flag for flag, usual in (("width", "1.0"), ("stem", "auto")) if getattr(arguments, flag) != usual]
+    given += ["stem"] if arguments.stem != "auto" else []
     is_file = path.suffix == ".keras" and path.is_file()
     if (path.is_dir() or is_file) and set(given) - ({"size"} if is_file else set()):
         raise UserError(f"--{given[0]} is for a network's name; {name} is built already")
@@ -112,7 +112,7 @@ def source_of(arguments):
         return lambda subject: subject.untrained(blueprint)
     source = weights_of(arguments)
     arguments.stem = source.stem(arguments.stem)
-    blueprint = cli.blueprint_of(name, arguments)
+    blueprint = cli.blueprint_of(name, arguments, source.bundled and source.bundled.blueprint)
     source.check(blueprint, include_top=True)
     return lambda subject: subject.of_weights(blueprint, source)
 

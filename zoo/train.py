@@ -53,7 +53,8 @@ def parser():
                       "slurm: those of srun; see docs/scaling.md")
     made.add_argument("--host-index", metavar="N", help="which of --hosts this one is, from 0, which writes the run")
     made.add_argument("--limit", metavar="N", help="at most N pictures for each of training, validation and test")
-    made.add_argument("--width", metavar="W", default="1.0", help="times every hidden width of the network")
+    cli.add_preset(made)
+    made.add_argument("--width", metavar="W", help="times every hidden width of the network; default: 1")
     made.add_argument("--stem", metavar="auto|paper|small", default="auto",
                       help="the network's first layers; auto: small for small pictures")
     made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")

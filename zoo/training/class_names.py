@@ -11,12 +11,12 @@ IMAGENET_CLASSES = 1000
 
 
 def of_weights(weights, classes):
-    """Return the names of the classes of `weights`, "imagenet", "mnist" or a file; None where only numbers are known.
+    """Return the names of the classes of `weights`, "imagenet", "cifar10" or a file; None where only numbers are known.
 
     A thousand classes are ImageNet's.
     """
-    if weights == "mnist":
-        return facts.DIGIT_NAMES
+    if weights in facts.DATASETS:  # bundled weights are called by the data set that they were trained on
+        return facts.find(weights).label_names
     return of_imagenet() if classes == IMAGENET_CLASSES else None
 
 

@@ -46,22 +46,23 @@ class Origin:
         return lines
 
 
-def find(network, weights, width=1.0, stem="auto", options=None):
-    """Return the Origin of what --weights says: "none", "imagenet", "mnist", a file or a run.
+def find(network, weights, width=None, stem="auto", options=None):
+    """Return the Origin of what --weights says: "none", "imagenet", "cifar10", "mnist", a file or a run.
 
-    width, stem, options: of the network where the weights do not come from a run, which has its own.
+    width, stem, options: of the network where the weights do not come from a run, which has its own. A width of None is
+    the paper's, or that of bundled weights, which have options of their own, too.
     """
     if weights == "none":
         if stem == "auto" and catalog.find(network).small_below and network in published.LEAST_SIDE:
             stem = "paper"  # as it would be with weights
-        return Origin(None, "", stem, width, options or {}, None, None)
+        return Origin(None, "", stem, 1.0 if width is None else width, options or {}, None, None)
     source = sources.find(weights, network)
     path = expanded(weights)
     if path.is_dir():
         return of_run(path, source, (width, stem, options or {}))
-    known = published.NAMES.get(weights, {}).get(network)
-    shape = known.input_shape if isinstance(known, published.Shipped) else None
-    return Origin(source, str(weights), source.stem(stem), width, options or {}, source.scaling, shape)
+    blueprint = source.resolve_blueprint(width=width, stem=stem, options=options)
+    shape = blueprint.input_shape if source.bundled else None
+    return Origin(source, str(weights), source.stem(stem), blueprint.width, blueprint.options, source.scaling, shape)
 
 
 def of_run(run, source, asked):
@@ -79,7 +80,7 @@ def of_run(run, source, asked):
         raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
     if blueprint.spec.name != source.network:
         raise UserError(f"{run} is of {blueprint.spec.name}, given {source.network}; name the same network")
-    if asked != (1.0, "auto", {}):
+    if asked != (None, "auto", {}):
         raise UserError(f"{run} says how its network is built; leave out --width, --stem and --option")
     return Origin(source, str(run), blueprint.stem, blueprint.width, blueprint.options, scaling, shape)
 

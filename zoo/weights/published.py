@@ -1,8 +1,14 @@
-"""What authors have published: addresses, hashes, and how pixels are scaled for it. Standard library only."""
+"""What authors have published and what comes with zoo: addresses, hashes, and how pixels are scaled for it.
+
+Standard library only.
+"""
 
 import difflib
 from dataclasses import dataclass
+from pathlib import Path
 
+from zoo import catalog
+from zoo.datasets import facts
 from zoo.errors import UserError
 from zoo.files import expanded
 
@@ -48,12 +54,15 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class Shipped:
-    """A file beside this one, for pictures of one shape."""
+class Bundled:
+    """Weights that come with the package, of a network's preset "small", which `blueprint` is.
 
-    file: str
-    input_shape: tuple
-    classes: int
+    dataset: the name of the data set that they were trained on, which is also the name of the weights.
+    """
+
+    dataset: str
+    path: Path
+    blueprint: catalog.Blueprint
     scaling: Scaling
 
 
@@ -66,8 +75,32 @@ IMAGENET = {name: Fetched(name, (f"{name}_{KERNELS}.h5", whole), (f"{name}_{KERN
     ("inception_v3", "9a0d58056eeedaa3f26cb7ebd46da564", "bcbd6486424b2319ff4ef7d526e38f63"),
     ("inception_resnet_v2", "e693bd0210a403b3192acc6073ad2e96", "d19885ff4a710c122648d3b5c3b684e4"),
     ("xception", "0a58e3b7378bc2990ea3b43d5981f1f6", "b0042744bf5b25fce3cb969f33bebb97"))}
-SHIPPED = {"lenet5": Shipped("lenet5-mnist.npz", (28, 28, 1), 10, standard((0.1307,), (0.3081,)))}
-NAMES = {"imagenet": IMAGENET, "mnist": SHIPPED}
+FOLDER = Path(__file__).parent  # where the bundled weights are
+NAMES = ("imagenet", *sorted({spec.small.dataset for spec in catalog.SPECS.values() if spec.small}))
+
+
+def resolve_preset(spec, name):
+    """Return the Blueprint of a network's preset, for the images and classes of the preset's data set."""
+    preset = catalog.preset(spec, name)
+    dataset = facts.find(preset.dataset)
+    return catalog.blueprint(spec.name, dataset.shape, dataset.classes, preset.width, options=preset.options)
+
+
+def find_bundled(network):
+    """Return the Bundled weights of a network, whose file need not be there; None where it has no preset."""
+    spec = catalog.find(network)
+    if spec.small is None:
+        return None
+    dataset = facts.find(spec.small.dataset)
+    return Bundled(dataset.name, FOLDER / f"{network}-{dataset.name}.npz", resolve_preset(spec, "small"),
+                   standard(dataset.mean, dataset.std))
+
+
+def list_names(network):
+    """Return the names of the weights that there are for a network, such as ["imagenet", "cifar10"]."""
+    bundled = find_bundled(network)
+    return [*(["imagenet"] if network in IMAGENET else []),
+            *([bundled.dataset] if bundled and bundled.path.is_file() else [])]
 
 
 def check(weights, network):
@@ -81,9 +114,14 @@ def check(weights, network):
 
 
 def find(name, network):
-    """Return the published weights of a network, Fetched or Shipped; UserError where there are none of that name."""
-    if network not in NAMES[name]:
-        own = [f"{each!r}" for each, networks in NAMES.items() if network in networks]
-        raise UserError(f"there are no weights {name!r} for {network}, but for {', '.join(NAMES[name])}; give weights="
-                        f"{' or '.join([*own, 'None (--weights none)'])}, or a file")
-    return NAMES[name][network]
+    """Return the weights of a network called `name`, Fetched or Bundled; UserError where there are none."""
+    known = IMAGENET.get(network) if name == "imagenet" else find_bundled(network)
+    if known is None or isinstance(known, Bundled) and known.dataset != name:
+        others = f", but for {', '.join(IMAGENET)}" if name == "imagenet" else ""
+        own = [*map(repr, list_names(network)), "None (--weights none)"]
+        raise UserError(f"there are no weights {name!r} for {network}{others}; give weights={' or '.join(own)}, or a "
+                        "file")
+    if isinstance(known, Bundled) and not known.path.is_file():
+        raise UserError(f"{known.path.name} is missing from {known.path.parent}: this installation of zoo is not "
+                        "complete; reinstall zoo")
+    return known

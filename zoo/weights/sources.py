@@ -1,4 +1,4 @@
-"""From what a person says, "imagenet", "mnist", a file or a run, to weights in a model and the pixels they expect."""
+"""From what a person says, "imagenet", "cifar10", a file or a run, to weights in a model and the pixels they expect."""
 
 import json
 import os
@@ -16,7 +16,7 @@ class Source:
     """Weights of a network that are on the disk, or can be fetched.
 
     said: as the person said it. path: None where it is to be fetched. foreign: they are of the paper's stem, and have
-    the authors' preprocessing, `scaling`; None: what pixels they expect is not known.
+    the authors' preprocessing, `scaling`; None: what pixels they expect is not known. bundled: where they come with zoo.
     """
 
     network: str
@@ -24,9 +24,26 @@ class Source:
     path: Path | None
     foreign: bool
     scaling: published.Scaling | None
+    bundled: published.Bundled | None = None
+
+    def resolve_blueprint(self, input_shape=None, classes=None, width=None, stem="auto", options=None, aux=False):
+        """Return the Blueprint of what is asked for; what is not given is as the weights need it, or the paper's."""
+        options, stem = options or {}, self.stem(stem)
+        if self.bundled:
+            own = self.bundled.blueprint
+            input_shape = own.input_shape if input_shape is None else input_shape
+            classes = own.classes if classes is None else classes
+            width = own.width if width is None else width
+            options = {**own.options, **options}
+        return catalog.blueprint(self.network, input_shape, classes, width, stem, options, aux)
 
     def stem(self, asked):
-        """Return which stem to build: "auto" is the paper's for weights of others."""
+        """Return which stem to build: "auto" is the paper's for weights of others, their own for bundled ones."""
+        if self.bundled:
+            own = self.bundled.blueprint.stem
+            if asked not in ("auto", own):
+                raise UserError(f"the weights {self.said!r} of {self.network} have the {own} stem; leave out stem")
+            return own
         if not self.foreign or asked == "paper" or not catalog.find(self.network).small_below:
             return asked
         if asked == "small":
@@ -42,7 +59,13 @@ class Source:
     def fill(self, model, blueprint, include_top):
         """Give `model`, built of `blueprint` with or without its top, the weights; return the load.Report."""
         self.check(blueprint, include_top)
-        return load.load(model, self.network, self.here(include_top).path, spare_of(blueprint))
+        path = self.here(include_top).path
+        try:
+            return load.load(model, self.network, path, spare_of(blueprint))
+        except UserError as error:
+            if self.bundled is None:
+                raise
+            raise UserError(f"{path.name} of this installation of zoo is damaged; reinstall zoo ({error})") from None
 
     def head_of_its_own(self):
         """Return whether the weights are of a run whose top is not the network's; UserError for a damaged run."""
@@ -54,33 +77,53 @@ class Source:
 
     def check(self, blueprint, include_top):
         """Raise UserError for a network that published weights are not for, before anything is fetched."""
+        if self.bundled:
+            self._check_bundled(blueprint, include_top)
+            return
         if include_top and self.head_of_its_own():
             raise UserError(f"{self.said} was made by zoo.finetune, with a head of its own: zoo.load has it whole, "
                             "include_top=False its body")
         if self.said not in published.NAMES:
             return
         spec = blueprint.spec
-        known = published.find(self.said, self.network)
-        shape, classes = (known.input_shape, known.classes) if isinstance(known, published.Shipped) else (
-            (None, None, 3), spec.classes)
-        if include_top and classes != blueprint.classes:
-            raise UserError(f"the weights {self.said!r} are for {classes} classes; given {blueprint.classes}; "
+        if include_top and spec.classes != blueprint.classes:
+            raise UserError(f"the weights {self.said!r} are for {spec.classes} classes; given {blueprint.classes}; "
                             "use include_top=False")
-        if not include_top:
-            shape = (None, None, shape[2])  # a body takes any side
-        if any(want not in (None, given) for want, given in zip(shape, blueprint.input_shape, strict=True)):
-            said = "x".join("any" if side is None else str(side) for side in shape)
-            raise UserError(f"the weights {self.said!r} of {self.network} are for pictures of {said}; given "
-                            f"{'x'.join(map(str, blueprint.input_shape))}")
+        if blueprint.input_shape[2] != 3:
+            raise UserError(f"the weights {self.said!r} of {self.network} are for pictures of anyxanyx3; given "
+                            f"{cross(blueprint.input_shape)}")
         odd = [name for name, value in blueprint.options.items()
                if name in ("batch_norm", "scale", "groups") and value != spec.options[name]]
         if blueprint.width != 1 or odd:
             raise UserError(f"the weights {self.said!r} are for {self.network} as it is; leave "
                             f"{odd[0] if odd else 'width'} at {spec.options[odd[0]] if odd else 1}")
 
+    def _check_bundled(self, blueprint, include_top):
+        """Raise UserError for anything but the model that bundled weights are for, or its backbone at any size."""
+        own = self.bundled.blueprint
+        preset = catalog.preset(own.spec, "small")
+        form = ", ".join([f"width {own.width:g}", *(f"{name}={value}" for name, value in preset.options.items())])
+        what = f"the weights {self.said!r} of {self.network} are for {cross(own.input_shape)} images, {own.classes} " \
+               f"classes, {form}"
+        other = [(name, value) for name, value in blueprint.options.items()
+                 if value != own.options[name] and not name.endswith("dropout")]  # which has no weights
+        if blueprint.width != own.width:
+            other.insert(0, ("width", blueprint.width))
+        if blueprint.aux:
+            other.append(("aux", True))
+        if other:
+            name, value = other[0]
+            raise UserError(f"{what}; given {name}={value}; leave out {name}")
+        if blueprint.input_shape[2] != own.input_shape[2]:
+            raise UserError(f"{what}; given {cross(blueprint.input_shape)}; give images with channels="
+                            f"{own.input_shape[2]}")
+        if include_top and (blueprint.input_shape, blueprint.classes) != (own.input_shape, own.classes):
+            raise UserError(f"{what}; given {cross(blueprint.input_shape)}, {blueprint.classes} classes; leave these "
+                            "out, or use include_top=False, which takes any image size and any number of classes")
+
 
 def find(weights, network):
-    """Return the Source of `weights`: "imagenet", "mnist", or the path of a file or of a run directory.
+    """Return the Source of `weights`: one of published.NAMES, or the path of a file or of a run directory.
 
     UserError where there is no such one. Nothing is fetched yet, and no array is read.
     """
@@ -90,8 +133,8 @@ def find(weights, network):
     published.check(weights, network)
     if weights in published.NAMES:
         known = published.find(weights, spec.name)
-        if isinstance(known, published.Shipped):
-            return Source(spec.name, weights, Path(__file__).with_name(known.file), False, known.scaling)
+        if isinstance(known, published.Bundled):
+            return of_bundled(known)
         return Source(spec.name, weights, None, True, published.OF_KERAS[spec.name])
     path = files.found(weights)
     with files.opened(path) as contents:
@@ -102,6 +145,15 @@ def find(weights, network):
                 contents.naming == "keras" and names.is_foreign([*contents.layers], spec.name))
             scaling = published.OF_KERAS.get(spec.name) if foreign else None
     return Source(spec.name, str(weights), path, foreign and spec.name in published.LEAST_SIDE, scaling)
+
+
+def of_bundled(bundled):
+    """Return the Source of weights that come with the package."""
+    return Source(bundled.blueprint.spec.name, bundled.dataset, bundled.path, False, bundled.scaling, bundled)
+
+
+def cross(shape):
+    return "x".join(map(str, shape))
 
 
 def fetched(known, include_top):

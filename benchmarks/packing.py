@@ -1,0 +1,104 @@
+"""Pack the best weights of a small preset's run into the file that comes with zoo, zoo/weights/NET-DATASET.npz.
+
+    python benchmarks/packing.py runs/accuracy/resnet18-preset-small-cifar10-seed-0 --data-dir data
+
+The file is written only if the packed weights, loaded as people load them, reach the run's test accuracy.
+"""
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
+
+from zoo import catalog  # noqa: E402
+from zoo.errors import UserError  # noqa: E402
+from zoo.weights import published  # noqa: E402
+
+STATISTICS = ("moving_mean", "moving_variance")  # float32, because a variance can be outside the range of float16
+MAX_DIFFERENCE = 0.001  # of the test accuracy: ten images of 10,000
+BATCH_SIZE = 250
+
+
+def pack_weights(run, to_file):
+    """Write the weights of the best checkpoint of `run`, without auxiliary classifiers, to `to_file`, an .npz file.
+
+    The arrays are called LAYER/VARIABLE; they are float16, but those of STATISTICS float32.
+    """
+    import keras
+    import numpy as np
+    from zoo.training import evaluation, run as runs
+
+    model = evaluation.reopened(Path(run), runs.read_facts(run), "best")
+    arrays = {}
+    for variable in model.weights:
+        array = keras.ops.convert_to_numpy(variable)
+        small = array.astype(np.float32 if variable.path.endswith(STATISTICS) else np.float16)
+        if not np.isfinite(small).all():
+            raise UserError(f"{variable.path} of {run} does not fit float16: it holds {np.abs(array).max()}")
+        arrays[variable.path] = small
+    np.savez_compressed(to_file, **arrays)
+
+
+def find_bundled(run):
+    """Return the published.Bundled that a run is for; UserError where it is not of a small preset."""
+    from zoo.training import run as runs
+
+    config = runs.read_facts(run)
+    bundled = published.find_bundled(config["network"])
+    if (catalog.blueprint(**config["blueprint"]), config["dataset"]["name"]) != (bundled.blueprint, bundled.dataset):
+        raise UserError(f"{run} is not of the preset small of {config['network']}, trained on {bundled.dataset}")
+    return bundled
+
+
+def measure_accuracy(bundled, file, data_dir=None, limit=None):
+    """Return the test accuracy, a fraction, of a packed file, loaded as bundled weights are."""
+    from zoo.datasets.load import load
+    from zoo.training import evaluation, transferred
+    from zoo.weights import sources
+
+    source = replace(sources.of_bundled(bundled), path=Path(file))
+    model = transferred.with_own_top(source.resolve_blueprint(), source, None)
+    test = load(bundled.dataset, data_dir=data_dir, limit=limit).test
+    return evaluation.accuracy(evaluation.probabilities(model, test, BATCH_SIZE), test.labels)
+
+
+def bundle(run, to_file=None, data_dir=None):
+    """Pack a run, check the test accuracy of what was packed, and put it in its place; return (path, accuracy).
+
+    to_file: default: where the package has it. UserError, and the file as it was, where the accuracies differ.
+    """
+    run, bundled = Path(run), find_bundled(run)
+    result, config = (json.loads((run / name).read_text(encoding="utf-8")) for name in ("result.json", "run.json"))
+    path = Path(to_file or bundled.path)
+    scratch = path.with_name(f".{path.name}")
+    try:
+        pack_weights(run, scratch)
+        accuracy = measure_accuracy(bundled, scratch, data_dir, config["limit"])
+        if abs(accuracy - result["test_accuracy_best"]) > MAX_DIFFERENCE:
+            raise UserError(f"{run} has a test accuracy of {result['test_accuracy_best']:.4f}, its packed weights "
+                            f"{accuracy:.4f}; {path} was not written")
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return path, accuracy
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--data-dir")
+    arguments = parser.parse_args()
+    try:
+        path, accuracy = bundle(arguments.run, data_dir=arguments.data_dir)
+    except UserError as error:
+        parser.error(str(error))
+    print(f"{path}: {path.stat().st_size:,} bytes, test accuracy {accuracy:.4f}")
+
+
+if __name__ == "__main__":
+    main()

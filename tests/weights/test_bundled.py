@@ -1,0 +1,230 @@
+"""Weights that come with zoo, of small presets: what they load into, what they refuse, and what the commands do."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import write_pets
+from PIL import Image
+
+import zoo
+from zoo import catalog, extract, finetune, predict, show
+from zoo.datasets import facts
+from zoo.datasets.load import load as load_dataset
+from zoo.errors import UserError
+from zoo.models import assembly
+from zoo.weights import published, sources
+
+PACKED = {path.stem: path for path in sorted(published.FOLDER.glob("*.npz"))}
+CPU = ("--gpu", "none")
+# networks that differ in what the weights must fit: normalization, a small stem, auxiliary classifiers
+FRESH = ("resnet18", "googlenet", "maxout_mnist")
+
+
+def write_fresh(network):
+    """Write a freshly initialized small preset where the bundled weights of a network are; return the model."""
+    bundled = published.find_bundled(network)
+    model = assembly.build(bundled.blueprint)
+    rng = np.random.default_rng(0)
+    arrays = {variable.path: np.float16(rng.normal(size=variable.shape) / math.sqrt(max(1, math.prod(
+        variable.shape[:-1])))) for variable in model.weights}
+    arrays |= {path: np.abs(array).astype(np.float32) + 0.5 for path, array in arrays.items() if "moving" in path}
+    np.savez(bundled.path, **arrays)
+    return arrays
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """{network: arrays} of FRESH, bundled in a folder of its own."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    monkeypatch.setattr(published, "FOLDER", folder)
+    return {network: write_fresh(network) for network in FRESH}
+
+
+def test_every_file_belongs_to_a_preset():
+    assert "lenet5-mnist" in PACKED
+    assert set(PACKED) <= {f"{spec.name}-{spec.small.dataset}" for spec in catalog.SPECS.values()}
+
+
+def test_all_files_together_are_small():
+    assert sum(path.stat().st_size for path in PACKED.values()) < 25e6
+
+
+@pytest.mark.parametrize("stem", PACKED)
+def test_a_file_holds_float16_and_float32_statistics(stem):
+    with np.load(PACKED[stem]) as file:
+        kinds = {name: file[name].dtype for name in file.files}
+    if stem == "lenet5-mnist" and set(kinds.values()) == {np.dtype(np.float32)}:
+        return  # of before there were presets
+    assert {str(kind) for name, kind in kinds.items() if "moving_" in name} <= {"float32"}
+    assert {str(kind) for name, kind in kinds.items() if "moving_" not in name} == {"float16"}
+
+
+@pytest.mark.parametrize("stem", PACKED)
+def test_a_file_is_a_models(stem):
+    network, _, dataset = stem.rpartition("-")
+    model = zoo.build(network, weights=dataset)
+    assert model.input_shape[1:] == facts.find(dataset).shape and model.output_shape == (None, 10)
+    assert model.count_params() == zoo.build(network, facts.find(dataset).shape, 10, width=catalog.find(
+        network).small.width, **catalog.find(network).small.options).count_params()
+
+
+@pytest.mark.parametrize("stem", PACKED)
+def test_a_file_knows_its_images(stem, real_data):
+    """On 200 images of the test split: far from chance, however well the preset has been trained."""
+    network, _, dataset = stem.rpartition("-")
+    known = facts.find(dataset)
+    images, labels = load_dataset(dataset, data_dir=real_data).test.batch(np.arange(200))
+    pixels = ((images / 255 - np.array(known.mean)) / np.array(known.std)).astype(np.float32)
+    found = zoo.build(network, weights=dataset).predict(pixels, verbose=0).argmax(axis=1)
+    assert (found == labels).mean() > {"mnist": 0.9, "cifar10": 0.5}[dataset]
+
+
+@pytest.mark.parametrize("network", FRESH)
+def test_what_is_in_the_file_is_in_the_model(network, fresh):
+    dataset = catalog.find(network).small.dataset
+    model = zoo.build(network, weights=dataset)
+    for variable in model.weights:
+        assert variable.dtype == "float32"
+        assert np.array_equal(np.asarray(variable), fresh[network][variable.path].astype(np.float32)), variable.path
+    assert published.list_names(network) == [dataset]
+
+
+@pytest.mark.parametrize("network", FRESH)
+def test_a_backbone_takes_any_size(network, fresh):
+    spec = catalog.find(network)
+    shape = (96, 80, facts.find(spec.small.dataset).shape[2])
+    model = zoo.build(network, shape, 3, weights=spec.small.dataset, include_top=False, pooling="avg")
+    whole = zoo.build(network, weights=spec.small.dataset)
+    stem = {"stem": "small"} if spec.small_below else {}
+    alike = zoo.build(network, shape, include_top=False, width=spec.small.width, **stem, **spec.small.options)
+    assert model.count_params() == alike.count_params()
+    kernels = {variable.path: np.asarray(variable) for variable in whole.weights}
+    assert all(np.array_equal(np.asarray(variable), kernels[variable.path]) for variable in model.weights)
+
+
+@pytest.mark.parametrize("how, words", [
+    ({"classes": 7}, "include_top=False"), ({"input_shape": (64, 64, 3)}, "include_top=False"),
+    ({"input_shape": (32, 32, 1)}, "channels=3"), ({"input_shape": (32, 32, 1), "include_top": False}, "channels=3"),
+    ({"width": 1.0}, "leave out width"), ({"width": 0.5, "include_top": False}, "leave out width"),
+    ({"stem": "paper"}, "leave out stem"), ({"aux": True}, "leave out aux")])
+def test_another_form_is_refused(how, words, fresh):
+    with pytest.raises(UserError, match=words) as error:
+        zoo.build("googlenet", weights="cifar10", **how)
+    assert "\n" not in str(error.value) and "'cifar10'" in str(error.value)
+
+
+def test_options_are_the_presets(fresh):
+    write_fresh("alexnet")
+    with pytest.raises(UserError, match="leave out groups"):
+        zoo.build("alexnet", weights="cifar10", groups=1)
+    zoo.build("alexnet", weights="cifar10", dropout=0.1)  # which has no weights
+
+
+@pytest.mark.parametrize("network, weights, there", [
+    ("lenet5", "cifar10", "'mnist'"), ("resnet18", "mnist", "'cifar10'"), ("maxout_mnist", "imagenet", "'mnist'")])
+def test_the_other_data_set_is_refused(network, weights, there, fresh):
+    if network == "lenet5":
+        write_fresh("lenet5")
+    with pytest.raises(UserError, match=f"give weights={there} or None"):
+        zoo.build(network, weights=weights)
+
+
+def test_a_missing_file_is_one_line(fresh, capsys):
+    published.find_bundled("resnet18").path.unlink()
+    with pytest.raises(UserError, match="resnet18-cifar10.npz is missing .* reinstall"):
+        zoo.build("resnet18", weights="cifar10")
+    assert predict.main(["resnet18", "--weights", "cifar10", "a.png"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert published.list_names("resnet18") == []
+
+
+@pytest.mark.parametrize("damage", [
+    lambda data: b"", lambda data: data[: len(data) // 2], lambda data: b"PK\x03\x04" + data[4:2000],
+    lambda data: data.replace(b"NUMPY", b"NUMPI")])
+def test_a_damaged_file_is_one_line(damage, fresh):
+    path = published.find_bundled("maxout_mnist").path
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(UserError, match="maxout_mnist-mnist.npz .* reinstall zoo") as error:
+        zoo.build("maxout_mnist", weights="mnist")
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_of_another_model_is_damage(fresh):
+    source, target = (published.find_bundled(name).path for name in ("resnet18", "googlenet"))
+    target.write_bytes(source.read_bytes())
+    with pytest.raises(UserError, match="googlenet-cifar10.npz .* reinstall zoo"):
+        zoo.build("googlenet", weights="cifar10")
+
+
+@pytest.mark.parametrize("network", catalog.SPECS)
+def test_where_the_weights_are_is_derived_from_the_catalogue(network):
+    small, bundled = catalog.find(network).small, published.find_bundled(network)
+    dataset = facts.find(small.dataset)
+    assert bundled.path == Path(published.__file__).parent / f"{network}-{small.dataset}.npz"
+    assert (bundled.blueprint.input_shape, bundled.blueprint.classes) == (dataset.shape, 10)
+    assert (bundled.blueprint.width, bundled.blueprint.aux) == (small.width, False)
+    white = np.array(bundled.scaling.scale) * 255 + np.array(bundled.scaling.offset)
+    np.testing.assert_allclose(white, (1 - np.array(dataset.mean)) / np.array(dataset.std), rtol=1e-6)
+
+
+def test_a_network_without_a_preset_has_none(monkeypatch):
+    from dataclasses import replace
+
+    monkeypatch.setitem(catalog.SPECS, "nin", replace(catalog.find("nin"), small=None))
+    assert published.list_names("nin") == []
+    with pytest.raises(UserError, match="no weights 'cifar10' for nin"):
+        sources.find("cifar10", "nin")
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "image.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(path)
+    return path
+
+
+def test_predict_names_the_classes(fresh, image, capsys):
+    assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top", "10", *CPU]) == 0
+    line = capsys.readouterr().out
+    assert all(name in line for name in facts.CIFAR10_NAMES)
+
+
+def test_predict_scales_the_pixels(fresh, image, capsys):
+    """The most probable class is that of the model on pixels scaled by hand."""
+    pixels = np.asarray(Image.open(image).resize((32, 32), Image.Resampling.BILINEAR), np.float32)
+    scaled = (pixels / 255 - np.float32(facts.CIFAR10.mean)) / np.float32(facts.CIFAR10.std)
+    expected = zoo.build("resnet18", weights="cifar10").predict(scaled[None], verbose=0)[0]
+    assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top", "1", *CPU]) == 0
+    assert f": {facts.CIFAR10_NAMES[expected.argmax()]} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [(), ("--preset", "small")])
+def test_show(fresh, image, tmp_path, words, capsys):
+    page = tmp_path / "look.html"
+    assert show.main(["googlenet", "--weights", "cifar10", "--image", str(image), "-o", str(page), *words, *CPU]) == 0
+    assert "airplane" in page.read_text() and "RANDOM WEIGHTS" not in page.read_text()
+
+
+def test_show_refuses_another_form(fresh, image, capsys):
+    words = ["googlenet", "--weights", "cifar10", "--image", str(image)]
+    assert show.main([*words, "--width", "0.5"]) == 2
+    assert "leave out width" in capsys.readouterr().err
+
+
+def test_finetune_and_extract_take_the_presets_backbone(fresh, tmp_path, capsys):
+    pets, width = write_pets(tmp_path / "pets", (40, 30, 3), ".png"), catalog.find("resnet18").small.width
+    words = ["resnet18", "--data", str(pets), "--weights", "cifar10", *CPU]
+    assert finetune.main([*words, "--epochs", "1", "--output-dir", str(tmp_path), "--name", "run"]) == 0
+    told = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert told["blueprint"]["width"] == width and told["dataset"]["shape"] == [32, 32, 3]
+    assert told["blueprint"]["stem"] == "small"
+    assert extract.main([*words, "--size", "64", "-o", str(tmp_path / "f.npz")]) == 0
+    with np.load(tmp_path / "f.npz") as file:
+        assert file["features"].shape == (20, int(512 * width))
+    capsys.readouterr()
+    assert extract.main([*words, "--width", "1", "-o", str(tmp_path / "g.npz")]) == 2
+    assert "leave out width" in capsys.readouterr().err
