@@ -32,8 +32,9 @@ from zoo.weights import published  # noqa: E402
 
 HISTORIES = Path(__file__).with_name("histories")
 ROWS = Path(__file__).with_name("accuracy.csv")
-FIELDS = ("network", "width", "parameters", "multiply_adds", "dataset", "recipe", "seed", "test_accuracy_best", "test_accuracy_last",
-          "best_epoch", "epochs", "seconds", "device", "processor", "versions", "commit", "command")
+PRESET_EPOCHS = 12  # of the whole training split
+FIELDS = ("network", "width", "parameters", "multiply_adds", "dataset", "recipe", "seed", "test_accuracy_best",
+          "test_accuracy_last", "best_epoch", "epochs", "seconds", "device", "processor", "versions", "commit", "command")
 
 #        network        data set   seeds  more of the command
 CASES = (("lenet5",       "mnist",   5,   ""),
@@ -54,7 +55,8 @@ def commands(network, dataset):
 
 def preset_command(network):
     """Return the words behind `python -m zoo.train` that train a network's small preset."""
-    return [network, "--preset", "small", "--dataset", catalog.find(network).small.dataset, "--seed", "0"]
+    return [network, "--preset", "small", "--dataset", catalog.find(network).small.dataset, "--epochs",
+            str(PRESET_EPOCHS), "--seed", "0"]
 
 
 def told(words):
