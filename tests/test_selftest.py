@@ -1,5 +1,6 @@
 """zoo.selftest: what passes, and that what is wrong does not."""
 
+import dataclasses
 import io
 import os
 import re
@@ -14,13 +15,14 @@ import keras
 import numpy as np
 import pytest
 
-from zoo import catalog
-from zoo.training import losses, reloading, run as runs, saved, selftest
+from zoo import asked, catalog, train
+from zoo.datasets import facts as datasets
+from zoo.training import losses, recipe, recipes, reloading, run as runs, saved, selftest, trainee
 from zoo.training.reloading import ARRAYS, H5, KERAS, Reader
-from zoo.training.selftest import ROWS, Row
+from zoo.training.selftest import LIMITS, Overfitting
 
 ROOT = Path(__file__).resolve().parents[1]
-LENET = Row((28, 28, 1), width=1.0)
+FACTS = datasets.find("mnist")
 
 
 def python(*arguments, scratch, **environment):
@@ -40,7 +42,8 @@ def test_lenet5_passes(tmp_path, backend):
     assert head.split() == ["name", "parameters", "steps", "first", "loss", "last", "loss", "seconds", "reload"]
     name, parameters, steps, first, small, seconds, reload = row.split()
     assert (name, parameters, reload) == ("lenet5", "61,706", "ok")
-    assert 5 < int(steps) < 200 and 2 < float(first) < 4 and 0 < float(small) <= 0.1 * float(first)
+    assert 5 < int(steps) < 200 and int(steps) % 10 == 0
+    assert 2 < float(first) < 4 and 0 < float(small) <= 0.1 * float(first)
     assert head.index("reload") == row.index("ok") and 0 < float(seconds) < 300
     assert re.fullmatch(rf"1 of 1 networks passed in \d.*, {backend}", last)
     assert list(tmp_path.glob("zoo-selftest-*")) == []
@@ -48,33 +51,33 @@ def test_lenet5_passes(tmp_path, backend):
 
 @pytest.mark.slow
 def test_a_network_that_cannot_learn(tmp_path):
-    """Rate 0, in the whole command: status 1, and the line that says which and how."""
+    """Ten steps, in the whole command: status 1, and the line that says which and how."""
     done = python("-c", "import sys\nfrom zoo.training import selftest\n"
-                        "selftest.ROWS['lenet5'] = selftest.Row((28, 28, 1), width=1.0, rate=0.0, steps=4)\n"
+                        "selftest.LIMITS['lenet5'] = selftest.Overfitting(steps=10, enough=1e-9)\n"
                         "from zoo.selftest import main\nsys.exit(main(['lenet5']))\n", scratch=tmp_path)
     assert done.returncode == 1
     row, last = done.stdout.splitlines()[1:]
     _, _, steps, first, small, _, reload = row.split()
-    assert (steps, reload) == ("4", "ok") and first == small
+    assert (steps, reload) == ("10", "ok")
     assert last.startswith("0 of 1 networks passed in ")
     line = done.stderr.splitlines()[-1]
-    assert line == f"error: 1 of 1 failed: lenet5: loss {small} after 4 steps, {first} at first"
+    assert line == f"error: 1 of 1 failed: lenet5: loss {small} after 10 steps, {first} at first"
 
 
 @pytest.mark.slow
-def test_one_that_fails_does_not_stop_the_others(capsys):
-    rows = {"vgg16": Row((8, 8, 3)), "lenet5": LENET}
-    wrong, right = selftest.run(["vgg16", "lenet5"], rows)
-    assert wrong.fault == "UserError: vgg16 takes pictures with sides of 16 pixels and more; given 8x8; enlarge the " \
-                          "pictures"
+def test_one_that_fails_does_not_stop_the_others(capsys, monkeypatch):
+    monkeypatch.setitem(catalog.SPECS, "vgg16", dataclasses.replace(catalog.SPECS["vgg16"], least_side=64))
+    wrong, right = selftest.run(["vgg16", "lenet5"])
+    assert wrong.fault.startswith("UserError: vgg16 ") and "64" in wrong.fault and "32x32" in wrong.fault
     assert (right.fault, right.reload) == ("", "ok")
     said = capsys.readouterr().out.splitlines()
     assert said[0].split()[0] == "name" and said[1].split()[:5] == ["vgg16", "-", "-", "-", "-"]
     assert said[2].split()[:2] == ["lenet5", "61,706"]
 
 
-def test_a_loss_that_is_not_finite_is_a_failure(capsys):
-    (outcome,) = selftest.run(["lenet5"], {"lenet5": Row((28, 28, 1), width=1.0, rate=1e30)})
+def test_a_loss_that_is_not_finite_is_a_failure(capsys, monkeypatch):
+    monkeypatch.setitem(recipes.MODERN, "lenet5", dataclasses.replace(recipes.LENET, learning_rate=1e5))
+    (outcome,) = selftest.run(["lenet5"])
     assert "loss nan after " in outcome.fault or "loss inf after " in outcome.fault
     assert outcome.steps < 200
 
@@ -96,7 +99,7 @@ def kept(tmp_path_factory):
     keras.utils.set_random_seed(1)
     plan = catalog.blueprint("lenet5")
     folder = tmp_path_factory.mktemp("kept") / "lenet5"
-    reloading.write(folder, saved.on_pixels(plan, MEAN, STD, None), selftest.noise((28, 28, 1))[0])
+    reloading.write(folder, saved.on_pixels(plan, MEAN, STD, None), selftest.noise(FACTS)[0])
     return folder, plan
 
 
@@ -167,40 +170,77 @@ def test_the_difference(found, expected, difference):
     assert reloading.difference(found, expected) == pytest.approx(difference)
 
 
-# The rows
+# What is trained
 
-def test_the_rows_are_of_networks_that_there_are():
-    assert {*ROWS} <= {*catalog.SPECS}
+def test_the_limits_are_of_networks_that_there_are():
+    assert {*LIMITS} <= {*catalog.SPECS}
 
 
 @pytest.mark.parametrize("name", catalog.SPECS)
-def test_every_network_has_its_plan_without_dropout(name):
-    row, spec = ROWS.get(name, Row()), catalog.find(name)
-    off = selftest.without_dropout(spec.options)
-    plan = catalog.blueprint(name, row.shape, 10, row.width, options=off)
-    left = {option for option, value in plan.options.items() if "drop" in option and value}
-    assert left == set() and {option for option in spec.options if "drop" in option} == {*off}
+def test_every_network_is_trained_as_zoo_train_would(name):
+    """The plan is that of the command, but for the images that a batch holds, and how long it takes."""
+    spec, plan = catalog.find(name), selftest.configure(name)
+    words = [name, "--preset", "small", "--dataset", spec.small.dataset]
+    asked_for = asked.plan_of(train.parser().parse_args(words))
+    assert (plan.blueprint, plan.dataset, plan.precision) == (asked_for.blueprint, asked_for.dataset,
+                                                              asked_for.precision)
+    differences = recipe.differences(plan.recipe, asked_for.recipe)
+    assert {*differences} <= {"augment", "batch_size", "schedule", "warmup", "learning_rate"}
+    assert plan.recipe.learning_rate / 32 == pytest.approx(
+        asked_for.recipe.learning_rate / asked_for.recipe.batch_size)
 
 
-def test_the_noise_is_always_the_same():
-    pixels, labels = selftest.noise((32, 32, 3))
+def test_the_random_images_are_always_the_same():
+    pixels, labels = selftest.noise(datasets.find("cifar10"))
     assert (pixels.shape, pixels.dtype, labels.shape) == ((32, 32, 32, 3), np.uint8, (32,))
-    assert np.array_equal(pixels, selftest.noise((32, 32, 3))[0]) and {*labels} == {*range(10)}
-    assert pixels.mean() / 255 == pytest.approx(0.5, abs=0.01) and pixels.std() / 255 == pytest.approx(0.29, abs=0.01)
+    assert np.array_equal(pixels, selftest.noise(datasets.find("cifar10"))[0]) and {*labels} == {*range(10)}
+    # CIFAR-10's mean and standard deviation, but for the clipping and for 2,048 draws a channel
+    assert pixels.mean((0, 1, 2)) / 255 == pytest.approx((0.4914, 0.4822, 0.4465), abs=0.02)
+    assert pixels.std((0, 1, 2)) / 255 == pytest.approx((0.2470, 0.2435, 0.2616), abs=0.02)
 
 
-def test_kernels_drawn_anew_have_the_variance_of_their_inputs():
-    model = saved.on_pixels(catalog.blueprint("vgg16", (32, 32, 3), 10, 0.25), (0.5,) * 3, (0.29,) * 3, None)
-    selftest.start(model, Row(he=True, bias=5.0))
-    for name, inputs in (("conv1_2", 9 * 16), ("conv5_3", 9 * 128), ("fc6", 128)):
+# First weights
+
+def drawn(initializer, bias=0.0, name="vgg16"):
+    plan = selftest.configure(name)
+    plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, initializer=initializer,
+                                                                initial_bias=bias))
+    return trainee.build(plan)
+
+
+def test_kernels_of_a_recipe_have_the_variance_of_their_inputs():
+    model = drawn("he_normal", bias=0.5)
+    for name, inputs in (("conv1_2", 9 * 12), ("conv5_3", 9 * 96), ("fc6", 96)):
         kernel = keras.ops.convert_to_numpy(model.get_layer(name).kernel)
         assert kernel.std() == pytest.approx((2 / inputs) ** 0.5, rel=0.1)
         assert abs(kernel.mean()) < 0.1 * kernel.std()
-    assert keras.ops.convert_to_numpy(model.get_layer("fc8").bias).tolist() == [5.0] * 10
-    assert keras.ops.convert_to_numpy(model.get_layer("fc7").bias).tolist() == [0.0] * 1024
-    before = model.get_weights()
-    selftest.start(model, Row())
-    assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
+        assert keras.ops.convert_to_numpy(model.get_layer(name).bias).tolist() == [0.5] * kernel.shape[-1]
+    again, other = drawn("he_normal"), drawn("lecun_uniform")
+    first, same, different = (keras.ops.convert_to_numpy(each.get_layer("conv5_3").kernel)
+                              for each in (model, again, other))
+    assert np.array_equal(first, same)
+    limit = (3 / (9 * 96)) ** 0.5
+    assert np.abs(different).max() <= limit and different.std() == pytest.approx((1 / (9 * 96)) ** 0.5, rel=0.05)
+    shallow = keras.ops.convert_to_numpy(model.get_layer("conv5_2").kernel)
+    assert not np.array_equal(first, shallow)  # each kernel has a seed of its own
+
+
+def test_a_depthwise_kernel_counts_one_channel_as_its_input():
+    model = drawn("he_normal", name="xception")
+    layer = next(each for each in model.layers if isinstance(each, keras.layers.SeparableConv2D))
+    kernel = np.concatenate([keras.ops.convert_to_numpy(each.depthwise_kernel).ravel() for each in model.layers
+                             if isinstance(each, keras.layers.SeparableConv2D)])
+    assert layer.depthwise_kernel.shape[:2] == (3, 3)
+    assert kernel.std() == pytest.approx((2 / 9) ** 0.5, rel=0.05)
+
+
+def test_the_papers_weights_are_those_of_build():
+    plan = selftest.configure("alexnet_2014")
+    model = drawn("paper", name="alexnet_2014")
+    assert np.array_equal(keras.ops.convert_to_numpy(model.get_layer("conv2").bias),
+                          np.ones(int(192 * plan.blueprint.width), np.float32))
+    assert keras.ops.convert_to_numpy(model.get_layer("conv3").kernel).std() == pytest.approx(0.01, rel=0.05)
+    assert set(keras.ops.convert_to_numpy(drawn("he_normal", name="alexnet_2014").get_layer("conv2").bias)) == {0.0}
 
 
 @pytest.mark.parametrize("first, last, loss, enough", [
@@ -208,8 +248,8 @@ def test_kernels_drawn_anew_have_the_variance_of_their_inputs():
     (2.0, 0.21, losses.cross_entropy, False), (2.0, 0.2, losses.cross_entropy, True),
     (84.0, 8.5, losses.map_distance, False), (84.0, 8.4, losses.map_distance, True),
     (2.4, float("nan"), losses.cross_entropy, False)])
-def test_what_counts_as_learned(first, last, loss, enough):
-    assert selftest.learned(first, last, loss) == enough
+def test_what_counts_as_overfitted(first, last, loss, enough):
+    assert selftest.has_overfitted(first, last, loss, 0.1) == enough
 
 
 # What is shown

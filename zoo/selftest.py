@@ -1,4 +1,4 @@
-"""python -m zoo.selftest: every network learns 32 pictures by heart on the CPU, and another process reads it."""
+"""python -m zoo.selftest: every model overfits 32 random images on the CPU, and another process reads it."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ from zoo import catalog, cli, device, settings
 
 def parser():
     made = cli.Parser(prog="python -m zoo.selftest",
-                      description="Each network, made small, learns 32 random pictures by heart on the CPU: its loss "
+                      description="Each model's small preset overfits 32 random images on the CPU: its loss "
                                   "must fall to a tenth. It is saved as .keras and as .weights.h5, and another process "
                                   "that reads both must predict the same. Exit status 1 where one fails.",
                       epilog=f"networks: {', '.join(catalog.SPECS)}")

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from zoo import asked, attended, catalog, cli, device, settings
 from zoo.datasets import facts as datasets
@@ -124,8 +124,11 @@ def command(argv):
     link = hosts.meet(*place, hosts.facts(plan, dataset)) if place else None
     if run is None:
         where, sharing = load(plan, chosen, place, link)
+
+        from zoo.training import trainee
+
         with sharing.scope():
-            network = network_of(plan)  # refuses what cannot be, before there is a run
+            network = trainee.build(plan)  # refuses what cannot be, before there is a run
             run = expanded(sharing.first(lambda: created(arguments, plan, bool(link))))
             with held(run, sharing):
                 words = shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)])
@@ -180,24 +183,6 @@ def held(run, sharing):
     return contextlib.nullcontext()
 
 
-def network_of(plan):
-    """Return the network of a Plan, raw pixels in, logits out, its weights drawn with the plan's seed."""
-    import keras
-
-    from zoo.training import deterministic, initialization, optimizers, precision, saved
-
-    if plan.deterministic:
-        deterministic.enable(plan.backend)
-    with device.quiet():  # for this Keras loads TensorFlow, where it is installed, beside another backend
-        keras.utils.set_random_seed(plan.seed)
-    with precision.computing(plan.precision):
-        network = saved.on_pixels(replace(plan.blueprint, aux=bool(plan.recipe.sides)), plan.dataset.mean,
-                                  plan.dataset.std, None)
-    initialization.draw_weights(network, plan.recipe, plan.seed)
-    optimizers.limit_norms(network, plan.recipe.max_norm)  # refuses a layer that is not there
-    return network
-
-
 def begin(network, plan, dataset, where, run, words, until, sharing):
     """Write what a new run is, say it, and train; return the exit status."""
     from zoo.training import header, run as runs, trainee
@@ -213,7 +198,7 @@ def go_on(plan, dataset, where, run, until, sharing):
     """Say where a run stands, and train on; return the exit status."""
     from zoo.training import checkpoints, header, run as runs, trainee
 
-    network = network_of(plan)
+    network = trainee.build(plan)
     progress = checkpoints.Progress(**sharing.first(lambda: asdict(checkpoints.progress_of(run))))
     facts = runs.read_facts(run)
     if sharing.host == 0:

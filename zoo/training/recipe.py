@@ -37,7 +37,7 @@ class Recipe:
     initializer: str = "paper"  # of kernels: paper, as the model's file has it; or he_normal, glorot_uniform, ...
     initial_bias: float = 0.0  # of the biases beside those kernels, where the initializer is not paper
     clip_norm: float = 0.0  # the longest that the gradient of all weights together may be; 0: any
-    ema: float = 0.0  # decay, a step, of an average of the weights, which is what is tested; 0: no average. In step t it
+    ema: float = 0.0  # decay of an average of the weights, a step, which is what is tested; 0: no average. In step t it
     # is at most (1 + t) / (10 + t), so that the first weights are soon forgotten
     batch_size: int = 128  # pictures a step
     epochs: int = 30  # passes over the training split, at most
@@ -72,7 +72,8 @@ LIMITS = {
     "learning_rate": (0, False, MOST, True), "momentum": (0, True, 1, False), "rho": (0, True, 1, False),
     "epsilon": (0, False, MOST, True), "warmup": (0, True, MOST, True), "factor": (0, False, 1, False),
     "patience": (1, True, MOST, True), "floor": (0, True, MOST, True), "stop_patience": (0, True, MOST, True),
-    "stop_delta": (0, True, MOST, True), "initial_bias": (-MOST, True, MOST, True), "weight_decay": (0, True, MOST, True), "clip_norm": (0, True, MOST, True),
+    "stop_delta": (0, True, MOST, True), "weight_decay": (0, True, MOST, True),
+    "initial_bias": (-MOST, True, MOST, True), "clip_norm": (0, True, MOST, True),
     "ema": (0, True, 1, False), "batch_size": (1, True, MOST, True), "epochs": (1, True, MOST, True),
     "smoothing": (0, True, 1, False),
 }
@@ -178,7 +179,8 @@ USED = {
     "stop_delta": lambda recipe: recipe.stop_patience > 0,
     "initial_bias": lambda recipe: recipe.initializer != "paper",
 }
-QUIET = ("initializer", "stop_patience", "clip_norm", "ema", "loss", "smoothing", "max_norm", "sides", "dropout", "augment", "epsilon")
+QUIET = ("initializer", "stop_patience", "clip_norm", "ema", "loss", "smoothing", "max_norm", "sides", "dropout",
+         "augment", "epsilon")
 
 
 def described(recipe):

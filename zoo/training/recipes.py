@@ -25,8 +25,9 @@ PLAIN = replace(BASE, learning_rate=0.01)
 # biases of 1 under larger kernels make first losses of 15. VGG's Glorot weights halve the signal's variance behind each
 # ReLU, sixteen times over: He's keep it (arXiv:1502.01852, section 2.2).
 RELU = replace(PLAIN, initializer="he_normal")
-# The side classifiers are what lets twenty-two layers without batch normalisation train.
-GOOGLENET = replace(PLAIN, sides="aux1=0.3 aux2=0.3")
+# The auxiliary classifiers are what lets twenty-two layers without batch normalization train. BVLC's first weights
+# halve the signal's variance behind each ReLU: narrow, the network stays at chance for hundreds of steps.
+GOOGLENET = replace(RELU, sides="aux1=0.3 aux2=0.3")
 # First weights as small as the authors' do not move at rates of SGD that are safe later: Adam. No decay, but the norms
 # in the authors' cifar10.yaml and mnist.yaml (pylearn2, scripts/papers/maxout).
 MAXOUT = replace(BASE, optimizer="adam", learning_rate=1e-3, weight_decay=0.0, max_norm="1.9365 conv1=0.9 fc4=1.9")

@@ -1,58 +1,52 @@
-"""Every network learns 32 random pictures by heart, and what is saved of it is read by another process."""
+"""Every model overfits 32 random images, and what is saved of it is read by another process.
+
+Each is built, and its weights are drawn, as `zoo.train --preset small` does it with the default recipe; so are its loss
+and its optimizer. What differs: the images are as they are, without augmentation, and the learning rate is constant
+after ten steps of warm-up, in proportion to the batch of 32.
+"""
 
 import math
 import shutil
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from zoo import catalog
-from zoo.training import losses, optimizers, recipes, reloading, saved
+from zoo.datasets import facts as datasets
+from zoo.datasets.splits import Split
+from zoo.training import (fit, losses, parallel, plan as plans, recipe as recipe_fields, recipes,
+                          reloading, trainee)
+from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import one_hot
 from zoo.training.reloading import Reader
 
-PICTURES, CLASSES, SEED = 32, 10, 0
-ENOUGH = 0.1  # of the first loss: a network that gets below has learned
+IMAGES, CLASSES, SEED = 32, 10, 0
+BLOCK = 4  # pixels
 GUESS = math.log(CLASSES)  # cross-entropy of one that has not: a worse first loss, of unlucky weights, counts as this
+INTERVAL = 10  # steps between two measurements of the loss in inference, and those of the warm-up
 
 
 @dataclass(frozen=True)
-class Row:
-    """How a network is made small, and taught."""
+class Overfitting:
+    """How long a model may take."""
 
-    shape: tuple = (32, 32, 3)  # height, width, channels
-    width: float = 0.25  # times the paper's widths
-    rate: float = 1e-3  # Adam's, a step
-    steps: int = 200  # at most
-    he: bool = False  # kernels are drawn anew from N(0, 2 / fan-in)
-    bias: float | None = None  # what the biases of the last layer start at; None: as they are
-    eager: bool = False  # not compiled
+    steps: int = 600  # at most
+    enough: float = 0.1  # of the first loss: below it, the images are overfitted
+    eager: bool = False  # not compiled: where some tens of steps are enough, compiling takes longer
 
 
-DEEP = Row(rate=3e-3, eager=True)  # with batch normalisation some six steps are enough: compiling would take longer
-ROWS = {  # a network that is not here has Row()
-    "lenet5": Row((28, 28, 1), width=1.0),  # small as it is
-    "lenet5_1998": Row((32, 32, 1), width=1.0),  # it has this width alone
-    "lenet5_bn": Row(rate=1e-2),  # ReLU before the softmax stops most of the gradient
-    "alexnet_2014": Row(width=0.125, rate=5e-4, he=True),
-    "alexnet": Row(width=0.125, rate=5e-4, he=True),  # N(0, 0.01) lets too little through; groups are slow
-    "maxout_mnist": Row((28, 28, 1)),
-    "nin": Row(he=True, bias=5.0),  # ReLU before the softmax: a class whose map is zero everywhere is never learned
-    "vgg16": Row(he=True),  # sixteen layers of Glorot's weights, made for tanh, let too little of the picture through
-    "vgg19": Row(he=True),
-    "googlenet": Row(width=0.125, rate=5e-4, he=True),  # as vgg16
-    "msra_a": Row(width=0.0625),  # its pyramid and dense layers are wide
-    "msra_b": Row(width=0.0625),
-    "highway": Row(rate=5e-4),  # nineteen layers without normalisation: at 1e-3 the loss jumps
-    "highway_mnist": Row((28, 28, 1), width=0.5),
-    "inception_v2": DEEP, "inception_v3": DEEP, "inception_v4": DEEP, "inception_resnet_v1": DEEP,
-    "inception_resnet_v2": DEEP, "inception_resnet_v2_paper": DEEP,
-    "resnet18": DEEP, "resnet34": DEEP, "xception": DEEP,
+LIMITS = {  # a model that is not here has Overfitting()
+    # ReLU before the softmax: an image whose class's unit is zero keeps the loss of a guess
+    "lenet5_bn": Overfitting(enough=0.3),
+    # dropout on the image, and gates that are nearly closed at first
+    "highway": Overfitting(steps=2000), "highway_mnist": Overfitting(steps=2000),
+    **dict.fromkeys(("inception_v2", "inception_v3", "inception_v4", "inception_resnet_v1", "inception_resnet_v2",
+                     "inception_resnet_v2_paper", "resnet18", "resnet34", "xception"), Overfitting(eager=True)),
 }
 
 
@@ -102,65 +96,80 @@ class Table:
         self.stream.flush()
 
 
-def noise(shape):
-    """Return 32 pictures of noise (32, height, width, channels) uint8 and their labels (32,), always the same."""
-    rng = np.random.Generator(np.random.Philox(SEED))
-    return rng.integers(0, 256, (PICTURES, *shape), np.uint8), rng.integers(0, CLASSES, PICTURES)
+def noise(facts):
+    """Return 32 random images (32, height, width, channels) uint8 and their labels (32,), always the same.
 
-
-def without_dropout(options):
-    """Return what turns off the dropout among a network's options: {name: 0.0, or False}."""
-    return {name: type(default)(0) for name, default in options.items() if name.endswith("dropout")}
-
-
-def start(model, row):
-    """Give `model` the first weights of its row: kernels by He et al. 2015 (arXiv:1502.01852), last biases."""
-    found, rng = optimizers.kernels(model), np.random.Generator(np.random.Philox(SEED))
-    for _, kernel in found if row.he else ():
-        kernel.assign(rng.normal(0, math.sqrt(2 / math.prod(kernel.shape[:-1])), kernel.shape))
-    if row.bias is not None:
-        last, _ = found[-1]
-        last.bias.assign(np.full(last.bias.shape, row.bias))
-
-
-def learned(first, last, loss):
-    """Whether the `last` value of `loss` is a tenth of the first, or of that of a guess if it is less."""
-    return last <= ENOUGH * (min(first, GUESS) if loss is losses.cross_entropy else first)
-
-
-def learn(model, row, loss, pixels, labels, progress):
-    """Teach `model` the pictures; return the number of steps and the first and the last step's loss.
-
-    The losses are of the network in training, before the step. The last one is the first that is small enough, or
-    not finite, or that of the last step.
+    As bright and as varied as the images of a data set, whose Facts are given, in blocks of 4x4 pixels: scaled and
+    convolved, they are like those, where single pixels would cancel out.
     """
-    learner = keras.Model(model.input, model.output)  # `model` itself is saved as it is, with no optimizer
-    learner.compile(keras.optimizers.Adam(row.rate), loss, run_eagerly=row.eager)
-    first = None
-    for step in range(1, row.steps + 1):
-        now = float(learner.train_on_batch(pixels, one_hot(labels, CLASSES)))
-        first = now if first is None else first
-        if learned(first, now, loss) or not math.isfinite(now):
-            break
-        progress(f"{model.name}  step {step}/{row.steps}  loss {now:.4f}")
+    rng = np.random.Generator(np.random.Philox(SEED))
+    height, width, channels = facts.shape
+    pixels = 255 * rng.normal(facts.mean, facts.std, (IMAGES, height // BLOCK, width // BLOCK, channels))
+    pixels = pixels.repeat(BLOCK, axis=1).repeat(BLOCK, axis=2)
+    return np.clip(pixels.round(), 0, 255).astype(np.uint8), rng.integers(0, CLASSES, IMAGES)
+
+
+def configure(name):
+    """Return the Plan of a training of the model `name`: its small preset, its data set, the default recipe."""
+    spec = catalog.find(name)
+    facts = datasets.find(spec.small.dataset)
+    recipe = recipes.find(name, facts.name)
+    rate = recipe.learning_rate * IMAGES / recipe.batch_size  # the linear rule of Goyal et al. 2017, arXiv:1706.02677
+    recipe = replace(recipe, learning_rate=rate, batch_size=IMAGES, augment="", schedule="constant", warmup=1.0)
+    blueprint = catalog.blueprint(name, facts.shape, facts.classes, spec.small.width, options=spec.small.options)
+    return plans.Plan(blueprint, facts, recipe, SEED, None, keras.backend.backend(), False)
+
+
+def has_overfitted(first, last, loss, enough):
+    """Whether the `last` value of `loss` is `enough` of the first, or of that of a guess if it is less."""
+    return last <= enough * (min(first, GUESS) if loss is losses.cross_entropy else first)
+
+
+def overfit(network, plan, limits, progress):
+    """Train `network` on the images of `noise`; return the number of steps and the first and the last loss.
+
+    The losses are those of inference, with the batch statistics of the images. The last one is the first that is small
+    enough, or not finite, or that of the last step.
+    """
+    pixels, labels = noise(plan.dataset)
+    split = Split(pixels, labels, np.arange(IMAGES))
+    sides = recipe_fields.side_weights(plan.recipe, plan.blueprint.spec)
+    fit.prepare(network, network, plan.recipe, INTERVAL, sides)
+    network.run_eagerly = limits.eager
+    targets = one_hot(labels, CLASSES)
+    targets = dict.fromkeys(("main", *sides), targets) if sides else targets
+    statistics = BatchStatistics(network, split, CLASSES, IMAGES, SEED, parallel.ALONE)
+    _, seen = losses.of(plan.recipe)
+
+    def measure():
+        statistics.measure(0)
+        logits = reloading.predict(trainee.main(network), pixels)
+        return float(keras.ops.convert_to_numpy(seen(one_hot(labels, CLASSES), logits)).mean())
+
+    step, first = 0, measure()
+    now = first
+    while step < limits.steps and math.isfinite(now) and not has_overfitted(first, now, seen, limits.enough):
+        for _ in range(INTERVAL):
+            network.train_on_batch(pixels, targets)
+        step += INTERVAL
+        now = measure()
+        progress(f"{network.name}  step {step}/{limits.steps}  loss {now:.4f}")
     return step, first, now
 
 
-def teach(outcome, row, folder, reader, progress):
-    """Build a network, teach it, save it in a new `folder` and have it read; fill in the Outcome."""
-    spec = catalog.find(outcome.name)
-    plan = catalog.blueprint(spec.name, row.shape, CLASSES, row.width, options=without_dropout(spec.options))
-    mean, std = (0.5,) * row.shape[-1], (0.29,) * row.shape[-1]  # of uniform noise from 0 to 1
-    model = saved.on_pixels(plan, mean, std, None)
-    outcome.parameters = model.count_params()
-    start(model, row)
-    pixels, labels = noise(row.shape)
-    _, loss = losses.of(recipes.find(spec.name, None))
-    outcome.steps, outcome.first, outcome.last = learn(model, row, loss, pixels, labels, progress)
-    if not learned(outcome.first, outcome.last, loss):
+def teach(outcome, limits, folder, reader, progress):
+    """Build a network, overfit it, save it in a new `folder` and have it read; fill in the Outcome."""
+    plan = configure(outcome.name)
+    network = trainee.build(plan)
+    outcome.parameters = trainee.main(network).count_params()
+    _, seen = losses.of(plan.recipe)
+    outcome.steps, outcome.first, outcome.last = overfit(network, plan, limits, progress)
+    if not has_overfitted(outcome.first, outcome.last, seen, limits.enough):
         outcome.fault = f"loss {outcome.last:.4f} after {outcome.steps} steps, {outcome.first:.4f} at first"
-    reloading.write(folder, model, pixels)
-    reader.ask(folder, plan, mean, std)
+    output = network.output["main"] if isinstance(network.output, dict) else network.output
+    model = keras.Model(network.input, output, name=network.name)  # saved as it is, with no optimizer
+    reloading.write(folder, model, noise(plan.dataset)[0])
+    reader.ask(folder, plan.blueprint, plan.dataset.mean, plan.dataset.std)
     outcome.saved = True
 
 
@@ -177,9 +186,9 @@ def compare(outcome, differences):
     outcome.fault = "; ".join([*([outcome.fault] if outcome.fault else []), *wrong])
 
 
-def run(names, rows=None, stream=None):
+def run(names, limits=None, stream=None):
     """Test the networks `names` and print the table; return an Outcome for each."""
-    rows, table, outcomes = ROWS if rows is None else rows, Table(names, stream or sys.stdout), []
+    limits, table, outcomes = LIMITS if limits is None else limits, Table(names, stream or sys.stdout), []
     with tempfile.TemporaryDirectory(prefix="zoo-selftest-") as scratch, Reader(Path(scratch)) as reader:
         def finish(outcome):
             if outcome.saved:
@@ -194,7 +203,7 @@ def run(names, rows=None, stream=None):
             keras.utils.clear_session()
             keras.utils.set_random_seed(SEED)
             try:
-                teach(outcome, rows.get(name, Row()), Path(scratch) / name, reader, table.progress)
+                teach(outcome, limits.get(name, Overfitting()), Path(scratch) / name, reader, table.progress)
             except Exception as error:  # whatever is wrong with one network, the others are tested
                 outcome.fault = told(error)
             outcome.seconds = time.perf_counter() - began

@@ -1,12 +1,29 @@
 """The models around a network: the one that is trained, with changes of its pictures, and the one that is asked."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 
-from zoo.training import augment
+from zoo import device
+from zoo.training import augment, deterministic, initialization, optimizers, precision, saved
 from zoo.training.augmentation import NOTHING
 
 BEHIND = "network"  # the name of all that stands behind the changes
+
+
+def build(plan):
+    """Return the network of a Plan, raw pixels in, logits out, its weights drawn with the plan's seed."""
+    if plan.deterministic:
+        deterministic.enable(plan.backend)
+    with device.quiet():  # for this Keras loads TensorFlow, where it is installed, beside another backend
+        keras.utils.set_random_seed(plan.seed)
+    with precision.computing(plan.precision):
+        network = saved.on_pixels(replace(plan.blueprint, aux=bool(plan.recipe.sides)), plan.dataset.mean,
+                                  plan.dataset.std, None)
+    initialization.draw_weights(network, plan.recipe, plan.seed)
+    optimizers.limit_norms(network, plan.recipe.max_norm)  # refuses a layer that is not there
+    return network
 
 
 def of(network, augmentation):
