@@ -37,7 +37,8 @@ def pack_weights(run, to_file):
     arrays = {}
     for variable in model.weights:
         array = keras.ops.convert_to_numpy(variable)
-        small = array.astype(np.float32 if variable.path.endswith(STATISTICS) else np.float16)
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            small = array.astype(np.float32 if variable.path.endswith(STATISTICS) else np.float16)
         if not np.isfinite(small).all():
             raise UserError(f"{variable.path} of {run} does not fit float16: it holds {np.abs(array).max()}")
         arrays[variable.path] = small
