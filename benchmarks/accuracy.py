@@ -32,8 +32,9 @@ from zoo.weights import published  # noqa: E402
 
 HISTORIES = Path(__file__).with_name("histories")
 ROWS = Path(__file__).with_name("accuracy.csv")
-FIELDS = ("network", "width", "parameters", "multiply_adds", "dataset", "recipe", "seed", "test_accuracy_best", "test_accuracy_last",
-          "best_epoch", "epochs", "seconds", "device", "processor", "versions", "commit", "command")
+FIELDS = ("network", "width", "parameters", "multiply_adds", "dataset", "recipe", "seed", "test_accuracy_best",
+          "test_accuracy_last", "best_epoch", "epochs", "seconds", "device", "processor", "versions", "commit",
+          "command")
 
 #        network        data set   seeds  more of the command
 CASES = (("lenet5",       "mnist",   5,   ""),
