@@ -109,6 +109,21 @@ def test_one_failure_does_not_stop_the_rest(benchmark, trained, tmp_path, capsys
     assert [words[0] for words in trained["trained"]] == ["lenet5", "resnet18"]
     assert "nin failed" in capsys.readouterr().err
     assert [row["network"] for row in benchmark.read()] == ["lenet5", "resnet18"]
+    assert [name.partition("-")[0] for name in trained["packed"]] == ["lenet5", "resnet18"]
+
+
+def test_all_are_trained_before_one_is_packed(benchmark, trained, tmp_path):
+    """A run that starts with a new file in the package is one of a commit with changes."""
+    real = trained["trained"].append
+
+    class Trained(list):
+        def append(self, words):
+            assert not trained["packed"]
+            real(words)
+
+    trained["trained"] = Trained()
+    benchmark.train_presets(["lenet5", "resnet18"], None, tmp_path)
+    assert len(trained["packed"]) == 2
 
 
 def test_what_is_measured_is_skipped(benchmark, trained, tmp_path, monkeypatch):
