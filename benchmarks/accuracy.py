@@ -34,7 +34,8 @@ HISTORIES = Path(__file__).with_name("histories")
 ROWS = Path(__file__).with_name("accuracy.csv")
 PRESET_EPOCHS = 12  # of the whole training split
 FIELDS = ("network", "width", "parameters", "multiply_adds", "dataset", "recipe", "seed", "test_accuracy_best",
-          "test_accuracy_last", "best_epoch", "epochs", "seconds", "device", "processor", "versions", "commit", "command")
+          "test_accuracy_last", "best_epoch", "epochs", "seconds", "device", "processor", "versions", "commit",
+          "command")
 
 #        network        data set   seeds  more of the command
 CASES = (("lenet5",       "mnist",   5,   ""),
@@ -131,22 +132,31 @@ def train_presets(networks, data_dir, output_dir):
     """Train the small presets that accuracy.csv does not have yet, and pack their weights.
 
     What fails is reported, and the others are trained all the same; return the names of the networks that failed.
+    All are trained before any is packed: a new file in the package would mark the commit of the next run as -dirty.
     """
-    failed = []
-    for network in networks:
+    def train_preset(network):
         words = preset_command(network)
-        run = Path(output_dir, name_run(words))
-        try:
-            if not is_measured(words):
-                append(train(words, data_dir, output_dir))
-            if needs_packing(network, run):
-                subprocess.run([sys.executable, str(Path(__file__).with_name("packing.py")), str(run),
-                                *(["--data-dir", data_dir] if data_dir else [])], check=True)
-        except (subprocess.CalledProcessError, OSError) as error:
-            if getattr(error, "returncode", None) in (130, -signal.SIGINT):
-                raise KeyboardInterrupt from None
-            print(f"{network} failed: {error}", file=sys.stderr, flush=True)
-            failed.append(network)
+        if not is_measured(words):
+            append(train(words, data_dir, output_dir))
+
+    def pack_preset(network):
+        run = Path(output_dir, name_run(preset_command(network)))
+        if needs_packing(network, run):
+            subprocess.run([sys.executable, str(Path(__file__).with_name("packing.py")), str(run),
+                            *(["--data-dir", data_dir] if data_dir else [])], check=True)
+
+    failed = []
+    for work in (train_preset, pack_preset):
+        for network in networks:
+            if network in failed:
+                continue
+            try:
+                work(network)
+            except (subprocess.CalledProcessError, OSError) as error:
+                if getattr(error, "returncode", None) in (130, -signal.SIGINT):
+                    raise KeyboardInterrupt from None
+                print(f"{network} failed: {error}", file=sys.stderr, flush=True)
+                failed.append(network)
     return failed
 
 

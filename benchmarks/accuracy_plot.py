@@ -110,7 +110,7 @@ def crosses(one, other):
     def side(a, b, c):
         return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
-    return (side(*one, other[0]) * side(*one, other[1]) < 0) and (side(*other, one[0]) * side(*other, one[1]) < 0)
+    return side(*one, other[0]) * side(*one, other[1]) < 0 and side(*other, one[0]) * side(*other, one[1]) < 0
 
 
 def leader(bubble, box):
@@ -181,7 +181,8 @@ def axes(across, down, x_of, y_of):
         items += [Line(((LEFT, y), (RIGHT, y)), GRID), Text(LEFT - 8, y, f"{value:g}", SIZE, MUTED, anchor="end")]
     corners = ((LEFT, TOP), (LEFT, BOTTOM), (RIGHT, BOTTOM))
     items += [Line(pair, MUTED) for pair in pairwise(corners)]
-    return [*items, Text((LEFT + RIGHT) / 2, BOTTOM + 36, "Multiply-adds per image (MACs), logarithmic scale", SIZE, INK),
+    title = "Multiply-adds per image (MACs), logarithmic scale"
+    return [*items, Text((LEFT + RIGHT) / 2, BOTTOM + 36, title, SIZE, INK),
             Text(18, (TOP + BOTTOM) / 2, "CIFAR-10 test accuracy (%)", SIZE, INK, turned=True)]
 
 

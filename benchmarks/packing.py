@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 
-from zoo import catalog  # noqa: E402
+from zoo import catalog, device  # noqa: E402
 from zoo.errors import UserError  # noqa: E402
 from zoo.weights import published  # noqa: E402
 
@@ -29,15 +29,18 @@ def pack_weights(run, to_file):
 
     The arrays are called LAYER/VARIABLE; they are float16, but those of STATISTICS float32.
     """
-    import keras
     import numpy as np
-    from zoo.training import evaluation, run as runs
+
+    with device.quiet():  # TensorFlow's start is loud
+        import keras
+        from zoo.training import evaluation, run as runs
 
     model = evaluation.reopened(Path(run), runs.read_facts(run), "best")
     arrays = {}
     for variable in model.weights:
         array = keras.ops.convert_to_numpy(variable)
-        small = array.astype(np.float32 if variable.path.endswith(STATISTICS) else np.float16)
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            small = array.astype(np.float32 if variable.path.endswith(STATISTICS) else np.float16)
         if not np.isfinite(small).all():
             raise UserError(f"{variable.path} of {run} does not fit float16: it holds {np.abs(array).max()}")
         arrays[variable.path] = small

@@ -1,0 +1,257 @@
+"""benchmarks/accuracy.py: training and packing presets, and the plot of what they reach."""
+
+import csv
+import itertools
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import module_at
+
+import zoo
+from zoo import catalog, train
+from zoo.errors import UserError
+from zoo.training import saved
+from zoo.weights import published
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = ROOT / "benchmarks"
+
+
+@pytest.fixture
+def benchmark(tmp_path, monkeypatch):
+    """The module, which writes into a folder of its own."""
+    module = module_at(BENCHMARKS / "accuracy.py")
+    monkeypatch.setattr(module, "ROWS", tmp_path / "accuracy.csv")
+    monkeypatch.setattr(module, "HISTORIES", tmp_path / "histories")
+    monkeypatch.setattr(published, "FOLDER", tmp_path / "package")
+    published.FOLDER.mkdir()
+    return module
+
+
+@pytest.fixture(scope="module")
+def packing():
+    return module_at(BENCHMARKS / "packing.py")
+
+
+@pytest.fixture(scope="module")
+def plot():
+    return module_at(BENCHMARKS / "accuracy_plot.py")
+
+
+def made_up(network, command="--preset small", **other):
+    return {"network": network, "width": 0.5, "parameters": 500_000, "multiply_adds": 20_000_000, "dataset": "cifar10",
+            "test_accuracy_best": 0.85, "command": f"python -m zoo.train {network} {command}", **other}
+
+
+# --------------------------------------------------------------------------------------------------------------- rows
+
+def test_the_rows_are_whole():
+    """LeNet-5's multiply-adds, by hand: 28x28 positions of 5x5x1x6, 10x10 of 5x5x6x16, then 400-120-84-10."""
+    with open(BENCHMARKS / "accuracy.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert all(0 < float(row["width"]) <= 1 and int(row["multiply_adds"]) > 0 for row in rows)
+    by_hand = 784 * 25 * 6 + 100 * 150 * 16 + 400 * 120 + 120 * 84 + 84 * 10
+    assert {int(row["multiply_adds"]) for row in rows if (row["network"], row["dataset"]) == ("lenet5", "mnist")} == {
+        by_hand}
+
+
+def test_multiply_adds_are_those_of_the_run(benchmark):
+    blueprint = catalog.blueprint("vgg16", (32, 32, 3), 10, 0.125, options={"batch_norm": True})
+    described = zoo.describe("vgg16", (32, 32, 3), 10, width=0.125, batch_norm=True)
+    assert benchmark.count_multiply_adds(catalog.as_json(blueprint)) == described["multiply_adds"]
+
+
+def test_the_table_has_the_width(benchmark):
+    common = {"recipe": "modern", "epochs": 20, "seconds": 60, "processor": "a CPU"}
+    rows = [made_up("nin", width="0.1875", **common), made_up("nin", width="1.0", **common)]
+    cells = [line.split(" | ")[0] for line in benchmark.table(rows)[2:]]
+    assert cells == ["| nin, width 0.1875", "| nin"]
+
+
+# ----------------------------------------------------------------------------------------------------------- training
+
+@pytest.fixture
+def trained(benchmark, monkeypatch):
+    """Trains nothing, packs nothing; the list of what was asked for, and `fail`, the networks that fail."""
+    done = {"trained": [], "packed": [], "fail": set()}
+
+    def train(words, data_dir, output_dir):
+        if words[0] in done["fail"]:
+            raise subprocess.CalledProcessError(3, words)
+        done["trained"].append(words)
+        return dict.fromkeys(benchmark.FIELDS, "") | {
+            "network": words[0], "command": benchmark.told(words), "width": catalog.find(words[0]).small.width}
+
+    def pack(words, check):
+        run = Path(words[2])
+        done["packed"].append(run.name)
+        network = run.name.partition("-")[0]
+        published.find_bundled(network).path.touch()
+
+    monkeypatch.setattr(benchmark, "train", train)
+    monkeypatch.setattr(benchmark.subprocess, "run", pack)
+    return done
+
+
+def test_every_preset_is_trained_by_the_command_line(benchmark):
+    for name, spec in catalog.SPECS.items():
+        words = benchmark.preset_command(name)
+        assert words == [name, "--preset", "small", "--dataset", spec.small.dataset, "--seed", "0"]
+        assert train.parser().parse_args(words).preset == "small"
+
+
+def test_one_failure_does_not_stop_the_rest(benchmark, trained, tmp_path, capsys):
+    trained["fail"].add("nin")
+    assert benchmark.train_presets(["lenet5", "nin", "resnet18"], None, tmp_path) == ["nin"]
+    assert [words[0] for words in trained["trained"]] == ["lenet5", "resnet18"]
+    assert "nin failed" in capsys.readouterr().err
+    assert [row["network"] for row in benchmark.read()] == ["lenet5", "resnet18"]
+    assert [name.partition("-")[0] for name in trained["packed"]] == ["lenet5", "resnet18"]
+
+
+def test_all_are_trained_before_one_is_packed(benchmark, trained, tmp_path):
+    """A run that starts with a new file in the package is one of a commit with changes."""
+    real = trained["trained"].append
+
+    class Trained(list):
+        def append(self, words):
+            assert not trained["packed"]
+            real(words)
+
+    trained["trained"] = Trained()
+    benchmark.train_presets(["lenet5", "resnet18"], None, tmp_path)
+    assert len(trained["packed"]) == 2
+
+
+def test_what_is_measured_is_skipped(benchmark, trained, tmp_path, monkeypatch):
+    benchmark.train_presets(["nin"], None, tmp_path)
+    benchmark.train_presets(["nin"], None, tmp_path)
+    assert len(trained["trained"]) == len(trained["packed"]) == 1
+    published.find_bundled("nin").path.unlink()
+    benchmark.train_presets(["nin"], None, tmp_path)  # packed again, not trained
+    assert (len(trained["trained"]), len(trained["packed"])) == (1, 2)
+    from dataclasses import replace
+
+    nin = catalog.find("nin")
+    monkeypatch.setitem(catalog.SPECS, "nin", replace(nin, small=replace(nin.small, width=0.75)))
+    benchmark.train_presets(["nin"], None, tmp_path)  # another width
+    assert len(trained["trained"]) == 2
+
+
+def test_an_interrupted_run_ends_the_command(benchmark, monkeypatch, tmp_path):
+    def interrupted(*_):
+        raise subprocess.CalledProcessError(130, ["train"])
+
+    monkeypatch.setattr(benchmark, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        benchmark.train_presets(["nin", "vgg16"], None, tmp_path)
+
+
+# ------------------------------------------------------------------------------------------------------------ packing
+
+def write_run(run, network, aux):
+    """Write a run directory of a freshly initialized small preset; return its weights by path."""
+    bundled = published.find_bundled(network)
+    blueprint = {**catalog.as_json(bundled.blueprint), "aux": aux}
+    model = saved.on_pixels(catalog.blueprint(**blueprint), (0.5,) * 3, (0.25,) * 3, None)
+    arrays = {variable.path: np.asarray(variable) for variable in model.weights}
+    (run / "checkpoints").mkdir(parents=True)
+    np.savez(run / "checkpoints" / "best.npz", **{f"weights/{path}": array for path, array in arrays.items()})
+    config = {"network": network, "blueprint": {**blueprint, "aux": False}, "precision": "float32", "limit": None,
+              "dataset": {"name": "cifar10", "mean": [0.5] * 3, "std": [0.25] * 3}}
+    (run / "run.json").write_text(json.dumps(config))
+    return arrays
+
+
+@pytest.mark.parametrize("network, aux", [("resnet18", False), ("googlenet", True)])
+def test_packed_weights_are_float16_and_statistics_float32(network, aux, packing, tmp_path):
+    arrays = write_run(tmp_path / "run", network, aux)
+    assert any(path.startswith("aux1") for path in arrays) == aux
+    packing.pack_weights(tmp_path / "run", tmp_path / "packed.npz")
+    with np.load(tmp_path / "packed.npz") as file:
+        packed = {name: file[name] for name in file.files}
+    assert set(packed) == {path for path in arrays if not path.startswith("aux")}
+    for path, array in packed.items():
+        assert array.dtype == ("float32" if path.endswith(("moving_mean", "moving_variance")) else "float16"), path
+        np.testing.assert_allclose(array, arrays[path], rtol=2**-10, atol=1e-7)
+    assert any("moving_mean" in path for path in packed) == (network == "resnet18")
+
+
+def test_what_float16_cannot_hold_is_refused(packing, tmp_path):
+    write_run(tmp_path / "run", "lenet5_bn", False)
+    path = tmp_path / "run" / "checkpoints" / "best.npz"
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    np.savez(path, **{**arrays, "weights/conv1/bias": arrays["weights/conv1/bias"] + 1e5})
+    with pytest.raises(UserError, match="conv1/bias"):
+        packing.pack_weights(tmp_path / "run", tmp_path / "packed.npz")
+
+
+def test_a_real_run_is_packed_and_checked(packing, benchmark, real_data, tmp_path):
+    words = ["lenet5", "--preset", "small", "--dataset", "mnist", "--data-dir", str(real_data), "--limit", "1000",
+             "--epochs", "2", "--gpu", "none", "--output-dir", str(tmp_path), "--name", "run"]
+    assert train.main(words) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    path, accuracy = packing.bundle(tmp_path / "run", data_dir=real_data)
+    assert path == published.FOLDER / "lenet5-mnist.npz" and [*published.FOLDER.iterdir()] == [path]
+    assert abs(accuracy - result["test_accuracy_best"]) <= 0.001
+    before = path.read_bytes()
+    wrong = {**result, "test_accuracy_best": result["test_accuracy_best"] - 0.01}
+    (tmp_path / "run" / "result.json").write_text(json.dumps(wrong))
+    with pytest.raises(UserError, match="was not written"):
+        packing.bundle(tmp_path / "run", data_dir=real_data)
+    assert path.read_bytes() == before and [*published.FOLDER.iterdir()] == [path]
+
+
+def test_a_run_of_another_size_is_refused(packing, tmp_path):
+    write_run(tmp_path / "run", "lenet5_bn", False)
+    config = json.loads((tmp_path / "run" / "run.json").read_text())
+    config["blueprint"]["width"] = 0.75
+    (tmp_path / "run" / "run.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="not of the preset small"):
+        packing.find_bundled(tmp_path / "run")
+
+
+# --------------------------------------------------------------------------------------------------------------- plot
+
+def test_the_plot_is_that_of_the_rows(plot, tmp_path):
+    """python benchmarks/accuracy.py --plot docs/images/accuracy.svg draws it again."""
+    with open(BENCHMARKS / "accuracy.csv", newline="", encoding="utf-8") as file:
+        plot.draw(list(csv.DictReader(file)), tmp_path / "accuracy.svg")
+    assert (ROOT / "docs" / "images" / "accuracy.svg").read_text() == (tmp_path / "accuracy.svg").read_text()
+
+
+def test_one_bubble_a_network_of_its_preset(plot):
+    rows = [made_up("nin"), made_up("nin", "--width 1"), made_up("resnet18", "--width 0.25"),
+            made_up("lenet5", dataset="mnist"), made_up("lenet5", "--epochs 20"), made_up("vgg16", parameters=1),
+            made_up("vgg16", parameters=2)]
+    assert plot.select_rows(rows) == [rows[0], rows[2], rows[6]]
+    labels = plot.scene_of(rows)[1]
+    assert {bubble.name for bubble in labels} == {"nin", "resnet18", "vgg16"}
+
+
+def test_areas_are_as_parameters_and_places_as_values(plot):
+    rows = [made_up("nin", parameters=100_000, multiply_adds=10_000_000),
+            made_up("vgg16", parameters=400_000, multiply_adds=20_000_000, test_accuracy_best=0.8),
+            made_up("vgg19", multiply_adds=40_000_000)]
+    nin, vgg16, vgg19 = (next(each for each in plot.scene_of(rows)[1] if each.name == row["network"]) for row in rows)
+    assert vgg16.radius == pytest.approx(2 * nin.radius)
+    assert vgg16.x - nin.x == pytest.approx(vgg19.x - vgg16.x)  # equal factors
+    assert vgg16.y > nin.y == vgg19.y  # downwards
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_label_covers_another(seed, plot):
+    rng = np.random.default_rng(seed)
+    rows = [made_up(name, parameters=int(10 ** rng.uniform(4.9, 6.1)), multiply_adds=int(10 ** rng.uniform(6.9, 7.6)),
+                    test_accuracy_best=rng.uniform(0.75, 0.92))
+            for name, spec in catalog.SPECS.items() if spec.small.dataset == "cifar10"]
+    labels = plot.scene_of(rows)[1]
+    assert len(labels) == len(rows)
+    for one, other in itertools.combinations(labels.values(), 2):
+        assert plot.overlap(one, other) == 0
+    for left, top, right, bottom in labels.values():
+        assert plot.LEFT <= left and right <= plot.RIGHT and plot.TOP <= top and bottom <= plot.BOTTOM

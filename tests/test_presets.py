@@ -1,0 +1,89 @@
+"""--preset small: the width and the options of the catalogue, on every command that builds a network."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from zoo import asked, catalog, cli, draw, info, train
+from zoo.errors import UserError
+from zoo.weights import published
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def plan(*words):
+    return asked.plan_of(train.parser().parse_args([*words]))
+
+
+@pytest.mark.parametrize("network", catalog.SPECS)
+def test_train_builds_the_preset(network):
+    small = catalog.find(network).small
+    blueprint = plan(network, "--preset", "small", "--dataset", small.dataset).blueprint
+    assert blueprint.width == small.width and small.options.items() <= blueprint.options.items()
+    assert blueprint == published.resolve_preset(catalog.find(network), "small")
+    assert plan(network, "--dataset", small.dataset).blueprint.width == 1
+
+
+@pytest.fixture
+def narrow_vgg(monkeypatch):
+    """vgg16 with a preset that sets an option."""
+    preset = catalog.Preset("cifar10", 0.25, {"batch_norm": True})
+    monkeypatch.setitem(catalog.SPECS, "vgg16", replace(catalog.find("vgg16"), small=preset))
+    return ["vgg16", "--preset", "small", "--dataset", "cifar10"]
+
+
+def test_other_options_can_be_given_beside_it(narrow_vgg):
+    blueprint = plan(*narrow_vgg, "--option", "dropout=0.3").blueprint
+    assert (blueprint.width, blueprint.options) == (0.25, {"batch_norm": True, "dropout": 0.3})
+    assert plan(*narrow_vgg, "--set", "dropout=0.2").blueprint.options == {"batch_norm": True, "dropout": 0.2}
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--width", "0.5"], "leave out --width"), (["--width", "0.25"], "leave out --width"),
+    (["--option", "batch_norm=false"], "leave out --option batch_norm")])
+def test_what_the_preset_sets_is_refused(words, said, narrow_vgg, capsys):
+    assert train.main([*narrow_vgg, *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert info.main(["vgg16", "--preset", "small", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_mistyped_preset_is_told_the_nearest_before_anything_loads():
+    code = ("import sys; from zoo import train; print(train.main(['nin', '--preset', 'smal']), "
+            "[name for name in ('numpy', 'keras') if name in sys.modules])")
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert run.stdout == "2 []\n"
+    assert "did you mean 'small'" in run.stderr and run.stderr.count("\n") == 1
+
+
+def test_the_same_command_goes_on(tmp_path, capsys):
+    words = ["maxout_mnist", "--preset", "small", "--limit", "20", "--epochs", "1", "--gpu", "none", "--output-dir",
+             str(tmp_path), "--name", "run"]
+    assert train.main(words) == 0
+    width = json.loads((tmp_path / "run" / "run.json").read_text())["blueprint"]["width"]
+    assert width == catalog.find("maxout_mnist").small.width
+    assert train.main(words) == 0  # it is finished
+    assert train.main(["--resume", str(tmp_path / "run")]) == 0
+    assert train.main(["--resume", str(tmp_path / "run"), "--preset", "small"]) == 2
+    assert "--preset" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [info, draw])
+def test_info_and_draw_take_the_images_of_the_preset(command):
+    found = cli.blueprint_of("resnet34", command.parser().parse_args(["resnet34", "--preset", "small"]))
+    assert found == published.resolve_preset(catalog.find("resnet34"), "small")
+    assert (found.input_shape, found.classes, found.stem) == ((32, 32, 3), 10, "small")
+    large = cli.blueprint_of("resnet34", command.parser().parse_args(
+        ["resnet34", "--preset", "small", "--size", "224", "--classes", "5"]))
+    assert (large.input_shape, large.classes, large.width) == ((224, 224, 3), 5, found.width)
+
+
+def test_a_network_without_presets_says_so(monkeypatch):
+    monkeypatch.setitem(catalog.SPECS, "nin", replace(catalog.find("nin"), small=None))
+    with pytest.raises(UserError, match="no preset is called 'small'"):
+        plan("nin", "--preset", "small")
