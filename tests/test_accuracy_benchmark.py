@@ -99,7 +99,7 @@ def trained(benchmark, monkeypatch):
 def test_every_preset_is_trained_by_the_command_line(benchmark):
     for name, spec in catalog.SPECS.items():
         words = benchmark.preset_command(name)
-        assert words == [name, "--preset", "small", "--dataset", spec.small.dataset, "--seed", "0"]
+        assert words == [name, "--preset", "small", "--dataset", spec.small.dataset, "--epochs", "12", "--seed", "0"]
         assert train.parser().parse_args(words).preset == "small"
 
 
