@@ -28,9 +28,9 @@ def test_the_fields_and_their_defaults():
     assert as_dict(Recipe()) == {
         "optimizer": "nesterov", "learning_rate": 0.1, "momentum": 0.9, "rho": 0.9, "epsilon": 1e-7,
         "schedule": "cosine", "warmup": 1.0, "drops": "", "factor": 0.1, "patience": 3, "floor": 0.0,
-        "stop_patience": 0, "stop_delta": 0.0005, "weight_decay": 5e-4, "clip_norm": 0.0, "ema": 0.0,
-        "batch_size": 128, "epochs": 30, "loss": "cross_entropy", "smoothing": 0.0, "max_norm": "", "sides": "",
-        "dropout": "", "augment": ""}
+        "stop_patience": 0, "stop_delta": 0.0005, "weight_decay": 5e-4, "initializer": "paper",
+        "initial_bias": 0.0, "clip_norm": 0.0, "ema": 0.0, "batch_size": 128, "epochs": 30, "loss": "cross_entropy",
+        "smoothing": 0.0, "max_norm": "", "sides": "", "dropout": "", "augment": ""}
     assert BASE == Recipe()
 
 
@@ -164,9 +164,10 @@ def test_several_fields_change_together():
     (["--set", "warmup=-1"], "warmup is 0 or more, and at most 1,000,000; given -1.0"),
     (["--set", "weight_decay=-1e-4"], "weight_decay is 0 or more, and at most 1,000,000; given -0.0001"),
     (["--set", "weight_decay=inf"], "--set weight_decay is a finite number; given 'inf'"),
-    (["--set", "optimizer=lion"], "optimizer is one of sgd, nesterov, rmsprop, adam, adamw, adadelta; given 'lion'"),
+    (["--set", "optimizer=lion"],
+     "no optimizer is called 'lion'; there are: adadelta, adam, adamw, nesterov, rmsprop, sgd"),
     (["--set", "schedule=steps"],
-     "schedule is one of constant, step, cosine, one_cycle, plateau; given 'steps'"),
+     "no schedule is called 'steps'; did you mean 'step'? (there are: constant, cosine, one_cycle, plateau, step)"),
     (["--set", "schedule=step"],
      "the schedule step needs drops: the epochs after which the rate falls, such as drops='82 123'"),
     (["--set", "drops=20 10"], "drops are epochs in rising order, such as '82 123', or 'every 2'; given '20 10'"),
@@ -183,7 +184,10 @@ def test_several_fields_change_together():
     (["--set", "smoothing=-0.1"], "smoothing is 0 or more, and less than 1; given -0.1"),
     (["--set", "smoothing=0.1", "--set", "loss=map_distance"],
      "smoothing is for the loss cross_entropy alone; set it to 0 with the loss map_distance"),
-    (["--set", "loss=hinge"], "loss is one of cross_entropy, map_distance; given 'hinge'"),
+    (["--set", "loss=hinge"], "no loss is called 'hinge'; there are: cross_entropy, map_distance"),
+    (["--set", "initializer=he"], "no initializer is called 'he'; did you mean 'he_normal'? (there are: glorot_normal, "
+     "glorot_uniform, he_normal, he_uniform, lecun_normal, lecun_uniform, orthogonal, paper)"),
+    (["--set", "initial_bias=inf"], "initial_bias is a finite number; given 'inf'"),
     (["--set", "max_norm=long"], "max_norm is a number; given 'long'"),
     (["--set", "max_norm=nan"], "max_norm is a finite number; given 'nan'"),
     (["--set", "max_norm=0"], "max_norm is more than 0, and at most 1,000,000; given '0'"),
