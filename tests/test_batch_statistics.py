@@ -13,7 +13,10 @@ import pytest
 from keras import layers
 from test_resume import CALM, DATA, split_of, trained
 
-from zoo.training import fit, parallel, run as runs
+from zoo import catalog
+from zoo.datasets import facts as datasets
+from zoo.datasets.load import load_facts
+from zoo.training import fit, parallel, plan as plans, recipe as recipe_fields, recipes, run as runs, trainee
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches
 
@@ -130,3 +133,19 @@ def test_exact_resume_with_statistics_and_averages_on_the_other_backends(backend
                           env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""})
     assert done.returncode == 0, done.stdout[-3000:]
     assert " passed" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", catalog.SPECS)
+def test_no_network_validates_at_chance_when_it_has_learned_320_images(name, tmp_path, capsys):
+    """Before the statistics were measured, Xception and Inception v3 learned in training and stayed at chance in validation."""
+    spec = catalog.find(name)
+    facts = datasets.find("digits")
+    recipe = dataclasses.replace(recipes.find(name, "digits"), batch_size=32, epochs=8)
+    plan = plans.Plan(catalog.blueprint(name, facts.shape, 10, spec.small.width, options=spec.small.options), facts,
+                      recipe, 0, 320, keras.backend.backend(), False)
+    (tmp_path / "checkpoints").mkdir()
+    progress = fit.train(trainee.build(plan), load_facts(facts, limit=320), recipe, 0, tmp_path,
+                         sides=recipe_fields.side_weights(recipe, spec))
+    last = progress.history[-1]
+    assert last["accuracy"] < 0.6 or last["val_accuracy"] > 0.3, last

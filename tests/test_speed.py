@@ -42,7 +42,7 @@ def test_the_fused_kernel_trains_as_keras_does(scale, center, monkeypatch):
 
     batches = TrainingBatches(SPLIT, 3, 16, 0)
     ours = after_training(network(scale, center), batches)
-    monkeypatch.setattr(fused, "normalise", lambda network, sharing: None)
+    monkeypatch.setattr(fused, "use_fast_kernels", lambda network, sharing: None)
     theirs = after_training(network(scale, center), batches)
     start = {variable.path: np.array(variable) for variable in network(scale, center).variables}
     assert [*ours] == [*theirs]
@@ -64,7 +64,7 @@ def test_the_fused_kernel_answers_as_keras_does(scale, center, training):
         for variable in layer.variables:
             variable.assign(rng.random(variable.shape) + 0.5)
         layer.trainable = not training  # one that is frozen answers so in training too
-    fused.normalise(ours, parallel.ALONE)
+    fused.use_fast_kernels(ours, parallel.ALONE)
     images = SPLIT.batch(np.arange(16))[0]
     found, expected = (np.asarray(keras.Model(model.input, model.get_layer("bn").output)(images, training=training))
                        for model in (ours, theirs))
@@ -78,8 +78,8 @@ def test_the_fused_kernel_takes_what_sees_pictures_and_learns():
     model = network()
     model.get_layer("bn").trainable = False
     before = np.array(model.get_layer("bn").moving_mean)
-    fused.normalise(model, parallel.ALONE)
-    fused.normalise(model, parallel.ALONE)  # a second training of the same network
+    fused.use_fast_kernels(model, parallel.ALONE)
+    fused.use_fast_kernels(model, parallel.ALONE)  # a second training of the same network
     assert "call" in vars(model.get_layer("bn")) and "call" not in vars(model.get_layer("flat_bn"))
     model(SPLIT.batch(np.arange(16))[0], training=True)
     assert np.array_equal(model.get_layer("bn").moving_mean, before)
@@ -103,6 +103,33 @@ def test_rows_are_scaled_as_pixels_are():
     pixels = RNG.random((2, 4, 5, 3), np.float32)
     for layer in (layers.Rescaling(2.0, -1.0), layers.Rescaling([1.0, 2.0, 3.0], [0.1, 0.2, 0.3])):
         assert np.asarray(trainee.in_rows(layer, pixels)) == pytest.approx(np.asarray(layer(pixels)), rel=1e-6)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("padding, strides", [("same", 1), ("valid", 2)])
+def test_groups_one_by_one_answer_and_learn_as_a_grouped_convolution(bias, padding, strides):
+    from zoo.training import fused
+
+    keras.utils.set_random_seed(2)
+    layer = layers.Conv2D(6, 3, strides, padding, groups=2, use_bias=bias, activation="relu", name="conv",
+                          bias_initializer="ones")
+    model = keras.Sequential([keras.Input((8, 8, 4)), layer])
+    x = keras.ops.convert_to_tensor(RNG.normal(size=(5, 8, 8, 4)).astype("float32"))
+
+    def answer():
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            outputs = model(x)
+            loss = keras.ops.sum(outputs ** 2)
+        return [np.asarray(outputs), *(np.asarray(each) for each in tape.gradient(loss, layer.trainable_variables))]
+
+    expected = answer()
+    fused.use_fast_kernels(model, parallel.ALONE)
+    assert "call" in vars(layer)
+    for found, theirs in zip(answer(), expected, strict=True):
+        assert np.abs(theirs).max() > 0.1 and found == pytest.approx(theirs, rel=1e-4, abs=1e-4)
 
 
 @on_tensorflow
