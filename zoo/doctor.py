@@ -55,7 +55,9 @@ def onednn():
     value, set_by = settings.onednn()
     if set_by == "default":
         return f"TensorFlow's default for this CPU; {settings.ONEDNN}=1 in the environment switches it on"
-    state = ONEDNN_STATES.get(value.lower(), "TensorFlow's default for this CPU")
+    state = ONEDNN_STATES.get(value.lower())
+    if state is None:
+        return f"TensorFlow's default for this CPU: it ignores {settings.ONEDNN}={value} in your environment"
     return f"{state}, {'set by zoo' if set_by == 'zoo' else 'set in your environment'}: {settings.ONEDNN}={value}"
 
 
