@@ -148,7 +148,7 @@ def pytorch_subject(name, batch, more, count, precision):
     from eager import Eager
     from torch.nn import functional
 
-    torch.set_num_threads(os.cpu_count())
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     images, labels = pictures(count)
     data = torch.utils.data.TensorDataset(torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(labels))
     model = Eager(network_of(name, more)).to(memory_format=torch.channels_last)
