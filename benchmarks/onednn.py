@@ -4,9 +4,9 @@
     python benchmarks/onednn.py lenet5 googlenet   some models; the rows of the others stay
     python benchmarks/onednn.py --table            the table of docs/speed.md
 
-Each way is a process of its own, and they take turns, ROUNDS times; a ratio is the median of the ratios of the turns. All
-work on one and the same core, and a second is one of that core's time spent in the process: another load on the machine
-then counts little. Whoever has two cores and nothing else on them sees up to twice the images per second:
+Each way is a process of its own, and they take turns, ROUNDS times; a ratio is the median of the ratios of the turns.
+All work on one and the same core, and a second is one of that core's time spent in the process: another load on the
+machine then counts little. Whoever has two cores and nothing else on them sees up to twice the images per second:
 
     without   zoo with TF_ENABLE_ONEDNN_OPTS=0: what TensorFlow does by itself on a CPU without AVX512-VNNI or the like
     with      zoo with TF_ENABLE_ONEDNN_OPTS=1, which zoo sets
@@ -27,7 +27,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = Path(__file__).with_name("onednn.csv")
-FIELDS = ("model", "what", "way", "batch_size", "median", "lowest", "highest", "ratio", "turns", "processor", "versions")
+FIELDS = ("model", "what", "way", "batch_size", "median", "lowest", "highest", "ratio", "turns", "processor",
+          "versions")
 ROUNDS = 3
 
 #        model        batch size, steps of a turn, arguments of zoo.build

@@ -207,7 +207,8 @@ def table():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("training", "fit", "inference", "predict"), help="default: all of them")
+    parser.add_argument("what", nargs="?", choices=("training", "fit", "inference", "predict"),
+                        help="default: all of them")
     parser.add_argument("--table", action="store_true", help="print the table of docs/speed.md")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -1,8 +1,8 @@
 """What throughput.py measures: each subject is prepared once, in a process of its own, and then works in turns.
 
 A subject gives {mode: function}; each function works on about `count` pictures and returns (pictures, seconds). But
-"step" makes as few training steps as there can be in one call and returns how many; "first epoch" tells of an epoch that
-has been, the first of the process, with its compilation.
+"step" makes as few training steps as there can be in one call and returns how many; "first epoch" tells of an epoch
+that has been, the first of the process, with its compilation.
 """
 
 import functools

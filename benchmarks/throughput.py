@@ -15,8 +15,8 @@ the median of its turns, with the slowest and the fastest:
     pytorch   an eager PyTorch loop over a DataLoader, channels last, the same network, changes and precision
     product   one product of large matrices: the peak, in 10^9 multiply-adds a second
 
-One step of each comes first. What is too slow for its part of --minutes, such as bfloat16 where the CPU has none, is left
-out, with a row that says so; where time is short there are fewer rounds.
+One step of each comes first. What is too slow for its part of --minutes, such as bfloat16 where the CPU has none, is
+left out, with a row that says so; where time is short there are fewer rounds.
 The pictures are mirrored, turned by up to 25 degrees and shifted by up to a tenth, as the recipe `notes` does. It needs
 jax and torch beside what the README installs.
 """
@@ -209,7 +209,8 @@ def table():
              "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
     for (network, what, subject, backend, precision), each in rows.items():
         if subject == "zoo" and what == "left out":
-            lines.append(f"| {network}, {each['batch']} | | {backend}, {precision} | left out: {reason(each)} | | | | |")
+            cells = f"{network}, {each['batch']} | | {backend}, {precision} | left out: {reason(each)}"
+            lines.append(f"| {cells} | | | | |")
         if subject != "zoo" or what not in ("training", "inference"):
             continue
         ours = each["median"]
@@ -226,8 +227,7 @@ def table():
 
 def reason(left_out):
     """Return the text that says why the subject of a row was left out."""
-    words = "one step takes" if left_out["unit"] == "s a step" else "no two steps within"
-    return f"{words} {left_out['median']:,.0f} s"
+    return f"{'one step takes' if left_out['unit'] == 's a step' else 'no two steps in'} {left_out['median']:,.0f} s"
 
 
 def start_table():

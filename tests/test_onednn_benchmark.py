@@ -1,4 +1,4 @@
-"""The table of what oneDNN gives is that of benchmarks/onednn.csv, and that has a row for all that is to be measured."""
+"""The table of what oneDNN gives is that of benchmarks/onednn.csv, which has a row for all that is to be measured."""
 
 from pathlib import Path
 
