@@ -34,7 +34,7 @@ ROUNDS = 3
 #        model        batch size, steps of a turn, arguments of zoo.build
 CASES = (("lenet5",    128, 40, {}),
          ("resnet18",   32,  2, {}),
-         ("googlenet",  32,  1, {}),
+         ("googlenet",  32,  1, {"width": 1 / 2}),
          ("resnet34",   32,  1, {}))
 BESIDE_PYTORCH = ("lenet5", "resnet34")
 
