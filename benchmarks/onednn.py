@@ -129,7 +129,10 @@ def table():
 
 
 def speed(row):
-    return f"{float(row['median']):,.0f} ({float(row['lowest']):,.0f} to {float(row['highest']):,.0f})"
+    """Return the images per second of a row, with the slowest and the fastest turn where there are several."""
+    median, lowest, highest = (f"{float(row[field]):,.{0 if float(row['median']) >= 100 else 1}f}"
+                               for field in ("median", "lowest", "highest"))
+    return f"{median} ({lowest} to {highest})" if int(row["turns"]) > 1 else median
 
 
 def main():
