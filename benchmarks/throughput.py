@@ -71,9 +71,8 @@ def measured(case, rounds, seconds, limit):
     """
     from workers import TooSlow, Worker
 
-    name, batch, steps = case[:3]
-    began, promised, subjects = time.monotonic(), 0.0, subjects_of(name)
-    workers, values = {}, {}
+    (name, batch, steps, _), subjects = case, subjects_of(case[0])
+    began, promised, workers, values = time.monotonic(), 0.0, {}, {}
     for index, subject in enumerate(subjects):  # one after the other, for each compiles on all cores
         started = time.monotonic()
         left = began + limit - started - promised  # of which one may take twice its part, for they differ
@@ -209,8 +208,8 @@ def table():
              "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
     for (network, what, subject, backend, precision), each in rows.items():
         if subject == "zoo" and what == "left out":
-            cells = f"{network}, {each['batch']} | | {backend}, {precision} | left out: {reason(each)}"
-            lines.append(f"| {cells} | | | | |")
+            lines.append(f"| {network}, {each['batch']} | | {backend}, {precision} | left out: {reason(each)} | "
+                         "| | | |")
         if subject != "zoo" or what not in ("training", "inference"):
             continue
         ours = each["median"]
@@ -227,7 +226,8 @@ def table():
 
 def reason(left_out):
     """Return the text that says why the subject of a row was left out."""
-    return f"{'one step takes' if left_out['unit'] == 's a step' else 'no two steps in'} {left_out['median']:,.0f} s"
+    words = "no time for steps of" if left_out["unit"] == "s a step" else "no two steps in"
+    return f"{words} {left_out['median']:.3g} s"
 
 
 def start_table():
