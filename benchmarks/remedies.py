@@ -6,7 +6,9 @@
 
 A way is zoo with one thing put back or tried. It stands in one process beside zoo as it is, and they work in turns,
 ROUNDS times; a row is the median of its turns, with the slowest and the fastest. Of training and of inference it is the
-compiled step on one batch that is on the device, of `fit` two whole epochs, of which the second counts.
+compiled step on one batch that is on the device, of `fit` two whole epochs, of which the second counts, of `predict` a
+whole split as validation, test and zoo.evaluate go through it, in seconds of processor time, so that another load on
+the machine counts little.
 """
 
 import argparse
@@ -27,6 +29,8 @@ ROWS = Path(__file__).with_name("remedies.csv")
 FIELDS = ("network", "what", "way", "batch", "median", "lowest", "highest", "turns", "processor", "versions")
 ROUNDS = 7
 AS_IT_IS = "as it is"
+BATCHES, ALL_IN_ONE = "batches as in training", "all images in one batch"
+STEPS, ONE_FUNCTION = "batches as in training, several in one call", "one tf.function over the split"
 
 #         network, batch, steps of a turn, arguments of zoo.build
 LENET = ("lenet5", 128, 80, {})
@@ -42,7 +46,8 @@ CASES = ((LENET,     "training", ("one step a call", "XLA")),
          (INCEPTION, "training", ("Keras's normalisation",)),
          (VGG,       "inference", ("Keras's normalisation", "weights as constants", "XLA")),
          (RESNET,    "inference", ("Keras's normalisation", "weights as constants", "XLA")),
-         (INCEPTION, "inference", ("Keras's normalisation", "weights as constants")))
+         (INCEPTION, "inference", ("Keras's normalisation", "weights as constants")),
+         (LENET,     "predict", (BATCHES, ALL_IN_ONE, STEPS, ONE_FUNCTION)))
 
 
 def changed(way):
@@ -50,7 +55,7 @@ def changed(way):
     import keras
 
     from zoo.models import resnet
-    from zoo.training import fit, fused, optimizers, reading
+    from zoo.training import evaluation, fit, fused, optimizers, reading
     from zoo.training.batches import TrainingBatches
 
     prepare, make = fit.prepare, TrainingBatches.__getitem__
@@ -70,12 +75,15 @@ def changed(way):
         return make(batches, 0)
 
     #                                what is put back or tried, where
-    changes = {"Keras's normalisation": (fused, "normalise", lambda network, sharing: None),
+    changes = {"Keras's normalisation": (fused, "use_fast_kernels", lambda network, sharing: None),
                "layers of zeros": (resnet, "bare_conv", with_zeros),
                "the penalty worked out": (optimizers, "Decay", lambda rate: keras.regularizers.L2(rate / 2)),
                "one step a call": (fit, "steps_together", lambda *_: 1),
                "XLA": (fit, "prepare", compiled),
                "the PyDataset given to Keras": (reading, "ahead", lambda batches: batches),
+               BATCHES: (evaluation, "inference_batch_size", lambda model, batch_size: batch_size),
+               STEPS: (evaluation, "inference_batch_size", lambda model, batch_size: batch_size),
+               ALL_IN_ONE: (evaluation, "inference_batch_size", lambda model, batch_size: 10 ** 6),
                "batches made beforehand": (TrainingBatches, "__getitem__", lambda batches, index: beforehand(batches))}
     return mock.patch.object(*changes[way]) if way in changes else contextlib.nullcontext()
 
@@ -85,7 +93,7 @@ def measured(case):
     from subjects import bare_subject, zoo_subject
 
     (name, batch, steps, more), what, ways = case
-    prepare = {"training": bare_subject, "fit": zoo_subject, "inference": asked}[what]
+    prepare = {"training": bare_subject, "fit": zoo_subject, "inference": asked, "predict": predicted}[what]
     works, speeds = {}, {}
     for way in (AS_IT_IS, *ways):
         with changed(way):
@@ -107,7 +115,7 @@ def asked(name, batch, more, count, way):
     from zoo.training import fused, parallel
 
     network, images = network_of(name, more), tf.constant(pictures(batch)[0])
-    fused.normalise(network, parallel.ALONE)
+    fused.use_fast_kernels(network, parallel.ALONE)
     values = [[variable.numpy() for variable in each]
               for each in (network.trainable_variables, network.non_trainable_variables)]
 
@@ -125,6 +133,41 @@ def asked(name, batch, more, count, way):
         return count, time.perf_counter() - began
 
     return {"inference": ask}
+
+
+def predicted(name, batch, more, count, way):
+    """Be a subject, as those of subjects.py are: the predictions for a split of `count` images."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+    from subjects import network_of, pictures
+
+    from zoo.datasets.splits import Split
+    from zoo.training import evaluation, fused, parallel
+
+    (images, labels), model = pictures(count), network_of(name, more)
+    split = Split(images, labels, np.arange(count))
+    if way == STEPS:
+        model.steps_per_execution = min(8, count // batch)
+    if way == ONE_FUNCTION:
+        fused.use_fast_kernels(model, parallel.ALONE)
+
+    @tf.function
+    def over_all(images):
+        logits = tf.TensorArray(tf.float32, count // batch)
+        for step in tf.range(count // batch):
+            logits = logits.write(step, model(images[step * batch:(step + 1) * batch], training=False))
+        return logits.concat()
+
+    def predict():
+        began = time.process_time()
+        if way == ONE_FUNCTION:
+            keras.ops.convert_to_numpy(over_all(tf.constant(images)))
+        else:
+            evaluation.logits(model, split, batch)
+        return count, time.process_time() - began
+
+    return {"predict": predict}
 
 
 def rows_of(case, speeds, told):
@@ -164,7 +207,8 @@ def table():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("training", "fit", "inference"), help="default: all of them")
+    parser.add_argument("what", nargs="?", choices=("training", "fit", "inference", "predict"),
+                        help="default: all of them")
     parser.add_argument("--table", action="store_true", help="print the table of docs/speed.md")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -1,6 +1,8 @@
 """What throughput.py measures: each subject is prepared once, in a process of its own, and then works in turns.
 
-A subject gives {mode: function}; each function works on about `count` pictures and returns (pictures, seconds).
+A subject gives {mode: function}; each function works on about `count` pictures and returns (pictures, seconds). But
+"step" makes as few training steps as there can be in one call and returns how many; "first epoch" tells of an epoch
+that has been, the first of the process, with its compilation.
 """
 
 import functools
@@ -61,12 +63,19 @@ def zoo_subject(name, batch, more, count, precision):
                   callbacks=[*callbacks])
         return count, progress.timings[-1]["seconds"]
 
+    def step():
+        together = model.steps_per_execution
+        model.fit(reading.ahead(batches.between(0, together)), epochs=1, steps_per_epoch=together, shuffle=False,
+                  verbose=0)
+        return together
+
     def ask():
         began = time.perf_counter()
         evaluation.logits(network, split, batch)
         return count, time.perf_counter() - began
 
-    return {"training": train, "inference": ask}
+    return {"step": step, "training": train, "inference": ask,
+            "first epoch": lambda: (count, progress.timings[0]["seconds"])}
 
 
 def bare_subject(name, batch, more, count, precision):
@@ -85,6 +94,10 @@ def bare_subject(name, batch, more, count, precision):
     data = iter(tf.data.Dataset.from_tensors(((images, numbers), one_hot(labels, CLASSES))).repeat())
     steps = count // batch
 
+    def step():
+        float(model.train_function(data)["loss"])
+        return model.steps_per_execution
+
     def train():
         began = time.perf_counter()
         for _ in range(0, steps, model.steps_per_execution):
@@ -92,7 +105,7 @@ def bare_subject(name, batch, more, count, precision):
         float(logs["loss"])
         return count, time.perf_counter() - began
 
-    return {"training": train}
+    return {"step": step, "training": train}
 
 
 def tutorial_subject(name, batch, more, count, precision):
@@ -111,6 +124,10 @@ def tutorial_subject(name, batch, more, count, precision):
     model.compile(keras.optimizers.SGD(RATE, momentum=0.9, nesterov=True), "sparse_categorical_crossentropy",
                   metrics=["accuracy"])
 
+    def step():
+        model.fit(images[:batch], labels[:batch], batch_size=batch, verbose=0)
+        return 1
+
     def train():
         began = time.perf_counter()
         model.fit(images, labels, batch_size=batch, verbose=0)
@@ -121,7 +138,7 @@ def tutorial_subject(name, batch, more, count, precision):
         model.predict(images, batch_size=batch, verbose=0)
         return count, time.perf_counter() - began
 
-    return {"training": train, "inference": ask}
+    return {"step": step, "training": train, "inference": ask}
 
 
 def pytorch_subject(name, batch, more, count, precision):
@@ -131,7 +148,7 @@ def pytorch_subject(name, batch, more, count, precision):
     from eager import Eager
     from torch.nn import functional
 
-    torch.set_num_threads(os.cpu_count())
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     images, labels = pictures(count)
     data = torch.utils.data.TensorDataset(torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(labels))
     model = Eager(network_of(name, more)).to(memory_format=torch.channels_last)
@@ -150,7 +167,11 @@ def pytorch_subject(name, batch, more, count, precision):
     def ready(pixels):
         return (pixels.float() / 255 - 0.5) / 0.25
 
-    def train():
+    def step():
+        train(torch.utils.data.Subset(data, range(batch)))
+        return 1
+
+    def train(data=data):
         model.train()
         began = time.perf_counter()
         for pixels, truth in torch.utils.data.DataLoader(data, batch, shuffle=True):
@@ -171,7 +192,7 @@ def pytorch_subject(name, batch, more, count, precision):
                 model(ready(pixels).contiguous(memory_format=torch.channels_last))
         return count, time.perf_counter() - began
 
-    return {"training": train, "inference": ask}
+    return {"step": step, "training": train, "inference": ask}
 
 
 PREPARED = {"zoo": zoo_subject, "bare": bare_subject, "tutorial": tutorial_subject, "pytorch": pytorch_subject}

@@ -1,6 +1,6 @@
 """Measure how many pictures a second networks train on and are asked for, side by side; write throughput.csv.
 
-    python benchmarks/throughput.py                   all of it: about 20 minutes on a machine with nothing else to do
+    python benchmarks/throughput.py                   all of it: 20 minutes on a machine with nothing else to do
     python benchmarks/throughput.py lenet5 resnet34   some networks; the rows of the others stay
     python benchmarks/throughput.py start             only what stands before the first step
     python benchmarks/throughput.py --table | --readme
@@ -15,6 +15,8 @@ the median of its turns, with the slowest and the fastest:
     pytorch   an eager PyTorch loop over a DataLoader, channels last, the same network, changes and precision
     product   one product of large matrices: the peak, in 10^9 multiply-adds a second
 
+One step of each comes first. What is too slow for its part of --minutes, such as bfloat16 where the CPU has none, is
+left out, with a row that says so; where time is short there are fewer rounds.
 The pictures are mirrored, turned by up to 25 degrees and shifted by up to a tenth, as the recipe `notes` does. It needs
 jax and torch beside what the README installs.
 """
@@ -26,7 +28,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -34,7 +35,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROWS = Path(__file__).with_name("throughput.csv")
 FIELDS = ("network", "what", "subject", "backend", "precision", "batch", "median", "lowest", "highest", "unit", "turns",
           "multiply_adds", "processor", "versions")
-ROUNDS = 3
+ROUNDS, MIN_ROUNDS, START = 3, 1, 120  # START: seconds for what stands before the first step
+TURN = 3  # training steps that a step of a turn costs: two epochs, and a third of a step for its inference, rounded up
 TRAINING = 3  # times the multiply-adds of a picture: forward, to the weights and to the inputs
 
 #        network                batch steps  arguments of zoo.build
@@ -57,80 +59,57 @@ ON_OTHER_BACKENDS = ("lenet5", "resnet34")  # JAX and PyTorch are slower here, a
 BUILT = (("vgg16", "VGG16"), ("inception_v3", "InceptionV3"), ("xception", "Xception"))  # and in keras.applications
 
 
-def work(subject, precision, name, batch, steps, more):
-    """Be one subject: prepare, then answer each line, what to do, with how much of it a second, or its peak memory."""
-    sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
-    answers, sys.stdout = sys.stdout, sys.stderr
-    import resource
-
-    import keras
-    from subjects import PREPARED
-
-    if precision == "bfloat16" and subject != "pytorch":
-        keras.config.set_dtype_policy("mixed_bfloat16")
-    prepared = PREPARED[subject](name, batch, more, batch * steps, precision)
-    for line in sys.stdin:
-        what = line.strip()
-        if what == "memory":  # in MiB
-            said = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        elif what in prepared:
-            done, seconds = prepared[what]()
-            said = done / seconds
-        else:
-            said = None
-        print(json.dumps(said), file=answers, flush=True)
-
-
-class Worker:
-    def __init__(self, case, subject, backend, precision):
-        environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        self.said = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([sys.executable, __file__, "--work", json.dumps([subject, precision, *case])],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True,
-                                        env=environment)
-
-    def ask(self, what):
-        print(what, file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
-            self.said.seek(0)
-            raise SystemExit(f"{self.said.read()}error: a subject ended: {self.process.args}")
-        return json.loads(answer)
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
-        self.said.close()
-
-
 def subjects_of(name):
     return (*SUBJECTS, *(OTHER_BACKENDS if name in ON_OTHER_BACKENDS else ()))
 
 
-def measured(case, rounds):
-    """Yield rows of one network."""
-    name, batch = case[:2]
-    workers, found = {}, {}
-    for subject in subjects_of(name):  # one after the other, for each compiles on all cores
-        began = time.perf_counter()
-        workers[subject] = Worker(case, *subject)
-        workers[subject].ask("training")
+def measured(case, rounds, seconds, limit):
+    """Yield the rows of one model: about `seconds` for more rounds than MIN_ROUNDS, never much more than `limit`.
+
+    A subject for which the limit is too short has a row "left out" instead: the seconds of one of its steps, or those
+    after which its first step, with the import and the compilation, was given up.
+    """
+    from workers import TooSlow, Worker
+
+    (name, batch, steps, _), subjects = case, subjects_of(case[0])
+    began, promised, workers, values = time.monotonic(), 0.0, {}, {}
+    for index, subject in enumerate(subjects):  # one after the other, for each compiles on all cores
+        started = time.monotonic()
+        left = began + limit - started - promised  # of which one may take twice its part, for they differ
+        share = max(0.0, left * min(1, 2 / (len(subjects) - index)))
+        worker = Worker(case, *subject)
+        try:
+            worker.ask("step", share)
+            step = worker.ask("step", share - (time.monotonic() - started))  # without the import and the compilation
+        except TooSlow:
+            values["left out", "s", subject] = [share]
+            continue
+        turn = step * steps * TURN
+        if time.monotonic() - started + turn * (1 + MIN_ROUNDS) > share:
+            values["left out", "s a step", subject] = [step]
+            worker.end()
+            continue
+        worker.ask("training")
         if subject[0] == "zoo":
-            found["first turn", "s", subject] = [time.perf_counter() - began]
-        workers[subject].ask("inference")
+            values["first turn", "s", subject] = [time.monotonic() - started]
+        worker.ask("inference")
+        workers[subject], promised = worker, promised + turn * MIN_ROUNDS
     for turn in range(1, rounds + 1):
+        turn_began = time.monotonic()
         for what in ("training", "inference"):
             for subject, worker in workers.items():
                 speed = worker.ask(what)
                 if speed is not None:
-                    found.setdefault((what, "pictures/s", subject), []).append(speed)
+                    values.setdefault((what, "pictures/s", subject), []).append(speed)
         print(f"{name}: turn {turn} of {rounds}", file=sys.stderr, flush=True)
+        if turn >= MIN_ROUNDS and 2 * time.monotonic() - turn_began > began + seconds:  # another would end too late
+            break
     for subject, worker in workers.items():
-        found["memory", "MiB", subject] = [worker.ask("memory")]
+        values["memory", "MiB", subject] = [worker.ask("memory")]
         worker.end()
     products = multiply_adds(case)
-    for (what, unit, (subject, backend, precision)), values in found.items():
-        yield row(values, unit, network=name, what=what, subject=subject, backend=backend, precision=precision,
+    for (what, unit, (subject, backend, precision)), each in values.items():
+        yield row(each, unit, network=name, what=what, subject=subject, backend=backend, precision=precision,
                   batch=batch, multiply_adds=products)
 
 
@@ -228,6 +207,9 @@ def table():
     lines = ["| network, batch | | backend, precision | zoo, pictures/s | of bare | of tutorial | of PyTorch | of peak |",
              "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
     for (network, what, subject, backend, precision), each in rows.items():
+        if subject == "zoo" and what == "left out":
+            lines.append(f"| {network}, {each['batch']} | | {backend}, {precision} | left out: {reason(each)} | "
+                         "| | | |")
         if subject != "zoo" or what not in ("training", "inference"):
             continue
         ours = each["median"]
@@ -240,6 +222,12 @@ def table():
                      f"({float(each['lowest']):,.0f} to {float(each['highest']):,.0f}) | {bare} | {tutorial} | "
                      f"{pytorch} | {peak:.0%} |")
     return lines
+
+
+def reason(left_out):
+    """Return the text that says why the subject of a row was left out."""
+    words = "no time for steps of" if left_out["unit"] == "s a step" else "no two steps in"
+    return f"{words} {left_out['median']:.3g} s"
 
 
 def start_table():
@@ -273,14 +261,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="*", help=f"{', '.join(case[0] for case in CASES)}, start; default: all")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--minutes", type=float, default=20, help="that all of it may take; default: 20")
     parser.add_argument("--table", action="store_true", help="print the tables of docs/speed.md")
     parser.add_argument("--readme", action="store_true", help="print the table of the README")
-    parser.add_argument("--work", help=argparse.SUPPRESS)
     parser.add_argument("--peaks", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.work:
-        work(*json.loads(arguments.work))
-        return
     if arguments.peaks:
         print(json.dumps(peaks()))
         return
@@ -297,10 +282,12 @@ def main():
     versions = {**provenance.versions("tensorflow"), **provenance.versions("jax"), **provenance.versions("torch")}
     told = {"processor": provenance.processor(),
             "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
-    for case in CASES:  # measured in processes of their own, before this one loads a backend
-        if case[0] in asked:
-            rows = [{**each, **told} for each in measured(case, arguments.rounds)]
-            write(rows, lambda each: each["network"] == case[0] and each["what"] != "build")
+    end, cases = time.monotonic() + arguments.minutes * 60, [case for case in CASES if case[0] in asked]
+    for index, case in enumerate(cases):  # measured in processes of their own, before this one loads a backend
+        left = max(0.0, end - time.monotonic() - (START if "start" in asked else 0))
+        seconds = left / (len(cases) - index)
+        rows = [{**each, **told} for each in measured(case, arguments.rounds, seconds, min(left, 2 * seconds))]
+        write(rows, lambda each, case=case: each["network"] == case[0] and each["what"] != "build")
     if "start" in asked:
         alone = subprocess.run([sys.executable, __file__, "--peaks"], capture_output=True, text=True, check=True)
         rows = [{**each, **told} for each in [*json.loads(alone.stdout), *start()]]

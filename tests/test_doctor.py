@@ -1,6 +1,7 @@
 """python -m zoo.doctor: a stand-in for nvidia-smi, and the real backend of this machine."""
 
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import device, doctor
+from zoo import device, doctor, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = "import sys\nfrom zoo import doctor\ndoctor.SECONDS = 0.1\nsys.exit(doctor.main(sys.argv[1:]))"
@@ -32,7 +33,7 @@ def smi(tmp_path):
 
 def asked(folder, *words, **environment):
     kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_"))}
+            if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_", settings.ONEDNN))}
     return subprocess.run([sys.executable, "-c", QUICK, *words], capture_output=True, text=True, cwd=folder,
                           timeout=300,
                           env={**kept, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(folder / "keras"), **environment})
@@ -47,6 +48,8 @@ def test_a_machine_without_a_gpu(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     told = dict(rows(done))
     assert f"tensorflow {version('tensorflow')}, which is used" in told["backends"]
+    if platform.machine() == "x86_64":
+        assert told["onednn"] == "on, set by zoo: TF_ENABLE_ONEDNN_OPTS=1"
     assert told["driver"] == "none for NVIDIA GPUs" and told["gpu"] == "none" and "cuda" not in told
     assert ("data", f"{tmp_path}: no data set yet") in rows(done)
     assert re.fullmatch(rf"{tmp_path}/runs, \d+ GiB free", told["runs"])
@@ -94,6 +97,18 @@ def test_a_backend_of_another_distribution(tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, name, raising=False)
     assert doctor.backends("tensorflow") == ("tensorflow 9.8.7 (tensorflow_cpu), which is used; jax of unknown "
                                              "version; torch is not installed (pip install 'cnn-zoo[torch]')")
+
+
+@pytest.mark.parametrize("value, set_by, text", [
+    ("1", "zoo", "on, set by zoo: TF_ENABLE_ONEDNN_OPTS=1"),
+    ("0", "user", "off, set in your environment: TF_ENABLE_ONEDNN_OPTS=0"),
+    ("True", "user", "on, set in your environment: TF_ENABLE_ONEDNN_OPTS=True"),
+    ("yes", "user", "TensorFlow's default for this CPU: it ignores TF_ENABLE_ONEDNN_OPTS=yes in your environment"),
+    (None, "default", "TensorFlow's default for this CPU; TF_ENABLE_ONEDNN_OPTS=1 in the environment switches it on"),
+])
+def test_onednn_and_who_decided_on_it(monkeypatch, value, set_by, text):
+    monkeypatch.setattr(settings, "onednn", lambda: (value, set_by))
+    assert doctor.onednn() == text
 
 
 def test_places(tmp_path, monkeypatch):

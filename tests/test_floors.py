@@ -14,6 +14,7 @@ PACKAGES = {"nn": 1, "models": 2, "datasets": 3, "weights": 4, "training": 5, "p
 COMMANDS = 7  # every other module at the top
 # where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation
 BACKENDS = dict.fromkeys(("training/mirrored.py", "training/tf_reading.py", "training/fused.py"), "tensorflow")
+AT_THE_DOOR = "zoo.settings"  # zoo itself imports it: what TensorFlow reads must be set before it is imported
 FRONT = {"cli", "asked", "attended", "__main__"}  # on the commands' floor, and no command themselves
 
 
@@ -96,7 +97,7 @@ def faults(sources):
         for each in taken:
             root, private = each.target.split(".")[0], f"{each.target}.{each.name}.".startswith("keras.src.")
             if module == "zoo":
-                if each.at_module_level:
+                if each.at_module_level and each.target != AT_THE_DOOR:
                     fault(each.line, f"zoo itself imports {each.target} when it is imported")
             elif root == "zoo":
                 if each.target == "zoo":
@@ -207,7 +208,7 @@ def test_the_walker_catches_a_circle():
 
 def test_the_walker_lets_pass_what_is_right():
     assert faults({
-        "__init__.py": "def build():\n    from zoo.models.assembly import build",
+        "__init__.py": "from zoo import settings\ndef build():\n    from zoo.models.assembly import build",
         "catalog.py": "import math\nfrom zoo.errors import UserError",
         "models/vgg.py": "from keras import layers\nfrom zoo.models import assembly\nfrom zoo.nn.blocks import scaled",
         "models/assembly.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')",

@@ -35,17 +35,27 @@ def test_each_way_of_asking_answers(benchmark, monkeypatch):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is TensorFlow's alone")
+def test_each_way_of_predicting_predicts(benchmark, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    for way in (benchmark.AS_IT_IS, benchmark.BATCHES, benchmark.ALL_IN_ONE, benchmark.STEPS, benchmark.ONE_FUNCTION):
+        with benchmark.changed(way):
+            images, seconds = benchmark.predicted("lenet5", 4, {}, 8, way)["predict"]()
+        assert images == 8 and seconds > 0, way
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is TensorFlow's alone")
 def test_each_way_changes_something_for_as_long_as_it_is_taken(benchmark):
     from zoo.models import resnet
-    from zoo.training import fit, fused, optimizers, reading
+    from zoo.training import evaluation, fit, fused, optimizers, reading
     from zoo.training.batches import TrainingBatches
 
     def now():
-        return (resnet.bare_conv, fit.prepare, fit.steps_together, fused.normalise, optimizers.Decay, reading.ahead,
-                TrainingBatches.__getitem__)
+        return (resnet.bare_conv, fit.prepare, fit.steps_together, fused.use_fast_kernels, optimizers.Decay, reading.ahead,
+                evaluation.inference_batch_size, TrainingBatches.__getitem__)
 
     before = now()
-    for way in {way for _, _, ways in benchmark.CASES for way in ways} - {"weights as constants"}:
+    for way in {way for _, _, ways in benchmark.CASES for way in ways} - {
+            "weights as constants", benchmark.ONE_FUNCTION}:
         with benchmark.changed(way):
             assert sum(one is not other for one, other in zip(now(), before, strict=True)) == 1, way
         assert now() == before

@@ -1,6 +1,7 @@
 """What the environment says: folders and the backend."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +73,47 @@ def test_a_backend_that_is_not_installed(monkeypatch, backend, package):
                          cwd=Path(__file__).resolve().parents[1])  # -S: without site-packages
     assert run.stdout == (f"the backend {backend} is not installed; pip install '{package}', or take --backend "
                           "tensorflow\n")
+
+
+@pytest.fixture
+def loaded_without_tensorflow(monkeypatch):
+    """The state in which `import zoo` finds a process: nothing set, TensorFlow not imported."""
+    monkeypatch.delenv(settings.ONEDNN, raising=False)
+    monkeypatch.setattr(settings, "_onednn_set_by", "default")
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+
+
+@pytest.mark.parametrize("machine, expected", [("x86_64", ("1", "zoo")), ("AMD64", ("1", "zoo")),
+                                               ("aarch64", (None, "default")), ("arm64", (None, "default"))])
+def test_onednn_is_enabled_on_x86_64_alone(loaded_without_tensorflow, monkeypatch, machine, expected):
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    for _ in range(2):  # a second call, of a reloaded package perhaps, finds the first one's value
+        settings.enable_onednn()
+        assert settings.onednn() == expected
+
+
+@pytest.mark.parametrize("value", ["0", "1", "false", ""])
+def test_the_users_choice_of_onednn_stays(loaded_without_tensorflow, monkeypatch, value):
+    monkeypatch.setenv(settings.ONEDNN, value)
+    settings.enable_onednn()
+    assert settings.onednn() == (value, "user") and os.environ[settings.ONEDNN] == value
+
+
+def test_onednn_is_not_set_too_late(loaded_without_tensorflow, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", platform)  # any module: it has been imported
+    settings.enable_onednn()
+    assert settings.onednn() == (None, "default")
+
+
+@pytest.mark.skipif(platform.machine().lower() not in settings.X86_64, reason="oneDNN is set on x86-64 alone")
+@pytest.mark.parametrize("given, expected", [(None, "1"), ("0", "0")])
+def test_tensorflow_finds_the_setting_when_it_is_imported(tmp_path, given, expected):
+    for package in ("tensorflow", "keras"):  # stand-ins that tell what they find
+        (tmp_path / f"{package}.py").write_text(f"import os\nprint(os.environ['{settings.ONEDNN}'])\nraise SystemExit")
+    environment = {name: value for name, value in os.environ.items() if name != settings.ONEDNN}
+    environment |= {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(Path(__file__).resolve().parents[1])))}
+    environment |= {settings.ONEDNN: given} if given else {}
+    run = subprocess.run([sys.executable, "-c", "import zoo; zoo.build('lenet5')"], capture_output=True, text=True,
+                         check=True, env=environment, cwd=tmp_path)
+    assert run.stdout == f"{expected}\n"

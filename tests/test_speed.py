@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from zoo.datasets.splits import Split
-from zoo.training import fit, optimizers, parallel, reading, trainee
+from zoo.training import evaluation, fit, optimizers, parallel, reading, trainee
 from zoo.training.batches import EvaluationBatches, TrainingBatches
 from zoo.training.recipe import Recipe
 
@@ -146,6 +146,21 @@ def test_how_many_steps_in_one_call():
     assert [fit.steps_together(small, 16, steps) for steps in epochs] == [1, 2, 8, 12, 2, 10, 1]
     assert fit.steps_together(small, 10 ** 9 // 4623 // 3, 1000) == 2  # three fit, and three do not divide 1,000
     assert fit.steps_together(small, 10 ** 9 // 4623, 1000) == 1
+
+
+def test_a_small_model_predicts_several_batches_at_once():
+    small = network()  # 4,623 multiply-adds
+    assert [evaluation.inference_batch_size(small, size) for size in (1, 16, 128)] == [16, 256, 2048]
+    assert evaluation.inference_batch_size(small, 10 ** 9 // 4623 // 3) == 10 ** 9 // 4623 // 3 * 3
+    assert evaluation.inference_batch_size(small, 10 ** 9 // 4623 + 1) == 10 ** 9 // 4623 + 1
+
+
+def test_predictions_do_not_depend_on_how_many_batches_at_once(monkeypatch):
+    model = network()
+    together = evaluation.logits(model, SPLIT, 7)  # of 80 images; the last batch has fewer
+    assert together.shape == (80, 3) and np.array_equal(together, evaluation.logits(model, SPLIT, 7))
+    monkeypatch.setattr(evaluation, "MAX_BATCHES", 1)
+    assert together == pytest.approx(evaluation.logits(model, SPLIT, 7), rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("batches", [TrainingBatches(SPLIT, 3, 16, 0), TrainingBatches(SPLIT, 3, 16, 0).between(3, 9),

@@ -10,7 +10,11 @@ Importing zoo loads no backend: each function imports what it needs when it is c
 
 # `import zoo.list` puts a module under the name of a builtin here: this file uses neither `list` nor `type`.
 
+from zoo import settings
+
 __version__ = "0.1.0"
+
+settings.enable_onednn()  # TensorFlow reads the environment once, when it is imported: here nothing precedes it
 
 
 def build(name, input_shape=None, classes=None, *, include_top=True, pooling=None, weights=None,

@@ -18,6 +18,7 @@ SIDES = {False: 1024, True: 8192}  # of the matrices, on the CPU and on a GPU: s
 PRECISIONS = ("float32", "bfloat16")
 WORTH = 1.2  # times float32's speed: less is not worth the rounding
 ROOM = 1.0  # GiB that runs should find
+ONEDNN_STATES = {"1": "on", "true": "on", "0": "off", "false": "off"}  # what TensorFlow understands
 
 
 def parser():
@@ -47,6 +48,17 @@ def version_of(module):
     except PackageNotFoundError:
         by = packages_distributions().get(module)  # 0.15 s
         return f"{version(by[0])} ({by[0]})" if by else "of unknown version"
+
+
+def onednn():
+    """Return the text that says whether TensorFlow computes with oneDNN on the CPU, and who decided it."""
+    value, set_by = settings.onednn()
+    if set_by == "default":
+        return f"TensorFlow's default for this CPU; {settings.ONEDNN}=1 in the environment switches it on"
+    state = ONEDNN_STATES.get(value.lower())
+    if state is None:
+        return f"TensorFlow's default for this CPU: it ignores {settings.ONEDNN}={value} in your environment"
+    return f"{state}, {'set by zoo' if set_by == 'zoo' else 'set in your environment'}: {settings.ONEDNN}={value}"
 
 
 def drivers(gpus):
@@ -169,6 +181,8 @@ def command(argv):
     chosen = device.choose(asked, gpus, device.visible_now())
     tell([("python", f"{platform.python_version()}, {sys.executable}"), ("zoo", zoo.__version__),
           ("backends", backends(backend))])
+    if backend == "tensorflow":
+        tell([("onednn", onednn())])
     about_driver, todo = drivers(gpus)
     tell(about_driver)
     rows, more = places(arguments.output_dir)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from zoo.models import anatomy
 from zoo.training import calibration, fused, parallel, reading, run as runs
 from zoo.training.batches import EvaluationBatches
 from zoo.training.saved import of_run, restore_weights
@@ -10,6 +11,7 @@ from zoo.training.specimens import specimens
 SHOWN = 64  # training pictures kept for the plots
 MISTAKES = 100
 MANY = 100  # from so many classes on, the label among the five most probable is counted as well
+MAX_MULTIPLY_ADDS, MAX_BATCHES = 10 ** 9, 16  # of one call of `predict`, where batches are put together
 
 
 def reopened(run, facts, checkpoint):
@@ -25,11 +27,23 @@ def reopened(run, facts, checkpoint):
 def logits(model, split, batch_size, sharing=parallel.ALONE):
     """Return what `model`, which gives logits of its main output alone, says of a split: float32 (n, classes).
 
+    batch_size: at least so many images at a time; see inference_batch_size.
     sharing: a zoo.training.parallel.Sharing, in whose scope the model was built.
     """
     fused.use_fast_kernels(model, sharing)
-    batches = reading.ahead(sharing.batches(EvaluationBatches(split, batch_size)))
+    batches = reading.ahead(sharing.batches(EvaluationBatches(split, inference_batch_size(model, batch_size))))
     return np.asarray(model.predict(batches, verbose=0)[:len(split)], np.float32)  # the last batch may come twice over
+
+
+def inference_batch_size(model, batch_size):
+    """Return how many images `model` predicts at a time: a multiple of `batch_size`, 1 of it for large models.
+
+    A small model computes a batch in less time than the call around it takes. The size depends on the model and
+    the batch size alone, not on what was measured, so that the same images give the same bits in each run, also after
+    a resume.
+    """
+    together = MAX_MULTIPLY_ADDS // max(1, anatomy.read(model).multiply_adds * batch_size)
+    return batch_size * max(1, min(MAX_BATCHES, together))
 
 
 def softmax(scores):
