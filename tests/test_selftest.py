@@ -19,7 +19,7 @@ from zoo import asked, catalog, train
 from zoo.datasets import facts as datasets
 from zoo.training import losses, recipe, recipes, reloading, run as runs, saved, selftest, trainee
 from zoo.training.reloading import ARRAYS, H5, KERAS, Reader
-from zoo.training.selftest import LIMITS, Overfitting
+from zoo.training.selftest import LIMITS
 
 ROOT = Path(__file__).resolve().parents[1]
 FACTS = datasets.find("mnist")
