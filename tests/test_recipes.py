@@ -289,5 +289,5 @@ def test_recipes_need_nothing_but_floor_0():
     assert run.stderr == ""
     loaded = set(run.stdout.split()) - {"__main__"}
     assert "zoo.training.recipes" in loaded
-    assert loaded <= {"zoo", "zoo.errors", "zoo.values", "zoo.catalog", "zoo.files", "zoo.training",
+    assert loaded <= {"zoo", "zoo.errors", "zoo.values", "zoo.catalog", "zoo.files", "zoo.settings", "zoo.training",
                       "zoo.training.recipe", "zoo.training.recipes", "zoo.training.augmentation"}
