@@ -47,11 +47,11 @@ def classes(size):
 
 @functools.cache
 def memory_of(network, size, width, options):
-    from zoo import catalog
+    from zoo import registry
     from zoo.models import anatomy
 
-    shape = (size, size, catalog.find(network).input_shape[2])
-    blueprint = catalog.blueprint(network, shape, classes(size), width, options=json.loads(options))
+    shape = (size, size, registry.find(network).input_shape[2])
+    blueprint = registry.blueprint(network, shape, classes(size), width, options=json.loads(options))
     return anatomy.of_network(blueprint).memory
 
 
@@ -76,7 +76,7 @@ def measure(network, size, batch, width, options, mode):
     import numpy as np
 
     import zoo
-    from zoo.catalog import SPECS
+    from zoo.registry import SPECS
 
     def work(model, shape, number):
         pictures, labels = np.zeros((number, *shape), "float32"), np.zeros(number, "int32")

@@ -124,10 +124,10 @@ def measured(folder, mode):
 
 def all_measured(most):
     """Yield the rows of stream.csv."""
-    from zoo import settings
+    from zoo import env
     from zoo.training import provenance
 
-    backend = settings.backend()
+    backend = env.backend()
     told = {"batch": BATCH, "backend": backend, "processor": provenance.processor(), "command": COMMAND,
             "versions": " ".join(f"{name} {version}" for name, version in provenance.versions(backend).items()),
             "commit": provenance.commit()}

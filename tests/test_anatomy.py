@@ -13,16 +13,16 @@ import pytest
 from keras import layers
 
 import zoo
-from zoo import catalog
+from zoo import registry
 from zoo.errors import UserError
 from zoo.models import anatomy
 from zoo.models.description import prose
 from zoo.nn import RBF, Maxout, SparseConv2D, TrainableSubsampling
 
-FACTS = {name: facts for file in sorted({spec.file for spec in catalog.SPECS.values()})
+FACTS = {name: facts for file in sorted({spec.file for spec in registry.SPECS.values()})
          for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
-NETWORKS = [*catalog.SPECS]
-SIDED = [name for name, spec in catalog.SPECS.items() if spec.sides]
+NETWORKS = [*registry.SPECS]
+SIDED = [name for name, spec in registry.SPECS.items() if spec.sides]
 
 
 @functools.cache

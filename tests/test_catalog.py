@@ -14,11 +14,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from test_parity import randomize
 
 import zoo
-from test_parity import randomize
-from zoo.catalog import SPECS, blueprint
 from zoo.models import assembly
+from zoo.registry import SPECS, blueprint
 
 NETWORKS = sorted(SPECS)
 PAPERS = Path(__file__).parent / "papers"

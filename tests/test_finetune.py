@@ -12,7 +12,7 @@ from PIL import Image
 from test_parity import randomize
 
 import zoo
-from zoo import catalog, evaluate, extract, finetune, nn, predict, train
+from zoo import evaluate, extract, finetune, nn, predict, registry, train
 from zoo.training import origins, transfer, transferred
 from zoo.weights import published
 
@@ -197,7 +197,7 @@ def test_half_way_up_everything_passes(network, expected):
     assert re.fullmatch(expected, name)
     names = [layer.name for layer in body.layers]
     assert abs(names.index(name) / len(names) - 0.5) < 0.1
-    assert transferred.at_share(body, 1) == catalog.find(network).features
+    assert transferred.at_share(body, 1) == registry.find(network).features
 
 
 @pytest.mark.parametrize("plan, frozen, stages", [("small-similar", 1, False),
@@ -331,12 +331,12 @@ def test_extract_an_inner_layer_of_a_run(source, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", sorted(catalog.SPECS))
+@pytest.mark.parametrize("network", sorted(registry.SPECS))
 def test_extract_for_every_network(network, tmp_path):
     """On pictures of 64x64, lenet5_1998 on 32x32, its largest."""
     (tmp_path / "a").mkdir()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / "a" / "a.png")
-    side = "32" if catalog.find(network).most_side else "64"
+    side = "32" if registry.find(network).most_side else "64"
     assert extract.main([network, "--data", str(tmp_path), "--size", side, "--weights", "none",
                          "-o", str(tmp_path / "f.npz"), "--gpu", "none"]) == 0
     with np.load(tmp_path / "f.npz") as file:

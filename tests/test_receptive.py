@@ -6,8 +6,17 @@ from keras import layers
 from test_anatomy import NETWORKS, described, of
 
 from zoo.models import anatomy
-from zoo.nn import (CeilAveragePooling2D, CeilMaxPooling2D, Highway, LocalResponseNormalization, Maxout, ScaledAdd,
-                    SparseConv2D, SpatialPyramidPooling2D, TrainableSubsampling)
+from zoo.nn import (
+    CeilAveragePooling2D,
+    CeilMaxPooling2D,
+    Highway,
+    LocalResponseNormalization,
+    Maxout,
+    ScaledAdd,
+    SparseConv2D,
+    SpatialPyramidPooling2D,
+    TrainableSubsampling,
+)
 
 ALL = ("all", None)
 

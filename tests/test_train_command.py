@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import device
+from zoo import devices as device
 from zoo.__main__ import COMMANDS
 from zoo.training.recipe import Recipe, as_dict
 

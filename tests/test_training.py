@@ -11,7 +11,7 @@ import pytest
 from test_catalog import slow_if_large
 
 import zoo
-from zoo import catalog
+from zoo import registry
 from zoo.datasets.load import Dataset
 from zoo.datasets.splits import Split
 from zoo.errors import UserError
@@ -436,7 +436,7 @@ def pixels(*shape):
     (("vgg16", (32, 32, 3), 5, 0.03), (0.49, 0.2, 0.7), (0.25, 0.1, 0.4)),
 ])
 def test_a_model_of_raw_pixels_is_the_network_after_normalisation(plan, mean, std):
-    plan = catalog.blueprint(*plan)
+    plan = registry.blueprint(*plan)
     model, network = saved.on_pixels(plan, mean, std, "softmax"), assembly.build(plan)
     network.set_weights(model.get_weights())
     images = pixels(6, *plan.input_shape)
@@ -448,7 +448,7 @@ def test_a_model_of_raw_pixels_is_the_network_after_normalisation(plan, mean, st
 
 
 def test_the_layers_stand_flat():
-    model = saved.on_pixels(catalog.blueprint("lenet5"), (0.1313,), (0.3085,), None)
+    model = saved.on_pixels(registry.blueprint("lenet5"), (0.1313,), (0.3085,), None)
     assert [layer.name for layer in model.layers] == [
         "image", "normalise", "C1", "S2", "C3", "S4", "flatten", "C5", "F6", "output", "predictions"]
     assert model.get_layer("C1").kernel.shape == (5, 5, 1, 6)
@@ -457,7 +457,7 @@ def test_the_layers_stand_flat():
 def test_pixels_are_normalised_in_float32_whatever_the_policy():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = saved.on_pixels(catalog.blueprint("lenet5"), (0.1313,), (0.3085,), None)
+        model = saved.on_pixels(registry.blueprint("lenet5"), (0.1313,), (0.3085,), None)
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.get_layer("C1").compute_dtype == "bfloat16"
@@ -472,7 +472,7 @@ def test_pixels_are_normalised_in_float32_whatever_the_policy():
 
 def small(seed=0):
     keras.utils.set_random_seed(seed)
-    return saved.on_pixels(catalog.blueprint("lenet5"), (0.1313,), (0.3085,), "softmax")
+    return saved.on_pixels(registry.blueprint("lenet5"), (0.1313,), (0.3085,), "softmax")
 
 
 @pytest.fixture
@@ -506,7 +506,7 @@ def test_a_checkpoint_holds_all_that_training_changes(checkpoint):
 
 
 def test_a_checkpoint_holds_the_seeds_of_dropout():
-    model = saved.on_pixels(catalog.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
+    model = saved.on_pixels(registry.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
     model.compile("sgd", "mse")
     assert [path for path in checkpoints.state(model) if path.startswith("seeds/")] == ["seeds/0", "seeds/1"]
 
@@ -540,10 +540,10 @@ def test_a_damaged_checkpoint_is_refused(checkpoint, how):
 
 def test_another_networks_checkpoint_is_refused(checkpoint):
     path, _ = checkpoint
-    other = saved.on_pixels(catalog.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
+    other = saved.on_pixels(registry.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
     with pytest.raises(UserError, match="last.npz is not a checkpoint of this vgg16: conv1_1/kernel is missing"):
         saved.restore_weights(other, path)
-    wide = saved.on_pixels(catalog.blueprint("lenet5", width=2.0), (0.1,), (0.3,), None)
+    wide = saved.on_pixels(registry.blueprint("lenet5", width=2.0), (0.1,), (0.3,), None)
     with pytest.raises(UserError, match=r"of this lenet5: C1/kernel is float32 of shape \(5, 5, 1, 6\)"):
         saved.restore_weights(wide, path)
 
@@ -689,8 +689,8 @@ def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, capsys):
 def test_the_first_weights_come_from_the_seed_and_no_two_layers_share_them(name):
     def kernels(seed):
         keras.utils.set_random_seed(seed)
-        width = 1.0 if catalog.find(name).only_width else 0.05
-        model = zoo.build(name, catalog.find(name).input_shape if name == "lenet5" else (32, 32, 3), 10, width=width)
+        width = 1.0 if registry.find(name).only_width else 0.05
+        model = zoo.build(name, registry.find(name).input_shape if name == "lenet5" else (32, 32, 3), 10, width=width)
         return {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights
                 if weight.name == "kernel"}
 

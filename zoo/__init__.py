@@ -10,11 +10,11 @@ Importing zoo loads no backend: each function imports what it needs when it is c
 
 # `import zoo.list` puts a module under the name of a builtin here: this file uses neither `list` nor `type`.
 
-from zoo import settings
+from zoo import env
 
 __version__ = "0.1.0"
 
-settings.enable_onednn()  # TensorFlow reads the environment once, when it is imported: here nothing precedes it
+env.enable_onednn()  # TensorFlow reads the environment once, when it is imported: here nothing precedes it
 
 
 def build(name, input_shape=None, classes=None, *, include_top=True, pooling=None, weights=None,
@@ -46,10 +46,10 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
     The model takes pixels that are already scaled, as keras.applications' models do.
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be built.
     """
-    from zoo import catalog
+    from zoo import registry
     from zoo.errors import UserError
 
-    blueprint = catalog.blueprint(name, input_shape, classes, width, stem, options, aux)
+    blueprint = registry.blueprint(name, input_shape, classes, width, stem, options, aux)
     if aux and not include_top:
         raise UserError("side classifiers belong to the top; use aux=False with include_top=False")
     if weights is not None:
@@ -90,10 +90,10 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
     Loads the backend, but needs no memory for the network's weights.
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be built.
     """
-    from zoo import catalog
-    from zoo.values import workload
+    from zoo import registry
+    from zoo.utils.validation import workload
 
-    blueprint = catalog.blueprint(name, input_shape, classes, width, stem, options, aux)
+    blueprint = registry.blueprint(name, input_shape, classes, width, stem, options, aux)
     batch, memory = workload(batch, memory)
 
     from zoo.models.description import describe as described
@@ -124,9 +124,9 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
     if not isinstance(source, str):
         subject = drawn.of_model(source)
     else:
-        from zoo import catalog
+        from zoo import registry
 
-        subject = drawn.of_blueprint(catalog.blueprint(source, input_shape, classes, width, stem, options, aux))
+        subject = drawn.of_blueprint(registry.blueprint(source, input_shape, classes, width, stem, options, aux))
     return drawn.diagram(subject, to_file, detail, theme, direction, style)
 
 
@@ -160,6 +160,6 @@ def features(model, images, layers="stages"):
 
 def list_models():
     """Return the names of all networks, in the order of the catalogue."""
-    from zoo.catalog import SPECS
+    from zoo.registry import SPECS
 
     return [*SPECS]

@@ -4,7 +4,7 @@ import sys
 
 from zoo import cli
 from zoo.errors import UserError
-from zoo.files import expanded, writable, write_text, written_whole
+from zoo.utils.io import expanded, writable, write_text, written_whole
 
 ENDINGS = (".png", ".html")
 

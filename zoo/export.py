@@ -7,8 +7,8 @@ from pathlib import Path
 
 from zoo import cli
 from zoo.errors import UserError, unknown
-from zoo.files import expanded, writable, write_text
 from zoo.training import plan as plans
+from zoo.utils.io import expanded, writable, write_text
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ def output_of(text, run, name):
 def pictures_of(run, shape):
     """Return pictures to compare the answers for: noise, and what the run keeps of its training, uint8 (n, *shape)."""
     import numpy as np
+
     from zoo.pictures import rundir
 
     noise = np.random.default_rng(0).integers(0, 256, (NOISE, *shape), np.uint8)

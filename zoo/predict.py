@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from zoo import catalog, cli
+from zoo import cli, registry
 from zoo.datasets import facts as datasets
 from zoo.errors import UserError
-from zoo.files import expanded
 from zoo.training import keras_file, plan as plans
+from zoo.utils.io import expanded
 from zoo.weights import published
 
 AT_ONCE = 256  # pictures in memory
@@ -44,7 +44,7 @@ class Predictor:
             self._know_run()
         elif path.suffix != ".keras" or not path.is_file():
             raise UserError(f"{path} is neither a run directory nor a .keras file that is there"
-                            + (f"; {needed(str(path))}" if str(path) in catalog.SPECS else ""))
+                            + (f"; {needed(str(path))}" if str(path) in registry.SPECS else ""))
         elif checkpoint != "best":
             raise UserError("--checkpoint is for runs; a .keras file holds one set of weights")
         else:
@@ -53,11 +53,11 @@ class Predictor:
 
     def _know_weights(self, weights):
         name = str(self.path)
-        if name not in catalog.SPECS and (self.path.is_dir() or self.path.suffix == ".keras" and self.path.is_file()):
+        if name not in registry.SPECS and (self.path.is_dir() or self.path.suffix == ".keras" and self.path.is_file()):
             raise UserError(f"--weights is for a network's name; {name} is built already")
         if self.checkpoint != "best":
             raise UserError(f"--checkpoint is for runs; the weights {weights} are one set")
-        spec = catalog.find(name)
+        spec = registry.find(name)
         published.check(weights, spec.name)
         if weights not in published.NAMES and (expanded(weights) / "run.json").is_file():
             raise UserError(f"{weights} is a run: type python -m zoo.predict {weights} PICTURE")
@@ -188,6 +188,7 @@ def command(argv):
                           arguments.backend, arguments.weights)
 
     import numpy as np
+
     from zoo.datasets import pictures  # Pillow
 
     broken, paths = 0, pictures.find(arguments.pictures)

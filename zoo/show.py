@@ -7,10 +7,10 @@ import sys
 import textwrap
 from pathlib import Path
 
-from zoo import catalog, cli
+from zoo import cli, registry
 from zoo.errors import UserError, unknown
-from zoo.files import expanded, writable
 from zoo.training import failures, keras_file, plan as plans
+from zoo.utils.io import expanded, writable
 
 WHAT = {"maps": "what each layer makes of the picture", "filters": "those of the first layer",
         "hypercolumn": "the maps of all layers over one another", "gradcam": "where it sees the class (Grad-CAM)",
@@ -24,7 +24,7 @@ MAPS, MOST_MAPS = 8, 1024  # of a layer
 def parser():
     made = cli.Parser(prog="python -m zoo.show", formatter_class=argparse.RawDescriptionHelpFormatter,
                       description="Look inside a network: a page to step through what its layers make of a picture.",
-                      epilog=textwrap.fill(f"networks: {', '.join(catalog.SPECS)}", 80))
+                      epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
     made.add_argument("network", metavar="RUN|FILE.keras|NET",
                       help="a run directory; a model that takes raw pixels; or a network's name, with random weights")
     made.add_argument("--image", metavar="FILE", required=True, help="a picture, of any size")
@@ -104,7 +104,7 @@ def source_of(arguments):
         return lambda subject: subject.of_file(path)
     if path.suffix or os.sep in name:
         raise UserError(f"{name} is neither a run directory nor a .keras file that is there, nor a network's name")
-    catalog.find(name)
+    registry.find(name)
     if arguments.aux:
         raise UserError("only what the main output needs is looked at; leave out --aux")
     if arguments.weights is None:

@@ -8,8 +8,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_sets import (CIFAR10, CIFAR100, MNIST, binary, files10, files100, idx_images, idx_labels, python2_batch,
-                        python3_batch, write_archive, write_folder, write_idx, write_npz)
+from small_sets import (
+    CIFAR10,
+    CIFAR100,
+    MNIST,
+    binary,
+    files10,
+    files100,
+    idx_images,
+    idx_labels,
+    python2_batch,
+    python3_batch,
+    write_archive,
+    write_folder,
+    write_idx,
+    write_npz,
+)
 
 from zoo.datasets.facts import find
 from zoo.datasets.load import load, load_facts

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from zoo import catalog
+from zoo import registry
 from zoo.models.anatomy import of_network
 from zoo.pictures.network.modules import plan_of
 
@@ -13,7 +13,7 @@ NAMES = ("</script><script>window.broken = 1</script>", "<img src=x onerror='win
 
 def anatomy():
     """Return the Anatomy of a chain of them, of which the third reads the first too."""
-    model = of_network(catalog.blueprint("lenet5"))
+    model = of_network(registry.blueprint("lenet5"))
     layers = []
     for place, name in enumerate(NAMES):
         reads = NAMES[max(place - 1, 0):place] + (NAMES[:1] if place == 2 else ())

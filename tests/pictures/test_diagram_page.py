@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import hostile
 import pytest
 
-from zoo import catalog
+from zoo import registry
 from zoo.models import anatomy
 from zoo.pictures.network.modules import plan_of
 from zoo.pictures.network.page import page
@@ -20,8 +20,8 @@ SMALLEST_ZOOM_STEP = 1.1
 @functools.cache
 def subject(name):
     """Return the Anatomy of a network with its side classifiers, and its Plan."""
-    spec = catalog.find(name)
-    found = anatomy.of_network(catalog.blueprint(name, aux=bool(spec.sides)))
+    spec = registry.find(name)
+    found = anatomy.of_network(registry.blueprint(name, aux=bool(spec.sides)))
     return found, plan_of(found, spec.sides)
 
 
@@ -92,8 +92,8 @@ def test_the_page_asks_for_nothing():
 
 
 def test_the_same_network_gives_the_same_page():
-    again = anatomy.of_network(catalog.blueprint("googlenet", aux=True))
-    plan = plan_of(again, catalog.find("googlenet").sides)
+    again = anatomy.of_network(registry.blueprint("googlenet", aux=True))
+    plan = plan_of(again, registry.find("googlenet").sides)
     assert page(again, plan, "googlenet", "what is said of googlenet") == written("googlenet")
 
 

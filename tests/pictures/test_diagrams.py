@@ -11,7 +11,7 @@ import keras
 import pytest
 
 import zoo
-from zoo import catalog
+from zoo import registry
 from zoo.errors import UserError
 from zoo.models import anatomy
 from zoo.pictures.diagram import of_blueprint, scene, volumes_of
@@ -21,12 +21,12 @@ from zoo.pictures.network.modules import module_of, plan_of
 from zoo.pictures.network.theme import LIGHT
 from zoo.pictures.scene import Box, Line, Polygon, Text
 
-NETWORKS = sorted(catalog.SPECS)
+NETWORKS = sorted(registry.SPECS)
 
 
 @functools.cache
 def subject(name):
-    return of_blueprint(catalog.blueprint(name, aux=bool(catalog.SPECS[name].sides)))
+    return of_blueprint(registry.blueprint(name, aux=bool(registry.SPECS[name].sides)))
 
 
 @functools.cache

@@ -5,12 +5,12 @@ import itertools
 
 import pytest
 
-from zoo import catalog
+from zoo import registry
 from zoo.pictures.diagram import of_blueprint, scene
 from zoo.pictures.measure import text_box
 from zoo.pictures.scene import Box, Line, Text
 
-NETWORKS = sorted(catalog.SPECS)
+NETWORKS = sorted(registry.SPECS)
 WAYS = ([("stages", way) for way in ("right", "down")] + [("blocks", way) for way in ("down", "right")]
         + [("layers", way) for way in ("down", "right")])
 
@@ -24,7 +24,7 @@ LEAST = {"stages": (SLIDE, 8.0), "blocks": (A4, 5.0)}
 
 @functools.cache
 def subject(name):
-    return of_blueprint(catalog.blueprint(name, aux=bool(catalog.SPECS[name].sides)))
+    return of_blueprint(registry.blueprint(name, aux=bool(registry.SPECS[name].sides)))
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from zoo import catalog
+from zoo import registry
 from zoo.pictures.diagram import DETAILS, of_blueprint, scene
 from zoo.pictures.gallery import page
 from zoo.pictures.svg import svg
@@ -22,7 +22,7 @@ def told(text):
 
 
 def test_every_network_is_there_at_every_level_and_nothing_else():
-    pictures = {f"{name}-{detail}.svg" for name in catalog.SPECS for detail in DETAILS}
+    pictures = {f"{name}-{detail}.svg" for name in registry.SPECS for detail in DETAILS}
     assert {path.name for path in (DOCS / "gallery").iterdir()} == {*pictures, "index.html"}
     assert (DOCS / "gallery" / "index.html").read_text("utf-8") == page(DETAILS)
     assert sum(path.stat().st_size for path in (DOCS / "gallery").iterdir()) < 6e6
@@ -32,10 +32,10 @@ QUICK = ("lenet5_1998", "googlenet")
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in catalog.SPECS])
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in registry.SPECS])
 def test_the_gallery_is_up_to_date(name):
     """Else: python -m zoo.draw --gallery docs/gallery"""
-    subject = of_blueprint(catalog.blueprint(name, aux=bool(catalog.SPECS[name].sides)))
+    subject = of_blueprint(registry.blueprint(name, aux=bool(registry.SPECS[name].sides)))
     for detail in DETAILS:
         assert told((DOCS / "gallery" / f"{name}-{detail}.svg").read_text("utf-8")) == told(svg(scene(subject, detail)))
 
@@ -43,4 +43,4 @@ def test_the_gallery_is_up_to_date(name):
 def test_the_page_about_diagrams_shows_what_is_there():
     text = (DOCS / "diagrams.md").read_text("utf-8")
     shown = [*re.findall(r'src="([^"]+)"', text), *re.findall(r"\]\(((?!#)[^)]+)\)", text)]
-    assert len(shown) > 3 * len(catalog.SPECS) and all((DOCS / each).is_file() for each in shown)
+    assert len(shown) > 3 * len(registry.SPECS) and all((DOCS / each).is_file() for each in shown)

@@ -12,7 +12,7 @@ import pytest
 from keras import layers, ops
 
 import zoo
-from zoo import catalog
+from zoo import registry
 from zoo.errors import UserError
 from zoo.pictures.inside import maps, opened, relevance, sheets, tones
 from zoo.pictures.inside.subject import Subject, untrained
@@ -267,13 +267,13 @@ def test_what_is_laid_over_a_picture():
 
 
 def view_of(name, layers_asked="stages", width=0.125):
-    spec = catalog.find(name)
-    plan = catalog.blueprint(name, (32, 32, spec.input_shape[2]), 10, 1.0 if spec.only_width else width)
+    spec = registry.find(name)
+    plan = registry.blueprint(name, (32, 32, spec.input_shape[2]), 10, 1.0 if spec.only_width else width)
     pixels = RANDOM.integers(0, 256, plan.input_shape, np.uint8)
     return View(untrained(plan), pixels, layers_asked, "noise.png")
 
 
-@pytest.mark.parametrize("name", catalog.SPECS)
+@pytest.mark.parametrize("name", registry.SPECS)
 def test_every_network_can_be_looked_into(name):
     """The stages, from wide grids to scores; the chart and the maps are drawn. Gradients: the slow test."""
     view = view_of(name)
@@ -295,7 +295,7 @@ def test_all_kinds_of_pictures(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", catalog.SPECS)
+@pytest.mark.parametrize("name", registry.SPECS)
 def test_gradients_of_every_network(name):
     view = view_of(name)
     for kind in (view.gradcam[0][1], view.saliency, view.occlusion[0]):

@@ -13,7 +13,7 @@ from keras import layers
 from matplotlib import cbook
 from PIL import Image
 
-from zoo import catalog, show
+from zoo import registry, show
 from zoo.pictures.inside import page
 from zoo.pictures.inside.subject import Subject
 from zoo.pictures.inside.view import View
@@ -246,9 +246,9 @@ def test_mistakes_that_the_network_knows(words, said, hopper, tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", catalog.SPECS)
+@pytest.mark.parametrize("name", registry.SPECS)
 def test_every_network_shows_a_picture_of_64_pixels(name, tmp_path, hopper, capsys):
-    spec = catalog.find(name)
+    spec = registry.find(name)
     side = min(64, spec.most_side or 64)
     picture = tmp_path / "picture.png"
     Image.open(hopper).resize((64, 64)).save(picture)

@@ -10,7 +10,7 @@ from helpers import write_pets
 from PIL import Image
 
 import zoo
-from zoo import catalog, extract, finetune, predict, show
+from zoo import extract, finetune, predict, registry, show
 from zoo.datasets import facts
 from zoo.datasets.load import load as load_dataset
 from zoo.errors import UserError
@@ -46,7 +46,7 @@ def fresh(tmp_path, monkeypatch):
 
 def test_every_file_belongs_to_a_preset():
     assert "lenet5-mnist" in PACKED
-    assert set(PACKED) <= {f"{spec.name}-{spec.small.dataset}" for spec in catalog.SPECS.values()}
+    assert set(PACKED) <= {f"{spec.name}-{spec.small.dataset}" for spec in registry.SPECS.values()}
 
 
 def test_all_files_together_are_small():
@@ -68,8 +68,8 @@ def test_a_file_is_a_models(stem):
     network, _, dataset = stem.rpartition("-")
     model = zoo.build(network, weights=dataset)
     assert model.input_shape[1:] == facts.find(dataset).shape and model.output_shape == (None, 10)
-    assert model.count_params() == zoo.build(network, facts.find(dataset).shape, 10, width=catalog.find(
-        network).small.width, **catalog.find(network).small.options).count_params()
+    assert model.count_params() == zoo.build(network, facts.find(dataset).shape, 10, width=registry.find(
+        network).small.width, **registry.find(network).small.options).count_params()
 
 
 @pytest.mark.parametrize("stem", PACKED)
@@ -85,7 +85,7 @@ def test_a_file_knows_its_images(stem, real_data):
 
 @pytest.mark.parametrize("network", FRESH)
 def test_what_is_in_the_file_is_in_the_model(network, fresh):
-    dataset = catalog.find(network).small.dataset
+    dataset = registry.find(network).small.dataset
     model = zoo.build(network, weights=dataset)
     for variable in model.weights:
         assert variable.dtype == "float32"
@@ -95,7 +95,7 @@ def test_what_is_in_the_file_is_in_the_model(network, fresh):
 
 @pytest.mark.parametrize("network", FRESH)
 def test_a_backbone_takes_any_size(network, fresh):
-    spec = catalog.find(network)
+    spec = registry.find(network)
     shape = (96, 80, facts.find(spec.small.dataset).shape[2])
     model = zoo.build(network, shape, 3, weights=spec.small.dataset, include_top=False, pooling="avg")
     whole = zoo.build(network, weights=spec.small.dataset)
@@ -160,9 +160,9 @@ def test_a_file_of_another_model_is_damage(fresh):
         zoo.build("googlenet", weights="cifar10")
 
 
-@pytest.mark.parametrize("network", catalog.SPECS)
+@pytest.mark.parametrize("network", registry.SPECS)
 def test_where_the_weights_are_is_derived_from_the_catalogue(network):
-    small, bundled = catalog.find(network).small, published.find_bundled(network)
+    small, bundled = registry.find(network).small, published.find_bundled(network)
     dataset = facts.find(small.dataset)
     assert bundled.path == Path(published.__file__).parent / f"{network}-{small.dataset}.npz"
     assert (bundled.blueprint.input_shape, bundled.blueprint.classes) == (dataset.shape, 10)
@@ -174,7 +174,7 @@ def test_where_the_weights_are_is_derived_from_the_catalogue(network):
 def test_a_network_without_a_preset_has_none(monkeypatch):
     from dataclasses import replace
 
-    monkeypatch.setitem(catalog.SPECS, "nin", replace(catalog.find("nin"), small=None))
+    monkeypatch.setitem(registry.SPECS, "nin", replace(registry.find("nin"), small=None))
     assert published.list_names("nin") == []
     with pytest.raises(UserError, match="no weights 'cifar10' for nin"):
         sources.find("cifar10", "nin")
@@ -216,7 +216,7 @@ def test_show_refuses_another_form(fresh, image, capsys):
 
 
 def test_finetune_and_extract_take_the_presets_backbone(fresh, tmp_path, capsys):
-    pets, width = write_pets(tmp_path / "pets", (40, 30, 3), ".png"), catalog.find("resnet18").small.width
+    pets, width = write_pets(tmp_path / "pets", (40, 30, 3), ".png"), registry.find("resnet18").small.width
     words = ["resnet18", "--data", str(pets), "--weights", "cifar10", *CPU]
     assert finetune.main([*words, "--epochs", "1", "--output-dir", str(tmp_path), "--name", "run"]) == 0
     told = json.loads((tmp_path / "run" / "run.json").read_text())

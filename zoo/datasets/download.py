@@ -9,7 +9,7 @@ import time
 import urllib.request
 
 from zoo.errors import UserError
-from zoo.files import written_whole
+from zoo.utils.io import written_whole
 
 TIMEOUT = 10  # seconds without an answer or without a byte
 BLOCK = 1 << 16  # bytes

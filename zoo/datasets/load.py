@@ -5,13 +5,13 @@ from importlib.metadata import version
 
 import numpy as np
 
-from zoo import settings
+from zoo import env
 from zoo.datasets import checks, facts as known, splits
 from zoo.datasets.download import fetch_all
 from zoo.datasets.formats import READERS
 from zoo.datasets.sources import find_given, find_in
 from zoo.errors import UserError
-from zoo.files import expanded
+from zoo.utils.io import expanded
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def find_place(facts, data_dir):
     """Return where the files are: in `data_dir` and nowhere else when it is given, downloaded when nowhere."""
     if data_dir is not None:
         return find_given(expanded(data_dir), facts.name)
-    named, cache = settings.data_dir(), settings.keras_datasets()
+    named, cache = env.data_dir(), env.keras_datasets()
     if named is not None and not named.is_dir():
         raise UserError(f"ZOO_DATA names {named}, which is no folder; set it right or unset it")
     for folder in filter(None, (named, cache)):

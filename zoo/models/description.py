@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from zoo import catalog
+from zoo import registry
 from zoo.models import anatomy
 from zoo.models.memory import SLOTS
 
@@ -19,7 +19,7 @@ def describe(blueprint, batch=128, memory=8):
     built = anatomy.of_network(blueprint)
     layers = {layer.name: vars(layer) for layer in built.layers}
     told = {
-        **catalog.facts(blueprint.spec), **catalog.as_json(blueprint),
+        **registry.facts(blueprint.spec), **registry.as_json(blueprint),
         "parameters": built.parameters, "trainable_parameters": built.trainable_parameters,
         "multiply_adds": built.multiply_adds, "uncounted": built.uncounted,
         "stages": [{**vars(stage), "layers": [layers[name] for name in stage.layers]} for stage in built.stages],

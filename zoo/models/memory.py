@@ -25,8 +25,19 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from zoo.nn import (RBF, CeilAveragePooling2D, CeilMaxPooling2D, Highway, LocalResponseNormalization, Maxout, ScaledAdd,
-                    SparseConv2D, SpatialPyramidPooling2D, TrainableSubsampling, scaled_tanh)
+from zoo.nn import (
+    RBF,
+    CeilAveragePooling2D,
+    CeilMaxPooling2D,
+    Highway,
+    LocalResponseNormalization,
+    Maxout,
+    ScaledAdd,
+    SparseConv2D,
+    SpatialPyramidPooling2D,
+    TrainableSubsampling,
+    scaled_tanh,
+)
 from zoo.nn.pooling import windows
 
 # numbers that the optimizer keeps for each trainable one; with momentum

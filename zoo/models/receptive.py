@@ -11,8 +11,16 @@ from dataclasses import dataclass
 
 from keras import layers
 
-from zoo.nn import (CeilAveragePooling2D, CeilMaxPooling2D, Highway, LocalResponseNormalization, Maxout, ScaledAdd,
-                    SparseConv2D, TrainableSubsampling)
+from zoo.nn import (
+    CeilAveragePooling2D,
+    CeilMaxPooling2D,
+    Highway,
+    LocalResponseNormalization,
+    Maxout,
+    ScaledAdd,
+    SparseConv2D,
+    TrainableSubsampling,
+)
 
 ALL = "all"
 

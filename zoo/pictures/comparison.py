@@ -6,10 +6,10 @@ from collections import namedtuple
 import numpy as np
 
 from zoo.errors import UserError
-from zoo.files import expanded
 from zoo.pictures import rundir
 from zoo.pictures.lettering import counted
 from zoo.training.repeat import spread
+from zoo.utils.io import expanded
 
 # name: of the run's folder, or its path where two are called alike; history, result: None where there is none
 Run = namedtuple("Run", "name facts history result")

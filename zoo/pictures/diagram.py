@@ -63,6 +63,7 @@ def of_blueprint(blueprint):
 def of_model(model):
     """Return the Subject of a functional keras.Model; UserError for one whose flow is code."""
     import keras
+
     from zoo.models import anatomy
 
     if not isinstance(model, keras.Model):

@@ -1,9 +1,9 @@
 """A scene goes to a file; the file's ending says which kind."""
 
 from zoo.errors import UserError
-from zoo.files import expanded, mistakes_told, writable, write_text, written_whole
 from zoo.pictures import raster
 from zoo.pictures.svg import svg
+from zoo.utils.io import expanded, mistakes_told, writable, write_text, written_whole
 
 
 def _write_svg(scene, path):

@@ -3,10 +3,10 @@
 import html
 import os
 
-from zoo import catalog
+from zoo import registry
 from zoo.errors import UserError
-from zoo.files import expanded, write_text
 from zoo.pictures.diagram import diagram, of_blueprint
+from zoo.utils.io import expanded, write_text
 
 STYLE = """
 body { font: 15px/1.5 "DejaVu Sans", Verdana, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem;
@@ -31,8 +31,8 @@ def checked(folder):
 
 def draw(place, details, theme):
     """Draw the networks of the catalogue, with side classifiers, into the folder; yield each file's Path."""
-    for spec in catalog.SPECS.values():
-        subject = of_blueprint(catalog.blueprint(spec.name, aux=bool(spec.sides)))
+    for spec in registry.SPECS.values():
+        subject = of_blueprint(registry.blueprint(spec.name, aux=bool(spec.sides)))
         for detail in details:
             path = place / f"{spec.name}-{detail}.svg"
             diagram(subject, path, detail, theme)
@@ -47,9 +47,9 @@ def page(details):
     parts = ["<!doctype html>", '<html lang="en">', '<meta charset="utf-8">',
              '<meta name="viewport" content="width=device-width">', "<title>The networks, drawn</title>",
              f"<style>{STYLE}</style>", "<h1>The networks, drawn</h1>", "<nav>"]
-    parts += [f'<a href="#{name}">{name}</a>' for name in catalog.SPECS]
+    parts += [f'<a href="#{name}">{name}</a>' for name in registry.SPECS]
     parts.append("</nav>")
-    for spec in catalog.SPECS.values():
+    for spec in registry.SPECS.values():
         links = " ".join(f'<a href="{spec.name}-{detail}.svg">{detail}</a>' for detail in details)
         title = f'<a href="{spec.paper.url}">{html.escape(spec.paper.title)}</a>'
         paper = f"{spec.paper.authors} {spec.paper.year}, {title}"

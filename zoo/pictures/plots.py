@@ -4,13 +4,13 @@ import warnings
 from collections import namedtuple
 from pathlib import Path
 
-from zoo.files import write_text, written_whole
 from zoo.pictures import rundir
 from zoo.pictures.curves import best_of, curves
 from zoo.pictures.grids import mistakes, sample_grid
 from zoo.pictures.lettering import counted
 from zoo.pictures.matrix import confusion, most_mistaken
 from zoo.pictures.report.page import page
+from zoo.utils.io import write_text, written_whole
 
 
 def draw_run(run):

@@ -9,8 +9,20 @@ from dataclasses import asdict
 import keras
 
 from zoo.models import anatomy
-from zoo.training import (augmentation, checkpoints, evaluation, fused, losses, optimizers, parallel, precision,
-                          reading, run as runs, schedules, trainee)
+from zoo.training import (
+    augmentation,
+    checkpoints,
+    evaluation,
+    fused,
+    losses,
+    optimizers,
+    parallel,
+    precision,
+    reading,
+    run as runs,
+    schedules,
+    trainee,
+)
 from zoo.training.bar import Bar
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches, one_hot

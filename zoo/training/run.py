@@ -24,7 +24,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from zoo.errors import RunInUse, UserError
-from zoo.files import expanded, write_text, written_whole
+from zoo.utils.io import expanded, write_text, written_whole
 
 # What numpy.load and the reading of its arrays raised on thousands of archives with bytes changed or cut off.
 DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, MemoryError, BadZipFile, zlib.error)

@@ -6,12 +6,12 @@ from importlib.resources import files
 from PIL import Image
 
 from zoo.errors import UserError
-from zoo.files import write_text
 from zoo.pictures.inside import maps, tones
 from zoo.pictures.lettering import counted
 from zoo.pictures.report import embedded
 from zoo.pictures.report.page import PAGE
 from zoo.pictures.report.words import section, text
+from zoo.utils.io import write_text
 
 
 def write(view, count, path):

@@ -4,9 +4,9 @@ import math
 from collections import namedtuple
 
 from zoo.errors import UserError
-from zoo.files import written_whole
 from zoo.pictures import lettering, sheet
 from zoo.pictures.inside import maps, tones
+from zoo.utils.io import written_whole
 
 TILE, PICTURE = 64, 190  # points: the longer side of a map, and of a picture that something is laid over
 GAP, WORDS, HEADING = 8, 11, 17  # between pictures, under one, above a row

@@ -9,7 +9,7 @@ from zoo.pictures.network.insides import ENTRY, GATE, STRIPE, Picture, kinds_of
 from zoo.pictures.network.layered import layered
 from zoo.pictures.network.modules import kind_of, plan_of, words_of
 from zoo.pictures.network.packing import scale_of
-from zoo.pictures.network.theme import (HEAD, LETTERS, MARGIN, SMALL, SUBTITLE, TITLE, heading, legend, shape_words)
+from zoo.pictures.network.theme import HEAD, LETTERS, MARGIN, SMALL, SUBTITLE, TITLE, heading, legend, shape_words
 from zoo.pictures.scene import Box, Line, Scene, Text, moved
 
 HEIGHT = 27.0  # of a layer: what it is, and its name

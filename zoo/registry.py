@@ -8,8 +8,7 @@ import numbers
 from dataclasses import dataclass, field
 
 from zoo.errors import UserError, unknown
-from zoo.values import checked
-
+from zoo.utils.validation import checked
 
 WIDEST = 100  # times the paper's widths: more fits no machine
 

@@ -1,4 +1,4 @@
-"""What the environment says about where things are: the only reader of such variables (GPUs: device.py)."""
+"""What the environment says about where things are: the only reader of such variables (GPUs: devices.py)."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 
 from zoo.errors import UserError, unknown
-from zoo.files import expanded
+from zoo.utils.io import expanded
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
