@@ -15,9 +15,9 @@ from keras import layers
 import zoo
 from zoo import registry
 from zoo.errors import UserError
+from zoo.layers import RBF, Maxout, SparseConv2D, TrainableSubsampling
 from zoo.models import anatomy
 from zoo.models.description import prose
-from zoo.nn import RBF, Maxout, SparseConv2D, TrainableSubsampling
 
 FACTS = {name: facts for file in sorted({spec.file for spec in registry.SPECS.values()})
          for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "zoo"
 FACTS = {"registry", "devices", "env", "errors", "utils"}  # floor 0
-PACKAGES = {"nn": 1, "models": 2, "datasets": 3, "weights": 4, "training": 5, "pictures": 6}
+PACKAGES = {"layers": 1, "models": 2, "datasets": 3, "weights": 4, "training": 5, "pictures": 6}
 COMMANDS = 7  # every other module at the top
 # where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation
 BACKENDS = dict.fromkeys(("training/mirrored.py", "training/tf_reading.py", "training/fused.py"), "tensorflow")
@@ -160,18 +160,18 @@ def test_the_house_keeps_its_floors(sources):
 
 
 BREACHES = {
-    "upwards": ({"nn/blocks.py": "from zoo.models import vgg", "models/vgg.py": ""},
+    "upwards": ({"layers/blocks.py": "from zoo.models import vgg", "models/vgg.py": ""},
                 "floor 1 imports zoo.models.vgg of floor 2"),
     "upwards in a function": ({"datasets/load.py": "def f():\n    from zoo.training.fit import fit"},
                               "floor 3 imports zoo.training.fit of floor 5"),
     "upwards by a relative import": ({"models/vgg.py": "from ..training import run", "training/run.py": ""},
                                      "floor 2 imports zoo.training.run of floor 5"),
-    "upwards by importlib": ({"nn/blocks.py": "import importlib\nimportlib.import_module('zoo.models.vgg')"},
+    "upwards by importlib": ({"layers/blocks.py": "import importlib\nimportlib.import_module('zoo.models.vgg')"},
                              "floor 1 imports zoo.models.vgg of floor 2"),
-    "upwards by importlib, in part": ({"nn/blocks.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')"},
+    "upwards by importlib, in part": ({"layers/blocks.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')"},
                                       "floor 1 imports zoo.models of floor 2"),
     "one floor up": ({"datasets/load.py": "import zoo.weights.maps"}, "floor 3 imports zoo.weights.maps of floor 4"),
-    "from floor 0": ({"registry.py": "import zoo.nn.blocks"}, "floor 0 imports zoo.nn.blocks of floor 1"),
+    "from floor 0": ({"registry.py": "import zoo.layers.blocks"}, "floor 0 imports zoo.layers.blocks of floor 1"),
     "a library on floor 0": ({"devices.py": "import numpy.linalg"}, "floor 0 imports numpy"),
     "a command": ({"evaluate.py": "from zoo.train import main", "train.py": ""}, "imports the command zoo.train"),
     "a command from below": ({"pictures/plots.py": "from zoo import train", "train.py": ""},
@@ -185,11 +185,11 @@ BREACHES = {
     "environment, one variable": ({"train.py": "import os\nos.getenv('HOME')"}, "reads the environment"),
     "environment by name": ({"utils/io.py": "from os import environ"}, "reads the environment"),
     "a backend": ({"training/fit.py": "def f():\n    import tensorflow as tf"}, "imports the backend tensorflow"),
-    "a part of a backend": ({"nn/layers.py": "from jax import numpy"}, "imports the backend jax"),
-    "private Keras": ({"nn/layers.py": "from keras.src.layers import Layer"}, "imports Keras's private keras.src"),
-    "private Keras by name": ({"nn/layers.py": "from keras import src"}, "imports Keras's private keras.src"),
+    "a part of a backend": ({"layers/layers.py": "from jax import numpy"}, "imports the backend jax"),
+    "private Keras": ({"layers/layers.py": "from keras.src.layers import Layer"}, "imports Keras's private keras.src"),
+    "private Keras by name": ({"layers/layers.py": "from keras import src"}, "imports Keras's private keras.src"),
     "private Keras by attribute": (
-        {"nn/layers.py": "import keras\nkeras.src.layers"}, "uses Keras's private keras.src"),
+        {"layers/layers.py": "import keras\nkeras.src.layers"}, "uses Keras's private keras.src"),
 }
 
 
@@ -200,9 +200,9 @@ def test_the_walker_catches(files, words):
 
 
 def test_the_walker_catches_a_circle():
-    files = {"nn/a.py": "from zoo.nn import b", "nn/b.py": "from .c import x", "nn/c.py": "import zoo.nn.a"}
-    assert faults(files) == ["a circle: zoo.nn.a -> zoo.nn.b -> zoo.nn.c -> zoo.nn.a"]
-    files["nn/c.py"] = "def f():\n    import zoo.nn.a"
+    files = {"layers/a.py": "from zoo.layers import b", "layers/b.py": "from .c import x", "layers/c.py": "import zoo.layers.a"}
+    assert faults(files) == ["a circle: zoo.layers.a -> zoo.layers.b -> zoo.layers.c -> zoo.layers.a"]
+    files["layers/c.py"] = "def f():\n    import zoo.layers.a"
     assert faults(files) == []
 
 
@@ -210,7 +210,7 @@ def test_the_walker_lets_pass_what_is_right():
     assert faults({
         "__init__.py": "from zoo import env\ndef build():\n    from zoo.models.assembly import build",
         "registry.py": "import math\nfrom zoo.errors import UserError",
-        "models/vgg.py": "from keras import layers\nfrom zoo.models import assembly\nfrom zoo.nn.blocks import scaled",
+        "models/vgg.py": "from keras import layers\nfrom zoo.models import assembly\nfrom zoo.layers.blocks import scaled",
         "models/assembly.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')",
         "training/run.py": "from zoo import __version__\nfrom zoo.datasets.load import load",
         "training/fit.py": "import zoo\nimport zoo.datasets.load\nzoo.__version__, zoo.datasets.load.load",

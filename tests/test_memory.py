@@ -7,9 +7,9 @@ from test_anatomy import NETWORKS, described, of
 
 import zoo
 from zoo.errors import UserError
+from zoo.layers import LocalResponseNormalization
 from zoo.models import anatomy
 from zoo.models.memory import CONDUCT, Memory
-from zoo.nn import LocalResponseNormalization
 
 GIB = 2**30
 

@@ -5,8 +5,7 @@ import pytest
 from keras import layers
 from test_anatomy import NETWORKS, described, of
 
-from zoo.models import anatomy
-from zoo.nn import (
+from zoo.layers import (
     CeilAveragePooling2D,
     CeilMaxPooling2D,
     Highway,
@@ -17,6 +16,7 @@ from zoo.nn import (
     SpatialPyramidPooling2D,
     TrainableSubsampling,
 )
+from zoo.models import anatomy
 
 ALL = ("all", None)
 

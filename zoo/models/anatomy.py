@@ -14,8 +14,8 @@ import keras
 from keras import layers
 
 from zoo.errors import UserError
+from zoo.layers import RBF, SparseConv2D, TrainableSubsampling
 from zoo.models import assembly, graph, memory, receptive
-from zoo.nn import RBF, SparseConv2D, TrainableSubsampling
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from zoo.nn import (
+from zoo.layers import (
     RBF,
     CeilAveragePooling2D,
     CeilMaxPooling2D,
@@ -38,7 +38,7 @@ from zoo.nn import (
     TrainableSubsampling,
     scaled_tanh,
 )
-from zoo.nn.pooling import windows
+from zoo.layers.pooling import windows
 
 # numbers that the optimizer keeps for each trainable one; with momentum
 SLOTS = {"sgd": 1, "nesterov": 1, "rmsprop": 2, "adam": 2, "adamw": 2, "adadelta": 2}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from keras import layers
 
-from zoo.nn import (
+from zoo.layers import (
     CeilAveragePooling2D,
     CeilMaxPooling2D,
     Highway,

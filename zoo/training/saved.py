@@ -5,7 +5,7 @@ import os
 import keras
 from keras import layers
 
-import zoo.nn  # registers our layers, so that .keras files which hold them load
+import zoo.layers  # registers our layers, so that .keras files which hold them load
 from zoo import registry
 from zoo.errors import UserError
 from zoo.models import assembly

@@ -56,7 +56,7 @@ class Transfer:
     head: hidden layers as typed, "1024,dropout0.5"; pooling: what makes a row of the grid in front of it.
     features: the layer that the head reads; "" the body's last. freeze: the last layer that stays as it is; "" none.
     enlarge: how many times as high and wide the network sees the picture. scale, offset, order: of the pixels, see
-    zoo.nn.PixelScaling.
+    zoo.layers.PixelScaling.
     """
 
     weights: str

@@ -6,8 +6,8 @@ import keras
 from keras import layers
 
 from zoo.errors import UserError
+from zoo.layers.preprocessing import PixelScaling
 from zoo.models import assembly, graph
-from zoo.nn.pixels import PixelScaling
 from zoo.training.transfer import head_of
 
 BEFORE = "normalise"  # the first layer, by the name that training knows

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import keras
 
 from zoo.errors import UserError
+from zoo.layers import PixelScaling
 from zoo.models import assembly
-from zoo.nn import PixelScaling
 from zoo.pictures.inside.opened import single
 from zoo.training import class_names, evaluation, keras_file
 from zoo.training.saved import load, on_pixels

@@ -15,8 +15,8 @@ from string import ascii_lowercase
 
 from keras import layers
 
-from zoo.nn.blocks import scaled
-from zoo.nn.pooling import CeilMaxPooling2D
+from zoo.layers.blocks import scaled
+from zoo.layers.pooling import CeilMaxPooling2D
 
 POOLS = {  # windows are 3x3
     "avg": lambda name: layers.AveragePooling2D(3, 1, padding="same", name=name),
