@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py                    measures all of CASES anew
     python benchmarks/memory.py resnet34 googlenet  those of some networks; the other rows stay
-    python benchmarks/memory.py --estimate          only the estimates anew, after a change of zoo/models/memory.py
+    python benchmarks/memory.py --estimate          only the estimates anew, after a change of zoo/analysis/memory.py
     python benchmarks/memory.py --table
 
 A measurement is a fresh process: it imports the backend, trains and asks a tiny model, and notes its resident memory;
@@ -48,11 +48,11 @@ def classes(size):
 @functools.cache
 def memory_of(network, size, width, options):
     from zoo import registry
-    from zoo.models import anatomy
+    from zoo.analysis import summary
 
     shape = (size, size, registry.find(network).input_shape[2])
     blueprint = registry.blueprint(network, shape, classes(size), width, options=json.loads(options))
-    return anatomy.of_network(blueprint).memory
+    return summary.of_network(blueprint).memory
 
 
 def estimated(network, size, batch, width, options, mode):

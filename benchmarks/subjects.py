@@ -113,11 +113,11 @@ def tutorial_subject(name, batch, more, count, precision):
     import numpy as np
 
     from zoo import registry
-    from zoo.models import assembly
+    from zoo.models import builder
 
     images, labels = pictures(count)
     images = images.astype(np.float32) / 255
-    network = assembly.build(registry.blueprint(name, (SIDE, SIDE, 3), CLASSES, **more))
+    network = builder.build(registry.blueprint(name, (SIDE, SIDE, 3), CLASSES, **more))
     model = keras.Sequential([keras.Input((SIDE, SIDE, 3)), keras.layers.RandomFlip("horizontal"),
                               keras.layers.RandomRotation(25 / 360, fill_mode="constant"),
                               keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant"), network])

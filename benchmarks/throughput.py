@@ -122,9 +122,9 @@ def row(values, unit, **told):
 def multiply_adds(case):
     """Return those of one picture, forward."""
     from zoo import registry
-    from zoo.models import anatomy
+    from zoo.analysis import summary
 
-    return anatomy.of_network(registry.blueprint(case[0], (32, 32, 3), 10, **case[3])).multiply_adds
+    return summary.of_network(registry.blueprint(case[0], (32, 32, 3), 10, **case[3])).multiply_adds
 
 
 def peaks():

@@ -17,7 +17,7 @@ import pytest
 from test_parity import randomize
 
 import zoo
-from zoo.models import assembly
+from zoo.models import builder
 from zoo.registry import SPECS, blueprint
 
 NETWORKS = sorted(SPECS)
@@ -171,7 +171,7 @@ def test_the_papers_stem_on_the_least_pictures(name):
     if SPECS[name].paper_side:
         smaller = dataclasses.replace(blueprint(name, (side, side, 3), stem="paper"), input_shape=(side - 1, side, 3))
         with pytest.raises(ValueError, match="zero or negative"):  # Keras's own words: nothing is left
-            assembly.build(smaller)
+            builder.build(smaller)
 
 
 def test_resnets_paper_stem_on_small_pictures():

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "zoo"
 FACTS = {"registry", "devices", "env", "errors", "utils"}  # floor 0
-PACKAGES = {"layers": 1, "models": 2, "datasets": 3, "weights": 4, "training": 5, "pictures": 6}
+PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "datasets": 3, "weights": 4, "training": 5, "pictures": 6}
 COMMANDS = 7  # every other module at the top
 # where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation
 BACKENDS = dict.fromkeys(("training/mirrored.py", "training/tf_reading.py", "training/fused.py"), "tensorflow")
@@ -208,10 +208,10 @@ def test_the_walker_catches_a_circle():
 
 def test_the_walker_lets_pass_what_is_right():
     assert faults({
-        "__init__.py": "from zoo import env\ndef build():\n    from zoo.models.assembly import build",
+        "__init__.py": "from zoo import env\ndef build():\n    from zoo.models.builder import build",
         "registry.py": "import math\nfrom zoo.errors import UserError",
         "models/vgg.py": "from keras import layers\nfrom zoo.models import assembly\nfrom zoo.layers.blocks import scaled",
-        "models/assembly.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')",
+        "models/builder.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')",
         "training/run.py": "from zoo import __version__\nfrom zoo.datasets.load import load",
         "training/fit.py": "import zoo\nimport zoo.datasets.load\nzoo.__version__, zoo.datasets.load.load",
         "pictures/sheet.py": "from matplotlib.figure import Figure",
@@ -238,7 +238,7 @@ def test_the_catalogue_and_the_files_of_the_networks_are_the_same_set(sources):
     from zoo.registry import SPECS
 
     files = {Path(path).stem for path in sources if path.startswith("models/")} - {
-        "__init__", "anatomy", "assembly", "description", "graph", "memory", "receptive"}
+        "__init__", "builder"}
     assert {spec.file for spec in SPECS.values()} == files
 
 

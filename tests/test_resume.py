@@ -18,10 +18,10 @@ import pytest
 from keras import layers
 
 from zoo import registry
+from zoo.analysis.memory import Memory
 from zoo.datasets.load import Dataset
 from zoo.datasets.splits import Split
 from zoo.errors import RunInUse, UserError
-from zoo.models.memory import Memory
 from zoo.training import checkpoints, failures, fit, plan as plans, run as runs, saved
 from zoo.training.leaving import Leave
 from zoo.training.recipe import Recipe

@@ -15,7 +15,7 @@ from zoo import registry
 from zoo.datasets.load import Dataset
 from zoo.datasets.splits import Split
 from zoo.errors import UserError
-from zoo.models import assembly
+from zoo.models import builder
 from zoo.training import augmentation, checkpoints, evaluation, fit, losses, optimizers, run as runs, saved, schedules
 from zoo.training.bar import words
 from zoo.training.batches import EvaluationBatches, TrainingBatches, one_hot, order
@@ -229,12 +229,30 @@ def test_the_optimizer(name, kind, settings):
     made = optimizers.optimizer(Recipe(optimizer=name, learning_rate=0.25, momentum=0.8, rho=0.7, epsilon=0.01,
                                        schedule="constant", warmup=0.0, clip_norm=2.0, ema=0.99), 10)
     assert made.get_config()["global_clipnorm"] == 2.0 and made.get_config()["ema_momentum"] == 0.99
-    assert type(made) is kind
+    assert isinstance(made, kind)
+    assert type(optimizers.optimizer(Recipe(optimizer=name), 1)) is kind  # nothing of ours without an average
     assert optimizers.optimizer(Recipe(optimizer=name), 1).name == made.name  # checkpoints name its variables by it
     assert {key: made.get_config()[key] for key in settings} == settings
     assert float(keras.ops.convert_to_numpy(made.learning_rate)) == 0.25
     # Keras's own passes momentum by
     assert made.get_config()["weight_decay"] == (Recipe().weight_decay if name == "adamw" else None)
+
+
+@pytest.mark.parametrize("momentum, decays", [
+    (0.99, [0.0, 2 / 11, 3 / 12, 4 / 13, 5 / 14]),  # (1 + t) / (10 + t); the first step has no average yet
+    (0.2, [0.0, 2 / 11, 0.2, 0.2, 0.2]),
+])
+def test_the_average_begins_with_a_short_memory(momentum, decays):
+    made = optimizers.optimizer(Recipe(optimizer="sgd", learning_rate=1.0, momentum=0.0, schedule="constant",
+                                       warmup=0.0, ema=momentum), 10)
+    weight, average = keras.Variable([8.0]), None
+    made.build([weight])
+    for step, decay in enumerate(decays):
+        made.apply([keras.ops.convert_to_tensor([float(step + 1)])])
+        now = 8.0 - sum(range(1, step + 2))
+        average = decay * (average or 0.0) + (1 - decay) * now
+    made.finalize_variable_values([weight])
+    assert float(keras.ops.convert_to_numpy(weight)[0]) == pytest.approx(average, rel=1e-5)
 
 
 # Weight decay
@@ -437,7 +455,7 @@ def pixels(*shape):
 ])
 def test_a_model_of_raw_pixels_is_the_network_after_normalisation(plan, mean, std):
     plan = registry.blueprint(*plan)
-    model, network = saved.on_pixels(plan, mean, std, "softmax"), assembly.build(plan)
+    model, network = saved.on_pixels(plan, mean, std, "softmax"), builder.build(plan)
     network.set_weights(model.get_weights())
     images = pixels(6, *plan.input_shape)
     assert model.input.dtype == "uint8"

@@ -60,7 +60,7 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
         source.check(blueprint, include_top)
         source = source.here(include_top)
 
-    from zoo.models.assembly import build as assembled
+    from zoo.models.builder import build as assembled
 
     model = assembled(blueprint, include_top=include_top, pooling=pooling, classifier_activation=classifier_activation)
     if weights is not None:
@@ -80,7 +80,7 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
         [rows, columns], or "all"; output_stride: how many lie between neighbouring outputs, or None without a grid.
     memory: bytes, estimates: picture, what the activations of one picture take, of which kept is what the forward pass
         keeps for the backward one; training, by optimizer, and inference, with `batch` pictures, each with the largest
-        batch for `memory` GiB, 0 if there is none. zoo/models/memory.py says what is assumed.
+        batch for `memory` GiB, 0 if there is none. zoo/analysis/memory.py says what is assumed.
     uncounted: names of layers whose multiply-adds are not known, and not in the sums.
     input_shape, classes, width, stem, aux, options: as they were decided.
     paper, summary, departures, elsewhere: texts; the last two say where ours differs from the paper's, and where other
@@ -96,7 +96,7 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
     blueprint = registry.blueprint(name, input_shape, classes, width, stem, options, aux)
     batch, memory = workload(batch, memory)
 
-    from zoo.models.description import describe as described
+    from zoo.analysis.description import describe as described
 
     return described(blueprint, batch, memory)
 
@@ -153,7 +153,7 @@ def features(model, images, layers="stages"):
 
     Raises zoo.errors.UserError, a ValueError, in one line, with the nearest name for one that is not there.
     """
-    from zoo.pictures.inside.features import features as found
+    from zoo.analysis.features import features as found
 
     return found(model, images, layers)
 

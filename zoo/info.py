@@ -40,7 +40,7 @@ def described(blueprint, backend, asked):
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the first line is written over it
     with devices.quiet():
-        from zoo.models.description import describe
+        from zoo.analysis.description import describe
     return describe(blueprint, *asked)
 
 

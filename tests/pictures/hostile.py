@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from zoo import registry
-from zoo.models.anatomy import of_network
-from zoo.pictures.network.modules import plan_of
+from zoo.analysis.modules import plan_of
+from zoo.analysis.summary import of_network
 
 NAMES = ("</script><script>window.broken = 1</script>", "<img src=x onerror='window.broken = 2'>", "<!--<script>",
          '"];x["', "end", "a:b", "${window.broken = 3}", "'); window.broken = 4; ('", "back\\slash\\", "tab\tline\nend",

@@ -9,8 +9,8 @@ import hostile
 import pytest
 
 from zoo import registry
-from zoo.models import anatomy
-from zoo.pictures.network.modules import plan_of
+from zoo.analysis import summary
+from zoo.analysis.modules import plan_of
 from zoo.pictures.network.page import page
 from zoo.pictures.network.theme import DARK, LIGHT
 
@@ -21,7 +21,7 @@ SMALLEST_ZOOM_STEP = 1.1
 def subject(name):
     """Return the Anatomy of a network with its side classifiers, and its Plan."""
     spec = registry.find(name)
-    found = anatomy.of_network(registry.blueprint(name, aux=bool(spec.sides)))
+    found = summary.of_network(registry.blueprint(name, aux=bool(spec.sides)))
     return found, plan_of(found, spec.sides)
 
 
@@ -92,7 +92,7 @@ def test_the_page_asks_for_nothing():
 
 
 def test_the_same_network_gives_the_same_page():
-    again = anatomy.of_network(registry.blueprint("googlenet", aux=True))
+    again = summary.of_network(registry.blueprint("googlenet", aux=True))
     plan = plan_of(again, registry.find("googlenet").sides)
     assert page(again, plan, "googlenet", "what is said of googlenet") == written("googlenet")
 

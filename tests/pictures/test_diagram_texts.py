@@ -8,11 +8,11 @@ import pydot
 import pytest
 
 from zoo import registry
+from zoo.analysis import summary
+from zoo.analysis.modules import plan_of
 from zoo.errors import UserError
-from zoo.models import anatomy
 from zoo.pictures.network.dot import dot
 from zoo.pictures.network.mermaid import MOST_CHARACTERS, MOST_EDGES, escaped, mermaid
-from zoo.pictures.network.modules import plan_of
 
 NETWORKS = sorted(registry.SPECS)
 DETAILS = ("stages", "blocks", "layers")
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"
 def subject(name):
     """Return the Anatomy of a network with its side classifiers, and its Plan."""
     spec = registry.find(name)
-    found = anatomy.of_network(registry.blueprint(name, aux=bool(spec.sides)))
+    found = summary.of_network(registry.blueprint(name, aux=bool(spec.sides)))
     return found, plan_of(found, spec.sides)
 
 
@@ -239,7 +239,7 @@ def test_what_might_be_markdown_is_escaped(words, text):
 @pytest.mark.parametrize("write", [dot, mermaid])
 def test_the_same_network_gives_the_same_text(write):
     _, plan = subject("googlenet")
-    again = plan_of(anatomy.of_network(registry.blueprint("googlenet", aux=True)), registry.find("googlenet").sides)
+    again = plan_of(summary.of_network(registry.blueprint("googlenet", aux=True)), registry.find("googlenet").sides)
     for detail in DETAILS:
         assert write(plan, "googlenet", detail) == write(again, "googlenet", detail)
 

@@ -12,12 +12,12 @@ import pytest
 
 import zoo
 from zoo import registry
+from zoo.analysis import summary
+from zoo.analysis.modules import module_of, plan_of
 from zoo.errors import UserError
-from zoo.models import anatomy
 from zoo.pictures.diagram import of_blueprint, scene, volumes_of
 from zoo.pictures.lettering import width_of
 from zoo.pictures.network.layered import layered
-from zoo.pictures.network.modules import module_of, plan_of
 from zoo.pictures.network.theme import LIGHT
 from zoo.pictures.scene import Box, Line, Polygon, Text
 
@@ -115,7 +115,7 @@ def unnamed():
 
 
 def test_modules_of_names_that_tell_nothing():
-    found = plan_of(anatomy.read(unnamed()))
+    found = plan_of(summary.read(unnamed()))
     assert [len(module.units) for module in found.each] == [1, 1, 3, 3, 1, 1]
     assert [layer.kind for layer in found.each[2].units[0].layers] == ["Conv2D", "BatchNormalization", "ReLU"]
 

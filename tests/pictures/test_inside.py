@@ -13,8 +13,9 @@ from keras import layers, ops
 
 import zoo
 from zoo import registry
+from zoo.analysis import attribution, feature_graph
 from zoo.errors import UserError
-from zoo.pictures.inside import maps, opened, relevance, sheets, tones
+from zoo.pictures.inside import maps, sheets, tones
 from zoo.pictures.inside.subject import Subject, untrained
 from zoo.pictures.inside.view import View
 
@@ -45,9 +46,9 @@ def averaging():
 
 
 def opened_with_scores(model, shape):
-    model = opened.single(model)
-    graph = opened.laid_open(model, shape)
-    return model, graph, relevance.scorer(graph)
+    model = feature_graph.single(model)
+    graph = feature_graph.laid_open(model, shape)
+    return model, graph, attribution.scorer(graph)
 
 
 # ------------------------------------------------------------------------------------------------------------ features
@@ -133,7 +134,7 @@ def test_scores_are_those_before_the_softmax(ending):
 def test_saliency_of_a_sum_of_pixels_is_its_weights():
     model, kernel = linear()
     _, _, score = opened_with_scores(model, (4, 4, 3))
-    found = relevance.saliency(score, RANDOM.integers(0, 256, (4, 4, 3), np.uint8), [4, 0])
+    found = attribution.saliency(score, RANDOM.integers(0, 256, (4, 4, 3), np.uint8), [4, 0])
     expected = np.abs(kernel.reshape(4, 4, 3, 5)).max(axis=2)
     assert found == pytest.approx(np.stack([expected[..., 4], expected[..., 0]]), rel=1e-5)
 
@@ -141,8 +142,8 @@ def test_saliency_of_a_sum_of_pixels_is_its_weights():
 def test_grad_cam_of_means_is_the_class_activation_map():
     model, pixels = averaging(), RANDOM.integers(0, 256, (8, 6, 3), np.uint8)
     single, graph, _ = opened_with_scores(model, (8, 6, 3))
-    assert relevance.last_grid(single, graph) == "conv"
-    found = relevance.grad_cam(single, graph, pixels, "conv", [2, 1])
+    assert attribution.last_grid(single, graph) == "conv"
+    found = attribution.grad_cam(single, graph, pixels, "conv", [2, 1])
     grid = zoo.features(model, pixels[None], "conv")["conv"][0]
     weights = model.get_layer("fc").get_weights()[0]
     expected = np.maximum(np.einsum("ijk,kc->cij", grid, weights / 48), 0)  # each place has 1 / 48 of the mean
@@ -153,7 +154,7 @@ def test_grad_cam_of_means_is_the_class_activation_map():
 def test_grad_cam_needs_a_grid():
     single, graph, _ = opened_with_scores(averaging(), (8, 6, 3))
     with pytest.raises(UserError, match="a layer whose output is a grid of maps; that of mean is 4"):
-        relevance.grad_cam(single, graph, np.zeros((8, 6, 3), np.uint8), "mean", [0])
+        attribution.grad_cam(single, graph, np.zeros((8, 6, 3), np.uint8), "mean", [0])
 
 
 def test_occlusion_finds_the_only_pixel_that_counts():
@@ -166,7 +167,7 @@ def test_occlusion_finds_the_only_pixel_that_counts():
     dense.set_weights([kernel, np.array([0, -192], "float32")])
     pixels = np.full((10, 10, 1), 255, np.uint8)
     _, _, score = opened_with_scores(model, (10, 10, 1))
-    found, sides = relevance.occlusion(score, pixels, [1])
+    found, sides = attribution.occlusion(score, pixels, [1])
     assert sides == (2, 2) and found.shape == (1, 9, 9)  # 2 is a fifth of 10: nine places without gaps
     expected = np.zeros((9, 9))
     expected[1:3, 6:8] = 1  # rows 1 or 2 and columns 6 or 7 are where such a patch begins
@@ -175,9 +176,9 @@ def test_occlusion_finds_the_only_pixel_that_counts():
 
 def test_no_classes_nothing_to_speak_for():
     model = zoo.build("lenet5", include_top=False)
-    graph = opened.laid_open(opened.single(model), (28, 28, 1))
+    graph = feature_graph.laid_open(feature_graph.single(model), (28, 28, 1))
     with pytest.raises(UserError, match="one score for each of several classes"):
-        relevance.scorer(graph)
+        attribution.scorer(graph)
 
 
 PROGRAM = """
@@ -283,7 +284,7 @@ def test_every_network_can_be_looked_into(name):
     assert sum(share for _, share in view.prediction) == pytest.approx(1, abs=1e-5)
     assert all(np.isfinite(each.values).all() for each in view.maps)
     assert view.hypercolumn[2].shape == (224, 224)
-    assert relevance.last_grid(view.subject.model, view.graph) in view.graph.tensors
+    assert attribution.last_grid(view.subject.model, view.graph) in view.graph.tensors
     assert view.filters[1].shape[3] == view.pixels.shape[2]
 
 

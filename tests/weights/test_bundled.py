@@ -14,7 +14,7 @@ from zoo import extract, finetune, predict, registry, show
 from zoo.datasets import facts
 from zoo.datasets.load import load as load_dataset
 from zoo.errors import UserError
-from zoo.models import assembly
+from zoo.models import builder
 from zoo.weights import published, sources
 
 PACKED = {path.stem: path for path in sorted(published.FOLDER.glob("*.npz"))}
@@ -26,7 +26,7 @@ FRESH = ("resnet18", "googlenet", "maxout_mnist")
 def write_fresh(network):
     """Write a freshly initialized small preset where the bundled weights of a network are; return the model."""
     bundled = published.find_bundled(network)
-    model = assembly.build(bundled.blueprint)
+    model = builder.build(bundled.blueprint)
     rng = np.random.default_rng(0)
     arrays = {variable.path: np.float16(rng.normal(size=variable.shape) / math.sqrt(max(1, math.prod(
         variable.shape[:-1])))) for variable in model.weights}

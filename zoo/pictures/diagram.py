@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 
+from zoo.analysis.modules import along_and_aside, plan_of
+from zoo.analysis.stages import stages_of
 from zoo.errors import UserError, unknown
 from zoo.pictures import export
 from zoo.pictures.network.blocks import blocks
 from zoo.pictures.network.dot import dot
 from zoo.pictures.network.everything import everything
 from zoo.pictures.network.mermaid import mermaid
-from zoo.pictures.network.modules import along_and_aside, plan_of
 from zoo.pictures.network.page import page
-from zoo.pictures.network.stages import stages, stages_of
+from zoo.pictures.network.stages import stages
 from zoo.pictures.network.theme import DIRECTIONS, THEMES, USUAL, number_words, shape_words
 from zoo.pictures.network.volumes import volumes
 from zoo.pictures.scene import Scene, moved
@@ -51,9 +52,9 @@ class Drawing:
 
 def of_blueprint(blueprint):
     """Return the Subject of a network of the catalogue."""
-    from zoo.models import anatomy
+    from zoo.analysis import summary
 
-    found, spec = anatomy.of_network(blueprint), blueprint.spec
+    found, spec = summary.of_network(blueprint), blueprint.spec
     width = f", width {blueprint.width:g}" if blueprint.width != 1 else ""
     stem = ", small stem" if blueprint.stem == "small" else ""
     said = f"{spec.paper.short} {spec.paper.year}{width}{stem}: {counts(found, blueprint.input_shape)}"
@@ -64,11 +65,11 @@ def of_model(model):
     """Return the Subject of a functional keras.Model; UserError for one whose flow is code."""
     import keras
 
-    from zoo.models import anatomy
+    from zoo.analysis import summary
 
     if not isinstance(model, keras.Model):
         raise UserError(f"a diagram is of a network's name or of a keras.Model; given {model!r}")
-    found = anatomy.read(model)
+    found = summary.read(model)
     return Subject(found, model.name, counts(found, tuple(model.inputs[0].shape[1:])), {})
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import keras
 
-from zoo.models import anatomy
+from zoo.analysis import summary
 from zoo.training import (
     augmentation,
     checkpoints,
@@ -111,7 +111,7 @@ def steps_together(network, batch_size, steps):
     """
     if keras.backend.backend() != "tensorflow":
         return 1
-    most = min(AT_MOST, steps // PARTS, TOGETHER // max(1, anatomy.read(network).multiply_adds * batch_size))
+    most = min(AT_MOST, steps // PARTS, TOGETHER // max(1, summary.read(network).multiply_adds * batch_size))
     return next((count for count in range(most, 1, -1) if steps % count == 0), 1)
 
 

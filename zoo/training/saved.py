@@ -8,7 +8,7 @@ from keras import layers
 import zoo.layers  # registers our layers, so that .keras files which hold them load
 from zoo import registry
 from zoo.errors import UserError
-from zoo.models import assembly
+from zoo.models import builder
 from zoo.training import checkpoints, keras_file, plan as plans, precision, run as runs, transfer, transferred
 from zoo.utils.io import expanded
 
@@ -22,7 +22,7 @@ def on_pixels(blueprint, mean, std, classifier_activation):
     image = keras.Input(blueprint.input_shape, dtype="uint8", name="image")
     pixels = layers.Rescaling([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)],
                               dtype="float32", name="normalise")(image)
-    outputs = assembly.classifier(blueprint, pixels, classifier_activation)
+    outputs = builder.classifier(blueprint, pixels, classifier_activation)
     return keras.Model(image, outputs, name=blueprint.spec.name)
 
 

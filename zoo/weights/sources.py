@@ -177,7 +177,7 @@ def fetched(known, include_top):
 
 def spare_of(blueprint):
     """Return the names of the layers of the whole network, with its side classifiers: what a file may have more."""
-    from zoo.models import anatomy
+    from zoo.analysis import summary
 
-    whole = anatomy.of_network(replace(blueprint, aux=bool(blueprint.spec.sides)))
+    whole = summary.of_network(replace(blueprint, aux=bool(blueprint.spec.sides)))
     return frozenset(layer.name for layer in whole.layers)

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import keras
 
+from zoo.analysis.feature_graph import single
 from zoo.errors import UserError
 from zoo.layers import PixelScaling
-from zoo.models import assembly
-from zoo.pictures.inside.opened import single
+from zoo.models import builder
 from zoo.training import class_names, evaluation, keras_file
 from zoo.training.saved import load, on_pixels
 
@@ -52,7 +52,7 @@ def of_weights(blueprint, source):
     image = keras.Input(blueprint.input_shape, dtype="uint8", name="image")
     scaling = source.scaling
     pixels = PixelScaling(scaling.scale, scaling.offset, scaling.order, name="normalise")(image)
-    model = keras.Model(image, assembly.classifier(blueprint, pixels, None), name=blueprint.spec.name)
+    model = keras.Model(image, builder.classifier(blueprint, pixels, None), name=blueprint.spec.name)
     bare = keras.Model(pixels, model.output, name=model.name)  # of the same layers
     source.fill(bare, blueprint, include_top=True)
     names = class_names.of_weights(source.said, blueprint.classes)

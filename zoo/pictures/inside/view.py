@@ -5,14 +5,14 @@ from functools import cached_property
 import keras
 import numpy as np
 
+from zoo.analysis import attribution, feature_graph, summary
+from zoo.analysis.features import run
+from zoo.analysis.modules import words_of
 from zoo.errors import UserError
-from zoo.models import anatomy
-from zoo.pictures.inside import maps as layer_maps, opened, relevance
-from zoo.pictures.inside.features import run
+from zoo.pictures.inside import maps as layer_maps
 from zoo.pictures.inside.maps import judged
 from zoo.pictures.inside.tones import colours_of
 from zoo.pictures.lettering import plain
-from zoo.pictures.network.modules import words_of
 
 CLASSES = 3  # the most probable ones, for which it is asked what speaks for them
 BARS = 10  # classes in the chart
@@ -26,9 +26,9 @@ class View:
 
     def __init__(self, subject, pixels, layers, source):
         self.subject, self.pixels, self.source = subject, pixels, source
-        self.graph = opened.laid_open(subject.model, pixels.shape)
-        self.anatomy = anatomy.read(subject.model)
-        self.layers = opened.chosen(self.anatomy, self.graph, layers)
+        self.graph = feature_graph.laid_open(subject.model, pixels.shape)
+        self.anatomy = summary.read(subject.model)
+        self.layers = feature_graph.chosen(self.anatomy, self.graph, layers)
         self._named = isinstance(layers, list)
 
     @cached_property
@@ -68,7 +68,7 @@ class View:
 
     @cached_property
     def scorer(self):
-        return relevance.scorer(self.graph)
+        return attribution.scorer(self.graph)
 
     @cached_property
     def probable(self):
@@ -76,7 +76,7 @@ class View:
         (scores,) = run(self.scorer, self.pixels[None])
         if not np.isfinite(scores).all():
             raise UserError(f"{self.subject.title} gives scores that are not finite for this picture")
-        return relevance.softmax(scores)[0]
+        return attribution.softmax(scores)[0]
 
     @cached_property
     def order(self):
@@ -98,16 +98,16 @@ class View:
     @cached_property
     def gradcam(self):
         """[(layer, (classes asked, rows, columns))]: of the layers that were named, else of the last with a grid."""
-        layers = self.layers if self._named else [relevance.last_grid(self.subject.model, self.graph)]
-        return [(layer, relevance.grad_cam(self.subject.model, self.graph, self.pixels, layer, self.asked))
+        layers = self.layers if self._named else [attribution.last_grid(self.subject.model, self.graph)]
+        return [(layer, attribution.grad_cam(self.subject.model, self.graph, self.pixels, layer, self.asked))
                 for layer in layers]
 
     @cached_property
     def saliency(self):
         """(classes asked, height, width)."""
-        return relevance.saliency(self.scorer, self.pixels, self.asked)
+        return attribution.saliency(self.scorer, self.pixels, self.asked)
 
     @cached_property
     def occlusion(self):
         """((classes asked, rows, columns), sides of the patch in pixels)."""
-        return relevance.occlusion(self.scorer, self.pixels, self.asked)
+        return attribution.occlusion(self.scorer, self.pixels, self.asked)

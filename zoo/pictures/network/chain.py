@@ -1,9 +1,9 @@
 """The modules on the way to the main output, from above to below or in rows, with side classifiers beside them."""
 
+from zoo.analysis.modules import along_and_aside
 from zoo.pictures.lettering import width_of
 from zoo.pictures.network.boxes import TALL, WIDE, behind, height_of, module_box, width_for
 from zoo.pictures.network.insides import Picture
-from zoo.pictures.network.modules import along_and_aside
 from zoo.pictures.network.theme import BARS, SMALL, bars, shape_words
 from zoo.pictures.scene import Line, Text
 

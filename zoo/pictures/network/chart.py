@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from zoo.analysis.modules import along_and_aside, kind_of, words_of
+from zoo.analysis.stages import stages_of
 from zoo.errors import unknown
 from zoo.pictures.network.boxes import described
-from zoo.pictures.network.modules import along_and_aside, kind_of, words_of
-from zoo.pictures.network.stages import kind_of as kind_of_stage, stages_of
+from zoo.pictures.network.stages import kind_of as kind_of_stage
 from zoo.pictures.network.theme import number_words, shape_words
 
 MODULE = "module"  # the kind of a node that is more than one layer

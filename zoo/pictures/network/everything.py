@@ -4,10 +4,10 @@ from collections import Counter
 
 import numpy as np
 
+from zoo.analysis.modules import kind_of, plan_of, words_of
 from zoo.pictures.lettering import width_of
 from zoo.pictures.network.insides import ENTRY, GATE, STRIPE, Picture, kinds_of
 from zoo.pictures.network.layered import layered
-from zoo.pictures.network.modules import kind_of, plan_of, words_of
 from zoo.pictures.network.packing import scale_of
 from zoo.pictures.network.theme import HEAD, LETTERS, MARGIN, SMALL, SUBTITLE, TITLE, heading, legend, shape_words
 from zoo.pictures.scene import Box, Line, Scene, Text, moved

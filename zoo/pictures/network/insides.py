@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from zoo.analysis.modules import kind_of, structure
 from zoo.pictures.lettering import width_of
 from zoo.pictures.network.layered import layered
-from zoo.pictures.network.modules import kind_of, structure
 from zoo.pictures.network.theme import LETTERS, SMALL, shape_words
 from zoo.pictures.scene import Box, Line, Text, moved
 

@@ -11,12 +11,12 @@ import math
 from html import escape
 from importlib.resources import files
 
+from zoo.analysis.modules import along_and_aside, kind_of, words_of
 from zoo.pictures.lettering import width_of
 from zoo.pictures.measure import printable
 from zoo.pictures.network.boxes import described
 from zoo.pictures.network.insides import ENTRY, EXIT, GATE, has_inside
 from zoo.pictures.network.layered import layered
-from zoo.pictures.network.modules import along_and_aside, kind_of, words_of
 from zoo.pictures.network.theme import DARK, KIND_WORDS, LETTERS, LIGHT, SMALL, number_words, shape_words
 
 HEAD, FOLLOWER = 28.0, 13.0  # heights in a unit's box: of its layer, and of one that goes with it

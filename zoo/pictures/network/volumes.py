@@ -3,9 +3,9 @@
 Lengths are as the square roots of rows, columns and maps, so that 224 and 7 rows, 3 and 512 maps fit one picture.
 """
 
+from zoo.analysis.modules import along_and_aside
 from zoo.errors import UserError
 from zoo.pictures.lettering import width_of
-from zoo.pictures.network.modules import along_and_aside
 from zoo.pictures.network.theme import MARGIN, SMALL, SUBTITLE, TITLE, heading, legend, shape_words
 from zoo.pictures.scene import Box, Line, Polygon, Scene, Text
 

@@ -4,9 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.analysis import feature_graph, summary
 from zoo.errors import UserError
-from zoo.models import anatomy
-from zoo.pictures.inside import opened
 
 AT_ONCE = 32  # pictures that go through the network together at most,
 PIXELS = 2**19  # or as many as have so many pixels: what layers make of them takes hundreds of times the room
@@ -14,12 +13,12 @@ PIXELS = 2**19  # or as many as have so many pixels: what layers make of them ta
 
 def features(model, images, layers="stages"):
     """Return {layer's name: its output float32 (n, ...)} for images (n, height, width, channels): `zoo.features`."""
-    model = opened.single(model)
+    model = feature_graph.single(model)
     images = images_of(images, model)
-    graph = opened.laid_open(model, images.shape[1:])
-    if isinstance(layers, str) and layers not in opened.ALL:
+    graph = feature_graph.laid_open(model, images.shape[1:])
+    if isinstance(layers, str) and layers not in feature_graph.ALL:
         layers = [layers]
-    names = opened.chosen(anatomy.read(model), graph, layers)
+    names = feature_graph.chosen(summary.read(model), graph, layers)
     if not names:
         raise UserError(f"name a layer of {model.name}, or 'stages' or 'every'; given {layers!r}")
     tapped = keras.Model(graph.image, [graph.tensors[name] for name in names])

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
+from zoo.analysis import graph, memory, receptive_field as receptive
 from zoo.errors import UserError
 from zoo.layers import RBF, SparseConv2D, TrainableSubsampling
-from zoo.models import assembly, graph, memory, receptive
+from zoo.models import builder
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def of_network(blueprint):
     """
     def build_and_read():
         with keras.StatelessScope(initialize_variables=False):
-            return read(assembly.build(blueprint))
+            return read(builder.build(blueprint))
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(build_and_read).result()

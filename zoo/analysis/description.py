@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from zoo import registry
-from zoo.models import anatomy
-from zoo.models.memory import SLOTS
+from zoo.analysis import summary
+from zoo.analysis.memory import SLOTS
 
 GIB = 2**30  # bytes
 
@@ -16,7 +16,7 @@ MARKED = re.compile(r"(Departures from the \w+|Elsewhere): ")  # how a part begi
 
 def describe(blueprint, batch=128, memory=8):
     """Return what there is to say of a Blueprint's network as a dict for JSON; see `zoo.describe`."""
-    built = anatomy.of_network(blueprint)
+    built = summary.of_network(blueprint)
     layers = {layer.name: vars(layer) for layer in built.layers}
     told = {
         **registry.facts(blueprint.spec), **registry.as_json(blueprint),

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.analysis import feature_graph, features
+from zoo.analysis.gradients import gradient
 from zoo.errors import UserError
-from zoo.pictures.inside import features, opened
-from zoo.pictures.inside.gradients import gradient
 
 GREY = 128  # the patch that is put over a part of the picture, of 0..255
 PATCH = 5  # a patch is this part of a side of the picture
@@ -55,7 +55,7 @@ def grad_cam(model, graph, pixels, layer, places):
     if len(tensor.shape) != 4:
         raise UserError(f"Grad-CAM needs a layer whose output is a grid of maps; that of {layer} is "
                         f"{'x'.join(map(str, tensor.shape[1:]))}")
-    nudged = opened.laid_open(model, pixels.shape, (layer, tensor))
+    nudged = feature_graph.laid_open(model, pixels.shape, (layer, tensor))
     both = keras.Model([nudged.image, nudged.nudge], [nudged.scores, nudged.tensors[layer]])
     image = ops.convert_to_tensor(copies(pixels, places))
     nothing = np.zeros((len(places), *tensor.shape[1:]), "float32")
@@ -72,7 +72,7 @@ def last_grid(model, graph):
     """Return the name of the last layer that gives a grid of maps, pools left out: the one Grad-CAM looks at."""
     kinds = {layer.name: type(layer).__name__ for layer in model.layers}
     found = [name for name, tensor in graph.tensors.items()
-             if opened.is_grid(tensor.shape[1:]) and not any(
+             if feature_graph.is_grid(tensor.shape[1:]) and not any(
                  word in kinds.get(name, "") for word in ("Pool", "Dropout", "Subsampling"))]
     if not found:
         raise UserError(f"{model.name} has no layer with a grid of maps, which Grad-CAM needs")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
+from zoo.analysis import graph
+from zoo.analysis.modules import plan_of
+from zoo.analysis.stages import stages_of
 from zoo.errors import UserError
-from zoo.models import graph
-from zoo.pictures.network.modules import plan_of
-from zoo.pictures.network.stages import stages_of
 
 ALL = ("every", "stages")  # words that stand for layers
 
