@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from zoo import registry
-from zoo.pictures import export
-from zoo.pictures.measure import text_width
-from zoo.pictures.scene import Box, Line, Scene, Text
+from zoo.diagrams import save
+from zoo.diagrams.scene import Box, Line, Scene, Text
+from zoo.plots.font_metrics import text_width
 
 WIDTH, HEIGHT = 800, 560  # points
 LEFT, TOP, RIGHT, BOTTOM = 62, 92, 782, 508  # edges of the axes, points
@@ -225,4 +225,4 @@ def scene_of(rows):
 
 def draw(rows, path):
     """Draw the rows of accuracy.csv into a file, SVG, PNG or PDF by its ending."""
-    export.write(scene_of(rows)[0], path)
+    save.write(scene_of(rows)[0], path)

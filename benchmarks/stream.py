@@ -187,7 +187,7 @@ def draw(rows, path):
     """Draw peak memory against the number of pictures as PNG."""
     from matplotlib.ticker import StrMethodFormatter
 
-    from zoo.pictures.sheet import BLUE, FAINT, INK, MUTED, VERMILLION, axes_at, blank
+    from zoo.plots.figure import BLUE, FAINT, INK, MUTED, VERMILLION, axes_at, blank
 
     figure = blank(540, 310)
     axes = axes_at(figure, 75, 40, 370, 220)

@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "zoo"
 FACTS = {"registry", "devices", "env", "errors", "utils"}  # floor 0
-PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "datasets": 3, "weights": 4, "training": 5, "pictures": 6}
-COMMANDS = 7  # every other module at the top
+PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "datasets": 3, "weights": 4, "training": 5, "plots": 6,
+            "diagrams": 7, "reports": 8}
+COMMANDS = 9  # every other module at the top
 # where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation
 BACKENDS = dict.fromkeys(("training/mirrored.py", "training/tf_reading.py", "training/fused.py"), "tensorflow")
 AT_THE_DOOR = "zoo.env"  # zoo itself imports it: what TensorFlow reads must be set before it is imported
@@ -113,7 +114,7 @@ def faults(sources):
                 fault(each.line, f"imports the backend {root}")
             if root == "argparse" and (level < COMMANDS or module == "zoo"):
                 fault(each.line, "imports argparse")
-            if root == "matplotlib" and here != "pictures":
+            if root == "matplotlib" and here not in ("plots", "diagrams", "reports"):
                 fault(each.line, "imports matplotlib")
             if private:
                 fault(each.line, "imports Keras's private keras.src")
@@ -174,7 +175,7 @@ BREACHES = {
     "from floor 0": ({"registry.py": "import zoo.layers.blocks"}, "floor 0 imports zoo.layers.blocks of floor 1"),
     "a library on floor 0": ({"devices.py": "import numpy.linalg"}, "floor 0 imports numpy"),
     "a command": ({"evaluate.py": "from zoo.train import main", "train.py": ""}, "imports the command zoo.train"),
-    "a command from below": ({"pictures/plots.py": "from zoo import train", "train.py": ""},
+    "a command from below": ({"reports/run_outputs.py": "from zoo import train", "train.py": ""},
                              "imports the command zoo.train"),
     "the front door": ({"training/fit.py": "from zoo import build"}, "imports zoo's front door"),
     "the front door, by attribute": ({"training/fit.py": "import zoo\nzoo.build('vgg16')"}, "uses zoo's front door"),
@@ -214,9 +215,9 @@ def test_the_walker_lets_pass_what_is_right():
         "models/builder.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')",
         "training/run.py": "from zoo import __version__\nfrom zoo.datasets.load import load",
         "training/fit.py": "import zoo\nimport zoo.datasets.load\nzoo.__version__, zoo.datasets.load.load",
-        "pictures/sheet.py": "from matplotlib.figure import Figure",
+        "plots/figure.py": "from matplotlib.figure import Figure",
         "env.py": "import os\nos.environ.get('ZOO_DATA')",
-        "train.py": "import argparse\nfrom zoo import cli\nfrom zoo.pictures import sheet",
+        "train.py": "import argparse\nfrom zoo import cli\nfrom zoo.plots import figure",
         "cli.py": "import argparse, importlib\nimportlib.import_module(f'zoo.{command}')",
     }) == []
 

@@ -116,7 +116,7 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
 
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be drawn or written.
     """
-    from zoo.pictures import diagram as drawn
+    from zoo.diagrams import diagram as drawn
 
     drawn.check(detail=detail, theme=theme, direction=direction, style=style)
     if to_file is not None:

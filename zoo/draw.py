@@ -46,7 +46,7 @@ def load_backend():
 
 def draw(arguments):
     """Draw one network, or two side by side, and say where the picture is."""
-    from zoo.pictures import diagram
+    from zoo.diagrams import diagram
 
     blueprints = [cli.blueprint_of(name, arguments) for name in arguments.networks]
     how = arguments.theme, arguments.direction
@@ -64,7 +64,7 @@ def draw(arguments):
 
 def draw_gallery(folder, theme):
     """Draw every network at every level, and the page that shows them."""
-    from zoo.pictures import gallery
+    from zoo.diagrams import gallery
 
     place = gallery.checked(folder)
     load_backend()

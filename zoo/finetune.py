@@ -248,7 +248,7 @@ def stage_line(number, count, network, body, transfer, recipe):
 
 def carry_out(network, plan, dataset, run, leave, whole):
     """Train one stage, in `run`, and after the last, which is `whole`, test and draw; return the exit status."""
-    from zoo.pictures.plots import draw_run  # matplotlib
+    from zoo.reports.run_outputs import draw_run  # matplotlib
     from zoo.training import fit
 
     def work():

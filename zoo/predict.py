@@ -75,9 +75,9 @@ class Predictor:
             self.ground = f"{weights} is bright on dark"
 
     def _know_run(self):
-        from zoo.pictures import rundir  # NumPy, no backend
+        from zoo.plots import run_files  # NumPy, no backend
 
-        told = rundir.read_facts(self.path)
+        told = run_files.read_facts(self.path)
         plans.checkpoint(self.path, self.checkpoint)
         dataset = told["dataset"]
         self.names = [str(name) for name in dataset["label_names"]]

@@ -90,9 +90,9 @@ def source_of(arguments):
     if (path.is_dir() or is_file) and set(given) - ({"size"} if is_file else set()):
         raise UserError(f"--{given[0]} is for a network's name; {name} is built already")
     if path.is_dir():
-        from zoo.pictures import rundir
+        from zoo.plots import run_files
 
-        facts = rundir.read_facts(path)
+        facts = run_files.read_facts(path)
         if not isinstance(facts.get("blueprint"), dict):
             raise UserError(f"{path / 'run.json'} does not say how the network is built: it is of an earlier zoo")
         plans.checkpoint(path, checkpoint)
@@ -139,9 +139,9 @@ def output_of(arguments):
     path = expanded(arguments.output or default)
     is_folder = path.is_dir() or bool(arguments.output and not path.suffix)
     if arguments.what is not None and not is_folder:
-        from zoo.pictures import export
+        from zoo.diagrams import save
 
-        return export.checked(path), False
+        return save.checked(path), False
     if not is_folder and path.suffix.lower() != ".html":
         raise UserError(f"without --what a page is written, a .html file, or a folder; given {str(path)!r}")
     writable(path / PAGE if path.is_dir() else path)
@@ -169,14 +169,15 @@ def of_picture(path):
 
 def write_all(view, folder, count):
     """Write the page and a picture of each kind into `folder`; what the network has not got is said."""
-    from zoo.pictures.inside import page, sheets
+    from zoo.plots import inspection_plots
+    from zoo.reports import inspection
 
     folder.mkdir(exist_ok=True)
-    page.write(view, count, folder / PAGE)
+    inspection.write(view, count, folder / PAGE)
     print(folder / PAGE)
     for what in WHAT:
         try:
-            sheets.save(view, what, count, folder / f"{what}.png")
+            inspection_plots.save(view, what, count, folder / f"{what}.png")
             print(folder / f"{what}.png")
         except UserError as error:
             print(f"no {what}: {error}")
@@ -196,8 +197,9 @@ def look(argv):
     cli.load(*cli.choose_device(arguments.gpu, arguments.backend))
 
     from zoo.datasets import pictures
-    from zoo.pictures.inside import page, sheets, subject
-    from zoo.pictures.inside.view import View
+    from zoo.plots import inspected_model as subject, inspection_plots
+    from zoo.plots.inspection import View
+    from zoo.reports import inspection
 
     found = subject_of(subject)
     fitted = pictures.fitted(picture, subject.sides(found, sides))
@@ -206,13 +208,13 @@ def look(argv):
     if is_folder and arguments.what is None:
         write_all(view, path, count)
     elif arguments.what is None:
-        page.write(view, count, path)
+        inspection.write(view, count, path)
         print(f"{path}: {found.title}, {found.note}")
     else:
         if is_folder:
             path.mkdir(exist_ok=True)
             path = path / f"{arguments.what}.png"
-        sheets.save(view, arguments.what, count, path)
+        inspection_plots.save(view, arguments.what, count, path)
         print(f"{path}: {found.title}, {found.note}")
 
 

@@ -223,8 +223,8 @@ def same_data(run, dataset):
 
 def carry_out(network, plan, dataset, run, until, on_cpu, sharing):
     """Train, test, draw and say what came out; return the exit status."""
-    from zoo.pictures import diagram  # matplotlib
-    from zoo.pictures.plots import draw_run
+    from zoo.diagrams import diagram  # matplotlib
+    from zoo.reports.run_outputs import draw_run
     from zoo.training import failures, fit, hosts
     from zoo.training.leaving import Leave
 

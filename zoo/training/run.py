@@ -5,7 +5,7 @@
     checkpoints/       best.npz and last.npz: every variable by path
     predictions.npz    labels (n,) int64 and probabilities (n, classes) float32 of the test split, at the best epoch
     samples.npz        training pictures and the first hundred mistakes, uint8
-    plots/             by zoo.pictures
+    plots/             by zoo.reports
     result.json        written last: the run is finished
 """
 
