@@ -187,7 +187,7 @@ def draw(rows, path):
     """Draw peak memory against the number of pictures as PNG."""
     from matplotlib.ticker import StrMethodFormatter
 
-    from zoo.plots.figure import BLUE, FAINT, INK, MUTED, VERMILLION, axes_at, blank
+    from zoo.plots.figure import BLUE, INK, MUTED, VERMILLION, axes_at, blank
 
     figure = blank(540, 310)
     axes = axes_at(figure, 75, 40, 370, 220)
@@ -206,7 +206,7 @@ def draw(rows, path):
     axes.set_xticks([], minor=True)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.grid(axis="y", color=FAINT)
+    axes.grid(axis="y", color="#DDDDDD")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(f"pictures of {SIDE}x{SIDE} in a folder", color=INK)

@@ -76,10 +76,10 @@ def test_no_gpu_without_nvidia_smi(tmp_path, monkeypatch):
 
 CHILD = """
 import json, os, sys
+from zoo import devices
 before = dict(os.environ)
-from zoo import device
-chosen = device.choose(json.loads(sys.argv[1]), device.list_gpus(), device.visible_now())
-device.prepare(chosen)
+chosen = devices.choose(json.loads(sys.argv[1]), devices.list_gpus(), devices.visible_now())
+devices.prepare(chosen)
 print(json.dumps({"gpus": [gpu.index for gpu in chosen.gpus],
                   "set": {name: value for name, value in os.environ.items() if before.get(name) != value},
                   "heavy": [name for name in ("keras", "tensorflow", "jax", "torch", "numpy") if name in sys.modules]}))

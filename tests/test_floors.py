@@ -211,7 +211,7 @@ def test_the_walker_lets_pass_what_is_right():
     assert faults({
         "__init__.py": "from zoo import env\ndef build():\n    from zoo.models.builder import build",
         "registry.py": "import math\nfrom zoo.errors import UserError",
-        "models/vgg.py": "from keras import layers\nfrom zoo.models import assembly\nfrom zoo.layers.blocks import scaled",
+        "models/vgg.py": "from keras import layers\nfrom zoo.models import builder\nfrom zoo.layers.blocks import scaled",
         "models/builder.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')",
         "training/run.py": "from zoo import __version__\nfrom zoo.datasets.load import load",
         "training/fit.py": "import zoo\nimport zoo.datasets.load\nzoo.__version__, zoo.datasets.load.load",

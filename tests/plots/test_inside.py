@@ -187,7 +187,7 @@ import numpy as np
 sys.path[:0] = sys.argv[2:]
 from test_inside import averaging, opened_with_scores
 import keras
-from zoo.pictures.inside import relevance
+from zoo.analysis import attribution
 
 keras.utils.set_random_seed(1)
 model = averaging()
@@ -195,8 +195,8 @@ random = np.random.default_rng(3)
 model.set_weights([random.normal(0, 0.1, weight.shape) for weight in model.get_weights()])
 pixels = random.integers(0, 256, (8, 6, 3), np.uint8)
 single, graph, score = opened_with_scores(model, (8, 6, 3))
-np.savez(sys.argv[1], cam=relevance.grad_cam(single, graph, pixels, "conv", [0, 1, 2]),
-         saliency=relevance.saliency(score, pixels, [0, 1, 2]), occlusion=relevance.occlusion(score, pixels, [0])[0])
+np.savez(sys.argv[1], cam=attribution.grad_cam(single, graph, pixels, "conv", [0, 1, 2]),
+         saliency=attribution.saliency(score, pixels, [0, 1, 2]), occlusion=attribution.occlusion(score, pixels, [0])[0])
 """
 
 

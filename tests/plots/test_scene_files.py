@@ -354,10 +354,10 @@ def test_a_killed_write_leaves_the_old_file(tmp_path):
     old = tmp_path / "net.svg"
     old.write_text("old")
     code = ("import os, signal\n"
-            "from zoo.pictures import export\n"
+            "from zoo.diagrams import save\n"
             "from zoo.diagrams.scene import Scene\n"
             "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"  # all is written, but not yet named
-            f"export.write(Scene(9, 9), {str(old)!r})")
+            f"save.write(Scene(9, 9), {str(old)!r})")
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
     assert old.read_text() == "old"
 
