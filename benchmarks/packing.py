@@ -61,7 +61,7 @@ def find_bundled(run):
 
 def measure_accuracy(bundled, file, data_dir=None, limit=None):
     """Return the test accuracy, a fraction, of a packed file, loaded as bundled weights are."""
-    from zoo.datasets.load import load
+    from zoo.data.load import load
     from zoo.training import evaluation, transferred
     from zoo.weights import sources
 

@@ -142,7 +142,7 @@ def predicted(name, batch, more, count, way):
     import tensorflow as tf
     from subjects import network_of, pictures
 
-    from zoo.datasets.splits import Split
+    from zoo.data.splits import Split
     from zoo.training import evaluation, fused, parallel
 
     (images, labels), model = pictures(count), network_of(name, more)

@@ -33,7 +33,7 @@ def network_of(name, more):
 def zoo_subject(name, batch, more, count, precision):
     import numpy as np
 
-    from zoo.datasets.splits import Split
+    from zoo.data.splits import Split
     from zoo.training import augmentation, evaluation, fit, reading, trainee
     from zoo.training.bar import Bar
     from zoo.training.batches import TrainingBatches

@@ -14,7 +14,7 @@ import numpy as np  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from zoo.datasets.load import DIGITS_FILE  # noqa: E402
+from zoo.data.load import DIGITS_FILE  # noqa: E402
 from zoo.training.augment import Augment, mixed_labels, numbers  # noqa: E402
 from zoo.training.augmentation import parse  # noqa: E402
 

@@ -14,8 +14,8 @@ from keras import layers
 from test_resume import CALM, DATA, split_of, trained
 
 from zoo import registry
-from zoo.datasets import facts as datasets
-from zoo.datasets.load import load_facts
+from zoo.data import info as datasets
+from zoo.data.load import load_facts
 from zoo.training import fit, parallel, plan as plans, recipe as recipe_fields, recipes, run as runs, trainee
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches

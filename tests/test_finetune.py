@@ -344,7 +344,7 @@ def test_extract_for_every_network(network, tmp_path):
 
 
 def test_predict_with_the_weights_that_come_along(tmp_path, capsys):
-    from zoo.datasets.load import load as dataset
+    from zoo.data.load import load as dataset
 
     images, labels = dataset("digits").test.batch([0, 1, 2])
     for number, image in enumerate(images):

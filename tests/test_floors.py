@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "zoo"
 FACTS = {"registry", "devices", "env", "errors", "utils"}  # floor 0
-PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "datasets": 3, "weights": 4, "training": 5, "plots": 6,
+PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "data": 3, "weights": 4, "training": 5, "plots": 6,
             "diagrams": 7, "reports": 8}
 COMMANDS = 9  # every other module at the top
 # where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation
@@ -163,7 +163,7 @@ def test_the_house_keeps_its_floors(sources):
 BREACHES = {
     "upwards": ({"layers/blocks.py": "from zoo.models import vgg", "models/vgg.py": ""},
                 "floor 1 imports zoo.models.vgg of floor 2"),
-    "upwards in a function": ({"datasets/load.py": "def f():\n    from zoo.training.fit import fit"},
+    "upwards in a function": ({"data/load.py": "def f():\n    from zoo.training.fit import fit"},
                               "floor 3 imports zoo.training.fit of floor 5"),
     "upwards by a relative import": ({"models/vgg.py": "from ..training import run", "training/run.py": ""},
                                      "floor 2 imports zoo.training.run of floor 5"),
@@ -171,7 +171,7 @@ BREACHES = {
                              "floor 1 imports zoo.models.vgg of floor 2"),
     "upwards by importlib, in part": ({"layers/blocks.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')"},
                                       "floor 1 imports zoo.models of floor 2"),
-    "one floor up": ({"datasets/load.py": "import zoo.weights.maps"}, "floor 3 imports zoo.weights.maps of floor 4"),
+    "one floor up": ({"data/load.py": "import zoo.weights.maps"}, "floor 3 imports zoo.weights.maps of floor 4"),
     "from floor 0": ({"registry.py": "import zoo.layers.blocks"}, "floor 0 imports zoo.layers.blocks of floor 1"),
     "a library on floor 0": ({"devices.py": "import numpy.linalg"}, "floor 0 imports numpy"),
     "a command": ({"evaluate.py": "from zoo.train import main", "train.py": ""}, "imports the command zoo.train"),
@@ -213,8 +213,8 @@ def test_the_walker_lets_pass_what_is_right():
         "registry.py": "import math\nfrom zoo.errors import UserError",
         "models/vgg.py": "from keras import layers\nfrom zoo.models import builder\nfrom zoo.layers.blocks import scaled",
         "models/builder.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')",
-        "training/run.py": "from zoo import __version__\nfrom zoo.datasets.load import load",
-        "training/fit.py": "import zoo\nimport zoo.datasets.load\nzoo.__version__, zoo.datasets.load.load",
+        "training/run.py": "from zoo import __version__\nfrom zoo.data.load import load",
+        "training/fit.py": "import zoo\nimport zoo.data.load\nzoo.__version__, zoo.data.load.load",
         "plots/figure.py": "from matplotlib.figure import Figure",
         "env.py": "import os\nos.environ.get('ZOO_DATA')",
         "train.py": "import argparse\nfrom zoo import cli\nfrom zoo.plots import figure",

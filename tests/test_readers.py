@@ -13,7 +13,7 @@ from PIL import Image
 
 import zoo
 from zoo import compare, evaluate, predict
-from zoo.datasets.load import load
+from zoo.data.load import load
 from zoo.errors import UserError
 from zoo.training import evaluation, keras_file
 from zoo.training.reopened import place_of, split_of

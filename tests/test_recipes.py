@@ -9,7 +9,7 @@ import pytest
 
 from zoo import registry
 from zoo.asked import recipe_of
-from zoo.datasets.facts import DATASETS
+from zoo.data.info import DATASETS
 from zoo.errors import UserError
 from zoo.train import parser
 from zoo.training import augmentation

@@ -19,8 +19,8 @@ from keras import layers
 
 from zoo import registry
 from zoo.analysis.memory import Memory
-from zoo.datasets.load import Dataset
-from zoo.datasets.splits import Split
+from zoo.data.load import Dataset
+from zoo.data.splits import Split
 from zoo.errors import RunInUse, UserError
 from zoo.training import checkpoints, failures, fit, plan as plans, run as runs, saved
 from zoo.training.leaving import Leave

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from zoo import asked, registry, train
-from zoo.datasets import facts as datasets
+from zoo.data import info as datasets
 from zoo.training import losses, recipe, recipes, reloading, run as runs, saved, selftest, trainee
 from zoo.training.reloading import ARRAYS, H5, KERAS, Reader
 from zoo.training.selftest import LIMITS

@@ -12,8 +12,8 @@ from test_catalog import slow_if_large
 
 import zoo
 from zoo import registry
-from zoo.datasets.load import Dataset
-from zoo.datasets.splits import Split
+from zoo.data.load import Dataset
+from zoo.data.splits import Split
 from zoo.errors import UserError
 from zoo.models import builder
 from zoo.training import augmentation, checkpoints, evaluation, fit, losses, optimizers, run as runs, saved, schedules

@@ -3,7 +3,7 @@
 import argparse
 
 from zoo import cli, env, registry
-from zoo.datasets import facts as datasets
+from zoo.data import info as datasets
 from zoo.errors import UserError, unknown
 from zoo.training import augmentation, plan as plans, recipe as recipes, recipes as table
 from zoo.utils.io import expanded

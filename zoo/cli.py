@@ -210,7 +210,7 @@ def sides(text):
 
 def checked_pictures(arguments):
     """Refuse what cannot be of the options of `add_pictures` and of --weights; return the sides of --size, or None."""
-    from zoo.datasets import facts
+    from zoo.data import info
 
     if arguments.weights != "none":
         published.check(arguments.weights, registry.find(arguments.network).name)
@@ -220,7 +220,7 @@ def checked_pictures(arguments):
     if arguments.data is not None and not expanded(arguments.data).is_dir():
         raise UserError(f"there is no folder {arguments.data}; give the one that the pictures lie in with --data")
     if arguments.dataset is not None:
-        facts.find(arguments.dataset)
+        info.find(arguments.dataset)
         if arguments.size is not None:
             raise UserError("--size is for --data; the pictures of a data set are enlarged where the network needs it")
     return None if arguments.size is None else sides(arguments.size)
@@ -228,11 +228,11 @@ def checked_pictures(arguments):
 
 def pictures_of(arguments, limit, shape):
     """Return the Dataset that the options of `add_pictures` name; `shape` is that of a folder's pictures."""
-    from zoo.datasets import facts, folders, load
+    from zoo.data import image_folder, info, load
 
     if arguments.dataset is not None:
         if arguments.broken != "refuse":
             raise UserError("--broken is for --data; the files of a data set are whole or refused")
-        return load.load_facts(facts.find(arguments.dataset), data_dir=arguments.data_dir, limit=limit)
-    return folders.load(arguments.data, shape, named=arguments.class_names, limit=limit,
-                        broken=arguments.broken)
+        return load.load_facts(info.find(arguments.dataset), data_dir=arguments.data_dir, limit=limit)
+    return image_folder.load(arguments.data, shape, named=arguments.class_names, limit=limit,
+                             broken=arguments.broken)

@@ -74,7 +74,7 @@ def drivers(gpus):
 
 def places(output_dir):
     """Return rows about where data and runs live, and what is to be done."""
-    from zoo.datasets import facts, sources  # NumPy
+    from zoo.data import file_layouts, info  # NumPy
 
     rows, todo = [], []
     given = env.data_dir()
@@ -82,7 +82,7 @@ def places(output_dir):
         todo.append(f"ZOO_DATA names {given}, which is no folder: make it, or unset ZOO_DATA")
     folders = [folder for folder in (given, env.keras_datasets()) if folder is not None]
     for folder in folders:
-        found = [name for name in facts.DATASETS if name in sources.PLACES and sources.find_in(folder, name)]
+        found = [name for name in info.DATASETS if name in file_layouts.PLACES and file_layouts.find_in(folder, name)]
         rows.append(("data", f"{folder}: {', '.join(found) or 'no data set yet'}"))
     rows.append(("data", "digits, 5,000 images, is part of zoo"))
     folder = expanded(output_dir).absolute()

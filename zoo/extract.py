@@ -44,13 +44,13 @@ class Pictures:
 
 def of_folder(arguments, shape):
     """Return the Pictures of --data: all of them, in the order of their names."""
-    from zoo.datasets import folders
+    from zoo.data import image_folder
 
-    found = folders.index(expanded(arguments.data), arguments.class_names)
-    found, notes = folders.readable(found, shape, arguments.broken)
+    found = image_folder.index(expanded(arguments.data), arguments.class_names)
+    found, notes = image_folder.readable(found, shape, arguments.broken)
     files = [os.fsdecode(file) for file in found.files]
-    splits = [folders.PLACES[place] for place in found.places]
-    return Pictures(folders.Images(found, shape), found.classes, found.names, files, splits, None, notes)
+    splits = [image_folder.PLACES[place] for place in found.places]
+    return Pictures(image_folder.Images(found, shape), found.classes, found.names, files, splits, None, notes)
 
 
 def of_dataset(arguments, limit):

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from zoo import cli, registry
-from zoo.datasets import facts as datasets
+from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import keras_file, plan as plans
 from zoo.utils.io import expanded
@@ -155,12 +155,12 @@ def checked_shape(path, shape):
 
 def chunks(paths, shape):
     """Yield lists of (path, Fitted), up to AT_ONCE long; what cannot be read yields (path, UserError) in its place."""
-    from zoo.datasets import pictures
+    from zoo.data import image_io
 
     kept = []
     for path in paths:
         try:
-            kept.append((path, pictures.fitted(pictures.opened(path), shape)))
+            kept.append((path, image_io.fitted(image_io.opened(path), shape)))
         except UserError as error:
             kept.append((path, error))
         if len(kept) == AT_ONCE:
@@ -189,9 +189,9 @@ def command(argv):
 
     import numpy as np
 
-    from zoo.datasets import pictures  # Pillow
+    from zoo.data import image_io  # Pillow
 
-    broken, paths = 0, pictures.find(arguments.pictures)
+    broken, paths = 0, image_io.find(arguments.pictures)
     for chunk in chunks(paths, predictor.shape):
         good = [found.pixels for _, found in chunk if not isinstance(found, UserError)]
         rows = iter(predictor(np.stack(good)) if good else ())

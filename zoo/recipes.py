@@ -3,7 +3,7 @@
 import sys
 
 from zoo import cli, registry
-from zoo.datasets import facts as datasets
+from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import recipe as recipes, recipes as table
 

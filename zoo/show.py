@@ -158,13 +158,13 @@ def spare(image, path, is_folder, what):
 
 def of_picture(path):
     """Return the picture of a file as Pillow has it; UserError if it is none."""
-    from zoo.datasets import pictures
+    from zoo.data import image_io
 
     if os.path.isdir(path):
         raise UserError(f"--image is one picture; {path} is a folder")
     if not os.path.exists(path):
         raise UserError(f"there is no {path}; --image is a picture's file")
-    return pictures.opened(path)
+    return image_io.opened(path)
 
 
 def write_all(view, folder, count):
@@ -196,13 +196,13 @@ def look(argv):
     check_memory(arguments.size)
     cli.load(*cli.choose_device(arguments.gpu, arguments.backend))
 
-    from zoo.datasets import pictures
+    from zoo.data import image_io
     from zoo.plots import inspected_model as subject, inspection_plots
     from zoo.plots.inspection import View
     from zoo.reports import inspection
 
     found = subject_of(subject)
-    fitted = pictures.fitted(picture, subject.sides(found, sides))
+    fitted = image_io.fitted(picture, subject.sides(found, sides))
     source = ", ".join(filter(None, (Path(arguments.image).name, fitted.done)))
     view = View(found, fitted.pixels, layers, source)
     if is_folder and arguments.what is None:

@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict
 
 from zoo import asked, attended, cli, devices, env, registry
-from zoo.datasets import facts as datasets
+from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import plan as plans, recipe as recipes, recipes as table, repeat
 from zoo.utils.io import expanded
@@ -118,7 +118,7 @@ def command(argv):
         runs.check_place(arguments.output_dir, arguments.name)
     devices.prepare(chosen, plan.deterministic)
 
-    from zoo.datasets.load import load_facts
+    from zoo.data.load import load_facts
 
     dataset = load_facts(plan.dataset, data_dir=arguments.data_dir, limit=plan.limit)
     link = hosts.meet(*place, hosts.facts(plan, dataset)) if place else None

@@ -3,7 +3,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory):
-    from zoo.datasets.load import load
+    from zoo.data.load import load
     return load("digits", data_dir=tmp_path_factory.mktemp("empty"))
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from small_sets import CIFAR10, MNIST, binary, files10, write_folder, write_idx
 
-from zoo.datasets.checks import digest, record_hashes
-from zoo.datasets.facts import find
-from zoo.datasets.load import load, load_facts
+from zoo.data.checks import digest, record_hashes
+from zoo.data.info import find
+from zoo.data.load import load, load_facts
 from zoo.errors import UserError
 
 

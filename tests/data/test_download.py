@@ -12,8 +12,8 @@ from dataclasses import replace
 import pytest
 from small_sets import CIFAR10, files10, python2_batch, write_archive, write_idx, write_npz
 
-from zoo.datasets.facts import Download, find
-from zoo.datasets.load import load_facts
+from zoo.data.info import Download, find
+from zoo.data.load import load_facts
 from zoo.errors import UserError
 
 
@@ -136,8 +136,8 @@ def test_nobody_answers(mnist, server, cache):
 IN_A_PROCESS = """
 import sys
 from dataclasses import replace
-from zoo.datasets.facts import Download, find
-from zoo.datasets.load import load_facts
+from zoo.data.info import Download, find
+from zoo.data.load import load_facts
 facts = replace(find("mnist"), downloads=(Download(*sys.argv[1:]),))
 print(len(load_facts(facts).train))
 """

@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from zoo.datasets.facts import CIFAR10_NAMES, CIFAR100_COARSE_NAMES, CIFAR100_NAMES, DATASETS, find, with_labels
-from zoo.datasets.load import load
+from zoo.data.info import CIFAR10_NAMES, CIFAR100_COARSE_NAMES, CIFAR100_NAMES, DATASETS, find, with_labels
+from zoo.data.load import load
 from zoo.errors import UserError
 
 
@@ -58,8 +58,8 @@ def test_mistakes(mistake, words):
 
 
 @pytest.mark.parametrize("module, heavy", [
-    ("zoo.datasets.facts", {"numpy", "keras", "tensorflow"}),
-    ("zoo.datasets.load", {"keras", "tensorflow", "jax", "torch", "matplotlib", "pandas", "scipy", "sklearn"}),
+    ("zoo.data.info", {"numpy", "keras", "tensorflow"}),
+    ("zoo.data.load", {"keras", "tensorflow", "jax", "torch", "matplotlib", "pandas", "scipy", "sklearn"}),
 ])
 def test_nothing_heavy_is_imported(module, heavy):
     code = f"import sys, {module}; print(*sys.modules)"

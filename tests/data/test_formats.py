@@ -25,8 +25,8 @@ from small_sets import (
     write_npz,
 )
 
-from zoo.datasets.facts import find
-from zoo.datasets.load import load, load_facts
+from zoo.data.info import find
+from zoo.data.load import load, load_facts
 from zoo.errors import UserError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.datasets import pictures
+from zoo.data import image_io
 from zoo.errors import UserError
 
 GREY = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)  # 0, 15, ..., 225
@@ -12,7 +12,7 @@ RED = np.full((4, 4, 3), (255, 0, 0), np.uint8)
 
 
 def fit(picture, channels=1):
-    return pictures.fitted(picture, (4, 4, channels))
+    return image_io.fitted(picture, (4, 4, channels))
 
 
 def test_a_picture_that_fits_stays_as_it_is():
@@ -72,7 +72,7 @@ def test_pictures_stand_upright(tmp_path):
     exif = wide.getexif()
     exif[0x0112] = 6  # the camera was held upright
     wide.save(tmp_path / "photo.jpg", exif=exif)
-    assert pictures.opened(tmp_path / "photo.jpg").size == (2, 6)
+    assert image_io.opened(tmp_path / "photo.jpg").size == (2, 6)
 
 
 @pytest.mark.parametrize("content", [b"", b"words", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0" + b"\0" * 50,
@@ -80,7 +80,7 @@ def test_pictures_stand_upright(tmp_path):
 def test_no_pictures_are_refused_in_a_line(tmp_path, content):
     (tmp_path / "x.png").write_bytes(content)
     with pytest.raises(UserError) as caught:
-        pictures.opened(tmp_path / "x.png")
+        image_io.opened(tmp_path / "x.png")
     assert str(tmp_path / "x.png") in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -98,7 +98,7 @@ def test_damaged_pictures_are_read_or_refused(tmp_path):
                 damaged[place] = rng.integers(256)
             (tmp_path / f"x.{ending}").write_bytes(damaged)
             try:
-                fit(pictures.opened(tmp_path / f"x.{ending}"))
+                fit(image_io.opened(tmp_path / f"x.{ending}"))
             except UserError:
                 refused += 1
     assert refused > 60
@@ -108,12 +108,12 @@ def test_a_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     Image.fromarray(np.zeros((11, 10), np.uint8)).save(tmp_path / "large.png")
     with pytest.raises(UserError, match="too many pixels"):
-        pictures.opened(tmp_path / "large.png")
+        image_io.opened(tmp_path / "large.png")
 
 
 def test_folders_give_their_pictures_once_and_in_order(tmp_path):
     for name in ("b.PNG", "a/c.jpeg", ".hidden.png", "a/x.txt", "a.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = pictures.find([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"])
+    found = image_io.find([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"])
     assert [str(path.relative_to(tmp_path)) for path in found] == ["b.PNG", "a/c.jpeg", "a.txt"]

@@ -5,7 +5,7 @@ import os
 import pytest
 from small_sets import CIFAR10, MNIST, binary, files10, write_folder, write_idx, write_npz
 
-from zoo.datasets.load import load
+from zoo.data.load import load
 from zoo.errors import UserError
 
 
@@ -106,7 +106,7 @@ def test_a_file_that_may_not_be_read(tmp_path):
 
 def test_digits_need_no_files_and_say_so(digits):
     assert digits.notes == ("digits: the images are part of zoo, the data directory is not read",)
-    assert digits.source == "zoo/datasets/digits.npz"
+    assert digits.source == "zoo/data/digits.npz"
 
 
 @pytest.mark.parametrize("name, url", [

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from small_sets import CIFAR10, MNIST, binary, files10, files100, write_folder, write_idx
 
-from zoo.datasets.checks import digest, record_hashes
-from zoo.datasets.load import load
-from zoo.datasets.splits import carve, stratified_order
+from zoo.data.checks import digest, record_hashes
+from zoo.data.load import load
+from zoo.data.splits import carve, stratified_order
 from zoo.errors import UserError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.datasets import folders, stream
+from zoo.data import image_folder, parallel_io
 from zoo.errors import UserError
 
 SHAPE = (12, 16, 3)
@@ -37,8 +37,8 @@ def contents(found):
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_pictures_are_the_same_with_any_number_of_threads(place, threads):
-    kept = folders.load(place, SHAPE)
-    read = folders.load(place, SHAPE, in_memory=0, threads=threads)
+    kept = image_folder.load(place, SHAPE)
+    read = image_folder.load(place, SHAPE, in_memory=0, threads=threads)
     assert contents(read) == contents(kept)
     rows = np.array([5, 0, 0, 11])
     assert np.array_equal(read.train.batch(rows)[0], kept.train.batch(rows)[0])
@@ -53,7 +53,7 @@ def test_a_step_is_the_same_whoever_is_fast(place):
     from zoo.training.batches import TrainingBatches
 
     def batches(threads):
-        split = folders.load(place, SHAPE, in_memory=0, threads=threads).train
+        split = image_folder.load(place, SHAPE, in_memory=0, threads=threads).train
         return TrainingBatches(split, 2, 5, 3, augmentation.parse("flip crop=2"))
 
     one, many = batches(1), batches(5)
@@ -70,14 +70,14 @@ def test_who_fails_is_told_in_order():
             raise UserError("no picture")
 
     for threads in (1, 3):
-        assert stream.failed(task, 20, threads) == [3, 8, 13, 18]
-    assert stream.failed(task, 0, 2) == []
+        assert parallel_io.failed(task, 20, threads) == [3, 8, 13, 18]
+    assert parallel_io.failed(task, 0, 2) == []
 
 
 def test_threads_work_at_the_same_time_and_end():
     meeting = threading.Barrier(3, timeout=10)
     before = threading.active_count()
-    assert stream.failed(lambda place: meeting.wait() and None, 3, 3) == []
+    assert parallel_io.failed(lambda place: meeting.wait() and None, 3, 3) == []
     assert threading.active_count() == before
 
 
@@ -89,7 +89,7 @@ def test_a_mistake_of_ours_is_no_broken_picture():
         raise TypeError("ours")
 
     with pytest.raises(TypeError, match="ours"):
-        stream.failed(task, 1000, 1)
+        parallel_io.failed(task, 1000, 1)
     assert asked == [0]
 
 
@@ -105,35 +105,35 @@ def broken(place):
     return place
 
 
-@pytest.mark.parametrize("in_memory", [0, folders.IN_MEMORY])
+@pytest.mark.parametrize("in_memory", [0, image_folder.IN_MEMORY])
 def test_broken_files_are_left_out_as_though_they_were_not_there(broken, in_memory):
-    found = folders.load(broken, SHAPE, broken="skip", in_memory=in_memory)
-    assert contents(found) == contents(folders.load(broken.parent / "mended", SHAPE))
+    found = image_folder.load(broken, SHAPE, broken="skip", in_memory=in_memory)
+    assert contents(found) == contents(image_folder.load(broken.parent / "mended", SHAPE))
     assert [len(each) for each in (found.train, found.validation, found.test)] == [15, 1, 1]
     assert found.notes[0] == "left out: 3 files cannot be read as pictures: cat/3.jpg, cat/4.png, dog/5.jpg"
 
 
 def test_broken_files_are_refused(broken):
     with pytest.raises(UserError, match=r"^3 files cannot be read .*cat/3.jpg, .*cat/4.png, .*dog/5.jpg; mend"):
-        folders.load(broken, SHAPE)
+        image_folder.load(broken, SHAPE)
     with pytest.raises(UserError, match=r"^2 files cannot be read .*cat/4.png, .*dog/5.jpg; mend"):
-        folders.load(broken, SHAPE, in_memory=0)
+        image_folder.load(broken, SHAPE, in_memory=0)
     with pytest.raises(UserError, match="no way to treat broken pictures is called 'skipp'; did you mean 'skip'"):
-        folders.load(broken, SHAPE, broken="skipp")
+        image_folder.load(broken, SHAPE, broken="skipp")
     for path in broken.rglob("*.*"):
         path.write_bytes(b"")
     with pytest.raises(UserError, match=r"^20 files cannot be read"):
-        folders.load(broken, SHAPE, broken="skip")
+        image_folder.load(broken, SHAPE, broken="skip")
 
 
 def test_what_is_whole_leaves_no_note(place):
-    assert folders.load(place, SHAPE, broken="skip").notes == folders.load(place, SHAPE).notes
-    assert contents(folders.load(place, SHAPE, broken="skip")) == contents(folders.load(place, SHAPE))
+    assert image_folder.load(place, SHAPE, broken="skip").notes == image_folder.load(place, SHAPE).notes
+    assert contents(image_folder.load(place, SHAPE, broken="skip")) == contents(image_folder.load(place, SHAPE))
 
 
 @pytest.mark.parametrize("harm", [truncated, lambda path: path.unlink()])
 def test_a_picture_that_becomes_unreadable_is_named(place, harm):
-    split = folders.load(place, SHAPE, in_memory=0).train
+    split = image_folder.load(place, SHAPE, in_memory=0).train
     row = split.labels.tolist().index(1)
     for path in (place / "dog").iterdir():
         harm(path)
@@ -147,10 +147,10 @@ def test_pictures_at_any_depth_come_by_name(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "link").symlink_to(tmp_path / "x")
-    assert [*folders.below(tmp_path)] == ["a.PNG", "x/2.png", "x/z/0.png", "x-y/1.png", "x.png"]
+    assert [*image_folder.below(tmp_path)] == ["a.PNG", "x/2.png", "x/z/0.png", "x-y/1.png", "x.png"]
 
 
 def test_names_that_are_no_unicode(place):
     path = bytes(place / "cat" / "0.png").replace(b"0.png", b"\xff\xe9.png")
     (place / "cat" / "0.png").rename(path.decode("utf-8", "surrogateescape"))
-    assert len(folders.load(place, SHAPE, in_memory=0).train) == 16
+    assert len(image_folder.load(place, SHAPE, in_memory=0).train) == 16

@@ -156,7 +156,7 @@ def test_a_folder_gets_the_page_and_all_pictures(tmp_path, hopper, capsys):
 
 def test_the_weights_that_come_with_zoo_know_a_five(tmp_path, capsys):
     """The digit and its scaling: a network that gets other pixels than it has learnt takes it for another."""
-    from zoo.datasets.load import load
+    from zoo.data.load import load
 
     split = load("digits").test
     place = int(np.flatnonzero(split.labels == 5)[0])

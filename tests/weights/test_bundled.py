@@ -11,8 +11,8 @@ from PIL import Image
 
 import zoo
 from zoo import extract, finetune, predict, registry, show
-from zoo.datasets import facts
-from zoo.datasets.load import load as load_dataset
+from zoo.data import info
+from zoo.data.load import load as load_dataset
 from zoo.errors import UserError
 from zoo.models import builder
 from zoo.weights import published, sources
@@ -67,8 +67,8 @@ def test_a_file_holds_float16_and_float32_statistics(stem):
 def test_a_file_is_a_models(stem):
     network, _, dataset = stem.rpartition("-")
     model = zoo.build(network, weights=dataset)
-    assert model.input_shape[1:] == facts.find(dataset).shape and model.output_shape == (None, 10)
-    assert model.count_params() == zoo.build(network, facts.find(dataset).shape, 10, width=registry.find(
+    assert model.input_shape[1:] == info.find(dataset).shape and model.output_shape == (None, 10)
+    assert model.count_params() == zoo.build(network, info.find(dataset).shape, 10, width=registry.find(
         network).small.width, **registry.find(network).small.options).count_params()
 
 
@@ -76,7 +76,7 @@ def test_a_file_is_a_models(stem):
 def test_a_file_knows_its_images(stem, real_data):
     """On 200 images of the test split: far from chance, however well the preset has been trained."""
     network, _, dataset = stem.rpartition("-")
-    known = facts.find(dataset)
+    known = info.find(dataset)
     images, labels = load_dataset(dataset, data_dir=real_data).test.batch(np.arange(200))
     pixels = ((images / 255 - np.array(known.mean)) / np.array(known.std)).astype(np.float32)
     found = zoo.build(network, weights=dataset).predict(pixels, verbose=0).argmax(axis=1)
@@ -96,7 +96,7 @@ def test_what_is_in_the_file_is_in_the_model(network, fresh):
 @pytest.mark.parametrize("network", FRESH)
 def test_a_backbone_takes_any_size(network, fresh):
     spec = registry.find(network)
-    shape = (96, 80, facts.find(spec.small.dataset).shape[2])
+    shape = (96, 80, info.find(spec.small.dataset).shape[2])
     model = zoo.build(network, shape, 3, weights=spec.small.dataset, include_top=False, pooling="avg")
     whole = zoo.build(network, weights=spec.small.dataset)
     stem = {"stem": "small"} if spec.small_below else {}
@@ -163,7 +163,7 @@ def test_a_file_of_another_model_is_damage(fresh):
 @pytest.mark.parametrize("network", registry.SPECS)
 def test_where_the_weights_are_is_derived_from_the_catalogue(network):
     small, bundled = registry.find(network).small, published.find_bundled(network)
-    dataset = facts.find(small.dataset)
+    dataset = info.find(small.dataset)
     assert bundled.path == Path(published.__file__).parent / f"{network}-{small.dataset}.npz"
     assert (bundled.blueprint.input_shape, bundled.blueprint.classes) == (dataset.shape, 10)
     assert (bundled.blueprint.width, bundled.blueprint.aux) == (small.width, False)
@@ -190,16 +190,16 @@ def image(tmp_path):
 def test_predict_names_the_classes(fresh, image, capsys):
     assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top", "10", *CPU]) == 0
     line = capsys.readouterr().out
-    assert all(name in line for name in facts.CIFAR10_NAMES)
+    assert all(name in line for name in info.CIFAR10_NAMES)
 
 
 def test_predict_scales_the_pixels(fresh, image, capsys):
     """The most probable class is that of the model on pixels scaled by hand."""
     pixels = np.asarray(Image.open(image).resize((32, 32), Image.Resampling.BILINEAR), np.float32)
-    scaled = (pixels / 255 - np.float32(facts.CIFAR10.mean)) / np.float32(facts.CIFAR10.std)
+    scaled = (pixels / 255 - np.float32(info.CIFAR10.mean)) / np.float32(info.CIFAR10.std)
     expected = zoo.build("resnet18", weights="cifar10").predict(scaled[None], verbose=0)[0]
     assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top", "1", *CPU]) == 0
-    assert f": {facts.CIFAR10_NAMES[expected.argmax()]} " in capsys.readouterr().out
+    assert f": {info.CIFAR10_NAMES[expected.argmax()]} " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [(), ("--preset", "small")])

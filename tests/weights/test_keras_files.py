@@ -188,7 +188,7 @@ def test_imagenet_is_refused_for_another_network(name, how, words):
 
 def test_mnists_weights_come_with_the_package():
     """On 500 images of the packaged digits; they are MNIST's, of which the network has seen many."""
-    from zoo.datasets.load import load as dataset
+    from zoo.data.load import load as dataset
 
     model = zoo.build("lenet5", weights="mnist")
     pixels, labels = dataset("digits").test.batch(np.arange(500))

@@ -6,7 +6,7 @@ Standard library only.
 from dataclasses import dataclass, replace
 
 from zoo import registry
-from zoo.datasets import facts as datasets
+from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import recipe as recipes
 

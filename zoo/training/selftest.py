@@ -17,8 +17,8 @@ import keras
 import numpy as np
 
 from zoo import registry
-from zoo.datasets import facts as datasets
-from zoo.datasets.splits import Split
+from zoo.data import info as datasets
+from zoo.data.splits import Split
 from zoo.training import fit, losses, parallel, plan as plans, recipe as recipe_fields, recipes, reloading, trainee
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import one_hot

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo import registry
-from zoo.datasets import facts
+from zoo.data import info
 from zoo.errors import UserError
 from zoo.utils.io import expanded
 
@@ -82,7 +82,7 @@ NAMES = ("imagenet", *sorted({spec.small.dataset for spec in registry.SPECS.valu
 def resolve_preset(spec, name):
     """Return the Blueprint of a network's preset, for the images and classes of the preset's data set."""
     preset = registry.preset(spec, name)
-    dataset = facts.find(preset.dataset)
+    dataset = info.find(preset.dataset)
     return registry.blueprint(spec.name, dataset.shape, dataset.classes, preset.width, options=preset.options)
 
 
@@ -91,7 +91,7 @@ def find_bundled(network):
     spec = registry.find(network)
     if spec.small is None:
         return None
-    dataset = facts.find(spec.small.dataset)
+    dataset = info.find(spec.small.dataset)
     return Bundled(dataset.name, FOLDER / f"{network}-{dataset.name}.npz", resolve_preset(spec, "small"),
                    standard(dataset.mean, dataset.std))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zoo.datasets.contents import read_members, read_plain
+from zoo.data.archives import read_members, read_plain
 from zoo.errors import UserError
 
 

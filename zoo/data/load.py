@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from zoo import env
-from zoo.datasets import checks, facts as known, splits
-from zoo.datasets.contents import most_bytes
-from zoo.datasets.download import fetch_all
-from zoo.datasets.formats import READERS, npz_arrays
-from zoo.datasets.sources import find_given, find_in
+from zoo.data import checks, info as known, splits
+from zoo.data.archives import most_bytes
+from zoo.data.download import fetch_all
+from zoo.data.file_layouts import find_given, find_in
+from zoo.data.formats import READERS, npz_arrays
 from zoo.errors import UserError
 from zoo.utils.io import expanded
 
@@ -101,4 +101,4 @@ def load_digits(facts, data_dir, limit):
                    train=splits.Split(images, labels, train[:limit]),
                    validation=splits.Split(images, labels, validation[:limit]),
                    test=splits.Split(images, labels, test[:limit]),
-                   source="zoo/datasets/digits.npz", notes=notes)
+                   source="zoo/data/digits.npz", notes=notes)

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.datasets import pictures, splits, stream
-from zoo.datasets.facts import Facts
-from zoo.datasets.load import Dataset
+from zoo.data import image_io, parallel_io, splits
+from zoo.data.info import Facts
+from zoo.data.load import Dataset
 from zoo.errors import UserError, unknown
 
 SPLITS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}  # folder: split
@@ -117,7 +117,7 @@ def below(folder):
 
 
 def is_picture(entry):
-    return (os.path.splitext(entry.name)[1].lower() in pictures.ENDINGS and not entry.name.startswith(".")
+    return (os.path.splitext(entry.name)[1].lower() in image_io.ENDINGS and not entry.name.startswith(".")
             and entry.is_file())
 
 
@@ -155,7 +155,8 @@ def readable(found, shape, broken, threads=None):
         raise unknown("way to treat broken pictures", broken, BROKEN)
     if broken == "refuse":
         return found, ()
-    rows = stream.failed(lambda row: stream.pixels(found.path(row), shape), len(found), threads, "checking pictures")
+    rows = parallel_io.failed(lambda row: parallel_io.pixels(found.path(row), shape), len(found), threads,
+                              "checking pictures")
     if len(rows) == len(found):
         refuse(found, rows)
     kept = np.delete(np.arange(len(found)), rows)
@@ -208,8 +209,8 @@ class Images:
         if len(found) * int(np.prod(shape)) <= in_memory:
             self.kept = self.read(np.arange(len(found)), "reading pictures")
         else:
-            refuse(found, stream.failed(lambda row: pictures.check_beginning(found.path(row)), len(found), threads,
-                                        "looking at pictures"))
+            refuse(found, parallel_io.failed(lambda row: image_io.check_beginning(found.path(row)), len(found), threads,
+                                             "looking at pictures"))
 
     def __getitem__(self, rows):
         return self.read(rows) if self.kept is None else self.kept[rows]
@@ -218,9 +219,9 @@ class Images:
         made = np.zeros((len(rows), *self.shape), np.uint8)
 
         def one(place):
-            made[place] = stream.pixels(self.found.path(rows[place]), self.shape)
+            made[place] = parallel_io.pixels(self.found.path(rows[place]), self.shape)
 
-        wrong = stream.failed(one, len(rows), self.threads, doing)
+        wrong = parallel_io.failed(one, len(rows), self.threads, doing)
         refuse(self.found, [rows[place] for place in wrong])
         return made
 

@@ -11,8 +11,8 @@ import zlib
 
 import numpy as np
 
-from zoo.datasets.contents import most_bytes, read_gzip, read_plain, too_much
-from zoo.datasets.unpickle import PickledArray, as_bytes_array, read_batch
+from zoo.data.archives import most_bytes, read_gzip, read_plain, too_much
+from zoo.data.unpickle import PickledArray, as_bytes_array, read_batch
 from zoo.errors import UserError
 
 

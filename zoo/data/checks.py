@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from zoo.datasets.facts import DATASETS
+from zoo.data.info import DATASETS
 from zoo.errors import UserError
 
 

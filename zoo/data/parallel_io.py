@@ -10,7 +10,7 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from zoo.datasets import pictures
+from zoo.data import image_io
 
 MOST = 16  # threads; more wait for each other
 ONE = threading.Lock()  # one crew of threads at a time: each has all cores, and the filters of warnings are shared
@@ -63,4 +63,4 @@ def tell(words):
 
 def pixels(path, shape):
     """Return the picture of a file as uint8 of `shape`, (height, width, channels); ValueError where that cannot be."""
-    return pictures.squeezed(pictures.decoded(path), shape)[0]
+    return image_io.squeezed(image_io.decoded(path), shape)[0]
