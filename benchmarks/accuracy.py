@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 
 from zoo import registry  # noqa: E402
 from zoo.errors import UserError  # noqa: E402
-from zoo.weights import published  # noqa: E402
+from zoo.weights import pretrained  # noqa: E402
 
 HISTORIES = Path(__file__).with_name("histories")
 ROWS = Path(__file__).with_name("accuracy.csv")
@@ -124,7 +124,7 @@ def is_measured(words):
 
 def needs_packing(network, run):
     """Return whether the bundled weights of a network are missing, or older than the result of `run`."""
-    path, result = published.find_bundled(network).path, run / "result.json"
+    path, result = pretrained.find_bundled(network).path, run / "result.json"
     return not path.exists() or (result.exists() and path.stat().st_mtime < result.stat().st_mtime)
 
 

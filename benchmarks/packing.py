@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 
 from zoo import devices, registry  # noqa: E402
 from zoo.errors import UserError  # noqa: E402
-from zoo.weights import published  # noqa: E402
+from zoo.weights import pretrained  # noqa: E402
 
 STATISTICS = ("moving_mean", "moving_variance")  # float32, because a variance can be outside the range of float16
 MAX_DIFFERENCE = 0.001  # of the test accuracy: ten images of 10,000
@@ -53,7 +53,7 @@ def find_bundled(run):
     from zoo.training import run as runs
 
     config = runs.read_facts(run)
-    bundled = published.find_bundled(config["network"])
+    bundled = pretrained.find_bundled(config["network"])
     if (registry.blueprint(**config["blueprint"]), config["dataset"]["name"]) != (bundled.blueprint, bundled.dataset):
         raise UserError(f"{run} is not of the preset small of {config['network']}, trained on {bundled.dataset}")
     return bundled

@@ -14,7 +14,7 @@ import zoo
 from zoo import registry, train
 from zoo.errors import UserError
 from zoo.training import saved
-from zoo.weights import published
+from zoo.weights import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = ROOT / "benchmarks"
@@ -26,8 +26,8 @@ def benchmark(tmp_path, monkeypatch):
     module = module_at(BENCHMARKS / "accuracy.py")
     monkeypatch.setattr(module, "ROWS", tmp_path / "accuracy.csv")
     monkeypatch.setattr(module, "HISTORIES", tmp_path / "histories")
-    monkeypatch.setattr(published, "FOLDER", tmp_path / "package")
-    published.FOLDER.mkdir()
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "package")
+    pretrained.FOLDER.mkdir()
     return module
 
 
@@ -89,7 +89,7 @@ def trained(benchmark, monkeypatch):
         run = Path(words[2])
         done["packed"].append(run.name)
         network = run.name.partition("-")[0]
-        published.find_bundled(network).path.touch()
+        pretrained.find_bundled(network).path.touch()
 
     monkeypatch.setattr(benchmark, "train", train)
     monkeypatch.setattr(benchmark.subprocess, "run", pack)
@@ -130,7 +130,7 @@ def test_what_is_measured_is_skipped(benchmark, trained, tmp_path, monkeypatch):
     benchmark.train_presets(["nin"], None, tmp_path)
     benchmark.train_presets(["nin"], None, tmp_path)
     assert len(trained["trained"]) == len(trained["packed"]) == 1
-    published.find_bundled("nin").path.unlink()
+    pretrained.find_bundled("nin").path.unlink()
     benchmark.train_presets(["nin"], None, tmp_path)  # packed again, not trained
     assert (len(trained["trained"]), len(trained["packed"])) == (1, 2)
     from dataclasses import replace
@@ -154,7 +154,7 @@ def test_an_interrupted_run_ends_the_command(benchmark, monkeypatch, tmp_path):
 
 def write_run(run, network, aux):
     """Write a run directory of a freshly initialized small preset; return its weights by path."""
-    bundled = published.find_bundled(network)
+    bundled = pretrained.find_bundled(network)
     blueprint = {**registry.as_json(bundled.blueprint), "aux": aux}
     model = saved.on_pixels(registry.blueprint(**blueprint), (0.5,) * 3, (0.25,) * 3, None)
     arrays = {variable.path: np.asarray(variable) for variable in model.weights}
@@ -196,14 +196,14 @@ def test_a_real_run_is_packed_and_checked(packing, benchmark, real_data, tmp_pat
     assert train.main(words) == 0
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     path, accuracy = packing.bundle(tmp_path / "run", data_dir=real_data)
-    assert path == published.FOLDER / "lenet5-mnist.npz" and [*published.FOLDER.iterdir()] == [path]
+    assert path == pretrained.FOLDER / "lenet5-mnist.npz" and [*pretrained.FOLDER.iterdir()] == [path]
     assert abs(accuracy - result["test_accuracy_best"]) <= 0.001
     before = path.read_bytes()
     wrong = {**result, "test_accuracy_best": result["test_accuracy_best"] - 0.01}
     (tmp_path / "run" / "result.json").write_text(json.dumps(wrong))
     with pytest.raises(UserError, match="was not written"):
         packing.bundle(tmp_path / "run", data_dir=real_data)
-    assert path.read_bytes() == before and [*published.FOLDER.iterdir()] == [path]
+    assert path.read_bytes() == before and [*pretrained.FOLDER.iterdir()] == [path]
 
 
 def test_a_run_of_another_size_is_refused(packing, tmp_path):

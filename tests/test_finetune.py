@@ -14,7 +14,7 @@ from test_parity import randomize
 import zoo
 from zoo import evaluate, extract, finetune, layers, predict, registry, train
 from zoo.training import origins, transfer, transferred
-from zoo.weights import published
+from zoo.weights import pretrained
 
 NET = ["resnet18", "--dataset", "digits", "--limit", "40", "-b", "20", "--gpu", "none"]
 
@@ -127,14 +127,14 @@ def test_it_goes_on_where_it_was_ended(staged, place, tmp_path):
                                              ("inception_resnet_v2", keras.applications.inception_resnet_v2)])
 def test_pixels_are_scaled_as_keras_applications_does(network, module):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), np.uint8)
-    told = published.OF_KERAS[network]
+    told = pretrained.OF_KERAS[network]
     found = keras.ops.convert_to_numpy(layers.PixelScaling(told.scale, told.offset, told.order)(pixels))
     np.testing.assert_allclose(found, module.preprocess_input(pixels.astype("float32")), rtol=1e-5, atol=1e-4)
 
 
 def test_pixels_as_pytorch_scales_them():
     """(x / 255 - mean) / std, typed from the documentation of torchvision's models."""
-    told = published.TORCH
+    told = pretrained.TORCH
     found = keras.ops.convert_to_numpy(layers.PixelScaling(told.scale, told.offset)(np.full((1, 1, 1, 3), 200, "uint8")))
     expected = [(200 / 255 - mean) / std for mean, std in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))]
     np.testing.assert_allclose(found[0, 0, 0], expected, rtol=1e-5)
@@ -156,7 +156,7 @@ def test_small_pictures_are_enlarged_by_whole_factors(network, stem, shape, expe
 def made(network, shape, head="", features="", pooling="avg", width=0.05):
     origin = origins.find(network, "none", width)
     blueprint, factor, _ = origins.seen(network, shape, origin, 5)
-    scaling = published.standard((0.5,) * 3, (0.5,) * 3)
+    scaling = pretrained.standard((0.5,) * 3, (0.5,) * 3)
     told = transfer.Transfer("", head, pooling, features, "", factor, scaling.scale, scaling.offset, "rgb")
     return transferred.network(blueprint, told, shape, 5, "softmax"), blueprint
 
@@ -360,7 +360,7 @@ def test_predict_with_the_weights_that_come_along(tmp_path, capsys):
 
 def test_weights_that_cannot_be_fetched_leave_no_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(published, "KERAS", (tmp_path / "nowhere").as_uri() + "/")
+    monkeypatch.setattr(pretrained, "KERAS", (tmp_path / "nowhere").as_uri() + "/")
     words = ["xception", "--dataset", "digits", "--limit", "5", "--gpu", "none"]
     assert finetune.main([*words, "--output-dir", str(tmp_path / "runs")]) == 2
     assert f"put it at {tmp_path / 'models' / 'xception_weights_tf_dim' }" in capsys.readouterr().err

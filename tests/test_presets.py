@@ -10,7 +10,7 @@ import pytest
 
 from zoo import asked, cli, draw, info, registry, train
 from zoo.errors import UserError
-from zoo.weights import published
+from zoo.weights import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,7 +24,7 @@ def test_train_builds_the_preset(network):
     small = registry.find(network).small
     blueprint = plan(network, "--preset", "small", "--dataset", small.dataset).blueprint
     assert blueprint.width == small.width and small.options.items() <= blueprint.options.items()
-    assert blueprint == published.resolve_preset(registry.find(network), "small")
+    assert blueprint == pretrained.resolve_preset(registry.find(network), "small")
     assert plan(network, "--dataset", small.dataset).blueprint.width == 1
 
 
@@ -76,7 +76,7 @@ def test_the_same_command_goes_on(tmp_path, capsys):
 @pytest.mark.parametrize("command", [info, draw])
 def test_info_and_draw_take_the_images_of_the_preset(command):
     found = cli.blueprint_of("resnet34", command.parser().parse_args(["resnet34", "--preset", "small"]))
-    assert found == published.resolve_preset(registry.find("resnet34"), "small")
+    assert found == pretrained.resolve_preset(registry.find("resnet34"), "small")
     assert (found.input_shape, found.classes, found.stem) == ((32, 32, 3), 10, "small")
     large = cli.blueprint_of("resnet34", command.parser().parse_args(
         ["resnet34", "--preset", "small", "--size", "224", "--classes", "5"]))

@@ -11,7 +11,7 @@ from zoo.errors import UserError, unknown
 from zoo.training.plan import CHECKPOINTS
 from zoo.utils.io import expanded
 from zoo.utils.validation import assignments, parsed
-from zoo.weights import published
+from zoo.weights import pretrained
 
 
 class Parser(argparse.ArgumentParser):
@@ -151,7 +151,7 @@ def blueprint_of(name, arguments, base=None):
     """
     spec = registry.find(name)
     if parse_preset(arguments, spec):
-        base = published.resolve_preset(spec, arguments.preset)
+        base = pretrained.resolve_preset(spec, arguments.preset)
     base = base or registry.blueprint(spec.name)
     height, width, channels = base.input_shape
     if arguments.size is not None:
@@ -213,7 +213,7 @@ def checked_pictures(arguments):
     from zoo.data import info
 
     if arguments.weights != "none":
-        published.check(arguments.weights, registry.find(arguments.network).name)
+        pretrained.check(arguments.weights, registry.find(arguments.network).name)
 
     if (arguments.data is None) == (arguments.dataset is None):
         raise UserError("which pictures? give --data FOLDER or --dataset NAME, one of them")

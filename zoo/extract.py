@@ -145,10 +145,10 @@ def most(network):
 def published_or_plain(scaling, facts, channels):
     """Return the Scaling of the weights, of the data set, or for a folder to -1..1."""
     from zoo.training import origins
-    from zoo.weights import published
+    from zoo.weights import pretrained
 
     if scaling is None and facts is None:
-        return published.standard((0.5,) * channels, (0.5,) * channels)
+        return pretrained.standard((0.5,) * channels, (0.5,) * channels)
     return origins.scaling_for(scaling, facts, channels)
 
 

@@ -5,7 +5,7 @@ import sys
 
 from zoo import cli
 from zoo.registry import SPECS, facts
-from zoo.weights.published import list_names
+from zoo.weights.pretrained import list_names
 
 
 def parser():

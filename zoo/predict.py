@@ -8,7 +8,7 @@ from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import keras_file, plan as plans
 from zoo.utils.io import expanded
-from zoo.weights import published
+from zoo.weights import pretrained
 
 AT_ONCE = 256  # pictures in memory
 DARK = 0.5  # of white: pictures whose mean is under it are bright strokes on dark ground
@@ -58,8 +58,8 @@ class Predictor:
         if self.checkpoint != "best":
             raise UserError(f"--checkpoint is for runs; the weights {weights} are one set")
         spec = registry.find(name)
-        published.check(weights, spec.name)
-        if weights not in published.NAMES and (expanded(weights) / "run.json").is_file():
+        pretrained.check(weights, spec.name)
+        if weights not in pretrained.NAMES and (expanded(weights) / "run.json").is_file():
             raise UserError(f"{weights} is a run: type python -m zoo.predict {weights} PICTURE")
 
         from zoo.weights import sources  # NumPy
@@ -131,8 +131,8 @@ class Predictor:
 
 def needed(network):
     """Return words for what a network's name alone lacks."""
-    own = published.list_names(network)
-    own += ["FILE"] if network in {*published.OF_KERAS, *published.OF_TORCH} else []
+    own = pretrained.list_names(network)
+    own += ["FILE"] if network in {*pretrained.OF_KERAS, *pretrained.OF_TORCH} else []
     if own:
         return f"a network's name needs --weights {' or '.join(own)}"
     return (f"no published weights are known for {network}: python -m zoo.train {network} makes a run, which can be "

@@ -119,9 +119,9 @@ def source_of(arguments):
 
 def weights_of(arguments):
     """Return the Source of --weights; UserError where it does not say which pixels it takes."""
-    from zoo.weights import published, sources
+    from zoo.weights import pretrained, sources
 
-    if arguments.weights not in published.NAMES and expanded(arguments.weights).is_dir():
+    if arguments.weights not in pretrained.NAMES and expanded(arguments.weights).is_dir():
         raise UserError(f"{arguments.weights} is a run: python -m zoo.show {arguments.weights} looks into it")
     source = sources.find(arguments.weights, arguments.network)
     if source.scaling is None and arguments.weights.endswith(".keras"):

@@ -15,9 +15,9 @@ from zoo.data import info
 from zoo.data.load import load as load_dataset
 from zoo.errors import UserError
 from zoo.models import builder
-from zoo.weights import published, sources
+from zoo.weights import pretrained, sources
 
-PACKED = {path.stem: path for path in sorted(published.FOLDER.glob("*.npz"))}
+PACKED = {path.stem: path for path in sorted(pretrained.FOLDER.glob("*.npz"))}
 CPU = ("--gpu", "none")
 # networks that differ in what the weights must fit: normalization, a small stem, auxiliary classifiers
 FRESH = ("resnet18", "googlenet", "maxout_mnist")
@@ -25,7 +25,7 @@ FRESH = ("resnet18", "googlenet", "maxout_mnist")
 
 def write_fresh(network):
     """Write a freshly initialized small preset where the bundled weights of a network are; return the model."""
-    bundled = published.find_bundled(network)
+    bundled = pretrained.find_bundled(network)
     model = builder.build(bundled.blueprint)
     rng = np.random.default_rng(0)
     arrays = {variable.path: np.float16(rng.normal(size=variable.shape) / math.sqrt(max(1, math.prod(
@@ -40,7 +40,7 @@ def fresh(tmp_path, monkeypatch):
     """{network: arrays} of FRESH, bundled in a folder of its own."""
     folder = tmp_path / "package"
     folder.mkdir()
-    monkeypatch.setattr(published, "FOLDER", folder)
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
     return {network: write_fresh(network) for network in FRESH}
 
 
@@ -90,7 +90,7 @@ def test_what_is_in_the_file_is_in_the_model(network, fresh):
     for variable in model.weights:
         assert variable.dtype == "float32"
         assert np.array_equal(np.asarray(variable), fresh[network][variable.path].astype(np.float32)), variable.path
-    assert published.list_names(network) == [dataset]
+    assert pretrained.list_names(network) == [dataset]
 
 
 @pytest.mark.parametrize("network", FRESH)
@@ -134,19 +134,19 @@ def test_the_other_data_set_is_refused(network, weights, there, fresh):
 
 
 def test_a_missing_file_is_one_line(fresh, capsys):
-    published.find_bundled("resnet18").path.unlink()
+    pretrained.find_bundled("resnet18").path.unlink()
     with pytest.raises(UserError, match="resnet18-cifar10.npz is missing .* reinstall"):
         zoo.build("resnet18", weights="cifar10")
     assert predict.main(["resnet18", "--weights", "cifar10", "a.png"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
-    assert published.list_names("resnet18") == []
+    assert pretrained.list_names("resnet18") == []
 
 
 @pytest.mark.parametrize("damage", [
     lambda data: b"", lambda data: data[: len(data) // 2], lambda data: b"PK\x03\x04" + data[4:2000],
     lambda data: data.replace(b"NUMPY", b"NUMPI")])
 def test_a_damaged_file_is_one_line(damage, fresh):
-    path = published.find_bundled("maxout_mnist").path
+    path = pretrained.find_bundled("maxout_mnist").path
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(UserError, match="maxout_mnist-mnist.npz .* reinstall zoo") as error:
         zoo.build("maxout_mnist", weights="mnist")
@@ -154,7 +154,7 @@ def test_a_damaged_file_is_one_line(damage, fresh):
 
 
 def test_a_file_of_another_model_is_damage(fresh):
-    source, target = (published.find_bundled(name).path for name in ("resnet18", "googlenet"))
+    source, target = (pretrained.find_bundled(name).path for name in ("resnet18", "googlenet"))
     target.write_bytes(source.read_bytes())
     with pytest.raises(UserError, match="googlenet-cifar10.npz .* reinstall zoo"):
         zoo.build("googlenet", weights="cifar10")
@@ -162,9 +162,9 @@ def test_a_file_of_another_model_is_damage(fresh):
 
 @pytest.mark.parametrize("network", registry.SPECS)
 def test_where_the_weights_are_is_derived_from_the_catalogue(network):
-    small, bundled = registry.find(network).small, published.find_bundled(network)
+    small, bundled = registry.find(network).small, pretrained.find_bundled(network)
     dataset = info.find(small.dataset)
-    assert bundled.path == Path(published.__file__).parent / f"{network}-{small.dataset}.npz"
+    assert bundled.path == Path(pretrained.__file__).parent / f"{network}-{small.dataset}.npz"
     assert (bundled.blueprint.input_shape, bundled.blueprint.classes) == (dataset.shape, 10)
     assert (bundled.blueprint.width, bundled.blueprint.aux) == (small.width, False)
     white = np.array(bundled.scaling.scale) * 255 + np.array(bundled.scaling.offset)
@@ -175,7 +175,7 @@ def test_a_network_without_a_preset_has_none(monkeypatch):
     from dataclasses import replace
 
     monkeypatch.setitem(registry.SPECS, "nin", replace(registry.find("nin"), small=None))
-    assert published.list_names("nin") == []
+    assert pretrained.list_names("nin") == []
     with pytest.raises(UserError, match="no weights 'cifar10' for nin"):
         sources.find("cifar10", "nin")
 

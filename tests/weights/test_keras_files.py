@@ -12,7 +12,7 @@ from test_parity import THEIRS, difference, images, randomize
 import zoo
 from zoo import registry
 from zoo.errors import UserError
-from zoo.weights import load, names, published, sources
+from zoo.weights import load, names, pretrained, sources
 
 
 def published_layout(saved, path):
@@ -146,11 +146,11 @@ def test_our_own_files_of_any_network(tmp_path):
 
 def test_imagenet_is_what_keras_fetches():
     """Files and hashes as keras.applications' source has them, typed again from there."""
-    assert published.IMAGENET["vgg19"].with_top == (
+    assert pretrained.IMAGENET["vgg19"].with_top == (
         "vgg19_weights_tf_dim_ordering_tf_kernels.h5", "cbe5617147190e668d6c5d5026f83318")
-    assert published.IMAGENET["xception"].without == (
+    assert pretrained.IMAGENET["xception"].without == (
         "xception_weights_tf_dim_ordering_tf_kernels_notop.h5", "b0042744bf5b25fce3cb969f33bebb97")
-    for name, known in published.IMAGENET.items():
+    for name, known in pretrained.IMAGENET.items():
         source = zipless(THEIRS[name][0])
         for file, md5 in (known.with_top, known.without):
             assert md5 in source
@@ -166,7 +166,7 @@ def zipless(function):
 
 def test_offline_one_line_says_what_to_put_where(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(published, "KERAS", (tmp_path / "nowhere").as_uri() + "/")
+    monkeypatch.setattr(pretrained, "KERAS", (tmp_path / "nowhere").as_uri() + "/")
     with pytest.raises(UserError) as caught:
         zoo.build("vgg16", weights="imagenet", include_top=False)
     words, file = str(caught.value), "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -197,7 +197,7 @@ def test_mnists_weights_come_with_the_package():
 
 
 def test_a_file_of_the_package_is_packed():
-    setup = (published.__file__.replace("zoo/weights/published.py", "setup.cfg"))
+    setup = (pretrained.__file__.replace("zoo/weights/pretrained.py", "setup.cfg"))
     assert "zoo.weights = *.npz" in open(setup).read()
 
 

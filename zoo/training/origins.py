@@ -6,7 +6,7 @@ from zoo import registry
 from zoo.errors import UserError
 from zoo.training import run as runs, transfer as transfers
 from zoo.utils.io import expanded
-from zoo.weights import published, sources
+from zoo.weights import pretrained, sources
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Origin:
     stem: str
     width: float
     options: dict
-    scaling: published.Scaling | None
+    scaling: pretrained.Scaling | None
     shape: tuple | None
 
     def folder_shape(self, spec, size):
@@ -53,7 +53,7 @@ def find(network, weights, width=None, stem="auto", options=None):
     the paper's, or that of bundled weights, which have options of their own, too.
     """
     if weights == "none":
-        if stem == "auto" and registry.find(network).small_below and network in published.LEAST_SIDE:
+        if stem == "auto" and registry.find(network).small_below and network in pretrained.LEAST_SIDE:
             stem = "paper"  # as it would be with weights
         return Origin(None, "", stem, 1.0 if width is None else width, options or {}, None, None)
     source = sources.find(weights, network)
@@ -72,9 +72,9 @@ def of_run(run, source, asked):
         blueprint, dataset = registry.blueprint(**facts["blueprint"]), facts["dataset"]
         if "transfer" in facts:
             told = transfers.of_dict(facts["transfer"])
-            scaling = published.Scaling(told.scale, told.offset, told.order)
+            scaling = pretrained.Scaling(told.scale, told.offset, told.order)
         else:
-            scaling = published.standard(dataset["mean"], dataset["std"])
+            scaling = pretrained.standard(dataset["mean"], dataset["std"])
         shape = tuple(dataset["shape"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
@@ -106,4 +106,4 @@ def scaling_for(scaling, facts, channels):
     if scaling is not None:
         return scaling
     mean, std = (each * channels if len(each) == 1 else each for each in (tuple(facts.mean), tuple(facts.std)))
-    return published.standard(mean, std)
+    return pretrained.standard(mean, std)

@@ -118,7 +118,7 @@ def seen_shape(shape, network, stem):
 
     shape: (height, width, channels) of the pictures. Factors are whole: each pixel becomes as many as its neighbour.
     """
-    from zoo.weights.published import LEAST_SIDE
+    from zoo.weights.pretrained import LEAST_SIDE
 
     spec = registry.find(network)
     small = stem == "small" or (stem == "auto" and spec.small_below)

@@ -9,7 +9,7 @@ import re
 
 import h5py
 
-from zoo.weights.stored import Contents, Stored, is_float, size
+from zoo.weights.lazy_array import Contents, Stored, is_float, size
 
 MOST_LAYERS = 20_000
 SLACK = 2**20  # elements that a chunk may have more than its array: more is a bomb

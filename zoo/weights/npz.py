@@ -4,7 +4,7 @@ import zipfile
 
 import numpy as np
 
-from zoo.weights.stored import Contents, Stored, is_float, size
+from zoo.weights.lazy_array import Contents, Stored, is_float, size
 
 PREFIX = "weights/"  # in a checkpoint, which has more
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

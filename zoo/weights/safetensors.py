@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from zoo.weights.stored import Stored, size
+from zoo.weights.lazy_array import Stored, size
 
 MOST_HEADER = 16 * 2**20  # bytes; ImageNet networks have some 50,000
 TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "<u2"}

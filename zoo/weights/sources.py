@@ -8,7 +8,7 @@ from pathlib import Path
 from zoo import env, registry
 from zoo.errors import UserError
 from zoo.utils.io import expanded
-from zoo.weights import files, load, names, published
+from zoo.weights import files, load, names, pretrained
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Source:
     said: str
     path: Path | None
     foreign: bool
-    scaling: published.Scaling | None
-    bundled: published.Bundled | None = None
+    scaling: pretrained.Scaling | None
+    bundled: pretrained.Bundled | None = None
 
     def resolve_blueprint(self, input_shape=None, classes=None, width=None, stem="auto", options=None, aux=False):
         """Return the Blueprint of what is asked for; what is not given is as the weights need it, or the paper's."""
@@ -55,7 +55,7 @@ class Source:
         """Return it with its file on the disk, fetched if need be; UserError where that cannot be."""
         if self.path is not None:
             return self
-        return replace(self, path=fetched(published.find(self.said, self.network), include_top))
+        return replace(self, path=fetched(pretrained.find(self.said, self.network), include_top))
 
     def fill(self, model, blueprint, include_top):
         """Give `model`, built of `blueprint` with or without its top, the weights; return the load.Report."""
@@ -84,7 +84,7 @@ class Source:
         if include_top and self.head_of_its_own():
             raise UserError(f"{self.said} was made by zoo.finetune, with a head of its own: zoo.load has it whole, "
                             "include_top=False its body")
-        if self.said not in published.NAMES:
+        if self.said not in pretrained.NAMES:
             return
         spec = blueprint.spec
         if include_top and spec.classes != blueprint.classes:
@@ -131,21 +131,21 @@ def find(weights, network):
     spec = registry.find(network)
     if not isinstance(weights, (str, os.PathLike)):
         raise UserError(f"weights is None, a name such as 'imagenet', or the path of a file or run; given {weights!r}")
-    published.check(weights, network)
-    if weights in published.NAMES:
-        known = published.find(weights, spec.name)
-        if isinstance(known, published.Bundled):
+    pretrained.check(weights, network)
+    if weights in pretrained.NAMES:
+        known = pretrained.find(weights, spec.name)
+        if isinstance(known, pretrained.Bundled):
             return of_bundled(known)
-        return Source(spec.name, weights, None, True, published.OF_KERAS[spec.name])
+        return Source(spec.name, weights, None, True, pretrained.OF_KERAS[spec.name])
     path = files.found(weights)
     with files.opened(path) as contents:
         if contents.naming == "torch":
-            foreign, scaling = True, published.OF_TORCH.get(spec.name)
+            foreign, scaling = True, pretrained.OF_TORCH.get(spec.name)
         else:
             foreign = contents.naming == "counted" or (
                 contents.naming == "keras" and names.is_foreign([*contents.layers], spec.name))
-            scaling = published.OF_KERAS.get(spec.name) if foreign else None
-    return Source(spec.name, str(weights), path, foreign and spec.name in published.LEAST_SIDE, scaling)
+            scaling = pretrained.OF_KERAS.get(spec.name) if foreign else None
+    return Source(spec.name, str(weights), path, foreign and spec.name in pretrained.LEAST_SIDE, scaling)
 
 
 def of_bundled(bundled):
@@ -165,7 +165,7 @@ def fetched(known, include_top):
     import keras
 
     file, md5 = known.with_top if include_top else known.without
-    url = f"{published.KERAS}{known.folder}/{file}"
+    url = f"{pretrained.KERAS}{known.folder}/{file}"
     place = env.keras_home() / "models" / file
     try:
         return Path(keras.utils.get_file(file, url, cache_dir=env.keras_home(), cache_subdir="models",

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zoo.weights.lazy_array import Stored, size
 from zoo.weights.safetensors import widened
-from zoo.weights.stored import Stored, size
 
 MOST_PICKLE = 16 * 2**20  # bytes
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # under which training programs keep it

@@ -2,7 +2,7 @@
 inception_v3.
 """
 
-from zoo.weights.stored import Contents
+from zoo.weights.lazy_array import Contents
 
 VARIABLES = ("weight", "bias", "running_mean", "running_var")  # Keras's order, of normalisation and of all others
 
