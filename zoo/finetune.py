@@ -196,12 +196,13 @@ def made(plan, transfer, origin, before):
     """Return (network, its body, lines that say where its weights come from); `before`: the run of the stage before."""
     import keras
 
-    from zoo.training import saved, transferred
+    from zoo.training import initialization, saved, transferred
 
     keras.utils.set_random_seed(plan.seed)
     network, body = transferred.network(plan.blueprint, transfer, plan.dataset.shape, plan.dataset.classes, None)
     lines = []
     if before is None:
+        initialization.draw_weights(network, plan.recipe, plan.seed)
         lines = origin.fill(body, plan.blueprint)
     else:
         saved.restore_weights(network, before / "checkpoints" / "best.npz")
@@ -227,7 +228,7 @@ def begin(network, stages, dataset, where, words, named):
     if transfer.enlarge > 1:
         shape = "x".join(map(str, plan.dataset.shape))
         lines.append(f"{'note':8} pictures of {shape} are enlarged {transfer.enlarge} times")
-    return [line for line in lines if not line.startswith("recipe") and not (transfer.weights and "batch_norm" in line)]
+    return [line for line in lines if not line.startswith("recipe") and not (transfer.weights and "initializer" in line)]
 
 
 def stage_line(number, count, network, body, transfer, recipe):

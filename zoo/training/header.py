@@ -19,8 +19,9 @@ def lines(plan, dataset, parameters, where, run):
         "run": f"{run}, seed {plan.seed}",
     }
     notes = list(dataset.notes)
-    if blueprint.options.get("batch_norm") is False:
-        notes.append(f"without --option batch_norm=true {blueprint.spec.name} hardly trains from scratch")
+    if blueprint.options.get("batch_norm") is False and plan.recipe.initializer == "paper":
+        notes.append(f"with the paper's first weights {blueprint.spec.name} hardly trains from scratch; give "
+                     "--set initializer=he_normal, or --option batch_norm=true")
     return [f"{name:8} {words}" for name, words in rows.items()] + [f"{'note':8} {note}" for note in notes]
 
 
