@@ -16,9 +16,9 @@ import argparse
 import csv
 import json
 import shlex
-import statistics
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 
-from zoo import catalog  # noqa: E402
+from zoo import registry  # noqa: E402
 from zoo.errors import UserError  # noqa: E402
 from zoo.weights import published  # noqa: E402
 
@@ -56,7 +56,7 @@ def commands(network, dataset):
 
 def preset_command(network):
     """Return the words behind `python -m zoo.train` that train a network's small preset."""
-    return [network, "--preset", "small", "--dataset", catalog.find(network).small.dataset, "--epochs",
+    return [network, "--preset", "small", "--dataset", registry.find(network).small.dataset, "--epochs",
             str(PRESET_EPOCHS), "--seed", "0"]
 
 
@@ -118,7 +118,7 @@ def read(path=None):
 
 def is_measured(words):
     """Return whether accuracy.csv has the run of a preset as it is today."""
-    return any(row["command"] == told(words) and float(row["width"]) == catalog.find(words[0]).small.width
+    return any(row["command"] == told(words) and float(row["width"]) == registry.find(words[0]).small.width
                for row in read())
 
 
@@ -202,7 +202,7 @@ def main():
         return
     if arguments.presets is not None:
         try:
-            networks = [catalog.find(name).name for name in arguments.presets] or [*catalog.SPECS]
+            networks = [registry.find(name).name for name in arguments.presets] or [*registry.SPECS]
         except UserError as error:
             parser.error(str(error))
         failed = train_presets(networks, arguments.data_dir, arguments.output_dir)

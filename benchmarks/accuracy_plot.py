@@ -8,10 +8,10 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from zoo import catalog
-from zoo.pictures import export
-from zoo.pictures.measure import text_width
-from zoo.pictures.scene import Box, Line, Scene, Text
+from zoo import registry
+from zoo.diagrams import save
+from zoo.diagrams.scene import Box, Line, Scene, Text
+from zoo.plots.font_metrics import text_width
 
 WIDTH, HEIGHT = 800, 560  # points
 LEFT, TOP, RIGHT, BOTTOM = 62, 92, 782, 508  # edges of the axes, points
@@ -40,7 +40,7 @@ def select_rows(rows):
     preset, or where there is none yet, the last on CIFAR-10."""
     chosen = {}
     for row in rows:
-        small = catalog.SPECS[row["network"]].small
+        small = registry.SPECS[row["network"]].small
         if row["dataset"] != "cifar10" or small is None or small.dataset != "cifar10":
             continue
         is_preset = "--preset small" in row["command"]
@@ -193,7 +193,7 @@ def bubbles_of(rows, x_of, y_of):
         parameters, multiply_adds = int(row["parameters"]), int(row["multiply_adds"])
         accuracy = 100 * float(row["test_accuracy_best"])
         found.append(Bubble(row["network"], x_of(multiply_adds), y_of(accuracy), radius_of(parameters),
-                            colour_of(catalog.find(row["network"]).paper.year),
+                            colour_of(registry.find(row["network"]).paper.year),
                             f"{row['network']}, width {float(row['width']):g}: {accuracy:.2f} %, {multiply_adds:,} "
                             f"multiply-adds, {parameters:,} parameters"))
     return sorted(found, key=lambda bubble: (-bubble.radius, bubble.name))
@@ -225,4 +225,4 @@ def scene_of(rows):
 
 def draw(rows, path):
     """Draw the rows of accuracy.csv into a file, SVG, PNG or PDF by its ending."""
-    export.write(scene_of(rows)[0], path)
+    save.write(scene_of(rows)[0], path)

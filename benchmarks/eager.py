@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from zoo.models import graph
+from zoo.analysis import graph
 
 
 class Eager(nn.Module):

@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 
 import accuracy
-from zoo import catalog
+
+from zoo import registry
 from zoo.errors import UserError
 
 ROWS = Path(__file__).with_name("learning.csv")
@@ -63,7 +64,7 @@ def summarize(history, timings):
 
 def table(rows):
     """Return the lines of the Markdown table of docs/training.md, in the order of the catalogue."""
-    order = [*catalog.SPECS]
+    order = [*registry.SPECS]
     lines = ["| network | width | parameters | multiply-adds | data set | epochs | minutes | training accuracy, % | "
              "validation accuracy, % |",
              "| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: |"]
@@ -93,12 +94,12 @@ def main():
         print("\n".join(table(accuracy.read(ROWS))))
         return
     try:
-        names = [catalog.find(name).name for name in arguments.networks]
+        names = [registry.find(name).name for name in arguments.networks]
     except UserError as error:
         parser.error(str(error))
     known = {row["network"] for row in accuracy.read(ROWS)} if not names else set()
     failed = []
-    for name in names or [each for each in catalog.SPECS if each not in known]:
+    for name in names or [each for each in registry.SPECS if each not in known]:
         try:
             row = train(name, arguments.data_dir, arguments.output_dir)
         except OSError as error:

@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py                    measures all of CASES anew
     python benchmarks/memory.py resnet34 googlenet  those of some networks; the other rows stay
-    python benchmarks/memory.py --estimate          only the estimates anew, after a change of zoo/models/memory.py
+    python benchmarks/memory.py --estimate          only the estimates anew, after a change of zoo/analysis/memory.py
     python benchmarks/memory.py --table
 
 A measurement is a fresh process: it imports the backend, trains and asks a tiny model, and notes its resident memory;
@@ -47,12 +47,12 @@ def classes(size):
 
 @functools.cache
 def memory_of(network, size, width, options):
-    from zoo import catalog
-    from zoo.models import anatomy
+    from zoo import registry
+    from zoo.analysis import summary
 
-    shape = (size, size, catalog.find(network).input_shape[2])
-    blueprint = catalog.blueprint(network, shape, classes(size), width, options=json.loads(options))
-    return anatomy.of_network(blueprint).memory
+    shape = (size, size, registry.find(network).input_shape[2])
+    blueprint = registry.blueprint(network, shape, classes(size), width, options=json.loads(options))
+    return summary.of_network(blueprint).memory
 
 
 def estimated(network, size, batch, width, options, mode):
@@ -76,7 +76,7 @@ def measure(network, size, batch, width, options, mode):
     import numpy as np
 
     import zoo
-    from zoo.catalog import SPECS
+    from zoo.registry import SPECS
 
     def work(model, shape, number):
         pictures, labels = np.zeros((number, *shape), "float32"), np.zeros(number, "int32")

@@ -104,9 +104,9 @@ def read():
 
 
 def write(rows):
-    from zoo import files
+    from zoo.utils import io
 
-    with files.written_whole(ROWS) as path, open(path, "w", newline="", encoding="utf-8") as file:
+    with io.written_whole(ROWS) as path, open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

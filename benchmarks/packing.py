@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 
-from zoo import catalog, device  # noqa: E402
+from zoo import devices, registry  # noqa: E402
 from zoo.errors import UserError  # noqa: E402
 from zoo.weights import published  # noqa: E402
 
@@ -31,8 +31,9 @@ def pack_weights(run, to_file):
     """
     import numpy as np
 
-    with device.quiet():  # TensorFlow's start is loud
+    with devices.quiet():  # TensorFlow's start is loud
         import keras
+
         from zoo.training import evaluation, run as runs
 
     model = evaluation.reopened(Path(run), runs.read_facts(run), "best")
@@ -53,14 +54,14 @@ def find_bundled(run):
 
     config = runs.read_facts(run)
     bundled = published.find_bundled(config["network"])
-    if (catalog.blueprint(**config["blueprint"]), config["dataset"]["name"]) != (bundled.blueprint, bundled.dataset):
+    if (registry.blueprint(**config["blueprint"]), config["dataset"]["name"]) != (bundled.blueprint, bundled.dataset):
         raise UserError(f"{run} is not of the preset small of {config['network']}, trained on {bundled.dataset}")
     return bundled
 
 
 def measure_accuracy(bundled, file, data_dir=None, limit=None):
     """Return the test accuracy, a fraction, of a packed file, loaded as bundled weights are."""
-    from zoo.datasets.load import load
+    from zoo.data.load import load
     from zoo.training import evaluation, transferred
     from zoo.weights import sources
 

@@ -142,7 +142,7 @@ def predicted(name, batch, more, count, way):
     import tensorflow as tf
     from subjects import network_of, pictures
 
-    from zoo.datasets.splits import Split
+    from zoo.data.splits import Split
     from zoo.training import evaluation, fused, parallel
 
     (images, labels), model = pictures(count), network_of(name, more)
@@ -185,9 +185,9 @@ def read():
 
 
 def write(rows):
-    from zoo import files
+    from zoo.utils import io
 
-    with files.written_whole(ROWS) as path, open(path, "w", newline="", encoding="utf-8") as file:
+    with io.written_whole(ROWS) as path, open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -8,7 +8,7 @@
 The pictures are made here: JPEGs of 96x96 in ten classes, a gradient and noise each, all files of their own, in a
 temporary folder that grows from one size to the next (about 0.5 GB, removed at the end). A measurement is a fresh
 process: it imports zoo's training with its backend and notes its resident memory; then it loads the folder with
-zoo.datasets.folders and takes batches, which follow each other as in training, and nothing is trained. Whatever the
+zoo.data.image_folder and takes batches, which follow each other as in training, and nothing is trained. Whatever the
 size, these are as many. `kept` has all pixels in memory, `streamed` none of them. When the memory is known, one thread
 alone and all threads take turns, for ROUNDS rounds: speeds are the medians, and `gain` is that of their ratios, so that
 others at work on the machine count little. `photos` are of 375x500, brought to 224x224 and streamed, for their speed.
@@ -78,14 +78,15 @@ def resident(what):
 
 def measure(folder, mode):
     """Return what one case takes, in this process."""
-    from zoo.datasets import folders, stream
+    from zoo.data import image_folder, parallel_io
     from zoo.training.augmentation import parse
     from zoo.training.batches import TrainingBatches
 
     side, steps = (224, STEPS // 4) if mode == "photos" else (SIDE, STEPS)
 
     def batches(threads):
-        split = folders.load(folder, (side, side, 3), in_memory=2**60 if mode == "kept" else 0, threads=threads).train
+        in_memory = 2**60 if mode == "kept" else 0
+        split = image_folder.load(folder, (side, side, 3), in_memory=in_memory, threads=threads).train
         return TrainingBatches(split, CLASSES, BATCH, 0, parse("flip crop=4"))
 
     def speed(batches, turn):
@@ -98,7 +99,7 @@ def measure(folder, mode):
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     began = time.perf_counter()
     many = batches(None)
-    found = {"threads": stream.crew(), "side": side, "before_mib": before,
+    found = {"threads": parallel_io.crew(), "side": side, "before_mib": before,
              "load_seconds": round(time.perf_counter() - began, 2)}
     speeds = [speed(many, turn) for turn in range(ROUNDS)]
     found |= {"peak_mib": resident("VmHWM"), "rounds": ROUNDS, "images_per_second": round(statistics.median(speeds))}
@@ -124,10 +125,10 @@ def measured(folder, mode):
 
 def all_measured(most):
     """Yield the rows of stream.csv."""
-    from zoo import settings
+    from zoo import env
     from zoo.training import provenance
 
-    backend = settings.backend()
+    backend = env.backend()
     told = {"batch": BATCH, "backend": backend, "processor": provenance.processor(), "command": COMMAND,
             "versions": " ".join(f"{name} {version}" for name, version in provenance.versions(backend).items()),
             "commit": provenance.commit()}
@@ -187,7 +188,7 @@ def draw(rows, path):
     """Draw peak memory against the number of pictures as PNG."""
     from matplotlib.ticker import StrMethodFormatter
 
-    from zoo.pictures.sheet import BLUE, FAINT, INK, MUTED, VERMILLION, axes_at, blank
+    from zoo.plots.figure import BLUE, INK, MUTED, VERMILLION, axes_at, blank
 
     figure = blank(540, 310)
     axes = axes_at(figure, 75, 40, 370, 220)
@@ -206,7 +207,7 @@ def draw(rows, path):
     axes.set_xticks([], minor=True)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.grid(axis="y", color=FAINT)
+    axes.grid(axis="y", color="#DDDDDD")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(f"pictures of {SIDE}x{SIDE} in a folder", color=INK)

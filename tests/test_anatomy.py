@@ -1,4 +1,4 @@
-"""What zoo.models.anatomy counts, against arithmetic by hand and the papers' numbers; what zoo.describe says of it."""
+"""What zoo.analysis.summary counts, against arithmetic by hand and the papers' numbers; what zoo.describe says of it."""
 
 import functools
 import gc
@@ -13,16 +13,16 @@ import pytest
 from keras import layers
 
 import zoo
-from zoo import catalog
+from zoo import registry
+from zoo.analysis import summary
+from zoo.analysis.description import prose
 from zoo.errors import UserError
-from zoo.models import anatomy
-from zoo.models.description import prose
-from zoo.nn import RBF, Maxout, SparseConv2D, TrainableSubsampling
+from zoo.layers import RBF, Maxout, SparseConv2D, TrainableSubsampling
 
-FACTS = {name: facts for file in sorted({spec.file for spec in catalog.SPECS.values()})
+FACTS = {name: facts for file in sorted({spec.file for spec in registry.SPECS.values()})
          for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
-NETWORKS = [*catalog.SPECS]
-SIDED = [name for name, spec in catalog.SPECS.items() if spec.sides]
+NETWORKS = [*registry.SPECS]
+SIDED = [name for name, spec in registry.SPECS.items() if spec.sides]
 
 
 @functools.cache
@@ -33,7 +33,7 @@ def described(name, *arguments, **keywords):
 def unallocated(make):
     def inside():
         with keras.StatelessScope(initialize_variables=False):
-            return anatomy.read(make())
+            return summary.read(make())
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(inside).result()
@@ -44,7 +44,7 @@ def of(shape, *steps):
     x = image = keras.Input(shape, name="image")
     for step in steps:
         x = step(x)
-    return anatomy.read(keras.Model(image, x))
+    return summary.read(keras.Model(image, x))
 
 
 # ------------------------------------------------------------------------------------------------- a layer by itself
@@ -100,7 +100,7 @@ def test_what_a_layer_reads():
     first = twice(image)
     joined = layers.Concatenate(name="join")([other, first, other])
     gated = keras.ops.multiply(layers.Conv2D(3, 1, name="mix")(joined), first)
-    found = anatomy.read(keras.Model([image, other], [gated, twice(gated)]))
+    found = summary.read(keras.Model([image, other], [gated, twice(gated)]))
     gate = next(layer.name for layer in found.layers if layer.kind == "Multiply")
     assert {layer.name: layer.reads for layer in found.layers} == {
         "image": (), "other": (), "twice": ("image", gate), "join": ("other", "twice"), "mix": ("join",),
@@ -136,7 +136,7 @@ def test_the_order_is_that_of_the_flow_branch_by_branch():
     joined = layers.Concatenate(name="fork")([left, right])
     side = layers.Dense(3, name="aux1_fc")(layers.GlobalAveragePooling2D(name="aux1_pool")(stem))
     main = layers.Dense(4, name="fc")(layers.Flatten(name="flat")(joined))
-    found = anatomy.read(keras.Model(image, {"main": main, "aux1": side}))
+    found = summary.read(keras.Model(image, {"main": main, "aux1": side}))
     assert [each.name for each in found.layers] == [
         "image", "stem_1", "fork_1a", "fork_1b", "fork_2", "fork", "flat", "fc", "aux1_pool", "aux1_fc"]
     assert [(each.name, each.shape) for each in found.stages] == [
@@ -147,14 +147,14 @@ def test_a_layer_in_two_places_counts_twice_and_has_its_weights_once():
     image = keras.Input((8, 8, 3), name="image")
     twice = layers.Conv2D(3, 3, name="twice")
     twice(keras.Input((30, 30, 3)))  # and once in another model
-    found = anatomy.read(keras.Model(image, twice(layers.ReLU(name="act")(twice(image)))))
+    found = summary.read(keras.Model(image, twice(layers.ReLU(name="act")(twice(image)))))
     assert (found.parameters, found.multiply_adds) == (84, (36 + 16) * 81)
     assert [(each.name, each.shape) for each in found.stages] == [("act", (6, 6, 3)), ("twice", (4, 4, 3))]
 
 
 def test_operations_are_layers_too():
     image = keras.Input((4, 6), name="image")
-    found = anatomy.read(keras.Model(image, keras.ops.relu(layers.Dense(6, name="fc")(image)) + 1))
+    found = summary.read(keras.Model(image, keras.ops.relu(layers.Dense(6, name="fc")(image)) + 1))
     assert [each.kind for each in found.layers] == ["InputLayer", "Dense", "Relu", "Add"]
     assert found.multiply_adds == 4 * 36 and found.stages[-1].shape == (4, 6)
 
@@ -162,7 +162,7 @@ def test_operations_are_layers_too():
 def test_models_within_models_and_sequential_ones():
     inner = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv"), layers.Flatten(name="flat")],
                              name="inner")
-    assert anatomy.read(inner).multiply_adds == 36 * 4 * 27
+    assert summary.read(inner).multiply_adds == 36 * 4 * 27
     found = of((8, 8, 3), inner, layers.Dense(2, name="fc"))
     assert [(each.name, each.parameters, each.multiply_adds) for each in found.stages] == [
         ("inner", 112, 36 * 4 * 27), ("fc", 290, 288)]
@@ -181,7 +181,7 @@ def test_what_cannot_be_counted_is_said():
     image = keras.Input((4, 6), name="image")
     strange, product = Unknown(name="strange"), layers.Dot(2, name="product")
     dense = layers.Dense(2, name="fc")(strange(image))
-    found = anatomy.read(keras.Model(image, product([dense, dense])))
+    found = summary.read(keras.Model(image, product([dense, dense])))
     assert found.uncounted == ("strange", "product")
     assert (found.parameters, found.multiply_adds) == (6 + 14, 4 * 12)
     assert {each.name: each.multiply_adds for each in found.layers}["strange"] is None
@@ -200,7 +200,7 @@ def test_a_model_of_code_is_refused():
             return x
 
     with pytest.raises(UserError, match=r"'coded', a Coded, .* keras.Model\(inputs, outputs\)"):
-        anatomy.read(Coded(name="coded"))
+        summary.read(Coded(name="coded"))
 
 
 # ------------------------------------------------------------------------------------------- published multiply-adds

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_parity import difference
 
-from zoo.catalog import SPECS
+from zoo.registry import SPECS
 
 PROGRAM = """
 import sys
@@ -21,7 +21,7 @@ from test_parity import images, randomize
 path, *names = sys.argv[1:]
 found = {}
 for name in names:
-    spec = zoo.catalog.SPECS[name]
+    spec = zoo.registry.SPECS[name]
     model = zoo.build(name, (32, 32, spec.input_shape[2]), 10, width=1.0 if spec.only_width else 0.125,
                       aux=bool(spec.sides), classifier_activation=None)
     randomize(model)
@@ -36,7 +36,7 @@ MODULES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 def outputs(backend, names, path):
     environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3",
                    "PYTHONPATH": os.pathsep.join(str(Path(__file__).parents[each]) for each in (0, 1))}
-    subprocess.run([sys.executable, "-c", f"import zoo.catalog\n{PROGRAM}", path, *names], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", f"import zoo.registry\n{PROGRAM}", path, *names], env=environment, check=True)
     with np.load(path) as file:
         return dict(file)
 

@@ -13,9 +13,9 @@ import pytest
 from keras import layers
 from test_resume import CALM, DATA, split_of, trained
 
-from zoo import catalog
-from zoo.datasets import facts as datasets
-from zoo.datasets.load import load_facts
+from zoo import registry
+from zoo.data import info as datasets
+from zoo.data.load import load_facts
 from zoo.training import fit, parallel, plan as plans, recipe as recipe_fields, recipes, run as runs, trainee
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches
@@ -136,13 +136,13 @@ def test_exact_resume_with_statistics_and_averages_on_the_other_backends(backend
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", catalog.SPECS)
+@pytest.mark.parametrize("name", registry.SPECS)
 def test_no_network_validates_at_chance_when_it_has_learned_320_images(name, tmp_path, capsys):
-    """Before the statistics were measured, Xception and Inception v3 learned in training and stayed at chance in validation."""
-    spec = catalog.find(name)
+    """Before the statistics were measured, Xception learned in training and stayed at chance in validation."""
+    spec = registry.find(name)
     facts = datasets.find("digits")
     recipe = dataclasses.replace(recipes.find(name, "digits"), batch_size=32, epochs=8)
-    plan = plans.Plan(catalog.blueprint(name, facts.shape, 10, spec.small.width, options=spec.small.options), facts,
+    plan = plans.Plan(registry.blueprint(name, facts.shape, 10, spec.small.width, options=spec.small.options), facts,
                       recipe, 0, 320, keras.backend.backend(), False)
     (tmp_path / "checkpoints").mkdir()
     progress = fit.train(trainee.build(plan), load_facts(facts, limit=320), recipe, 0, tmp_path,

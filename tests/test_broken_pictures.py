@@ -7,7 +7,7 @@ import pytest
 from helpers import write_pets
 
 from zoo import evaluate, extract, finetune
-from zoo.datasets import folders
+from zoo.data import image_folder
 
 SIZE = ["--size", "28", "--gpu", "none", "-b", "4"]
 
@@ -63,7 +63,7 @@ def test_broken_is_about_folders(command, capsys):
 
 
 def test_a_picture_that_breaks_in_mid_training_is_named(pets, monkeypatch, capfd):
-    monkeypatch.setitem(folders.load.__kwdefaults__, "in_memory", 0)
+    monkeypatch.setitem(image_folder.load.__kwdefaults__, "in_memory", 0)
     truncate(pets / "cat" / "3.jpg")
     truncate(pets / "dog" / "3.jpg")
     assert train(pets) == 2

@@ -14,11 +14,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from test_parity import randomize
 
 import zoo
-from test_parity import randomize
-from zoo.catalog import SPECS, blueprint
-from zoo.models import assembly
+from zoo.models import builder
+from zoo.registry import SPECS, blueprint
 
 NETWORKS = sorted(SPECS)
 PAPERS = Path(__file__).parent / "papers"
@@ -171,7 +171,7 @@ def test_the_papers_stem_on_the_least_pictures(name):
     if SPECS[name].paper_side:
         smaller = dataclasses.replace(blueprint(name, (side, side, 3), stem="paper"), input_shape=(side - 1, side, 3))
         with pytest.raises(ValueError, match="zero or negative"):  # Keras's own words: nothing is left
-            assembly.build(smaller)
+            builder.build(smaller)
 
 
 def test_resnets_paper_stem_on_small_pictures():

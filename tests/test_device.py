@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo import device
-from zoo.device import Device, Gpu, choose, describe, list_gpus
+from zoo import devices
+from zoo.devices import Device, Gpu, choose, describe, list_gpus
 from zoo.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,10 +76,10 @@ def test_no_gpu_without_nvidia_smi(tmp_path, monkeypatch):
 
 CHILD = """
 import json, os, sys
+from zoo import devices
 before = dict(os.environ)
-from zoo import device
-chosen = device.choose(json.loads(sys.argv[1]), device.list_gpus(), device.visible_now())
-device.prepare(chosen)
+chosen = devices.choose(json.loads(sys.argv[1]), devices.list_gpus(), devices.visible_now())
+devices.prepare(chosen)
 print(json.dumps({"gpus": [gpu.index for gpu in chosen.gpus],
                   "set": {name: value for name, value in os.environ.items() if before.get(name) != value},
                   "heavy": [name for name in ("keras", "tensorflow", "jax", "torch", "numpy") if name in sys.modules]}))
@@ -138,7 +138,7 @@ def test_what_the_backend_would_see(machine, machine_has, asked, visible, expect
 
 LOUD = """
 import os, sys
-from zoo.device import quiet
+from zoo.devices import quiet
 os.write(2, b"before ")
 try:
     with quiet():
@@ -259,6 +259,6 @@ def test_describe(backend):
 
 def test_visible_now(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert device.visible_now() is None
+    assert devices.visible_now() is None
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert device.visible_now() == ""
+    assert devices.visible_now() == ""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import device, doctor, settings
+from zoo import devices, doctor, env
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = "import sys\nfrom zoo import doctor\ndoctor.SECONDS = 0.1\nsys.exit(doctor.main(sys.argv[1:]))"
@@ -33,7 +33,7 @@ def smi(tmp_path):
 
 def asked(folder, *words, **environment):
     kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_", settings.ONEDNN))}
+            if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_", env.ONEDNN))}
     return subprocess.run([sys.executable, "-c", QUICK, *words], capture_output=True, text=True, cwd=folder,
                           timeout=300,
                           env={**kept, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(folder / "keras"), **environment})
@@ -107,7 +107,7 @@ def test_a_backend_of_another_distribution(tmp_path, monkeypatch):
     (None, "default", "TensorFlow's default for this CPU; TF_ENABLE_ONEDNN_OPTS=1 in the environment switches it on"),
 ])
 def test_onednn_and_who_decided_on_it(monkeypatch, value, set_by, text):
-    monkeypatch.setattr(settings, "onednn", lambda: (value, set_by))
+    monkeypatch.setattr(env, "onednn", lambda: (value, set_by))
     assert doctor.onednn() == text
 
 
@@ -131,7 +131,7 @@ def test_places(tmp_path, monkeypatch):
 ])
 def test_the_driver(monkeypatch, smi, driver, number, wrong):
     monkeypatch.setenv("PATH", smi(driver))
-    assert device.driver() == (number, wrong)
+    assert devices.driver() == (number, wrong)
 
 
 def test_libraries_that_are_missing(tmp_path, monkeypatch):
@@ -143,10 +143,10 @@ def test_libraries_that_are_missing(tmp_path, monkeypatch):
         (tmp_path / "own" / name).write_text("")
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     monkeypatch.setenv("LD_LIBRARY_PATH", f":{tmp_path / 'own'}")
-    missing = device.missing_libraries()
+    missing = devices.missing_libraries()
     assert not {"libcudnn.so", "libcublas.so", "libcudart.so", "libcusolver.so"} & set(missing)
     if "libcublas" in subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout:
         return  # a machine with CUDA: nothing is missing
     assert "libcublasLt.so" in missing  # libcublas does not stand in for it
     monkeypatch.setenv("LD_LIBRARY_PATH", "")
-    assert {"libcublas.so", "libcusolver.so"} <= set(device.missing_libraries())
+    assert {"libcublas.so", "libcusolver.so"} <= set(devices.missing_libraries())

@@ -11,11 +11,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-
 from test_parity import randomize
 
 import zoo
-from zoo import catalog, export
+from zoo import export, registry
 from zoo.training import exported, saved
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,8 +23,8 @@ NAMES = [*"012345678", "a nine,\nor so"]
 
 def run_of(folder, network, side, width=0.25):
     """Write a run directory as training leaves one, of a network with random weights; return its Path."""
-    spec = catalog.find(network)
-    plan = catalog.blueprint(network, (side, side, spec.input_shape[2]), 10, 1.0 if spec.only_width else width)
+    spec = registry.find(network)
+    plan = registry.blueprint(network, (side, side, spec.input_shape[2]), 10, 1.0 if spec.only_width else width)
     channels = spec.input_shape[2]
     model = saved.on_pixels(plan, [0.4] * channels, [0.3] * channels, "softmax")
     randomize(model)  # as it is at first the answers hardly depend on the picture
@@ -35,7 +34,7 @@ def run_of(folder, network, side, width=0.25):
     dataset = {"name": "made up", "shape": [side, side, channels], "label_names": NAMES, "mean": [0.4] * channels,
                "std": [0.3] * channels}
     (folder / "run.json").write_text(json.dumps(
-        {"network": network, "dataset": dataset, "blueprint": catalog.as_json(plan)}))
+        {"network": network, "dataset": dataset, "blueprint": registry.as_json(plan)}))
     return folder
 
 
@@ -199,9 +198,9 @@ def test_what_is_no_run(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", catalog.SPECS)
+@pytest.mark.parametrize("name", registry.SPECS)
 def test_every_network_in_every_format(name, tmp_path, capsys):
-    side = min(64, catalog.find(name).most_side or 64)
+    side = min(64, registry.find(name).most_side or 64)
     made = run_of(tmp_path / "run", name, side, 0.125)
     for kind, each in export.FORMATS.items():
         if all(map(export.find_spec, each.packages)):

@@ -12,7 +12,7 @@ from PIL import Image
 from test_parity import randomize
 
 import zoo
-from zoo import catalog, evaluate, extract, finetune, nn, predict, train
+from zoo import evaluate, extract, finetune, layers, predict, registry, train
 from zoo.training import origins, transfer, transferred
 from zoo.weights import published
 
@@ -128,20 +128,20 @@ def test_it_goes_on_where_it_was_ended(staged, place, tmp_path):
 def test_pixels_are_scaled_as_keras_applications_does(network, module):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), np.uint8)
     told = published.OF_KERAS[network]
-    found = keras.ops.convert_to_numpy(nn.PixelScaling(told.scale, told.offset, told.order)(pixels))
+    found = keras.ops.convert_to_numpy(layers.PixelScaling(told.scale, told.offset, told.order)(pixels))
     np.testing.assert_allclose(found, module.preprocess_input(pixels.astype("float32")), rtol=1e-5, atol=1e-4)
 
 
 def test_pixels_as_pytorch_scales_them():
     """(x / 255 - mean) / std, typed from the documentation of torchvision's models."""
     told = published.TORCH
-    found = keras.ops.convert_to_numpy(nn.PixelScaling(told.scale, told.offset)(np.full((1, 1, 1, 3), 200, "uint8")))
+    found = keras.ops.convert_to_numpy(layers.PixelScaling(told.scale, told.offset)(np.full((1, 1, 1, 3), 200, "uint8")))
     expected = [(200 / 255 - mean) / std for mean, std in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))]
     np.testing.assert_allclose(found[0, 0, 0], expected, rtol=1e-5)
 
 
 def test_grey_pixels_become_coloured():
-    grey = nn.PixelScaling((2, 3, 4), (0, 0, 1), "bgr")(np.full((1, 2, 2, 1), 10, "uint8"))
+    grey = layers.PixelScaling((2, 3, 4), (0, 0, 1), "bgr")(np.full((1, 2, 2, 1), 10, "uint8"))
     assert keras.ops.convert_to_numpy(grey)[0, 0, 0].tolist() == [41, 30, 20]
 
 
@@ -197,7 +197,7 @@ def test_half_way_up_everything_passes(network, expected):
     assert re.fullmatch(expected, name)
     names = [layer.name for layer in body.layers]
     assert abs(names.index(name) / len(names) - 0.5) < 0.1
-    assert transferred.at_share(body, 1) == catalog.find(network).features
+    assert transferred.at_share(body, 1) == registry.find(network).features
 
 
 @pytest.mark.parametrize("plan, frozen, stages", [("small-similar", 1, False),
@@ -331,12 +331,12 @@ def test_extract_an_inner_layer_of_a_run(source, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", sorted(catalog.SPECS))
+@pytest.mark.parametrize("network", sorted(registry.SPECS))
 def test_extract_for_every_network(network, tmp_path):
     """On pictures of 64x64, lenet5_1998 on 32x32, its largest."""
     (tmp_path / "a").mkdir()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / "a" / "a.png")
-    side = "32" if catalog.find(network).most_side else "64"
+    side = "32" if registry.find(network).most_side else "64"
     assert extract.main([network, "--data", str(tmp_path), "--size", side, "--weights", "none",
                          "-o", str(tmp_path / "f.npz"), "--gpu", "none"]) == 0
     with np.load(tmp_path / "f.npz") as file:
@@ -344,7 +344,7 @@ def test_extract_for_every_network(network, tmp_path):
 
 
 def test_predict_with_the_weights_that_come_along(tmp_path, capsys):
-    from zoo.datasets.load import load as dataset
+    from zoo.data.load import load as dataset
 
     images, labels = dataset("digits").test.batch([0, 1, 2])
     for number, image in enumerate(images):

@@ -9,19 +9,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "zoo"
-FACTS = {"catalog", "device", "settings", "errors", "files", "values"}  # floor 0, modules
-PACKAGES = {"nn": 1, "models": 2, "datasets": 3, "weights": 4, "training": 5, "pictures": 6}
-COMMANDS = 7  # every other module at the top
+FACTS = {"registry", "devices", "env", "errors", "utils"}  # floor 0
+PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "data": 3, "weights": 4, "training": 5, "plots": 6,
+            "diagrams": 7, "reports": 8}
+COMMANDS = 9  # every other module at the top
 # where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation
 BACKENDS = dict.fromkeys(("training/mirrored.py", "training/tf_reading.py", "training/fused.py"), "tensorflow")
-AT_THE_DOOR = "zoo.settings"  # zoo itself imports it: what TensorFlow reads must be set before it is imported
+AT_THE_DOOR = "zoo.env"  # zoo itself imports it: what TensorFlow reads must be set before it is imported
 # on the commands' floor, and no command themselves
 FRONT = {"cli", "asked", "attended", "flag_hints", "unknown_flags", "__main__"}
 
 
 @dataclass(frozen=True)
 class Import:
-    target: str  # zoo.files, keras.layers
+    target: str  # zoo.utils.io, keras.layers
     name: str  # what `from target import name` takes out of it, or ""
     line: int
     at_module_level: bool
@@ -114,11 +115,11 @@ def faults(sources):
                 fault(each.line, f"imports the backend {root}")
             if root == "argparse" and (level < COMMANDS or module == "zoo"):
                 fault(each.line, "imports argparse")
-            if root == "matplotlib" and here != "pictures":
+            if root == "matplotlib" and here not in ("plots", "diagrams", "reports"):
                 fault(each.line, "imports matplotlib")
             if private:
                 fault(each.line, "imports Keras's private keras.src")
-            if root == "os" and each.name in ("environ", "getenv", "environb") and here not in ("settings", "device"):
+            if root == "os" and each.name in ("environ", "getenv", "environb") and here not in ("env", "devices"):
                 fault(each.line, "reads the environment")
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -128,7 +129,7 @@ def faults(sources):
                         and node.attr not in {*FACTS, *PACKAGES}:
                     fault(node.lineno, "uses zoo's front door")
                 if node.value.id == "os" and node.attr in ("environ", "getenv", "environb") \
-                        and here not in ("settings", "device"):
+                        and here not in ("env", "devices"):
                     fault(node.lineno, "reads the environment")
     return found + [f"a circle: {' -> '.join(circle)}" for circle in circles(edges)]
 
@@ -161,21 +162,21 @@ def test_the_house_keeps_its_floors(sources):
 
 
 BREACHES = {
-    "upwards": ({"nn/blocks.py": "from zoo.models import vgg", "models/vgg.py": ""},
+    "upwards": ({"layers/blocks.py": "from zoo.models import vgg", "models/vgg.py": ""},
                 "floor 1 imports zoo.models.vgg of floor 2"),
-    "upwards in a function": ({"datasets/load.py": "def f():\n    from zoo.training.fit import fit"},
+    "upwards in a function": ({"data/load.py": "def f():\n    from zoo.training.fit import fit"},
                               "floor 3 imports zoo.training.fit of floor 5"),
     "upwards by a relative import": ({"models/vgg.py": "from ..training import run", "training/run.py": ""},
                                      "floor 2 imports zoo.training.run of floor 5"),
-    "upwards by importlib": ({"nn/blocks.py": "import importlib\nimportlib.import_module('zoo.models.vgg')"},
+    "upwards by importlib": ({"layers/blocks.py": "import importlib\nimportlib.import_module('zoo.models.vgg')"},
                              "floor 1 imports zoo.models.vgg of floor 2"),
-    "upwards by importlib, in part": ({"nn/blocks.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')"},
+    "upwards by importlib, in part": ({"layers/blocks.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')"},
                                       "floor 1 imports zoo.models of floor 2"),
-    "one floor up": ({"datasets/load.py": "import zoo.weights.maps"}, "floor 3 imports zoo.weights.maps of floor 4"),
-    "from floor 0": ({"catalog.py": "import zoo.nn.blocks"}, "floor 0 imports zoo.nn.blocks of floor 1"),
-    "a library on floor 0": ({"device.py": "import numpy.linalg"}, "floor 0 imports numpy"),
+    "one floor up": ({"data/load.py": "import zoo.weights.maps"}, "floor 3 imports zoo.weights.maps of floor 4"),
+    "from floor 0": ({"registry.py": "import zoo.layers.blocks"}, "floor 0 imports zoo.layers.blocks of floor 1"),
+    "a library on floor 0": ({"devices.py": "import numpy.linalg"}, "floor 0 imports numpy"),
     "a command": ({"evaluate.py": "from zoo.train import main", "train.py": ""}, "imports the command zoo.train"),
-    "a command from below": ({"pictures/plots.py": "from zoo import train", "train.py": ""},
+    "a command from below": ({"reports/run_outputs.py": "from zoo import train", "train.py": ""},
                              "imports the command zoo.train"),
     "the front door": ({"training/fit.py": "from zoo import build"}, "imports zoo's front door"),
     "the front door, by attribute": ({"training/fit.py": "import zoo\nzoo.build('vgg16')"}, "uses zoo's front door"),
@@ -184,13 +185,13 @@ BREACHES = {
     "matplotlib": ({"train.py": "def f():\n    import matplotlib.pyplot as plt"}, "imports matplotlib"),
     "environment": ({"training/run.py": "import os\nos.environ['HOME']"}, "reads the environment"),
     "environment, one variable": ({"train.py": "import os\nos.getenv('HOME')"}, "reads the environment"),
-    "environment by name": ({"files.py": "from os import environ"}, "reads the environment"),
+    "environment by name": ({"utils/io.py": "from os import environ"}, "reads the environment"),
     "a backend": ({"training/fit.py": "def f():\n    import tensorflow as tf"}, "imports the backend tensorflow"),
-    "a part of a backend": ({"nn/layers.py": "from jax import numpy"}, "imports the backend jax"),
-    "private Keras": ({"nn/layers.py": "from keras.src.layers import Layer"}, "imports Keras's private keras.src"),
-    "private Keras by name": ({"nn/layers.py": "from keras import src"}, "imports Keras's private keras.src"),
+    "a part of a backend": ({"layers/layers.py": "from jax import numpy"}, "imports the backend jax"),
+    "private Keras": ({"layers/layers.py": "from keras.src.layers import Layer"}, "imports Keras's private keras.src"),
+    "private Keras by name": ({"layers/layers.py": "from keras import src"}, "imports Keras's private keras.src"),
     "private Keras by attribute": (
-        {"nn/layers.py": "import keras\nkeras.src.layers"}, "uses Keras's private keras.src"),
+        {"layers/layers.py": "import keras\nkeras.src.layers"}, "uses Keras's private keras.src"),
 }
 
 
@@ -201,23 +202,23 @@ def test_the_walker_catches(files, words):
 
 
 def test_the_walker_catches_a_circle():
-    files = {"nn/a.py": "from zoo.nn import b", "nn/b.py": "from .c import x", "nn/c.py": "import zoo.nn.a"}
-    assert faults(files) == ["a circle: zoo.nn.a -> zoo.nn.b -> zoo.nn.c -> zoo.nn.a"]
-    files["nn/c.py"] = "def f():\n    import zoo.nn.a"
+    files = {"layers/a.py": "from zoo.layers import b", "layers/b.py": "from .c import x", "layers/c.py": "import zoo.layers.a"}
+    assert faults(files) == ["a circle: zoo.layers.a -> zoo.layers.b -> zoo.layers.c -> zoo.layers.a"]
+    files["layers/c.py"] = "def f():\n    import zoo.layers.a"
     assert faults(files) == []
 
 
 def test_the_walker_lets_pass_what_is_right():
     assert faults({
-        "__init__.py": "from zoo import settings\ndef build():\n    from zoo.models.assembly import build",
-        "catalog.py": "import math\nfrom zoo.errors import UserError",
-        "models/vgg.py": "from keras import layers\nfrom zoo.models import assembly\nfrom zoo.nn.blocks import scaled",
-        "models/assembly.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')",
-        "training/run.py": "from zoo import __version__\nfrom zoo.datasets.load import load",
-        "training/fit.py": "import zoo\nimport zoo.datasets.load\nzoo.__version__, zoo.datasets.load.load",
-        "pictures/sheet.py": "from matplotlib.figure import Figure",
-        "settings.py": "import os\nos.environ.get('ZOO_DATA')",
-        "train.py": "import argparse\nfrom zoo import cli\nfrom zoo.pictures import sheet",
+        "__init__.py": "from zoo import env\ndef build():\n    from zoo.models.builder import build",
+        "registry.py": "import math\nfrom zoo.errors import UserError",
+        "models/vgg.py": "from keras import layers\nfrom zoo.models import builder\nfrom zoo.layers.blocks import scaled",
+        "models/builder.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')",
+        "training/run.py": "from zoo import __version__\nfrom zoo.data.load import load",
+        "training/fit.py": "import zoo\nimport zoo.data.load\nzoo.__version__, zoo.data.load.load",
+        "plots/figure.py": "from matplotlib.figure import Figure",
+        "env.py": "import os\nos.environ.get('ZOO_DATA')",
+        "train.py": "import argparse\nfrom zoo import cli\nfrom zoo.plots import figure",
         "cli.py": "import argparse, importlib\nimportlib.import_module(f'zoo.{command}')",
     }) == []
 
@@ -236,10 +237,10 @@ def test_no_public_function_bears_the_name_of_a_module(sources):
 
 
 def test_the_catalogue_and_the_files_of_the_networks_are_the_same_set(sources):
-    from zoo.catalog import SPECS
+    from zoo.registry import SPECS
 
     files = {Path(path).stem for path in sources if path.startswith("models/")} - {
-        "__init__", "anatomy", "assembly", "description", "graph", "memory", "receptive"}
+        "__init__", "builder"}
     assert {spec.file for spec in SPECS.values()} == files
 
 

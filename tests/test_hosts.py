@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo import settings
+from zoo import env
 from zoo.errors import UserError
 from zoo.training import hosts, run as runs
 
@@ -181,12 +181,12 @@ def nothing_set(monkeypatch):
 
 
 def test_which_hosts(monkeypatch):
-    assert settings.hosts(None, None) is None
-    assert settings.hosts("a:1,b:2", "1") == (["a:1", "b:2"], 1)
+    assert env.hosts(None, None) is None
+    assert env.hosts("a:1,b:2", "1") == (["a:1", "b:2"], 1)
     monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "c:3,d:4")
     monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "0")
-    assert settings.hosts(None, None) == (["c:3", "d:4"], 0)
-    assert settings.hosts("a:1,b:2", "1") == (["a:1", "b:2"], 1)
+    assert env.hosts(None, None) == (["c:3", "d:4"], 0)
+    assert env.hosts("a:1,b:2", "1") == (["a:1", "b:2"], 1)
 
 
 @pytest.mark.parametrize("nodes, first", [("gpu7", "gpu7"), ("gpu[03-07,9],big1", "gpu03"), ("a1,b2", "a1"),
@@ -194,9 +194,9 @@ def test_which_hosts(monkeypatch):
 def test_the_hosts_of_slurm(monkeypatch, nodes, first):
     for name, value in (("STEP_NODELIST", nodes), ("STEP_NUM_TASKS", "3"), ("PROCID", "2"), ("JOB_ID", "20017")):
         monkeypatch.setenv(f"SLURM_{name}", value)
-    assert settings.hosts("slurm", None) == ([f"{first}:20034"] * 3, 2)
+    assert env.hosts("slurm", None) == ([f"{first}:20034"] * 3, 2)
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")
-    assert settings.hosts("slurm", None) is None
+    assert env.hosts("slurm", None) is None
 
 
 @pytest.mark.parametrize("addresses, index, said", [
@@ -208,7 +208,7 @@ def test_the_hosts_of_slurm(monkeypatch, nodes, first):
 ])
 def test_hosts_that_cannot_be(addresses, index, said):
     with pytest.raises(UserError) as caught:
-        settings.hosts(addresses, index)
+        env.hosts(addresses, index)
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 

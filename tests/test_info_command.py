@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import catalog, cli, info
+from zoo import cli, info, registry
 from zoo.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -182,8 +182,8 @@ def test_an_unknown_backend(monkeypatch):
 
 
 def test_every_option_has_words_for_its_values():
-    for name, spec in catalog.SPECS.items():
-        told = catalog.facts(spec)
+    for name, spec in registry.SPECS.items():
+        told = registry.facts(spec)
         for option, default in spec.options.items():
             assert info.legal(told, option, default)
             text = f"{option}={info.written(default)}"
@@ -192,7 +192,7 @@ def test_every_option_has_words_for_its_values():
 
 
 def test_a_blueprint_is_the_papers_unless_asked():
-    for name in catalog.SPECS:
-        assert cli.blueprint_of(name, info.parser().parse_args([name])) == catalog.blueprint(name)
+    for name in registry.SPECS:
+        assert cli.blueprint_of(name, info.parser().parse_args([name])) == registry.blueprint(name)
     with pytest.raises(UserError):
         cli.blueprint_of("lenet5", info.parser().parse_args(["--size", "0"]))

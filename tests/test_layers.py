@@ -1,4 +1,4 @@
-"""The layers of zoo.nn against their formulas, written out in NumPy one number at a time."""
+"""The layers of zoo.layers against their formulas, written out in NumPy one number at a time."""
 
 import importlib.util
 import json
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from zoo import nn
+from zoo import layers as nn
 
 ROOT = Path(__file__).resolve().parents[1]
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -469,7 +469,7 @@ print(np.abs(found - given["expected"]).max() / np.abs(given["expected"]).max())
 def test_a_saved_model_says_the_same_on_each_backend(saved, backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"the backend {backend} is not installed")
-    load = "import zoo.nn, keras; model = keras.saving.load_model(sys.argv[1] + '/network.keras')"
+    load = "import zoo.layers, keras; model = keras.saving.load_model(sys.argv[1] + '/network.keras')"
     assert in_a_clean_process(saved, load, backend) < 1e-5
 
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from helpers import module_at
-from zoo import catalog
+
+from zoo import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -39,5 +39,5 @@ def test_the_table_is_that_of_the_rows_and_all_have_learned(benchmark):
                              text=True, check=True).stdout.strip()
     assert table == printed
     for row in benchmark.accuracy.read(benchmark.ROWS):
-        assert row["network"] in catalog.SPECS and int(row["seconds"]) <= 600
+        assert row["network"] in registry.SPECS and int(row["seconds"]) <= 600
         assert float(row["val_accuracy"]) >= {"cifar10": 0.5, "mnist": 0.97}[row["dataset"]], row["network"]

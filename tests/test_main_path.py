@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.datasets.load import load
+from zoo.data.load import load
 
 ROOT = Path(__file__).resolve().parents[1]
 # Runs several commands in one process: a backend takes seconds to load

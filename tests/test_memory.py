@@ -1,4 +1,4 @@
-"""The memory that zoo.models.memory estimates: tiny models by hand, and every network."""
+"""The memory that zoo.analysis.memory estimates: tiny models by hand, and every network."""
 
 import keras
 import pytest
@@ -6,10 +6,10 @@ from keras import layers
 from test_anatomy import NETWORKS, described, of
 
 import zoo
+from zoo.analysis import summary
+from zoo.analysis.memory import CONDUCT, Memory
 from zoo.errors import UserError
-from zoo.models import anatomy
-from zoo.models.memory import CONDUCT, Memory
-from zoo.nn import LocalResponseNormalization
+from zoo.layers import LocalResponseNormalization
 
 GIB = 2**30
 
@@ -38,7 +38,7 @@ def test_writing_over_what_nobody_else_reads():
     image = keras.Input((10,), name="image")
     fc = layers.Dense(100, name="fc")(image)
     both = layers.Add(name="sum")([fc, layers.ReLU(name="act")(fc)])  # fc is read again: ReLU has a place of its own
-    assert anatomy.read(keras.Model(image, both)).memory.inference == 4 * (10 + 200)
+    assert summary.read(keras.Model(image, both)).memory.inference == 4 * (10 + 200)
 
 
 def test_what_some_layers_keep():
@@ -75,7 +75,7 @@ def test_frozen_weights_have_no_gradients_and_slots():
 
 def test_a_layer_in_two_places_has_its_weights_once():
     image, twice = keras.Input((8,), name="image"), layers.Dense(8, name="twice")
-    found = anatomy.read(keras.Model(image, twice(twice(image)))).memory
+    found = summary.read(keras.Model(image, twice(twice(image)))).memory
     assert found.parameters == 4 * 72 and found.kept == 4 * 16
 
 

@@ -7,7 +7,7 @@ import pytest
 from helpers import module_at
 from test_anatomy import FACTS, described
 
-from zoo.catalog import SPECS
+from zoo.registry import SPECS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.datasets.splits import Split
+from zoo.data.splits import Split
 from zoo.errors import UserError
 from zoo.training import augmentation, parallel, run as runs
 from zoo.training.batches import EvaluationBatches, TrainingBatches
@@ -31,8 +31,8 @@ if backend == "tensorflow":
 import keras, numpy as np
 from keras import layers
 from test_resume import AfterSteps, CALM
-from zoo.datasets.load import Dataset
-from zoo.datasets.splits import Split
+from zoo.data.load import Dataset
+from zoo.data.splits import Split
 from zoo.training import fit, parallel
 
 def split_of(count, seed):

@@ -8,7 +8,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import zoo
-from zoo.catalog import SPECS
+from zoo.registry import SPECS
 
 
 def difference(found, expected):

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from test_resume import CALM, DATA, AfterSteps, network_of, same_runs
 
-from zoo import asked, catalog, train
+from zoo import asked, registry, train
 from zoo.errors import UserError
 from zoo.training import fit, plan as plans, precision, run as runs, saved
 
 
 def built(name, what, **options):
-    spec = catalog.find(name)
+    spec = registry.find(name)
     with precision.computing(what):
-        blueprint = catalog.blueprint(name, (32, 32, spec.input_shape[2]), 10, **options)
+        blueprint = registry.blueprint(name, (32, 32, spec.input_shape[2]), 10, **options)
         return saved.on_pixels(blueprint, [0.5], [0.25], None)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import asked, catalog, cli, draw, info, train
+from zoo import asked, cli, draw, info, registry, train
 from zoo.errors import UserError
 from zoo.weights import published
 
@@ -19,20 +19,20 @@ def plan(*words):
     return asked.plan_of(train.parser().parse_args([*words]))
 
 
-@pytest.mark.parametrize("network", catalog.SPECS)
+@pytest.mark.parametrize("network", registry.SPECS)
 def test_train_builds_the_preset(network):
-    small = catalog.find(network).small
+    small = registry.find(network).small
     blueprint = plan(network, "--preset", "small", "--dataset", small.dataset).blueprint
     assert blueprint.width == small.width and small.options.items() <= blueprint.options.items()
-    assert blueprint == published.resolve_preset(catalog.find(network), "small")
+    assert blueprint == published.resolve_preset(registry.find(network), "small")
     assert plan(network, "--dataset", small.dataset).blueprint.width == 1
 
 
 @pytest.fixture
 def narrow_vgg(monkeypatch):
     """vgg16 with a preset that sets an option."""
-    preset = catalog.Preset("cifar10", 0.25, {"batch_norm": True})
-    monkeypatch.setitem(catalog.SPECS, "vgg16", replace(catalog.find("vgg16"), small=preset))
+    preset = registry.Preset("cifar10", 0.25, {"batch_norm": True})
+    monkeypatch.setitem(registry.SPECS, "vgg16", replace(registry.find("vgg16"), small=preset))
     return ["vgg16", "--preset", "small", "--dataset", "cifar10"]
 
 
@@ -66,7 +66,7 @@ def test_the_same_command_goes_on(tmp_path, capsys):
              str(tmp_path), "--name", "run"]
     assert train.main(words) == 0
     width = json.loads((tmp_path / "run" / "run.json").read_text())["blueprint"]["width"]
-    assert width == catalog.find("maxout_mnist").small.width
+    assert width == registry.find("maxout_mnist").small.width
     assert train.main(words) == 0  # it is finished
     assert train.main(["--resume", str(tmp_path / "run")]) == 0
     assert train.main(["--resume", str(tmp_path / "run"), "--preset", "small"]) == 2
@@ -76,7 +76,7 @@ def test_the_same_command_goes_on(tmp_path, capsys):
 @pytest.mark.parametrize("command", [info, draw])
 def test_info_and_draw_take_the_images_of_the_preset(command):
     found = cli.blueprint_of("resnet34", command.parser().parse_args(["resnet34", "--preset", "small"]))
-    assert found == published.resolve_preset(catalog.find("resnet34"), "small")
+    assert found == published.resolve_preset(registry.find("resnet34"), "small")
     assert (found.input_shape, found.classes, found.stem) == ((32, 32, 3), 10, "small")
     large = cli.blueprint_of("resnet34", command.parser().parse_args(
         ["resnet34", "--preset", "small", "--size", "224", "--classes", "5"]))
@@ -84,6 +84,6 @@ def test_info_and_draw_take_the_images_of_the_preset(command):
 
 
 def test_a_network_without_presets_says_so(monkeypatch):
-    monkeypatch.setitem(catalog.SPECS, "nin", replace(catalog.find("nin"), small=None))
+    monkeypatch.setitem(registry.SPECS, "nin", replace(registry.find("nin"), small=None))
     with pytest.raises(UserError, match="no preset is called 'small'"):
         plan("nin", "--preset", "small")

@@ -13,10 +13,9 @@ from PIL import Image
 
 import zoo
 from zoo import compare, evaluate, predict
-from zoo.datasets.load import load
+from zoo.data.load import load
 from zoo.errors import UserError
-from zoo.training import evaluation
-from zoo.training import keras_file
+from zoo.training import evaluation, keras_file
 from zoo.training.reopened import place_of, split_of
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,13 +1,22 @@
-"""What zoo.models.receptive says of each layer's window on the picture, against arithmetic by hand."""
+"""What zoo.analysis.receptive_field says of each layer's window on the picture, against arithmetic by hand."""
 
 import keras
 import pytest
 from keras import layers
 from test_anatomy import NETWORKS, described, of
 
-from zoo.models import anatomy
-from zoo.nn import (CeilAveragePooling2D, CeilMaxPooling2D, Highway, LocalResponseNormalization, Maxout, ScaledAdd,
-                    SparseConv2D, SpatialPyramidPooling2D, TrainableSubsampling)
+from zoo.analysis import summary
+from zoo.layers import (
+    CeilAveragePooling2D,
+    CeilMaxPooling2D,
+    Highway,
+    LocalResponseNormalization,
+    Maxout,
+    ScaledAdd,
+    SparseConv2D,
+    SpatialPyramidPooling2D,
+    TrainableSubsampling,
+)
 
 ALL = ("all", None)
 
@@ -66,7 +75,7 @@ def test_of_several_paths_the_largest_counts():
     residual = ScaledAdd(0.1, name="residual")([gated, tall])
     squeezed = layers.GlobalAveragePooling2D(keepdims=True, name="squeeze")(residual)
     excited = layers.Multiply(name="excite")([residual, layers.Dense(4, name="fc")(squeezed)])
-    found = seen(anatomy.read(keras.Model(image, keras.ops.relu(layers.Conv2D(2, 3, 2, name="conv")(excited)))))
+    found = seen(summary.read(keras.Model(image, keras.ops.relu(layers.Conv2D(2, 3, 2, name="conv")(excited)))))
     assert (found["wide"], found["tall"]) == (((1, 7), (1, 1)), ((3, 1), (1, 1)))
     assert found["gate"] == found["residual"] == ((3, 7), (1, 1))
     assert found["squeeze"] == found["fc"] == ALL
@@ -75,7 +84,7 @@ def test_of_several_paths_the_largest_counts():
 
 def test_a_layer_in_two_places_has_its_last_ones():
     image, twice = keras.Input((16, 16, 3), name="image"), layers.Conv2D(3, 3, 2, name="twice")
-    assert seen(anatomy.read(keras.Model(image, twice(twice(image)))))["twice"] == ((7, 7), (4, 4))
+    assert seen(summary.read(keras.Model(image, twice(twice(image)))))["twice"] == ((7, 7), (4, 4))
 
 
 # -------------------------------------------------------------------------------------------------------- the networks

@@ -7,14 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from zoo import catalog
-from zoo.datasets.facts import DATASETS
-from zoo.errors import UserError
+from zoo import registry
 from zoo.asked import recipe_of
+from zoo.data.info import DATASETS
+from zoo.errors import UserError
 from zoo.train import parser
 from zoo.training import augmentation
-from zoo.training.recipe import (Recipe, as_dict, by_name, check, described, differences, drops, goes_on, overridden,
-                                 side_weights)
+from zoo.training.recipe import (
+    Recipe,
+    as_dict,
+    by_name,
+    check,
+    described,
+    differences,
+    drops,
+    goes_on,
+    overridden,
+    side_weights,
+)
 from zoo.training.recipes import BASE, DIGITS, KINDS, MODERN, NOTES, PAPER, find
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +45,7 @@ def test_the_fields_and_their_defaults():
 
 
 def test_the_networks_with_recipes_are_those_of_the_catalogue():
-    assert {*MODERN, *DIGITS} <= {*catalog.SPECS} == {*PAPER}
+    assert {*MODERN, *DIGITS} <= {*registry.SPECS} == {*PAPER}
 
 
 @pytest.mark.parametrize("network", ["alexnet", "googlenet", "highway_mnist", "msra_a", "msra_b", "vgg16", "vgg19"])
@@ -44,12 +54,12 @@ def test_without_batch_normalisation_the_rate_is_a_tenth(network):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("network", catalog.SPECS)
+@pytest.mark.parametrize("network", registry.SPECS)
 def test_what_is_listed_passes_the_check(network, kind):
     for dataset in DATASETS:
         recipe = find(network, dataset, kind)
         check(recipe)
-        side_weights(recipe, catalog.find(network))
+        side_weights(recipe, registry.find(network))
         augmentation.check(augmentation.parse(recipe.augment), DATASETS[dataset].shape)
 
 
@@ -269,7 +279,7 @@ def test_which_runs_can_become_longer():
     ("googlenet", "0.5 aux2=1", {"aux1": 0.5, "aux2": 1.0}),
     ("inception_v3", "aux1=0.4", {"aux1": 0.4}), ("resnet34", "", {})])
 def test_the_weights_of_the_side_losses(network, sides, expected):
-    assert side_weights(Recipe(sides=sides), catalog.find(network)) == expected
+    assert side_weights(Recipe(sides=sides), registry.find(network)) == expected
 
 
 @pytest.mark.parametrize("network, sides, said", [
@@ -278,7 +288,7 @@ def test_the_weights_of_the_side_losses(network, sides, expected):
     ("googlenet", "aux1=0.3", "sides says nothing of aux2; give aux2=0.3, or leave sides empty to train without any")])
 def test_side_losses_that_cannot_be(network, sides, said):
     with pytest.raises(UserError) as error:
-        side_weights(Recipe(sides=sides), catalog.find(network))
+        side_weights(Recipe(sides=sides), registry.find(network))
     assert str(error.value) == said
 
 
@@ -289,5 +299,6 @@ def test_recipes_need_nothing_but_floor_0():
     assert run.stderr == ""
     loaded = set(run.stdout.split()) - {"__main__"}
     assert "zoo.training.recipes" in loaded
-    assert loaded <= {"zoo", "zoo.errors", "zoo.values", "zoo.catalog", "zoo.files", "zoo.training",
+    assert loaded <= {"zoo", "zoo.errors", "zoo.utils.validation", "zoo.registry", "zoo.utils", "zoo.utils.io",
+                      "zoo.env", "zoo.training",
                       "zoo.training.recipe", "zoo.training.recipes", "zoo.training.augmentation"}

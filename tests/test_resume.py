@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from zoo import catalog
-from zoo.datasets.load import Dataset
-from zoo.datasets.splits import Split
+from zoo import registry
+from zoo.analysis.memory import Memory
+from zoo.data.load import Dataset
+from zoo.data.splits import Split
 from zoo.errors import RunInUse, UserError
-from zoo.models.memory import Memory
 from zoo.training import checkpoints, failures, fit, plan as plans, run as runs, saved
 from zoo.training.leaving import Leave
 from zoo.training.recipe import Recipe
@@ -218,7 +218,7 @@ def test_a_batch_that_will_not_fit_is_foreseen():
 
 def plan_with(**changes):
     recipe = Recipe(**{name: changes.pop(name) for name in [*changes] if hasattr(Recipe, name)})
-    plan = plans.Plan(catalog.blueprint("lenet5"), None, recipe, 0, None, "tensorflow", False)
+    plan = plans.Plan(registry.blueprint("lenet5"), None, recipe, 0, None, "tensorflow", False)
     return dataclasses.replace(plan, **{"dataset": type("Facts", (), {"name": "digits", "classes": 10}), **changes})
 
 

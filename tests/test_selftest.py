@@ -15,11 +15,11 @@ import keras
 import numpy as np
 import pytest
 
-from zoo import asked, catalog, train
-from zoo.datasets import facts as datasets
+from zoo import asked, registry, train
+from zoo.data import info as datasets
 from zoo.training import losses, recipe, recipes, reloading, run as runs, saved, selftest, trainee
 from zoo.training.reloading import ARRAYS, H5, KERAS, Reader
-from zoo.training.selftest import LIMITS, Overfitting
+from zoo.training.selftest import LIMITS
 
 ROOT = Path(__file__).resolve().parents[1]
 FACTS = datasets.find("mnist")
@@ -66,7 +66,7 @@ def test_a_network_that_cannot_learn(tmp_path):
 
 @pytest.mark.slow
 def test_one_that_fails_does_not_stop_the_others(capsys, monkeypatch):
-    monkeypatch.setitem(catalog.SPECS, "vgg16", dataclasses.replace(catalog.SPECS["vgg16"], least_side=64))
+    monkeypatch.setitem(registry.SPECS, "vgg16", dataclasses.replace(registry.SPECS["vgg16"], least_side=64))
     wrong, right = selftest.run(["vgg16", "lenet5"])
     assert wrong.fault.startswith("UserError: vgg16 ") and "64" in wrong.fault and "32x32" in wrong.fault
     assert (right.fault, right.reload) == ("", "ok")
@@ -97,7 +97,7 @@ def reader(tmp_path_factory):
 def kept(tmp_path_factory):
     """A folder with what a lenet5 leaves, and its Blueprint."""
     keras.utils.set_random_seed(1)
-    plan = catalog.blueprint("lenet5")
+    plan = registry.blueprint("lenet5")
     folder = tmp_path_factory.mktemp("kept") / "lenet5"
     reloading.write(folder, saved.on_pixels(plan, MEAN, STD, None), selftest.noise(FACTS)[0])
     return folder, plan
@@ -108,12 +108,12 @@ def change(folder, **arrays):
 
 
 def other_weights(folder):
-    model = saved.on_pixels(catalog.blueprint("lenet5"), MEAN, STD, None)
+    model = saved.on_pixels(registry.blueprint("lenet5"), MEAN, STD, None)
     model.save_weights(folder / H5)
 
 
 def other_model(folder):
-    saved.on_pixels(catalog.blueprint("lenet5", classes=7), MEAN, STD, None).save(folder / KERAS)
+    saved.on_pixels(registry.blueprint("lenet5", classes=7), MEAN, STD, None).save(folder / KERAS)
 
 
 def other_last_digits(folder):
@@ -173,13 +173,13 @@ def test_the_difference(found, expected, difference):
 # What is trained
 
 def test_the_limits_are_of_networks_that_there_are():
-    assert {*LIMITS} <= {*catalog.SPECS}
+    assert {*LIMITS} <= {*registry.SPECS}
 
 
-@pytest.mark.parametrize("name", catalog.SPECS)
+@pytest.mark.parametrize("name", registry.SPECS)
 def test_every_network_is_trained_as_zoo_train_would(name):
     """The plan is that of the command, but for the images that a batch holds, and how long it takes."""
-    spec, plan = catalog.find(name), selftest.configure(name)
+    spec, plan = registry.find(name), selftest.configure(name)
     words = [name, "--preset", "small", "--dataset", spec.small.dataset]
     asked_for = asked.plan_of(train.parser().parse_args(words))
     assert (plan.blueprint, plan.dataset, plan.precision) == (asked_for.blueprint, asked_for.dataset,
@@ -312,4 +312,4 @@ def test_help_comes_at_once(tmp_path):
 def test_the_whole_zoo_passes(tmp_path):
     done = python("-m", "zoo.selftest", scratch=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()[1:-1]] == [*catalog.SPECS]
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:-1]] == [*registry.SPECS]

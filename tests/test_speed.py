@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from zoo.datasets.splits import Split
+from zoo.data.splits import Split
 from zoo.training import evaluation, fit, optimizers, parallel, reading, trainee
 from zoo.training.batches import EvaluationBatches, TrainingBatches
 from zoo.training.recipe import Recipe

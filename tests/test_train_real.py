@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo.datasets.load import load
+from zoo.data.load import load
 
 ROOT = Path(__file__).resolve().parents[1]
 

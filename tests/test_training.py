@@ -11,11 +11,11 @@ import pytest
 from test_catalog import slow_if_large
 
 import zoo
-from zoo import catalog
-from zoo.datasets.load import Dataset
-from zoo.datasets.splits import Split
+from zoo import registry
+from zoo.data.load import Dataset
+from zoo.data.splits import Split
 from zoo.errors import UserError
-from zoo.models import assembly
+from zoo.models import builder
 from zoo.training import augmentation, checkpoints, evaluation, fit, losses, optimizers, run as runs, saved, schedules
 from zoo.training.bar import words
 from zoo.training.batches import EvaluationBatches, TrainingBatches, one_hot, order
@@ -229,12 +229,30 @@ def test_the_optimizer(name, kind, settings):
     made = optimizers.optimizer(Recipe(optimizer=name, learning_rate=0.25, momentum=0.8, rho=0.7, epsilon=0.01,
                                        schedule="constant", warmup=0.0, clip_norm=2.0, ema=0.99), 10)
     assert made.get_config()["global_clipnorm"] == 2.0 and made.get_config()["ema_momentum"] == 0.99
-    assert type(made) is kind
+    assert isinstance(made, kind)
+    assert type(optimizers.optimizer(Recipe(optimizer=name), 1)) is kind  # nothing of ours without an average
     assert optimizers.optimizer(Recipe(optimizer=name), 1).name == made.name  # checkpoints name its variables by it
     assert {key: made.get_config()[key] for key in settings} == settings
     assert float(keras.ops.convert_to_numpy(made.learning_rate)) == 0.25
     # Keras's own passes momentum by
     assert made.get_config()["weight_decay"] == (Recipe().weight_decay if name == "adamw" else None)
+
+
+@pytest.mark.parametrize("momentum, decays", [
+    (0.99, [0.0, 2 / 11, 3 / 12, 4 / 13, 5 / 14]),  # (1 + t) / (10 + t); the first step has no average yet
+    (0.2, [0.0, 2 / 11, 0.2, 0.2, 0.2]),
+])
+def test_the_average_begins_with_a_short_memory(momentum, decays):
+    made = optimizers.optimizer(Recipe(optimizer="sgd", learning_rate=1.0, momentum=0.0, schedule="constant",
+                                       warmup=0.0, ema=momentum), 10)
+    weight, average = keras.Variable([8.0]), None
+    made.build([weight])
+    for step, decay in enumerate(decays):
+        made.apply([keras.ops.convert_to_tensor([float(step + 1)])])
+        now = 8.0 - sum(range(1, step + 2))
+        average = decay * (average or 0.0) + (1 - decay) * now
+    made.finalize_variable_values([weight])
+    assert float(keras.ops.convert_to_numpy(weight)[0]) == pytest.approx(average, rel=1e-5)
 
 
 # Weight decay
@@ -436,8 +454,8 @@ def pixels(*shape):
     (("vgg16", (32, 32, 3), 5, 0.03), (0.49, 0.2, 0.7), (0.25, 0.1, 0.4)),
 ])
 def test_a_model_of_raw_pixels_is_the_network_after_normalisation(plan, mean, std):
-    plan = catalog.blueprint(*plan)
-    model, network = saved.on_pixels(plan, mean, std, "softmax"), assembly.build(plan)
+    plan = registry.blueprint(*plan)
+    model, network = saved.on_pixels(plan, mean, std, "softmax"), builder.build(plan)
     network.set_weights(model.get_weights())
     images = pixels(6, *plan.input_shape)
     assert model.input.dtype == "uint8"
@@ -448,7 +466,7 @@ def test_a_model_of_raw_pixels_is_the_network_after_normalisation(plan, mean, st
 
 
 def test_the_layers_stand_flat():
-    model = saved.on_pixels(catalog.blueprint("lenet5"), (0.1313,), (0.3085,), None)
+    model = saved.on_pixels(registry.blueprint("lenet5"), (0.1313,), (0.3085,), None)
     assert [layer.name for layer in model.layers] == [
         "image", "normalise", "C1", "S2", "C3", "S4", "flatten", "C5", "F6", "output", "predictions"]
     assert model.get_layer("C1").kernel.shape == (5, 5, 1, 6)
@@ -457,7 +475,7 @@ def test_the_layers_stand_flat():
 def test_pixels_are_normalised_in_float32_whatever_the_policy():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = saved.on_pixels(catalog.blueprint("lenet5"), (0.1313,), (0.3085,), None)
+        model = saved.on_pixels(registry.blueprint("lenet5"), (0.1313,), (0.3085,), None)
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.get_layer("C1").compute_dtype == "bfloat16"
@@ -472,7 +490,7 @@ def test_pixels_are_normalised_in_float32_whatever_the_policy():
 
 def small(seed=0):
     keras.utils.set_random_seed(seed)
-    return saved.on_pixels(catalog.blueprint("lenet5"), (0.1313,), (0.3085,), "softmax")
+    return saved.on_pixels(registry.blueprint("lenet5"), (0.1313,), (0.3085,), "softmax")
 
 
 @pytest.fixture
@@ -506,7 +524,7 @@ def test_a_checkpoint_holds_all_that_training_changes(checkpoint):
 
 
 def test_a_checkpoint_holds_the_seeds_of_dropout():
-    model = saved.on_pixels(catalog.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
+    model = saved.on_pixels(registry.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
     model.compile("sgd", "mse")
     assert [path for path in checkpoints.state(model) if path.startswith("seeds/")] == ["seeds/0", "seeds/1"]
 
@@ -540,10 +558,10 @@ def test_a_damaged_checkpoint_is_refused(checkpoint, how):
 
 def test_another_networks_checkpoint_is_refused(checkpoint):
     path, _ = checkpoint
-    other = saved.on_pixels(catalog.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
+    other = saved.on_pixels(registry.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
     with pytest.raises(UserError, match="last.npz is not a checkpoint of this vgg16: conv1_1/kernel is missing"):
         saved.restore_weights(other, path)
-    wide = saved.on_pixels(catalog.blueprint("lenet5", width=2.0), (0.1,), (0.3,), None)
+    wide = saved.on_pixels(registry.blueprint("lenet5", width=2.0), (0.1,), (0.3,), None)
     with pytest.raises(UserError, match=r"of this lenet5: C1/kernel is float32 of shape \(5, 5, 1, 6\)"):
         saved.restore_weights(wide, path)
 
@@ -689,8 +707,8 @@ def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, capsys):
 def test_the_first_weights_come_from_the_seed_and_no_two_layers_share_them(name):
     def kernels(seed):
         keras.utils.set_random_seed(seed)
-        width = 1.0 if catalog.find(name).only_width else 0.05
-        model = zoo.build(name, catalog.find(name).input_shape if name == "lenet5" else (32, 32, 3), 10, width=width)
+        width = 1.0 if registry.find(name).only_width else 0.05
+        model = zoo.build(name, registry.find(name).input_shape if name == "lenet5" else (32, 32, 3), 10, width=width)
         return {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights
                 if weight.name == "kernel"}
 

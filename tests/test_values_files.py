@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import UserError, unknown
-from zoo.files import writable, write_text, written_whole
-from zoo.values import assignments, checked, parsed
+from zoo.utils.io import writable, write_text, written_whole
+from zoo.utils.validation import assignments, checked, parsed
 
 
 def said(function, *arguments):

@@ -10,11 +10,11 @@ Importing zoo loads no backend: each function imports what it needs when it is c
 
 # `import zoo.list` puts a module under the name of a builtin here: this file uses neither `list` nor `type`.
 
-from zoo import settings
+from zoo import env
 
 __version__ = "0.1.0"
 
-settings.enable_onednn()  # TensorFlow reads the environment once, when it is imported: here nothing precedes it
+env.enable_onednn()  # TensorFlow reads the environment once, when it is imported: here nothing precedes it
 
 
 def build(name, input_shape=None, classes=None, *, include_top=True, pooling=None, weights=None,
@@ -46,10 +46,10 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
     The model takes pixels that are already scaled, as keras.applications' models do.
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be built.
     """
-    from zoo import catalog
+    from zoo import registry
     from zoo.errors import UserError
 
-    blueprint = catalog.blueprint(name, input_shape, classes, width, stem, options, aux)
+    blueprint = registry.blueprint(name, input_shape, classes, width, stem, options, aux)
     if aux and not include_top:
         raise UserError("side classifiers belong to the top; use aux=False with include_top=False")
     if weights is not None:
@@ -60,7 +60,7 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
         source.check(blueprint, include_top)
         source = source.here(include_top)
 
-    from zoo.models.assembly import build as assembled
+    from zoo.models.builder import build as assembled
 
     model = assembled(blueprint, include_top=include_top, pooling=pooling, classifier_activation=classifier_activation)
     if weights is not None:
@@ -80,7 +80,7 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
         [rows, columns], or "all"; output_stride: how many lie between neighbouring outputs, or None without a grid.
     memory: bytes, estimates: picture, what the activations of one picture take, of which kept is what the forward pass
         keeps for the backward one; training, by optimizer, and inference, with `batch` pictures, each with the largest
-        batch for `memory` GiB, 0 if there is none. zoo/models/memory.py says what is assumed.
+        batch for `memory` GiB, 0 if there is none. zoo/analysis/memory.py says what is assumed.
     uncounted: names of layers whose multiply-adds are not known, and not in the sums.
     input_shape, classes, width, stem, aux, options: as they were decided.
     paper, summary, departures, elsewhere: texts; the last two say where ours differs from the paper's, and where other
@@ -90,13 +90,13 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
     Loads the backend, but needs no memory for the network's weights.
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be built.
     """
-    from zoo import catalog
-    from zoo.values import workload
+    from zoo import registry
+    from zoo.utils.validation import workload
 
-    blueprint = catalog.blueprint(name, input_shape, classes, width, stem, options, aux)
+    blueprint = registry.blueprint(name, input_shape, classes, width, stem, options, aux)
     batch, memory = workload(batch, memory)
 
-    from zoo.models.description import describe as described
+    from zoo.analysis.description import describe as described
 
     return described(blueprint, batch, memory)
 
@@ -116,7 +116,7 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
 
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be drawn or written.
     """
-    from zoo.pictures import diagram as drawn
+    from zoo.diagrams import diagram as drawn
 
     drawn.check(detail=detail, theme=theme, direction=direction, style=style)
     if to_file is not None:
@@ -124,9 +124,9 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
     if not isinstance(source, str):
         subject = drawn.of_model(source)
     else:
-        from zoo import catalog
+        from zoo import registry
 
-        subject = drawn.of_blueprint(catalog.blueprint(source, input_shape, classes, width, stem, options, aux))
+        subject = drawn.of_blueprint(registry.blueprint(source, input_shape, classes, width, stem, options, aux))
     return drawn.diagram(subject, to_file, detail, theme, direction, style)
 
 
@@ -153,13 +153,13 @@ def features(model, images, layers="stages"):
 
     Raises zoo.errors.UserError, a ValueError, in one line, with the nearest name for one that is not there.
     """
-    from zoo.pictures.inside.features import features as found
+    from zoo.analysis.features import features as found
 
     return found(model, images, layers)
 
 
 def list_models():
     """Return the names of all networks, in the order of the catalogue."""
-    from zoo.catalog import SPECS
+    from zoo.registry import SPECS
 
     return [*SPECS]

@@ -3,12 +3,12 @@
 import argparse
 import shlex
 
-from zoo import catalog, cli, settings
-from zoo.datasets import facts as datasets
+from zoo import cli, env, registry
+from zoo.data import info as datasets
 from zoo.errors import UserError, unknown
-from zoo.files import expanded
 from zoo.training import augmentation, plan as plans, recipe as recipes, recipes as table
-from zoo.values import assignments, parsed
+from zoo.utils.io import expanded
+from zoo.utils.validation import assignments, parsed
 
 # Flags of recipe fields: where they are not called as the field is, and what they are called besides
 CALLED = {"patience": "--lr-patience"}  # elsewhere --patience is about the end of training
@@ -80,7 +80,7 @@ def recipe_of(arguments):
 
 def options_of(arguments, recipe):
     """Return the network's options: those of the preset and of the command line, and the recipe's dropout."""
-    spec = catalog.find(arguments.network)
+    spec = registry.find(arguments.network)
     preset = cli.parse_preset(arguments, spec)
     options = assignments("--option", arguments.option, spec.options)
     if not recipe.dropout:
@@ -95,7 +95,7 @@ def options_of(arguments, recipe):
 
 def plan_of(arguments):
     """Return the Plan that the command line asks for."""
-    spec = catalog.find(arguments.network)
+    spec = registry.find(arguments.network)
     facts = datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
     recipe = recipe_of(arguments)
     recipes.side_weights(recipe, spec)
@@ -104,12 +104,12 @@ def plan_of(arguments):
     augmentation.check(augmentation.parse(recipe.augment), facts.shape)
     preset = cli.parse_preset(arguments, spec)
     width = preset.width if preset else cli.parse_width(arguments)
-    blueprint = catalog.blueprint(spec.name, facts.shape, facts.classes, width, arguments.stem,
-                                  options_of(arguments, recipe))
+    blueprint = registry.blueprint(spec.name, facts.shape, facts.classes, width, arguments.stem,
+                                   options_of(arguments, recipe))
     if arguments.limit is not None:
         arguments.limit = cli.whole_number("--limit", arguments.limit, 1)
     return plans.Plan(blueprint, facts, recipe, cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1),
-                      arguments.limit, settings.backend(arguments.backend), arguments.deterministic,
+                      arguments.limit, env.backend(arguments.backend), arguments.deterministic,
                       arguments.precision)
 
 
@@ -128,7 +128,7 @@ def resumed(parser, arguments, argv):
     if "transfer" in runs.read_facts(run):
         raise UserError(f"{run} was made by zoo.finetune; give that command again, with --name {run.name}")
     plan = plans.of_run(run, runs.read_facts(run))
-    backend = settings.backend(arguments.backend)
+    backend = env.backend(arguments.backend)
     if plan.backend != backend:
         raise UserError(f"{run} was begun with {plan.backend}, and this is {backend}; give --backend {plan.backend}")
     if arguments.epochs is None:

@@ -6,11 +6,11 @@ import os
 import re
 import sys
 
-from zoo import catalog, device, settings, unknown_flags
+from zoo import devices, env, registry, unknown_flags
 from zoo.errors import UserError, unknown
-from zoo.files import expanded
 from zoo.training.plan import CHECKPOINTS
-from zoo.values import assignments, parsed
+from zoo.utils.io import expanded
+from zoo.utils.validation import assignments, parsed
 from zoo.weights import published
 
 FLAG = re.compile(r"--?[A-Za-z][\w.-]*")  # a word that argparse takes for a flag; -1 is a number
@@ -107,7 +107,7 @@ def add_gpu(made, several=""):
     made.add_argument("--gpu", metavar="N|auto|none" if not several else "N|N,N|all|auto|none",
                       help=f"the GPU to use as nvidia-smi counts them{several}; auto: the one with the most free "
                            "memory; none: the CPU; default: the first one, or the CPU")
-    made.add_argument("--backend", metavar="|".join(settings.BACKENDS),
+    made.add_argument("--backend", metavar="|".join(env.BACKENDS),
                       help="what Keras computes with; default: KERAS_BACKEND, or tensorflow")
 
 
@@ -116,11 +116,11 @@ def choose_device(gpu, backend=None):
 
     UserError for more than one GPU, which is for training alone.
     """
-    backend = settings.backend(backend)
-    chosen = device.choose(gpu, device.list_gpus(), device.visible_now())
+    backend = env.backend(backend)
+    chosen = devices.choose(gpu, devices.list_gpus(), devices.visible_now())
     if len(chosen.gpus) > 1:
         raise UserError(f"only zoo.train works on several GPUs; given --gpu {gpu}; name one, or auto")
-    device.prepare(chosen)
+    devices.prepare(chosen)
     return backend, chosen
 
 
@@ -131,13 +131,13 @@ def load(backend, chosen, start=None):
     """
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the next line is written over it
-    with device.quiet():
+    with devices.quiet():
         import keras
 
         if start:
             start()
         used = str(keras.ops.zeros(1).device)
-    return device.describe(chosen, used, backend)
+    return devices.describe(chosen, used, backend)
 
 
 def add_checkpoint(made):
@@ -175,7 +175,7 @@ def parse_preset(arguments, spec):
     """Return the Preset that --preset names, None without it; UserError where --width or --option contradicts it."""
     if arguments.preset is None:
         return None
-    preset = catalog.preset(spec, arguments.preset)
+    preset = registry.preset(spec, arguments.preset)
     given = [] if arguments.width is None else [("--width", f"width {preset.width:g}")]
     given += [(f"--option {name}", f"{name}={preset.options[name]}")
               for name in assignments("--option", arguments.option, spec.options) if name in preset.options]
@@ -189,22 +189,22 @@ def blueprint_of(name, arguments, base=None):
 
     base: the Blueprint that holds where they ask for nothing; default: that of --preset, or the paper's.
     """
-    spec = catalog.find(name)
+    spec = registry.find(name)
     if parse_preset(arguments, spec):
         base = published.resolve_preset(spec, arguments.preset)
-    base = base or catalog.blueprint(spec.name)
+    base = base or registry.blueprint(spec.name)
     height, width, channels = base.input_shape
     if arguments.size is not None:
         height, width = sides(arguments.size)
     if arguments.channels is not None:
         channels = whole_number("--channels", arguments.channels, 1)
     if arguments.aux and not spec.sides:
-        have = " and ".join(each.name for each in catalog.SPECS.values() if each.sides)
+        have = " and ".join(each.name for each in registry.SPECS.values() if each.sides)
         raise UserError(f"{spec.name} has no side classifiers; --aux is for {have}")
     classes = base.classes if arguments.classes is None else whole_number("--classes", arguments.classes, 2)
     options = {**base.options, **assignments("--option", arguments.option, spec.options)}
-    return catalog.blueprint(spec.name, (height, width, channels), classes, parse_width(arguments, base.width),
-                             arguments.stem, options, arguments.aux)
+    return registry.blueprint(spec.name, (height, width, channels), classes, parse_width(arguments, base.width),
+                              arguments.stem, options, arguments.aux)
 
 
 def parse_width(arguments, default=None):
@@ -222,7 +222,7 @@ def add_form(made):
 
 def form_of(arguments):
     """Return (width, stem, options) as the options of `add_form` say; a width of None is not given."""
-    options = assignments("--option", arguments.option, catalog.find(arguments.network).options)
+    options = assignments("--option", arguments.option, registry.find(arguments.network).options)
     return parse_width(arguments), arguments.stem, options
 
 
@@ -250,17 +250,17 @@ def sides(text):
 
 def checked_pictures(arguments):
     """Refuse what cannot be of the options of `add_pictures` and of --weights; return the sides of --size, or None."""
-    from zoo.datasets import facts
+    from zoo.data import info
 
     if arguments.weights != "none":
-        published.check(arguments.weights, catalog.find(arguments.network).name)
+        published.check(arguments.weights, registry.find(arguments.network).name)
 
     if (arguments.data is None) == (arguments.dataset is None):
         raise UserError("which pictures? give --data FOLDER or --dataset NAME, one of them")
     if arguments.data is not None and not expanded(arguments.data).is_dir():
         raise UserError(f"there is no folder {arguments.data}; give the one that the pictures lie in with --data")
     if arguments.dataset is not None:
-        facts.find(arguments.dataset)
+        info.find(arguments.dataset)
         if arguments.size is not None:
             raise UserError("--size is for --data; the pictures of a data set are enlarged where the network needs it")
     return None if arguments.size is None else sides(arguments.size)
@@ -268,11 +268,11 @@ def checked_pictures(arguments):
 
 def pictures_of(arguments, limit, shape):
     """Return the Dataset that the options of `add_pictures` name; `shape` is that of a folder's pictures."""
-    from zoo.datasets import facts, folders, load
+    from zoo.data import image_folder, info, load
 
     if arguments.dataset is not None:
         if arguments.broken != "refuse":
             raise UserError("--broken is for --data; the files of a data set are whole or refused")
-        return load.load_facts(facts.find(arguments.dataset), data_dir=arguments.data_dir, limit=limit)
-    return folders.load(arguments.data, shape, named=arguments.class_names, limit=limit,
-                        broken=arguments.broken)
+        return load.load_facts(info.find(arguments.dataset), data_dir=arguments.data_dir, limit=limit)
+    return image_folder.load(arguments.data, shape, named=arguments.class_names, limit=limit,
+                             broken=arguments.broken)

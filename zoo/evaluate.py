@@ -58,11 +58,11 @@ def command(argv):
     if arguments.split not in SPLITS:
         raise unknown("split", arguments.split, SPLITS)
 
-    from zoo.pictures import rundir  # NumPy, no backend
+    from zoo.plots import run_files  # NumPy, no backend
     from zoo.training.reopened import split_of
 
     run = Path(arguments.run).expanduser()
-    facts = rundir.read_facts(run)
+    facts = run_files.read_facts(run)
     plans.checkpoint(run, checkpoint)
     if not isinstance(facts.get("blueprint"), dict):
         raise UserError(f"{run / 'run.json'} is damaged: it does not say how the network is built")

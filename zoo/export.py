@@ -7,8 +7,8 @@ from pathlib import Path
 
 from zoo import cli
 from zoo.errors import UserError, unknown
-from zoo.files import expanded, writable, write_text
 from zoo.training import plan as plans
+from zoo.utils.io import expanded, writable, write_text
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,11 @@ def output_of(text, run, name):
 def pictures_of(run, shape):
     """Return pictures to compare the answers for: noise, and what the run keeps of its training, uint8 (n, *shape)."""
     import numpy as np
-    from zoo.pictures import rundir
+
+    from zoo.plots import run_files
 
     noise = np.random.default_rng(0).integers(0, 256, (NOISE, *shape), np.uint8)
-    kept = rundir.read_samples(run, sys.maxsize)
+    kept = run_files.read_samples(run, sys.maxsize)
     return noise if kept is None or kept[0].shape[1:] != shape else np.concatenate([noise, kept[0][:SAMPLES]])
 
 
@@ -89,9 +90,9 @@ def command(argv):
     checkpoint = cli.checkpoint_of(arguments)
     check_packages(name)
 
-    from zoo.pictures import rundir  # NumPy, no backend
+    from zoo.plots import run_files  # NumPy, no backend
 
-    facts = rundir.read_facts(run)
+    facts = run_files.read_facts(run)
     plans.checkpoint(run, checkpoint)
     path = output_of(arguments.output, run, name)
     chosen = cli.choose_device(arguments.gpu, arguments.backend)

@@ -6,7 +6,7 @@ import zipfile
 
 from zoo import cli
 from zoo.errors import UserError
-from zoo.files import expanded, writable, written_whole
+from zoo.utils.io import expanded, writable, written_whole
 
 POOLINGS = ("avg", "max", "none")
 SPLITS = ("train", "validation", "test")
@@ -44,13 +44,13 @@ class Pictures:
 
 def of_folder(arguments, shape):
     """Return the Pictures of --data: all of them, in the order of their names."""
-    from zoo.datasets import folders
+    from zoo.data import image_folder
 
-    found = folders.index(expanded(arguments.data), arguments.class_names)
-    found, notes = folders.readable(found, shape, arguments.broken)
+    found = image_folder.index(expanded(arguments.data), arguments.class_names)
+    found, notes = image_folder.readable(found, shape, arguments.broken)
     files = [os.fsdecode(file) for file in found.files]
-    splits = [folders.PLACES[place] for place in found.places]
-    return Pictures(folders.Images(found, shape), found.classes, found.names, files, splits, None, notes)
+    splits = [image_folder.PLACES[place] for place in found.places]
+    return Pictures(image_folder.Images(found, shape), found.classes, found.names, files, splits, None, notes)
 
 
 def of_dataset(arguments, limit):
@@ -77,11 +77,11 @@ def command(argv):
     form = cli.form_of(arguments)
     size = cli.checked_pictures(arguments)
 
-    from zoo import catalog
+    from zoo import registry
     from zoo.training import origins
 
     origin = origins.find(arguments.network, arguments.weights, *form)
-    shape = origin.folder_shape(catalog.find(arguments.network), size)
+    shape = origin.folder_shape(registry.find(arguments.network), size)
     backend, chosen = cli.choose_device(arguments.gpu, arguments.backend)
     found = of_dataset(arguments, limit) if arguments.dataset else of_folder(arguments, shape)
     shape = found.facts.shape if found.facts else shape
@@ -116,6 +116,7 @@ def is_features(path):
 def model_of(arguments, origin, shape, found):
     """Return (model from raw pixels uint8 to features, lines that say how it was made)."""
     import keras
+
     from zoo.training import origins, transfer as transfers, transferred
 
     classes = max(2, len(found.label_names))
@@ -136,9 +137,9 @@ def model_of(arguments, origin, shape, found):
 
 
 def most(network):
-    from zoo import catalog
+    from zoo import registry
 
-    return catalog.find(network).most_classes or sys.maxsize
+    return registry.find(network).most_classes or sys.maxsize
 
 
 def published_or_plain(scaling, facts, channels):

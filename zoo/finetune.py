@@ -6,11 +6,11 @@ import shlex
 import sys
 from dataclasses import replace
 
-from zoo import asked, attended, catalog, cli
+from zoo import asked, attended, cli, registry
 from zoo.errors import UserError
-from zoo.files import expanded
 from zoo.training import plan as plans, recipe as recipes, recipes as table, transfer as transfers
-from zoo.values import parsed
+from zoo.utils.io import expanded
+from zoo.utils.validation import parsed
 
 HEAD = "head"  # below a run: the run directory of its first stage
 
@@ -22,7 +22,7 @@ def parser():
                       description="Put a new head on a trained network and train it, into a run directory.\nThe same "
                                   "command with the same --name goes on with a run that was ended.",
                       epilog=f"plans, by how many pictures there are and how like those of the weights:\n{kinds}\n"
-                             f"networks: {', '.join(catalog.SPECS)}")
+                             f"networks: {', '.join(registry.SPECS)}")
     made.add_argument("network", metavar="NET", help="the network's name, see below")
     cli.add_pictures(made)
     made.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default="imagenet",
@@ -61,7 +61,7 @@ def recipe_of(arguments):
 
 def checked(arguments):
     """Refuse what can be refused before anything is read; return (recipe, Plan or None)."""
-    catalog.find(arguments.network)
+    registry.find(arguments.network)
     if arguments.pooling not in transfers.POOLINGS:
         raise UserError(f"--pooling is one of {', '.join(transfers.POOLINGS)}; given {arguments.pooling!r}")
     transfers.head_of(arguments.head)
@@ -99,7 +99,7 @@ def command(argv):
     origin = origins.find(arguments.network, arguments.weights, *form)
     runs.check_place(arguments.output_dir, None)
     backend, chosen = cli.choose_device(arguments.gpu, arguments.backend)
-    dataset = cli.pictures_of(arguments, limit, origin.folder_shape(catalog.find(arguments.network), size))
+    dataset = cli.pictures_of(arguments, limit, origin.folder_shape(registry.find(arguments.network), size))
     facts = dataset.facts
     blueprint, factor, scaling = origins.seen(arguments.network, facts.shape, origin, facts.classes)
     scaling = origins.scaling_for(scaling, facts, blueprint.input_shape[2])
@@ -109,6 +109,7 @@ def command(argv):
     origin = origin.here()
 
     import keras
+
     from zoo.training import transferred
 
     keras.utils.set_random_seed(seed)
@@ -193,6 +194,7 @@ def trained(stages, origin, dataset, where, words, named):
 def made(plan, transfer, origin, before):
     """Return (network, its body, lines that say where its weights come from); `before`: the run of the stage before."""
     import keras
+
     from zoo.training import saved, transferred
 
     keras.utils.set_random_seed(plan.seed)
@@ -245,7 +247,7 @@ def stage_line(number, count, network, body, transfer, recipe):
 
 def carry_out(network, plan, dataset, run, leave, whole):
     """Train one stage, in `run`, and after the last, which is `whole`, test and draw; return the exit status."""
-    from zoo.pictures.plots import draw_run  # matplotlib
+    from zoo.reports.run_outputs import draw_run  # matplotlib
     from zoo.training import fit
 
     def work():

@@ -6,9 +6,9 @@ import shutil
 import sys
 import textwrap
 
-from zoo import catalog, cli, device, settings
+from zoo import cli, devices, env, registry
 from zoo.errors import UserError
-from zoo.values import parsed, workload
+from zoo.utils.validation import parsed, workload
 
 WIDEST = 110  # columns: longer lines of prose read badly
 LABEL = 10  # columns before a row's words
@@ -20,7 +20,7 @@ def parser():
                       description="Tell what a network consists of: its stages with their shapes, receptive\n"
                                   "fields, parameters and multiply-adds, its options, the memory that it\n"
                                   "takes, and where it departs from its paper.",
-                      epilog=textwrap.fill(f"networks: {', '.join(catalog.SPECS)}", 80))
+                      epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
     made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
     cli.add_network(made)
     made.add_argument("--batch", metavar="N", default="128", help="of pictures, to tell the memory for; default 128")
@@ -36,11 +36,11 @@ def workload_of(arguments):
 
 def described(blueprint, backend, asked):
     """Return the dict of `zoo.describe`; the backend, which loads for it, sees no GPU."""
-    device.prepare(device.choose("none", []))
+    devices.prepare(devices.choose("none", []))
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the first line is written over it
-    with device.quiet():
-        from zoo.models.description import describe
+    with devices.quiet():
+        from zoo.analysis.description import describe
     return describe(blueprint, *asked)
 
 
@@ -84,7 +84,7 @@ def sides(told):
 
 def legal(told, name, value):
     """Return what an option can be, and its default if it is not that."""
-    default = catalog.SPECS[told["name"]].options[name]
+    default = registry.SPECS[told["name"]].options[name]
     if name in told["choices"]:
         values = " or ".join(map(written, told["choices"][name]))
     else:
@@ -176,9 +176,9 @@ def wrapped(text, columns):
 def command(argv):
     arguments = parser().parse_args(argv)
     if arguments.network is None:
-        raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.info --help")
+        raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see python -m zoo.info --help")
     blueprint, asked = cli.blueprint_of(arguments.network, arguments), workload_of(arguments)
-    backend = settings.backend()
+    backend = env.backend()
     told = described(blueprint, backend, asked)
     if arguments.json:
         print(json.dumps(told, indent=2))

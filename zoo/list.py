@@ -4,7 +4,7 @@ import json
 import sys
 
 from zoo import cli
-from zoo.catalog import SPECS, facts
+from zoo.registry import SPECS, facts
 from zoo.weights.published import list_names
 
 

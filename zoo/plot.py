@@ -16,7 +16,7 @@ def parser():
 def command(argv):
     run = parser().parse_args(argv).run
 
-    from zoo.pictures.plots import draw_run  # matplotlib
+    from zoo.reports.run_outputs import draw_run  # matplotlib
 
     try:
         written = draw_run(run)

@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from zoo import catalog, cli
-from zoo.datasets import facts as datasets
+from zoo import cli, registry
+from zoo.data import info as datasets
 from zoo.errors import UserError
-from zoo.files import expanded
 from zoo.training import keras_file, plan as plans
+from zoo.utils.io import expanded
 from zoo.weights import published
 
 AT_ONCE = 256  # pictures in memory
@@ -44,7 +44,7 @@ class Predictor:
             self._know_run()
         elif path.suffix != ".keras" or not path.is_file():
             raise UserError(f"{path} is neither a run directory nor a .keras file that is there"
-                            + (f"; {needed(str(path))}" if str(path) in catalog.SPECS else ""))
+                            + (f"; {needed(str(path))}" if str(path) in registry.SPECS else ""))
         elif checkpoint != "best":
             raise UserError("--checkpoint is for runs; a .keras file holds one set of weights")
         else:
@@ -53,11 +53,11 @@ class Predictor:
 
     def _know_weights(self, weights):
         name = str(self.path)
-        if name not in catalog.SPECS and (self.path.is_dir() or self.path.suffix == ".keras" and self.path.is_file()):
+        if name not in registry.SPECS and (self.path.is_dir() or self.path.suffix == ".keras" and self.path.is_file()):
             raise UserError(f"--weights is for a network's name; {name} is built already")
         if self.checkpoint != "best":
             raise UserError(f"--checkpoint is for runs; the weights {weights} are one set")
-        spec = catalog.find(name)
+        spec = registry.find(name)
         published.check(weights, spec.name)
         if weights not in published.NAMES and (expanded(weights) / "run.json").is_file():
             raise UserError(f"{weights} is a run: type python -m zoo.predict {weights} PICTURE")
@@ -75,9 +75,9 @@ class Predictor:
             self.ground = f"{weights} is bright on dark"
 
     def _know_run(self):
-        from zoo.pictures import rundir  # NumPy, no backend
+        from zoo.plots import run_files  # NumPy, no backend
 
-        told = rundir.read_facts(self.path)
+        told = run_files.read_facts(self.path)
         plans.checkpoint(self.path, self.checkpoint)
         dataset = told["dataset"]
         self.names = [str(name) for name in dataset["label_names"]]
@@ -155,12 +155,12 @@ def checked_shape(path, shape):
 
 def chunks(paths, shape):
     """Yield lists of (path, Fitted), up to AT_ONCE long; what cannot be read yields (path, UserError) in its place."""
-    from zoo.datasets import pictures
+    from zoo.data import image_io
 
     kept = []
     for path in paths:
         try:
-            kept.append((path, pictures.fitted(pictures.opened(path), shape)))
+            kept.append((path, image_io.fitted(image_io.opened(path), shape)))
         except UserError as error:
             kept.append((path, error))
         if len(kept) == AT_ONCE:
@@ -188,9 +188,10 @@ def command(argv):
                           arguments.backend, arguments.weights)
 
     import numpy as np
-    from zoo.datasets import pictures  # Pillow
 
-    broken, paths = 0, pictures.find(arguments.pictures)
+    from zoo.data import image_io  # Pillow
+
+    broken, paths = 0, image_io.find(arguments.pictures)
     for chunk in chunks(paths, predictor.shape):
         good = [found.pixels for _, found in chunk if not isinstance(found, UserError)]
         rows = iter(predictor(np.stack(good)) if good else ())

@@ -2,8 +2,8 @@
 
 import sys
 
-from zoo import catalog, cli
-from zoo.datasets import facts as datasets
+from zoo import cli, registry
+from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import recipe as recipes, recipes as table
 
@@ -34,7 +34,7 @@ def command(argv):
     if arguments.network is None or arguments.dataset is None:
         raise UserError(f"which {'network' if arguments.network is None else 'data set'}? "
                         "type python -m zoo.recipes NET DATASET, such as lenet5 mnist")
-    spec, facts = catalog.find(arguments.network), datasets.find(arguments.dataset)
+    spec, facts = registry.find(arguments.network), datasets.find(arguments.dataset)
     kinds = table.KINDS if arguments.recipe is None else (arguments.recipe,)
     lines = [["field", *kinds], *rows(spec.name, facts.name, kinds)]
     wide = [max(map(len, column)) for column in zip(*lines, strict=True)]

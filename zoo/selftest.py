@@ -3,7 +3,7 @@
 import sys
 import time
 
-from zoo import catalog, cli, device, settings
+from zoo import cli, devices, env, registry
 
 
 def parser():
@@ -11,21 +11,21 @@ def parser():
                       description="Each model's small preset overfits 32 random images on the CPU: its loss "
                                   "must fall to a tenth. It is saved as .keras and as .weights.h5, and another process "
                                   "that reads both must predict the same. Exit status 1 where one fails.",
-                      epilog=f"networks: {', '.join(catalog.SPECS)}")
+                      epilog=f"networks: {', '.join(registry.SPECS)}")
     made.add_argument("networks", metavar="NET", nargs="*", help="the networks to test; default: all")
     return made
 
 
 def command(argv):
-    names = list(dict.fromkeys(parser().parse_args(argv).networks)) or [*catalog.SPECS]
+    names = list(dict.fromkeys(parser().parse_args(argv).networks)) or [*registry.SPECS]
     for name in names:
-        catalog.find(name)
-    backend = settings.backend()
-    device.prepare(device.choose("none", []))
+        registry.find(name)
+    backend = env.backend()
+    devices.prepare(devices.choose("none", []))
     began = time.perf_counter()
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the table is written over it
-    with device.quiet():
+    with devices.quiet():
         import keras
 
         keras.utils.set_random_seed(0)  # it loads TensorFlow, where there is one, beside another backend

@@ -7,10 +7,10 @@ import sys
 import textwrap
 from pathlib import Path
 
-from zoo import catalog, cli
+from zoo import cli, registry
 from zoo.errors import UserError, unknown
-from zoo.files import expanded, writable
 from zoo.training import failures, keras_file, plan as plans
+from zoo.utils.io import expanded, writable
 
 WHAT = {"maps": "what each layer makes of the picture", "filters": "those of the first layer",
         "hypercolumn": "the maps of all layers over one another", "gradcam": "where it sees the class (Grad-CAM)",
@@ -24,7 +24,7 @@ MAPS, MOST_MAPS = 8, 1024  # of a layer
 def parser():
     made = cli.Parser(prog="python -m zoo.show", formatter_class=argparse.RawDescriptionHelpFormatter,
                       description="Look inside a network: a page to step through what its layers make of a picture.",
-                      epilog=textwrap.fill(f"networks: {', '.join(catalog.SPECS)}", 80))
+                      epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
     made.add_argument("network", metavar="RUN|FILE.keras|NET",
                       help="a run directory; a model that takes raw pixels; or a network's name, with random weights")
     made.add_argument("--image", metavar="FILE", required=True, help="a picture, of any size")
@@ -90,9 +90,9 @@ def source_of(arguments):
     if (path.is_dir() or is_file) and set(given) - ({"size"} if is_file else set()):
         raise UserError(f"--{given[0]} is for a network's name; {name} is built already")
     if path.is_dir():
-        from zoo.pictures import rundir
+        from zoo.plots import run_files
 
-        facts = rundir.read_facts(path)
+        facts = run_files.read_facts(path)
         if not isinstance(facts.get("blueprint"), dict):
             raise UserError(f"{path / 'run.json'} does not say how the network is built: it is of an earlier zoo")
         plans.checkpoint(path, checkpoint)
@@ -104,7 +104,7 @@ def source_of(arguments):
         return lambda subject: subject.of_file(path)
     if path.suffix or os.sep in name:
         raise UserError(f"{name} is neither a run directory nor a .keras file that is there, nor a network's name")
-    catalog.find(name)
+    registry.find(name)
     if arguments.aux:
         raise UserError("only what the main output needs is looked at; leave out --aux")
     if arguments.weights is None:
@@ -139,9 +139,9 @@ def output_of(arguments):
     path = expanded(arguments.output or default)
     is_folder = path.is_dir() or bool(arguments.output and not path.suffix)
     if arguments.what is not None and not is_folder:
-        from zoo.pictures import export
+        from zoo.diagrams import save
 
-        return export.checked(path), False
+        return save.checked(path), False
     if not is_folder and path.suffix.lower() != ".html":
         raise UserError(f"without --what a page is written, a .html file, or a folder; given {str(path)!r}")
     writable(path / PAGE if path.is_dir() else path)
@@ -158,25 +158,26 @@ def spare(image, path, is_folder, what):
 
 def of_picture(path):
     """Return the picture of a file as Pillow has it; UserError if it is none."""
-    from zoo.datasets import pictures
+    from zoo.data import image_io
 
     if os.path.isdir(path):
         raise UserError(f"--image is one picture; {path} is a folder")
     if not os.path.exists(path):
         raise UserError(f"there is no {path}; --image is a picture's file")
-    return pictures.opened(path)
+    return image_io.opened(path)
 
 
 def write_all(view, folder, count):
     """Write the page and a picture of each kind into `folder`; what the network has not got is said."""
-    from zoo.pictures.inside import page, sheets
+    from zoo.plots import inspection_plots
+    from zoo.reports import inspection
 
     folder.mkdir(exist_ok=True)
-    page.write(view, count, folder / PAGE)
+    inspection.write(view, count, folder / PAGE)
     print(folder / PAGE)
     for what in WHAT:
         try:
-            sheets.save(view, what, count, folder / f"{what}.png")
+            inspection_plots.save(view, what, count, folder / f"{what}.png")
             print(folder / f"{what}.png")
         except UserError as error:
             print(f"no {what}: {error}")
@@ -195,24 +196,25 @@ def look(argv):
     check_memory(arguments.size)
     cli.load(*cli.choose_device(arguments.gpu, arguments.backend))
 
-    from zoo.datasets import pictures
-    from zoo.pictures.inside import page, sheets, subject
-    from zoo.pictures.inside.view import View
+    from zoo.data import image_io
+    from zoo.plots import inspected_model as subject, inspection_plots
+    from zoo.plots.inspection import View
+    from zoo.reports import inspection
 
     found = subject_of(subject)
-    fitted = pictures.fitted(picture, subject.sides(found, sides))
+    fitted = image_io.fitted(picture, subject.sides(found, sides))
     source = ", ".join(filter(None, (Path(arguments.image).name, fitted.done)))
     view = View(found, fitted.pixels, layers, source)
     if is_folder and arguments.what is None:
         write_all(view, path, count)
     elif arguments.what is None:
-        page.write(view, count, path)
+        inspection.write(view, count, path)
         print(f"{path}: {found.title}, {found.note}")
     else:
         if is_folder:
             path.mkdir(exist_ok=True)
             path = path / f"{arguments.what}.png"
-        sheets.save(view, arguments.what, count, path)
+        inspection_plots.save(view, arguments.what, count, path)
         print(f"{path}: {found.title}, {found.note}")
 
 

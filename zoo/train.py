@@ -8,11 +8,11 @@ import sys
 import time
 from dataclasses import asdict
 
-from zoo import asked, attended, catalog, cli, device, settings
-from zoo.datasets import facts as datasets
+from zoo import asked, attended, cli, devices, env, registry
+from zoo.data import info as datasets
 from zoo.errors import UserError
-from zoo.files import expanded
 from zoo.training import plan as plans, recipe as recipes, recipes as table, repeat
+from zoo.utils.io import expanded
 
 STATUSES = """exit status: 0 done, 2 a mistake in the command, 3 the loss is not finite, 4 the disk is full, 5 out of
 memory, 6 another process has the run, 7 out of --max-seconds, 8 another host is lost, 130 interrupted"""
@@ -23,7 +23,7 @@ def parser():
                       formatter_class=argparse.RawDescriptionHelpFormatter,
                       description="Train a network on a data set, into a run directory.\nThe same command with the "
                                   "same --name goes on with a run that was ended.",
-                      epilog=f"networks: {', '.join(catalog.SPECS)}\ndata sets: {', '.join(datasets.DATASETS)}\n"
+                      epilog=f"networks: {', '.join(registry.SPECS)}\ndata sets: {', '.join(datasets.DATASETS)}\n"
                              f"options: {'; '.join(told_options())}\n{STATUSES}")
     made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
     made.add_argument("--dataset", metavar="NAME", default="digits",
@@ -61,7 +61,7 @@ def parser():
 def told_options():
     """Return for each network with options its name and they with their defaults."""
     return [f"{spec.name} {', '.join(f'{name}={str(value).lower()}' for name, value in spec.options.items())}"
-            for spec in catalog.SPECS.values() if spec.options]
+            for spec in registry.SPECS.values() if spec.options]
 
 
 def several(arguments, argv, until):
@@ -87,19 +87,19 @@ def command(argv):
     began = time.monotonic()
     arguments = parser().parse_args(argv)
     if arguments.network is None and arguments.resume is None:
-        raise UserError(f"which network? one of {', '.join(catalog.SPECS)}; see python -m zoo.train --help")
+        raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see python -m zoo.train --help")
     seconds = arguments.max_seconds and cli.whole_number("--max-seconds", arguments.max_seconds, 1)
     until = began + seconds if seconds else float("inf")
     if arguments.resume is not None:
         run, plan = asked.resumed(parser(), arguments, argv)
     else:
         run, plan = None, asked.plan_of(arguments)
-    chosen = device.choose(arguments.gpu, device.list_gpus(), device.visible_now())
+    chosen = devices.choose(arguments.gpu, devices.list_gpus(), devices.visible_now())
     plans.check_devices(plan, len(chosen.gpus))
 
     from zoo.training import hosts, run as runs  # NumPy, no backend
 
-    place = settings.hosts(arguments.hosts, arguments.host_index)
+    place = env.hosts(arguments.hosts, arguments.host_index)
     if place and (plan.backend != "jax" or arguments.runs is not None):
         raise UserError("several hosts train one run, with JAX: give --backend jax, and --seed instead of --runs")
     if arguments.runs is not None:
@@ -112,9 +112,9 @@ def command(argv):
         return 0
     if run is None:
         runs.check_place(arguments.output_dir, arguments.name)
-    device.prepare(chosen, plan.deterministic)
+    devices.prepare(chosen, plan.deterministic)
 
-    from zoo.datasets.load import load_facts
+    from zoo.data.load import load_facts
 
     dataset = load_facts(plan.dataset, data_dir=arguments.data_dir, limit=plan.limit)
     link = hosts.meet(*place, hosts.facts(plan, dataset)) if place else None
@@ -148,6 +148,7 @@ def load(plan, chosen, place, link):
     """Load the backend, connected with the other hosts; return the header's words for the devices, and the Sharing."""
     def connect():
         import keras
+
         from zoo.training import hosts
 
         keras.utils.set_random_seed(plan.seed)
@@ -218,8 +219,8 @@ def same_data(run, dataset):
 
 def carry_out(network, plan, dataset, run, until, on_cpu, sharing):
     """Train, test, draw and say what came out; return the exit status."""
-    from zoo.pictures import diagram  # matplotlib
-    from zoo.pictures.plots import draw_run
+    from zoo.diagrams import diagram  # matplotlib
+    from zoo.reports.run_outputs import draw_run
     from zoo.training import failures, fit, hosts
     from zoo.training.leaving import Leave
 

@@ -3,7 +3,6 @@
 from papers.counting import Counter
 from papers.facts import Facts
 
-
 ROWS = (  # side, #1x1, reduce and #3x3, reduce and double #3x3, projection; None: stride 2, to half of the side
     (28, 64,   (64, 64),   (64, 96),   32),
     (28, 64,   (64, 96),   (64, 96),   64),

@@ -10,11 +10,11 @@ from helpers import write_pets
 from PIL import Image
 
 import zoo
-from zoo import catalog, extract, finetune, predict, show
-from zoo.datasets import facts
-from zoo.datasets.load import load as load_dataset
+from zoo import extract, finetune, predict, registry, show
+from zoo.data import info
+from zoo.data.load import load as load_dataset
 from zoo.errors import UserError
-from zoo.models import assembly
+from zoo.models import builder
 from zoo.weights import published, sources
 
 PACKED = {path.stem: path for path in sorted(published.FOLDER.glob("*.npz"))}
@@ -26,7 +26,7 @@ FRESH = ("resnet18", "googlenet", "maxout_mnist")
 def write_fresh(network):
     """Write a freshly initialized small preset where the bundled weights of a network are; return the model."""
     bundled = published.find_bundled(network)
-    model = assembly.build(bundled.blueprint)
+    model = builder.build(bundled.blueprint)
     rng = np.random.default_rng(0)
     arrays = {variable.path: np.float16(rng.normal(size=variable.shape) / math.sqrt(max(1, math.prod(
         variable.shape[:-1])))) for variable in model.weights}
@@ -46,7 +46,7 @@ def fresh(tmp_path, monkeypatch):
 
 def test_every_file_belongs_to_a_preset():
     assert "lenet5-mnist" in PACKED
-    assert set(PACKED) <= {f"{spec.name}-{spec.small.dataset}" for spec in catalog.SPECS.values()}
+    assert set(PACKED) <= {f"{spec.name}-{spec.small.dataset}" for spec in registry.SPECS.values()}
 
 
 def test_all_files_together_are_small():
@@ -67,16 +67,16 @@ def test_a_file_holds_float16_and_float32_statistics(stem):
 def test_a_file_is_a_models(stem):
     network, _, dataset = stem.rpartition("-")
     model = zoo.build(network, weights=dataset)
-    assert model.input_shape[1:] == facts.find(dataset).shape and model.output_shape == (None, 10)
-    assert model.count_params() == zoo.build(network, facts.find(dataset).shape, 10, width=catalog.find(
-        network).small.width, **catalog.find(network).small.options).count_params()
+    assert model.input_shape[1:] == info.find(dataset).shape and model.output_shape == (None, 10)
+    assert model.count_params() == zoo.build(network, info.find(dataset).shape, 10, width=registry.find(
+        network).small.width, **registry.find(network).small.options).count_params()
 
 
 @pytest.mark.parametrize("stem", PACKED)
 def test_a_file_knows_its_images(stem, real_data):
     """On 200 images of the test split: far from chance, however well the preset has been trained."""
     network, _, dataset = stem.rpartition("-")
-    known = facts.find(dataset)
+    known = info.find(dataset)
     images, labels = load_dataset(dataset, data_dir=real_data).test.batch(np.arange(200))
     pixels = ((images / 255 - np.array(known.mean)) / np.array(known.std)).astype(np.float32)
     found = zoo.build(network, weights=dataset).predict(pixels, verbose=0).argmax(axis=1)
@@ -85,7 +85,7 @@ def test_a_file_knows_its_images(stem, real_data):
 
 @pytest.mark.parametrize("network", FRESH)
 def test_what_is_in_the_file_is_in_the_model(network, fresh):
-    dataset = catalog.find(network).small.dataset
+    dataset = registry.find(network).small.dataset
     model = zoo.build(network, weights=dataset)
     for variable in model.weights:
         assert variable.dtype == "float32"
@@ -95,8 +95,8 @@ def test_what_is_in_the_file_is_in_the_model(network, fresh):
 
 @pytest.mark.parametrize("network", FRESH)
 def test_a_backbone_takes_any_size(network, fresh):
-    spec = catalog.find(network)
-    shape = (96, 80, facts.find(spec.small.dataset).shape[2])
+    spec = registry.find(network)
+    shape = (96, 80, info.find(spec.small.dataset).shape[2])
     model = zoo.build(network, shape, 3, weights=spec.small.dataset, include_top=False, pooling="avg")
     whole = zoo.build(network, weights=spec.small.dataset)
     stem = {"stem": "small"} if spec.small_below else {}
@@ -160,10 +160,10 @@ def test_a_file_of_another_model_is_damage(fresh):
         zoo.build("googlenet", weights="cifar10")
 
 
-@pytest.mark.parametrize("network", catalog.SPECS)
+@pytest.mark.parametrize("network", registry.SPECS)
 def test_where_the_weights_are_is_derived_from_the_catalogue(network):
-    small, bundled = catalog.find(network).small, published.find_bundled(network)
-    dataset = facts.find(small.dataset)
+    small, bundled = registry.find(network).small, published.find_bundled(network)
+    dataset = info.find(small.dataset)
     assert bundled.path == Path(published.__file__).parent / f"{network}-{small.dataset}.npz"
     assert (bundled.blueprint.input_shape, bundled.blueprint.classes) == (dataset.shape, 10)
     assert (bundled.blueprint.width, bundled.blueprint.aux) == (small.width, False)
@@ -174,7 +174,7 @@ def test_where_the_weights_are_is_derived_from_the_catalogue(network):
 def test_a_network_without_a_preset_has_none(monkeypatch):
     from dataclasses import replace
 
-    monkeypatch.setitem(catalog.SPECS, "nin", replace(catalog.find("nin"), small=None))
+    monkeypatch.setitem(registry.SPECS, "nin", replace(registry.find("nin"), small=None))
     assert published.list_names("nin") == []
     with pytest.raises(UserError, match="no weights 'cifar10' for nin"):
         sources.find("cifar10", "nin")
@@ -190,16 +190,16 @@ def image(tmp_path):
 def test_predict_names_the_classes(fresh, image, capsys):
     assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top", "10", *CPU]) == 0
     line = capsys.readouterr().out
-    assert all(name in line for name in facts.CIFAR10_NAMES)
+    assert all(name in line for name in info.CIFAR10_NAMES)
 
 
 def test_predict_scales_the_pixels(fresh, image, capsys):
     """The most probable class is that of the model on pixels scaled by hand."""
     pixels = np.asarray(Image.open(image).resize((32, 32), Image.Resampling.BILINEAR), np.float32)
-    scaled = (pixels / 255 - np.float32(facts.CIFAR10.mean)) / np.float32(facts.CIFAR10.std)
+    scaled = (pixels / 255 - np.float32(info.CIFAR10.mean)) / np.float32(info.CIFAR10.std)
     expected = zoo.build("resnet18", weights="cifar10").predict(scaled[None], verbose=0)[0]
     assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top", "1", *CPU]) == 0
-    assert f": {facts.CIFAR10_NAMES[expected.argmax()]} " in capsys.readouterr().out
+    assert f": {info.CIFAR10_NAMES[expected.argmax()]} " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [(), ("--preset", "small")])
@@ -216,7 +216,7 @@ def test_show_refuses_another_form(fresh, image, capsys):
 
 
 def test_finetune_and_extract_take_the_presets_backbone(fresh, tmp_path, capsys):
-    pets, width = write_pets(tmp_path / "pets", (40, 30, 3), ".png"), catalog.find("resnet18").small.width
+    pets, width = write_pets(tmp_path / "pets", (40, 30, 3), ".png"), registry.find("resnet18").small.width
     words = ["resnet18", "--data", str(pets), "--weights", "cifar10", *CPU]
     assert finetune.main([*words, "--epochs", "1", "--output-dir", str(tmp_path), "--name", "run"]) == 0
     told = json.loads((tmp_path / "run" / "run.json").read_text())

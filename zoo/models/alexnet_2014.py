@@ -23,8 +23,8 @@ has a logistic unit for each class.
 
 from keras import layers
 
+from zoo.layers.blocks import scaled
 from zoo.models.alexnet import head, small_stem, start  # whose head is this network's too
-from zoo.nn.blocks import scaled
 
 #                           conv1 conv2 conv3 conv4 conv5  fc6   fc7   (filters, units)
 TABLES = {"alexnet_2014": ((64,   192,  384,  256,  256), (4096, 4096))}

@@ -23,10 +23,10 @@ rounded (conv1: '2.7K' for 9,408).
 
 from keras import initializers, layers
 
-from zoo.nn.blocks import scaled
-from zoo.nn.mixed import mixed
-from zoo.nn.normalization import LocalResponseNormalization
-from zoo.nn.pooling import CeilMaxPooling2D
+from zoo.layers.blocks import scaled
+from zoo.layers.inception import mixed
+from zoo.layers.normalization import LocalResponseNormalization
+from zoo.layers.pooling import CeilMaxPooling2D
 
 #                       #1x1 #3x3   #3x3 #5x5   #5x5 pool
 #                            reduce      reduce      proj

@@ -24,9 +24,9 @@ leaves its deviation at 1. Their file for ten classes has a hundred outputs; her
 
 from keras import initializers, layers
 
-from zoo.nn.blocks import scaled
-from zoo.nn.highway import Highway
-from zoo.nn.pooling import CeilMaxPooling2D
+from zoo.layers.blocks import scaled
+from zoo.layers.highway import Highway
+from zoo.layers.pooling import CeilMaxPooling2D
 
 #         dropout  plain convolution  highway  max pool
 #          before  (filters, kernel)   layers  (side, stride)

@@ -26,10 +26,10 @@ from functools import partial
 
 from keras import layers
 
+from zoo.layers.blocks import inception_conv, scaled
+from zoo.layers.inception import chain, mixed
+from zoo.layers.residual import ScaledAdd
 from zoo.models.inception_v4 import STEMS as STEM_V4
-from zoo.nn.blocks import inception_conv, scaled
-from zoo.nn.mixed import chain, mixed
-from zoo.nn.residual import ScaledAdd
 
 V = "valid"
 

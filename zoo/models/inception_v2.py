@@ -23,8 +23,8 @@ from functools import partial
 
 from keras import layers
 
-from zoo.nn.blocks import inception_conv
-from zoo.nn.mixed import chain, mixed
+from zoo.layers.blocks import inception_conv
+from zoo.layers.inception import chain, mixed
 
 
 def module(ones, reduce, threes, double_reduce, double, pool, projection):

@@ -25,8 +25,8 @@ from functools import partial
 
 from keras import layers
 
-from zoo.nn.blocks import inception_conv, scaled
-from zoo.nn.mixed import chain, mixed
+from zoo.layers.blocks import inception_conv, scaled
+from zoo.layers.inception import chain, mixed
 
 V = "valid"
 

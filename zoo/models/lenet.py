@@ -16,7 +16,7 @@ sides under 32, where the paper pads the picture itself.
 
 from keras import layers
 
-from zoo.nn.blocks import conv_relu, scaled
+from zoo.layers.blocks import conv_relu, scaled
 
 #                    C1  C3   C5  F6   (filters, filters, units, units)
 TABLES = {"lenet5": (6, 16, 120, 84)}

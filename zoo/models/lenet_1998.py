@@ -23,10 +23,10 @@ are padded with zeros to 32, where the paper pads with its background.
 
 from keras import initializers, layers
 
-from zoo.nn.blocks import at_least
-from zoo.nn.rbf import RBF
-from zoo.nn.sparse import SparseConv2D
-from zoo.nn.subsampling import TrainableSubsampling, scaled_tanh
+from zoo.layers.blocks import at_least
+from zoo.layers.rbf import RBF
+from zoo.layers.sparse import SparseConv2D
+from zoo.layers.subsampling import TrainableSubsampling, scaled_tanh
 
 # Table I: which maps of S2, the rows, each map of C3 reads, the columns 0 to 15.
 TABLE_I = """

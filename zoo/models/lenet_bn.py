@@ -23,7 +23,7 @@ Keras, as there: momentum 0.99, epsilon 1e-3.
 
 from keras import layers
 
-from zoo.nn.blocks import scaled
+from zoo.layers.blocks import scaled
 
 #                      conv1     conv2   (filters, kernel)
 TABLES = {"lenet5_bn": ((96, 11), (120, 1))}

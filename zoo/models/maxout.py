@@ -20,9 +20,9 @@ still for its first hundred steps or more, at a rate of 0.1; Adam does not.
 
 from keras import initializers, layers
 
-from zoo.nn.blocks import scaled
-from zoo.nn.maxout import Maxout
-from zoo.nn.pooling import CeilMaxPooling2D
+from zoo.layers.blocks import scaled
+from zoo.layers.maxout import Maxout
+from zoo.layers.pooling import CeilMaxPooling2D
 
 TABLES = {  # pad, kernel, units, pieces, max pool (side, stride); then units and pieces of a dense layer
     "maxout": (((4, 8,  96, 2, (4, 2)),

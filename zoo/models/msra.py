@@ -23,8 +23,8 @@ Departures from the paper: none known in A and B, whose multiply-adds, 1.906e10 
 
 from keras import initializers, layers
 
-from zoo.nn.blocks import scaled
-from zoo.nn.pooling import SpatialPyramidPooling2D
+from zoo.layers.blocks import scaled
+from zoo.layers.pooling import SpatialPyramidPooling2D
 
 #                     conv2     conv3     conv4   (filters, layers)
 TABLES = {"msra_a": ((256, 5), (512, 5), (512, 5)),

@@ -19,8 +19,8 @@ Departures from the paper: none known. Weights start from N(0, 0.05) as in the a
 
 from keras import initializers, layers
 
-from zoo.nn.blocks import scaled
-from zoo.nn.pooling import CeilAveragePooling2D, CeilMaxPooling2D
+from zoo.layers.blocks import scaled
+from zoo.layers.pooling import CeilAveragePooling2D, CeilMaxPooling2D
 
 #                  kernel  filters, then those of 1x1
 TABLES = {"nin": ((5,      192, 160,  96),

@@ -18,7 +18,7 @@ bottlenecks in those for ImageNet; these two have basic blocks in the stages of 
 
 from keras import layers
 
-from zoo.nn.blocks import bare_conv, bn_relu, scaled
+from zoo.layers.blocks import bare_conv, bn_relu, scaled
 
 #                      conv2_x  conv3_x   conv4_x   conv5_x   (filters, blocks)
 TABLES = {"resnet18": ((64, 2), (128, 2), (256, 2), (512, 2)),

@@ -12,7 +12,7 @@ it these networks are hard to train from scratch.
 
 from keras import layers
 
-from zoo.nn.blocks import at_least, conv_bn_relu, conv_relu, scaled
+from zoo.layers.blocks import at_least, conv_bn_relu, conv_relu, scaled
 
 #                     conv1    conv2     conv3     conv4     conv5     (filters, layers)
 TABLES = {"vgg16": ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)),  # column D

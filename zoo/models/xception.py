@@ -19,7 +19,7 @@ paper's count. The dropout of 0.5 is the paper's for ImageNet (section 4.3).
 
 from keras import layers
 
-from zoo.nn.blocks import scaled
+from zoo.layers.blocks import scaled
 
 #                       block1    block2 block3 block4   block5-12   block13      block14
 TABLES = {"xception": ((32, 64), (128,   256,   728),   (728, 8),   (728, 1024), (1536, 2048))}

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from zoo.errors import UserError, unknown
-from zoo.values import parsed
+from zoo.utils.validation import parsed
 
 
 @dataclass(frozen=True)

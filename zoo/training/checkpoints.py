@@ -16,8 +16,8 @@ import keras
 import numpy as np
 
 from zoo.errors import UserError
-from zoo.files import written_whole
 from zoo.training import precision, run as runs
+from zoo.utils.io import written_whole
 
 
 def rank(row):

@@ -5,7 +5,7 @@ import sys
 import keras
 import numpy as np
 
-from zoo.datasets import facts
+from zoo.data import info
 
 IMAGENET_CLASSES = 1000
 
@@ -15,8 +15,8 @@ def of_weights(weights, classes):
 
     A thousand classes are ImageNet's.
     """
-    if weights in facts.DATASETS:  # bundled weights are called by the data set that they were trained on
-        return facts.find(weights).label_names
+    if weights in info.DATASETS:  # bundled weights are called by the data set that they were trained on
+        return info.find(weights).label_names
     return of_imagenet() if classes == IMAGENET_CLASSES else None
 
 

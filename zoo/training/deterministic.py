@@ -4,6 +4,6 @@ import sys
 
 
 def enable(backend):
-    """Ask PyTorch, once loaded, for operations that give the same bits each time; device.py asks the others before."""
+    """Ask PyTorch, once loaded, for operations that give the same bits each time; devices.py asks the others before."""
     if backend == "torch":
         sys.modules["torch"].use_deterministic_algorithms(True, warn_only=True)

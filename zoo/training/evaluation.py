@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.models import anatomy
+from zoo.analysis import summary
 from zoo.training import calibration, fused, parallel, reading, run as runs
 from zoo.training.batches import EvaluationBatches
 from zoo.training.saved import of_run, restore_weights
@@ -42,7 +42,7 @@ def inference_batch_size(model, batch_size):
     the batch size alone, not on what was measured, so that the same images give the same bits in each run, also after
     a resume.
     """
-    together = MAX_MULTIPLY_ADDS // max(1, anatomy.read(model).multiply_adds * batch_size)
+    together = MAX_MULTIPLY_ADDS // max(1, summary.read(model).multiply_adds * batch_size)
     return batch_size * max(1, min(MAX_BATCHES, together))
 
 

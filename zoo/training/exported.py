@@ -10,11 +10,11 @@ import zipfile
 import keras
 import numpy as np
 
-from zoo import device
+from zoo import devices
 from zoo.errors import UserError
-from zoo.files import write_text, written_whole
 from zoo.training.keras_file import LABELS
 from zoo.training.saved import load
+from zoo.utils.io import write_text, written_whole
 
 TOLERANCE = 1e-4  # of probabilities: other programs add in another order
 BY_TENSORFLOW = ("onnx", "saved_model", "litert")
@@ -155,7 +155,7 @@ def written(model, name, path, names, about, pictures):
 
     def made(scratch):
         try:
-            with device.quiet(), warnings.catch_warnings():
+            with devices.quiet(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the converters' own, about NumPy and about names to come
                 write(without_groups(model) if name in BY_TENSORFLOW else model, scratch, names, about)
                 far = apart(ask(scratch, model), expected, pictures)

@@ -39,7 +39,7 @@ def smaller(batch_size):
 def foreseen(memory, recipe, free):
     """Return a warning that training will not fit, or "".
 
-    The system kills a process that takes too much, without a word. memory: a zoo.models.memory.Memory, which
+    The system kills a process that takes too much, without a word. memory: a zoo.analysis.memory.Memory, which
     estimates; free: bytes.
     """
     takes = memory.for_training(recipe.batch_size, recipe.optimizer)

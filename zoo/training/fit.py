@@ -8,9 +8,21 @@ from dataclasses import asdict
 
 import keras
 
-from zoo.models import anatomy
-from zoo.training import (augmentation, checkpoints, evaluation, fused, losses, optimizers, parallel, precision,
-                          reading, run as runs, schedules, trainee)
+from zoo.analysis import summary
+from zoo.training import (
+    augmentation,
+    checkpoints,
+    evaluation,
+    fused,
+    losses,
+    optimizers,
+    parallel,
+    precision,
+    reading,
+    run as runs,
+    schedules,
+    trainee,
+)
 from zoo.training.bar import Bar
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches, one_hot
@@ -99,7 +111,7 @@ def steps_together(network, batch_size, steps):
     """
     if keras.backend.backend() != "tensorflow":
         return 1
-    most = min(AT_MOST, steps // PARTS, TOGETHER // max(1, anatomy.read(network).multiply_adds * batch_size))
+    most = min(AT_MOST, steps // PARTS, TOGETHER // max(1, summary.read(network).multiply_adds * batch_size))
     return next((count for count in range(most, 1, -1) if steps % count == 0), 1)
 
 

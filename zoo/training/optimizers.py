@@ -49,6 +49,9 @@ def with_ema_warmup(kind):
         def ema_momentum(self, momentum):
             self.max_ema_momentum = momentum
 
+        def get_config(self):
+            return {**super().get_config(), "ema_momentum": self.max_ema_momentum}
+
     return WithEmaWarmup
 
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from zoo import catalog
+from zoo import registry
 from zoo.errors import UserError
-from zoo.files import expanded
 from zoo.training import run as runs, transfer as transfers
+from zoo.utils.io import expanded
 from zoo.weights import published, sources
 
 
@@ -53,7 +53,7 @@ def find(network, weights, width=None, stem="auto", options=None):
     the paper's, or that of bundled weights, which have options of their own, too.
     """
     if weights == "none":
-        if stem == "auto" and catalog.find(network).small_below and network in published.LEAST_SIDE:
+        if stem == "auto" and registry.find(network).small_below and network in published.LEAST_SIDE:
             stem = "paper"  # as it would be with weights
         return Origin(None, "", stem, 1.0 if width is None else width, options or {}, None, None)
     source = sources.find(weights, network)
@@ -69,7 +69,7 @@ def of_run(run, source, asked):
     """Return the Origin of a run directory; UserError where another network, or another form of it, is asked for."""
     facts = runs.read_facts(run)
     try:
-        blueprint, dataset = catalog.blueprint(**facts["blueprint"]), facts["dataset"]
+        blueprint, dataset = registry.blueprint(**facts["blueprint"]), facts["dataset"]
         if "transfer" in facts:
             told = transfers.of_dict(facts["transfer"])
             scaling = published.Scaling(told.scale, told.offset, told.order)
@@ -90,12 +90,12 @@ def seen(network, shape, origin, classes):
 
     Grey pictures become coloured ones where the network, or what trained it, has them so.
     """
-    channels = origin.shape[2] if origin.shape else catalog.find(network).input_shape[2]
+    channels = origin.shape[2] if origin.shape else registry.find(network).input_shape[2]
     if shape[2] != 1 and origin.shape and shape[2] != channels:
         raise UserError(f"the weights {origin.said} are for grey pictures, these are coloured; choose other weights")
     factor, (height, width, _) = transfers.seen_shape(shape, network, origin.stem)
-    blueprint = catalog.blueprint(network, (height, width, max(channels, shape[2])), classes, origin.width, origin.stem,
-                                  origin.options)
+    blueprint = registry.blueprint(network, (height, width, max(channels, shape[2])), classes, origin.width,
+                                   origin.stem, origin.options)
     if origin.weights is not None:
         origin.weights.check(blueprint, include_top=False)
     return blueprint, factor, origin.scaling

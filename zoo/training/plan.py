@@ -5,8 +5,8 @@ Standard library only.
 
 from dataclasses import dataclass, replace
 
-from zoo import catalog
-from zoo.datasets import facts as datasets
+from zoo import registry
+from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import recipe as recipes
 
@@ -17,7 +17,7 @@ MINE = "begin another run with another --name"
 
 @dataclass(frozen=True)
 class Plan:
-    blueprint: catalog.Blueprint
+    blueprint: registry.Blueprint
     dataset: datasets.Facts
     recipe: recipes.Recipe
     seed: int
@@ -41,7 +41,7 @@ def check_devices(plan, count):
 
 def as_json(plan):
     """Return what run.json says of a Plan."""
-    return {"network": plan.blueprint.spec.name, "blueprint": catalog.as_json(plan.blueprint),
+    return {"network": plan.blueprint.spec.name, "blueprint": registry.as_json(plan.blueprint),
             "recipe": recipes.as_dict(plan.recipe), "seed": plan.seed, "limit": plan.limit, "backend": plan.backend,
             "deterministic": plan.deterministic, "precision": plan.precision}
 
@@ -50,7 +50,7 @@ def of_run(run, facts):
     """Return the Plan of a run from what its run.json says; UserError when that is damaged."""
     try:
         recipe = recipes.overridden(recipes.Recipe(), facts["recipe"])
-        return Plan(catalog.blueprint(**facts["blueprint"]), dataset_of(facts["dataset"]), recipe, facts["seed"],
+        return Plan(registry.blueprint(**facts["blueprint"]), dataset_of(facts["dataset"]), recipe, facts["seed"],
                     facts["limit"], facts["backend"], facts["deterministic"], precision_of(facts))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{run / 'run.json'} is damaged, or of another zoo: {error}") from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from zoo.errors import UserError, unknown
 from zoo.training import augmentation
-from zoo.values import parsed
+from zoo.utils.validation import parsed
 
 OPTIMIZERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta")
 SCHEDULES = ("constant", "step", "cosine", "one_cycle", "plateau")

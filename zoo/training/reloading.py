@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo import catalog
+from zoo import registry
 from zoo.training import run as runs, saved
 
 KERAS, H5 = "model.keras", "model.weights.h5"  # what is tested
@@ -55,7 +55,7 @@ class Reader:
     def ask(self, folder, plan, mean, std):
         """Have the model in `folder` read; `plan` is its Blueprint, `mean` and `std` those of its pixels."""
         with contextlib.suppress(BrokenPipeError):  # `answer` will find it ended
-            print(json.dumps([str(folder), catalog.as_json(plan), mean, std]), file=self.process.stdin, flush=True)
+            print(json.dumps([str(folder), registry.as_json(plan), mean, std]), file=self.process.stdin, flush=True)
 
     def answer(self):
         """Wait for the oldest answer that is due: what `read` returned."""
@@ -73,7 +73,7 @@ def read(folder, plan, mean, std):
     predictions alone would not tell: after a few steps of batch normalisation they hardly depend on the picture.
     """
     def built():
-        model = saved.on_pixels(catalog.blueprint(**plan), mean, std, None)
+        model = saved.on_pixels(registry.blueprint(**plan), mean, std, None)
         model.load_weights(folder / H5)
         return model
 

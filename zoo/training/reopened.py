@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.datasets import folders
-from zoo.datasets.load import load_facts
-from zoo.datasets.sources import find_in
+from zoo.data import image_folder
+from zoo.data.file_layouts import find_in
+from zoo.data.load import load_facts
 from zoo.errors import UserError
 from zoo.training import plan as plans, run as runs
 
@@ -30,9 +30,9 @@ def split_of(run, facts, name, data_dir=None):
             if data_dir is None and not Path(told["source"]).is_dir():
                 raise UserError(f"{run} was trained on pictures in {told['source']}, which is not there any more; put "
                                 "it back, or say with --data-dir where it is now")
-            left_out = any(note.startswith(folders.LEFT_OUT) for note in told.get("notes", ()))
-            dataset = folders.load(told["source"] if data_dir is None else data_dir, told["shape"], named=told["named"],
-                                   limit=limit, broken="skip" if left_out else "refuse")
+            left_out = any(note.startswith(image_folder.LEFT_OUT) for note in told.get("notes", ()))
+            dataset = image_folder.load(told["source"] if data_dir is None else data_dir, told["shape"],
+                                        named=told["named"], limit=limit, broken="skip" if left_out else "refuse")
         else:
             data_dir = place_of(told) if data_dir is None else data_dir
             dataset = load_facts(plans.dataset_of(told), data_dir=data_dir, limit=limit)

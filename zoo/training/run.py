@@ -5,7 +5,7 @@
     checkpoints/       best.npz and last.npz: every variable by path
     predictions.npz    labels (n,) int64 and probabilities (n, classes) float32 of the test split, at the best epoch
     samples.npz        training pictures and the first hundred mistakes, uint8
-    plots/             by zoo.pictures
+    plots/             by zoo.reports
     result.json        written last: the run is finished
 """
 
@@ -24,7 +24,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from zoo.errors import RunInUse, UserError
-from zoo.files import expanded, write_text, written_whole
+from zoo.utils.io import expanded, write_text, written_whole
 
 # What numpy.load and the reading of its arrays raised on thousands of archives with bytes changed or cut off.
 DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, MemoryError, BadZipFile, zlib.error)

@@ -5,12 +5,12 @@ import os
 import keras
 from keras import layers
 
-import zoo.nn  # registers our layers, so that .keras files which hold them load
-from zoo import catalog
+import zoo.layers  # registers our layers, so that .keras files which hold them load
+from zoo import registry
 from zoo.errors import UserError
-from zoo.files import expanded
-from zoo.models import assembly
+from zoo.models import builder
 from zoo.training import checkpoints, keras_file, plan as plans, precision, run as runs, transfer, transferred
+from zoo.utils.io import expanded
 
 
 def on_pixels(blueprint, mean, std, classifier_activation):
@@ -22,7 +22,7 @@ def on_pixels(blueprint, mean, std, classifier_activation):
     image = keras.Input(blueprint.input_shape, dtype="uint8", name="image")
     pixels = layers.Rescaling([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)],
                               dtype="float32", name="normalise")(image)
-    outputs = assembly.classifier(blueprint, pixels, classifier_activation)
+    outputs = builder.classifier(blueprint, pixels, classifier_activation)
     return keras.Model(image, outputs, name=blueprint.spec.name)
 
 
@@ -68,7 +68,7 @@ def of_run(path, facts, classifier_activation):
     Side classifiers are for training alone. UserError for a damaged run.json.
     """
     try:
-        blueprint, dataset = catalog.blueprint(**facts["blueprint"]), facts["dataset"]
+        blueprint, dataset = registry.blueprint(**facts["blueprint"]), facts["dataset"]
         with precision.computing(plans.precision_of(facts)):
             if "transfer" in facts:
                 return transferred.network(blueprint, transfer.of_dict(facts["transfer"]), dataset["shape"],

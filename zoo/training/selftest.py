@@ -16,11 +16,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo import catalog
-from zoo.datasets import facts as datasets
-from zoo.datasets.splits import Split
-from zoo.training import (fit, losses, parallel, plan as plans, recipe as recipe_fields, recipes,
-                          reloading, trainee)
+from zoo import registry
+from zoo.data import info as datasets
+from zoo.data.splits import Split
+from zoo.training import fit, losses, parallel, plan as plans, recipe as recipe_fields, recipes, reloading, trainee
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import one_hot
 from zoo.training.reloading import Reader
@@ -111,12 +110,12 @@ def noise(facts):
 
 def configure(name):
     """Return the Plan of a training of the model `name`: its small preset, its data set, the default recipe."""
-    spec = catalog.find(name)
+    spec = registry.find(name)
     facts = datasets.find(spec.small.dataset)
     recipe = recipes.find(name, facts.name)
     rate = recipe.learning_rate * IMAGES / recipe.batch_size  # the linear rule of Goyal et al. 2017, arXiv:1706.02677
     recipe = replace(recipe, learning_rate=rate, batch_size=IMAGES, augment="", schedule="constant", warmup=1.0)
-    blueprint = catalog.blueprint(name, facts.shape, facts.classes, spec.small.width, options=spec.small.options)
+    blueprint = registry.blueprint(name, facts.shape, facts.classes, spec.small.width, options=spec.small.options)
     return plans.Plan(blueprint, facts, recipe, SEED, None, keras.backend.backend(), False)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from zoo import device
+from zoo import devices
 from zoo.training import augment, deterministic, initialization, optimizers, precision, saved
 from zoo.training.augmentation import NOTHING
 
@@ -16,7 +16,7 @@ def build(plan):
     """Return the network of a Plan, raw pixels in, logits out, its weights drawn with the plan's seed."""
     if plan.deterministic:
         deterministic.enable(plan.backend)
-    with device.quiet():  # for this Keras loads TensorFlow, where it is installed, beside another backend
+    with devices.quiet():  # for this Keras loads TensorFlow, where it is installed, beside another backend
         keras.utils.set_random_seed(plan.seed)
     with precision.computing(plan.precision):
         network = saved.on_pixels(replace(plan.blueprint, aux=bool(plan.recipe.sides)), plan.dataset.mean,

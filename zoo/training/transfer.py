@@ -7,10 +7,10 @@ new set small or large, and is it like the one that the body was trained on?
 import re
 from dataclasses import asdict, dataclass, replace
 
-from zoo import catalog
+from zoo import registry
 from zoo.errors import UserError, unknown
 from zoo.training.recipe import Recipe
-from zoo.values import parsed
+from zoo.utils.validation import parsed
 
 POOLINGS = ("avg", "max", "flatten")
 MOST_UNITS = 100_000
@@ -56,7 +56,7 @@ class Transfer:
     head: hidden layers as typed, "1024,dropout0.5"; pooling: what makes a row of the grid in front of it.
     features: the layer that the head reads; "" the body's last. freeze: the last layer that stays as it is; "" none.
     enlarge: how many times as high and wide the network sees the picture. scale, offset, order: of the pixels, see
-    zoo.nn.PixelScaling.
+    zoo.layers.PixelScaling.
     """
 
     weights: str
@@ -120,7 +120,7 @@ def seen_shape(shape, network, stem):
     """
     from zoo.weights.published import LEAST_SIDE
 
-    spec = catalog.find(network)
+    spec = registry.find(network)
     small = stem == "small" or (stem == "auto" and spec.small_below)
     least = max(spec.least_side, 0 if small else max(LEAST_SIDE.get(network, 0), spec.paper_side))
     factor = max(1, -(-least // min(shape[:2])))

@@ -5,9 +5,10 @@ import difflib
 import keras
 from keras import layers
 
+from zoo.analysis import graph
 from zoo.errors import UserError
-from zoo.models import assembly, graph
-from zoo.nn.pixels import PixelScaling
+from zoo.layers.preprocessing import PixelScaling
+from zoo.models import builder
 from zoo.training.transfer import head_of
 
 BEFORE = "normalise"  # the first layer, by the name that training knows
@@ -23,7 +24,7 @@ def network(blueprint, transfer, shape, classes, activation):
     x = PixelScaling(transfer.scale, transfer.offset, transfer.order, name=BEFORE)(image)
     if transfer.enlarge > 1:
         x = layers.UpSampling2D(transfer.enlarge, interpolation="bilinear", name="enlarge")(x)
-    features = assembly.features(blueprint, x, None)
+    features = builder.features(blueprint, x, None)
     whole = keras.Model(x, features, name=blueprint.spec.name)  # with an input of its own
     if transfer.features:
         features = read_layer(whole, transfer.features).output
@@ -39,7 +40,7 @@ def with_own_top(blueprint, source, activation):
     image = keras.Input(blueprint.input_shape, dtype="uint8", name="image")
     scaling = source.scaling
     pixels = PixelScaling(scaling.scale, scaling.offset, scaling.order, name=BEFORE)(image)
-    model = keras.Model(image, assembly.classifier(blueprint, pixels, activation), name=blueprint.spec.name)
+    model = keras.Model(image, builder.classifier(blueprint, pixels, activation), name=blueprint.spec.name)
     source.fill(keras.Model(pixels, model.output, name=model.name), blueprint, include_top=True)  # of the same layers
     return model
 

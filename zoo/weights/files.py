@@ -7,9 +7,8 @@ import zipfile
 import zlib
 
 from zoo.errors import UserError
-from zoo.files import expanded
+from zoo.utils.io import expanded
 from zoo.weights import npz, safetensors, state_dict, torchvision
-
 
 HDF5, ZIP, PICKLE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
 MOST_CONFIG, MOST_WEIGHTS = 64 * 2**20, 4 * 2**30  # bytes
@@ -69,6 +68,7 @@ def contents(path, stack):
 
 def of_hdf5(file, stack):
     import h5py
+
     from zoo.weights import hdf5
 
     return hdf5.contents(stack.enter_context(h5py.File(file, "r")))

@@ -7,10 +7,10 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo import catalog
-from zoo.datasets import facts
+from zoo import registry
+from zoo.data import info
 from zoo.errors import UserError
-from zoo.files import expanded
+from zoo.utils.io import expanded
 
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
@@ -62,7 +62,7 @@ class Bundled:
 
     dataset: str
     path: Path
-    blueprint: catalog.Blueprint
+    blueprint: registry.Blueprint
     scaling: Scaling
 
 
@@ -76,22 +76,22 @@ IMAGENET = {name: Fetched(name, (f"{name}_{KERNELS}.h5", whole), (f"{name}_{KERN
     ("inception_resnet_v2", "e693bd0210a403b3192acc6073ad2e96", "d19885ff4a710c122648d3b5c3b684e4"),
     ("xception", "0a58e3b7378bc2990ea3b43d5981f1f6", "b0042744bf5b25fce3cb969f33bebb97"))}
 FOLDER = Path(__file__).parent  # where the bundled weights are
-NAMES = ("imagenet", *sorted({spec.small.dataset for spec in catalog.SPECS.values() if spec.small}))
+NAMES = ("imagenet", *sorted({spec.small.dataset for spec in registry.SPECS.values() if spec.small}))
 
 
 def resolve_preset(spec, name):
     """Return the Blueprint of a network's preset, for the images and classes of the preset's data set."""
-    preset = catalog.preset(spec, name)
-    dataset = facts.find(preset.dataset)
-    return catalog.blueprint(spec.name, dataset.shape, dataset.classes, preset.width, options=preset.options)
+    preset = registry.preset(spec, name)
+    dataset = info.find(preset.dataset)
+    return registry.blueprint(spec.name, dataset.shape, dataset.classes, preset.width, options=preset.options)
 
 
 def find_bundled(network):
     """Return the Bundled weights of a network, whose file need not be there; None where it has no preset."""
-    spec = catalog.find(network)
+    spec = registry.find(network)
     if spec.small is None:
         return None
-    dataset = facts.find(spec.small.dataset)
+    dataset = info.find(spec.small.dataset)
     return Bundled(dataset.name, FOLDER / f"{network}-{dataset.name}.npz", resolve_preset(spec, "small"),
                    standard(dataset.mean, dataset.std))
 

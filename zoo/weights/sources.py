@@ -5,9 +5,9 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zoo import catalog, settings
+from zoo import env, registry
 from zoo.errors import UserError
-from zoo.files import expanded
+from zoo.utils.io import expanded
 from zoo.weights import files, load, names, published
 
 
@@ -16,7 +16,8 @@ class Source:
     """Weights of a network that are on the disk, or can be fetched.
 
     said: as the person said it. path: None where it is to be fetched. foreign: they are of the paper's stem, and have
-    the authors' preprocessing, `scaling`; None: what pixels they expect is not known. bundled: where they come with zoo.
+    the authors' preprocessing, `scaling`; None: what pixels they expect is not known. bundled: where they come with
+    zoo.
     """
 
     network: str
@@ -35,7 +36,7 @@ class Source:
             classes = own.classes if classes is None else classes
             width = own.width if width is None else width
             options = {**own.options, **options}
-        return catalog.blueprint(self.network, input_shape, classes, width, stem, options, aux)
+        return registry.blueprint(self.network, input_shape, classes, width, stem, options, aux)
 
     def stem(self, asked):
         """Return which stem to build: "auto" is the paper's for weights of others, their own for bundled ones."""
@@ -44,7 +45,7 @@ class Source:
             if asked not in ("auto", own):
                 raise UserError(f"the weights {self.said!r} of {self.network} have the {own} stem; leave out stem")
             return own
-        if not self.foreign or asked == "paper" or not catalog.find(self.network).small_below:
+        if not self.foreign or asked == "paper" or not registry.find(self.network).small_below:
             return asked
         if asked == "small":
             raise UserError(f"{self.said} holds weights of {self.network} with the paper's stem; leave stem as it is")
@@ -101,7 +102,7 @@ class Source:
     def _check_bundled(self, blueprint, include_top):
         """Raise UserError for anything but the model that bundled weights are for, or its backbone at any size."""
         own = self.bundled.blueprint
-        preset = catalog.preset(own.spec, "small")
+        preset = registry.preset(own.spec, "small")
         form = ", ".join([f"width {own.width:g}", *(f"{name}={value}" for name, value in preset.options.items())])
         what = f"the weights {self.said!r} of {self.network} are for {cross(own.input_shape)} images, {own.classes} " \
                f"classes, {form}"
@@ -127,7 +128,7 @@ def find(weights, network):
 
     UserError where there is no such one. Nothing is fetched yet, and no array is read.
     """
-    spec = catalog.find(network)
+    spec = registry.find(network)
     if not isinstance(weights, (str, os.PathLike)):
         raise UserError(f"weights is None, a name such as 'imagenet', or the path of a file or run; given {weights!r}")
     published.check(weights, network)
@@ -165,9 +166,9 @@ def fetched(known, include_top):
 
     file, md5 = known.with_top if include_top else known.without
     url = f"{published.KERAS}{known.folder}/{file}"
-    place = settings.keras_home() / "models" / file
+    place = env.keras_home() / "models" / file
     try:
-        return Path(keras.utils.get_file(file, url, cache_dir=settings.keras_home(), cache_subdir="models",
+        return Path(keras.utils.get_file(file, url, cache_dir=env.keras_home(), cache_subdir="models",
                                          file_hash=md5))
     except Exception as error:  # what urllib, the disk or the hash raises
         words = " ".join(str(error).split()) or type(error).__name__
@@ -176,7 +177,7 @@ def fetched(known, include_top):
 
 def spare_of(blueprint):
     """Return the names of the layers of the whole network, with its side classifiers: what a file may have more."""
-    from zoo.models import anatomy
+    from zoo.analysis import summary
 
-    whole = anatomy.of_network(replace(blueprint, aux=bool(blueprint.spec.sides)))
+    whole = summary.of_network(replace(blueprint, aux=bool(blueprint.spec.sides)))
     return frozenset(layer.name for layer in whole.layers)

@@ -1,0 +1,90 @@
+"""Whether files hold the pictures of their set is told by their content."""
+
+import gzip
+import hashlib
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_sets import CIFAR10, MNIST, binary, files10, write_folder, write_idx
+
+from zoo.data.checks import digest, record_hashes
+from zoo.data.info import find
+from zoo.data.load import load, load_facts
+from zoo.errors import UserError
+
+
+def digest_by_hand(labels, images):
+    return sum(int(hashlib.sha256(label.tobytes() + image.tobytes()).hexdigest(), 16)
+               for label, image in zip(labels, images)) % 2**256
+
+
+def test_digest():
+    labels, images = CIFAR10["train"]
+    found = digest(record_hashes(labels, images))
+    assert int(found, 16) == digest_by_hand(labels, images) and len(found) == 64
+    assert digest(record_hashes(labels[::-1], images[::-1])) == found
+    changed = images.copy()
+    changed[3, 0, 0, 0] ^= 1
+    assert digest(record_hashes(labels, changed)) != found
+    assert digest(record_hashes(np.roll(labels, 1, axis=0), images)) != found
+
+
+def full(name, splits):
+    """Facts of a set that is whole with the pictures of `splits`."""
+    (labels, images), (test_labels, test_images) = splits["train"], splits["test"]
+    return replace(find(name), train=90, validation=10, test=30,
+                   train_digest=f"{digest_by_hand(labels, images):064x}",
+                   test_digest=f"{digest_by_hand(test_labels, test_images):064x}")
+
+
+def test_a_full_set_with_the_right_digest(tmp_path):
+    write_folder(tmp_path, files10(binary, ".bin"))
+    data = load_facts(full("cifar10", CIFAR10), data_dir=tmp_path)
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [90, 10, 30] and data.notes == ()
+
+
+def test_one_pixel_changed(tmp_path):
+    labels, images = CIFAR10["test"]
+    images = images.copy()
+    images[7, 5, 5, 1] ^= 1
+    write_folder(tmp_path, files10(binary, ".bin", {**CIFAR10, "test": (labels, images)}))
+    with pytest.raises(UserError, match=f"{tmp_path}.* holds as many test pictures as cifar10, but other ones"):
+        load_facts(full("cifar10", CIFAR10), data_dir=tmp_path)
+
+
+def test_a_digest_that_is_not_known_is_not_asked_for(tmp_path):
+    write_idx(tmp_path)
+    facts = replace(full("fashion_mnist", MNIST), train_digest=None, test_digest=None)
+    assert load_facts(facts, data_dir=tmp_path).notes == ()
+
+
+def test_more_pictures_than_there_are(tmp_path):
+    write_idx(tmp_path)
+    with pytest.raises(UserError, match="holds 100 training pictures, but mnist has only 99"):
+        load_facts(replace(full("mnist", MNIST), train=89), data_dir=tmp_path)
+
+
+def test_no_pictures(tmp_path):
+    write_folder(tmp_path, {**files10(binary, ".bin"), "test_batch.bin": b""})
+    with pytest.raises(UserError, match="test_batch.bin is cut off.*0 found"):
+        load("cifar10", data_dir=tmp_path)
+
+
+def test_mnist_is_not_fashion(real_data):
+    with pytest.raises(UserError, match="these are the pictures of mnist, not of fashion_mnist") as error:
+        load("fashion_mnist", data_dir=real_data)
+    assert str(real_data) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_changed_labels_of_the_real_mnist(real_data, tmp_path):
+    for path in real_data.glob("*.gz"):
+        shutil.copy(path, tmp_path)
+    path = tmp_path / "t10k-labels-idx1-ubyte.gz"
+    labels = bytearray(gzip.decompress(path.read_bytes()))
+    labels[8], labels[9] = labels[9], labels[8]  # 7, 2 in the file
+    path.chmod(0o600)
+    path.write_bytes(gzip.compress(labels))
+    with pytest.raises(UserError, match="holds as many test pictures as mnist, but other ones"):
+        load("mnist", data_dir=tmp_path)

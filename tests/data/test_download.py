@@ -1,0 +1,195 @@
+"""Downloads, from a real server on this machine."""
+
+import hashlib
+import http.server
+import os
+import pty
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+from small_sets import CIFAR10, files10, python2_batch, write_archive, write_idx, write_npz
+
+from zoo.data.info import Download, find
+from zoo.data.load import load_facts
+from zoo.errors import UserError
+
+
+class Server:
+    """Serves `files`, {path: bytes}; `asked` is what it was asked for; it answers as long as `open` is set."""
+
+    def __init__(self):
+        self.files, self.asked, self.open, self.lie = {}, [], threading.Event(), 0
+        self.open.set()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append(self.path)
+                data = outer.files.get(self.path)
+                if data is None:
+                    return self.send_error(404)
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(data) + outer.lie))
+                self.end_headers()
+                outer.open.wait(20)
+                self.wfile.write(data)
+
+            def log_message(self, *_):
+                pass
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.open.set()
+    server.http.shutdown()
+    server.http.server_close()
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "keras-home" / "datasets"
+
+
+def offered(server, name, files, algorithm="sha256"):
+    """Return the facts of `name`, its downloads {file below the cache: bytes} offered by `server`."""
+    server.files |= {f"/{file}": data for file, data in files.items()}
+    return replace(find(name), downloads=tuple(
+        Download(f"{server.url}/{file}", file, f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}")
+        for file, data in files.items()))
+
+
+@pytest.fixture
+def mnist(server, tmp_path):
+    write_npz(tmp_path / "offered.npz")
+    return offered(server, "mnist", {"mnist.npz": (tmp_path / "offered.npz").read_bytes()})
+
+
+def test_a_download_is_kept(mnist, server, cache, capfd):
+    for _ in range(2):
+        data = load_facts(mnist)
+        assert len(data.train) == 92 and data.source == f"{cache}/mnist.npz"
+    assert server.asked == ["/mnist.npz"]
+    told = capfd.readouterr()
+    assert told.out == "" and f"downloading {server.url}/mnist.npz" in told.err and "0.1 of 0.1 MB" in told.err
+    assert len(told.err.splitlines()) <= 5
+
+
+def test_four_files_with_md5(server, cache, tmp_path):
+    write_idx(tmp_path / "offered", ending=".gz")
+    files = {f"fashion-mnist/{path.name}": path.read_bytes() for path in (tmp_path / "offered").iterdir()}
+    facts = offered(server, "fashion_mnist", files, "md5")
+    assert len(files) == 4 and len(load_facts(facts).test) == 30
+    assert sorted(path.name for path in (cache / "fashion-mnist").glob("*.gz")) == [
+        "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz",
+        "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+
+
+def test_an_archive_is_read_as_it_comes(server, cache, tmp_path):
+    write_archive(tmp_path / "offered", "cifar-10-batches-py", files10(python2_batch))
+    name = find("cifar10").downloads[0].file
+    data = load_facts(offered(server, "cifar10", {name: (tmp_path / "offered").read_bytes()}))
+    assert len(data.test) == len(CIFAR10["test"][0])
+    assert sorted(os.listdir(cache)) == [f".{name}.lock", name]
+
+
+def test_a_wrong_hash(mnist, server, cache):
+    expected = mnist.downloads[0].hash
+    server.files["/mnist.npz"] += b"and more"
+    found = "sha256:" + hashlib.sha256(server.files["/mnist.npz"]).hexdigest()
+    with pytest.raises(UserError) as error:
+        load_facts(mnist)
+    for words in (f"{server.url}/mnist.npz", f"{expected} expected", f"{found} found"):
+        assert words in str(error.value)
+    assert os.listdir(cache) == [".mnist.npz.lock"]
+
+
+def test_a_connection_that_ends_early(mnist, server, cache):
+    server.lie = 1_000
+    with pytest.raises(UserError, match="the connection ended after .* bytes.*--data-dir DIR"):
+        load_facts(mnist)
+    assert os.listdir(cache) == [".mnist.npz.lock"]
+
+
+def test_an_address_that_is_gone(mnist, server, cache):
+    server.files.clear()
+    with pytest.raises(UserError, match="mnist could not be downloaded.*404.*--data-dir DIR"):
+        load_facts(mnist)
+
+
+def test_nobody_answers(mnist, server, cache):
+    server.http.shutdown()
+    server.http.server_close()
+    with pytest.raises(UserError, match=f"mnist could not be downloaded.*refused.*{server.url}/mnist.npz.*--data-dir"):
+        load_facts(mnist)
+    assert os.listdir(cache) == [".mnist.npz.lock"]
+
+
+IN_A_PROCESS = """
+import sys
+from dataclasses import replace
+from zoo.data.info import Download, find
+from zoo.data.load import load_facts
+facts = replace(find("mnist"), downloads=(Download(*sys.argv[1:]),))
+print(len(load_facts(facts).train))
+"""
+
+
+def start(mnist, **streams):
+    download = mnist.downloads[0]
+    return subprocess.Popen([sys.executable, "-c", IN_A_PROCESS, download.url, download.file, download.hash],
+                            stdout=subprocess.PIPE, text=True, **streams)
+
+
+def test_two_processes_download_once(mnist, server, cache):
+    """The server holds its answer back until the one that has come second says that it waits."""
+    server.open.clear()
+    processes = [start(mnist, stderr=subprocess.PIPE) for _ in range(2)]
+    waits = threading.Event()
+    told = [[], []]
+
+    def listen(process, lines):
+        for line in process.stderr:
+            lines.append(line)
+            if "waiting for another process" in line:
+                waits.set()
+
+    listeners = [threading.Thread(target=listen, args=pair) for pair in zip(processes, told)]
+    for listener in listeners:
+        listener.start()
+    assert waits.wait(20)
+    server.open.set()
+    assert [process.stdout.read().strip() for process in processes] == ["92", "92"]
+    assert [process.wait(20) for process in processes] == [0, 0]
+    for listener in listeners:
+        listener.join()
+    assert server.asked == ["/mnist.npz"]
+    assert sorted(any("waiting" in line for line in lines) for lines in told) == [False, True]
+
+
+def test_a_lock_of_a_process_that_died_holds_nobody_up(mnist, server, cache):
+    server.open.clear()
+    process = start(mnist, stderr=subprocess.PIPE)
+    assert "downloading" in process.stderr.readline()
+    process.kill()
+    process.wait(20)
+    server.open.set()
+    assert len(load_facts(mnist).train) == 92
+
+
+def test_one_line_on_a_terminal(mnist):
+    terminal, other_end = pty.openpty()
+    process = start(mnist, stderr=other_end)
+    assert process.stdout.read().strip() == "92" and process.wait(20) == 0
+    os.close(other_end)
+    told = os.read(terminal, 10_000).decode()
+    os.close(terminal)
+    assert "\rdownloading" in told and told.count("\n") == 1 and told.endswith("MB\r\n")

@@ -1,0 +1,95 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from zoo.data.info import CIFAR10_NAMES, CIFAR100_COARSE_NAMES, CIFAR100_NAMES, DATASETS, find, with_labels
+from zoo.data.load import load
+from zoo.errors import UserError
+
+
+@pytest.mark.parametrize("name, classes, shape, sizes", [
+    ("digits", 10, (28, 28, 1), (4_000, 500, 500)),
+    ("mnist", 10, (28, 28, 1), (55_000, 5_000, 10_000)),
+    ("fashion_mnist", 10, (28, 28, 1), (55_000, 5_000, 10_000)),
+    ("cifar10", 10, (32, 32, 3), (45_000, 5_000, 10_000)),
+    ("cifar100", 100, (32, 32, 3), (45_000, 5_000, 10_000)),
+])
+def test_what_the_authors_say(name, classes, shape, sizes):
+    facts = find(name)
+    assert (facts.classes, facts.shape, (facts.train, facts.validation, facts.test)) == (classes, shape, sizes)
+    assert len(facts.label_names) == len(set(facts.label_names)) == classes
+    assert len(facts.mean) == len(facts.std) == shape[2]
+
+
+def test_there_are_five():
+    assert sorted(DATASETS) == ["cifar10", "cifar100", "digits", "fashion_mnist", "mnist"]
+
+
+def test_names_of_labels():
+    assert find("fashion_mnist").label_names[9] == "Ankle boot"
+    assert CIFAR100_NAMES[0] == "apple" and CIFAR100_NAMES[99] == "worm"
+    assert list(CIFAR100_NAMES) == sorted(CIFAR100_NAMES)
+
+
+def test_names_of_labels_are_the_published_ones(real_data):
+    assert CIFAR10_NAMES == tuple((real_data / "cifar-10-batches-bin" / "batches.meta.txt").read_text().split())
+    assert CIFAR100_NAMES == tuple((real_data / "cifar-100-binary" / "fine_label_names.txt").read_text().split())
+    assert CIFAR100_COARSE_NAMES == tuple(
+        (real_data / "cifar-100-binary" / "coarse_label_names.txt").read_text().split())
+
+
+def test_coarse_labels():
+    facts = with_labels(find("cifar100"), "coarse")
+    assert facts.classes == 20 and facts.label_names[4] == "fruit_and_vegetables"
+    assert with_labels(find("cifar100"), "fine") == find("cifar100")
+
+
+@pytest.mark.parametrize("mistake, words", [
+    (lambda: find("cifar1O"), "no dataset is called 'cifar1O'; did you mean 'cifar10'?"),
+    (lambda: with_labels(find("mnist"), "coarse"), "mnist has no coarse labels, only cifar100 has"),
+    (lambda: with_labels(find("cifar100"), "corse"), "did you mean 'coarse'?"),
+])
+def test_mistakes(mistake, words):
+    with pytest.raises(UserError) as error:
+        mistake()
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("module, heavy", [
+    ("zoo.data.info", {"numpy", "keras", "tensorflow"}),
+    ("zoo.data.load", {"keras", "tensorflow", "jax", "torch", "matplotlib", "pandas", "scipy", "sklearn"}),
+])
+def test_nothing_heavy_is_imported(module, heavy):
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert module in loaded and not heavy & set(loaded)
+
+
+def mean_and_std(splits):
+    """Return the mean and the standard deviation of each channel over all pictures of `splits`, scaled to 0..1."""
+    total, squares, count = 0, 0, 0
+    for split in splits:
+        for start in range(0, len(split), 5_000):
+            images, _ = split.batch(np.arange(start, min(start + 5_000, len(split))))
+            pixels = images.reshape(-1, images.shape[-1])
+            total += pixels.sum(axis=0, dtype=np.uint64).astype(float)
+            squares += np.array([np.dot(channel, channel) for channel in pixels.T.astype(np.float64)])
+            count += len(pixels)
+    mean = total / count
+    return mean / 255, np.sqrt(squares / count - mean**2) / 255
+
+
+def test_mean_and_std_of_digits(digits):
+    mean, std = mean_and_std([digits.train, digits.validation])
+    assert mean == pytest.approx(digits.facts.mean, abs=6e-5) and std == pytest.approx(digits.facts.std, abs=6e-5)
+
+
+# CIFAR-100: a fifth of the training pictures is at hand.
+@pytest.mark.parametrize("name, tolerance", [("mnist", 6e-5), ("cifar10", 6e-5), ("cifar100", 3e-3)])
+def test_mean_and_std_of_the_real_pictures(real_data, name, tolerance):
+    data = load(name, data_dir=real_data)
+    mean, std = mean_and_std([data.train, data.validation])
+    assert mean == pytest.approx(data.facts.mean, abs=tolerance)
+    assert std == pytest.approx(data.facts.std, abs=tolerance)

@@ -1,0 +1,127 @@
+"""Pictures in folders: splits, classes, what is refused."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.data import image_folder
+from zoo.errors import UserError
+
+
+def picture(path, value, mode="RGB", side=8):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, (side, side), value if mode == "L" else (value,) * 3).save(path)
+
+
+def pile(root, counts, ending="png"):
+    """Classes of pictures whose brightness says which they are."""
+    for place, (name, count) in enumerate(counts.items()):
+        for number in range(count):
+            picture(root / name / f"{number}.{ending}", 100 * place + number)
+
+
+def values(split):
+    return split.batch(np.arange(len(split)))[0][:, 0, 0, 0].tolist()
+
+
+def test_a_pile_is_carved_by_a_fixed_seed(tmp_path):
+    pile(tmp_path, {"b": 20, "a": 40})
+    found = image_folder.load(tmp_path, (4, 6, 3))
+    assert found.facts.label_names == ("a", "b") and found.facts.shape == (4, 6, 3) and found.facts.classes == 2
+    assert [len(each) for each in (found.train, found.validation, found.test)] == [48, 6, 6]
+    assert sum(found.test.labels == 0) == 4  # in proportion
+    everything = values(found.train) + values(found.validation) + values(found.test)
+    assert sorted(everything) == sorted([*range(20), *range(100, 140)])
+    images, labels = found.train.batch([0, 1, 2])
+    assert images.shape == (3, 4, 6, 3) and images.dtype == np.uint8 and labels.dtype == np.int64
+    assert [value >= 100 for value in values(found.train)] == [label == 0 for label in found.train.labels]
+    assert values(image_folder.load(tmp_path, (4, 6, 3)).test) == values(found.test)
+    assert found.notes == ("test and validation held out of the pile, by a fixed seed",)
+
+
+def test_splits_that_lie_there(tmp_path):
+    pile(tmp_path / "train", {"a": 4, "b": 4})
+    pile(tmp_path / "val", {"a": 2, "b": 1})
+    pile(tmp_path / "test", {"a": 1, "b": 3})
+    found = image_folder.load(tmp_path, (8, 8, 3))
+    assert [len(each) for each in (found.train, found.validation, found.test)] == [8, 3, 4] and found.notes == ()
+    assert sorted(values(found.validation)) == [0, 1, 100]
+
+
+def test_a_split_that_is_missing_is_carved_out_of_train(tmp_path):
+    pile(tmp_path / "train", {"a": 20, "b": 20})
+    pile(tmp_path / "validation", {"a": 5, "b": 5})
+    found = image_folder.load(tmp_path, (8, 8, 3))
+    assert [len(each) for each in (found.train, found.validation, found.test)] == [36, 10, 4]
+    assert found.notes == ("test held out of train, by a fixed seed",)
+
+
+def test_cats_and_dogs(tmp_path):
+    for number in range(10):
+        picture(tmp_path / f"cat.{number}.jpg", 10)
+        picture(tmp_path / f"dog.{number}.jpg", 200)
+    found = image_folder.load(tmp_path, (8, 8, 3), named="files")
+    assert found.facts.label_names == ("cat", "dog")
+    assert [value > 100 for value in values(found.train)] == [label == 1 for label in found.train.labels]
+    with pytest.raises(UserError, match="holds no pictures in folders"):
+        image_folder.load(tmp_path, (8, 8, 3))
+    picture(tmp_path / "bird.jpg", 1)
+    with pytest.raises(UserError, match="bird.jpg does not say its class, as cat.123.jpg does"):
+        image_folder.load(tmp_path, (8, 8, 3), named="files")
+
+
+def test_formats_and_grey_pictures(tmp_path):
+    for ending in ("png", "jpg", "bmp", "gif", "tif", "webp"):
+        pile(tmp_path, {"a": 2, "b": 2}, ending)
+    picture(tmp_path / "a" / "grey.png", 77, "L", side=30)
+    (tmp_path / "a" / "notes.txt").write_text("no picture, and not named as one")
+    (tmp_path / ".hidden").mkdir()
+    found = image_folder.load(tmp_path, (8, 8, 1))
+    assert len(found.train) + len(found.validation) + len(found.test) == 25
+    assert 77 in values(found.train) + values(found.validation) + values(found.test)
+
+
+def test_a_limit_keeps_the_proportions(tmp_path):
+    pile(tmp_path, {"a": 30, "b": 60})
+    found = image_folder.load(tmp_path, (8, 8, 3), limit=6)
+    assert [len(each) for each in (found.train, found.validation, found.test)] == [6, 6, 6]
+    assert sum(found.train.labels == 0) == 2
+
+
+def test_what_does_not_fit_into_memory_is_read_each_time(tmp_path):
+    pile(tmp_path, {"a": 6, "b": 6})
+    kept = values(image_folder.load(tmp_path, (8, 8, 3)).train)
+    found = image_folder.load(tmp_path, (8, 8, 3), in_memory=100)
+    assert values(found.train) == kept
+    (tmp_path / "a" / "0.png").write_bytes(b"")
+    with pytest.raises(UserError, match="1 file cannot be read as pictures: .*a/0.png"):
+        image_folder.load(tmp_path, (8, 8, 3), in_memory=100)
+
+
+def test_unreadable_files_are_named(tmp_path):
+    pile(tmp_path, {"a": 9, "b": 9})
+    for number in range(5):
+        (tmp_path / "a" / f"{number}.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"5 files cannot be read as pictures: (.*\.png, ){2}.*\.png and 2 more; mend"):
+        image_folder.load(tmp_path, (8, 8, 3))
+
+
+def test_what_is_refused(tmp_path):
+    with pytest.raises(UserError, match="is not there"):
+        image_folder.load(tmp_path / "gone", (8, 8, 3))
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UserError, match="holds no pictures in folders, one a class"):
+        image_folder.load(tmp_path / "none", (8, 8, 3))
+    pile(tmp_path / "one", {"a": 3})
+    with pytest.raises(UserError, match="has one class, 'a'; to tell apart takes two"):
+        image_folder.load(tmp_path / "one", (8, 8, 3))
+    pile(tmp_path / "empty", {"a": 3})
+    (tmp_path / "empty" / "b").mkdir()
+    with pytest.raises(UserError, match="the class 'b' is empty"):
+        image_folder.load(tmp_path / "empty", (8, 8, 3))
+    pile(tmp_path / "strange" / "train", {"a": 3, "b": 3})
+    pile(tmp_path / "strange" / "test", {"c": 3})
+    with pytest.raises(UserError, match="the test pictures have a class that the training pictures lack: 'c'"):
+        image_folder.load(tmp_path / "strange", (8, 8, 3))
+    with pytest.raises(UserError, match="no way to name classes is called 'file'; did you mean 'files'"):
+        image_folder.load(tmp_path / "strange", (8, 8, 3), named="file")

@@ -1,0 +1,294 @@
+"""Every format in which a set is published gives the same arrays; every damage is told in one line."""
+
+import gzip
+import os
+import pickle
+import tarfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_sets import (
+    CIFAR10,
+    CIFAR100,
+    MNIST,
+    binary,
+    files10,
+    files100,
+    idx_images,
+    idx_labels,
+    python2_batch,
+    python3_batch,
+    write_archive,
+    write_folder,
+    write_idx,
+    write_npz,
+)
+
+from zoo.data.info import find
+from zoo.data.load import load, load_facts
+from zoo.errors import UserError
+
+
+def refusal(name, folder):
+    """Return the one line with which `name` in `folder` is refused."""
+    with pytest.raises(UserError) as error:
+        load(name, data_dir=folder)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def protocol(number):
+    return lambda labels, images: python3_batch(labels, images, number)
+
+
+FORMATS = {
+    "mnist idx": ("mnist", lambda d: write_idx(d)),
+    "mnist idx.gz": ("mnist", lambda d: write_idx(d, ending=".gz")),
+    "mnist torchvision": ("mnist", lambda d: write_idx(d / "MNIST" / "raw")),
+    "mnist npz": ("mnist", lambda d: write_npz(d / "mnist.npz")),
+    "mnist subfolder": ("mnist", lambda d: write_idx(d / "mnist")),
+    "fashion torchvision": ("fashion_mnist", lambda d: write_idx(d / "FashionMNIST" / "raw")),
+    "fashion Keras": ("fashion_mnist", lambda d: write_idx(d / "fashion-mnist", ending=".gz")),
+    "cifar10 binary": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-bin", files10(binary, ".bin"))),
+    "cifar10 its folder": ("cifar10", lambda d: write_folder(d, files10(binary, ".bin"))),
+    "cifar10 binary.tar.gz": ("cifar10", lambda d: write_archive(
+        d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin", files10(binary, ".bin"))),
+    "cifar10 python": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(python2_batch))),
+    "cifar10 Keras 3.15": ("cifar10", lambda d: write_folder(
+        d / "cifar-10-batches-py-target" / "cifar-10-batches-py", files10(python2_batch))),
+    "cifar10 Keras 3.15 archive": ("cifar10", lambda d: write_archive(
+        d / "cifar-10-batches-py-target_archive", "cifar-10-batches-py", files10(python2_batch))),
+    "cifar10 Keras 2 archive": ("cifar10", lambda d: write_archive(
+        d / "cifar-10-batches-py.tar.gz", "cifar-10-batches-py", files10(python2_batch))),
+    "cifar10 python.tar.gz": ("cifar10", lambda d: write_archive(
+        d / "cifar-10-python.tar.gz", "cifar-10-batches-py", files10(python2_batch))),
+    "cifar10 pickled anew, 2": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(protocol(2)))),
+    "cifar10 pickled anew, 4": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(protocol(4)))),
+    "cifar10 pickled anew, 5": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(protocol(5)))),
+    "cifar100 binary": ("cifar100", lambda d: write_folder(d / "cifar-100-binary", files100(binary, ".bin"))),
+    "cifar100 binary.tar.gz": ("cifar100", lambda d: write_archive(
+        d / "cifar-100-binary.tar.gz", "cifar-100-binary", files100(binary, ".bin"))),
+    "cifar100 python": ("cifar100", lambda d: write_folder(d / "cifar-100-python", files100(python2_batch))),
+    "cifar100 Keras 3.15": ("cifar100", lambda d: write_folder(
+        d / "cifar-100-python-target" / "cifar-100-python", files100(python2_batch))),
+    "cifar100 python.tar.gz": ("cifar100", lambda d: write_archive(
+        d / "cifar-100-python.tar.gz", "cifar-100-python", files100(python2_batch))),
+}
+WRITTEN = {"mnist": MNIST, "fashion_mnist": MNIST, "cifar10": CIFAR10, "cifar100": CIFAR100}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_same_arrays(format, tmp_path):
+    name, write_files = FORMATS[format]
+    write_files(tmp_path)
+    data = load(name, data_dir=tmp_path)
+
+    labels, images = WRITTEN[name]["test"]  # the test split is in the order of the file
+    found_images, found_labels = data.test.batch(range(len(data.test)))
+    assert found_images.dtype == np.uint8 and found_labels.dtype == np.int64
+    np.testing.assert_array_equal(found_images, images)
+    np.testing.assert_array_equal(found_labels, labels[:, -1])
+
+    labels, images = WRITTEN[name]["train"]
+    written = {image.tobytes(): label for image, label in zip(images, labels[:, -1])}
+    read = {}
+    for split in (data.train, data.validation):
+        read |= {image.tobytes(): label for image, label in zip(*split.batch(range(len(split))))}
+    assert read == written and len(data.train) + len(data.validation) == len(images)
+    assert str(tmp_path) in data.source
+
+
+@pytest.mark.parametrize("encode, ending, folder", [(binary, ".bin", "cifar-100-binary"),
+                                                    (python2_batch, "", "cifar-100-python")])
+def test_coarse_labels(encode, ending, folder, tmp_path):
+    write_folder(tmp_path / folder, files100(encode, ending))
+    fine, coarse = load("cifar100", data_dir=tmp_path), load("cifar100", data_dir=tmp_path, labels="coarse")
+    np.testing.assert_array_equal(coarse.test.labels, CIFAR100["test"][0][:, 0])
+    assert coarse.facts.classes == 20 and set(coarse.train.labels) == set(range(20))
+    # the same pictures are held out
+    np.testing.assert_array_equal(coarse.validation.batch(range(20))[0], fine.validation.batch(range(20))[0])
+
+
+# Damage. A name, how to write it, and words of the line that tells it.
+
+def idx_file(name, data):
+    def write_files(folder):
+        write_idx(folder, ending=".gz" if name.endswith(".gz") else "")
+        (folder / name).write_bytes(data)
+    return write_files
+
+
+IMAGES = idx_images(MNIST["train"][1])  # 16 + 100 * 784 = 78,416 bytes
+LABELS = idx_labels(MNIST["train"][0])
+WRONG_LABEL = LABELS[:-1] + b"\x0a"
+
+
+@pytest.mark.parametrize("write_files, words", [
+    (idx_file("train-images-idx3-ubyte", IMAGES[:-1]), ("ubyte is cut off", "78,416 bytes expected, 78,415 found")),
+    (idx_file("train-images-idx3-ubyte", IMAGES[:9]), ("16 bytes expected, 9 found",)),
+    (idx_file("train-images-idx3-ubyte", b""), ("16 bytes expected, 0 found",)),
+    (idx_file("train-images-idx3-ubyte", IMAGES + b"\0"), ("78,416 bytes expected, 78,417 found",)),
+    (idx_file("train-images-idx3-ubyte", LABELS), ("magic number 2051 expected, 2049 found",)),
+    (idx_file("train-images-idx3-ubyte", idx_images(CIFAR10["train"][1][..., :1])), ("32x32", "28x28")),
+    (idx_file("train-images-idx3-ubyte", idx_images(MNIST["test"][1])), ("holds 100 labels", "30 pictures")),
+    (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:40_000]),
+     ("ubyte.gz is cut off", "78,416 bytes expected")),
+    (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:-1]), ("ubyte.gz is cut off",)),
+    (idx_file("train-images-idx3-ubyte.gz", b"<html>not found</html>"), ("ubyte.gz is damaged",)),
+    (idx_file("train-labels-idx1-ubyte", WRONG_LABEL), ("labels out of range: record 99 has 10", "only 0 to 9")),
+])
+def test_damaged_idx(write_files, words, tmp_path):
+    write_files(tmp_path)
+    line = refusal("mnist", tmp_path)
+    assert str(tmp_path) in line and all(word in line for word in words), line
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda path: path.write_bytes(path.read_bytes()[:5_000]), ("cut off", "5,000 bytes")),
+    (lambda path: np.savez(path, x_train=MNIST["train"][1]), ("lacks the arrays y_train, x_test, y_test",)),
+    (lambda path: np.savez(path, **{name: np.array([{}]) for name in ("x_train", "y_train", "x_test", "y_test")}),
+     ("is damaged", "allow_pickle=False")),
+    (lambda path: write_npz(path, {**MNIST, "test": CIFAR10["test"]}), ("uint8 of (28, 28) are expected",)),
+    (lambda path: write_npz(path, {**MNIST, "test": (MNIST["test"][0] + np.uint8(1), MNIST["test"][1])}),
+     ("labels out of range: record 9 has 10",)),
+])
+def test_damaged_npz(change, words, tmp_path):
+    path = tmp_path / "mnist.npz"
+    write_npz(path)
+    change(path)
+    line = refusal("mnist", tmp_path)
+    assert str(path) in line and all(word in line for word in words), line
+
+
+def one_changed(change):
+    files = files10(binary, ".bin")
+    return files | {"data_batch_4.bin": change(files["data_batch_4.bin"])}
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda data: data[:-100], ("61,460 bytes expected for 20 records of 3,073 bytes, 61,360 found",)),
+    (lambda data: b"\xff" + data[1:], ("labels out of range: record 0 has 255", "only 0 to 9")),
+])
+@pytest.mark.parametrize("archived", [False, True])
+def test_damaged_binary(change, words, archived, tmp_path):
+    files = one_changed(change)
+    if archived:
+        write_archive(tmp_path / "cifar-10-binary.tar.gz", "cifar-10-batches-bin", files)
+    else:
+        write_folder(tmp_path / "cifar-10-batches-bin", files)
+    line = refusal("cifar10", tmp_path)
+    assert "data_batch_4.bin" in line and all(word in line for word in words), line
+
+
+def test_one_byte_a_record_less_is_told(tmp_path):
+    """CIFAR-10's records in the place of CIFAR-100's."""
+    write_folder(tmp_path / "cifar-100-binary", files100(binary, ".bin", CIFAR10))
+    assert "records of 3,074 bytes" in refusal("cifar100", tmp_path)
+
+
+def test_cut_archive(tmp_path):
+    path = tmp_path / "cifar-10-python.tar.gz"
+    write_archive(path, "cifar-10-batches-py", files10(python2_batch))
+    path.write_bytes(path.read_bytes()[:200_000])
+    line = refusal("cifar10", tmp_path)
+    assert f"{path} is cut off inside cifar-10-batches-py/data_batch_" in line and "bytes expected" in line
+
+
+def test_cut_in_the_last_byte(tmp_path):
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    write_archive(path, "cifar-10-batches-bin", files10(binary, ".bin"))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "cut off or damaged" in refusal("cifar10", tmp_path)
+
+
+def test_archive_without_a_file(tmp_path):
+    files = files10(python2_batch)
+    del files["data_batch_3"]
+    write_archive(tmp_path / "cifar-10-python.tar.gz", "cifar-10-batches-py", files)
+    assert "lacks cifar-10-batches-py/data_batch_3" in refusal("cifar10", tmp_path)
+
+
+def test_a_link_in_an_archive_is_not_followed(tmp_path):
+    files = files10(binary, ".bin")
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(files.pop("data_batch_1.bin"))
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    write_archive(path, "cifar-10-batches-bin", files)
+    members = gzip.decompress(path.read_bytes())
+    link = tarfile.TarInfo("cifar-10-batches-bin/data_batch_1.bin")
+    link.type, link.linkname = tarfile.SYMTYPE, str(secret)
+    path.write_bytes(gzip.compress(link.tobuf() + members))
+    assert "lacks cifar-10-batches-bin/data_batch_1.bin" in refusal("cifar10", tmp_path)
+
+
+def small_facts(name):
+    """Facts of a set so small that its bound on bytes is 2 MB."""
+    return replace(find(name), train=90, validation=10, test=30, train_digest=None, test_digest=None)
+
+
+@pytest.mark.parametrize("name, write_files", [
+    ("cifar10", lambda d: write_folder(d, {**files10(binary, ".bin"), "data_batch_5.bin": bytes(1_000 * 3_073)})),
+    ("cifar10", lambda d: write_archive(d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin",
+                                        {"data_batch_1.bin": bytes(3_000_000)})),
+    ("cifar10", lambda d: write_archive(d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin",
+                                        {f"padding_{k}": bytes(1_000_000) for k in range(4)})),
+    ("mnist", lambda d: write_idx(d, {**MNIST, "train": (np.zeros((5_000, 1), np.uint8),
+                                                         np.zeros((5_000, 28, 28, 1), np.uint8))}, ".gz")),
+    ("mnist", lambda d: np.savez_compressed(d / "mnist.npz", x_train=np.zeros(3_000_000, np.uint8),
+                                            y_train=0, x_test=0, y_test=0)),
+])
+def test_a_bomb_is_refused(name, write_files, tmp_path):
+    write_files(tmp_path)
+    with pytest.raises(UserError, match="holds more than the .* bytes that a whole data set takes"):
+        load_facts(small_facts(name), data_dir=tmp_path)
+
+
+# Pickles
+
+class Hostile:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("wrap", [lambda evil: evil, lambda evil: {b"data": evil, b"labels": []}])
+@pytest.mark.parametrize("number", [0, 2, 4])
+def test_a_hostile_pickle_is_not_executed(wrap, number, tmp_path):
+    made = tmp_path / "made"
+    data = pickle.dumps(wrap(Hostile(made)), number)
+    pickle.loads(data)
+    assert made.exists()  # so it is hostile indeed
+    made.rmdir()
+    write_folder(tmp_path / "cifar-10-batches-py", {**files10(python2_batch), "data_batch_2": data})
+    line = refusal("cifar10", tmp_path)
+    assert not made.exists()
+    assert "data_batch_2" in line and "asks Python to run posix.mkdir, which was not done" in line
+
+
+@pytest.mark.parametrize("batch, words", [
+    ({b"data": np.zeros((20, 3072), np.float32), b"labels": [0] * 20}, "no array of bytes"),
+    ({b"data": [1, 2, 3], b"labels": [0] * 20}, "no array of bytes"),
+    ({b"data": np.zeros((20, 3000), np.uint8), b"labels": [0] * 20}, "(20, 3000) where (pictures, 3072)"),
+    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19}, "holds 19 labels"),
+    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19 + [10]}, "record 19 has 10"),
+    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19 + [-1]}, "record 19 has -1"),
+    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19 + [0.5]}, "no list of whole numbers"),
+    ({b"data": np.zeros((20, 3072), np.uint8)}, "lacks labels"),
+    ([], "is not a batch of CIFAR"),
+])
+def test_wrong_batches(batch, words, tmp_path):
+    write_folder(tmp_path / "cifar-10-batches-py", {**files10(python2_batch), "data_batch_2": pickle.dumps(batch)})
+    line = refusal("cifar10", tmp_path)
+    assert "data_batch_2" in line and words in line, line
+
+
+def test_a_cut_pickle(tmp_path):
+    files = files10(python2_batch)
+    write_folder(tmp_path / "cifar-10-batches-py", {**files, "test_batch": files["test_batch"][:10_000]})
+    line = refusal("cifar10", tmp_path)
+    assert "test_batch is not a batch of CIFAR, or is damaged" in line

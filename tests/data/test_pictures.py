@@ -1,0 +1,119 @@
+"""People's own pictures: every mode that a file may have, brought to the shape that a network takes."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.data import image_io
+from zoo.errors import UserError
+
+GREY = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)  # 0, 15, ..., 225
+RED = np.full((4, 4, 3), (255, 0, 0), np.uint8)
+
+
+def fit(picture, channels=1):
+    return image_io.fitted(picture, (4, 4, channels))
+
+
+def test_a_picture_that_fits_stays_as_it_is():
+    assert np.array_equal(fit(Image.fromarray(GREY)).pixels[..., 0], GREY) and fit(Image.fromarray(GREY)).done == ""
+    assert np.array_equal(fit(Image.fromarray(RED), 3).pixels, RED) and fit(Image.fromarray(RED), 3).done == ""
+
+
+def test_colours_become_grey_by_their_luma_and_grey_three_equal_channels():
+    red = fit(Image.fromarray(RED))
+    assert set(red.pixels.ravel()) == {76} and red.done == "colour to grey"  # 0.299 * 255
+    grey = fit(Image.fromarray(GREY), 3)
+    assert np.array_equal(grey.pixels, np.dstack([GREY] * 3)) and grey.done == "grey to colour"
+
+
+def test_sixteen_bits_and_floats():
+    for values, done in ((GREY.astype(np.uint16) * 257, "0..65535 to 0..255"),
+                         (GREY.astype(np.float32) / 255, "0..1 to 0..255"),
+                         (GREY.astype(np.int32), "")):
+        found = fit(Image.fromarray(values))
+        assert np.array_equal(found.pixels[..., 0], GREY) and found.done == done
+
+
+def test_what_is_transparent_is_laid_on_white():
+    ink = np.zeros((4, 4, 4), np.uint8)  # black, and transparent
+    ink[0, 0, 3] = 255
+    found = fit(Image.fromarray(ink), 3)
+    assert found.pixels[0, 0].tolist() == [0, 0, 0] and (found.pixels.reshape(-1, 3)[1:] == 255).all()
+    assert found.done == "laid on white"
+    half = fit(Image.fromarray(np.full((4, 4, 2), (0, 128), np.uint8), "LA"))
+    assert set(half.pixels.ravel()) == {127} and half.done == "laid on white"
+
+
+def test_palettes_and_bits():
+    palette = Image.fromarray(RED).quantize(2)
+    assert palette.mode == "P" and np.array_equal(fit(palette, 3).pixels, RED)
+    bits = fit(Image.fromarray(GREY > 100))
+    assert set(bits.pixels.ravel()) == {0, 255} and bits.done == ""
+
+
+def test_other_sizes_are_squeezed_as_a_mean_where_they_halve():
+    checks = np.kron(np.indices((4, 4)).sum(axis=0) % 2 * 200, np.ones((2, 2))).astype(np.uint8)
+    found = fit(Image.fromarray(np.repeat(checks, 3, axis=1)))
+    assert found.done == "resized from 8x24 to 4x4"
+    blur = fit(Image.fromarray(np.full((40, 40), 99, np.uint8)))
+    assert (blur.pixels == 99).all() and blur.done == "resized from 40x40 to 4x4"
+    assert fit(Image.fromarray(np.full((1, 1), 7, np.uint8))).pixels.max() == 7
+
+
+def test_a_bright_border_is_noticed():
+    ring = np.zeros((4, 4), np.uint8)
+    ring[1:3, 1:3] = 255
+    assert not fit(Image.fromarray(ring)).bright and fit(Image.fromarray(255 - ring)).bright
+
+
+def test_pictures_stand_upright(tmp_path):
+    wide = Image.fromarray(np.zeros((2, 6), np.uint8))
+    exif = wide.getexif()
+    exif[0x0112] = 6  # the camera was held upright
+    wide.save(tmp_path / "photo.jpg", exif=exif)
+    assert image_io.opened(tmp_path / "photo.jpg").size == (2, 6)
+
+
+@pytest.mark.parametrize("content", [b"", b"words", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0" + b"\0" * 50,
+                                     b"BM" + b"\xff" * 60, b"II*\0" + b"\xff" * 40, b"RIFF\0\0\0\0WEBPVP8 "])
+def test_no_pictures_are_refused_in_a_line(tmp_path, content):
+    (tmp_path / "x.png").write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        image_io.opened(tmp_path / "x.png")
+    assert str(tmp_path / "x.png") in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_damaged_pictures_are_read_or_refused(tmp_path):
+    """No other exception, whichever bytes are changed or cut off."""
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8))
+    refused = 0
+    for ending in ("png", "jpg", "gif", "bmp", "webp", "tif"):
+        noise.save(tmp_path / f"whole.{ending}")
+        whole = (tmp_path / f"whole.{ending}").read_bytes()
+        for attempt in range(40):
+            damaged = bytearray(whole[: rng.integers(1, len(whole))] if attempt % 2 else whole)
+            for place in rng.integers(0, len(damaged), 4):
+                damaged[place] = rng.integers(256)
+            (tmp_path / f"x.{ending}").write_bytes(damaged)
+            try:
+                fit(image_io.opened(tmp_path / f"x.{ending}"))
+            except UserError:
+                refused += 1
+    assert refused > 60
+
+
+def test_a_bomb_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    Image.fromarray(np.zeros((11, 10), np.uint8)).save(tmp_path / "large.png")
+    with pytest.raises(UserError, match="too many pixels"):
+        image_io.opened(tmp_path / "large.png")
+
+
+def test_folders_give_their_pictures_once_and_in_order(tmp_path):
+    for name in ("b.PNG", "a/c.jpeg", ".hidden.png", "a/x.txt", "a.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = image_io.find([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"])
+    assert [str(path.relative_to(tmp_path)) for path in found] == ["b.PNG", "a/c.jpeg", "a.txt"]

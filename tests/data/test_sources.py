@@ -1,0 +1,136 @@
+"""Where the files are looked for, in which order, and what is said when they are not there."""
+
+import os
+
+import pytest
+from small_sets import CIFAR10, MNIST, binary, files10, write_folder, write_idx, write_npz
+
+from zoo.data.load import load
+from zoo.errors import UserError
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Nobody answers at the address of the proxy, through which all addresses go."""
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+
+
+def keras_datasets(tmp_path):
+    return tmp_path / "keras-home" / "datasets"
+
+
+def test_the_order_of_places(tmp_path, monkeypatch):
+    given, named, cache = tmp_path / "given", tmp_path / "named", keras_datasets(tmp_path)
+    for folder in (given, named, cache):
+        write_npz(folder / "mnist.npz")
+    monkeypatch.setenv("ZOO_DATA", str(named))
+    assert load("mnist", data_dir=given).source == f"{given}/mnist.npz"
+    assert load("mnist").source == f"{named}/mnist.npz"
+    monkeypatch.delenv("ZOO_DATA")
+    assert load("mnist").source == f"{cache}/mnist.npz"
+
+
+def test_zoo_data_without_the_files_is_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "named").mkdir()
+    write_npz(keras_datasets(tmp_path) / "mnist.npz")
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path / "named"))
+    assert load("mnist").source == f"{keras_datasets(tmp_path)}/mnist.npz"
+
+
+def test_zoo_data_that_is_no_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path / "not-there"))
+    with pytest.raises(UserError, match="ZOO_DATA names .*not-there, which is no folder"):
+        load("mnist")
+
+
+def test_a_data_directory_without_the_files_is_not_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "given").mkdir()
+    write_npz(keras_datasets(tmp_path) / "mnist.npz")
+    monkeypatch.setenv("ZOO_DATA", str(keras_datasets(tmp_path)))
+    with pytest.raises(UserError) as error:
+        load("mnist", data_dir=tmp_path / "given")
+    for words in (f"the data directory {tmp_path}/given does not hold mnist", "mnist.npz", "train-images-idx3-ubyte",
+                  "t10k-labels-idx1-ubyte (plain or .gz)", "MNIST/raw/", f"{tmp_path}/given/mnist"):
+        assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_subfolder_of_the_name_goes_first(tmp_path):
+    """So MNIST and Fashion-MNIST, named alike, share a folder."""
+    write_idx(tmp_path)
+    write_idx(tmp_path / "fashion_mnist", {**MNIST, "test": MNIST["train"]})
+    assert len(load("mnist", data_dir=tmp_path).test) == 30
+    assert len(load("fashion_mnist", data_dir=tmp_path).test) == 100
+
+
+def test_a_file_is_missing(tmp_path):
+    files = files10(binary, ".bin")
+    del files["data_batch_3.bin"]
+    write_folder(tmp_path / "cifar-10-batches-bin", files)
+    with pytest.raises(UserError) as error:
+        load("cifar10", data_dir=tmp_path)
+    assert f"({tmp_path}/cifar-10-batches-bin lacks data_batch_3.bin)" in str(error.value)
+    assert "cifar-10-python.tar.gz" in str(error.value)
+
+
+@pytest.mark.parametrize("name, words", [("nowhere", "does not exist"), ("mnist.npz", "is a file; give the folder")])
+def test_a_data_directory_that_is_none(tmp_path, name, words):
+    write_npz(tmp_path / "mnist.npz")
+    with pytest.raises(UserError, match=words):
+        load("mnist", data_dir=tmp_path / name)
+
+
+def test_a_home_folder(tmp_path, monkeypatch):
+    write_npz(tmp_path / "data" / "mnist.npz")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(load("mnist", data_dir="~/data").test) == 30
+
+
+def test_a_damaged_file_is_not_passed_over(tmp_path, monkeypatch):
+    write_npz(keras_datasets(tmp_path) / "mnist.npz")
+    (tmp_path / "mnist.npz").write_bytes(b"half of it")
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+    with pytest.raises(UserError, match=f"{tmp_path}/mnist.npz is cut off"):
+        load("mnist")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read(tmp_path):
+    write_folder(tmp_path, files10(binary, ".bin"))
+    (tmp_path / "test_batch.bin").chmod(0)
+    with pytest.raises(UserError, match="cannot read cifar10: .*test_batch.bin"):
+        load("cifar10", data_dir=tmp_path)
+
+
+def test_digits_need_no_files_and_say_so(digits):
+    assert digits.notes == ("digits: the images are part of zoo, the data directory is not read",)
+    assert digits.source == "zoo/data/digits.npz"
+
+
+@pytest.mark.parametrize("name, url", [
+    ("mnist", "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"),
+    ("fashion_mnist", "fashion/t10k-labels-idx1-ubyte.gz"),
+    ("cifar10", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"),
+    ("cifar100", "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"),
+])
+def test_no_network(name, url, no_network, tmp_path):
+    with pytest.raises(UserError) as error:
+        load(name)
+    line = str(error.value)
+    assert f"{name} could not be downloaded" in line and url in line and "--data-dir DIR" in line and "\n" not in line
+    assert not [path for path in keras_datasets(tmp_path).rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
+def test_a_cache_that_cannot_be_written(no_network, tmp_path):
+    (tmp_path / "keras-home").write_text("a file in the place of the folder")
+    with pytest.raises(UserError, match="mnist could not be downloaded to .*--data-dir DIR"):
+        load("mnist")
+
+
+def test_the_sources_of_cifar_are_told(tmp_path):
+    write_folder(tmp_path / "cifar-10-batches-bin", files10(binary, ".bin"))
+    data = load("cifar10", data_dir=tmp_path)
+    assert data.source == f"{tmp_path}/cifar-10-batches-bin"
+    assert len(data.test) == len(CIFAR10["test"][0])

@@ -1,0 +1,156 @@
+"""Pictures that are read again and again: by any number of threads the same, broken ones left out, or named."""
+
+import shutil
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.data import image_folder, parallel_io
+from zoo.errors import UserError
+
+SHAPE = (12, 16, 3)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Two classes of ten pictures each, JPEGs and PNGs of several sizes, all different."""
+    rng = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        (tmp_path / "pets" / label).mkdir(parents=True)
+        for number in range(10):
+            pixels = rng.integers(0, 256, (20 + number, 24, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pets" / label / f"{number}.{'jpg' if number % 2 else 'png'}")
+    return tmp_path / "pets"
+
+
+def truncated(path):
+    """Cut a file in the middle of its pixels: its beginning is that of a picture."""
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def contents(found):
+    return [(images.tobytes(), labels.tolist()) for images, labels in
+            (split.batch(np.arange(len(split))) for split in (found.train, found.validation, found.test))]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_pictures_are_the_same_with_any_number_of_threads(place, threads):
+    kept = image_folder.load(place, SHAPE)
+    read = image_folder.load(place, SHAPE, in_memory=0, threads=threads)
+    assert contents(read) == contents(kept)
+    rows = np.array([5, 0, 0, 11])
+    assert np.array_equal(read.train.batch(rows)[0], kept.train.batch(rows)[0])
+    first = np.asarray(Image.open(place / "cat" / "0.png").resize((16, 12), Image.Resampling.BILINEAR, reducing_gap=3))
+    assert any(np.array_equal(first, each) for split in (read.train, read.validation, read.test)
+               for each in split.batch(np.arange(len(split)))[0])
+
+
+def test_a_step_is_the_same_whoever_is_fast(place):
+    """Batches of the fourth epoch, asked for in another order, with numbers of augmentation."""
+    from zoo.training import augmentation
+    from zoo.training.batches import TrainingBatches
+
+    def batches(threads):
+        split = image_folder.load(place, SHAPE, in_memory=0, threads=threads).train
+        return TrainingBatches(split, 2, 5, 3, augmentation.parse("flip crop=2"))
+
+    one, many = batches(1), batches(5)
+    for step in (12, 15, 13):
+        (pixels, numbers), targets = one[step]
+        (other, others), truth = many[step]
+        assert np.array_equal(pixels, other) and np.array_equal(numbers, others) and np.array_equal(targets, truth)
+    assert len({one[step][0][0].tobytes() for step in range(16)}) == 16  # an order of its own in each epoch
+
+
+def test_who_fails_is_told_in_order():
+    def task(place):
+        if place % 5 == 3:
+            raise UserError("no picture")
+
+    for threads in (1, 3):
+        assert parallel_io.failed(task, 20, threads) == [3, 8, 13, 18]
+    assert parallel_io.failed(task, 0, 2) == []
+
+
+def test_threads_work_at_the_same_time_and_end():
+    meeting = threading.Barrier(3, timeout=10)
+    before = threading.active_count()
+    assert parallel_io.failed(lambda place: meeting.wait() and None, 3, 3) == []
+    assert threading.active_count() == before
+
+
+def test_a_mistake_of_ours_is_no_broken_picture():
+    asked = []
+
+    def task(place):
+        asked.append(place)
+        raise TypeError("ours")
+
+    with pytest.raises(TypeError, match="ours"):
+        parallel_io.failed(task, 1000, 1)
+    assert asked == [0]
+
+
+@pytest.fixture
+def broken(place):
+    """Three files of `place` that are none; also a copy of the folder without them."""
+    shutil.copytree(place, place.parent / "mended")
+    truncated(place / "cat" / "3.jpg")
+    (place / "cat" / "4.png").write_text("a text that is called a picture")
+    (place / "dog" / "5.jpg").write_bytes(b"")
+    for name in ("cat/3.jpg", "cat/4.png", "dog/5.jpg"):
+        (place.parent / "mended" / name).unlink()
+    return place
+
+
+@pytest.mark.parametrize("in_memory", [0, image_folder.IN_MEMORY])
+def test_broken_files_are_left_out_as_though_they_were_not_there(broken, in_memory):
+    found = image_folder.load(broken, SHAPE, broken="skip", in_memory=in_memory)
+    assert contents(found) == contents(image_folder.load(broken.parent / "mended", SHAPE))
+    assert [len(each) for each in (found.train, found.validation, found.test)] == [15, 1, 1]
+    assert found.notes[0] == "left out: 3 files cannot be read as pictures: cat/3.jpg, cat/4.png, dog/5.jpg"
+
+
+def test_broken_files_are_refused(broken):
+    with pytest.raises(UserError, match=r"^3 files cannot be read .*cat/3.jpg, .*cat/4.png, .*dog/5.jpg; mend"):
+        image_folder.load(broken, SHAPE)
+    with pytest.raises(UserError, match=r"^2 files cannot be read .*cat/4.png, .*dog/5.jpg; mend"):
+        image_folder.load(broken, SHAPE, in_memory=0)
+    with pytest.raises(UserError, match="no way to treat broken pictures is called 'skipp'; did you mean 'skip'"):
+        image_folder.load(broken, SHAPE, broken="skipp")
+    for path in broken.rglob("*.*"):
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match=r"^20 files cannot be read"):
+        image_folder.load(broken, SHAPE, broken="skip")
+
+
+def test_what_is_whole_leaves_no_note(place):
+    assert image_folder.load(place, SHAPE, broken="skip").notes == image_folder.load(place, SHAPE).notes
+    assert contents(image_folder.load(place, SHAPE, broken="skip")) == contents(image_folder.load(place, SHAPE))
+
+
+@pytest.mark.parametrize("harm", [truncated, lambda path: path.unlink()])
+def test_a_picture_that_becomes_unreadable_is_named(place, harm):
+    split = image_folder.load(place, SHAPE, in_memory=0).train
+    row = split.labels.tolist().index(1)
+    for path in (place / "dog").iterdir():
+        harm(path)
+    with pytest.raises(UserError, match=r"^1 file cannot be read as pictures: .*/dog/\d\.(jpg|png); mend or remove"):
+        split.batch([row])
+
+
+def test_pictures_at_any_depth_come_by_name(tmp_path):
+    """In the order of their folders' names, not of their paths' letters: x before x-y, whatever a slash is worth."""
+    for name in ("x-y/1.png", "x/2.png", "x.png", "a.PNG", "x/z/0.png", "x/.hidden.png", "notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "link").symlink_to(tmp_path / "x")
+    assert [*image_folder.below(tmp_path)] == ["a.PNG", "x/2.png", "x/z/0.png", "x-y/1.png", "x.png"]
+
+
+def test_names_that_are_no_unicode(place):
+    path = bytes(place / "cat" / "0.png").replace(b"0.png", b"\xff\xe9.png")
+    (place / "cat" / "0.png").rename(path.decode("utf-8", "surrogateescape"))
+    assert len(image_folder.load(place, SHAPE, in_memory=0).train) == 16

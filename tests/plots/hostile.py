@@ -1,0 +1,26 @@
+"""A network whose layers bear the names that break careless writers of HTML, JavaScript, dot and Mermaid."""
+
+from dataclasses import replace
+
+from zoo import registry
+from zoo.analysis.modules import plan_of
+from zoo.analysis.summary import of_network
+
+NAMES = ("</script><script>window.broken = 1</script>", "<img src=x onerror='window.broken = 2'>", "<!--<script>",
+         '"];x["', "end", "a:b", "${window.broken = 3}", "'); window.broken = 4; ('", "back\\slash\\", "tab\tline\nend",
+         "__proto__", "constructor", "100%%{}", "graph", "1. first", "**bold** `code` #35;", "&amp;&lt;", "é漢字\u2028")
+
+
+def anatomy():
+    """Return the Anatomy of a chain of them, of which the third reads the first too."""
+    model = of_network(registry.blueprint("lenet5"))
+    layers = []
+    for place, name in enumerate(NAMES):
+        reads = NAMES[max(place - 1, 0):place] + (NAMES[:1] if place == 2 else ())
+        kind = ("InputLayer", "Conv2D", "Add")[place] if place < 3 else "Dense"
+        layers.append(replace(model.layers[1], name=name, kind=kind, shape=(8, 8, 3), reads=reads))
+    return replace(model, layers=tuple(layers), stages=())
+
+
+def plan():
+    return plan_of(anatomy())

@@ -1,0 +1,361 @@
+"""The page of a network: what is in the file, and what it does in a browser, clicked through where Chromium is."""
+
+import functools
+import json
+import re
+from html.parser import HTMLParser
+
+import hostile
+import pytest
+
+from zoo import registry
+from zoo.analysis import summary
+from zoo.analysis.modules import plan_of
+from zoo.diagrams.page import page
+from zoo.diagrams.theme import DARK, LIGHT
+
+SMALLEST_ZOOM_STEP = 1.1
+
+
+@functools.cache
+def subject(name):
+    """Return the Anatomy of a network with its side classifiers, and its Plan."""
+    spec = registry.find(name)
+    found = summary.of_network(registry.blueprint(name, aux=bool(spec.sides)))
+    return found, plan_of(found, spec.sides)
+
+
+@functools.cache
+def written(name, theme=None):
+    theme = {"light": LIGHT, "dark": DARK, None: None}[theme]
+    return page(*subject(name), name, f"what is said of {name}", theme)
+
+
+class Elements(HTMLParser):
+    """The start tags of a page with their attributes, and its texts by the tag that they are in."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts, self._open = [], {}, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        self.texts.setdefault(self._open[-1] if self._open else "", []).append(data)
+
+
+def data_of(text):
+    return json.loads(re.search(r'<script type="application/json" id="network">(.*?)</script>', text, re.DOTALL)[1])
+
+
+# -------------------------------------------------------------------------------------------------------- the file
+
+def test_every_layer_is_in_the_page_with_its_facts():
+    found, plan = subject("inception_v3")
+    data = data_of(written("inception_v3"))
+    assert [layer["name"] for layer in data["layers"]] == [layer.name for layer in found.layers]
+    assert [layer["parameters"] for layer in data["layers"]] == [layer.parameters for layer in found.layers]
+    assert data["totals"]["parameters"] == found.parameters
+    members = [number for module in data["modules"] for one in module["each"] for number in one["layers"]]
+    assert sorted(members) == list(range(len(found.layers)))
+    assert [one["name"] for module in data["modules"] for one in module["each"]] == [
+        name for module in plan.modules for name in module.names]
+
+
+def test_the_inside_of_a_module_has_room_for_all_that_repeat_it():
+    data = data_of(written("inception_resnet_v2"))
+    for module in data["modules"]:
+        if "inside" in module:
+            units = data["insides"][module["inside"]]["units"]
+            assert {len(one["layers"]) for one in module["each"]} == {sum(unit[3] for unit in units)}
+
+
+def test_the_page_of_784_layers_is_small():
+    assert len(written("inception_resnet_v2").encode()) < 300_000
+
+
+def test_the_page_asks_for_nothing():
+    elements = Elements(written("googlenet"))
+    assert not [tag for tag, attributes in elements.tags if attributes.keys() & {"src", "href", "action", "data"}]
+    assert not {tag for tag, _ in elements.tags} & {"link", "img", "iframe", "object", "embed", "base"}
+    assert "@import" not in written("googlenet") and "url(http" not in written("googlenet")
+    (policy,) = [attributes["content"] for tag, attributes in elements.tags
+                 if attributes.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';") and "unsafe" not in policy
+
+
+def test_the_same_network_gives_the_same_page():
+    again = summary.of_network(registry.blueprint("googlenet", aux=True))
+    plan = plan_of(again, registry.find("googlenet").sides)
+    assert page(again, plan, "googlenet", "what is said of googlenet") == written("googlenet")
+
+
+def test_hostile_names_add_no_element_to_the_page():
+    text = page(hostile.anatomy(), hostile.plan(), *hostile.NAMES[:2])
+    tags = [tag for tag, _ in Elements(text).tags]
+    assert tags == [tag for tag, _ in Elements(page(hostile.anatomy(), hostile.plan(), "title", "subtitle")).tags]
+    assert tags.count("script") == 2 and "img" not in tags
+    assert [layer["name"] for layer in data_of(text)["layers"]] == [
+        name.replace("\t", " ").replace("\n", " ") for name in hostile.NAMES]
+
+
+# ----------------------------------------------------------------------------------------------------- the browser
+
+@pytest.fixture
+def show(browser, tmp_path):
+    """Return a function that opens a page's text; at the end the browser must not complain, nor have asked for more."""
+    path = tmp_path / "page.html"
+
+    def shown(text):
+        path.write_text(text, encoding="utf-8")
+        browser.prefer("light")
+        browser.open(path.as_uri())
+        return browser
+
+    yield shown
+    assert browser.said == []
+    assert [address for address in browser.asked if not address.startswith("data:")] == [path.as_uri()]
+
+
+def middle(browser, selector):
+    """Return the point on the screen that is the middle of an element."""
+    return browser.value(f"""(() => {{
+        const area = document.querySelector({json.dumps(selector)}).getBoundingClientRect();
+        return [area.x + area.width / 2, area.y + area.height / 2]; }})()""")
+
+
+def click(browser, selector):
+    browser.click(*middle(browser, selector))
+
+
+def box(browser, name):
+    """Return the selector of a module's box, or of a layer's where no module on the page has the name."""
+    key = browser.value(f"""(() => {{
+        const named = each => each.name === {json.dumps(name)}, module = `m${{modules.findIndex(named)}}`;
+        return placed.has(module) ? module : `l${{layers.findIndex(named)}}`; }})()""")
+    return f'[data-key="{key}"]'
+
+
+def keys(browser):
+    return browser.value("[...document.querySelectorAll('.box')].map(node => node.dataset.key)")
+
+
+def facts(browser):
+    """Return the panel's {what: value}, with its title as "name"."""
+    return browser.value("""(() => {
+        const found = {name: document.querySelector("#facts h2").textContent};
+        for (const key of document.querySelectorAll("#facts dt")) found[key.textContent] = key.nextSibling.textContent;
+        return found; })()""")
+
+
+def camera(browser):
+    """Return (x, y, scale) of the drawing."""
+    return tuple(map(float, re.findall(r"-?[\d.]+", browser.value(
+        "document.getElementById('view').getAttribute('transform')"))))
+
+
+def test_at_first_all_modules_are_folded_and_the_network_is_told(show):
+    found, plan = subject("googlenet")
+    browser = show(written("googlenet"))
+    assert len(keys(browser)) == len(plan.modules)
+    told = facts(browser)
+    assert told["name"] == "googlenet" and told["layers"] == str(len(found.layers))
+    assert told["parameters"] == f"{found.parameters:,}" and told["multiply-adds"] == f"{found.multiply_adds:,}"
+
+
+def test_a_click_unfolds_a_module_and_its_layers_tell_their_facts(show):
+    found, _ = subject("googlenet")
+    layer = next(layer for layer in found.layers if layer.name == "3a_2b_3x3")
+    browser = show(written("googlenet"))
+    assert browser.value(f"document.querySelector({json.dumps(box(browser, '3a_2b_3x3'))})") is None
+    click(browser, f"{box(browser, '3a')} .toggle")
+    inside = [number for number, each in enumerate(found.layers) if each.name == "3a" or each.name.startswith("3a_")]
+    assert {f"l{number}" for number in inside} <= set(keys(browser))
+    click(browser, box(browser, "3a_2b_3x3"))
+    told = facts(browser)
+    assert told == told | {
+        "name": "3a_2b_3x3", "class": "Conv2D", "output shape": "28x28x128", "parameters": f"{layer.parameters:,}",
+        "multiply-adds": f"{layer.multiply_adds:,}", "filters": "128", "kernel": "3x3", "strides": "1x1"}
+    assert browser.value("document.querySelector('#facts ul button').textContent") == layer.reads[0]
+
+
+def test_a_click_on_a_module_tells_its_share(show):
+    _, plan = subject("googlenet")
+    module = next(module for module in plan.modules if module.name == "aux1")
+    browser = show(written("googlenet"))
+    click(browser, box(browser, "aux1"))
+    told = facts(browser)
+    assert told["name"] == "aux1" and told["weight of its loss"] == "0.3"
+    # pool 4x4x512, convolution 4x4x128, flattened 2048, dense 1024 and its dropout, dense 1000 and its softmax
+    assert told["memory a picture"].startswith(f"{4 * (8192 + 2048 + 2048 + 2 * 1024 + 2 * 1000) / 1e3:.1f} kB (")
+    assert told["parameters"].startswith(f"{module.parameters:,} (24 %)")
+
+
+def test_repeats_unfold_in_two_steps(show):
+    browser = show(written("inception_resnet_v2"))
+    before = len(keys(browser))
+    click(browser, f"{box(browser, 'block35_1')} .toggle")
+    assert len(keys(browser)) == before + 10
+    key = browser.value("`m${modules.findIndex(module => module.name === 'block35_1')}.1`")
+    click(browser, f'[data-key="{key}"] .toggle')
+    layers = sum(layer.name.startswith("block35_2_") or layer.name == "block35_2"
+                 for layer in subject("inception_resnet_v2")[0].layers)
+    assert len(keys(browser)) == before + 10 + layers
+
+
+def test_unfold_all_and_fold_all(show):
+    found, plan = subject("inception_resnet_v2")
+    browser = show(written("inception_resnet_v2"))
+    click(browser, "#unfold-all")
+    assert {f"l{number}" for number in range(len(found.layers))} <= set(keys(browser))
+    assert len(keys(browser)) == len(set(keys(browser)))
+    click(browser, "#fold-all")
+    assert len(keys(browser)) == len(plan.modules)
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_resnet_v2", "vgg16", "resnet34"])
+def test_unfolded_boxes_do_not_overlap_and_words_stay_in_theirs(show, name):
+    browser = show(written(name))
+    click(browser, "#unfold-all")
+    overlaps = browser.value("""(() => {
+        const leaves = [...placed].filter(([key]) => !opened.has(key)), found = [];
+        for (const [at, [key, a]] of leaves.entries()) for (const [other, b] of leaves.slice(at + 1))
+            if (a.x + a.width > b.x + 0.1 && b.x + b.width > a.x + 0.1 && a.y + a.height > b.y + 0.1
+                && b.y + b.height > a.y + 0.1) found.push([key, other]);
+        return found; })()""")
+    assert overlaps == []
+    wide = browser.value("""[...document.querySelectorAll(".box")].filter(node => {
+        const room = node.querySelector("rect").getBBox();
+        return [...node.querySelectorAll(":scope > text")].map(text => text.getBBox()).some(
+            area => area.x < room.x || area.x + area.width > room.x + room.width);
+        }).map(node => node.dataset.key)""")
+    assert wide == []
+
+
+def test_the_search_marks_layers_and_enter_goes_to_them(show):
+    found, _ = subject("inception_resnet_v2")
+    browser = show(written("inception_resnet_v2"))
+    browser.press("/")
+    browser.type("BLOCK17_7_mixed_2b")
+    hits = [layer.name for layer in found.layers if "block17_7_mixed_2b" in layer.name]
+    assert browser.value("document.getElementById('found').textContent") == f"{len(hits)} of {len(found.layers)}"
+    assert browser.value("[...document.querySelectorAll('.hit')].map(node => node.dataset.key)") == [
+        browser.value("`m${modules.findIndex(module => module.name === 'block17_1')}`")]
+    browser.press("Enter")
+    assert facts(browser)["name"] == hits[0]
+    assert browser.value("document.querySelectorAll('.hit').length") == len(hits)
+    x, y = middle(browser, box(browser, hits[0]))
+    assert 0 < x < 1090 and 60 < y < 860  # it is in sight
+    browser.press("Enter")
+    assert facts(browser)["name"] == hits[1]
+    browser.press("Escape")
+    assert browser.value("document.querySelectorAll('.hit').length") == 0
+
+
+def test_the_wheel_zooms_about_the_mouse_and_buttons_and_keys_zoom(show):
+    browser = show(written("vgg16"))
+    x, y = middle(browser, box(browser, "pool3"))
+    _, _, before = camera(browser)
+    browser.mouse("mouseWheel", x, y, deltaX=0, deltaY=-300)
+    _, _, scale = camera(browser)
+    assert scale > before * SMALLEST_ZOOM_STEP
+    assert middle(browser, box(browser, "pool3")) == pytest.approx([x, y], abs=0.5)
+    click(browser, "#zoom-in")
+    assert camera(browser)[2] > scale * SMALLEST_ZOOM_STEP
+    click(browser, "#zoom-out")
+    assert camera(browser)[2] == pytest.approx(scale, rel=1e-3)
+    browser.press("+")
+    assert camera(browser)[2] > scale * SMALLEST_ZOOM_STEP
+    browser.press("-")
+    browser.press("-")
+    assert camera(browser)[2] < scale
+    click(browser, "#fit")
+    assert middle(browser, box(browser, "predictions"))[1] < 860
+
+
+def test_a_drag_moves_the_drawing_and_is_no_click(show):
+    browser = show(written("vgg16"))
+    x, y = middle(browser, box(browser, "pool3"))
+    browser.drag((x, y), (x - 120, y + 45))
+    assert middle(browser, box(browser, "pool3")) == pytest.approx([x - 120, y + 45], abs=0.5)
+    assert facts(browser)["name"] == "vgg16"
+    browser.click(x - 120, y + 45)
+    assert facts(browser)["name"] == "pool3"
+
+
+def test_a_module_stays_where_it_is_when_it_unfolds(show):
+    browser = show(written("googlenet"))
+    where = (f"(() => {{ const area = document.querySelector({json.dumps(box(browser, '4c'))}).firstChild"
+             ".getBoundingClientRect(); return [area.x, area.y]; })()")
+    before = browser.value(where)
+    click(browser, f"{box(browser, '4c')} .toggle")
+    assert browser.value(where) == pytest.approx(before, abs=1)
+
+
+def test_the_keyboard_reaches_every_box(show):
+    found, plan = subject("lenet5")
+    browser = show(written("lenet5"))
+    browser.value("document.querySelector('.box').focus()")
+    names = []
+    for _ in plan.modules:
+        browser.press("ArrowDown")
+        names.append(facts(browser)["name"])
+    assert names == [layer.name for layer in found.layers][1:] + [found.layers[-1].name]
+    assert browser.value("document.querySelectorAll('.box[tabindex=\"0\"]').length") == 1
+
+
+def test_the_keyboard_folds_and_unfolds(show):
+    browser = show(written("googlenet"))
+    click(browser, box(browser, "3a"))
+    before = len(keys(browser))
+    browser.press("ArrowRight")
+    assert len(keys(browser)) == before + 8
+    browser.press("ArrowRight")
+    assert facts(browser)["name"] == "3a_1a_1x1"
+    browser.press("ArrowLeft")
+    assert facts(browser)["name"] == "3a"
+    browser.press("ArrowLeft")
+    assert len(keys(browser)) == before
+    browser.press("u")
+    assert len(keys(browser)) > 100
+    browser.press("f")
+    assert len(keys(browser)) == before
+
+
+def test_what_a_layer_reads_is_one_click_away(show):
+    browser = show(written("googlenet"))
+    click(browser, box(browser, "aux1"))
+    browser.value("reveal(layers.findIndex(layer => layer.name === 'aux1_pool'))")
+    click(browser, "#facts ul button")
+    assert facts(browser)["name"] == "4a" and facts(browser)["class"] == "Concatenate"
+
+
+@pytest.mark.parametrize("theme, preferred, paper", [
+    (None, "light", LIGHT.paper), (None, "dark", DARK.paper), ("light", "dark", LIGHT.paper),
+    ("dark", "light", DARK.paper)])
+def test_light_and_dark(show, theme, preferred, paper):
+    browser = show(written("lenet5", theme))
+    browser.prefer(preferred)
+    red, green, blue = (int(paper[place:place + 2], 16) for place in (1, 3, 5))
+    assert browser.value("getComputedStyle(document.body).backgroundColor") == f"rgb({red}, {green}, {blue})"
+
+
+def test_hostile_names_run_nothing(show):
+    browser = show(page(hostile.anatomy(), hostile.plan(), *hostile.NAMES[:2]))
+    click(browser, "#unfold-all")
+    for place, name in enumerate(hostile.NAMES):
+        browser.value(f"reveal({place})")
+        assert facts(browser)["name"] == name.replace("\t", " ").replace("\n", " ")
+    browser.press("/")
+    browser.type("<img src=x")
+    browser.press("Enter")
+    assert browser.value("typeof window.broken") == "undefined"
+    assert browser.value("document.querySelectorAll('img, #facts script, #view script').length") == 0
+    assert browser.value("document.title") == hostile.NAMES[0]

@@ -1,0 +1,250 @@
+"""Networks as dot and as Mermaid: what Graphviz and GitHub are told."""
+
+import functools
+import re
+
+import hostile
+import pydot
+import pytest
+
+from zoo import registry
+from zoo.analysis import summary
+from zoo.analysis.modules import plan_of
+from zoo.diagrams.dot import dot
+from zoo.diagrams.mermaid import MOST_CHARACTERS, MOST_EDGES, escaped, mermaid
+from zoo.errors import UserError
+
+NETWORKS = sorted(registry.SPECS)
+DETAILS = ("stages", "blocks", "layers")
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # pydot's, of the parser it uses
+
+
+@functools.cache
+def subject(name):
+    """Return the Anatomy of a network with its side classifiers, and its Plan."""
+    spec = registry.find(name)
+    found = summary.of_network(registry.blueprint(name, aux=bool(spec.sides)))
+    return found, plan_of(found, spec.sides)
+
+
+def unquoted(name):
+    return re.sub(r"\\(.)", r"\1", name[1:-1])
+
+
+def parsed(text):
+    (graph,) = pydot.graph_from_dot_data(text)
+    return graph
+
+
+def nodes_of(graph):
+    """Return {name: node} of a graph and its clusters."""
+    found = {unquoted(node.get_name()): node for node in graph.get_nodes() if node.get_name() not in ("node", "edge")}
+    for inner in graph.get_subgraphs():
+        found |= nodes_of(inner)
+    return found
+
+
+def clusters_of(graph):
+    """Return the labels of all clusters."""
+    return [label for inner in graph.get_subgraphs() for label in (unquoted(inner.get_label()), *clusters_of(inner))]
+
+
+def edges_of(graph):
+    return {(unquoted(edge.get_source()), unquoted(edge.get_destination())): edge for edge in graph.get_edges()}
+
+
+# ------------------------------------------------------------------------------------------------------------- dot
+
+LENET5_DOT = r'''
+"image" [label="image\n28x28x1", fillcolor="#ffffff", color="#39424c"];
+"C1" [label="C1\n14x14x6\n156 parameters", fillcolor="#d9e6f7", color="#4c6fb1"];
+"C3" [label="C3\n5x5x16\n2.42 k parameters", fillcolor="#d9e6f7", color="#4c6fb1"];
+"C5" [label="C5\n120\n48.1 k parameters", fillcolor="#e5dcf4", color="#7a58b0"];
+"F6" [label="F6\n84\n10.2 k parameters", fillcolor="#e5dcf4", color="#7a58b0"];
+"output" [label="output\n10\n850 parameters", fillcolor="#e5dcf4", color="#7a58b0"];
+"image" -> "C1" [label=" 28x28x1 "];
+"C1" -> "C3" [label=" 14x14x6 "];
+"C3" -> "C5" [label=" 400 "];
+"C5" -> "F6" [label=" 120 "];
+"F6" -> "output" [label=" 84 "];
+}
+'''
+
+
+def test_lenet5_as_dot():
+    text = dot(subject("lenet5")[1], "LeNet-5", "stages")
+    assert text.startswith('digraph "LeNet-5" {\nlabel="LeNet-5";\n') and "rankdir=LR;" in text
+    assert text.endswith(LENET5_DOT)
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+@pytest.mark.parametrize("name", ["lenet5", "googlenet", "inception_v3", "resnet34"])
+def test_dot_parses_back(name, detail):
+    text = dot(subject(name)[1], name, detail)
+    assert parsed(text).to_string() == text
+
+
+def test_every_layer_and_every_connection_is_in_the_dot_of_the_layers():
+    found, plan = subject("inception_v3")
+    graph = parsed(dot(plan, "inception_v3", "layers"))
+    assert nodes_of(graph).keys() == {layer.name for layer in found.layers}
+    assert edges_of(graph).keys() == {(source, layer.name) for layer in found.layers for source in layer.reads}
+
+
+def test_the_clusters_of_the_layers_are_modules_and_repeats():
+    _, plan = subject("inception_resnet_v2")
+    labels = clusters_of(parsed(dot(plan, "inception_resnet_v2", "layers")))
+    assert {"10 x block35", "20 x block17", "9 x block8", "block35_10", "stem", "mixed7a"} <= set(labels)
+    assert len(labels) == len(set(labels))
+
+
+def test_side_classifiers_are_dashed_and_tell_the_weight_of_their_loss():
+    _, plan = subject("googlenet")
+    for detail in ("stages", "blocks"):
+        graph = parsed(dot(plan, "googlenet", detail))
+        nodes = nodes_of(graph)
+        assert all("loss x 0.3" in nodes[side].get_label() and "dashed" in nodes[side].get_style()
+                   for side in ("aux1", "aux2"))
+        assert {edge for edge, drawn in edges_of(graph).items() if drawn.get_style() == "dashed"} == {
+            (source, side) for side in ("aux1", "aux2") for source, target in edges_of(graph) if target == side}
+    graph = parsed(dot(plan, "googlenet", "layers"))
+    assert {edge for edge, drawn in edges_of(graph).items() if drawn.get_style() == "dashed"} == {
+        ("4a", "aux1_pool"), ("4d", "aux2_pool")}
+    assert {"aux1, loss x 0.3", "aux2, loss x 0.3"} <= set(clusters_of(graph))
+
+
+def test_edges_tell_the_shape_where_it_changes():
+    edges = edges_of(parsed(dot(subject("vgg16")[1], "vgg16", "layers")))
+    assert unquoted(edges["image", "conv1_1"].get_label()) == " 224x224x3 "
+    assert edges["conv1_1", "conv1_2"].get_label() is None
+    assert unquoted(edges["conv1_2", "pool1"].get_label()) == " 224x224x64 "
+
+
+def test_a_side_classifier_reads_what_is_inside_a_stage():
+    edges = edges_of(parsed(dot(subject("googlenet")[1], "googlenet", "stages")))
+    assert unquoted(edges["4a", "aux1"].get_label()) == " 14x14x512 "
+    assert unquoted(edges["4a", "aux2"].get_label()) == " 14x14x528 "
+
+
+def test_hostile_names_stay_names_in_dot():
+    graph = parsed(dot(hostile.plan(), 'a "title"\\', "layers"))
+    assert list(nodes_of(graph)) == [name.replace("\t", " ").replace("\n", " ") for name in hostile.NAMES]
+    label = nodes_of(graph)["&amp;&lt;"].get_label()
+    assert label.startswith('"&amp;amp;&amp;lt;')  # which Graphviz reads as the name
+
+
+# --------------------------------------------------------------------------------------------------------- mermaid
+
+LENET5_MERMAID = '''---
+title: "LeNet-5"
+---
+flowchart LR
+    n0["image<br>28x28x1"]:::input
+    n1["C1<br>14x14x6<br>156 parameters"]:::convolution
+    n2["C3<br>5x5x16<br>2.42 k parameters"]:::convolution
+    n3["C5<br>120<br>48.1 k parameters"]:::dense
+    n4["F6<br>84<br>10.2 k parameters"]:::dense
+    n5["output<br>10<br>850 parameters"]:::dense
+    n0 -->|"28x28x1"| n1
+    n1 -->|"14x14x6"| n2
+    n2 -->|"400"| n3
+    n3 -->|"120"| n4
+    n4 -->|"84"| n5
+    classDef convolution fill:#d9e6f7,stroke:#4c6fb1,color:#1b1f24
+    classDef dense fill:#e5dcf4,stroke:#7a58b0,color:#1b1f24
+    classDef input fill:#ffffff,stroke:#39424c,color:#1b1f24
+'''
+NODE = re.compile(r' *(n\d+)\["([^"]*)"\]:::(\w+)')
+SUBGRAPH = re.compile(r' *subgraph (m\d+)\["([^"]*)"\]')
+EDGE = re.compile(r'    (n\d+) (-->|-\.->)(\|"([^"]*)"\|)? (n\d+)')
+STYLE = re.compile(r"    (classDef (\w+) [\w#:,. -]+|class [\w,]+ (\w+)|%% [\w ]+)")
+
+
+def read(text):
+    """Return (nodes {id: label}, subgraphs {id: label}, edges [(from, to)]); every line must be of a known kind."""
+    nodes, groups, edges, depth, styles, used = {}, {}, [], 0, set(), set()
+    assert text.startswith("---\ntitle: ")
+    for line in text.splitlines()[4:]:
+        if match := NODE.fullmatch(line):
+            assert match[1] not in nodes
+            nodes[match[1]] = match[2]
+            used.add(match[3])
+        elif match := SUBGRAPH.fullmatch(line):
+            assert match[1] not in groups
+            groups[match[1]] = match[2]
+            depth += 1
+        elif line.strip() == "end":
+            depth -= 1
+            assert depth >= 0
+        elif match := EDGE.fullmatch(line):
+            assert match[1] in nodes and match[5] in nodes
+            edges.append((match[1], match[5]))
+        else:
+            match = STYLE.fullmatch(line)
+            assert match, line
+            styles |= {match[2]} - {None}
+            used |= {match[3]} - {None}
+    assert depth == 0 and used == styles
+    return nodes, groups, edges
+
+
+def test_lenet5_as_mermaid():
+    assert mermaid(subject("lenet5")[1], "LeNet-5", "stages") == LENET5_MERMAID
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_mermaid_is_well_formed_and_within_what_github_draws(name, detail):
+    text = mermaid(subject(name)[1], name, detail)
+    nodes, _, edges = read(text)
+    assert len(text) <= MOST_CHARACTERS and len(edges) <= MOST_EDGES
+    assert {end for edge in edges for end in edge} == nodes.keys()
+
+
+def test_every_layer_and_module_is_in_the_mermaid_of_the_layers():
+    found, plan = subject("inception_v3")
+    nodes, groups, edges = read(mermaid(plan, "inception_v3", "layers"))
+    names = [label.split("<br>")[0] for label in nodes.values()]
+    assert sorted(names) == sorted(layer.name for layer in found.layers)
+    assert len(edges) == sum(len(layer.reads) for layer in found.layers)
+    several = {module.name for module in plan.each if sum(len(unit.layers) for unit in module.units) > 1}
+    assert several - {"aux1"} <= set(groups.values()) and "aux1, loss x 0.4" in groups.values()
+
+
+def test_modules_that_repeat_are_drawn_once_where_mermaid_would_refuse_them_all():
+    _, plan = subject("inception_resnet_v2")
+    text = mermaid(plan, "inception_resnet_v2", "layers")
+    nodes, groups, _ = read(text)
+    assert "%% of modules that repeat only the first is drawn" in text
+    assert {"10 x block35", "20 x block17", "9 x block8"} <= set(groups.values())
+    assert not any(label.startswith("block35_2_") for label in nodes.values())
+
+
+def test_hostile_names_stay_names_in_mermaid():
+    nodes, _, _ = read(mermaid(hostile.plan(), 'a "title"\n---\nx', "layers"))
+    shown = [re.sub(r"#(\d+);", lambda match: chr(int(match[1])), label.split("<br>")[0]) for label in nodes.values()]
+    assert shown == [name.replace("\t", " ").replace("\n", " ") for name in hostile.NAMES]
+
+
+@pytest.mark.parametrize("words, text", [
+    ("block35_1", "block35_1"), ("5 to 12", "5 to 12"), ("2.42 k", "2.42 k"), ("_private_", "#95;private#95;"),
+    ("1. first", "1#46; first"), ("- item", "#45; item"), ("a*b", "a#42;b"), ("<b>", "#60;b#62;"), ('"', "#34;")])
+def test_what_might_be_markdown_is_escaped(words, text):
+    assert escaped(words) == text
+
+
+# ------------------------------------------------------------------------------------------------------------ both
+
+@pytest.mark.parametrize("write", [dot, mermaid])
+def test_the_same_network_gives_the_same_text(write):
+    _, plan = subject("googlenet")
+    again = plan_of(summary.of_network(registry.blueprint("googlenet", aux=True)), registry.find("googlenet").sides)
+    for detail in DETAILS:
+        assert write(plan, "googlenet", detail) == write(again, "googlenet", detail)
+
+
+@pytest.mark.parametrize("write", [dot, mermaid])
+def test_another_level_of_detail_is_refused(write):
+    with pytest.raises(UserError, match="did you mean 'layers'"):
+        write(subject("lenet5")[1], "lenet5", "layer")

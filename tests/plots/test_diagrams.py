@@ -1,0 +1,366 @@
+"""Architecture diagrams: modules, layout, and that nothing is drawn over anything else."""
+
+import functools
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+import zoo
+from zoo import registry
+from zoo.analysis import summary
+from zoo.analysis.modules import module_of, plan_of
+from zoo.diagrams.diagram import of_blueprint, scene, volumes_of
+from zoo.diagrams.layered_layout import layered
+from zoo.diagrams.scene import Box, Line, Polygon, Text
+from zoo.diagrams.theme import LIGHT
+from zoo.errors import UserError
+from zoo.plots.text_layout import width_of
+
+NETWORKS = sorted(registry.SPECS)
+
+
+@functools.cache
+def subject(name):
+    return of_blueprint(registry.blueprint(name, aux=bool(registry.SPECS[name].sides)))
+
+
+@functools.cache
+def drawn(name, detail):
+    return scene(subject(name), detail)
+
+
+def plan(name):
+    return plan_of(subject(name).anatomy, subject(name).sides)
+
+
+# --------------------------------------------------------------------------------------------------------- modules
+
+@pytest.mark.parametrize("layer, module", [
+    ("conv1", "conv1"), ("conv1_1", "conv1_1"), ("conv1_1_bn", "conv1_1"), ("conv2_1_conv1", "conv2_1"),
+    ("mixed0_2b_5x5", "mixed0"), ("3a_2b_3x3", "3a"), ("block35_1_mixed_1a_1x1", "block35_1"),
+    ("block35_1", "block35_1"), ("stem_a_3x3", "stem"), ("mlpconv1_1x1_2", "mlpconv1"),
+    ("conv2_block1_out", "conv2_block1"), ("aux1_fc", "aux1")])
+def test_the_module_of_a_name(layer, module):
+    assert module_of(layer) == module
+
+
+def told(name):
+    return [(module.times, module.title) for module in plan(name).modules]
+
+
+def test_repeats_are_folded():
+    assert [(times, title) for times, title in told("inception_resnet_v2") if times > 1] == [
+        (10, "block35"), (20, "block17"), (9, "block8")]
+    assert [(times, title) for times, title in told("inception_v4") if times > 1] == [(4, "A"), (7, "B"), (3, "C")]
+    assert [(times, title) for times, title in told("vgg16") if times > 1] == [
+        (2, "conv1"), (2, "conv2"), (3, "conv3"), (3, "conv4"), (3, "conv5")]
+    assert [(times, title) for times, title in told("resnet34") if times > 1] == [
+        (2, "conv2"), (3, "conv3"), (5, "conv4"), (2, "conv5")]
+    assert [(times, title) for times, title in told("xception") if times > 1] == [(8, "block5 to block12")]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_modules_hold_all_that_the_network_has(name):
+    found = plan(name)
+    assert sum(module.parameters for module in found.modules) == subject(name).anatomy.parameters
+    assert sum(module.multiply_adds for module in found.modules) == subject(name).anatomy.multiply_adds
+    layers = [layer.name for module in found.each for unit in module.units for layer in unit.layers]
+    assert sorted(layers) == sorted(layer.name for layer in subject(name).anatomy.layers)
+    seen = set()
+    for module in found.each:  # in an order of flow
+        assert set(module.reads) <= seen
+        seen.add(module.name)
+
+
+def test_a_convolution_in_groups_is_not_folded_with_one_without():
+    """Krizhevsky 2012, figure 2: conv3 sees both towers, conv4 and conv5 one each."""
+    words = {module.title: module.units[0].words for module in plan("alexnet").modules}
+    assert words["conv3"] == "3x3 conv, 384" and words["conv4"] == "3x3 conv, 384, 2 groups"
+
+
+def test_a_gate_is_told_from_what_it_lets_through():
+    (highway, *_) = [module for module in plan("highway").modules if module.times > 1]
+    assert [unit.words for unit in highway.units] == ["3x3 conv, 32", "3x3 conv, 32, sigmoid", "highway"]
+
+
+@pytest.mark.parametrize("name, module, kinds", [
+    ("googlenet", "conv1", ("activation",)), ("nin", "mlpconv1", ("activation",)), ("msra_a", "fc6", ("activation",)),
+    ("resnet34", "conv1", ("normalisation", "activation")), ("lenet5", "output", ())])
+def test_a_stripe_says_what_follows_a_layer_in_it_or_after_it(name, module, kinds):
+    found = {each.name: each for each in plan(name).modules}[module]
+    assert found.units[0].followers == kinds
+    colours = {LIGHT.kinds[kind][1] for kind in kinds}
+    assert colours <= {item.fill for item in drawn(name, "blocks").items if isinstance(item, Box)}
+
+
+def test_side_classifiers():
+    sides = {module.name: (module.reads, module.loss_weight) for module in plan("googlenet").modules
+             if module.loss_weight is not None}
+    assert sides == {"aux1": (("4a",), 0.3), "aux2": (("4d",), 0.3)}
+
+
+def unnamed():
+    """Two modules of two branches each, between layers whose names Keras makes up."""
+    image = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(8, 3)(image)
+    for _ in range(2):
+        left = keras.layers.ReLU()(keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 1)(x)))
+        x = keras.layers.Concatenate()([left, keras.layers.MaxPooling2D(3, 1, padding="same")(x)])
+    return keras.Model(image, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x)))
+
+
+def test_modules_of_names_that_tell_nothing():
+    found = plan_of(summary.read(unnamed()))
+    assert [len(module.units) for module in found.each] == [1, 1, 3, 3, 1, 1]
+    assert [layer.kind for layer in found.each[2].units[0].layers] == ["Conv2D", "BatchNormalization", "ReLU"]
+
+
+# ---------------------------------------------------------------------------------------------------------- layout
+
+def test_layout_of_a_fork():
+    sizes = dict.fromkeys("sabj", (20.0, 10.0))
+    layout = layered(sizes, [("s", "a"), ("s", "b"), ("a", "j"), ("b", "j")], between=6, ranks=8)
+    assert layout.places == {"s": (13.0, 0.0), "a": (0.0, 18.0), "b": (26.0, 18.0), "j": (13.0, 36.0)}
+    assert (layout.width, layout.height) == (46.0, 46.0)
+
+
+def test_layout_to_the_right_is_that_of_boxes_on_their_sides():
+    sizes = {"s": (20.0, 10.0), "a": (30.0, 10.0), "b": (20.0, 12.0), "j": (20.0, 10.0)}
+    edges = [("s", "a"), ("s", "b"), ("a", "j"), ("b", "j")]
+    right = layered(sizes, edges, direction="right")
+    down = layered({box: (height, width) for box, (width, height) in sizes.items()}, edges)
+    assert {box: (y, x) for box, (x, y) in right.places.items()} == down.places
+    assert {edge: tuple((y, x) for x, y in way) for edge, way in right.routes.items()} == down.routes
+    assert right.places["s"][0] < right.places["a"][0] < right.places["j"][0]
+
+
+def test_what_follows_alone_stands_in_one_line():
+    """A residual block and a module of four branches: within a branch nothing goes sideways."""
+    widths = (10.0, 60.0, 44.0, 80.0, 52.0, 30.0, 90.0, 41.0, 20.0)
+    sizes = {box: (width, 10.0) for box, width in zip("sabcdefgj", widths, strict=True)}
+    edges = [("s", "a"), ("s", "b"), ("s", "d"), ("s", "j"), ("b", "c"), ("d", "e"), ("e", "f"), ("f", "g"),
+             ("a", "j"), ("c", "j"), ("g", "j")]
+    routes = layered(sizes, edges).routes
+    for edge in (("b", "c"), ("d", "e"), ("e", "f"), ("f", "g")):
+        assert len({x for x, _ in routes[edge]}) == 1, edge
+    assert {routes[edge][-1] for edge in edges if edge[1] == "j"} == {routes["g", "j"][-1]}  # one arrow's head
+
+
+def test_lines_that_turn_between_the_same_ranks_do_not_lie_upon_each_other():
+    sizes = dict.fromkeys("sabcdjk", (40.0, 10.0))
+    edges = [("s", "a"), ("s", "b"), ("s", "c"), ("s", "d"), ("a", "j"), ("c", "j"), ("d", "j"), ("b", "k"), ("c", "k"),
+             ("d", "k")]  # every order of ranks has crossings
+    assert overlapping_turns(layered(sizes, edges).routes) == []
+
+
+def overlapping_turns(routes):
+    """Pairs of level pieces of lines to different boxes, from different boxes, that lie upon each other."""
+    level = [(edge, y1, min(x1, x2), max(x1, x2)) for edge, way in routes.items()
+             for (x1, y1), (x2, y2) in itertools.pairwise(way) if y1 == y2]
+    return [(one[0], other[0]) for one, other in itertools.combinations(level, 2)
+            if one[0][0] != other[0][0] and one[0][1] != other[0][1] and abs(one[1] - other[1]) < 1
+            and one[2] < other[3] - 1 and other[2] < one[3] - 1]
+
+
+def test_layout_keeps_boxes_apart_and_lines_outside_of_boxes():
+    sizes = {name: (30.0 + 7 * (number % 3), 12.0) for number, name in enumerate("abcdefghijkl")}
+    edges = [("a", "b"), ("a", "c"), ("a", "d"), ("b", "e"), ("c", "f"), ("f", "g"), ("d", "h"), ("e", "i"), ("g", "i"),
+             ("h", "i"), ("a", "i"), ("i", "j"), ("a", "j"), ("j", "k"), ("k", "l")]
+    layout = layered(sizes, edges)
+    boxes = {name: (x, y, x + sizes[name][0], y + sizes[name][1]) for name, (x, y) in layout.places.items()}
+    for one, other in itertools.combinations(boxes.values(), 2):
+        assert not overlapping(one, other)
+    for (source, target), route in layout.routes.items():
+        for name, (left, top, right, bottom) in boxes.items():
+            for (x1, y1), (x2, y2) in itertools.pairwise(route):
+                line = min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+                inside = line[0] < right - 1 and line[2] > left + 1 and line[1] < bottom - 1 and line[3] > top + 1
+                assert not inside, (source, target, name)
+
+
+# --------------------------------------------------------------------------------------------------------- pictures
+
+def overlapping(one, other):
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def letters(text):
+    """The rectangle of a text's small letters: left, top, right, bottom."""
+    width = width_of(text.words, text.size, "bold" if text.bold else "normal")
+    left = text.x - {"start": 0, "middle": 0.5, "end": 1}[text.anchor] * width
+    return left, text.y - text.size * 0.37, left + width, text.y + text.size * 0.37
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_words_fit_their_boxes(name):
+    for detail in ("stages", "blocks", "layers"):
+        boxes = [item for item in drawn(name, detail).items if isinstance(item, Box) and item.name]
+        texts = [item for item in drawn(name, detail).items if isinstance(item, Text) and item.anchor == "middle"]
+        for box in boxes:
+            for text in texts:
+                if box.x < text.x < box.x + box.width and box.y < text.y < box.y + box.height:
+                    left, _, right, _ = letters(text)
+                    assert box.x <= left and right <= box.x + box.width, text.words
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_layer_and_every_module_is_drawn(name):
+    words = [item.words for item in drawn(name, "layers").items if isinstance(item, Text)]
+    assert {layer.name for layer in subject(name).anatomy.layers} <= set(words)
+    names = {item.name for item in drawn(name, "blocks").items if isinstance(item, Box)}
+    assert {module.name for module in plan(name).modules} <= names
+
+
+def test_a_model_of_others(tmp_path):
+    model = unnamed()
+    for detail in ("stages", "blocks", "layers"):
+        zoo.diagram(model, tmp_path / f"{detail}.svg", detail)
+        assert (tmp_path / f"{detail}.svg").read_text().startswith("<?xml") or (
+            tmp_path / f"{detail}.svg").read_text().startswith("<svg")
+
+
+def test_a_notebook_shows_it():
+    drawing = zoo.diagram("lenet5", input_shape=(32, 32, 3), theme="dark")
+    assert "<svg" in drawing._repr_svg_()
+    assert "62,006 parameters" in drawing._repr_svg_()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("lenet6",), "no network is called 'lenet6'"), (("lenet5", None, "modules"), "no detail is called 'modules'"),
+    (("lenet5", "a.xyz"), "the ending of a picture's name says its kind"),
+    (("lenet5", "nowhere/a.svg"), "there is no folder")])
+def test_refusals(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        zoo.diagram(*arguments)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_whose_flow_is_code():
+    class Mine(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(UserError, match=r"a Mine, .* give a functional model, keras.Model\(inputs, outputs\)"):
+        zoo.diagram(Mine())
+    with pytest.raises(UserError, match="given 3"):
+        zoo.diagram(3)
+
+
+def test_side_classifiers_leave_a_folded_stage_where_they_are_read():
+    picture = drawn("googlenet", "stages")
+    (stage,) = [item for item in picture.items if isinstance(item, Box) and item.name == "4a"]
+    starts = [(item.points[0][0] - stage.x) / stage.width for item in picture.items
+              if isinstance(item, Line) and item.dashed]
+    assert starts == pytest.approx([0.1, 0.7])  # 4a is the first of five, 4d the fourth
+    words = [item.words for item in picture.items if isinstance(item, Text)]
+    assert {"reads 4a, loss x 0.3", "reads 4d, loss x 0.3", "3.19 M"} <= set(words)
+
+
+def test_a_stage_that_ends_with_a_pool_is_marked():
+    pools = [item.x for item in drawn("googlenet", "stages").items
+             if isinstance(item, Box) and item.fill == LIGHT.kinds["pool"][0]]
+    assert len(pools) == 4 + 1  # conv1, conv2, 3a to 3b, 4a to 4e; the legend
+
+
+def test_lines_of_side_classifiers_are_dashed():
+    dashed = [item for item in drawn("googlenet", "blocks").items if isinstance(item, (Box, Line)) and item.dashed]
+    assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
+
+
+# --------------------------------------------------------------------------------------------------------- zoo.draw
+
+def run(*arguments, folder):
+    root = Path(__file__).parents[2]
+    return subprocess.run([sys.executable, "-m", "zoo.draw", *arguments], cwd=folder, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(root)})
+
+
+def test_the_command(tmp_path):
+    done = run("lenet5", "--size", "32", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "lenet5.svg: lenet5\n")
+    assert "61,706 parameters" in (tmp_path / "lenet5.svg").read_text()
+
+
+def test_two_side_by_side(tmp_path):
+    done = run("lenet5", "alexnet", "--compare", "--detail", "stages", "-o", "both.png", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "both.png: lenet5 and alexnet\n")
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+
+
+def bars_of(picture):
+    return [item.width for item in picture.items if isinstance(item, Box) and item.fill == LIGHT.parameters]
+
+
+def test_bars_side_by_side_have_one_scale():
+    alone, beside = scene(subject("lenet5")), scene(subject("lenet5"), beside=[subject("alexnet")])
+    assert max(bars_of(alone)) > 40 > 2 > max(bars_of(beside)[:-1])  # the last is the legend's
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "alexnet", "vgg16", "vgg19"])
+def test_volumes(name):
+    picture = volumes_of(subject(name)).scene
+    words = [item.words for item in picture.items if isinstance(item, Text)]
+    shape = "x".join(map(str, subject(name).anatomy.layers[0].shape))
+    assert shape in words
+    grids = [item for item in picture.items if isinstance(item, Polygon)]
+    assert len(grids) >= 2 * 5
+
+
+def test_volumes_are_for_chains(tmp_path):
+    done = run("googlenet", "--style", "volumes", folder=tmp_path)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "lenet5, alexnet and vgg16" in done.stderr
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ([], "which network?"), (["lenet6"], "no network is called 'lenet6'"),
+    (["lenet5", "vgg16"], "one network is drawn at a time, two with --compare; given lenet5 vgg16"),
+    (["lenet5", "-o", "a.gif"], "the ending of a picture's name says its kind"),
+    (["lenet5", "--detail", "all"], "no detail is called 'all'"), (["lenet5", "--theme", "red"], "no theme is called"),
+    (["lenet5", "--gallery", "x"], "--gallery draws every network"),
+    (["lenet5", "--style", "volumes", "--compare", "alexnet"], "--style volumes goes with neither"),
+    (["lenet5", "--direction", "up"], "no direction is called 'up'"),
+    (["lenet5", "--style", "volumes", "--direction", "down"], "volumes stand from left to right"),
+    (["lenet5", "--direction", "right", "-o", "a.html"], "a page (.html) flows down"),
+    (["--gallery", "x", "--direction", "right"], "each level in its usual direction"),
+    (["lenet5", "-o", "/proc/a.svg"], "cannot write /proc/a.svg")])
+def test_mistakes_on_the_command_line(arguments, words, tmp_path):
+    done = run(*arguments, folder=tmp_path)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and line.startswith("error: ") and words in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("direction, words", [("right", "LR"), ("down", "TB"), (None, "TB")])
+def test_the_text_formats_have_the_direction(direction, words, tmp_path):
+    zoo.diagram("lenet5", tmp_path / "a.dot", direction=direction)
+    zoo.diagram("lenet5", tmp_path / "a.mmd", direction=direction)
+    assert f"rankdir={words};" in (tmp_path / "a.dot").read_text()
+    assert f"\nflowchart {words}\n" in (tmp_path / "a.mmd").read_text()
+
+
+def test_volumes_in_python(tmp_path):
+    drawing = zoo.diagram("lenet5", tmp_path / "a.svg", style="volumes")
+    assert any(isinstance(item, Polygon) for item in drawing.scene.items)
+    with pytest.raises(UserError, match="ending of a picture's name"):
+        zoo.diagram("lenet5", tmp_path / "a.mmd", style="volumes")
+    with pytest.raises(UserError, match="from left to right"):
+        zoo.diagram("lenet5", style="volumes", direction="down")
+    with pytest.raises(UserError, match="one level of detail"):
+        zoo.diagram("lenet5", detail="stages", style="volumes")
+    with pytest.raises(UserError, match="flows down"):
+        zoo.diagram("lenet5", tmp_path / "a.html", direction="right")
+
+
+@pytest.mark.parametrize("ending, begins", [
+    (".svg", b"<"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".dot", b"digraph"), (".mmd", b"---"),
+    (".html", b"<!doctype html>")])
+def test_every_ending(ending, begins, tmp_path):
+    zoo.diagram("lenet5", tmp_path / f"a{ending}")
+    assert (tmp_path / f"a{ending}").read_bytes().lower().startswith(begins.lower())

@@ -1,0 +1,111 @@
+"""Every diagram of the catalogue on the sheet it is made for: large enough letters, nothing over anything else."""
+
+import functools
+import itertools
+
+import pytest
+
+from zoo import registry
+from zoo.diagrams.diagram import of_blueprint, scene
+from zoo.diagrams.scene import Box, Line, Text
+from zoo.plots.font_metrics import text_box
+
+NETWORKS = sorted(registry.SPECS)
+WAYS = ([("stages", way) for way in ("right", "down")] + [("blocks", way) for way in ("down", "right")]
+        + [("layers", way) for way in ("down", "right")])
+
+INCH, MM = 72.0, 72.0 / 25.4
+SLIDE = [(13.33 * INCH, 7.5 * INCH)]  # 16:9, as PowerPoint and others have it
+A4 = [(180 * MM, 267 * MM), (267 * MM, 180 * MM)]  # 210 x 297 mm with margins of 15 mm, upright and across
+# A slide is read from across a room: 8 points at its own 13.33 inches are 24 on a screen of 40. Print is read from 40
+# centimetres: 5 points are the least that publishers take in figures.
+LEAST = {"stages": (SLIDE, 8.0), "blocks": (A4, 5.0)}
+
+
+@functools.cache
+def subject(name):
+    return of_blueprint(registry.blueprint(name, aux=bool(registry.SPECS[name].sides)))
+
+
+@functools.cache
+def drawn(name, detail, direction):
+    return scene(subject(name), detail, direction=direction)
+
+
+def of(picture, kind):
+    return [item for item in picture.items if isinstance(item, kind)]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("detail, direction", [("stages", "right"), ("blocks", "down")])
+def test_letters_are_large_enough_on_the_sheet(name, detail, direction):
+    picture = drawn(name, detail, direction)
+    sheets, least = LEAST[detail]
+    scale = max(min(width / picture.width, height / picture.height) for width, height in sheets)
+    assert scale * min(text.size for text in of(picture, Text)) >= least
+
+
+@pytest.mark.parametrize("detail, direction", WAYS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_words_are_whole_and_apart(name, detail, direction):
+    picture = drawn(name, detail, direction)
+    found = sorted((shrunk(text_box(text), 1.0), text.words) for text in of(picture, Text) if text.words)
+    for number, (one, words) in enumerate(found):
+        assert 0 <= one[0] and one[2] <= picture.width and 0 <= one[1] and one[3] <= picture.height, words
+        for other, others in found[number + 1:]:
+            if other[0] > one[2]:
+                break
+            assert not overlapping(one, other), (words, others)
+
+
+@pytest.mark.parametrize("detail, direction", WAYS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_boxes_are_apart_and_no_line_goes_through_words_or_boxes(name, detail, direction):
+    picture = drawn(name, detail, direction)
+    boxes = [(edges(box), box.name) for box in of(picture, Box) if box.name]
+    words = [(shrunk(text_box(text), 1.5), text.words) for text in of(picture, Text) if text.words]
+    for (one, name_of_one), (other, name_of_other) in itertools.combinations(boxes, 2):
+        assert not overlapping(one, other), (name_of_one, name_of_other)
+    for line in of(picture, Line):
+        for (x1, y1), (x2, y2) in itertools.pairwise(line.points):
+            piece = min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+            for place, what in [*((shrunk(box, 1.0), name) for box, name in boxes), *words]:
+                assert not crossing(piece, place), (what, line.points)
+
+
+@pytest.mark.parametrize("detail, direction", WAYS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_lines_do_not_cross(name, detail, direction):
+    """All of these networks can be drawn without."""
+    level, upright = [], []
+    for line in of(drawn(name, detail, direction), Line):
+        for (x1, y1), (x2, y2) in itertools.pairwise(line.points):
+            (level if abs(y1 - y2) < 0.01 else upright).append((min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)))
+            assert abs(x1 - x2) < 0.01 or abs(y1 - y2) < 0.01, line.points  # no line is slanting
+    for (left, y, right, _), (x, top, _, bottom) in itertools.product(level, upright):
+        assert not (left + 1 < x < right - 1 and top + 1 < y < bottom - 1), (x, y)
+
+
+@pytest.mark.parametrize("detail, direction", WAYS)
+def test_the_flow_has_the_direction(detail, direction):
+    heads = [(x2 - x1, y2 - y1) for line in of(drawn("vgg16", detail, direction), Line)
+             for (x1, y1), (x2, y2) in [line.points[-2:]]]
+    ahead = sum((across if direction == "right" else down) > 0 for across, down in heads)
+    assert ahead == len(heads) > 5
+
+
+def edges(box):
+    return box.x, box.y, box.x + box.width, box.y + box.height
+
+
+def shrunk(box, by):
+    return box[0] + by, box[1] + by, box[2] - by, box[3] - by
+
+
+def overlapping(one, other):
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def crossing(piece, box):
+    """Whether a level or upright piece of a line goes through a box."""
+    return piece[0] <= box[2] and box[0] <= piece[2] and piece[1] <= box[3] and box[1] <= piece[3]

@@ -1,0 +1,214 @@
+"""A run directory's files become pictures; what is missing is left out, what is damaged is said in one line."""
+
+import json
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from zoo.errors import UserError
+from zoo.reports import run_outputs
+from zoo.reports.run_outputs import draw_run
+
+ALL = {"curves", "samples", "mistakes", "confusion", "report"}
+
+
+def size_of(path):
+    """Return the (width, height) that a PNG's header tells, in pixels."""
+    head = path.read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    return struct.unpack(">II", head[16:24])
+
+
+def test_a_finished_run_gets_its_four_pictures_and_its_report(make_run):
+    run = make_run()
+    written = draw_run(str(run))
+    assert {path.stem for path in written} == ALL
+    assert sorted(written) == sorted([*(run / "plots").iterdir(), run / "report.html"])
+    assert not [*run.glob(".*")]  # no scratch file is left
+    for path in (run / "plots").iterdir():
+        width, height = size_of(path)
+        assert 800 < width < 2600 and 600 < height < 2800
+
+
+def test_an_unfinished_run_gets_only_its_curves(make_run):
+    run = make_run(epochs=2)
+    for name in ("result.json", "predictions.npz", "samples.npz"):
+        (run / name).unlink()
+    assert [path.name for path in draw_run(run)] == ["curves.png", "report.html"]
+    assert [path.name for path in (run / "plots").iterdir()] == ["curves.png"]
+
+
+@pytest.mark.parametrize(("missing", "left_out"), [
+    ("history.csv", {"curves"}),
+    ("samples.npz", {"samples", "mistakes"}),
+    ("predictions.npz", {"confusion", "mistakes"}),
+])
+def test_what_the_files_do_not_hold_is_left_out(make_run, missing, left_out):
+    run = make_run()
+    (run / missing).unlink()
+    assert {path.stem for path in draw_run(run)} == ALL - left_out
+
+
+def test_a_run_before_its_first_epoch_has_only_a_report(make_run):
+    run = make_run(epochs=0)
+    for name in ("result.json", "predictions.npz", "samples.npz"):
+        (run / name).unlink()
+    assert draw_run(run) == [run / "report.html"]
+    (run / "history.csv").unlink()
+    assert draw_run(run) == [run / "report.html"]
+    assert "No epoch has finished." in (run / "report.html").read_text()
+
+
+def test_redrawing_overwrites_and_gives_the_same_picture(make_run):
+    run = make_run(mistakes=3)
+    first = {path: path.read_bytes() for path in draw_run(run)}
+    for path in first:
+        path.write_bytes(b"old")
+    assert {path: path.read_bytes() for path in draw_run(run)} == first
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(make_run, monkeypatch):
+    run = make_run()
+    old = {path: path.read_bytes() for path in draw_run(run)}
+
+    def fill_the_disk(self, path, **_):
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", fill_the_disk)
+    with pytest.raises(OSError, match="no space"):
+        draw_run(run)
+    assert {path: path.read_bytes() for path in old} == old
+    assert len([*(run / "plots").iterdir()]) == 4
+
+
+def test_a_run_without_mistakes(make_run):
+    run = make_run(mistakes=0)
+    assert {path.stem for path in draw_run(run)} == ALL
+    assert size_of(run / "plots" / "mistakes.png")[1] < 300
+
+
+def subtitle_of_curves(run, monkeypatch):
+    """Return the keywords with which a run's curves are drawn; the other pictures are not."""
+    for name in ("predictions.npz", "samples.npz"):
+        (run / name).unlink()
+    seen = []
+    curves = run_outputs.curves
+    monkeypatch.setattr(run_outputs, "curves", lambda *args, **words: seen.append(words) or curves(*args, **words))
+    draw_run(run)
+    return seen[0]
+
+
+def test_the_curves_tell_the_test_accuracy_and_mark_the_epoch_that_was_tested(make_run, monkeypatch):
+    words = subtitle_of_curves(make_run(), monkeypatch)
+    assert words["title"] == "lenet5 on digits" and words["best_epoch"] == 5
+    assert "94.80 % with the weights of epoch 5, 94.00 % with the last" in words["subtitle"]
+    assert "61,706 parameters · 6 epochs" in words["subtitle"]
+
+
+def test_the_curves_of_an_unfinished_run_say_so(make_run, monkeypatch):
+    run = make_run()
+    (run / "result.json").unlink()
+    words = subtitle_of_curves(run, monkeypatch)
+    assert "not finished" in words["subtitle"] and "test accuracy" not in words["subtitle"]
+    assert words["best_epoch"] == 6
+
+
+def refused(run):
+    """Return the one line with which draw_run refuses, having written nothing."""
+    with pytest.raises(UserError) as caught:
+        draw_run(run)
+    assert "\n" not in str(caught.value)
+    assert not (run / "plots").exists() and not (run / "report.html").exists()
+    return str(caught.value)
+
+
+def test_what_is_no_run_directory_is_refused(tmp_path):
+    assert "no such folder" in refused(tmp_path / "nowhere")
+    assert "no run.json" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["run.json", "history.csv", "predictions.npz", "samples.npz", "result.json"])
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b"",
+                                    lambda whole: b"\xff\xfe\x00" * 50], ids=["half", "empty", "rubbish"])
+def test_a_damaged_file_is_named(make_run, name, damage):
+    run = make_run()
+    (run / name).write_bytes(damage((run / name).read_bytes()))
+    assert f"{name} is damaged" in refused(run)
+
+
+def rewrite(path, **changes):
+    with np.load(path) as file:
+        arrays = {**file, **changes}
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+
+
+@pytest.mark.parametrize(("name", "changes"), [
+    ("predictions.npz", {"labels": np.full(500, 10)}),
+    ("predictions.npz", {"labels": np.full(500, -1)}),
+    ("predictions.npz", {"labels": np.zeros(499, int)}),
+    ("predictions.npz", {"labels": np.zeros(500)}),
+    ("predictions.npz", {"labels": None}),
+    ("predictions.npz", {"labels": np.array([{}] * 500)}),
+    ("predictions.npz", {"probabilities": np.zeros((500, 9), np.float32)}),
+    ("predictions.npz", {"probabilities": np.full((500, 10), np.nan, np.float32)}),
+    ("predictions.npz", {"labels": np.zeros(0, int), "probabilities": np.zeros((0, 10))}),
+    ("samples.npz", {"train_images": np.zeros((64, 28, 28), np.uint8)}),
+    ("samples.npz", {"train_images": np.zeros((64, 28, 28, 1), np.float32)}),
+    ("samples.npz", {"train_images": np.zeros((64, 28, 28, 2), np.uint8)}),
+    ("samples.npz", {"train_labels": np.full(64, 10)}),
+    ("samples.npz", {"mistake_indices": np.arange(26)}),
+    ("samples.npz", {"mistake_indices": np.zeros(0, int)}),
+    ("samples.npz", {"cell_indices": np.arange(31)[::-1]}),
+    ("samples.npz", {"cell_indices": np.arange(470, 501)}),
+    ("samples.npz", {"cell_indices": np.arange(30)}),
+    ("samples.npz", {"cell_images": np.zeros((31, 28, 28), np.uint8)}),
+    ("samples.npz", {"mistake_images": np.zeros((0, 28, 28, 1), np.uint8), "mistake_indices": np.zeros(0, int)}),
+])
+def test_arrays_that_no_training_wrote_are_refused(make_run, name, changes):
+    run = make_run()
+    rewrite(run / name, **changes)
+    assert f"{name} is damaged" in refused(run)
+
+
+@pytest.mark.parametrize("text", [
+    "epoch,loss\n1,2\n",
+    "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n2,.1,1,.5,1,.5\n",
+    "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n1,.1,1,.5,1\n",
+    "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n1,.1,1,.5,1,many\n",
+    "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n1,nan,1,.5,1,.5\n",
+])
+def test_a_history_that_no_training_wrote_is_refused(make_run, text):
+    run = make_run()
+    (run / "history.csv").write_text(text)
+    assert "history.csv is damaged" in refused(run)
+
+
+@pytest.mark.parametrize(("name", "facts"), [
+    ("run.json", []),
+    ("run.json", {"network": "lenet5"}),
+    ("run.json", {"network": "lenet5", "dataset": {"name": "digits"}}),
+    ("run.json", {"network": "lenet5", "dataset": {"name": "digits", "label_names": []}}),
+    ("run.json", {"dataset": {"name": "digits", "label_names": ["0"]}}),
+    ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": 0.9}),
+    ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": 0.9, "best_epoch": 7}),
+    ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": None, "best_epoch": 6}),
+])
+def test_facts_that_no_training_wrote_are_refused(make_run, name, facts):
+    run = make_run()
+    (run / name).write_text(json.dumps(facts))
+    assert f"{name} is damaged" in refused(run)
+
+
+def test_drawing_loads_neither_pyplot_nor_a_backend_and_leaves_the_settings_alone(make_run):
+    code = ("import sys, matplotlib; before = dict(matplotlib.rcParams.copy())\n"
+            "from zoo.reports.run_outputs import draw_run\n"
+            f"assert len(draw_run({str(make_run())!r})) == 5\n"
+            "assert dict(matplotlib.rcParams.copy()) == before\n"
+            "print({'matplotlib.pyplot', 'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("set()", "")

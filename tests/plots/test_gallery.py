@@ -1,0 +1,46 @@
+"""The gallery in docs is what the command draws, and the page about diagrams shows what is there."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from zoo import registry
+from zoo.diagrams.diagram import DETAILS, of_blueprint, scene
+from zoo.diagrams.gallery import page
+from zoo.diagrams.svg import svg
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def told(text):
+    """What a drawing says, without its places: another release of the font may move them by a hair."""
+    elements = [element.tag.rpartition("}")[2] for element in ElementTree.fromstring(text).iter()]
+    words = ["".join(element.itertext()) for element in ElementTree.fromstring(text).iter() if "text" in element.tag]
+    return words, {tag: elements.count(tag) for tag in set(elements)}
+
+
+def test_every_network_is_there_at_every_level_and_nothing_else():
+    pictures = {f"{name}-{detail}.svg" for name in registry.SPECS for detail in DETAILS}
+    assert {path.name for path in (DOCS / "gallery").iterdir()} == {*pictures, "index.html"}
+    assert (DOCS / "gallery" / "index.html").read_text("utf-8") == page(DETAILS)
+    assert sum(path.stat().st_size for path in (DOCS / "gallery").iterdir()) < 6e6
+
+
+QUICK = ("lenet5_1998", "googlenet")
+
+
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in registry.SPECS])
+def test_the_gallery_is_up_to_date(name):
+    """Else: python -m zoo.draw --gallery docs/gallery"""
+    subject = of_blueprint(registry.blueprint(name, aux=bool(registry.SPECS[name].sides)))
+    for detail in DETAILS:
+        assert told((DOCS / "gallery" / f"{name}-{detail}.svg").read_text("utf-8")) == told(svg(scene(subject, detail)))
+
+
+def test_the_page_about_diagrams_shows_what_is_there():
+    text = (DOCS / "diagrams.md").read_text("utf-8")
+    shown = [*re.findall(r'src="([^"]+)"', text), *re.findall(r"\]\(((?!#)[^)]+)\)", text)]
+    assert len(shown) > 3 * len(registry.SPECS) and all((DOCS / each).is_file() for each in shown)

@@ -1,0 +1,317 @@
+"""What a look inside a network finds, against arrays worked out by hand."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import zoo
+from zoo import registry
+from zoo.analysis import attribution, feature_graph
+from zoo.errors import UserError
+from zoo.plots import colormaps, feature_maps, inspection_plots
+from zoo.plots.inspected_model import Subject, untrained
+from zoo.plots.inspection import View
+
+RANDOM = np.random.default_rng(7)
+
+
+def linear(ending="softmax"):
+    """A model whose scores are sums of pixels with known weights; (model, weights (4, 4, 3, classes))."""
+    image = keras.Input((4, 4, 3), dtype="uint8")
+    x = layers.Flatten()(layers.Rescaling(1.0, name="pixels")(image))
+    if ending == "softmax":
+        out = layers.Dense(5, activation="softmax", name="fc")(x)
+    else:
+        out = {"activation": layers.Activation("softmax", name="end"), "layer": layers.Softmax(name="end"),
+               "function": ops.softmax, "logits": lambda x: x}[ending](layers.Dense(5, name="fc")(x))
+    model = keras.Model(image, out)
+    kernel = RANDOM.normal(0, 0.01, (48, 5)).astype("float32")
+    model.get_layer("fc").set_weights([kernel, np.arange(5, dtype="float32")])
+    return model, kernel
+
+
+def averaging():
+    """A convolution, its mean over the grid, and scores: there Grad-CAM is known (Selvaraju et al. 2017, section 3)."""
+    image = keras.Input((8, 6, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(image)
+    x = layers.Dense(3, name="fc")(layers.GlobalAveragePooling2D(name="mean")(x))
+    return keras.Model(image, layers.Softmax(name="predictions")(x))
+
+
+def opened_with_scores(model, shape):
+    model = feature_graph.single(model)
+    graph = feature_graph.laid_open(model, shape)
+    return model, graph, attribution.scorer(graph)
+
+
+# ------------------------------------------------------------------------------------------------------------ features
+
+def test_features_are_what_the_layers_give():
+    model, images = averaging(), RANDOM.random((3, 8, 6, 3), "float32")
+    found = zoo.features(model, images, ["mean", "conv"])
+    assert list(found) == ["mean", "conv"] and found["conv"].dtype == np.float32
+    expected = keras.Model(model.input, model.get_layer("conv").output).predict(images, verbose=0)
+    assert found["conv"] == pytest.approx(expected, abs=1e-6)
+    assert found["mean"] == pytest.approx(expected.mean(axis=(1, 2)), abs=1e-6)
+    assert list(zoo.features(model, images, "every")) == ["conv", "mean", "fc", "predictions"]
+    assert zoo.features(model, images, "fc").keys() == {"fc"}
+
+
+def test_more_pictures_than_go_through_at_once_stay_in_order():
+    model, _ = linear("logits")
+    images = RANDOM.integers(0, 256, (70, 4, 4, 3), np.uint8)
+    assert zoo.features(model, images, "pixels")["pixels"] == pytest.approx(images.astype("float32"))
+
+
+def test_a_shared_layer_gives_its_last_output_in_this_model():
+    twice = layers.Dense(2, use_bias=False, name="twice")
+    twice(keras.Input((2,)))  # by another model, first
+    image = keras.Input((1, 1, 2))
+    model = keras.Model(image, twice(twice(layers.Flatten()(image))))
+    twice.set_weights([np.array([[0, 2], [1, 0]], "float32")])
+    assert zoo.features(model, [[[[3, 5]]]], "twice")["twice"].tolist() == [[6, 10]]  # (5, 6), then (6, 10)
+
+
+def test_a_sequential_model_and_half_precision():
+    model = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 3, dtype="mixed_float16", name="conv")])
+    found = zoo.features(model, np.ones((1, 4, 4, 1)), "conv")["conv"]
+    assert found.dtype == np.float32 and found.shape == (1, 2, 2, 2)
+
+
+def test_the_model_is_left_as_it_was():
+    model, images = averaging(), RANDOM.random((1, 8, 6, 3), "float32")
+    before, config = model.predict(images, verbose=0), model.get_config()
+    zoo.features(model, images, "every")
+    assert np.array_equal(model.predict(images, verbose=0), before) and model.get_config() == config
+
+
+def test_side_outputs_are_left_out():
+    model = zoo.build("googlenet", (32, 32, 3), 10, width=0.125, aux=True)
+    found = zoo.features(model, np.zeros((1, 32, 32, 3)), "every")
+    assert found["predictions"].shape == (1, 10) and not any(name.startswith("aux") for name in found)
+
+
+@pytest.mark.parametrize("layers_asked, said", [
+    ("cnv", "no layer is called 'cnv'; did you mean 'conv'? (stages end with conv, predictions; every takes all)"),
+    (["conv", 5], "is called 5"), ([], "name a layer")])
+def test_a_layer_that_is_not_there(layers_asked, said):
+    with pytest.raises(UserError) as caught:
+        zoo.features(averaging(), np.zeros((1, 8, 6, 3)), layers_asked)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("images", [np.zeros((8, 6, 3)), np.zeros((1, 8, 8, 3)), np.zeros((0, 8, 6, 3)), "a.png"])
+def test_images_that_do_not_fit(images):
+    with pytest.raises(UserError, match=r"8 x 6 x 3; given one of shape"):
+        zoo.features(averaging(), images, "conv")
+
+
+@pytest.mark.parametrize("model", [keras.Sequential([layers.Dense(2)]), "resnet18",
+                                   keras.Sequential([keras.Input((4,)), layers.Dense(2)])])
+def test_models_that_cannot_be_looked_into(model):
+    with pytest.raises(UserError):
+        zoo.features(model, np.zeros((1, 4, 4, 3)), "every")
+
+
+# ---------------------------------------------------------------------------------------------- what speaks for a class
+
+@pytest.mark.parametrize("ending", ["softmax", "activation", "layer", "function", "logits"])
+def test_scores_are_those_before_the_softmax(ending):
+    model, kernel = linear(ending)
+    pixels = RANDOM.integers(0, 256, (4, 4, 3), np.uint8)
+    _, _, score = opened_with_scores(model, (4, 4, 3))
+    expected = pixels.reshape(1, -1) @ kernel.astype("float64") + np.arange(5)
+    assert ops.convert_to_numpy(score(np.float32(pixels)[None])) == pytest.approx(expected, rel=1e-4)
+
+
+def test_saliency_of_a_sum_of_pixels_is_its_weights():
+    model, kernel = linear()
+    _, _, score = opened_with_scores(model, (4, 4, 3))
+    found = attribution.saliency(score, RANDOM.integers(0, 256, (4, 4, 3), np.uint8), [4, 0])
+    expected = np.abs(kernel.reshape(4, 4, 3, 5)).max(axis=2)
+    assert found == pytest.approx(np.stack([expected[..., 4], expected[..., 0]]), rel=1e-5)
+
+
+def test_grad_cam_of_means_is_the_class_activation_map():
+    model, pixels = averaging(), RANDOM.integers(0, 256, (8, 6, 3), np.uint8)
+    single, graph, _ = opened_with_scores(model, (8, 6, 3))
+    assert attribution.last_grid(single, graph) == "conv"
+    found = attribution.grad_cam(single, graph, pixels, "conv", [2, 1])
+    grid = zoo.features(model, pixels[None], "conv")["conv"][0]
+    weights = model.get_layer("fc").get_weights()[0]
+    expected = np.maximum(np.einsum("ijk,kc->cij", grid, weights / 48), 0)  # each place has 1 / 48 of the mean
+    # the weights come by chance; a sum of four terms of about 1 is known to 1e-6, and may be near 0
+    assert found == pytest.approx(expected[[2, 1]], rel=1e-4, abs=1e-5)
+
+
+def test_grad_cam_needs_a_grid():
+    single, graph, _ = opened_with_scores(averaging(), (8, 6, 3))
+    with pytest.raises(UserError, match="a layer whose output is a grid of maps; that of mean is 4"):
+        attribution.grad_cam(single, graph, np.zeros((8, 6, 3), np.uint8), "mean", [0])
+
+
+def test_occlusion_finds_the_only_pixel_that_counts():
+    """Class 1 is as probable as the pixel at row 2, column 7 is bright; grey takes away the patches that hold it."""
+    image = keras.Input((10, 10, 1), dtype="uint8")
+    dense = layers.Dense(2, name="fc")
+    model = keras.Model(image, dense(layers.Flatten()(layers.Rescaling(1.0)(image))))
+    kernel = np.zeros((100, 2), "float32")
+    kernel[2 * 10 + 7, 1] = 1
+    dense.set_weights([kernel, np.array([0, -192], "float32")])
+    pixels = np.full((10, 10, 1), 255, np.uint8)
+    _, _, score = opened_with_scores(model, (10, 10, 1))
+    found, sides = attribution.occlusion(score, pixels, [1])
+    assert sides == (2, 2) and found.shape == (1, 9, 9)  # 2 is a fifth of 10: nine places without gaps
+    expected = np.zeros((9, 9))
+    expected[1:3, 6:8] = 1  # rows 1 or 2 and columns 6 or 7 are where such a patch begins
+    assert found[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_no_classes_nothing_to_speak_for():
+    model = zoo.build("lenet5", include_top=False)
+    graph = feature_graph.laid_open(feature_graph.single(model), (28, 28, 1))
+    with pytest.raises(UserError, match="one score for each of several classes"):
+        attribution.scorer(graph)
+
+
+PROGRAM = """
+import sys
+import numpy as np
+sys.path[:0] = sys.argv[2:]
+from test_inside import averaging, opened_with_scores
+import keras
+from zoo.analysis import attribution
+
+keras.utils.set_random_seed(1)
+model = averaging()
+random = np.random.default_rng(3)
+model.set_weights([random.normal(0, 0.1, weight.shape) for weight in model.get_weights()])
+pixels = random.integers(0, 256, (8, 6, 3), np.uint8)
+single, graph, score = opened_with_scores(model, (8, 6, 3))
+np.savez(sys.argv[1], cam=attribution.grad_cam(single, graph, pixels, "conv", [0, 1, 2]),
+         saliency=attribution.saliency(score, pixels, [0, 1, 2]), occlusion=attribution.occlusion(score, pixels, [0])[0])
+"""
+
+
+def on(backend, path):
+    here = Path(__file__).resolve().parent
+    environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, "-c", PROGRAM, path, here, here.parents[1]], env=environment, check=True)
+    with np.load(path) as file:
+        return dict(file)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_the_same_on_each_backend(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
+    ours, theirs = (on(each, tmp_path / f"{each}.npz") for each in ("tensorflow", backend))
+    for name, values in ours.items():
+        assert values.any() and theirs[name] == pytest.approx(values, rel=1e-3, abs=1e-5), name
+
+
+# ---------------------------------------------------------------------------------------------------- maps and pictures
+
+def test_dead_and_constant_maps_are_marked_and_counted():
+    grid = np.zeros((1, 2, 2, 5), "float32")
+    grid[0, ..., 1] = 3
+    grid[0, 0, 0, 2] = 1
+    grid[0, ..., 3] = -1
+    grid[0, ..., 4] = [[np.nan, 1], [2, 3]]
+    found = feature_maps.judged("conv", "3x3 conv, 5", grid)
+    assert [found.mark(place) for place in range(5)] == ["dead", "constant", "", "constant", ""]
+    assert found.said == "2x2, 5 maps: 1 dead, 2 constant, 1 values not finite"
+    shown = feature_maps.tiles(found, 3)
+    assert shown.shape == (3, 2, 2, 3) and (shown[0] == feature_maps.DEAD).all() and (shown[1] == feature_maps.CONSTANT).all()
+    assert shown[2, 0, 0].tolist() == [253, 231, 36] and shown[2, 1, 1].tolist() == [68, 1, 84]  # the ends of viridis
+
+
+def test_numbers_without_a_grid():
+    found = feature_maps.judged("fc", "dense, 4", np.array([[0, 1, 0, 2]], "float32"))
+    assert not found.is_grid and found.said == "4 numbers: 2 zero" and feature_maps.strip(found).shape == (1, 4, 3)
+    assert feature_maps.judged("fc", "", np.array([[1, 2]], "float32")).said == "2 numbers"
+
+
+def test_the_hypercolumn_is_the_mean_of_all_maps():
+    """A map that rises from left to right, and three maps of half the side that rise downwards."""
+    across, down = np.zeros((1, 4, 4, 1), "float32"), np.zeros((1, 2, 2, 3), "float32")
+    across[0, ..., 0], down[0, 1] = [0, 1, 2, 3], 5
+    means, whole = feature_maps.hypercolumn([feature_maps.judged("a", "", across), feature_maps.judged("b", "", down)], (4, 4))
+    assert means[0] == pytest.approx(np.tile([0, 1 / 3, 2 / 3, 1], (4, 1)), abs=1e-6)
+    rows = np.array([0, 0.25, 0.75, 1])  # the middles of two pixels enlarged to four
+    assert means[1] == pytest.approx(np.tile(rows[:, None], (1, 4)), abs=1e-6)
+    assert whole == pytest.approx((means[0] + 3 * means[1]) / 4, abs=1e-6)
+
+
+def test_filters_are_grey_where_their_weights_are_zero():
+    kernels = np.zeros((2, 1, 2, 1), "float32")
+    kernels[0, 0, 0], kernels[1, 0, 1] = 2, -2
+    assert feature_maps.filter_tiles(kernels)[..., 0].tolist() == [[[255, 128]], [[128, 0]]]
+
+
+def test_what_is_laid_over_a_picture():
+    heat = colormaps.heat(np.array([[0, 1]], "float32"), (1, 2))
+    assert heat[0, 0, 3] == 0 and heat[0, 1, 3] == 230
+    signed = colormaps.signed(np.array([[-2, 0, 1]], "float32"), (1, 3))
+    assert signed[0].tolist() == [[0, 114, 178, 230], [0, 114, 178, 0], [213, 94, 0, 115]]
+    assert colormaps.heat(np.zeros((2, 2), "float32"), (4, 4))[..., 3].max() == 0
+    picture = np.full((1, 2, 3), 100, np.uint8)
+    assert colormaps.over(heat, picture)[0, 0].tolist() == [100, 100, 100]
+    assert colormaps.colours_of(np.zeros((28, 14, 1), np.uint8)).shape == (224, 112, 3)
+
+
+def view_of(name, layers_asked="stages", width=0.125):
+    spec = registry.find(name)
+    plan = registry.blueprint(name, (32, 32, spec.input_shape[2]), 10, 1.0 if spec.only_width else width)
+    pixels = RANDOM.integers(0, 256, plan.input_shape, np.uint8)
+    return View(untrained(plan), pixels, layers_asked, "noise.png")
+
+
+@pytest.mark.parametrize("name", registry.SPECS)
+def test_every_network_can_be_looked_into(name):
+    """The stages, from wide grids to scores; the chart and the maps are drawn. Gradients: the slow test."""
+    view = view_of(name)
+    shapes = [each.values.shape for each in view.maps]
+    assert len(shapes) >= 3 and all(a[0] >= b[0] for a, b in zip(shapes, shapes[1:], strict=False)), shapes
+    assert sum(each.is_grid for each in view.maps) >= 2 and view.maps[-1].count == 10
+    assert sum(share for _, share in view.prediction) == pytest.approx(1, abs=1e-5)
+    assert all(np.isfinite(each.values).all() for each in view.maps)
+    assert view.hypercolumn[2].shape == (224, 224)
+    assert attribution.last_grid(view.subject.model, view.graph) in view.graph.tensors
+    assert view.filters[1].shape[3] == view.pixels.shape[2]
+
+
+@pytest.mark.parametrize("name", ["lenet5_1998", "xception"])
+def test_all_kinds_of_pictures(name):
+    view = view_of(name)
+    for what in inspection_plots.FIGURES:
+        assert inspection_plots.drawn(view, what, 4).get_size_inches().min() > 1, what
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", registry.SPECS)
+def test_gradients_of_every_network(name):
+    view = view_of(name)
+    for kind in (view.gradcam[0][1], view.saliency, view.occlusion[0]):
+        assert np.isfinite(kind).all() and len(kind) == 3
+    assert view.saliency.max() > 0
+
+
+def test_too_many_layers_for_one_picture():
+    view = view_of("nin", "every", width=1.0)
+    with pytest.raises(UserError, match="leave out --what for a page"):
+        inspection_plots.drawn(view, "maps", 1024)
+
+
+def test_a_foreign_model_without_telling_names():
+    model = keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3), classes=5)
+    view = View(Subject(model, None, "MobileNetV2", "random"), np.zeros((32, 32, 3), np.uint8), "stages", "black.png")
+    assert len(view.maps) >= 4 and view.maps[-1].name == "predictions"
+    assert view.filters[0] == "Conv1" and view.filters[1].shape == (32, 3, 3, 3)

@@ -1,0 +1,259 @@
+"""The page of a look inside, clicked through in a browser, and the command that writes it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from matplotlib import cbook
+from PIL import Image
+
+from zoo import registry, show
+from zoo.plots.inspected_model import Subject
+from zoo.plots.inspection import View
+from zoo.reports import inspection
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTILE = ("</script><script>window.broken = 1</script>", "<img src=x onerror='window.broken = 2'>", "tab\tline\nend")
+
+
+def model_of():
+    """Three maps of the picture, the first of them dead; a grid of half the side; scores."""
+    image = keras.Input((12, 16, 1), dtype="uint8", name="image")
+    x = layers.Conv2D(3, 1, activation="relu", name="conv1")(layers.Rescaling(1 / 255, name="normalise")(image))
+    x = layers.Conv2D(2, 3, strides=2, padding="same", name="conv2")(x)
+    x = layers.Dense(3, name="fc")(layers.Flatten(name="flat")(x))
+    model = keras.Model(image, layers.Softmax(name="predictions")(x), name="toy")
+    model.get_layer("conv1").set_weights([np.array([-1, 1, 2], "float32").reshape(1, 1, 1, 3), np.zeros(3)])
+    return model
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A page of a network whose classes have hostile names."""
+    path = tmp_path_factory.mktemp("page") / "look.html"
+    pixels = np.arange(192, dtype=np.uint8).reshape(12, 16, 1) + 20
+    inspection.write(View(Subject(model_of(), HOSTILE, "toy", "weights of toy.keras"), pixels, "every", "ramp.png"), 8, path)
+    return path
+
+
+@pytest.fixture
+def browser(browser, written):
+    """The browser, with the page; at the end it must not complain, nor have asked for more."""
+    browser.prefer("light")
+    browser.open(written.as_uri())
+    yield browser
+    assert browser.said == [] and browser.value("window.broken") is None
+    assert {address.partition(":")[0] for address in browser.asked} <= {"file", "data"}
+    assert sum(address.startswith("file:") for address in browser.asked) == 1
+
+
+def test_the_page_asks_for_nothing_and_has_no_element_of_a_stranger(written):
+    text = written.read_text()
+    assert "http:" not in text and "https:" not in text and text.count("<script") == 2 and "<img src=x" not in text
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
+    assert policy.startswith("default-src 'none'; img-src data:;") and "unsafe" not in policy
+
+
+def middle(browser, selector):
+    return browser.value(f"""(() => {{
+        const element = document.querySelector({json.dumps(selector)});
+        element.scrollIntoView({{ block: "center" }});
+        const box = element.getBoundingClientRect();
+        return [box.left + box.width / 2, box.top + box.height / 2];
+    }})()""")
+
+
+def test_what_speaks_for_a_class_is_laid_over_the_picture(browser):
+    kinds = browser.value("[...document.querySelectorAll('#picture h3')].map((each) => each.textContent)")
+    assert kinds == ["Grad-CAM", "saliency", "occlusion", "hypercolumn"]
+    count = browser.value("document.querySelectorAll('[data-overlay]').length")
+    assert count == 1 + 3 * 3 + 1
+    sources = set()
+    for place in range(count - 1):
+        browser.click(*middle(browser, f'[data-overlay="{place}"]'))
+        source, shown, wide, words = browser.value(
+            "[over.src, !over.hidden, over.naturalWidth === seen.naturalWidth, overlaid.textContent]")
+        assert source.startswith("data:image/png") and shown and wide and words
+        sources.add(source)
+    assert len(sources) > 4
+    browser.click(*middle(browser, '[data-overlay="-1"]'))
+    assert browser.value("over.hidden") and browser.value("overlaid.textContent").startswith("the picture")
+    assert browser.value("document.querySelectorAll('[aria-pressed=true]').length") == 1
+
+
+def test_the_strength_of_what_is_laid_over(browser):
+    browser.value("strength.value = 20; strength.dispatchEvent(new Event('input'))")
+    assert browser.value("getComputedStyle(over).opacity") == "0.2"
+
+
+def test_stepping_through_the_layers(browser):
+    def name():
+        return browser.value("document.getElementById('name').textContent")
+
+    assert name() == "normalise (1 of 6)" and browser.value("before.disabled")
+    browser.click(*middle(browser, "#after"))
+    assert name() == "conv1 (2 of 6)"
+    assert browser.value("said.textContent") == "1x1 conv, 3 · 12x16, 3 maps: 1 dead, 0 constant"
+    numbers = browser.value("[...document.querySelectorAll('.tile .number')].map((each) => each.textContent)")
+    assert numbers == ["0 dead", "1", "2"]
+    browser.press("ArrowRight")
+    assert name() == "conv2 (3 of 6)"
+    browser.press("ArrowLeft")
+    browser.press("ArrowLeft")
+    browser.press("ArrowLeft")  # no further
+    assert name() == "normalise (1 of 6)"
+    browser.value("names.value = '4'; names.dispatchEvent(new Event('change'))")
+    assert name() == "fc (5 of 6)" and browser.value("document.querySelectorAll('#tiles .strip').length") == 1
+    browser.value("step.value = '5'; step.dispatchEvent(new Event('input'))")
+    assert name() == "predictions (6 of 6)" and browser.value("after.disabled")
+
+
+def test_a_map_is_enlarged(browser):
+    browser.click(*middle(browser, "#after"))
+    browser.click(*middle(browser, ".tile:nth-child(2)"))
+    assert not browser.value("large.hidden")
+    words = "conv1, map 1: 0.07843 to 0.8275"  # 20 and 211 of 255
+    assert browser.value("large.querySelector('p').textContent") == words
+    assert browser.value("getComputedStyle(large.querySelector('.image')).backgroundImage.startsWith('url')")
+    assert browser.value("large.querySelector('.image').clientWidth") > 300
+    browser.press("ArrowRight")
+    assert browser.value("large.hidden")
+
+
+def test_the_filters_are_drawn(browser):
+    assert browser.value("document.querySelectorAll('#kernels .image').length") == 3
+
+
+# --------------------------------------------------------------------------------------------------------- the command
+
+@pytest.fixture(scope="module")
+def hopper():
+    return str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+
+
+def shown(capsys, *words):
+    """Return (status, what it printed) of the command."""
+    status = show.main([*map(str, words), "--gpu", "none"])
+    said = capsys.readouterr()
+    return status, said.out + said.err
+
+
+def test_a_folder_gets_the_page_and_all_pictures(tmp_path, hopper, capsys):
+    folder = tmp_path / "look"
+    status, said = shown(capsys, "lenet5", "--image", hopper, "-o", folder)
+    assert status == 0 and said.count("\n") == 8
+    assert {path.name for path in folder.iterdir()} == {"look.html", *(f"{what}.png" for what in show.WHAT)}
+    assert "RANDOM WEIGHTS: it has learnt nothing" in (folder / "look.html").read_text()
+    for what in show.WHAT:
+        assert min(Image.open(folder / f"{what}.png").size) > 200
+
+
+def test_the_weights_that_come_with_zoo_know_a_five(tmp_path, capsys):
+    """The digit and its scaling: a network that gets other pixels than it has learnt takes it for another."""
+    from zoo.data.load import load
+
+    split = load("digits").test
+    place = int(np.flatnonzero(split.labels == 5)[0])
+    Image.fromarray(split.batch([place])[0][0, ..., 0]).save(tmp_path / "five.png")
+    words = ("--image", tmp_path / "five.png", "-o", tmp_path / "look.html")
+    status, said = shown(capsys, "lenet5", "--weights", "mnist", *words)
+    assert status == 0 and said.endswith("lenet5, weights mnist\n")
+    bars = re.findall(r"<th scope=row>(\d)</th>.*?<td>([\d.]+) %</td>", (tmp_path / "look.html").read_text())
+    assert bars[0][0] == "5" and float(bars[0][1]) > 99
+    status, said = shown(capsys, tmp_path, "--weights", "mnist", *words)
+    assert status == 2 and "--weights is for a network's name" in said
+
+
+@pytest.mark.parametrize("words", [["--what", "maps", "-o", "maps.png"], ["--what", "maps", "-o", "."], ["-o", "."],
+                                   ["--what", "maps", "-o", "link.png"]])
+def test_the_picture_is_not_written_over(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (28, 28)).save("maps.png")
+    (tmp_path / "link.png").symlink_to("maps.png")
+    before = (tmp_path / "maps.png").read_bytes()
+    status, said = shown(capsys, "lenet5", "--image", "maps.png", *words)
+    assert status == 2 and "is the picture of --image, which would be lost; give another name" in said
+    assert said.count("\n") == 1 and (tmp_path / "maps.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("side", [999_999, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_a_picture_that_takes_too_much_memory(side, tmp_path, hopper, capsys):
+    """The first takes 12 TB, which is told at once; for the second the backend asks for 1 TB of weights."""
+    status, said = shown(capsys, "lenet5", "--image", hopper, "--size", side, "-o", tmp_path / "look.html")
+    assert (status, said) == (5, "error: out of memory; a smaller --size or --width may help, or fewer --layers\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
+    image = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3, activation="relu", name="c")(layers.Rescaling(1 / 255)(image))
+    x = layers.Dense(2, activation="softmax")(layers.GlobalMaxPooling2D()(x))
+    keras.Model(image, x).save(tmp_path / "my.keras")
+    words = (tmp_path / "my.keras", "--image", hopper, "--what", "gradcam", "-o", tmp_path / "cam.svg")
+    status, said = shown(capsys, *words)
+    assert status == 2 and "say which with --size" in said
+    (tmp_path / "my.labels.txt").write_text("tabby\nfox\n")
+    status, said = shown(capsys, *words, "--size", "40x30")
+    assert "tabby" in (tmp_path / "cam.svg").read_text()
+    assert status == 0 and "weights of my.keras" in said and (tmp_path / "cam.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize("words, said", [
+    (["resnet43"], "did you mean 'resnet34'?"),
+    (["./nowhere"], "is neither a run directory nor a .keras file that is there, nor a network's name"),
+    (["lenet5", "--image", "nowhere.png"], "there is no nowhere.png"),
+    (["lenet5", "--image", "."], "--image is one picture; . is a folder"),
+    (["lenet5", "--image", __file__], "is no picture that can be read"),
+    (["lenet5", "--maps", "0"], "--maps is a whole number from 1 to 1024; given '0'"),
+    (["lenet5", "--what", "gradcan"], "did you mean 'gradcam'?"),
+    (["lenet5", "--layers", "C1,,C3"], "--layers is every, stages, or names"),
+    (["lenet5", "-o", "no/where/look.html"], "there is no folder no/where"),
+    (["lenet5", "-o", "look.txt"], "without --what a page is written, a .html file, or a folder; given 'look.txt'"),
+    (["lenet5", "--what", "maps", "-o", "maps.html"], "the ending of a picture's name says its kind"),
+    (["googlenet", "--aux"], "leave out --aux"),
+    (["lenet5", "--weights", "imagnet"], "there are no weights 'imagnet'"),
+    (["vgg16", "--weights", "imagenet", "--classes", "5"], "are for 1000 classes; given 5"),
+    (["lenet5", "--what", "filters", "--layers", "C3"], "--layers is for maps, hypercolumn, gradcam; leave it out"),
+    (["lenet5", "--what", "prediction", "--layers", "stages"], "--layers is for maps, hypercolumn, gradcam; leave"),
+    (["lenet5", "--what", "gradcam", "--layers", "every"], "--what gradcam takes names of layers"),
+    (["lenet5", "--what", "saliency", "--maps", "3"], "--maps is for --what maps and for the page; leave it out"),
+    (["lenet5", "--checkpoint", "last"], "--checkpoint is for runs"),
+    (["."], "no run directory: it has no run.json")])
+def test_mistakes_are_told_before_a_backend_loads(words, said, hopper, tmp_path, capsys):
+    image = [] if "--image" in words else ["--image", hopper]
+    program = ("import sys\nfrom zoo import show\nstatus = show.main(sys.argv[1:])\n"
+               "print('keras' in sys.modules)\nsys.exit(status)")
+    run = subprocess.run([sys.executable, "-c", program, *words, *image], cwd=tmp_path, capture_output=True, text=True,
+                         env={"PYTHONPATH": str(ROOT), "PATH": ""})
+    assert run.returncode == 2 and run.stdout == "False\n"
+    assert run.stderr.startswith("error: ") and run.stderr.count("\n") == 1 and said in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--layers", "S2,c3"], "no layer is called 'c3'; did you mean 'C3'? (stages end with S2, S4, "),
+    (["--what", "gradcam", "--layers", "F6"], "Grad-CAM needs a layer whose output is a grid of maps; that of F6 "),
+    (["--what", "hypercolumn", "--layers", "F6,C5"], "a hypercolumn is made of layers with grids of maps")])
+def test_mistakes_that_the_network_knows(words, said, hopper, tmp_path, capsys):
+    status, heard = shown(capsys, "lenet5", "--image", hopper, "-o", tmp_path / "out", *words)
+    assert status == 2 and said in heard and heard.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", registry.SPECS)
+def test_every_network_shows_a_picture_of_64_pixels(name, tmp_path, hopper, capsys):
+    spec = registry.find(name)
+    side = min(64, spec.most_side or 64)
+    picture = tmp_path / "picture.png"
+    Image.open(hopper).resize((64, 64)).save(picture)
+    width = [] if spec.only_width else ["--width", "0.25"]
+    words = ("--image", picture, "--size", side, "--classes", 10, *width, "-o", tmp_path / "look")
+    status, said = shown(capsys, name, *words)
+    assert status == 0 and "no " not in said, said
+    assert len(list((tmp_path / "look").iterdir())) == 8

@@ -1,0 +1,153 @@
+"""What the pictures show is what the arrays hold."""
+
+import numpy as np
+import pytest
+from fake_results import history_of, images_of, predictions_of
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import rgb_to_hsv
+
+from zoo.plots.confusion_matrix import confusion, most_mistaken
+from zoo.plots.image_grid import mistakes, sample_grid
+from zoo.plots.learning_curves import best_of, curves
+
+NAMES = ["cat", "pickup_truck", "dog"]
+
+
+def said(words):
+    return [text for text, _ in words]
+
+
+def pixels_of(figure):
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (20, 40, 3)])
+def test_each_pixel_of_a_sample_becomes_a_square_of_its_colour(shape):
+    images = images_of(5, shape)
+    figure = sample_grid(images, np.zeros(5, int), NAMES, title="t")
+    sheet = pixels_of(figure)
+    for image, artist in zip(images, figure.axes[0].images, strict=True):
+        box = artist.get_window_extent()
+        left, top = round(box.x0), round(len(sheet) - box.y1)
+        times = round(box.width) // shape[1]
+        expected = np.broadcast_to(image, (*shape[:2], 3)).repeat(times, axis=0).repeat(times, axis=1)
+        assert times >= 2
+        np.testing.assert_array_equal(sheet[top : top + len(expected), left : left + expected.shape[1]], expected)
+
+
+def test_large_pictures_are_made_smaller():
+    figure = sample_grid(images_of(2, (224, 160, 3)), np.zeros(2, int), NAMES, title="t")
+    box = figure.axes[0].images[0].get_window_extent()
+    assert box.height < 140 and box.width / box.height == pytest.approx(160 / 224, rel=0.02)
+
+
+def test_samples_bear_their_names(drawn):
+    figure = sample_grid(images_of(3), np.array([2, 1, 0]), NAMES, title="Pets", subtitle="three of them")
+    assert sorted(said(drawn(figure))) == sorted(["Pets", "three of them", "dog", "pickup truck", "cat"])
+
+
+def test_mistakes_say_what_was_taken_for_what_and_how_surely(drawn):
+    labels = np.array([0, 1, 2, 0])
+    probabilities = np.array([[0.9, 0.1, 0], [0.05, 0.2, 0.75], [0.1, 0.1, 0.8], [0.2, 0.45, 0.35]], np.float32)
+    figure = mistakes(images_of(1), np.array([1]), labels, probabilities, NAMES, subtitle="a net")
+    words = said(drawn(figure))
+    assert words[0] == "2 mistakes on 4 test pictures"
+    assert "a net · the first 1 in test order" in words[1]
+    assert words[2:] == ["pickup truck → dog", "75 %"]
+
+
+def test_mistakes_with_long_names_put_the_prediction_on_a_line_of_its_own(drawn):
+    names = ["large_omnivores_and_herbivores", "household_electrical_devices"]
+    probabilities = np.array([[0.2, 0.8]], np.float32)
+    words = said(drawn(mistakes(images_of(1), np.array([0]), np.array([0]), probabilities, names)))
+    assert words[0] == "1 mistake on 1 test picture"
+    assert " ".join(words[2:]) == "large omnivores and herbivores → household electrical devices 80 %"
+    assert any(word.startswith("→ household") for word in words)
+
+
+def test_no_mistakes_is_a_friendly_line(drawn):
+    labels, probabilities = predictions_of(10, 500, 0)
+    figure = mistakes(images_of(0), np.array([], int), labels, probabilities, list("0123456789"), subtitle="a net")
+    assert said(drawn(figure)) == ["No mistakes on 500 test pictures", "a net"]
+
+
+def test_confusion_writes_counts_and_recalls_and_no_zeros(drawn):
+    labels = np.array([0] * 10 + [1] * 5)
+    predicted = np.array([0] * 7 + [1] * 3 + [1] * 5)
+    words = said(drawn(confusion(labels, predicted, NAMES, title="t")))
+    assert {"7", "3", "5", "70.0 %", "100.0 %"} <= set(words)
+    assert {"right: 0 to 100 % of a row", "mistaken: 0 to 30 % of a row"} <= set(words)
+    assert "0" not in words and "0.0 %" not in words  # no zeros, and no recall for a class without pictures
+    assert words.count("pickup truck") == words.count("dog") == 2
+
+
+def test_confusion_paints_mistakes_in_another_hue_than_what_was_right():
+    labels = np.array([0] * 100 + [1] * 100)
+    predicted = np.array([0] * 95 + [1] * 5 + [1] * 99 + [0])
+    cells = np.asarray(confusion(labels, predicted, NAMES, title="t").axes[0].images[0].get_array())
+    hue, saturation = rgb_to_hsv(cells)[..., 0], rgb_to_hsv(cells)[..., 1]
+    assert 0.5 < hue[0, 0] < 0.7 and 0.5 < hue[1, 1] < 0.7
+    assert hue[0, 1] < 0.15 and hue[1, 0] < 0.15
+    assert saturation[0, 1] > 2 * saturation[0, 0]  # 5 % mistaken are louder than 95 % right
+    assert saturation[0, 1] > saturation[1, 0] > 0.05  # one in a hundred is still seen
+    assert (cells[2] == 1).all()
+
+
+def test_confusion_of_many_classes_holds_names_but_no_numbers(drawn):
+    names = [f"class {chr(97 + i)}" for i in range(21)]
+    labels, probabilities = predictions_of(21, 400, 100)
+    words = said(drawn(confusion(labels, probabilities.argmax(axis=1), names, title="t")))
+    assert not [word for word in words if word.strip(" %.").isdigit()]
+    assert all(words.count(name) == 2 for name in names)
+
+
+def test_most_mistaken_names_the_most_frequent_first():
+    labels, predicted = np.array([0, 0, 0, 1, 2, 2]), np.array([1, 1, 0, 0, 2, 2])
+    said_once = most_mistaken(labels, predicted, NAMES).replace("\N{NO-BREAK SPACE}", " ")
+    assert said_once == "cat as pickup truck (2), pickup truck as cat (1)"
+    assert most_mistaken(labels, labels, NAMES) == ""
+
+
+def test_curves_say_the_last_values_and_the_best(drawn):
+    history = history_of(3)
+    history["accuracy"], history["val_accuracy"] = np.array([0.5, 0.7, 0.91]), np.array([0.5, 0.81, 0.8])
+    words = said(drawn(curves(history, title="a net", subtitle="how it went")))
+    assert {"a net", "how it went", "Loss", "Accuracy", "train 91.0 %", "validation 80.0 %"} <= set(words)
+    assert "best epoch 2\n81.0 %" in words
+    assert words.count("learning rate") == words.count("epoch") == 2
+
+
+def test_best_is_the_first_of_equals_and_never_a_value_that_is_no_number():
+    history = history_of(4)
+    history["val_accuracy"] = np.array([0.5, 0.8, np.nan, 0.8])
+    assert best_of(history) == 2
+
+
+@pytest.mark.parametrize(("epochs", "ticks"), [(1, "1"), (3, "1 2 3"), (60, "10 20 30 40 50 60")])
+def test_epochs_are_whole_numbers(drawn, epochs, ticks):
+    figure = curves(history_of(epochs), title="t")
+    FigureCanvasAgg(figure).draw()
+    strip = next(axes for axes in figure.axes if axes.get_xlabel() == "epoch")
+    low, high = strip.get_xlim()
+    seen = [tick.get_text() for tick in strip.get_xticklabels() if low <= tick.get_position()[0] <= high]
+    assert seen == ticks.split()
+
+
+def test_a_single_epoch_is_seen_as_points():
+    sheet = pixels_of(curves(history_of(1), title="t"))
+    blue = (np.abs(sheet.astype(int) - (0, 0x72, 0xB2)).sum(axis=2) < 12).sum()
+    without_points = history_of(1)
+    without_points["val_loss"] = without_points["val_accuracy"] = np.array([np.nan])
+    fewer = pixels_of(curves(without_points, title="t"))
+    assert blue > (np.abs(fewer.astype(int) - (0, 0x72, 0xB2)).sum(axis=2) < 12).sum() + 50
+
+
+@pytest.mark.parametrize(("rates", "scale"), [
+    ([0.1, 0.01, 0.001], "log"), ([0.1, 0.1, 0.1], "linear"), ([0.1, 0.05, 0], "linear")])
+def test_a_rate_that_falls_in_steps_is_drawn_on_a_logarithmic_scale(rates, scale):
+    history = history_of(3)
+    history["learning_rate"] = np.array(rates)
+    figure = curves(history, title="t")
+    assert [axes.get_yscale() for axes in figure.axes if axes.get_xlabel() == "epoch"] == [scale, scale]

@@ -1,0 +1,363 @@
+"""The report of a run: what is in the file, and what it does in a browser, clicked through where Chromium is."""
+
+import base64
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from fake_results import history_of
+from PIL import Image
+
+from zoo.errors import UserError
+from zoo.reports import charts
+from zoo.reports.run_outputs import draw_run
+from zoo.training.calibration import Reliability
+
+HOSTILE = ("</script><script>window.broken = 1</script>", "<img src=x onerror='window.broken = 2'>", "<!--<script>",
+           "__proto__", "\"><b>", "${window.broken = 3}", "&amp;&lt;", "é漢字\u2028", "tab\tline\nend", "constructor")
+
+
+def report_of(run):
+    draw_run(run)
+    return (run / "report.html").read_text(encoding="utf-8")
+
+
+def data_of(text):
+    return json.loads(re.search(r'<script type="application/json" id="held">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def change(run, **facts):
+    """Change what run.json says."""
+    path = run / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+
+
+# -------------------------------------------------------------------------------------------------------- the file
+
+def test_the_headline_numbers_come_first(make_run):
+    text = report_of(make_run())
+    first = text.index("94.80 %")
+    assert "test accuracy, weights of epoch 5, the best by validation" in text
+    assert first < text.index("94.00 %") < text.index("<h2>Curves</h2>") < text.index("<h2>Confusion matrix</h2>")
+    assert "finished, 6 epochs" in text and "61,706" in text
+
+
+def test_top_5_is_told_where_it_was_measured(make_run):
+    run = make_run()
+    assert "top-5" not in report_of(run)
+    path = run / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"test_top5_best": 0.991, "test_top5_last": 0.99}))
+    assert "99.10 %" in report_of(run)
+
+
+def test_an_unfinished_run_has_a_report_of_what_is_there(make_run):
+    run = make_run(epochs=3)
+    change(run, recipe={"epochs": 9})
+    for name in ("result.json", "predictions.npz", "samples.npz"):
+        (run / name).unlink()
+    text = report_of(run)
+    assert "not finished: 3 epochs of 9, not tested on the test split" in text
+    assert "validation accuracy of epoch 3" in text and "test accuracy, weights" not in text
+    assert "Confusion matrix" not in text and "Calibration" not in text and '<h2>Recipe</h2>' in text
+
+
+def test_the_page_asks_for_nothing(make_run):
+    run = make_run()
+    (run / "plots").mkdir()
+    (run / "plots" / "architecture.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>x</script></svg>")
+    text = report_of(run)
+    sources = re.findall(r'(?:src|href|action)="([^"]*)"', text)
+    assert len(sources) == 1 and sources[0].startswith("data:image/svg+xml;base64,")
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
+    assert policy.startswith("default-src 'none'; img-src data:;") and "unsafe" not in policy
+    text = text.replace("http://www.w3.org/2000/svg", "")  # a name, which nobody fetches
+    assert "http:" not in text and "https:" not in text and "@import" not in text
+
+
+def test_the_data_hold_the_pictures_and_their_probabilities(make_run):
+    run = make_run()
+    data = data_of(report_of(run))
+    samples, predictions = np.load(run / "samples.npz"), np.load(run / "predictions.npz")
+    pictures = data["pictures"]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(pictures["sheet"].partition(",")[2]))))
+    for place, (label, index, likely) in enumerate(pictures["each"]):
+        row, column = divmod(place, pictures["columns"])
+        tile = sheet[28 * row:28 * row + 28, 28 * column:28 * column + 28]
+        assert np.array_equal(tile, samples["cell_images"][place][..., 0])
+        assert index == samples["cell_indices"][place] and label == predictions["labels"][index]
+        assert likely[0][0] == predictions["probabilities"][index].argmax() and likely[0][1] == 0.7
+    counts = np.zeros((10, 10), int)
+    for row, column, count in data["matrix"]["cells"]:
+        counts[row, column] = count
+    labels, predicted = predictions["labels"], predictions["probabilities"].argmax(axis=1)
+    assert np.array_equal(counts, [[((labels == i) & (predicted == j)).sum() for j in range(10)] for i in range(10)])
+
+
+def test_colour_pictures_of_other_sides(make_run):
+    run = make_run(shape=(20, 32, 3))
+    pictures = data_of(report_of(run))["pictures"]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(pictures["sheet"].partition(",")[2]))))
+    assert (pictures["height"], pictures["width"]) == (20, 32)
+    assert np.array_equal(sheet[:20, :32], np.load(run / "samples.npz")["cell_images"][0])
+
+
+def test_a_run_of_an_earlier_version_shows_its_first_mistakes(make_run):
+    run = make_run()
+    arrays = dict(np.load(run / "samples.npz"))
+    np.savez(run / "samples.npz", **{name: value for name, value in arrays.items() if not name.startswith("cell")})
+    assert len(data_of(report_of(run))["pictures"]["each"]) == 26
+
+
+def test_further_columns_of_the_history_are_drawn(make_run):
+    run = make_run()
+    history = history_of(6)
+    history |= {"aux1_loss": history["loss"] + 1, "aux1_accuracy": history["accuracy"] / 2, "gap": np.arange(6.0)}
+    table = zip(*history.values(), strict=True)
+    rows = "".join(",".join([str(int(row[0])), *map(str, row[1:])]) + "\n" for row in table)
+    (run / "history.csv").write_text(",".join(history) + "\n" + rows)
+    named = [chart["names"] for chart in data_of(report_of(run))["charts"]]
+    assert named == [["train", "validation", "train aux1"]] * 2 + [["train"], ["learning rate"]]
+    assert "gap <span" in (run / "report.html").read_text()
+
+
+def test_losses_that_are_not_finite_leave_a_gap():
+    chart = charts.over_epochs("Loss", [("a", "o0", np.array([1.0, np.nan, np.inf, 3.0, 2.0]))], False, 0)
+    assert chart.values == [["1.0000", "none", "none", "3.0000", "2.0000"]]
+    assert chart.svg.count("<polyline") == 1 and chart.svg.count("<circle") == 3
+    nothing = charts.over_epochs("Loss", [("a", "o0", np.full(3, np.nan))], False, 0)
+    assert "nan" not in nothing.svg and charts.at_the_end(nothing.values[0]) == "none"
+
+
+def test_the_points_of_a_curve_stand_where_their_values_are():
+    """Four epochs of 0, 1, 2 and 4: equal steps to the right, and steps up of 1 : 1 : 2."""
+    chart = charts.over_epochs("Loss", [("a", "o0", np.array([0.0, 1.0, 2.0, 4.0]))], False, 0)
+    points = re.search(r'points="([^"]*)"', chart.svg)[1]
+    x, y = np.array([point.split(",") for point in points.split()], float).T
+    assert np.diff(x) == pytest.approx([np.diff(x)[0]] * 3, abs=0.11)
+    assert np.diff(y) == pytest.approx([np.diff(y)[0], np.diff(y)[0], 2 * np.diff(y)[0]], abs=0.11) and y[0] > y[1]
+
+
+def test_the_bars_of_the_reliability_diagram():
+    bins = Reliability(np.array([0, 0, 0, 4, 6]), np.array([0, 0, 0, 0.7, 0.9]), np.array([0, 0, 0, 0.5, 1.0]))
+    svg = charts.reliability(bins)
+    heights = re.findall(r'class="right" x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"', svg)
+    assert [float(height) for height in heights] == [0.5 * charts.SIDE, charts.SIDE]
+    assert svg.count("gap over") == 1 and svg.count("gap under") == 1
+    assert "4 pictures: 70.0 % sure on average, 50.0 % right" in svg
+
+
+@pytest.mark.parametrize("facts", [{"recipe": None}, {"recipe": ["a"]}, {"command": 5}, {"versions": []}, {"seed": {}},
+                                   {"parameters": "many"}, {"blueprint": {"options": {"a": [1, {"b": None}]}}}])
+def test_facts_of_any_kind_are_told(make_run, facts):
+    run = make_run(epochs=1)
+    change(run, **facts)
+    assert "<h2>Data</h2>" in report_of(run)
+
+
+def test_hostile_words_add_no_element_to_the_page(make_run):
+    run = make_run(names=HOSTILE)
+    change(run, network=HOSTILE[1], command=HOSTILE[0], seed=HOSTILE[2], recipe={HOSTILE[1]: HOSTILE[4]})
+    text = report_of(run)
+    assert text.count("<script") == 2 and text.count("</script>") == 2
+    assert "<img" not in text and "<b>window" not in text and "<!--" not in text
+    assert data_of(text)["matrix"]["names"][:2] == list(HOSTILE[:2])
+
+
+def test_a_damaged_run_gets_no_report(make_run):
+    run = make_run()
+    (run / "samples.npz").write_bytes(b"PK")
+    with pytest.raises(UserError):
+        draw_run(run)
+    assert not (run / "report.html").exists()
+
+
+# ----------------------------------------------------------------------------------------------------- the browser
+
+@pytest.fixture
+def show(browser):
+    """Return a function that opens the report of a run; at the end the browser must not complain, nor have asked."""
+    def shown(run):
+        draw_run(run)
+        browser.prefer("light")
+        browser.open((run / "report.html").as_uri())
+        return browser
+
+    yield shown
+    assert browser.said == []
+    assert {address.partition(":")[0] for address in browser.asked} <= {"file", "data"}
+    assert sum(address.startswith("file:") for address in browser.asked) == 1
+    assert browser.value("window.broken") is None
+
+
+def cell_middle(browser, row, column):
+    """Scroll the matrix into sight and return the middle of a cell: each has a rectangle, the first is the ground."""
+    return browser.value(f"""(() => {{
+        const matrix = document.getElementById("matrix");
+        matrix.scrollIntoView({{ block: "center" }});
+        const ground = matrix.querySelector(".back").getBoundingClientRect(), side = ground.width / 10;
+        return [ground.left + ({column} + 0.5) * side, ground.top + ({row} + 0.5) * side];
+    }})()""")
+
+
+def tiles(browser):
+    """Return (words, whether its picture is drawn) of each picture beside the matrix."""
+    return browser.value("""[...document.querySelectorAll("#shown .tile")].map((tile) => {
+        const image = tile.querySelector(".image"), style = getComputedStyle(image);
+        return [tile.innerText.split("\\n").filter(Boolean), style.backgroundImage.startsWith('url("data:image/png')
+            && image.clientWidth > 50 && image.clientHeight > 50];
+    })""")
+
+
+def expected(run, row, column):
+    predictions = np.load(run / "predictions.npz")
+    labels, predicted = predictions["labels"], predictions["probabilities"].argmax(axis=1)
+    return [int(i) for i in np.load(run / "samples.npz")["cell_indices"] if (labels[i], predicted[i]) == (row, column)]
+
+
+def places(browser):
+    """Return the places in the test split of the pictures that are shown."""
+    return browser.value("""[...document.querySelectorAll("#shown .image")].map(
+        (image) => Number(image.getAttribute("aria-label").match(/test picture (\\d+)/)[1]))""")
+
+
+def test_a_click_on_a_cell_shows_its_pictures(make_run, show):
+    run = make_run()
+    browser = show(run)
+    predictions = np.load(run / "predictions.npz")
+    wrong = np.flatnonzero(predictions["probabilities"].argmax(axis=1) != predictions["labels"])
+    for index in (wrong[0], wrong[5]):
+        row, column = int(predictions["labels"][index]), int(predictions["probabilities"][index].argmax())
+        browser.click(*cell_middle(browser, row, column))
+        assert sorted(places(browser)) == expected(run, row, column)
+        for words, drawn in tiles(browser):
+            assert drawn and words[:2] == [f"true: {row}", f"{column} 70.0 %"] and len(words) == 4
+        assert browser.value("told.textContent").startswith(f"{row} taken for {column}: ")
+
+
+def test_the_picture_shown_is_the_one_of_the_test_split(make_run, show):
+    """A run whose pictures are even greys: the screen must have the grey of the picture that the label names."""
+    run = make_run()
+    arrays = dict(np.load(run / "samples.npz"))
+    greys = 40 + 5 * np.arange(len(arrays["cell_images"]), dtype=np.uint8)
+    np.savez(run / "samples.npz", **arrays | {"cell_images": arrays["cell_images"] * 0 + greys[:, None, None, None]})
+    browser = show(run)
+    indices = arrays["cell_indices"].tolist()
+    labels = np.load(run / "predictions.npz")["labels"]
+    wrong = int(np.load(run / "samples.npz")["mistake_indices"][3])
+    predicted = int(np.load(run / "predictions.npz")["probabilities"][wrong].argmax())
+    browser.click(*cell_middle(browser, int(labels[wrong]), predicted))
+    x, y = browser.value("""(() => {
+        const image = document.querySelector("#shown .image");
+        image.scrollIntoView({ block: "center" });
+        const box = image.getBoundingClientRect();
+        return [box.left + box.width / 2, box.top + box.height / 2];
+    })()""")
+    screen = np.asarray(Image.open(io.BytesIO(browser.picture())).convert("L"))
+    assert abs(int(screen[int(y), int(x)]) - greys[indices.index(places(browser)[0])]) <= 1
+
+
+def test_an_empty_cell_says_so(make_run, show):
+    run = make_run(mistakes=3)
+    browser = show(run)
+    predictions = np.load(run / "predictions.npz")
+    made = {(i, j) for i, j in zip(predictions["labels"], predictions["probabilities"].argmax(axis=1), strict=True)}
+    row, column = next((i, j) for i in range(10) for j in range(10) if i != j and (i, j) not in made)
+    browser.click(*cell_middle(browser, row, column))
+    assert browser.value("told.textContent") == f"{row} taken for {column}: 0 pictures" and tiles(browser) == []
+
+
+def test_the_matrix_by_keyboard(make_run, show):
+    run = make_run()
+    browser = show(run)
+    browser.value("matrix.focus()")
+    row, column = browser.value("document.querySelector('[data-cell]').dataset.cell").split(",")
+    for key in ["ArrowUp"] * int(row) + ["ArrowLeft"] * int(column):  # from the cell that is shown at first
+        browser.press(key)
+    browser.press("ArrowLeft")  # no further
+    browser.press("Enter")
+    assert browser.value("told.textContent").startswith("0, recognised: ")
+    assert sorted(places(browser)) == expected(run, 0, 0)
+    browser.press("ArrowRight")
+    assert browser.value("told.textContent").startswith("0 taken for 1: ")
+
+
+def test_the_list_of_frequent_mistakes(make_run, show):
+    run = make_run()
+    browser = show(run)
+    first = browser.value("document.querySelector('[data-cell]').dataset.cell")
+    row, column = map(int, first.split(","))
+    assert sorted(places(browser)) == expected(run, row, column) != []  # it is open when the page opens
+    row, column = map(int, browser.value("document.querySelectorAll('[data-cell]')[2].dataset.cell").split(","))
+    browser.value("document.querySelectorAll('[data-cell]')[2].click()")
+    assert sorted(places(browser)) == expected(run, row, column) != []
+
+
+def test_the_worst_mistakes_are_drawn(make_run, show):
+    browser = show(make_run())
+    assert browser.value("document.querySelectorAll('#worst .tile .image').length") == 24
+
+
+def test_a_curve_tells_the_values_of_the_epoch_that_is_pointed_at(make_run, show):
+    run = make_run()
+    browser = show(run)
+    history = history_of(6)
+    box = browser.value("""(() => {
+        const chart = document.querySelector(".chart");
+        chart.scrollIntoView({ block: "center" });
+        const box = chart.getBoundingClientRect(), scale = box.width / chart.viewBox.baseVal.width;
+        const { left, right } = chart.dataset;
+        return [box.left + left * scale, box.left + right * scale, box.top + box.height / 2];
+    })()""")
+    left, right, middle = box
+    for epoch in (1, 4, 6):
+        browser.mouse("mouseMoved", left + (right - left) * (epoch - 0.5) / 6, middle)
+        said = browser.value("[...document.querySelectorAll('figure')[0].querySelectorAll('output, .epoch')]"
+                             ".map((each) => each.textContent)")
+        assert said == [f"epoch {epoch}", f"{history['loss'][epoch - 1]:.4f}", f"{history['val_loss'][epoch - 1]:.4f}"]
+    browser.mouse("mouseMoved", 2, 2)
+    assert browser.value("document.querySelector('.epoch').textContent") == "at the end"
+    browser.value("document.querySelector('.chart').focus()")
+    browser.press("ArrowLeft")
+    browser.press("ArrowLeft")
+    assert browser.value("document.querySelector('.epoch').textContent") == "epoch 5"
+
+
+def test_the_command_is_copied(make_run, show):
+    run = make_run()
+    change(run, command="python -m zoo.train lenet5 --set 'a=<b>'")
+    browser = show(run)
+    browser.value("copy.click()")
+    assert browser.value("new Promise((done) => setTimeout(() => done(copy.textContent), 200))") == "Copied"
+    code = browser.value("document.querySelector('.command code').textContent")
+    assert code == "python -m zoo.train lenet5 --set 'a=<b>'"
+
+
+def test_hostile_names_are_shown_as_they_are(make_run, show):
+    run = make_run(names=HOSTILE)
+    browser = show(run)
+    predictions = np.load(run / "predictions.npz")
+    index = int(np.load(run / "samples.npz")["mistake_indices"][0])
+    row, column = int(predictions["labels"][index]), int(predictions["probabilities"][index].argmax())
+    browser.click(*cell_middle(browser, row, column))
+    assert tiles(browser)[0][0][0] == f"true: {HOSTILE[row]}"
+
+
+@pytest.mark.parametrize("scheme, light", [("light", True), ("dark", False)])
+def test_the_page_follows_the_readers_preference(make_run, show, scheme, light):
+    browser = show(make_run())
+    browser.prefer(scheme)
+    red = browser.value("getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]")
+    assert (int(red) > 200) == light
+
+
+@pytest.mark.parametrize("names", [tuple("0123456789"), tuple(f"a rather long name {i}" for i in range(40))],
+                         ids=["10 classes", "40 classes"])
+def test_the_page_fits_a_phone(make_run, show, names):
+    browser = show(make_run(names=names))
+    browser.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=True)
+    try:
+        assert browser.value("document.documentElement.scrollWidth") <= 360
+    finally:
+        browser.call("Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False)

@@ -1,0 +1,143 @@
+"""Where the files of a set may lie, and finding them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from zoo.data.archives import read_members, read_plain
+from zoo.errors import UserError
+
+
+@dataclass(frozen=True)
+class Place:
+    """The files of one set in one format: `training` and `test` name them in a folder, or inside an archive.
+
+    In a table `path` is relative to the folder that is searched; a Place that has been found has the whole path.
+    """
+
+    format: str  # a key of formats.READERS
+    path: Path
+    training: tuple
+    test: tuple
+    archive: bool = False
+
+    def __str__(self):
+        return f"{self.path}" if self.archive else f"{self.path}/ ({listed(self)})"
+
+    def file(self, name):
+        """Return the path of the file `name` in the folder, or of `name`.gz, or None."""
+        endings = ("", ".gz") if self.format == "idx" else ("",)
+        paths = [self.path / (name + ending) for ending in endings]
+        return next((path for path in paths if path.is_file()), None)
+
+    def missing(self):
+        """Return the names of the files that are not there."""
+        if self.archive:
+            return () if self.path.is_file() else (self.path.name,)
+        return tuple(name for name in self.training + self.test if self.file(name) is None)
+
+    def contents(self, most):
+        """Return {name: (name for people, bytes)} of the files, at most `most` bytes of them."""
+        names = self.training + self.test
+        if self.archive:
+            members = read_members(self.path, names, most)
+            return {name: (f"{self.path}:{name}", members[name]) for name in names}
+        return {name: (self.path / name, read_plain(self.path / name, most)) for name in names}
+
+
+def archives(format, folder, training, test, names):
+    """Return the Places of one archive under several file names; its members lie in `folder`."""
+    inside = [tuple(f"{folder}/{name}" for name in split) for split in (training, test)]
+    return tuple(Place(format, Path(name), *inside, archive=True) for name in names)
+
+
+def folders(format, training, test, paths):
+    """Return the Places of the same files in several folders."""
+    return tuple(Place(format, Path(path), training, test) for path in paths)
+
+
+IDX = (("train-images-idx3-ubyte", "train-labels-idx1-ubyte"), ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"))
+BINARY10 = tuple(f"data_batch_{k}.bin" for k in range(1, 6)), ("test_batch.bin",)
+PYTHON10 = tuple(f"data_batch_{k}" for k in range(1, 6)), ("test_batch",)
+BINARY100 = ("train.bin",), ("test.bin",)
+PYTHON100 = ("train",), ("test",)
+
+# The authors' layouts, Keras's (3.15: "...-target" and "...-target_archive"; older: without) and torchvision's
+# (".../raw"), each below the folder that is searched; the first that is whole is taken.
+PLACES = {
+    "mnist": (
+        Place("npz", Path("mnist.npz"), ("x_train", "y_train"), ("x_test", "y_test"), archive=True),
+        *folders("idx", *IDX, ("MNIST/raw", ".")),
+    ),
+    "fashion_mnist": folders("idx", *IDX, ("fashion-mnist", "FashionMNIST/raw", ".")),
+    "cifar10": (
+        *folders("cifar binary", *BINARY10, ("cifar-10-batches-bin", ".")),
+        *folders("cifar python", *PYTHON10,
+                 ("cifar-10-batches-py", "cifar-10-batches-py-target/cifar-10-batches-py", ".")),
+        *archives("cifar binary", "cifar-10-batches-bin", *BINARY10, ("cifar-10-binary.tar.gz",)),
+        *archives("cifar python", "cifar-10-batches-py", *PYTHON10,
+                  ("cifar-10-python.tar.gz", "cifar-10-batches-py-target_archive", "cifar-10-batches-py.tar.gz")),
+    ),
+    "cifar100": (
+        *folders("cifar binary", *BINARY100, ("cifar-100-binary", ".")),
+        *folders("cifar python", *PYTHON100,
+                 ("cifar-100-python", "cifar-100-python-target/cifar-100-python", ".")),
+        *archives("cifar binary", "cifar-100-binary", *BINARY100, ("cifar-100-binary.tar.gz",)),
+        *archives("cifar python", "cifar-100-python", *PYTHON100,
+                  ("cifar-100-python.tar.gz", "cifar-100-python-target_archive")),
+    ),
+}
+
+
+def places_in(folder, name):
+    """Return the Places where the set `name` can lie below `folder`: a subfolder of its name goes first.
+
+    So MNIST and Fashion-MNIST, whose files are named alike, can share a folder.
+    """
+    return [replace(place, path=root / place.path) for root in (folder / name, folder) for place in PLACES[name]]
+
+
+def find_in(folder, name):
+    """Return the first Place below `folder` that has all its files, or None."""
+    return next((place for place in places_in(folder, name) if not place.missing()), None)
+
+
+def find_given(folder, name):
+    """Return the Place below `folder`, which somebody named as the one that holds the set `name`.
+
+    Raises a UserError that says what was looked for and where.
+    """
+    if not folder.is_dir():
+        what = "is a file; give the folder that it lies in" if folder.exists() else "does not exist"
+        raise UserError(f"the data directory {folder} {what}")
+    place = find_in(folder, name)
+    if place is None:
+        raise UserError(f"the data directory {folder} does not hold {name}{almost(folder, name)}; looked for "
+                        f"{wanted(name)}, each in {folder} and in {folder / name}")
+    return place
+
+
+def almost(folder, name):
+    """Return what a folder that has some of the files lacks, for the message; else nothing."""
+    for place in places_in(folder, name):
+        missing = place.missing()
+        if len(missing) < len(place.training + place.test) and not place.archive:
+            return f" ({place.path} lacks {', '.join(missing)})"
+    return ""
+
+
+def wanted(name):
+    """Return one phrase with all the files and folders that PLACES knows for the set `name`."""
+    phrases = {}
+    for place in PLACES[name]:
+        if place.archive:
+            phrases[str(place.path)] = []
+        else:
+            phrases.setdefault(listed(place), []).append(f"{place.path}/")
+    return "; ".join(f"{files} in {' or '.join(paths)}" if paths else files for files, paths in phrases.items())
+
+
+def listed(place):
+    """Return the names of the files of `place`, the first and the last when they are many."""
+    names = place.training + place.test
+    ending = " (plain or .gz)" if place.format == "idx" else ""
+    return (", ".join(names) if len(names) <= 4 else f"{names[0]} ... {names[-1]}") + ending

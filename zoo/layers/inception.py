@@ -1,0 +1,48 @@
+"""The grammar in which the Inception papers' figures are written: a tuple is a convolution, a string a pool, a list a
+fork.
+
+A module is a fork: a list of branches that read the same tensor and are concatenated. A branch is a list of steps:
+
+    (filters, kernel[, stride[, padding]])  a convolution; the kernel is a side or (height, width), the padding "same"
+    "max/2 V", ...                          a pool, see POOLS
+    [branch, branch]                        a fork within the branch
+
+Layers are named by the module, the number of the branch, the letter of the step and the kernel: mixed0_2b_5x5 is the
+second layer of the second branch of mixed0. The concatenation has the name of the module itself.
+"""
+
+from string import ascii_lowercase
+
+from keras import layers
+
+from zoo.layers.blocks import scaled
+from zoo.layers.pooling import CeilMaxPooling2D
+
+POOLS = {  # windows are 3x3
+    "avg": lambda name: layers.AveragePooling2D(3, 1, padding="same", name=name),
+    "max": lambda name: layers.MaxPooling2D(3, 1, padding="same", name=name),
+    "max/2": lambda name: layers.MaxPooling2D(3, 2, padding="same", name=name),
+    "max/2 V": lambda name: layers.MaxPooling2D(3, 2, name=name),  # V as in the papers: valid
+    "max/2 ceil": lambda name: CeilMaxPooling2D(3, 2, name=name),  # Caffe's
+}
+
+
+def mixed(x, module, unit, *, width, name):
+    """Apply each branch of `module` to x and concatenate what they give; see `chain`."""
+    branches = [chain(x, branch, unit, width=width, name=f"{name}_{number}")
+                for number, branch in enumerate(module, start=1)]
+    return layers.Concatenate(name=name)(branches)
+
+
+def chain(x, steps, unit, *, width, name):
+    """Apply steps one after another; `unit(x, filters, kernel, stride, padding, name=...)` makes a convolution."""
+    for letter, step in zip(ascii_lowercase, steps, strict=False):
+        if isinstance(step, list):
+            x = mixed(x, step, unit, width=width, name=f"{name}{letter}")
+        elif isinstance(step, str):
+            x = POOLS[step](f"{name}{letter}_pool")(x)
+        else:
+            filters, kernel, *how = step
+            rows, columns = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+            x = unit(x, scaled(filters, width), kernel, *how, name=f"{name}{letter}_{rows}x{columns}")
+    return x

@@ -1,0 +1,62 @@
+"""The paper all pictures are drawn on: a figure measured in points from its upper left corner, and its headline.
+
+One point is two pixels, so that a picture enlarged a whole number of times falls on whole pixels.
+"""
+
+from collections import namedtuple
+
+from matplotlib.figure import Figure
+
+from zoo.plots import text_layout
+
+DPI = 144
+MARGIN = 20  # points, on all sides
+
+# Okabe and Ito's colours, which stay apart for colour-blind eyes; greys for what is not data.
+BLUE, VERMILLION = "#0072B2", "#D55E00"
+INK, MUTED = "#222222", "#666666"
+
+Headline = namedtuple("Headline", "title size lines height")
+TITLE, SUBTITLE = 14, 9  # font sizes, points
+
+
+def blank(width, height):
+    """Return a white Figure of `width` x `height` points."""
+    return Figure(figsize=(width / 72, height / 72), dpi=DPI, facecolor="white")
+
+
+def axes_at(figure, left, top, width, height):
+    """Return new Axes of `width` x `height` points whose upper left corner is at (left, top) points."""
+    across, down = figure.get_size_inches() * 72
+    return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
+
+
+def ruled(figure):
+    """Return Axes that cover the whole figure, without frame, whose units are points, y downwards."""
+    across, down = figure.get_size_inches() * 72
+    axes = axes_at(figure, 0, 0, across, down)
+    axes.set_axis_off()
+    axes.set_xlim(0, across)
+    axes.set_ylim(down, 0)
+    return axes
+
+
+def write(axes, x, y, text, size, *, color=INK, ha="left", va="top", **more):
+    """Write `text` in our font; names of people's classes are never read as formulas, whatever `$` they hold."""
+    spacing = text_layout.LINE if "\n" in text else 1  # the box of a single line is then as high as its letters
+    return axes.text(x, y, text, size=size, color=color, ha=ha, va=va, family=text_layout.FONT,
+                     linespacing=spacing, parse_math=False, **more)
+
+
+def headline(title, subtitle, width):
+    """Return the Headline that puts a bold title and a grey subtitle (at most three lines) into `width` points."""
+    size = text_layout.common_size([title], width, 1, TITLE, 9, "bold")
+    title = text_layout.shortened(title, size, width, "bold")
+    lines = text_layout.cut(subtitle, SUBTITLE, width, 3)
+    return Headline(title, size, lines, TITLE * 1.6 + len(lines) * SUBTITLE * text_layout.LINE + 10)
+
+
+def write_headline(axes, head):
+    """Write `head` into the upper left corner of a sheet's ruled axes."""
+    write(axes, MARGIN, MARGIN - 2, head.title, head.size, weight="bold")
+    write(axes, MARGIN, MARGIN + TITLE * 1.6, "\n".join(head.lines), SUBTITLE, color=MUTED)

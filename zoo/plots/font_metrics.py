@@ -1,0 +1,59 @@
+"""How much room words take, in the DejaVu Sans that comes with matplotlib: the same on every machine."""
+
+import functools
+import re
+import warnings
+from pathlib import Path
+
+import matplotlib
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+FONT = "DejaVu Sans"  # comes with matplotlib, which measures it
+SCALE = 100  # the size that letters are measured at, points; others are in proportion
+ASCENT, DESCENT = 0.76, 0.236  # how far "d" rises above the baseline and "g" hangs below it, in font sizes
+DROP = 0.365  # from the middle of a line to its baseline, in font sizes: half a capital's or a digit's height
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # no line holds them, nor does XML
+
+
+def font(size, bold=False):
+    """Return the FontProperties of our letters at `size` points: the very file, whatever else is installed."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return FontProperties(fname=Path(matplotlib.get_data_path(), "fonts", "ttf", name), size=size)
+
+
+def printable(words):
+    """Return `words` with a space for each character that has no letter: tabs, line ends, halves of surrogates."""
+    return UNPRINTABLE.sub(" ", words)
+
+
+@functools.lru_cache(maxsize=65536)
+def text_width(words, size, bold=False):
+    """Return how far one line of `words` reaches at the font size `size`, points.
+
+    The font moves some pairs of letters together ("AV"). A diagram has thousands of different labels but few
+    different pairs, so pairs are what is measured.
+    """
+    words = printable(words)
+    if not words:
+        return 0.0
+    letters = [_at_scale(letter, bold) for letter in words]
+    pairs = [_at_scale(words[i : i + 2], bold) - letters[i] - letters[i + 1] for i in range(len(words) - 1)]
+    return (sum(letters) + sum(pairs)) * size / SCALE
+
+
+@functools.lru_cache(maxsize=16384)
+def _at_scale(letters, bold):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a letter that the font lacks has the width of the empty box drawn for it
+        return text_to_path.get_text_width_height_descent(letters, font(SCALE, bold), ismath=False)[0]
+
+
+def text_box(text):
+    """Return (left, top, right, bottom) in points of the room that a scene.Text takes."""
+    length = text_width(text.words, text.size, text.bold)
+    before = {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor] * length
+    above, below = (ASCENT - DROP) * text.size, (DESCENT + DROP) * text.size
+    if text.turned:  # to the left: what was above is on the left, the words begin at the bottom
+        return text.x - above, text.y + before - length, text.x + below, text.y + before
+    return text.x - before, text.y - above, text.x - before + length, text.y + below

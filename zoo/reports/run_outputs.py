@@ -1,0 +1,115 @@
+"""The pictures of a training run, drawn from the files in its directory and written into its plots/."""
+
+import warnings
+from collections import namedtuple
+from pathlib import Path
+
+from zoo.plots import run_files
+from zoo.plots.confusion_matrix import confusion, most_mistaken
+from zoo.plots.image_grid import mistakes, sample_grid
+from zoo.plots.learning_curves import best_of, curves
+from zoo.plots.text_layout import counted
+from zoo.reports.run import page
+from zoo.utils.io import write_text, written_whole
+
+
+def draw_run(run):
+    """Draw the pictures that the files in the run directory `run` (str or Path) allow; return the paths written.
+
+    history.csv gives plots/curves.png; samples.npz samples.png; predictions.npz confusion.png; both of them
+    mistakes.png; whatever there is gives report.html. A run in which no epoch has finished has only that. What is
+    there already is replaced. Raises UserError when `run` is no run directory or a file in it is damaged; all files
+    are read before the first picture is written.
+    """
+    run = Path(run)
+    files = _read(run)
+    figures, report = _figures(files), _report(run, files)
+    written = []
+    for name, figure in figures.items():
+        path = run / "plots" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        with written_whole(path) as scratch, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # a letter that the font lacks is drawn as an empty box
+            figure.savefig(scratch, format="png", dpi="figure")
+        written.append(path)
+    write_text(run / "report.html", report)
+    return [*written, run / "report.html"]
+
+
+_Files = namedtuple("_Files", "facts history result samples predictions mistakes cells")
+
+
+def _read(run):
+    """Return the _Files of a run, checked; None for what is not there."""
+    facts = run_files.read_facts(run)
+    classes = len(facts["dataset"]["label_names"])
+    history = run_files.read_history(run)
+    result = run_files.read_result(run, len(history["epoch"])) if history else None
+    samples = run_files.read_samples(run, classes)
+    predictions = run_files.read_predictions(run, classes)
+    mistakes, cells = (read(run, predictions) if predictions else None
+                       for read in (run_files.read_mistakes, run_files.read_cells))
+    return _Files(facts, history, result, samples, predictions, mistakes, cells)
+
+
+def _figures(files):
+    """Return a dict of name and Figure of all that can be drawn of a run."""
+    facts, figures = files.facts, {}
+    if files.history:
+        figures["curves"] = _curves(facts, files.history, files.result)
+    if files.samples:
+        figures["samples"] = _samples(facts, *files.samples)
+    if files.predictions:
+        names = facts["dataset"]["label_names"]
+        if files.mistakes:
+            figures["mistakes"] = mistakes(*files.mistakes, *files.predictions, names, subtitle=_what(facts))
+        figures["confusion"] = _confusion(facts, *files.predictions)
+    return figures
+
+
+def _report(run, files):
+    architecture = run / "plots" / "architecture.svg"
+    return page(files.facts, files.history, files.result, files.predictions, files.cells,
+                architecture.read_bytes() if architecture.is_file() else None)
+
+
+def _what(facts):
+    return f"{facts['network']} on {facts['dataset']['name']}"
+
+
+def _curves(facts, history, result):
+    epochs = len(history["epoch"])
+    best = int(result["best_epoch"]) if result else best_of(history)
+    said = [counted(epochs, "epoch")]
+    if isinstance(facts.get("parameters"), int):
+        said.insert(0, f"{facts['parameters']:,} parameters")
+    if result is None:
+        said.append("not finished, so not tested yet")
+    elif best == epochs:
+        said.append(f"test accuracy {_percent(result['test_accuracy_best'])}")
+    else:
+        said.append(f"test accuracy {_percent(result['test_accuracy_best'])} with the weights of epoch {best}, "
+                    f"{_percent(result['test_accuracy_last'])} with the last")
+    return curves(history, title=_what(facts), subtitle=" · ".join(said), best_epoch=best)
+
+
+def _samples(facts, images, labels):
+    dataset = facts["dataset"]
+    height, width, channels = images.shape[1:]
+    said = [counted(len(images), "training picture"), f"{height} × {width} {'grey' if channels == 1 else 'colour'}",
+            f"{len(dataset['label_names'])} classes"]
+    return sample_grid(images, labels, dataset["label_names"], title=str(dataset.get("title") or dataset["name"]),
+                       subtitle=" · ".join(said))
+
+
+def _confusion(facts, labels, probabilities):
+    names, predicted = facts["dataset"]["label_names"], probabilities.argmax(axis=1)
+    right = int((predicted == labels).sum())
+    often = most_mistaken(labels, predicted, names)
+    subtitle = f"{right:,} of {counted(len(labels), 'test picture')} right ({_percent(right / len(labels))})"
+    return confusion(labels, predicted, names, title=f"Confusion matrix: {_what(facts)}",
+                     subtitle=f"{subtitle} · most often mistaken: {often}" if often else subtitle)
+
+
+def _percent(share):
+    return f"{share:.2%}".replace("%", " %")

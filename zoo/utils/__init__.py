@@ -1,0 +1,1 @@
+"""What every part of zoo needs: files and text. Standard library only."""
