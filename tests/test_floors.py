@@ -16,7 +16,8 @@ COMMANDS = 9  # every other module at the top
 # where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation
 BACKENDS = dict.fromkeys(("training/mirrored.py", "training/tf_reading.py", "training/fused.py"), "tensorflow")
 AT_THE_DOOR = "zoo.env"  # zoo itself imports it: what TensorFlow reads must be set before it is imported
-FRONT = {"cli", "asked", "attended", "__main__"}  # on the commands' floor, and no command themselves
+# on the commands' floor, and no command themselves
+FRONT = {"cli", "asked", "attended", "flag_hints", "unknown_flags", "__main__"}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What zoo.train's command line asks for: a new Plan, or that of a run which goes on. No backend, no NumPy."""
 
 import argparse
+import shlex
 
 from zoo import cli, env, registry
 from zoo.data import info as datasets
@@ -9,21 +10,66 @@ from zoo.training import augmentation, plan as plans, recipe as recipes, recipes
 from zoo.utils.io import expanded
 from zoo.utils.validation import assignments, parsed
 
-SHORTCUTS = {"--epochs": "epochs", "--batch-size": "batch_size", "--lr": "learning_rate"}  # flag: field of the recipe
+# Flags of recipe fields: where they are not called as the field is, and what they are called besides
+CALLED = {"patience": "--lr-patience"}  # elsewhere --patience is about the end of training
+ALSO = {"learning_rate": ("--lr",), "batch_size": ("-b",), "smoothing": ("--label-smoothing",)}
 RESUMED = ("resume", "epochs", "gpu", "backend", "data_dir", "max_seconds",
            "hosts", "host_index")  # what may be said beside --resume
 
 
+def flags_of(field):
+    """Return the flags of a recipe's field, its own first."""
+    return CALLED.get(field, f"--{field.replace('_', '-')}"), *ALSO.get(field, ())
+
+
+class RecipeFlag(argparse.Action):
+    """Keep what a recipe's flag gives as (flag, text); UserError where two flags of one field are given."""
+
+    def __call__(self, parser, namespace, text, flag=None):
+        before = getattr(namespace, self.dest, None)
+        if before and before[0] != flag:
+            raise UserError(f"{' '.join(before)} and {flag} {text} are the same field; give one of them")
+        setattr(namespace, self.dest, (flag, text))
+
+
+def add_recipe(made, words=None, without=()):
+    """Add a group of flags, one for each field of a recipe, and --set; see `changed`.
+
+    words: {field: help} where a command has other defaults than the recipe; without: the fields that it does not use.
+    """
+    group = made.add_argument_group("recipe", "how the network is trained; default of each field: the recipe's")
+    for name, field in recipes.FIELDS.items():
+        if name not in without:
+            group.add_argument(*flags_of(name), dest=name, action=RecipeFlag, metavar=metavar(field),
+                               help=(words or {}).get(name, told(field)))
+    group.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[],
+                       help="the same by a field's name, as zoo.recipes lists them; such as weight_decay=1e-4")
+
+
+def metavar(field):
+    """Return what stands for a field's value in help: what there is to choose from, or the kind of value."""
+    return "|".join(field.metadata["choices"]) or {int: "N", float: "X", str: "TEXT"}[type(field.default)]
+
+
+def told(field):
+    """Return a field's help: what it means, and an example where it is not clear how to write one."""
+    example = field.metadata["example"]
+    return field.metadata["help"] + (f"; such as {shlex.quote(str(example))}" if example is not None else "")
+
+
 def changed(recipe, arguments):
-    """Return a Recipe with what --set and the flags of SHORTCUTS change."""
+    """Return a Recipe with what --set and the flags of `add_recipe` change."""
     defaults = recipes.as_dict(recipe)
     changes = assignments("--set", arguments.set, defaults)
-    for flag, field in SHORTCUTS.items():
-        text = getattr(arguments, field)
-        if text is not None and field in changes:
+    for field, default in defaults.items():
+        given = getattr(arguments, field, None)
+        if given is None:
+            continue
+        flag, text = given
+        flag = flag if flag.startswith("--") else flags_of(field)[0]  # -b
+        if field in changes:
             raise UserError(f"{flag} {text} and --set {field}={changes[field]} are the same field; give one of them")
-        if text is not None:
-            changes[field] = parsed(flag, text, defaults[field])
+        changes[field] = parsed(flag, text, default)
     return recipes.overridden(recipe, changes)
 
 
@@ -71,11 +117,11 @@ def resumed(parser, arguments, argv):
     """Return (run directory, Plan) for --resume: those of run.json, perhaps with more epochs."""
     from zoo.training import run as runs  # NumPy
 
-    parser.set_defaults(**dict.fromkeys(vars(arguments), argparse.SUPPRESS))
-    given = {name for name, value in vars(parser.parse_args(argv)).items() if value is not argparse.SUPPRESS}
+    parser.set_defaults(**dict.fromkeys(vars(arguments)))
+    given = {name for name, value in vars(parser.parse_args(argv)).items() if value is not None}
     other = [name for name in vars(arguments) if name in given and name not in RESUMED]
     if other:
-        said = other[0] if other[0] == "network" else f"--{other[0].replace('_', '-')}"
+        said = other[0] if other[0] == "network" else flags_of(other[0])[0]
         raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
                         "--epochs, --gpu, --backend, --data-dir, --max-seconds, --hosts and --host-index")
     run = expanded(arguments.resume)
@@ -88,7 +134,7 @@ def resumed(parser, arguments, argv):
     if arguments.epochs is None:
         return run, plan
     return run, plans.longer(run, plan, recipes.overridden(
-        plan.recipe, {"epochs": parsed("--epochs", arguments.epochs, 1)}).epochs)
+        plan.recipe, {"epochs": parsed("--epochs", arguments.epochs[1], 1)}).epochs)
 
 
 def without(words, flags):

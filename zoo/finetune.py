@@ -17,7 +17,8 @@ HEAD = "head"  # below a run: the run directory of its first stage
 
 def parser():
     kinds = "\n".join(f"  {name:16} {plan.why}" for name, plan in transfers.PLANS.items())
-    made = cli.Parser(prog="python -m zoo.finetune", formatter_class=argparse.RawDescriptionHelpFormatter,
+    made = cli.Parser(prog="python -m zoo.finetune", usage="%(prog)s NET --data FOLDER [OPTION ...]",
+                      formatter_class=argparse.RawDescriptionHelpFormatter,
                       description="Put a new head on a trained network and train it, into a run directory.\nThe same "
                                   "command with the same --name goes on with a run that was ended.",
                       epilog=f"plans, by how many pictures there are and how like those of the weights:\n{kinds}\n"
@@ -37,19 +38,17 @@ def parser():
     made.add_argument("--features", metavar="LAYER", default="",
                       help="the layer that the head reads; default: the last")
     made.add_argument("--stages", action="store_true", help="first the head alone, then what --freeze leaves free")
-    made.add_argument("--epochs", metavar="N", help="passes over the training pictures; default: 10")
     made.add_argument("--head-epochs", metavar="N", help="with stages: of the head alone; default: half as many")
-    made.add_argument("--lr", metavar="X", dest="learning_rate",
-                      help="the head's learning rate; default: 0.01, without weights 0.001")
     made.add_argument("--body-lr", metavar="X", help="the rate while layers of a trained body learn; default: a tenth")
-    made.add_argument("-b", "--batch-size", metavar="N", help="pictures a step; default: 32")
-    made.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="a field of the recipe")
     made.add_argument("--seed", metavar="N", default="0", help="of the head and of the order of the pictures")
     made.add_argument("--limit", metavar="N", help="at most N pictures for each of training, validation and test")
     cli.add_form(made)
     cli.add_gpu(made)
     made.add_argument("--output-dir", metavar="DIR", default="runs", help="where the run directory goes; default: runs")
     made.add_argument("--name", metavar="NAME", help="of the run directory; default: network, data set, date and time")
+    asked.add_recipe(made, {"epochs": "passes over the training images; default: 10",
+                            "learning_rate": "the head's learning rate; default: 0.01, without weights 0.001",
+                            "batch_size": "images a step; default: 32"}, without=("sides", "dropout"))
     return made
 
 

@@ -19,11 +19,11 @@ memory, 6 another process has the run, 7 out of --max-seconds, 8 another host is
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.train", formatter_class=argparse.RawDescriptionHelpFormatter,
+    made = cli.Parser(prog="python -m zoo.train", usage="%(prog)s NET [--dataset NAME] [--gpu N] [OPTION ...]",
+                      formatter_class=argparse.RawDescriptionHelpFormatter,
                       description="Train a network on a data set, into a run directory.\nThe same command with the "
                                   "same --name goes on with a run that was ended.",
                       epilog=f"networks: {', '.join(registry.SPECS)}\ndata sets: {', '.join(datasets.DATASETS)}\n"
-                             f"recipe fields: {', '.join(recipes.as_dict(table.BASE))}\n"
                              f"options: {'; '.join(told_options())}\n{STATUSES}")
     made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
     made.add_argument("--dataset", metavar="NAME", default="digits",
@@ -32,10 +32,6 @@ def parser():
     cli.add_gpu(made, ", or several, with commas between, that share each batch; all: all")
     made.add_argument("--recipe", metavar="|".join(table.KINDS), default="modern",
                       help="how it is trained; see python -m zoo.recipes; default: modern")
-    for flags, what in ((("--epochs",), "passes over the training split"),
-                        (("-b", "--batch-size"), "pictures a step"), (("--lr",), "the highest learning rate")):
-        made.add_argument(*flags, metavar="N" if flags != ("--lr",) else "X", dest=asked.SHORTCUTS[flags[-1]],
-                          help=f"{what}; default: the recipe's")
     made.add_argument("--seed", metavar="N", default="0", help="of the weights and of the order of the pictures")
     made.add_argument("--runs", metavar="N", help="train with N seeds, one after the other; tells mean and deviation")
     made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are")
@@ -58,7 +54,7 @@ def parser():
     made.add_argument("--stem", metavar="auto|paper|small", default="auto",
                       help="the network's first layers; auto: small for small pictures")
     made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
-    made.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="a field of the recipe")
+    asked.add_recipe(made)
     return made
 
 

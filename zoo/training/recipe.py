@@ -18,35 +18,59 @@ INITIALIZERS = ("paper", "he_normal", "he_uniform", "glorot_normal", "glorot_uni
 MOST = 1_000_000  # of any field: more is a slip of the finger
 
 
+def setting(default, words, example=None, choices=()):
+    """Return a field of a recipe: its default, its meaning with its unit, and an example where the default is none."""
+    return dataclasses.field(default=default, metadata={"help": words, "example": example, "choices": choices})
+
+
 @dataclass(frozen=True)
 class Recipe:
-    optimizer: str = "nesterov"  # sgd (with momentum), nesterov, rmsprop, adam, adamw, adadelta
-    learning_rate: float = 0.1  # the highest of the run, a step
-    momentum: float = 0.9  # share of the last step that is kept; sgd, nesterov and rmsprop
-    rho: float = 0.9  # share of the average of squared gradients that is kept a step; rmsprop and adadelta
-    epsilon: float = 1e-7  # added where the optimizer divides; rmsprop, adam, adamw and adadelta
-    schedule: str = "cosine"  # constant; step; cosine: down to 0 along half a wave; one_cycle: up, then down; plateau
-    warmup: float = 1.0  # epochs of linear rise from 0, at the start; constant, step and cosine
-    drops: str = ""  # step: the epochs after which the rate falls, "82 123", or how often, "every 2"
-    factor: float = 0.1  # step and plateau: the rate falls to this share of itself
-    patience: int = 3  # plateau: epochs without a lower validation loss before the rate falls
-    floor: float = 0.0  # plateau: the lowest rate
-    stop_patience: int = 0  # epochs without a lower validation loss before training ends; 0: it does not
-    stop_delta: float = 0.0005  # by how much the validation loss must be lower to count for stop_patience
-    weight_decay: float = 5e-4  # L2 on kernels only: weight_decay * kernel is added to the gradient; adamw: decoupled
-    initializer: str = "paper"  # of kernels: paper, as the model's file has it; or he_normal, glorot_uniform, ...
-    initial_bias: float = 0.0  # of the biases beside those kernels, where the initializer is not paper
-    clip_norm: float = 0.0  # the longest that the gradient of all weights together may be; 0: any
-    ema: float = 0.0  # decay of an average of the weights, a step, which is what is tested; 0: no average. In step t it
-    # is at most (1 + t) / (10 + t), so that the first weights are soon forgotten
-    batch_size: int = 128  # pictures a step
-    epochs: int = 30  # passes over the training split, at most
-    loss: str = "cross_entropy"  # or map_distance: LeCun et al. 1998, equation 9, for logits that are minus distances
-    smoothing: float = 0.0  # share of the target that is spread evenly over all classes; cross_entropy only
-    max_norm: str = ""  # the longest that a unit's incoming weights may be: "1.9", by layer "1.9 conv1=0.9"; "": any
-    sides: str = ""  # side classifiers with the weights of their losses: "aux1=0.3 aux2=0.3"; "": trained without
-    dropout: str = ""  # the network's option of that name; "": its own
-    augment: str = ""  # changes of the training pictures: "flip crop=4 cutout=8"; "": none
+    """How a network is trained. The texts of the fields are those of `--help`, too."""
+
+    optimizer: str = setting("nesterov", "optimizer; sgd: with momentum", choices=OPTIMIZERS)
+    learning_rate: float = setting(0.1, "the highest learning rate of the run, a step")
+    momentum: float = setting(0.9, "share of the last step that is kept; sgd, nesterov and rmsprop")
+    rho: float = setting(
+        0.9, "share of the average of squared gradients that is kept a step; rmsprop and adadelta")
+    epsilon: float = setting(1e-7, "added where the optimizer divides; rmsprop, adam, adamw and adadelta")
+    schedule: str = setting("cosine", "of the learning rate; cosine: down to 0 along half a wave; one_cycle: up, then "
+                                      "down; step: see drops; plateau: see factor", choices=SCHEDULES)
+    warmup: float = setting(1.0, "epochs of linear rise from 0, at the start; constant, step and cosine")
+    drops: str = setting("", "step: the epochs after which the learning rate falls, or how often: 'every 2'", "82 123")
+    factor: float = setting(0.1, "step and plateau: the learning rate falls to this share of itself")
+    patience: int = setting(3, "plateau: epochs without a lower validation loss before the learning rate falls")
+    floor: float = setting(0.0, "plateau: the lowest learning rate")
+    stop_patience: int = setting(
+        0, "epochs without a lower validation loss before training ends; 0: it does not end early", 5)
+    stop_delta: float = setting(
+        0.0005, "by how much the validation loss must be lower to count for stop_patience")
+    weight_decay: float = setting(5e-4, "L2 on kernels only: weight_decay * kernel is added to the gradient; adamw: "
+                                        "decoupled")
+    initializer: str = setting("paper", "initial values of kernels; paper: as the model's file has it",
+                               choices=INITIALIZERS)
+    initial_bias: float = setting(
+        0.0, "initial value of the biases beside those kernels, where the initializer is not paper", 0.1)
+    clip_norm: float = setting(
+        0.0, "the largest norm that the gradient of all weights together may have; 0: any", 1.0)
+    ema: float = setting(0.0, "decay of an average of the weights, a step, which is what is tested; 0: no average; in "
+                              "step t it is at most (1 + t) / (10 + t), so that the first weights are soon forgotten",
+                         0.999)
+    batch_size: int = setting(128, "images a step")
+    epochs: int = setting(30, "passes over the training split, at most")
+    loss: str = setting("cross_entropy", "map_distance: LeCun et al. 1998, equation 9, for logits that are minus "
+                                         "distances", choices=LOSSES)
+    smoothing: float = setting(
+        0.0, "label smoothing: share of the target that is spread evenly over all classes; cross_entropy only", 0.1)
+    max_norm: str = setting("", "the largest norm of a unit's incoming weights, for all layers or by layer; empty: any",
+                            "1.9 conv1=0.9")
+    sides: str = setting("", "auxiliary classifiers with the weights of their losses, one for all or by name; empty: "
+                             "trained without", "aux1=0.3 aux2=0.3")
+    dropout: str = setting("", "the network's option of that name; empty: its own", "0.5")
+    augment: str = setting("", "changes of the training images at random, see docs/augmentation.md; empty: none",
+                           "flip crop=4 cutout=8")
+
+
+FIELDS = {field.name: field for field in dataclasses.fields(Recipe)}
 
 
 def overridden(recipe, changes):
@@ -82,9 +106,9 @@ WHOLE = ("patience", "stop_patience", "batch_size", "epochs")
 
 def check(recipe):
     """Raise UserError, in one line, for a recipe that makes no sense."""
-    for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("loss", LOSSES),
-                        ("initializer", INITIALIZERS)):
-        if getattr(recipe, name) not in known:
+    for name, field in FIELDS.items():
+        known = field.metadata["choices"]
+        if known and getattr(recipe, name) not in known:
             raise unknown(name, getattr(recipe, name), known)
     for name, limits in LIMITS.items():
         check_limits(name, getattr(recipe, name), *limits)

@@ -1,0 +1,254 @@
+"""Flags that people bring from elsewhere, and what to type here instead.
+
+They are habits of timm's and torchvision's train.py, of Keras, Ultralytics, PyTorch Lightning and of many a script.
+zoo.unknown_flags finds the answer. Standard library only.
+"""
+
+from typing import NamedTuple
+
+
+class Hint(NamedTuple):
+    """What to say to some flags.
+
+    flags: without dashes in front; dashes, underscores and capitals make no difference. reply: what to type if it
+    begins with `--`, for commands that have these flags; a sentence otherwise, for `commands`, or for all. {N} in it is
+    the user's value, or N where there is none; {PROG} and {FIRST} are the command and its first argument. example:
+    a value that people give; "": none. value: a pattern of the values that the hint is for, all without it; where it
+    has a group, that is what {N} stands for.
+    """
+
+    flags: str
+    reply: str
+    example: str = ""
+    value: str = ""
+    commands: str = ""
+
+
+TRAINS = "train finetune"
+ON_THE_CPU = "list info draw compare plot recipes selftest"
+NUMBER = r"\d+"
+NAMES = "digits|mnist|fashion_mnist|cifar10|cifar100"
+
+HINTS = (
+    # What is trained, and on what
+    Hint("model model-name arch a net network architecture backbone", "it comes first, without a flag: {PROG} {FIRST}",
+         "resnet34", commands="train finetune draw show info extract recipes selftest predict"),
+    Hint("run run-dir model model-path model-dir checkpoint-path experiment-dir weights ckpt load source",
+         "the run comes first, without a flag: {PROG} {FIRST}", "runs/mine", commands="evaluate export plot"),
+    Hint("dataset-name ds dset", "--dataset {NAME}", "cifar10"),
+    Hint("data d", "--dataset {NAME}", "cifar10", rf"({NAMES})(?:\.yaml)?"),
+    Hint("data data-path train-dir train-path train-data img-dir image-dir image-folder images",
+         "for a folder of your own type python -m zoo.finetune NET --data {FOLDER}; here --dataset names a data set, "
+         "--data-dir where its files are", "pets", commands="train"),
+    Hint("data-path train-dir train-path train-data img-dir image-dir image-folder images", "--data {FOLDER}", "pets"),
+    Hint("val-dir val-path val-data test-dir test-data valid-dir", "it is FOLDER/val and FOLDER/test beside "
+         "FOLDER/train; give --data FOLDER", "pets/val", commands="finetune extract"),
+    Hint("data-root root dataset-dir dataset-path cache-dir download-dir datadir", "--data-dir {DIR}", "~/data"),
+    Hint("download", "a data set is downloaded when it is not there; leave it out", commands="train finetune extract"),
+    Hint("num-classes classes nc n-classes nb-classes", "the data set says how many classes there are; leave it out",
+         "10", commands="train finetune"),
+    Hint("num-classes nc n-classes nb-classes", "--classes {N}", "10"),
+    Hint("img-size imgsz image-size input-size input-shape resolution train-crop-size crop-size resize img",
+         "--size {N}", "224"),
+    Hint("size img-size imgsz image-size input-size input-shape resolution train-crop-size crop-size img resize",
+         "images have the size of the data set; a folder's are brought to one by python -m zoo.finetune NET --data "
+         "FOLDER --size {N}", "64", commands="train"),
+    Hint("in-chans in-channels num-channels input-channels", "--channels {N}", "3"),
+    Hint("max-samples max-train-samples num-samples subset-size n-samples", "--limit {N}", "500", NUMBER),
+    Hint("fast-dev-run dry-run smoke-test debug quick", "--limit 200 --epochs 1"),
+    Hint("val-split validation-split val-ratio valid-pct test-size val-fraction", "part of the training images is kept "
+         "for validation, the same in every run; leave it out", "0.1", commands=TRAINS),
+    Hint("validation-data val val-loader", "each data set has its validation images; leave it out", commands=TRAINS),
+
+    # How long and how fast it learns
+    Hint("num-epochs n-epochs nb-epochs epoch max-epochs total-epochs train-epochs num-train-epochs",
+         "--epochs {N}", "5"),
+    Hint("e", "--epochs {N}", "5", NUMBER),
+    Hint("max-steps steps iterations num-iterations max-iter train-steps steps-per-epoch limit-train-batches",
+         "training is counted in passes over the training split: --epochs N; --limit N takes fewer images", "1000",
+         commands=TRAINS),
+    Hint("initial-epoch start-epoch", "a run goes on where it was: the same command with the same --name", "5",
+         commands=TRAINS),
+    Hint("batch bs batch-sz train-batch-size per-device-train-batch-size mini-batch-size minibatch-size n-batch",
+         "--batch-size {N}", "64"),
+    Hint("batch-size bs", "--batch {N}", "64"),
+    Hint("val-batch-size eval-batch-size test-batch-size validation-batch-size", "validation and test choose "
+         "their own; leave it out", "64", commands=TRAINS),
+    Hint("grad-accum accum-steps gradient-accumulation-steps accumulate-grad-batches accumulate nbs",
+         "zoo does not add up gradients over steps; --batch-size N is what fits into memory", "4", commands=TRAINS),
+    Hint("lr0 base-lr init-lr initial-lr max-lr blr lrate l-rate", "--lr {X}", "0.1"),
+    Hint("lrf final-lr min-lr eta-min end-lr", "cosine and one_cycle have a lowest learning rate of their own; --floor "
+         "{X} is that of --schedule plateau", "1e-5", commands=TRAINS),
+    Hint("opt optim optimiser solver", "--optimizer {NAME}", "adamw"),
+    Hint("nesterov", "--optimizer nesterov"),
+    Hint("betas opt-betas beta1 beta2 adam-beta1 adam-beta2", "adam and adamw have Keras's 0.9 and 0.999; leave it out",
+         "0.9", commands=TRAINS),
+    Hint("opt-eps eps adam-epsilon", "--epsilon {X}", "1e-8"),
+    Hint("wd l2 weight-reg", "--weight-decay {X}", "1e-4"),
+    Hint("norm-weight-decay bias-weight-decay", "weight decay is for kernels alone; leave it out", "0",
+         commands=TRAINS),
+    Hint("sched scheduler lr-scheduler lr-schedule lr-policy", "--schedule cosine", "cosineannealinglr", "(?i)cos.*"),
+    Hint("cos-lr", "--schedule cosine"),
+    Hint("sched scheduler lr-scheduler lr-schedule lr-policy", "--schedule plateau", "plateau", "(?i).*plateau"),
+    Hint("sched scheduler lr-scheduler lr-schedule lr-policy", "--schedule one_cycle", "onecycle", "(?i)one.?cycle.*"),
+    Hint("sched scheduler lr-scheduler lr-schedule lr-policy", "--schedule step --drops '82 123'", "multistep",
+         "(?i)(?:multi)?.?step.*"),
+    Hint("sched scheduler lr-scheduler lr-schedule lr-policy", "--schedule {NAME}", "constant"),
+    Hint("lr-step-size step-size lr-drop decay-epochs lr-decay-epochs", "--schedule step --drops 'every {N}'", "30",
+         NUMBER),
+    Hint("milestones lr-steps lr-milestones decay-milestones", "put spaces between: --schedule step --drops "
+         "'82 123'", "82,123", commands=TRAINS),
+    Hint("gamma lr-gamma lr-decay decay-rate lr-decay-rate", "--factor {X}", "0.1"),
+    Hint("warmup-epochs lr-warmup-epochs num-warmup-epochs", "--warmup {N}", "5"),
+    Hint("warmup-steps warmup-lr lr-warmup-decay warmup-ratio lr-warmup-method warmup-bias-lr",
+         "here --warmup counts epochs, in which the learning rate rises from 0", "500", commands=TRAINS),
+    Hint("early-stopping-patience early-stop-patience es-patience", "--stop-patience {N}", "5"),
+    Hint("early-stopping early-stop es", "--stop-patience {N}", "5", NUMBER),
+    Hint("early-stopping early-stop es", "type --stop-patience N, which ends training after N epochs "
+         "without a lower validation loss", commands=TRAINS),
+    Hint("patience", "to end training early type --stop-patience {N}; --lr-patience {N} is for --schedule plateau", "5",
+         commands=TRAINS),
+    Hint("patience-epochs plateau-patience", "--lr-patience {N}", "5"),
+    Hint("min-delta", "--stop-delta {X}", "0.001"),
+
+    # Regularization, augmentation, losses
+    Hint("criterion loss-fn", "--loss cross_entropy", "cross_entropy", "(?i)(?:cross.?entropy|ce)(?:.?loss)?"),
+    Hint("drop drop-rate dropout-rate p-dropout", "--dropout {X}", "0.5"),
+    Hint("dropout drop drop-rate dropout-rate", "--head dropout{X}", "0.5"),
+    Hint("drop-path drop-path-rate stochastic-depth", "no network here has stochastic depth; leave it out", "0.1",
+         commands=TRAINS),
+    Hint("clip-grad clip-grad-norm grad-clip max-grad-norm gradient-clip-val clipnorm global-clipnorm gradient-clip",
+         "--clip-norm {X}", "1.0"),
+    Hint("clipvalue clip-value clip-mode", "the whole gradient is limited by its norm: --clip-norm X", "1.0",
+         commands=TRAINS),
+    Hint("ema-decay model-ema-decay ema-momentum", "--ema {X}", "0.999"),
+    Hint("model-ema use-ema", "type the decay of the average, such as --ema 0.999", commands=TRAINS),
+    Hint("mixup mixup-alpha", "it is a word of --augment, such as --augment 'flip crop=4 mixup={0.2}'", "0.2",
+         commands=TRAINS),
+    Hint("cutmix cutmix-alpha", "it is a word of --augment, such as --augment 'flip crop=4 cutmix={1}'", "1.0",
+         commands=TRAINS),
+    Hint("cutout cutout-length", "it is a word of --augment, such as --augment 'flip crop=4 cutout={8}'", "8",
+         commands=TRAINS),
+    Hint("hflip fliplr horizontal-flip random-flip flip", "it is a word of --augment, such as --augment 'flip crop=4'",
+         "0.5", commands=TRAINS),
+    Hint("degrees rotation rotation-range translate width-shift-range height-shift-range random-crop padding",
+         "type --augment with rotation=DEGREES, shift=SHARE and crop=PIXELS, such as --augment 'rotation=10 shift=0.1'",
+         "10", commands=TRAINS),
+    Hint("aa auto-augment autoaugment randaugment ra-magnitude trivial-augment color-jitter vflip flipud reprob "
+         "random-erase random-erasing erasing remode recount hsv-h mosaic",
+         "it is not there; --augment has flip, crop, rotation, shift, cutout, mixup and cutmix, such as --augment "
+         "'flip crop=4 cutout=8'", "0.25", commands=TRAINS),
+    Hint("no-aug no-augment no-augmentation", "--augment ''"),
+    Hint("aux aux-loss aux-logits auxiliary aux-heads", "--sides 0.3"),
+    Hint("aux-weight aux-loss-weight auxiliary-weight aux-loss-weights", "--sides {X}", "0.4"),
+    Hint("class-weight class-weights sample-weight", "all classes count alike; leave it out", "balanced",
+         commands=TRAINS),
+    Hint("metrics monitor eval-metric", "loss and accuracy are measured, on training and validation; leave it out",
+         "accuracy", commands=TRAINS),
+    Hint("sync-bn", "batch normalization takes the whole batch of all GPUs; leave it out", commands="train"),
+    Hint("bn batch-norm use-bn batchnorm", "--option batch_norm=true"),
+    Hint("width-mult width-multiplier", "--width {W}", "0.5"),
+    Hint("init weight-init init-method kernel-initializer", "--initializer {NAME}", "he_normal"),
+
+    # Weights that are there already
+    Hint("pretrained weights finetune fine-tune pretrained-weights initial-checkpoint transfer imagenet",
+         "here a network starts from scratch; for one that is trained type python -m zoo.finetune NET --data FOLDER "
+         "--weights imagenet", commands="train"),
+    Hint("pretrained", "--weights {FILE}", "runs/mine", r"runs/\S+|\S+\.(?:pth?|h5|keras|npz|safetensors)"),
+    Hint("pretrained", "--weights imagenet"),
+    Hint("checkpoint ckpt load ckpt-path checkpoint-path load-from from-checkpoint restore load-weights",
+         "to go on with a run: --resume {RUN}; to start from its weights: python -m zoo.finetune NET --data FOLDER "
+         "--weights {RUN}", "runs/mine", commands="train"),
+    Hint("ckpt which-checkpoint", "--checkpoint {best}", "last", "best|last"),
+    Hint("checkpoint ckpt load ckpt-path load-from from-checkpoint initial-checkpoint pretrained-weights load-weights "
+         "model-path", "--weights {RUN}", "runs/mine"),
+    Hint("resume auto-resume", "give the same command again, with --name NAME of the run", "runs/mine",
+         commands="finetune"),
+    Hint("continue auto-resume resume-from resume-from-checkpoint continue-from", "--resume {RUN}", "runs/mine"),
+    Hint("freeze freeze-backbone freeze-layers freeze-base head head-epochs stages linear-probe train-only-classifier "
+         "transfer-learning unfreeze", "zoo.train trains all layers; python -m zoo.finetune NET --data FOLDER freezes "
+         "and puts a new head on", "10", commands="train"),
+    Hint("freeze-backbone freeze-base linear-probe train-only-classifier", "--freeze all"),
+    Hint("unfreeze no-freeze", "--freeze none"),
+    Hint("freeze-layers freeze-until", "--freeze {N}", "10"),
+    Hint("backbone-lr lr-backbone base-model-lr", "--body-lr {X}", "0.001"),
+    Hint("include-top no-top notop", "the top is always replaced by a new head; leave it out", commands="finetune"),
+    Hint("include-top", "the network has its top; leave it out", commands="train"),
+
+    # The machine
+    Hint("device devices accelerator d", "--gpu none", "cpu", "(?i)cpu"),
+    Hint("device gpu-id gpu-ids gpu-index device-id device-ids gpus cuda-device devices cuda cuda-visible-devices",
+         "--gpu {N}", "0,1", r"(?i)(?:cuda:|gpu:)?(\d+(?:,\d+)+)"),
+    Hint("device gpu-id gpu-ids gpu-index device-id device-ids cuda-device cuda d", "--gpu {N}", "cuda:1",
+         r"(?i)(?:cuda:|gpu:)?(\d+)"),
+    Hint("device accelerator d", "--gpu 0", "cuda", "(?i)cuda|gpu"),
+    Hint("device accelerator", "zoo computes on NVIDIA's GPUs, --gpu N, and on the CPU, --gpu none", "mps",
+         commands="train finetune evaluate predict export show extract doctor"),
+    Hint("gpus devices num-gpus n-gpus ngpus ngpu nproc-per-node multi-gpu data-parallel", "name the GPUs, not how "
+         "many there are: --gpu 0,1, or --gpu all", "2", commands="train"),
+    Hint("gpus devices num-gpus n-gpus", "type the number of one GPU, such as --gpu 0", "1",
+         commands="finetune evaluate predict export show extract"),
+    Hint("cuda use-gpu use-cuda", "--gpu 0"),
+    Hint("cpu no-cuda no-gpu disable-cuda use-cpu cpu-only", "--gpu none"),
+    Hint("device gpu cuda cpu no-cuda gpus gpu-id", "it needs no GPU; leave it out", "cpu", commands=ON_THE_CPU),
+    Hint("framework engine", "--backend {NAME}", "jax"),
+    Hint("workers num-workers j n-workers dataloader-num-workers prefetch pin-memory pin-mem no-pin-mem cache "
+         "persistent-workers use-multiprocessing max-queue-size prefetch-factor",
+         "zoo reads batches ahead by itself; leave it out",
+         "8"),
+    Hint("amp mixed-precision use-amp", "type --precision bfloat16, or --precision float16",
+         commands="train"),
+    Hint("fp16 half float16", "--precision float16"),
+    Hint("bf16 bfloat16", "--precision bfloat16"),
+    Hint("fp32 float32 no-amp", "--precision float32"),
+    Hint("dtype amp-dtype policy", "--precision {P}", "float16"),
+    Hint("precision amp fp16 half bf16 mixed-precision dtype",
+         "python -m zoo.train alone has --precision; leave it out"),
+    Hint("dist distributed ddp world-size rank local-rank dist-url dist-backend num-nodes nodes nnodes node-rank "
+         "master-addr strategy multiprocessing-distributed", "several GPUs: --gpu 0,1; several hosts: --hosts "
+         "HOST:PORT,... with --host-index N; see docs/scaling.md", "2", commands="train"),
+    Hint("torchcompile compile jit jit-compile torchscript xla channels-last", "there is nothing "
+         "to choose; leave it out", commands=TRAINS),
+    Hint("random-seed manual-seed random-state rng-seed", "--seed {N}", "42"),
+    Hint("cudnn-deterministic use-deterministic-algorithms deterministic-ops", "--deterministic"),
+    Hint("repeats num-runs n-runs num-seeds n-seeds trials", "--runs {N}", "3"),
+    Hint("time max-time timeout time-limit", "here it is seconds, such as --max-seconds 3600", "1", commands="train"),
+
+    # What is written, and what is done afterwards
+    Hint("save-dir out outdir out-dir output logdir log-dir save-path save-to project results-dir checkpoint-dir "
+         "work-dir default-root-dir o", "--output-dir {DIR}", "runs"),
+    Hint("out save-dir output-dir out-file output-file outfile save save-path to-file", "--output {FILE}", "out"),
+    Hint("exp exp-name experiment experiment-name run-name", "--name {NAME}", "mine"),
+    Hint("exist-ok overwrite force", "the same --name goes on with the run that is there; leave it out",
+         commands=TRAINS),
+    Hint("callbacks tensorboard wandb log-wandb use-wandb logger csv-log report-to mlflow",
+         "history.csv and report.html are in the run directory; leave it out", commands=TRAINS),
+    Hint("log-interval print-freq log-every log-every-n-steps logging-steps p",
+         "there is a line for each epoch; leave it out", "50", commands=TRAINS),
+    Hint("save-model save-best save-best-only save-freq save-period save-every checkpoint-hist "
+         "checkpoint-freq save-every-n", "the best epoch and the last are kept; leave it out", "1", commands=TRAINS),
+    Hint("plots plot no-plots figures", "a run's curves are drawn at its end; leave it out", commands=TRAINS),
+    Hint("verbose v quiet q progress", "its output cannot be made longer or shorter; leave it out", "1"),
+    Hint("shuffle no-shuffle", "training images come in an order that --seed decides; leave it out", commands=TRAINS),
+    Hint("config cfg c hparams", "--recipe {modern}", "paper", "modern|paper|notes"),
+    Hint("config cfg c hparams", "a recipe and flags say how to train, such as --recipe modern --epochs 30",
+         "my.yaml", commands="train"),
+    Hint("e eval evaluate test test-only eval-only validate do-eval validation", "type python -m zoo.evaluate RUN",
+         commands=TRAINS),
+    Hint("predict infer inference", "type python -m zoo.predict RUN PICTURE", commands=TRAINS),
+    Hint("export onnx saved-model tflite savedmodel format export-onnx", "type python -m zoo.export RUN --format onnx",
+         commands=TRAINS),
+    Hint("onnx", "--format onnx"),
+    Hint("saved-model savedmodel tf", "--format saved_model"),
+    Hint("tflite litert", "--format litert"),
+    Hint("keras", "--format keras"),
+    Hint("opset dynamic simplify half int8 optimize quantize",
+         "there is nothing to choose beside --format; leave it out", "17", commands="export"),
+    Hint("topk top-k k num-predictions max-det", "--top {N}", "5"),
+    Hint("image images img input source i path file", "images come last, without a flag: python -m zoo.predict RUN "
+         "{PICTURE}", "cat.png", commands="predict"),
+    Hint("img input source i picture img-path image-path", "--image {FILE}", "cat.png"),
+    Hint("cam gradcam grad-cam", "--what gradcam"),
+    Hint("layer target-layer layer-name target-layers", "--layers {NAME}", "conv1"),
+    Hint("list list-models models summary", "type python -m zoo.list, and python -m zoo.info NET", commands=TRAINS),
+)
