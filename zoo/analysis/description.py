@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from zoo import registry
+from zoo import models, registry
 from zoo.analysis import summary
 from zoo.analysis.memory import SLOTS
 
@@ -47,7 +47,7 @@ def prose(file):
     The summary is the first paragraph, departures are those from the paper, elsewhere is what other people's versions
     have otherwise. A paragraph is one line, with an empty line between two; what is indented, a table, stays as it is.
     """
-    source = (Path(__file__).parent / f"{file}.py").read_text(encoding="utf-8")
+    source = (Path(models.__file__).parent / f"{file}.py").read_text(encoding="utf-8")
     first, *others = ast.get_docstring(ast.parse(source)).split("\n\n")
     found, part = {"summary": [first], "departures": [], "elsewhere": []}, None
     for paragraph in others:
