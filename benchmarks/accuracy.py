@@ -76,7 +76,7 @@ def count_multiply_adds(blueprint):
     options = [word for name, value in blueprint["options"].items() for word in ("--option", f"{name}={value}")]
     words = [blueprint["name"], "--size", f"{height}x{width}", "--channels", str(channels), "--classes",
              str(blueprint["classes"]), "--width", str(blueprint["width"]), "--stem", blueprint["stem"], *options]
-    run = subprocess.run([sys.executable, "-m", "zoo.info", *words, "--json"], check=True, capture_output=True,
+    run = subprocess.run([sys.executable, "-m", "zoo", "info", *words, "--json"], check=True, capture_output=True,
                          text=True, cwd=ROOT)
     return json.loads(run.stdout)["multiply_adds"]
 

@@ -7,7 +7,7 @@
 A way is zoo with one thing put back or tried. It stands in one process beside zoo as it is, and they work in turns,
 ROUNDS times; a row is the median of its turns, with the slowest and the fastest. Of training and of inference it is the
 compiled step on one batch that is on the device, of `fit` two whole epochs, of which the second counts, of `predict` a
-whole split as validation, test and zoo.evaluate go through it, in seconds of processor time, so that another load on
+whole split as validation, test and zoo evaluate go through it, in seconds of processor time, so that another load on
 the machine counts little.
 """
 

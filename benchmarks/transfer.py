@@ -9,7 +9,7 @@ truck, of which there are 500 pictures to train on, 100 a class and others with 
 to test. The same network from nothing, on the same pictures, has as many epochs as the transfer. Each case is tried
 with three rates on the pictures of the first seed and keeps, for the other seeds, the one with which it is best by
 validation. The body is trained once. A run of the new classes is a row of transfer.csv; the pictures are written into
-folders, and zoo.finetune does all the training. What is ended goes on with the same --output-dir.
+folders, and zoo finetune does all the training. What is ended goes on with the same --output-dir.
 """
 
 import argparse
@@ -35,7 +35,7 @@ FULL = {"source": 22_500, "source_epochs": 10, "new": 500, "epochs": 60, "test":
 SMALL = {"source": 1_000, "source_epochs": 1, "new": 100, "epochs": 3, "test": 200, "seeds": (0, 1)}
 NETWORK = "resnet18"
 WIDTH = "0.25"
-# The source learns as zoo.train teaches a ResNet; with few pictures Adam, as zoo.finetune does by itself
+# The source learns as zoo.train teaches a ResNet; with few pictures Adam, as zoo finetune does by itself
 SOURCE = ("optimizer=nesterov", "learning_rate=0.1", "weight_decay=5e-4", "warmup=1")
 RATES = {"from nothing": ("0.001", "0.003", "0.01"), "head alone": ("0.003", "0.01", "0.03"),
          "head, then all": ("0.0003", "0.001", "0.003")}  # of the last: of the body, after a head with 0.01
@@ -64,14 +64,14 @@ def folder(root, data, classes, count, sizes, seed=0):
 
 
 def finetune(root, name, folder, seed, *more):
-    """Run zoo.finetune and return (what run.json says, what result.json says, the command without places)."""
+    """Run zoo finetune and return (what run.json says, what result.json says, the command without places)."""
     words = [NETWORK, "--seed", str(seed), "--set", "augment=flip crop=4", *more]
-    subprocess.run([sys.executable, "-m", "zoo.finetune", *words, "--data", str(folder),
+    subprocess.run([sys.executable, "-m", "zoo", "finetune", *words, "--data", str(folder),
                     "--output-dir", str(root / "runs"), "--name", name], check=True)
     run = root / "runs" / name
     facts, result = (json.loads((run / file).read_text(encoding="utf-8")) for file in ("run.json", "result.json"))
     shown = [word.replace(str(root), "").lstrip("/") for word in [*words, "--data", str(folder)]]
-    return facts, result, shlex.join(["python", "-m", "zoo.finetune", *shown])
+    return facts, result, shlex.join(["python", "-m", "zoo", "finetune", *shown])
 
 
 def append(**row):
@@ -98,7 +98,7 @@ def best_rate(rows, case, seed):
 
 
 def words_of(case, rate, source, sizes):
-    """Return the arguments of zoo.finetune for a case; source: the run of the trained body."""
+    """Return the arguments of zoo finetune for a case; source: the run of the trained body."""
     if case == "from nothing":
         return ["--weights", "none", "--width", WIDTH, "--size", "32", "--lr", rate, "--epochs", str(sizes["epochs"])]
     if case == "head alone":
@@ -155,7 +155,7 @@ def main():
     parser.add_argument("--output-dir", default="runs/transfer", type=Path, help="for pictures and runs; default: "
                                                                                  "runs/transfer")
     parser.add_argument("--small", action="store_true", help="a trial of a few minutes")
-    parser.add_argument("--gpu", help="as zoo.finetune takes it")
+    parser.add_argument("--gpu", help="as zoo finetune takes it")
     parser.add_argument("--table", action="store_true", help="print the table of the docs")
     arguments = parser.parse_args()
     if arguments.table:

@@ -23,7 +23,7 @@ from zoo.registry import SPECS  # noqa: E402
 START = """\
 # The networks
 
-What each paper brought, its table beside ours, and where ours departs from it. `python -m zoo.info NET` tells the same
+What each paper brought, its table beside ours, and where ours departs from it. `python -m zoo info NET` tells the same
 of a network at any size.
 
 A multiply-add is one multiplication with its addition, for one picture; biases, activations, normalisation and pools

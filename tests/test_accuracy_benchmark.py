@@ -11,7 +11,8 @@ import pytest
 from helpers import module_at
 
 import zoo
-from zoo import registry, train
+from zoo import registry
+from zoo.cli import train
 from zoo.errors import UserError
 from zoo.training import saved
 from zoo.weights import pretrained

@@ -1,4 +1,4 @@
-"""--broken of zoo.finetune and zoo.extract, and pictures that break while a network trains on them."""
+"""--broken of zoo finetune and zoo extract, and pictures that break while a network trains on them."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import write_pets
 
-from zoo import evaluate, extract, finetune
+from zoo.cli import evaluate, extract, finetune
 from zoo.data import image_folder
 
 SIZE = ["--size", "28", "--gpu", "none", "-b", "4"]

@@ -1,4 +1,4 @@
-"""python -m zoo.doctor: a stand-in for nvidia-smi, and the real backend of this machine."""
+"""python -m zoo doctor: a stand-in for nvidia-smi, and the real backend of this machine."""
 
 import os
 import platform
@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from zoo import devices, doctor, env
+from zoo import devices, env
+from zoo.cli import doctor
 
 ROOT = Path(__file__).resolve().parents[1]
-QUICK = "import sys\nfrom zoo import doctor\ndoctor.SECONDS = 0.1\nsys.exit(doctor.main(sys.argv[1:]))"
+QUICK = "import sys\nfrom zoo.cli import doctor\ndoctor.SECONDS = 0.1\nsys.exit(doctor.main(sys.argv[1:]))"
 GPUS = "0, GPU-0a1b2c3d-0000-0000-0000-000000000000, NVIDIA Stand-in, 81920, 40960\n"
 
 

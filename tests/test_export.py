@@ -1,4 +1,4 @@
-"""zoo.export: each format is read by the program that it is for, with nothing of zoo, and gives the run's answers."""
+"""zoo export: each format is read by the program that it is for, with nothing of zoo, and gives the run's answers."""
 
 import json
 import shutil
@@ -14,7 +14,8 @@ import pytest
 from test_parity import randomize
 
 import zoo
-from zoo import export, registry
+from zoo import registry
+from zoo.cli import export
 from zoo.training import exported, saved
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -177,7 +178,7 @@ def test_what_stood_there_stays_when_nothing_is_written(run, tmp_path, capsys):
     (["--format", "litert", "--backend", "jax"], "written by TensorFlow" if find_spec("jax") else "jax"),
     ([], "the following arguments are required: --format")])
 def test_mistakes_are_told_before_a_backend_loads(run, words, said, tmp_path):
-    program = ("import sys\nfrom zoo import export\nstatus = export.main(sys.argv[1:])\n"
+    program = ("import sys\nfrom zoo.cli import export\nstatus = export.main(sys.argv[1:])\n"
                "print('keras' in sys.modules)\nsys.exit(status)")
     done = subprocess.run([sys.executable, "-c", program, run, *words], cwd=tmp_path, capture_output=True, text=True,
                           env={"PYTHONPATH": str(ROOT), "PATH": ""})

@@ -1,4 +1,4 @@
-"""zoo.finetune and zoo.extract: what learns and what stays, pixels, stages, and runs that every reader reads."""
+"""zoo finetune and zoo extract: what learns and what stays, pixels, stages, and runs that every reader reads."""
 
 import csv
 import json
@@ -12,7 +12,8 @@ from PIL import Image
 from test_parity import randomize
 
 import zoo
-from zoo import evaluate, extract, finetune, layers, predict, registry, train
+from zoo import layers, registry
+from zoo.cli import evaluate, extract, finetune, predict, train
 from zoo.training import origins, transfer, transferred
 from zoo.weights import pretrained
 
@@ -101,7 +102,7 @@ def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
     assert (run / "report.html").exists() and (run / "plots").is_dir()
     assert finetune.main(words) == 0 and "is finished: test accuracy" in capsys.readouterr().out
     assert train.main(["--resume", str(run)]) == 2
-    assert "was made by zoo.finetune; give that command again, with --name staged" in capsys.readouterr().err
+    assert "was made by zoo finetune; give that command again, with --name staged" in capsys.readouterr().err
     assert finetune.main([*words, "--head", "8"]) == 2
     assert "was begun with head '7,dropout0.5', given '8'; give it as it was" in capsys.readouterr().err
     assert finetune.main([*words, "--lr", "0.5", "--set", "learning_rate=0.1"]) == 2
@@ -310,7 +311,7 @@ def test_weights_that_do_not_fit_leave_no_run(source, tmp_path, capsys):
 
 
 def test_a_head_of_its_own_is_not_the_networks(staged):
-    with pytest.raises(ValueError, match="staged was made by zoo.finetune, with a head of its own: zoo.load has it"):
+    with pytest.raises(ValueError, match="staged was made by zoo finetune, with a head of its own: zoo.load has it"):
         zoo.build("resnet18", (28, 28, 3), 10, width=0.05, weights=str(staged[0]))
     zoo.build("resnet18", (28, 28, 3), include_top=False, width=0.05, weights=str(staged[0]))
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from zoo import asked, finetune, train, unknown_flags
 from zoo.__main__ import COMMANDS
+from zoo.cli import asked, finetune, train, unknown_flags
+from zoo.cli.flag_hints import HINTS
 from zoo.errors import UserError
-from zoo.flag_hints import HINTS
 from zoo.training import recipe as recipes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +22,7 @@ ENOUGH = {"train": ["lenet5"], "finetune": ["lenet5"], "extract": ["lenet5"], "d
           "export": ["runs/x", "--format", "onnx"], "compare": ["runs/x", "runs/y"], "plot": ["runs/x"]}
 
 
-PARSERS = {command: importlib.import_module(f"zoo.{command}").parser() for command in COMMANDS}
+PARSERS = {command: importlib.import_module(f"zoo.cli.{command}").parser() for command in COMMANDS}
 OPTIONS = {command: parser._option_string_actions for command, parser in PARSERS.items()}
 
 
@@ -60,8 +60,8 @@ def test_a_row_of_the_table(hint):
         forms = [[flag, *filter(None, [hint.example])]] + [[f"{flag}={hint.example}"]] * bool(hint.example)
         for words in forms:
             line = refused(command, [*ENOUGH.get(command, []), *words])
-            assert re.match(rf"zoo\.{command} has no {flag}(; type --|: [^-])", line)
-            if line.startswith(f"zoo.{command} has no {flag};"):
+            assert re.match(rf"zoo[. ]{command} has no {flag}(; type --|: [^-])", line)
+            if re.match(rf"zoo[. ]{command} has no {flag};", line):
                 PARSERS[command].parse_args([*ENOUGH.get(command, []), *replacement(line)])
             else:
                 check_flags(line.split(": ", 1)[1], command)
@@ -71,7 +71,7 @@ def test_a_row_of_the_table(hint):
 
 def check_flags(sentence, command):
     """Flags are those of the command that the sentence has named last; at first, of the one that was typed."""
-    for module, flag in re.findall(r"python -m zoo\.(\w+)|(--[a-z][a-z-]*)", sentence):
+    for module, flag in re.findall(r"python -m zoo[. ](\w+)|(--[a-z][a-z-]*)", sentence):
         command = module or command
         assert not flag or flag in OPTIONS[command]
 
@@ -81,7 +81,7 @@ def said_by(flag, command, example):
     options = {option: action.metavar for option, action in OPTIONS[command].items()}
     return next(hint for hint in HINTS
                 if unknown_flags.key(flag) in map(unknown_flags.key, hint.flags.split())
-                and unknown_flags.applies(hint, f"zoo.{command}", example or None, options))
+                and unknown_flags.applies(hint, f"zoo {command}", example or None, options))
 
 
 @pytest.mark.parametrize("command, words, line", [
@@ -99,28 +99,28 @@ def said_by(flag, command, example):
     ("train", "lenet5 -bs 64", "zoo.train has no -bs; type --batch-size 64"),
     ("train", "lenet5 epochs=5", "zoo.train has no epochs=5; type --epochs 5"),
     ("train", "lenet5 --pretrained", "zoo.train has no --pretrained: here a network starts from scratch; for one that "
-     "is trained type python -m zoo.finetune NET --data FOLDER --weights imagenet"),
+     "is trained type python -m zoo finetune NET --data FOLDER --weights imagenet"),
     ("train", "lenet5 --patience 7", "zoo.train has no --patience: to end training early type --stop-patience 7; "
      "--lr-patience 7 is for --schedule plateau"),
     ("train", "googlenet --aux", "zoo.train has no --aux; type --sides 0.3"),
     ("train", "lenet5 --data mnist", "zoo.train has no --data; type --dataset mnist"),
     ("train", "lenet5 --data 'my pets'", "zoo.train has no --data: for a folder of your own type python -m "
-     "zoo.finetune NET --data 'my pets'; here --dataset names a data set, --data-dir where its files are"),
+     "zoo finetune NET --data 'my pets'; here --dataset names a data set, --data-dir where its files are"),
     ("train", "--model resnet34", "zoo.train has no --model: it comes first, without a flag: python -m zoo.train "
      "resnet34"),
     ("train", "lenet5 --workers 4", "zoo.train has no --workers: zoo reads batches ahead by itself; leave it out"),
     ("train", "lenet5 --scheduler StepLR --epohcs 5", "zoo.train has no --scheduler; type --schedule step --drops "
      "'82 123'"),
-    ("finetune", "vgg16 --pretrained --data pets", "zoo.finetune has no --pretrained; type --weights imagenet"),
-    ("finetune", "vgg16 --checkpoint runs/x", "zoo.finetune has no --checkpoint; type --weights runs/x"),
-    ("finetune", "vgg16 --dropout 0.5", "zoo.finetune has no --dropout; type --head dropout0.5"),
-    ("predict", "runs/x x.png --device 0", "zoo.predict has no --device; type --gpu 0"),
-    ("predict", "runs/x x.png --top-k 3", "zoo.predict has no --top-k; type --top 3"),
-    ("evaluate", "--model runs/x", "zoo.evaluate has no --model: the run comes first, without a flag: python -m "
-     "zoo.evaluate runs/x"),
-    ("export", "runs/x --onnx", "zoo.export has no --onnx; type --format onnx"),
-    ("info", "lenet5 --imgsz 64", "zoo.info has no --imgsz; type --size 64"),
-    ("list", "--device cpu", "zoo.list has no --device: it needs no GPU; leave it out"),
+    ("finetune", "vgg16 --pretrained --data pets", "zoo finetune has no --pretrained; type --weights imagenet"),
+    ("finetune", "vgg16 --checkpoint runs/x", "zoo finetune has no --checkpoint; type --weights runs/x"),
+    ("finetune", "vgg16 --dropout 0.5", "zoo finetune has no --dropout; type --head dropout0.5"),
+    ("predict", "runs/x x.png --device 0", "zoo predict has no --device; type --gpu 0"),
+    ("predict", "runs/x x.png --top-k 3", "zoo predict has no --top-k; type --top 3"),
+    ("evaluate", "--model runs/x", "zoo evaluate has no --model: the run comes first, without a flag: python -m "
+     "zoo evaluate runs/x"),
+    ("export", "runs/x --onnx", "zoo export has no --onnx; type --format onnx"),
+    ("info", "lenet5 --imgsz 64", "zoo info has no --imgsz; type --size 64"),
+    ("list", "--device cpu", "zoo list has no --device: it needs no GPU; leave it out"),
     # not in the table: by spelling
     ("train", "lenet5 --epcohs 3", "no option or argument '--epcohs' is known; did you mean --epochs?"),
     ("train", "lenet5 vgg16", "no option or argument 'vgg16' is known; see python -m zoo.train --help"),
@@ -135,16 +135,16 @@ def test_an_answer(command, words, line):
         assert refused(command, words) == line
 
 
-@pytest.mark.parametrize("words", ["zoo.train lenet5 --num-epochs 5", "zoo.export runs/x --onnx",
-                                   "zoo.predict --device cpu runs/x x.png"])
+@pytest.mark.parametrize("words", ["train lenet5 --num-epochs 5", "export runs/x --onnx",
+                                   "predict --device cpu runs/x x.png"])
 def test_a_hint_is_one_line_with_status_2_before_anything_is_loaded(words):
-    module, *arguments = words.split()
-    code = ("import importlib, sys\nstatus = importlib.import_module(sys.argv[1]).main(sys.argv[2:])\n"
+    command, *arguments = words.split()
+    code = ("import importlib, sys\nstatus = importlib.import_module('zoo.cli.' + sys.argv[1]).main(sys.argv[2:])\n"
             "print(*{'keras', 'tensorflow', 'jax', 'torch', 'numpy'} & set(sys.modules))\nsys.exit(status)")
-    done = subprocess.run([sys.executable, "-c", code, module, *arguments], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code, command, *arguments], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "\n")
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: {module} has no --")
+    assert line.startswith(f"error: zoo{'.' if command == 'train' else ' '}{command} has no --")
 
 
 # Flags of recipe fields

@@ -1,4 +1,4 @@
-"""zoo.info as people run it: in processes of their own."""
+"""zoo info as people run it: in processes of their own."""
 
 import contextlib
 import io
@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import cli, info, registry
+from zoo import registry
+from zoo.cli import common, info
 from zoo.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 # Runs the command with each list of arguments, and says what it had loaded before it was asked
 SEVERAL = """
 import json, sys
-from zoo.info import main
+from zoo.cli.info import main
 for arguments in json.loads(sys.argv[1]):
     status = main(arguments)
     print("status", status, *sorted({"keras", "tensorflow", "jax", "torch", "numpy"} & set(sys.modules)), end="\\f")
@@ -188,11 +189,11 @@ def test_every_option_has_words_for_its_values():
             assert info.legal(told, option, default)
             text = f"{option}={info.written(default)}"
             arguments = info.parser().parse_args([name, "--option", text])
-            assert cli.blueprint_of(name, arguments).options[option] == default
+            assert common.blueprint_of(name, arguments).options[option] == default
 
 
 def test_a_blueprint_is_the_papers_unless_asked():
     for name in registry.SPECS:
-        assert cli.blueprint_of(name, info.parser().parse_args([name])) == registry.blueprint(name)
+        assert common.blueprint_of(name, info.parser().parse_args([name])) == registry.blueprint(name)
     with pytest.raises(UserError):
-        cli.blueprint_of("lenet5", info.parser().parse_args(["--size", "0"]))
+        common.blueprint_of("lenet5", info.parser().parse_args(["--size", "0"]))

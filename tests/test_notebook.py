@@ -22,8 +22,8 @@ def told(cells, start):
 def accuracies(cells):
     """Return the three accuracies by the best epoch, %: of the digits, of the transfer and from nothing."""
     return [float(re.search(r"test accuracy ([\d.]+)%", told(cells, start))[1]) for start in (
-        "%%bash\npython -m zoo.train lenet5", "%%bash\npython -m zoo.finetune lenet5 --data holes --weights runs",
-        "%%bash\npython -m zoo.finetune lenet5 --data holes --weights none")]
+        "%%bash\npython -m zoo.train lenet5", "%%bash\npython -m zoo finetune lenet5 --data holes --weights runs",
+        "%%bash\npython -m zoo finetune lenet5 --data holes --weights none")]
 
 
 def test_it_was_run_from_top_to_bottom():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from test_resume import CALM, DATA, AfterSteps, network_of, same_runs
 
-from zoo import asked, registry, train
+from zoo import registry
+from zoo.cli import asked, train
 from zoo.errors import UserError
 from zoo.training import fit, plan as plans, precision, run as runs, saved
 

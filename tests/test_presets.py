@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo import asked, cli, draw, info, registry, train
+from zoo import registry
+from zoo.cli import asked, common, draw, info, train
 from zoo.errors import UserError
 from zoo.weights import pretrained
 
@@ -54,7 +55,7 @@ def test_what_the_preset_sets_is_refused(words, said, narrow_vgg, capsys):
 
 
 def test_a_mistyped_preset_is_told_the_nearest_before_anything_loads():
-    code = ("import sys; from zoo import train; print(train.main(['nin', '--preset', 'smal']), "
+    code = ("import sys; from zoo.cli import train; print(train.main(['nin', '--preset', 'smal']), "
             "[name for name in ('numpy', 'keras') if name in sys.modules])")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert run.stdout == "2 []\n"
@@ -75,10 +76,10 @@ def test_the_same_command_goes_on(tmp_path, capsys):
 
 @pytest.mark.parametrize("command", [info, draw])
 def test_info_and_draw_take_the_images_of_the_preset(command):
-    found = cli.blueprint_of("resnet34", command.parser().parse_args(["resnet34", "--preset", "small"]))
+    found = common.blueprint_of("resnet34", command.parser().parse_args(["resnet34", "--preset", "small"]))
     assert found == pretrained.resolve_preset(registry.find("resnet34"), "small")
     assert (found.input_shape, found.classes, found.stem) == ((32, 32, 3), 10, "small")
-    large = cli.blueprint_of("resnet34", command.parser().parse_args(
+    large = common.blueprint_of("resnet34", command.parser().parse_args(
         ["resnet34", "--preset", "small", "--size", "224", "--classes", "5"]))
     assert (large.input_shape, large.classes, large.width) == ((224, 224, 3), 5, found.width)
 

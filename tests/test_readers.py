@@ -1,4 +1,4 @@
-"""zoo.evaluate and zoo.predict on a run that another process has trained; zoo.compare; their refusals."""
+"""zoo evaluate and zoo predict on a run that another process has trained; zoo compare; their refusals."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from zoo import compare, evaluate, predict
+from zoo.cli import compare, evaluate, predict
 from zoo.data.load import load
 from zoo.errors import UserError
 from zoo.training import evaluation, keras_file
@@ -48,7 +48,7 @@ def refused(capsys, main, *words):
     return said.err
 
 
-# zoo.evaluate
+# zoo evaluate
 
 @pytest.mark.parametrize("checkpoint", ["best", "last"])
 def test_evaluation_finds_the_very_numbers_of_the_training(run, checkpoint):
@@ -158,7 +158,7 @@ def test_the_data_are_looked_for_where_the_training_had_them(tmp_path):
     assert place_of({"name": "cifar100", "source": "a package, and no folder"}) is None
 
 
-# zoo.predict
+# zoo predict
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
@@ -264,8 +264,8 @@ def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
 @pytest.mark.parametrize("words, said", [
     (["lenet5"], "a network's name needs --weights mnist\n"), (["vgg16"], "needs --weights imagenet or FILE\n"),
     (["alexnet_2014"], "needs --weights FILE\n"), (["nin"], "python -m zoo.train nin makes a run"),
-    (["lenet5", "--weights", "RUN"], "run is a run: type python -m zoo.predict "),
-    (["lenet5", "--weights", "my.keras"], "my.keras is a whole model: type python -m zoo.predict my.keras PICTURE"),
+    (["lenet5", "--weights", "RUN"], "run is a run: type python -m zoo predict "),
+    (["lenet5", "--weights", "my.keras"], "my.keras is a whole model: type python -m zoo predict my.keras PICTURE"),
     (["RUN", "--weights", "mnist"], "--weights is for a network's name; "),
     (["my.keras", "--weights", "mnist"], "--weights is for a network's name; my.keras is built already"),
     (["lenet5", "--weights", "mnist", "--checkpoint", "last"], "--checkpoint is for runs")])
@@ -292,7 +292,7 @@ def test_predict_refuses_a_run_json_that_does_not_fit(copy, pictures, capsys, ch
     assert said in refused(capsys, predict.main, copy, pictures / "digit.png", "--gpu", "none")
 
 
-# zoo.compare: run directories with what it reads, and nothing else
+# zoo compare: run directories with what it reads, and nothing else
 
 @pytest.fixture
 def make(tmp_path):
@@ -372,7 +372,7 @@ def test_mistakes_of_compare(make, tmp_path, capsys):
 
 
 def test_refusals_and_help_load_no_backend():
-    code = ("import sys\nfrom zoo import compare, evaluate, predict\n"
+    code = ("import sys\nfrom zoo.cli import compare, evaluate, predict\n"
             "for command in (compare, evaluate, predict):\n"
             "    assert command.main(['nowhere', 'nothing']) == 2\n"
             "    try:\n        command.main(['--help'])\n    except SystemExit:\n        pass\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo import asked, train
 from zoo.__main__ import COMMANDS
+from zoo.cli import asked, train
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ def printed(*command):
 
 
 def test_the_table_of_networks_is_the_catalogues():
-    assert between("python -m zoo.list --markdown") == printed("-m", "zoo.list", "--markdown")
+    assert between("python -m zoo list --markdown") == printed("-m", "zoo", "list", "--markdown")
 
 
 def test_the_accuracies_are_those_of_the_benchmarks():
@@ -55,7 +55,7 @@ def test_each_picture_has_a_licence():
 
 
 def test_the_commands_exist():
-    for command in re.findall(r"python -m zoo\.(\w+)", README):
+    for command in re.findall(r"python -m zoo[. ](\w+)", README):
         assert command in COMMANDS
 
 

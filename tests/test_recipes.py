@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from zoo import registry
-from zoo.asked import recipe_of
+from zoo.cli.asked import recipe_of
+from zoo.cli.train import parser
 from zoo.data.info import DATASETS
 from zoo.errors import UserError
-from zoo.train import parser
 from zoo.training import augmentation
 from zoo.training.recipe import (
     Recipe,

@@ -1,4 +1,4 @@
-"""zoo.selftest: what passes, and that what is wrong does not."""
+"""zoo selftest: what passes, and that what is wrong does not."""
 
 import dataclasses
 import io
@@ -15,7 +15,8 @@ import keras
 import numpy as np
 import pytest
 
-from zoo import asked, registry, train
+from zoo import registry
+from zoo.cli import asked, train
 from zoo.data import info as datasets
 from zoo.training import losses, recipe, recipes, reloading, run as runs, saved, selftest, trainee
 from zoo.training.reloading import ARRAYS, H5, KERAS, Reader
@@ -36,7 +37,7 @@ def python(*arguments, scratch, **environment):
 def test_lenet5_passes(tmp_path, backend):
     if not find_spec(backend):
         pytest.skip(f"{backend} is not installed")
-    done = python("-m", "zoo.selftest", "lenet5", "lenet5", scratch=tmp_path, KERAS_BACKEND=backend)
+    done = python("-m", "zoo", "selftest", "lenet5", "lenet5", scratch=tmp_path, KERAS_BACKEND=backend)
     assert (done.returncode, done.stderr) == (0, "")
     head, row, last = done.stdout.splitlines()
     assert head.split() == ["name", "parameters", "steps", "first", "loss", "last", "loss", "seconds", "reload"]
@@ -54,7 +55,7 @@ def test_a_network_that_cannot_learn(tmp_path):
     """Ten steps, in the whole command: status 1, and the line that says which and how."""
     done = python("-c", "import sys\nfrom zoo.training import selftest\n"
                         "selftest.LIMITS['lenet5'] = selftest.Overfitting(steps=10, enough=1e-9)\n"
-                        "from zoo.selftest import main\nsys.exit(main(['lenet5']))\n", scratch=tmp_path)
+                        "from zoo.cli.selftest import main\nsys.exit(main(['lenet5']))\n", scratch=tmp_path)
     assert done.returncode == 1
     row, last = done.stdout.splitlines()[1:]
     _, _, steps, first, small, _, reload = row.split()
@@ -275,7 +276,7 @@ def test_on_a_terminal_the_step_is_shown_and_written_over(monkeypatch):
 # Runs the command and then tells what it has loaded
 LOADED = """
 import sys
-from zoo.selftest import main
+from zoo.cli.selftest import main
 status = main(sys.argv[1:])
 print("loaded:", *sorted({"keras", "tensorflow", "jax", "torch", "numpy", "matplotlib"} & set(sys.modules)))
 sys.exit(status)
@@ -295,14 +296,14 @@ def test_a_mistake_gets_one_line_before_anything_is_loaded(tmp_path, words, said
 
 
 def test_an_unknown_backend(tmp_path):
-    done = python("-m", "zoo.selftest", "lenet5", scratch=tmp_path, KERAS_BACKEND="tensorfow")
+    done = python("-m", "zoo", "selftest", "lenet5", scratch=tmp_path, KERAS_BACKEND="tensorfow")
     assert (done.returncode, done.stdout) == (2, "") and len(done.stderr.splitlines()) == 1
 
 
 def test_help_comes_at_once(tmp_path):
     def seconds():
         began = time.perf_counter()
-        assert "lenet5" in python("-m", "zoo.selftest", "--help", scratch=tmp_path).stdout
+        assert "lenet5" in python("-m", "zoo", "selftest", "--help", scratch=tmp_path).stdout
         return time.perf_counter() - began
 
     assert min(seconds() for _ in range(4)) < 0.5
@@ -310,6 +311,6 @@ def test_help_comes_at_once(tmp_path):
 
 @pytest.mark.slow
 def test_the_whole_zoo_passes(tmp_path):
-    done = python("-m", "zoo.selftest", scratch=tmp_path)
+    done = python("-m", "zoo", "selftest", scratch=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()[1:-1]] == [*registry.SPECS]

@@ -1,4 +1,4 @@
-"""zoo.train, zoo.list, zoo.plot and the `zoo` command as people run them: in processes of their own."""
+"""zoo.train, zoo list, zoo plot and the `zoo` command as people run them: in processes of their own."""
 
 import csv
 import json
@@ -557,7 +557,7 @@ def test_plot_draws_again_without_a_backend(first, python, anywhere):
     before = {path: path.read_bytes() for path in plots}
     for path in plots:
         path.unlink()
-    done = python("-c", LOADED, "zoo.plot", run)
+    done = python("-c", LOADED, "zoo.cli.plot", run)
     assert (done.returncode, done.stderr) == (0, "")
     *drawn, loaded = done.stdout.splitlines()
     assert sorted(drawn) == [str(path) for path in plots]
@@ -566,14 +566,14 @@ def test_plot_draws_again_without_a_backend(first, python, anywhere):
 
 
 def test_plot_refuses_what_is_no_run(python):
-    assert "is no run directory" in one_line(python("-m", "zoo.plot", "not-there"))
-    assert "is no run directory" in one_line(python("-m", "zoo.plot", "."))
-    assert "RUN" in one_line(python("-m", "zoo.plot"))
+    assert "is no run directory" in one_line(python("-m", "zoo", "plot", "not-there"))
+    assert "is no run directory" in one_line(python("-m", "zoo", "plot", "."))
+    assert "RUN" in one_line(python("-m", "zoo", "plot"))
     assert listing(python.folder) == []
 
 
 def test_list(python):
-    done = python("-m", "zoo.list")
+    done = python("-m", "zoo", "list")
     lines = done.stdout.splitlines()
     assert (done.returncode, done.stderr) == (0, "")
     assert lines[0].split() == ["name", "paper", "year", "input", "classes", "parameters", "weights"]
@@ -586,7 +586,7 @@ def test_list(python):
 
 
 def test_list_as_json(python):
-    done = python("-c", LOADED, "zoo.list", "--json")
+    done = python("-c", LOADED, "zoo.cli.list", "--json")
     text, _, loaded = done.stdout.rpartition("loaded:")
     assert loaded.strip() == ""
     networks = {network["name"]: network for network in json.loads(text)}
@@ -608,7 +608,7 @@ def test_list_as_json(python):
 
 def test_the_zoo_command(python, first):
     listed = python("-m", "zoo", "list")
-    assert listed.returncode == 0 and listed.stdout == python("-m", "zoo.list").stdout
+    assert listed.returncode == 0 and listed.stdout == python("-m", "zoo", "list").stdout
     shown = python("-m", "zoo", "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert all(f"\n  {name} " in shown.stdout for name in ("train", "list", "info", "plot"))
@@ -633,7 +633,7 @@ def test_a_reader_that_stops_reading_is_no_mistake(anywhere):
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as closed:
-        done = subprocess.run([sys.executable, "-m", "zoo.list", "--json"], cwd=ROOT, env=anywhere, stdout=closed,
+        done = subprocess.run([sys.executable, "-m", "zoo", "list", "--json"], cwd=ROOT, env=anywhere, stdout=closed,
                               stderr=subprocess.PIPE, text=True)
     assert done.stderr == ""
 

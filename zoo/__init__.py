@@ -8,7 +8,7 @@
 Importing zoo loads no backend: each function imports what it needs when it is called.
 """
 
-# `import zoo.list` puts a module under the name of a builtin here: this file uses neither `list` nor `type`.
+# `import zoo list` puts a module under the name of a builtin here: this file uses neither `list` nor `type`.
 
 from zoo import env
 
@@ -29,7 +29,7 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
         pooling: without a top, None, "avg" or "max" over the features: (n, channels).
         weights: None, random ones; "imagenet", what Keras's authors publish for vgg16, vgg19, inception_v3,
             inception_resnet_v2 and xception; "cifar10" or "mnist", the bundled weights of the network's small preset
-            (`python -m zoo.list` says which network has which); or the path of a run or of a file (docs/weights.md),
+            (`python -m zoo list` says which network has which); or the path of a run or of a file (docs/weights.md),
             all of which must fit. Pixels must be scaled as the weights expect. With bundled weights, whichever of
             input_shape, classes, width and options is not given is that of the preset: 32x32x3 or, for MNIST, 28x28x1,
             10 classes. Another width, other options, channels, or auxiliary classifiers are refused; another image
@@ -41,7 +41,7 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
             the last grid under 4 pixels; weights of others are always of the paper's, bundled ones of the stem that
             they were trained with.
         aux: True gives a dict of outputs, main, aux1, ..., where a network has side classifiers.
-        **options: the network's own, see `python -m zoo.list --json`.
+        **options: the network's own, see `python -m zoo list --json`.
 
     The model takes pixels that are already scaled, as keras.applications' models do.
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be built.
@@ -85,7 +85,7 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
     input_shape, classes, width, stem, aux, options: as they were decided.
     paper, summary, departures, elsewhere: texts; the last two say where ours differs from the paper's, and where other
         people's differ from ours. Paragraphs are lines, with an empty one between two.
-    The rest is what `python -m zoo.list --json` has, such as side_classifiers with the weights of their losses.
+    The rest is what `python -m zoo list --json` has, such as side_classifiers with the weights of their losses.
 
     Loads the backend, but needs no memory for the network's weights.
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be built.

@@ -1,9 +1,9 @@
-"""`zoo COMMAND ...`, the same program as `python -m zoo.COMMAND ...`."""
+"""`zoo COMMAND ...`, the same program as `python -m zoo COMMAND ...`."""
 
 import importlib
 import sys
 
-from zoo import cli
+from zoo.cli import common
 from zoo.errors import UserError, unknown
 
 COMMANDS = {
@@ -32,15 +32,15 @@ def command(argv):
     if argv[0] in ("-h", "--help"):
         print("usage: zoo COMMAND ...\n")
         print("\n".join(f"  {name:10}{words}" for name, words in COMMANDS.items()))
-        print("\nzoo COMMAND --help says more; python -m zoo.COMMAND is the same program.")
+        print("\nzoo COMMAND --help says more; python -m zoo COMMAND is the same program.")
         return 0
     if argv[0] not in COMMANDS:
         raise unknown("command", argv[0], COMMANDS)
-    return importlib.import_module(f"zoo.{argv[0]}").main(argv[1:])
+    return importlib.import_module(f"zoo.cli.{argv[0]}").main(argv[1:])
 
 
 def main(argv=None):
-    return cli.run(command, sys.argv[1:] if argv is None else argv)
+    return common.run(command, sys.argv[1:] if argv is None else argv)
 
 
 if __name__ == "__main__":

@@ -274,11 +274,11 @@ def test_lines_of_side_classifiers_are_dashed():
     assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
 
 
-# --------------------------------------------------------------------------------------------------------- zoo.draw
+# --------------------------------------------------------------------------------------------------------- zoo draw
 
 def run(*arguments, folder):
     root = Path(__file__).parents[2]
-    return subprocess.run([sys.executable, "-m", "zoo.draw", *arguments], cwd=folder, capture_output=True, text=True,
+    return subprocess.run([sys.executable, "-m", "zoo", "draw", *arguments], cwd=folder, capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(root)})
 
 

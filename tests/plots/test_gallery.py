@@ -34,7 +34,7 @@ QUICK = ("lenet5_1998", "googlenet")
 @pytest.mark.parametrize("name", [
     pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in registry.SPECS])
 def test_the_gallery_is_up_to_date(name):
-    """Else: python -m zoo.draw --gallery docs/gallery"""
+    """Else: python -m zoo draw --gallery docs/gallery"""
     subject = of_blueprint(registry.blueprint(name, aux=bool(registry.SPECS[name].sides)))
     for detail in DETAILS:
         assert told((DOCS / "gallery" / f"{name}-{detail}.svg").read_text("utf-8")) == told(svg(scene(subject, detail)))

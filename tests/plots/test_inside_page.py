@@ -13,7 +13,8 @@ from keras import layers
 from matplotlib import cbook
 from PIL import Image
 
-from zoo import registry, show
+from zoo import registry
+from zoo.cli import show
 from zoo.plots.inspected_model import Subject
 from zoo.plots.inspection import View
 from zoo.reports import inspection
@@ -227,7 +228,7 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     (["."], "no run directory: it has no run.json")])
 def test_mistakes_are_told_before_a_backend_loads(words, said, hopper, tmp_path, capsys):
     image = [] if "--image" in words else ["--image", hopper]
-    program = ("import sys\nfrom zoo import show\nstatus = show.main(sys.argv[1:])\n"
+    program = ("import sys\nfrom zoo.cli import show\nstatus = show.main(sys.argv[1:])\n"
                "print('keras' in sys.modules)\nsys.exit(status)")
     run = subprocess.run([sys.executable, "-c", program, *words, *image], cwd=tmp_path, capture_output=True, text=True,
                          env={"PYTHONPATH": str(ROOT), "PATH": ""})

@@ -10,7 +10,8 @@ from helpers import write_pets
 from PIL import Image
 
 import zoo
-from zoo import extract, finetune, predict, registry, show
+from zoo import registry
+from zoo.cli import extract, finetune, predict, show
 from zoo.data import info
 from zoo.data.load import load as load_dataset
 from zoo.errors import UserError

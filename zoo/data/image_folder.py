@@ -229,8 +229,8 @@ class Images:
 def refuse(found, rows):
     """Raise UserError that names files which are no pictures, where there are any."""
     if rows:
-        raise UserError(f"{said([found.path(row) for row in rows])}; mend or remove them; zoo.finetune and "
-                        "zoo.extract leave them out with --broken skip")
+        raise UserError(f"{said([found.path(row) for row in rows])}; mend or remove them; zoo finetune and "
+                        "zoo extract leave them out with --broken skip")
 
 
 def said(files):

@@ -1,7 +1,7 @@
 """Many picture files, read by several threads. What comes out depends neither on their number nor on their speed.
 
 Pillow lets go of Python's lock while it decodes and resizes. JPEGs are decoded whole: `Image.draft` would be faster for
-large ones, but gives other pixels than those that zoo.predict has of the same file.
+large ones, but gives other pixels than those that zoo predict has of the same file.
 """
 
 import os

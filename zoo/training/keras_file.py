@@ -20,7 +20,7 @@ def check(path):
 
 
 def class_names(path, classes):
-    """Return the names of a .keras file's classes: the lines of my.labels.txt, which zoo.export writes beside my.keras.
+    """Return the names of a .keras file's classes: the lines of my.labels.txt, which zoo export writes beside my.keras.
 
     None where that is not there, or, with a note, where it does not name just `classes`.
     """

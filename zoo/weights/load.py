@@ -116,7 +116,7 @@ def before_flattening(layer, model):
 
 
 def is_spare(name, network, contents, spare):
-    """Return whether a layer of a file belongs to a top: one of `spare`, or a head that zoo.finetune has put on."""
+    """Return whether a layer of a file belongs to a top: one of `spare`, or a head that zoo finetune has put on."""
     ours = torchvision.paired([*contents.layers], network)[name] if contents.naming == "torch" else name
     ours = names.translated(ours, network)
     return ours in spare or ours.startswith("head") or (contents.naming == "counted" and ours.startswith("dense"))

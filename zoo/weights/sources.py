@@ -82,7 +82,7 @@ class Source:
             self._check_bundled(blueprint, include_top)
             return
         if include_top and self.head_of_its_own():
-            raise UserError(f"{self.said} was made by zoo.finetune, with a head of its own: zoo.load has it whole, "
+            raise UserError(f"{self.said} was made by zoo finetune, with a head of its own: zoo.load has it whole, "
                             "include_top=False its body")
         if self.said not in pretrained.NAMES:
             return

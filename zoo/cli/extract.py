@@ -1,10 +1,10 @@
-"""python -m zoo.extract NET: what a trained network makes of pictures, before its top: rows of numbers, in a file."""
+"""python -m zoo extract NET: what a trained network makes of pictures, before its top: rows of numbers, in a file."""
 
 import os
 import sys
 import zipfile
 
-from zoo import cli
+from zoo.cli import common
 from zoo.errors import UserError
 from zoo.utils.io import expanded, writable, written_whole
 
@@ -13,10 +13,11 @@ SPLITS = ("train", "validation", "test")
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.extract", description="Write the features that a network has for pictures, "
-                      "as an .npz file: features, labels, label_names, files, splits.")
-    made.add_argument("network", metavar="NET", help="the network's name; python -m zoo.list has them")
-    cli.add_pictures(made)
+    made = common.Parser(prog="python -m zoo extract",
+                         description="Write the features that a network has for pictures, "
+                         "as an .npz file: features, labels, label_names, files, splits.")
+    made.add_argument("network", metavar="NET", help="the network's name; python -m zoo list has them")
+    common.add_pictures(made)
     made.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default="imagenet",
                       help="a run of zoo.train, or a file (docs/weights.md); default: imagenet")
     made.add_argument("--features", metavar="LAYER", default="",
@@ -26,8 +27,8 @@ def parser():
     made.add_argument("-o", "--output", metavar="FILE", default="features.npz", help="default: features.npz")
     made.add_argument("-b", "--batch-size", metavar="N", default="32", help="pictures at once; default: 32")
     made.add_argument("--limit", metavar="N", help="of --dataset: at most N pictures of each split")
-    cli.add_form(made)
-    cli.add_gpu(made)
+    common.add_form(made)
+    common.add_gpu(made)
     return made
 
 
@@ -57,7 +58,7 @@ def of_dataset(arguments, limit):
     """Return the Pictures of --dataset: its splits one after the other; their files are numbers in the split."""
     import numpy as np
 
-    dataset = cli.pictures_of(arguments, limit, None)
+    dataset = common.pictures_of(arguments, limit, None)
     parts = [(name, getattr(dataset, name)) for name in SPLITS]
     images = np.concatenate([split.batch(np.arange(len(split)))[0] for _, split in parts])
     files = [f"{name}/{number}" for name, split in parts for number in range(len(split))]
@@ -69,23 +70,23 @@ def command(argv):
     arguments = parser().parse_args(argv)
     if arguments.pooling not in POOLINGS:
         raise UserError(f"--pooling is one of {', '.join(POOLINGS)}; given {arguments.pooling!r}")
-    batch_size = cli.whole_number("--batch-size", arguments.batch_size, 1, 2**20)
-    limit = None if arguments.limit is None else cli.whole_number("--limit", arguments.limit, 1)
+    batch_size = common.whole_number("--batch-size", arguments.batch_size, 1, 2**20)
+    limit = None if arguments.limit is None else common.whole_number("--limit", arguments.limit, 1)
     if limit and arguments.data is not None:
         raise UserError("--limit is for --dataset; of a folder all pictures are written")
     output = checked_output(arguments.output)
-    form = cli.form_of(arguments)
-    size = cli.checked_pictures(arguments)
+    form = common.form_of(arguments)
+    size = common.checked_pictures(arguments)
 
     from zoo import registry
     from zoo.training import origins
 
     origin = origins.find(arguments.network, arguments.weights, *form)
     shape = origin.folder_shape(registry.find(arguments.network), size)
-    backend, chosen = cli.choose_device(arguments.gpu, arguments.backend)
+    backend, chosen = common.choose_device(arguments.gpu, arguments.backend)
     found = of_dataset(arguments, limit) if arguments.dataset else of_folder(arguments, shape)
     shape = found.facts.shape if found.facts else shape
-    where = cli.load(backend, chosen)
+    where = common.load(backend, chosen)
     model, lines = model_of(arguments, origin.here(), shape, found)
     lines += [f"{'device':8} {where}, {backend}", *(f"{'note':8} {note}" for note in found.notes)]
     print("\n".join(lines), flush=True)
@@ -176,7 +177,7 @@ def write(path, features, found):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

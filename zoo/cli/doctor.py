@@ -1,4 +1,4 @@
-"""python -m zoo.doctor: what this machine has, how fast it is, and what is missing."""
+"""python -m zoo doctor: what this machine has, how fast it is, and what is missing."""
 
 import platform
 import shutil
@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from importlib.util import find_spec
 
 import zoo
-from zoo import cli, devices, env
+from zoo import devices, env
+from zoo.cli import common
 from zoo.errors import UserError
 from zoo.utils.io import expanded
 
@@ -22,10 +23,10 @@ ONEDNN_STATES = {"1": "on", "true": "on", "0": "off", "false": "off"}  # what Te
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.doctor",
-                      description="Say what this machine has, how fast it multiplies matrices, and what is missing.",
-                      epilog="exit status: 0 ready, 1 something is to be done")
-    cli.add_gpu(made, ", or several; all")
+    made = common.Parser(prog="python -m zoo doctor",
+                         description="Say what this machine has, how fast it multiplies matrices, and what is missing.",
+                         epilog="exit status: 0 ready, 1 something is to be done")
+    common.add_gpu(made, ", or several; all")
     made.add_argument("--output-dir", metavar="DIR", default="runs", help="where runs would go; default: runs")
     return made
 
@@ -207,7 +208,7 @@ def replaced(chosen):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

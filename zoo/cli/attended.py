@@ -1,4 +1,4 @@
-"""A training that is seen to its end, good or bad: what zoo.train and zoo.finetune say and return then."""
+"""A training that is seen to its end, good or bad: what zoo.train and zoo finetune say and return then."""
 
 import json
 import os

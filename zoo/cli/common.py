@@ -6,7 +6,8 @@ import os
 import re
 import sys
 
-from zoo import devices, env, registry, unknown_flags
+from zoo import devices, env, registry
+from zoo.cli import unknown_flags
 from zoo.errors import UserError, unknown
 from zoo.training.plan import CHECKPOINTS
 from zoo.utils.io import expanded
@@ -64,7 +65,7 @@ class Parser(argparse.ArgumentParser):
     def _hint(self, flag, value):
         options = {flag: action.metavar for flag, action in self._option_string_actions.items()}
         first = next((action.metavar for action in self._actions if not action.option_strings), None)
-        return unknown_flags.answer(self.prog.rpartition(" ")[2], flag, value, options, first)
+        return unknown_flags.answer(self.prog.removeprefix("python -m "), flag, value, options, first)
 
     def _nearest(self, given):
         known = [flag for action in self._actions for flag in action.option_strings]

@@ -1,9 +1,9 @@
-"""python -m zoo.evaluate RUN: how good a trained network is, measured again."""
+"""python -m zoo evaluate RUN: how good a trained network is, measured again."""
 
 import sys
 from pathlib import Path
 
-from zoo import cli
+from zoo.cli import common
 from zoo.errors import UserError, unknown
 from zoo.training import plan as plans
 
@@ -12,13 +12,14 @@ LOOKED = "was looked at again: what is chosen by these numbers, they no longer j
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.evaluate", description="Measure the network of a run again, from its files.")
+    made = common.Parser(prog="python -m zoo evaluate",
+                         description="Measure the network of a run again, from its files.")
     made.add_argument("run", metavar="RUN", help="a run directory, such as runs/lenet5-digits-20261122-011000")
-    cli.add_checkpoint(made)
+    common.add_checkpoint(made)
     made.add_argument("--split", metavar="|".join(SPLITS), default="test", help="of the pictures; default: test")
     made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are; default: where the training "
                                                        "had them")
-    cli.add_gpu(made)
+    common.add_gpu(made)
     made.add_argument("-b", "--batch-size", metavar="N", help="pictures at once; default: that of the training, "
                                                               "which gives the same numbers to the last digit")
     return made
@@ -27,7 +28,7 @@ def parser():
 def batch_of(arguments, facts):
     """Return the number of pictures at once: what is asked for, or the recipe's."""
     if arguments.batch_size is not None:
-        return cli.whole_number("--batch-size", arguments.batch_size, 1, 2**20)
+        return common.whole_number("--batch-size", arguments.batch_size, 1, 2**20)
     recipe = facts.get("recipe")
     size = recipe.get("batch_size") if isinstance(recipe, dict) else None
     return size if isinstance(size, int) and size > 0 else 128
@@ -54,7 +55,7 @@ def table(names, right, of):
 
 def command(argv):
     arguments = parser().parse_args(argv)
-    checkpoint = cli.checkpoint_of(arguments)
+    checkpoint = common.checkpoint_of(arguments)
     if arguments.split not in SPLITS:
         raise unknown("split", arguments.split, SPLITS)
 
@@ -67,9 +68,9 @@ def command(argv):
     if not isinstance(facts.get("blueprint"), dict):
         raise UserError(f"{run / 'run.json'} is damaged: it does not say how the network is built")
     batch_size = batch_of(arguments, facts)
-    backend, chosen = cli.choose_device(arguments.gpu, arguments.backend)
+    backend, chosen = common.choose_device(arguments.gpu, arguments.backend)
     split = split_of(run, facts, arguments.split, arguments.data_dir)
-    where = cli.load(backend, chosen)
+    where = common.load(backend, chosen)
 
     from zoo.training import evaluation
 
@@ -86,7 +87,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import re
 import shlex
 
-from zoo.flag_hints import HINTS
+from zoo.cli.flag_hints import HINTS
 
 
 def key(flag):
@@ -19,8 +19,8 @@ def has(flag):
 def answer(command, flag, value, options, first=None):
     """Return the line that says what to type in place of `flag`, None where the table does not know.
 
-    command: zoo.train; value: what the user gave the flag, or None; options: {each flag of the command: its metavar};
-    first: metavar of the command's first argument.
+    command: zoo.train, or zoo info; value: what the user gave the flag, or None; options: {each flag of the command: its
+    metavar}; first: metavar of the command's first argument.
     """
     typed = {key(option): option for option in options if option.startswith("--")}
     if key(flag) in typed:  # --batch_size, -lr
@@ -40,7 +40,7 @@ def applies(hint, command, value, options):
         return False
     if is_replacement(hint):
         return all(word in options for word in hint.reply.split() if word.startswith("--"))
-    return not hint.commands or command.removeprefix("zoo.") in hint.commands.split()
+    return not hint.commands or re.split("[ .]", command)[-1] in hint.commands.split()
 
 
 def is_replacement(hint):

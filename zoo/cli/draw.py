@@ -1,10 +1,11 @@
-"""python -m zoo.draw NET: an architecture diagram of a network, in a file."""
+"""python -m zoo draw NET: an architecture diagram of a network, in a file."""
 
 import argparse
 import sys
 import textwrap
 
-from zoo import cli, devices, env, registry
+from zoo import devices, env, registry
+from zoo.cli import common
 from zoo.errors import UserError, unknown
 
 DETAILS = ("stages", "blocks", "layers")
@@ -14,9 +15,9 @@ STYLES = ("boxes", "volumes")
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.draw", formatter_class=argparse.RawDescriptionHelpFormatter,
-                      description="Draw a network's architecture into a file; its ending says which kind.",
-                      epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
+    made = common.Parser(prog="python -m zoo draw", formatter_class=argparse.RawDescriptionHelpFormatter,
+                         description="Draw a network's architecture into a file; its ending says which kind.",
+                         epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
     made.add_argument("networks", metavar="NET", nargs="*", help="a network's name, see below; two with --compare")
     made.add_argument("-o", "--output", metavar="FILE",
                       help="the ending says the kind: .svg, .png, .pdf, .dot, .mmd (Mermaid), .html; default: NET.svg")
@@ -30,7 +31,7 @@ def parser():
                       help="of the flow; default: right for stages, else down")
     made.add_argument("--theme", metavar="|".join(THEMES), default="light", help="default: light")
     made.add_argument("--gallery", metavar="DIR", help="draw every network at every level, with a page to look at them")
-    cli.add_network(made)
+    common.add_network(made)
     return made
 
 
@@ -48,7 +49,7 @@ def draw(arguments):
     """Draw one network, or two side by side, and say where the picture is."""
     from zoo.diagrams import diagram
 
-    blueprints = [cli.blueprint_of(name, arguments) for name in arguments.networks]
+    blueprints = [common.blueprint_of(name, arguments) for name in arguments.networks]
     how = arguments.theme, arguments.direction
     path = arguments.output or f"{'-'.join(arguments.networks)}.svg"
     diagram.file_for(path, "compared" if arguments.compare else arguments.style, arguments.direction)
@@ -86,7 +87,7 @@ def command(argv):
                             "and --compare")
         return draw_gallery(arguments.gallery, arguments.theme)
     if not arguments.networks:
-        raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see python -m zoo.draw --help")
+        raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see python -m zoo draw --help")
     for name in arguments.networks:
         registry.find(name)
     if len(arguments.networks) != (2 if arguments.compare else 1):
@@ -99,7 +100,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
-"""python -m zoo.selftest: every model overfits 32 random images on the CPU, and another process reads it."""
+"""python -m zoo selftest: every model overfits 32 random images on the CPU, and another process reads it."""
 
 import sys
 import time
 
-from zoo import cli, devices, env, registry
+from zoo import devices, env, registry
+from zoo.cli import common
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.selftest",
-                      description="Each model's small preset overfits 32 random images on the CPU: its loss "
+    made = common.Parser(prog="python -m zoo selftest",
+                         description="Each model's small preset overfits 32 random images on the CPU: its loss "
                                   "must fall to a tenth. It is saved as .keras and as .weights.h5, and another process "
                                   "that reads both must predict the same. Exit status 1 where one fails.",
-                      epilog=f"networks: {', '.join(registry.SPECS)}")
+                         epilog=f"networks: {', '.join(registry.SPECS)}")
     made.add_argument("networks", metavar="NET", nargs="*", help="the networks to test; default: all")
     return made
 
@@ -43,7 +44,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""python -m zoo.list: the networks, their papers, sizes and weights."""
+"""python -m zoo list: the networks, their papers, sizes and weights."""
 
 import json
 import sys
 
-from zoo import cli
+from zoo.cli import common
 from zoo.registry import SPECS, facts
 from zoo.weights.pretrained import list_names
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.list", description="List the networks, their papers, sizes and weights.")
+    made = common.Parser(prog="python -m zoo list", description="List the networks, their papers, sizes and weights.")
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="all that the catalogue knows, as JSON")
     form.add_argument("--markdown", action="store_true", help="the table of the README")
@@ -49,7 +49,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""python -m zoo.finetune NET: put a new head on a trained network and train it on pictures of your own."""
+"""python -m zoo finetune NET: put a new head on a trained network and train it on pictures of your own."""
 
 import argparse
 import json
@@ -6,7 +6,8 @@ import shlex
 import sys
 from dataclasses import replace
 
-from zoo import asked, attended, cli, registry
+from zoo import registry
+from zoo.cli import asked, attended, common
 from zoo.errors import UserError
 from zoo.training import plan as plans, recipe as recipes, recipes as table, transfer as transfers
 from zoo.utils.io import expanded
@@ -17,14 +18,14 @@ HEAD = "head"  # below a run: the run directory of its first stage
 
 def parser():
     kinds = "\n".join(f"  {name:16} {plan.why}" for name, plan in transfers.PLANS.items())
-    made = cli.Parser(prog="python -m zoo.finetune", usage="%(prog)s NET --data FOLDER [OPTION ...]",
-                      formatter_class=argparse.RawDescriptionHelpFormatter,
-                      description="Put a new head on a trained network and train it, into a run directory.\nThe same "
+    made = common.Parser(prog="python -m zoo finetune", usage="%(prog)s NET --data FOLDER [OPTION ...]",
+                         formatter_class=argparse.RawDescriptionHelpFormatter,
+                         description="Put a new head on a trained network and train it, into a run directory.\nThe same "
                                   "command with the same --name goes on with a run that was ended.",
-                      epilog=f"plans, by how many pictures there are and how like those of the weights:\n{kinds}\n"
+                         epilog=f"plans, by how many pictures there are and how like those of the weights:\n{kinds}\n"
                              f"networks: {', '.join(registry.SPECS)}")
     made.add_argument("network", metavar="NET", help="the network's name, see below")
-    cli.add_pictures(made)
+    common.add_pictures(made)
     made.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default="imagenet",
                       help="what the body starts with; a file: see docs/weights.md; default: imagenet")
     made.add_argument("--plan", metavar="PLAN", help=f"one of {', '.join(transfers.PLANS)}; see below")
@@ -42,8 +43,8 @@ def parser():
     made.add_argument("--body-lr", metavar="X", help="the rate while layers of a trained body learn; default: a tenth")
     made.add_argument("--seed", metavar="N", default="0", help="of the head and of the order of the pictures")
     made.add_argument("--limit", metavar="N", help="at most N pictures for each of training, validation and test")
-    cli.add_form(made)
-    cli.add_gpu(made)
+    common.add_form(made)
+    common.add_gpu(made)
     made.add_argument("--output-dir", metavar="DIR", default="runs", help="where the run directory goes; default: runs")
     made.add_argument("--name", metavar="NAME", help="of the run directory; default: network, data set, date and time")
     asked.add_recipe(made, {"epochs": "passes over the training images; default: 10",
@@ -89,23 +90,23 @@ def rates(arguments, recipe, frozen_whole):
 def command(argv):
     arguments = parser().parse_args(argv)
     recipe, named_plan = checked(arguments)
-    seed = cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1)
-    limit = None if arguments.limit is None else cli.whole_number("--limit", arguments.limit, 1)
-    form = cli.form_of(arguments)
-    size = cli.checked_pictures(arguments)
+    seed = common.whole_number("--seed", arguments.seed, 0, 2**32 - 1)
+    limit = None if arguments.limit is None else common.whole_number("--limit", arguments.limit, 1)
+    form = common.form_of(arguments)
+    size = common.checked_pictures(arguments)
 
     from zoo.training import origins, run as runs  # NumPy, no backend
 
     origin = origins.find(arguments.network, arguments.weights, *form)
     runs.check_place(arguments.output_dir, None)
-    backend, chosen = cli.choose_device(arguments.gpu, arguments.backend)
-    dataset = cli.pictures_of(arguments, limit, origin.folder_shape(registry.find(arguments.network), size))
+    backend, chosen = common.choose_device(arguments.gpu, arguments.backend)
+    dataset = common.pictures_of(arguments, limit, origin.folder_shape(registry.find(arguments.network), size))
     facts = dataset.facts
     blueprint, factor, scaling = origins.seen(arguments.network, facts.shape, origin, facts.classes)
     scaling = origins.scaling_for(scaling, facts, blueprint.input_shape[2])
     transfer = transfers.Transfer(origin.said, arguments.head, arguments.pooling, arguments.features, "", factor,
                                   scaling.scale, scaling.offset, scaling.order)
-    where = cli.load(backend, chosen)
+    where = common.load(backend, chosen)
     origin = origin.here()
 
     import keras
@@ -117,7 +118,7 @@ def command(argv):
     transfer, stages = decided(arguments, named_plan, transfer, body)
     plan = plans.Plan(blueprint, facts, rates(arguments, recipe, transfer.freeze == body.layers[-1].name), seed, limit,
                       backend, False)
-    words = shlex.join(["python", "-m", "zoo.finetune", *(sys.argv[1:] if argv is None else argv)])
+    words = shlex.join(["python", "-m", "zoo", "finetune", *(sys.argv[1:] if argv is None else argv)])
     run = begun(arguments, plan, transfer)
     if run is None:
         origin.fill(body, blueprint)  # refuses what does not fit, before there is a run
@@ -129,7 +130,7 @@ def command(argv):
         if stages:
             epochs = max(1, recipe.epochs // 2)
             if arguments.head_epochs is not None:
-                epochs = cli.whole_number("--head-epochs", arguments.head_epochs, 1)
+                epochs = common.whole_number("--head-epochs", arguments.head_epochs, 1)
             first, head_recipe = transfers.first_stage(transfer, recipe, body.layers[-1].name, epochs)
             rows.insert(0, (run / HEAD, replace(plan, recipe=head_recipe), first))
         if named_plan:
@@ -227,7 +228,8 @@ def begin(network, stages, dataset, where, words, named):
     if transfer.enlarge > 1:
         shape = "x".join(map(str, plan.dataset.shape))
         lines.append(f"{'note':8} pictures of {shape} are enlarged {transfer.enlarge} times")
-    return [line for line in lines if not line.startswith("recipe") and not (transfer.weights and "initializer" in line)]
+    return [line for line in lines
+            if not line.startswith("recipe") and not (transfer.weights and "initializer" in line)]
 
 
 def stage_line(number, count, network, body, transfer, recipe):
@@ -264,7 +266,7 @@ def carry_out(network, plan, dataset, run, leave, whole):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
-"""python -m zoo.recipes NET DATASET: how a network is trained, and what differs from the base recipe."""
+"""python -m zoo recipes NET DATASET: how a network is trained, and what differs from the base recipe."""
 
 import sys
 
-from zoo import cli, registry
+from zoo import registry
+from zoo.cli import common
 from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import recipe as recipes, recipes as table
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.recipes", description="Tell how a network is trained on a data set. Lines "
-                      "that differ from the base recipe have a star; zoo.train --set FIELD=VALUE changes any.")
-    made.add_argument("network", metavar="NET", nargs="?", help="the network's name; see python -m zoo.list")
+    made = common.Parser(prog="python -m zoo recipes", description="Tell how a network is trained on a data set. Lines "
+                         "that differ from the base recipe have a star; zoo.train --set FIELD=VALUE changes any.")
+    made.add_argument("network", metavar="NET", nargs="?", help="the network's name; see python -m zoo list")
     made.add_argument("dataset", metavar="DATASET", nargs="?", help=", ".join(datasets.DATASETS))
     made.add_argument("--recipe", metavar="|".join(table.KINDS), help="default: all three side by side")
     return made
@@ -33,7 +34,7 @@ def command(argv):
     arguments = parser().parse_args(argv)
     if arguments.network is None or arguments.dataset is None:
         raise UserError(f"which {'network' if arguments.network is None else 'data set'}? "
-                        "type python -m zoo.recipes NET DATASET, such as lenet5 mnist")
+                        "type python -m zoo recipes NET DATASET, such as lenet5 mnist")
     spec, facts = registry.find(arguments.network), datasets.find(arguments.dataset)
     kinds = table.KINDS if arguments.recipe is None else (arguments.recipe,)
     lines = [["field", *kinds], *rows(spec.name, facts.name, kinds)]
@@ -44,7 +45,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

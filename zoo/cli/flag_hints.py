@@ -38,7 +38,7 @@ HINTS = (
     Hint("dataset-name ds dset", "--dataset {NAME}", "cifar10"),
     Hint("data d", "--dataset {NAME}", "cifar10", rf"({NAMES})(?:\.yaml)?"),
     Hint("data data-path train-dir train-path train-data img-dir image-dir image-folder images",
-         "for a folder of your own type python -m zoo.finetune NET --data {FOLDER}; here --dataset names a data set, "
+         "for a folder of your own type python -m zoo finetune NET --data {FOLDER}; here --dataset names a data set, "
          "--data-dir where its files are", "pets", commands="train"),
     Hint("data-path train-dir train-path train-data img-dir image-dir image-folder images", "--data {FOLDER}", "pets"),
     Hint("val-dir val-path val-data test-dir test-data valid-dir", "it is FOLDER/val and FOLDER/test beside "
@@ -51,7 +51,7 @@ HINTS = (
     Hint("img-size imgsz image-size input-size input-shape resolution train-crop-size crop-size resize img",
          "--size {N}", "224"),
     Hint("size img-size imgsz image-size input-size input-shape resolution train-crop-size crop-size img resize",
-         "images have the size of the data set; a folder's are brought to one by python -m zoo.finetune NET --data "
+         "images have the size of the data set; a folder's are brought to one by python -m zoo finetune NET --data "
          "FOLDER --size {N}", "64", commands="train"),
     Hint("in-chans in-channels num-channels input-channels", "--channels {N}", "3"),
     Hint("max-samples max-train-samples num-samples subset-size n-samples", "--limit {N}", "500", NUMBER),
@@ -152,12 +152,12 @@ HINTS = (
 
     # Weights that are there already
     Hint("pretrained weights finetune fine-tune pretrained-weights initial-checkpoint transfer imagenet",
-         "here a network starts from scratch; for one that is trained type python -m zoo.finetune NET --data FOLDER "
+         "here a network starts from scratch; for one that is trained type python -m zoo finetune NET --data FOLDER "
          "--weights imagenet", commands="train"),
     Hint("pretrained", "--weights {FILE}", "runs/mine", r"runs/\S+|\S+\.(?:pth?|h5|keras|npz|safetensors)"),
     Hint("pretrained", "--weights imagenet"),
     Hint("checkpoint ckpt load ckpt-path checkpoint-path load-from from-checkpoint restore load-weights",
-         "to go on with a run: --resume {RUN}; to start from its weights: python -m zoo.finetune NET --data FOLDER "
+         "to go on with a run: --resume {RUN}; to start from its weights: python -m zoo finetune NET --data FOLDER "
          "--weights {RUN}", "runs/mine", commands="train"),
     Hint("ckpt which-checkpoint", "--checkpoint {best}", "last", "best|last"),
     Hint("checkpoint ckpt load ckpt-path load-from from-checkpoint initial-checkpoint pretrained-weights load-weights "
@@ -166,7 +166,7 @@ HINTS = (
          commands="finetune"),
     Hint("continue auto-resume resume-from resume-from-checkpoint continue-from", "--resume {RUN}", "runs/mine"),
     Hint("freeze freeze-backbone freeze-layers freeze-base head head-epochs stages linear-probe train-only-classifier "
-         "transfer-learning unfreeze", "zoo.train trains all layers; python -m zoo.finetune NET --data FOLDER freezes "
+         "transfer-learning unfreeze", "zoo.train trains all layers; python -m zoo finetune NET --data FOLDER freezes "
          "and puts a new head on", "10", commands="train"),
     Hint("freeze-backbone freeze-base linear-probe train-only-classifier", "--freeze all"),
     Hint("unfreeze no-freeze", "--freeze none"),
@@ -233,10 +233,10 @@ HINTS = (
     Hint("config cfg c hparams", "--recipe {modern}", "paper", "modern|paper|notes"),
     Hint("config cfg c hparams", "a recipe and flags say how to train, such as --recipe modern --epochs 30",
          "my.yaml", commands="train"),
-    Hint("e eval evaluate test test-only eval-only validate do-eval validation", "type python -m zoo.evaluate RUN",
+    Hint("e eval evaluate test test-only eval-only validate do-eval validation", "type python -m zoo evaluate RUN",
          commands=TRAINS),
-    Hint("predict infer inference", "type python -m zoo.predict RUN PICTURE", commands=TRAINS),
-    Hint("export onnx saved-model tflite savedmodel format export-onnx", "type python -m zoo.export RUN --format onnx",
+    Hint("predict infer inference", "type python -m zoo predict RUN PICTURE", commands=TRAINS),
+    Hint("export onnx saved-model tflite savedmodel format export-onnx", "type python -m zoo export RUN --format onnx",
          commands=TRAINS),
     Hint("onnx", "--format onnx"),
     Hint("saved-model savedmodel tf", "--format saved_model"),
@@ -245,10 +245,10 @@ HINTS = (
     Hint("opset dynamic simplify half int8 optimize quantize",
          "there is nothing to choose beside --format; leave it out", "17", commands="export"),
     Hint("topk top-k k num-predictions max-det", "--top {N}", "5"),
-    Hint("image images img input source i path file", "images come last, without a flag: python -m zoo.predict RUN "
+    Hint("image images img input source i path file", "images come last, without a flag: python -m zoo predict RUN "
          "{PICTURE}", "cat.png", commands="predict"),
     Hint("img input source i picture img-path image-path", "--image {FILE}", "cat.png"),
     Hint("cam gradcam grad-cam", "--what gradcam"),
     Hint("layer target-layer layer-name target-layers", "--layers {NAME}", "conv1"),
-    Hint("list list-models models summary", "type python -m zoo.list, and python -m zoo.info NET", commands=TRAINS),
+    Hint("list list-models models summary", "type python -m zoo list, and python -m zoo info NET", commands=TRAINS),
 )

@@ -1,8 +1,8 @@
-"""python -m zoo.compare RUN RUN ...: runs side by side, in a table and in a picture."""
+"""python -m zoo compare RUN RUN ...: runs side by side, in a table and in a picture."""
 
 import sys
 
-from zoo import cli
+from zoo.cli import common
 from zoo.errors import UserError
 from zoo.utils.io import expanded, writable, write_text, written_whole
 
@@ -10,8 +10,8 @@ ENDINGS = (".png", ".html")
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.compare",
-                      description="Set runs side by side: what they differ in, what came out, and mean and standard "
+    made = common.Parser(prog="python -m zoo compare",
+                         description="Set runs side by side: what they differ in, what came out, and mean and standard "
                                   "deviation where only the seed differs.")
     made.add_argument("runs", metavar="RUN", nargs="+", help="run directories, two or more, finished or not")
     made.add_argument("-o", "--output", metavar="FILE", default="comparison.png",
@@ -67,7 +67,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

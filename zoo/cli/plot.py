@@ -1,14 +1,14 @@
-"""python -m zoo.plot RUN: the pictures of a run and its report, made again from its files."""
+"""python -m zoo plot RUN: the pictures of a run and its report, made again from its files."""
 
 import sys
 
-from zoo import cli
+from zoo.cli import common
 from zoo.errors import UserError
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.plot",
-                      description="Draw the pictures of a run again, and its report.html, from its files alone.")
+    made = common.Parser(prog="python -m zoo plot",
+                         description="Draw the pictures of a run again, and its report.html, from its files alone.")
     made.add_argument("run", metavar="RUN", help="a run directory, such as runs/lenet5-digits-20261122-011000")
     return made
 
@@ -26,7 +26,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

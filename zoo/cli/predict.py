@@ -1,9 +1,10 @@
-"""python -m zoo.predict RUN PICTURE ...: what a trained network takes pictures for."""
+"""python -m zoo predict RUN PICTURE ...: what a trained network takes pictures for."""
 
 import sys
 from pathlib import Path
 
-from zoo import cli, registry
+from zoo import registry
+from zoo.cli import common
 from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import keras_file, plan as plans
@@ -15,7 +16,7 @@ DARK = 0.5  # of white: pictures whose mean is under it are bright strokes on da
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.predict", description="Say what a trained network takes pictures for.")
+    made = common.Parser(prog="python -m zoo predict", description="Say what a trained network takes pictures for.")
     made.add_argument("model", metavar="RUN|FILE.keras|NET", help="a run directory; a model that takes raw pixels and "
                       "gives probabilities, as zoo.load(RUN).save writes it; or, with --weights, a network's name")
     made.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
@@ -23,8 +24,8 @@ def parser():
     made.add_argument("pictures", metavar="PICTURE", nargs="+", help="files of any size, or folders, searched to the "
                                                                      "bottom")
     made.add_argument("--top", metavar="N", default="5", help="how many classes to name; default: 5")
-    cli.add_checkpoint(made)
-    cli.add_gpu(made)
+    common.add_checkpoint(made)
+    common.add_gpu(made)
     return made
 
 
@@ -49,7 +50,7 @@ class Predictor:
             raise UserError("--checkpoint is for runs; a .keras file holds one set of weights")
         else:
             keras_file.check(path)
-        self._device = cli.choose_device(gpu, backend)
+        self._device = common.choose_device(gpu, backend)
 
     def _know_weights(self, weights):
         name = str(self.path)
@@ -60,13 +61,13 @@ class Predictor:
         spec = registry.find(name)
         pretrained.check(weights, spec.name)
         if weights not in pretrained.NAMES and (expanded(weights) / "run.json").is_file():
-            raise UserError(f"{weights} is a run: type python -m zoo.predict {weights} PICTURE")
+            raise UserError(f"{weights} is a run: type python -m zoo predict {weights} PICTURE")
 
         from zoo.weights import sources  # NumPy
 
         self.source = sources.find(weights, spec.name)
         if self.source.scaling is None and weights.endswith(".keras"):
-            raise UserError(f"{weights} is a whole model: type python -m zoo.predict {weights} PICTURE")
+            raise UserError(f"{weights} is a whole model: type python -m zoo predict {weights} PICTURE")
         if self.source.scaling is None:
             raise UserError(f"{weights} does not say how its pixels are scaled; give a run, or a .keras file that "
                             "takes raw pixels")
@@ -95,7 +96,7 @@ class Predictor:
         return self._shape
 
     def _load(self):
-        cli.load(*self._device)
+        common.load(*self._device)
 
         import zoo
 
@@ -183,8 +184,8 @@ def said(path, fitted, row, names, top, ground):
 
 def command(argv):
     arguments = parser().parse_intermixed_args(argv)
-    top = cli.whole_number("--top", arguments.top, 1)
-    predictor = Predictor(Path(arguments.model).expanduser(), cli.checkpoint_of(arguments), arguments.gpu,
+    top = common.whole_number("--top", arguments.top, 1)
+    predictor = Predictor(Path(arguments.model).expanduser(), common.checkpoint_of(arguments), arguments.gpu,
                           arguments.backend, arguments.weights)
 
     import numpy as np
@@ -207,7 +208,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

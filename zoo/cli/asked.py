@@ -3,7 +3,8 @@
 import argparse
 import shlex
 
-from zoo import cli, env, registry
+from zoo import env, registry
+from zoo.cli import common
 from zoo.data import info as datasets
 from zoo.errors import UserError, unknown
 from zoo.training import augmentation, plan as plans, recipe as recipes, recipes as table
@@ -43,7 +44,7 @@ def add_recipe(made, words=None, without=()):
             group.add_argument(*flags_of(name), dest=name, action=RecipeFlag, metavar=metavar(field),
                                help=(words or {}).get(name, told(field)))
     group.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[],
-                       help="the same by a field's name, as zoo.recipes lists them; such as weight_decay=1e-4")
+                       help="the same by a field's name, as zoo recipes lists them; such as weight_decay=1e-4")
 
 
 def metavar(field):
@@ -81,7 +82,7 @@ def recipe_of(arguments):
 def options_of(arguments, recipe):
     """Return the network's options: those of the preset and of the command line, and the recipe's dropout."""
     spec = registry.find(arguments.network)
-    preset = cli.parse_preset(arguments, spec)
+    preset = common.parse_preset(arguments, spec)
     options = assignments("--option", arguments.option, spec.options)
     if not recipe.dropout:
         return {**preset.options, **options} if preset else options
@@ -102,13 +103,13 @@ def plan_of(arguments):
     if arguments.precision not in plans.PRECISIONS:
         raise unknown("precision", arguments.precision, plans.PRECISIONS)
     augmentation.check(augmentation.parse(recipe.augment), facts.shape)
-    preset = cli.parse_preset(arguments, spec)
-    width = preset.width if preset else cli.parse_width(arguments)
+    preset = common.parse_preset(arguments, spec)
+    width = preset.width if preset else common.parse_width(arguments)
     blueprint = registry.blueprint(spec.name, facts.shape, facts.classes, width, arguments.stem,
                                    options_of(arguments, recipe))
     if arguments.limit is not None:
-        arguments.limit = cli.whole_number("--limit", arguments.limit, 1)
-    return plans.Plan(blueprint, facts, recipe, cli.whole_number("--seed", arguments.seed, 0, 2**32 - 1),
+        arguments.limit = common.whole_number("--limit", arguments.limit, 1)
+    return plans.Plan(blueprint, facts, recipe, common.whole_number("--seed", arguments.seed, 0, 2**32 - 1),
                       arguments.limit, env.backend(arguments.backend), arguments.deterministic,
                       arguments.precision)
 
@@ -126,7 +127,7 @@ def resumed(parser, arguments, argv):
                         "--epochs, --gpu, --backend, --data-dir, --max-seconds, --hosts and --host-index")
     run = expanded(arguments.resume)
     if "transfer" in runs.read_facts(run):
-        raise UserError(f"{run} was made by zoo.finetune; give that command again, with --name {run.name}")
+        raise UserError(f"{run} was made by zoo finetune; give that command again, with --name {run.name}")
     plan = plans.of_run(run, runs.read_facts(run))
     backend = env.backend(arguments.backend)
     if plan.backend != backend:

@@ -1,4 +1,4 @@
-"""python -m zoo.show RUN|NET --image FILE: a look inside a network, at what its layers make of a picture."""
+"""python -m zoo show RUN|NET --image FILE: a look inside a network, at what its layers make of a picture."""
 
 import argparse
 import math
@@ -7,7 +7,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-from zoo import cli, registry
+from zoo import registry
+from zoo.cli import common
 from zoo.errors import UserError, unknown
 from zoo.training import failures, keras_file, plan as plans
 from zoo.utils.io import expanded, writable
@@ -22,9 +23,9 @@ MAPS, MOST_MAPS = 8, 1024  # of a layer
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.show", formatter_class=argparse.RawDescriptionHelpFormatter,
-                      description="Look inside a network: a page to step through what its layers make of a picture.",
-                      epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
+    made = common.Parser(prog="python -m zoo show", formatter_class=argparse.RawDescriptionHelpFormatter,
+                         description="Look inside a network: a page to step through what its layers make of a picture.",
+                         epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
     made.add_argument("network", metavar="RUN|FILE.keras|NET",
                       help="a run directory; a model that takes raw pixels; or a network's name, with random weights")
     made.add_argument("--image", metavar="FILE", required=True, help="a picture, of any size")
@@ -38,9 +39,9 @@ def parser():
                            "pictures")
     made.add_argument("--weights", metavar="W", help="of a network's name: imagenet, cifar10, mnist, or the path of a "
                                                      "file, as zoo.build takes them; default: random ones")
-    cli.add_checkpoint(made)
-    cli.add_network(made)
-    cli.add_gpu(made)
+    common.add_checkpoint(made)
+    common.add_network(made)
+    common.add_gpu(made)
     return made
 
 
@@ -66,23 +67,24 @@ def count_of(text, what):
     """Return how many maps of a layer."""
     if text is not None and what not in (None, "maps"):
         raise UserError(f"--maps is for --what maps and for the page; leave it out with --what {what}")
-    return MAPS if text is None else cli.whole_number("--maps", text, 1, MOST_MAPS)
+    return MAPS if text is None else common.whole_number("--maps", text, 1, MOST_MAPS)
 
 
 def sides_of(arguments):
     """Return (height, width) that --size gives a .keras file that takes pictures of any; None otherwise."""
-    return cli.sides(arguments.size) if arguments.size is not None and arguments.network.endswith(".keras") else None
+    return common.sides(arguments.size) if arguments.size is not None and arguments.network.endswith(".keras") else None
 
 
 def check_memory(size):
     """Raise MemoryError where not even the picture of --size fits: the system would kill the process without a word."""
-    if size is not None and math.prod(cli.sides(size)) * 3 * 4 > failures.free_memory():  # channels, bytes of a float
+    needed = 0 if size is None else math.prod(common.sides(size)) * 3 * 4  # channels, bytes of a float
+    if needed > failures.free_memory():
         raise MemoryError
 
 
 def source_of(arguments):
     """Return the function without arguments that gives the Subject once a backend is loaded; UserError before it."""
-    name, path, checkpoint = arguments.network, expanded(arguments.network), cli.checkpoint_of(arguments)
+    name, path, checkpoint = arguments.network, expanded(arguments.network), common.checkpoint_of(arguments)
     given = [flag for flag in ("size", "channels", "classes", "aux", "option", "weights", "preset", "width")
              if getattr(arguments, flag)]
     given += ["stem"] if arguments.stem != "auto" else []
@@ -108,11 +110,11 @@ def source_of(arguments):
     if arguments.aux:
         raise UserError("only what the main output needs is looked at; leave out --aux")
     if arguments.weights is None:
-        blueprint = cli.blueprint_of(name, arguments)
+        blueprint = common.blueprint_of(name, arguments)
         return lambda subject: subject.untrained(blueprint)
     source = weights_of(arguments)
     arguments.stem = source.stem(arguments.stem)
-    blueprint = cli.blueprint_of(name, arguments, source.bundled and source.bundled.blueprint)
+    blueprint = common.blueprint_of(name, arguments, source.bundled and source.bundled.blueprint)
     source.check(blueprint, include_top=True)
     return lambda subject: subject.of_weights(blueprint, source)
 
@@ -122,10 +124,10 @@ def weights_of(arguments):
     from zoo.weights import pretrained, sources
 
     if arguments.weights not in pretrained.NAMES and expanded(arguments.weights).is_dir():
-        raise UserError(f"{arguments.weights} is a run: python -m zoo.show {arguments.weights} looks into it")
+        raise UserError(f"{arguments.weights} is a run: python -m zoo show {arguments.weights} looks into it")
     source = sources.find(arguments.weights, arguments.network)
     if source.scaling is None and arguments.weights.endswith(".keras"):
-        raise UserError(f"{arguments.weights} is a whole model: python -m zoo.show {arguments.weights} looks into it")
+        raise UserError(f"{arguments.weights} is a whole model: python -m zoo show {arguments.weights} looks into it")
     if source.scaling is None:
         raise UserError(f"{arguments.weights} does not say how its pixels are scaled: put a Rescaling layer before the "
                         "model, save it as .keras, and show that")
@@ -194,7 +196,7 @@ def look(argv):
     path, is_folder = output_of(arguments)
     spare(expanded(arguments.image), path, is_folder, arguments.what)
     check_memory(arguments.size)
-    cli.load(*cli.choose_device(arguments.gpu, arguments.backend))
+    common.load(*common.choose_device(arguments.gpu, arguments.backend))
 
     from zoo.data import image_io
     from zoo.plots import inspected_model as subject, inspection_plots
@@ -231,7 +233,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""python -m zoo.export RUN --format F: the network of a run as a file for other programs, with the same answers."""
+"""python -m zoo export RUN --format F: the network of a run as a file for other programs, with the same answers."""
 
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from zoo import cli
+from zoo.cli import common
 from zoo.errors import UserError, unknown
 from zoo.training import plan as plans
 from zoo.utils.io import expanded, writable, write_text
@@ -20,7 +20,7 @@ class Format:
 
 
 FORMATS = {
-    "keras": Format(".keras", "Keras's own, which zoo.load and zoo.predict read"),
+    "keras": Format(".keras", "Keras's own, which zoo.load and zoo predict read"),
     "weights": Format(".weights.h5", "the weights alone, for zoo.build, without the scaling of pixels"),
     "onnx": Format(".onnx", "for ONNX Runtime and others", ("tf2onnx", "onnx", "onnxruntime"), True),
     "saved_model": Format("-saved_model", "a folder for TensorFlow Serving", (), True),
@@ -30,14 +30,14 @@ NOISE, SAMPLES = 8, 24  # pictures that are compared: of noise, and of the run's
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.export", description="Write the network of a run for other programs: "
-                      "from raw pixels to probabilities, with the names of its classes.")
+    made = common.Parser(prog="python -m zoo export", description="Write the network of a run for other programs: "
+                         "from raw pixels to probabilities, with the names of its classes.")
     made.add_argument("run", metavar="RUN", help="a run directory")
     made.add_argument("--format", metavar="|".join(FORMATS), required=True,
                       help="; ".join(f"{name}: {each.words}" for name, each in FORMATS.items()))
     made.add_argument("-o", "--output", metavar="PATH", help="default: the run's name with the format's ending")
-    cli.add_checkpoint(made)
-    cli.add_gpu(made)
+    common.add_checkpoint(made)
+    common.add_gpu(made)
     return made
 
 
@@ -87,7 +87,7 @@ def command(argv):
     name, run = arguments.format, expanded(arguments.run)
     if name not in FORMATS:
         raise unknown("format", name, FORMATS)
-    checkpoint = cli.checkpoint_of(arguments)
+    checkpoint = common.checkpoint_of(arguments)
     check_packages(name)
 
     from zoo.plots import run_files  # NumPy, no backend
@@ -95,10 +95,10 @@ def command(argv):
     facts = run_files.read_facts(run)
     plans.checkpoint(run, checkpoint)
     path = output_of(arguments.output, run, name)
-    chosen = cli.choose_device(arguments.gpu, arguments.backend)
+    chosen = common.choose_device(arguments.gpu, arguments.backend)
     if FORMATS[name].by_tensorflow and chosen[0] != "tensorflow":
         raise UserError(f"--format {name} is written by TensorFlow, whatever trained the run; add --backend tensorflow")
-    cli.load(*chosen)
+    common.load(*chosen)
 
     from zoo.training import exported, saved
 
@@ -120,7 +120,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":

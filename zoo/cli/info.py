@@ -1,4 +1,4 @@
-"""python -m zoo.info NET: what a network consists of, stage by stage, and where it departs from its paper."""
+"""python -m zoo info NET: what a network consists of, stage by stage, and where it departs from its paper."""
 
 import argparse
 import json
@@ -6,7 +6,8 @@ import shutil
 import sys
 import textwrap
 
-from zoo import cli, devices, env, registry
+from zoo import devices, env, registry
+from zoo.cli import common
 from zoo.errors import UserError
 from zoo.utils.validation import parsed, workload
 
@@ -16,13 +17,13 @@ LEAST_BAR = 6  # columns: shorter bars say nothing
 
 
 def parser():
-    made = cli.Parser(prog="python -m zoo.info", formatter_class=argparse.RawDescriptionHelpFormatter,
-                      description="Tell what a network consists of: its stages with their shapes, receptive\n"
+    made = common.Parser(prog="python -m zoo info", formatter_class=argparse.RawDescriptionHelpFormatter,
+                         description="Tell what a network consists of: its stages with their shapes, receptive\n"
                                   "fields, parameters and multiply-adds, its options, the memory that it\n"
                                   "takes, and where it departs from its paper.",
-                      epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
+                         epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
     made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
-    cli.add_network(made)
+    common.add_network(made)
     made.add_argument("--batch", metavar="N", default="128", help="of pictures, to tell the memory for; default 128")
     made.add_argument("--memory", metavar="GIB", default="8", help="to tell the largest batch for; default 8")
     made.add_argument("--json", action="store_true", help="all of it, each layer too, as JSON")
@@ -31,7 +32,7 @@ def parser():
 
 def workload_of(arguments):
     """Return the batch, pictures, and the memory, GiB, that the command line asks for."""
-    return workload(cli.whole_number("--batch", arguments.batch, 1), parsed("--memory", arguments.memory, 8.0))
+    return workload(common.whole_number("--batch", arguments.batch, 1), parsed("--memory", arguments.memory, 8.0))
 
 
 def described(blueprint, backend, asked):
@@ -176,8 +177,8 @@ def wrapped(text, columns):
 def command(argv):
     arguments = parser().parse_args(argv)
     if arguments.network is None:
-        raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see python -m zoo.info --help")
-    blueprint, asked = cli.blueprint_of(arguments.network, arguments), workload_of(arguments)
+        raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see python -m zoo info --help")
+    blueprint, asked = common.blueprint_of(arguments.network, arguments), workload_of(arguments)
     backend = env.backend()
     told = described(blueprint, backend, asked)
     if arguments.json:
@@ -187,7 +188,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return cli.run(command, argv)
+    return common.run(command, argv)
 
 
 if __name__ == "__main__":
