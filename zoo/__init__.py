@@ -2,13 +2,12 @@
 
     zoo.build("resnet34", input_shape=(32, 32, 3), classes=10)
     zoo.describe("resnet34")["multiply_adds"]
+    run = zoo.fit("lenet5", "digits", epochs=5)
     zoo.load("runs/resnet34-cifar10-20261122-011000")
     zoo.list_models()
 
 Importing zoo loads no backend: each function imports what it needs when it is called.
 """
-
-# `import zoo list` puts a module under the name of a builtin here: this file uses neither `list` nor `type`.
 
 from zoo import env
 
@@ -158,8 +157,102 @@ def features(model, images, layers="stages"):
     return found(model, images, layers)
 
 
+def fit(model, dataset="digits", *, recipe="modern", seed=0, name=None, output_dir="runs", limit=None, labels="fine",
+        data_dir=None, image_size=None, validation_data=None, test_data=None, class_names=None, preset=None, width=None,
+        stem="auto", gpu=None, backend=None, precision="float32", deterministic=False, max_seconds=None, callbacks=None,
+        **keywords):
+    """Train a model from scratch, into a run directory, and return the `Run`.
+
+    The best epoch is chosen on the validation split; the test split is evaluated once, at the end. A run that was
+    interrupted, by Ctrl-C, `max_seconds` or a callback, resumes with `Run.resume()`, or when the same call with the
+    same `name` comes again: bit for bit on the CPU.
+
+    Args:
+        model: one of `zoo.list_models()`.
+        dataset: what to train on, as for `zoo.load_data`: the name of a data set; a folder with a folder of images for
+            each class; an `.npz` file in Keras's or MedMNIST's layout; a pair of arrays (images, labels); or a
+            `zoo.Dataset`. Images are raw pixels, 0 to 255: the model scales them.
+        recipe: how it is trained: "modern", "paper" or "notes"; `zoo recipes MODEL DATASET` lists the fields.
+        seed: of the first weights, the order of the images and their augmentation; an int from 0.
+        name: of the run directory; default: model, data set, date and time.
+        output_dir: where the run directory goes.
+        limit: None, or the most images in each of train, validation and test.
+        labels: of cifar100, "fine" (100 classes) or "coarse" (20).
+        data_dir: where a named data set's files are; default: ZOO_DATA, Keras's cache, or a download.
+        image_size: of a folder's images, an int or (height, width) in pixels; default: 32x32 where the model has a
+            small stem, else the paper's size.
+        validation_data, test_data: pairs of arrays, where `dataset` is one; default: split off from it.
+        class_names: of arrays, a list; default: the labels.
+        preset: None, or "small": a width that two CPU cores train in minutes.
+        width: multiplier of every hidden width; default: 1, or the preset's.
+        stem: "auto", "paper" or "small", as for `zoo.build`.
+        gpu: the index of a GPU as nvidia-smi counts them, several in a list, "all", "auto" or "none"; default: the
+            first one, or the CPU. It is chosen before Keras is imported: after that another choice is refused.
+        backend: "tensorflow", "jax" or "torch"; default: KERAS_BACKEND, or tensorflow.
+        precision: "float32", "bfloat16" or "float16".
+        deterministic: use deterministic GPU ops; CPU runs always are.
+        max_seconds: None, or after how many seconds to save and stop.
+        callbacks: a list of Keras callbacks. `logs` at the end of an epoch has the columns of history.csv, val_loss and
+            val_accuracy among them. Their own state is not part of a checkpoint.
+        **keywords: fields of the recipe, such as `epochs=30`, `learning_rate=0.05`, `batch_size=64`, and options of
+            the model, such as `dropout=0.3`.
+
+    Returns:
+        A `zoo.Run`, with `reason` where training stopped early.
+
+    Raises:
+        zoo.errors.UserError: what cannot be, in one line, before a backend is loaded where that is possible.
+        FloatingPointError: the loss is not finite. MemoryError: out of memory. OSError: the run cannot be written.
+
+    Examples:
+
+    >>> run = zoo.fit("lenet5", "digits", epochs=5, learning_rate=0.02)
+    >>> run.result["test_accuracy_best"], run.load_model()
+    >>> zoo.fit("resnet18", "pathmnist.npz", preset="small", epochs=10)
+    >>> zoo.fit("lenet5", (x_train, y_train), test_data=(x_test, y_test), callbacks=[keras.callbacks.CSVLogger("log")])
+    """
+    from zoo import registry
+    from zoo.runs import fitting
+
+    options = {key: value for key, value in keywords.items() if key in registry.find(model).options}
+    fields = {key: value for key, value in keywords.items() if key not in options}
+    return fitting.fit(
+        model, dataset, recipe=recipe, seed=seed, name=name, output_dir=output_dir, limit=limit, labels=labels,
+        data_dir=data_dir, image_size=image_size, validation_data=validation_data, test_data=test_data,
+        class_names=class_names, preset=preset, width=width, stem=stem, options=options, gpu=gpu, backend=backend,
+        precision=precision, deterministic=deterministic, max_seconds=max_seconds, callbacks=callbacks, fields=fields)
+
+
+def set_device(gpu=None, backend=None):
+    """Choose the GPUs and the backend of this process, before Keras is imported.
+
+    Args:
+        gpu: as for `zoo.fit`: an index, several in a list, "all", "auto" or "none" (the CPU).
+        backend: "tensorflow", "jax" or "torch".
+
+    Raises:
+        zoo.errors.UserError: Keras is imported already with another choice, or there is no such GPU or backend.
+
+    Example:
+
+    >>> zoo.set_device(gpu=1, backend="jax")
+    """
+    from zoo.runs.fitting import set_device as choose
+
+    choose(gpu, backend)
+
+
 def list_models():
     """Return the names of all networks, in the order of the catalogue."""
     from zoo.registry import SPECS
 
     return [*SPECS]
+
+
+def __getattr__(name):
+    """zoo.Run and zoo.Dataset, imported when they are first used."""
+    if name == "Run":
+        from zoo.runs.run import Run
+
+        return Run
+    raise AttributeError(f"module 'zoo' has no attribute {name!r}")

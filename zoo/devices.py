@@ -148,6 +148,11 @@ def prepare(device, deterministic=False):
         os.environ.update(DETERMINISTIC, XLA_FLAGS=f"{os.environ.get('XLA_FLAGS', '')} {XLA}".strip())
 
 
+def is_prepared(device):
+    """Return whether the environment is what `prepare` makes of it for this device."""
+    return all(os.environ.get(name) == value for name, value in device.environment.items())
+
+
 @contextlib.contextmanager
 def quiet():
     """Keep from the terminal what a backend's C++ writes to stderr while it loads; shown after all if that fails.

@@ -125,20 +125,11 @@ def choose_device(gpu, backend=None):
     return backend, chosen
 
 
-def load(backend, chosen, start=None):
-    """Load Keras with its backend, which sees what device.prepare left to see; return the words for the device.
+def load(backend, chosen):
+    """Load Keras with its backend, which sees what devices.prepare left to see; return the words for the device."""
+    from zoo.training.backend import load_backend
 
-    start: a function to call when Keras is there and no device has been used yet.
-    """
-    if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the next line is written over it
-    with devices.quiet():
-        import keras
-
-        if start:
-            start()
-        used = str(keras.ops.zeros(1).device)
-    return devices.describe(chosen, used, backend)
+    return load_backend(backend, chosen)
 
 
 def add_checkpoint(made):

@@ -1,18 +1,16 @@
 """python -m zoo.train NET: train a network on a data set, into a run directory; go on with one that was ended."""
 
 import argparse
-import contextlib
 import json
 import shlex
 import sys
 import time
-from dataclasses import asdict
 
 from zoo import devices, env, registry
 from zoo.cli import asked, attended, common
 from zoo.data import info as datasets
 from zoo.errors import UserError
-from zoo.training import plan as plans, recipe as recipes, recipes as table, repeat
+from zoo.training import plan as plans, recipes as table, repeat
 from zoo.utils.io import expanded
 
 STATUSES = """exit status: 0 done, 2 a mistake in the command, 3 the loss is not finite, 4 the disk is full, 5 out of
@@ -116,141 +114,15 @@ def command(argv):
     devices.prepare(chosen, plan.deterministic)
 
     from zoo.data.load import load_facts
+    from zoo.runs.session import Session
 
     dataset = load_facts(plan.dataset, data_dir=arguments.data_dir, limit=plan.limit)
     link = hosts.meet(*place, hosts.facts(plan, dataset)) if place else None
-    if run is None:
-        where, sharing = load(plan, chosen, place, link)
-
-        from zoo.training import trainee
-
-        with sharing.scope():
-            network = trainee.build(plan)  # refuses what cannot be, before there is a run
-            run = expanded(sharing.first(lambda: created(arguments, plan, bool(link))))
-            with held(run, sharing):
-                words = shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)])
-                return begin(network, plan, dataset, where, run, words, until, sharing)
-    with runs.held(run) if not (place and place[1]) else contextlib.nullcontext():
-        same_data(run, dataset)
-        where, sharing = load(plan, chosen, place, link)
-        with sharing.scope():
-            return go_on(plan, dataset, where, run, until, sharing)
-
-
-def created(arguments, plan, several):
-    """Make the run directory and return its path: in full where hosts that stand in other folders need it."""
-    from zoo.training import run as runs
-
-    run = runs.create(arguments.output_dir, arguments.name, plan.blueprint.spec.name, plan.dataset.name)
-    return str(run.absolute() if several else run)
-
-
-def load(plan, chosen, place, link):
-    """Load the backend, connected with the other hosts; return the header's words for the devices, and the Sharing."""
-    def connect():
-        import keras
-
-        from zoo.training import hosts
-
-        keras.utils.set_random_seed(plan.seed)
-        addresses, index = place
-        keras.distribution.initialize(hosts.engine_address(addresses[0]), len(addresses), index)
-
-    where = common.load(plan.backend, chosen, connect if link else None)
-    if plan.precision == "float16" and where.startswith("CPU"):
-        raise UserError("float16 is for GPUs, and this is the CPU; give --precision bfloat16, or float32")
-
-    from zoo.training import parallel
-
-    sharing = parallel.across(link, place[1], len(place[0])) if link else parallel.over(plan.backend, len(chosen.gpus))
-    plans.check_devices(plan, sharing.devices)
-    if link:
-        return f"{where}, one of {sharing.hosts} hosts with {sharing.devices} devices in all", sharing
-    return f"{where}, as {sharing.devices} devices" if sharing.devices > 1 and not chosen.gpus else where, sharing
-
-
-def held(run, sharing):
-    """Hold the run where this host writes it; where another one does, see that it can be read."""
-    from zoo.training import run as runs
-
-    if sharing.host == 0:
-        return runs.held(run)
-    if not (run / "checkpoints").is_dir():
-        raise UserError(f"this host does not see {run}, which host 0 has made; give an --output-dir that all "
-                        "hosts share")
-    return contextlib.nullcontext()
-
-
-def begin(network, plan, dataset, where, run, words, until, sharing):
-    """Write what a new run is, say it, and train; return the exit status."""
-    from zoo.training import header, run as runs, trainee
-
-    parameters = trainee.main(network).count_params()
-    if sharing.host == 0:
-        runs.write_json(run / "run.json", header.facts(plan, dataset, parameters, where, words))
-    print("\n".join(header.lines(plan, dataset, parameters, where, run)), flush=True)
-    return carry_out(network, plan, dataset, run, until, where.startswith("CPU"), sharing)
-
-
-def go_on(plan, dataset, where, run, until, sharing):
-    """Say where a run stands, and train on; return the exit status."""
-    from zoo.training import checkpoints, header, run as runs, trainee
-
-    network = trainee.build(plan)
-    progress = checkpoints.Progress(**sharing.first(lambda: asdict(checkpoints.progress_of(run))))
-    facts = runs.read_facts(run)
-    if sharing.host == 0:
-        runs.write_json(run / "run.json", {**facts, **plans.as_json(plan)})  # perhaps more epochs
-        (run / "result.json").unlink(missing_ok=True)
-    print("\n".join(header.lines(plan, dataset, trainee.main(network).count_params(), where, run)
-                    + header.resumed(progress, facts, where, plan.backend)), flush=True)
-    return carry_out(network, plan, dataset, run, until, where.startswith("CPU"), sharing)
-
-
-def same_data(run, dataset):
-    """Raise UserError unless the splits have as many pictures as those that the run was begun with."""
-    from zoo.training import run as runs
-
-    told = runs.read_facts(run)["dataset"]
-    for name in ("train", "validation", "test"):
-        if len(getattr(dataset, name)) != told.get(name):
-            raise UserError(f"{run} was begun with {told.get(name)} pictures for {name}, {dataset.source} has "
-                            f"{len(getattr(dataset, name))}; give the same files with --data-dir")
-
-
-def carry_out(network, plan, dataset, run, until, on_cpu, sharing):
-    """Train, test, draw and say what came out; return the exit status."""
-    from zoo.diagrams import diagram  # matplotlib
-    from zoo.reports.run_outputs import draw_run
-    from zoo.training import failures, fit, hosts
-    from zoo.training.leaving import Leave
-
-    leave = hosts.Together(sharing.link, until) if sharing.link else Leave(until)
-
-    def work():
-        subject = diagram.of_blueprint(plan.blueprint)
-        if sharing.host == 0:
-            (run / "plots").mkdir(exist_ok=True)
-            diagram.diagram(subject, run / "plots" / "architecture.svg")
-        warning = on_cpu and failures.foreseen(subject.anatomy.memory, plan.recipe, failures.free_memory())
-        if warning:
-            print(f"{'note':8} {warning}", flush=True)
-        progress = fit.train(network, dataset, plan.recipe, plan.seed, run, leave,
-                             recipes.side_weights(plan.recipe, plan.blueprint.spec), sharing)
-        result = None
-        if not leave.asked(fit.seconds_to_test(progress, dataset)):
-            result = fit.test(network, dataset, plan.recipe, run, progress, sharing)
-        if sharing.host == 0:
-            draw_run(run)
-        if sharing.link:
-            sharing.link.close()
-        return progress, result
-
-    words = ["python", "-m", "zoo.train", "--resume", str(run)]
-    if sharing.link:
-        words += ["--hosts", ",".join(sharing.link.addresses), "--host-index", str(sharing.host)]
-    again = f"to go on{', on all hosts' if sharing.link else ''}: {shlex.join(words)}"
-    return attended.to_the_end(work, run, plan.recipe, leave, again, sharing.link)
+    session = Session(plan, dataset, chosen, attended.to_the_end, until, place, link)
+    if run is not None:
+        return session.resume(run)
+    words = shlex.join(["python", "-m", "zoo.train", *(sys.argv[1:] if argv is None else argv)])
+    return session.begin(arguments.output_dir, arguments.name, words)
 
 
 def main(argv=None):

@@ -4,6 +4,7 @@ import warnings
 from collections import namedtuple
 from pathlib import Path
 
+from zoo.diagrams import diagram
 from zoo.plots import run_files
 from zoo.plots.confusion_matrix import confusion, most_mistaken
 from zoo.plots.image_grid import mistakes, sample_grid
@@ -11,6 +12,14 @@ from zoo.plots.learning_curves import best_of, curves
 from zoo.plots.text_layout import counted
 from zoo.reports.run import page
 from zoo.utils.io import write_text, written_whole
+
+
+def draw_model(blueprint, path):
+    """Draw the architecture of a Blueprint's model into the file `path`, None for no file; return its Anatomy."""
+    source = diagram.of_blueprint(blueprint)
+    if path is not None:
+        diagram.diagram(source, path)
+    return source.anatomy
 
 
 def draw_run(run):

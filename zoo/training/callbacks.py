@@ -65,6 +65,7 @@ class Records(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "learning_rate": shortest(self.rate), **columns(logs), **tested}
         if not math.isfinite(row["val_loss"]):  # the checkpoints stay those of the epoch before
             raise FloatingPointError(f"the loss is not finite in the validation after epoch {epoch + 1}")
+        (logs if logs is not None else {}).update(row)  # for the user's callbacks, which come after this one
         progress.history.append(row)
         progress.timings.append({"epoch": epoch + 1, "seconds": round(progress.seconds, 3)})
         progress.epoch, progress.step, progress.seconds = epoch + 1, 0, 0.0

@@ -32,13 +32,15 @@ from zoo.training.leaving import Leave, gracefully
 TOGETHER, AT_MOST, PARTS = 10 ** 9, 16, 8  # multiply-adds and steps of one call of the backend, calls of an epoch
 
 
-def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=parallel.ALONE):
+def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=parallel.ALONE, callbacks=()):
     """Train `network`, which gives logits, from where the run is, and return its Progress.
 
     The test split is not touched. Files: history.csv, timings.csv, checkpoints/ in `run`.
     leave: a Leave; when it says so, training ends after a step, and goes on exactly there when this is called again.
     sides: {side classifier: the weight of its loss} for a network with such outputs.
     sharing: a zoo.training.parallel.Sharing, in whose scope() the network was built and this is called.
+    callbacks: Keras callbacks of the user's, called after ours with the columns of history.csv in `logs`. One that sets
+    `model.stop_training` ends training as a signal does.
     """
     leave, sides = leave or Leave(), sides or {}
     changes = augmentation.parse(recipe.augment)
@@ -63,7 +65,9 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
             model.steps_per_execution = math.gcd(model.steps_per_execution, progress.step)
             model.fit(reading.ahead(batches.between(first, end)), initial_epoch=progress.epoch,
                       epochs=end // batches.steps, steps_per_epoch=batches.steps - progress.step,
-                      shuffle=False, verbose=0, callbacks=[records, *bar])
+                      shuffle=False, verbose=0, callbacks=[records, *bar, *callbacks])
+            if model.stop_training and not (leave.reason or is_done(progress, recipe)):
+                leave.reason = "stopped by a callback"
     return progress
 
 

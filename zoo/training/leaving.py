@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import sys
+import threading
 import time
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and what a cluster sends before it kills
@@ -31,7 +32,13 @@ class Leave:
 
 @contextlib.contextmanager
 def gracefully(leave):
-    """Let signals set `leave.reason` instead of ending the program, until the block ends."""
+    """Let signals set `leave.reason` instead of ending the program, until the block ends.
+
+    Only the main thread can: elsewhere signals are as they were.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = [signal.signal(number, leave.signalled) for number in SIGNALS]
     try:
         yield

@@ -75,6 +75,19 @@ def held(run):
         yield
 
 
+def is_held(run):
+    """Return whether a process holds the run directory; see `held`."""
+    if not (run / LOCK).exists():
+        return False
+    try:
+        with held(run):
+            return False
+    except RunInUse:
+        return True
+    except OSError:
+        return False
+
+
 def new_name(network, dataset):
     """Return what a run without a name is called: network-dataset-date-time."""
     return f"{network}-{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -141,6 +154,17 @@ def read_arrays(path, wanted=lambda name: True):
             return {name: file[name] for name in file.files if wanted(name)}
     except DAMAGE as error:
         raise UserError(f"{path} cannot be read: {error}") from None
+
+
+def read_json(path):
+    """Return what a JSON file of a run holds, a dict; UserError when it is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged: {error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is damaged: it holds no JSON object")
+    return content
 
 
 def read_facts(run):
