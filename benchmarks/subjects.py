@@ -34,8 +34,9 @@ def zoo_subject(name, batch, more, count, precision):
     import numpy as np
 
     from zoo.data.splits import Split
-    from zoo.training import augmentation, evaluation, fit, reading, trainee
+    from zoo.training import augmentation, evaluation, fit, parallel, reading, trainee
     from zoo.training.bar import Bar
+    from zoo.training.batch_statistics import BatchStatistics
     from zoo.training.batches import TrainingBatches
     from zoo.training.callbacks import Records
     from zoo.training.checkpoints import Progress
@@ -52,7 +53,8 @@ def zoo_subject(name, batch, more, count, precision):
     folder = Path(tempfile.mkdtemp())
     (folder / "checkpoints").mkdir()
     progress = Progress()
-    callbacks = [Records(folder, recipe, batches, metrics, progress,
+    statistics = BatchStatistics(network, split, CLASSES, batch, 0, parallel.ALONE)
+    callbacks = [Records(folder, recipe, batches, metrics, progress, statistics,
                          lambda: {"val_loss": 0.0, "val_accuracy": 0.0}, Leave()),
                  Bar(1000, batches.steps, progress, open(os.devnull, "w"))]
 

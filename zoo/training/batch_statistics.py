@@ -44,7 +44,7 @@ class BatchStatistics:
         self.prepare()
         for layer, twin in zip(self.layers, self.twins, strict=True):
             for mine, its in zip(affine(layer), affine(twin), strict=True):
-                its.assign(mine)
+                its.assign(np.array(keras.ops.convert_to_numpy(mine)))  # a copy: JAX donates what a model holds
         first = epoch * self.batches.steps
         measured = []
         batches = self.batches.between(first, first + self.count)
