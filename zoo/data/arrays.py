@@ -1,7 +1,6 @@
 """A data set from arrays: in memory, or in an .npz file as Keras or MedMNIST lay one out. No backend is loaded."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 
@@ -66,7 +65,8 @@ def load_arrays(train, validation=None, test=None, *, class_names=None, limit=No
     for split in SPLITS:
         origin = split if split in pairs else "train"  # a carved split shares the training arrays
         part = indices[split]
-        if split in pairs and limit is not None and limit < len(part):
+        is_as_given = split in pairs and not (split == "train" and carved_notes)
+        if is_as_given and limit is not None and limit < len(part):
             part = part[splits.stratified_order(labels[origin][part], splits.SEED)]
         parts[split] = splits.Split(images[origin], labels[origin], part[:limit])
     return Dataset(info, **parts, source=source, notes=(*notes, *carved_notes))
@@ -112,8 +112,8 @@ def read_images(images, split):
 def read_labels(labels, split):
     """Return (labels int64 (n,), number of classes) of labels (n,), (n, 1) or one-hot (n, classes)."""
     if labels.dtype.kind not in "iufb":
-        raise UserError(f"the {split} labels are of type {labels.dtype}; give whole numbers from 0, and the names of the "
-                        "classes as class_names")
+        raise UserError(f"the {split} labels are of type {labels.dtype}; give whole numbers from 0, and the names of "
+                        "the classes as class_names")
     if labels.ndim not in (1, 2):
         raise UserError(f"the {split} labels are of shape {labels.shape}; give (n,), (n, 1) or one-hot (n, classes)")
     if not labels.size:
@@ -142,7 +142,8 @@ def resolve_class_names(class_names, labels, classes):
         raise UserError(f"all labels are {present[0]}: one class; a classifier needs at least two")
     names = None if class_names is None else check_class_names(class_names)
     if names is not None and len(names) < classes:
-        raise UserError(f"class_names has {len(names)} names, but the labels have {classes} classes, 0 to {classes - 1}")
+        raise UserError(f"class_names has {len(names)} names, but the labels have {classes} classes, 0 to "
+                        f"{classes - 1}")
     classes = classes if names is None else len(names)
     trained = np.unique(labels["train"])
     if len(trained) < classes:
@@ -172,8 +173,8 @@ def to_uint8(images):
     ranges = {split: (pixels.min(), pixels.max()) for split, pixels in images.items()}
     for split, (lowest, highest) in ranges.items():
         if not (lowest >= 0 and highest <= 255):  # not finite: no comparison holds
-            raise UserError(f"the {split} images have values from {lowest:g} to {highest:g}; give pixels of 0 to 255, or "
-                            "floats of 0 to 1")
+            raise UserError(f"the {split} images have values from {lowest!s} to {highest!s}; give pixels of 0 to 255, "
+                            "or floats of 0 to 1")
     highest = {split: ranges[split][1] for split, pixels in images.items() if pixels.dtype.kind == "f"}
     if not highest:
         return {split: pixels.astype(np.uint8, copy=False) for split, pixels in images.items()}, ()
@@ -260,7 +261,7 @@ def load_npz(path, *, class_names=None, limit=None):
 
 
 def find_names(path, present):
-    """Return {split: (name of its images, name of its labels)} of the splits in a file that has the arrays `present`."""
+    """Return {split: (name of its images, name of its labels)} of a file that has the arrays `present`."""
     for layout in LAYOUTS:
         if layout["train"][0] in present:
             names = {split: pair for split, pair in layout.items() if set(pair) & set(present)}

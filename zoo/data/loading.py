@@ -2,10 +2,10 @@
 
 import os
 
-from zoo.data import image_folder, load as published
+from zoo.data import image_folder
 from zoo.data.arrays import load_arrays, load_npz
 from zoo.data.info import DATASETS
-from zoo.data.load import Dataset
+from zoo.data.load import Dataset, load
 from zoo.errors import UserError, unknown
 from zoo.utils.io import expanded
 
@@ -44,7 +44,7 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
         return image_folder.load(expanded(source), resolve_shape(image_size, shape), limit=limit)
     if kind == "an .npz file":
         return load_npz(source, class_names=class_names, limit=limit)
-    return published.load(source, data_dir=data_dir, limit=limit, labels=labels)
+    return load(source, data_dir=data_dir, limit=limit, labels=labels)
 
 
 def kind_of(source):
@@ -62,12 +62,12 @@ def kind_of(source):
     if isinstance(source, str) and source in DATASETS:
         return "the name of a data set"
     path = expanded(source)
-    if os.fspath(source) and os.path.isdir(path):
-        return "a folder"
-    if os.path.exists(path) and path.suffix.lower() != ".npz":
+    if source != "" and os.path.exists(path):  # Path("") is the current folder
+        if os.path.isdir(path):
+            return "a folder"
+        if path.suffix.lower() == ".npz":
+            return "an .npz file"
         raise UserError(f"{source} is a file, but no .npz file; data are {KINDS}")
-    if os.path.exists(path):
-        return "an .npz file"
     if isinstance(source, str) and source == path.name and not path.suffix:  # it may be meant as a name
         raise UserError(f"{unknown('dataset', source, DATASETS)}; there is no folder or .npz file {source!r} either")
     raise UserError(f"there is no folder or .npz file {str(source)!r}")
