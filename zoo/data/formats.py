@@ -6,6 +6,8 @@ with a file is a UserError that names it. How many records there are, and which,
 """
 
 import math
+import struct
+import tokenize
 import zipfile
 import zlib
 
@@ -55,24 +57,33 @@ def read_npz(place, facts):
     return {"training": npz_pair(*training, facts, place.path), "test": npz_pair(*test, facts, place.path)}
 
 
-def npz_arrays(path, groups, most):
-    """Return the arrays in the .npz file at `path`, in groups as their names are."""
+# What zipfile and NumPy raise for a damaged .npz file, besides an OSError.
+DAMAGED_NPZ = (ValueError, EOFError, KeyError, TypeError, RuntimeError, MemoryError, OverflowError, SyntaxError,
+               struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
+
+
+def npz_sizes(path):
+    """Return {name: bytes of its file when unpacked} of the arrays in the .npz file at `path`; nothing is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-            present = set(archive.namelist())
-    except zipfile.BadZipFile:
+            return {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
+    except DAMAGED_NPZ:
         raise UserError(f"{path} is cut off, or no .npz file, at {path.stat().st_size:,} bytes; "
                         f"fetch it again") from None
-    missing = [name for names in groups for name in names if f"{name}.npy" not in present]
+
+
+def npz_arrays(path, groups, most):
+    """Return the arrays in the .npz file at `path`, in groups as their names are."""
+    sizes = npz_sizes(path)
+    missing = [name for names in groups for name in names if name not in sizes]
     if missing:
         raise UserError(f"{path} lacks the arrays {', '.join(missing)}; fetch it again")
-    if size > most:
+    if sum(sizes.values()) > most:
         raise too_much(path, most)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return [[arrays[name] for name in names] for names in groups]
-    except (ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED_NPZ as error:
         raise UserError(f"{path} is damaged ({' '.join(str(error).split())}); fetch it again") from None
 
 

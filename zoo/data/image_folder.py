@@ -25,7 +25,6 @@ SPLITS = {"train": "train", "val": "validation", "validation": "validation", "te
 PLACES = ("", "train", "validation", "test")  # where a picture lies; "": in one pile with all others
 NAMED = ("folders", "files")
 BROKEN = ("refuse", "skip")  # what becomes of files that cannot be read
-TENTHS = (1, 1, 8)  # of a pile: test, validation, train
 IN_MEMORY = 2**30  # bytes of pixels; more are read from the disk again and again
 SHOWN = 3  # file names in a message
 LEFT_OUT = "left out: "  # so begins the note on files that were skipped
@@ -176,11 +175,9 @@ def divided(found, limit):
     """Return ({split: rows of `found`, at most `limit`}, notes): splits as they lie, or carved by the seed."""
     rows = {split: np.flatnonzero(found.places == number) for number, split in enumerate(PLACES)}
     pile = rows[""] if len(rows[""]) else rows["train"]
-    missing = [split for split in ("test", "validation") if not len(rows[split])]
+    missing = [split for split in splits.TENTHS if not len(rows[split])]
     order = pile[splits.stratified_order(found.classes[pile], splits.SEED)]
-    sizes = [size for size, split in zip(TENTHS[:2], ("test", "validation"), strict=True) if split in missing]
-    *carved, train = splits.carve(order, (*sizes, sum(TENTHS) - sum(sizes)))
-    made = {"train": train, **dict(zip(missing, carved, strict=True))}
+    made = splits.carve_missing(order, missing)
     for split in ("test", "validation"):
         part = rows[split]
         strange = np.setdiff1d(found.classes[part], found.classes[pile])
@@ -189,7 +186,7 @@ def divided(found, limit):
                             f"{found.names[strange[0]]!r}")
         if split not in missing:
             made[split] = part[splits.stratified_order(found.classes[part], splits.SEED)]
-    without = np.setdiff1d(np.arange(len(found.names)), found.classes[train])
+    without = np.setdiff1d(np.arange(len(found.names)), found.classes[made["train"]])
     if len(without):
         raise UserError(f"the class {found.names[without[0]]!r} has too few pictures to train on and to hold some out")
     source = "the pile" if len(rows[""]) else "train"

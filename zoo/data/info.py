@@ -1,5 +1,6 @@
 """What is known of each data set. Standard library only: a command line asks here before NumPy is loaded."""
 
+import math
 from dataclasses import dataclass, replace
 
 from zoo.errors import UserError, unknown
@@ -50,6 +51,11 @@ class Facts:
     def published_train(self):
         """The number of pictures from which the validation split is carved."""
         return self.train + self.validation
+
+    @property
+    def class_names(self):
+        """The names of the classes, in the order of their labels."""
+        return self.label_names
 
 
 DIGIT_NAMES = tuple("0123456789")
@@ -170,3 +176,50 @@ def with_labels(facts, labels):
     if facts.name != "cifar100":
         raise UserError(f"{facts.name} has no coarse labels, only cifar100 has; use the labels 'fine'")
     return replace(facts, classes=20, label_names=CIFAR100_COARSE_NAMES, column=0)
+
+
+def from_dict(config):
+    """Return the Facts that the "dataset" entry of a run.json describes.
+
+    Args:
+        config: dict with the keys that zoo.training.header writes: name, title, shape, classes, mean, std, label_names,
+            source, train, validation and test.
+
+    Returns:
+        The Facts of the published data set of that name where they agree with the entry, with fine or coarse labels;
+        otherwise, as for a folder, an .npz file or arrays, Facts that are built from the entry alone.
+
+    Raises:
+        KeyError, TypeError, ValueError: the entry is damaged.
+    """
+    if not isinstance(config["label_names"], (list, tuple)):
+        raise TypeError(f"label_names {config['label_names']!r}")
+    published = DATASETS.get(config["name"])
+    if published is not None:
+        kinds = [published, with_labels(published, "coarse")] if published is CIFAR100 else [published]
+        for facts in kinds:
+            if all(tuple(config[key]) == getattr(facts, key)
+                   for key in ("label_names", "shape", "mean", "std") if key in config):
+                return facts
+    entry = {key: config[key] for key in ("name", "title", "classes", "source", "train", "validation", "test")}
+    entry |= {key: tuple(config[key]) for key in ("shape", "mean", "std", "label_names")}
+    check_entry(entry)
+    return Facts(**entry, licence="", columns=(entry["classes"],))
+
+
+def check_entry(entry):
+    """Raise a ValueError that names the first value of a "dataset" entry that no data set can have."""
+    def is_count(value, minimum=0):
+        return isinstance(value, int) and not isinstance(value, bool) and value >= minimum
+
+    valid = {key: isinstance(entry[key], str) for key in ("name", "title", "source")}
+    valid["shape"] = len(entry["shape"]) == 3 and all(is_count(size, 1) for size in entry["shape"])
+    valid["label_names"] = bool(entry["label_names"]) and all(isinstance(name, str) for name in entry["label_names"])
+    valid["classes"] = is_count(entry["classes"], 1) and entry["classes"] == len(entry["label_names"])
+    for key in ("mean", "std"):
+        valid[key] = valid["shape"] and len(entry[key]) == entry["shape"][2] and all(map(math.isfinite, entry[key]))
+    valid["std"] = valid["std"] and min(entry["std"]) > 0
+    valid |= {key: is_count(entry[key]) for key in ("train", "validation", "test")}
+    for key, is_valid in valid.items():
+        if not is_valid:
+            raise ValueError(f"the {key} of a data set cannot be {entry[key]!r}")

@@ -19,7 +19,16 @@ DIGITS_FILE = Path(__file__).with_name("digits.npz")  # images and labels; the l
 
 @dataclass(frozen=True)
 class Dataset:
-    """A set in memory: `source` says which files it comes from, `notes` are lines that people should see."""
+    """A data set with its three splits; `zoo.load_data` returns one.
+
+    Attributes:
+        info: what is known of the data set, such as `info.name`, `info.classes`, `info.class_names` and `info.shape`,
+            (height, width, channels) in pixels.
+        train, validation, test: the splits. `len(dataset.train)` is the number of images, `dataset.train.images` holds
+            them, uint8 (n, height, width, channels), and `dataset.train.labels` the labels, int64 (n,).
+        source: the files that it comes from.
+        notes: lines that people should see, such as which splits were carved from the training images.
+    """
 
     facts: known.Facts
     train: splits.Split
@@ -27,6 +36,10 @@ class Dataset:
     test: splits.Split
     source: str
     notes: tuple
+
+    @property
+    def info(self):
+        return self.facts
 
 
 def load(name, *, data_dir=None, limit=None, labels="fine"):

@@ -5,6 +5,7 @@ import numpy as np
 from zoo.errors import UserError
 
 SEED = 1998  # of every split of every run: all runs share one validation set
+TENTHS = {"test": 1, "validation": 1}  # of the images that a missing split is carved from; train keeps the rest
 
 
 class Split:
@@ -21,10 +22,37 @@ class Split:
     def __len__(self):
         return len(self._rows)
 
+    @property
+    def images(self):
+        """The images as a SplitImages: `split.images[i]` belongs to `split.labels[i]`."""
+        return SplitImages(self._images, self._rows)
+
     def batch(self, indices):
         """Return (images uint8 (n, height, width, channels), labels int64 (n,)) of the pictures at `indices`."""
         indices = np.asarray(indices, np.int64)
         return self._images[self._rows[indices]], self.labels[indices]
+
+
+class SplitImages:
+    """The images of a Split, indexed like an array by an int, a slice or an array of indices.
+
+    `images[i]` is uint8 (height, width, channels), `images[:8]` is uint8 (8, height, width, channels). Nothing is read
+    before it is indexed: the images of a large folder are decoded then. `np.asarray(images)` reads all of them.
+    """
+
+    def __init__(self, images, indices):
+        self._images = images
+        self._indices = indices
+
+    def __len__(self):
+        return len(self._indices)
+
+    def __getitem__(self, key):
+        indices = self._indices[key]
+        return self._images[indices] if np.ndim(indices) else self._images[indices[None]][0]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self[:], dtype)
 
 
 def stratified_order(labels, seed):
@@ -59,6 +87,13 @@ def carve(order, sizes):
     if sum(pieces) >= len(order):
         raise UserError(f"{len(order)} pictures are too few to train on and to hold some out")
     return np.split(order, np.cumsum(pieces))
+
+
+def carve_missing(order, missing):
+    """Return {split: indices} of "train" and of the splits in `missing`: `order`, cut in the proportions of TENTHS."""
+    sizes = [TENTHS[split] for split in missing]
+    *carved, train = carve(order, (*sizes, 10 - sum(sizes)))
+    return {"train": train, **dict(zip(missing, carved, strict=True))}
 
 
 def check_limit(limit):

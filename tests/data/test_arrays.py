@@ -1,0 +1,275 @@
+"""Data sets from arrays and from .npz files: what is accepted, how it is split, what is refused."""
+
+import numpy as np
+import pytest
+
+from zoo.data import arrays as array_data
+from zoo.data.arrays import load_arrays, load_npz
+from zoo.errors import UserError
+
+LABELS = np.arange(40) % 2
+
+
+def make_images(count, *shape, dtype=np.uint8, first=0):
+    """Images of one value each: first, first + 1, ..., which says which image it is."""
+    values = np.arange(first, first + count).astype(dtype)
+    return np.broadcast_to(values.reshape(-1, *[1] * len(shape)), (count, *shape)).copy()
+
+
+def values(split):
+    return split.images[:][:, 0, 0, 0].tolist()
+
+
+def train_pair(count=40, *shape):
+    return make_images(count, *(shape or (4, 6, 3))), np.arange(count) % 2
+
+
+@pytest.mark.parametrize("shape, expected", [
+    ((4, 6), (4, 6, 1)),
+    ((4, 6, 1), (4, 6, 1)),
+    ((4, 6, 3), (4, 6, 3)),
+])
+def test_images_get_a_channel_axis(shape, expected):
+    dataset = load_arrays((make_images(40, *shape), LABELS))
+    assert dataset.info.shape == expected
+    assert dataset.train.images[0].shape == expected and dataset.train.images[0].dtype == np.uint8
+
+
+def test_missing_splits_are_carved_stratified_and_disjoint():
+    labels = np.repeat([0, 1], [40, 80])
+    dataset = load_arrays((make_images(120, 2, 2), labels))
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [96, 12, 12]
+    assert [int((part.labels == 0).sum()) for part in (dataset.train, dataset.validation, dataset.test)] == [32, 4, 4]
+    everything = values(dataset.train) + values(dataset.validation) + values(dataset.test)
+    assert sorted(everything) == list(range(120))
+    assert [value >= 40 for value in values(dataset.train)] == (dataset.train.labels == 1).tolist()
+    assert dataset.notes == ("test (12 images) and validation (12 images) held out of train, by a fixed seed",)
+    again = load_arrays((make_images(120, 2, 2), labels))
+    assert values(again.train) == values(dataset.train) and values(again.test) == values(dataset.test)
+
+
+def test_the_carved_splits_are_these():
+    dataset = load_arrays(train_pair(20))
+    assert (values(dataset.test), values(dataset.validation)) == ([15, 12], [0, 5])
+
+
+def test_a_split_that_is_given_keeps_its_order():
+    dataset = load_arrays(train_pair(), (make_images(4, 4, 6, 3, first=100), [1, 0, 0, 1]),
+                          (make_images(3, 4, 6, 3, first=200), [1, 1, 0]))
+    assert values(dataset.train) == list(range(40)) and dataset.train.labels.tolist() == LABELS.tolist()
+    assert values(dataset.validation) == [100, 101, 102, 103] and dataset.validation.labels.tolist() == [1, 0, 0, 1]
+    assert values(dataset.test) == [200, 201, 202] and dataset.notes == ()
+
+
+def test_one_missing_split_takes_a_tenth():
+    dataset = load_arrays(train_pair(), test=(make_images(3, 4, 6, 3), [1, 1, 0]))
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [36, 4, 3]
+    assert dataset.notes == ("validation (4 images) held out of train, by a fixed seed",)
+
+
+def test_a_limit_keeps_the_proportions():
+    labels = np.repeat([0, 1], [40, 80])
+    test = make_images(30, 2, 2, first=120), np.repeat([0, 1], [10, 20])
+    whole, dataset = (load_arrays((make_images(120, 2, 2), labels), test=test, limit=limit) for limit in (None, 6))
+    for part in (dataset.train, dataset.validation, dataset.test):
+        assert len(part) == 6 and (part.labels == 0).sum() == 2
+    assert min(values(dataset.test)) >= 120 and values(dataset.train) == values(whole.train)[:6]
+    assert dataset.info == whole.info and whole.info.train == 108  # the info is that of the whole set
+    with pytest.raises(UserError, match="not 0"):
+        load_arrays(train_pair(), limit=0)
+
+
+@pytest.mark.parametrize("labels", [
+    LABELS[:, None],
+    np.eye(2)[LABELS],
+    np.eye(2, dtype=bool)[LABELS],
+    np.eye(2, dtype=np.uint8)[LABELS],
+    LABELS.astype(np.uint8),
+    LABELS.astype(np.float32),
+    LABELS.tolist(),
+], ids=["(n, 1)", "one-hot", "one-hot bool", "one-hot uint8", "uint8", "float32", "list"])
+def test_labels_of_any_form_are_the_same(labels):
+    images = make_images(40, 2, 2)
+    plain, dataset = load_arrays((images, LABELS)), load_arrays((images, labels))
+    assert dataset.train.labels.dtype == np.int64 and dataset.info == plain.info
+    for split in ("train", "validation", "test"):
+        assert getattr(dataset, split).labels.tolist() == getattr(plain, split).labels.tolist()
+        assert values(getattr(dataset, split)) == values(getattr(plain, split))
+
+
+def test_class_names():
+    assert load_arrays(train_pair()).info.class_names == ("0", "1")
+    info = load_arrays(train_pair(), class_names=np.array(["cat", "dog"])).info
+    assert info.class_names == ("cat", "dog") and info.classes == 2 and type(info.class_names[0]) is str
+
+
+def test_mean_and_std_of_each_channel():
+    images = np.zeros((4, 1, 1, 3), np.uint8)
+    images[:, 0, 0, 0] = 0, 255, 0, 255
+    images[:, 0, 0, 1] = 51, 51, 102, 102
+    held_out = make_images(2, 1, 1, 3, first=200), [0, 1]
+    info = load_arrays((images, [0, 0, 1, 1]), held_out, held_out).info
+    assert info.mean == (0.5, 0.3, 0.0)
+    assert info.std == (0.5, 0.1, 0.0039)  # no channel is divided by 0
+    images = np.random.default_rng(0).integers(0, 256, (200, 5, 5, 3), np.uint8)
+    info = load_arrays((images, np.arange(200) % 2), held_out_of((5, 5, 3)), held_out_of((5, 5, 3))).info
+    assert info.mean == pytest.approx(images.mean((0, 1, 2)) / 255, abs=5.1e-5)
+    assert info.std == pytest.approx(images.std((0, 1, 2)) / 255, abs=5.1e-5)
+
+
+def held_out_of(shape):
+    return make_images(2, *shape), [0, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_of_0_to_1_become_0_to_255(dtype):
+    images = (make_images(256, 2, 2) / 255).astype(dtype)
+    dataset = load_arrays((images, np.arange(256) % 2), held_out_of((2, 2)), held_out_of((2, 2)))
+    assert values(dataset.train) == list(range(256))
+    (note,) = dataset.notes
+    assert "train images are floats of at most 1:" in note and "multiplied by 255" in note
+
+
+def test_floats_of_0_to_255_are_rounded():
+    images = make_images(40, 2, 2, dtype=np.float32) + np.float32(0.3)
+    dataset = load_arrays((images, LABELS), held_out_of((2, 2)), held_out_of((2, 2)))
+    assert values(dataset.train) == list(range(40))
+    (note,) = dataset.notes
+    assert "at most 39.3: assumed to be on the scale 0 to 255, rounded" in note
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int32, np.int64, np.uint64])
+def test_other_integers(dtype):
+    dataset = load_arrays((make_images(40, 2, 2, dtype=dtype), LABELS))
+    assert dataset.train.images[:].dtype == np.uint8 and len(dataset.notes) == 1
+    assert sorted(values(dataset.test)) == sorted(values(load_arrays((make_images(40, 2, 2), LABELS)).test))
+
+
+def test_images_are_indexed_like_an_array():
+    dataset = load_arrays(train_pair(20))
+    images, order = dataset.train.images, values(dataset.train)
+    assert len(images) == len(dataset.train) == 16
+    assert images[3].shape == (4, 6, 3) and images[3][0, 0, 0] == order[3] and images[-1][0, 0, 0] == order[-1]
+    assert images[2:5].shape == (3, 4, 6, 3) and images[2:5][:, 0, 0, 0].tolist() == order[2:5]
+    assert images[[4, 1]][:, 0, 0, 0].tolist() == [order[4], order[1]]
+    assert images[np.arange(16) < 2].shape == (2, 4, 6, 3)
+    assert np.asarray(images).shape == (16, 4, 6, 3) and [image[0, 0, 0] for image in images] == order
+    with pytest.raises(IndexError):
+        images[16]
+
+
+@pytest.mark.parametrize("arguments, given", [
+    ({"train": np.zeros((4, 2, 2))}, "ndarray"),
+    ({"train": (np.zeros((4, 2, 2)),)}, "tuple of length 1"),
+    ({"train": ([[[1, 2]], [[1]]], [0, 1])}, "the train images are no array"),
+    ({"train": (np.zeros((4, 2)), [0, 1, 0, 1])}, "(4, 2)"),
+    ({"train": (np.zeros((4, 2, 2, 3, 1)), [0, 1, 0, 1])}, "(4, 2, 2, 3, 1)"),
+    ({"train": (np.zeros((0, 2, 2)), [])}, "(0, 2, 2)"),
+    ({"train": (np.zeros((4, 0, 2)), [0, 1, 0, 1])}, "(4, 0, 2)"),
+    ({"train": (np.zeros((4, 5, 5, 2)), [0, 1, 0, 1])}, "2 channels, in shape (4, 5, 5, 2)"),
+    ({"train": (np.zeros((4, 5, 5, 4)), [0, 1, 0, 1])}, "4 channels"),
+    ({"train": (np.zeros((4, 3, 5, 5)), [0, 1, 0, 1])}, "move the channels from axis 1"),
+    ({"train": (np.zeros((4, 2, 2), bool), [0, 1, 0, 1])}, "bool"),
+    ({"train": (np.full((4, 2, 2), "a"), [0, 1, 0, 1])}, "<U1"),
+    ({"train": (np.full((4, 2, 2), -0.5), [0, 1, 0, 1])}, "from -0.5 to -0.5"),
+    ({"train": (np.full((4, 2, 2), 255.5), [0, 1, 0, 1])}, "to 255.5"),
+    ({"train": (np.full((4, 2, 2), 256), [0, 1, 0, 1])}, "to 256"),
+    ({"train": (np.full((4, 2, 2), -1), [0, 1, 0, 1])}, "from -1"),
+    ({"train": (np.full((4, 2, 2), np.nan), [0, 1, 0, 1])}, "nan"),
+    ({"train": (np.full((4, 2, 2), np.inf), [0, 1, 0, 1])}, "inf"),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0])}, "4 images, but 3 labels"),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 1.5])}, "index 3 is 1.5"),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, -2, 1])}, "index 2 is -2"),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, np.nan, 1])}, "index 2 is nan"),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 2**40])}, "1099511627776"),
+    ({"train": (np.zeros((4, 2, 2)), ["a", "b", "a", "b"])}, "<U1"),
+    ({"train": (np.zeros((4, 2, 2)), np.zeros((4, 2, 2)))}, "(4, 2, 2)"),
+    ({"train": (np.zeros((4, 2, 2)), np.zeros((4, 0)))}, "(4, 0)"),
+    ({"train": (np.zeros((3, 2, 2)), [[1, 0], [1, 1], [0, 1]])}, "row 1 is [1, 1]"),
+    ({"train": (np.zeros((3, 2, 2)), [[1, 0], [0, 1], [0, 0]])}, "row 2 is [0, 0]"),
+    ({"train": (np.zeros((2, 2, 2)), [[0.25, 0.75], [0, 1]])}, "row 0 is [0.25, 0.75]"),
+    ({"train": (np.zeros((4, 2, 2)), [3, 3, 3, 3])}, "all labels are 3"),
+    ({"train": (np.zeros((4, 2, 2)), [0, 2, 0, 2])}, "label 1 has no training image"),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 2**31 - 1])}, "label 2 has no training image"),
+    ({"train": train_pair(), "test": (make_images(1, 4, 6, 3), [5])}, "label 2 has no training image"),
+    ({"train": (make_images(6, 2, 2), range(6))}, "too few training images, 1, to hold out test and validation"),
+    ({"train": train_pair(2)}, "2 pictures are too few"),
+    ({"train": train_pair(), "class_names": ["a"]}, "class_names has 1 names"),
+    ({"train": train_pair(), "class_names": ["a", "b", "c"]}, "label 2 ('c') has no training image"),
+    ({"train": train_pair(), "class_names": ["a", "a"]}, "'a' twice"),
+    ({"train": train_pair(), "class_names": "ab"}, "'ab'"),
+    ({"train": train_pair(), "class_names": [1, 2]}, "[1, 2]"),
+    ({"train": train_pair(), "validation": (make_images(2, 4, 6, 1), [0, 1])},
+     "the validation images are of shape (4, 6, 1)"),
+    ({"train": train_pair(), "test": (make_images(2, 6, 4, 3), [0, 1])},
+     "the test images are of shape (6, 4, 3)"),
+    ({"train": (make_images(40, 2, 2) / 39, LABELS), "test": (make_images(2, 2, 2) + 7.0, [0, 1])},
+     "train images have values up to 1, but the test images up to 8"),
+])
+def test_what_is_refused(arguments, given):
+    with pytest.raises(UserError) as error:
+        load_arrays(**arguments)
+    assert given in str(error.value) and "\n" not in str(error.value)
+
+
+LAYOUTS = {
+    "keras": ("x_train", "y_train", "x_test", "y_test"),
+    "medmnist": ("train_images", "train_labels", "test_images", "test_labels"),
+}
+VALIDATION = {"keras": ("x_val", "y_val"), "medmnist": ("val_images", "val_labels")}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz(layout, save, tmp_path):
+    held_out = make_images(3, 4, 6, 3, first=100), np.array([[1], [0], [1]])
+    split_arrays = dict(zip(LAYOUTS[layout], (*train_pair(), *held_out), strict=True))
+    save(tmp_path / "pets.npz", **split_arrays)
+    dataset = load_npz(tmp_path / "pets.npz", limit=20, class_names=["cat", "dog"])
+    assert (dataset.info.name, dataset.source) == ("pets", str(tmp_path / "pets.npz"))
+    assert dataset.info.class_names == ("cat", "dog")
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [20, 4, 3]
+    assert values(dataset.test) == [100, 101, 102] and dataset.test.labels.tolist() == [1, 0, 1]
+
+    save(tmp_path / "pets.npz", **split_arrays, **dict(zip(VALIDATION[layout], held_out, strict=True)))
+    dataset = load_npz(str(tmp_path / "pets.npz"))
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [40, 3, 3]
+    assert dataset.notes == ()
+
+
+def test_npz_has_an_absolute_source_and_no_published_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("mnist.npz", x_train=make_images(40, 28, 28), y_train=LABELS)
+    dataset = load_npz("mnist.npz")
+    assert (dataset.info.name, dataset.source) == ("mnist.npz", str(tmp_path / "mnist.npz"))
+
+
+@pytest.mark.parametrize("change, given", [
+    (lambda path: path.unlink(), "No such file"),
+    (lambda path: path.write_bytes(b"not an archive"), "14 bytes"),
+    (lambda path: path.write_bytes(path.read_bytes()[:-40]), "cut off"),
+    (lambda path: path.write_bytes(path.read_bytes().replace(b"\x93NUMPY", b"\x93NUMBY")), "damaged"),
+    (lambda path: np.savez(path), "holds the arrays none"),
+    (lambda path: np.savez(path, images=[1], labels=[0]), "holds the arrays images, labels; needed are x_train"),
+    (lambda path: np.savez(path, **{f"a{i}": [1] for i in range(50)}), "a11, ...; needed are x_train"),
+    (lambda path: np.savez(path, x_train=make_images(4, 2, 2)), "lacks y_train"),
+    (lambda path: np.savez(path, train_images=make_images(4, 2, 2), train_labels=[0, 1, 0, 1], val_labels=[1]),
+     "lacks val_images"),
+    (lambda path: np.savez(path, x_train=np.array([{}]), y_train=[0]), "allow_pickle"),
+    (lambda path: np.savez(path, x_train=make_images(4, 2, 2), y_train=[0, 1, 0]), "4 images, but 3 labels"),
+])
+def test_npz_that_is_refused(change, given, tmp_path):
+    path = tmp_path / "own.npz"
+    np.savez(path, x_train=make_images(40, 2, 2), y_train=LABELS)
+    change(path)
+    with pytest.raises(UserError) as error:
+        load_npz(path)
+    assert given in str(error.value) and str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_npz_larger_than_the_memory_is_refused_unread(tmp_path, monkeypatch):
+    path = tmp_path / "own.npz"
+    np.savez_compressed(path, x_train=np.zeros((40, 100, 100), np.uint8), y_train=LABELS)
+    monkeypatch.setattr(array_data, "max_bytes", lambda: 100_000)
+    with pytest.raises(UserError, match="100,000 bytes"):
+        load_npz(path)

@@ -1,0 +1,200 @@
+"""load_data: every kind of source, and what does not fit together; the public names."""
+
+import doctest
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from zoo.data import info as known
+from zoo.data.load import Dataset
+from zoo.data.loading import load_data
+from zoo.errors import UserError
+from zoo.training import header
+
+IMAGES, LABELS = np.arange(20, dtype=np.uint8).reshape(-1, 1, 1) * np.ones((1, 4, 6), np.uint8), np.arange(20) % 2
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for value, name in enumerate(("cat", "dog")):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(10):
+            Image.new("RGB", (9, 9), (10 * number, 200 * value, 0)).save(tmp_path / "pets" / name / f"{number}.png")
+    return tmp_path / "pets"
+
+
+def test_a_name():
+    dataset = zoo.load_data("digits", limit=50)
+    assert isinstance(dataset, zoo.Dataset) and zoo.Dataset is Dataset
+    assert dataset.info is known.DIGITS and dataset.info.class_names == tuple("0123456789")
+    assert len(dataset.train) == len(dataset.validation) == len(dataset.test) == 50
+    assert np.bincount(dataset.train.labels).tolist() == [5] * 10
+    images, labels = dataset.train.batch([3])
+    assert (dataset.train.images[3] == images[0]).all() and dataset.train.labels[3] == labels[0]
+
+
+def test_a_name_with_its_folder_and_labels(tmp_path):
+    with pytest.raises(UserError, match="does not hold cifar100"):
+        zoo.load_data("cifar100", data_dir=tmp_path, labels="coarse")
+    with pytest.raises(UserError, match="mnist has no coarse labels"):
+        zoo.load_data("mnist", labels="coarse")
+
+
+def test_a_folder(pets):
+    dataset = zoo.load_data(pets)
+    assert dataset.info.shape == (32, 32, 3) and dataset.info.class_names == ("cat", "dog")
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [16, 2, 2]
+    image = dataset.train.images[0]
+    assert image.shape == (32, 32, 3) and image.dtype == np.uint8
+    assert image[0, 0, 1] == 200 * dataset.train.labels[0]
+    assert zoo.load_data(str(pets), shape=(8, 6, 1)).train.images[1:3].shape == (2, 8, 6, 1)
+    assert zoo.load_data(pets, shape=(8, 6, 1), image_size=5, limit=4).train.images[:].shape == (4, 5, 5, 1)
+    assert zoo.load_data(pets, image_size=(5, 7)).info.shape == (5, 7, 3)
+
+
+def test_the_images_of_a_large_folder_are_read_when_they_are_indexed(pets):
+    from zoo.data import image_folder
+
+    kept, lazy = (image_folder.load(pets, (8, 8, 3), in_memory=size) for size in (2**30, 10))
+    for key in (0, -1, slice(2, 9, 3), [5, 1]):
+        assert (kept.train.images[key] == lazy.train.images[key]).all()
+    for file in pets.glob("*/*.png"):
+        file.unlink()
+    assert kept.train.images[0].shape == (8, 8, 3)
+    with pytest.raises(UserError, match="1 file cannot be read"):
+        lazy.train.images[0]
+
+
+def test_a_name_goes_before_a_folder_that_is_called_so(pets, monkeypatch):
+    monkeypatch.chdir(pets.parent)
+    pets.rename(pets.parent / "digits")
+    assert zoo.load_data("digits", limit=5).info is known.DIGITS
+    for source in ("./digits", "digits/", Path("digits")):
+        assert zoo.load_data(source).info.class_names == ("cat", "dog")
+
+
+def test_npz(tmp_path):
+    np.savez(tmp_path / "own.npz", x_train=IMAGES, y_train=LABELS)
+    dataset = zoo.load_data(tmp_path / "own.npz", class_names=["cat", "dog"], limit=4)
+    assert dataset.info.name == "own" and dataset.info.class_names == ("cat", "dog") and len(dataset.train) == 4
+    assert zoo.load_data(str(tmp_path / "own.npz")).info.shape == (4, 6, 1)
+
+
+def test_arrays():
+    dataset = zoo.load_data((IMAGES, LABELS), validation_data=(IMAGES[:3], LABELS[:3]),
+                            test_data=(IMAGES[5:9], LABELS[5:9]), class_names=["cat", "dog"])
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [20, 3, 4]
+    assert (dataset.test.images[0] == IMAGES[5][..., None]).all() and dataset.source == "arrays"
+
+
+def test_a_dataset_is_returned_as_it_is():
+    dataset = zoo.load_data([IMAGES, LABELS])
+    assert zoo.load_data(dataset) is dataset
+
+
+@pytest.mark.parametrize("source, arguments, given", [
+    ("cifar1O", {}, "no dataset is called 'cifar1O'; did you mean 'cifar10'?"),
+    ("cifar1O", {}, "there is no folder or .npz file 'cifar1O'"),
+    ("", {}, "no dataset is called ''"),
+    ("gone/", {}, "there is no folder or .npz file 'gone/'"),
+    (Path("some", "gone"), {}, "there is no folder or .npz file 'some/gone'"),
+    ("gone.npz", {}, "there is no folder or .npz file 'gone.npz'"),
+    (__file__, {}, "test_loading.py is a file, but no .npz file"),
+    (3, {}, "given a int"),
+    (IMAGES, {}, "given a ndarray"),
+    ((IMAGES,), {}, "tuple of length 1"),
+    ((IMAGES, LABELS), {"data_dir": "there"}, "data_dir='there' does not apply to arrays"),
+    ((IMAGES, LABELS), {"labels": "coarse"}, "labels='coarse' does not apply to arrays"),
+    ((IMAGES, LABELS), {"image_size": 9}, "image_size=9 does not apply to arrays, only to a folder"),
+    ("digits", {"image_size": 9}, "image_size=9 does not apply to the name of a data set"),
+    ("digits", {"class_names": ["a"]}, "class_names=['a'] does not apply to the name of a data set"),
+    ("digits", {"validation_data": (IMAGES, LABELS)}, "validation_data does not apply to the name of a data set"),
+    ("pets", {"labels": "coarse"}, "labels='coarse' does not apply to a folder"),
+    ("pets", {"data_dir": "."}, "data_dir='.' does not apply to a folder"),
+    ("pets", {"test_data": (IMAGES, LABELS)}, "test_data does not apply to a folder, only to arrays"),
+    ("pets", {"image_size": 0}, "given 0"),
+    ("pets", {"image_size": (4, 5, 3)}, "given (4, 5, 3)"),
+    ("pets", {"image_size": 4.5}, "given 4.5"),
+    ("pets", {"shape": (8, 8, 4)}, "(8, 8, 4) has 4"),
+    ("own.npz", {"test_data": (IMAGES, LABELS)}, "test_data does not apply to an .npz file"),
+    ("own.npz", {"image_size": 4}, "image_size=4 does not apply to an .npz file"),
+])
+def test_what_is_refused(source, arguments, given, pets, monkeypatch):
+    monkeypatch.chdir(pets.parent)
+    np.savez("own.npz", x_train=IMAGES, y_train=LABELS)
+    with pytest.raises(UserError) as error:
+        load_data(source, **arguments)
+    assert given in str(error.value) and "\n" not in str(error.value)
+
+
+def test_nothing_applies_to_a_dataset():
+    dataset = zoo.load_data((IMAGES, LABELS))
+    with pytest.raises(UserError, match="limit=3 does not apply to a Dataset"):
+        zoo.load_data(dataset, limit=3)
+
+
+def test_the_examples_of_the_docstring_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (test,) = doctest.DocTestFinder(recurse=False).find(zoo.load_data, "load_data", globs={"zoo": zoo})
+    assert doctest.DocTestRunner().run(test).attempted >= 10
+    assert doctest.DocTestRunner(verbose=False).run(test, clear_globs=False).attempted
+
+
+def test_no_backend_is_loaded():
+    code = ("import sys, zoo; assert 'numpy' not in sys.modules; zoo.Dataset; zoo.load_data('digits', limit=5); "
+            "print([name for name in ('keras', 'tensorflow', 'jax', 'torch') if name in sys.modules])")
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                         cwd=Path(zoo.__file__).parents[1])
+    assert run.stdout == "[]\n"
+    with pytest.raises(AttributeError, match="no attribute 'Dateset'"):
+        zoo.__getattr__("Dateset")
+
+
+def entry_of(dataset):
+    """Return the "dataset" entry of a run.json."""
+    return json.loads(json.dumps(header.described(dataset)))
+
+
+def test_from_dict_of_a_published_set():
+    entry = entry_of(zoo.load_data("digits", limit=5))
+    assert known.from_dict(entry) is known.DIGITS
+    for labels in ("fine", "coarse"):
+        facts = known.with_labels(known.CIFAR100, labels)
+        entry = {"name": "cifar100", "label_names": [*facts.label_names], "shape": [32, 32, 3]}
+        assert known.from_dict(entry) == facts
+
+
+def test_from_dict_of_arrays_and_folders(pets):
+    for dataset in (zoo.load_data((IMAGES, LABELS), class_names=["cat", "dog"]), zoo.load_data(pets)):
+        facts = known.from_dict(entry_of(dataset))
+        for key in ("name", "title", "shape", "classes", "mean", "std", "label_names", "train", "validation", "test",
+                    "columns"):
+            assert getattr(facts, key) == getattr(dataset.info, key)
+        assert facts.source == dataset.source
+
+
+def test_from_dict_of_a_folder_that_is_called_as_a_published_set():
+    entry = entry_of(zoo.load_data("digits", limit=5))
+    facts = known.from_dict({**entry, "mean": [0.5], "std": [0.5]})
+    assert facts != known.DIGITS and facts.mean == (0.5,) and facts.train == 5
+
+
+@pytest.mark.parametrize("change", [
+    {"name": 3}, {"name": []}, {"title": None}, {"shape": [4, 6]}, {"shape": [4, 6, 0]}, {"shape": 3},
+    {"shape": [4, 6, "1"]}, {"classes": 3}, {"classes": "2"}, {"mean": []}, {"mean": ["a"]}, {"mean": [float("nan")]},
+    {"std": [0.0]}, {"std": None}, {"label_names": "ab"}, {"label_names": [1, 2]}, {"label_names": []},
+    {"train": -1}, {"train": True}, {"test": None}, {"source": 5},
+], ids=str)
+def test_from_dict_of_a_damaged_entry(change):
+    entry = entry_of(zoo.load_data((IMAGES, LABELS)))
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        known.from_dict({**entry, **change})
+    for key in change:
+        with pytest.raises(KeyError):
+            known.from_dict({name: value for name, value in entry.items() if name != key})
