@@ -103,9 +103,8 @@ def said_by(flag, command, example):
     ("train", "lenet5 --patience 7", "zoo.train has no --patience: to end training early type --stop-patience 7; "
      "--lr-patience 7 is for --schedule plateau"),
     ("train", "googlenet --aux", "zoo.train has no --aux; type --sides 0.3"),
-    ("train", "lenet5 --data mnist", "zoo.train has no --data; type --dataset mnist"),
-    ("train", "lenet5 --data 'my pets'", "zoo.train has no --data: for a folder of your own type python -m "
-     "zoo finetune NET --data 'my pets'; here --dataset names a data set, --data-dir where its files are"),
+    ("train", "lenet5 --data-path pets", "zoo.train has no --data-path; type --data pets"),
+    ("train", "lenet5 --img-size 64", "zoo.train has no --img-size; type --size 64"),
     ("train", "--model resnet34", "zoo.train has no --model: it comes first, without a flag: python -m zoo.train "
      "resnet34"),
     ("train", "lenet5 --workers 4", "zoo.train has no --workers: zoo reads batches ahead by itself; leave it out"),

@@ -9,6 +9,7 @@ import pytest
 
 from zoo import registry
 from zoo.cli.asked import recipe_of
+from zoo.data import info
 from zoo.cli.train import parser
 from zoo.data.info import DATASETS
 from zoo.errors import UserError
@@ -31,7 +32,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def asked(*words):
-    return recipe_of(parser().parse_args(words))
+    arguments = parser().parse_args(words)
+    return recipe_of(arguments, info.find(arguments.dataset))
 
 
 def test_the_fields_and_their_defaults():

@@ -222,6 +222,15 @@ def blueprint(name, input_shape=None, classes=None, width=None, stem="auto", opt
                      _options(spec, options or {}), aux)
 
 
+def default_image_shape(spec):
+    """Return (height, width, channels) to which a folder's images are brought for training from scratch.
+
+    32x32 where the model has a small stem, which two CPU cores can train; else the paper's size.
+    """
+    height, width, channels = spec.input_shape
+    return (32, 32, channels) if spec.small_below else (height, width, channels)
+
+
 def preset(spec, name):
     """Return the Preset of a network called `name`; UserError with the nearest name if there is none.
 

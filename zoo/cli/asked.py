@@ -74,9 +74,9 @@ def changed(recipe, arguments):
     return recipes.overridden(recipe, changes)
 
 
-def recipe_of(arguments):
+def recipe_of(arguments, info):
     """Return the recipe for the network and data set with what the command line changes."""
-    return changed(table.find(arguments.network, arguments.dataset, arguments.recipe), arguments)
+    return changed(table.find(arguments.network, info.name, arguments.recipe), arguments)
 
 
 def options_of(arguments, recipe):
@@ -94,11 +94,11 @@ def options_of(arguments, recipe):
             "dropout": parsed("dropout", recipe.dropout, spec.options["dropout"])}
 
 
-def plan_of(arguments):
-    """Return the Plan that the command line asks for."""
+def plan_of(arguments, info=None):
+    """Return the Plan that the command line asks for; `info`: the Facts of images of the user's own."""
     spec = registry.find(arguments.network)
-    facts = datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
-    recipe = recipe_of(arguments)
+    facts = info or datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
+    recipe = recipe_of(arguments, facts)
     recipes.side_weights(recipe, spec)
     if arguments.precision not in plans.PRECISIONS:
         raise unknown("precision", arguments.precision, plans.PRECISIONS)
@@ -107,11 +107,30 @@ def plan_of(arguments):
     width = preset.width if preset else common.parse_width(arguments)
     blueprint = registry.blueprint(spec.name, facts.shape, facts.classes, width, arguments.stem,
                                    options_of(arguments, recipe))
-    if arguments.limit is not None:
-        arguments.limit = common.whole_number("--limit", arguments.limit, 1)
     return plans.Plan(blueprint, facts, recipe, common.whole_number("--seed", arguments.seed, 0, 2**32 - 1),
-                      arguments.limit, env.backend(arguments.backend), arguments.deterministic,
+                      limit_of(arguments), env.backend(arguments.backend), arguments.deterministic,
                       arguments.precision)
+
+
+def limit_of(arguments):
+    """Return the number that --limit gives, or None."""
+    return None if arguments.limit is None else common.whole_number("--limit", arguments.limit, 1)
+
+
+def own_images(arguments):
+    """Return the Dataset of --dataset FOLDER or FILE.npz, None where it is a name."""
+    given = expanded(arguments.dataset)
+    if arguments.dataset in datasets.DATASETS or not (given.is_dir() or given.suffix == ".npz"):
+        if arguments.size is not None:
+            raise UserError("--size is for a folder of images; those of a data set have a size of their own")
+        return None
+
+    from zoo.data.loading import load_data  # NumPy
+
+    spec = registry.find(arguments.network)
+    size = None if arguments.size is None else common.sides(arguments.size)
+    return load_data(given, data_dir=arguments.data_dir, limit=limit_of(arguments), labels=arguments.labels,
+                     image_size=size, shape=registry.default_image_shape(spec))
 
 
 def resumed(parser, arguments, argv):

@@ -37,9 +37,6 @@ HINTS = (
          "the run comes first, without a flag: {PROG} {FIRST}", "runs/mine", commands="evaluate export plot"),
     Hint("dataset-name ds dset", "--dataset {NAME}", "cifar10"),
     Hint("data d", "--dataset {NAME}", "cifar10", rf"({NAMES})(?:\.yaml)?"),
-    Hint("data data-path train-dir train-path train-data img-dir image-dir image-folder images",
-         "for a folder of your own type python -m zoo finetune NET --data {FOLDER}; here --dataset names a data set, "
-         "--data-dir where its files are", "pets", commands="train"),
     Hint("data-path train-dir train-path train-data img-dir image-dir image-folder images", "--data {FOLDER}", "pets"),
     Hint("val-dir val-path val-data test-dir test-data valid-dir", "it is FOLDER/val and FOLDER/test beside "
          "FOLDER/train; give --data FOLDER", "pets/val", commands="finetune extract"),
@@ -50,9 +47,6 @@ HINTS = (
     Hint("num-classes nc n-classes nb-classes", "--classes {N}", "10"),
     Hint("img-size imgsz image-size input-size input-shape resolution train-crop-size crop-size resize img",
          "--size {N}", "224"),
-    Hint("size img-size imgsz image-size input-size input-shape resolution train-crop-size crop-size img resize",
-         "images have the size of the data set; a folder's are brought to one by python -m zoo finetune NET --data "
-         "FOLDER --size {N}", "64", commands="train"),
     Hint("in-chans in-channels num-channels input-channels", "--channels {N}", "3"),
     Hint("max-samples max-train-samples num-samples subset-size n-samples", "--limit {N}", "500", NUMBER),
     Hint("fast-dev-run dry-run smoke-test debug quick", "--limit 200 --epochs 1"),

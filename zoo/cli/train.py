@@ -25,8 +25,13 @@ def parser():
                          epilog=f"networks: {', '.join(registry.SPECS)}\ndata sets: {', '.join(datasets.DATASETS)}\n"
                              f"options: {'; '.join(told_options())}\n{STATUSES}")
     made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
-    made.add_argument("--dataset", metavar="NAME", default="digits",
-                      help="default: digits, 5,000 pictures of MNIST that need no download")
+    made.add_argument("--dataset", "--data", metavar="NAME|FOLDER|FILE.npz", default="digits",
+                      help=f"{', '.join(datasets.DATASETS)}; or images of your own: a folder with a folder for each "
+                           "class (or train, val and test folders of such), or an .npz file with x_train, y_train, "
+                           "... or train_images, train_labels, ...; default: digits, 5,000 images of MNIST that need "
+                           "no download")
+    made.add_argument("--size", metavar="N|HxW", help="to which a folder's images are resized; default: 32 where the "
+                                                      "model has a small stem, else the paper's size")
     made.add_argument("--labels", metavar="fine|coarse", default="fine", help="of cifar100: 100 classes or 20")
     common.add_gpu(made, ", or several, with commas between, that share each batch; all: all")
     made.add_argument("--recipe", metavar="|".join(table.KINDS), default="modern",
@@ -89,10 +94,12 @@ def command(argv):
         raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see python -m zoo.train --help")
     seconds = arguments.max_seconds and common.whole_number("--max-seconds", arguments.max_seconds, 1)
     until = began + seconds if seconds else float("inf")
+    dataset = None
     if arguments.resume is not None:
         run, plan = asked.resumed(parser(), arguments, argv)
     else:
-        run, plan = None, asked.plan_of(arguments)
+        dataset = asked.own_images(arguments)
+        run, plan = None, asked.plan_of(arguments, dataset and dataset.info)
     chosen = devices.choose(arguments.gpu, devices.list_gpus(), devices.visible_now())
     plans.check_devices(plan, len(chosen.gpus))
 
@@ -114,9 +121,13 @@ def command(argv):
     devices.prepare(chosen, plan.deterministic)
 
     from zoo.data.load import load_facts
+    from zoo.runs.data import reload_dataset
     from zoo.runs.session import Session
 
-    dataset = load_facts(plan.dataset, data_dir=arguments.data_dir, limit=plan.limit)
+    if run is not None and dataset is None:
+        dataset = reload_dataset(run, runs.read_facts(run), arguments.data_dir)
+    elif dataset is None:
+        dataset = load_facts(plan.dataset, data_dir=arguments.data_dir, limit=plan.limit)
     link = hosts.meet(*place, hosts.facts(plan, dataset)) if place else None
     session = Session(plan, dataset, chosen, attended.to_the_end, until, place, link)
     if run is not None:

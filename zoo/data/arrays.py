@@ -1,6 +1,7 @@
 """A data set from arrays: in memory, or in an .npz file as Keras or MedMNIST lay one out. No backend is loaded."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def load_arrays(train, validation=None, test=None, *, class_names=None, limit=No
         if is_as_given and limit is not None and limit < len(part):
             part = part[splits.stratified_order(labels[origin][part], splits.SEED)]
         parts[split] = splits.Split(images[origin], labels[origin], part[:limit])
-    return Dataset(info, **parts, source=source, notes=(*notes, *carved_notes))
+    return Dataset(info, **parts, source=source, notes=(*notes, *carved_notes), origin={"kind": "arrays"})
 
 
 def read_pair(pair, split):
@@ -255,9 +256,10 @@ def load_npz(path, *, class_names=None, limit=None):
     pairs = dict(zip(names, arrays, strict=True))
     name = path.name if path.stem in DATASETS else path.stem
     try:
-        return load_arrays(**pairs, class_names=class_names, limit=limit, name=name, source=str(path))
+        dataset = load_arrays(**pairs, class_names=class_names, limit=limit, name=name, source=str(path))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+    return replace(dataset, origin={"kind": "npz"})
 
 
 def find_names(path, present):

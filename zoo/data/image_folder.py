@@ -145,7 +145,8 @@ def load(folder, shape, *, named="folders", limit=None, broken="refuse", in_memo
             for place, name in enumerate(rows)}
     counts = {name: len(row) for name, row in rows.items()}
     return Dataset(facts_of(Path(folder), shape, found.names, counts), **made,
-                   source=str(Path(folder).expanduser().absolute()), notes=(*left_out, *notes))
+                   source=str(Path(folder).expanduser().absolute()), notes=(*left_out, *notes),
+                   origin={"kind": "folder", "named": named})
 
 
 def readable(found, shape, broken, threads=None):

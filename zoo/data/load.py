@@ -1,6 +1,6 @@
 """Reading a data set: from the disk, or from the network where the disk has none. No backend is ever loaded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,8 @@ class Dataset:
             them, uint8 (n, height, width, channels), and `dataset.train.labels` the labels, int64 (n,).
         source: the files that it comes from.
         notes: lines that people should see, such as which splits were carved from the training images.
+        origin: what run.json says besides, so that the data can be found again: {"kind": "npz"}, {"kind": "arrays"},
+            or of a folder {"kind": "folder", "named": how its classes are named}; {} for a published data set.
     """
 
     facts: known.Facts
@@ -36,6 +38,7 @@ class Dataset:
     test: splits.Split
     source: str
     notes: tuple
+    origin: dict = field(default_factory=dict)
 
     @property
     def info(self):

@@ -49,4 +49,4 @@ def described(dataset):
     return {"name": known.name, "title": known.title, "shape": known.shape, "classes": known.classes,
             "mean": known.mean, "std": known.std, "label_names": known.label_names, "source": dataset.source,
             "train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test),
-            "notes": dataset.notes}
+            "notes": dataset.notes, **dataset.origin}

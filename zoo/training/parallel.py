@@ -72,6 +72,9 @@ class Gathered(keras.layers.Layer):
     def call(self, x):
         return keras.distribution.distribute_tensor(x, keras.distribution.TensorLayout([None, None], self.mesh))
 
+    def get_config(self):
+        return super().get_config()  # of what a mesh is there is no JSON; a model around it is read, never saved
+
 
 def across(link, index, hosts):
     """Return the Sharing over all devices of all hosts, to which keras.distribution.initialize has connected us."""

@@ -56,10 +56,9 @@ def of_run(run, facts):
         raise UserError(f"{run / 'run.json'} is damaged, or of another zoo: {error}") from None
 
 
-def dataset_of(told):
-    """Return the Facts of a run's data set, with the labels it was trained on; `told`: what run.json says of it."""
-    facts = datasets.find(told["name"])
-    return datasets.with_labels(facts, "fine" if len(told["label_names"]) == facts.classes else "coarse")
+def dataset_of(config):
+    """Return the Facts of a run's data set, with the labels it was trained on; `config`: what run.json says of it."""
+    return datasets.from_dict(config)
 
 
 def precision_of(facts):
