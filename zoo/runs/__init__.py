@@ -1,0 +1,1 @@
+"""What a run is: a session that trains into its directory, and `Run`, which reads it."""
