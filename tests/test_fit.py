@@ -127,6 +127,9 @@ def test_an_npz_file_by_the_command_and_resumed(names, tmp_path):
     done = train("--resume", str(run.path), "--epochs", "2")
     assert done.returncode == 0, done.stderr
     assert run.history["epoch"] == [1, 2]
+    done = subprocess.run([sys.executable, "-m", "zoo", "evaluate", run.path], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"accuracy  {run.result['test_accuracy_best']:.2%}, " in done.stdout
 
 
 def test_a_folder_from_scratch_is_the_whole_network(tmp_path):

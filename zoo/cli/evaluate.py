@@ -60,7 +60,7 @@ def command(argv):
         raise unknown("split", arguments.split, SPLITS)
 
     from zoo.plots import run_files  # NumPy, no backend
-    from zoo.training.reopened import split_of
+    from zoo.runs.data import reload_split
 
     run = Path(arguments.run).expanduser()
     facts = run_files.read_facts(run)
@@ -69,7 +69,7 @@ def command(argv):
         raise UserError(f"{run / 'run.json'} is damaged: it does not say how the network is built")
     batch_size = batch_of(arguments, facts)
     backend, chosen = common.choose_device(arguments.gpu, arguments.backend)
-    split = split_of(run, facts, arguments.split, arguments.data_dir)
+    split = reload_split(run, facts, arguments.split, arguments.data_dir)
     where = common.load(backend, chosen)
 
     from zoo.training import evaluation

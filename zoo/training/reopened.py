@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import image_folder
+from zoo.data import image_folder, info as datasets
 from zoo.data.file_layouts import find_in
 from zoo.data.load import load_facts
 from zoo.errors import UserError
@@ -34,6 +34,7 @@ def split_of(run, facts, name, data_dir=None):
             dataset = image_folder.load(told["source"] if data_dir is None else data_dir, told["shape"],
                                         named=told["named"], limit=limit, broken="skip" if left_out else "refuse")
         else:
+            datasets.find(told["name"])  # names the nearest one, where there is none
             data_dir = place_of(told) if data_dir is None else data_dir
             dataset = load_facts(plans.dataset_of(told), data_dir=data_dir, limit=limit)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
