@@ -11,6 +11,7 @@ from zoo.training import checkpoints, diagnosis, run as runs, schedules
 LOSS = "bare_loss"  # the metric that people see as the loss: Keras's own has smoothing and side classifiers in it
 MARGIN = 1.0  # seconds kept for leaving: a disk that is slow for once
 SAFETY = 1.5  # times the slowest so far
+STREAM = 3  # the last word of Philox's counter; 0 to 2: the order of the images, augmentation, first weights
 
 
 class Records(keras.callbacks.Callback):
@@ -38,6 +39,10 @@ class Records(keras.callbacks.Callback):
             self.sums = []
         self.before = self.progress.step
         self.began = self.stepped = time.perf_counter()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if keras.backend.backend() == "torch":  # dropout draws from PyTorch's own generator, which no variable holds
+            keras.utils.set_random_seed(seed_of_step(self.batches.seed, self.progress.epoch, self.progress.step))
 
     def on_train_batch_end(self, batch, logs=None):  # after one step or several, `batch` is the last
         now, progress = time.perf_counter(), self.progress
@@ -102,6 +107,11 @@ class Records(keras.callbacks.Callback):
         for path, variable in averaged.items():
             variable.assign(arrays[f"raw/{path}"])
         return row
+
+
+def seed_of_step(seed, epoch, step):
+    """Return the seed, 32 bits, of what PyTorch draws in a step: a resumed run draws the same."""
+    return int(np.random.Philox(key=[seed, epoch], counter=[0, step, 0, STREAM]).random_raw()) >> 32
 
 
 def columns(logs):
