@@ -17,6 +17,7 @@ from zoo.data.load import load
 from zoo.errors import UserError
 from zoo.training import evaluation, keras_file
 from zoo.training.reopened import place_of, split_of
+from zoo.weights import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -262,8 +263,8 @@ def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("words, said", [
-    (["lenet5"], "a network's name needs --weights mnist\n"), (["vgg16"], "needs --weights imagenet or FILE\n"),
-    (["alexnet_2014"], "needs --weights FILE\n"), (["nin"], "python -m zoo.train nin makes a run"),
+    (["lenet5"], "a network's name needs --weights mnist\n"), (["vgg16"], "needs --weights imagenet or "),
+    (["alexnet_2014"], " or FILE\n"),
     (["lenet5", "--weights", "RUN"], "run is a run: type python -m zoo predict "),
     (["lenet5", "--weights", "my.keras"], "my.keras is a whole model: type python -m zoo predict my.keras PICTURE"),
     (["RUN", "--weights", "mnist"], "--weights is for a network's name; "),
@@ -277,6 +278,11 @@ def test_mistakes_with_weights(tmp_path, monkeypatch, capsys, words, said):
     (tmp_path / "run" / "run.json").write_text("{}")
     keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]).save("my.keras")
     assert said in refused(capsys, predict.main, *("run" if word == "RUN" else word for word in words), "x.png")
+
+
+def test_a_network_without_weights_is_to_be_trained(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)  # where no weights are
+    assert "python -m zoo.train nin makes a run" in refused(capsys, predict.main, "nin", "x.png")
 
 
 @pytest.mark.parametrize("change, said", [
