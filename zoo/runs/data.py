@@ -5,7 +5,7 @@ from pathlib import Path
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.runs.session import check_same_data
-from zoo.training.reopened import place_of, split_of
+from zoo.training.reopened import dataset_of, split_of
 
 
 def reload_dataset(run, config, data_dir=None):
@@ -19,12 +19,8 @@ def reload_dataset(run, config, data_dir=None):
         raise UserError(f"{run} was trained on arrays, which are not kept in it; give them again with dataset=")
     if info.get("kind") == "npz":
         dataset = load_data(data_dir or source, limit=limit)
-    elif "named" in info:
-        dataset = load_data(data_dir or source, limit=limit, shape=tuple(info["shape"]))
     else:
-        labels = "fine" if len(info["label_names"]) != 20 or info["name"] != "cifar100" else "coarse"
-        dataset = load_data(info["name"], data_dir=place_of(info) if data_dir is None else data_dir, limit=limit,
-                            labels=labels)
+        dataset = dataset_of(run, config, data_dir)
     check_same_data(run, dataset)
     return dataset
 

@@ -13,7 +13,7 @@ import numpy as np
 from zoo.training import fused
 from zoo.training.batches import TrainingBatches
 
-FRACTION = 0.07  # of the training images: without a backward pass, less than 3 % of an epoch's time
+FRACTION = 0.07  # of the training images, in a forward pass alone
 MIN_IMAGES, MAX_IMAGES = 512, 4096  # fewer are noisy, more change nothing
 
 
