@@ -112,7 +112,8 @@ def asked(name, batch, more, count, way):
     import tensorflow as tf
     from subjects import network_of, pictures
 
-    from zoo.training import fused, parallel
+    from zoo.training import fused
+    from zoo.training.distribution import parallel
 
     network, images = network_of(name, more), tf.constant(pictures(batch)[0])
     fused.use_fast_kernels(network, parallel.ALONE)
@@ -143,7 +144,8 @@ def predicted(name, batch, more, count, way):
     from subjects import network_of, pictures
 
     from zoo.data.splits import Split
-    from zoo.training import evaluation, fused, parallel
+    from zoo.training import evaluation, fused
+    from zoo.training.distribution import parallel
 
     (images, labels), model = pictures(count), network_of(name, more)
     split = Split(images, labels, np.arange(count))

@@ -34,12 +34,13 @@ def zoo_subject(name, batch, more, count, precision):
     import numpy as np
 
     from zoo.data.splits import Split
-    from zoo.training import augmentation, evaluation, fit, parallel, reading, trainee
+    from zoo.training import augmentation, evaluation, fit, reading, trainee
     from zoo.training.bar import Bar
     from zoo.training.batch_statistics import BatchStatistics
     from zoo.training.batches import TrainingBatches
     from zoo.training.callbacks import Records
     from zoo.training.checkpoints import Progress
+    from zoo.training.distribution import parallel
     from zoo.training.leaving import Leave
     from zoo.training.recipe import Recipe
 

@@ -16,9 +16,10 @@ from test_resume import CALM, DATA, split_of, trained
 from zoo import registry
 from zoo.data import info as datasets
 from zoo.data.load import load_facts
-from zoo.training import fit, parallel, plan as plans, recipe as recipe_fields, recipes, run as runs, trainee
+from zoo.training import fit, plan as plans, recipe as recipe_fields, recipes, run as runs, trainee
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches
+from zoo.training.distribution import parallel
 
 ROOT = Path(__file__).resolve().parents[1]
 

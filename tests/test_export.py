@@ -16,7 +16,8 @@ from test_parity import randomize
 import zoo
 from zoo import registry
 from zoo.cli import export
-from zoo.training import exported, saved
+from zoo.exporters import formats, writers
+from zoo.training import saved
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = [*"012345678", "a nine,\nor so"]
@@ -55,10 +56,10 @@ def expected(run, pictures):
 
 
 def written(run, name, folder, capsys, pixels="raw pixels of 0 to 255; their scaling is inside"):
-    path = folder / f"out{export.FORMATS[name].ending}"
+    path = folder / f"out{formats.FORMATS[name].suffix}"
     assert export.main([str(run), "--format", name, "-o", str(path), "--gpu", "none"]) == 0
     said = capsys.readouterr().out
-    assert pixels in said and "8 pictures got the same answers" in said and said.count("\n") == 1
+    assert pixels in said and "8 images got the same answers" in said and said.count("\n") == 1
     assert not [each for each in folder.iterdir() if each.name.startswith(".")]
     return path
 
@@ -80,7 +81,7 @@ def test_weights(run, pictures, expected, tmp_path, capsys):
 
 
 def test_onnx(run, pictures, expected, tmp_path, capsys):
-    for package in export.FORMATS["onnx"].packages:
+    for package in formats.FORMATS["onnx"].packages:
         pytest.importorskip(package, reason=f"pip install '.[export]' for {package}")
     import onnxruntime
 
@@ -124,11 +125,11 @@ def test_groups_become_zeros(tmp_path, capsys):
     pictures = np.random.default_rng(5).integers(0, 256, (3, 32, 32, 3), np.uint8)
     expected = model.predict(pictures, verbose=0)
     assert np.ptp(expected, axis=0).max() > 0.01
-    whole = exported.without_groups(model)
+    whole = writers.without_groups(model)
     assert [layer.name for layer in model.layers if getattr(layer, "groups", 1) == 2] == ["conv2", "conv4", "conv5"]
     assert not [layer.name for layer in whole.layers if getattr(layer, "groups", 1) > 1]
     assert whole.predict(pictures, verbose=0) == pytest.approx(expected, abs=1e-5)
-    assert exported.without_groups(whole) is whole
+    assert writers.without_groups(whole) is whole
 
 
 def test_a_run_in_half_precision_is_written_in_float32(run, pictures, expected, tmp_path, capsys):
@@ -137,9 +138,9 @@ def test_a_run_in_half_precision_is_written_in_float32(run, pictures, expected, 
     (mixed / "run.json").write_text(json.dumps({**facts, "precision": "bfloat16"}))
     model = zoo.load(mixed)
     assert np.abs(model.predict(pictures, verbose=0) - expected).max() > 1e-5  # or nothing is tested
-    exact = exported.in_float32(model)
+    exact = writers.in_float32(model)
     assert {layer.compute_dtype for layer in exact.layers[1:]} == {"float32"}
-    assert exported.in_float32(exact) is exact
+    assert writers.in_float32(exact) is exact
     path = written(mixed, "keras", tmp_path, capsys)
     assert keras.saving.load_model(path).predict(pictures, verbose=0) == pytest.approx(expected, abs=1e-6)
 
@@ -150,13 +151,13 @@ def test_other_answers_are_not_written(run, pictures, tmp_path):
     def others(path, model):
         return lambda pictures: np.full((len(pictures), 10), 0.1)
 
-    right = exported.WAYS["keras"]
-    exported.WAYS["keras"] = right[0], others
+    right = writers.WRITERS["keras"]
+    writers.WRITERS["keras"] = right[0], others
     try:
         with pytest.raises(zoo.errors.UserError, match="other answers than the run"):
-            exported.written(model, "keras", tmp_path / "out.keras", NAMES, {}, pictures)
+            writers.write(model, "keras", tmp_path / "out.keras", NAMES, {}, pictures)
     finally:
-        exported.WAYS["keras"] = right
+        writers.WRITERS["keras"] = right
     assert not list(tmp_path.iterdir())
 
 
@@ -171,8 +172,8 @@ def test_what_stood_there_stays_when_nothing_is_written(run, tmp_path, capsys):
 
 @pytest.mark.parametrize("words, said", [
     (["--format", "onxx"], "did you mean 'onnx'?"), (["--format", "keras", "--checkpoint", "first"], "checkpoint"),
-    (["--format", "keras", "-o", "out.h5"], "a file of format keras ends in .keras; given 'out.h5'"),
-    (["--format", "saved_model", "-o", "."], ". is there already"),
+    (["--format", "keras", "-o", "out.h5"], "a file of the format keras ends in .keras; given 'out.h5'"),
+    (["--format", "saved_model", "-o", "."], ". exists already"),
     (["--format", "keras", "-o", "no/where.keras"], "there is no folder no"),
     (["--format", "keras", "--checkpoint", "last"], "has no checkpoint 'last' yet"),
     (["--format", "litert", "--backend", "jax"], "written by TensorFlow" if find_spec("jax") else "jax"),
@@ -188,9 +189,9 @@ def test_mistakes_are_told_before_a_backend_loads(run, words, said, tmp_path):
 
 
 def test_a_missing_package_is_named(run, monkeypatch, capsys):
-    monkeypatch.setattr(export, "find_spec", lambda name: None if name == "tf2onnx" else True)
+    monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "tf2onnx" else True)
     assert export.main([str(run), "--format", "onnx"]) == 2
-    assert capsys.readouterr().err == "error: --format onnx needs tf2onnx: pip install tf2onnx\n"
+    assert capsys.readouterr().err == "error: the format onnx needs tf2onnx: pip install tf2onnx\n"
 
 
 def test_what_is_no_run(tmp_path, capsys):
@@ -203,6 +204,6 @@ def test_what_is_no_run(tmp_path, capsys):
 def test_every_network_in_every_format(name, tmp_path, capsys):
     side = min(64, registry.find(name).most_side or 64)
     made = run_of(tmp_path / "run", name, side, 0.125)
-    for kind, each in export.FORMATS.items():
+    for kind, each in formats.FORMATS.items():
         if all(map(export.find_spec, each.packages)):
             written(made, kind, tmp_path, capsys)

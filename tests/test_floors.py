@@ -10,12 +10,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "zoo"
 FACTS = {"registry", "devices", "env", "errors", "utils"}  # floor 0
-PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "data": 3, "weights": 4, "training": 5, "plots": 6,
+PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "data": 3, "weights": 4, "training": 5, "exporters": 6, "plots": 6,
             "diagrams": 7, "reports": 8, "runs": 9, "cli": 10}
 COMMANDS = 10  # argparse lives there and nowhere else
 DOORS = 11  # zoo itself, zoo.train, zoo.__main__
 # where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation
-BACKENDS = dict.fromkeys(("training/mirrored.py", "training/tf_reading.py", "training/fused.py"), "tensorflow")
+BACKENDS = dict.fromkeys(("training/distribution/mirrored.py", "training/tf_reading.py", "training/fused.py"), "tensorflow")
 AT_THE_DOOR = "zoo.env"  # zoo itself imports it: what TensorFlow reads must be set before it is imported
 # on the commands' floor, and no command themselves
 FRONT = {"common", "asked", "attended", "flag_hints", "unknown_flags"}

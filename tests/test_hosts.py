@@ -15,7 +15,8 @@ import pytest
 
 from zoo import env
 from zoo.errors import UserError
-from zoo.training import hosts, run as runs
+from zoo.training import run as runs
+from zoo.training.distribution import hosts
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = "127.0.0.1"
@@ -141,7 +142,7 @@ def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
 
 ALIVE = """
 import sys, time
-from zoo.training import hosts
+from zoo.training.distribution import hosts
 hosts.BEAT, hosts.SILENCE, hosts.SOON = 0.2, 2.0, 60.0
 link = hosts.meet(sys.argv[2].split(","), int(sys.argv[1]), {}, 30.0)
 print("met", flush=True)

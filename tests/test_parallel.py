@@ -13,8 +13,9 @@ import pytest
 
 from zoo.data.splits import Split
 from zoo.errors import UserError
-from zoo.training import augmentation, parallel, run as runs
+from zoo.training import augmentation, run as runs
 from zoo.training.batches import EvaluationBatches, TrainingBatches
+from zoo.training.distribution import parallel
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = """
@@ -33,7 +34,8 @@ from keras import layers
 from test_resume import AfterSteps, CALM
 from zoo.data.load import Dataset
 from zoo.data.splits import Split
-from zoo.training import fit, parallel
+from zoo.training import fit
+from zoo.training.distribution import parallel
 
 def split_of(count, seed):
     rng = np.random.default_rng(seed)
@@ -54,7 +56,7 @@ data = Dataset(None, split_of(51, 1), split_of(21, 2), None, "", ())  # the last
 if devices == 1:
     sharing = parallel.ALONE
 elif backend == "tensorflow":
-    from zoo.training import mirrored
+    from zoo.training.distribution import mirrored
     sharing = parallel.Sharing(2, mirrored.strategy())
 else:
     sharing = parallel.over(backend, 0)

@@ -9,8 +9,8 @@ import pytest
 
 from zoo import registry
 from zoo.cli.asked import recipe_of
-from zoo.data import info
 from zoo.cli.train import parser
+from zoo.data import info
 from zoo.data.info import DATASETS
 from zoo.errors import UserError
 from zoo.training import augmentation

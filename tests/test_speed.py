@@ -8,8 +8,9 @@ import pytest
 from keras import layers
 
 from zoo.data.splits import Split
-from zoo.training import evaluation, fit, optimizers, parallel, reading, trainee
+from zoo.training import evaluation, fit, optimizers, reading, trainee
 from zoo.training.batches import EvaluationBatches, TrainingBatches
+from zoo.training.distribution import parallel
 from zoo.training.recipe import Recipe
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is TensorFlow's alone")

@@ -28,9 +28,10 @@ def to_the_end(work, run, recipe, leave, again, link=None):
     """Call `work()` -> (Progress, result or None), which trains into `run`; say what came out, return the exit status.
 
     A result is what result.json holds. leave: see zoo.training.leaving; again: words for how to go on after it; link:
-    the zoo.training.hosts.Link to other hosts.
+    the zoo.training.distribution.hosts.Link to other hosts.
     """
-    from zoo.training import failures, hosts
+    from zoo.training import failures
+    from zoo.training.distribution import hosts
 
     try:
         progress, result = work()

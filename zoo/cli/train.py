@@ -103,7 +103,8 @@ def command(argv):
     chosen = devices.choose(arguments.gpu, devices.list_gpus(), devices.visible_now())
     plans.check_devices(plan, len(chosen.gpus))
 
-    from zoo.training import hosts, run as runs  # NumPy, no backend
+    from zoo.training import run as runs
+    from zoo.training.distribution import hosts  # NumPy, no backend
 
     place = env.hosts(arguments.hosts, arguments.host_index)
     if place and (plan.backend != "jax" or arguments.runs is not None):

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from zoo import devices
 from zoo.data.load import Dataset
 from zoo.errors import UserError
-from zoo.training import hosts, plan as plans, recipe as recipes, run as runs
+from zoo.training import plan as plans, recipe as recipes, run as runs
+from zoo.training.distribution import hosts
 from zoo.utils.io import expanded
 
 SPLITS = ("train", "validation", "test")
@@ -99,7 +100,7 @@ class Session:
         if plan.precision == "float16" and where.startswith("CPU"):
             raise UserError("float16 is for GPUs, and this is the CPU; give --precision bfloat16, or float32")
 
-        from zoo.training import parallel
+        from zoo.training.distribution import parallel
 
         if self.link:
             sharing = parallel.across(self.link, self.hosts[1], len(self.hosts[0]))

@@ -20,7 +20,7 @@ MIN_IMAGES, MAX_IMAGES = 512, 4096  # fewer are noisy, more change nothing
 class BatchStatistics:
     """What measures the batch statistics of `network`, a functional model, and assigns them to its layers.
 
-    split: the training split, of so many classes. sharing: a zoo.training.parallel.Sharing, in whose scope the network
+    split: the training split, of so many classes. sharing: a distribution.parallel.Sharing, in whose scope the network
     was built. Frozen layers keep the statistics that they have.
     """
 

@@ -3,8 +3,9 @@
 import numpy as np
 
 from zoo.analysis import summary
-from zoo.training import calibration, fused, parallel, reading, run as runs
+from zoo.training import calibration, fused, reading, run as runs
 from zoo.training.batches import EvaluationBatches
+from zoo.training.distribution import parallel
 from zoo.training.saved import of_run, restore_weights
 from zoo.training.specimens import specimens
 
@@ -28,7 +29,7 @@ def logits(model, split, batch_size, sharing=parallel.ALONE):
     """Return what `model`, which gives logits of its main output alone, says of a split: float32 (n, classes).
 
     batch_size: at least so many images at a time; see inference_batch_size.
-    sharing: a zoo.training.parallel.Sharing, in whose scope the model was built.
+    sharing: a zoo.training.distribution.parallel.Sharing, in whose scope the model was built.
     """
     fused.use_fast_kernels(model, sharing)
     batches = reading.ahead(sharing.batches(EvaluationBatches(split, inference_batch_size(model, batch_size))))

@@ -16,7 +16,6 @@ from zoo.training import (
     fused,
     losses,
     optimizers,
-    parallel,
     precision,
     reading,
     run as runs,
@@ -27,6 +26,7 @@ from zoo.training.bar import Bar
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches, one_hot
 from zoo.training.callbacks import LOSS, SAFETY, Records
+from zoo.training.distribution import parallel
 from zoo.training.leaving import Leave, gracefully
 
 TOGETHER, AT_MOST, PARTS = 10 ** 9, 16, 8  # multiply-adds and steps of one call of the backend, calls of an epoch
@@ -38,7 +38,7 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
     The test split is not touched. Files: history.csv, timings.csv, checkpoints/ in `run`.
     leave: a Leave; when it says so, training ends after a step, and goes on exactly there when this is called again.
     sides: {side classifier: the weight of its loss} for a network with such outputs.
-    sharing: a zoo.training.parallel.Sharing, in whose scope() the network was built and this is called.
+    sharing: a zoo.training.distribution.parallel.Sharing, in whose scope() the network was built and this is called.
     callbacks: Keras callbacks of the user's, called after ours with the columns of history.csv in `logs`. One that sets
     `model.stop_training` ends training as a signal does.
     """

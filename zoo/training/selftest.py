@@ -19,9 +19,10 @@ import numpy as np
 from zoo import registry
 from zoo.data import info as datasets
 from zoo.data.splits import Split
-from zoo.training import fit, losses, parallel, plan as plans, recipe as recipe_fields, recipes, reloading, trainee
+from zoo.training import fit, losses, plan as plans, recipe as recipe_fields, recipes, reloading, trainee
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import one_hot
+from zoo.training.distribution import parallel
 from zoo.training.reloading import Reader
 
 IMAGES, CLASSES, SEED = 32, 10, 0

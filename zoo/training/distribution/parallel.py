@@ -23,7 +23,7 @@ class Sharing:
     engine: object = None
     host: int = 0
     hosts: int = 1
-    link: object = None  # a zoo.training.hosts.Link to the other hosts
+    link: object = None  # a zoo.training.distribution.hosts.Link to the other hosts
 
     def first(self, function):
         """Return what `function` returns on host 0; it must be plain JSON."""
@@ -53,7 +53,7 @@ class Sharing:
     def agreeing(self, optimizer):
         """Return `optimizer`, which looks at the whole batch's gradient where it looks at it before it steps."""
         if self.devices > 1 and keras.backend.backend() == "tensorflow":
-            from zoo.training import mirrored
+            from zoo.training.distribution import mirrored
 
             mirrored.average_first(optimizer, self.devices)
         return optimizer
@@ -99,7 +99,7 @@ def over(backend, gpus):
     if len(names) == 1:
         return ALONE
     if backend == "tensorflow":
-        from zoo.training import mirrored
+        from zoo.training.distribution import mirrored
 
         return Sharing(len(names), mirrored.strategy())
     return Sharing(len(names), keras.distribution.DataParallel(devices=names, auto_shard_dataset=False))

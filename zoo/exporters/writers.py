@@ -12,12 +12,12 @@ import numpy as np
 
 from zoo import devices
 from zoo.errors import UserError
+from zoo.exporters.formats import FORMATS
 from zoo.training.keras_file import LABELS
 from zoo.training.saved import load
 from zoo.utils.io import write_text, written_whole
 
 TOLERANCE = 1e-4  # of probabilities: other programs add in another order
-BY_TENSORFLOW = ("onnx", "saved_model", "litert")
 
 
 def in_float32(model):
@@ -62,7 +62,7 @@ def without_groups(model):
     return copied
 
 
-# ---------------------------------------------------------------------------------------- formats: written, and asked
+# ---------------------------------------------------------------------------------------- formats: write, and read back
 
 def write_keras(model, path, names, about):
     model.save(path)
@@ -99,82 +99,85 @@ def write_litert(model, path, names, about):
         archive.writestr("about.json", json.dumps(about, indent=1) + "\n")
 
 
-def ask_keras(path, model):
+def open_keras(path, model):
     again = load(path)
-    return lambda pictures: again.predict(pictures, verbose=0)
+    return lambda images: again.predict(images, verbose=0)
 
 
-def ask_weights(path, model):
+def open_weights(path, model):
     empty = keras.models.clone_model(model)
     empty.load_weights(path)
-    return lambda pictures: empty.predict(pictures, verbose=0)
+    return lambda images: empty.predict(images, verbose=0)
 
 
-def ask_onnx(path, model):
+def open_onnx(path, model):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda pictures: session.run(None, {session.get_inputs()[0].name: pictures})[0]
+    return lambda images: session.run(None, {session.get_inputs()[0].name: images})[0]
 
 
-def ask_saved_model(path, model):
+def open_saved_model(path, model):
     layer = keras.layers.TFSMLayer(path, call_endpoint="serve")
-    return lambda pictures: keras.ops.convert_to_numpy(layer(pictures))
+    return lambda images: keras.ops.convert_to_numpy(layer(images))
 
 
-def ask_litert(path, model):
+def open_litert(path, model):
     interpreter = sys.modules["tensorflow"].lite.Interpreter(str(path))  # which is loaded: it has written the file
 
-    def answer(pictures):
+    def predict(images):
         put, taken = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-        interpreter.resize_tensor_input(put, pictures.shape)
+        interpreter.resize_tensor_input(put, images.shape)
         interpreter.allocate_tensors()
-        interpreter.set_tensor(put, pictures)
+        interpreter.set_tensor(put, images)
         interpreter.invoke()
         return interpreter.get_tensor(taken)
 
-    return answer
+    return predict
 
 
-WAYS = {"keras": (write_keras, ask_keras), "weights": (write_weights, ask_weights), "onnx": (write_onnx, ask_onnx),
-        "saved_model": (write_saved_model, ask_saved_model), "litert": (write_litert, ask_litert)}
+WRITERS = {"keras": (write_keras, open_keras), "weights": (write_weights, open_weights), "onnx": (write_onnx, open_onnx),
+        "saved_model": (write_saved_model, open_saved_model), "litert": (write_litert, open_litert)}
 
 
-def apart(ask, expected, pictures):
-    """Return how far a file's probabilities are from those expected at most, asked for all at once and one by one."""
-    found = np.asarray(ask(pictures)), np.concatenate([ask(each[None]) for each in pictures[-2:]])
+def largest_difference(predict, expected, images):
+    """Return the largest difference from the expected probabilities, of all images at once and one by one."""
+    found = np.asarray(predict(images)), np.concatenate([predict(image[None]) for image in images[-2:]])
     if found[0].shape != expected.shape or not all(np.isfinite(each).all() for each in found):
         return np.inf
     return float(max(np.abs(found[0] - expected).max(), np.abs(found[1] - expected[-2:]).max()))
 
 
-def written(model, name, path, names, about, pictures):
-    """Write `model` to `path` whole, or not at all where it gives other answers; return how far they are apart."""
-    write, ask = WAYS[name]
-    expected = keras.ops.convert_to_numpy(model(pictures, training=False))
+def write(model, name, path, names, about, images):
+    """Write `model` to `path` whole, or not at all where the file gives other answers.
 
-    def made(scratch):
+    Return the largest difference of a probability between model and file, over `images`, uint8 (n, height, width, c).
+    """
+    write_format, read_back = WRITERS[name]
+    expected = keras.ops.convert_to_numpy(model(images, training=False))
+
+    def write_and_compare(scratch):
         try:
             with devices.quiet(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the converters' own, about NumPy and about names to come
-                write(without_groups(model) if name in BY_TENSORFLOW else model, scratch, names, about)
-                far = apart(ask(scratch, model), expected, pictures)
+                write_format(without_groups(model) if FORMATS[name].needs_tensorflow else model, scratch, names, about)
+                difference = largest_difference(read_back(scratch, model), expected, images)
         except (UserError, OSError):
             raise
         except Exception as error:  # converters and runtimes raise what they like
             words = " ".join(str(error).split())[:300] or type(error).__name__
             raise UserError(f"this network cannot be written as {name}: {words}") from error
-        if not far <= TOLERANCE:
-            raise UserError(f"the {name} file gives other answers than the run, {far:.2g} apart; nothing was written")
-        return far
+        if not difference <= TOLERANCE:
+            raise UserError(f"the {name} file gives other answers than the run, {difference:.2g} apart; nothing was written")
+        return difference
 
     if name != "saved_model":
         with written_whole(path) as scratch:
-            return made(scratch)
+            return write_and_compare(scratch)
     scratch = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        far = made(scratch)
+        difference = write_and_compare(scratch)
         os.replace(scratch, path)
-        return far
+        return difference
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

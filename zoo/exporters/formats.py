@@ -1,0 +1,61 @@
+"""The formats that a trained model can be exported to, and what each needs. Standard library only."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from zoo.errors import UserError, unknown
+from zoo.utils.io import expanded, writable
+
+
+@dataclass(frozen=True)
+class Format:
+    """An export format.
+
+    suffix: the end of the file's name. packages: what must be installed beyond zoo's own dependencies. needs_tensorflow:
+    whether only the TensorFlow backend can write it.
+    """
+
+    suffix: str
+    description: str
+    packages: tuple = ()
+    needs_tensorflow: bool = False
+
+
+FORMATS = {
+    "keras": Format(".keras", "Keras's own, which zoo.load and zoo predict read"),
+    "weights": Format(".weights.h5", "the weights alone, for zoo.build, without the scaling of pixels"),
+    "onnx": Format(".onnx", "for ONNX Runtime and others", ("tf2onnx", "onnx", "onnxruntime"), True),
+    "saved_model": Format("-saved_model", "a folder for TensorFlow Serving", (), True),
+    "litert": Format(".tflite", "for phones and small machines, once called TensorFlow Lite", (), True)}
+
+
+def find(name):
+    """Return the Format called `name`; UserError for an unknown one, or where a package that it needs is missing."""
+    if name not in FORMATS:
+        raise unknown("format", name, FORMATS)
+    missing = [package for package in FORMATS[name].packages if not find_spec(package)]
+    if missing:
+        raise UserError(f"the format {name} needs {', '.join(missing)}: pip install {' '.join(missing)}")
+    return FORMATS[name]
+
+
+def check_backend(name, backend):
+    """Raise UserError where `backend` cannot write the format."""
+    if FORMATS[name].needs_tensorflow and backend != "tensorflow":
+        raise UserError(f"the format {name} is written by TensorFlow, whatever trained the run; choose --backend "
+                        "tensorflow")
+
+
+def output_path(output, run, name):
+    """Return the Path to export a run directory to; UserError where it cannot be written, or is a folder already.
+
+    output: str, path, or None for the run's name with the format's suffix, in the working directory.
+    """
+    suffix = FORMATS[name].suffix
+    path = expanded(output) if output else Path(run.resolve().name + suffix)
+    if name != "saved_model" and not path.name.endswith(suffix):
+        raise UserError(f"a file of the format {name} ends in {suffix}; given {str(path)!r}")
+    if path.is_dir() or (name == "saved_model" and path.exists()):
+        raise UserError(f"{path} exists already; give another name with -o")
+    return writable(path)
