@@ -1,4 +1,4 @@
-"""--broken of zoo finetune and zoo extract, and pictures that break while a network trains on them."""
+"""--invalid-images of zoo train, finetune and extract, and pictures that break while a network trains on them."""
 
 import json
 
@@ -31,15 +31,15 @@ def test_a_run_without_what_is_broken(pets, capsys):
     assert train(pets) == 2
     assert "1 file cannot be read as pictures: " in capsys.readouterr().err
     assert not (pets.parent / "run").exists()
-    assert train(pets, "--broken", "skip") == 0
+    assert train(pets, "--invalid-images", "skip") == 0
     assert "note     left out: 1 file cannot be read as pictures: cat/3.jpg\n" in capsys.readouterr().out
     told = json.loads((pets.parent / "run" / "run.json").read_text())["dataset"]
     assert sum(told[name] for name in ("train", "validation", "test")) == 19
     assert evaluate.main([str(pets.parent / "run"), "--gpu", "none"]) == 0
-    assert train(pets, "--broken", "skip") == 0
+    assert train(pets, "--invalid-images", "skip") == 0
     assert "is finished: test accuracy" in capsys.readouterr().out
     truncate(pets / "cat" / "4.jpg")
-    assert train(pets, "--broken", "skip") == 2
+    assert train(pets, "--invalid-images", "skip") == 2
     assert "was begun with train pictures 17, given 16; give it as it was" in capsys.readouterr().err
 
 
@@ -49,7 +49,7 @@ def test_features_without_what_is_broken(pets, capsys):
     words = ["lenet5", "--data", str(pets), "--weights", "none", *SIZE, "-o", str(output)]
     assert extract.main(words) == 2
     assert "cat/3.jpg; mend or remove" in capsys.readouterr().err and not output.exists()
-    assert extract.main([*words, "--broken", "skip"]) == 0
+    assert extract.main([*words, "--invalid-images", "skip"]) == 0
     assert "left out: 1 file cannot be read as pictures: cat/3.jpg\n" in capsys.readouterr().out
     with np.load(output) as file:
         assert len(file["features"]) == 19 and "cat/3.jpg" not in file["files"]
@@ -58,8 +58,8 @@ def test_features_without_what_is_broken(pets, capsys):
 
 @pytest.mark.parametrize("command", [finetune, extract])
 def test_broken_is_about_folders(command, capsys):
-    assert command.main(["lenet5", "--dataset", "digits", "--weights", "none", "--broken", "skip"]) == 2
-    assert "--broken is for --data" in capsys.readouterr().err
+    assert command.main(["lenet5", "--dataset", "digits", "--weights", "none", "--invalid-images", "skip"]) == 2
+    assert "--invalid-images is for a folder of images" in capsys.readouterr().err
 
 
 def test_a_picture_that_breaks_in_mid_training_is_named(pets, monkeypatch, capfd):

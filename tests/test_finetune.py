@@ -14,7 +14,7 @@ from test_parity import randomize
 import zoo
 from zoo import layers, registry
 from zoo.cli import evaluate, extract, finetune, predict, train
-from zoo.training import origins, transfer, transferred
+from zoo.training import finetuned_model, finetuning, origins
 from zoo.weights import pretrained
 
 NET = ["resnet18", "--dataset", "digits", "--limit", "40", "-b", "20", "--gpu", "none"]
@@ -36,7 +36,7 @@ def source(place):
 @pytest.fixture(scope="module")
 def staged(place, source):
     """Two stages on the same body: the head, then what lies above conv3_1_add."""
-    words = [*NET, "--weights", str(source), "--freeze", "conv3_1_add", "--head", "7,dropout0.5", "--stages",
+    words = [*NET, "--weights", str(source), "--freeze", "conv3_1_add", "--head-layers", "7,dropout=0.5", "--two-stage",
              "--epochs", "2", "--output-dir", str(place), "--name", "staged"]
     assert finetune.main(words) == 0
     return place / "staged", words
@@ -48,8 +48,8 @@ def checkpoint(run):
 
 
 def test_what_is_frozen_stays_and_the_rest_learns(source, staged):
-    before, head, after = checkpoint(source), checkpoint(staged[0] / "head"), checkpoint(staged[0])
-    body = zoo.build("resnet18", (28, 28, 3), include_top=False, width=0.05)
+    before, head, after = checkpoint(source), checkpoint(staged[0] / "stage1"), checkpoint(staged[0])
+    body = zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05)
     names = [layer.name for layer in body.layers]
     for layer in body.layers:
         for variable in layer.weights:  # the statistics of batch normalisation among them
@@ -63,24 +63,23 @@ def test_a_stage_says_where_the_freeze_ends_and_what_learns(source, place, capsy
     finetune.main([*NET, "--weights", str(source), "--freeze", "9", "--epochs", "1", "--output-dir", str(place),
                    "--name", "said"])
     said = capsys.readouterr().out
-    body = zoo.build("resnet18", (28, 28, 3), include_top=False, width=0.05)
+    body = zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05)
     top = sum(np.prod(each.shape) for layer in body.layers[9:] for each in layer.trainable_weights)
     classifier = body.output_shape[-1] * 10 + 10
-    assert f"frozen up to {body.layers[8].name}, 9 of the body's {len(body.layers)} layers; " in said
+    assert f"frozen up to {body.layers[8].name}, 9 of the backbone's {len(body.layers)} layers; " in said
     assert f" layers; {top + classifier:,} of " in said
-    assert "best.npz, zoo's own weights: " in said and "1 left over (head)" in said
+    assert "best.npz, zoo's own weights: " in said and "1 left over (fc)" in said
     assert "learning_rate 0.001," in said  # a tenth, for a trained body
 
 
-def test_rates_and_epochs_of_the_stages(source, staged):
-    assert json.loads((source / "run.json").read_text())["recipe"]["learning_rate"] == 0.001  # from nothing
-    first, last = (json.loads((run / "run.json").read_text()) for run in (staged[0] / "head", staged[0]))
+def test_rates_and_epochs_of_the_stages(staged):
+    first, last = (json.loads((run / "run.json").read_text()) for run in (staged[0] / "stage1", staged[0]))
     assert (first["recipe"]["learning_rate"], first["recipe"]["epochs"]) == (0.01, 1)
     assert (last["recipe"]["learning_rate"], last["recipe"]["epochs"]) == (0.001, 2)
-    assert first["transfer"]["freeze"] == "conv5_relu" and last["transfer"]["freeze"] == "conv3_1_add"
+    assert first["finetuning"]["frozen_until"] == "conv5_relu" and last["finetuning"]["frozen_until"] == "conv3_1_add"
     with open(staged[0] / "history.csv") as file:
         assert len([*csv.DictReader(file)]) == 2
-    assert not (staged[0] / "head" / "result.json").exists()  # the test split is touched once
+    assert not (staged[0] / "stage1" / "result.json").exists()  # the test split is touched once
 
 
 def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
@@ -89,7 +88,7 @@ def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
     pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
     found = model.predict(pixels, verbose=0)
     assert found.shape == (3, 10) and np.allclose(found.sum(axis=1), 1, atol=1e-5)
-    assert zoo.load(run / "head").get_layer("head1").units == 7
+    assert zoo.load(run / "stage1").get_layer("head1").units == 7
     model.save(tmp_path / "a.keras")
     assert np.allclose(zoo.load(tmp_path / "a.keras").predict(pixels, verbose=0), found, atol=1e-6)
     result = json.loads((run / "result.json").read_text())
@@ -101,10 +100,12 @@ def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
     assert f"{found[0].max():.2%}" in capsys.readouterr().out
     assert (run / "report.html").exists() and (run / "plots").is_dir()
     assert finetune.main(words) == 0 and "is finished: test accuracy" in capsys.readouterr().out
-    assert train.main(["--resume", str(run)]) == 2
-    assert "was made by zoo finetune; give that command again, with --name staged" in capsys.readouterr().err
-    assert finetune.main([*words, "--head", "8"]) == 2
-    assert "was begun with head '7,dropout0.5', given '8'; give it as it was" in capsys.readouterr().err
+    assert train.main(["--resume", str(run)]) == 0 and "is finished: test accuracy" in capsys.readouterr().out
+    for changed, said in ((["--head-layers", "8"], "head_layers [7, 0.5], given [8]"),
+                          (["--head-epochs", "2"], "head_epochs 1, given 2"), (["--lr", "0.5"], "learning_rate 0.001"),
+                          (["--freeze", "conv3_2_add"], "frozen_until 'conv3_1_add', given 'conv3_2_add'")):
+        assert finetune.main([*words, *changed]) == 2
+        assert said in capsys.readouterr().err
     assert finetune.main([*words, "--lr", "0.5", "--set", "learning_rate=0.1"]) == 2
     assert "--lr 0.5 and --set learning_rate=0.1 are the same field; give one of them" in capsys.readouterr().err
 
@@ -151,26 +152,26 @@ def test_grey_pixels_become_coloured():
     ("vgg16", "auto", (28, 28, 1), (2, (56, 56, 1))), ("vgg16", "auto", (32, 48, 3), (1, (32, 48, 3))),
     ("resnet18", "auto", (28, 28, 1), (1, (28, 28, 1))), ("xception", "small", (28, 28, 1), (1, (28, 28, 1)))])
 def test_small_pictures_are_enlarged_by_whole_factors(network, stem, shape, expected):
-    assert transfer.seen_shape(shape, network, stem) == expected
+    assert finetuning.upsampled_shape(shape, network, stem) == expected
 
 
-def made(network, shape, head="", features="", pooling="avg", width=0.05):
+def made(network, shape, head=(), features="", pooling="avg", width=0.05):
     origin = origins.find(network, "none", width)
     blueprint, factor, _ = origins.seen(network, shape, origin, 5)
     scaling = pretrained.standard((0.5,) * 3, (0.5,) * 3)
-    told = transfer.Transfer("", head, pooling, features, "", factor, scaling.scale, scaling.offset, "rgb")
-    return transferred.network(blueprint, told, shape, 5, "softmax"), blueprint
+    told = finetuning.FineTuneConfig("", head, pooling, features, "", factor, scaling.scale, scaling.offset, "rgb")
+    return finetuned_model.build(blueprint, told, shape, 5, "softmax"), blueprint
 
 
 def test_the_notes_28_to_84():
-    (model, body), _ = made("xception", (28, 28, 1), "16,dropout0.5")
+    (model, body), _ = made("xception", (28, 28, 1), (16, 0.5))
     assert model.get_layer("enlarge").output.shape == (None, 84, 84, 3)
     assert [layer.name for layer in model.layers[-6:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"] \
         or [layer.name for layer in model.layers[-5:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"]
     bare = zoo.build("xception", (84, 84, 3), include_top=False, width=0.05, stem="paper")
     assert [layer.name for layer in body.layers][1:] == [layer.name for layer in bare.layers][1:]
-    assert transferred.last_frozen(body, 36) == bare.layers[35].name
-    assert transferred.last_frozen(body, "all") == bare.layers[-1].name and transferred.last_frozen(body, "none") == ""
+    assert finetuned_model.last_frozen(body, 36) == bare.layers[35].name
+    assert finetuned_model.last_frozen(body, "all") == bare.layers[-1].name and finetuned_model.last_frozen(body, "none") == ""
 
 
 def test_the_model_is_the_body_and_a_dense_layer():
@@ -194,11 +195,11 @@ def test_half_way_up_everything_passes(network, expected):
     import re
 
     (_, body), _ = made(network, (32, 32, 3))
-    name = transferred.at_share(body, 0.5)
+    name = finetuned_model.at_share(body, 0.5)
     assert re.fullmatch(expected, name)
     names = [layer.name for layer in body.layers]
     assert abs(names.index(name) / len(names) - 0.5) < 0.1
-    assert transferred.at_share(body, 1) == registry.find(network).features
+    assert finetuned_model.at_share(body, 1) == registry.find(network).features
 
 
 @pytest.mark.parametrize("plan, frozen, stages", [("small-similar", 1, False),
@@ -207,31 +208,35 @@ def test_half_way_up_everything_passes(network, expected):
                                                   pytest.param("large-different", 0, True, marks=pytest.mark.slow)])
 def test_plans(plan, frozen, stages, source, place, capsys):
     name = f"plan-{plan}"
-    assert finetune.main([*NET, "--weights", str(source), "--plan", plan, "--epochs", "1", "--output-dir", str(place),
+    assert finetune.main([*NET, "--weights", str(source), "--strategy", plan, "--epochs", "1", "--output-dir", str(place),
                           "--name", name]) == 0
     said = capsys.readouterr().out
-    assert f"plan     {plan}: {transfer.PLANS[plan].why}" in said
-    assert (place / name / "head").is_dir() == stages == ("stage    2 of 2" in said)
-    told = json.loads((place / name / "run.json").read_text())["transfer"]
-    assert bool(told["features"]) == (plan == "small-different")
-    assert told["freeze"] == {1: "conv5_relu", 0: ""}.get(frozen, told["freeze"])
+    assert f"strategy {plan}: {finetuning.STRATEGIES[plan].reason}" in said
+    assert (place / name / "stage1").is_dir() == stages == ("stage    2 of 2" in said)
+    told = json.loads((place / name / "run.json").read_text())["finetuning"]
+    assert bool(told["feature_layer"]) == (plan == "small-different")
+    assert told["frozen_until"] == {1: "conv5_relu", 0: ""}.get(frozen, told["frozen_until"])
 
 
 @pytest.mark.parametrize("words, error", [
-    ("resnet18 --dataset digits --weights none --head 10,drop", "--head is hidden layers.*given 'drop'"),
-    ("resnet18 --dataset digits --weights none --head dropout1.5", "such as dropout0.5; given 'dropout1.5'"),
-    ("resnet18 --dataset digits --weights none --pooling sum", "--pooling is one of avg, max, flatten; given 'sum'"),
-    ("resnet18 --weights none", "which pictures. give --data FOLDER or --dataset NAME"),
-    ("lenet5 --dataset digits --weights mnist --head-epochs 2", "--head-epochs is of the first of two stages; give --st"),
-    ("lenet5 --dataset digits --weights mnist --plan small-similar --head-epochs 2", "--head-epochs is of the first"),
-    ("resnet18 --dataset digits --weights none --plan small", "no plan is called 'small'"),
-    ("resnet18 --dataset digits --weights none --plan small-similar", "with --weights none nothing is worth freezing"),
-    ("vgg16 --dataset digits --plan small-similar --freeze all", "--plan says what is frozen"),
+    ("resnet18 --dataset digits --weights none --head-layers 10,drop", "--head-layers are numbers.*given 'drop'"),
+    ("resnet18 --dataset digits --weights none --head-layers dropout1.5", "such as dropout=0.5; given 'dropout1.5'"),
+    ("resnet18 --dataset digits --weights none --pooling sum", "no pooling is called 'sum'"),
+    ("resnet18 --weights none", "which images. give --dataset NAME, FOLDER or FILE.npz"),
+    ("lenet5 --dataset digits --weights mnist --head-epochs 2", "head epochs are those of the first of two stages"),
+    ("lenet5 --dataset digits --weights mnist --strategy small-similar --head-epochs 2", "head epochs are those of"),
+    ("resnet18 --dataset digits --weights none --strategy small", "no strategy is called 'small'"),
+    ("resnet18 --dataset digits --weights none --strategy small-similar", "strategy is for pretrained backbones"),
+    ("resnet18 --dataset digits --weights none --freeze all", "freeze is for pretrained backbones"),
+    ("resnet18 --dataset digits --weights none --backbone-lr 0.1", "backbone learning rate is for pretrained"),
+    ("lenet5 --dataset digits --weights mnist --set sides=0.3", "sides is for a network with its own head"),
+    ("vgg16 --dataset digits --dropout 0.5", "the network's dropout is of its own head"),
+    ("vgg16 --dataset digits --strategy small-similar --freeze all", "a strategy says what is frozen"),
     ("resnet18 --dataset digits", "there are no weights 'imagenet' for resnet18"),
     ("resnet43 --dataset digits", "no network is called 'resnet43'; did you mean 'resnet34'"),
     ("resnet18 --dataset digits --weights gone.h5", "there are no weights 'gone.h5': no file, no run"),
-    ("resnet18 --data gone --weights none", "there is no folder gone"),
-    ("resnet18 --dataset digits --size 64 --weights none", "--size is for --data")])
+    ("resnet18 --data gone --weights none", "no dataset is called 'gone'.*there is no folder or .npz file 'gone' either"),
+    ("resnet18 --dataset digits --image-size 64 --weights none", "--image-size is for a folder of images")])
 def test_mistakes_are_told_at_once(words, error, capsys):
     import re
 
@@ -240,9 +245,9 @@ def test_mistakes_are_told_at_once(words, error, capsys):
 
 
 @pytest.mark.parametrize("words, error", [
-    (["--freeze", "conv3_1_ad"], "has no layer 'conv3_1_ad' in its body; did you mean 'conv3_1_add'"),
-    (["--freeze", "500"], "--freeze 500 is more than the 66 layers of the body"),
-    (["--stages"], "--stages needs a part of the body that learns"),
+    (["--freeze", "conv3_1_ad"], "has no layer 'conv3_1_ad' in its backbone; did you mean 'conv3_1_add'"),
+    (["--freeze", "500"], "freeze 500 is more than the 66 layers of the backbone"),
+    (["--two-stage"], "two stages need a part of the backbone that is trained"),
     (["--width", "0.5"], "says how its network is built; leave out --width")])
 def test_mistakes_that_need_the_network(words, error, source, place, capsys):
     import re
@@ -258,7 +263,7 @@ def pets(tmp_path):
 
 
 def test_a_folder_is_trained_on_and_evaluated(pets, place, capsys):
-    assert finetune.main(["lenet5", "--data", str(pets), "--size", "28", "--weights", "mnist", "--epochs", "1",
+    assert finetune.main(["lenet5", "--data", str(pets), "--image-size", "28", "--weights", "mnist", "--epochs", "1",
                           "--gpu", "none", "--output-dir", str(place), "--name", "pets"]) == 0
     assert evaluate.main([str(place / "pets"), "--gpu", "none"]) == 0
     assert "cat" in capsys.readouterr().out
@@ -268,7 +273,7 @@ def test_a_folder_is_trained_on_and_evaluated(pets, place, capsys):
 
 def test_extract(pets, tmp_path, capsys):
     output = tmp_path / "features.npz"
-    assert extract.main(["vgg16", "--data", str(pets), "--size", "33", "--weights", "none", "--width", "0.05",
+    assert extract.main(["vgg16", "--data", str(pets), "--image-size", "33", "--weights", "none", "--width", "0.05",
                          "-o", str(output), "--gpu", "none", "-b", "7"]) == 0
     with np.load(output) as file:
         found = {name: file[name] for name in file.files}
@@ -297,7 +302,7 @@ def test_extract_replaces_features_and_nothing_else(pets, source, tmp_path, caps
 
 def test_what_is_not_known_of_the_pixels_is_said(pets, tmp_path, capsys):
     zoo.build("lenet5", include_top=False).save_weights(tmp_path / "a.weights.h5")
-    assert extract.main(["lenet5", "--data", str(pets), "--weights", str(tmp_path / "a.weights.h5"), "--size", "28",
+    assert extract.main(["lenet5", "--data", str(pets), "--weights", str(tmp_path / "a.weights.h5"), "--image-size", "28",
                          "-o", str(tmp_path / "a.npz"), "--gpu", "none"]) == 0
     assert "a.weights.h5 does not say how its pixels were scaled: those of" in capsys.readouterr().out
 
@@ -311,9 +316,9 @@ def test_weights_that_do_not_fit_leave_no_run(source, tmp_path, capsys):
 
 
 def test_a_head_of_its_own_is_not_the_networks(staged):
-    with pytest.raises(ValueError, match="staged was made by zoo finetune, with a head of its own: zoo.load has it"):
-        zoo.build("resnet18", (28, 28, 3), 10, width=0.05, weights=str(staged[0]))
-    zoo.build("resnet18", (28, 28, 3), include_top=False, width=0.05, weights=str(staged[0]))
+    with pytest.raises(ValueError, match="staged was fine-tuned with a head of its own: zoo.load has it"):
+        zoo.build("resnet18", (28, 28, 1), 10, width=0.05, weights=str(staged[0]))
+    zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05, weights=str(staged[0]))
 
 
 def test_a_damaged_run_json_is_told(staged, tmp_path):
@@ -326,7 +331,7 @@ def test_a_damaged_run_json_is_told(staged, tmp_path):
 def test_extract_an_inner_layer_of_a_run(source, tmp_path):
     output = tmp_path / "f.npz"
     assert extract.main(["resnet18", "--dataset", "digits", "--limit", "5", "--weights", str(source),
-                         "--features", "conv3_1_add", "--pooling", "none", "-o", str(output), "--gpu", "none"]) == 0
+                         "--feature-layer", "conv3_1_add", "--pooling", "none", "-o", str(output), "--gpu", "none"]) == 0
     with np.load(output) as file:
         assert file["features"].shape == (15, 14, 14, 6) and file["files"][6] == "validation/1"
 
@@ -338,7 +343,7 @@ def test_extract_for_every_network(network, tmp_path):
     (tmp_path / "a").mkdir()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / "a" / "a.png")
     side = "32" if registry.find(network).most_side else "64"
-    assert extract.main([network, "--data", str(tmp_path), "--size", side, "--weights", "none",
+    assert extract.main([network, "--data", str(tmp_path), "--image-size", side, "--weights", "none",
                          "-o", str(tmp_path / "f.npz"), "--gpu", "none"]) == 0
     with np.load(tmp_path / "f.npz") as file:
         assert np.isfinite(file["features"]).all() and file["features"].std() > 0

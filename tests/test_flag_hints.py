@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zoo.__main__ import COMMANDS
-from zoo.cli import asked, finetune, train, unknown_flags
+from zoo.cli import asked, finetune, train, training_command, unknown_flags
 from zoo.cli.flag_hints import HINTS
 from zoo.errors import UserError
 from zoo.training import recipe as recipes
@@ -98,21 +98,21 @@ def said_by(flag, command, example):
     ("train", "lenet5 -lr 0.1", "zoo.train has no -lr; type --lr 0.1"),
     ("train", "lenet5 -bs 64", "zoo.train has no -bs; type --batch-size 64"),
     ("train", "lenet5 epochs=5", "zoo.train has no epochs=5; type --epochs 5"),
-    ("train", "lenet5 --pretrained", "zoo.train has no --pretrained: here a network starts from scratch; for one that "
-     "is trained type python -m zoo finetune NET --data FOLDER --weights imagenet"),
+    ("train", "lenet5 --pretrained", "zoo.train has no --pretrained; type --weights imagenet"),
     ("train", "lenet5 --patience 7", "zoo.train has no --patience: to end training early type --stop-patience 7; "
      "--lr-patience 7 is for --schedule plateau"),
     ("train", "googlenet --aux", "zoo.train has no --aux; type --sides 0.3"),
     ("train", "lenet5 --data-path pets", "zoo.train has no --data-path; type --data pets"),
-    ("train", "lenet5 --img-size 64", "zoo.train has no --img-size; type --size 64"),
+    ("train", "lenet5 --img-size 64", "zoo.train has no --img-size; type --image-size 64"),
     ("train", "--model resnet34", "zoo.train has no --model: it comes first, without a flag: python -m zoo.train "
      "resnet34"),
     ("train", "lenet5 --workers 4", "zoo.train has no --workers: zoo reads batches ahead by itself; leave it out"),
     ("train", "lenet5 --scheduler StepLR --epohcs 5", "zoo.train has no --scheduler; type --schedule step --drops "
      "'82 123'"),
     ("finetune", "vgg16 --pretrained --data pets", "zoo finetune has no --pretrained; type --weights imagenet"),
-    ("finetune", "vgg16 --checkpoint runs/x", "zoo finetune has no --checkpoint; type --weights runs/x"),
-    ("finetune", "vgg16 --dropout 0.5", "zoo finetune has no --dropout; type --head dropout0.5"),
+    ("finetune", "vgg16 --checkpoint runs/x", "zoo finetune has no --checkpoint: to resume a run: --resume runs/x; to start from its weights: "
+     "--weights runs/x"),
+    ("finetune", "vgg16 --head 128", "zoo finetune has no --head; type --head-layers 128"),
     ("predict", "runs/x x.png --device 0", "zoo predict has no --device; type --gpu 0"),
     ("predict", "runs/x x.png --top-k 3", "zoo predict has no --top-k; type --top 3"),
     ("evaluate", "--model runs/x", "zoo evaluate has no --model: the run comes first, without a flag: python -m "
@@ -158,7 +158,7 @@ FLAGS = {"patience": "--lr-patience"}  # every other: its name
 
 
 def plan(*words):
-    return asked.plan_of(train.parser().parse_args(["googlenet", "--dataset", "cifar10", "--gpu", "none", *words]))
+    return training_command.plan_of(train.parser().parse_args(["googlenet", "--dataset", "cifar10", "--gpu", "none", *words]))
 
 
 def test_every_field_has_a_value_here():
@@ -209,12 +209,12 @@ def test_a_run_that_goes_on_keeps_its_recipe(words, said):
         asked.resumed(train.parser(), train.parser().parse_args(argv), argv)
 
 
-def test_finetune_has_the_flags_of_the_fields_that_it_uses():
+def test_finetune_and_train_are_the_same_program_with_other_defaults():
     arguments = finetune.parser().parse_args(
-        ["vgg16", "--data", "x", "--optimizer", "adamw", "--learning-rate", "0.02", "--label-smoothing", "0.1"])
-    recipe = finetune.recipe_of(arguments)
+        ["vgg16", "--data", "digits", "--optimizer", "adamw", "--learning-rate", "0.02", "--label-smoothing", "0.1"])
+    recipe = training_command.plan_of(arguments).recipe
     assert (recipe.optimizer, recipe.learning_rate, recipe.smoothing, recipe.epochs) == ("adamw", 0.02, 0.1, 10)
-    assert {"--sides", "--dropout"}.isdisjoint(finetune.parser()._option_string_actions)
+    assert {*finetune.parser()._option_string_actions} == {*train.parser()._option_string_actions}
 
 
 def test_each_field_says_what_it_means():

@@ -9,7 +9,7 @@ import pytest
 from test_resume import CALM, DATA, AfterSteps, network_of, same_runs
 
 from zoo import registry
-from zoo.cli import asked, train
+from zoo.cli import train, training_command
 from zoo.errors import UserError
 from zoo.training import fit, plan as plans, precision, run as runs, saved
 
@@ -92,7 +92,7 @@ def test_the_others_do_not_scale():
 # The plan, and the command
 
 def plan_of(*words):
-    return asked.plan_of(train.parser().parse_args(["lenet5", *words]))
+    return training_command.plan_of(train.parser().parse_args(["lenet5", *words]))
 
 
 def test_the_plan_keeps_it():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo import registry
-from zoo.cli import asked, common, draw, info, train
+from zoo.cli import common, draw, info, train, training_command
 from zoo.errors import UserError
 from zoo.weights import pretrained
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def plan(*words):
-    return asked.plan_of(train.parser().parse_args([*words]))
+    return training_command.plan_of(train.parser().parse_args([*words]))
 
 
 @pytest.mark.parametrize("network", registry.SPECS)

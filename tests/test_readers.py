@@ -137,7 +137,7 @@ def test_a_folder_of_pictures_that_has_moved(tmp_path):
         (tmp_path / "pets" / name).mkdir(parents=True)
         for number in range(10):
             Image.new("L", (4, 4), number).save(tmp_path / "pets" / name / f"{number}.png")
-    facts = {"dataset": {"name": "pets", "named": "folders", "source": str(tmp_path / "pets"), "shape": [4, 4, 1],
+    facts = {"dataset": {"name": "pets", "kind": "folder", "labels_from": "folder", "source": str(tmp_path / "pets"), "shape": [4, 4, 1],
                          "label_names": ["cat", "dog"], "test": 2}}
     assert len(split_of(tmp_path / "run", facts, "test")) == 2
     (tmp_path / "pets").rename(tmp_path / "animals")

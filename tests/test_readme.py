@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo.__main__ import COMMANDS
-from zoo.cli import asked, train
+from zoo.cli import train, training_command
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ def test_the_commands_exist():
     for line in re.findall(r"^python -m zoo\.train (\S.*)$", page.read_text("utf-8"), re.MULTILINE)])
 def test_the_training_commands_are_ones_that_train(line):
     arguments = train.parser().parse_args(shlex.split(line, comments=True))
-    assert arguments.resume or asked.plan_of(arguments)
+    assert arguments.resume or training_command.plan_of(arguments)
 
 
 def test_ci_runs_the_second_command():

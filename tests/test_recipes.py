@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from zoo import registry
-from zoo.cli.asked import recipe_of
 from zoo.cli.train import parser
+from zoo.cli.training_command import plan_of
 from zoo.data import info
 from zoo.data.info import DATASETS
 from zoo.errors import UserError
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def asked(*words):
     arguments = parser().parse_args(words)
-    return recipe_of(arguments, info.find(arguments.dataset))
+    return plan_of(arguments, info.find(arguments.dataset)).recipe
 
 
 def test_the_fields_and_their_defaults():

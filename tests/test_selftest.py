@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from zoo import registry
-from zoo.cli import asked, train
+from zoo.cli import train, training_command
 from zoo.data import info as datasets
 from zoo.training import losses, recipe, recipes, reloading, run as runs, saved, selftest, trainee
 from zoo.training.reloading import ARRAYS, H5, KERAS, Reader
@@ -182,7 +182,7 @@ def test_every_network_is_trained_as_zoo_train_would(name):
     """The plan is that of the command, but for the images that a batch holds, and how long it takes."""
     spec, plan = registry.find(name), selftest.configure(name)
     words = [name, "--preset", "small", "--dataset", spec.small.dataset]
-    asked_for = asked.plan_of(train.parser().parse_args(words))
+    asked_for = training_command.plan_of(train.parser().parse_args(words))
     assert (plan.blueprint, plan.dataset, plan.precision) == (asked_for.blueprint, asked_for.dataset,
                                                               asked_for.precision)
     differences = recipe.differences(plan.recipe, asked_for.recipe)

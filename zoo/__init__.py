@@ -130,7 +130,7 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
 
 
 def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=None, shape=(32, 32, 3),
-              validation_data=None, test_data=None, class_names=None):
+              validation_data=None, test_data=None, class_names=None, labels_from="folder", invalid_images="error"):
     """Return the `zoo.Dataset` of images and labels from any source.
 
     Args:
@@ -156,6 +156,8 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
         validation_data, test_data: pairs of arrays like `source`. A split that is not given, or that a folder or file
             lacks, is carved from the training images: a tenth, stratified, by a fixed seed.
         class_names: list of str, a name for each label of arrays or of an .npz file; default: "0", "1", ...
+        labels_from: "folder", or "filename" for a folder of files such as cat.123.jpg, of which the class is cat.
+        invalid_images: "error", or "skip" to leave out files of a folder that cannot be read; a note says which.
 
     Returns:
         A `zoo.Dataset`: `dataset.train.images[i]`, uint8 (height, width, channels); `dataset.train.labels`, int64 (n,);
@@ -208,7 +210,8 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
     from zoo.data.loading import load_data as load_any
 
     return load_any(source, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size, shape=shape,
-                    validation_data=validation_data, test_data=test_data, class_names=class_names)
+                    validation_data=validation_data, test_data=test_data, class_names=class_names,
+                    labels_from=labels_from, invalid_images=invalid_images)
 
 
 def load(path, checkpoint="best"):
@@ -239,11 +242,13 @@ def features(model, images, layers="stages"):
     return found(model, images, layers)
 
 
-def fit(model, dataset="digits", *, recipe="modern", seed=0, name=None, output_dir="runs", limit=None, labels="fine",
-        data_dir=None, image_size=None, validation_data=None, test_data=None, class_names=None, preset=None, width=None,
-        stem="auto", gpu=None, backend=None, precision="float32", deterministic=False, max_seconds=None, callbacks=None,
-        **keywords):
-    """Train a model from scratch, into a run directory, and return the `Run`.
+def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head_layers=(), pooling=None,
+        feature_layer=None, two_stage=False, head_epochs=None, backbone_learning_rate=None, strategy=None,
+        class_weight=None, seed=0, name=None, output_dir="runs", limit=None, labels="fine", data_dir=None,
+        image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
+        invalid_images="error", preset=None, width=None, stem="auto", gpu=None, backend=None, precision="float32",
+        deterministic=False, max_seconds=None, callbacks=None, **keywords):
+    """Train a model from scratch, or fine-tune a pretrained one, into a run directory, and return the `Run`.
 
     The best epoch is chosen on the validation split; the test split is evaluated once, at the end. A run that was
     interrupted, by Ctrl-C, `max_seconds` or a callback, resumes with `Run.resume()`, or when the same call with the
@@ -254,7 +259,24 @@ def fit(model, dataset="digits", *, recipe="modern", seed=0, name=None, output_d
         dataset: what to train on, as for `zoo.load_data`: the name of a data set; a folder with a folder of images for
             each class; an `.npz` file in Keras's or MedMNIST's layout; a pair of arrays (images, labels); or a
             `zoo.Dataset`. Images are raw pixels, 0 to 255: the model scales them.
-        recipe: how it is trained: "modern", "paper" or "notes"; `zoo recipes MODEL DATASET` lists the fields.
+        recipe: how it is trained: "modern", "paper", "notes" or "finetune"; default: "finetune" with `weights`, else
+            "modern"; `zoo recipes MODEL DATASET` lists the fields.
+        weights: None, from scratch; or what the backbone starts with, under a new head: "imagenet", "cifar10", "mnist",
+            a run directory, or a weights file (see docs/weights.md).
+        freeze: what of a pretrained backbone is not trained: "all", "none", the name of a layer, up to which it is
+            frozen, or how many of its layers, an int; default: "all".
+        head_layers: hidden layers of a new head before its classifier: numbers of units, and shares to drop, such as
+            (1024, 0.5). With this, `pooling` or `feature_layer` the model gets a new head even without weights.
+        pooling: of the backbone's features before a new head: "avg", "max" or "flatten"; default: "avg".
+        feature_layer: the layer of the backbone that a new head reads; default: the last.
+        two_stage: train the head alone first, for `head_epochs`, then what `freeze` leaves free.
+        head_epochs: epochs of the first of two stages; default: half as many as `epochs`.
+        backbone_learning_rate: the learning rate while layers of a pretrained backbone are trained; default: a tenth of
+            `learning_rate`, which is the head's.
+        strategy: None, or one of "small-similar", "large-similar", "small-different" and "large-different", which
+            decides freeze, feature_layer and two_stage by how many images there are, and how like those of the weights.
+        class_weight: None; "balanced", for classes of different sizes; or a dict from class names or labels to weights
+            of the loss, 1 for those that it does not name.
         seed: of the first weights, the order of the images and their augmentation; an int from 0.
         name: of the run directory; default: model, data set, date and time.
         output_dir: where the run directory goes.
@@ -265,6 +287,7 @@ def fit(model, dataset="digits", *, recipe="modern", seed=0, name=None, output_d
             small stem, else the paper's size.
         validation_data, test_data: pairs of arrays, where `dataset` is one; default: split off from it.
         class_names: of arrays, a list; default: the labels.
+        labels_from, invalid_images: of a folder, as for `zoo.load_data`.
         preset: None, or "small": a width that two CPU cores train in minutes.
         width: multiplier of every hidden width; default: 1, or the preset's.
         stem: "auto", "paper" or "small", as for `zoo.build`.
@@ -291,18 +314,24 @@ def fit(model, dataset="digits", *, recipe="modern", seed=0, name=None, output_d
     >>> run = zoo.fit("lenet5", "digits", epochs=5, learning_rate=0.02)
     >>> run.result["test_accuracy_best"], run.load_model()
     >>> zoo.fit("resnet18", "pathmnist.npz", preset="small", epochs=10)
+    >>> zoo.fit("vgg16", "pets/", weights="imagenet", freeze="all", head_layers=(1024, 0.5), epochs=10)
     >>> zoo.fit("lenet5", (x_train, y_train), test_data=(x_test, y_test), callbacks=[keras.callbacks.CSVLogger("log")])
     """
     from zoo import registry
     from zoo.runs import fitting
+    from zoo.training import finetuning
 
+    asked = finetuning.request(
+        weights=None if weights == "none" else weights, freeze=freeze, head_layers=tuple(head_layers), pooling=pooling,
+        feature_layer=feature_layer, two_stage=two_stage, head_epochs=head_epochs,
+        backbone_learning_rate=backbone_learning_rate, strategy=strategy)
     options = {key: value for key, value in keywords.items() if key in registry.find(model).options}
     fields = {key: value for key, value in keywords.items() if key not in options}
     return fitting.fit(
         model, dataset, recipe=recipe, seed=seed, name=name, output_dir=output_dir, limit=limit, labels=labels,
         data_dir=data_dir, image_size=image_size, validation_data=validation_data, test_data=test_data,
-        class_names=class_names, preset=preset, width=width, stem=stem, options=options, gpu=gpu, backend=backend,
-        precision=precision, deterministic=deterministic, max_seconds=max_seconds, callbacks=callbacks, fields=fields)
+        class_names=class_names, labels_from=labels_from, invalid_images=invalid_images, preset=preset, width=width,
+        stem=stem, options=options, asked=asked, class_weight=class_weight, gpu=gpu, backend=backend, precision=precision, deterministic=deterministic, max_seconds=max_seconds, callbacks=callbacks, fields=fields)
 
 
 def set_device(gpu=None, backend=None):

@@ -60,14 +60,14 @@ def test_cats_and_dogs(tmp_path):
     for number in range(10):
         picture(tmp_path / f"cat.{number}.jpg", 10)
         picture(tmp_path / f"dog.{number}.jpg", 200)
-    found = image_folder.load(tmp_path, (8, 8, 3), named="files")
+    found = image_folder.load(tmp_path, (8, 8, 3), labels_from="filename")
     assert found.facts.label_names == ("cat", "dog")
     assert [value > 100 for value in values(found.train)] == [label == 1 for label in found.train.labels]
     with pytest.raises(UserError, match="holds no pictures in folders"):
         image_folder.load(tmp_path, (8, 8, 3))
     picture(tmp_path / "bird.jpg", 1)
     with pytest.raises(UserError, match="bird.jpg does not say its class, as cat.123.jpg does"):
-        image_folder.load(tmp_path, (8, 8, 3), named="files")
+        image_folder.load(tmp_path, (8, 8, 3), labels_from="filename")
 
 
 def test_formats_and_grey_pictures(tmp_path):
@@ -124,4 +124,4 @@ def test_what_is_refused(tmp_path):
     with pytest.raises(UserError, match="the test pictures have a class that the training pictures lack: 'c'"):
         image_folder.load(tmp_path / "strange", (8, 8, 3))
     with pytest.raises(UserError, match="no way to name classes is called 'file'; did you mean 'files'"):
-        image_folder.load(tmp_path / "strange", (8, 8, 3), named="file")
+        image_folder.load(tmp_path / "strange", (8, 8, 3), labels_from="file")

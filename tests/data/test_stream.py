@@ -107,7 +107,7 @@ def broken(place):
 
 @pytest.mark.parametrize("in_memory", [0, image_folder.IN_MEMORY])
 def test_broken_files_are_left_out_as_though_they_were_not_there(broken, in_memory):
-    found = image_folder.load(broken, SHAPE, broken="skip", in_memory=in_memory)
+    found = image_folder.load(broken, SHAPE, invalid="skip", in_memory=in_memory)
     assert contents(found) == contents(image_folder.load(broken.parent / "mended", SHAPE))
     assert [len(each) for each in (found.train, found.validation, found.test)] == [15, 1, 1]
     assert found.notes[0] == "left out: 3 files cannot be read as pictures: cat/3.jpg, cat/4.png, dog/5.jpg"
@@ -119,16 +119,16 @@ def test_broken_files_are_refused(broken):
     with pytest.raises(UserError, match=r"^2 files cannot be read .*cat/4.png, .*dog/5.jpg; mend"):
         image_folder.load(broken, SHAPE, in_memory=0)
     with pytest.raises(UserError, match="no way to treat broken pictures is called 'skipp'; did you mean 'skip'"):
-        image_folder.load(broken, SHAPE, broken="skipp")
+        image_folder.load(broken, SHAPE, invalid="skipp")
     for path in broken.rglob("*.*"):
         path.write_bytes(b"")
     with pytest.raises(UserError, match=r"^20 files cannot be read"):
-        image_folder.load(broken, SHAPE, broken="skip")
+        image_folder.load(broken, SHAPE, invalid="skip")
 
 
 def test_what_is_whole_leaves_no_note(place):
-    assert image_folder.load(place, SHAPE, broken="skip").notes == image_folder.load(place, SHAPE).notes
-    assert contents(image_folder.load(place, SHAPE, broken="skip")) == contents(image_folder.load(place, SHAPE))
+    assert image_folder.load(place, SHAPE, invalid="skip").notes == image_folder.load(place, SHAPE).notes
+    assert contents(image_folder.load(place, SHAPE, invalid="skip")) == contents(image_folder.load(place, SHAPE))
 
 
 @pytest.mark.parametrize("harm", [truncated, lambda path: path.unlink()])

@@ -1,13 +1,12 @@
-"""What zoo.train's command line asks for: a new Plan, or that of a run which goes on. No backend, no NumPy."""
+"""What a training's command line asks for: recipe, form of the network, a run to resume. No backend, no NumPy."""
 
 import argparse
 import shlex
 
-from zoo import env, registry
+from zoo import env
 from zoo.cli import common
-from zoo.data import info as datasets
-from zoo.errors import UserError, unknown
-from zoo.training import augmentation, plan as plans, recipe as recipes, recipes as table
+from zoo.errors import UserError
+from zoo.training import plan as plans, recipe as recipes, recipes as table
 from zoo.utils.io import expanded
 from zoo.utils.validation import assignments, parsed
 
@@ -33,16 +32,13 @@ class RecipeFlag(argparse.Action):
         setattr(namespace, self.dest, (flag, text))
 
 
-def add_recipe(made, words=None, without=()):
-    """Add a group of flags, one for each field of a recipe, and --set; see `changed`.
-
-    words: {field: help} where a command has other defaults than the recipe; without: the fields that it does not use.
-    """
+def add_recipe(made):
+    """Add a group of flags: --recipe, one for each field of a recipe, and --set; see `fields_of`."""
     group = made.add_argument_group("recipe", "how the network is trained; default of each field: the recipe's")
+    group.add_argument("--recipe", metavar="|".join(table.KINDS),
+                       help="see python -m zoo recipes; default: modern, with --weights finetune")
     for name, field in recipes.FIELDS.items():
-        if name not in without:
-            group.add_argument(*flags_of(name), dest=name, action=RecipeFlag, metavar=metavar(field),
-                               help=(words or {}).get(name, told(field)))
+        group.add_argument(*flags_of(name), dest=name, action=RecipeFlag, metavar=metavar(field), help=told(field))
     group.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[],
                        help="the same by a field's name, as zoo recipes lists them; such as weight_decay=1e-4")
 
@@ -58,9 +54,9 @@ def told(field):
     return field.metadata["help"] + (f"; such as {shlex.quote(str(example))}" if example is not None else "")
 
 
-def changed(recipe, arguments):
-    """Return a Recipe with what --set and the flags of `add_recipe` change."""
-    defaults = recipes.as_dict(recipe)
+def fields_of(arguments):
+    """Return {field: value} of what --set and the flags of `add_recipe` change."""
+    defaults = recipes.as_dict(recipes.Recipe())
     changes = assignments("--set", arguments.set, defaults)
     for field, default in defaults.items():
         given = getattr(arguments, field, None)
@@ -71,66 +67,21 @@ def changed(recipe, arguments):
         if field in changes:
             raise UserError(f"{flag} {text} and --set {field}={changes[field]} are the same field; give one of them")
         changes[field] = parsed(flag, text, default)
-    return recipes.overridden(recipe, changes)
+    return changes
 
 
-def recipe_of(arguments, info):
-    """Return the recipe for the network and data set with what the command line changes."""
-    return changed(table.find(arguments.network, info.name, arguments.recipe), arguments)
-
-
-def options_of(arguments, recipe):
-    """Return the network's options: those of the preset and of the command line, and the recipe's dropout."""
-    spec = registry.find(arguments.network)
+def form_of(arguments, spec, fields):
+    """Return (width, options) of the network: those of the preset and of the command line, and the recipe's dropout."""
     preset = common.parse_preset(arguments, spec)
-    options = assignments("--option", arguments.option, spec.options)
-    if not recipe.dropout:
-        return {**preset.options, **options} if preset else options
-    if "dropout" not in spec.options:
-        raise UserError(f"{spec.name} has no dropout to set; leave it empty: dropout=")
-    if "dropout" in options:
-        raise UserError("--option dropout and the recipe's dropout are the same; give one of them")
-    return {**(preset.options if preset else {}), **options,
-            "dropout": parsed("dropout", recipe.dropout, spec.options["dropout"])}
-
-
-def plan_of(arguments, info=None):
-    """Return the Plan that the command line asks for; `info`: the Facts of images of the user's own."""
-    spec = registry.find(arguments.network)
-    facts = info or datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
-    recipe = recipe_of(arguments, facts)
-    recipes.side_weights(recipe, spec)
-    if arguments.precision not in plans.PRECISIONS:
-        raise unknown("precision", arguments.precision, plans.PRECISIONS)
-    augmentation.check(augmentation.parse(recipe.augment), facts.shape)
-    preset = common.parse_preset(arguments, spec)
-    width = preset.width if preset else common.parse_width(arguments)
-    blueprint = registry.blueprint(spec.name, facts.shape, facts.classes, width, arguments.stem,
-                                   options_of(arguments, recipe))
-    return plans.Plan(blueprint, facts, recipe, common.whole_number("--seed", arguments.seed, 0, 2**32 - 1),
-                      limit_of(arguments), env.backend(arguments.backend), arguments.deterministic,
-                      arguments.precision)
-
-
-def limit_of(arguments):
-    """Return the number that --limit gives, or None."""
-    return None if arguments.limit is None else common.whole_number("--limit", arguments.limit, 1)
-
-
-def own_images(arguments):
-    """Return the Dataset of --dataset FOLDER or FILE.npz, None where it is a name."""
-    given = expanded(arguments.dataset)
-    if arguments.dataset in datasets.DATASETS or not (given.is_dir() or given.suffix == ".npz"):
-        if arguments.size is not None:
-            raise UserError("--size is for a folder of images; those of a data set have a size of their own")
-        return None
-
-    from zoo.data.loading import load_data  # NumPy
-
-    spec = registry.find(arguments.network)
-    size = None if arguments.size is None else common.sides(arguments.size)
-    return load_data(given, data_dir=arguments.data_dir, limit=limit_of(arguments), labels=arguments.labels,
-                     image_size=size, shape=registry.default_image_shape(spec))
+    options = {**(preset.options if preset else {}), **assignments("--option", arguments.option, spec.options)}
+    dropout = fields.get("dropout")
+    if dropout:
+        if "dropout" not in spec.options:
+            raise UserError(f"{spec.name} has no dropout to set; leave it empty: dropout=")
+        if "dropout" in options:
+            raise UserError("--option dropout and the recipe's dropout are the same; give one of them")
+        options["dropout"] = parsed("dropout", dropout, spec.options["dropout"])
+    return preset.width if preset else common.parse_width(arguments), options
 
 
 def resumed(parser, arguments, argv):
@@ -145,8 +96,6 @@ def resumed(parser, arguments, argv):
         raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
                         "--epochs, --gpu, --backend, --data-dir, --max-seconds, --hosts and --host-index")
     run = expanded(arguments.resume)
-    if "transfer" in runs.read_facts(run):
-        raise UserError(f"{run} was made by zoo finetune; give that command again, with --name {run.name}")
     plan = plans.of_run(run, runs.read_facts(run))
     backend = env.backend(arguments.backend)
     if plan.backend != backend:

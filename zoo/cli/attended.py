@@ -1,6 +1,5 @@
 """A training that is seen to its end, good or bad: what zoo.train and zoo finetune say and return then."""
 
-import json
 import os
 import sys
 import time
@@ -8,11 +7,10 @@ import time
 
 def is_over(run, epochs):
     """Return whether the run has its result, and no more epochs are asked for; say so if it is."""
-    path = run / "result.json"
-    if not path.exists():
-        return False
-    result = json.loads(path.read_text(encoding="utf-8"))
-    if epochs > result.get("asked_epochs", epochs):
+    from zoo.runs.session import finished_result  # NumPy
+
+    result = finished_result(run, epochs)
+    if result is None:
         return False
     print(f"{run} is finished: {said(result)}")
     return True
@@ -25,9 +23,9 @@ def said(result):
 
 
 def to_the_end(work, run, recipe, leave, again, link=None):
-    """Call `work()` -> (Progress, result or None), which trains into `run`; say what came out, return the exit status.
+    """Call `work()` -> (Progress or None, result or None), which trains into `run`; return the exit status.
 
-    A result is what result.json holds. leave: see zoo.training.leaving; again: words for how to go on after it; link:
+    A result is what result.json holds; without Progress the run was finished already. leave: see zoo.training.leaving; again: words for how to go on after it; link:
     the zoo.training.distribution.hosts.Link to other hosts.
     """
     from zoo.training import failures
@@ -48,10 +46,12 @@ def to_the_end(work, run, recipe, leave, again, link=None):
             raise
         print(f"error: {words}; {run} keeps what was saved", file=sys.stderr)
         return _left(link, status)
-    if leave.reason:
+    if leave and leave.reason:
         print(f"{leave.reason} after epoch {progress.epoch}, step {progress.step}; {again}", file=sys.stderr)
         return 130 if leave.reason == "interrupted" else 7
-    if result:
+    if result and progress is None:
+        print(f"{run} is finished: {said(result)}")
+    elif result:
         print(f"{said(result)}; in {run}")
     return 0
 

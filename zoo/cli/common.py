@@ -8,6 +8,7 @@ import sys
 
 from zoo import devices, env, registry
 from zoo.cli import unknown_flags
+from zoo.data import info
 from zoo.errors import UserError, unknown
 from zoo.training.plan import CHECKPOINTS
 from zoo.utils.io import expanded
@@ -218,53 +219,69 @@ def form_of(arguments):
     return parse_width(arguments), arguments.stem, options
 
 
-def add_pictures(made):
-    """Add the options that say which pictures; see `checked_pictures` and `pictures_of`."""
-    made.add_argument("--data", metavar="FOLDER",
-                      help="pictures of your own: FOLDER/CLASS, or FOLDER/train/CLASS, val, test")
-    made.add_argument("--class-names", metavar="folders|files", default="folders",
-                      help="files: of FOLDER/cat.123.jpg the class is cat; default: folders")
-    made.add_argument("--size", metavar="N|HxW", help="to which the pictures of FOLDER are brought; default: as the "
-                                                      "weights had them, or the paper's")
-    made.add_argument("--broken", metavar="refuse|skip", default="refuse",
-                      help="files that cannot be read; skip: leave them out, by reading all files once before anything "
-                           "else; default: refuse")
-    made.add_argument("--dataset", metavar="NAME", help="instead of a folder: digits, mnist, cifar10, ...")
-    made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are")
+def add_images(group, description, default=None):
+    """Add the options that say which images; see `check_images` and `load_images`.
+
+    description: of --dataset, whose default is `default`.
+    """
+    group.add_argument("--dataset", "--data", metavar="NAME|FOLDER|FILE.npz", default=default, help=description)
+    group.add_argument("--data-dir", metavar="DIR", help="the folder with the files of a named data set; default: "
+                                                         "ZOO_DATA, Keras's cache, or a download")
+    group.add_argument("--image-size", metavar="N|HxW",
+                       help="to which a folder's images are resized; default: as the weights had them, 32 where the "
+                            "network has a small stem, else the paper's")
+    group.add_argument("--labels-from", metavar="folder|filename", default="folder",
+                       help="filename: of FOLDER/cat.123.jpg the class is cat; default: folder")
+    group.add_argument("--invalid-images", metavar="error|skip", default="error",
+                       help="files of a folder that cannot be read; skip: leave them out, by reading all files once "
+                            "before anything else; default: error")
 
 
-def sides(text):
-    """Return (height, width) of --size: a side, or HEIGHTxWIDTH."""
-    if not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5})?", text):
-        raise UserError(f"--size is a side in pixels, or HEIGHTxWIDTH, such as 32 or 96x80; given {text!r}")
-    return tuple(int(side) for side in (text.split("x") * 2)[:2])
+def is_named(dataset):
+    """Return whether --dataset is the name of a data set rather than a folder or file; UserError for neither."""
+    given = expanded(dataset)
+    if dataset in info.DATASETS:
+        return True
+    if given.exists() and not (given.is_dir() or given.suffix.lower() == ".npz"):
+        raise UserError(f"{dataset} is a file, but no .npz file; give --dataset NAME, FOLDER or FILE.npz")
+    if given.exists():
+        return False
+    if dataset == given.name and not given.suffix:  # it may be meant as a name
+        raise UserError(f"{unknown('dataset', dataset, info.DATASETS)}; there is no folder or .npz file {dataset!r} "
+                        "either")
+    raise UserError(f"there is no folder or .npz file {dataset!r}; give the one that the images are in")
 
 
-def checked_pictures(arguments):
-    """Refuse what cannot be of the options of `add_pictures` and of --weights; return the sides of --size, or None."""
-    from zoo.data import info
-
+def check_images(arguments):
+    """Refuse what cannot be of the options of `add_images` and of --weights, before anything is read."""
     if arguments.weights != "none":
         pretrained.check(arguments.weights, registry.find(arguments.network).name)
-
-    if (arguments.data is None) == (arguments.dataset is None):
-        raise UserError("which pictures? give --data FOLDER or --dataset NAME, one of them")
-    if arguments.data is not None and not expanded(arguments.data).is_dir():
-        raise UserError(f"there is no folder {arguments.data}; give the one that the pictures lie in with --data")
-    if arguments.dataset is not None:
-        info.find(arguments.dataset)
-        if arguments.size is not None:
-            raise UserError("--size is for --data; the pictures of a data set are enlarged where the network needs it")
-    return None if arguments.size is None else sides(arguments.size)
+    image_size_of(arguments)
+    if not is_named(arguments.dataset):
+        return
+    for flag, default in (("--image-size", None), ("--labels-from", "folder"), ("--invalid-images", "error")):
+        if getattr(arguments, flag.strip("-").replace("-", "_")) != default:
+            raise UserError(f"{flag} is for a folder of images, and {arguments.dataset} is a data set; leave it out")
 
 
-def pictures_of(arguments, limit, shape):
-    """Return the Dataset that the options of `add_pictures` name; `shape` is that of a folder's pictures."""
-    from zoo.data import image_folder, info, load
+def image_size_of(arguments):
+    """Return (height, width) of --image-size, or None."""
+    return None if arguments.image_size is None else sides(arguments.image_size, "--image-size")
 
-    if arguments.dataset is not None:
-        if arguments.broken != "refuse":
-            raise UserError("--broken is for --data; the files of a data set are whole or refused")
-        return load.load_facts(info.find(arguments.dataset), data_dir=arguments.data_dir, limit=limit)
-    return image_folder.load(arguments.data, shape, named=arguments.class_names, limit=limit,
-                             broken=arguments.broken)
+
+def load_images(arguments, limit, shape):
+    """Return the Dataset that the options of `add_images` name; `shape` is that of a folder's images."""
+    from zoo.data.loading import load_data
+
+    named = arguments.dataset in info.DATASETS
+    return load_data(arguments.dataset if named else expanded(arguments.dataset), data_dir=arguments.data_dir,
+                     limit=limit, labels=getattr(arguments, "labels", "fine"), shape=shape,
+                     image_size=image_size_of(arguments),
+                     labels_from=arguments.labels_from, invalid_images=arguments.invalid_images)
+
+
+def sides(text, flag="--size"):
+    """Return (height, width) of a flag's value: a side, or HEIGHTxWIDTH."""
+    if not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5})?", text):
+        raise UserError(f"{flag} is a side in pixels, or HEIGHTxWIDTH, such as 32 or 96x80; given {text!r}")
+    return tuple(int(side) for side in (text.split("x") * 2)[:2])

@@ -17,11 +17,12 @@ def parser():
                          description="Write the features that a network has for pictures, "
                          "as an .npz file: features, labels, label_names, files, splits.")
     made.add_argument("network", metavar="NET", help="the network's name; python -m zoo list has them")
-    common.add_pictures(made)
+    common.add_images(made, "images: a data set, such as digits or cifar10; a folder with a folder for each class; or an "
+                            ".npz file")
     made.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default="imagenet",
                       help="a run of zoo.train, or a file (docs/weights.md); default: imagenet")
-    made.add_argument("--features", metavar="LAYER", default="",
-                      help="whose output is written; default: the body's last")
+    made.add_argument("--feature-layer", metavar="LAYER", default="",
+                      help="whose output is written; default: the backbone's last")
     made.add_argument("--pooling", metavar="|".join(POOLINGS), default="avg",
                       help="over the grid; none keeps height and width; default: avg")
     made.add_argument("-o", "--output", metavar="FILE", default="features.npz", help="default: features.npz")
@@ -44,21 +45,21 @@ class Pictures:
 
 
 def of_folder(arguments, shape):
-    """Return the Pictures of --data: all of them, in the order of their names."""
+    """Return the Pictures of a folder: all of them, in the order of their names."""
     from zoo.data import image_folder
 
-    found = image_folder.index(expanded(arguments.data), arguments.class_names)
-    found, notes = image_folder.readable(found, shape, arguments.broken)
+    found = image_folder.index(expanded(arguments.dataset), arguments.labels_from)
+    found, notes = image_folder.readable(found, shape, arguments.invalid_images)
     files = [os.fsdecode(file) for file in found.files]
     splits = [image_folder.PLACES[place] for place in found.places]
     return Pictures(image_folder.Images(found, shape), found.classes, found.names, files, splits, None, notes)
 
 
 def of_dataset(arguments, limit):
-    """Return the Pictures of --dataset: its splits one after the other; their files are numbers in the split."""
+    """Return the Pictures of a data set: its splits one after the other; their files are numbers in the split."""
     import numpy as np
 
-    dataset = common.pictures_of(arguments, limit, None)
+    dataset = common.load_images(arguments, limit, None)
     parts = [(name, getattr(dataset, name)) for name in SPLITS]
     images = np.concatenate([split.batch(np.arange(len(split)))[0] for _, split in parts])
     files = [f"{name}/{number}" for name, split in parts for number in range(len(split))]
@@ -72,19 +73,22 @@ def command(argv):
         raise UserError(f"--pooling is one of {', '.join(POOLINGS)}; given {arguments.pooling!r}")
     batch_size = common.whole_number("--batch-size", arguments.batch_size, 1, 2**20)
     limit = None if arguments.limit is None else common.whole_number("--limit", arguments.limit, 1)
-    if limit and arguments.data is not None:
-        raise UserError("--limit is for --dataset; of a folder all pictures are written")
+    if arguments.dataset is None:
+        raise UserError("which images? give --dataset NAME, FOLDER or FILE.npz")
+    common.check_images(arguments)
+    is_folder = expanded(arguments.dataset).is_dir() and not common.is_named(arguments.dataset)
+    if limit and is_folder:
+        raise UserError("--limit is for a data set; of a folder all images are written")
     output = checked_output(arguments.output)
     form = common.form_of(arguments)
-    size = common.checked_pictures(arguments)
 
     from zoo import registry
     from zoo.training import origins
 
     origin = origins.find(arguments.network, arguments.weights, *form)
-    shape = origin.folder_shape(registry.find(arguments.network), size)
+    shape = origin.folder_shape(registry.find(arguments.network), common.image_size_of(arguments))
     backend, chosen = common.choose_device(arguments.gpu, arguments.backend)
-    found = of_dataset(arguments, limit) if arguments.dataset else of_folder(arguments, shape)
+    found = of_folder(arguments, shape) if is_folder else of_dataset(arguments, limit)
     shape = found.facts.shape if found.facts else shape
     where = common.load(backend, chosen)
     model, lines = model_of(arguments, origin.here(), shape, found)
@@ -118,20 +122,20 @@ def model_of(arguments, origin, shape, found):
     """Return (model from raw pixels uint8 to features, lines that say how it was made)."""
     import keras
 
-    from zoo.training import origins, transfer as transfers, transferred
+    from zoo.training import finetuned_model, finetuning, origins
 
     classes = max(2, len(found.label_names))
     blueprint, factor, scaling = origins.seen(arguments.network, shape, origin, min(classes, most(arguments.network)))
     scaling = published_or_plain(scaling, found.facts, blueprint.input_shape[2])
-    transfer = transfers.Transfer(origin.said, "", "avg", arguments.features, "", factor, scaling.scale, scaling.offset,
-                                  scaling.order)
+    config = finetuning.FineTuneConfig(origin.said, (), "avg", arguments.feature_layer, "", factor, scaling.scale,
+                                       scaling.offset, scaling.order)
     keras.utils.set_random_seed(0)
-    network, body = transferred.network(blueprint, transfer, shape, classes, None)
+    network, body = finetuned_model.build(blueprint, config, shape, classes, None)
     lines = origin.fill(body, blueprint)
     read = network.get_layer("head_pool").input
     pools = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
     output = pools[arguments.pooling](dtype="float32")(read) if arguments.pooling != "none" else read
-    layer = arguments.features or body.layers[-1].name
+    layer = arguments.feature_layer or body.layers[-1].name
     seen = f"{'x'.join(map(str, shape))}" + (f", enlarged {factor} times" if factor > 1 else "")
     lines.append(f"{'features':8} {layer} of {blueprint.spec.name}, pictures {seen}")
     return keras.Model(network.input, output), lines

@@ -39,12 +39,14 @@ HINTS = (
     Hint("data d", "--dataset {NAME}", "cifar10", rf"({NAMES})(?:\.yaml)?"),
     Hint("data-path train-dir train-path train-data img-dir image-dir image-folder images", "--data {FOLDER}", "pets"),
     Hint("val-dir val-path val-data test-dir test-data valid-dir", "it is FOLDER/val and FOLDER/test beside "
-         "FOLDER/train; give --data FOLDER", "pets/val", commands="finetune extract"),
+         "FOLDER/train; give --data FOLDER", "pets/val", commands="train finetune extract"),
     Hint("data-root root dataset-dir dataset-path cache-dir download-dir datadir", "--data-dir {DIR}", "~/data"),
     Hint("download", "a data set is downloaded when it is not there; leave it out", commands="train finetune extract"),
     Hint("num-classes classes nc n-classes nb-classes", "the data set says how many classes there are; leave it out",
          "10", commands="train finetune"),
     Hint("num-classes nc n-classes nb-classes", "--classes {N}", "10"),
+    Hint("size img-size imgsz input-size input-shape resolution train-crop-size crop-size resize img",
+         "--image-size {N}", "224"),
     Hint("img-size imgsz image-size input-size input-shape resolution train-crop-size crop-size resize img",
          "--size {N}", "224"),
     Hint("in-chans in-channels num-channels input-channels", "--channels {N}", "3"),
@@ -108,7 +110,6 @@ HINTS = (
     # Regularization, augmentation, losses
     Hint("criterion loss-fn", "--loss cross_entropy", "cross_entropy", "(?i)(?:cross.?entropy|ce)(?:.?loss)?"),
     Hint("drop drop-rate dropout-rate p-dropout", "--dropout {X}", "0.5"),
-    Hint("dropout drop drop-rate dropout-rate", "--head dropout{X}", "0.5"),
     Hint("drop-path drop-path-rate stochastic-depth", "no network here has stochastic depth; leave it out", "0.1",
          commands=TRAINS),
     Hint("clip-grad clip-grad-norm grad-clip max-grad-norm gradient-clip-val clipnorm global-clipnorm gradient-clip",
@@ -135,39 +136,31 @@ HINTS = (
     Hint("no-aug no-augment no-augmentation", "--augment ''"),
     Hint("aux aux-loss aux-logits auxiliary aux-heads", "--sides 0.3"),
     Hint("aux-weight aux-loss-weight auxiliary-weight aux-loss-weights", "--sides {X}", "0.4"),
-    Hint("class-weight class-weights sample-weight", "all classes count alike; leave it out", "balanced",
-         commands=TRAINS),
+    Hint("class-weights sample-weight balanced", "--class-weight balanced"),
     Hint("metrics monitor eval-metric", "loss and accuracy are measured, on training and validation; leave it out",
          "accuracy", commands=TRAINS),
-    Hint("sync-bn", "batch normalization takes the whole batch of all GPUs; leave it out", commands="train"),
+    Hint("sync-bn", "batch normalization takes the whole batch of all GPUs; leave it out", commands=TRAINS),
     Hint("bn batch-norm use-bn batchnorm", "--option batch_norm=true"),
     Hint("width-mult width-multiplier", "--width {W}", "0.5"),
     Hint("init weight-init init-method kernel-initializer", "--initializer {NAME}", "he_normal"),
 
     # Weights that are there already
-    Hint("pretrained weights finetune fine-tune pretrained-weights initial-checkpoint transfer imagenet",
-         "here a network starts from scratch; for one that is trained type python -m zoo finetune NET --data FOLDER "
-         "--weights imagenet", commands="train"),
     Hint("pretrained", "--weights {FILE}", "runs/mine", r"runs/\S+|\S+\.(?:pth?|h5|keras|npz|safetensors)"),
-    Hint("pretrained", "--weights imagenet"),
+    Hint("pretrained finetune fine-tune transfer transfer-learning imagenet", "--weights imagenet"),
     Hint("checkpoint ckpt load ckpt-path checkpoint-path load-from from-checkpoint restore load-weights",
-         "to go on with a run: --resume {RUN}; to start from its weights: python -m zoo finetune NET --data FOLDER "
-         "--weights {RUN}", "runs/mine", commands="train"),
+         "to resume a run: --resume {RUN}; to start from its weights: --weights {RUN}", "runs/mine", commands=TRAINS),
     Hint("ckpt which-checkpoint", "--checkpoint {best}", "last", "best|last"),
     Hint("checkpoint ckpt load ckpt-path load-from from-checkpoint initial-checkpoint pretrained-weights load-weights "
          "model-path", "--weights {RUN}", "runs/mine"),
-    Hint("resume auto-resume", "give the same command again, with --name NAME of the run", "runs/mine",
-         commands="finetune"),
     Hint("continue auto-resume resume-from resume-from-checkpoint continue-from", "--resume {RUN}", "runs/mine"),
-    Hint("freeze freeze-backbone freeze-layers freeze-base head head-epochs stages linear-probe train-only-classifier "
-         "transfer-learning unfreeze", "zoo.train trains all layers; python -m zoo finetune NET --data FOLDER freezes "
-         "and puts a new head on", "10", commands="train"),
+    Hint("head classifier-layers fc hidden-units hidden-layers", "--head-layers {N}", "1024"),
+    Hint("stages two-stages warmup-head", "--two-stage"),
     Hint("freeze-backbone freeze-base linear-probe train-only-classifier", "--freeze all"),
     Hint("unfreeze no-freeze", "--freeze none"),
     Hint("freeze-layers freeze-until", "--freeze {N}", "10"),
-    Hint("backbone-lr lr-backbone base-model-lr", "--body-lr {X}", "0.001"),
-    Hint("include-top no-top notop", "the top is always replaced by a new head; leave it out", commands="finetune"),
-    Hint("include-top", "the network has its top; leave it out", commands="train"),
+    Hint("body-lr lr-backbone base-model-lr", "--backbone-lr {X}", "0.001"),
+    Hint("include-top no-top notop", "with --weights the top is replaced by a new head, without it the network has "
+         "its own; leave it out", commands=TRAINS),
 
     # The machine
     Hint("device devices accelerator d", "--gpu none", "cpu", "(?i)cpu"),
@@ -179,9 +172,9 @@ HINTS = (
     Hint("device accelerator", "zoo computes on NVIDIA's GPUs, --gpu N, and on the CPU, --gpu none", "mps",
          commands="train finetune evaluate predict export show extract doctor"),
     Hint("gpus devices num-gpus n-gpus ngpus ngpu nproc-per-node multi-gpu data-parallel", "name the GPUs, not how "
-         "many there are: --gpu 0,1, or --gpu all", "2", commands="train"),
+         "many there are: --gpu 0,1, or --gpu all", "2", commands=TRAINS),
     Hint("gpus devices num-gpus n-gpus", "type the number of one GPU, such as --gpu 0", "1",
-         commands="finetune evaluate predict export show extract"),
+         commands="evaluate predict export show extract"),
     Hint("cuda use-gpu use-cuda", "--gpu 0"),
     Hint("cpu no-cuda no-gpu disable-cuda use-cpu cpu-only", "--gpu none"),
     Hint("device gpu cuda cpu no-cuda gpus gpu-id", "it needs no GPU; leave it out", "cpu", commands=ON_THE_CPU),
@@ -191,22 +184,22 @@ HINTS = (
          "zoo reads batches ahead by itself; leave it out",
          "8"),
     Hint("amp mixed-precision use-amp", "type --precision bfloat16, or --precision float16",
-         commands="train"),
+         commands=TRAINS),
     Hint("fp16 half float16", "--precision float16"),
     Hint("bf16 bfloat16", "--precision bfloat16"),
     Hint("fp32 float32 no-amp", "--precision float32"),
     Hint("dtype amp-dtype policy", "--precision {P}", "float16"),
     Hint("precision amp fp16 half bf16 mixed-precision dtype",
-         "python -m zoo.train alone has --precision; leave it out"),
+         "only training has --precision; leave it out"),
     Hint("dist distributed ddp world-size rank local-rank dist-url dist-backend num-nodes nodes nnodes node-rank "
          "master-addr strategy multiprocessing-distributed", "several GPUs: --gpu 0,1; several hosts: --hosts "
-         "HOST:PORT,... with --host-index N; see docs/scaling.md", "2", commands="train"),
+         "HOST:PORT,... with --host-index N; see docs/scaling.md", "2", commands=TRAINS),
     Hint("torchcompile compile jit jit-compile torchscript xla channels-last", "there is nothing "
          "to choose; leave it out", commands=TRAINS),
     Hint("random-seed manual-seed random-state rng-seed", "--seed {N}", "42"),
     Hint("cudnn-deterministic use-deterministic-algorithms deterministic-ops", "--deterministic"),
     Hint("repeats num-runs n-runs num-seeds n-seeds trials", "--runs {N}", "3"),
-    Hint("time max-time timeout time-limit", "here it is seconds, such as --max-seconds 3600", "1", commands="train"),
+    Hint("time max-time timeout time-limit", "here it is seconds, such as --max-seconds 3600", "1", commands=TRAINS),
 
     # What is written, and what is done afterwards
     Hint("save-dir out outdir out-dir output logdir log-dir save-path save-to project results-dir checkpoint-dir "

@@ -83,7 +83,7 @@ class Predictor:
         dataset = told["dataset"]
         self.names = [str(name) for name in dataset["label_names"]]
         blueprint = told.get("blueprint")
-        seen = dataset if "transfer" in told else blueprint  # a transfer's network sees the picture enlarged
+        seen = dataset if told.get("finetuning") else blueprint  # a fine-tuned one enlarges the image itself
         self._shape = checked_shape(self.path, seen.get("shape" if seen is dataset else "input_shape")
                                     if isinstance(blueprint, dict) else None)
         if self._shape[2] == 1 and dark(dataset.get("mean")):
@@ -101,10 +101,10 @@ class Predictor:
         import zoo
 
         if self.source is not None:
-            from zoo.training import class_names, transferred
+            from zoo.training import class_names, finetuned_model
 
             source = self.source.here(include_top=True)
-            self._model = transferred.with_own_top(source.resolve_blueprint(), source, "softmax")
+            self._model = finetuned_model.with_own_top(source.resolve_blueprint(), source, "softmax")
             self.names = class_names.of_weights(self.source.said, self._model.output_shape[-1])
             return
         self._model = zoo.load(self.path, self.checkpoint)

@@ -14,7 +14,7 @@ def parser():
                          "that differ from the base recipe have a star; zoo.train --set FIELD=VALUE changes any.")
     made.add_argument("network", metavar="NET", nargs="?", help="the network's name; see python -m zoo list")
     made.add_argument("dataset", metavar="DATASET", nargs="?", help=", ".join(datasets.DATASETS))
-    made.add_argument("--recipe", metavar="|".join(table.KINDS), help="default: all three side by side")
+    made.add_argument("--recipe", metavar="|".join(table.KINDS), help="default: all side by side")
     return made
 
 

@@ -1,5 +1,6 @@
 """A data set from arrays: in memory, or in an .npz file as Keras or MedMNIST lay one out. No backend is loaded."""
 
+import hashlib
 import os
 from dataclasses import replace
 
@@ -70,7 +71,19 @@ def load_arrays(train, validation=None, test=None, *, class_names=None, limit=No
         if is_as_given and limit is not None and limit < len(part):
             part = part[splits.stratified_order(labels[origin][part], splits.SEED)]
         parts[split] = splits.Split(images[origin], labels[origin], part[:limit])
-    return Dataset(info, **parts, source=source, notes=(*notes, *carved_notes), origin={"kind": "arrays"})
+    return Dataset(info, **parts, source=source, notes=(*notes, *carved_notes),
+                   origin={"kind": "arrays", "fingerprint": fingerprint(parts)})
+
+
+def fingerprint(parts):
+    """Return a hash of the images and labels of {split: Split}, as hexadecimal text."""
+    digest = hashlib.blake2b(digest_size=32)
+    for part in parts.values():
+        for start in range(0, len(part), 1024):
+            images, labels = part.batch(np.arange(start, min(start + 1024, len(part))))
+            digest.update(np.ascontiguousarray(images))
+            digest.update(labels.tobytes())
+    return digest.hexdigest()
 
 
 def read_pair(pair, split):
@@ -259,7 +272,7 @@ def load_npz(path, *, class_names=None, limit=None):
         dataset = load_arrays(**pairs, class_names=class_names, limit=limit, name=name, source=str(path))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    return replace(dataset, origin={"kind": "npz"})
+    return replace(dataset, origin={**dataset.origin, "kind": "npz"})
 
 
 def find_names(path, present):

@@ -3,12 +3,13 @@
     FOLDER/CLASS/...                   validation and test are carved out, by a fixed seed
     FOLDER/train/CLASS/...             with val or validation, and test, beside train; what is missing is carved out of
                                        train
-    FOLDER/cat.123.jpg                 named="files": the class is what stands before the first dot
+    FOLDER/cat.123.jpg                 labels_from="filename": the class is what stands before the first dot
 
 Pictures that do not fit into memory are streamed: decoded each time a batch asks for them. What a batch holds is the
 same either way.
 """
 
+import hashlib
 import itertools
 import os
 from dataclasses import dataclass, replace
@@ -23,8 +24,8 @@ from zoo.errors import UserError, unknown
 
 SPLITS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}  # folder: split
 PLACES = ("", "train", "validation", "test")  # where a picture lies; "": in one pile with all others
-NAMED = ("folders", "files")
-BROKEN = ("refuse", "skip")  # what becomes of files that cannot be read
+LABELS_FROM = ("folder", "filename")
+INVALID = ("error", "skip")  # what becomes of files that cannot be read
 IN_MEMORY = 2**30  # bytes of pixels; more are read from the disk again and again
 SHOWN = 3  # file names in a message
 LEFT_OUT = "left out: "  # so begins the note on files that were skipped
@@ -51,17 +52,17 @@ class Found:
         return replace(self, files=self.files[rows], classes=self.classes[rows], places=self.places[rows])
 
 
-def index(folder, named="folders"):
+def index(folder, labels_from="folder"):
     """Return the Found below a folder, by split and class and name; UserError where there are no pictures."""
     folder = Path(folder).expanduser()
-    if named not in NAMED:
-        raise unknown("way to name classes", named, NAMED)
+    if labels_from not in LABELS_FROM:
+        raise unknown("way to label images", labels_from, LABELS_FROM)
     if not folder.is_dir():
         what = "is a file; give the folder that the pictures lie in" if folder.exists() else "is not there"
         raise UserError(f"{folder} {what}")
     below = {each.name for each in visible(folder) if each.is_dir()}
     parts = [(f"{name}/", split) for name, split in SPLITS.items() if name in below] if "train" in below else []
-    labelled = by_folder if named == "folders" else by_file
+    labelled = by_folder if labels_from == "folder" else by_file
     files, classes, places, numbers = [], [], [], {}
     for part, split in parts or [("", "")]:
         for label, group in itertools.groupby(labelled(folder / part), lambda pair: pair[1]):
@@ -71,7 +72,7 @@ def index(folder, named="folders"):
     if not files:
         raise UserError(f"{folder} holds no pictures" + (
             " in folders, one a class, such as cat and dog; of files that are named as cat.123.jpg is the classes are "
-            "found with --class-names files" if named == "folders" else " named as cat.123.jpg is"))
+            "found with --labels-from filename" if labels_from == "folder" else " named as cat.123.jpg is"))
     names = sorted(numbers)
     order = np.array([names.index(label) for label in numbers])  # as they were met: as they are numbered
     return Found(folder, np.concatenate(files), order[np.concatenate(classes)], np.concatenate(places), tuple(names))
@@ -99,7 +100,7 @@ def by_file(folder):
         label, dot, _ = Path(file).stem.partition(".")
         if not dot:
             raise UserError(f"{folder / file} does not say its class, as cat.123.jpg does; rename it, or leave out "
-                            "--class-names where the classes are folders")
+                            "--labels-from where the classes are folders")
         yield file, label
 
 
@@ -120,21 +121,21 @@ def is_picture(entry):
             and entry.is_file())
 
 
-def load(folder, shape, *, named="folders", limit=None, broken="refuse", in_memory=IN_MEMORY, threads=None):
+def load(folder, shape, *, labels_from="folder", limit=None, invalid="error", in_memory=IN_MEMORY, threads=None):
     """Return the Dataset of a folder, its pictures squeezed into `shape`, (height, width, 1 or 3).
 
     limit: the most pictures in each split, with the classes in proportion.
-    broken: "refuse" files that cannot be read, or "skip" them: all files are read once, and the splits are made of
+    invalid: "error" for files that cannot be read, or "skip" them: all files are read once, and the splits are made of
     those that could be, as though there were no others; a note says which they are not.
     in_memory: the most bytes of pixels that are kept; where there are more, pictures are read again and again.
     threads: how many read; the pictures are the same with any. None: one a core.
 
     UserError for one class, for a class that has no training picture, and for broken files, which it names. Of pictures
-    that are not kept only the beginning is looked at here when broken is "refuse"; what ends too early is refused when
+    that are not kept only the beginning is looked at here when invalid is "error"; what ends too early is refused when
     a batch asks for it.
     """
     splits.check_limit(limit)
-    found, left_out = readable(index(folder, named), shape, broken, threads)
+    found, left_out = readable(index(folder, labels_from), shape, invalid, threads)
     if len(found.names) < 2:
         raise UserError(f"{folder} has one class, {found.names[0]!r}; to tell apart takes two folders and more")
     rows, notes = divided(found, limit)
@@ -146,14 +147,22 @@ def load(folder, shape, *, named="folders", limit=None, broken="refuse", in_memo
     counts = {name: len(row) for name, row in rows.items()}
     return Dataset(facts_of(Path(folder), shape, found.names, counts), **made,
                    source=str(Path(folder).expanduser().absolute()), notes=(*left_out, *notes),
-                   origin={"kind": "folder", "named": named})
+                   origin={"kind": "folder", "labels_from": labels_from, "fingerprint": fingerprint(found)})
 
 
-def readable(found, shape, broken, threads=None):
-    """Return (Found, notes): what of it is to be used, all where `broken` is "refuse"; see load()."""
-    if broken not in BROKEN:
-        raise unknown("way to treat broken pictures", broken, BROKEN)
-    if broken == "refuse":
+def fingerprint(found):
+    """Return a hash of the names, sizes and labels of files, in their order, as hexadecimal text."""
+    digest = hashlib.sha256()
+    for row, (file, label) in enumerate(zip(found.files, found.classes, strict=True)):
+        digest.update(b"%s\0%d\0%d\0" % (bytes(file), os.path.getsize(found.path(row)), label))
+    return digest.hexdigest()
+
+
+def readable(found, shape, invalid, threads=None):
+    """Return (Found, notes): what of it is to be used, all where `invalid` is "error"; see load()."""
+    if invalid not in INVALID:
+        raise unknown("way to treat images that cannot be read", invalid, INVALID)
+    if invalid == "error":
         return found, ()
     rows = parallel_io.failed(lambda row: parallel_io.pixels(found.path(row), shape), len(found), threads,
                               "checking pictures")
@@ -227,8 +236,8 @@ class Images:
 def refuse(found, rows):
     """Raise UserError that names files which are no pictures, where there are any."""
     if rows:
-        raise UserError(f"{said([found.path(row) for row in rows])}; mend or remove them; zoo finetune and "
-                        "zoo extract leave them out with --broken skip")
+        raise UserError(f"{said([found.path(row) for row in rows])}; mend or remove them; zoo train and "
+                        "zoo extract leave them out with --invalid-images skip")
 
 
 def said(files):

@@ -13,7 +13,7 @@ from zoo.utils.io import expanded
 ARGUMENTS = {
     "a Dataset": (),
     "arrays": ("validation_data", "test_data", "class_names", "limit"),
-    "a folder": ("image_size", "limit"),
+    "a folder": ("image_size", "labels_from", "invalid_images", "limit"),
     "an .npz file": ("class_names", "limit"),
     "the name of a data set": ("data_dir", "labels", "limit"),
 }
@@ -22,14 +22,16 @@ KINDS = ("the name of a data set, a folder of class folders, an .npz file, a pai
 
 
 def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=None, shape=(32, 32, 3),
-              validation_data=None, test_data=None, class_names=None):
+              validation_data=None, test_data=None, class_names=None, labels_from="folder", invalid_images="error"):
     """Return the Dataset of any source; `zoo.load_data` says what the arguments are.
 
     shape: tuple of int, (height, width, channels), the input shape of the model: images of folders are resized to it,
         unless `image_size` gives another height and width. Other sources have a shape of their own.
     """
     given = {"data_dir": data_dir, "limit": limit, "image_size": image_size, "validation_data": validation_data,
-             "test_data": test_data, "class_names": class_names, "labels": None if labels == "fine" else labels}
+             "test_data": test_data, "class_names": class_names, "labels": None if labels == "fine" else labels,
+             "labels_from": None if labels_from == "folder" else labels_from,
+             "invalid_images": None if invalid_images == "error" else invalid_images}
     kind = kind_of(source)
     for argument, value in given.items():
         if value is not None and argument not in ARGUMENTS[kind]:
@@ -41,7 +43,8 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
     if kind == "arrays":
         return load_arrays(source, validation_data, test_data, class_names=class_names, limit=limit)
     if kind == "a folder":
-        return image_folder.load(expanded(source), resolve_shape(image_size, shape), limit=limit)
+        return image_folder.load(expanded(source), resolve_shape(image_size, shape), labels_from=labels_from, limit=limit,
+                                 invalid=invalid_images)
     if kind == "an .npz file":
         return load_npz(source, class_names=class_names, limit=limit)
     return load(source, data_dir=data_dir, limit=limit, labels=labels)

@@ -10,13 +10,17 @@ from zoo.plots.confusion_matrix import confusion, most_mistaken
 from zoo.plots.image_grid import mistakes, sample_grid
 from zoo.plots.learning_curves import best_of, curves
 from zoo.plots.text_layout import counted
+from zoo.registry import Blueprint
 from zoo.reports.run import page
 from zoo.utils.io import write_text, written_whole
 
 
-def draw_model(blueprint, path):
-    """Draw the architecture of a Blueprint's model into the file `path`, None for no file; return its Anatomy."""
-    source = diagram.of_blueprint(blueprint)
+def draw_model(model, path):
+    """Draw the architecture of a Blueprint's model, or of a Keras model, into the file `path`, None for no file.
+
+    Return its Anatomy.
+    """
+    source = diagram.of_blueprint(model) if isinstance(model, Blueprint) else diagram.of_model(model)
     if path is not None:
         diagram.diagram(source, path)
     return source.anatomy

@@ -1,18 +1,18 @@
-"""`zoo.fit`, and going on with a run, from Python. No backend is loaded when this is imported."""
+"""`zoo.fit`, and resuming a run, from Python. No backend is loaded when this is imported."""
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zoo import devices, env, registry
 from zoo.data.loading import load_data
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError
 from zoo.runs.data import reload_dataset
 from zoo.runs.run import Run
-from zoo.runs.session import Session
-from zoo.training import augmentation, plan as plans, recipe as recipes, recipes as table, run as runs
+from zoo.runs.session import Session, finished_result
+from zoo.training import class_weights, plan as plans, recipe as recipes, run as runs
+from zoo.training.planning import default_shape, find_origin, make_plan, resolve_preset
 from zoo.utils.io import expanded
-from zoo.utils.validation import checked
 
 
 @dataclass(frozen=True)
@@ -32,78 +32,57 @@ def attend(work, run, recipe, leave, resume, link):
     except (FloatingPointError, MemoryError, OSError) as error:
         _, words = failures.explained(error, recipe)
         raise type(error)(f"{words}; {run} keeps what was saved") from error
-    return Attended(run, leave.reason)
+    return Attended(run, leave and leave.reason)
 
 
 def fit(model, dataset, *, recipe, seed, name, output_dir, limit, labels, data_dir, image_size, validation_data,
-        test_data, class_names, preset, width, stem, options, gpu, backend, precision, deterministic, max_seconds,
-        callbacks, fields):
-    """See `zoo.fit`, whose arguments these are; `options` and `fields` are what it takes as further keywords."""
+        test_data, class_names, labels_from, invalid_images, preset, width, stem, options, asked, class_weight, gpu,
+        backend, precision, deterministic, max_seconds, callbacks, fields):
+    """See `zoo.fit`, whose arguments these are.
+
+    asked: a FineTuning, or None; `options` and `fields` are what `zoo.fit` takes as further keywords.
+    """
     until = time.monotonic() + max_seconds if max_seconds is not None else float("inf")
     spec = registry.find(model)
+    width, options = resolve_preset(spec, preset, width, options)
+    origin = find_origin(spec, asked, width, stem, options)
     data = load_data(dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
-                     shape=registry.default_image_shape(spec), validation_data=validation_data, test_data=test_data,
-                     class_names=class_names)
-    plan = make_plan(spec, data.info, recipe=recipe, fields=fields, seed=seed, limit=limit, preset=preset, width=width,
-                     stem=stem, options=options, backend=backend, precision=precision, deterministic=deterministic)
+                     shape=default_shape(spec, origin), validation_data=validation_data, test_data=test_data,
+                     class_names=class_names, labels_from=labels_from, invalid_images=invalid_images)
+    plan = make_plan(spec, data.info, recipe=recipe, fields=fields, seed=seed, limit=limit, width=width, stem=stem,
+                     options=options, backend=backend, precision=precision, deterministic=deterministic, asked=asked,
+                     origin=origin)
+    if class_weight is not None:
+        plan = replace(plan, class_weight=class_weights.resolve(class_weight, data))
     chosen = choose_device(gpu, plan)
+    made = Session(plan, data, chosen, attend, until, callbacks=tuple(callbacks or ()), asked=asked, origin=origin)
     run = None if name is None else expanded(output_dir) / name
     if run is not None and (run / "run.json").exists():
-        plan = plans.going_on(run, plans.of_run(run, runs.read_facts(run)), plan)
-        if (run / "result.json").exists() and plan.recipe.epochs <= runs.read_json(run / "result.json").get(
-                "asked_epochs", plan.recipe.epochs):
-            return Run(run)
-        return run_of(session(plan, data, chosen, until, callbacks).resume(run))
+        if not asked:
+            plan = plans.going_on(run, plans.of_run(run, runs.read_facts(run)), plan)
+            if finished_result(run, plan.recipe.epochs):
+                return Run(run)
+        return run_of(replace(made, plan=plan).resume(run))
     runs.check_place(output_dir, name)
-    command = f"zoo.fit({model!r}, ...)"
-    return run_of(session(plan, data, chosen, until, callbacks).begin(output_dir, name, command))
+    return run_of(made.begin(output_dir, name, f"zoo.fit({model!r}, ...)"))
 
 
 def resume(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks):
     """See `Run.resume`."""
     until = time.monotonic() + max_seconds if max_seconds is not None else float("inf")
-    if "transfer" in run.config:
-        raise UserError(f"{run.path} was made by zoo finetune; give that command again, with --name {run.name}")
     plan = plans.of_run(run.path, run.config)
     if epochs is not None:
         plan = plans.longer(run.path, plan, recipes.overridden(plan.recipe, {"epochs": epochs}).epochs)
-    if (run.path / "result.json").exists() and plan.recipe.epochs <= run.result.get("asked_epochs", plan.recipe.epochs):
+    if finished_result(run.path, plan.recipe.epochs):
         return Run(run.path)
     chosen = choose_device(gpu, plan)
     data = reload_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
         dataset, limit=plan.limit, shape=tuple(run.config["dataset"]["shape"]))
-    return run_of(session(plan, data, chosen, until, callbacks).resume(run.path))
-
-
-def session(plan, data, chosen, until, callbacks):
-    return Session(plan, data, chosen, attend, until, callbacks=tuple(callbacks or ()))
+    return run_of(Session(plan, data, chosen, attend, until, callbacks=tuple(callbacks or ())).resume(run.path))
 
 
 def run_of(attended):
     return Run(attended.run, attended.reason)
-
-
-def make_plan(spec, info, *, recipe, fields, seed, limit, preset, width, stem, options, backend, precision,
-              deterministic):
-    """Return the Plan of a training from scratch; UserError for what makes no sense."""
-    base = table.find(spec.name, info.name, recipe)
-    known = recipes.as_dict(base)
-    for field, value in fields.items():
-        if field not in known:
-            raise unknown("argument of fit, recipe field or model option", field, [*known, *spec.options])
-        checked(field, value, known[field])
-    base = recipes.overridden(base, fields)
-    recipes.side_weights(base, spec)
-    if precision not in plans.PRECISIONS:
-        raise unknown("precision", precision, plans.PRECISIONS)
-    augmentation.check(augmentation.parse(base.augment), info.shape)
-    if preset is not None:
-        small = registry.preset(spec, preset)
-        if width is not None and width != small.width:
-            raise UserError(f"the preset {preset} has width {small.width:g}; leave out width, or preset")
-        width, options = small.width, {**small.options, **options}
-    blueprint = registry.blueprint(spec.name, info.shape, info.classes, width, stem, options)
-    return plans.Plan(blueprint, info, base, seed, limit, env.backend(backend), deterministic, precision)
 
 
 def set_device(gpu, backend):

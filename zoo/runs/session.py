@@ -1,4 +1,4 @@
-"""A training session: from a plan and a data set to a run directory. `zoo train` and `zoo.fit` share it.
+"""A training session: from a plan and a data set to a run directory. `zoo train`, `zoo finetune` and `zoo.fit` share it.
 
 No backend is loaded when this is imported: devices are chosen before.
 """
@@ -6,16 +6,26 @@ No backend is loaded when this is imported: devices are chosen before.
 import contextlib
 import shlex
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from zoo import devices
 from zoo.data.load import Dataset
 from zoo.errors import UserError
-from zoo.training import plan as plans, recipe as recipes, run as runs
+from zoo.training import finetuning, plan as plans, recipe as recipes, run as runs
 from zoo.training.distribution import hosts
+from zoo.training.origins import Origin, of_plan
 from zoo.utils.io import expanded
 
 SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: `directory`, which has its checkpoints and history, and the Plan of it alone."""
+
+    directory: Path
+    plan: plans.Plan
 
 
 @dataclass(frozen=True)
@@ -23,14 +33,16 @@ class Session:
     """What one process contributes to a run.
 
     Attributes:
-        plan: the run's Plan.
+        plan: the run's Plan; while `asked` is given, the layers that are meant and the rates are still to be found.
         dataset: the Dataset that it is trained on.
         chosen: the `devices.Device`, already prepared.
         attend: called as `attend(work, run, recipe, leave, resume, link)`; calls `work()`, which trains and returns
-            (Progress, result or None), and decides what becomes of errors. What it returns, `begin` and `resume` return.
+            (Progress or None, result or None), and decides what becomes of errors. What it returns, `begin` and
+            `resume` return. A result without Progress: the run was finished already.
         until: on time.monotonic's clock, when to save and leave.
         hosts: ([HOST:PORT, ...], this host's index), or None for a single host; link: the connection to the others.
         callbacks: Keras callbacks of the user's.
+        asked: a FineTuning that a command or call asks for, or None; origin: the Origin of its weights.
     """
 
     plan: plans.Plan
@@ -41,22 +53,30 @@ class Session:
     hosts: tuple | None = None
     link: object = None
     callbacks: tuple = ()
+    asked: finetuning.FineTuning | None = None
+    origin: Origin | None = None
 
     def begin(self, output_dir, name, command):
         """Build the model, make a new run directory and train; `command` is what run.json says of how it was begun."""
         where, sharing = self._load()
 
-        from zoo.training import header, trainee
+        from zoo.training import header
 
         with sharing.scope():
-            network = trainee.build(self.plan)  # refuses what cannot be, before there is a run
+            plan = self._resolved()
+            first = stages_of(plan, Path())[0].plan
+            built = build(first)  # refuses what cannot be, before there is a run
+            lines = self._fill(built, first)
             run = expanded(sharing.first(lambda: self._create(output_dir, name)))
             with hold(run, sharing):
-                parameters = trainee.main(network).count_params()
+                parameters = count_parameters(built)
                 if sharing.host == 0:
-                    runs.write_json(run / "run.json", header.facts(self.plan, self.dataset, parameters, where, command))
-                print("\n".join(header.lines(self.plan, self.dataset, parameters, where, run)), flush=True)
-                return self._train(network, run, where, sharing)
+                    runs.write_json(run / "run.json", header.facts(plan, self.dataset, parameters, where, command))
+                if self.asked and self.asked.strategy:
+                    reason = finetuning.STRATEGIES[self.asked.strategy].reason
+                    lines.append(f"{'strategy':8} {self.asked.strategy}: {reason}")
+                print("\n".join([*header.lines(plan, self.dataset, parameters, where, run), *lines]), flush=True)
+                return self._train(plan, built, run, where, sharing)
 
     def resume(self, run):
         """Train on from where the run directory `run` stands."""
@@ -64,19 +84,52 @@ class Session:
             check_same_data(run, self.dataset)
             where, sharing = self._load()
 
-            from zoo.training import checkpoints, header, trainee
+            from zoo.training import checkpoints, header
 
             with sharing.scope():
-                network = trainee.build(self.plan)
-                progress = checkpoints.Progress(**sharing.first(lambda: asdict(checkpoints.progress_of(run))))
                 facts = runs.read_facts(run)
+                plan = self._resolved()
+                if self.asked:
+                    plan = plans.going_on(run, plans.of_run(run, facts), plan)
+                    result = finished_result(run, plan.recipe.epochs)
+                    if result:
+                        return self.attend(lambda: (None, result), run, plan.recipe, None, "", None)
+                stages = stages_of(plan, run)
+                current = next((stage for stage in stages[:-1] if not is_done(stage)), stages[-1])
+                built = build(current.plan)
+                lines = []
+                if not (current.directory / "checkpoints" / "last.npz").exists():  # nothing of it has been trained
+                    if current is stages[0]:
+                        lines = self._fill(built, current.plan)
+                    else:
+                        restore_best(built, stages[0], sharing)
+                progress = checkpoints.Progress(
+                    **sharing.first(lambda: asdict(checkpoints.progress_of(current.directory))))
                 if sharing.host == 0:
-                    runs.write_json(run / "run.json", {**facts, **plans.as_json(self.plan)})  # perhaps more epochs
+                    runs.write_json(run / "run.json", {**facts, **plans.as_json(plan)})  # perhaps more epochs
                     (run / "result.json").unlink(missing_ok=True)
-                parameters = trainee.main(network).count_params()
-                print("\n".join(header.lines(self.plan, self.dataset, parameters, where, run)
-                                + header.resumed(progress, facts, where, self.plan.backend)), flush=True)
-                return self._train(network, run, where, sharing)
+                lines = [*header.lines(plan, self.dataset, count_parameters(built), where, run), *lines,
+                         *header.resumed(progress, facts, where, plan.backend)]
+                print("\n".join(lines), flush=True)
+                return self._train(plan, built, run, where, sharing, current)
+
+    def _resolved(self):
+        """Return the plan with what of fine-tuning only the model can tell: which layers are meant, and the rates."""
+        if self.asked is None:
+            return self.plan
+        from zoo.training import finetuned_model
+
+        config, head_recipe, recipe = finetuned_model.resolve(
+            self.plan.blueprint, self.plan.finetuning, self.asked, self.plan.recipe, self.plan.dataset.shape,
+            self.plan.dataset.classes)
+        return replace(self.plan, finetuning=config, head_recipe=head_recipe, recipe=recipe)
+
+    def _fill(self, built, plan):
+        """Give the backbone of a fine-tuning its weights; return the lines that say what was done."""
+        if plan.finetuning is None:
+            return []
+        origin = self.origin or of_plan(plan)
+        return origin.here().fill(built[1], plan.blueprint)
 
     def _create(self, output_dir, name):
         """Make the run directory and return its path: in full where hosts that stand in other folders need it."""
@@ -111,27 +164,41 @@ class Session:
             return f"{where}, one of {sharing.hosts} hosts with {sharing.devices} devices in all", sharing
         return f"{where}, as {sharing.devices} devices" if sharing.devices > 1 and not chosen.gpus else where, sharing
 
-    def _train(self, network, run, where, sharing):
-        """Train, test and draw; return what `attend` returns."""
+    def _train(self, plan, built, run, where, sharing, current=None):
+        """Train, test and draw; return what `attend` returns.
+
+        built: what `build` gave for the stage `current`, the first one if that is None.
+        """
         from zoo.reports.run_outputs import draw_model, draw_run  # matplotlib
         from zoo.training import failures, fit
         from zoo.training.leaving import Leave
 
-        plan, link = self.plan, sharing.link
+        link = sharing.link
         leave = hosts.Together(link, self.until) if link else Leave(self.until)
+        stages = stages_of(plan, run)
+        left = stages[stages.index(current):] if current else stages
 
         def work():
+            nonlocal built
             if sharing.host == 0:
                 (run / "plots").mkdir(exist_ok=True)
-            anatomy = draw_model(plan.blueprint, run / "plots" / "architecture.svg" if sharing.host == 0 else None)
-            warning = where.startswith("CPU") and failures.foreseen(anatomy.memory, plan.recipe, failures.free_memory())
-            if warning:
-                print(f"{'note':8} {warning}", flush=True)
-            progress = fit.train(network, self.dataset, plan.recipe, plan.seed, run, leave,
-                                 recipes.side_weights(plan.recipe, plan.blueprint.spec), sharing, self.callbacks)
+            anatomy = draw_model(plan.blueprint if plan.finetuning is None else built[0],
+                                 run / "plots" / "architecture.svg" if sharing.host == 0 else None)
+            if sharing.host == 0:
+                warning = where.startswith("CPU") and failures.foreseen(anatomy.memory, plan.recipe,
+                                                                        failures.free_memory())
+                if warning:
+                    print(f"{'note':8} {warning}", flush=True)
+            for stage in left:
+                if stage is not left[0]:
+                    built = build(stage.plan)
+                    restore_best(built, stages[stages.index(stage) - 1], sharing)
+                progress = self._train_stage(built, stage, stages, sharing, leave)
+                if leave.reason:
+                    return progress, None
             result = None
             if not leave.asked(fit.seconds_to_test(progress, self.dataset)):
-                result = fit.test(network, self.dataset, plan.recipe, run, progress, sharing)
+                result = fit.test(built[0], self.dataset, plan.recipe, run, progress, sharing)
             if sharing.host == 0:
                 draw_run(run)
             if link:
@@ -144,6 +211,67 @@ class Session:
         resume = f"to go on{', on all hosts' if link else ''}: {shlex.join(words)}"
         return self.attend(work, run, plan.recipe, leave, resume, link)
 
+    def _train_stage(self, built, stage, stages, sharing, leave):
+        """Train one stage from where its directory stands; return its Progress."""
+        from zoo.training import finetuned_model, fit, header
+
+        (network, backbone), plan = built, stage.plan
+        if plan.finetuning:
+            last = finetuned_model.last_frozen(backbone, plan.finetuning.frozen_until or "none")
+            config = replace(plan.finetuning, frozen_until=last)
+            finetuned_model.freeze(backbone, last)
+            if sharing.host == 0:
+                print("\n".join(header.stage_lines(stages.index(stage) + 1, len(stages), network, backbone, config,
+                                                   plan.recipe)), flush=True)
+                if stage is not stages[-1]:  # a run directory of its own, below the whole one
+                    (stage.directory / "checkpoints").mkdir(parents=True, exist_ok=True)
+                    facts = runs.read_facts(stages[-1].directory)
+                    runs.write_json(stage.directory / "run.json",
+                                    {**facts, **plans.as_json(replace(plan, finetuning=config))})
+        return fit.train(network, self.dataset, plan.recipe, plan.seed, stage.directory, leave,
+                         recipes.side_weights(plan.recipe, plan.blueprint.spec), sharing, self.callbacks,
+                         plan.class_weight)
+
+
+def stages_of(plan, run):
+    """Return the Stages of a Plan: one, or before it the one in which the head alone is trained."""
+    last = Stage(run, replace(plan, head_recipe=None))
+    if plan.head_recipe is None:
+        return [last]
+    head_only = replace(plan, recipe=plan.head_recipe, head_recipe=None,
+                        finetuning=replace(plan.finetuning, frozen_until="all"))
+    return [Stage(run / finetuning.FIRST_STAGE, head_only), last]
+
+
+def is_done(stage):
+    """Return whether a stage has had all its epochs."""
+    from zoo.training import checkpoints, fit
+
+    directory = stage.directory
+    return (directory / "checkpoints").is_dir() and fit.is_done(checkpoints.progress_of(directory), stage.plan.recipe)
+
+
+def build(plan):
+    """Return (network, backbone or None) of a stage's Plan; see zoo.training.trainee."""
+    from zoo.training import trainee
+
+    return trainee.build(plan)
+
+
+def restore_best(built, stage, sharing):
+    """Give the network the best weights of the stage before; a host waits until host 0 has written them."""
+    from zoo.training import saved
+
+    sharing.first(lambda: True)
+    saved.restore_weights(built[0], stage.directory / "checkpoints" / "best.npz")
+
+
+def count_parameters(built):
+    """Return the number of parameters of what `build` gave, without auxiliary classifiers."""
+    from zoo.training import trainee
+
+    return trainee.main(built[0]).count_params()
+
 
 def hold(run, sharing):
     """Lock the run where this host writes it; where another one does, see that it can be read."""
@@ -155,10 +283,29 @@ def hold(run, sharing):
     return contextlib.nullcontext()
 
 
+def finished_result(run, epochs):
+    """Return the result of a run that has one and of which no more epochs are asked for; None otherwise."""
+    path = run / "result.json"
+    if not path.exists():
+        return None
+    result = runs.read_json(path)
+    return result if epochs <= result.get("asked_epochs", epochs) else None
+
+
 def check_same_data(run, dataset):
-    """Raise UserError unless the splits have as many images as those that the run was begun with."""
+    """Raise UserError unless the data are those that the run was begun with."""
     config = runs.read_facts(run)["dataset"]
     for name in SPLITS:
         if len(getattr(dataset, name)) != config.get(name):
-            raise UserError(f"{run} was begun with {config.get(name)} pictures for {name}, {dataset.source} has "
+            raise UserError(f"{run} was begun with {config.get(name)} images for {name}, {dataset.source} has "
                             f"{len(getattr(dataset, name))}; give the same files with --data-dir")
+    names = [*map(str, config.get("label_names", ()))]
+    if names != [*map(str, dataset.info.class_names)]:
+        other = next((pair for pair in zip(names, map(str, dataset.info.class_names), strict=False)
+                      if pair[0] != pair[1]), (len(names), dataset.info.classes))
+        raise UserError(f"{run} was begun with other classes than {dataset.source} has: {other[0]!r}, now {other[1]!r}; "
+                        f"give the same files with --data-dir, or {plans.MINE}")
+    before, now = config.get("fingerprint"), dataset.origin.get("fingerprint")
+    if before != now:
+        raise UserError(f"{run} was begun with other files than {dataset.source} holds, though as many: names, sizes or "
+                        f"labels differ; give the same files with --data-dir, or {plans.MINE}")

@@ -32,7 +32,8 @@ from zoo.training.leaving import Leave, gracefully
 TOGETHER, AT_MOST, PARTS = 10 ** 9, 16, 8  # multiply-adds and steps of one call of the backend, calls of an epoch
 
 
-def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=parallel.ALONE, callbacks=()):
+def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=parallel.ALONE, callbacks=(),
+          class_weight=None):
     """Train `network`, which gives logits, from where the run is, and return its Progress.
 
     The test split is not touched. Files: history.csv, timings.csv, checkpoints/ in `run`.
@@ -41,6 +42,7 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
     sharing: a zoo.training.distribution.parallel.Sharing, in whose scope() the network was built and this is called.
     callbacks: Keras callbacks of the user's, called after ours with the columns of history.csv in `logs`. One that sets
     `model.stop_training` ends training as a signal does.
+    class_weight: a weight of the loss for each class, None for 1.
     """
     leave, sides = leave or Leave(), sides or {}
     changes = augmentation.parse(recipe.augment)
@@ -48,7 +50,7 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
     model = trainee.of(network, changes)
     batches = sharing.batches(TrainingBatches(dataset.train, classes_of(network), recipe.batch_size, seed, changes,
                                               ("main", *sides) if sides else None))
-    metrics = prepare(model, network, recipe, batches.steps, sides, sharing)
+    metrics = prepare(model, network, recipe, batches.steps, sides, sharing, class_weight)
     progress = checkpoints.Progress(**sharing.first(lambda: asdict(checkpoints.progress_of(run))))
     validated = validation(network, dataset.validation, recipe, sharing)
     statistics = BatchStatistics(network, dataset.train, classes_of(network), recipe.batch_size, seed, sharing)
@@ -81,10 +83,10 @@ def classes_of(network):
     return trainee.main(network).output_shape[-1]
 
 
-def prepare(model, network, recipe, steps, sides, sharing=parallel.ALONE):
+def prepare(model, network, recipe, steps, sides, sharing=parallel.ALONE, class_weight=None):
     """Compile `model`, what is trained of `network`, as the recipe says, and return its metrics.
 
-    `steps` is the number of steps in an epoch; sides and sharing as for train().
+    `steps` is the number of steps in an epoch; sides, sharing and class_weight as for train().
     """
     stepping = optimizers.optimizer(recipe, steps)
     made = sharing.agreeing(precision.scaled(stepping, network))
@@ -94,6 +96,8 @@ def prepare(model, network, recipe, steps, sides, sharing=parallel.ALONE):
         optimizers.decay_kernels(network, recipe.weight_decay)
     optimizers.limit_norms(network, recipe.max_norm)
     minimised, seen = losses.of(recipe)
+    if class_weight:
+        minimised = losses.weighted(minimised, class_weight)
     together = steps_together(network, recipe.batch_size, steps)
     metrics = {name: [keras.metrics.MeanMetricWrapper(losses.hit, name="accuracy"),
                       keras.metrics.MeanMetricWrapper(seen, name=LOSS)] for name in ("main", *sides)}

@@ -1,5 +1,7 @@
 """What is said, and written, when a run begins."""
 
+import math
+
 from zoo.training import plan as plans, provenance, recipe as recipes
 
 
@@ -19,10 +21,34 @@ def lines(plan, dataset, parameters, where, run):
         "run": f"{run}, seed {plan.seed}",
     }
     notes = list(dataset.notes)
-    if blueprint.options.get("batch_norm") is False and plan.recipe.initializer == "paper":
+    if plan.class_weight:
+        weights = ", ".join(f"{name} {weight:.3g}"
+                            for name, weight in zip(facts.class_names, plan.class_weight, strict=True))
+        notes.append(f"weights of the classes in the loss: {weights}")
+    if plan.finetuning:
+        del rows["recipe"]  # each stage says its own
+        if plan.finetuning.upsample > 1:
+            notes.append(f"images of {'x'.join(map(str, facts.shape))} are enlarged {plan.finetuning.upsample} times")
+    elif blueprint.options.get("batch_norm") is False and plan.recipe.initializer == "paper":
         notes.append(f"with the paper's first weights {blueprint.spec.name} hardly trains from scratch; give "
                      "--set initializer=he_normal, or --option batch_norm=true")
     return [f"{name:8} {words}" for name, words in rows.items()] + [f"{'note':8} {note}" for note in notes]
+
+
+def stage_lines(index, count, network, backbone, config, recipe):
+    """Return the lines that say what of the network is trained in a stage of fine-tuning, and how fast.
+
+    index: from 1; config: the stage's FineTuneConfig.
+    """
+    trained = sum(math.prod(variable.shape) for variable in network.trainable_variables)
+    names = [layer.name for layer in backbone.layers]
+    frozen = names.index(config.frozen_until) + 1 if config.frozen_until else 0
+    what = "nothing is frozen" if not frozen else (
+        f"the backbone is frozen, {frozen} layers" if frozen == len(names) else
+        f"frozen up to {config.frozen_until}, {frozen} of the backbone's {len(names)} layers")
+    reads = f"; the head reads {config.feature_layer}" if config.feature_layer else ""
+    return [f"{'stage':8} {index} of {count}: {what}{reads}; {trained:,} of {network.count_params():,} parameters are "
+            "trained", f"{'recipe':8} {recipes.described(recipe)}"]
 
 
 def resumed(progress, facts, where, backend):

@@ -37,6 +37,18 @@ def smoothed(smoothing):
     return loss
 
 
+def weighted(loss, class_weight):
+    """Return a loss times the weights of the targets' classes; of mixed images, by their shares.
+
+    class_weight: numbers (classes,).
+    """
+    def function(targets, logits):
+        weights = ops.convert_to_tensor(class_weight, "float32")
+        return loss(targets, logits) * ops.sum(targets * weights, axis=-1)
+
+    return function
+
+
 def map_distance(targets, logits):
     """Return y_true + log(exp(-j) + sum_i exp(-y_i)) for logits that are minus the distances y_i.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from zoo import registry
 from zoo.errors import UserError
-from zoo.training import run as runs, transfer as transfers
+from zoo.training import finetuning, plan as plans, run as runs
 from zoo.utils.io import expanded
 from zoo.weights import pretrained, sources
 
@@ -70,9 +70,9 @@ def of_run(run, source, asked):
     facts = runs.read_facts(run)
     try:
         blueprint, dataset = registry.blueprint(**facts["blueprint"]), facts["dataset"]
-        if "transfer" in facts:
-            told = transfers.of_dict(facts["transfer"])
-            scaling = pretrained.Scaling(told.scale, told.offset, told.order)
+        config = plans.finetuning_of(facts)
+        if config is not None:
+            scaling = pretrained.Scaling(config.scale, config.offset, config.channel_order)
         else:
             scaling = pretrained.standard(dataset["mean"], dataset["std"])
         shape = tuple(dataset["shape"])
@@ -85,6 +85,14 @@ def of_run(run, source, asked):
     return Origin(source, str(run), blueprint.stem, blueprint.width, blueprint.options, scaling, shape)
 
 
+def of_plan(plan):
+    """Return the Origin of a Plan that is resumed; UserError where its weights are not there any more."""
+    weights, blueprint = plan.finetuning.weights or "none", plan.blueprint
+    if weights != "none" and expanded(weights).is_dir():
+        return find(blueprint.spec.name, weights)
+    return find(blueprint.spec.name, weights, blueprint.width, blueprint.stem, blueprint.options)
+
+
 def seen(network, shape, origin, classes):
     """Return (Blueprint, how many times pictures are enlarged, Scaling or None) for pictures of `shape`.
 
@@ -93,7 +101,7 @@ def seen(network, shape, origin, classes):
     channels = origin.shape[2] if origin.shape else registry.find(network).input_shape[2]
     if shape[2] != 1 and origin.shape and shape[2] != channels:
         raise UserError(f"the weights {origin.said} are for grey pictures, these are coloured; choose other weights")
-    factor, (height, width, _) = transfers.seen_shape(shape, network, origin.stem)
+    factor, (height, width, _) = finetuning.upsampled_shape(shape, network, origin.stem)
     blueprint = registry.blueprint(network, (height, width, max(channels, shape[2])), classes, origin.width,
                                    origin.stem, origin.options)
     if origin.weights is not None:

@@ -3,12 +3,13 @@
 Standard library only.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from zoo import registry
 from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import recipe as recipes
+from zoo.training.finetuning import FineTuneConfig, from_dict
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # in which a network computes
 CHECKPOINTS = ("best", "last")  # the epoch that was best by validation, and the last
@@ -17,6 +18,13 @@ MINE = "begin another run with another --name"
 
 @dataclass(frozen=True)
 class Plan:
+    """All that decides the numbers of a run.
+
+    recipe: of the only stage, or the last. finetuning: a FineTuneConfig, None for a model with its own head.
+    head_recipe: of a first stage in which the head alone is trained, None without one. class_weight: a weight of the
+    loss for each class, None for 1.
+    """
+
     blueprint: registry.Blueprint
     dataset: datasets.Facts
     recipe: recipes.Recipe
@@ -25,6 +33,10 @@ class Plan:
     backend: str
     deterministic: bool
     precision: str = "float32"
+    finetuning: FineTuneConfig | None = None
+    head_recipe: recipes.Recipe | None = None
+    class_weight: tuple | None = None
+
 
 
 def check_devices(plan, count):
@@ -43,15 +55,21 @@ def as_json(plan):
     """Return what run.json says of a Plan."""
     return {"network": plan.blueprint.spec.name, "blueprint": registry.as_json(plan.blueprint),
             "recipe": recipes.as_dict(plan.recipe), "seed": plan.seed, "limit": plan.limit, "backend": plan.backend,
-            "deterministic": plan.deterministic, "precision": plan.precision}
+            "deterministic": plan.deterministic, "precision": plan.precision,
+            "finetuning": plan.finetuning and asdict(plan.finetuning),
+            "head_recipe": plan.head_recipe and recipes.as_dict(plan.head_recipe),
+            "class_weight": plan.class_weight and list(plan.class_weight)}
 
 
 def of_run(run, facts):
     """Return the Plan of a run from what its run.json says; UserError when that is damaged."""
     try:
-        recipe = recipes.overridden(recipes.Recipe(), facts["recipe"])
+        recipe, head_recipe = (recipes.overridden(recipes.Recipe(), fields) if fields else None
+                               for fields in (facts["recipe"], facts.get("head_recipe")))
+        weights = facts.get("class_weight")
         return Plan(registry.blueprint(**facts["blueprint"]), dataset_of(facts["dataset"]), recipe, facts["seed"],
-                    facts["limit"], facts["backend"], facts["deterministic"], precision_of(facts))
+                    facts["limit"], facts["backend"], facts["deterministic"], precision_of(facts),
+                    finetuning_of(facts), head_recipe, weights and tuple(map(float, weights)))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{run / 'run.json'} is damaged, or of another zoo: {error}") from None
 
@@ -59,6 +77,12 @@ def of_run(run, facts):
 def dataset_of(config):
     """Return the Facts of a run's data set, with the labels it was trained on; `config`: what run.json says of it."""
     return datasets.from_dict(config)
+
+
+def finetuning_of(facts):
+    """Return the FineTuneConfig of a run from what its run.json says, or None."""
+    config = facts.get("finetuning")
+    return None if config is None else from_dict(config)
 
 
 def precision_of(facts):
@@ -80,13 +104,14 @@ def checkpoint(run, name):
 def flat(plan):
     """Return {what: value} of all that a Plan decides."""
     said = as_json(plan)
-    return {**said.pop("blueprint"), **said.pop("recipe"), "dataset": plan.dataset.name, "labels": plan.dataset.classes,
-            **said}
+    head = {f"head_{name}": value for name, value in (said.pop("head_recipe") or {}).items()}
+    return {**said.pop("blueprint"), **said.pop("recipe"), **head, **(said.pop("finetuning") or {}),
+            "dataset": plan.dataset.name, "labels": plan.dataset.classes, **said}
 
 
 def differences(old, new):
     """Return [(what, value before, value now)] of what two Plans decide; see `flat`."""
-    return [(name, old.get(name), new[name]) for name in new if old.get(name) != new[name]]
+    return [(name, old.get(name), new.get(name)) for name in {**new, **old} if old.get(name) != new.get(name)]
 
 
 def refuse(run, changed):

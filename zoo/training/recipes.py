@@ -7,9 +7,10 @@ Standard library only. Variants are differences, with their reason beside them.
 from dataclasses import replace
 
 from zoo.errors import unknown
+from zoo.training import finetuning
 from zoo.training.recipe import Recipe
 
-KINDS = ("modern", "paper", "notes")
+KINDS = ("modern", "paper", "notes", "finetune")
 
 # MODERN
 # Goyal et al. 2017 (arXiv:1706.02677) for the warm-up, He et al. 2016 for the rest; 30 epochs rather than 200.
@@ -129,13 +130,18 @@ def find(network, dataset, kind="modern"):
     """Return the Recipe of a network for a data set, both names; UserError for an unknown kind."""
     if kind not in KINDS:
         raise unknown("recipe", kind, KINDS)
-    return {"modern": modern, "paper": paper, "notes": notes}[kind](network, dataset)
+    return {"modern": modern, "paper": paper, "notes": notes, "finetune": finetune}[kind](network, dataset)
 
 
 def modern(network, dataset):
     """As is usual today, in few epochs."""
     recipe = replace(MODERN.get(network, BASE), augment=AUGMENT.get(dataset, ""))
     return replace(recipe, **DIGITS.get(network, {})) if dataset == "digits" else recipe
+
+
+def finetune(network, dataset):
+    """For a new head on a pretrained backbone."""
+    return replace(finetuning.RECIPE, augment=AUGMENT.get(dataset, ""))
 
 
 def paper(network, dataset):

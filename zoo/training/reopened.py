@@ -26,13 +26,14 @@ def dataset_of(run, facts, data_dir=None):
     """
     told, limit = facts["dataset"], facts.get("limit")
     try:
-        if "named" in told:  # pictures in folders
+        if told.get("kind") == "folder":  # pictures in folders
             if data_dir is None and not Path(told["source"]).is_dir():
                 raise UserError(f"{run} was trained on pictures in {told['source']}, which is not there any more; put "
                                 "it back, or say with --data-dir where it is now")
             left_out = any(note.startswith(image_folder.LEFT_OUT) for note in told.get("notes", ()))
             return image_folder.load(told["source"] if data_dir is None else data_dir, told["shape"],
-                                     named=told["named"], limit=limit, broken="skip" if left_out else "refuse")
+                                     labels_from=told["labels_from"], limit=limit,
+                                     invalid="skip" if left_out else "error")
         datasets.find(told["name"])  # names the nearest one, where there is none
         data_dir = place_of(told) if data_dir is None else data_dir
         return load_facts(plans.dataset_of(told), data_dir=data_dir, limit=limit)

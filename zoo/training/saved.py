@@ -9,7 +9,7 @@ import zoo.layers  # registers our layers, so that .keras files which hold them 
 from zoo import registry
 from zoo.errors import UserError
 from zoo.models import builder
-from zoo.training import checkpoints, keras_file, plan as plans, precision, run as runs, transfer, transferred
+from zoo.training import checkpoints, finetuned_model, keras_file, plan as plans, precision, run as runs
 from zoo.utils.io import expanded
 
 
@@ -70,9 +70,10 @@ def of_run(path, facts, classifier_activation):
     try:
         blueprint, dataset = registry.blueprint(**facts["blueprint"]), facts["dataset"]
         with precision.computing(plans.precision_of(facts)):
-            if "transfer" in facts:
-                return transferred.network(blueprint, transfer.of_dict(facts["transfer"]), dataset["shape"],
-                                           dataset["classes"], classifier_activation)[0]
+            config = plans.finetuning_of(facts)
+            if config is not None:
+                return finetuned_model.build(blueprint, config, dataset["shape"], dataset["classes"],
+                                             classifier_activation)[0]
             return on_pixels(blueprint, dataset["mean"], dataset["std"], classifier_activation)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: {error}") from None

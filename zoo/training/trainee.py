@@ -1,4 +1,4 @@
-"""The models around a network: the one that is trained, with changes of its pictures, and the one that is asked."""
+"""The models around a network: the one that is trained, with changes of its images, and the one that is asked."""
 
 from dataclasses import replace
 
@@ -6,24 +6,31 @@ import keras
 import numpy as np
 
 from zoo import devices
-from zoo.training import augment, deterministic, initialization, optimizers, precision, saved
+from zoo.training import augment, deterministic, finetuned_model, initialization, optimizers, precision, saved
 from zoo.training.augmentation import NOTHING
 
 BEHIND = "network"  # the name of all that stands behind the changes
 
 
 def build(plan):
-    """Return the network of a Plan, raw pixels in, logits out, its weights drawn with the plan's seed."""
+    """Return (network, backbone) of a Plan, its weights drawn with the plan's seed: raw pixels in, logits out.
+
+    backbone: None, or for fine-tuning the model of the same layers that ends before the new head.
+    """
     if plan.deterministic:
         deterministic.enable(plan.backend)
     with devices.quiet():  # for this Keras loads TensorFlow, where it is installed, beside another backend
         keras.utils.set_random_seed(plan.seed)
     with precision.computing(plan.precision):
-        network = saved.on_pixels(replace(plan.blueprint, aux=bool(plan.recipe.sides)), plan.dataset.mean,
-                                  plan.dataset.std, None)
+        if plan.finetuning is None:
+            network, backbone = saved.on_pixels(replace(plan.blueprint, aux=bool(plan.recipe.sides)), plan.dataset.mean,
+                                                plan.dataset.std, None), None
+        else:
+            network, backbone = finetuned_model.build(plan.blueprint, plan.finetuning, plan.dataset.shape,
+                                                      plan.dataset.classes, None)
     initialization.draw_weights(network, plan.recipe, plan.seed)
     optimizers.limit_norms(network, plan.recipe.max_norm)  # refuses a layer that is not there
-    return network
+    return network, backbone
 
 
 def of(network, augmentation):

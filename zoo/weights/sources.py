@@ -72,8 +72,8 @@ class Source:
         """Return whether the weights are of a run whose top is not the network's; UserError for a damaged run."""
         facts = expanded(self.said) / "run.json"
         try:
-            return facts.is_file() and "transfer" in json.loads(facts.read_text(encoding="utf-8"))
-        except (ValueError, TypeError) as error:
+            return facts.is_file() and json.loads(facts.read_text(encoding="utf-8")).get("finetuning") is not None
+        except (ValueError, AttributeError) as error:
             raise UserError(f"{facts} is damaged: it is no JSON that zoo wrote") from error
 
     def check(self, blueprint, include_top):
@@ -82,7 +82,7 @@ class Source:
             self._check_bundled(blueprint, include_top)
             return
         if include_top and self.head_of_its_own():
-            raise UserError(f"{self.said} was made by zoo finetune, with a head of its own: zoo.load has it whole, "
+            raise UserError(f"{self.said} was fine-tuned with a head of its own: zoo.load has it whole, "
                             "include_top=False its body")
         if self.said not in pretrained.NAMES:
             return

@@ -1,0 +1,268 @@
+"""What zoo.train and zoo finetune are: one parser, one way from the command line to a run. No backend, no NumPy."""
+
+import argparse
+import shlex
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from zoo import devices, env, registry
+from zoo.cli import asked, attended, common
+from zoo.data import info as datasets
+from zoo.errors import UserError
+from zoo.training import finetuning, plan as plans, planning, repeat
+from zoo.utils.io import expanded
+from zoo.utils.validation import parsed
+
+STATUSES = """exit status: 0 done, 2 a mistake in the command, 3 the loss is not finite, 4 the disk is full, 5 out of
+memory, 6 another process has the run, 7 out of --max-seconds, 8 another host is lost, 130 interrupted"""
+
+
+def parser(prog, description, examples, weights, dataset):
+    """Return the Parser; `weights` and `dataset`: what --weights and --dataset are by default."""
+    strategies = "\n".join(f"  {name:16} {each.reason}" for name, each in finetuning.STRATEGIES.items())
+    made = common.Parser(prog=prog, usage="%(prog)s NET [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]",
+                         formatter_class=argparse.RawDescriptionHelpFormatter,
+                         description=f"{description}\nThe same command with the same --name resumes a run that was "
+                                     "interrupted.",
+                         epilog=f"networks: {', '.join(registry.SPECS)}\ndata sets: {', '.join(datasets.DATASETS)}\n"
+                                f"model options: {'; '.join(describe_options())}\n"
+                                f"strategies of fine-tuning, by the size of the data set and how like it is to that of "
+                                f"the weights:\n{strategies}\n{STATUSES}\nexamples:\n" + "\n".join(
+                                    f"  {prog} {example}" for example in examples))
+    made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
+    made.add_argument("--resume", metavar="RUN", help="resume this run, exactly where it was; no NET is needed")
+    add_model(made.add_argument_group("model"), weights)
+    add_data(made.add_argument_group("data"), dataset)
+    asked.add_recipe(made)
+    add_device(made.add_argument_group("device"))
+    add_output(made.add_argument_group("output"))
+    return made
+
+
+def add_model(group, weights):
+    common.add_preset(group)
+    group.add_argument("--width", metavar="W", help="multiplier of every hidden width; default: 1, or as the weights "
+                                                    "have it")
+    group.add_argument("--stem", metavar="auto|paper|small", default="auto",
+                       help="the network's first layers; auto: small for small images")
+    group.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
+    group.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default=weights,
+                       help="what a pretrained backbone starts with, under a new head; a file: see docs/weights.md; "
+                            f"none: from scratch; default: {weights}")
+    group.add_argument("--freeze", metavar="all|none|LAYER|N",
+                       help="what of a pretrained backbone is not trained: up to a layer, or its first N (model.layers "
+                            "of zoo.build(NET, include_top=False)); default: all")
+    group.add_argument("--head-layers", metavar="LAYERS", help="hidden layers of a new head before its classifier, such "
+                                                               "as 1024,dropout=0.5; default: none")
+    group.add_argument("--pooling", metavar="|".join(finetuning.POOLINGS), help="before a new head; default: avg")
+    group.add_argument("--feature-layer", metavar="LAYER", help="the layer that a new head reads; default: the last")
+    group.add_argument("--two-stage", action="store_true",
+                       help="train the head alone first, then what --freeze leaves free")
+    group.add_argument("--head-epochs", metavar="N", help="epochs of the first of two stages; default: half of --epochs")
+    group.add_argument("--backbone-lr", metavar="X", help="the learning rate while layers of a pretrained backbone are "
+                                                          "trained; default: a tenth of the head's")
+    group.add_argument("--strategy", metavar="NAME",
+                       help=f"of fine-tuning, see below: {', '.join(finetuning.STRATEGIES)}")
+
+
+def add_data(group, dataset):
+    common.add_images(group, f"{', '.join(datasets.DATASETS)}; or images of your own: a folder with a folder for each "
+                             "class (or train, val and test folders of such), or an .npz file with x_train, y_train, "
+                             "... or train_images, train_labels, ..." + (
+        f"; default: {dataset}, 5,000 images of MNIST that need no download" if dataset else ""), dataset)
+    group.add_argument("--labels", metavar="fine|coarse", default="fine",
+                       help="of cifar100: 100 classes or 20 superclasses; default: fine")
+    group.add_argument("--limit", metavar="N", help="at most N images for each of training, validation and test")
+    group.add_argument("--class-weight", metavar="balanced|CLASS=W,...",
+                       help="weights of the classes in the loss; balanced: in inverse proportion to their numbers of "
+                            "images; default: 1 each")
+
+
+def add_device(group):
+    common.add_gpu(group, ", or several, with commas between, that share each batch; all: all")
+    group.add_argument("--precision", metavar="|".join(plans.PRECISIONS), default="float32",
+                       help="in which the network computes; python -m zoo doctor tells what this machine is fast at; "
+                            "default: float32")
+    group.add_argument("--deterministic", action="store_true",
+                       help="the same numbers each time on a GPU too, which may be slower; on the CPU they always are")
+    group.add_argument("--hosts", metavar="HOST:PORT,...", help="train on several hosts with JAX; the same command on "
+                                                                "each; slurm: those of srun; see docs/scaling.md")
+    group.add_argument("--host-index", metavar="N", help="which of --hosts this one is, from 0, which writes the run")
+
+
+def add_output(group):
+    group.add_argument("--seed", metavar="N", default="0",
+                       help="of the first weights, the order of the images and their augmentation; default: 0")
+    group.add_argument("--runs", "--seeds", metavar="N",
+                       help="train with N seeds, one after the other; prints mean and standard deviation")
+    group.add_argument("--output-dir", metavar="DIR", default="runs", help="where the run directory goes; default: runs")
+    group.add_argument("--name", metavar="NAME",
+                       help="of the run directory; default: network, data set, date and time")
+    group.add_argument("--max-seconds", metavar="N", help="save and stop before N seconds are over, to be resumed")
+
+
+def describe_options():
+    """Return for each network with options its name and they with their defaults."""
+    return [f"{spec.name} {', '.join(f'{name}={str(value).lower()}' for name, value in spec.options.items())}"
+            for spec in registry.SPECS.values() if spec.options]
+
+
+def requested(arguments):
+    """Return the FineTuning that the command line asks for, or None for a training from scratch."""
+    number = None if arguments.head_epochs is None else common.whole_number("--head-epochs", arguments.head_epochs, 1)
+    return finetuning.request(
+        weights=None if arguments.weights == "none" else arguments.weights, freeze=arguments.freeze,
+        head_layers=finetuning.parse_head_layers(arguments.head_layers or ""), pooling=arguments.pooling,
+        feature_layer=arguments.feature_layer, two_stage=arguments.two_stage, head_epochs=number,
+        strategy=arguments.strategy, backbone_learning_rate=None if arguments.backbone_lr is None else parsed(
+            "--backbone-lr", arguments.backbone_lr, 1.0))
+
+
+def command(argv, prog, made):
+    """Train as the words `argv` say, which the Parser `made` reads; return the exit status."""
+    began = time.monotonic()
+    arguments = made.parse_args(argv)
+    words = sys.argv[1:] if argv is None else [*argv]
+    if arguments.network is None and arguments.resume is None:
+        raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see {prog} --help")
+    seconds = arguments.max_seconds and common.whole_number("--max-seconds", arguments.max_seconds, 1)
+    until = began + seconds if seconds else float("inf")
+    if arguments.resume is not None:
+        return resume(made, arguments, argv, until)
+    spec = registry.find(arguments.network)
+    if arguments.dataset is None:
+        raise UserError("which images? give --dataset NAME, FOLDER or FILE.npz")
+    common.check_images(arguments)
+    if arguments.runs is not None:
+        return several_seeds(arguments, words, until)
+    class_weight = parse_class_weight(arguments.class_weight)
+    request, origin, _ = form_of(arguments)
+    known = arguments.dataset in datasets.DATASETS
+    plan = plan_of(arguments) if known else None
+    chosen = devices.choose(arguments.gpu, devices.list_gpus(), devices.visible_now())
+    place = place_of(arguments, env.backend(arguments.backend))
+
+    from zoo.training import class_weights, run as runs  # NumPy, no backend
+
+    begun = begun_run(arguments)
+    if begun is None:
+        runs.check_place(arguments.output_dir, arguments.name)
+    elif plan and not request and not class_weight:
+        plan = plans.going_on(begun, plans.of_run(begun, runs.read_facts(begun)), plan)
+        if attended.is_over(begun, plan.recipe.epochs):  # which needs no data any more
+            return 0
+    dataset = common.load_images(arguments, limit_of(arguments), planning.default_shape(spec, origin))
+    plan = plan_of(arguments, dataset.info)
+    if class_weight is not None:
+        plan = replace(plan, class_weight=class_weights.resolve(class_weight, dataset))
+    if begun and not request:
+        plan = plans.going_on(begun, plans.of_run(begun, runs.read_facts(begun)), plan)
+        if attended.is_over(begun, plan.recipe.epochs):
+            return 0
+    session = session_of(plan, dataset, chosen, until, place, asked=request, origin=origin)
+    if begun:
+        return session.resume(begun)
+    return session.begin(arguments.output_dir, arguments.name, shlex.join([*prog.split(), *words]))
+
+
+def form_of(arguments):
+    """Return (FineTuning or None, Origin of its weights or None, {argument of make_plan: value}) of a command line."""
+    spec, fields, request = registry.find(arguments.network), asked.fields_of(arguments), requested(arguments)
+    width, options = asked.form_of(arguments, spec, fields)
+    origin = planning.find_origin(spec, request, width, arguments.stem, options)
+    return request, origin, {"fields": fields, "width": width, "options": options}
+
+
+def plan_of(arguments, info=None):
+    """Return the Plan that the command line asks for; `info`: of the images, where they are no named data set."""
+    info = info or datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
+    request, origin, form = form_of(arguments)
+    return planning.make_plan(
+        registry.find(arguments.network), info, recipe=arguments.recipe, limit=limit_of(arguments), stem=arguments.stem,
+        seed=common.whole_number("--seed", arguments.seed, 0, 2**32 - 1), backend=arguments.backend,
+        precision=arguments.precision, deterministic=arguments.deterministic, asked=request, origin=origin, **form)
+
+
+def limit_of(arguments):
+    """Return the number that --limit gives, or None."""
+    return None if arguments.limit is None else common.whole_number("--limit", arguments.limit, 1)
+
+
+def parse_class_weight(text):
+    """Return what --class-weight says, "balanced" or {class: weight}, None where it is not given."""
+    if text is None or text == "balanced":
+        return text
+    found = {}
+    for word in text.split(","):
+        name, equals, number = word.rpartition("=")
+        if not equals or not name.strip():
+            raise UserError(f"--class-weight is balanced, or CLASS=W,CLASS=W; given {text!r}")
+        found[name.strip()] = parsed(f"--class-weight {name.strip()}", number, 1.0)
+    return found
+
+
+def resume(made, arguments, argv, until):
+    """Resume the run of --resume; return the exit status."""
+    run, plan = asked.resumed(made, arguments, argv)
+    chosen = devices.choose(arguments.gpu, devices.list_gpus(), devices.visible_now())
+    place = place_of(arguments, plan.backend)
+    if attended.is_over(run, plan.recipe.epochs):
+        return 0
+
+    from zoo.runs.data import reload_dataset
+    from zoo.training import run as runs
+
+    dataset = reload_dataset(run, runs.read_facts(run), arguments.data_dir)
+    return session_of(plan, dataset, chosen, until, place).resume(run)
+
+
+def session_of(plan, dataset, chosen, until, place, **request):
+    """Return the Session of a Plan on the chosen Device, prepared; with other hosts, once they have met."""
+    plans.check_devices(plan, len(chosen.gpus))
+    devices.prepare(chosen, plan.deterministic)
+
+    from zoo.runs.session import Session
+    from zoo.training.distribution import hosts
+
+    link = hosts.meet(*place, hosts.facts(plan, dataset)) if place else None
+    return Session(plan, dataset, chosen, attended.to_the_end, until, place, link, **request)
+
+
+def place_of(arguments, backend):
+    """Return ([HOST:PORT, ...], this host's index) of --hosts, or None."""
+    place = env.hosts(arguments.hosts, arguments.host_index)
+    if place and (backend != "jax" or arguments.runs is not None):
+        raise UserError("several hosts train one run, with JAX: give --backend jax, and --seed instead of --runs")
+    return place
+
+
+def begun_run(arguments):
+    """Return the run directory that --name names, where there is one already; None otherwise."""
+    run = arguments.name and expanded(arguments.output_dir) / arguments.name
+    return run if run and (run / "run.json").exists() else None
+
+
+def several_seeds(arguments, words, until):
+    """Train with the seeds of --runs, one after the other, and print the mean of their accuracies.
+
+    Return the exit status.
+    """
+    from zoo.training import run as runs
+
+    runs.check_place(arguments.output_dir, None)
+    count, first = (common.whole_number(flag, text, least, 2**32 - 1) for flag, text, least in (
+        ("--runs", arguments.runs, 1), ("--seed", arguments.seed, 0)))
+    name = arguments.name or runs.new_name(arguments.network, Path(arguments.dataset).stem)
+    words = asked.without(words, ("--runs", "--seeds", "--seed", "--name", "--max-seconds"))
+    if "--weights" not in {word.partition("=")[0] for word in words}:
+        words += ["--weights", arguments.weights]  # each is trained by zoo.train, which has another default
+    numbers = range(first, first + count)
+    status = repeat.each_seed(numbers, words, name, until)
+    if status:
+        return status
+    results = [runs.read_json(expanded(arguments.output_dir) / f"{name}-seed{seed}" / "result.json") for seed in numbers]
+    best, last = (repeat.spread([each[f"test_accuracy_{which}"] for each in results]) for which in ("best", "last"))
+    print(f"test accuracy {best}, n = {len(results)}, with the best epochs by validation; {last}, with the last")
+    return 0
