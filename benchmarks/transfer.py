@@ -100,11 +100,12 @@ def best_rate(rows, case, seed):
 def words_of(case, rate, source, sizes):
     """Return the arguments of zoo finetune for a case; source: the run of the trained body."""
     if case == "from nothing":
-        return ["--weights", "none", "--width", WIDTH, "--size", "32", "--lr", rate, "--epochs", str(sizes["epochs"])]
+        return ["--weights", "none", "--recipe", "finetune", "--width", WIDTH, "--image-size", "32", "--lr", rate, "--epochs",
+                str(sizes["epochs"])]
     if case == "head alone":
         return ["--weights", str(source), "--lr", rate, "--epochs", str(sizes["epochs"])]
     head = sizes["epochs"] // 3
-    return ["--weights", str(source), "--freeze", "none", "--stages", "--lr", "0.01", "--body-lr", rate,
+    return ["--weights", str(source), "--freeze", "none", "--two-stage", "--lr", "0.01", "--backbone-lr", rate,
             "--head-epochs", str(head), "--epochs", str(sizes["epochs"] - head)]
 
 
@@ -113,8 +114,8 @@ def measure(sizes, root, data_dir, device):
     data = load("cifar10", data_dir=data_dir)
     source = folder(root, data, range(HALF), sizes["source"], sizes)
     first = sizes["seeds"][0]
-    _, trained, _ = finetune(root, f"source{first}", source, first, "--weights", "none", "--width", WIDTH, "--size",
-                             "32", "-b", "128", "--epochs", str(sizes["source_epochs"]), *device,
+    _, trained, _ = finetune(root, f"source{first}", source, first, "--weights", "none", "--width", WIDTH,
+                             "--image-size", "32", "-b", "128", "--epochs", str(sizes["source_epochs"]), *device,
                              *(word for each in SOURCE for word in ("--set", each)))
     for seed in sizes["seeds"]:
         new = folder(root, data, range(HALF, 2 * HALF), sizes["new"], sizes, seed)

@@ -9,7 +9,7 @@ from helpers import write_pets
 from zoo.cli import evaluate, extract, finetune
 from zoo.data import image_folder
 
-SIZE = ["--size", "28", "--gpu", "none", "-b", "4"]
+SIZE = ["--image-size", "28", "--gpu", "none", "-b", "4"]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_run_without_what_is_broken(pets, capsys):
     assert "is finished: test accuracy" in capsys.readouterr().out
     truncate(pets / "cat" / "4.jpg")
     assert train(pets, "--invalid-images", "skip") == 2
-    assert "was begun with train pictures 17, given 16; give it as it was" in capsys.readouterr().err
+    assert "was begun with 17 images for train, " in capsys.readouterr().err
 
 
 def test_features_without_what_is_broken(pets, capsys):

@@ -255,7 +255,10 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     same `name` comes again: bit for bit on the CPU.
 
     Args:
-        model: one of `zoo.list_models()`.
+        model: one of `zoo.list_models()`; or a functional or Sequential Keras model of your own, from images to logits
+            or probabilities, which goes on from the weights that it has. Its pixels are standardized in front of it
+            unless it has a Rescaling or Normalization layer. It is saved into the run directory, and is not changed
+            itself: `Run.load_model` has the trained one.
         dataset: what to train on, as for `zoo.load_data`: the name of a data set; a folder with a folder of images for
             each class; an `.npz` file in Keras's or MedMNIST's layout; a pair of arrays (images, labels); or a
             `zoo.Dataset`. Images are raw pixels, 0 to 255: the model scales them.
@@ -315,6 +318,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     >>> run.result["test_accuracy_best"], run.load_model()
     >>> zoo.fit("resnet18", "pathmnist.npz", preset="small", epochs=10)
     >>> zoo.fit("vgg16", "pets/", weights="imagenet", freeze="all", head_layers=(1024, 0.5), epochs=10)
+    >>> zoo.fit(my_keras_model, "mnist", epochs=5)
     >>> zoo.fit("lenet5", (x_train, y_train), test_data=(x_test, y_test), callbacks=[keras.callbacks.CSVLogger("log")])
     """
     from zoo import registry
@@ -325,7 +329,8 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         weights=None if weights == "none" else weights, freeze=freeze, head_layers=tuple(head_layers), pooling=pooling,
         feature_layer=feature_layer, two_stage=two_stage, head_epochs=head_epochs,
         backbone_learning_rate=backbone_learning_rate, strategy=strategy)
-    options = {key: value for key, value in keywords.items() if key in registry.find(model).options}
+    known = registry.find(model).options if isinstance(model, str) else {}
+    options = {key: value for key, value in keywords.items() if key in known}
     fields = {key: value for key, value in keywords.items() if key not in options}
     return fitting.fit(
         model, dataset, recipe=recipe, seed=seed, name=name, output_dir=output_dir, limit=limit, labels=labels,

@@ -123,5 +123,5 @@ def test_what_is_refused(tmp_path):
     pile(tmp_path / "strange" / "test", {"c": 3})
     with pytest.raises(UserError, match="the test pictures have a class that the training pictures lack: 'c'"):
         image_folder.load(tmp_path / "strange", (8, 8, 3))
-    with pytest.raises(UserError, match="no way to name classes is called 'file'; did you mean 'files'"):
+    with pytest.raises(UserError, match="no way to label images is called 'file'; did you mean 'filename'"):
         image_folder.load(tmp_path / "strange", (8, 8, 3), labels_from="file")

@@ -118,7 +118,7 @@ def test_broken_files_are_refused(broken):
         image_folder.load(broken, SHAPE)
     with pytest.raises(UserError, match=r"^2 files cannot be read .*cat/4.png, .*dog/5.jpg; mend"):
         image_folder.load(broken, SHAPE, in_memory=0)
-    with pytest.raises(UserError, match="no way to treat broken pictures is called 'skipp'; did you mean 'skip'"):
+    with pytest.raises(UserError, match="no way to treat images that cannot be read is called 'skipp'; did you mean 'skip'"):
         image_folder.load(broken, SHAPE, invalid="skipp")
     for path in broken.rglob("*.*"):
         path.write_bytes(b"")

@@ -223,7 +223,7 @@ def test_finetune_and_extract_take_the_presets_backbone(fresh, tmp_path, capsys)
     told = json.loads((tmp_path / "run" / "run.json").read_text())
     assert told["blueprint"]["width"] == width and told["dataset"]["shape"] == [32, 32, 3]
     assert told["blueprint"]["stem"] == "small"
-    assert extract.main([*words, "--size", "64", "-o", str(tmp_path / "f.npz")]) == 0
+    assert extract.main([*words, "--image-size", "64", "-o", str(tmp_path / "f.npz")]) == 0
     with np.load(tmp_path / "f.npz") as file:
         assert file["features"].shape == (20, int(512 * width))
     capsys.readouterr()

@@ -190,7 +190,7 @@ HINTS = (
     Hint("fp32 float32 no-amp", "--precision float32"),
     Hint("dtype amp-dtype policy", "--precision {P}", "float16"),
     Hint("precision amp fp16 half bf16 mixed-precision dtype",
-         "only training has --precision; leave it out"),
+         "python -m zoo.train has --precision; leave it out"),
     Hint("dist distributed ddp world-size rank local-rank dist-url dist-backend num-nodes nodes nnodes node-rank "
          "master-addr strategy multiprocessing-distributed", "several GPUs: --gpu 0,1; several hosts: --hosts "
          "HOST:PORT,... with --host-index N; see docs/scaling.md", "2", commands=TRAINS),

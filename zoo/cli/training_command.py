@@ -153,10 +153,14 @@ def command(argv, prog, made):
         plan = plans.going_on(begun, plans.of_run(begun, runs.read_facts(begun)), plan)
         if attended.is_over(begun, plan.recipe.epochs):  # which needs no data any more
             return 0
+    from zoo.runs.session import check_same_data
+
     dataset = common.load_images(arguments, limit_of(arguments), planning.default_shape(spec, origin))
     plan = plan_of(arguments, dataset.info)
     if class_weight is not None:
         plan = replace(plan, class_weight=class_weights.resolve(class_weight, dataset))
+    if begun:
+        check_same_data(begun, dataset)
     if begun and not request:
         plan = plans.going_on(begun, plans.of_run(begun, runs.read_facts(begun)), plan)
         if attended.is_over(begun, plan.recipe.epochs):

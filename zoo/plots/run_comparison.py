@@ -39,9 +39,14 @@ def fields(run):
     """Return {name: value} of all that was decided for a run, besides the network and the data set."""
     facts = run.facts
     decided = {key: facts[key] for key in ("seed", "limit", "backend", "device", "deterministic") if key in facts}
-    for part, left_out in (("blueprint", ("name", "input_shape", "classes")), ("recipe", ())):
+    for part, left_out in (("blueprint", ("name", "input_shape", "classes")), ("recipe", ()),
+                           ("finetuning", ("scale", "offset", "channel_order"))):
         if isinstance(facts.get(part), dict):
             decided |= {key: value for key, value in facts[part].items() if key not in left_out}
+    if isinstance(facts.get("head_recipe"), dict):
+        decided |= {f"head_{key}": value for key, value in facts["head_recipe"].items()}
+    if facts.get("class_weight"):
+        decided["class_weight"] = facts["class_weight"]
     return decided
 
 

@@ -9,9 +9,9 @@ from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.runs.data import reload_dataset
 from zoo.runs.run import Run
-from zoo.runs.session import Session, finished_result
+from zoo.runs.session import Session, check_same_data, finished_result
 from zoo.training import class_weights, plan as plans, recipe as recipes, run as runs
-from zoo.training.planning import default_shape, find_origin, make_plan, resolve_preset
+from zoo.training.planning import default_shape, find_origin, make_custom_plan, make_plan, resolve_preset
 from zoo.utils.io import expanded
 
 
@@ -43,6 +43,15 @@ def fit(model, dataset, *, recipe, seed, name, output_dir, limit, labels, data_d
     asked: a FineTuning, or None; `options` and `fields` are what `zoo.fit` takes as further keywords.
     """
     until = time.monotonic() + max_seconds if max_seconds is not None else float("inf")
+    if not isinstance(model, str):
+        return fit_custom(
+            model, dataset, until, recipe=recipe, seed=seed, name=name, output_dir=output_dir, limit=limit,
+            labels=labels, data_dir=data_dir, image_size=image_size, validation_data=validation_data,
+            test_data=test_data, class_names=class_names, labels_from=labels_from, invalid_images=invalid_images,
+            class_weight=class_weight, gpu=gpu, backend=backend, precision=precision, deterministic=deterministic,
+            callbacks=callbacks, fields={**options, **fields},
+            catalogue={"preset": preset, "width": width, "stem": None if stem == "auto" else stem,
+                       "weights": asked and "what is pretrained"})
     spec = registry.find(model)
     width, options = resolve_preset(spec, preset, width, options)
     origin = find_origin(spec, asked, width, stem, options)
@@ -52,19 +61,46 @@ def fit(model, dataset, *, recipe, seed, name, output_dir, limit, labels, data_d
     plan = make_plan(spec, data.info, recipe=recipe, fields=fields, seed=seed, limit=limit, width=width, stem=stem,
                      options=options, backend=backend, precision=precision, deterministic=deterministic, asked=asked,
                      origin=origin)
+    return train(plan, data, until, f"zoo.fit({model!r}, ...)", class_weight=class_weight, gpu=gpu, name=name,
+                 output_dir=output_dir, callbacks=callbacks, asked=asked, origin=origin)
+
+
+def fit_custom(model, dataset, until, *, recipe, seed, name, output_dir, limit, labels, data_dir, image_size,
+               validation_data, test_data, class_names, labels_from, invalid_images, class_weight, gpu, backend,
+               precision, deterministic, callbacks, fields, catalogue):
+    """See `zoo.fit`, for a Keras model of the user's own; `catalogue`: arguments for the models of the catalogue."""
+    from zoo.training import custom_model
+
+    custom_model.check(model)
+    for argument, value in catalogue.items():
+        if value is not None:
+            raise UserError(f"{argument} is for a model of the catalogue, by its name, and the model given is your own; "
+                            "leave it out")
+    data = load_data(dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
+                     shape=custom_model.image_shape(model), validation_data=validation_data, test_data=test_data,
+                     class_names=class_names, labels_from=labels_from, invalid_images=invalid_images)
+    plan = make_custom_plan(custom_model.describe(model, data.info), data.info, recipe=recipe, fields=fields, seed=seed,
+                            limit=limit, backend=backend, precision=precision, deterministic=deterministic)
+    return train(plan, data, until, f"zoo.fit(<{plan.model_name}>, ...)", class_weight=class_weight, gpu=gpu, name=name,
+                 output_dir=output_dir, callbacks=callbacks, model=model)
+
+
+def train(plan, data, until, command, *, class_weight, gpu, name, output_dir, callbacks, **session):
+    """Begin a run, or resume the one called `name`; return the Run."""
     if class_weight is not None:
         plan = replace(plan, class_weight=class_weights.resolve(class_weight, data))
     chosen = choose_device(gpu, plan)
-    made = Session(plan, data, chosen, attend, until, callbacks=tuple(callbacks or ()), asked=asked, origin=origin)
+    made = Session(plan, data, chosen, attend, until, callbacks=tuple(callbacks or ()), **session)
     run = None if name is None else expanded(output_dir) / name
     if run is not None and (run / "run.json").exists():
-        if not asked:
+        check_same_data(run, data)
+        if not made.asked:
             plan = plans.going_on(run, plans.of_run(run, runs.read_facts(run)), plan)
             if finished_result(run, plan.recipe.epochs):
                 return Run(run)
         return run_of(replace(made, plan=plan).resume(run))
     runs.check_place(output_dir, name)
-    return run_of(made.begin(output_dir, name, f"zoo.fit({model!r}, ...)"))
+    return run_of(made.begin(output_dir, name, command))
 
 
 def resume(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks):
@@ -100,7 +136,8 @@ def choose_device(gpu, plan):
 def prepare_device(gpu, backend, deterministic):
     """Return the Device for `gpu`, prepared; UserError where Keras is loaded already with another one."""
     requested = None if gpu is None else ",".join(map(str, gpu)) if isinstance(gpu, (list, tuple)) else str(gpu)
-    chosen = devices.choose(requested, devices.list_gpus(), devices.visible_now())
+    installed = devices.list_gpus()
+    chosen = devices.choose(requested, installed, devices.visible_now())
     if "keras" not in sys.modules:
         devices.prepare(chosen, deterministic)
         return chosen
@@ -109,7 +146,7 @@ def prepare_device(gpu, backend, deterministic):
     if keras.backend.backend() != backend:
         raise UserError(f"Keras is loaded with {keras.backend.backend()}, and {backend} is asked for: choose with "
                         "zoo.set_device(backend=...) before Keras is imported, or in a new process")
-    if gpu is not None and not devices.is_prepared(chosen):
+    if gpu is not None and (chosen.gpus or installed) and not devices.is_prepared(chosen):
         raise UserError(f"Keras is loaded already, and sees other devices than gpu={gpu!r}: choose with "
                         "zoo.set_device(gpu) before Keras is imported, or in a new process")
     return chosen

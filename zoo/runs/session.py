@@ -5,6 +5,8 @@ No backend is loaded when this is imported: devices are chosen before.
 
 import contextlib
 import shlex
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -42,6 +44,7 @@ class Session:
         until: on time.monotonic's clock, when to save and leave.
         hosts: ([HOST:PORT, ...], this host's index), or None for a single host; link: the connection to the others.
         callbacks: Keras callbacks of the user's.
+        model: a Keras model of the user's own, where the plan is for one.
         asked: a FineTuning that a command or call asks for, or None; origin: the Origin of its weights.
     """
 
@@ -53,6 +56,7 @@ class Session:
     hosts: tuple | None = None
     link: object = None
     callbacks: tuple = ()
+    model: object = None
     asked: finetuning.FineTuning | None = None
     origin: Origin | None = None
 
@@ -65,9 +69,12 @@ class Session:
         with sharing.scope():
             plan = self._resolved()
             first = stages_of(plan, Path())[0].plan
-            built = build(first)  # refuses what cannot be, before there is a run
-            lines = self._fill(built, first)
-            run = expanded(sharing.first(lambda: self._create(output_dir, name)))
+            with self._model_file() as model_file:
+                built = build(first, model_file)  # refuses what cannot be, before there is a run
+                lines = self._fill(built, first)
+                run = expanded(sharing.first(lambda: self._create(output_dir, name)))
+                if model_file and sharing.host == 0:
+                    shutil.copyfile(model_file, run / model_file.name)
             with hold(run, sharing):
                 parameters = count_parameters(built)
                 if sharing.host == 0:
@@ -96,7 +103,7 @@ class Session:
                         return self.attend(lambda: (None, result), run, plan.recipe, None, "", None)
                 stages = stages_of(plan, run)
                 current = next((stage for stage in stages[:-1] if not is_done(stage)), stages[-1])
-                built = build(current.plan)
+                built = build(current.plan, run / "model.keras")
                 lines = []
                 if not (current.directory / "checkpoints" / "last.npz").exists():  # nothing of it has been trained
                     if current is stages[0]:
@@ -112,6 +119,23 @@ class Session:
                          *header.resumed(progress, facts, where, plan.backend)]
                 print("\n".join(lines), flush=True)
                 return self._train(plan, built, run, where, sharing, current)
+
+    @property
+    def is_custom(self):
+        return isinstance(self.plan.blueprint, plans.CustomModel)
+
+    @contextlib.contextmanager
+    def _model_file(self):
+        """Give the Path of a file with the user's own model, as long as the block lasts; None for another model."""
+        if self.model is None:
+            yield None
+            return
+        from zoo.training import custom_model
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / custom_model.FILE
+            custom_model.save(self.model, path)
+            yield path
 
     def _resolved(self):
         """Return the plan with what of fine-tuning only the model can tell: which layers are meant, and the rates."""
@@ -133,7 +157,7 @@ class Session:
 
     def _create(self, output_dir, name):
         """Make the run directory and return its path: in full where hosts that stand in other folders need it."""
-        run = runs.create(output_dir, name, self.plan.blueprint.spec.name, self.plan.dataset.name)
+        run = runs.create(output_dir, name, self.plan.model_name, self.plan.dataset.name)
         return str(run.absolute() if self.link else run)
 
     def _load(self):
@@ -182,7 +206,7 @@ class Session:
             nonlocal built
             if sharing.host == 0:
                 (run / "plots").mkdir(exist_ok=True)
-            anatomy = draw_model(plan.blueprint if plan.finetuning is None else built[0],
+            anatomy = draw_model(built[0] if plan.finetuning or self.is_custom else plan.blueprint,
                                  run / "plots" / "architecture.svg" if sharing.host == 0 else None)
             if sharing.host == 0:
                 warning = where.startswith("CPU") and failures.foreseen(anatomy.memory, plan.recipe,
@@ -191,7 +215,7 @@ class Session:
                     print(f"{'note':8} {warning}", flush=True)
             for stage in left:
                 if stage is not left[0]:
-                    built = build(stage.plan)
+                    built = build(stage.plan, run / "model.keras")
                     restore_best(built, stages[stages.index(stage) - 1], sharing)
                 progress = self._train_stage(built, stage, stages, sharing, leave)
                 if leave.reason:
@@ -229,8 +253,14 @@ class Session:
                     runs.write_json(stage.directory / "run.json",
                                     {**facts, **plans.as_json(replace(plan, finetuning=config))})
         return fit.train(network, self.dataset, plan.recipe, plan.seed, stage.directory, leave,
-                         recipes.side_weights(plan.recipe, plan.blueprint.spec), sharing, self.callbacks,
+                         aux_loss_weights(plan), sharing, self.callbacks,
                          plan.class_weight)
+
+
+def aux_loss_weights(plan):
+    """Return {auxiliary classifier: the weight of its loss}; a user's own model has none."""
+    return {} if isinstance(plan.blueprint, plans.CustomModel) else recipes.side_weights(plan.recipe,
+                                                                                       plan.blueprint.spec)
 
 
 def stages_of(plan, run):
@@ -251,11 +281,11 @@ def is_done(stage):
     return (directory / "checkpoints").is_dir() and fit.is_done(checkpoints.progress_of(directory), stage.plan.recipe)
 
 
-def build(plan):
+def build(plan, model_file):
     """Return (network, backbone or None) of a stage's Plan; see zoo.training.trainee."""
     from zoo.training import trainee
 
-    return trainee.build(plan)
+    return trainee.build(plan, model_file)
 
 
 def restore_best(built, stage, sharing):

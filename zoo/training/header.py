@@ -3,16 +3,14 @@
 import math
 
 from zoo.training import plan as plans, provenance, recipe as recipes
+from zoo.training.plan import CustomModel
 
 
 def lines(plan, dataset, parameters, where, run):
     """Return the lines that say what is about to happen: network, data, device, recipe, run, and notes."""
-    blueprint, facts, (height, width, channels) = plan.blueprint, dataset.facts, plan.blueprint.input_shape
-    said = [blueprint.spec.name, *([f"{blueprint.stem} stem"] if blueprint.spec.small_below else []),
-            *([f"width {blueprint.width:g}"] if blueprint.width != 1 else []),
-            *(f"{name} {value}" for name, value in blueprint.options.items())]
+    facts, (height, width, channels) = dataset.facts, plan.blueprint.input_shape
     rows = {
-        "network": f"{', '.join(said)}: {height}x{width}x{channels} to {facts.classes} classes, "
+        "network": f"{', '.join(describe_model(plan))}: {height}x{width}x{channels} to {facts.classes} classes, "
                    f"{parameters:,} parameters",
         "data": f"{facts.name}: {len(dataset.train):,} to train, {len(dataset.validation):,} to validate, "
                 f"{len(dataset.test):,} to test, from {dataset.source}",
@@ -29,10 +27,23 @@ def lines(plan, dataset, parameters, where, run):
         del rows["recipe"]  # each stage says its own
         if plan.finetuning.upsample > 1:
             notes.append(f"images of {'x'.join(map(str, facts.shape))} are enlarged {plan.finetuning.upsample} times")
-    elif blueprint.options.get("batch_norm") is False and plan.recipe.initializer == "paper":
-        notes.append(f"with the paper's first weights {blueprint.spec.name} hardly trains from scratch; give "
+    elif isinstance(plan.blueprint, CustomModel):
+        notes.append("pixels are brought to mean 0 and standard deviation 1 in front of the model" if
+                     plan.blueprint.rescale else "the model has a layer that rescales pixels: it gets them raw, 0 to 255")
+    elif plan.blueprint.options.get("batch_norm") is False and plan.recipe.initializer == "paper":
+        notes.append(f"with the paper's first weights {plan.model_name} hardly trains from scratch; give "
                      "--set initializer=he_normal, or --option batch_norm=true")
     return [f"{name:8} {words}" for name, words in rows.items()] + [f"{'note':8} {note}" for note in notes]
+
+
+def describe_model(plan):
+    """Return words for the model of a Plan: its name, and what of it is not as it is by default."""
+    if isinstance(plan.blueprint, CustomModel):
+        return [plan.model_name]
+    blueprint = plan.blueprint
+    return [plan.model_name, *([f"{blueprint.stem} stem"] if blueprint.spec.small_below else []),
+            *([f"width {blueprint.width:g}"] if blueprint.width != 1 else []),
+            *(f"{name} {value}" for name, value in blueprint.options.items())]
 
 
 def stage_lines(index, count, network, backbone, config, recipe):

@@ -69,15 +69,17 @@ def of_run(run, source, asked):
     """Return the Origin of a run directory; UserError where another network, or another form of it, is asked for."""
     facts = runs.read_facts(run)
     try:
-        blueprint, dataset = registry.blueprint(**facts["blueprint"]), facts["dataset"]
+        blueprint, dataset = plans.blueprint_of(facts), facts["dataset"]
         config = plans.finetuning_of(facts)
         if config is not None:
             scaling = pretrained.Scaling(config.scale, config.offset, config.channel_order)
         else:
             scaling = pretrained.standard(dataset["mean"], dataset["std"])
         shape = tuple(dataset["shape"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
+    if isinstance(blueprint, plans.CustomModel):
+        raise UserError(f"{run} is of a model of your own, not of {source.network}; load it with zoo.load")
     if blueprint.spec.name != source.network:
         raise UserError(f"{run} is of {blueprint.spec.name}, given {source.network}; name the same network")
     if asked != (None, "auto", {}):

@@ -17,6 +17,21 @@ MINE = "begin another run with another --name"
 
 
 @dataclass(frozen=True)
+class CustomModel:
+    """What a run keeps of a user's model beside its file.
+
+    name: of the model. input_shape: (height, width, channels). rescale: whether the pixels are standardized in front of
+    it, because it has no layer of its own for that. digest: of its layers and their shapes.
+    """
+
+    name: str
+    input_shape: tuple
+    classes: int
+    rescale: bool
+    digest: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that decides the numbers of a run.
 
@@ -25,7 +40,7 @@ class Plan:
     loss for each class, None for 1.
     """
 
-    blueprint: registry.Blueprint
+    blueprint: registry.Blueprint | CustomModel
     dataset: datasets.Facts
     recipe: recipes.Recipe
     seed: int
@@ -36,6 +51,11 @@ class Plan:
     finetuning: FineTuneConfig | None = None
     head_recipe: recipes.Recipe | None = None
     class_weight: tuple | None = None
+
+    @property
+    def model_name(self):
+        """The name of the network, or of the user's own model."""
+        return self.blueprint.name if isinstance(self.blueprint, CustomModel) else self.blueprint.spec.name
 
 
 
@@ -53,7 +73,7 @@ def check_devices(plan, count):
 
 def as_json(plan):
     """Return what run.json says of a Plan."""
-    return {"network": plan.blueprint.spec.name, "blueprint": registry.as_json(plan.blueprint),
+    return {"network": plan.model_name, "blueprint": blueprint_as_json(plan.blueprint),
             "recipe": recipes.as_dict(plan.recipe), "seed": plan.seed, "limit": plan.limit, "backend": plan.backend,
             "deterministic": plan.deterministic, "precision": plan.precision,
             "finetuning": plan.finetuning and asdict(plan.finetuning),
@@ -67,11 +87,30 @@ def of_run(run, facts):
         recipe, head_recipe = (recipes.overridden(recipes.Recipe(), fields) if fields else None
                                for fields in (facts["recipe"], facts.get("head_recipe")))
         weights = facts.get("class_weight")
-        return Plan(registry.blueprint(**facts["blueprint"]), dataset_of(facts["dataset"]), recipe, facts["seed"],
+        return Plan(blueprint_of(facts), dataset_of(facts["dataset"]), recipe, facts["seed"],
                     facts["limit"], facts["backend"], facts["deterministic"], precision_of(facts),
                     finetuning_of(facts), head_recipe, weights and tuple(map(float, weights)))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{run / 'run.json'} is damaged, or of another zoo: {error}") from None
+
+
+def blueprint_as_json(blueprint):
+    """Return what run.json says of a Blueprint or CustomModel."""
+    if isinstance(blueprint, CustomModel):
+        return {"custom": True, **asdict(blueprint)}
+    return registry.as_json(blueprint)
+
+
+def blueprint_of(facts):
+    """Return the Blueprint or CustomModel of a run from what its run.json says.
+
+    KeyError, TypeError or ValueError where that is damaged.
+    """
+    values = facts["blueprint"]
+    if not values.get("custom"):
+        return registry.blueprint(**values)
+    fields = {name: value for name, value in values.items() if name != "custom"}
+    return CustomModel(**{**fields, "input_shape": tuple(fields["input_shape"])})
 
 
 def dataset_of(config):

@@ -45,14 +45,30 @@ def make_plan(spec, info, *, recipe, fields, seed, limit, width, stem, options, 
         asked, origin: a FineTuning and the Origin of its weights; None for a training from scratch.
     """
     base = resolve_recipe(spec, info, recipe, fields, asked)
-    if precision not in plans.PRECISIONS:
-        raise unknown("precision", precision, plans.PRECISIONS)
+    check_precision(precision)
     augmentation.check(augmentation.parse(base.augment), info.shape)
     if asked is None:
         blueprint, config = registry.blueprint(spec.name, info.shape, info.classes, width, stem, options), None
     else:
         blueprint, config = plan_model(spec, info, asked, origin)
     return plans.Plan(blueprint, info, base, seed, limit, env.backend(backend), deterministic, precision, config)
+
+
+def make_custom_plan(custom, info, *, recipe, fields, seed, limit, backend, precision, deterministic):
+    """Return the Plan of a training of a user's own model, a CustomModel; see `make_plan`."""
+    if recipe not in (None, "modern"):
+        raise UserError(f"the recipe {recipe} is for models of the catalogue; leave it out, and give its fields")
+    base = change_fields(table.custom(info.name), fields)
+    if base.sides or base.dropout:
+        raise UserError("sides and dropout are for models of the catalogue; leave them out")
+    check_precision(precision)
+    augmentation.check(augmentation.parse(base.augment), info.shape)
+    return plans.Plan(custom, info, base, seed, limit, env.backend(backend), deterministic, precision)
+
+
+def check_precision(precision):
+    if precision not in plans.PRECISIONS:
+        raise unknown("precision", precision, plans.PRECISIONS)
 
 
 def plan_model(spec, info, asked, origin):
@@ -79,11 +95,16 @@ def resolve_recipe(spec, info, name, fields, asked):
                 raise UserError(f"{field} is for a network with its own head, and this one gets a new head; leave it "
                                 "out" + (", or give the head's dropout in head layers" if field == "dropout" else ""))
         base = replace(base, sides="", dropout="")
-    known = recipes.as_dict(base)
-    for field, value in fields.items():
-        if field not in known:
-            raise unknown("argument of fit, recipe field or model option", field, [*known, *spec.options])
-        checked(field, value, known[field])
-    base = recipes.overridden(base, fields)
+    base = change_fields(base, fields, spec.options)
     recipes.side_weights(base, spec)
     return base
+
+
+def change_fields(recipe, fields, options=()):
+    """Return a Recipe with {field: value} changed; UserError for what is neither a field nor one of the options."""
+    known = recipes.as_dict(recipe)
+    for field, value in fields.items():
+        if field not in known:
+            raise unknown("argument of fit, recipe field or model option", field, [*known, *options])
+        checked(field, value, known[field])
+    return recipes.overridden(recipe, fields)

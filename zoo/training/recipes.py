@@ -144,6 +144,11 @@ def finetune(network, dataset):
     return replace(finetuning.RECIPE, augment=AUGMENT.get(dataset, ""))
 
 
+def custom(dataset):
+    """For a user's own model: Adam at 0.001, which trains most models, with batch normalization and without."""
+    return replace(BASE, optimizer="adam", learning_rate=1e-3, weight_decay=0.0, augment=AUGMENT.get(dataset, ""))
+
+
 def paper(network, dataset):
     """As the authors trained, scaled to the data set."""
     recipe = PAPER.get(network, BASE)

@@ -6,10 +6,9 @@ import keras
 from keras import layers
 
 import zoo.layers  # registers our layers, so that .keras files which hold them load
-from zoo import registry
 from zoo.errors import UserError
 from zoo.models import builder
-from zoo.training import checkpoints, finetuned_model, keras_file, plan as plans, precision, run as runs
+from zoo.training import checkpoints, custom_model, finetuned_model, keras_file, plan as plans, precision, run as runs
 from zoo.utils.io import expanded
 
 
@@ -68,12 +67,15 @@ def of_run(path, facts, classifier_activation):
     Side classifiers are for training alone. UserError for a damaged run.json.
     """
     try:
-        blueprint, dataset = registry.blueprint(**facts["blueprint"]), facts["dataset"]
+        blueprint, dataset = plans.blueprint_of(facts), facts["dataset"]
         with precision.computing(plans.precision_of(facts)):
+            if isinstance(blueprint, plans.CustomModel):
+                return custom_model.build(blueprint, path / custom_model.FILE, dataset["mean"], dataset["std"],
+                                          classifier_activation)
             config = plans.finetuning_of(facts)
             if config is not None:
                 return finetuned_model.build(blueprint, config, dataset["shape"], dataset["classes"],
                                              classifier_activation)[0]
             return on_pixels(blueprint, dataset["mean"], dataset["std"], classifier_activation)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: {error}") from None

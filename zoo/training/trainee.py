@@ -6,23 +6,28 @@ import keras
 import numpy as np
 
 from zoo import devices
-from zoo.training import augment, deterministic, finetuned_model, initialization, optimizers, precision, saved
+from zoo.training import augment, custom_model, deterministic, finetuned_model, initialization, optimizers, precision, saved
 from zoo.training.augmentation import NOTHING
+from zoo.training.plan import CustomModel
 
 BEHIND = "network"  # the name of all that stands behind the changes
 
 
-def build(plan):
+def build(plan, model_file=None):
     """Return (network, backbone) of a Plan, its weights drawn with the plan's seed: raw pixels in, logits out.
 
-    backbone: None, or for fine-tuning the model of the same layers that ends before the new head.
+    backbone: None, or for fine-tuning the model of the same layers that ends before the new head. model_file: of the
+    user's own model.
     """
     if plan.deterministic:
         deterministic.enable(plan.backend)
     with devices.quiet():  # for this Keras loads TensorFlow, where it is installed, beside another backend
         keras.utils.set_random_seed(plan.seed)
     with precision.computing(plan.precision):
-        if plan.finetuning is None:
+        if isinstance(plan.blueprint, CustomModel):
+            network, backbone = custom_model.build(plan.blueprint, model_file, plan.dataset.mean, plan.dataset.std,
+                                                   None), None
+        elif plan.finetuning is None:
             network, backbone = saved.on_pixels(replace(plan.blueprint, aux=bool(plan.recipe.sides)), plan.dataset.mean,
                                                 plan.dataset.std, None), None
         else:
