@@ -303,4 +303,4 @@ def test_recipes_need_nothing_but_floor_0():
     assert "zoo.training.recipes" in loaded
     assert loaded <= {"zoo", "zoo.errors", "zoo.utils.validation", "zoo.registry", "zoo.utils", "zoo.utils.io",
                       "zoo.env", "zoo.training",
-                      "zoo.training.recipe", "zoo.training.recipes", "zoo.training.augmentation"}
+                      "zoo.training.recipe", "zoo.training.recipes", "zoo.training.augmentation", "zoo.training.finetuning"}

@@ -1,0 +1,247 @@
+"""From scratch, fine-tuned and a model of one's own: one pipeline, from Python and from the command line."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from zoo.cli import finetune, train
+from zoo.errors import UserError
+from zoo.training import class_weights, losses
+from zoo.training import run as runs
+
+FEW = {"limit": 200, "epochs": 2}
+
+
+def arrays(run, name="last"):
+    with np.load(run.path / "checkpoints" / f"{name}.npz") as file:
+        return {key: file[key] for key in file.files if not key.startswith("progress/")}
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    """A folder of three classes of 40, 15 and 9 images: bright to the left, to the right, or nowhere."""
+    rng = np.random.default_rng(0)
+    for name, count in (("left", 40), ("none", 15), ("right", 9)):
+        (tmp_path / "shapes" / name).mkdir(parents=True)
+        for index in range(count):
+            pixels = rng.integers(0, 120, (28, 28), np.uint8)
+            if name != "none":
+                pixels[:, slice(0, 10) if name == "left" else slice(18, 28)] //= 2
+                pixels[:, slice(0, 10) if name == "left" else slice(18, 28)] += 120
+            Image.fromarray(pixels).save(tmp_path / "shapes" / name / f"{index}.png")
+    return tmp_path / "shapes"
+
+
+# ------------------------------------------------------------------------------------------------------- fine-tuning
+
+class StopAfterSteps(keras.callbacks.Callback):
+    """Ends training after some epochs, whatever the stage."""
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.left = epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.left -= 1
+        self.model.stop_training = self.left <= 0
+
+
+STAGED = {"weights": "mnist", "freeze": "C1", "head_layers": (16, 0.3), "two_stage": True, "limit": 100, "epochs": 4,
+          "head_epochs": 2, "learning_rate": 0.003}
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory):
+    return zoo.fit("lenet5", "digits", **STAGED, output_dir=tmp_path_factory.mktemp("runs"), name="staged")
+
+
+def test_fit_fine_tunes_in_two_stages(staged):
+    config = staged.config
+    assert config["finetuning"]["head_layers"] == [16, 0.3] and config["finetuning"]["frozen_until"] == "C1"
+    assert config["head_recipe"]["epochs"] == 2 and config["head_recipe"]["learning_rate"] == 0.003
+    assert config["recipe"]["learning_rate"] == pytest.approx(0.0003) and config["recipe"]["optimizer"] == "adam"
+    first = zoo.Run(staged.path / "stage1")
+    assert first.history["epoch"] == [1, 2] and staged.history["epoch"] == [1, 2, 3, 4]
+    bundled = zoo.build("lenet5", weights="mnist").get_layer("C1").get_weights()[0]
+    assert np.array_equal(staged.load_model().get_layer("C1").get_weights()[0], bundled)
+    assert not np.array_equal(staged.load_model().get_layer("C3").get_weights()[0],
+                              first.load_model().get_layer("C3").get_weights()[0])
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_fine_tuning_that_was_stopped_resumes_exactly(staged, tmp_path, epochs):
+    """In the first stage, between the two, and in the second."""
+    run = zoo.fit("lenet5", "digits", **STAGED, output_dir=tmp_path, name="staged", callbacks=[StopAfterSteps(epochs)])
+    assert run.status != "finished" and run.reason == "stopped by a callback"
+    whole = run.resume()
+    assert whole.status == "finished" and whole.history == staged.history and same(arrays(whole), arrays(staged))
+
+
+def test_the_command_resumes_and_refuses_the_same_fine_tuning(staged, capsys):
+    assert train.main(["--resume", str(staged.path)]) == 0
+    assert "is finished" in capsys.readouterr().out
+    for changed, field in (({"head_epochs": 1}, "head_epochs"), ({"backbone_learning_rate": 0.1}, "learning_rate"),
+                           ({"freeze": "C3"}, "frozen_until"), ({"head_layers": (8,)}, "head_layers")):
+        with pytest.raises(UserError, match=field):
+            zoo.fit("lenet5", "digits", **{**STAGED, **changed}, output_dir=staged.path.parent, name="staged")
+
+
+def test_fine_tuning_has_what_training_has(tmp_path, capsys):
+    words = ["lenet5", "--data", "digits", "--weights", "mnist", "--limit", "60", "--epochs", "2", "--gpu", "none",
+             "--output-dir", str(tmp_path), "--name", "a", "--recipe", "modern", "--precision", "bfloat16",
+             "--max-seconds", "600"]
+    assert finetune.main(words) == 0
+    config = json.loads((tmp_path / "a" / "run.json").read_text())
+    assert config["precision"] == "bfloat16" and config["recipe"]["optimizer"] == "nesterov"
+    assert finetune.main([*words[:9], "--gpu", "none", "--output-dir", str(tmp_path), "--name", "two", "--runs", "2"]) == 0
+    assert (tmp_path / "two-seed1" / "result.json").exists()
+    assert json.loads((tmp_path / "two-seed1" / "run.json").read_text())["finetuning"]["weights"] == "mnist"
+
+
+def test_a_folder_from_scratch_is_the_whole_network(shapes, tmp_path):
+    common = [str(shapes), "--epochs", "1", "--gpu", "none", "--image-size", "28", "--output-dir", str(tmp_path)]
+    assert train.main(["lenet5", "--data", *common, "--name", "scratch"]) == 0
+    assert finetune.main(["lenet5", "--data", *common, "--name", "none", "--weights", "none"]) == 0
+    assert finetune.main(["lenet5", "--data", *common, "--name", "tuned", "--weights", "mnist"]) == 0
+    built = zoo.build("lenet5", (28, 28, 1), 3).count_params()
+    parameters = [json.loads((tmp_path / name / "run.json").read_text())["parameters"]
+                  for name in ("scratch", "none", "tuned")]
+    assert parameters == [built, built, 16 * 3 + 3 + 2_572]  # C1 and C3 with their biases: 156 and 2,416
+
+
+# ------------------------------------------------------------------------------------- a resumed run refuses other data
+
+def test_other_classes_or_files_are_refused(shapes, tmp_path):
+    fields = {"epochs": 3, "batch_size": 16, "image_size": 28, "output_dir": tmp_path, "name": "run"}
+    run = zoo.fit("lenet5", shapes, **fields, callbacks=[StopAfterSteps(1)])
+    (shapes / "left").rename(shapes / "links")
+    with pytest.raises(UserError, match="left"):
+        zoo.fit("lenet5", shapes, **fields)
+    with pytest.raises(UserError, match="left"):
+        run.resume()
+    (shapes / "links").rename(shapes / "left")
+    file = next((shapes / "left").iterdir())
+    before = file.read_bytes()
+    Image.fromarray(np.zeros((30, 31), np.uint8)).save(file)
+    with pytest.raises(UserError, match="other files"):
+        zoo.fit("lenet5", shapes, **fields)
+    file.write_bytes(before)
+    moved = shutil.move(shapes, tmp_path / "elsewhere")
+    assert run.resume(data_dir=moved).status == "finished"
+
+
+# ---------------------------------------------------------------------------------------------------- class weights
+
+def test_class_weights_are_those_of_scikit_learn(shapes):
+    dataset = zoo.load_data(shapes, image_size=28)
+    counts = np.bincount(dataset.train.labels)
+    expected = len(dataset.train) / (3 * counts)  # compute_class_weight("balanced", ...)
+    assert class_weights.resolve("balanced", dataset) == pytest.approx(tuple(expected))
+    assert class_weights.resolve({"right": 4, 0: 0.5}, dataset) == (0.5, 1.0, 4.0)
+    for wrong, said in (({"rihgt": 1}, "did you mean 'right'"), ({"left": 0}, "above 0"), ({7: 1.0}, "no class"),
+                        ("balance", "balanced"), ({"left": float("nan")}, "above 0")):
+        with pytest.raises(UserError, match=said):
+            class_weights.resolve(wrong, dataset)
+
+
+def test_the_loss_is_weighed_by_the_targets_classes():
+    targets = np.array([[1, 0, 0], [0, 0.25, 0.75]], np.float32)  # the second is mixed
+    logits = np.array([[2.0, -1, 0], [0.5, 0, 1]], np.float32)
+    log_odds = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -(targets * log_odds).sum(axis=1) * np.array([2.0, 0.25 * 1 + 0.75 * 4])
+    found = losses.weighted(losses.cross_entropy, (2.0, 1.0, 4.0))(targets, logits)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(found), expected, rtol=1e-5)
+
+
+def test_class_weights_change_the_recall_of_the_smallest_class(shapes, tmp_path):
+    recalls = []
+    for weight in (None, {"right": 50.0}):
+        run = zoo.fit("lenet5", shapes, image_size=28, epochs=4, batch_size=16, class_weight=weight, augment="",
+                      learning_rate=0.01, output_dir=tmp_path, name=f"weight{weight is not None}")
+        model, dataset = run.load_model("last"), zoo.load_data(shapes, shape=(28, 28, 1))
+        predicted = model.predict(dataset.train.images[:], verbose=0).argmax(axis=1)
+        recalls.append((predicted == 2)[dataset.train.labels == 2].mean())
+    assert recalls[0] < recalls[1]
+    assert run.config["class_weight"] == [1.0, 1.0, 50.0]
+    with pytest.raises(UserError, match="class_weight"):
+        zoo.fit("lenet5", shapes, image_size=28, epochs=4, batch_size=16, augment="", learning_rate=0.01,
+                output_dir=tmp_path, name="weightTrue")
+
+
+# ----------------------------------------------------------------------------------------------- a model of one's own
+
+def own_model(ending="softmax"):
+    layers = keras.layers
+    body = [layers.Input((28, 28, 1)), layers.Conv2D(4, 5, strides=2, activation="relu"), layers.BatchNormalization(),
+            layers.Flatten()]
+    if ending == "layer":
+        return keras.Sequential([*body, layers.Dense(10), layers.Softmax()], name="own_net")
+    return keras.Sequential([*body, layers.Dense(10, activation=ending)], name="own_net")
+
+
+@pytest.mark.parametrize("ending", ["softmax", "layer", None])
+def test_a_keras_model_of_ones_own(ending, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = own_model(ending)
+    before = model.get_weights()
+    run = zoo.fit(model, "digits", **FEW, output_dir=tmp_path, name="own")
+    assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
+    assert run.status == "finished" and run.config["network"] == "own_net" and run.config["parameters"] == 104 + 16 + 5_770
+    probabilities = run.predict(zoo.load_data("digits", limit=200).test.images[:3])
+    assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert run.evaluate()["accuracy"] == run.result["test_accuracy_best"]
+    assert (run.path / "report.html").exists() and (run.path / "plots" / "architecture.svg").exists()
+
+
+def test_the_logits_of_ones_own_model_are_those_of_its_softmax(tmp_path):
+    from zoo.training import custom_model
+
+    info = zoo.load_data("digits", limit=10).info
+    keras.utils.set_random_seed(0)
+    model = own_model("softmax")
+    custom_model.save(model, tmp_path / "model.keras")
+    made = custom_model.build(custom_model.describe(model, info), tmp_path / "model.keras", (0.1,), (0.5,), None)
+    images = np.random.default_rng(0).integers(0, 256, (4, 28, 28, 1), np.uint8)
+    logits = made.predict(images, verbose=0)
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    expected = model.predict((images / 255 - 0.1) / 0.5, verbose=0)
+    np.testing.assert_allclose(odds / odds.sum(axis=1, keepdims=True), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_ones_own_model_resumes_exactly(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = own_model()
+    whole = zoo.fit(model, "digits", **FEW, output_dir=tmp_path, name="whole")
+    run = zoo.fit(model, "digits", **FEW, output_dir=tmp_path, name="part", callbacks=[StopAfterSteps(1)])
+    assert run.status == "stopped"
+    finished = zoo.fit(own_model(), "digits", **FEW, output_dir=tmp_path, name="part")  # other weights, the same layers
+    assert finished.history == whole.history and same(arrays(finished), arrays(whole))
+    with pytest.raises(UserError, match="digest"):
+        zoo.fit(keras.Sequential([keras.layers.Input((28, 28, 1)), *own_model().layers[:-1], keras.layers.Dense(20), keras.layers.Dense(10)]), "digits",
+                **FEW, output_dir=tmp_path, name="part")
+
+
+@pytest.mark.parametrize("make, keywords, said", [
+    (lambda: 3, {}, "given a int"),
+    (lambda: keras.Model(), {}, "given a Model"),
+    (lambda: keras.Sequential([keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(7)]), {},
+     "10 classes"),
+    (lambda: keras.Sequential([keras.layers.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(10)]), {},
+     r"\(32, 32, 3\)"),
+    (own_model, {"width": 0.5}, "width is for a model of the catalogue"),
+    (own_model, {"recipe": "paper"}, "recipe paper"),
+    (own_model, {"epohcs": 3}, "did you mean 'epochs'"),
+])
+def test_models_that_cannot_be_trained(make, keywords, said, tmp_path):
+    with pytest.raises(UserError, match=said):
+        zoo.fit(make(), "digits", **{**FEW, **keywords}, output_dir=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
