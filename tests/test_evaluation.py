@@ -116,13 +116,15 @@ def test_what_the_command_says_of_other_images(run, data, tmp_path, capsys):
     assert evaluate.main([str(run.path), "--data", str(folder), "--gpu", "none"]) == 0
     said = capsys.readouterr().out
     [line] = [line for line in said.splitlines() if line.startswith("data ")]
-    assert "20 other images" in line and str(folder) in line and "looked at again" not in said
-    assert "no images of 1 of the 3 classes: bottom" in said and "macro (2 classes)" in said
+    assert "20 images" in line and str(folder) in line and "not the run's own test split" in line
+    assert "looked at again" not in said and "macro (2 classes)" in said
+    assert [line.rsplit(maxsplit=1)[1] for line in said.splitlines() if line.startswith("no images")] == ["bottom"]
     assert evaluate.main([str(run.path), "--data", str(folder), "--json", "--gpu", "none"]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert (scores["of"], scores["is_own"], scores["split"], scores["source"]) == (20, False, None, str(folder))
     assert evaluate.main([str(run.path), "--data", str(data), "--gpu", "none"]) == 0
-    assert f"was trained on images of {data}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"was trained on images from {data}" in said and "own test split" not in said
 
 
 def test_mistakes_of_other_images(run, tmp_path, capsys):
