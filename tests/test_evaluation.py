@@ -11,6 +11,7 @@ from PIL import Image
 import zoo
 from zoo.cli import evaluate, predict
 from zoo.errors import UserError
+from zoo.runs.data import reload_split
 
 NAMES = ["bottom", "middle", "top"]
 
@@ -156,6 +157,23 @@ def test_other_images_with_the_labels_of_the_run_are_not_its_own(run, tmp_path, 
         assert evaluate.main([str(run.path), "--data-dir", str(same), "--split", split, "--gpu", "none"]) == 0
         line = refused(capsys, evaluate.main, run.path, "--data-dir", other, "--split", split)
         assert f"the {split} split of {other} is not the one" in line
+
+
+def test_an_npz_file_of_the_same_counts_is_not_the_runs(tmp_path):
+    """A run directory with what is compared, and no more; --data-dir is the file, or the folder that it is in."""
+    images, labels = stripes(30)
+    run, same, other = tmp_path / "run", tmp_path / "same", tmp_path / "other"
+    for folder, given in ((run, labels), (same, labels), (other, 2 - labels)):
+        folder.mkdir()
+        np.savez(folder / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=given)
+    config = {"dataset": {"kind": "npz", "name": "a", "source": str(run / "a.npz"), "shape": [28, 28, 1], "test": 30,
+                          "label_names": NAMES}}
+    np.savez(run / "predictions.npz", labels=labels)
+    for place in (None, same, same / "a.npz"):
+        assert len(reload_split(run, config, "test", place)) == 30
+    for place in (other, other / "a.npz"):
+        with pytest.raises(UserError, match="is not the one"):
+            reload_split(run, config, "test", place)
 
 
 # Predictions
