@@ -76,7 +76,8 @@ def test_what_evaluate_says(run, capsys):
     assert said["split"] == "test, 150 images"
     assert said["accuracy"] == f"{result['test_accuracy_best']:.2%}, {right} of 150"
     assert said["ece"].startswith(f"{result['ece']:.4f}, ")
-    first = next(index for index, line in enumerate(lines) if line.split() == "class images precision recall F1".split())
+    head = "class images precision recall F1".split()
+    first = next(index for index, line in enumerate(lines) if line.split() == head)
     table = [line.split() for line in lines[first + 1:][:10]]
     assert [[name, images, recall] for name, images, _, recall, _ in table] == [
         [name, "15", f"{share:.2%}"] for name, share in result["per_class"].items()]

@@ -14,14 +14,15 @@ LOOKED = "was looked at again: what is chosen by these numbers, they no longer j
 
 def parser():
     parser = common.Parser(prog="python -m zoo evaluate",
-                           description="Evaluate the model of a run again, on its own data or on other labelled images.")
+                           description="Evaluate the model of a run again, on its own data or on other labelled "
+                                       "images.")
     parser.add_argument("run", metavar="RUN", help="a run directory, such as runs/lenet5-digits-20261122-011000")
     parser.add_argument("--data", metavar="FOLDER|FILE.npz|NAME",
-                        help="other labelled images: FOLDER/CLASS, all of them; of FOLDER/test/CLASS, a data set and an "
-                             ".npz file with splits the test split; classes are matched by name, the labels of an .npz "
-                             "file are numbers; default: the run's own data")
+                        help="other labelled images: FOLDER/CLASS, all of them; of FOLDER/test/CLASS, a data set and "
+                             "an .npz file with splits the test split; classes are matched by name, the labels of an "
+                             ".npz file are numbers; default: the run's own data")
     parser.add_argument("--split", metavar="|".join(SPLITS), default="test", help="default: test")
-    parser.add_argument("--data-dir", metavar="DIR", help="where the files of the run's data set are; default: where the "
+    parser.add_argument("--data-dir", metavar="DIR", help="where the files of the data set are; default: where the "
                                                           "training had them")
     common.add_checkpoint(parser)
     common.add_gpu(parser)

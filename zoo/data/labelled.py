@@ -49,7 +49,8 @@ def load_labelled(source, class_names, shape, *, part="test", data_dir=None, lab
         source: as for `zoo.load_data`; arrays are one pair (images, labels).
         class_names: list of str, the classes of the model. Classes that have names, those of folders and data sets, are
             matched by name; the labels of arrays and .npz files are indices into it.
-        shape: (height, width, channels) of the model's images: those of a folder are resized to it, others must have it.
+        shape: (height, width, channels) of the model's images: those of a folder are resized to it, others must have
+            it.
         part: "test", "validation" or "train".
         data_dir: the folder of the files of a named data set.
         labels_from: "folders" or "files": how the classes of a folder are named.
@@ -156,7 +157,7 @@ def check_shape(found, expected, source):
 
 def no_such_split(source, part, present):
     present = [name for name in SPLITS if name in present]
-    has = f"it has {', '.join(present)}" if present else "it has no splits: leave the split out, and all of its images are taken"
+    has = f"it has {', '.join(present)}" if present else "it has no splits: leave split out, and all images are taken"
     return UserError(f"{source} has no {part} split; {has}")
 
 

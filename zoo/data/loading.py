@@ -44,7 +44,7 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
 
 
 def check_arguments(kind, given):
-    """Raise UserError for the first of the arguments {name: value or None} that does not apply to a key of ARGUMENTS."""
+    """Raise UserError for the first of {argument: value or None} that does not apply to a key of ARGUMENTS."""
     for argument, value in given.items():
         if value is not None and argument not in ARGUMENTS[kind]:
             applies = " or ".join(other for other, arguments in ARGUMENTS.items() if argument in arguments)

@@ -22,8 +22,8 @@ def fit_arrays(images, shape):
     """
     images = read_images(as_array(images, "images"), "given")
     if images.shape[1:3] != tuple(shape[:2]):
-        raise UserError(f"the images are {images.shape[1]}x{images.shape[2]}, and the model takes {shape[0]}x{shape[1]}; "
-                        "give them in that size, or as image files, which are resized")
+        raise UserError(f"the images are {images.shape[1]}x{images.shape[2]}, and the model takes {shape[0]}x{shape[1]}"
+                        "; give them in that size, or as image files, which are resized")
     pixels = to_uint8({"given": images})[0]["given"]
     if pixels.shape[3] == shape[2]:
         return pixels

@@ -54,4 +54,5 @@ def evaluate(run, config, images, checkpoint="best", batch_size=None):
 
     model = evaluation.reopened(run, config, checkpoint)
     probabilities = evaluation.probabilities(model, images.split, batch_size or recipe_batch_size(config))
-    return evaluation.scores(probabilities, images.split.labels, [str(name) for name in config["dataset"]["label_names"]])
+    names = [str(name) for name in config["dataset"]["label_names"]]
+    return evaluation.scores(probabilities, images.split.labels, names)

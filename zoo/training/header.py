@@ -37,8 +37,8 @@ def small_splits(dataset):
     names, lines = dataset.facts.label_names, []
     count = len(dataset.validation)
     if count < FEW:
-        lines.append(f"only {count} {'image' if count == 1 else 'images'} in validation, and the best epoch is chosen by "
-                     "them: its accuracy is a matter of chance")
+        lines.append(f"only {count} {'image' if count == 1 else 'images'} in validation, and the best epoch is chosen "
+                     "by them: its accuracy is a matter of chance")
     for part in ("validation", "test"):
         absent = np.setdiff1d(np.arange(len(names)), getattr(dataset, part).labels)
         if len(absent):
