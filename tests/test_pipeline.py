@@ -11,8 +11,7 @@ from PIL import Image
 import zoo
 from zoo.cli import finetune, train
 from zoo.errors import UserError
-from zoo.training import class_weights, losses
-from zoo.training import run as runs
+from zoo.training import class_weights, losses, run as runs
 
 FEW = {"limit": 200, "epochs": 2}
 

@@ -166,7 +166,8 @@ def test_history_and_timings(first):
 def test_result_json(first):
     result = json.loads((first[1] / "result.json").read_text())
     assert {"test_accuracy_last", "test_accuracy_best", "best_epoch", "val_accuracy_best", "seconds", "per_class",
-            "ece", "peak_memory", "epochs", "asked_epochs"} == set(result)
+            "ece", "macro_precision", "macro_recall", "macro_f1", "per_class_metrics", "peak_memory",
+            "epochs", "asked_epochs"} == set(result)
     rows = read_csv(first[1] / "history.csv")
     best = max(rows, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
     assert result["best_epoch"] == int(best["epoch"])

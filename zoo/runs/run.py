@@ -1,6 +1,7 @@
 """`Run`: a run directory as an object. Cheap to make: run.json is read, nothing else until it is asked for."""
 
 import html
+import itertools
 from functools import cached_property
 
 from zoo.errors import UserError
@@ -89,74 +90,91 @@ class Run:
             raise UserError(f"checkpoint is 'best' or 'last'; given {checkpoint!r}")
         return load_run(self.path, checkpoint)
 
-    def evaluate(self, data=None, *, split="test", checkpoint="best", data_dir=None, batch_size=128):
+    def evaluate(self, data=None, *, split="test", checkpoint="best", data_dir=None, batch_size=None):
         """Measure the model on labelled images.
 
         Args:
-            data: None, the run's own data; or other labelled images, whatever `zoo.load_data` takes, whose split
-                `split` is measured.
+            data: None, the run's own data; or other labelled images, whatever `zoo.load_data` takes: of a source with
+                splits `split` is measured; of a folder of class folders, of a pair (images, labels) and of an .npz file
+                with one pair every image. The classes of folders and data sets are matched to the run's by name, the
+                labels of arrays are indices into `class_names`. Images in a folder are resized.
             split: "test", "validation" or "train". The test split is for the end: do not choose by it.
             checkpoint: "best" or "last".
             data_dir: the folder of the run's data, where it is no longer where it was.
-            batch_size: images at a time.
+            batch_size: images at a time; None: that of the training, which gives the same numbers to the last digit.
 
         Returns:
             A dict: loss, the mean cross-entropy; accuracy; ece, the expected calibration error; right and of, how many
-            of how many; per_class and per_class_of, lists in the order of `class_names`; with 100 classes or more top5.
+            of how many; macro_precision, macro_recall and macro_f1, means over the classes that have images;
+            per_class_metrics, a list of dicts with class, images, precision, recall and f1, where a quotient without a
+            denominator is 0; per_class and per_class_of, lists in the order of `class_names`; with 100 classes or more
+            top5.
 
         Raises:
-            UserError: the data cannot be found, or do not fit the model.
+            UserError: the data cannot be found, have a class that the run does not know, or another image shape.
         """
-        from zoo.data.loading import load_data
-        from zoo.runs.data import reload_split
-
-        shape = self.config["dataset"]["shape"]
-        if data is None:
-            images = reload_split(self.path, self.config, split, data_dir)
-        else:
-            dataset = load_data(data, data_dir=data_dir, shape=tuple(shape))
-            if [*dataset.info.class_names] != self.class_names and dataset.info.classes != len(self.class_names):
-                raise UserError(f"{self.path} tells {len(self.class_names)} classes apart; the data have "
-                                f"{dataset.info.classes}")
-            images = getattr(dataset, split)
-
-        from zoo.training import evaluation
+        from zoo.runs import evaluation
 
         plans.checkpoint(self.path, checkpoint)
-        model = evaluation.reopened(self.path, self.config, checkpoint)
-        return evaluation.scores(evaluation.probabilities(model, images, batch_size), images.labels)
+        if data is None:
+            images = evaluation.load_own(self.path, self.config, split, data_dir)
+        else:
+            images = evaluation.load_other(self.path, self.config, data, split, data_dir)
+        return evaluation.evaluate(self.path, self.config, images, checkpoint, batch_size)
 
     def predict(self, images, *, top_k=None, checkpoint="best"):
         """Classify images.
 
         Args:
-            images: uint8 (n, height, width, channels), of the size that the model takes; or a path or a list of paths
-                of image files, of any size.
+            images: a path or a list of paths of image files, or of folders of them, of any size; or an array
+                (n, height, width), (n, height, width, 1) or (n, height, width, 3) of the size that the model takes, of
+                integers or floats of 0 to 255, or floats of at most 1. Grayscale becomes RGB, or RGB grayscale, where
+                the model takes that.
             top_k: None for all probabilities, or how many classes to name for each image.
             checkpoint: "best" or "last".
 
         Returns:
             Probabilities float32 (n, classes); with `top_k`, for each image a list of (class name, probability), the
             most probable first.
+
+        Raises:
+            UserError: a file cannot be read, or the array is no such images.
         """
         import os
 
         import numpy as np
 
+        from zoo.analysis.predictions import rank_classes
+        from zoo.data.model_input import fit_arrays
+
+        if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, (int, np.integer)) or top_k < 1):
+            raise UserError(f"top_k is None, or a whole number of 1 or more; given {top_k!r}")
+        shape = tuple(self.config["dataset"]["shape"])
         if isinstance(images, (str, os.PathLike)):
             images = [images]
         if isinstance(images, (list, tuple)) and images and isinstance(images[0], (str, os.PathLike)):
-            from zoo.data import image_io
+            parts = self._fit_files(images, shape)
+        else:
+            parts = iter([fit_arrays(images, shape)])
+        first = next(parts)  # what cannot be read is refused before a backend loads
+        model = self.load_model(checkpoint)
+        probabilities = np.concatenate([np.asarray(model.predict(part, verbose=0), np.float32)
+                                        for part in itertools.chain([first], parts)])
+        return probabilities if top_k is None else rank_classes(probabilities, self.class_names, top_k)
 
-            shape = tuple(self.config["dataset"]["shape"])
-            images = np.stack([image_io.fitted(image_io.opened(path), shape).pixels
-                               for path in image_io.find([os.fspath(path) for path in images])])
-        probabilities = np.asarray(self.load_model(checkpoint).predict(np.asarray(images), verbose=0), np.float32)
-        if top_k is None:
-            return probabilities
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
-        return [[(self.class_names[index], float(row[index])) for index in best]
-                for row, best in zip(probabilities, order, strict=True)]
+    def _fit_files(self, paths, shape):
+        """Yield uint8 (n, *shape) of image files, as many as fit into memory at a time; UserError for a broken one."""
+        import os
+
+        import numpy as np
+
+        from zoo.data import image_io
+
+        for chunk in image_io.fit_files(image_io.find([os.fspath(path) for path in paths]), shape):
+            for _, fitted in chunk:
+                if isinstance(fitted, UserError):
+                    raise fitted
+            yield np.stack([fitted.pixels for _, fitted in chunk])
 
     def report(self):
         """Draw the plots and the HTML report again from the run's files; return the path of report.html."""

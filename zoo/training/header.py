@@ -2,8 +2,13 @@
 
 import math
 
+import numpy as np
+
 from zoo.training import plan as plans, provenance, recipe as recipes
 from zoo.training.plan import CustomModel
+
+FEW = 10  # images in validation
+SHOWN = 5  # class names in a line
 
 
 def lines(plan, dataset, parameters, where, run):
@@ -18,7 +23,7 @@ def lines(plan, dataset, parameters, where, run):
         "recipe": recipes.described(plan.recipe),
         "run": f"{run}, seed {plan.seed}",
     }
-    notes = list(dataset.notes)
+    notes = [*dataset.notes, *small_splits(dataset)]
     if plan.class_weight:
         weights = ", ".join(f"{name} {weight:.3g}"
                             for name, weight in zip(facts.class_names, plan.class_weight, strict=True))
@@ -60,6 +65,24 @@ def stage_lines(index, count, network, backbone, config, recipe):
     reads = f"; the head reads {config.feature_layer}" if config.feature_layer else ""
     return [f"{'stage':8} {index} of {count}: {what}{reads}; {trained:,} of {network.count_params():,} parameters are "
             "trained", f"{'recipe':8} {recipes.described(recipe)}"]
+
+
+def small_splits(dataset):
+    """Return a line for each thing that makes the numbers of validation or test say little: few images, or no image
+    of a class.
+    """
+    names, lines = dataset.facts.label_names, []
+    count = len(dataset.validation)
+    if count < FEW:
+        lines.append(f"only {count} {'image' if count == 1 else 'images'} in validation, and the best epoch is chosen "
+                     "by them: its accuracy is a matter of chance")
+    for part in ("validation", "test"):
+        absent = np.setdiff1d(np.arange(len(names)), getattr(dataset, part).labels)
+        if len(absent):
+            shown = ", ".join(repr(str(names[index])) for index in absent[:SHOWN])
+            more = f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""
+            lines.append(f"no image in {part} of {len(absent):,} of {len(names):,} classes: {shown}{more}")
+    return lines
 
 
 def resumed(progress, facts, where, backend):

@@ -6,7 +6,16 @@ import keras
 import numpy as np
 
 from zoo import devices
-from zoo.training import augment, custom_model, deterministic, finetuned_model, initialization, optimizers, precision, saved
+from zoo.training import (
+    augment,
+    custom_model,
+    deterministic,
+    finetuned_model,
+    initialization,
+    optimizers,
+    precision,
+    saved,
+)
 from zoo.training.augmentation import NOTHING
 from zoo.training.plan import CustomModel
 
