@@ -1,5 +1,6 @@
-"""python -m zoo evaluate RUN: how good a trained network is, measured again."""
+"""python -m zoo evaluate RUN: how good a trained model is, on its own data or on other labelled images."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -12,30 +13,26 @@ LOOKED = "was looked at again: what is chosen by these numbers, they no longer j
 
 
 def parser():
-    made = common.Parser(prog="python -m zoo evaluate",
-                         description="Measure the network of a run again, from its files.")
-    made.add_argument("run", metavar="RUN", help="a run directory, such as runs/lenet5-digits-20261122-011000")
-    common.add_checkpoint(made)
-    made.add_argument("--split", metavar="|".join(SPLITS), default="test", help="of the pictures; default: test")
-    made.add_argument("--data-dir", metavar="DIR", help="where the data set's files are; default: where the training "
-                                                       "had them")
-    common.add_gpu(made)
-    made.add_argument("-b", "--batch-size", metavar="N", help="pictures at once; default: that of the training, "
-                                                              "which gives the same numbers to the last digit")
-    return made
+    parser = common.Parser(prog="python -m zoo evaluate",
+                           description="Evaluate the model of a run again, on its own data or on other labelled images.")
+    parser.add_argument("run", metavar="RUN", help="a run directory, such as runs/lenet5-digits-20261122-011000")
+    parser.add_argument("--data", metavar="FOLDER|FILE.npz|NAME",
+                        help="other labelled images: FOLDER/CLASS, all of them; of FOLDER/test/CLASS, a data set and an "
+                             ".npz file with splits the test split; classes are matched by name, the labels of an .npz "
+                             "file are numbers; default: the run's own data")
+    parser.add_argument("--split", metavar="|".join(SPLITS), default="test", help="default: test")
+    parser.add_argument("--data-dir", metavar="DIR", help="where the files of the run's data set are; default: where the "
+                                                          "training had them")
+    common.add_checkpoint(parser)
+    common.add_gpu(parser)
+    parser.add_argument("-b", "--batch-size", metavar="N", help="default: that of the training, which gives the same "
+                                                                "numbers to the last digit")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    return parser
 
 
-def batch_of(arguments, facts):
-    """Return the number of pictures at once: what is asked for, or the recipe's."""
-    if arguments.batch_size is not None:
-        return common.whole_number("--batch-size", arguments.batch_size, 1, 2**20)
-    recipe = facts.get("recipe")
-    size = recipe.get("batch_size") if isinstance(recipe, dict) else None
-    return size if isinstance(size, int) and size > 0 else 128
-
-
-def told(scores):
-    """Return rows (what, words) of what evaluation.scores returned."""
+def format_scores(scores):
+    """Return rows (what, text) of the scores."""
     rows = [("accuracy", f"{scores['accuracy']:.2%}, {scores['right']:,} of {scores['of']:,}")]
     if "top5" in scores:
         rows.append(("top-5", f"{scores['top5']:.2%}, the label among the five most probable classes"))
@@ -43,14 +40,12 @@ def told(scores):
             ("ece", f"{scores['ece']:.4f}, expected calibration error, 15 bins")]
 
 
-def table(names, right, of):
-    """Return the lines of a table: each class, the share recognised, of how many pictures."""
-    wide = max(len("class"), *map(len, names))
-    lines = [f"{'class':{wide}}  accuracy  pictures"]
-    for name, good, count in zip(names, right, of, strict=True):
-        share = f"{good / count:.2%}" if count else "-"
-        lines.append(f"{name:{wide}}  {share:>8}  {count:>8,}")
-    return lines
+def describe(images, is_own):
+    """Return the row (what, text) that says which images these are."""
+    if is_own:
+        return "split", f"{images.part}, {len(images):,} images"
+    part = f"the {images.part} split" if images.part else "all"
+    return "data", f"{len(images):,} other images than the run's own test split: {part} of {images.source}"
 
 
 def command(argv):
@@ -58,32 +53,39 @@ def command(argv):
     checkpoint = common.checkpoint_of(arguments)
     if arguments.split not in SPLITS:
         raise unknown("split", arguments.split, SPLITS)
+    batch_size = arguments.batch_size and common.whole_number("--batch-size", arguments.batch_size, 1, 2**20)
 
-    from zoo.plots import run_files  # NumPy, no backend
-    from zoo.runs.data import reload_split
+    from zoo.analysis.classification_metrics import format_metrics  # NumPy, no backend
+    from zoo.plots import run_files
+    from zoo.runs import evaluation
 
     run = Path(arguments.run).expanduser()
-    facts = run_files.read_facts(run)
+    config = run_files.read_facts(run)
     plans.checkpoint(run, checkpoint)
-    if not isinstance(facts.get("blueprint"), dict):
+    if not isinstance(config.get("blueprint"), dict):
         raise UserError(f"{run / 'run.json'} is damaged: it does not say how the network is built")
-    batch_size = batch_of(arguments, facts)
     backend, chosen = common.choose_device(arguments.gpu, arguments.backend)
-    split = reload_split(run, facts, arguments.split, arguments.data_dir)
+    is_own = arguments.data is None
+    if is_own:
+        images = evaluation.load_own(run, config, arguments.split, arguments.data_dir)
+    else:
+        images = evaluation.load_other(run, config, arguments.data, arguments.split, arguments.data_dir)
     where = common.load(backend, chosen)
-
-    from zoo.training import evaluation
-
-    model = evaluation.reopened(run, facts, checkpoint)
-    scores = evaluation.scores(evaluation.probabilities(model, split, batch_size), split.labels)
-    names = [str(name) for name in facts["dataset"]["label_names"]]
-    rows = [("run", f"{run}: {facts['network']} on {facts['dataset']['name']}"),
-            ("weights", f"checkpoints/{checkpoint}.npz"),
-            ("split", f"{arguments.split}, {len(split):,} pictures"), ("device", f"{where}, {backend}"), *told(scores)]
-    print("\n".join(f"{what:9} {words}" for what, words in rows))
-    print("", *table(names, scores["per_class"], scores["per_class_of"]), sep="\n")
-    if arguments.split == "test":
-        print(f"\nnote: the test split {LOOKED}")
+    scores = evaluation.evaluate(run, config, images, checkpoint, batch_size)
+    notes = list(images.notes)
+    if is_own and arguments.split == "test":
+        notes.append(f"the test split {LOOKED}")
+    if arguments.json:
+        print(json.dumps({"run": str(run), "checkpoint": checkpoint, "source": images.source, "split": images.part,
+                          "is_own": is_own, "notes": notes, **scores}, indent=2))
+        return
+    rows = [("run", f"{run}: {config['network']} on {config['dataset']['name']}"),
+            ("weights", f"checkpoints/{checkpoint}.npz"), describe(images, is_own), ("device", f"{where}, {backend}"),
+            *format_scores(scores)]
+    print("\n".join(f"{what:9} {text}" for what, text in rows))
+    print("", *format_metrics(scores), sep="\n")
+    if notes:
+        print("", *(f"note: {note}" for note in notes), sep="\n")
 
 
 def main(argv=None):

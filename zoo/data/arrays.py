@@ -271,10 +271,14 @@ def find_names(path, present):
             if missing:
                 raise UserError(f"{path} lacks {', '.join(missing)}; images and labels come in pairs")
             return names
+    raise UserError(f"{no_known_arrays(path, present)}, where only those of train are a must")
+
+
+def no_known_arrays(path, present):
+    """Return the UserError for an .npz file none of whose arrays, {name: ...}, is of LAYOUTS."""
     more = ", ..." if len(present) > SHOWN else ""
     known = " or ".join(", ".join(name for pair in layout.values() for name in pair) for layout in LAYOUTS)
-    raise UserError(f"{path} holds the arrays {', '.join([*present][:SHOWN]) or 'none'}{more}; needed are {known}, "
-                    "where only those of train are a must")
+    return UserError(f"{path} holds the arrays {', '.join([*present][:SHOWN]) or 'none'}{more}; needed are {known}")
 
 
 def max_bytes():

@@ -31,11 +31,7 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
     given = {"data_dir": data_dir, "limit": limit, "image_size": image_size, "validation_data": validation_data,
              "test_data": test_data, "class_names": class_names, "labels": None if labels == "fine" else labels}
     kind = kind_of(source)
-    for argument, value in given.items():
-        if value is not None and argument not in ARGUMENTS[kind]:
-            applies = " or ".join(other for other, arguments in ARGUMENTS.items() if argument in arguments)
-            shown = "" if argument in ("validation_data", "test_data") else f"={value!r}"  # arrays fill many lines
-            raise UserError(f"{argument}{shown} does not apply to {kind}, only to {applies}; leave it out")
+    check_arguments(kind, given)
     if kind == "a Dataset":
         return source
     if kind == "arrays":
@@ -45,6 +41,15 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
     if kind == "an .npz file":
         return load_npz(source, class_names=class_names, limit=limit)
     return load(source, data_dir=data_dir, limit=limit, labels=labels)
+
+
+def check_arguments(kind, given):
+    """Raise UserError for the first of the arguments {name: value or None} that does not apply to a key of ARGUMENTS."""
+    for argument, value in given.items():
+        if value is not None and argument not in ARGUMENTS[kind]:
+            applies = " or ".join(other for other, arguments in ARGUMENTS.items() if argument in arguments)
+            shown = "" if argument in ("validation_data", "test_data") else f"={value!r}"  # arrays fill many lines
+            raise UserError(f"{argument}{shown} does not apply to {kind}, only to {applies}; leave it out")
 
 
 def kind_of(source):

@@ -1,5 +1,7 @@
 """Which pictures are for training, for validation and for the test."""
 
+import copy
+
 import numpy as np
 
 from zoo.errors import UserError
@@ -31,6 +33,12 @@ class Split:
         """Return (images uint8 (n, height, width, channels), labels int64 (n,)) of the pictures at `indices`."""
         indices = np.asarray(indices, np.int64)
         return self._images[self._rows[indices]], self.labels[indices]
+
+    def with_labels(self, labels):
+        """Return a Split of the same images with other labels, int64 (n,)."""
+        split = copy.copy(self)
+        split.labels = labels
+        return split
 
 
 class SplitImages:

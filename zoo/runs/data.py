@@ -5,7 +5,8 @@ from pathlib import Path
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.runs.session import check_same_data
-from zoo.training.reopened import dataset_of, split_of
+from zoo.training.reopened import check_split, dataset_of
+from zoo.utils.io import expanded
 
 
 def reload_dataset(run, config, data_dir=None):
@@ -13,22 +14,28 @@ def reload_dataset(run, config, data_dir=None):
 
     UserError where it cannot be found, is not what the run had, or was arrays in memory.
     """
-    info, limit = config["dataset"], config.get("limit")
-    source = Path(info.get("source") or "")
-    if info.get("kind") == "arrays":
-        raise UserError(f"{run} was trained on arrays, which are not kept in it; give them again with dataset=")
-    if info.get("kind") == "npz":
-        dataset = load_data(data_dir or source, limit=limit)
-    else:
-        dataset = dataset_of(run, config, data_dir)
+    dataset = find_dataset(run, config, data_dir)
     check_same_data(run, dataset)
     return dataset
 
 
+def find_dataset(run, config, data_dir=None):
+    """Return the Dataset from where a run had it, or from `data_dir`, whatever it holds now."""
+    info, limit = config["dataset"], config.get("limit")
+    if info.get("kind") == "arrays":
+        raise UserError(f"{run} was trained on arrays, which are not kept in it; give them again: resume(dataset=...), "
+                        "evaluate((images, labels))")
+    if info.get("kind") == "npz":
+        path = Path(info.get("source") or "")
+        if data_dir is not None:  # the file, or the folder that it is in
+            place = expanded(data_dir)
+            path = place / path.name if place.is_dir() else place
+        return load_data(path, limit=limit, class_names=info["label_names"])
+    return dataset_of(run, config, data_dir)
+
+
 def reload_split(run, config, name, data_dir=None):
-    """Return one split of `reload_dataset`; the test split is compared with the labels that the run was tested on."""
+    """Return one split of the run's data; UserError where it is not what the run had: see `check_split`."""
     if name not in ("train", "validation", "test"):
         raise UserError(f"split is 'train', 'validation' or 'test'; given {name!r}")
-    if name != "train" and config["dataset"].get("kind") not in ("npz", "arrays"):
-        return split_of(run, config, name, data_dir)
-    return getattr(reload_dataset(run, config, data_dir), name)
+    return check_split(run, config, name, find_dataset(run, config, data_dir))

@@ -89,42 +89,37 @@ class Run:
             raise UserError(f"checkpoint is 'best' or 'last'; given {checkpoint!r}")
         return load_run(self.path, checkpoint)
 
-    def evaluate(self, data=None, *, split="test", checkpoint="best", data_dir=None, batch_size=128):
+    def evaluate(self, data=None, *, split="test", checkpoint="best", data_dir=None, batch_size=None):
         """Measure the model on labelled images.
 
         Args:
-            data: None, the run's own data; or other labelled images, whatever `zoo.load_data` takes, whose split
-                `split` is measured.
+            data: None, the run's own data; or other labelled images, whatever `zoo.load_data` takes: of a source with
+                splits `split` is measured; of a folder of class folders, of a pair (images, labels) and of an .npz file
+                with one pair every image. The classes of folders and data sets are matched to the run's by name, the
+                labels of arrays are indices into `class_names`. Images in a folder are resized.
             split: "test", "validation" or "train". The test split is for the end: do not choose by it.
             checkpoint: "best" or "last".
             data_dir: the folder of the run's data, where it is no longer where it was.
-            batch_size: images at a time.
+            batch_size: images at a time; None: that of the training, which gives the same numbers to the last digit.
 
         Returns:
             A dict: loss, the mean cross-entropy; accuracy; ece, the expected calibration error; right and of, how many
-            of how many; per_class and per_class_of, lists in the order of `class_names`; with 100 classes or more top5.
+            of how many; macro_precision, macro_recall and macro_f1, means over the classes that have images;
+            per_class_metrics, a list of dicts with class, images, precision, recall and f1, where a quotient without a
+            denominator is 0; per_class and per_class_of, lists in the order of `class_names`; with 100 classes or more
+            top5.
 
         Raises:
-            UserError: the data cannot be found, or do not fit the model.
+            UserError: the data cannot be found, have a class that the run does not know, or another image shape.
         """
-        from zoo.data.loading import load_data
-        from zoo.runs.data import reload_split
-
-        shape = self.config["dataset"]["shape"]
-        if data is None:
-            images = reload_split(self.path, self.config, split, data_dir)
-        else:
-            dataset = load_data(data, data_dir=data_dir, shape=tuple(shape))
-            if [*dataset.info.class_names] != self.class_names and dataset.info.classes != len(self.class_names):
-                raise UserError(f"{self.path} tells {len(self.class_names)} classes apart; the data have "
-                                f"{dataset.info.classes}")
-            images = getattr(dataset, split)
-
-        from zoo.training import evaluation
+        from zoo.runs import evaluation
 
         plans.checkpoint(self.path, checkpoint)
-        model = evaluation.reopened(self.path, self.config, checkpoint)
-        return evaluation.scores(evaluation.probabilities(model, images, batch_size), images.labels)
+        if data is None:
+            images = evaluation.load_own(self.path, self.config, split, data_dir)
+        else:
+            images = evaluation.load_other(self.path, self.config, data, split, data_dir)
+        return evaluation.evaluate(self.path, self.config, images, checkpoint, batch_size)
 
     def predict(self, images, *, top_k=None, checkpoint="best"):
         """Classify images.

@@ -3,6 +3,7 @@
 import numpy as np
 
 from zoo.analysis import summary
+from zoo.analysis.classification_metrics import classification_metrics
 from zoo.training import calibration, fused, reading, run as runs
 from zoo.training.batches import EvaluationBatches
 from zoo.training.distribution import parallel
@@ -84,19 +85,22 @@ def measured(probable, labels):
     return {"loss": cross_entropy(probable, labels), "accuracy": accuracy(probable, labels)}
 
 
-def scores(probable, labels):
+def scores(probable, labels, class_names=None):
     """Return all that is measured of probabilities float (n, classes) and labels int (n,), a dict of plain numbers.
 
     loss, accuracy; right, of: how many of how many; ece: the expected calibration error of 15 bins; per_class and
-    per_class_of: lists of how many pictures of a class were recognised, of how many; where there are 100 classes
-    and more, top5.
+    per_class_of: lists of how many images of a class were recognised, of how many; macro_precision, macro_recall,
+    macro_f1 and per_class_metrics: see `classification_metrics`, where classes without `class_names` have their
+    numbers; where there are 100 classes and more, top5.
     """
-    of = np.bincount(labels, minlength=probable.shape[1])
-    right = np.bincount(labels[probable.argmax(axis=1) == labels], minlength=probable.shape[1])
+    classes = probable.shape[1]
+    predicted = probable.argmax(axis=1)
+    of = np.bincount(labels, minlength=classes)
+    right = np.bincount(labels[predicted == labels], minlength=classes)
     found = {**measured(probable, labels), "right": int(right.sum()), "of": len(labels),
              "ece": calibration.expected_error(probable, labels), "per_class": right.tolist(),
-             "per_class_of": of.tolist()}
-    return found | ({"top5": top(probable, labels)} if probable.shape[1] >= MANY else {})
+             "per_class_of": of.tolist(), **classification_metrics(predicted, labels, class_names or range(classes))}
+    return found | ({"top5": top(probable, labels)} if classes >= MANY else {})
 
 
 def test(model, dataset, batch_size, run, sharing=parallel.ALONE):
@@ -104,21 +108,22 @@ def test(model, dataset, batch_size, run, sharing=parallel.ALONE):
 
     test_accuracy_last, test_accuracy_best: shares; test_top5_last, test_top5_best: shares whose label is among the
     five most probable classes, where there are 100 classes and more; of the best epoch, per_class: {name: share
-    recognised, None without a picture} and ece.
+    recognised, None without a picture}, ece, and what `classification_metrics` returns.
     The model, which gives logits, keeps the best weights.
     """
     split, accuracies, top5 = dataset.test, {}, {}
     for checkpoint in ("last", "best"):
         restore_weights(model, run / "checkpoints" / f"{checkpoint}.npz")
         probable = probabilities(model, split, batch_size, sharing)
-        found = scores(probable, split.labels)
+        found = scores(probable, split.labels, dataset.facts.label_names)
         accuracies[f"test_accuracy_{checkpoint}"] = found["accuracy"]
         top5 |= {f"test_top5_{checkpoint}": found["top5"]} if "top5" in found else {}
     if sharing.host == 0:
         write_shown(dataset, probable, run)
     classes = zip(dataset.facts.label_names, found["per_class"], found["per_class_of"], strict=True)
+    metrics = {name: found[name] for name in ("macro_precision", "macro_recall", "macro_f1", "per_class_metrics")}
     return {**accuracies, **top5, "per_class": {name: right / of if of else None for name, right, of in classes},
-            "ece": found["ece"]}
+            "ece": found["ece"], **metrics}
 
 
 def write_shown(dataset, probable, run):

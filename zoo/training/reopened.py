@@ -10,6 +10,9 @@ from zoo.data.load import load_facts
 from zoo.errors import UserError
 from zoo.training import plan as plans, run as runs
 
+SAME_IMAGE = 8  # levels of 255 by which the pixels of an image may differ in the mean
+AT_ONCE = 256  # images that are compared at a time
+
 
 def place_of(told):
     """Return the folder that the run's data came from, or None where it does not hold them any more."""
@@ -42,21 +45,49 @@ def dataset_of(run, facts, data_dir=None):
         raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
 
 
-def split_of(run, facts, name, data_dir=None):
-    """Return the split "test" or "validation" of a run, whose run.json holds `facts`, with the run's --limit.
+def check_split(run, facts, name, dataset):
+    """Return the split `name` of a Dataset; UserError where it is not the one that a run had.
 
-    data_dir: the folder of the data; None: where the run had them, else as in training. UserError when they cannot be
-    found, or are not those that the run had.
+    Compared are the classes, the number of images, and where the run was tested the labels of its test split and the
+    images that samples.npz keeps: of the test split for "test", of the training split for the others.
     """
-    told, dataset = facts["dataset"], dataset_of(run, facts, data_dir)
-    split = getattr(dataset, name)
+    told, split = facts["dataset"], getattr(dataset, name)
     if list(dataset.facts.label_names) != told["label_names"] or len(split) != told.get(name):
         raise UserError(f"{dataset.source} has {len(split):,} pictures in its {name} split, and the run had "
                         f"{told.get(name)}, of {len(told['label_names'])} classes; give its data with --data-dir")
-    predictions = Path(run) / "predictions.npz"
+    predictions, samples = Path(run) / "predictions.npz", Path(run) / "samples.npz"
+    same = True
     if name == "test" and predictions.is_file():
-        labels = runs.read_arrays(predictions).get("labels")
-        if not np.array_equal(labels, split.labels):
-            raise UserError(f"the test split of {dataset.source} is not the one that {run} was tested on; give its "
-                            "data with --data-dir")
+        same = np.array_equal(runs.read_arrays(predictions).get("labels"), split.labels)
+    if same and samples.is_file():
+        same = has_samples(runs.read_arrays(samples), name, dataset)
+    if not same:
+        raise UserError(f"the {name} split of {dataset.source} is not the one that {run} had, though it has as many "
+                        "images; give its data with --data-dir, or evaluate on other images with --data")
     return split
+
+
+def has_samples(arrays, name, dataset):
+    """Return whether a Dataset has the images that samples.npz keeps of a run's data where the run had them.
+
+    The order of a folder's images depends on the labels alone, so other images of the same classes have the same
+    labels. Decoders of other versions may differ in a few levels, other images do in many.
+    """
+    if name == "test":
+        split, kept, indices = dataset.test, arrays.get("cell_images"), arrays.get("cell_indices")
+    else:
+        split, kept = dataset.train, arrays.get("train_images")
+        indices = np.arange(len(kept)) if kept is not None else None
+    if kept is None or indices is None:
+        return True
+    if len(indices) and (indices.min() < 0 or indices.max() >= len(split)):
+        return False
+    for start in range(0, len(indices), AT_ONCE):
+        images, _ = split.batch(indices[start:start + AT_ONCE])
+        before = kept[start:start + AT_ONCE]
+        if images.shape != before.shape:
+            return False
+        difference = np.abs(images.astype(np.int16) - before).mean(axis=(1, 2, 3))
+        if (difference > SAME_IMAGE).any():
+            return False
+    return True

@@ -1,0 +1,54 @@
+"""Precision, recall and F1 of each class, and their means over the classes. NumPy alone."""
+
+import numpy as np
+
+METRICS = ("precision", "recall", "f1")
+
+
+def classification_metrics(predicted, labels, class_names):
+    """Return how well each class is recognized, and the macro averages, as plain numbers for JSON.
+
+    A quotient without a denominator is 0, as with scikit-learn's `zero_division=0`: the precision of a class that is
+    never predicted, the recall of a class without images. The macro averages are the unweighted means over the classes
+    that have images; a class without any is left out of them.
+
+    Args:
+        predicted, labels: int (n,), the predicted and the true class of each image.
+        class_names: list of str, a name for each class.
+
+    Returns:
+        A dict: "macro_precision", "macro_recall", "macro_f1", and "per_class_metrics", a list with a dict for each
+        class, in their order: "class", its name; "images", how many are labelled so; "precision", "recall", "f1".
+    """
+    classes = len(class_names)
+    images, answers = (np.bincount(values, minlength=classes) for values in (labels, predicted))
+    correct = np.bincount(labels[predicted == labels], minlength=classes)
+    values = {"precision": correct / np.maximum(answers, 1), "recall": correct / np.maximum(images, 1),
+              "f1": 2 * correct / np.maximum(images + answers, 1)}
+    present = images > 0
+    macro = {f"macro_{metric}": float(values[metric][present].mean()) for metric in METRICS}
+    rows = [{"class": str(name), "images": int(images[index]),
+             **{metric: float(values[metric][index]) for metric in METRICS}} for index, name in enumerate(class_names)]
+    return {**macro, "per_class_metrics": rows}
+
+
+def format_metrics(metrics):
+    """Return the lines of a table of what `classification_metrics` returned: a row for each class, and the means.
+
+    A last line says which classes are left out of the means, where any are.
+    """
+    rows = metrics["per_class_metrics"]
+    macro = f"macro ({sum(row['images'] > 0 for row in rows)} classes)"
+    width = max(len("class"), len(macro), *(len(row["class"]) for row in rows))
+    lines = [f"{'class':{width}}  images  precision   recall       F1"]
+
+    def line(name, images, values):
+        return f"{name:{width}}  {images:>6}  {values[0]:>9.2%}  {values[1]:>7.2%}  {values[2]:>7.2%}"
+
+    lines += [line(row["class"], f"{row['images']:,}", [row[metric] for metric in METRICS]) for row in rows]
+    total = sum(row["images"] for row in rows)
+    lines.append(line(macro, f"{total:,}", [metrics[f"macro_{metric}"] for metric in METRICS]))
+    absent = [row["class"] for row in rows if not row["images"]]
+    if absent:
+        lines.append(f"not in the macro average, for want of images: {', '.join(absent)}")
+    return lines
