@@ -2,21 +2,27 @@
 
 import numpy as np
 
-from zoo.plots.text_layout import counted, plain
+from zoo.analysis.classification_metrics import classification_metrics
+from zoo.plots.font_metrics import printable
+from zoo.plots.text_layout import counted, cut, plain, width_of
 from zoo.reports import charts, embedding
 from zoo.training import calibration
 
 WORST = 24  # mistakes shown
 OFTEN = 8  # pairs of classes named
-FEW = 20  # classes, one below the other
+FEW = 20  # classes, whose names stand beside the confusion matrix
+NAME_SIZE, NAME_WIDTH, NAME_LINES = 11, 110, 2  # of a name there, in the units of the matrix
 LIKELY = 3  # classes told of each picture
 
 
 def matrix_data(names, labels, probabilities):
-    """Return the classes' names and the cells of the confusion matrix that are not empty: [true, predicted, count]."""
+    """Return what the script draws the confusion matrix from; see the end of run.js."""
     pairs, counts = np.unique(np.stack([labels, probabilities.argmax(axis=1)]), axis=1, return_counts=True)
     cells = [list(cell) for cell in zip(*pairs.tolist(), counts.tolist(), strict=True)]
-    return {"names": [plain(name) for name in names], "cells": cells}
+    names = [printable(plain(name)) for name in names]
+    lines = [cut(name, NAME_SIZE, NAME_WIDTH, NAME_LINES) for name in names] if len(names) <= FEW else []
+    room = max((width_of(line, NAME_SIZE) for name in lines for line in name), default=0.0)
+    return {"names": names, "cells": cells, "labels": lines, "room": round(room, 1)}
 
 
 def pictures_data(images, indices, labels, probabilities):
@@ -34,7 +40,8 @@ def values(names, labels, probabilities, cells):
     """Return what run_test.html shows; `cells`: (images, indices) of some pictures of the test split, or None."""
     return {"matrix": matrix(labels, probabilities, names), "trust": trust(labels, probabilities),
             "worst": worst(labels, probabilities, cells[1]) if cells else None,
-            "classes": classes(labels, probabilities, names), "many_classes": len(names) > FEW}
+            "classes": classification_metrics(probabilities.argmax(axis=1), labels, [plain(name) for name in names]),
+            "many_classes": len(names) > FEW}
 
 
 def matrix(labels, probabilities, names):
@@ -61,10 +68,3 @@ def trust(labels, probabilities):
     return {"sure": probabilities.max(axis=1).mean(), "right": (probabilities.argmax(axis=1) == labels).mean(),
             "error": calibration.expected_error(probabilities, labels), "bins": len(bins.count),
             "diagram": charts.reliability(bins)}
-
-
-def classes(labels, probabilities, names):
-    """Return (name, right answers, pictures) of each class."""
-    of = np.bincount(labels, minlength=len(names))
-    right = np.bincount(labels[probabilities.argmax(axis=1) == labels], minlength=len(names))
-    return [*zip(map(plain, names), right.tolist(), of.tolist(), strict=True)]
