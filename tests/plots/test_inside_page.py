@@ -20,7 +20,8 @@ from zoo.plots.inspection import View
 from zoo.reports import inspection
 
 ROOT = Path(__file__).resolve().parents[2]
-HOSTILE = ("</script><script>window.broken = 1</script>", "<img src=x onerror='window.broken = 2'>", "tab\tline\nend\u202e{{7*7}}")
+HOSTILE = ("</script><script>window.broken = 1</script>", "<img src=x onerror='window.broken = 2'>",
+           "tab\tline\nend\u202e{{7*7}}")
 
 
 def model_of():

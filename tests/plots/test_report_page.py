@@ -369,7 +369,8 @@ def test_the_names_of_20_classes_stand_apart(make_run, show):
         const { left, top, right, bottom } = name.getBoundingClientRect();
         return [left, top, right, bottom];
     })""")
-    frame = browser.value("(({ left, top, right, bottom }) => [left, top, right, bottom])(matrix.getBoundingClientRect())")
+    frame = browser.value("(({ left, top, right, bottom }) => [left, top, right, bottom])"
+                          "(matrix.getBoundingClientRect())")
     assert len(boxes) >= 40
     for place, (left, top, right, bottom) in enumerate(boxes):
         assert left >= frame[0] and top >= frame[1] and right <= frame[2] and bottom <= frame[3]

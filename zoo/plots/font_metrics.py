@@ -24,7 +24,7 @@ def font(size, bold=False):
 
 
 def printable(words):
-    """Return `words` with a space for each tab or line end, and what else has no letter made visible: \\x1b, \\u202e."""
+    """Return `words` with a space for each tab or line end; what else has no letter is made visible: \\x1b, \\u202e."""
     return UNPRINTABLE.sub(_visible, words)
 
 

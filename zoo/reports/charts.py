@@ -105,7 +105,7 @@ def polylines(points, kind):
 
 
 def reliability(bins):
-    """Return the SVG of a Reliability, as Markup: for each bin how often the answers were right, beside how sure they were."""
+    """Return the SVG of a Reliability: for each bin how often the answers were right, beside how sure they were."""
     left, top, each = 46, 8, SIDE / len(bins.count)
     drawn = []
     for share in (0, 0.25, 0.5, 0.75, 1):

@@ -229,7 +229,7 @@
 })();
 
 // data.charts: for each chart names and classes of its lines, and values, for each line a text an epoch.
-// data.matrix: names of the classes, cells [true, predicted, count] that are not empty; labels, the lines that each name
-// is written in beside the matrix, and room, the width of the widest; no labels where there are too many classes.
+// data.matrix: names of the classes, cells [true, predicted, count] that are not empty; labels, the lines that each
+// name is written in beside the matrix, and room, the width of the widest; no labels where classes are too many.
 // data.pictures: sheet, the address of one picture that holds all, `columns` in a row, each height x width pixels;
 // each: [true class, place in the test split, [[class, probability], ...] from the most probable on].
