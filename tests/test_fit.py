@@ -13,6 +13,7 @@ from helpers import write_pets
 import zoo
 from zoo.errors import UserError
 from zoo.training import run as runs
+from zoo.training.header import small_splits
 
 ROOT = Path(__file__).resolve().parents[1]
 FEW = {"limit": 200, "epochs": 2}
@@ -107,6 +108,18 @@ def test_arrays(tmp_path):
     with pytest.raises(UserError, match="arrays"):
         run.evaluate()
     assert zoo.load(run.path).output_shape == (None, 3)
+
+
+def test_splits_that_say_little_are_named_at_the_start(tmp_path, capsys):
+    images, labels = stripes(60)
+    zoo.fit("lenet5", (images, labels), validation_data=(images[labels > 0][:9], labels[labels > 0][:9]),
+            test_data=(images[labels < 2], labels[labels < 2]), class_names=["top", "middle", "bottom"], epochs=1,
+            output_dir=tmp_path)
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note ")]
+    assert len(notes) == 3 and "only 9 images in validation" in notes[0]
+    assert "in validation of 1 of 3 classes: 'top'" in notes[1] and "in test of 1 of 3 classes: 'bottom'" in notes[2]
+    whole = zoo.load_data((images, labels), validation_data=(images[:10], labels[:10]))
+    assert small_splits(whole) == []
 
 
 @pytest.mark.parametrize("names", [("x_train", "y_train", "x_test", "y_test"),

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from zoo.analysis.classification_metrics import classification_metrics, format_metrics
 from zoo.training import calibration, evaluation
 from zoo.training.specimens import A_CELL, BYTES, RIGHT, specimens
 
@@ -81,6 +82,32 @@ def test_scores_by_class():
     found = evaluation.scores(probable, np.array([0, 1, 1, 1, 0]))
     assert (found["per_class"], found["per_class_of"]) == ([1, 2, 0], [2, 3, 0])
     assert (found["right"], found["of"], found["accuracy"]) == (3, 5, 0.6)
+
+
+def test_precision_recall_and_f1_by_hand():
+    """Of a: 2 images, 1 found, 2 answers; b: 3, 2, 3; c: 1, 0, none; d: no image, 1 answer."""
+    labels, predicted = np.array([0, 0, 1, 1, 1, 2]), np.array([0, 1, 1, 1, 0, 3])
+    found = classification_metrics(predicted, labels, ["a", "b", "c", "d"])
+    assert found["per_class_metrics"] == [
+        {"class": "a", "images": 2, "precision": 1 / 2, "recall": 1 / 2, "f1": 1 / 2},
+        {"class": "b", "images": 3, "precision": pytest.approx(2 / 3), "recall": pytest.approx(2 / 3),
+         "f1": pytest.approx(2 / 3)},
+        {"class": "c", "images": 1, "precision": 0, "recall": 0, "f1": 0},
+        {"class": "d", "images": 0, "precision": 0, "recall": 0, "f1": 0}]
+    # d, which has no image, is not in the mean: (1/2 + 2/3 + 0) / 3
+    assert [found[f"macro_{metric}"] for metric in ("precision", "recall", "f1")] == [pytest.approx(7 / 18)] * 3
+    lines = format_metrics(found)
+    assert lines[4].split() == "d 0 0.00% 0.00% 0.00%".split()
+    assert lines[5].split() == "macro (3 classes) 6 38.89% 38.89% 38.89%".split() and lines[6].endswith(" d")
+
+
+def test_f1_is_the_harmonic_mean_of_precision_and_recall():
+    """Of a: 4 images, 1 found, 2 answers: precision 1/2, recall 1/4, F1 2 * 1/8 / (3/4) = 1/3; b is 6, 5, 8."""
+    labels = np.array([0] * 4 + [1] * 6)
+    predicted = np.array([0, 1, 1, 1] + [0] + [1] * 5)
+    first, second = classification_metrics(predicted, labels, "ab")["per_class_metrics"]
+    assert (first["precision"], first["recall"], first["f1"]) == (0.5, 0.25, pytest.approx(1 / 3))
+    assert (second["precision"], second["recall"], second["f1"]) == (5 / 8, pytest.approx(5 / 6), pytest.approx(5 / 7))
 
 
 # The pictures that a report can show

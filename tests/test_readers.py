@@ -15,8 +15,9 @@ import zoo
 from zoo.cli import compare, evaluate, predict
 from zoo.data.load import load
 from zoo.errors import UserError
+from zoo.runs.data import reload_split
 from zoo.training import evaluation, keras_file
-from zoo.training.reopened import place_of, split_of
+from zoo.training.reopened import place_of
 from zoo.weights import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,12 +73,14 @@ def test_what_evaluate_says(run, capsys):
     lines = capsys.readouterr().out.splitlines()
     said = dict(line.split(maxsplit=1) for line in lines[:7])
     right = round(result["test_accuracy_best"] * 150)
-    assert said["split"] == "test, 150 pictures"
+    assert said["split"] == "test, 150 images"
     assert said["accuracy"] == f"{result['test_accuracy_best']:.2%}, {right} of 150"
     assert said["ece"].startswith(f"{result['ece']:.4f}, ")
-    table = lines[lines.index("class  accuracy  pictures") + 1:][:10]
-    assert [line.split() for line in table] == [
-        [name, f"{share:.2%}", "15"] for name, share in result["per_class"].items()]
+    first = next(index for index, line in enumerate(lines) if line.split() == "class images precision recall F1".split())
+    table = [line.split() for line in lines[first + 1:][:10]]
+    assert [[name, images, recall] for name, images, _, recall, _ in table] == [
+        [name, "15", f"{share:.2%}"] for name, share in result["per_class"].items()]
+    assert lines[first + 11].split()[-2:] == [f"{result['macro_recall']:.2%}", f"{result['macro_f1']:.2%}"]
     assert lines[-1].startswith("note: the test split was looked at again")
 
 
@@ -91,7 +94,7 @@ def test_the_validation_split_may_be_looked_at(run, capsys):
 @pytest.mark.parametrize("words, said", [
     (["--checkpoint", "lst"], "did you mean 'last'?"), (["--split", "train"], "there are: test, validation"),
     (["--batch-size", "0"], "--batch-size is a whole number"), (["--gpu", "x"], "--gpu takes the number"),
-    (["--data"], "did you mean --data-dir?")])
+    (["--data"], "--data: expected one argument"), (["--dat", "x"], "did you mean --data?")])
 def test_mistakes_of_evaluate(run, capsys, words, said):
     assert said in refused(capsys, evaluate.main, run, *words)
 
@@ -139,12 +142,12 @@ def test_a_folder_of_pictures_that_has_moved(tmp_path):
             Image.new("L", (4, 4), number).save(tmp_path / "pets" / name / f"{number}.png")
     facts = {"dataset": {"name": "pets", "named": "folders", "source": str(tmp_path / "pets"), "shape": [4, 4, 1],
                          "label_names": ["cat", "dog"], "test": 2}}
-    assert len(split_of(tmp_path / "run", facts, "test")) == 2
+    assert len(reload_split(tmp_path / "run", facts, "test")) == 2
     (tmp_path / "pets").rename(tmp_path / "animals")
     with pytest.raises(UserError, match="was trained on pictures in .*pets, which is not there any more; put it back, "
                                         "or say with --data-dir where it is now"):
-        split_of(tmp_path / "run", facts, "test")
-    assert len(split_of(tmp_path / "run", facts, "test", tmp_path / "animals")) == 2
+        reload_split(tmp_path / "run", facts, "test")
+    assert len(reload_split(tmp_path / "run", facts, "test", tmp_path / "animals")) == 2
 
 
 def test_the_data_are_looked_for_where_the_training_had_them(tmp_path):

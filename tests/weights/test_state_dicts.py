@@ -10,7 +10,7 @@ from test_parity import difference, images, randomize
 
 import zoo
 from zoo.errors import UserError
-from zoo.weights import files, load, safetensors, state_dict
+from zoo.weights import files, load, safetensors, sources, state_dict
 
 TINY = Path(__file__).with_name("tiny.pt")  # torch.save({"epoch": 3, "state_dict": {...}, ...}) of PyTorch 2.13
 
@@ -50,6 +50,19 @@ def test_safetensors_types(tmp_path):
     (tmp_path / "a").write_bytes(len(text).to_bytes(8, "little") + text + data)
     found = {name: stored.read().tolist() for name, stored in safetensors.tensors(tmp_path / "a").items()}
     assert found == {"F16": [1.5, -2], "BF16": [1.5, -3], "F64": [0.1, 0.2]}
+
+
+def test_the_number_of_classes_of_a_file(tmp_path):
+    write_safetensors(tmp_path / "a.safetensors", {
+        "classifier.4.weight": np.zeros((5, 4)), "classifier.4.bias": np.zeros(5),
+        "classifier.6.weight": np.zeros((7, 5)), "classifier.6.bias": np.zeros(7)})
+    assert sources.find(tmp_path / "a.safetensors", "alexnet_2014").count_classes() == 7
+    model = zoo.build("lenet5", classes=6)
+    for file in ("a.weights.h5", "a.keras"):
+        (model.save_weights if file.endswith("h5") else model.save)(tmp_path / file)
+        assert sources.find(tmp_path / file, "lenet5").count_classes() == 6
+    write_safetensors(tmp_path / "b.safetensors", {"classifier.4.bias": np.zeros(5)})
+    assert sources.find(tmp_path / "b.safetensors", "alexnet_2014").count_classes() is None
 
 
 # torchvision's vgg: features is a row of convolution, perhaps normalisation, ReLU and pools; classifier.0, .3 and .6

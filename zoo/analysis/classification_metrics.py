@@ -2,6 +2,7 @@
 
 import numpy as np
 
+SHOWN = 10  # names of classes without images
 METRICS = ("precision", "recall", "f1")
 
 
@@ -35,7 +36,7 @@ def classification_metrics(predicted, labels, class_names):
 def format_metrics(metrics):
     """Return the lines of a table of what `classification_metrics` returned: a row for each class, and the means.
 
-    A last line says which classes are left out of the means, where any are.
+    A last line names the classes that are left out of the means, where any are.
     """
     rows = metrics["per_class_metrics"]
     macro = f"macro ({sum(row['images'] > 0 for row in rows)} classes)"
@@ -50,5 +51,6 @@ def format_metrics(metrics):
     lines.append(line(macro, f"{total:,}", [metrics[f"macro_{metric}"] for metric in METRICS]))
     absent = [row["class"] for row in rows if not row["images"]]
     if absent:
-        lines.append(f"not in the macro average, for want of images: {', '.join(absent)}")
+        more = f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""
+        lines.append(f"no images, so not in the macro averages: {', '.join(absent[:SHOWN])}{more}")
     return lines

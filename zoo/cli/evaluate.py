@@ -40,12 +40,11 @@ def format_scores(scores):
             ("ece", f"{scores['ece']:.4f}, expected calibration error, 15 bins")]
 
 
-def describe(images, is_own):
-    """Return the row (what, text) that says which images these are."""
-    if is_own:
-        return "split", f"{images.part}, {len(images):,} images"
+def describe(images, own_source):
+    """Return the text that says which images these are; own_source: where the run's own are from."""
     part = f"the {images.part} split" if images.part else "all"
-    return "data", f"{len(images):,} other images than the run's own test split: {part} of {images.source}"
+    other = "" if images.source == own_source else "; not the run's own test split"
+    return f"{len(images):,} images, {part} of {images.source}{other}"
 
 
 def command(argv):
@@ -80,8 +79,10 @@ def command(argv):
                           "is_own": is_own, "notes": notes, **scores}, indent=2))
         return
     rows = [("run", f"{run}: {config['network']} on {config['dataset']['name']}"),
-            ("weights", f"checkpoints/{checkpoint}.npz"), describe(images, is_own), ("device", f"{where}, {backend}"),
-            *format_scores(scores)]
+            ("weights", f"checkpoints/{checkpoint}.npz"),
+            ("split", f"{images.part}, {len(images):,} images") if is_own else
+            ("data", describe(images, config["dataset"].get("source"))),
+            ("device", f"{where}, {backend}"), *format_scores(scores)]
     print("\n".join(f"{what:9} {text}" for what, text in rows))
     print("", *format_metrics(scores), sep="\n")
     if notes:

@@ -1,9 +1,11 @@
 """python -m zoo predict RUN PICTURE ...: what a trained network takes pictures for."""
 
+import contextlib
 import sys
 from pathlib import Path
 
 from zoo import registry
+from zoo.analysis import predictions
 from zoo.cli import common
 from zoo.data import info as datasets
 from zoo.errors import UserError
@@ -11,7 +13,6 @@ from zoo.training import keras_file, plan as plans
 from zoo.utils.io import expanded
 from zoo.weights import pretrained
 
-AT_ONCE = 256  # pictures in memory
 DARK = 0.5  # of white: pictures whose mean is under it are bright strokes on dark ground
 
 
@@ -24,6 +25,9 @@ def parser():
     made.add_argument("pictures", metavar="PICTURE", nargs="+", help="files of any size, or folders, searched to the "
                                                                      "bottom")
     made.add_argument("--top", metavar="N", default="5", help="how many classes to name; default: 5")
+    made.add_argument("-o", "--output", metavar="FILE.csv|FILE.json", help="write file, rank, class and probability of "
+                      "every image there, instead of a line for each on the terminal")
+    made.add_argument("--json", action="store_true", help="print the same as JSON")
     common.add_checkpoint(made)
     common.add_gpu(made)
     return made
@@ -104,7 +108,8 @@ class Predictor:
             from zoo.training import class_names, transferred
 
             source = self.source.here(include_top=True)
-            self._model = transferred.with_own_top(source.resolve_blueprint(), source, "softmax")
+            blueprint = source.resolve_blueprint(classes=source.count_classes())
+            self._model = transferred.with_own_top(blueprint, source, "softmax")
             self.names = class_names.of_weights(self.source.said, self._model.output_shape[-1])
             return
         self._model = zoo.load(self.path, self.checkpoint)
@@ -154,27 +159,9 @@ def checked_shape(path, shape):
     return tuple(shape)
 
 
-def chunks(paths, shape):
-    """Yield lists of (path, Fitted), up to AT_ONCE long; what cannot be read yields (path, UserError) in its place."""
-    from zoo.data import image_io
-
-    kept = []
-    for path in paths:
-        try:
-            kept.append((path, image_io.fitted(image_io.opened(path), shape)))
-        except UserError as error:
-            kept.append((path, error))
-        if len(kept) == AT_ONCE:
-            yield kept
-            kept = []
-    if kept:
-        yield kept
-
-
-def said(path, fitted, row, names, top, ground):
-    """Return the line for one picture: its most probable classes, and what was done to it."""
-    best = (-row).argsort(kind="stable")[:top]
-    classes = ", ".join(f"{names[place] if names else f'class {place}'} {row[place]:.2%}" for place in best)
+def said(path, fitted, ranked, ground):
+    """Return the line for one image: its most probable classes, and what was done to it."""
+    classes = ", ".join(f"{name} {probability:.2%}" for name, probability in ranked)
     notes = [fitted.done] if fitted.done else []
     if ground and fitted.bright:
         notes.append(f"its border is bright, and {ground}: it was not inverted; invert it if its strokes are "
@@ -185,6 +172,7 @@ def said(path, fitted, row, names, top, ground):
 def command(argv):
     arguments = parser().parse_intermixed_args(argv)
     top = common.whole_number("--top", arguments.top, 1)
+    output = None if arguments.output is None else predictions.check_output(arguments.output)
     predictor = Predictor(Path(arguments.model).expanduser(), common.checkpoint_of(arguments), arguments.gpu,
                           arguments.backend, arguments.weights)
 
@@ -193,15 +181,25 @@ def command(argv):
     from zoo.data import image_io  # Pillow
 
     broken, paths = 0, image_io.find(arguments.pictures)
-    for chunk in chunks(paths, predictor.shape):
-        good = [found.pixels for _, found in chunk if not isinstance(found, UserError)]
-        rows = iter(predictor(np.stack(good)) if good else ())
-        for path, found in chunk:
-            if isinstance(found, UserError):
-                broken += 1
-                print(f"error: {found}", file=sys.stderr, flush=True)
-            else:
-                print(said(path, found, next(rows), predictor.names, top, predictor.ground), flush=True)
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(predictions.prediction_file(output))] if output else []
+        writers += [stack.enter_context(predictions.json_predictions(sys.stdout))] if arguments.json else []
+        for chunk in image_io.fit_files(paths, predictor.shape):
+            good = [fitted.pixels for _, fitted in chunk if not isinstance(fitted, UserError)]
+            probabilities = predictor(np.stack(good)) if good else np.empty((0, 1))
+            rows = iter(predictions.rank_classes(probabilities, predictor.names, top))
+            for path, fitted in chunk:
+                if isinstance(fitted, UserError):
+                    broken += 1
+                    print(f"error: {fitted}", file=sys.stderr, flush=True)
+                    continue
+                ranked = next(rows)
+                for write in writers:
+                    write(path, ranked)
+                if not writers:
+                    print(said(path, fitted, ranked, predictor.ground), flush=True)
+    if output and not arguments.json:
+        print(f"{output}: {len(paths) - broken:,} image{'s' * (len(paths) - broken != 1)}")
     if broken and len(paths) > 1:
         print(f"{broken} of {len(paths)} could not be read", file=sys.stderr)
     return 2 if broken else 0

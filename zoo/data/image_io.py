@@ -12,6 +12,7 @@ from zoo.errors import UserError
 
 ENDINGS = frozenset(".png .jpg .jpeg .jpe .gif .bmp .webp .tif .tiff .ppm .pgm .pbm .pnm .jp2 .ico .tga".split())
 PAPER = (255, 255, 255, 255)  # what lies behind a transparent picture
+AT_ONCE = 256  # images in memory
 BRIGHT = 0.5  # of white: a border that is brighter is bright
 
 Fitted = namedtuple("Fitted", "pixels done bright")  # uint8 (height, width, channels); words; see `fitted`
@@ -78,6 +79,21 @@ def fitted(picture, shape):
     pixels, done = squeezed(picture, shape)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     return Fitted(pixels, done, bool(np.median(border) > BRIGHT * 255))
+
+
+def fit_files(paths, shape):
+    """Yield lists, up to AT_ONCE long, of (path, Fitted) of image files; of what cannot be read (path, UserError)."""
+    chunk = []
+    for path in paths:
+        try:
+            chunk.append((path, fitted(opened(path), shape)))
+        except UserError as error:
+            chunk.append((path, error))
+        if len(chunk) == AT_ONCE:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
 
 
 def squeezed(picture, shape):

@@ -63,19 +63,15 @@ def load_labelled(source, class_names, shape, *, part="test", data_dir=None, lab
     if part not in SPLITS:
         raise UserError(f"split is 'train', 'validation' or 'test'; given {part!r}")
     if kind == "a folder":
-        images = from_folder(expanded(source), class_names, shape, part, labels_from)
-    elif kind == "an .npz file":
-        images = from_npz(expanded(source).absolute(), class_names, shape, part)
-    elif kind == "arrays":
+        return from_folder(expanded(source), class_names, shape, part, labels_from)
+    if kind == "an .npz file":
+        return from_npz(expanded(source).absolute(), class_names, shape, part)
+    if kind == "arrays":
         if part != "test":
             raise no_such_split("a pair of arrays", part, ())
-        images = from_pair(source, "arrays", class_names, shape, None)
-    else:
-        dataset = source if kind == "a Dataset" else load.load(source, data_dir=data_dir)
-        images = from_dataset(dataset, class_names, shape, part)
-    absent = [name for index, name in enumerate(class_names) if index not in {*images.split.labels.tolist()}]
-    note = (f"no images of {len(absent)} of the {len(class_names)} classes: {shorten(absent)}",) if absent else ()
-    return LabelledImages(images.split, images.source, images.part, (*images.notes, *note))
+        return from_pair(source, "arrays", class_names, shape, None)
+    dataset = source if kind == "a Dataset" else load.load(source, data_dir=data_dir)
+    return from_dataset(dataset, class_names, shape, part)
 
 
 def from_folder(folder, class_names, shape, part, labels_from):

@@ -28,7 +28,7 @@ def load_other(run, config, data, split, data_dir=None):
         raise UserError(f"{Path(run) / 'run.json'} is damaged: the dataset has no {error}") from None
     images = load_labelled(data, names, shape, part=split, data_dir=data_dir, labels_from=info.get("named", "folders"))
     if images.part != "test" and is_within(images.source, info.get("source") or ""):
-        note = f"{run} was trained on images of {info['source']}, which these may include: no test of what is new to it"
+        note = f"{run} was trained on images from {info['source']}, and these may include them"
         return LabelledImages(images.split, images.source, images.part, (*images.notes, note))
     return images
 

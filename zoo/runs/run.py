@@ -1,6 +1,7 @@
 """`Run`: a run directory as an object. Cheap to make: run.json is read, nothing else until it is asked for."""
 
 import html
+import itertools
 from functools import cached_property
 
 from zoo.errors import UserError
@@ -125,33 +126,55 @@ class Run:
         """Classify images.
 
         Args:
-            images: uint8 (n, height, width, channels), of the size that the model takes; or a path or a list of paths
-                of image files, of any size.
+            images: a path or a list of paths of image files, or of folders of them, of any size; or an array
+                (n, height, width), (n, height, width, 1) or (n, height, width, 3) of the size that the model takes, of
+                integers or floats of 0 to 255, or floats of at most 1. Grayscale becomes RGB, or RGB grayscale, where
+                the model takes that.
             top_k: None for all probabilities, or how many classes to name for each image.
             checkpoint: "best" or "last".
 
         Returns:
             Probabilities float32 (n, classes); with `top_k`, for each image a list of (class name, probability), the
             most probable first.
+
+        Raises:
+            UserError: a file cannot be read, or the array is no such images.
         """
         import os
 
         import numpy as np
 
+        from zoo.analysis.predictions import rank_classes
+        from zoo.data.model_input import fit_arrays
+
+        if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, (int, np.integer)) or top_k < 1):
+            raise UserError(f"top_k is None, or a whole number of 1 or more; given {top_k!r}")
+        shape = tuple(self.config["dataset"]["shape"])
         if isinstance(images, (str, os.PathLike)):
             images = [images]
         if isinstance(images, (list, tuple)) and images and isinstance(images[0], (str, os.PathLike)):
-            from zoo.data import image_io
+            parts = self._fit_files(images, shape)
+        else:
+            parts = iter([fit_arrays(images, shape)])
+        first = next(parts)  # what cannot be read is refused before a backend loads
+        model = self.load_model(checkpoint)
+        probabilities = np.concatenate([np.asarray(model.predict(part, verbose=0), np.float32)
+                                        for part in itertools.chain([first], parts)])
+        return probabilities if top_k is None else rank_classes(probabilities, self.class_names, top_k)
 
-            shape = tuple(self.config["dataset"]["shape"])
-            images = np.stack([image_io.fitted(image_io.opened(path), shape).pixels
-                               for path in image_io.find([os.fspath(path) for path in images])])
-        probabilities = np.asarray(self.load_model(checkpoint).predict(np.asarray(images), verbose=0), np.float32)
-        if top_k is None:
-            return probabilities
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
-        return [[(self.class_names[index], float(row[index])) for index in best]
-                for row, best in zip(probabilities, order, strict=True)]
+    def _fit_files(self, paths, shape):
+        """Yield uint8 (n, *shape) of image files, as many as fit into memory at a time; UserError for a broken one."""
+        import os
+
+        import numpy as np
+
+        from zoo.data import image_io
+
+        for chunk in image_io.fit_files(image_io.find([os.fspath(path) for path in paths]), shape):
+            for _, fitted in chunk:
+                if isinstance(fitted, UserError):
+                    raise fitted
+            yield np.stack([fitted.pixels for _, fitted in chunk])
 
     def report(self):
         """Draw the plots and the HTML report again from the run's files; return the path of report.html."""

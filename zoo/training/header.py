@@ -1,6 +1,11 @@
 """What is said, and written, when a run begins."""
 
+import numpy as np
+
 from zoo.training import plan as plans, provenance, recipe as recipes
+
+FEW = 10  # images in validation
+SHOWN = 5  # class names in a line
 
 
 def lines(plan, dataset, parameters, where, run):
@@ -18,11 +23,29 @@ def lines(plan, dataset, parameters, where, run):
         "recipe": recipes.described(plan.recipe),
         "run": f"{run}, seed {plan.seed}",
     }
-    notes = list(dataset.notes)
+    notes = [*dataset.notes, *small_splits(dataset)]
     if blueprint.options.get("batch_norm") is False and plan.recipe.initializer == "paper":
         notes.append(f"with the paper's first weights {blueprint.spec.name} hardly trains from scratch; give "
                      "--set initializer=he_normal, or --option batch_norm=true")
     return [f"{name:8} {words}" for name, words in rows.items()] + [f"{'note':8} {note}" for note in notes]
+
+
+def small_splits(dataset):
+    """Return a line for each thing that makes the numbers of validation or test say little: few images, or no image
+    of a class.
+    """
+    names, lines = dataset.facts.label_names, []
+    count = len(dataset.validation)
+    if count < FEW:
+        lines.append(f"only {count} {'image' if count == 1 else 'images'} in validation, and the best epoch is chosen by "
+                     "them: its accuracy is a matter of chance")
+    for part in ("validation", "test"):
+        absent = np.setdiff1d(np.arange(len(names)), getattr(dataset, part).labels)
+        if len(absent):
+            shown = ", ".join(repr(str(names[index])) for index in absent[:SHOWN])
+            more = f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""
+            lines.append(f"no image in {part} of {len(absent):,} of {len(names):,} classes: {shown}{more}")
+    return lines
 
 
 def resumed(progress, facts, where, backend):

@@ -88,10 +88,28 @@ def paired(model, network, contents):
     if contents.naming == "torch":
         return torchvision.paired(contents.layers, network)
     if contents.naming == "counted":
-        return names.counted(contents.layers, model)
+        return names.counted(contents.layers, [(layer.name, type(layer).__name__) for layer in model.layers])
     if contents.naming == "paths":
         return {name: name for name in contents.layers}
     return names.paired([name for name, row in contents.layers.items() if row], model, network)
+
+
+def count_outputs(path, network, layers):
+    """Return how many outputs the last of our layers has in a file, as many as its bias; None where it is not known.
+
+    layers: pairs (name, class) of all layers of ours, in their order, up to that one.
+    """
+    with files.opened(path) as contents:
+        if contents.naming == "torch":
+            pairs = torchvision.paired(contents.layers, network)
+        elif contents.naming == "counted":
+            pairs = names.counted(contents.layers, layers)
+        else:
+            pairs = {name: names.translated(name, network) for name in contents.layers}
+        rows = [contents.layers[name] for name, ours in pairs.items() if ours == layers[-1][0]]
+        arrays = [each for row in rows for each in (row.values() if isinstance(row, dict) else row)]
+        biases = [stored.shape[0] for stored in arrays if len(stored.shape) == 1]
+        return biases[0] if len(biases) == 1 else None
 
 
 def arrays_of(contents, name, layer, model):

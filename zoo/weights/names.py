@@ -52,13 +52,16 @@ def paired(names, model, network):
     return found
 
 
-def counted(names, model):
-    """Return {their name: our name} by class and place: the third SeparableConv2D is separable_conv2d_2."""
+def counted(names, layers):
+    """Return {their name: our name} by class and place: the third SeparableConv2D is separable_conv2d_2.
+
+    layers: pairs (name, class) of all of ours, in their order.
+    """
     ours, seen = {}, {}
-    for layer in model.layers:
-        kind = snake_case(type(layer).__name__)
+    for name, kind in layers:
+        kind = snake_case(kind)
         number = seen[kind] = seen.get(kind, -1) + 1
-        ours[f"{kind}_{number}" if number else kind] = layer.name
+        ours[f"{kind}_{number}" if number else kind] = name
     return {name: ours[name] for name in names if name in ours}
 
 

@@ -57,6 +57,19 @@ class Source:
             return self
         return replace(self, path=fetched(pretrained.find(self.said, self.network), include_top))
 
+    def count_classes(self):
+        """Return how many classes a file of weights is for; None where that is the network's own number, or not known.
+
+        Told by the layer of the file that is the network's last.
+        """
+        if self.bundled or self.said in pretrained.NAMES:
+            return None
+        from zoo.analysis import summary
+
+        layers = summary.of_network(registry.blueprint(self.network)).layers
+        last = max(index for index, layer in enumerate(layers) if layer.parameters)
+        return load.count_outputs(self.path, self.network, [(layer.name, layer.kind) for layer in layers[:last + 1]])
+
     def fill(self, model, blueprint, include_top):
         """Give `model`, built of `blueprint` with or without its top, the weights; return the load.Report."""
         self.check(blueprint, include_top)

@@ -1,0 +1,278 @@
+"""Evaluation on other images than a run's own, and predictions: files of them, and images of all channels."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from zoo.cli import evaluate, predict
+from zoo.errors import UserError
+from zoo.runs.data import reload_split
+
+NAMES = ["bottom", "middle", "top"]
+
+
+def stripes(count, seed=0, channels=1):
+    """Images of three classes, told apart by the place of a white row: NAMES from below, and labels."""
+    rng = np.random.default_rng(seed)
+    images, labels = rng.integers(0, 120, (count, 28, 28, channels), np.uint8), np.arange(count) % 3
+    images[np.arange(count), 20 - 7 * labels] = 255
+    return images, labels
+
+
+def write_folder(folder, images, labels, size=(28, 28)):
+    """Write images as files, in a folder for each class."""
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        path = folder / NAMES[label] / f"{index:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.squeeze()).resize(size).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("data") / "stripes", *stripes(150))
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    """A run on a flat folder: 120 images for training, 15 for each of the others."""
+    run = zoo.fit("lenet5", data, epochs=3, batch_size=8, output_dir=tmp_path_factory.mktemp("runs"), name="stripes")
+    assert run.result["test_accuracy_best"] > 0.9
+    return run
+
+
+def refused(capsys, main, *words):
+    """Return the one line with which a command refuses."""
+    capsys.readouterr()
+    assert main([*map(str, words), "--gpu", "none"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.startswith("error: ") and said.err.count("\n") == 1
+    return said.err
+
+
+# Other images
+
+def test_metrics_are_in_the_result_and_in_the_evaluation(run):
+    scores, result = run.evaluate(), run.result
+    for name in ("macro_precision", "macro_recall", "macro_f1", "per_class_metrics"):
+        assert scores[name] == result[name]
+    assert [row["class"] for row in result["per_class_metrics"]] == NAMES
+    assert [row["recall"] for row in result["per_class_metrics"]] == [*result["per_class"].values()]
+
+
+def test_every_image_of_a_flat_folder_whatever_its_size(run, tmp_path):
+    images, labels = stripes(31, seed=1)
+    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
+    scores = run.evaluate(write_folder(tmp_path / "other", images, labels, size=(56, 56)))
+    assert scores["of"] == 31 and scores["per_class_of"] == [11, 10, 10] and scores["accuracy"] > 0.9
+    assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
+
+
+def test_classes_are_matched_by_name(run, tmp_path):
+    """The folder lacks the first class, so that its own numbers are one less."""
+    images, labels = stripes(30, seed=1)
+    kept = labels > 0
+    scores = run.evaluate(write_folder(tmp_path / "two", images[kept], labels[kept]))
+    assert scores["per_class_of"] == [0, 10, 10] and scores["accuracy"] > 0.9
+    assert scores["per_class_metrics"][0]["images"] == 0
+    recalls = [row["recall"] for row in scores["per_class_metrics"]]
+    assert scores["macro_recall"] == pytest.approx((recalls[1] + recalls[2]) / 2)
+
+
+def test_the_test_split_of_a_source_that_has_splits(run, tmp_path):
+    for split, count in (("train", 9), ("val", 6), ("test", 12)):
+        write_folder(tmp_path / "split" / split, *stripes(count, seed=2))
+    assert run.evaluate(tmp_path / "split")["of"] == 12
+    assert run.evaluate(tmp_path / "split", split="validation")["of"] == 6
+    images, labels = stripes(12, seed=2)
+    np.savez(tmp_path / "both.npz", x_train=images[:6], y_train=labels[:6], x_test=images, y_test=labels)
+    assert run.evaluate(tmp_path / "both.npz")["of"] == 12
+    np.savez(tmp_path / "one.npz", train_images=images[..., 0], train_labels=labels[:, None])
+    assert run.evaluate(tmp_path / "one.npz")["of"] == 12
+    np.savez(tmp_path / "test.npz", x_test=images / 255, y_test=np.eye(3)[labels])
+    assert run.evaluate(tmp_path / "test.npz") == run.evaluate(tmp_path / "one.npz")
+    shutil.rmtree(tmp_path / "split" / "test")
+    with pytest.raises(UserError, match="no test split; it has train, validation"):
+        run.evaluate(tmp_path / "split")
+
+
+def test_arrays_and_datasets(run):
+    images, labels = stripes(30, seed=3)
+    scores = run.evaluate((images, labels))
+    assert scores["of"] == 30 and scores["accuracy"] > 0.9
+    assert run.evaluate((images[..., 0], labels[:, None])) == scores
+    assert run.evaluate(zoo.load_data(stripes(60), test_data=(images, labels))) == scores
+    backwards = zoo.load_data((images, 2 - labels), test_data=(images, 2 - labels), class_names=NAMES[::-1])
+    assert run.evaluate(backwards) == scores  # by the names
+
+
+def test_what_the_command_says_of_other_images(run, data, tmp_path, capsys):
+    images, labels = stripes(30, seed=1)
+    folder = write_folder(tmp_path / "two", images[labels > 0], labels[labels > 0])
+    assert evaluate.main([str(run.path), "--data", str(folder), "--gpu", "none"]) == 0
+    said = capsys.readouterr().out
+    [line] = [line for line in said.splitlines() if line.startswith("data ")]
+    assert "20 images" in line and str(folder) in line and "not the run's own test split" in line
+    assert "looked at again" not in said and "macro (2 classes)" in said
+    assert [line.rsplit(maxsplit=1)[1] for line in said.splitlines() if line.startswith("no images")] == ["bottom"]
+    assert evaluate.main([str(run.path), "--data", str(folder), "--json", "--gpu", "none"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert (scores["of"], scores["is_own"], scores["split"], scores["source"]) == (20, False, None, str(folder))
+    assert evaluate.main([str(run.path), "--data", str(data), "--gpu", "none"]) == 0
+    said = capsys.readouterr().out
+    assert f"was trained on images from {data}" in said and "own test split" not in said
+
+
+def test_mistakes_of_other_images(run, tmp_path, capsys):
+    images, labels = stripes(12)
+    (tmp_path / "strange" / "horse").mkdir(parents=True)
+    Image.fromarray(images[0, ..., 0]).save(tmp_path / "strange" / "horse" / "a.png")
+    np.savez(tmp_path / "large.npz", x_test=np.zeros((3, 32, 32, 3), np.uint8), y_test=labels[:3])
+    np.savez(tmp_path / "four.npz", x_test=images, y_test=np.arange(12) % 4)
+    np.savez(tmp_path / "odd.npz", images=images)
+    (tmp_path / "empty").mkdir()
+    for words, said in ((["strange"], ("'horse'", "bottom, middle, top")), (["large.npz"], ("32x32x3", "28x28x1")),
+                        (["four.npz"], ("label 3", "3 classes")), (["odd.npz"], ("x_test", "images")),
+                        (["nowhere"], ("nowhere",)), (["empty"], ("empty",)),
+                        (["four.npz", "--data-dir", "x"], ("data_dir",)),
+                        (["strange", "--split", "validation"], ("validation",))):
+        line = refused(capsys, evaluate.main, run.path, "--data", tmp_path / words[0], *words[1:])
+        assert all(word in line for word in said), line
+    for data in ((images, labels + 1), (images[:, :20], labels), (images, labels, 3), 5):
+        with pytest.raises(UserError):
+            run.evaluate(data)
+
+
+def test_other_images_with_the_labels_of_the_run_are_not_its_own(run, tmp_path, capsys):
+    """Both folders have the same names and counts, so that the splits have the same labels."""
+    images, labels = stripes(150)
+    same = write_folder(tmp_path / "same", images, labels)
+    other = write_folder(tmp_path / "other", 255 - images, labels)
+    for split in ("test", "validation"):
+        assert evaluate.main([str(run.path), "--data-dir", str(same), "--split", split, "--gpu", "none"]) == 0
+        line = refused(capsys, evaluate.main, run.path, "--data-dir", other, "--split", split)
+        assert f"the {split} split of {other} is not the one" in line
+
+
+def test_an_npz_file_of_the_same_counts_is_not_the_runs(tmp_path):
+    """A run directory with what is compared, and no more; --data-dir is the file, or the folder that it is in."""
+    images, labels = stripes(30)
+    run, same, other = tmp_path / "run", tmp_path / "same", tmp_path / "other"
+    for folder, given in ((run, labels), (same, labels), (other, 2 - labels)):
+        folder.mkdir()
+        np.savez(folder / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=given)
+    config = {"dataset": {"kind": "npz", "name": "a", "source": str(run / "a.npz"), "shape": [28, 28, 1], "test": 30,
+                          "label_names": NAMES}}
+    np.savez(run / "predictions.npz", labels=labels)
+    for place in (None, same, same / "a.npz"):
+        assert len(reload_split(run, config, "test", place)) == 30
+    for place in (other, other / "a.npz"):
+        with pytest.raises(UserError, match="is not the one"):
+            reload_split(run, config, "test", place)
+
+
+# Predictions
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A gray image and one in colour."""
+    folder = tmp_path_factory.mktemp("files")
+    gray, color = stripes(2, seed=4)[0][0, ..., 0], stripes(2, seed=5, channels=3)[0][1]
+    Image.fromarray(gray).save(folder / "gray.png")
+    Image.fromarray(color).resize((40, 36)).save(folder / "color,1.png")
+    return [folder / "gray.png", folder / "color,1.png"]
+
+
+def test_predictions_as_csv_and_json(run, files, tmp_path, capsys):
+    expected = run.predict(files, top_k=2)
+    assert [[name for name, _ in row][0] for row in expected] == ["bottom", "middle"]
+    words = [str(run.path), *map(str, files), "--top", "2", "--gpu", "none"]
+    for ending in (".csv", ".json"):
+        assert predict.main([*words, "-o", str(tmp_path / f"out{ending}")]) == 0
+        assert capsys.readouterr().out == f"{tmp_path / f'out{ending}'}: 2 images\n"
+    with open(tmp_path / "out.csv", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == ["file", "rank", "class", "probability"]
+    assert [[file, int(rank), name, float(probability)] for file, rank, name, probability in rows] == [
+        [str(path), rank, name, probability] for path, row in zip(files, expected, strict=True)
+        for rank, (name, probability) in enumerate(row, start=1)]
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert content == [{"file": str(path), "predictions": [
+        {"rank": rank, "class": name, "probability": probability} for rank, (name, probability) in enumerate(row, 1)]}
+        for path, row in zip(files, expected, strict=True)]
+    assert predict.main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == content
+
+
+def test_a_broken_image_is_left_out_of_the_file(run, files, tmp_path, capsys):
+    (tmp_path / "broken.png").write_text("no image")
+    out = tmp_path / "out.json"
+    assert predict.main([str(run.path), str(tmp_path / "broken.png"), str(files[0]), "-o", str(out), "--gpu",
+                         "none"]) == 2
+    assert [row["file"] for row in json.loads(out.read_text())] == [str(files[0])]
+    assert "broken.png" in capsys.readouterr().err
+    with pytest.raises(UserError, match="broken.png"):
+        run.predict([files[0], tmp_path / "broken.png"])
+
+
+def test_mistakes_of_the_output(run, files, tmp_path, capsys):
+    for output, said in (("out.txt", "out.txt"), ("out", ".csv or .json"), ("none/out.csv", "no folder")):
+        assert said in refused(capsys, predict.main, run.path, files[0], "-o", tmp_path / output)
+    assert list(tmp_path.iterdir()) == []
+    for top_k in (0, -1, 2.5, True):
+        with pytest.raises(UserError, match="top_k"):
+            run.predict(files, top_k=top_k)
+
+
+@pytest.fixture(scope="module", params=[1, 3])
+def of_channels(request, run, tmp_path_factory):
+    """(a run on images of 1 or 3 channels, the number of channels)."""
+    if request.param == 1:
+        return run, 1
+    return zoo.fit("lenet5", stripes(90, channels=3), epochs=1, batch_size=8, class_names=NAMES,
+                   output_dir=tmp_path_factory.mktemp("runs"), name="color"), 3
+
+
+def test_gray_and_color_files_in_any_order(of_channels, files, capsys):
+    run, _ = of_channels
+
+    def lines(*paths):
+        assert predict.main([str(run.path), *map(str, paths), "--gpu", "none"]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    alone = [*lines(files[0]), *lines(files[1])]
+    assert len(alone) == 2 and lines(*files) == alone and lines(*files[::-1]) == alone[::-1]
+    rows = run.predict(files)
+    assert np.allclose(rows[::-1], run.predict(files[::-1]), atol=1e-6)
+    assert np.allclose(rows, np.concatenate([run.predict(path) for path in files]), atol=1e-6)
+
+
+def test_arrays_of_gray_and_color(of_channels):
+    """Arrays are what the same images are as files."""
+    run, channels = of_channels
+    model = run.load_model()
+    gray, color = stripes(3, seed=6)[0], stripes(3, seed=7, channels=3)[0]
+    as_color = np.stack([gray[..., 0]] * 3, axis=3)
+    as_gray = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in color])[..., None]
+
+    def expected(one, three):
+        return model.predict(one if channels == 1 else three, verbose=0)
+
+    for images in (gray, gray[..., 0], gray[..., 0].tolist(), gray / 255, gray.astype("float32"), as_color):
+        assert np.allclose(run.predict(images), expected(gray, as_color), atol=1e-6)
+    assert np.allclose(run.predict(color), expected(as_gray, color), atol=1e-6)
+    assert np.array_equal(run.predict(color), run.predict(color / 255))
+
+
+@pytest.mark.parametrize("images, said", [
+    (np.zeros((2, 32, 32), np.uint8), "32x32.*28x28"), (np.zeros((28, 28), np.uint8), "28, 28"),
+    (np.zeros((2, 28, 28, 4), np.uint8), "4 channels"), (np.full((1, 28, 28), 300), "300"),
+    (np.full((1, 28, 28), -1.0), "-1"), (np.array([[["a"]]]), "type"), ([], "shape")])
+def test_arrays_that_are_no_images(run, images, said):
+    with pytest.raises(UserError, match=said):
+        run.predict(images)

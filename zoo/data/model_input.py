@@ -1,0 +1,32 @@
+"""Arrays of images made into what a model takes. No backend is loaded."""
+
+import numpy as np
+
+from zoo.data.arrays import as_array, read_images, to_uint8
+from zoo.errors import UserError
+
+LUMA = (19595, 38470, 7471)  # of 65,536: ITU-R 601-2's weights of red, green and blue, as Pillow rounds them
+
+
+def fit_arrays(images, shape):
+    """Return images as uint8 (n, *shape).
+
+    Args:
+        images: anything that `np.asarray` takes, of shape (n, height, width), (n, height, width, 1) or
+            (n, height, width, 3): integers or floats of 0 to 255, or floats of at most 1, which are multiplied by 255.
+            Grayscale becomes RGB or RGB grayscale, as image files do.
+        shape: (height, width, channels) of the model; arrays are not resized.
+
+    Raises:
+        UserError: for arrays of other shapes, types or values.
+    """
+    images = read_images(as_array(images, "images"), "given")
+    if images.shape[1:3] != tuple(shape[:2]):
+        raise UserError(f"the images are {images.shape[1]}x{images.shape[2]}, and the model takes {shape[0]}x{shape[1]}; "
+                        "give them in that size, or as image files, which are resized")
+    pixels = to_uint8({"given": images})[0]["given"]
+    if pixels.shape[3] == shape[2]:
+        return pixels
+    if shape[2] == 3:
+        return np.repeat(pixels, 3, axis=3)
+    return ((pixels.astype(np.uint32) @ np.array(LUMA, np.uint32) + 2**15) >> 16).astype(np.uint8)[..., None]
