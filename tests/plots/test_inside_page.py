@@ -20,7 +20,8 @@ from zoo.plots.inspection import View
 from zoo.reports import inspection
 
 ROOT = Path(__file__).resolve().parents[2]
-HOSTILE = ("</script><script>window.broken = 1</script>", "<img src=x onerror='window.broken = 2'>", "tab\tline\nend")
+HOSTILE = ("</script><script>window.broken = 1</script>", "<img src=x onerror='window.broken = 2'>",
+           "tab\tline\nend\u202e{{7*7}}")
 
 
 def model_of():
@@ -39,7 +40,8 @@ def written(tmp_path_factory):
     """A page of a network whose classes have hostile names."""
     path = tmp_path_factory.mktemp("page") / "look.html"
     pixels = np.arange(192, dtype=np.uint8).reshape(12, 16, 1) + 20
-    inspection.write(View(Subject(model_of(), HOSTILE, "toy", "weights of toy.keras"), pixels, "every", "ramp.png"), 8, path)
+    subject = Subject(model_of(), HOSTILE, "toy<b>", "weights of \u202etoy.keras")
+    inspection.write(View(subject, pixels, "every", '"onload="ramp.png'), 8, path)
     return path
 
 
@@ -57,6 +59,7 @@ def browser(browser, written):
 def test_the_page_asks_for_nothing_and_has_no_element_of_a_stranger(written):
     text = written.read_text()
     assert "http:" not in text and "https:" not in text and text.count("<script") == 2 and "<img src=x" not in text
+    assert "<b>" not in text and '"onload' not in text and "\u202e" not in text and "end\\u202e{{7*7}}" in text
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
     assert policy.startswith("default-src 'none'; img-src data:;") and "unsafe" not in policy
 
@@ -129,6 +132,14 @@ def test_a_map_is_enlarged(browser):
 
 def test_the_filters_are_drawn(browser):
     assert browser.value("document.querySelectorAll('#kernels .image').length") == 3
+
+
+def test_the_page_fits_400_pixels(browser):
+    browser.call("Emulation.setDeviceMetricsOverride", width=400, height=740, deviceScaleFactor=1, mobile=True)
+    try:
+        assert browser.value("document.documentElement.scrollWidth") <= 400
+    finally:
+        browser.call("Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False)
 
 
 # --------------------------------------------------------------------------------------------------------- the command

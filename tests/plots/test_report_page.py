@@ -361,3 +361,35 @@ def test_the_page_fits_a_phone(make_run, show, names):
         assert browser.value("document.documentElement.scrollWidth") <= 360
     finally:
         browser.call("Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False)
+
+
+def test_the_names_of_20_classes_stand_apart(make_run, show):
+    browser = show(make_run(names=tuple(f"a rather long name {i}" for i in range(20))))
+    boxes = browser.value("""[...document.querySelectorAll("#matrix .name")].map((name) => {
+        const { left, top, right, bottom } = name.getBoundingClientRect();
+        return [left, top, right, bottom];
+    })""")
+    frame = browser.value("(({ left, top, right, bottom }) => [left, top, right, bottom])"
+                          "(matrix.getBoundingClientRect())")
+    assert len(boxes) >= 40
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        assert left >= frame[0] and top >= frame[1] and right <= frame[2] and bottom <= frame[3]
+        for other in boxes[place + 1:]:  # lines of one name may touch
+            assert left >= other[2] - 3 or right <= other[0] + 3 or top >= other[3] - 3 or bottom <= other[1] + 3
+
+
+def test_a_matrix_of_3_classes_is_not_as_wide_as_the_page(make_run, show):
+    browser = show(make_run(names=("cat", "dog", "fox")))
+    assert 30 <= browser.value("document.querySelector('#matrix .back').getBoundingClientRect().width / 3") <= 60
+
+
+def test_a_cell_is_as_dark_as_its_count_whether_right_or_wrong(make_run, show):
+    browser = show(make_run())
+    cells = browser.value("""(() => {
+        const cells = [...document.querySelectorAll("#matrix .ok, #matrix .no")];
+        return cells.map((cell) => [Number(cell.nextSibling.textContent), Number(cell.getAttribute("fill-opacity"))]);
+    })()""")
+    cells.sort()
+    assert cells[0][0] < cells[-1][0] == 50
+    for (count, shade), (more, darker) in zip(cells, cells[1:], strict=False):
+        assert (shade < darker) == (count < more)

@@ -113,10 +113,10 @@ def test_numbers_are_short(value, text):
     assert number(value) == text
 
 
-def test_characters_that_xml_forbids_become_spaces():
+def test_characters_that_xml_forbids_are_made_visible():
     scene = Scene(90, 20, title="a\x00b\udc80", items=[Text(45, 10, "c\x07\nd"), Box(0, 0, 1, 1, "", tip="e\x1bf")])
     root = parsed(scene)
-    assert [root.findtext(f"{SVG}title"), root.findtext(f"{SVG}text")] == ["a b ", "c  d"]
+    assert [root.findtext(f"{SVG}title"), root.findtext(f"{SVG}text")] == [r"a\x00b\udc80", r"c\x07 d"]
 
 
 WORDS = ["conv1", "Inception-ResNet v2: WAVE To Yo", "7×7/2, 64", "112 × 112 × 64 → 56 ⊕ · −", "AVAToT. P,", "", " a "]

@@ -4,84 +4,31 @@ Python lays out the inside of each kind of module and packs all facts; page.js s
 a stranger's: they are data for the script, which writes them as text, and never become part of the page's own text.
 """
 
-import base64
-import hashlib
-import json
 import math
-from html import escape
-from importlib.resources import files
 
 from zoo.analysis.modules import along_and_aside, kind_of, words_of
+from zoo.diagrams.html import read_text, render
 from zoo.diagrams.layered_layout import layered
 from zoo.diagrams.module_box import described
 from zoo.diagrams.module_detail import ENTRY, EXIT, GATE, has_inside
 from zoo.diagrams.theme import DARK, KIND_WORDS, LETTERS, LIGHT, SMALL, number_words, shape_words
-from zoo.plots.font_metrics import printable
 from zoo.plots.text_layout import width_of
 
 HEAD, FOLLOWER = 28.0, 13.0  # heights in a unit's box: of its layer, and of one that goes with it
 PAD = 7.0  # beside the words of a box
 MODULE = "module"
 
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src '{script_hash}'; \
-style-src '{style_hash}'; base-uri 'none'; form-action 'none'">
-<meta name="color-scheme" content="{schemes}">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<header>
-<div class="names"><h1>{title}</h1><p>{subtitle}</p></div>
-<div class="tools" role="toolbar" aria-label="Diagram">
-<input id="search" type="search" placeholder="Search layers" aria-label="Search layers" autocomplete="off" \
-spellcheck="false"><output id="found" aria-live="polite"></output>
-<button id="unfold-all" title="Unfold all modules (u)">Unfold all</button>
-<button id="fold-all" title="Fold all modules (f)">Fold all</button>
-<button id="zoom-out" title="Smaller (-)" aria-label="Smaller">&minus;</button>
-<button id="zoom-in" title="Larger (+)" aria-label="Larger">+</button>
-<button id="fit" title="All of it (0)">Fit</button>
-</div>
-</header>
-<main>
-<svg id="diagram" role="tree" aria-label="{title}"><defs><marker id="arrow" viewBox="0 0 6 6" refX="5.5" refY="3" \
-markerWidth="6" markerHeight="6" orient="auto"><path d="M0 0.6L6 3L0 5.4Z"/></marker></defs><g id="view"></g></svg>
-<aside id="facts" aria-live="polite" aria-label="Facts"></aside>
-</main>
-<footer><ul id="legend">{legend}</ul><p title="Up and down go from box to box, right unfolds, left folds, \
-/ searches, + and - zoom, 0 shows all.">Drag to move, wheel to zoom, click for facts; arrow keys, / to search</p>
-</footer>
-<noscript><p>This page draws with JavaScript, all of which is inside it.</p></noscript>
-<script type="application/json" id="network">{data}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
-
 
 def page(anatomy, plan, title, subtitle, theme=None):
     """Return the text of the page. `theme` is a Theme; None: light or dark, as the reader's browser prefers."""
-    here = files("zoo.diagrams")
-    script = "\n" + here.joinpath("page.js").read_text("utf-8")
-    style = f"\n{_colours(theme)}\n" + here.joinpath("page.css").read_text("utf-8")
-    data = json.dumps(packed(anatomy, plan), separators=(",", ":"), allow_nan=False)
     used = {kind_of(layer) for layer in anatomy.layers}
-    said = {f"kind-{kind}": words for kind, words in KIND_WORDS.items() if kind in used}
-    said |= {"bar-parameters": "parameters", "bar-multiplyAdds": "multiply-adds"}
-    legend = "".join(f'<li><i class="{kind}"></i>{words}</li>' for kind, words in said.items())
-    return PAGE.format(
-        title=escape(printable(title)), subtitle=escape(printable(subtitle)), script=script, style=style, legend=legend,
-        schemes="light dark" if theme is None else "dark" if theme == DARK else "light",
-        data=data.replace("<", r"\u003c"), script_hash=_hash(script), style_hash=_hash(style))
-
-
-def _hash(text):
-    """Return what a browser compares with before it runs or applies what stands in the page: nothing else does."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    legend = {f"kind-{kind}": words for kind, words in KIND_WORDS.items() if kind in used}
+    legend |= {"bar-parameters": "parameters", "bar-multiplyAdds": "multiply-adds"}
+    return render(
+        "zoo.diagrams", "diagram.html", title=title, subtitle=subtitle, legend=legend,
+        color_scheme="light dark" if theme is None else "dark" if theme == DARK else "light",
+        style=f"\n{_colours(theme)}{read_text('zoo.diagrams', 'page.css')}",
+        script=read_text("zoo.diagrams", "page.js"), data=packed(anatomy, plan))
 
 
 def _colours(theme):
@@ -131,7 +78,7 @@ def layers_of(module):
 def _module(module, place):
     kind = module.units[0].kind if len(module.units) == 1 else MODULE
     return _said({
-        "name": printable(module.name), "title": printable(module.title), "kind": kind,
+        "name": module.name, "title": module.title, "kind": kind,
         "shape": shape_words(module.shape),
         "parameters": module.parameters, "multiplyAdds": module.multiply_adds, "loss": module.loss_weight,
         "outputs": _numbers(layers_of(module)),
@@ -147,7 +94,7 @@ def _numbers(layers):
 
 def _layer(layer, number):
     return _said({
-        "name": printable(layer.name), "class": printable(layer.kind), "kind": kind_of(layer), "words": words_of(layer),
+        "name": layer.name, "class": layer.kind, "kind": kind_of(layer), "words": words_of(layer),
         "shape": shape_words(layer.shape), "parameters": layer.parameters, "trainable": layer.trainable_parameters,
         "multiplyAdds": layer.multiply_adds, "filters": layer.filters, "kernel": _sides(layer.kernel),
         "groups": layer.groups if (layer.groups or 1) > 1 else None, "activation": layer.activation,
@@ -188,7 +135,7 @@ def inside(modules):
 
 
 def _width(unit):
-    widths = [max(width_of(words_of(layer), LETTERS), width_of(printable(layer.name), SMALL)) if layer.name == unit.name
+    widths = [max(width_of(words_of(layer), LETTERS), width_of(layer.name, SMALL)) if layer.name == unit.name
               else width_of(words_of(layer), SMALL) for layer in unit.layers]
     return min(max(widths) + 2 * PAD, 220.0)
 

@@ -13,7 +13,8 @@ FONT = "DejaVu Sans"  # comes with matplotlib, which measures it
 SCALE = 100  # the size that letters are measured at, points; others are in proportion
 ASCENT, DESCENT = 0.76, 0.236  # how far "d" rises above the baseline and "g" hangs below it, in font sizes
 DROP = 0.365  # from the middle of a line to its baseline, in font sizes: half a capital's or a digit's height
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # no line holds them, nor does XML
+# No line holds them, nor does XML: controls, halves of surrogates; and marks that turn the direction of writing.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def font(size, bold=False):
@@ -23,8 +24,13 @@ def font(size, bold=False):
 
 
 def printable(words):
-    """Return `words` with a space for each character that has no letter: tabs, line ends, halves of surrogates."""
-    return UNPRINTABLE.sub(" ", words)
+    """Return `words` with a space for each tab or line end; what else has no letter is made visible: \\x1b, \\u202e."""
+    return UNPRINTABLE.sub(_visible, words)
+
+
+def _visible(match):
+    code = ord(match[0])
+    return " " if match[0] in "\t\n\v\f\r\x85" else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 @functools.lru_cache(maxsize=65536)

@@ -1,9 +1,9 @@
 """The charts of a report as SVG: lines over the epochs, and a reliability diagram. Colours are the style sheet's."""
 
 from collections import namedtuple
-from html import escape
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from zoo.plots.font_metrics import printable
@@ -13,8 +13,8 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 26  # room around the plot
 SIDE = 300  # of the reliability diagram's plot
 FEW = 15  # up to so many epochs each gets a dot
 
-Chart = namedtuple("Chart", "title svg names classes values share")  # what the script needs to tell values
-
+# svg: Markup; of each line its name, its class, its values in words, and the last of them
+Chart = namedtuple("Chart", "title svg names classes values last")
 
 NOTHING = "none"  # what is said of a value that is not finite
 
@@ -57,11 +57,18 @@ def over_epochs(title, lines, share, best):
         drawn += polylines([(at(epoch), up(value)) if np.isfinite(value) else None
                             for epoch, value in enumerate(line, start=1)], kind)
     drawn.append(f'<line class="cursor" y1="{TOP}" y2="{TALL - BOTTOM}" hidden="hidden"/>')
-    svg = (f'<svg class="chart" viewBox="0 0 {WIDE} {TALL}" tabindex="0" role="img" '
-           f'aria-label="{escape(printable(title))} over the epochs; arrow keys tell the values" '
-           f'data-left="{LEFT}" data-right="{WIDE - RIGHT}" data-epochs="{epochs}">{"".join(drawn)}</svg>')
+    svg = Markup('<svg class="chart" viewBox="0 0 {} {}" tabindex="0" role="img" '
+                 'aria-label="{} over the epochs; arrow keys tell the values" '
+                 'data-left="{}" data-right="{}" data-epochs="{}">{}</svg>').format(
+        WIDE, TALL, printable(title), LEFT, WIDE - RIGHT, epochs, Markup("".join(drawn)))
     said = [[number(value, share) for value in line] for line in values]
-    return Chart(title, svg, [name for name, *_ in lines], [kind for _, kind, _ in lines], said, share)
+    return Chart(title, svg, [name for name, *_ in lines], [kind for _, kind, _ in lines], said,
+                 [at_the_end(line) for line in said])
+
+
+def data_of(charts):
+    """Return what the script needs of Charts."""
+    return [{"names": chart.names, "classes": chart.classes, "values": chart.values} for chart in charts]
 
 
 def scale(values, share):
@@ -121,5 +128,5 @@ def reliability(bins):
                      f'width="{each - 2:.1f}" height="{30 * count / most:.1f}"/></g>')
     drawn.append(f'<line class="diagonal" x1="{left}" x2="{left + SIDE}" y1="{top + SIDE}" y2="{top}"/>'
                  f'<text class="middle" x="{left + SIDE / 2}" y="{top + SIDE + 34}">how sure the network was</text>')
-    return (f'<svg class="reliability" viewBox="0 -4 {left + SIDE + 24} {top + SIDE + 78}" role="img" '
-            f'aria-label="Reliability diagram">{"".join(drawn)}</svg>')
+    return Markup(f'<svg class="reliability" viewBox="0 -4 {left + SIDE + 24} {top + SIDE + 78}" role="img" '
+                  f'aria-label="Reliability diagram">{"".join(drawn)}</svg>')

@@ -1,9 +1,7 @@
-"""What a page carries inside: pictures as data addresses, data as JSON, hashes of its own script and style."""
+"""Pictures as addresses that a page carries inside."""
 
 import base64
-import hashlib
 import io
-import json
 import math
 
 import numpy as np
@@ -27,13 +25,3 @@ def sheet(images):
     file = io.BytesIO()
     Image.fromarray(whole[..., 0] if channels == 1 else whole).save(file, "png", optimize=True)
     return data_address(file.getvalue(), "image/png"), columns
-
-
-def packed(data):
-    """Return data as JSON that can stand inside a <script> element."""
-    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")
-
-
-def hashed(text):
-    """Return what a browser compares with before it runs or applies what stands in the page: nothing else does."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,16 +1,14 @@
 """A View as one HTML page that needs no network: the picture with what is laid over it, and its layers step by step."""
 
 import io
-from importlib.resources import files
 
 from PIL import Image
 
+from zoo.diagrams.html import read_text, render
 from zoo.errors import UserError
 from zoo.plots import colormaps, feature_maps
 from zoo.plots.text_layout import counted
 from zoo.reports import embedding
-from zoo.reports.html import section, text
-from zoo.reports.run import PAGE
 from zoo.utils.io import write_text
 
 
@@ -21,17 +19,28 @@ def write(view, count, path):
 
 def page(view, count):
     """Return the text of the page."""
-    here = files("zoo.reports")
-    script, style = ("\n" + here.joinpath(name).read_text("utf-8") for name in ("inspection.js", "inspection.css"))
     laid, missing = overlays(view)
     filters = filters_of(view)
     data = {"overlays": laid, "layers": [layer(each, count) for each in view.maps], "filters": filters,
             "sides": list(view.side)}
-    title = f"A look inside {view.subject.title}"
-    body = "\n".join(filter(None, [header(title, view), picture(view, laid, missing), layers(view),
-                                   filters_section(filters)]))
-    return PAGE.format(title=text(title), style=style, script=script, body=body, data=embedding.packed(data),
-                       script_hash=embedding.hashed(script), style_hash=embedding.hashed(style))
+    kinds = {}
+    for place, each in enumerate(laid):
+        kinds.setdefault(each["kind"], []).append((place, each["short"]))
+    height, width = view.side
+    return render(
+        "zoo.reports", "inspection.html", title=f"A look inside {view.subject.title}", note=view.subject.note,
+        is_random="RANDOM" in view.subject.note, source=view.source, picture=address(view.picture), width=width,
+        height=height, prediction=prediction(view), kinds=kinds, missing=missing,
+        layers=[each.name for each in view.maps], filters=filters, style=read_text("zoo.reports", "inspection.css"),
+        script=read_text("zoo.reports", "inspection.js"), data=data)
+
+
+def prediction(view):
+    """Return [(class, probability)] of the prediction; nothing for a network without scores for classes."""
+    try:
+        return view.prediction
+    except UserError:
+        return []
 
 
 def address(image):
@@ -108,65 +117,3 @@ def filters_of(view):
     return {"name": name, "sheet": sheet, "columns": columns, "rows": -(-len(kernels) // columns),
             "ratio": kernels.shape[2] / kernels.shape[1], "each": [["", ""]] * len(kernels),
             "said": f"{counted(len(kernels), 'filter')} of {kernels.shape[1]}x{kernels.shape[2]}"}
-
-
-# ---------------------------------------------------------------------------------------------------------- the page
-
-def header(title, view):
-    random = "RANDOM" in view.subject.note
-    return (f'<header><h1>{text(title)}</h1><p><span class="{"open" if random else ""}">{text(view.subject.note)}'
-            f'</span> · {text(view.source)}</p></header>')
-
-
-def picture(view, laid, missing):
-    """Return the section of the picture, with a button for each thing that can be laid over it."""
-    kinds = {}
-    for place, each in enumerate(laid):
-        kinds.setdefault(each["kind"], []).append((place, each["short"]))
-    buttons = "".join(
-        f'<h3>{text(kind)}</h3><div class="choices">' + "".join(
-            f'<button data-overlay="{place}" aria-pressed="false">{text(words)}</button>' for place, words in each)
-        + "</div>" for kind, each in kinds.items())
-    without = "".join(f"<p class=hint>No {text(kind)}: {text(why)}.</p>" for kind, why in missing)
-    height, width = view.side
-    return section(
-        "picture", "What it sees", '<div class="beside"><div>',
-        f'<div id="stack"><img id="seen" alt="The picture as the network gets it" width="{width}" height="{height}" '
-        f'src="{address(view.picture)}"><img id="over" alt="" hidden></div>',
-        '<p id="overlaid" aria-live="polite">the picture, as the network gets it</p>',
-        '<label class="slide">strength <input id="strength" type="range" min="0" max="100" value="75"></label></div>',
-        f'<div>{bars(view)}<div class="choices"><button data-overlay="-1" aria-pressed="true">the picture alone'
-        f"</button></div>{buttons}{without}</div></div>")
-
-
-def bars(view):
-    """Return the chart of the prediction; nothing for a network without scores for classes."""
-    try:
-        found = view.prediction
-    except UserError:
-        return ""
-    return '<table class="bars">' + "".join(
-        f'<tr><th scope=row>{text(name)}</th><td><meter min="0" max="1" value="{share:.6f}"></meter></td>'
-        f"<td>{100 * share:.2f} %</td></tr>" for name, share in found) + "</table>"
-
-
-def layers(view):
-    names = "".join(f'<option value="{place}">{text(each.name)}</option>' for place, each in enumerate(view.maps))
-    last = len(view.maps) - 1
-    return section(
-        "layers", "Layer by layer",
-        '<div class="steps"><button id="before">◀ before</button>'
-        f'<select id="names" aria-label="layer">{names}</select><button id="after">after ▶</button>'
-        f'<input id="step" type="range" min="0" max="{last}" value="0" aria-label="layer"></div>'
-        '<h3 id="name" aria-live="polite"></h3><p id="said"></p>'
-        '<div id="tiles" class="tiles"></div><div id="large" hidden><div class="image"></div><p></p></div>',
-        '<p class="hint">Arrow keys step through the layers. Each map is coloured from its least value to its '
-        "greatest; choose one to see it large.</p>")
-
-
-def filters_section(filters):
-    if not filters:
-        return ""
-    return section("filters", "The filters that read the picture",
-                   f'<p>{text(filters["name"])}: {text(filters["said"])}. Weights of 0 are grey; all are on one scale.'
-                   '</p><div id="kernels" class="tiles small"></div>')

@@ -2,23 +2,27 @@
 
 import numpy as np
 
+from zoo.analysis.classification_metrics import classification_metrics
 from zoo.plots.font_metrics import printable
-from zoo.plots.text_layout import counted, plain
+from zoo.plots.text_layout import counted, cut, plain, width_of
 from zoo.reports import charts, embedding
-from zoo.reports.html import percent, section, text
 from zoo.training import calibration
 
 WORST = 24  # mistakes shown
 OFTEN = 8  # pairs of classes named
-FEW = 20  # classes, one below the other
+FEW = 20  # classes, whose names stand beside the confusion matrix
+NAME_SIZE, NAME_WIDTH, NAME_LINES = 11, 110, 2  # of a name there, in the units of the matrix
 LIKELY = 3  # classes told of each picture
 
 
 def matrix_data(names, labels, probabilities):
-    """Return the classes' names and the cells of the confusion matrix that are not empty: [true, predicted, count]."""
+    """Return what the script draws the confusion matrix from; see the end of run.js."""
     pairs, counts = np.unique(np.stack([labels, probabilities.argmax(axis=1)]), axis=1, return_counts=True)
     cells = [list(cell) for cell in zip(*pairs.tolist(), counts.tolist(), strict=True)]
-    return {"names": [printable(plain(name)) for name in names], "cells": cells}
+    names = [printable(plain(name)) for name in names]
+    lines = [cut(name, NAME_SIZE, NAME_WIDTH, NAME_LINES) for name in names] if len(names) <= FEW else []
+    room = max((width_of(line, NAME_SIZE) for name in lines for line in name), default=0.0)
+    return {"names": names, "cells": cells, "labels": lines, "room": round(room, 1)}
 
 
 def pictures_data(images, indices, labels, probabilities):
@@ -32,63 +36,35 @@ def pictures_data(images, indices, labels, probabilities):
     return {"sheet": address, "columns": columns, "height": images.shape[1], "width": images.shape[2], "each": each}
 
 
+def values(names, labels, probabilities, cells):
+    """Return what run_test.html shows; `cells`: (images, indices) of some pictures of the test split, or None."""
+    return {"matrix": matrix(labels, probabilities, names), "trust": trust(labels, probabilities),
+            "worst": worst(labels, probabilities, cells[1]) if cells else None,
+            "classes": classification_metrics(probabilities.argmax(axis=1), labels, [plain(name) for name in names]),
+            "many_classes": len(names) > FEW}
+
+
 def matrix(labels, probabilities, names):
+    """Return how many answers were right, and the pairs of classes that were mistaken most often."""
     predicted = probabilities.argmax(axis=1)
-    right = int((labels == predicted).sum())
     wrong = labels != predicted
     pairs, counts = np.unique(np.stack([labels[wrong], predicted[wrong]]), axis=1, return_counts=True)
-    often = "".join(
-        f'<li><button data-cell="{pairs[0, i]},{pairs[1, i]}">{text(plain(names[pairs[0, i]]))} as '
-        f'{text(plain(names[pairs[1, i]]))} <b>{counts[i]:,}</b></button></li>'
-        for i in np.argsort(-counts, kind="stable")[:OFTEN])
-    return section(
-        "confusion", "Confusion matrix",
-        f"<p>{right:,} of {counted(len(labels), 'test picture')} right. A row is a true class, a column what it was "
-        "taken for. Choose a cell to see its pictures: with the mouse, or with the arrow keys and Enter.</p>",
-        '<div class="beside"><div class="scroll"><svg id="matrix" tabindex="0" role="application" '
-        'aria-label="Confusion matrix; arrow keys move, Enter shows the pictures" aria-describedby="told"></svg></div>'
-        '<div id="cell"><p id="told" aria-live="polite"></p><div id="shown" class="tiles"></div></div></div>',
-        f'<h3>Most often mistaken</h3><ul id="often">{often}</ul>' if often else "")
+    often = [(*pairs[:, i], *(plain(names[place]) for place in pairs[:, i]), f"{counts[i]:,}")
+             for i in np.argsort(-counts, kind="stable")[:OFTEN]]
+    return {"right": f"{int((~wrong).sum()):,}", "count": counted(len(labels), "test picture"), "often": often}
 
 
-def worst(predictions, cells):
-    """Return the section of the mistakes that the network was surest of, among the pictures that are kept."""
-    if not cells:
-        return ""
-    (labels, probabilities), (_, indices) = predictions, cells
+def worst(labels, probabilities, indices):
+    """Return which of the pictures at `indices` are the mistakes that the network was surest of, surest first."""
     predicted = probabilities[indices].argmax(axis=1)
     sure = probabilities[indices].max(axis=1)
     wrong = np.flatnonzero(predicted != labels[indices])
-    if not len(wrong):
-        return section("worst", "Worst mistakes", "<p>There are none.</p>")
-    order = wrong[np.argsort(-sure[wrong], kind="stable")][:WORST]
-    tiles = "".join(f'<div data-picture="{place}"></div>' for place in order)
-    return section("worst", "Worst mistakes", "<p>Those that the network was surest of.</p>",
-                   f'<div class="tiles">{tiles}</div>')
+    return wrong[np.argsort(-sure[wrong], kind="stable")][:WORST].tolist()
 
 
 def trust(labels, probabilities):
+    """Return how sure the network was and how often right, with the diagram of both."""
     bins = calibration.reliability(probabilities, labels)
-    error = calibration.expected_error(probabilities, labels)
-    sure, right = probabilities.max(axis=1).mean(), (probabilities.argmax(axis=1) == labels).mean()
-    return section(
-        "calibration", "Calibration",
-        f"<p>The network was {100 * sure:.2f} % sure of its answers on average, and {100 * right:.2f} % of them were "
-        f"right. Expected calibration error: <b>{error:.4f}</b>, the mean distance of the bars from the diagonal over "
-        f"{len(bins.count)} bins of equal width, weighted by their pictures (Guo et al. 2017, arXiv:1706.04599).</p>",
-        '<div class="trust">', charts.reliability(bins),
-        '<ul class="key"><li><i class="right"></i>share of right answers</li><li><i class="over"></i>surer than right'
-        '</li><li><i class="under"></i>less sure than right</li><li><i class="count"></i>pictures of a bin</li></ul>'
-        "</div>")
-
-
-def classes(labels, probabilities, names):
-    of = np.bincount(labels, minlength=len(names))
-    right = np.bincount(labels[probabilities.argmax(axis=1) == labels], minlength=len(names))
-    rows = "".join(
-        f"<tr><th scope=row>{text(plain(name))}</th><td>"
-        + (f'<meter min="0" max="{count}" value="{good}"></meter></td><td>{percent(good / count)}</td>' if count else
-           "</td><td>none</td>") + f"<td>{good:,} of {count:,}</td></tr>"
-        for name, good, count in zip(names, right, of, strict=True))
-    return section("classes", "Classes", "<p>The share of a class's test pictures that were recognised.</p>",
-                   f'<table class="classes{" many" if len(names) > FEW else ""}"><tbody>{rows}</tbody></table>')
+    return {"sure": probabilities.max(axis=1).mean(), "right": (probabilities.argmax(axis=1) == labels).mean(),
+            "error": calibration.expected_error(probabilities, labels), "bins": len(bins.count),
+            "diagram": charts.reliability(bins)}

@@ -90,36 +90,39 @@
 
   const matrix = document.getElementById("matrix");
   if (matrix) {
-    const count = names.length, few = count <= 20;
+    const { labels, room } = data.matrix, few = labels.length > 0, count = names.length;
     const counts = new Map(data.matrix.cells.map(([row, column, number]) => [row * count + column, number]));
     const totals = names.map(() => 0);
     data.matrix.cells.forEach(([row, , number]) => { totals[row] += number; });
-    const shares = ([row, column, number]) => number / totals[row];
-    const worst = Math.max(...data.matrix.cells.filter(([row, column]) => row !== column).map(shares), 1e-9);
+    const most = data.matrix.cells.reduce((high, [, , number]) => Math.max(high, number), 1);
 
-    const short = (name) => name.length > 12 ? `${name.slice(0, 11)}…` : name;
-    const longest = Math.max(...names.map((name) => short(name).length));
-    const upright = few && longest > 4;
     const cell = few ? (count <= 10 ? 40 : 28) : Math.max(400 / count, 4), side = cell * count;
-    const left = few ? 26 + 7.2 * longest : 26, top = few ? (upright ? 26 + 7.2 * longest : 42) : 26;
-    matrix.setAttribute("viewBox", `0 0 ${left + side + 6} ${top + side + 6}`);
-    matrix.style.minWidth = `${few ? 30 * count : 320}px`;
+    const upright = few && room > cell - 4;
+    const left = few ? 32 + room : 26, top = few ? 28 + (upright ? room : 16) : 26, width = left + side + 12;
+    matrix.setAttribute("viewBox", `0 0 ${width} ${top + side + 6}`);
+    matrix.style.minWidth = `${few ? 0.8 * width : 320}px`;  // so small that names can still be read, or it scrolls
+    if (few) matrix.style.maxWidth = `${1.3 * width}px`;
     svg(matrix, "rect", { x: left, y: top, width: side, height: side, class: "back" });
     svg(matrix, "text", { x: left + side / 2, y: 14, class: "middle" }, "taken for");
     svg(matrix, "text", { class: "middle", transform: `translate(12 ${top + side / 2}) rotate(-90)` }, "true");
-    for (const each of data.matrix.cells) {
-      const [row, column, number] = each, x = left + column * cell, y = top + row * cell, gap = few ? 1 : 0;
-      const strength = row === column ? 0.08 + 0.42 * shares(each) : 0.12 + 0.68 * shares(each) / worst;
+    for (const [row, column, number] of data.matrix.cells) {
+      const x = left + column * cell, y = top + row * cell, gap = few ? 1 : 0;
       svg(matrix, "rect", { x: x + gap, y: y + gap, width: cell - 2 * gap, height: cell - 2 * gap,
-        class: row === column ? "ok" : "no", "fill-opacity": strength });
+        class: row === column ? "ok" : "no", "fill-opacity": 0.1 + 0.5 * Math.sqrt(number / most) });
       if (few) svg(matrix, "text", { x: x + cell / 2, y: y + cell / 2, class: "count mid" }, number);
     }
-    if (few) names.forEach((name, place) => {
+    const write = (place, kind, transform) => {  // a class's name, in as many lines as it has
+      const lines = labels[place], made = svg(matrix, "g", { transform });
+      svg(made, "title", {}, names[place]);
+      lines.forEach((line, number) => {
+        svg(made, "text", { class: `name ${kind}`, y: 4 + 12 * (number - (lines.length - 1) / 2) }, line);
+      });
+    };
+    labels.forEach((_, place) => {
       const middle = (place + 0.5) * cell;
-      svg(matrix, "text", { x: left - 5, y: top + middle + 4, class: "name end" }, short(name));
-      svg(matrix, "text", upright
-        ? { class: "name", transform: `translate(${left + middle + 4} ${top - 5}) rotate(-90)` }
-        : { x: left + middle, y: top - 6, class: "name middle" }, short(name));
+      write(place, "end", `translate(${left - 6} ${top + middle})`);
+      write(place, upright ? "" : "middle", `translate(${left + middle} ${top - (upright ? 6 : 10)})`
+        + (upright ? " rotate(-90)" : ""));
     });
     const chosen = svg(matrix, "rect", { width: cell, height: cell, class: "chosen", visibility: "hidden" });
     const at = svg(matrix, "rect", { width: cell, height: cell, class: "at", visibility: "hidden" });
@@ -226,6 +229,7 @@
 })();
 
 // data.charts: for each chart names and classes of its lines, and values, for each line a text an epoch.
-// data.matrix: names of the classes, cells [true, predicted, count] that are not empty.
+// data.matrix: names of the classes, cells [true, predicted, count] that are not empty; labels, the lines that each
+// name is written in beside the matrix, and room, the width of the widest; no labels where classes are too many.
 // data.pictures: sheet, the address of one picture that holds all, `columns` in a row, each height x width pixels;
 // each: [true class, place in the test split, [[class, probability], ...] from the most probable on].

@@ -1,45 +1,15 @@
 """The report of a run as one HTML page that needs no network: headline numbers first, then curves, mistakes, facts.
 
-All that comes from files is escaped, or is data for the script, which writes it as text.
+All that comes from files is escaped by the template, or is data for the script, which writes it as text.
 """
-
-from importlib.resources import files
 
 import numpy as np
 
+from zoo.diagrams.html import read_text, render
 from zoo.plots import metric_series
 from zoo.plots.text_layout import counted
 from zoo.reports import charts, embedding, mistakes
-from zoo.reports.html import percent, section, text
 from zoo.training import calibration
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; script-src '{script_hash}'; \
-style-src '{style_hash}'; base-uri 'none'; form-action 'none'">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-<script type="application/json" id="held">{data}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
-
-
-def assembled(title, sections, data):
-    """Return a page of HTML `sections`, with our script, our style and what `data` holds for the script."""
-    here = files("zoo.reports")
-    script, style = ("\n" + here.joinpath(name).read_text("utf-8") for name in ("run.js", "run.css"))
-    return PAGE.format(title=text(title), style=style, script=script, body="\n".join(filter(None, sections)),
-                       data=embedding.packed(data), script_hash=embedding.hashed(script),
-                       style_hash=embedding.hashed(style))
 
 
 def page(facts, history=None, result=None, predictions=None, cells=None, architecture=None):
@@ -49,27 +19,21 @@ def page(facts, history=None, result=None, predictions=None, cells=None, archite
     the test split; cells: (images, indices) of some of its pictures; architecture: the bytes of an SVG. What is None
     is left out.
     """
-    title = f"{facts['network']} on {facts['dataset']['name']}"
-    best = best_epoch(history, result)
+    dataset, best = facts["dataset"], best_epoch(history, result)
     drawn = drawn_curves(history, best)
-    data = {"charts": [{"names": chart.names, "classes": chart.classes, "values": chart.values} for chart in drawn]}
+    data = {"charts": charts.data_of(drawn)}
     if predictions:
-        data["matrix"] = mistakes.matrix_data(facts["dataset"]["label_names"], *predictions)
+        data["matrix"] = mistakes.matrix_data(dataset["label_names"], *predictions)
     if predictions and cells and len(cells[0]):
         data["pictures"] = mistakes.pictures_data(*cells, *predictions)
-    return assembled(title, [
-        header(title, facts, history, result), numbers(facts, history, result, predictions, best), curves(drawn, best),
-        *tested(facts, predictions, cells),
-        drawing(architecture, title), tables(facts), command(facts)], data)
-
-
-def tested(facts, predictions, cells):
-    """Return the sections that the test split fills; none of a run that was not tested."""
-    if not predictions:
-        return []
-    names = facts["dataset"]["label_names"]
-    return [mistakes.matrix(*predictions, names), mistakes.worst(predictions, cells), mistakes.trust(*predictions),
-            mistakes.classes(*predictions, names)]
+    return render(
+        "zoo.reports", "run.html", title=f"{facts['network']} on {dataset['name']}",
+        dataset_title=dataset.get("title") or dataset["name"], finished=bool(result),
+        state=state(facts, history, result), numbers=numbers(facts, history, result, predictions, best), charts=drawn,
+        best=best, test=mistakes.values(dataset["label_names"], *predictions, cells) if predictions else None,
+        architecture=embedding.data_address(architecture, "image/svg+xml") if architecture else None,
+        tables=tables(facts), command=facts["command"] if isinstance(facts.get("command"), str) else None,
+        style=read_text("zoo.reports", "run.css"), script=read_text("zoo.reports", "run.js"), data=data)
 
 
 def best_epoch(history, result):
@@ -84,19 +48,17 @@ def best_epoch(history, result):
 
 # ---------------------------------------------------------------------------------------------------- what came out
 
-def header(title, facts, history, result):
-    dataset, epochs = facts["dataset"], len(history["epoch"]) if history else 0
+def state(facts, history, result):
+    """Return how far the run has come, in words."""
+    epochs = counted(len(history["epoch"]) if history else 0, "epoch")
     asked = facts["recipe"].get("epochs") if isinstance(facts.get("recipe"), dict) else None
-    state = (f"finished, {counted(epochs, 'epoch')}" if result else
-             f"not finished: {counted(epochs, 'epoch')}" + (f" of {text(asked)}" if asked else "") +
-             ", not tested on the test split")
-    what = dataset.get("title") or dataset["name"]
-    return (f'<header><h1>{text(title)}</h1><p>{text(what)} · '
-            f'<span class="{"done" if result else "open"}">{state}</span></p></header>')
+    if result:
+        return f"finished, {epochs}"
+    return f"not finished: {epochs}{f' of {asked}' if asked else ''}, not tested on the test split"
 
 
 def numbers(facts, history, result, predictions, best):
-    """Return the headline numbers: what the network is worth, before all else."""
+    """Return the headline numbers as pairs (value, words): what the network is worth, before all else."""
     cards = []
     if result:
         cards.append((percent(result["test_accuracy_best"]), f"test accuracy, weights of epoch {best}, "
@@ -115,8 +77,7 @@ def numbers(facts, history, result, predictions, best):
         cards.append((f"{facts['parameters']:,}", "parameters"))
     if result and isinstance(result.get("seconds"), (int, float)):
         cards.append((lasting(result["seconds"]), "training and testing"))
-    return '<ul id="numbers">' + "".join(f"<li><b>{text(value)}</b> <span>{text(words)}</span></li>"
-                                         for value, words in cards) + "</ul>" if cards else ""
+    return cards
 
 
 def lasting(seconds):
@@ -127,7 +88,12 @@ def lasting(seconds):
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
+def percent(share):
+    return f"{100 * share:.2f} %"
+
+
 def drawn_curves(history, best):
+    """Return the Charts of a history."""
     if not history:
         return []
     drawn = []
@@ -141,39 +107,7 @@ def drawn_curves(history, best):
     return [*drawn, charts.over_epochs("Learning rate", rates, False, best)]
 
 
-def chart_figures(drawn):
-    """Return Charts with their keys, which tell the last values until somebody points at an epoch."""
-    figures = []
-    for place, chart in enumerate(drawn):
-        key = "".join(f'<li><i class="{kind}"></i><span>{text(name)}</span> '
-                      f'<output>{text(charts.at_the_end(values))}</output></li>'
-                      for name, kind, values in zip(chart.names, chart.classes, chart.values, strict=True))
-        figures.append(f'<figure data-chart="{place}"><figcaption>{text(chart.title)} <span class="epoch">'
-                       f'at the end</span></figcaption>{chart.svg}<ul class="key">{key}</ul></figure>')
-    return f'<div class="charts">{"".join(figures)}</div>'
-
-
-def curves(drawn, best):
-    if not drawn:
-        return section("curves", "Curves", "<p>No epoch has finished.</p>")
-    return section("curves", "Curves", chart_figures(drawn),
-                   f'<p class="hint">Point at a curve for its values, or use the arrow keys. The dotted line is '
-                   f'epoch {best}, the best by validation.</p>')
-
-
 # ------------------------------------------------------------------------------------------------ what was trained
-
-def drawing(architecture, title):
-    if not architecture:
-        return ""
-    return section("architecture", "Architecture", f'<div class="scroll paper"><img alt="The architecture of '
-                   f'{text(title)}" src="{embedding.data_address(architecture, "image/svg+xml")}"></div>')
-
-
-def rows(pairs):
-    return "<table>" + "".join(f"<tr><th scope=row>{text(name)}</th><td>{text(value)}</td></tr>"
-                               for name, value in pairs) + "</table>"
-
 
 def flat(name, value):
     """Yield (name, words) of what a JSON file says, dictionaries opened."""
@@ -189,19 +123,11 @@ def flat(name, value):
 
 
 def tables(facts):
-    """Return the recipe, the network, the data and the environment: whatever run.json says of them."""
+    """Return (id, title, rows) of the recipe, the network, the data and the environment: all that run.json tells."""
     dataset = {key: value for key, value in facts["dataset"].items() if key not in ("label_names", "title")}
     network = {key: facts[key] for key in ("network", "parameters", "blueprint") if key in facts}
     kept = {key: value for key, value in facts.items() if key not in (*network, "recipe", "dataset", "command")}
     told = {"recipe": ("Recipe", facts.get("recipe")), "network": ("Network", network), "data": ("Data", dataset),
             "environment": ("Environment", kept)}
-    each = [section(name, title, rows(flat("", content))) for name, (title, content) in told.items()
+    return [(name, title, [*flat("", content)]) for name, (title, content) in told.items()
             if isinstance(content, dict) and content]
-    return f'<div class="columns">{"".join(each)}</div>'
-
-
-def command(facts):
-    if not isinstance(facts.get("command"), str):
-        return ""
-    return section("command", "The command", f'<div class="command"><code>{text(facts["command"])}</code>'
-                   '<button id="copy">Copy</button></div>')

@@ -1,0 +1,185 @@
+"""What holds for every page: a stranger's words add nothing to it, and its HTML stands in templates."""
+
+import ast
+import configparser
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import hostile
+import jinja2
+import numpy as np
+import pytest
+from fake_results import history_of, images_of, predictions_of
+from matplotlib.textpath import text_to_path
+
+from zoo.diagrams.html import render
+from zoo.diagrams.page import page as diagram_page
+from zoo.plots.font_metrics import font
+from zoo.plots.run_comparison import Run
+from zoo.reports import mistakes
+from zoo.reports.comparison import comparing
+from zoo.reports.run import page as run_page
+
+ROOT = Path(__file__).resolve().parents[2]
+STRANGER = ("<script>alert(1)</script>", '"onmouseover="alert(1)', "'onfocus='alert(1)", "{{7*7}}", "{% raw %}",
+            "a\u202eb", "c\x1bd", "e\nf\tg", "<!--", "&lt;b&gt;", "]]>", "\u2067h")
+
+
+class Page(HTMLParser):
+    """The tags of a page with the names of their attributes, its texts, and the data of its script."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words, self.data, self._script = [], [], None, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, sorted(name for name, _ in attrs)))
+        self.words += [value or "" for _, value in attrs]
+        self._script = dict(attrs).get("type", "code") if tag == "script" else "style" if tag == "style" else None
+
+    def handle_endtag(self, tag):
+        self._script = None
+
+    def handle_data(self, data):
+        if self._script == "application/json":
+            self.data = json.loads(data)
+        elif self._script is None:
+            self.words.append(data)
+
+    def handle_comment(self, data):
+        self.tags.append(("comment", []))
+
+
+def strings(data):
+    """Return every string in JSON's data."""
+    if isinstance(data, (dict, list)):
+        return [text for each in (data.values() if isinstance(data, dict) else data) for text in strings(each)]
+    return [data] if isinstance(data, str) else []
+
+
+def config(names, words):
+    return {"network": words[0], "dataset": {"name": words[1], "title": words[2], "label_names": list(names)},
+            "recipe": {"epochs": words[3], words[4]: words[5]}, "seed": words[6], "command": words[7],
+            "blueprint": {"name": words[8]}, words[9]: [words[10], words[11]]}
+
+
+def report(words):
+    labels, probabilities = predictions_of(len(words), 240, 24)
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    history = history_of(3) | {words[5]: np.arange(3.0), f"aux{words[0]}_loss": np.arange(3.0)}
+    result = {"test_accuracy_best": 0.9, "test_accuracy_last": 0.9, "best_epoch": 2}
+    return run_page(config(words, words), history, result, (labels, probabilities), (images_of(len(wrong)), wrong),
+                    b"<svg/>")
+
+
+def comparison(words):
+    result = {"test_accuracy_best": 0.9, "test_accuracy_last": 0.9, "best_epoch": 2}
+    return comparing([Run(name, config(words, words) | {"seed": seed}, history_of(3), result)
+                      for seed, name in enumerate(words)])
+
+
+def diagram(words):
+    return diagram_page(hostile.anatomy(), hostile.plan(), words[0] + words[3] + words[5], words[1])
+
+
+@pytest.mark.parametrize("make", [report, comparison, diagram])
+def test_a_strangers_words_are_shown_and_do_nothing(make):
+    tame = [f"{chr(97 + place)}{'x' * len(words)}" for place, words in enumerate(STRANGER)]
+    page, same = Page(make(STRANGER)), Page(make(tame))
+    assert page.tags == same.tags
+    assert not [name for _, names in page.tags for name in names if name.startswith("on")]
+    shown = "\n".join([*page.words, *strings(page.data)])
+    for words in ("<script>alert(1)</script>", '"onmouseover="alert(1)', "{{7*7}}", r"a\u202eb"):
+        assert words in shown
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
+
+
+@pytest.mark.parametrize("make", [report, comparison, diagram])
+def test_the_page_fits_400_pixels(make, browser, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(make(STRANGER), encoding="utf-8")
+    browser.call("Emulation.setDeviceMetricsOverride", width=400, height=740, deviceScaleFactor=1, mobile=True)
+    try:
+        browser.open(path.as_uri())
+        assert browser.value("document.documentElement.scrollWidth") <= 400 and browser.said == []
+    finally:
+        browser.call("Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False)
+
+
+def test_what_a_template_lacks_is_an_error_and_no_gap():
+    with pytest.raises(jinja2.UndefinedError):
+        render("zoo.diagrams", "diagram.html", title="a", subtitle="b", legend={})
+
+
+def test_pages_are_written_in_templates_which_trust_nothing():
+    html = re.compile(r"</?(html|head|body|header|section|div|p|span|table|t[hdr]|h\d|ul|li|button|img|a|i|b|script"
+                      r"|style)[ >]", re.IGNORECASE)
+    found, files = [], [path for room in ("reports", "diagrams") for path in (ROOT / "zoo" / room).rglob("*.py")]
+    for path in files:
+        tree = ast.parse(path.read_text("utf-8"))
+        docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        found += [f"{path.name}:{node.lineno}" for node in ast.walk(tree) if isinstance(node, ast.Constant)
+                  and isinstance(node.value, str) and id(node) not in docs and html.search(node.value)]
+    assert len(files) > 10 and found == []
+    templates = [path.read_text("utf-8") for path in (ROOT / "zoo").rglob("templates/*.html")]
+    assert len(templates) > 5 and not re.search(r"\|\s*safe|autoescape", "".join(templates))
+
+
+def test_what_pages_are_made_of_is_in_the_package():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    for room in ("reports", "diagrams"):
+        folder = ROOT / "zoo" / room
+        packed = {path for pattern in setup["options.package_data"][f"zoo.{room}"].split(",")
+                  for path in folder.glob(pattern.strip())}
+        assert packed == {path for path in folder.rglob("*") if path.suffix in (".html", ".css", ".js")} != set()
+
+
+def test_help_loads_no_templates():
+    code = ("import sys\nfrom zoo.cli import compare, draw, plot, show\n"
+            "for command in (compare, draw, plot, show):\n"
+            "    try:\n        command.main(['--help'])\n    except SystemExit:\n        pass\n"
+            "print('jinja2' in sys.modules, file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == "False\n" and done.stdout.count("usage:") == 4
+
+
+# -------------------------------------------------------------------------------------------------- the test split
+
+def test_precision_recall_and_f1_of_each_class():
+    """Four cats, of which one is taken for a dog, two dogs, of which one is taken for a cat, and no fox."""
+    labels, predicted = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 0])
+    facts = {"network": "lenet5", "dataset": {"name": "pets", "label_names": ["cat", "dog", "red_fox"]}}
+    text = run_page(facts, predictions=(labels, np.eye(3, dtype=np.float32)[predicted]))
+    table = re.search(r'<table class="classes">(.*?)</table>', text, re.DOTALL)[1]
+    rows = [re.findall(r"<t[hd][^>]*>(?:<meter[^>]*></meter> )?([^<]*)", row) for row in table.split("<tr>")[1:]]
+    assert rows == [["Class", "Images", "Precision", "Recall", "F1"],
+                    ["cat", "4", "75.00 %", "75.00 %", "75.00 %"], ["dog", "2", "50.00 %", "50.00 %", "50.00 %"],
+                    ["red fox", "0", "none", "none", "none"],
+                    ["Macro", "6", "62.50 %", "62.50 %", "62.50 %"]]
+
+
+def test_the_mistakes_that_the_network_was_surest_of_come_first():
+    labels = np.zeros(5, int)
+    probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.05, 0.95], [0.2, 0.8], [0.3, 0.7]])
+    assert mistakes.worst(labels, probabilities, np.array([0, 1, 3, 2])) == [3, 2, 0]  # places among the four
+
+
+LONG = [f"a class with a rather long name {number}" for number in range(10)] + [
+    "W" * 40, "golden_retriever", "c", "Staffordshire bullterrier", *map(str, range(6))]
+
+
+def test_names_beside_the_matrix_have_room():
+    labels = np.arange(20)
+    data = mistakes.matrix_data(LONG, labels, np.eye(20))
+    assert len(data["labels"]) == 20 and data["labels"][11] == ["golden retriever"]
+    widths = [text_to_path.get_text_width_height_descent(line, font(11), ismath=False)[0]
+              for lines in data["labels"] for line in lines]
+    assert max(widths) <= data["room"] <= 110
+    assert {len(lines) for lines in data["labels"]} == {1, 2}  # of 12 units each, in a cell of 28
+    assert mistakes.matrix_data([*LONG, "b"], labels, np.eye(21)[:20])["labels"] == []
