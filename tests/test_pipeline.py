@@ -11,7 +11,7 @@ from PIL import Image
 import zoo
 from zoo.cli import finetune, train
 from zoo.errors import UserError
-from zoo.training import class_weights, losses, run as runs
+from zoo.training import class_weights, losses
 
 FEW = {"limit": 200, "epochs": 2}
 
