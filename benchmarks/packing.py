@@ -34,9 +34,9 @@ def pack_weights(run, to_file):
     with devices.quiet():  # TensorFlow's start is loud
         import keras
 
-        from zoo.training import evaluation, run as runs
+        from zoo.training import evaluation, run_files
 
-    model = evaluation.reopened(Path(run), runs.read_facts(run), "best")
+    model = evaluation.reopened(Path(run), run_files.read_config(run), "best")
     arrays = {}
     for variable in model.weights:
         array = keras.ops.convert_to_numpy(variable)
@@ -52,7 +52,7 @@ def find_bundled(run):
     """Return the published.Bundled that a run is for; UserError where it is not of a small preset."""
     from zoo.training import run as runs
 
-    config = runs.read_facts(run)
+    config = run_files.read_config(run)
     bundled = pretrained.find_bundled(config["network"])
     if (registry.blueprint(**config["blueprint"]), config["dataset"]["name"]) != (bundled.blueprint, bundled.dataset):
         raise UserError(f"{run} is not of the preset small of {config['network']}, trained on {bundled.dataset}")

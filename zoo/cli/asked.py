@@ -135,7 +135,7 @@ def own_images(arguments):
 
 def resumed(parser, arguments, argv):
     """Return (run directory, Plan) for --resume: those of run.json, perhaps with more epochs."""
-    from zoo.training import run as runs  # NumPy
+    from zoo.training import run_files  # NumPy
 
     parser.set_defaults(**dict.fromkeys(vars(arguments)))
     given = {name for name, value in vars(parser.parse_args(argv)).items() if value is not None}
@@ -145,9 +145,10 @@ def resumed(parser, arguments, argv):
         raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
                         "--epochs, --gpu, --backend, --data-dir, --max-seconds, --hosts and --host-index")
     run = expanded(arguments.resume)
-    if "transfer" in runs.read_facts(run):
+    config = run_files.read_config(run)
+    if "transfer" in config:
         raise UserError(f"{run} was made by zoo finetune; give that command again, with --name {run.name}")
-    plan = plans.of_run(run, runs.read_facts(run))
+    plan = plans.of_run(run, config)
     backend = env.backend(arguments.backend)
     if plan.backend != backend:
         raise UserError(f"{run} was begun with {plan.backend}, and this is {backend}; give --backend {plan.backend}")

@@ -1,19 +1,20 @@
 """A training that is seen to its end, good or bad: what zoo.train and zoo finetune say and return then."""
 
-import json
 import os
 import sys
 import time
 
+from zoo.reports.missing import draw_missing
+
 
 def is_over(run, epochs):
     """Return whether the run has its result, and no more epochs are asked for; say so if it is."""
-    path = run / "result.json"
-    if not path.exists():
+    from zoo.training import run_files  # NumPy
+
+    result = run_files.read_result(run)
+    if result is None or epochs > result.get("asked_epochs", epochs):
         return False
-    result = json.loads(path.read_text(encoding="utf-8"))
-    if epochs > result.get("asked_epochs", epochs):
-        return False
+    draw_missing(run)
     print(f"{run} is finished: {said(result)}")
     return True
 

@@ -59,11 +59,11 @@ def command(argv):
     if arguments.split not in SPLITS:
         raise unknown("split", arguments.split, SPLITS)
 
-    from zoo.plots import run_files  # NumPy, no backend
+    from zoo.training import run_files  # NumPy, no backend
     from zoo.runs.data import reload_split
 
     run = Path(arguments.run).expanduser()
-    facts = run_files.read_facts(run)
+    facts = run_files.read_config(run)
     plans.checkpoint(run, checkpoint)
     if not isinstance(facts.get("blueprint"), dict):
         raise UserError(f"{run / 'run.json'} is damaged: it does not say how the network is built")

@@ -13,8 +13,6 @@ from zoo.training import plan as plans, recipe as recipes, recipes as table, tra
 from zoo.utils.io import expanded
 from zoo.utils.validation import parsed
 
-HEAD = "head"  # below a run: the run directory of its first stage
-
 
 def parser():
     kinds = "\n".join(f"  {name:16} {plan.why}" for name, plan in transfers.PLANS.items())
@@ -95,10 +93,10 @@ def command(argv):
     form = common.form_of(arguments)
     size = common.checked_pictures(arguments)
 
-    from zoo.training import origins, run as runs  # NumPy, no backend
+    from zoo.training import origins, run_directory  # NumPy, no backend
 
     origin = origins.find(arguments.network, arguments.weights, *form)
-    runs.check_place(arguments.output_dir, None)
+    run_directory.check_output_dir(arguments.output_dir, None)
     backend, chosen = common.choose_device(arguments.gpu, arguments.backend)
     dataset = common.pictures_of(arguments, limit, origin.folder_shape(registry.find(arguments.network), size))
     facts = dataset.facts
@@ -120,19 +118,21 @@ def command(argv):
                       backend, False)
     words = shlex.join(["python", "-m", "zoo", "finetune", *(sys.argv[1:] if argv is None else argv)])
     run = begun(arguments, plan, transfer)
+    lock = run_directory.lock_run
     if run is None:
+        lock = run_directory.lock_new_run
         origin.fill(body, blueprint)  # refuses what does not fit, before there is a run
-        run = runs.create(arguments.output_dir, arguments.name, plan.blueprint.spec.name, facts.name)
+        run = run_directory.create_run(arguments.output_dir, arguments.name, plan.blueprint.spec.name, facts.name)
     elif attended.is_over(run, plan.recipe.epochs):
         return 0
-    with runs.held(run):
+    with lock(run):
         rows = [(run, plan, transfer)]
         if stages:
             epochs = max(1, recipe.epochs // 2)
             if arguments.head_epochs is not None:
                 epochs = common.whole_number("--head-epochs", arguments.head_epochs, 1)
             first, head_recipe = transfers.first_stage(transfer, recipe, body.layers[-1].name, epochs)
-            rows.insert(0, (run / HEAD, replace(plan, recipe=head_recipe), first))
+            rows.insert(0, (run / run_directory.HEAD, replace(plan, recipe=head_recipe), first))
         if named_plan:
             print(f"{'plan':8} {arguments.plan}: {named_plan.why}")
         return trained(rows, origin, dataset, where, words, arguments.class_names if arguments.data else None)
@@ -155,15 +155,15 @@ def decided(arguments, plan, transfer, body):
 
 def begun(arguments, plan, transfer):
     """Return the run directory that goes on, None for a new one; UserError where it was begun in another way."""
-    from zoo.training import run as runs
+    from zoo.training import run_directory, run_files
 
     if arguments.name is None:
         return None
     run = expanded(arguments.output_dir) / arguments.name
     if not (run / "run.json").exists():
-        runs.check_place(arguments.output_dir, arguments.name)
+        run_directory.check_output_dir(arguments.output_dir, arguments.name)
         return None
-    before, now = runs.read_facts(run), plans.flat(plan) | transfers.as_dict(transfer)
+    before, now = run_files.read_config(run), plans.flat(plan) | transfers.as_dict(transfer)
     told = before.get("dataset", {})
     old = {**before, **before.get("blueprint", {}), **before.get("recipe", {}), **before.get("transfer", {}),
            "dataset": told.get("name"), "labels": told.get("classes")}
@@ -215,7 +215,7 @@ def begin(network, stages, dataset, where, words, named):
 
     named: how a folder's classes are named; None for a data set of the catalogue.
     """
-    from zoo.training import header, run as runs
+    from zoo.training import header, run_files
 
     parameters = network.count_params()
     for run, plan, transfer in stages:
@@ -223,7 +223,7 @@ def begin(network, stages, dataset, where, words, named):
         if not (run / "run.json").exists():
             facts = header.facts(plan, dataset, parameters, where, words)
             facts["dataset"] |= {"named": named} if named else {}
-            runs.write_json(run / "run.json", {**facts, "transfer": transfers.as_dict(transfer)})
+            run_files.write_config(run, {**facts, "transfer": transfers.as_dict(transfer)})
     lines = header.lines(plan, dataset, parameters, where, run)
     if transfer.enlarge > 1:
         shape = "x".join(map(str, plan.dataset.shape))

@@ -1,7 +1,6 @@
 """python -m zoo.train NET: train a network on a data set, into a run directory; go on with one that was ended."""
 
 import argparse
-import json
 import shlex
 import sys
 import time
@@ -70,18 +69,18 @@ def told_options():
 
 def several(arguments, argv, until):
     """Train with the seeds of --runs, and tell the mean of their accuracies; return the exit status."""
-    from zoo.training import run as runs
+    from zoo.training import run_directory, run_files
 
     count, first = (common.whole_number(flag, text, least, 2**32 - 1) for flag, text, least in (
         ("--runs", arguments.runs, 1), ("--seed", arguments.seed, 0)))
-    name = arguments.name or runs.new_name(arguments.network, arguments.dataset)
+    name = arguments.name or run_directory.default_name(arguments.network, arguments.dataset)
     words = asked.without(sys.argv[1:] if argv is None else argv, ("--runs", "--seed", "--name", "--max-seconds"))
     seeds = range(first, first + count)
     status = repeat.each_seed(seeds, words, name, until)
     if status:
         return status
-    paths = [expanded(arguments.output_dir) / f"{name}-seed{seed}" / "result.json" for seed in seeds]
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    paths = [expanded(arguments.output_dir) / f"{name}-seed{seed}" for seed in seeds]
+    results = [run_files.read_result(path) for path in paths]
     best, last = (repeat.spread([each[f"test_accuracy_{which}"] for each in results]) for which in ("best", "last"))
     print(f"test accuracy {best}, n = {len(results)}, with the best epochs by validation; {last}, with the last")
     return 0
@@ -103,22 +102,22 @@ def command(argv):
     chosen = devices.choose(arguments.gpu, devices.list_gpus(), devices.visible_now())
     plans.check_devices(plan, len(chosen.gpus))
 
-    from zoo.training import run as runs
+    from zoo.training import run_directory, run_files
     from zoo.training.distribution import hosts  # NumPy, no backend
 
     place = env.hosts(arguments.hosts, arguments.host_index)
     if place and (plan.backend != "jax" or arguments.runs is not None):
         raise UserError("several hosts train one run, with JAX: give --backend jax, and --seed instead of --runs")
     if arguments.runs is not None:
-        runs.check_place(arguments.output_dir, None)
+        run_directory.check_output_dir(arguments.output_dir, None)
         return several(arguments, argv, until)
     if run is None and arguments.name and (expanded(arguments.output_dir) / arguments.name / "run.json").exists():
         run = expanded(arguments.output_dir) / arguments.name
-        plan = plans.going_on(run, plans.of_run(run, runs.read_facts(run)), plan)
+        plan = plans.going_on(run, plans.of_run(run, run_files.read_config(run)), plan)
     if run is not None and attended.is_over(run, plan.recipe.epochs):
         return 0
     if run is None:
-        runs.check_place(arguments.output_dir, arguments.name)
+        run_directory.check_output_dir(arguments.output_dir, arguments.name)
     devices.prepare(chosen, plan.deterministic)
 
     from zoo.data.load import load_facts
@@ -126,7 +125,7 @@ def command(argv):
     from zoo.runs.session import Session
 
     if run is not None and dataset is None:
-        dataset = reload_dataset(run, runs.read_facts(run), arguments.data_dir)
+        dataset = reload_dataset(run, run_files.read_config(run), arguments.data_dir)
     elif dataset is None:
         dataset = load_facts(plan.dataset, data_dir=arguments.data_dir, limit=plan.limit)
     link = hosts.meet(*place, hosts.facts(plan, dataset)) if place else None

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from zoo import devices, env, registry
 from zoo.data.loading import load_data
 from zoo.errors import UserError, unknown
+from zoo.reports.missing import draw_missing
 from zoo.runs.data import reload_dataset
 from zoo.runs.run import Run
 from zoo.runs.session import Session
-from zoo.training import augmentation, plan as plans, recipe as recipes, recipes as table, run as runs
+from zoo.training import augmentation, plan as plans, recipe as recipes, recipes as table, run_directory, run_files
 from zoo.utils.io import expanded
 from zoo.utils.validation import checked
 
@@ -49,12 +50,12 @@ def fit(model, dataset, *, recipe, seed, name, output_dir, limit, labels, data_d
     chosen = choose_device(gpu, plan)
     run = None if name is None else expanded(output_dir) / name
     if run is not None and (run / "run.json").exists():
-        plan = plans.going_on(run, plans.of_run(run, runs.read_facts(run)), plan)
-        if (run / "result.json").exists() and plan.recipe.epochs <= runs.read_json(run / "result.json").get(
+        plan = plans.going_on(run, plans.of_run(run, run_files.read_config(run)), plan)
+        if (run / "result.json").exists() and plan.recipe.epochs <= run_files.read_result(run).get(
                 "asked_epochs", plan.recipe.epochs):
-            return Run(run)
+            return finished_run(run)
         return run_of(session(plan, data, chosen, until, callbacks).resume(run))
-    runs.check_place(output_dir, name)
+    run_directory.check_output_dir(output_dir, name)
     command = f"zoo.fit({model!r}, ...)"
     return run_of(session(plan, data, chosen, until, callbacks).begin(output_dir, name, command))
 
@@ -68,7 +69,7 @@ def resume(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks):
     if epochs is not None:
         plan = plans.longer(run.path, plan, recipes.overridden(plan.recipe, {"epochs": epochs}).epochs)
     if (run.path / "result.json").exists() and plan.recipe.epochs <= run.result.get("asked_epochs", plan.recipe.epochs):
-        return Run(run.path)
+        return finished_run(run.path)
     chosen = choose_device(gpu, plan)
     data = reload_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
         dataset, limit=plan.limit, shape=tuple(run.config["dataset"]["shape"]))
@@ -81,6 +82,12 @@ def session(plan, data, chosen, until, callbacks):
 
 def run_of(attended):
     return Run(attended.run, attended.reason)
+
+
+def finished_run(run):
+    """Return the Run of a directory that has its result; draw what a kill between result and report has left out."""
+    draw_missing(run)
+    return Run(run)
 
 
 def make_plan(spec, info, *, recipe, fields, seed, limit, preset, width, stem, options, backend, precision,

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from zoo import devices
 from zoo.data.load import Dataset
 from zoo.errors import UserError
-from zoo.training import plan as plans, recipe as recipes, run as runs
+from zoo.training import plan as plans, recipe as recipes, run_directory, run_files
 from zoo.training.distribution import hosts
 from zoo.utils.io import expanded
 
@@ -54,13 +54,13 @@ class Session:
             with hold(run, sharing):
                 parameters = trainee.main(network).count_params()
                 if sharing.host == 0:
-                    runs.write_json(run / "run.json", header.facts(self.plan, self.dataset, parameters, where, command))
+                    run_files.write_config(run, header.facts(self.plan, self.dataset, parameters, where, command))
                 print("\n".join(header.lines(self.plan, self.dataset, parameters, where, run)), flush=True)
                 return self._train(network, run, where, sharing)
 
     def resume(self, run):
         """Train on from where the run directory `run` stands."""
-        with runs.held(run) if not (self.hosts and self.hosts[1]) else contextlib.nullcontext():
+        with run_directory.lock_run(run) if not (self.hosts and self.hosts[1]) else contextlib.nullcontext():
             check_same_data(run, self.dataset)
             where, sharing = self._load()
 
@@ -69,9 +69,10 @@ class Session:
             with sharing.scope():
                 network = trainee.build(self.plan)
                 progress = checkpoints.Progress(**sharing.first(lambda: asdict(checkpoints.progress_of(run))))
-                facts = runs.read_facts(run)
+                facts = run_files.read_config(run)
+                plans.going_on(run, plans.of_run(run, facts), self.plan)  # another command may have changed it
                 if sharing.host == 0:
-                    runs.write_json(run / "run.json", {**facts, **plans.as_json(self.plan)})  # perhaps more epochs
+                    run_files.write_config(run, {**facts, **plans.as_json(self.plan)})  # perhaps more epochs
                     (run / "result.json").unlink(missing_ok=True)
                 parameters = trainee.main(network).count_params()
                 print("\n".join(header.lines(self.plan, self.dataset, parameters, where, run)
@@ -80,7 +81,7 @@ class Session:
 
     def _create(self, output_dir, name):
         """Make the run directory and return its path: in full where hosts that stand in other folders need it."""
-        run = runs.create(output_dir, name, self.plan.blueprint.spec.name, self.plan.dataset.name)
+        run = run_directory.create_run(output_dir, name, self.plan.blueprint.spec.name, self.plan.dataset.name)
         return str(run.absolute() if self.link else run)
 
     def _load(self):
@@ -148,7 +149,7 @@ class Session:
 def hold(run, sharing):
     """Lock the run where this host writes it; where another one does, see that it can be read."""
     if sharing.host == 0:
-        return runs.held(run)
+        return run_directory.lock_new_run(run)
     if not (run / "checkpoints").is_dir():
         raise UserError(f"this host does not see {run}, which host 0 has made; give an --output-dir that all "
                         "hosts share")
@@ -157,7 +158,7 @@ def hold(run, sharing):
 
 def check_same_data(run, dataset):
     """Raise UserError unless the splits have as many images as those that the run was begun with."""
-    config = runs.read_facts(run)["dataset"]
+    config = run_files.read_config(run)["dataset"]
     for name in SPLITS:
         if len(getattr(dataset, name)) != config.get(name):
             raise UserError(f"{run} was begun with {config.get(name)} pictures for {name}, {dataset.source} has "

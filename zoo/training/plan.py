@@ -12,6 +12,7 @@ from zoo.training import recipe as recipes
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # in which a network computes
 CHECKPOINTS = ("best", "last")  # the epoch that was best by validation, and the last
+NEEDED = ("recipe", "blueprint", "seed", "limit", "backend", "deterministic", "device", "versions")  # to go on
 MINE = "begin another run with another --name"
 
 
@@ -49,11 +50,14 @@ def as_json(plan):
 def of_run(run, facts):
     """Return the Plan of a run from what its run.json says; UserError when that is damaged."""
     try:
+        missing = [key for key in NEEDED if key not in facts]
+        if missing:
+            raise ValueError(f"it has no {missing[0]}")
         recipe = recipes.overridden(recipes.Recipe(), facts["recipe"])
         return Plan(registry.blueprint(**facts["blueprint"]), dataset_of(facts["dataset"]), recipe, facts["seed"],
                     facts["limit"], facts["backend"], facts["deterministic"], precision_of(facts))
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{run / 'run.json'} is damaged, or of another zoo: {error}") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{run / 'run.json'} is damaged, or not of this version of zoo: {error}") from None
 
 
 def dataset_of(config):

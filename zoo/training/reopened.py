@@ -8,7 +8,7 @@ from zoo.data import image_folder, info as datasets
 from zoo.data.file_layouts import find_in
 from zoo.data.load import load_facts
 from zoo.errors import UserError
-from zoo.training import plan as plans, run as runs
+from zoo.training import plan as plans, run_files
 
 
 def place_of(told):
@@ -53,10 +53,9 @@ def split_of(run, facts, name, data_dir=None):
     if list(dataset.facts.label_names) != told["label_names"] or len(split) != told.get(name):
         raise UserError(f"{dataset.source} has {len(split):,} pictures in its {name} split, and the run had "
                         f"{told.get(name)}, of {len(told['label_names'])} classes; give its data with --data-dir")
-    predictions = Path(run) / "predictions.npz"
-    if name == "test" and predictions.is_file():
-        labels = runs.read_arrays(predictions).get("labels")
-        if not np.array_equal(labels, split.labels):
+    if name == "test":
+        tested = run_files.read_predictions(Path(run), len(told["label_names"]))
+        if tested and not np.array_equal(tested[0], split.labels):
             raise UserError(f"the test split of {dataset.source} is not the one that {run} was tested on; give its "
                             "data with --data-dir")
     return split
