@@ -185,7 +185,7 @@ class Run:
         history, result = self.history, self.result
         words = [f"{self.config.get('network')} on {self.config['dataset'].get('name')}", self.status]
         if history:
-            words.append(f"epoch {history['epoch'][-1]} of {self.config['recipe']['epochs']}")
+            words.append(f"epoch {history['epoch'][-1]} of {self.config.get('recipe', {}).get('epochs', '?')}")
         if result:
             words.append(f"test accuracy {result['test_accuracy_best']:.2%}")
         elif history:

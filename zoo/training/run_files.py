@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import env
 from zoo.errors import UserError
 from zoo.training.npz_file import damaged, read_arrays, write_arrays
 from zoo.utils.io import read_bytes, read_json, write_text
@@ -96,7 +97,7 @@ def _is_dict(value):
 
 CONFIG = {  # key of run.json: whether a value can be that of a training
     "command": _is_text, "blueprint": _is_dict, "recipe": _is_dict, "transfer": _is_dict, "versions": _is_dict,
-    "backend": _is_text, "precision": _is_text, "device": _is_text,
+    "backend": lambda value: value in env.BACKENDS, "precision": _is_text, "device": _is_text,
     "seed": lambda value: _is_count(value, 0, 2**32 - 1), "parameters": lambda value: _is_count(value, 0, 2**62),
     "limit": lambda value: value is None or _is_count(value, 1, 2**62),
     "deterministic": lambda value: isinstance(value, bool),
