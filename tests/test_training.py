@@ -553,7 +553,7 @@ def spoil(path, how):
 def test_a_damaged_checkpoint_is_refused(checkpoint, how):
     path, _ = checkpoint
     spoil(path, how)
-    with pytest.raises(UserError, match="last.npz cannot be read"):
+    with pytest.raises(UserError, match="last.npz is damaged"):
         saved.restore_weights(small(), path)
 
 
@@ -579,7 +579,8 @@ def run(tmp_path):
         models[name].compile("sgd", "mse")
         write_arrays(run / "checkpoints" / f"{name}.npz", checkpoints.state(models[name]))
     (run / "run.json").write_text(json.dumps({
-        "network": "lenet5", "dataset": {"mean": [0.1313], "std": [0.3085]},
+        "network": "lenet5",
+        "dataset": {"name": "mnist", "label_names": [*"0123456789"], "mean": [0.1313], "std": [0.3085]},
         "blueprint": {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0, "stem": "paper",
                       "options": {}}}))
     return run, models
