@@ -6,7 +6,6 @@ The file is written only if the packed weights, loaded as people load them, reac
 """
 
 import argparse
-import json
 import os
 import sys
 from dataclasses import replace
@@ -34,9 +33,9 @@ def pack_weights(run, to_file):
     with devices.quiet():  # TensorFlow's start is loud
         import keras
 
-        from zoo.training import evaluation, run as runs
+        from zoo.training import evaluation, run_files
 
-    model = evaluation.reopened(Path(run), runs.read_facts(run), "best")
+    model = evaluation.reopened(Path(run), run_files.read_config(run), "best")
     arrays = {}
     for variable in model.weights:
         array = keras.ops.convert_to_numpy(variable)
@@ -50,9 +49,9 @@ def pack_weights(run, to_file):
 
 def find_bundled(run):
     """Return the published.Bundled that a run is for; UserError where it is not of a small preset."""
-    from zoo.training import run as runs
+    from zoo.training import run_files
 
-    config = runs.read_facts(run)
+    config = run_files.read_config(run)
     bundled = pretrained.find_bundled(config["network"])
     if (registry.blueprint(**config["blueprint"]), config["dataset"]["name"]) != (bundled.blueprint, bundled.dataset):
         raise UserError(f"{run} is not of the preset small of {config['network']}, trained on {bundled.dataset}")
@@ -76,8 +75,10 @@ def bundle(run, to_file=None, data_dir=None):
 
     to_file: default: where the package has it. UserError, and the file as it was, where the accuracies differ.
     """
+    from zoo.training import run_files
+
     run, bundled = Path(run), find_bundled(run)
-    result, config = (json.loads((run / name).read_text(encoding="utf-8")) for name in ("result.json", "run.json"))
+    result, config = run_files.read_result(run), run_files.read_config(run)
     path = Path(to_file or bundled.path)
     scratch = path.with_name(f".{path.name}")
     try:

@@ -162,7 +162,7 @@ def write_run(run, network, aux):
     (run / "checkpoints").mkdir(parents=True)
     np.savez(run / "checkpoints" / "best.npz", **{f"weights/{path}": array for path, array in arrays.items()})
     config = {"network": network, "blueprint": {**blueprint, "aux": False}, "precision": "float32", "limit": None,
-              "dataset": {"name": "cifar10", "mean": [0.5] * 3, "std": [0.25] * 3}}
+              "dataset": {"name": "cifar10", "label_names": [*"0123456789"], "mean": [0.5] * 3, "std": [0.25] * 3}}
     (run / "run.json").write_text(json.dumps(config))
     return arrays
 

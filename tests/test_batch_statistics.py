@@ -16,10 +16,11 @@ from test_resume import CALM, DATA, split_of, trained
 from zoo import registry
 from zoo.data import info as datasets
 from zoo.data.load import load_facts
-from zoo.training import fit, plan as plans, recipe as recipe_fields, recipes, run as runs, trainee
+from zoo.training import fit, plan as plans, recipe as recipe_fields, recipes, trainee
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches
 from zoo.training.distribution import parallel
+from zoo.training.npz_file import read_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -90,7 +91,7 @@ def test_a_checkpoint_has_the_statistics_of_the_weights_in_it(ema, tmp_path, cap
     """Of the averages, where the recipe has an average: the trained weights have others."""
     recipe = dataclasses.replace(CALM, ema=ema, epochs=2, learning_rate=0.2, schedule="constant", warmup=0.0)
     trained(tmp_path, recipe, [10**6])
-    arrays = runs.read_arrays(tmp_path / "checkpoints" / "last.npz")
+    arrays = read_arrays(tmp_path / "checkpoints" / "last.npz")
 
     def measured(kind):
         from test_resume import network_of
@@ -110,7 +111,7 @@ def test_a_checkpoint_has_the_statistics_of_the_weights_in_it(ema, tmp_path, cap
 def test_validation_in_training_uses_them(tmp_path, capsys):
     """After one short epoch the moving averages would still be the first ones."""
     progress = trained(tmp_path, dataclasses.replace(CALM, epochs=1), [10**6])
-    arrays = runs.read_arrays(tmp_path / "checkpoints" / "last.npz")
+    arrays = read_arrays(tmp_path / "checkpoints" / "last.npz")
     from test_resume import network_of
     network = network_of()
     for variable in network.weights:

@@ -12,8 +12,8 @@ from helpers import write_pets
 
 import zoo
 from zoo.errors import UserError
-from zoo.training import run as runs
 from zoo.training.header import small_splits
+from zoo.training.npz_file import read_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
 FEW = {"limit": 200, "epochs": 2}
@@ -75,7 +75,7 @@ def test_the_command_trains_the_same(trained, tmp_path):
                            "--output-dir", tmp_path, "--name", "digits"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "digits" / "history.csv").read_text() == (trained.path / "history.csv").read_text()
-    one, other = (runs.read_arrays(path / "checkpoints" / "last.npz") for path in (trained.path, tmp_path / "digits"))
+    one, other = (read_arrays(path / "checkpoints" / "last.npz") for path in (trained.path, tmp_path / "digits"))
     assert [name for name in one if not np.array_equal(one[name], other[name])] in ([], ["progress/seconds"])
 
 
@@ -95,7 +95,7 @@ def test_stopped_by_a_callback_and_resumed_it_is_the_run_that_never_stopped(trai
     assert callback.logs[0]["val_loss"] == run.history["val_loss"][0]
     whole = run.resume()
     assert (whole.status, whole.reason) == ("finished", None) and whole.history == trained.history
-    one, other = (runs.read_arrays(each.path / "checkpoints" / "last.npz") for each in (whole, trained))
+    one, other = (read_arrays(each.path / "checkpoints" / "last.npz") for each in (whole, trained))
     assert [name for name in one if not np.array_equal(one[name], other[name])] in ([], ["progress/seconds"])
 
 

@@ -15,8 +15,9 @@ import pytest
 
 from zoo import env
 from zoo.errors import UserError
-from zoo.training import run as runs
+from zoo.training import run_files
 from zoo.training.distribution import hosts
+from zoo.training.npz_file import read_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = "127.0.0.1"
@@ -240,9 +241,9 @@ needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="
 
 
 def alike(one, two, **tolerance):
-    for row, same in zip(*(runs.read_csv(run / "history.csv") for run in (one, two)), strict=True):
+    for row, same in zip(*(run_files.read_history_rows(run) for run in (one, two)), strict=True):
         assert row == pytest.approx(same, **tolerance)
-    arrays, others = (runs.read_arrays(run / "checkpoints" / "last.npz") for run in (one, two))
+    arrays, others = (read_arrays(run / "checkpoints" / "last.npz") for run in (one, two))
     assert [*arrays] == [*others]
     for name in arrays:
         if name != "progress/seconds":

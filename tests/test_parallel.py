@@ -13,9 +13,10 @@ import pytest
 
 from zoo.data.splits import Split
 from zoo.errors import UserError
-from zoo.training import augmentation, run as runs
+from zoo.training import augmentation, run_files
 from zoo.training.batches import EvaluationBatches, TrainingBatches
 from zoo.training.distribution import parallel
+from zoo.training.npz_file import read_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = """
@@ -80,7 +81,7 @@ def trained(backend, devices, folder, dropout=0.0, sessions=(10**6,), changes=CH
                            json.dumps(sessions), json.dumps(changes), json.dumps(dict.fromkeys(sides, 0.3))],
                           env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return runs.read_csv(folder / "history.csv"), runs.read_arrays(folder / "checkpoints" / "last.npz")
+    return run_files.read_history_rows(folder), read_arrays(folder / "checkpoints" / "last.npz")
 
 
 def assert_alike(one, two):

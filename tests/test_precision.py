@@ -11,7 +11,8 @@ from test_resume import CALM, DATA, AfterSteps, network_of, same_runs
 from zoo import registry
 from zoo.cli import train, training_command
 from zoo.errors import UserError
-from zoo.training import fit, plan as plans, precision, run as runs, saved
+from zoo.training import fit, plan as plans, precision, saved
+from zoo.training.npz_file import read_arrays
 
 
 def built(name, what, **options):
@@ -61,7 +62,7 @@ def test_float16_scales_its_loss_and_goes_on_exactly(changes, tmp_path, capsys):
             progress = fit.train(halved(), DATA, recipe, 7, tmp_path / name, AfterSteps(steps))
     assert progress.epoch == 3
     same_runs(tmp_path / "whole", tmp_path / "parts")
-    arrays = runs.read_arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
+    arrays = read_arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
     made = int(arrays[f"optimizer/{recipe.optimizer}/iteration"])
     assert 19 <= made <= 21  # of 3 epochs of 7 steps
     assert arrays["optimizer/loss_scale/dynamic_scale"] == 2.0 ** (15 - (21 - made))  # halved for each left out

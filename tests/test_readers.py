@@ -108,8 +108,8 @@ def test_evaluate_refuses_what_is_no_run_or_has_no_epoch(copy, tmp_path, capsys)
 
 
 @pytest.mark.parametrize("name, content, said", [
-    ("run.json", b"{", "run.json is damaged"), ("checkpoints/best.npz", b"PK\3\4", "best.npz cannot be read"),
-    ("predictions.npz", b"", "predictions.npz cannot be read")])
+    ("run.json", b"{", "run.json is damaged"), ("checkpoints/best.npz", b"PK\3\4", "best.npz is damaged"),
+    ("predictions.npz", b"", "predictions.npz is damaged")])
 def test_evaluate_names_a_damaged_file(copy, capsys, name, content, said):
     (copy / name).write_bytes(content)
     assert said in refused(capsys, evaluate.main, copy, "--gpu", "none")

@@ -302,5 +302,5 @@ def test_recipes_need_nothing_but_floor_0():
     loaded = set(run.stdout.split()) - {"__main__"}
     assert "zoo.training.recipes" in loaded
     assert loaded <= {"zoo", "zoo.errors", "zoo.utils.validation", "zoo.registry", "zoo.utils", "zoo.utils.io",
-                      "zoo.env", "zoo.training",
-                      "zoo.training.recipe", "zoo.training.recipes", "zoo.training.augmentation", "zoo.training.finetuning"}
+                      "zoo.utils.process", "zoo.env", "zoo.training", "zoo.training.augmentation",
+                      "zoo.training.finetuning", "zoo.training.recipe", "zoo.training.recipes"}

@@ -22,8 +22,9 @@ from zoo.analysis.memory import Memory
 from zoo.data.load import Dataset
 from zoo.data.splits import Split
 from zoo.errors import RunInUse, UserError
-from zoo.training import checkpoints, failures, fit, plan as plans, run as runs, saved
+from zoo.training import checkpoints, failures, fit, plan as plans, run_directory, saved
 from zoo.training.leaving import Leave
+from zoo.training.npz_file import read_arrays
 from zoo.training.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,7 +91,7 @@ def trained(folder, recipe, sessions, sides=None):
 def same_runs(one, other):
     assert (one / "history.csv").read_text() == (other / "history.csv").read_text()
     for name in ("last", "best"):
-        first, second = (runs.read_arrays(run / "checkpoints" / f"{name}.npz") for run in (one, other))
+        first, second = (read_arrays(run / "checkpoints" / f"{name}.npz") for run in (one, other))
         assert [*first] == [*second]
         different = [path for path in first if not np.array_equal(first[path], second[path])]
         assert [path for path in different if path != "progress/seconds"] == []
@@ -119,13 +120,13 @@ def test_the_average_is_what_is_tested_and_kept(tmp_path, capsys):
     recipe = dataclasses.replace(CALM, ema=0.5, epochs=1, batch_size=50, schedule="constant", warmup=0.0)
     before = network_of().get_layer("conv").get_weights()[0]
     progress = trained(tmp_path, recipe, [10])
-    arrays = runs.read_arrays(tmp_path / "checkpoints" / "best.npz")
+    arrays = read_arrays(tmp_path / "checkpoints" / "best.npz")
     tested, raw = (arrays[f"{kind}/conv/kernel"] for kind in ("weights", "raw"))
     assert np.abs(raw - before).max() > 1e-4
     # the first step: the average is the new weights, whatever the decay
     assert np.array_equal(tested, raw)
     two = trained(tmp_path / "two", dataclasses.replace(recipe, epochs=2), [10])
-    again = runs.read_arrays(tmp_path / "two" / "checkpoints" / "last.npz")
+    again = read_arrays(tmp_path / "two" / "checkpoints" / "last.npz")
     decay = (1 + 1) / (10 + 1)  # of the second step, number 1: less than 0.5
     expected = decay * raw + (1 - decay) * again["raw/conv/kernel"]
     assert again["weights/conv/kernel"] == pytest.approx(expected, abs=1e-7)
@@ -162,7 +163,7 @@ def test_a_damaged_run_does_not_go_on(tmp_path, capsys):
     with pytest.raises(UserError, match="has 1 epochs and checkpoints/last.npz 2: the run is damaged"):
         checkpoints.progress_of(tmp_path)
     (tmp_path / "history.csv").write_text("\n".join(lines).replace("0.", "zero.", 1))
-    with pytest.raises(UserError, match="history.csv cannot be read"):
+    with pytest.raises(UserError, match="history.csv is damaged"):
         checkpoints.progress_of(tmp_path)
 
 
@@ -184,9 +185,10 @@ def test_the_choice_of_the_epoch_never_sees_the_test_split(tmp_path, capsys):
 
 
 def test_one_process_at_a_time(tmp_path):
-    with runs.held(tmp_path), pytest.raises(RunInUse, match="another process is at work on"), runs.held(tmp_path):
-        pass
-    with runs.held(tmp_path):  # free again
+    with run_directory.lock_run(tmp_path), pytest.raises(RunInUse, match="another process is at work on"):
+        with run_directory.lock_run(tmp_path):
+            pass
+    with run_directory.lock_run(tmp_path):  # free again
         pass
 
 
@@ -345,7 +347,7 @@ def test_what_cannot_go_on_is_refused_at_once(train, whole, words, said):
 def test_another_process_at_the_run_is_told_and_leaves(train, whole):
     shutil.copytree(whole, whole.with_name("busy"))
     (whole.with_name("busy") / "result.json").unlink()
-    with runs.held(whole.with_name("busy")):
+    with run_directory.lock_run(whole.with_name("busy")):
         status, out, err = ended(train("--resume", "runs/busy"))
     assert (status, out) == (6, "")
     assert err.startswith("error: another process is at work on runs/busy; wait")
@@ -394,12 +396,12 @@ def test_seeds_and_their_spread(train):
     results = [json.loads((train.folder / "runs" / f"many-seed{seed}" / "result.json").read_text()) for seed in (4, 5)]
     best = np.array([each["test_accuracy_best"] for each in results]) * 100
     assert out.splitlines()[-1].startswith(f"test accuracy {best.mean():.2f} ± {best.std(ddof=1):.2f} %, n = 2, with")
-    first, second = (runs.read_arrays(train.folder / "runs" / f"many-seed{seed}" / "checkpoints" / "last.npz")
+    first, second = (read_arrays(train.folder / "runs" / f"many-seed{seed}" / "checkpoints" / "last.npz")
                      for seed in (4, 5))
     assert not np.array_equal(first["weights/C1/kernel"], second["weights/C1/kernel"])
     # the same command goes on: all are finished
     assert ended(train(*words))[1].count("is finished") == 2
     status, *_ = ended(train("lenet5", "--limit", "100", "--epochs", "1", "--name", "again", "--seed", "5"))
-    again = runs.read_arrays(train.folder / "runs" / "again" / "checkpoints" / "last.npz")
+    again = read_arrays(train.folder / "runs" / "again" / "checkpoints" / "last.npz")
     assert status == 0
     assert all(np.array_equal(again[path], second[path]) for path in second if path != "progress/seconds")

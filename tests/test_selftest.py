@@ -18,7 +18,8 @@ import pytest
 from zoo import registry
 from zoo.cli import train, training_command
 from zoo.data import info as datasets
-from zoo.training import losses, recipe, recipes, reloading, run as runs, saved, selftest, trainee
+from zoo.training import losses, recipe, recipes, reloading, saved, selftest, trainee
+from zoo.training.npz_file import read_arrays, write_arrays
 from zoo.training.reloading import ARRAYS, H5, KERAS, Reader
 from zoo.training.selftest import LIMITS
 
@@ -105,7 +106,7 @@ def kept(tmp_path_factory):
 
 
 def change(folder, **arrays):
-    runs.write_arrays(folder / ARRAYS, {**runs.read_arrays(folder / ARRAYS), **arrays})
+    write_arrays(folder / ARRAYS, {**read_arrays(folder / ARRAYS), **arrays})
 
 
 def other_weights(folder):
@@ -118,7 +119,7 @@ def other_model(folder):
 
 
 def other_last_digits(folder):
-    change(folder, logits=runs.read_arrays(folder / ARRAYS)["logits"] * 1.0001)
+    change(folder, logits=read_arrays(folder / ARRAYS)["logits"] * 1.0001)
 
 
 def not_a_number(folder):

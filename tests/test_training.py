@@ -16,11 +16,12 @@ from zoo.data.load import Dataset
 from zoo.data.splits import Split
 from zoo.errors import UserError
 from zoo.models import builder
-from zoo.training import augmentation, checkpoints, evaluation, fit, losses, optimizers, run as runs, saved, schedules
+from zoo.training import augmentation, checkpoints, evaluation, fit, losses, optimizers, saved, schedules
 from zoo.training.bar import words
 from zoo.training.batches import EvaluationBatches, TrainingBatches, one_hot, order
 from zoo.training.callbacks import LOSS, shortest
 from zoo.training.checkpoints import rank
+from zoo.training.npz_file import read_arrays, write_arrays
 from zoo.training.recipe import Recipe
 
 # The order of the pictures
@@ -107,7 +108,7 @@ def test_train_sees_every_picture_as_often_as_there_are_epochs(tmp_path, batch_s
     recipe = Recipe("sgd", 0.1, 0.0, schedule="constant", warmup=0.0, weight_decay=0.0, batch_size=batch_size, epochs=3)
     best = fit.train(model, dataset, recipe, 0, tmp_path).best
     assert keras.ops.convert_to_numpy(model.get_layer("seen").times).tolist() == [3.0] * 13
-    last, kept = (runs.read_arrays(tmp_path / "checkpoints" / f"{name}.npz") for name in ("last", "best"))
+    last, kept = (read_arrays(tmp_path / "checkpoints" / f"{name}.npz") for name in ("last", "best"))
     assert last["weights/seen/times"].tolist() == [3.0] * 13
     assert kept["weights/seen/times"].tolist() == [float(best["epoch"])] * 13
 
@@ -347,7 +348,7 @@ def norms_after(tmp_path, max_norm):
     recipe = Recipe("sgd", 0.3, 0.9, schedule="constant", warmup=0.0, weight_decay=0.0, batch_size=10, epochs=2,
                     max_norm=max_norm)
     fit.train(model, Dataset(None, split, split, None, "", ()), recipe, 0, tmp_path)
-    trained = runs.read_arrays(tmp_path / "checkpoints" / "last.npz")
+    trained = read_arrays(tmp_path / "checkpoints" / "last.npz")
     units = {"conv": ("kernel", 3), "sep": ("pointwise_kernel", 3), "out": ("kernel", 5)}
     norms = {layer: np.sqrt((trained[f"weights/{layer}/{name}"].reshape(-1, count).astype(float) ** 2).sum(axis=0))
              for layer, (name, count) in units.items()}
@@ -500,7 +501,7 @@ def checkpoint(tmp_path):
     model.compile("adam", "sparse_categorical_crossentropy")
     for _ in range(2):
         model.train_on_batch(pixels(8, 28, 28, 1), np.arange(8))
-    runs.write_arrays(tmp_path / "last.npz", checkpoints.state(model))
+    write_arrays(tmp_path / "last.npz", checkpoints.state(model))
     return tmp_path / "last.npz", model
 
 
@@ -514,7 +515,7 @@ def test_a_checkpoint_brings_the_weights_back(checkpoint):
 
 
 def test_a_checkpoint_holds_all_that_training_changes(checkpoint):
-    arrays = runs.read_arrays(checkpoint[0])
+    arrays = read_arrays(checkpoint[0])
     assert arrays["weights/C1/kernel"].shape == (5, 5, 1, 6)
     steps = [array for path, array in arrays.items() if path.startswith("optimizer/") and path.endswith("iteration")]
     assert steps == [2]
@@ -552,7 +553,7 @@ def spoil(path, how):
 def test_a_damaged_checkpoint_is_refused(checkpoint, how):
     path, _ = checkpoint
     spoil(path, how)
-    with pytest.raises(UserError, match="last.npz cannot be read"):
+    with pytest.raises(UserError, match="last.npz is damaged"):
         saved.restore_weights(small(), path)
 
 
@@ -576,9 +577,10 @@ def run(tmp_path):
     for seed, name in enumerate(("best", "last")):
         models[name] = small(seed)
         models[name].compile("sgd", "mse")
-        runs.write_arrays(run / "checkpoints" / f"{name}.npz", checkpoints.state(models[name]))
+        write_arrays(run / "checkpoints" / f"{name}.npz", checkpoints.state(models[name]))
     (run / "run.json").write_text(json.dumps({
-        "network": "lenet5", "dataset": {"mean": [0.1313], "std": [0.3085]},
+        "network": "lenet5",
+        "dataset": {"name": "mnist", "label_names": [*"0123456789"], "mean": [0.1313], "std": [0.3085]},
         "blueprint": {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0, "stem": "paper",
                       "options": {}}}))
     return run, models

@@ -148,8 +148,8 @@ def test_the_bars_of_the_reliability_diagram():
     assert "4 pictures: 70.0 % sure on average, 50.0 % right" in svg
 
 
-@pytest.mark.parametrize("facts", [{"recipe": None}, {"recipe": ["a"]}, {"command": 5}, {"versions": []}, {"seed": {}},
-                                   {"parameters": "many"}, {"blueprint": {"options": {"a": [1, {"b": None}]}}}])
+@pytest.mark.parametrize("facts", [{"recipe": {}}, {"command": ""}, {"versions": {}}, {"limit": None}, {"others": ["a"]},
+                                   {"others": None}, {"blueprint": {"options": {"a": [1, {"b": None}]}}}])
 def test_facts_of_any_kind_are_told(make_run, facts):
     run = make_run(epochs=1)
     change(run, **facts)
@@ -158,7 +158,7 @@ def test_facts_of_any_kind_are_told(make_run, facts):
 
 def test_hostile_words_add_no_element_to_the_page(make_run):
     run = make_run(names=HOSTILE)
-    change(run, network=HOSTILE[1], command=HOSTILE[0], seed=HOSTILE[2], recipe={HOSTILE[1]: HOSTILE[4]})
+    change(run, network=HOSTILE[1], command=HOSTILE[0], device=HOSTILE[2], recipe={HOSTILE[1]: HOSTILE[4]})
     text = report_of(run)
     assert text.count("<script") == 2 and text.count("</script>") == 2
     assert "<img" not in text and "<b>window" not in text and "<!--" not in text

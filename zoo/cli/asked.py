@@ -86,7 +86,7 @@ def form_of(arguments, spec, fields):
 
 def resumed(parser, arguments, argv):
     """Return (run directory, Plan) for --resume: those of run.json, perhaps with more epochs."""
-    from zoo.training import run as runs  # NumPy
+    from zoo.training import run_files  # NumPy
 
     parser.set_defaults(**dict.fromkeys(vars(arguments)))
     given = {name for name, value in vars(parser.parse_args(argv)).items() if value is not None}
@@ -96,7 +96,7 @@ def resumed(parser, arguments, argv):
         raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
                         "--epochs, --gpu, --backend, --data-dir, --max-seconds, --hosts and --host-index")
     run = expanded(arguments.resume)
-    plan = plans.of_run(run, runs.read_facts(run))
+    plan = plans.of_run(run, run_files.read_config(run))
     backend = env.backend(arguments.backend)
     if plan.backend != backend:
         raise UserError(f"{run} was begun with {plan.backend}, and this is {backend}; give --backend {plan.backend}")

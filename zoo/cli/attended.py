@@ -4,6 +4,8 @@ import os
 import sys
 import time
 
+from zoo.reports.missing import draw_missing
+
 
 def is_over(run, epochs):
     """Return whether the run has its result, and no more epochs are asked for; say so if it is."""
@@ -12,6 +14,7 @@ def is_over(run, epochs):
     result = finished_result(run, epochs)
     if result is None:
         return False
+    draw_missing(run)
     print(f"{run} is finished: {said(result)}")
     return True
 

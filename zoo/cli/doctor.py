@@ -88,9 +88,9 @@ def places(output_dir):
     rows.append(("data", "digits, 5,000 images, is part of zoo"))
     folder = expanded(output_dir).absolute()
     try:
-        from zoo.training import run as runs
+        from zoo.training import run_directory
 
-        runs.check_place(output_dir, None)
+        run_directory.check_output_dir(output_dir, None)
         there = next(each for each in (folder, *folder.parents) if each.exists())
         free = shutil.disk_usage(there).free / 2**30
         rows.append(("runs", f"{folder}, {free:.0f} GiB free"))

@@ -56,11 +56,11 @@ def command(argv):
     batch_size = arguments.batch_size and common.whole_number("--batch-size", arguments.batch_size, 1, 2**20)
 
     from zoo.analysis.classification_metrics import format_metrics  # NumPy, no backend
-    from zoo.plots import run_files
     from zoo.runs import evaluation
+    from zoo.training import run_files
 
     run = Path(arguments.run).expanduser()
-    config = run_files.read_facts(run)
+    config = run_files.read_config(run)
     plans.checkpoint(run, checkpoint)
     if not isinstance(config.get("blueprint"), dict):
         raise UserError(f"{run / 'run.json'} is damaged: it does not say how the network is built")

@@ -26,9 +26,9 @@ def command(argv):
     formats.find(name)
     checkpoint = common.checkpoint_of(arguments)
 
-    from zoo.plots import run_files  # NumPy, no backend
+    from zoo.training import run_files  # NumPy, no backend
 
-    facts = run_files.read_facts(run)
+    facts = run_files.read_config(run)
     plans.checkpoint(run, checkpoint)
     path = formats.output_path(arguments.output, run, name)
     backend, chosen = common.choose_device(arguments.gpu, arguments.backend)

@@ -80,9 +80,9 @@ class Predictor:
             self.ground = f"{weights} is bright on dark"
 
     def _know_run(self):
-        from zoo.plots import run_files  # NumPy, no backend
+        from zoo.training import run_files  # NumPy, no backend
 
-        told = run_files.read_facts(self.path)
+        told = run_files.read_config(self.path)
         plans.checkpoint(self.path, self.checkpoint)
         dataset = told["dataset"]
         self.names = [str(name) for name in dataset["label_names"]]

@@ -92,9 +92,9 @@ def source_of(arguments):
     if (path.is_dir() or is_file) and set(given) - ({"size"} if is_file else set()):
         raise UserError(f"--{given[0]} is for a network's name; {name} is built already")
     if path.is_dir():
-        from zoo.plots import run_files
+        from zoo.training import run_files
 
-        facts = run_files.read_facts(path)
+        facts = run_files.read_config(path)
         if not isinstance(facts.get("blueprint"), dict):
             raise UserError(f"{path / 'run.json'} does not say how the network is built: it is of an earlier zoo")
         plans.checkpoint(path, checkpoint)

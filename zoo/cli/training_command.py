@@ -144,13 +144,13 @@ def command(argv, prog, made):
     chosen = devices.choose(arguments.gpu, devices.list_gpus(), devices.visible_now())
     place = place_of(arguments, env.backend(arguments.backend))
 
-    from zoo.training import class_weights, run as runs  # NumPy, no backend
+    from zoo.training import class_weights, run_directory, run_files  # NumPy, no backend
 
     begun = begun_run(arguments)
     if begun is None:
-        runs.check_place(arguments.output_dir, arguments.name)
+        run_directory.check_output_dir(arguments.output_dir, arguments.name)
     elif plan and not request and not class_weight:
-        plan = plans.going_on(begun, plans.of_run(begun, runs.read_facts(begun)), plan)
+        plan = plans.going_on(begun, plans.of_run(begun, run_files.read_config(begun)), plan)
         if attended.is_over(begun, plan.recipe.epochs):  # which needs no data any more
             return 0
     from zoo.runs.session import check_same_data
@@ -162,7 +162,7 @@ def command(argv, prog, made):
     if begun:
         check_same_data(begun, dataset)
     if begun and not request:
-        plan = plans.going_on(begun, plans.of_run(begun, runs.read_facts(begun)), plan)
+        plan = plans.going_on(begun, plans.of_run(begun, run_files.read_config(begun)), plan)
         if attended.is_over(begun, plan.recipe.epochs):
             return 0
     session = session_of(plan, dataset, chosen, until, place, asked=request, origin=origin)
@@ -216,9 +216,9 @@ def resume(made, arguments, argv, until):
         return 0
 
     from zoo.runs.data import reload_dataset
-    from zoo.training import run as runs
+    from zoo.training import run_files
 
-    dataset = reload_dataset(run, runs.read_facts(run), arguments.data_dir)
+    dataset = reload_dataset(run, run_files.read_config(run), arguments.data_dir)
     return session_of(plan, dataset, chosen, until, place).resume(run)
 
 
@@ -253,12 +253,12 @@ def several_seeds(arguments, words, until):
 
     Return the exit status.
     """
-    from zoo.training import run as runs
+    from zoo.training import run_directory, run_files
 
-    runs.check_place(arguments.output_dir, None)
+    run_directory.check_output_dir(arguments.output_dir, None)
     count, first = (common.whole_number(flag, text, least, 2**32 - 1) for flag, text, least in (
         ("--runs", arguments.runs, 1), ("--seed", arguments.seed, 0)))
-    name = arguments.name or runs.new_name(arguments.network, Path(arguments.dataset).stem)
+    name = arguments.name or run_directory.default_name(arguments.network, Path(arguments.dataset).stem)
     words = asked.without(words, ("--runs", "--seeds", "--seed", "--name", "--max-seconds"))
     if "--weights" not in {word.partition("=")[0] for word in words}:
         words += ["--weights", arguments.weights]  # each is trained by zoo.train, which has another default
@@ -266,7 +266,7 @@ def several_seeds(arguments, words, until):
     status = repeat.each_seed(numbers, words, name, until)
     if status:
         return status
-    results = [runs.read_json(expanded(arguments.output_dir) / f"{name}-seed{seed}" / "result.json") for seed in numbers]
+    results = [run_files.read_result(expanded(arguments.output_dir) / f"{name}-seed{seed}") for seed in numbers]
     best, last = (repeat.spread([each[f"test_accuracy_{which}"] for each in results]) for which in ("best", "last"))
     print(f"test accuracy {best}, n = {len(results)}, with the best epochs by validation; {last}, with the last")
     return 0

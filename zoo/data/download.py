@@ -1,13 +1,13 @@
 """Fetching the files of a set: one process at a time, whole and with the right hash, or not at all."""
 
 import contextlib
-import fcntl
 import hashlib
 import http.client
 import sys
 import time
 import urllib.request
 
+from zoo.data.file_lock import acquire_lock
 from zoo.errors import UserError
 from zoo.utils.io import written_whole
 
@@ -46,13 +46,13 @@ def fetch(download, folder):
 
 @contextlib.contextmanager
 def locked(lock, path):
-    """Hold the file `lock`, which stays: removing it would let two in. The system frees it when we end."""
-    with open(lock, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another process, which downloads {path}", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
+    """Hold the lock on the file `lock` while `path` is downloaded; say so where another process has to be waited for."""
+    try:
+        held = acquire_lock(lock)
+    except TimeoutError:
+        print(f"waiting for another process, which downloads {path}", file=sys.stderr)
+        held = acquire_lock(lock, timeout=-1)
+    with held:
         yield
 
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from zoo.errors import UserError
 from zoo.exporters import formats, writers
-from zoo.plots import run_files
-from zoo.training import origins, saved
+from zoo.training import origins, run_files, saved
 from zoo.training.keras_file import LABELS
 from zoo.utils.io import write_text
 

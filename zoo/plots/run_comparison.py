@@ -6,8 +6,8 @@ from collections import namedtuple
 import numpy as np
 
 from zoo.errors import UserError
-from zoo.plots import run_files
 from zoo.plots.text_layout import counted
+from zoo.training import run_files
 from zoo.training.repeat import spread
 from zoo.utils.io import expanded
 
@@ -29,7 +29,7 @@ def read(paths):
     names = [path.resolve().name for path in paths]
     found = []
     for path, name in zip(paths, names, strict=True):
-        facts, history = run_files.read_facts(path), run_files.read_history(path)
+        facts, history = run_files.read_config(path), run_files.read_history(path)
         result = run_files.read_result(path, len(history["epoch"])) if history else None
         found.append(Run(name if names.count(name) == 1 else str(path), facts, history, result))
     return found

@@ -5,13 +5,13 @@ from collections import namedtuple
 from pathlib import Path
 
 from zoo.diagrams import diagram
-from zoo.plots import run_files
 from zoo.plots.confusion_matrix import confusion, most_mistaken
 from zoo.plots.image_grid import mistakes, sample_grid
 from zoo.plots.learning_curves import best_of, curves
 from zoo.plots.text_layout import counted
 from zoo.registry import Blueprint
 from zoo.reports.run import page
+from zoo.training import run_files
 from zoo.utils.io import write_text, written_whole
 
 
@@ -54,7 +54,7 @@ _Files = namedtuple("_Files", "facts history result samples predictions mistakes
 
 def _read(run):
     """Return the _Files of a run, checked; None for what is not there."""
-    facts = run_files.read_facts(run)
+    facts = run_files.read_config(run)
     classes = len(facts["dataset"]["label_names"])
     history = run_files.read_history(run)
     result = run_files.read_result(run, len(history["epoch"])) if history else None

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from zoo import devices, env, registry
 from zoo.data.loading import load_data
 from zoo.errors import UserError
+from zoo.reports.missing import draw_missing
 from zoo.runs.data import reload_dataset
 from zoo.runs.run import Run
 from zoo.runs.session import Session, check_same_data, finished_result
-from zoo.training import class_weights, plan as plans, recipe as recipes, run as runs
+from zoo.training import class_weights, plan as plans, recipe as recipes, run_directory, run_files
 from zoo.training.planning import default_shape, find_origin, make_custom_plan, make_plan, resolve_preset
 from zoo.utils.io import expanded
 
@@ -95,11 +96,11 @@ def train(plan, data, until, command, *, class_weight, gpu, name, output_dir, ca
     if run is not None and (run / "run.json").exists():
         check_same_data(run, data)
         if not made.asked:
-            plan = plans.going_on(run, plans.of_run(run, runs.read_facts(run)), plan)
+            plan = plans.going_on(run, plans.of_run(run, run_files.read_config(run)), plan)
             if finished_result(run, plan.recipe.epochs):
-                return Run(run)
+                return finished_run(run)
         return run_of(replace(made, plan=plan).resume(run))
-    runs.check_place(output_dir, name)
+    run_directory.check_output_dir(output_dir, name)
     return run_of(made.begin(output_dir, name, command))
 
 
@@ -110,7 +111,7 @@ def resume(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks):
     if epochs is not None:
         plan = plans.longer(run.path, plan, recipes.overridden(plan.recipe, {"epochs": epochs}).epochs)
     if finished_result(run.path, plan.recipe.epochs):
-        return Run(run.path)
+        return finished_run(run.path)
     chosen = choose_device(gpu, plan)
     data = reload_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
         dataset, limit=plan.limit, shape=tuple(run.config["dataset"]["shape"]))
@@ -119,6 +120,12 @@ def resume(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks):
 
 def run_of(attended):
     return Run(attended.run, attended.reason)
+
+
+def finished_run(run):
+    """Return the Run of a directory that has its result; draw what a kill between result and report has left out."""
+    draw_missing(run)
+    return Run(run)
 
 
 def set_device(gpu, backend):

@@ -5,7 +5,7 @@ import itertools
 from functools import cached_property
 
 from zoo.errors import UserError
-from zoo.training import plan as plans, run as runs
+from zoo.training import plan as plans, run_directory, run_files
 from zoo.utils.io import expanded
 
 
@@ -36,10 +36,8 @@ class Run:
 
     def __init__(self, path, reason=None):
         self.path = expanded(path)
-        self.config = runs.read_facts(self.path)
+        self.config = run_files.read_config(self.path)
         self.reason = reason
-        if not isinstance(self.config, dict) or not isinstance(self.config.get("dataset"), dict):
-            raise UserError(f"{self.path / 'run.json'} is damaged: it does not say what was trained")
 
     @property
     def name(self):
@@ -51,21 +49,20 @@ class Run:
         """"finished", "running" (another process, or this one, trains it), "stopped", or "new" without an epoch."""
         if (self.path / "result.json").exists():
             return "finished"
-        if runs.is_held(self.path):
+        if run_directory.is_locked(self.path):
             return "running"
         return "stopped" if (self.path / "checkpoints" / "last.npz").exists() else "new"
 
     @property
     def history(self):
         """What each epoch gave: {column: list of numbers}, the columns of history.csv; {} before the first epoch."""
-        path = self.path / "history.csv"
-        rows = runs.read_csv(path) if path.exists() else []
+        rows = run_files.read_history_rows(self.path)
         return {column: [row[column] for row in rows] for column in rows[0]} if rows else {}
 
     @property
     def result(self):
         """What result.json says: test_accuracy_best, test_accuracy_last, best_epoch, per_class, ...; None before."""
-        return runs.read_json(self.path / "result.json") if self.status == "finished" else None
+        return run_files.read_result(self.path)
 
     @cached_property
     def class_names(self):
@@ -206,7 +203,7 @@ class Run:
         history, result = self.history, self.result
         words = [f"{self.config.get('network')} on {self.config['dataset'].get('name')}", self.status]
         if history:
-            words.append(f"epoch {history['epoch'][-1]} of {self.config['recipe']['epochs']}")
+            words.append(f"epoch {history['epoch'][-1]} of {self.config.get('recipe', {}).get('epochs', '?')}")
         if result:
             words.append(f"test accuracy {result['test_accuracy_best']:.2%}")
         elif history:

@@ -14,7 +14,7 @@ from pathlib import Path
 from zoo import devices
 from zoo.data.load import Dataset
 from zoo.errors import UserError
-from zoo.training import finetuning, plan as plans, recipe as recipes, run as runs
+from zoo.training import finetuning, plan as plans, recipe as recipes, run_directory, run_files
 from zoo.training.distribution import hosts
 from zoo.training.origins import Origin, of_plan
 from zoo.utils.io import expanded
@@ -78,7 +78,7 @@ class Session:
             with hold(run, sharing):
                 parameters = count_parameters(built)
                 if sharing.host == 0:
-                    runs.write_json(run / "run.json", header.facts(plan, self.dataset, parameters, where, command))
+                    run_files.write_config(run, header.facts(plan, self.dataset, parameters, where, command))
                 if self.asked and self.asked.strategy:
                     reason = finetuning.STRATEGIES[self.asked.strategy].reason
                     lines.append(f"{'strategy':8} {self.asked.strategy}: {reason}")
@@ -87,17 +87,17 @@ class Session:
 
     def resume(self, run):
         """Train on from where the run directory `run` stands."""
-        with runs.held(run) if not (self.hosts and self.hosts[1]) else contextlib.nullcontext():
+        with run_directory.lock_run(run) if not (self.hosts and self.hosts[1]) else contextlib.nullcontext():
             check_same_data(run, self.dataset)
             where, sharing = self._load()
 
             from zoo.training import checkpoints, header
 
             with sharing.scope():
-                facts = runs.read_facts(run)
+                facts = run_files.read_config(run)
                 plan = self._resolved()
+                plan = plans.going_on(run, plans.of_run(run, facts), plan)  # another command may have changed it
                 if self.asked:
-                    plan = plans.going_on(run, plans.of_run(run, facts), plan)
                     result = finished_result(run, plan.recipe.epochs)
                     if result:
                         return self.attend(lambda: (None, result), run, plan.recipe, None, "", None)
@@ -113,7 +113,7 @@ class Session:
                 progress = checkpoints.Progress(
                     **sharing.first(lambda: asdict(checkpoints.progress_of(current.directory))))
                 if sharing.host == 0:
-                    runs.write_json(run / "run.json", {**facts, **plans.as_json(plan)})  # perhaps more epochs
+                    run_files.write_config(run, {**facts, **plans.as_json(plan)})  # perhaps more epochs
                     (run / "result.json").unlink(missing_ok=True)
                 lines = [*header.lines(plan, self.dataset, count_parameters(built), where, run), *lines,
                          *header.resumed(progress, facts, where, plan.backend)]
@@ -157,7 +157,7 @@ class Session:
 
     def _create(self, output_dir, name):
         """Make the run directory and return its path: in full where hosts that stand in other folders need it."""
-        run = runs.create(output_dir, name, self.plan.model_name, self.plan.dataset.name)
+        run = run_directory.create_run(output_dir, name, self.plan.model_name, self.plan.dataset.name)
         return str(run.absolute() if self.link else run)
 
     def _load(self):
@@ -249,9 +249,8 @@ class Session:
                                                    plan.recipe)), flush=True)
                 if stage is not stages[-1]:  # a run directory of its own, below the whole one
                     (stage.directory / "checkpoints").mkdir(parents=True, exist_ok=True)
-                    facts = runs.read_facts(stages[-1].directory)
-                    runs.write_json(stage.directory / "run.json",
-                                    {**facts, **plans.as_json(replace(plan, finetuning=config))})
+                    facts = run_files.read_config(stages[-1].directory)
+                    run_files.write_config(stage.directory, {**facts, **plans.as_json(replace(plan, finetuning=config))})
         return fit.train(network, self.dataset, plan.recipe, plan.seed, stage.directory, leave,
                          aux_loss_weights(plan), sharing, self.callbacks,
                          plan.class_weight)
@@ -306,7 +305,7 @@ def count_parameters(built):
 def hold(run, sharing):
     """Lock the run where this host writes it; where another one does, see that it can be read."""
     if sharing.host == 0:
-        return runs.held(run)
+        return run_directory.lock_new_run(run)
     if not (run / "checkpoints").is_dir():
         raise UserError(f"this host does not see {run}, which host 0 has made; give an --output-dir that all "
                         "hosts share")
@@ -315,16 +314,13 @@ def hold(run, sharing):
 
 def finished_result(run, epochs):
     """Return the result of a run that has one and of which no more epochs are asked for; None otherwise."""
-    path = run / "result.json"
-    if not path.exists():
-        return None
-    result = runs.read_json(path)
-    return result if epochs <= result.get("asked_epochs", epochs) else None
+    result = run_files.read_result(run)
+    return result if result and epochs <= result.get("asked_epochs", epochs) else None
 
 
 def check_same_data(run, dataset):
     """Raise UserError unless the data are those that the run was begun with."""
-    config = runs.read_facts(run)["dataset"]
+    config = run_files.read_config(run)["dataset"]
     for name in SPLITS:
         if len(getattr(dataset, name)) != config.get(name):
             raise UserError(f"{run} was begun with {config.get(name)} images for {name}, {dataset.source} has "

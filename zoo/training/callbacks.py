@@ -6,7 +6,7 @@ import time
 import keras
 import numpy as np
 
-from zoo.training import checkpoints, diagnosis, run as runs, schedules
+from zoo.training import checkpoints, diagnosis, run_files, schedules
 
 LOSS = "bare_loss"  # the metric that people see as the loss: Keras's own has smoothing and side classifiers in it
 MARGIN = 1.0  # seconds kept for leaving: a disk that is slow for once
@@ -84,8 +84,8 @@ class Records(keras.callbacks.Callback):
     def write(self, arrays):
         """Write what is known after an epoch."""
         progress = self.progress
-        runs.write_csv(self.run / "history.csv", progress.history)
-        runs.write_csv(self.run / "timings.csv", progress.timings)
+        run_files.write_history(self.run, progress.history)
+        run_files.write_timings(self.run, progress.timings)
         checkpoints.save(self.run / "checkpoints", arrays, self.metrics, progress)
         if progress.best["epoch"] == progress.epoch:
             checkpoints.keep_best(self.run / "checkpoints")

@@ -16,7 +16,8 @@ import keras
 import numpy as np
 
 from zoo.errors import UserError
-from zoo.training import precision, run as runs
+from zoo.training import precision, run_files
+from zoo.training.npz_file import damaged, read_arrays, write_arrays
 from zoo.utils.io import written_whole
 
 
@@ -73,7 +74,7 @@ def state(model):
 def save(folder, arrays, metrics, progress):
     """Write last.npz: `arrays`, which state() gave; in the middle of an epoch `metrics` too, keras.metrics.Metric."""
     metrics = {f"metrics/{number}": variable for number, variable in enumerate(sums(metrics))}
-    runs.write_arrays(folder / "last.npz", {
+    write_arrays(folder / "last.npz", {
         **arrays, **(values(metrics) if progress.step else {}), "progress/epoch": np.int64(progress.epoch),
         "progress/step": np.int64(progress.step), "progress/seconds": np.float64(progress.seconds)})
 
@@ -95,10 +96,13 @@ def restore(model, folder):
     UserError when it is another model's.
     """
     path = folder / "last.npz"
-    arrays = runs.read_arrays(path)
+    arrays = read_arrays(path)
     for name, variable in variables(model).items():
         put(path, model, name, variable, arrays.get(name.replace("weights/", "raw/", 1), arrays.get(name)))
-    return [arrays[f"metrics/{number}"] for number in range(sum(name.startswith("metrics/") for name in arrays))]
+    metrics = [f"metrics/{number}" for number in range(sum(name.startswith("metrics/") for name in arrays))]
+    if not {*metrics} <= {*arrays}:
+        raise damaged(path, "its metrics are not numbered 0, 1, 2, ...")
+    return [arrays[name] for name in metrics]
 
 
 def put(path, model, name, variable, array):
@@ -119,7 +123,8 @@ def progress_of(run):
     if not (folder / "last.npz").exists():
         return Progress()
     epoch, step, seconds = marks(folder / "last.npz")
-    history, timings = (runs.read_csv(run / name)[:epoch] if epoch else [] for name in ("history.csv", "timings.csv"))
+    history, timings = (read(run)[:epoch] if epoch else []
+                        for read in (run_files.read_history_rows, run_files.read_timings))
     progress = Progress(epoch, step, seconds, history=history, timings=timings)
     if not len(history) == len(timings) == epoch:
         raise UserError(f"{run / 'history.csv'} has {len(history)} epochs and checkpoints/last.npz {epoch}: the run is "
@@ -135,9 +140,12 @@ def progress_of(run):
 
 def marks(path):
     """Return (whole epochs, steps of the next, their seconds) of a checkpoint file."""
-    arrays = runs.read_arrays(path, lambda name: name.startswith("progress/"))
+    arrays = read_arrays(path, lambda name: name.startswith("progress/"))
     try:
-        return int(arrays["progress/epoch"]), int(arrays["progress/step"]), float(arrays["progress/seconds"])
-    except (KeyError, TypeError, ValueError):
+        epoch, step = int(arrays["progress/epoch"]), int(arrays["progress/step"])
+        if min(epoch, step) < 0:
+            raise ValueError
+        return epoch, step, float(arrays["progress/seconds"])
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise UserError(f"{os.fspath(path)} does not say how far its run was: it cannot go on; begin a new "
                         "one") from None

@@ -4,7 +4,7 @@ import numpy as np
 
 from zoo.analysis import summary
 from zoo.analysis.classification_metrics import classification_metrics
-from zoo.training import calibration, fused, reading, run as runs
+from zoo.training import calibration, fused, reading, run_files
 from zoo.training.batches import EvaluationBatches
 from zoo.training.distribution import parallel
 from zoo.training.saved import of_run, restore_weights
@@ -132,7 +132,5 @@ def write_shown(dataset, probable, run):
     wrong = np.flatnonzero(probable.argmax(axis=1) != split.labels)[:MISTAKES]
     images, labels = dataset.train.batch(np.arange(min(SHOWN, len(dataset.train))))
     shown = specimens(probable, split.labels, int(images[0].nbytes))
-    runs.write_arrays(run / "predictions.npz", {"labels": split.labels.astype(np.int64), "probabilities": probable})
-    runs.write_arrays(run / "samples.npz", {"train_images": images, "train_labels": labels,
-                                            "mistake_images": split.batch(wrong)[0], "mistake_indices": wrong,
-                                            "cell_images": split.batch(shown)[0], "cell_indices": shown})
+    run_files.write_predictions(run, split.labels, probable)
+    run_files.write_samples(run, (images, labels), (split.batch(wrong)[0], wrong), (split.batch(shown)[0], shown))

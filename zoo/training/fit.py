@@ -1,7 +1,6 @@
 """Training: a network, a data set and a recipe fill a run directory with all but the pictures."""
 
 import math
-import resource
 import sys
 import time
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from zoo.training import (
     optimizers,
     precision,
     reading,
-    run as runs,
+    run_files,
     schedules,
     trainee,
 )
@@ -28,6 +27,8 @@ from zoo.training.batches import TrainingBatches, one_hot
 from zoo.training.callbacks import LOSS, SAFETY, Records
 from zoo.training.distribution import parallel
 from zoo.training.leaving import Leave, gracefully
+from zoo.training.npz_file import damaged
+from zoo.utils.process import peak_memory
 
 TOGETHER, AT_MOST, PARTS = 10 ** 9, 16, 8  # multiply-adds and steps of one call of the backend, calls of an epoch
 
@@ -52,6 +53,7 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
                                               ("main", *sides) if sides else None))
     metrics = prepare(model, network, recipe, batches.steps, sides, sharing, class_weight)
     progress = checkpoints.Progress(**sharing.first(lambda: asdict(checkpoints.progress_of(run))))
+    check_columns(run, progress.history, sides)
     validated = validation(network, dataset.validation, recipe, sharing)
     statistics = BatchStatistics(network, dataset.train, classes_of(network), recipe.batch_size, seed, sharing)
     records = Records(run if sharing.host == 0 else None, recipe, batches, metrics, progress, statistics, validated,
@@ -71,6 +73,14 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
             if model.stop_training and not (leave.reason or is_done(progress, recipe)):
                 leave.reason = "stopped by a callback"
     return progress
+
+
+def check_columns(run, history, aux_heads):
+    """Raise UserError, before an epoch is trained, where the rows of a history are not of this training's outputs."""
+    expected = {*run_files.COLUMNS, *(f"{name}_{metric}" for name in aux_heads for metric in ("loss", "accuracy"))}
+    if history and {*history[0]} != expected:
+        odd = ", ".join(sorted({*history[0]} ^ expected))
+        raise damaged(run / "history.csv", f"its columns are not those of this training: {odd}")
 
 
 def is_done(progress, recipe):
@@ -144,7 +154,8 @@ def seconds_to_test(progress, dataset):
 def test(network, dataset, recipe, directory, progress, sharing=parallel.ALONE):
     """Test a trained network, fill the rest of the run directory and return what result.json says.
 
-    `seconds` are those of training and testing together; `peak_memory` is the whole process's, in MiB.
+    `seconds` are those of training and testing together; `peak_memory` is the whole process's, in MiB, or None where the
+    platform does not tell it.
     """
     began = time.perf_counter()
     if sys.stdout.isatty():
@@ -154,7 +165,7 @@ def test(network, dataset, recipe, directory, progress, sharing=parallel.ALONE):
               "best_epoch": best["epoch"], "val_accuracy_best": best["val_accuracy"], "epochs": progress.epoch,
               "asked_epochs": recipe.epochs,
               "seconds": round(sum(row["seconds"] for row in progress.timings) + time.perf_counter() - began, 2),
-              "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+              "peak_memory": peak_memory()}
     if sharing.host == 0:
-        runs.write_json(directory / "result.json", result)
+        run_files.write_result(directory, result)
     return result

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from zoo import registry
 from zoo.errors import UserError
-from zoo.training import finetuning, plan as plans, run as runs
+from zoo.training import finetuning, plan as plans, run_files
 from zoo.utils.io import expanded
 from zoo.weights import pretrained, sources
 
@@ -67,7 +67,7 @@ def find(network, weights, width=None, stem="auto", options=None):
 
 def of_run(run, source, asked):
     """Return the Origin of a run directory; UserError where another network, or another form of it, is asked for."""
-    facts = runs.read_facts(run)
+    facts = run_files.read_config(run)
     try:
         blueprint, dataset = plans.blueprint_of(facts), facts["dataset"]
         config = plans.finetuning_of(facts)

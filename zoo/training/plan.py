@@ -13,6 +13,7 @@ from zoo.training.finetuning import FineTuneConfig, from_dict
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # in which a network computes
 CHECKPOINTS = ("best", "last")  # the epoch that was best by validation, and the last
+NEEDED = ("recipe", "blueprint", "seed", "limit", "backend", "deterministic", "device", "versions")  # to go on
 MINE = "begin another run with another --name"
 
 
@@ -84,6 +85,9 @@ def as_json(plan):
 def of_run(run, facts):
     """Return the Plan of a run from what its run.json says; UserError when that is damaged."""
     try:
+        missing = [key for key in NEEDED if key not in facts]
+        if missing:
+            raise ValueError(f"it has no {missing[0]}")
         recipe, head_recipe = (recipes.overridden(recipes.Recipe(), fields) if fields else None
                                for fields in (facts["recipe"], facts.get("head_recipe")))
         weights = facts.get("class_weight")
@@ -91,7 +95,7 @@ def of_run(run, facts):
                     facts["limit"], facts["backend"], facts["deterministic"], precision_of(facts),
                     finetuning_of(facts), head_recipe, weights and tuple(map(float, weights)))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{run / 'run.json'} is damaged, or of another zoo: {error}") from None
+        raise UserError(f"{run / 'run.json'} is damaged, or not of this version of zoo: {error}") from None
 
 
 def blueprint_as_json(blueprint):

@@ -124,6 +124,8 @@ def check(recipe):
 
 def check_limits(name, value, least, with_least, most, with_most):
     """Raise UserError unless `value` is between `least` and `most`."""
+    if name in WHOLE and isinstance(value, float):
+        raise UserError(f"{name} is a whole number; given {value}")
     if (value > least or (with_least and value == least)) and (value < most or (with_most and value == most)):
         return
     if name in WHOLE:

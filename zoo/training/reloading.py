@@ -14,7 +14,8 @@ import keras
 import numpy as np
 
 from zoo import registry
-from zoo.training import run as runs, saved
+from zoo.training import saved
+from zoo.training.npz_file import read_arrays
 
 KERAS, H5 = "model.keras", "model.weights.h5"  # what is tested
 ARRAYS = "arrays.npz"  # what it is compared with: pixels, logits and weights, as NumPy writes them
@@ -77,7 +78,7 @@ def read(folder, plan, mean, std):
         model.load_weights(folder / H5)
         return model
 
-    arrays = runs.read_arrays(folder / ARRAYS)
+    arrays = read_arrays(folder / ARRAYS)
     pixels, logits, *weights = (arrays[name] for name in ("pixels", "logits", *(n for n in arrays if n[:4] == "arr_")))
     found = {}
     for file, load in ((KERAS, lambda: saved.load(folder / KERAS)), (H5, built)):

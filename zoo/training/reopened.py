@@ -8,7 +8,8 @@ from zoo.data import image_folder, info as datasets
 from zoo.data.file_layouts import find_in
 from zoo.data.load import load_facts
 from zoo.errors import UserError
-from zoo.training import plan as plans, run as runs
+from zoo.training import plan as plans, run_files
+from zoo.training.npz_file import read_arrays
 
 SAME_IMAGE = 8  # levels of 255 by which the pixels of an image may differ in the mean
 AT_ONCE = 256  # images that are compared at a time
@@ -56,12 +57,12 @@ def check_split(run, facts, name, dataset):
     if list(dataset.facts.label_names) != told["label_names"] or len(split) != told.get(name):
         raise UserError(f"{dataset.source} has {len(split):,} pictures in its {name} split, and the run had "
                         f"{told.get(name)}, of {len(told['label_names'])} classes; give its data with --data-dir")
-    predictions, samples = Path(run) / "predictions.npz", Path(run) / "samples.npz"
-    same = True
-    if name == "test" and predictions.is_file():
-        same = np.array_equal(runs.read_arrays(predictions).get("labels"), split.labels)
+    same, samples = True, Path(run) / "samples.npz"
+    if name == "test":
+        tested = run_files.read_predictions(Path(run), len(told["label_names"]))
+        same = not tested or np.array_equal(tested[0], split.labels)
     if same and samples.is_file():
-        same = has_samples(runs.read_arrays(samples), name, dataset)
+        same = has_samples(read_arrays(samples), name, dataset)
     if not same:
         raise UserError(f"the {name} split of {dataset.source} is not the one that {run} had, though it has as many "
                         "images; give its data with --data-dir, or evaluate on other images with --data")

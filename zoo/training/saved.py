@@ -8,7 +8,8 @@ from keras import layers
 import zoo.layers  # registers our layers, so that .keras files which hold them load
 from zoo.errors import UserError
 from zoo.models import builder
-from zoo.training import checkpoints, custom_model, finetuned_model, keras_file, plan as plans, precision, run as runs
+from zoo.training import checkpoints, custom_model, finetuned_model, keras_file, plan as plans, precision, run_files
+from zoo.training.npz_file import read_arrays
 from zoo.utils.io import expanded
 
 
@@ -27,7 +28,7 @@ def on_pixels(blueprint, mean, std, classifier_activation):
 
 def restore_weights(model, path):
     """Give `model` the weights of the checkpoint file at `path`; UserError when they are not this model's."""
-    arrays = runs.read_arrays(path)
+    arrays = read_arrays(path)
     for variable in model.weights:
         name = f"weights/{variable.path}"
         checkpoints.put(path, model, name, variable, arrays.get(name))
@@ -54,7 +55,7 @@ def load(path, checkpoint="best"):
 
 def load_run(path, checkpoint):
     """Return the model of a run with the weights of one of its checkpoints."""
-    facts = runs.read_facts(path)
+    facts = run_files.read_config(path)
     weights = plans.checkpoint(path, checkpoint)
     model = of_run(path, facts, "softmax")
     restore_weights(model, weights)

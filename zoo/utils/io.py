@@ -1,16 +1,23 @@
-"""Files that are never seen half written."""
+"""Files that are never seen half written, and that are read without surprises."""
 
 import contextlib
 import errno
+import json
+import math
 import os
+import re
+import stat
 import tempfile
 from pathlib import Path
 
 from zoo.errors import UserError
+from zoo.utils.process import is_alive
 
 # What a name can be at fault for; a full disk is another matter.
 MISTAKES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
             errno.EOPNOTSUPP}
+SCRATCH = re.compile(r"\.(\d{1,10})-.")  # how the name of a scratch file begins: with the process that writes it
+MAX_JSON = 64 * 2**20  # bytes: more is no file of ours
 
 
 def expanded(path):
@@ -68,7 +75,69 @@ def written_whole(path):
         scratch.unlink(missing_ok=True)
 
 
+def is_scratch(path):
+    """Return whether `path` is named as the scratch files of `written_whole` are."""
+    return SCRATCH.match(path.name) is not None
+
+
+def remove_stale_scratch(folder):
+    """Remove, in `folder` and below, the scratch files of processes that were killed while they wrote."""
+    for path in folder.rglob(".*-*"):
+        match = SCRATCH.match(path.name)
+        if match and not is_alive(int(match[1])) and not path.is_dir():
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
 def write_text(path, text):
     """Write `text` to `path` as UTF-8, whole or not at all."""
     with written_whole(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
+
+
+def open_regular(path):
+    """Return the file `path`, opened to read bytes; OSError at once where it is a folder, a pipe or a device.
+
+    Opening a pipe would wait until somebody writes into it.
+    """
+    def check(mode):
+        if not stat.S_ISREG(mode):
+            kind = next((name for is_kind, name in KINDS.items() if is_kind(mode)), "not a regular file")
+            raise OSError(errno.EINVAL, f"it is {kind}")
+
+    check(os.stat(path).st_mode)
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+    try:
+        check(os.fstat(file.fileno()).st_mode)  # another one may have taken its place
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+KINDS = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device",
+         stat.S_ISSOCK: "a socket"}
+
+
+def read_bytes(path, max_bytes):
+    """Return what a regular file holds; OSError where it is none, ValueError where it is longer than `max_bytes`."""
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > max_bytes:
+            raise ValueError(f"it is larger than {max_bytes:,} bytes")
+        return file.read()
+
+
+def read_json(path):
+    """Return the dict that a JSON file holds, all of its numbers finite; OSError or ValueError where it does not."""
+    def finite(text):
+        if not math.isfinite(float(text)):
+            raise ValueError(f"{text} is no finite number")
+        return float(text)
+
+    try:
+        content = json.loads(read_bytes(path, MAX_JSON).decode("utf-8"), parse_float=finite, parse_constant=finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(content, dict):
+        raise ValueError("it is no JSON object")
+    return content

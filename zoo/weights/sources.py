@@ -1,13 +1,12 @@
 """From what a person says, "imagenet", "cifar10", a file or a run, to weights in a model and the pixels they expect."""
 
-import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoo import env, registry
 from zoo.errors import UserError
-from zoo.utils.io import expanded
+from zoo.utils.io import expanded, read_json
 from zoo.weights import files, load, names, pretrained
 
 
@@ -85,8 +84,8 @@ class Source:
         """Return whether the weights are of a run whose top is not the network's; UserError for a damaged run."""
         facts = expanded(self.said) / "run.json"
         try:
-            return facts.is_file() and json.loads(facts.read_text(encoding="utf-8")).get("finetuning") is not None
-        except (ValueError, AttributeError) as error:
+            return facts.is_file() and read_json(facts).get("finetuning") is not None
+        except (OSError, ValueError, AttributeError) as error:
             raise UserError(f"{facts} is damaged: it is no JSON that zoo wrote") from error
 
     def check(self, blueprint, include_top):

@@ -1,0 +1,349 @@
+"""The files of a run directory: their only readers and writers. Nothing in a file is executed.
+
+    run.json           what was asked and with what: written first
+    history.csv        one row per epoch: learning rate of its last step, losses, accuracies; timings.csv: its seconds
+    checkpoints/       best.npz and last.npz: every variable by path; see zoo.training.checkpoints
+    predictions.npz    labels (n,) int64 and probabilities (n, classes) float32 of the test split, at the best epoch
+    samples.npz        training images and mistakes, uint8
+    plots/             by zoo.reports, and report.html
+    result.json        written last: the run is finished
+
+Every file is written to a scratch name and renamed. A file that a training cannot have written is a UserError of one
+line, whatever the damage; a pipe, a device or a folder in its place is refused without being opened.
+"""
+
+import csv
+import io
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from zoo import env
+from zoo.errors import UserError
+from zoo.training.npz_file import damaged, read_arrays, write_arrays
+from zoo.utils.io import read_bytes, read_json, write_text
+
+FORMAT = 1  # of run.json, and of the files beside it
+COLUMNS = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")  # that every history.csv has
+FINITE = ("learning_rate", "val_loss", "val_accuracy")  # of which training writes no other numbers
+MAX_CSV = 512 * 2**20  # bytes; a row has about 100
+MAX_NUMBER = 1e9  # of anything that result.json counts
+
+
+# run.json
+
+def write_config(run, config):
+    """Write run.json; its first key is the format."""
+    others = {key: value for key, value in config.items() if key != "format"}
+    write_text(run / "run.json", json.dumps({"format": FORMAT, **others}, indent=2) + "\n")
+
+
+def read_config(run):
+    """Return run.json as a dict, in which network, dataset.name and dataset.label_names are sure to be.
+
+    Other keys may be missing; those that are there are of the right types. UserError when `run` is no run directory,
+    when a newer zoo wrote it, and when the file is damaged.
+    """
+    run = Path(run)
+    path = run / "run.json"
+    if not os.path.isdir(run):
+        raise UserError(f"{run} is no run directory: there is no such folder")
+    if not os.path.lexists(path):
+        raise UserError(f"{run} is no run directory: it has no run.json; name a folder that zoo.train made")
+    config = _read_json(path)
+    version = config.get("format", FORMAT)
+    if not _is_count(version, 1):
+        raise damaged(path, f"format {version!r}")
+    if version > FORMAT:
+        raise UserError(f"{path} was written by a newer zoo: its format is {version}, and this zoo reads {FORMAT}; "
+                        "upgrade zoo")
+    dataset = config.get("dataset")
+    if not isinstance(config.get("network"), str) or not isinstance(dataset, dict):
+        raise damaged(path, "it does not say which network was trained on which dataset")
+    names = dataset.get("label_names")
+    if not isinstance(dataset.get("name"), str) or not isinstance(names, list) or not names:
+        raise damaged(path, "the dataset has no name or no label_names")
+    if not all(isinstance(name, str) for name in names):
+        raise damaged(path, "a label_name is no text")
+    _check_values(path, config, CONFIG)
+    _check_values(path, dataset, DATASET)
+    return config
+
+
+def _check_values(path, content, checks):
+    for key, is_valid in checks.items():
+        if key in content and not is_valid(content[key]):
+            raise damaged(path, f"{key} cannot be {content[key]!r}")
+
+
+def _is_count(value, minimum=0, maximum=MAX_NUMBER):
+    return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
+
+
+def _is_number(value, maximum=MAX_NUMBER):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= maximum
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_dict(value):
+    return isinstance(value, dict)
+
+
+def _is_dict_or_none(value):
+    return value is None or isinstance(value, dict)
+
+
+CONFIG = {  # key of run.json: whether a value can be that of a training
+    "command": _is_text, "blueprint": _is_dict, "recipe": _is_dict, "finetuning": _is_dict_or_none, "head_recipe": _is_dict_or_none, "versions": _is_dict,
+    "backend": lambda value: value in env.BACKENDS, "precision": _is_text, "device": _is_text,
+    "seed": lambda value: _is_count(value, 0, 2**32 - 1), "parameters": lambda value: _is_count(value, 0, 2**62),
+    "limit": lambda value: value is None or _is_count(value, 1, 2**62),
+    "class_weight": lambda value: value is None or (isinstance(value, list) and all(map(_is_number, value))),
+    "deterministic": lambda value: isinstance(value, bool),
+}
+DATASET = {  # the same of its "dataset"
+    "title": _is_text, "source": _is_text, "kind": _is_text, "train": _is_count, "validation": _is_count,
+    "test": _is_count, "classes": lambda value: _is_count(value, 1),
+    "shape": lambda value: isinstance(value, list) and len(value) == 3 and all(_is_count(size, 1) for size in value),
+    "notes": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+}
+
+
+# result.json
+
+def write_result(run, result):
+    """Write result.json: the run is finished."""
+    write_text(run / "result.json", json.dumps(result, indent=2) + "\n")
+
+
+def read_result(run, epochs=None):
+    """Return result.json as a dict, or None for a run that has not finished.
+
+    test_accuracy_best, test_accuracy_last and best_epoch are sure to be there. epochs: how many the history holds,
+    where it is known; best_epoch must be one of them. UserError when the file is damaged.
+    """
+    path = run / "result.json"
+    if not os.path.lexists(path):
+        return None
+    result = _read_json(path)
+    for key in ("test_accuracy_best", "test_accuracy_last"):
+        if not _is_number(result.get(key), 1):
+            raise damaged(path, f"{key} is {result.get(key)!r}, and must be a number from 0 to 1")
+    best = result.get("best_epoch")
+    if not _is_count(best, 1) or (epochs is not None and best > epochs):
+        history = "" if epochs is None else f", and the history has {epochs} epochs"
+        raise damaged(path, f"best_epoch is {best!r}{history}")
+    _check_values(path, result, RESULT)
+    return result
+
+
+def _are_fractions(value):
+    return isinstance(value, dict) and all(each is None or _is_number(each, 1) for each in value.values())
+
+
+RESULT = {  # key of result.json: whether a value can be that of a training
+    "epochs": lambda value: _is_count(value, 1), "asked_epochs": lambda value: _is_count(value, 1),
+    "val_accuracy_best": lambda value: _is_number(value, 1), "ece": lambda value: _is_number(value, 1),
+    "test_top5_best": lambda value: _is_number(value, 1), "test_top5_last": lambda value: _is_number(value, 1),
+    "seconds": _is_number, "peak_memory": lambda value: value is None or _is_number(value), "per_class": _are_fractions,
+}
+
+
+# history.csv and timings.csv
+
+def write_history(run, rows):
+    """Write history.csv: a list of dicts with the same keys, one per epoch."""
+    _write_csv(run / "history.csv", rows)
+
+
+def write_timings(run, rows):
+    """Write timings.csv: a list of {"epoch": N, "seconds": S}."""
+    _write_csv(run / "timings.csv", rows)
+
+
+def read_history_rows(run):
+    """Return the rows of history.csv, dicts of numbers, one per epoch; [] when no epoch has finished.
+
+    UserError when the file is damaged.
+    """
+    path = run / "history.csv"
+    header, rows = _read_csv(path)
+    if not header:
+        return []
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise damaged(path, f"it has no column {missing[0]}")
+    for name in header:  # of an auxiliary classifier there are both
+        output, _, metric = name.rpartition("_")
+        other = f"{output}_{'accuracy' if metric == 'loss' else 'loss'}"
+        if name not in COLUMNS and (metric not in ("loss", "accuracy") or not output or other not in header):
+            raise damaged(path, f"no training writes a column {name!r}" + (
+                f" without {other}" if metric in ("loss", "accuracy") else ""))
+    for row in rows:
+        for name in FINITE:
+            if not math.isfinite(row[name]):
+                raise damaged(path, f"{name} of epoch {row['epoch']} is no finite number")
+    return rows
+
+
+def read_history(run):
+    """Return history.csv as a dict of float arrays (epochs,), a key per column, or None when no epoch has finished.
+
+    UserError when it is damaged.
+    """
+    rows = read_history_rows(run)
+    return {name: np.array([row[name] for row in rows], float) for name in rows[0]} if rows else None
+
+
+def read_timings(run):
+    """Return the rows of timings.csv, dicts with epoch and seconds; [] when no epoch has finished.
+
+    UserError when it is damaged.
+    """
+    path = run / "timings.csv"
+    header, rows = _read_csv(path)
+    if header and header != ["epoch", "seconds"]:
+        raise damaged(path, "its columns are not epoch and seconds")
+    if not all(0 <= row["seconds"] <= MAX_NUMBER for row in rows):
+        raise damaged(path, "an epoch took no possible time")
+    return rows
+
+
+def _write_csv(path, rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def _read_csv(path):
+    """Return (header, rows): dicts of numbers, whose epochs count 1, 2, 3, ...; [], [] where there is no file."""
+    if not os.path.lexists(path):
+        return [], []
+    try:
+        header, *lines = csv.reader(io.StringIO(read_bytes(path, MAX_CSV).decode("utf-8"), newline=""))
+        if len(set(header)) < len(header) or "epoch" not in header:
+            raise ValueError("its first line does not name the columns")
+        columns = [list(map(int if name == "epoch" else float, texts))
+                   for name, *texts in zip(header, *lines, strict=True)]
+    except (OSError, ValueError, csv.Error) as error:
+        raise damaged(path, error) from None
+    rows = [dict(zip(header, values, strict=True)) for values in zip(*columns, strict=True)]
+    if any(row["epoch"] != epoch for epoch, row in enumerate(rows, start=1)):
+        raise damaged(path, "its epochs do not count 1, 2, 3, ...")
+    return header, rows
+
+
+# predictions.npz and samples.npz
+
+def write_predictions(run, labels, probabilities):
+    """Write predictions.npz: labels (n,) int and probabilities (n, classes) float32 of the test split."""
+    write_arrays(run / "predictions.npz", {"labels": labels.astype(np.int64), "probabilities": probabilities})
+
+
+def write_samples(run, train, mistakes, cells):
+    """Write samples.npz: (images, labels) of the training split, (images, indices) of the first mistakes and of the
+    images for the cells of the confusion matrix, both of the test split."""
+    write_arrays(run / "samples.npz", {"train_images": train[0], "train_labels": train[1],
+                                       "mistake_images": mistakes[0], "mistake_indices": mistakes[1],
+                                       "cell_images": cells[0], "cell_indices": cells[1]})
+
+
+def read_predictions(run, classes):
+    """Return (labels int64 (n,), probabilities float (n, classes)) of predictions.npz, or None when it is not there.
+
+    UserError when it is damaged or does not fit the number of classes.
+    """
+    path = run / "predictions.npz"
+    if not os.path.lexists(path):
+        return None
+    labels, probabilities = _read_arrays(path, "labels", "probabilities")
+    if (probabilities.dtype.kind != "f" or probabilities.ndim != 2 or probabilities.shape[1] != classes
+            or not ((probabilities >= 0) & (probabilities <= 1.001)).all()):
+        raise damaged(path, f"probabilities must be from 0 to 1, {classes} per image, as many as there are classes")
+    _check_labels(path, labels, len(probabilities), classes)
+    return labels, probabilities
+
+
+def read_samples(run, classes):
+    """Return (images uint8 (m, h, w, c), labels int64 (m,)), the training images of samples.npz, or None.
+
+    UserError when it is damaged.
+    """
+    path = run / "samples.npz"
+    if not os.path.lexists(path):
+        return None
+    images, labels = _read_arrays(path, "train_images", "train_labels")
+    _check_images(path, images)
+    _check_labels(path, labels, len(images), classes)
+    return images, labels
+
+
+def read_mistakes(run, predictions):
+    """Return (images uint8 (k, h, w, c), indices int64 (k,)), the first mistakes of samples.npz, or None.
+
+    predictions: what read_predictions returned. UserError when it is damaged or belongs to other predictions.
+    """
+    path = run / "samples.npz"
+    if not os.path.lexists(path):
+        return None
+    images, indices = _read_arrays(path, "mistake_images", "mistake_indices")
+    labels, probabilities = predictions
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    _check_images(path, images)
+    if indices.shape != images.shape[:1] or not np.array_equal(indices, wrong[: len(indices)]):
+        raise damaged(path, "its mistakes are not those of predictions.npz")
+    if len(wrong) and not len(indices):
+        raise damaged(path, f"it shows none of the {len(wrong)} mistakes of predictions.npz")
+    return images, indices
+
+
+def read_cells(run, predictions):
+    """Return (images uint8 (k, h, w, c), indices int64 (k,)): images for the cells of the confusion matrix, or None.
+
+    predictions: what read_predictions returned. UserError when the file is damaged or belongs to other predictions.
+    """
+    path = run / "samples.npz"
+    if not os.path.lexists(path):
+        return None
+    images, indices = _read_arrays(path, "cell_images", "cell_indices")
+    _check_images(path, images)
+    if indices.dtype.kind not in "iu" or indices.shape != images.shape[:1] or not (indices[1:] > indices[:-1]).all():
+        raise damaged(path, "its cell_indices are not one rising whole number per image")
+    if len(indices) and not 0 <= indices[0] <= indices[-1] < len(predictions[0]):
+        raise damaged(path, f"its cell_indices run to {indices[-1]}, and {len(predictions[0])} images were tested")
+    return images, indices.astype(np.int64)
+
+
+def _read_json(path):
+    try:
+        return read_json(path)
+    except (OSError, ValueError) as error:
+        raise damaged(path, error) from None
+
+
+def _read_arrays(path, *names):
+    arrays = read_arrays(path, names.__contains__)
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise damaged(path, f"it has no {missing[0]}")
+    return [arrays[name] for name in names]
+
+
+def _check_images(path, images):
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape[1:3]:
+        raise damaged(path, f"images must be uint8 (count, height, width, 1 or 3), not {images.dtype} {images.shape}")
+
+
+def _check_labels(path, labels, count, classes):
+    if labels.dtype.kind not in "iu" or labels.shape != (count,) or not count:
+        raise damaged(path, f"there must be one whole number per image as its label, not {labels.dtype} {labels.shape}")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise damaged(path, f"its labels run from {labels.min()} to {labels.max()}, and there are {classes} classes")
