@@ -244,3 +244,34 @@ def test_models_that_cannot_be_trained(make, keywords, said, tmp_path):
     with pytest.raises(UserError, match=said):
         zoo.fit(make(), "digits", **{**FEW, **keywords}, output_dir=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+# ---------------------------------------------------------------------------------------------- other programs' loggers
+
+def test_tensorboard_gets_the_columns_of_the_history(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from tensorboard.util import tensor_util
+
+    run = zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="a", log="tensorboard")
+    found = {}
+    for part in ("train", "validation"):
+        events = accumulator.EventAccumulator(str(run.path / "tensorboard" / part)).Reload()
+        for tag in events.Tags()["tensors"]:
+            found[part, tag] = [float(tensor_util.make_ndarray(each.tensor_proto)) for each in events.Tensors(tag)]
+    assert found["validation", "epoch_accuracy"] == pytest.approx(run.history["val_accuracy"])
+    assert found["validation", "epoch_loss"] == pytest.approx(run.history["val_loss"])
+    assert found["train", "epoch_accuracy"] == pytest.approx(run.history["accuracy"])
+    assert found["train", "epoch_learning_rate"] == pytest.approx(run.history["learning_rate"], abs=1e-8)
+
+
+def test_loggers_that_are_not_there(capsys):
+    with pytest.raises(UserError, match="did you mean 'tensorboard'"):
+        zoo.fit("lenet5", log="tensorbord")
+    assert train.main(["lenet5", "--log", "wandbb"]) == 2 and "did you mean 'wandb'" in capsys.readouterr().err
+
+
+def test_early_stopping_says_so(tmp_path, capsys):
+    run = zoo.fit("lenet5", "digits", limit=60, epochs=9, learning_rate=1e-6, stop_patience=2, stop_delta=1.0,
+                  output_dir=tmp_path, name="a")
+    assert run.status == "finished" and run.result["epochs"] == 3
+    assert "early, after epoch 3 of 9" in capsys.readouterr().out

@@ -247,7 +247,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         class_weight=None, seed=0, name=None, output_dir="runs", limit=None, labels="fine", data_dir=None,
         image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
         invalid_images="error", preset=None, width=None, stem="auto", gpu=None, backend=None, precision="float32",
-        deterministic=False, max_seconds=None, callbacks=None, **keywords):
+        deterministic=False, max_seconds=None, callbacks=None, log=None, **keywords):
     """Train a model from scratch, or fine-tune a pretrained one, into a run directory, and return the `Run`.
 
     The best epoch is chosen on the validation split; the test split is evaluated once, at the end. A run that was
@@ -302,6 +302,8 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         max_seconds: None, or after how many seconds to save and stop.
         callbacks: a list of Keras callbacks. `logs` at the end of an epoch has the columns of history.csv, val_loss and
             val_accuracy among them. Their own state is not part of a checkpoint.
+        log: None, or which programs log the run too: "tensorboard" (events in RUN/tensorboard), "wandb", "mlflow", or a
+            list of them.
         **keywords: fields of the recipe, such as `epochs=30`, `learning_rate=0.05`, `batch_size=64`, and options of
             the model, such as `dropout=0.3`.
 
@@ -336,7 +338,8 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         model, dataset, recipe=recipe, seed=seed, name=name, output_dir=output_dir, limit=limit, labels=labels,
         data_dir=data_dir, image_size=image_size, validation_data=validation_data, test_data=test_data,
         class_names=class_names, labels_from=labels_from, invalid_images=invalid_images, preset=preset, width=width,
-        stem=stem, options=options, asked=asked, class_weight=class_weight, gpu=gpu, backend=backend, precision=precision, deterministic=deterministic, max_seconds=max_seconds, callbacks=callbacks, fields=fields)
+        stem=stem, options=options, asked=asked, class_weight=class_weight, gpu=gpu, backend=backend, precision=precision, deterministic=deterministic, max_seconds=max_seconds, callbacks=callbacks, log=log,
+        fields=fields)
 
 
 def set_device(gpu=None, backend=None):

@@ -14,7 +14,7 @@ from zoo.utils.validation import assignments, parsed
 CALLED = {"patience": "--lr-patience"}  # elsewhere --patience is about the end of training
 ALSO = {"learning_rate": ("--lr",), "batch_size": ("-b",), "smoothing": ("--label-smoothing",)}
 RESUMED = ("resume", "epochs", "gpu", "backend", "data_dir", "max_seconds",
-           "hosts", "host_index")  # what may be said beside --resume
+           "hosts", "host_index", "log")  # what may be said beside --resume
 
 
 def flags_of(field):
@@ -94,7 +94,7 @@ def resumed(parser, arguments, argv):
     if other:
         said = other[0] if other[0] == "network" else flags_of(other[0])[0]
         raise UserError(f"--resume goes on with a run as it was begun, {said} cannot be given; beside it there can be "
-                        "--epochs, --gpu, --backend, --data-dir, --max-seconds, --hosts and --host-index")
+                        "--epochs, --gpu, --backend, --data-dir, --max-seconds, --log, --hosts and --host-index")
     run = expanded(arguments.resume)
     plan = plans.of_run(run, run_files.read_config(run))
     backend = env.backend(arguments.backend)

@@ -9,7 +9,7 @@ from zoo.reports.missing import draw_missing
 
 def is_over(run, epochs):
     """Return whether the run has its result, and no more epochs are asked for; say so if it is."""
-    from zoo.runs.session import finished_result  # NumPy
+    from zoo.runs.stages import finished_result  # NumPy
 
     result = finished_result(run, epochs)
     if result is None:

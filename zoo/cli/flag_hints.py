@@ -208,8 +208,11 @@ HINTS = (
     Hint("exp exp-name experiment experiment-name run-name", "--name {NAME}", "mine"),
     Hint("exist-ok overwrite force", "the same --name goes on with the run that is there; leave it out",
          commands=TRAINS),
-    Hint("callbacks tensorboard wandb log-wandb use-wandb logger csv-log report-to mlflow",
-         "history.csv and report.html are in the run directory; leave it out", commands=TRAINS),
+    Hint("tensorboard use-tensorboard tb", "--log tensorboard"),
+    Hint("wandb log-wandb use-wandb", "--log wandb"),
+    Hint("mlflow use-mlflow", "--log mlflow"),
+    Hint("logger report-to loggers", "--log {NAME}", "tensorboard"),
+    Hint("callbacks csv-log", "history.csv and report.html are in the run directory; leave it out", commands=TRAINS),
     Hint("log-interval print-freq log-every log-every-n-steps logging-steps p",
          "there is a line for each epoch; leave it out", "50", commands=TRAINS),
     Hint("save-model save-best save-best-only save-freq save-period save-every checkpoint-hist "

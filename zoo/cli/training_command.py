@@ -11,7 +11,7 @@ from zoo import devices, env, registry
 from zoo.cli import asked, attended, common
 from zoo.data import info as datasets
 from zoo.errors import UserError
-from zoo.training import finetuning, plan as plans, planning, repeat
+from zoo.training import finetuning, loggers, plan as plans, planning, repeat
 from zoo.utils.io import expanded
 from zoo.utils.validation import parsed
 
@@ -100,6 +100,9 @@ def add_output(group):
     group.add_argument("--output-dir", metavar="DIR", default="runs", help="where the run directory goes; default: runs")
     group.add_argument("--name", metavar="NAME",
                        help="of the run directory; default: network, data set, date and time")
+    group.add_argument("--log", metavar="|".join(loggers.PACKAGES), action="append", default=[],
+                       help="log the run for another program too; several times for several; tensorboard: events in "
+                            "RUN/tensorboard")
     group.add_argument("--max-seconds", metavar="N", help="save and stop before N seconds are over, to be resumed")
 
 
@@ -127,6 +130,7 @@ def command(argv, prog, made):
     words = sys.argv[1:] if argv is None else [*argv]
     if arguments.network is None and arguments.resume is None:
         raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see {prog} --help")
+    loggers.check(arguments.log)
     seconds = arguments.max_seconds and common.whole_number("--max-seconds", arguments.max_seconds, 1)
     until = began + seconds if seconds else float("inf")
     if arguments.resume is not None:
@@ -153,7 +157,7 @@ def command(argv, prog, made):
         plan = plans.going_on(begun, plans.of_run(begun, run_files.read_config(begun)), plan)
         if attended.is_over(begun, plan.recipe.epochs):  # which needs no data any more
             return 0
-    from zoo.runs.session import check_same_data
+    from zoo.runs.data import check_same_data
 
     dataset = common.load_images(arguments, limit_of(arguments), planning.default_shape(spec, origin))
     plan = plan_of(arguments, dataset.info)
@@ -165,7 +169,8 @@ def command(argv, prog, made):
         plan = plans.going_on(begun, plans.of_run(begun, run_files.read_config(begun)), plan)
         if attended.is_over(begun, plan.recipe.epochs):
             return 0
-    session = session_of(plan, dataset, chosen, until, place, asked=request, origin=origin)
+    session = session_of(plan, dataset, chosen, until, place, asked=request, origin=origin,
+                         loggers=tuple(arguments.log))
     if begun:
         return session.resume(begun)
     return session.begin(arguments.output_dir, arguments.name, shlex.join([*prog.split(), *words]))
@@ -219,10 +224,10 @@ def resume(made, arguments, argv, until):
     from zoo.training import run_files
 
     dataset = reload_dataset(run, run_files.read_config(run), arguments.data_dir)
-    return session_of(plan, dataset, chosen, until, place).resume(run)
+    return session_of(plan, dataset, chosen, until, place, loggers=tuple(arguments.log)).resume(run)
 
 
-def session_of(plan, dataset, chosen, until, place, **request):
+def session_of(plan, dataset, chosen, until, place, **session):
     """Return the Session of a Plan on the chosen Device, prepared; with other hosts, once they have met."""
     plans.check_devices(plan, len(chosen.gpus))
     devices.prepare(chosen, plan.deterministic)
@@ -231,7 +236,7 @@ def session_of(plan, dataset, chosen, until, place, **request):
     from zoo.training.distribution import hosts
 
     link = hosts.meet(*place, hosts.facts(plan, dataset)) if place else None
-    return Session(plan, dataset, chosen, attended.to_the_end, until, place, link, **request)
+    return Session(plan, dataset, chosen, attended.to_the_end, until, place, link, **session)
 
 
 def place_of(arguments, backend):

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from zoo.data.loading import load_data
 from zoo.errors import UserError
-from zoo.runs.session import check_same_data
+from zoo.training import plan as plans, run_files
 from zoo.training.reopened import check_split, dataset_of
 from zoo.utils.io import expanded
+
+SPLITS = ("train", "validation", "test")
 
 
 def reload_dataset(run, config, data_dir=None):
@@ -36,6 +38,25 @@ def find_dataset(run, config, data_dir=None):
 
 def reload_split(run, config, name, data_dir=None):
     """Return one split of the run's data; UserError where it is not what the run had: see `check_split`."""
-    if name not in ("train", "validation", "test"):
+    if name not in SPLITS:
         raise UserError(f"split is 'train', 'validation' or 'test'; given {name!r}")
     return check_split(run, config, name, find_dataset(run, config, data_dir))
+
+
+def check_same_data(run, dataset):
+    """Raise UserError unless the data are those that the run was begun with."""
+    config = run_files.read_config(run)["dataset"]
+    for name in SPLITS:
+        if len(getattr(dataset, name)) != config.get(name):
+            raise UserError(f"{run} was begun with {config.get(name)} images for {name}, {dataset.source} has "
+                            f"{len(getattr(dataset, name))}; give the same files with --data-dir")
+    names = [*map(str, config.get("label_names", ()))]
+    if names != [*map(str, dataset.info.class_names)]:
+        other = next((pair for pair in zip(names, map(str, dataset.info.class_names), strict=False)
+                      if pair[0] != pair[1]), (len(names), dataset.info.classes))
+        raise UserError(f"{run} was begun with other classes than {dataset.source} has: {other[0]!r}, now {other[1]!r}; "
+                        f"give the same files with --data-dir, or {plans.MINE}")
+    before, now = config.get("fingerprint"), dataset.origin.get("fingerprint")
+    if before != now:
+        raise UserError(f"{run} was begun with other files than {dataset.source} holds, though as many: names, sizes or "
+                        f"labels differ; give the same files with --data-dir, or {plans.MINE}")

@@ -1,4 +1,4 @@
-"""A training session: from a plan and a data set to a run directory. `zoo train`, `zoo finetune` and `zoo.fit` share it.
+"""A training session: from a plan and a data set to a run directory. zoo train, zoo finetune and zoo.fit share it.
 
 No backend is loaded when this is imported: devices are chosen before.
 """
@@ -14,20 +14,20 @@ from pathlib import Path
 from zoo import devices
 from zoo.data.load import Dataset
 from zoo.errors import UserError
-from zoo.training import finetuning, plan as plans, recipe as recipes, run_directory, run_files
+from zoo.runs.data import check_same_data
+from zoo.runs.stages import (
+    aux_loss_weights,
+    build,
+    count_parameters,
+    finished_result,
+    is_done,
+    restore_best,
+    stages_of,
+)
+from zoo.training import finetuning, plan as plans, run_directory, run_files
 from zoo.training.distribution import hosts
 from zoo.training.origins import Origin, of_plan
 from zoo.utils.io import expanded
-
-SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the training: `directory`, which has its checkpoints and history, and the Plan of it alone."""
-
-    directory: Path
-    plan: plans.Plan
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Session:
             `resume` return. A result without Progress: the run was finished already.
         until: on time.monotonic's clock, when to save and leave.
         hosts: ([HOST:PORT, ...], this host's index), or None for a single host; link: the connection to the others.
-        callbacks: Keras callbacks of the user's.
+        callbacks: Keras callbacks of the user's; loggers: names of zoo.training.loggers, which are added to them.
         model: a Keras model of the user's own, where the plan is for one.
         asked: a FineTuning that a command or call asks for, or None; origin: the Origin of its weights.
     """
@@ -56,6 +56,7 @@ class Session:
     hosts: tuple | None = None
     link: object = None
     callbacks: tuple = ()
+    loggers: tuple = ()
     model: object = None
     asked: finetuning.FineTuning | None = None
     origin: Origin | None = None
@@ -194,7 +195,7 @@ class Session:
         built: what `build` gave for the stage `current`, the first one if that is None.
         """
         from zoo.reports.run_outputs import draw_model, draw_run  # matplotlib
-        from zoo.training import failures, fit
+        from zoo.training import failures, fit, header
         from zoo.training.leaving import Leave
 
         link = sharing.link
@@ -220,6 +221,8 @@ class Session:
                 progress = self._train_stage(built, stage, stages, sharing, leave)
                 if leave.reason:
                     return progress, None
+                if progress.epoch < stage.plan.recipe.epochs and sharing.host == 0:
+                    print(header.early_stop(stage.plan.recipe, progress), flush=True)
             result = None
             if not leave.asked(fit.seconds_to_test(progress, self.dataset)):
                 result = fit.test(built[0], self.dataset, plan.recipe, run, progress, sharing)
@@ -237,7 +240,7 @@ class Session:
 
     def _train_stage(self, built, stage, stages, sharing, leave):
         """Train one stage from where its directory stands; return its Progress."""
-        from zoo.training import finetuned_model, fit, header
+        from zoo.training import finetuned_model, fit, header, loggers
 
         (network, backbone), plan = built, stage.plan
         if plan.finetuning:
@@ -251,55 +254,9 @@ class Session:
                     (stage.directory / "checkpoints").mkdir(parents=True, exist_ok=True)
                     facts = run_files.read_config(stages[-1].directory)
                     run_files.write_config(stage.directory, {**facts, **plans.as_json(replace(plan, finetuning=config))})
-        return fit.train(network, self.dataset, plan.recipe, plan.seed, stage.directory, leave,
-                         aux_loss_weights(plan), sharing, self.callbacks,
-                         plan.class_weight)
-
-
-def aux_loss_weights(plan):
-    """Return {auxiliary classifier: the weight of its loss}; a user's own model has none."""
-    return {} if isinstance(plan.blueprint, plans.CustomModel) else recipes.side_weights(plan.recipe,
-                                                                                       plan.blueprint.spec)
-
-
-def stages_of(plan, run):
-    """Return the Stages of a Plan: one, or before it the one in which the head alone is trained."""
-    last = Stage(run, replace(plan, head_recipe=None))
-    if plan.head_recipe is None:
-        return [last]
-    head_only = replace(plan, recipe=plan.head_recipe, head_recipe=None,
-                        finetuning=replace(plan.finetuning, frozen_until="all"))
-    return [Stage(run / finetuning.FIRST_STAGE, head_only), last]
-
-
-def is_done(stage):
-    """Return whether a stage has had all its epochs."""
-    from zoo.training import checkpoints, fit
-
-    directory = stage.directory
-    return (directory / "checkpoints").is_dir() and fit.is_done(checkpoints.progress_of(directory), stage.plan.recipe)
-
-
-def build(plan, model_file):
-    """Return (network, backbone or None) of a stage's Plan; see zoo.training.trainee."""
-    from zoo.training import trainee
-
-    return trainee.build(plan, model_file)
-
-
-def restore_best(built, stage, sharing):
-    """Give the network the best weights of the stage before; a host waits until host 0 has written them."""
-    from zoo.training import saved
-
-    sharing.first(lambda: True)
-    saved.restore_weights(built[0], stage.directory / "checkpoints" / "best.npz")
-
-
-def count_parameters(built):
-    """Return the number of parameters of what `build` gave, without auxiliary classifiers."""
-    from zoo.training import trainee
-
-    return trainee.main(built[0]).count_params()
+        logging = loggers.make_callbacks(self.loggers, stage.directory, plans.flat(plan)) if sharing.host == 0 else []
+        return fit.train(network, self.dataset, plan.recipe, plan.seed, stage.directory, leave, aux_loss_weights(plan),
+                         sharing, (*self.callbacks, *logging), plan.class_weight)
 
 
 def hold(run, sharing):
@@ -310,28 +267,3 @@ def hold(run, sharing):
         raise UserError(f"this host does not see {run}, which host 0 has made; give an --output-dir that all "
                         "hosts share")
     return contextlib.nullcontext()
-
-
-def finished_result(run, epochs):
-    """Return the result of a run that has one and of which no more epochs are asked for; None otherwise."""
-    result = run_files.read_result(run)
-    return result if result and epochs <= result.get("asked_epochs", epochs) else None
-
-
-def check_same_data(run, dataset):
-    """Raise UserError unless the data are those that the run was begun with."""
-    config = run_files.read_config(run)["dataset"]
-    for name in SPLITS:
-        if len(getattr(dataset, name)) != config.get(name):
-            raise UserError(f"{run} was begun with {config.get(name)} images for {name}, {dataset.source} has "
-                            f"{len(getattr(dataset, name))}; give the same files with --data-dir")
-    names = [*map(str, config.get("label_names", ()))]
-    if names != [*map(str, dataset.info.class_names)]:
-        other = next((pair for pair in zip(names, map(str, dataset.info.class_names), strict=False)
-                      if pair[0] != pair[1]), (len(names), dataset.info.classes))
-        raise UserError(f"{run} was begun with other classes than {dataset.source} has: {other[0]!r}, now {other[1]!r}; "
-                        f"give the same files with --data-dir, or {plans.MINE}")
-    before, now = config.get("fingerprint"), dataset.origin.get("fingerprint")
-    if before != now:
-        raise UserError(f"{run} was begun with other files than {dataset.source} holds, though as many: names, sizes or "
-                        f"labels differ; give the same files with --data-dir, or {plans.MINE}")

@@ -85,6 +85,12 @@ def small_splits(dataset):
     return lines
 
 
+def early_stop(recipe, progress):
+    """Return the line that says when training ended before its last epoch, and why."""
+    return (f"{'stopped':8} early, after epoch {progress.epoch} of {recipe.epochs}: in {recipe.stop_patience} epochs the "
+            f"validation loss had not fallen by {recipe.stop_delta:g}")
+
+
 def resumed(progress, facts, where, backend):
     """Return the lines that say from where a run goes on, and what is no longer as it was; facts: its run.json."""
     step = f", step {progress.step} of the next" if progress.step else ""

@@ -100,7 +100,8 @@ def _is_dict_or_none(value):
 
 
 CONFIG = {  # key of run.json: whether a value can be that of a training
-    "command": _is_text, "blueprint": _is_dict, "recipe": _is_dict, "finetuning": _is_dict_or_none, "head_recipe": _is_dict_or_none, "versions": _is_dict,
+    "command": _is_text, "blueprint": _is_dict, "recipe": _is_dict, "versions": _is_dict,
+    "finetuning": _is_dict_or_none, "head_recipe": _is_dict_or_none,
     "backend": lambda value: value in env.BACKENDS, "precision": _is_text, "device": _is_text,
     "seed": lambda value: _is_count(value, 0, 2**32 - 1), "parameters": lambda value: _is_count(value, 0, 2**62),
     "limit": lambda value: value is None or _is_count(value, 1, 2**62),
