@@ -261,7 +261,6 @@ def test_tensorboard_gets_the_columns_of_the_history(tmp_path):
     assert found["validation", "epoch_accuracy"] == pytest.approx(run.history["val_accuracy"])
     assert found["validation", "epoch_loss"] == pytest.approx(run.history["val_loss"])
     assert found["train", "epoch_accuracy"] == pytest.approx(run.history["accuracy"])
-    assert found["train", "epoch_learning_rate"] == pytest.approx(run.history["learning_rate"], abs=1e-8)
 
 
 def test_loggers_that_are_not_there(capsys):
