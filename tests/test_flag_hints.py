@@ -19,10 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 # Enough that the parser has nothing else to say
 ENOUGH = {"train": ["lenet5"], "finetune": ["lenet5"], "extract": ["lenet5"], "draw": ["lenet5"], "info": ["lenet5"],
           "show": ["runs/x", "--image", "x.png"], "evaluate": ["runs/x"], "predict": ["runs/x", "x.png"],
-          "export": ["runs/x", "--format", "onnx"], "compare": ["runs/x", "runs/y"], "plot": ["runs/x"]}
+          "lr-find": ["lenet5"], "export": ["runs/x", "--format", "onnx"], "compare": ["runs/x", "runs/y"],
+          "plot": ["runs/x"]}
 
 
-PARSERS = {command: importlib.import_module(f"zoo.cli.{command}").parser() for command in COMMANDS}
+PARSERS = {command: importlib.import_module(f"zoo.cli.{command.replace('-', '_')}").parser() for command in COMMANDS}
 OPTIONS = {command: parser._option_string_actions for command, parser in PARSERS.items()}
 
 

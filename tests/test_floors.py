@@ -250,4 +250,5 @@ def test_the_catalogue_and_the_files_of_the_networks_are_the_same_set(sources):
 def test_every_command_is_listed(sources):
     from zoo.__main__ import COMMANDS as listed
 
-    assert {Path(path).stem for path in sources if is_command(module_of(path))} == set(listed)
+    assert {Path(path).stem for path in sources if is_command(module_of(path))} == {
+        name.replace("-", "_") for name in listed}

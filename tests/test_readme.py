@@ -55,7 +55,7 @@ def test_each_picture_has_a_licence():
 
 
 def test_the_commands_exist():
-    for command in re.findall(r"python -m zoo[. ](\w+)", README):
+    for command in re.findall(r"python -m zoo[. ]([\w-]+)", README):
         assert command in COMMANDS
 
 

@@ -59,6 +59,10 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
         source.check(blueprint, include_top)
         source = source.here(include_top)
 
+    from zoo.training.backend import import_keras
+
+    import_keras()
+
     from zoo.models.builder import build as assembled
 
     model = assembled(blueprint, include_top=include_top, pooling=pooling, classifier_activation=classifier_activation)
@@ -95,6 +99,10 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
     blueprint = registry.blueprint(name, input_shape, classes, width, stem, options, aux)
     batch, memory = workload(batch, memory)
 
+    from zoo.training.backend import import_keras
+
+    import_keras()
+
     from zoo.analysis.description import describe as described
 
     return described(blueprint, batch, memory)
@@ -125,7 +133,12 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
     else:
         from zoo import registry
 
-        subject = drawn.of_blueprint(registry.blueprint(source, input_shape, classes, width, stem, options, aux))
+        blueprint = registry.blueprint(source, input_shape, classes, width, stem, options, aux)
+
+        from zoo.training.backend import import_keras
+
+        import_keras()
+        subject = drawn.of_blueprint(blueprint)
     return drawn.diagram(subject, to_file, detail, theme, direction, style)
 
 
@@ -221,6 +234,10 @@ def load(path, checkpoint="best"):
     (n, classes) float32. `checkpoint` is "best", by validation accuracy, or "last".
     Raises zoo.errors.UserError, a ValueError, when `path` is neither.
     """
+    from zoo.training.backend import import_keras
+
+    import_keras()
+
     from zoo.training.saved import load as loaded
 
     return loaded(path, checkpoint)
@@ -247,7 +264,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         class_weight=None, seed=0, name=None, output_dir="runs", limit=None, labels="fine", data_dir=None,
         image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
         invalid_images="error", preset=None, width=None, stem="auto", gpu=None, backend=None, precision="float32",
-        deterministic=False, max_seconds=None, callbacks=None, log=None, **keywords):
+        deterministic=False, max_seconds=None, callbacks=None, log=None, verbose=True, **keywords):
     """Train a model from scratch, or fine-tune a pretrained one, into a run directory, and return the `Run`.
 
     The best epoch is chosen on the validation split; the test split is evaluated once, at the end. A run that was
@@ -304,6 +321,8 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
             val_accuracy among them. Their own state is not part of a checkpoint.
         log: None, or which programs log the run too: "tensorboard" (events in RUN/tensorboard), "wandb", "mlflow", or a
             list of them.
+        verbose: False prints and draws nothing. Otherwise a terminal gets a progress bar, and in a notebook the
+            learning curves are drawn as they grow.
         **keywords: fields of the recipe, such as `epochs=30`, `learning_rate=0.05`, `batch_size=64`, and options of
             the model, such as `dropout=0.3`.
 
@@ -338,8 +357,80 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         model, dataset, recipe=recipe, seed=seed, name=name, output_dir=output_dir, limit=limit, labels=labels,
         data_dir=data_dir, image_size=image_size, validation_data=validation_data, test_data=test_data,
         class_names=class_names, labels_from=labels_from, invalid_images=invalid_images, preset=preset, width=width,
-        stem=stem, options=options, asked=asked, class_weight=class_weight, gpu=gpu, backend=backend, precision=precision, deterministic=deterministic, max_seconds=max_seconds, callbacks=callbacks, log=log,
-        fields=fields)
+        stem=stem, options=options, asked=asked, class_weight=class_weight, gpu=gpu, backend=backend,
+        precision=precision, deterministic=deterministic, max_seconds=max_seconds, callbacks=callbacks, log=log,
+        verbose=verbose, fields=fields)
+
+
+def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, steps=100, recipe=None, seed=0,
+                       limit=None, labels="fine", data_dir=None, image_size=None, validation_data=None, test_data=None,
+                       class_names=None, preset=None, width=None, stem="auto", gpu=None, backend=None,
+                       precision="float32", **keywords):
+    """Run the learning rate range test of Smith 2017 (arXiv:1506.01186) and return what it measured.
+
+    A new model is trained for `steps` steps while the learning rate rises exponentially; everything else is as
+    `zoo.fit` would have it: initial weights, batches, augmentation, optimizer and weight decay. The test ends early
+    where the smoothed loss is four times its minimum. The suggestion is the rate at which the smoothed loss falls
+    fastest over the logarithm of the rate. No run directory is made.
+
+    Args:
+        min_lr, max_lr: float, the learning rates of the first and the last step.
+        steps: int, from 10.
+        model: one of `zoo.list_models()`.
+        dataset and the others: as for `zoo.fit`.
+
+    Returns:
+        A `LearningRateTest` with `suggestion`, a float, or None where the loss does not fall; `rates`, `losses` and
+        `smoothed`, tuples of float; `diverged`; `plot()`, a matplotlib Figure; and `save("lr.png")`.
+
+    Raises:
+        zoo.errors.UserError: what cannot be, in one line, before a backend is loaded where that is possible.
+
+    Example:
+
+    >>> test = zoo.find_learning_rate("lenet5", "digits", optimizer="adam")
+    >>> run = zoo.fit("lenet5", "digits", optimizer="adam", learning_rate=test.suggestion)
+    """
+    from zoo import registry
+    from zoo.runs import learning_rate
+
+    known = registry.find(model).options if isinstance(model, str) else {}
+    options = {key: value for key, value in keywords.items() if key in known}
+    fields = {key: value for key, value in keywords.items() if key not in options}
+    return learning_rate.find_learning_rate(
+        model, dataset, min_lr=min_lr, max_lr=max_lr, steps=steps, recipe=recipe, seed=seed, limit=limit, labels=labels,
+        data_dir=data_dir, image_size=image_size, validation_data=validation_data, test_data=test_data,
+        class_names=class_names, preset=preset, width=width, stem=stem, options=options, gpu=gpu, backend=backend,
+        precision=precision, fields=fields)
+
+
+def compare_runs(runs, to_file=None):
+    """Compare runs: what they differ in, what came out, and mean and standard deviation where only the seed differs.
+
+    Args:
+        runs: a list of `zoo.Run`s or paths of run directories, two or more, finished or not.
+        to_file: None, or a path: .png for the validation curves of all runs, .html for a page with the table, too.
+
+    Returns:
+        A `Comparison`, which a notebook shows: `columns` and `rows` of the table, `plot()`, a matplotlib Figure, and
+        `save(path)`; `print` gives the text of `zoo compare`.
+
+    Raises:
+        zoo.errors.UserError: there are fewer than two runs, one is not a run directory, or the file cannot be written.
+
+    Example:
+
+    >>> runs = [zoo.fit("lenet5", "digits", epochs=3, seed=seed) for seed in range(3)]
+    >>> print(zoo.compare_runs(runs, "comparison.html"))
+    """
+    from zoo.runs.comparison import Comparison, check_suffix
+
+    if to_file is not None:
+        check_suffix(to_file)
+    comparison = Comparison(runs)
+    if to_file is not None:
+        comparison.save(to_file)
+    return comparison
 
 
 def set_device(gpu=None, backend=None):

@@ -8,6 +8,7 @@ from zoo.errors import UserError, unknown
 
 COMMANDS = {
     "train": "train a network on a data set, into a run directory",
+    "lr-find": "find a learning rate: a short training while it rises",
     "recipes": "tell how a network is trained on a data set",
     "list": "list the networks",
     "info": "tell what a network consists of, stage by stage",
@@ -36,7 +37,7 @@ def command(argv):
         return 0
     if argv[0] not in COMMANDS:
         raise unknown("command", argv[0], COMMANDS)
-    return importlib.import_module(f"zoo.cli.{argv[0]}").main(argv[1:])
+    return importlib.import_module(f"zoo.cli.{argv[0].replace('-', '_')}").main(argv[1:])
 
 
 def main(argv=None):

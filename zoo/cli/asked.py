@@ -32,13 +32,17 @@ class RecipeFlag(argparse.Action):
         setattr(namespace, self.dest, (flag, text))
 
 
-def add_recipe(made):
-    """Add a group of flags: --recipe, one for each field of a recipe, and --set; see `fields_of`."""
+def add_recipe(made, without=()):
+    """Add a group of flags: --recipe, one for each field of a recipe but those `without`, and --set.
+
+    See `fields_of`.
+    """
     group = made.add_argument_group("recipe", "how the network is trained; default of each field: the recipe's")
     group.add_argument("--recipe", metavar="|".join(table.KINDS),
                        help="see python -m zoo recipes; default: modern, with --weights finetune")
     for name, field in recipes.FIELDS.items():
-        group.add_argument(*flags_of(name), dest=name, action=RecipeFlag, metavar=metavar(field), help=told(field))
+        if name not in without:
+            group.add_argument(*flags_of(name), dest=name, action=RecipeFlag, metavar=metavar(field), help=told(field))
     group.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[],
                        help="the same by a field's name, as zoo recipes lists them; such as weight_decay=1e-4")
 

@@ -44,7 +44,7 @@ def check_backend(name, backend):
     """Raise UserError where `backend` cannot write the format."""
     if FORMATS[name].needs_tensorflow and backend != "tensorflow":
         raise UserError(f"the format {name} is written by TensorFlow, whatever trained the run; choose --backend "
-                        "tensorflow")
+                        "tensorflow, in Python zoo.set_device(backend='tensorflow')")
 
 
 def output_path(output, run, name):

@@ -22,3 +22,9 @@ def comparing(runs):
                   table=run_comparison.table(runs), groups=run_comparison.groups(runs),
                   style=read_text("zoo.reports", "run.css"), script=read_text("zoo.reports", "run.js"),
                   data={"charts": charts.data_of(drawn)})
+
+
+def fragment(runs):
+    """Return the table and the spread over seeds as HTML to stand in another page."""
+    return render("zoo.reports", "comparison_table.html", table=run_comparison.table(runs),
+                  groups=run_comparison.groups(runs))

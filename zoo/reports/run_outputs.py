@@ -1,11 +1,12 @@
 """The pictures of a training run, drawn from the files in its directory and written into its plots/."""
 
-import warnings
 from collections import namedtuple
 from pathlib import Path
 
 from zoo.diagrams import diagram
+from zoo.errors import UserError, unknown
 from zoo.plots.confusion_matrix import confusion, most_mistaken
+from zoo.plots.figure import save_png
 from zoo.plots.image_grid import mistakes, sample_grid
 from zoo.plots.learning_curves import best_of, curves
 from zoo.plots.text_layout import counted
@@ -41,9 +42,8 @@ def draw_run(run):
     for name, figure in figures.items():
         path = run / "plots" / f"{name}.png"
         path.parent.mkdir(exist_ok=True)
-        with written_whole(path) as scratch, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph")  # a letter that the font lacks is drawn as an empty box
-            figure.savefig(scratch, format="png", dpi="figure")
+        with written_whole(path) as scratch:
+            save_png(figure, scratch)
         written.append(path)
     write_text(run / "report.html", report)
     return [*written, run / "report.html"]
@@ -65,19 +65,24 @@ def _read(run):
     return _Files(facts, history, result, samples, predictions, mistakes, cells)
 
 
+def plot_run(run, what):
+    """Return the Figure of one of PLOTS, drawn from the files in the run directory `run`.
+
+    Raises UserError for a plot that does not exist, or for which the run has no data yet.
+    """
+    if what not in PLOTS:
+        raise unknown("plot", what, PLOTS)
+    figure = PLOTS[what](_read(Path(run)))
+    if figure is None:
+        raise UserError(f"{run} has no data for the plot {what!r} yet: " + (
+            "no epoch of it has finished" if what == "curves" else "it has not been tested"))
+    return figure
+
+
 def _figures(files):
     """Return a dict of name and Figure of all that can be drawn of a run."""
-    facts, figures = files.facts, {}
-    if files.history:
-        figures["curves"] = _curves(facts, files.history, files.result)
-    if files.samples:
-        figures["samples"] = _samples(facts, *files.samples)
-    if files.predictions:
-        names = facts["dataset"]["label_names"]
-        if files.mistakes:
-            figures["mistakes"] = mistakes(*files.mistakes, *files.predictions, names, subtitle=_what(facts))
-        figures["confusion"] = _confusion(facts, *files.predictions)
-    return figures
+    figures = {name: draw(files) for name, draw in PLOTS.items()}
+    return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def _report(run, files):
@@ -90,10 +95,15 @@ def _what(facts):
     return f"{facts['network']} on {facts['dataset']['name']}"
 
 
-def _curves(facts, history, result):
+def _curves(files):
+    if not files.history:
+        return None
+    facts, history, result = files.facts, files.history, files.result
     epochs = len(history["epoch"])
     best = int(result["best_epoch"]) if result else best_of(history)
-    said = [counted(epochs, "epoch")]
+    recipe = facts.get("recipe")
+    requested = recipe.get("epochs") if isinstance(recipe, dict) and not result else None
+    said = [f"{epochs} of {counted(requested, 'epoch')}" if isinstance(requested, int) else counted(epochs, "epoch")]
     if isinstance(facts.get("parameters"), int):
         said.insert(0, f"{facts['parameters']:,} parameters")
     if result is None:
@@ -106,8 +116,10 @@ def _curves(facts, history, result):
     return curves(history, title=_what(facts), subtitle=" · ".join(said), best_epoch=best)
 
 
-def _samples(facts, images, labels):
-    dataset = facts["dataset"]
+def _samples(files):
+    if not files.samples:
+        return None
+    (images, labels), dataset = files.samples, files.facts["dataset"]
     height, width, channels = images.shape[1:]
     said = [counted(len(images), "training picture"), f"{height} × {width} {'grey' if channels == 1 else 'colour'}",
             f"{len(dataset['label_names'])} classes"]
@@ -115,13 +127,26 @@ def _samples(facts, images, labels):
                        subtitle=" · ".join(said))
 
 
-def _confusion(facts, labels, probabilities):
-    names, predicted = facts["dataset"]["label_names"], probabilities.argmax(axis=1)
+def _mistakes(files):
+    if not files.mistakes:
+        return None
+    return mistakes(*files.mistakes, *files.predictions, files.facts["dataset"]["label_names"],
+                    subtitle=_what(files.facts))
+
+
+def _confusion(files):
+    if not files.predictions:
+        return None
+    labels, probabilities = files.predictions
+    names, predicted = files.facts["dataset"]["label_names"], probabilities.argmax(axis=1)
     right = int((predicted == labels).sum())
     often = most_mistaken(labels, predicted, names)
     subtitle = f"{right:,} of {counted(len(labels), 'test picture')} right ({_percent(right / len(labels))})"
-    return confusion(labels, predicted, names, title=f"Confusion matrix: {_what(facts)}",
+    return confusion(labels, predicted, names, title=f"Confusion matrix: {_what(files.facts)}",
                      subtitle=f"{subtitle} · most often mistaken: {often}" if often else subtitle)
+
+
+PLOTS = {"curves": _curves, "samples": _samples, "mistakes": _mistakes, "confusion": _confusion}
 
 
 def _percent(share):

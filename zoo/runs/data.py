@@ -1,7 +1,12 @@
-"""The data set of a run, loaded again as the run had it. No backend is loaded."""
+"""The data of a run: its data set, loaded again as the run had it, and single images. No backend is loaded."""
 
+import os
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
+from zoo.data import image_io
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.training import plan as plans, run_files
@@ -60,3 +65,21 @@ def check_same_data(run, dataset):
     if before != now:
         raise UserError(f"{run} was begun with other files than {dataset.source} holds, though as many: names, sizes or "
                         f"labels differ; give the same files with --data-dir, or {plans.MINE}")
+
+
+def open_image(image):
+    """Return (Pillow image, its name) of a path, a Pillow image or an array; UserError for anything else."""
+    if isinstance(image, (str, os.PathLike)):
+        path = expanded(image)
+        if not path.is_file():
+            raise UserError(f"there is no image file {image}")
+        return image_io.opened(path), path.name
+    if isinstance(image, Image.Image):
+        return image, "an image"
+    array = np.asarray(image)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.dtype != np.uint8 or not array.size or array.ndim != 2 and (array.ndim != 3 or array.shape[2] != 3):
+        raise UserError("image is a path, or an array uint8 (height, width, channels) of 1 or 3 channels; given "
+                        f"{array.dtype} {np.shape(image)}")
+    return Image.fromarray(array), "an array"

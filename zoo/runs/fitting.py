@@ -9,6 +9,7 @@ from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.reports.missing import draw_missing
 from zoo.runs.data import check_same_data, reload_dataset
+from zoo.runs.progress_display import progress_display
 from zoo.runs.run import Run
 from zoo.runs.session import Session
 from zoo.runs.stages import finished_result
@@ -39,7 +40,7 @@ def attend(work, run, recipe, leave, resume, link):
 
 def fit(model, dataset, *, recipe, seed, name, output_dir, limit, labels, data_dir, image_size, validation_data,
         test_data, class_names, labels_from, invalid_images, preset, width, stem, options, asked, class_weight, gpu,
-        backend, precision, deterministic, max_seconds, callbacks, log, fields):
+        backend, precision, deterministic, max_seconds, callbacks, log, verbose, fields):
     """See `zoo.fit`, whose arguments these are.
 
     asked: a FineTuning, or None; `options` and `fields` are what `zoo.fit` takes as further keywords.
@@ -51,7 +52,7 @@ def fit(model, dataset, *, recipe, seed, name, output_dir, limit, labels, data_d
             labels=labels, data_dir=data_dir, image_size=image_size, validation_data=validation_data,
             test_data=test_data, class_names=class_names, labels_from=labels_from, invalid_images=invalid_images,
             class_weight=class_weight, gpu=gpu, backend=backend, precision=precision, deterministic=deterministic,
-            callbacks=callbacks, log=log, fields={**options, **fields},
+            callbacks=callbacks, log=log, verbose=verbose, fields={**options, **fields},
             catalogue={"preset": preset, "width": width, "stem": None if stem == "auto" else stem,
                        "weights": asked and "what is pretrained"})
     spec = registry.find(model)
@@ -64,12 +65,12 @@ def fit(model, dataset, *, recipe, seed, name, output_dir, limit, labels, data_d
                      options=options, backend=backend, precision=precision, deterministic=deterministic, asked=asked,
                      origin=origin)
     return train(plan, data, until, f"zoo.fit({model!r}, ...)", class_weight=class_weight, gpu=gpu, name=name,
-                 output_dir=output_dir, callbacks=callbacks, log=log, asked=asked, origin=origin)
+                 output_dir=output_dir, callbacks=callbacks, log=log, verbose=verbose, asked=asked, origin=origin)
 
 
 def fit_custom(model, dataset, until, *, recipe, seed, name, output_dir, limit, labels, data_dir, image_size,
                validation_data, test_data, class_names, labels_from, invalid_images, class_weight, gpu, backend,
-               precision, deterministic, callbacks, log, fields, catalogue):
+               precision, deterministic, callbacks, log, verbose, fields, catalogue):
     """See `zoo.fit`, for a Keras model of the user's own; `catalogue`: arguments for the models of the catalogue."""
     from zoo.training import custom_model
 
@@ -84,16 +85,17 @@ def fit_custom(model, dataset, until, *, recipe, seed, name, output_dir, limit, 
     plan = make_custom_plan(custom_model.describe(model, data.info), data.info, recipe=recipe, fields=fields, seed=seed,
                             limit=limit, backend=backend, precision=precision, deterministic=deterministic)
     return train(plan, data, until, f"zoo.fit(<{plan.model_name}>, ...)", class_weight=class_weight, gpu=gpu, name=name,
-                 output_dir=output_dir, callbacks=callbacks, log=log, model=model)
+                 output_dir=output_dir, callbacks=callbacks, log=log, verbose=verbose, model=model)
 
 
-def train(plan, data, until, command, *, class_weight, gpu, name, output_dir, callbacks, log, **session):
+def train(plan, data, until, command, *, class_weight, gpu, name, output_dir, callbacks, log, verbose, **session):
     """Begin a run, or resume the one called `name`; return the Run."""
     if class_weight is not None:
         plan = replace(plan, class_weight=class_weights.resolve(class_weight, data))
     names = logger_names(log)
     chosen = choose_device(gpu, plan)
-    made = Session(plan, data, chosen, attend, until, callbacks=tuple(callbacks or ()), loggers=names, **session)
+    made = Session(plan, data, chosen, attend, until, callbacks=tuple(callbacks or ()), loggers=names,
+                   display=progress_display(verbose), **session)
     run = None if name is None else expanded(output_dir) / name
     if run is not None and (run / "run.json").exists():
         check_same_data(run, data)
@@ -113,7 +115,7 @@ def logger_names(log):
     return names
 
 
-def resume(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks, log=None):
+def resume(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks, log=None, verbose=True):
     """See `Run.resume`."""
     until = time.monotonic() + max_seconds if max_seconds is not None else float("inf")
     plan = plans.of_run(run.path, run.config)
@@ -125,7 +127,7 @@ def resume(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks, log=N
     data = reload_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
         dataset, limit=plan.limit, shape=tuple(run.config["dataset"]["shape"]))
     return run_of(Session(plan, data, chosen, attend, until, callbacks=tuple(callbacks or ()),
-                          loggers=logger_names(log)).resume(run.path))
+                          loggers=logger_names(log), display=progress_display(verbose)).resume(run.path))
 
 
 def run_of(attended):

@@ -1,11 +1,11 @@
 """`Run`: a run directory as an object. Cheap to make: run.json is read, nothing else until it is asked for."""
 
-import html
 import itertools
 from functools import cached_property
 
-from zoo.errors import UserError
+from zoo.errors import UserError, unknown
 from zoo.training import plan as plans, run_directory, run_files
+from zoo.training.backend import current_backend, import_keras
 from zoo.utils.io import expanded
 
 
@@ -173,19 +173,102 @@ class Run:
                     raise fitted
             yield np.stack([fitted.pixels for _, fitted in chunk])
 
+    def plot(self, what="curves"):
+        """Draw one of the run's plots from its files; a notebook shows it.
+
+        Args:
+            what: "curves", loss and accuracy of each epoch; "confusion", the confusion matrix of the test split;
+                "mistakes", the first test images that were misclassified; "samples", training images.
+
+        Returns:
+            A matplotlib Figure.
+
+        Raises:
+            UserError: there is no such plot, or the run has no data for it yet.
+        """
+        from zoo.reports.run_outputs import plot_run
+
+        return plot_run(self.path, what)
+
+    def inspect(self, image, *, checkpoint="best"):
+        """Look inside the model: what its layers make of one image, and which pixels speak for which class.
+
+        Args:
+            image: the path of an image file, a Pillow image, or an array uint8 (height, width, channels), of any size.
+            checkpoint: "best" or "last".
+
+        Returns:
+            An `Inspection`, whose methods return matplotlib Figures: prediction(), features(), filters(),
+            gradcam(), saliency(), occlusion() and hypercolumn(); report("look.html") writes all of them as one page.
+
+        Raises:
+            UserError: there is no such image or checkpoint.
+
+        Example:
+
+        >>> run.inspect("three.png").gradcam()
+        """
+        from zoo.runs.data import open_image
+
+        self._check(checkpoint)
+        picture, name = open_image(image)
+        import_keras()
+
+        from zoo.plots import inspected_model
+        from zoo.runs.inspection import Inspection
+
+        return Inspection(inspected_model.of_run(self.path, self.config, checkpoint), picture, name)
+
+    def export(self, format, output=None, *, checkpoint="best"):
+        """Write the trained model as a file for other programs, checked to give the same probabilities.
+
+        Args:
+            format: "keras", "weights", "onnx", "saved_model" or "litert"; see docs/export.md.
+            output: str or path; default: the run's name with the format's suffix, in the working directory.
+            checkpoint: "best" or "last".
+
+        Returns:
+            The Path that was written.
+
+        Raises:
+            UserError: there is no such format or checkpoint, a package is missing, or the file cannot be written.
+
+        Example:
+
+        >>> run.export("onnx", "digits.onnx")
+        """
+        from zoo.exporters import formats
+
+        formats.find(format)
+        self._check(checkpoint)
+        path = formats.output_path(output, self.path, format)
+        formats.check_backend(format, current_backend())
+        import_keras()
+
+        from zoo.exporters.export import export_run
+
+        return export_run(self.path, self.config, format, path, checkpoint).path
+
+    def _check(self, checkpoint):
+        """Raise UserError unless `checkpoint` names one that the run has."""
+        if checkpoint not in plans.CHECKPOINTS:
+            raise unknown("checkpoint", checkpoint, plans.CHECKPOINTS)
+        plans.checkpoint(self.path, checkpoint)
+
     def report(self):
         """Draw the plots and the HTML report again from the run's files; return the path of report.html."""
         from zoo.reports.run_outputs import draw_run
 
         return draw_run(self.path)[-1]
 
-    def resume(self, *, epochs=None, dataset=None, data_dir=None, gpu=None, max_seconds=None, callbacks=None):
+    def resume(self, *, epochs=None, dataset=None, data_dir=None, gpu=None, max_seconds=None, callbacks=None,
+               verbose=True):
         """Train on from the last checkpoint, exactly as if training had never stopped (bit for bit on the CPU).
 
         Args:
             epochs: None, or more than before, where the recipe's schedule does not depend on their number.
             dataset: the data, where the run was trained on arrays, which are not kept in the run directory.
-            data_dir, gpu, max_seconds, callbacks: as for `zoo.fit`.
+            data_dir, gpu, max_seconds, callbacks, verbose: as for `zoo.fit`.
 
         Returns:
             A `Run` of the same directory.
@@ -193,7 +276,7 @@ class Run:
         from zoo.runs.fitting import resume
 
         return resume(self, epochs=epochs, dataset=dataset, data_dir=data_dir, gpu=gpu, max_seconds=max_seconds,
-                      callbacks=callbacks)
+                      callbacks=callbacks, verbose=verbose)
 
     def __repr__(self):
         return f"<zoo.Run {str(self.path)!r}: {self.summary()}>"
@@ -201,7 +284,8 @@ class Run:
     def summary(self):
         """Return one line: model, data set, status, and the accuracy so far."""
         history, result = self.history, self.result
-        words = [f"{self.config.get('network')} on {self.config['dataset'].get('name')}", self.status]
+        status = f"{self.status} ({self.reason})" if self.reason else self.status
+        words = [f"{self.config.get('network')} on {self.config['dataset'].get('name')}", status]
         if history:
             words.append(f"epoch {history['epoch'][-1]} of {self.config.get('recipe', {}).get('epochs', '?')}")
         if result:
@@ -211,10 +295,7 @@ class Run:
         return ", ".join(words)
 
     def _repr_html_(self):
-        """In a notebook: the summary, and the curves as they are in the run directory."""
-        import base64
+        """In a notebook: the summary, the curves so far, and a link to the report."""
+        from zoo.reports.run_summary import run_summary
 
-        curves = self.path / "plots" / "curves.png"
-        image = (f'<br><img alt="learning curves" width="640" src="data:image/png;base64,'
-                 f'{base64.b64encode(curves.read_bytes()).decode()}">' if curves.exists() else "")
-        return f"<b>{html.escape(str(self.path))}</b><br>{html.escape(self.summary())}{image}"
+        return run_summary(self.path, self.summary())

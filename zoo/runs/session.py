@@ -46,6 +46,7 @@ class Session:
         callbacks: Keras callbacks of the user's; loggers: names of zoo.training.loggers, which are added to them.
         model: a Keras model of the user's own, where the plan is for one.
         asked: a FineTuning that a command or call asks for, or None; origin: the Origin of its weights.
+        display: what shows the progress, see `zoo.runs.progress_display`; None: text on stdout.
     """
 
     plan: plans.Plan
@@ -60,6 +61,7 @@ class Session:
     model: object = None
     asked: finetuning.FineTuning | None = None
     origin: Origin | None = None
+    display: object = None
 
     def begin(self, output_dir, name, command):
         """Build the model, make a new run directory and train; `command` is what run.json says of how it was begun."""
@@ -83,7 +85,7 @@ class Session:
                 if self.asked and self.asked.strategy:
                     reason = finetuning.STRATEGIES[self.asked.strategy].reason
                     lines.append(f"{'strategy':8} {self.asked.strategy}: {reason}")
-                print("\n".join([*header.lines(plan, self.dataset, parameters, where, run), *lines]), flush=True)
+                self._print([*header.lines(plan, self.dataset, parameters, where, run), *lines])
                 return self._train(plan, built, run, where, sharing)
 
     def resume(self, run):
@@ -118,7 +120,7 @@ class Session:
                     (run / "result.json").unlink(missing_ok=True)
                 lines = [*header.lines(plan, self.dataset, count_parameters(built), where, run), *lines,
                          *header.resumed(progress, facts, where, plan.backend)]
-                print("\n".join(lines), flush=True)
+                self._print(lines)
                 return self._train(plan, built, run, where, sharing, current)
 
     @property
@@ -155,6 +157,13 @@ class Session:
             return []
         origin = self.origin or of_plan(plan)
         return origin.here().fill(built[1], plan.blueprint)
+
+    def _print(self, lines):
+        """Print lines, or hand them to what shows the progress."""
+        if self.display:
+            self.display.write(lines)
+        else:
+            print("\n".join(lines), flush=True)
 
     def _create(self, output_dir, name):
         """Make the run directory and return its path: in full where hosts that stand in other folders need it."""
@@ -213,7 +222,7 @@ class Session:
                 warning = where.startswith("CPU") and failures.foreseen(anatomy.memory, plan.recipe,
                                                                         failures.free_memory())
                 if warning:
-                    print(f"{'note':8} {warning}", flush=True)
+                    self._print([f"{'note':8} {warning}"])
             for stage in left:
                 if stage is not left[0]:
                     built = build(stage.plan, run / "model.keras")
@@ -222,12 +231,14 @@ class Session:
                 if leave.reason:
                     return progress, None
                 if progress.epoch < stage.plan.recipe.epochs and sharing.host == 0:
-                    print(header.early_stop(stage.plan.recipe, progress), flush=True)
+                    self._print([header.early_stop(stage.plan.recipe, progress)])
             result = None
             if not leave.asked(fit.seconds_to_test(progress, self.dataset)):
                 result = fit.test(built[0], self.dataset, plan.recipe, run, progress, sharing)
             if sharing.host == 0:
                 draw_run(run)
+            if self.display:
+                self.display.show(run)
             if link:
                 link.close()
             return progress, result
@@ -248,15 +259,16 @@ class Session:
             config = replace(plan.finetuning, frozen_until=last)
             finetuned_model.freeze(backbone, last)
             if sharing.host == 0:
-                print("\n".join(header.stage_lines(stages.index(stage) + 1, len(stages), network, backbone, config,
-                                                   plan.recipe)), flush=True)
+                self._print(header.stage_lines(stages.index(stage) + 1, len(stages), network, backbone, config,
+                                               plan.recipe))
                 if stage is not stages[-1]:  # a run directory of its own, below the whole one
                     (stage.directory / "checkpoints").mkdir(parents=True, exist_ok=True)
                     facts = run_files.read_config(stages[-1].directory)
                     run_files.write_config(stage.directory, {**facts, **plans.as_json(replace(plan, finetuning=config))})
         logging = loggers.make_callbacks(self.loggers, stage.directory, plans.flat(plan)) if sharing.host == 0 else []
+        showing = self.display.callbacks(stage.directory) if self.display else []
         return fit.train(network, self.dataset, plan.recipe, plan.seed, stage.directory, leave, aux_loss_weights(plan),
-                         sharing, (*self.callbacks, *logging), plan.class_weight)
+                         sharing, (*self.callbacks, *logging, *showing), plan.class_weight, bar=not self.display)
 
 
 def hold(run, sharing):

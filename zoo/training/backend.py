@@ -1,8 +1,27 @@
 """Loading Keras with its backend: the one place where that happens."""
 
+import logging
 import sys
 
-from zoo import devices
+from zoo import devices, env
+
+
+def import_keras():
+    """Import Keras with its backend where it is not imported yet, without the messages of TensorFlow's start."""
+    if "keras" not in sys.modules:
+        with devices.quiet():
+            import keras  # noqa: F401
+        silence_warnings()
+
+
+def silence_warnings():
+    """Silence TensorFlow's warnings that a function was traced again, as it is for each model of a notebook."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def current_backend():
+    """Return the name of the backend that Keras is loaded with, or would be."""
+    return sys.modules["keras"].backend.backend() if "keras" in sys.modules else env.backend()
 
 
 def load_backend(backend, chosen, start=None):
@@ -26,5 +45,6 @@ def load_backend(backend, chosen, start=None):
 
         if start:
             start()
+        silence_warnings()
         used = str(keras.ops.zeros(1).device)
     return devices.describe(chosen, used, backend)

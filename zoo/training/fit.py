@@ -34,7 +34,7 @@ TOGETHER, AT_MOST, PARTS = 10 ** 9, 16, 8  # multiply-adds and steps of one call
 
 
 def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=parallel.ALONE, callbacks=(),
-          class_weight=None):
+          class_weight=None, bar=True):
     """Train `network`, which gives logits, from where the run is, and return its Progress.
 
     The test split is not touched. Files: history.csv, timings.csv, checkpoints/ in `run`.
@@ -44,6 +44,7 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
     callbacks: Keras callbacks of the user's, called after ours with the columns of history.csv in `logs`. One that sets
     `model.stop_training` ends training as a signal does.
     class_weight: a weight of the loss for each class, None for 1.
+    bar: whether to print a line an epoch, and in a terminal a progress bar.
     """
     leave, sides = leave or Leave(), sides or {}
     changes = augmentation.parse(recipe.augment)
@@ -58,7 +59,7 @@ def train(network, dataset, recipe, seed, run, leave=None, sides=None, sharing=p
     statistics = BatchStatistics(network, dataset.train, classes_of(network), recipe.batch_size, seed, sharing)
     records = Records(run if sharing.host == 0 else None, recipe, batches, metrics, progress, statistics, validated,
                       leave)
-    bar = [Bar(recipe.epochs, batches.steps, progress)] if sharing.host == 0 else []
+    bar = [Bar(recipe.epochs, batches.steps, progress)] if bar and sharing.host == 0 else []
     with gracefully(leave):
         while not (leave.reason or is_done(progress, recipe)):
             if progress.epoch or progress.step:

@@ -1,0 +1,211 @@
+"""What a zoo.Run shows: plots, a look inside, exports, comparisons, and itself and its training in a notebook."""
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+import zoo
+from zoo.errors import UserError
+from zoo.runs.progress_display import is_notebook
+
+ROOT = Path(__file__).resolve().parents[1]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return zoo.fit("lenet5", "digits", limit=100, epochs=2, output_dir=tmp_path_factory.mktemp("runs"), name="a<b>")
+
+
+@pytest.fixture(scope="module")
+def image():
+    return zoo.load_data("digits", limit=10).test.images[0]
+
+
+def texts(figure):
+    """Return what is written in a Figure."""
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+@pytest.mark.parametrize("what, title", [
+    ("curves", "lenet5 on digits"), ("confusion", "Confusion matrix: lenet5 on digits"),
+    ("mistakes", "test pictures"), ("samples", "100 training pictures")])
+def test_each_plot_is_a_figure_that_a_notebook_shows(run, what, title):
+    figure = run.plot(what)
+    assert isinstance(figure, Figure)
+    if what != "samples":
+        assert title in texts(figure)[0]
+    content, size = figure._repr_png_()
+    assert content.startswith(PNG) and size["width"] == round(figure.get_size_inches()[0] * 72)
+
+
+def test_a_plot_that_does_not_exist_or_has_no_data(run, tmp_path):
+    with pytest.raises(UserError, match="'confusion'"):
+        run.plot("confusoin")
+    (tmp_path / "run.json").write_text((run.path / "run.json").read_text())
+    early = zoo.Run(tmp_path)
+    with pytest.raises(UserError, match="'curves'.*no epoch"):
+        early.plot()
+    with pytest.raises(UserError, match="'confusion'.*not been tested"):
+        early.plot("confusion")
+    assert "<img" not in early._repr_html_() and "new" in early._repr_html_()
+
+
+def test_a_run_shows_itself_with_its_curves_and_a_link(run, monkeypatch):
+    monkeypatch.chdir(run.path.parent)
+    html = zoo.Run("a<b>")._repr_html_()
+    assert "a&lt;b&gt;" in html and "<b>" in html and "a<b>" not in html
+    assert 'href="a%3Cb%3E/report.html"' in html and "data:image/png;base64," in html
+    assert "finished" in html and f"{run.result['test_accuracy_best']:.2%}" in html
+    monkeypatch.chdir(ROOT)
+    assert "href" not in run._repr_html_()  # no link that a page of this folder could follow
+
+
+def test_inspect_gives_every_figure(run, image):
+    inside = run.inspect(image)
+    figures = [inside.prediction(), inside.features(), inside.features("C1", channels=2), inside.filters(),
+               inside.hypercolumn(["C1", "C3"]), inside.gradcam(), inside.gradcam("C3"), inside.saliency(),
+               inside.occlusion()]
+    assert all(isinstance(figure, Figure) for figure in figures)
+    assert {"0", "1"} <= set(texts(figures[2])) and "2" not in texts(figures[2])  # the maps' numbers: two of them
+    assert inside._repr_png_()[0].startswith(PNG)
+
+
+def test_inspect_takes_files_pillow_images_and_arrays(run, image, tmp_path):
+    file = tmp_path / "digit.png"
+    Image.fromarray(image[..., 0]).save(file)
+    large = Image.fromarray(image[..., 0]).resize((56, 56), Image.Resampling.NEAREST)
+    for given in (file, str(file), Image.open(file), image, image[..., 0]):
+        assert np.array_equal(run.inspect(given).image, image)
+    assert run.inspect(large).image.shape == (28, 28, 1)
+    page = run.inspect(image).report(tmp_path / "look.html")
+    assert page == tmp_path / "look.html" and "C3" in page.read_text()
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda run, image: run.inspect("nowhere.png"), "nowhere.png"),
+    (lambda run, image: run.inspect(image / 255.0), "float64"),
+    (lambda run, image: run.inspect(image[None]), "(1, 28, 28, 1)"),
+    (lambda run, image: run.inspect(image, checkpoint="bets"), "'best'"),
+    (lambda run, image: run.inspect(image).features("C7"), "'C5'"),
+    (lambda run, image: run.inspect(image).features(channels=0), "0"),
+    (lambda run, image: run.inspect(image).features([]), "layers"),
+    (lambda run, image: run.inspect(image).gradcam("every"), "'every'"),
+    (lambda run, image: run.inspect(image).report("look.pdf"), "'look.pdf'"),
+    (lambda run, image: run.export("onxn"), "'onnx'"),
+    (lambda run, image: run.export("keras", "model.h5"), "'model.h5'"),
+    (lambda run, image: run.export("keras", checkpoint="first"), "'first'"),
+    (lambda run, image: zoo.compare_runs([run]), "two"),
+    (lambda run, image: zoo.compare_runs(run), "list"),
+    (lambda run, image: zoo.compare_runs(str(run.path)), "list"),
+    (lambda run, image: zoo.compare_runs([run, run]), "twice"),
+    (lambda run, image: zoo.compare_runs([run, "nowhere"], "c.png"), "nowhere"),
+    (lambda run, image: zoo.compare_runs([run, run], "c.gif"), "'c.gif'"),
+])
+def test_a_mistake_is_one_line_and_writes_nothing(run, image, call, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as error:
+        call(run, image)
+    assert words in str(error.value) and "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_gives_the_same_probabilities(run, image, tmp_path):
+    path = run.export("keras", tmp_path / "model.keras", checkpoint="last")
+    assert path == tmp_path / "model.keras"
+    assert np.allclose(zoo.load(path).predict(image[None], verbose=0), run.predict(image[None], checkpoint="last"))
+
+
+def test_export_is_named_after_the_run(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run.export("weights") == Path("a<b>.weights.h5") and Path("a<b>.weights.h5").is_file()
+
+
+def test_compare_runs(run, tmp_path):
+    other = zoo.fit("lenet5", "digits", limit=100, epochs=2, seed=1, output_dir=tmp_path, name="other", verbose=False)
+    comparison = zoo.compare_runs([run, other.path], tmp_path / "both.html")
+    assert [row[0] for row in comparison.rows] == ["a<b>", "other"] and "seed" in comparison.columns
+    best = np.array([each.result["test_accuracy_best"] for each in (run, other)]) * 100
+    assert f"{best.mean():.2f} ± {best.std(ddof=1):.2f} %" in str(comparison)
+    assert isinstance(comparison.plot(), Figure)
+    for html in (comparison._repr_html_(), (tmp_path / "both.html").read_text()):
+        assert "a&lt;b&gt;" in html and "a<b>" not in html
+    assert comparison.save(tmp_path / "both.png").read_bytes().startswith(PNG)
+
+
+# --------------------------------------------------------------------------------------------------- training in a notebook
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """Let this process look like a notebook's kernel; return what it displays, [(display id or None, object)]."""
+    shown = []
+
+    class Handle:
+        def update(self, content, **options):
+            shown.append(("update", content))
+
+    def display(content, display_id=None, **options):
+        shown.append(("display", content))
+        return Handle()
+
+    ipython, front = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
+    front.display = display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", front)
+    return shown
+
+
+def test_in_a_notebook_the_curves_grow_in_one_output_area(notebook, tmp_path, capfd):
+    run = zoo.fit("lenet5", "digits", limit=100, epochs=2, output_dir=tmp_path, name="run")
+    kinds = [kind for kind, _ in notebook]
+    assert kinds == ["display", "update", "update", "update"]  # the header, two epochs, the test
+    figures = [content for _, content in notebook[1:]]
+    subtitles = [texts(figure)[1] for figure in figures]
+    assert "1 of 2 epochs" in subtitles[0] and "2 of 2 epochs" in subtitles[1]
+    assert f"test accuracy {run.result['test_accuracy_best']:.2%}"[:-1] in subtitles[2]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_quiet(notebook, tmp_path, capfd):
+    run = zoo.fit("lenet5", "digits", limit=100, epochs=1, schedule="constant", output_dir=tmp_path, name="run",
+                  verbose=False)
+    assert run.resume(epochs=2, verbose=False).history["epoch"] == [1, 2]
+    assert notebook == [] and capfd.readouterr() == ("", "")
+
+
+def test_what_a_notebook_is(monkeypatch):
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert not is_notebook()
+    for shell, expected in ((None, False), (types.SimpleNamespace(), False), (types.SimpleNamespace(kernel=1), True)):
+        fake = types.ModuleType("IPython")
+        fake.get_ipython = lambda shell=shell: shell
+        monkeypatch.setitem(sys.modules, "IPython", fake)
+        assert is_notebook() is expected
+
+
+def test_elsewhere_lines_are_printed_as_ever(tmp_path, capsys):
+    zoo.fit("lenet5", "digits", limit=100, epochs=1, output_dir=tmp_path, name="run")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("network ") and any(line.startswith("epoch 1/1") for line in lines)
+
+
+# ---------------------------------------------------------------------------------------------------- what is not loaded
+
+def test_analysis_works_without_matplotlib():
+    code = ("import sys\nsys.modules['matplotlib'] = None\nimport importlib, pkgutil, numpy, zoo\n"
+            "model = zoo.build('lenet5')\n"
+            "import zoo.analysis\n"
+            "for module in pkgutil.iter_modules(zoo.analysis.__path__):\n"
+            "    importlib.import_module(f'zoo.analysis.{module.name}')\n"
+            "found = zoo.features(model, numpy.zeros((2, 28, 28, 1)), ['C1', 'S2'])\n"
+            "print({name: maps.shape for name, maps in found.items()}, zoo.describe('lenet5')['parameters'])")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "{'C1': (2, 28, 28, 6), 'S2': (2, 14, 14, 6)} 61706\n", done.stderr
+    assert done.stderr == ""  # nor does TensorFlow greet

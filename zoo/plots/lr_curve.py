@@ -1,0 +1,45 @@
+"""The learning rate range test as a figure: the loss over the learning rate, and the suggestion."""
+
+import math
+
+import numpy as np
+from matplotlib.ticker import NullLocator
+
+from zoo.plots import figure as sheet, text_layout
+
+WIDE, TALL, LEFT = 420, 230, 52  # of the panel and the room for the numbers at its left, points
+ROOM = 1.5  # times the loss at the start: what is higher, when the loss explodes, is cut off
+
+
+def lr_curve(rates, losses, smoothed, suggestion, *, title, subtitle=""):
+    """Return the Figure of losses, float (n,) each, over learning rates; suggestion: a rate to mark, or None."""
+    width = LEFT + WIDE + 2 * sheet.MARGIN
+    head = sheet.headline(title, subtitle, width - 2 * sheet.MARGIN)
+    top = sheet.MARGIN + head.height + 8
+    figure = sheet.blank(width, top + TALL + 56)
+    sheet.write_headline(sheet.ruled(figure), head)
+    axes = sheet.axes_at(figure, LEFT, top, WIDE, TALL)
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
+    finite = np.asarray([loss for loss in smoothed if math.isfinite(loss)] or [1.0])
+    span = max(ROOM * finite[0] - finite.min(), 1e-3)
+    axes.set_ylim(finite.min() - 0.15 * span, finite.min() + 1.05 * span)
+    axes.plot(rates, losses, color="#B8C2CC", linewidth=1)
+    axes.plot(rates, smoothed, color=sheet.BLUE, linewidth=1.8)
+    if suggestion is not None:
+        height = float(np.interp(math.log(suggestion), np.log(rates), smoothed))
+        axes.axvline(suggestion, color=sheet.VERMILLION, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
+        axes.plot([suggestion], [height], "o", markersize=8, markerfacecolor="none",
+                  markeredgecolor=sheet.VERMILLION, markeredgewidth=1.5, zorder=4)
+        axes.annotate(f"{suggestion:g}", (suggestion, axes.get_ylim()[1]), (5, -9), textcoords="offset points", size=9,
+                      color=sheet.VERMILLION, family=text_layout.FONT)
+    axes.grid(axis="y", color="#EEEEEE", linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color("#AAAAAA")
+    axes.tick_params(labelsize=8, labelcolor=sheet.MUTED, color="#AAAAAA", labelfontfamily=text_layout.FONT)
+    axes.set_xlabel("learning rate", size=9, color=sheet.MUTED, family=text_layout.FONT)
+    axes.set_ylabel("training loss", size=9, color=sheet.MUTED, family=text_layout.FONT)
+    return figure

@@ -1,0 +1,34 @@
+"""A run in a notebook: its summary, its curves and a link to its report, as HTML."""
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+from zoo.diagrams.html import render
+from zoo.errors import UserError
+from zoo.reports.embedding import data_address
+from zoo.reports.run_outputs import plot_run
+
+
+def run_summary(run, summary):
+    """Return the HTML for the run directory `run`, a Path; `summary`: a line of text on it."""
+    curves, size, problem = None, {}, ""
+    try:
+        content, size = plot_run(run, "curves")._repr_png_()
+        curves = data_address(content, "image/png")
+    except UserError as error:
+        problem = str(error)
+    report, link = link_to(run / "report.html")
+    return render("zoo.reports", "run_summary.html", run=run, summary=summary, report=report, link=link,
+                  problem=problem, curves=curves, width=size.get("width"))
+
+
+def link_to(report):
+    """Return (path, address) of a report, None where there is none.
+
+    A page in the working directory can follow the address of what is below it; there is none for what is not.
+    """
+    if not report.is_file():
+        return None, None
+    path = Path(os.path.relpath(report))
+    return (report, None) if path.parts[0] == ".." else (path, quote(path.as_posix()))

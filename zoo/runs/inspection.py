@@ -1,0 +1,104 @@
+"""`Run.inspect`: a look inside a run's model, for one image, as figures. Loads the backend."""
+
+import numpy as np
+
+from zoo.data import image_io
+from zoo.errors import UserError
+from zoo.plots import inspected_model, inspection_plots
+from zoo.plots.inspection import View
+from zoo.utils.io import writable
+
+CHANNELS = 8  # feature maps of a layer
+
+
+class Inspection:
+    """What a model makes of one image. Each method returns a matplotlib Figure, which a notebook shows.
+
+    Args:
+        subject: a `zoo.plots.inspected_model.Subject`.
+        image: a Pillow image of any size; it is resized to what the model takes.
+        name: str, what the figures call the image.
+
+    Example:
+
+    >>> inside = run.inspect("three.png")
+    >>> inside.gradcam().savefig("gradcam.png")
+    """
+
+    def __init__(self, subject, image, name):
+        fitted = image_io.fitted(image, inspected_model.sides(subject))
+        self.image = fitted.pixels
+        self._subject, self._views = subject, {}
+        self._source = ", ".join(filter(None, (name, fitted.done)))
+
+    def prediction(self):
+        """Return the Figure of the ten most probable classes."""
+        return self._plot("prediction")
+
+    def features(self, layers="stages", channels=CHANNELS):
+        """Return the Figure of feature maps.
+
+        Args:
+            layers: "stages", the last layer of each stage; "every"; a layer's name, or a list of names.
+            channels: int, how many feature maps of each layer.
+        """
+        return self._plot("maps", layers, channels)
+
+    def filters(self):
+        """Return the Figure of the kernels of the first layer."""
+        return self._plot("filters")
+
+    def hypercolumn(self, layers="stages"):
+        """Return the Figure of the feature maps of `layers`, see `features`, upsampled to the image and averaged."""
+        return self._plot("hypercolumn", layers)
+
+    def gradcam(self, layers=None):
+        """Return the Figure of Grad-CAM heatmaps of the three most probable classes.
+
+        Args:
+            layers: a layer's name, or a list of names; None for the last layer with a feature map of more than a pixel.
+        """
+        if isinstance(layers, str) and layers in ("every", "stages"):
+            raise UserError(f"gradcam takes names of layers, or None for the last one; given {layers!r}")
+        return self._plot("gradcam", "stages" if layers is None else layers)
+
+    def saliency(self):
+        """Return the Figure of the gradients of the class scores with respect to the pixels."""
+        return self._plot("saliency")
+
+    def occlusion(self):
+        """Return the Figure of how much the probability of each class falls where a grey patch hides the image."""
+        return self._plot("occlusion")
+
+    def report(self, to_file="look.html", layers="stages", channels=CHANNELS):
+        """Write one HTML page with all of these, to step through; return its Path."""
+        from zoo.reports import inspection
+
+        path = writable(to_file)
+        if path.suffix.lower() != ".html":
+            raise UserError(f"the report is a .html file; given {str(to_file)!r}")
+        inspection.write(self._view(layers), check_channels(channels), path)
+        return path
+
+    def _plot(self, what, layers="stages", channels=CHANNELS):
+        return inspection_plots.drawn(self._view(layers), what, check_channels(channels))
+
+    def _view(self, layers):
+        """Return the View with these layers; what it has computed is kept."""
+        words = layers if layers in ("every", "stages") else [layers] if isinstance(layers, str) else [*layers]
+        key = words if isinstance(words, str) else tuple(words)
+        if not words:
+            raise UserError("layers is empty; give names of layers, 'stages' or 'every'")
+        if key not in self._views:
+            self._views[key] = View(self._subject, self.image, words, self._source)
+        return self._views[key]
+
+    def _repr_png_(self):
+        return self.prediction()._repr_png_()
+
+
+def check_channels(channels):
+    """Return `channels`; UserError unless it is a whole number of 1 or more."""
+    if isinstance(channels, bool) or not isinstance(channels, (int, np.integer)) or channels < 1:
+        raise UserError(f"channels is a whole number of 1 or more; given {channels!r}")
+    return int(channels)

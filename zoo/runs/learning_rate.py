@@ -1,0 +1,125 @@
+"""`zoo.find_learning_rate`: the learning rate range test, on the same model, batches and recipe as a training."""
+
+import math
+from dataclasses import dataclass
+
+from zoo import registry
+from zoo.data.loading import load_data
+from zoo.errors import UserError
+from zoo.runs import fitting
+from zoo.runs.stages import aux_loss_weights
+from zoo.training import planning, recipe as recipes
+from zoo.utils.io import writable, written_whole
+
+MAX_STEPS = 10_000
+
+
+@dataclass(frozen=True)
+class LearningRateTest:
+    """What a range test measured. A notebook shows it as its figure.
+
+    Attributes:
+        rates: tuple of float, the learning rate of each step.
+        losses: tuple of float, the training loss of each step.
+        smoothed: tuple of float, the moving average of the losses.
+        suggestion: float, the rate at which the smoothed loss falls fastest, two digits; None where it does not fall.
+        diverged: bool, whether the test ended because the loss had diverged, before the highest rate.
+        title: str, what was trained on what.
+    """
+
+    rates: tuple
+    losses: tuple
+    smoothed: tuple
+    suggestion: float | None
+    diverged: bool
+    title: str
+
+    def plot(self):
+        """Return the matplotlib Figure of the loss over the learning rate."""
+        from zoo.plots.lr_curve import lr_curve
+
+        end = f"the loss diverged at {self.rates[-1]:.2g}" if self.diverged else "the loss did not diverge"
+        found = (f"steepest descent at {self.suggestion:g}" if self.suggestion is not None
+                 else "the loss did not fall, so there is no suggestion")
+        return lr_curve(self.rates, self.losses, self.smoothed, self.suggestion,
+                        title=f"Learning rate range test: {self.title}",
+                        subtitle=f"{len(self.rates)} steps · {found} · {end}")
+
+    def save(self, path):
+        """Write the figure as .png; return its Path."""
+        path = check_path(path)
+
+        from zoo.plots.figure import save_png
+
+        figure = self.plot()
+        with written_whole(path) as scratch:
+            save_png(figure, scratch)
+        return path
+
+    def __repr__(self):
+        return f"<zoo.LearningRateTest of {self.title}: suggestion {self.suggestion}, {len(self.rates)} steps>"
+
+    def _repr_png_(self):
+        return self.plot()._repr_png_()
+
+
+def check_path(path):
+    """Return `path` as a Path that can be written; UserError where it is not a .png file."""
+    if not str(path).lower().endswith(".png"):
+        raise UserError(f"the figure is a .png file; given {str(path)!r}")
+    return writable(path)
+
+
+def check_range(min_lr, max_lr, steps):
+    """Raise UserError for a range or a number of steps that cannot be tested."""
+    for name, value in (("min_lr", min_lr), ("max_lr", max_lr)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= recipes.MOST:
+            raise UserError(f"{name} is a number above 0; given {value!r}")
+    if min_lr >= max_lr:
+        raise UserError(f"min_lr is lower than max_lr; given {min_lr:g} and {max_lr:g}")
+    if isinstance(steps, bool) or not isinstance(steps, int) or not 10 <= steps <= MAX_STEPS:
+        raise UserError(f"steps is a whole number from 10 to {MAX_STEPS:,}; given {steps!r}")
+
+
+def find_learning_rate(model, dataset, *, min_lr, max_lr, steps, recipe, seed, limit, labels, data_dir, image_size,
+                       validation_data, test_data, class_names, preset, width, stem, options, gpu, backend, precision,
+                       fields):
+    """See `zoo.find_learning_rate`; `options` and `fields` are what it takes as further keywords."""
+    check_range(min_lr, max_lr, steps)
+    if not isinstance(model, str):
+        raise UserError(f"model is the name of a model of the catalogue; given {type(model).__name__}")
+    spec = registry.find(model)
+    width, options = planning.resolve_preset(spec, preset, width, options)
+    data = load_data(dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
+                     shape=registry.default_image_shape(spec), validation_data=validation_data, test_data=test_data,
+                     class_names=class_names)
+    plan = planning.make_plan(spec, data.info, recipe=recipe, fields=fields, seed=seed, limit=limit, width=width,
+                              stem=stem, options=options, backend=backend, precision=precision, deterministic=False)
+    return run_test(plan, data, fitting.choose_device(gpu, plan), min_lr, max_lr, steps)
+
+
+def run_test(plan, dataset, chosen, min_lr, max_lr, steps):
+    """Run the test for a Plan on a prepared `devices.Device` and return the LearningRateTest. Nothing is written."""
+    if len(chosen.gpus) > 1:
+        raise UserError(f"the learning rate range test runs on one device; given {len(chosen.gpus)} GPUs")
+
+    from zoo.training.backend import load_backend
+
+    load_backend(plan.backend, chosen)
+
+    from zoo.training import lr_range_test, trainee
+
+    rates = lr_range_test.exponential(min_lr, max_lr, steps)
+    network, _ = trainee.build(plan)
+    losses = lr_range_test.range_test(network, dataset, plan.recipe, plan.seed, rates, aux_loss_weights(plan))
+    rates = rates[:len(losses)]
+    suggestion = lr_range_test.steepest(rates, losses)
+    return LearningRateTest(
+        tuple(map(float, rates)), tuple(losses), tuple(lr_range_test.smooth(losses)),
+        None if suggestion is None else two_digits(suggestion), lr_range_test.has_diverged(losses),
+        f"{plan.blueprint.spec.name} on {plan.dataset.name}")
+
+
+def two_digits(value):
+    """Return a positive number rounded to two digits that count."""
+    return round(value, 1 - math.floor(math.log10(value)))

@@ -1,0 +1,73 @@
+"""What shows the progress of a training from Python, in place of lines of text. Loads no backend and not IPython."""
+
+import sys
+
+from zoo.errors import UserError
+
+STAYING = ("note", "stopped")  # what lines begin with that matter after training, too
+
+
+def progress_display(verbose=True):
+    """Return what shows the progress: LiveCurves in a notebook, Silence with verbose=False, None for text on stdout."""
+    if not verbose:
+        return Silence()
+    return LiveCurves() if is_notebook() else None
+
+
+def is_notebook():
+    """Return whether this process is the kernel of a notebook. IPython is imported already if it is."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")
+
+
+class Silence:
+    """Shows nothing."""
+
+    def write(self, lines):
+        pass
+
+    def callbacks(self, run):
+        return []
+
+    def show(self, run):
+        pass
+
+
+class LiveCurves:
+    """One output area of a notebook: first the lines of the header, after each epoch the learning curves so far."""
+
+    def __init__(self):
+        self._handle = None
+
+    def write(self, lines):
+        """Show the lines until there are curves; those that are STAYING stay above the curves."""
+        notes = [line for line in lines if line.startswith(STAYING)]
+        others = [line for line in lines if line not in notes]
+        if notes:
+            print("\n".join(notes), flush=True)
+        if others:
+            self._update({"text/plain": "\n".join(others)}, raw=True)
+
+    def callbacks(self, run):
+        """Return the Keras callbacks that draw the curves of the run directory `run` as they grow."""
+        import keras
+
+        return [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.show(run))]
+
+    def show(self, run):
+        """Draw the curves from the files of a run directory; nothing before the first epoch has finished."""
+        from zoo.reports.run_outputs import plot_run  # matplotlib
+
+        try:
+            figure = plot_run(run, "curves")
+        except UserError:
+            return
+        self._update(figure)
+
+    def _update(self, content, **options):
+        from IPython.display import display
+
+        if self._handle is None:
+            self._handle = display(content, display_id=True, **options)
+        else:
+            self._handle.update(content, **options)
