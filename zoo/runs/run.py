@@ -4,7 +4,7 @@ import itertools
 from functools import cached_property
 
 from zoo.errors import UserError, unknown
-from zoo.training import plan as plans, run_directory, run_files
+from zoo.training import finetuning, plan as plans, run_directory, run_files
 from zoo.training.backend import current_backend, import_keras
 from zoo.utils.io import expanded
 
@@ -51,7 +51,8 @@ class Run:
             return "finished"
         if run_directory.is_locked(self.path):
             return "running"
-        return "stopped" if (self.path / "checkpoints" / "last.npz").exists() else "new"
+        begun = (self.path, self.path / finetuning.FIRST_STAGE)
+        return "stopped" if any((each / "checkpoints" / "last.npz").exists() for each in begun) else "new"
 
     @property
     def history(self):
@@ -262,13 +263,13 @@ class Run:
         return draw_run(self.path)[-1]
 
     def resume(self, *, epochs=None, dataset=None, data_dir=None, gpu=None, max_seconds=None, callbacks=None,
-               verbose=True):
+               log=None, verbose=True):
         """Train on from the last checkpoint, exactly as if training had never stopped (bit for bit on the CPU).
 
         Args:
             epochs: None, or more than before, where the recipe's schedule does not depend on their number.
             dataset: the data, where the run was trained on arrays, which are not kept in the run directory.
-            data_dir, gpu, max_seconds, callbacks, verbose: as for `zoo.fit`.
+            data_dir, gpu, max_seconds, callbacks, log, verbose: as for `zoo.fit`.
 
         Returns:
             A `Run` of the same directory.
@@ -276,7 +277,7 @@ class Run:
         from zoo.runs.fitting import resume
 
         return resume(self, epochs=epochs, dataset=dataset, data_dir=data_dir, gpu=gpu, max_seconds=max_seconds,
-                      callbacks=callbacks, verbose=verbose)
+                      callbacks=callbacks, log=log, verbose=verbose)
 
     def __repr__(self):
         return f"<zoo.Run {str(self.path)!r}: {self.summary()}>"
