@@ -18,7 +18,7 @@ DOORS = 11  # zoo itself, zoo.train, zoo.__main__
 BACKENDS = dict.fromkeys(("training/distribution/mirrored.py", "training/tf_reading.py", "training/fused.py"), "tensorflow")
 AT_THE_DOOR = "zoo.env"  # zoo itself imports it: what TensorFlow reads must be set before it is imported
 # on the commands' floor, and no command themselves
-FRONT = {"common", "asked", "attended", "flag_hints", "training_command", "unknown_flags"}
+FRONT = {"common", "asked", "attended", "flag_hints", "help_text", "parser", "training_command", "unknown_flags"}
 
 
 @dataclass(frozen=True)

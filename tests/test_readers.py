@@ -262,7 +262,7 @@ def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
                         ([tmp_path / "bad.keras", digit], "bad.keras is damaged: not a zip file, which .keras "),
                         ([tmp_path / "odd.keras", digit], "cannot be read as a Keras model"),
                         ([tmp_path, digit], "no run.json"), ([run, digit, "--top", "0"], "--top is a whole number"),
-                        ([run, digit, "--checkpoint", "lst"], "did you mean 'last'?"), ([run], "PICTURE")):
+                        ([run, digit, "--checkpoint", "lst"], "did you mean 'last'?"), ([run], "IMAGE")):
         assert said in refused(capsys, predict.main, *words)
 
 
@@ -270,7 +270,7 @@ def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
     (["lenet5"], "a network's name needs --weights mnist\n"), (["vgg16"], "needs --weights imagenet or "),
     (["alexnet_2014"], " or FILE\n"),
     (["lenet5", "--weights", "RUN"], "run is a run: type python -m zoo predict "),
-    (["lenet5", "--weights", "my.keras"], "my.keras is a whole model: type python -m zoo predict my.keras PICTURE"),
+    (["lenet5", "--weights", "my.keras"], "my.keras is a whole model: type python -m zoo predict my.keras IMAGE"),
     (["RUN", "--weights", "mnist"], "--weights is for a network's name; "),
     (["my.keras", "--weights", "mnist"], "--weights is for a network's name; my.keras is built already"),
     (["lenet5", "--weights", "mnist", "--checkpoint", "last"], "--checkpoint is for runs")])

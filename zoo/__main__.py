@@ -3,37 +3,40 @@
 import importlib
 import sys
 
-from zoo.cli import common
+from zoo.cli import common, help_text
 from zoo.errors import UserError, unknown
 
 COMMANDS = {
-    "train": "train a network on a data set, into a run directory",
-    "lr-find": "find a learning rate: a short training while it rises",
-    "recipes": "tell how a network is trained on a data set",
-    "list": "list the networks",
-    "info": "tell what a network consists of, stage by stage",
+    "train": "train a network on a data set or your own images",
+    "lr-find": "find a good learning rate with a short test",
+    "recipes": "print how a network is trained on a data set",
+    "list": "list the networks, their papers, sizes and pretrained weights",
+    "info": "print a model summary by stage (shapes, parameters, multiply-adds)",
     "draw": "draw the architecture of a network",
-    "show": "look inside a network: what its layers make of a picture",
-    "evaluate": "measure the network of a run again",
-    "finetune": "put a new head on a trained network and train it on pictures of your own",
-    "extract": "write what a network makes of pictures, before its top",
-    "predict": "say what is in pictures of your own",
-    "export": "write the network of a run for other programs",
-    "compare": "set runs side by side, with the spread over seeds",
-    "plot": "draw the pictures of a run again, and its report",
-    "doctor": "say what this machine has, how fast it is, and what is missing",
-    "selftest": "see whether every network learns, and reads back what was saved of it",
+    "show": "visualize feature maps, filters and Grad-CAM for an image",
+    "evaluate": "evaluate a trained run, on its own data or other images",
+    "finetune": "fine-tune a pretrained network on your own images",
+    "extract": "extract image features with a pretrained network",
+    "predict": "classify image files with a trained model",
+    "export": "export a trained model (Keras, ONNX, SavedModel, LiteRT)",
+    "compare": "compare runs; mean and standard deviation over seeds",
+    "plot": "draw the plots and the report of a run again",
+    "doctor": "check this machine: GPUs, backends, data folders and speed",
+    "selftest": "test that each network can be trained, saved and loaded",
 }
+EXAMPLES = ("train lenet5", "train resnet34 --dataset cifar10 --gpu 0", "predict lenet5 --weights mnist three.png")
 
 
 def command(argv):
-    """Hand over to the command named first; without one, say which there are."""
+    """Hand over to the command named first; refuse to go on without one."""
     if not argv:
         raise UserError(f"which command? one of {', '.join(COMMANDS)}; see zoo --help")
     if argv[0] in ("-h", "--help"):
-        print("usage: zoo COMMAND ...\n")
-        print("\n".join(f"  {name:10}{words}" for name, words in COMMANDS.items()))
-        print("\nzoo COMMAND --help says more; python -m zoo COMMAND is the same program.")
+        print("usage: python -m zoo COMMAND ...\n\nClassic image-classification networks: train them, look inside, "
+              "fine-tune and export.\n")
+        print(help_text.table("commands", COMMANDS.items()))
+        print("\npython -m zoo COMMAND --help explains a command; zoo COMMAND is the same program.\n")
+        print(help_text.examples("python -m zoo", EXAMPLES), end="")
         return 0
     if argv[0] not in COMMANDS:
         raise unknown("command", argv[0], COMMANDS)

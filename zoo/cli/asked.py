@@ -37,14 +37,18 @@ def add_recipe(made, without=()):
 
     See `fields_of`.
     """
-    group = made.add_argument_group("recipe", "how the network is trained; default of each field: the recipe's")
+    group = made.add_argument_group("recipe", "how the network is trained; each flag changes a field of the recipe, "
+                                              "whose value is the default (python -m zoo recipes shows it)")
     group.add_argument("--recipe", metavar="|".join(table.KINDS),
-                       help="see python -m zoo recipes; default: modern, with --weights finetune")
+                       help="set of defaults for the fields below; modern: today's usual choices; paper: those of the "
+                            "authors; notes: those of lecture notes of 2016 to 2018, with Adadelta; finetune: for a new "
+                            "head on pretrained weights, with Adam; default: finetune with --weights, or else modern")
     for name, field in recipes.FIELDS.items():
         if name not in without:
             group.add_argument(*flags_of(name), dest=name, action=RecipeFlag, metavar=metavar(field), help=told(field))
     group.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[],
-                       help="the same by a field's name, as zoo recipes lists them; such as weight_decay=1e-4")
+                       help="another way to change a field, by its name as python -m zoo recipes prints it, such as "
+                            "weight_decay=1e-4; can be repeated")
 
 
 def metavar(field):
@@ -55,7 +59,7 @@ def metavar(field):
 def told(field):
     """Return a field's help: what it means, and an example where it is not clear how to write one."""
     example = field.metadata["example"]
-    return field.metadata["help"] + (f"; such as {shlex.quote(str(example))}" if example is not None else "")
+    return field.metadata["help"] + (f"; for example {shlex.quote(str(example))}" if example is not None else "")
 
 
 def fields_of(arguments):

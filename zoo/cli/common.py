@@ -1,78 +1,18 @@
-"""What all commands share: a parser that answers in one line, and the way out."""
+"""What all commands share: their parser, the options that several have, and the way out."""
 
 import argparse
-import difflib
 import os
 import re
 import sys
 
 from zoo import devices, env, registry
-from zoo.cli import unknown_flags
+from zoo.cli.parser import Parser  # noqa: F401  every command takes it from here
 from zoo.data import info
 from zoo.errors import UserError, unknown
 from zoo.training.plan import CHECKPOINTS
 from zoo.utils.io import expanded
 from zoo.utils.validation import assignments, parsed
 from zoo.weights import pretrained
-
-FLAG = re.compile(r"--?[A-Za-z][\w.-]*")  # a word that argparse takes for a flag; -1 is a number
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, but a mistake is a UserError, and a flag from elsewhere is answered with what to type here."""
-
-    def __init__(self, *arguments, **keywords):
-        super().__init__(*arguments, allow_abbrev=False, **keywords)
-        self._words = []
-
-    def parse_args(self, args=None, namespace=None):
-        return self._all_known(self.parse_known_args, args, namespace)
-
-    def parse_intermixed_args(self, args=None, namespace=None):
-        return self._all_known(self.parse_known_intermixed_args, args, namespace)
-
-    def _all_known(self, parse, args, namespace):
-        self._words = sys.argv[1:] if args is None else [*args]
-        arguments, left = parse(args, namespace)
-        if left:
-            raise UserError(self._unrecognized(left[0]))
-        return arguments
-
-    def error(self, message):
-        for flag, value in self._unknown_flags():  # --onnx in place of --format, which is required
-            hint = self._hint(flag, value)
-            if hint:
-                raise UserError(hint)
-        raise UserError(f"{message}; see {self.prog} --help")
-
-    def _unrecognized(self, left):
-        """Return the answer to the first flag that is unknown; where there is none, to a word that is left over."""
-        flag, value = next(self._unknown_flags(), (left, None))
-        if flag == left and "=" in left:  # epochs=5, without dashes
-            flag, _, value = left.partition("=")
-        return self._hint(flag, value) or self._nearest(flag)
-
-    def _unknown_flags(self):
-        """Yield (flag, value or None) of each flag on the command line that this parser does not have."""
-        known = self._option_string_actions
-        words = self._words[:self._words.index("--")] if "--" in self._words else self._words
-        for word, following in zip(words, [*words[1:], None], strict=False):
-            flag, equals, value = word.partition("=")
-            glued = flag[:2] in known and not unknown_flags.has(flag)  # -b32
-            if FLAG.fullmatch(flag) and flag not in known and (flag.startswith("--") or not glued):
-                after = following if following and not FLAG.fullmatch(following.partition("=")[0]) else None
-                yield flag, value if equals else after
-
-    def _hint(self, flag, value):
-        options = {flag: action.metavar for flag, action in self._option_string_actions.items()}
-        first = next((action.metavar for action in self._actions if not action.option_strings), None)
-        return unknown_flags.answer(self.prog.removeprefix("python -m "), flag, value, options, first)
-
-    def _nearest(self, given):
-        known = [flag for action in self._actions for flag in action.option_strings]
-        close = difflib.get_close_matches(given, known, n=1)
-        return f"no option or argument {given!r} is known; " + (
-            f"did you mean {close[0]}?" if close else f"see {self.prog} --help")
 
 
 def run(command, argv=None):
@@ -104,13 +44,16 @@ def whole_number(flag, text, least, most=None):
     return int(text)
 
 
-def add_gpu(made, several=""):
+def add_gpu(made, several="", default="the first GPU"):
     """Add --gpu and --backend; `several` says what more than one GPU is for, where that is possible."""
     made.add_argument("--gpu", metavar="N|auto|none" if not several else "N|N,N|all|auto|none",
-                      help=f"the GPU to use as nvidia-smi counts them{several}; auto: the one with the most free "
-                           "memory; none: the CPU; default: the first one, or the CPU")
+                      help="GPU to use; N: its number as nvidia-smi counts, from 0; "
+                           + (f"N,N or all: {several}; " if several else "")
+                           + f"auto: the GPU with the most free memory; none: the CPU; default: {default}, or the CPU "
+                             "if there is no GPU")
     made.add_argument("--backend", metavar="|".join(env.BACKENDS),
-                      help="what Keras computes with; default: KERAS_BACKEND, or tensorflow")
+                      help="Keras backend; default: the environment variable KERAS_BACKEND, or else the backend in "
+                           "~/.keras/keras.json, or else tensorflow")
 
 
 def choose_device(gpu, backend=None):
@@ -136,7 +79,8 @@ def load(backend, chosen):
 def add_checkpoint(made):
     """Add --checkpoint; see `checkpoint_of`."""
     made.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
-                      help="of a run: the epoch that was best by validation, or the last; default: best")
+                      help="weights of a run to use; best: those of the epoch with the highest validation accuracy; "
+                           "last: those of the last epoch; default: best")
 
 
 def checkpoint_of(arguments):
@@ -146,22 +90,47 @@ def checkpoint_of(arguments):
     return arguments.checkpoint
 
 
-def add_network(made):
-    """Add the options that say how a network of the catalogue is built; see `blueprint_of`."""
-    made.add_argument("--size", metavar="N|HxW", help="of the pictures, pixels; default: the paper's")
-    made.add_argument("--channels", metavar="N", help="of the pictures, 1 or 3 as a rule; default: the paper's")
-    made.add_argument("--classes", metavar="N", help="default: the paper's")
+def add_network(made, aux=True):
+    """Add the options that say how a network of the catalogue is built; see `blueprint_of`.
+
+    aux: whether help shows --aux, which some commands refuse.
+    """
+    made.add_argument("--size", metavar="N|HxW",
+                      help="size of the input images in pixels, such as 32, or 96x80 (height x width); default: the "
+                           "paper's, or that of --preset")
+    made.add_argument("--channels", metavar="N",
+                      help="number of channels of the input images: 1 (grayscale) or 3 (RGB); default: the paper's, or "
+                           "that of --preset")
+    made.add_argument("--classes", metavar="N",
+                      help="number of classes, at least 2; default: the paper's, or that of --preset")
     add_preset(made)
-    made.add_argument("--width", metavar="W", help="times every hidden width of the network; default: 1")
+    add_architecture(made, "1, or that of --preset")
+    made.add_argument("--aux", action="store_true",
+                      help=f"include the auxiliary classifiers; for {with_aux()} only" if aux else argparse.SUPPRESS)
+
+
+def with_aux():
+    """Return the names of the networks that have auxiliary classifiers."""
+    return " and ".join(spec.name for spec in registry.SPECS.values() if spec.sides)
+
+
+def add_architecture(made, width):
+    """Add --width, with its default `width`, --stem and --option; see `form_of`."""
+    made.add_argument("--width", metavar="W", help="multiplier of the number of channels or units of every hidden "
+                                                   f"layer, such as 0.5; default: {width}")
     made.add_argument("--stem", metavar="auto|paper|small", default="auto",
-                      help="the network's first layers; auto: small for small pictures")
-    made.add_argument("--aux", action="store_true", help="with the side classifiers")
-    made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
+                      help="first layers of the network; paper: those of the paper; small: fewer strides and pools, "
+                           "for images of about 32x32; auto: small for small images if the network has both (python -m "
+                           "zoo info NET shows the limit), or else paper; default: auto")
+    made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[],
+                      help="option of the network, such as dropout=0.3; can be repeated; all options are listed below")
 
 
 def add_preset(made):
     """Add --preset; see `parse_preset`."""
-    made.add_argument("--preset", metavar="small", help="a model size that two CPU cores train in minutes: small")
+    made.add_argument("--preset", metavar="small",
+                      help="named size of the network; small: narrow enough to be trained on two CPU cores in minutes; "
+                           "default: the paper's size")
 
 
 def parse_preset(arguments, spec):
@@ -205,16 +174,8 @@ def parse_width(arguments, default=None):
     return default if arguments.width is None else parsed("--width", arguments.width, 1.0)
 
 
-def add_form(made):
-    """Add the options that say how a body of the catalogue is built, where its weights do not; see `form_of`."""
-    made.add_argument("--width", metavar="W", help="times every hidden width of the network; default: as the weights "
-                                                   "have it, or 1")
-    made.add_argument("--stem", metavar="auto|paper|small", default="auto", help="the network's first layers")
-    made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
-
-
 def form_of(arguments):
-    """Return (width, stem, options) as the options of `add_form` say; a width of None is not given."""
+    """Return (width, stem, options) as the options of `add_architecture` say; a width of None is not given."""
     options = assignments("--option", arguments.option, registry.find(arguments.network).options)
     return parse_width(arguments), arguments.stem, options
 
@@ -225,16 +186,19 @@ def add_images(group, description, default=None):
     description: of --dataset, whose default is `default`.
     """
     group.add_argument("--dataset", "--data", metavar="NAME|FOLDER|FILE.npz", default=default, help=description)
-    group.add_argument("--data-dir", metavar="DIR", help="the folder with the files of a named data set; default: "
-                                                         "ZOO_DATA, Keras's cache, or a download")
+    group.add_argument("--data-dir", metavar="DIR",
+                       help="folder that holds the files of a named data set; default: the folder in the environment "
+                            "variable ZOO_DATA, or else Keras's cache, or else a download")
     group.add_argument("--image-size", metavar="N|HxW",
-                       help="to which a folder's images are resized; default: as the weights had them, 32 where the "
-                            "network has a small stem, else the paper's")
+                       help="size in pixels to which the images of a folder are resized, such as 64, or 96x80 (height "
+                            "x width); default: the size of the weights; without weights 32 if the network has a small "
+                            "stem, or else the paper's size")
     group.add_argument("--labels-from", metavar="folder|filename", default="folder",
-                       help="filename: of FOLDER/cat.123.jpg the class is cat; default: folder")
+                       help="what names the class of an image in a folder; folder: the folder that it is in, such as "
+                            "cat/123.jpg; filename: the start of its file name, such as cat.123.jpg; default: folder")
     group.add_argument("--invalid-images", metavar="error|skip", default="error",
-                       help="files of a folder that cannot be read; skip: leave them out, by reading all files once "
-                            "before anything else; default: error")
+                       help="what to do about files in a folder that cannot be decoded; error: stop with a message; "
+                            "skip: leave them out, which reads every file once in advance; default: error")
 
 
 def is_named(dataset):

@@ -8,12 +8,15 @@ from zoo.errors import UserError
 
 def parser():
     made = common.Parser(prog="python -m zoo compare",
-                         description="Set runs side by side: what they differ in, what came out, and mean and standard "
-                                  "deviation where only the seed differs.")
-    made.add_argument("runs", metavar="RUN", nargs="+", help="run directories, two or more, finished or not")
+                         description="Compare runs in a table of their differences and results, with mean and standard "
+                                     "deviation of runs that differ in the seed alone, and in a figure of their "
+                                     "learning curves.",
+                         examples=("runs/a runs/b", "runs/a runs/b runs/c -o comparison.html",
+                                   "runs/mine-seed0 runs/mine-seed1 runs/mine-seed2 -o seeds.png"))
+    made.add_argument("runs", metavar="RUN", nargs="+", help="run directories, at least two, finished or not")
     made.add_argument("-o", "--output", metavar="FILE", default="comparison.png",
-                      help="the curves of all runs over each other, .png, or .html with the table; default: "
-                           "comparison.png")
+                      help="file to write: .png for the learning curves of all runs in one figure, or .html for a page "
+                           "with curves and table; default: comparison.png")
     return made
 
 

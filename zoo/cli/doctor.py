@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import zoo
 from zoo import devices, env
-from zoo.cli import common
+from zoo.cli import common, help_text
 from zoo.errors import UserError
 from zoo.utils.io import expanded
 
@@ -24,10 +24,14 @@ ONEDNN_STATES = {"1": "on", "true": "on", "0": "off", "false": "off"}  # what Te
 
 def parser():
     made = common.Parser(prog="python -m zoo doctor",
-                         description="Say what this machine has, how fast it multiplies matrices, and what is missing.",
-                         epilog="exit status: 0 ready, 1 something is to be done")
-    common.add_gpu(made, ", or several; all")
-    made.add_argument("--output-dir", metavar="DIR", default="runs", help="where runs would go; default: runs")
+                         description="Check this machine: print its GPUs, backends and data folders, measure the speed "
+                                     "of matrix products in float32 and bfloat16, and say what is missing.",
+                         epilog=help_text.table("exit status", [("0", "ready"), ("1", "something is to be done")]),
+                         examples=("", "--gpu all", "--gpu none --backend jax"))
+    common.add_gpu(made, "several GPUs, such as 0,1, which are all measured", "all GPUs")
+    made.add_argument("--output-dir", metavar="DIR", default="runs",
+                      help="folder for run directories, which is checked to be writable and to have space; default: "
+                           "runs")
     return made
 
 

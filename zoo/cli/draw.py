@@ -1,11 +1,9 @@
 """python -m zoo draw NET: an architecture diagram of a network, in a file."""
 
-import argparse
 import sys
-import textwrap
 
 from zoo import devices, env, registry
-from zoo.cli import common
+from zoo.cli import common, help_text
 from zoo.errors import UserError, unknown
 
 DETAILS = ("stages", "blocks", "layers")
@@ -15,23 +13,37 @@ STYLES = ("boxes", "volumes")
 
 
 def parser():
-    made = common.Parser(prog="python -m zoo draw", formatter_class=argparse.RawDescriptionHelpFormatter,
-                         description="Draw a network's architecture into a file; its ending says which kind.",
-                         epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
-    made.add_argument("networks", metavar="NET", nargs="*", help="a network's name, see below; two with --compare")
-    made.add_argument("-o", "--output", metavar="FILE",
-                      help="the ending says the kind: .svg, .png, .pdf, .dot, .mmd (Mermaid), .html; default: NET.svg")
-    made.add_argument("--compare", action="store_true", help="draw two networks side by side at the same scale")
-    made.add_argument("--style", metavar="|".join(STYLES), default="boxes",
-                      help="volumes are blocks, one for each grid of features, whose sides are as the square roots of "
-                           "the grid's, for chains such as lenet5, alexnet and vgg16; default: boxes")
-    made.add_argument("--detail", metavar="|".join(DETAILS), default="blocks",
-                      help="a row of boxes, a box for each module of the paper, or every layer; default: blocks")
-    made.add_argument("--direction", metavar="|".join(DIRECTIONS),
-                      help="of the flow; default: right for stages, else down")
-    made.add_argument("--theme", metavar="|".join(THEMES), default="light", help="default: light")
-    made.add_argument("--gallery", metavar="DIR", help="draw every network at every level, with a page to look at them")
-    common.add_network(made)
+    made = common.Parser(
+        prog="python -m zoo draw", usage="%(prog)s NET [NET --compare] [-o FILE] [OPTION ...]",
+        description="Draw the architecture of a network as a diagram.",
+        epilog=help_text.sections(help_text.networks(), help_text.model_options()),
+        examples=("resnet18", "vgg16 --style volumes -o vgg16.pdf",
+                  "resnet18 resnet34 --compare --detail stages -o resnets.png",
+                  "resnet34 --size 32 --classes 10 --detail layers --theme dark"))
+    made.add_argument("networks", metavar="NET", nargs="*",
+                      help="name of the network; two names with --compare, none with --gallery; all names are listed "
+                           "below")
+    output = made.add_argument_group("output")
+    output.add_argument("-o", "--output", metavar="FILE",
+                        help="file to write, whose ending is its format: .svg, .png, .pdf, .html (a page to explore), "
+                             ".dot (Graphviz) or .mmd (Mermaid); default: NET.svg")
+    output.add_argument("--gallery", metavar="DIR", help="draw every network at every --detail into this folder, with a "
+                                                         "page that shows them")
+    diagram = made.add_argument_group("diagram")
+    diagram.add_argument("--compare", action="store_true", help="draw two networks side by side at the same scale")
+    diagram.add_argument("--style", metavar="|".join(STYLES), default="boxes",
+                         help="boxes: a box for each layer or module; volumes: feature maps as 3-D blocks, whose edges "
+                              "scale with the square root of their size, for chains such as lenet5, alexnet and vgg16; "
+                              "default: boxes")
+    diagram.add_argument("--detail", metavar="|".join(DETAILS), default="blocks",
+                         help="level of detail; stages: one row with a box for each stage; blocks: a box for each module "
+                              "of the paper, and the inside of each kind of module; layers: every layer with its name; "
+                              "default: blocks")
+    diagram.add_argument("--direction", metavar="|".join(DIRECTIONS),
+                         help="direction in which the data flow; default: right for stages and volumes, or else down")
+    diagram.add_argument("--theme", metavar="|".join(THEMES), default="light",
+                         help="colours for a light or a dark background; default: light")
+    common.add_network(made.add_argument_group("model"))
     return made
 
 

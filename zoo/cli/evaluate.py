@@ -14,21 +14,30 @@ LOOKED = "was looked at again: what is chosen by these numbers, they no longer j
 
 def parser():
     parser = common.Parser(prog="python -m zoo evaluate",
-                           description="Evaluate the model of a run again, on its own data or on other labelled "
-                                       "images.")
-    parser.add_argument("run", metavar="RUN", help="a run directory, such as runs/lenet5-digits-20261122-011000")
-    parser.add_argument("--data", metavar="FOLDER|FILE.npz|NAME",
-                        help="other labelled images: FOLDER/CLASS, all of them; of FOLDER/test/CLASS, a data set and "
-                             "an .npz file with splits the test split; classes are matched by name, the labels of an "
-                             ".npz file are numbers; default: the run's own data")
-    parser.add_argument("--split", metavar="|".join(SPLITS), default="test", help="default: test")
-    parser.add_argument("--data-dir", metavar="DIR", help="where the files of the data set are; default: where the "
-                                                          "training had them")
+                           description="Evaluate the trained model of a run, on its own data or on other labelled "
+                                       "images: accuracy, loss, calibration, and precision, recall and F1 of each "
+                                       "class.",
+                           examples=("runs/mine", "runs/mine --split validation --json",
+                                     "runs/mine --data new-images/ --gpu none"))
+    parser.add_argument("run", metavar="RUN", help="run directory, such as runs/lenet5-digits-20261122-011000")
     common.add_checkpoint(parser)
-    common.add_gpu(parser)
-    parser.add_argument("-b", "--batch-size", metavar="N", help="default: that of the training, which gives the same "
-                                                                "numbers to the last digit")
-    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--json", action="store_true", help="print all results as JSON in place of tables")
+    data = parser.add_argument_group("data")
+    data.add_argument("--data", metavar="FOLDER|FILE.npz|NAME",
+                      help="labelled images to evaluate on in place of the run's own; FOLDER: all images of a folder "
+                           "with a folder for each class, or those of --split if it has train, val and test folders; "
+                           "FILE.npz and NAME (of a data set, such as cifar10): the images of --split; classes are "
+                           "matched by name, in an .npz file by number; default: the run's own data")
+    data.add_argument("--split", metavar="|".join(SPLITS), default="test",
+                      help="part of the data to evaluate on; default: test")
+    data.add_argument("--data-dir", metavar="DIR",
+                      help="folder that holds the files of a named data set; default: the one of the training, or with "
+                           "--data NAME the folder in ZOO_DATA, or else Keras's cache, or else a download")
+    device = parser.add_argument_group("device")
+    common.add_gpu(device)
+    device.add_argument("-b", "--batch-size", metavar="N",
+                        help="number of images in a batch; default: that of the training, with which the results are "
+                             "those of the training to the last digit")
     return parser
 
 

@@ -9,12 +9,23 @@ from zoo.utils.io import expanded
 
 
 def parser():
-    made = common.Parser(prog="python -m zoo export", description="Write the network of a run for other programs: "
-                         "from raw pixels to probabilities, with the names of its classes.")
-    made.add_argument("run", metavar="RUN", help="a run directory")
+    made = common.Parser(prog="python -m zoo export",
+                         description="Export the trained model of a run for use in other programs. What is written "
+                                     "takes raw pixels (0 to 255; in format weights, scaled ones) and returns "
+                                     "probabilities; it is compared with the run's model, and the names of the classes "
+                                     "are stored with it.",
+                         examples=("runs/mine --format onnx", "runs/mine --format keras -o mine.keras",
+                                   "runs/mine --format litert --checkpoint last"))
+    made.add_argument("run", metavar="RUN", help="run directory, such as runs/lenet5-digits-20261122-011000")
     made.add_argument("--format", metavar="|".join(formats.FORMATS), required=True,
-                      help="; ".join(f"{name}: {each.description}" for name, each in formats.FORMATS.items()))
-    made.add_argument("-o", "--output", metavar="PATH", help="default: the run's name with the format's suffix")
+                      help="; ".join(f"{name}: {each.description}" for name, each in formats.FORMATS.items())
+                      + f"; {', '.join(name for name, each in formats.FORMATS.items() if each.needs_tensorflow)} need "
+                        "--backend tensorflow")
+    made.add_argument("-o", "--output", metavar="PATH",
+                      help="file to write, which must end in the suffix of its format ("
+                           f"{', '.join(each.suffix for each in formats.FORMATS.values() if each.suffix[0] == '.')}), or "
+                           "for saved_model a new folder; default: the run's name with the suffix, in the current "
+                           "folder")
     common.add_checkpoint(made)
     common.add_gpu(made)
     return made

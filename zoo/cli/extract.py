@@ -4,7 +4,8 @@ import os
 import sys
 import zipfile
 
-from zoo.cli import common
+from zoo.cli import common, help_text
+from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.utils.io import expanded, writable, written_whole
 
@@ -13,23 +14,39 @@ SPLITS = ("train", "validation", "test")
 
 
 def parser():
-    made = common.Parser(prog="python -m zoo extract",
-                         description="Write the features that a network has for pictures, "
-                         "as an .npz file: features, labels, label_names, files, splits.")
-    made.add_argument("network", metavar="NET", help="the network's name; python -m zoo list has them")
-    common.add_images(made, "images: a data set, such as digits or cifar10; a folder with a folder for each class; or an "
-                            ".npz file")
-    made.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default="imagenet",
-                      help="a run of zoo.train, or a file (docs/weights.md); default: imagenet")
-    made.add_argument("--feature-layer", metavar="LAYER", default="",
-                      help="whose output is written; default: the backbone's last")
-    made.add_argument("--pooling", metavar="|".join(POOLINGS), default="avg",
-                      help="over the grid; none keeps height and width; default: avg")
-    made.add_argument("-o", "--output", metavar="FILE", default="features.npz", help="default: features.npz")
-    made.add_argument("-b", "--batch-size", metavar="N", default="32", help="pictures at once; default: 32")
-    made.add_argument("--limit", metavar="N", help="of --dataset: at most N pictures of each split")
-    common.add_form(made)
-    common.add_gpu(made)
+    made = common.Parser(
+        prog="python -m zoo extract", usage="%(prog)s NET --dataset NAME|FOLDER|FILE.npz [-o FILE] [OPTION ...]",
+        description="Extract image features with a pretrained network, without its classifier, into an .npz file with "
+                    "the arrays features, labels, label_names, files and splits.",
+        epilog=help_text.sections(help_text.networks(), f"data sets:\n  {', '.join(datasets.DATASETS)}",
+                                  help_text.model_options()),
+        examples=("xception --dataset pets/ -o features.npz", "resnet18 --dataset cifar10 --weights cifar10 --limit 500",
+                  "vgg16 --dataset pets/ --feature-layer pool4 --pooling none"))
+    made.add_argument("network", metavar="NET", help="name of the network; all names are listed below")
+    data = made.add_argument_group("data")
+    common.add_images(data, "images; NAME: a data set, see below; FOLDER: your own images in a folder for each class; "
+                            "FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; required")
+    data.add_argument("--limit", metavar="N", help="maximum number of images in each split of a data set or .npz file; "
+                                                   "default: all")
+    model = made.add_argument_group("model")
+    model.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default="imagenet",
+                       help="weights of the network; imagenet, cifar10, mnist: published or bundled weights (python -m "
+                            "zoo list shows which networks have them); RUN: the directory of a run; FILE: a weights "
+                            "file, see docs/weights.md; none: random weights; default: imagenet")
+    common.add_architecture(model, "that of the weights, or 1")
+    features = made.add_argument_group("features")
+    features.add_argument("--feature-layer", metavar="LAYER", default="",
+                          help="name of the layer whose output is written (python -m zoo draw NET --detail layers shows "
+                               "the names); default: the last layer before the classifier")
+    features.add_argument("--pooling", metavar="|".join(POOLINGS), default="avg",
+                          help="how feature maps become a vector; avg: global average pooling; max: global max pooling; "
+                               "none: keep height and width; default: avg")
+    features.add_argument("-o", "--output", metavar="FILE.npz", default="features.npz",
+                          help="file to write; default: features.npz")
+    device = made.add_argument_group("device")
+    device.add_argument("-b", "--batch-size", metavar="N", default="32",
+                        help="number of images in a batch; default: 32")
+    common.add_gpu(device)
     return made
 
 

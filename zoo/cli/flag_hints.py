@@ -225,7 +225,7 @@ HINTS = (
          "my.yaml", commands="train"),
     Hint("e eval evaluate test test-only eval-only validate do-eval validation", "type python -m zoo evaluate RUN",
          commands=TRAINS),
-    Hint("predict infer inference", "type python -m zoo predict RUN PICTURE", commands=TRAINS),
+    Hint("predict infer inference", "type python -m zoo predict RUN IMAGE", commands=TRAINS),
     Hint("export onnx saved-model tflite savedmodel format export-onnx", "type python -m zoo export RUN --format onnx",
          commands=TRAINS),
     Hint("onnx", "--format onnx"),
@@ -236,7 +236,7 @@ HINTS = (
          "there is nothing to choose beside --format; leave it out", "17", commands="export"),
     Hint("topk top-k k num-predictions max-det", "--top {N}", "5"),
     Hint("image images img input source i path file", "images come last, without a flag: python -m zoo predict RUN "
-         "{PICTURE}", "cat.png", commands="predict"),
+         "{IMAGE}", "cat.png", commands="predict"),
     Hint("img input source i picture img-path image-path", "--image {FILE}", "cat.png"),
     Hint("cam gradcam grad-cam", "--what gradcam"),
     Hint("layer target-layer layer-name target-layers", "--layers {NAME}", "conv1"),

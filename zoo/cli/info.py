@@ -1,13 +1,12 @@
 """python -m zoo info NET: what a network consists of, stage by stage, and where it departs from its paper."""
 
-import argparse
 import json
 import shutil
 import sys
 import textwrap
 
 from zoo import devices, env, registry
-from zoo.cli import common
+from zoo.cli import common, help_text
 from zoo.errors import UserError
 from zoo.utils.validation import parsed, workload
 
@@ -17,16 +16,21 @@ LEAST_BAR = 6  # columns: shorter bars say nothing
 
 
 def parser():
-    made = common.Parser(prog="python -m zoo info", formatter_class=argparse.RawDescriptionHelpFormatter,
-                         description="Tell what a network consists of: its stages with their shapes, receptive\n"
-                                  "fields, parameters and multiply-adds, its options, the memory that it\n"
-                                  "takes, and where it departs from its paper.",
-                         epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
-    made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
-    common.add_network(made)
-    made.add_argument("--batch", metavar="N", default="128", help="of pictures, to tell the memory for; default 128")
-    made.add_argument("--memory", metavar="GIB", default="8", help="to tell the largest batch for; default 8")
-    made.add_argument("--json", action="store_true", help="all of it, each layer too, as JSON")
+    made = common.Parser(
+        prog="python -m zoo info", usage="%(prog)s NET [OPTION ...]",
+        description="Print a summary of a network by stage (output shape, receptive field, stride, parameters, "
+                    "multiply-adds), its options, the memory that it needs, and its differences from the paper.",
+        epilog=help_text.sections(help_text.networks(), help_text.model_options()),
+        examples=("resnet34", "resnet34 --size 32 --classes 10 --batch 64 --memory 16",
+                  "googlenet --aux --option dropout=0.2 --json"))
+    made.add_argument("network", metavar="NET", nargs="?", help="name of the network; all names are listed below")
+    made.add_argument("--json", action="store_true", help="print all of it, and every layer, as JSON")
+    common.add_network(made.add_argument_group("model"))
+    memory = made.add_argument_group("memory estimate")
+    memory.add_argument("--batch", metavar="N", default="128",
+                        help="number of images in a batch, for which the memory is estimated; default: 128")
+    memory.add_argument("--memory", metavar="GIB", default="8",
+                        help="memory in GiB, for which the largest batch is estimated; default: 8")
     return made
 
 

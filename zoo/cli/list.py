@@ -9,10 +9,13 @@ from zoo.weights.pretrained import list_names
 
 
 def parser():
-    made = common.Parser(prog="python -m zoo list", description="List the networks, their papers, sizes and weights.")
+    made = common.Parser(prog="python -m zoo list",
+                         description="List the networks with their papers, input sizes, numbers of parameters and the "
+                                     "pretrained weights that there are.",
+                         examples=("", "--json", "--markdown"))
     form = made.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="all that the catalogue knows, as JSON")
-    form.add_argument("--markdown", action="store_true", help="the table of the README")
+    form.add_argument("--json", action="store_true", help="print all that is known of each network as JSON")
+    form.add_argument("--markdown", action="store_true", help="print the table as Markdown, as in the README")
     return made
 
 

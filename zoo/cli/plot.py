@@ -1,4 +1,4 @@
-"""python -m zoo plot RUN: the pictures of a run and its report, made again from its files."""
+"""python -m zoo plot RUN: the plots of a run and its report, made again from its files."""
 
 import sys
 
@@ -8,8 +8,11 @@ from zoo.errors import UserError
 
 def parser():
     made = common.Parser(prog="python -m zoo plot",
-                         description="Draw the pictures of a run again, and its report.html, from its files alone.")
-    made.add_argument("run", metavar="RUN", help="a run directory, such as runs/lenet5-digits-20261122-011000")
+                         description="Draw the plots of a run and its report.html again, from the files in the run "
+                                     "directory.",
+                         examples=("runs/mine", "runs/lenet5-digits-20261122-011000", "/data/runs/mine"))
+    made.add_argument("run", metavar="RUN", help="run directory, finished or not; RUN/plots/ and RUN/report.html are "
+                                                 "written")
     return made
 
 

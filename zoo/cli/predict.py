@@ -1,4 +1,4 @@
-"""python -m zoo predict RUN PICTURE ...: what a trained network takes pictures for."""
+"""python -m zoo predict RUN IMAGE ...: classify image files with a trained model."""
 
 import contextlib
 import sys
@@ -17,19 +17,30 @@ DARK = 0.5  # of white: pictures whose mean is under it are bright strokes on da
 
 
 def parser():
-    made = common.Parser(prog="python -m zoo predict", description="Say what a trained network takes pictures for.")
-    made.add_argument("model", metavar="RUN|FILE.keras|NET", help="a run directory; a model that takes raw pixels and "
-                      "gives probabilities, as zoo.load(RUN).save writes it; or, with --weights, a network's name")
-    made.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
-                      help="of a network's name, see docs/weights.md")
-    made.add_argument("pictures", metavar="PICTURE", nargs="+", help="files of any size, or folders, searched to the "
-                                                                     "bottom")
-    made.add_argument("--top", metavar="N", default="5", help="how many classes to name; default: 5")
-    made.add_argument("-o", "--output", metavar="FILE.csv|FILE.json", help="write file, rank, class and probability of "
-                      "every image there, instead of a line for each on the terminal")
-    made.add_argument("--json", action="store_true", help="print the same as JSON")
-    common.add_checkpoint(made)
-    common.add_gpu(made)
+    made = common.Parser(prog="python -m zoo predict",
+                         description="Classify image files with a trained model: print the most probable classes of "
+                                     "each.",
+                         examples=("runs/mine cat.png", "runs/mine images/ --top 3 -o predictions.csv",
+                                   "lenet5 --weights mnist three.png --json"))
+    made.add_argument("model", metavar="RUN|FILE.keras|NET",
+                      help="trained model; RUN: a run directory; FILE.keras: a Keras model that takes raw pixels (0 to "
+                           "255) and returns probabilities, as python -m zoo export RUN --format keras writes it; NET: "
+                           "the name of a network, with --weights")
+    made.add_argument("pictures", metavar="IMAGE", nargs="+",
+                      help="image file of any size and common format, or a folder, which is searched recursively")
+    weights = made.add_argument_group("weights")
+    weights.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
+                         help="weights for NET; imagenet, cifar10, mnist: published or bundled weights (python -m zoo "
+                              "list shows which networks have them); FILE: a weights file, see docs/weights.md")
+    common.add_checkpoint(weights)
+    output = made.add_argument_group("output")
+    output.add_argument("--top", metavar="N", default="5", help="number of classes to print for each image, the most "
+                                                                "probable first; default: 5")
+    output.add_argument("-o", "--output", metavar="FILE.csv|FILE.json",
+                        help="file to write the file name, rank, class and probability of each prediction to, in place "
+                             "of lines on the terminal")
+    output.add_argument("--json", action="store_true", help="print the predictions as JSON in place of lines of text")
+    common.add_gpu(made.add_argument_group("device"))
     return made
 
 
@@ -65,13 +76,13 @@ class Predictor:
         spec = registry.find(name)
         pretrained.check(weights, spec.name)
         if weights not in pretrained.NAMES and (expanded(weights) / "run.json").is_file():
-            raise UserError(f"{weights} is a run: type python -m zoo predict {weights} PICTURE")
+            raise UserError(f"{weights} is a run: type python -m zoo predict {weights} IMAGE")
 
         from zoo.weights import sources  # NumPy
 
         self.source = sources.find(weights, spec.name)
         if self.source.scaling is None and weights.endswith(".keras"):
-            raise UserError(f"{weights} is a whole model: type python -m zoo predict {weights} PICTURE")
+            raise UserError(f"{weights} is a whole model: type python -m zoo predict {weights} IMAGE")
         if self.source.scaling is None:
             raise UserError(f"{weights} does not say how its pixels are scaled; give a run, or a .keras file that "
                             "takes raw pixels")

@@ -3,18 +3,27 @@
 import sys
 
 from zoo import registry
-from zoo.cli import common
+from zoo.cli import common, help_text
 from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import recipe as recipes, recipes as table
 
 
 def parser():
-    made = common.Parser(prog="python -m zoo recipes", description="Tell how a network is trained on a data set. Lines "
-                         "that differ from the base recipe have a star; zoo.train --set FIELD=VALUE changes any.")
-    made.add_argument("network", metavar="NET", nargs="?", help="the network's name; see python -m zoo list")
-    made.add_argument("dataset", metavar="DATASET", nargs="?", help=", ".join(datasets.DATASETS))
-    made.add_argument("--recipe", metavar="|".join(table.KINDS), help="default: all side by side")
+    made = common.Parser(prog="python -m zoo recipes", usage="%(prog)s NET DATASET [OPTION ...]",
+                         description="Print the recipes with which a network is trained on a data set, as a table of "
+                                     "fields. A star marks a value that differs from the base recipe. python -m "
+                                     "zoo.train --set FIELD=VALUE changes any field.",
+                         epilog=help_text.networks(),
+                         examples=("resnet34 cifar10", "lenet5 mnist --recipe paper",
+                                   "vgg16 cifar100 --recipe finetune"))
+    made.add_argument("network", metavar="NET", nargs="?", help="name of the network; all names are listed below")
+    made.add_argument("dataset", metavar="DATASET", nargs="?",
+                      help=f"name of the data set: {', '.join(datasets.DATASETS)}")
+    made.add_argument("--recipe", metavar="|".join(table.KINDS),
+                      help="print only this recipe; modern: today's usual choices; paper: those of the authors; notes: "
+                           "those of lecture notes of 2016 to 2018; finetune: for a new head on pretrained weights; "
+                           "default: all, in columns")
     return made
 
 

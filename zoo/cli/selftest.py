@@ -4,16 +4,18 @@ import sys
 import time
 
 from zoo import devices, env, registry
-from zoo.cli import common
+from zoo.cli import common, help_text
 
 
 def parser():
     made = common.Parser(prog="python -m zoo selftest",
-                         description="Each model's small preset overfits 32 random images on the CPU: its loss "
-                                  "must fall to a tenth. It is saved as .keras and as .weights.h5, and another process "
-                                  "that reads both must predict the same. Exit status 1 where one fails.",
-                         epilog=f"networks: {', '.join(registry.SPECS)}")
-    made.add_argument("networks", metavar="NET", nargs="*", help="the networks to test; default: all")
+                         description="Test networks on the CPU: the small preset of each must overfit 32 random images, "
+                                     "to a tenth of its first loss. It is saved as .keras and as .weights.h5, and "
+                                     "another process that reads both must predict the same.",
+                         epilog=help_text.sections(help_text.networks(), help_text.table("exit status", [
+                             ("0", "all networks passed"), ("1", "a network failed")])),
+                         examples=("", "lenet5", "resnet18 vgg16 googlenet"))
+    made.add_argument("networks", metavar="NET", nargs="*", help="names of the networks to test; default: all")
     return made
 
 

@@ -1,21 +1,20 @@
 """python -m zoo show RUN|NET --image FILE: a look inside a network, at what its layers make of a picture."""
 
-import argparse
 import math
 import os
 import sys
-import textwrap
 from pathlib import Path
 
 from zoo import registry
-from zoo.cli import common
+from zoo.cli import common, help_text
 from zoo.errors import UserError, unknown
 from zoo.training import failures, keras_file, plan as plans
 from zoo.utils.io import expanded, writable
 
-WHAT = {"maps": "what each layer makes of the picture", "filters": "those of the first layer",
-        "hypercolumn": "the maps of all layers over one another", "gradcam": "where it sees the class (Grad-CAM)",
-        "saliency": "the pixels that move the class's score", "occlusion": "what must not be hidden",
+WHAT = {"maps": "feature maps of each layer", "filters": "filters of the first layer",
+        "hypercolumn": "feature maps of all layers, upsampled and averaged",
+        "gradcam": "Grad-CAM heatmaps of the most probable classes", "saliency": "gradient of the class score by pixel",
+        "occlusion": "how much hiding each part of the image lowers the class probability",
         "prediction": "the most probable classes"}
 OF_LAYERS = ("maps", "hypercolumn", "gradcam")  # for which --layers is
 PAGE = "look.html"
@@ -23,25 +22,41 @@ MAPS, MOST_MAPS = 8, 1024  # of a layer
 
 
 def parser():
-    made = common.Parser(prog="python -m zoo show", formatter_class=argparse.RawDescriptionHelpFormatter,
-                         description="Look inside a network: a page to step through what its layers make of a picture.",
-                         epilog=textwrap.fill(f"networks: {', '.join(registry.SPECS)}", 80))
+    made = common.Parser(
+        prog="python -m zoo show", usage="%(prog)s RUN|FILE.keras|NET --image FILE [OPTION ...]",
+        description="Look inside a network: write an HTML page with its feature maps, filters, Grad-CAM, saliency, "
+                    "occlusion and prediction for one image, or only one of these as a figure (--what).",
+        epilog=help_text.sections(help_text.networks(), help_text.model_options(),
+                                  help_text.table("figures (--what)", [*WHAT.items()])),
+        examples=("runs/mine --image cat.png", "resnet18 --weights cifar10 --image cat.png --what gradcam -o cam.png",
+                  "vgg16 --size 64 --image cat.png --layers pool1,pool3 --maps 16 -o look/"))
     made.add_argument("network", metavar="RUN|FILE.keras|NET",
-                      help="a run directory; a model that takes raw pixels; or a network's name, with random weights")
-    made.add_argument("--image", metavar="FILE", required=True, help="a picture, of any size")
-    made.add_argument("--layers", metavar="A,B|every|stages",
-                      help="names of layers; stages: the last of each stage; default: stages")
-    made.add_argument("--maps", metavar="N", help="how many feature maps of a layer; default: 8")
-    made.add_argument("--what", metavar="|".join(WHAT),
-                      help="one picture in place of the page: " + "; ".join(map(", ".join, WHAT.items())))
-    made.add_argument("-o", "--output", metavar="FILE|FOLDER",
-                      help=f"default: {PAGE}; with --what NETWORK-WHAT.png, or .pdf or .svg; a folder gets page and "
-                           "pictures")
-    made.add_argument("--weights", metavar="W", help="of a network's name: imagenet, cifar10, mnist, or the path of a "
-                                                     "file, as zoo.build takes them; default: random ones")
-    common.add_checkpoint(made)
-    common.add_network(made)
-    common.add_gpu(made)
+                      help="model to look into; RUN: a run directory; FILE.keras: a Keras model that takes raw pixels (0 "
+                           "to 255); NET: the name of a network, with random weights unless --weights is given")
+    made.add_argument("--image", metavar="FILE", required=True,
+                      help="image file of any size and common format; required")
+    content = made.add_argument_group("content and output")
+    content.add_argument("--what", metavar="|".join(WHAT), help="write only this figure, see below; default: an HTML "
+                                                                "page with all of them")
+    content.add_argument("--layers", metavar="A,B|every|stages",
+                         help="layers to show as maps, hypercolumn or gradcam; A,B: names with commas between them "
+                              "(python -m zoo draw NET --detail layers shows them); every: all layers; stages: the last layer of each "
+                              "stage; default: stages, or with --what gradcam the last layer with feature maps")
+    content.add_argument("--maps", metavar="N", help=f"number of feature maps to show of each layer, 1 to {MOST_MAPS}; "
+                                                     f"default: {MAPS}")
+    content.add_argument("-o", "--output", metavar="FILE|FOLDER",
+                         help="file to write: .html for the page, .png, .pdf or .svg with --what; a folder gets the "
+                              f"page and all figures, or the one of --what; default: {PAGE}, or MODEL-WHAT.png with --what")
+    weights = made.add_argument_group("weights")
+    weights.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
+                         help="weights for NET; imagenet, cifar10, mnist: published or bundled weights (python -m zoo "
+                              "list shows which networks have them); FILE: a weights file, see docs/weights.md; "
+                              "default: random weights")
+    common.add_checkpoint(weights)
+    common.add_network(made.add_argument_group("model", "how NET is built; a run and a .keras file are built already "
+                                                        "(--size goes with a .keras file that takes images of any "
+                                                        "size)"), aux=False)
+    common.add_gpu(made.add_argument_group("device"))
     return made
 
 

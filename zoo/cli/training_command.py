@@ -1,6 +1,5 @@
 """What zoo.train and zoo finetune are: one parser, one way from the command line to a run. No backend, no NumPy."""
 
-import argparse
 import shlex
 import sys
 import time
@@ -8,31 +7,35 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo import devices, env, registry
-from zoo.cli import asked, attended, common
+from zoo.cli import asked, attended, common, help_text
 from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import finetuning, loggers, plan as plans, planning, repeat
 from zoo.utils.io import expanded
 from zoo.utils.validation import parsed
 
-STATUSES = """exit status: 0 done, 2 a mistake in the command, 3 the loss is not finite, 4 the disk is full, 5 out of
-memory, 6 another process has the run, 7 out of --max-seconds, 8 another host is lost, 130 interrupted"""
+STATUSES = (
+    ("0", "done"), ("2", "mistake in the command"), ("3", "loss not finite"), ("4", "disk full, or a file failed"),
+    ("5", "out of memory"), ("6", "another process uses the run directory"), ("7", "time limit of --max-seconds reached"),
+    ("8", "another host was lost"), ("130", "interrupted"))
 
 
 def parser(prog, description, examples, weights, dataset):
     """Return the Parser; `weights` and `dataset`: what --weights and --dataset are by default."""
-    strategies = "\n".join(f"  {name:16} {each.reason}" for name, each in finetuning.STRATEGIES.items())
-    made = common.Parser(prog=prog, usage="%(prog)s NET [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]",
-                         formatter_class=argparse.RawDescriptionHelpFormatter,
-                         description=f"{description}\nThe same command with the same --name resumes a run that was "
-                                     "interrupted.",
-                         epilog=f"networks: {', '.join(registry.SPECS)}\ndata sets: {', '.join(datasets.DATASETS)}\n"
-                                f"model options: {'; '.join(describe_options())}\n"
-                                f"strategies of fine-tuning, by the size of the data set and how like it is to that of "
-                                f"the weights:\n{strategies}\n{STATUSES}\nexamples:\n" + "\n".join(
-                                    f"  {prog} {example}" for example in examples))
-    made.add_argument("network", metavar="NET", nargs="?", help="the network's name, see below")
-    made.add_argument("--resume", metavar="RUN", help="resume this run, exactly where it was; no NET is needed")
+    made = common.Parser(
+        prog=prog, usage="%(prog)s NET [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]", examples=examples,
+        description=f"{description}\nThe same command with the same --name resumes a run that was interrupted.",
+        epilog=help_text.sections(
+            help_text.networks(), f"data sets:\n  {', '.join(datasets.DATASETS)}", help_text.model_options(),
+            help_text.table("strategies of fine-tuning (--strategy), by the size of the data set and its similarity to "
+                            "that of the weights", [(name, each.reason) for name, each in
+                                                    finetuning.STRATEGIES.items()]),
+            help_text.table("exit status", STATUSES)))
+    made.add_argument("network", metavar="NET", nargs="?", help="name of the network; all names are listed below")
+    made.add_argument("--resume", metavar="RUN",
+                      help="resume the run in this directory exactly where it stopped, without NET and --dataset; only "
+                           f"{listed_flags(asked.RESUMED)} can be given beside it; --epochs can be more "
+                           "than before, unless the schedule is cosine or one_cycle")
     add_model(made.add_argument_group("model"), weights)
     add_data(made.add_argument_group("data"), dataset)
     asked.add_recipe(made)
@@ -41,75 +44,97 @@ def parser(prog, description, examples, weights, dataset):
     return made
 
 
+def listed_flags(names):
+    """Return the flags of arguments, all but --resume."""
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names if name != "resume")
+
+
 def add_model(group, weights):
     common.add_preset(group)
-    group.add_argument("--width", metavar="W", help="multiplier of every hidden width; default: 1, or as the weights "
-                                                    "have it")
-    group.add_argument("--stem", metavar="auto|paper|small", default="auto",
-                       help="the network's first layers; auto: small for small images")
-    group.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the network")
+    common.add_architecture(group, "1, or that of --preset or of the weights")
     group.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default=weights,
-                       help="what a pretrained backbone starts with, under a new head; a file: see docs/weights.md; "
-                            f"none: from scratch; default: {weights}")
+                       help="pretrained weights of the backbone, which gets a new head; imagenet, cifar10, mnist: "
+                            "published or bundled weights (python -m zoo list shows which networks have them); RUN: the "
+                            "directory of a run; FILE: a .keras, .h5, .safetensors, .pt or .npz file (see "
+                            f"docs/weights.md); none: train from scratch; default: {weights}")
     group.add_argument("--freeze", metavar="all|none|LAYER|N",
-                       help="what of a pretrained backbone is not trained: up to a layer, or its first N (model.layers "
-                            "of zoo.build(NET, include_top=False)); default: all")
-    group.add_argument("--head-layers", metavar="LAYERS", help="hidden layers of a new head before its classifier, such "
-                                                               "as 1024,dropout=0.5; default: none")
-    group.add_argument("--pooling", metavar="|".join(finetuning.POOLINGS), help="before a new head; default: avg")
-    group.add_argument("--feature-layer", metavar="LAYER", help="the layer that a new head reads; default: the last")
+                       help="layers of the pretrained backbone that are not trained; all: every layer; none: no layer; "
+                            "LAYER: the layers up to and including the one of this name (python -m zoo draw NET "
+                            "--detail layers shows the names); N: the first N of model.layers of zoo.build(NET, "
+                            "include_top=False); default: all")
+    group.add_argument("--head-layers", metavar="LAYERS",
+                       help="hidden layers of the new head, in front of its classifier, with commas between them: a "
+                            "number of units, or dropout=FRACTION; such as 1024,dropout=0.5; default: none")
+    group.add_argument("--pooling", metavar="|".join(finetuning.POOLINGS),
+                       help="how the new head turns feature maps into a vector; avg: global average pooling; max: "
+                            "global max pooling; flatten: all values; default: avg")
+    group.add_argument("--feature-layer", metavar="LAYER", help="name of the backbone's layer whose output the new head "
+                                                                "takes; default: the last layer")
     group.add_argument("--two-stage", action="store_true",
-                       help="train the head alone first, then what --freeze leaves free")
-    group.add_argument("--head-epochs", metavar="N", help="epochs of the first of two stages; default: half of --epochs")
-    group.add_argument("--backbone-lr", metavar="X", help="the learning rate while layers of a pretrained backbone are "
-                                                          "trained; default: a tenth of the head's")
-    group.add_argument("--strategy", metavar="NAME",
-                       help=f"of fine-tuning, see below: {', '.join(finetuning.STRATEGIES)}")
+                       help="train the new head alone first, and then also the backbone: all of it with --freeze none, or the "
+                            "layers after those of --freeze LAYER or N")
+    group.add_argument("--head-epochs", metavar="N",
+                       help="number of epochs of the first stage of --two-stage; default: half of --epochs")
+    group.add_argument("--backbone-lr", metavar="X",
+                       help="learning rate while layers of the pretrained backbone are trained, such as 1e-4; default: "
+                            "a tenth of --learning-rate")
+    group.add_argument("--strategy", metavar="|".join(finetuning.STRATEGIES),
+                       help="fine-tuning strategy, in place of --freeze, --feature-layer and --two-stage; the four are "
+                            "explained below; default: none")
 
 
 def add_data(group, dataset):
-    common.add_images(group, f"{', '.join(datasets.DATASETS)}; or images of your own: a folder with a folder for each "
-                             "class (or train, val and test folders of such), or an .npz file with x_train, y_train, "
-                             "... or train_images, train_labels, ..." + (
-        f"; default: {dataset}, 5,000 images of MNIST that need no download" if dataset else ""), dataset)
+    common.add_images(
+        group, "images to train on; NAME: a data set, see below (digits: 5,000 images of MNIST that come with zoo; "
+               "others are downloaded); FOLDER: your own images in a folder for each class, or train, val and test "
+               "folders with a folder for each class in them (if there are none, a tenth of the images each is held "
+               "out for validation and test); FILE.npz: arrays x_train, y_train, x_test, y_test as "
+               "Keras names them, or train_images, train_labels, val_images, ... as MedMNIST does; default: "
+               f"{dataset or 'none, it must be given'}", dataset)
     group.add_argument("--labels", metavar="fine|coarse", default="fine",
-                       help="of cifar100: 100 classes or 20 superclasses; default: fine")
-    group.add_argument("--limit", metavar="N", help="at most N images for each of training, validation and test")
+                       help="label set of CIFAR-100: fine (100 classes) or coarse (20 superclasses); default: fine")
+    group.add_argument("--limit", metavar="N",
+                       help="maximum number of images in each of the training, validation and test splits, for quick "
+                            "trials; default: all")
     group.add_argument("--class-weight", metavar="balanced|CLASS=W,...",
-                       help="weights of the classes in the loss; balanced: in inverse proportion to their numbers of "
-                            "images; default: 1 each")
+                       help="weights of the classes in the training loss; balanced: in inverse proportion to their "
+                            "numbers of images; CLASS=W,...: such as cat=2,dog=0.5, other classes 1; default: 1 for "
+                            "each class")
 
 
 def add_device(group):
-    common.add_gpu(group, ", or several, with commas between, that share each batch; all: all")
+    common.add_gpu(group, "several GPUs, such as 0,1, that share each batch")
     group.add_argument("--precision", metavar="|".join(plans.PRECISIONS), default="float32",
-                       help="in which the network computes; python -m zoo doctor tells what this machine is fast at; "
-                            "default: float32")
+                       help="number format of the computation; with bfloat16 and float16 the weights stay float32 "
+                            "(mixed precision); python -m zoo doctor measures their speeds; default: float32")
     group.add_argument("--deterministic", action="store_true",
-                       help="the same numbers each time on a GPU too, which may be slower; on the CPU they always are")
-    group.add_argument("--hosts", metavar="HOST:PORT,...", help="train on several hosts with JAX; the same command on "
-                                                                "each; slurm: those of srun; see docs/scaling.md")
-    group.add_argument("--host-index", metavar="N", help="which of --hosts this one is, from 0, which writes the run")
+                       help="compute the same numbers each time on a GPU too, perhaps more slowly; on the CPU they "
+                            "always are the same")
+    group.add_argument("--hosts", metavar="HOST:PORT,...",
+                       help="addresses of all hosts that train this run together, with --backend jax; type the same "
+                            "command on each; slurm in place of addresses: the hosts of srun; see docs/scaling.md; "
+                            "default: this host alone")
+    group.add_argument("--host-index", metavar="N",
+                       help="position of this host in --hosts, from 0; host 0 writes the run directory")
 
 
 def add_output(group):
     group.add_argument("--seed", metavar="N", default="0",
-                       help="of the first weights, the order of the images and their augmentation; default: 0")
+                       help="random seed of the initial weights, the order of the images and their augmentation; "
+                            "default: 0")
     group.add_argument("--runs", "--seeds", metavar="N",
-                       help="train with N seeds, one after the other; prints mean and standard deviation")
-    group.add_argument("--output-dir", metavar="DIR", default="runs", help="where the run directory goes; default: runs")
+                       help="train N times, with the seeds from --seed on, into NAME-seed0, NAME-seed1, ..., and print "
+                            "mean and standard deviation of the test accuracy; default: train once")
+    group.add_argument("--output-dir", metavar="DIR", default="runs",
+                       help="folder in which the run directory is made; default: runs")
     group.add_argument("--name", metavar="NAME",
-                       help="of the run directory; default: network, data set, date and time")
+                       help="name of the run directory; default: made of network, data set, date and time")
     group.add_argument("--log", metavar="|".join(loggers.PACKAGES), action="append", default=[],
-                       help="log the run for another program too; several times for several; tensorboard: events in "
-                            "RUN/tensorboard")
-    group.add_argument("--max-seconds", metavar="N", help="save and stop before N seconds are over, to be resumed")
-
-
-def describe_options():
-    """Return for each network with options its name and they with their defaults."""
-    return [f"{spec.name} {', '.join(f'{name}={str(value).lower()}' for name, value in spec.options.items())}"
-            for spec in registry.SPECS.values() if spec.options]
+                       help="experiment logger to use as well; can be repeated; tensorboard: event files in "
+                            "RUN/tensorboard; default: none")
+    group.add_argument("--max-seconds", metavar="N",
+                       help="time limit in seconds, such as 3600: the run is saved and stops before, and can be "
+                            "resumed; default: none")
 
 
 def requested(arguments):

@@ -23,11 +23,11 @@ class Format:
 
 
 FORMATS = {
-    "keras": Format(".keras", "Keras's own, which zoo.load and zoo predict read"),
-    "weights": Format(".weights.h5", "the weights alone, for zoo.build, without the scaling of pixels"),
-    "onnx": Format(".onnx", "for ONNX Runtime and others", ("tf2onnx", "onnx", "onnxruntime"), True),
-    "saved_model": Format("-saved_model", "a folder for TensorFlow Serving", (), True),
-    "litert": Format(".tflite", "for phones and small machines, once called TensorFlow Lite", (), True)}
+    "keras": Format(".keras", "the model in Keras's own format, for zoo.load and zoo predict"),
+    "weights": Format(".weights.h5", "the weights alone, without the scaling of pixels, for zoo.build"),
+    "onnx": Format(".onnx", "an ONNX model, for ONNX Runtime and others", ("tf2onnx", "onnx", "onnxruntime"), True),
+    "saved_model": Format("-saved_model", "a TensorFlow SavedModel, a folder, for TensorFlow Serving", (), True),
+    "litert": Format(".tflite", "a LiteRT (TensorFlow Lite) model, for phones and embedded devices", (), True)}
 
 
 def find(name):

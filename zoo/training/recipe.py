@@ -27,46 +27,58 @@ def setting(default, words, example=None, choices=()):
 class Recipe:
     """How a network is trained. The texts of the fields are those of `--help`, too."""
 
-    optimizer: str = setting("nesterov", "optimizer; sgd: with momentum", choices=OPTIMIZERS)
-    learning_rate: float = setting(0.1, "the highest learning rate of the run, a step")
-    momentum: float = setting(0.9, "share of the last step that is kept; sgd, nesterov and rmsprop")
-    rho: float = setting(
-        0.9, "share of the average of squared gradients that is kept a step; rmsprop and adadelta")
-    epsilon: float = setting(1e-7, "added where the optimizer divides; rmsprop, adam, adamw and adadelta")
-    schedule: str = setting("cosine", "of the learning rate; cosine: down to 0 along half a wave; one_cycle: up, then "
-                                      "down; step: see drops; plateau: see factor", choices=SCHEDULES)
-    warmup: float = setting(1.0, "epochs of linear rise from 0, at the start; constant, step and cosine")
-    drops: str = setting("", "step: the epochs after which the learning rate falls, or how often: 'every 2'", "82 123")
-    factor: float = setting(0.1, "step and plateau: the learning rate falls to this share of itself")
-    patience: int = setting(3, "plateau: epochs without a lower validation loss before the learning rate falls")
-    floor: float = setting(0.0, "plateau: the lowest learning rate")
-    stop_patience: int = setting(
-        0, "epochs without a lower validation loss before training ends; 0: it does not end early", 5)
-    stop_delta: float = setting(
-        0.0005, "by how much the validation loss must be lower to count for stop_patience")
-    weight_decay: float = setting(5e-4, "L2 on kernels only: weight_decay * kernel is added to the gradient; adamw: "
-                                        "decoupled")
-    initializer: str = setting("paper", "initial values of kernels; paper: as the model's file has it",
-                               choices=INITIALIZERS)
-    initial_bias: float = setting(
-        0.0, "initial value of the biases beside those kernels, where the initializer is not paper", 0.1)
-    clip_norm: float = setting(
-        0.0, "the largest norm that the gradient of all weights together may have; 0: any", 1.0)
-    ema: float = setting(0.0, "decay of an average of the weights, a step, which is what is tested; 0: no average; in "
-                              "step t it is at most (1 + t) / (10 + t), so that the first weights are soon forgotten",
-                         0.999)
-    batch_size: int = setting(128, "images a step")
-    epochs: int = setting(30, "passes over the training split, at most")
-    loss: str = setting("cross_entropy", "map_distance: LeCun et al. 1998, equation 9, for logits that are minus "
-                                         "distances", choices=LOSSES)
-    smoothing: float = setting(
-        0.0, "label smoothing: share of the target that is spread evenly over all classes; cross_entropy only", 0.1)
-    max_norm: str = setting("", "the largest norm of a unit's incoming weights, for all layers or by layer; empty: any",
-                            "1.9 conv1=0.9")
-    sides: str = setting("", "auxiliary classifiers with the weights of their losses, one for all or by name; empty: "
-                             "trained without", "aux1=0.3 aux2=0.3")
-    dropout: str = setting("", "the network's option of that name; empty: its own", "0.5")
-    augment: str = setting("", "changes of the training images at random, see docs/augmentation.md; empty: none",
+    optimizer: str = setting("nesterov", "optimizer; sgd: with momentum; nesterov: sgd with Nesterov momentum",
+                             choices=OPTIMIZERS)
+    learning_rate: float = setting(0.1, "highest learning rate of the run, reached after the warm-up", 0.01)
+    momentum: float = setting(0.9, "momentum of sgd, nesterov and rmsprop, from 0 to less than 1", 0.9)
+    rho: float = setting(0.9, "decay of the average of squared gradients of rmsprop and adadelta, from 0 to less than 1",
+                         0.95)
+    epsilon: float = setting(1e-7, "number added to denominators for numerical stability, in rmsprop, adam, adamw and "
+                                   "adadelta", "1e-8")
+    schedule: str = setting(
+        "cosine", "learning-rate schedule; constant: no change; step: multiply by --factor at the epochs of --drops; "
+                  "cosine: fall to 0 along half a cosine wave; one_cycle: rise in the first three tenths of the run, then fall "
+                  "to 0, both linearly; plateau: multiply by --factor when the validation loss has not fallen for "
+                  "--lr-patience epochs", choices=SCHEDULES)
+    warmup: float = setting(1.0, "number of epochs, or a fraction of one, in which the learning rate rises linearly "
+                                 "from 0 at the start; for schedules constant, step and cosine; 0: no warm-up", 5)
+    drops: str = setting("", "epochs after which schedule step lowers the learning rate, or 'every N' for each N epochs",
+                         "82 123")
+    factor: float = setting(0.1, "factor by which schedules step and plateau multiply the learning rate, between 0 and "
+                                 "1", 0.5)
+    patience: int = setting(3, "number of epochs without a lower validation loss after which schedule plateau lowers the "
+                               "learning rate", 5)
+    floor: float = setting(0.0, "lower limit of the learning rate for schedule plateau", "1e-5")
+    stop_patience: int = setting(0, "early stopping: number of epochs without a lower validation loss after which "
+                                    "training stops; 0: no early stopping", 5)
+    stop_delta: float = setting(0.0005, "early stopping: smallest decrease of the validation loss that counts as an "
+                                        "improvement for --stop-patience", 0.001)
+    weight_decay: float = setting(5e-4, "L2 weight decay of kernels, not of biases and normalization: weight_decay * "
+                                        "kernel is added to the gradient; with adamw the decay is decoupled; 0: none",
+                                  "1e-4")
+    initializer: str = setting("paper", "initializer of the kernels; paper: that of the paper; others: Keras's of that "
+                                        "name", choices=INITIALIZERS)
+    initial_bias: float = setting(0.0, "initial value of the biases of layers with kernels; not for initializer paper",
+                                  0.1)
+    clip_norm: float = setting(0.0, "gradient clipping: maximum norm of the gradient of all weights together; 0: no "
+                                    "clipping", 1.0)
+    ema: float = setting(0.0, "decay per step of an exponential moving average (EMA) of the weights, with which the "
+                              "network is validated, tested and saved; at step t at most (1 + t) / (10 + t); 0: no "
+                              "average", 0.999)
+    batch_size: int = setting(128, "number of images in a batch, that is, in a training step; several GPUs share it", 64)
+    epochs: int = setting(30, "number of passes over the training split; early stopping can make it fewer", 60)
+    loss: str = setting("cross_entropy", "loss function; map_distance: equation 9 of LeCun et al. 1998, for lenet5_1998",
+                        choices=LOSSES)
+    smoothing: float = setting(0.0, "label smoothing: fraction of the target that is spread evenly over all classes, "
+                                    "from 0 to less than 1; for loss cross_entropy", 0.1)
+    max_norm: str = setting("", "maximum norm of the incoming weights of each unit: a number for all layers, LAYER=NUMBER "
+                                "for one, or both; empty: no maximum", "1.9 conv1=0.9")
+    sides: str = setting("", "auxiliary classifiers of googlenet and inception_v3: the weight of their losses, one number "
+                             "for all or NAME=NUMBER for each; empty: train without them", "aux1=0.3 aux2=0.3")
+    dropout: str = setting("", "dropout rate of the network, as --option dropout=RATE; empty: the network's own", "0.5")
+    augment: str = setting("", "random augmentation of the training images: any of flip (left-right), crop=PIXELS (of "
+                               "padding), rotation=DEGREES, shift=FRACTION (of the size), cutout=PIXELS, mixup=ALPHA and "
+                               "cutmix=ALPHA, with spaces between them; see docs/augmentation.md; empty: none",
                            "flip crop=4 cutout=8")
 
 

@@ -1,0 +1,124 @@
+"""--help: enough to write the right command, at once and without NumPy or a backend."""
+
+import argparse
+import importlib
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zoo.__main__ import COMMANDS, EXAMPLES
+from zoo.cli import help_text, training_command
+
+ROOT = Path(__file__).resolve().parents[1]
+PARSERS = {command: importlib.import_module(f"zoo.cli.{command.replace('-', '_')}").parser() for command in COMMANDS}
+MANY = 9  # arguments, from which on they stand in groups; the recipe's are one
+ELSEWHERE = ("picture", "side classifier", "goes on", "share of")  # words that docs and help have others for
+
+
+def parse(words):
+    command, *arguments = shlex.split(words)
+    parser = PARSERS[command]
+    intermixed = command in ("predict", "export", "show", "draw", "compare")
+    return (parser.parse_intermixed_args if intermixed else parser.parse_args)(arguments)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_ends_with_three_examples_that_parse(command):
+    parser = PARSERS[command]
+    lines = parser.format_help().rstrip().splitlines()
+    assert len(parser.examples) >= 3
+    assert lines[-len(parser.examples) - 1:] == ["examples:", *(f"  {parser.prog} {each}".rstrip()
+                                                              for each in parser.examples)]
+    for example in parser.examples:
+        parse(f"{command} {example}")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_argument_is_explained_in_groups_of_few(command):
+    parser = PARSERS[command]
+    shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+    assert all(action.help and len(action.help.split()) >= 3 for action in shown)
+    groups = [group for group in parser._action_groups if group._group_actions]
+    if len(shown) > MANY:
+        assert len(groups) > 2
+    assert not [word for word in ELSEWHERE if word in parser.format_help()]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_of_the_whole_program(example):
+    parse(example)
+
+
+@pytest.mark.parametrize("text, width, lines", [
+    ("epochs, such as '82 123'", 20, ["epochs, such as", "'82 123'"]),
+    ("a flag such as --host-index", 20, ["a flag such as", "--host-index"]),
+    ("the network's own, or that of Keras's", 20, ["the network's own,", "or that of Keras's"]),
+    ("  name  what it is", 14, ["  name  what", "        it is"]),
+    ("  lenet5, vgg16", 12, ["  lenet5,", "  vgg16"]),
+])
+def test_wrapping(text, width, lines):
+    assert help_text.wrap(text, width) == lines
+
+
+def test_help_loads_neither_numpy_nor_a_backend():
+    code = ("import contextlib, io, sys\nfrom zoo.__main__ import COMMANDS, main\n"
+            "for words in ([], *([command] for command in COMMANDS)):\n"
+            "    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+            "        main([*words, '--help'])\n"
+            "print(*{'keras', 'tensorflow', 'jax', 'torch', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
+# What people want to do, and how --help says that it is typed
+TASKS = [
+    ("evaluate runs/mine --data other/ --json", {"data": "other/", "json": True}),
+    ("evaluate runs/mine --split validation --checkpoint last", {"split": "validation", "checkpoint": "last"}),
+    ("export runs/mine --format onnx --checkpoint last -o mine.onnx", {"format": "onnx", "output": "mine.onnx"}),
+    ("predict xception images/ --weights imagenet --top 3 -o top.csv",
+     {"model": "xception", "pictures": ["images/"], "top": "3", "output": "top.csv"}),
+    ("show runs/mine --image cat.png --what gradcam --layers conv5 -o cam.pdf", {"what": "gradcam", "layers": "conv5"}),
+    ("draw vgg16 --size 32 --classes 10 --detail layers --theme dark -o vgg16.pdf", {"size": "32", "theme": "dark"}),
+    ("info resnet34 --batch 64 --memory 24", {"batch": "64", "memory": "24"}),
+    ("extract vgg16 --dataset pets/ --labels-from filename --feature-layer pool4 --pooling none -o pool4.npz",
+     {"labels_from": "filename", "pooling": "none"}),
+    ("compare runs/a runs/b -o page.html", {"runs": ["runs/a", "runs/b"]}),
+    ("recipes vgg16 cifar100 --recipe paper", {"recipe": "paper"}),
+    ("train --resume runs/mine --epochs 60 --gpu none", {"resume": "runs/mine", "network": None}),
+    ("train lenet5 --runs 5 --seed 10", {"runs": "5", "seed": "10"}),
+    ("train resnet34 --dataset cifar10 --gpu 0,1 --log tensorboard --log wandb --name mine --output-dir /data/runs",
+     {"gpu": "0,1", "log": ["tensorboard", "wandb"]}),
+]
+
+
+@pytest.mark.parametrize("words, values", TASKS)
+def test_a_task(words, values):
+    arguments = vars(parse(words))
+    assert {name: arguments[name] for name in values} == values
+
+
+RECIPES = [  # the command, and what its plan's recipe says
+    ("train resnet34 --dataset cifar10 --gpu 3 --label-smoothing 0.1 --stop-patience 5",
+     {"smoothing": 0.1, "stop_patience": 5}),
+    ("train resnet34 --dataset cifar10 --optimizer sgd --momentum 0.9 --lr 0.1 --warmup 0 --schedule step --drops "
+     "'82 123' --factor 0.1 --epochs 164 --weight-decay 1e-4",
+     {"optimizer": "sgd", "learning_rate": 0.1, "drops": "82 123", "epochs": 164, "weight_decay": 1e-4}),
+    ("train vgg16 --dataset cifar10 --augment 'flip crop=4 mixup=0.2' --ema 0.999 --option batch_norm=true --width 0.5",
+     {"augment": "flip crop=4 mixup=0.2", "ema": 0.999}),
+    ("train googlenet --dataset cifar100 --labels coarse --sides 0.2 --limit 1000 --gpu none --max-seconds 3600",
+     {"sides": "0.2"}),
+    ("train lenet5 --dataset mnist --recipe paper --batch-size 64", {"batch_size": 64, "optimizer": "sgd"}),
+    ("train lenet5 --schedule plateau --lr-patience 4 --factor 0.5 --floor 1e-5",
+     {"schedule": "plateau", "patience": 4, "factor": 0.5, "floor": 1e-5}),
+    ("finetune lenet5 --dataset digits --weights mnist --freeze none --two-stage --head-epochs 3 --epochs 10",
+     {"optimizer": "adam", "epochs": 10}),
+]
+
+
+@pytest.mark.parametrize("words, fields", RECIPES)
+def test_a_task_of_training(words, fields):
+    recipe = training_command.plan_of(parse(words)).recipe
+    assert {name: getattr(recipe, name) for name in fields} == fields
