@@ -20,7 +20,8 @@ def parser():
     made.add_argument("--format", metavar="|".join(formats.FORMATS), required=True,
                       help="; ".join(f"{name}: {each.description}" for name, each in formats.FORMATS.items())
                       + f"; {', '.join(name for name, each in formats.FORMATS.items() if each.needs_tensorflow)} need "
-                        "--backend tensorflow")
+                        "--backend tensorflow; onnx needs pip install "
+                        f"{' '.join(formats.FORMATS['onnx'].packages)}")
     made.add_argument("-o", "--output", metavar="PATH",
                       help="file to write, which must end in the suffix of its format ("
                            f"{', '.join(each.suffix for each in formats.FORMATS.values() if each.suffix[0] == '.')}), or "
