@@ -41,8 +41,9 @@ def add_recipe(made, without=()):
                                               "whose value is the default (python -m zoo recipes shows it)")
     group.add_argument("--recipe", metavar="|".join(table.KINDS),
                        help="set of defaults for the fields below; modern: today's usual choices; paper: those of the "
-                            "authors; notes: those of lecture notes of 2016 to 2018, with Adadelta; finetune: for a new "
-                            "head on pretrained weights, with Adam; default: finetune with --weights, or else modern")
+                            "authors; notes: those of lecture notes of 2016 to 2018, with Adadelta; finetune: for a "
+                            "new head on pretrained weights, with Adam; default: finetune with --weights, or else "
+                            "modern")
     for name, field in recipes.FIELDS.items():
         if name not in without:
             group.add_argument(*flags_of(name), dest=name, action=RecipeFlag, metavar=metavar(field), help=told(field))

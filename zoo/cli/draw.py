@@ -27,8 +27,8 @@ def parser():
     output.add_argument("-o", "--output", metavar="FILE",
                         help="file to write, whose ending is its format: .svg, .png, .pdf, .html (a page to explore), "
                              ".dot (Graphviz) or .mmd (Mermaid); default: NET.svg")
-    output.add_argument("--gallery", metavar="DIR", help="draw every network at every --detail into this folder, with a "
-                                                         "page that shows them")
+    output.add_argument("--gallery", metavar="DIR", help="draw every network at every --detail into this folder, with "
+                                                         "a page that shows them")
     diagram = made.add_argument_group("diagram")
     diagram.add_argument("--compare", action="store_true", help="draw two networks side by side at the same scale")
     diagram.add_argument("--style", metavar="|".join(STYLES), default="boxes",
@@ -36,11 +36,12 @@ def parser():
                               "scale with the square root of their size, for chains such as lenet5, alexnet and vgg16; "
                               "default: boxes")
     diagram.add_argument("--detail", metavar="|".join(DETAILS), default="blocks",
-                         help="level of detail; stages: one row with a box for each stage; blocks: a box for each module "
-                              "of the paper, and the inside of each kind of module; layers: every layer with its name; "
-                              "default: blocks")
+                         help="level of detail; stages: one row with a box for each stage; blocks: a box for each "
+                              "module of the paper, and the inside of each kind of module; layers: every layer with "
+                              "its name; default: blocks")
     diagram.add_argument("--direction", metavar="|".join(DIRECTIONS),
-                         help="direction in which the data flow; default: right for stages and volumes, or else down")
+                         help="direction in which the data flow; volumes always go right, and .html pages down; "
+                              "default: right for stages, or else down")
     diagram.add_argument("--theme", metavar="|".join(THEMES), default="light",
                          help="colours for a light or a dark background; default: light")
     common.add_network(made.add_argument_group("model"))

@@ -24,8 +24,8 @@ def parser():
                         f"{' '.join(formats.FORMATS['onnx'].packages)}")
     made.add_argument("-o", "--output", metavar="PATH",
                       help="file to write, which must end in the suffix of its format ("
-                           f"{', '.join(each.suffix for each in formats.FORMATS.values() if each.suffix[0] == '.')}), or "
-                           "for saved_model a new folder; default: the run's name with the suffix, in the current "
+                           f"{', '.join(each.suffix for each in formats.FORMATS.values() if each.suffix[0] == '.')}), "
+                           "or for saved_model a new folder; default: the run's name with the suffix, in the current "
                            "folder")
     common.add_checkpoint(made)
     common.add_gpu(made)

@@ -20,7 +20,8 @@ def parser():
                     "the arrays features, labels, label_names, files and splits.",
         epilog=help_text.sections(help_text.networks(), f"data sets:\n  {', '.join(datasets.DATASETS)}",
                                   help_text.model_options()),
-        examples=("xception --dataset pets/ -o features.npz", "resnet18 --dataset cifar10 --weights cifar10 --limit 500",
+        examples=("xception --dataset pets/ -o features.npz",
+                  "resnet18 --dataset cifar10 --weights cifar10 --limit 500",
                   "vgg16 --dataset pets/ --feature-layer pool4 --pooling none"))
     made.add_argument("network", metavar="NET", help="name of the network; all names are listed below")
     data = made.add_argument_group("data")
@@ -36,11 +37,11 @@ def parser():
     common.add_architecture(model, "that of the weights, or 1")
     features = made.add_argument_group("features")
     features.add_argument("--feature-layer", metavar="LAYER", default="",
-                          help="name of the layer whose output is written (python -m zoo draw NET --detail layers shows "
-                               "the names); default: the last layer before the classifier")
+                          help="name of the layer whose output is written (python -m zoo draw NET --detail layers "
+                               "shows the names); default: the last layer before the classifier")
     features.add_argument("--pooling", metavar="|".join(POOLINGS), default="avg",
-                          help="how feature maps become a vector; avg: global average pooling; max: global max pooling; "
-                               "none: keep height and width; default: avg")
+                          help="how feature maps become a vector; avg: global average pooling; max: global max "
+                               "pooling; none: keep height and width; default: avg")
     features.add_argument("-o", "--output", metavar="FILE.npz", default="features.npz",
                           help="file to write; default: features.npz")
     device = made.add_argument_group("device")

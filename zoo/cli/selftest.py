@@ -9,9 +9,9 @@ from zoo.cli import common, help_text
 
 def parser():
     made = common.Parser(prog="python -m zoo selftest",
-                         description="Test networks on the CPU: the small preset of each must overfit 32 random images, "
-                                     "to a tenth of its first loss. It is saved as .keras and as .weights.h5, and "
-                                     "another process that reads both must predict the same.",
+                         description="Test networks on the CPU: the small preset of each must overfit 32 random "
+                                     "images, to a tenth of its first loss. It is saved as .keras and as .weights.h5, "
+                                     "and another process that reads both must predict the same.",
                          epilog=help_text.sections(help_text.networks(), help_text.table("exit status", [
                              ("0", "all networks passed"), ("1", "a network failed")])),
                          examples=("", "lenet5", "resnet18 vgg16 googlenet"))

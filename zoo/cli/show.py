@@ -31,8 +31,8 @@ def parser():
         examples=("runs/mine --image cat.png", "resnet18 --weights cifar10 --image cat.png --what gradcam -o cam.png",
                   "vgg16 --size 64 --image cat.png --layers pool1,pool3 --maps 16 -o look/"))
     made.add_argument("network", metavar="RUN|FILE.keras|NET",
-                      help="model to look into; RUN: a run directory; FILE.keras: a Keras model that takes raw pixels (0 "
-                           "to 255); NET: the name of a network, with random weights unless --weights is given")
+                      help="model to look into; RUN: a run directory; FILE.keras: a Keras model that takes raw pixels "
+                           "(0 to 255); NET: the name of a network, with random weights unless --weights is given")
     made.add_argument("--image", metavar="FILE", required=True,
                       help="image file of any size and common format; required")
     content = made.add_argument_group("content and output")
@@ -40,13 +40,15 @@ def parser():
                                                                 "page with all of them")
     content.add_argument("--layers", metavar="A,B|every|stages",
                          help="layers to show as maps, hypercolumn or gradcam; A,B: names with commas between them "
-                              "(python -m zoo draw NET --detail layers shows them); every: all layers; stages: the last layer of each "
-                              "stage; default: stages, or with --what gradcam the last layer with feature maps")
+                              "(python -m zoo draw NET --detail layers shows them); every: all layers; stages: the "
+                              "last layer of each stage; default: stages, or with --what gradcam the last layer with "
+                              "feature maps")
     content.add_argument("--maps", metavar="N", help=f"number of feature maps to show of each layer, 1 to {MOST_MAPS}; "
                                                      f"default: {MAPS}")
     content.add_argument("-o", "--output", metavar="FILE|FOLDER",
                          help="file to write: .html for the page, .png, .pdf or .svg with --what; a folder gets the "
-                              f"page and all figures, or the one of --what; default: {PAGE}, or MODEL-WHAT.png with --what")
+                              f"page and all figures, or the one of --what; default: {PAGE}, or MODEL-WHAT.png with "
+                              "--what")
     weights = made.add_argument_group("weights")
     weights.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
                          help="weights for NET; imagenet, cifar10, mnist: published or bundled weights (python -m zoo "

@@ -16,8 +16,8 @@ from zoo.utils.validation import parsed
 
 STATUSES = (
     ("0", "done"), ("2", "mistake in the command"), ("3", "loss not finite"), ("4", "disk full, or a file failed"),
-    ("5", "out of memory"), ("6", "another process uses the run directory"), ("7", "time limit of --max-seconds reached"),
-    ("8", "another host was lost"), ("130", "interrupted"))
+    ("5", "out of memory"), ("6", "another process uses the run directory"),
+    ("7", "time limit of --max-seconds reached"), ("8", "another host was lost"), ("130", "interrupted"))
 
 
 def parser(prog, description, examples, weights, dataset):
@@ -54,8 +54,8 @@ def add_model(group, weights):
     common.add_architecture(group, "1, or that of --preset or of the weights")
     group.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default=weights,
                        help="pretrained weights of the backbone, which gets a new head; imagenet, cifar10, mnist: "
-                            "published or bundled weights (python -m zoo list shows which networks have them); RUN: the "
-                            "directory of a run; FILE: a .keras, .h5, .safetensors, .pt or .npz file (see "
+                            "published or bundled weights (python -m zoo list shows which networks have them); RUN: "
+                            "the directory of a run; FILE: a .keras, .h5, .safetensors, .pt or .npz file (see "
                             f"docs/weights.md); none: train from scratch; default: {weights}")
     group.add_argument("--freeze", metavar="all|none|LAYER|N",
                        help="layers of the pretrained backbone that are not trained; all: every layer; none: no layer; "
@@ -68,11 +68,11 @@ def add_model(group, weights):
     group.add_argument("--pooling", metavar="|".join(finetuning.POOLINGS),
                        help="how the new head turns feature maps into a vector; avg: global average pooling; max: "
                             "global max pooling; flatten: all values; default: avg")
-    group.add_argument("--feature-layer", metavar="LAYER", help="name of the backbone's layer whose output the new head "
-                                                                "takes; default: the last layer")
+    group.add_argument("--feature-layer", metavar="LAYER", help="name of the backbone's layer whose output the new "
+                                                                "head takes; default: the last layer")
     group.add_argument("--two-stage", action="store_true",
-                       help="train the new head alone first, and then also the backbone: all of it with --freeze none, or the "
-                            "layers after those of --freeze LAYER or N")
+                       help="train the new head alone first, and then also the backbone: all of it with --freeze none, "
+                            "or the layers after those of --freeze LAYER or N")
     group.add_argument("--head-epochs", metavar="N",
                        help="number of epochs of the first stage of --two-stage; default: half of --epochs")
     group.add_argument("--backbone-lr", metavar="X",

@@ -31,23 +31,23 @@ class Recipe:
                              choices=OPTIMIZERS)
     learning_rate: float = setting(0.1, "highest learning rate of the run, reached after the warm-up", 0.01)
     momentum: float = setting(0.9, "momentum of sgd, nesterov and rmsprop, from 0 to less than 1", 0.9)
-    rho: float = setting(0.9, "decay of the average of squared gradients of rmsprop and adadelta, from 0 to less than 1",
-                         0.95)
+    rho: float = setting(0.9, "decay of the average of squared gradients of rmsprop and adadelta, from 0 to less than "
+                              "1", 0.95)
     epsilon: float = setting(1e-7, "number added to denominators for numerical stability, in rmsprop, adam, adamw and "
                                    "adadelta", "1e-8")
     schedule: str = setting(
         "cosine", "learning-rate schedule; constant: no change; step: multiply by --factor at the epochs of --drops; "
-                  "cosine: fall to 0 along half a cosine wave; one_cycle: rise in the first three tenths of the run, then fall "
-                  "to 0, both linearly; plateau: multiply by --factor when the validation loss has not fallen for "
-                  "--lr-patience epochs", choices=SCHEDULES)
+                  "cosine: fall to 0 along half a cosine wave; one_cycle: rise in the first three tenths of the run, "
+                  "then fall to 0, both linearly; plateau: multiply by --factor when the validation loss has not "
+                  "fallen for --lr-patience epochs", choices=SCHEDULES)
     warmup: float = setting(1.0, "number of epochs, or a fraction of one, in which the learning rate rises linearly "
                                  "from 0 at the start; for schedules constant, step and cosine; 0: no warm-up", 5)
-    drops: str = setting("", "epochs after which schedule step lowers the learning rate, or 'every N' for each N epochs",
-                         "82 123")
+    drops: str = setting("", "epochs after which schedule step lowers the learning rate, or 'every N' for each N "
+                             "epochs", "82 123")
     factor: float = setting(0.1, "factor by which schedules step and plateau multiply the learning rate, between 0 and "
                                  "1", 0.5)
-    patience: int = setting(3, "number of epochs without a lower validation loss after which schedule plateau lowers the "
-                               "learning rate", 5)
+    patience: int = setting(3, "number of epochs without a lower validation loss after which schedule plateau lowers "
+                               "the learning rate", 5)
     floor: float = setting(0.0, "lower limit of the learning rate for schedule plateau", "1e-5")
     stop_patience: int = setting(0, "early stopping: number of epochs without a lower validation loss after which "
                                     "training stops; 0: no early stopping", 5)
@@ -65,20 +65,21 @@ class Recipe:
     ema: float = setting(0.0, "decay per step of an exponential moving average (EMA) of the weights, with which the "
                               "network is validated, tested and saved; at step t at most (1 + t) / (10 + t); 0: no "
                               "average", 0.999)
-    batch_size: int = setting(128, "number of images in a batch, that is, in a training step; several GPUs share it", 64)
+    batch_size: int = setting(128, "number of images in a batch, that is, in a training step; several GPUs share "
+                                    "it", 64)
     epochs: int = setting(30, "number of passes over the training split; early stopping can make it fewer", 60)
-    loss: str = setting("cross_entropy", "loss function; map_distance: equation 9 of LeCun et al. 1998, for lenet5_1998",
-                        choices=LOSSES)
+    loss: str = setting("cross_entropy", "loss function; map_distance: equation 9 of LeCun et al. 1998, for "
+                                         "lenet5_1998", choices=LOSSES)
     smoothing: float = setting(0.0, "label smoothing: fraction of the target that is spread evenly over all classes, "
                                     "from 0 to less than 1; for loss cross_entropy", 0.1)
-    max_norm: str = setting("", "maximum norm of the incoming weights of each unit: a number for all layers, LAYER=NUMBER "
-                                "for one, or both; empty: no maximum", "1.9 conv1=0.9")
-    sides: str = setting("", "auxiliary classifiers of googlenet and inception_v3: the weight of their losses, one number "
-                             "for all or NAME=NUMBER for each; empty: train without them", "aux1=0.3 aux2=0.3")
+    max_norm: str = setting("", "maximum norm of the incoming weights of each unit: a number for all layers, "
+                                "LAYER=NUMBER for one, or both; empty: no maximum", "1.9 conv1=0.9")
+    sides: str = setting("", "auxiliary classifiers of googlenet and inception_v3: the weight of their losses, one "
+                             "number for all or NAME=NUMBER for each; empty: train without them", "aux1=0.3 aux2=0.3")
     dropout: str = setting("", "dropout rate of the network, as --option dropout=RATE; empty: the network's own", "0.5")
     augment: str = setting("", "random augmentation of the training images: any of flip (left-right), crop=PIXELS (of "
-                               "padding), rotation=DEGREES, shift=FRACTION (of the size), cutout=PIXELS, mixup=ALPHA and "
-                               "cutmix=ALPHA, with spaces between them; see docs/augmentation.md; empty: none",
+                               "padding), rotation=DEGREES, shift=FRACTION (of the size), cutout=PIXELS, mixup=ALPHA "
+                               "and cutmix=ALPHA, with spaces between them; see docs/augmentation.md; empty: none",
                            "flip crop=4 cutout=8")
 
 
