@@ -1,9 +1,9 @@
-"""python -m zoo lr-find MODEL --dataset D: the learning rate range test, with the model and recipe of zoo.train."""
+"""python -m zoo lr-find NET --dataset D: the learning rate range test, with the model and recipe of zoo.train."""
 
 import sys
 
 from zoo import registry
-from zoo.cli import asked, common
+from zoo.cli import asked, common, help_text
 from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import plan as plans, planning
@@ -15,31 +15,40 @@ UNUSED = ("learning_rate", "schedule", "warmup", "drops", "factor", "patience", 
 
 
 def parser():
-    made = common.Parser(prog="python -m zoo lr-find", description="Find a learning rate: train for a few steps while "
-                         "the learning rate rises exponentially, and suggest the one at which the loss falls fastest "
-                         "(Smith 2017, arXiv:1506.01186). No run directory is made.")
-    made.add_argument("network", metavar="MODEL", help="the model's name; see python -m zoo list")
-    made.add_argument("--min-lr", metavar="X", default="1e-5",
-                      help="the learning rate of the first step; default: 1e-5")
-    made.add_argument("--max-lr", metavar="X", default="10", help="the learning rate of the last step; default: 10")
-    made.add_argument("--steps", metavar="N", default="100", help="steps from one to the other; default: 100")
-    made.add_argument("-o", "--output", metavar="FILE", default="lr-find.png",
-                      help="the loss over the learning rate, .png; default: lr-find.png")
+    made = common.Parser(
+        prog="python -m zoo lr-find", usage="%(prog)s NET [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]",
+        description="Find a learning rate: train for a few steps while the learning rate rises exponentially, and "
+                    "suggest the one at which the loss falls fastest (Smith 2017, arXiv:1506.01186). No run directory "
+                    "is made.",
+        epilog=help_text.sections(help_text.networks(), f"data sets:\n  {', '.join(datasets.DATASETS)}",
+                                  help_text.model_options()),
+        examples=("lenet5", "resnet34 --dataset cifar10 --gpu 0 --batch-size 256",
+                  "resnet18 --dataset pets/ --optimizer adam --max-lr 1 --steps 200 -o rates.png"))
+    made.add_argument("network", metavar="NET", help="name of the network; all names are listed below")
     made.set_defaults(weights="none")
-    common.add_images(made, f"{', '.join(datasets.DATASETS)}; a folder with a folder of images for each class; or an "
-                            ".npz file; default: digits", "digits")
-    made.add_argument("--labels", metavar="fine|coarse", default="fine",
-                      help="label set of CIFAR-100: fine (100 classes) or coarse (20 superclasses)")
-    made.add_argument("--limit", metavar="N", help="at most N images in each split")
-    common.add_gpu(made)
-    made.add_argument("--precision", metavar="|".join(plans.PRECISIONS), default="float32",
-                      help="in which the model computes; default: float32")
-    made.add_argument("--seed", metavar="N", default="0", help="of the initial weights and the order of the images")
-    common.add_preset(made)
-    made.add_argument("--width", metavar="W", help="width multiplier for all hidden layers; default: 1")
-    made.add_argument("--stem", metavar="auto|paper|small", default="auto",
-                      help="the model's first layers; auto: small for small images")
-    made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the model")
+    test = made.add_argument_group("test")
+    test.add_argument("--min-lr", metavar="X", default="1e-5", help="learning rate of the first step; default: 1e-5")
+    test.add_argument("--max-lr", metavar="X", default="10", help="learning rate of the last step; default: 10")
+    test.add_argument("--steps", metavar="N", default="100",
+                      help="number of training steps, at least 10; default: 100")
+    test.add_argument("-o", "--output", metavar="FILE.png", default="lr-find.png",
+                      help="file to draw the loss over the learning rate in; default: lr-find.png")
+    data = made.add_argument_group("data")
+    common.add_images(data, "images to train on; NAME: a data set, see below; FOLDER: your own images in a folder for "
+                            "each class; FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; "
+                            "default: digits", "digits")
+    data.add_argument("--labels", metavar="fine|coarse", default="fine",
+                      help="label set of CIFAR-100: fine (100 classes) or coarse (20 superclasses); default: fine")
+    data.add_argument("--limit", metavar="N", help="maximum number of images in each split; default: all")
+    model = made.add_argument_group("model")
+    common.add_preset(model)
+    common.add_architecture(model, "1, or that of --preset")
+    device = made.add_argument_group("device")
+    common.add_gpu(device)
+    device.add_argument("--precision", metavar="|".join(plans.PRECISIONS), default="float32",
+                        help="number format of the computation; default: float32")
+    device.add_argument("--seed", metavar="N", default="0",
+                        help="random seed of the initial weights and the order of the images; default: 0")
     asked.add_recipe(made, UNUSED)
     return made
 
