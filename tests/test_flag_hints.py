@@ -111,8 +111,8 @@ def said_by(flag, command, example):
     ("train", "lenet5 --scheduler StepLR --epohcs 5", "zoo.train has no --scheduler; type --schedule step --drops "
      "'82 123'"),
     ("finetune", "vgg16 --pretrained --data pets", "zoo finetune has no --pretrained; type --weights imagenet"),
-    ("finetune", "vgg16 --checkpoint runs/x", "zoo finetune has no --checkpoint: to resume a run: --resume runs/x; to start from its weights: "
-     "--weights runs/x"),
+    ("finetune", "vgg16 --checkpoint runs/x", "zoo finetune has no --checkpoint: to resume a run: --resume runs/x; to "
+     "start from its weights: --weights runs/x"),
     ("finetune", "vgg16 --head 128", "zoo finetune has no --head; type --head-layers 128"),
     ("predict", "runs/x x.png --device 0", "zoo predict has no --device; type --gpu 0"),
     ("predict", "runs/x x.png --top-k 3", "zoo predict has no --top-k; type --top 3"),
@@ -159,7 +159,8 @@ FLAGS = {"patience": "--lr-patience"}  # every other: its name
 
 
 def plan(*words):
-    return training_command.plan_of(train.parser().parse_args(["googlenet", "--dataset", "cifar10", "--gpu", "none", *words]))
+    return training_command.plan_of(train.parser().parse_args(["googlenet", "--dataset", "cifar10", "--gpu", "none",
+                                                               *words]))
 
 
 def test_every_field_has_a_value_here():

@@ -28,8 +28,9 @@ def said(result):
 def to_the_end(work, run, recipe, leave, again, link=None):
     """Call `work()` -> (Progress or None, result or None), which trains into `run`; return the exit status.
 
-    A result is what result.json holds; without Progress the run was finished already. leave: see zoo.training.leaving; again: words for how to go on after it; link:
-    the zoo.training.distribution.hosts.Link to other hosts.
+    A result is what result.json holds; without Progress the run was finished already. leave: see
+    zoo.training.leaving; again: words for how to go on after it; link: the zoo.training.distribution.hosts.Link to
+    other hosts.
     """
     from zoo.training import failures
     from zoo.training.distribution import hosts

@@ -19,8 +19,8 @@ def has(flag):
 def answer(command, flag, value, options, first=None):
     """Return the line that says what to type in place of `flag`, None where the table does not know.
 
-    command: zoo.train, or zoo info; value: what the user gave the flag, or None; options: {each flag of the command: its
-    metavar}; first: metavar of the command's first argument.
+    command: zoo.train, or zoo info; value: what the user gave the flag, or None; options: {each flag of the command:
+    its metavar}; first: metavar of the command's first argument.
     """
     typed = {key(option): option for option in options if option.startswith("--")}
     if key(flag) in typed:  # --batch_size, -lr

@@ -46,7 +46,7 @@ def fetch(download, folder):
 
 @contextlib.contextmanager
 def locked(lock, path):
-    """Hold the lock on the file `lock` while `path` is downloaded; say so where another process has to be waited for."""
+    """Hold the lock on the file `lock` while `path` is downloaded; say so where another process is waited for."""
     try:
         held = acquire_lock(lock)
     except TimeoutError:

@@ -39,8 +39,8 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
     if kind == "arrays":
         return load_arrays(source, validation_data, test_data, class_names=class_names, limit=limit)
     if kind == "a folder":
-        return image_folder.load(expanded(source), resolve_shape(image_size, shape), labels_from=labels_from, limit=limit,
-                                 invalid=invalid_images)
+        return image_folder.load(expanded(source), resolve_shape(image_size, shape), labels_from=labels_from,
+                                 limit=limit, invalid=invalid_images)
     if kind == "an .npz file":
         return load_npz(source, class_names=class_names, limit=limit)
     return load(source, data_dir=data_dir, limit=limit, labels=labels)

@@ -12,8 +12,8 @@ from zoo.utils.io import expanded, writable
 class Format:
     """An export format.
 
-    suffix: the end of the file's name. packages: what must be installed beyond zoo's own dependencies. needs_tensorflow:
-    whether only the TensorFlow backend can write it.
+    suffix: the end of the file's name. packages: what must be installed beyond zoo's own dependencies.
+    needs_tensorflow: whether only the TensorFlow backend can write it.
     """
 
     suffix: str

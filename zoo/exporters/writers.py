@@ -136,8 +136,9 @@ def open_litert(path, model):
     return predict
 
 
-WRITERS = {"keras": (write_keras, open_keras), "weights": (write_weights, open_weights), "onnx": (write_onnx, open_onnx),
-        "saved_model": (write_saved_model, open_saved_model), "litert": (write_litert, open_litert)}
+WRITERS = {"keras": (write_keras, open_keras), "weights": (write_weights, open_weights),
+           "onnx": (write_onnx, open_onnx), "saved_model": (write_saved_model, open_saved_model),
+           "litert": (write_litert, open_litert)}
 
 
 def largest_difference(predict, expected, images):
@@ -168,7 +169,8 @@ def write(model, name, path, names, about, images):
             words = " ".join(str(error).split())[:300] or type(error).__name__
             raise UserError(f"this network cannot be written as {name}: {words}") from error
         if not difference <= TOLERANCE:
-            raise UserError(f"the {name} file gives other answers than the run, {difference:.2g} apart; nothing was written")
+            raise UserError(f"the {name} file gives other answers than the run, {difference:.2g} apart; nothing "
+                            "was written")
         return difference
 
     if name != "saved_model":

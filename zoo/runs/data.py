@@ -59,12 +59,12 @@ def check_same_data(run, dataset):
     if names != [*map(str, dataset.info.class_names)]:
         other = next((pair for pair in zip(names, map(str, dataset.info.class_names), strict=False)
                       if pair[0] != pair[1]), (len(names), dataset.info.classes))
-        raise UserError(f"{run} was begun with other classes than {dataset.source} has: {other[0]!r}, now {other[1]!r}; "
-                        f"give the same files with --data-dir, or {plans.MINE}")
+        raise UserError(f"{run} was begun with other classes than {dataset.source} has: {other[0]!r}, now "
+                        f"{other[1]!r}; give the same files with --data-dir, or {plans.MINE}")
     before, now = config.get("fingerprint"), dataset.origin.get("fingerprint")
     if before != now:
-        raise UserError(f"{run} was begun with other files than {dataset.source} holds, though as many: names, sizes or "
-                        f"labels differ; give the same files with --data-dir, or {plans.MINE}")
+        raise UserError(f"{run} was begun with other files than {dataset.source} holds, though as many: names, sizes "
+                        f"or labels differ; give the same files with --data-dir, or {plans.MINE}")
 
 
 def open_image(image):

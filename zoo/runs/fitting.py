@@ -77,8 +77,8 @@ def fit_custom(model, dataset, until, *, recipe, seed, name, output_dir, limit, 
     custom_model.check(model)
     for argument, value in catalogue.items():
         if value is not None:
-            raise UserError(f"{argument} is for a model of the catalogue, by its name, and the model given is your own; "
-                            "leave it out")
+            raise UserError(f"{argument} is for a model of the catalogue, by its name, and the model given is your "
+                            "own; leave it out")
     data = load_data(dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
                      shape=custom_model.image_shape(model), validation_data=validation_data, test_data=test_data,
                      class_names=class_names, labels_from=labels_from, invalid_images=invalid_images)

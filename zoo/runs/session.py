@@ -264,7 +264,8 @@ class Session:
                 if stage is not stages[-1]:  # a run directory of its own, below the whole one
                     (stage.directory / "checkpoints").mkdir(parents=True, exist_ok=True)
                     facts = run_files.read_config(stages[-1].directory)
-                    run_files.write_config(stage.directory, {**facts, **plans.as_json(replace(plan, finetuning=config))})
+                    run_files.write_config(stage.directory,
+                                           {**facts, **plans.as_json(replace(plan, finetuning=config))})
         logging = loggers.make_callbacks(self.loggers, stage.directory, plans.flat(plan)) if sharing.host == 0 else []
         showing = self.display.callbacks(stage.directory) if self.display else []
         return fit.train(network, self.dataset, plan.recipe, plan.seed, stage.directory, leave, aux_loss_weights(plan),

@@ -26,12 +26,14 @@ def resolve(class_weight, dataset):
         counts = np.bincount(dataset.train.labels, minlength=len(names))
         return tuple(float(len(dataset.train) / (len(names) * count)) for count in np.maximum(counts, 1))
     if not isinstance(class_weight, dict) or not class_weight:
-        raise UserError(f"class_weight is {BALANCED!r}, or a dict such as {{{names[0]!r}: 2.0}}; given {class_weight!r}")
+        raise UserError(f"class_weight is {BALANCED!r}, or a dict such as {{{names[0]!r}: 2.0}}; given "
+                        f"{class_weight!r}")
     weights = [1.0] * len(names)
     for key, value in class_weight.items():
         number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
         if not number or not (0 < value < 1e6 and math.isfinite(value)):
-            raise UserError(f"the weight of a class is a number above 0 and below 1,000,000; given {value!r} for {key!r}")
+            raise UserError(f"the weight of a class is a number above 0 and below 1,000,000; given {value!r} for "
+                            f"{key!r}")
         weights[find_label(key, names)] = float(value)
     return tuple(weights)
 

@@ -37,8 +37,8 @@ def describe(model, dataset_info):
         raise UserError(f"the model {model.name} takes images of shape {shape}; those of {dataset_info.name} are "
                         f"{tuple(expected)}")
     if output != (dataset_info.classes,):
-        raise UserError(f"the model {model.name} gives {' x '.join(map(str, output)) or 'single'} outputs for an image; "
-                        f"{dataset_info.name} has {dataset_info.classes} classes")
+        raise UserError(f"the model {model.name} gives {' x '.join(map(str, output)) or 'single'} outputs for an "
+                        f"image; {dataset_info.name} has {dataset_info.classes} classes")
     rescale = not any(type(layer).__name__ in RESCALING for layer in model.layers)
     parts = [(type(layer).__name__, [list(weight.shape) for weight in layer.weights]) for layer in model.layers]
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", model.name).strip("_") or "model"

@@ -106,7 +106,7 @@ def narrow(backbone):
 
 
 def at_share(backbone, share):
-    """Return the name of the layer, of those through which everything passes, nearest to a share of the backbone's layers.
+    """Return the name of the layer, of those through which everything passes, nearest to a share of the backbone's.
 
     1: its last.
     """

@@ -36,8 +36,8 @@ STRATEGIES = {
                               "few images, like those the backbone knows: its features fit as they are, and a backbone "
                               "that is trained would overfit; the head alone is trained"),
     "large-similar": Strategy(0.5, 1, True,
-                              "many images, like those the backbone knows: its upper half is trained too, slowly, after "
-                              "the head; edges and colours stay"),
+                              "many images, like those the backbone knows: its upper half is trained too, slowly, "
+                              "after the head; edges and colours stay"),
     "small-different": Strategy(1, 0.5, False,
                                 "few images, unlike those the backbone knows: its last layers are specific to other "
                                 "things, so the head reads half way up; nothing else is trained"),
@@ -70,10 +70,10 @@ class FineTuneConfig:
     """How the model of a fine-tuning is made; all of it stands in run.json.
 
     weights: what the backbone starts with, as the user gave it; "" where it is initialized at random.
-    head_layers: of the hidden layers, numbers of units, and shares to drop. pooling: what turns the grid of features into
-    a vector. feature_layer: the layer of the backbone that the head reads, "" the last. frozen_until: the last layer
-    that is not trained, "" none. upsample: the factor by which images are enlarged. scale, offset, channel_order: of
-    the pixels, see zoo.layers.PixelScaling.
+    head_layers: of the hidden layers, numbers of units, and shares to drop. pooling: what turns the grid of features
+    into a vector. feature_layer: the layer of the backbone that the head reads, "" the last. frozen_until: the last
+    layer that is not trained, "" none. upsample: the factor by which images are enlarged. scale, offset,
+    channel_order: of the pixels, see zoo.layers.PixelScaling.
     """
 
     weights: str
@@ -191,7 +191,8 @@ def stage_recipes(asked, recipe, frozen_whole):
     head = None
     if strategy.two_stage if strategy else asked.two_stage:
         if frozen_whole:
-            raise UserError("two stages need a part of the backbone that is trained; freeze none of it, or up to a layer")
+            raise UserError("two stages need a part of the backbone that is trained; freeze none of it, or up to a "
+                            "layer")
         epochs = max(1, recipe.epochs // 2) if asked.head_epochs is None else asked.head_epochs
         head = overridden(recipe, {"epochs": epochs})
     if frozen_whole or asked.weights is None:

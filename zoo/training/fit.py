@@ -155,8 +155,8 @@ def seconds_to_test(progress, dataset):
 def test(network, dataset, recipe, directory, progress, sharing=parallel.ALONE):
     """Test a trained network, fill the rest of the run directory and return what result.json says.
 
-    `seconds` are those of training and testing together; `peak_memory` is the whole process's, in MiB, or None where the
-    platform does not tell it.
+    `seconds` are those of training and testing together; `peak_memory` is the whole process's, in MiB, or None where
+    the platform does not tell it.
     """
     began = time.perf_counter()
     if sys.stdout.isatty():

@@ -12,8 +12,8 @@ from keras import ops
 def use_fast_kernels(network, sharing):
     """Give batch normalization of feature maps, and grouped convolutions, of `network` kernels that CPUs are fast at.
 
-    sharing: the zoo.training.distribution.parallel.Sharing that the network was built in. Nothing changes but on one CPU with
-    TensorFlow.
+    sharing: the zoo.training.distribution.parallel.Sharing that the network was built in. Nothing changes but on
+    one CPU with TensorFlow.
     """
     if keras.backend.backend() != "tensorflow" or sharing.devices > 1:
         return

@@ -34,7 +34,8 @@ def lines(plan, dataset, parameters, where, run):
             notes.append(f"images of {'x'.join(map(str, facts.shape))} are enlarged {plan.finetuning.upsample} times")
     elif isinstance(plan.blueprint, CustomModel):
         notes.append("pixels are brought to mean 0 and standard deviation 1 in front of the model" if
-                     plan.blueprint.rescale else "the model has a layer that rescales pixels: it gets them raw, 0 to 255")
+                     plan.blueprint.rescale else "the model has a layer that rescales pixels: it gets them raw, 0 to "
+                     "255")
     elif plan.blueprint.options.get("batch_norm") is False and plan.recipe.initializer == "paper":
         notes.append(f"with the paper's first weights {plan.model_name} hardly trains from scratch; give "
                      "--set initializer=he_normal, or --option batch_norm=true")
@@ -87,8 +88,8 @@ def small_splits(dataset):
 
 def early_stop(recipe, progress):
     """Return the line that says when training ended before its last epoch, and why."""
-    return (f"{'stopped':8} early, after epoch {progress.epoch} of {recipe.epochs}: in {recipe.stop_patience} epochs the "
-            f"validation loss had not fallen by {recipe.stop_delta:g}")
+    return (f"{'stopped':8} early, after epoch {progress.epoch} of {recipe.epochs}: in {recipe.stop_patience} epochs "
+            f"the validation loss had not fallen by {recipe.stop_delta:g}")
 
 
 def resumed(progress, facts, where, backend):

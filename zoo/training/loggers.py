@@ -26,8 +26,8 @@ def make_callbacks(names, run, config):
         names: such as ("tensorboard",), checked.
         run: Path of the run directory. TensorBoard's events go into `run/tensorboard`; the others name their run as it
             is called.
-        config: dict, what run.json says of recipe, network and data set; shown beside the curves where the program has a
-            place for it.
+        config: dict, what run.json says of recipe, network and data set; shown beside the curves where the program has
+            a place for it.
     """
     makers = {"tensorboard": tensorboard, "wandb": wandb, "mlflow": mlflow}
     return [makers[name](run, config) for name in names]

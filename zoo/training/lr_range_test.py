@@ -2,7 +2,6 @@
 
 import math
 
-import keras
 import numpy as np
 
 from zoo.training import augmentation, fit, recipe as recipes, trainee
