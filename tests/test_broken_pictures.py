@@ -29,10 +29,10 @@ def train(pets, *words):
 def test_a_run_without_what_is_broken(pets, capsys):
     truncate(pets / "cat" / "3.jpg")
     assert train(pets) == 2
-    assert "1 file cannot be read as pictures: " in capsys.readouterr().err
+    assert "1 file cannot be read as images: " in capsys.readouterr().err
     assert not (pets.parent / "run").exists()
     assert train(pets, "--invalid-images", "skip") == 0
-    assert "note     left out: 1 file cannot be read as pictures: cat/3.jpg\n" in capsys.readouterr().out
+    assert "note     left out: 1 file cannot be read as images: cat/3.jpg\n" in capsys.readouterr().out
     told = json.loads((pets.parent / "run" / "run.json").read_text())["dataset"]
     assert sum(told[name] for name in ("train", "validation", "test")) == 19
     assert evaluate.main([str(pets.parent / "run"), "--gpu", "none"]) == 0
@@ -50,7 +50,7 @@ def test_features_without_what_is_broken(pets, capsys):
     assert extract.main(words) == 2
     assert "cat/3.jpg; mend or remove" in capsys.readouterr().err and not output.exists()
     assert extract.main([*words, "--invalid-images", "skip"]) == 0
-    assert "left out: 1 file cannot be read as pictures: cat/3.jpg\n" in capsys.readouterr().out
+    assert "left out: 1 file cannot be read as images: cat/3.jpg\n" in capsys.readouterr().out
     with np.load(output) as file:
         assert len(file["features"]) == 19 and "cat/3.jpg" not in file["files"]
         assert file["labels"].tolist() == [0] * 9 + [1] * 10
@@ -70,4 +70,4 @@ def test_a_picture_that_breaks_in_mid_training_is_named(pets, monkeypatch, capfd
     said = capfd.readouterr().err
     assert "\nerror: " in f"\n{said}" and "Traceback" not in said
     (line,) = (line for line in said.splitlines() if line.startswith("error: "))
-    assert " cannot be read as pictures: " in line and line.endswith("run keeps what was saved")
+    assert " cannot be read as images: " in line and line.endswith("run keeps what was saved")

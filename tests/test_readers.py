@@ -257,7 +257,7 @@ def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
     (tmp_path / "bad.keras").write_text("no model")
     with zipfile.ZipFile(tmp_path / "odd.keras", "w") as archive:
         archive.writestr("metadata.json", "{}")
-    for words, said in (([run, tmp_path / "none.png"], "there is no "), ([run, tmp_path], "holds no pictures"),
+    for words, said in (([run, tmp_path / "none.png"], "there is no "), ([run, tmp_path], "holds no images"),
                         ([tmp_path / "x.keras", digit], "neither a run directory nor a .keras file"),
                         ([tmp_path / "bad.keras", digit], "bad.keras is damaged: not a zip file, which .keras "),
                         ([tmp_path / "odd.keras", digit], "cannot be read as a Keras model"),

@@ -63,7 +63,7 @@ def test_cats_and_dogs(tmp_path):
     found = image_folder.load(tmp_path, (8, 8, 3), labels_from="filename")
     assert found.facts.label_names == ("cat", "dog")
     assert [value > 100 for value in values(found.train)] == [label == 1 for label in found.train.labels]
-    with pytest.raises(UserError, match="holds no pictures in folders"):
+    with pytest.raises(UserError, match="holds no images in folders"):
         image_folder.load(tmp_path, (8, 8, 3))
     picture(tmp_path / "bird.jpg", 1)
     with pytest.raises(UserError, match="bird.jpg does not say its class, as cat.123.jpg does"):
@@ -94,7 +94,7 @@ def test_what_does_not_fit_into_memory_is_read_each_time(tmp_path):
     found = image_folder.load(tmp_path, (8, 8, 3), in_memory=100)
     assert values(found.train) == kept
     (tmp_path / "a" / "0.png").write_bytes(b"")
-    with pytest.raises(UserError, match="1 file cannot be read as pictures: .*a/0.png"):
+    with pytest.raises(UserError, match="1 file cannot be read as images: .*a/0.png"):
         image_folder.load(tmp_path, (8, 8, 3), in_memory=100)
 
 
@@ -102,7 +102,7 @@ def test_unreadable_files_are_named(tmp_path):
     pile(tmp_path, {"a": 9, "b": 9})
     for number in range(5):
         (tmp_path / "a" / f"{number}.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"5 files cannot be read as pictures: (.*\.png, ){2}.*\.png and 2 more; mend"):
+    with pytest.raises(UserError, match=r"5 files cannot be read as images: (.*\.png, ){2}.*\.png and 2 more; mend"):
         image_folder.load(tmp_path, (8, 8, 3))
 
 
@@ -110,7 +110,7 @@ def test_what_is_refused(tmp_path):
     with pytest.raises(UserError, match="is not there"):
         image_folder.load(tmp_path / "gone", (8, 8, 3))
     (tmp_path / "none").mkdir()
-    with pytest.raises(UserError, match="holds no pictures in folders, one a class"):
+    with pytest.raises(UserError, match="holds no images in folders, one a class"):
         image_folder.load(tmp_path / "none", (8, 8, 3))
     pile(tmp_path / "one", {"a": 3})
     with pytest.raises(UserError, match="has one class, 'a'; to tell apart takes two"):

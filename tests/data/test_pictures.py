@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data import image_io
+from zoo.data import image_files, image_io
 from zoo.errors import UserError
 
 GREY = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)  # 0, 15, ..., 225
@@ -30,7 +30,7 @@ def test_colours_become_grey_by_their_luma_and_grey_three_equal_channels():
 def test_sixteen_bits_and_floats():
     for values, done in ((GREY.astype(np.uint16) * 257, "0..65535 to 0..255"),
                          (GREY.astype(np.float32) / 255, "0..1 to 0..255"),
-                         (GREY.astype(np.int32), "")):
+                         (GREY.astype(np.int32) * 257, "0..65535 to 0..255")):
         found = fit(Image.fromarray(values))
         assert np.array_equal(found.pixels[..., 0], GREY) and found.done == done
 
@@ -115,5 +115,6 @@ def test_folders_give_their_pictures_once_and_in_order(tmp_path):
     for name in ("b.PNG", "a/c.jpeg", ".hidden.png", "a/x.txt", "a.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = image_io.find([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"])
+    found, notes = image_files.find([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"])
     assert [str(path.relative_to(tmp_path)) for path in found] == ["b.PNG", "a/c.jpeg", "a.txt"]
+    assert "2 .txt" in notes[0] and len(notes) == 1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data import image_folder, parallel_io
+from zoo.data import image_files, image_folder, parallel_io
 from zoo.errors import UserError
 
 SHAPE = (12, 16, 3)
@@ -110,7 +110,7 @@ def test_broken_files_are_left_out_as_though_they_were_not_there(broken, in_memo
     found = image_folder.load(broken, SHAPE, invalid="skip", in_memory=in_memory)
     assert contents(found) == contents(image_folder.load(broken.parent / "mended", SHAPE))
     assert [len(each) for each in (found.train, found.validation, found.test)] == [15, 1, 1]
-    assert found.notes[0] == "left out: 3 files cannot be read as pictures: cat/3.jpg, cat/4.png, dog/5.jpg"
+    assert found.notes[0] == "left out: 3 files cannot be read as images: cat/3.jpg, cat/4.png, dog/5.jpg"
 
 
 def test_broken_files_are_refused(broken):
@@ -137,7 +137,7 @@ def test_a_picture_that_becomes_unreadable_is_named(place, harm):
     row = split.labels.tolist().index(1)
     for path in (place / "dog").iterdir():
         harm(path)
-    with pytest.raises(UserError, match=r"^1 file cannot be read as pictures: .*/dog/\d\.(jpg|png); mend or remove"):
+    with pytest.raises(UserError, match=r"^1 file cannot be read as images: .*/dog/\d\.(jpg|png); mend or remove"):
         split.batch([row])
 
 
@@ -147,7 +147,9 @@ def test_pictures_at_any_depth_come_by_name(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "link").symlink_to(tmp_path / "x")
-    assert [*image_folder.below(tmp_path)] == ["a.PNG", "x/2.png", "x/z/0.png", "x-y/1.png", "x.png"]
+    skipped = image_files.Skipped()
+    assert [*image_files.walk(tmp_path, skipped)] == ["a.PNG", "x/2.png", "x/z/0.png", "x-y/1.png", "x.png"]
+    assert skipped.links == ["link"] and skipped.endings == {".txt": 1}
 
 
 def test_names_that_are_no_unicode(place):

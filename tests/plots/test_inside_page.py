@@ -221,7 +221,7 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     (["./nowhere"], "is neither a run directory nor a .keras file that is there, nor a network's name"),
     (["lenet5", "--image", "nowhere.png"], "there is no nowhere.png"),
     (["lenet5", "--image", "."], "--image is one picture; . is a folder"),
-    (["lenet5", "--image", __file__], "is no picture that can be read"),
+    (["lenet5", "--image", __file__], "is no image that can be read"),
     (["lenet5", "--maps", "0"], "--maps is a whole number from 1 to 1024; given '0'"),
     (["lenet5", "--what", "gradcan"], "did you mean 'gradcam'?"),
     (["lenet5", "--layers", "C1,,C3"], "--layers is every, stages, or names"),

@@ -65,12 +65,17 @@ class Pictures:
 def of_folder(arguments, shape):
     """Return the Pictures of a folder: all of them, in the order of their names."""
     from zoo.data import image_folder
+    from zoo.data.folder_images import Images
+    from zoo.training import run_files
 
+    run = expanded(arguments.weights)
+    white = run_files.read_config(run)["dataset"].get("white") if run.is_dir() else None
     found = image_folder.index(expanded(arguments.dataset), arguments.labels_from)
     found, notes = image_folder.readable(found, shape, arguments.invalid_images)
     files = [os.fsdecode(file) for file in found.files]
     splits = [image_folder.PLACES[place] for place in found.places]
-    return Pictures(image_folder.Images(found, shape), found.classes, found.names, files, splits, None, notes)
+    images = Images(found, shape, white=white)
+    return Pictures(images, found.classes, found.names, files, splits, None, (*found.notes, *notes, *images.notes))
 
 
 def of_dataset(arguments, limit):

@@ -10,7 +10,7 @@ from zoo.cli import common
 from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import keras_file, plan as plans
-from zoo.utils.io import expanded
+from zoo.utils.io import expanded, legible
 from zoo.weights import pretrained
 
 DARK = 0.5  # of white: pictures whose mean is under it are bright strokes on dark ground
@@ -48,12 +48,12 @@ class Predictor:
     """A model with what is known of it: `shape` (height, width, channels) of its pictures, `names` of its classes.
 
     `names` is None where only their numbers are known; `ground` says which pictures a run has learnt from, in words,
-    where these are bright on dark.
+    where these are bright on dark; `white` how it scaled images of more than eight bits, None where it had none.
     """
 
     def __init__(self, path, checkpoint, gpu, backend, weights=None):
         self.path, self.checkpoint, self.source = path, checkpoint, None
-        self.names, self.ground, self._shape, self._model = None, "", None, None
+        self.names, self.ground, self._shape, self._model, self.white = None, "", None, None, None
         if weights is not None:
             self._know_weights(weights)
         elif path.is_dir():
@@ -96,7 +96,7 @@ class Predictor:
         told = run_files.read_config(self.path)
         plans.checkpoint(self.path, self.checkpoint)
         dataset = told["dataset"]
-        self.names = [str(name) for name in dataset["label_names"]]
+        self.names, self.white = [str(name) for name in dataset["label_names"]], dataset.get("white")
         blueprint = told.get("blueprint")
         seen = dataset if told.get("finetuning") else blueprint  # a fine-tuned one enlarges the image itself
         self._shape = checked_shape(self.path, seen.get("shape" if seen is dataset else "input_shape")
@@ -177,7 +177,7 @@ def said(path, fitted, ranked, ground):
     if ground and fitted.bright:
         notes.append(f"its border is bright, and {ground}: it was not inverted; invert it if its strokes are "
                      "dark on bright")
-    return f"{path}: {classes}" + (f"  ({'; '.join(notes)})" if notes else "")
+    return f"{legible(path)}: {classes}" + (f"  ({'; '.join(notes)})" if notes else "")
 
 
 def command(argv):
@@ -189,13 +189,15 @@ def command(argv):
 
     import numpy as np
 
-    from zoo.data import image_io  # Pillow
+    from zoo.data import image_files, image_io  # Pillow
 
-    broken, paths = 0, image_io.find(arguments.pictures)
+    broken, (paths, notes) = 0, image_files.find(arguments.pictures)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(predictions.prediction_file(output))] if output else []
         writers += [stack.enter_context(predictions.json_predictions(sys.stdout))] if arguments.json else []
-        for chunk in image_io.fit_files(paths, predictor.shape):
+        for chunk in image_io.fit_files(paths, predictor.shape, predictor.white):
             good = [fitted.pixels for _, fitted in chunk if not isinstance(fitted, UserError)]
             probabilities = predictor(np.stack(good)) if good else np.empty((0, 1))
             rows = iter(predictions.rank_classes(probabilities, predictor.names, top))

@@ -175,13 +175,20 @@ def spare(image, path, is_folder, what):
             raise UserError(f"{each} is the picture of --image, which would be lost; give another name with -o")
 
 
+def white_of(path):
+    """Return how a run scaled images of more than eight bits; None where it had none, and for what is no run."""
+    from zoo.training import run_files
+
+    return run_files.read_config(path)["dataset"].get("white") if path.is_dir() else None
+
+
 def of_picture(path):
     """Return the picture of a file as Pillow has it; UserError if it is none."""
     from zoo.data import image_io
 
     if os.path.isdir(path):
         raise UserError(f"--image is one picture; {path} is a folder")
-    if not os.path.exists(path):
+    if not os.path.lexists(path):
         raise UserError(f"there is no {path}; --image is a picture's file")
     return image_io.opened(path)
 
@@ -221,7 +228,7 @@ def look(argv):
     from zoo.reports import inspection
 
     found = subject_of(subject)
-    fitted = image_io.fitted(picture, subject.sides(found, sides))
+    fitted = image_io.fitted(picture, subject.sides(found, sides), white_of(expanded(arguments.network)))
     source = ", ".join(filter(None, (Path(arguments.image).name, fitted.done)))
     view = View(found, fitted.pixels, layers, source)
     if is_folder and arguments.what is None:

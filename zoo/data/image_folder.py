@@ -1,11 +1,11 @@
-"""A data set of one's own: pictures in folders, a folder a class.
+"""A data set of one's own: images in folders, a folder a class.
 
     FOLDER/CLASS/...                   validation and test are carved out, by a fixed seed
-    FOLDER/train/CLASS/...             with val or validation, and test, beside train; what is missing is carved out of
-                                       train
+    FOLDER/train/CLASS/...             with val or validation, and test, beside train, under any of the names that
+                                       folder_layout knows; what is missing is carved out of train
     FOLDER/cat.123.jpg                 labels_from="filename": the class is what stands before the first dot
 
-Pictures that do not fit into memory are streamed: decoded each time a batch asks for them. What a batch holds is the
+Images that do not fit into memory are streamed: decoded each time a batch asks for them. What a batch holds is the
 same either way.
 """
 
@@ -17,17 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import image_io, parallel_io, splits
+from zoo.data import folder_layout, image_files, parallel_io, splits
+from zoo.data.folder_images import IN_MEMORY, Images, describe_broken, refuse
 from zoo.data.info import Facts
 from zoo.data.load import Dataset
 from zoo.errors import UserError, unknown
+from zoo.utils.io import legible
 
-SPLITS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}  # folder: split
 PLACES = ("", "train", "validation", "test")  # where a picture lies; "": in one pile with all others
 LABELS_FROM = ("folder", "filename")
 INVALID = ("error", "skip")  # what becomes of files that cannot be read
-IN_MEMORY = 2**30  # bytes of pixels; more are read from the disk again and again
-SHOWN = 3  # file names in a message
 LEFT_OUT = "left out: "  # so begins the note on files that were skipped
 
 
@@ -40,6 +39,7 @@ class Found:
     classes: np.ndarray  # int64 (n,), numbers in `names`
     places: np.ndarray  # int8 (n,), numbers in PLACES
     names: tuple
+    notes: tuple = ()  # what was taken for what, and what was passed over
 
     def __len__(self):
         return len(self.files)
@@ -53,72 +53,80 @@ class Found:
 
 
 def index(folder, labels_from="folder"):
-    """Return the Found below a folder, by split and class and name; UserError where there are no pictures."""
+    """Return the Found below a folder, by split and class and name; UserError where there are no images."""
     folder = Path(folder).expanduser()
     if labels_from not in LABELS_FROM:
         raise unknown("way to label images", labels_from, LABELS_FROM)
     if not folder.is_dir():
         what = "is a file; give the folder that the pictures lie in" if folder.exists() else "is not there"
         raise UserError(f"{folder} {what}")
-    below = {each.name for each in visible(folder) if each.is_dir()}
-    parts = [(f"{name}/", split) for name, split in SPLITS.items() if name in below] if "train" in below else []
-    labelled = by_folder if labels_from == "folder" else by_file
+    skipped = image_files.Skipped()
+    parts, notes = folder_layout.find_parts(folder, labels_from, skipped)
     files, classes, places, numbers = [], [], [], {}
-    for part, split in parts or [("", "")]:
-        for label, group in itertools.groupby(labelled(folder / part), lambda pair: pair[1]):
-            files.append(np.array([os.fsencode(part + file) for file, _ in group]))
+    for split, part in parts.items():
+        if labels_from == "folder":
+            pairs = by_folder(folder, part, skipped)
+        else:
+            pairs, more = by_file(folder, part, split, skipped)
+            notes += more
+        for label, group in itertools.groupby(pairs, lambda pair: pair[1]):
+            files.append(np.array([os.fsencode(file) for file, _ in group]))
             classes.append(np.full(len(files[-1]), numbers.setdefault(label, len(numbers))))
             places.append(np.full(len(files[-1]), PLACES.index(split), np.int8))
+    notes += skipped.notes()
     if not files:
-        raise UserError(f"{folder} holds no pictures" + (
-            " in folders, one a class, such as cat and dog; of files that are named as cat.123.jpg is the classes are "
-            "found with --labels-from filename" if labels_from == "folder" else " named as cat.123.jpg is"))
-    names = sorted(numbers)
-    order = np.array([names.index(label) for label in numbers])  # as they were met: as they are numbered
-    return Found(folder, np.concatenate(files), order[np.concatenate(classes)], np.concatenate(places), tuple(names))
+        reason = f" ({'; '.join(notes)})" if notes else ""
+        raise UserError(f"{folder} holds no images" + (
+            f" in folders, one a class, such as cat and dog{reason}; of files that are named as cat.123.jpg is the "
+            "classes are found with --labels-from filename" if labels_from == "folder" else
+            f" named as cat.123.jpg is{reason}"))
+    names = class_names(folder, numbers)
+    order = np.array([names.index(legible(label)) for label in numbers])  # as they were met: as they are numbered
+    return Found(folder, np.concatenate(files), order[np.concatenate(classes)], np.concatenate(places), names, notes)
 
 
-def visible(folder):
-    """Return what lies in a folder, by name, without what is hidden."""
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+def class_names(folder, labels):
+    """Return the names of classes, sorted, as text that can be written anywhere; UserError where two become the same."""
+    names = {}
+    for label in sorted(labels):
+        other = names.setdefault(legible(label), label)
+        if other != label:
+            raise UserError(f"{folder} has two classes whose names are no UTF-8 and look alike, {legible(label)!r}; "
+                            "rename one of the folders")
+    return tuple(sorted(names))
 
 
-def by_folder(folder):
-    """Yield (path below the folder, class) of the pictures in its folders; UserError for one that has none."""
-    for each in visible(folder):
-        if each.is_dir():
-            inside = [*below(each)]
-            if not inside:
-                raise UserError(f"the class {each.name!r} is empty: {each} holds no pictures; put some there, or "
-                                "remove it")
-            yield from ((f"{each.name}/{file}", each.name) for file in inside)
+def by_folder(folder, part, skipped):
+    """Yield (path below `folder`, class) of the images in the folders of a part; UserError for one that has none."""
+    inside = f"{part}/" if part else ""
+    for name in folder_layout.list_folders(folder / part, skipped, inside):
+        runs, seen = len(skipped.runs), skipped.endings.copy()
+        is_empty = True
+        for file in image_files.walk(folder / part / name, skipped, f"{inside}{name}/"):
+            is_empty = False
+            yield f"{inside}{name}/{file}", name
+        if is_empty and len(skipped.runs) == runs:  # a folder of runs is no class
+            others = skipped.endings - seen
+            holds = f"no images, but {image_files.describe_endings(others)}" if others else "no images"
+            raise UserError(f"the class {legible(name)!r} is empty: {folder / part / name} holds {holds}; put some "
+                            "there, or remove it")
 
 
-def by_file(folder):
-    """Yield (path below the folder, class) of the pictures whose names begin with a class and a dot."""
-    for file in below(folder):
-        label, dot, _ = Path(file).stem.partition(".")
-        if not dot:
-            raise UserError(f"{folder / file} does not say its class, as cat.123.jpg does; rename it, or leave out "
-                            "--labels-from where the classes are folders")
-        yield file, label
+def by_file(folder, part, split, skipped):
+    """Return (pairs (path below `folder`, class) of the images whose names begin with a class and a dot, notes).
 
-
-def below(folder):
-    """Yield the paths, below a folder, of its pictures at any depth, by name; links to folders are not followed."""
-    with os.scandir(folder) as entries:
-        inside = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in entries if is_picture(each)
-                        or each.is_dir(follow_symlinks=False))
-    for name, deeper in inside:
-        if deeper:
-            yield from (f"{name}/{file}" for file in below(os.path.join(folder, name)))
-        else:
-            yield name
-
-
-def is_picture(entry):
-    return (os.path.splitext(entry.name)[1].lower() in image_io.ENDINGS and not entry.name.startswith(".")
-            and entry.is_file())
+    A split to measure on of which no file says its class is passed over: so Kaggle publishes images to be judged there.
+    """
+    inside = f"{part}/" if part else ""
+    files = [inside + file for file in image_files.walk(folder / part, skipped, inside)]
+    pairs = [(file, Path(file).stem.partition(".")) for file in files]
+    without = [file for file, (_, dot, _) in pairs if not dot]
+    if without and len(without) == len(pairs) and split in ("validation", "test"):
+        return [], (f"passed over: {legible(part)}/, {len(pairs):,} images whose names do not say their class",)
+    if without:
+        raise UserError(f"{folder / without[0]} does not say its class, as cat.123.jpg does; rename it, or leave out "
+                        "--labels-from where the classes are folders")
+    return [(file, label) for file, (label, _, _) in pairs], ()
 
 
 def load(folder, shape, *, labels_from="folder", limit=None, invalid="error", in_memory=IN_MEMORY, threads=None):
@@ -137,7 +145,7 @@ def load(folder, shape, *, labels_from="folder", limit=None, invalid="error", in
     splits.check_limit(limit)
     found, left_out = readable(index(folder, labels_from), shape, invalid, threads)
     if len(found.names) < 2:
-        raise UserError(f"{folder} has one class, {found.names[0]!r}; to tell apart takes two folders and more")
+        raise one_class(found)
     rows, notes = divided(found, limit)
     found = found.only(np.concatenate([*rows.values()]))
     images = Images(found, shape, in_memory, threads)
@@ -146,8 +154,19 @@ def load(folder, shape, *, labels_from="folder", limit=None, invalid="error", in
             for place, name in enumerate(rows)}
     counts = {name: len(row) for name, row in rows.items()}
     return Dataset(facts_of(Path(folder), shape, found.names, counts), **made,
-                   source=str(Path(folder).expanduser().absolute()), notes=(*left_out, *notes),
-                   origin={"kind": "folder", "labels_from": labels_from, "fingerprint": fingerprint(found)})
+                   source=str(Path(folder).expanduser().absolute()),
+                   notes=(*found.notes, *left_out, *images.notes, *notes),
+                   origin={"kind": "folder", "labels_from": labels_from, "fingerprint": fingerprint(found),
+                           **({"white": images.white} if images.white else {})})
+
+
+def one_class(found):
+    """Return the UserError for a folder with one class, which may be a folder of classes itself."""
+    name = os.fsdecode(found.files[0]).partition("/")[0]
+    inside = folder_layout.image_folders(found.folder / name) if (found.folder / name).is_dir() else []
+    hint = f"; for the classes {legible(inside[0])} and {legible(inside[1])} give {found.folder / name}" \
+        if len(inside) > 1 and not (found.places > 0).any() else ""
+    return UserError(f"{found.folder} has one class, {found.names[0]!r}; to tell apart takes two folders and more{hint}")
 
 
 def fingerprint(found):
@@ -165,17 +184,17 @@ def readable(found, shape, invalid, threads=None):
     if invalid == "error":
         return found, ()
     rows = parallel_io.failed(lambda row: parallel_io.pixels(found.path(row), shape), len(found), threads,
-                              "checking pictures")
+                              "checking images")
     if len(rows) == len(found):
         refuse(found, rows)
     kept = np.delete(np.arange(len(found)), rows)
     files = [os.fsdecode(file) for file in found.files[rows]]
-    return found.only(kept), (f"{LEFT_OUT}{said(files)}",) if files else ()
+    return found.only(kept), (f"{LEFT_OUT}{describe_broken(files)}",) if files else ()
 
 
 def facts_of(folder, shape, names, counts):
     """Return the Facts of a folder's pictures; its mean and deviation are those of no set: half of white, both."""
-    name = folder.expanduser().absolute().name
+    name = legible(folder.expanduser().absolute().name)
     return Facts(name=name, title=f"pictures of {name}", classes=len(names), shape=tuple(shape), mean=(0.5,) * shape[2],
                  std=(0.5,) * shape[2], label_names=names, source=str(folder), licence="", columns=(len(names),),
                  **counts)
@@ -185,6 +204,10 @@ def divided(found, limit):
     """Return ({split: rows of `found`, at most `limit`}, notes): splits as they lie, or carved by the seed."""
     rows = {split: np.flatnonzero(found.places == number) for number, split in enumerate(PLACES)}
     pile = rows[""] if len(rows[""]) else rows["train"]
+    if not len(pile):
+        has = " and ".join(split for split in PLACES if split and len(rows[split]))
+        raise UserError(f"{found.folder} has the split {has}, and no training images; put them into a folder train beside "
+                        "it, or rename the folder where it is a class")
     missing = [split for split in splits.TENTHS if not len(rows[split])]
     order = pile[splits.stratified_order(found.classes[pile], splits.SEED)]
     made = splits.carve_missing(order, missing)
@@ -202,45 +225,3 @@ def divided(found, limit):
     source = "the pile" if len(rows[""]) else "train"
     notes = (f"{' and '.join(missing)} held out of {source}, by a fixed seed",) if missing else ()
     return {split: made[split][:limit] for split in ("train", "validation", "test")}, notes
-
-
-class Images:
-    """The pictures of a Found by number, as an array has them: `images[rows]` is uint8 (n, height, width, channels).
-
-    They are read once where they take at most `in_memory` bytes, else each time. UserError names the files that cannot
-    be read: at once where they are kept or do not even begin as pictures do, else when they are asked for.
-    """
-
-    def __init__(self, found, shape, in_memory=IN_MEMORY, threads=None):
-        self.found, self.shape, self.threads, self.kept = found, shape, threads, None
-        if len(found) * int(np.prod(shape)) <= in_memory:
-            self.kept = self.read(np.arange(len(found)), "reading pictures")
-        else:
-            refuse(found, parallel_io.failed(lambda row: image_io.check_beginning(found.path(row)), len(found), threads,
-                                             "looking at pictures"))
-
-    def __getitem__(self, rows):
-        return self.read(rows) if self.kept is None else self.kept[rows]
-
-    def read(self, rows, doing=""):
-        made = np.zeros((len(rows), *self.shape), np.uint8)
-
-        def one(place):
-            made[place] = parallel_io.pixels(self.found.path(rows[place]), self.shape)
-
-        wrong = parallel_io.failed(one, len(rows), self.threads, doing)
-        refuse(self.found, [rows[place] for place in wrong])
-        return made
-
-
-def refuse(found, rows):
-    """Raise UserError that names files which are no pictures, where there are any."""
-    if rows:
-        raise UserError(f"{said([found.path(row) for row in rows])}; mend or remove them; zoo train and "
-                        "zoo extract leave them out with --invalid-images skip")
-
-
-def said(files):
-    more = f" and {len(files) - SHOWN:,} more" if len(files) > SHOWN else ""
-    return (f"{len(files):,} {'file' if len(files) == 1 else 'files'} cannot be read as pictures: "
-            f"{', '.join(map(str, files[:SHOWN]))}{more}")

@@ -1,41 +1,24 @@
 """People's own picture files, made into what a network takes. No backend is loaded."""
 
-import os
 import warnings
 from collections import namedtuple
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from zoo.data import deep_images
+from zoo.data.image_formats import open_image
 from zoo.errors import UserError
 
-ENDINGS = frozenset(".png .jpg .jpeg .jpe .gif .bmp .webp .tif .tiff .ppm .pgm .pbm .pnm .jp2 .ico .tga".split())
 PAPER = (255, 255, 255, 255)  # what lies behind a transparent picture
 AT_ONCE = 256  # images in memory
+ORIENTATION = 0x0112  # in EXIF; its values say how an image is to be turned
+TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+         5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+         8: Image.Transpose.ROTATE_90}
 BRIGHT = 0.5  # of white: a border that is brighter is bright
 
 Fitted = namedtuple("Fitted", "pixels done bright")  # uint8 (height, width, channels); words; see `fitted`
-
-
-def find(paths):
-    """Return the picture files that `paths` name: files as they are, of folders all pictures at any depth, by name.
-
-    Raises UserError for a path that is not there, and for a folder without pictures.
-    """
-    found = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
-            pictures = sorted(file for file in inside if file.suffix.lower() in ENDINGS and file.name[0] != ".")
-            if not pictures:
-                raise UserError(f"{path} holds no pictures; those end in {', '.join(sorted(ENDINGS))}")
-            found += pictures
-        elif path.exists():
-            found.append(path)
-        else:
-            raise UserError(f"there is no {path}; name picture files, or folders of them")
-    return list(dict.fromkeys(found))
 
 
 def opened(path):
@@ -51,13 +34,14 @@ def opened(path):
 def decoded(path):
     """Do the work of opened(), in several threads at once: the filters of warnings, which all share, stay as is."""
     try:
-        with Image.open(path) as picture:
-            if picture.width * picture.height > Image.MAX_IMAGE_PIXELS:  # 89 million; Pillow refuses only twice as many
+        with open_image(path) as picture:
+            limit = Image.MAX_IMAGE_PIXELS  # 89 million; Pillow refuses only twice as many
+            if limit is not None and picture.width * picture.height > limit:
                 raise Image.DecompressionBombError
             picture.load()
-            return ImageOps.exif_transpose(picture)
+            return upright(picture)
     except UnidentifiedImageError:
-        raise UserError(f"{path} is no picture that can be read") from None
+        raise UserError(f"{path} is no image that can be read") from None
     except (Image.DecompressionBombError, MemoryError):
         raise UserError(f"{path} has too many pixels; make it smaller") from None
     except OSError as error:
@@ -66,27 +50,43 @@ def decoded(path):
         raise UserError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
 
 
-def check_beginning(path):
-    """Raise UserError for a file that does not even begin as a picture does: next to no time, and little certainty."""
+def upright(picture):
+    """Return a copy of a Pillow image, turned as its EXIF says; what is odd or damaged there turns nothing."""
     try:
-        Image.open(path).close()
+        turn = TURNS.get(picture.getexif().get(ORIENTATION))
+    except Exception:  # whatever Pillow raises on damage
+        turn = None
+    return picture.copy() if turn is None else picture.transpose(turn)
+
+
+def check_beginning(path):
+    """Raise UserError for a file that does not even begin as an image does: next to no time, and little certainty.
+
+    Return what deep_images.kind_of() says of it.
+    """
+    try:
+        with open_image(path) as picture:
+            return deep_images.kind_of(picture)
     except Exception:  # whatever a decoder raises
-        raise UserError(f"{path} is no picture that can be read") from None
+        raise UserError(f"{path} is no image that can be read") from None
 
 
-def fitted(picture, shape):
+def fitted(picture, shape, white=None):
     """Return a Pillow image as Fitted: what squeezed() says, and `bright`: the median of its border is."""
-    pixels, done = squeezed(picture, shape)
+    pixels, done = squeezed(picture, shape, white)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     return Fitted(pixels, done, bool(np.median(border) > BRIGHT * 255))
 
 
-def fit_files(paths, shape):
-    """Yield lists, up to AT_ONCE long, of (path, Fitted) of image files; of what cannot be read (path, UserError)."""
+def fit_files(paths, shape, white=None):
+    """Yield lists, up to AT_ONCE long, of (path, Fitted) of image files; of what cannot be read (path, UserError).
+
+    white: how those of more than eight bits are scaled, as run.json's dataset has it; see deep_images.
+    """
     chunk = []
     for path in paths:
         try:
-            chunk.append((path, fitted(opened(path), shape)))
+            chunk.append((path, fitted(opened(path), shape, white)))
         except UserError as error:
             chunk.append((path, error))
         if len(chunk) == AT_ONCE:
@@ -96,7 +96,7 @@ def fit_files(paths, shape):
         yield chunk
 
 
-def squeezed(picture, shape):
+def squeezed(picture, shape, white=None):
     """Return (pixels, uint8 of `shape`; what was done to the Pillow image in words).
 
     Sixteen bits become eight, what is transparent is laid on white, colours become grey or grey colours by ITU-R
@@ -104,9 +104,9 @@ def squeezed(picture, shape):
     """
     height, width, channels = shape
     done, grey = [], picture.mode not in ("P", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
-    if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        picture, white = eight_bits(picture)
-        done += [f"0..{white} to 0..255"] if white != 255 else []
+    if deep_images.kind_of(picture):
+        picture, highest = deep_images.to_eight_bits(picture, white)
+        done += [f"0..{highest} to 0..255"] if highest != 255 else []
     if picture.has_transparency_data:
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, PAPER), picture.convert("RGBA"))
         done.append("laid on white")
@@ -117,15 +117,3 @@ def squeezed(picture, shape):
         done.append(f"resized from {picture.height}x{picture.width} to {height}x{width}")
         picture = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
     return np.asarray(picture, np.uint8).reshape(shape), ", ".join(done)
-
-
-def eight_bits(picture):
-    """Return a picture of more than eight bits a pixel as a grey one of eight, and the value that became white.
-
-    Whole numbers are 0 to 65535 where one is above 255; floats 0 to 1 where none is above.
-    """
-    values = np.nan_to_num(np.asarray(picture, np.float64))
-    most = values.max()
-    white = 65535 if most > 255 else 1 if picture.mode == "F" and most <= 1 else 255
-    pixels = np.clip(np.rint(values / white * 255), 0, 255).astype(np.uint8)
-    return Image.fromarray(pixels), white

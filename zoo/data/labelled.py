@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo.data import image_folder, load
 from zoo.data.arrays import LAYOUTS, max_bytes, no_known_arrays, read_pair, to_uint8
+from zoo.data.folder_images import Images
 from zoo.data.formats import npz_arrays, npz_sizes
 from zoo.data.loading import check_arguments, kind_of
 from zoo.data.splits import Split
@@ -39,7 +40,8 @@ class LabelledImages:
         return len(self.split)
 
 
-def load_labelled(source, class_names, shape, *, part="test", data_dir=None, labels_from="folder"):
+def load_labelled(source, class_names, shape, *, part="test", data_dir=None, labels_from="folder",
+                  white=None):
     """Return the LabelledImages of any source that `zoo.load_data` takes.
 
     Of a source with splits, a data set, a folder with train/ or an .npz file with a test split, the split `part` is
@@ -54,6 +56,7 @@ def load_labelled(source, class_names, shape, *, part="test", data_dir=None, lab
         part: "test", "validation" or "train".
         data_dir: the folder of the files of a named data set.
         labels_from: "folder" or "filename": how the classes of a folder are named.
+        white: dict, how the model's training set scaled images of more than eight bits; see deep_images.
 
     Raises:
         UserError: for a class that is not in `class_names`, images of another shape, or a split that is not there.
@@ -64,7 +67,7 @@ def load_labelled(source, class_names, shape, *, part="test", data_dir=None, lab
     if part not in SPLITS:
         raise UserError(f"split is 'train', 'validation' or 'test'; given {part!r}")
     if kind == "a folder":
-        return from_folder(expanded(source), class_names, shape, part, labels_from)
+        return from_folder(expanded(source), class_names, shape, part, labels_from, white)
     if kind == "an .npz file":
         return from_npz(expanded(source).absolute(), class_names, shape, part)
     if kind == "arrays":
@@ -75,7 +78,7 @@ def load_labelled(source, class_names, shape, *, part="test", data_dir=None, lab
     return from_dataset(dataset, class_names, shape, part)
 
 
-def from_folder(folder, class_names, shape, part, labels_from):
+def from_folder(folder, class_names, shape, part, labels_from, white=None):
     index = image_folder.index(folder, labels_from)
     has_splits = bool((index.places > 0).any())
     rows = np.flatnonzero(index.places == image_folder.PLACES.index(part)) if has_splits else np.arange(len(index))
@@ -83,8 +86,9 @@ def from_folder(folder, class_names, shape, part, labels_from):
         raise no_such_split(folder, part, {image_folder.PLACES[place] for place in np.unique(index.places)} - {""})
     index = index.only(rows)
     labels = match_labels(index.classes, index.names, class_names, folder)
-    split = Split(image_folder.Images(index, shape), labels, np.arange(len(index)))
-    return LabelledImages(split, str(folder.absolute()), part if has_splits else None)
+    images = Images(index, shape, white=white)
+    split = Split(images, labels, np.arange(len(index)))
+    return LabelledImages(split, str(folder.absolute()), part if has_splits else None, (*index.notes, *images.notes))
 
 
 def from_npz(path, class_names, shape, part):

@@ -27,7 +27,7 @@ def load_other(run, config, data, split, data_dir=None):
     except (KeyError, TypeError) as error:
         raise UserError(f"{Path(run) / 'run.json'} is damaged: the dataset has no {error}") from None
     images = load_labelled(data, names, shape, part=split, data_dir=data_dir,
-                           labels_from=info.get("labels_from", "folder"))
+                           labels_from=info.get("labels_from", "folder"), white=info.get("white"))
     if images.part != "test" and is_within(images.source, info.get("source") or ""):
         note = f"{run} was trained on images from {info['source']}, and these may include them"
         return LabelledImages(images.split, images.source, images.part, (*images.notes, note))

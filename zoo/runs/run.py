@@ -166,9 +166,10 @@ class Run:
 
         import numpy as np
 
-        from zoo.data import image_io
+        from zoo.data import image_files, image_io
 
-        for chunk in image_io.fit_files(image_io.find([os.fspath(path) for path in paths]), shape):
+        files, _ = image_files.find([os.fspath(path) for path in paths])
+        for chunk in image_io.fit_files(files, shape, self.config["dataset"].get("white")):
             for _, fitted in chunk:
                 if isinstance(fitted, UserError):
                     raise fitted

@@ -20,7 +20,7 @@ def explained(error, recipe):
         return 3, f"{error}; a lower --lr may help"
     if is_memory(error):
         return 5, f"out of memory with batches of {recipe.batch_size}; {smaller(recipe.batch_size)}"
-    picture = re.search(r"^(?:.*\bUserError: )?(.* cannot be read as pictures: .*)$", str(error), re.MULTILINE)
+    picture = re.search(r"^(?:.*\bUserError: )?(.* cannot be read as images: .*)$", str(error), re.MULTILINE)
     if picture:  # gone or damaged since training began; TensorFlow hands on the words of an error, not the error
         return 2, picture[1]
     if isinstance(error, OSError):

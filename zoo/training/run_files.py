@@ -112,6 +112,8 @@ DATASET = {  # the same of its "dataset"
     "title": _is_text, "source": _is_text, "kind": _is_text, "train": _is_count, "validation": _is_count,
     "test": _is_count, "classes": lambda value: _is_count(value, 1),
     "shape": lambda value: isinstance(value, list) and len(value) == 3 and all(_is_count(size, 1) for size in value),
+    "white": lambda value: isinstance(value, dict) and all(_is_number(white, 2**32) and white > 0
+                                                           for white in value.values()),
     "notes": lambda value: isinstance(value, list) and all(map(_is_text, value)),
 }
 

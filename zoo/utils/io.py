@@ -17,6 +17,7 @@ from zoo.utils.process import is_alive
 MISTAKES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
             errno.EOPNOTSUPP}
 SCRATCH = re.compile(r"\.(\d{1,10})-.")  # how the name of a scratch file begins: with the process that writes it
+SURROGATE = re.compile("[\ud800-\udfff]")  # how Python holds the bytes of a name that are no UTF-8
 MAX_JSON = 64 * 2**20  # bytes: more is no file of ours
 
 
@@ -102,8 +103,7 @@ def open_regular(path):
     """
     def check(mode):
         if not stat.S_ISREG(mode):
-            kind = next((name for is_kind, name in KINDS.items() if is_kind(mode)), "not a regular file")
-            raise OSError(errno.EINVAL, f"it is {kind}")
+            raise OSError(errno.EINVAL, f"it is {describe_kind(mode)}")
 
     check(os.stat(path).st_mode)
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
@@ -117,6 +117,16 @@ def open_regular(path):
 
 KINDS = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device",
          stat.S_ISSOCK: "a socket"}
+
+
+def describe_kind(mode):
+    """Return words for the kind of a file that is no regular one."""
+    return next((name for is_kind, name in KINDS.items() if is_kind(mode)), "not a regular file")
+
+
+def legible(name):
+    """Return a name of the file system as text that can be written anywhere: a byte that is no UTF-8 becomes U+FFFD."""
+    return SURROGATE.sub("\ufffd", str(name))
 
 
 def read_bytes(path, max_bytes):
