@@ -34,11 +34,19 @@ def idx_labels(labels):
     return struct.pack(">2I", 2049, len(labels)) + labels[:, 0].tobytes()
 
 
-def write_idx(folder, splits=MNIST, ending=""):
+def write_idx(folder, splits=MNIST, ending="", rename=str):
+    """rename: gives the name that a file gets in the end, whatever is in it."""
     for name, split in (("train", "train"), ("t10k", "test")):
         labels, images = splits[split]
         write(folder / f"{name}-images-idx3-ubyte{ending}", idx_images(images))
         write(folder / f"{name}-labels-idx1-ubyte{ending}", idx_labels(labels))
+        for what in ("images-idx3", "labels-idx1"):
+            file = f"{name}-{what}-ubyte{ending}"
+            if rename(file) != file:
+                data = (folder / file).read_bytes()
+                (folder / file).unlink()
+                (folder / rename(file)).parent.mkdir(exist_ok=True)
+                (folder / rename(file)).write_bytes(data)
 
 
 def write_npz(path, splits=MNIST):
@@ -99,10 +107,10 @@ def write_folder(folder, files):
         write(folder / name, data)
 
 
-def write_archive(path, folder, files):
-    """Write a .tar.gz whose members lie in `folder`, with a readme, as the authors' have one."""
+def write_archive(path, folder, files, packing="gz"):
+    """Write a .tar.gz, or with no packing a .tar, whose members lie in `folder`, with a readme, as the authors' have one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w:gz") as archive:
+    with tarfile.open(path, f"w:{packing}") as archive:
         for name, data in {"readme.html": b"for people", **files}.items():
             member = tarfile.TarInfo(f"{folder}/{name}")
             member.size = len(data)

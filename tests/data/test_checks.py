@@ -73,7 +73,7 @@ def test_no_pictures(tmp_path):
 
 
 def test_mnist_is_not_fashion(real_data):
-    with pytest.raises(UserError, match="these are the pictures of mnist, not of fashion_mnist") as error:
+    with pytest.raises(UserError, match="holds the images of mnist, not of fashion_mnist") as error:
         load("fashion_mnist", data_dir=real_data)
     assert str(real_data) in str(error.value) and "\n" not in str(error.value)
 

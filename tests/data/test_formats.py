@@ -45,6 +45,11 @@ def protocol(number):
 FORMATS = {
     "mnist idx": ("mnist", lambda d: write_idx(d)),
     "mnist idx.gz": ("mnist", lambda d: write_idx(d, ending=".gz")),
+    "mnist unpacked by a browser": ("mnist", lambda d: write_idx(d, rename=lambda name: f"{name}.gz")),
+    "mnist with a dot": ("mnist", lambda d: write_idx(d, rename=lambda name: name.replace("-idx", ".idx"))),
+    "mnist Kaggle": ("mnist", lambda d: write_idx(d, rename=lambda name: f"{name}/{name}")),
+    "mnist gzipped without .gz": ("mnist", lambda d: write_idx(d, ending=".gz",
+                                                               rename=lambda name: name.removesuffix(".gz"))),
     "mnist torchvision": ("mnist", lambda d: write_idx(d / "MNIST" / "raw")),
     "mnist npz": ("mnist", lambda d: write_npz(d / "mnist.npz")),
     "mnist subfolder": ("mnist", lambda d: write_idx(d / "mnist")),
@@ -63,6 +68,10 @@ FORMATS = {
         d / "cifar-10-batches-py.tar.gz", "cifar-10-batches-py", files10(python2_batch))),
     "cifar10 python.tar.gz": ("cifar10", lambda d: write_archive(
         d / "cifar-10-python.tar.gz", "cifar-10-batches-py", files10(python2_batch))),
+    "cifar10 unpacked by a browser": ("cifar10", lambda d: write_archive(
+        d / "cifar-10-python.tar", "cifar-10-batches-py", files10(python2_batch), packing="")),
+    "cifar10 unpacked under its name": ("cifar10", lambda d: write_archive(
+        d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin", files10(binary, ".bin"), packing="")),
     "cifar10 pickled anew, 2": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(protocol(2)))),
     "cifar10 pickled anew, 4": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(protocol(4)))),
     "cifar10 pickled anew, 5": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(protocol(5)))),
@@ -135,7 +144,7 @@ WRONG_LABEL = LABELS[:-1] + b"\x0a"
     (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:40_000]),
      ("ubyte.gz is cut off", "78,416 bytes expected")),
     (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:-1]), ("ubyte.gz is cut off",)),
-    (idx_file("train-images-idx3-ubyte.gz", b"<html>not found</html>"), ("ubyte.gz is damaged",)),
+    (idx_file("train-images-idx3-ubyte.gz", b"<html>not found</html>"), ("ubyte.gz is not the file it is named as",)),
     (idx_file("train-labels-idx1-ubyte", WRONG_LABEL), ("labels out of range: record 99 has 10", "only 0 to 9")),
 ])
 def test_damaged_idx(write_files, words, tmp_path):

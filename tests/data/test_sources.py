@@ -65,6 +65,29 @@ def test_a_subfolder_of_the_name_goes_first(tmp_path):
     assert len(load("fashion_mnist", data_dir=tmp_path).test) == 100
 
 
+def first_labels(labels):
+    """A set of random images whose first training labels are these."""
+    numbers, images = MNIST["train"]
+    numbers = numbers.copy()
+    numbers[:len(labels), 0] = labels
+    return {**MNIST, "train": (numbers, images)}
+
+
+@pytest.mark.parametrize("name, other, labels", [
+    ("mnist", "fashion_mnist", (5, 0, 4, 1, 9, 2, 1, 3, 1, 4)),  # as the authors' files begin
+    ("fashion_mnist", "mnist", (9, 0, 0, 3, 0, 2, 7, 2, 5, 5)),
+])
+def test_files_of_the_same_names_are_told_apart_by_their_content(name, other, labels, tmp_path, monkeypatch):
+    write_idx(tmp_path, first_labels(labels), ".gz")
+    assert len(load(name, data_dir=tmp_path).test) == 30
+    with pytest.raises(UserError, match=f"holds the images of {name}, not of {other}"):
+        load(other, data_dir=tmp_path)
+    write_idx(keras_datasets(tmp_path) / "fashion-mnist")
+    write_npz(keras_datasets(tmp_path) / "mnist.npz")
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+    assert load(other).source.startswith(str(keras_datasets(tmp_path)))  # the others are passed over
+
+
 def test_a_file_is_missing(tmp_path):
     files = files10(binary, ".bin")
     del files["data_batch_3.bin"]

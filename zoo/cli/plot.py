@@ -19,13 +19,17 @@ def parser():
 def command(argv):
     run = parser().parse_args(argv).run
 
-    from zoo.reports.run_outputs import draw_run  # matplotlib
+    from zoo.plots import fonts  # matplotlib
+    from zoo.reports.run_outputs import draw_run
+    from zoo.training import run_files
 
     try:
         written = draw_run(run)
     except OSError as error:
         raise UserError(f"cannot write the pictures of {run}: {error}") from None
     print("\n".join(map(str, written)))
+    if note := fonts.note_undrawable(run_files.read_config(run)["dataset"]["label_names"]):
+        print(f"note: {note}")
 
 
 def main(argv=None):

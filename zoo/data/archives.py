@@ -1,11 +1,13 @@
 """The bytes of data files: plain, compressed or in an archive; read in memory, never more than a set can hold."""
 
+import contextlib
 import gzip
 import tarfile
 import zlib
 
 from zoo.errors import UserError
 
+GZIP = b"\x1f\x8b"  # how a .gz file begins, and no IDX file
 BLOCK = 1 << 20  # bytes read at a time
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError)
 
@@ -43,10 +45,20 @@ def read_plain(path, most):
     return path.read_bytes()
 
 
-def read_gzip(path, most):
-    """Return (bytes, whole): the unpacked bytes of a .gz file, and False where it is cut off."""
+@contextlib.contextmanager
+def open_unpacked(path):
+    """Yield the unpacked stream of a file: browsers unpack a .gz file and leave its name, or rename it."""
+    with open(path, "rb") as file:
+        is_packed = file.read(len(GZIP)) == GZIP
+        file.seek(0)
+        with gzip.GzipFile(fileobj=file) if is_packed else contextlib.nullcontext(file) as stream:
+            yield stream
+
+
+def read_unpacked(path, most):
+    """Return (bytes, whole): the unpacked bytes of a file that may be a .gz file, and False where it is cut off."""
     blocks = []
-    with gzip.open(path) as stream:
+    with open_unpacked(path) as stream:
         bounded = Bounded(stream, most, path)
         try:
             while block := bounded.read(BLOCK):
@@ -59,12 +71,12 @@ def read_gzip(path, most):
 
 
 def read_members(path, names, most):
-    """Return {name: bytes} of the members `names` of the .tar.gz archive at `path`.
+    """Return {name: bytes} of the members `names` of the .tar.gz archive at `path`, or of the .tar that is left of it.
 
     One pass, nothing is written to the disk; only plain members of exactly these names are read.
     """
     found = {}
-    with gzip.open(path) as stream:
+    with open_unpacked(path) as stream:
         bounded = Bounded(stream, most, path)
         try:
             with tarfile.open(fileobj=bounded, mode="r|", bufsize=BLOCK) as archive:

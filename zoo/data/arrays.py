@@ -11,7 +11,7 @@ from zoo.data.formats import npz_arrays, npz_sizes
 from zoo.data.info import DATASETS, Facts
 from zoo.data.load import Dataset
 from zoo.errors import UserError
-from zoo.utils.io import expanded
+from zoo.utils.io import expanded, legible
 
 SPLITS = ("train", "validation", "test")
 LAYOUTS = (  # {split: names of its images and labels}
@@ -176,7 +176,7 @@ def check_class_names(class_names):
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UserError(f"class_names has the name {twice!r} twice; give each class a name of its own")
-    return tuple(map(str, names))  # NumPy's str_ is a str, but no plain one
+    return tuple(map(legible, names))  # NumPy's str_ is a str, but no plain one
 
 
 def to_uint8(images):
@@ -267,7 +267,7 @@ def load_npz(path, *, class_names=None, limit=None):
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     pairs = dict(zip(names, arrays, strict=True))
-    name = path.name if path.stem in DATASETS else path.stem
+    name = legible(path.name if path.stem in DATASETS else path.stem)
     try:
         dataset = load_arrays(**pairs, class_names=class_names, limit=limit, name=name, source=str(path))
     except UserError as error:

@@ -1,9 +1,10 @@
 """Where the files of a set may lie, and finding them."""
 
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zoo.data.archives import read_members, read_plain
+from zoo.data.archives import open_unpacked, read_members, read_plain
 from zoo.errors import UserError
 
 
@@ -24,9 +25,15 @@ class Place:
         return f"{self.path}" if self.archive else f"{self.path}/ ({listed(self)})"
 
     def file(self, name):
-        """Return the path of the file `name` in the folder, or of `name`.gz, or None."""
+        """Return the path of the file `name` in the folder under any of its names, or None.
+
+        IDX files are also named as `name`.gz, with a dot for the second hyphen, and lie in folders of their own names,
+        as on Kaggle.
+        """
+        names = (name, name.replace("-idx", ".idx")) if self.format == "idx" else (name,)
         endings = ("", ".gz") if self.format == "idx" else ("",)
-        paths = [self.path / (name + ending) for ending in endings]
+        folders = (self.path, *(self.path / name for name in names)) if self.format == "idx" else (self.path,)
+        paths = [folder / (name + ending) for folder in folders for name in names for ending in endings]
         return next((path for path in paths if path.is_file()), None)
 
     def missing(self):
@@ -73,19 +80,25 @@ PLACES = {
         *folders("cifar binary", *BINARY10, ("cifar-10-batches-bin", ".")),
         *folders("cifar python", *PYTHON10,
                  ("cifar-10-batches-py", "cifar-10-batches-py-target/cifar-10-batches-py", ".")),
-        *archives("cifar binary", "cifar-10-batches-bin", *BINARY10, ("cifar-10-binary.tar.gz",)),
+        *archives("cifar binary", "cifar-10-batches-bin", *BINARY10, ("cifar-10-binary.tar.gz", "cifar-10-binary.tar")),
         *archives("cifar python", "cifar-10-batches-py", *PYTHON10,
-                  ("cifar-10-python.tar.gz", "cifar-10-batches-py-target_archive", "cifar-10-batches-py.tar.gz")),
+                  ("cifar-10-python.tar.gz", "cifar-10-batches-py-target_archive", "cifar-10-batches-py.tar.gz",
+                   "cifar-10-python.tar")),
     ),
     "cifar100": (
         *folders("cifar binary", *BINARY100, ("cifar-100-binary", ".")),
         *folders("cifar python", *PYTHON100,
                  ("cifar-100-python", "cifar-100-python-target/cifar-100-python", ".")),
-        *archives("cifar binary", "cifar-100-binary", *BINARY100, ("cifar-100-binary.tar.gz",)),
+        *archives("cifar binary", "cifar-100-binary", *BINARY100, ("cifar-100-binary.tar.gz", "cifar-100-binary.tar")),
         *archives("cifar python", "cifar-100-python", *PYTHON100,
-                  ("cifar-100-python.tar.gz", "cifar-100-python-target_archive")),
+                  ("cifar-100-python.tar.gz", "cifar-100-python-target_archive", "cifar-100-python.tar")),
     ),
 }
+
+
+FIRST = 10  # labels
+LABELS_HEADER = 8  # bytes
+FIRST_LABELS = {"mnist": (5, 0, 4, 1, 9, 2, 1, 3, 1, 4), "fashion_mnist": (9, 0, 0, 3, 0, 2, 7, 2, 5, 5)}
 
 
 def places_in(folder, name):
@@ -97,8 +110,23 @@ def places_in(folder, name):
 
 
 def find_in(folder, name):
-    """Return the first Place below `folder` that has all its files, or None."""
-    return next((place for place in places_in(folder, name) if not place.missing()), None)
+    """Return the first Place below `folder` that has all its files, and not those of another set, or None."""
+    return next((place for place in places_in(folder, name) if not place.missing() and not other_set(place, name)), None)
+
+
+def other_set(place, name):
+    """Return the set whose IDX files these are, where that is another than `name` whose files are named alike; or None.
+
+    Told by the first training labels.
+    """
+    if place.format != "idx":
+        return None
+    try:
+        with open_unpacked(place.file(place.training[1])) as stream:
+            labels = stream.read(LABELS_HEADER + FIRST)[LABELS_HEADER:]
+    except (OSError, EOFError, zlib.error):  # its reader says what is wrong
+        return None
+    return next((other for other, first in FIRST_LABELS.items() if other != name and labels == bytes(first)), None)
 
 
 def find_given(folder, name):
@@ -111,6 +139,11 @@ def find_given(folder, name):
         raise UserError(f"the data directory {folder} {what}")
     place = find_in(folder, name)
     if place is None:
+        for place in places_in(folder, name):
+            other = None if place.missing() else other_set(place, name)
+            if other:
+                raise UserError(f"{place.path} holds the images of {other}, not of {name}, whose files are named alike; "
+                                f"put those of {name} into a folder {name} beside them")
         raise UserError(f"the data directory {folder} does not hold {name}{almost(folder, name)}; looked for "
                         f"{wanted(name)}, each in {folder} and in {folder / name}")
     return place

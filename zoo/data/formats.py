@@ -13,13 +13,13 @@ import zlib
 
 import numpy as np
 
-from zoo.data.archives import most_bytes, read_gzip, read_plain, too_much
+from zoo.data.archives import most_bytes, read_unpacked, too_much
 from zoo.data.unpickle import PickledArray, as_bytes_array, read_batch
 from zoo.errors import UserError
 
 
 def read_idx(place, facts):
-    """Read MNIST's own format, plain or .gz: images magic 2051, labels magic 2049, big-endian counts."""
+    """Read MNIST's own format, plain or gzipped: images magic 2051, labels magic 2049, big-endian counts."""
     return {"training": idx_pair(place, place.training, facts), "test": idx_pair(place, place.test, facts)}
 
 
@@ -33,7 +33,7 @@ def idx_pair(place, names, facts):
 
 def idx_array(path, item_shape, most):
     """Return the uint8 array in one IDX file whose items have `item_shape`."""
-    data, whole = read_gzip(path, most) if path.suffix == ".gz" else (read_plain(path, most), True)
+    data, whole = read_unpacked(path, most)
     dimensions = 1 + len(item_shape)
     header = 4 + 4 * dimensions
     if len(data) >= 4:

@@ -10,7 +10,8 @@ from collections import namedtuple
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zoo.plots import text_layout
+from zoo.plots import fonts, text_layout
+from zoo.plots.font_metrics import printable
 
 DPI, NOTEBOOK_DPI = 144, 108
 MARGIN = 20  # points, on all sides
@@ -67,9 +68,13 @@ def ruled(figure):
 
 
 def write(axes, x, y, text, size, *, color=INK, ha="left", va="top", **more):
-    """Write `text` in our font; names of people's classes are never read as formulas, whatever `$` they hold."""
+    """Write `text` in our font, letters that it lacks in one that has them.
+
+    Names of people's classes are never read as formulas, whatever `$` they hold, and halves of letters are made visible.
+    """
+    text = "\n".join(map(printable, text.split("\n")))
     spacing = text_layout.LINE if "\n" in text else 1  # the box of a single line is then as high as its letters
-    return axes.text(x, y, text, size=size, color=color, ha=ha, va=va, family=text_layout.FONT,
+    return axes.text(x, y, text, size=size, color=color, ha=ha, va=va, family=fonts.families(text),
                      linespacing=spacing, parse_math=False, **more)
 
 

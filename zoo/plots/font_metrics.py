@@ -2,11 +2,12 @@
 
 import functools
 import re
+import unicodedata
 import warnings
 from pathlib import Path
 
 import matplotlib
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, get_font
 from matplotlib.textpath import text_to_path
 
 FONT = "DejaVu Sans"  # comes with matplotlib, which measures it
@@ -21,6 +22,16 @@ def font(size, bold=False):
     """Return the FontProperties of our letters at `size` points: the very file, whatever else is installed."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return FontProperties(fname=Path(matplotlib.get_data_path(), "fonts", "ttf", name), size=size)
+
+
+@functools.cache
+def _our_letters():
+    return frozenset(get_font(font(SCALE).get_file()).get_charmap())
+
+
+def has_letter(letter):
+    """Return whether our font has a letter."""
+    return ord(letter) in _our_letters()
 
 
 def printable(words):
@@ -50,6 +61,9 @@ def text_width(words, size, bold=False):
 
 @functools.lru_cache(maxsize=16384)
 def _at_scale(letters, bold):
+    wide = [letter for letter in letters if unicodedata.east_asian_width(letter) in "WF" and not has_letter(letter)]
+    if wide:  # written in another font, where they are as wide as high
+        return len(wide) * SCALE + sum(_at_scale(letter, bold) for letter in letters if letter not in wide)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a letter that the font lacks has the width of the empty box drawn for it
         return text_to_path.get_text_width_height_descent(letters, font(SCALE, bold), ismath=False)[0]

@@ -203,6 +203,7 @@ class Session:
 
         built: what `build` gave for the stage `current`, the first one if that is None.
         """
+        from zoo.plots import fonts
         from zoo.reports.run_outputs import draw_model, draw_run  # matplotlib
         from zoo.training import failures, fit, header
         from zoo.training.leaving import Leave
@@ -237,6 +238,8 @@ class Session:
                 result = fit.test(built[0], self.dataset, plan.recipe, run, progress, sharing)
             if sharing.host == 0:
                 draw_run(run)
+                if note := fonts.note_undrawable(map(str, self.dataset.facts.label_names)):
+                    self._print([f"{'note':8} {note}"])
             if self.display:
                 self.display.show(run)
             if link:
