@@ -124,6 +124,17 @@ def test_places(tmp_path, monkeypatch):
     assert todo[1].startswith(f"cannot write runs to {tmp_path / 'file' / 'runs'}") and len(todo) == 2
 
 
+@pytest.mark.parametrize("name, labels", [("mnist", (5, 0, 4, 1, 9, 2, 1, 3, 1, 4)),
+                                          ("fashion_mnist", (9, 0, 0, 3, 0, 2, 7, 2, 5, 5))])
+def test_sets_whose_files_are_named_alike(tmp_path, monkeypatch, name, labels):
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+    for split in ("train", "t10k"):
+        (tmp_path / f"{split}-images-idx3-ubyte").write_bytes(b"")
+        (tmp_path / f"{split}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x0a" + bytes(labels))
+    told, _ = doctor.places(tmp_path / "runs")
+    assert ("data", f"{tmp_path}: {name}") in told
+
+
 @pytest.mark.parametrize("driver, number, wrong", [
     ("echo 570.86.15", "570.86.15", ""),
     ("echo 'NVIDIA-SMI has failed because it could not communicate.'; exit 9", "",

@@ -80,9 +80,10 @@ def find_nested(folder, folders, named):
 def check_flat(folder, named, others):
     """Raise UserError where named folders hold images but no class folders, and are not classes without a doubt."""
     if named and not others:
-        raise UserError(f"{folder} holds no class folders: the images of {legible(named[0])}/ are in no class; put them "
-                        f"into folders such as {legible(named[0])}/cat and {legible(named[0])}/dog, or give "
-                        "--labels-from filename where the files are named as cat.123.jpg is")
+        name = legible(named[-1])
+        raise UserError(f"{folder} holds no class folders: the images of {' and '.join(f'{each}/' for each in named)} are "
+                        f"in no class; put them into folders such as {name}/cat and {name}/dog, or give --labels-from "
+                        "filename where the files are named as cat.123.jpg is")
     held_out = [name for name in named if split_of(name) != "train"]
     if held_out:
         name = legible(held_out[0])

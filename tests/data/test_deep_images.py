@@ -1,0 +1,81 @@
+"""Images of more than eight bits: one scale for all of a set, which a run keeps."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.data import image_files, image_folder, image_io, labelled
+from zoo.errors import UserError
+
+
+def write(folder, largest, dtype=np.uint16, ending=".png", count=10):
+    """Write two classes of images whose values go from 0 to the values in `largest`."""
+    folder.mkdir(exist_ok=True)
+    for name, turn in (("low", 1), ("high", -1)):
+        (folder / name).mkdir(exist_ok=True)
+        for value in largest:
+            for index in range(count):
+                grid = np.linspace(0, value, 64).reshape(8, 8)[::turn].astype(dtype)
+                Image.fromarray(grid).save(folder / name / f"{value}-{index}{ending}")
+    return folder
+
+
+def maxima(dataset):
+    splits = (dataset.train, dataset.validation, dataset.test)
+    return sorted({int(image.max()) for split in splits for image in split.batch(np.arange(len(split)))[0]})
+
+
+@pytest.mark.parametrize("in_memory", [0, image_folder.IN_MEMORY])
+@pytest.mark.parametrize("largest, white, pixels", [
+    ((255, 256, 4095), 4095, [16, 255]),  # 255 * 255 / 4095 is 15.9, 256 is 15.9
+    ((1000, 60000), 65535, [4, 233]),  # 3.9; 233.5 is rounded to the even
+    ((100,), 255, [100]),
+])
+def test_one_scale_for_a_set(tmp_path, largest, white, pixels, in_memory):
+    dataset = image_folder.load(write(tmp_path / "scans", largest), (8, 8, 1), in_memory=in_memory)
+    assert dataset.origin["white"] == {"integer": white} and maxima(dataset) == pixels
+    assert any(f"0..{white} becomes 0..255" in note and f"{max(largest):,}" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize("largest, white, pixels", [((0.25, 1.0), 1, [64, 255]), ((0.5, 200.0), 255, [0, 200])])
+def test_floats(tmp_path, largest, white, pixels):
+    dataset = image_folder.load(write(tmp_path / "scans", largest, np.float32, ".tif"), (8, 8, 1))
+    assert dataset.origin["white"] == {"float": white} and maxima(dataset) == pixels
+
+
+def test_eight_bits_beside_sixteen_stay_as_they_are(tmp_path):
+    write(tmp_path / "scans", (4095,))
+    for name in ("low", "high"):
+        Image.new("L", (8, 8), 77).save(tmp_path / "scans" / name / "eight.png")
+    assert maxima(image_folder.load(tmp_path / "scans", (8, 8, 1))) == [77, 255]
+    write(tmp_path / "plain", (200,), np.uint8)
+    dataset = image_folder.load(tmp_path / "plain", (8, 8, 1))
+    assert "white" not in dataset.origin and not any("8 bits" in note for note in dataset.notes)
+
+
+def test_what_comes_later_is_on_the_scale_of_the_set(tmp_path):
+    folder = write(tmp_path / "scans", (255,))
+    white = {"integer": 4095}
+    images = labelled.load_labelled(folder, ["low", "high"], (8, 8, 1), white=white)
+    assert {int(image.max()) for image in images.split.batch(np.arange(20))[0]} == {16}
+    assert any("0..4095" in note for note in images.notes)
+    files, _ = image_files.find([folder / "low" / "255-0.png"])
+    [[(_, fitted)]] = image_io.fit_files(files, (8, 8, 1), white)
+    assert fitted.pixels.max() == 16 and fitted.done == "0..4095 to 0..255"
+    [[(_, fitted)]] = image_io.fit_files(files, (8, 8, 1))  # no set is known: all of the 16 bits
+    assert fitted.pixels.max() == 1 and fitted.done == "0..65535 to 0..255"
+
+
+def test_what_is_brighter_than_the_set_is_white(tmp_path):
+    folder = write(tmp_path / "scans", (60000,))
+    [[(_, fitted)]] = image_io.fit_files([folder / "low" / "60000-0.png"], (8, 8, 1), {"integer": 4095})
+    assert fitted.pixels.max() == 255
+
+
+def test_a_broken_one_is_named(tmp_path):
+    folder = write(tmp_path / "scans", (4095,))
+    path = folder / "low" / "4095-3.png"
+    path.write_bytes(path.read_bytes()[:60])
+    for in_memory in (0, image_folder.IN_MEMORY):
+        with pytest.raises(UserError, match="1 file cannot be read as images: .*4095-3.png"):
+            image_folder.load(folder, (8, 8, 1), in_memory=in_memory)

@@ -1,0 +1,191 @@
+"""Other people's folders: which folders are splits, which are classes, and what is passed over."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.data import image_folder
+from zoo.errors import UserError
+
+
+def write(folder, classes, count, ending=".png", **options):
+    """Write `count` images of random noise into each class folder."""
+    rng = np.random.default_rng(0)
+    for name in classes:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for index in range(count):
+            image = Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8))
+            image.save(folder / name / f"{index}{ending}", **options)
+
+
+def load(folder, **options):
+    return image_folder.load(folder, (8, 8, 3), **options)
+
+
+def sizes(dataset):
+    return [len(dataset.train), len(dataset.validation), len(dataset.test)]
+
+
+def refusal(folder, **options):
+    with pytest.raises(UserError) as caught:
+        load(folder, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("train, validation, test", [
+    ("train", "val", "test"), ("TRAIN", "VAL", "TEST"), ("Training", "Validation", "Testing"),
+    ("train", "valid", "test"), ("train", "dev", "test"), ("train_data", "val_data", "test_data"),
+    ("training_set", "validation_set", "test_set"), ("trainset", "valset", "testset"), ("seg_train", "seg_val", "seg_test"),
+    ("train", "eval", "test"), ("training", "validation", "evaluation"), ("Train images", "Val images", "Test images"),
+])
+def test_splits_under_the_names_that_data_sets_have(tmp_path, train, validation, test):
+    for name, count in ((train, 20), (validation, 7), (test, 6)):
+        write(tmp_path / name, ("oak", "pine"), count)
+    dataset = load(tmp_path)
+    assert dataset.info.class_names == ("oak", "pine") and sizes(dataset) == [40, 14, 12]
+    notes = " ".join(dataset.notes)
+    if (train, validation, test) == ("train", "val", "test"):
+        assert dataset.notes == ()
+    else:
+        assert all(f"{name}/ is {split}" in notes for name, split in
+                   ((train, "train"), (validation, "validation"), (test, "test")))
+
+
+def test_a_split_inside_a_folder_of_its_own_name(tmp_path):
+    """As Intel's scenes lie: seg_train/seg_train/CLASS, and images without a class in seg_pred/seg_pred."""
+    write(tmp_path / "seg_train" / "seg_train", ("sea", "street"), 20)
+    write(tmp_path / "seg_test" / "seg_test", ("sea", "street"), 6)
+    write(tmp_path / "seg_pred", ("seg_pred",), 5)
+    dataset = load(tmp_path)
+    assert dataset.info.class_names == ("sea", "street") and sizes(dataset) == [36, 4, 12]
+    assert any("seg_pred/" in note and "5 images" in note for note in dataset.notes)
+
+
+def test_a_class_called_train(tmp_path):
+    write(tmp_path, ("bus", "car", "train"), 20)
+    dataset = load(tmp_path)
+    assert dataset.info.class_names == ("bus", "car", "train") and sum(sizes(dataset)) == 60
+
+
+def test_classes_whose_names_only_begin_as_splits_do(tmp_path):
+    write(tmp_path, ("trains", "valley", "tester"), 10)
+    assert load(tmp_path).info.class_names == ("tester", "trains", "valley")
+
+
+@pytest.mark.parametrize("held_out", ["val", "test"])
+def test_images_in_no_class_beside_a_split_are_noted(tmp_path, held_out):
+    write(tmp_path / "train", ("oak", "pine"), 20)
+    write(tmp_path, (held_out,), 9)
+    dataset = load(tmp_path)
+    assert dataset.info.class_names == ("oak", "pine") and sizes(dataset) == [32, 4, 4]
+    assert any(f"{held_out}/" in note and "9 images" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize("folders, images, names", [
+    ({"train": ("a", "b"), "eval": ("a", "b")}, (), ("eval/", "validation", "test")),
+    ({"train": ("a", "b"), "val": ("a", "b"), "valid": ("a", "b")}, (), ("val/", "valid/")),
+    ({"train": ("steam", "diesel")}, ("bus", "car"), ("train/", "bus/")),
+    ({"test": ("a", "b")}, ("a", "b"), ("test/", "a/")),
+    ({}, ("cat", "dog", "test"), ("test/",)),
+    ({"cat": ("train", "test"), "dog": ("train", "test")}, (), ("cat/train", "test/cat")),
+])
+def test_what_can_be_read_in_two_ways_is_refused(tmp_path, folders, images, names):
+    for name, classes in folders.items():
+        write(tmp_path / name, classes, 10)
+    write(tmp_path, images, 10)
+    message = refusal(tmp_path)
+    assert "two ways" in message and all(name in message for name in names)
+
+
+def test_images_in_no_class_at_all_are_refused(tmp_path):
+    write(tmp_path, ("train", "test"), 10)
+    message = refusal(tmp_path)
+    assert "train/" in message and "--labels-from filename" in message
+
+
+def test_a_test_split_alone_is_no_data_to_train_on(tmp_path):
+    write(tmp_path / "test", ("a", "b"), 10)
+    assert "no training images" in refusal(tmp_path)
+
+
+def test_a_folder_around_the_folder_of_classes_is_named(tmp_path):
+    write(tmp_path / "pets", ("cat", "dog"), 10)
+    message = refusal(tmp_path)
+    assert "one class" in message and str(tmp_path / "pets") in message
+
+
+def test_names_say_classes_in_train_alone(tmp_path):
+    """As Kaggle's cats and dogs lie: train/cat.0.jpg, test/1.jpg."""
+    write(tmp_path, ("train", "test"), 10)
+    for index in range(10):
+        (tmp_path / "train" / f"{index}.png").rename(tmp_path / "train" / f"{('cat', 'dog')[index % 2]}.{index}.png")
+        Image.new("RGB", (8, 8)).save(tmp_path / "train" / f"dog.{index + 10}.png")
+        Image.new("RGB", (8, 8)).save(tmp_path / "train" / f"cat.{index + 10}.png")
+    dataset = load(tmp_path, labels_from="filename")
+    assert dataset.info.class_names == ("cat", "dog") and sum(sizes(dataset)) == 30
+    assert any("test/" in note and "10 images" in note for note in dataset.notes)
+
+
+def test_what_systems_and_programs_leave_behind(tmp_path):
+    write(tmp_path, ("oak", "pine"), 10)
+    for folder in ("oak/.ipynb_checkpoints", "pine/@eaDir", "oak/__MACOSX"):
+        write(tmp_path, (folder,), 3)
+    (tmp_path / "__MACOSX" / "oak").mkdir(parents=True)
+    (tmp_path / "__MACOSX" / "oak" / "._0.png").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "oak" / "._0.png").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "oak" / "Thumbs.db").write_bytes(b"")
+    dataset = load(tmp_path)
+    assert dataset.info.class_names == ("oak", "pine") and sum(sizes(dataset)) == 20
+    [note] = [note for note in dataset.notes if "hidden" in note]
+    assert "__MACOSX" in note and "oak/.ipynb_checkpoints" in note and "1 more" in note
+    assert not any("Thumbs" in note or ".db" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize("folder", ["runs/mine", "mine", "oak/mine"])
+def test_run_directories_are_no_classes(tmp_path, folder):
+    write(tmp_path, ("oak", "pine"), 10)
+    write(tmp_path / folder, ("plots",), 4)
+    (tmp_path / folder / "run.json").write_text("{}")
+    dataset = load(tmp_path)
+    assert dataset.info.class_names == ("oak", "pine") and sum(sizes(dataset)) == 20
+    assert any("run directories: " + folder.split("/mine")[0] in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize("ending, format", [(".jfif", "JPEG"), (".jpe", "JPEG"), (".apng", "PNG"), (".avif", "AVIF"),
+                                            (".j2k", "JPEG2000"), (".dib", "BMP"), (".JPG", "JPEG"), (".qoi", "QOI")])
+def test_the_endings_that_pillow_knows(tmp_path, ending, format):
+    write(tmp_path, ("oak", "pine"), 10)
+    write(tmp_path, ("oak",), 5, ending, format=format)
+    assert sum(sizes(load(tmp_path))) == 25
+
+
+def test_other_files_are_counted_by_their_endings(tmp_path):
+    write(tmp_path, ("oak", "pine"), 10)
+    for index in range(3):
+        (tmp_path / "oak" / f"{index}.pdf").write_bytes(b"%PDF-1.4")
+    (tmp_path / "pine" / "labels").write_text("")
+    Image.new("RGB", (8, 8)).save(tmp_path / "stray.png")
+    notes = load(tmp_path).notes
+    assert any("3 .pdf" in note and "1 without an ending" in note for note in notes)
+    assert any("1 image" in note and "beside" in note for note in notes)
+
+
+def test_a_class_of_files_that_are_not_read_says_which(tmp_path):
+    write(tmp_path, ("oak", "pine"), 10)
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "1.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    message = refusal(tmp_path)
+    assert "'phone'" in message and ".heic" in message and "pip install pillow-heif" in message
+
+
+def test_a_class_whose_name_is_no_utf8(tmp_path):
+    write(tmp_path, ("oak", "pine"), 10)
+    for name in (b"caf\xe9", b"caf\xe8"):
+        os.rename(bytes(tmp_path / ("pine" if name == b"caf\xe9" else "oak")), bytes(tmp_path) + b"/" + name)
+        write(tmp_path, ("oak",), 10)
+        if name == b"caf\xe9":
+            assert load(tmp_path).info.class_names == ("caf\ufffd", "oak")
+    assert "look alike" in refusal(tmp_path)  # caf\xe9 and caf\xe8

@@ -1,0 +1,112 @@
+"""Files that are no images, whatever they are called: refused at once, in a line, and nothing is run or written."""
+
+import os
+import socket
+import time
+
+import numpy as np
+import pytest
+from PIL import Image, features
+
+from zoo.data import image_files, image_folder, image_formats, image_io
+from zoo.errors import UserError
+
+POSTSCRIPT = b"""%%!PS-Adobe-3.0 EPSF-3.0
+%%%%BoundingBox: 0 0 10 10
+(%s) (w) file (owned) writestring
+showpage
+"""
+
+
+def write(folder, classes=("a", "b"), count=10):
+    for place, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            Image.new("RGB", (8, 8), (20 * place, 10 * index, 0)).save(folder / name / f"{index}.png")
+
+
+@pytest.mark.parametrize("content", [
+    POSTSCRIPT, b"\xc5\xd0\xd3\xc6" + b"\0" * 40, b"\xd7\xcd\xc6\x9a\0\0" + b"\0" * 80,  # WMF
+    b"\x01\0\0\0" + b"\0" * 36 + b" EMF" + b"\0" * 60, b"%PDF-1.4\n", b"\x1c\x01\x5a" + b"\0" * 60,  # IPTC
+    b"\0\0\x01\xb3" + b"\0" * 20, b"BUFR" + b"\0" * 40, b"\x89HDF\r\n\x1a\n" + b"\0" * 40])  # MPEG
+def test_formats_that_are_programs_are_not_opened(tmp_path, content):
+    owned = tmp_path / "owned"
+    content = content % bytes(owned) if content is POSTSCRIPT else content
+    (tmp_path / "evil.png").write_bytes(content)
+    for read in (image_io.opened, image_io.check_beginning):
+        with pytest.raises(UserError, match="evil.png is no image that can be read") as caught:
+            read(tmp_path / "evil.png")
+        assert "\n" not in str(caught.value)
+    assert not owned.exists()
+
+
+def test_a_folder_with_such_a_file_is_refused(tmp_path):
+    write(tmp_path / "data")
+    owned = tmp_path / "owned"
+    (tmp_path / "data" / "a" / "evil.png").write_bytes(POSTSCRIPT % bytes(owned))
+    for in_memory in (0, image_folder.IN_MEMORY):
+        with pytest.raises(UserError, match="1 file cannot be read as images: .*evil.png"):
+            image_folder.load(tmp_path / "data", (8, 8, 3), in_memory=in_memory)
+    assert not owned.exists()
+
+
+def test_no_format_that_hands_a_file_on_is_on_the_list():
+    image_formats.load_plugins()
+    assert not {"EPS", "FPX", "WMF", "EMF", "PDF", "IPTC", "MPEG", "BUFR", "GRIB", "HDF5"} & {*image_formats.list_formats()}
+    assert {"PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM"} <= {*image_formats.list_formats()}
+    endings = image_formats.list_endings()
+    assert {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".pgm", ".mpo"} <= endings
+    assert not {".eps", ".ps", ".pdf", ".wmf", ".emf", ".h5", ".mpg"} & endings
+    assert (".avif" in endings) == features.check("avif")
+
+
+def special_files(folder):
+    """Make files that hold no bytes to read, each named as an image."""
+    os.mkfifo(folder / "pipe.png")
+    (folder / "link.png").symlink_to(folder / "pipe.png")
+    (folder / "device.png").symlink_to("/dev/zero")
+    (folder / "nothing.png").symlink_to(folder / "not-there")
+    listener = socket.socket(socket.AF_UNIX)
+    before = os.getcwd()
+    os.chdir(folder)  # the path of a socket may have 108 bytes
+    listener.bind("socket.png")
+    os.chdir(before)
+    return listener
+
+
+def test_pipes_and_devices_are_passed_over_in_a_folder_and_refused_by_name(tmp_path):
+    write(tmp_path / "data")
+    start = time.monotonic()
+    with special_files(tmp_path / "data" / "a"):
+        dataset = image_folder.load(tmp_path / "data", (8, 8, 3))
+        assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 20
+        [note] = [note for note in dataset.notes if "no regular files" in note]
+        assert "a/device.png (a device)" in note and "2 more" in note
+        files, notes = image_files.find([tmp_path / "data"])
+        assert len(files) == 20 and "no regular files" in notes[0]
+        names = ("pipe.png", "link.png", "device.png", "nothing.png", "socket.png")
+        files, _ = image_files.find([tmp_path / "data" / "a" / name for name in names])
+        for path, kind in zip(files, ("pipe", "pipe", "device", "No such file", "socket"), strict=True):
+            with pytest.raises(UserError, match=f"{path.name} cannot be read: .*{kind}"):
+                image_io.opened(path)
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0IIU\0\x18\0\0\0", b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff",
+                                  b"Exif\0\0" + b"\xff" * 50])
+def test_a_sound_jpeg_with_damaged_exif_is_read_as_it_lies(tmp_path, exif):
+    Image.new("L", (6, 2), 99).save(tmp_path / "odd.jpg", exif=exif, dpi=(72, 72))
+    image = image_io.opened(tmp_path / "odd.jpg")
+    assert image.size == (6, 2) and set(np.asarray(image).ravel()) == {99}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_of_exif(tmp_path, orientation):
+    """The turns that the standard names, written out for the corners of an image."""
+    corners = np.array([[0, 60], [120, 180], [240, 255]], np.uint8)
+    upright = {1: corners, 2: corners[:, ::-1], 3: corners[::-1, ::-1], 4: corners[::-1],
+               5: corners.T, 6: corners[::-1].T, 7: corners[::-1, ::-1].T, 8: corners[:, ::-1].T}[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(corners).save(tmp_path / "photo.png", exif=exif)
+    assert np.array_equal(np.asarray(image_io.opened(tmp_path / "photo.png")), upright)

@@ -1,0 +1,82 @@
+"""Other people's folders from the command line: trained on, evaluated, predicted, exported."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from helpers import write_pets
+from PIL import Image
+
+import zoo
+from zoo.cli import evaluate, export, extract, finetune, plot, predict
+
+GPU = ["--gpu", "none"]
+
+
+def train(folder, capsys):
+    words = ["lenet5", "--data", str(folder), "--weights", "none", "--image-size", "28", "-b", "8", "--epochs", "1", *GPU,
+             "--output-dir", str(folder.parent), "--name", "run"]
+    assert finetune.main(words) == 0
+    return folder.parent / "run", capsys.readouterr().out
+
+
+def test_a_class_whose_name_is_no_utf8_all_the_way(tmp_path, capsys):
+    pets = write_pets(tmp_path / "pets", (28, 28, 3), ".png")
+    os.rename(pets / "cat", bytes(pets) + b"/caf\xe9")
+    run, _ = train(pets, capsys)
+    assert json.loads((run / "run.json").read_text())["dataset"]["label_names"] == ["caf\ufffd", "dog"]
+    assert (run / "plots" / "confusion.png").is_file() and "caf\ufffd" in (run / "report.html").read_text()
+    assert plot.main([str(run)]) == 0
+    assert evaluate.main([str(run), "--data", str(pets), *GPU]) == 0
+    assert "of 20" in capsys.readouterr().out
+    assert predict.main([str(run), str(pets), "-o", str(tmp_path / "p.csv"), *GPU]) == 0
+    assert (tmp_path / "p.csv").read_text(errors="replace").count("caf\ufffd,") == 20
+    assert export.main([str(run), "--format", "keras", "-o", str(tmp_path / "m.keras"), *GPU]) == 0
+    assert (tmp_path / "m.labels.txt").read_text() == "caf\ufffd\ndog\n"
+
+
+def test_a_run_keeps_the_scale_of_its_sixteen_bits(tmp_path, capsys):
+    for name, largest in (("low", 255), ("high", 4095)):
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        for index in range(10):
+            grid = np.linspace(0, largest, 64).reshape(8, 8).astype(np.uint16)
+            Image.fromarray(grid).save(tmp_path / "scans" / name / f"{index}.png")
+    run, out = train(tmp_path / "scans", capsys)
+    assert "0..4095 becomes 0..255" in out
+    assert json.loads((run / "run.json").read_text())["dataset"]["white"] == {"integer": 4095}
+    low = tmp_path / "scans" / "low" / "0.png"
+    assert predict.main([str(run), str(low), *GPU]) == 0
+    assert "0..4095 to 0..255" in capsys.readouterr().out
+    grid = np.asarray(Image.open(low), np.float64) / 4095 * 255
+    eight = Image.fromarray(np.rint(grid).astype(np.uint8)).resize((28, 28), Image.Resampling.BILINEAR)
+    found = zoo.Run(run)
+    np.testing.assert_allclose(found.predict(str(low)), found.predict(np.asarray(eight)[None]), atol=1e-6)
+    assert evaluate.main([str(run), "--data", str(tmp_path / "scans"), *GPU]) == 0
+    assert "0..4095 becomes 0..255" in capsys.readouterr().out
+    (tmp_path / "scans" / "high").rename(tmp_path / "high")  # what is left has 255 for its largest value
+    assert extract.main(["lenet5", "--data", str(tmp_path / "scans"), "--weights", str(run), "--image-size", "28", *GPU,
+                         "-o", str(tmp_path / "f.npz")]) == 0
+    assert "0..4095 becomes 0..255" in capsys.readouterr().out  # of the run, not of this folder
+
+
+@pytest.mark.parametrize("main, words", [(finetune.main, ["lenet5", "--weights", "none", "--data"]),
+                                         (extract.main, ["lenet5", "--weights", "none", "--data"])])
+def test_two_readings_are_refused_in_a_line(tmp_path, capsys, main, words):
+    for name in ("train/cat", "train/dog", "eval/cat", "eval/dog"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / name / "0.png")
+    assert main([*words, str(tmp_path), *GPU]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "two ways" in error and "rename it to val or test" in error
+
+
+def test_what_is_passed_over_is_told_before_a_prediction(tmp_path, capsys):
+    pets = write_pets(tmp_path / "pets", (28, 28, 3), ".png")
+    run, _ = train(pets, capsys)
+    (pets / "cat" / "paper.pdf").write_bytes(b"%PDF-1.4")
+    (pets / "cat" / "more.jfif").write_bytes(b"")
+    Image.new("RGB", (28, 28)).save(pets / "cat" / "more.jfif", format="JPEG")
+    assert predict.main([str(run), str(pets), *GPU]) == 0
+    out, err = capsys.readouterr()
+    assert "1 .pdf" in err and "more.jfif: " in out
