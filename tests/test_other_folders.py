@@ -15,8 +15,8 @@ GPU = ["--gpu", "none"]
 
 
 def train(folder, capsys):
-    words = ["lenet5", "--data", str(folder), "--weights", "none", "--image-size", "28", "-b", "8", "--epochs", "1", *GPU,
-             "--output-dir", str(folder.parent), "--name", "run"]
+    words = ["lenet5", "--data", str(folder), "--weights", "none", "--image-size", "28", "-b", "8", "--epochs", "1",
+             *GPU, "--output-dir", str(folder.parent), "--name", "run"]
     assert finetune.main(words) == 0
     return folder.parent / "run", capsys.readouterr().out
 

@@ -108,7 +108,7 @@ def write_folder(folder, files):
 
 
 def write_archive(path, folder, files, packing="gz"):
-    """Write a .tar.gz, or with no packing a .tar, whose members lie in `folder`, with a readme, as the authors' have one."""
+    """Write a .tar.gz, with no packing a .tar, whose members lie in `folder`, with a readme, as the authors' have."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, f"w:{packing}") as archive:
         for name, data in {"readme.html": b"for people", **files}.items():

@@ -38,7 +38,8 @@ def refusal(folder, **options):
 @pytest.mark.parametrize("train, validation, test", [
     ("train", "val", "test"), ("TRAIN", "VAL", "TEST"), ("Training", "Validation", "Testing"),
     ("train", "valid", "test"), ("train", "dev", "test"), ("train_data", "val_data", "test_data"),
-    ("training_set", "validation_set", "test_set"), ("trainset", "valset", "testset"), ("seg_train", "seg_val", "seg_test"),
+    ("training_set", "validation_set", "test_set"), ("trainset", "valset", "testset"),
+    ("seg_train", "seg_val", "seg_test"),
     ("train", "eval", "test"), ("training", "validation", "evaluation"), ("Train images", "Val images", "Test images"),
 ])
 def test_splits_under_the_names_that_data_sets_have(tmp_path, train, validation, test):

@@ -111,7 +111,8 @@ def places_in(folder, name):
 
 def find_in(folder, name):
     """Return the first Place below `folder` that has all its files, and not those of another set, or None."""
-    return next((place for place in places_in(folder, name) if not place.missing() and not other_set(place, name)), None)
+    places = (place for place in places_in(folder, name) if not place.missing())
+    return next((place for place in places if not other_set(place, name)), None)
 
 
 def other_set(place, name):
@@ -142,8 +143,8 @@ def find_given(folder, name):
         for place in places_in(folder, name):
             other = None if place.missing() else other_set(place, name)
             if other:
-                raise UserError(f"{place.path} holds the images of {other}, not of {name}, whose files are named alike; "
-                                f"put those of {name} into a folder {name} beside them")
+                raise UserError(f"{place.path} holds the images of {other}, not of {name}, whose files are named "
+                                f"alike; put those of {name} into a folder {name} beside them")
         raise UserError(f"the data directory {folder} does not hold {name}{almost(folder, name)}; looked for "
                         f"{wanted(name)}, each in {folder} and in {folder / name}")
     return place

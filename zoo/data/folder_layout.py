@@ -81,14 +81,15 @@ def check_flat(folder, named, others):
     """Raise UserError where named folders hold images but no class folders, and are not classes without a doubt."""
     if named and not others:
         name = legible(named[-1])
-        raise UserError(f"{folder} holds no class folders: the images of {' and '.join(f'{each}/' for each in named)} are "
-                        f"in no class; put them into folders such as {name}/cat and {name}/dog, or give --labels-from "
-                        "filename where the files are named as cat.123.jpg is")
+        where = " and ".join(f"{legible(each)}/" for each in named)
+        raise UserError(f"{folder} holds no class folders: the images of {where} are in no class; put them "
+                        f"into folders such as {name}/cat and {name}/dog, or give --labels-from filename where the "
+                        "files are named as cat.123.jpg is")
     held_out = [name for name in named if split_of(name) != "train"]
     if held_out:
         name = legible(held_out[0])
-        raise UserError(f"{folder} can be read in two ways: {name}/ is a class, or holds images in no class; rename it, "
-                        f"such as to {name}_class, or move it out of {folder}")
+        raise UserError(f"{folder} can be read in two ways: {name}/ is a class, or holds images in no class; rename "
+                        f"it, such as to {name}_class, or move it out of {folder}")
 
 
 def check_inner_splits(folder, classes):
@@ -98,10 +99,10 @@ def check_inner_splits(folder, classes):
 
     if len(classes) > 1 and all(len(splits_in(name)) > 1 for name in classes):  # as a rule the first says no
         name = legible(classes[0])
-        inside = [each for each in image_folders(os.path.join(folder, classes[0])) if split_of(each)]
-        raise UserError(f"{folder} can be read in two ways: {name}/{inside[0]} and {name}/{inside[1]} are splits, or part "
-                        f"of one class; put the splits above the classes, as {inside[0]}/{name} and {inside[1]}/{name}, "
-                        f"or rename {inside[0]} and {inside[1]}")
+        one, two = [legible(each) for each in image_folders(os.path.join(folder, classes[0])) if split_of(each)][:2]
+        raise UserError(f"{folder} can be read in two ways: {name}/{one} and {name}/{two} are splits, or part of one "
+                        f"class; put the splits above the classes, as {one}/{name} and {two}/{name}, or rename {one} "
+                        f"and {two}")
 
 
 def resolve(folder, names):
@@ -113,8 +114,8 @@ def resolve(folder, names):
         split = splits[name]
         if split == "eval":
             if len(missing) != 1:
-                raise UserError(f"{folder} can be read in two ways: {legible(name)}/ is the validation split, or the test "
-                                "split; rename it to val or test")
+                raise UserError(f"{folder} can be read in two ways: {legible(name)}/ is the validation split, or the "
+                                "test split; rename it to val or test")
             [split] = missing
         if split in parts:
             raise UserError(f"{folder} can be read in two ways: {legible(parts[split])}/ is the {split} split, or "

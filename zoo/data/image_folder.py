@@ -86,7 +86,7 @@ def index(folder, labels_from="folder"):
 
 
 def class_names(folder, labels):
-    """Return the names of classes, sorted, as text that can be written anywhere; UserError where two become the same."""
+    """Return the names of classes, sorted, as text that can be written anywhere; UserError where two look alike."""
     names = {}
     for label in sorted(labels):
         other = names.setdefault(legible(label), label)
@@ -166,7 +166,8 @@ def one_class(found):
     inside = folder_layout.image_folders(found.folder / name) if (found.folder / name).is_dir() else []
     hint = f"; for the classes {legible(inside[0])} and {legible(inside[1])} give {found.folder / name}" \
         if len(inside) > 1 and not (found.places > 0).any() else ""
-    return UserError(f"{found.folder} has one class, {found.names[0]!r}; to tell apart takes two folders and more{hint}")
+    return UserError(f"{found.folder} has one class, {found.names[0]!r}; to tell apart takes two folders and more"
+                     f"{hint}")
 
 
 def fingerprint(found):
@@ -206,8 +207,8 @@ def divided(found, limit):
     pile = rows[""] if len(rows[""]) else rows["train"]
     if not len(pile):
         has = " and ".join(split for split in PLACES if split and len(rows[split]))
-        raise UserError(f"{found.folder} has the split {has}, and no training images; put them into a folder train beside "
-                        "it, or rename the folder where it is a class")
+        raise UserError(f"{found.folder} has the split {has}, and no training images; put them into a folder train "
+                        "beside it, or rename the folder where it is a class")
     missing = [split for split in splits.TENTHS if not len(rows[split])]
     order = pile[splits.stratified_order(found.classes[pile], splits.SEED)]
     made = splits.carve_missing(order, missing)

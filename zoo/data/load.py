@@ -30,7 +30,7 @@ class Dataset:
         notes: lines that people should see, such as which splits were carved from the training images.
         origin: what run.json says besides, so that the data can be found again: {"kind": "npz"}, {"kind": "arrays"},
             or of a folder {"kind": "folder", "labels_from": "folder" or "filename", and where it has images of more
-            than eight bits "white": {"integer": 65535, ...}, the values that became white}; {} for a published data set.
+            than eight bits "white": {"integer": 65535, ...}, the values that became white}; {} for a published one.
     """
 
     facts: known.Facts

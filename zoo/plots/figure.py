@@ -70,7 +70,7 @@ def ruled(figure):
 def write(axes, x, y, text, size, *, color=INK, ha="left", va="top", **more):
     """Write `text` in our font, letters that it lacks in one that has them.
 
-    Names of people's classes are never read as formulas, whatever `$` they hold, and halves of letters are made visible.
+    Names of people's classes are never read as formulas, whatever `$` they hold; halves of letters are made visible.
     """
     text = "\n".join(map(printable, text.split("\n")))
     spacing = text_layout.LINE if "\n" in text else 1  # the box of a single line is then as high as its letters

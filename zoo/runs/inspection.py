@@ -18,6 +18,7 @@ class Inspection:
         subject: a `zoo.plots.inspected_model.Subject`.
         image: a Pillow image of any size; it is resized to what the model takes.
         name: str, what the figures call the image.
+        white: dict, how the run scaled images of more than eight bits; see `zoo.data.deep_images`.
 
     Example:
 
@@ -25,8 +26,8 @@ class Inspection:
     >>> inside.gradcam().savefig("gradcam.png")
     """
 
-    def __init__(self, subject, image, name):
-        fitted = image_io.fitted(image, inspected_model.sides(subject))
+    def __init__(self, subject, image, name, white=None):
+        fitted = image_io.fitted(image, inspected_model.sides(subject), white)
         self.image = fitted.pixels
         self._subject, self._views = subject, {}
         self._source = ", ".join(filter(None, (name, fitted.done)))

@@ -219,7 +219,8 @@ class Run:
         from zoo.plots import inspected_model
         from zoo.runs.inspection import Inspection
 
-        return Inspection(inspected_model.of_run(self.path, self.config, checkpoint), picture, name)
+        return Inspection(inspected_model.of_run(self.path, self.config, checkpoint), picture, name,
+                          self.config["dataset"].get("white"))
 
     def export(self, format, output=None, *, checkpoint="best"):
         """Write the trained model as a file for other programs, checked to give the same probabilities.
