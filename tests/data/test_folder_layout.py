@@ -163,6 +163,17 @@ def test_the_endings_that_pillow_knows(tmp_path, ending, format):
     assert sum(sizes(load(tmp_path))) == 25
 
 
+def test_a_link_to_the_folder_itself_is_not_followed(tmp_path):
+    write(tmp_path / "data", ("oak", "pine"), 10)
+    write(tmp_path / "elsewhere", ("elm",), 10)
+    (tmp_path / "data" / "all").symlink_to(tmp_path / "data")
+    (tmp_path / "data" / "parent").symlink_to(tmp_path)
+    (tmp_path / "data" / "elm").symlink_to(tmp_path / "elsewhere" / "elm")
+    dataset = load(tmp_path / "data")
+    assert dataset.info.class_names == ("elm", "oak", "pine") and sum(sizes(dataset)) == 30
+    assert any("all, parent" in note for note in dataset.notes)
+
+
 def test_other_files_are_counted_by_their_endings(tmp_path):
     write(tmp_path, ("oak", "pine"), 10)
     for index in range(3):

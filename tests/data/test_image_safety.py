@@ -2,13 +2,16 @@
 
 import os
 import socket
+import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image, features
+from PIL import BmpImagePlugin, Image, features
 
 from zoo.data import image_files, image_folder, image_formats, image_io
+from zoo.data.loading import load_data
 from zoo.errors import UserError
 
 POSTSCRIPT = b"""%%!PS-Adobe-3.0 EPSF-3.0
@@ -91,6 +94,27 @@ def test_pipes_and_devices_are_passed_over_in_a_folder_and_refused_by_name(tmp_p
             with pytest.raises(UserError, match=f"{path.name} cannot be read: .*{kind}"):
                 image_io.opened(path)
     assert time.monotonic() - start < 10
+
+
+def test_a_pipe_called_npz_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(UserError, match="pipe.npz: it is a pipe"):
+        load_data(tmp_path / "pipe.npz")
+
+
+def test_a_plugin_that_is_installed_is_asked_for_its_formats(tmp_path, monkeypatch):
+    def register_heif_opener():
+        Image.register_open("HEIF", BmpImagePlugin.BmpImageFile, lambda prefix: prefix[4:8] == b"ftyp")
+        Image.register_extension("HEIF", ".heic")
+
+    for table in ("OPEN", "EXTENSION"):
+        monkeypatch.setattr(Image, table, dict(getattr(Image, table)))
+    monkeypatch.setattr(Image, "ID", list(Image.ID))
+    monkeypatch.setitem(sys.modules, "pillow_heif", SimpleNamespace(register_heif_opener=register_heif_opener))
+    image_formats.load_plugins.cache_clear()
+    assert ".heic" in image_formats.list_endings() and "HEIF" in image_formats.list_formats()
+    monkeypatch.undo()
+    assert ".heic" not in image_formats.list_endings()
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0IIU\0\x18\0\0\0", b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff",

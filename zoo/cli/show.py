@@ -223,7 +223,7 @@ def look(argv):
     common.load(*common.choose_device(arguments.gpu, arguments.backend))
 
     from zoo.data import image_io
-    from zoo.plots import inspected_model as subject, inspection_plots
+    from zoo.plots import fonts, inspected_model as subject, inspection_plots
     from zoo.plots.inspection import View
     from zoo.reports import inspection
 
@@ -242,6 +242,9 @@ def look(argv):
             path = path / f"{arguments.what}.png"
         inspection_plots.save(view, arguments.what, count, path)
         print(f"{path}: {found.title}, {found.note}")
+    note = fonts.note_undrawable(found.names or (), PAGE)
+    if note and (is_folder or arguments.what is not None):  # a page has the letters of the reader's fonts
+        print(f"note: {note}", file=sys.stderr)
 
 
 def command(argv):

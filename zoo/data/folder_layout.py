@@ -144,6 +144,10 @@ def list_folders(folder, skipped, below=""):
         if entry.name.lower() == RUNS and not count_images(entry.path):
             skipped.runs.append(below + entry.name)
             continue
+        target = os.path.join(os.path.realpath(entry.path), "") if entry.is_symlink() else None
+        if target and os.path.join(os.path.realpath(folder), "").startswith(target):
+            skipped.links.append(below + entry.name)  # to a folder that this one is in: its images would come twice
+            continue
         names.append(entry.name)
     return names
 

@@ -16,6 +16,7 @@ import numpy as np
 from zoo.data.archives import most_bytes, read_unpacked, too_much
 from zoo.data.unpickle import PickledArray, as_bytes_array, read_batch
 from zoo.errors import UserError
+from zoo.utils.io import open_regular
 
 
 def read_idx(place, facts):
@@ -65,7 +66,7 @@ DAMAGED_NPZ = (ValueError, EOFError, KeyError, TypeError, RuntimeError, MemoryEr
 def npz_sizes(path):
     """Return {name: bytes of its file when unpacked} of the arrays in the .npz file at `path`; nothing is unpacked."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             return {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
     except DAMAGED_NPZ:
         raise UserError(f"{path} is cut off, or no .npz file, at {path.stat().st_size:,} bytes; "

@@ -26,12 +26,12 @@ def undrawable(texts):
     return fallbacks(missing_letters("".join(texts)))[1]
 
 
-def note_undrawable(texts):
-    """Return the line that says which letters of some texts the plots lack; "" where they have all."""
+def note_undrawable(texts, page="report.html"):
+    """Return the line that says which letters of some texts the plots lack, and which page shows them; "" for none."""
     letters = undrawable(texts)
     shown = letters[:SHOWN] + ("..." if len(letters) > SHOWN else "")
     return letters and (f"the plots have boxes for {shown}: no installed font has these letters; install one, such as "
-                        "Noto Sans (fonts-noto-cjk for Chinese, Japanese and Korean); report.html shows them")
+                        f"Noto Sans (fonts-noto-cjk for Chinese, Japanese and Korean); {page} shows them")
 
 
 @functools.lru_cache(maxsize=1024)
