@@ -242,7 +242,7 @@ def look(argv):
             path = path / f"{arguments.what}.png"
         inspection_plots.save(view, arguments.what, count, path)
         print(f"{path}: {found.title}, {found.note}")
-    note = fonts.note_undrawable(found.names or (), PAGE)
+    note = fonts.note_undrawable(found.names or (), f"{PAGE}, without --what,")
     if note and (is_folder or arguments.what is not None):  # a page has the letters of the reader's fonts
         print(f"note: {note}", file=sys.stderr)
 
