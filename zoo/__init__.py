@@ -151,7 +151,8 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
             - str, the name of a data set: "digits", "mnist", "fashion_mnist", "cifar10" or "cifar100". It is that even
               where a folder has this name; write "./mnist" for the folder.
             - str or path of a folder of class folders, `FOLDER/cat/1.png`, or with the splits above them,
-              `FOLDER/train/cat/1.png`, `FOLDER/val/...` and `FOLDER/test/...`.
+              `FOLDER/train/cat/1.png`, `FOLDER/val/...` and `FOLDER/test/...`, or other names that data sets have for
+              them, such as `Training`, `valid` and `Testing`.
             - str or path of an .npz file with Keras's arrays, x_train, y_train, x_test, y_test and perhaps x_val and
               y_val, or MedMNIST's, train_images, train_labels, val_images, val_labels, test_images and test_labels.
             - a pair of arrays (images, labels). Images are (n, height, width), (n, height, width, 1) or

@@ -39,7 +39,7 @@ def refusal(folder, **options):
     ("train", "val", "test"), ("TRAIN", "VAL", "TEST"), ("Training", "Validation", "Testing"),
     ("train", "valid", "test"), ("train", "dev", "test"), ("train_data", "val_data", "test_data"),
     ("training_set", "validation_set", "test_set"), ("trainset", "valset", "testset"),
-    ("seg_train", "seg_val", "seg_test"),
+    ("seg_train", "seg_val", "seg_test"), ("train2017", "val2017", "test1"),
     ("train", "eval", "test"), ("training", "validation", "evaluation"), ("Train images", "Val images", "Test images"),
 ])
 def test_splits_under_the_names_that_data_sets_have(tmp_path, train, validation, test):
@@ -102,7 +102,7 @@ def test_what_can_be_read_in_two_ways_is_refused(tmp_path, folders, images, name
 
 
 def test_images_in_no_class_at_all_are_refused(tmp_path):
-    write(tmp_path, ("train", "test"), 10)
+    write(tmp_path, ("train", "test1"), 10)
     message = refusal(tmp_path)
     assert "train/" in message and "--labels-from filename" in message
 

@@ -16,7 +16,8 @@ from zoo.utils.io import legible
 WORDS = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
          "dev": "validation", "test": "test", "testing": "test", "eval": "eval", "evaluation": "eval"}
 FILLER = "(?:dataset|data|set|split|seg|images?|imgs?)"
-NAME = re.compile(rf"(?:{FILLER}[\W_]*)*({'|'.join(sorted(WORDS, key=len, reverse=True))})(?:[\W_]*{FILLER})*")
+NAME = re.compile(rf"(?:{FILLER}[\W_]*)*({'|'.join(sorted(WORDS, key=len, reverse=True))})(?:[\W_]*{FILLER})*"
+                  r"(?:[\W_]*\d{1,4})?")  # test1, val2017
 PLAIN = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}  # names that need no word
 RUNS = "runs"  # where other programs write their runs
 

@@ -164,8 +164,10 @@ def one_class(found):
     """Return the UserError for a folder with one class, which may be a folder of classes itself."""
     name = os.fsdecode(found.files[0]).partition("/")[0]
     inside = folder_layout.image_folders(found.folder / name) if (found.folder / name).is_dir() else []
-    hint = f"; if you mean the folders {legible(inside[0])} and {legible(inside[1])} in it, give {found.folder / name}" \
-        if len(inside) > 1 and not (found.places > 0).any() else ""
+    hint = ""
+    if len(inside) > 1 and not (found.places > 0).any():
+        hint = (f"; if you mean the folders {legible(inside[0])} and {legible(inside[1])} in it, give "
+                f"{found.folder / name}")
     return UserError(f"{found.folder} has one class, {found.names[0]!r}; to tell apart takes two folders and more"
                      f"{hint}")
 
