@@ -61,11 +61,11 @@ def find_bundled(run):
 def measure_accuracy(bundled, file, data_dir=None, limit=None):
     """Return the test accuracy, a fraction, of a packed file, loaded as bundled weights are."""
     from zoo.data.load import load
-    from zoo.training import evaluation, transferred
+    from zoo.training import evaluation, finetuned_model
     from zoo.weights import sources
 
     source = replace(sources.of_bundled(bundled), path=Path(file))
-    model = transferred.with_own_top(source.resolve_blueprint(), source, None)
+    model = finetuned_model.with_own_top(source.resolve_blueprint(), source, None)
     test = load(bundled.dataset, data_dir=data_dir, limit=limit).test
     return evaluation.accuracy(evaluation.probabilities(model, test, BATCH_SIZE), test.labels)
 

@@ -147,7 +147,7 @@ def test_no_network_validates_at_chance_when_it_has_learned_320_images(name, tmp
     plan = plans.Plan(registry.blueprint(name, facts.shape, 10, spec.small.width, options=spec.small.options), facts,
                       recipe, 0, 320, keras.backend.backend(), False)
     (tmp_path / "checkpoints").mkdir()
-    progress = fit.train(trainee.build(plan), load_facts(facts, limit=320), recipe, 0, tmp_path,
+    progress = fit.train(trainee.build(plan)[0], load_facts(facts, limit=320), recipe, 0, tmp_path,
                          sides=recipe_fields.side_weights(recipe, spec))
     last = progress.history[-1]
     assert last["accuracy"] < 0.6 or last["val_accuracy"] > 0.3, last

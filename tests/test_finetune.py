@@ -101,7 +101,7 @@ def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
     assert (run / "report.html").exists() and (run / "plots").is_dir()
     assert finetune.main(words) == 0 and "is finished: test accuracy" in capsys.readouterr().out
     assert train.main(["--resume", str(run)]) == 0 and "is finished: test accuracy" in capsys.readouterr().out
-    for changed, said in ((["--head-layers", "8"], "head_layers [7, 0.5], given [8]"),
+    for changed, said in ((["--head-layers", "8"], "head_layers (7, 0.5), given (8,)"),
                           (["--head-epochs", "2"], "head_epochs 1, given 2"), (["--lr", "0.5"], "learning_rate 0.001"),
                           (["--freeze", "conv3_2_add"], "frozen_until 'conv3_1_add', given 'conv3_2_add'")):
         assert finetune.main([*words, *changed]) == 2

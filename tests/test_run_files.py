@@ -266,7 +266,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
 
 # Kills
 
-@pytest.mark.parametrize("left", [["PID-run.json"], ["checkpoints/"], ["head/"], ["head/checkpoints/", "head/run.json"],
+@pytest.mark.parametrize("left", [["PID-run.json"], ["checkpoints/"], ["stage1/"], ["stage1/checkpoints/", "stage1/run.json"],
                                   [".lock", "checkpoints/PID-last.npz", "PID-run.json"]], ids=str)
 def test_a_kill_in_the_first_moments_does_not_refuse_the_same_command(tmp_path, gone, left, capsys):
     run = tmp_path / "a"
@@ -282,7 +282,7 @@ def test_a_kill_in_the_first_moments_does_not_refuse_the_same_command(tmp_path, 
     assert kept == [".lock"]
 
 
-@pytest.mark.parametrize("name", ["diary", "checkpoints/best.npz", "head/diary", ".1-", "history.csv"])
+@pytest.mark.parametrize("name", ["diary", "checkpoints/best.npz", "stage1/diary", ".1-", "history.csv"])
 def test_what_a_kill_does_not_leave_is_not_trained_over(tmp_path, name):
     path = tmp_path / "a" / name
     path.parent.mkdir(parents=True)

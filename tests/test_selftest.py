@@ -207,7 +207,7 @@ def drawn(initializer, bias=0.0, name="vgg16"):
     plan = selftest.configure(name)
     plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, initializer=initializer,
                                                                 initial_bias=bias))
-    return trainee.build(plan)
+    return trainee.build(plan)[0]
 
 
 def test_kernels_of_a_recipe_have_the_variance_of_their_inputs():

@@ -103,23 +103,15 @@ def test_colour_pictures_of_other_sides(make_run):
     assert np.array_equal(sheet[:20, :32], np.load(run / "samples.npz")["cell_images"][0])
 
 
-def test_a_run_of_an_earlier_version_shows_its_first_mistakes(make_run):
-    run = make_run()
-    arrays = dict(np.load(run / "samples.npz"))
-    np.savez(run / "samples.npz", **{name: value for name, value in arrays.items() if not name.startswith("cell")})
-    assert len(data_of(report_of(run))["pictures"]["each"]) == 26
-
-
 def test_further_columns_of_the_history_are_drawn(make_run):
     run = make_run()
     history = history_of(6)
-    history |= {"aux1_loss": history["loss"] + 1, "aux1_accuracy": history["accuracy"] / 2, "gap": np.arange(6.0)}
+    history |= {"aux1_loss": history["loss"] + 1, "aux1_accuracy": history["accuracy"] / 2}
     table = zip(*history.values(), strict=True)
     rows = "".join(",".join([str(int(row[0])), *map(str, row[1:])]) + "\n" for row in table)
     (run / "history.csv").write_text(",".join(history) + "\n" + rows)
     named = [chart["names"] for chart in data_of(report_of(run))["charts"]]
-    assert named == [["train", "validation", "train aux1"]] * 2 + [["train"], ["learning rate"]]
-    assert "gap <span" in (run / "report.html").read_text()
+    assert named == [["train", "validation", "train aux1"]] * 2 + [["learning rate"]]
 
 
 def test_losses_that_are_not_finite_leave_a_gap():

@@ -162,7 +162,7 @@ def overfit(network, plan, limits, progress):
 def teach(outcome, limits, folder, reader, progress):
     """Build a network, overfit it, save it in a new `folder` and have it read; fill in the Outcome."""
     plan = configure(outcome.name)
-    network = trainee.build(plan)
+    network, _ = trainee.build(plan)
     outcome.parameters = trainee.main(network).count_params()
     _, seen = losses.of(plan.recipe)
     outcome.steps, outcome.first, outcome.last = overfit(network, plan, limits, progress)
