@@ -48,14 +48,14 @@ def test_a_bare_pickle(tmp_path):
 @pytest.mark.parametrize("protocol", range(6))
 def test_a_pickle_in_an_archive(tmp_path, protocol):
     archive(tmp_path / "a.pt", {"a/data.pkl": pickle.dumps({"w": Runs(tmp_path / "ran")}, protocol)})
-    refused(tmp_path / "a.pt", "asks Python to run (io|_io|builtins|__builtin__).open, which was not done|instruction")
+    refused(tmp_path / "a.pt", "(_io|io|builtins|__builtin__).open.*which was not done.*if you trust the file")
     assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("data, words", [
     (b"\x80\x02}r\xff\xff\xff\x7f.", "asks for more memory"),  # a memo of two billion places
-    (b"\x80\x02cos\nsystem\n.", "run os.system, which was not done"),
-    (b"\x80\x02ctorch\nFloatStorage\n)\x81.", "instruction NEWOBJ"),
+    (b"\x80\x02cos\nsystem\n.", "holds os.system and no state dict; it would have to be run, which was not done"),
+    (b"\x80\x02ctorch\nFloatStorage\n)\x81.", "must be a type, not str"),
     (b"\x80\x02ctorch\nFloatStorage\n)R.", "not callable"),  # it is a name here
     (b"\x80\x02}q\x00", "damaged|no weights"),  # cut off
     (b"", "damaged"),

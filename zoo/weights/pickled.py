@@ -132,8 +132,9 @@ class Unpickler(pickle.Unpickler):
             return STAND_INS[module, name]
         if len(self.names) >= MOST_NAMES:
             raise Refused(f"it names more than {MOST_NAMES:,} functions and classes")
-        return self.names.setdefault((module, name), type("Opaque", (Opaque,), {"name": f"{module}.{name}",
-                                                                                 "__slots__": ()}))
+        if (module, name) not in self.names:
+            self.names[module, name] = type("Opaque", (Opaque,), {"name": f"{module}.{name}", "__slots__": ()})
+        return self.names[module, name]
 
     def persistent_load(self, told):
         kind, storage, key, _, count, *view = told

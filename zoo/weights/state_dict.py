@@ -103,7 +103,7 @@ def state_dict_of(found):
 
 def describe(found, path):
     """Return words for what a file holds in place of a state dict, and the Python that takes one out of it."""
-    inside, where = found, ""
+    inside, where = found() if isinstance(found, type) else found, ""
     if isinstance(found, dict):
         held = {name: each for name, each in found.items() if isinstance(each, Opaque)}
         name = next((name for name in (*WRAPPERS, *held) if name in held), None)
