@@ -17,6 +17,7 @@ class Source:
     said: as the person said it. path: None where it is to be fetched. foreign: they are of the paper's stem, and have
     the authors' preprocessing, `scaling`; None: what pixels they expect is not known. bundled: where they come with
     zoo. implied: {option: value} of the network that a file is of, as far as it shows.
+    of_others: by the names of their layers they are of keras.applications' or PyTorch's network, not of our own.
     """
 
     network: str
@@ -26,11 +27,23 @@ class Source:
     scaling: pretrained.Scaling | None
     bundled: pretrained.Bundled | None = None
     implied: dict = field(default_factory=dict)
+    of_others: bool = True
 
     @property
     def is_assumed(self):
         """Whether the scaling of the pixels is assumed by the names of the layers: files do not say it."""
         return self.scaling is not None and self.bundled is None and self.said not in pretrained.NAMES
+
+    def rescale(self, preprocessing):
+        """Return it with the scaling of pixels called `preprocessing`; None leaves it as it is."""
+        pretrained.check_preprocessing(preprocessing)
+        if preprocessing is None or (preprocessing == pretrained.OF_RUN and self.bundled):
+            return self
+        if preprocessing == pretrained.OF_RUN:
+            raise UserError(f"{self.said} is no run, so the data set is not known that its pixels were scaled by; choose "
+                            f"another preprocessing than {preprocessing}, or give a run")
+        channels = self.resolve_blueprint().input_shape[2]
+        return replace(self, scaling=pretrained.named_scaling(preprocessing, channels))
 
     def resolve_blueprint(self, input_shape=None, classes=None, width=None, stem="auto", options=None, aux=False):
         """Return the Blueprint of what is asked for; what is not given is as the weights need it, or the paper's."""
@@ -165,7 +178,7 @@ def find(weights, network):
             scaling = pretrained.OF_KERAS.get(spec.name) if foreign else None
         implied = load.implied_options(contents, spec.name)
     return Source(spec.name, str(weights), path, foreign and spec.name in pretrained.LEAST_SIDE, scaling,
-                  implied=implied)
+                  implied=implied, of_others=foreign)
 
 
 def of_bundled(bundled):
