@@ -54,7 +54,7 @@ def opened(path):
 def contents(path, stack):
     """Return the Contents of a file; what must stay open while arrays are read is entered into `stack`."""
     with open(path, "rb") as file:
-        start = file.read(15)
+        start = file.read(state_dict.BEGINNING)
     if start.startswith(HDF5):
         return of_hdf5(path, stack)
     if start.startswith(ZIP):

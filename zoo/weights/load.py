@@ -100,7 +100,7 @@ def paired(model, network, contents):
 
 
 def count_outputs(path, network, layers):
-    """Return how many outputs the last of our layers has in a file, as many as its bias; None where it is not known.
+    """Return how many outputs the last of our layers has in a file, as many as its bias has numbers; None where it is not known.
 
     layers: pairs (name, class) of all layers of ours, in their order, up to that one.
     """
@@ -112,8 +112,8 @@ def count_outputs(path, network, layers):
         else:
             pairs = {name: names.translated(name, network) for name in contents.layers}
         rows = [contents.layers[name] for name, ours in pairs.items() if ours == layers[-1][0]]
-        biases = [stored.shape[0] for row in rows for stored in arrays(row) if len(stored.shape) == 1]
-        return biases[0] if len(biases) == 1 else None
+        biases = {stored.shape[0] for row in rows for stored in arrays(row) if len(stored.shape) == 1}
+        return biases.pop() if len(biases) == 1 else None
 
 
 def arrays_of(contents, name, layer, model):

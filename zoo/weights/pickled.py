@@ -137,6 +137,8 @@ class Unpickler(pickle.Unpickler):
         return self.names[module, name]
 
     def persistent_load(self, told):
+        if isinstance(told, tuple) and len(told) == 4 and told[0] == "module":
+            return told[1]  # the class of a module, with its source code, in files of PyTorch until 1.5
         kind, storage, key, _, count, *view = told
         if kind != "storage" or not isinstance(key, str) or type(count) is not int or count < 0:
             raise Refused("it names a storage that PyTorch does not know")

@@ -15,12 +15,13 @@ from zoo.weights.safetensors import widened
 # under which training programs keep the weights; those of the training before their moving average
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "ema", "model_ema", "state_dict_ema")
 DEPTH = 3  # of wrappers in one another
-LEGACY = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # what a file of before PyTorch 1.6 begins with, after its protocol
+BEGINNING = 24  # bytes that tell
+LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the first pickle of a file of before PyTorch 1.6, after its protocol
 
 
 def is_legacy(start):
-    """Return whether a file begins, with at least 15 bytes `start`, as PyTorch until 1.5 wrote it."""
-    return start[2:2 + len(LEGACY)] == LEGACY
+    """Return whether a file begins, with the bytes `start`, as PyTorch until 1.5 wrote it."""
+    return LEGACY in start[:BEGINNING]
 
 
 def tensors(path):
@@ -29,7 +30,7 @@ def tensors(path):
     ValueError in words for another file, UserError for a sound one that holds something else.
     """
     with open(path, "rb") as file:
-        legacy = is_legacy(file.read(15))
+        legacy = is_legacy(file.read(BEGINNING))
     found, stored_of = of_legacy(path) if legacy else of_archive(path)
     state, wrapper = state_dict_of(found)
     if state is None:
