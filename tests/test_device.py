@@ -101,10 +101,11 @@ def only(*indices):
         "TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}}
 
 
-def mig(uuid):
+def mig():
     """A process sees one slice of a GPU, which is GPU 0 then."""
     expected = only(0)
-    return {**expected, "set": {name: value for name, value in expected["set"].items() if name != "CUDA_VISIBLE_DEVICES"}}
+    del expected["set"]["CUDA_VISIBLE_DEVICES"]  # it is the UUID already
+    return expected
 
 
 CPU = {"gpus": [], "heavy": [], "set": {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}}
@@ -123,10 +124,9 @@ LEFT_ALONE = {"gpus": [], "heavy": [], "set": {"TF_FORCE_GPU_ALLOW_GROWTH": "tru
     ("four", "3", "2,3", only(3)),
     ("four", None, "GPU-2fffffff", only(3)),
     ("four", "3", "GPU-2fffffff-3333-3333-3333-333333333333", only(3)),
-    ("one", "0", "MIG-c6d4f1ef-1111-2222-3333-444455556666", mig("MIG-c6d4f1ef-1111-2222-3333-444455556666")),
-    ("four", None, "MIG-GPU-2fffffff-3333-3333-3333-333333333333/1/0",
-     mig("MIG-GPU-2fffffff-3333-3333-3333-333333333333/1/0")),
-    ("none", "auto", "MIG-c6d4f1ef", mig("MIG-c6d4f1ef")),
+    ("one", "0", "MIG-c6d4f1ef-1111-2222-3333-444455556666", mig()),
+    ("four", None, "MIG-GPU-2fffffff-3333-3333-3333-333333333333/1/0", mig()),
+    ("none", "auto", "MIG-c6d4f1ef", mig()),
     ("four", "0,1", None, only(0, 1)),
     ("four", "3,1", None, only(3, 1)),
     ("four", "all", None, only(0, 1, 2, 3)),

@@ -17,7 +17,7 @@ from zoo.weights import pretrained, sources
 
 NARROW = ("--width", "0.0625", "--image-size", "32", "--gpu", "none")
 # of a white pixel, in the order of the channels that the network gets; by hand
-WHITE = {"imagenet-caffe": (255 - 103.939, 255 - 116.779, 255 - 123.68), "symmetric": (1, 1, 1), "none": (255, 255, 255),
+WHITE = {"imagenet-caffe": (255 - 103.939, 255 - 116.779, 255 - 123.68), "symmetric": (1,) * 3, "none": (255,) * 3,
          "imagenet-torch": ((1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225)}
 
 
@@ -51,8 +51,8 @@ def scaled_white(config):
     ("theirs.h5", None, WHITE["imagenet-caffe"], True), ("theirs.h5", "symmetric", WHITE["symmetric"], False),
     ("ours.h5", "imagenet-torch", WHITE["imagenet-torch"], False), ("ours.h5", "none", WHITE["none"], False)])
 def test_finetune_says_and_keeps_it(folder, file, given, expected, note, tmp_path, capsys):
-    words = ["vgg16", "--data", str(folder / "pets"), "--weights", str(folder / file), *NARROW, "--epochs", "1", "-b", "8",
-             "--output-dir", str(tmp_path), "--name", "run"]
+    words = ["vgg16", "--data", str(folder / "pets"), "--weights", str(folder / file), *NARROW, "--epochs", "1",
+             "-b", "8", "--output-dir", str(tmp_path), "--name", "run"]
     assert finetune.main(words + (["--preprocessing", given] if given else [])) == 0
     config = json.loads((tmp_path / "run" / "run.json").read_text())["finetuning"]
     np.testing.assert_allclose(scaled_white(config), expected, rtol=1e-5)

@@ -262,8 +262,8 @@ def features(model, images, layers="stages"):
 
 def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head_layers=(), pooling=None,
         feature_layer=None, two_stage=False, head_epochs=None, backbone_learning_rate=None, strategy=None,
-        preprocessing=None, class_weight=None, seed=0, name=None, output_dir="runs", limit=None, labels="fine", data_dir=None,
-        image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
+        preprocessing=None, class_weight=None, seed=0, name=None, output_dir="runs", limit=None, labels="fine",
+        data_dir=None, image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
         invalid_images="error", preset=None, width=None, stem="auto", gpu=None, backend=None, precision="float32",
         deterministic=False, max_seconds=None, callbacks=None, log=None, verbose=True, **keywords):
     """Train a model from scratch, or fine-tune a pretrained one, into a run directory, and return the `Run`.

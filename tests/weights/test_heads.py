@@ -164,8 +164,8 @@ def test_a_disk_without_locks(tmp_path, monkeypatch):
 
     def file(path, mode, locking=None):
         if locking is None:
-            raise OSError("Unable to synchronously open file (unable to lock file, errno = 37, error message = 'No locks "
-                          "available')")
+            raise OSError("Unable to synchronously open file (unable to lock file, errno = 37, error message = "
+                          "'No locks available')")
         return whole(path, mode, locking=locking)
 
     monkeypatch.setattr(h5py, "File", file)

@@ -1,4 +1,4 @@
-"""Our own models as Keras saves them, loaded back: every network of the catalogue, in every layout, with equal outputs."""
+"""Our own models as Keras saves them, loaded back: every network, in every layout, with equal outputs."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ import zoo
 from zoo import registry
 from zoo.weights import sources
 
-FAST = ("lenet5_1998", "vgg16", "xception", "inception_v3")  # codes; pixels of others; layer names of others; a BN option
+FAST = ("lenet5_1998", "vgg16", "xception", "inception_v3")  # layers of our own; three that keras.applications has
 NETWORKS = [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST)) for name in registry.SPECS]
 
 
@@ -54,7 +54,8 @@ def test_an_option_that_adds_weights_is_known_from_the_file(name, option, tmp_pa
         build(name, weights=str(tmp_path / "a.h5"), **{option: default})
 
 
-@pytest.mark.parametrize("name", ["xception", "inception_v3", pytest.param("inception_resnet_v2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", [
+    "xception", *(pytest.param(name, marks=pytest.mark.slow) for name in ("inception_v3", "inception_resnet_v2"))])
 def test_a_backbone_with_a_head_of_ones_own_is_still_ours(name, tmp_path):
     """A head may be called as keras.applications' is, and have layers with automatic names."""
     backbone = build(name, include_top=False, pooling="avg")

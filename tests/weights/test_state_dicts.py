@@ -254,8 +254,8 @@ def test_objects_beside_the_weights(zipped, tmp_path):
     optimizer.step()
     torch.save({
         "args": argparse.Namespace(lr=0.1, layers=[1, 2]), "best": np.float64(0.9), "history": np.arange(3),
-        "optimizer": optimizer.state_dict(), "whole": network, "path": pathlib.PurePosixPath("a"), "dtype": torch.float16,
-        "device": torch.device("cpu"), "size": torch.Size([1]), "counts": collections.Counter("aab"),
+        "optimizer": optimizer.state_dict(), "whole": network, "path": pathlib.PurePosixPath("a"),
+        "dtype": torch.float16, "device": torch.device("cpu"), "size": torch.Size([1]), "counts": collections.Counter("aab"),
         "names": {"a", "b"}, "queue": collections.deque([1]), "groups": collections.defaultdict(list, a=[1]),
         "model": torch_tensors(torch, tensors)}, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
     check_backbone(tmp_path / "a.pth", model)

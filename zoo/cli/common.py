@@ -181,11 +181,11 @@ def form_of(arguments):
 
 
 def add_preprocessing(group):
-    """Add --preprocessing, the name of the scaling of pixels for --weights; pretrained.check_preprocessing checks it."""
+    """Add --preprocessing, the name of the scaling of pixels for --weights; see `pretrained.check_preprocessing`."""
     group.add_argument("--preprocessing", metavar="|".join((*pretrained.PREPROCESSING, pretrained.OF_RUN)),
                        help="how pixels are scaled for --weights: imagenet-caffe as Keras's VGGs, imagenet-torch as "
-                            "torchvision's networks, symmetric to -1..1, none 0..255, run as zoo.train; default: as the "
-                            "weights expect, which is assumed for a file, and printed")
+                            "torchvision's networks, symmetric to -1..1, none 0..255, run as zoo.train; default: as "
+                            "the weights expect, which is assumed for a file, and printed")
 
 
 def add_images(group, description, default=None):

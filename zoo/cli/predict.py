@@ -58,8 +58,8 @@ class Predictor:
         if weights is not None:
             self._know_weights(weights, preprocessing)
         elif preprocessing is not None:
-            raise UserError("--preprocessing is for --weights of a network's name; a run and a .keras file scale pixels "
-                            "themselves")
+            raise UserError("--preprocessing is for --weights of a network's name; a run and a .keras file scale "
+                            "pixels themselves")
         elif path.is_dir():
             self._know_run()
         elif path.suffix != ".keras" or not path.is_file():
@@ -88,8 +88,8 @@ class Predictor:
         if self.source.scaling is None and weights.endswith(".keras"):
             raise UserError(f"{weights} is a whole model: type python -m zoo predict {weights} IMAGE")
         if self.source.scaling is None:
-            raise UserError(f"{weights} does not say how its pixels are scaled; give --preprocessing, such as symmetric, "
-                            "or a run, or a .keras file that takes raw pixels")
+            raise UserError(f"{weights} does not say how its pixels are scaled; give --preprocessing, such as "
+                            "symmetric, or a run, or a .keras file that takes raw pixels")
         if self.source.is_assumed:
             print(f"pixels   {pretrained.describe_scaling(self.source.scaling)}"
                   + ("" if preprocessing else ", which is assumed; --preprocessing changes it"), file=sys.stderr)

@@ -145,7 +145,8 @@ def requested(arguments):
         weights=None if arguments.weights == "none" else arguments.weights, freeze=arguments.freeze,
         head_layers=finetuning.parse_head_layers(arguments.head_layers or ""), pooling=arguments.pooling,
         feature_layer=arguments.feature_layer, two_stage=arguments.two_stage, head_epochs=number,
-        strategy=arguments.strategy, preprocessing=arguments.preprocessing, backbone_learning_rate=None if arguments.backbone_lr is None else parsed(
+        strategy=arguments.strategy, preprocessing=arguments.preprocessing,
+        backbone_learning_rate=None if arguments.backbone_lr is None else parsed(
             "--backbone-lr", arguments.backbone_lr, 1.0))
 
 

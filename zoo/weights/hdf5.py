@@ -3,8 +3,8 @@
 Three layouts (measured with Keras 3.15): `model.save("x.h5")` of old has the layers as groups of /model_weights; the
 files that keras.applications fetches have them at the top, without that group; `.weights.h5` has classes with a number
 under /layers, or in 2023 under /_layer_checkpoint_dependencies, and since about Keras 3.9 the name of each layer beside
-it. A model within the model is a layer with the arrays of all of its own in the first two, and a group with groups in the
-third: its layers are found as if they stood in the model itself.
+it. A model within the model is a layer with the arrays of all of its own in the first two, and a group with groups in
+the third: its layers are found as if they stood in the model itself.
 """
 
 import re

@@ -100,7 +100,9 @@ def paired(model, network, contents):
 
 
 def count_outputs(path, network, layers):
-    """Return how many outputs the last of our layers has in a file, as many as its bias has numbers; None where it is not known.
+    """Return how many outputs the last of our layers has in a file, as many as its bias has numbers.
+
+    None where it is not known.
 
     layers: pairs (name, class) of all layers of ours, in their order, up to that one.
     """
@@ -192,7 +194,7 @@ def implied_options(contents, network):
     if "scale" in options:
         counts = {len(row) for name, row in rows.items() if row and all(len(each.shape) == 1 for each in arrays(row))}
         if counts & {3, 4}:
-            found["scale"] = 3 not in counts  # gamma besides beta, mean and variance; a head's layers may have it anyway
+            found["scale"] = 3 not in counts  # gamma beside beta, mean and variance, which a head's may have anyway
     return found
 
 

@@ -48,7 +48,9 @@ def is_foreign(names, network):
 def is_of_backbone(name, network):
     """Return whether a layer is called as those of a network's backbone are, here or by keras.applications."""
     ours = translated(name, network)
-    return bool(re.fullmatch(OURS.get(network, "(?!)"), ours)) or (ours != name and ours not in ("fc", "fc6", "fc7", "fc8"))
+    if ours != name:
+        return ours not in ("fc", "fc6", "fc7", "fc8")
+    return network in OURS and bool(re.fullmatch(OURS[network], name))
 
 
 def paired(names, model, network):

@@ -40,8 +40,8 @@ class Source:
         if preprocessing is None or (preprocessing == pretrained.OF_RUN and self.bundled):
             return self
         if preprocessing == pretrained.OF_RUN:
-            raise UserError(f"{self.said} is no run, so the data set is not known that its pixels were scaled by; choose "
-                            f"another preprocessing than {preprocessing}, or give a run")
+            raise UserError(f"{self.said} is no run, so the data set is not known that its pixels were scaled by; "
+                            f"choose another preprocessing than {preprocessing}, or give a run")
         channels = self.resolve_blueprint().input_shape[2]
         return replace(self, scaling=pretrained.named_scaling(preprocessing, channels))
 

@@ -78,16 +78,16 @@ def of_legacy(path):
 
     def stored_of(tensor):
         check(tensor)
-        storage = tensor.storage
-        if storage.key not in offsets:
+        storage, offset = tensor.storage, offsets.get(tensor.storage.key)
+        if offset is None:
             raise ValueError(f"storage {storage.key} is missing; fetch the file again")
-        return strided(tensor, lambda: np.fromfile(path, TYPES[storage.dtype], storage.count, offset=offsets[storage.key]))
+        return strided(tensor, lambda: np.fromfile(path, TYPES[storage.dtype], storage.count, offset=offset))
 
     return found, stored_of
 
 
 def state_dict_of(found):
-    """Return (the dict of tensors in what a file holds, the names of the wrappers around it); None where there is none."""
+    """Return (the dict of tensors in what a file holds, None without one; the names of the wrappers around it)."""
     wrappers = []
     for _ in range(DEPTH + 1):
         if not isinstance(found, dict):
@@ -109,13 +109,13 @@ def describe(found, path):
         held = {name: each for name, each in found.items() if isinstance(each, Opaque)}
         name = next((name for name in (*WRAPPERS, *held) if name in held), None)
         inside, where = held.get(name), f"[{name!r}]" if isinstance(name, str) else ""
-    save = f'torch.save(torch.load("{path.name}", map_location="cpu", weights_only=False){where}.state_dict(), "weights.pt")'
     if not isinstance(inside, Opaque):
         return "holds no state dict; write one with torch.save(model.state_dict(), FILE)"
-    if inside.name.startswith("__torch__"):
-        save = f'torch.save(torch.jit.load("{path.name}", map_location="cpu").state_dict(), "weights.pt")'
+    load = f'torch.load("{path.name}", map_location="cpu", weights_only=False){where}'
+    if inside.name.startswith("__torch__"):  # TorchScript
+        load = f'torch.jit.load("{path.name}", map_location="cpu")'
     return (f"holds {inside.name or 'an object'} and no state dict; it would have to be run, which was not done; if you "
-            f"trust the file, two lines take the weights out: import torch; {save}")
+            f'trust the file, two lines take the weights out: import torch; torch.save({load}.state_dict(), "weights.pt")')
 
 
 def is_weights(found):

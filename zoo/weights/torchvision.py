@@ -75,8 +75,8 @@ def contents(kind, tensors):
     for name, stored in tensors.items():
         module, _, variable = bare(name).rpartition(".")
         if variable in modules.setdefault(module, {}):
-            raise ValueError(f"it holds two networks: {bare(name)} is there more than once, as {name} among others; save "
-                             "the state dict of one")
+            raise ValueError(f"it holds two networks: {bare(name)} is there more than once, as {name} among others; "
+                             "save the state dict of one")
         modules[module][variable] = stored
     return Contents(kind, "torch", {module: [found[each] for each in VARIABLES if each in found]
                                     for module, found in modules.items()})
