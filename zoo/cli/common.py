@@ -183,9 +183,10 @@ def form_of(arguments):
 def add_preprocessing(group):
     """Add --preprocessing, the name of the scaling of pixels for --weights; see `pretrained.check_preprocessing`."""
     group.add_argument("--preprocessing", metavar="|".join((*pretrained.PREPROCESSING, pretrained.OF_RUN)),
-                       help="how pixels are scaled for --weights: imagenet-caffe as Keras's VGGs, imagenet-torch as "
-                            "torchvision's networks, symmetric to -1..1, none 0..255, run as zoo.train; default: as "
-                            "the weights expect, which is assumed for a file, and printed")
+                       help="scaling of the pixels in front of --weights; imagenet-caffe: as Keras's VGGs, BGR minus "
+                            "the means; imagenet-torch: as torchvision's models; symmetric: -1 to 1; none: 0 to 255; "
+                            "run: mean 0 and standard deviation 1 of the data set; default: as the weights expect, "
+                            "which is assumed for a FILE, and printed")
 
 
 def add_images(group, description, default=None):
