@@ -74,6 +74,20 @@ def test_a_pickle_cannot_change_the_stand_ins(tmp_path, name):
     assert [{**vars(each)} for each in (pickled.Opaque, pickled.Rebuild)] == before
 
 
+def test_a_name_with_lines(tmp_path):
+    data = b"\x80\x04X\x04\0\0\0a\n\x1b[X\x03\0\0\0b\nc\x93."
+    archive(tmp_path / "a.pt", {"a/data.pkl": data})
+    refused(tmp_path / "a.pt", r"holds a\?\?\[.b\?c and no state dict")
+
+
+def test_groups_that_hold_one_another(tmp_path):
+    with h5py.File(tmp_path / "a.weights.h5", "w") as file:
+        layers = file.create_group("layers")
+        for number in range(8):
+            layers[f"sequential_{number}"] = layers
+    refused(tmp_path / "a.weights.h5", "too many groups|too deep")
+
+
 def legacy(path):
     """A file of PyTorch's until 1.5, of one tensor."""
     torch = pytest.importorskip("torch")

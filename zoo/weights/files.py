@@ -66,7 +66,7 @@ def contents(path, stack):
     if start.startswith(PICKLE):
         raise UserError(f"{path} is a bare pickle, which is not opened, because pickles are programs; if you trust it, "
                         "two lines make of a state dict in it a file that can be read: import pickle, torch; "
-                        f'torch.save(pickle.load(open("{path.name}", "rb")), "weights.pt")')
+                        f"torch.save(pickle.load(open({path.name!r}, 'rb')), 'weights.pt')")
     raise ValueError("it is none of HDF5 (.h5, .weights.h5), .keras, .safetensors, .pt, .npz")
 
 

@@ -7,7 +7,9 @@ it. A model within the model is a layer with the arrays of all of its own in the
 the third: its layers are found as if they stood in the model itself.
 """
 
+import itertools
 import re
+from collections import Counter
 
 import h5py
 
@@ -62,17 +64,20 @@ def numbered(file):
             key = "/".join(step for step in re.split(r"[/\\]", path) if step and step not in CONTAINERS)
             found[key], names[key] = row, text(values.attrs.get("name", ""))
     if found and all(names.values()):
-        repeated = {name for name in names.values() if [*names.values()].count(name) > 1}
-        return Contents("Keras 3's weights", "keras", {key if names[key] in repeated else names[key]: row
+        counts = Counter(names.values())
+        return Contents("Keras 3's weights", "keras", {names[key] if counts[names[key]] == 1 else key: row
                                                        for key, row in found.items()})
     return Contents("Keras 3's weights without names", "counted", found)
 
 
-def variables(group, path="", depth=0):
+def variables(group, path="", depth=0, seen=None):
     """Yield (path of a layer, the group of its variables) of all layers, in the order of their numbers."""
+    seen = itertools.count() if seen is None else seen
     if depth > DEPTH:
         raise Unsafe("its groups lie too deep in one another")
     for key in sorted(group, key=natural):
+        if next(seen) > 4 * MOST_LAYERS:  # groups can hold one another
+            raise Unsafe("it has too many groups")
         if depth == 0 and key in NO_LAYERS:
             continue
         child = member(group, key)
@@ -81,7 +86,7 @@ def variables(group, path="", depth=0):
         if key == "vars":
             yield path, child
         else:
-            yield from variables(child, f"{path}/{key}", depth + 1)
+            yield from variables(child, f"{path}/{key}", depth + 1, seen)
 
 
 def rename(contents, layers):

@@ -111,10 +111,11 @@ def describe(found, path):
         inside, where = held.get(name), f"[{name!r}]" if isinstance(name, str) else ""
     if not isinstance(inside, Opaque):
         return "holds no state dict; write one with torch.save(model.state_dict(), FILE)"
-    load = f'torch.load("{path.name}", map_location="cpu", weights_only=False){where}'
+    load = f"torch.load({path.name!r}, map_location='cpu', weights_only=False){where}"
     if inside.name.startswith("__torch__"):  # TorchScript
-        load = f'torch.jit.load("{path.name}", map_location="cpu")'
-    return (f"holds {inside.name or 'an object'} and no state dict; it would have to be run, which was not done; if you "
+        load = f"torch.jit.load({path.name!r}, map_location='cpu')"
+    name = "".join(letter if letter.isprintable() else "?" for letter in inside.name[:80])
+    return (f"holds {name} and no state dict; it would have to be run, which was not done; if you "
             f'trust the file, two lines take the weights out: import torch; torch.save({load}.state_dict(), "weights.pt")')
 
 
