@@ -101,6 +101,13 @@ def only(*indices):
         "TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}}
 
 
+def mig():
+    """A process sees one slice of a GPU, which is GPU 0 then."""
+    expected = only(0)
+    del expected["set"]["CUDA_VISIBLE_DEVICES"]  # it is the UUID already
+    return expected
+
+
 CPU = {"gpus": [], "heavy": [], "set": {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}}
 LEFT_ALONE = {"gpus": [], "heavy": [], "set": {"TF_FORCE_GPU_ALLOW_GROWTH": "true",
                                                "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}}
@@ -116,6 +123,10 @@ LEFT_ALONE = {"gpus": [], "heavy": [], "set": {"TF_FORCE_GPU_ALLOW_GROWTH": "tru
     ("four", None, "2,3", only(2)),
     ("four", "3", "2,3", only(3)),
     ("four", None, "GPU-2fffffff", only(3)),
+    ("four", "3", "GPU-2fffffff-3333-3333-3333-333333333333", only(3)),
+    ("one", "0", "MIG-c6d4f1ef-1111-2222-3333-444455556666", mig()),
+    ("four", None, "MIG-GPU-2fffffff-3333-3333-3333-333333333333/1/0", mig()),
+    ("none", "auto", "MIG-c6d4f1ef", mig()),
     ("four", "0,1", None, only(0, 1)),
     ("four", "3,1", None, only(3, 1)),
     ("four", "all", None, only(0, 1, 2, 3)),
@@ -134,6 +145,16 @@ LEFT_ALONE = {"gpus": [], "heavy": [], "set": {"TF_FORCE_GPU_ALLOW_GROWTH": "tru
 def test_what_the_backend_would_see(machine, machine_has, asked, visible, expected):
     environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
     assert child(machine(TABLES[machine_has]), asked, **environment) == expected
+
+
+def test_a_slice_of_a_gpu(four):
+    """A queue names it in CUDA_VISIBLE_DEVICES, where it stays."""
+    whole = "MIG-GPU-2fffffff-3333-3333-3333-333333333333/1/0"
+    chosen = choose("0", four, f"{whole},MIG-other")
+    assert chosen.environment["CUDA_VISIBLE_DEVICES"] == whole
+    assert "A100" in str(chosen.gpus[0]) and "GiB" not in str(chosen.gpus[0])
+    with pytest.raises(UserError, match="no GPU 1; there are: 0"):
+        choose("1", four, whole)
 
 
 LOUD = """
@@ -177,7 +198,6 @@ SHOWN = [  # CUDA_VISIBLE_DEVICES, the GPUs it leaves, the first of them first
     ("GPU-2fffffff-3333-3333-3333-333333333333", [3]),
     ("GPU-1a,GPU-0a", [1, 0]),
     ("GPU-ffffffff", []),
-    ("MIG-0a1b2c3d-0000-0000-0000-000000000000", []),
 ]
 
 

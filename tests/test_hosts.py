@@ -192,7 +192,8 @@ def test_which_hosts(monkeypatch):
 
 
 @pytest.mark.parametrize("nodes, first", [("gpu7", "gpu7"), ("gpu[03-07,9],big1", "gpu03"), ("a1,b2", "a1"),
-                                          ("n[12]-ib,n13-ib", "n12-ib")])
+                                          ("n[12]-ib,n13-ib", "n12-ib"), ("r[1-2]n[3-4]", "r1n3"),
+                                          ("rack[02,4-5]-n[007]x,other", "rack02-n007x")])
 def test_the_hosts_of_slurm(monkeypatch, nodes, first):
     for name, value in (("STEP_NODELIST", nodes), ("STEP_NUM_TASKS", "3"), ("PROCID", "2"), ("JOB_ID", "20017")):
         monkeypatch.setenv(f"SLURM_{name}", value)

@@ -262,8 +262,8 @@ def features(model, images, layers="stages"):
 
 def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head_layers=(), pooling=None,
         feature_layer=None, two_stage=False, head_epochs=None, backbone_learning_rate=None, strategy=None,
-        class_weight=None, seed=0, name=None, output_dir="runs", limit=None, labels="fine", data_dir=None,
-        image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
+        preprocessing=None, class_weight=None, seed=0, name=None, output_dir="runs", limit=None, labels="fine",
+        data_dir=None, image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
         invalid_images="error", preset=None, width=None, stem="auto", gpu=None, backend=None, precision="float32",
         deterministic=False, max_seconds=None, callbacks=None, log=None, verbose=True, **keywords):
     """Train a model from scratch, or fine-tune a pretrained one, into a run directory, and return the `Run`.
@@ -296,6 +296,9 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
             `learning_rate`, which is the head's.
         strategy: None, or one of "small-similar", "large-similar", "small-different" and "large-different", which
             decides freeze, feature_layer and two_stage by how many images there are, and how like those of the weights.
+        preprocessing: how pixels are scaled for `weights`: "imagenet-caffe", "imagenet-torch", "symmetric" (-1 to 1),
+            "none" (0 to 255), or "run": to mean 0 and standard deviation 1 of the data set, or as the run that the
+            weights are of; default: as the weights expect, which for a file is assumed, and printed.
         class_weight: None; "balanced", for classes of different sizes; or a dict from class names or labels to weights
             of the loss, 1 for those that it does not name.
         seed: of the first weights, the order of the images and their augmentation; an int from 0.
@@ -350,7 +353,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     asked = finetuning.request(
         weights=None if weights == "none" else weights, freeze=freeze, head_layers=tuple(head_layers), pooling=pooling,
         feature_layer=feature_layer, two_stage=two_stage, head_epochs=head_epochs,
-        backbone_learning_rate=backbone_learning_rate, strategy=strategy)
+        backbone_learning_rate=backbone_learning_rate, strategy=strategy, preprocessing=preprocessing)
     known = registry.find(model).options if isinstance(model, str) else {}
     options = {key: value for key, value in keywords.items() if key in known}
     fields = {key: value for key, value in keywords.items() if key not in options}

@@ -30,7 +30,8 @@ class Gpu:
     free: int  # MiB
 
     def __str__(self):
-        return f"GPU {self.index}, {self.name}, {self.free / 1024:.0f} of {self.total / 1024:.0f} GiB free"
+        memory = f", {self.free / 1024:.0f} of {self.total / 1024:.0f} GiB free" if self.total else ""
+        return f"GPU {self.index}, {self.name}{memory}"
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,13 @@ def choose(asked, gpus, visible=None):
     """Return the Device for `--gpu ASKED`: numbers with commas between, "all", "auto" (the one with the most free
     memory), "none", or None for the first GPU that is there.
 
-    `visible` is CUDA_VISIBLE_DEVICES as it was when the command began, or None. UserError when a GPU asked for is not
-    there, or is hidden.
+    `visible` is CUDA_VISIBLE_DEVICES as it was when the command began, or None: numbers, UUIDs or a MIG device, which
+    then is GPU 0. UserError when a GPU asked for is not there, or is hidden.
     """
     if asked == "none":
         return Device((), True, {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"})
+    if visible is not None and visible.strip().startswith("MIG-"):
+        gpus, visible = _slice(gpus, visible), None
     shown = gpus if visible is None else _shown(gpus, visible)
     if asked is None:
         return Device((shown[0],), False, _only(shown[:1])) if shown else Device((), False, GROWTH)
@@ -200,8 +203,19 @@ REMEDIES = {"tensorflow": "pip install 'cnn-zoo[cuda]'", "jax": "pip install 'ja
 
 def _only(gpus):
     """The environment that shows these GPUs, numbered in PCI order."""
-    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(str(gpu.index) for gpu in gpus),
-            **GROWTH}
+    names = [gpu.uuid if gpu.uuid.startswith("MIG-") else str(gpu.index) for gpu in gpus]
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(names), **GROWTH}
+
+
+def _slice(gpus, visible):
+    """The slice of a GPU (Multi-Instance GPU) that CUDA_VISIBLE_DEVICES names first, as GPU 0: a process sees no other.
+
+    MIG-UUID, or in older drivers MIG-GPU-UUID/..., which names the whole GPU too. How much of its memory is free,
+    nvidia-smi's table of GPUs does not say.
+    """
+    token = visible.split(",")[0].strip()
+    whole = [gpu for gpu in gpus if token.startswith(f"MIG-{gpu.uuid}/")] or (gpus if len(gpus) == 1 else [])
+    return [Gpu(0, token, f"{token[:12]}{f' of {whole[0].name}' if whole else ''}", 0, 0)]
 
 
 def _shown(gpus, visible):

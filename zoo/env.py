@@ -107,13 +107,14 @@ def hosts(addresses, index):
 
 
 def _slurm():
-    """The tasks of SLURM's job step; the first node's name is expanded from forms such as gpu[03-07,9],big1."""
+    """The tasks of SLURM's job step; the first node's name is expanded from forms such as gpu[03-07,9],big1 and
+    rack[1-2]node[3-4]."""
     told = {name: os.environ.get(f"SLURM_{name}") for name in ("STEP_NODELIST", "STEP_NUM_TASKS", "PROCID", "JOB_ID")}
     missing = [f"SLURM_{name}" for name, value in told.items() if not value]
     if missing:
         raise UserError(f"--hosts slurm is for commands that srun starts; {missing[0]} is not set")
-    first = re.match(r"([^,\[]*)(?:\[(\d+)[^\]]*\]([^,]*))?", told["STEP_NODELIST"])
-    node = "".join(part or "" for part in first.groups())
+    first = re.match(r"(?:[^,\[]|\[[^\]]*\])*", told["STEP_NODELIST"])[0]  # up to a comma that is in no bracket
+    node = re.sub(r"\[(\w+)[^\]]*\]", r"\1", first)
     port, count = 20_000 + int(told["JOB_ID"]) % 20_000 * 2, int(told["STEP_NUM_TASKS"])
     return ([f"{node}:{port}"] * count, int(told["PROCID"])) if count > 1 else None
 

@@ -16,7 +16,7 @@ TINY = Path(__file__).with_name("tiny.pt")  # torch.save({"epoch": 3, "state_dic
 
 
 def test_what_pytorch_wrote():
-    found = {name: stored.read() for name, stored in state_dict.tensors(TINY).items()}
+    found = {name: stored.read() for name, stored in state_dict.tensors(TINY)[0].items()}
     numbers = np.arange(12.0).reshape(3, 4)
     expected = {"conv.weight": (np.arange(24) / 8).reshape(2, 3, 2, 2), "conv.bias": [0.5, -1], "bn.weight": [1, 1],
                 "bn.bias": [0, 0], "bn.running_mean": [0, 0], "bn.running_var": [1, 1], "turned": numbers.T,
@@ -131,12 +131,12 @@ def test_inception_v3_as_torchvision_names_it(tmp_path):
     with torch.no_grad():
         expected = model(torch.from_numpy(batch.transpose(0, 3, 1, 2).copy())).numpy()
     torch.save(model.state_dict(), tmp_path / "v3.pth")
-    ours = zoo.build("inception_v3", (107, 75, 3), 7, width=0.1, scale=True, weights=str(tmp_path / "v3.pth"),
-                     classifier_activation=None)
+    ours = zoo.build("inception_v3", (107, 75, 3), 7, width=0.1, weights=str(tmp_path / "v3.pth"),
+                     classifier_activation=None)  # scale=True, which the file shows
     assert ours.get_layer("stem_a_3x3").strides == (2, 2)  # the paper's stem
     assert difference(np.asarray(keras.ops.convert_to_numpy(ours(batch, training=False))), expected) < 1e-4
-    with pytest.raises(UserError, match="have another shape .stem_a_3x3_bn"):
-        zoo.build("inception_v3", (107, 75, 3), 7, width=0.1, weights=str(tmp_path / "v3.pth"))
+    with pytest.raises(UserError, match="have another shape .stem_a_3x3_bn.*give --option scale=true"):
+        zoo.build("inception_v3", (107, 75, 3), 7, width=0.1, scale=False, weights=str(tmp_path / "v3.pth"))
 
 
 def test_alexnet_as_torchvision_has_it(tmp_path):
@@ -163,19 +163,122 @@ def test_alexnet_as_torchvision_has_it(tmp_path):
         zoo.build("alexnet", classes=7, width=0.125, weights=str(tmp_path / "alexnet.pth"))
 
 
-def test_dataparallels_prefix(tmp_path):
+def narrow_vgg16():
+    """Return (a backbone of vgg16, {torchvision's name of a parameter: array} of it)."""
     model = zoo.build("vgg16", (32, 32, 3), width=0.02, include_top=False)
     randomize(model)
     tensors, place = {}, 0
     for layer in model.layers:
         if layer.weights:
             kernel, bias = layer.get_weights()
-            tensors |= {f"module.features.{place}.weight": kernel.transpose(3, 2, 0, 1),
-                        f"module.features.{place}.bias": bias}
+            tensors |= {f"features.{place}.weight": kernel.transpose(3, 2, 0, 1).copy(), f"features.{place}.bias": bias}
             place += 2
         elif layer.name.startswith("pool"):
             place += 1
-    write_safetensors(tmp_path / "a.safetensors", tensors)
+    return model, tensors
+
+
+def check_backbone(path, model, left=0):
     again = zoo.build("vgg16", (32, 32, 3), width=0.02, include_top=False)
-    assert load.load(again, "vgg16", tmp_path / "a.safetensors").matched == 13
+    report = load.load(again, "vgg16", path, include_top=False)
+    assert (report.matched, len(report.left)) == (13, left)
     assert all(map(np.array_equal, again.get_weights(), model.get_weights()))
+    return report
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "backbone.", "encoder.", "net.",
+                                    "_orig_mod.module.", "module.backbone.", "model.net.encoder."])
+def test_prefixes(prefix, tmp_path):
+    model, tensors = narrow_vgg16()
+    tensors = {prefix + name: values for name, values in tensors.items()}
+    tensors |= {"classifier.weight": np.zeros((2, 8)), "classifier.bias": np.zeros(2)}  # a head, which has none
+    write_safetensors(tmp_path / "a.safetensors", tensors)
+    check_backbone(tmp_path / "a.safetensors", model, left=1)
+
+
+def test_two_networks_in_a_file(tmp_path):
+    _, tensors = narrow_vgg16()
+    write_safetensors(tmp_path / "a.safetensors", {
+        prefix + name: values for prefix in ("model.", "encoder.") for name, values in tensors.items()})
+    with pytest.raises(UserError, match="two networks: features.0.weight"):
+        check_backbone(tmp_path / "a.safetensors", None)
+
+
+def torch_tensors(torch, tensors):
+    return {name: torch.from_numpy(values) for name, values in tensors.items()}
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64", "bfloat16"])
+def test_both_formats_of_pytorch(zipped, dtype, tmp_path):
+    """Until 1.5, in which torchvision's VGG files are, and since."""
+    torch = pytest.importorskip("torch")
+    model, tensors = narrow_vgg16()
+    model.set_weights([np.round(values * 16) / 16 for values in model.get_weights()])  # which every type can hold
+    tensors = {name: np.round(values * 16) / 16 for name, values in tensors.items()}
+    state = {name: each.to(getattr(torch, dtype)) for name, each in torch_tensors(torch, tensors).items()}
+    shared = torch.arange(10.0)
+    state |= {"head.weight": shared[4:8].reshape(2, 2).T, "head.bias": shared[:2], "steps": torch.tensor(7),
+              "phase": torch.zeros(2, dtype=torch.complex64)}
+    torch.save(state, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
+    check_backbone(tmp_path / "a.pth", model, left=1)
+    found, _ = state_dict.tensors(tmp_path / "a.pth")
+    assert found["head.weight"].read().tolist() == [[4, 6], [5, 7]] and found["head.bias"].read().tolist() == [0, 1]
+    assert "steps" not in found and "phase" not in found
+
+
+@pytest.mark.parametrize("wrap", [
+    lambda state: {"state_dict": state}, lambda state: {"model": state, "epoch": 3}, lambda state: {"net": state},
+    lambda state: {"ema": state}, lambda state: {"model_ema": {"module." + name: each for name, each in state.items()}},
+    lambda state: {"state_dict_ema": state, "state_dict": {}}, lambda state: {"model": {"state_dict": state}},
+    lambda state: {"model": state, "model_ema": {name: each * 0 for name, each in state.items()}}])
+def test_wrappers(wrap, tmp_path):
+    torch = pytest.importorskip("torch")
+    model, tensors = narrow_vgg16()
+    torch.save(wrap(torch_tensors(torch, tensors)), tmp_path / "a.pth")
+    assert " under '" in check_backbone(tmp_path / "a.pth", model).kind
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_objects_beside_the_weights(zipped, tmp_path):
+    """Nothing of them is made: they need not even be there to be imported."""
+    torch = pytest.importorskip("torch")
+    import argparse
+    import collections
+    import pathlib
+
+    model, tensors = narrow_vgg16()
+    network = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    network(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    torch.save({
+        "args": argparse.Namespace(lr=0.1, layers=[1, 2]), "best": np.float64(0.9), "history": np.arange(3),
+        "optimizer": optimizer.state_dict(), "whole": network, "path": pathlib.PurePosixPath("a"),
+        "dtype": torch.float16, "device": torch.device("cpu"), "size": torch.Size([1]), "counts": collections.Counter("aab"),
+        "names": {"a", "b"}, "queue": collections.deque([1]), "groups": collections.defaultdict(list, a=[1]),
+        "model": torch_tensors(torch, tensors)}, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
+    check_backbone(tmp_path / "a.pth", model)
+
+
+@pytest.mark.parametrize("where", ["", "['model']", "['network']"])
+def test_a_whole_model_in_place_of_its_weights(where, tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    model, tensors = narrow_vgg16()
+    features = [layer for widths in VGG16 for layer in ([torch.nn.MaxPool2d(2, 2)] if widths == "M" else [
+        torch.nn.Conv2d(1, 1, 1), torch.nn.ReLU()])]
+    whole = torch.nn.Sequential()
+    whole.features = torch.nn.Sequential(*features)
+    for name, values in tensors.items():
+        setattr(whole.features[int(name.split(".")[1])], name.split(".")[2],
+                torch.nn.Parameter(torch.from_numpy(values)))
+    torch.save({"epoch": 1, where[2:-2]: whole} if where else whole, tmp_path / "a.pth")
+    with pytest.raises(UserError, match="torch.nn.modules.container.Sequential") as caught:
+        check_backbone(tmp_path / "a.pth", model)
+    words = str(caught.value)
+    assert "\n" not in words and "damaged" not in words
+    lines = words.partition("two lines take the weights out: ")[2].split("; ")
+    assert len(lines) == 2
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join(lines), {})  # what it says to type
+    check_backbone(tmp_path / "weights.pt", model)

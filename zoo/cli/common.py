@@ -180,6 +180,15 @@ def form_of(arguments):
     return parse_width(arguments), arguments.stem, options
 
 
+def add_preprocessing(group):
+    """Add --preprocessing, the name of the scaling of pixels for --weights; see `pretrained.check_preprocessing`."""
+    group.add_argument("--preprocessing", metavar="|".join((*pretrained.PREPROCESSING, pretrained.OF_RUN)),
+                       help="scaling of the pixels in front of --weights; imagenet-caffe: as Keras's VGGs, BGR minus "
+                            "the means; imagenet-torch: as torchvision's models; symmetric: -1 to 1; none: 0 to 255; "
+                            "run: mean 0 and standard deviation 1 of the data set; default: as the weights expect, "
+                            "which is assumed for a FILE, and printed")
+
+
 def add_images(group, description, default=None):
     """Add the options that say which images; see `check_images` and `load_images`.
 

@@ -34,6 +34,7 @@ def parser():
                        help="weights of the network; imagenet, cifar10, mnist: published or bundled weights (python -m "
                             "zoo list shows which networks have them); RUN: the directory of a run; FILE: a weights "
                             "file, see docs/weights.md; none: random weights; default: imagenet")
+    common.add_preprocessing(model)
     common.add_architecture(model, "that of the weights, or 1")
     features = made.add_argument_group("features")
     features.add_argument("--feature-layer", metavar="LAYER", default="",
@@ -108,7 +109,9 @@ def command(argv):
     from zoo import registry
     from zoo.training import origins
 
-    origin = origins.find(arguments.network, arguments.weights, *form)
+    if arguments.weights == "none" and arguments.preprocessing:
+        raise UserError("--preprocessing is for weights, and there are none; leave it out")
+    origin = origins.find(arguments.network, arguments.weights, *form).rescale(arguments.preprocessing)
     shape = origin.folder_shape(registry.find(arguments.network), common.image_size_of(arguments))
     backend, chosen = common.choose_device(arguments.gpu, arguments.backend)
     found = of_folder(arguments, shape) if is_folder else of_dataset(arguments, limit)
@@ -146,6 +149,7 @@ def model_of(arguments, origin, shape, found):
     import keras
 
     from zoo.training import finetuned_model, finetuning, origins
+    from zoo.weights import pretrained
 
     classes = max(2, len(found.label_names))
     blueprint, factor, scaling = origins.seen(arguments.network, shape, origin, min(classes, most(arguments.network)))
@@ -160,6 +164,7 @@ def model_of(arguments, origin, shape, found):
     output = pools[arguments.pooling](dtype="float32")(read) if arguments.pooling != "none" else read
     layer = arguments.feature_layer or body.layers[-1].name
     seen = f"{'x'.join(map(str, shape))}" + (f", enlarged {factor} times" if factor > 1 else "")
+    lines.insert(0, f"{'pixels':8} {pretrained.describe_scaling(scaling)}")
     lines.append(f"{'features':8} {layer} of {blueprint.spec.name}, pictures {seen}")
     return keras.Model(network.input, output), lines
 

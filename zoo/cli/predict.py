@@ -32,6 +32,7 @@ def parser():
     weights.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
                          help="weights for NET; imagenet, cifar10, mnist: published or bundled weights (python -m zoo "
                               "list shows which networks have them); FILE: a weights file, see docs/weights.md")
+    common.add_preprocessing(weights)
     common.add_checkpoint(weights)
     output = made.add_argument_group("output")
     output.add_argument("--top", metavar="N", default="5", help="number of classes to print for each image, the most "
@@ -51,11 +52,14 @@ class Predictor:
     where these are bright on dark; `white` how it scaled images of more than eight bits, None where it had none.
     """
 
-    def __init__(self, path, checkpoint, gpu, backend, weights=None):
+    def __init__(self, path, checkpoint, gpu, backend, weights=None, preprocessing=None):
         self.path, self.checkpoint, self.source = path, checkpoint, None
         self.names, self.ground, self._shape, self._model, self.white = None, "", None, None, None
         if weights is not None:
-            self._know_weights(weights)
+            self._know_weights(weights, preprocessing)
+        elif preprocessing is not None:
+            raise UserError("--preprocessing is for --weights of a network's name; a run and a .keras file scale "
+                            "pixels themselves")
         elif path.is_dir():
             self._know_run()
         elif path.suffix != ".keras" or not path.is_file():
@@ -67,7 +71,7 @@ class Predictor:
             keras_file.check(path)
         self._device = common.choose_device(gpu, backend)
 
-    def _know_weights(self, weights):
+    def _know_weights(self, weights, preprocessing):
         name = str(self.path)
         if name not in registry.SPECS and (self.path.is_dir() or self.path.suffix == ".keras" and self.path.is_file()):
             raise UserError(f"--weights is for a network's name; {name} is built already")
@@ -80,12 +84,15 @@ class Predictor:
 
         from zoo.weights import sources  # NumPy
 
-        self.source = sources.find(weights, spec.name)
+        self.source = sources.find(weights, spec.name).rescale(preprocessing)
         if self.source.scaling is None and weights.endswith(".keras"):
             raise UserError(f"{weights} is a whole model: type python -m zoo predict {weights} IMAGE")
         if self.source.scaling is None:
-            raise UserError(f"{weights} does not say how its pixels are scaled; give a run, or a .keras file that "
-                            "takes raw pixels")
+            raise UserError(f"{weights} does not say how its pixels are scaled; give --preprocessing, such as "
+                            "symmetric, or a run, or a .keras file that takes raw pixels")
+        if self.source.is_assumed:
+            print(f"pixels   {pretrained.describe_scaling(self.source.scaling)}"
+                  + ("" if preprocessing else ", which is assumed; --preprocessing changes it"), file=sys.stderr)
         self._shape = self.source.resolve_blueprint().input_shape
         if self.source.bundled and dark([*datasets.find(weights).mean]):
             self.ground = f"{weights} is bright on dark"
@@ -121,7 +128,7 @@ class Predictor:
             source = self.source.here(include_top=True)
             blueprint = source.resolve_blueprint(classes=source.count_classes())
             self._model = finetuned_model.with_own_top(blueprint, source, "softmax")
-            self.names = class_names.of_weights(self.source.said, self._model.output_shape[-1])
+            self.names = class_names.of_weights(self.source, self._model.output_shape[-1])
             return
         self._model = zoo.load(self.path, self.checkpoint)
         if len(self._model.inputs) != 1 or len(self._model.outputs) != 1 or len(self._model.output_shape) != 2:
@@ -185,7 +192,7 @@ def command(argv):
     top = common.whole_number("--top", arguments.top, 1)
     output = None if arguments.output is None else predictions.check_output(arguments.output)
     predictor = Predictor(Path(arguments.model).expanduser(), common.checkpoint_of(arguments), arguments.gpu,
-                          arguments.backend, arguments.weights)
+                          arguments.backend, arguments.weights, arguments.preprocessing)
 
     import numpy as np
 

@@ -54,6 +54,7 @@ def parser():
                          help="weights for NET; imagenet, cifar10, mnist: published or bundled weights (python -m zoo "
                               "list shows which networks have them); FILE: a weights file, see docs/weights.md; "
                               "default: random weights")
+    common.add_preprocessing(weights)
     common.add_checkpoint(weights)
     common.add_network(made.add_argument_group("model", "how NET is built; a run and a .keras file are built already "
                                                         "(--size goes with a .keras file that takes images of any "
@@ -102,7 +103,8 @@ def check_memory(size):
 def source_of(arguments):
     """Return the function without arguments that gives the Subject once a backend is loaded; UserError before it."""
     name, path, checkpoint = arguments.network, expanded(arguments.network), common.checkpoint_of(arguments)
-    given = [flag for flag in ("size", "channels", "classes", "aux", "option", "weights", "preset", "width")
+    given = [flag for flag in ("size", "channels", "classes", "aux", "option", "weights", "preset", "width",
+                               "preprocessing")
              if getattr(arguments, flag)]
     given += ["stem"] if arguments.stem != "auto" else []
     is_file = path.suffix == ".keras" and path.is_file()
@@ -126,12 +128,15 @@ def source_of(arguments):
     registry.find(name)
     if arguments.aux:
         raise UserError("only what the main output needs is looked at; leave out --aux")
+    if arguments.weights is None and arguments.preprocessing:
+        raise UserError("--preprocessing is for --weights; leave it out")
     if arguments.weights is None:
         blueprint = common.blueprint_of(name, arguments)
         return lambda subject: subject.untrained(blueprint)
     source = weights_of(arguments)
     arguments.stem = source.stem(arguments.stem)
-    blueprint = common.blueprint_of(name, arguments, source.bundled and source.bundled.blueprint)
+    base = source.bundled.blueprint if source.bundled else registry.blueprint(name, options=source.implied)
+    blueprint = common.blueprint_of(name, arguments, base)
     source.check(blueprint, include_top=True)
     return lambda subject: subject.of_weights(blueprint, source)
 
@@ -142,12 +147,12 @@ def weights_of(arguments):
 
     if arguments.weights not in pretrained.NAMES and expanded(arguments.weights).is_dir():
         raise UserError(f"{arguments.weights} is a run: python -m zoo show {arguments.weights} looks into it")
-    source = sources.find(arguments.weights, arguments.network)
+    source = sources.find(arguments.weights, arguments.network).rescale(arguments.preprocessing)
     if source.scaling is None and arguments.weights.endswith(".keras"):
         raise UserError(f"{arguments.weights} is a whole model: python -m zoo show {arguments.weights} looks into it")
     if source.scaling is None:
-        raise UserError(f"{arguments.weights} does not say how its pixels are scaled: put a Rescaling layer before the "
-                        "model, save it as .keras, and show that")
+        raise UserError(f"{arguments.weights} does not say how its pixels are scaled: give --preprocessing, such as "
+                        "symmetric; or put a Rescaling layer before the model, save it as .keras, and show that")
     return source
 
 

@@ -57,6 +57,7 @@ def add_model(group, weights):
                             "published or bundled weights (python -m zoo list shows which networks have them); RUN: "
                             "the directory of a run; FILE: a .keras, .h5, .safetensors, .pt or .npz file (see "
                             f"docs/weights.md); none: train from scratch; default: {weights}")
+    common.add_preprocessing(group)
     group.add_argument("--freeze", metavar="all|none|LAYER|N",
                        help="layers of the pretrained backbone that are not trained; all: every layer; none: no layer; "
                             "LAYER: the layers up to and including the one of this name (python -m zoo draw NET "
@@ -144,7 +145,8 @@ def requested(arguments):
         weights=None if arguments.weights == "none" else arguments.weights, freeze=arguments.freeze,
         head_layers=finetuning.parse_head_layers(arguments.head_layers or ""), pooling=arguments.pooling,
         feature_layer=arguments.feature_layer, two_stage=arguments.two_stage, head_epochs=number,
-        strategy=arguments.strategy, backbone_learning_rate=None if arguments.backbone_lr is None else parsed(
+        strategy=arguments.strategy, preprocessing=arguments.preprocessing,
+        backbone_learning_rate=None if arguments.backbone_lr is None else parsed(
             "--backbone-lr", arguments.backbone_lr, 1.0))
 
 

@@ -10,6 +10,7 @@ from zoo.layers import PixelScaling
 from zoo.models import builder
 from zoo.training import class_names, evaluation, keras_file
 from zoo.training.saved import load, on_pixels
+from zoo.weights import pretrained
 
 MIDDLE, SPREAD = 0.5, 0.5  # without weights: pixels from -1 to 1
 
@@ -55,8 +56,9 @@ def of_weights(blueprint, source):
     model = keras.Model(image, builder.classifier(blueprint, pixels, None), name=blueprint.spec.name)
     bare = keras.Model(pixels, model.output, name=model.name)  # of the same layers
     source.fill(bare, blueprint, include_top=True)
-    names = class_names.of_weights(source.said, blueprint.classes)
-    return Subject(model, names, blueprint.spec.name, f"weights {source.said}")
+    names = class_names.of_weights(source, blueprint.classes)
+    return Subject(model, names, blueprint.spec.name,
+                   f"weights {source.said}, pixels {pretrained.describe_scaling(scaling)}")
 
 
 def sides(subject, given=None):

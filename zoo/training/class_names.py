@@ -10,14 +10,14 @@ from zoo.data import info
 IMAGENET_CLASSES = 1000
 
 
-def of_weights(weights, classes):
-    """Return the names of the classes of `weights`, "imagenet", "cifar10" or a file; None where only numbers are known.
+def of_weights(source, classes):
+    """Return the names of the classes of a Source of weights; None where only their numbers are known.
 
-    A thousand classes are ImageNet's.
+    A thousand classes are ImageNet's, but in files of our own networks.
     """
-    if weights in info.DATASETS:  # bundled weights are called by the data set that they were trained on
-        return info.find(weights).label_names
-    return of_imagenet() if classes == IMAGENET_CLASSES else None
+    if source.bundled:  # called by the data set that they were trained on
+        return info.find(source.said).label_names
+    return of_imagenet() if source.of_others and classes == IMAGENET_CLASSES else None
 
 
 def of_imagenet():

@@ -63,6 +63,7 @@ class FineTuning:
     head_epochs: int | None = None
     backbone_learning_rate: float | None = None
     strategy: str | None = None
+    preprocessing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,9 @@ def request(**fields):
 
 def check(asked):
     """Raise UserError for a FineTuning that makes no sense."""
+    from zoo.weights.pretrained import check_preprocessing
+
+    check_preprocessing(asked.preprocessing)
     if asked.pooling not in POOLINGS:
         raise unknown("pooling", asked.pooling, POOLINGS)
     check_head_layers(asked.head_layers)
@@ -115,7 +119,7 @@ def check(asked):
         raise UserError("a strategy says what is frozen, what the head reads and in which stages; leave out freeze, "
                         "feature layer and two-stage, or the strategy")
     if asked.weights is None:
-        for name in ("strategy", "freeze", "two_stage", "backbone_learning_rate"):
+        for name in ("strategy", "freeze", "two_stage", "backbone_learning_rate", "preprocessing"):
             if getattr(asked, name) not in (None, False, "none"):
                 raise UserError(f"{name.replace('_', ' ')} is for pretrained backbones, and there are no weights; give "
                                 f"weights, or leave out {name.replace('_', ' ')}")

@@ -6,6 +6,7 @@ import numpy as np
 
 from zoo.training import plan as plans, provenance, recipe as recipes
 from zoo.training.plan import CustomModel
+from zoo.weights.pretrained import Scaling, describe_scaling
 
 FEW = 10  # images in validation
 SHOWN = 5  # class names in a line
@@ -23,6 +24,9 @@ def lines(plan, dataset, parameters, where, run):
         "recipe": recipes.described(plan.recipe),
         "run": f"{run}, seed {plan.seed}",
     }
+    if plan.finetuning and plan.finetuning.weights:
+        config = plan.finetuning
+        rows["pixels"] = describe_scaling(Scaling(config.scale, config.offset, config.channel_order))
     notes = [*dataset.notes, *small_splits(dataset)]
     if plan.class_weight:
         weights = ", ".join(f"{name} {weight:.3g}"

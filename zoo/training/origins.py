@@ -15,6 +15,7 @@ class Origin:
 
     stem, width, options: those of the network that the weights are of. scaling: of the pixels, None where the weights
     do not say. shape: (height, width, channels) of the pictures that they were trained on, None where not known.
+    preprocessing: the name of the scaling, where it has been chosen and is not that of the weights.
     """
 
     weights: sources.Source | None
@@ -24,6 +25,7 @@ class Origin:
     options: dict
     scaling: pretrained.Scaling | None
     shape: tuple | None
+    preprocessing: str | None = None
 
     def folder_shape(self, spec, size):
         """Return the shape to which a folder's pictures are brought: as the weights had them, or the paper's; `size` is
@@ -40,10 +42,26 @@ class Origin:
         if self.weights is None:
             return []
         lines = [f"{'weights':8} {self.weights.fill(body, blueprint, include_top=False)}"]
-        if self.scaling is None:
+        if self.preprocessing is None and self.scaling is None:
             lines.append(f"{'note':8} {self.said} does not say how its pixels were scaled: those of a data set are "
-                         "brought to mean 0 and deviation 1, those of a folder to -1..1")
+                         "brought to mean 0 and deviation 1, those of a folder to -1..1; --preprocessing changes it")
+        elif self.preprocessing is None and self.weights.is_assumed:
+            lines.append(f"{'note':8} {self.said} does not say how its pixels were scaled: as the authors of the "
+                         "network's published weights do is assumed; --preprocessing changes it")
         return lines
+
+    def rescale(self, preprocessing):
+        """Return it with the scaling called `preprocessing`; None leaves it as it is."""
+        pretrained.check_preprocessing(preprocessing)
+        if preprocessing is None or (preprocessing == pretrained.OF_RUN and self.is_run):
+            return self
+        scaling = None if preprocessing == pretrained.OF_RUN else pretrained.PREPROCESSING[preprocessing]
+        return replace(self, scaling=scaling, preprocessing=preprocessing)
+
+    @property
+    def is_run(self):
+        """Whether the weights are a run's, or trained like one, and say how pixels are scaled."""
+        return self.shape is not None
 
 
 def find(network, weights, width=None, stem="auto", options=None):
@@ -89,10 +107,12 @@ def of_run(run, source, asked):
 
 def of_plan(plan):
     """Return the Origin of a Plan that is resumed; UserError where its weights are not there any more."""
-    weights, blueprint = plan.finetuning.weights or "none", plan.blueprint
-    if weights != "none" and expanded(weights).is_dir():
-        return find(blueprint.spec.name, weights)
-    return find(blueprint.spec.name, weights, blueprint.width, blueprint.stem, blueprint.options)
+    config, blueprint = plan.finetuning, plan.blueprint
+    weights = config.weights or "none"
+    form = () if weights != "none" and expanded(weights).is_dir() else (
+        blueprint.width, blueprint.stem, blueprint.options)
+    scaling = pretrained.Scaling(config.scale, config.offset, config.channel_order)
+    return replace(find(blueprint.spec.name, weights, *form), scaling=scaling, preprocessing=pretrained.OF_RUN)
 
 
 def seen(network, shape, origin, classes):
@@ -108,7 +128,10 @@ def seen(network, shape, origin, classes):
                                    origin.stem, origin.options)
     if origin.weights is not None:
         origin.weights.check(blueprint, include_top=False)
-    return blueprint, factor, origin.scaling
+    scaling = origin.scaling
+    if origin.preprocessing in pretrained.PREPROCESSING:
+        scaling = pretrained.named_scaling(origin.preprocessing, blueprint.input_shape[2])
+    return blueprint, factor, scaling
 
 
 def scaling_for(scaling, facts, channels):

@@ -27,7 +27,7 @@ def find_origin(spec, asked, width, stem, options):
                         "dropout among its hidden layers")
     from zoo.training import origins
 
-    return origins.find(spec.name, asked.weights or "none", width, stem, options)
+    return origins.find(spec.name, asked.weights or "none", width, stem, options).rescale(asked.preprocessing)
 
 
 def default_shape(spec, origin):

@@ -1,6 +1,7 @@
 """Which kind of file it is, told by its content, never by its ending."""
 
 import contextlib
+import errno
 import io
 import json
 import zipfile
@@ -53,17 +54,25 @@ def opened(path):
 def contents(path, stack):
     """Return the Contents of a file; what must stay open while arrays are read is entered into `stack`."""
     with open(path, "rb") as file:
-        start = file.read(9)
+        start = file.read(state_dict.BEGINNING)
     if start.startswith(HDF5):
         return of_hdf5(path, stack)
     if start.startswith(ZIP):
         return of_zip(path, stack)
     if start[8:9] == b"{":
         return torchvision.contents("safetensors", safetensors.tensors(path))
+    if state_dict.is_legacy(start):
+        return of_torch(path)
     if start.startswith(PICKLE):
-        raise ValueError("it is a bare pickle, which is not opened, because pickles are programs; with a PyTorch of "
-                         "today torch.save writes a file that can be read")
+        raise UserError(f"{path} is a bare pickle, which is not opened, because pickles are programs; if you trust it, "
+                        "two lines make of a state dict in it a file that can be read: import pickle, torch; "
+                        f"torch.save(pickle.load(open({path.name!r}, 'rb')), 'weights.pt')")
     raise ValueError("it is none of HDF5 (.h5, .weights.h5), .keras, .safetensors, .pt, .npz")
+
+
+def of_torch(path):
+    tensors, wrapper = state_dict.tensors(path)
+    return torchvision.contents("a PyTorch state dict" + (f" under {wrapper!r}" if wrapper else ""), tensors)
 
 
 def of_hdf5(file, stack):
@@ -71,19 +80,50 @@ def of_hdf5(file, stack):
 
     from zoo.weights import hdf5
 
-    return hdf5.contents(stack.enter_context(h5py.File(file, "r")))
+    try:
+        opened_file = h5py.File(file, "r")
+    except OSError as error:
+        if not is_locked(error):
+            raise
+        if "already open" in str(error) or f"errno = {errno.EAGAIN}," in str(error) or error.errno == errno.EAGAIN:
+            raise UserError(f"another process has {file} open, and may be writing it; close it there, or give a copy "
+                            "of the finished file") from None
+        opened_file = h5py.File(file, "r", locking=False)  # a disk without locks
+    return hdf5.contents(stack.enter_context(opened_file))
+
+
+def is_locked(error):
+    return "lock file" in str(error) or "already open" in str(error)
 
 
 def of_zip(path, stack):
     with zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
         if KERAS_MEMBER in members:
-            refuse_code(bounded(archive, members.get("config.json"), MOST_CONFIG))
+            config = json.loads(bounded(archive, members.get("config.json"), MOST_CONFIG))
+            refuse_code(config)
             data = bounded(archive, members[KERAS_MEMBER], MOST_WEIGHTS)
-            return of_hdf5(io.BytesIO(data), stack)
+            return named(of_hdf5(io.BytesIO(data), stack), config)
     if members and all(name.endswith(".npy") for name in members):
         return npz.contents(path)
-    return torchvision.contents("a PyTorch state dict", state_dict.tensors(path))
+    return of_torch(path)
+
+
+def named(contents, config):
+    """Return the Contents of a .keras file with the names of the layers in its config.json, where they had none."""
+    if contents.naming != "counted":
+        return contents
+
+    from zoo.weights import hdf5
+
+    def layers_of(config):
+        layers = config.get("config", {}).get("layers") if isinstance(config.get("config"), dict) else None
+        if not isinstance(layers, list):
+            return [(str(config.get("config", {}).get("name")), str(config.get("class_name")))]
+        return [pair for layer in layers if isinstance(layer, dict) for pair in layers_of(layer)]
+
+    found = {hdf5.counted_class(key) for key in contents.layers}
+    return hdf5.rename(contents, [(name, kind) for name, kind in layers_of(config) if hdf5.snake_case(kind) in found])
 
 
 def bounded(archive, info, most):
@@ -105,4 +145,4 @@ def refuse_code(config):
         for each in value if isinstance(value, list) else ():
             walk(each)
 
-    walk(json.loads(config))
+    walk(config)

@@ -2,15 +2,23 @@
 
 Three layouts (measured with Keras 3.15): `model.save("x.h5")` of old has the layers as groups of /model_weights; the
 files that keras.applications fetches have them at the top, without that group; `.weights.h5` has classes with a number
-under /layers, and since about Keras 3.9 the name of each layer beside it.
+under /layers, or in 2023 under /_layer_checkpoint_dependencies, and since about Keras 3.9 the name of each layer beside
+it. A model within the model is a layer with the arrays of all of its own in the first two, and a group with groups in
+the third: its layers are found as if they stood in the model itself.
 """
 
+import itertools
 import re
+from collections import Counter
 
 import h5py
 
 from zoo.weights.lazy_array import Contents, Stored, is_float, size
+from zoo.weights.names import counted_class, snake_case
 
+CONTAINERS = ("layers", "_layers", "_layer_checkpoint_dependencies")  # groups that hold layers, and are none
+NO_LAYERS = ("optimizer", "vars")  # at the top of a file
+DEPTH = 12  # of groups in one another
 MOST_LAYERS = 20_000
 SLACK = 2**20  # elements that a chunk may have more than its array: more is a bomb
 
@@ -25,33 +33,76 @@ def contents(file):
         return Contents("weights in Keras's old HDF5 layout", "keras", named(file))
     if "model_weights" in file:
         return Contents("a model in Keras's old HDF5 layout", "keras", named(member(file, "model_weights")))
-    if "layers" in file:
-        return numbered(file)
-    raise ValueError("it is HDF5, but has no layers as Keras writes them")
+    found = numbered(file)
+    if not found.layers:
+        raise ValueError("it is HDF5, but has no layers as Keras writes them")
+    return found
 
 
 def named(group):
     """Return {name of a layer: its arrays} of the old layout: attributes say the order."""
     found = {}
     for name in words(group, "layer_names"):
-        layer = member(group, name)
-        found[name] = [array(member(layer, each)) for each in words(layer, "weight_names")]
+        layer, rows = member(group, name), {}
+        for path in words(layer, "weight_names"):
+            owner = path.split("/")[-2] if "/" in path else name
+            rows.setdefault(owner, []).append(array(member(layer, path)))
+        if len(rows) < 2:  # otherwise it is a model in the model, or a layer made of layers
+            rows = {name: [each for row in rows.values() for each in row]}
+        for owner, row in rows.items():
+            found[owner if owner not in found else f"{name}/{owner}"] = [each for each in row if each is not None]
     return found
 
 
 def numbered(file):
     """Return the Contents of Keras 3's layout, with the layers' names where the file has them."""
     found, names = {}, {}
-    groups = member(file, "layers")
-    for key in sorted(groups, key=natural):
-        layer = member(groups, key)
-        values = member(layer, "vars") if "vars" in layer else {}
-        if len(values):
-            found[key] = [array(member(values, each)) for each in sorted(values, key=natural)]
-            names[key] = text(values.attrs.get("name", ""))
-    if found and all(names.values()) and len({*names.values()}) == len(names):
-        return Contents("Keras 3's weights", "keras", {names[key]: found[key] for key in found})
+    for path, values in variables(file):
+        row = [array(member(values, each)) for each in sorted(values, key=natural)]
+        row = [each for each in row if each is not None]
+        if row:
+            key = "/".join(step for step in re.split(r"[/\\]", path) if step and step not in CONTAINERS)
+            found[key], names[key] = row, text(values.attrs.get("name", ""))
+    if found and all(names.values()):
+        counts = Counter(names.values())
+        return Contents("Keras 3's weights", "keras", {names[key] if counts[names[key]] == 1 else key: row
+                                                       for key, row in found.items()})
     return Contents("Keras 3's weights without names", "counted", found)
+
+
+def variables(group, path="", depth=0, seen=None):
+    """Yield (path of a layer, the group of its variables) of all layers, in the order of their numbers."""
+    seen = itertools.count() if seen is None else seen
+    if depth > DEPTH:
+        raise Unsafe("its groups lie too deep in one another")
+    for key in sorted(group, key=natural):
+        if next(seen) > 4 * MOST_LAYERS:  # groups can hold one another
+            raise Unsafe("it has too many groups")
+        if depth == 0 and key in NO_LAYERS:
+            continue
+        child = member(group, key)
+        if not isinstance(child, h5py.Group):
+            continue
+        if key == "vars":
+            yield path, child
+        else:
+            yield from variables(child, f"{path}/{key}", depth + 1, seen)
+
+
+def rename(contents, layers):
+    """Return the Contents of a file without names with those of `layers`, pairs (name, class) in the model's order.
+
+    The same where they do not go together.
+    """
+    names = {}
+    for kind in {kind for _, kind in layers}:
+        ours = [name for name, each in layers if each == kind]
+        theirs = [key for key in contents.layers if counted_class(key) == snake_case(kind)]
+        if len(ours) == len(theirs):
+            names |= dict(zip(theirs, ours, strict=True))
+    if {*names} != {*contents.layers} or len({*names.values()}) < len(names):
+        return contents
+    return Contents("Keras 3's weights", "keras", {names[key]: row for key, row in contents.layers.items()})
 
 
 def member(group, path):
@@ -66,7 +117,9 @@ def member(group, path):
 
 
 def array(found):
-    """Return the Stored of a data set that holds floats in this very file."""
+    """Return the Stored of a data set that holds floats in this very file; None for whole numbers, which count."""
+    if isinstance(found, h5py.Dataset) and found.dtype.kind in "iub":
+        return None
     if not isinstance(found, h5py.Dataset) or found.shape is None or not is_float(found.dtype):
         raise ValueError("there is something else where numbers should be")
     if found.external or found.is_virtual:

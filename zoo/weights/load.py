@@ -1,9 +1,11 @@
 """The weights of a file into a model: all that the model has, or nothing."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
+from zoo import registry
 from zoo.errors import UserError
 from zoo.weights import files, names, torchvision
 
@@ -40,10 +42,11 @@ class Report:
         return ", ".join(parts)
 
 
-def load(model, network, path, spare=()):
+def load(model, network, path, spare=(), include_top=True):
     """Give `model`, of the catalogue's `network`, the weights of the file at `path`, and return the Report.
 
     spare: names of layers of ours that the file may have though the model does not: those of a top that was left out.
+    include_top: False for a backbone, of which the file may have any head.
     UserError, with the report, and a model as it was, unless every weight of the model has its array, of its shape, and
     all else in the file is spare.
     """
@@ -51,13 +54,15 @@ def load(model, network, path, spare=()):
         found, report = compared(model, network, path, contents, spare)
         if not report.fits:
             raise UserError(f"these are not weights of this {network}: {report}{advice(report, model)}")
-        strangers = [name for name in report.left if not is_spare(name, network, contents, spare)]
+        heads = () if include_top else heads_of(report, network, contents)
+        strangers = [name for name in report.left
+                     if name not in heads and not is_spare(name, network, contents, spare)]
         if strangers:
             raise UserError(f"these are weights of another network than {network}: {path} has layers that it does not "
-                            f"have: {listed(strangers)}")
-        arrays = [(variable, finite(np.asarray(stored.read(), np.float32), path))
+                            f"have: {listed(strangers)}{batch_norm_advice(strangers, network, contents)}")
+        values = [(variable, finite(np.asarray(stored.read(), np.float32), path))
                   for layer, row in found.items() for variable, stored in zip(layer.weights, row, strict=True)]
-        for variable, array in arrays:
+        for variable, array in values:
             variable.assign(array)
     return report
 
@@ -95,7 +100,9 @@ def paired(model, network, contents):
 
 
 def count_outputs(path, network, layers):
-    """Return how many outputs the last of our layers has in a file, as many as its bias; None where it is not known.
+    """Return how many outputs the last of our layers has in a file, as many as its bias has numbers.
+
+    None where it is not known.
 
     layers: pairs (name, class) of all layers of ours, in their order, up to that one.
     """
@@ -107,9 +114,8 @@ def count_outputs(path, network, layers):
         else:
             pairs = {name: names.translated(name, network) for name in contents.layers}
         rows = [contents.layers[name] for name, ours in pairs.items() if ours == layers[-1][0]]
-        arrays = [each for row in rows for each in (row.values() if isinstance(row, dict) else row)]
-        biases = [stored.shape[0] for stored in arrays if len(stored.shape) == 1]
-        return biases[0] if len(biases) == 1 else None
+        biases = {stored.shape[0] for row in rows for stored in arrays(row) if len(stored.shape) == 1}
+        return biases.pop() if len(biases) == 1 else None
 
 
 def arrays_of(contents, name, layer, model):
@@ -140,8 +146,65 @@ def is_spare(name, network, contents, spare):
     return ours in spare or ours.startswith("head") or (contents.naming == "counted" and ours.startswith("dense"))
 
 
+def heads_of(report, network, contents):
+    """Return the names of the layers, of those left over, that can be of a head which somebody has put on a backbone.
+
+    A head has no convolutions, its layers are not called like the backbone's, and of normalization it has no more than
+    dense layers: otherwise it is another network.
+    """
+    shapes = {name: [stored.shape for stored in arrays(contents.layers[name])] for name in report.left}
+    matched = {name for name, row in contents.layers.items() if row} - {*report.left}
+    dense = {name for name, found in shapes.items() if any(len(shape) == 2 for shape in found)}
+    others = {name for name in shapes if name not in dense and not is_part(name, matched, network, contents)}
+    heads = dense | (others if len(others) <= len(dense) else set())
+    return {name for name in heads if all(len(shape) <= 3 for shape in shapes[name])}
+
+
+def is_part(name, matched, network, contents):
+    """Return whether a layer is called like a part of the backbone, of which the layers `matched` are."""
+    if contents.naming == "torch":  # features.1 beside features.0
+        return name.partition(".")[0] in {other.partition(".")[0] for other in matched}
+    return names.is_of_backbone(name, network) or any(name.startswith(f"{other}_") for other in matched)
+
+
+def arrays(row):
+    """Return the Stored of a layer of a file."""
+    return [*row.values()] if isinstance(row, dict) else row
+
+
+def batch_norm_advice(strangers, network, contents):
+    """Return words for what to do where the file is of the network with batch normalization."""
+    found = paired_names(strangers, network, contents)
+    is_option = "batch_norm" in registry.find(network).options
+    return "; give --option batch_norm=true" if is_option and all(each.endswith("_bn") for each in found) else ""
+
+
+def paired_names(given, network, contents):
+    """Return our names of layers of a file, as far as they have one of their own."""
+    pairs = torchvision.paired([*contents.layers], network) if contents.naming == "torch" else {}
+    return [names.translated(pairs.get(name, name), network) for name in given]
+
+
+def implied_options(contents, network):
+    """Return {option: value} of the network that a file is of, as far as its normalization layers tell."""
+    options, found = registry.find(network).options, {}
+    rows = dict(zip(paired_names(contents.layers, network, contents), contents.layers.values(), strict=True))
+    if "batch_norm" in options and any(re.fullmatch(r"conv\d_\d_bn", name) and row for name, row in rows.items()):
+        found["batch_norm"] = True
+    if "scale" in options:
+        counts = {len(row) for name, row in rows.items() if row and all(len(each.shape) == 1 for each in arrays(row))}
+        if counts & {3, 4}:
+            found["scale"] = 3 not in counts  # gamma beside beta, mean and variance, which a head's may have anyway
+    return found
+
+
 def advice(report, model):
-    """Return words for what to do where it is the number of classes or the side of the pictures that differs."""
+    """Return words for what to do where an option, the number of classes or the side of the images differs."""
+    counts = {(len(theirs), len(ours)) for _, theirs, ours in report.reshaped}
+    if counts and counts <= {(3, 4), (4, 3)} and len(counts) == 1:
+        return f"; give --option scale={'true' if (4, 3) in counts else 'false'}"
+    if report.missing and not report.reshaped and all(name.endswith("_bn") for name in report.missing):
+        return "; give --option batch_norm=false"
     if len(report.reshaped) == 1 and not report.missing and len(report.reshaped[0][1][-1]) <= 1:
         layer, theirs, ours = report.reshaped[0]
         if theirs[-1] != ours[-1]:

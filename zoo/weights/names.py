@@ -15,6 +15,9 @@ RULES = {  # network: (pattern of their name, our name)
     "xception": (("predictions", "fc"),),
 }
 RULES["vgg19"] = RULES["vgg16"]
+OURS = {"vgg16": r"conv\d_\d", "vgg19": r"conv\d_\d", "inception_v3": r"stem_.*|mixed\d+_.*",
+        "inception_resnet_v2": r"stem_.*|mixed\w+_.*|block\d+_\d+_linear|conv7b",
+        "xception": r"block\d+_shortcut"}  # of backbones: layers with weights that keras.applications has no such of
 NUMBERED = {"conv2d": "Conv2D", "convolution2d": "Conv2D", "batch_normalization": "BatchNormalization",
             "batchnormalization": "BatchNormalization"}  # automatic name: class
 
@@ -33,8 +36,21 @@ def numbered_class(name):
 
 
 def is_foreign(names, network):
-    """Return whether a file with layers so named is keras.applications', and not of our own network."""
+    """Return whether a file whose layers with weights are so named is of keras.applications' network, not of our own.
+
+    A head can have any name, so the backbone tells: first by what only ours has.
+    """
+    if network not in OURS or any(re.fullmatch(OURS[network], name) for name in names):
+        return False
     return any(numbered_class(name) or translated(name, network) != name for name in names)
+
+
+def is_of_backbone(name, network):
+    """Return whether a layer is called as those of a network's backbone are, here or by keras.applications."""
+    ours = translated(name, network)
+    if ours != name:
+        return ours not in ("fc", "fc6", "fc7", "fc8")
+    return network in OURS and bool(re.fullmatch(OURS[network], name))
 
 
 def paired(names, model, network):
@@ -47,22 +63,28 @@ def paired(names, model, network):
             free.setdefault(kind, []).append(name)
     for kind, waiting in free.items():
         numbered = [name for name in names if numbered_class(name) == kind]
-        if len(numbered) == len(waiting):  # otherwise it is another network's
-            found |= dict(zip(numbered, waiting, strict=True))
+        if len(numbered) >= len(waiting):  # with fewer it is another network's; the last of more are a head's
+            found |= dict(zip(numbered, waiting, strict=False))
     return found
 
 
 def counted(names, layers):
-    """Return {their name: our name} by class and place: the third SeparableConv2D is separable_conv2d_2.
+    """Return {their name: our name} by class and order: the third SeparableConv2D is the third separable_conv2d.
 
-    layers: pairs (name, class) of all of ours, in their order.
+    names: in the order of their numbers, of which some may be missing. layers: pairs (name, class) of all of ours, in
+    their order.
     """
-    ours, seen = {}, {}
-    for name, kind in layers:
-        kind = snake_case(kind)
-        number = seen[kind] = seen.get(kind, -1) + 1
-        ours[f"{kind}_{number}" if number else kind] = name
-    return {name: ours[name] for name in names if name in ours}
+    found = {}
+    for kind in {kind for _, kind in layers}:
+        ours = [name for name, each in layers if each == kind]
+        theirs = [name for name in names if counted_class(name) == snake_case(kind)]
+        found |= dict(zip(theirs, ours, strict=False))
+    return found
+
+
+def counted_class(name):
+    """Return the class in the name of a layer that a file only counts: conv2d of functional/conv2d_3."""
+    return re.sub(r"_\d+$", "", name.rpartition("/")[2])
 
 
 def snake_case(name):

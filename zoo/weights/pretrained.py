@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zoo import registry
 from zoo.data import info
-from zoo.errors import UserError
+from zoo.errors import UserError, unknown
 from zoo.utils.io import expanded
 
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -36,12 +36,46 @@ def standard(mean, std):
 SYMMETRIC = Scaling((1 / 127.5,) * 3, (-1.0,) * 3)
 CAFFE = Scaling((1.0,) * 3, (-123.68, -116.779, -103.939), "bgr")  # the offsets are of red, green and blue
 TORCH = standard((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+RAW = Scaling((1.0,) * 3, (0.0,) * 3)
+PREPROCESSING = {"imagenet-caffe": CAFFE, "imagenet-torch": TORCH, "symmetric": SYMMETRIC, "none": RAW}
+OF_RUN = "run"  # as zoo.train scales: to mean 0 and standard deviation 1 of the data set, or as a run of zoo did
 # torchvision's Inception v3 turns its standard pixels back into symmetric ones before the first layer.
 OF_KERAS = {"vgg16": CAFFE, "vgg19": CAFFE, "inception_v3": SYMMETRIC, "inception_resnet_v2": SYMMETRIC,
             "xception": SYMMETRIC}
 OF_TORCH = {"alexnet_2014": TORCH, "vgg16": TORCH, "vgg19": TORCH, "inception_v3": SYMMETRIC}
 # keras.applications'
 LEAST_SIDE = {"vgg16": 32, "vgg19": 32, "inception_v3": 75, "inception_resnet_v2": 75, "xception": 71}
+
+
+def check_preprocessing(name):
+    """Raise UserError unless `name` is None or one of the ways in which pixels are scaled."""
+    if name is not None and name not in (*PREPROCESSING, OF_RUN):
+        raise unknown("preprocessing", name, (*PREPROCESSING, OF_RUN))
+
+
+def named_scaling(name, channels=3):
+    """Return the Scaling called `name` for images with as many channels; UserError where they have no such."""
+    scaling = PREPROCESSING[name]
+    if channels == 3:
+        return scaling
+    if len({*scaling.scale, *scaling.offset}) > 2 or scaling.order != "rgb":
+        raise UserError(f"the preprocessing {name} is for 3 channels; given {channels}; choose symmetric or none")
+    return Scaling(scaling.scale[:1] * channels, scaling.offset[:1] * channels)
+
+
+def describe_scaling(scaling):
+    """Return words for what is done to pixels, with its name where it has one."""
+    name = next((name for name, each in PREPROCESSING.items() if (each.scale[0], each.offset[0], each.order) == (
+        scaling.scale[0], scaling.offset[0], scaling.order) and {*scaling.offset} <= {*each.offset}), None)
+    words = {"imagenet-caffe": "blue, green, red; minus 103.939, 116.779, 123.68", "symmetric": "x / 127.5 - 1",
+             "none": "raw, 0 to 255"}
+    if name in words:
+        return f"{words[name]} ({name})"
+    mean, std = ([f"{each:.4g}" for each in values] for values in (
+        [-offset / (255 * scale) for scale, offset in zip(scaling.scale, scaling.offset, strict=True)],
+        [1 / (255 * scale) for scale in scaling.scale]))
+    order = "blue, green, red; " if scaling.order == "bgr" else ""
+    return (f"{order}x / 255, minus {', '.join(mean)}, divided by {', '.join(std)}" + (f" ({name})" if name else ""))
 
 
 @dataclass(frozen=True)

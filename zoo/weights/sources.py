@@ -1,7 +1,7 @@
 """From what a person says, "imagenet", "cifar10", a file or a run, to weights in a model and the pixels they expect."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zoo import env, registry
@@ -16,7 +16,8 @@ class Source:
 
     said: as the person said it. path: None where it is to be fetched. foreign: they are of the paper's stem, and have
     the authors' preprocessing, `scaling`; None: what pixels they expect is not known. bundled: where they come with
-    zoo.
+    zoo. implied: {option: value} of the network that a file is of, as far as it shows.
+    of_others: by the names of their layers they are of keras.applications' or PyTorch's network, not of our own.
     """
 
     network: str
@@ -25,10 +26,28 @@ class Source:
     foreign: bool
     scaling: pretrained.Scaling | None
     bundled: pretrained.Bundled | None = None
+    implied: dict = field(default_factory=dict)
+    of_others: bool = True
+
+    @property
+    def is_assumed(self):
+        """Whether the scaling of the pixels is assumed by the names of the layers: files do not say it."""
+        return self.scaling is not None and self.bundled is None and self.said not in pretrained.NAMES
+
+    def rescale(self, preprocessing):
+        """Return it with the scaling of pixels called `preprocessing`; None leaves it as it is."""
+        pretrained.check_preprocessing(preprocessing)
+        if preprocessing is None or (preprocessing == pretrained.OF_RUN and self.bundled):
+            return self
+        if preprocessing == pretrained.OF_RUN:
+            raise UserError(f"{self.said} is no run, so the data set is not known that its pixels were scaled by; "
+                            f"choose another preprocessing than {preprocessing}, or give a run")
+        channels = self.resolve_blueprint().input_shape[2]
+        return replace(self, scaling=pretrained.named_scaling(preprocessing, channels))
 
     def resolve_blueprint(self, input_shape=None, classes=None, width=None, stem="auto", options=None, aux=False):
         """Return the Blueprint of what is asked for; what is not given is as the weights need it, or the paper's."""
-        options, stem = options or {}, self.stem(stem)
+        options, stem = {**self.implied, **(options or {})}, self.stem(stem)
         if self.bundled:
             own = self.bundled.blueprint
             input_shape = own.input_shape if input_shape is None else input_shape
@@ -74,7 +93,7 @@ class Source:
         self.check(blueprint, include_top)
         path = self.here(include_top).path
         try:
-            return load.load(model, self.network, path, spare_of(blueprint))
+            return load.load(model, self.network, path, spare_of(blueprint), include_top)
         except UserError as error:
             if self.bundled is None:
                 raise
@@ -154,10 +173,12 @@ def find(weights, network):
         if contents.naming == "torch":
             foreign, scaling = True, pretrained.OF_TORCH.get(spec.name)
         else:
-            foreign = contents.naming == "counted" or (
-                contents.naming == "keras" and names.is_foreign([*contents.layers], spec.name))
+            foreign = contents.naming == "counted" or (contents.naming == "keras" and names.is_foreign(
+                [name for name, row in contents.layers.items() if row], spec.name))
             scaling = pretrained.OF_KERAS.get(spec.name) if foreign else None
-    return Source(spec.name, str(weights), path, foreign and spec.name in pretrained.LEAST_SIDE, scaling)
+        implied = load.implied_options(contents, spec.name)
+    return Source(spec.name, str(weights), path, foreign and spec.name in pretrained.LEAST_SIDE, scaling,
+                  implied=implied, of_others=foreign)
 
 
 def of_bundled(bundled):

@@ -65,14 +65,27 @@ def alexnet(modules):
 MAPS = {"alexnet_2014": alexnet, "vgg16": vgg("vgg16"), "vgg19": vgg("vgg19"), "inception_v3": inception_v3}
 
 
+# what torch.compile, DataParallel and training programs put in front of the names of a network's modules
+PREFIXES = ("_orig_mod.", "module.", "model.", "backbone.", "encoder.", "net.")
+
+
 def contents(kind, tensors):
     """Return the Contents of {name of a parameter: Stored}: grouped by module, laid out as PyTorch does."""
     modules = {}
     for name, stored in tensors.items():
-        module, _, variable = name.removeprefix("module.").rpartition(".")  # what DataParallel puts in front
-        modules.setdefault(module, {})[variable] = stored
+        module, _, variable = bare(name).rpartition(".")
+        if variable in modules.setdefault(module, {}):
+            raise ValueError(f"it holds two networks: {bare(name)} is there more than once, as {name} among others; "
+                             "save the state dict of one")
+        modules[module][variable] = stored
     return Contents(kind, "torch", {module: [found[each] for each in VARIABLES if each in found]
                                     for module, found in modules.items()})
+
+
+def bare(name):
+    """Return the name of a parameter without what stands in front of its network's."""
+    prefix = next((prefix for prefix in PREFIXES if name.startswith(prefix)), None)
+    return name if prefix is None else bare(name.removeprefix(prefix))
 
 
 def paired(names, network):

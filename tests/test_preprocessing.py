@@ -1,0 +1,163 @@
+"""How pixels are scaled for weights: said by every command, and chosen with --preprocessing."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from helpers import write_pets
+from PIL import Image
+from test_parity import randomize
+
+import zoo
+from zoo.cli import extract, finetune, predict, show
+from zoo.data import info
+from zoo.errors import UserError
+from zoo.weights import pretrained, sources
+
+NARROW = ("--width", "0.0625", "--image-size", "32", "--gpu", "none")
+# of a white pixel, in the order of the channels that the network gets; by hand
+WHITE = {"imagenet-caffe": (255 - 103.939, 255 - 116.779, 255 - 123.68), "symmetric": (1,) * 3, "none": (255,) * 3,
+         "imagenet-torch": ((1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """pets/; a narrow vgg16's backbone as ours.h5 and, with the names of keras.applications, as theirs.h5."""
+    folder = tmp_path_factory.mktemp("preprocessing")
+    write_pets(folder / "pets", (32, 32, 3), ".png")
+    Image.fromarray(np.full((32, 32, 3), 255, np.uint8)).save(folder / "white.png")
+    ours = zoo.build("vgg16", (32, 32, 3), width=0.0625, include_top=False)
+    randomize(ours)
+    ours.save(folder / "ours.h5")
+    renamed = {f"conv{block}_{place}": f"block{block}_conv{place}" for block in range(1, 6) for place in range(1, 4)}
+
+    def rename(layer):
+        config = layer.get_config()
+        return type(layer).from_config({**config, "name": renamed.get(layer.name, layer.name)})
+
+    theirs = keras.models.clone_model(ours, clone_function=rename)
+    theirs.set_weights(ours.get_weights())
+    theirs.save(folder / "theirs.h5")
+    return folder
+
+
+def scaled_white(config):
+    white = [255 * scale + offset for scale, offset in zip(config["scale"], config["offset"], strict=True)]
+    return white[::-1] if config["channel_order"] == "bgr" else white
+
+
+@pytest.mark.parametrize("file, given, expected, note", [
+    ("theirs.h5", None, WHITE["imagenet-caffe"], True), ("theirs.h5", "symmetric", WHITE["symmetric"], False),
+    ("ours.h5", "imagenet-torch", WHITE["imagenet-torch"], False), ("ours.h5", "none", WHITE["none"], False)])
+def test_finetune_says_and_keeps_it(folder, file, given, expected, note, tmp_path, capsys):
+    words = ["vgg16", "--data", str(folder / "pets"), "--weights", str(folder / file), *NARROW, "--epochs", "1",
+             "-b", "8", "--output-dir", str(tmp_path), "--name", "run"]
+    assert finetune.main(words + (["--preprocessing", given] if given else [])) == 0
+    config = json.loads((tmp_path / "run" / "run.json").read_text())["finetuning"]
+    np.testing.assert_allclose(scaled_white(config), expected, rtol=1e-5)
+    header = capsys.readouterr().out
+    (line,) = [line for line in header.splitlines() if line.startswith("pixels ")]
+    assert (given or "imagenet-caffe") in line
+    assert ("--preprocessing changes it" in header) == note
+
+
+def test_a_run_keeps_its_own(folder, tmp_path):
+    """--preprocessing run is what happens anyway; another name puts it aside."""
+    common = ["lenet5", "--data", "digits", "--limit", "30", "-b", "10", "--epochs", "1", "--gpu", "none", "--weights",
+              "mnist", "--output-dir", str(tmp_path)]
+    known = info.find("mnist")
+    for name, given, expected in (("plain", [], (1 - known.mean[0]) / known.std[0]),
+                                  ("run", ["--preprocessing", "run"], (1 - known.mean[0]) / known.std[0]),
+                                  ("symmetric", ["--preprocessing", "symmetric"], 1)):
+        assert finetune.main([*common, "--name", name, *given]) == 0
+        config = json.loads((tmp_path / name / "run.json").read_text())["finetuning"]
+        np.testing.assert_allclose(scaled_white(config), [expected], rtol=1e-5)
+
+
+def test_zoo_fit(folder, tmp_path):
+    run = zoo.fit("vgg16", folder / "pets", weights=str(folder / "ours.h5"), preprocessing="symmetric", width=0.0625,
+                  image_size=32, epochs=1, batch_size=10, gpu="none", output_dir=tmp_path)
+    assert scaled_white(run.config["finetuning"]) == pytest.approx([1, 1, 1])
+
+
+def test_extract(folder, tmp_path, capsys):
+    """The features are those of the backbone on pixels that were scaled by hand."""
+    path = tmp_path / "features.npz"
+    words = ["vgg16", "--data", str(folder / "pets"), *NARROW, "-o", str(path), "--weights"]
+    assert extract.main([*words, str(folder / "ours.h5"), "--preprocessing", "imagenet-caffe"]) == 0
+    assert "imagenet-caffe" in capsys.readouterr().out
+    with np.load(path) as file:
+        features, files = file["features"], file["files"]
+    images = np.stack([np.asarray(Image.open(folder / "pets" / name), np.float32) for name in files])
+    model = zoo.build("vgg16", (32, 32, 3), width=0.0625, include_top=False, pooling="avg",
+                      weights=str(folder / "ours.h5"))
+    expected = model.predict(images[..., ::-1] - np.float32([103.939, 116.779, 123.68]), verbose=0)
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def lenet(folder):
+    """A file of our lenet5, which does not say how pixels are scaled."""
+    model = zoo.build("lenet5")
+    randomize(model)
+    model.save(folder / "lenet.h5")
+    return model
+
+
+def test_predict(folder, lenet, capsys):
+    words = ["lenet5", "--weights", str(folder / "lenet.h5"), str(folder / "white.png"), "--top", "1", "--gpu", "none"]
+    assert predict.main(words) == 2
+    assert "--preprocessing" in capsys.readouterr().err
+    for name, white in (("none", 255), ("symmetric", 1)):
+        assert predict.main([*words, "--preprocessing", name]) == 0
+        told = capsys.readouterr()
+        found = lenet.predict(np.full((1, 28, 28, 1), white, np.float32), verbose=0)[0]
+        assert f": class {found.argmax()} {found.max():.2%}" in told.out
+        assert told.err.startswith("pixels ") and name in told.err
+    assert predict.main([*words, "--preprocessing", "run"]) == 2
+    assert "is no run" in capsys.readouterr().err
+
+
+def test_show(folder, lenet, tmp_path, capsys):
+    words = ["lenet5", "--image", str(folder / "white.png"), "--what", "prediction", "-o", str(tmp_path / "a.png"),
+             "--gpu", "none"]
+    assert show.main([*words, "--weights", str(folder / "lenet.h5")]) == 2
+    assert show.main([*words, "--preprocessing", "none"]) == 2
+    assert "--preprocessing is for --weights" in capsys.readouterr().err
+    assert show.main([*words, "--weights", str(folder / "lenet.h5"), "--preprocessing", "symmetric"]) == 0
+    assert "symmetric" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--weights", "mnist", "--preprocessing", "caffe"], "imagenet-caffe"),
+    (["--weights", "mnist", "--preprocessing", "imagenet-torch"], "3 channels; given 1"),
+    (["--weights", "none", "--preprocessing", "symmetric"], "leave out preprocessing")])
+def test_what_is_refused(words, said, tmp_path, capsys):
+    assert finetune.main(["lenet5", "--data", "digits", "--gpu", "none", "--output-dir", str(tmp_path), *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert not [*tmp_path.iterdir()]
+
+
+def test_names_of_classes_are_not_fetched_for_our_own_files(folder, tmp_path):
+    """A thousand classes are ImageNet's in the files of others alone."""
+    from zoo.training import class_names
+
+    zoo.build("lenet5", classes=1000, width=0.05).save(tmp_path / "a.h5")
+    assert class_names.of_weights(sources.find(tmp_path / "a.h5", "lenet5"), 1000) is None
+
+
+@pytest.mark.parametrize("name", pretrained.PREPROCESSING)
+def test_what_a_name_means(name):
+    scaling = pretrained.named_scaling(name)
+    white = [255 * scale + offset for scale, offset in zip(scaling.scale, scaling.offset, strict=True)]
+    np.testing.assert_allclose(white[::-1] if scaling.order == "bgr" else white, WHITE[name], rtol=1e-5)
+    assert name in pretrained.describe_scaling(scaling)
+
+
+def test_what_has_no_name_is_described_by_its_numbers():
+    words = pretrained.describe_scaling(pretrained.standard((0.1307,), (0.3081,)))
+    assert "0.1307" in words and "0.3081" in words
+    with pytest.raises(UserError, match="3 channels"):
+        pretrained.named_scaling("imagenet-caffe", 1)
