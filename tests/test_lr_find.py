@@ -74,6 +74,7 @@ def find(*words, folder):
                           env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
+@pytest.mark.slow  # a process of its own
 def test_the_command_prints_a_flag_draws_and_makes_no_run(tmp_path):
     done = find("lenet5", "--dataset", "digits", "--limit", "1000", "--batch-size", "32", "--steps", "60", "-o",
                 "curve.png", folder=tmp_path)

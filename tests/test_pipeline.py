@@ -76,7 +76,7 @@ def test_fit_fine_tunes_in_two_stages(staged):
                               first.load_model().get_layer("C3").get_weights()[0])
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 3])
+@pytest.mark.parametrize("epochs", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_a_fine_tuning_that_was_stopped_resumes_exactly(staged, tmp_path, epochs):
     """In the first stage, between the two, and in the second."""
     run = zoo.fit("lenet5", "digits", **STAGED, output_dir=tmp_path, name="staged", callbacks=[StopAfterSteps(epochs)])
@@ -94,6 +94,7 @@ def test_the_command_resumes_and_refuses_the_same_fine_tuning(staged, capsys):
             zoo.fit("lenet5", "digits", **{**STAGED, **changed}, output_dir=staged.path.parent, name="staged")
 
 
+@pytest.mark.slow  # two seeds are two processes
 def test_fine_tuning_has_what_training_has(tmp_path, capsys):
     words = ["lenet5", "--data", "digits", "--weights", "mnist", "--limit", "60", "--epochs", "2", "--gpu", "none",
              "--output-dir", str(tmp_path), "--name", "a", "--recipe", "modern", "--precision", "bfloat16",

@@ -284,6 +284,7 @@ def line_of(process, start):
     raise AssertionError(f"no line {start!r}; {process.stderr.read()}")
 
 
+@pytest.mark.slow  # every point of a run; the tests above stop after chosen steps
 def test_killed_and_interrupted_it_ends_as_if_it_had_not(train, whole):
     chance = random.Random(11)
     for signal_sent, after in ((signal.SIGINT, "epoch 1/5"), (signal.SIGKILL, "epoch ")):

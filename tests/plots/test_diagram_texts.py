@@ -92,6 +92,7 @@ def test_every_layer_and_every_connection_is_in_the_dot_of_the_layers():
     assert edges_of(graph).keys() == {(source, layer.name) for layer in found.layers for source in layer.reads}
 
 
+@pytest.mark.slow  # every network
 def test_the_clusters_of_the_layers_are_modules_and_repeats():
     _, plan = subject("inception_resnet_v2")
     labels = clusters_of(parsed(dot(plan, "inception_resnet_v2", "layers")))

@@ -9,7 +9,7 @@ import zoo
 from zoo import registry
 from zoo.weights import sources
 
-FAST = ("lenet5_1998", "vgg16", "xception", "inception_v3")  # layers of our own; three that keras.applications has
+FAST = ("lenet5_1998", "vgg16")  # layers of our own; one that keras.applications has
 NETWORKS = [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST)) for name in registry.SPECS]
 
 
