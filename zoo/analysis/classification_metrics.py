@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from zoo.utils.table import format_table
+
 SHOWN = 10  # names of classes without images
 METRICS = ("precision", "recall", "f1")
 
@@ -40,15 +42,14 @@ def format_metrics(metrics):
     """
     rows = metrics["per_class_metrics"]
     macro = f"macro ({sum(row['images'] > 0 for row in rows)} classes)"
-    width = max(len("class"), len(macro), *(len(row["class"]) for row in rows))
-    lines = [f"{'class':{width}}  images  precision   recall       F1"]
 
-    def line(name, images, values):
-        return f"{name:{width}}  {images:>6}  {values[0]:>9.2%}  {values[1]:>7.2%}  {values[2]:>7.2%}"
+    def cells(name, images, values):
+        return [name, f"{images:,}", *(f"{value:.2%}" for value in values)]
 
-    lines += [line(row["class"], f"{row['images']:,}", [row[metric] for metric in METRICS]) for row in rows]
-    total = sum(row["images"] for row in rows)
-    lines.append(line(macro, f"{total:,}", [metrics[f"macro_{metric}"] for metric in METRICS]))
+    lines = format_table([["class", "images", "precision", "recall", "F1"],
+                          *(cells(row["class"], row["images"], [row[metric] for metric in METRICS]) for row in rows),
+                          cells(macro, sum(row["images"] for row in rows),
+                                [metrics[f"macro_{metric}"] for metric in METRICS])], right=range(1, 5))
     absent = [row["class"] for row in rows if not row["images"]]
     if absent:
         more = f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""

@@ -8,6 +8,7 @@ import textwrap
 from zoo import devices, env, registry
 from zoo.cli import common, help_text
 from zoo.errors import UserError
+from zoo.utils.table import format_table
 from zoo.utils.validation import parsed, workload
 
 WIDEST = 110  # columns: longer lines of prose read badly
@@ -148,15 +149,12 @@ def table(told, columns):
                       pixels(stage["output_stride"]), count(stage["parameters"]), count(stage["multiply_adds"]),
                       percent(stage["multiply_adds"], all_counted)))
     cells.append(("total", "", "", "", count(told["parameters"]), count(all_counted), ""))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    room = min(30, columns - sum(widths) - 2 * len(widths))
+    lines = format_table(cells, right=range(2, 7))
+    room = min(30, columns - max(map(len, lines)) - 2)
     room = room if room >= LEAST_BAR else 0
     most = max((stage["multiply_adds"] for stage in told["stages"]), default=0)
     bars = ["", *("#" * round(room * stage["multiply_adds"] / most) if most else "" for stage in told["stages"]), ""]
-    made = ["  ".join(cell.ljust(width) if place < 2 else cell.rjust(width)
-                      for place, (cell, width) in enumerate(zip(row, widths, strict=True))) + f"  {bar}"
-            for row, bar in zip(cells, bars, strict=True)]
-    made = [line.rstrip() for line in made]
+    made = [f"{line}  {bar}".rstrip() for line, bar in zip(lines, bars, strict=True)]
     trainable = told["trainable_parameters"]
     if trainable != told["parameters"]:
         made.append(f"{trainable:,} of the parameters are trainable")

@@ -5,6 +5,7 @@ import sys
 
 from zoo.cli import common
 from zoo.registry import SPECS, facts
+from zoo.utils.table import format_table
 from zoo.weights.pretrained import list_names
 
 
@@ -26,14 +27,6 @@ def row(spec):
             ", ".join(list_names(spec.name)))
 
 
-def table(rows):
-    """Return rows of cells as aligned lines, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    right = [all(cell.replace(",", "").isdigit() for cell in column[1:]) for column in zip(*rows, strict=True)]
-    return [("  ".join(cell.rjust(width) if number else cell.ljust(width)
-                       for cell, width, number in zip(cells, widths, right, strict=True))).rstrip() for cells in rows]
-
-
 def markdown(rows):
     """Return rows of cells as the lines of a Markdown table, the two columns of numbers to the right."""
     lines = [f"| {' | '.join(cells)} |" for cells in rows]
@@ -48,7 +41,7 @@ def command(argv):
     elif arguments.markdown:
         print("\n".join(markdown(rows)))
     else:
-        print("\n".join(table(rows)))
+        print("\n".join(format_table(rows, right=(2, 4, 5))))
 
 
 def main(argv=None):

@@ -7,6 +7,7 @@ from zoo.cli import common, help_text
 from zoo.data import info as datasets
 from zoo.errors import UserError
 from zoo.training import recipe as recipes, recipes as table
+from zoo.utils.table import format_table
 
 
 def parser():
@@ -47,10 +48,7 @@ def command(argv):
     spec, facts = registry.find(arguments.network), datasets.find(arguments.dataset)
     kinds = table.KINDS if arguments.recipe is None else (arguments.recipe,)
     lines = [["field", *kinds], *rows(spec.name, facts.name, kinds)]
-    wide = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    print(f"{spec.name} on {facts.name}")
-    for line in lines:
-        print("  ".join(f"{cell:{size}}" for cell, size in zip(line, wide, strict=True)).rstrip())
+    print(f"{spec.name} on {facts.name}", *format_table(lines), sep="\n")
 
 
 def main(argv=None):

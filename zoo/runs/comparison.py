@@ -10,6 +10,7 @@ from zoo.reports.comparison import comparing, fragment
 from zoo.reports.embedding import data_address
 from zoo.runs.run import Run
 from zoo.utils.io import expanded, writable, write_text, written_whole
+from zoo.utils.table import format_table
 
 SUFFIXES = (".png", ".html")
 
@@ -84,7 +85,5 @@ def check_suffix(path):
 
 def aligned(rows):
     """Return the lines of a table, head first: columns as wide as they must be, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    numeric = [all(cell[:1] in "-0123456789" for cell in column) for column in zip(*rows[1:], strict=True)]
-    return ["  ".join(cell.rjust(width) if number else cell.ljust(width)
-                      for cell, width, number in zip(row, widths, numeric, strict=True)).rstrip() for row in rows]
+    columns = enumerate(zip(*rows[1:], strict=True))
+    return format_table(rows, [index for index, column in columns if all(cell[:1] in "-0123456789" for cell in column)])
