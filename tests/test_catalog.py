@@ -26,8 +26,8 @@ FACTS = {name: facts for file in sorted({spec.file for spec in SPECS.values()}) 
          for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
 
 
-# Seconds to build: counts and shapes are in every run, the rest for inception_v3 and inception_resnet_v2_paper only
-LARGE = {"inception_resnet_v1", "inception_resnet_v2", "inception_v4"}
+# Seconds to build: counts and shapes are in every run, the rest for inception_resnet_v2_paper only
+LARGE = {"inception_resnet_v1", "inception_resnet_v2", "inception_v2", "inception_v3", "inception_v4", "xception"}
 
 
 def slow_if_large(rows):

@@ -110,20 +110,6 @@ def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
     assert "--lr 0.5 and --set learning_rate=0.1 are the same field; give one of them" in capsys.readouterr().err
 
 
-def test_it_goes_on_where_it_was_ended(staged, place, tmp_path):
-    """What a kill after the head's stage leaves ends in the same numbers."""
-    import shutil
-
-    run, words = staged
-    again = tmp_path / "staged"
-    shutil.copytree(run, again)
-    for path in (*again.glob("*.csv"), *again.glob("*.npz"), *again.glob("checkpoints/*"), again / "result.json"):
-        path.unlink()
-    assert finetune.main([*words, "--output-dir", str(tmp_path)]) == 0
-    assert (again / "history.csv").read_text() == (run / "history.csv").read_text()
-    assert all(np.array_equal(array, checkpoint(run)[name]) for name, array in checkpoint(again).items())
-
-
 @pytest.mark.parametrize("network, module", [("vgg16", keras.applications.vgg16),
                                              ("xception", keras.applications.xception),
                                              ("inception_resnet_v2", keras.applications.inception_resnet_v2)])

@@ -11,6 +11,7 @@ import pytest
 from helpers import write_pets
 
 import zoo
+from zoo.cli import evaluate, train
 from zoo.errors import UserError
 from zoo.training.header import small_splits
 from zoo.training.npz_file import read_arrays
@@ -71,9 +72,8 @@ def test_a_run_evaluates_and_predicts(trained):
 
 
 def test_the_command_trains_the_same(trained, tmp_path):
-    done = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--limit", "200", "--epochs", "2",
-                           "--output-dir", tmp_path, "--name", "digits"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert train.main(["lenet5", "--limit", "200", "--epochs", "2", "--output-dir", str(tmp_path), "--name", "digits",
+                       "--gpu", "none"]) == 0
     assert (tmp_path / "digits" / "history.csv").read_text() == (trained.path / "history.csv").read_text()
     one, other = (read_arrays(path / "checkpoints" / "last.npz") for path in (trained.path, tmp_path / "digits"))
     assert [name for name in one if not np.array_equal(one[name], other[name])] in ([], ["progress/seconds"])
@@ -124,25 +124,20 @@ def test_splits_that_say_little_are_named_at_the_start(tmp_path, capsys):
 
 @pytest.mark.parametrize("names", [pytest.param(("x_train", "y_train", "x_test", "y_test"), marks=pytest.mark.slow),
                                    ("train_images", "train_labels", "test_images", "test_labels")])
-def test_an_npz_file_by_the_command_and_resumed(names, tmp_path):
+def test_an_npz_file_by_the_command_and_resumed(names, tmp_path, capsys):
     file = tmp_path / "stripes.npz"
     images, labels = stripes(200)
     np.savez(file, **dict(zip(names, (images, labels[:, None], *stripes(30, seed=1)), strict=True)))
 
-    def train(*words):
-        return subprocess.run([sys.executable, "-m", "zoo.train", *words], cwd=ROOT, capture_output=True, text=True)
-
-    done = train("lenet5", "--dataset", str(file), "--epochs", "1", "--schedule", "constant", "--output-dir",
-                 str(tmp_path), "--name", "run")
-    assert done.returncode == 0, done.stderr
+    assert train.main(["lenet5", "--dataset", str(file), "--epochs", "1", "--schedule", "constant", "--output-dir",
+                       str(tmp_path), "--name", "run", "--gpu", "none"]) == 0
     run = zoo.Run(tmp_path / "run")
     assert run.config["dataset"]["kind"] == "npz" and run.evaluate()["of"] == 30
-    done = train("--resume", str(run.path), "--epochs", "2")
-    assert done.returncode == 0, done.stderr
+    assert train.main(["--resume", str(run.path), "--epochs", "2", "--gpu", "none"]) == 0
     assert run.history["epoch"] == [1, 2]
-    done = subprocess.run([sys.executable, "-m", "zoo", "evaluate", run.path], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert f"accuracy  {run.result['test_accuracy_best']:.2%}, " in done.stdout
+    capsys.readouterr()
+    assert evaluate.main([str(run.path), "--gpu", "none"]) == 0
+    assert f"accuracy  {run.result['test_accuracy_best']:.2%}, " in capsys.readouterr().out
 
 
 def test_a_folder_from_scratch_is_the_whole_network(tmp_path):

@@ -94,7 +94,7 @@ def assert_alike(one, two):
             np.testing.assert_allclose(arrays[name], others[name], rtol=1e-3, atol=2e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", [pytest.param("tensorflow", marks=pytest.mark.slow), "jax"])
 def test_two_devices_train_as_one(backend, tmp_path):
     one, two = (trained(backend, devices, tmp_path / str(devices)) for devices in (1, 2))
     assert_alike(one, two)

@@ -73,7 +73,8 @@ def test_a_file_is_a_models(stem):
         network).small.width, **registry.find(network).small.options).count_params()
 
 
-@pytest.mark.parametrize("stem", PACKED)
+@pytest.mark.parametrize("stem", [
+    pytest.param(stem, marks=[pytest.mark.slow] * (stem not in ("lenet5-mnist", "resnet18-cifar10"))) for stem in PACKED])
 def test_a_file_knows_its_images(stem, real_data):
     """On 200 images of the test split: far from chance, however well the preset has been trained."""
     network, _, dataset = stem.rpartition("-")
@@ -203,7 +204,7 @@ def test_predict_scales_the_pixels(fresh, image, capsys):
     assert f": {info.CIFAR10_NAMES[expected.argmax()]} " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [(), ("--preset", "small")])
+@pytest.mark.parametrize("words", [(), pytest.param(("--preset", "small"), marks=pytest.mark.slow)])
 def test_show(fresh, image, tmp_path, words, capsys):
     page = tmp_path / "look.html"
     assert show.main(["googlenet", "--weights", "cifar10", "--image", str(image), "-o", str(page), *words, *CPU]) == 0
