@@ -53,11 +53,6 @@ def _draw(axes, lines, title, least, ceiling):
     if ceiling == 1:
         axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color("#AAAAAA")
-    axes.tick_params(labelsize=8, labelcolor=sheet.MUTED, color="#AAAAAA", labelfontfamily=text_layout.FONT)
+    sheet.frame_axes(axes)
     axes.set_xlabel("epoch", size=9, color=sheet.MUTED, family=text_layout.FONT)
     sheet.write(axes, 0, 1.04, title, 10, va="baseline", weight="bold", transform=axes.transAxes)

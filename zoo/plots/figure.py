@@ -67,6 +67,16 @@ def ruled(figure):
     return axes
 
 
+def frame_axes(axes):
+    """Give a chart's axes a frame to the left and below, and muted labels."""
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color("#AAAAAA")
+    axes.tick_params(labelsize=8, labelcolor=MUTED, color="#AAAAAA", labelfontfamily=text_layout.FONT)
+
+
 def write(axes, x, y, text, size, *, color=INK, ha="left", va="top", **more):
     """Write `text` in our font, letters that it lacks in one that has them.
 

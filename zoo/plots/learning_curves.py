@@ -100,12 +100,7 @@ def _draw_lines(axes, epochs, panel, words):
 def _dress(axes, epochs):
     axes.set_xlim(0.5, len(epochs) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1, steps=(1, 2, 5, 10)))
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color("#AAAAAA")
-    axes.tick_params(labelsize=8, labelcolor=sheet.MUTED, color="#AAAAAA", labelfontfamily=text_layout.FONT)
-    axes.set_axisbelow(True)
+    sheet.frame_axes(axes)
 
 
 def _label_ends(axes, ends):

@@ -34,12 +34,7 @@ def lr_curve(rates, losses, smoothed, suggestion, *, title, subtitle=""):
         axes.annotate(f"{suggestion:g}", (suggestion, axes.get_ylim()[1]), (5, -9), textcoords="offset points", size=9,
                       color=sheet.VERMILLION, family=text_layout.FONT)
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color("#AAAAAA")
-    axes.tick_params(labelsize=8, labelcolor=sheet.MUTED, color="#AAAAAA", labelfontfamily=text_layout.FONT)
+    sheet.frame_axes(axes)
     axes.set_xlabel("learning rate", size=9, color=sheet.MUTED, family=text_layout.FONT)
     axes.set_ylabel("training loss", size=9, color=sheet.MUTED, family=text_layout.FONT)
     return figure
