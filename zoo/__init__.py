@@ -274,7 +274,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
 
     Args:
         model: one of `zoo.list_models()`; or a functional or Sequential Keras model of your own, from images to logits
-            or probabilities, which goes on from the weights that it has. Its pixels are standardized in front of it
+            or probabilities, which is trained from the weights that it has. Its pixels are standardized in front of it
             unless it has a Rescaling or Normalization layer. It is saved into the run directory, and is not changed
             itself: `Run.load_model` has the trained one.
         dataset: what to train on, as for `zoo.load_data`: the name of a data set; a folder with a folder of images for

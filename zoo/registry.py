@@ -146,7 +146,7 @@ SPECS = {spec.name: spec for spec in (
          small=Preset("cifar10", 0.09375)),
     Spec("highway", "highway", SRIVASTAVA_2015, (32, 32, 3), 10, (2_256_838, 2_256_838), features="conv4",
          least_side=8, body_options={"dropout": True}, head_options={"dropout": True},
-         # no dropout: so narrow a network underfits with it (width 0.1875: 45 % of CIFAR-10 after 12 epochs)
+         # without dropout, with which so narrow a network underfits
          small=Preset("cifar10", 0.25, {"dropout": False})),
     Spec("highway_mnist", "highway", SRIVASTAVA_2015, (28, 28, 1), 10, (151_690, 151_690), features="pool3",
          least_side=16, body_options={"dropout": True}, head_options={"dropout": True}, small=Preset("mnist", 0.5)),

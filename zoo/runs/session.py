@@ -106,7 +106,7 @@ class Session:
                         return self.attend(lambda: (None, result), run, plan.recipe, None, "", None)
                 stages = stages_of(plan, run)
                 current = next((stage for stage in stages[:-1] if not is_done(stage)), stages[-1])
-                built = build(current.plan, run / "model.keras")
+                built = build(current.plan, run / plans.MODEL_FILE)
                 lines = []
                 if not (current.directory / "checkpoints" / "last.npz").exists():  # nothing of it has been trained
                     if current is stages[0]:
@@ -136,7 +136,7 @@ class Session:
         from zoo.training import custom_model
 
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / custom_model.FILE
+            path = Path(folder) / plans.MODEL_FILE
             custom_model.save(self.model, path)
             yield path
 
@@ -226,7 +226,7 @@ class Session:
                     self._print([f"{'note':8} {warning}"])
             for stage in left:
                 if stage is not left[0]:
-                    built = build(stage.plan, run / "model.keras")
+                    built = build(stage.plan, run / plans.MODEL_FILE)
                     restore_best(built, stages[stages.index(stage) - 1], sharing)
                 progress = self._train_stage(built, stage, stages, sharing, leave)
                 if leave.reason:

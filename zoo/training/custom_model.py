@@ -10,7 +10,6 @@ from keras import layers
 from zoo.errors import UserError
 from zoo.training.plan import CustomModel
 
-FILE = "model.keras"  # in the run directory: the model as it was given, with its first weights
 RESCALING = ("Rescaling", "Normalization", "PixelScaling")  # layers that show that a model takes raw pixels
 
 

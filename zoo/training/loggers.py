@@ -29,17 +29,17 @@ def make_callbacks(names, run, config):
         config: dict, what run.json says of recipe, network and data set; shown beside the curves where the program has
             a place for it.
     """
-    makers = {"tensorboard": tensorboard, "wandb": wandb, "mlflow": mlflow}
+    makers = {"tensorboard": make_tensorboard, "wandb": make_wandb, "mlflow": make_mlflow}
     return [makers[name](run, config) for name in names]
 
 
-def tensorboard(run, config):
+def make_tensorboard(run, config):
     import keras
 
     return keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)
 
 
-def wandb(run, config):
+def make_wandb(run, config):
     import wandb
     from wandb.integration.keras import WandbMetricsLogger
 
@@ -47,7 +47,7 @@ def wandb(run, config):
     return WandbMetricsLogger()
 
 
-def mlflow(run, config):
+def make_mlflow(run, config):
     import mlflow
     from mlflow.keras import MlflowCallback
 

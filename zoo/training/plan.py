@@ -14,6 +14,7 @@ from zoo.training.finetuning import FineTuneConfig, from_dict
 PRECISIONS = ("float32", "bfloat16", "float16")  # in which a network computes
 CHECKPOINTS = ("best", "last")  # the epoch that was best by validation, and the last
 NEEDED = ("recipe", "blueprint", "seed", "limit", "backend", "deterministic", "device", "versions")  # to go on
+MODEL_FILE = "model.keras"  # in the run directory of a user's own model: as it was given, with its first weights
 MINE = "begin another run with another --name"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from zoo.data.file_lock import acquire_lock
 from zoo.errors import RunInUse, UserError
 from zoo.training.finetuning import FIRST_STAGE
+from zoo.training.plan import MODEL_FILE
 from zoo.utils.io import expanded, is_scratch, remove_stale_scratch
 
 LOCK = ".lock"
@@ -46,7 +47,7 @@ def _is_leftover(path):
     """Return whether a file or folder of a run directory without run.json is what a killed process left there."""
     if path.is_dir():
         return path.name in ("checkpoints", "plots", FIRST_STAGE) and all(map(_is_leftover, path.iterdir()))
-    return (path.name in (*LOCKS, "model.keras") or is_scratch(path)
+    return (path.name in (*LOCKS, MODEL_FILE) or is_scratch(path)
             or (path.parent.name == FIRST_STAGE and path.name == "run.json"))
 
 

@@ -71,7 +71,7 @@ def of_run(path, facts, classifier_activation):
         blueprint, dataset = plans.blueprint_of(facts), facts["dataset"]
         with precision.computing(plans.precision_of(facts)):
             if isinstance(blueprint, plans.CustomModel):
-                return custom_model.build(blueprint, path / custom_model.FILE, dataset["mean"], dataset["std"],
+                return custom_model.build(blueprint, path / plans.MODEL_FILE, dataset["mean"], dataset["std"],
                                           classifier_activation)
             config = plans.finetuning_of(facts)
             if config is not None:
