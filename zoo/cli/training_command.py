@@ -187,7 +187,7 @@ def command(argv, prog, made):
     from zoo.runs.data import check_same_data
 
     dataset = common.load_images(arguments, limit_of(arguments), planning.default_shape(spec, origin))
-    plan = plan_of(arguments, dataset.info)
+    plan = plan or plan_of(arguments, dataset.info)
     if class_weight is not None:
         plan = replace(plan, class_weight=class_weights.resolve(class_weight, dataset))
     if begun:
