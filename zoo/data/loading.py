@@ -23,10 +23,82 @@ KINDS = ("the name of a data set, a folder of class folders, an .npz file, a pai
 
 def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=None, shape=(32, 32, 3),
               validation_data=None, test_data=None, class_names=None, labels_from="folder", invalid_images="error"):
-    """Return the Dataset of any source; `zoo.load_data` says what the arguments are.
+    """Return the `zoo.Dataset` of images and labels from any source.
 
-    shape: tuple of int, (height, width, channels), the input shape of the model: images of folders are resized to it,
-        unless `image_size` gives another height and width. Other sources have a shape of their own.
+    Args:
+        source: one of
+            - str, the name of a data set: "digits", "mnist", "fashion_mnist", "cifar10" or "cifar100". It is that even
+              where a folder has this name; write "./mnist" for the folder.
+            - str or path of a folder of class folders, `FOLDER/cat/1.png`, or with the splits above them,
+              `FOLDER/train/cat/1.png`, `FOLDER/val/...` and `FOLDER/test/...`, or other names that data sets have for
+              them, such as `Training`, `valid` and `Testing`.
+            - str or path of an .npz file with Keras's arrays, x_train, y_train, x_test, y_test and perhaps x_val and
+              y_val, or MedMNIST's, train_images, train_labels, val_images, val_labels, test_images and test_labels.
+            - a pair of arrays (images, labels). Images are (n, height, width), (n, height, width, 1) or
+              (n, height, width, 3): integers or floats of 0 to 255, or floats of 0 to 1, which are multiplied by 255.
+              Labels are whole numbers from 0, (n,) or (n, 1), or one-hot, (n, classes).
+            - a `zoo.Dataset`, which is returned as it is.
+        data_dir: str or path, the folder with the files of a named data set; default: the environment variable
+            ZOO_DATA, then Keras's cache, then a download.
+        limit: int, the most images in each split, with the classes in proportion; default: all of them.
+        labels: "fine", or for "cifar100" also "coarse": 100 classes or 20 superclasses.
+        image_size: int or (height, width), pixels, to which the images of a folder are resized; default: that of
+            `shape`.
+        shape: (height, width, channels) of the images of a folder, 1 or 3 channels; what a model takes. Other sources
+            keep the shape that they have.
+        validation_data, test_data: pairs of arrays like `source`. A split that is not given, or that a folder or file
+            lacks, is carved from the training images: a tenth, stratified, by a fixed seed.
+        class_names: list of str, a name for each label of arrays or of an .npz file; default: "0", "1", ...
+        labels_from: "folder", or "filename" for a folder of files such as cat.123.jpg, of which the class is cat.
+        invalid_images: "error", or "skip" to leave out files of a folder that cannot be read; a note says which.
+
+    Returns:
+        A `zoo.Dataset`: `dataset.train.images[i]`, uint8 (height, width, channels); `dataset.train.labels`, int64 (n,);
+        `len(dataset.train)`; `validation` and `test` likewise; `dataset.info.class_names`; and `dataset.notes`, lines
+        that say what was carved or assumed.
+
+    Raises:
+        zoo.errors.UserError: a ValueError, in one line, for data that cannot be read or used, and for an argument that
+            does not apply to this kind of source.
+
+    Examples:
+
+    A data set by its name:
+
+    >>> dataset = zoo.load_data("digits", limit=100)
+    >>> dataset.train.images[0].shape, len(dataset.train), dataset.info.class_names[7]
+    ((28, 28, 1), 100, '7')
+
+    Arrays:
+
+    >>> import numpy as np
+    >>> x, y = np.zeros((40, 8, 8, 3), "uint8"), np.arange(40) % 2
+    >>> dataset = zoo.load_data((x, y), test_data=(x[:10], y[:10]), class_names=["cat", "dog"])
+    >>> len(dataset.train), len(dataset.validation), len(dataset.test)
+    (36, 4, 10)
+
+    An .npz file:
+
+    >>> np.savez("pets.npz", x_train=x, y_train=y, x_test=x[:10], y_test=y[:10])
+    >>> zoo.load_data("pets.npz").info.name
+    'pets'
+
+    A folder of class folders:
+
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> for name in ("cat", "dog"):
+    ...     Path("pets", name).mkdir(parents=True)
+    ...     for i in range(10):
+    ...         Image.new("RGB", (20, 20)).save(f"pets/{name}/{i}.png")
+    >>> dataset = zoo.load_data("pets/", image_size=16)
+    >>> dataset.info.class_names, dataset.train.images[:5].shape
+    (('cat', 'dog'), (5, 16, 16, 3))
+
+    A Dataset:
+
+    >>> zoo.load_data(dataset) is dataset
+    True
     """
     given = {"data_dir": data_dir, "limit": limit, "image_size": image_size, "validation_data": validation_data,
              "test_data": test_data, "class_names": class_names, "labels": None if labels == "fine" else labels,

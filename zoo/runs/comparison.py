@@ -15,6 +15,33 @@ from zoo.utils.table import format_table
 SUFFIXES = (".png", ".html")
 
 
+def compare_runs(runs, to_file=None):
+    """Compare runs: what they differ in, what came out, and mean and standard deviation where only the seed differs.
+
+    Args:
+        runs: a list of `zoo.Run`s or paths of run directories, two or more, finished or not.
+        to_file: None, or a path: .png for the validation curves of all runs, .html for a page with the table, too.
+
+    Returns:
+        A `Comparison`, which a notebook shows: `columns` and `rows` of the table, `plot()`, a matplotlib Figure, and
+        `save(path)`; `print` gives the text of `zoo compare`.
+
+    Raises:
+        zoo.errors.UserError: there are fewer than two runs, one is not a run directory, or the file cannot be written.
+
+    Example:
+
+    >>> runs = [zoo.fit("lenet5", "digits", epochs=3, seed=seed) for seed in range(3)]
+    >>> print(zoo.compare_runs(runs, "comparison.html"))
+    """
+    if to_file is not None:
+        check_suffix(to_file)
+    comparison = Comparison(runs)
+    if to_file is not None:
+        comparison.save(to_file)
+    return comparison
+
+
 class Comparison:
     """Runs side by side: a table, the spread over seeds, and curves. A notebook shows all three, `print` the text.
 

@@ -1,20 +1,28 @@
 """`zoo.fit`, and resuming a run, from Python. No backend is loaded when this is imported."""
 
-import sys
+import functools
 import time
 from dataclasses import dataclass, replace
 
-from zoo import devices, env, registry
+from zoo import registry
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.reports.missing import draw_missing
 from zoo.runs.data import check_same_data, reload_dataset
+from zoo.runs.device_choice import choose_device
 from zoo.runs.progress_display import progress_display
 from zoo.runs.run import Run
 from zoo.runs.session import Session
 from zoo.runs.stages import finished_result
-from zoo.training import class_weights, loggers, plan as plans, recipe as recipes, run_directory, run_files
-from zoo.training.planning import default_shape, find_origin, make_custom_plan, make_plan, resolve_preset
+from zoo.training import class_weights, finetuning, loggers, plan as plans, recipe as recipes, run_directory, run_files
+from zoo.training.planning import (
+    default_shape,
+    find_origin,
+    make_custom_plan,
+    make_plan,
+    resolve_preset,
+    split_keywords,
+)
 from zoo.utils.io import expanded
 
 
@@ -38,54 +46,135 @@ def attend(work, run, recipe, leave, resume, link):
     return Attended(run, leave and leave.reason)
 
 
-def fit(model, dataset, *, recipe, seed, name, output_dir, limit, labels, data_dir, image_size, validation_data,
-        test_data, class_names, labels_from, invalid_images, preset, width, stem, options, asked, class_weight, gpu,
-        backend, precision, deterministic, max_seconds, callbacks, log, verbose, fields):
-    """See `zoo.fit`, whose arguments these are.
+def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head_layers=(), pooling=None,
+        feature_layer=None, two_stage=False, head_epochs=None, backbone_learning_rate=None, strategy=None,
+        preprocessing=None, class_weight=None, seed=0, name=None, output_dir="runs", limit=None, labels="fine",
+        data_dir=None, image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
+        invalid_images="error", preset=None, width=None, stem="auto", gpu=None, backend=None, precision="float32",
+        deterministic=False, max_seconds=None, callbacks=None, log=None, verbose=True, **keywords):
+    """Train a model from scratch, or fine-tune a pretrained one, into a run directory, and return the `Run`.
 
-    asked: a FineTuning, or None; `options` and `fields` are what `zoo.fit` takes as further keywords.
+    The best epoch is chosen on the validation split; the test split is evaluated once, at the end. A run that was
+    interrupted, by Ctrl-C, `max_seconds` or a callback, resumes with `Run.resume()`, or when the same call with the
+    same `name` comes again: bit for bit on the CPU.
+
+    Args:
+        model: one of `zoo.list_models()`; or a functional or Sequential Keras model of your own, from images to logits
+            or probabilities, which is trained from the weights that it has. Its pixels are standardized in front of it
+            unless it has a Rescaling or Normalization layer. It is saved into the run directory, and is not changed
+            itself: `Run.load_model` has the trained one.
+        dataset: what to train on, as for `zoo.load_data`: the name of a data set; a folder with a folder of images for
+            each class; an `.npz` file in Keras's or MedMNIST's layout; a pair of arrays (images, labels); or a
+            `zoo.Dataset`. Images are raw pixels, 0 to 255: the model scales them.
+        recipe: how it is trained: "modern", "paper", "notes" or "finetune"; default: "finetune" with `weights`, else
+            "modern"; `zoo recipes MODEL DATASET` lists the fields.
+        weights: None, from scratch; or what the backbone starts with, under a new head: "imagenet", "cifar10", "mnist",
+            a run directory, or a weights file (see docs/weights.md).
+        freeze: what of a pretrained backbone is not trained: "all", "none", the name of a layer, up to which it is
+            frozen, or how many of its layers, an int; default: "all".
+        head_layers: hidden layers of a new head before its classifier: numbers of units, and shares to drop, such as
+            (1024, 0.5). With this, `pooling` or `feature_layer` the model gets a new head even without weights.
+        pooling: of the backbone's features before a new head: "avg", "max" or "flatten"; default: "avg".
+        feature_layer: the layer of the backbone that a new head reads; default: the last.
+        two_stage: train the head alone first, for `head_epochs`, then what `freeze` leaves free.
+        head_epochs: epochs of the first of two stages; default: half as many as `epochs`.
+        backbone_learning_rate: the learning rate while layers of a pretrained backbone are trained; default: a tenth of
+            `learning_rate`, which is the head's.
+        strategy: None, or one of "small-similar", "large-similar", "small-different" and "large-different", which
+            decides freeze, feature_layer and two_stage by how many images there are, and how like those of the weights.
+        preprocessing: how pixels are scaled for `weights`: "imagenet-caffe", "imagenet-torch", "symmetric" (-1 to 1),
+            "none" (0 to 255), or "run": to mean 0 and standard deviation 1 of the data set, or as the run that the
+            weights are of; default: as the weights expect, which for a file is assumed, and printed.
+        class_weight: None; "balanced", for classes of different sizes; or a dict from class names or labels to weights
+            of the loss, 1 for those that it does not name.
+        seed: of the first weights, the order of the images and their augmentation; an int from 0.
+        name: of the run directory; default: model, data set, date and time.
+        output_dir: where the run directory goes.
+        limit: None, or the most images in each of train, validation and test.
+        labels: of cifar100, "fine" (100 classes) or "coarse" (20).
+        data_dir: where a named data set's files are; default: ZOO_DATA, Keras's cache, or a download.
+        image_size: of a folder's images, an int or (height, width) in pixels; default: 32x32 where the model has a
+            small stem, else the paper's size.
+        validation_data, test_data: pairs of arrays, where `dataset` is one; default: split off from it.
+        class_names: of arrays, a list; default: the labels.
+        labels_from, invalid_images: of a folder, as for `zoo.load_data`.
+        preset: None, or "small": a width that two CPU cores train in minutes.
+        width: multiplier of every hidden width; default: 1, or the preset's.
+        stem: "auto", "paper" or "small", as for `zoo.build`.
+        gpu: the index of a GPU as nvidia-smi counts them, several in a list, "all", "auto" or "none"; default: the
+            first one, or the CPU. It is chosen before Keras is imported: after that another choice is refused.
+        backend: "tensorflow", "jax" or "torch"; default: KERAS_BACKEND, or tensorflow.
+        precision: "float32", "bfloat16" or "float16".
+        deterministic: use deterministic GPU ops; CPU runs always are.
+        max_seconds: None, or after how many seconds to save and stop.
+        callbacks: a list of Keras callbacks. `logs` at the end of an epoch has the columns of history.csv, val_loss and
+            val_accuracy among them. Their own state is not part of a checkpoint.
+        log: None, or which programs log the run too: "tensorboard" (events in RUN/tensorboard), "wandb", "mlflow", or a
+            list of them.
+        verbose: False prints and draws nothing. Otherwise a terminal gets a progress bar, and in a notebook the
+            learning curves are drawn as they grow.
+        **keywords: fields of the recipe, such as `epochs=30`, `learning_rate=0.05`, `batch_size=64`, and options of
+            the model, such as `dropout=0.3`.
+
+    Returns:
+        A `zoo.Run`, with `reason` where training stopped early.
+
+    Raises:
+        zoo.errors.UserError: what cannot be, in one line, before a backend is loaded where that is possible.
+        FloatingPointError: the loss is not finite. MemoryError: out of memory. OSError: the run cannot be written.
+
+    Examples:
+
+    >>> run = zoo.fit("lenet5", "digits", epochs=5, learning_rate=0.02)
+    >>> run.result["test_accuracy_best"], run.load_model()
+    >>> zoo.fit("resnet18", "pathmnist.npz", preset="small", epochs=10)
+    >>> zoo.fit("vgg16", "pets/", weights="imagenet", freeze="all", head_layers=(1024, 0.5), epochs=10)
+    >>> zoo.fit(my_keras_model, "mnist", epochs=5)
+    >>> zoo.fit("lenet5", (x_train, y_train), test_data=(x_test, y_test), callbacks=[keras.callbacks.CSVLogger("log")])
     """
-    until = time.monotonic() + max_seconds if max_seconds is not None else float("inf")
+    until = deadline(max_seconds)
+    asked = finetuning.request(
+        weights=None if weights == "none" else weights, freeze=freeze, head_layers=tuple(head_layers), pooling=pooling,
+        feature_layer=feature_layer, two_stage=two_stage, head_epochs=head_epochs,
+        backbone_learning_rate=backbone_learning_rate, strategy=strategy, preprocessing=preprocessing)
+    load = functools.partial(
+        load_data, dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
+        validation_data=validation_data, test_data=test_data, class_names=class_names, labels_from=labels_from,
+        invalid_images=invalid_images)
+    settings = {"recipe": recipe, "seed": seed, "limit": limit, "backend": backend, "precision": precision,
+                "deterministic": deterministic}
+    session = {"class_weight": class_weight, "gpu": gpu, "name": name, "output_dir": output_dir, "callbacks": callbacks,
+               "log": log, "verbose": verbose}
     if not isinstance(model, str):
-        return fit_custom(
-            model, dataset, until, recipe=recipe, seed=seed, name=name, output_dir=output_dir, limit=limit,
-            labels=labels, data_dir=data_dir, image_size=image_size, validation_data=validation_data,
-            test_data=test_data, class_names=class_names, labels_from=labels_from, invalid_images=invalid_images,
-            class_weight=class_weight, gpu=gpu, backend=backend, precision=precision, deterministic=deterministic,
-            callbacks=callbacks, log=log, verbose=verbose, fields={**options, **fields},
-            catalogue={"preset": preset, "width": width, "stem": None if stem == "auto" else stem,
-                       "weights": asked and "what is pretrained"})
+        from zoo.training import custom_model  # Keras
+
+        custom_model.check(model)
+        refuse_catalogue_arguments(preset=preset, width=width, stem=None if stem == "auto" else stem,
+                                   weights=asked and "what is pretrained")
+        data = load(shape=custom_model.image_shape(model))
+        plan = make_custom_plan(custom_model.describe(model, data.info), data.info, fields=keywords, **settings)
+        return train(plan, data, until, f"zoo.fit(<{plan.model_name}>, ...)", model=model, **session)
     spec = registry.find(model)
+    options, fields = split_keywords(spec, keywords)
     width, options = resolve_preset(spec, preset, width, options)
     origin = find_origin(spec, asked, width, stem, options)
-    data = load_data(dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
-                     shape=default_shape(spec, origin), validation_data=validation_data, test_data=test_data,
-                     class_names=class_names, labels_from=labels_from, invalid_images=invalid_images)
-    plan = make_plan(spec, data.info, recipe=recipe, fields=fields, seed=seed, limit=limit, width=width, stem=stem,
-                     options=options, backend=backend, precision=precision, deterministic=deterministic, asked=asked,
-                     origin=origin)
-    return train(plan, data, until, f"zoo.fit({model!r}, ...)", class_weight=class_weight, gpu=gpu, name=name,
-                 output_dir=output_dir, callbacks=callbacks, log=log, verbose=verbose, asked=asked, origin=origin)
+    data = load(shape=default_shape(spec, origin))
+    plan = make_plan(spec, data.info, fields=fields, width=width, stem=stem, options=options, asked=asked,
+                     origin=origin, **settings)
+    return train(plan, data, until, f"zoo.fit({model!r}, ...)", asked=asked, origin=origin, **session)
 
 
-def fit_custom(model, dataset, until, *, recipe, seed, name, output_dir, limit, labels, data_dir, image_size,
-               validation_data, test_data, class_names, labels_from, invalid_images, class_weight, gpu, backend,
-               precision, deterministic, callbacks, log, verbose, fields, catalogue):
-    """See `zoo.fit`, for a Keras model of the user's own; `catalogue`: arguments for the models of the catalogue."""
-    from zoo.training import custom_model
-
-    custom_model.check(model)
-    for argument, value in catalogue.items():
+def refuse_catalogue_arguments(**given):
+    """Raise UserError for the first {argument: value or None} that is given with a model of the user's own."""
+    for argument, value in given.items():
         if value is not None:
             raise UserError(f"{argument} is for a model of the catalogue, by its name, and the model given is your "
                             "own; leave it out")
-    data = load_data(dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
-                     shape=custom_model.image_shape(model), validation_data=validation_data, test_data=test_data,
-                     class_names=class_names, labels_from=labels_from, invalid_images=invalid_images)
-    plan = make_custom_plan(custom_model.describe(model, data.info), data.info, recipe=recipe, fields=fields, seed=seed,
-                            limit=limit, backend=backend, precision=precision, deterministic=deterministic)
-    return train(plan, data, until, f"zoo.fit(<{plan.model_name}>, ...)", class_weight=class_weight, gpu=gpu, name=name,
-                 output_dir=output_dir, callbacks=callbacks, log=log, verbose=verbose, model=model)
+
+
+def deadline(max_seconds):
+    """Return when to save and stop, on time.monotonic's clock."""
+    return float("inf") if max_seconds is None else time.monotonic() + max_seconds
 
 
 def train(plan, data, until, command, *, class_weight, gpu, name, output_dir, callbacks, log, verbose, **session):
@@ -117,7 +206,7 @@ def logger_names(log):
 
 def resume(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks, log=None, verbose=True):
     """See `Run.resume`."""
-    until = time.monotonic() + max_seconds if max_seconds is not None else float("inf")
+    until = deadline(max_seconds)
     plan = plans.of_run(run.path, run.config)
     if epochs is not None:
         plan = plans.longer(run.path, plan, recipes.overridden(plan.recipe, {"epochs": epochs}).epochs)
@@ -138,34 +227,3 @@ def finished_run(run):
     """Return the Run of a directory that has its result; draw what a kill between result and report has left out."""
     draw_missing(run)
     return Run(run)
-
-
-def set_device(gpu, backend):
-    """See `zoo.set_device`."""
-    prepare_device(gpu, env.backend(backend), False)
-
-
-def choose_device(gpu, plan):
-    """Return the Device for `gpu` and a Plan, prepared; see `prepare_device`."""
-    chosen = prepare_device(gpu, plan.backend, plan.deterministic)
-    plans.check_devices(plan, len(chosen.gpus))
-    return chosen
-
-
-def prepare_device(gpu, backend, deterministic):
-    """Return the Device for `gpu`, prepared; UserError where Keras is loaded already with another one."""
-    requested = None if gpu is None else ",".join(map(str, gpu)) if isinstance(gpu, (list, tuple)) else str(gpu)
-    installed = devices.list_gpus()
-    chosen = devices.choose(requested, installed, devices.visible_now())
-    if "keras" not in sys.modules:
-        devices.prepare(chosen, deterministic)
-        return chosen
-    import keras
-
-    if keras.backend.backend() != backend:
-        raise UserError(f"Keras is loaded with {keras.backend.backend()}, and {backend} is asked for: choose with "
-                        "zoo.set_device(backend=...) before Keras is imported, or in a new process")
-    if gpu is not None and (chosen.gpus or installed) and not devices.is_prepared(chosen):
-        raise UserError(f"Keras is loaded already, and sees other devices than gpu={gpu!r}: choose with "
-                        "zoo.set_device(gpu) before Keras is imported, or in a new process")
-    return chosen

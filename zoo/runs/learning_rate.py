@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from zoo import registry
 from zoo.data.loading import load_data
 from zoo.errors import UserError
-from zoo.runs import fitting
+from zoo.runs import device_choice
 from zoo.runs.stages import aux_loss_weights
 from zoo.training import planning, recipe as recipes
 from zoo.utils.io import writable, written_whole
@@ -81,21 +81,47 @@ def check_range(min_lr, max_lr, steps):
         raise UserError(f"steps is a whole number from 10 to {MAX_STEPS:,}; given {steps!r}")
 
 
-def find_learning_rate(model, dataset, *, min_lr, max_lr, steps, recipe, seed, limit, labels, data_dir, image_size,
-                       validation_data, test_data, class_names, preset, width, stem, options, gpu, backend, precision,
-                       fields):
-    """See `zoo.find_learning_rate`; `options` and `fields` are what it takes as further keywords."""
+def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, steps=100, recipe=None, seed=0,
+                       limit=None, labels="fine", data_dir=None, image_size=None, validation_data=None, test_data=None,
+                       class_names=None, preset=None, width=None, stem="auto", gpu=None, backend=None,
+                       precision="float32", **keywords):
+    """Run the learning rate range test of Smith 2017 (arXiv:1506.01186) and return what it measured.
+
+    A new model is trained for `steps` steps while the learning rate rises exponentially; everything else is as
+    `zoo.fit` would have it: initial weights, batches, augmentation, optimizer and weight decay. The test ends early
+    where the smoothed loss is four times its minimum. The suggestion is the rate at which the smoothed loss falls
+    fastest over the logarithm of the rate. No run directory is made.
+
+    Args:
+        min_lr, max_lr: float, the learning rates of the first and the last step.
+        steps: int, from 10.
+        model: one of `zoo.list_models()`.
+        dataset and the others: as for `zoo.fit`.
+
+    Returns:
+        A `LearningRateTest` with `suggestion`, a float, or None where the loss does not fall; `rates`, `losses` and
+        `smoothed`, tuples of float; `diverged`; `plot()`, a matplotlib Figure; and `save("lr.png")`.
+
+    Raises:
+        zoo.errors.UserError: what cannot be, in one line, before a backend is loaded where that is possible.
+
+    Example:
+
+    >>> test = zoo.find_learning_rate("lenet5", "digits", optimizer="adam")
+    >>> run = zoo.fit("lenet5", "digits", optimizer="adam", learning_rate=test.suggestion)
+    """
     check_range(min_lr, max_lr, steps)
     if not isinstance(model, str):
         raise UserError(f"model is the name of a model of the catalogue; given {type(model).__name__}")
     spec = registry.find(model)
+    options, fields = planning.split_keywords(spec, keywords)
     width, options = planning.resolve_preset(spec, preset, width, options)
     data = load_data(dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
                      shape=registry.default_image_shape(spec), validation_data=validation_data, test_data=test_data,
                      class_names=class_names)
     plan = planning.make_plan(spec, data.info, recipe=recipe, fields=fields, seed=seed, limit=limit, width=width,
                               stem=stem, options=options, backend=backend, precision=precision, deterministic=False)
-    return run_test(plan, data, fitting.choose_device(gpu, plan), min_lr, max_lr, steps)
+    return run_test(plan, data, device_choice.choose_device(gpu, plan), min_lr, max_lr, steps)
 
 
 def run_test(plan, dataset, chosen, min_lr, max_lr, steps):

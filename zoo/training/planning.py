@@ -8,6 +8,12 @@ from zoo.training import augmentation, finetuning, plan as plans, recipe as reci
 from zoo.utils.validation import checked
 
 
+def split_keywords(spec, keywords):
+    """Return (options of the model, fields of the recipe): what {keyword: value} beside named arguments are."""
+    options = {key: value for key, value in keywords.items() if key in spec.options}
+    return options, {key: value for key, value in keywords.items() if key not in options}
+
+
 def resolve_preset(spec, preset, width, options):
     """Return (width, options) with those of a preset; UserError where they contradict it."""
     if preset is None:

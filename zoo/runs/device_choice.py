@@ -1,0 +1,50 @@
+"""The device of a session in Python, chosen before Keras is imported. No backend is loaded."""
+
+import sys
+
+from zoo import devices, env
+from zoo.errors import UserError
+from zoo.training import plan as plans
+
+
+def set_device(gpu=None, backend=None):
+    """Choose the GPUs and the backend of this process, before Keras is imported.
+
+    Args:
+        gpu: as for `zoo.fit`: an index, several in a list, "all", "auto" or "none" (the CPU).
+        backend: "tensorflow", "jax" or "torch".
+
+    Raises:
+        zoo.errors.UserError: Keras is imported already with another choice, or there is no such GPU or backend.
+
+    Example:
+
+    >>> zoo.set_device(gpu=1, backend="jax")
+    """
+    prepare_device(gpu, env.backend(backend), False)
+
+
+def choose_device(gpu, plan):
+    """Return the Device for `gpu` and a Plan, prepared; see `prepare_device`."""
+    chosen = prepare_device(gpu, plan.backend, plan.deterministic)
+    plans.check_devices(plan, len(chosen.gpus))
+    return chosen
+
+
+def prepare_device(gpu, backend, deterministic):
+    """Return the Device for `gpu`, prepared; UserError where Keras is loaded already with another one."""
+    requested = None if gpu is None else ",".join(map(str, gpu)) if isinstance(gpu, (list, tuple)) else str(gpu)
+    installed = devices.list_gpus()
+    chosen = devices.choose(requested, installed, devices.visible_now())
+    if "keras" not in sys.modules:
+        devices.prepare(chosen, deterministic)
+        return chosen
+    import keras
+
+    if keras.backend.backend() != backend:
+        raise UserError(f"Keras is loaded with {keras.backend.backend()}, and {backend} is asked for: choose with "
+                        "zoo.set_device(backend=...) before Keras is imported, or in a new process")
+    if gpu is not None and (chosen.gpus or installed) and not devices.is_prepared(chosen):
+        raise UserError(f"Keras is loaded already, and sees other devices than gpu={gpu!r}: choose with "
+                        "zoo.set_device(gpu) before Keras is imported, or in a new process")
+    return chosen
