@@ -1,6 +1,7 @@
 """What several tests need."""
 
 import importlib.util
+import re
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,31 @@ def module_at(path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def check_message(message, *parts):
+    """Assert that a message is one line with every one of `parts`.
+
+    parts: not sentences, which may be reworded, but what a message is about: flags, fields, values, names, files, and
+    what to type instead. Each stands alone: 1 is not found in 10, -1 or 1.5, --lr not in --lr-patience.
+    """
+    message = str(message)
+    assert len(message.splitlines()) == 1, message
+    check_text(message, *parts)
+
+
+def check_text(text, *parts):
+    """Assert that a text has every one of `parts`; see `check_message`."""
+    absent = [part for part in map(str, parts) if not re.search(_alone(part), text)]
+    assert not absent, f"{absent} not in: {text}"
+
+
+def _alone(part):
+    """Return the pattern of a word, number, flag or path that is no piece of a longer one."""
+    before = r"(?<![\w-])" if part.startswith("-") else r"(?<!\w)(?<!\w-)" if part[0].isalnum() else ""
+    if part[0].isdigit():
+        before += r"(?<!-)(?<!\d[.,])"
+    return before + re.escape(part) + (r"(?![\w-])(?![.,]\d)" if part[-1].isalnum() else "")
 
 
 def write_pets(folder, shape, ending):

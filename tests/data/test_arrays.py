@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import check_message
 
 from zoo.data import arrays as array_data
 from zoo.data.arrays import load_arrays, load_npz
@@ -43,7 +44,9 @@ def test_missing_splits_are_carved_stratified_and_disjoint():
     everything = values(dataset.train) + values(dataset.validation) + values(dataset.test)
     assert sorted(everything) == list(range(120))
     assert [value >= 40 for value in values(dataset.train)] == (dataset.train.labels == 1).tolist()
-    assert dataset.notes == ("test (12 images) and validation (12 images) held out of train, by a fixed seed",)
+    [note] = dataset.notes
+    check_message(note, "test", "validation", 12)
+    assert note.count("12") == 2
     again = load_arrays((make_images(120, 2, 2), labels))
     assert values(again.train) == values(dataset.train) and values(again.test) == values(dataset.test)
 
@@ -64,7 +67,8 @@ def test_a_split_that_is_given_keeps_its_order():
 def test_one_missing_split_takes_a_tenth():
     dataset = load_arrays(train_pair(), test=(make_images(3, 4, 6, 3), [1, 1, 0]))
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [36, 4, 3]
-    assert dataset.notes == ("validation (4 images) held out of train, by a fixed seed",)
+    [note] = dataset.notes
+    check_message(note, "validation", 4, "train")
 
 
 def test_a_limit_keeps_the_proportions():
@@ -75,8 +79,9 @@ def test_a_limit_keeps_the_proportions():
         assert len(part) == 6 and (part.labels == 0).sum() == 2
     assert min(values(dataset.test)) >= 120 and values(dataset.train) == values(whole.train)[:6]
     assert dataset.info == whole.info and whole.info.train == 108  # the info is that of the whole set
-    with pytest.raises(UserError, match="not 0"):
+    with pytest.raises(UserError) as error:
         load_arrays(train_pair(), limit=0)
+    check_message(error.value, "limit", 0)
 
 
 @pytest.mark.parametrize("labels", [
@@ -127,7 +132,7 @@ def test_floats_of_0_to_1_become_0_to_255(dtype):
     dataset = load_arrays((images, np.arange(256) % 2), held_out_of((2, 2)), held_out_of((2, 2)))
     assert values(dataset.train) == list(range(256))
     (note,) = dataset.notes
-    assert "train images are floats of at most 1:" in note and "multiplied by 255" in note
+    check_message(note, "train", 1, 255)
 
 
 def test_floats_of_0_to_255_are_rounded():
@@ -135,7 +140,7 @@ def test_floats_of_0_to_255_are_rounded():
     dataset = load_arrays((images, LABELS), held_out_of((2, 2)), held_out_of((2, 2)))
     assert values(dataset.train) == list(range(40))
     (note,) = dataset.notes
-    assert "at most 39.3: assumed to be on the scale 0 to 255, rounded" in note
+    check_message(note, "train", "39.3", 255)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int32, np.int64, np.uint64])
@@ -158,58 +163,58 @@ def test_images_are_indexed_like_an_array():
         images[16]
 
 
-@pytest.mark.parametrize("arguments, given", [
-    ({"train": np.zeros((4, 2, 2))}, "ndarray"),
-    ({"train": (np.zeros((4, 2, 2)),)}, "tuple of length 1"),
-    ({"train": ([[[1, 2]], [[1]]], [0, 1])}, "the train images are no array"),
-    ({"train": (np.zeros((4, 2)), [0, 1, 0, 1])}, "(4, 2)"),
-    ({"train": (np.zeros((4, 2, 2, 3, 1)), [0, 1, 0, 1])}, "(4, 2, 2, 3, 1)"),
-    ({"train": (np.zeros((0, 2, 2)), [])}, "(0, 2, 2)"),
-    ({"train": (np.zeros((4, 0, 2)), [0, 1, 0, 1])}, "(4, 0, 2)"),
-    ({"train": (np.zeros((4, 5, 5, 2)), [0, 1, 0, 1])}, "2 channels, in shape (4, 5, 5, 2)"),
-    ({"train": (np.zeros((4, 5, 5, 4)), [0, 1, 0, 1])}, "4 channels"),
-    ({"train": (np.zeros((4, 3, 5, 5)), [0, 1, 0, 1])}, "move the channels from axis 1"),
-    ({"train": (np.zeros((4, 2, 2), bool), [0, 1, 0, 1])}, "bool"),
-    ({"train": (np.full((4, 2, 2), "a"), [0, 1, 0, 1])}, "<U1"),
-    ({"train": (np.full((4, 2, 2), -0.5), [0, 1, 0, 1])}, "from -0.5 to -0.5"),
-    ({"train": (np.full((4, 2, 2), 255.5), [0, 1, 0, 1])}, "to 255.5"),
-    ({"train": (np.full((4, 2, 2), 256), [0, 1, 0, 1])}, "to 256"),
-    ({"train": (np.full((4, 2, 2), -1), [0, 1, 0, 1])}, "from -1"),
-    ({"train": (np.full((4, 2, 2), np.nan), [0, 1, 0, 1])}, "nan"),
-    ({"train": (np.full((4, 2, 2), np.inf), [0, 1, 0, 1])}, "inf"),
-    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0])}, "4 images, but 3 labels"),
-    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 1.5])}, "index 3 is 1.5"),
-    ({"train": (np.zeros((4, 2, 2)), [0, 1, -2, 1])}, "index 2 is -2"),
-    ({"train": (np.zeros((4, 2, 2)), [0, 1, np.nan, 1])}, "index 2 is nan"),
-    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 2**40])}, "1099511627776"),
-    ({"train": (np.zeros((4, 2, 2)), ["a", "b", "a", "b"])}, "<U1"),
-    ({"train": (np.zeros((4, 2, 2)), np.zeros((4, 2, 2)))}, "(4, 2, 2)"),
-    ({"train": (np.zeros((4, 2, 2)), np.zeros((4, 0)))}, "(4, 0)"),
-    ({"train": (np.zeros((3, 2, 2)), [[1, 0], [1, 1], [0, 1]])}, "row 1 is [1, 1]"),
-    ({"train": (np.zeros((3, 2, 2)), [[1, 0], [0, 1], [0, 0]])}, "row 2 is [0, 0]"),
-    ({"train": (np.zeros((2, 2, 2)), [[0.25, 0.75], [0, 1]])}, "row 0 is [0.25, 0.75]"),
-    ({"train": (np.zeros((4, 2, 2)), [3, 3, 3, 3])}, "all labels are 3"),
-    ({"train": (np.zeros((4, 2, 2)), [0, 2, 0, 2])}, "label 1 has no training image"),
-    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 2**31 - 1])}, "label 2 has no training image"),
-    ({"train": train_pair(), "test": (make_images(1, 4, 6, 3), [5])}, "label 2 has no training image"),
-    ({"train": (make_images(6, 2, 2), range(6))}, "too few training images, 1, to hold out test and validation"),
-    ({"train": train_pair(2)}, "2 pictures are too few"),
-    ({"train": train_pair(), "class_names": ["a"]}, "class_names has 1 names"),
-    ({"train": train_pair(), "class_names": ["a", "b", "c"]}, "label 2 ('c') has no training image"),
-    ({"train": train_pair(), "class_names": ["a", "a"]}, "'a' twice"),
-    ({"train": train_pair(), "class_names": "ab"}, "'ab'"),
-    ({"train": train_pair(), "class_names": [1, 2]}, "[1, 2]"),
+@pytest.mark.parametrize("arguments, parts", [
+    ({"train": np.zeros((4, 2, 2))}, ("train", "ndarray")),
+    ({"train": (np.zeros((4, 2, 2)),)}, ("train", "tuple", 1)),
+    ({"train": ([[[1, 2]], [[1]]], [0, 1])}, ("train", "array")),
+    ({"train": (np.zeros((4, 2)), [0, 1, 0, 1])}, ("train", "(4, 2)")),
+    ({"train": (np.zeros((4, 2, 2, 3, 1)), [0, 1, 0, 1])}, ("train", "(4, 2, 2, 3, 1)")),
+    ({"train": (np.zeros((0, 2, 2)), [])}, ("train", "(0, 2, 2)")),
+    ({"train": (np.zeros((4, 0, 2)), [0, 1, 0, 1])}, ("train", "(4, 0, 2)")),
+    ({"train": (np.zeros((4, 5, 5, 2)), [0, 1, 0, 1])}, ("train", "(4, 5, 5, 2)", 1, 3)),
+    ({"train": (np.zeros((4, 5, 5, 4)), [0, 1, 0, 1])}, ("train", "(4, 5, 5, 4)", 1, 3)),
+    ({"train": (np.zeros((4, 3, 5, 5)), [0, 1, 0, 1])}, ("train", "(4, 3, 5, 5)", "axis 1")),
+    ({"train": (np.zeros((4, 2, 2), bool), [0, 1, 0, 1])}, ("images", "bool", "uint8")),
+    ({"train": (np.full((4, 2, 2), "a"), [0, 1, 0, 1])}, ("images", "<U1", "uint8")),
+    ({"train": (np.full((4, 2, 2), -0.5), [0, 1, 0, 1])}, ("images", "-0.5", 255)),
+    ({"train": (np.full((4, 2, 2), 255.5), [0, 1, 0, 1])}, ("images", "255.5", 255)),
+    ({"train": (np.full((4, 2, 2), 256), [0, 1, 0, 1])}, ("images", 256, 255)),
+    ({"train": (np.full((4, 2, 2), -1), [0, 1, 0, 1])}, ("images", "-1", 255)),
+    ({"train": (np.full((4, 2, 2), np.nan), [0, 1, 0, 1])}, ("images", "nan", 255)),
+    ({"train": (np.full((4, 2, 2), np.inf), [0, 1, 0, 1])}, ("images", "inf", 255)),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0])}, ("4 images", "3 labels")),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 1.5])}, ("labels", 3, "1.5")),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, -2, 1])}, ("labels", 2, "-2")),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, np.nan, 1])}, ("labels", 2, "nan")),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 2**40])}, ("labels", 3, 2**40)),
+    ({"train": (np.zeros((4, 2, 2)), ["a", "b", "a", "b"])}, ("labels", "<U1", "class_names")),
+    ({"train": (np.zeros((4, 2, 2)), np.zeros((4, 2, 2)))}, ("labels", "(4, 2, 2)")),
+    ({"train": (np.zeros((4, 2, 2)), np.zeros((4, 0)))}, ("labels", "(4, 0)")),
+    ({"train": (np.zeros((3, 2, 2)), [[1, 0], [1, 1], [0, 1]])}, ("(3, 2)", 1, "[1, 1]")),
+    ({"train": (np.zeros((3, 2, 2)), [[1, 0], [0, 1], [0, 0]])}, ("(3, 2)", 2, "[0, 0]")),
+    ({"train": (np.zeros((2, 2, 2)), [[0.25, 0.75], [0, 1]])}, ("(2, 2)", 0, "[0.25, 0.75]")),
+    ({"train": (np.zeros((4, 2, 2)), [3, 3, 3, 3])}, ("labels", 3)),
+    ({"train": (np.zeros((4, 2, 2)), [0, 2, 0, 2])}, ("label", 1, 3)),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 2**31 - 1])}, ("label", 2, 2**31)),
+    ({"train": train_pair(), "test": (make_images(1, 4, 6, 3), [5])}, ("label", 2, 6)),
+    ({"train": (make_images(6, 2, 2), range(6))}, ("label", "'0'", 1, "test", "validation")),
+    ({"train": train_pair(2)}, (2,)),
+    ({"train": train_pair(), "class_names": ["a"]}, ("class_names", 1, 2)),
+    ({"train": train_pair(), "class_names": ["a", "b", "c"]}, ("label", 2, "'c'")),
+    ({"train": train_pair(), "class_names": ["a", "a"]}, ("class_names", "'a'")),
+    ({"train": train_pair(), "class_names": "ab"}, ("class_names", "'ab'")),
+    ({"train": train_pair(), "class_names": [1, 2]}, ("class_names", "[1, 2]")),
     ({"train": train_pair(), "validation": (make_images(2, 4, 6, 1), [0, 1])},
-     "the validation images are of shape (4, 6, 1)"),
+     ("validation", "(4, 6, 1)", "(4, 6, 3)")),
     ({"train": train_pair(), "test": (make_images(2, 6, 4, 3), [0, 1])},
-     "the test images are of shape (6, 4, 3)"),
+     ("test", "(6, 4, 3)", "(4, 6, 3)")),
     ({"train": (make_images(40, 2, 2) / 39, LABELS), "test": (make_images(2, 2, 2) + 7.0, [0, 1])},
-     "train images have values up to 1, but the test images up to 8"),
+     ("train", 1, "test", 8, 255)),
 ])
-def test_what_is_refused(arguments, given):
+def test_what_is_refused(arguments, parts):
     with pytest.raises(UserError) as error:
         load_arrays(**arguments)
-    assert given in str(error.value) and "\n" not in str(error.value)
+    check_message(error.value, *parts)
 
 
 LAYOUTS = {
@@ -244,32 +249,33 @@ def test_npz_has_an_absolute_source_and_no_published_name(tmp_path, monkeypatch)
     assert (dataset.info.name, dataset.source) == ("mnist.npz", str(tmp_path / "mnist.npz"))
 
 
-@pytest.mark.parametrize("change, given", [
-    (lambda path: path.unlink(), "No such file"),
-    (lambda path: path.write_bytes(b"not an archive"), "14 bytes"),
-    (lambda path: path.write_bytes(path.read_bytes()[:-40]), "cut off"),
-    (lambda path: path.write_bytes(path.read_bytes().replace(b"\x93NUMPY", b"\x93NUMBY")), "damaged"),
-    (lambda path: np.savez(path), "holds the arrays none"),
-    (lambda path: np.savez(path, images=[1], labels=[0]), "holds the arrays images, labels; needed are x_train"),
-    (lambda path: np.savez(path, **{f"a{i}": [1] for i in range(50)}), "a11, ...; needed are x_train"),
-    (lambda path: np.savez(path, x_train=make_images(4, 2, 2)), "lacks y_train"),
+@pytest.mark.parametrize("change, parts", [
+    (lambda path: path.unlink(), ("No such file",)),
+    (lambda path: path.write_bytes(b"not an archive"), (14,)),
+    (lambda path: path.write_bytes(path.read_bytes()[:-40]), ("bytes",)),
+    (lambda path: path.write_bytes(path.read_bytes().replace(b"\x93NUMPY", b"\x93NUMBY")), ("x_train.npy",)),
+    (lambda path: np.savez(path), ("x_train", "train_images")),
+    (lambda path: np.savez(path, images=[1], labels=[0]), ("images, labels", "x_train", "train_images")),
+    (lambda path: np.savez(path, **{f"a{i}": [1] for i in range(50)}), ("a11, ...", "x_train", "train_images")),
+    (lambda path: np.savez(path, x_train=make_images(4, 2, 2)), ("y_train",)),
     (lambda path: np.savez(path, train_images=make_images(4, 2, 2), train_labels=[0, 1, 0, 1], val_labels=[1]),
-     "lacks val_images"),
-    (lambda path: np.savez(path, x_train=np.array([{}]), y_train=[0]), "allow_pickle"),
-    (lambda path: np.savez(path, x_train=make_images(4, 2, 2), y_train=[0, 1, 0]), "4 images, but 3 labels"),
+     ("val_images",)),
+    (lambda path: np.savez(path, x_train=np.array([{}]), y_train=[0]), ("allow_pickle",)),
+    (lambda path: np.savez(path, x_train=make_images(4, 2, 2), y_train=[0, 1, 0]), ("4 images", "3 labels")),
 ])
-def test_npz_that_is_refused(change, given, tmp_path):
+def test_npz_that_is_refused(change, parts, tmp_path):
     path = tmp_path / "own.npz"
     np.savez(path, x_train=make_images(40, 2, 2), y_train=LABELS)
     change(path)
     with pytest.raises(UserError) as error:
         load_npz(path)
-    assert given in str(error.value) and str(path) in str(error.value) and "\n" not in str(error.value)
+    check_message(error.value, path, *parts)
 
 
 def test_npz_larger_than_the_memory_is_refused_unread(tmp_path, monkeypatch):
     path = tmp_path / "own.npz"
     np.savez_compressed(path, x_train=np.zeros((40, 100, 100), np.uint8), y_train=LABELS)
     monkeypatch.setattr(array_data, "max_bytes", lambda: 100_000)
-    with pytest.raises(UserError, match="100,000 bytes"):
+    with pytest.raises(UserError) as error:
         load_npz(path)
+    check_message(error.value, path, "100,000")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import check_message, check_text
 from PIL import Image
 
 from zoo.data import image_files, image_folder, image_io, labelled
@@ -34,7 +35,7 @@ def maxima(dataset):
 def test_one_scale_for_a_set(tmp_path, largest, white, pixels, in_memory):
     dataset = image_folder.load(write(tmp_path / "scans", largest), (8, 8, 1), in_memory=in_memory)
     assert dataset.origin["white"] == {"integer": white} and maxima(dataset) == pixels
-    assert any(f"0..{white} becomes 0..255" in note and f"{max(largest):,}" in note for note in dataset.notes)
+    check_text("\n".join(dataset.notes), f"0..{white}", "0..255", f"{max(largest):,}")
 
 
 @pytest.mark.parametrize("largest, white, pixels", [((0.25, 1.0), 1, [64, 255]), ((0.5, 200.0), 255, [0, 200])])
@@ -50,7 +51,7 @@ def test_eight_bits_beside_sixteen_stay_as_they_are(tmp_path):
     assert maxima(image_folder.load(tmp_path / "scans", (8, 8, 1))) == [77, 255]
     write(tmp_path / "plain", (200,), np.uint8)
     dataset = image_folder.load(tmp_path / "plain", (8, 8, 1))
-    assert "white" not in dataset.origin and not any("8 bits" in note for note in dataset.notes)
+    assert "white" not in dataset.origin and not any("0..255" in note for note in dataset.notes)
 
 
 def test_what_comes_later_is_on_the_scale_of_the_set(tmp_path):
@@ -61,9 +62,11 @@ def test_what_comes_later_is_on_the_scale_of_the_set(tmp_path):
     assert any("0..4095" in note for note in images.notes)
     files, _ = image_files.find([folder / "low" / "255-0.png"])
     [[(_, fitted)]] = image_io.fit_files(files, (8, 8, 1), white)
-    assert fitted.pixels.max() == 16 and fitted.done == "0..4095 to 0..255"
+    assert fitted.pixels.max() == 16
+    check_message(fitted.done, "0..4095", "0..255")
     [[(_, fitted)]] = image_io.fit_files(files, (8, 8, 1))  # no set is known: all of the 16 bits
-    assert fitted.pixels.max() == 1 and fitted.done == "0..65535 to 0..255"
+    assert fitted.pixels.max() == 1
+    check_message(fitted.done, "0..65535", "0..255")
 
 
 def test_what_is_brighter_than_the_set_is_white(tmp_path):
@@ -77,5 +80,6 @@ def test_a_broken_one_is_named(tmp_path):
     path = folder / "low" / "4095-3.png"
     path.write_bytes(path.read_bytes()[:60])
     for in_memory in (0, image_folder.IN_MEMORY):
-        with pytest.raises(UserError, match="1 file cannot be read as images: .*4095-3.png"):
+        with pytest.raises(UserError) as error:
             image_folder.load(folder, (8, 8, 1), in_memory=in_memory)
+        check_message(error.value, 1, path, "--invalid-images skip")

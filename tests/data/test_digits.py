@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import check_message
 
 from zoo.data import load as loading
 from zoo.data.checks import digest, record_hashes
@@ -41,8 +42,10 @@ def test_the_images_and_their_licence_are_packaged_and_no_dependency_brings_them
 def test_a_file_that_is_missing_or_damaged(tmp_path, monkeypatch):
     path = tmp_path / "digits.npz"
     monkeypatch.setattr(loading, "DIGITS_FILE", path)
-    with pytest.raises(UserError, match=f"cannot read digits: .*{path}"):
+    with pytest.raises(UserError) as error:
         loading.load("digits")
+    check_message(error.value, "digits", path)
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
-    with pytest.raises(UserError, match=f"{path} is cut off, or no .npz file, at 42 bytes"):
+    with pytest.raises(UserError) as error:
         loading.load("digits")
+    check_message(error.value, path, 42)

@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import check_message
 
 from zoo.data.info import CIFAR10_NAMES, CIFAR100_COARSE_NAMES, CIFAR100_NAMES, DATASETS, find, with_labels
 from zoo.data.load import load
@@ -46,15 +47,15 @@ def test_coarse_labels():
     assert with_labels(find("cifar100"), "fine") == find("cifar100")
 
 
-@pytest.mark.parametrize("mistake, words", [
-    (lambda: find("cifar1O"), "no dataset is called 'cifar1O'; did you mean 'cifar10'?"),
-    (lambda: with_labels(find("mnist"), "coarse"), "mnist has no coarse labels, only cifar100 has"),
-    (lambda: with_labels(find("cifar100"), "corse"), "did you mean 'coarse'?"),
+@pytest.mark.parametrize("mistake, parts", [
+    (lambda: find("cifar1O"), ("'cifar1O'", "'cifar10'")),
+    (lambda: with_labels(find("mnist"), "coarse"), ("mnist", "coarse", "cifar100", "'fine'")),
+    (lambda: with_labels(find("cifar100"), "corse"), ("'corse'", "'coarse'")),
 ])
-def test_mistakes(mistake, words):
+def test_mistakes(mistake, parts):
     with pytest.raises(UserError) as error:
         mistake()
-    assert words in str(error.value) and "\n" not in str(error.value)
+    check_message(error.value, *parts)
 
 
 @pytest.mark.parametrize("module, heavy", [

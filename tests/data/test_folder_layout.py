@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from helpers import check_message, check_text
 from PIL import Image
 
 from zoo.data import image_folder
@@ -31,7 +32,7 @@ def sizes(dataset):
 def refusal(folder, **options):
     with pytest.raises(UserError) as caught:
         load(folder, **options)
-    assert "\n" not in str(caught.value)
+    check_message(caught.value)
     return str(caught.value)
 
 
@@ -86,36 +87,33 @@ def test_images_in_no_class_beside_a_split_are_noted(tmp_path, held_out):
 
 
 @pytest.mark.parametrize("folders, images, names", [
-    ({"train": ("a", "b"), "eval": ("a", "b")}, (), ("eval/", "validation", "test")),
+    ({"train": ("a", "b"), "eval": ("a", "b")}, (), ("eval/", "validation", "test", "val")),
     ({"train": ("a", "b"), "val": ("a", "b"), "valid": ("a", "b")}, (), ("val/", "valid/")),
     ({"train": ("steam", "diesel")}, ("bus", "car"), ("train/", "bus/")),
-    ({"test": ("a", "b")}, ("a", "b"), ("test/", "a/")),
-    ({}, ("cat", "dog", "test"), ("test/",)),
+    ({"test": ("a", "b")}, ("a", "b"), ("test/", "a/", "train/")),
+    ({}, ("cat", "dog", "test"), ("test/", "test_class")),
     ({"cat": ("train", "test"), "dog": ("train", "test")}, (), ("cat/train", "test/cat")),
 ])
 def test_what_can_be_read_in_two_ways_is_refused(tmp_path, folders, images, names):
     for name, classes in folders.items():
         write(tmp_path / name, classes, 10)
     write(tmp_path, images, 10)
-    message = refusal(tmp_path)
-    assert "two ways" in message and all(name in message for name in names)
+    check_text(refusal(tmp_path), tmp_path, *names)
 
 
 def test_images_in_no_class_at_all_are_refused(tmp_path):
     write(tmp_path, ("train", "test1"), 10)
-    message = refusal(tmp_path)
-    assert "train/" in message and "--labels-from filename" in message
+    check_text(refusal(tmp_path), "train/", "test1/", "--labels-from filename")
 
 
 def test_a_test_split_alone_is_no_data_to_train_on(tmp_path):
     write(tmp_path / "test", ("a", "b"), 10)
-    assert "no training images" in refusal(tmp_path)
+    check_text(refusal(tmp_path), tmp_path, "test", "train")
 
 
 def test_a_folder_around_the_folder_of_classes_is_named(tmp_path):
     write(tmp_path / "pets", ("cat", "dog"), 10)
-    message = refusal(tmp_path)
-    assert "one class" in message and str(tmp_path / "pets") in message
+    check_text(refusal(tmp_path), "'pets'", "cat", "dog", tmp_path / "pets")
 
 
 def test_names_say_classes_in_train_alone(tmp_path):
@@ -140,8 +138,8 @@ def test_what_systems_and_programs_leave_behind(tmp_path):
     (tmp_path / "oak" / "Thumbs.db").write_bytes(b"")
     dataset = load(tmp_path)
     assert dataset.info.class_names == ("oak", "pine") and sum(sizes(dataset)) == 20
-    [note] = [note for note in dataset.notes if "hidden" in note]
-    assert "__MACOSX" in note and "oak/.ipynb_checkpoints" in note and "1 more" in note
+    [note] = [note for note in dataset.notes if "__MACOSX" in note]
+    check_message(note, "__MACOSX", "oak/.ipynb_checkpoints", 1)
     assert not any("Thumbs" in note or ".db" in note for note in dataset.notes)
 
 
@@ -152,7 +150,7 @@ def test_run_directories_are_no_classes(tmp_path, folder):
     (tmp_path / folder / "run.json").write_text("{}")
     dataset = load(tmp_path)
     assert dataset.info.class_names == ("oak", "pine") and sum(sizes(dataset)) == 20
-    assert any("run directories: " + folder.split("/mine")[0] in note for note in dataset.notes)
+    assert any("run" in note and folder.split("/mine")[0] in note for note in dataset.notes)
 
 
 @pytest.mark.parametrize("ending, format", [(".jfif", "JPEG"), (".jpe", "JPEG"), (".apng", "PNG"), (".avif", "AVIF"),
@@ -181,16 +179,16 @@ def test_other_files_are_counted_by_their_endings(tmp_path):
     (tmp_path / "pine" / "labels").write_text("")
     Image.new("RGB", (8, 8)).save(tmp_path / "stray.png")
     notes = load(tmp_path).notes
-    assert any("3 .pdf" in note and "1 without an ending" in note for note in notes)
-    assert any("1 image" in note and "beside" in note for note in notes)
+    [note] = [note for note in notes if "3 .pdf" in note]
+    check_message(note, 1)
+    assert any("1 image" in note for note in notes)
 
 
 def test_a_class_of_files_that_are_not_read_says_which(tmp_path):
     write(tmp_path, ("oak", "pine"), 10)
     (tmp_path / "phone").mkdir()
     (tmp_path / "phone" / "1.heic").write_bytes(b"\0\0\0\x18ftypheic")
-    message = refusal(tmp_path)
-    assert "'phone'" in message and ".heic" in message and "pip install pillow-heif" in message
+    check_text(refusal(tmp_path), "'phone'", tmp_path / "phone", ".heic", "pip install pillow-heif")
 
 
 def test_a_class_whose_name_is_no_utf8(tmp_path):
@@ -200,4 +198,4 @@ def test_a_class_whose_name_is_no_utf8(tmp_path):
         write(tmp_path, ("oak",), 10)
         if name == b"caf\xe9":
             assert load(tmp_path).info.class_names == ("caf\ufffd", "oak")
-    assert "look alike" in refusal(tmp_path)  # caf\xe9 and caf\xe8
+    check_text(refusal(tmp_path), tmp_path, "'caf\ufffd'")  # caf\xe9 and caf\xe8

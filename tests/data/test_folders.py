@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import check_message
 from PIL import Image
 
 from zoo.data import image_folder
@@ -36,7 +37,8 @@ def test_a_pile_is_carved_by_a_fixed_seed(tmp_path):
     assert images.shape == (3, 4, 6, 3) and images.dtype == np.uint8 and labels.dtype == np.int64
     assert [value >= 100 for value in values(found.train)] == [label == 0 for label in found.train.labels]
     assert values(image_folder.load(tmp_path, (4, 6, 3)).test) == values(found.test)
-    assert found.notes == ("test and validation held out of the pile, by a fixed seed",)
+    [note] = found.notes
+    check_message(note, "test", "validation")
 
 
 def test_splits_that_lie_there(tmp_path):
@@ -53,7 +55,9 @@ def test_a_split_that_is_missing_is_carved_out_of_train(tmp_path):
     pile(tmp_path / "validation", {"a": 5, "b": 5})
     found = image_folder.load(tmp_path, (8, 8, 3))
     assert [len(each) for each in (found.train, found.validation, found.test)] == [36, 10, 4]
-    assert found.notes == ("test held out of train, by a fixed seed",)
+    [note] = found.notes
+    check_message(note, "test", "train")
+    assert "validation" not in note
 
 
 def test_cats_and_dogs(tmp_path):
@@ -63,11 +67,13 @@ def test_cats_and_dogs(tmp_path):
     found = image_folder.load(tmp_path, (8, 8, 3), labels_from="filename")
     assert found.facts.label_names == ("cat", "dog")
     assert [value > 100 for value in values(found.train)] == [label == 1 for label in found.train.labels]
-    with pytest.raises(UserError, match="holds no images in folders"):
+    with pytest.raises(UserError) as error:
         image_folder.load(tmp_path, (8, 8, 3))
+    check_message(error.value, tmp_path, 20, "--labels-from filename")
     picture(tmp_path / "bird.jpg", 1)
-    with pytest.raises(UserError, match="bird.jpg does not say its class, as cat.123.jpg does"):
+    with pytest.raises(UserError) as error:
         image_folder.load(tmp_path, (8, 8, 3), labels_from="filename")
+    check_message(error.value, tmp_path / "bird.jpg", "cat.123.jpg", "--labels-from")
 
 
 def test_formats_and_grey_pictures(tmp_path):
@@ -94,34 +100,43 @@ def test_what_does_not_fit_into_memory_is_read_each_time(tmp_path):
     found = image_folder.load(tmp_path, (8, 8, 3), in_memory=100)
     assert values(found.train) == kept
     (tmp_path / "a" / "0.png").write_bytes(b"")
-    with pytest.raises(UserError, match="1 file cannot be read as images: .*a/0.png"):
+    with pytest.raises(UserError) as error:
         image_folder.load(tmp_path, (8, 8, 3), in_memory=100)
+    check_message(error.value, 1, "a/0.png", "--invalid-images skip")
 
 
 def test_unreadable_files_are_named(tmp_path):
     pile(tmp_path, {"a": 9, "b": 9})
     for number in range(5):
         (tmp_path / "a" / f"{number}.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"5 files cannot be read as images: (.*\.png, ){2}.*\.png and 2 more; mend"):
+    with pytest.raises(UserError) as error:
         image_folder.load(tmp_path, (8, 8, 3))
+    check_message(error.value, 5, 2, "--invalid-images skip")
+    assert str(error.value).count(".png") == 3
 
 
 def test_what_is_refused(tmp_path):
-    with pytest.raises(UserError, match="is not there"):
+    with pytest.raises(UserError) as error:
         image_folder.load(tmp_path / "gone", (8, 8, 3))
+    check_message(error.value, tmp_path / "gone")
     (tmp_path / "none").mkdir()
-    with pytest.raises(UserError, match="holds no images in folders, one a class"):
+    with pytest.raises(UserError) as error:
         image_folder.load(tmp_path / "none", (8, 8, 3))
+    check_message(error.value, tmp_path / "none", "--labels-from filename")
     pile(tmp_path / "one", {"a": 3})
-    with pytest.raises(UserError, match="has one class, 'a'; to tell apart takes two"):
+    with pytest.raises(UserError) as error:
         image_folder.load(tmp_path / "one", (8, 8, 3))
+    check_message(error.value, tmp_path / "one", "'a'")
     pile(tmp_path / "empty", {"a": 3})
     (tmp_path / "empty" / "b").mkdir()
-    with pytest.raises(UserError, match="the class 'b' is empty"):
+    with pytest.raises(UserError) as error:
         image_folder.load(tmp_path / "empty", (8, 8, 3))
+    check_message(error.value, "'b'", tmp_path / "empty" / "b")
     pile(tmp_path / "strange" / "train", {"a": 3, "b": 3})
     pile(tmp_path / "strange" / "test", {"c": 3})
-    with pytest.raises(UserError, match="the test pictures have a class that the training pictures lack: 'c'"):
+    with pytest.raises(UserError) as error:
         image_folder.load(tmp_path / "strange", (8, 8, 3))
-    with pytest.raises(UserError, match="no way to label images is called 'file'; did you mean 'filename'"):
+    check_message(error.value, "test", "'c'")
+    with pytest.raises(UserError) as error:
         image_folder.load(tmp_path / "strange", (8, 8, 3), labels_from="file")
+    check_message(error.value, "'file'", "'filename'")

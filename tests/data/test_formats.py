@@ -3,11 +3,13 @@
 import gzip
 import os
 import pickle
+import re
 import tarfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import check_message, check_text
 from small_sets import (
     CIFAR10,
     CIFAR100,
@@ -34,7 +36,7 @@ def refusal(name, folder):
     """Return the one line with which `name` in `folder` is refused."""
     with pytest.raises(UserError) as error:
         load(name, data_dir=folder)
-    assert "\n" not in str(error.value)
+    check_message(error.value)
     return str(error.value)
 
 
@@ -119,7 +121,7 @@ def test_coarse_labels(encode, ending, folder, tmp_path):
     np.testing.assert_array_equal(coarse.validation.batch(range(20))[0], fine.validation.batch(range(20))[0])
 
 
-# Damage. A name, how to write it, and words of the line that tells it.
+# Damage. How to write it, and what the line names that tells it.
 
 def idx_file(name, data):
     def write_files(folder):
@@ -133,41 +135,40 @@ LABELS = idx_labels(MNIST["train"][0])
 WRONG_LABEL = LABELS[:-1] + b"\x0a"
 
 
-@pytest.mark.parametrize("write_files, words", [
-    (idx_file("train-images-idx3-ubyte", IMAGES[:-1]), ("ubyte is cut off", "78,416 bytes expected, 78,415 found")),
-    (idx_file("train-images-idx3-ubyte", IMAGES[:9]), ("16 bytes expected, 9 found",)),
-    (idx_file("train-images-idx3-ubyte", b""), ("16 bytes expected, 0 found",)),
-    (idx_file("train-images-idx3-ubyte", IMAGES + b"\0"), ("78,416 bytes expected, 78,417 found",)),
-    (idx_file("train-images-idx3-ubyte", LABELS), ("magic number 2051 expected, 2049 found",)),
+@pytest.mark.parametrize("write_files, parts", [
+    (idx_file("train-images-idx3-ubyte", IMAGES[:-1]), ("train-images-idx3-ubyte", "78,416", "78,415")),
+    (idx_file("train-images-idx3-ubyte", IMAGES[:9]), (16, 9)),
+    (idx_file("train-images-idx3-ubyte", b""), (16, 0)),
+    (idx_file("train-images-idx3-ubyte", IMAGES + b"\0"), ("78,416", "78,417")),
+    (idx_file("train-images-idx3-ubyte", LABELS), ("train-images-idx3-ubyte", 2051, 2049)),
     (idx_file("train-images-idx3-ubyte", idx_images(CIFAR10["train"][1][..., :1])), ("32x32", "28x28")),
-    (idx_file("train-images-idx3-ubyte", idx_images(MNIST["test"][1])), ("holds 100 labels", "30 pictures")),
+    (idx_file("train-images-idx3-ubyte", idx_images(MNIST["test"][1])),
+     ("train-labels-idx1-ubyte", 100, "train-images-idx3-ubyte", 30)),
     (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:40_000]),
-     ("ubyte.gz is cut off", "78,416 bytes expected")),
-    (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:-1]), ("ubyte.gz is cut off",)),
-    (idx_file("train-images-idx3-ubyte.gz", b"<html>not found</html>"), ("ubyte.gz is not the file it is named as",)),
-    (idx_file("train-labels-idx1-ubyte", WRONG_LABEL), ("labels out of range: record 99 has 10", "only 0 to 9")),
+     ("train-images-idx3-ubyte.gz", "78,416")),
+    (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:-1]), ("train-images-idx3-ubyte.gz", "78,416")),
+    (idx_file("train-images-idx3-ubyte.gz", b"<html>not found</html>"), ("train-images-idx3-ubyte.gz", 2051)),
+    (idx_file("train-labels-idx1-ubyte", WRONG_LABEL), ("train-labels-idx1-ubyte", 99, 10, "mnist", 0, 9)),
 ])
-def test_damaged_idx(write_files, words, tmp_path):
+def test_damaged_idx(write_files, parts, tmp_path):
     write_files(tmp_path)
-    line = refusal("mnist", tmp_path)
-    assert str(tmp_path) in line and all(word in line for word in words), line
+    check_text(refusal("mnist", tmp_path), tmp_path, *parts)
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda path: path.write_bytes(path.read_bytes()[:5_000]), ("cut off", "5,000 bytes")),
-    (lambda path: np.savez(path, x_train=MNIST["train"][1]), ("lacks the arrays y_train, x_test, y_test",)),
+@pytest.mark.parametrize("change, parts", [
+    (lambda path: path.write_bytes(path.read_bytes()[:5_000]), ("5,000",)),
+    (lambda path: np.savez(path, x_train=MNIST["train"][1]), ("y_train, x_test, y_test",)),
     (lambda path: np.savez(path, **{name: np.array([{}]) for name in ("x_train", "y_train", "x_test", "y_test")}),
-     ("is damaged", "allow_pickle=False")),
-    (lambda path: write_npz(path, {**MNIST, "test": CIFAR10["test"]}), ("uint8 of (28, 28) are expected",)),
+     ("allow_pickle=False",)),
+    (lambda path: write_npz(path, {**MNIST, "test": CIFAR10["test"]}), ("uint8", "(32, 32)", "(28, 28)")),
     (lambda path: write_npz(path, {**MNIST, "test": (MNIST["test"][0] + np.uint8(1), MNIST["test"][1])}),
-     ("labels out of range: record 9 has 10",)),
+     (9, 10, "mnist")),
 ])
-def test_damaged_npz(change, words, tmp_path):
+def test_damaged_npz(change, parts, tmp_path):
     path = tmp_path / "mnist.npz"
     write_npz(path)
     change(path)
-    line = refusal("mnist", tmp_path)
-    assert str(path) in line and all(word in line for word in words), line
+    check_text(refusal("mnist", tmp_path), path, *parts)
 
 
 def one_changed(change):
@@ -175,25 +176,24 @@ def one_changed(change):
     return files | {"data_batch_4.bin": change(files["data_batch_4.bin"])}
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda data: data[:-100], ("61,460 bytes expected for 20 records of 3,073 bytes, 61,360 found",)),
-    (lambda data: b"\xff" + data[1:], ("labels out of range: record 0 has 255", "only 0 to 9")),
+@pytest.mark.parametrize("change, parts", [
+    (lambda data: data[:-100], ("61,460", 20, "3,073", "61,360")),
+    (lambda data: b"\xff" + data[1:], (0, 255, "cifar10", 9)),
 ])
 @pytest.mark.parametrize("archived", [False, True])
-def test_damaged_binary(change, words, archived, tmp_path):
+def test_damaged_binary(change, parts, archived, tmp_path):
     files = one_changed(change)
     if archived:
         write_archive(tmp_path / "cifar-10-binary.tar.gz", "cifar-10-batches-bin", files)
     else:
         write_folder(tmp_path / "cifar-10-batches-bin", files)
-    line = refusal("cifar10", tmp_path)
-    assert "data_batch_4.bin" in line and all(word in line for word in words), line
+    check_text(refusal("cifar10", tmp_path), "data_batch_4.bin", *parts)
 
 
 def test_one_byte_a_record_less_is_told(tmp_path):
     """CIFAR-10's records in the place of CIFAR-100's."""
     write_folder(tmp_path / "cifar-100-binary", files100(binary, ".bin", CIFAR10))
-    assert "records of 3,074 bytes" in refusal("cifar100", tmp_path)
+    check_text(refusal("cifar100", tmp_path), "train.bin", "cifar100", 100, "3,074", "307,400", "307,300")
 
 
 def test_cut_archive(tmp_path):
@@ -201,21 +201,23 @@ def test_cut_archive(tmp_path):
     write_archive(path, "cifar-10-batches-py", files10(python2_batch))
     path.write_bytes(path.read_bytes()[:200_000])
     line = refusal("cifar10", tmp_path)
-    assert f"{path} is cut off inside cifar-10-batches-py/data_batch_" in line and "bytes expected" in line
+    check_text(line, path)
+    assert re.search(r"cifar-10-batches-py/data_batch_\d\b", line)
 
 
 def test_cut_in_the_last_byte(tmp_path):
     path = tmp_path / "cifar-10-binary.tar.gz"
     write_archive(path, "cifar-10-batches-bin", files10(binary, ".bin"))
+    unpacked = len(gzip.decompress(path.read_bytes()))
     path.write_bytes(path.read_bytes()[:-1])
-    assert "cut off or damaged" in refusal("cifar10", tmp_path)
+    check_text(refusal("cifar10", tmp_path), path, f"{unpacked:,}")
 
 
 def test_archive_without_a_file(tmp_path):
     files = files10(python2_batch)
     del files["data_batch_3"]
     write_archive(tmp_path / "cifar-10-python.tar.gz", "cifar-10-batches-py", files)
-    assert "lacks cifar-10-batches-py/data_batch_3" in refusal("cifar10", tmp_path)
+    check_text(refusal("cifar10", tmp_path), tmp_path / "cifar-10-python.tar.gz", "cifar-10-batches-py/data_batch_3")
 
 
 def test_a_link_in_an_archive_is_not_followed(tmp_path):
@@ -228,7 +230,7 @@ def test_a_link_in_an_archive_is_not_followed(tmp_path):
     link = tarfile.TarInfo("cifar-10-batches-bin/data_batch_1.bin")
     link.type, link.linkname = tarfile.SYMTYPE, str(secret)
     path.write_bytes(gzip.compress(link.tobuf() + members))
-    assert "lacks cifar-10-batches-bin/data_batch_1.bin" in refusal("cifar10", tmp_path)
+    check_text(refusal("cifar10", tmp_path), path, "cifar-10-batches-bin/data_batch_1.bin")
 
 
 def small_facts(name):
@@ -236,21 +238,24 @@ def small_facts(name):
     return replace(find(name), train=90, validation=10, test=30, train_digest=None, test_digest=None)
 
 
-@pytest.mark.parametrize("name, write_files", [
-    ("cifar10", lambda d: write_folder(d, {**files10(binary, ".bin"), "data_batch_5.bin": bytes(1_000 * 3_073)})),
-    ("cifar10", lambda d: write_archive(d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin",
-                                        {"data_batch_1.bin": bytes(3_000_000)})),
-    ("cifar10", lambda d: write_archive(d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin",
-                                        {f"padding_{k}": bytes(1_000_000) for k in range(4)})),
-    ("mnist", lambda d: write_idx(d, {**MNIST, "train": (np.zeros((5_000, 1), np.uint8),
-                                                         np.zeros((5_000, 28, 28, 1), np.uint8))}, ".gz")),
-    ("mnist", lambda d: np.savez_compressed(d / "mnist.npz", x_train=np.zeros(3_000_000, np.uint8),
-                                            y_train=0, x_test=0, y_test=0)),
+@pytest.mark.parametrize("name, file, write_files", [
+    ("cifar10", "data_batch_5.bin", lambda d: write_folder(
+        d, {**files10(binary, ".bin"), "data_batch_5.bin": bytes(1_000 * 3_073)})),
+    ("cifar10", "cifar-10-binary.tar.gz", lambda d: write_archive(
+        d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin", {"data_batch_1.bin": bytes(3_000_000)})),
+    ("cifar10", "cifar-10-binary.tar.gz", lambda d: write_archive(
+        d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin", {f"padding_{k}": bytes(1_000_000) for k in range(4)})),
+    ("mnist", "train-images-idx3-ubyte.gz", lambda d: write_idx(
+        d, {**MNIST, "train": (np.zeros((5_000, 1), np.uint8), np.zeros((5_000, 28, 28, 1), np.uint8))}, ".gz")),
+    ("mnist", "mnist.npz", lambda d: np.savez_compressed(
+        d / "mnist.npz", x_train=np.zeros(3_000_000, np.uint8), y_train=0, x_test=0, y_test=0)),
 ])
-def test_a_bomb_is_refused(name, write_files, tmp_path):
+def test_a_bomb_is_refused(name, file, write_files, tmp_path):
     write_files(tmp_path)
-    with pytest.raises(UserError, match="holds more than the .* bytes that a whole data set takes"):
+    with pytest.raises(UserError) as error:
         load_facts(small_facts(name), data_dir=tmp_path)
+    check_message(error.value, file)
+    assert re.search(r"\b1,\d{3},\d{3}\b", str(error.value))  # the bound
 
 
 # Pickles
@@ -276,28 +281,26 @@ def test_a_hostile_pickle_is_not_executed(wrap, number, tmp_path):
     write_folder(tmp_path / "cifar-10-batches-py", {**files10(python2_batch), "data_batch_2": data})
     line = refusal("cifar10", tmp_path)
     assert not made.exists()
-    assert "data_batch_2" in line and "asks Python to run posix.mkdir, which was not done" in line
+    check_text(line, "data_batch_2", "posix.mkdir")
 
 
-@pytest.mark.parametrize("batch, words", [
-    ({b"data": np.zeros((20, 3072), np.float32), b"labels": [0] * 20}, "no array of bytes"),
-    ({b"data": [1, 2, 3], b"labels": [0] * 20}, "no array of bytes"),
-    ({b"data": np.zeros((20, 3000), np.uint8), b"labels": [0] * 20}, "(20, 3000) where (pictures, 3072)"),
-    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19}, "holds 19 labels"),
-    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19 + [10]}, "record 19 has 10"),
-    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19 + [-1]}, "record 19 has -1"),
-    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19 + [0.5]}, "no list of whole numbers"),
-    ({b"data": np.zeros((20, 3072), np.uint8)}, "lacks labels"),
-    ([], "is not a batch of CIFAR"),
+@pytest.mark.parametrize("batch, parts", [
+    ({b"data": np.zeros((20, 3072), np.float32), b"labels": [0] * 20}, ("array", "'f4'")),
+    ({b"data": [1, 2, 3], b"labels": [0] * 20}, ("array", "'list'")),
+    ({b"data": np.zeros((20, 3000), np.uint8), b"labels": [0] * 20}, ("(20, 3000)", 3072)),
+    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19}, ("19 labels", 20)),
+    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19 + [10]}, (19, 10, "cifar10")),
+    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19 + [-1]}, (19, "-1", "cifar10")),
+    ({b"data": np.zeros((20, 3072), np.uint8), b"labels": [0] * 19 + [0.5]}, ("labels", "list")),
+    ({b"data": np.zeros((20, 3072), np.uint8)}, ("cifar10", "labels")),
+    ([], ("CIFAR", "'list'")),
 ])
-def test_wrong_batches(batch, words, tmp_path):
+def test_wrong_batches(batch, parts, tmp_path):
     write_folder(tmp_path / "cifar-10-batches-py", {**files10(python2_batch), "data_batch_2": pickle.dumps(batch)})
-    line = refusal("cifar10", tmp_path)
-    assert "data_batch_2" in line and words in line, line
+    check_text(refusal("cifar10", tmp_path), "data_batch_2", *parts)
 
 
 def test_a_cut_pickle(tmp_path):
     files = files10(python2_batch)
     write_folder(tmp_path / "cifar-10-batches-py", {**files, "test_batch": files["test_batch"][:10_000]})
-    line = refusal("cifar10", tmp_path)
-    assert "test_batch is not a batch of CIFAR, or is damaged" in line
+    check_text(refusal("cifar10", tmp_path), "test_batch", "CIFAR", "UnpicklingError")

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers import check_message
 from PIL import BmpImagePlugin, Image, features
 
 from zoo.data import image_files, image_folder, image_formats, image_io
@@ -37,9 +38,9 @@ def test_formats_that_are_programs_are_not_opened(tmp_path, content):
     content = content % bytes(owned) if content is POSTSCRIPT else content
     (tmp_path / "evil.png").write_bytes(content)
     for read in (image_io.opened, image_io.check_beginning):
-        with pytest.raises(UserError, match="evil.png is no image that can be read") as caught:
+        with pytest.raises(UserError) as caught:
             read(tmp_path / "evil.png")
-        assert "\n" not in str(caught.value)
+        check_message(caught.value, tmp_path / "evil.png")
     assert not owned.exists()
 
 
@@ -48,8 +49,9 @@ def test_a_folder_with_such_a_file_is_refused(tmp_path):
     owned = tmp_path / "owned"
     (tmp_path / "data" / "a" / "evil.png").write_bytes(POSTSCRIPT % bytes(owned))
     for in_memory in (0, image_folder.IN_MEMORY):
-        with pytest.raises(UserError, match="1 file cannot be read as images: .*evil.png"):
+        with pytest.raises(UserError) as error:
             image_folder.load(tmp_path / "data", (8, 8, 3), in_memory=in_memory)
+        check_message(error.value, 1, "evil.png", "--invalid-images skip")
     assert not owned.exists()
 
 
@@ -84,22 +86,24 @@ def test_pipes_and_devices_are_passed_over_in_a_folder_and_refused_by_name(tmp_p
     with special_files(tmp_path / "data" / "a"):
         dataset = image_folder.load(tmp_path / "data", (8, 8, 3))
         assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 20
-        [note] = [note for note in dataset.notes if "no regular files" in note]
-        assert "a/device.png (a device)" in note and "2 more" in note
+        [note] = [note for note in dataset.notes if "a/device.png" in note]
+        check_message(note, "device", 2)
         files, notes = image_files.find([tmp_path / "data"])
-        assert len(files) == 20 and "no regular files" in notes[0]
+        assert len(files) == 20 and "a/device.png" in notes[0]
         names = ("pipe.png", "link.png", "device.png", "nothing.png", "socket.png")
         files, _ = image_files.find([tmp_path / "data" / "a" / name for name in names])
         for path, kind in zip(files, ("pipe", "pipe", "device", "No such file", "socket"), strict=True):
-            with pytest.raises(UserError, match=f"{path.name} cannot be read: .*{kind}"):
+            with pytest.raises(UserError) as error:
                 image_io.opened(path)
+            check_message(error.value, path, kind)
     assert time.monotonic() - start < 10
 
 
 def test_a_pipe_called_npz_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.npz")
-    with pytest.raises(UserError, match="pipe.npz: it is a pipe"):
+    with pytest.raises(UserError) as error:
         load_data(tmp_path / "pipe.npz")
+    check_message(error.value, tmp_path / "pipe.npz", "pipe")
 
 
 def test_a_plugin_that_is_installed_is_asked_for_its_formats(tmp_path, monkeypatch):

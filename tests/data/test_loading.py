@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import check_message
 from PIL import Image
 
 import zoo
@@ -40,10 +41,12 @@ def test_a_name():
 
 
 def test_a_name_with_its_folder_and_labels(tmp_path):
-    with pytest.raises(UserError, match="does not hold cifar100"):
+    with pytest.raises(UserError) as error:
         zoo.load_data("cifar100", data_dir=tmp_path, labels="coarse")
-    with pytest.raises(UserError, match="mnist has no coarse labels"):
+    check_message(error.value, tmp_path, "cifar100", "cifar-100-python.tar.gz")
+    with pytest.raises(UserError) as error:
         zoo.load_data("mnist", labels="coarse")
+    check_message(error.value, "mnist", "coarse", "cifar100")
 
 
 def test_a_folder(pets):
@@ -67,8 +70,9 @@ def test_the_images_of_a_large_folder_are_read_when_they_are_indexed(pets):
     for file in pets.glob("*/*.png"):
         file.unlink()
     assert kept.train.images[0].shape == (8, 8, 3)
-    with pytest.raises(UserError, match="1 file cannot be read"):
+    with pytest.raises(UserError) as error:
         lazy.train.images[0]
+    check_message(error.value, 1, ".png", "--invalid-images skip")
 
 
 def test_a_name_goes_before_a_folder_that_is_called_so(pets, monkeypatch):
@@ -98,45 +102,46 @@ def test_a_dataset_is_returned_as_it_is():
     assert zoo.load_data(dataset) is dataset
 
 
-@pytest.mark.parametrize("source, arguments, given", [
-    ("cifar1O", {}, "no dataset is called 'cifar1O'; did you mean 'cifar10'?"),
-    ("cifar1O", {}, "there is no folder or .npz file 'cifar1O'"),
-    ("", {}, "no dataset is called ''"),
-    ("gone/", {}, "there is no folder or .npz file 'gone/'"),
-    (Path("some", "gone"), {}, "there is no folder or .npz file 'some/gone'"),
-    ("gone.npz", {}, "there is no folder or .npz file 'gone.npz'"),
-    (__file__, {}, "test_loading.py is a file, but no .npz file"),
-    (3, {}, "given a int"),
-    (IMAGES, {}, "given a ndarray"),
-    ((IMAGES,), {}, "tuple of length 1"),
-    ((IMAGES, LABELS), {"data_dir": "there"}, "data_dir='there' does not apply to arrays"),
-    ((IMAGES, LABELS), {"labels": "coarse"}, "labels='coarse' does not apply to arrays"),
-    ((IMAGES, LABELS), {"image_size": 9}, "image_size=9 does not apply to arrays, only to a folder"),
-    ("digits", {"image_size": 9}, "image_size=9 does not apply to the name of a data set"),
-    ("digits", {"class_names": ["a"]}, "class_names=['a'] does not apply to the name of a data set"),
-    ("digits", {"validation_data": (IMAGES, LABELS)}, "validation_data does not apply to the name of a data set"),
-    ("pets", {"labels": "coarse"}, "labels='coarse' does not apply to a folder"),
-    ("pets", {"data_dir": "."}, "data_dir='.' does not apply to a folder"),
-    ("pets", {"test_data": (IMAGES, LABELS)}, "test_data does not apply to a folder, only to arrays"),
-    ("pets", {"image_size": 0}, "given 0"),
-    ("pets", {"image_size": (4, 5, 3)}, "given (4, 5, 3)"),
-    ("pets", {"image_size": 4.5}, "given 4.5"),
-    ("pets", {"shape": (8, 8, 4)}, "(8, 8, 4) has 4"),
-    ("own.npz", {"test_data": (IMAGES, LABELS)}, "test_data does not apply to an .npz file"),
-    ("own.npz", {"image_size": 4}, "image_size=4 does not apply to an .npz file"),
+@pytest.mark.parametrize("source, arguments, parts", [
+    ("cifar1O", {}, ("'cifar1O'", "'cifar10'")),
+    ("cifar1O", {}, ("'cifar1O'", ".npz")),
+    ("", {}, ("''", "cifar10", "digits")),
+    ("gone/", {}, ("'gone/'", ".npz")),
+    (Path("some", "gone"), {}, ("'some/gone'", ".npz")),
+    ("gone.npz", {}, ("'gone.npz'",)),
+    (__file__, {}, ("test_loading.py", ".npz")),
+    (3, {}, ("int", "(images, labels)", ".npz")),
+    (IMAGES, {}, ("ndarray", "(images, labels)", ".npz")),
+    ((IMAGES,), {}, ("tuple", 1)),
+    ((IMAGES, LABELS), {"data_dir": "there"}, ("data_dir='there'", "arrays")),
+    ((IMAGES, LABELS), {"labels": "coarse"}, ("labels='coarse'", "arrays")),
+    ((IMAGES, LABELS), {"image_size": 9}, ("image_size=9", "arrays", "folder")),
+    ("digits", {"image_size": 9}, ("image_size=9", "folder")),
+    ("digits", {"class_names": ["a"]}, ("class_names=['a']", "arrays", ".npz")),
+    ("digits", {"validation_data": (IMAGES, LABELS)}, ("validation_data", "arrays")),
+    ("pets", {"labels": "coarse"}, ("labels='coarse'", "folder")),
+    ("pets", {"data_dir": "."}, ("data_dir='.'", "folder")),
+    ("pets", {"test_data": (IMAGES, LABELS)}, ("test_data", "folder", "arrays")),
+    ("pets", {"image_size": 0}, ("image_size", 0)),
+    ("pets", {"image_size": (4, 5, 3)}, ("image_size", "(4, 5, 3)")),
+    ("pets", {"image_size": 4.5}, ("image_size", "4.5")),
+    ("pets", {"shape": (8, 8, 4)}, ("(8, 8, 4)", 4, 1, 3)),
+    ("own.npz", {"test_data": (IMAGES, LABELS)}, ("test_data", ".npz", "arrays")),
+    ("own.npz", {"image_size": 4}, ("image_size=4", ".npz", "folder")),
 ])
-def test_what_is_refused(source, arguments, given, pets, monkeypatch):
+def test_what_is_refused(source, arguments, parts, pets, monkeypatch):
     monkeypatch.chdir(pets.parent)
     np.savez("own.npz", x_train=IMAGES, y_train=LABELS)
     with pytest.raises(UserError) as error:
         load_data(source, **arguments)
-    assert given in str(error.value) and "\n" not in str(error.value)
+    check_message(error.value, *parts)
 
 
 def test_nothing_applies_to_a_dataset():
     dataset = zoo.load_data((IMAGES, LABELS))
-    with pytest.raises(UserError, match="limit=3 does not apply to a Dataset"):
+    with pytest.raises(UserError) as error:
         zoo.load_data(dataset, limit=3)
+    check_message(error.value, "limit=3", "Dataset")
 
 
 def test_the_examples_of_the_docstring_run(tmp_path, monkeypatch):
@@ -152,7 +157,7 @@ def test_no_backend_is_loaded():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                          cwd=Path(zoo.__file__).parents[1])
     assert run.stdout == "[]\n"
-    with pytest.raises(AttributeError, match="no attribute 'Dateset'"):
+    with pytest.raises(AttributeError, match="'Dateset'"):
         zoo.__getattr__("Dateset")
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import check_message
 from PIL import Image
 
 from zoo.data import image_files, image_io
@@ -22,17 +23,19 @@ def test_a_picture_that_fits_stays_as_it_is():
 
 def test_colours_become_grey_by_their_luma_and_grey_three_equal_channels():
     red = fit(Image.fromarray(RED))
-    assert set(red.pixels.ravel()) == {76} and red.done == "colour to grey"  # 0.299 * 255
+    assert set(red.pixels.ravel()) == {76}  # 0.299 * 255
+    assert len(red.done.splitlines()) == 1
     grey = fit(Image.fromarray(GREY), 3)
-    assert np.array_equal(grey.pixels, np.dstack([GREY] * 3)) and grey.done == "grey to colour"
+    assert np.array_equal(grey.pixels, np.dstack([GREY] * 3))
+    assert len(grey.done.splitlines()) == 1 and grey.done != red.done
 
 
 def test_sixteen_bits_and_floats():
-    for values, done in ((GREY.astype(np.uint16) * 257, "0..65535 to 0..255"),
-                         (GREY.astype(np.float32) / 255, "0..1 to 0..255"),
-                         (GREY.astype(np.int32) * 257, "0..65535 to 0..255")):
+    for values, scale in ((GREY.astype(np.uint16) * 257, "0..65535"), (GREY.astype(np.float32) / 255, "0..1"),
+                          (GREY.astype(np.int32) * 257, "0..65535")):
         found = fit(Image.fromarray(values))
-        assert np.array_equal(found.pixels[..., 0], GREY) and found.done == done
+        assert np.array_equal(found.pixels[..., 0], GREY)
+        check_message(found.done, scale, "0..255")
 
 
 def test_what_is_transparent_is_laid_on_white():
@@ -40,9 +43,9 @@ def test_what_is_transparent_is_laid_on_white():
     ink[0, 0, 3] = 255
     found = fit(Image.fromarray(ink), 3)
     assert found.pixels[0, 0].tolist() == [0, 0, 0] and (found.pixels.reshape(-1, 3)[1:] == 255).all()
-    assert found.done == "laid on white"
+    check_message(found.done, "white")
     half = fit(Image.fromarray(np.full((4, 4, 2), (0, 128), np.uint8), "LA"))
-    assert set(half.pixels.ravel()) == {127} and half.done == "laid on white"
+    assert set(half.pixels.ravel()) == {127} and half.done == found.done
 
 
 def test_palettes_and_bits():
@@ -55,9 +58,10 @@ def test_palettes_and_bits():
 def test_other_sizes_are_squeezed_as_a_mean_where_they_halve():
     checks = np.kron(np.indices((4, 4)).sum(axis=0) % 2 * 200, np.ones((2, 2))).astype(np.uint8)
     found = fit(Image.fromarray(np.repeat(checks, 3, axis=1)))
-    assert found.done == "resized from 8x24 to 4x4"
+    check_message(found.done, "8x24", "4x4")
     blur = fit(Image.fromarray(np.full((40, 40), 99, np.uint8)))
-    assert (blur.pixels == 99).all() and blur.done == "resized from 40x40 to 4x4"
+    assert (blur.pixels == 99).all()
+    check_message(blur.done, "40x40", "4x4")
     assert fit(Image.fromarray(np.full((1, 1), 7, np.uint8))).pixels.max() == 7
 
 
@@ -81,7 +85,7 @@ def test_no_pictures_are_refused_in_a_line(tmp_path, content):
     (tmp_path / "x.png").write_bytes(content)
     with pytest.raises(UserError) as caught:
         image_io.opened(tmp_path / "x.png")
-    assert str(tmp_path / "x.png") in str(caught.value) and "\n" not in str(caught.value)
+    check_message(caught.value, tmp_path / "x.png")
 
 
 def test_damaged_pictures_are_read_or_refused(tmp_path):
@@ -107,8 +111,9 @@ def test_damaged_pictures_are_read_or_refused(tmp_path):
 def test_a_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     Image.fromarray(np.zeros((11, 10), np.uint8)).save(tmp_path / "large.png")
-    with pytest.raises(UserError, match="too many pixels"):
+    with pytest.raises(UserError) as error:
         image_io.opened(tmp_path / "large.png")
+    check_message(error.value, tmp_path / "large.png", "pixels")
 
 
 def test_folders_give_their_pictures_once_and_in_order(tmp_path):

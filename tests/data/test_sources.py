@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from helpers import check_message
 from small_sets import CIFAR10, MNIST, binary, files10, write_folder, write_idx, write_npz
 
 from zoo.data.load import load
@@ -41,8 +42,9 @@ def test_zoo_data_without_the_files_is_passed_over(tmp_path, monkeypatch):
 
 def test_zoo_data_that_is_no_folder_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "not-there"))
-    with pytest.raises(UserError, match="ZOO_DATA names .*not-there, which is no folder"):
+    with pytest.raises(UserError) as error:
         load("mnist")
+    check_message(error.value, "ZOO_DATA", tmp_path / "not-there")
 
 
 def test_a_data_directory_without_the_files_is_not_passed_over(tmp_path, monkeypatch):
@@ -51,10 +53,8 @@ def test_a_data_directory_without_the_files_is_not_passed_over(tmp_path, monkeyp
     monkeypatch.setenv("ZOO_DATA", str(keras_datasets(tmp_path)))
     with pytest.raises(UserError) as error:
         load("mnist", data_dir=tmp_path / "given")
-    for words in (f"the data directory {tmp_path}/given does not hold mnist", "mnist.npz", "train-images-idx3-ubyte",
-                  "t10k-labels-idx1-ubyte (plain or .gz)", "MNIST/raw/", f"{tmp_path}/given/mnist"):
-        assert words in str(error.value)
-    assert "\n" not in str(error.value)
+    check_message(error.value, f"{tmp_path}/given", "mnist.npz", "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
+                  ".gz", "MNIST/raw/", f"{tmp_path}/given/mnist")
 
 
 def test_a_subfolder_of_the_name_goes_first(tmp_path):
@@ -80,8 +80,9 @@ def first_labels(labels):
 def test_files_of_the_same_names_are_told_apart_by_their_content(name, other, labels, tmp_path, monkeypatch):
     write_idx(tmp_path, first_labels(labels), ".gz")
     assert len(load(name, data_dir=tmp_path).test) == 30
-    with pytest.raises(UserError, match=f"holds the images of {name}, not of {other}"):
+    with pytest.raises(UserError) as error:
         load(other, data_dir=tmp_path)
+    check_message(error.value, tmp_path, name, other)
     write_idx(keras_datasets(tmp_path) / "fashion-mnist")
     write_npz(keras_datasets(tmp_path) / "mnist.npz")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
@@ -94,15 +95,16 @@ def test_a_file_is_missing(tmp_path):
     write_folder(tmp_path / "cifar-10-batches-bin", files)
     with pytest.raises(UserError) as error:
         load("cifar10", data_dir=tmp_path)
-    assert f"({tmp_path}/cifar-10-batches-bin lacks data_batch_3.bin)" in str(error.value)
-    assert "cifar-10-python.tar.gz" in str(error.value)
+    check_message(error.value, f"{tmp_path}/cifar-10-batches-bin", "data_batch_3.bin", "cifar-10-python.tar.gz")
 
 
-@pytest.mark.parametrize("name, words", [("nowhere", "does not exist"), ("mnist.npz", "is a file; give the folder")])
-def test_a_data_directory_that_is_none(tmp_path, name, words):
+@pytest.mark.parametrize("name, parts", [("nowhere", ()), ("mnist.npz", ("file", "folder"))])
+def test_a_data_directory_that_is_none(tmp_path, name, parts):
     write_npz(tmp_path / "mnist.npz")
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError) as error:
         load("mnist", data_dir=tmp_path / name)
+    check_message(error.value, tmp_path / name, *parts)
+    assert "MNIST/raw/" not in str(error.value)  # nothing was looked for in it
 
 
 def test_a_home_folder(tmp_path, monkeypatch):
@@ -115,20 +117,23 @@ def test_a_damaged_file_is_not_passed_over(tmp_path, monkeypatch):
     write_npz(keras_datasets(tmp_path) / "mnist.npz")
     (tmp_path / "mnist.npz").write_bytes(b"half of it")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
-    with pytest.raises(UserError, match=f"{tmp_path}/mnist.npz is cut off"):
+    with pytest.raises(UserError) as error:
         load("mnist")
+    check_message(error.value, tmp_path / "mnist.npz", 10)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read(tmp_path):
     write_folder(tmp_path, files10(binary, ".bin"))
     (tmp_path / "test_batch.bin").chmod(0)
-    with pytest.raises(UserError, match="cannot read cifar10: .*test_batch.bin"):
+    with pytest.raises(UserError) as error:
         load("cifar10", data_dir=tmp_path)
+    check_message(error.value, "cifar10", tmp_path / "test_batch.bin")
 
 
 def test_digits_need_no_files_and_say_so(digits):
-    assert digits.notes == ("digits: the images are part of zoo, the data directory is not read",)
+    [note] = digits.notes
+    check_message(note, "digits", "zoo")
     assert digits.source == "zoo/data/digits.npz"
 
 
@@ -141,15 +146,15 @@ def test_digits_need_no_files_and_say_so(digits):
 def test_no_network(name, url, no_network, tmp_path):
     with pytest.raises(UserError) as error:
         load(name)
-    line = str(error.value)
-    assert f"{name} could not be downloaded" in line and url in line and "--data-dir DIR" in line and "\n" not in line
+    check_message(error.value, name, url, "--data-dir")
     assert not [path for path in keras_datasets(tmp_path).rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 def test_a_cache_that_cannot_be_written(no_network, tmp_path):
     (tmp_path / "keras-home").write_text("a file in the place of the folder")
-    with pytest.raises(UserError, match="mnist could not be downloaded to .*--data-dir DIR"):
+    with pytest.raises(UserError) as error:
         load("mnist")
+    check_message(error.value, "mnist", tmp_path / "keras-home" / "datasets", "--data-dir")
 
 
 def test_the_sources_of_cifar_are_told(tmp_path):

@@ -1,10 +1,12 @@
 """Pictures that are read again and again: by any number of threads the same, broken ones left out, or named."""
 
+import re
 import shutil
 import threading
 
 import numpy as np
 import pytest
+from helpers import check_message
 from PIL import Image
 
 from zoo.data import image_files, image_folder, parallel_io
@@ -110,20 +112,24 @@ def test_broken_files_are_left_out_as_though_they_were_not_there(broken, in_memo
     found = image_folder.load(broken, SHAPE, invalid="skip", in_memory=in_memory)
     assert contents(found) == contents(image_folder.load(broken.parent / "mended", SHAPE))
     assert [len(each) for each in (found.train, found.validation, found.test)] == [15, 1, 1]
-    assert found.notes[0] == "left out: 3 files cannot be read as images: cat/3.jpg, cat/4.png, dog/5.jpg"
+    check_message(found.notes[0], 3, "cat/3.jpg, cat/4.png, dog/5.jpg")
 
 
 def test_broken_files_are_refused(broken):
-    with pytest.raises(UserError, match=r"^3 files cannot be read .*cat/3.jpg, .*cat/4.png, .*dog/5.jpg; mend"):
+    with pytest.raises(UserError) as error:
         image_folder.load(broken, SHAPE)
-    with pytest.raises(UserError, match=r"^2 files cannot be read .*cat/4.png, .*dog/5.jpg; mend"):
+    check_message(error.value, 3, "cat/3.jpg", "cat/4.png", "dog/5.jpg", "--invalid-images skip")
+    with pytest.raises(UserError) as error:
         image_folder.load(broken, SHAPE, in_memory=0)
-    with pytest.raises(UserError, match="no way to treat images that cannot be read is called 'skipp'; did you mean 'skip'"):
+    check_message(error.value, 2, "cat/4.png", "dog/5.jpg", "--invalid-images skip")
+    with pytest.raises(UserError) as error:
         image_folder.load(broken, SHAPE, invalid="skipp")
+    check_message(error.value, "'skipp'", "'skip'")
     for path in broken.rglob("*.*"):
         path.write_bytes(b"")
-    with pytest.raises(UserError, match=r"^20 files cannot be read"):
+    with pytest.raises(UserError) as error:
         image_folder.load(broken, SHAPE, invalid="skip")
+    check_message(error.value, 20)
 
 
 def test_what_is_whole_leaves_no_note(place):
@@ -137,8 +143,10 @@ def test_a_picture_that_becomes_unreadable_is_named(place, harm):
     row = split.labels.tolist().index(1)
     for path in (place / "dog").iterdir():
         harm(path)
-    with pytest.raises(UserError, match=r"^1 file cannot be read as images: .*/dog/\d\.(jpg|png); mend or remove"):
+    with pytest.raises(UserError) as error:
         split.batch([row])
+    check_message(error.value, 1, "--invalid-images skip")
+    assert re.search(r"/dog/\d\.(jpg|png)\b", str(error.value))
 
 
 def test_pictures_at_any_depth_come_by_name(tmp_path):
