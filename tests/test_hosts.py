@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import check_message, check_text
 
 from zoo import env
 from zoo.errors import UserError
@@ -99,46 +100,48 @@ def test_out_of_time_is_decided_by_host_0():
 def test_a_host_that_does_not_come():
     addresses = addresses_of(3)
     (refused, there), _ = met([{}, {}], addresses, wait=1.0)
-    assert refused == there == (
-        f"host 2, {addresses[2]}: not here after 1 s; start the same command there, with --host-index")
+    assert refused == there
+    check_message(refused, 2, addresses[2], 1, "--host-index")
 
 
 def test_host_0_does_not_answer():
     (refused,), addresses = met([{}], addresses_of(2), [1], wait=1.0)
-    assert refused.startswith(f"host 0, {addresses[0]}, does not answer after 1 s (")
-    assert refused.endswith("start the same command there, with --host-index 0")
+    check_message(refused, addresses[0], 1, "--host-index 0")
 
 
-@pytest.mark.parametrize("mine, other, said", [
-    ({"version of zoo": "0.1.0"}, {"version of zoo": "0.2.0"}, "has version of zoo 0.2.0, host 0 has 0.1.0"),
-    ({"seed": 0, "batch_size": 32}, {"seed": 0, "batch_size": 64}, "has batch_size 64, host 0 has 32"),
+@pytest.mark.parametrize("mine, other, parts", [
+    ({"version of zoo": "0.1.0"}, {"version of zoo": "0.2.0"}, ["version of zoo", "0.2.0", 0, "0.1.0"]),
+    ({"seed": 0, "batch_size": 32}, {"seed": 0, "batch_size": 64}, ["batch_size", 64, 0, 32]),
 ])
-def test_two_hosts_that_differ(mine, other, said):
-    found, addresses = met([mine, other])
-    assert found == [f"host 1, {addresses[1]}, {said}; give all hosts the same"] * 2
+def test_two_hosts_that_differ(mine, other, parts):
+    (refused, there), addresses = met([mine, other])
+    assert refused == there
+    check_message(refused, 1, addresses[1], *parts)
 
 
 def test_two_hosts_with_one_number():
     found, _ = met([{}, {}, {}], addresses_of(3), [0, 1, 1])
-    assert found[0] == "two hosts say that they are host 1; give each its own --host-index"
+    check_message(found[0], 1, "--host-index")
 
 
 def test_a_port_that_is_taken():
     with socket.create_server(("", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(UserError, match=f"cannot listen at port {port}: .*; choose another port"):
+        with pytest.raises(UserError) as error:
             hosts.meet([f"{HERE}:{port}", f"{HERE}:1"], 0, {}, 1.0)
+        check_message(error.value, port)
 
 
 def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
     monkeypatch.setattr(hosts, "SOON", 0.05)
     addresses = addresses_of(3)
     for hosts_asked, index in ((addresses, 0), (addresses[:2], 0), (addresses, 2)):
-        with pytest.raises(UserError, match="start the same command there"):
+        with pytest.raises(UserError, match="--host-index"):
             hosts.meet(hosts_asked, index, {}, 0.6)
-    assert capsys.readouterr().out.splitlines() == [
-        "waiting  for 2 other hosts, up to 1 s", f"waiting  for host 1, {addresses[1]}, up to 1 s",
-        f"waiting  for host 0, {addresses[0]}, up to 1 s"]
+    several, one, first = capsys.readouterr().out.splitlines()
+    check_message(several, 2, 1)
+    check_message(one, addresses[1], 1)
+    check_message(first, addresses[0], 0, 1)
 
 
 ALIVE = """
@@ -164,9 +167,7 @@ def test_the_others_notice_who_is_lost(lost, how):
         for index, process in enumerate(processes):
             if index != lost:
                 assert process.wait(30) == hosts.LOST == 8
-                assert process.stderr.read() == (
-                    f"error: host {lost}, {addresses[lost]}, is lost; start all hosts again with the same command to "
-                    "go on from the last epoch\n")
+                check_message(process.stderr.read(), lost, addresses[lost])
         assert time.monotonic() - began < 30
     finally:
         for process in processes:
@@ -202,17 +203,18 @@ def test_the_hosts_of_slurm(monkeypatch, nodes, first):
     assert env.hosts("slurm", None) is None
 
 
-@pytest.mark.parametrize("addresses, index, said", [
-    ("a,b:1", "0", "given 'a'"), ("a:1,,b:2", "0", "given ''"), ("a:1,b:99999", "0", "given 'b:99999'"),
-    ("a:1,b:0", "0", "given 'b:0'"), ("a:1", "0", "two or more hosts, each once; given 'a:1'"),
-    ("a:1,a:1", "0", "two or more hosts, each once"), ("a:1,b:2", None, "from 0 to 1; given nothing"),
-    ("a:1,b:2", "2", "from 0 to 1; given 2"), ("a:1,b:2", "-1", "from 0 to 1; given -1"),
-    (None, "1", "--host-index is for several hosts"), ("slurm", None, "SLURM_STEP_NODELIST is not set"),
+@pytest.mark.parametrize("addresses, index, parts", [
+    ("a,b:1", "0", ["--hosts", "'a'"]), ("a:1,,b:2", "0", ["--hosts", "''"]),
+    ("a:1,b:99999", "0", ["--hosts", "'b:99999'"]), ("a:1,b:0", "0", ["--hosts", "'b:0'"]),
+    ("a:1", "0", ["--hosts", "'a:1'"]), ("a:1,a:1", "0", ["--hosts", "'a:1,a:1'"]),
+    ("a:1,b:2", None, ["--host-index", 0, 1]), ("a:1,b:2", "2", ["--host-index", 0, 1, 2]),
+    ("a:1,b:2", "-1", ["--host-index", 0, 1, "-1"]), (None, "1", ["--host-index", "--hosts"]),
+    ("slurm", None, ["--hosts slurm", "SLURM_STEP_NODELIST"]),
 ])
-def test_hosts_that_cannot_be(addresses, index, said):
+def test_hosts_that_cannot_be(addresses, index, parts):
     with pytest.raises(UserError) as caught:
         env.hosts(addresses, index)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    check_message(caught.value, *parts)
 
 
 # Training
@@ -260,7 +262,8 @@ def test_two_hosts_train_as_one(tmp_path):
     (first, second), _ = both(tmp_path, "two", *words)
     (status, said, wrong), (other, less, lacks) = finished([first, second])
     assert (status, other) == (0, 0), wrong + lacks
-    assert "one of 2 hosts with 2 devices in all" in said and "epoch 2/2" in said and "epoch 2/2" not in less
+    check_text(said, "2 hosts", "2 devices", "epoch 2/2")
+    assert "epoch 2/2" not in less
     alike(tmp_path / "one", tmp_path / "two", rel=1e-3, abs=1e-4)
     names = [sorted(str(path.relative_to(tmp_path / run)) for path in (tmp_path / run).rglob("*"))
              for run in ("one", "two")]
@@ -282,7 +285,8 @@ def test_a_lost_host_ends_the_other_and_both_go_on(lost, tmp_path):
     began = time.monotonic()
     status, _, wrong = finished([pair[1 - lost]], 60)[0]
     assert time.monotonic() - began < 60
-    assert status == 8 and f"error: host {lost}, {addresses[lost]}, is lost" in wrong and "Traceback" not in wrong
+    assert status == 8 and "Traceback" not in wrong
+    check_text(wrong, addresses[lost])
     pair[lost].communicate()
     assert not (tmp_path / "parts" / "result.json").exists()
     assert [each[0] for each in finished(both(tmp_path, "parts", *words)[0])] == [0, 0]
@@ -299,8 +303,8 @@ def test_a_signal_at_either_host_saves_the_step_for_both(tmp_path):
         time.sleep(0.02)
     pair[1].send_signal(signal.SIGTERM)
     (status, _, wrong), (other, _, _) = finished(pair)
-    assert (status, other) == (130, 130) and "interrupted after epoch" in wrong
-    assert f"to go on, on all hosts: python -m zoo.train --resume {tmp_path / 'x'} --hosts " in wrong
+    assert (status, other) == (130, 130)
+    assert f"python -m zoo.train --resume {tmp_path / 'x'} --hosts " in wrong
     assert wrong.rstrip().endswith(" --host-index 0")
     assert [each[0] for each in finished(both(tmp_path, "x", *words)[0])] == [0, 0]
 
@@ -310,5 +314,5 @@ def test_several_hosts_are_for_jax(tmp_path):
     done = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--hosts", "a:1,b:2", "--host-index", "0",
                            "--backend", "tensorflow", "--output-dir", str(tmp_path)],
                           cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (
-        2, "error: several hosts train one run, with JAX: give --backend jax, and --seed instead of --runs\n")
+    assert done.returncode == 2
+    check_message(done.stderr, "--backend jax", "--seed", "--runs")

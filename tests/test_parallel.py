@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from helpers import check_message
 
 from zoo.data.splits import Split
 from zoo.errors import UserError
@@ -176,4 +177,4 @@ def test_alone_nothing_is_changed():
 def test_fewer_gpus_than_were_asked_for():
     with pytest.raises(UserError) as caught:
         parallel.over("tensorflow", 4)
-    assert str(caught.value) == "tensorflow sees 1 of the 4 GPUs; name those that it can use with --gpu"
+    check_message(caught.value, "tensorflow", 1, 4, "--gpu")

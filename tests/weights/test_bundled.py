@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import write_pets
+from helpers import check_message, check_text, write_pets
 from PIL import Image
 
 import zoo
@@ -108,21 +108,23 @@ def test_a_backbone_takes_any_size(network, fresh):
     assert all(np.array_equal(np.asarray(variable), kernels[variable.path]) for variable in model.weights)
 
 
-@pytest.mark.parametrize("how, words", [
-    ({"classes": 7}, "include_top=False"), ({"input_shape": (64, 64, 3)}, "include_top=False"),
-    ({"input_shape": (32, 32, 1)}, "channels=3"), ({"input_shape": (32, 32, 1), "include_top": False}, "channels=3"),
-    ({"width": 1.0}, "leave out width"), ({"width": 0.5, "include_top": False}, "leave out width"),
-    ({"stem": "paper"}, "leave out stem"), ({"aux": True}, "leave out aux")])
-def test_another_form_is_refused(how, words, fresh):
-    with pytest.raises(UserError, match=words) as error:
+@pytest.mark.parametrize("how, parts", [
+    ({"classes": 7}, (7, "include_top=False")), ({"input_shape": (64, 64, 3)}, ("64x64x3", "include_top=False")),
+    ({"input_shape": (32, 32, 1)}, ("32x32x1", "channels=3")),
+    ({"input_shape": (32, 32, 1), "include_top": False}, ("32x32x1", "channels=3")),
+    ({"width": 1.0}, ("width=1.0",)), ({"width": 0.5, "include_top": False}, ("width=0.5",)),
+    ({"stem": "paper"}, ("stem", "small")), ({"aux": True}, ("aux=True",))])
+def test_another_form_is_refused(how, parts, fresh):
+    with pytest.raises(UserError) as error:
         zoo.build("googlenet", weights="cifar10", **how)
-    assert "\n" not in str(error.value) and "'cifar10'" in str(error.value)
+    check_message(error.value, "'cifar10'", "googlenet", *parts)
 
 
 def test_options_are_the_presets(fresh):
     write_fresh("alexnet")
-    with pytest.raises(UserError, match="leave out groups"):
+    with pytest.raises(UserError) as error:
         zoo.build("alexnet", weights="cifar10", groups=1)
+    check_message(error.value, "'cifar10'", "alexnet", "groups=1")
     zoo.build("alexnet", weights="cifar10", dropout=0.1)  # which has no weights
 
 
@@ -131,14 +133,16 @@ def test_options_are_the_presets(fresh):
 def test_the_other_data_set_is_refused(network, weights, there, fresh):
     if network == "lenet5":
         write_fresh("lenet5")
-    with pytest.raises(UserError, match=f"give weights={there} or None"):
+    with pytest.raises(UserError) as error:
         zoo.build(network, weights=weights)
+    check_message(error.value, repr(weights), network, f"weights={there}", "None", "--weights none")
 
 
 def test_a_missing_file_is_one_line(fresh, capsys):
     pretrained.find_bundled("resnet18").path.unlink()
-    with pytest.raises(UserError, match="resnet18-cifar10.npz is missing .* reinstall"):
+    with pytest.raises(UserError) as error:
         zoo.build("resnet18", weights="cifar10")
+    check_message(error.value, "resnet18-cifar10.npz", pretrained.FOLDER, "zoo")
     assert predict.main(["resnet18", "--weights", "cifar10", "a.png"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert pretrained.list_names("resnet18") == []
@@ -150,16 +154,17 @@ def test_a_missing_file_is_one_line(fresh, capsys):
 def test_a_damaged_file_is_one_line(damage, fresh):
     path = pretrained.find_bundled("maxout_mnist").path
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UserError, match="maxout_mnist-mnist.npz .* reinstall zoo") as error:
+    with pytest.raises(UserError) as error:
         zoo.build("maxout_mnist", weights="mnist")
-    assert "\n" not in str(error.value)
+    check_message(error.value, path.name, "zoo")
 
 
 def test_a_file_of_another_model_is_damage(fresh):
     source, target = (pretrained.find_bundled(name).path for name in ("resnet18", "googlenet"))
     target.write_bytes(source.read_bytes())
-    with pytest.raises(UserError, match="googlenet-cifar10.npz .* reinstall zoo"):
+    with pytest.raises(UserError) as error:
         zoo.build("googlenet", weights="cifar10")
+    check_message(error.value, target.name, "zoo")
 
 
 @pytest.mark.parametrize("network", registry.SPECS)
@@ -178,8 +183,9 @@ def test_a_network_without_a_preset_has_none(monkeypatch):
 
     monkeypatch.setitem(registry.SPECS, "nin", replace(registry.find("nin"), small=None))
     assert pretrained.list_names("nin") == []
-    with pytest.raises(UserError, match="no weights 'cifar10' for nin"):
+    with pytest.raises(UserError) as error:
         sources.find("cifar10", "nin")
+    check_message(error.value, "'cifar10'", "nin", "weights=None", "--weights none")
 
 
 @pytest.fixture
@@ -201,20 +207,20 @@ def test_predict_scales_the_pixels(fresh, image, capsys):
     scaled = (pixels / 255 - np.float32(info.CIFAR10.mean)) / np.float32(info.CIFAR10.std)
     expected = zoo.build("resnet18", weights="cifar10").predict(scaled[None], verbose=0)[0]
     assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top", "1", *CPU]) == 0
-    assert f": {info.CIFAR10_NAMES[expected.argmax()]} " in capsys.readouterr().out
+    check_text(capsys.readouterr().out, info.CIFAR10_NAMES[expected.argmax()])
 
 
 @pytest.mark.parametrize("words", [(), pytest.param(("--preset", "small"), marks=pytest.mark.slow)])
 def test_show(fresh, image, tmp_path, words, capsys):
     page = tmp_path / "look.html"
     assert show.main(["googlenet", "--weights", "cifar10", "--image", str(image), "-o", str(page), *words, *CPU]) == 0
-    assert "airplane" in page.read_text() and "RANDOM WEIGHTS" not in page.read_text()
+    assert "airplane" in page.read_text()  # which random weights do not know
 
 
 def test_show_refuses_another_form(fresh, image, capsys):
     words = ["googlenet", "--weights", "cifar10", "--image", str(image)]
     assert show.main([*words, "--width", "0.5"]) == 2
-    assert "leave out width" in capsys.readouterr().err
+    check_message(capsys.readouterr().err, "'cifar10'", "googlenet", "width=0.5")
 
 
 def test_finetune_and_extract_take_the_presets_backbone(fresh, tmp_path, capsys):
@@ -229,4 +235,4 @@ def test_finetune_and_extract_take_the_presets_backbone(fresh, tmp_path, capsys)
         assert file["features"].shape == (20, int(512 * width))
     capsys.readouterr()
     assert extract.main([*words, "--width", "1", "-o", str(tmp_path / "g.npz")]) == 2
-    assert "leave out width" in capsys.readouterr().err
+    check_message(capsys.readouterr().err, "'cifar10'", "resnet18", "width=1.0")

@@ -8,6 +8,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from helpers import check_message
 from test_keras_files import without_names
 from test_parity import randomize
 
@@ -129,8 +130,10 @@ def test_a_network_with_other_layers_is_no_head(tmp_path):
     base = vgg16()
     keras.Model(base.input, keras.layers.Conv2D(32, 1, name="block5_conv4")(base.output)).save(tmp_path / "deep.h5")
     for file, layer in (("bn.h5", "batch_normalization"), ("deep.h5", "block5_conv4")):
-        with pytest.raises(UserError, match=f"another network than vgg16.*does not have: {layer}"):
+        with pytest.raises(UserError) as caught:
             loaded(tmp_path / file)
+        check_message(caught.value, "vgg16", tmp_path / file)
+        assert layer in str(caught.value)
 
 
 HOLDS = """
@@ -151,9 +154,9 @@ def test_a_file_that_another_process_has_open(mode, tmp_path):
             if mode == "r":
                 assert loaded(tmp_path / "a.h5")[1].matched == 13
             else:
-                with pytest.raises(UserError, match="another process has .*a.h5 open") as caught:
+                with pytest.raises(UserError) as caught:
                     loaded(tmp_path / "a.h5")
-                assert "damaged" not in str(caught.value)
+                check_message(caught.value, tmp_path / "a.h5", "process")
         finally:
             process.stdin.close()
 

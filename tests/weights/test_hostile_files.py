@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from helpers import check_message
 
 import zoo
 from zoo.errors import UserError
@@ -27,10 +29,13 @@ class Runs:
         return open, (str(self.path), "w")
 
 
-def refused(path, words, network="lenet5"):
-    with pytest.raises(UserError, match=words) as caught:
-        zoo.build(network, weights=str(path))
-    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+def refused(path, *parts):
+    """Check the line that refuses a file of weights, whatever the network: it names the file and not the network."""
+    with pytest.raises(UserError) as caught:
+        zoo.build("lenet5", weights=str(path))
+    check_message(caught.value, path, *parts)
+    assert "lenet5" not in str(caught.value)
+    return str(caught.value)
 
 
 def archive(path, members):
@@ -41,14 +46,15 @@ def archive(path, members):
 
 def test_a_bare_pickle(tmp_path):
     (tmp_path / "a.pt").write_bytes(pickle.dumps(Runs(tmp_path / "ran")))
-    refused(tmp_path / "a.pt", "bare pickle, which is not opened")
+    refused(tmp_path / "a.pt", "pickle.load(open('a.pt', 'rb'))", "torch.save")
     assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_a_pickle_in_an_archive(tmp_path, protocol):
     archive(tmp_path / "a.pt", {"a/data.pkl": pickle.dumps({"w": Runs(tmp_path / "ran")}, protocol)})
-    refused(tmp_path / "a.pt", "(_io|io|builtins|__builtin__).open.*which was not done.*if you trust the file")
+    line = refused(tmp_path / "a.pt", "torch.load('a.pt'", "weights_only=False")
+    assert re.search(r"\b(_io|io|builtins|__builtin__)\.open\b", line)
     assert not (tmp_path / "ran").exists()
 
 
@@ -70,14 +76,14 @@ def test_a_pickle_cannot_change_the_stand_ins(tmp_path, name):
     target = b"cos\nsystem\n" if name == "Opaque" else b"ctorch._utils\n_rebuild_tensor_v2\n"
     before = [{**vars(each)} for each in (pickled.Opaque, pickled.Rebuild)]
     archive(tmp_path / "a.pt", {"a/data.pkl": b"\x80\x02" + target + b"N}X\x04\0\0\0nameX\x01\0\0\0ys\x86b."})
-    refused(tmp_path / "a.pt", "no state dict")
+    refused(tmp_path / "a.pt", "torch.save", *(["os.system"] if name == "Opaque" else ["model.state_dict()"]))
     assert [{**vars(each)} for each in (pickled.Opaque, pickled.Rebuild)] == before
 
 
 def test_a_name_with_lines(tmp_path):
     data = b"\x80\x04X\x04\0\0\0a\n\x1b[X\x03\0\0\0b\nc\x93."
     archive(tmp_path / "a.pt", {"a/data.pkl": data})
-    refused(tmp_path / "a.pt", r"holds a\?\?\[.b\?c and no state dict")
+    refused(tmp_path / "a.pt", "a??[.b?c")
 
 
 def test_groups_that_hold_one_another(tmp_path):
@@ -85,7 +91,7 @@ def test_groups_that_hold_one_another(tmp_path):
         layers = file.create_group("layers")
         for number in range(8):
             layers[f"sequential_{number}"] = layers
-    refused(tmp_path / "a.weights.h5", "too many groups|too deep")
+    refused(tmp_path / "a.weights.h5", "groups")
 
 
 def legacy(path):
@@ -99,7 +105,7 @@ def legacy(path):
 def test_a_truncated_legacy_file(tmp_path, share):
     whole = legacy(tmp_path / "a.pt")
     (tmp_path / "a.pt").write_bytes(whole[:int(len(whole) * share)])
-    refused(tmp_path / "a.pt", "damaged, or no weights file|bare pickle")
+    refused(tmp_path / "a.pt")
 
 
 @pytest.mark.parametrize("old, new", [
@@ -108,39 +114,39 @@ def test_a_legacy_file_that_lies(tmp_path, old, new):
     whole = legacy(tmp_path / "a.pt")
     assert old in whole
     (tmp_path / "a.pt").write_bytes(whole.replace(old, new))
-    refused(tmp_path / "a.pt", "damaged, or no weights file")
+    refused(tmp_path / "a.pt")
 
 
-@pytest.mark.parametrize("data, words", [
-    (b"\x80\x02}r\xff\xff\xff\x7f.", "asks for more memory"),  # a memo of two billion places
-    (b"\x80\x02cos\nsystem\n.", "holds os.system and no state dict; it would have to be run, which was not done"),
-    (b"\x80\x02ctorch\nFloatStorage\n)\x81.", "must be a type, not str"),
-    (b"\x80\x02ctorch\nFloatStorage\n)R.", "not callable"),  # it is a name here
-    (b"\x80\x02}q\x00", "damaged|no weights"),  # cut off
-    (b"", "damaged"),
+@pytest.mark.parametrize("data, parts", [
+    (b"\x80\x02}r\xff\xff\xff\x7f.", ["memory"]),  # a memo of two billion places
+    (b"\x80\x02cos\nsystem\n.", ["os.system", "weights_only=False"]),
+    (b"\x80\x02ctorch\nFloatStorage\n)\x81.", ["NEWOBJ"]),
+    (b"\x80\x02ctorch\nFloatStorage\n)R.", ["'str'"]),  # it is a name here
+    (b"\x80\x02}q\x00", []),  # cut off
+    (b"", []),
 ])
-def test_pickles_that_ask_for_more(tmp_path, data, words):
+def test_pickles_that_ask_for_more(tmp_path, data, parts):
     archive(tmp_path / "a.pt", {"a/data.pkl": data})
-    refused(tmp_path / "a.pt", words)
+    refused(tmp_path / "a.pt", *parts)
 
 
-@pytest.mark.parametrize("tensor, words", [
-    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), 0, (2**40,), (0,)), "larger than its numbers"),
-    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), 3, (2,), (1,)), "larger than its numbers"),
-    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), -1, (2,), (1,)), "no whole numbers"),
-    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 2**40), 0, (2,), (1,)), "missing or of another size"),
-    (state_dict.Tensor(state_dict.Storage("FloatStorage", "x", 4), 0, (2,), (1,)), "missing or of another size")])
-def test_tensors_that_reach_beyond_their_numbers(tmp_path, tensor, words):
+@pytest.mark.parametrize("tensor, error, part", [
+    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), 0, (2**40,), (0,)), pickled.Refused, "tensor"),
+    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), 3, (2,), (1,)), pickled.Refused, "tensor"),
+    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), -1, (2,), (1,)), pickled.Refused, "tensor"),
+    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 2**40), 0, (2,), (1,)), ValueError, "a/data/0"),
+    (state_dict.Tensor(state_dict.Storage("FloatStorage", "x", 4), 0, (2,), (1,)), ValueError, "a/data/x")])
+def test_tensors_that_reach_beyond_their_numbers(tmp_path, tensor, error, part):
     archive(tmp_path / "a.pt", {"a/data/0": bytes(16)})
     members = {info.filename: info for info in zipfile.ZipFile(tmp_path / "a.pt").infolist()}
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(error, match=part):
         state_dict.stored(tmp_path / "a.pt", f"a/data/{tensor.storage.key}", members, tensor)
 
 
 @pytest.mark.parametrize("length", [0, 3, 9, 100, 2000, 4000])
 def test_a_truncated_state_dict(tmp_path, length):
     (tmp_path / "a.pt").write_bytes(TINY.read_bytes()[:length])
-    refused(tmp_path / "a.pt", "damaged, or no weights file")
+    refused(tmp_path / "a.pt")
 
 
 def with_header(header, data=b""):
@@ -157,18 +163,18 @@ def with_header(header, data=b""):
     b"\xff" * 7 + b"\x00{}", (2**40).to_bytes(8, "little") + b"{}"])
 def test_damaged_safetensors(tmp_path, content):
     (tmp_path / "a.safetensors").write_bytes(content)
-    refused(tmp_path / "a.safetensors", "damaged, or no weights file|not weights of this")
+    refused(tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x89PNG\r\n\x1a\n" * 9])
 def test_what_is_no_weights_file(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
-    refused(tmp_path / "a", "damaged, or no weights file")
+    refused(tmp_path / "a")
 
 
 def test_what_is_not_there(tmp_path):
-    refused(tmp_path / "gone.h5", "there are no weights")
-    refused(tmp_path, "is a folder, and no run that has finished an epoch")
+    refused(tmp_path / "gone.h5", "imagenet", "cifar10", "mnist")
+    refused(tmp_path, "run")
 
 
 @pytest.fixture
@@ -184,7 +190,7 @@ def test_truncated_files_of_keras(tmp_path, lenet, share):
     for name in ("a.h5", "a.keras"):
         whole = (tmp_path / name).read_bytes()
         (tmp_path / f"cut-{name}").write_bytes(whole[:int(len(whole) * share)])
-        refused(tmp_path / f"cut-{name}", "damaged, or no weights file")
+        refused(tmp_path / f"cut-{name}")
 
 
 def test_links_out_of_a_file(tmp_path, lenet):
@@ -192,7 +198,7 @@ def test_links_out_of_a_file(tmp_path, lenet):
         with h5py.File(tmp_path / "a.h5", "r+") as file:
             del file["model_weights/C1"]
             file["model_weights/C1"] = link
-        refused(tmp_path / "a.h5", "C1 is a link to elsewhere")
+        refused(tmp_path / "a.h5", "C1", "link")
 
 
 def test_numbers_in_another_file(tmp_path, lenet):
@@ -202,7 +208,7 @@ def test_numbers_in_another_file(tmp_path, lenet):
         name = layer.attrs["weight_names"][0]
         del layer[name]
         layer.create_dataset(name, (5, 5, 1, 6), "f4", external=[(str(tmp_path / "secret"), 0, 600)])
-    refused(tmp_path / "a.h5", "the numbers are in another file")
+    refused(tmp_path / "a.h5")
 
 
 def test_a_small_array_that_unpacks_to_a_large_one(tmp_path, lenet):
@@ -211,7 +217,7 @@ def test_a_small_array_that_unpacks_to_a_large_one(tmp_path, lenet):
         name = layer.attrs["weight_names"][0]
         del layer[name]
         layer.create_dataset(name, (5, 5, 1, 6), "f4", maxshape=(None,) * 4, chunks=(512, 512, 16, 16), compression=9)
-    refused(tmp_path / "a.h5", "a small array unpacks to a large one")
+    refused(tmp_path / "a.h5")
 
 
 def test_a_huge_array_is_not_read(tmp_path, lenet):
@@ -220,26 +226,28 @@ def test_a_huge_array_is_not_read(tmp_path, lenet):
         name = layer.attrs["weight_names"][0]
         del layer[name]
         layer.create_dataset(name, (2**20, 2**20, 6), "f4", chunks=(64, 64, 6))  # 24 TiB, a kilobyte on the disk
-    refused(tmp_path / "a.h5", "C1 is 1048576x1048576x6 and 6, here 5x5x1x6 and 6")
+    with pytest.raises(UserError) as caught:
+        zoo.build("lenet5", weights=str(tmp_path / "a.h5"))
+    check_message(caught.value, "lenet5", tmp_path / "a.h5", "C1", "1048576x1048576x6", "5x5x1x6")
 
 
 def test_an_archive_that_unpacks_to_a_large_one(tmp_path):
     archive(tmp_path / "a.keras", {"config.json": "{}", "model.weights.h5": bytes(2**25)})
-    refused(tmp_path / "a.keras", "unpacks to 33,554,432 bytes, which is too many")
+    refused(tmp_path / "a.keras", "model.weights.h5", "33,554,432")
 
 
 def test_a_lambda_layer_is_not_run(tmp_path):
     image = keras.Input((28, 28, 1))
     x = keras.layers.Lambda(lambda x: x * 2)(image)
     keras.Model(image, keras.layers.Dense(3)(x)).save(tmp_path / "a.keras")
-    refused(tmp_path / "a.keras", "it has a Lambda layer, which is code in a file; nothing of it was run")
+    refused(tmp_path / "a.keras", "Lambda")
 
 
 def test_objects_in_an_npz(tmp_path):
     np.savez(tmp_path / "a.npz", **{"C1/kernel": np.array([Runs(tmp_path / "ran")], object)})
-    refused(tmp_path / "a.npz", "C1/kernel.npy is no array of floats")
+    refused(tmp_path / "a.npz", "C1/kernel.npy")
     np.savez(tmp_path / "b.npz", kernel=np.zeros(3))
-    refused(tmp_path / "b.npz", "is no variable of a layer")
+    refused(tmp_path / "b.npz", "kernel.npy")
     assert not (tmp_path / "ran").exists()
 
 
@@ -247,4 +255,4 @@ def test_numbers_that_are_not_finite(tmp_path, lenet):
     before = lenet.get_weights()
     lenet.set_weights([np.full_like(each, np.nan) for each in before])
     lenet.save(tmp_path / "nan.keras")
-    refused(tmp_path / "nan.keras", "numbers that are not finite")
+    refused(tmp_path / "nan.keras")

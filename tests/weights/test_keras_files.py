@@ -7,6 +7,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from helpers import check_message
 from test_parity import THEIRS, difference, images, randomize
 
 import zoo
@@ -68,11 +69,12 @@ def test_keras_3s_own_layouts(name, tmp_path):
     without_names(tmp_path / "b.weights.h5", tmp_path / "c.weights.h5")
     ours = zoo.build(name, THEIRS[name][1], include_top=False, pooling="avg", stem="paper")
     plan = registry.blueprint(name, THEIRS[name][1], stem="paper")
-    for file, kind in (("a.keras", "Keras 3's weights"), ("b.weights.h5", "Keras 3's weights"),
-                       ("c.weights.h5", "Keras 3's weights without names")):
+    kinds = []
+    for file in ("a.keras", "b.weights.h5", "c.weights.h5"):
         randomize(ours, 7)
-        assert sources.find(tmp_path / file, name).fill(ours, plan, False).kind == kind
+        kinds.append(sources.find(tmp_path / file, name).fill(ours, plan, False).kind)
         assert difference(answers(ours, batch), expected) < 1e-5, file
+    assert kinds[0] == kinds[1] != kinds[2]  # the last has no names
 
 
 def test_names_do_not_depend_on_what_was_built_before(tmp_path):
@@ -97,18 +99,21 @@ def test_a_top_may_be_left_over_and_nothing_else(tmp_path):
     ours = zoo.build("vgg16", (48, 32, 3), include_top=False, weights=str(tmp_path / "vgg.h5"))
     kernel = model.get_layer("block5_conv3").get_weights()[0]
     assert np.array_equal(ours.get_layer("conv5_3").get_weights()[0], kernel)
-    with pytest.raises(UserError, match="fc8 is 4096x10 and 10, here 4096x7 and 7.*give classes=10, or include_top=F"):
+    with pytest.raises(UserError) as error:
         zoo.build("vgg16", (32, 32, 3), 7, weights=str(tmp_path / "vgg.h5"))
-    with pytest.raises(UserError, match="fc6 is 512x4096 and 4096, here 1024x4096.*give input_shape as it was"):
+    check_message(error.value, "vgg16", "fc8", "4096x10", "4096x7", "classes=10", "include_top=False")
+    with pytest.raises(UserError) as error:
         zoo.build("vgg16", (64, 32, 3), 10, weights=str(tmp_path / "vgg.h5"))
+    check_message(error.value, "vgg16", "fc6", "512x4096", "1024x4096", "input_shape")
 
 
 def test_another_networks_file_is_refused(tmp_path):
     keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3)).save(tmp_path / "vgg19.h5")
-    for name, words in (("vgg16", "layers that it does not have: block3_conv4, block4_conv4, block5_conv4$"),
-                        ("xception", "these are not weights of this xception: .* 0 layers match")):
-        with pytest.raises(UserError, match=words):
+    for name, parts in (("vgg16", ["block3_conv4, block4_conv4, block5_conv4"]), ("xception", [0, 14, 78])):
+        with pytest.raises(UserError) as error:
             zoo.build(name, (75, 75, 3), include_top=False, weights=str(tmp_path / "vgg19.h5"))
+        check_message(error.value, name, tmp_path / "vgg19.h5", *parts)
+        assert name == "xception" or str(error.value).count("_conv") == 3
 
 
 def test_what_does_not_fit_changes_nothing(tmp_path):
@@ -121,8 +126,9 @@ def test_what_does_not_fit_changes_nothing(tmp_path):
         group[name] = np.zeros((3, 3, 512, 511), "float32")
     ours = zoo.build("vgg16", (32, 32, 3), include_top=False)
     before = ours.get_weights()
-    with pytest.raises(UserError, match="12 layers match, 1 have another shape .conv5_3 is 3x3x512x511 and 512, here"):
+    with pytest.raises(UserError) as error:
         load.load(ours, "vgg16", tmp_path / "all.h5")
+    check_message(error.value, "vgg16", 12, 1, "conv5_3", "3x3x512x511", "3x3x512x512")
     assert all(map(np.array_equal, ours.get_weights(), before))
 
 
@@ -130,8 +136,9 @@ def test_the_papers_stem_is_built_for_weights_of_others(tmp_path):
     keras.applications.Xception(weights=None, include_top=False, input_shape=(71, 71, 3)).save(tmp_path / "x.h5")
     ours = zoo.build("xception", (96, 96, 3), include_top=False, weights=str(tmp_path / "x.h5"))
     assert ours.get_layer("block1_conv1").strides == (2, 2)
-    with pytest.raises(UserError, match="the paper's stem; leave stem as it is"):
+    with pytest.raises(UserError) as error:
         zoo.build("xception", (96, 96, 3), include_top=False, weights=str(tmp_path / "x.h5"), stem="small")
+    check_message(error.value, tmp_path / "x.h5", "xception", "stem")
 
 
 def test_our_own_files_of_any_network(tmp_path):
@@ -169,21 +176,21 @@ def test_offline_one_line_says_what_to_put_where(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained, "KERAS", (tmp_path / "nowhere").as_uri() + "/")
     with pytest.raises(UserError) as caught:
         zoo.build("vgg16", weights="imagenet", include_top=False)
-    words, file = str(caught.value), "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    assert words.startswith(f"{file} cannot be fetched (") and "\n" not in words
-    assert words.endswith(f"put it at {tmp_path / 'models' / file}")
+    file = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    check_message(caught.value, f"{(tmp_path / 'nowhere').as_uri()}/vgg16/{file}", tmp_path / "models" / file)
 
 
-@pytest.mark.parametrize("name, how, words", [
-    ("vgg16", {"classes": 10}, "the weights 'imagenet' are for 1000 classes; given 10; use include_top=False"),
-    ("vgg16", {"input_shape": (64, 64, 1), "include_top": False}, "for pictures of anyxanyx3; given 64x64x1"),
-    ("xception", {"width": 0.5}, "are for xception as it is; leave width at 1"),
-    ("vgg16", {"batch_norm": True}, "leave batch_norm at False"),
-    ("resnet34", {}, "there are no weights 'imagenet' for resnet34, but for vgg16, vgg19, inception_v3, "
-                     "inception_resnet_v2, xception; give weights=.*None .--weights none., or a file")])
-def test_imagenet_is_refused_for_another_network(name, how, words):
-    with pytest.raises(UserError, match=words):
+@pytest.mark.parametrize("name, how, parts", [
+    ("vgg16", {"classes": 10}, (1000, 10, "include_top=False")),
+    ("vgg16", {"input_shape": (64, 64, 1), "include_top": False}, ("vgg16", "64x64x1")),
+    ("xception", {"width": 0.5}, ("xception", "width", 1)),
+    ("vgg16", {"batch_norm": True}, ("vgg16", "batch_norm", "False")),
+    ("resnet34", {}, ("resnet34", "vgg16, vgg19, inception_v3, inception_resnet_v2, xception", "None",
+                      "--weights none"))])
+def test_imagenet_is_refused_for_another_network(name, how, parts):
+    with pytest.raises(UserError) as error:
         zoo.build(name, **{"weights": "imagenet", **how})
+    check_message(error.value, "'imagenet'", *parts)
 
 
 def test_mnists_weights_come_with_the_package():
