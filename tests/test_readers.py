@@ -1,6 +1,7 @@
 """zoo evaluate and zoo predict on a run that another process has trained; zoo compare; their refusals."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import check_message, check_text
 from PIL import Image
 
 import zoo
@@ -42,12 +44,12 @@ def facts_of(run):
     return json.loads((run / "run.json").read_text())
 
 
-def refused(capsys, main, *words):
-    """Return the one line with which a command refuses."""
+def refused(capsys, main, *words, parts):
+    """Check the one line with which a command refuses."""
     assert main([str(word) for word in words]) == 2
     said = capsys.readouterr()
-    assert said.out == "" and said.err.startswith("error: ") and said.err.count("\n") == 1
-    return said.err
+    assert said.out == "" and said.err.startswith("error: ")
+    check_message(said.err, *parts)
 
 
 # zoo evaluate
@@ -73,67 +75,66 @@ def test_what_evaluate_says(run, capsys):
     lines = capsys.readouterr().out.splitlines()
     said = dict(line.split(maxsplit=1) for line in lines[:7])
     right = round(result["test_accuracy_best"] * 150)
-    assert said["split"] == "test, 150 images"
-    assert said["accuracy"] == f"{result['test_accuracy_best']:.2%}, {right} of 150"
-    assert said["ece"].startswith(f"{result['ece']:.4f}, ")
-    head = "class images precision recall F1".split()
-    first = next(index for index, line in enumerate(lines) if line.split() == head)
+    check_message(said["split"], "test", 150)
+    check_message(said["accuracy"], f"{result['test_accuracy_best']:.2%}", right, 150)
+    check_message(said["ece"], f"{result['ece']:.4f}")
+    first = next(index for index, line in enumerate(lines) if line.split()[-1:] == ["F1"])
     table = [line.split() for line in lines[first + 1:][:10]]
     assert [[name, images, recall] for name, images, _, recall, _ in table] == [
         [name, "15", f"{share:.2%}"] for name, share in result["per_class"].items()]
     assert lines[first + 11].split()[-2:] == [f"{result['macro_recall']:.2%}", f"{result['macro_f1']:.2%}"]
-    assert lines[-1].startswith("note: the test split was looked at again")
+    assert lines[-1].startswith("note: ")
+    check_message(lines[-1], "test")
 
 
 def test_the_validation_split_may_be_looked_at(run, capsys):
     assert evaluate.main([str(run), "--split", "validation", "--gpu", "none"]) == 0
     said = capsys.readouterr().out
     result = json.loads((run / "result.json").read_text())
-    assert f"accuracy  {result['val_accuracy_best']:.2%}, " in said and "looked at again" not in said
+    assert re.search(rf"^accuracy +{result['val_accuracy_best']:.2%}", said, re.MULTILINE) and "note: " not in said
 
 
-@pytest.mark.parametrize("words, said", [
-    (["--checkpoint", "lst"], "did you mean 'last'?"), (["--split", "train"], "there are: test, validation"),
-    (["--batch-size", "0"], "--batch-size is a whole number"), (["--gpu", "x"], "--gpu takes the number"),
-    (["--data"], "--data: expected one argument"), (["--dat", "x"], "did you mean --data?")])
-def test_mistakes_of_evaluate(run, capsys, words, said):
-    assert said in refused(capsys, evaluate.main, run, *words)
+@pytest.mark.parametrize("words, parts", [
+    (["--checkpoint", "lst"], ["'lst'", "'last'"]), (["--split", "train"], ["'train'", "test, validation"]),
+    (["--batch-size", "0"], ["--batch-size", "'0'"]), (["--gpu", "x"], ["--gpu", "'x'"]),
+    (["--data"], ["--data"]), (["--dat", "x"], ["'--dat'", "--data"])])
+def test_mistakes_of_evaluate(run, capsys, words, parts):
+    refused(capsys, evaluate.main, run, *words, parts=parts)
 
 
 def test_evaluate_refuses_what_is_no_run_or_has_no_epoch(copy, tmp_path, capsys):
-    assert "no such folder" in refused(capsys, evaluate.main, tmp_path / "nowhere")
-    assert "no run.json" in refused(capsys, evaluate.main, tmp_path)
+    refused(capsys, evaluate.main, tmp_path / "nowhere", parts=[tmp_path / "nowhere"])
+    refused(capsys, evaluate.main, tmp_path, parts=[tmp_path, "run.json"])
     (copy / "checkpoints" / "last.npz").unlink()
-    assert "has no checkpoint 'last' yet" in refused(capsys, evaluate.main, copy, "--checkpoint", "last")
+    refused(capsys, evaluate.main, copy, "--checkpoint", "last", parts=[copy, "'last'"])
 
 
-@pytest.mark.parametrize("name, content, said", [
-    ("run.json", b"{", "run.json is damaged"), ("checkpoints/best.npz", b"PK\3\4", "best.npz is damaged"),
-    ("predictions.npz", b"", "predictions.npz is damaged")])
-def test_evaluate_names_a_damaged_file(copy, capsys, name, content, said):
+@pytest.mark.parametrize("name, content", [
+    ("run.json", b"{"), ("checkpoints/best.npz", b"PK\3\4"), ("predictions.npz", b"")])
+def test_evaluate_names_a_damaged_file(copy, capsys, name, content):
     (copy / name).write_bytes(content)
-    assert said in refused(capsys, evaluate.main, copy, "--gpu", "none")
+    refused(capsys, evaluate.main, copy, "--gpu", "none", parts=[copy / name])
 
 
-@pytest.mark.parametrize("change, said", [
-    (lambda facts: facts.pop("blueprint"), "does not say how the network is built"),
-    (lambda facts: facts["blueprint"].update(width="wide"), "run.json is damaged"),
-    (lambda facts: facts["dataset"].update(std=[0.0]), "run.json is damaged"),
-    (lambda facts: facts["dataset"].update(name="digit"), "did you mean 'digits'?"),
-    (lambda facts: facts.update(limit=100), "has 100 pictures in its test split, and the run had 150"),
-    (lambda facts: facts.update(limit="all"), "limit"),
+@pytest.mark.parametrize("change, parts", [
+    (lambda facts: facts.pop("blueprint"), ["run.json", "network"]),
+    (lambda facts: facts["blueprint"].update(width="wide"), ["run.json", "width", "'wide'"]),
+    (lambda facts: facts["dataset"].update(std=[0.0]), ["run.json", "std", "(0.0,)"]),
+    (lambda facts: facts["dataset"].update(name="digit"), ["'digit'", "'digits'"]),
+    (lambda facts: facts.update(limit=100), ["test", 100, 150, 10, "--data-dir"]),
+    (lambda facts: facts.update(limit="all"), ["run.json", "limit", "'all'"]),
 ], ids=["no blueprint", "width", "std", "data set", "another limit", "no limit"])
-def test_evaluate_refuses_a_run_json_that_does_not_fit(copy, capsys, change, said):
+def test_evaluate_refuses_a_run_json_that_does_not_fit(copy, capsys, change, parts):
     facts = facts_of(copy)
     change(facts)
     (copy / "run.json").write_text(json.dumps(facts))
-    assert said in refused(capsys, evaluate.main, copy, "--gpu", "none")
+    refused(capsys, evaluate.main, copy, "--gpu", "none", parts=parts)
 
 
 def test_evaluate_refuses_another_test_split(copy, capsys):
     arrays = dict(np.load(copy / "predictions.npz"))
     np.savez(copy / "predictions.npz", **{**arrays, "labels": arrays["labels"][::-1]})
-    assert "is not the one that" in refused(capsys, evaluate.main, copy, "--gpu", "none")
+    refused(capsys, evaluate.main, copy, "--gpu", "none", parts=["test", copy, "--data-dir", "--data"])
 
 
 def test_a_folder_of_pictures_that_has_moved(tmp_path):
@@ -145,9 +146,9 @@ def test_a_folder_of_pictures_that_has_moved(tmp_path):
                          "label_names": ["cat", "dog"], "test": 2}}
     assert len(reload_split(tmp_path / "run", facts, "test")) == 2
     (tmp_path / "pets").rename(tmp_path / "animals")
-    with pytest.raises(UserError, match="was trained on pictures in .*pets, which is not there any more; put it back, "
-                                        "or say with --data-dir where it is now"):
+    with pytest.raises(UserError) as error:
         reload_split(tmp_path / "run", facts, "test")
+    check_message(error.value, tmp_path / "run", tmp_path / "pets", "--data-dir")
     assert len(reload_split(tmp_path / "run", facts, "test", tmp_path / "animals")) == 2
 
 
@@ -191,10 +192,9 @@ def test_folders_are_searched_and_what_was_done_is_said(run, pictures, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[0] for line in lines] == [
         str(pictures / name) for name in ("deep/colour.jpg", "deep/deeper/inverted.bmp", "digit.png")]
-    assert lines[0].endswith("  (colour to grey, resized from 50x90 to 28x28)")
-    assert lines[1].endswith("  (its border is bright, and digits is bright on dark: it was not inverted; invert it "
-                             "if its strokes are dark on bright)")
-    assert "(" not in lines[2]
+    assert ["(" in line for line in lines] == [True, True, False]
+    check_text(lines[0], "50x90", "28x28")
+    check_text(lines[1], "digits")
 
 
 def test_broken_pictures_are_named_and_the_rest_is_predicted(run, pictures, tmp_path, capsys):
@@ -207,10 +207,10 @@ def test_broken_pictures_are_named_and_the_rest_is_predicted(run, pictures, tmp_
     said = capsys.readouterr()
     assert said.out.startswith(f"{tmp_path / 'sound.png'}: ") and said.out.count("\n") == 1
     *errors, last = said.err.splitlines()
-    assert [line.split(" ")[1] for line in errors] == [
-        str(tmp_path / name) for name in ("empty.jpg", "half.png", "words.png")]
-    assert last == "3 of 4 could not be read"
-    assert "cannot be read" in refused(capsys, predict.main, run, tmp_path / "half.png", "--gpu", "none")
+    for line, name in zip(errors, ("empty.jpg", "half.png", "words.png"), strict=True):
+        check_message(line, tmp_path / name)
+    check_message(last, 3, 4)
+    refused(capsys, predict.main, run, tmp_path / "half.png", "--gpu", "none", parts=[tmp_path / "half.png"])
 
 
 def test_a_keras_file_has_numbers_for_names(run, pictures, tmp_path, capsys):
@@ -219,7 +219,8 @@ def test_a_keras_file_has_numbers_for_names(run, pictures, tmp_path, capsys):
     assert predict.main([*map(str, words)]) == 0
     row = np.load(run / "predictions.npz")["probabilities"][0]
     best = np.argsort(-row)[:2]
-    assert capsys.readouterr().out.endswith(": " + ", ".join(f"class {name} {row[name]:.2%}" for name in best) + "\n")
+    found = re.findall(r"\b(\d) (\d+\.\d\d%)", capsys.readouterr().out.rpartition("digit.png")[2])
+    assert found == [(str(name), f"{row[name]:.2%}") for name in best]
 
 
 def test_a_keras_file_has_the_names_that_lie_beside_it(run, pictures, tmp_path, capsys):
@@ -229,17 +230,16 @@ def test_a_keras_file_has_the_names_that_lie_beside_it(run, pictures, tmp_path, 
     words = [str(tmp_path / "model.keras"), str(pictures / "digit.png"), "--top", "1", "--gpu", "none"]
     assert predict.main(words) == 0
     best = np.load(run / "predictions.npz")["probabilities"][0].argmax()
-    assert f"digit.png: {names[best]} " in capsys.readouterr().out
+    check_message(capsys.readouterr().out, pictures / "digit.png", names[best])
 
 
-@pytest.mark.parametrize("content, wrong", [(b"cat\ndog\n", "names 2 classes, and my.keras has 3"),
-                                            (b"cat\ndog\n\xff\n", "cannot be read")], ids=["fewer", "no text"])
-def test_names_that_do_not_fit_are_left(tmp_path, capsys, content, wrong):
+@pytest.mark.parametrize("content, parts", [(b"cat\ndog\n", [2, "my.keras", 3]), (b"cat\ndog\n\xff\n", [])],
+                         ids=["fewer", "no text"])
+def test_names_that_do_not_fit_are_left(tmp_path, capsys, content, parts):
     assert keras_file.class_names(tmp_path / "my.keras", 3) is None and capsys.readouterr().err == ""
     (tmp_path / "my.labels.txt").write_bytes(content)
     assert keras_file.class_names(tmp_path / "my.keras", 3) is None
-    said = capsys.readouterr().err
-    assert said.startswith("note: classes have their numbers: ") and wrong in said and said.count("\n") == 1
+    check_message(capsys.readouterr().err, tmp_path / "my.labels.txt", *parts)
 
 
 def test_a_keras_file_without_probabilities_is_refused(tmp_path, pictures, capsys):
@@ -248,8 +248,8 @@ def test_a_keras_file_without_probabilities_is_refused(tmp_path, pictures, capsy
     image = keras.Input((28, 28, 1))
     logits = keras.layers.Dense(10, bias_initializer=keras.initializers.Constant(-1.0))(keras.layers.Flatten()(image))
     keras.Model(image, logits).save(tmp_path / "logits.keras")
-    said = refused(capsys, predict.main, tmp_path / "logits.keras", pictures / "digit.png", "--gpu", "none")
-    assert "does not give probabilities" in said
+    refused(capsys, predict.main, tmp_path / "logits.keras", pictures / "digit.png", "--gpu", "none",
+            parts=[tmp_path / "logits.keras", "softmax"])
 
 
 def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
@@ -257,49 +257,51 @@ def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
     (tmp_path / "bad.keras").write_text("no model")
     with zipfile.ZipFile(tmp_path / "odd.keras", "w") as archive:
         archive.writestr("metadata.json", "{}")
-    for words, said in (([run, tmp_path / "none.png"], "there is no "), ([run, tmp_path], "holds no images"),
-                        ([tmp_path / "x.keras", digit], "neither a run directory nor a .keras file"),
-                        ([tmp_path / "bad.keras", digit], "bad.keras is damaged: not a zip file, which .keras "),
-                        ([tmp_path / "odd.keras", digit], "cannot be read as a Keras model"),
-                        ([tmp_path, digit], "no run.json"), ([run, digit, "--top", "0"], "--top is a whole number"),
-                        ([run, digit, "--checkpoint", "lst"], "did you mean 'last'?"), ([run], "IMAGE")):
-        assert said in refused(capsys, predict.main, *words)
+    for words, parts in (([run, tmp_path / "none.png"], [tmp_path / "none.png"]),
+                         ([run, tmp_path], [tmp_path, "2 .keras", ".png", ".jpg"]),
+                         ([tmp_path / "x.keras", digit], [tmp_path / "x.keras"]),
+                         ([tmp_path / "bad.keras", digit], [tmp_path / "bad.keras", "zip"]),
+                         ([tmp_path / "odd.keras", digit], [tmp_path / "odd.keras", "config.json"]),
+                         ([tmp_path, digit], [tmp_path, "run.json"]), ([run, digit, "--top", "0"], ["--top", "'0'"]),
+                         ([run, digit, "--checkpoint", "lst"], ["'lst'", "'last'"]), ([run], ["IMAGE"])):
+        refused(capsys, predict.main, *words, parts=parts)
 
 
-@pytest.mark.parametrize("words, said", [
-    (["lenet5"], "a network's name needs --weights mnist\n"), (["vgg16"], "needs --weights imagenet or "),
-    (["alexnet_2014"], " or FILE\n"),
-    (["lenet5", "--weights", "RUN"], "run is a run: type python -m zoo predict "),
-    (["lenet5", "--weights", "my.keras"], "my.keras is a whole model: type python -m zoo predict my.keras IMAGE"),
-    (["RUN", "--weights", "mnist"], "--weights is for a network's name; "),
-    (["my.keras", "--weights", "mnist"], "--weights is for a network's name; my.keras is built already"),
-    (["lenet5", "--weights", "mnist", "--checkpoint", "last"], "--checkpoint is for runs")])
-def test_mistakes_with_weights(tmp_path, monkeypatch, capsys, words, said):
+@pytest.mark.parametrize("words, parts", [
+    (["lenet5"], ["lenet5", "--weights mnist"]), (["vgg16"], ["vgg16", "--weights imagenet", "FILE"]),
+    (["alexnet_2014"], ["alexnet_2014", "--weights", "FILE"]),
+    (["lenet5", "--weights", "RUN"], ["python -m zoo predict run IMAGE"]),
+    (["lenet5", "--weights", "my.keras"], ["python -m zoo predict my.keras IMAGE"]),
+    (["RUN", "--weights", "mnist"], ["--weights", "run"]),
+    (["my.keras", "--weights", "mnist"], ["--weights", "my.keras"]),
+    (["lenet5", "--weights", "mnist", "--checkpoint", "last"], ["--checkpoint", "mnist"])])
+def test_mistakes_with_weights(tmp_path, monkeypatch, capsys, words, parts):
     import keras
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{}")
     keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]).save("my.keras")
-    assert said in refused(capsys, predict.main, *("run" if word == "RUN" else word for word in words), "x.png")
+    words = ["run" if word == "RUN" else word for word in words]
+    refused(capsys, predict.main, *words, "x.png", parts=parts)
 
 
 def test_a_network_without_weights_is_to_be_trained(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)  # where no weights are
-    assert "python -m zoo.train nin makes a run" in refused(capsys, predict.main, "nin", "x.png")
+    refused(capsys, predict.main, "nin", "x.png", parts=["nin", "python -m zoo.train nin"])
 
 
-@pytest.mark.parametrize("change, said", [
-    (lambda facts: facts.pop("blueprint"), "does not take grey or RGB pictures"),
-    (lambda facts: facts["blueprint"].update(input_shape=[28, 28]), "does not take grey or RGB pictures"),
-    (lambda facts: facts["dataset"].update(mean=["x"]), "run.json is damaged"),
-    (lambda facts: facts["dataset"].update(label_names=["0", "1"]), "names 2 classes, and the network has 10"),
+@pytest.mark.parametrize("change, parts", [
+    (lambda facts: facts.pop("blueprint"), [1, 3, "None"]),
+    (lambda facts: facts["blueprint"].update(input_shape=[28, 28]), [1, 3, "[28, 28]"]),
+    (lambda facts: facts["dataset"].update(mean=["x"]), ["run.json"]),
+    (lambda facts: facts["dataset"].update(label_names=["0", "1"]), ["run.json", 2, 10]),
 ], ids=["no blueprint", "shape", "mean", "names"])
-def test_predict_refuses_a_run_json_that_does_not_fit(copy, pictures, capsys, change, said):
+def test_predict_refuses_a_run_json_that_does_not_fit(copy, pictures, capsys, change, parts):
     facts = facts_of(copy)
     change(facts)
     (copy / "run.json").write_text(json.dumps(facts))
-    assert said in refused(capsys, predict.main, copy, pictures / "digit.png", "--gpu", "none")
+    refused(capsys, predict.main, copy, pictures / "digit.png", "--gpu", "none", parts=[copy, *parts])
 
 
 # zoo compare: run directories with what it reads, and nothing else
@@ -333,9 +335,10 @@ def test_the_table_names_what_differs_and_the_spread_over_seeds(make, tmp_path, 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split("  ")[0] == "run" and "learning_rate" in lines[0] and "seed" in lines[0]
     assert lines[1].split() == "a lenet5 61,706 digits 0 0.05 2 12 96.00% 95.00%".split()
-    assert lines[5].split() == "e lenet5 61,706 digits 3 0.05 1 of 2 - - -".split()
-    assert lines[7:9] == ["lenet5 on digits, 3 seeds: test accuracy 97.33 ± 1.53 % with the weights best by "
-                          "validation, 95.00 ± 0.00 % with the last", "  (a, b, c)"]
+    unfinished = lines[5].split()
+    assert unfinished[:7] == "e lenet5 61,706 digits 3 0.05 1".split() and unfinished[-4:] == ["2", "-", "-", "-"]
+    check_message(lines[7], "lenet5", "digits", 3, "97.33 ± 1.53 %", "95.00 ± 0.00 %")
+    check_message(lines[8], "a, b, c")
     assert lines[-1] == str(picture) and picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
@@ -343,7 +346,9 @@ def test_what_a_run_json_does_not_tell_is_said_and_no_difference(make, tmp_path,
     runs = [make("a", (0.9, 0.9), 0, momentum=0.9), make("b", (0.8, 0.8), 1)]
     assert compare.main([*runs, "-o", str(tmp_path / "x.png")]) == 0
     said = capsys.readouterr().out
-    assert "note: not every run.json tells of momentum: " in said and "±" not in said
+    [note] = [line for line in said.splitlines() if line.startswith("note: ")]
+    check_message(note, "run.json", "momentum")
+    assert "±" not in said
     assert "momentum" not in said.splitlines()[0]
 
 
@@ -365,20 +370,20 @@ def test_runs_without_an_epoch_have_no_curves(make, tmp_path, capsys):
     for run in runs:
         (Path(run) / "history.csv").unlink()
     assert compare.main([*runs, "-o", str(tmp_path / "x.png")]) == 0
-    assert "there are no curves to draw" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "curves" in said and "x.png" not in said
     assert not (tmp_path / "x.png").exists()
 
 
 def test_mistakes_of_compare(make, tmp_path, capsys):
     a, b = make("a", (0.9, 0.9)), make("b", (0.9, 0.9), 1)
     (tmp_path / "link").symlink_to(a)
-    for words, said in (([a], "name two runs or more"), ([a, a], "named twice"),
-                        ([a, tmp_path / "link"], "named twice"),
-                        ([a, tmp_path], "no run.json"), ([a, b, "-o", "x.gif"], ".png or .html"),
-                        ([a, b, "-o", tmp_path / "none" / "x.png"], "there is no folder")):
-        assert said in refused(capsys, compare.main, *words)
+    for words, parts in (([a], [a]), ([a, a], ["run"]), ([a, tmp_path / "link"], ["run"]),
+                         ([a, tmp_path], [tmp_path, "run.json"]), ([a, b, "-o", "x.gif"], [".png", ".html", "'x.gif'"]),
+                         ([a, b, "-o", tmp_path / "none" / "x.png"], [tmp_path / "none" / "x.png", tmp_path / "none"])):
+        refused(capsys, compare.main, *words, parts=parts)
     (Path(b) / "history.csv").write_text("damage")
-    assert "history.csv is damaged" in refused(capsys, compare.main, a, b)
+    refused(capsys, compare.main, a, b, parts=[Path(b) / "history.csv"])
 
 
 def test_refusals_and_help_load_no_backend():
