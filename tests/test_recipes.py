@@ -1,11 +1,13 @@
 """Recipes: which one a run takes, what the command line may change of it, and what is refused."""
 
 import dataclasses
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from helpers import check_message
 
 from zoo import registry
 from zoo.cli.train import parser
@@ -97,8 +99,9 @@ def test_the_papers(network, expected):
 
 
 def test_an_unknown_kind_names_the_nearest():
-    with pytest.raises(UserError, match="no recipe is called 'papers'; did you mean 'paper'"):
+    with pytest.raises(UserError) as error:
         find("lenet5", "mnist", "papers")
+    check_message(error.value, "papers", "paper")
 
 
 def test_a_recipe_cannot_be_changed_in_place():
@@ -155,73 +158,70 @@ def test_several_fields_change_together():
     assert found == Recipe(epochs=2, warmup=0.0, optimizer="adam")
 
 
-@pytest.mark.parametrize("words, said", [
-    (["--lr", "1e39"], "learning_rate is more than 0, and at most 1,000,000; given 1e+39"),
-    (["--lr", "1_0"], "--lr is a number; given '1_0'"),
-    (["--epochs", "0"], "epochs is a whole number from 1 to 1,000,000; given 0"),
-    (["--epochs", "-1"], "epochs is a whole number from 1 to 1,000,000; given -1"),
-    (["--epochs", "1.5"], "--epochs is a whole number; given '1.5'"),
-    (["--epochs", "ten"], "--epochs is a whole number; given 'ten'"),
-    (["-b", "-5"], "batch_size is a whole number from 1 to 1,000,000; given -5"),
-    (["-b", "0"], "batch_size is a whole number from 1 to 1,000,000; given 0"),
-    (["--lr", "nan"], "--lr is a finite number; given 'nan'"),
-    (["--lr", "inf"], "--lr is a finite number; given 'inf'"),
-    (["--lr", "1e999"], "--lr is a finite number; given '1e999'"),
-    (["--lr", "0"], "learning_rate is more than 0, and at most 1,000,000; given 0.0"),
-    (["--lr", "-0.1"], "learning_rate is more than 0, and at most 1,000,000; given -0.1"),
-    (["--lr", "fast"], "--lr is a number; given 'fast'"),
-    (["--set", "momentum=1"], "momentum is 0 or more, and less than 1; given 1.0"),
-    (["--set", "momentum=-0.1"], "momentum is 0 or more, and less than 1; given -0.1"),
-    (["--set", "momentum=nan"], "--set momentum is a finite number; given 'nan'"),
-    (["--set", "warmup=-1"], "warmup is 0 or more, and at most 1,000,000; given -1.0"),
-    (["--set", "weight_decay=-1e-4"], "weight_decay is 0 or more, and at most 1,000,000; given -0.0001"),
-    (["--set", "weight_decay=inf"], "--set weight_decay is a finite number; given 'inf'"),
-    (["--set", "optimizer=lion"],
-     "no optimizer is called 'lion'; there are: adadelta, adam, adamw, nesterov, rmsprop, sgd"),
-    (["--set", "schedule=steps"],
-     "no schedule is called 'steps'; did you mean 'step'? (there are: constant, cosine, one_cycle, plateau, step)"),
-    (["--set", "schedule=step"],
-     "the schedule step needs drops: the epochs after which the rate falls, such as drops='82 123'"),
-    (["--set", "drops=20 10"], "drops are epochs in rising order, such as '82 123', or 'every 2'; given '20 10'"),
-    (["--set", "drops=every"], "drops are epochs in rising order, such as '82 123', or 'every 2'; given 'every'"),
-    (["--set", "drops=every 0"], "drops are epochs in rising order, such as '82 123', or 'every 2'; given 'every 0'"),
-    (["--set", "drops=soon"], "drops is a number; given 'soon'"),
-    (["--set", "factor=1"], "factor is more than 0, and less than 1; given 1.0"),
-    (["--set", "patience=0"], "patience is a whole number from 1 to 1,000,000; given 0"),
-    (["--set", "ema=1"], "ema is 0 or more, and less than 1; given 1.0"),
-    (["--set", "augment=flop"],
-     "no augmentation is called 'flop'; did you mean 'flip'? (there are: crop, cutmix, cutout, flip, mixup, rotation, "
-     "shift)"),
-    (["--set", "smoothing=1"], "smoothing is 0 or more, and less than 1; given 1.0"),
-    (["--set", "smoothing=-0.1"], "smoothing is 0 or more, and less than 1; given -0.1"),
-    (["--set", "smoothing=0.1", "--set", "loss=map_distance"],
-     "smoothing is for the loss cross_entropy alone; set it to 0 with the loss map_distance"),
-    (["--set", "loss=hinge"], "no loss is called 'hinge'; there are: cross_entropy, map_distance"),
-    (["--set", "initializer=he"], "no initializer is called 'he'; there are: glorot_normal, "
-     "glorot_uniform, he_normal, he_uniform, lecun_normal, lecun_uniform, orthogonal, paper"),
-    (["--set", "initial_bias=inf"], "--set initial_bias is a finite number; given 'inf'"),
-    (["--set", "max_norm=long"], "max_norm is a number; given 'long'"),
-    (["--set", "max_norm=nan"], "max_norm is a finite number; given 'nan'"),
-    (["--set", "max_norm=0"], "max_norm is more than 0, and at most 1,000,000; given '0'"),
-    (["--set", "max_norm=1 2"], "max_norm has two numbers for all; give one"),
-    (["--set", "max_norm=a=1 a=1"], "max_norm has a twice; give one"),
-    (["--set", "max_norm=a=-1"], "max_norm is more than 0, and at most 1,000,000; given 'a=-1'"),
-    (["--set", "max_norm=1.9 conv1="], "max_norm conv1 is a number; given ''"),
-    (["--set", "max_norm=conv1=0.9,fc4=1"], "max_norm conv1 is a number; given '0.9,fc4=1'"),
-    (["--set", "max_norm==0.9"], "max_norm takes NUMBER and NAME=NUMBER, such as '1.9 conv1=0.9'; given '=0.9'"),
-    (["--set", "epochs=true"], "--set epochs is a whole number; given 'true'"),
-    (["--set", "epochs"], "--set takes NAME=VALUE; given 'epochs'"),
-    (["--set", "warmup=1", "--set", "warmup=2"], "--set warmup is given twice; give it once"),
+@pytest.mark.parametrize("words, parts", [
+    (["--lr", "1e39"], "learning_rate 0 1,000,000 1e+39"),
+    (["--lr", "1_0"], "--lr 1_0"),
+    (["--epochs", "0"], "epochs 1 1,000,000 0"),
+    (["--epochs", "-1"], "epochs 1 1,000,000 -1"),
+    (["--epochs", "1.5"], "--epochs 1.5"),
+    (["--epochs", "ten"], "--epochs ten"),
+    (["-b", "-5"], "batch_size 1 1,000,000 -5"),
+    (["-b", "0"], "batch_size 1 1,000,000 0"),
+    (["--lr", "nan"], "--lr nan"),
+    (["--lr", "inf"], "--lr inf"),
+    (["--lr", "1e999"], "--lr 1e999"),
+    (["--lr", "0"], "learning_rate 0 1,000,000 0.0"),
+    (["--lr", "-0.1"], "learning_rate 0 1,000,000 -0.1"),
+    (["--lr", "fast"], "--lr fast"),
+    (["--set", "momentum=1"], "momentum 0 1 1.0"),
+    (["--set", "momentum=-0.1"], "momentum 0 1 -0.1"),
+    (["--set", "momentum=nan"], "--set momentum nan"),
+    (["--set", "warmup=-1"], "warmup 0 1,000,000 -1.0"),
+    (["--set", "weight_decay=-1e-4"], "weight_decay 0 1,000,000 -0.0001"),
+    (["--set", "weight_decay=inf"], "--set weight_decay inf"),
+    (["--set", "optimizer=lion"], "optimizer lion adadelta adam adamw nesterov rmsprop sgd"),
+    (["--set", "schedule=steps"], "schedule steps step constant cosine one_cycle plateau"),
+    (["--set", "schedule=step"], "step drops 82 123"),
+    (["--set", "drops=20 10"], "drops 20 10"),
+    (["--set", "drops=every"], "drops every"),
+    (["--set", "drops=every 0"], "drops every 0"),
+    (["--set", "drops=soon"], "drops soon"),
+    (["--set", "factor=1"], "factor 0 1 1.0"),
+    (["--set", "patience=0"], "patience 1 1,000,000 0"),
+    (["--set", "ema=1"], "ema 0 1 1.0"),
+    (["--set", "augment=flop"], "flop flip crop cutmix cutout mixup rotation shift"),
+    (["--set", "smoothing=1"], "smoothing 0 1 1.0"),
+    (["--set", "smoothing=-0.1"], "smoothing 0 1 -0.1"),
+    (["--set", "smoothing=0.1", "--set", "loss=map_distance"], "smoothing cross_entropy 0 map_distance"),
+    (["--set", "loss=hinge"], "loss hinge cross_entropy map_distance"),
+    (["--set", "initializer=he"], "initializer he glorot_normal glorot_uniform he_normal he_uniform lecun_normal "
+     "lecun_uniform orthogonal paper"),
+    (["--set", "initial_bias=inf"], "--set initial_bias inf"),
+    (["--set", "max_norm=long"], "max_norm long"),
+    (["--set", "max_norm=nan"], "max_norm nan"),
+    (["--set", "max_norm=0"], "max_norm 1,000,000 0"),
+    (["--set", "max_norm=1 2"], "max_norm"),
+    (["--set", "max_norm=a=1 a=1"], "max_norm a"),
+    (["--set", "max_norm=a=-1"], "max_norm 0 1,000,000 a=-1"),
+    (["--set", "max_norm=1.9 conv1="], "max_norm conv1 ''"),
+    (["--set", "max_norm=conv1=0.9,fc4=1"], "max_norm conv1 0.9,fc4=1"),
+    (["--set", "max_norm==0.9"], "max_norm NUMBER NAME=NUMBER =0.9"),
+    (["--set", "epochs=true"], "--set epochs true"),
+    (["--set", "epochs"], "--set NAME=VALUE epochs"),
+    (["--set", "warmup=1", "--set", "warmup=2"], "--set warmup"),
 ])
-def test_what_makes_no_sense_is_refused(words, said):
+def test_what_makes_no_sense_is_refused(words, parts):
     with pytest.raises(UserError) as error:
         asked("resnet34", *words)
-    assert str(error.value) == said
+    check_message(error.value, *parts.split())
 
 
 def test_an_unknown_field_names_the_nearest():
-    with pytest.raises(UserError, match="'wieght_decay'; did you mean 'weight_decay'"):
+    with pytest.raises(UserError) as error:
         asked("resnet34", "--set", "wieght_decay=0")
+    message = str(error.value)
+    check_message(message, "--set", "wieght_decay", "batch_size")
+    check_message(message[:message.index("batch_size")], "weight_decay")  # before the list of all fields
 
 
 @pytest.mark.parametrize("words, flag, field", [
@@ -232,8 +232,7 @@ def test_an_unknown_field_names_the_nearest():
 def test_a_field_given_in_two_ways_is_refused(words, flag, field):
     with pytest.raises(UserError) as error:
         asked("resnet34", *words)
-    for part in (flag, f"--set {field}", "give one of them"):
-        assert part in str(error.value)
+    check_message(error.value, flag, "--set", field)
 
 
 def test_overridden_checks_too():
@@ -241,20 +240,30 @@ def test_overridden_checks_too():
         overridden(BASE, {"epochs": 0})
 
 
-def test_the_header_tells_every_field_that_has_an_effect():
-    assert described(Recipe(optimizer="sgd", learning_rate=0.05, epochs=2)) == (
-        "optimizer sgd, learning_rate 0.05, momentum 0.9, schedule cosine, warmup 1, weight_decay 0.0005, "
-        "batch_size 128, epochs 2")
-    assert described(Recipe(optimizer="adam", smoothing=0.1, max_norm="1.9 fc=1")) == (
-        "optimizer adam, learning_rate 0.1, schedule cosine, warmup 1, weight_decay 0.0005, batch_size 128, epochs 30, "
-        "smoothing 0.1, max_norm 1.9 fc=1")
-    assert described(Recipe(loss="map_distance")).endswith(", epochs 30, loss map_distance")
-    assert described(Recipe("rmsprop", schedule="step", drops="every 2", ema=0.9, stop_patience=4)) == (
-        "optimizer rmsprop, learning_rate 0.1, momentum 0.9, rho 0.9, schedule step, warmup 1, drops every 2, "
-        "factor 0.1, stop_patience 4, stop_delta 0.0005, weight_decay 0.0005, ema 0.9, batch_size 128, epochs 30")
-    assert described(Recipe(schedule="plateau", augment="flip")) == (
-        "optimizer nesterov, learning_rate 0.1, momentum 0.9, schedule plateau, factor 0.1, patience 3, floor 0, "
-        "weight_decay 0.0005, batch_size 128, epochs 30, augment flip")
+@pytest.mark.parametrize("recipe, shown", [
+    (Recipe(optimizer="sgd", learning_rate=0.05, epochs=2),
+     {"optimizer": "sgd", "learning_rate": "0.05", "momentum": "0.9", "schedule": "cosine", "warmup": "1",
+      "weight_decay": "0.0005", "batch_size": "128", "epochs": "2"}),
+    (Recipe(optimizer="adam", smoothing=0.1, max_norm="1.9 fc=1"),
+     {"optimizer": "adam", "learning_rate": "0.1", "schedule": "cosine", "warmup": "1", "weight_decay": "0.0005",
+      "batch_size": "128", "epochs": "30", "smoothing": "0.1", "max_norm": "1.9 fc=1"}),
+    (Recipe(loss="map_distance"),
+     {"optimizer": "nesterov", "learning_rate": "0.1", "momentum": "0.9", "schedule": "cosine", "warmup": "1",
+      "weight_decay": "0.0005", "batch_size": "128", "epochs": "30", "loss": "map_distance"}),
+    (Recipe("rmsprop", schedule="step", drops="every 2", ema=0.9, stop_patience=4),
+     {"optimizer": "rmsprop", "learning_rate": "0.1", "momentum": "0.9", "rho": "0.9", "schedule": "step",
+      "warmup": "1", "drops": "every 2", "factor": "0.1", "stop_patience": "4", "stop_delta": "0.0005",
+      "weight_decay": "0.0005", "ema": "0.9", "batch_size": "128", "epochs": "30"}),
+    (Recipe(schedule="plateau", augment="flip"),
+     {"optimizer": "nesterov", "learning_rate": "0.1", "momentum": "0.9", "schedule": "plateau", "factor": "0.1",
+      "patience": "3", "floor": "0", "weight_decay": "0.0005", "batch_size": "128", "epochs": "30",
+      "augment": "flip"}),
+])
+def test_the_header_has_every_field_that_has_an_effect(recipe, shown):
+    pattern = ".*".join(rf"\b{field}\W{{1,3}}{re.escape(value)}" for field, value in shown.items())
+    assert re.fullmatch(rf"\W*{pattern}\W*", described(recipe))
+    absent = {*as_dict(recipe)} - {*shown}
+    assert not [field for field in absent if re.search(rf"\b{field}\b", described(recipe))]
 
 
 @pytest.mark.parametrize("text, expected", [
@@ -284,14 +293,14 @@ def test_the_weights_of_the_side_losses(network, sides, expected):
     assert side_weights(Recipe(sides=sides), registry.find(network)) == expected
 
 
-@pytest.mark.parametrize("network, sides, said", [
-    ("resnet34", "0.3", "resnet34 has no side classifiers; leave sides empty: sides="),
-    ("googlenet", "aux3=0.3", "googlenet has no side classifier 'aux3'; there are: aux1, aux2"),
-    ("googlenet", "aux1=0.3", "sides says nothing of aux2; give aux2=0.3, or leave sides empty to train without any")])
-def test_side_losses_that_cannot_be(network, sides, said):
+@pytest.mark.parametrize("network, sides, parts", [
+    ("resnet34", "0.3", "resnet34 sides="),
+    ("googlenet", "aux3=0.3", "googlenet aux3 aux1 aux2"),
+    ("googlenet", "aux1=0.3", "sides aux2=0.3")])
+def test_side_losses_that_cannot_be(network, sides, parts):
     with pytest.raises(UserError) as error:
         side_weights(Recipe(sides=sides), registry.find(network))
-    assert str(error.value) == said
+    check_message(error.value, *parts.split())
 
 
 def test_recipes_need_nothing_but_floor_0():
