@@ -1,6 +1,7 @@
 """zoo.fit and zoo.Run: training from Python, on data of one's own, stopped and resumed."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from helpers import write_pets
+from helpers import check_message, write_pets
 
 import zoo
 from zoo.cli import evaluate, train
@@ -54,7 +55,8 @@ def test_a_run_says_what_came_out(trained):
     assert trained.config["recipe"]["epochs"] == 2 and trained.class_names == list("0123456789")
     again = zoo.Run(trained.path)
     assert (again.status, again.history) == ("finished", trained.history)
-    assert "lenet5 on digits" in repr(again) and "<img" in again._repr_html_()
+    check_message(repr(again), "lenet5", "digits")
+    assert "<img" in again._repr_html_()
 
 
 def test_a_run_evaluates_and_predicts(trained):
@@ -90,7 +92,7 @@ def test_the_same_call_again_does_nothing(trained, capsys):
 def test_stopped_by_a_callback_and_resumed_it_is_the_run_that_never_stopped(trained, tmp_path):
     callback = StopAfter(1)
     run = zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="digits", callbacks=[callback])
-    assert (run.status, run.reason, run.result) == ("stopped", "stopped by a callback", None)
+    assert (run.status, run.result) == ("stopped", None) and "callback" in run.reason
     assert run.history["epoch"] == [1]
     assert callback.logs[0]["val_loss"] == run.history["val_loss"][0]
     whole = run.resume()
@@ -105,8 +107,9 @@ def test_arrays(tmp_path):
                   batch_size=16, output_dir=tmp_path, name="stripes")
     assert run.class_names == ["top", "middle", "bottom"] and run.result["test_accuracy_best"] > 0.9
     assert run.evaluate(test and zoo.load_data(stripes(300), test_data=test))["of"] == 30
-    with pytest.raises(UserError, match="arrays"):
+    with pytest.raises(UserError, match="arrays") as error:
         run.evaluate()
+    check_message(error.value)
     assert zoo.load(run.path).output_shape == (None, 3)
 
 
@@ -116,8 +119,10 @@ def test_splits_that_say_little_are_named_at_the_start(tmp_path, capsys):
             test_data=(images[labels < 2], labels[labels < 2]), class_names=["top", "middle", "bottom"], epochs=1,
             output_dir=tmp_path)
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note ")]
-    assert len(notes) == 3 and "only 9 images in validation" in notes[0]
-    assert "in validation of 1 of 3 classes: 'top'" in notes[1] and "in test of 1 of 3 classes: 'bottom'" in notes[2]
+    assert len(notes) == 3
+    check_message(notes[0], "validation", "9")
+    check_message(notes[1], "validation", "1", "3", "'top'")
+    check_message(notes[2], "test", "1", "3", "'bottom'")
     whole = zoo.load_data((images, labels), validation_data=(images[:10], labels[:10]))
     assert small_splits(whole) == []
 
@@ -137,7 +142,7 @@ def test_an_npz_file_by_the_command_and_resumed(names, tmp_path, capsys):
     assert run.history["epoch"] == [1, 2]
     capsys.readouterr()
     assert evaluate.main([str(run.path), "--gpu", "none"]) == 0
-    assert f"accuracy  {run.result['test_accuracy_best']:.2%}, " in capsys.readouterr().out
+    assert re.search(rf"(?m)^accuracy\b.* {run.result['test_accuracy_best']:.2%}", capsys.readouterr().out)
 
 
 def test_a_folder_from_scratch_is_the_whole_network(tmp_path):
@@ -152,26 +157,26 @@ def test_a_folder_from_scratch_is_the_whole_network(tmp_path):
     assert run.predict(next((pets / "cat").iterdir()), top_k=1)[0][0][0] in ("cat", "dog")
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: zoo.fit("lenet6"), "'lenet5'"),
-    (lambda: zoo.fit("lenet5", "digit"), "'digits'"),
-    (lambda: zoo.fit("lenet5", epoch=3), "'epochs'"),
-    (lambda: zoo.fit("lenet5", epochs="3"), "epochs"),
-    (lambda: zoo.fit("lenet5", epochs=0), "epochs"),
-    (lambda: zoo.fit("lenet5", recipe="moden"), "'modern'"),
+@pytest.mark.parametrize("call, parts", [
+    (lambda: zoo.fit("lenet6"), "'lenet6' 'lenet5'"),
+    (lambda: zoo.fit("lenet5", "digit"), "'digit' 'digits'"),
+    (lambda: zoo.fit("lenet5", epoch=3), "'epoch' 'epochs'"),
+    (lambda: zoo.fit("lenet5", epochs="3"), "epochs '3'"),
+    (lambda: zoo.fit("lenet5", epochs=0), "epochs 0"),
+    (lambda: zoo.fit("lenet5", recipe="moden"), "'moden' 'modern'"),
     (lambda: zoo.fit("lenet5", gpu=7), "7"),
-    (lambda: zoo.fit("lenet5", precision="bf16"), "'bf16'"),
-    (lambda: zoo.fit("resnet18", preset="smal"), "'small'"),
-    (lambda: zoo.fit("resnet18", preset="small", width=0.5), "width"),
-    (lambda: zoo.fit("lenet5", stripes(30), class_names=["a"]), "1"),
+    (lambda: zoo.fit("lenet5", precision="bf16"), "'bf16' bfloat16"),
+    (lambda: zoo.fit("resnet18", preset="smal"), "'smal' 'small'"),
+    (lambda: zoo.fit("resnet18", preset="small", width=0.5), "preset small width"),
+    (lambda: zoo.fit("lenet5", stripes(30), class_names=["a"]), "1 3"),
     (lambda: zoo.fit("lenet5", name="a/b"), "'a/b'"),
     (lambda: zoo.Run("nowhere"), "nowhere"),
 ])
-def test_a_mistake_is_one_line(call, words, tmp_path, monkeypatch):
+def test_a_mistake_is_one_line(call, parts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:
         call()
-    assert words in str(error.value) and "\n" not in str(error.value)
+    check_message(error.value, *parts.split())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -188,6 +193,7 @@ def test_a_device_is_chosen_before_keras_is_imported():
     code = ("import os, zoo\nzoo.set_device('none')\nassert os.environ['CUDA_VISIBLE_DEVICES'] == '-1'\n"
             "import keras\nzoo.set_device('none')\n"
             "try:\n    zoo.set_device(backend='jax')\n"
-            "except zoo.errors.UserError as error:\n    print('before Keras' in str(error))")
+            "except zoo.errors.UserError as error:\n    print(error)")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout in ("True\n", "False\n") and done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr
+    check_message(done.stdout, "jax")

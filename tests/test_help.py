@@ -30,8 +30,7 @@ def test_help_ends_with_three_examples_that_parse(command):
     parser = PARSERS[command]
     lines = parser.format_help().rstrip().splitlines()
     assert len(parser.examples) >= 3
-    assert lines[-len(parser.examples) - 1:] == ["examples:", *(f"  {parser.prog} {each}".rstrip()
-                                                              for each in parser.examples)]
+    assert lines[-len(parser.examples):] == [f"  {parser.prog} {each}".rstrip() for each in parser.examples]
     for example in parser.examples:
         parse(f"{command} {example}")
 

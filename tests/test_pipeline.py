@@ -6,6 +6,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from helpers import check_message
 from PIL import Image
 
 import zoo
@@ -80,14 +81,14 @@ def test_fit_fine_tunes_in_two_stages(staged):
 def test_a_fine_tuning_that_was_stopped_resumes_exactly(staged, tmp_path, epochs):
     """In the first stage, between the two, and in the second."""
     run = zoo.fit("lenet5", "digits", **STAGED, output_dir=tmp_path, name="staged", callbacks=[StopAfterSteps(epochs)])
-    assert run.status == "stopped" and run.reason == "stopped by a callback"
+    assert run.status == "stopped" and "callback" in run.reason
     whole = run.resume()
     assert whole.status == "finished" and whole.history == staged.history and same(arrays(whole), arrays(staged))
 
 
 def test_the_command_resumes_and_refuses_the_same_fine_tuning(staged, capsys):
     assert train.main(["--resume", str(staged.path)]) == 0
-    assert "is finished" in capsys.readouterr().out
+    check_message(capsys.readouterr().out, staged.path, f"{staged.result['test_accuracy_best']:.2%}")
     for changed, field in (({"head_epochs": 1}, "head_epochs"), ({"backbone_learning_rate": 0.1}, "learning_rate"),
                            ({"freeze": "C3"}, "frozen_until"), ({"head_layers": (8,)}, "head_layers")):
         with pytest.raises(UserError, match=field):
@@ -132,8 +133,9 @@ def test_other_classes_or_files_are_refused(shapes, tmp_path):
     file = next((shapes / "left").iterdir())
     before = file.read_bytes()
     Image.fromarray(np.zeros((30, 31), np.uint8)).save(file)
-    with pytest.raises(UserError, match="other files"):
+    with pytest.raises(UserError) as error:
         zoo.fit("lenet5", shapes, **fields)
+    check_message(error.value, shapes)
     file.write_bytes(before)
     moved = shutil.move(shapes, tmp_path / "elsewhere")
     assert run.resume(data_dir=moved).status == "finished"
@@ -147,10 +149,11 @@ def test_class_weights_are_those_of_scikit_learn(shapes):
     expected = len(dataset.train) / (3 * counts)  # compute_class_weight("balanced", ...)
     assert class_weights.resolve("balanced", dataset) == pytest.approx(tuple(expected))
     assert class_weights.resolve({"right": 4, 0: 0.5}, dataset) == (0.5, 1.0, 4.0)
-    for wrong, said in (({"rihgt": 1}, "did you mean 'right'"), ({"left": 0}, "above 0"), ({7: 1.0}, "no class"),
-                        ("balance", "balanced"), ({"left": float("nan")}, "above 0")):
-        with pytest.raises(UserError, match=said):
+    for wrong, parts in (({"rihgt": 1}, "rihgt right"), ({"left": 0}, "left 0"), ({7: 1.0}, "7 left none right"),
+                         ("balance", "class_weight balanced balance"), ({"left": float("nan")}, "left 0 nan")):
+        with pytest.raises(UserError) as error:
             class_weights.resolve(wrong, dataset)
+        check_message(error.value, *parts.split())
 
 
 def test_the_loss_is_weighed_by_the_targets_classes():
@@ -230,20 +233,21 @@ def test_ones_own_model_resumes_exactly(tmp_path):
                 **FEW, output_dir=tmp_path, name="part")
 
 
-@pytest.mark.parametrize("make, keywords, said", [
-    (lambda: 3, {}, "given a int"),
-    (lambda: keras.Model(), {}, "given a Model"),
-    (lambda: keras.Sequential([keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(7)]), {},
-     "10 classes"),
-    (lambda: keras.Sequential([keras.layers.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(10)]), {},
-     r"\(32, 32, 3\)"),
-    (own_model, {"width": 0.5}, "width is for a model of the catalogue"),
-    (own_model, {"recipe": "paper"}, "recipe paper"),
-    (own_model, {"epohcs": 3}, "did you mean 'epochs'"),
+@pytest.mark.parametrize("make, keywords, parts", [
+    (lambda: 3, {}, ["zoo.list_models()", "int"]),
+    (lambda: keras.Model(), {}, ["zoo.list_models()", "Model"]),
+    (lambda: keras.Sequential([keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(7)],
+                              name="seven"), {}, ["seven", 7, "digits", 10]),
+    (lambda: keras.Sequential([keras.layers.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(10)],
+                              name="large"), {}, ["large", "(32, 32, 3)", "digits", "(28, 28, 1)"]),
+    (own_model, {"width": 0.5}, ["width"]),
+    (own_model, {"recipe": "paper"}, ["recipe", "paper"]),
+    (own_model, {"epohcs": 3}, ["'epohcs'", "'epochs'"]),
 ])
-def test_models_that_cannot_be_trained(make, keywords, said, tmp_path):
-    with pytest.raises(UserError, match=said):
+def test_models_that_cannot_be_trained(make, keywords, parts, tmp_path):
+    with pytest.raises(UserError) as error:
         zoo.fit(make(), "digits", **{**FEW, **keywords}, output_dir=tmp_path / "runs")
+    check_message(error.value, *parts)
     assert not (tmp_path / "runs").exists()
 
 
@@ -265,13 +269,16 @@ def test_tensorboard_gets_the_columns_of_the_history(tmp_path):
 
 
 def test_loggers_that_are_not_there(capsys):
-    with pytest.raises(UserError, match="did you mean 'tensorboard'"):
+    with pytest.raises(UserError) as error:
         zoo.fit("lenet5", log="tensorbord")
-    assert train.main(["lenet5", "--log", "wandbb"]) == 2 and "did you mean 'wandb'" in capsys.readouterr().err
+    check_message(error.value, "tensorbord", "tensorboard", "wandb")
+    assert train.main(["lenet5", "--log", "wandbb"]) == 2
+    check_message(capsys.readouterr().err, "wandbb", "wandb")
 
 
 def test_early_stopping_says_so(tmp_path, capsys):
     run = zoo.fit("lenet5", "digits", limit=60, epochs=9, learning_rate=1e-6, stop_patience=2, stop_delta=1.0,
                   output_dir=tmp_path, name="a")
     assert run.status == "finished" and run.result["epochs"] == 3
-    assert "early, after epoch 3 of 9" in capsys.readouterr().out
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "early" in line)
+    check_message(line, 3, 9)

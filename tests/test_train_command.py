@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import re
 import signal
 import stat
 import struct
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import check_message
 
 import zoo
 from zoo import devices as device
@@ -76,7 +78,7 @@ def read_csv(path):
 
 
 def one_line(done, status=2):
-    """Return what a refused command said, which is one line on stderr and nothing else."""
+    """Return the message of a refused command, which is one line on stderr and nothing else."""
     assert done.returncode == status, done.stdout + done.stderr
     assert done.stdout == ""
     lines = done.stderr.splitlines()
@@ -92,15 +94,14 @@ def listing(folder):
 
 def test_the_header(first):
     lines = first[0].stdout.splitlines()
-    assert [line.split()[0] for line in lines[:5]] == ["network", "data", "device", "recipe", "run"]
     for line, parts in zip(lines, (
-            ("lenet5", "28x28x1", "10 classes", "61,706 parameters"),
-            ("digits", "200 to train, 200 to validate, 200 to test", "from zoo/data/digits.npz"),
-            ("CPU", f"{os.cpu_count()} cores", "tensorflow"),
-            ("optimizer nesterov", "learning_rate 0.05", "batch_size 32", "epochs 2"),
-            ("out/x", "seed 0")), strict=False):
-        for part in parts:
-            assert part in line
+            ("lenet5", "28x28x1", "10", "61,706"),
+            ("digits", "200", "zoo/data/digits.npz"),
+            ("CPU", os.cpu_count(), "tensorflow"),
+            ("optimizer", "nesterov", "learning_rate", "0.05", "batch_size", "32", "epochs", "2"),
+            ("out/x", "seed", "0")), strict=False):
+        check_message(line, *parts)
+    assert len(re.findall(r"\b200\b", lines[1])) == 3  # to train, to validate and to test
 
 
 def test_a_line_an_epoch_and_a_last_one(first):
@@ -108,10 +109,13 @@ def test_a_line_an_epoch_and_a_last_one(first):
     result = json.loads((run / "result.json").read_text())
     lines = done.stdout.splitlines()
     assert len(lines) == 8
-    assert lines[5].startswith("epoch 1/2  loss ") and lines[6].startswith("epoch 2/2  loss ")
-    assert " left" in lines[5] and " left" not in lines[6]
-    assert lines[7].startswith(f"test accuracy {result['test_accuracy_best']:.2%}")
-    assert lines[7].endswith("out/x")
+    for line, row, of in zip(lines[5:7], read_csv(run / "history.csv"), ("1/2", "2/2"), strict=True):
+        losses = (f"{float(row[name]):.4f}" for name in ("loss", "val_loss"))
+        accuracies = (f"{float(row[name]):.2%}" for name in ("accuracy", "val_accuracy"))
+        check_message(line, of, *losses, *accuracies)
+    times = [len(re.findall(r"\d (?:s|min)\b", line)) for line in lines[5:7]]
+    assert times == [2, 1]  # that of the epoch, and that of all that are to come
+    check_message(lines[7], f"{result['test_accuracy_best']:.2%}", "out/x")
     assert "\r" not in done.stdout and "\033" not in done.stdout  # the bar is for terminals
 
 
@@ -298,7 +302,7 @@ def stripes(count, seed):
 
 def test_the_test_split_decides_nothing(several):
     done, folder = several
-    assert "mnist: 220 of 60,000 training pictures" in done.stdout
+    assert re.search(r"mnist\b.*\b220\b.*\b60,000\b", done.stdout)
     fair, noise = folder / "fair", folder / "noise"
     assert (fair / "history.csv").read_bytes() == (noise / "history.csv").read_bytes()
     for name in ("last", "best"):
@@ -308,7 +312,9 @@ def test_the_test_split_decides_nothing(several):
     assert results[0]["val_accuracy_best"] == results[1]["val_accuracy_best"]
     assert [len(np.load(run / "predictions.npz")["labels"]) for run in (fair, noise)] == [40, 60]
     notes = json.loads((fair / "run.json").read_text())["dataset"]["notes"]
-    assert notes == ["mnist: 220 of 60,000 training pictures", "mnist: 40 of 10,000 test pictures"]
+    assert len(notes) == 2
+    check_message(notes[0], "mnist", "220", "60,000")
+    check_message(notes[1], "mnist", "40", "10,000")
 
 
 def test_the_smallest_run_of_all(several):
@@ -320,7 +326,8 @@ def test_the_smallest_run_of_all(several):
 def test_a_loss_that_is_not_finite(several):
     done, folder = several
     line = done.stderr.splitlines()[-1]
-    assert line.startswith("error: the loss is not finite in ") and "--lr" in line
+    assert line.startswith("error: ")
+    check_message(line, "loss", "epoch 1", "--lr")
     assert not (folder / "burst" / "history.csv").exists()
     assert not (folder / "burst" / "result.json").exists()
 
@@ -333,18 +340,16 @@ def test_ctrl_c(anywhere, tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
     try:
         for line in running.stdout:
-            if line.startswith("epoch   1/500"):
+            if " 1/500" in line:
                 break
         running.send_signal(signal.SIGINT)
-        said = running.communicate(timeout=60)[1]
+        lines = running.communicate(timeout=60)[1].splitlines()
     finally:
         running.kill()
         running.wait()
     assert running.returncode == 130
-    assert said.splitlines()[0] == "finishing the step and saving; once more to leave at once"
-    assert said.splitlines()[1].startswith("interrupted after epoch ")
-    assert said.splitlines()[1].endswith("; to go on: python -m zoo.train --resume runs/x")
-    assert len(said.splitlines()) == 2
+    assert len(lines) == 2  # at once, and when all is saved
+    check_message(lines[1], "epoch", "python -m zoo.train --resume runs/x")
     run = tmp_path / "runs" / "x"
     assert len(read_csv(run / "history.csv")) >= 1 and not (run / "result.json").exists()
     assert [name for name in listing(run) if "/." in name or name.startswith(".")] == [".lock"]  # no scratch files
@@ -353,75 +358,75 @@ def test_ctrl_c(anywhere, tmp_path):
 
 # Mistakes
 
-@pytest.mark.parametrize("words, said", [
-    ("", "which network? one of lenet5, lenet5_1998, "),
-    ("resnet43", "no network is called 'resnet43'; did you mean 'resnet34'?"),
-    ("lenet5 --dataset cifar11", "no dataset is called 'cifar11'; did you mean 'cifar10'?"),
-    ("lenet5 --labels coarse", "digits has no coarse labels"),
-    ("vgg16 --dataset cifar100 --labels rough", "rough"),
-    ("lenet5 --epochs 0", "epochs is a whole number from 1 to 1,000,000; given 0"),
-    ("lenet5 -b -8", "batch_size is a whole number from 1 to 1,000,000; given -8"),
-    ("lenet5 -b 1.5", "--batch-size is a whole number; given '1.5'"),
-    ("lenet5 --lr nan", "--lr is a finite number; given 'nan'"),
-    ("lenet5 --lr", "expected one argument"),
-    ("lenet5 --set ephocs=3", "'ephocs'; did you mean 'epochs'?"),
-    ("lenet5 --set epochs=many", "--set epochs is a whole number; given 'many'"),
-    ("lenet5 --set epochs=3 --epochs 4", "give one of them"),
-    ("lenet5 --seed -1", "--seed is a whole number from 0 to 4294967295; given '-1'"),
-    ("lenet5 --seed 4294967296", "--seed is a whole number from 0 to 4294967295"),
-    ("lenet5 --seed " + 5000 * "9", "--seed is a whole number from 0 to 4294967295"),
-    ("lenet5 --limit 0", "--limit is a whole number of 1 or more; given '0'"),
-    ("lenet5 --width 0", "width is a number above 0, such as 0.5, and at most 100; given"),
-    ("lenet5 --width wide", "--width is a number; given 'wide'"),
-    ("lenet5 --stem tiny", "stem is auto, paper or small; given 'tiny'"),
-    ("lenet5 --stem small", "lenet5 has no small stem"),
-    ("lenet5 --option batch_norm=true", "batch_norm"),
-    ("vgg16 --option batch_norm=perhaps", "true or false; given 'perhaps'"),
-    ("vgg16 --option batchnorm=true", "did you mean 'batch_norm'?"),
-    ("vgg16 --option dropout=1", "dropout"),
-    ("lenet5 --epcohs 3", "'--epcohs' is known; did you mean --epochs?"),
-    ("lenet5 vgg16", "'vgg16'"),
-    ("lenet5 --gpu 0,,1", "--gpu takes the number of a GPU, several with commas between"),
-    ("lenet5 --backend pytorch", "did you mean 'torch'?"),
-    ("lenet5 --gpu -1", "-1"),
+@pytest.mark.parametrize("words, parts", [
+    ("", "lenet5 lenet5_1998 xception --help"),
+    ("resnet43", "resnet43 resnet34"),
+    ("lenet5 --dataset cifar11", "cifar11 cifar10"),
+    ("lenet5 --labels coarse", "digits coarse"),
+    ("vgg16 --dataset cifar100 --labels rough", "rough fine coarse"),
+    ("lenet5 --epochs 0", "epochs 1 1,000,000 0"),
+    ("lenet5 -b -8", "batch_size 1 1,000,000 -8"),
+    ("lenet5 -b 1.5", "--batch-size 1.5"),
+    ("lenet5 --lr nan", "--lr nan"),
+    ("lenet5 --lr", "--lr --help"),
+    ("lenet5 --set ephocs=3", "--set ephocs epochs"),
+    ("lenet5 --set epochs=many", "--set epochs many"),
+    ("lenet5 --set epochs=3 --epochs 4", "--set epochs=3 --epochs 4"),
+    ("lenet5 --seed -1", "--seed 0 4294967295 -1"),
+    ("lenet5 --seed 4294967296", "--seed 0 4294967295 4294967296"),
+    ("lenet5 --seed " + 5000 * "9", "--seed 0 4294967295"),
+    ("lenet5 --limit 0", "--limit 1 0"),
+    ("lenet5 --width 0", "width 100 0.0"),
+    ("lenet5 --width wide", "--width wide"),
+    ("lenet5 --stem tiny", "stem auto paper small tiny"),
+    ("lenet5 --stem small", "lenet5 stem small auto paper"),
+    ("lenet5 --option batch_norm=true", "--option batch_norm"),
+    ("vgg16 --option batch_norm=perhaps", "--option batch_norm true false perhaps"),
+    ("vgg16 --option batchnorm=true", "--option batchnorm batch_norm"),
+    ("vgg16 --option dropout=1", "dropout 0 1 1.0"),
+    ("lenet5 --epcohs 3", "--epcohs --epochs"),
+    ("lenet5 vgg16", "vgg16 --help"),
+    ("lenet5 --gpu 0,,1", "--gpu all auto none 0,,1"),
+    ("lenet5 --backend pytorch", "pytorch torch tensorflow jax"),
+    ("lenet5 --gpu -1", "--gpu -1"),
 ])
-def test_a_mistake_gets_one_line_before_anything_is_loaded(python, words, said):
+def test_a_mistake_gets_one_line_before_anything_is_loaded(python, words, parts):
     done = python("-c", LOADED, "zoo.train", *words.split())
     *_, loaded = done.stdout.splitlines()
     assert loaded == "loaded:"
     assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ") and said in line
+    assert done.stderr.startswith("error: ")
+    check_message(done.stderr, *parts.split())
     assert listing(python.folder) == []
 
 
 def test_train_itself_answers_in_one_line(python):
-    assert "did you mean 'resnet34'?" in one_line(python("-m", "zoo.train", "resnet43"))
+    check_message(one_line(python("-m", "zoo.train", "resnet43")), "resnet43", "resnet34")
     assert listing(python.folder) == []
 
 
 def test_an_unknown_backend(python):
     line = one_line(python("-m", "zoo.train", "lenet5", KERAS_BACKEND="tensorfow"))
-    assert "did you mean 'tensorflow'?" in line
+    check_message(line, "tensorfow", "tensorflow")
     assert listing(python.folder) == []
 
 
-@pytest.mark.parametrize("words, said", [
-    (["--output-dir", "file/runs"], "cannot write runs to file/runs: Not a directory"),
-    (["--output-dir", "file"], "cannot write runs to file: Not a directory"),
-    (["--name", "file/x"], "--name is the plain name of a folder"),
-    (["--name", ".."], "--name is the plain name of a folder"),
-    (["--name", ""], "--name is the plain name of a folder"),
-    (["--name", 300 * "a"], "--name is the plain name of a folder"),
-    (["--output-dir", ".", "--name", "taken"], "taken is there already, and is no run; choose another --name"),
-    (["--output-dir", "/".join(60 * ["a" * 100])], "cannot write runs to"),
-    (["--output-dir", "~nobody-of-this-name/runs"], "~nobody-of-this-name/runs begins with the home of nobody"),
+@pytest.mark.parametrize("words, parts", [
+    (["--output-dir", "file/runs"], ["file/runs", "Not a directory", "--output-dir"]),
+    (["--output-dir", "file"], ["file", "Not a directory", "--output-dir"]),
+    (["--name", "file/x"], ["--name", "'file/x'"]),
+    (["--name", ".."], ["--name", "'..'"]),
+    (["--name", ""], ["--name", "''"]),
+    (["--name", 300 * "a"], ["--name", 300 * "a"]),
+    (["--output-dir", ".", "--name", "taken"], ["taken", "--name"]),
+    (["--output-dir", "/".join(60 * ["a" * 100])], ["/".join(60 * ["a" * 100]), "--output-dir"]),
+    (["--output-dir", "~nobody-of-this-name/runs"], ["~nobody-of-this-name/runs"]),
 ])
-def test_a_place_that_cannot_be_written(python, words, said):
+def test_a_place_that_cannot_be_written(python, words, parts):
     (python.folder / "file").write_text("kept")
     (python.folder / "taken").mkdir()
     (python.folder / "taken" / "diary").touch()
-    assert said in one_line(python("-m", "zoo.train", "lenet5", *words))
+    check_message(one_line(python("-m", "zoo.train", "lenet5", *words)), *parts)
     assert listing(python.folder) == ["file", "taken", "taken/diary"]
     assert (python.folder / "file").read_text() == "kept"
 
@@ -433,7 +438,7 @@ def test_an_output_directory_without_permission(python, mode):
     try:
         for words in ([], ["--name", "x"]):
             done = python("-m", "zoo.train", "lenet5", "--output-dir", "locked/runs", *words)
-            assert "cannot write runs to locked/runs: Permission denied" in one_line(done)
+            check_message(one_line(done), "locked/runs", "Permission denied", "--output-dir")
     finally:
         (python.folder / "locked").chmod(0o700)
     assert listing(python.folder) == ["locked"]
@@ -441,30 +446,31 @@ def test_an_output_directory_without_permission(python, mode):
 
 def test_a_norm_for_a_layer_that_is_not_there(python):
     line = one_line(python("-m", "zoo.train", *LENET, "--set", "max_norm=1.9 conv1=0.9"))
-    assert line == "error: max_norm: lenet5 has no layer 'conv1' with a kernel; there are: C1, C3, C5, F6, output"
+    check_message(line, "max_norm", "lenet5", "conv1", "C1", "C3", "C5", "F6", "output")
     assert listing(python.folder) == []
 
 
-@pytest.mark.parametrize("name, said", [
-    ("not-there", "the data directory not-there does not exist"),
-    ("empty", "the data directory empty does not hold mnist"),
-    ("cut", "train-images-idx3-ubyte"),
-    ("labels", "t10k-labels-idx1-ubyte"),
+@pytest.mark.parametrize("name, parts", [
+    ("not-there", "not-there"),
+    ("empty", "empty mnist"),
+    ("cut", "cut/train-images-idx3-ubyte"),
+    ("labels", "labels/t10k-labels-idx1-ubyte"),
 ])
-def test_data_that_cannot_be_used(python, name, said):
+def test_data_that_cannot_be_used(python, name, parts):
     (python.folder / "empty").mkdir()
     write_idx(python.folder / "cut", stripes(60, 1), stripes(20, 2))
     images = python.folder / "cut" / "train-images-idx3-ubyte"
     images.write_bytes(images.read_bytes()[:-100])
     write_idx(python.folder / "labels", stripes(60, 1), (stripes(20, 2)[0], np.full(20, 10)))
     before = listing(python.folder)
-    assert said in one_line(python("-m", "zoo.train", "lenet5", "--dataset", "mnist", "--data-dir", name))
+    line = one_line(python("-m", "zoo.train", "lenet5", "--dataset", "mnist", "--data-dir", name))
+    check_message(line, *parts.split())
     assert listing(python.folder) == before
 
 
 def test_a_download_without_a_network(python, anywhere):
     line = one_line(python("-m", "zoo.train", "lenet5", "--dataset", "mnist"))
-    assert "mnist.npz" in line and "--data-dir" in line
+    check_message(line, "mnist.npz", "--data-dir")
     assert listing(python.folder) == []
 
 
@@ -517,22 +523,23 @@ def test_the_backend_sees_exactly_the_gpu_asked_for(python, driver, witness, wor
 def test_a_gpu_that_is_not_there(python, driver, tmp_path):
     asked = ("-m", "zoo.train", "resnet34", "--gpu")
     line = one_line(python(*asked, "4", PATH=driver, CUDA_VISIBLE_DEVICES=None))
-    assert "there is no GPU 4" in line and all(f"{n} (NVIDIA Stand-in)" in line for n in range(4))
+    check_message(line, "GPU", 4, *(f"{n} (NVIDIA Stand-in)" for n in range(4)))
     line = one_line(python(*asked, "1", PATH=driver, CUDA_VISIBLE_DEVICES="3,2"))
-    assert "GPU 1" in line and "CUDA_VISIBLE_DEVICES=3,2" in line
-    assert "there is no GPU 3" in one_line(python(*asked, "3", PATH=str(tmp_path), CUDA_VISIBLE_DEVICES=None))
+    check_message(line, "GPU", 1, "CUDA_VISIBLE_DEVICES=3,2")
+    line = one_line(python(*asked, "3", PATH=str(tmp_path), CUDA_VISIBLE_DEVICES=None))
+    check_message(line, "GPU", 3, "nvidia-smi", "--gpu none")
     assert listing(python.folder) == []
 
 
-@pytest.mark.parametrize("words, said", [
-    ("train lenet5 --gpu 0,1,2 --batch-size 100",
-     "batches of 100 do not divide over 3 devices; give --batch-size 99 or 102"),
-    ("train lenet5 --gpu all --batch-size 2", "batches of 2 do not divide over 4 devices; give --batch-size 4"),
-    ("train lenet5 --gpu 1,1", "names GPU 1 more than once"),
+@pytest.mark.parametrize("words, parts", [
+    ("train lenet5 --gpu 0,1,2 --batch-size 100", "100 3 --batch-size 99 102"),
+    ("train lenet5 --gpu all --batch-size 2", "2 4 --batch-size"),
+    ("train lenet5 --gpu 1,1", "--gpu 1,1 1"),
 ])
-def test_several_gpus_that_cannot_be_taken(python, driver, words, said):
+def test_several_gpus_that_cannot_be_taken(python, driver, words, parts):
     command, *words = words.split()
-    assert said in one_line(python("-m", f"zoo.{command}", *words, PATH=driver, CUDA_VISIBLE_DEVICES=None))
+    line = one_line(python("-m", f"zoo.{command}", *words, PATH=driver, CUDA_VISIBLE_DEVICES=None))
+    check_message(line, *parts.split())
     assert listing(python.folder) == []
 
 
@@ -543,12 +550,12 @@ def test_a_gpu_that_the_backend_cannot_use(python, driver):
     GPU 3, so that no real one is found in its place.
     """
     line = one_line(python("-m", "zoo.train", *LENET, "--gpu", "3", PATH=driver, CUDA_VISIBLE_DEVICES=None))
-    assert "GPU 3" in line and "cnn-zoo[cuda]" in line and "--gpu none" in line
+    check_message(line, "GPU", 3, "cnn-zoo[cuda]", "--gpu none")
     assert listing(python.folder) == []
     done = python("-m", "zoo.train", "lenet5", "--limit", "20", "--epochs", "1", PATH=driver, CUDA_VISIBLE_DEVICES="3")
     assert (done.returncode, done.stderr) == (0, "")
     device = done.stdout.splitlines()[2]
-    assert device.startswith("device   CPU") and "GPU 3 (NVIDIA Stand-in)" in device
+    check_message(device, "CPU", "3 (NVIDIA Stand-in)")
 
 
 # The other commands
@@ -568,9 +575,9 @@ def test_plot_draws_again_without_a_backend(first, python, anywhere):
 
 
 def test_plot_refuses_what_is_no_run(python):
-    assert "is no run directory" in one_line(python("-m", "zoo", "plot", "not-there"))
-    assert "is no run directory" in one_line(python("-m", "zoo", "plot", "."))
-    assert "RUN" in one_line(python("-m", "zoo", "plot"))
+    check_message(one_line(python("-m", "zoo", "plot", "not-there")), "not-there")
+    check_message(one_line(python("-m", "zoo", "plot", ".")), "run.json")
+    check_message(one_line(python("-m", "zoo", "plot")), "RUN")
     assert listing(python.folder) == []
 
 
@@ -578,7 +585,6 @@ def test_list(python):
     done = python("-m", "zoo", "list")
     lines = done.stdout.splitlines()
     assert (done.returncode, done.stderr) == (0, "")
-    assert lines[0].split() == ["name", "paper", "year", "input", "classes", "parameters", "weights"]
     rows = {line.split()[0]: line.split() for line in lines[1:]}
     assert rows["lenet5"] == ["lenet5", "LeCun", "et", "al.", "1998", "28x28x1", "10", "61,706", "mnist"]
     assert rows["vgg16"][:8] == ["vgg16", "Simonyan", "and", "Zisserman", "2014", "224x224x3", "1000", "138,357,544"]
@@ -618,16 +624,16 @@ def test_the_zoo_command(python, first):
     assert helped.returncode == 0 and helped.stdout == python("-m", "zoo.train", "--help").stdout
 
 
-@pytest.mark.parametrize("words, said", [
-    ([], f"which command? one of {', '.join(COMMANDS)}; see zoo --help"),
-    (["trian"], "no command is called 'trian'; did you mean 'train'?"),
-    (["train"], "which network?"),
-    (["train", "lenet6"], "did you mean 'lenet5'?"),
-    (["list", "--jsn"], "did you mean --json?"),
-    (["plot", "nowhere"], "nowhere is no run directory"),
+@pytest.mark.parametrize("words, parts", [
+    ([], [*COMMANDS, "--help"]),
+    (["trian"], ["trian", "train"]),
+    (["train"], ["lenet5", "vgg16", "--help"]),
+    (["train", "lenet6"], ["lenet6", "lenet5"]),
+    (["list", "--jsn"], ["--jsn", "--json"]),
+    (["plot", "nowhere"], ["nowhere"]),
 ])
-def test_mistakes_of_the_zoo_command(python, words, said):
-    assert said in one_line(python("-m", "zoo", *words))
+def test_mistakes_of_the_zoo_command(python, words, parts):
+    check_message(one_line(python("-m", "zoo", *words)), *parts)
     assert listing(python.folder) == []
 
 

@@ -8,6 +8,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from helpers import check_message
 from test_catalog import slow_if_large
 
 import zoo
@@ -366,15 +367,15 @@ def test_no_unit_gets_longer_incoming_weights(tmp_path, capsys):
     assert one["out"].max() == pytest.approx(0.4, abs=1e-5) and one["conv"].max() > 0.6
 
 
-@pytest.mark.parametrize("max_norm, said", [
-    ("1.9 outputs=1", "max_norm: lenet5 has no layer 'outputs' with a kernel; did you mean 'output'?"),
-    ("S2=1", "max_norm: lenet5 has no layer 'S2' with a kernel; there are: C1, C3, C5, F6, output"),
-    ("hidden=1", "max_norm: lenet5 has no layer 'hidden' with a kernel; there are: C1, C3, C5, F6, output"),
+@pytest.mark.parametrize("max_norm, parts", [
+    ("1.9 outputs=1", "max_norm lenet5 outputs output"),
+    ("S2=1", "max_norm lenet5 S2 C1 C3 C5 F6 output"),
+    ("hidden=1", "max_norm lenet5 hidden C1 C3 C5 F6 output"),
 ])
-def test_a_norm_for_a_layer_that_has_no_kernel(max_norm, said):
+def test_a_norm_for_a_layer_that_has_no_kernel(max_norm, parts):
     with pytest.raises(UserError) as error:
         optimizers.limit_norms(small(), max_norm)
-    assert str(error.value) == said
+    check_message(error.value, *parts.split())
 
 
 # The losses
@@ -553,18 +554,21 @@ def spoil(path, how):
 def test_a_damaged_checkpoint_is_refused(checkpoint, how):
     path, _ = checkpoint
     spoil(path, how)
-    with pytest.raises(UserError, match="last.npz is damaged"):
+    with pytest.raises(UserError) as error:
         saved.restore_weights(small(), path)
+    check_message(error.value, path)
 
 
 def test_another_networks_checkpoint_is_refused(checkpoint):
     path, _ = checkpoint
     other = saved.on_pixels(registry.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
-    with pytest.raises(UserError, match="last.npz is not a checkpoint of this vgg16: conv1_1/kernel is missing"):
+    with pytest.raises(UserError) as error:
         saved.restore_weights(other, path)
+    check_message(error.value, "last.npz", "vgg16", "conv1_1/kernel")
     wide = saved.on_pixels(registry.blueprint("lenet5", width=2.0), (0.1,), (0.3,), None)
-    with pytest.raises(UserError, match=r"of this lenet5: C1/kernel is float32 of shape \(5, 5, 1, 6\)"):
+    with pytest.raises(UserError) as error:
         saved.restore_weights(wide, path)
+    check_message(error.value, "last.npz", "lenet5", "C1/kernel", "float32", "(5, 5, 1, 6)")
 
 
 # zoo.load
@@ -605,11 +609,10 @@ def test_load_a_keras_file(run, tmp_path):
                           models["best"].predict(images, verbose=0))
 
 
-def refusal(*arguments):
+def check_refused(parts, *arguments):
     with pytest.raises(UserError) as error:
         zoo.load(*arguments)
-    assert "\n" not in str(error.value)
-    return str(error.value)
+    check_message(error.value, *parts)
 
 
 def test_load_refuses_nonsense(run, tmp_path):
@@ -617,22 +620,22 @@ def test_load_refuses_nonsense(run, tmp_path):
     (tmp_path / "text.keras").write_text("no model")
     (tmp_path / "empty").mkdir()
     (tmp_path / "note.txt").write_text("no model")
-    assert "checkpoint is 'best' or 'last'; given 'worst'" in refusal(folder, "worst")
-    assert "text.keras is damaged: not a zip file" in refusal(tmp_path / "text.keras")
+    check_refused(["checkpoint", "best", "last", "worst"], folder, "worst")
+    check_refused([tmp_path / "text.keras", "zip"], tmp_path / "text.keras")
     with zipfile.ZipFile(tmp_path / "zip.keras", "w") as file:
         file.writestr("config.json", "no model")
-    assert "zip.keras cannot be read as a Keras model" in refusal(tmp_path / "zip.keras")
-    assert "has no run.json" in refusal(tmp_path / "empty")
+    check_refused([tmp_path / "zip.keras", "Keras"], tmp_path / "zip.keras")
+    check_refused([tmp_path / "empty", "run.json"], tmp_path / "empty")
     for name in ("note.txt", "not-there", "not-there.keras"):
-        assert "is neither a run directory nor a .keras file" in refusal(tmp_path / name)
+        check_refused([tmp_path / name, ".keras"], tmp_path / name)
 
 
 def test_load_refuses_a_run_without_a_checkpoint(run):
     folder, _ = run
     (folder / "checkpoints" / "best.npz").unlink()
-    assert "has no checkpoint 'best' yet" in refusal(folder)
+    check_refused([folder, "best"], folder)
     shutil.rmtree(folder / "checkpoints")
-    assert "has no checkpoint 'last' yet" in refusal(folder, "last")
+    check_refused([folder, "last"], folder, "last")
 
 
 @pytest.mark.parametrize("change", [
@@ -649,13 +652,13 @@ def test_load_refuses_a_damaged_run_json(run, change):
     facts = json.loads((folder / "run.json").read_text())
     change(facts)
     (folder / "run.json").write_text(json.dumps(facts))
-    assert "run.json is damaged" in refusal(folder)
+    check_refused([folder / "run.json"], folder)
 
 
 def test_load_refuses_a_run_json_that_is_no_json(run):
     folder, _ = run
     (folder / "run.json").write_text('{"network": ')
-    assert "run.json is damaged" in refusal(folder)
+    check_refused([folder / "run.json"], folder)
 
 
 # The test split, and the numbers of an epoch
@@ -686,19 +689,20 @@ def test_numbers_are_written_as_short_as_float32_allows(value, expected):
     assert shortest(value) == expected
 
 
-@pytest.mark.parametrize("seconds, said", [
+@pytest.mark.parametrize("seconds, text", [
     (0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"),
     (3599.7, "1 h 00 min"), (7500, "2 h 05 min")])
-def test_lengths_of_time(seconds, said):
-    assert words(seconds) == said
+def test_lengths_of_time(seconds, text):
+    assert words(seconds) == text
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, capsys):
     (tmp_path / "checkpoints").mkdir()
     dataset = Dataset(None, numbered(13), numbered(5), None, "", ())
     recipe = Recipe("sgd", 3e38, 0.9, schedule="constant", warmup=0.0, weight_decay=0.0, batch_size=4, epochs=3)
-    with pytest.raises(FloatingPointError, match="the loss is not finite in epoch 1"):
+    with pytest.raises(FloatingPointError) as error:
         fit.train(counting(13), dataset, recipe, 0, tmp_path)
+    check_message(error.value, "loss", "epoch 1")
     assert not (tmp_path / "history.csv").exists()
     assert not list((tmp_path / "checkpoints").iterdir())
 
