@@ -17,11 +17,11 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "unpack.py"
 def real_data(tmp_path_factory):
     """A folder with the real MNIST, CIFAR-10 and CIFAR-100."""
     if not REAL.exists():
-        pytest.skip("the real pictures are not here: no ../shared/data/unpack.py")
+        pytest.skip("the real images are not here: no ../shared/data/unpack.py")
     folder = tmp_path_factory.mktemp("real")
     run = subprocess.run([sys.executable, REAL, folder], capture_output=True, text=True)
     if run.returncode:
-        pytest.skip(f"the real pictures could not be unpacked: {run.stderr.strip().splitlines()[-1]}")
+        pytest.skip(f"the real images could not be unpacked: {run.stderr.strip().splitlines()[-1]}")
     return folder
 
 

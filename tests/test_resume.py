@@ -347,7 +347,7 @@ def test_a_longer_run_is_the_run_that_was_long_at_once(train, whole):
     ((*COMMAND, "--seed", "3", "--name", "whole"), "runs/whole seed 0 3 --name"),
     (("lenet5", "--name", "whole"), "runs/whole epochs 5 15 --name"),
     (("--resume", "runs/whole", "--lr", "1"), "--resume --learning-rate --epochs"),
-    (("vgg16", "--resume", "runs/whole"), "--resume network --epochs"),
+    (("vgg16", "--resume", "runs/whole"), "--resume --epochs"),
     (("--resume", "runs/nothing"), "runs/nothing"),
     (("--resume", "runs/whole", "--epochs", "2"), "runs/whole 5 2 --name"),
     (("lenet5", "--max-seconds", "0"), "--max-seconds 1 0"),
