@@ -70,7 +70,7 @@ REFUSED = [  # (network, arguments, what the message names: words, or a list)
     ("googlenet", {"side_dropout": 1.5}, "side_dropout 0 1 1.5"),
     ("lenet5_1998", {"input_shape": (27, 32, 1)}, "lenet5_1998 28 27x32"),
     ("lenet5_1998", {"input_shape": (96, 80, 3), "classes": 7, "width": 0.5}, "lenet5_1998 28 32 96x80 lenet5"),
-    ("lenet5_1998", {"classes": 11}, "lenet5_1998 classes 10 11 lenet5"),
+    ("lenet5_1998", {"classes": 11}, "lenet5_1998 10 11 lenet5"),
     ("lenet5_1998", {"width": 0.5}, "lenet5_1998 width 0.5 lenet5"),
     ("vgg16", {"weights": "imagenett"}, "weights 'imagenett' imagenet cifar10 mnist"),
     ("vgg16", {"pooling": "sum", "include_top": False}, "pooling None 'avg' 'max' 'sum'"),
