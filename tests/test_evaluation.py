@@ -141,7 +141,7 @@ def test_mistakes_of_other_images(run, tmp_path, capsys):
     np.savez(tmp_path / "odd.npz", images=images)
     (tmp_path / "empty").mkdir()
     for words, said in ((["strange"], ("'horse'", "bottom, middle, top")), (["large.npz"], ("32x32x3", "28x28x1")),
-                        (["four.npz"], ("label 3", "3 classes")), (["odd.npz"], ("x_test", "images")),
+                        (["four.npz"], ("four.npz", "3")), (["odd.npz"], ("x_test", "images")),
                         (["nowhere"], ("nowhere",)), (["empty"], ("empty",)),
                         (["four.npz", "--data-dir", "x"], ("data_dir",)),
                         (["strange", "--split", "validation"], ("validation",))):

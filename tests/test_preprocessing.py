@@ -114,7 +114,7 @@ def test_predict(folder, lenet, capsys):
         assert predict.main([*words, "--preprocessing", name]) == 0
         told = capsys.readouterr()
         found = lenet.predict(np.full((1, 28, 28, 1), white, np.float32), verbose=0)[0]
-        assert f": class {found.argmax()} {found.max():.2%}" in told.out
+        assert_names(told.out, str(folder / "white.png"), str(found.argmax()), f"{found.max():.2%}")
         assert told.err.startswith("pixels ") and name in told.err
     assert predict.main([*words, "--preprocessing", "run"]) == 2
     error = capsys.readouterr().err
