@@ -118,7 +118,7 @@ def test_predict(folder, lenet, capsys):
         assert told.err.startswith("pixels ") and name in told.err
     assert predict.main([*words, "--preprocessing", "run"]) == 2
     error = capsys.readouterr().err
-    assert_names(error, str(folder / "lenet.h5"), "--preprocessing")
+    assert_names(error, str(folder / "lenet.h5"), "preprocessing", "run")
     assert error.count("\n") == 1
 
 
