@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from message_checks import assert_names
 
 import zoo
 from zoo import registry
@@ -199,8 +200,9 @@ def test_a_model_of_code_is_refused():
         def call(self, x):
             return x
 
-    with pytest.raises(UserError, match=r"'coded', a Coded, .* keras.Model\(inputs, outputs\)"):
+    with pytest.raises(UserError) as error:
         summary.read(Coded(name="coded"))
+    assert_names(str(error.value), "'coded'", "Coded", "keras.Model(inputs, outputs)")
 
 
 # ------------------------------------------------------------------------------------------- published multiply-adds
@@ -306,11 +308,13 @@ def test_side_classifiers(name):
 
 
 def test_mistakes_are_those_of_build():
-    for name, arguments, keywords, words in (
-            ("resnet43", (), {}, "did you mean 'resnet34'"), ("vgg16", ((8, 8, 3),), {}, "sides of 16 pixels"),
-            ("vgg16", (), {"aux": True}, "side classifiers"), ("vgg16", (), {"batchnorm": True}, "'batch_norm'")):
-        with pytest.raises(UserError, match=words):
+    for name, arguments, keywords, pins in (
+            ("resnet43", (), {}, ("'resnet43'", "'resnet34'")), ("vgg16", ((8, 8, 3),), {}, ("vgg16", "16", "8x8")),
+            ("vgg16", (), {"aux": True}, ("aux", "googlenet", "inception_v3", "True")),
+            ("vgg16", (), {"batchnorm": True}, ("'batchnorm'", "'batch_norm'"))):
+        with pytest.raises(UserError) as error:
             zoo.describe(name, *arguments, **keywords)
+        assert_names(str(error.value), *pins)
 
 
 def test_describing_leaves_nothing_behind():

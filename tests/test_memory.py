@@ -3,6 +3,7 @@
 import keras
 import pytest
 from keras import layers
+from message_checks import assert_names
 from test_anatomy import NETWORKS, described, of
 
 import zoo
@@ -131,10 +132,10 @@ def test_batch_and_limit_are_those_asked_for():
     assert zoo.describe("lenet5", memory=0.0001)["memory"]["training"]["sgd"]["largest_batch"] == 0
 
 
-@pytest.mark.parametrize("keywords, words", [
-    ({"batch": 0}, "batch is a whole number of 1 or more; given 0"), ({"batch": 1.5}, "given 1.5"),
-    ({"batch": True}, "given True"), ({"memory": 0}, "memory is a number of GiB above 0, such as 8; given 0"),
-    ({"memory": float("nan")}, "given nan"), ({"memory": float("inf")}, "given inf"), ({"memory": "8"}, "given '8'")])
-def test_mistakes(keywords, words):
-    with pytest.raises(UserError, match=words):
+@pytest.mark.parametrize("keywords, given", [
+    ({"batch": 0}, "0"), ({"batch": 1.5}, "1.5"), ({"batch": True}, "True"), ({"memory": 0}, "0"),
+    ({"memory": float("nan")}, "nan"), ({"memory": float("inf")}, "inf"), ({"memory": "8"}, "'8'")])
+def test_mistakes(keywords, given):
+    with pytest.raises(UserError) as error:
         zoo.describe("lenet5", **keywords)
+    assert_names(str(error.value), *keywords, given)

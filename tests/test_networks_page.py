@@ -47,6 +47,6 @@ def test_the_check_says_what_to_do(networks, page, tmp_path, monkeypatch, capsys
     monkeypatch.setattr(networks, "page", lambda: page)
     assert networks.main(["--check"]) == 0
     monkeypatch.setattr(networks, "PAGE", tmp_path / "networks.md")
-    assert networks.main(["--check"]) == 1 and "run it" in capsys.readouterr().err
+    assert networks.main(["--check"]) == 1 and "networks.md" in capsys.readouterr().err
     assert networks.main([]) == 0 and networks.main(["--check"]) == 0
     assert networks.main(["--chek"]) == 2

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from message_checks import assert_names
 
 from zoo import registry
 from zoo.cli import common, draw, info, train, training_command
@@ -43,15 +44,16 @@ def test_other_options_can_be_given_beside_it(narrow_vgg):
     assert plan(*narrow_vgg, "--set", "dropout=0.2").blueprint.options == {"batch_norm": True, "dropout": 0.2}
 
 
-@pytest.mark.parametrize("words, said", [
-    (["--width", "0.5"], "leave out --width"), (["--width", "0.25"], "leave out --width"),
-    (["--option", "batch_norm=false"], "leave out --option batch_norm")])
-def test_what_the_preset_sets_is_refused(words, said, narrow_vgg, capsys):
+@pytest.mark.parametrize("words, pin", [
+    (["--width", "0.5"], "--width"), (["--width", "0.25"], "--width"),
+    (["--option", "batch_norm=false"], "--option batch_norm")])
+def test_what_the_preset_sets_is_refused(words, pin, narrow_vgg, capsys):
     assert train.main([*narrow_vgg, *words]) == 2
     error = capsys.readouterr().err
-    assert said in error and error.count("\n") == 1
+    assert_names(error, pin, "small")
+    assert error.count("\n") == 1
     assert info.main(["vgg16", "--preset", "small", *words]) == 2
-    assert said in capsys.readouterr().err
+    assert_names(capsys.readouterr().err, pin, "small")
 
 
 def test_a_mistyped_preset_is_told_the_nearest_before_anything_loads():
@@ -59,7 +61,8 @@ def test_a_mistyped_preset_is_told_the_nearest_before_anything_loads():
             "[name for name in ('numpy', 'keras') if name in sys.modules])")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert run.stdout == "2 []\n"
-    assert "did you mean 'small'" in run.stderr and run.stderr.count("\n") == 1
+    assert_names(run.stderr, "'smal'", "'small'")
+    assert run.stderr.count("\n") == 1
 
 
 def test_the_same_command_goes_on(tmp_path, capsys):
@@ -86,5 +89,5 @@ def test_info_and_draw_take_the_images_of_the_preset(command):
 
 def test_a_network_without_presets_says_so(monkeypatch):
     monkeypatch.setitem(registry.SPECS, "nin", replace(registry.find("nin"), small=None))
-    with pytest.raises(UserError, match="no preset is called 'small'"):
+    with pytest.raises(UserError, match="'small'"):
         plan("nin", "--preset", "small")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from message_checks import assert_names
 
 import zoo
 from zoo.cli import compare, evaluate, export, plot, predict, show, train
@@ -72,7 +73,7 @@ def test_the_format_comes_first(trained):
 def test_a_run_of_a_newer_zoo_is_refused(run, capsys, command, words):
     change(run / "run.json", format=2)
     order = [*words, run] if command is train else [run, *words]
-    assert "newer zoo" in refused(capsys, command, *order)
+    assert_names(refused(capsys, command, *order), "run.json", "2", "1")
 
 
 def test_a_run_json_without_a_format_is_read(run, capsys):
@@ -83,7 +84,7 @@ def test_a_run_json_without_a_format_is_read(run, capsys):
     for key in ("versions", "device", "seed"):
         (run / "run.json").write_text(json.dumps({name: value for name, value in config.items() if name != key}))
         line = refused(capsys, train, "--resume", run)
-        assert f"no {key}" in line and "not of this version" in line
+        assert_names(line, str(run), key)
 
 
 @pytest.mark.parametrize("values", [
@@ -94,14 +95,14 @@ def test_a_run_json_without_a_format_is_read(run, capsys):
 def test_a_value_of_run_json_that_no_training_wrote(run, capsys, values):
     change(run / "run.json", **values)
     for command, words in ((train, ["--resume", run]), (plot, [run]), (compare, [run, run.parent])):
-        assert "run.json is damaged" in refused(capsys, command, *words)
+        assert_names(refused(capsys, command, *words), str(run / "run.json"))
 
 
 @pytest.mark.parametrize("recipe", [{"epochs": 2.5}, {"learning_rate": "x"}, {"augment": 3}, {"sides": None}], ids=str)
 def test_a_recipe_that_no_training_wrote(run, capsys, recipe):
     config = json.loads((run / "run.json").read_text())
     change(run / "run.json", recipe={**config["recipe"], **recipe})
-    assert "run.json is damaged" in refused(capsys, train, "--resume", run)
+    assert_names(refused(capsys, train, "--resume", run), str(run / "run.json"))
 
 
 # result.json
@@ -128,10 +129,10 @@ def test_a_damaged_result_is_one_line(run, capsys, content):
     shutil.copy(run / "run.json", run.parent / "b" / "run.json")
     for command, words in ((train, ["--resume", run]), (train, [*FEW, "--output-dir", run.parent, "--name", "a"]),
                            (plot, [run]), (compare, [run, run.parent / "b"])):
-        assert "result.json is damaged" in refused(capsys, command, *words)
-    with pytest.raises(UserError, match="result.json is damaged"):
+        assert_names(refused(capsys, command, *words), str(run / "result.json"))
+    with pytest.raises(UserError, match="result.json"):
         repr(zoo.Run(run))
-    with pytest.raises(UserError, match="result.json is damaged"):
+    with pytest.raises(UserError, match="result.json"):
         zoo.Run(run).resume()
 
 
@@ -145,7 +146,7 @@ def test_a_flipped_letter_is_found_before_an_epoch_is_trained(run, capsys, befor
     assert before in text
     (run / "history.csv").write_text(text.replace(before, after, 1))
     kept = (run / "checkpoints" / "last.npz").read_bytes()
-    assert "history.csv is damaged" in refused(capsys, train, "--resume", run, "--epochs", "3")
+    assert "history.csv" in refused(capsys, train, "--resume", run, "--epochs", "3")
     assert (run / "checkpoints" / "last.npz").read_bytes() == kept
 
 
@@ -153,14 +154,14 @@ def test_columns_of_another_training_are_found_before_an_epoch_is_trained(run, c
     header, *rows = (run / "history.csv").read_text().splitlines()
     lines = [f"{header},aux1_loss,aux1_accuracy", *(f"{row},1.0,0.5" for row in rows)]
     (run / "history.csv").write_text("\n".join(lines) + "\n")
-    assert "aux1_accuracy, aux1_loss" in refused(capsys, train, "--resume", run, "--epochs", "3")
+    assert_names(refused(capsys, train, "--resume", run, "--epochs", "3"), "aux1_accuracy", "aux1_loss")
 
 
 @pytest.mark.parametrize("row", ["1,.1,1,.5,nan,.5", "1,.1,1,.5,1,inf", "1,.1,1,.5,1", "2,.1,1,.5,1,.5", "1,.1,1,.5,1,x",
                                  "1.0,.1,1,.5,1,.5", f"{'9' * 5000},.1,1,.5,1,.5", "1,.1,\x00,.5,1,.5"])
 def test_a_row_that_no_training_wrote(tmp_path, row):
     (tmp_path / "history.csv").write_text(f"{HEADER}\n{row}\n")
-    with pytest.raises(UserError, match="history.csv is damaged"):
+    with pytest.raises(UserError, match="history.csv"):
         run_files.read_history_rows(tmp_path)
 
 
@@ -186,7 +187,7 @@ def npz_with(path, header, data=b"", compression=zipfile.ZIP_STORED, name="label
 def test_a_shape_that_the_file_does_not_hold_allocates_nothing(tmp_path, shape):
     npz_with(tmp_path / "x.npz", f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape!r}}}", bytes(16))
     before = process.peak_memory()
-    with pytest.raises(UserError, match="x.npz is damaged"):
+    with pytest.raises(UserError, match="x.npz"):
         read_arrays(tmp_path / "x.npz")
     assert process.peak_memory() - before < 64
 
@@ -195,21 +196,21 @@ def test_a_shape_that_the_file_does_not_hold_allocates_nothing(tmp_path, shape):
                                     "{'descr': '|S0', 'fortran_order': False, 'shape': (2,)}", "((((((", "'\\", "1" * 100])
 def test_a_header_that_no_training_wrote(tmp_path, header):
     npz_with(tmp_path / "x.npz", header, bytes(16))
-    with pytest.raises(UserError, match="x.npz is damaged"):
+    with pytest.raises(UserError, match="x.npz"):
         read_arrays(tmp_path / "x.npz")
 
 
 def test_a_member_that_is_compressed_or_promises_more_than_the_file_has(tmp_path):
     npz_with(tmp_path / "x.npz", "{'descr': '|u1', 'fortran_order': False, 'shape': (10000000,)}", bytes(10**7),
              zipfile.ZIP_DEFLATED)
-    with pytest.raises(UserError, match="compressed"):
+    with pytest.raises(UserError, match=r"x\.npz.*compressed"):
         read_arrays(tmp_path / "x.npz")
     write_arrays(tmp_path / "y.npz", {"labels": np.arange(3)})
     content = (tmp_path / "y.npz").read_bytes()
     size = struct.pack("<I", 128 + 24)  # of the member: its header and three int64
     assert content.count(size) >= 2
     (tmp_path / "y.npz").write_bytes(content.replace(size, struct.pack("<I", 2**31)))
-    with pytest.raises(UserError, match="y.npz is damaged"):
+    with pytest.raises(UserError, match="y.npz"):
         read_arrays(tmp_path / "y.npz")
 
 
@@ -260,7 +261,7 @@ def test_a_checkpoint_that_is_a_pipe(run, capsys, name):
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
     with open(tmp_path / "x.json", "wb") as file:
         file.truncate(2**33)  # holes, no bytes
-    with pytest.raises(ValueError, match="larger than"):
+    with pytest.raises(ValueError, match=f"{io.MAX_JSON:,}"):
         io.read_json(tmp_path / "x.json")
 
 
@@ -288,7 +289,7 @@ def test_what_a_kill_does_not_leave_is_not_trained_over(tmp_path, name):
     path.parent.mkdir(parents=True)
     path.touch()
     assert not run_directory.is_empty_run(tmp_path / "a")
-    with pytest.raises(UserError, match="is no run"):
+    with pytest.raises(UserError, match=rf"{tmp_path / 'a'}.*--name"):
         run_directory.check_output_dir(tmp_path, "a")
 
 
@@ -339,8 +340,9 @@ def test_marks_that_no_training_wrote(run):
 # Two commands
 
 def test_a_run_that_another_command_has_begun_meanwhile(run, tmp_path):
-    with pytest.raises(UserError, match="another command has begun"), run_directory.lock_new_run(run):
+    with pytest.raises(UserError, match=rf"{run}.*--name") as error, run_directory.lock_new_run(run):
         raise AssertionError
+    assert error.value.status == 2
     with run_directory.lock_run(run), pytest.raises(RunInUse) as error, run_directory.lock_new_run(run):
         raise AssertionError
     assert error.value.status == 6
@@ -359,7 +361,7 @@ def test_a_second_command_that_made_its_plan_before_the_first_one_wrote_run_json
     monkeypatch.setattr(run_directory, "create_run", create_late)
     line = refused(capsys, train, "lenet5", "--limit", "60", "--epochs", "1", "--seed", "3", "--output-dir", run.parent,
                    "--name", "other")
-    assert "another command has begun" in line
+    assert_names(line, str(other), "--name")
     assert (other / "run.json").read_bytes() == (run / "run.json").read_bytes()
 
 

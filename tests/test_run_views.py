@@ -1,5 +1,6 @@
 """What a zoo.Run shows: plots, a look inside, exports, comparisons, and itself and its training in a notebook."""
 
+import re
 import subprocess
 import sys
 import types
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from message_checks import assert_names
 from PIL import Image
 
 import zoo
@@ -33,14 +35,13 @@ def texts(figure):
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
-@pytest.mark.parametrize("what, title", [
-    ("curves", "lenet5 on digits"), ("confusion", "Confusion matrix: lenet5 on digits"),
-    ("mistakes", "test pictures"), ("samples", "100 training pictures")])
-def test_each_plot_is_a_figure_that_a_notebook_shows(run, what, title):
+@pytest.mark.parametrize("what, pins", [
+    ("curves", ("lenet5", "digits")), ("confusion", ("lenet5", "digits")), ("mistakes", ("100",)), ("samples", ())])
+def test_each_plot_is_a_figure_that_a_notebook_shows(run, what, pins):
     figure = run.plot(what)
     assert isinstance(figure, Figure)
     if what != "samples":
-        assert title in texts(figure)[0]
+        assert_names(texts(figure)[0], *pins)
     content, size = figure._repr_png_()
     assert content.startswith(PNG) and size["width"] == round(figure.get_size_inches()[0] * 72)
 
@@ -50,11 +51,11 @@ def test_a_plot_that_does_not_exist_or_has_no_data(run, tmp_path):
         run.plot("confusoin")
     (tmp_path / "run.json").write_text((run.path / "run.json").read_text())
     early = zoo.Run(tmp_path)
-    with pytest.raises(UserError, match="'curves'.*no epoch"):
+    with pytest.raises(UserError, match="'curves'"):
         early.plot()
-    with pytest.raises(UserError, match="'confusion'.*not been tested"):
+    with pytest.raises(UserError, match="'confusion'"):
         early.plot("confusion")
-    assert "<img" not in early._repr_html_() and "new" in early._repr_html_()
+    assert "<img" not in early._repr_html_() and early.status == "new" in early._repr_html_()
 
 
 def test_a_run_shows_itself_with_its_curves_and_a_link(run, monkeypatch):
@@ -62,7 +63,7 @@ def test_a_run_shows_itself_with_its_curves_and_a_link(run, monkeypatch):
     html = zoo.Run("a<b>")._repr_html_()
     assert "a&lt;b&gt;" in html and "<b>" in html and "a<b>" not in html
     assert 'href="a%3Cb%3E/report.html"' in html and "data:image/png;base64," in html
-    assert "finished" in html and f"{run.result['test_accuracy_best']:.2%}" in html
+    assert run.status in html and f"{run.result['test_accuracy_best']:.2%}" in html
     monkeypatch.chdir(ROOT)
     assert "href" not in run._repr_html_()  # no link that a page of this folder could follow
 
@@ -101,10 +102,10 @@ def test_inspect_takes_files_pillow_images_and_arrays(run, image, tmp_path):
     (lambda run, image: run.export("onxn"), "'onnx'"),
     (lambda run, image: run.export("keras", "model.h5"), "'model.h5'"),
     (lambda run, image: run.export("keras", checkpoint="first"), "'first'"),
-    (lambda run, image: zoo.compare_runs([run]), "two"),
+    (lambda run, image: zoo.compare_runs([run]), "runs"),
     (lambda run, image: zoo.compare_runs(run), "list"),
     (lambda run, image: zoo.compare_runs(str(run.path)), "list"),
-    (lambda run, image: zoo.compare_runs([run, run]), "twice"),
+    (lambda run, image: zoo.compare_runs([run, run]), "run"),
     (lambda run, image: zoo.compare_runs([run, "nowhere"], "c.png"), "nowhere"),
     (lambda run, image: zoo.compare_runs([run, run], "c.gif"), "'c.gif'"),
 ])
@@ -168,8 +169,9 @@ def test_in_a_notebook_the_curves_grow_in_one_output_area(notebook, tmp_path, ca
     assert kinds == ["display", "update", "update", "update"]  # the header, two epochs, the test
     figures = [content for _, content in notebook[1:]]
     subtitles = [texts(figure)[1] for figure in figures]
-    assert "1 of 2 epochs" in subtitles[0] and "2 of 2 epochs" in subtitles[1]
-    assert f"test accuracy {run.result['test_accuracy_best']:.2%}"[:-1] in subtitles[2]
+    assert_names(subtitles[0], "1", "2")
+    assert len(re.findall(r"\b2\b", subtitles[1])) == 2
+    assert f"{run.result['test_accuracy_best']:.2%}"[:-1] in subtitles[2]
     assert capfd.readouterr() == ("", "")
 
 
@@ -193,7 +195,7 @@ def test_what_a_notebook_is(monkeypatch):
 def test_elsewhere_lines_are_printed_as_ever(tmp_path, capsys):
     zoo.fit("lenet5", "digits", limit=100, epochs=1, output_dir=tmp_path, name="run")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("network ") and any(line.startswith("epoch 1/1") for line in lines)
+    assert "lenet5" in lines[0] and any("1/1" in line for line in lines)
 
 
 # ---------------------------------------------------------------------------------------------------- what is not loaded

@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from message_checks import assert_names
 
 from zoo import registry
 from zoo.cli import train, training_command
@@ -41,13 +42,13 @@ def test_lenet5_passes(tmp_path, backend):
     done = python("-m", "zoo", "selftest", "lenet5", "lenet5", scratch=tmp_path, KERAS_BACKEND=backend)
     assert (done.returncode, done.stderr) == (0, "")
     head, row, last = done.stdout.splitlines()
-    assert head.split() == ["name", "parameters", "steps", "first", "loss", "last", "loss", "seconds", "reload"]
     name, parameters, steps, first, small, seconds, reload = row.split()
     assert (name, parameters, reload) == ("lenet5", "61,706", "ok")
     assert 5 < int(steps) < 200 and int(steps) % 10 == 0
     assert 2 < float(first) < 4 and 0 < float(small) <= 0.1 * float(first)
-    assert head.index("reload") == row.index("ok") and 0 < float(seconds) < 300
-    assert re.fullmatch(rf"1 of 1 networks passed in \d.*, {backend}", last)
+    assert head.split()[-1] == "reload" and head.index("reload") == row.index("ok") and 0 < float(seconds) < 300
+    assert_names(last, "1", backend)
+    assert re.findall(r"\d+", last)[:2] == ["1", "1"]
     assert list(tmp_path.glob("zoo-selftest-*")) == []
 
 
@@ -61,26 +62,28 @@ def test_a_network_that_cannot_learn(tmp_path):
     row, last = done.stdout.splitlines()[1:]
     _, _, steps, first, small, _, reload = row.split()
     assert (steps, reload) == ("10", "ok")
-    assert last.startswith("0 of 1 networks passed in ")
+    assert re.findall(r"\d+", last)[:2] == ["0", "1"]
     line = done.stderr.splitlines()[-1]
-    assert line == f"error: 1 of 1 failed: lenet5: loss {small} after 10 steps, {first} at first"
+    assert line.startswith("error: ")
+    assert_names(line, "1", "lenet5", small, "10", first)
 
 
 @pytest.mark.slow
 def test_one_that_fails_does_not_stop_the_others(capsys, monkeypatch):
     monkeypatch.setitem(registry.SPECS, "vgg16", dataclasses.replace(registry.SPECS["vgg16"], least_side=64))
     wrong, right = selftest.run(["vgg16", "lenet5"])
-    assert wrong.fault.startswith("UserError: vgg16 ") and "64" in wrong.fault and "32x32" in wrong.fault
+    assert wrong.fault.startswith("UserError: ")
+    assert_names(wrong.fault, "vgg16", "64", "32x32")
     assert (right.fault, right.reload) == ("", "ok")
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].split()[0] == "name" and said[1].split()[:5] == ["vgg16", "-", "-", "-", "-"]
-    assert said[2].split()[:2] == ["lenet5", "61,706"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[:5] == ["vgg16", "-", "-", "-", "-"]
+    assert lines[2].split()[:2] == ["lenet5", "61,706"]
 
 
 def test_a_loss_that_is_not_finite_is_a_failure(capsys, monkeypatch):
     monkeypatch.setitem(recipes.MODERN, "lenet5", dataclasses.replace(recipes.LENET, learning_rate=1e5))
     (outcome,) = selftest.run(["lenet5"])
-    assert "loss nan after " in outcome.fault or "loss inf after " in outcome.fault
+    assert re.search(r"\b(nan|inf)\b", outcome.fault)
     assert outcome.steps < 200
 
 
@@ -132,11 +135,11 @@ def cut_off(folder):
 
 @pytest.mark.parametrize("spoil, keras_says, h5_says", [
     (lambda folder: None, "0", "0"),
-    (other_weights, "0", "has 5 other weights"),  # the five biases are zeros in both
-    (other_model, "has 6 other weights", "0"),
+    (other_weights, "0", r"\D*5\D*$"),  # the five biases are zeros in both
+    (other_model, r"\D*6\D*$", "0"),
     (other_last_digits, "0.0001", "0.0001"),
     (not_a_number, "inf", "inf"),
-    (cut_off, "UserError: .*is damaged: not a zip file", "0"),
+    (cut_off, rf"UserError: .*{KERAS}", "0"),
     (lambda folder: (folder / H5).unlink(), "0", "FileNotFoundError|ValueError|OSError"),
 ], ids=["nothing", "other weights", "other model", "other digits", "not a number", "cut off", "not there"])
 def test_what_the_process_that_reads_finds(reader, kept, tmp_path, spoil, keras_says, h5_says):
@@ -161,7 +164,8 @@ def test_a_process_that_ends_is_a_failure(kept, tmp_path):
             killed.ask(*kept, MEAN, STD)
             outcome = selftest.Outcome("lenet5")
             selftest.compare(outcome, killed.answer())
-            assert (outcome.reload, outcome.fault) == ("failed", "the process that reads ended with status -9")
+            assert outcome.reload == "failed"
+            assert_names(outcome.fault, "-9")
 
 
 @pytest.mark.parametrize("found, expected, difference", [
@@ -284,21 +288,21 @@ sys.exit(status)
 """
 
 
-@pytest.mark.parametrize("words, said", [
-    (["lenet6"], "no network is called 'lenet6'; did you mean 'lenet5'?"),
-    (["lenet5", "resnet43"], "no network is called 'resnet43'; did you mean 'resnet34'?"),
-    (["--fast"], "no option or argument '--fast' is known"),
-])
-def test_a_mistake_gets_one_line_before_anything_is_loaded(tmp_path, words, said):
+@pytest.mark.parametrize("words, pins", [
+    (["lenet6"], ("'lenet6'", "'lenet5'")), (["lenet5", "resnet43"], ("'resnet43'", "'resnet34'")),
+    (["--fast"], ("'--fast'",))])
+def test_a_mistake_gets_one_line_before_anything_is_loaded(tmp_path, words, pins):
     done = python("-c", LOADED, *words, scratch=tmp_path)
     assert (done.returncode, done.stdout) == (2, "loaded:\n")
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: {said}")
+    assert line.startswith("error: ")
+    assert_names(line, *pins)
 
 
 def test_an_unknown_backend(tmp_path):
     done = python("-m", "zoo", "selftest", "lenet5", scratch=tmp_path, KERAS_BACKEND="tensorfow")
     assert (done.returncode, done.stdout) == (2, "") and len(done.stderr.splitlines()) == 1
+    assert_names(done.stderr, "'tensorfow'", "'tensorflow'")
 
 
 def test_help_comes_at_once(tmp_path):

@@ -3,12 +3,14 @@
 import functools
 import itertools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import keras
 import pytest
+from message_checks import assert_names
 
 import zoo
 from zoo import registry
@@ -61,7 +63,8 @@ def test_repeats_are_folded():
         (2, "conv1"), (2, "conv2"), (3, "conv3"), (3, "conv4"), (3, "conv5")]
     assert [(times, title) for times, title in told("resnet34") if times > 1] == [
         (2, "conv2"), (3, "conv3"), (5, "conv4"), (2, "conv5")]
-    assert [(times, title) for times, title in told("xception") if times > 1] == [(8, "block5 to block12")]
+    ((times, title),) = [(times, title) for times, title in told("xception") if times > 1]
+    assert times == 8 and re.findall(r"block\d+", title) == ["block5", "block12"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -79,13 +82,15 @@ def test_modules_hold_all_that_the_network_has(name):
 
 def test_a_convolution_in_groups_is_not_folded_with_one_without():
     """Krizhevsky 2012, figure 2: conv3 sees both towers, conv4 and conv5 one each."""
-    words = {module.title: module.units[0].words for module in plan("alexnet").modules}
-    assert words["conv3"] == "3x3 conv, 384" and words["conv4"] == "3x3 conv, 384, 2 groups"
+    numbers = {module.title: re.findall(r"\d+", module.units[0].words) for module in plan("alexnet").modules}
+    assert numbers["conv3"] == ["3", "3", "384"] and numbers["conv4"] == ["3", "3", "384", "2"]
 
 
 def test_a_gate_is_told_from_what_it_lets_through():
     (highway, *_) = [module for module in plan("highway").modules if module.times > 1]
-    assert [unit.words for unit in highway.units] == ["3x3 conv, 32", "3x3 conv, 32, sigmoid", "highway"]
+    transform, gate, through = [unit.words for unit in highway.units]
+    assert re.findall(r"\d+", transform) == re.findall(r"\d+", gate) == ["3", "3", "32"]
+    assert "sigmoid" in gate and "sigmoid" not in transform and "highway" in through.lower()
 
 
 @pytest.mark.parametrize("name, module, kinds", [
@@ -227,18 +232,18 @@ def test_a_model_of_others(tmp_path):
 def test_a_notebook_shows_it():
     drawing = zoo.diagram("lenet5", input_shape=(32, 32, 3), theme="dark")
     assert "<svg" in drawing._repr_svg_()
-    assert "62,006 parameters" in drawing._repr_svg_()
+    assert "62,006" in drawing._repr_svg_()
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (("lenet6",), "no network is called 'lenet6'"), (("lenet5", None, "modules"), "no detail is called 'modules'"),
-    (("lenet5", "a.xyz"), "the ending of a picture's name says its kind"),
-    (("lenet5", "nowhere/a.svg"), "there is no folder")])
-def test_refusals(arguments, words, tmp_path, monkeypatch):
+@pytest.mark.parametrize("arguments, pins", [
+    (("lenet6",), ("'lenet6'", "'lenet5'")), (("lenet5", None, "modules"), ("'modules'", "blocks")),
+    (("lenet5", "a.xyz"), (".svg", "'a.xyz'")), (("lenet5", "nowhere/a.svg"), ("nowhere",))])
+def test_refusals(arguments, pins, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as caught:
         zoo.diagram(*arguments)
-    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert_names(str(caught.value), *pins)
+    assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -247,9 +252,10 @@ def test_a_model_whose_flow_is_code():
         def call(self, x):
             return x
 
-    with pytest.raises(UserError, match=r"a Mine, .* give a functional model, keras.Model\(inputs, outputs\)"):
+    with pytest.raises(UserError) as caught:
         zoo.diagram(Mine())
-    with pytest.raises(UserError, match="given 3"):
+    assert_names(str(caught.value), "Mine", "keras.Model(inputs, outputs)")
+    with pytest.raises(UserError, match=r"keras\.Model.*\b3\b"):
         zoo.diagram(3)
 
 
@@ -260,7 +266,8 @@ def test_side_classifiers_leave_a_folded_stage_where_they_are_read():
               if isinstance(item, Line) and item.dashed]
     assert starts == pytest.approx([0.1, 0.7])  # 4a is the first of five, 4d the fourth
     words = [item.words for item in picture.items if isinstance(item, Text)]
-    assert {"reads 4a, loss x 0.3", "reads 4d, loss x 0.3", "3.19 M"} <= set(words)
+    assert "3.19 M" in words
+    assert all(any(name in text and "0.3" in text for text in words) for name in ("4a", "4d"))
 
 
 def test_a_stage_that_ends_with_a_pool_is_marked():
@@ -284,13 +291,14 @@ def run(*arguments, folder):
 
 def test_the_command(tmp_path):
     done = run("lenet5", "--size", "32", folder=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "lenet5.svg: lenet5\n")
-    assert "61,706 parameters" in (tmp_path / "lenet5.svg").read_text()
+    assert done.returncode == 0 and done.stdout.startswith("lenet5.svg") and done.stdout.count("\n") == 1
+    assert "61,706" in (tmp_path / "lenet5.svg").read_text()
 
 
 def test_two_side_by_side(tmp_path):
     done = run("lenet5", "alexnet", "--compare", "--detail", "stages", "-o", "both.png", folder=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "both.png: lenet5 and alexnet\n")
+    assert done.returncode == 0 and done.stdout.count("\n") == 1
+    assert_names(done.stdout, "both.png", "lenet5", "alexnet")
     assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -315,25 +323,26 @@ def test_volumes(name):
 
 def test_volumes_are_for_chains(tmp_path):
     done = run("googlenet", "--style", "volumes", folder=tmp_path)
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "lenet5, alexnet and vgg16" in done.stderr
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert_names(done.stderr, "volumes", "googlenet", "boxes")
 
 
-@pytest.mark.parametrize("arguments, words", [
-    ([], "which network?"), (["lenet6"], "no network is called 'lenet6'"),
-    (["lenet5", "vgg16"], "one network is drawn at a time, two with --compare; given lenet5 vgg16"),
-    (["lenet5", "-o", "a.gif"], "the ending of a picture's name says its kind"),
-    (["lenet5", "--detail", "all"], "no detail is called 'all'"), (["lenet5", "--theme", "red"], "no theme is called"),
-    (["lenet5", "--gallery", "x"], "--gallery draws every network"),
-    (["lenet5", "--style", "volumes", "--compare", "alexnet"], "--style volumes goes with neither"),
-    (["lenet5", "--direction", "up"], "no direction is called 'up'"),
-    (["lenet5", "--style", "volumes", "--direction", "down"], "volumes stand from left to right"),
-    (["lenet5", "--direction", "right", "-o", "a.html"], "a page (.html) flows down"),
-    (["--gallery", "x", "--direction", "right"], "each level in its usual direction"),
-    (["lenet5", "-o", "/proc/a.svg"], "cannot write /proc/a.svg")])
-def test_mistakes_on_the_command_line(arguments, words, tmp_path):
+@pytest.mark.parametrize("arguments, pins", [
+    ([], ("lenet5", "vgg16", "python -m zoo draw --help")), (["lenet6"], ("'lenet6'", "'lenet5'")),
+    (["lenet5", "vgg16"], ("--compare", "lenet5", "vgg16")), (["lenet5", "-o", "a.gif"], (".svg", "'a.gif'")),
+    (["lenet5", "--detail", "all"], ("'all'", "blocks")), (["lenet5", "--theme", "red"], ("'red'", "dark")),
+    (["lenet5", "--gallery", "x"], ("--gallery", "NET", "--output")),
+    (["lenet5", "--style", "volumes", "--compare", "alexnet"], ("--style volumes", "--compare", "--detail")),
+    (["lenet5", "--direction", "up"], ("'up'", "down", "right")),
+    (["lenet5", "--style", "volumes", "--direction", "down"], ("volumes", "--direction", "--style boxes")),
+    (["lenet5", "--direction", "right", "-o", "a.html"], (".html", "direction")),
+    (["--gallery", "x", "--direction", "right"], ("--gallery", "--direction", "--style", "--compare")),
+    (["lenet5", "-o", "/proc/a.svg"], ("/proc/a.svg",))])
+def test_mistakes_on_the_command_line(arguments, pins, tmp_path):
     done = run(*arguments, folder=tmp_path)
     (line,) = done.stderr.splitlines()
-    assert done.returncode == 2 and line.startswith("error: ") and words in line
+    assert done.returncode == 2 and line.startswith("error: ")
+    assert_names(line, *pins)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -348,14 +357,13 @@ def test_the_text_formats_have_the_direction(direction, words, tmp_path):
 def test_volumes_in_python(tmp_path):
     drawing = zoo.diagram("lenet5", tmp_path / "a.svg", style="volumes")
     assert any(isinstance(item, Polygon) for item in drawing.scene.items)
-    with pytest.raises(UserError, match="ending of a picture's name"):
-        zoo.diagram("lenet5", tmp_path / "a.mmd", style="volumes")
-    with pytest.raises(UserError, match="from left to right"):
-        zoo.diagram("lenet5", style="volumes", direction="down")
-    with pytest.raises(UserError, match="one level of detail"):
-        zoo.diagram("lenet5", detail="stages", style="volumes")
-    with pytest.raises(UserError, match="flows down"):
-        zoo.diagram("lenet5", tmp_path / "a.html", direction="right")
+    for file, keywords, pins in (("a.mmd", {"style": "volumes"}, (".svg", str(tmp_path / "a.mmd"))),
+                                 (None, {"style": "volumes", "direction": "down"}, ("volumes", "direction", "'boxes'")),
+                                 (None, {"style": "volumes", "detail": "stages"}, ("volumes", "detail", "'boxes'")),
+                                 ("a.html", {"direction": "right"}, (".html", "direction"))):
+        with pytest.raises(UserError) as caught:
+            zoo.diagram("lenet5", file and tmp_path / file, **keywords)
+        assert_names(str(caught.value), *pins)
 
 
 @pytest.mark.parametrize("ending, begins", [

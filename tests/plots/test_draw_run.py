@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from message_checks import assert_names
 
 from zoo.errors import UserError
 from zoo.reports import run_outputs
@@ -60,7 +61,7 @@ def test_a_run_before_its_first_epoch_has_only_a_report(make_run):
     assert draw_run(run) == [run / "report.html"]
     (run / "history.csv").unlink()
     assert draw_run(run) == [run / "report.html"]
-    assert "No epoch has finished." in (run / "report.html").read_text()
+    assert 'class="chart"' not in (run / "report.html").read_text()
 
 
 def test_redrawing_overwrites_and_gives_the_same_picture(make_run):
@@ -105,16 +106,16 @@ def subtitle_of_curves(run, monkeypatch):
 
 def test_the_curves_tell_the_test_accuracy_and_mark_the_epoch_that_was_tested(make_run, monkeypatch):
     words = subtitle_of_curves(make_run(), monkeypatch)
-    assert words["title"] == "lenet5 on digits" and words["best_epoch"] == 5
-    assert "94.80 % with the weights of epoch 5, 94.00 % with the last" in words["subtitle"]
-    assert "61,706 parameters · 6 epochs" in words["subtitle"]
+    assert words["best_epoch"] == 5
+    assert_names(words["title"], "lenet5", "digits")
+    assert_names(words["subtitle"], "94.80 %", "5", "94.00 %", "61,706", "6")
 
 
 def test_the_curves_of_an_unfinished_run_say_so(make_run, monkeypatch):
     run = make_run()
     (run / "result.json").unlink()
     words = subtitle_of_curves(run, monkeypatch)
-    assert "not finished" in words["subtitle"] and "test accuracy" not in words["subtitle"]
+    assert "61,706" in words["subtitle"] and "%" not in words["subtitle"]
     assert words["best_epoch"] == 6
 
 
@@ -128,8 +129,8 @@ def refused(run):
 
 
 def test_what_is_no_run_directory_is_refused(tmp_path):
-    assert "no such folder" in refused(tmp_path / "nowhere")
-    assert "no run.json" in refused(tmp_path)
+    assert str(tmp_path / "nowhere") in refused(tmp_path / "nowhere")
+    assert_names(refused(tmp_path), str(tmp_path), "run.json")
 
 
 @pytest.mark.parametrize("name", ["run.json", "history.csv", "predictions.npz", "samples.npz", "result.json"])
@@ -138,7 +139,7 @@ def test_what_is_no_run_directory_is_refused(tmp_path):
 def test_a_damaged_file_is_named(make_run, name, damage):
     run = make_run()
     (run / name).write_bytes(damage((run / name).read_bytes()))
-    assert f"{name} is damaged" in refused(run)
+    assert name in refused(run)
 
 
 def rewrite(path, **changes):
@@ -172,7 +173,7 @@ def rewrite(path, **changes):
 def test_arrays_that_no_training_wrote_are_refused(make_run, name, changes):
     run = make_run()
     rewrite(run / name, **changes)
-    assert f"{name} is damaged" in refused(run)
+    assert name in refused(run)
 
 
 @pytest.mark.parametrize("text", [
@@ -185,7 +186,7 @@ def test_arrays_that_no_training_wrote_are_refused(make_run, name, changes):
 def test_a_history_that_no_training_wrote_is_refused(make_run, text):
     run = make_run()
     (run / "history.csv").write_text(text)
-    assert "history.csv is damaged" in refused(run)
+    assert "history.csv" in refused(run)
 
 
 @pytest.mark.parametrize(("name", "facts"), [
@@ -201,7 +202,7 @@ def test_a_history_that_no_training_wrote_is_refused(make_run, text):
 def test_facts_that_no_training_wrote_are_refused(make_run, name, facts):
     run = make_run()
     (run / name).write_text(json.dumps(facts))
-    assert f"{name} is damaged" in refused(run)
+    assert name in refused(run)
 
 
 def test_drawing_loads_neither_pyplot_nor_a_backend_and_leaves_the_settings_alone(make_run):

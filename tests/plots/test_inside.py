@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from message_checks import assert_names
 
 import zoo
 from zoo import registry
@@ -98,18 +100,19 @@ def test_side_outputs_are_left_out():
     assert found["predictions"].shape == (1, 10) and not any(name.startswith("aux") for name in found)
 
 
-@pytest.mark.parametrize("layers_asked, said", [
-    ("cnv", "no layer is called 'cnv'; did you mean 'conv'? (stages end with conv, predictions; every takes all)"),
-    (["conv", 5], "is called 5"), ([], "name a layer")])
-def test_a_layer_that_is_not_there(layers_asked, said):
+@pytest.mark.parametrize("layers_asked, pins", [
+    ("cnv", ("'cnv'", "'conv'", "stages", "predictions", "every")), (["conv", 5], ("5",)),
+    ([], ("'stages'", "'every'", "[]"))])
+def test_a_layer_that_is_not_there(layers_asked, pins):
     with pytest.raises(UserError) as caught:
         zoo.features(averaging(), np.zeros((1, 8, 6, 3)), layers_asked)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert_names(str(caught.value), *pins)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("images", [np.zeros((8, 6, 3)), np.zeros((1, 8, 8, 3)), np.zeros((0, 8, 6, 3)), "a.png"])
 def test_images_that_do_not_fit(images):
-    with pytest.raises(UserError, match=r"8 x 6 x 3; given one of shape"):
+    with pytest.raises(UserError, match=r"8 ?x ?6 ?x ?3"):
         zoo.features(averaging(), images, "conv")
 
 
@@ -153,8 +156,9 @@ def test_grad_cam_of_means_is_the_class_activation_map():
 
 def test_grad_cam_needs_a_grid():
     single, graph, _ = opened_with_scores(averaging(), (8, 6, 3))
-    with pytest.raises(UserError, match="a layer whose output is a grid of maps; that of mean is 4"):
+    with pytest.raises(UserError) as caught:
         attribution.grad_cam(single, graph, np.zeros((8, 6, 3), np.uint8), "mean", [0])
+    assert_names(str(caught.value), "Grad-CAM", "mean", "4")
 
 
 def test_occlusion_finds_the_only_pixel_that_counts():
@@ -177,8 +181,9 @@ def test_occlusion_finds_the_only_pixel_that_counts():
 def test_no_classes_nothing_to_speak_for():
     model = zoo.build("lenet5", include_top=False)
     graph = feature_graph.laid_open(feature_graph.single(model), (28, 28, 1))
-    with pytest.raises(UserError, match="one score for each of several classes"):
+    with pytest.raises(UserError) as caught:
         attribution.scorer(graph)
+    assert_names(str(caught.value), "--what", "maps", "filters", "hypercolumn")  # which need none
 
 
 PROGRAM = """
@@ -203,7 +208,7 @@ np.savez(sys.argv[1], cam=attribution.grad_cam(single, graph, pixels, "conv", [0
 def on(backend, path):
     here = Path(__file__).resolve().parent
     environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run([sys.executable, "-c", PROGRAM, path, here, here.parents[1]], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", PROGRAM, path, here, *here.parents[:2]], env=environment, check=True)
     with np.load(path) as file:
         return dict(file)
 
@@ -227,7 +232,7 @@ def test_dead_and_constant_maps_are_marked_and_counted():
     grid[0, ..., 4] = [[np.nan, 1], [2, 3]]
     found = feature_maps.judged("conv", "3x3 conv, 5", grid)
     assert [found.mark(place) for place in range(5)] == ["dead", "constant", "", "constant", ""]
-    assert found.said == "2x2, 5 maps: 1 dead, 2 constant, 1 values not finite"
+    assert re.findall(r"\d+", found.said) == ["2", "2", "5", "1", "2", "1"]  # 2x2, 5 maps: dead, constant, not finite
     shown = feature_maps.tiles(found, 3)
     assert shown.shape == (3, 2, 2, 3) and (shown[0] == feature_maps.DEAD).all() and (shown[1] == feature_maps.CONSTANT).all()
     assert shown[2, 0, 0].tolist() == [253, 231, 36] and shown[2, 1, 1].tolist() == [68, 1, 84]  # the ends of viridis
@@ -235,8 +240,9 @@ def test_dead_and_constant_maps_are_marked_and_counted():
 
 def test_numbers_without_a_grid():
     found = feature_maps.judged("fc", "dense, 4", np.array([[0, 1, 0, 2]], "float32"))
-    assert not found.is_grid and found.said == "4 numbers: 2 zero" and feature_maps.strip(found).shape == (1, 4, 3)
-    assert feature_maps.judged("fc", "", np.array([[1, 2]], "float32")).said == "2 numbers"
+    assert not found.is_grid and re.findall(r"\d+", found.said) == ["4", "2"]  # two of the four are 0
+    assert feature_maps.strip(found).shape == (1, 4, 3)
+    assert re.findall(r"\d+", feature_maps.judged("fc", "", np.array([[1, 2]], "float32")).said) == ["2"]
 
 
 def test_the_hypercolumn_is_the_mean_of_all_maps():
@@ -306,7 +312,7 @@ def test_gradients_of_every_network(name):
 
 def test_too_many_layers_for_one_picture():
     view = view_of("nin", "every", width=1.0)
-    with pytest.raises(UserError, match="leave out --what for a page"):
+    with pytest.raises(UserError, match="--layers.*--what"):
         inspection_plots.drawn(view, "maps", 1024)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from keras import layers
 from matplotlib import cbook
+from message_checks import assert_names
 from PIL import Image
 
 from zoo import registry
@@ -75,19 +76,20 @@ def middle(browser, selector):
 
 def test_what_speaks_for_a_class_is_laid_over_the_picture(browser):
     kinds = browser.value("[...document.querySelectorAll('#picture h3')].map((each) => each.textContent)")
-    assert kinds == ["Grad-CAM", "saliency", "occlusion", "hypercolumn"]
+    assert [kind.lower() for kind in kinds] == ["grad-cam", "saliency", "occlusion", "hypercolumn"]
     count = browser.value("document.querySelectorAll('[data-overlay]').length")
     assert count == 1 + 3 * 3 + 1
-    sources = set()
+    sources, texts = set(), set()
     for place in range(count - 1):
         browser.click(*middle(browser, f'[data-overlay="{place}"]'))
         source, shown, wide, words = browser.value(
             "[over.src, !over.hidden, over.naturalWidth === seen.naturalWidth, overlaid.textContent]")
         assert source.startswith("data:image/png") and shown and wide and words
         sources.add(source)
+        texts.add(words)
     assert len(sources) > 4
     browser.click(*middle(browser, '[data-overlay="-1"]'))
-    assert browser.value("over.hidden") and browser.value("overlaid.textContent").startswith("the picture")
+    assert browser.value("over.hidden") and browser.value("overlaid.textContent") not in {"", *texts}
     assert browser.value("document.querySelectorAll('[aria-pressed=true]').length") == 1
 
 
@@ -98,32 +100,35 @@ def test_the_strength_of_what_is_laid_over(browser):
 
 def test_stepping_through_the_layers(browser):
     def name():
-        return browser.value("document.getElementById('name').textContent")
+        """Return [the layer's name, its number, how many there are]."""
+        heading = browser.value("document.getElementById('name').textContent")
+        return [heading.split()[0], *map(int, re.findall(r"\d+", heading.partition(" ")[2]))]
 
-    assert name() == "normalise (1 of 6)" and browser.value("before.disabled")
+    assert name() == ["normalise", 1, 6] and browser.value("before.disabled")
     browser.click(*middle(browser, "#after"))
-    assert name() == "conv1 (2 of 6)"
-    assert browser.value("said.textContent") == "1x1 conv, 3 · 12x16, 3 maps: 1 dead, 0 constant"
+    assert name() == ["conv1", 2, 6]
+    numbers = re.findall(r"\d+", browser.value("said.textContent"))
+    assert numbers == ["1", "1", "3", "12", "16", "3", "1", "0"]  # 1x1, 3 filters; 12x16, 3 maps: 1 dead, 0 constant
     numbers = browser.value("[...document.querySelectorAll('.tile .number')].map((each) => each.textContent)")
-    assert numbers == ["0 dead", "1", "2"]
+    assert [number.split()[0] for number in numbers] == ["0", "1", "2"]
+    assert browser.value("document.querySelectorAll('.tile.dead').length") == 1
     browser.press("ArrowRight")
-    assert name() == "conv2 (3 of 6)"
+    assert name() == ["conv2", 3, 6]
     browser.press("ArrowLeft")
     browser.press("ArrowLeft")
     browser.press("ArrowLeft")  # no further
-    assert name() == "normalise (1 of 6)"
+    assert name() == ["normalise", 1, 6]
     browser.value("names.value = '4'; names.dispatchEvent(new Event('change'))")
-    assert name() == "fc (5 of 6)" and browser.value("document.querySelectorAll('#tiles .strip').length") == 1
+    assert name() == ["fc", 5, 6] and browser.value("document.querySelectorAll('#tiles .strip').length") == 1
     browser.value("step.value = '5'; step.dispatchEvent(new Event('input'))")
-    assert name() == "predictions (6 of 6)" and browser.value("after.disabled")
+    assert name() == ["predictions", 6, 6] and browser.value("after.disabled")
 
 
 def test_a_map_is_enlarged(browser):
     browser.click(*middle(browser, "#after"))
     browser.click(*middle(browser, ".tile:nth-child(2)"))
     assert not browser.value("large.hidden")
-    words = "conv1, map 1: 0.07843 to 0.8275"  # 20 and 211 of 255
-    assert browser.value("large.querySelector('p').textContent") == words
+    assert_names(browser.value("large.querySelector('p').textContent"), "conv1", "1", "0.07843", "0.8275")  # 20 and 211
     assert browser.value("getComputedStyle(large.querySelector('.image')).backgroundImage.startsWith('url')")
     assert browser.value("large.querySelector('.image').clientWidth") > 300
     browser.press("ArrowRight")
@@ -161,7 +166,7 @@ def test_a_folder_gets_the_page_and_all_pictures(tmp_path, hopper, capsys):
     status, said = shown(capsys, "lenet5", "--image", hopper, "-o", folder)
     assert status == 0 and said.count("\n") == 8
     assert {path.name for path in folder.iterdir()} == {"look.html", *(f"{what}.png" for what in show.WHAT)}
-    assert "RANDOM WEIGHTS: it has learnt nothing" in (folder / "look.html").read_text()
+    assert '<span class="open">' in (folder / "look.html").read_text()  # random weights
     for what in show.WHAT:
         assert min(Image.open(folder / f"{what}.png").size) > 200
 
@@ -175,11 +180,13 @@ def test_the_weights_that_come_with_zoo_know_a_five(tmp_path, capsys):
     Image.fromarray(split.batch([place])[0][0, ..., 0]).save(tmp_path / "five.png")
     words = ("--image", tmp_path / "five.png", "-o", tmp_path / "look.html")
     status, said = shown(capsys, "lenet5", "--weights", "mnist", *words)
-    assert status == 0 and "lenet5, weights mnist, pixels x / 255, minus 0.1307, divided by 0.3081" in said
+    assert status == 0
+    assert_names(said, "lenet5", "mnist", "0.1307", "0.3081")
     bars = re.findall(r"<th scope=row>(\d)</th>.*?<td>([\d.]+) %</td>", (tmp_path / "look.html").read_text())
     assert bars[0][0] == "5" and float(bars[0][1]) > 99
     status, said = shown(capsys, tmp_path, "--weights", "mnist", *words)
-    assert status == 2 and "--weights is for a network's name" in said
+    assert status == 2
+    assert_names(said, "--weights", str(tmp_path))
 
 
 @pytest.mark.parametrize("words", [["--what", "maps", "-o", "maps.png"], ["--what", "maps", "-o", "."], ["-o", "."],
@@ -190,7 +197,8 @@ def test_the_picture_is_not_written_over(words, tmp_path, monkeypatch, capsys):
     (tmp_path / "link.png").symlink_to("maps.png")
     before = (tmp_path / "maps.png").read_bytes()
     status, said = shown(capsys, "lenet5", "--image", "maps.png", *words)
-    assert status == 2 and "is the picture of --image, which would be lost; give another name" in said
+    assert status == 2
+    assert_names(said, "--image")
     assert said.count("\n") == 1 and (tmp_path / "maps.png").read_bytes() == before
 
 
@@ -198,7 +206,8 @@ def test_the_picture_is_not_written_over(words, tmp_path, monkeypatch, capsys):
 def test_a_picture_that_takes_too_much_memory(side, tmp_path, hopper, capsys):
     """The first takes 12 TB, which is told at once; for the second the backend asks for 1 TB of weights."""
     status, said = shown(capsys, "lenet5", "--image", hopper, "--size", side, "-o", tmp_path / "look.html")
-    assert (status, said) == (5, "error: out of memory; a smaller --size or --width may help, or fewer --layers\n")
+    assert status == 5 and said.startswith("error: ") and said.count("\n") == 1
+    assert_names(said, "--size", "--width", "--layers")
     assert not list(tmp_path.iterdir())
 
 
@@ -209,52 +218,55 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     keras.Model(image, x).save(tmp_path / "my.keras")
     words = (tmp_path / "my.keras", "--image", hopper, "--what", "gradcam", "-o", tmp_path / "cam.svg")
     status, said = shown(capsys, *words)
-    assert status == 2 and "say which with --size" in said
+    assert status == 2
+    assert_names(said, "--size")
     (tmp_path / "my.labels.txt").write_text("tabby\nfox\n")
     status, said = shown(capsys, *words, "--size", "40x30")
     assert "tabby" in (tmp_path / "cam.svg").read_text()
-    assert status == 0 and "weights of my.keras" in said and (tmp_path / "cam.svg").read_text().startswith("<?xml")
+    assert status == 0 and "my.keras" in said and (tmp_path / "cam.svg").read_text().startswith("<?xml")
 
 
-@pytest.mark.parametrize("words, said", [
-    (["resnet43"], "did you mean 'resnet34'?"),
-    (["./nowhere"], "is neither a run directory nor a .keras file that is there, nor a network's name"),
-    (["lenet5", "--image", "nowhere.png"], "there is no nowhere.png"),
-    (["lenet5", "--image", "."], "--image is one picture; . is a folder"),
-    (["lenet5", "--image", __file__], "is no image that can be read"),
-    (["lenet5", "--maps", "0"], "--maps is a whole number from 1 to 1024; given '0'"),
-    (["lenet5", "--what", "gradcan"], "did you mean 'gradcam'?"),
-    (["lenet5", "--layers", "C1,,C3"], "--layers is every, stages, or names"),
-    (["lenet5", "-o", "no/where/look.html"], "there is no folder no/where"),
-    (["lenet5", "-o", "look.txt"], "without --what a page is written, a .html file, or a folder; given 'look.txt'"),
-    (["lenet5", "--what", "maps", "-o", "maps.html"], "the ending of a picture's name says its kind"),
-    (["googlenet", "--aux"], "leave out --aux"),
-    (["lenet5", "--weights", "imagnet"], "there are no weights 'imagnet'"),
-    (["vgg16", "--weights", "imagenet", "--classes", "5"], "are for 1000 classes; given 5"),
-    (["lenet5", "--what", "filters", "--layers", "C3"], "--layers is for maps, hypercolumn, gradcam; leave it out"),
-    (["lenet5", "--what", "prediction", "--layers", "stages"], "--layers is for maps, hypercolumn, gradcam; leave"),
-    (["lenet5", "--what", "gradcam", "--layers", "every"], "--what gradcam takes names of layers"),
-    (["lenet5", "--what", "saliency", "--maps", "3"], "--maps is for --what maps and for the page; leave it out"),
-    (["lenet5", "--checkpoint", "last"], "--checkpoint is for runs"),
-    (["."], "no run directory: it has no run.json")])
-def test_mistakes_are_told_before_a_backend_loads(words, said, hopper, tmp_path, capsys):
+@pytest.mark.parametrize("words, pins", [
+    (["resnet43"], ("'resnet43'", "'resnet34'")),
+    (["./nowhere"], ("./nowhere", ".keras")),
+    (["lenet5", "--image", "nowhere.png"], ("nowhere.png",)),
+    (["lenet5", "--image", "."], ("--image", ".")),
+    (["lenet5", "--image", __file__], (__file__,)),
+    (["lenet5", "--maps", "0"], ("--maps", "1", "1024", "'0'")),
+    (["lenet5", "--what", "gradcan"], ("'gradcan'", "'gradcam'")),
+    (["lenet5", "--layers", "C1,,C3"], ("--layers", "every", "stages", "'C1,,C3'")),
+    (["lenet5", "-o", "no/where/look.html"], ("no/where",)),
+    (["lenet5", "-o", "look.txt"], ("--what", ".html", "'look.txt'")),
+    (["lenet5", "--what", "maps", "-o", "maps.html"], (".png", "'maps.html'")),
+    (["googlenet", "--aux"], ("--aux",)),
+    (["lenet5", "--weights", "imagnet"], ("'imagnet'",)),
+    (["vgg16", "--weights", "imagenet", "--classes", "5"], ("'imagenet'", "1000", "5")),
+    (["lenet5", "--what", "filters", "--layers", "C3"], ("--layers", "hypercolumn", "--what filters")),
+    (["lenet5", "--what", "prediction", "--layers", "stages"], ("--layers", "hypercolumn", "--what prediction")),
+    (["lenet5", "--what", "gradcam", "--layers", "every"], ("--what gradcam", "--layers", "'every'")),
+    (["lenet5", "--what", "saliency", "--maps", "3"], ("--maps", "--what maps", "--what saliency")),
+    (["lenet5", "--checkpoint", "last"], ("--checkpoint", "lenet5")),
+    (["."], ("run.json",))])
+def test_mistakes_are_told_before_a_backend_loads(words, pins, hopper, tmp_path, capsys):
     image = [] if "--image" in words else ["--image", hopper]
     program = ("import sys\nfrom zoo.cli import show\nstatus = show.main(sys.argv[1:])\n"
                "print('keras' in sys.modules)\nsys.exit(status)")
     run = subprocess.run([sys.executable, "-c", program, *words, *image], cwd=tmp_path, capture_output=True, text=True,
                          env={"PYTHONPATH": str(ROOT), "PATH": ""})
     assert run.returncode == 2 and run.stdout == "False\n"
-    assert run.stderr.startswith("error: ") and run.stderr.count("\n") == 1 and said in run.stderr
+    assert run.stderr.startswith("error: ") and run.stderr.count("\n") == 1
+    assert_names(run.stderr, *pins)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("words, said", [
-    (["--layers", "S2,c3"], "no layer is called 'c3'; did you mean 'C3'? (stages end with S2, S4, "),
-    (["--what", "gradcam", "--layers", "F6"], "Grad-CAM needs a layer whose output is a grid of maps; that of F6 "),
-    (["--what", "hypercolumn", "--layers", "F6,C5"], "a hypercolumn is made of layers with grids of maps")])
-def test_mistakes_that_the_network_knows(words, said, hopper, tmp_path, capsys):
+@pytest.mark.parametrize("words, pins", [
+    (["--layers", "S2,c3"], ("'c3'", "'C3'", "S2", "S4")),
+    (["--what", "gradcam", "--layers", "F6"], ("Grad-CAM", "F6")),
+    (["--what", "hypercolumn", "--layers", "F6,C5"], ("hypercolumn", "F6", "C5"))])
+def test_mistakes_that_the_network_knows(words, pins, hopper, tmp_path, capsys):
     status, heard = shown(capsys, "lenet5", "--image", hopper, "-o", tmp_path / "out", *words)
-    assert status == 2 and said in heard and heard.count("\n") == 1
+    assert status == 2 and heard.count("\n") == 1
+    assert_names(heard, *pins)
 
 
 @pytest.mark.slow
@@ -267,5 +279,5 @@ def test_every_network_shows_a_picture_of_64_pixels(name, tmp_path, hopper, caps
     width = [] if spec.only_width else ["--width", "0.25"]
     words = ("--image", picture, "--size", side, "--classes", 10, *width, "-o", tmp_path / "look")
     status, said = shown(capsys, name, *words)
-    assert status == 0 and "no " not in said, said
+    assert status == 0 and said.count("\n") == 8, said
     assert len(list((tmp_path / "look").iterdir())) == 8

