@@ -30,8 +30,8 @@ from zoo import registry  # noqa: E402
 from zoo.errors import UserError  # noqa: E402
 from zoo.weights import pretrained  # noqa: E402
 
-HISTORIES = Path(__file__).with_name("histories")
-ROWS = Path(__file__).with_name("accuracy.csv")
+HISTORIES_DIR = Path(__file__).with_name("histories")
+CSV_PATH = Path(__file__).with_name("accuracy.csv")
 PRESET_EPOCHS = 12  # of the whole training split
 FIELDS = ("network", "width", "parameters", "multiply_adds", "dataset", "recipe", "seed", "test_accuracy_best",
           "test_accuracy_last", "best_epoch", "epochs", "seconds", "device", "processor", "versions", "commit",
@@ -47,84 +47,85 @@ CASES = (("lenet5",       "mnist",   5,   ""),
          ("nin",          "cifar10", 1,   "--width 0.5 --epochs 20"))
 
 
-def commands(network, dataset):
+def list_commands(model_name, dataset):
     """Return the words behind `python -m zoo.train` of each run of CASES, or of those of a network and data set."""
     return [[name, "--dataset", data, *shlex.split(more), "--seed", str(seed)]
             for name, data, seeds, more in CASES for seed in range(seeds)
-            if network in (None, name) and dataset in (None, data)]
+            if model_name in (None, name) and dataset in (None, data)]
 
 
-def preset_command(network):
+def make_preset_command(model_name):
     """Return the words behind `python -m zoo.train` that train a network's small preset."""
-    return [network, "--preset", "small", "--dataset", registry.find(network).small.dataset, "--epochs",
-            str(PRESET_EPOCHS), "--seed", "0"]
+    return [model_name, "--preset", "small", "--dataset", registry.get_model_info(model_name).small_preset.dataset,
+            "--epochs", str(PRESET_EPOCHS), "--seed", "0"]
 
 
-def told(words):
+def format_command(command):
     """Return a run's command as accuracy.csv has it: without what is of one machine."""
-    return shlex.join(["python", "-m", "zoo.train", *words])
+    return shlex.join(["python", "-m", "zoo.train", *command])
 
 
-def name_run(words):
+def name_run(command):
     """Return the name of the run directory, and of the history, of a command."""
-    return "-".join(word.strip("-") for word in words if word not in ("--dataset",)).replace("--", "-")
+    return "-".join(word.strip("-") for word in command if word not in ("--dataset",)).replace("--", "-")
 
 
-def count_multiply_adds(blueprint):
+def count_multiply_adds(model_config):
     """Return the multiply-adds an image of the model that run.json describes as `blueprint`."""
-    height, width, channels = blueprint["input_shape"]
-    options = [word for name, value in blueprint["options"].items() for word in ("--option", f"{name}={value}")]
-    words = [blueprint["name"], "--size", f"{height}x{width}", "--channels", str(channels), "--classes",
-             str(blueprint["classes"]), "--width", str(blueprint["width"]), "--stem", blueprint["stem"], *options]
+    height, width, channels = model_config["input_shape"]
+    options = [word for name, value in model_config["options"].items() for word in ("--option", f"{name}={value}")]
+    words = [model_config["name"], "--size", f"{height}x{width}", "--channels", str(channels), "--classes",
+             str(model_config["classes"]), "--width", str(model_config["width"]), "--stem", model_config["stem"],
+             *options]
     run = subprocess.run([sys.executable, "-m", "zoo", "info", *words, "--json"], check=True, capture_output=True,
                          text=True, cwd=ROOT)
     return json.loads(run.stdout)["multiply_adds"]
 
 
-def train(words, data_dir, output_dir):
+def train_run(command, data_dir, output_dir):
     """Train once, or go on, keep the history, and return the row of accuracy.csv."""
-    name = name_run(words)
+    name = name_run(command)
     where = ["--data-dir", data_dir] if data_dir else []
-    subprocess.run([sys.executable, "-m", "zoo.train", *words, *where, "--output-dir", output_dir, "--name", name],
+    subprocess.run([sys.executable, "-m", "zoo.train", *command, *where, "--output-dir", output_dir, "--name", name],
                    check=True)
     folder = Path(output_dir, name)
     run, result = (json.loads((folder / file).read_text(encoding="utf-8")) for file in ("run.json", "result.json"))
-    HISTORIES.mkdir(exist_ok=True)
-    shutil.copy(folder / "history.csv", HISTORIES / f"{name}.csv")
-    row = {**run, **result, "dataset": run["dataset"]["name"], "command": told(words),
+    HISTORIES_DIR.mkdir(exist_ok=True)
+    shutil.copy(folder / "history.csv", HISTORIES_DIR / f"{name}.csv")
+    row = {**run, **result, "dataset": run["dataset"]["name"], "command": format_command(command),
            "width": run["blueprint"]["width"], "multiply_adds": count_multiply_adds(run["blueprint"]),
-           "recipe": words[words.index("--recipe") + 1] if "--recipe" in words else "modern",
+           "recipe": command[command.index("--recipe") + 1] if "--recipe" in command else "modern",
            "versions": " ".join(f"{package} {version}" for package, version in run["versions"].items())}
     return {field: row[field] for field in FIELDS}
 
 
-def append(row):
-    new = not ROWS.exists()
-    with open(ROWS, "a", newline="", encoding="utf-8") as file:
+def append_row(row):
+    new = not CSV_PATH.exists()
+    with open(CSV_PATH, "a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         if new:
             writer.writeheader()
         writer.writerow(row)
 
 
-def read(path=None):
+def read_rows(path=None):
     """Return the rows of accuracy.csv, or of another file of its form."""
-    path = path or ROWS
+    path = path or CSV_PATH
     if not path.exists():
         return []
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def is_measured(words):
+def is_measured(command):
     """Return whether accuracy.csv has the run of a preset as it is today."""
-    return any(row["command"] == told(words) and float(row["width"]) == registry.find(words[0]).small.width
-               for row in read())
+    return any(row["command"] == format_command(command)
+               and float(row["width"]) == registry.get_model_info(command[0]).small_preset.width for row in read_rows())
 
 
-def needs_packing(network, run):
+def is_bundle_outdated(model_name, run):
     """Return whether the bundled weights of a network are missing, or older than the result of `run`."""
-    path, result = pretrained.find_bundled(network).path, run / "result.json"
+    path, result = pretrained.find_bundled_weights(model_name).path, run / "result.json"
     return not path.exists() or (result.exists() and path.stat().st_mtime < result.stat().st_mtime)
 
 
@@ -135,13 +136,13 @@ def train_presets(networks, data_dir, output_dir):
     All are trained before any is packed: a new file in the package would mark the commit of the next run as -dirty.
     """
     def train_preset(network):
-        words = preset_command(network)
+        words = make_preset_command(network)
         if not is_measured(words):
-            append(train(words, data_dir, output_dir))
+            append_row(train_run(words, data_dir, output_dir))
 
     def pack_preset(network):
-        run = Path(output_dir, name_run(preset_command(network)))
-        if needs_packing(network, run):
+        run = Path(output_dir, name_run(make_preset_command(network)))
+        if is_bundle_outdated(network, run):
             subprocess.run([sys.executable, str(Path(__file__).with_name("packing.py")), str(run),
                             *(["--data-dir", data_dir] if data_dir else [])], check=True)
 
@@ -160,7 +161,7 @@ def train_presets(networks, data_dir, output_dir):
     return failed
 
 
-def table(rows):
+def format_markdown_table(rows):
     """Return the lines of the Markdown table of accuracy.csv: one for all seeds of a command on one machine."""
     groups = {}
     for row in rows:
@@ -193,28 +194,28 @@ def main():
                                                                       "accuracy.csv")
     arguments = parser.parse_args()
     if arguments.table:
-        print("\n".join(table(read(arguments.rows))))
+        print("\n".join(format_markdown_table(read_rows(arguments.rows))))
         return
     if arguments.plot:
-        from accuracy_plot import draw  # matplotlib
+        from accuracy_plot import draw_accuracy_plot  # matplotlib
 
-        draw(read(arguments.rows), arguments.plot)
+        draw_accuracy_plot(read_rows(arguments.rows), arguments.plot)
         return
     if arguments.presets is not None:
         try:
-            networks = [registry.find(name).name for name in arguments.presets] or [*registry.SPECS]
+            networks = [registry.get_model_info(name).name for name in arguments.presets] or [*registry.MODELS]
         except UserError as error:
             parser.error(str(error))
         failed = train_presets(networks, arguments.data_dir, arguments.output_dir)
         if failed:
             sys.exit(f"failed: {', '.join(failed)}; the same command tries them again")
         return
-    asked = commands(arguments.network, arguments.dataset)
+    asked = list_commands(arguments.network, arguments.dataset)
     if not asked:
         parser.error(f"CASES has no {arguments.network} on {arguments.dataset or 'any data set'}")
     for words in asked:
-        if told(words) not in [row["command"] for row in read()]:
-            append(train(words, arguments.data_dir, arguments.output_dir))
+        if format_command(words) not in [row["command"] for row in read_rows()]:
+            append_row(train_run(words, arguments.data_dir, arguments.output_dir))
 
 
 if __name__ == "__main__":

@@ -20,32 +20,33 @@ import accuracy
 from zoo import registry
 from zoo.errors import UserError
 
-ROWS = Path(__file__).with_name("learning.csv")
-SECONDS = 600
-ENOUGH = {"cifar10": 0.5, "mnist": 0.97}  # of the validation images; chance is 0.1
+CSV_PATH = Path(__file__).with_name("learning.csv")
+MAX_SECONDS = 600
+MIN_ACCURACY = {"cifar10": 0.5, "mnist": 0.97}  # of the validation images; chance is 0.1
 FIELDS = ("network", "width", "parameters", "multiply_adds", "dataset", "epochs", "seconds", "accuracy", "val_accuracy",
           "processor", "commit", "command")
-OUT_OF_TIME = 7
+TIME_LIMIT_STATUS = 7
 
 
-def train(network, data_dir, output_dir):
+def train_run(model_name, data_dir, output_dir):
     """Train for ten minutes at most, unless the run is finished; return the row of learning.csv."""
-    words = accuracy.preset_command(network)
+    words = accuracy.make_preset_command(model_name)
     run = Path(output_dir, accuracy.name_run(words))
     if not (run / "result.json").exists():
         where = ["--data-dir", data_dir] if data_dir else []
         done = subprocess.run([sys.executable, "-m", "zoo.train", *words, *where, "--output-dir", output_dir, "--name",
-                               run.name, "--max-seconds", str(SECONDS)])
-        if done.returncode not in (0, OUT_OF_TIME):
+                               run.name, "--max-seconds", str(MAX_SECONDS)])
+        if done.returncode not in (0, TIME_LIMIT_STATUS):
             raise OSError(f"zoo.train ended with status {done.returncode}")
     config = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    row = summarize(accuracy.read(run / "history.csv"), accuracy.read(run / "timings.csv"))
-    return {"network": network, "width": config["blueprint"]["width"], "parameters": config["parameters"],
+    row = summarize_run(accuracy.read_rows(run / "history.csv"), accuracy.read_rows(run / "timings.csv"))
+    return {"network": model_name, "width": config["blueprint"]["width"], "parameters": config["parameters"],
             "multiply_adds": accuracy.count_multiply_adds(config["blueprint"]), "dataset": config["dataset"]["name"],
-            **row, "processor": config["processor"], "commit": config["commit"], "command": accuracy.told(words)}
+            **row, "processor": config["processor"], "commit": config["commit"],
+            "command": accuracy.format_command(words)}
 
 
-def summarize(history, timings):
+def summarize_run(history, timings):
     """Return what a run had reached in the last epoch that ended within SECONDS of training.
 
     history, timings: the rows of the files of that name. OSError where not even the first epoch did.
@@ -53,18 +54,18 @@ def summarize(history, timings):
     seconds, reached = 0.0, None
     for row, time in zip(history, timings, strict=True):
         seconds += float(time["seconds"])
-        if seconds > SECONDS:
+        if seconds > MAX_SECONDS:
             break
         reached = {"epochs": int(row["epoch"]), "seconds": round(seconds), "accuracy": float(row["accuracy"]),
                    "val_accuracy": float(row["val_accuracy"])}
     if reached is None:
-        raise OSError(f"no epoch ended within {SECONDS} s")
+        raise OSError(f"no epoch ended within {MAX_SECONDS} s")
     return reached
 
 
-def table(rows):
+def format_markdown_table(rows):
     """Return the lines of the Markdown table of docs/training.md, in the order of the catalogue."""
-    order = [*registry.SPECS]
+    order = [*registry.MODELS]
     lines = ["| network | width | parameters | multiply-adds | data set | epochs | minutes | training accuracy, % | "
              "validation accuracy, % |",
              "| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: |"]
@@ -76,8 +77,8 @@ def table(rows):
     return lines
 
 
-def write(rows):
-    with open(ROWS, "w", newline="", encoding="utf-8") as file:
+def write_rows(rows):
+    with open(CSV_PATH, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -91,26 +92,26 @@ def main():
     parser.add_argument("--table", action="store_true", help="print the table of docs/training.md")
     arguments = parser.parse_args()
     if arguments.table:
-        print("\n".join(table(accuracy.read(ROWS))))
+        print("\n".join(format_markdown_table(accuracy.read_rows(CSV_PATH))))
         return
     try:
-        names = [registry.find(name).name for name in arguments.networks]
+        names = [registry.get_model_info(name).name for name in arguments.networks]
     except UserError as error:
         parser.error(str(error))
-    known = {row["network"] for row in accuracy.read(ROWS)} if not names else set()
+    known = {row["network"] for row in accuracy.read_rows(CSV_PATH)} if not names else set()
     failed = []
-    for name in names or [each for each in registry.SPECS if each not in known]:
+    for name in names or [each for each in registry.MODELS if each not in known]:
         try:
-            row = train(name, arguments.data_dir, arguments.output_dir)
+            row = train_run(name, arguments.data_dir, arguments.output_dir)
         except OSError as error:
             print(f"{name} failed: {error}", file=sys.stderr, flush=True)
             failed.append(name)
             continue
-        write([each for each in accuracy.read(ROWS) if each["network"] != name] + [row])
-        if row["val_accuracy"] < ENOUGH[row["dataset"]]:
+        write_rows([each for each in accuracy.read_rows(CSV_PATH) if each["network"] != name] + [row])
+        if row["val_accuracy"] < MIN_ACCURACY[row["dataset"]]:
             failed.append(name)
     if failed:
-        sys.exit(f"below {' and '.join(f'{share:.0%} on {name}' for name, share in ENOUGH.items())}, or failed: "
+        sys.exit(f"below {' and '.join(f'{share:.0%} on {name}' for name, share in MIN_ACCURACY.items())}, or failed: "
                  f"{', '.join(failed)}")
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
 
-ROWS = Path(__file__).with_name("memory.csv")
+CSV_PATH = Path(__file__).with_name("memory.csv")
 FIELDS = ("network", "size", "batch", "width", "options", "mode", "estimated_mib", "measured_mib", "processor",
           "versions")
 MIB = 2**20
@@ -41,27 +41,29 @@ CASES = (("lenet5",               28, (512, 4096), 1.0,   {}),
          ("inception_resnet_v2",  32, (16, 64),    1 / 8, {}))
 
 
-def classes(size):
+def get_num_classes(size):
     return 1000 if size > 96 else 10
 
 
 @functools.cache
-def memory_of(network, size, width, options):
+def get_memory_model(model_name, size, width, options):
     from zoo import registry
     from zoo.analysis import summary
 
-    shape = (size, size, registry.find(network).input_shape[2])
-    blueprint = registry.blueprint(network, shape, classes(size), width, options=json.loads(options))
-    return summary.of_network(blueprint).memory
+    shape = (size, size, registry.get_model_info(model_name).input_shape[2])
+    blueprint = registry.resolve_model_config(model_name, shape, get_num_classes(size), width,
+                                              options=json.loads(options))
+    return summary.summarize_model_config(blueprint).memory
 
 
-def estimated(network, size, batch, width, options, mode):
+def estimate_memory(model_name, size, batch_size, width, options, mode):
     """Return zoo's estimate in MiB."""
-    takes = memory_of(network, size, width, json.dumps(options))
-    return round((takes.for_training(batch) if mode == "training" else takes.for_inference(batch)) / MIB, 1)
+    takes = get_memory_model(model_name, size, width, json.dumps(options))
+    return round((takes.estimate_training(batch_size) if mode == "training"
+                  else takes.estimate_inference(batch_size)) / MIB, 1)
 
 
-def measured(*case):
+def measure_in_subprocess(*case):
     """Return the MiB that one case takes, in a process of its own."""
     done = subprocess.run([sys.executable, __file__, "--one", json.dumps(case)], capture_output=True, text=True,
                           env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"})
@@ -70,13 +72,13 @@ def measured(*case):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(network, size, batch, width, options, mode):
+def measure_case(model_name, size, batch_size, width, options, mode):
     """Return the growth in MiB, in this process."""
     import keras
     import numpy as np
 
     import zoo
-    from zoo.registry import SPECS
+    from zoo.registry import MODELS
 
     def work(model, shape, number):
         pictures, labels = np.zeros((number, *shape), "float32"), np.zeros(number, "int32")
@@ -92,67 +94,68 @@ def measure(network, size, batch, width, options, mode):
     work(keras.Model(image, keras.layers.Dense(4)(keras.layers.Flatten()(keras.layers.Conv2D(4, 3)(image)))),
          (8, 8, 3), 2)
     gc.collect()
-    before = resident("VmRSS")
+    before = read_process_memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    shape = (size, size, SPECS[network].input_shape[2])
-    work(zoo.build(network, shape, classes(size), width=width, classifier_activation=None, **options), shape, batch)
-    return round((resident("VmHWM") - before) / 1024, 1)
+    shape = (size, size, MODELS[model_name].input_shape[2])
+    work(zoo.build(model_name, shape, get_num_classes(size), width=width, classifier_activation=None, **options), shape,
+         batch_size)
+    return round((read_process_memory("VmHWM") - before) / 1024, 1)
 
 
-def resident(what):
+def read_process_memory(field):
     """Return a number of /proc/self/status in KiB."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what))
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
     return int(line.split()[1])
 
 
-def cases(networks):
+def list_cases(networks):
     for network, size, batches, width, options in CASES:
         if not networks or network in networks:
             yield from ((network, size, batch, width, options, mode)
                         for batch in batches for mode in ("training", "inference"))
 
 
-def key(row):
+def get_row_key(row):
     return row["network"], int(row["size"]), int(row["batch"]), row["mode"]
 
 
-def read():
-    if not ROWS.exists():
+def read_rows():
+    if not CSV_PATH.exists():
         return []
-    with open(ROWS, newline="", encoding="utf-8") as file:
+    with open(CSV_PATH, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def write(rows):
-    order = [(case[0], case[1], case[2], case[5]) for case in cases(())]
-    with open(ROWS, "w", newline="", encoding="utf-8") as file:
+def write_rows(rows):
+    order = [(case[0], case[1], case[2], case[5]) for case in list_cases(())]
+    with open(CSV_PATH, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(sorted(rows, key=lambda row: order.index(key(row))))
+        writer.writerows(sorted(rows, key=lambda row: order.index(get_row_key(row))))
 
 
-def case_of(row):
+def parse_case(row):
     return (row["network"], int(row["size"]), int(row["batch"]), float(row["width"]), json.loads(row["options"]),
             row["mode"])
 
 
-def table():
+def format_markdown_table():
     """Return the Markdown table of memory.csv."""
     lines = ["| network | input | batch | | estimated, MiB | measured, MiB | measured / estimated |",
              "| --- | --- | ---: | --- | ---: | ---: | ---: |"]
-    for row in read():
-        network, size, batch, width, options, mode = case_of(row)
+    for row in read_rows():
+        network, size, batch, width, options, mode = parse_case(row)
         said = [network, *([f"width {width:g}"] if width != 1 else []),
                 *(f"{name}={json.dumps(value)}" for name, value in options.items())]
         guess, found = float(row["estimated_mib"]), float(row["measured_mib"])
         lines.append(f"| {', '.join(said)} | {size}x{size} | {batch} | {mode} | {guess:,.0f} | {found:,.0f} | "
                      f"{found / guess:.2f} |")
-    return "\n".join([*lines, "", ratios()])
+    return "\n".join([*lines, "", format_ratios()])
 
 
-def ratios():
+def format_ratios():
     """Return the sentence that says how far off the estimates of memory.csv are."""
-    found = {mode: sorted(float(row["measured_mib"]) / float(row["estimated_mib"]) for row in read()
+    found = {mode: sorted(float(row["measured_mib"]) / float(row["estimated_mib"]) for row in read_rows()
                           if row["mode"] == mode) for mode in ("training", "inference")}
     return "Measured / estimated: " + "; ".join(
         f"{mode} {each[0]:.2f} to {each[-1]:.2f}, median {statistics.median(each):.2f}"
@@ -167,21 +170,23 @@ def main(arguments):
     parser.add_argument("--one", help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     if asked.table:
-        print(table())
+        print(format_markdown_table())
     elif asked.one:
-        print(measure(*json.loads(asked.one)))
+        print(measure_case(*json.loads(asked.one)))
     elif asked.estimate:
-        write([{**row, "estimated_mib": estimated(*case_of(row))} for row in read()])
+        write_rows([{**row, "estimated_mib": estimate_memory(*parse_case(row))} for row in read_rows()])
     else:
         from zoo.training import provenance
 
-        versions = " ".join(f"{name} {version}" for name, version in provenance.versions("tensorflow").items())
-        told = {"processor": provenance.processor(), "versions": versions}
-        for case in cases(asked.networks):
+        versions = " ".join(f"{name} {version}" for name,
+                            version in provenance.get_package_versions("tensorflow").items())
+        told = {"processor": provenance.get_cpu_name(), "versions": versions}
+        for case in list_cases(asked.networks):
             network, size, batch, width, options, mode = case
             row = {"network": network, "size": size, "batch": batch, "width": width, "options": json.dumps(options),
-                   "mode": mode, "estimated_mib": estimated(*case), "measured_mib": measured(*case), **told}
-            write([other for other in read() if key(other) != key(row)] + [row])
+                   "mode": mode, "estimated_mib": estimate_memory(*case), "measured_mib": measure_in_subprocess(*case),
+                   **told}
+            write_rows([other for other in read_rows() if get_row_key(other) != get_row_key(row)] + [row])
             print(network, size, batch, mode, row["estimated_mib"], row["measured_mib"], flush=True)
 
 

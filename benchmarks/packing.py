@@ -30,12 +30,12 @@ def pack_weights(run, to_file):
     """
     import numpy as np
 
-    with devices.quiet():  # TensorFlow's start is loud
+    with devices.suppress_stderr():  # TensorFlow's start is loud
         import keras
 
         from zoo.training import evaluation, run_files
 
-    model = evaluation.reopened(Path(run), run_files.read_config(run), "best")
+    model = evaluation.load_logits_model(Path(run), run_files.read_config(run), "best")
     arrays = {}
     for variable in model.weights:
         array = keras.ops.convert_to_numpy(variable)
@@ -47,37 +47,38 @@ def pack_weights(run, to_file):
     np.savez_compressed(to_file, **arrays)
 
 
-def find_bundled(run):
+def find_bundled_for_run(run):
     """Return the published.Bundled that a run is for; UserError where it is not of a small preset."""
     from zoo.training import run_files
 
     config = run_files.read_config(run)
-    bundled = pretrained.find_bundled(config["network"])
-    if (registry.blueprint(**config["blueprint"]), config["dataset"]["name"]) != (bundled.blueprint, bundled.dataset):
+    bundled = pretrained.find_bundled_weights(config["network"])
+    if (registry.resolve_model_config(**config["blueprint"]),
+        config["dataset"]["name"]) != (bundled.model_config, bundled.dataset):
         raise UserError(f"{run} is not of the preset small of {config['network']}, trained on {bundled.dataset}")
     return bundled
 
 
 def measure_accuracy(bundled, file, data_dir=None, limit=None):
     """Return the test accuracy, a fraction, of a packed file, loaded as bundled weights are."""
-    from zoo.data.load import load
+    from zoo.data.datasets import load_dataset_by_name
     from zoo.training import evaluation, finetuned_model
     from zoo.weights import sources
 
-    source = replace(sources.of_bundled(bundled), path=Path(file))
-    model = finetuned_model.with_own_top(source.resolve_blueprint(), source, None)
-    test = load(bundled.dataset, data_dir=data_dir, limit=limit).test
-    return evaluation.accuracy(evaluation.probabilities(model, test, BATCH_SIZE), test.labels)
+    source = replace(sources.make_bundled_source(bundled), path=Path(file))
+    model = finetuned_model.build_pretrained_classifier(source.resolve_model_config(), source, None)
+    test = load_dataset_by_name(bundled.dataset, data_dir=data_dir, limit=limit).test
+    return evaluation.compute_accuracy(evaluation.predict_probabilities(model, test, BATCH_SIZE), test.labels)
 
 
-def bundle(run, to_file=None, data_dir=None):
+def bundle_weights(run, to_file=None, data_dir=None):
     """Pack a run, check the test accuracy of what was packed, and put it in its place; return (path, accuracy).
 
     to_file: default: where the package has it. UserError, and the file as it was, where the accuracies differ.
     """
     from zoo.training import run_files
 
-    run, bundled = Path(run), find_bundled(run)
+    run, bundled = Path(run), find_bundled_for_run(run)
     result, config = run_files.read_result(run), run_files.read_config(run)
     path = Path(to_file or bundled.path)
     scratch = path.with_name(f".{path.name}")
@@ -99,7 +100,7 @@ def main():
     parser.add_argument("--data-dir")
     arguments = parser.parse_args()
     try:
-        path, accuracy = bundle(arguments.run, data_dir=arguments.data_dir)
+        path, accuracy = bundle_weights(arguments.run, data_dir=arguments.data_dir)
     except UserError as error:
         parser.error(str(error))
     print(f"{path}: {path.stat().st_size:,} bytes, test accuracy {accuracy:.4f}")

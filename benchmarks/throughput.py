@@ -32,12 +32,13 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ROWS = Path(__file__).with_name("throughput.csv")
+CSV_PATH = Path(__file__).with_name("throughput.csv")
 FIELDS = ("network", "what", "subject", "backend", "precision", "batch", "median", "lowest", "highest", "unit", "turns",
           "multiply_adds", "processor", "versions")
-ROUNDS, MIN_ROUNDS, START = 3, 1, 120  # START: seconds for what stands before the first step
-TURN = 3  # training steps that a step of a turn costs: two epochs, and a third of a step for its inference, rounded up
-TRAINING = 3  # times the multiply-adds of a picture: forward, to the weights and to the inputs
+ROUNDS, MIN_ROUNDS, START_SECONDS = 3, 1, 120  # START: seconds for what stands before the first step
+# Training steps that a step of a turn costs: two epochs, and a third of a step for its inference, rounded up
+STEPS_PER_TURN_STEP = 3
+TRAINING_MACS_FACTOR = 3  # times the multiply-adds of a picture: forward, to the weights and to the inputs
 
 #        network                batch steps  arguments of zoo.build
 CASES = (("lenet5",              128,  80, {}),
@@ -47,87 +48,90 @@ CASES = (("lenet5",              128,  80, {}),
          ("inception_resnet_v2",  32,   2, {"width": 1 / 8}))
 
 #           subject     backend       precision
-SUBJECTS = (("zoo",      "tensorflow", "float32"),
-            ("zoo",      "tensorflow", "bfloat16"),
-            ("bare",     "tensorflow", "float32"),
-            ("tutorial", "tensorflow", "float32"),
-            ("pytorch",  "torch",      "float32"),
-            ("pytorch",  "torch",      "bfloat16"))
+IMPLEMENTATIONS = (("zoo",      "tensorflow", "float32"),
+                   ("zoo",      "tensorflow", "bfloat16"),
+                   ("bare",     "tensorflow", "float32"),
+                   ("tutorial", "tensorflow", "float32"),
+                   ("pytorch",  "torch",      "float32"),
+                   ("pytorch",  "torch",      "bfloat16"))
 OTHER_BACKENDS = (("zoo", "jax", "float32"), ("zoo", "torch", "float32"))
-ON_OTHER_BACKENDS = ("lenet5", "resnet34")  # JAX and PyTorch are slower here, and the whole has its limit of time
+OTHER_BACKEND_MODELS = ("lenet5", "resnet34")  # JAX and PyTorch are slower here, and the whole has its limit of time
 
-BUILT = (("vgg16", "VGG16"), ("inception_v3", "InceptionV3"), ("xception", "Xception"))  # and in keras.applications
-
-
-def subjects_of(name):
-    return (*SUBJECTS, *(OTHER_BACKENDS if name in ON_OTHER_BACKENDS else ()))
+KERAS_APPLICATIONS = (("vgg16", "VGG16"), ("inception_v3", "InceptionV3"),
+                      ("xception", "Xception"))  # and in keras.applications
 
 
-def measured(case, rounds, seconds, limit):
+def get_implementations(name):
+    return (*IMPLEMENTATIONS, *(OTHER_BACKENDS if name in OTHER_BACKEND_MODELS else ()))
+
+
+def measure_case(case, rounds, seconds, max_seconds):
     """Yield the rows of one model: about `seconds` for more rounds than MIN_ROUNDS, never much more than `limit`.
 
     A subject for which the limit is too short has a row "left out" instead: the seconds of one of its steps, or those
     after which its first step, with the import and the compilation, was given up.
     """
-    from workers import TooSlow, Worker
+    from workers import WorkerTimeout, Worker
 
-    (name, batch, steps, _), subjects = case, subjects_of(case[0])
+    (name, batch, steps, _), subjects = case, get_implementations(case[0])
     began, promised, workers, values = time.monotonic(), 0.0, {}, {}
     for index, subject in enumerate(subjects):  # one after the other, for each compiles on all cores
         started = time.monotonic()
-        left = began + limit - started - promised  # of which one may take twice its part, for they differ
+        left = began + max_seconds - started - promised  # of which one may take twice its part, for they differ
         share = max(0.0, left * min(1, 2 / (len(subjects) - index)))
         worker = Worker(case, *subject)
         try:
-            worker.ask("step", share)
-            step = worker.ask("step", share - (time.monotonic() - started))  # without the import and the compilation
-        except TooSlow:
+            worker.request("step", share)
+            step = worker.request("step",
+                                  share - (time.monotonic() - started))  # without the import and the compilation
+        except WorkerTimeout:
             values["left out", "s", subject] = [share]
             continue
-        turn = step * steps * TURN
+        turn = step * steps * STEPS_PER_TURN_STEP
         if time.monotonic() - started + turn * (1 + MIN_ROUNDS) > share:
             values["left out", "s a step", subject] = [step]
-            worker.end()
+            worker.close()
             continue
-        worker.ask("training")
+        worker.request("training")
         if subject[0] == "zoo":
             values["first turn", "s", subject] = [time.monotonic() - started]
-        worker.ask("inference")
+        worker.request("inference")
         workers[subject], promised = worker, promised + turn * MIN_ROUNDS
     for turn in range(1, rounds + 1):
         turn_began = time.monotonic()
         for what in ("training", "inference"):
             for subject, worker in workers.items():
-                speed = worker.ask(what)
+                speed = worker.request(what)
                 if speed is not None:
                     values.setdefault((what, "pictures/s", subject), []).append(speed)
         print(f"{name}: turn {turn} of {rounds}", file=sys.stderr, flush=True)
         if turn >= MIN_ROUNDS and 2 * time.monotonic() - turn_began > began + seconds:  # another would end too late
             break
     for subject, worker in workers.items():
-        values["memory", "MiB", subject] = [worker.ask("memory")]
-        worker.end()
-    products = multiply_adds(case)
+        values["memory", "MiB", subject] = [worker.request("memory")]
+        worker.close()
+    products = count_multiply_adds(case)
     for (what, unit, (subject, backend, precision)), each in values.items():
-        yield row(each, unit, network=name, what=what, subject=subject, backend=backend, precision=precision,
-                  batch=batch, multiply_adds=products)
+        yield make_row(each, unit, network=name, what=what, subject=subject, backend=backend, precision=precision,
+                       batch=batch, multiply_adds=products)
 
 
-def row(values, unit, **told):
+def make_row(values, unit, **columns):
     digits = 1 if unit in ("pictures/s", "MiB") else 3
-    return {**told, "median": round(statistics.median(values), digits), "lowest": round(min(values), digits),
+    return {**columns, "median": round(statistics.median(values), digits), "lowest": round(min(values), digits),
             "highest": round(max(values), digits), "unit": unit, "turns": len(values)}
 
 
-def multiply_adds(case):
+def count_multiply_adds(case):
     """Return those of one picture, forward."""
     from zoo import registry
     from zoo.analysis import summary
 
-    return summary.of_network(registry.blueprint(case[0], (32, 32, 3), 10, **case[3])).multiply_adds
+    return summary.summarize_model_config(registry.resolve_model_config(case[0], (32, 32, 3), 10,
+                                                                        **case[3])).multiply_adds
 
 
-def peaks():
+def measure_peaks():
     """Return a row for each precision: the 10^9 multiply-adds a second of a product of two square matrices."""
     import torch
 
@@ -139,11 +143,11 @@ def peaks():
             began = time.perf_counter()
             a @ b
             speeds.append(side ** 3 / (time.perf_counter() - began) / 1e9)
-        rows.append(row(speeds, "10^9/s", what="peak", subject="product", backend="torch", precision=precision))
+        rows.append(make_row(speeds, "10^9/s", what="peak", subject="product", backend="torch", precision=precision))
     return rows
 
 
-def start():
+def measure_start():
     """Yield rows of what stands before the first step: seconds."""
     commands = {"nothing at all": ["-c", ""], "import zoo": ["-c", "import zoo"],
                 "zoo.train --help": ["-m", "zoo.train", "--help"],
@@ -155,13 +159,13 @@ def start():
             subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True)
             taken[name].append(time.perf_counter() - began)
     for name, seconds in taken.items():
-        yield row(seconds, "s", what="start", subject=name)
+        yield make_row(seconds, "s", what="start", subject=name)
     os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
     import keras
 
     import zoo
 
-    for ours, theirs in BUILT:
+    for ours, theirs in KERAS_APPLICATIONS:
         taken = {"zoo.build": [], "keras.applications": []}
         for _ in range(4):
             for name, build in (("zoo.build", lambda: zoo.build(ours)),
@@ -171,53 +175,54 @@ def start():
                 build()
                 taken[name].append(time.perf_counter() - began)
         for name, seconds in taken.items():
-            yield row(seconds[1:], "s", network=ours, what="build", subject=name, backend="tensorflow")
+            yield make_row(seconds[1:], "s", network=ours, what="build", subject=name, backend="tensorflow")
 
 
-def read():
-    if not ROWS.exists():
+def read_rows():
+    if not CSV_PATH.exists():
         return []
-    with open(ROWS, newline="", encoding="utf-8") as file:
+    with open(CSV_PATH, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def write(new, replaced):
+def replace_rows(new_rows, is_replaced):
     """Put the rows `new` in the place of those that `replaced` says yes to."""
     from zoo.utils import io
 
-    rows = [each for each in read() if not replaced(each)] + new
-    with io.written_whole(ROWS) as path, open(path, "w", newline="", encoding="utf-8") as file:
+    rows = [each for each in read_rows() if not is_replaced(each)] + new_rows
+    with io.atomic_write(CSV_PATH) as path, open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
-def medians():
+def read_medians():
     """Return {(network, what, subject, backend, precision): the row}, with numbers for what numbers are."""
-    return {tuple(each[field] for field in FIELDS[:5]): {**each, "median": float(each["median"])} for each in read()}
+    return {tuple(each[field] for field in FIELDS[:5]): {**each, "median": float(each["median"])}
+            for each in read_rows()}
 
 
-def ratio(rows, network, what, *other, ours):
-    found = rows.get((network, what, *other))
+def format_ratio(rows, network, task, *other, ours):
+    found = rows.get((network, task, *other))
     return f"{ours / found['median']:.2f}" if found else ""
 
 
-def table():
+def format_markdown_table():
     """Return the lines of the whole table: pictures a second, and zoo's share of each other."""
-    rows = medians()
+    rows = read_medians()
     lines = ["| network, batch | | backend, precision | zoo, pictures/s | of bare | of tutorial | of PyTorch | of peak |",
              "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
     for (network, what, subject, backend, precision), each in rows.items():
         if subject == "zoo" and what == "left out":
-            lines.append(f"| {network}, {each['batch']} | | {backend}, {precision} | left out: {reason(each)} | "
+            lines.append(f"| {network}, {each['batch']} | | {backend}, {precision} | left out: {format_reason(each)} | "
                          "| | | |")
         if subject != "zoo" or what not in ("training", "inference"):
             continue
         ours = each["median"]
-        bare = ratio(rows, network, what, "bare", backend, precision, ours=ours)
-        tutorial = ratio(rows, network, what, "tutorial", "tensorflow", "float32", ours=ours)
-        pytorch = ratio(rows, network, what, "pytorch", "torch", precision, ours=ours)
-        done = ours * int(each["multiply_adds"]) * (TRAINING if what == "training" else 1)
+        bare = format_ratio(rows, network, what, "bare", backend, precision, ours=ours)
+        tutorial = format_ratio(rows, network, what, "tutorial", "tensorflow", "float32", ours=ours)
+        pytorch = format_ratio(rows, network, what, "pytorch", "torch", precision, ours=ours)
+        done = ours * int(each["multiply_adds"]) * (TRAINING_MACS_FACTOR if what == "training" else 1)
         peak = done / 1e9 / float(rows["", "peak", "product", "torch", precision]["highest"])
         lines.append(f"| {network}, {each['batch']} | {what} | {backend}, {precision} | {ours:,.0f} "
                      f"({float(each['lowest']):,.0f} to {float(each['highest']):,.0f}) | {bare} | {tutorial} | "
@@ -225,20 +230,20 @@ def table():
     return lines
 
 
-def reason(left_out):
+def format_reason(row):
     """Return the text that says why the subject of a row was left out."""
-    words = "no time for steps of" if left_out["unit"] == "s a step" else "no two steps in"
-    return f"{words} {left_out['median']:.3g} s"
+    words = "no time for steps of" if row["unit"] == "s a step" else "no two steps in"
+    return f"{words} {row['median']:.3g} s"
 
 
-def start_table():
+def format_start_table():
     """Return the lines of the table of what stands before the first step."""
-    rows = medians()
+    rows = read_medians()
     lines = ["| | seconds |", "| --- | ---: |"]
     lines += [f"| `{subject}` | {each['median']:.2f} |" for (_, what, subject, *_), each in rows.items()
               if what == "start" and subject != "nothing at all"]
     lines += [f"| `zoo.build(\"{network}\")`, of `keras.applications` | {each['median']:.2f}, "
-              f"{ratio(rows, network, what, 'keras.applications', backend, precision, ours=each['median'])} |"
+              f"{format_ratio(rows, network, what, 'keras.applications', backend, precision, ours=each['median'])} |"
               for (network, what, subject, backend, precision), each in rows.items() if subject == "zoo.build"]
     lines += [f"| {network}, {backend}, {precision}: from nothing to the end of the first turn; peak memory | "
               f"{each['median']:.1f}; {rows[network, 'memory', subject, backend, precision]['median']:,.0f} MiB |"
@@ -246,14 +251,15 @@ def start_table():
     return lines
 
 
-def readme():
+def format_readme_table():
     """Return the lines of the README's table: training in float32 on TensorFlow."""
-    rows = medians()
+    rows = read_medians()
     lines = ["| network | batch | pictures/s | of the bare step | of a tutorial's `fit` | of eager PyTorch |",
              "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for (network, what, *subject), each in rows.items():
-        if what == "training" and tuple(subject) == SUBJECTS[0]:
-            shares = " | ".join(ratio(rows, network, what, *other, ours=each["median"]) for other in SUBJECTS[2:5])
+        if what == "training" and tuple(subject) == IMPLEMENTATIONS[0]:
+            shares = " | ".join(format_ratio(rows, network, what, *other, ours=each["median"])
+                                for other in IMPLEMENTATIONS[2:5])
             lines.append(f"| {network} | {each['batch']} | {each['median']:,.0f} | {shares} |")
     return lines
 
@@ -268,10 +274,11 @@ def main():
     parser.add_argument("--peaks", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peaks:
-        print(json.dumps(peaks()))
+        print(json.dumps(measure_peaks()))
         return
     if arguments.table or arguments.readme:
-        print("\n".join(readme() if arguments.readme else [*table(), "", *start_table()]))
+        print("\n".join(format_readme_table() if arguments.readme
+                        else [*format_markdown_table(), "", *format_start_table()]))
         return
     sys.path[:0] = [str(ROOT)]
     from zoo.training import provenance
@@ -280,20 +287,21 @@ def main():
     unknown = set(asked) - {case[0] for case in CASES} - {"start"}
     if unknown:
         parser.error(f"not measured here: {', '.join(sorted(unknown))}")
-    versions = {**provenance.versions("tensorflow"), **provenance.versions("jax"), **provenance.versions("torch")}
-    told = {"processor": provenance.processor(),
+    versions = {**provenance.get_package_versions("tensorflow"), **provenance.get_package_versions("jax"),
+                **provenance.get_package_versions("torch")}
+    told = {"processor": provenance.get_cpu_name(),
             "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
     end, cases = time.monotonic() + arguments.minutes * 60, [case for case in CASES if case[0] in asked]
     for index, case in enumerate(cases):  # measured in processes of their own, before this one loads a backend
-        left = max(0.0, end - time.monotonic() - (START if "start" in asked else 0))
+        left = max(0.0, end - time.monotonic() - (START_SECONDS if "start" in asked else 0))
         seconds = left / (len(cases) - index)
-        rows = [{**each, **told} for each in measured(case, arguments.rounds, seconds, min(left, 2 * seconds))]
-        write(rows, lambda each, case=case: each["network"] == case[0] and each["what"] != "build")
+        rows = [{**each, **told} for each in measure_case(case, arguments.rounds, seconds, min(left, 2 * seconds))]
+        replace_rows(rows, lambda each, case=case: each["network"] == case[0] and each["what"] != "build")
     if "start" in asked:
         alone = subprocess.run([sys.executable, __file__, "--peaks"], capture_output=True, text=True, check=True)
-        rows = [{**each, **told} for each in [*json.loads(alone.stdout), *start()]]
-        write(rows, lambda each: each["what"] in ("start", "build", "peak"))
-    print("\n".join([*table(), "", *start_table()]))
+        rows = [{**each, **told} for each in [*json.loads(alone.stdout), *measure_start()]]
+        replace_rows(rows, lambda each: each["what"] in ("start", "build", "peak"))
+    print("\n".join([*format_markdown_table(), "", *format_start_table()]))
 
 
 if __name__ == "__main__":

@@ -24,48 +24,48 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zoo.data.load import load
+from zoo.data.datasets import load_dataset_by_name
 
-ROWS = Path(__file__).with_name("transfer.csv")
+CSV_PATH = Path(__file__).with_name("transfer.csv")
 FIELDS = ("case", "network", "source_pictures", "pictures", "seed", "rate", "val_accuracy_best",
           "test_accuracy_best", "source_accuracy", "epochs", "seconds", "device", "processor", "versions", "commit",
           "command")
-HALF = 5  # classes
-FULL = {"source": 22_500, "source_epochs": 10, "new": 500, "epochs": 60, "test": 5_000, "seeds": (0, 1, 2)}
-SMALL = {"source": 1_000, "source_epochs": 1, "new": 100, "epochs": 3, "test": 200, "seeds": (0, 1)}
+CLASSES_PER_HALF = 5  # classes
+FULL_SIZES = {"source": 22_500, "source_epochs": 10, "new": 500, "epochs": 60, "test": 5_000, "seeds": (0, 1, 2)}
+SMALL_SIZES = {"source": 1_000, "source_epochs": 1, "new": 100, "epochs": 3, "test": 200, "seeds": (0, 1)}
 NETWORK = "resnet18"
 WIDTH = "0.25"
 # The source learns as zoo.train teaches a ResNet; with few pictures Adam, as zoo finetune does by itself
-SOURCE = ("optimizer=nesterov", "learning_rate=0.1", "weight_decay=5e-4", "warmup=1")
-RATES = {"from nothing": ("0.001", "0.003", "0.01"), "head alone": ("0.003", "0.01", "0.03"),
-         "head, then all": ("0.0003", "0.001", "0.003")}  # of the last: of the body, after a head with 0.01
+SOURCE_RECIPE = ("optimizer=nesterov", "learning_rate=0.1", "weight_decay=5e-4", "warmup_epochs=1")
+LEARNING_RATES = {"from nothing": ("0.001", "0.003", "0.01"), "head alone": ("0.003", "0.01", "0.03"),
+                  "head, then all": ("0.0003", "0.001", "0.003")}  # of the last: of the body, after a head with 0.01
 
 
-def write_pictures(folder, split, classes, names, count, seed=0):
+def write_images(folder, split, classes, class_names, count, seed=0):
     """Write `count` pictures of some classes, alike from each, as FOLDER/CLASS/NUMBER.png."""
     for label in classes:
         rows = np.random.default_rng(seed).permutation(np.flatnonzero(split.labels == label))[: count // len(classes)]
         images, _ = split.batch(rows)
-        place = folder / names[label]
+        place = folder / class_names[label]
         place.mkdir(parents=True)
         for row, image in zip(rows, images, strict=True):
             Image.fromarray(image).save(place / f"{row}.png")
 
 
-def folder(root, data, classes, count, sizes, seed=0):
+def prepare_folder(root, dataset, classes, count, sizes, seed=0):
     """Write the pictures of some classes, `count` to train on, unless they are there, and return their folder."""
     place = root / f"{count}-{seed}"
     if not (place / "written").exists():
-        for part, split, most in (("train", data.train, count), ("val", data.validation, min(count, 500)),
-                                  ("test", data.test, sizes["test"])):
-            write_pictures(place / part, split, classes, data.facts.label_names, most, seed)
+        for part, split, most in (("train", dataset.train, count), ("val", dataset.validation, min(count, 500)),
+                                  ("test", dataset.test, sizes["test"])):
+            write_images(place / part, split, classes, dataset.info.class_names, most, seed)
         (place / "written").touch()
     return place
 
 
-def finetune(root, name, folder, seed, *more):
+def run_finetune(root, name, folder, seed, *options):
     """Run zoo finetune and return (what run.json says, what result.json says, the command without places)."""
-    words = [NETWORK, "--seed", str(seed), "--set", "augment=flip crop=4", *more]
+    words = [NETWORK, "--seed", str(seed), "--set", "augmentation=flip crop=4", *options]
     subprocess.run([sys.executable, "-m", "zoo", "finetune", *words, "--data", str(folder),
                     "--output-dir", str(root / "runs"), "--name", name], check=True)
     run = root / "runs" / name
@@ -74,74 +74,75 @@ def finetune(root, name, folder, seed, *more):
     return facts, result, shlex.join(["python", "-m", "zoo", "finetune", *shown])
 
 
-def append(**row):
-    new = not ROWS.exists()
-    with open(ROWS, "a", newline="", encoding="utf-8") as file:
+def append_row(**row):
+    new = not CSV_PATH.exists()
+    with open(CSV_PATH, "a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n", extrasaction="ignore")
         if new:
             writer.writeheader()
         writer.writerow(row)
 
 
-def rows_of(sizes):
+def read_rows(sizes):
     """Return the rows of transfer.csv that were measured with these sizes."""
-    if not ROWS.exists():
+    if not CSV_PATH.exists():
         return []
-    with open(ROWS, newline="", encoding="utf-8") as file:
+    with open(CSV_PATH, newline="", encoding="utf-8") as file:
         return [row for row in csv.DictReader(file) if int(row["source_pictures"]) == sizes["source"]]
 
 
-def best_rate(rows, case, seed):
+def find_best_learning_rate(rows, case, seed):
     """Return the rate with which a case is best by the validation pictures of a seed."""
     tried = [row for row in rows if row["case"] == case and int(row["seed"]) == seed]
     return max(tried, key=lambda row: float(row["val_accuracy_best"]))["rate"]
 
 
-def words_of(case, rate, source, sizes):
+def make_arguments(case, learning_rate, source, sizes):
     """Return the arguments of zoo finetune for a case; source: the run of the trained body."""
     if case == "from nothing":
-        return ["--weights", "none", "--recipe", "finetune", "--width", WIDTH, "--image-size", "32", "--lr", rate, "--epochs",
-                str(sizes["epochs"])]
+        return ["--weights", "none", "--recipe", "finetune", "--width", WIDTH, "--image-size", "32", "--lr",
+                learning_rate, "--epochs", str(sizes["epochs"])]
     if case == "head alone":
-        return ["--weights", str(source), "--lr", rate, "--epochs", str(sizes["epochs"])]
+        return ["--weights", str(source), "--lr", learning_rate, "--epochs", str(sizes["epochs"])]
     head = sizes["epochs"] // 3
-    return ["--weights", str(source), "--freeze", "none", "--two-stage", "--lr", "0.01", "--backbone-lr", rate,
+    return ["--weights", str(source), "--freeze", "none", "--two-stage", "--lr", "0.01", "--backbone-lr", learning_rate,
             "--head-epochs", str(head), "--epochs", str(sizes["epochs"] - head)]
 
 
-def measure(sizes, root, data_dir, device):
+def measure_all(sizes, root, data_dir, device):
     """Train the source, then with each seed each case, and append a row each."""
-    data = load("cifar10", data_dir=data_dir)
-    source = folder(root, data, range(HALF), sizes["source"], sizes)
+    data = load_dataset_by_name("cifar10", data_dir=data_dir)
+    source = prepare_folder(root, data, range(CLASSES_PER_HALF), sizes["source"], sizes)
     first = sizes["seeds"][0]
-    _, trained, _ = finetune(root, f"source{first}", source, first, "--weights", "none", "--width", WIDTH,
-                             "--image-size", "32", "-b", "128", "--epochs", str(sizes["source_epochs"]), *device,
-                             *(word for each in SOURCE for word in ("--set", each)))
+    _, trained, _ = run_finetune(root, f"source{first}", source, first, "--weights", "none", "--width", WIDTH,
+                                 "--image-size", "32", "-b", "128", "--epochs", str(sizes["source_epochs"]), *device,
+                                 *(word for each in SOURCE_RECIPE for word in ("--set", each)))
     for seed in sizes["seeds"]:
-        new = folder(root, data, range(HALF, 2 * HALF), sizes["new"], sizes, seed)
-        for case, rates in RATES.items():
-            rows = rows_of(sizes)
+        new = prepare_folder(root, data, range(CLASSES_PER_HALF, 2 * CLASSES_PER_HALF), sizes["new"], sizes, seed)
+        for case, rates in LEARNING_RATES.items():
+            rows = read_rows(sizes)
             known = {(row["case"], int(row["seed"]), row["rate"]) for row in rows}
-            for rate in rates if seed == first else [best_rate(rows, case, first)]:
+            for rate in rates if seed == first else [find_best_learning_rate(rows, case, first)]:
                 if (case, seed, rate) in known:
                     continue
                 name = f"{case.replace(',', '').replace(' ', '-')}-{rate}-{seed}"
-                facts, result, command = finetune(root, name, new, seed, *device, *words_of(
+                facts, result, command = run_finetune(root, name, new, seed, *device, *make_arguments(
                     case, rate, root / "runs" / f"source{first}", sizes))
-                append(**{**result, "epochs": sizes["epochs"]}, case=case, network=f"{NETWORK}, width {WIDTH}",
-                       source_pictures=sizes["source"], pictures=sizes["new"], seed=seed, rate=rate,
-                       source_accuracy=trained["test_accuracy_best"], device=facts["device"], processor=facts["processor"],
-                       versions=" ".join(f"{name} {version}" for name, version in facts["versions"].items()),
-                       commit=facts["commit"], command=command)
+                append_row(**{**result, "epochs": sizes["epochs"]}, case=case, network=f"{NETWORK}, width {WIDTH}",
+                           source_pictures=sizes["source"], pictures=sizes["new"], seed=seed, rate=rate,
+                           source_accuracy=trained["test_accuracy_best"], device=facts["device"],
+                           processor=facts["processor"],
+                           versions=" ".join(f"{name} {version}" for name, version in facts["versions"].items()),
+                           commit=facts["commit"], command=command)
 
 
-def table(sizes=FULL):
+def format_markdown_table(sizes=FULL_SIZES):
     """Return the Markdown table of transfer.csv: a line a case, with the rate that its first seed chose."""
-    rows = rows_of(sizes)
+    rows = read_rows(sizes)
     lines = ["| case | network | new pictures | rate | test accuracy, % | runs | on |",
              "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
-    for case in RATES:
-        rate = best_rate(rows, case, sizes["seeds"][0])
+    for case in LEARNING_RATES:
+        rate = find_best_learning_rate(rows, case, sizes["seeds"][0])
         runs = [row for row in rows if (row["case"], row["rate"]) == (case, rate)]
         accuracies = [100 * float(row["test_accuracy_best"]) for row in runs]
         spread = f" ± {statistics.stdev(accuracies):.1f}" if len(runs) > 1 else ""
@@ -160,10 +161,10 @@ def main():
     parser.add_argument("--table", action="store_true", help="print the table of the docs")
     arguments = parser.parse_args()
     if arguments.table:
-        print("\n".join(table()))
+        print("\n".join(format_markdown_table()))
         return
-    measure(SMALL if arguments.small else FULL, arguments.output_dir, arguments.data_dir,
-            ("--gpu", arguments.gpu) if arguments.gpu else ())
+    measure_all(SMALL_SIZES if arguments.small else FULL_SIZES, arguments.output_dir, arguments.data_dir,
+                ("--gpu", arguments.gpu) if arguments.gpu else ())
 
 
 if __name__ == "__main__":

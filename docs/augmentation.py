@@ -14,9 +14,9 @@ import numpy as np  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from zoo.data.load import DIGITS_FILE  # noqa: E402
-from zoo.training.augment import Augment, mixed_labels, numbers  # noqa: E402
-from zoo.training.augmentation import parse  # noqa: E402
+from zoo.data.datasets import DIGITS_FILE  # noqa: E402
+from zoo.training.augmentation import AugmentationLayer, mix_labels, draw_augmentation_parameters  # noqa: E402
+from zoo.training.augmentation import parse_augmentation  # noqa: E402
 
 SIDE = 64
 CUTS = ((130, 50, 300), (0, 0, 230), (250, 380, 220), (150, 150, 130), (310, 60, 200))  # left, top, side of the photo
@@ -41,12 +41,12 @@ def pictures():
 
 def augmented(images, text):
     """Return the pictures as floats and the share of each in its label."""
-    augmentation = parse(text)
-    drawn = numbers(augmentation, images.shape[1:], *AT, len(images))
-    inputs = [images, drawn] + ([np.roll(images, -1, axis=0)] if augmentation.mixes else [])
+    augmentation = parse_augmentation(text)
+    drawn = draw_augmentation_parameters(augmentation, images.shape[1:], *AT, len(images))
+    inputs = [images, drawn] + ([np.roll(images, -1, axis=0)] if augmentation.has_mixing else [])
     entries = [keras.Input(each.shape[1:], dtype=each.dtype.name) for each in inputs]
-    made = keras.Model(entries, Augment(augmentation)(entries)).predict(inputs, verbose=0)
-    return made, mixed_labels(augmentation, drawn, np.eye(len(images), dtype="float32")).diagonal()
+    made = keras.Model(entries, AugmentationLayer(augmentation)(entries)).predict(inputs, verbose=0)
+    return made, mix_labels(augmentation, drawn, np.eye(len(images), dtype="float32")).diagonal()
 
 
 def main():
@@ -61,7 +61,7 @@ def main():
             axes.imshow(picture / 255, interpolation="nearest")
             axes.set_xticks([])
             axes.set_yticks([])
-            if parse(text).mixes:
+            if parse_augmentation(text).has_mixing:
                 axes.set_xlabel(f"{share:.0%} + {1 - share:.0%}", fontsize=8, labelpad=2)
     figure.savefig(ROOT / "docs" / "images" / "augmentation.png", metadata={"Software": None})
 

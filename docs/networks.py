@@ -18,7 +18,7 @@ sys.path[:0] = [each for each in (str(ROOT), str(ROOT / "tests")) if each not in
 
 import zoo  # noqa: E402
 from zoo import devices  # noqa: E402
-from zoo.registry import SPECS  # noqa: E402
+from zoo.registry import MODELS  # noqa: E402
 
 START = """\
 # The networks
@@ -110,7 +110,7 @@ BROUGHT = {  # file: what its paper introduced
 def page(describe=zoo.describe):
     """Return the text of the page; `describe` is there for tests that have described the networks already."""
     groups = [[described(spec, describe) for spec in specs]
-              for _, specs in itertools.groupby(SPECS.values(), lambda spec: spec.file)]
+              for _, specs in itertools.groupby(MODELS.values(), lambda spec: spec.module)]
     return "\n".join([START, *contents(groups), *(line for group in groups for line in section(group))]) + "\n"
 
 
@@ -126,16 +126,16 @@ class Described:
 
 
 def described(spec, describe):
-    return Described(spec, importlib.import_module(f"papers.{spec.file}").FACTS[spec.name], describe(spec.name),
-                     describe(spec.name, aux=True) if spec.sides else None,
-                     describe(spec.name, (32, 32, 3), 10) if spec.small_below else None)
+    return Described(spec, importlib.import_module(f"papers.{spec.module}").FACTS[spec.name], describe(spec.name),
+                     describe(spec.name, aux=True) if spec.aux_loss_weights else None,
+                     describe(spec.name, (32, 32, 3), 10) if spec.small_stem_below else None)
 
 
 def contents(groups):
     yield from ("| network | paper | input | parameters | multiply-adds |", "| --- | --- | --- | ---: | ---: |")
     for each in itertools.chain(*groups):
         spec = each.spec
-        yield (f"| [{spec.name}](#{spec.name}) | {spec.paper.short} {spec.paper.year} | {cross(spec.input_shape)} | "
+        yield (f"| [{spec.name}](#{spec.name}) | {spec.paper.short_authors} {spec.paper.year} | {cross(spec.input_shape)} | "
                f"{count(each.plain['parameters'])} | {count(each.plain['multiply_adds'])} |")
 
 
@@ -144,8 +144,8 @@ def section(group):
     spec, told = group[0].spec, group[0].plain
     lines = ["", f"## {', '.join(each.spec.name for each in group)}", "",
              f"{spec.paper.authors} {spec.paper.year}, [{spec.paper.title}]({spec.paper.url}). In "
-             f"[zoo/models/{spec.file}.py](../zoo/models/{spec.file}.py).",
-             "", " ".join(BROUGHT[spec.file].split())]
+             f"[zoo/models/{spec.module}.py](../zoo/models/{spec.module}.py).",
+             "", " ".join(BROUGHT[spec.module].split())]
     for title, part in (("Departures from the paper", "departures"), ("Elsewhere", "elsewhere")):
         if told[part]:
             lines += ["", f"*{title}:* {escaped(told[part])}"]
@@ -159,7 +159,7 @@ def counts(each):
     spec = each.spec
     said = [f"{cross(spec.input_shape)}, {spec.classes} classes: {counted(each.plain)}."]
     if each.sided:
-        said.append(f"With {' and '.join(spec.sides)}: {counted(each.sided)}.")
+        said.append(f"With {' and '.join(spec.aux_loss_weights)}: {counted(each.sided)}.")
     if each.small:
         said.append(f"With the small stem, 32x32x3 and 10 classes: {counted(each.small)}.")
     if spec.options:
@@ -179,7 +179,7 @@ def table(each):
     stages, whole = each.paper.stages, each.sided or each.plain
     layers, total_said = [layer for stage in whole["stages"] for layer in stage["layers"]], False
     for name, shape in stages.items():
-        if name.partition("_")[0] in each.spec.sides and not total_said:
+        if name.partition("_")[0] in each.spec.aux_loss_weights and not total_said:
             total_said = True
             yield total("total", each.plain)
         names = [layer["name"] for layer in layers]
@@ -217,7 +217,7 @@ def main(arguments):
     if arguments not in ([], ["--check"]):
         print("error: networks.py takes nothing, or --check", file=sys.stderr)
         return 2
-    with devices.quiet():
+    with devices.suppress_stderr():
         import keras  # noqa: F401, its backend reports at length
     text = page()
     if not arguments:

@@ -1,6 +1,6 @@
 """python docs/scaling.py: the table of docs/scaling.md, what the devices exchange in each step, by arithmetic."""
 
-from zoo.registry import SPECS
+from zoo.registry import MODELS
 
 BYTES = 4  # of a gradient: it has its weight's type, float32, whatever the precision
 DEVICES = (8, 64, 512)
@@ -15,7 +15,7 @@ def main():
     print("| network | trainable parameters | gradients, MB | "
           + " | ".join(f"{each} devices, MB" for each in DEVICES) + " |")
     print("| --- | ---: | ---: |" + " ---: |" * len(DEVICES))
-    for spec in SPECS.values():
+    for spec in MODELS.values():
         trainable = spec.parameters[1]
         sent = " | ".join(f"{exchanged(trainable, each):,.1f}" for each in DEVICES)
         print(f"| {spec.name} | {trainable:,} | {BYTES * trainable / 1e6:,.1f} | {sent} |")

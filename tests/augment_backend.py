@@ -1,4 +1,5 @@
-"""python augment_backend.py IN.npz OUT.npz: what zoo.training.augment makes of pictures on the backend in use.
+"""python augment_backend.py IN.npz OUT.npz: what zoo.training.augmentation_layer makes of pictures on the backend in
+use.
 
 IN.npz: `images` uint8, and `numbers/TEXT` for each augmentation. OUT.npz: `predict/TEXT` as compiled for the backend,
 `eager/TEXT` by a plain call, `bfloat16/TEXT` under that policy, and `fit`, the weights of a small model after a fit.
@@ -9,8 +10,8 @@ import sys
 import keras
 import numpy as np
 
-from zoo.training.augment import Augment, columns
-from zoo.training.augmentation import parse
+from zoo.training.augmentation_layer import AugmentationLayer, count_augmentation_parameters
+from zoo.training.augmentation import parse_augmentation
 
 
 class Batches(keras.utils.PyDataset):
@@ -30,19 +31,19 @@ class Batches(keras.utils.PyDataset):
 
 
 def inputs(augmentation, shape):
-    pictures = [keras.Input(shape, dtype="uint8") for _ in range(1 + augmentation.mixes)]
-    return [pictures[0], keras.Input((columns(augmentation),)), *pictures[1:]]
+    pictures = [keras.Input(shape, dtype="uint8") for _ in range(1 + augmentation.has_mixing)]
+    return [pictures[0], keras.Input((count_augmentation_parameters(augmentation),)), *pictures[1:]]
 
 
 def model(augmentation, shape):
     given = inputs(augmentation, shape)
-    return keras.Model(given, Augment(augmentation)(given))
+    return keras.Model(given, AugmentationLayer(augmentation)(given))
 
 
 def fitted(images, numbers, text):
     """Train two steps of softmax regression from zero; return its weights."""
-    given = inputs(parse(text), images.shape[1:])
-    x = keras.layers.Rescaling(1 / 255)(Augment(parse(text))(given))
+    given = inputs(parse_augmentation(text), images.shape[1:])
+    x = keras.layers.Rescaling(1 / 255)(AugmentationLayer(parse_augmentation(text))(given))
     x = keras.layers.Dense(2, kernel_initializer="zeros")(keras.layers.Flatten()(x))
     small = keras.Model(given, x)
     small.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -56,12 +57,12 @@ def main(given, made):
     images, found = arrays.pop("images"), {}
     for key, numbers in arrays.items():
         text = key.removeprefix("numbers/")
-        data = [images, numbers] + ([np.roll(images, -1, axis=0)] if parse(text).mixes else [])
-        whole = model(parse(text), images.shape[1:])
+        data = [images, numbers] + ([np.roll(images, -1, axis=0)] if parse_augmentation(text).has_mixing else [])
+        whole = model(parse_augmentation(text), images.shape[1:])
         found[f"predict/{text}"] = whole.predict(data, batch_size=len(images), verbose=0)
         found[f"eager/{text}"] = keras.ops.convert_to_numpy(whole(data))
         keras.config.set_dtype_policy("mixed_bfloat16")
-        found[f"bfloat16/{text}"] = keras.ops.convert_to_numpy(model(parse(text), images.shape[1:])(data))
+        found[f"bfloat16/{text}"] = keras.ops.convert_to_numpy(model(parse_augmentation(text), images.shape[1:])(data))
         keras.config.set_dtype_policy("float32")
     found["fit"] = fitted(images, arrays["numbers/flip crop=2"], "flip crop=2")
     np.savez(made, **found)

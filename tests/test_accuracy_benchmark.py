@@ -14,7 +14,7 @@ import zoo
 from zoo import registry
 from zoo.cli import train
 from zoo.errors import UserError
-from zoo.training import saved
+from zoo.training import model_loading
 from zoo.weights import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,10 +25,10 @@ BENCHMARKS = ROOT / "benchmarks"
 def benchmark(tmp_path, monkeypatch):
     """The module, which writes into a folder of its own."""
     module = module_at(BENCHMARKS / "accuracy.py")
-    monkeypatch.setattr(module, "ROWS", tmp_path / "accuracy.csv")
-    monkeypatch.setattr(module, "HISTORIES", tmp_path / "histories")
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "package")
-    pretrained.FOLDER.mkdir()
+    monkeypatch.setattr(module, "CSV_PATH", tmp_path / "accuracy.csv")
+    monkeypatch.setattr(module, "HISTORIES_DIR", tmp_path / "histories")
+    monkeypatch.setattr(pretrained, "BUNDLED_FOLDER", tmp_path / "package")
+    pretrained.BUNDLED_FOLDER.mkdir()
     return module
 
 
@@ -60,15 +60,15 @@ def test_the_rows_are_whole():
 
 
 def test_multiply_adds_are_those_of_the_run(benchmark):
-    blueprint = registry.blueprint("vgg16", (32, 32, 3), 10, 0.125, options={"batch_norm": True})
+    blueprint = registry.resolve_model_config("vgg16", (32, 32, 3), 10, 0.125, options={"batch_norm": True})
     described = zoo.describe("vgg16", (32, 32, 3), 10, width=0.125, batch_norm=True)
-    assert benchmark.count_multiply_adds(registry.as_json(blueprint)) == described["multiply_adds"]
+    assert benchmark.count_multiply_adds(registry.serialize_model_config(blueprint)) == described["multiply_adds"]
 
 
 def test_the_table_has_the_width(benchmark):
     common = {"recipe": "modern", "epochs": 20, "seconds": 60, "processor": "a CPU"}
     rows = [made_up("nin", width="0.1875", **common), made_up("nin", width="1.0", **common)]
-    cells = [line.split(" | ")[0] for line in benchmark.table(rows)[2:]]
+    cells = [line.split(" | ")[0] for line in benchmark.format_markdown_table(rows)[2:]]
     assert cells == ["| nin, width 0.1875", "| nin"]
 
 
@@ -83,25 +83,26 @@ def trained(benchmark, monkeypatch):
         if words[0] in done["fail"]:
             raise subprocess.CalledProcessError(3, words)
         done["trained"].append(words)
-        return dict.fromkeys(benchmark.FIELDS, "") | {
-            "network": words[0], "command": benchmark.told(words), "width": registry.find(words[0]).small.width}
+        return dict.fromkeys(benchmark.FIELDS, "") | {"network": words[0], "command": benchmark.format_command(words),
+                                                      "width": registry.get_model_info(words[0]).small_preset.width}
 
     def pack(words, check):
         run = Path(words[2])
         done["packed"].append(run.name)
         network = run.name.partition("-")[0]
-        pretrained.find_bundled(network).path.touch()
+        pretrained.find_bundled_weights(network).path.touch()
 
-    monkeypatch.setattr(benchmark, "train", train)
+    monkeypatch.setattr(benchmark, "train_run", train)
     monkeypatch.setattr(benchmark.subprocess, "run", pack)
     return done
 
 
 def test_every_preset_is_trained_by_the_command_line(benchmark):
-    for name, spec in registry.SPECS.items():
-        words = benchmark.preset_command(name)
-        assert words == [name, "--preset", "small", "--dataset", spec.small.dataset, "--epochs", "12", "--seed", "0"]
-        assert train.parser().parse_args(words).preset == "small"
+    for name, spec in registry.MODELS.items():
+        words = benchmark.make_preset_command(name)
+        assert words == [name, "--preset", "small", "--dataset", spec.small_preset.dataset, "--epochs", "12", "--seed",
+                         "0"]
+        assert train.build_parser().parse_args(words).preset == "small"
 
 
 def test_one_failure_does_not_stop_the_rest(benchmark, trained, tmp_path, capsys):
@@ -109,7 +110,7 @@ def test_one_failure_does_not_stop_the_rest(benchmark, trained, tmp_path, capsys
     assert benchmark.train_presets(["lenet5", "nin", "resnet18"], None, tmp_path) == ["nin"]
     assert [words[0] for words in trained["trained"]] == ["lenet5", "resnet18"]
     assert "nin failed" in capsys.readouterr().err
-    assert [row["network"] for row in benchmark.read()] == ["lenet5", "resnet18"]
+    assert [row["network"] for row in benchmark.read_rows()] == ["lenet5", "resnet18"]
     assert [name.partition("-")[0] for name in trained["packed"]] == ["lenet5", "resnet18"]
 
 
@@ -131,13 +132,13 @@ def test_what_is_measured_is_skipped(benchmark, trained, tmp_path, monkeypatch):
     benchmark.train_presets(["nin"], None, tmp_path)
     benchmark.train_presets(["nin"], None, tmp_path)
     assert len(trained["trained"]) == len(trained["packed"]) == 1
-    pretrained.find_bundled("nin").path.unlink()
+    pretrained.find_bundled_weights("nin").path.unlink()
     benchmark.train_presets(["nin"], None, tmp_path)  # packed again, not trained
     assert (len(trained["trained"]), len(trained["packed"])) == (1, 2)
     from dataclasses import replace
 
-    nin = registry.find("nin")
-    monkeypatch.setitem(registry.SPECS, "nin", replace(nin, small=replace(nin.small, width=0.75)))
+    nin = registry.get_model_info("nin")
+    monkeypatch.setitem(registry.MODELS, "nin", replace(nin, small_preset=replace(nin.small_preset, width=0.75)))
     benchmark.train_presets(["nin"], None, tmp_path)  # another width
     assert len(trained["trained"]) == 2
 
@@ -146,7 +147,7 @@ def test_an_interrupted_run_ends_the_command(benchmark, monkeypatch, tmp_path):
     def interrupted(*_):
         raise subprocess.CalledProcessError(130, ["train"])
 
-    monkeypatch.setattr(benchmark, "train", interrupted)
+    monkeypatch.setattr(benchmark, "train_run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         benchmark.train_presets(["nin", "vgg16"], None, tmp_path)
 
@@ -155,14 +156,15 @@ def test_an_interrupted_run_ends_the_command(benchmark, monkeypatch, tmp_path):
 
 def write_run(run, network, aux):
     """Write a run directory of a freshly initialized small preset; return its weights by path."""
-    bundled = pretrained.find_bundled(network)
-    blueprint = {**registry.as_json(bundled.blueprint), "aux": aux}
-    model = saved.on_pixels(registry.blueprint(**blueprint), (0.5,) * 3, (0.25,) * 3, None)
+    bundled = pretrained.find_bundled_weights(network)
+    blueprint = {**registry.serialize_model_config(bundled.model_config), "aux": aux}
+    model = model_loading.build_with_preprocessing(registry.resolve_model_config(**blueprint), (0.5,) * 3, (0.25,) * 3,
+                                                   None)
     arrays = {variable.path: np.asarray(variable) for variable in model.weights}
     (run / "checkpoints").mkdir(parents=True)
     np.savez(run / "checkpoints" / "best.npz", **{f"weights/{path}": array for path, array in arrays.items()})
     config = {"network": network, "blueprint": {**blueprint, "aux": False}, "precision": "float32", "limit": None,
-              "dataset": {"name": "cifar10", "label_names": [*"0123456789"], "mean": [0.5] * 3, "std": [0.25] * 3}}
+              "dataset": {"name": "cifar10", "class_names": [*"0123456789"], "mean": [0.5] * 3, "std": [0.25] * 3}}
     (run / "run.json").write_text(json.dumps(config))
     return arrays
 
@@ -196,15 +198,15 @@ def test_a_real_run_is_packed_and_checked(packing, benchmark, real_data, tmp_pat
              "--epochs", "2", "--gpu", "none", "--output-dir", str(tmp_path), "--name", "run"]
     assert train.main(words) == 0
     result = json.loads((tmp_path / "run" / "result.json").read_text())
-    path, accuracy = packing.bundle(tmp_path / "run", data_dir=real_data)
-    assert path == pretrained.FOLDER / "lenet5-mnist.npz" and [*pretrained.FOLDER.iterdir()] == [path]
+    path, accuracy = packing.bundle_weights(tmp_path / "run", data_dir=real_data)
+    assert path == pretrained.BUNDLED_FOLDER / "lenet5-mnist.npz" and [*pretrained.BUNDLED_FOLDER.iterdir()] == [path]
     assert abs(accuracy - result["test_accuracy_best"]) <= 0.001
     before = path.read_bytes()
     wrong = {**result, "test_accuracy_best": result["test_accuracy_best"] - 0.01}
     (tmp_path / "run" / "result.json").write_text(json.dumps(wrong))
     with pytest.raises(UserError, match=f"{wrong['test_accuracy_best']:.4f}"):
-        packing.bundle(tmp_path / "run", data_dir=real_data)
-    assert path.read_bytes() == before and [*pretrained.FOLDER.iterdir()] == [path]
+        packing.bundle_weights(tmp_path / "run", data_dir=real_data)
+    assert path.read_bytes() == before and [*pretrained.BUNDLED_FOLDER.iterdir()] == [path]
 
 
 def test_a_run_of_another_size_is_refused(packing, tmp_path):
@@ -213,7 +215,7 @@ def test_a_run_of_another_size_is_refused(packing, tmp_path):
     config["blueprint"]["width"] = 0.75
     (tmp_path / "run" / "run.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="lenet5_bn"):
-        packing.find_bundled(tmp_path / "run")
+        packing.find_bundled_for_run(tmp_path / "run")
 
 
 # --------------------------------------------------------------------------------------------------------------- plot
@@ -221,7 +223,7 @@ def test_a_run_of_another_size_is_refused(packing, tmp_path):
 def test_the_plot_is_that_of_the_rows(plot, tmp_path):
     """python benchmarks/accuracy.py --plot docs/images/accuracy.svg draws it again."""
     with open(BENCHMARKS / "accuracy.csv", newline="", encoding="utf-8") as file:
-        plot.draw(list(csv.DictReader(file)), tmp_path / "accuracy.svg")
+        plot.draw_accuracy_plot(list(csv.DictReader(file)), tmp_path / "accuracy.svg")
     assert (ROOT / "docs" / "images" / "accuracy.svg").read_text() == (tmp_path / "accuracy.svg").read_text()
 
 
@@ -230,7 +232,7 @@ def test_one_bubble_a_network_of_its_preset(plot):
             made_up("lenet5", dataset="mnist"), made_up("lenet5", "--epochs 20"), made_up("vgg16", parameters=1),
             made_up("vgg16", parameters=2)]
     assert plot.select_rows(rows) == [rows[0], rows[2], rows[6]]
-    labels = plot.scene_of(rows)[1]
+    labels = plot.build_plot_scene(rows)[1]
     assert {bubble.name for bubble in labels} == {"nin", "resnet18", "vgg16"}
 
 
@@ -238,7 +240,8 @@ def test_areas_are_as_parameters_and_places_as_values(plot):
     rows = [made_up("nin", parameters=100_000, multiply_adds=10_000_000),
             made_up("vgg16", parameters=400_000, multiply_adds=20_000_000, test_accuracy_best=0.8),
             made_up("vgg19", multiply_adds=40_000_000)]
-    nin, vgg16, vgg19 = (next(each for each in plot.scene_of(rows)[1] if each.name == row["network"]) for row in rows)
+    nin, vgg16, vgg19 = (next(each for each in plot.build_plot_scene(rows)[1] if each.name == row["network"])
+                         for row in rows)
     assert vgg16.radius == pytest.approx(2 * nin.radius)
     assert vgg16.x - nin.x == pytest.approx(vgg19.x - vgg16.x)  # equal factors
     assert vgg16.y > nin.y == vgg19.y  # downwards
@@ -249,10 +252,10 @@ def test_no_label_covers_another(seed, plot):
     rng = np.random.default_rng(seed)
     rows = [made_up(name, parameters=int(10 ** rng.uniform(4.9, 6.1)), multiply_adds=int(10 ** rng.uniform(6.9, 7.6)),
                     test_accuracy_best=rng.uniform(0.75, 0.92))
-            for name, spec in registry.SPECS.items() if spec.small.dataset == "cifar10"]
-    labels = plot.scene_of(rows)[1]
+            for name, spec in registry.MODELS.items() if spec.small_preset.dataset == "cifar10"]
+    labels = plot.build_plot_scene(rows)[1]
     assert len(labels) == len(rows)
     for one, other in itertools.combinations(labels.values(), 2):
-        assert plot.overlap(one, other) == 0
+        assert plot.compute_overlap(one, other) == 0
     for left, top, right, bottom in labels.values():
         assert plot.LEFT <= left and right <= plot.RIGHT and plot.TOP <= top and bottom <= plot.BOTTOM

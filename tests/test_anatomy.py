@@ -1,4 +1,6 @@
-"""What zoo.analysis.summary counts, against arithmetic by hand and the papers' numbers; what zoo.describe says of it."""
+"""What zoo.analysis.summary counts, against arithmetic by hand and the papers' numbers; what zoo.describe says of
+it.
+"""
 
 import functools
 import gc
@@ -16,14 +18,14 @@ from message_checks import assert_names
 import zoo
 from zoo import registry
 from zoo.analysis import summary
-from zoo.analysis.description import prose
+from zoo.analysis.description import read_docstring_sections
 from zoo.errors import UserError
 from zoo.layers import RBF, Maxout, SparseConv2D, TrainableSubsampling
 
-FACTS = {name: facts for file in sorted({spec.file for spec in registry.SPECS.values()})
+FACTS = {name: facts for file in sorted({spec.module for spec in registry.MODELS.values()})
          for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
-NETWORKS = [*registry.SPECS]
-SIDED = [name for name, spec in registry.SPECS.items() if spec.sides]
+NETWORKS = [*registry.MODELS]
+SIDED = [name for name, spec in registry.MODELS.items() if spec.aux_loss_weights]
 
 
 @functools.cache
@@ -34,18 +36,18 @@ def described(name, *arguments, **keywords):
 def unallocated(make):
     def inside():
         with keras.StatelessScope(initialize_variables=False):
-            return summary.read(make())
+            return summary.summarize_model(make())
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(inside).result()
 
 
 def of(shape, *steps):
-    """The Anatomy of layers one after another."""
+    """The ModelSummary of layers one after another."""
     x = image = keras.Input(shape, name="image")
     for step in steps:
         x = step(x)
-    return summary.read(keras.Model(image, x))
+    return summary.summarize_model(keras.Model(image, x))
 
 
 # ------------------------------------------------------------------------------------------------- a layer by itself
@@ -73,7 +75,7 @@ def of(shape, *steps):
 ])
 def test_a_layer_counted_by_hand(shape, layer, parameters, multiply_adds):
     found = of(shape, layer)
-    assert (found.parameters, found.multiply_adds, found.uncounted) == (parameters, multiply_adds, ())
+    assert (found.parameters, found.multiply_adds, found.uncounted_layers) == (parameters, multiply_adds, ())
     (stage,) = found.stages
     assert (stage.parameters, stage.multiply_adds, stage.layers) == (parameters, multiply_adds, ("x",))
     assert stage.shape == layer.output.shape[1:]
@@ -88,10 +90,10 @@ def test_what_a_layer_is():
     image, conv, pool, dense = of(
         (8, 8, 3), layers.Conv2D(4, (3, 1), 2, name="a_1"), layers.MaxPooling2D(2, name="a_2"),
         layers.Dense(5, name="b")).layers
-    assert (image.name, image.kind, image.shape) == ("image", "InputLayer", (8, 8, 3))
-    assert (conv.kind, conv.filters, conv.kernel, conv.strides) == ("Conv2D", 4, (3, 1), (2, 2))
-    assert (pool.kind, pool.filters, pool.kernel, pool.strides) == ("MaxPooling2D", None, (2, 2), (2, 2))
-    assert (dense.kind, dense.filters, dense.kernel, dense.strides) == ("Dense", 5, None, None)
+    assert (image.name, image.class_name, image.shape) == ("image", "InputLayer", (8, 8, 3))
+    assert (conv.class_name, conv.filters, conv.kernel_size, conv.strides) == ("Conv2D", 4, (3, 1), (2, 2))
+    assert (pool.class_name, pool.filters, pool.kernel_size, pool.strides) == ("MaxPooling2D", None, (2, 2), (2, 2))
+    assert (dense.class_name, dense.filters, dense.kernel_size, dense.strides) == ("Dense", 5, None, None)
 
 
 def test_what_a_layer_reads():
@@ -101,9 +103,9 @@ def test_what_a_layer_reads():
     first = twice(image)
     joined = layers.Concatenate(name="join")([other, first, other])
     gated = keras.ops.multiply(layers.Conv2D(3, 1, name="mix")(joined), first)
-    found = summary.read(keras.Model([image, other], [gated, twice(gated)]))
-    gate = next(layer.name for layer in found.layers if layer.kind == "Multiply")
-    assert {layer.name: layer.reads for layer in found.layers} == {
+    found = summary.summarize_model(keras.Model([image, other], [gated, twice(gated)]))
+    gate = next(layer.name for layer in found.layers if layer.class_name == "Multiply")
+    assert {layer.name: layer.inputs for layer in found.layers} == {
         "image": (), "other": (), "twice": ("image", gate), "join": ("other", "twice"), "mix": ("join",),
         gate: ("mix", "twice")}
 
@@ -112,9 +114,9 @@ def test_what_a_layer_reads():
 def test_every_network_hangs_together(name):
     layers = [layer for stage in described(name)["stages"] for layer in stage["layers"]]
     names = [layer["name"] for layer in layers]
-    (image,) = {each for layer in layers for each in layer["reads"]} - {*names}
-    assert all(layer["reads"] for layer in layers)
-    assert {each for layer in layers for each in layer["reads"]} == {image, *names[:-1]}  # only the last is not read
+    (image,) = {each for layer in layers for each in layer["inputs"]} - {*names}
+    assert all(layer["inputs"] for layer in layers)
+    assert {each for layer in layers for each in layer["inputs"]} == {image, *names[:-1]}  # only the last is not read
 
 
 def test_what_is_frozen_is_not_trainable():
@@ -137,7 +139,7 @@ def test_the_order_is_that_of_the_flow_branch_by_branch():
     joined = layers.Concatenate(name="fork")([left, right])
     side = layers.Dense(3, name="aux1_fc")(layers.GlobalAveragePooling2D(name="aux1_pool")(stem))
     main = layers.Dense(4, name="fc")(layers.Flatten(name="flat")(joined))
-    found = summary.read(keras.Model(image, {"main": main, "aux1": side}))
+    found = summary.summarize_model(keras.Model(image, {"main": main, "aux1": side}))
     assert [each.name for each in found.layers] == [
         "image", "stem_1", "fork_1a", "fork_1b", "fork_2", "fork", "flat", "fc", "aux1_pool", "aux1_fc"]
     assert [(each.name, each.shape) for each in found.stages] == [
@@ -148,22 +150,22 @@ def test_a_layer_in_two_places_counts_twice_and_has_its_weights_once():
     image = keras.Input((8, 8, 3), name="image")
     twice = layers.Conv2D(3, 3, name="twice")
     twice(keras.Input((30, 30, 3)))  # and once in another model
-    found = summary.read(keras.Model(image, twice(layers.ReLU(name="act")(twice(image)))))
+    found = summary.summarize_model(keras.Model(image, twice(layers.ReLU(name="act")(twice(image)))))
     assert (found.parameters, found.multiply_adds) == (84, (36 + 16) * 81)
     assert [(each.name, each.shape) for each in found.stages] == [("act", (6, 6, 3)), ("twice", (4, 4, 3))]
 
 
 def test_operations_are_layers_too():
     image = keras.Input((4, 6), name="image")
-    found = summary.read(keras.Model(image, keras.ops.relu(layers.Dense(6, name="fc")(image)) + 1))
-    assert [each.kind for each in found.layers] == ["InputLayer", "Dense", "Relu", "Add"]
+    found = summary.summarize_model(keras.Model(image, keras.ops.relu(layers.Dense(6, name="fc")(image)) + 1))
+    assert [each.class_name for each in found.layers] == ["InputLayer", "Dense", "Relu", "Add"]
     assert found.multiply_adds == 4 * 36 and found.stages[-1].shape == (4, 6)
 
 
 def test_models_within_models_and_sequential_ones():
     inner = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv"), layers.Flatten(name="flat")],
                              name="inner")
-    assert summary.read(inner).multiply_adds == 36 * 4 * 27
+    assert summary.summarize_model(inner).multiply_adds == 36 * 4 * 27
     found = of((8, 8, 3), inner, layers.Dense(2, name="fc"))
     assert [(each.name, each.parameters, each.multiply_adds) for each in found.stages] == [
         ("inner", 112, 36 * 4 * 27), ("fc", 290, 288)]
@@ -182,8 +184,8 @@ def test_what_cannot_be_counted_is_said():
     image = keras.Input((4, 6), name="image")
     strange, product = Unknown(name="strange"), layers.Dot(2, name="product")
     dense = layers.Dense(2, name="fc")(strange(image))
-    found = summary.read(keras.Model(image, product([dense, dense])))
-    assert found.uncounted == ("strange", "product")
+    found = summary.summarize_model(keras.Model(image, product([dense, dense])))
+    assert found.uncounted_layers == ("strange", "product")
     assert (found.parameters, found.multiply_adds) == (6 + 14, 4 * 12)
     assert {each.name: each.multiply_adds for each in found.layers}["strange"] is None
 
@@ -191,7 +193,7 @@ def test_what_cannot_be_counted_is_said():
 def test_open_sides_cannot_be_counted():
     found = of((None, None, 3), layers.Conv2D(4, 3, name="conv"), layers.GlobalAveragePooling2D(name="pool"),
                layers.Dense(2, name="fc"))
-    assert (found.uncounted, found.parameters, found.multiply_adds) == (("conv",), 122, 8)
+    assert (found.uncounted_layers, found.parameters, found.multiply_adds) == (("conv",), 122, 8)
     assert found.stages[0].shape == (None, None, 4)
 
 
@@ -201,7 +203,7 @@ def test_a_model_of_code_is_refused():
             return x
 
     with pytest.raises(UserError) as error:
-        summary.read(Coded(name="coded"))
+        summary.summarize_model(Coded(name="coded"))
     assert_names(str(error.value), "'coded'", "Coded", "keras.Model(inputs, outputs)")
 
 
@@ -216,7 +218,7 @@ def test_a_model_of_code_is_refused():
 ], ids=lambda value: getattr(value, "__name__", ""))
 def test_keras_applications(make, multiply_adds):
     found = unallocated(lambda: make(weights=None))
-    assert (found.multiply_adds, found.uncounted) == (multiply_adds, ())
+    assert (found.multiply_adds, found.uncounted_layers) == (multiply_adds, ())
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -278,7 +280,7 @@ def test_the_prose_of_every_file(name):
 
 
 def test_prose():
-    told = prose("vgg")
+    told = read_docstring_sections("vgg")
     assert told["summary"] == "VGG, configurations D (VGG-16) and E (VGG-19)."
     assert told["departures"].startswith("weights start as Glorot and Bengio's uniform ones, which the paper found "
                                          "afterwards to do without")
@@ -291,7 +293,7 @@ def test_what_is_asked_is_what_is_told():
     assert told["options"] == {"batch_norm": True, "dropout": 0.5} and told["aux"] is False
     assert told["parameters"] == zoo.build("vgg16", (32, 40, 1), 7, width=0.5, batch_norm=True).count_params()
     assert told["paper"] == {
-        "authors": "Simonyan, Zisserman", "year": 2014, "link": "arXiv:1409.1556",
+        "authors": "Simonyan, Zisserman", "year": 2014, "identifier": "arXiv:1409.1556",
         "title": "Very Deep Convolutional Networks for Large-Scale Image Recognition",
         "url": "https://arxiv.org/abs/1409.1556"}
     assert zoo.describe("resnet34", (32, 32, 3))["stem"] == "small"

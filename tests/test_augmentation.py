@@ -13,9 +13,9 @@ import pytest
 from message_checks import assert_names
 
 from zoo.errors import UserError
-from zoo.training import augment
-from zoo.training.augmentation import Augmentation, check, parse
-from zoo.training.batches import order
+from zoo.training import augmentation_layer
+from zoo.training.augmentation import Augmentation, check_augmentation, parse_augmentation
+from zoo.training.batches import permute_indices
 
 HERE = Path(__file__).resolve().parent
 RANGE = 0.255  # 1e-3 of the scale from 0 to 255
@@ -24,10 +24,10 @@ RANGE = 0.255  # 1e-3 of the scale from 0 to 255
 # what a recipe says
 
 def test_the_text():
-    assert parse("") == parse("  ") == Augmentation() == parse("crop=0 rotation=0 cutmix=0.0")
-    assert parse("flip crop=4 rotation=15 shift=0.1 cutout=8 mixup=0.2 cutmix=1") == Augmentation(
+    assert parse_augmentation("") == parse_augmentation("  ") == Augmentation() == parse_augmentation("crop=0 rotation=0 cutmix=0.0")
+    assert parse_augmentation("flip crop=4 rotation=15 shift=0.1 cutout=8 mixup=0.2 cutmix=1") == Augmentation(
         flip=True, crop=4, rotation=15.0, shift=0.1, cutout=8, mixup=0.2, cutmix=1.0)
-    assert type(parse("rotation=15").rotation) is float
+    assert type(parse_augmentation("rotation=15").rotation) is float
 
 
 @pytest.mark.parametrize("text, pins", [
@@ -50,18 +50,18 @@ def test_the_text():
 ])
 def test_a_mistake_is_one_line(text, pins):
     with pytest.raises(UserError) as error:
-        parse(text)
+        parse_augmentation(text)
     assert_names(str(error.value), *pins)
     assert "\n" not in str(error.value)
 
 
 def test_what_leaves_nothing_of_a_picture():
-    check(parse("crop=27 cutout=27"), (28, 32, 1))
+    check_augmentation(parse_augmentation("crop=27 cutout=27"), (28, 32, 1))
     for name in ("crop", "cutout"):
         with pytest.raises(UserError, match=rf"\b{name}\b.*\b28\b.*\b29\b|\b{name}\b.*\b29\b.*\b28\b"):
-            check(parse(f"{name}=29"), (32, 28, 1))
+            check_augmentation(parse_augmentation(f"{name}=29"), (32, 28, 1))
         with pytest.raises(UserError, match=name):
-            check(parse(f"{name}=28"), (32, 28, 1))
+            check_augmentation(parse_augmentation(f"{name}=28"), (32, 28, 1))
 
 
 # the numbers
@@ -95,25 +95,26 @@ def test_philox_is_the_published_one():
 
 @pytest.mark.parametrize("at", [(0, 0, 0), (1, 2, 3), (2 ** 32 - 1, 299, 40_000)])
 def test_the_stream_is_philox(at):
-    assert augment.uniform(*at, 5).T.tolist() == draws(*at, 5)
+    assert augmentation_layer.draw_uniform(*at, 5).T.tolist() == draws(*at, 5)
 
 
 def test_every_step_has_a_stream_of_its_own():
     places = [(seed, epoch, step) for seed in range(4) for epoch in range(4) for step in range(4)]
-    seen = [augment.uniform(*place, 8).ravel() for place in places]
+    seen = [augmentation_layer.draw_uniform(*place, 8).ravel() for place in places]
     seen += [np.random.Generator(np.random.Philox(key=[seed, epoch])).random(104)  # the order of the pictures
              for seed in range(4) for epoch in range(4)]
     assert len(np.unique(np.concatenate(seen))) == 80 * 104
-    assert sorted(order(104, 0, 0)) == list(range(104))  # the order is drawn so still: see batches.py
-    assert np.array_equal(order(104, 0, 0), np.argsort(seen[64], kind="stable"))
+    assert sorted(permute_indices(104, 0, 0)) == list(range(104))  # the order is drawn so still: see batches.py
+    assert np.array_equal(permute_indices(104, 0, 0), np.argsort(seen[64], kind="stable"))
 
 
 EVERYTHING = "flip crop=4 rotation=15 shift=0.1 cutout=8 mixup=0.2 cutmix=1"
 
 
 def test_a_smaller_batch_has_the_same_numbers():
-    large, small = (augment.numbers(parse(EVERYTHING), (32, 32, 3), 1, 2, 3, count) for count in (128, 80))
-    assert large.dtype == np.float32 and large.shape == (128, augment.columns(parse(EVERYTHING)))
+    large, small = (augmentation_layer.draw_augmentation_parameters(parse_augmentation(EVERYTHING), (32, 32, 3), 1, 2,
+                                                                    3, count) for count in (128, 80))
+    assert large.dtype == np.float32 and large.shape == (128, augmentation_layer.count_augmentation_parameters(parse_augmentation(EVERYTHING)))
     own = [*range(10), *range(20, 26)]
     assert np.array_equal(large[:80, own], small[:, own])
     assert np.array_equal(large[:79], small[:79])
@@ -123,13 +124,16 @@ def test_a_smaller_batch_has_the_same_numbers():
 
 def test_one_operation_leaves_the_others_as_they_were():
     shape, at = (32, 32, 3), (1, 2, 3, 64)
-    holes = augment.numbers(parse("cutout=8"), shape, *at)[:, augment.HOLE]
-    assert np.array_equal(augment.numbers(parse(EVERYTHING), shape, *at)[:, augment.HOLE], holes)
+    holes = augmentation_layer.draw_augmentation_parameters(parse_augmentation("cutout=8"), shape,
+                                                            *at)[:, augmentation_layer.CUTOUT_BOX]
+    assert np.array_equal(augmentation_layer.draw_augmentation_parameters(parse_augmentation(EVERYTHING), shape,
+                                                                          *at)[:, augmentation_layer.CUTOUT_BOX], holes)
 
 
 def test_flips_and_crops_are_even():
     """4,000 draws; five standard deviations either way: 0.5 +- 0.04, and 444 +- 100 for each of nine places."""
-    numbers = augment.numbers(parse("flip crop=4"), (32, 32, 3), 0, 0, 0, 4000)
+    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("flip crop=4"), (32, 32, 3), 0, 0, 0,
+                                                              4000)
     mirrored = numbers[:, 4] == -1
     assert abs(mirrored.mean() - 0.5) < 0.04
     assert np.array_equal(numbers[:, 4], np.where(mirrored, -1, 1))
@@ -142,10 +146,12 @@ def test_flips_and_crops_are_even():
 
 
 def test_rotations_and_shifts_are_uniform():
-    numbers = augment.numbers(parse("rotation=25"), (32, 32, 3), 0, 0, 0, 4000).astype(float)
+    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("rotation=25"), (32, 32, 3), 0, 0, 0,
+                                                              4000).astype(float)
     angles = np.degrees(np.arctan2(numbers[:, 1], numbers[:, 0]))
     assert uniform_distance((angles / 25 + 1) / 2) < 1.95 / math.sqrt(4000)
-    numbers = augment.numbers(parse("shift=0.1"), (20, 40, 3), 0, 0, 0, 4000).astype(float)
+    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("shift=0.1"), (20, 40, 3), 0, 0, 0,
+                                                              4000).astype(float)
     assert uniform_distance((-numbers[:, 2] / 2 + 1) / 2) < 1.95 / math.sqrt(4000)  # 0.1 of 20 rows
     assert uniform_distance((-numbers[:, 5] / 4 + 1) / 2) < 1.95 / math.sqrt(4000)  # 0.1 of 40 columns
 
@@ -164,41 +170,42 @@ def uniform_distance(values):
 ])
 def test_the_beta_distribution(alpha, distribution):
     """Where it has a formula."""
-    u, v = augment.uniform(5, 0, 0, 20_000)[:2]
-    assert uniform_distance(distribution(augment.beta(alpha, u, v))) < 1.95 / math.sqrt(20_000)
+    u, v = augmentation_layer.draw_uniform(5, 0, 0, 20_000)[:2]
+    assert uniform_distance(distribution(augmentation_layer.sample_beta(alpha, u, v))) < 1.95 / math.sqrt(20_000)
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.2, 0.4, 10, 100])
 def test_the_variance_of_beta(alpha):
     """1 / (4 (2 alpha + 1)); 20,000 draws of kurtosis 3 at most know it to 1 %, five times that is asked."""
-    u, v = augment.uniform(5, 0, 0, 20_000)[:2]
-    values = augment.beta(alpha, u, v)
+    u, v = augmentation_layer.draw_uniform(5, 0, 0, 20_000)[:2]
+    values = augmentation_layer.sample_beta(alpha, u, v)
     assert values.min() >= 0 and values.max() <= 1
     assert np.mean((values - 0.5) ** 2) * 4 * (2 * alpha + 1) == pytest.approx(1, abs=0.05)
     assert abs(values.mean() - 0.5) < 5 * 0.5 / math.sqrt(20_000)
 
 
 def test_the_ends_of_beta():
-    assert augment.beta(0.2, np.array([0.0, 0.0, 0.0]), np.array([0.0, 0.25, 0.5])).tolist() in (
+    assert augmentation_layer.sample_beta(0.2, np.array([0.0, 0.0, 0.0]), np.array([0.0, 0.25, 0.5])).tolist() in (
         [1.0, 0.5, 0.0], [1.0, 1.0, 0.0])  # a cosine of 0 is 6e-17 on computers
 
 
 def test_mixed_labels():
     one_hot = np.eye(10, dtype="float32")[np.arange(37) % 10]
     for text in ("mixup=0.2", "cutmix=1", "mixup=1 cutmix=1"):
-        numbers = augment.numbers(parse(text), (32, 32, 3), 0, 0, 0, 37)
-        mixed = augment.mixed_labels(parse(text), numbers, one_hot)
+        numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation(text), (32, 32, 3), 0, 0, 0, 37)
+        mixed = augmentation_layer.mix_labels(parse_augmentation(text), numbers, one_hot)
         assert mixed.dtype == np.float32
         assert np.allclose(mixed.sum(axis=1), 1, atol=1e-6) and mixed.min() >= 0
         for i in range(37):
             assert mixed[i, i % 10] == numbers[i, 20]
             assert mixed[i, (i + 1) % 37 % 10] == 1 - numbers[i, 20]
-    assert augment.mixed_labels(parse("flip"), numbers, one_hot) is one_hot
+    assert augmentation_layer.mix_labels(parse_augmentation("flip"), numbers, one_hot) is one_hot
 
 
 def test_mixup_and_cutmix_share_the_pictures_evenly():
     """Cutmix where the weight outside the patch is 1 and there is a patch: 4,000 coins, five deviations are 0.04."""
-    numbers = augment.numbers(parse("mixup=1 cutmix=1"), (32, 32, 3), 0, 0, 0, 4000)
+    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("mixup=1 cutmix=1"), (32, 32, 3), 0, 0,
+                                                              0, 4000)
     assert abs(np.mean(numbers[:, 21] == 1) - 0.5) < 0.04
     mixup = numbers[numbers[:, 21] != 1]
     assert np.array_equal(mixup[:, 20], mixup[:, 21])
@@ -216,7 +223,7 @@ MIXED = ["mixup=0.4", "cutmix=1", "flip crop=2 cutout=3 mixup=0.4 cutmix=1", "ro
 
 def changed(picture, u, text):
     """One picture by loops, from its 13 draws: flip, turn and move, cut out. Exact where nothing is interpolated."""
-    a, (height, width, _) = parse(text), picture.shape
+    a, (height, width, _) = parse_augmentation(text), picture.shape
     if a.flip and u[0] < 0.5:
         picture = picture[:, ::-1]
     angle = math.radians((2 * u[3] - 1) * a.rotation)
@@ -250,7 +257,7 @@ def looked_up(picture, y, x):
 
 def expected(text, numbers):
     own = [changed(picture, u, text) for picture, u in zip(IMAGES, draws(*AT, len(IMAGES)))]
-    if not parse(text).mixes:
+    if not parse_augmentation(text).has_mixing:
         return np.array(own)
     mixed = []
     for i, picture in enumerate(own):
@@ -262,7 +269,7 @@ def expected(text, numbers):
 
 
 def numbers_of(text, count=len(IMAGES)):
-    return augment.numbers(parse(text), IMAGES.shape[1:], *AT, count)
+    return augmentation_layer.draw_augmentation_parameters(parse_augmentation(text), IMAGES.shape[1:], *AT, count)
 
 
 @pytest.fixture(scope="module")
@@ -315,12 +322,12 @@ def augmented(text, images, numbers, partners=None):
     from keras import ops
 
     inputs = [images, numbers] + ([partners] if partners is not None else [])
-    return ops.convert_to_numpy(augment.Augment(parse(text))([ops.convert_to_tensor(each) for each in inputs]))
+    return ops.convert_to_numpy(augmentation_layer.AugmentationLayer(parse_augmentation(text))([ops.convert_to_tensor(each) for each in inputs]))
 
 
 def by_hand(flipped=0, angle=0.0, down=0.0, right=0.0, shape=(5, 5, 1)):
     """The numbers of one picture; no hole."""
-    moved = augment.inverse(shape, *(np.array([value]) for value in (flipped, angle, down, right)))
+    moved = augmentation_layer.invert_affine(shape, *(np.array([value]) for value in (flipped, angle, down, right)))
     return np.stack([*moved, *np.zeros((4, 1))], axis=1).astype("float32")
 
 
@@ -339,7 +346,7 @@ def test_directions():
 
 def test_a_patch_has_the_share_that_the_label_lost():
     own, partners = np.full((200, 12, 9, 1), 10, np.uint8), np.full((200, 12, 9, 1), 200, np.uint8)
-    numbers = augment.numbers(parse("cutmix=1"), (12, 9, 1), *AT, 200)
+    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("cutmix=1"), (12, 9, 1), *AT, 200)
     mixed = augmented("cutmix=1", own, numbers, partners)
     assert set(np.unique(mixed)) == {10, 200}
     assert np.allclose((mixed == 10).mean(axis=(1, 2, 3)), numbers[:, 20], atol=1e-6)
@@ -350,7 +357,7 @@ def test_a_patch_has_the_share_that_the_label_lost():
 
 def test_a_cutout_is_anywhere_and_cut_off_at_the_border():
     """Its centre falls on each of the pixels alike, so a corner is cut out a quarter as often as the middle."""
-    numbers = augment.numbers(parse("cutout=8"), (32, 32, 1), *AT, 4000)
+    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("cutout=8"), (32, 32, 1), *AT, 4000)
     kept = augmented("cutout=8", np.full((4000, 32, 32, 1), 255, np.uint8), numbers) == 255
     areas = (~kept).sum(axis=(1, 2, 3))
     assert areas.max() == 64 and areas.min() == 16

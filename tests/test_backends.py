@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_parity import difference
 
-from zoo.registry import SPECS
+from zoo.registry import MODELS
 
 PROGRAM = """
 import sys
@@ -21,9 +21,9 @@ from test_parity import images, randomize
 path, *names = sys.argv[1:]
 found = {}
 for name in names:
-    spec = zoo.registry.SPECS[name]
-    model = zoo.build(name, (32, 32, spec.input_shape[2]), 10, width=1.0 if spec.only_width else 0.125,
-                      aux=bool(spec.sides), classifier_activation=None)
+    spec = zoo.registry.MODELS[name]
+    model = zoo.build(name, (32, 32, spec.input_shape[2]), 10, width=1.0 if spec.fixed_width else 0.125,
+                      aux=bool(spec.aux_loss_weights), classifier_activation=None)
     randomize(model)
     outputs = model.predict(images(2, *model.input_shape[1:]), verbose=0)
     outputs = outputs if isinstance(outputs, dict) else {"main": outputs}
@@ -59,4 +59,4 @@ def test_two_networks(backend, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_every_network(backend, tmp_path):
-    compare(backend, list(SPECS), tmp_path)
+    compare(backend, list(MODELS), tmp_path)

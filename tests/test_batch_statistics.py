@@ -14,12 +14,12 @@ from keras import layers
 from test_resume import CALM, DATA, split_of, trained
 
 from zoo import registry
-from zoo.data import info as datasets
-from zoo.data.load import load_facts
-from zoo.training import fit, plan as plans, recipe as recipe_fields, recipes, trainee
+from zoo.data import dataset_info as datasets
+from zoo.data.datasets import load_dataset
+from zoo.training import model_building, recipe as recipe_fields, recipes, run_config as plans, trainer
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches
-from zoo.training.distribution import parallel
+from zoo.training.distribution import data_parallel
 from zoo.training.npz_file import read_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,9 +45,9 @@ def moments(x):
 def test_the_statistics_are_those_of_the_batches_in_numpy():
     split, network = split_of(50, 1), network_of()
     seeds = [np.array(keras.ops.convert_to_numpy(variable)) for variable in network.get_layer("drop").variables]
-    BatchStatistics(network, split, 3, 8, 7, parallel.ALONE).measure(epoch=2)
+    BatchStatistics(network, split, 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=2)
     batches = TrainingBatches(split, 3, 8, 7)
-    images = [batches.between(2 * 7, 3 * 7)[index][0] for index in range(6)]  # 48 of 50: whole batches
+    images = [batches.slice_steps(2 * 7, 3 * 7)[index][0] for index in range(6)]  # 48 of 50: whole batches
     before_bn1 = keras.Model(network.input, network.get_layer("conv").output)
     features = [np.asarray(before_bn1.predict(batch, verbose=0), "float64") for batch in images]
     bn1, bn2 = network.get_layer("bn1"), network.get_layer("bn2")
@@ -70,26 +70,29 @@ def test_frozen_layers_keep_theirs_and_gamma_counts():
     network = network_of(gamma_initializer="ones")
     network.get_layer("bn1").gamma.assign(keras.ops.full((4,), 3.0))
     network.get_layer("bn2").trainable = False
-    measured = BatchStatistics(network, split_of(50, 1), 3, 8, 7, parallel.ALONE).measure(epoch=0)
+    measured = BatchStatistics(network, split_of(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0)
     assert sorted(measured) == ["bn1/moving_mean", "bn1/moving_variance"]
     assert np.array_equal(keras.ops.convert_to_numpy(network.get_layer("bn2").moving_mean), np.zeros(196))
     network.get_layer("bn2").trainable = True
-    tripled = BatchStatistics(network, split_of(50, 1), 3, 8, 7, parallel.ALONE).measure(epoch=0)["bn2/moving_mean"]
+    tripled = BatchStatistics(network, split_of(50, 1), 3, 8, 7,
+                              data_parallel.SINGLE_DEVICE).measure(epoch=0)["bn2/moving_mean"]
     network.get_layer("bn1").gamma.assign(keras.ops.ones((4,)))
-    single = BatchStatistics(network, split_of(50, 1), 3, 8, 7, parallel.ALONE).measure(epoch=0)["bn2/moving_mean"]
+    single = BatchStatistics(network, split_of(50, 1), 3, 8, 7,
+                             data_parallel.SINGLE_DEVICE).measure(epoch=0)["bn2/moving_mean"]
     assert tripled == pytest.approx(3 * single, rel=1e-4, abs=1e-5)
 
 
 def test_a_network_without_normalization_has_nothing_to_measure():
     image = keras.Input((16, 16, 1), dtype="uint8")
     network = keras.Model(image, layers.Dense(3)(layers.Flatten()(layers.Rescaling(1 / 255)(image))))
-    assert BatchStatistics(network, split_of(50, 1), 3, 8, 7, parallel.ALONE).measure(epoch=0) == {}
+    assert BatchStatistics(network, split_of(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0) == {}
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_a_checkpoint_has_the_statistics_of_the_weights_in_it(ema, tmp_path, capsys):
     """Of the averages, where the recipe has an average: the trained weights have others."""
-    recipe = dataclasses.replace(CALM, ema=ema, epochs=2, learning_rate=0.2, schedule="constant", warmup=0.0)
+    recipe = dataclasses.replace(CALM, ema_momentum=ema, epochs=2, learning_rate=0.2, lr_schedule="constant",
+                                 warmup_epochs=0.0)
     trained(tmp_path, recipe, [10**6])
     arrays = read_arrays(tmp_path / "checkpoints" / "last.npz")
 
@@ -98,7 +101,7 @@ def test_a_checkpoint_has_the_statistics_of_the_weights_in_it(ema, tmp_path, cap
         network = network_of()
         for variable in network.weights:
             variable.assign(arrays.get(f"{kind}/{variable.path}", arrays[f"weights/{variable.path}"]))
-        return BatchStatistics(network, DATA.train, 3, 8, 7, parallel.ALONE).measure(epoch=1)
+        return BatchStatistics(network, DATA.train, 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=1)
 
     kept = {path: arrays[f"weights/{path}"] for path in measured("weights")}
     assert len(kept) == 2
@@ -116,11 +119,12 @@ def test_validation_in_training_uses_them(tmp_path, capsys):
     network = network_of()
     for variable in network.weights:
         variable.assign(arrays[f"weights/{variable.path}"])
-    again = fit.validation(network, DATA.validation, CALM)()
+    again = trainer.make_validator(network, DATA.validation, CALM)()
     assert again["val_loss"] == pytest.approx(progress.history[0]["val_loss"], rel=1e-5)
     network.get_layer("bn").moving_variance.assign(np.ones(4, np.float32))
     network.get_layer("bn").moving_mean.assign(np.zeros(4, np.float32))
-    assert fit.validation(network, DATA.validation, CALM)()["val_loss"] != pytest.approx(again["val_loss"], rel=1e-3)
+    assert trainer.make_validator(network, DATA.validation,
+                                  CALM)()["val_loss"] != pytest.approx(again["val_loss"], rel=1e-3)
 
 
 @pytest.mark.slow
@@ -138,16 +142,17 @@ def test_exact_resume_with_statistics_and_averages_on_the_other_backends(backend
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", registry.SPECS)
+@pytest.mark.parametrize("name", registry.MODELS)
 def test_no_network_validates_at_chance_when_it_has_learned_320_images(name, tmp_path, capsys):
     """Before the statistics were measured, Xception learned in training and stayed at chance in validation."""
-    spec = registry.find(name)
-    facts = datasets.find("digits")
-    recipe = dataclasses.replace(recipes.find(name, "digits"), batch_size=32, epochs=8)
-    plan = plans.Plan(registry.blueprint(name, facts.shape, 10, spec.small.width, options=spec.small.options), facts,
-                      recipe, 0, 320, keras.backend.backend(), False)
+    spec = registry.get_model_info(name)
+    facts = datasets.get_dataset_info("digits")
+    recipe = dataclasses.replace(recipes.get_recipe(name, "digits"), batch_size=32, epochs=8)
+    plan = plans.RunConfig(registry.resolve_model_config(name, facts.shape, 10, spec.small_preset.width,
+                                                         options=spec.small_preset.options), facts,
+                           recipe, 0, 320, keras.backend.backend(), False)
     (tmp_path / "checkpoints").mkdir()
-    progress = fit.train(trainee.build(plan)[0], load_facts(facts, limit=320), recipe, 0, tmp_path,
-                         sides=recipe_fields.side_weights(recipe, spec))
+    progress = trainer.train_model(model_building.build_run_model(plan)[0], load_dataset(facts, limit=320), recipe, 0,
+                                   tmp_path, aux_loss_weights=recipe_fields.resolve_aux_loss_weights(recipe, spec))
     last = progress.history[-1]
     assert last["accuracy"] < 0.6 or last["val_accuracy"] > 0.3, last

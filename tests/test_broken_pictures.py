@@ -70,7 +70,7 @@ def test_broken_is_about_folders(command, capsys):
 
 
 def test_a_picture_that_breaks_in_mid_training_is_named(pets, monkeypatch, capfd):
-    monkeypatch.setitem(image_folder.load.__kwdefaults__, "in_memory", 0)
+    monkeypatch.setitem(image_folder.load_image_folder.__kwdefaults__, "max_cache_bytes", 0)
     truncate(pets / "cat" / "3.jpg")
     truncate(pets / "dog" / "3.jpg")
     assert train(pets) == 2

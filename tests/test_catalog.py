@@ -18,11 +18,11 @@ from test_parity import randomize
 
 import zoo
 from zoo.models import builder
-from zoo.registry import SPECS, blueprint
+from zoo.registry import MODELS, resolve_model_config
 
-NETWORKS = sorted(SPECS)
+NETWORKS = sorted(MODELS)
 PAPERS = Path(__file__).parent / "papers"
-FACTS = {name: facts for file in sorted({spec.file for spec in SPECS.values()}) if (PAPERS / f"{file}.py").exists()
+FACTS = {name: facts for file in sorted({spec.module for spec in MODELS.values()}) if (PAPERS / f"{file}.py").exists()
          for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
 
 
@@ -59,7 +59,7 @@ def _unallocated(name, *arguments):
 
 def as_in_the_paper(name):
     """With the side classifiers."""
-    return unallocated(name, aux=True) if SPECS[name].sides else unallocated(name)
+    return unallocated(name, aux=True) if MODELS[name].aux_loss_weights else unallocated(name)
 
 
 def counts(model):
@@ -76,7 +76,7 @@ def pictures(count, *shape):
 
 
 def narrowest(name):
-    return 1.0 if SPECS[name].only_width else 0.1
+    return 1.0 if MODELS[name].fixed_width else 0.1
 
 
 # ---------------------------------------------------------------------------------------------------------- counts
@@ -84,15 +84,15 @@ def narrowest(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_papers_count(name):
     model = unallocated(name)
-    assert counts(model) == FACTS[name].parameters == SPECS[name].parameters
+    assert counts(model) == FACTS[name].parameters == MODELS[name].parameters
     assert model.count_params() == FACTS[name].parameters[0]
     assert model.name == name
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if SPECS[name].small_below])
+@pytest.mark.parametrize("name", [name for name in NETWORKS if MODELS[name].small_stem_below])
 def test_the_small_stems_count(name):
     model = unallocated(name, (32, 32, 3), 10, stem="small")
-    assert counts(model) == FACTS[name].small == SPECS[name].small_parameters
+    assert counts(model) == FACTS[name].small == MODELS[name].small_stem_parameters
 
 
 @pytest.mark.parametrize("name, keywords, expected", [
@@ -109,7 +109,7 @@ def test_width(name, width, expected):
 
 def test_every_network_has_a_narrow_count():
     for name in NETWORKS:
-        assert bool(FACTS[name].narrow) != bool(SPECS[name].only_width), name
+        assert bool(FACTS[name].narrow) != bool(MODELS[name].fixed_width), name
 
 
 # ---------------------------------------------------------------------------------------------------------- shapes
@@ -119,8 +119,8 @@ def test_the_papers_stages(name):
     model = as_in_the_paper(name)
     stages = FACTS[name].stages
     assert {layer: model.get_layer(layer).output.shape[1:] for layer in stages} == stages
-    assert model.input_shape[1:] == FACTS[name].input_shape == SPECS[name].input_shape
-    main = model.output["main"] if SPECS[name].sides else model.output
+    assert model.input_shape[1:] == FACTS[name].input_shape == MODELS[name].input_shape
+    main = model.output["main"] if MODELS[name].aux_loss_weights else model.output
     assert main.shape == (None, FACTS[name].classes)
 
 
@@ -132,7 +132,7 @@ def test_picture_sizes(name, sides, grid):
     assert model.input_shape == (None, *sides, 3)
 
 
-@pytest.mark.parametrize("name", slow_if_large([name for name in NETWORKS if not SPECS[name].only_width]))
+@pytest.mark.parametrize("name", slow_if_large([name for name in NETWORKS if not MODELS[name].fixed_width]))
 def test_a_picture_that_is_not_square_at_half_of_the_width(name):
     model = unallocated(name, (96, 80, 3), 7, width=0.5)
     assert model.output_shape == (None, 7)
@@ -149,29 +149,31 @@ def test_one_channel(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_stems(name):
     stems = FACTS[name].stems
-    assert {side: blueprint(name, (side, side, 3)).stem for side in stems} == stems
-    if SPECS[name].small_below:
-        assert blueprint(name, (75, 75, 3), stem="paper").stem == "paper"
-        assert blueprint(name, (64, 999, 3)).stem == blueprint(name, (999, 64, 3)).stem == stems[64]
+    assert {side: resolve_model_config(name, (side, side, 3)).stem for side in stems} == stems
+    if MODELS[name].small_stem_below:
+        assert resolve_model_config(name, (75, 75, 3), stem="paper").stem == "paper"
+        assert resolve_model_config(name,
+                                    (64, 999, 3)).stem == resolve_model_config(name, (999, 64, 3)).stem == stems[64]
 
 
-@pytest.mark.parametrize("name", slow_if_large([name for name in NETWORKS if SPECS[name].small_below]))
+@pytest.mark.parametrize("name", slow_if_large([name for name in NETWORKS if MODELS[name].small_stem_below]))
 def test_auto_keeps_the_papers_stem_where_it_leaves_four(name):
-    side = SPECS[name].small_below
+    side = MODELS[name].small_stem_below
     assert FACTS[name].grids[side, side] == (4, 4)  # which test_picture_sizes builds
     short = unallocated(name, (side - 1, side - 1, 3), include_top=False, stem="paper")
     assert short.output_shape[1:3] == (3, 3)
 
 
-@pytest.mark.parametrize("name", slow_if_large([name for name in NETWORKS if SPECS[name].small_below]))
+@pytest.mark.parametrize("name", slow_if_large([name for name in NETWORKS if MODELS[name].small_stem_below]))
 def test_the_papers_stem_on_the_least_pictures(name):
-    side = max(SPECS[name].least_side, SPECS[name].paper_side)
-    model = unallocated(name, (side, side, 3), 10, stem="paper", aux=bool(SPECS[name].sides))
-    assert min(model.get_layer(SPECS[name].features).output.shape[1:3]) >= 1
-    if SPECS[name].paper_side:
-        smaller = dataclasses.replace(blueprint(name, (side, side, 3), stem="paper"), input_shape=(side - 1, side, 3))
+    side = max(MODELS[name].min_size, MODELS[name].paper_stem_min_size)
+    model = unallocated(name, (side, side, 3), 10, stem="paper", aux=bool(MODELS[name].aux_loss_weights))
+    assert min(model.get_layer(MODELS[name].feature_layer).output.shape[1:3]) >= 1
+    if MODELS[name].paper_stem_min_size:
+        smaller = dataclasses.replace(resolve_model_config(name, (side, side, 3), stem="paper"),
+                                      input_shape=(side - 1, side, 3))
         with pytest.raises(ValueError, match="zero or negative"):  # Keras's own words: nothing is left
-            builder.build(smaller)
+            builder.build_model(smaller)
 
 
 def test_resnets_paper_stem_on_small_pictures():
@@ -187,7 +189,7 @@ def test_resnets_small_stem_on_large_pictures():
 @pytest.mark.parametrize("name", slow_if_large(NETWORKS))
 def test_without_a_top(name):
     facts = FACTS[name]
-    assert SPECS[name].features == facts.features
+    assert MODELS[name].feature_layer == facts.features
     body = unallocated(name, (28, 28, 3), include_top=False)
     assert body.layers[-1].name == facts.features
     assert body.output is body.get_layer(facts.features).output
@@ -224,11 +226,11 @@ def legal(spec):
 
 def kinds(spec):
     """Keyword arguments that give a network other layers."""
-    return [{}, *legal(spec)] + [{"stem": "small"}] * bool(spec.small_below) + [{"aux": True}] * bool(spec.sides)
+    return [{}, *legal(spec)] + [{"stem": "small"}] * bool(spec.small_stem_below) + [{"aux": True}] * bool(spec.aux_loss_weights)
 
 
 @pytest.mark.parametrize("name, keywords", slow_if_large([
-    (name, each) for name in NETWORKS for each in kinds(SPECS[name])]))
+    (name, each) for name in NETWORKS for each in kinds(MODELS[name])]))
 def test_names_of_layers(name, keywords):
     names = [layer.name for layer in unallocated(name, (28, 28, 3), 10, **keywords).layers]
     assert len(set(names)) == len(names)
@@ -248,18 +250,18 @@ def test_every_build_has_the_same_names(name):
 @pytest.mark.parametrize("name", slow_if_large(NETWORKS))
 def test_every_legal_option_builds_and_changes_something(name):
     plain = unallocated(name, (28, 28, 3), 10)
-    for options in legal(SPECS[name]):
+    for options in legal(MODELS[name]):
         changed = unallocated(name, (28, 28, 3), 10, **options)
         assert changed.output_shape == plain.output_shape
-        if set(options) - set(SPECS[name].side_options) or set(options) & set(SPECS[name].body_options):
+        if set(options) - set(MODELS[name].aux_options) or set(options) & set(MODELS[name].backbone_options):
             assert changed.get_config() != plain.get_config()
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if SPECS[name].sides])
+@pytest.mark.parametrize("name", [name for name in NETWORKS if MODELS[name].aux_loss_weights])
 def test_options_of_side_classifiers(name):
     plain = unallocated(name, (28, 28, 3), 10, aux=True)
-    for options in legal(SPECS[name]):
-        if set(options) & set(SPECS[name].side_options):
+    for options in legal(MODELS[name]):
+        if set(options) & set(MODELS[name].aux_options):
             changed = unallocated(name, (28, 28, 3), 10, aux=True, **options)
             assert any(changed.get_layer(layer.name).get_config() != layer.get_config() for layer in plain.layers
                        if layer.name.startswith("aux"))
@@ -267,8 +269,8 @@ def test_options_of_side_classifiers(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_options_and_their_defaults(name):
-    assert SPECS[name].options == FACTS[name].options
-    assert SPECS[name].sides == FACTS[name].sides
+    assert MODELS[name].options == FACTS[name].options
+    assert MODELS[name].aux_loss_weights == FACTS[name].sides
 
 
 def test_the_option_dropout_reaches_both_layers():
@@ -296,9 +298,9 @@ def mixed_bfloat16():
 
 @pytest.mark.parametrize("name", slow_if_large(NETWORKS))
 def test_logits_and_probabilities(name):
-    side, outputs = SPECS[name].least_side, {"main": "predictions"}
-    outputs |= {each: f"{each}_predictions" for each in SPECS[name].sides}
-    model = zoo.build(name, (side, side + 3, 2), 5, width=narrowest(name), aux=bool(SPECS[name].sides))
+    side, outputs = MODELS[name].min_size, {"main": "predictions"}
+    outputs |= {each: f"{each}_predictions" for each in MODELS[name].aux_loss_weights}
+    model = zoo.build(name, (side, side + 3, 2), 5, width=narrowest(name), aux=bool(MODELS[name].aux_loss_weights))
     randomize(model)
     reading = keras.Model(model.input, {output: [model.get_layer(layer).input, model.get_layer(layer).output]
                                         for output, layer in outputs.items()})
@@ -328,7 +330,7 @@ def test_another_activation():
 @pytest.mark.parametrize("name", slow_if_large(NETWORKS))
 def test_mixed_bfloat16(name, mixed_bfloat16):
     model = zoo.build(name, (28, 28, 1), 10, width=narrowest(name))
-    assert model.get_layer(SPECS[name].features).compute_dtype == "bfloat16"
+    assert model.get_layer(MODELS[name].feature_layer).compute_dtype == "bfloat16"
     probabilities = answer(model, pictures(2, 28, 28, 1))
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)  # bfloat16 would miss by 1e-3

@@ -10,7 +10,7 @@ import pytest
 from helpers import check_message
 
 from zoo import devices
-from zoo.devices import Device, Gpu, choose, describe, list_gpus
+from zoo.devices import Device, Gpu, select_gpus, describe_device, list_gpus
 from zoo.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,8 +79,8 @@ CHILD = """
 import json, os, sys
 from zoo import devices
 before = dict(os.environ)
-chosen = devices.choose(json.loads(sys.argv[1]), devices.list_gpus(), devices.visible_now())
-devices.prepare(chosen)
+chosen = devices.select_gpus(json.loads(sys.argv[1]), devices.list_gpus(), devices.get_cuda_visible_devices())
+devices.set_device_environment(chosen)
 print(json.dumps({"gpus": [gpu.index for gpu in chosen.gpus],
                   "set": {name: value for name, value in os.environ.items() if before.get(name) != value},
                   "heavy": [name for name in ("keras", "tensorflow", "jax", "torch", "numpy") if name in sys.modules]}))
@@ -151,20 +151,20 @@ def test_what_the_backend_would_see(machine, machine_has, asked, visible, expect
 def test_a_slice_of_a_gpu(four):
     """A queue names it in CUDA_VISIBLE_DEVICES, where it stays."""
     whole = "MIG-GPU-2fffffff-3333-3333-3333-333333333333/1/0"
-    chosen = choose("0", four, f"{whole},MIG-other")
+    chosen = select_gpus("0", four, f"{whole},MIG-other")
     assert chosen.environment["CUDA_VISIBLE_DEVICES"] == whole
     assert "A100" in str(chosen.gpus[0]) and "GiB" not in str(chosen.gpus[0])
     with pytest.raises(UserError) as error:
-        choose("1", four, whole)
+        select_gpus("1", four, whole)
     check_message(error.value, "GPU 1", 0)
 
 
 LOUD = """
 import os, sys
-from zoo.devices import quiet
+from zoo.devices import suppress_stderr
 os.write(2, b"before ")
 try:
-    with quiet():
+    with suppress_stderr():
         os.write(2, b"from C ")
         print(os.environ["TF_CPP_MIN_LOG_LEVEL"])
         if sys.argv[1] == "fails":
@@ -205,15 +205,15 @@ SHOWN = [  # CUDA_VISIBLE_DEVICES, the GPUs it leaves, the first of them first
 
 @pytest.mark.parametrize("visible, shown", SHOWN)
 def test_the_gpus_that_cuda_visible_devices_leaves(four, visible, shown):
-    first = choose(None, four, visible)
+    first = select_gpus(None, four, visible)
     assert [gpu.index for gpu in first.gpus] == shown[:1]
-    assert first.asked is False
+    assert first.is_explicit is False
     for index in range(4):
         if index in shown:
-            assert choose(str(index), four, visible).gpus == (four[index],)
+            assert select_gpus(str(index), four, visible).gpus == (four[index],)
         else:
             with pytest.raises(UserError) as caught:
-                choose(str(index), four, visible)
+                select_gpus(str(index), four, visible)
             check_message(caught.value, f"CUDA_VISIBLE_DEVICES={visible}", f"GPU {index}")
 
 
@@ -221,7 +221,7 @@ def test_the_gpus_that_cuda_visible_devices_leaves(four, visible, shown):
     ("1,0", "1", ["GPU 0"]), ("all", "-1", ["--gpu none"]), ("auto", "", ["--gpu none"])])
 def test_what_cuda_visible_devices_hides(four, asked, visible, parts):
     with pytest.raises(UserError) as caught:
-        choose(asked, four, visible)
+        select_gpus(asked, four, visible)
     check_message(caught.value, f"CUDA_VISIBLE_DEVICES={visible}", *parts)
 
 
@@ -239,7 +239,7 @@ def test_what_cuda_visible_devices_hides(four, asked, visible, parts):
 ])
 def test_refusals(four, asked, gpus, parts):
     with pytest.raises(UserError) as caught:
-        choose(asked, four if gpus is None else gpus)
+        select_gpus(asked, four if gpus is None else gpus)
     check_message(caught.value, *parts)
 
 
@@ -258,23 +258,23 @@ REMEDY = {"tensorflow": ("pip install 'cnn-zoo[cuda]'",), "jax": ("pip install '
 def test_describe(backend):
     here, there = ON_GPU[backend], ON_CPU[backend]
     for asked in (True, False):
-        check_message(describe(Device((H200,), asked), here, backend), "GPU 3", "NVIDIA H200", 70, 140)
-        cpu = describe(Device((), asked), there, backend)
+        check_message(describe_device(Device((H200,), asked), here, backend), "GPU 3", "NVIDIA H200", 70, 140)
+        cpu = describe_device(Device((), asked), there, backend)
         check_message(cpu, *CORES)
         assert "GPU" not in cpu
-    check_message(describe(Device((H200, A100), True), here, backend),
+    check_message(describe_device(Device((H200, A100), True), here, backend),
                   "GPU 3", "NVIDIA H200", 70, 140, "GPU 1", "NVIDIA A100", 20, 40)
-    check_message(describe(Device((), False), here, backend), "GPU", backend, here)
+    check_message(describe_device(Device((), False), here, backend), "GPU", backend, here)
 
     missing = (backend, "GPU 3", "NVIDIA H200", "CUDA", *REMEDY[backend])
-    check_message(describe(Device((H200,), False), there, backend), *CORES, *missing)
+    check_message(describe_device(Device((H200,), False), there, backend), *CORES, *missing)
     with pytest.raises(UserError) as caught:
-        describe(Device((H200, A100), True), there, backend)
+        describe_device(Device((H200, A100), True), there, backend)
     check_message(caught.value, *missing, "--gpu none")
 
 
 def test_visible_now(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert devices.visible_now() is None
+    assert devices.get_cuda_visible_devices() is None
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert devices.visible_now() == ""
+    assert devices.get_cuda_visible_devices() == ""

@@ -13,10 +13,10 @@ from helpers import check_message
 
 from zoo import devices, env
 from zoo.cli import doctor
-from zoo.data.info import DATASETS
+from zoo.data.dataset_info import DATASETS
 
 ROOT = Path(__file__).resolve().parents[1]
-QUICK = "import sys\nfrom zoo.cli import doctor\ndoctor.SECONDS = 0.1\nsys.exit(doctor.main(sys.argv[1:]))"
+QUICK = "import sys\nfrom zoo.cli import doctor\ndoctor.BENCHMARK_SECONDS = 0.1\nsys.exit(doctor.main(sys.argv[1:]))"
 GPUS = "0, GPU-0a1b2c3d-0000-0000-0000-000000000000, NVIDIA Stand-in, 81920, 40960\n"
 
 
@@ -36,7 +36,7 @@ def smi(tmp_path):
 
 def asked(folder, *words, **environment):
     kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_", env.ONEDNN))}
+            if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_", env.ONEDNN_ENV_VAR))}
     return subprocess.run([sys.executable, "-c", QUICK, *words], capture_output=True, text=True, cwd=folder,
                           timeout=300,
                           env={**kept, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(folder / "keras"), **environment})
@@ -104,9 +104,9 @@ def test_a_backend_of_another_distribution(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     for name in ("tensorflow", "jax", "torch"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    line = doctor.backends("tensorflow")
+    line = doctor.format_backends("tensorflow")
     check_message(line, "tensorflow", "9.8.7", "tensorflow_cpu", "jax", "torch", "pip install 'cnn-zoo[torch]'")
-    assert doctor.backends("jax") != line  # which of them is used
+    assert doctor.format_backends("jax") != line  # which of them is used
 
 
 @pytest.mark.parametrize("value, set_by, parts", [
@@ -117,9 +117,9 @@ def test_a_backend_of_another_distribution(tmp_path, monkeypatch):
     (None, "default", ["TensorFlow", "TF_ENABLE_ONEDNN_OPTS=1"]),
 ])
 def test_onednn_and_who_decided_on_it(monkeypatch, value, set_by, parts):
-    monkeypatch.setattr(env, "onednn", lambda: (value, set_by))
-    check_message(doctor.onednn(), *parts)
-    assert ("zoo" in doctor.onednn()) == (set_by == "zoo")
+    monkeypatch.setattr(env, "get_onednn_setting", lambda: (value, set_by))
+    check_message(doctor.format_onednn(), *parts)
+    assert ("zoo" in doctor.format_onednn()) == (set_by == "zoo")
 
 
 def test_places(tmp_path, monkeypatch):
@@ -128,7 +128,7 @@ def test_places(tmp_path, monkeypatch):
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "mnist.npz").write_bytes(b"")
     (tmp_path / "file").write_text("")
-    told, todo = doctor.places(tmp_path / "file" / "runs")
+    told, todo = doctor.check_folders(tmp_path / "file" / "runs")
     assert sets_in(told, tmp_path / "datasets") == {"mnist"}
     named, runs = todo
     check_message(named, "ZOO_DATA", tmp_path / "nowhere")
@@ -142,13 +142,13 @@ def test_sets_whose_files_are_named_alike(tmp_path, monkeypatch, name, labels):
     for split in ("train", "t10k"):
         (tmp_path / f"{split}-images-idx3-ubyte").write_bytes(b"")
         (tmp_path / f"{split}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x0a" + bytes(labels))
-    told, _ = doctor.places(tmp_path / "runs")
+    told, _ = doctor.check_folders(tmp_path / "runs")
     assert sets_in(told, tmp_path) == {name}
 
 
 def test_the_driver(monkeypatch, smi):
     monkeypatch.setenv("PATH", smi())
-    assert devices.driver() == ("570.86.15", "")
+    assert devices.check_nvidia_driver() == ("570.86.15", "")
 
 
 @pytest.mark.parametrize("driver, parts", [
@@ -158,7 +158,7 @@ def test_the_driver(monkeypatch, smi):
 ])
 def test_a_driver_that_does_not_answer(monkeypatch, smi, driver, parts):
     monkeypatch.setenv("PATH", smi(driver))
-    number, wrong = devices.driver()
+    number, wrong = devices.check_nvidia_driver()
     assert number == ""
     check_message(wrong, "nvidia-smi", *parts)
 
@@ -172,10 +172,10 @@ def test_libraries_that_are_missing(tmp_path, monkeypatch):
         (tmp_path / "own" / name).write_text("")
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     monkeypatch.setenv("LD_LIBRARY_PATH", f":{tmp_path / 'own'}")
-    missing = devices.missing_libraries()
+    missing = devices.find_missing_cuda_libraries()
     assert not {"libcudnn.so", "libcublas.so", "libcudart.so", "libcusolver.so"} & set(missing)
     if "libcublas" in subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout:
         return  # a machine with CUDA: nothing is missing
     assert "libcublasLt.so" in missing  # libcublas does not stand in for it
     monkeypatch.setenv("LD_LIBRARY_PATH", "")
-    assert {"libcublas.so", "libcusolver.so"} <= set(devices.missing_libraries())
+    assert {"libcublas.so", "libcusolver.so"} <= set(devices.find_missing_cuda_libraries())

@@ -13,7 +13,7 @@ from PIL import Image
 import zoo
 from zoo.cli import evaluate, predict
 from zoo.errors import UserError
-from zoo.runs.data import reload_split
+from zoo.runs.data import reload_run_split
 
 NAMES = ["bottom", "middle", "top"]
 
@@ -171,13 +171,13 @@ def test_an_npz_file_of_the_same_counts_is_not_the_runs(tmp_path):
         folder.mkdir()
         np.savez(folder / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=given)
     config = {"dataset": {"kind": "npz", "name": "a", "source": str(run / "a.npz"), "shape": [28, 28, 1], "test": 30,
-                          "label_names": NAMES}}
+                          "class_names": NAMES}}
     np.savez(run / "predictions.npz", labels=labels, probabilities=np.full((30, len(NAMES)), 0.25, np.float32))
     for place in (None, same, same / "a.npz"):
-        assert len(reload_split(run, config, "test", place)) == 30
+        assert len(reload_run_split(run, config, "test", place)) == 30
     for place in (other, other / "a.npz"):
         with pytest.raises(UserError) as error:
-            reload_split(run, config, "test", place)
+            reload_run_split(run, config, "test", place)
         assert_names(str(error.value), "test", str(place))
 
 

@@ -18,7 +18,7 @@ import zoo
 from zoo import registry
 from zoo.cli import export
 from zoo.exporters import formats, writers
-from zoo.training import saved
+from zoo.training import model_loading
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = [*"012345678", "a nine,\nor so"]
@@ -26,18 +26,19 @@ NAMES = [*"012345678", "a nine,\nor so"]
 
 def run_of(folder, network, side, width=0.25):
     """Write a run directory as training leaves one, of a network with random weights; return its Path."""
-    spec = registry.find(network)
-    plan = registry.blueprint(network, (side, side, spec.input_shape[2]), 10, 1.0 if spec.only_width else width)
+    spec = registry.get_model_info(network)
+    plan = registry.resolve_model_config(network, (side, side, spec.input_shape[2]), 10, 1.0 if spec.fixed_width
+                                         else width)
     channels = spec.input_shape[2]
-    model = saved.on_pixels(plan, [0.4] * channels, [0.3] * channels, "softmax")
+    model = model_loading.build_with_preprocessing(plan, [0.4] * channels, [0.3] * channels, "softmax")
     randomize(model)  # as it is at first the answers hardly depend on the picture
     (folder / "checkpoints").mkdir(parents=True)
     np.savez(folder / "checkpoints" / "best.npz",
              **{f"weights/{each.path}": keras.ops.convert_to_numpy(each) for each in model.weights})
-    dataset = {"name": "made up", "shape": [side, side, channels], "label_names": NAMES, "mean": [0.4] * channels,
+    dataset = {"name": "made up", "shape": [side, side, channels], "class_names": NAMES, "mean": [0.4] * channels,
                "std": [0.3] * channels}
     (folder / "run.json").write_text(json.dumps(
-        {"network": network, "dataset": dataset, "blueprint": registry.as_json(plan)}))
+        {"network": network, "dataset": dataset, "blueprint": registry.serialize_model_config(plan)}))
     return folder
 
 
@@ -57,7 +58,7 @@ def expected(run, pictures):
 
 
 def written(run, name, folder, capsys, *pixels):
-    path = folder / f"out{formats.FORMATS[name].suffix}"
+    path = folder / f"out{formats.EXPORT_FORMATS[name].suffix}"
     assert export.main([str(run), "--format", name, "-o", str(path), "--gpu", "none"]) == 0
     out = capsys.readouterr().out
     assert_names(out, str(path), "8", *(pixels or ("0", "255")))
@@ -83,7 +84,7 @@ def test_weights(run, pictures, expected, tmp_path, capsys):
 
 
 def test_onnx(run, pictures, expected, tmp_path, capsys):
-    for package in formats.FORMATS["onnx"].packages:
+    for package in formats.EXPORT_FORMATS["onnx"].packages:
         pytest.importorskip(package, reason=f"pip install '.[export]' for {package}")
     import onnxruntime
 
@@ -127,11 +128,11 @@ def test_groups_become_zeros(tmp_path, capsys):
     pictures = np.random.default_rng(5).integers(0, 256, (3, 32, 32, 3), np.uint8)
     expected = model.predict(pictures, verbose=0)
     assert np.ptp(expected, axis=0).max() > 0.01
-    whole = writers.without_groups(model)
+    whole = writers.ungroup_convolutions(model)
     assert [layer.name for layer in model.layers if getattr(layer, "groups", 1) == 2] == ["conv2", "conv4", "conv5"]
     assert not [layer.name for layer in whole.layers if getattr(layer, "groups", 1) > 1]
     assert whole.predict(pictures, verbose=0) == pytest.approx(expected, abs=1e-5)
-    assert writers.without_groups(whole) is whole
+    assert writers.ungroup_convolutions(whole) is whole
 
 
 def test_a_run_in_half_precision_is_written_in_float32(run, pictures, expected, tmp_path, capsys):
@@ -140,9 +141,9 @@ def test_a_run_in_half_precision_is_written_in_float32(run, pictures, expected, 
     (mixed / "run.json").write_text(json.dumps({**facts, "precision": "bfloat16"}))
     model = zoo.load(mixed)
     assert np.abs(model.predict(pictures, verbose=0) - expected).max() > 1e-5  # or nothing is tested
-    exact = writers.in_float32(model)
+    exact = writers.convert_to_float32(model)
     assert {layer.compute_dtype for layer in exact.layers[1:]} == {"float32"}
-    assert writers.in_float32(exact) is exact
+    assert writers.convert_to_float32(exact) is exact
     path = written(mixed, "keras", tmp_path, capsys)
     assert keras.saving.load_model(path).predict(pictures, verbose=0) == pytest.approx(expected, abs=1e-6)
 
@@ -153,13 +154,13 @@ def test_other_answers_are_not_written(run, pictures, tmp_path):
     def others(path, model):
         return lambda pictures: np.full((len(pictures), 10), 0.1)
 
-    right = writers.WRITERS["keras"]
-    writers.WRITERS["keras"] = right[0], others
+    right = writers.EXPORTERS["keras"]
+    writers.EXPORTERS["keras"] = right[0], others
     try:
         with pytest.raises(zoo.errors.UserError, match="keras"):
-            writers.write(model, "keras", tmp_path / "out.keras", NAMES, {}, pictures)
+            writers.export_and_verify(model, "keras", tmp_path / "out.keras", NAMES, {}, pictures)
     finally:
-        writers.WRITERS["keras"] = right
+        writers.EXPORTERS["keras"] = right
     assert not list(tmp_path.iterdir())
 
 
@@ -207,10 +208,10 @@ def test_what_is_no_run(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", registry.SPECS)
+@pytest.mark.parametrize("name", registry.MODELS)
 def test_every_network_in_every_format(name, tmp_path, capsys):
-    side = min(64, registry.find(name).most_side or 64)
+    side = min(64, registry.get_model_info(name).max_size or 64)
     made = run_of(tmp_path / "run", name, side, 0.125)
-    for kind, each in formats.FORMATS.items():
-        if all(map(export.find_spec, each.packages)):
+    for kind, each in formats.EXPORT_FORMATS.items():
+        if all(map(formats.find_spec, each.packages)):
             written(made, kind, tmp_path, capsys)

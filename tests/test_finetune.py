@@ -15,7 +15,7 @@ from test_parity import randomize
 import zoo
 from zoo import layers, registry
 from zoo.cli import evaluate, extract, finetune, predict, train
-from zoo.training import finetuned_model, finetuning, origins
+from zoo.training import finetuned_model, finetuning, pretrained_backbone
 from zoo.weights import pretrained
 
 NET = ["resnet18", "--dataset", "digits", "--limit", "40", "-b", "20", "--gpu", "none"]
@@ -119,15 +119,16 @@ def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
                                              ("inception_resnet_v2", keras.applications.inception_resnet_v2)])
 def test_pixels_are_scaled_as_keras_applications_does(network, module):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), np.uint8)
-    told = pretrained.OF_KERAS[network]
-    found = keras.ops.convert_to_numpy(layers.PixelScaling(told.scale, told.offset, told.order)(pixels))
+    told = pretrained.KERAS_SCALINGS[network]
+    found = keras.ops.convert_to_numpy(layers.PixelScaling(told.scale, told.offset, told.channel_order)(pixels))
     np.testing.assert_allclose(found, module.preprocess_input(pixels.astype("float32")), rtol=1e-5, atol=1e-4)
 
 
 def test_pixels_as_pytorch_scales_them():
     """(x / 255 - mean) / std, typed from the documentation of torchvision's models."""
-    told = pretrained.TORCH
-    found = keras.ops.convert_to_numpy(layers.PixelScaling(told.scale, told.offset)(np.full((1, 1, 1, 3), 200, "uint8")))
+    told = pretrained.TORCH_SCALING
+    found = keras.ops.convert_to_numpy(layers.PixelScaling(told.scale,
+                                                           told.offset)(np.full((1, 1, 1, 3), 200, "uint8")))
     expected = [(200 / 255 - mean) / std for mean, std in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))]
     np.testing.assert_allclose(found[0, 0, 0], expected, rtol=1e-5)
 
@@ -142,15 +143,15 @@ def test_grey_pixels_become_coloured():
     ("vgg16", "auto", (28, 28, 1), (2, (56, 56, 1))), ("vgg16", "auto", (32, 48, 3), (1, (32, 48, 3))),
     ("resnet18", "auto", (28, 28, 1), (1, (28, 28, 1))), ("xception", "small", (28, 28, 1), (1, (28, 28, 1)))])
 def test_small_pictures_are_enlarged_by_whole_factors(network, stem, shape, expected):
-    assert finetuning.upsampled_shape(shape, network, stem) == expected
+    assert finetuning.compute_upsampled_shape(shape, network, stem) == expected
 
 
 def made(network, shape, head=(), features="", pooling="avg", width=0.05):
-    origin = origins.find(network, "none", width)
-    blueprint, factor, _ = origins.seen(network, shape, origin, 5)
-    scaling = pretrained.standard((0.5,) * 3, (0.5,) * 3)
+    origin = pretrained_backbone.find_backbone_weights(network, "none", width)
+    blueprint, factor, _ = pretrained_backbone.resolve_model_input(network, shape, origin, 5)
+    scaling = pretrained.make_standard_scaling((0.5,) * 3, (0.5,) * 3)
     told = finetuning.FineTuneConfig("", head, pooling, features, "", factor, scaling.scale, scaling.offset, "rgb")
-    return finetuned_model.build(blueprint, told, shape, 5, "softmax"), blueprint
+    return finetuned_model.build_finetuning_model(blueprint, told, shape, 5, "softmax"), blueprint
 
 
 def test_the_notes_28_to_84():
@@ -160,8 +161,8 @@ def test_the_notes_28_to_84():
         or [layer.name for layer in model.layers[-5:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"]
     bare = zoo.build("xception", (84, 84, 3), include_top=False, width=0.05, stem="paper")
     assert [layer.name for layer in body.layers][1:] == [layer.name for layer in bare.layers][1:]
-    assert finetuned_model.last_frozen(body, 36) == bare.layers[35].name
-    assert finetuned_model.last_frozen(body, "all") == bare.layers[-1].name and finetuned_model.last_frozen(body, "none") == ""
+    assert finetuned_model.find_freeze_boundary(body, 36) == bare.layers[35].name
+    assert finetuned_model.find_freeze_boundary(body, "all") == bare.layers[-1].name and finetuned_model.find_freeze_boundary(body, "none") == ""
 
 
 def test_the_model_is_the_body_and_a_dense_layer():
@@ -183,11 +184,11 @@ def test_the_model_is_the_body_and_a_dense_layer():
                                                ("vgg16", r"conv3_\d|pool\d|conv4_1")])
 def test_half_way_up_everything_passes(network, expected):
     (_, body), _ = made(network, (32, 32, 3))
-    name = finetuned_model.at_share(body, 0.5)
+    name = finetuned_model.find_layer_at_fraction(body, 0.5)
     assert re.fullmatch(expected, name)
     names = [layer.name for layer in body.layers]
     assert abs(names.index(name) / len(names) - 0.5) < 0.1
-    assert finetuned_model.at_share(body, 1) == registry.find(network).features
+    assert finetuned_model.find_layer_at_fraction(body, 1) == registry.get_model_info(network).feature_layer
 
 
 @pytest.mark.parametrize("plan, frozen, stages", [("small-similar", 1, False),
@@ -196,10 +197,10 @@ def test_half_way_up_everything_passes(network, expected):
                                                   pytest.param("large-different", 0, True, marks=pytest.mark.slow)])
 def test_plans(plan, frozen, stages, source, place, capsys):
     name = f"plan-{plan}"
-    assert finetune.main([*NET, "--weights", str(source), "--strategy", plan, "--epochs", "1", "--output-dir", str(place),
-                          "--name", name]) == 0
+    assert finetune.main([*NET, "--weights", str(source), "--strategy", plan, "--epochs", "1", "--output-dir",
+                          str(place), "--name", name]) == 0
     shown = capsys.readouterr().out
-    (line,) = (line for line in shown.splitlines() if finetuning.STRATEGIES[plan].reason in line)
+    (line,) = (line for line in shown.splitlines() if finetuning.FINETUNE_STRATEGIES[plan].reason in line)
     check_message(line, plan)
     assert (place / name / "stage1").is_dir() == stages == bool(re.search(r"(?m)^stage\b.*\b2\b.*\b2\b", shown))
     told = json.loads((place / name / "run.json").read_text())["finetuning"]
@@ -213,7 +214,7 @@ def test_plans(plan, frozen, stages, source, place, capsys):
     ("resnet18 --dataset digits --weights none --pooling sum", "'sum' avg max flatten"),
     ("resnet18 --weights none", "--dataset NAME FOLDER FILE.npz"),
     ("resnet18 --dataset digits --weights none --strategy small", "'small' small-similar large-different"),
-    ("lenet5 --dataset digits --weights mnist --set sides=0.3", "sides"),
+    ("lenet5 --dataset digits --weights mnist --set aux_loss_weights=0.3", "aux_loss_weights"),
     ("vgg16 --dataset digits --dropout 0.5", "dropout"),
     ("vgg16 --dataset digits --strategy small-similar --freeze all", "strategy freeze"),
     ("resnet18 --dataset digits", "'imagenet' resnet18"),
@@ -271,7 +272,7 @@ def test_extract(pets, tmp_path, capsys):
     with np.load(output) as file:
         found = {name: file[name] for name in file.files}
     assert found["features"].shape == (20, 25) and found["features"].dtype == np.float32  # int(512 * 0.05)
-    assert found["labels"].tolist() == [0] * 10 + [1] * 10 and found["label_names"].tolist() == ["cat", "dog"]
+    assert found["labels"].tolist() == [0] * 10 + [1] * 10 and found["class_names"].tolist() == ["cat", "dog"]
     assert found["files"][0] == "cat/0.png" and found["splits"].tolist() == [""] * 20
     keras.utils.set_random_seed(0)
     body = zoo.build("vgg16", (33, 33, 3), include_top=False, width=0.05)
@@ -295,8 +296,8 @@ def test_extract_replaces_features_and_nothing_else(pets, source, tmp_path, caps
 
 def test_what_is_not_known_of_the_pixels_is_reported(pets, tmp_path, capsys):
     zoo.build("lenet5", include_top=False).save_weights(tmp_path / "a.weights.h5")
-    assert extract.main(["lenet5", "--data", str(pets), "--weights", str(tmp_path / "a.weights.h5"), "--image-size", "28",
-                         "-o", str(tmp_path / "a.npz"), "--gpu", "none"]) == 0
+    assert extract.main(["lenet5", "--data", str(pets), "--weights", str(tmp_path / "a.weights.h5"), "--image-size",
+                         "28", "-o", str(tmp_path / "a.npz"), "--gpu", "none"]) == 0
     assert re.search(r"(?i)a\.weights\.h5\b.*\bpixels\b|\bpixels\b.*a\.weights\.h5\b", capsys.readouterr().out)
 
 
@@ -325,19 +326,19 @@ def test_a_damaged_run_json_is_refused(staged, tmp_path):
 
 def test_extract_an_inner_layer_of_a_run(source, tmp_path):
     output = tmp_path / "f.npz"
-    assert extract.main(["resnet18", "--dataset", "digits", "--limit", "5", "--weights", str(source),
-                         "--feature-layer", "conv3_1_add", "--pooling", "none", "-o", str(output), "--gpu", "none"]) == 0
+    assert extract.main(["resnet18", "--dataset", "digits", "--limit", "5", "--weights", str(source), "--feature-layer",
+                         "conv3_1_add", "--pooling", "none", "-o", str(output), "--gpu", "none"]) == 0
     with np.load(output) as file:
         assert file["features"].shape == (15, 14, 14, 6) and file["files"][6] == "validation/1"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", sorted(registry.SPECS))
+@pytest.mark.parametrize("network", sorted(registry.MODELS))
 def test_extract_for_every_network(network, tmp_path):
     """On pictures of 64x64, lenet5_1998 on 32x32, its largest."""
     (tmp_path / "a").mkdir()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / "a" / "a.png")
-    side = "32" if registry.find(network).most_side else "64"
+    side = "32" if registry.get_model_info(network).max_size else "64"
     assert extract.main([network, "--data", str(tmp_path), "--image-size", side, "--weights", "none",
                          "-o", str(tmp_path / "f.npz"), "--gpu", "none"]) == 0
     with np.load(tmp_path / "f.npz") as file:
@@ -345,9 +346,9 @@ def test_extract_for_every_network(network, tmp_path):
 
 
 def test_predict_with_the_weights_that_come_along(tmp_path, capsys):
-    from zoo.data.load import load as dataset
+    from zoo.data.datasets import load_dataset_by_name
 
-    images, labels = dataset("digits").test.batch([0, 1, 2])
+    images, labels = load_dataset_by_name("digits").test.batch([0, 1, 2])
     for number, image in enumerate(images):
         Image.fromarray(image[:, :, 0]).save(tmp_path / f"{number}.png")
     assert predict.main(["lenet5", "--weights", "mnist", str(tmp_path), "--top", "1", "--gpu", "none"]) == 0
@@ -367,7 +368,7 @@ def check_fetch(message, folder):
 
 def test_weights_that_cannot_be_fetched_leave_no_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(pretrained, "KERAS", (tmp_path / "nowhere").as_uri() + "/")
+    monkeypatch.setattr(pretrained, "KERAS_URL", (tmp_path / "nowhere").as_uri() + "/")
     words = ["xception", "--dataset", "digits", "--limit", "5", "--gpu", "none"]
     assert finetune.main([*words, "--output-dir", str(tmp_path / "runs")]) == 2
     check_fetch(capsys.readouterr().err, tmp_path)

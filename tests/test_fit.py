@@ -14,7 +14,7 @@ from helpers import check_message, write_pets
 import zoo
 from zoo.cli import evaluate, train
 from zoo.errors import UserError
-from zoo.training.header import small_splits
+from zoo.training.header import note_small_splits
 from zoo.training.npz_file import read_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -124,7 +124,7 @@ def test_splits_that_say_little_are_named_at_the_start(tmp_path, capsys):
     check_message(notes[1], "validation", "1", "3", "'top'")
     check_message(notes[2], "test", "1", "3", "'bottom'")
     whole = zoo.load_data((images, labels), validation_data=(images[:10], labels[:10]))
-    assert small_splits(whole) == []
+    assert note_small_splits(whole) == []
 
 
 @pytest.mark.parametrize("names", [pytest.param(("x_train", "y_train", "x_test", "y_test"), marks=pytest.mark.slow),
@@ -134,7 +134,7 @@ def test_an_npz_file_by_the_command_and_resumed(names, tmp_path, capsys):
     images, labels = stripes(200)
     np.savez(file, **dict(zip(names, (images, labels[:, None], *stripes(30, seed=1)), strict=True)))
 
-    assert train.main(["lenet5", "--dataset", str(file), "--epochs", "1", "--schedule", "constant", "--output-dir",
+    assert train.main(["lenet5", "--dataset", str(file), "--epochs", "1", "--lr-schedule", "constant", "--output-dir",
                        str(tmp_path), "--name", "run", "--gpu", "none"]) == 0
     run = zoo.Run(tmp_path / "run")
     assert run.config["dataset"]["kind"] == "npz" and run.evaluate()["of"] == 30

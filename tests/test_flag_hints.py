@@ -11,7 +11,7 @@ import pytest
 from helpers import check_message
 
 from zoo.__main__ import COMMANDS
-from zoo.cli import asked, finetune, train, training_command, unknown_flags
+from zoo.cli import finetune, train, train_args, training_command, unknown_flags
 from zoo.cli.flag_hints import HINTS
 from zoo.errors import UserError
 from zoo.training import recipe as recipes
@@ -24,7 +24,8 @@ ENOUGH = {"train": ["lenet5"], "finetune": ["lenet5"], "extract": ["lenet5"], "d
           "plot": ["runs/x"]}
 
 
-PARSERS = {command: importlib.import_module(f"zoo.cli.{command.replace('-', '_')}").parser() for command in COMMANDS}
+PARSERS = {command: importlib.import_module(f"zoo.cli.{command.replace('-', '_')}").build_parser()
+           for command in COMMANDS}
 OPTIONS = {command: parser._option_string_actions for command, parser in PARSERS.items()}
 
 
@@ -49,7 +50,7 @@ def refused(command, words):
 
 def replacement(hint, value):
     """Return what a row has people type, with the value that they gave the flag."""
-    group = re.fullmatch(hint.value, value) if hint.value else None
+    group = re.fullmatch(hint.value_pattern, value) if hint.value_pattern else None
     value = group[1] if group and group.groups() else value
     return re.sub(r"\{([^}]*)\}", lambda match: shlex.quote(value) if value else match[1], hint.reply)
 
@@ -87,8 +88,8 @@ def row_of(flag, command, example):
     """Return the row that answers."""
     options = {option: action.metavar for option, action in OPTIONS[command].items()}
     return next(hint for hint in HINTS
-                if unknown_flags.key(flag) in map(unknown_flags.key, hint.flags.split())
-                and unknown_flags.applies(hint, f"zoo {command}", example or None, options))
+                if unknown_flags.normalize_flag(flag) in map(unknown_flags.normalize_flag, hint.flags.split())
+                and unknown_flags.is_applicable(hint, f"zoo {command}", example or None, options))
 
 
 @pytest.mark.parametrize("command, words, parts", [
@@ -106,13 +107,14 @@ def row_of(flag, command, example):
     ("train", "lenet5 -bs 64", ["-bs", "--batch-size 64"]),
     ("train", "lenet5 epochs=5", ["epochs=5", "--epochs 5"]),
     ("train", "lenet5 --pretrained", ["--pretrained", "--weights imagenet"]),
-    ("train", "lenet5 --patience 7", ["--patience", "--stop-patience 7", "--lr-patience 7", "--schedule plateau"]),
-    ("train", "googlenet --aux", ["--aux", "--sides 0.3"]),
+    ("train", "lenet5 --patience 7",
+     ["--patience", "--early-stopping-patience 7", "--lr-patience 7", "--lr-schedule plateau"]),
+    ("train", "googlenet --aux", ["--aux", "--aux-loss-weights 0.3"]),
     ("train", "lenet5 --data-path pets", ["--data-path", "--data pets"]),
     ("train", "lenet5 --img-size 64", ["--img-size", "--image-size 64"]),
     ("train", "--model resnet34", ["--model", "python -m zoo.train resnet34"]),
     ("train", "lenet5 --workers 4", ["--workers"]),
-    ("train", "lenet5 --scheduler StepLR --epohcs 5", ["--scheduler", "--schedule step --drops '82 123'"]),
+    ("train", "lenet5 --scheduler StepLR --epohcs 5", ["--scheduler", "--lr-schedule step --milestones '82 123'"]),
     ("finetune", "vgg16 --pretrained --data pets", ["--pretrained", "--weights imagenet"]),
     ("finetune", "vgg16 --checkpoint runs/x", ["--checkpoint", "--resume runs/x", "--weights runs/x"]),
     ("finetune", "vgg16 --head 128", ["--head", "--head-layers 128"]),
@@ -153,26 +155,27 @@ def test_a_hint_is_one_line_with_status_2_before_anything_is_loaded(words, flag,
 # Flags of recipe fields
 
 VALUES = {"optimizer": "adam", "learning_rate": "0.02", "momentum": "0.8", "rho": "0.7", "epsilon": "1e-6",
-          "schedule": "plateau", "warmup": "2", "drops": "3 5", "factor": "0.5", "patience": "4", "floor": "1e-5",
-          "stop_patience": "6", "stop_delta": "0.01", "weight_decay": "1e-3", "initializer": "orthogonal",
-          "initial_bias": "0.1", "clip_norm": "2", "ema": "0.99", "batch_size": "64", "epochs": "7",
-          "loss": "map_distance", "smoothing": "0.1", "max_norm": "1.9 conv1=0.9", "sides": "aux1=0.3 aux2=0.2",
-          "dropout": "0.2", "augment": "rotation=15"}
-FLAGS = {"patience": "--lr-patience"}  # every other: its name
+          "lr_schedule": "plateau", "warmup_epochs": "2", "milestones": "3 5", "gamma": "0.5", "lr_patience": "4",
+          "min_lr": "1e-5", "early_stopping_patience": "6", "early_stopping_min_delta": "0.01", "weight_decay": "1e-3",
+          "initializer": "orthogonal", "initial_bias": "0.1", "global_clipnorm": "2", "ema_momentum": "0.99",
+          "batch_size": "64", "epochs": "7", "loss": "map_distance", "label_smoothing": "0.1",
+          "max_norm": "1.9 conv1=0.9", "aux_loss_weights": "aux1=0.3 aux2=0.2", "dropout": "0.2",
+          "augmentation": "rotation=15"}
+
 
 
 def plan(*words):
-    return training_command.plan_of(train.parser().parse_args(["googlenet", "--dataset", "cifar10", "--gpu", "none",
-                                                               *words]))
+    return training_command.parse_run_config(train.build_parser().parse_args(["googlenet", "--dataset", "cifar10",
+                                                                              "--gpu", "none", *words]))
 
 
 def test_every_field_has_a_value_here():
-    assert [*VALUES] == [*recipes.as_dict(recipes.Recipe())]
+    assert [*VALUES] == [*recipes.serialize_recipe(recipes.Recipe())]
 
 
 @pytest.mark.parametrize("field", VALUES)
 def test_a_field_by_its_flag_is_as_by_set(field):
-    flag = FLAGS.get(field, "--" + field.replace("_", "-"))
+    flag = "--" + field.replace("_", "-")
     by_flag = plan(flag, VALUES[field])
     assert by_flag == plan("--set", f"{field}={VALUES[field]}")
     assert by_flag != plan()
@@ -181,10 +184,10 @@ def test_a_field_by_its_flag_is_as_by_set(field):
 @pytest.mark.parametrize("words, field, value", [
     (("--lr", "0.02"), "learning_rate", 0.02),
     (("-b", "64"), "batch_size", 64),
-    (("--label-smoothing=0.1",), "smoothing", 0.1),
+    (("--label-smoothing=0.1",), "label_smoothing", 0.1),
     (("--weight-decay", "1e-3"), "weight_decay", 0.001),
     (("--lr", "0.1", "--lr", "0.02"), "learning_rate", 0.02),
-    (("--augment", ""), "augment", ""),
+    (("--augmentation", ""), "augmentation", ""),
 ])
 def test_short_forms(words, field, value):
     assert getattr(plan(*words).recipe, field) == value
@@ -195,7 +198,7 @@ def test_short_forms(words, field, value):
     ("--optimizer sgd --set optimizer=adam", ["--optimizer sgd", "--set optimizer=adam"]),
     ("--learning-rate fast", ["--learning-rate", "fast"]),
     ("-b many", ["--batch-size", "many"]),
-    ("--smoothing 1", ["smoothing", 0, 1, "1.0"]),
+    ("--label-smoothing 1", ["label_smoothing", 0, 1, "1.0"]),
     ("--optimizer adma", ["optimizer", "adma", "adadelta", "adam", "adamw", "nesterov", "rmsprop", "sgd"]),
 ])
 def test_mistakes_with_the_flags(words, parts):
@@ -209,19 +212,19 @@ def test_mistakes_with_the_flags(words, parts):
 def test_a_resumed_run_keeps_its_recipe(words, flag):
     argv = ["--resume", "runs/nothing", *words.split()]
     with pytest.raises(UserError) as caught:
-        asked.resumed(train.parser(), train.parser().parse_args(argv), argv)
+        train_args.parse_resume(train.build_parser(), train.build_parser().parse_args(argv), argv)
     check_message(caught.value, "--resume", flag, "--epochs", "--gpu", "--data-dir")
 
 
 def test_finetune_and_train_are_the_same_program_with_other_defaults():
-    arguments = finetune.parser().parse_args(
+    arguments = finetune.build_parser().parse_args(
         ["vgg16", "--data", "digits", "--optimizer", "adamw", "--learning-rate", "0.02", "--label-smoothing", "0.1"])
-    recipe = training_command.plan_of(arguments).recipe
-    assert (recipe.optimizer, recipe.learning_rate, recipe.smoothing, recipe.epochs) == ("adamw", 0.02, 0.1, 10)
-    assert {*finetune.parser()._option_string_actions} == {*train.parser()._option_string_actions}
+    recipe = training_command.parse_run_config(arguments).recipe
+    assert (recipe.optimizer, recipe.learning_rate, recipe.label_smoothing, recipe.epochs) == ("adamw", 0.02, 0.1, 10)
+    assert {*finetune.build_parser()._option_string_actions} == {*train.build_parser()._option_string_actions}
 
 
 def test_each_field_says_what_it_means():
-    shown = " ".join(train.parser().format_help().split())
-    for field in recipes.FIELDS.values():
+    shown = " ".join(train.build_parser().format_help().split())
+    for field in recipes.RECIPE_FIELDS.values():
         assert field.metadata["help"] in shown

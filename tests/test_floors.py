@@ -15,10 +15,11 @@ PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "data": 3, "weights": 4, "t
 COMMANDS = 10  # argparse lives there and nowhere else
 DOORS = 11  # zoo itself, zoo.train, zoo.__main__
 # where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation
-BACKENDS = dict.fromkeys(("training/distribution/mirrored.py", "training/tf_reading.py", "training/fused.py"), "tensorflow")
+BACKENDS = dict.fromkeys(("training/distribution/mirrored.py", "training/prefetch_tensorflow.py",
+                          "training/cpu_kernels.py"), "tensorflow")
 AT_THE_DOOR = "zoo.env"  # zoo itself imports it: what TensorFlow reads must be set before it is imported
 # on the commands' floor, and no command themselves
-FRONT = {"common", "asked", "attended", "flag_hints", "help_text", "parser", "training_command", "unknown_flags"}
+FRONT = {"common", "train_args", "reporting", "flag_hints", "help_text", "parser", "training_command", "unknown_flags"}
 
 
 @dataclass(frozen=True)
@@ -170,30 +171,31 @@ def test_the_house_keeps_its_floors(sources):
 BREACHES = {
     "upwards": ({"layers/blocks.py": "from zoo.models import vgg", "models/vgg.py": ""},
                 "floor 1 imports zoo.models.vgg of floor 2"),
-    "upwards in a function": ({"data/load.py": "def f():\n    from zoo.training.fit import fit"},
-                              "floor 3 imports zoo.training.fit of floor 5"),
+    "upwards in a function": ({"data/datasets.py": "def f():\n    from zoo.training.trainer import fit"},
+                              "floor 3 imports zoo.training.trainer of floor 5"),
     "upwards by a relative import": ({"models/vgg.py": "from ..training import run", "training/run.py": ""},
                                      "floor 2 imports zoo.training.run of floor 5"),
     "upwards by importlib": ({"layers/blocks.py": "import importlib\nimportlib.import_module('zoo.models.vgg')"},
                              "floor 1 imports zoo.models.vgg of floor 2"),
     "upwards by importlib, in part": ({"layers/blocks.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')"},
                                       "floor 1 imports zoo.models of floor 2"),
-    "one floor up": ({"data/load.py": "import zoo.weights.maps"}, "floor 3 imports zoo.weights.maps of floor 4"),
+    "one floor up": ({"data/datasets.py": "import zoo.weights.maps"}, "floor 3 imports zoo.weights.maps of floor 4"),
     "from floor 0": ({"registry.py": "import zoo.layers.blocks"}, "floor 0 imports zoo.layers.blocks of floor 1"),
     "a library on floor 0": ({"devices.py": "import numpy.linalg"}, "floor 0 imports numpy"),
     "a command": ({"cli/evaluate.py": "from zoo.cli.train import main", "cli/train.py": ""},
                   "imports the command zoo.cli.train"),
     "a command from below": ({"reports/run_outputs.py": "from zoo.cli import train", "cli/train.py": ""},
                              "imports the command zoo.cli.train"),
-    "the front door": ({"training/fit.py": "from zoo import build"}, "imports zoo's front door"),
-    "the front door, by attribute": ({"training/fit.py": "import zoo\nzoo.build('vgg16')"}, "uses zoo's front door"),
+    "the front door": ({"training/trainer.py": "from zoo import build"}, "imports zoo's front door"),
+    "the front door, by attribute": ({"training/trainer.py": "import zoo\nzoo.build('vgg16')"},
+                                     "uses zoo's front door"),
     "work at import": ({"__init__.py": "import keras"}, "zoo itself imports keras when it is imported"),
     "argparse": ({"training/run.py": "from argparse import ArgumentParser"}, "imports argparse"),
     "matplotlib": ({"cli/train.py": "def f():\n    import matplotlib.pyplot as plt"}, "imports matplotlib"),
     "environment": ({"training/run.py": "import os\nos.environ['HOME']"}, "reads the environment"),
     "environment, one variable": ({"cli/train.py": "import os\nos.getenv('HOME')"}, "reads the environment"),
     "environment by name": ({"utils/io.py": "from os import environ"}, "reads the environment"),
-    "a backend": ({"training/fit.py": "def f():\n    import tensorflow as tf"}, "imports the backend tensorflow"),
+    "a backend": ({"training/trainer.py": "def f():\n    import tensorflow as tf"}, "imports the backend tensorflow"),
     "a part of a backend": ({"layers/layers.py": "from jax import numpy"}, "imports the backend jax"),
     "private Keras": ({"layers/layers.py": "from keras.src.layers import Layer"}, "imports Keras's private keras.src"),
     "private Keras by name": ({"layers/layers.py": "from keras import src"}, "imports Keras's private keras.src"),
@@ -209,7 +211,8 @@ def test_the_walker_catches(files, words):
 
 
 def test_the_walker_catches_a_circle():
-    files = {"layers/a.py": "from zoo.layers import b", "layers/b.py": "from .c import x", "layers/c.py": "import zoo.layers.a"}
+    files = {"layers/a.py": "from zoo.layers import b", "layers/b.py": "from .c import x",
+             "layers/c.py": "import zoo.layers.a"}
     assert faults(files) == ["a circle: zoo.layers.a -> zoo.layers.b -> zoo.layers.c -> zoo.layers.a"]
     files["layers/c.py"] = "def f():\n    import zoo.layers.a"
     assert faults(files) == []
@@ -221,9 +224,9 @@ def test_the_walker_lets_pass_what_is_right():
         "registry.py": "import math\nfrom zoo.errors import UserError",
         "models/vgg.py": "from keras import layers\nfrom zoo.models import builder\nfrom zoo.layers.blocks import scaled",
         "models/builder.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')",
-        "training/run.py": "from zoo import __version__\nfrom zoo.data.load import load",
-        "training/fit.py": "import zoo\nimport zoo.data.load\nzoo.__version__, zoo.data.load.load",
-        "plots/figure.py": "from matplotlib.figure import Figure",
+        "training/run.py": "from zoo import __version__\nfrom zoo.data.datasets import load",
+        "training/trainer.py": "import zoo\nimport zoo.data.datasets\nzoo.__version__, zoo.data.datasets.load",
+        "plots/figures.py": "from matplotlib.figure import Figure",
         "env.py": "import os\nos.environ.get('ZOO_DATA')",
         "train.py": "from zoo.cli.train import main",
         "cli/train.py": "import argparse\nfrom zoo.cli import common\nfrom zoo.plots import figure",
@@ -249,15 +252,15 @@ def test_editors_see_the_names_that_are_imported_late(sources):
     import zoo
 
     (block,) = [node for node in ast.parse(sources["__init__.py"]).body if isinstance(node, ast.If)]
-    assert {alias.name: node.module for node in block.body for alias in node.names} == zoo._MODULES
+    assert {alias.name: node.module for node in block.body for alias in node.names} == zoo._LAZY_IMPORTS
 
 
 def test_the_catalogue_and_the_files_of_the_networks_are_the_same_set(sources):
-    from zoo.registry import SPECS
+    from zoo.registry import MODELS
 
     files = {Path(path).stem for path in sources if path.startswith("models/")} - {
         "__init__", "builder"}
-    assert {spec.file for spec in SPECS.values()} == files
+    assert {spec.module for spec in MODELS.values()} == files
 
 
 def test_every_command_is_listed(sources):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from zoo.__main__ import COMMANDS, EXAMPLES
+from zoo.__main__ import COMMANDS, USAGE_EXAMPLES
 from zoo.cli import help_text, training_command
 
 ROOT = Path(__file__).resolve().parents[1]
-PARSERS = {command: importlib.import_module(f"zoo.cli.{command.replace('-', '_')}").parser() for command in COMMANDS}
+PARSERS = {command: importlib.import_module(f"zoo.cli.{command.replace('-', '_')}").build_parser()
+           for command in COMMANDS}
 MANY = 9  # arguments, from which on they stand in groups; the recipe's are one
 ELSEWHERE = ("picture", "side classifier", "goes on", "share of")  # words that docs and help have others for
 
@@ -46,7 +47,7 @@ def test_every_argument_is_explained_in_groups_of_few(command):
     assert not [word for word in ELSEWHERE if word in parser.format_help()]
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", USAGE_EXAMPLES)
 def test_an_example_of_the_whole_program(example):
     parse(example)
 
@@ -59,7 +60,7 @@ def test_an_example_of_the_whole_program(example):
     ("  lenet5, vgg16", 12, ["  lenet5,", "  vgg16"]),
 ])
 def test_wrapping(text, width, lines):
-    assert help_text.wrap(text, width) == lines
+    assert help_text.wrap_help_line(text, width) == lines
 
 
 def test_help_loads_neither_numpy_nor_a_backend():
@@ -100,18 +101,18 @@ def test_a_task(words, values):
 
 
 RECIPES = [  # the command, and what its plan's recipe says
-    ("train resnet34 --dataset cifar10 --gpu 3 --label-smoothing 0.1 --stop-patience 5",
-     {"smoothing": 0.1, "stop_patience": 5}),
-    ("train resnet34 --dataset cifar10 --optimizer sgd --momentum 0.9 --lr 0.1 --warmup 0 --schedule step --drops "
-     "'82 123' --factor 0.1 --epochs 164 --weight-decay 1e-4",
-     {"optimizer": "sgd", "learning_rate": 0.1, "drops": "82 123", "epochs": 164, "weight_decay": 1e-4}),
-    ("train vgg16 --dataset cifar10 --augment 'flip crop=4 mixup=0.2' --ema 0.999 --option batch_norm=true --width 0.5",
-     {"augment": "flip crop=4 mixup=0.2", "ema": 0.999}),
-    ("train googlenet --dataset cifar100 --labels coarse --sides 0.2 --limit 1000 --gpu none --max-seconds 3600",
-     {"sides": "0.2"}),
+    ("train resnet34 --dataset cifar10 --gpu 3 --label-smoothing 0.1 --early-stopping-patience 5",
+     {"label_smoothing": 0.1, "early_stopping_patience": 5}),
+    ("train resnet34 --dataset cifar10 --optimizer sgd --momentum 0.9 --lr 0.1 --warmup-epochs 0 --lr-schedule step --milestones "
+     "'82 123' --gamma 0.1 --epochs 164 --weight-decay 1e-4",
+     {"optimizer": "sgd", "learning_rate": 0.1, "milestones": "82 123", "epochs": 164, "weight_decay": 1e-4}),
+    ("train vgg16 --dataset cifar10 --augmentation 'flip crop=4 mixup=0.2' --ema-momentum 0.999 --option batch_norm=true --width 0.5",
+     {"augmentation": "flip crop=4 mixup=0.2", "ema_momentum": 0.999}),
+    ("train googlenet --dataset cifar100 --labels coarse --aux-loss-weights 0.2 --limit 1000 --gpu none --max-seconds 3600",
+     {"aux_loss_weights": "0.2"}),
     ("train lenet5 --dataset mnist --recipe paper --batch-size 64", {"batch_size": 64, "optimizer": "sgd"}),
-    ("train lenet5 --schedule plateau --lr-patience 4 --factor 0.5 --floor 1e-5",
-     {"schedule": "plateau", "patience": 4, "factor": 0.5, "floor": 1e-5}),
+    ("train lenet5 --lr-schedule plateau --lr-patience 4 --gamma 0.5 --min-lr 1e-5",
+     {"lr_schedule": "plateau", "lr_patience": 4, "gamma": 0.5, "min_lr": 1e-5}),
     ("finetune lenet5 --dataset digits --weights mnist --freeze none --two-stage --head-epochs 3 --epochs 10",
      {"optimizer": "adam", "epochs": 10}),
 ]
@@ -119,5 +120,5 @@ RECIPES = [  # the command, and what its plan's recipe says
 
 @pytest.mark.parametrize("words, fields", RECIPES)
 def test_a_task_of_training(words, fields):
-    recipe = training_command.plan_of(parse(words)).recipe
+    recipe = training_command.parse_run_config(parse(words)).recipe
     assert {name: getattr(recipe, name) for name in fields} == fields

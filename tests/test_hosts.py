@@ -17,7 +17,7 @@ from helpers import check_message, check_text
 from zoo import env
 from zoo.errors import UserError
 from zoo.training import run_files
-from zoo.training.distribution import hosts
+from zoo.training.distribution import multihost
 from zoo.training.npz_file import read_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,7 +52,7 @@ def met(facts, addresses=None, indices=None, wait=5.0):
 
     def one(number, index):
         try:
-            found[number] = hosts.meet(addresses, index, facts[number], wait)
+            found[number] = multihost.connect_hosts(addresses, index, facts[number], wait)
         except UserError as error:
             found[number] = str(error)
 
@@ -68,8 +68,8 @@ def test_all_get_what_host_0_says():
     links, _ = met([{"seed": 0}] * 3)
     asked = []
     for value in ({"a": [1, 0.1]}, None, "x"):
-        assert links[0].first(lambda: asked.append(1) or value) == value  # noqa: B023
-        assert [link.first(lambda: asked.append(2)) for link in links[1:]] == [value, value]
+        assert links[0].broadcast(lambda: asked.append(1) or value) == value  # noqa: B023
+        assert [link.broadcast(lambda: asked.append(2)) for link in links[1:]] == [value, value]
     assert asked == [1, 1, 1]
     for link in links:
         link.close()
@@ -77,22 +77,23 @@ def test_all_get_what_host_0_says():
 
 def test_all_leave_after_the_same_step():
     links, _ = met([{}, {}])
-    leaves = [hosts.Together(link) for link in links]
+    leaves = [multihost.MultihostStopper(link) for link in links]
     for leave in leaves:
-        assert leave.asked(0) is False
-    links[1].ask_to_leave()  # a signal at the other host
-    assert links[0].leaving.wait(5)
+        assert leave.should_stop(0) is False
+    links[1].request_stop()  # a signal at the other host
+    assert links[0].stop_event.wait(5)
     for leave in leaves:
-        assert leave.asked(0) is True and leave.reason == "interrupted"
+        assert leave.should_stop(0) is True and leave.reason == "interrupted"
     for link in links:
         link.close()
 
 
 def test_out_of_time_is_decided_by_host_0():
     links, _ = met([{}, {}])
-    soon, late = hosts.Together(links[0], time.monotonic() + 10), hosts.Together(links[1], time.monotonic() + 1000)
-    assert soon.asked(1) is False and late.asked(999) is False
-    assert soon.asked(20) is True and late.asked(1) is True and late.reason == "out of time"
+    soon, late = multihost.MultihostStopper(links[0], time.monotonic()
+                                            + 10), multihost.MultihostStopper(links[1], time.monotonic() + 1000)
+    assert soon.should_stop(1) is False and late.should_stop(999) is False
+    assert soon.should_stop(20) is True and late.should_stop(1) is True and late.reason == "out of time"
     for link in links:
         link.close()
 
@@ -128,16 +129,16 @@ def test_a_port_that_is_taken():
     with socket.create_server(("", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(UserError) as error:
-            hosts.meet([f"{HERE}:{port}", f"{HERE}:1"], 0, {}, 1.0)
+            multihost.connect_hosts([f"{HERE}:{port}", f"{HERE}:1"], 0, {}, 1.0)
         check_message(error.value, port)
 
 
 def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
-    monkeypatch.setattr(hosts, "SOON", 0.05)
+    monkeypatch.setattr(multihost, "NOTICE_AFTER", 0.05)
     addresses = addresses_of(3)
     for hosts_asked, index in ((addresses, 0), (addresses[:2], 0), (addresses, 2)):
         with pytest.raises(UserError, match="--host-index"):
-            hosts.meet(hosts_asked, index, {}, 0.6)
+            multihost.connect_hosts(hosts_asked, index, {}, 0.6)
     several, one, first = capsys.readouterr().out.splitlines()
     check_message(several, 2, 1)
     check_message(one, addresses[1], 1)
@@ -146,9 +147,9 @@ def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
 
 ALIVE = """
 import sys, time
-from zoo.training.distribution import hosts
-hosts.BEAT, hosts.SILENCE, hosts.SOON = 0.2, 2.0, 60.0
-link = hosts.meet(sys.argv[2].split(","), int(sys.argv[1]), {}, 30.0)
+from zoo.training.distribution import multihost
+multihost.HEARTBEAT_INTERVAL, multihost.HEARTBEAT_TIMEOUT, multihost.NOTICE_AFTER = 0.2, 2.0, 60.0
+link = multihost.connect_hosts(sys.argv[2].split(","), int(sys.argv[1]), {}, 30.0)
 print("met", flush=True)
 time.sleep(60)
 """
@@ -166,7 +167,7 @@ def test_the_others_notice_who_is_lost(lost, how):
         began = time.monotonic()
         for index, process in enumerate(processes):
             if index != lost:
-                assert process.wait(30) == hosts.LOST == 8
+                assert process.wait(30) == multihost.EXIT_HOST_LOST == 8
                 check_message(process.stderr.read(), lost, addresses[lost])
         assert time.monotonic() - began < 30
     finally:
@@ -184,12 +185,12 @@ def nothing_set(monkeypatch):
 
 
 def test_which_hosts(monkeypatch):
-    assert env.hosts(None, None) is None
-    assert env.hosts("a:1,b:2", "1") == (["a:1", "b:2"], 1)
+    assert env.resolve_hosts(None, None) is None
+    assert env.resolve_hosts("a:1,b:2", "1") == (["a:1", "b:2"], 1)
     monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "c:3,d:4")
     monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "0")
-    assert env.hosts(None, None) == (["c:3", "d:4"], 0)
-    assert env.hosts("a:1,b:2", "1") == (["a:1", "b:2"], 1)
+    assert env.resolve_hosts(None, None) == (["c:3", "d:4"], 0)
+    assert env.resolve_hosts("a:1,b:2", "1") == (["a:1", "b:2"], 1)
 
 
 @pytest.mark.parametrize("nodes, first", [("gpu7", "gpu7"), ("gpu[03-07,9],big1", "gpu03"), ("a1,b2", "a1"),
@@ -198,9 +199,9 @@ def test_which_hosts(monkeypatch):
 def test_the_hosts_of_slurm(monkeypatch, nodes, first):
     for name, value in (("STEP_NODELIST", nodes), ("STEP_NUM_TASKS", "3"), ("PROCID", "2"), ("JOB_ID", "20017")):
         monkeypatch.setenv(f"SLURM_{name}", value)
-    assert env.hosts("slurm", None) == ([f"{first}:20034"] * 3, 2)
+    assert env.resolve_hosts("slurm", None) == ([f"{first}:20034"] * 3, 2)
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")
-    assert env.hosts("slurm", None) is None
+    assert env.resolve_hosts("slurm", None) is None
 
 
 @pytest.mark.parametrize("addresses, index, parts", [
@@ -213,7 +214,7 @@ def test_the_hosts_of_slurm(monkeypatch, nodes, first):
 ])
 def test_hosts_that_cannot_be(addresses, index, parts):
     with pytest.raises(UserError) as caught:
-        env.hosts(addresses, index)
+        env.resolve_hosts(addresses, index)
     check_message(caught.value, *parts)
 
 

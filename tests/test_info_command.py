@@ -156,13 +156,13 @@ def test_json_is_what_describe_gives(shown):
 
 def test_a_narrow_and_a_wide_terminal():
     told = zoo.describe("inception_v3")
-    longest = {columns: max(map(len, info.lines(told, columns))) for columns in (30, 80, 120, 300)}
+    longest = {columns: max(map(len, info.format_description(told, columns))) for columns in (30, 80, 120, 300)}
     assert longest[30] <= longest[80] <= 80  # neither a row of the table is broken nor a link
-    assert longest[120] <= info.WIDEST and longest[300] <= info.WIDEST
+    assert longest[120] <= info.MAX_TEXT_WIDTH and longest[300] <= info.MAX_TEXT_WIDTH
 
 
 def test_tables_in_prose_stay_as_they_are():
-    assert info.wrapped("one two three four\n\n  a   b\n  c   d\n\nfive", 9) == [
+    assert info.wrap_paragraphs("one two three four\n\n  a   b\n  c   d\n\nfive", 9) == [
         "one two", "three", "four", "", "  a   b", "  c   d", "", "five"]
 
 
@@ -208,17 +208,18 @@ def test_an_unknown_backend(monkeypatch):
 
 
 def test_every_option_has_words_for_its_values():
-    for name, spec in registry.SPECS.items():
-        told = registry.facts(spec)
+    for name, spec in registry.MODELS.items():
+        told = registry.get_model_metadata(spec)
         for option, default in spec.options.items():
-            assert info.legal(told, option, default)
-            text = f"{option}={info.written(default)}"
-            arguments = info.parser().parse_args([name, "--option", text])
-            assert common.blueprint_of(name, arguments).options[option] == default
+            assert info.format_allowed_values(told, option, default)
+            text = f"{option}={info.format_option(default)}"
+            arguments = info.build_parser().parse_args([name, "--option", text])
+            assert common.parse_model_config(name, arguments).options[option] == default
 
 
 def test_a_blueprint_is_the_papers_unless_asked():
-    for name in registry.SPECS:
-        assert common.blueprint_of(name, info.parser().parse_args([name])) == registry.blueprint(name)
+    for name in registry.MODELS:
+        assert common.parse_model_config(name,
+                                         info.build_parser().parse_args([name])) == registry.resolve_model_config(name)
     with pytest.raises(UserError):
-        common.blueprint_of("lenet5", info.parser().parse_args(["--size", "0"]))
+        common.parse_model_config("lenet5", info.build_parser().parse_args(["--size", "0"]))

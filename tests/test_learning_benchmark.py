@@ -25,11 +25,11 @@ def run(*seconds):
 
 
 def test_the_last_epoch_within_ten_minutes_counts(benchmark):
-    assert benchmark.summarize(*run(250.4, 250, 250)) == {"epochs": 2, "seconds": 500, "accuracy": 0.2,
+    assert benchmark.summarize_run(*run(250.4, 250, 250)) == {"epochs": 2, "seconds": 500, "accuracy": 0.2,
                                                           "val_accuracy": 0.25}
-    assert benchmark.summarize(*run(10, 10))["epochs"] == 2
+    assert benchmark.summarize_run(*run(10, 10))["epochs"] == 2
     with pytest.raises(OSError, match="600"):
-        benchmark.summarize(*run(700))
+        benchmark.summarize_run(*run(700))
 
 
 def test_the_table_is_that_of_the_rows_and_all_have_learned(benchmark):
@@ -38,6 +38,6 @@ def test_the_table_is_that_of_the_rows_and_all_have_learned(benchmark):
     printed = subprocess.run([sys.executable, "benchmarks/learning.py", "--table"], cwd=ROOT, capture_output=True,
                              text=True, check=True).stdout.strip()
     assert table == printed
-    for row in benchmark.accuracy.read(benchmark.ROWS):
-        assert row["network"] in registry.SPECS and int(row["seconds"]) <= 600
+    for row in benchmark.accuracy.read_rows(benchmark.CSV_PATH):
+        assert row["network"] in registry.MODELS and int(row["seconds"]) <= 600
         assert float(row["val_accuracy"]) >= {"cifar10": 0.5, "mnist": 0.97}[row["dataset"]], row["network"]

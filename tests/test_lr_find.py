@@ -20,36 +20,36 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 def test_the_rates_rise_by_the_same_factor_and_the_loss_diverges():
     test = zoo.find_learning_rate("lenet5", "digits", limit=300, min_lr=1e-4, max_lr=1e4, steps=30, batch_size=32)
-    ratios = np.divide(test.rates[1:], test.rates[:-1])
-    assert test.rates[0] == pytest.approx(1e-4) and ratios == pytest.approx(10 ** (8 / 29))
-    assert test.diverged and len(test.rates) == len(test.losses) == len(test.smoothed) < 30
+    ratios = np.divide(test.learning_rates[1:], test.learning_rates[:-1])
+    assert test.learning_rates[0] == pytest.approx(1e-4) and ratios == pytest.approx(10 ** (8 / 29))
+    assert test.has_diverged and len(test.learning_rates) == len(test.losses) == len(test.smoothed_losses) < 30
     assert test.losses[0] == pytest.approx(math.log(10), rel=0.2)  # ten classes, nothing learned yet
     assert isinstance(test.plot(), Figure) and test._repr_png_()[0].startswith(PNG)
 
 
 def test_the_first_loss_is_that_of_the_first_batch_of_a_training(tmp_path):
     """The first step's loss is what zoo.fit reports of an epoch of one batch."""
-    run = zoo.fit("lenet5", "digits", limit=64, epochs=1, batch_size=64, learning_rate=1e-6, augment="shift=0.1",
+    run = zoo.fit("lenet5", "digits", limit=64, epochs=1, batch_size=64, learning_rate=1e-6, augmentation="shift=0.1",
                   output_dir=tmp_path, name="run", verbose=False)
-    test = zoo.find_learning_rate("lenet5", "digits", limit=64, batch_size=64, augment="shift=0.1", min_lr=1e-6,
+    test = zoo.find_learning_rate("lenet5", "digits", limit=64, batch_size=64, augmentation="shift=0.1", min_lr=1e-6,
                                   max_lr=1e-5, steps=10)
     assert test.losses[0] == pytest.approx(run.history["loss"][0], rel=1e-5)
-    assert not test.diverged and len(test.losses) == 10
+    assert not test.has_diverged and len(test.losses) == 10
 
 
 def test_the_smoothed_loss_is_a_corrected_moving_average():
-    assert lr_range_test.smooth([2.0, 2.0, 2.0]) == pytest.approx([2.0, 2.0, 2.0])
-    assert lr_range_test.smooth([1.0, 2.0]) == pytest.approx([1.0, (0.09 * 1 + 0.1 * 2) / 0.19])
+    assert lr_range_test.smooth_losses([2.0, 2.0, 2.0]) == pytest.approx([2.0, 2.0, 2.0])
+    assert lr_range_test.smooth_losses([1.0, 2.0]) == pytest.approx([1.0, (0.09 * 1 + 0.1 * 2) / 0.19])
 
 
 def test_the_steepest_descent_of_a_known_curve():
     """A loss that falls along a logistic curve around 0.01, then explodes: it falls fastest a little after 0.01."""
-    rates = lr_range_test.exponential(1e-5, 10, 120)
+    rates = lr_range_test.space_learning_rates(1e-5, 10, 120)
     losses = 2.3 - 2 / (1 + np.exp(-3 * np.log10(rates / 0.01))) + 50 * np.maximum(0, np.log10(rates)) ** 2
-    found = lr_range_test.steepest(rates, [*losses])
+    found = lr_range_test.find_steepest_learning_rate(rates, [*losses])
     assert 0.005 < found < 0.1
-    assert lr_range_test.steepest(rates, [*np.linspace(1, 2, 120)]) is None
-    assert lr_range_test.steepest(rates[:3], [1.0, math.nan, math.nan]) is None
+    assert lr_range_test.find_steepest_learning_rate(rates, [*np.linspace(1, 2, 120)]) is None
+    assert lr_range_test.find_steepest_learning_rate(rates[:3], [1.0, math.nan, math.nan]) is None
 
 
 @pytest.mark.parametrize("losses, diverged", [
@@ -93,7 +93,7 @@ def test_mistakes_of_the_command_load_no_backend(words, said, capsys, monkeypatc
     from zoo.cli import common, lr_find
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(common, "choose_device", None)  # comes right before the backend
+    monkeypatch.setattr(common, "select_device", None)  # comes right before the backend
     assert lr_find.main(words) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1 and list(tmp_path.iterdir()) == []

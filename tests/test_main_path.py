@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data.load import load
+from zoo.data.datasets import load_dataset_by_name
 
 ROOT = Path(__file__).resolve().parents[1]
 # Runs several commands in one process: a backend takes seconds to load
@@ -39,7 +39,7 @@ def ran(folder, *commands):
 def test_train_evaluate_predict(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"pip install '.[{backend}]' for {backend}")
-    digits = load("digits").test
+    digits = load_dataset_by_name("digits").test
     Image.fromarray(digits.batch(np.array([0]))[0][0, ..., 0]).save(tmp_path / "digit.png")
     on = ("--gpu", "none", "--backend", backend)
     run = ("--output-dir", ".", "--name", "run")

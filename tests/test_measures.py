@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from zoo.analysis.classification_metrics import classification_metrics, format_metrics
+from zoo.analysis.classification_metrics import compute_classification_metrics, format_metrics
 from zoo.training import calibration, evaluation
-from zoo.training.specimens import A_CELL, BYTES, RIGHT, specimens
+from zoo.training.confusion_examples import MAX_BYTES, MAX_CORRECT_PER_CLASS, MAX_PER_CELL, select_confusion_examples
 
 
 def answers(*pairs):
@@ -19,8 +19,8 @@ def answers(*pairs):
 def test_the_expected_calibration_error_by_hand():
     """Two bins of (0.5, 0.6], (0.8, 0.9] of ten: 3/5 * |2/3 - 0.55| + 2/5 * |1/2 - 0.85| = 0.07 + 0.14."""
     probable, labels = answers((0.52, True), (0.55, False), (0.58, True), (0.84, True), (0.86, False))
-    assert calibration.expected_error(probable, labels, bins=10) == pytest.approx(0.21)
-    count, confidence, accuracy = calibration.reliability(probable, labels, bins=10)
+    assert calibration.compute_calibration_error(probable, labels, num_bins=10) == pytest.approx(0.21)
+    count, confidence, accuracy = calibration.compute_reliability(probable, labels, num_bins=10)
     assert count.tolist() == [0, 0, 0, 0, 0, 3, 0, 0, 2, 0]
     assert (confidence[5], accuracy[5]) == pytest.approx((0.55, 2 / 3))
     assert (confidence[8], accuracy[8]) == pytest.approx((0.85, 0.5))
@@ -28,12 +28,12 @@ def test_the_expected_calibration_error_by_hand():
 
 def test_a_bin_has_its_upper_end_and_not_its_lower():
     probable, labels = answers((0.75, True), (0.5, True), (1.0, True), (0.76, True))
-    assert calibration.reliability(probable, labels, bins=4).count.tolist() == [0, 1, 1, 2]
+    assert calibration.compute_reliability(probable, labels, num_bins=4).count.tolist() == [0, 1, 1, 2]
 
 
 @pytest.mark.parametrize("sure, error", [(1.0, 0.0), (0.8, 0.2)])
 def test_answers_that_are_all_right(sure, error):
-    assert calibration.expected_error(*answers(*[(sure, True)] * 7)) == pytest.approx(error)
+    assert calibration.compute_calibration_error(*answers(*[(sure, True)] * 7)) == pytest.approx(error)
 
 
 def test_against_the_definition_in_loops():
@@ -46,17 +46,17 @@ def test_against_the_definition_in_loops():
         if inside:
             right = sum(probable[i].argmax() == labels[i] for i in inside) / len(inside)
             error += len(inside) / 300 * abs(right - sum(float(probable[i].max()) for i in inside) / len(inside))
-    assert calibration.expected_error(probable, labels) == pytest.approx(error, abs=1e-12)
+    assert calibration.compute_calibration_error(probable, labels) == pytest.approx(error, abs=1e-12)
 
 
 def test_loss_and_accuracy():
     probable = np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]], np.float32)
-    found = evaluation.measured(probable, np.array([0, 2]))
+    found = evaluation.compute_loss_and_accuracy(probable, np.array([0, 2]))
     assert found == {"loss": pytest.approx((math.log(2) + math.log(4)) / 2, abs=1e-15), "accuracy": 0.5}
 
 
 def test_a_probability_of_zero_costs_what_the_least_float_does():
-    found = evaluation.measured(np.array([[1.0, 0.0]], np.float32), np.array([1]))
+    found = evaluation.compute_loss_and_accuracy(np.array([[1.0, 0.0]], np.float32), np.array([1]))
     assert found["loss"] == pytest.approx(126 * math.log(2))  # the least normal float32 is 2 ** -126
 
 
@@ -68,18 +68,18 @@ def test_the_softmax_of_large_logits():
 
 def test_the_label_among_the_five_most_probable():
     probable = np.tile(np.arange(100, dtype=np.float32)[::-1], (4, 1))  # class 0 is the most probable
-    assert evaluation.top(probable, np.array([0, 4, 5, 99])) == 0.5
-    assert evaluation.scores(probable, np.array([0, 4, 5, 99]))["top5"] == 0.5
-    assert "top5" not in evaluation.scores(probable[:, :99], np.array([0, 4, 5, 98]))
+    assert evaluation.compute_top_k_accuracy(probable, np.array([0, 4, 5, 99])) == 0.5
+    assert evaluation.compute_metrics(probable, np.array([0, 4, 5, 99]))["top5"] == 0.5
+    assert "top5" not in evaluation.compute_metrics(probable[:, :99], np.array([0, 4, 5, 98]))
 
 
 def test_equal_probabilities_do_not_let_the_label_in_twice():
-    assert evaluation.top(np.full((2, 10), 0.1), np.array([4, 5])) == 0.5
+    assert evaluation.compute_top_k_accuracy(np.full((2, 10), 0.1), np.array([4, 5])) == 0.5
 
 
 def test_scores_by_class():
     probable = np.eye(3)[[0, 0, 1, 1, 1]]
-    found = evaluation.scores(probable, np.array([0, 1, 1, 1, 0]))
+    found = evaluation.compute_metrics(probable, np.array([0, 1, 1, 1, 0]))
     assert (found["per_class"], found["per_class_of"]) == ([1, 2, 0], [2, 3, 0])
     assert (found["right"], found["of"], found["accuracy"]) == (3, 5, 0.6)
 
@@ -87,7 +87,7 @@ def test_scores_by_class():
 def test_precision_recall_and_f1_by_hand():
     """Of a: 2 images, 1 found, 2 answers; b: 3, 2, 3; c: 1, 0, none; d: no image, 1 answer."""
     labels, predicted = np.array([0, 0, 1, 1, 1, 2]), np.array([0, 1, 1, 1, 0, 3])
-    found = classification_metrics(predicted, labels, ["a", "b", "c", "d"])
+    found = compute_classification_metrics(predicted, labels, ["a", "b", "c", "d"])
     assert found["per_class_metrics"] == [
         {"class": "a", "images": 2, "precision": 1 / 2, "recall": 1 / 2, "f1": 1 / 2},
         {"class": "b", "images": 3, "precision": pytest.approx(2 / 3), "recall": pytest.approx(2 / 3),
@@ -106,7 +106,7 @@ def test_f1_is_the_harmonic_mean_of_precision_and_recall():
     """Of a: 4 images, 1 found, 2 answers: precision 1/2, recall 1/4, F1 2 * 1/8 / (3/4) = 1/3; b is 6, 5, 8."""
     labels = np.array([0] * 4 + [1] * 6)
     predicted = np.array([0, 1, 1, 1] + [0] + [1] * 5)
-    first, second = classification_metrics(predicted, labels, "ab")["per_class_metrics"]
+    first, second = compute_classification_metrics(predicted, labels, "ab")["per_class_metrics"]
     assert (first["precision"], first["recall"], first["f1"]) == (0.5, 0.25, pytest.approx(1 / 3))
     assert (second["precision"], second["recall"], second["f1"]) == (5 / 8, pytest.approx(5 / 6), pytest.approx(5 / 7))
 
@@ -120,23 +120,24 @@ def many(classes, count):
 
 def test_each_cell_keeps_its_surest_mistakes_and_the_least_sure_that_were_right():
     probable, labels = many(4, 900)
-    kept = set(specimens(probable, labels, 784).tolist())
+    kept = set(select_confusion_examples(probable, labels, 784).tolist())
     predicted, sure = probable.argmax(axis=1), probable.max(axis=1)
     for label in range(4):
         for answer in range(4):
             cell = np.flatnonzero((labels == label) & (predicted == answer))
-            assert len(cell) > A_CELL
+            assert len(cell) > MAX_PER_CELL
             ranked = sorted(cell, key=lambda i: sure[i], reverse=label != answer)
-            assert {i for i in cell if i in kept} == set(ranked[: RIGHT if label == answer else A_CELL])
+            assert {i for i in cell
+                    if i in kept} == set(ranked[: MAX_CORRECT_PER_CLASS if label == answer else MAX_PER_CELL])
 
 
 def test_of_too_many_each_cell_keeps_one_before_another_has_two():
     probable, labels = many(4, 900)
-    kept = specimens(probable, labels, BYTES // 20)
+    kept = select_confusion_examples(probable, labels, MAX_BYTES // 20)
     assert len(kept) == 20 and (np.diff(kept) > 0).all()
     cells = labels[kept] * 4 + probable[kept].argmax(axis=1)
     assert np.bincount(cells, minlength=16).tolist().count(1) == 12 and set(np.bincount(cells)) == {1, 2}
 
 
 def test_a_picture_larger_than_the_bound_is_still_kept():
-    assert len(specimens(*many(3, 50), 10**9)) == 1
+    assert len(select_confusion_examples(*many(3, 50), 10**9)) == 1

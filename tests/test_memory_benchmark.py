@@ -15,15 +15,16 @@ def benchmark():
 
 def test_the_estimates_in_the_file_are_those_of_today(benchmark):
     """python benchmarks/memory.py --estimate brings them up to date."""
-    for row in benchmark.read():
-        assert benchmark.estimated(*benchmark.case_of(row)) == float(row["estimated_mib"]), benchmark.key(row)
+    for row in benchmark.read_rows():
+        assert benchmark.estimate_memory(*benchmark.parse_case(row)) == float(row["estimated_mib"]), benchmark.get_row_key(row)
 
 
 def test_the_page_has_the_table(benchmark):
     """python benchmarks/memory.py --table prints it."""
     page = (BENCHMARKS.parent / "docs" / "memory.md").read_text(encoding="utf-8")
-    assert f"<!-- python benchmarks/memory.py --table -->\n{benchmark.table()}\n<!-- end -->" in page
+    assert f"<!-- python benchmarks/memory.py --table -->\n{benchmark.format_markdown_table()}\n<!-- end -->" in page
 
 
 def test_every_case_was_measured(benchmark):
-    assert [benchmark.key(row) for row in benchmark.read()] == [(*case[:3], case[5]) for case in benchmark.cases(())]
+    assert [benchmark.get_row_key(row)
+            for row in benchmark.read_rows()] == [(*case[:3], case[5]) for case in benchmark.list_cases(())]

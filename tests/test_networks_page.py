@@ -7,7 +7,7 @@ import pytest
 from helpers import module_at
 from test_anatomy import FACTS, described
 
-from zoo.registry import SPECS
+from zoo.registry import MODELS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -29,13 +29,13 @@ def test_the_page_is_what_is_written_now(networks, page):
 
 
 def test_every_paper_has_its_words(networks):
-    assert sorted(networks.BROUGHT) == sorted({spec.file for spec in SPECS.values()})
+    assert sorted(networks.BROUGHT) == sorted({spec.module for spec in MODELS.values()})
 
 
 def test_every_network_has_its_table(page):
     headings = re.findall(r"^##+ (\S+)$", page, re.MULTILINE)
-    assert sorted(headings) == sorted(SPECS)
-    assert [*re.findall(r"^\| \[(\S+)\]\(#\1\) \|", page, re.MULTILINE)] == [*SPECS]
+    assert sorted(headings) == sorted(MODELS)
+    assert [*re.findall(r"^\| \[(\S+)\]\(#\1\) \|", page, re.MULTILINE)] == [*MODELS]
     for name, facts in FACTS.items():
         after = page.split(f"# {name}\n", 1)[1]
         rows = re.findall(r"^\| (\S+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", after.split("\n#", 1)[0], re.MULTILINE)

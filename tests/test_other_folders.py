@@ -25,7 +25,7 @@ def test_a_class_whose_name_is_no_utf8_all_the_way(tmp_path, capsys):
     pets = write_pets(tmp_path / "pets", (28, 28, 3), ".png")
     os.rename(pets / "cat", bytes(pets) + b"/caf\xe9")
     run, _ = train(pets, capsys)
-    assert json.loads((run / "run.json").read_text())["dataset"]["label_names"] == ["caf\ufffd", "dog"]
+    assert json.loads((run / "run.json").read_text())["dataset"]["class_names"] == ["caf\ufffd", "dog"]
     assert (run / "plots" / "confusion.png").is_file() and "caf\ufffd" in (run / "report.html").read_text()
     assert plot.main([str(run)]) == 0
     assert evaluate.main([str(run), "--data", str(pets), *GPU]) == 0

@@ -16,7 +16,7 @@ from zoo.data.splits import Split
 from zoo.errors import UserError
 from zoo.training import augmentation, run_files
 from zoo.training.batches import EvaluationBatches, TrainingBatches
-from zoo.training.distribution import parallel
+from zoo.training.distribution import data_parallel
 from zoo.training.npz_file import read_arrays
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,10 +34,10 @@ if backend == "tensorflow":
 import keras, numpy as np
 from keras import layers
 from test_resume import AfterSteps, CALM
-from zoo.data.load import Dataset
+from zoo.data.datasets import Dataset
 from zoo.data.splits import Split
-from zoo.training import fit
-from zoo.training.distribution import parallel
+from zoo.training import trainer
+from zoo.training.distribution import data_parallel
 
 def split_of(count, seed):
     rng = np.random.default_rng(seed)
@@ -56,19 +56,20 @@ def network_of():
 data = Dataset(None, split_of(51, 1), split_of(21, 2), None, "", ())  # the last batches: 3 and 5 pictures
 (folder / "checkpoints").mkdir(parents=True)
 if devices == 1:
-    sharing = parallel.ALONE
+    sharing = data_parallel.SINGLE_DEVICE
 elif backend == "tensorflow":
     from zoo.training.distribution import mirrored
-    sharing = parallel.Sharing(2, mirrored.strategy())
+    sharing = data_parallel.DataParallel(2, mirrored.create_mirrored_strategy())
 else:
-    sharing = parallel.over(backend, 0)
+    sharing = data_parallel.distribute_over_devices(backend, 0)
 assert sharing.devices == devices
 for steps in json.loads(sessions):
     with sharing.scope():
         recipe = replace(CALM, **json.loads(changes))
-        fit.train(network_of(), data, recipe, 7, folder, AfterSteps(steps), sides, sharing)
+        trainer.train_model(network_of(), data, recipe, 7, folder, AfterSteps(steps), sides, sharing)
 """
-CHANGES = {"epochs": 3, "ema": 0.9, "weight_decay": 1e-3, "clip_norm": 1.0, "augment": "flip crop=2 mixup=1"}
+CHANGES = {"epochs": 3, "ema_momentum": 0.9, "weight_decay": 1e-3, "global_clipnorm": 1.0,
+           "augmentation": "flip crop=2 mixup=1"}
 
 
 def trained(backend, devices, folder, dropout=0.0, sessions=(10**6,), changes=CHANGES, sides=()):
@@ -137,7 +138,7 @@ class Read(Split):
                                                          (6, 4, 2, 2), (5, 8, 4, 8), (16, 8, 2, 1)])
 def test_shares(size, devices, hosts, copies, augment):
     split = Read(16 + size)  # the second batch is the last, of `size` pictures
-    batches = TrainingBatches(split, 3, 16, 5, augmentation.parse(augment))
+    batches = TrainingBatches(split, 3, 16, 5, augmentation.parse_augmentation(augment))
     whole = keras.tree.flatten(batches[1])
     assert len(whole[0]) == size
     places = [np.flatnonzero((whole[0] == picture).all((1, 2, 3)))[0] for picture in whole[0]]
@@ -145,7 +146,7 @@ def test_shares(size, devices, hosts, copies, augment):
     shares, read = [], []
     for host in range(hosts):
         split.seen = []
-        shares.append(parallel.Sharing(devices, None, host, hosts).batches(batches)[1])
+        shares.append(data_parallel.DataParallel(devices, None, host, hosts).shard_batches(batches)[1])
         read.append(len(set(split.seen)))
     found = [np.concatenate(parts) for parts in zip(*(keras.tree.flatten(share) for share in shares), strict=True)]
     weights, pictures = found.pop(), [int(np.flatnonzero((whole[0] == picture).all((1, 2, 3)))[0])
@@ -161,7 +162,8 @@ def test_shares(size, devices, hosts, copies, augment):
 
 def test_shares_of_what_is_evaluated():
     batches = EvaluationBatches(Read(7), 4)
-    (first, last), (images, labels) = ([parallel.Sharing(2, None, host, 2).batches(batches)[1] for host in (0, 1)],
+    (first, last), (images, labels) = ([data_parallel.DataParallel(2, None, host, 2).shard_batches(batches)[1]
+                                        for host in (0, 1)],
                                        batches[1])
     assert len(images) == 3 and [len(share[2]) for share in (first, last)] == [3, 3]
     for number, there in enumerate((images, labels)):
@@ -170,11 +172,11 @@ def test_shares_of_what_is_evaluated():
 
 def test_alone_nothing_is_changed():
     batches = EvaluationBatches(Read(3), 2)
-    assert parallel.ALONE.batches(batches) is batches
-    assert parallel.over("torch", 1) is parallel.over("jax", 1) is parallel.over("tensorflow", 0) is parallel.ALONE
+    assert data_parallel.SINGLE_DEVICE.shard_batches(batches) is batches
+    assert data_parallel.distribute_over_devices("torch", 1) is data_parallel.distribute_over_devices("jax", 1) is data_parallel.distribute_over_devices("tensorflow", 0) is data_parallel.SINGLE_DEVICE
 
 
 def test_fewer_gpus_than_were_asked_for():
     with pytest.raises(UserError) as caught:
-        parallel.over("tensorflow", 4)
+        data_parallel.distribute_over_devices("tensorflow", 4)
     check_message(caught.value, "tensorflow", 1, 4, "--gpu")

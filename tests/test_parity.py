@@ -8,7 +8,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import zoo
-from zoo.registry import SPECS
+from zoo.registry import MODELS
 
 
 def difference(found, expected):
@@ -74,7 +74,7 @@ def test_equal_to_keras(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", THEIRS)
 def test_equal_to_keras_at_the_papers_size(name):
-    assert against_keras(name, SPECS[name].input_shape, 1000, include_top=True) < 1e-5
+    assert against_keras(name, MODELS[name].input_shape, 1000, include_top=True) < 1e-5
 
 
 # ------------------------------------------------------------------------------------------------------------- NumPy

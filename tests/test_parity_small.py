@@ -7,7 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from test_parity import conv, difference, images, randomize, relu, weights_of
 
 import zoo
-from zoo.models.lenet_1998 import BITMAPS, codes
+from zoo.models.lenet_1998 import BITMAPS, parse_codes
 
 
 def answers(model, batch):
@@ -117,7 +117,7 @@ def test_the_codes_stay_fixed_in_training():
 
 
 def test_the_codes_are_clearly_different():
-    drawn = np.array(codes(BITMAPS))
+    drawn = np.array(parse_codes(BITMAPS))
     apart = [(one != two).sum() for row, one in enumerate(drawn) for two in drawn[:row]]
     assert len(apart) == 45 and min(apart) >= 17  # of 84
 

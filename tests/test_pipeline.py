@@ -103,7 +103,8 @@ def test_fine_tuning_has_what_training_has(tmp_path, capsys):
     assert finetune.main(words) == 0
     config = json.loads((tmp_path / "a" / "run.json").read_text())
     assert config["precision"] == "bfloat16" and config["recipe"]["optimizer"] == "nesterov"
-    assert finetune.main([*words[:9], "--gpu", "none", "--output-dir", str(tmp_path), "--name", "two", "--runs", "2"]) == 0
+    assert finetune.main([*words[:9], "--gpu", "none", "--output-dir", str(tmp_path), "--name", "two", "--runs",
+                          "2"]) == 0
     assert (tmp_path / "two-seed1" / "result.json").exists()
     assert json.loads((tmp_path / "two-seed1" / "run.json").read_text())["finetuning"]["weights"] == "mnist"
 
@@ -147,12 +148,12 @@ def test_class_weights_are_those_of_scikit_learn(shapes):
     dataset = zoo.load_data(shapes, image_size=28)
     counts = np.bincount(dataset.train.labels)
     expected = len(dataset.train) / (3 * counts)  # compute_class_weight("balanced", ...)
-    assert class_weights.resolve("balanced", dataset) == pytest.approx(tuple(expected))
-    assert class_weights.resolve({"right": 4, 0: 0.5}, dataset) == (0.5, 1.0, 4.0)
+    assert class_weights.resolve_class_weight("balanced", dataset) == pytest.approx(tuple(expected))
+    assert class_weights.resolve_class_weight({"right": 4, 0: 0.5}, dataset) == (0.5, 1.0, 4.0)
     for wrong, parts in (({"rihgt": 1}, "rihgt right"), ({"left": 0}, "left 0"), ({7: 1.0}, "7 left none right"),
                          ("balance", "class_weight balanced balance"), ({"left": float("nan")}, "left 0 nan")):
         with pytest.raises(UserError) as error:
-            class_weights.resolve(wrong, dataset)
+            class_weights.resolve_class_weight(wrong, dataset)
         check_message(error.value, *parts.split())
 
 
@@ -161,14 +162,14 @@ def test_the_loss_is_weighed_by_the_targets_classes():
     logits = np.array([[2.0, -1, 0], [0.5, 0, 1]], np.float32)
     log_odds = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     expected = -(targets * log_odds).sum(axis=1) * np.array([2.0, 0.25 * 1 + 0.75 * 4])
-    found = losses.weighted(losses.cross_entropy, (2.0, 1.0, 4.0))(targets, logits)
+    found = losses.make_class_weighted_loss(losses.cross_entropy, (2.0, 1.0, 4.0))(targets, logits)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(found), expected, rtol=1e-5)
 
 
 def test_class_weights_change_the_recall_of_the_smallest_class(shapes, tmp_path):
     recalls = []
     for weight in (None, {"right": 50.0}):
-        run = zoo.fit("lenet5", shapes, image_size=28, epochs=4, batch_size=16, class_weight=weight, augment="",
+        run = zoo.fit("lenet5", shapes, image_size=28, epochs=4, batch_size=16, class_weight=weight, augmentation="",
                       learning_rate=0.01, output_dir=tmp_path, name=f"weight{weight is not None}")
         model, dataset = run.load_model("last"), zoo.load_data(shapes, shape=(28, 28, 1))
         predicted = model.predict(dataset.train.images[:], verbose=0).argmax(axis=1)
@@ -176,7 +177,7 @@ def test_class_weights_change_the_recall_of_the_smallest_class(shapes, tmp_path)
     assert recalls[0] < recalls[1]
     assert run.config["class_weight"] == [1.0, 1.0, 50.0]
     with pytest.raises(UserError, match="class_weight"):
-        zoo.fit("lenet5", shapes, image_size=28, epochs=4, batch_size=16, augment="", learning_rate=0.01,
+        zoo.fit("lenet5", shapes, image_size=28, epochs=4, batch_size=16, augmentation="", learning_rate=0.01,
                 output_dir=tmp_path, name="weightTrue")
 
 
@@ -211,8 +212,9 @@ def test_the_logits_of_ones_own_model_are_those_of_its_softmax(tmp_path):
     info = zoo.load_data("digits", limit=10).info
     keras.utils.set_random_seed(0)
     model = own_model("softmax")
-    custom_model.save(model, tmp_path / "model.keras")
-    made = custom_model.build(custom_model.describe(model, info), tmp_path / "model.keras", (0.1,), (0.5,), None)
+    custom_model.save_custom_model(model, tmp_path / "model.keras")
+    made = custom_model.build_custom_model(custom_model.make_custom_model_config(model, info), tmp_path / "model.keras",
+                                           (0.1,), (0.5,), None)
     images = np.random.default_rng(0).integers(0, 256, (4, 28, 28, 1), np.uint8)
     logits = made.predict(images, verbose=0)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -229,7 +231,8 @@ def test_ones_own_model_resumes_exactly(tmp_path):
     finished = zoo.fit(own_model(), "digits", **FEW, output_dir=tmp_path, name="part")  # other weights, the same layers
     assert finished.history == whole.history and same(arrays(finished), arrays(whole))
     with pytest.raises(UserError, match="digest"):
-        zoo.fit(keras.Sequential([keras.layers.Input((28, 28, 1)), *own_model().layers[:-1], keras.layers.Dense(20), keras.layers.Dense(10)]), "digits",
+        zoo.fit(keras.Sequential([keras.layers.Input((28, 28, 1)), *own_model().layers[:-1], keras.layers.Dense(20),
+                                  keras.layers.Dense(10)]), "digits",
                 **FEW, output_dir=tmp_path, name="part")
 
 
@@ -277,9 +280,9 @@ def test_loggers_that_are_not_there(capsys):
 
 
 def test_early_stopping_says_so(tmp_path, capsys):
-    run = zoo.fit("lenet5", "digits", limit=60, epochs=9, learning_rate=1e-6, stop_patience=2, stop_delta=1.0,
-                  output_dir=tmp_path, name="a")
+    run = zoo.fit("lenet5", "digits", limit=60, epochs=9, learning_rate=1e-6, early_stopping_patience=2,
+                  early_stopping_min_delta=1.0, output_dir=tmp_path, name="a")
     assert run.status == "finished" and run.result["epochs"] == 3
     lines = capsys.readouterr().out.splitlines()
-    (line,) = (line for line in lines if "early" in line and str(tmp_path) not in line)
+    (line,) = (line for line in lines if "early" in line and line.startswith("stopped"))
     check_message(line, 3, 9)

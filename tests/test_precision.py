@@ -12,15 +12,15 @@ from test_resume import CALM, DATA, AfterSteps, network_of, same_runs
 from zoo import registry
 from zoo.cli import train, training_command
 from zoo.errors import UserError
-from zoo.training import fit, plan as plans, precision, saved
+from zoo.training import model_loading, precision, run_config as plans, trainer
 from zoo.training.npz_file import read_arrays
 
 
 def built(name, what, **options):
-    spec = registry.find(name)
-    with precision.computing(what):
-        blueprint = registry.blueprint(name, (32, 32, spec.input_shape[2]), 10, **options)
-        return saved.on_pixels(blueprint, [0.5], [0.25], None)
+    spec = registry.get_model_info(name)
+    with precision.precision_scope(what):
+        blueprint = registry.resolve_model_config(name, (32, 32, spec.input_shape[2]), 10, **options)
+        return model_loading.build_with_preprocessing(blueprint, [0.5], [0.25], None)
 
 
 @pytest.mark.parametrize("what, computes", [("bfloat16", "bfloat16"), ("float16", "float16"), ("float32", "float32")])
@@ -34,14 +34,14 @@ def test_what_computes_in_which_precision(what, computes):
 
 
 def test_the_policy_is_put_back_after_a_mistake():
-    with pytest.raises(ZeroDivisionError), precision.computing("bfloat16"):
+    with pytest.raises(ZeroDivisionError), precision.precision_scope("bfloat16"):
         1 / 0
     assert keras.config.dtype_policy().name == "float32"
 
 
 def test_batch_statistics_are_of_float32():
     """The moments of 257 and 259, which bfloat16 cannot tell from 256 and 260, or 258."""
-    with precision.computing("bfloat16"):
+    with precision.precision_scope("bfloat16"):
         layer = keras.layers.BatchNormalization(momentum=0.0)
     pictures = np.float32([[[[256.0]]], [[[258.0]]]])
     layer(pictures, training=True)
@@ -49,18 +49,18 @@ def test_batch_statistics_are_of_float32():
 
 
 def halved(sides=()):
-    with precision.computing("float16"):
+    with precision.precision_scope("float16"):
         return network_of(sides)
 
 
-@pytest.mark.parametrize("changes", [{"ema": 0.9, "clip_norm": 1.0, "weight_decay": 1e-3},
-                                     {"optimizer": "adamw", "schedule": "plateau", "patience": 1, "factor": 0.5}])
+@pytest.mark.parametrize("changes", [{"ema_momentum": 0.9, "global_clipnorm": 1.0, "weight_decay": 1e-3},
+                                     {"optimizer": "adamw", "lr_schedule": "plateau", "lr_patience": 1, "gamma": 0.5}])
 def test_float16_scales_its_loss_and_goes_on_exactly(changes, tmp_path, capsys):
     recipe = dataclasses.replace(CALM, epochs=3, learning_rate=1e-3, **changes)
     for name, sessions in (("whole", [10**6]), ("parts", [3, 9, 10**6])):
         (tmp_path / name / "checkpoints").mkdir(parents=True)
         for steps in sessions:
-            progress = fit.train(halved(), DATA, recipe, 7, tmp_path / name, AfterSteps(steps))
+            progress = trainer.train_model(halved(), DATA, recipe, 7, tmp_path / name, AfterSteps(steps))
     assert progress.epoch == 3
     same_runs(tmp_path / "whole", tmp_path / "parts")
     arrays = read_arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
@@ -68,14 +68,14 @@ def test_float16_scales_its_loss_and_goes_on_exactly(changes, tmp_path, capsys):
     assert 19 <= made <= 21  # of 3 epochs of 7 steps
     assert arrays["optimizer/loss_scale/dynamic_scale"] == 2.0 ** (15 - (21 - made))  # halved for each left out
     assert {array.dtype for name, array in arrays.items() if name.startswith("weights/")} == {np.dtype("float32")}
-    if changes.get("ema"):
+    if changes.get("ema_momentum"):
         assert np.abs(arrays["raw/conv/kernel"] - arrays["weights/conv/kernel"]).max() > 0
 
 
 def test_float16_leaves_out_a_step_whose_gradient_is_not_finite():
     network = halved()
-    recipe = dataclasses.replace(CALM, schedule="constant", weight_decay=0.0)
-    fit.prepare(network, network, recipe, 7, {})
+    recipe = dataclasses.replace(CALM, lr_schedule="constant", weight_decay=0.0)
+    trainer.compile_model(network, network, recipe, 7, {})
     before = [np.array(weight) for weight in network.trainable_variables]
     gradients = [np.full(weight.shape, np.inf, "float32") for weight in network.trainable_variables]
     network.optimizer.apply([keras.ops.convert_to_tensor(each) for each in gradients])
@@ -85,24 +85,24 @@ def test_float16_leaves_out_a_step_whose_gradient_is_not_finite():
 
 def test_the_others_do_not_scale():
     for what in ("float32", "bfloat16"):
-        with precision.computing(what):
+        with precision.precision_scope(what):
             network = network_of()
-        fit.prepare(network, network, CALM, 7, {})
-        assert precision.inner(network.optimizer) is network.optimizer
+        trainer.compile_model(network, network, CALM, 7, {})
+        assert precision.get_inner_optimizer(network.optimizer) is network.optimizer
 
 
 # The plan, and the command
 
 def plan_of(*words):
-    return training_command.plan_of(train.parser().parse_args(["lenet5", *words]))
+    return training_command.parse_run_config(train.build_parser().parse_args(["lenet5", *words]))
 
 
 def test_the_plan_keeps_it():
     assert plan_of().precision == "float32"
     plan = plan_of("--precision", "bfloat16")
-    assert plans.as_json(plan)["precision"] == "bfloat16"
+    assert plans.serialize_run_config(plan)["precision"] == "bfloat16"
     with pytest.raises(UserError) as error:
-        plans.going_on("runs/x", plan, plan_of())
+        plans.resume_run_config("runs/x", plan, plan_of())
     check_message(error.value, "runs/x", "precision", "'bfloat16'", "'float32'")
     with pytest.raises(UserError) as caught:
         plan_of("--precision", "bf16")
@@ -110,9 +110,9 @@ def test_the_plan_keeps_it():
 
 
 def test_older_runs_were_float32():
-    assert plans.precision_of({}) == "float32" and plans.precision_of({"precision": "float16"}) == "float16"
+    assert plans.get_precision({}) == "float32" and plans.get_precision({"precision": "float16"}) == "float16"
     with pytest.raises(ValueError):
-        plans.precision_of({"precision": "int4"})
+        plans.get_precision({"precision": "int4"})
 
 
 def test_float16_without_a_gpu(capsys, tmp_path):
@@ -126,7 +126,7 @@ def test_a_run_in_bfloat16_is_loaded_as_it_was_trained(tmp_path, capsys):
     words = ["lenet5", "--gpu", "none", "--limit", "60", "--epochs", "1", "--output-dir", str(tmp_path), "--name", "x"]
     assert train.main([*words, "--precision", "bfloat16"]) == 0
     check_text(capsys.readouterr().out, "tensorflow", "bfloat16")
-    model = saved.load(tmp_path / "x")
+    model = model_loading.load_run_or_keras_file(tmp_path / "x")
     assert model.get_layer("C3").compute_dtype == "bfloat16"
     assert json.loads((tmp_path / "x" / "run.json").read_text())["precision"] == "bfloat16"
     assert train.main(words) == 2

@@ -12,7 +12,7 @@ from test_parity import randomize
 
 import zoo
 from zoo.cli import extract, finetune, predict, show
-from zoo.data import info
+from zoo.data import dataset_info
 from zoo.errors import UserError
 from zoo.weights import pretrained, sources
 
@@ -67,7 +67,7 @@ def test_a_run_keeps_its_own(folder, tmp_path):
     """--preprocessing run is what happens anyway; another name puts it aside."""
     common = ["lenet5", "--data", "digits", "--limit", "30", "-b", "10", "--epochs", "1", "--gpu", "none", "--weights",
               "mnist", "--output-dir", str(tmp_path)]
-    known = info.find("mnist")
+    known = dataset_info.get_dataset_info("mnist")
     for name, given, expected in (("plain", [], (1 - known.mean[0]) / known.std[0]),
                                   ("run", ["--preprocessing", "run"], (1 - known.mean[0]) / known.std[0]),
                                   ("symmetric", ["--preprocessing", "symmetric"], 1)):
@@ -150,19 +150,20 @@ def test_names_of_classes_are_not_fetched_for_our_own_files(folder, tmp_path):
     from zoo.training import class_names
 
     zoo.build("lenet5", classes=1000, width=0.05).save(tmp_path / "a.h5")
-    assert class_names.of_weights(sources.find(tmp_path / "a.h5", "lenet5"), 1000) is None
+    assert class_names.get_weights_class_names(sources.resolve_weights_source(tmp_path / "a.h5", "lenet5"),
+                                               1000) is None
 
 
 @pytest.mark.parametrize("name", pretrained.PREPROCESSING)
 def test_what_a_name_means(name):
-    scaling = pretrained.named_scaling(name)
+    scaling = pretrained.get_scaling(name)
     white = [255 * scale + offset for scale, offset in zip(scaling.scale, scaling.offset, strict=True)]
-    np.testing.assert_allclose(white[::-1] if scaling.order == "bgr" else white, WHITE[name], rtol=1e-5)
+    np.testing.assert_allclose(white[::-1] if scaling.channel_order == "bgr" else white, WHITE[name], rtol=1e-5)
     assert name in pretrained.describe_scaling(scaling)
 
 
 def test_what_has_no_name_is_described_by_its_numbers():
-    words = pretrained.describe_scaling(pretrained.standard((0.1307,), (0.3081,)))
+    words = pretrained.describe_scaling(pretrained.make_standard_scaling((0.1307,), (0.3081,)))
     assert "0.1307" in words and "0.3081" in words
     with pytest.raises(UserError, match=r"\b3\b"):
-        pretrained.named_scaling("imagenet-caffe", 1)
+        pretrained.get_scaling("imagenet-caffe", 1)

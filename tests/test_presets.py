@@ -18,30 +18,30 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def plan(*words):
-    return training_command.plan_of(train.parser().parse_args([*words]))
+    return training_command.parse_run_config(train.build_parser().parse_args([*words]))
 
 
-@pytest.mark.parametrize("network", registry.SPECS)
+@pytest.mark.parametrize("network", registry.MODELS)
 def test_train_builds_the_preset(network):
-    small = registry.find(network).small
-    blueprint = plan(network, "--preset", "small", "--dataset", small.dataset).blueprint
+    small = registry.get_model_info(network).small_preset
+    blueprint = plan(network, "--preset", "small", "--dataset", small.dataset).model_config
     assert blueprint.width == small.width and small.options.items() <= blueprint.options.items()
-    assert blueprint == pretrained.resolve_preset(registry.find(network), "small")
-    assert plan(network, "--dataset", small.dataset).blueprint.width == 1
+    assert blueprint == pretrained.resolve_preset_config(registry.get_model_info(network), "small")
+    assert plan(network, "--dataset", small.dataset).model_config.width == 1
 
 
 @pytest.fixture
 def narrow_vgg(monkeypatch):
     """vgg16 with a preset that sets an option."""
     preset = registry.Preset("cifar10", 0.25, {"batch_norm": True})
-    monkeypatch.setitem(registry.SPECS, "vgg16", replace(registry.find("vgg16"), small=preset))
+    monkeypatch.setitem(registry.MODELS, "vgg16", replace(registry.get_model_info("vgg16"), small_preset=preset))
     return ["vgg16", "--preset", "small", "--dataset", "cifar10"]
 
 
 def test_other_options_can_be_given_beside_it(narrow_vgg):
-    blueprint = plan(*narrow_vgg, "--option", "dropout=0.3").blueprint
+    blueprint = plan(*narrow_vgg, "--option", "dropout=0.3").model_config
     assert (blueprint.width, blueprint.options) == (0.25, {"batch_norm": True, "dropout": 0.3})
-    assert plan(*narrow_vgg, "--set", "dropout=0.2").blueprint.options == {"batch_norm": True, "dropout": 0.2}
+    assert plan(*narrow_vgg, "--set", "dropout=0.2").model_config.options == {"batch_norm": True, "dropout": 0.2}
 
 
 @pytest.mark.parametrize("words, pin", [
@@ -70,7 +70,7 @@ def test_the_same_command_goes_on(tmp_path, capsys):
              str(tmp_path), "--name", "run"]
     assert train.main(words) == 0
     width = json.loads((tmp_path / "run" / "run.json").read_text())["blueprint"]["width"]
-    assert width == registry.find("maxout_mnist").small.width
+    assert width == registry.get_model_info("maxout_mnist").small_preset.width
     assert train.main(words) == 0  # it is finished
     assert train.main(["--resume", str(tmp_path / "run")]) == 0
     assert train.main(["--resume", str(tmp_path / "run"), "--preset", "small"]) == 2
@@ -79,15 +79,15 @@ def test_the_same_command_goes_on(tmp_path, capsys):
 
 @pytest.mark.parametrize("command", [info, draw])
 def test_info_and_draw_take_the_images_of_the_preset(command):
-    found = common.blueprint_of("resnet34", command.parser().parse_args(["resnet34", "--preset", "small"]))
-    assert found == pretrained.resolve_preset(registry.find("resnet34"), "small")
+    found = common.parse_model_config("resnet34", command.parser().parse_args(["resnet34", "--preset", "small"]))
+    assert found == pretrained.resolve_preset_config(registry.get_model_info("resnet34"), "small")
     assert (found.input_shape, found.classes, found.stem) == ((32, 32, 3), 10, "small")
-    large = common.blueprint_of("resnet34", command.parser().parse_args(
+    large = common.parse_model_config("resnet34", command.parser().parse_args(
         ["resnet34", "--preset", "small", "--size", "224", "--classes", "5"]))
     assert (large.input_shape, large.classes, large.width) == ((224, 224, 3), 5, found.width)
 
 
 def test_a_network_without_presets_says_so(monkeypatch):
-    monkeypatch.setitem(registry.SPECS, "nin", replace(registry.find("nin"), small=None))
+    monkeypatch.setitem(registry.MODELS, "nin", replace(registry.get_model_info("nin"), small_preset=None))
     with pytest.raises(UserError, match="'small'"):
         plan("nin", "--preset", "small")

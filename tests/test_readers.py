@@ -15,11 +15,11 @@ from PIL import Image
 
 import zoo
 from zoo.cli import compare, evaluate, predict
-from zoo.data.load import load
+from zoo.data.datasets import load_dataset_by_name
 from zoo.errors import UserError
-from zoo.runs.data import reload_split
+from zoo.runs.data import reload_run_split
 from zoo.training import evaluation, keras_file
-from zoo.training.reopened import place_of
+from zoo.training.run_dataset import find_data_dir
 from zoo.weights import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,10 +57,10 @@ def refused(capsys, main, *words, parts):
 @pytest.mark.parametrize("checkpoint", ["best", "last"])
 def test_evaluation_finds_the_very_numbers_of_the_training(run, checkpoint):
     facts, result = facts_of(run), json.loads((run / "result.json").read_text())
-    split = load("digits", limit=150).test
-    probable = evaluation.probabilities(evaluation.reopened(run, facts, checkpoint), split,
-                                        facts["recipe"]["batch_size"])
-    found = evaluation.scores(probable, split.labels)
+    split = load_dataset_by_name("digits", limit=150).test
+    probable = evaluation.predict_probabilities(evaluation.load_logits_model(run, facts, checkpoint), split,
+                                                facts["recipe"]["batch_size"])
+    found = evaluation.compute_metrics(probable, split.labels)
     assert found["accuracy"] == result[f"test_accuracy_{checkpoint}"]
     if checkpoint == "best":
         assert np.array_equal(probable, np.load(run / "predictions.npz")["probabilities"])
@@ -142,26 +142,26 @@ def test_a_folder_of_pictures_that_has_moved(tmp_path):
         (tmp_path / "pets" / name).mkdir(parents=True)
         for number in range(10):
             Image.new("L", (4, 4), number).save(tmp_path / "pets" / name / f"{number}.png")
-    facts = {"dataset": {"name": "pets", "kind": "folder", "labels_from": "folder", "source": str(tmp_path / "pets"), "shape": [4, 4, 1],
-                         "label_names": ["cat", "dog"], "test": 2}}
-    assert len(reload_split(tmp_path / "run", facts, "test")) == 2
+    facts = {"dataset": {"name": "pets", "kind": "folder", "labels_from": "folder", "source": str(tmp_path / "pets"),
+                         "shape": [4, 4, 1], "class_names": ["cat", "dog"], "test": 2}}
+    assert len(reload_run_split(tmp_path / "run", facts, "test")) == 2
     (tmp_path / "pets").rename(tmp_path / "animals")
     with pytest.raises(UserError) as error:
-        reload_split(tmp_path / "run", facts, "test")
+        reload_run_split(tmp_path / "run", facts, "test")
     check_message(error.value, tmp_path / "run", tmp_path / "pets", "--data-dir")
-    assert len(reload_split(tmp_path / "run", facts, "test", tmp_path / "animals")) == 2
+    assert len(reload_run_split(tmp_path / "run", facts, "test", tmp_path / "animals")) == 2
 
 
 def test_the_data_are_looked_for_where_the_training_had_them(tmp_path):
     told = {"name": "cifar100", "source": str(tmp_path)}
-    assert place_of(told) is None
+    assert find_data_dir(told) is None
     for name in ("train.bin", "test.bin"):
         (tmp_path / name).touch()
-    assert place_of(told) == tmp_path
-    assert place_of({"name": "cifar10", "source": str(tmp_path)}) is None
+    assert find_data_dir(told) == tmp_path
+    assert find_data_dir({"name": "cifar10", "source": str(tmp_path)}) is None
     (tmp_path / "mnist.npz").touch()
-    assert place_of({"name": "mnist", "source": str(tmp_path / "mnist.npz")}) == tmp_path
-    assert place_of({"name": "cifar100", "source": "a package, and no folder"}) is None
+    assert find_data_dir({"name": "mnist", "source": str(tmp_path / "mnist.npz")}) == tmp_path
+    assert find_data_dir({"name": "cifar100", "source": "a package, and no folder"}) is None
 
 
 # zoo predict
@@ -171,7 +171,7 @@ def pictures(tmp_path_factory):
     """A folder of pictures of all kinds; digit.png is picture 0 of the test split."""
     folder = tmp_path_factory.mktemp("pictures")
     (folder / "deep" / "deeper").mkdir(parents=True)
-    digit = Image.fromarray(load("digits", limit=150).test.batch([0])[0][0, ..., 0])
+    digit = Image.fromarray(load_dataset_by_name("digits", limit=150).test.batch([0])[0][0, ..., 0])
     digit.save(folder / "digit.png")
     digit.resize((90, 50)).convert("RGB").save(folder / "deep" / "colour.jpg")
     Image.eval(digit, lambda value: 255 - value).save(folder / "deep" / "deeper" / "inverted.bmp")
@@ -236,9 +236,9 @@ def test_a_keras_file_has_the_names_that_lie_beside_it(run, pictures, tmp_path, 
 @pytest.mark.parametrize("content, parts", [(b"cat\ndog\n", [2, "my.keras", 3]), (b"cat\ndog\n\xff\n", [])],
                          ids=["fewer", "no text"])
 def test_names_that_do_not_fit_are_left(tmp_path, capsys, content, parts):
-    assert keras_file.class_names(tmp_path / "my.keras", 3) is None and capsys.readouterr().err == ""
+    assert keras_file.read_class_names(tmp_path / "my.keras", 3) is None and capsys.readouterr().err == ""
     (tmp_path / "my.labels.txt").write_bytes(content)
-    assert keras_file.class_names(tmp_path / "my.keras", 3) is None
+    assert keras_file.read_class_names(tmp_path / "my.keras", 3) is None
     check_message(capsys.readouterr().err, tmp_path / "my.labels.txt", *parts)
 
 
@@ -287,7 +287,7 @@ def test_mistakes_with_weights(tmp_path, monkeypatch, capsys, words, parts):
 
 
 def test_a_network_without_weights_is_to_be_trained(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)  # where no weights are
+    monkeypatch.setattr(pretrained, "BUNDLED_FOLDER", tmp_path)  # where no weights are
     refused(capsys, predict.main, "nin", "x.png", parts=["nin", "python -m zoo.train nin"])
 
 
@@ -295,7 +295,7 @@ def test_a_network_without_weights_is_to_be_trained(tmp_path, monkeypatch, capsy
     (lambda facts: facts.pop("blueprint"), [1, 3, "None"]),
     (lambda facts: facts["blueprint"].update(input_shape=[28, 28]), [1, 3, "[28, 28]"]),
     (lambda facts: facts["dataset"].update(mean=["x"]), ["run.json"]),
-    (lambda facts: facts["dataset"].update(label_names=["0", "1"]), ["run.json", 2, 10]),
+    (lambda facts: facts["dataset"].update(class_names=["0", "1"]), ["run.json", 2, 10]),
 ], ids=["no blueprint", "shape", "mean", "names"])
 def test_predict_refuses_a_run_json_that_does_not_fit(copy, pictures, capsys, change, parts):
     facts = facts_of(copy)
@@ -313,7 +313,7 @@ def make(tmp_path):
         folder.mkdir()
         (folder / "run.json").write_text(json.dumps({
             "network": "lenet5", "parameters": 61706, "seed": seed, "recipe": {"epochs": 2, **recipe},
-            "dataset": {"name": "digits", "label_names": ["0", "1"]}}))
+            "dataset": {"name": "digits", "class_names": ["0", "1"]}}))
         rows = "".join(f"{epoch},0.1,1.0,0.5,{1 / epoch},0.{4 + epoch}\n" for epoch in (1, 2)[: 2 if accuracies else 1])
         (folder / "history.csv").write_text(f"epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n{rows}")
         if accuracies:

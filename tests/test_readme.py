@@ -63,8 +63,8 @@ def test_the_commands_exist():
     line for page in PAGES
     for line in re.findall(r"^python -m zoo\.train (\S.*)$", page.read_text("utf-8"), re.MULTILINE)])
 def test_the_training_commands_are_ones_that_train(line):
-    arguments = train.parser().parse_args(shlex.split(line, comments=True))
-    assert arguments.resume or training_command.plan_of(arguments)
+    arguments = train.build_parser().parse_args(shlex.split(line, comments=True))
+    assert arguments.resume or training_command.parse_run_config(arguments)
 
 
 def test_ci_runs_the_second_command():

@@ -75,7 +75,8 @@ def test_of_several_paths_the_largest_counts():
     residual = ScaledAdd(0.1, name="residual")([gated, tall])
     squeezed = layers.GlobalAveragePooling2D(keepdims=True, name="squeeze")(residual)
     excited = layers.Multiply(name="excite")([residual, layers.Dense(4, name="fc")(squeezed)])
-    found = seen(summary.read(keras.Model(image, keras.ops.relu(layers.Conv2D(2, 3, 2, name="conv")(excited)))))
+    found = seen(summary.summarize_model(keras.Model(image,
+                                                     keras.ops.relu(layers.Conv2D(2, 3, 2, name="conv")(excited)))))
     assert (found["wide"], found["tall"]) == (((1, 7), (1, 1)), ((3, 1), (1, 1)))
     assert found["gate"] == found["residual"] == ((3, 7), (1, 1))
     assert found["squeeze"] == found["fc"] == ALL
@@ -84,7 +85,7 @@ def test_of_several_paths_the_largest_counts():
 
 def test_a_layer_in_two_places_has_its_last_ones():
     image, twice = keras.Input((16, 16, 3), name="image"), layers.Conv2D(3, 3, 2, name="twice")
-    assert seen(summary.read(keras.Model(image, twice(twice(image)))))["twice"] == ((7, 7), (4, 4))
+    assert seen(summary.summarize_model(keras.Model(image, twice(twice(image)))))["twice"] == ((7, 7), (4, 4))
 
 
 # -------------------------------------------------------------------------------------------------------- the networks

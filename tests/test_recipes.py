@@ -10,97 +10,100 @@ import pytest
 from helpers import check_message
 
 from zoo import registry
-from zoo.cli.train import parser
-from zoo.cli.training_command import plan_of
-from zoo.data import info
-from zoo.data.info import DATASETS
+from zoo.cli.train import build_parser
+from zoo.cli.training_command import parse_run_config
+from zoo.data import dataset_info
+from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
 from zoo.training import augmentation
 from zoo.training.recipe import (
     Recipe,
-    as_dict,
-    by_name,
-    check,
-    described,
-    differences,
-    drops,
-    goes_on,
-    overridden,
-    side_weights,
+    serialize_recipe,
+    parse_named_values,
+    check_recipe,
+    format_recipe,
+    diff_recipes,
+    parse_milestones,
+    is_extendable,
+    override_recipe,
+    resolve_aux_loss_weights,
 )
-from zoo.training.recipes import BASE, DIGITS, KINDS, MODERN, NOTES, PAPER, find
+from zoo.training.recipes import BASE, DIGITS_OVERRIDES, RECIPE_NAMES, MODERN_RECIPES, NOTES_RECIPE, PAPER_RECIPES, get_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def asked(*words):
-    arguments = parser().parse_args(words)
-    return plan_of(arguments, info.find(arguments.dataset)).recipe
+    arguments = build_parser().parse_args(words)
+    return parse_run_config(arguments, dataset_info.get_dataset_info(arguments.dataset)).recipe
 
 
 def test_the_fields_and_their_defaults():
-    assert as_dict(Recipe()) == {
-        "optimizer": "nesterov", "learning_rate": 0.1, "momentum": 0.9, "rho": 0.9, "epsilon": 1e-7,
-        "schedule": "cosine", "warmup": 1.0, "drops": "", "factor": 0.1, "patience": 3, "floor": 0.0,
-        "stop_patience": 0, "stop_delta": 0.0005, "weight_decay": 5e-4, "initializer": "paper",
-        "initial_bias": 0.0, "clip_norm": 0.0, "ema": 0.0, "batch_size": 128, "epochs": 30, "loss": "cross_entropy",
-        "smoothing": 0.0, "max_norm": "", "sides": "", "dropout": "", "augment": ""}
+    assert serialize_recipe(Recipe()) == {"optimizer": "nesterov", "learning_rate": 0.1, "momentum": 0.9, "rho": 0.9,
+                                          "epsilon": 1e-7, "lr_schedule": "cosine", "warmup_epochs": 1.0,
+                                          "milestones": "", "gamma": 0.1, "lr_patience": 3, "min_lr": 0.0,
+                                          "early_stopping_patience": 0, "early_stopping_min_delta": 0.0005,
+                                          "weight_decay": 5e-4, "initializer": "paper", "initial_bias": 0.0,
+                                          "global_clipnorm": 0.0, "ema_momentum": 0.0, "batch_size": 128, "epochs": 30,
+                                          "loss": "cross_entropy", "label_smoothing": 0.0, "max_norm": "",
+                                          "aux_loss_weights": "", "dropout": "", "augmentation": ""}
     assert BASE == Recipe()
 
 
 def test_the_networks_with_recipes_are_those_of_the_catalogue():
-    assert {*MODERN, *DIGITS} <= {*registry.SPECS} == {*PAPER}
+    assert {*MODERN_RECIPES, *DIGITS_OVERRIDES} <= {*registry.MODELS} == {*PAPER_RECIPES}
 
 
 @pytest.mark.parametrize("network", ["alexnet", "googlenet", "highway_mnist", "msra_a", "msra_b", "vgg16", "vgg19"])
 def test_without_batch_normalisation_the_rate_is_a_tenth(network):
-    assert find(network, "cifar10").learning_rate == 0.01
+    assert get_recipe(network, "cifar10").learning_rate == 0.01
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("network", registry.SPECS)
+@pytest.mark.parametrize("kind", RECIPE_NAMES)
+@pytest.mark.parametrize("network", registry.MODELS)
 def test_what_is_listed_passes_the_check(network, kind):
     for dataset in DATASETS:
-        recipe = find(network, dataset, kind)
-        check(recipe)
-        side_weights(recipe, registry.find(network))
-        augmentation.check(augmentation.parse(recipe.augment), DATASETS[dataset].shape)
+        recipe = get_recipe(network, dataset, kind)
+        check_recipe(recipe)
+        resolve_aux_loss_weights(recipe, registry.get_model_info(network))
+        augmentation.check_augmentation(augmentation.parse_augmentation(recipe.augmentation), DATASETS[dataset].shape)
 
 
 def test_the_notes():
     """Adadelta with Keras 1's rate, the plateau, the early end; digits are not mirrored."""
-    recipe = as_dict(find("vgg16", "cifar10", "notes"))
-    expected = {"optimizer": "adadelta", "learning_rate": 1.0, "rho": 0.95, "schedule": "plateau",
-                "factor": pytest.approx(0.70710678), "patience": 3, "floor": 1e-6, "stop_patience": 15,
-                "stop_delta": 0.0005, "augment": "flip rotation=25 shift=0.1", "weight_decay": 0.0}
+    recipe = serialize_recipe(get_recipe("vgg16", "cifar10", "notes"))
+    expected = {"optimizer": "adadelta", "learning_rate": 1.0, "rho": 0.95, "lr_schedule": "plateau",
+                "gamma": pytest.approx(0.70710678), "lr_patience": 3, "min_lr": 1e-6, "early_stopping_patience": 15,
+                "early_stopping_min_delta": 0.0005, "augmentation": "flip rotation=25 shift=0.1", "weight_decay": 0.0}
     assert {field: recipe[field] for field in expected} == expected
-    assert find("lenet5", "mnist", "notes").augment == "rotation=25 shift=0.1"
-    assert dataclasses.replace(find("lenet5", "mnist", "notes"), augment="") == NOTES
-    assert find("lenet5_1998", "mnist", "notes").loss == "map_distance"
+    assert get_recipe("lenet5", "mnist", "notes").augmentation == "rotation=25 shift=0.1"
+    assert dataclasses.replace(get_recipe("lenet5", "mnist", "notes"), augmentation="") == NOTES_RECIPE
+    assert get_recipe("lenet5_1998", "mnist", "notes").loss == "map_distance"
 
 
 @pytest.mark.parametrize("network, expected", [  # from the papers' sections on training
     ("alexnet", {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 128}),
     ("vgg16", {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 256, "epochs": 74}),
-    ("googlenet", {"momentum": 0.9, "drops": "every 8", "factor": 0.96, "sides": "aux1=0.3 aux2=0.3"}),
-    ("inception_v3", {"optimizer": "rmsprop", "rho": 0.9, "epsilon": 1.0, "learning_rate": 0.045, "drops": "every 2",
-                      "factor": 0.94, "clip_norm": 2.0, "smoothing": 0.1, "batch_size": 32, "epochs": 100}),
+    ("googlenet", {"momentum": 0.9, "milestones": "every 8", "gamma": 0.96, "aux_loss_weights": "aux1=0.3 aux2=0.3"}),
+    ("inception_v3", {"optimizer": "rmsprop", "rho": 0.9, "epsilon": 1.0, "learning_rate": 0.045,
+                      "milestones": "every 2", "gamma": 0.94, "global_clipnorm": 2.0, "label_smoothing": 0.1,
+                      "batch_size": 32, "epochs": 100}),
     ("inception_resnet_v2", {"optimizer": "rmsprop", "rho": 0.9, "epsilon": 1.0, "learning_rate": 0.045}),
-    ("xception", {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.045, "drops": "every 2", "factor": 0.94,
+    ("xception", {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.045, "milestones": "every 2", "gamma": 0.94,
                   "weight_decay": 1e-5}),
     ("resnet34", {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 128,
-                  "drops": "82 123", "factor": 0.1, "epochs": 164, "augment": "flip crop=4"}),
+                  "milestones": "82 123", "gamma": 0.1, "epochs": 164, "augmentation": "flip crop=4"}),
     ("msra_a", {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 128}),
-    ("lenet5", {"epochs": 20, "momentum": 0.0, "drops": "2 5 8 12", "augment": ""}),
+    ("lenet5", {"epochs": 20, "momentum": 0.0, "milestones": "2 5 8 12", "augmentation": ""}),
 ])
 def test_the_papers(network, expected):
-    recipe = as_dict(find(network, "cifar10", "paper"))
+    recipe = serialize_recipe(get_recipe(network, "cifar10", "paper"))
     assert {field: recipe[field] for field in expected} == expected
 
 
 def test_an_unknown_kind_names_the_nearest():
     with pytest.raises(UserError) as error:
-        find("lenet5", "mnist", "papers")
+        get_recipe("lenet5", "mnist", "papers")
     check_message(error.value, "papers", "paper")
 
 
@@ -115,8 +118,8 @@ def test_a_recipe_cannot_be_changed_in_place():
     ("vgg16", "cifar10", {"optimizer": "nesterov", "learning_rate": 0.01, "weight_decay": 5e-4}),
     ("vgg19", "digits", {"optimizer": "nesterov", "learning_rate": 0.01}),
     ("resnet34", "cifar100", {"optimizer": "nesterov", "learning_rate": 0.1, "batch_size": 128, "epochs": 30}),
-    ("inception_v3", "cifar10", {"learning_rate": 0.1, "smoothing": 0.1, "loss": "cross_entropy"}),
-    ("lenet5_1998", "mnist", {"loss": "map_distance", "weight_decay": 0.0, "smoothing": 0.0, "max_norm": ""}),
+    ("inception_v3", "cifar10", {"learning_rate": 0.1, "label_smoothing": 0.1, "loss": "cross_entropy"}),
+    ("lenet5_1998", "mnist", {"loss": "map_distance", "weight_decay": 0.0, "label_smoothing": 0.0, "max_norm": ""}),
     ("maxout", "cifar10", {"optimizer": "adam", "learning_rate": 1e-3, "weight_decay": 0.0,
                            "max_norm": "1.9365 conv1=0.9 fc4=1.9"}),
     ("maxout_mnist", "mnist", {"optimizer": "adam", "learning_rate": 1e-3, "max_norm": "1.9365 conv1=0.9"}),
@@ -124,9 +127,9 @@ def test_a_recipe_cannot_be_changed_in_place():
     ("highway", "cifar10", {"optimizer": "nesterov", "learning_rate": 0.025, "weight_decay": 1e-3}),
 ])
 def test_the_recipe_of_a_pair(network, dataset, expected):
-    recipe = as_dict(find(network, dataset))
+    recipe = serialize_recipe(get_recipe(network, dataset))
     assert {field: recipe[field] for field in expected} == expected
-    assert asked(network, "--dataset", dataset) == find(network, dataset)
+    assert asked(network, "--dataset", dataset) == get_recipe(network, dataset)
 
 
 @pytest.mark.parametrize("words, field, value", [
@@ -138,24 +141,25 @@ def test_the_recipe_of_a_pair(network, dataset, expected):
     (["--set", "learning_rate=0.25"], "learning_rate", 0.25),
     (["--set", "weight_decay=0"], "weight_decay", 0.0),
     (["--set", "optimizer=sgd"], "optimizer", "sgd"),
-    (["--set", "schedule=constant"], "schedule", "constant"),
-    (["--set", "warmup=0.5"], "warmup", 0.5),
+    (["--set", "lr_schedule=constant"], "lr_schedule", "constant"),
+    (["--set", "warmup_epochs=0.5"], "warmup_epochs", 0.5),
     (["--set", "momentum=0"], "momentum", 0.0),
-    (["--set", "smoothing=0.1"], "smoothing", 0.1),
+    (["--set", "label_smoothing=0.1"], "label_smoothing", 0.1),
     (["--set", "loss=map_distance"], "loss", "map_distance"),
     (["--set", "max_norm=2 fc=1"], "max_norm", "2 fc=1"),
 ])
 def test_one_field_changes_and_no_other(words, field, value):
     recipe = asked("resnet34", *words)
     assert getattr(recipe, field) == value and type(getattr(recipe, field)) is type(value)
-    base = find("resnet34", "digits")
+    base = get_recipe("resnet34", "digits")
     assert recipe == dataclasses.replace(base, **{field: value}) != base
-    assert differences(recipe, base) == {field: value}
+    assert diff_recipes(recipe, base) == {field: value}
 
 
 def test_several_fields_change_together():
-    found = asked("resnet34", "--epochs", "2", "--set", "warmup=0", "--set", "optimizer=adam", "--set", "augment=")
-    assert found == Recipe(epochs=2, warmup=0.0, optimizer="adam")
+    found = asked("resnet34", "--epochs", "2", "--set", "warmup_epochs=0", "--set", "optimizer=adam", "--set",
+                  "augmentation=")
+    assert found == Recipe(epochs=2, warmup_epochs=0.0, optimizer="adam")
 
 
 @pytest.mark.parametrize("words, parts", [
@@ -176,23 +180,23 @@ def test_several_fields_change_together():
     (["--set", "momentum=1"], "momentum 0 1 1.0"),
     (["--set", "momentum=-0.1"], "momentum 0 1 -0.1"),
     (["--set", "momentum=nan"], "--set momentum nan"),
-    (["--set", "warmup=-1"], "warmup 0 1,000,000 -1.0"),
+    (["--set", "warmup_epochs=-1"], "warmup_epochs 0 1,000,000 -1.0"),
     (["--set", "weight_decay=-1e-4"], "weight_decay 0 1,000,000 -0.0001"),
     (["--set", "weight_decay=inf"], "--set weight_decay inf"),
     (["--set", "optimizer=lion"], "optimizer lion adadelta adam adamw nesterov rmsprop sgd"),
-    (["--set", "schedule=steps"], "schedule steps step constant cosine one_cycle plateau"),
-    (["--set", "schedule=step"], "step drops 82 123"),
-    (["--set", "drops=20 10"], "drops 20 10"),
-    (["--set", "drops=every"], "drops every"),
-    (["--set", "drops=every 0"], "drops every 0"),
-    (["--set", "drops=soon"], "drops soon"),
-    (["--set", "factor=1"], "factor 0 1 1.0"),
-    (["--set", "patience=0"], "patience 1 1,000,000 0"),
-    (["--set", "ema=1"], "ema 0 1 1.0"),
-    (["--set", "augment=flop"], "flop flip crop cutmix cutout mixup rotation shift"),
-    (["--set", "smoothing=1"], "smoothing 0 1 1.0"),
-    (["--set", "smoothing=-0.1"], "smoothing 0 1 -0.1"),
-    (["--set", "smoothing=0.1", "--set", "loss=map_distance"], "smoothing cross_entropy 0 map_distance"),
+    (["--set", "lr_schedule=steps"], "lr_schedule steps step constant cosine one_cycle plateau"),
+    (["--set", "lr_schedule=step"], "step milestones 82 123"),
+    (["--set", "milestones=20 10"], "milestones 20 10"),
+    (["--set", "milestones=every"], "milestones every"),
+    (["--set", "milestones=every 0"], "milestones every 0"),
+    (["--set", "milestones=soon"], "milestones soon"),
+    (["--set", "gamma=1"], "gamma 0 1 1.0"),
+    (["--set", "lr_patience=0"], "lr_patience 1 1,000,000 0"),
+    (["--set", "ema_momentum=1"], "ema_momentum 0 1 1.0"),
+    (["--set", "augmentation=flop"], "flop flip crop cutmix cutout mixup rotation shift"),
+    (["--set", "label_smoothing=1"], "label_smoothing 0 1 1.0"),
+    (["--set", "label_smoothing=-0.1"], "label_smoothing 0 1 -0.1"),
+    (["--set", "label_smoothing=0.1", "--set", "loss=map_distance"], "label_smoothing cross_entropy 0 map_distance"),
     (["--set", "loss=hinge"], "loss hinge cross_entropy map_distance"),
     (["--set", "initializer=he"], "initializer he glorot_normal glorot_uniform he_normal he_uniform lecun_normal "
      "lecun_uniform orthogonal paper"),
@@ -208,7 +212,7 @@ def test_several_fields_change_together():
     (["--set", "max_norm==0.9"], "max_norm NUMBER NAME=NUMBER =0.9"),
     (["--set", "epochs=true"], "--set epochs true"),
     (["--set", "epochs"], "--set NAME=VALUE epochs"),
-    (["--set", "warmup=1", "--set", "warmup=2"], "--set warmup"),
+    (["--set", "warmup_epochs=1", "--set", "warmup_epochs=2"], "--set warmup_epochs"),
 ])
 def test_what_makes_no_sense_is_refused(words, parts):
     with pytest.raises(UserError) as error:
@@ -237,51 +241,52 @@ def test_a_field_given_in_two_ways_is_refused(words, flag, field):
 
 def test_overridden_checks_too():
     with pytest.raises(UserError, match="epochs"):
-        overridden(BASE, {"epochs": 0})
+        override_recipe(BASE, {"epochs": 0})
 
 
 @pytest.mark.parametrize("recipe, shown", [
     (Recipe(optimizer="sgd", learning_rate=0.05, epochs=2),
-     {"optimizer": "sgd", "learning_rate": "0.05", "momentum": "0.9", "schedule": "cosine", "warmup": "1",
+     {"optimizer": "sgd", "learning_rate": "0.05", "momentum": "0.9", "lr_schedule": "cosine", "warmup_epochs": "1",
       "weight_decay": "0.0005", "batch_size": "128", "epochs": "2"}),
-    (Recipe(optimizer="adam", smoothing=0.1, max_norm="1.9 fc=1"),
-     {"optimizer": "adam", "learning_rate": "0.1", "schedule": "cosine", "warmup": "1", "weight_decay": "0.0005",
-      "batch_size": "128", "epochs": "30", "smoothing": "0.1", "max_norm": "1.9 fc=1"}),
+    (Recipe(optimizer="adam", label_smoothing=0.1, max_norm="1.9 fc=1"),
+     {"optimizer": "adam", "learning_rate": "0.1", "lr_schedule": "cosine", "warmup_epochs": "1",
+      "weight_decay": "0.0005", "batch_size": "128", "epochs": "30", "label_smoothing": "0.1", "max_norm": "1.9 fc=1"}),
     (Recipe(loss="map_distance"),
-     {"optimizer": "nesterov", "learning_rate": "0.1", "momentum": "0.9", "schedule": "cosine", "warmup": "1",
+     {"optimizer": "nesterov", "learning_rate": "0.1", "momentum": "0.9", "lr_schedule": "cosine", "warmup_epochs": "1",
       "weight_decay": "0.0005", "batch_size": "128", "epochs": "30", "loss": "map_distance"}),
-    (Recipe("rmsprop", schedule="step", drops="every 2", ema=0.9, stop_patience=4),
-     {"optimizer": "rmsprop", "learning_rate": "0.1", "momentum": "0.9", "rho": "0.9", "schedule": "step",
-      "warmup": "1", "drops": "every 2", "factor": "0.1", "stop_patience": "4", "stop_delta": "0.0005",
-      "weight_decay": "0.0005", "ema": "0.9", "batch_size": "128", "epochs": "30"}),
-    (Recipe(schedule="plateau", augment="flip"),
-     {"optimizer": "nesterov", "learning_rate": "0.1", "momentum": "0.9", "schedule": "plateau", "factor": "0.1",
-      "patience": "3", "floor": "0", "weight_decay": "0.0005", "batch_size": "128", "epochs": "30",
-      "augment": "flip"}),
+    (Recipe("rmsprop", lr_schedule="step", milestones="every 2", ema_momentum=0.9, early_stopping_patience=4),
+     {"optimizer": "rmsprop", "learning_rate": "0.1", "momentum": "0.9", "rho": "0.9", "lr_schedule": "step",
+      "warmup_epochs": "1", "milestones": "every 2", "gamma": "0.1", "early_stopping_patience": "4",
+      "early_stopping_min_delta": "0.0005", "weight_decay": "0.0005", "ema_momentum": "0.9", "batch_size": "128",
+      "epochs": "30"}),
+    (Recipe(lr_schedule="plateau", augmentation="flip"),
+     {"optimizer": "nesterov", "learning_rate": "0.1", "momentum": "0.9", "lr_schedule": "plateau", "gamma": "0.1",
+      "lr_patience": "3", "min_lr": "0", "weight_decay": "0.0005", "batch_size": "128", "epochs": "30",
+      "augmentation": "flip"}),
 ])
 def test_the_header_has_every_field_that_has_an_effect(recipe, shown):
     pattern = ".*".join(rf"\b{field}\W{{1,3}}{re.escape(value)}" for field, value in shown.items())
-    assert re.fullmatch(rf"\W*{pattern}\W*", described(recipe))
-    absent = {*as_dict(recipe)} - {*shown}
-    assert not [field for field in absent if re.search(rf"\b{field}\b", described(recipe))]
+    assert re.fullmatch(rf"\W*{pattern}\W*", format_recipe(recipe))
+    absent = {*serialize_recipe(recipe)} - {*shown}
+    assert not [field for field in absent if re.search(rf"\b{field}\b", format_recipe(recipe))]
 
 
 @pytest.mark.parametrize("text, expected", [
     ("", {}), ("  ", {}), ("1.9", {"": 1.9}), ("2", {"": 2.0}), ("fc4=1.9", {"fc4": 1.9}),
     ("1.9365 conv1=0.9  fc4=1.9", {"": 1.9365, "conv1": 0.9, "fc4": 1.9}), ("conv1=0.9 1.9", {"": 1.9, "conv1": 0.9})])
 def test_numbers_by_name(text, expected):
-    assert by_name("max_norm", text) == expected
+    assert parse_named_values("max_norm", text) == expected
 
 
 @pytest.mark.parametrize("text, expected", [
     ("", ()), ("82 123", (82.0, 123.0)), ("1.5", (1.5,)), ("every 2", 2.0), ("every 0.5", 0.5)])
 def test_drops(text, expected):
-    assert drops(text) == expected
+    assert parse_milestones(text) == expected
 
 
 def test_which_runs_can_become_longer():
     assert [schedule for schedule in ("constant", "step", "cosine", "one_cycle", "plateau")
-            if goes_on(Recipe(schedule=schedule))] == ["constant", "step", "plateau"]
+            if is_extendable(Recipe(lr_schedule=schedule))] == ["constant", "step", "plateau"]
 
 
 @pytest.mark.parametrize("network, sides, expected", [
@@ -290,16 +295,16 @@ def test_which_runs_can_become_longer():
     ("googlenet", "0.5 aux2=1", {"aux1": 0.5, "aux2": 1.0}),
     ("inception_v3", "aux1=0.4", {"aux1": 0.4}), ("resnet34", "", {})])
 def test_the_weights_of_the_side_losses(network, sides, expected):
-    assert side_weights(Recipe(sides=sides), registry.find(network)) == expected
+    assert resolve_aux_loss_weights(Recipe(aux_loss_weights=sides), registry.get_model_info(network)) == expected
 
 
 @pytest.mark.parametrize("network, sides, parts", [
-    ("resnet34", "0.3", "resnet34 sides="),
+    ("resnet34", "0.3", "resnet34 aux_loss_weights="),
     ("googlenet", "aux3=0.3", "googlenet aux3 aux1 aux2"),
-    ("googlenet", "aux1=0.3", "sides aux2=0.3")])
+    ("googlenet", "aux1=0.3", "aux_loss_weights aux2=0.3")])
 def test_side_losses_that_cannot_be(network, sides, parts):
     with pytest.raises(UserError) as error:
-        side_weights(Recipe(sides=sides), registry.find(network))
+        resolve_aux_loss_weights(Recipe(aux_loss_weights=sides), registry.get_model_info(network))
     check_message(error.value, *parts.split())
 
 

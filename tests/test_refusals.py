@@ -67,7 +67,7 @@ REFUSED = [  # (network, arguments, what the message names: words, or a list)
     ("alexnet", {"groups": 3}, "alexnet groups 1 2 3"),
     ("alexnet", {"groups": 2.0}, "alexnet groups int 2.0"),
     ("highway", {"dropout": 0.5}, "highway dropout bool 0.5"),
-    ("googlenet", {"side_dropout": 1.5}, "side_dropout 0 1 1.5"),
+    ("googlenet", {"aux_dropout": 1.5}, "aux_dropout 0 1 1.5"),
     ("lenet5_1998", {"input_shape": (27, 32, 1)}, "lenet5_1998 28 27x32"),
     ("lenet5_1998", {"input_shape": (96, 80, 3), "classes": 7, "width": 0.5}, "lenet5_1998 28 32 96x80 lenet5"),
     ("lenet5_1998", {"classes": 11}, "lenet5_1998 10 11 lenet5"),

@@ -20,12 +20,12 @@ from helpers import check_message
 from keras import layers
 
 from zoo import registry
-from zoo.analysis.memory import Memory
-from zoo.data.load import Dataset
+from zoo.analysis.memory import MemoryEstimate
+from zoo.data.datasets import Dataset
 from zoo.data.splits import Split
-from zoo.errors import RunInUse, UserError
-from zoo.training import checkpoints, failures, fit, plan as plans, run_directory, saved
-from zoo.training.leaving import Leave
+from zoo.errors import RunLocked, UserError
+from zoo.training import checkpoints, failures, model_loading, run_config as plans, run_directory, trainer
+from zoo.training.stopping import Stopper
 from zoo.training.npz_file import read_arrays
 from zoo.training.recipe import Recipe
 
@@ -42,14 +42,14 @@ def split_of(count, seed):
 DATA = Dataset(None, split_of(50, 1), split_of(20, 2), None, "", ())
 CALM = Recipe(learning_rate=0.01, batch_size=8, epochs=4)
 RECIPES = {
-    "cosine, average, changed pictures": dataclasses.replace(CALM, ema=0.9,
-                                                             augment="flip crop=2 rotation=5 cutout=4 mixup=1"),
-    "plateau": dataclasses.replace(CALM, optimizer="adadelta", learning_rate=1.0, schedule="plateau", patience=1,
-                                   factor=0.5),
-    "steps, rmsprop": dataclasses.replace(CALM, optimizer="rmsprop", learning_rate=1e-3, schedule="step", drops="1.5 3",
-                                          clip_norm=1.0, max_norm="2"),
-    "early end": dataclasses.replace(CALM, optimizer="adamw", learning_rate=1e-3, schedule="constant", epochs=9,
-                                     stop_patience=1, stop_delta=0.5, smoothing=0.1),
+    "cosine, average, changed pictures": dataclasses.replace(CALM, ema_momentum=0.9,
+                                                             augmentation="flip crop=2 rotation=5 cutout=4 mixup=1"),
+    "plateau": dataclasses.replace(CALM, optimizer="adadelta", learning_rate=1.0, lr_schedule="plateau", lr_patience=1,
+                                   gamma=0.5),
+    "steps, rmsprop": dataclasses.replace(CALM, optimizer="rmsprop", learning_rate=1e-3, lr_schedule="step",
+                                          milestones="1.5 3", global_clipnorm=1.0, max_norm="2"),
+    "early end": dataclasses.replace(CALM, optimizer="adamw", learning_rate=1e-3, lr_schedule="constant", epochs=9,
+                                     early_stopping_patience=1, early_stopping_min_delta=0.5, label_smoothing=0.1),
 }
 
 
@@ -65,14 +65,14 @@ def network_of(sides=()):
     return keras.Model(image, outputs if sides else outputs["main"], name="small")
 
 
-class AfterSteps(Leave):
+class AfterSteps(Stopper):
     """Ends training after a given number of steps of this session."""
 
     def __init__(self, steps):
         super().__init__()
         self.left = steps
 
-    def asked(self, seconds):
+    def should_stop(self, seconds):
         self.left -= 1
         if self.left <= 0:
             self.reason = "out of time"
@@ -84,7 +84,7 @@ def trained(folder, recipe, sessions, sides=None):
     (folder / "checkpoints").mkdir(parents=True)
     for steps in sessions:
         leave = AfterSteps(steps)
-        progress = fit.train(network_of(sides or ()), DATA, recipe, 7, folder, leave, sides)
+        progress = trainer.train_model(network_of(sides or ()), DATA, recipe, 7, folder, leave, sides)
         if leave.reason is None:
             return progress
     raise AssertionError("the sessions were too few")
@@ -110,7 +110,7 @@ def test_ended_after_any_step_it_goes_on_as_if_it_had_not(kind, tmp_path, capsys
 
 
 def test_a_network_with_side_classifiers_goes_on_too(tmp_path, capsys):
-    recipe, sides = dataclasses.replace(CALM, epochs=2, augment="flip"), {"aux1": 0.3, "aux2": 0.3}
+    recipe, sides = dataclasses.replace(CALM, epochs=2, augmentation="flip"), {"aux1": 0.3, "aux2": 0.3}
     trained(tmp_path / "whole", recipe, [100], sides)
     trained(tmp_path / "parts", recipe, [2, 6, 100], sides)
     same_runs(tmp_path / "whole", tmp_path / "parts")
@@ -119,7 +119,8 @@ def test_a_network_with_side_classifiers_goes_on_too(tmp_path, capsys):
 
 
 def test_the_average_is_what_is_tested_and_kept(tmp_path, capsys):
-    recipe = dataclasses.replace(CALM, ema=0.5, epochs=1, batch_size=50, schedule="constant", warmup=0.0)
+    recipe = dataclasses.replace(CALM, ema_momentum=0.5, epochs=1, batch_size=50, lr_schedule="constant",
+                                 warmup_epochs=0.0)
     before = network_of().get_layer("conv").get_weights()[0]
     progress = trained(tmp_path, recipe, [10])
     arrays = read_arrays(tmp_path / "checkpoints" / "best.npz")
@@ -133,8 +134,8 @@ def test_the_average_is_what_is_tested_and_kept(tmp_path, capsys):
     expected = decay * raw + (1 - decay) * again["raw/conv/kernel"]
     assert again["weights/conv/kernel"] == pytest.approx(expected, abs=1e-7)
     network = network_of()
-    saved.restore_weights(network, tmp_path / "two" / "checkpoints" / "last.npz")
-    found = fit.validation(network, DATA.validation, recipe)()
+    model_loading.load_checkpoint_weights(network, tmp_path / "two" / "checkpoints" / "last.npz")
+    found = trainer.make_validator(network, DATA.validation, recipe)()
     assert found["val_loss"] == pytest.approx(two.history[-1]["val_loss"], rel=1e-5)
     assert progress.history[0] == two.history[0]
 
@@ -145,16 +146,16 @@ def test_a_kill_between_two_files_is_mended(tmp_path, capsys):
     trained(tmp_path / "whole", recipe, [10**6])
     (tmp_path / "cut" / "checkpoints").mkdir(parents=True)
     cut = tmp_path / "cut"
-    fit.train(network_of(), DATA, recipe, 7, cut, AfterSteps(8))  # an epoch: 7 steps, 1 save
-    assert checkpoints.progress_of(cut).epoch == 1
+    trainer.train_model(network_of(), DATA, recipe, 7, cut, AfterSteps(8))  # an epoch: 7 steps, 1 save
+    assert checkpoints.recover_progress(cut).epoch == 1
     kept = (cut / "checkpoints" / "best.npz").read_bytes()
     (cut / "checkpoints" / "best.npz").unlink()
-    checkpoints.progress_of(cut)
+    checkpoints.recover_progress(cut)
     assert (cut / "checkpoints" / "best.npz").read_bytes() == kept
     for name in ("history.csv", "timings.csv"):
         shutil.copy(tmp_path / "whole" / name, cut / name)  # rows of epochs that last.npz has not seen
-    assert [row["epoch"] for row in checkpoints.progress_of(cut).history] == [1]
-    fit.train(network_of(), DATA, recipe, 7, cut)
+    assert [row["epoch"] for row in checkpoints.recover_progress(cut).history] == [1]
+    trainer.train_model(network_of(), DATA, recipe, 7, cut)
     same_runs(tmp_path / "whole", cut)
 
 
@@ -163,33 +164,33 @@ def test_a_damaged_run_does_not_go_on(tmp_path, capsys):
     lines = (tmp_path / "history.csv").read_text().splitlines()
     (tmp_path / "history.csv").write_text("\n".join(lines[:2]) + "\n")
     with pytest.raises(UserError) as error:
-        checkpoints.progress_of(tmp_path)
+        checkpoints.recover_progress(tmp_path)
     check_message(error.value, tmp_path, 1, "checkpoints/last.npz", 2)
     (tmp_path / "history.csv").write_text("\n".join(lines).replace("0.", "zero.", 1))
     with pytest.raises(UserError) as error:
-        checkpoints.progress_of(tmp_path)
+        checkpoints.recover_progress(tmp_path)
     check_message(error.value, tmp_path / "history.csv")
 
 
 def test_the_choice_of_the_epoch_never_sees_the_test_split(tmp_path, capsys):
     """The test split replaced with noise: the same epochs, the same best one, the same weights."""
-    facts = type("Facts", (), {"label_names": ("a", "b", "c")})
+    facts = type("Facts", (), {"class_names": ("a", "b", "c")})
     pixels = np.random.default_rng(9).integers(0, 256, (20, 16, 16, 1), np.uint8)
     noise = Split(pixels, np.zeros(20, int), np.arange(20))
     results = {}
     for name, test in (("real", split_of(20, 3)), ("noise", noise)):
-        data = dataclasses.replace(DATA, facts=facts, test=test)
+        data = dataclasses.replace(DATA, info=facts, test=test)
         (tmp_path / name / "checkpoints").mkdir(parents=True)
         network = network_of()
-        progress = fit.train(network, data, CALM, 7, tmp_path / name)
-        results[name] = fit.test(network, data, CALM, tmp_path / name, progress)
+        progress = trainer.train_model(network, data, CALM, 7, tmp_path / name)
+        results[name] = trainer.evaluate_trained_model(network, data, CALM, tmp_path / name, progress)
     assert results["real"]["best_epoch"] == results["noise"]["best_epoch"]
     assert results["real"]["per_class"] != results["noise"]["per_class"]
     same_runs(tmp_path / "real", tmp_path / "noise")
 
 
 def test_one_process_at_a_time(tmp_path):
-    with run_directory.lock_run(tmp_path), pytest.raises(RunInUse) as error:
+    with run_directory.lock_run(tmp_path), pytest.raises(RunLocked) as error:
         with run_directory.lock_run(tmp_path):
             pass
     check_message(error.value, tmp_path, "--name")
@@ -206,32 +207,33 @@ def test_one_process_at_a_time(tmp_path):
     (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), 5, [100, "--batch-size 50"]),
 ])
 def test_what_ended_a_training(error, status, parts):
-    found, message = failures.explained(error, Recipe(batch_size=100))
+    found, message = failures.explain_failure(error, Recipe(batch_size=100))
     assert found == status
     check_message(message, *parts)
     assert ("--resume" in message) == (isinstance(error, OSError) and error.errno == 28)
 
 
 def test_a_mistake_of_ours_is_not_explained():
-    assert failures.explained(ValueError("a mistake of ours"), Recipe()) == (None, "")
+    assert failures.explain_failure(ValueError("a mistake of ours"), Recipe()) == (None, "")
 
 
 def test_a_batch_that_will_not_fit_is_foreseen():
     """40 bytes of weights (1 with a gradient, a momentum, 2 for the update: 5 times), 1.2 * 100 bytes a picture."""
-    takes = Memory(parameters=40, trainable=40, largest=40, kept=50, training=100, inference=60)
+    takes = MemoryEstimate(parameters=40, trainable_parameters=40, largest_weight=40, saved_activations=50,
+                           training_peak=100, inference_peak=60)
     free = 2 * 2**30
-    assert failures.foreseen(takes, Recipe(batch_size=1000), free) == ""
-    message = failures.foreseen(takes, Recipe(batch_size=30_000_000), free)
+    assert failures.predict_out_of_memory(takes, Recipe(batch_size=1000), free) == ""
+    message = failures.predict_out_of_memory(takes, Recipe(batch_size=30_000_000), free)
     check_message(message, 30000000, "3.4 GiB", "2.0", "--batch-size 17895695")
-    message = failures.foreseen(takes, Recipe(batch_size=1), 100)
+    message = failures.predict_out_of_memory(takes, Recipe(batch_size=1), 100)
     check_message(message, "--width")
     assert "--batch-size" not in message
-    assert 2**20 < failures.free_memory() <= 2**60
+    assert 2**20 < failures.get_free_memory() <= 2**60
 
 
 def plan_with(**changes):
     recipe = Recipe(**{name: changes.pop(name) for name in [*changes] if hasattr(Recipe, name)})
-    plan = plans.Plan(registry.blueprint("lenet5"), None, recipe, 0, None, "tensorflow", False)
+    plan = plans.RunConfig(registry.resolve_model_config("lenet5"), None, recipe, 0, None, "tensorflow", False)
     return dataclasses.replace(plan, **{"dataset": type("Facts", (), {"name": "digits", "classes": 10}), **changes})
 
 
@@ -240,27 +242,27 @@ def plan_with(**changes):
     ({}, {"learning_rate": 0.5, "limit": 9}, ["learning_rate", "0.1", "0.5", "limit", "None", 9]),
     ({}, {"backend": "jax"}, ["backend", "tensorflow", "jax"]),
     ({}, {"epochs": 40}, ["cosine", 30, 40]),
-    ({"schedule": "constant"}, {"schedule": "constant", "epochs": 4}, [30, 4]),
+    ({"lr_schedule": "constant"}, {"lr_schedule": "constant", "epochs": 4}, [30, 4]),
 ])
 def test_a_changed_command_names_what_differs(before, now, parts):
     with pytest.raises(UserError) as error:
-        plans.going_on(Path("runs/a"), plan_with(**before), plan_with(**now))
+        plans.resume_run_config(Path("runs/a"), plan_with(**before), plan_with(**now))
     check_message(error.value, "runs/a", *parts, "--name")
     fields = ["learning_rate", "seed", "limit", "backend", "momentum"]
     assert {field for field in fields if field in str(error.value)} == {*fields} & {*now}
 
 
 def test_more_epochs_where_the_schedule_can_go_on():
-    before = plan_with(schedule="step", drops="9")
-    assert plans.going_on(Path("a"), before, plan_with(schedule="step", drops="9")) is before
-    longer = plans.going_on(Path("a"), before, plan_with(schedule="step", drops="9", epochs=40))
+    before = plan_with(lr_schedule="step", milestones="9")
+    assert plans.resume_run_config(Path("a"), before, plan_with(lr_schedule="step", milestones="9")) is before
+    longer = plans.resume_run_config(Path("a"), before, plan_with(lr_schedule="step", milestones="9", epochs=40))
     assert longer.recipe == dataclasses.replace(before.recipe, epochs=40)
 
 
 # As people run it
 
-COMMAND = ("lenet5", "--limit", "300", "--epochs", "5", "--set", "ema=0.9", "--set", "schedule=step",
-           "--set", "drops=2")
+COMMAND = ("lenet5", "--limit", "300", "--epochs", "5", "--set", "ema_momentum=0.9", "--set", "lr_schedule=step",
+           "--set", "milestones=2")
 
 
 @pytest.fixture(scope="session")
@@ -383,7 +385,8 @@ def test_out_of_time_it_saves_and_goes_on(train, whole):
 
 @pytest.mark.slow
 def test_a_loss_that_is_not_finite(train):
-    status, out, err = ended(train("lenet5", "--limit", "300", "--lr", "100000", "--name", "wild", "--set", "warmup=0"))
+    status, out, err = ended(train("lenet5", "--limit", "300", "--lr", "100000", "--name", "wild", "--set",
+                                   "warmup_epochs=0"))
     assert status == 3
     assert err.startswith("error: ")
     check_message(err, "loss", "epoch 1", "step", "--lr")

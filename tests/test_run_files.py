@@ -16,12 +16,12 @@ from message_checks import assert_names
 
 import zoo
 from zoo.cli import compare, evaluate, export, plot, predict, show, train
-from zoo.errors import RunInUse, UserError
+from zoo.errors import RunLocked, UserError
 from zoo.training import checkpoints, run_directory, run_files
 from zoo.training.npz_file import read_arrays, write_arrays
 from zoo.utils import io, process
 
-FEW = ("lenet5", "--limit", "60", "--epochs", "2", "--schedule", "constant")
+FEW = ("lenet5", "--limit", "60", "--epochs", "2", "--lr-schedule", "constant")
 HEADER = "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy"
 
 
@@ -90,7 +90,7 @@ def test_a_run_json_without_a_format_is_read(run, capsys):
 @pytest.mark.parametrize("values", [
     {"format": "1"}, {"format": True}, {"format": None}, {"seed": 2**70}, {"seed": -1}, {"seed": "0"}, {"seed": 0.5},
     {"limit": 0}, {"limit": "60"}, {"versions": []}, {"recipe": 3}, {"blueprint": None}, {"dataset": []},
-    {"network": None}, {"device": 1}, {"deterministic": "no"}, {"dataset": {"name": "digits", "label_names": [0]}},
+    {"network": None}, {"device": 1}, {"deterministic": "no"}, {"dataset": {"name": "digits", "class_names": [0]}},
     {"parameters": -1}, {"backend": None}, {"backend": ""}, {"precision": 16}], ids=str)
 def test_a_value_of_run_json_that_no_training_wrote(run, capsys, values):
     change(run / "run.json", **values)
@@ -98,7 +98,9 @@ def test_a_value_of_run_json_that_no_training_wrote(run, capsys, values):
         assert_names(refused(capsys, command, *words), str(run / "run.json"))
 
 
-@pytest.mark.parametrize("recipe", [{"epochs": 2.5}, {"learning_rate": "x"}, {"augment": 3}, {"sides": None}], ids=str)
+@pytest.mark.parametrize("recipe",
+                         [{"epochs": 2.5}, {"learning_rate": "x"}, {"augmentation": 3}, {"aux_loss_weights": None}],
+                         ids=str)
 def test_a_recipe_that_no_training_wrote(run, capsys, recipe):
     config = json.loads((run / "run.json").read_text())
     change(run / "run.json", recipe={**config["recipe"], **recipe})
@@ -108,18 +110,19 @@ def test_a_recipe_that_no_training_wrote(run, capsys, recipe):
 # result.json
 
 RESULT = {"test_accuracy_best": 0.5, "test_accuracy_last": 0.5, "best_epoch": 1}
-BAD_RESULTS = {
-    "list": "[]", "null": "null", "number": "3", "empty": "", "binary": b"\xff\xfe\x00\x9f", "cut": '{"best_epoch": 1',
-    "deep": "[" * 100_000, "deep objects": '{"a":' * 100_000,
-    "no keys": "{}", "no best": json.dumps({**RESULT, "best_epoch": None}),
-    "text": json.dumps({**RESULT, "test_accuracy_best": "0.5"}), "boolean": json.dumps({**RESULT, "best_epoch": True}),
-    "NaN": json.dumps({**RESULT, "test_accuracy_last": float("nan")}),
-    "1e308": json.dumps({**RESULT, "test_accuracy_last": 1e308}),
-    "1e999": '{"test_accuracy_best": 1e999, "test_accuracy_last": 0.5, "best_epoch": 1}',
-    "negative": json.dumps({**RESULT, "test_accuracy_best": -0.1}), "2**70": json.dumps({**RESULT, "best_epoch": 2**70}),
-    "asked": json.dumps({**RESULT, "asked_epochs": "2"}), "seconds": json.dumps({**RESULT, "seconds": 1e308}),
-    "per_class": json.dumps({**RESULT, "per_class": [1]}), "digits": '{"best_epoch": ' + "9" * 5000 + "}",
-}
+BAD_RESULTS = {"list": "[]", "null": "null", "number": "3", "empty": "", "binary": b"\xff\xfe\x00\x9f",
+               "cut": '{"best_epoch": 1', "deep": "[" * 100_000, "deep objects": '{"a":' * 100_000, "no keys": "{}",
+               "no best": json.dumps({**RESULT, "best_epoch": None}),
+               "text": json.dumps({**RESULT, "test_accuracy_best": "0.5"}),
+               "boolean": json.dumps({**RESULT, "best_epoch": True}),
+               "NaN": json.dumps({**RESULT, "test_accuracy_last": float("nan")}),
+               "1e308": json.dumps({**RESULT, "test_accuracy_last": 1e308}),
+               "1e999": '{"test_accuracy_best": 1e999, "test_accuracy_last": 0.5, "best_epoch": 1}',
+               "negative": json.dumps({**RESULT, "test_accuracy_best": -0.1}),
+               "2**70": json.dumps({**RESULT, "best_epoch": 2**70}),
+               "asked": json.dumps({**RESULT, "asked_epochs": "2"}),
+               "seconds": json.dumps({**RESULT, "seconds": 1e308}),
+               "per_class": json.dumps({**RESULT, "per_class": [1]}), "digits": '{"best_epoch": ' + "9" * 5000 + "}",}
 
 
 @pytest.mark.parametrize("content", BAD_RESULTS.values(), ids=BAD_RESULTS)
@@ -157,8 +160,9 @@ def test_columns_of_another_training_are_found_before_an_epoch_is_trained(run, c
     assert_names(refused(capsys, train, "--resume", run, "--epochs", "3"), "aux1_accuracy", "aux1_loss")
 
 
-@pytest.mark.parametrize("row", ["1,.1,1,.5,nan,.5", "1,.1,1,.5,1,inf", "1,.1,1,.5,1", "2,.1,1,.5,1,.5", "1,.1,1,.5,1,x",
-                                 "1.0,.1,1,.5,1,.5", f"{'9' * 5000},.1,1,.5,1,.5", "1,.1,\x00,.5,1,.5"])
+@pytest.mark.parametrize("row", ["1,.1,1,.5,nan,.5", "1,.1,1,.5,1,inf", "1,.1,1,.5,1", "2,.1,1,.5,1,.5",
+                                 "1,.1,1,.5,1,x", "1.0,.1,1,.5,1,.5", f"{'9' * 5000},.1,1,.5,1,.5",
+                                 "1,.1,\x00,.5,1,.5"])
 def test_a_row_that_no_training_wrote(tmp_path, row):
     (tmp_path / "history.csv").write_text(f"{HEADER}\n{row}\n")
     with pytest.raises(UserError, match="history.csv"):
@@ -183,17 +187,19 @@ def npz_with(path, header, data=b"", compression=zipfile.ZIP_STORED, name="label
         archive.writestr(name, b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + data)
 
 
-@pytest.mark.parametrize("shape", [(2**70,), (2**40,), (2**62, 0, 5), (3,), (-1,), (-1, -3), (2**31, 2**33), "x", (2.5,)])
+@pytest.mark.parametrize("shape",
+                         [(2**70,), (2**40,), (2**62, 0, 5), (3,), (-1,), (-1, -3), (2**31, 2**33), "x", (2.5,)])
 def test_a_shape_that_the_file_does_not_hold_allocates_nothing(tmp_path, shape):
     npz_with(tmp_path / "x.npz", f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape!r}}}", bytes(16))
-    before = process.peak_memory()
+    before = process.get_peak_memory()
     with pytest.raises(UserError, match="x.npz"):
         read_arrays(tmp_path / "x.npz")
-    assert process.peak_memory() - before < 64
+    assert process.get_peak_memory() - before < 64
 
 
 @pytest.mark.parametrize("header", ["", "{" * 100, "{'descr': '|O', 'fortran_order': False, 'shape': (2,)}",
-                                    "{'descr': '|S0', 'fortran_order': False, 'shape': (2,)}", "((((((", "'\\", "1" * 100])
+                                    "{'descr': '|S0', 'fortran_order': False, 'shape': (2,)}", "((((((", "'\\",
+                                    "1" * 100])
 def test_a_header_that_no_training_wrote(tmp_path, header):
     npz_with(tmp_path / "x.npz", header, bytes(16))
     with pytest.raises(UserError, match="x.npz"):
@@ -261,13 +267,14 @@ def test_a_checkpoint_that_is_a_pipe(run, capsys, name):
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
     with open(tmp_path / "x.json", "wb") as file:
         file.truncate(2**33)  # holes, no bytes
-    with pytest.raises(ValueError, match=f"{io.MAX_JSON:,}"):
+    with pytest.raises(ValueError, match=f"{io.MAX_JSON_BYTES:,}"):
         io.read_json(tmp_path / "x.json")
 
 
 # Kills
 
-@pytest.mark.parametrize("left", [["PID-run.json"], ["checkpoints/"], ["stage1/"], ["stage1/checkpoints/", "stage1/run.json"],
+@pytest.mark.parametrize("left", [["PID-run.json"], ["checkpoints/"], ["stage1/"],
+                                  ["stage1/checkpoints/", "stage1/run.json"],
                                   [".lock", "checkpoints/PID-last.npz", "PID-run.json"]], ids=str)
 def test_a_kill_in_the_first_moments_does_not_refuse_the_same_command(tmp_path, gone, left, capsys):
     run = tmp_path / "a"
@@ -311,7 +318,8 @@ def test_scratch_files_of_dead_processes_go_and_others_stay(run, gone):
 @pytest.mark.parametrize("again, missing", [
     (lambda run: train.main(["--resume", str(run)]), ["report.html"]),
     (lambda run: zoo.Run(run).resume(), ["report.html", "plots/curves.png", "plots/confusion.png"]),
-    (lambda run: zoo.fit("lenet5", "digits", limit=60, epochs=2, schedule="constant", output_dir=run.parent, name="a"),
+    (lambda run: zoo.fit("lenet5", "digits", limit=60, epochs=2, lr_schedule="constant", output_dir=run.parent,
+                         name="a"),
      [])], ids=["--resume", "resume", "fit"])
 def test_a_kill_between_the_result_and_the_report(run, again, missing):
     before = (run / "report.html").read_bytes()
@@ -334,7 +342,7 @@ def test_marks_that_no_training_wrote(run):
                         ("progress/epoch", float("inf")), ("progress/step", [1, 2])):
         write_arrays(path, {**arrays, name: np.asarray(value)})
         with pytest.raises(UserError):
-            checkpoints.progress_of(run)
+            checkpoints.recover_progress(run)
 
 
 # Two commands
@@ -342,10 +350,10 @@ def test_marks_that_no_training_wrote(run):
 def test_a_run_that_another_command_has_begun_meanwhile(run, tmp_path):
     with pytest.raises(UserError, match=rf"{run}.*--name") as error, run_directory.lock_new_run(run):
         raise AssertionError
-    assert error.value.status == 2
-    with run_directory.lock_run(run), pytest.raises(RunInUse) as error, run_directory.lock_new_run(run):
+    assert error.value.exit_status == 2
+    with run_directory.lock_run(run), pytest.raises(RunLocked) as error, run_directory.lock_new_run(run):
         raise AssertionError
-    assert error.value.status == 6
+    assert error.value.exit_status == 6
 
 
 def test_a_second_command_that_made_its_plan_before_the_first_one_wrote_run_json(run, monkeypatch, capsys):
@@ -372,14 +380,14 @@ def test_a_disk_without_locks(tmp_path, monkeypatch):
         raise OSError(37, "No locks available")  # ENOLCK
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    with run_directory.lock_run(tmp_path), pytest.raises(RunInUse), run_directory.lock_run(tmp_path):
+    with run_directory.lock_run(tmp_path), pytest.raises(RunLocked), run_directory.lock_run(tmp_path):
         raise AssertionError
-    assert not run_directory.is_locked(tmp_path)
+    assert not run_directory.is_run_locked(tmp_path)
     with run_directory.lock_run(tmp_path):
-        assert run_directory.is_locked(tmp_path)
+        assert run_directory.is_run_locked(tmp_path)
 
 
 def test_a_platform_without_resource(monkeypatch):
-    assert 10 < process.peak_memory() < 100_000
+    assert 10 < process.get_peak_memory() < 100_000
     monkeypatch.setattr(process, "resource", None)
-    assert process.peak_memory() is None
+    assert process.get_peak_memory() is None

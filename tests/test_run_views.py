@@ -140,7 +140,8 @@ def test_compare_runs(run, tmp_path):
     assert comparison.save(tmp_path / "both.png").read_bytes().startswith(PNG)
 
 
-# --------------------------------------------------------------------------------------------------- training in a notebook
+# --------------------------------------------------------------------------------------------------- training in a
+# notebook
 
 @pytest.fixture
 def notebook(monkeypatch):
@@ -176,7 +177,7 @@ def test_in_a_notebook_the_curves_grow_in_one_output_area(notebook, tmp_path, ca
 
 
 def test_quiet(notebook, tmp_path, capfd):
-    run = zoo.fit("lenet5", "digits", limit=100, epochs=1, schedule="constant", output_dir=tmp_path, name="run",
+    run = zoo.fit("lenet5", "digits", limit=100, epochs=1, lr_schedule="constant", output_dir=tmp_path, name="run",
                   verbose=False)
     assert run.resume(epochs=2, verbose=False).history["epoch"] == [1, 2]
     assert notebook == [] and capfd.readouterr() == ("", "")
@@ -198,7 +199,8 @@ def test_elsewhere_lines_are_printed_as_ever(tmp_path, capsys):
     assert "lenet5" in lines[0] and any("1/1" in line for line in lines)
 
 
-# ---------------------------------------------------------------------------------------------------- what is not loaded
+# ---------------------------------------------------------------------------------------------------- what is not
+# loaded
 
 def test_analysis_works_without_matplotlib():
     code = ("import sys\nsys.modules['matplotlib'] = None\nimport importlib, pkgutil, numpy, zoo\n"

@@ -18,14 +18,14 @@ from message_checks import assert_names
 
 from zoo import registry
 from zoo.cli import train, training_command
-from zoo.data import info as datasets
-from zoo.training import losses, recipe, recipes, reloading, saved, selftest, trainee
+from zoo.data import dataset_info as datasets
+from zoo.training import losses, model_building, model_loading, recipe, recipes, reload_worker, selftest
 from zoo.training.npz_file import read_arrays, write_arrays
-from zoo.training.reloading import ARRAYS, H5, KERAS, Reader
-from zoo.training.selftest import LIMITS
+from zoo.training.reload_worker import ARRAYS_FILE, KERAS_FILE, ReloadWorker, WEIGHTS_FILE
+from zoo.training.selftest import OVERFIT_CONFIGS
 
 ROOT = Path(__file__).resolve().parents[1]
-FACTS = datasets.find("mnist")
+FACTS = datasets.get_dataset_info("mnist")
 
 
 def python(*arguments, scratch, **environment):
@@ -56,8 +56,8 @@ def test_lenet5_passes(tmp_path, backend):
 def test_a_network_that_cannot_learn(tmp_path):
     """Ten steps, in the whole command: status 1, and the line that says which and how."""
     done = python("-c", "import sys\nfrom zoo.training import selftest\n"
-                        "selftest.LIMITS['lenet5'] = selftest.Overfitting(steps=10, enough=1e-9)\n"
-                        "from zoo.cli.selftest import main\nsys.exit(main(['lenet5']))\n", scratch=tmp_path)
+                  "selftest.OVERFIT_CONFIGS['lenet5'] = selftest.OverfitConfig(max_steps=10, loss_fraction=1e-9)\n"
+                  "from zoo.cli.selftest import main\nsys.exit(main(['lenet5']))\n", scratch=tmp_path)
     assert done.returncode == 1
     row, last = done.stdout.splitlines()[1:]
     _, _, steps, first, small, _, reload = row.split()
@@ -70,20 +70,20 @@ def test_a_network_that_cannot_learn(tmp_path):
 
 @pytest.mark.slow
 def test_one_that_fails_does_not_stop_the_others(capsys, monkeypatch):
-    monkeypatch.setitem(registry.SPECS, "vgg16", dataclasses.replace(registry.SPECS["vgg16"], least_side=64))
-    wrong, right = selftest.run(["vgg16", "lenet5"])
-    assert wrong.fault.startswith("UserError: ")
-    assert_names(wrong.fault, "vgg16", "64", "32x32")
-    assert (right.fault, right.reload) == ("", "ok")
+    monkeypatch.setitem(registry.MODELS, "vgg16", dataclasses.replace(registry.MODELS["vgg16"], min_size=64))
+    wrong, right = selftest.run_selftest(["vgg16", "lenet5"])
+    assert wrong.error.startswith("UserError: ")
+    assert_names(wrong.error, "vgg16", "64", "32x32")
+    assert (right.error, right.reload_status) == ("", "ok")
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:5] == ["vgg16", "-", "-", "-", "-"]
     assert lines[2].split()[:2] == ["lenet5", "61,706"]
 
 
 def test_a_loss_that_is_not_finite_is_a_failure(capsys, monkeypatch):
-    monkeypatch.setitem(recipes.MODERN, "lenet5", dataclasses.replace(recipes.LENET, learning_rate=1e5))
-    (outcome,) = selftest.run(["lenet5"])
-    assert re.search(r"\b(nan|inf)\b", outcome.fault)
+    monkeypatch.setitem(recipes.MODERN_RECIPES, "lenet5", dataclasses.replace(recipes.LENET, learning_rate=1e5))
+    (outcome,) = selftest.run_selftest(["lenet5"])
+    assert re.search(r"\b(nan|inf)\b", outcome.error)
     assert outcome.steps < 200
 
 
@@ -94,35 +94,37 @@ MEAN, STD = (0.5,), (0.29,)
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory):
-    with Reader(tmp_path_factory.mktemp("reader")) as started:
+    with ReloadWorker(tmp_path_factory.mktemp("reader")) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-    """A folder with what a lenet5 leaves, and its Blueprint."""
+    """A folder with what a lenet5 leaves, and its ModelConfig."""
     keras.utils.set_random_seed(1)
-    plan = registry.blueprint("lenet5")
+    plan = registry.resolve_model_config("lenet5")
     folder = tmp_path_factory.mktemp("kept") / "lenet5"
-    reloading.write(folder, saved.on_pixels(plan, MEAN, STD, None), selftest.noise(FACTS)[0])
+    reload_worker.save_for_reload(folder, model_loading.build_with_preprocessing(plan, MEAN, STD, None),
+                                  selftest.make_random_data(FACTS)[0])
     return folder, plan
 
 
 def change(folder, **arrays):
-    write_arrays(folder / ARRAYS, {**read_arrays(folder / ARRAYS), **arrays})
+    write_arrays(folder / ARRAYS_FILE, {**read_arrays(folder / ARRAYS_FILE), **arrays})
 
 
 def other_weights(folder):
-    model = saved.on_pixels(registry.blueprint("lenet5"), MEAN, STD, None)
-    model.save_weights(folder / H5)
+    model = model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5"), MEAN, STD, None)
+    model.save_weights(folder / WEIGHTS_FILE)
 
 
 def other_model(folder):
-    saved.on_pixels(registry.blueprint("lenet5", classes=7), MEAN, STD, None).save(folder / KERAS)
+    model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5", classes=7), MEAN, STD,
+                                           None).save(folder / KERAS_FILE)
 
 
 def other_last_digits(folder):
-    change(folder, logits=read_arrays(folder / ARRAYS)["logits"] * 1.0001)
+    change(folder, logits=read_arrays(folder / ARRAYS_FILE)["logits"] * 1.0001)
 
 
 def not_a_number(folder):
@@ -130,7 +132,7 @@ def not_a_number(folder):
 
 
 def cut_off(folder):
-    (folder / KERAS).write_bytes((folder / KERAS).read_bytes()[:1000])
+    (folder / KERAS_FILE).write_bytes((folder / KERAS_FILE).read_bytes()[:1000])
 
 
 @pytest.mark.parametrize("spoil, keras_says, h5_says", [
@@ -139,33 +141,33 @@ def cut_off(folder):
     (other_model, r"\D*6\D*$", "0"),
     (other_last_digits, "0.0001", "0.0001"),
     (not_a_number, "inf", "inf"),
-    (cut_off, rf"UserError: .*{KERAS}", "0"),
-    (lambda folder: (folder / H5).unlink(), "0", "FileNotFoundError|ValueError|OSError"),
+    (cut_off, rf"UserError: .*{KERAS_FILE}", "0"),
+    (lambda folder: (folder / WEIGHTS_FILE).unlink(), "0", "FileNotFoundError|ValueError|OSError"),
 ], ids=["nothing", "other weights", "other model", "other digits", "not a number", "cut off", "not there"])
 def test_what_the_process_that_reads_finds(reader, kept, tmp_path, spoil, keras_says, h5_says):
     folder = Path(shutil.copytree(kept[0], tmp_path / "lenet5"))
     spoil(folder)
-    reader.ask(folder, kept[1], MEAN, STD)
-    found = reader.answer()
-    assert [*found] == [KERAS, H5]
+    reader.submit(folder, kept[1], MEAN, STD)
+    found = reader.get_result()
+    assert [*found] == [KERAS_FILE, WEIGHTS_FILE]
     for said, expected in zip(found.values(), (keras_says, h5_says), strict=True):
         assert re.match(expected, said if isinstance(said, str) else f"{said:.1g}"), found
-    outcome = selftest.Outcome("lenet5")
-    selftest.compare(outcome, found)
-    assert (outcome.reload == "ok") == (outcome.fault == "") == (keras_says == h5_says == "0")
-    assert (KERAS in outcome.fault, H5 in outcome.fault) == (keras_says != "0", h5_says != "0")
+    outcome = selftest.SelftestResult("lenet5")
+    selftest.record_reload(outcome, found)
+    assert (outcome.reload_status == "ok") == (outcome.error == "") == (keras_says == h5_says == "0")
+    assert (KERAS_FILE in outcome.error, WEIGHTS_FILE in outcome.error) == (keras_says != "0", h5_says != "0")
 
 
 def test_a_process_that_ends_is_a_failure(kept, tmp_path):
-    with Reader(tmp_path) as killed:
+    with ReloadWorker(tmp_path) as killed:
         killed.process.kill()
         killed.process.wait()
         for _ in range(2):
-            killed.ask(*kept, MEAN, STD)
-            outcome = selftest.Outcome("lenet5")
-            selftest.compare(outcome, killed.answer())
-            assert outcome.reload == "failed"
-            assert_names(outcome.fault, "-9")
+            killed.submit(*kept, MEAN, STD)
+            outcome = selftest.SelftestResult("lenet5")
+            selftest.record_reload(outcome, killed.get_result())
+            assert outcome.reload_status == "failed"
+            assert_names(outcome.error, "-9")
 
 
 @pytest.mark.parametrize("found, expected, difference", [
@@ -173,33 +175,33 @@ def test_a_process_that_ends_is_a_failure(kept, tmp_path):
     ([np.inf], [np.inf], np.inf), ([np.nan], [1.0], np.inf), ([1.0, 2.0], [1.0], np.inf)])
 def test_the_difference(found, expected, difference):
     found, expected = np.array(found, np.float32), np.array(expected, np.float32)
-    assert reloading.difference(found, expected) == pytest.approx(difference)
+    assert reload_worker.compute_relative_difference(found, expected) == pytest.approx(difference)
 
 
 # What is trained
 
 def test_the_limits_are_of_networks_that_there_are():
-    assert {*LIMITS} <= {*registry.SPECS}
+    assert {*OVERFIT_CONFIGS} <= {*registry.MODELS}
 
 
-@pytest.mark.parametrize("name", registry.SPECS)
+@pytest.mark.parametrize("name", registry.MODELS)
 def test_every_network_is_trained_as_zoo_train_would(name):
     """The plan is that of the command, but for the images that a batch holds, and how long it takes."""
-    spec, plan = registry.find(name), selftest.configure(name)
-    words = [name, "--preset", "small", "--dataset", spec.small.dataset]
-    asked_for = training_command.plan_of(train.parser().parse_args(words))
-    assert (plan.blueprint, plan.dataset, plan.precision) == (asked_for.blueprint, asked_for.dataset,
-                                                              asked_for.precision)
-    differences = recipe.differences(plan.recipe, asked_for.recipe)
-    assert {*differences} <= {"augment", "batch_size", "schedule", "warmup", "learning_rate"}
+    spec, plan = registry.get_model_info(name), selftest.make_selftest_config(name)
+    words = [name, "--preset", "small", "--dataset", spec.small_preset.dataset]
+    asked_for = training_command.parse_run_config(train.build_parser().parse_args(words))
+    assert (plan.model_config, plan.dataset, plan.precision) == (asked_for.model_config, asked_for.dataset,
+                                                                 asked_for.precision)
+    differences = recipe.diff_recipes(plan.recipe, asked_for.recipe)
+    assert {*differences} <= {"augmentation", "batch_size", "lr_schedule", "warmup_epochs", "learning_rate"}
     assert plan.recipe.learning_rate / 32 == pytest.approx(
         asked_for.recipe.learning_rate / asked_for.recipe.batch_size)
 
 
 def test_the_random_images_are_always_the_same():
-    pixels, labels = selftest.noise(datasets.find("cifar10"))
+    pixels, labels = selftest.make_random_data(datasets.get_dataset_info("cifar10"))
     assert (pixels.shape, pixels.dtype, labels.shape) == ((32, 32, 32, 3), np.uint8, (32,))
-    assert np.array_equal(pixels, selftest.noise(datasets.find("cifar10"))[0]) and {*labels} == {*range(10)}
+    assert np.array_equal(pixels, selftest.make_random_data(datasets.get_dataset_info("cifar10"))[0]) and {*labels} == {*range(10)}
     # CIFAR-10's mean and standard deviation, but for the clipping and for 2,048 draws a channel
     assert pixels.mean((0, 1, 2)) / 255 == pytest.approx((0.4914, 0.4822, 0.4465), abs=0.02)
     assert pixels.std((0, 1, 2)) / 255 == pytest.approx((0.2470, 0.2435, 0.2616), abs=0.02)
@@ -208,10 +210,10 @@ def test_the_random_images_are_always_the_same():
 # First weights
 
 def drawn(initializer, bias=0.0, name="vgg16"):
-    plan = selftest.configure(name)
+    plan = selftest.make_selftest_config(name)
     plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, initializer=initializer,
                                                                 initial_bias=bias))
-    return trainee.build(plan)[0]
+    return model_building.build_run_model(plan)[0]
 
 
 def test_kernels_of_a_recipe_have_the_variance_of_their_inputs():
@@ -241,10 +243,10 @@ def test_a_depthwise_kernel_counts_one_channel_as_its_input():
 
 
 def test_the_papers_weights_are_those_of_build():
-    plan = selftest.configure("alexnet_2014")
+    plan = selftest.make_selftest_config("alexnet_2014")
     model = drawn("paper", name="alexnet_2014")
     assert np.array_equal(keras.ops.convert_to_numpy(model.get_layer("conv2").bias),
-                          np.ones(int(192 * plan.blueprint.width), np.float32))
+                          np.ones(int(192 * plan.model_config.width), np.float32))
     assert keras.ops.convert_to_numpy(model.get_layer("conv3").kernel).std() == pytest.approx(0.01, rel=0.05)
     assert set(keras.ops.convert_to_numpy(drawn("he_normal", name="alexnet_2014").get_layer("conv2").bias)) == {0.0}
 
@@ -252,7 +254,7 @@ def test_the_papers_weights_are_those_of_build():
 @pytest.mark.parametrize("first, last, loss, enough", [
     (2.4, 0.2303, losses.cross_entropy, False), (2.4, 0.23, losses.cross_entropy, True),  # a guess costs 2.3026
     (2.0, 0.21, losses.cross_entropy, False), (2.0, 0.2, losses.cross_entropy, True),
-    (84.0, 8.5, losses.map_distance, False), (84.0, 8.4, losses.map_distance, True),
+    (84.0, 8.5, losses.lenet_map_loss, False), (84.0, 8.4, losses.lenet_map_loss, True),
     (2.4, float("nan"), losses.cross_entropy, False)])
 def test_what_counts_as_overfitted(first, last, loss, enough):
     assert selftest.has_overfitted(first, last, loss, 0.1) == enough
@@ -268,9 +270,9 @@ class Terminal(io.StringIO):
 def test_on_a_terminal_the_step_is_shown_and_written_over(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     stream = Terminal()
-    table = selftest.Table(["lenet5"], stream)
-    table.progress("lenet5  step 7/200  loss 2.3021, and more than fits")
-    table.line(selftest.Outcome("lenet5", 61706, 31, 2.3625, 0.2039, 2.31, "ok").cells())
+    table = selftest.SelftestTable(["lenet5"], stream)
+    table.show_progress("lenet5  step 7/200  loss 2.3021, and more than fits")
+    table.write_row(selftest.SelftestResult("lenet5", 61706, 31, 2.3625, 0.2039, 2.31, "ok").format_cells())
     assert stream.getvalue().split("\r\033[K")[2:] == [
         "lenet5  step 7/200  loss 2.3021, and mo",
         "lenet5       61,706     31      2.3625     0.2039      2.3  ok\n"]
@@ -318,4 +320,4 @@ def test_help_comes_at_once(tmp_path):
 def test_the_whole_zoo_passes(tmp_path):
     done = python("-m", "zoo", "selftest", scratch=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()[1:-1]] == [*registry.SPECS]
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:-1]] == [*registry.MODELS]

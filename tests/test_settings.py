@@ -21,15 +21,15 @@ def nothing_set(monkeypatch, tmp_path):
 
 
 def test_folders(monkeypatch, tmp_path):
-    assert env.data_dir() is None
-    assert env.keras_datasets() == tmp_path / ".keras" / "datasets"
+    assert env.get_data_dir() is None
+    assert env.get_keras_datasets_dir() == tmp_path / ".keras" / "datasets"
     monkeypatch.setenv("ZOO_DATA", "~/pictures")
     monkeypatch.setenv("KERAS_HOME", "~/elsewhere")
-    assert env.data_dir() == tmp_path / "pictures"
-    assert env.keras_home() == tmp_path / "elsewhere"
-    assert env.keras_datasets() == tmp_path / "elsewhere" / "datasets"
+    assert env.get_data_dir() == tmp_path / "pictures"
+    assert env.get_keras_home() == tmp_path / "elsewhere"
+    assert env.get_keras_datasets_dir() == tmp_path / "elsewhere" / "datasets"
     monkeypatch.setenv("ZOO_DATA", "")
-    assert env.data_dir() is None
+    assert env.get_data_dir() is None
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"backend": "tensorflow"}'])
@@ -37,29 +37,29 @@ def test_the_backend_is_tensorflow_unless_said_otherwise(tmp_path, text):
     if text is not None:
         (tmp_path / ".keras").mkdir()
         (tmp_path / ".keras" / "keras.json").write_text(text)
-    assert env.backend() == "tensorflow"
+    assert env.select_backend() == "tensorflow"
 
 
 def test_the_environment_comes_before_keras_json(monkeypatch, tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "theano"}')
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     with pytest.raises(UserError) as caught:
-        env.backend()
+        env.select_backend()
     check_message(caught.value, "theano", "jax", "tensorflow", "torch")
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    assert env.backend() == "tensorflow"
+    assert env.select_backend() == "tensorflow"
     monkeypatch.setenv("KERAS_BACKEND", "tensorfow")
     with pytest.raises(UserError) as caught:
-        env.backend()
+        env.select_backend()
     check_message(caught.value, "tensorfow", "jax", "tensorflow", "torch")
 
 
 def test_what_is_asked_for_comes_first_and_keras_is_told(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "theano")
-    assert env.backend("tensorflow") == "tensorflow"
+    assert env.select_backend("tensorflow") == "tensorflow"
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
     with pytest.raises(UserError) as caught:
-        env.backend("pytorch")
+        env.select_backend("pytorch")
     check_message(caught.value, "pytorch", "jax", "tensorflow", "torch")
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
 
@@ -67,7 +67,7 @@ def test_what_is_asked_for_comes_first_and_keras_is_told(monkeypatch):
 @pytest.mark.parametrize("backend, package", [("jax", "cnn-zoo[jax]"), ("tensorflow", "cnn-zoo")])
 def test_a_backend_that_is_not_installed(monkeypatch, backend, package):
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    code = "from zoo.env import backend\ntry:\n    backend()\nexcept ValueError as error:\n    print(error)"
+    code = "from zoo.env import select_backend\ntry:\n    select_backend()\nexcept ValueError as error:\n    print(error)"
     run = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True,
                          cwd=Path(__file__).resolve().parents[1])  # -S: without site-packages
     check_message(run.stdout, backend, f"pip install '{package}'", "--backend tensorflow")
@@ -76,7 +76,7 @@ def test_a_backend_that_is_not_installed(monkeypatch, backend, package):
 @pytest.fixture
 def loaded_without_tensorflow(monkeypatch):
     """The state in which `import zoo` finds a process: nothing set, TensorFlow not imported."""
-    monkeypatch.delenv(env.ONEDNN, raising=False)
+    monkeypatch.delenv(env.ONEDNN_ENV_VAR, raising=False)
     monkeypatch.setattr(env, "_onednn_set_by", "default")
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
@@ -88,30 +88,30 @@ def test_onednn_is_enabled_on_x86_64_alone(loaded_without_tensorflow, monkeypatc
     monkeypatch.setattr(platform, "machine", lambda: machine)
     for _ in range(2):  # a second call, of a reloaded package perhaps, finds the first one's value
         env.enable_onednn()
-        assert env.onednn() == expected
+        assert env.get_onednn_setting() == expected
 
 
 @pytest.mark.parametrize("value", ["0", "1", "false", ""])
 def test_the_users_choice_of_onednn_stays(loaded_without_tensorflow, monkeypatch, value):
-    monkeypatch.setenv(env.ONEDNN, value)
+    monkeypatch.setenv(env.ONEDNN_ENV_VAR, value)
     env.enable_onednn()
-    assert env.onednn() == (value, "user") and os.environ[env.ONEDNN] == value
+    assert env.get_onednn_setting() == (value, "user") and os.environ[env.ONEDNN_ENV_VAR] == value
 
 
 def test_onednn_is_not_set_too_late(loaded_without_tensorflow, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", platform)  # any module: it has been imported
     env.enable_onednn()
-    assert env.onednn() == (None, "default")
+    assert env.get_onednn_setting() == (None, "default")
 
 
-@pytest.mark.skipif(platform.machine().lower() not in env.X86_64, reason="oneDNN is set on x86-64 alone")
+@pytest.mark.skipif(platform.machine().lower() not in env.X86_64_MACHINES, reason="oneDNN is set on x86-64 alone")
 @pytest.mark.parametrize("given, expected", [(None, "1"), ("0", "0")])
 def test_tensorflow_finds_the_setting_when_it_is_imported(tmp_path, given, expected):
     for package in ("tensorflow", "keras"):  # stand-ins that tell what they find
-        (tmp_path / f"{package}.py").write_text(f"import os\nprint(os.environ['{env.ONEDNN}'])\nraise SystemExit")
-    environment = {name: value for name, value in os.environ.items() if name != env.ONEDNN}
+        (tmp_path / f"{package}.py").write_text(f"import os\nprint(os.environ['{env.ONEDNN_ENV_VAR}'])\nraise SystemExit")
+    environment = {name: value for name, value in os.environ.items() if name != env.ONEDNN_ENV_VAR}
     environment |= {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(Path(__file__).resolve().parents[1])))}
-    environment |= {env.ONEDNN: given} if given else {}
+    environment |= {env.ONEDNN_ENV_VAR: given} if given else {}
     run = subprocess.run([sys.executable, "-c", "import zoo; zoo.build('lenet5')"], capture_output=True, text=True,
                          check=True, env=environment, cwd=tmp_path)
     assert run.stdout == f"{expected}\n"

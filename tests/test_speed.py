@@ -8,9 +8,9 @@ import pytest
 from keras import layers
 
 from zoo.data.splits import Split
-from zoo.training import evaluation, fit, optimizers, reading, trainee
+from zoo.training import evaluation, model_building, optimizers, prefetch, trainer
 from zoo.training.batches import EvaluationBatches, TrainingBatches
-from zoo.training.distribution import parallel
+from zoo.training.distribution import data_parallel
 from zoo.training.recipe import Recipe
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is TensorFlow's alone")
@@ -30,20 +30,20 @@ def network(scale=True, center=True):
 
 
 def after_training(model, batches, together=1, recipe=Recipe(batch_size=16, epochs=1, learning_rate=0.1)):
-    fit.prepare(model, model, recipe, batches.steps, {})
+    trainer.compile_model(model, model, recipe, batches.steps_per_epoch, {})
     model.steps_per_execution = together
-    model.fit(reading.ahead(batches), epochs=1, shuffle=False, verbose=0)
+    model.fit(prefetch.prefetch_batches(batches), epochs=1, shuffle=False, verbose=0)
     return {variable.path: np.array(variable) for variable in model.variables}
 
 
 @on_tensorflow
 @pytest.mark.parametrize("scale, center", [(True, True), (False, True), (True, False)])
 def test_the_fused_kernel_trains_as_keras_does(scale, center, monkeypatch):
-    from zoo.training import fused
+    from zoo.training import cpu_kernels
 
     batches = TrainingBatches(SPLIT, 3, 16, 0)
     ours = after_training(network(scale, center), batches)
-    monkeypatch.setattr(fused, "use_fast_kernels", lambda network, sharing: None)
+    monkeypatch.setattr(cpu_kernels, "use_fast_kernels", lambda network, sharing: None)
     theirs = after_training(network(scale, center), batches)
     start = {variable.path: np.array(variable) for variable in network(scale, center).variables}
     assert [*ours] == [*theirs]
@@ -57,7 +57,7 @@ def test_the_fused_kernel_trains_as_keras_does(scale, center, monkeypatch):
 @pytest.mark.parametrize("scale, center", [(True, True), (False, True), (True, False)])
 @pytest.mark.parametrize("training", [False, True])
 def test_the_fused_kernel_answers_as_keras_does(scale, center, training):
-    from zoo.training import fused
+    from zoo.training import cpu_kernels
 
     ours, theirs = network(scale, center), network(scale, center)
     for model in (ours, theirs):
@@ -65,7 +65,7 @@ def test_the_fused_kernel_answers_as_keras_does(scale, center, training):
         for variable in layer.variables:
             variable.assign(rng.random(variable.shape) + 0.5)
         layer.trainable = not training  # one that is frozen answers so in training too
-    fused.use_fast_kernels(ours, parallel.ALONE)
+    cpu_kernels.use_fast_kernels(ours, data_parallel.SINGLE_DEVICE)
     images = SPLIT.batch(np.arange(16))[0]
     found, expected = (np.asarray(keras.Model(model.input, model.get_layer("bn").output)(images, training=training))
                        for model in (ours, theirs))
@@ -74,13 +74,13 @@ def test_the_fused_kernel_answers_as_keras_does(scale, center, training):
 
 @on_tensorflow
 def test_the_fused_kernel_takes_what_sees_pictures_and_learns():
-    from zoo.training import fused
+    from zoo.training import cpu_kernels
 
     model = network()
     model.get_layer("bn").trainable = False
     before = np.array(model.get_layer("bn").moving_mean)
-    fused.use_fast_kernels(model, parallel.ALONE)
-    fused.use_fast_kernels(model, parallel.ALONE)  # a second training of the same network
+    cpu_kernels.use_fast_kernels(model, data_parallel.SINGLE_DEVICE)
+    cpu_kernels.use_fast_kernels(model, data_parallel.SINGLE_DEVICE)  # a second training of the same network
     assert "call" in vars(model.get_layer("bn")) and "call" not in vars(model.get_layer("flat_bn"))
     model(SPLIT.batch(np.arange(16))[0], training=True)
     assert np.array_equal(model.get_layer("bn").moving_mean, before)
@@ -92,7 +92,7 @@ def test_the_decay_is_that_of_l2(monkeypatch):
     batches = TrainingBatches(SPLIT, 3, 16, 0)
     recipe = Recipe(batch_size=16, epochs=1, learning_rate=0.1, weight_decay=0.3)
     ours = after_training(network(), batches, recipe=recipe)
-    monkeypatch.setattr(optimizers, "Decay", lambda rate: keras.regularizers.L2(rate / 2))
+    monkeypatch.setattr(optimizers, "CoupledWeightDecay", lambda rate: keras.regularizers.L2(rate / 2))
     theirs = after_training(network(), batches, recipe=recipe)
     without = after_training(network(), batches)
     for path, array in theirs.items():
@@ -103,14 +103,15 @@ def test_the_decay_is_that_of_l2(monkeypatch):
 def test_rows_are_scaled_as_pixels_are():
     pixels = RNG.random((2, 4, 5, 3), np.float32)
     for layer in (layers.Rescaling(2.0, -1.0), layers.Rescaling([1.0, 2.0, 3.0], [0.1, 0.2, 0.3])):
-        assert np.asarray(trainee.in_rows(layer, pixels)) == pytest.approx(np.asarray(layer(pixels)), rel=1e-6)
+        assert np.asarray(model_building.rescale_rows(layer,
+                                                      pixels)) == pytest.approx(np.asarray(layer(pixels)), rel=1e-6)
 
 
 @on_tensorflow
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("padding, strides", [("same", 1), ("valid", 2)])
 def test_groups_one_by_one_answer_and_learn_as_a_grouped_convolution(bias, padding, strides):
-    from zoo.training import fused
+    from zoo.training import cpu_kernels
 
     keras.utils.set_random_seed(2)
     layer = layers.Conv2D(6, 3, strides, padding, groups=2, use_bias=bias, activation="relu", name="conv",
@@ -127,7 +128,7 @@ def test_groups_one_by_one_answer_and_learn_as_a_grouped_convolution(bias, paddi
         return [np.asarray(outputs), *(np.asarray(each) for each in tape.gradient(loss, layer.trainable_variables))]
 
     expected = answer()
-    fused.use_fast_kernels(model, parallel.ALONE)
+    cpu_kernels.use_fast_kernels(model, data_parallel.SINGLE_DEVICE)
     assert "call" in vars(layer)
     for found, theirs in zip(answer(), expected, strict=True):
         assert np.abs(theirs).max() > 0.1 and found == pytest.approx(theirs, rel=1e-4, abs=1e-4)
@@ -144,31 +145,33 @@ def test_several_steps_in_one_call_are_those_steps():
 def test_how_many_steps_in_one_call():
     small = network()  # 6*6*27*4 + 144*5 + 15 multiply-adds: 4,623
     epochs = (7, 16, 64, 96, 422, 1000, 997)
-    assert [fit.steps_together(small, 16, steps) for steps in epochs] == [1, 2, 8, 12, 2, 10, 1]
-    assert fit.steps_together(small, 10 ** 9 // 4623 // 3, 1000) == 2  # three fit, and three do not divide 1,000
-    assert fit.steps_together(small, 10 ** 9 // 4623, 1000) == 1
+    assert [trainer.compute_steps_per_execution(small, 16, steps) for steps in epochs] == [1, 2, 8, 12, 2, 10, 1]
+    assert trainer.compute_steps_per_execution(small, 10 ** 9 // 4623 // 3,
+                                               1000) == 2  # three fit, and three do not divide 1,000
+    assert trainer.compute_steps_per_execution(small, 10 ** 9 // 4623, 1000) == 1
 
 
 def test_a_small_model_predicts_several_batches_at_once():
     small = network()  # 4,623 multiply-adds
-    assert [evaluation.inference_batch_size(small, size) for size in (1, 16, 128)] == [16, 256, 2048]
-    assert evaluation.inference_batch_size(small, 10 ** 9 // 4623 // 3) == 10 ** 9 // 4623 // 3 * 3
-    assert evaluation.inference_batch_size(small, 10 ** 9 // 4623 + 1) == 10 ** 9 // 4623 + 1
+    assert [evaluation.compute_inference_batch_size(small, size) for size in (1, 16, 128)] == [16, 256, 2048]
+    assert evaluation.compute_inference_batch_size(small, 10 ** 9 // 4623 // 3) == 10 ** 9 // 4623 // 3 * 3
+    assert evaluation.compute_inference_batch_size(small, 10 ** 9 // 4623 + 1) == 10 ** 9 // 4623 + 1
 
 
 def test_predictions_do_not_depend_on_how_many_batches_at_once(monkeypatch):
     model = network()
-    together = evaluation.logits(model, SPLIT, 7)  # of 80 images; the last batch has fewer
-    assert together.shape == (80, 3) and np.array_equal(together, evaluation.logits(model, SPLIT, 7))
+    together = evaluation.predict_logits(model, SPLIT, 7)  # of 80 images; the last batch has fewer
+    assert together.shape == (80, 3) and np.array_equal(together, evaluation.predict_logits(model, SPLIT, 7))
     monkeypatch.setattr(evaluation, "MAX_BATCHES", 1)
-    assert together == pytest.approx(evaluation.logits(model, SPLIT, 7), rel=1e-4, abs=1e-5)
+    assert together == pytest.approx(evaluation.predict_logits(model, SPLIT, 7), rel=1e-4, abs=1e-5)
 
 
-@pytest.mark.parametrize("batches", [TrainingBatches(SPLIT, 3, 16, 0), TrainingBatches(SPLIT, 3, 16, 0).between(3, 9),
-                                     TrainingBatches(SPLIT, 3, 24, 0, outputs=("main", "aux1")),
+@pytest.mark.parametrize("batches", [TrainingBatches(SPLIT, 3, 16, 0),
+                                     TrainingBatches(SPLIT, 3, 16, 0).slice_steps(3, 9),
+                                     TrainingBatches(SPLIT, 3, 24, 0, output_names=("main", "aux1")),
                                      EvaluationBatches(SPLIT, 33)])
 def test_what_is_read_ahead_is_what_is_there(batches):
-    read = reading.ahead(batches)
+    read = prefetch.prefetch_batches(batches)
     read = [*read] if keras.backend.backend() == "tensorflow" else [read[index] for index in range(len(read))]
     assert len(read) == len(batches)
     for index, item in enumerate(read):
@@ -186,7 +189,7 @@ def test_the_next_batches_are_made_meanwhile():
             made.append(index)
             return super().__getitem__(index)
 
-    ahead = reading.Ahead(Slow(SPLIT, 20))
+    ahead = prefetch.PrefetchDataset(Slow(SPLIT, 20))
     ahead[0]
     for _ in range(100):
         if len(made) == 3:
@@ -203,7 +206,7 @@ def test_what_cannot_be_read_is_an_error_of_the_batch_that_it_is_in():
                 raise ValueError("the third is broken")
             return super().__getitem__(index)
 
-    ahead = reading.Ahead(Broken(SPLIT, 20))
+    ahead = prefetch.PrefetchDataset(Broken(SPLIT, 20))
     ahead[0], ahead[1]
     with pytest.raises(ValueError, match="the third is broken"):
         ahead[2]

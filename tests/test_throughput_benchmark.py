@@ -14,8 +14,8 @@ def benchmark():
 
 
 @pytest.mark.parametrize("page, flag, lines", [
-    ("docs/speed.md", "--table", lambda each: [*each.table(), "", *each.start_table()]),
-    ("README.md", "--readme", lambda each: each.readme())])
+    ("docs/speed.md", "--table", lambda each: [*each.format_markdown_table(), "", *each.format_start_table()]),
+    ("README.md", "--readme", lambda each: each.format_readme_table())])
 def test_the_pages_have_the_tables(benchmark, page, flag, lines):
     text = (BENCHMARKS.parent / page).read_text(encoding="utf-8")
     table = "\n".join(lines(benchmark))
@@ -23,21 +23,22 @@ def test_the_pages_have_the_tables(benchmark, page, flag, lines):
 
 
 def test_everything_was_measured(benchmark):
-    rows = benchmark.medians()
-    asked = {(case[0], what, *subject) for case in benchmark.CASES for subject in benchmark.subjects_of(case[0])
+    rows = benchmark.read_medians()
+    asked = {(case[0], what, *subject) for case in benchmark.CASES for subject in benchmark.get_implementations(case[0])
              for what in ("training", "inference") if subject[0] != "bare" or what == "training"}
     left_out = {key for key in asked if (key[0], "left out", *key[2:]) in rows}
     assert asked - left_out <= set(rows)
     assert {(network, what, subject) for network, what, subject, *_ in rows if what == "build"} == {
-        (ours, "build", subject) for ours, _ in benchmark.BUILT for subject in ("zoo.build", "keras.applications")}
+        (ours, "build",
+         subject) for ours, _ in benchmark.KERAS_APPLICATIONS for subject in ("zoo.build", "keras.applications")}
 
 
 @pytest.mark.parametrize("subject", ["zoo", "bare", "tutorial"])
 def test_each_subject_does_what_it_is_asked(benchmark, subject, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import subjects
+    import implementations
 
-    works = subjects.PREPARED[subject]("lenet5", 4, {}, 8, "float32")
+    works = implementations.PREPARE_FUNCTIONS[subject]("lenet5", 4, {}, 8, "float32")
     for what in sorted({"training", "inference"} & set(works)):
         images, seconds = works[what]()
         assert images == 8 and seconds > 0, what
@@ -57,9 +58,9 @@ def left_out(rows):
 
 def test_what_has_no_time_for_a_step_is_left_out(benchmark, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.setattr(benchmark, "SUBJECTS", (ONE, OTHER))
+    monkeypatch.setattr(benchmark, "IMPLEMENTATIONS", (ONE, OTHER))
     monkeypatch.setattr(benchmark, "OTHER_BACKENDS", ())
-    rows = list(benchmark.measured(CASE, 3, 0.1, 0.2))  # the import alone takes longer
+    rows = list(benchmark.measure_case(CASE, 3, 0.1, 0.2))  # the import alone takes longer
     assert left_out(rows) == [("float32", "s"), ("bfloat16", "s")] and len(rows) == 2
 
 
@@ -69,10 +70,10 @@ class StandIn:
     def __init__(self, case, subject, backend, precision):
         self.step = 100.0 if precision == "bfloat16" else 0.001
 
-    def ask(self, what, seconds=None):
-        return {"step": self.step, "training": 10.0, "inference": 30.0, "memory": 1.0}[what]
+    def request(self, task, timeout=None):
+        return {"step": self.step, "training": 10.0, "inference": 30.0, "memory": 1.0}[task]
 
-    def end(self):
+    def close(self):
         pass
 
 
@@ -82,15 +83,15 @@ def test_what_is_hopeless_is_left_out_and_the_rest_measured(benchmark, monkeypat
     import workers
 
     monkeypatch.setattr(workers, "Worker", StandIn)
-    monkeypatch.setattr(benchmark, "SUBJECTS", (ONE, OTHER))
+    monkeypatch.setattr(benchmark, "IMPLEMENTATIONS", (ONE, OTHER))
     monkeypatch.setattr(benchmark, "OTHER_BACKENDS", ())
-    rows = list(benchmark.measured(CASE, 3, seconds, 200))
+    rows = list(benchmark.measure_case(CASE, 3, seconds, 200))
     assert left_out(rows) == [("bfloat16", "s a step")]
     assert {row["what"]: row["turns"] for row in rows if row["precision"] == "float32"} == {
         "first turn": 1, "training": turns, "inference": turns, "memory": 1}
-    monkeypatch.setattr(benchmark, "ROWS", tmp_path / "rows.csv")
-    benchmark.write([*rows, benchmark.row([5.0], "10^9/s", what="peak", subject="product", backend="torch",
+    monkeypatch.setattr(benchmark, "CSV_PATH", tmp_path / "rows.csv")
+    benchmark.replace_rows([*rows, benchmark.make_row([5.0], "10^9/s", what="peak", subject="product", backend="torch",
                                           precision="float32")], lambda row: True)
-    table = benchmark.table()
+    table = benchmark.format_markdown_table()
     assert "| lenet5, 4 | | tensorflow, bfloat16 | left out: no time for steps of 100 s | | | | |" in table
     assert len(table) == 2 + 3 and all(line.count("|") == 9 for line in table)

@@ -20,7 +20,7 @@ from helpers import check_message
 import zoo
 from zoo import devices as device
 from zoo.__main__ import COMMANDS
-from zoo.training.recipe import Recipe, as_dict
+from zoo.training.recipe import Recipe, serialize_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 LENET = ("lenet5", "--limit", "200", "--epochs", "2")
@@ -39,7 +39,7 @@ def anywhere(tmp_path_factory):
     """An environment without the user's data and GPUs, in which zoo is found from every folder."""
     kept = {key: value for key, value in os.environ.items()
             if key not in ("ZOO_DATA", "KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "JAX_PLATFORMS",
-                           "TF_CPP_MIN_LOG_LEVEL", "NO_PROXY", *device.GROWTH)}
+                           "TF_CPP_MIN_LOG_LEVEL", "NO_PROXY", *device.MEMORY_GROWTH_ENV)}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "CUDA_VISIBLE_DEVICES": "-1",
             "KERAS_HOME": str(tmp_path_factory.mktemp("keras-home")),
             "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
@@ -138,14 +138,14 @@ def test_run_json(first):
     assert facts["network"] == "lenet5" and facts["parameters"] == 61706
     assert facts["blueprint"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
                                   "stem": "paper", "options": {}, "aux": False}
-    assert facts["recipe"] == as_dict(Recipe(learning_rate=0.05, batch_size=32, epochs=2,
-                                             augment="rotation=10 shift=0.07"))
+    assert facts["recipe"] == serialize_recipe(Recipe(learning_rate=0.05, batch_size=32, epochs=2,
+                                                      augmentation="rotation=10 shift=0.07"))
     assert facts["deterministic"] is False
     data = facts["dataset"]
     assert (data["name"], data["shape"], data["classes"]) == ("digits", [28, 28, 1], 10)
     assert (data["mean"], data["std"]) == ([0.1313], [0.3085])
     assert (data["train"], data["validation"], data["test"]) == (200, 200, 200)
-    assert data["label_names"] == [*"0123456789"]
+    assert data["class_names"] == [*"0123456789"]
     assert (facts["seed"], facts["limit"], facts["backend"]) == (0, 200, "tensorflow")
     assert facts["device"].startswith("CPU")
     assert {"zoo", "python", "keras", "tensorflow", "numpy"} <= set(facts["versions"])
@@ -182,10 +182,10 @@ def test_result_json(first):
 
 
 def test_predictions_and_samples(first):
-    from zoo.data.load import load
+    from zoo.data.datasets import load_dataset_by_name
 
     result = json.loads((first[1] / "result.json").read_text())
-    digits = load("digits", limit=200)
+    digits = load_dataset_by_name("digits", limit=200)
     predictions, samples = np.load(first[1] / "predictions.npz"), np.load(first[1] / "samples.npz")
     labels, probabilities = predictions["labels"], predictions["probabilities"]
     assert labels.dtype == np.int64 and np.array_equal(labels, digits.test.labels)
@@ -210,9 +210,9 @@ def test_the_pictures_are_png(first):
 
 
 def test_load_predicts_raw_pixels_as_the_run_did(first):
-    from zoo.data.load import load
+    from zoo.data.datasets import load_dataset_by_name
 
-    split = load("digits", limit=200).test
+    split = load_dataset_by_name("digits", limit=200).test
     images, labels = split.batch(range(200))
     assert images.dtype == np.uint8
     predictions = np.load(first[1] / "predictions.npz")["probabilities"]
@@ -250,7 +250,7 @@ def several(anywhere, tmp_path_factory):
         ("--name", "fair", *mnist, "--data-dir", "fair-data"),
         ("--name", "noise", *mnist, "--data-dir", "noise-data"),
         ("--name", "tiny", "--limit", "1", "--epochs", "1"),
-        ("--name", "burst", "--limit", "50", "--epochs", "3", "--lr", "1e6", "--set", "warmup=0")]))
+        ("--name", "burst", "--limit", "50", "--epochs", "3", "--lr", "1e6", "--set", "warmup_epochs=0")]))
     assert done.returncode == 0, done.stderr
     return done, folder
 
@@ -605,10 +605,10 @@ def test_list_as_json(python):
     assert resnet["input_shape"] == [224, 224, 3] and resnet["classes"] == 1000
     assert resnet["stems"] == ["paper", "small"] and networks["vgg16"]["stems"] == ["paper"]
     assert networks["vgg16"]["options"] == {"batch_norm": False, "dropout": 0.5}
-    assert resnet["paper"]["year"] == 2016 and resnet["paper"]["link"] == "arXiv:1603.05027"
+    assert resnet["paper"]["year"] == 2016 and resnet["paper"]["identifier"] == "arXiv:1603.05027"
     assert resnet["paper"]["url"] == "https://arxiv.org/abs/1603.05027" and resnet["side_classifiers"] == {}
     assert networks["googlenet"]["side_classifiers"] == {"aux1": 0.3, "aux2": 0.3}
-    assert networks["googlenet"]["options"] == {"dropout": 0.4, "side_dropout": 0.7}
+    assert networks["googlenet"]["options"] == {"dropout": 0.4, "aux_dropout": 0.7}
     assert networks["alexnet"]["choices"] == {"groups": [1, 2]}
     assert (networks["lenet5_1998"]["most_side"], networks["lenet5_1998"]["most_classes"]) == (32, 10)
     assert (resnet["most_side"], resnet["most_classes"]) == (None, None)

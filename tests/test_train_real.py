@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo.data.load import load
+from zoo.data.datasets import load_dataset_by_name
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,11 +30,11 @@ def test_an_epoch_on_real_pictures(real_data, tmp_path, words, labels, classes, 
     assert (done.returncode, done.stderr) == (0, "")
     facts = json.loads((tmp_path / "x" / "run.json").read_text())
     assert facts["parameters"] == parameters
-    assert facts["dataset"]["classes"] == len(facts["dataset"]["label_names"]) == classes
+    assert facts["dataset"]["classes"] == len(facts["dataset"]["class_names"]) == classes
     assert facts["blueprint"]["stem"] == ("small" if name == "resnet34" else "paper")
     result = json.loads((tmp_path / "x" / "result.json").read_text())
     assert 0 <= result["test_accuracy_best"] <= 1
-    split = load(dataset, data_dir=real_data, limit=int(limit), labels=labels).test
+    split = load_dataset_by_name(dataset, data_dir=real_data, limit=int(limit), labels=labels).test
     images, truth = split.batch(range(len(split)))
     probable = zoo.load(tmp_path / "x").predict(images, verbose=0)
     assert probable.shape == (int(limit), classes)

@@ -13,15 +13,15 @@ from test_catalog import slow_if_large
 
 import zoo
 from zoo import registry
-from zoo.data.load import Dataset
+from zoo.data.datasets import Dataset
 from zoo.data.splits import Split
 from zoo.errors import UserError
 from zoo.models import builder
-from zoo.training import augmentation, checkpoints, evaluation, fit, losses, optimizers, saved, schedules
-from zoo.training.bar import words
-from zoo.training.batches import EvaluationBatches, TrainingBatches, one_hot, order
-from zoo.training.callbacks import LOSS, shortest
-from zoo.training.checkpoints import rank
+from zoo.training import augmentation, checkpoints, evaluation, losses, model_loading, optimizers, schedules, trainer
+from zoo.training.progress_bar import format_duration
+from zoo.training.batches import EvaluationBatches, TrainingBatches, one_hot, permute_indices
+from zoo.training.callbacks import REPORTED_LOSS, shorten_float32
+from zoo.training.checkpoints import get_selection_key
 from zoo.training.npz_file import read_arrays, write_arrays
 from zoo.training.recipe import Recipe
 
@@ -29,25 +29,25 @@ from zoo.training.recipe import Recipe
 
 def test_the_order_is_pinned():
     """Worked out with Philox4x64-10, counter 1, 2, ... and key (seed, epoch), written out from its paper."""
-    assert order(10, 0, 0).tolist() == [0, 2, 9, 1, 8, 5, 4, 3, 6, 7]
-    assert order(10, 0, 1).tolist() == [5, 3, 7, 8, 2, 4, 1, 0, 6, 9]
-    assert order(10, 1, 0).tolist() == [3, 5, 2, 9, 7, 0, 8, 6, 1, 4]
+    assert permute_indices(10, 0, 0).tolist() == [0, 2, 9, 1, 8, 5, 4, 3, 6, 7]
+    assert permute_indices(10, 0, 1).tolist() == [5, 3, 7, 8, 2, 4, 1, 0, 6, 9]
+    assert permute_indices(10, 1, 0).tolist() == [3, 5, 2, 9, 7, 0, 8, 6, 1, 4]
 
 
 def test_the_order_depends_on_its_arguments_alone():
-    first = order(1000, 5, 2).copy()
-    order.cache_clear()
+    first = permute_indices(1000, 5, 2).copy()
+    permute_indices.cache_clear()
     np.random.seed(1)
     keras.utils.set_random_seed(7)
-    order(1000, 5, 3)
-    assert np.array_equal(order(1000, 5, 2), first)
+    permute_indices(1000, 5, 3)
+    assert np.array_equal(permute_indices(1000, 5, 2), first)
     assert np.array_equal(np.sort(first), np.arange(1000))
-    others = [order(1000, 5, 3), order(1000, 6, 2), order(1000, 2, 5)]
+    others = [permute_indices(1000, 5, 3), permute_indices(1000, 6, 2), permute_indices(1000, 2, 5)]
     assert all((other == first).mean() < 0.05 for other in others)  # by chance 1 in 1000 agree
 
 
 def test_the_largest_seed_has_an_order():
-    assert sorted(order(20, 2**32 - 1, 10**6)) == [*range(20)]
+    assert sorted(permute_indices(20, 2**32 - 1, 10**6)) == [*range(20)]
 
 
 # Which pictures a step sees
@@ -93,10 +93,10 @@ def test_each_epoch_trains_on_every_picture_once_in_its_own_order(capsys):
     model = counting(13)
     model.compile("sgd", watched, run_eagerly=True)
     batches = TrainingBatches(numbered(13), 13, 4, seed=3)
-    model.fit(batches.between(0, 20), epochs=5, steps_per_epoch=batches.steps, shuffle=False, verbose=0)
+    model.fit(batches.slice_steps(0, 20), epochs=5, steps_per_epoch=batches.steps_per_epoch, shuffle=False, verbose=0)
     assert [len(step) for step in seen] == [4, 4, 4, 1] * 5
     epochs = [sum(seen[start:start + 4], []) for start in range(0, 20, 4)]
-    assert epochs == [order(13, 3, epoch).tolist() for epoch in range(5)]
+    assert epochs == [permute_indices(13, 3, epoch).tolist() for epoch in range(5)]
     assert len({tuple(epoch) for epoch in epochs}) == 5
     assert all(sorted(epoch) == [*range(13)] for epoch in epochs)
 
@@ -106,8 +106,9 @@ def test_train_sees_every_picture_as_often_as_there_are_epochs(tmp_path, batch_s
     (tmp_path / "checkpoints").mkdir()
     model = counting(13)
     dataset = Dataset(None, numbered(13), numbered(5), None, "", ())
-    recipe = Recipe("sgd", 0.1, 0.0, schedule="constant", warmup=0.0, weight_decay=0.0, batch_size=batch_size, epochs=3)
-    best = fit.train(model, dataset, recipe, 0, tmp_path).best
+    recipe = Recipe("sgd", 0.1, 0.0, lr_schedule="constant", warmup_epochs=0.0, weight_decay=0.0, batch_size=batch_size,
+                    epochs=3)
+    best = trainer.train_model(model, dataset, recipe, 0, tmp_path).best
     assert keras.ops.convert_to_numpy(model.get_layer("seen").times).tolist() == [3.0] * 13
     last, kept = (read_arrays(tmp_path / "checkpoints" / f"{name}.npz") for name in ("last", "best"))
     assert last["weights/seen/times"].tolist() == [3.0] * 13
@@ -116,18 +117,18 @@ def test_train_sees_every_picture_as_often_as_there_are_epochs(tmp_path, batch_s
 
 def test_training_batches_without_fit():
     batches = TrainingBatches(numbered(13), 13, 4, seed=3)
-    assert (batches.steps, len(batches)) == (4, 4)
-    late = batches.between(5, 8)
+    assert (batches.steps_per_epoch, len(batches)) == (4, 4)
+    late = batches.slice_steps(5, 8)
     assert len(late) == 3
     for _ in range(2):  # in any order, as often as one likes
         images, targets = late[2]
-        assert targets.argmax(axis=1).tolist() == images.ravel().tolist() == order(13, 3, 1)[12:].tolist()
+        assert targets.argmax(axis=1).tolist() == images.ravel().tolist() == permute_indices(13, 3, 1)[12:].tolist()
         assert images.dtype == np.uint8 and images.shape == (1, 1, 1, 1)
         assert targets.dtype == np.float32 and targets.sum() == 1 and targets.shape == (1, 13)
 
 
 def test_batches_for_side_classifiers_and_with_changes():
-    changes = augmentation.parse("flip mixup=1")
+    changes = augmentation.parse_augmentation("flip mixup=1")
     images, targets = TrainingBatches(numbered(13), 13, 4, 3, changes, ("main", "aux1"))[0]
     assert [*targets] == ["main", "aux1"] and targets["aux1"] is targets["main"]
     assert [each.dtype.name for each in images] == ["uint8", "float32", "uint8"]
@@ -145,7 +146,7 @@ def test_evaluation_batches_hold_every_picture_in_its_place():
 # The rate
 
 def rates(recipe, steps, at):
-    schedule = schedules.of(recipe, steps)
+    schedule = schedules.make_schedule(recipe, steps)
     return [float(schedule(step)) for step in at] if callable(schedule) else [schedule for _ in at]
 
 
@@ -162,12 +163,14 @@ def rates(recipe, steps, at):
     ("plateau", 1.0, (0, 30), (0.1, 0.1)),
 ])
 def test_the_rate_at_a_step(schedule, warmup, at, expected):
-    recipe = Recipe(learning_rate=0.1, schedule=schedule, warmup=warmup, epochs=3, drops="1 2.5", factor=0.2)
+    recipe = Recipe(learning_rate=0.1, lr_schedule=schedule, warmup_epochs=warmup, epochs=3, milestones="1 2.5",
+                    gamma=0.2)
     assert rates(recipe, 10, at) == pytest.approx(expected, abs=1e-7)
 
 
 def test_the_rate_falls_every_so_many_epochs():
-    recipe = Recipe(learning_rate=0.1, schedule="step", warmup=0.0, drops="every 2", factor=0.94, epochs=9)
+    recipe = Recipe(learning_rate=0.1, lr_schedule="step", warmup_epochs=0.0, milestones="every 2", gamma=0.94,
+                    epochs=9)
     expected = [0.1, 0.1, 0.094, 0.08836, 0.0830584]
     assert rates(recipe, 10, (0, 19, 20, 40, 79)) == pytest.approx(expected, abs=1e-7)
 
@@ -180,23 +183,24 @@ def test_the_rate_falls_every_so_many_epochs():
     ((1.0, 0.99995, 0.9999), 0.2),  # lower by too little to count
 ])
 def test_the_rate_on_a_plateau(losses, rate):
-    recipe = Recipe(learning_rate=0.4, schedule="plateau", factor=0.5, patience=2, floor=0.1)
-    assert schedules.plateau(recipe, losses) == pytest.approx(rate)
-    assert schedules.rate_of_epoch(recipe, 10, [{"val_loss": loss} for loss in losses]) == pytest.approx(rate)
+    recipe = Recipe(learning_rate=0.4, lr_schedule="plateau", gamma=0.5, lr_patience=2, min_lr=0.1)
+    assert schedules.compute_plateau_learning_rate(recipe, losses) == pytest.approx(rate)
+    assert schedules.compute_epoch_learning_rate(recipe, 10,
+                                                 [{"val_loss": loss} for loss in losses]) == pytest.approx(rate)
 
 
 def test_the_plateau_is_that_of_keras():
     """The same losses through keras.callbacks.ReduceLROnPlateau."""
     losses = [2.0, 1.5, 1.6, 1.5, 1.49995, 1.4, 1.4, 1.4, 1.4, 1.3999, 1.2, 1.3, 1.1, 1.2, 1.2, 1.2, 1.2]
-    recipe = Recipe(learning_rate=0.4, schedule="plateau", factor=0.5, patience=3, floor=0.06)
+    recipe = Recipe(learning_rate=0.4, lr_schedule="plateau", gamma=0.5, lr_patience=3, min_lr=0.06)
     model = counting(2)
     model.compile(keras.optimizers.SGD(0.4), "mse")
-    callback = keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, 3, min_delta=schedules.BETTER, min_lr=0.06)
+    callback = keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, 3, min_delta=schedules.PLATEAU_MIN_DELTA, min_lr=0.06)
     callback.set_model(model)
     callback.on_train_begin()
     for number, loss in enumerate(losses):
         callback.on_epoch_end(number, {"val_loss": loss})
-        assert schedules.plateau(recipe, losses[:number + 1]) == pytest.approx(float(model.optimizer.learning_rate))
+        assert schedules.compute_plateau_learning_rate(recipe, losses[:number + 1]) == pytest.approx(float(model.optimizer.learning_rate))
 
 
 @pytest.mark.parametrize("losses, stopped", [
@@ -204,18 +208,20 @@ def test_the_plateau_is_that_of_keras():
     ((1.0, 0.9999, 0.9998), True), ((1.0, 0.9, 0.8, 0.7, 0.7), False)])
 def test_the_end_before_the_last_epoch(losses, stopped):
     history = [{"val_loss": loss} for loss in losses]
-    assert schedules.has_stopped(Recipe(stop_patience=2, stop_delta=0.0005), history) == stopped
-    assert not schedules.has_stopped(Recipe(stop_patience=0), history * 9)
+    assert schedules.has_stopped_early(Recipe(early_stopping_patience=2, early_stopping_min_delta=0.0005),
+                                       history) == stopped
+    assert not schedules.has_stopped_early(Recipe(early_stopping_patience=0), history * 9)
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 @pytest.mark.parametrize("warmup", [0.0, 0.4, 1.0, 7.0])
 def test_a_run_of_one_step_has_the_whole_rate(schedule, warmup):
-    assert rates(Recipe(learning_rate=0.1, schedule=schedule, warmup=warmup, epochs=1), 1, [0]) == pytest.approx([0.1])
+    assert rates(Recipe(learning_rate=0.1, lr_schedule=schedule, warmup_epochs=warmup, epochs=1), 1,
+                 [0]) == pytest.approx([0.1])
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_a_warmup_longer_than_the_run_ends_with_it(schedule):
-    recipe = Recipe(learning_rate=0.8, schedule=schedule, warmup=9.0, epochs=2)
+    recipe = Recipe(learning_rate=0.8, lr_schedule=schedule, warmup_epochs=9.0, epochs=2)
     assert rates(recipe, 4, [0, 1, 7]) == pytest.approx([0, 0.8 / 7, 0.8])  # 8 steps, the last is number 7
 
 
@@ -228,12 +234,14 @@ def test_a_warmup_longer_than_the_run_ends_with_it(schedule):
     ("adadelta", keras.optimizers.Adadelta, {"rho": 0.7, "epsilon": 0.01}),
 ])
 def test_the_optimizer(name, kind, settings):
-    made = optimizers.optimizer(Recipe(optimizer=name, learning_rate=0.25, momentum=0.8, rho=0.7, epsilon=0.01,
-                                       schedule="constant", warmup=0.0, clip_norm=2.0, ema=0.99), 10)
+    made = optimizers.make_optimizer(Recipe(optimizer=name, learning_rate=0.25, momentum=0.8, rho=0.7, epsilon=0.01,
+                                            lr_schedule="constant", warmup_epochs=0.0, global_clipnorm=2.0,
+                                            ema_momentum=0.99), 10)
     assert made.get_config()["global_clipnorm"] == 2.0 and made.get_config()["ema_momentum"] == 0.99
     assert isinstance(made, kind)
-    assert type(optimizers.optimizer(Recipe(optimizer=name), 1)) is kind  # nothing of ours without an average
-    assert optimizers.optimizer(Recipe(optimizer=name), 1).name == made.name  # checkpoints name its variables by it
+    assert type(optimizers.make_optimizer(Recipe(optimizer=name), 1)) is kind  # nothing of ours without an average
+    assert optimizers.make_optimizer(Recipe(optimizer=name),
+                                     1).name == made.name  # checkpoints name its variables by it
     assert {key: made.get_config()[key] for key in settings} == settings
     assert float(keras.ops.convert_to_numpy(made.learning_rate)) == 0.25
     # Keras's own passes momentum by
@@ -245,8 +253,8 @@ def test_the_optimizer(name, kind, settings):
     (0.2, [0.0, 2 / 11, 0.2, 0.2, 0.2]),
 ])
 def test_the_average_begins_with_a_short_memory(momentum, decays):
-    made = optimizers.optimizer(Recipe(optimizer="sgd", learning_rate=1.0, momentum=0.0, schedule="constant",
-                                       warmup=0.0, ema=momentum), 10)
+    made = optimizers.make_optimizer(Recipe(optimizer="sgd", learning_rate=1.0, momentum=0.0, lr_schedule="constant",
+                                            warmup_epochs=0.0, ema_momentum=momentum), 10)
     weight, average = keras.Variable([8.0]), None
     made.build([weight])
     for step, decay in enumerate(decays):
@@ -284,8 +292,9 @@ def test_weight_decay_is_added_to_the_gradient_of_the_kernel(name, momentum, ste
     image = keras.Input((2,))
     model = keras.Model(image, keras.layers.Dense(2, name="dense")(image))
     model.set_weights([KERNEL, BIAS])
-    optimizers.decay_kernels(model, 0.3)
-    model.compile(optimizers.optimizer(Recipe(name, 0.05, momentum, schedule="constant", warmup=0.0), 1), "mse")
+    optimizers.add_weight_decay(model, 0.3)
+    model.compile(optimizers.make_optimizer(Recipe(name, 0.05, momentum, lr_schedule="constant", warmup_epochs=0.0), 1),
+                  "mse")
     for _ in range(steps):
         model.train_on_batch(X, T)
     kernel, bias = by_hand(steps, 0.05, momentum, name == "nesterov", 0.3)
@@ -303,8 +312,9 @@ def one_step(weight_decay):
     x = keras.layers.BatchNormalization(name="bn")(x)
     model = keras.Model(image, keras.layers.Dense(2, name="dense", bias_initializer="ones")(
         keras.layers.Flatten()(x)))
-    optimizers.decay_kernels(model, weight_decay)
-    model.compile(optimizers.optimizer(Recipe("sgd", 0.1, 0.9, schedule="constant", warmup=0.0), 1), "mse")
+    optimizers.add_weight_decay(model, weight_decay)
+    model.compile(optimizers.make_optimizer(Recipe("sgd", 0.1, 0.9, lr_schedule="constant", warmup_epochs=0.0), 1),
+                  "mse")
     before = {weight.path: keras.ops.convert_to_numpy(weight).copy() for weight in model.trainable_weights}
     images = np.random.default_rng(0).random((8, 4, 4, 1))
     model.train_on_batch(images, images[:, 0, :2, 0])
@@ -322,7 +332,7 @@ def test_only_kernels_decay():
 
 
 def kernels_of(model):
-    return {variable.path for _, variable in optimizers.kernels(model)}
+    return {variable.path for _, variable in optimizers.get_kernels(model)}
 
 
 def test_the_kernels_of_a_separable_convolution_are_two():
@@ -346,9 +356,9 @@ def norms_after(tmp_path, max_norm):
     rng = np.random.default_rng(2)
     split = Split(rng.integers(0, 3, (40, 4, 4, 1), np.uint8), rng.integers(0, 5, 40), np.arange(40))
     (tmp_path / "checkpoints").mkdir(parents=True)
-    recipe = Recipe("sgd", 0.3, 0.9, schedule="constant", warmup=0.0, weight_decay=0.0, batch_size=10, epochs=2,
-                    max_norm=max_norm)
-    fit.train(model, Dataset(None, split, split, None, "", ()), recipe, 0, tmp_path)
+    recipe = Recipe("sgd", 0.3, 0.9, lr_schedule="constant", warmup_epochs=0.0, weight_decay=0.0, batch_size=10,
+                    epochs=2, max_norm=max_norm)
+    trainer.train_model(model, Dataset(None, split, split, None, "", ()), recipe, 0, tmp_path)
     trained = read_arrays(tmp_path / "checkpoints" / "last.npz")
     units = {"conv": ("kernel", 3), "sep": ("pointwise_kernel", 3), "out": ("kernel", 5)}
     norms = {layer: np.sqrt((trained[f"weights/{layer}/{name}"].reshape(-1, count).astype(float) ** 2).sum(axis=0))
@@ -374,7 +384,7 @@ def test_no_unit_gets_longer_incoming_weights(tmp_path, capsys):
 ])
 def test_a_norm_for_a_layer_that_has_no_kernel(max_norm, parts):
     with pytest.raises(UserError) as error:
-        optimizers.limit_norms(small(), max_norm)
+        optimizers.add_max_norm(small(), max_norm)
     check_message(error.value, *parts.split())
 
 
@@ -405,25 +415,25 @@ def test_targets_are_float32_whatever_the_labels_are():
 def test_the_losses_in_numpy():
     assert numbers(losses.cross_entropy) == pytest.approx(in_numpy(0), rel=1e-5)
     for smoothing in (0.1, 0.5):
-        assert numbers(losses.smoothed(smoothing)) == pytest.approx(in_numpy(smoothing), rel=1e-5)
-    assert numbers(losses.hit).tolist() == (LOGITS.argmax(axis=1) == LABELS).tolist()
+        assert numbers(losses.make_label_smoothing_loss(smoothing)) == pytest.approx(in_numpy(smoothing), rel=1e-5)
+    assert numbers(losses.is_correct).tolist() == (LOGITS.argmax(axis=1) == LABELS).tolist()
     distances = -LOGITS.astype(float)  # LeCun et al. 1998, equation 9
     expected = distances[range(6), LABELS] + np.log(np.exp(-0.1) + np.exp(-distances).sum(axis=1))
-    assert numbers(losses.map_distance) == pytest.approx(expected, rel=1e-5)
+    assert numbers(losses.lenet_map_loss) == pytest.approx(expected, rel=1e-5)
 
 
 def test_equation_9_far_from_all_codes():
     """exp(-y) is 0 in float32: log(exp(-j)) is left, and the distance."""
     far = np.full((1, 4), -1e4, np.float32)
-    assert numbers(losses.map_distance, LABELS[:1], far) == pytest.approx([1e4 - 0.1])
+    assert numbers(losses.lenet_map_loss, LABELS[:1], far) == pytest.approx([1e4 - 0.1])
     near = np.array([[0.0, -1e4, -1e4, -1e4]], np.float32)
-    assert numbers(losses.map_distance, LABELS[:1], near) == pytest.approx([np.log(np.exp(-0.1) + 1)])
+    assert numbers(losses.lenet_map_loss, LABELS[:1], near) == pytest.approx([np.log(np.exp(-0.1) + 1)])
 
 
 @pytest.mark.parametrize("recipe, minimised, seen", [
     (Recipe(), losses.cross_entropy, losses.cross_entropy),
-    (Recipe(smoothing=0.1), losses.smoothed(0.1), losses.cross_entropy),
-    (Recipe(loss="map_distance"), losses.map_distance, losses.map_distance),
+    (Recipe(label_smoothing=0.1), losses.make_label_smoothing_loss(0.1), losses.cross_entropy),
+    (Recipe(loss="map_distance"), losses.lenet_map_loss, losses.lenet_map_loss),
 ])
 def test_what_is_made_small_and_what_people_see(tmp_path, capsys, recipe, minimised, seen):
     """An epoch with a rate too small to move: the history has the one, Keras's own loss the other."""
@@ -433,11 +443,11 @@ def test_what_is_made_small_and_what_people_see(tmp_path, capsys, recipe, minimi
     model.get_layer("table").set_weights([LOGITS])
     (tmp_path / "checkpoints").mkdir()
     still = dataclasses.replace(recipe, learning_rate=1e-30, momentum=0.0, weight_decay=0.0, batch_size=4, epochs=1)
-    row = fit.train(model, Dataset(None, split, split, None, "", ()), still, 0, tmp_path).best
+    row = trainer.train_model(model, Dataset(None, split, split, None, "", ()), still, 0, tmp_path).best
     assert row["loss"] == pytest.approx(numbers(seen).mean(), rel=1e-5)
     assert row["val_loss"] == pytest.approx(numbers(seen).mean(), rel=1e-5)
     logs = model.evaluate(split.batch(np.arange(6))[0], one_hot(LABELS, 4), 4, return_dict=True, verbose=0)
-    assert logs[LOSS] == pytest.approx(numbers(seen).mean(), rel=1e-5)
+    assert logs[REPORTED_LOSS] == pytest.approx(numbers(seen).mean(), rel=1e-5)
     assert logs["loss"] == pytest.approx(numbers(minimised).mean(), rel=1e-5)
 
 
@@ -456,8 +466,8 @@ def pixels(*shape):
     (("vgg16", (32, 32, 3), 5, 0.03), (0.49, 0.2, 0.7), (0.25, 0.1, 0.4)),
 ])
 def test_a_model_of_raw_pixels_is_the_network_after_normalisation(plan, mean, std):
-    plan = registry.blueprint(*plan)
-    model, network = saved.on_pixels(plan, mean, std, "softmax"), builder.build(plan)
+    plan = registry.resolve_model_config(*plan)
+    model, network = model_loading.build_with_preprocessing(plan, mean, std, "softmax"), builder.build_model(plan)
     network.set_weights(model.get_weights())
     images = pixels(6, *plan.input_shape)
     assert model.input.dtype == "uint8"
@@ -468,7 +478,7 @@ def test_a_model_of_raw_pixels_is_the_network_after_normalisation(plan, mean, st
 
 
 def test_the_layers_stand_flat():
-    model = saved.on_pixels(registry.blueprint("lenet5"), (0.1313,), (0.3085,), None)
+    model = model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5"), (0.1313,), (0.3085,), None)
     assert [layer.name for layer in model.layers] == [
         "image", "normalise", "C1", "S2", "C3", "S4", "flatten", "C5", "F6", "output", "predictions"]
     assert model.get_layer("C1").kernel.shape == (5, 5, 1, 6)
@@ -477,7 +487,8 @@ def test_the_layers_stand_flat():
 def test_pixels_are_normalised_in_float32_whatever_the_policy():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = saved.on_pixels(registry.blueprint("lenet5"), (0.1313,), (0.3085,), None)
+        model = model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5"), (0.1313,), (0.3085,),
+                                                       None)
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.get_layer("C1").compute_dtype == "bfloat16"
@@ -492,7 +503,8 @@ def test_pixels_are_normalised_in_float32_whatever_the_policy():
 
 def small(seed=0):
     keras.utils.set_random_seed(seed)
-    return saved.on_pixels(registry.blueprint("lenet5"), (0.1313,), (0.3085,), "softmax")
+    return model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5"), (0.1313,), (0.3085,),
+                                                  "softmax")
 
 
 @pytest.fixture
@@ -502,7 +514,7 @@ def checkpoint(tmp_path):
     model.compile("adam", "sparse_categorical_crossentropy")
     for _ in range(2):
         model.train_on_batch(pixels(8, 28, 28, 1), np.arange(8))
-    write_arrays(tmp_path / "last.npz", checkpoints.state(model))
+    write_arrays(tmp_path / "last.npz", checkpoints.get_training_state(model))
     return tmp_path / "last.npz", model
 
 
@@ -510,7 +522,7 @@ def test_a_checkpoint_brings_the_weights_back(checkpoint):
     path, model = checkpoint
     other, images = small(seed=1), pixels(5, 28, 28, 1)
     assert not np.array_equal(other.predict(images, verbose=0), model.predict(images, verbose=0))
-    saved.restore_weights(other, path)
+    model_loading.load_checkpoint_weights(other, path)
     assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), model.get_weights(), strict=True))
     assert np.array_equal(other.predict(images, verbose=0), model.predict(images, verbose=0))
 
@@ -526,9 +538,11 @@ def test_a_checkpoint_holds_all_that_training_changes(checkpoint):
 
 
 def test_a_checkpoint_holds_the_seeds_of_dropout():
-    model = saved.on_pixels(registry.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
+    model = model_loading.build_with_preprocessing(registry.resolve_model_config("vgg16", (32, 32, 3), 5, 0.02),
+                                                   (0.5,) * 3, (0.25,) * 3, None)
     model.compile("sgd", "mse")
-    assert [path for path in checkpoints.state(model) if path.startswith("seeds/")] == ["seeds/0", "seeds/1"]
+    assert [path for path in checkpoints.get_training_state(model)
+            if path.startswith("seeds/")] == ["seeds/0", "seeds/1"]
 
 
 def spoil(path, how):
@@ -555,19 +569,21 @@ def test_a_damaged_checkpoint_is_refused(checkpoint, how):
     path, _ = checkpoint
     spoil(path, how)
     with pytest.raises(UserError) as error:
-        saved.restore_weights(small(), path)
+        model_loading.load_checkpoint_weights(small(), path)
     check_message(error.value, path)
 
 
 def test_another_networks_checkpoint_is_refused(checkpoint):
     path, _ = checkpoint
-    other = saved.on_pixels(registry.blueprint("vgg16", (32, 32, 3), 5, 0.02), (0.5,) * 3, (0.25,) * 3, None)
+    other = model_loading.build_with_preprocessing(registry.resolve_model_config("vgg16", (32, 32, 3), 5, 0.02),
+                                                   (0.5,) * 3, (0.25,) * 3, None)
     with pytest.raises(UserError) as error:
-        saved.restore_weights(other, path)
+        model_loading.load_checkpoint_weights(other, path)
     check_message(error.value, "last.npz", "vgg16", "conv1_1/kernel")
-    wide = saved.on_pixels(registry.blueprint("lenet5", width=2.0), (0.1,), (0.3,), None)
+    wide = model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5", width=2.0), (0.1,), (0.3,),
+                                                  None)
     with pytest.raises(UserError) as error:
-        saved.restore_weights(wide, path)
+        model_loading.load_checkpoint_weights(wide, path)
     check_message(error.value, "last.npz", "lenet5", "C1/kernel", "float32", "(5, 5, 1, 6)")
 
 
@@ -581,10 +597,10 @@ def run(tmp_path):
     for seed, name in enumerate(("best", "last")):
         models[name] = small(seed)
         models[name].compile("sgd", "mse")
-        write_arrays(run / "checkpoints" / f"{name}.npz", checkpoints.state(models[name]))
+        write_arrays(run / "checkpoints" / f"{name}.npz", checkpoints.get_training_state(models[name]))
     (run / "run.json").write_text(json.dumps({
         "network": "lenet5",
-        "dataset": {"name": "mnist", "label_names": [*"0123456789"], "mean": [0.1313], "std": [0.3085]},
+        "dataset": {"name": "mnist", "class_names": [*"0123456789"], "mean": [0.1313], "std": [0.3085]},
         "blueprint": {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0, "stem": "paper",
                       "options": {}}}))
     return run, models
@@ -669,10 +685,10 @@ def test_the_accuracy_counts_the_pictures_of_the_last_partial_batch():
     model = counting(13)
     model.get_layer("out").set_weights([np.eye(13)[::-1] * 9.0, np.zeros(13)])
     split.labels[11:] = (1, 0)
-    probable = evaluation.probabilities(model, split, 5)
+    probable = evaluation.predict_probabilities(model, split, 5)
     assert probable.shape == (13, 13) and probable.dtype == np.float32
     assert probable.argmax(axis=1).tolist() == [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
-    assert evaluation.accuracy(probable, split.labels) == 3 / 13
+    assert evaluation.compute_accuracy(probable, split.labels) == 3 / 13
     # softmax of one 9 and twelve 0
     assert np.allclose(probable.max(axis=1), np.exp(9) / (np.exp(9) + 12), atol=1e-6)
 
@@ -680,28 +696,29 @@ def test_the_accuracy_counts_the_pictures_of_the_last_partial_batch():
 def test_the_best_epoch_by_accuracy_then_loss():
     rows = [{"val_accuracy": accuracy, "val_loss": loss} for accuracy, loss in
             ((0.5, 1.0), (0.7, 2.0), (0.7, 1.5), (0.7, 1.5), (0.6, 0.1))]
-    assert max(range(5), key=lambda i: rank(rows[i])) == 2
+    assert max(range(5), key=lambda i: get_selection_key(rows[i])) == 2
 
 
 @pytest.mark.parametrize("value, expected", [
     (np.float32(0.1), 0.1), (float(np.float32(0.35)), 0.35), (0.0, 0.0), (float(np.float32(1 / 3)), 0.33333334)])
 def test_numbers_are_written_as_short_as_float32_allows(value, expected):
-    assert shortest(value) == expected
+    assert shorten_float32(value) == expected
 
 
 @pytest.mark.parametrize("seconds, text", [
     (0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"),
     (3599.7, "1 h 00 min"), (7500, "2 h 05 min")])
 def test_lengths_of_time(seconds, text):
-    assert words(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, capsys):
     (tmp_path / "checkpoints").mkdir()
     dataset = Dataset(None, numbered(13), numbered(5), None, "", ())
-    recipe = Recipe("sgd", 3e38, 0.9, schedule="constant", warmup=0.0, weight_decay=0.0, batch_size=4, epochs=3)
+    recipe = Recipe("sgd", 3e38, 0.9, lr_schedule="constant", warmup_epochs=0.0, weight_decay=0.0, batch_size=4,
+                    epochs=3)
     with pytest.raises(FloatingPointError) as error:
-        fit.train(counting(13), dataset, recipe, 0, tmp_path)
+        trainer.train_model(counting(13), dataset, recipe, 0, tmp_path)
     check_message(error.value, "loss", "epoch 1")
     assert not (tmp_path / "history.csv").exists()
     assert not list((tmp_path / "checkpoints").iterdir())
@@ -713,8 +730,9 @@ def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, capsys):
 def test_the_first_weights_come_from_the_seed_and_no_two_layers_share_them(name):
     def kernels(seed):
         keras.utils.set_random_seed(seed)
-        width = 1.0 if registry.find(name).only_width else 0.05
-        model = zoo.build(name, registry.find(name).input_shape if name == "lenet5" else (32, 32, 3), 10, width=width)
+        width = 1.0 if registry.get_model_info(name).fixed_width else 0.05
+        model = zoo.build(name, registry.get_model_info(name).input_shape if name == "lenet5" else (32, 32, 3), 10,
+                          width=width)
         return {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights
                 if weight.name == "kernel"}
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from helpers import check_message
 
-from zoo.errors import UserError, unknown
-from zoo.utils.io import writable, write_text, written_whole
-from zoo.utils.validation import assignments, checked, parsed
+from zoo.errors import UserError, unknown_name_error
+from zoo.utils.io import check_writable, write_text, atomic_write
+from zoo.utils.validation import parse_assignments, check_type, parse_value
 
 
 def check_refused(parts, function, *arguments):
@@ -24,7 +24,7 @@ def check_refused(parts, function, *arguments):
     ("adam", "sgd", "adam"), ("3", "sgd", "3"), ("", "sgd", ""),
 ])
 def test_parsed(text, default, value):
-    found = parsed("--set x", text, default)
+    found = parse_value("--set x", text, default)
     assert found == value
     assert type(found) is type(value)
 
@@ -43,16 +43,16 @@ def test_parsed(text, default, value):
     ("1e999", 1.0, "--set x '1e999'"),
 ])
 def test_parsed_refuses(text, default, parts):
-    check_refused(parts, parsed, "--set x", text, default)
+    check_refused(parts, parse_value, "--set x", text, default)
 
 
 def test_a_whole_number_too_large_for_a_float():
-    assert parsed("--set x", "1" + 400 * "0", 1) == 10**400
+    assert parse_value("--set x", "1" + 400 * "0", 1) == 10**400
 
 
 @pytest.mark.parametrize("value, default, expected", [(True, False, True), (3, 1, 3), (3, 1.0, 3.0), ("a", "b", "a")])
 def test_checked(value, default, expected):
-    found = checked("x", value, default)
+    found = check_type("x", value, default)
     assert found == expected
     assert type(found) is type(default)
 
@@ -65,16 +65,16 @@ def test_checked(value, default, expected):
     (None, "a", "x str None"),
 ])
 def test_checked_refuses(value, default, parts):
-    check_refused(parts, checked, "x", value, default)
+    check_refused(parts, check_type, "x", value, default)
 
 
 DEFAULTS = {"dropout": 0.5, "batch_norm": False, "label": ""}
 
 
 def test_assignments():
-    assert assignments("--option", [], DEFAULTS) == {}
+    assert parse_assignments("--option", [], DEFAULTS) == {}
     pairs = ["batch_norm=true", "dropout=0", "label=a=b"]
-    assert assignments("--option", pairs, DEFAULTS) == {"batch_norm": True, "dropout": 0.0, "label": "a=b"}
+    assert parse_assignments("--option", pairs, DEFAULTS) == {"batch_norm": True, "dropout": 0.0, "label": "a=b"}
 
 
 @pytest.mark.parametrize("pairs, parts", [
@@ -85,16 +85,16 @@ def test_assignments():
     (["dropout=high"], "--option dropout 'high'"),
 ])
 def test_assignments_refuses(pairs, parts):
-    check_refused(parts, assignments, "--option", pairs, DEFAULTS)
+    check_refused(parts, parse_assignments, "--option", pairs, DEFAULTS)
 
 
 def test_an_unknown_name():
-    message = str(unknown("network", "resnet43", ["vgg16", "alexnet", "resnet34"]))
+    message = str(unknown_name_error("network", "resnet43", ["vgg16", "alexnet", "resnet34"]))
     check_message(message, "network", "'resnet43'", "alexnet", "resnet34", "vgg16")
     check_message(message[:message.index("alexnet")], "resnet34")  # the nearest, before all of them
-    message = str(unknown("network", "y", ["vgg16", "alexnet", "resnet34"]))
+    message = str(unknown_name_error("network", "y", ["vgg16", "alexnet", "resnet34"]))
     assert message.count("resnet34") == message.count("vgg16") == message.count("alexnet") == 1  # none is near
-    check_message(unknown("option", "x", []), "option", "'x'")
+    check_message(unknown_name_error("option", "x", []), "option", "'x'")
 
 
 # ------------------------------------------------------------------------------------------------------------ files
@@ -102,7 +102,7 @@ def test_an_unknown_name():
 def test_a_block_that_ends_well_gives_the_file_its_name(tmp_path):
     path = tmp_path / "history.csv"
     path.write_text("old")
-    with written_whole(path) as scratch:
+    with atomic_write(path) as scratch:
         scratch.write_text("new")
         assert path.read_text() == "old"
         assert scratch.parent == tmp_path  # the same disk, or the last step would copy
@@ -115,7 +115,7 @@ def test_a_block_that_ends_well_gives_the_file_its_name(tmp_path):
 def test_a_block_that_fails_leaves_the_old_file(tmp_path, failure):
     path = tmp_path / "best.npz"
     path.write_bytes(b"old")
-    with pytest.raises(failure), written_whole(path) as scratch:
+    with pytest.raises(failure), atomic_write(path) as scratch:
         scratch.write_bytes(b"half of the n")
         raise failure
     assert path.read_bytes() == b"old"
@@ -123,7 +123,7 @@ def test_a_block_that_fails_leaves_the_old_file(tmp_path, failure):
 
 
 def test_a_block_that_fails_makes_no_file(tmp_path):
-    with pytest.raises(RuntimeError), written_whole(tmp_path / "best.npz") as scratch:
+    with pytest.raises(RuntimeError), atomic_write(tmp_path / "best.npz") as scratch:
         scratch.write_bytes(b"half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
@@ -141,7 +141,7 @@ def test_text_is_utf_8_and_whole(tmp_path):
 
 def refused(path):
     with pytest.raises(UserError) as caught:
-        writable(path, "another -o")
+        check_writable(path, "another -o")
     check_message(caught.value, path, "another -o")
     return str(caught.value)
 
@@ -150,8 +150,8 @@ def test_a_file_that_can_be_written_leaves_nothing_when_it_is_asked_for(tmp_path
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "old.png").write_bytes(b"old")
-    assert writable("new.png") == Path("new.png") and writable("~/new.png") == tmp_path / "new.png"
-    assert writable(tmp_path / "old.png").read_bytes() == b"old"
+    assert check_writable("new.png") == Path("new.png") and check_writable("~/new.png") == tmp_path / "new.png"
+    assert check_writable(tmp_path / "old.png").read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [tmp_path / "old.png"]
 
 

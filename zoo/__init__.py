@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zoo import env
 
 if TYPE_CHECKING:  # for editors and type checkers, which do not see __getattr__
-    from zoo.data.load import Dataset
+    from zoo.data.datasets import Dataset
     from zoo.data.loading import load_data
     from zoo.runs.comparison import compare_runs
     from zoo.runs.device_choice import set_device
@@ -60,26 +60,27 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
     from zoo import registry
     from zoo.errors import UserError
 
-    blueprint = registry.blueprint(name, input_shape, classes, width, stem, options, aux)
+    blueprint = registry.resolve_model_config(name, input_shape, classes, width, stem, options, aux)
     if aux and not include_top:
         raise UserError("side classifiers belong to the top; use aux=False with include_top=False")
     if weights is not None:
         from zoo.weights import sources
 
-        source = sources.find(weights, name)
-        blueprint = source.resolve_blueprint(input_shape, classes, width, stem, options, aux)
+        source = sources.resolve_weights_source(weights, name)
+        blueprint = source.resolve_model_config(input_shape, classes, width, stem, options, aux)
         source.check(blueprint, include_top)
-        source = source.here(include_top)
+        source = source.ensure_local(include_top)
 
     from zoo.training.backend import import_keras
 
     import_keras()
 
-    from zoo.models.builder import build as assembled
+    from zoo.models.builder import build_model
 
-    model = assembled(blueprint, include_top=include_top, pooling=pooling, classifier_activation=classifier_activation)
+    model = build_model(blueprint, include_top=include_top, pooling=pooling,
+                        classifier_activation=classifier_activation)
     if weights is not None:
-        source.fill(model, blueprint, include_top)
+        source.load_into(model, blueprint, include_top)
     return model
 
 
@@ -106,18 +107,18 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
     Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be built.
     """
     from zoo import registry
-    from zoo.utils.validation import workload
+    from zoo.utils.validation import check_batch_and_memory
 
-    blueprint = registry.blueprint(name, input_shape, classes, width, stem, options, aux)
-    batch, memory = workload(batch, memory)
+    blueprint = registry.resolve_model_config(name, input_shape, classes, width, stem, options, aux)
+    batch, memory = check_batch_and_memory(batch, memory)
 
     from zoo.training.backend import import_keras
 
     import_keras()
 
-    from zoo.analysis.description import describe as described
+    from zoo.analysis.description import describe_model_config
 
-    return described(blueprint, batch, memory)
+    return describe_model_config(blueprint, batch, memory)
 
 
 def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=None, style="boxes", input_shape=None,
@@ -137,21 +138,21 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
     """
     from zoo.diagrams import diagram as drawn
 
-    drawn.check(detail=detail, theme=theme, direction=direction, style=style)
+    drawn.check_diagram_options(detail=detail, theme=theme, direction=direction, style=style)
     if to_file is not None:
-        drawn.file_for(to_file, style, direction)
+        drawn.check_diagram_path(to_file, style, direction)
     if not isinstance(source, str):
-        subject = drawn.of_model(source)
+        subject = drawn.make_source_from_model(source)
     else:
         from zoo import registry
 
-        blueprint = registry.blueprint(source, input_shape, classes, width, stem, options, aux)
+        blueprint = registry.resolve_model_config(source, input_shape, classes, width, stem, options, aux)
 
         from zoo.training.backend import import_keras
 
         import_keras()
-        subject = drawn.of_blueprint(blueprint)
-    return drawn.diagram(subject, to_file, detail, theme, direction, style)
+        subject = drawn.make_source_from_config(blueprint)
+    return drawn.draw_diagram(subject, to_file, detail, theme, direction, style)
 
 
 def load(path, checkpoint="best"):
@@ -165,9 +166,9 @@ def load(path, checkpoint="best"):
 
     import_keras()
 
-    from zoo.training.saved import load as loaded
+    from zoo.training.model_loading import load_run_or_keras_file
 
-    return loaded(path, checkpoint)
+    return load_run_or_keras_file(path, checkpoint)
 
 
 def features(model, images, layers="stages"):
@@ -181,32 +182,32 @@ def features(model, images, layers="stages"):
 
     Raises zoo.errors.UserError, a ValueError, in one line, with the nearest name for one that is not there.
     """
-    from zoo.analysis.features import features as found
+    from zoo.analysis.features import compute_features
 
-    return found(model, images, layers)
+    return compute_features(model, images, layers)
 
 
 def list_models():
     """Return the names of all networks, in the order of the catalogue."""
-    from zoo.registry import SPECS
+    from zoo.registry import MODELS
 
-    return [*SPECS]
+    return [*MODELS]
 
 
 # Where the rest of the API is: imported when it is first used, so that `import zoo` loads no NumPy either.
-_MODULES = {"Dataset": "zoo.data.load", "Run": "zoo.runs.run", "compare_runs": "zoo.runs.comparison",
-            "find_learning_rate": "zoo.runs.learning_rate", "fit": "zoo.runs.fitting", "load_data": "zoo.data.loading",
-            "set_device": "zoo.runs.device_choice"}
-__all__ = ["build", "describe", "diagram", "features", "list_models", "load", *_MODULES]
+_LAZY_IMPORTS = {"Dataset": "zoo.data.datasets", "Run": "zoo.runs.run", "compare_runs": "zoo.runs.comparison",
+                 "find_learning_rate": "zoo.runs.learning_rate", "fit": "zoo.runs.fitting",
+                 "load_data": "zoo.data.loading", "set_device": "zoo.runs.device_choice"}
+__all__ = ["build", "describe", "diagram", "features", "list_models", "load", *_LAZY_IMPORTS]
 
 
 def __getattr__(name):
-    """Import a name of `_MODULES`."""
-    if name not in _MODULES:
+    """Import a name of `_LAZY_IMPORTS`."""
+    if name not in _LAZY_IMPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = getattr(importlib.import_module(_LAZY_IMPORTS[name]), name)
     return globals()[name]
 
 
 def __dir__():
-    return sorted({*globals(), *_MODULES})
+    return sorted({*globals(), *_LAZY_IMPORTS})

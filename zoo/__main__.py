@@ -4,7 +4,7 @@ import importlib
 import sys
 
 from zoo.cli import common, help_text
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError, unknown_name_error
 
 COMMANDS = {
     "train": "train a network on a data set or your own images",
@@ -24,27 +24,28 @@ COMMANDS = {
     "doctor": "check this machine: GPUs, backends, data folders and speed",
     "selftest": "test that each network can be trained, saved and loaded",
 }
-EXAMPLES = ("train lenet5", "train resnet34 --dataset cifar10 --gpu 0", "predict lenet5 --weights mnist three.png")
+USAGE_EXAMPLES = ("train lenet5", "train resnet34 --dataset cifar10 --gpu 0",
+                  "predict lenet5 --weights mnist three.png")
 
 
-def command(argv):
+def dispatch_command(argv):
     """Hand over to the command named first; refuse to go on without one."""
     if not argv:
         raise UserError(f"which command? one of {', '.join(COMMANDS)}; see zoo --help")
     if argv[0] in ("-h", "--help"):
         print("usage: python -m zoo COMMAND ...\n\nClassic image-classification networks: train them, look inside, "
               "fine-tune and export.\n")
-        print(help_text.table("commands", COMMANDS.items()))
+        print(help_text.format_help_table("commands", COMMANDS.items()))
         print("\npython -m zoo COMMAND --help explains a command; zoo COMMAND is the same program.\n")
-        print(help_text.examples("python -m zoo", EXAMPLES), end="")
+        print(help_text.format_examples("python -m zoo", USAGE_EXAMPLES), end="")
         return 0
     if argv[0] not in COMMANDS:
-        raise unknown("command", argv[0], COMMANDS)
+        raise unknown_name_error("command", argv[0], COMMANDS)
     return importlib.import_module(f"zoo.cli.{argv[0].replace('-', '_')}").main(argv[1:])
 
 
 def main(argv=None):
-    return common.run(command, sys.argv[1:] if argv is None else argv)
+    return common.run_command(dispatch_command, sys.argv[1:] if argv is None else argv)
 
 
 if __name__ == "__main__":

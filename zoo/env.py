@@ -6,51 +6,51 @@ import re
 import sys
 from importlib.util import find_spec
 
-from zoo.errors import UserError, unknown
-from zoo.utils.io import expanded
+from zoo.errors import UserError, unknown_name_error
+from zoo.utils.io import expand_user
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
-ONEDNN = "TF_ENABLE_ONEDNN_OPTS"  # TensorFlow reads it once, when it is imported
-X86_64 = ("x86_64", "amd64")  # the machine's name on Linux and macOS, and on Windows, in lower case
+ONEDNN_ENV_VAR = "TF_ENABLE_ONEDNN_OPTS"  # TensorFlow reads it once, when it is imported
+X86_64_MACHINES = ("x86_64", "amd64")  # the machine's name on Linux and macOS, and on Windows, in lower case
 
 _onednn_set_by = "default"  # "default", "user" or "zoo"; see enable_onednn
 
 
-def data_dir():
+def get_data_dir():
     """Return the folder that ZOO_DATA names, or None."""
     folder = os.environ.get("ZOO_DATA")
-    return expanded(folder) if folder else None
+    return expand_user(folder) if folder else None
 
 
-def keras_home():
+def get_keras_home():
     """Return Keras's own folder: KERAS_HOME, or ~/.keras."""
-    return expanded(os.environ.get("KERAS_HOME") or "~/.keras")
+    return expand_user(os.environ.get("KERAS_HOME") or "~/.keras")
 
 
-def keras_datasets():
+def get_keras_datasets_dir():
     """Return the folder in which Keras keeps the data sets it has downloaded."""
-    return keras_home() / "datasets"
+    return get_keras_home() / "datasets"
 
 
-def backend(asked=None):
+def select_backend(requested=None):
     """Return the name of the backend that Keras is to load: `asked`, of --backend, else what the environment says.
 
     Keras, and the processes that we start, are told. UserError when there is no such one or it is missing.
     """
-    name = _backend_named() if asked is None else asked
+    name = _get_default_backend() if requested is None else requested
     if name not in BACKENDS:
-        raise unknown("backend", name, BACKENDS)
+        raise unknown_name_error("backend", name, BACKENDS)
     if not find_spec(name):
         extra = "" if name == "tensorflow" else f"[{name}]"
         raise UserError(f"the backend {name} is not installed; pip install 'cnn-zoo{extra}', or take --backend "
-                        f"{' or '.join(installed()) or BACKENDS[0]}")
-    if asked is not None:
-        os.environ["KERAS_BACKEND"] = asked
+                        f"{' or '.join(list_installed_backends()) or BACKENDS[0]}")
+    if requested is not None:
+        os.environ["KERAS_BACKEND"] = requested
     return name
 
 
-def installed():
+def list_installed_backends():
     """Return the names of the backends that are there."""
     return [name for name in BACKENDS if find_spec(name)]
 
@@ -63,34 +63,34 @@ def enable_onednn():
     of TensorFlow that zoo is the reason of.
     """
     global _onednn_set_by
-    if ONEDNN in os.environ:
+    if ONEDNN_ENV_VAR in os.environ:
         if _onednn_set_by != "zoo":  # a second call finds the first one's value
             _onednn_set_by = "user"
         return
     import platform  # loads subprocess and more, which `import zoo` need not wait for where there is a value
 
-    if "tensorflow" not in sys.modules and platform.machine().lower() in X86_64:
-        os.environ[ONEDNN] = "1"
+    if "tensorflow" not in sys.modules and platform.machine().lower() in X86_64_MACHINES:
+        os.environ[ONEDNN_ENV_VAR] = "1"
         _onednn_set_by = "zoo"
 
 
-def onednn():
+def get_onednn_setting():
     """Return (value of TF_ENABLE_ONEDNN_OPTS or None, who decided on oneDNN: "zoo", "user" or "default")."""
-    return os.environ.get(ONEDNN), _onednn_set_by
+    return os.environ.get(ONEDNN_ENV_VAR), _onednn_set_by
 
 
-def hosts(addresses, index):
+def resolve_hosts(addresses, host_index):
     """Return ([HOST:PORT, ...], this host's number) of --hosts and --host-index, or None for a single host.
 
     Else as Keras's variables say, KERAS_DISTRIBUTION_JOB_ADDRESSES and _PROCESS_ID; --hosts slurm takes them from
     SLURM's, as `srun` sets them. UserError for what cannot be.
     """
     if addresses == "slurm":
-        return _slurm()
+        return _resolve_slurm_hosts()
     addresses = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES") if addresses is None else addresses
-    index = os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID") if index is None else index
+    host_index = os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID") if host_index is None else host_index
     if addresses is None:
-        if index is not None:
+        if host_index is not None:
             raise UserError("--host-index is for several hosts; give their addresses with --hosts")
         return None
     named = addresses.split(",")
@@ -100,13 +100,13 @@ def hosts(addresses, index):
                             f"{each!r}")
     if len(named) < 2 or len(set(named)) < len(named):
         raise UserError(f"--hosts takes two or more hosts, each once; given {addresses!r}")
-    if index is None or not index.isdecimal() or int(index) >= len(named):
+    if host_index is None or not host_index.isdecimal() or int(host_index) >= len(named):
         raise UserError(f"--host-index is which of the {len(named)} hosts this one is, from 0 to {len(named) - 1}; "
-                        f"given {index or 'nothing'}")
-    return named, int(index)
+                        f"given {host_index or 'nothing'}")
+    return named, int(host_index)
 
 
-def _slurm():
+def _resolve_slurm_hosts():
     """The tasks of SLURM's job step; the first node's name is expanded from forms such as gpu[03-07,9],big1 and
     rack[1-2]node[3-4]."""
     told = {name: os.environ.get(f"SLURM_{name}") for name in ("STEP_NODELIST", "STEP_NUM_TASKS", "PROCID", "JOB_ID")}
@@ -119,12 +119,12 @@ def _slurm():
     return ([f"{node}:{port}"] * count, int(told["PROCID"])) if count > 1 else None
 
 
-def _backend_named():
+def _get_default_backend():
     """KERAS_BACKEND, else keras.json's, else tensorflow: where Keras itself looks."""
     named = os.environ.get("KERAS_BACKEND")
     if named:
         return named
     try:
-        return json.loads((keras_home() / "keras.json").read_text())["backend"]
+        return json.loads((get_keras_home() / "keras.json").read_text())["backend"]
     except (OSError, ValueError, KeyError, TypeError):
         return "tensorflow"

@@ -9,22 +9,22 @@ class UserError(ValueError):
     The commands print it as one line and leave with exit status 2.
     """
 
-    status = 2
+    exit_status = 2
 
 
-class RunInUse(UserError):
+class RunLocked(UserError):
     """Another process has the run: exit status 6."""
 
-    status = 6
+    exit_status = 6
 
 
-def unknown(kind, given, known):
+def unknown_name_error(kind, name, valid_names):
     """Return the UserError for a name that does not exist, with the nearest one that does.
 
-    >>> raise unknown("network", "resnet43", ["resnet34", "vgg16"])
+    >>> raise unknown_name_error("network", "resnet43", ["resnet34", "vgg16"])
     UserError: no network is called 'resnet43'; did you mean 'resnet34'? (there are: resnet34, vgg16)
     """
-    known = sorted(known)
-    close = difflib.get_close_matches(str(given).lower(), known, n=1)
-    there = f"there are: {', '.join(known) or 'none'}"
-    return UserError(f"no {kind} is called {given!r}; " + (f"did you mean {close[0]!r}? ({there})" if close else there))
+    valid_names = sorted(valid_names)
+    close = difflib.get_close_matches(str(name).lower(), valid_names, n=1)
+    there = f"there are: {', '.join(valid_names) or 'none'}"
+    return UserError(f"no {kind} is called {name!r}; " + (f"did you mean {close[0]!r}? ({there})" if close else there))

@@ -7,10 +7,10 @@ import dataclasses
 import numbers
 from dataclasses import dataclass, field
 
-from zoo.errors import UserError, unknown
-from zoo.utils.validation import checked
+from zoo.errors import UserError, unknown_name_error
+from zoo.utils.validation import check_type
 
-WIDEST = 100  # times the paper's widths: more fits no machine
+MAX_WIDTH_MULTIPLIER = 100  # times the paper's widths: more fits no machine
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,15 @@ class Paper:
     authors: str
     year: int
     title: str
-    link: str  # arXiv number or DOI
+    identifier: str  # arXiv number or DOI
 
     @property
     def url(self):
-        kind, _, number = self.link.rpartition(":")
-        return f"https://arxiv.org/abs/{number}" if kind == "arXiv" else f"https://doi.org/{self.link}"
+        kind, _, number = self.identifier.rpartition(":")
+        return f"https://arxiv.org/abs/{number}" if kind == "arXiv" else f"https://doi.org/{self.identifier}"
 
     @property
-    def short(self):
+    def short_authors(self):
         """The authors in few words."""
         first, *others = self.authors.split(", ")
         return f"{first} et al." if len(others) > 1 else " and ".join([first, *others])
@@ -46,7 +46,7 @@ class Preset:
 
 
 @dataclass(frozen=True)
-class Spec:
+class ModelInfo:
     """A network: facts that need no backend.
 
     Pinned counts are pairs (all parameters, trainable ones): `parameters` of the network as in its paper,
@@ -54,29 +54,29 @@ class Spec:
     """
 
     name: str
-    file: str  # zoo/models/FILE.py, which has TABLES[name], body() and head()
+    module: str  # zoo/models/FILE.py, which has TABLES[name], body() and head()
     paper: Paper
     input_shape: tuple  # height, width, channels in the paper
     classes: int  # in the paper
     parameters: tuple
-    features: str  # the layer where the body ends
-    least_side: int  # pixels; a smaller picture is refused
-    paper_side: int = 0  # pixels; stem="paper" takes none smaller, where that is more than least_side
-    small_below: int = 0  # stem="auto" is "small" for sides under this (pixels); 0: there is no small stem
-    small_parameters: tuple = ()
-    body_options: dict = field(default_factory=dict)  # name: default
+    feature_layer: str  # the layer where the body ends
+    min_size: int  # pixels; a smaller picture is refused
+    paper_stem_min_size: int = 0  # pixels; stem="paper" takes none smaller, where that is more than least_side
+    small_stem_below: int = 0  # stem="auto" is "small" for sides under this (pixels); 0: there is no small stem
+    small_stem_parameters: tuple = ()
+    backbone_options: dict = field(default_factory=dict)  # name: default
     head_options: dict = field(default_factory=dict)
-    side_options: dict = field(default_factory=dict)
+    aux_options: dict = field(default_factory=dict)
     choices: dict = field(default_factory=dict)  # option: its legal values, where the type does not say them
-    sides: dict = field(default_factory=dict)  # side classifier: the weight of its loss; the main one's is 1
-    most_side: int = 0  # pixels; 0: no limit
-    most_classes: int = 0  # 0: no limit
-    only_width: bool = False  # its tables and codes are of the paper's widths
-    small: Preset | None = None  # the preset "small"
+    aux_loss_weights: dict = field(default_factory=dict)  # side classifier: the weight of its loss; the main one's is 1
+    max_size: int = 0  # pixels; 0: no limit
+    max_classes: int = 0  # 0: no limit
+    fixed_width: bool = False  # its tables and codes are of the paper's widths
+    small_preset: Preset | None = None  # the preset "small"
 
     @property
     def options(self):
-        return {**self.body_options, **self.head_options, **self.side_options}
+        return {**self.backbone_options, **self.head_options, **self.aux_options}
 
 
 LECUN_1998 = Paper("LeCun, Bottou, Bengio, Haffner", 1998, "Gradient-Based Learning Applied to Document Recognition",
@@ -105,83 +105,95 @@ HE_2016 = Paper("He, Zhang, Ren, Sun", 2016, "Identity Mappings in Deep Residual
 CHOLLET_2016 = Paper("Chollet", 2016, "Xception: Deep Learning with Depthwise Separable Convolutions",
                      "arXiv:1610.02357")
 
-SPECS = {spec.name: spec for spec in (
-    Spec("lenet5", "lenet", LECUN_1998, (28, 28, 1), 10, (61_706, 61_706), features="S4", least_side=12,
-         small=Preset("mnist")),
-    Spec("lenet5_1998", "lenet_1998", LECUN_1998, (32, 32, 1), 10, (60_840, 60_000), features="S4", least_side=28,
-         most_side=32, most_classes=10, only_width=True, small=Preset("mnist")),
-    Spec("lenet5_bn", "lenet_bn", IOFFE_2015, (32, 32, 3), 10, (353_834, 353_814), features="conv2", least_side=2,
-         body_options={"bn_after_conv1": False, "bn_after_pool1": False},
-         head_options={"bn_after_conv2": False, "dense_at_the_end": False}, small=Preset("cifar10", 0.5)),
-    Spec("alexnet", "alexnet", KRIZHEVSKY_2012, (227, 227, 3), 1000, (60_965_224, 60_965_224), features="pool5",
-         least_side=16, small_below=135, small_parameters=(35_910_026, 35_910_026), choices={"groups": (1, 2)},
-         body_options={"groups": 2}, head_options={"dropout": 0.5}, small=Preset("cifar10", 0.1875)),
-    Spec("alexnet_2014", "alexnet_2014", KRIZHEVSKY_2014, (224, 224, 3), 1000, (61_100_840, 61_100_840),
-         features="pool5", least_side=16, paper_side=63, small_below=159, small_parameters=(28_714_826, 28_714_826),
-         head_options={"dropout": 0.5}, small=Preset("cifar10", 0.1875)),
-    Spec("maxout", "maxout", GOODFELLOW_2013, (32, 32, 3), 10, (16_247_830, 16_247_830), features="pool3",
-         least_side=16, body_options={"dropout": True}, head_options={"dropout": True},
-         small=Preset("cifar10", 0.125)),
-    Spec("maxout_mnist", "maxout", GOODFELLOW_2013, (28, 28, 1), 10, (418_714, 418_714), features="pool3",
-         least_side=16, body_options={"dropout": True}, head_options={"dropout": True}, small=Preset("mnist", 0.5)),
-    Spec("nin", "nin", LIN_2013, (32, 32, 3), 10, (966_986, 966_986), features="mlpconv3_1x1_1", least_side=8,
-         body_options={"dropout": 0.5}, small=Preset("cifar10", 0.25)),
-    Spec("vgg16", "vgg", SIMONYAN_2014, (224, 224, 3), 1000, (138_357_544, 138_357_544), features="pool5",
-         least_side=16, body_options={"batch_norm": False}, head_options={"dropout": 0.5},
-         small=Preset("cifar10", 0.1875)),
-    Spec("vgg19", "vgg", SIMONYAN_2014, (224, 224, 3), 1000, (143_667_240, 143_667_240), features="pool5",
-         least_side=16, body_options={"batch_norm": False}, head_options={"dropout": 0.5},
-         small=Preset("cifar10", 0.1875)),
-    Spec("googlenet", "googlenet", SZEGEDY_2014, (224, 224, 3), 1000, (6_998_552, 6_998_552), features="5b",
-         least_side=16, small_below=127, small_parameters=(5_983_802, 5_983_802), sides={"aux1": 0.3, "aux2": 0.3},
-         head_options={"dropout": 0.4}, side_options={"side_dropout": 0.7}, small=Preset("cifar10", 0.125)),
-    Spec("msra_a", "msra", HE_2015, (224, 224, 3), 1000, (178_032_072, 178_032_072), features="conv4_5_prelu",
-         least_side=16, small_below=63, small_parameters=(173_964_522, 173_964_522), head_options={"dropout": 0.5},
-         small=Preset("cifar10", 0.0625)),
-    Spec("msra_b", "msra", HE_2015, (224, 224, 3), 1000, (183_343_048, 183_343_048), features="conv4_6_prelu",
-         least_side=16, small_below=63, small_parameters=(179_275_498, 179_275_498), head_options={"dropout": 0.5},
-         small=Preset("cifar10", 0.0625)),
-    Spec("inception_v2", "inception_v2", IOFFE_2015, (224, 224, 3), 1000, (11_204_936, 11_185_032), features="5b",
-         least_side=16, small_below=97, small_parameters=(10_190_186, 10_170_282), body_options={"scale": False},
-         small=Preset("cifar10", 0.09375)),
-    Spec("highway", "highway", SRIVASTAVA_2015, (32, 32, 3), 10, (2_256_838, 2_256_838), features="conv4",
-         least_side=8, body_options={"dropout": True}, head_options={"dropout": True},
-         # without dropout, with which so narrow a network underfits
-         small=Preset("cifar10", 0.25, {"dropout": False})),
-    Spec("highway_mnist", "highway", SRIVASTAVA_2015, (28, 28, 1), 10, (151_690, 151_690), features="pool3",
-         least_side=16, body_options={"dropout": True}, head_options={"dropout": True}, small=Preset("mnist", 0.5)),
-    Spec("inception_v3", "inception_v3", SZEGEDY_2015, (299, 299, 3), 1000, (23_851_784, 23_817_352),
-         features="mixed10", least_side=16, paper_side=75, small_below=171, small_parameters=(21_823_274, 21_788_842),
-         sides={"aux1": 0.4}, body_options={"scale": False},
-         head_options={"dropout": 0.2}, side_options={"scale": False}, small=Preset("cifar10", 0.0625)),
-    Spec("resnet18", "resnet", HE_2016, (224, 224, 3), 1000, (11_695_528, 11_687_720), features="conv5_relu",
-         least_side=16, small_below=97, small_parameters=(11_179_978, 11_172_170), small=Preset("cifar10", 0.1875)),
-    Spec("resnet34", "resnet", HE_2016, (224, 224, 3), 1000, (21_811_112, 21_795_880), features="conv5_relu",
-         least_side=16, small_below=97, small_parameters=(21_295_562, 21_280_330), small=Preset("cifar10", 0.125)),
-    Spec("inception_v4", "inception_v4", SZEGEDY_2016, (299, 299, 3), 1000, (42_742_984, 42_679_816),
-         features="C_3", least_side=16, paper_side=75, small_below=171, small_parameters=(41_221_354, 41_158_186),
-         body_options={"scale": True}, head_options={"dropout": 0.2}, small=Preset("cifar10", 0.0625)),
-    Spec("inception_resnet_v1", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000, (22_769_848, 22_742_808),
-         features="C_5", least_side=16, paper_side=75, small_below=171, small_parameters=(20_994_778, 20_967_738),
-         body_options={"scale": False}, head_options={"dropout": 0.2}, small=Preset("cifar10", 0.0625)),
-    Spec("inception_resnet_v2", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000, (55_873_736, 55_813_192),
-         features="conv7b_relu", least_side=16, paper_side=75, small_below=171,
-         small_parameters=(54_352_106, 54_291_562), body_options={"scale": False},
-         head_options={"dropout": 0.2}, small=Preset("cifar10", 0.0625)),
-    Spec("inception_resnet_v2_paper", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000, (32_450_360, 32_417_496),
-         features="C_5", least_side=16, paper_side=75, small_below=171, small_parameters=(30_326_810, 30_293_946),
-         body_options={"scale": False}, head_options={"dropout": 0.2}, small=Preset("cifar10", 0.0625)),
-    Spec("xception", "xception", CHOLLET_2016, (299, 299, 3), 1000, (22_910_480, 22_855_952),
-         features="block14_sepconv2_act", least_side=16, small_below=103, small_parameters=(20_881_970, 20_827_442),
-         head_options={"dropout": 0.5}, small=Preset("cifar10", 0.125)),
+MODELS = {spec.name: spec for spec in (
+    ModelInfo("lenet5", "lenet", LECUN_1998, (28, 28, 1), 10, (61_706, 61_706), feature_layer="S4", min_size=12,
+              small_preset=Preset("mnist")),
+    ModelInfo("lenet5_1998", "lenet_1998", LECUN_1998, (32, 32, 1), 10, (60_840, 60_000), feature_layer="S4",
+              min_size=28, max_size=32, max_classes=10, fixed_width=True, small_preset=Preset("mnist")),
+    ModelInfo("lenet5_bn", "lenet_bn", IOFFE_2015, (32, 32, 3), 10, (353_834, 353_814), feature_layer="conv2",
+              min_size=2, backbone_options={"bn_after_conv1": False, "bn_after_pool1": False},
+              head_options={"bn_after_conv2": False, "dense_at_the_end": False}, small_preset=Preset("cifar10", 0.5)),
+    ModelInfo("alexnet", "alexnet", KRIZHEVSKY_2012, (227, 227, 3), 1000, (60_965_224, 60_965_224),
+              feature_layer="pool5", min_size=16, small_stem_below=135, small_stem_parameters=(35_910_026, 35_910_026),
+              choices={"groups": (1, 2)}, backbone_options={"groups": 2}, head_options={"dropout": 0.5},
+              small_preset=Preset("cifar10", 0.1875)),
+    ModelInfo("alexnet_2014", "alexnet_2014", KRIZHEVSKY_2014, (224, 224, 3), 1000, (61_100_840, 61_100_840),
+              feature_layer="pool5", min_size=16, paper_stem_min_size=63, small_stem_below=159,
+              small_stem_parameters=(28_714_826, 28_714_826), head_options={"dropout": 0.5},
+              small_preset=Preset("cifar10", 0.1875)),
+    ModelInfo("maxout", "maxout", GOODFELLOW_2013, (32, 32, 3), 10, (16_247_830, 16_247_830), feature_layer="pool3",
+              min_size=16, backbone_options={"dropout": True}, head_options={"dropout": True},
+              small_preset=Preset("cifar10", 0.125)),
+    ModelInfo("maxout_mnist", "maxout", GOODFELLOW_2013, (28, 28, 1), 10, (418_714, 418_714), feature_layer="pool3",
+              min_size=16, backbone_options={"dropout": True}, head_options={"dropout": True},
+              small_preset=Preset("mnist", 0.5)),
+    ModelInfo("nin", "nin", LIN_2013, (32, 32, 3), 10, (966_986, 966_986), feature_layer="mlpconv3_1x1_1", min_size=8,
+              backbone_options={"dropout": 0.5}, small_preset=Preset("cifar10", 0.25)),
+    ModelInfo("vgg16", "vgg", SIMONYAN_2014, (224, 224, 3), 1000, (138_357_544, 138_357_544), feature_layer="pool5",
+              min_size=16, backbone_options={"batch_norm": False}, head_options={"dropout": 0.5},
+              small_preset=Preset("cifar10", 0.1875)),
+    ModelInfo("vgg19", "vgg", SIMONYAN_2014, (224, 224, 3), 1000, (143_667_240, 143_667_240), feature_layer="pool5",
+              min_size=16, backbone_options={"batch_norm": False}, head_options={"dropout": 0.5},
+              small_preset=Preset("cifar10", 0.1875)),
+    ModelInfo("googlenet", "googlenet", SZEGEDY_2014, (224, 224, 3), 1000, (6_998_552, 6_998_552), feature_layer="5b",
+              min_size=16, small_stem_below=127, small_stem_parameters=(5_983_802, 5_983_802),
+              aux_loss_weights={"aux1": 0.3, "aux2": 0.3}, head_options={"dropout": 0.4},
+              aux_options={"aux_dropout": 0.7}, small_preset=Preset("cifar10", 0.125)),
+    ModelInfo("msra_a", "msra", HE_2015, (224, 224, 3), 1000, (178_032_072, 178_032_072), feature_layer="conv4_5_prelu",
+              min_size=16, small_stem_below=63, small_stem_parameters=(173_964_522, 173_964_522),
+              head_options={"dropout": 0.5}, small_preset=Preset("cifar10", 0.0625)),
+    ModelInfo("msra_b", "msra", HE_2015, (224, 224, 3), 1000, (183_343_048, 183_343_048), feature_layer="conv4_6_prelu",
+              min_size=16, small_stem_below=63, small_stem_parameters=(179_275_498, 179_275_498),
+              head_options={"dropout": 0.5}, small_preset=Preset("cifar10", 0.0625)),
+    ModelInfo("inception_v2", "inception_v2", IOFFE_2015, (224, 224, 3), 1000, (11_204_936, 11_185_032),
+              feature_layer="5b", min_size=16, small_stem_below=97, small_stem_parameters=(10_190_186, 10_170_282),
+              backbone_options={"scale": False}, small_preset=Preset("cifar10", 0.09375)),
+    ModelInfo("highway", "highway", SRIVASTAVA_2015, (32, 32, 3), 10, (2_256_838, 2_256_838), feature_layer="conv4",
+              min_size=8, backbone_options={"dropout": True}, head_options={"dropout": True},
+              # without dropout, with which so narrow a network underfits
+              small_preset=Preset("cifar10", 0.25, {"dropout": False})),
+    ModelInfo("highway_mnist", "highway", SRIVASTAVA_2015, (28, 28, 1), 10, (151_690, 151_690), feature_layer="pool3",
+              min_size=16, backbone_options={"dropout": True}, head_options={"dropout": True},
+              small_preset=Preset("mnist", 0.5)),
+    ModelInfo("inception_v3", "inception_v3", SZEGEDY_2015, (299, 299, 3), 1000, (23_851_784, 23_817_352),
+              feature_layer="mixed10", min_size=16, paper_stem_min_size=75, small_stem_below=171,
+              small_stem_parameters=(21_823_274, 21_788_842), aux_loss_weights={"aux1": 0.4},
+              backbone_options={"scale": False}, head_options={"dropout": 0.2}, aux_options={"scale": False},
+              small_preset=Preset("cifar10", 0.0625)),
+    ModelInfo("resnet18", "resnet", HE_2016, (224, 224, 3), 1000, (11_695_528, 11_687_720), feature_layer="conv5_relu",
+              min_size=16, small_stem_below=97, small_stem_parameters=(11_179_978, 11_172_170),
+              small_preset=Preset("cifar10", 0.1875)),
+    ModelInfo("resnet34", "resnet", HE_2016, (224, 224, 3), 1000, (21_811_112, 21_795_880), feature_layer="conv5_relu",
+              min_size=16, small_stem_below=97, small_stem_parameters=(21_295_562, 21_280_330),
+              small_preset=Preset("cifar10", 0.125)),
+    ModelInfo("inception_v4", "inception_v4", SZEGEDY_2016, (299, 299, 3), 1000, (42_742_984, 42_679_816),
+              feature_layer="C_3", min_size=16, paper_stem_min_size=75, small_stem_below=171,
+              small_stem_parameters=(41_221_354, 41_158_186), backbone_options={"scale": True},
+              head_options={"dropout": 0.2}, small_preset=Preset("cifar10", 0.0625)),
+    ModelInfo("inception_resnet_v1", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000, (22_769_848, 22_742_808),
+              feature_layer="C_5", min_size=16, paper_stem_min_size=75, small_stem_below=171,
+              small_stem_parameters=(20_994_778, 20_967_738), backbone_options={"scale": False},
+              head_options={"dropout": 0.2}, small_preset=Preset("cifar10", 0.0625)),
+    ModelInfo("inception_resnet_v2", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000, (55_873_736, 55_813_192),
+              feature_layer="conv7b_relu", min_size=16, paper_stem_min_size=75, small_stem_below=171,
+              small_stem_parameters=(54_352_106, 54_291_562), backbone_options={"scale": False},
+              head_options={"dropout": 0.2}, small_preset=Preset("cifar10", 0.0625)),
+    ModelInfo("inception_resnet_v2_paper", "inception_resnet", SZEGEDY_2016, (299, 299, 3), 1000,
+              (32_450_360, 32_417_496), feature_layer="C_5", min_size=16, paper_stem_min_size=75, small_stem_below=171,
+              small_stem_parameters=(30_326_810, 30_293_946), backbone_options={"scale": False},
+              head_options={"dropout": 0.2}, small_preset=Preset("cifar10", 0.0625)),
+    ModelInfo("xception", "xception", CHOLLET_2016, (299, 299, 3), 1000, (22_910_480, 22_855_952),
+              feature_layer="block14_sepconv2_act", min_size=16, small_stem_below=103,
+              small_stem_parameters=(20_881_970, 20_827_442), head_options={"dropout": 0.5},
+              small_preset=Preset("cifar10", 0.125)),
 )}
 
 
 @dataclass(frozen=True)
-class Blueprint:
+class ModelConfig:
     """A network with everything decided: what models.assembly builds and what a run records."""
 
-    spec: Spec
+    model_info: ModelInfo
     input_shape: tuple
     classes: int
     width: float
@@ -190,116 +202,121 @@ class Blueprint:
     aux: bool  # with the side classifiers
 
 
-def find(name):
+def get_model_info(name):
     """Return the Spec called `name`; UserError with the nearest name if there is none."""
-    if not isinstance(name, str) or name not in SPECS:
-        raise unknown("network", name, SPECS)
-    return SPECS[name]
+    if not isinstance(name, str) or name not in MODELS:
+        raise unknown_name_error("network", name, MODELS)
+    return MODELS[name]
 
 
-def blueprint(name, input_shape=None, classes=None, width=None, stem="auto", options=None, aux=False):
-    """Check what is asked of the network `name` and return it as a Blueprint; UserError says what cannot be.
+def resolve_model_config(name, input_shape=None, classes=None, width=None, stem="auto", options=None, aux=False):
+    """Check what is asked of the network `name` and return it as a ModelConfig; UserError says what cannot be.
 
     None for `input_shape`, `classes` or `width` is the paper's. The arguments are those of `zoo.build`.
     """
-    spec = find(name)
-    shape = _shape(spec, spec.input_shape if input_shape is None else input_shape)
+    spec = get_model_info(name)
+    shape = _check_input_shape(spec, spec.input_shape if input_shape is None else input_shape)
     classes = spec.classes if classes is None else classes
     width = 1.0 if width is None else width
-    if not _whole(classes) or classes < 2:
+    if not _is_integer(classes) or classes < 2:
         raise UserError(f"classes is a whole number of 2 or more; given {classes!r}")
-    if spec.most_classes and classes > spec.most_classes:
-        raise UserError(f"{name} has codes for {spec.most_classes} classes; given {classes}; lenet5 takes "
+    if spec.max_classes and classes > spec.max_classes:
+        raise UserError(f"{name} has codes for {spec.max_classes} classes; given {classes}; lenet5 takes "
                         "any number")
-    if isinstance(width, bool) or not isinstance(width, numbers.Real) or not 0 < width <= WIDEST:
-        raise UserError(f"width is a number above 0, such as 0.5, and at most {WIDEST}; given {width!r}")
-    if spec.only_width and width != 1:
+    if isinstance(width, bool) or not isinstance(width, numbers.Real) or not 0 < width <= MAX_WIDTH_MULTIPLIER:
+        raise UserError(f"width is a number above 0, such as 0.5, and at most {MAX_WIDTH_MULTIPLIER}; given {width!r}")
+    if spec.fixed_width and width != 1:
         raise UserError(f"{name} has the paper's widths only; given width {width!r}; lenet5 takes any")
-    if not isinstance(aux, bool) or (aux and not spec.sides):
-        have = ", ".join(each.name for each in SPECS.values() if each.sides)
+    if not isinstance(aux, bool) or (aux and not spec.aux_loss_weights):
+        have = ", ".join(each.name for each in MODELS.values() if each.aux_loss_weights)
         raise UserError(f"aux is False or True, and True only for networks with side classifiers, {have}; given "
                         f"{aux!r}")
-    return Blueprint(spec, shape, int(classes), float(width), _stem(spec, stem, shape),
-                     _options(spec, options or {}), aux)
+    return ModelConfig(spec, shape, int(classes), float(width), _resolve_stem(spec, stem, shape),
+                       _resolve_options(spec, options or {}), aux)
 
 
-def default_image_shape(spec):
+def get_default_image_shape(model_info):
     """Return (height, width, channels) to which a folder's images are brought for training from scratch.
 
     32x32 where the model has a small stem, which two CPU cores can train; else the paper's size.
     """
-    height, width, channels = spec.input_shape
-    return (32, 32, channels) if spec.small_below else (height, width, channels)
+    height, width, channels = model_info.input_shape
+    return (32, 32, channels) if model_info.small_stem_below else (height, width, channels)
 
 
-def preset(spec, name):
+def get_preset(model_info, name):
     """Return the Preset of a network called `name`; UserError with the nearest name if there is none.
 
-    >>> preset(find("resnet34"), "small").width
+    >>> get_preset(find("resnet34"), "small").width
     0.125
     """
-    presets = {"small": spec.small} if spec.small else {}
+    presets = {"small": model_info.small_preset} if model_info.small_preset else {}
     if name not in presets:
-        raise unknown("preset", name, presets)
+        raise unknown_name_error("preset", name, presets)
     return presets[name]
 
 
-def facts(spec):
+def get_model_metadata(model_info):
     """Return what the catalogue knows of a network, ready for JSON."""
-    return {"name": spec.name, "paper": {**vars(spec.paper), "url": spec.paper.url}, "input_shape": spec.input_shape,
-            "classes": spec.classes, "parameters": spec.parameters[0], "trainable_parameters": spec.parameters[1],
-            "least_side": spec.least_side, "most_side": spec.most_side or None,
-            "most_classes": spec.most_classes or None, "only_width": spec.only_width,
-            "stems": ["paper", "small"] if spec.small_below else ["paper"], "small_stem_below": spec.small_below,
-            "features": spec.features, "options": spec.options, "choices": spec.choices,
-            "side_classifiers": spec.sides}
+    return {"name": model_info.name, "paper": {**vars(model_info.paper), "url": model_info.paper.url},
+            "input_shape": model_info.input_shape, "classes": model_info.classes,
+            "parameters": model_info.parameters[0], "trainable_parameters": model_info.parameters[1],
+            "least_side": model_info.min_size, "most_side": model_info.max_size or None,
+            "most_classes": model_info.max_classes or None, "only_width": model_info.fixed_width,
+            "stems": ["paper", "small"] if model_info.small_stem_below else ["paper"],
+            "small_stem_below": model_info.small_stem_below, "features": model_info.feature_layer,
+            "options": model_info.options, "choices": model_info.choices,
+            "side_classifiers": model_info.aux_loss_weights}
 
 
-def as_json(plan):
-    """Return a Blueprint as the arguments of `blueprint`, ready for JSON."""
-    given = {each.name: getattr(plan, each.name) for each in dataclasses.fields(plan) if each.name != "spec"}
-    return {"name": plan.spec.name, **given}
+def serialize_model_config(model_config):
+    """Return a ModelConfig as the arguments of `resolve_model_config`, ready for JSON."""
+    given = {each.name: getattr(model_config, each.name) for each in dataclasses.fields(model_config)
+             if each.name != "model_info"}
+    return {"name": model_config.model_info.name, **given}
 
 
-def _whole(value):
+def _is_integer(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)  # NumPy's whole numbers too
 
 
-def _shape(spec, shape):
-    if not isinstance(shape, (tuple, list)) or len(shape) != 3 or not all(_whole(side) and side > 0 for side in shape):
-        raise UserError(f"input_shape is three whole numbers, height, width and channels, such as {spec.input_shape}; "
+def _check_input_shape(model_info, shape):
+    if not isinstance(shape,
+                      (tuple, list)) or len(shape) != 3 or not all(_is_integer(side) and side > 0 for side in shape):
+        raise UserError(f"input_shape is three whole numbers, height, width and channels, such as {model_info.input_shape}; "
                         f"given {shape!r}")
-    if min(shape[:2]) < spec.least_side:
-        raise UserError(f"{spec.name} takes pictures with sides of {spec.least_side} pixels and more; "
+    if min(shape[:2]) < model_info.min_size:
+        raise UserError(f"{model_info.name} takes pictures with sides of {model_info.min_size} pixels and more; "
                         f"given {shape[0]}x{shape[1]}; enlarge the pictures")
-    if spec.most_side and max(shape[:2]) > spec.most_side:
-        raise UserError(f"{spec.name} takes pictures with sides of {spec.least_side} to {spec.most_side} pixels; "
+    if model_info.max_size and max(shape[:2]) > model_info.max_size:
+        raise UserError(f"{model_info.name} takes pictures with sides of {model_info.min_size} to {model_info.max_size} pixels; "
                         f"given {shape[0]}x{shape[1]}; make them smaller, or use lenet5")
     return tuple(map(int, shape))
 
 
-def _stem(spec, stem, shape):
+def _resolve_stem(model_info, stem, shape):
     if stem not in ("auto", "paper", "small"):
         raise UserError(f"stem is auto, paper or small; given {stem!r}")
     if stem == "auto":
-        return "small" if min(shape[:2]) < spec.small_below else "paper"
-    if stem == "small" and not spec.small_below:
-        raise UserError(f"{spec.name} has no small stem, its own takes small pictures; use stem 'auto' or 'paper'")
-    if stem == "paper" and min(shape[:2]) < spec.paper_side:
-        raise UserError(f"{spec.name} with the paper's stem takes pictures with sides of {spec.paper_side} pixels and "
+        return "small" if min(shape[:2]) < model_info.small_stem_below else "paper"
+    if stem == "small" and not model_info.small_stem_below:
+        raise UserError(f"{model_info.name} has no small stem, its own takes small pictures; use stem 'auto' or 'paper'")
+    if stem == "paper" and min(shape[:2]) < model_info.paper_stem_min_size:
+        raise UserError(f"{model_info.name} with the paper's stem takes pictures with sides of {model_info.paper_stem_min_size} pixels and "
                         f"more; given {shape[0]}x{shape[1]}; use stem 'auto' or 'small'")
     return stem
 
 
-def _options(spec, given):
-    for name in given:
-        if name not in spec.options:
-            raise unknown(f"{spec.name} option", name, spec.options)
-    options = {**spec.options, **given}
-    options = {name: checked(f"{spec.name}'s {name}", value, spec.options[name]) for name, value in options.items()}
-    for name, legal in spec.choices.items():
+def _resolve_options(model_info, requested):
+    for name in requested:
+        if name not in model_info.options:
+            raise unknown_name_error(f"{model_info.name} option", name, model_info.options)
+    options = {**model_info.options, **requested}
+    options = {name: check_type(f"{model_info.name}'s {name}", value, model_info.options[name]) for name,
+               value in options.items()}
+    for name, legal in model_info.choices.items():
         if options[name] not in legal:
-            raise UserError(f"{spec.name}'s {name} is one of {', '.join(map(str, legal))}; given {options[name]!r}")
+            raise UserError(f"{model_info.name}'s {name} is one of {', '.join(map(str, legal))}; given {options[name]!r}")
     for name, value in options.items():
         if isinstance(value, float) and not 0 <= value < 1:  # they are shares all
             raise UserError(f"{name} is a share of 0 or more and less than 1; given {value}")

@@ -3,8 +3,8 @@ import pytest
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory):
-    from zoo.data.load import load
-    return load("digits", data_dir=tmp_path_factory.mktemp("empty"))
+    from zoo.data.datasets import load_dataset_by_name
+    return load_dataset_by_name("digits", data_dir=tmp_path_factory.mktemp("empty"))
 
 
 @pytest.fixture(autouse=True)

@@ -275,7 +275,7 @@ def test_npz_that_is_refused(change, parts, tmp_path):
 def test_npz_larger_than_the_memory_is_refused_unread(tmp_path, monkeypatch):
     path = tmp_path / "own.npz"
     np.savez_compressed(path, x_train=np.zeros((40, 100, 100), np.uint8), y_train=LABELS)
-    monkeypatch.setattr(array_data, "max_bytes", lambda: 100_000)
+    monkeypatch.setattr(array_data, "get_total_memory", lambda: 100_000)
     with pytest.raises(UserError) as error:
         load_npz(path)
     check_message(error.value, path, "100,000")

@@ -10,9 +10,9 @@ import pytest
 from helpers import check_message
 from small_sets import CIFAR10, MNIST, binary, files10, write_folder, write_idx
 
-from zoo.data.checks import digest, record_hashes
-from zoo.data.info import find
-from zoo.data.load import load, load_facts
+from zoo.data.checks import compute_digest, hash_records
+from zoo.data.dataset_info import get_dataset_info
+from zoo.data.datasets import load_dataset, load_dataset_by_name
 from zoo.errors import UserError
 
 
@@ -23,26 +23,26 @@ def digest_by_hand(labels, images):
 
 def test_digest():
     labels, images = CIFAR10["train"]
-    found = digest(record_hashes(labels, images))
+    found = compute_digest(hash_records(labels, images))
     assert int(found, 16) == digest_by_hand(labels, images) and len(found) == 64
-    assert digest(record_hashes(labels[::-1], images[::-1])) == found
+    assert compute_digest(hash_records(labels[::-1], images[::-1])) == found
     changed = images.copy()
     changed[3, 0, 0, 0] ^= 1
-    assert digest(record_hashes(labels, changed)) != found
-    assert digest(record_hashes(np.roll(labels, 1, axis=0), images)) != found
+    assert compute_digest(hash_records(labels, changed)) != found
+    assert compute_digest(hash_records(np.roll(labels, 1, axis=0), images)) != found
 
 
 def full(name, splits):
     """Facts of a set that is whole with the pictures of `splits`."""
     (labels, images), (test_labels, test_images) = splits["train"], splits["test"]
-    return replace(find(name), train=90, validation=10, test=30,
+    return replace(get_dataset_info(name), train=90, validation=10, test=30,
                    train_digest=f"{digest_by_hand(labels, images):064x}",
                    test_digest=f"{digest_by_hand(test_labels, test_images):064x}")
 
 
 def test_a_full_set_with_the_right_digest(tmp_path):
     write_folder(tmp_path, files10(binary, ".bin"))
-    data = load_facts(full("cifar10", CIFAR10), data_dir=tmp_path)
+    data = load_dataset(full("cifar10", CIFAR10), data_dir=tmp_path)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [90, 10, 30] and data.notes == ()
 
 
@@ -52,33 +52,33 @@ def test_one_pixel_changed(tmp_path):
     images[7, 5, 5, 1] ^= 1
     write_folder(tmp_path, files10(binary, ".bin", {**CIFAR10, "test": (labels, images)}))
     with pytest.raises(UserError) as error:
-        load_facts(full("cifar10", CIFAR10), data_dir=tmp_path)
+        load_dataset(full("cifar10", CIFAR10), data_dir=tmp_path)
     check_message(error.value, tmp_path, "test", "cifar10", f"{digest_by_hand(labels, images):064x}"[:16])
 
 
 def test_a_digest_that_is_not_known_is_not_asked_for(tmp_path):
     write_idx(tmp_path)
     facts = replace(full("fashion_mnist", MNIST), train_digest=None, test_digest=None)
-    assert load_facts(facts, data_dir=tmp_path).notes == ()
+    assert load_dataset(facts, data_dir=tmp_path).notes == ()
 
 
 def test_more_pictures_than_there_are(tmp_path):
     write_idx(tmp_path)
     with pytest.raises(UserError) as error:
-        load_facts(replace(full("mnist", MNIST), train=89), data_dir=tmp_path)
+        load_dataset(replace(full("mnist", MNIST), train=89), data_dir=tmp_path)
     check_message(error.value, tmp_path, 100, "mnist", 99)
 
 
 def test_no_pictures(tmp_path):
     write_folder(tmp_path, {**files10(binary, ".bin"), "test_batch.bin": b""})
     with pytest.raises(UserError) as error:
-        load("cifar10", data_dir=tmp_path)
+        load_dataset_by_name("cifar10", data_dir=tmp_path)
     check_message(error.value, tmp_path / "test_batch.bin", "cifar10", "3,073", 0)
 
 
 def test_mnist_is_not_fashion(real_data):
     with pytest.raises(UserError) as error:
-        load("fashion_mnist", data_dir=real_data)
+        load_dataset_by_name("fashion_mnist", data_dir=real_data)
     check_message(error.value, real_data, "mnist", "fashion_mnist")
 
 
@@ -91,5 +91,5 @@ def test_changed_labels_of_the_real_mnist(real_data, tmp_path):
     path.chmod(0o600)
     path.write_bytes(gzip.compress(labels))
     with pytest.raises(UserError) as error:
-        load("mnist", data_dir=tmp_path)
+        load_dataset_by_name("mnist", data_dir=tmp_path)
     check_message(error.value, tmp_path, "test", "mnist")

@@ -5,7 +5,7 @@ import pytest
 from helpers import check_message, check_text
 from PIL import Image
 
-from zoo.data import image_files, image_folder, image_io, labelled
+from zoo.data import image_files, image_folder, image_io, labeled_images
 from zoo.errors import UserError
 
 
@@ -26,21 +26,21 @@ def maxima(dataset):
     return sorted({int(image.max()) for split in splits for image in split.batch(np.arange(len(split)))[0]})
 
 
-@pytest.mark.parametrize("in_memory", [0, image_folder.IN_MEMORY])
+@pytest.mark.parametrize("in_memory", [0, image_folder.MAX_CACHE_BYTES])
 @pytest.mark.parametrize("largest, white, pixels", [
     ((255, 256, 4095), 4095, [16, 255]),  # 255 * 255 / 4095 is 15.9, 256 is 15.9
     ((1000, 60000), 65535, [4, 233]),  # 3.9; 233.5 is rounded to the even
     ((100,), 255, [100]),
 ])
 def test_one_scale_for_a_set(tmp_path, largest, white, pixels, in_memory):
-    dataset = image_folder.load(write(tmp_path / "scans", largest), (8, 8, 1), in_memory=in_memory)
+    dataset = image_folder.load_image_folder(write(tmp_path / "scans", largest), (8, 8, 1), max_cache_bytes=in_memory)
     assert dataset.origin["white"] == {"integer": white} and maxima(dataset) == pixels
     check_text("\n".join(dataset.notes), f"0..{white}", "0..255", f"{max(largest):,}")
 
 
 @pytest.mark.parametrize("largest, white, pixels", [((0.25, 1.0), 1, [64, 255]), ((0.5, 200.0), 255, [0, 200])])
 def test_floats(tmp_path, largest, white, pixels):
-    dataset = image_folder.load(write(tmp_path / "scans", largest, np.float32, ".tif"), (8, 8, 1))
+    dataset = image_folder.load_image_folder(write(tmp_path / "scans", largest, np.float32, ".tif"), (8, 8, 1))
     assert dataset.origin["white"] == {"float": white} and maxima(dataset) == pixels
 
 
@@ -48,30 +48,30 @@ def test_eight_bits_beside_sixteen_stay_as_they_are(tmp_path):
     write(tmp_path / "scans", (4095,))
     for name in ("low", "high"):
         Image.new("L", (8, 8), 77).save(tmp_path / "scans" / name / "eight.png")
-    assert maxima(image_folder.load(tmp_path / "scans", (8, 8, 1))) == [77, 255]
+    assert maxima(image_folder.load_image_folder(tmp_path / "scans", (8, 8, 1))) == [77, 255]
     write(tmp_path / "plain", (200,), np.uint8)
-    dataset = image_folder.load(tmp_path / "plain", (8, 8, 1))
+    dataset = image_folder.load_image_folder(tmp_path / "plain", (8, 8, 1))
     assert "white" not in dataset.origin and not any("0..255" in note for note in dataset.notes)
 
 
 def test_what_comes_later_is_on_the_scale_of_the_set(tmp_path):
     folder = write(tmp_path / "scans", (255,))
     white = {"integer": 4095}
-    images = labelled.load_labelled(folder, ["low", "high"], (8, 8, 1), white=white)
+    images = labeled_images.load_labeled_images(folder, ["low", "high"], (8, 8, 1), white_levels=white)
     assert {int(image.max()) for image in images.split.batch(np.arange(20))[0]} == {16}
     assert any("0..4095" in note for note in images.notes)
-    files, _ = image_files.find([folder / "low" / "255-0.png"])
-    [[(_, fitted)]] = image_io.fit_files(files, (8, 8, 1), white)
+    files, _ = image_files.find_image_files([folder / "low" / "255-0.png"])
+    [[(_, fitted)]] = image_io.prepare_image_files(files, (8, 8, 1), white)
     assert fitted.pixels.max() == 16
-    check_message(fitted.done, "0..4095", "0..255")
-    [[(_, fitted)]] = image_io.fit_files(files, (8, 8, 1))  # no set is known: all of the 16 bits
+    check_message(fitted.transformations, "0..4095", "0..255")
+    [[(_, fitted)]] = image_io.prepare_image_files(files, (8, 8, 1))  # no set is known: all of the 16 bits
     assert fitted.pixels.max() == 1
-    check_message(fitted.done, "0..65535", "0..255")
+    check_message(fitted.transformations, "0..65535", "0..255")
 
 
 def test_what_is_brighter_than_the_set_is_white(tmp_path):
     folder = write(tmp_path / "scans", (60000,))
-    [[(_, fitted)]] = image_io.fit_files([folder / "low" / "60000-0.png"], (8, 8, 1), {"integer": 4095})
+    [[(_, fitted)]] = image_io.prepare_image_files([folder / "low" / "60000-0.png"], (8, 8, 1), {"integer": 4095})
     assert fitted.pixels.max() == 255
 
 
@@ -79,7 +79,7 @@ def test_a_broken_one_is_named(tmp_path):
     folder = write(tmp_path / "scans", (4095,))
     path = folder / "low" / "4095-3.png"
     path.write_bytes(path.read_bytes()[:60])
-    for in_memory in (0, image_folder.IN_MEMORY):
+    for in_memory in (0, image_folder.MAX_CACHE_BYTES):
         with pytest.raises(UserError) as error:
-            image_folder.load(folder, (8, 8, 1), in_memory=in_memory)
+            image_folder.load_image_folder(folder, (8, 8, 1), max_cache_bytes=in_memory)
         check_message(error.value, 1, path, "--invalid-images skip")

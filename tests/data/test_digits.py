@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from helpers import check_message
 
-from zoo.data import load as loading
-from zoo.data.checks import digest, record_hashes
+from zoo.data import datasets as loading
+from zoo.data.checks import compute_digest, hash_records
 from zoo.errors import UserError
 
 FOLDER = Path(loading.__file__).parent
@@ -22,7 +22,7 @@ def test_the_file_holds_the_images_that_it_always_held():
         images, labels = arrays["images"], arrays["labels"]
     assert images.shape == (5_000, 28, 28) and images.dtype == labels.dtype == np.uint8
     assert np.bincount(labels).tolist() == [500] * 10
-    assert digest(record_hashes(labels[:, None], images[..., None])) == (
+    assert compute_digest(hash_records(labels[:, None], images[..., None])) == (
         "857cc40e95f1f29790ba6c40d4c20d0f78075977ed40933e97731072a1e7167b")
     assert (FOLDER / "digits.npz").stat().st_size < 1_000_000
 
@@ -43,9 +43,9 @@ def test_a_file_that_is_missing_or_damaged(tmp_path, monkeypatch):
     path = tmp_path / "digits.npz"
     monkeypatch.setattr(loading, "DIGITS_FILE", path)
     with pytest.raises(UserError) as error:
-        loading.load("digits")
+        loading.load_dataset_by_name("digits")
     check_message(error.value, "digits", path)
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
     with pytest.raises(UserError) as error:
-        loading.load("digits")
+        loading.load_dataset_by_name("digits")
     check_message(error.value, path, 42)

@@ -13,8 +13,8 @@ import pytest
 from helpers import check_message, check_text
 from small_sets import CIFAR10, files10, python2_batch, write_archive, write_idx, write_npz
 
-from zoo.data.info import Download, find
-from zoo.data.load import load_facts
+from zoo.data.dataset_info import Download, get_dataset_info
+from zoo.data.datasets import load_dataset
 from zoo.errors import UserError
 
 
@@ -63,7 +63,7 @@ def cache(tmp_path):
 def offered(server, name, files, algorithm="sha256"):
     """Return the facts of `name`, its downloads {file below the cache: bytes} offered by `server`."""
     server.files |= {f"/{file}": data for file, data in files.items()}
-    return replace(find(name), downloads=tuple(
+    return replace(get_dataset_info(name), downloads=tuple(
         Download(f"{server.url}/{file}", file, f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}")
         for file, data in files.items()))
 
@@ -76,7 +76,7 @@ def mnist(server, tmp_path):
 
 def test_a_download_is_kept(mnist, server, cache, capfd):
     for _ in range(2):
-        data = load_facts(mnist)
+        data = load_dataset(mnist)
         assert len(data.train) == 92 and data.source == f"{cache}/mnist.npz"
     assert server.asked == ["/mnist.npz"]
     told = capfd.readouterr()
@@ -89,7 +89,7 @@ def test_four_files_with_md5(server, cache, tmp_path):
     write_idx(tmp_path / "offered", ending=".gz")
     files = {f"fashion-mnist/{path.name}": path.read_bytes() for path in (tmp_path / "offered").iterdir()}
     facts = offered(server, "fashion_mnist", files, "md5")
-    assert len(files) == 4 and len(load_facts(facts).test) == 30
+    assert len(files) == 4 and len(load_dataset(facts).test) == 30
     assert sorted(path.name for path in (cache / "fashion-mnist").glob("*.gz")) == [
         "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz",
         "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
@@ -97,8 +97,8 @@ def test_four_files_with_md5(server, cache, tmp_path):
 
 def test_an_archive_is_read_as_it_comes(server, cache, tmp_path):
     write_archive(tmp_path / "offered", "cifar-10-batches-py", files10(python2_batch))
-    name = find("cifar10").downloads[0].file
-    data = load_facts(offered(server, "cifar10", {name: (tmp_path / "offered").read_bytes()}))
+    name = get_dataset_info("cifar10").downloads[0].file
+    data = load_dataset(offered(server, "cifar10", {name: (tmp_path / "offered").read_bytes()}))
     assert len(data.test) == len(CIFAR10["test"][0])
     assert sorted(os.listdir(cache)) == [f".{name}.lock", name]
 
@@ -108,7 +108,7 @@ def test_a_wrong_hash(mnist, server, cache):
     server.files["/mnist.npz"] += b"and more"
     found = "sha256:" + hashlib.sha256(server.files["/mnist.npz"]).hexdigest()
     with pytest.raises(UserError) as error:
-        load_facts(mnist)
+        load_dataset(mnist)
     check_message(error.value, f"{server.url}/mnist.npz", expected, found)
     assert os.listdir(cache) == [".mnist.npz.lock"]
 
@@ -116,7 +116,7 @@ def test_a_wrong_hash(mnist, server, cache):
 def test_a_connection_that_ends_early(mnist, server, cache):
     server.lie, sent = 1_000, len(server.files["/mnist.npz"])
     with pytest.raises(UserError) as error:
-        load_facts(mnist)
+        load_dataset(mnist)
     check_message(error.value, "mnist", f"{sent:,}", f"{sent + 1_000:,}", f"{server.url}/mnist.npz", "--data-dir")
     assert os.listdir(cache) == [".mnist.npz.lock"]
 
@@ -124,7 +124,7 @@ def test_a_connection_that_ends_early(mnist, server, cache):
 def test_an_address_that_is_gone(mnist, server, cache):
     server.files.clear()
     with pytest.raises(UserError) as error:
-        load_facts(mnist)
+        load_dataset(mnist)
     check_message(error.value, "mnist", 404, f"{server.url}/mnist.npz", "--data-dir")
 
 
@@ -132,7 +132,7 @@ def test_nobody_answers(mnist, server, cache):
     server.http.shutdown()
     server.http.server_close()
     with pytest.raises(UserError) as error:
-        load_facts(mnist)
+        load_dataset(mnist)
     check_message(error.value, "mnist", "Connection refused", f"{server.url}/mnist.npz", "--data-dir")
     assert os.listdir(cache) == [".mnist.npz.lock"]
 
@@ -140,10 +140,10 @@ def test_nobody_answers(mnist, server, cache):
 IN_A_PROCESS = """
 import sys
 from dataclasses import replace
-from zoo.data.info import Download, find
-from zoo.data.load import load_facts
-facts = replace(find("mnist"), downloads=(Download(*sys.argv[1:]),))
-print(len(load_facts(facts).train))
+from zoo.data.dataset_info import Download, get_dataset_info
+from zoo.data.datasets import load_dataset
+facts = replace(get_dataset_info("mnist"), downloads=(Download(*sys.argv[1:]),))
+print(len(load_dataset(facts).train))
 """
 
 
@@ -186,7 +186,7 @@ def test_a_lock_of_a_process_that_died_holds_nobody_up(mnist, server, cache):
     process.kill()
     process.wait(20)
     server.open.set()
-    assert len(load_facts(mnist).train) == 92
+    assert len(load_dataset(mnist).train) == 92
 
 
 def test_one_line_on_a_terminal(mnist):

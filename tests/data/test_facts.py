@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from helpers import check_message
 
-from zoo.data.info import CIFAR10_NAMES, CIFAR100_COARSE_NAMES, CIFAR100_NAMES, DATASETS, find, with_labels
-from zoo.data.load import load
+from zoo.data.dataset_info import (CIFAR100_COARSE_NAMES, CIFAR100_NAMES, CIFAR10_NAMES, DATASETS, get_dataset_info,
+                                   select_label_set)
+from zoo.data.datasets import load_dataset_by_name
 from zoo.errors import UserError
 
 
@@ -18,9 +19,9 @@ from zoo.errors import UserError
     ("cifar100", 100, (32, 32, 3), (45_000, 5_000, 10_000)),
 ])
 def test_what_the_authors_say(name, classes, shape, sizes):
-    facts = find(name)
+    facts = get_dataset_info(name)
     assert (facts.classes, facts.shape, (facts.train, facts.validation, facts.test)) == (classes, shape, sizes)
-    assert len(facts.label_names) == len(set(facts.label_names)) == classes
+    assert len(facts.class_names) == len(set(facts.class_names)) == classes
     assert len(facts.mean) == len(facts.std) == shape[2]
 
 
@@ -29,7 +30,7 @@ def test_there_are_five():
 
 
 def test_names_of_labels():
-    assert find("fashion_mnist").label_names[9] == "Ankle boot"
+    assert get_dataset_info("fashion_mnist").class_names[9] == "Ankle boot"
     assert CIFAR100_NAMES[0] == "apple" and CIFAR100_NAMES[99] == "worm"
     assert list(CIFAR100_NAMES) == sorted(CIFAR100_NAMES)
 
@@ -42,15 +43,15 @@ def test_names_of_labels_are_the_published_ones(real_data):
 
 
 def test_coarse_labels():
-    facts = with_labels(find("cifar100"), "coarse")
-    assert facts.classes == 20 and facts.label_names[4] == "fruit_and_vegetables"
-    assert with_labels(find("cifar100"), "fine") == find("cifar100")
+    facts = select_label_set(get_dataset_info("cifar100"), "coarse")
+    assert facts.classes == 20 and facts.class_names[4] == "fruit_and_vegetables"
+    assert select_label_set(get_dataset_info("cifar100"), "fine") == get_dataset_info("cifar100")
 
 
 @pytest.mark.parametrize("mistake, parts", [
-    (lambda: find("cifar1O"), ("'cifar1O'", "'cifar10'")),
-    (lambda: with_labels(find("mnist"), "coarse"), ("mnist", "coarse", "cifar100", "'fine'")),
-    (lambda: with_labels(find("cifar100"), "corse"), ("'corse'", "'coarse'")),
+    (lambda: get_dataset_info("cifar1O"), ("'cifar1O'", "'cifar10'")),
+    (lambda: select_label_set(get_dataset_info("mnist"), "coarse"), ("mnist", "coarse", "cifar100", "'fine'")),
+    (lambda: select_label_set(get_dataset_info("cifar100"), "corse"), ("'corse'", "'coarse'")),
 ])
 def test_mistakes(mistake, parts):
     with pytest.raises(UserError) as error:
@@ -59,8 +60,8 @@ def test_mistakes(mistake, parts):
 
 
 @pytest.mark.parametrize("module, heavy", [
-    ("zoo.data.info", {"numpy", "keras", "tensorflow"}),
-    ("zoo.data.load", {"keras", "tensorflow", "jax", "torch", "matplotlib", "pandas", "scipy", "sklearn"}),
+    ("zoo.data.dataset_info", {"numpy", "keras", "tensorflow"}),
+    ("zoo.data.datasets", {"keras", "tensorflow", "jax", "torch", "matplotlib", "pandas", "scipy", "sklearn"}),
 ])
 def test_nothing_heavy_is_imported(module, heavy):
     code = f"import sys, {module}; print(*sys.modules)"
@@ -84,13 +85,13 @@ def mean_and_std(splits):
 
 def test_mean_and_std_of_digits(digits):
     mean, std = mean_and_std([digits.train, digits.validation])
-    assert mean == pytest.approx(digits.facts.mean, abs=6e-5) and std == pytest.approx(digits.facts.std, abs=6e-5)
+    assert mean == pytest.approx(digits.info.mean, abs=6e-5) and std == pytest.approx(digits.info.std, abs=6e-5)
 
 
 # CIFAR-100: a fifth of the training pictures is at hand.
 @pytest.mark.parametrize("name, tolerance", [("mnist", 6e-5), ("cifar10", 6e-5), ("cifar100", 3e-3)])
 def test_mean_and_std_of_the_real_pictures(real_data, name, tolerance):
-    data = load(name, data_dir=real_data)
+    data = load_dataset_by_name(name, data_dir=real_data)
     mean, std = mean_and_std([data.train, data.validation])
-    assert mean == pytest.approx(data.facts.mean, abs=tolerance)
-    assert std == pytest.approx(data.facts.std, abs=tolerance)
+    assert mean == pytest.approx(data.info.mean, abs=tolerance)
+    assert std == pytest.approx(data.info.std, abs=tolerance)

@@ -22,7 +22,7 @@ def write(folder, classes, count, ending=".png", **options):
 
 
 def load(folder, **options):
-    return image_folder.load(folder, (8, 8, 3), **options)
+    return image_folder.load_image_folder(folder, (8, 8, 3), **options)
 
 
 def sizes(dataset):

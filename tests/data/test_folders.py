@@ -27,8 +27,8 @@ def values(split):
 
 def test_a_pile_is_carved_by_a_fixed_seed(tmp_path):
     pile(tmp_path, {"b": 20, "a": 40})
-    found = image_folder.load(tmp_path, (4, 6, 3))
-    assert found.facts.label_names == ("a", "b") and found.facts.shape == (4, 6, 3) and found.facts.classes == 2
+    found = image_folder.load_image_folder(tmp_path, (4, 6, 3))
+    assert found.info.class_names == ("a", "b") and found.info.shape == (4, 6, 3) and found.info.classes == 2
     assert [len(each) for each in (found.train, found.validation, found.test)] == [48, 6, 6]
     assert sum(found.test.labels == 0) == 4  # in proportion
     everything = values(found.train) + values(found.validation) + values(found.test)
@@ -36,7 +36,7 @@ def test_a_pile_is_carved_by_a_fixed_seed(tmp_path):
     images, labels = found.train.batch([0, 1, 2])
     assert images.shape == (3, 4, 6, 3) and images.dtype == np.uint8 and labels.dtype == np.int64
     assert [value >= 100 for value in values(found.train)] == [label == 0 for label in found.train.labels]
-    assert values(image_folder.load(tmp_path, (4, 6, 3)).test) == values(found.test)
+    assert values(image_folder.load_image_folder(tmp_path, (4, 6, 3)).test) == values(found.test)
     [note] = found.notes
     check_message(note, "test", "validation")
 
@@ -45,7 +45,7 @@ def test_splits_that_lie_there(tmp_path):
     pile(tmp_path / "train", {"a": 4, "b": 4})
     pile(tmp_path / "val", {"a": 2, "b": 1})
     pile(tmp_path / "test", {"a": 1, "b": 3})
-    found = image_folder.load(tmp_path, (8, 8, 3))
+    found = image_folder.load_image_folder(tmp_path, (8, 8, 3))
     assert [len(each) for each in (found.train, found.validation, found.test)] == [8, 3, 4] and found.notes == ()
     assert sorted(values(found.validation)) == [0, 1, 100]
 
@@ -53,7 +53,7 @@ def test_splits_that_lie_there(tmp_path):
 def test_a_split_that_is_missing_is_carved_out_of_train(tmp_path):
     pile(tmp_path / "train", {"a": 20, "b": 20})
     pile(tmp_path / "validation", {"a": 5, "b": 5})
-    found = image_folder.load(tmp_path, (8, 8, 3))
+    found = image_folder.load_image_folder(tmp_path, (8, 8, 3))
     assert [len(each) for each in (found.train, found.validation, found.test)] == [36, 10, 4]
     [note] = found.notes
     check_message(note, "test", "train")
@@ -64,15 +64,15 @@ def test_cats_and_dogs(tmp_path):
     for number in range(10):
         picture(tmp_path / f"cat.{number}.jpg", 10)
         picture(tmp_path / f"dog.{number}.jpg", 200)
-    found = image_folder.load(tmp_path, (8, 8, 3), labels_from="filename")
-    assert found.facts.label_names == ("cat", "dog")
+    found = image_folder.load_image_folder(tmp_path, (8, 8, 3), labels_from="filename")
+    assert found.info.class_names == ("cat", "dog")
     assert [value > 100 for value in values(found.train)] == [label == 1 for label in found.train.labels]
     with pytest.raises(UserError) as error:
-        image_folder.load(tmp_path, (8, 8, 3))
+        image_folder.load_image_folder(tmp_path, (8, 8, 3))
     check_message(error.value, tmp_path, 20, "--labels-from filename")
     picture(tmp_path / "bird.jpg", 1)
     with pytest.raises(UserError) as error:
-        image_folder.load(tmp_path, (8, 8, 3), labels_from="filename")
+        image_folder.load_image_folder(tmp_path, (8, 8, 3), labels_from="filename")
     check_message(error.value, tmp_path / "bird.jpg", "cat.123.jpg", "--labels-from")
 
 
@@ -82,26 +82,26 @@ def test_formats_and_grey_pictures(tmp_path):
     picture(tmp_path / "a" / "grey.png", 77, "L", side=30)
     (tmp_path / "a" / "notes.txt").write_text("no picture, and not named as one")
     (tmp_path / ".hidden").mkdir()
-    found = image_folder.load(tmp_path, (8, 8, 1))
+    found = image_folder.load_image_folder(tmp_path, (8, 8, 1))
     assert len(found.train) + len(found.validation) + len(found.test) == 25
     assert 77 in values(found.train) + values(found.validation) + values(found.test)
 
 
 def test_a_limit_keeps_the_proportions(tmp_path):
     pile(tmp_path, {"a": 30, "b": 60})
-    found = image_folder.load(tmp_path, (8, 8, 3), limit=6)
+    found = image_folder.load_image_folder(tmp_path, (8, 8, 3), limit=6)
     assert [len(each) for each in (found.train, found.validation, found.test)] == [6, 6, 6]
     assert sum(found.train.labels == 0) == 2
 
 
 def test_what_does_not_fit_into_memory_is_read_each_time(tmp_path):
     pile(tmp_path, {"a": 6, "b": 6})
-    kept = values(image_folder.load(tmp_path, (8, 8, 3)).train)
-    found = image_folder.load(tmp_path, (8, 8, 3), in_memory=100)
+    kept = values(image_folder.load_image_folder(tmp_path, (8, 8, 3)).train)
+    found = image_folder.load_image_folder(tmp_path, (8, 8, 3), max_cache_bytes=100)
     assert values(found.train) == kept
     (tmp_path / "a" / "0.png").write_bytes(b"")
     with pytest.raises(UserError) as error:
-        image_folder.load(tmp_path, (8, 8, 3), in_memory=100)
+        image_folder.load_image_folder(tmp_path, (8, 8, 3), max_cache_bytes=100)
     check_message(error.value, 1, "a/0.png", "--invalid-images skip")
 
 
@@ -110,33 +110,33 @@ def test_unreadable_files_are_named(tmp_path):
     for number in range(5):
         (tmp_path / "a" / f"{number}.png").write_bytes(b"no picture")
     with pytest.raises(UserError) as error:
-        image_folder.load(tmp_path, (8, 8, 3))
+        image_folder.load_image_folder(tmp_path, (8, 8, 3))
     check_message(error.value, 5, 2, "--invalid-images skip")
     assert str(error.value).count(".png") == 3
 
 
 def test_what_is_refused(tmp_path):
     with pytest.raises(UserError) as error:
-        image_folder.load(tmp_path / "gone", (8, 8, 3))
+        image_folder.load_image_folder(tmp_path / "gone", (8, 8, 3))
     check_message(error.value, tmp_path / "gone")
     (tmp_path / "none").mkdir()
     with pytest.raises(UserError) as error:
-        image_folder.load(tmp_path / "none", (8, 8, 3))
+        image_folder.load_image_folder(tmp_path / "none", (8, 8, 3))
     check_message(error.value, tmp_path / "none", "--labels-from filename")
     pile(tmp_path / "one", {"a": 3})
     with pytest.raises(UserError) as error:
-        image_folder.load(tmp_path / "one", (8, 8, 3))
+        image_folder.load_image_folder(tmp_path / "one", (8, 8, 3))
     check_message(error.value, tmp_path / "one", "'a'")
     pile(tmp_path / "empty", {"a": 3})
     (tmp_path / "empty" / "b").mkdir()
     with pytest.raises(UserError) as error:
-        image_folder.load(tmp_path / "empty", (8, 8, 3))
+        image_folder.load_image_folder(tmp_path / "empty", (8, 8, 3))
     check_message(error.value, "'b'", tmp_path / "empty" / "b")
     pile(tmp_path / "strange" / "train", {"a": 3, "b": 3})
     pile(tmp_path / "strange" / "test", {"c": 3})
     with pytest.raises(UserError) as error:
-        image_folder.load(tmp_path / "strange", (8, 8, 3))
+        image_folder.load_image_folder(tmp_path / "strange", (8, 8, 3))
     check_message(error.value, "test", "'c'")
     with pytest.raises(UserError) as error:
-        image_folder.load(tmp_path / "strange", (8, 8, 3), labels_from="file")
+        image_folder.load_image_folder(tmp_path / "strange", (8, 8, 3), labels_from="file")
     check_message(error.value, "'file'", "'filename'")

@@ -27,15 +27,15 @@ from small_sets import (
     write_npz,
 )
 
-from zoo.data.info import find
-from zoo.data.load import load, load_facts
+from zoo.data.dataset_info import get_dataset_info
+from zoo.data.datasets import load_dataset, load_dataset_by_name
 from zoo.errors import UserError
 
 
 def refusal(name, folder):
     """Return the one line with which `name` in `folder` is refused."""
     with pytest.raises(UserError) as error:
-        load(name, data_dir=folder)
+        load_dataset_by_name(name, data_dir=folder)
     check_message(error.value)
     return str(error.value)
 
@@ -93,7 +93,7 @@ WRITTEN = {"mnist": MNIST, "fashion_mnist": MNIST, "cifar10": CIFAR10, "cifar100
 def test_the_same_arrays(format, tmp_path):
     name, write_files = FORMATS[format]
     write_files(tmp_path)
-    data = load(name, data_dir=tmp_path)
+    data = load_dataset_by_name(name, data_dir=tmp_path)
 
     labels, images = WRITTEN[name]["test"]  # the test split is in the order of the file
     found_images, found_labels = data.test.batch(range(len(data.test)))
@@ -114,9 +114,11 @@ def test_the_same_arrays(format, tmp_path):
                                                     (python2_batch, "", "cifar-100-python")])
 def test_coarse_labels(encode, ending, folder, tmp_path):
     write_folder(tmp_path / folder, files100(encode, ending))
-    fine, coarse = load("cifar100", data_dir=tmp_path), load("cifar100", data_dir=tmp_path, labels="coarse")
+    fine, coarse = load_dataset_by_name("cifar100", data_dir=tmp_path), load_dataset_by_name("cifar100",
+                                                                                             data_dir=tmp_path,
+                                                                                             labels="coarse")
     np.testing.assert_array_equal(coarse.test.labels, CIFAR100["test"][0][:, 0])
-    assert coarse.facts.classes == 20 and set(coarse.train.labels) == set(range(20))
+    assert coarse.info.classes == 20 and set(coarse.train.labels) == set(range(20))
     # the same pictures are held out
     np.testing.assert_array_equal(coarse.validation.batch(range(20))[0], fine.validation.batch(range(20))[0])
 
@@ -235,7 +237,7 @@ def test_a_link_in_an_archive_is_not_followed(tmp_path):
 
 def small_facts(name):
     """Facts of a set so small that its bound on bytes is 2 MB."""
-    return replace(find(name), train=90, validation=10, test=30, train_digest=None, test_digest=None)
+    return replace(get_dataset_info(name), train=90, validation=10, test=30, train_digest=None, test_digest=None)
 
 
 @pytest.mark.parametrize("name, file, write_files", [
@@ -253,7 +255,7 @@ def small_facts(name):
 def test_a_bomb_is_refused(name, file, write_files, tmp_path):
     write_files(tmp_path)
     with pytest.raises(UserError) as error:
-        load_facts(small_facts(name), data_dir=tmp_path)
+        load_dataset(small_facts(name), data_dir=tmp_path)
     check_message(error.value, file)
     assert re.search(r"\b1,\d{3},\d{3}\b", str(error.value))  # the bound
 

@@ -37,7 +37,7 @@ def test_formats_that_are_programs_are_not_opened(tmp_path, content):
     owned = tmp_path / "owned"
     content = content % bytes(owned) if content is POSTSCRIPT else content
     (tmp_path / "evil.png").write_bytes(content)
-    for read in (image_io.opened, image_io.check_beginning):
+    for read in (image_io.load_image, image_io.check_image_header):
         with pytest.raises(UserError) as caught:
             read(tmp_path / "evil.png")
         check_message(caught.value, tmp_path / "evil.png")
@@ -48,19 +48,19 @@ def test_a_folder_with_such_a_file_is_refused(tmp_path):
     write(tmp_path / "data")
     owned = tmp_path / "owned"
     (tmp_path / "data" / "a" / "evil.png").write_bytes(POSTSCRIPT % bytes(owned))
-    for in_memory in (0, image_folder.IN_MEMORY):
+    for in_memory in (0, image_folder.MAX_CACHE_BYTES):
         with pytest.raises(UserError) as error:
-            image_folder.load(tmp_path / "data", (8, 8, 3), in_memory=in_memory)
+            image_folder.load_image_folder(tmp_path / "data", (8, 8, 3), max_cache_bytes=in_memory)
         check_message(error.value, 1, "evil.png", "--invalid-images skip")
     assert not owned.exists()
 
 
 def test_no_format_that_hands_a_file_on_is_on_the_list():
-    image_formats.load_plugins()
-    formats = {*image_formats.list_formats()}
+    image_formats.load_pillow_plugins()
+    formats = {*image_formats.list_image_formats()}
     assert not {"EPS", "FPX", "WMF", "EMF", "PDF", "IPTC", "MPEG", "BUFR", "GRIB", "HDF5"} & formats
     assert {"PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM"} <= formats
-    endings = image_formats.list_endings()
+    endings = image_formats.list_image_extensions()
     assert {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".pgm", ".mpo"} <= endings
     assert not {".eps", ".ps", ".pdf", ".wmf", ".emf", ".h5", ".mpg"} & endings
     assert (".avif" in endings) == features.check("avif")
@@ -84,17 +84,17 @@ def test_pipes_and_devices_are_passed_over_in_a_folder_and_refused_by_name(tmp_p
     write(tmp_path / "data")
     start = time.monotonic()
     with special_files(tmp_path / "data" / "a"):
-        dataset = image_folder.load(tmp_path / "data", (8, 8, 3))
+        dataset = image_folder.load_image_folder(tmp_path / "data", (8, 8, 3))
         assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 20
         [note] = [note for note in dataset.notes if "a/device.png" in note]
         check_message(note, "device", 2)
-        files, notes = image_files.find([tmp_path / "data"])
+        files, notes = image_files.find_image_files([tmp_path / "data"])
         assert len(files) == 20 and "a/device.png" in notes[0]
         names = ("pipe.png", "link.png", "device.png", "nothing.png", "socket.png")
-        files, _ = image_files.find([tmp_path / "data" / "a" / name for name in names])
+        files, _ = image_files.find_image_files([tmp_path / "data" / "a" / name for name in names])
         for path, kind in zip(files, ("pipe", "pipe", "device", "No such file", "socket"), strict=True):
             with pytest.raises(UserError) as error:
-                image_io.opened(path)
+                image_io.load_image(path)
             check_message(error.value, path, kind)
     assert time.monotonic() - start < 10
 
@@ -115,17 +115,17 @@ def test_a_plugin_that_is_installed_is_asked_for_its_formats(tmp_path, monkeypat
         monkeypatch.setattr(Image, table, dict(getattr(Image, table)))
     monkeypatch.setattr(Image, "ID", list(Image.ID))
     monkeypatch.setitem(sys.modules, "pillow_heif", SimpleNamespace(register_heif_opener=register_heif_opener))
-    image_formats.load_plugins.cache_clear()
-    assert ".heic" in image_formats.list_endings() and "HEIF" in image_formats.list_formats()
+    image_formats.load_pillow_plugins.cache_clear()
+    assert ".heic" in image_formats.list_image_extensions() and "HEIF" in image_formats.list_image_formats()
     monkeypatch.undo()
-    assert ".heic" not in image_formats.list_endings()
+    assert ".heic" not in image_formats.list_image_extensions()
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0IIU\0\x18\0\0\0", b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff",
                                   b"Exif\0\0" + b"\xff" * 50])
 def test_a_sound_jpeg_with_damaged_exif_is_read_as_it_lies(tmp_path, exif):
     Image.new("L", (6, 2), 99).save(tmp_path / "odd.jpg", exif=exif, dpi=(72, 72))
-    image = image_io.opened(tmp_path / "odd.jpg")
+    image = image_io.load_image(tmp_path / "odd.jpg")
     assert image.size == (6, 2) and set(np.asarray(image).ravel()) == {99}
 
 
@@ -138,4 +138,4 @@ def test_every_orientation_of_exif(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(corners).save(tmp_path / "photo.png", exif=exif)
-    assert np.array_equal(np.asarray(image_io.opened(tmp_path / "photo.png")), upright)
+    assert np.array_equal(np.asarray(image_io.load_image(tmp_path / "photo.png")), upright)

@@ -12,8 +12,8 @@ from helpers import check_message
 from PIL import Image
 
 import zoo
-from zoo.data import info as known
-from zoo.data.load import Dataset
+from zoo.data import dataset_info as known
+from zoo.data.datasets import Dataset
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.training import header
@@ -64,7 +64,7 @@ def test_a_folder(pets):
 def test_the_images_of_a_large_folder_are_read_when_they_are_indexed(pets):
     from zoo.data import image_folder
 
-    kept, lazy = (image_folder.load(pets, (8, 8, 3), in_memory=size) for size in (2**30, 10))
+    kept, lazy = (image_folder.load_image_folder(pets, (8, 8, 3), max_cache_bytes=size) for size in (2**30, 10))
     for key in (0, -1, slice(2, 9, 3), [5, 1]):
         assert (kept.train.images[key] == lazy.train.images[key]).all()
     for file in pets.glob("*/*.png"):
@@ -163,43 +163,43 @@ def test_no_backend_is_loaded():
 
 def entry_of(dataset):
     """Return the "dataset" entry of a run.json."""
-    return json.loads(json.dumps(header.described(dataset)))
+    return json.loads(json.dumps(header.make_dataset_metadata(dataset)))
 
 
 def test_from_dict_of_a_published_set():
     entry = entry_of(zoo.load_data("digits", limit=5))
-    assert known.from_dict(entry) is known.DIGITS
+    assert known.deserialize_dataset_info(entry) is known.DIGITS
     for labels in ("fine", "coarse"):
-        facts = known.with_labels(known.CIFAR100, labels)
-        entry = {"name": "cifar100", "label_names": [*facts.label_names], "shape": [32, 32, 3]}
-        assert known.from_dict(entry) == facts
+        facts = known.select_label_set(known.CIFAR100, labels)
+        entry = {"name": "cifar100", "class_names": [*facts.class_names], "shape": [32, 32, 3]}
+        assert known.deserialize_dataset_info(entry) == facts
 
 
 def test_from_dict_of_arrays_and_folders(pets):
     for dataset in (zoo.load_data((IMAGES, LABELS), class_names=["cat", "dog"]), zoo.load_data(pets)):
-        facts = known.from_dict(entry_of(dataset))
-        for key in ("name", "title", "shape", "classes", "mean", "std", "label_names", "train", "validation", "test",
-                    "columns"):
+        facts = known.deserialize_dataset_info(entry_of(dataset))
+        for key in ("name", "title", "shape", "classes", "mean", "std", "class_names", "train", "validation", "test",
+                    "classes_per_column"):
             assert getattr(facts, key) == getattr(dataset.info, key)
         assert facts.source == dataset.source
 
 
 def test_from_dict_of_a_folder_that_is_called_as_a_published_set():
     entry = entry_of(zoo.load_data("digits", limit=5))
-    facts = known.from_dict({**entry, "mean": [0.5], "std": [0.5]})
+    facts = known.deserialize_dataset_info({**entry, "mean": [0.5], "std": [0.5]})
     assert facts != known.DIGITS and facts.mean == (0.5,) and facts.train == 5
 
 
 @pytest.mark.parametrize("change", [
     {"name": 3}, {"name": []}, {"title": None}, {"shape": [4, 6]}, {"shape": [4, 6, 0]}, {"shape": 3},
     {"shape": [4, 6, "1"]}, {"classes": 3}, {"classes": "2"}, {"mean": []}, {"mean": ["a"]}, {"mean": [float("nan")]},
-    {"std": [0.0]}, {"std": None}, {"label_names": "ab"}, {"label_names": [1, 2]}, {"label_names": []},
+    {"std": [0.0]}, {"std": None}, {"class_names": "ab"}, {"class_names": [1, 2]}, {"class_names": []},
     {"train": -1}, {"train": True}, {"test": None}, {"source": 5},
 ], ids=str)
 def test_from_dict_of_a_damaged_entry(change):
     entry = entry_of(zoo.load_data((IMAGES, LABELS)))
     with pytest.raises((KeyError, TypeError, ValueError)):
-        known.from_dict({**entry, **change})
+        known.deserialize_dataset_info({**entry, **change})
     for key in change:
         with pytest.raises(KeyError):
-            known.from_dict({name: value for name, value in entry.items() if name != key})
+            known.deserialize_dataset_info({name: value for name, value in entry.items() if name != key})

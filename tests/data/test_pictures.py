@@ -13,21 +13,23 @@ RED = np.full((4, 4, 3), (255, 0, 0), np.uint8)
 
 
 def fit(picture, channels=1):
-    return image_io.fitted(picture, (4, 4, channels))
+    return image_io.prepare_image(picture, (4, 4, channels))
 
 
 def test_a_picture_that_fits_stays_as_it_is():
-    assert np.array_equal(fit(Image.fromarray(GREY)).pixels[..., 0], GREY) and fit(Image.fromarray(GREY)).done == ""
-    assert np.array_equal(fit(Image.fromarray(RED), 3).pixels, RED) and fit(Image.fromarray(RED), 3).done == ""
+    assert np.array_equal(fit(Image.fromarray(GREY)).pixels[..., 0],
+                          GREY) and fit(Image.fromarray(GREY)).transformations == ""
+    assert np.array_equal(fit(Image.fromarray(RED), 3).pixels,
+                          RED) and fit(Image.fromarray(RED), 3).transformations == ""
 
 
 def test_colours_become_grey_by_their_luma_and_grey_three_equal_channels():
     red = fit(Image.fromarray(RED))
     assert set(red.pixels.ravel()) == {76}  # 0.299 * 255
-    assert len(red.done.splitlines()) == 1
+    assert len(red.transformations.splitlines()) == 1
     grey = fit(Image.fromarray(GREY), 3)
     assert np.array_equal(grey.pixels, np.dstack([GREY] * 3))
-    assert len(grey.done.splitlines()) == 1 and grey.done != red.done
+    assert len(grey.transformations.splitlines()) == 1 and grey.transformations != red.transformations
 
 
 def test_sixteen_bits_and_floats():
@@ -35,7 +37,7 @@ def test_sixteen_bits_and_floats():
                           (GREY.astype(np.int32) * 257, "0..65535")):
         found = fit(Image.fromarray(values))
         assert np.array_equal(found.pixels[..., 0], GREY)
-        check_message(found.done, scale, "0..255")
+        check_message(found.transformations, scale, "0..255")
 
 
 def test_what_is_transparent_is_laid_on_white():
@@ -43,32 +45,32 @@ def test_what_is_transparent_is_laid_on_white():
     ink[0, 0, 3] = 255
     found = fit(Image.fromarray(ink), 3)
     assert found.pixels[0, 0].tolist() == [0, 0, 0] and (found.pixels.reshape(-1, 3)[1:] == 255).all()
-    check_message(found.done, "white")
+    check_message(found.transformations, "white")
     half = fit(Image.fromarray(np.full((4, 4, 2), (0, 128), np.uint8), "LA"))
-    assert set(half.pixels.ravel()) == {127} and half.done == found.done
+    assert set(half.pixels.ravel()) == {127} and half.transformations == found.transformations
 
 
 def test_palettes_and_bits():
     palette = Image.fromarray(RED).quantize(2)
     assert palette.mode == "P" and np.array_equal(fit(palette, 3).pixels, RED)
     bits = fit(Image.fromarray(GREY > 100))
-    assert set(bits.pixels.ravel()) == {0, 255} and bits.done == ""
+    assert set(bits.pixels.ravel()) == {0, 255} and bits.transformations == ""
 
 
 def test_other_sizes_are_squeezed_as_a_mean_where_they_halve():
     checks = np.kron(np.indices((4, 4)).sum(axis=0) % 2 * 200, np.ones((2, 2))).astype(np.uint8)
     found = fit(Image.fromarray(np.repeat(checks, 3, axis=1)))
-    check_message(found.done, "8x24", "4x4")
+    check_message(found.transformations, "8x24", "4x4")
     blur = fit(Image.fromarray(np.full((40, 40), 99, np.uint8)))
     assert (blur.pixels == 99).all()
-    check_message(blur.done, "40x40", "4x4")
+    check_message(blur.transformations, "40x40", "4x4")
     assert fit(Image.fromarray(np.full((1, 1), 7, np.uint8))).pixels.max() == 7
 
 
 def test_a_bright_border_is_noticed():
     ring = np.zeros((4, 4), np.uint8)
     ring[1:3, 1:3] = 255
-    assert not fit(Image.fromarray(ring)).bright and fit(Image.fromarray(255 - ring)).bright
+    assert not fit(Image.fromarray(ring)).has_bright_border and fit(Image.fromarray(255 - ring)).has_bright_border
 
 
 def test_pictures_stand_upright(tmp_path):
@@ -76,7 +78,7 @@ def test_pictures_stand_upright(tmp_path):
     exif = wide.getexif()
     exif[0x0112] = 6  # the camera was held upright
     wide.save(tmp_path / "photo.jpg", exif=exif)
-    assert image_io.opened(tmp_path / "photo.jpg").size == (2, 6)
+    assert image_io.load_image(tmp_path / "photo.jpg").size == (2, 6)
 
 
 @pytest.mark.parametrize("content", [b"", b"words", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0" + b"\0" * 50,
@@ -84,7 +86,7 @@ def test_pictures_stand_upright(tmp_path):
 def test_no_pictures_are_refused_in_a_line(tmp_path, content):
     (tmp_path / "x.png").write_bytes(content)
     with pytest.raises(UserError) as caught:
-        image_io.opened(tmp_path / "x.png")
+        image_io.load_image(tmp_path / "x.png")
     check_message(caught.value, tmp_path / "x.png")
 
 
@@ -102,7 +104,7 @@ def test_damaged_pictures_are_read_or_refused(tmp_path):
                 damaged[place] = rng.integers(256)
             (tmp_path / f"x.{ending}").write_bytes(damaged)
             try:
-                fit(image_io.opened(tmp_path / f"x.{ending}"))
+                fit(image_io.load_image(tmp_path / f"x.{ending}"))
             except UserError:
                 refused += 1
     assert refused > 60
@@ -112,7 +114,7 @@ def test_a_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     Image.fromarray(np.zeros((11, 10), np.uint8)).save(tmp_path / "large.png")
     with pytest.raises(UserError) as error:
-        image_io.opened(tmp_path / "large.png")
+        image_io.load_image(tmp_path / "large.png")
     check_message(error.value, tmp_path / "large.png", "pixels")
 
 
@@ -120,6 +122,6 @@ def test_folders_give_their_pictures_once_and_in_order(tmp_path):
     for name in ("b.PNG", "a/c.jpeg", ".hidden.png", "a/x.txt", "a.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found, notes = image_files.find([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"])
+    found, notes = image_files.find_image_files([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"])
     assert [str(path.relative_to(tmp_path)) for path in found] == ["b.PNG", "a/c.jpeg", "a.txt"]
     assert "2 .txt" in notes[0] and len(notes) == 1

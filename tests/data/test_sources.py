@@ -6,7 +6,7 @@ import pytest
 from helpers import check_message
 from small_sets import CIFAR10, MNIST, binary, files10, write_folder, write_idx, write_npz
 
-from zoo.data.load import load
+from zoo.data.datasets import load_dataset_by_name
 from zoo.errors import UserError
 
 
@@ -27,23 +27,23 @@ def test_the_order_of_places(tmp_path, monkeypatch):
     for folder in (given, named, cache):
         write_npz(folder / "mnist.npz")
     monkeypatch.setenv("ZOO_DATA", str(named))
-    assert load("mnist", data_dir=given).source == f"{given}/mnist.npz"
-    assert load("mnist").source == f"{named}/mnist.npz"
+    assert load_dataset_by_name("mnist", data_dir=given).source == f"{given}/mnist.npz"
+    assert load_dataset_by_name("mnist").source == f"{named}/mnist.npz"
     monkeypatch.delenv("ZOO_DATA")
-    assert load("mnist").source == f"{cache}/mnist.npz"
+    assert load_dataset_by_name("mnist").source == f"{cache}/mnist.npz"
 
 
 def test_zoo_data_without_the_files_is_passed_over(tmp_path, monkeypatch):
     (tmp_path / "named").mkdir()
     write_npz(keras_datasets(tmp_path) / "mnist.npz")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "named"))
-    assert load("mnist").source == f"{keras_datasets(tmp_path)}/mnist.npz"
+    assert load_dataset_by_name("mnist").source == f"{keras_datasets(tmp_path)}/mnist.npz"
 
 
 def test_zoo_data_that_is_no_folder_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "not-there"))
     with pytest.raises(UserError) as error:
-        load("mnist")
+        load_dataset_by_name("mnist")
     check_message(error.value, "ZOO_DATA", tmp_path / "not-there")
 
 
@@ -52,7 +52,7 @@ def test_a_data_directory_without_the_files_is_not_passed_over(tmp_path, monkeyp
     write_npz(keras_datasets(tmp_path) / "mnist.npz")
     monkeypatch.setenv("ZOO_DATA", str(keras_datasets(tmp_path)))
     with pytest.raises(UserError) as error:
-        load("mnist", data_dir=tmp_path / "given")
+        load_dataset_by_name("mnist", data_dir=tmp_path / "given")
     check_message(error.value, f"{tmp_path}/given", "mnist.npz", "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
                   ".gz", "MNIST/raw/", f"{tmp_path}/given/mnist")
 
@@ -61,8 +61,8 @@ def test_a_subfolder_of_the_name_goes_first(tmp_path):
     """So MNIST and Fashion-MNIST, named alike, share a folder."""
     write_idx(tmp_path)
     write_idx(tmp_path / "fashion_mnist", {**MNIST, "test": MNIST["train"]})
-    assert len(load("mnist", data_dir=tmp_path).test) == 30
-    assert len(load("fashion_mnist", data_dir=tmp_path).test) == 100
+    assert len(load_dataset_by_name("mnist", data_dir=tmp_path).test) == 30
+    assert len(load_dataset_by_name("fashion_mnist", data_dir=tmp_path).test) == 100
 
 
 def first_labels(labels):
@@ -79,14 +79,14 @@ def first_labels(labels):
 ])
 def test_files_of_the_same_names_are_told_apart_by_their_content(name, other, labels, tmp_path, monkeypatch):
     write_idx(tmp_path, first_labels(labels), ".gz")
-    assert len(load(name, data_dir=tmp_path).test) == 30
+    assert len(load_dataset_by_name(name, data_dir=tmp_path).test) == 30
     with pytest.raises(UserError) as error:
-        load(other, data_dir=tmp_path)
+        load_dataset_by_name(other, data_dir=tmp_path)
     check_message(error.value, tmp_path, name, other)
     write_idx(keras_datasets(tmp_path) / "fashion-mnist")
     write_npz(keras_datasets(tmp_path) / "mnist.npz")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
-    assert load(other).source.startswith(str(keras_datasets(tmp_path)))  # the others are passed over
+    assert load_dataset_by_name(other).source.startswith(str(keras_datasets(tmp_path)))  # the others are passed over
 
 
 def test_a_file_is_missing(tmp_path):
@@ -94,7 +94,7 @@ def test_a_file_is_missing(tmp_path):
     del files["data_batch_3.bin"]
     write_folder(tmp_path / "cifar-10-batches-bin", files)
     with pytest.raises(UserError) as error:
-        load("cifar10", data_dir=tmp_path)
+        load_dataset_by_name("cifar10", data_dir=tmp_path)
     check_message(error.value, f"{tmp_path}/cifar-10-batches-bin", "data_batch_3.bin", "cifar-10-python.tar.gz")
 
 
@@ -102,7 +102,7 @@ def test_a_file_is_missing(tmp_path):
 def test_a_data_directory_that_is_none(tmp_path, name, parts):
     write_npz(tmp_path / "mnist.npz")
     with pytest.raises(UserError) as error:
-        load("mnist", data_dir=tmp_path / name)
+        load_dataset_by_name("mnist", data_dir=tmp_path / name)
     check_message(error.value, tmp_path / name, *parts)
     assert "MNIST/raw/" not in str(error.value)  # nothing was looked for in it
 
@@ -110,7 +110,7 @@ def test_a_data_directory_that_is_none(tmp_path, name, parts):
 def test_a_home_folder(tmp_path, monkeypatch):
     write_npz(tmp_path / "data" / "mnist.npz")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert len(load("mnist", data_dir="~/data").test) == 30
+    assert len(load_dataset_by_name("mnist", data_dir="~/data").test) == 30
 
 
 def test_a_damaged_file_is_not_passed_over(tmp_path, monkeypatch):
@@ -118,7 +118,7 @@ def test_a_damaged_file_is_not_passed_over(tmp_path, monkeypatch):
     (tmp_path / "mnist.npz").write_bytes(b"half of it")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
     with pytest.raises(UserError) as error:
-        load("mnist")
+        load_dataset_by_name("mnist")
     check_message(error.value, tmp_path / "mnist.npz", 10)
 
 
@@ -127,7 +127,7 @@ def test_a_file_that_may_not_be_read(tmp_path):
     write_folder(tmp_path, files10(binary, ".bin"))
     (tmp_path / "test_batch.bin").chmod(0)
     with pytest.raises(UserError) as error:
-        load("cifar10", data_dir=tmp_path)
+        load_dataset_by_name("cifar10", data_dir=tmp_path)
     check_message(error.value, "cifar10", tmp_path / "test_batch.bin")
 
 
@@ -145,7 +145,7 @@ def test_digits_need_no_files_and_say_so(digits):
 ])
 def test_no_network(name, url, no_network, tmp_path):
     with pytest.raises(UserError) as error:
-        load(name)
+        load_dataset_by_name(name)
     check_message(error.value, name, url, "--data-dir")
     assert not [path for path in keras_datasets(tmp_path).rglob("*") if path.is_file() and path.suffix != ".lock"]
 
@@ -153,12 +153,12 @@ def test_no_network(name, url, no_network, tmp_path):
 def test_a_cache_that_cannot_be_written(no_network, tmp_path):
     (tmp_path / "keras-home").write_text("a file in the place of the folder")
     with pytest.raises(UserError) as error:
-        load("mnist")
+        load_dataset_by_name("mnist")
     check_message(error.value, "mnist", tmp_path / "keras-home" / "datasets", "--data-dir")
 
 
 def test_the_sources_of_cifar_are_told(tmp_path):
     write_folder(tmp_path / "cifar-10-batches-bin", files10(binary, ".bin"))
-    data = load("cifar10", data_dir=tmp_path)
+    data = load_dataset_by_name("cifar10", data_dir=tmp_path)
     assert data.source == f"{tmp_path}/cifar-10-batches-bin"
     assert len(data.test) == len(CIFAR10["test"][0])

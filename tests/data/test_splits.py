@@ -3,9 +3,9 @@ import pytest
 from helpers import check_message
 from small_sets import CIFAR10, MNIST, binary, files10, files100, write_folder, write_idx
 
-from zoo.data.checks import digest, record_hashes
-from zoo.data.load import load
-from zoo.data.splits import carve, stratified_order
+from zoo.data.checks import compute_digest, hash_records
+from zoo.data.datasets import load_dataset_by_name
+from zoo.data.splits import split_by_ratio, make_stratified_order
 from zoo.errors import UserError
 
 
@@ -16,7 +16,7 @@ def everything(split):
 @pytest.mark.parametrize("counts", [(100,) * 10, (5_923, 6_742, 5_958), (1, 10, 1_000), (7,)])
 def test_every_prefix_is_nearly_in_proportion(counts):
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
-    order = stratified_order(labels, seed=3)
+    order = make_stratified_order(labels, seed=3)
     np.testing.assert_array_equal(np.sort(order), np.arange(len(labels)))
 
     seen = np.cumsum(labels[order][:, None] == np.arange(len(counts)), axis=0)
@@ -27,27 +27,27 @@ def test_every_prefix_is_nearly_in_proportion(counts):
 
 def test_the_order_depends_on_the_seed_alone():
     labels = np.arange(1_000) % 10
-    np.testing.assert_array_equal(stratified_order(labels, 3), stratified_order(labels, 3))
-    assert (stratified_order(labels, 3) != stratified_order(labels, 4)).mean() > 0.9
-    assert (stratified_order(labels, 3)[:100] >= 500).sum() in range(30, 70)  # it is shuffled within the classes
+    np.testing.assert_array_equal(make_stratified_order(labels, 3), make_stratified_order(labels, 3))
+    assert (make_stratified_order(labels, 3) != make_stratified_order(labels, 4)).mean() > 0.9
+    assert (make_stratified_order(labels, 3)[:100] >= 500).sum() in range(30, 70)  # it is shuffled within the classes
 
 
 def test_a_rare_class_stands_in_the_middle():
     labels = np.array([0] * 100 + [1])
-    assert np.argmax(labels[stratified_order(labels, 3)]) in (49, 50, 51)
+    assert np.argmax(labels[make_stratified_order(labels, 3)]) in (49, 50, 51)
 
 
 def test_a_class_without_pictures():
-    assert sorted(stratified_order(np.array([2, 2, 5]), 0)) == [0, 1, 2]
+    assert sorted(make_stratified_order(np.array([2, 2, 5]), 0)) == [0, 1, 2]
 
 
 def test_carve():
-    pieces = carve(np.arange(10_000), (5_000, 45_000))
+    pieces = split_by_ratio(np.arange(10_000), (5_000, 45_000))
     assert [len(piece) for piece in pieces] == [1_000, 9_000]
     assert np.concatenate(pieces).tolist() == list(range(10_000))
-    assert [len(piece) for piece in carve(np.arange(3), (5_000, 45_000))] == [1, 2]
+    assert [len(piece) for piece in split_by_ratio(np.arange(3), (5_000, 45_000))] == [1, 2]
     with pytest.raises(UserError) as error:
-        carve(np.arange(1), (5_000, 45_000))
+        split_by_ratio(np.arange(1), (5_000, 45_000))
     check_message(error.value, 1)
 
 
@@ -62,13 +62,13 @@ def test_digits(digits):
 
 def test_the_splits_of_digits_never_change(digits):
     """Accuracies of different releases are to be compared: the images of every split are pinned."""
-    assert [digest(record_hashes(split.labels.astype(np.uint8)[:, None], everything(split)[0]))[:16]
+    assert [compute_digest(hash_records(split.labels.astype(np.uint8)[:, None], everything(split)[0]))[:16]
             for split in (digits.train, digits.validation, digits.test)] == [
         "fb917443dafedc72", "29fc7a4b890c44c6", "5feed57f31e6d15e"]
 
 
 def test_digits_are_pictures_of_mnist(digits, real_data):
-    mnist = load("mnist", data_dir=real_data)
+    mnist = load_dataset_by_name("mnist", data_dir=real_data)
     known = {image.tobytes(): label for split in (mnist.train, mnist.validation, mnist.test)
              for image, label in zip(*everything(split))}
     images, labels = everything(digits.train)
@@ -77,7 +77,7 @@ def test_digits_are_pictures_of_mnist(digits, real_data):
 
 def test_batch(tmp_path):
     write_idx(tmp_path)
-    test = load("mnist", data_dir=tmp_path).test
+    test = load_dataset_by_name("mnist", data_dir=tmp_path).test
     labels, images = MNIST["test"]
     for indices in ([3, 0, 3], np.array([3, 0, 3]), (3, 0, 3)):
         found_images, found_labels = test.batch(indices)
@@ -90,7 +90,7 @@ def test_batch(tmp_path):
 
 def test_fewer_pictures_are_split_in_proportion_and_noted(tmp_path):
     write_folder(tmp_path, files100(binary, ".bin"))
-    data = load("cifar100", data_dir=tmp_path)
+    data = load_dataset_by_name("cifar100", data_dir=tmp_path)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [180, 20, 100]
     train, test = data.notes
     check_message(train, "cifar100", 200, "50,000")
@@ -99,19 +99,22 @@ def test_fewer_pictures_are_split_in_proportion_and_noted(tmp_path):
 
 def test_limit(tmp_path):
     write_folder(tmp_path, files10(binary, ".bin"))
-    whole, limited = load("cifar10", data_dir=tmp_path), load("cifar10", data_dir=tmp_path, limit=20)
+    whole, limited = load_dataset_by_name("cifar10", data_dir=tmp_path), load_dataset_by_name("cifar10",
+                                                                                              data_dir=tmp_path,
+                                                                                              limit=20)
     assert [len(split) for split in (limited.train, limited.validation, limited.test)] == [20, 10, 20]
     for split in (limited.train, limited.test):
         assert np.bincount(split.labels).tolist() == [2] * 10
     np.testing.assert_array_equal(everything(limited.validation)[0], everything(whole.validation)[0])
     np.testing.assert_array_equal(everything(limited.train)[0], everything(whole.train)[0][:20])
-    np.testing.assert_array_equal(load("cifar10", data_dir=tmp_path, limit=30).test.labels, whole.test.labels)
+    np.testing.assert_array_equal(load_dataset_by_name("cifar10", data_dir=tmp_path, limit=30).test.labels,
+                                  whole.test.labels)
 
 
 @pytest.mark.parametrize("limit", [0, -5, 2.5, True, "20"])
 def test_a_limit_that_is_none(limit):
     with pytest.raises(UserError) as error:
-        load("mnist", limit=limit)
+        load_dataset_by_name("mnist", limit=limit)
     check_message(error.value, "limit", 1, repr(limit))
 
 
@@ -123,13 +126,13 @@ def test_the_order_in_the_files_does_not_matter(tmp_path):
         shuffled[name] = labels[order], images[order]
     write_folder(tmp_path / "one", files10(binary, ".bin"))
     write_folder(tmp_path / "other", files10(binary, ".bin", shuffled))
-    one, other = (load("cifar10", data_dir=tmp_path / name, limit=20) for name in ("one", "other"))
+    one, other = (load_dataset_by_name("cifar10", data_dir=tmp_path / name, limit=20) for name in ("one", "other"))
     for split in ("train", "validation", "test"):
         np.testing.assert_array_equal(everything(getattr(one, split))[0], everything(getattr(other, split))[0])
 
 
 def test_the_classes_of_the_splits_of_mnist(real_data):
-    mnist = load("mnist", data_dir=real_data)
+    mnist = load_dataset_by_name("mnist", data_dir=real_data)
     # LeCun's training set has 5,923 zeros, 6,742 ones, 5,958 twos; a twelfth of each is held out
     assert np.bincount(mnist.validation.labels)[:3] == pytest.approx([5_923 / 12, 6_742 / 12, 5_958 / 12], abs=1)
     everything_published = np.bincount(mnist.validation.labels) + np.bincount(mnist.train.labels)
@@ -139,8 +142,9 @@ def test_the_classes_of_the_splits_of_mnist(real_data):
 
 
 def test_coarse_labels_of_real_pictures(real_data):
-    fine, coarse = (load("cifar100", data_dir=real_data, labels=labels) for labels in ("fine", "coarse"))
-    names = {(fine.facts.label_names[a], coarse.facts.label_names[b])
+    fine, coarse = (load_dataset_by_name("cifar100", data_dir=real_data, labels=labels)
+                    for labels in ("fine", "coarse"))
+    names = {(fine.info.class_names[a], coarse.info.class_names[b])
              for a, b in zip(fine.train.labels, coarse.train.labels)}
     assert len(names) == 100  # each fine class is in one coarse class
     assert {("apple", "fruit_and_vegetables"), ("worm", "non-insect_invertebrates"), ("tank", "vehicles_2")} <= names

@@ -39,8 +39,8 @@ def contents(found):
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_pictures_are_the_same_with_any_number_of_threads(place, threads):
-    kept = image_folder.load(place, SHAPE)
-    read = image_folder.load(place, SHAPE, in_memory=0, threads=threads)
+    kept = image_folder.load_image_folder(place, SHAPE)
+    read = image_folder.load_image_folder(place, SHAPE, max_cache_bytes=0, workers=threads)
     assert contents(read) == contents(kept)
     rows = np.array([5, 0, 0, 11])
     assert np.array_equal(read.train.batch(rows)[0], kept.train.batch(rows)[0])
@@ -55,8 +55,8 @@ def test_a_step_is_the_same_whoever_is_fast(place):
     from zoo.training.batches import TrainingBatches
 
     def batches(threads):
-        split = image_folder.load(place, SHAPE, in_memory=0, threads=threads).train
-        return TrainingBatches(split, 2, 5, 3, augmentation.parse("flip crop=2"))
+        split = image_folder.load_image_folder(place, SHAPE, max_cache_bytes=0, workers=threads).train
+        return TrainingBatches(split, 2, 5, 3, augmentation.parse_augmentation("flip crop=2"))
 
     one, many = batches(1), batches(5)
     for step in (12, 15, 13):
@@ -72,14 +72,14 @@ def test_who_fails_is_told_in_order():
             raise UserError("no picture")
 
     for threads in (1, 3):
-        assert parallel_io.failed(task, 20, threads) == [3, 8, 13, 18]
-    assert parallel_io.failed(task, 0, 2) == []
+        assert parallel_io.run_in_threads(task, 20, threads) == [3, 8, 13, 18]
+    assert parallel_io.run_in_threads(task, 0, 2) == []
 
 
 def test_threads_work_at_the_same_time_and_end():
     meeting = threading.Barrier(3, timeout=10)
     before = threading.active_count()
-    assert parallel_io.failed(lambda place: meeting.wait() and None, 3, 3) == []
+    assert parallel_io.run_in_threads(lambda place: meeting.wait() and None, 3, 3) == []
     assert threading.active_count() == before
 
 
@@ -91,7 +91,7 @@ def test_a_mistake_of_ours_is_no_broken_picture():
         raise TypeError("ours")
 
     with pytest.raises(TypeError, match="ours"):
-        parallel_io.failed(task, 1000, 1)
+        parallel_io.run_in_threads(task, 1000, 1)
     assert asked == [0]
 
 
@@ -107,39 +107,39 @@ def broken(place):
     return place
 
 
-@pytest.mark.parametrize("in_memory", [0, image_folder.IN_MEMORY])
+@pytest.mark.parametrize("in_memory", [0, image_folder.MAX_CACHE_BYTES])
 def test_broken_files_are_left_out_as_though_they_were_not_there(broken, in_memory):
-    found = image_folder.load(broken, SHAPE, invalid="skip", in_memory=in_memory)
-    assert contents(found) == contents(image_folder.load(broken.parent / "mended", SHAPE))
+    found = image_folder.load_image_folder(broken, SHAPE, invalid_images="skip", max_cache_bytes=in_memory)
+    assert contents(found) == contents(image_folder.load_image_folder(broken.parent / "mended", SHAPE))
     assert [len(each) for each in (found.train, found.validation, found.test)] == [15, 1, 1]
     check_message(found.notes[0], 3, "cat/3.jpg, cat/4.png, dog/5.jpg")
 
 
 def test_broken_files_are_refused(broken):
     with pytest.raises(UserError) as error:
-        image_folder.load(broken, SHAPE)
+        image_folder.load_image_folder(broken, SHAPE)
     check_message(error.value, 3, "cat/3.jpg", "cat/4.png", "dog/5.jpg", "--invalid-images skip")
     with pytest.raises(UserError) as error:
-        image_folder.load(broken, SHAPE, in_memory=0)
+        image_folder.load_image_folder(broken, SHAPE, max_cache_bytes=0)
     check_message(error.value, 2, "cat/4.png", "dog/5.jpg", "--invalid-images skip")
     with pytest.raises(UserError) as error:
-        image_folder.load(broken, SHAPE, invalid="skipp")
+        image_folder.load_image_folder(broken, SHAPE, invalid_images="skipp")
     check_message(error.value, "'skipp'", "'skip'")
     for path in broken.rglob("*.*"):
         path.write_bytes(b"")
     with pytest.raises(UserError) as error:
-        image_folder.load(broken, SHAPE, invalid="skip")
+        image_folder.load_image_folder(broken, SHAPE, invalid_images="skip")
     check_message(error.value, 20)
 
 
 def test_what_is_whole_leaves_no_note(place):
-    assert image_folder.load(place, SHAPE, invalid="skip").notes == image_folder.load(place, SHAPE).notes
-    assert contents(image_folder.load(place, SHAPE, invalid="skip")) == contents(image_folder.load(place, SHAPE))
+    assert image_folder.load_image_folder(place, SHAPE, invalid_images="skip").notes == image_folder.load_image_folder(place, SHAPE).notes
+    assert contents(image_folder.load_image_folder(place, SHAPE, invalid_images="skip")) == contents(image_folder.load_image_folder(place, SHAPE))
 
 
 @pytest.mark.parametrize("harm", [truncated, lambda path: path.unlink()])
 def test_a_picture_that_becomes_unreadable_is_named(place, harm):
-    split = image_folder.load(place, SHAPE, in_memory=0).train
+    split = image_folder.load_image_folder(place, SHAPE, max_cache_bytes=0).train
     row = split.labels.tolist().index(1)
     for path in (place / "dog").iterdir():
         harm(path)
@@ -155,12 +155,12 @@ def test_pictures_at_any_depth_come_by_name(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "link").symlink_to(tmp_path / "x")
-    skipped = image_files.Skipped()
-    assert [*image_files.walk(tmp_path, skipped)] == ["a.PNG", "x/2.png", "x/z/0.png", "x-y/1.png", "x.png"]
-    assert skipped.links == ["link"] and skipped.endings == {".txt": 1}
+    skipped = image_files.SkippedEntries()
+    assert [*image_files.walk_images(tmp_path, skipped)] == ["a.PNG", "x/2.png", "x/z/0.png", "x-y/1.png", "x.png"]
+    assert skipped.links == ["link"] and skipped.extensions == {".txt": 1}
 
 
 def test_names_that_are_no_unicode(place):
     path = bytes(place / "cat" / "0.png").replace(b"0.png", b"\xff\xe9.png")
     (place / "cat" / "0.png").rename(path.decode("utf-8", "surrogateescape"))
-    assert len(image_folder.load(place, SHAPE, in_memory=0).train) == 16
+    assert len(image_folder.load_image_folder(place, SHAPE, max_cache_bytes=0).train) == 16

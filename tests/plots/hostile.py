@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from zoo import registry
-from zoo.analysis.modules import plan_of
-from zoo.analysis.summary import of_network
+from zoo.analysis.modules import build_module_graph
+from zoo.analysis.summary import summarize_model_config
 
 NAMES = ("</script><script>window.broken = 1</script>", "<img src=x onerror='window.broken = 2'>", "<!--<script>",
          '"];x["', "end", "a:b", "${window.broken = 3}", "'); window.broken = 4; ('", "back\\slash\\", "tab\tline\nend",
@@ -12,15 +12,15 @@ NAMES = ("</script><script>window.broken = 1</script>", "<img src=x onerror='win
 
 
 def anatomy():
-    """Return the Anatomy of a chain of them, of which the third reads the first too."""
-    model = of_network(registry.blueprint("lenet5"))
+    """Return the ModelSummary of a chain of them, of which the third reads the first too."""
+    model = summarize_model_config(registry.resolve_model_config("lenet5"))
     layers = []
     for place, name in enumerate(NAMES):
         reads = NAMES[max(place - 1, 0):place] + (NAMES[:1] if place == 2 else ())
         kind = ("InputLayer", "Conv2D", "Add")[place] if place < 3 else "Dense"
-        layers.append(replace(model.layers[1], name=name, kind=kind, shape=(8, 8, 3), reads=reads))
+        layers.append(replace(model.layers[1], name=name, class_name=kind, shape=(8, 8, 3), inputs=reads))
     return replace(model, layers=tuple(layers), stages=())
 
 
 def plan():
-    return plan_of(anatomy())
+    return build_module_graph(anatomy())

@@ -10,8 +10,8 @@ import pytest
 
 from zoo import registry
 from zoo.analysis import summary
-from zoo.analysis.modules import plan_of
-from zoo.diagrams.page import page
+from zoo.analysis.modules import build_module_graph
+from zoo.diagrams.page import render_diagram_page
 from zoo.diagrams.theme import DARK, LIGHT
 
 SMALLEST_ZOOM_STEP = 1.1
@@ -19,16 +19,16 @@ SMALLEST_ZOOM_STEP = 1.1
 
 @functools.cache
 def subject(name):
-    """Return the Anatomy of a network with its side classifiers, and its Plan."""
-    spec = registry.find(name)
-    found = summary.of_network(registry.blueprint(name, aux=bool(spec.sides)))
-    return found, plan_of(found, spec.sides)
+    """Return the ModelSummary of a network with its side classifiers, and its Plan."""
+    spec = registry.get_model_info(name)
+    found = summary.summarize_model_config(registry.resolve_model_config(name, aux=bool(spec.aux_loss_weights)))
+    return found, build_module_graph(found, spec.aux_loss_weights)
 
 
 @functools.cache
 def written(name, theme=None):
     theme = {"light": LIGHT, "dark": DARK, None: None}[theme]
-    return page(*subject(name), name, f"what is said of {name}", theme)
+    return render_diagram_page(*subject(name), name, f"what is said of {name}", theme)
 
 
 class Elements(HTMLParser):
@@ -92,15 +92,16 @@ def test_the_page_asks_for_nothing():
 
 
 def test_the_same_network_gives_the_same_page():
-    again = summary.of_network(registry.blueprint("googlenet", aux=True))
-    plan = plan_of(again, registry.find("googlenet").sides)
-    assert page(again, plan, "googlenet", "what is said of googlenet") == written("googlenet")
+    again = summary.summarize_model_config(registry.resolve_model_config("googlenet", aux=True))
+    plan = build_module_graph(again, registry.get_model_info("googlenet").aux_loss_weights)
+    assert render_diagram_page(again, plan, "googlenet", "what is said of googlenet") == written("googlenet")
 
 
 def test_hostile_names_add_no_element_to_the_page():
-    text = page(hostile.anatomy(), hostile.plan(), *hostile.NAMES[:2])
+    text = render_diagram_page(hostile.anatomy(), hostile.plan(), *hostile.NAMES[:2])
     tags = [tag for tag, _ in Elements(text).tags]
-    assert tags == [tag for tag, _ in Elements(page(hostile.anatomy(), hostile.plan(), "title", "subtitle")).tags]
+    assert tags == [tag for tag,
+                    _ in Elements(render_diagram_page(hostile.anatomy(), hostile.plan(), "title", "subtitle")).tags]
     assert tags.count("script") == 2 and "img" not in tags
     assert [layer["name"] for layer in data_of(text)["layers"]] == [
         name.replace("\t", " ").replace("\n", " ") for name in hostile.NAMES]
@@ -183,7 +184,7 @@ def test_a_click_unfolds_a_module_and_its_layers_tell_their_facts(show):
     assert told["name"] == "3a_2b_3x3"
     assert {"Conv2D", "28x28x128", f"{layer.parameters:,}", f"{layer.multiply_adds:,}", "128", "3x3", "1x1"} <= {
         *told.values()}
-    assert browser.value("document.querySelector('#facts ul button').textContent") == layer.reads[0]
+    assert browser.value("document.querySelector('#facts ul button').textContent") == layer.inputs[0]
 
 
 def test_a_click_on_a_module_tells_its_share(show):
@@ -340,8 +341,8 @@ def test_what_a_layer_reads_is_one_click_away(show):
 
 
 @pytest.mark.parametrize("theme, preferred, paper", [
-    (None, "light", LIGHT.paper), (None, "dark", DARK.paper), ("light", "dark", LIGHT.paper),
-    ("dark", "light", DARK.paper)])
+    (None, "light", LIGHT.background), (None, "dark", DARK.background), ("light", "dark", LIGHT.background),
+    ("dark", "light", DARK.background)])
 def test_light_and_dark(show, theme, preferred, paper):
     browser = show(written("lenet5", theme))
     browser.prefer(preferred)
@@ -350,7 +351,7 @@ def test_light_and_dark(show, theme, preferred, paper):
 
 
 def test_hostile_names_run_nothing(show):
-    browser = show(page(hostile.anatomy(), hostile.plan(), *hostile.NAMES[:2]))
+    browser = show(render_diagram_page(hostile.anatomy(), hostile.plan(), *hostile.NAMES[:2]))
     click(browser, "#unfold-all")
     for place, name in enumerate(hostile.NAMES):
         browser.value(f"reveal({place})")

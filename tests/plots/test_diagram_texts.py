@@ -9,12 +9,12 @@ import pytest
 
 from zoo import registry
 from zoo.analysis import summary
-from zoo.analysis.modules import plan_of
-from zoo.diagrams.dot import dot
-from zoo.diagrams.mermaid import MOST_CHARACTERS, MOST_EDGES, escaped, mermaid
+from zoo.analysis.modules import build_module_graph
+from zoo.diagrams.dot import to_dot
+from zoo.diagrams.mermaid import MAX_CHARACTERS, MAX_EDGES, escape_mermaid, to_mermaid
 from zoo.errors import UserError
 
-NETWORKS = sorted(registry.SPECS)
+NETWORKS = sorted(registry.MODELS)
 DETAILS = ("stages", "blocks", "layers")
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # pydot's, of the parser it uses
@@ -22,10 +22,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"
 
 @functools.cache
 def subject(name):
-    """Return the Anatomy of a network with its side classifiers, and its Plan."""
-    spec = registry.find(name)
-    found = summary.of_network(registry.blueprint(name, aux=bool(spec.sides)))
-    return found, plan_of(found, spec.sides)
+    """Return the ModelSummary of a network with its side classifiers, and its Plan."""
+    spec = registry.get_model_info(name)
+    found = summary.summarize_model_config(registry.resolve_model_config(name, aux=bool(spec.aux_loss_weights)))
+    return found, build_module_graph(found, spec.aux_loss_weights)
 
 
 def unquoted(name):
@@ -84,7 +84,7 @@ LENET5_DOT = r'''
 
 
 def test_lenet5_as_dot():
-    text = dot(subject("lenet5")[1], "LeNet-5", "stages")
+    text = to_dot(subject("lenet5")[1], "LeNet-5", "stages")
     assert text.startswith('digraph "LeNet-5" {\nlabel="LeNet-5";\n') and "rankdir=LR;" in text
     assert without_words(text).endswith(LENET5_DOT)
 
@@ -92,21 +92,21 @@ def test_lenet5_as_dot():
 @pytest.mark.parametrize("detail", DETAILS)
 @pytest.mark.parametrize("name", ["lenet5", "googlenet", "inception_v3", "resnet34"])
 def test_dot_parses_back(name, detail):
-    text = dot(subject(name)[1], name, detail)
+    text = to_dot(subject(name)[1], name, detail)
     assert parsed(text).to_string() == text
 
 
 def test_every_layer_and_every_connection_is_in_the_dot_of_the_layers():
     found, plan = subject("inception_v3")
-    graph = parsed(dot(plan, "inception_v3", "layers"))
+    graph = parsed(to_dot(plan, "inception_v3", "layers"))
     assert nodes_of(graph).keys() == {layer.name for layer in found.layers}
-    assert edges_of(graph).keys() == {(source, layer.name) for layer in found.layers for source in layer.reads}
+    assert edges_of(graph).keys() == {(source, layer.name) for layer in found.layers for source in layer.inputs}
 
 
 @pytest.mark.slow  # every network
 def test_the_clusters_of_the_layers_are_modules_and_repeats():
     _, plan = subject("inception_resnet_v2")
-    labels = clusters_of(parsed(dot(plan, "inception_resnet_v2", "layers")))
+    labels = clusters_of(parsed(to_dot(plan, "inception_resnet_v2", "layers")))
     assert {(10, "block35"), (20, "block17"), (9, "block8")} <= {*repeats(labels)}
     assert {"block35_10", "stem", "mixed7a"} <= set(labels)
     assert len(labels) == len(set(labels))
@@ -115,33 +115,33 @@ def test_the_clusters_of_the_layers_are_modules_and_repeats():
 def test_side_classifiers_are_dashed_and_tell_the_weight_of_their_loss():
     _, plan = subject("googlenet")
     for detail in ("stages", "blocks"):
-        graph = parsed(dot(plan, "googlenet", detail))
+        graph = parsed(to_dot(plan, "googlenet", detail))
         nodes = nodes_of(graph)
         assert all("0.3" in nodes[side].get_label() and "dashed" in nodes[side].get_style()
                    for side in ("aux1", "aux2"))
         assert {edge for edge, drawn in edges_of(graph).items() if drawn.get_style() == "dashed"} == {
             (source, side) for side in ("aux1", "aux2") for source, target in edges_of(graph) if target == side}
-    graph = parsed(dot(plan, "googlenet", "layers"))
+    graph = parsed(to_dot(plan, "googlenet", "layers"))
     assert {edge for edge, drawn in edges_of(graph).items() if drawn.get_style() == "dashed"} == {
         ("4a", "aux1_pool"), ("4d", "aux2_pool")}
     assert all(any(side in label and "0.3" in label for label in clusters_of(graph)) for side in ("aux1", "aux2"))
 
 
 def test_edges_tell_the_shape_where_it_changes():
-    edges = edges_of(parsed(dot(subject("vgg16")[1], "vgg16", "layers")))
+    edges = edges_of(parsed(to_dot(subject("vgg16")[1], "vgg16", "layers")))
     assert unquoted(edges["image", "conv1_1"].get_label()) == " 224x224x3 "
     assert edges["conv1_1", "conv1_2"].get_label() is None
     assert unquoted(edges["conv1_2", "pool1"].get_label()) == " 224x224x64 "
 
 
 def test_a_side_classifier_reads_what_is_inside_a_stage():
-    edges = edges_of(parsed(dot(subject("googlenet")[1], "googlenet", "stages")))
+    edges = edges_of(parsed(to_dot(subject("googlenet")[1], "googlenet", "stages")))
     assert unquoted(edges["4a", "aux1"].get_label()) == " 14x14x512 "
     assert unquoted(edges["4a", "aux2"].get_label()) == " 14x14x528 "
 
 
 def test_hostile_names_stay_names_in_dot():
-    graph = parsed(dot(hostile.plan(), 'a "title"\\', "layers"))
+    graph = parsed(to_dot(hostile.plan(), 'a "title"\\', "layers"))
     assert list(nodes_of(graph)) == [name.replace("\t", " ").replace("\n", " ") for name in hostile.NAMES]
     label = nodes_of(graph)["&amp;&lt;"].get_label()
     assert label.startswith('"&amp;amp;&amp;lt;')  # which Graphviz reads as the name
@@ -203,32 +203,33 @@ def read(text):
 
 
 def test_lenet5_as_mermaid():
-    assert without_words(mermaid(subject("lenet5")[1], "LeNet-5", "stages")) == LENET5_MERMAID
+    assert without_words(to_mermaid(subject("lenet5")[1], "LeNet-5", "stages")) == LENET5_MERMAID
 
 
 @pytest.mark.parametrize("detail", DETAILS)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_mermaid_is_well_formed_and_within_what_github_draws(name, detail):
-    text = mermaid(subject(name)[1], name, detail)
+    text = to_mermaid(subject(name)[1], name, detail)
     nodes, _, edges = read(text)
-    assert len(text) <= MOST_CHARACTERS and len(edges) <= MOST_EDGES
+    assert len(text) <= MAX_CHARACTERS and len(edges) <= MAX_EDGES
     assert {end for edge in edges for end in edge} == nodes.keys()
 
 
 def test_every_layer_and_module_is_in_the_mermaid_of_the_layers():
     found, plan = subject("inception_v3")
-    nodes, groups, edges = read(mermaid(plan, "inception_v3", "layers"))
+    nodes, groups, edges = read(to_mermaid(plan, "inception_v3", "layers"))
     names = [label.split("<br>")[0] for label in nodes.values()]
     assert sorted(names) == sorted(layer.name for layer in found.layers)
-    assert len(edges) == sum(len(layer.reads) for layer in found.layers)
-    several = {module.name for module in plan.each if sum(len(unit.layers) for unit in module.units) > 1}
+    assert len(edges) == sum(len(layer.inputs) for layer in found.layers)
+    several = {module.name for module in plan.unfolded_modules
+               if sum(len(unit.layers) for unit in module.fused_layers) > 1}
     assert several - {"aux1"} <= set(groups.values())
     assert any("aux1" in label and "0.4" in label for label in groups.values())
 
 
 def test_modules_that_repeat_are_drawn_once_where_mermaid_would_refuse_them_all():
     _, plan = subject("inception_resnet_v2")
-    text = mermaid(plan, "inception_resnet_v2", "layers")
+    text = to_mermaid(plan, "inception_resnet_v2", "layers")
     nodes, groups, _ = read(text)
     assert "%% " in text  # a line that says so
     assert {(10, "block35"), (20, "block17"), (9, "block8")} == {*repeats(groups.values())}
@@ -236,7 +237,7 @@ def test_modules_that_repeat_are_drawn_once_where_mermaid_would_refuse_them_all(
 
 
 def test_hostile_names_stay_names_in_mermaid():
-    nodes, _, _ = read(mermaid(hostile.plan(), 'a "title"\n---\nx', "layers"))
+    nodes, _, _ = read(to_mermaid(hostile.plan(), 'a "title"\n---\nx', "layers"))
     shown = [re.sub(r"#(\d+);", lambda match: chr(int(match[1])), label.split("<br>")[0]) for label in nodes.values()]
     assert shown == [name.replace("\t", " ").replace("\n", " ") for name in hostile.NAMES]
 
@@ -245,20 +246,21 @@ def test_hostile_names_stay_names_in_mermaid():
     ("block35_1", "block35_1"), ("5 to 12", "5 to 12"), ("2.42 k", "2.42 k"), ("_private_", "#95;private#95;"),
     ("1. first", "1#46; first"), ("- item", "#45; item"), ("a*b", "a#42;b"), ("<b>", "#60;b#62;"), ('"', "#34;")])
 def test_what_might_be_markdown_is_escaped(words, text):
-    assert escaped(words) == text
+    assert escape_mermaid(words) == text
 
 
 # ------------------------------------------------------------------------------------------------------------ both
 
-@pytest.mark.parametrize("write", [dot, mermaid])
+@pytest.mark.parametrize("write", [to_dot, to_mermaid])
 def test_the_same_network_gives_the_same_text(write):
     _, plan = subject("googlenet")
-    again = plan_of(summary.of_network(registry.blueprint("googlenet", aux=True)), registry.find("googlenet").sides)
+    again = build_module_graph(summary.summarize_model_config(registry.resolve_model_config("googlenet", aux=True)),
+                               registry.get_model_info("googlenet").aux_loss_weights)
     for detail in DETAILS:
         assert write(plan, "googlenet", detail) == write(again, "googlenet", detail)
 
 
-@pytest.mark.parametrize("write", [dot, mermaid])
+@pytest.mark.parametrize("write", [to_dot, to_mermaid])
 def test_another_level_of_detail_is_refused(write):
     with pytest.raises(UserError, match="'layer'.*'layers'"):
         write(subject("lenet5")[1], "lenet5", "layer")

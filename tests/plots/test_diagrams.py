@@ -15,29 +15,30 @@ from message_checks import assert_names
 import zoo
 from zoo import registry
 from zoo.analysis import summary
-from zoo.analysis.modules import module_of, plan_of
-from zoo.diagrams.diagram import of_blueprint, scene, volumes_of
-from zoo.diagrams.layered_layout import layered
+from zoo.analysis.modules import get_module_name, build_module_graph
+from zoo.diagrams.diagram import make_source_from_config, build_scene, draw_as_volumes
+from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.scene import Box, Line, Polygon, Text
 from zoo.diagrams.theme import LIGHT
 from zoo.errors import UserError
-from zoo.plots.text_layout import width_of
+from zoo.plots.text_layout import estimate_text_width
 
-NETWORKS = sorted(registry.SPECS)
+NETWORKS = sorted(registry.MODELS)
 
 
 @functools.cache
 def subject(name):
-    return of_blueprint(registry.blueprint(name, aux=bool(registry.SPECS[name].sides)))
+    return make_source_from_config(registry.resolve_model_config(name,
+                                                                 aux=bool(registry.MODELS[name].aux_loss_weights)))
 
 
 @functools.cache
 def drawn(name, detail):
-    return scene(subject(name), detail)
+    return build_scene(subject(name), detail)
 
 
 def plan(name):
-    return plan_of(subject(name).anatomy, subject(name).sides)
+    return build_module_graph(subject(name).model_summary, subject(name).aux_loss_weights)
 
 
 # --------------------------------------------------------------------------------------------------------- modules
@@ -48,11 +49,11 @@ def plan(name):
     ("block35_1", "block35_1"), ("stem_a_3x3", "stem"), ("mlpconv1_1x1_2", "mlpconv1"),
     ("conv2_block1_out", "conv2_block1"), ("aux1_fc", "aux1")])
 def test_the_module_of_a_name(layer, module):
-    assert module_of(layer) == module
+    assert get_module_name(layer) == module
 
 
 def told(name):
-    return [(module.times, module.title) for module in plan(name).modules]
+    return [(module.repeats, module.title) for module in plan(name).modules]
 
 
 def test_repeats_are_folded():
@@ -70,25 +71,25 @@ def test_repeats_are_folded():
 @pytest.mark.parametrize("name", NETWORKS)
 def test_modules_hold_all_that_the_network_has(name):
     found = plan(name)
-    assert sum(module.parameters for module in found.modules) == subject(name).anatomy.parameters
-    assert sum(module.multiply_adds for module in found.modules) == subject(name).anatomy.multiply_adds
-    layers = [layer.name for module in found.each for unit in module.units for layer in unit.layers]
-    assert sorted(layers) == sorted(layer.name for layer in subject(name).anatomy.layers)
+    assert sum(module.parameters for module in found.modules) == subject(name).model_summary.parameters
+    assert sum(module.multiply_adds for module in found.modules) == subject(name).model_summary.multiply_adds
+    layers = [layer.name for module in found.unfolded_modules for unit in module.fused_layers for layer in unit.layers]
+    assert sorted(layers) == sorted(layer.name for layer in subject(name).model_summary.layers)
     seen = set()
-    for module in found.each:  # in an order of flow
-        assert set(module.reads) <= seen
+    for module in found.unfolded_modules:  # in an order of flow
+        assert set(module.inputs) <= seen
         seen.add(module.name)
 
 
 def test_a_convolution_in_groups_is_not_folded_with_one_without():
     """Krizhevsky 2012, figure 2: conv3 sees both towers, conv4 and conv5 one each."""
-    numbers = {module.title: re.findall(r"\d+", module.units[0].words) for module in plan("alexnet").modules}
+    numbers = {module.title: re.findall(r"\d+", module.fused_layers[0].label) for module in plan("alexnet").modules}
     assert numbers["conv3"] == ["3", "3", "384"] and numbers["conv4"] == ["3", "3", "384", "2"]
 
 
 def test_a_gate_is_told_from_what_it_lets_through():
-    (highway, *_) = [module for module in plan("highway").modules if module.times > 1]
-    transform, gate, through = [unit.words for unit in highway.units]
+    (highway, *_) = [module for module in plan("highway").modules if module.repeats > 1]
+    transform, gate, through = [unit.label for unit in highway.fused_layers]
     assert re.findall(r"\d+", transform) == re.findall(r"\d+", gate) == ["3", "3", "32"]
     assert "sigmoid" in gate and "sigmoid" not in transform and "highway" in through.lower()
 
@@ -98,13 +99,13 @@ def test_a_gate_is_told_from_what_it_lets_through():
     ("resnet34", "conv1", ("normalisation", "activation")), ("lenet5", "output", ())])
 def test_a_stripe_says_what_follows_a_layer_in_it_or_after_it(name, module, kinds):
     found = {each.name: each for each in plan(name).modules}[module]
-    assert found.units[0].followers == kinds
+    assert found.fused_layers[0].epilogue_kinds == kinds
     colours = {LIGHT.kinds[kind][1] for kind in kinds}
     assert colours <= {item.fill for item in drawn(name, "blocks").items if isinstance(item, Box)}
 
 
 def test_side_classifiers():
-    sides = {module.name: (module.reads, module.loss_weight) for module in plan("googlenet").modules
+    sides = {module.name: (module.inputs, module.loss_weight) for module in plan("googlenet").modules
              if module.loss_weight is not None}
     assert sides == {"aux1": (("4a",), 0.3), "aux2": (("4d",), 0.3)}
 
@@ -120,28 +121,29 @@ def unnamed():
 
 
 def test_modules_of_names_that_tell_nothing():
-    found = plan_of(summary.read(unnamed()))
-    assert [len(module.units) for module in found.each] == [1, 1, 3, 3, 1, 1]
-    assert [layer.kind for layer in found.each[2].units[0].layers] == ["Conv2D", "BatchNormalization", "ReLU"]
+    found = build_module_graph(summary.summarize_model(unnamed()))
+    assert [len(module.fused_layers) for module in found.unfolded_modules] == [1, 1, 3, 3, 1, 1]
+    assert [layer.class_name
+            for layer in found.unfolded_modules[2].fused_layers[0].layers] == ["Conv2D", "BatchNormalization", "ReLU"]
 
 
 # ---------------------------------------------------------------------------------------------------------- layout
 
 def test_layout_of_a_fork():
     sizes = dict.fromkeys("sabj", (20.0, 10.0))
-    layout = layered(sizes, [("s", "a"), ("s", "b"), ("a", "j"), ("b", "j")], between=6, ranks=8)
-    assert layout.places == {"s": (13.0, 0.0), "a": (0.0, 18.0), "b": (26.0, 18.0), "j": (13.0, 36.0)}
+    layout = compute_layered_layout(sizes, [("s", "a"), ("s", "b"), ("a", "j"), ("b", "j")], node_sep=6, rank_sep=8)
+    assert layout.positions == {"s": (13.0, 0.0), "a": (0.0, 18.0), "b": (26.0, 18.0), "j": (13.0, 36.0)}
     assert (layout.width, layout.height) == (46.0, 46.0)
 
 
 def test_layout_to_the_right_is_that_of_boxes_on_their_sides():
     sizes = {"s": (20.0, 10.0), "a": (30.0, 10.0), "b": (20.0, 12.0), "j": (20.0, 10.0)}
     edges = [("s", "a"), ("s", "b"), ("a", "j"), ("b", "j")]
-    right = layered(sizes, edges, direction="right")
-    down = layered({box: (height, width) for box, (width, height) in sizes.items()}, edges)
-    assert {box: (y, x) for box, (x, y) in right.places.items()} == down.places
+    right = compute_layered_layout(sizes, edges, direction="right")
+    down = compute_layered_layout({box: (height, width) for box, (width, height) in sizes.items()}, edges)
+    assert {box: (y, x) for box, (x, y) in right.positions.items()} == down.positions
     assert {edge: tuple((y, x) for x, y in way) for edge, way in right.routes.items()} == down.routes
-    assert right.places["s"][0] < right.places["a"][0] < right.places["j"][0]
+    assert right.positions["s"][0] < right.positions["a"][0] < right.positions["j"][0]
 
 
 def test_what_follows_alone_stands_in_one_line():
@@ -150,7 +152,7 @@ def test_what_follows_alone_stands_in_one_line():
     sizes = {box: (width, 10.0) for box, width in zip("sabcdefgj", widths, strict=True)}
     edges = [("s", "a"), ("s", "b"), ("s", "d"), ("s", "j"), ("b", "c"), ("d", "e"), ("e", "f"), ("f", "g"),
              ("a", "j"), ("c", "j"), ("g", "j")]
-    routes = layered(sizes, edges).routes
+    routes = compute_layered_layout(sizes, edges).routes
     for edge in (("b", "c"), ("d", "e"), ("e", "f"), ("f", "g")):
         assert len({x for x, _ in routes[edge]}) == 1, edge
     assert {routes[edge][-1] for edge in edges if edge[1] == "j"} == {routes["g", "j"][-1]}  # one arrow's head
@@ -160,7 +162,7 @@ def test_lines_that_turn_between_the_same_ranks_do_not_lie_upon_each_other():
     sizes = dict.fromkeys("sabcdjk", (40.0, 10.0))
     edges = [("s", "a"), ("s", "b"), ("s", "c"), ("s", "d"), ("a", "j"), ("c", "j"), ("d", "j"), ("b", "k"), ("c", "k"),
              ("d", "k")]  # every order of ranks has crossings
-    assert overlapping_turns(layered(sizes, edges).routes) == []
+    assert overlapping_turns(compute_layered_layout(sizes, edges).routes) == []
 
 
 def overlapping_turns(routes):
@@ -176,8 +178,8 @@ def test_layout_keeps_boxes_apart_and_lines_outside_of_boxes():
     sizes = {name: (30.0 + 7 * (number % 3), 12.0) for number, name in enumerate("abcdefghijkl")}
     edges = [("a", "b"), ("a", "c"), ("a", "d"), ("b", "e"), ("c", "f"), ("f", "g"), ("d", "h"), ("e", "i"), ("g", "i"),
              ("h", "i"), ("a", "i"), ("i", "j"), ("a", "j"), ("j", "k"), ("k", "l")]
-    layout = layered(sizes, edges)
-    boxes = {name: (x, y, x + sizes[name][0], y + sizes[name][1]) for name, (x, y) in layout.places.items()}
+    layout = compute_layered_layout(sizes, edges)
+    boxes = {name: (x, y, x + sizes[name][0], y + sizes[name][1]) for name, (x, y) in layout.positions.items()}
     for one, other in itertools.combinations(boxes.values(), 2):
         assert not overlapping(one, other)
     for (source, target), route in layout.routes.items():
@@ -196,7 +198,7 @@ def overlapping(one, other):
 
 def letters(text):
     """The rectangle of a text's small letters: left, top, right, bottom."""
-    width = width_of(text.words, text.size, "bold" if text.bold else "normal")
+    width = estimate_text_width(text.text, text.size, "bold" if text.bold else "normal")
     left = text.x - {"start": 0, "middle": 0.5, "end": 1}[text.anchor] * width
     return left, text.y - text.size * 0.37, left + width, text.y + text.size * 0.37
 
@@ -210,13 +212,13 @@ def test_words_fit_their_boxes(name):
             for text in texts:
                 if box.x < text.x < box.x + box.width and box.y < text.y < box.y + box.height:
                     left, _, right, _ = letters(text)
-                    assert box.x <= left and right <= box.x + box.width, text.words
+                    assert box.x <= left and right <= box.x + box.width, text.text
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_layer_and_every_module_is_drawn(name):
-    words = [item.words for item in drawn(name, "layers").items if isinstance(item, Text)]
-    assert {layer.name for layer in subject(name).anatomy.layers} <= set(words)
+    words = [item.text for item in drawn(name, "layers").items if isinstance(item, Text)]
+    assert {layer.name for layer in subject(name).model_summary.layers} <= set(words)
     names = {item.name for item in drawn(name, "blocks").items if isinstance(item, Box)}
     assert {module.name for module in plan(name).modules} <= names
 
@@ -265,7 +267,7 @@ def test_side_classifiers_leave_a_folded_stage_where_they_are_read():
     starts = [(item.points[0][0] - stage.x) / stage.width for item in picture.items
               if isinstance(item, Line) and item.dashed]
     assert starts == pytest.approx([0.1, 0.7])  # 4a is the first of five, 4d the fourth
-    words = [item.words for item in picture.items if isinstance(item, Text)]
+    words = [item.text for item in picture.items if isinstance(item, Text)]
     assert "3.19 M" in words
     assert all(any(name in text and "0.3" in text for text in words) for name in ("4a", "4d"))
 
@@ -307,15 +309,16 @@ def bars_of(picture):
 
 
 def test_bars_side_by_side_have_one_scale():
-    alone, beside = scene(subject("lenet5")), scene(subject("lenet5"), beside=[subject("alexnet")])
+    alone, beside = build_scene(subject("lenet5")), build_scene(subject("lenet5"),
+                                                                compared_sources=[subject("alexnet")])
     assert max(bars_of(alone)) > 40 > 2 > max(bars_of(beside)[:-1])  # the last is the legend's
 
 
 @pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "alexnet", "vgg16", "vgg19"])
 def test_volumes(name):
-    picture = volumes_of(subject(name)).scene
-    words = [item.words for item in picture.items if isinstance(item, Text)]
-    shape = "x".join(map(str, subject(name).anatomy.layers[0].shape))
+    picture = draw_as_volumes(subject(name)).scene
+    words = [item.text for item in picture.items if isinstance(item, Text)]
+    shape = "x".join(map(str, subject(name).model_summary.layers[0].shape))
     assert shape in words
     grids = [item for item in picture.items if isinstance(item, Polygon)]
     assert len(grids) >= 2 * 5

@@ -6,11 +6,11 @@ import itertools
 import pytest
 
 from zoo import registry
-from zoo.diagrams.diagram import of_blueprint, scene
+from zoo.diagrams.diagram import make_source_from_config, build_scene
 from zoo.diagrams.scene import Box, Line, Text
-from zoo.plots.font_metrics import text_box
+from zoo.plots.font_metrics import measure_text_box
 
-NETWORKS = sorted(registry.SPECS)
+NETWORKS = sorted(registry.MODELS)
 WAYS = ([("stages", way) for way in ("right", "down")] + [("blocks", way) for way in ("down", "right")]
         + [("layers", way) for way in ("down", "right")])
 
@@ -24,12 +24,13 @@ LEAST = {"stages": (SLIDE, 8.0), "blocks": (A4, 5.0)}
 
 @functools.cache
 def subject(name):
-    return of_blueprint(registry.blueprint(name, aux=bool(registry.SPECS[name].sides)))
+    return make_source_from_config(registry.resolve_model_config(name,
+                                                                 aux=bool(registry.MODELS[name].aux_loss_weights)))
 
 
 @functools.cache
 def drawn(name, detail, direction):
-    return scene(subject(name), detail, direction=direction)
+    return build_scene(subject(name), detail, direction=direction)
 
 
 def of(picture, kind):
@@ -49,7 +50,7 @@ def test_letters_are_large_enough_on_the_sheet(name, detail, direction):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_words_are_whole_and_apart(name, detail, direction):
     picture = drawn(name, detail, direction)
-    found = sorted((shrunk(text_box(text), 1.0), text.words) for text in of(picture, Text) if text.words)
+    found = sorted((shrunk(measure_text_box(text), 1.0), text.text) for text in of(picture, Text) if text.text)
     for number, (one, words) in enumerate(found):
         assert 0 <= one[0] and one[2] <= picture.width and 0 <= one[1] and one[3] <= picture.height, words
         for other, others in found[number + 1:]:
@@ -63,7 +64,7 @@ def test_words_are_whole_and_apart(name, detail, direction):
 def test_boxes_are_apart_and_no_line_goes_through_words_or_boxes(name, detail, direction):
     picture = drawn(name, detail, direction)
     boxes = [(edges(box), box.name) for box in of(picture, Box) if box.name]
-    words = [(shrunk(text_box(text), 1.5), text.words) for text in of(picture, Text) if text.words]
+    words = [(shrunk(measure_text_box(text), 1.5), text.text) for text in of(picture, Text) if text.text]
     for (one, name_of_one), (other, name_of_other) in itertools.combinations(boxes, 2):
         assert not overlapping(one, other), (name_of_one, name_of_other)
     for line in of(picture, Line):

@@ -98,8 +98,9 @@ def subtitle_of_curves(run, monkeypatch):
     for name in ("predictions.npz", "samples.npz"):
         (run / name).unlink()
     seen = []
-    curves = run_outputs.curves
-    monkeypatch.setattr(run_outputs, "curves", lambda *args, **words: seen.append(words) or curves(*args, **words))
+    curves = run_outputs.plot_learning_curves
+    monkeypatch.setattr(run_outputs, "plot_learning_curves", lambda *args, **words: seen.append(words)
+                        or curves(*args, **words))
     draw_run(run)
     return seen[0]
 
@@ -193,8 +194,8 @@ def test_a_history_that_no_training_wrote_is_refused(make_run, text):
     ("run.json", []),
     ("run.json", {"network": "lenet5"}),
     ("run.json", {"network": "lenet5", "dataset": {"name": "digits"}}),
-    ("run.json", {"network": "lenet5", "dataset": {"name": "digits", "label_names": []}}),
-    ("run.json", {"dataset": {"name": "digits", "label_names": ["0"]}}),
+    ("run.json", {"network": "lenet5", "dataset": {"name": "digits", "class_names": []}}),
+    ("run.json", {"dataset": {"name": "digits", "class_names": ["0"]}}),
     ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": 0.9}),
     ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": 0.9, "best_epoch": 7}),
     ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": None, "best_epoch": 6}),

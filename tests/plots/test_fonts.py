@@ -6,7 +6,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
 from PIL import Image
 
-from zoo.plots import figure, font_metrics, fonts
+from zoo.plots import figures, font_metrics, fonts
 
 CAT, DOG = "\u732b", "\u72ac"
 
@@ -40,7 +40,7 @@ def forget(monkeypatch):
     """Return a function that makes some font files the only ones that are installed besides matplotlib's."""
     monkeypatch.setattr(font_manager.fontManager, "ttflist", [
         entry for entry in font_manager.fontManager.ttflist if "matplotlib" in entry.fname])
-    caches = (fonts.fallbacks, fonts.installed, fonts.letters_of)
+    caches = (fonts.find_fallback_fonts, fonts.list_installed_fonts, fonts.get_font_characters)
 
     def install(*paths):
         monkeypatch.setattr(font_manager, "findSystemFonts", lambda *_, **__: [str(path) for path in paths])
@@ -54,20 +54,20 @@ def forget(monkeypatch):
 
 def test_latin_letters_are_in_our_own_font(forget):
     forget()
-    assert fonts.families("cat, \u00e9t\u00e9, \u03b1, \ufffd") == ["DejaVu Sans"]
-    assert fonts.note_undrawable(["cat", "caf\ufffd"]) == ""
+    assert fonts.choose_font_families("cat, \u00e9t\u00e9, \u03b1, \ufffd") == ["DejaVu Sans"]
+    assert fonts.format_undrawable_note(["cat", "caf\ufffd"]) == ""
 
 
 def test_an_installed_font_is_taken_for_what_ours_lacks(forget, tmp_path):
     write_font(tmp_path / "animals.ttf", "Animals", CAT + DOG)
     (tmp_path / "broken.ttf").write_bytes(b"no font")
     forget(tmp_path / "broken.ttf", tmp_path / "animals.ttf")
-    assert fonts.families(f"a {CAT}") == ["DejaVu Sans", "Animals"]
-    assert fonts.note_undrawable([CAT, DOG, "a"]) == ""
+    assert fonts.choose_font_families(f"a {CAT}") == ["DejaVu Sans", "Animals"]
+    assert fonts.format_undrawable_note([CAT, DOG, "a"]) == ""
     pictures = []
     for letter in (CAT, DOG):
-        sheet = figure.blank(60, 40)
-        figure.write(figure.ruled(sheet), 10, 10, letter, 20)
+        sheet = figures.create_figure(60, 40)
+        figures.add_text(figures.add_full_axes(sheet), 10, 10, letter, 20)
         sheet.savefig(tmp_path / "x.png")
         pictures.append(Image.open(tmp_path / "x.png").tobytes())
     assert pictures[0] != pictures[1]  # squares of two heights, not twice the box of a letter that is not there
@@ -76,23 +76,24 @@ def test_an_installed_font_is_taken_for_what_ours_lacks(forget, tmp_path):
 def test_a_line_says_which_letters_no_font_has(forget, tmp_path):
     write_font(tmp_path / "cats.ttf", "Cats", CAT)
     forget(tmp_path / "cats.ttf")
-    note = fonts.note_undrawable([CAT, DOG])
+    note = fonts.format_undrawable_note([CAT, DOG])
     assert DOG in note and CAT not in note and "report.html" in note
 
 
 def test_a_font_that_has_a_box_for_every_letter_does_not_count(forget, tmp_path):
     write_font(tmp_path / "all.ttf", "Last Resort", CAT)
     forget(tmp_path / "all.ttf")
-    assert CAT in fonts.note_undrawable([CAT])
+    assert CAT in fonts.format_undrawable_note([CAT])
 
 
 def test_wide_letters_take_the_room_of_their_height():
-    assert font_metrics.text_width(CAT * 3, 10) == 30
-    assert font_metrics.text_width(f"a{CAT}", 10) == pytest.approx(font_metrics.text_width("a", 10) + 10)
+    assert font_metrics.measure_text_width(CAT * 3, 10) == 30
+    assert font_metrics.measure_text_width(f"a{CAT}",
+                                           10) == pytest.approx(font_metrics.measure_text_width("a", 10) + 10)
 
 
 def test_halves_of_letters_are_written_visibly(tmp_path):
-    sheet = figure.blank(60, 40)
-    figure.write(figure.ruled(sheet), 10, 10, "caf\udce9", 10)
+    sheet = figures.create_figure(60, 40)
+    figures.add_text(figures.add_full_axes(sheet), 10, 10, "caf\udce9", 10)
     sheet.savefig(tmp_path / "x.png")  # FreeType takes no such letter
     assert (tmp_path / "x.png").stat().st_size > 0

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from zoo import registry
-from zoo.diagrams.diagram import DETAILS, of_blueprint, scene
-from zoo.diagrams.gallery import page
-from zoo.diagrams.svg import svg
+from zoo.diagrams.diagram import DETAILS, make_source_from_config, build_scene
+from zoo.diagrams.gallery import render_gallery_page
+from zoo.diagrams.svg import to_svg
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -22,9 +22,9 @@ def told(text):
 
 
 def test_every_network_is_there_at_every_level_and_nothing_else():
-    pictures = {f"{name}-{detail}.svg" for name in registry.SPECS for detail in DETAILS}
+    pictures = {f"{name}-{detail}.svg" for name in registry.MODELS for detail in DETAILS}
     assert {path.name for path in (DOCS / "gallery").iterdir()} == {*pictures, "index.html"}
-    assert (DOCS / "gallery" / "index.html").read_text("utf-8") == page(DETAILS)
+    assert (DOCS / "gallery" / "index.html").read_text("utf-8") == render_gallery_page(DETAILS)
     assert sum(path.stat().st_size for path in (DOCS / "gallery").iterdir()) < 6e6
 
 
@@ -32,15 +32,17 @@ QUICK = ("lenet5_1998", "googlenet")
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in registry.SPECS])
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in registry.MODELS])
 def test_the_gallery_is_up_to_date(name):
     """Else: python -m zoo draw --gallery docs/gallery"""
-    subject = of_blueprint(registry.blueprint(name, aux=bool(registry.SPECS[name].sides)))
+    subject = make_source_from_config(registry.resolve_model_config(name,
+                                                                    aux=bool(registry.MODELS[name].aux_loss_weights)))
     for detail in DETAILS:
-        assert told((DOCS / "gallery" / f"{name}-{detail}.svg").read_text("utf-8")) == told(svg(scene(subject, detail)))
+        assert told((DOCS / "gallery" / f"{name}-{detail}.svg").read_text("utf-8")) == told(to_svg(build_scene(subject,
+                                                                                                               detail)))
 
 
 def test_the_page_about_diagrams_shows_what_is_there():
     text = (DOCS / "diagrams.md").read_text("utf-8")
     shown = [*re.findall(r'src="([^"]+)"', text), *re.findall(r"\]\(((?!#)[^)]+)\)", text)]
-    assert len(shown) > 3 * len(registry.SPECS) and all((DOCS / each).is_file() for each in shown)
+    assert len(shown) > 3 * len(registry.MODELS) and all((DOCS / each).is_file() for each in shown)

@@ -18,8 +18,8 @@ from zoo import registry
 from zoo.analysis import attribution, feature_graph
 from zoo.errors import UserError
 from zoo.plots import colormaps, feature_maps, inspection_plots
-from zoo.plots.inspected_model import Subject, untrained
-from zoo.plots.inspection import View
+from zoo.plots.inspected_model import InspectedModel, build_inspected_untrained
+from zoo.plots.inspection import ImageInspection
 
 RANDOM = np.random.default_rng(7)
 
@@ -48,9 +48,9 @@ def averaging():
 
 
 def opened_with_scores(model, shape):
-    model = feature_graph.single(model)
-    graph = feature_graph.laid_open(model, shape)
-    return model, graph, attribution.scorer(graph)
+    model = feature_graph.select_main_output(model)
+    graph = feature_graph.build_feature_graph(model, shape)
+    return model, graph, attribution.build_score_model(graph)
 
 
 # ------------------------------------------------------------------------------------------------------------ features
@@ -145,7 +145,7 @@ def test_saliency_of_a_sum_of_pixels_is_its_weights():
 def test_grad_cam_of_means_is_the_class_activation_map():
     model, pixels = averaging(), RANDOM.integers(0, 256, (8, 6, 3), np.uint8)
     single, graph, _ = opened_with_scores(model, (8, 6, 3))
-    assert attribution.last_grid(single, graph) == "conv"
+    assert attribution.find_last_feature_map(single, graph) == "conv"
     found = attribution.grad_cam(single, graph, pixels, "conv", [2, 1])
     grid = zoo.features(model, pixels[None], "conv")["conv"][0]
     weights = model.get_layer("fc").get_weights()[0]
@@ -180,9 +180,9 @@ def test_occlusion_finds_the_only_pixel_that_counts():
 
 def test_no_classes_nothing_to_speak_for():
     model = zoo.build("lenet5", include_top=False)
-    graph = feature_graph.laid_open(feature_graph.single(model), (28, 28, 1))
+    graph = feature_graph.build_feature_graph(feature_graph.select_main_output(model), (28, 28, 1))
     with pytest.raises(UserError) as caught:
-        attribution.scorer(graph)
+        attribution.build_score_model(graph)
     assert_names(str(caught.value), "--what", "maps", "filters", "hypercolumn")  # which need none
 
 
@@ -201,7 +201,8 @@ model.set_weights([random.normal(0, 0.1, weight.shape) for weight in model.get_w
 pixels = random.integers(0, 256, (8, 6, 3), np.uint8)
 single, graph, score = opened_with_scores(model, (8, 6, 3))
 np.savez(sys.argv[1], cam=attribution.grad_cam(single, graph, pixels, "conv", [0, 1, 2]),
-         saliency=attribution.saliency(score, pixels, [0, 1, 2]), occlusion=attribution.occlusion(score, pixels, [0])[0])
+         saliency=attribution.saliency(score, pixels, [0, 1, 2]), occlusion=attribution.occlusion(score, pixels,
+         [0])[0])
 """
 
 
@@ -230,26 +231,28 @@ def test_dead_and_constant_maps_are_marked_and_counted():
     grid[0, 0, 0, 2] = 1
     grid[0, ..., 3] = -1
     grid[0, ..., 4] = [[np.nan, 1], [2, 3]]
-    found = feature_maps.judged("conv", "3x3 conv, 5", grid)
-    assert [found.mark(place) for place in range(5)] == ["dead", "constant", "", "constant", ""]
-    assert re.findall(r"\d+", found.said) == ["2", "2", "5", "1", "2", "1"]  # 2x2, 5 maps: dead, constant, not finite
-    shown = feature_maps.tiles(found, 3)
-    assert shown.shape == (3, 2, 2, 3) and (shown[0] == feature_maps.DEAD).all() and (shown[1] == feature_maps.CONSTANT).all()
+    found = feature_maps.analyze_output("conv", "3x3 conv, 5", grid)
+    assert [found.get_status(place) for place in range(5)] == ["dead", "constant", "", "constant", ""]
+    assert re.findall(r"\d+",
+                      found.summary) == ["2", "2", "5", "1", "2", "1"]  # 2x2, 5 maps: dead, constant, not finite
+    shown = feature_maps.draw_map_tiles(found, 3)
+    assert shown.shape == (3, 2, 2, 3) and (shown[0] == feature_maps.DEAD_COLOR).all() and (shown[1] == feature_maps.CONSTANT_COLOR).all()
     assert shown[2, 0, 0].tolist() == [253, 231, 36] and shown[2, 1, 1].tolist() == [68, 1, 84]  # the ends of viridis
 
 
 def test_numbers_without_a_grid():
-    found = feature_maps.judged("fc", "dense, 4", np.array([[0, 1, 0, 2]], "float32"))
-    assert not found.is_grid and re.findall(r"\d+", found.said) == ["4", "2"]  # two of the four are 0
-    assert feature_maps.strip(found).shape == (1, 4, 3)
-    assert re.findall(r"\d+", feature_maps.judged("fc", "", np.array([[1, 2]], "float32")).said) == ["2"]
+    found = feature_maps.analyze_output("fc", "dense, 4", np.array([[0, 1, 0, 2]], "float32"))
+    assert not found.is_spatial and re.findall(r"\d+", found.summary) == ["4", "2"]  # two of the four are 0
+    assert feature_maps.draw_vector_strip(found).shape == (1, 4, 3)
+    assert re.findall(r"\d+", feature_maps.analyze_output("fc", "", np.array([[1, 2]], "float32")).summary) == ["2"]
 
 
 def test_the_hypercolumn_is_the_mean_of_all_maps():
     """A map that rises from left to right, and three maps of half the side that rise downwards."""
     across, down = np.zeros((1, 4, 4, 1), "float32"), np.zeros((1, 2, 2, 3), "float32")
     across[0, ..., 0], down[0, 1] = [0, 1, 2, 3], 5
-    means, whole = feature_maps.hypercolumn([feature_maps.judged("a", "", across), feature_maps.judged("b", "", down)], (4, 4))
+    means, whole = feature_maps.compute_hypercolumn([feature_maps.analyze_output("a", "", across),
+                                                     feature_maps.analyze_output("b", "", down)], (4, 4))
     assert means[0] == pytest.approx(np.tile([0, 1 / 3, 2 / 3, 1], (4, 1)), abs=1e-6)
     rows = np.array([0, 0.25, 0.75, 1])  # the middles of two pixels enlarged to four
     assert means[1] == pytest.approx(np.tile(rows[:, None], (1, 4)), abs=1e-6)
@@ -259,50 +262,50 @@ def test_the_hypercolumn_is_the_mean_of_all_maps():
 def test_filters_are_grey_where_their_weights_are_zero():
     kernels = np.zeros((2, 1, 2, 1), "float32")
     kernels[0, 0, 0], kernels[1, 0, 1] = 2, -2
-    assert feature_maps.filter_tiles(kernels)[..., 0].tolist() == [[[255, 128]], [[128, 0]]]
+    assert feature_maps.draw_filter_tiles(kernels)[..., 0].tolist() == [[[255, 128]], [[128, 0]]]
 
 
 def test_what_is_laid_over_a_picture():
-    heat = colormaps.heat(np.array([[0, 1]], "float32"), (1, 2))
+    heat = colormaps.colorize_heatmap(np.array([[0, 1]], "float32"), (1, 2))
     assert heat[0, 0, 3] == 0 and heat[0, 1, 3] == 230
-    signed = colormaps.signed(np.array([[-2, 0, 1]], "float32"), (1, 3))
+    signed = colormaps.colorize_diverging(np.array([[-2, 0, 1]], "float32"), (1, 3))
     assert signed[0].tolist() == [[0, 114, 178, 230], [0, 114, 178, 0], [213, 94, 0, 115]]
-    assert colormaps.heat(np.zeros((2, 2), "float32"), (4, 4))[..., 3].max() == 0
+    assert colormaps.colorize_heatmap(np.zeros((2, 2), "float32"), (4, 4))[..., 3].max() == 0
     picture = np.full((1, 2, 3), 100, np.uint8)
-    assert colormaps.over(heat, picture)[0, 0].tolist() == [100, 100, 100]
-    assert colormaps.colours_of(np.zeros((28, 14, 1), np.uint8)).shape == (224, 112, 3)
+    assert colormaps.blend_overlay(heat, picture)[0, 0].tolist() == [100, 100, 100]
+    assert colormaps.upsample_to_rgb(np.zeros((28, 14, 1), np.uint8)).shape == (224, 112, 3)
 
 
 def view_of(name, layers_asked="stages", width=0.125):
-    spec = registry.find(name)
-    plan = registry.blueprint(name, (32, 32, spec.input_shape[2]), 10, 1.0 if spec.only_width else width)
+    spec = registry.get_model_info(name)
+    plan = registry.resolve_model_config(name, (32, 32, spec.input_shape[2]), 10, 1.0 if spec.fixed_width else width)
     pixels = RANDOM.integers(0, 256, plan.input_shape, np.uint8)
-    return View(untrained(plan), pixels, layers_asked, "noise.png")
+    return ImageInspection(build_inspected_untrained(plan), pixels, layers_asked, "noise.png")
 
 
-@pytest.mark.parametrize("name", registry.SPECS)
+@pytest.mark.parametrize("name", registry.MODELS)
 def test_every_network_can_be_looked_into(name):
     """The stages, from wide grids to scores; the chart and the maps are drawn. Gradients: the slow test."""
     view = view_of(name)
-    shapes = [each.values.shape for each in view.maps]
+    shapes = [each.values.shape for each in view.feature_maps]
     assert len(shapes) >= 3 and all(a[0] >= b[0] for a, b in zip(shapes, shapes[1:], strict=False)), shapes
-    assert sum(each.is_grid for each in view.maps) >= 2 and view.maps[-1].count == 10
+    assert sum(each.is_spatial for each in view.feature_maps) >= 2 and view.feature_maps[-1].num_maps == 10
     assert sum(share for _, share in view.prediction) == pytest.approx(1, abs=1e-5)
-    assert all(np.isfinite(each.values).all() for each in view.maps)
+    assert all(np.isfinite(each.values).all() for each in view.feature_maps)
     assert view.hypercolumn[2].shape == (224, 224)
-    assert attribution.last_grid(view.subject.model, view.graph) in view.graph.tensors
+    assert attribution.find_last_feature_map(view.inspected_model.model, view.graph) in view.graph.tensors
     assert view.filters[1].shape[3] == view.pixels.shape[2]
 
 
 @pytest.mark.parametrize("name", ["lenet5_1998", "xception"])
 def test_all_kinds_of_pictures(name):
     view = view_of(name)
-    for what in inspection_plots.FIGURES:
-        assert inspection_plots.drawn(view, what, 4).get_size_inches().min() > 1, what
+    for what in inspection_plots.INSPECTION_PLOTS:
+        assert inspection_plots.plot_inspection(view, what, 4).get_size_inches().min() > 1, what
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", registry.SPECS)
+@pytest.mark.parametrize("name", registry.MODELS)
 def test_gradients_of_every_network(name):
     view = view_of(name)
     for kind in (view.gradcam[0][1], view.saliency, view.occlusion[0]):
@@ -313,11 +316,12 @@ def test_gradients_of_every_network(name):
 def test_too_many_layers_for_one_picture():
     view = view_of("nin", "every", width=1.0)
     with pytest.raises(UserError, match="--layers.*--what"):
-        inspection_plots.drawn(view, "maps", 1024)
+        inspection_plots.plot_inspection(view, "maps", 1024)
 
 
 def test_a_foreign_model_without_telling_names():
     model = keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3), classes=5)
-    view = View(Subject(model, None, "MobileNetV2", "random"), np.zeros((32, 32, 3), np.uint8), "stages", "black.png")
-    assert len(view.maps) >= 4 and view.maps[-1].name == "predictions"
+    view = ImageInspection(InspectedModel(model, None, "MobileNetV2", "random"), np.zeros((32, 32, 3), np.uint8),
+                           "stages", "black.png")
+    assert len(view.feature_maps) >= 4 and view.feature_maps[-1].name == "predictions"
     assert view.filters[0] == "Conv1" and view.filters[1].shape == (32, 3, 3, 3)

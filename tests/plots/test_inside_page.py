@@ -16,8 +16,8 @@ from PIL import Image
 
 from zoo import registry
 from zoo.cli import show
-from zoo.plots.inspected_model import Subject
-from zoo.plots.inspection import View
+from zoo.plots.inspected_model import InspectedModel
+from zoo.plots.inspection import ImageInspection
 from zoo.reports import inspection
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,8 +41,8 @@ def written(tmp_path_factory):
     """A page of a network whose classes have hostile names."""
     path = tmp_path_factory.mktemp("page") / "look.html"
     pixels = np.arange(192, dtype=np.uint8).reshape(12, 16, 1) + 20
-    subject = Subject(model_of(), HOSTILE, "toy<b>", "weights of \u202etoy.keras")
-    inspection.write(View(subject, pixels, "every", '"onload="ramp.png'), 8, path)
+    subject = InspectedModel(model_of(), HOSTILE, "toy<b>", "weights of \u202etoy.keras")
+    inspection.write_inspection_page(ImageInspection(subject, pixels, "every", '"onload="ramp.png'), 8, path)
     return path
 
 
@@ -165,17 +165,18 @@ def test_a_folder_gets_the_page_and_all_pictures(tmp_path, hopper, capsys):
     folder = tmp_path / "look"
     status, said = shown(capsys, "lenet5", "--image", hopper, "-o", folder)
     assert status == 0 and said.count("\n") == 8
-    assert {path.name for path in folder.iterdir()} == {"look.html", *(f"{what}.png" for what in show.WHAT)}
+    assert {path.name
+            for path in folder.iterdir()} == {"look.html", *(f"{what}.png" for what in show.PLOT_DESCRIPTIONS)}
     assert '<span class="open">' in (folder / "look.html").read_text()  # random weights
-    for what in show.WHAT:
+    for what in show.PLOT_DESCRIPTIONS:
         assert min(Image.open(folder / f"{what}.png").size) > 200
 
 
 def test_the_weights_that_come_with_zoo_know_a_five(tmp_path, capsys):
     """The digit and its scaling: a network that gets other pixels than it has learnt takes it for another."""
-    from zoo.data.load import load
+    from zoo.data.datasets import load_dataset_by_name
 
-    split = load("digits").test
+    split = load_dataset_by_name("digits").test
     place = int(np.flatnonzero(split.labels == 5)[0])
     Image.fromarray(split.batch([place])[0][0, ..., 0]).save(tmp_path / "five.png")
     words = ("--image", tmp_path / "five.png", "-o", tmp_path / "look.html")
@@ -270,13 +271,13 @@ def test_mistakes_that_the_network_knows(words, pins, hopper, tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", registry.SPECS)
+@pytest.mark.parametrize("name", registry.MODELS)
 def test_every_network_shows_a_picture_of_64_pixels(name, tmp_path, hopper, capsys):
-    spec = registry.find(name)
-    side = min(64, spec.most_side or 64)
+    spec = registry.get_model_info(name)
+    side = min(64, spec.max_size or 64)
     picture = tmp_path / "picture.png"
     Image.open(hopper).resize((64, 64)).save(picture)
-    width = [] if spec.only_width else ["--width", "0.25"]
+    width = [] if spec.fixed_width else ["--width", "0.25"]
     words = ("--image", picture, "--size", side, "--classes", 10, *width, "-o", tmp_path / "look")
     status, said = shown(capsys, name, *words)
     assert status == 0 and said.count("\n") == 8, said

@@ -16,13 +16,13 @@ import pytest
 from fake_results import history_of, images_of, predictions_of
 from matplotlib.textpath import text_to_path
 
-from zoo.diagrams.html import render
-from zoo.diagrams.page import page as diagram_page
-from zoo.plots.font_metrics import font
-from zoo.plots.run_comparison import Run
-from zoo.reports import mistakes
-from zoo.reports.comparison import comparing
-from zoo.reports.run import page as run_page
+from zoo.diagrams.html import render_template
+from zoo.diagrams.page import render_diagram_page
+from zoo.plots.font_metrics import get_font_properties
+from zoo.plots.run_comparison import RunSummary
+from zoo.reports import evaluation_section
+from zoo.reports.comparison import render_comparison_page
+from zoo.reports.run import render_run_page
 
 ROOT = Path(__file__).resolve().parents[2]
 STRANGER = ("<script>alert(1)</script>", '"onmouseover="alert(1)', "'onfocus='alert(1)", "{{7*7}}", "{% raw %}",
@@ -63,7 +63,7 @@ def strings(data):
 
 
 def config(names, words):
-    return {"network": words[0], "dataset": {"name": words[1], "title": words[2], "label_names": list(names)},
+    return {"network": words[0], "dataset": {"name": words[1], "title": words[2], "class_names": list(names)},
             "recipe": {"epochs": words[3], words[4]: words[5]}, "seed": words[6], "command": words[7],
             "blueprint": {"name": words[8]}, words[9]: [words[10], words[11]]}
 
@@ -73,18 +73,18 @@ def report(words):
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     history = history_of(3) | {words[5]: np.arange(3.0), f"aux{words[0]}_loss": np.arange(3.0)}
     result = {"test_accuracy_best": 0.9, "test_accuracy_last": 0.9, "best_epoch": 2}
-    return run_page(config(words, words), history, result, (labels, probabilities), (images_of(len(wrong)), wrong),
-                    b"<svg/>")
+    return render_run_page(config(words, words), history, result, (labels, probabilities),
+                           (images_of(len(wrong)), wrong), b"<svg/>")
 
 
 def comparison(words):
     result = {"test_accuracy_best": 0.9, "test_accuracy_last": 0.9, "best_epoch": 2}
-    return comparing([Run(name, config(words, words) | {"seed": seed}, history_of(3), result)
-                      for seed, name in enumerate(words)])
+    return render_comparison_page([RunSummary(name, config(words, words) | {"seed": seed}, history_of(3), result)
+                                   for seed, name in enumerate(words)])
 
 
 def diagram(words):
-    return diagram_page(hostile.anatomy(), hostile.plan(), words[0] + words[3] + words[5], words[1])
+    return render_diagram_page(hostile.anatomy(), hostile.plan(), words[0] + words[3] + words[5], words[1])
 
 
 @pytest.mark.parametrize("make", [report, comparison, diagram])
@@ -113,7 +113,7 @@ def test_the_page_fits_400_pixels(make, browser, tmp_path):
 
 def test_what_a_template_lacks_is_an_error_and_no_gap():
     with pytest.raises(jinja2.UndefinedError):
-        render("zoo.diagrams", "diagram.html", title="a", subtitle="b", legend={})
+        render_template("zoo.diagrams", "diagram.html", title="a", subtitle="b", legend={})
 
 
 def test_pages_are_written_in_templates_which_trust_nothing():
@@ -154,8 +154,8 @@ def test_help_loads_no_templates():
 def test_precision_recall_and_f1_of_each_class():
     """Four cats, of which one is taken for a dog, two dogs, of which one is taken for a cat, and no fox."""
     labels, predicted = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 0])
-    facts = {"network": "lenet5", "dataset": {"name": "pets", "label_names": ["cat", "dog", "red_fox"]}}
-    text = run_page(facts, predictions=(labels, np.eye(3, dtype=np.float32)[predicted]))
+    facts = {"network": "lenet5", "dataset": {"name": "pets", "class_names": ["cat", "dog", "red_fox"]}}
+    text = render_run_page(facts, predictions=(labels, np.eye(3, dtype=np.float32)[predicted]))
     table = re.search(r'<table class="classes">(.*?)</table>', text, re.DOTALL)[1]
     rows = [re.findall(r"<t[hd][^>]*>(?:<meter[^>]*></meter> )?([^<]*)", row) for row in table.split("<tr>")[1:]]
     assert rows[1:4] == [["cat", "4", "75.00 %", "75.00 %", "75.00 %"], ["dog", "2", "50.00 %", "50.00 %", "50.00 %"],
@@ -166,7 +166,8 @@ def test_precision_recall_and_f1_of_each_class():
 def test_the_mistakes_that_the_network_was_surest_of_come_first():
     labels = np.zeros(5, int)
     probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.05, 0.95], [0.2, 0.8], [0.3, 0.7]])
-    assert mistakes.worst(labels, probabilities, np.array([0, 1, 3, 2])) == [3, 2, 0]  # places among the four
+    assert evaluation_section.select_worst_misclassified(labels, probabilities,
+                                                         np.array([0, 1, 3, 2])) == [3, 2, 0]  # places among the four
 
 
 LONG = [f"a class with a rather long name {number}" for number in range(10)] + [
@@ -175,10 +176,10 @@ LONG = [f"a class with a rather long name {number}" for number in range(10)] + [
 
 def test_names_beside_the_matrix_have_room():
     labels = np.arange(20)
-    data = mistakes.matrix_data(LONG, labels, np.eye(20))
+    data = evaluation_section.get_matrix_data(LONG, labels, np.eye(20))
     assert len(data["labels"]) == 20 and data["labels"][11] == ["golden retriever"]
-    widths = [text_to_path.get_text_width_height_descent(line, font(11), ismath=False)[0]
+    widths = [text_to_path.get_text_width_height_descent(line, get_font_properties(11), ismath=False)[0]
               for lines in data["labels"] for line in lines]
     assert max(widths) <= data["room"] <= 110
     assert {len(lines) for lines in data["labels"]} == {1, 2}  # of 12 units each, in a cell of 28
-    assert mistakes.matrix_data([*LONG, "b"], labels, np.eye(21)[:20])["labels"] == []
+    assert evaluation_section.get_matrix_data([*LONG, "b"], labels, np.eye(21)[:20])["labels"] == []

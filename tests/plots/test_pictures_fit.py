@@ -7,10 +7,10 @@ import pytest
 from fake_results import history_of, images_of, predictions_of
 
 from zoo.plots import run_comparison
-from zoo.plots.comparison_curves import overlaid
-from zoo.plots.confusion_matrix import confusion
-from zoo.plots.image_grid import mistakes, sample_grid
-from zoo.plots.learning_curves import curves, spread
+from zoo.plots.comparison_curves import plot_run_comparison
+from zoo.plots.confusion_matrix import plot_confusion_matrix
+from zoo.plots.image_grid import plot_misclassified, plot_samples
+from zoo.plots.learning_curves import plot_learning_curves, spread_labels
 
 DIGITS = list("0123456789")
 CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -46,7 +46,7 @@ def assert_beside_pictures(words, figure):
 @pytest.mark.parametrize("names", [DIGITS, CIFAR10, COARSE, HUNDRED, MONSTERS], ids=len)
 def test_words_under_samples_keep_apart(drawn, names):
     images, labels = images_of(64, (32, 32, 3)), np.arange(64) % len(names)
-    figure = sample_grid(images, labels, names, title=TITLE, subtitle=SUBTITLE)
+    figure = plot_samples(images, labels, names, title=TITLE, subtitle=SUBTITLE)
     words = drawn(figure)
     assert_apart(words, figure)
     assert_beside_pictures(words, figure)
@@ -58,7 +58,7 @@ def test_words_under_samples_keep_apart(drawn, names):
 def test_words_under_mistakes_keep_apart(drawn, names, count):
     labels, probabilities = predictions_of(len(names), 600, count)
     indices = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    figure = mistakes(images_of(count, (32, 32, 3)), indices, labels, probabilities, names, subtitle=SUBTITLE)
+    figure = plot_misclassified(images_of(count, (32, 32, 3)), indices, labels, probabilities, names, subtitle=SUBTITLE)
     words = drawn(figure)
     assert_apart(words, figure)
     assert_beside_pictures(words, figure)
@@ -68,14 +68,14 @@ def test_words_under_mistakes_keep_apart(drawn, names, count):
 @pytest.mark.parametrize("names", [["cat", "dog"], DIGITS, CIFAR10, COARSE, HUNDRED, MONSTERS], ids=len)
 def test_words_around_a_confusion_matrix_keep_apart(drawn, names):
     labels, probabilities = predictions_of(len(names), 2000, 600)
-    figure = confusion(labels, probabilities.argmax(axis=1), names, title=TITLE, subtitle=SUBTITLE)
+    figure = plot_confusion_matrix(labels, probabilities.argmax(axis=1), names, title=TITLE, subtitle=SUBTITLE)
     assert_apart(drawn(figure), figure)
 
 
 @pytest.mark.parametrize(("classes", "named"), [(160, 160), (161, 161), (200, 100), (1000, 167)])
 def test_very_many_classes_are_named_as_often_as_lines_have_room(classes, named):
     labels = np.arange(classes)
-    axes = confusion(labels, labels, ["class"] * classes, title=TITLE).axes[0]
+    axes = plot_confusion_matrix(labels, labels, ["class"] * classes, title=TITLE).axes[0]
     rows = [text for text in axes.texts if text.get_text() == "class" and text.get_rotation() == 0]
     assert len(rows) == named
     assert np.diff([text.get_position()[1] for text in rows]).min() >= rows[0].get_size()
@@ -97,13 +97,13 @@ def stepped(epochs):
 @pytest.mark.parametrize("epochs", [1, 2, 6, 60])
 @pytest.mark.parametrize("shape", [history_of, overfitted, stepped])
 def test_words_of_learning_curves_keep_apart(drawn, shape, epochs):
-    figure = curves(shape(epochs), title=TITLE, subtitle=SUBTITLE)
+    figure = plot_learning_curves(shape(epochs), title=TITLE, subtitle=SUBTITLE)
     assert_apart(drawn(figure), figure)
 
 
 @pytest.mark.parametrize("best_epoch", [1, 2, 3, 7, 12])
 def test_no_curve_crosses_the_words_at_the_best_epoch(drawn, best_epoch):
-    figure = curves(history_of(12), title=TITLE, best_epoch=best_epoch)
+    figure = plot_learning_curves(history_of(12), title=TITLE, best_epoch=best_epoch)
     (box,) = [box for text, box in drawn(figure) if re.search(rf"\b{best_epoch}\n", text)]
     accuracy = next(axes for axes in figure.axes if any(text.get_text().lower() == "accuracy" for text in axes.texts))
     lines = [line for line in accuracy.lines if len(line.get_xdata()) == 12]
@@ -120,7 +120,7 @@ def test_a_training_that_diverged_is_drawn_without_a_warning(drawn, recwarn):
     history = history_of(6)
     for name in ("loss", "val_loss"):
         history[name][3:] = np.nan, np.inf, np.nan
-    figure = curves(history, title=TITLE)
+    figure = plot_learning_curves(history, title=TITLE)
     assert_apart(drawn(figure), figure)
     assert not recwarn.list
 
@@ -131,7 +131,7 @@ def test_words_beside_the_curves_of_side_classifiers_keep_apart(drawn, epochs):
     for name in ("aux1", "aux2"):
         history |= {f"{name}_loss": history["loss"] * 1.01, f"{name}_accuracy": history["accuracy"] * 0.99,
                     f"val_{name}_accuracy": history["val_accuracy"]}
-    figure = curves(history, title=TITLE, subtitle=SUBTITLE)
+    figure = plot_learning_curves(history, title=TITLE, subtitle=SUBTITLE)
     words = drawn(figure)
     assert_apart(words, figure)
     for said, count in (("aux1 ", 3), ("aux2 ", 3), ("validation ", 2), ("train ", 2)):
@@ -142,16 +142,16 @@ def test_words_beside_the_curves_of_side_classifiers_keep_apart(drawn, epochs):
     ([0.2, 0.8], [0.2, 0.8]), ([0.5, 0.5], [0.45, 0.55]), ([0.0, 0.0, 0.9], [0.05, 0.15, 0.9]),
     ([0.5, 0.52, 0.56], [0.4267, 0.5267, 0.6267]), ([1.0, 1.0], [0.85, 0.95]), ([], [])])
 def test_words_are_moved_apart_by_as_little_as_may_be(heights, expected):
-    assert spread(heights, 0.1) == pytest.approx(expected, abs=1e-4)
+    assert spread_labels(heights, 0.1) == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("count", [2, 9])
 def test_words_of_compared_runs_keep_apart(drawn, count):
-    facts = {"network": "resnet34", "dataset": {"name": "cifar100", "label_names": COARSE}, "recipe": {}}
+    facts = {"network": "resnet34", "dataset": {"name": "cifar100", "class_names": COARSE}, "recipe": {}}
     result = {"test_accuracy_best": 0.71, "test_accuracy_last": 0.7}
-    runs = [run_comparison.Run(f"{MONSTERS[1]}-{seed}", facts | {"seed": seed}, history_of(3 + seed), result)
+    runs = [run_comparison.RunSummary(f"{MONSTERS[1]}-{seed}", facts | {"seed": seed}, history_of(3 + seed), result)
             for seed in range(count)]
-    figure = overlaid(runs)
+    figure = plot_run_comparison(runs)
     words = drawn(figure)
     assert_apart(words, figure)
     assert sum(text.startswith(MONSTERS[1]) for text, _ in words) == count

@@ -9,9 +9,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import rgb_to_hsv
 from message_checks import assert_names
 
-from zoo.plots.confusion_matrix import confusion, most_mistaken
-from zoo.plots.image_grid import mistakes, sample_grid
-from zoo.plots.learning_curves import best_of, curves
+from zoo.plots.confusion_matrix import plot_confusion_matrix, format_top_confusions
+from zoo.plots.image_grid import plot_misclassified, plot_samples
+from zoo.plots.learning_curves import find_best_epoch, plot_learning_curves
 
 NAMES = ["cat", "pickup_truck", "dog"]
 
@@ -29,7 +29,7 @@ def pixels_of(figure):
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (20, 40, 3)])
 def test_each_pixel_of_a_sample_becomes_a_square_of_its_colour(shape):
     images = images_of(5, shape)
-    figure = sample_grid(images, np.zeros(5, int), NAMES, title="t")
+    figure = plot_samples(images, np.zeros(5, int), NAMES, title="t")
     sheet = pixels_of(figure)
     for image, artist in zip(images, figure.axes[0].images, strict=True):
         box = artist.get_window_extent()
@@ -41,20 +41,20 @@ def test_each_pixel_of_a_sample_becomes_a_square_of_its_colour(shape):
 
 
 def test_large_pictures_are_made_smaller():
-    figure = sample_grid(images_of(2, (224, 160, 3)), np.zeros(2, int), NAMES, title="t")
+    figure = plot_samples(images_of(2, (224, 160, 3)), np.zeros(2, int), NAMES, title="t")
     box = figure.axes[0].images[0].get_window_extent()
     assert box.height < 140 and box.width / box.height == pytest.approx(160 / 224, rel=0.02)
 
 
 def test_samples_bear_their_names(drawn):
-    figure = sample_grid(images_of(3), np.array([2, 1, 0]), NAMES, title="Pets", subtitle="three of them")
+    figure = plot_samples(images_of(3), np.array([2, 1, 0]), NAMES, title="Pets", subtitle="three of them")
     assert sorted(said(drawn(figure))) == sorted(["Pets", "three of them", "dog", "pickup truck", "cat"])
 
 
 def test_mistakes_say_what_was_taken_for_what_and_how_surely(drawn):
     labels = np.array([0, 1, 2, 0])
     probabilities = np.array([[0.9, 0.1, 0], [0.05, 0.2, 0.75], [0.1, 0.1, 0.8], [0.2, 0.45, 0.35]], np.float32)
-    figure = mistakes(images_of(1), np.array([1]), labels, probabilities, NAMES, subtitle="a net")
+    figure = plot_misclassified(images_of(1), np.array([1]), labels, probabilities, NAMES, subtitle="a net")
     words = said(drawn(figure))
     assert re.findall(r"\d+", words[0]) == ["2", "4"]
     assert_names(words[1], "a net", "1")
@@ -64,7 +64,7 @@ def test_mistakes_say_what_was_taken_for_what_and_how_surely(drawn):
 def test_mistakes_with_long_names_put_the_prediction_on_a_line_of_its_own(drawn):
     names = ["large_omnivores_and_herbivores", "household_electrical_devices"]
     probabilities = np.array([[0.2, 0.8]], np.float32)
-    words = said(drawn(mistakes(images_of(1), np.array([0]), np.array([0]), probabilities, names)))
+    words = said(drawn(plot_misclassified(images_of(1), np.array([0]), np.array([0]), probabilities, names)))
     assert re.findall(r"\d+", words[0]) == ["1", "1"]
     assert " ".join(words[2:]) == "large omnivores and herbivores → household electrical devices 80 %"
     assert any(word.startswith("→ household") for word in words)
@@ -72,7 +72,8 @@ def test_mistakes_with_long_names_put_the_prediction_on_a_line_of_its_own(drawn)
 
 def test_no_mistakes_is_a_friendly_line(drawn):
     labels, probabilities = predictions_of(10, 500, 0)
-    figure = mistakes(images_of(0), np.array([], int), labels, probabilities, list("0123456789"), subtitle="a net")
+    figure = plot_misclassified(images_of(0), np.array([], int), labels, probabilities, list("0123456789"),
+                                subtitle="a net")
     title, subtitle = said(drawn(figure))
     assert_names(title, "500")
     assert subtitle == "a net"
@@ -81,7 +82,7 @@ def test_no_mistakes_is_a_friendly_line(drawn):
 def test_confusion_writes_counts_and_recalls_and_no_zeros(drawn):
     labels = np.array([0] * 10 + [1] * 5)
     predicted = np.array([0] * 7 + [1] * 3 + [1] * 5)
-    words = said(drawn(confusion(labels, predicted, NAMES, title="t")))
+    words = said(drawn(plot_confusion_matrix(labels, predicted, NAMES, title="t")))
     assert {"7", "3", "5", "70.0 %", "100.0 %"} <= set(words)
     scales = [re.findall(r"\d+", word) for word in words]
     assert ["0", "100"] in scales and ["0", "30"] in scales  # percent of a row: what is right, and mistakes
@@ -92,7 +93,7 @@ def test_confusion_writes_counts_and_recalls_and_no_zeros(drawn):
 def test_confusion_paints_mistakes_in_another_hue_than_what_was_right():
     labels = np.array([0] * 100 + [1] * 100)
     predicted = np.array([0] * 95 + [1] * 5 + [1] * 99 + [0])
-    cells = np.asarray(confusion(labels, predicted, NAMES, title="t").axes[0].images[0].get_array())
+    cells = np.asarray(plot_confusion_matrix(labels, predicted, NAMES, title="t").axes[0].images[0].get_array())
     hue, saturation = rgb_to_hsv(cells)[..., 0], rgb_to_hsv(cells)[..., 1]
     assert 0.5 < hue[0, 0] < 0.7 and 0.5 < hue[1, 1] < 0.7
     assert hue[0, 1] < 0.15 and hue[1, 0] < 0.15
@@ -104,22 +105,22 @@ def test_confusion_paints_mistakes_in_another_hue_than_what_was_right():
 def test_confusion_of_many_classes_holds_names_but_no_numbers(drawn):
     names = [f"class {chr(97 + i)}" for i in range(21)]
     labels, probabilities = predictions_of(21, 400, 100)
-    words = said(drawn(confusion(labels, probabilities.argmax(axis=1), names, title="t")))
+    words = said(drawn(plot_confusion_matrix(labels, probabilities.argmax(axis=1), names, title="t")))
     assert not [word for word in words if word.strip(" %.").isdigit()]
     assert all(words.count(name) == 2 for name in names)
 
 
 def test_most_mistaken_names_the_most_frequent_first():
     labels, predicted = np.array([0, 0, 0, 1, 2, 2]), np.array([1, 1, 0, 0, 2, 2])
-    said_once = most_mistaken(labels, predicted, NAMES).replace("\N{NO-BREAK SPACE}", " ")
+    said_once = format_top_confusions(labels, predicted, NAMES).replace("\N{NO-BREAK SPACE}", " ")
     assert re.findall(r"cat|pickup truck|\d", said_once) == ["cat", "pickup truck", "2", "pickup truck", "cat", "1"]
-    assert most_mistaken(labels, labels, NAMES) == ""
+    assert format_top_confusions(labels, labels, NAMES) == ""
 
 
 def test_curves_say_the_last_values_and_the_best(drawn):
     history = history_of(3)
     history["accuracy"], history["val_accuracy"] = np.array([0.5, 0.7, 0.91]), np.array([0.5, 0.81, 0.8])
-    words = said(drawn(curves(history, title="a net", subtitle="how it went")))
+    words = said(drawn(plot_learning_curves(history, title="a net", subtitle="how it went")))
     assert {"a net", "how it went"} <= set(words)
     assert any(re.fullmatch(r"train\w* 91\.0 %", word) for word in words)
     assert any(re.fullmatch(r"val\w* 80\.0 %", word) for word in words)
@@ -130,12 +131,12 @@ def test_curves_say_the_last_values_and_the_best(drawn):
 def test_best_is_the_first_of_equals_and_never_a_value_that_is_no_number():
     history = history_of(4)
     history["val_accuracy"] = np.array([0.5, 0.8, np.nan, 0.8])
-    assert best_of(history) == 2
+    assert find_best_epoch(history) == 2
 
 
 @pytest.mark.parametrize(("epochs", "ticks"), [(1, "1"), (3, "1 2 3"), (60, "10 20 30 40 50 60")])
 def test_epochs_are_whole_numbers(drawn, epochs, ticks):
-    figure = curves(history_of(epochs), title="t")
+    figure = plot_learning_curves(history_of(epochs), title="t")
     FigureCanvasAgg(figure).draw()
     strip = next(axes for axes in figure.axes if axes.get_xlabel().lower() == "epoch")
     low, high = strip.get_xlim()
@@ -144,11 +145,11 @@ def test_epochs_are_whole_numbers(drawn, epochs, ticks):
 
 
 def test_a_single_epoch_is_seen_as_points():
-    sheet = pixels_of(curves(history_of(1), title="t"))
+    sheet = pixels_of(plot_learning_curves(history_of(1), title="t"))
     blue = (np.abs(sheet.astype(int) - (0, 0x72, 0xB2)).sum(axis=2) < 12).sum()
     without_points = history_of(1)
     without_points["val_loss"] = without_points["val_accuracy"] = np.array([np.nan])
-    fewer = pixels_of(curves(without_points, title="t"))
+    fewer = pixels_of(plot_learning_curves(without_points, title="t"))
     assert blue > (np.abs(fewer.astype(int) - (0, 0x72, 0xB2)).sum(axis=2) < 12).sum() + 50
 
 
@@ -157,5 +158,5 @@ def test_a_single_epoch_is_seen_as_points():
 def test_a_rate_that_falls_in_steps_is_drawn_on_a_logarithmic_scale(rates, scale):
     history = history_of(3)
     history["learning_rate"] = np.array(rates)
-    figure = curves(history, title="t")
+    figure = plot_learning_curves(history, title="t")
     assert [axes.get_yscale() for axes in figure.axes if axes.get_xlabel().lower() == "epoch"] == [scale, scale]

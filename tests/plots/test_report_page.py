@@ -125,16 +125,16 @@ def test_further_columns_of_the_history_are_drawn(make_run):
 
 
 def test_losses_that_are_not_finite_leave_a_gap():
-    chart = charts.over_epochs("Loss", [("a", "o0", np.array([1.0, np.nan, np.inf, 3.0, 2.0]))], False, 0)
+    chart = charts.draw_line_chart("Loss", [("a", "o0", np.array([1.0, np.nan, np.inf, 3.0, 2.0]))], False, 0)
     assert chart.values == [["1.0000", "none", "none", "3.0000", "2.0000"]]
     assert chart.svg.count("<polyline") == 1 and chart.svg.count("<circle") == 3
-    nothing = charts.over_epochs("Loss", [("a", "o0", np.full(3, np.nan))], False, 0)
-    assert "nan" not in nothing.svg and charts.at_the_end(nothing.values[0]) == "none"
+    nothing = charts.draw_line_chart("Loss", [("a", "o0", np.full(3, np.nan))], False, 0)
+    assert "nan" not in nothing.svg and charts.get_last_value(nothing.values[0]) == "none"
 
 
 def test_the_points_of_a_curve_stand_where_their_values_are():
     """Four epochs of 0, 1, 2 and 4: equal steps to the right, and steps up of 1 : 1 : 2."""
-    chart = charts.over_epochs("Loss", [("a", "o0", np.array([0.0, 1.0, 2.0, 4.0]))], False, 0)
+    chart = charts.draw_line_chart("Loss", [("a", "o0", np.array([0.0, 1.0, 2.0, 4.0]))], False, 0)
     points = re.search(r'points="([^"]*)"', chart.svg)[1]
     x, y = np.array([point.split(",") for point in points.split()], float).T
     assert np.diff(x) == pytest.approx([np.diff(x)[0]] * 3, abs=0.11)
@@ -143,15 +143,16 @@ def test_the_points_of_a_curve_stand_where_their_values_are():
 
 def test_the_bars_of_the_reliability_diagram():
     bins = Reliability(np.array([0, 0, 0, 4, 6]), np.array([0, 0, 0, 0.7, 0.9]), np.array([0, 0, 0, 0.5, 1.0]))
-    svg = charts.reliability(bins)
+    svg = charts.draw_reliability_diagram(bins)
     heights = re.findall(r'class="right" x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"', svg)
-    assert [float(height) for height in heights] == [0.5 * charts.SIDE, charts.SIDE]
+    assert [float(height) for height in heights] == [0.5 * charts.RELIABILITY_SIZE, charts.RELIABILITY_SIZE]
     assert svg.count("gap over") == 1 and svg.count("gap under") == 1
     assert_names(re.search("<title>(.*?)</title>", svg)[1], "4", "70.0 %", "50.0 %")
 
 
-@pytest.mark.parametrize("facts", [{"recipe": {}}, {"command": ""}, {"versions": {}}, {"limit": None}, {"others": ["a"]},
-                                   {"others": None}, {"blueprint": {"options": {"a": [1, {"b": None}]}}}])
+@pytest.mark.parametrize("facts", [{"recipe": {}}, {"command": ""}, {"versions": {}}, {"limit": None},
+                                   {"others": ["a"]}, {"others": None},
+                                   {"blueprint": {"options": {"a": [1, {"b": None}]}}}])
 def test_facts_of_any_kind_are_told(make_run, facts):
     run = make_run(epochs=1)
     change(run, **facts)

@@ -16,12 +16,12 @@ from message_checks import assert_names
 from PIL import Image
 
 from zoo.diagrams import paths, raster, save
-from zoo.diagrams.save import write
-from zoo.diagrams.scene import LINE_HEIGHT, Box, Line, Polygon, Scene, Text, moved, scaled
-from zoo.diagrams.svg import number, svg
+from zoo.diagrams.save import save_scene
+from zoo.diagrams.scene import LINE_HEIGHT, Box, Line, Polygon, Scene, Text, translate_item, scale_scene
+from zoo.diagrams.svg import format_number, to_svg
 from zoo.errors import UserError
 from zoo.plots import font_metrics
-from zoo.plots.font_metrics import text_box, text_width
+from zoo.plots.font_metrics import measure_text_box, measure_text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -29,7 +29,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def demo(background="#ffffff"):
     """A scene with every kind of item in it."""
     return Scene(200, 120, background, title='A <net> & its "parts"', items=[
-        Box(10, 10, 80, 24, "#0072b2", "#003050", 1.5, 6, name="conv1", tip="9,408 <weights>"),
+        Box(10, 10, 80, 24, "#0072b2", "#003050", 1.5, 6, name="conv1", tooltip="9,408 <weights>"),
         Text(50, 22, "conv1 7×7/2", 9, "#ffffff", bold=True),
         Box(10, 60, 80, 24, "#ffffff", "#d55e00", radius=0, dashed=True, name="pool&1"),
         Text(50, 72, "max pool <3×3>", 8),
@@ -37,7 +37,7 @@ def demo(background="#ffffff"):
         Line(((50, 34), (50, 60)), "#222222", arrow=True),
         Line(((90, 22), (120, 22), (120, 72), (90, 72)), "#cc3311", 2, dashed=True, arrow=True),
         Polygon(((140, 40), (160, 20), (160, 60), (140, 80)), "#88bbdd", "#335577"),
-        Text(150, 50, "56 × 56", 7, turned=True),
+        Text(150, 50, "56 × 56", 7, rotated=True),
         Text(112, 104, "$x^2$  → end", 6, "#666666", anchor="start"),
     ])
 
@@ -70,11 +70,11 @@ xml:space="preserve">$x^2$  → end</text>
 
 
 def test_the_svg_is_what_it_was():
-    assert svg(demo()) == GOLDEN
+    assert to_svg(demo()) == GOLDEN
 
 
 def parsed(scene):
-    return ElementTree.fromstring(svg(scene))
+    return ElementTree.fromstring(to_svg(scene))
 
 
 def test_every_text_stands_in_the_svg_as_text():
@@ -111,11 +111,11 @@ def test_a_scene_without_background_is_transparent(tmp_path):
     (np.float32(0.25), "0.25"), (1e6, "1000000"), (np.int64(30), "30"),
 ])
 def test_numbers_are_short(value, text):
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def test_characters_that_xml_forbids_are_made_visible():
-    scene = Scene(90, 20, title="a\x00b\udc80", items=[Text(45, 10, "c\x07\nd"), Box(0, 0, 1, 1, "", tip="e\x1bf")])
+    scene = Scene(90, 20, title="a\x00b\udc80", items=[Text(45, 10, "c\x07\nd"), Box(0, 0, 1, 1, "", tooltip="e\x1bf")])
     root = parsed(scene)
     assert [root.findtext(f"{SVG}title"), root.findtext(f"{SVG}text")] == [r"a\x00b\udc80", r"c\x07 d"]
 
@@ -126,28 +126,29 @@ WORDS = ["conv1", "Inception-ResNet v2: WAVE To Yo", "7×7/2, 64", "112 × 112 �
 @pytest.mark.parametrize("bold", [False, True], ids=["regular", "bold"])
 @pytest.mark.parametrize("words", WORDS)
 def test_words_are_as_wide_as_matplotlib_sets_them(words, bold):
-    width, _, _ = text_to_path.get_text_width_height_descent(words, font_metrics.font(100, bold), ismath=False)
-    assert text_width(words, 9, bold) == pytest.approx(width * 0.09, abs=0.01)
+    width, _, _ = text_to_path.get_text_width_height_descent(words, font_metrics.get_font_properties(100, bold),
+                                                             ismath=False)
+    assert measure_text_width(words, 9, bold) == pytest.approx(width * 0.09, abs=0.01)
 
 
 def test_words_are_as_wide_as_the_font_says():
-    assert text_width("1234567890", 10) == pytest.approx(63.6, abs=0.1)  # DejaVu's digits are 0.636 of its size
-    assert text_width("m", 10, bold=True) > text_width("m", 10) > text_width("i", 10)
+    assert measure_text_width("1234567890", 10) == pytest.approx(63.6, abs=0.1)  # DejaVu's digits are 0.636 of its size
+    assert measure_text_width("m", 10, bold=True) > measure_text_width("m", 10) > measure_text_width("i", 10)
 
 
 def test_thousands_of_words_are_measured_fast():
     start = time.process_time()
     for i in range(5000):
-        text_width(f"conv{i}_{i} 3×3, {i}", 9)
+        measure_text_width(f"conv{i}_{i} 3×3, {i}", 9)
     assert time.process_time() - start < 2
 
 
 def test_the_room_of_two_texts():
-    high = text_box(Text(50, 20, "HHHH", 10))
-    length = text_width("HHHH", 10)
+    high = measure_text_box(Text(50, 20, "HHHH", 10))
+    length = measure_text_width("HHHH", 10)
     assert high == pytest.approx((50 - length / 2, 16.05, 50 + length / 2, 26.01))
     assert high[3] - high[1] < 10 * LINE_HEIGHT  # so lines one line's height apart do not touch
-    turned = text_box(Text(50, 20, "HHHH", 10, anchor="start", turned=True))
+    turned = measure_text_box(Text(50, 20, "HHHH", 10, anchor="start", rotated=True))
     assert turned == pytest.approx((46.05, 20 - length, 56.01, 20))
 
 
@@ -161,23 +162,23 @@ def pixels_of(scene, folder, mode="RGB", dpi=144):
 @pytest.mark.parametrize("anchor", ["start", "middle", "end"])
 @pytest.mark.parametrize("turned", [False, True], ids=["level", "turned"])
 def test_the_png_has_its_letters_where_they_are_measured(tmp_path, anchor, turned):
-    text = Text(150, 150, "Household & AVg: gjpqy <3×3>", 8, anchor=anchor, turned=turned)
+    text = Text(150, 150, "Household & AVg: gjpqy <3×3>", 8, anchor=anchor, rotated=turned)
     rows, columns = np.nonzero(pixels_of(Scene(300, 300, items=[text]), tmp_path).min(axis=2) < 128)
     ink = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / 2
-    assert np.abs(ink - text_box(text)).max() < 1.2  # points; a letter has some air at its sides
+    assert np.abs(ink - measure_text_box(text)).max() < 1.2  # points; a letter has some air at its sides
 
 
 def test_the_svg_has_its_letters_where_they_are_measured():
-    texts = [Text(100, 100, "AVg", 11, anchor=anchor, turned=turned, bold=True)
+    texts = [Text(100, 100, "AVg", 11, anchor=anchor, rotated=turned, bold=True)
              for anchor in ("start", "middle", "end") for turned in (False, True)]
     for text, element in zip(texts, parsed(Scene(200, 200, items=texts)).iter(f"{SVG}text"), strict=True):
         x, y, length = (float(element.get(key)) for key in ("x", "y", "textLength"))
         left = x - {None: 0, "middle": 0.5, "end": 1}[element.get("text-anchor")] * length
         box = left, y - font_metrics.ASCENT * 11, left + length, y + font_metrics.DESCENT * 11
-        if text.turned:  # (x, y) turns to (y, -x) about the middle that the SVG names
+        if text.rotated:  # (x, y) turns to (y, -x) about the middle that the SVG names
             assert element.get("transform") == "rotate(-90 100 100)"
             box = box[1], 200 - box[2], box[3], 200 - box[0]
-        assert box == pytest.approx(text_box(text), abs=0.02)
+        assert box == pytest.approx(measure_text_box(text), abs=0.02)
 
 
 @pytest.mark.parametrize("background", ["#ffffff", "#101820"], ids=["light", "dark"])
@@ -211,9 +212,9 @@ def test_a_png_has_200_pixels_to_the_inch_but_is_never_too_large(tmp_path, size,
 
 
 def test_the_pixels_of_a_large_scene_are_limited():
-    assert raster.dots_per_inch(Scene(1000, 2000)) == 200
-    assert raster.dots_per_inch(Scene(9000, 500)) == pytest.approx(96)
-    dpi = raster.dots_per_inch(Scene(4000, 4000))
+    assert raster.choose_dpi(Scene(1000, 2000)) == 200
+    assert raster.choose_dpi(Scene(9000, 500)) == pytest.approx(96)
+    dpi = raster.choose_dpi(Scene(4000, 4000))
     assert (4000 / 72 * dpi) ** 2 == pytest.approx(60e6)
 
 
@@ -229,7 +230,7 @@ def strings_of(pdf):
 
 
 def test_the_words_of_a_pdf_can_be_searched(tmp_path):
-    pdf = write(demo(), tmp_path / "a.pdf").read_bytes()
+    pdf = save_scene(demo(), tmp_path / "a.pdf").read_bytes()
     said = strings_of(pdf)
     assert all(words in said for words in ("conv1 7×7/2", "max pool <3×3>", "56 × 56", "$x^2$"))
     assert b"/CIDFontType2" in pdf and b"/ToUnicode" in pdf and b"/FontFile2" in pdf and b"/Type3" not in pdf
@@ -239,33 +240,33 @@ def test_the_words_of_a_pdf_can_be_searched(tmp_path):
 def test_a_pdf_is_no_larger_than_readers_go(tmp_path):
     """PDF 1.7, annex C: a page of at most 14,400 points; a picture of twice that is drawn at half the size."""
     scene = Scene(28_800, 1000, items=[Text(14_400, 500, "middle", 20)])
-    pdf = write(scene, tmp_path / "a.pdf").read_bytes()
+    pdf = save_scene(scene, tmp_path / "a.pdf").read_bytes()
     assert b"/MediaBox [ 0 0 14400 500 ]" in pdf
-    assert scaled(scene, 0.5).items == [Text(7200, 250, "middle", 10)]
+    assert scale_scene(scene, 0.5).items == [Text(7200, 250, "middle", 10)]
 
 
 @pytest.mark.parametrize("ending", [".svg", ".png", ".pdf", ".PNG"])
 def test_the_same_scene_gives_the_same_file(tmp_path, ending):
-    first = write(demo(), tmp_path / f"a{ending}")
-    second = write(demo(), str(tmp_path / f"b{ending}"))
+    first = save_scene(demo(), tmp_path / f"a{ending}")
+    second = save_scene(demo(), str(tmp_path / f"b{ending}"))
     assert first.read_bytes() == second.read_bytes() and second == tmp_path / f"b{ending}"
     assert sorted(tmp_path.iterdir()) == [first, second]  # no scratch file is left
 
 
 @pytest.mark.parametrize("ending", [".png", ".pdf"])
 def test_a_picture_tells_no_date_and_no_program(tmp_path, ending):
-    data = write(demo(), tmp_path / f"a{ending}").read_bytes()
+    data = save_scene(demo(), tmp_path / f"a{ending}").read_bytes()
     assert not re.search(rb"CreationDate|[Mm]atplotlib|Software", data)
 
 
 @pytest.mark.parametrize("title", ["", "é → 中", "a\udc80\x00b"], ids=["none", "foreign", "damaged"])
-@pytest.mark.parametrize("ending", list(save.ENDINGS))
+@pytest.mark.parametrize("ending", list(save.SCENE_WRITERS))
 def test_any_title_can_be_written(tmp_path, ending, title):
-    assert write(Scene(20, 20, title=title), tmp_path / f"a{ending}").stat().st_size > 100
+    assert save_scene(Scene(20, 20, title=title), tmp_path / f"a{ending}").stat().st_size > 100
 
 
 def path_of(*points, **how):
-    return paths.line_path(Line(points, "#000000", **how))
+    return paths.compute_line_path(Line(points, "#000000", **how))
 
 
 def test_a_line_bends_at_its_corners():
@@ -303,13 +304,13 @@ def test_a_short_arrow_keeps_its_direction():
 
 def test_moving_a_scene_moves_its_picture(tmp_path):
     scene = demo()
-    there = Scene(220, 130, items=[moved(item, 20, 10) for item in scene.items])
+    there = Scene(220, 130, items=[translate_item(item, 20, 10) for item in scene.items])
     np.testing.assert_array_equal(pixels_of(there, tmp_path)[20:, 40:], pixels_of(scene, tmp_path))
 
 
 def refused(path):
     with pytest.raises(UserError) as caught:
-        write(demo(), path)
+        save_scene(demo(), path)
     message = str(caught.value)
     assert "\n" not in message
     assert_names(message, ".svg", ".png", ".pdf", str(path))
@@ -334,7 +335,7 @@ def test_a_folder_that_is_closed_is_told_in_one_line(tmp_path, monkeypatch):
     def closed(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setitem(save.ENDINGS, ".svg", closed)
+    monkeypatch.setitem(save.SCENE_WRITERS, ".svg", closed)
     assert "Permission denied" in refused(tmp_path / "net.svg")
 
 
@@ -349,7 +350,7 @@ def test_a_full_disk_is_no_mistake_and_leaves_the_old_file(tmp_path, monkeypatch
         old = tmp_path / f"net{ending}"
         old.write_bytes(b"old")
         with pytest.raises(OSError, match="No space"):
-            write(demo(), old)
+            save_scene(demo(), old)
         assert old.read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -361,18 +362,18 @@ def test_a_killed_write_leaves_the_old_file(tmp_path):
             "from zoo.diagrams import save\n"
             "from zoo.diagrams.scene import Scene\n"
             "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"  # all is written, but not yet named
-            f"save.write(Scene(9, 9), {str(old)!r})")
+            f"save.save_scene(Scene(9, 9), {str(old)!r})")
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
     assert old.read_text() == "old"
 
 
 def test_writing_leaves_the_settings_alone_and_minds_none_of_them(tmp_path):
     code = ("import sys, matplotlib\n"
-            "from zoo.diagrams.save import write\n"
+            "from zoo.diagrams.save import save_scene\n"
             "from zoo.diagrams.scene import Scene, Text\n"
             "scene = Scene(90, 30, items=[Text(45, 15, 'a $b$')])\n"
             "def written(name):\n"
-            "    return [write(scene, f'{sys.argv[1]}/{name}{ending}').read_bytes() for ending in ('.png', '.pdf')]\n"
+            "    return [save_scene(scene, f'{sys.argv[1]}/{name}{ending}').read_bytes() for ending in ('.png', '.pdf')]\n"
             "first = written('a')\n"
             "matplotlib.rcParams.update({'text.usetex': True, 'savefig.bbox': 'tight', 'pdf.fonttype': 3,\n"
             "                            'path.sketch': (1, 100, 2), 'text.antialiased': False})\n"

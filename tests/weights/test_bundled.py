@@ -12,13 +12,13 @@ from PIL import Image
 import zoo
 from zoo import registry
 from zoo.cli import extract, finetune, predict, show
-from zoo.data import info
-from zoo.data.load import load as load_dataset
+from zoo.data import dataset_info
+from zoo.data.datasets import load_dataset_by_name
 from zoo.errors import UserError
 from zoo.models import builder
 from zoo.weights import pretrained, sources
 
-PACKED = {path.stem: path for path in sorted(pretrained.FOLDER.glob("*.npz"))}
+PACKED = {path.stem: path for path in sorted(pretrained.BUNDLED_FOLDER.glob("*.npz"))}
 CPU = ("--gpu", "none")
 # networks that differ in what the weights must fit: normalization, a small stem, auxiliary classifiers
 FRESH = ("resnet18", "googlenet", "maxout_mnist")
@@ -26,8 +26,8 @@ FRESH = ("resnet18", "googlenet", "maxout_mnist")
 
 def write_fresh(network):
     """Write a freshly initialized small preset where the bundled weights of a network are; return the model."""
-    bundled = pretrained.find_bundled(network)
-    model = builder.build(bundled.blueprint)
+    bundled = pretrained.find_bundled_weights(network)
+    model = builder.build_model(bundled.model_config)
     rng = np.random.default_rng(0)
     arrays = {variable.path: np.float16(rng.normal(size=variable.shape) / math.sqrt(max(1, math.prod(
         variable.shape[:-1])))) for variable in model.weights}
@@ -41,13 +41,13 @@ def fresh(tmp_path, monkeypatch):
     """{network: arrays} of FRESH, bundled in a folder of its own."""
     folder = tmp_path / "package"
     folder.mkdir()
-    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    monkeypatch.setattr(pretrained, "BUNDLED_FOLDER", folder)
     return {network: write_fresh(network) for network in FRESH}
 
 
 def test_every_file_belongs_to_a_preset():
     assert "lenet5-mnist" in PACKED
-    assert set(PACKED) <= {f"{spec.name}-{spec.small.dataset}" for spec in registry.SPECS.values()}
+    assert set(PACKED) <= {f"{spec.name}-{spec.small_preset.dataset}" for spec in registry.MODELS.values()}
 
 
 def test_all_files_together_are_small():
@@ -68,18 +68,20 @@ def test_a_file_holds_float16_and_float32_statistics(stem):
 def test_a_file_is_a_models(stem):
     network, _, dataset = stem.rpartition("-")
     model = zoo.build(network, weights=dataset)
-    assert model.input_shape[1:] == info.find(dataset).shape and model.output_shape == (None, 10)
-    assert model.count_params() == zoo.build(network, info.find(dataset).shape, 10, width=registry.find(
-        network).small.width, **registry.find(network).small.options).count_params()
+    assert model.input_shape[1:] == dataset_info.get_dataset_info(dataset).shape and model.output_shape == (None, 10)
+    assert model.count_params() == zoo.build(network, dataset_info.get_dataset_info(dataset).shape, 10,
+                                             width=registry.get_model_info(network).small_preset.width,
+                                             **registry.get_model_info(network).small_preset.options).count_params()
 
 
 @pytest.mark.parametrize("stem", [
-    pytest.param(stem, marks=[pytest.mark.slow] * (stem not in ("lenet5-mnist", "resnet18-cifar10"))) for stem in PACKED])
+    pytest.param(stem,
+                 marks=[pytest.mark.slow] * (stem not in ("lenet5-mnist", "resnet18-cifar10"))) for stem in PACKED])
 def test_a_file_knows_its_images(stem, real_data):
     """On 200 images of the test split: far from chance, however well the preset has been trained."""
     network, _, dataset = stem.rpartition("-")
-    known = info.find(dataset)
-    images, labels = load_dataset(dataset, data_dir=real_data).test.batch(np.arange(200))
+    known = dataset_info.get_dataset_info(dataset)
+    images, labels = load_dataset_by_name(dataset, data_dir=real_data).test.batch(np.arange(200))
     pixels = ((images / 255 - np.array(known.mean)) / np.array(known.std)).astype(np.float32)
     found = zoo.build(network, weights=dataset).predict(pixels, verbose=0).argmax(axis=1)
     assert (found == labels).mean() > {"mnist": 0.9, "cifar10": 0.5}[dataset]
@@ -87,22 +89,23 @@ def test_a_file_knows_its_images(stem, real_data):
 
 @pytest.mark.parametrize("network", FRESH)
 def test_what_is_in_the_file_is_in_the_model(network, fresh):
-    dataset = registry.find(network).small.dataset
+    dataset = registry.get_model_info(network).small_preset.dataset
     model = zoo.build(network, weights=dataset)
     for variable in model.weights:
         assert variable.dtype == "float32"
         assert np.array_equal(np.asarray(variable), fresh[network][variable.path].astype(np.float32)), variable.path
-    assert pretrained.list_names(network) == [dataset]
+    assert pretrained.list_weights_names(network) == [dataset]
 
 
 @pytest.mark.parametrize("network", FRESH)
 def test_a_backbone_takes_any_size(network, fresh):
-    spec = registry.find(network)
-    shape = (96, 80, info.find(spec.small.dataset).shape[2])
-    model = zoo.build(network, shape, 3, weights=spec.small.dataset, include_top=False, pooling="avg")
-    whole = zoo.build(network, weights=spec.small.dataset)
-    stem = {"stem": "small"} if spec.small_below else {}
-    alike = zoo.build(network, shape, include_top=False, width=spec.small.width, **stem, **spec.small.options)
+    spec = registry.get_model_info(network)
+    shape = (96, 80, dataset_info.get_dataset_info(spec.small_preset.dataset).shape[2])
+    model = zoo.build(network, shape, 3, weights=spec.small_preset.dataset, include_top=False, pooling="avg")
+    whole = zoo.build(network, weights=spec.small_preset.dataset)
+    stem = {"stem": "small"} if spec.small_stem_below else {}
+    alike = zoo.build(network, shape, include_top=False, width=spec.small_preset.width, **stem,
+                      **spec.small_preset.options)
     assert model.count_params() == alike.count_params()
     kernels = {variable.path: np.asarray(variable) for variable in whole.weights}
     assert all(np.array_equal(np.asarray(variable), kernels[variable.path]) for variable in model.weights)
@@ -139,20 +142,20 @@ def test_the_other_data_set_is_refused(network, weights, there, fresh):
 
 
 def test_a_missing_file_is_one_line(fresh, capsys):
-    pretrained.find_bundled("resnet18").path.unlink()
+    pretrained.find_bundled_weights("resnet18").path.unlink()
     with pytest.raises(UserError) as error:
         zoo.build("resnet18", weights="cifar10")
-    check_message(error.value, "resnet18-cifar10.npz", pretrained.FOLDER, "zoo")
+    check_message(error.value, "resnet18-cifar10.npz", pretrained.BUNDLED_FOLDER, "zoo")
     assert predict.main(["resnet18", "--weights", "cifar10", "a.png"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
-    assert pretrained.list_names("resnet18") == []
+    assert pretrained.list_weights_names("resnet18") == []
 
 
 @pytest.mark.parametrize("damage", [
     lambda data: b"", lambda data: data[: len(data) // 2], lambda data: b"PK\x03\x04" + data[4:2000],
     lambda data: data.replace(b"NUMPY", b"NUMPI")])
 def test_a_damaged_file_is_one_line(damage, fresh):
-    path = pretrained.find_bundled("maxout_mnist").path
+    path = pretrained.find_bundled_weights("maxout_mnist").path
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(UserError) as error:
         zoo.build("maxout_mnist", weights="mnist")
@@ -160,20 +163,20 @@ def test_a_damaged_file_is_one_line(damage, fresh):
 
 
 def test_a_file_of_another_model_is_damage(fresh):
-    source, target = (pretrained.find_bundled(name).path for name in ("resnet18", "googlenet"))
+    source, target = (pretrained.find_bundled_weights(name).path for name in ("resnet18", "googlenet"))
     target.write_bytes(source.read_bytes())
     with pytest.raises(UserError) as error:
         zoo.build("googlenet", weights="cifar10")
     check_message(error.value, target.name, "zoo")
 
 
-@pytest.mark.parametrize("network", registry.SPECS)
+@pytest.mark.parametrize("network", registry.MODELS)
 def test_where_the_weights_are_is_derived_from_the_catalogue(network):
-    small, bundled = registry.find(network).small, pretrained.find_bundled(network)
-    dataset = info.find(small.dataset)
+    small, bundled = registry.get_model_info(network).small_preset, pretrained.find_bundled_weights(network)
+    dataset = dataset_info.get_dataset_info(small.dataset)
     assert bundled.path == Path(pretrained.__file__).parent / f"{network}-{small.dataset}.npz"
-    assert (bundled.blueprint.input_shape, bundled.blueprint.classes) == (dataset.shape, 10)
-    assert (bundled.blueprint.width, bundled.blueprint.aux) == (small.width, False)
+    assert (bundled.model_config.input_shape, bundled.model_config.classes) == (dataset.shape, 10)
+    assert (bundled.model_config.width, bundled.model_config.aux) == (small.width, False)
     white = np.array(bundled.scaling.scale) * 255 + np.array(bundled.scaling.offset)
     np.testing.assert_allclose(white, (1 - np.array(dataset.mean)) / np.array(dataset.std), rtol=1e-6)
 
@@ -181,10 +184,10 @@ def test_where_the_weights_are_is_derived_from_the_catalogue(network):
 def test_a_network_without_a_preset_has_none(monkeypatch):
     from dataclasses import replace
 
-    monkeypatch.setitem(registry.SPECS, "nin", replace(registry.find("nin"), small=None))
-    assert pretrained.list_names("nin") == []
+    monkeypatch.setitem(registry.MODELS, "nin", replace(registry.get_model_info("nin"), small_preset=None))
+    assert pretrained.list_weights_names("nin") == []
     with pytest.raises(UserError) as error:
-        sources.find("cifar10", "nin")
+        sources.resolve_weights_source("cifar10", "nin")
     check_message(error.value, "'cifar10'", "nin", "weights=None", "--weights none")
 
 
@@ -198,16 +201,16 @@ def image(tmp_path):
 def test_predict_names_the_classes(fresh, image, capsys):
     assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top", "10", *CPU]) == 0
     line = capsys.readouterr().out
-    assert all(name in line for name in info.CIFAR10_NAMES)
+    assert all(name in line for name in dataset_info.CIFAR10_NAMES)
 
 
 def test_predict_scales_the_pixels(fresh, image, capsys):
     """The most probable class is that of the model on pixels scaled by hand."""
     pixels = np.asarray(Image.open(image).resize((32, 32), Image.Resampling.BILINEAR), np.float32)
-    scaled = (pixels / 255 - np.float32(info.CIFAR10.mean)) / np.float32(info.CIFAR10.std)
+    scaled = (pixels / 255 - np.float32(dataset_info.CIFAR10.mean)) / np.float32(dataset_info.CIFAR10.std)
     expected = zoo.build("resnet18", weights="cifar10").predict(scaled[None], verbose=0)[0]
     assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top", "1", *CPU]) == 0
-    check_text(capsys.readouterr().out, info.CIFAR10_NAMES[expected.argmax()])
+    check_text(capsys.readouterr().out, dataset_info.CIFAR10_NAMES[expected.argmax()])
 
 
 @pytest.mark.parametrize("words", [(), pytest.param(("--preset", "small"), marks=pytest.mark.slow)])
@@ -224,7 +227,8 @@ def test_show_refuses_another_form(fresh, image, capsys):
 
 
 def test_finetune_and_extract_take_the_presets_backbone(fresh, tmp_path, capsys):
-    pets, width = write_pets(tmp_path / "pets", (40, 30, 3), ".png"), registry.find("resnet18").small.width
+    pets, width = write_pets(tmp_path / "pets", (40, 30, 3),
+                             ".png"), registry.get_model_info("resnet18").small_preset.width
     words = ["resnet18", "--data", str(pets), "--weights", "cifar10", *CPU]
     assert finetune.main([*words, "--epochs", "1", "--output-dir", str(tmp_path), "--name", "run"]) == 0
     told = json.loads((tmp_path / "run" / "run.json").read_text())

@@ -19,7 +19,7 @@ from zoo.weights import files, sources
 
 SHAPE, WIDTH = (32, 32, 3), 0.0625
 WIDTHS = [[4, 4], [8, 8], [16, 16, 16], [32, 32, 32], [32, 32, 32]]  # of VGG-16, a sixteenth
-BLUEPRINT = registry.blueprint("vgg16", SHAPE, width=WIDTH)
+BLUEPRINT = registry.resolve_model_config("vgg16", SHAPE, width=WIDTH)
 
 
 def vgg16(normalize=False):
@@ -79,13 +79,13 @@ class Subclassed(keras.Model):
 def loaded(path):
     """A backbone of ours with the weights of a file, and the Report."""
     ours = zoo.build("vgg16", SHAPE, width=WIDTH, include_top=False)
-    report = sources.find(path, "vgg16").fill(ours, BLUEPRINT, include_top=False)
+    report = sources.resolve_weights_source(path, "vgg16").load_into(ours, BLUEPRINT, include_top=False)
     return ours, report
 
 
 def check(path, backbone, left):
     ours, report = loaded(path)
-    assert (report.matched, len(report.left)) == (13, left), path
+    assert (report.num_matched, len(report.unexpected)) == (13, left), path
     assert all(map(np.array_equal, ours.get_weights(), backbone.get_weights()))
 
 
@@ -152,7 +152,7 @@ def test_a_file_that_another_process_has_open(mode, tmp_path):
         assert process.stdout.readline() == b"open\n"
         try:
             if mode == "r":
-                assert loaded(tmp_path / "a.h5")[1].matched == 13
+                assert loaded(tmp_path / "a.h5")[1].num_matched == 13
             else:
                 with pytest.raises(UserError) as caught:
                     loaded(tmp_path / "a.h5")
@@ -172,7 +172,7 @@ def test_a_disk_without_locks(tmp_path, monkeypatch):
         return whole(path, mode, locking=locking)
 
     monkeypatch.setattr(h5py, "File", file)
-    assert loaded(tmp_path / "a.h5")[1].matched == 13
+    assert loaded(tmp_path / "a.h5")[1].num_matched == 13
 
 
 @pytest.mark.parametrize("stem", ["paper", "small"])
@@ -186,7 +186,7 @@ def test_a_keras_file_without_names_tells_them_in_its_config(stem, tmp_path):
         with zipfile.ZipFile(tmp_path / "b.keras", "w") as bare:
             bare.writestr("config.json", plain.read("config.json"))
             bare.write(tmp_path / "bare.h5", "model.weights.h5")
-    with files.opened(tmp_path / "bare.h5") as contents:
+    with files.open_weights_file(tmp_path / "bare.h5") as contents:
         assert contents.naming == "counted"
     again = zoo.build("xception", (96, 96, 3), 4, width=WIDTH, stem=stem, weights=str(tmp_path / "b.keras"))
     assert again.get_layer("block1_conv1").strides == model.get_layer("block1_conv1").strides

@@ -14,7 +14,7 @@ from helpers import check_message
 
 import zoo
 from zoo.errors import UserError
-from zoo.weights import pickled, state_dict
+from zoo.weights import state_dict, torch_pickle
 
 TINY = Path(__file__).with_name("tiny.pt")
 
@@ -65,7 +65,7 @@ def test_a_program_beside_the_weights(tmp_path, protocol):
     state = {"w": torch.ones(2), "x": Runs(tmp_path / "ran"), "y": [Runs(tmp_path / "ran")]}
     for zipped in (False, True):
         torch.save(state, tmp_path / "a.pt", pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
-        found, _ = state_dict.tensors(tmp_path / "a.pt")
+        found, _ = state_dict.read_state_dict(tmp_path / "a.pt")
         assert found["w"].read().tolist() == [1, 1] and [*found] == ["w"]
     assert not (tmp_path / "ran").exists()
 
@@ -74,10 +74,10 @@ def test_a_program_beside_the_weights(tmp_path, protocol):
 def test_a_pickle_cannot_change_the_stand_ins(tmp_path, name):
     """BUILD sets attributes of what it is given, of functions too."""
     target = b"cos\nsystem\n" if name == "Opaque" else b"ctorch._utils\n_rebuild_tensor_v2\n"
-    before = [{**vars(each)} for each in (pickled.Opaque, pickled.Rebuild)]
+    before = [{**vars(each)} for each in (torch_pickle.OpaqueObject, torch_pickle.RebuildFunction)]
     archive(tmp_path / "a.pt", {"a/data.pkl": b"\x80\x02" + target + b"N}X\x04\0\0\0nameX\x01\0\0\0ys\x86b."})
     refused(tmp_path / "a.pt", "torch.save", *(["os.system"] if name == "Opaque" else ["model.state_dict()"]))
-    assert [{**vars(each)} for each in (pickled.Opaque, pickled.Rebuild)] == before
+    assert [{**vars(each)} for each in (torch_pickle.OpaqueObject, torch_pickle.RebuildFunction)] == before
 
 
 def test_a_name_with_lines(tmp_path):
@@ -131,16 +131,21 @@ def test_pickles_that_ask_for_more(tmp_path, data, parts):
 
 
 @pytest.mark.parametrize("tensor, error, part", [
-    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), 0, (2**40,), (0,)), pickled.Refused, "tensor"),
-    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), 3, (2,), (1,)), pickled.Refused, "tensor"),
-    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 4), -1, (2,), (1,)), pickled.Refused, "tensor"),
-    (state_dict.Tensor(state_dict.Storage("FloatStorage", "0", 2**40), 0, (2,), (1,)), ValueError, "a/data/0"),
-    (state_dict.Tensor(state_dict.Storage("FloatStorage", "x", 4), 0, (2,), (1,)), ValueError, "a/data/x")])
+    (state_dict.PickledTensor(state_dict.PickledStorage("FloatStorage", "0", 4), 0, (2**40,), (0,)),
+     torch_pickle.UnsafeTorchFileError, "tensor"),
+    (state_dict.PickledTensor(state_dict.PickledStorage("FloatStorage", "0", 4), 3, (2,), (1,)),
+     torch_pickle.UnsafeTorchFileError, "tensor"),
+    (state_dict.PickledTensor(state_dict.PickledStorage("FloatStorage", "0", 4), -1, (2,), (1,)),
+     torch_pickle.UnsafeTorchFileError, "tensor"),
+    (state_dict.PickledTensor(state_dict.PickledStorage("FloatStorage", "0", 2**40), 0, (2,), (1,)), ValueError,
+     "a/data/0"),
+    (state_dict.PickledTensor(state_dict.PickledStorage("FloatStorage", "x", 4), 0, (2,), (1,)), ValueError,
+     "a/data/x")])
 def test_tensors_that_reach_beyond_their_numbers(tmp_path, tensor, error, part):
     archive(tmp_path / "a.pt", {"a/data/0": bytes(16)})
     members = {info.filename: info for info in zipfile.ZipFile(tmp_path / "a.pt").infolist()}
     with pytest.raises(error, match=part):
-        state_dict.stored(tmp_path / "a.pt", f"a/data/{tensor.storage.key}", members, tensor)
+        state_dict.make_lazy_tensor(tmp_path / "a.pt", f"a/data/{tensor.storage.key}", members, tensor)
 
 
 @pytest.mark.parametrize("length", [0, 3, 9, 100, 2000, 4000])

@@ -13,7 +13,7 @@ from test_parity import THEIRS, difference, images, randomize
 import zoo
 from zoo import registry
 from zoo.errors import UserError
-from zoo.weights import load, names, pretrained, sources
+from zoo.weights import layer_names, loading, pretrained, sources
 
 
 def published_layout(saved, path):
@@ -55,10 +55,10 @@ def test_both_old_layouts(name, tmp_path):
     ours = zoo.build(name, THEIRS[name][1], 10, weights=str(tmp_path / "weights.h5"))
     assert difference(answers(ours, batch), expected) < 1e-5
     randomize(ours, 7)
-    plan = registry.blueprint(name, THEIRS[name][1], 10, stem="paper")
-    report = sources.find(tmp_path / "model.h5", name).fill(ours, plan, True)
+    plan = registry.resolve_model_config(name, THEIRS[name][1], 10, stem="paper")
+    report = sources.resolve_weights_source(tmp_path / "model.h5", name).load_into(ours, plan, True)
     assert difference(answers(ours, batch), expected) < 1e-5
-    assert (report.matched, report.left) == (sum(bool(layer.weights) for layer in model.layers), ())
+    assert (report.num_matched, report.unexpected) == (sum(bool(layer.weights) for layer in model.layers), ())
 
 
 @pytest.mark.parametrize("name", ["vgg16", pytest.param("xception", marks=pytest.mark.slow)])
@@ -68,11 +68,11 @@ def test_keras_3s_own_layouts(name, tmp_path):
     model.save_weights(tmp_path / "b.weights.h5")
     without_names(tmp_path / "b.weights.h5", tmp_path / "c.weights.h5")
     ours = zoo.build(name, THEIRS[name][1], include_top=False, pooling="avg", stem="paper")
-    plan = registry.blueprint(name, THEIRS[name][1], stem="paper")
+    plan = registry.resolve_model_config(name, THEIRS[name][1], stem="paper")
     kinds = []
     for file in ("a.keras", "b.weights.h5", "c.weights.h5"):
         randomize(ours, 7)
-        kinds.append(sources.find(tmp_path / file, name).fill(ours, plan, False).kind)
+        kinds.append(sources.resolve_weights_source(tmp_path / file, name).load_into(ours, plan, False).kind)
         assert difference(answers(ours, batch), expected) < 1e-5, file
     assert kinds[0] == kinds[1] != kinds[2]  # the last has no names
 
@@ -84,7 +84,7 @@ def test_names_do_not_depend_on_what_was_built_before(tmp_path):
     assert "conv2d" not in [layer.name for layer in second.layers]
     named = {layer.name: layer.get_weights()[0].shape for layer in second.layers if layer.weights}
     ours = zoo.build("inception_v3", (75, 75, 3), include_top=False, stem="paper")
-    pairs = names.paired(list(named), ours, "inception_v3")
+    pairs = layer_names.pair_keras_layers(list(named), ours, "inception_v3")
     numbers = {ours: int(name.rpartition("_")[2]) for name, ours in pairs.items() if name.startswith("conv2d")}
     # creation order, as the paper's figures run: ours is alphabetical within a module
     for module in range(11):
@@ -127,7 +127,7 @@ def test_what_does_not_fit_changes_nothing(tmp_path):
     ours = zoo.build("vgg16", (32, 32, 3), include_top=False)
     before = ours.get_weights()
     with pytest.raises(UserError) as error:
-        load.load(ours, "vgg16", tmp_path / "all.h5")
+        loading.load_weights(ours, "vgg16", tmp_path / "all.h5")
     check_message(error.value, "vgg16", 12, 1, "conv5_3", "3x3x512x511", "3x3x512x512")
     assert all(map(np.array_equal, ours.get_weights(), before))
 
@@ -153,13 +153,13 @@ def test_our_own_files_of_any_network(tmp_path):
 
 def test_imagenet_is_what_keras_fetches():
     """Files and hashes as keras.applications' source has them, typed again from there."""
-    assert pretrained.IMAGENET["vgg19"].with_top == (
+    assert pretrained.IMAGENET_WEIGHTS["vgg19"].with_top == (
         "vgg19_weights_tf_dim_ordering_tf_kernels.h5", "cbe5617147190e668d6c5d5026f83318")
-    assert pretrained.IMAGENET["xception"].without == (
+    assert pretrained.IMAGENET_WEIGHTS["xception"].without_top == (
         "xception_weights_tf_dim_ordering_tf_kernels_notop.h5", "b0042744bf5b25fce3cb969f33bebb97")
-    for name, known in pretrained.IMAGENET.items():
+    for name, known in pretrained.IMAGENET_WEIGHTS.items():
         source = zipless(THEIRS[name][0])
-        for file, md5 in (known.with_top, known.without):
+        for file, md5 in (known.with_top, known.without_top):
             assert md5 in source
             assert known.folder in source and (file in source or name == "inception_resnet_v2")
 
@@ -173,7 +173,7 @@ def zipless(function):
 
 def test_offline_one_line_says_what_to_put_where(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(pretrained, "KERAS", (tmp_path / "nowhere").as_uri() + "/")
+    monkeypatch.setattr(pretrained, "KERAS_URL", (tmp_path / "nowhere").as_uri() + "/")
     with pytest.raises(UserError) as caught:
         zoo.build("vgg16", weights="imagenet", include_top=False)
     file = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -195,10 +195,10 @@ def test_imagenet_is_refused_for_another_network(name, how, parts):
 
 def test_mnists_weights_come_with_the_package():
     """On 500 images of the packaged digits; they are MNIST's, of which the network has seen many."""
-    from zoo.data.load import load as dataset
+    from zoo.data.datasets import load_dataset_by_name
 
     model = zoo.build("lenet5", weights="mnist")
-    pixels, labels = dataset("digits").test.batch(np.arange(500))
+    pixels, labels = load_dataset_by_name("digits").test.batch(np.arange(500))
     found = answers(model, (pixels / 255 - 0.1307) / 0.3081).argmax(axis=1)
     assert (found == labels).mean() > 0.98
 

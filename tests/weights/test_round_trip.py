@@ -10,14 +10,14 @@ from zoo import registry
 from zoo.weights import sources
 
 FAST = ("lenet5_1998", "vgg16")  # layers of our own; one that keras.applications has
-NETWORKS = [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST)) for name in registry.SPECS]
+NETWORKS = [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST)) for name in registry.MODELS]
 
 
 def build(name, **how):
     """A narrow network for 10 classes of the smallest images that suit, with the small stem where there is one."""
-    spec = registry.find(name)
-    side = max(32, spec.least_side)
-    return zoo.build(name, (side, side, spec.input_shape[2]), 10, width=None if spec.only_width else 0.0625,
+    spec = registry.get_model_info(name)
+    side = max(32, spec.min_size)
+    return zoo.build(name, (side, side, spec.input_shape[2]), 10, width=None if spec.fixed_width else 0.0625,
                      classifier_activation=None, **how)
 
 
@@ -37,15 +37,15 @@ def test_a_saved_model_loads_back(name, tmp_path):
     for file in ("a.h5", "a.keras", "a.weights.h5"):
         again = build(name, weights=str(tmp_path / file))
         np.testing.assert_array_equal(outputs(again), expected, err_msg=file)
-        source = sources.find(tmp_path / file, name)
-        assert not source.foreign and source.scaling is None, file
+        source = sources.resolve_weights_source(tmp_path / file, name)
+        assert not source.has_paper_stem and source.scaling is None, file
         assert source.count_classes() == (None if name == "lenet5_1998" else 10)  # whose codes are of ten classes
 
 
 @pytest.mark.parametrize("name, option", [("vgg16", "batch_norm"), pytest.param("inception_v2", "scale",
                                                                                 marks=pytest.mark.slow)])
 def test_an_option_that_adds_weights_is_known_from_the_file(name, option, tmp_path):
-    default = registry.find(name).options[option]
+    default = registry.get_model_info(name).options[option]
     model = build(name, **{option: not default})
     randomize(model)
     model.save(tmp_path / "a.h5")

@@ -11,13 +11,13 @@ from test_parity import difference, images, randomize
 
 import zoo
 from zoo.errors import UserError
-from zoo.weights import files, load, safetensors, sources, state_dict
+from zoo.weights import files, loading, safetensors, sources, state_dict
 
 TINY = Path(__file__).with_name("tiny.pt")  # torch.save({"epoch": 3, "state_dict": {...}, ...}) of PyTorch 2.13
 
 
 def test_what_pytorch_wrote():
-    found = {name: stored.read() for name, stored in state_dict.tensors(TINY)[0].items()}
+    found = {name: stored.read() for name, stored in state_dict.read_state_dict(TINY)[0].items()}
     numbers = np.arange(12.0).reshape(3, 4)
     expected = {"conv.weight": (np.arange(24) / 8).reshape(2, 3, 2, 2), "conv.bias": [0.5, -1], "bn.weight": [1, 1],
                 "bn.bias": [0, 0], "bn.running_mean": [0, 0], "bn.running_var": [1, 1], "turned": numbers.T,
@@ -25,7 +25,7 @@ def test_what_pytorch_wrote():
     assert sorted(found) == sorted(expected)  # without bn.num_batches_tracked, which is no float
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values)
-    with files.opened(TINY) as contents:
+    with files.open_weights_file(TINY) as contents:
         assert (contents.naming, [len(row) for row in contents.layers.values()][:2]) == ("torch", [2, 4])
 
 
@@ -49,7 +49,7 @@ def test_safetensors_types(tmp_path):
         data += values.tobytes()
     text = json.dumps(header).encode()
     (tmp_path / "a").write_bytes(len(text).to_bytes(8, "little") + text + data)
-    found = {name: stored.read().tolist() for name, stored in safetensors.tensors(tmp_path / "a").items()}
+    found = {name: stored.read().tolist() for name, stored in safetensors.read_safetensors(tmp_path / "a").items()}
     assert found == {"F16": [1.5, -2], "BF16": [1.5, -3], "F64": [0.1, 0.2]}
 
 
@@ -57,13 +57,13 @@ def test_the_number_of_classes_of_a_file(tmp_path):
     write_safetensors(tmp_path / "a.safetensors", {
         "classifier.4.weight": np.zeros((5, 4)), "classifier.4.bias": np.zeros(5),
         "classifier.6.weight": np.zeros((7, 5)), "classifier.6.bias": np.zeros(7)})
-    assert sources.find(tmp_path / "a.safetensors", "alexnet_2014").count_classes() == 7
+    assert sources.resolve_weights_source(tmp_path / "a.safetensors", "alexnet_2014").count_classes() == 7
     model = zoo.build("lenet5", classes=6)
     for file in ("a.weights.h5", "a.keras"):
         (model.save_weights if file.endswith("h5") else model.save)(tmp_path / file)
-        assert sources.find(tmp_path / file, "lenet5").count_classes() == 6
+        assert sources.resolve_weights_source(tmp_path / file, "lenet5").count_classes() == 6
     write_safetensors(tmp_path / "b.safetensors", {"classifier.4.bias": np.zeros(5)})
-    assert sources.find(tmp_path / "b.safetensors", "alexnet_2014").count_classes() is None
+    assert sources.resolve_weights_source(tmp_path / "b.safetensors", "alexnet_2014").count_classes() is None
 
 
 # torchvision's vgg: features is a row of convolution, perhaps normalisation, ReLU and pools; classifier.0, .3 and .6
@@ -184,8 +184,8 @@ def narrow_vgg16():
 
 def check_backbone(path, model, left=0):
     again = zoo.build("vgg16", (32, 32, 3), width=0.02, include_top=False)
-    report = load.load(again, "vgg16", path, include_top=False)
-    assert (report.matched, len(report.left)) == (13, left)
+    report = loading.load_weights(again, "vgg16", path, include_top=False)
+    assert (report.num_matched, len(report.unexpected)) == (13, left)
     assert all(map(np.array_equal, again.get_weights(), model.get_weights()))
     return report
 
@@ -227,7 +227,7 @@ def test_both_formats_of_pytorch(zipped, dtype, tmp_path):
               "phase": torch.zeros(2, dtype=torch.complex64)}
     torch.save(state, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
     check_backbone(tmp_path / "a.pth", model, left=1)
-    found, _ = state_dict.tensors(tmp_path / "a.pth")
+    found, _ = state_dict.read_state_dict(tmp_path / "a.pth")
     assert found["head.weight"].read().tolist() == [[4, 6], [5, 7]] and found["head.bias"].read().tolist() == [0, 1]
     assert "steps" not in found and "phase" not in found
 
@@ -259,12 +259,12 @@ def test_objects_beside_the_weights(zipped, tmp_path):
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
     network(torch.ones(1, 2)).sum().backward()
     optimizer.step()
-    torch.save({
-        "args": argparse.Namespace(lr=0.1, layers=[1, 2]), "best": np.float64(0.9), "history": np.arange(3),
-        "optimizer": optimizer.state_dict(), "whole": network, "path": pathlib.PurePosixPath("a"),
-        "dtype": torch.float16, "device": torch.device("cpu"), "size": torch.Size([1]), "counts": collections.Counter("aab"),
-        "names": {"a", "b"}, "queue": collections.deque([1]), "groups": collections.defaultdict(list, a=[1]),
-        "model": torch_tensors(torch, tensors)}, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
+    torch.save({"args": argparse.Namespace(lr=0.1, layers=[1, 2]), "best": np.float64(0.9), "history": np.arange(3),
+                "optimizer": optimizer.state_dict(), "whole": network, "path": pathlib.PurePosixPath("a"),
+                "dtype": torch.float16, "device": torch.device("cpu"), "size": torch.Size([1]),
+                "counts": collections.Counter("aab"), "names": {"a", "b"}, "queue": collections.deque([1]),
+                "groups": collections.defaultdict(list, a=[1]),
+                "model": torch_tensors(torch, tensors)}, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
     check_backbone(tmp_path / "a.pth", model)
 
 

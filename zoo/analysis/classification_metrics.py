@@ -4,11 +4,11 @@ import numpy as np
 
 from zoo.utils.table import format_table
 
-SHOWN = 10  # names of classes without images
-METRICS = ("precision", "recall", "f1")
+MAX_ABSENT_CLASSES_SHOWN = 10  # names of classes without images
+METRIC_NAMES = ("precision", "recall", "f1")
 
 
-def classification_metrics(predicted, labels, class_names):
+def compute_classification_metrics(predictions, labels, class_names):
     """Return how well each class is recognized, and the macro averages, as plain numbers for JSON.
 
     A quotient without a denominator is 0, as with scikit-learn's `zero_division=0`: the precision of a class that is
@@ -24,19 +24,21 @@ def classification_metrics(predicted, labels, class_names):
         class, in their order: "class", its name; "images", how many are labelled so; "precision", "recall", "f1".
     """
     classes = len(class_names)
-    images, answers = (np.bincount(values, minlength=classes) for values in (labels, predicted))
-    correct = np.bincount(labels[predicted == labels], minlength=classes)
+    images, answers = (np.bincount(values, minlength=classes) for values in (labels, predictions))
+    correct = np.bincount(labels[predictions == labels], minlength=classes)
     values = {"precision": correct / np.maximum(answers, 1), "recall": correct / np.maximum(images, 1),
               "f1": 2 * correct / np.maximum(images + answers, 1)}
     present = images > 0
-    macro = {f"macro_{metric}": float(values[metric][present].mean()) for metric in METRICS}
+    macro = {f"macro_{metric}": float(values[metric][present].mean()) for metric in METRIC_NAMES}
     rows = [{"class": str(name), "images": int(images[index]),
-             **{metric: float(values[metric][index]) for metric in METRICS}} for index, name in enumerate(class_names)]
+             **{metric: float(values[metric][index])
+                for metric in METRIC_NAMES}} for index, name in enumerate(class_names)]
     return {**macro, "per_class_metrics": rows}
 
 
 def format_metrics(metrics):
-    """Return the lines of a table of what `classification_metrics` returned: a row for each class, and the means.
+    """Return the lines of a table of what `compute_classification_metrics` returned: a row for each class, and the
+    means.
 
     A last line names the classes that are left out of the means, where any are.
     """
@@ -47,11 +49,12 @@ def format_metrics(metrics):
         return [name, f"{images:,}", *(f"{value:.2%}" for value in values)]
 
     lines = format_table([["class", "images", "precision", "recall", "F1"],
-                          *(cells(row["class"], row["images"], [row[metric] for metric in METRICS]) for row in rows),
+                          *(cells(row["class"], row["images"], [row[metric] for metric in METRIC_NAMES])
+                            for row in rows),
                           cells(macro, sum(row["images"] for row in rows),
-                                [metrics[f"macro_{metric}"] for metric in METRICS])], right=range(1, 5))
+                                [metrics[f"macro_{metric}"] for metric in METRIC_NAMES])], right=range(1, 5))
     absent = [row["class"] for row in rows if not row["images"]]
     if absent:
-        more = f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""
-        lines.append(f"no images, so not in the macro averages: {', '.join(absent[:SHOWN])}{more}")
+        more = f" and {len(absent) - MAX_ABSENT_CLASSES_SHOWN:,} more" if len(absent) > MAX_ABSENT_CLASSES_SHOWN else ""
+        lines.append(f"no images, so not in the macro averages: {', '.join(absent[:MAX_ABSENT_CLASSES_SHOWN])}{more}")
     return lines

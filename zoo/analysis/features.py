@@ -7,25 +7,25 @@ from keras import ops
 from zoo.analysis import feature_graph, summary
 from zoo.errors import UserError
 
-AT_ONCE = 32  # pictures that go through the network together at most,
-PIXELS = 2**19  # or as many as have so many pixels: what layers make of them takes hundreds of times the room
+MAX_BATCH_SIZE = 32  # pictures that go through the network together at most,
+MAX_BATCH_PIXELS = 2**19  # or as many as have so many pixels: what layers make of them takes hundreds of times the room
 
 
-def features(model, images, layers="stages"):
+def compute_features(model, images, layers="stages"):
     """Return {layer's name: its output float32 (n, ...)} for images (n, height, width, channels): `zoo.features`."""
-    model = feature_graph.single(model)
-    images = images_of(images, model)
-    graph = feature_graph.laid_open(model, images.shape[1:])
-    if isinstance(layers, str) and layers not in feature_graph.ALL:
+    model = feature_graph.select_main_output(model)
+    images = check_image_array(images, model)
+    graph = feature_graph.build_feature_graph(model, images.shape[1:])
+    if isinstance(layers, str) and layers not in feature_graph.LAYER_KEYWORDS:
         layers = [layers]
-    names = feature_graph.chosen(summary.read(model), graph, layers)
+    names = feature_graph.select_layers(summary.summarize_model(model), graph, layers)
     if not names:
         raise UserError(f"name a layer of {model.name}, or 'stages' or 'every'; given {layers!r}")
     tapped = keras.Model(graph.image, [graph.tensors[name] for name in names])
-    return dict(zip(names, run(tapped, images), strict=True))
+    return dict(zip(names, predict_in_batches(tapped, images), strict=True))
 
 
-def images_of(images, model):
+def check_image_array(images, model):
     """Return images as an array that fits the model; UserError otherwise."""
     images = np.asarray(images)
     wanted = model.inputs[0].shape[1:]
@@ -37,10 +37,10 @@ def images_of(images, model):
     return images
 
 
-def run(model, images):
+def predict_in_batches(model, images):
     """Return the outputs of `model`, which gives a list of tensors, as float32 arrays, in inference."""
     found = []
-    together = max(1, min(AT_ONCE, PIXELS // (images.shape[1] * images.shape[2])))
+    together = max(1, min(MAX_BATCH_SIZE, MAX_BATCH_PIXELS // (images.shape[1] * images.shape[2])))
     for start in range(0, len(images), together):
         batch = ops.convert_to_tensor(images[start : start + together].astype("float32"))
         outputs = model(batch, training=False)

@@ -38,59 +38,60 @@ from zoo.layers import (
     TrainableSubsampling,
     scaled_tanh,
 )
-from zoo.layers.pooling import windows
+from zoo.layers.pooling import compute_ceil_windows
 
 # numbers that the optimizer keeps for each trainable one; with momentum
-SLOTS = {"sgd": 1, "nesterov": 1, "rmsprop": 2, "adam": 2, "adamw": 2, "adadelta": 2}
+OPTIMIZER_SLOTS = {"sgd": 1, "nesterov": 1, "rmsprop": 2, "adam": 2, "adamw": 2, "adadelta": 2}
 
 
-UPDATE = 2  # numbers for each trainable parameter while the optimizer works
-WASTE = 1.2  # times the bytes of activations: found with benchmarks/memory.py, not derived
-START = 2  # numbers for each one of a weight, beside the weight itself, while its first values are drawn
+UPDATE_BUFFERS = 2  # numbers for each trainable parameter while the optimizer works
+ALLOCATOR_OVERHEAD = 1.2  # times the bytes of activations: found with benchmarks/memory.py, not derived
+INIT_COPIES = 2  # numbers for each one of a weight, beside the weight itself, while its first values are drawn
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryEstimate:
     """Bytes; of activations, the last three, for each picture and without what is wasted."""
 
     parameters: int
-    trainable: int  # of the parameters
-    largest: int  # weight of all
-    kept: int  # by the forward pass for the backward one, the picture among it
-    training: int  # the most that is there at one time in a training step
-    inference: int  # the same without a backward pass
+    trainable_parameters: int  # of the parameters
+    largest_weight: int  # weight of all
+    saved_activations: int  # by the forward pass for the backward one, the picture among it
+    training_peak: int  # the most that is there at one time in a training step
+    inference_peak: int  # the same without a backward pass
 
-    def for_training(self, batch, optimizer="sgd"):
+    def estimate_training(self, batch_size, optimizer="sgd"):
         """Return the bytes that a training step with `batch` pictures takes; `optimizer` is a key of SLOTS."""
-        return self._fixed(optimizer) + _wasted(batch * self.training)
+        return self._compute_fixed_bytes(optimizer) + _add_overhead(batch_size * self.training_peak)
 
-    def for_inference(self, batch):
+    def estimate_inference(self, batch_size):
         """Return the bytes that inference with `batch` pictures takes, the start of a new model included."""
-        return self.parameters + max(START * self.largest, _wasted(batch * self.inference))
+        return self.parameters + max(INIT_COPIES * self.largest_weight, _add_overhead(batch_size * self.inference_peak))
 
-    def largest_for_training(self, limit, optimizer="sgd"):
+    def compute_max_training_batch(self, memory_limit, optimizer="sgd"):
         """Return the largest batch that trains in `limit` bytes; 0 if none does."""
-        return _most(limit - self._fixed(optimizer), self.training)
+        return _compute_max_batch_size(memory_limit - self._compute_fixed_bytes(optimizer), self.training_peak)
 
-    def largest_for_inference(self, limit):
+    def compute_max_inference_batch(self, memory_limit):
         """Return the largest batch whose inference fits in `limit` bytes; 0 if none does."""
-        free = limit - self.parameters
-        return _most(free, self.inference) if free >= START * self.largest else 0
+        free = memory_limit - self.parameters
+        return _compute_max_batch_size(free, self.inference_peak) if free >= INIT_COPIES * self.largest_weight else 0
 
-    def _fixed(self, optimizer):
-        return self.parameters + (1 + SLOTS[optimizer] + UPDATE) * self.trainable  # 1: the gradient
-
-
-def _wasted(bytes):
-    return math.ceil(bytes * WASTE)
+    def _compute_fixed_bytes(self, optimizer):
+        return self.parameters + (1 + OPTIMIZER_SLOTS[optimizer]
+                                  + UPDATE_BUFFERS) * self.trainable_parameters  # 1: the gradient
 
 
-def _most(free, each):
+def _add_overhead(size):
+    return math.ceil(size * ALLOCATOR_OVERHEAD)
+
+
+def _compute_max_batch_size(free_bytes, bytes_per_image):
     """Return how many times `each` there is room for in `free` bytes."""
-    return max(0, int(free / WASTE) // each)
+    return max(0, int(free_bytes / ALLOCATOR_OVERHEAD) // bytes_per_image)
 
 
-def of(calls):
+def estimate_memory(calls):
     """Return the Memory of the model with the calls of `graph.calls`.
 
     None if a shape is not fixed, and for a model that holds another one.
@@ -98,207 +99,215 @@ def of(calls):
     if any(None in call.shape or isinstance(call.layer, keras.Model) for call in calls.values()):
         return None
     weights = {id(weight): weight for call in calls.values() if call.layer for weight in call.layer.weights}.values()
-    tape = _Tape(calls)
-    return Memory(sum(map(_weight, weights)), sum(_weight(each) for each in weights if each.trainable),
-                  max(map(_weight, weights), default=0), sum(tape.size[each] for each in tape.kept), tape.training(),
-                  tape.inference())
+    tape = _MemoryTape(calls)
+    return MemoryEstimate(sum(map(_compute_weight_bytes, weights)),
+                          sum(_compute_weight_bytes(each) for each in weights if each.trainable),
+                          max(map(_compute_weight_bytes, weights), default=0),
+                          sum(tape.sizes[each] for each in tape.all_saved_tensors), tape.compute_training_peak(),
+                          tape.compute_inference_peak())
 
 
-def _weight(variable):
-    return math.prod(variable.shape) * _bytes(variable.dtype)
+def _compute_weight_bytes(variable):
+    return math.prod(variable.shape) * _get_itemsize(variable.dtype)
 
 
-def _bytes(dtype):
+def _get_itemsize(dtype):
     return 1 if dtype == "bool" else max(1, int(re.search(r"\d+", dtype)[0]) // 8)  # float32, bfloat16, int8
 
 
 # ------------------------------------------------------------------------------------------- what a layer does with it
 
-def _does(call):
-    """Return the Conduct of a call."""
+def _get_layer_memory(call):
+    """Return the LayerMemory of a call."""
     layer = call.layer
     if layer is None:
-        return Conduct("io")
+        return LayerMemory("io")
     if isinstance(layer, layers.Activation):
-        return Conduct(**ACTIVATIONS.get(layer.activation, UNKNOWN), in_place=True)
-    conduct = next((found for kind, found in CONDUCT.items() if isinstance(layer, kind)), Conduct("io"))
+        return LayerMemory(**ACTIVATION_KWARGS.get(layer.activation, UNKNOWN_ACTIVATION_KWARGS), is_in_place=True)
+    conduct = next((found for kind, found in LAYER_MEMORY_RULES.items() if isinstance(layer, kind)), LayerMemory("io"))
     return conduct(call) if callable(conduct) else conduct
 
 
 @dataclass(frozen=True)
-class Conduct:
+class LayerMemory:
     """What a call does with memory."""
 
-    keeps: str = ""  # for the backward pass: "i" its inputs, "o" its output
-    more: int = 0  # bytes of what it makes inside and keeps
-    in_place: bool = False  # it can write over its first input
-    view: bool = False  # its output is its input
-    view_in_inference: bool = False
-    workspace: int = 0  # bytes of what is there while it works
+    saves: str = ""  # for the backward pass: "i" its inputs, "o" its output
+    extra_saved_bytes: int = 0  # bytes of what it makes inside and keeps
+    is_in_place: bool = False  # it can write over its first input
+    is_view: bool = False  # its output is its input
+    is_view_in_inference: bool = False
+    workspace_bytes: int = 0  # bytes of what is there while it works
 
 
-VIEW = {"view": True, "view_in_inference": True}
-UNKNOWN = {"keeps": "io"}
-ACTIVATIONS = {
-    keras.activations.linear: VIEW,
+VIEW_KWARGS = {"is_view": True, "is_view_in_inference": True}
+UNKNOWN_ACTIVATION_KWARGS = {"saves": "io"}
+ACTIVATION_KWARGS = {
+    keras.activations.linear: VIEW_KWARGS,
     **dict.fromkeys((keras.activations.relu, keras.activations.tanh, keras.activations.sigmoid,
-                     keras.activations.softmax), {"keeps": "o"}),
+                     keras.activations.softmax), {"saves": "o"}),
 }
 
 
-def _size(call):
-    return math.prod(call.shape) * _bytes(call.dtype)
+def _compute_output_bytes(call):
+    return math.prod(call.shape) * _get_itemsize(call.dtype)
 
 
-def _read(call, which=0):
-    return math.prod(call.inputs[which]) * _bytes(call.dtype)
+def _compute_input_bytes(call, index=0):
+    return math.prod(call.input_shapes[index]) * _get_itemsize(call.dtype)
 
 
-def _weighted(keeps="i", more=lambda call: 0, workspace=lambda call: 0):
+def _make_weighted_rule(saves="i", compute_extra_bytes=lambda call: 0, compute_workspace_bytes=lambda call: 0):
     """Of a layer with an activation: its own, and what its activation keeps."""
     def conduct(call):
         activation = getattr(call.layer, "activation", keras.activations.linear)
         if activation is scaled_tanh:  # keeps the tanh that it scales
-            return Conduct(keeps, more(call) + _size(call), workspace=workspace(call))
-        its_own = "o" if "o" in ACTIVATIONS.get(activation, UNKNOWN).get("keeps", "") else ""
-        return Conduct(keeps + its_own, more(call), workspace=workspace(call))
+            return LayerMemory(saves, compute_extra_bytes(call) + _compute_output_bytes(call),
+                               workspace_bytes=compute_workspace_bytes(call))
+        its_own = "o" if "o" in ACTIVATION_KWARGS.get(activation, UNKNOWN_ACTIVATION_KWARGS).get("saves", "") else ""
+        return LayerMemory(saves + its_own, compute_extra_bytes(call), workspace_bytes=compute_workspace_bytes(call))
 
     return conduct
 
 
-def _dropout(call):
+def _get_dropout_memory(call):
     mask = math.prod(call.shape) if call.layer.rate else 0
-    return Conduct("", mask, in_place=True, view=not mask, view_in_inference=True)
+    return LayerMemory("", mask, is_in_place=True, is_view=not mask, is_view_in_inference=True)
 
 
-def _maximum(call):
+def _get_max_pooling_memory(call):
     """A byte says where in its window each maximum lies; of a grid that it pads, it keeps the padded copy."""
     places = math.prod(call.shape)
     if isinstance(call.layer, CeilMaxPooling2D):
-        held = [windows(side, call.layer.pool_size, call.layer.strides) for side in call.inputs[0][:2]]
-        padded = [side + pool - last[-1] for side, (pool, last) in zip(call.inputs[0][:2], held, strict=True)]
-        if padded != [*call.inputs[0][:2]]:
-            return Conduct("o", places + math.prod(padded) * call.shape[-1] * _bytes(call.dtype))
-    return Conduct("io", places)
+        held = [compute_ceil_windows(side, call.layer.pool_size, call.layer.strides)
+                for side in call.input_shapes[0][:2]]
+        padded = [side + pool - last[-1] for side, (pool, last) in zip(call.input_shapes[0][:2], held, strict=True)]
+        if padded != [*call.input_shapes[0][:2]]:
+            return LayerMemory("o", places + math.prod(padded) * call.shape[-1] * _get_itemsize(call.dtype))
+    return LayerMemory("io", places)
 
 
-def _grouped(call):
+def _compute_grouped_bytes(call):
     """A convolution in groups, which XLA compiles by itself, keeps what goes into its bias and its activation."""
-    return 2 * _size(call) if call.layer.groups > 1 else 0
+    return 2 * _compute_output_bytes(call) if call.layer.groups > 1 else 0
 
 
-def _separable(call):
-    channels = call.inputs[0][-1] * call.layer.depth_multiplier
-    return math.prod(call.shape[:-1]) * channels * _bytes(call.dtype)
+def _compute_separable_bytes(call):
+    channels = call.input_shapes[0][-1] * call.layer.depth_multiplier
+    return math.prod(call.shape[:-1]) * channels * _get_itemsize(call.dtype)
 
 
-CONDUCT = {
-    layers.Dense: _weighted(),
-    (layers.Conv1D, layers.Conv2D, layers.Conv3D): _weighted(more=_grouped, workspace=_size),
-    (layers.DepthwiseConv1D, layers.DepthwiseConv2D, SparseConv2D): _weighted(workspace=_size),
-    (layers.SeparableConv1D, layers.SeparableConv2D): _weighted(more=_separable, workspace=_size),
-    TrainableSubsampling: _weighted("", more=_size),  # the sums of the windows
-    (layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D, CeilMaxPooling2D): _maximum,
-    (layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D, layers.GlobalMaxPooling3D, Maxout): Conduct("io"),
-    layers.BatchNormalization: Conduct("i", in_place=True),
-    layers.ReLU: Conduct("o", in_place=True),
-    layers.PReLU: lambda call: Conduct("", 2 * _size(call)),  # of both signs
-    layers.Dropout: _dropout,
-    LocalResponseNormalization: lambda call: Conduct("i", 3 * _size(call)),  # squares, sums and their power
-    Highway: lambda call: Conduct("i", _size(call)),  # 1 - gate
-    RBF: lambda call: Conduct("", _size(call) * call.inputs[0][-1]),  # the differences
-    SpatialPyramidPooling2D: lambda call: Conduct("o", len(call.layer.bins) * _read(call)),  # each level's bands
-    (layers.Flatten, layers.Reshape, layers.Identity): Conduct(**VIEW),
-    (layers.Add, ScaledAdd): Conduct(in_place=True),
+LAYER_MEMORY_RULES = {
+    layers.Dense: _make_weighted_rule(),
+    (layers.Conv1D, layers.Conv2D, layers.Conv3D): _make_weighted_rule(compute_extra_bytes=_compute_grouped_bytes,
+                                                                       compute_workspace_bytes=_compute_output_bytes),
+    (layers.DepthwiseConv1D, layers.DepthwiseConv2D,
+     SparseConv2D): _make_weighted_rule(compute_workspace_bytes=_compute_output_bytes),
+    (layers.SeparableConv1D, layers.SeparableConv2D): _make_weighted_rule(compute_extra_bytes=_compute_separable_bytes, compute_workspace_bytes=_compute_output_bytes),
+    TrainableSubsampling: _make_weighted_rule("", compute_extra_bytes=_compute_output_bytes),  # the sums of the windows
+    (layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D, CeilMaxPooling2D): _get_max_pooling_memory,
+    (layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D, layers.GlobalMaxPooling3D, Maxout): LayerMemory("io"),
+    layers.BatchNormalization: LayerMemory("i", is_in_place=True),
+    layers.ReLU: LayerMemory("o", is_in_place=True),
+    layers.PReLU: lambda call: LayerMemory("", 2 * _compute_output_bytes(call)),  # of both signs
+    layers.Dropout: _get_dropout_memory,
+    LocalResponseNormalization: lambda call: LayerMemory("i", 3 * _compute_output_bytes(call)),  # squares, sums and their power
+    Highway: lambda call: LayerMemory("i", _compute_output_bytes(call)),  # 1 - gate
+    RBF: lambda call: LayerMemory("", _compute_output_bytes(call) * call.input_shapes[0][-1]),  # the differences
+    # Each level's bands
+    SpatialPyramidPooling2D: lambda call: LayerMemory("o", len(call.layer.bins) * _compute_input_bytes(call)),
+    (layers.Flatten, layers.Reshape, layers.Identity): LayerMemory(**VIEW_KWARGS),
+    (layers.Add, ScaledAdd): LayerMemory(is_in_place=True),
     (layers.Concatenate, layers.ZeroPadding1D, layers.ZeroPadding2D, layers.Cropping1D, layers.Cropping2D,
      layers.Rescaling, layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D,
      layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D, CeilAveragePooling2D,
-     layers.InputLayer): Conduct(),
+     layers.InputLayer): LayerMemory(),
 }
 
 
 # ------------------------------------------------------------------------------------------------------ a step, walked
 
-class _Tape:
+class _MemoryTape:
     """The calls one after another, forwards and backwards. A tensor has the name of the call that made it."""
 
     def __init__(self, calls):
-        self.calls, self.does = calls, {node: _does(call) for node, call in calls.items()}
-        self.size = {node: _size(call) for node, call in calls.items()}
-        self.learns = {}  # whether a gradient is asked of it
+        self.calls, self.layer_memory = calls, {node: _get_layer_memory(call) for node, call in calls.items()}
+        self.sizes = {node: _compute_output_bytes(call) for node, call in calls.items()}
+        self.requires_gradient = {}  # whether a gradient is asked of it
         for node, call in calls.items():
-            self.learns[node] = bool(call.layer and call.layer.trainable_weights) or any(
-                self.learns[source] for source in call.read)
-        read = {source for call in calls.values() for source in call.read}
-        self.inputs = {node for node, call in calls.items() if not call.read}
-        self.ends = {node for node in calls if node not in read}
-        self.roots = self._roots(lambda does: does.view)
-        self.needs = {node: self._needs(node) for node in calls}
-        self.kept = self.inputs.union(*self.needs.values())
+            self.requires_gradient[node] = bool(call.layer and call.layer.trainable_weights) or any(
+                self.requires_gradient[source] for source in call.input_calls)
+        read = {source for call in calls.values() for source in call.input_calls}
+        self.inputs = {node for node, call in calls.items() if not call.input_calls}
+        self.outputs = {node for node in calls if node not in read}
+        self.roots = self._find_roots(lambda does: does.is_view)
+        self.saved_tensors = {node: self._find_saved_tensors(node) for node in calls}
+        self.all_saved_tensors = self.inputs.union(*self.saved_tensors.values())
 
-    def _roots(self, is_view):
+    def _find_roots(self, is_view):
         """Return {call: the tensor that its output is}."""
         found = {}
         for node, call in self.calls.items():
-            found[node] = found[call.read[0]] if is_view(self.does[node]) and call.read else node
+            found[node] = found[call.input_calls[0]] if is_view(self.layer_memory[node]) and call.input_calls else node
         return found
 
-    def _needs(self, node):
+    def _find_saved_tensors(self, node):
         """Return the tensors that the backward step of a call reads."""
-        call, does = self.calls[node], self.does[node]
+        call, does = self.calls[node], self.layer_memory[node]
         needed = set()
-        if self.learns[node]:
-            if "i" in does.keeps:
-                needed |= {self.roots[source] for source in call.read}
-            if "o" in does.keeps:
+        if self.requires_gradient[node]:
+            if "i" in does.saves:
+                needed |= {self.roots[source] for source in call.input_calls}
+            if "o" in does.saves:
                 needed.add(self.roots[node])
-            if does.more:
+            if does.extra_saved_bytes:
                 inner = (*node, "inside")
-                self.size[inner] = does.more
+                self.sizes[inner] = does.extra_saved_bytes
                 needed.add(inner)
         return needed
 
-    def _forward(self, roots, stays):
+    def _walk_forward(self, roots, persistent):
         """Yield the bytes that are there while each call works; tensors in `stays` are never freed."""
-        last = {roots[source]: node for node, call in self.calls.items() for source in call.read}
+        last = {roots[source]: node for node, call in self.calls.items() for source in call.input_calls}
         live = {}
         for node, call in self.calls.items():
-            does, dying = self.does[node], {roots[source] for source in call.read} - stays
+            does, dying = self.layer_memory[node], {roots[source] for source in call.input_calls} - persistent
             dying = {each for each in dying if last[each] == node}
             if roots[node] == node:
-                if does.in_place and roots[call.read[0]] in dying:
-                    live.pop(roots[call.read[0]])
-                live[node] = self.size[node]
-            live |= {each: self.size[each] for each in self.needs[node] & stays}
-            yield sum(live.values()) + does.workspace
+                if does.is_in_place and roots[call.input_calls[0]] in dying:
+                    live.pop(roots[call.input_calls[0]])
+                live[node] = self.sizes[node]
+            live |= {each: self.sizes[each] for each in self.saved_tensors[node] & persistent}
+            yield sum(live.values()) + does.workspace_bytes
             for each in dying:
                 live.pop(each, None)
 
-    def inference(self):
+    def compute_inference_peak(self):
         """Return the most bytes at one time; the pictures and the outputs stay."""
-        roots = self._roots(lambda does: does.view_in_inference)
-        return max(self._forward(roots, {roots[node] for node in (*self.inputs, *self.ends)}))
+        roots = self._find_roots(lambda does: does.is_view_in_inference)
+        return max(self._walk_forward(roots, {roots[node] for node in (*self.inputs, *self.outputs)}))
 
-    def training(self):
+    def compute_training_peak(self):
         """Return the most bytes at one time of a step, forwards and backwards."""
-        stays = self.kept | {self.roots[node] for node in self.ends}
-        return max([*self._forward(self.roots, stays), *self._backward(stays)])
+        stays = self.all_saved_tensors | {self.roots[node] for node in self.outputs}
+        return max([*self._walk_forward(self.roots, stays), *self._walk_backward(stays)])
 
-    def _backward(self, live):
+    def _walk_backward(self, live):
         """Yield the bytes that are there while each call's derivatives are computed; `live` is there at its start."""
-        live = {each: self.size[each] for each in live}
+        live = {each: self.sizes[each] for each in live}
         frees = {}  # the call whose derivatives are the last to read a tensor
         for node in self.calls:
-            for each in self.needs[node]:
+            for each in self.saved_tensors[node]:
                 frees.setdefault(each, node)
-        gradients = {self.roots[node]: self.size[self.roots[node]] for node in self.ends}
+        gradients = {self.roots[node]: self.sizes[self.roots[node]] for node in self.outputs}
         for node, call in reversed(self.calls.items()):
-            if self.learns[node] and self.roots[node] == node:
-                new = {self.roots[source] for source in call.read if self.learns[source]} - {*gradients}
-                if self.does[node].in_place and any(self.size[each] == self.size[node] for each in new):
+            if self.requires_gradient[node] and self.roots[node] == node:
+                new = {self.roots[source] for source in call.input_calls
+                       if self.requires_gradient[source]} - {*gradients}
+                if self.layer_memory[node].is_in_place and any(self.sizes[each] == self.sizes[node] for each in new):
                     gradients.pop(node)
-                gradients |= {each: self.size[each] for each in new}
-                yield sum(live.values()) + sum(gradients.values()) + self.does[node].workspace
+                gradients |= {each: self.sizes[each] for each in new}
+                yield sum(live.values()) + sum(gradients.values()) + self.layer_memory[node].workspace_bytes
                 gradients.pop(node, None)
             for each in [each for each in live if frees.get(each) == node and each not in self.inputs]:
                 live.pop(each)

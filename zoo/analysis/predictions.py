@@ -5,9 +5,9 @@ import csv
 import json
 
 from zoo.errors import UserError
-from zoo.utils.io import expanded, writable, written_whole
+from zoo.utils.io import expand_user, check_writable, atomic_write
 
-COLUMNS = ("file", "rank", "class", "probability")
+PREDICTION_COLUMNS = ("file", "rank", "class", "probability")
 
 
 def rank_classes(probabilities, class_names, top_k):
@@ -21,10 +21,10 @@ def rank_classes(probabilities, class_names, top_k):
 
 
 @contextlib.contextmanager
-def csv_predictions(file):
+def open_csv_predictions(file):
     """Yield write(path, ranked), which adds the rows of an image to an open CSV file; ranked: see `rank_classes`."""
     table = csv.writer(file, lineterminator="\n")
-    table.writerow(COLUMNS)
+    table.writerow(PREDICTION_COLUMNS)
 
     def write(path, ranked):
         table.writerows((path, rank, name, probability) for rank, (name, probability) in enumerate(ranked, start=1))
@@ -33,7 +33,7 @@ def csv_predictions(file):
 
 
 @contextlib.contextmanager
-def json_predictions(file):
+def open_json_predictions(file):
     """Yield write(path, ranked), which adds an image to an open JSON file: a list with an object for each image."""
     between = "[\n"
 
@@ -48,20 +48,20 @@ def json_predictions(file):
     file.write("[]\n" if between == "[\n" else "\n]\n")
 
 
-FORMATS = {".csv": csv_predictions, ".json": json_predictions}
+PREDICTION_FORMATS = {".csv": open_csv_predictions, ".json": open_json_predictions}
 
 
-def check_output(path):
+def check_prediction_file(path):
     """Return the Path of a file of predictions; UserError, before anything is computed, where it cannot be written."""
-    if expanded(path).suffix.lower() not in FORMATS:
-        raise UserError(f"predictions are written to a file that ends in {' or '.join(FORMATS)}; given {str(path)!r}")
-    return writable(path)
+    if expand_user(path).suffix.lower() not in PREDICTION_FORMATS:
+        raise UserError(f"predictions are written to a file that ends in {' or '.join(PREDICTION_FORMATS)}; given {str(path)!r}")
+    return check_writable(path)
 
 
 @contextlib.contextmanager
-def prediction_file(path):
+def open_prediction_file(path):
     """Yield write(path, ranked) for a file that is there when the block has ended well, and not before."""
-    with (written_whole(path) as scratch,
+    with (atomic_write(path) as scratch,
           open(scratch, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,  # names are bytes
-          FORMATS[path.suffix.lower()](file) as write):
+          PREDICTION_FORMATS[path.suffix.lower()](file) as write):
         yield write

@@ -20,27 +20,27 @@ from zoo.models import builder
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerSummary:
     """A layer, or an operation, in all its uses. Shapes are without the number of pictures; None in one: not fixed."""
 
     name: str
-    kind: str  # its class
+    class_name: str  # its class
     shape: tuple  # of its output; of several the first
     parameters: int
     trainable_parameters: int
     multiply_adds: int | None  # None: not known
     filters: int | None = None  # or units
-    kernel: tuple | None = None  # or the window of a pool
+    kernel_size: tuple | None = None  # or the window of a pool
     strides: tuple | None = None
     groups: int | None = None  # of a convolution
     activation: str | None = None  # of the layer itself, after its own work; None: none
-    reads: tuple = ()  # names of the layers whose outputs it reads, each once, in the order of its calls' arguments
+    inputs: tuple = ()  # names of the layers whose outputs it reads, each once, in the order of its calls' arguments
     receptive_field: tuple | str | None = None  # pixels of the picture that an output sees, "all", or None: not known
     output_stride: tuple | None = None  # pixels of the picture from one output to the next; None: no grid, or not known
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageSummary:
     """The layers whose names are the same up to the first '_': conv2_1_conv1 and conv2_1_conv2 are of conv2."""
 
     name: str
@@ -54,7 +54,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class ModelSummary:
     """Layers and stages in the order of the flow, branch by branch; what only a side output needs comes last."""
 
     layers: tuple
@@ -62,26 +62,27 @@ class Anatomy:
     parameters: int
     trainable_parameters: int
     multiply_adds: int
-    uncounted: tuple  # names of the layers whose multiply-adds are not known
-    memory: memory.Memory | None  # None: a shape is not fixed, or a layer is a model of its own
+    uncounted_layers: tuple  # names of the layers whose multiply-adds are not known
+    memory: memory.MemoryEstimate | None  # None: a shape is not fixed, or a layer is a model of its own
 
 
-def of_network(blueprint):
-    """Return the Anatomy of a Blueprint's network: in about a second at most, and without memory for its weights.
+def summarize_model_config(model_config):
+    """Return the ModelSummary of a ModelConfig's network: in about a second at most, and without memory for its
+    weights.
 
     Inside a StatelessScope Keras makes variables without values, and notes them for the next scope that ends, which
     would allocate them after all. Each thread has its own note: this one's ends with it.
     """
     def build_and_read():
         with keras.StatelessScope(initialize_variables=False):
-            return read(builder.build(blueprint))
+            return summarize_model(builder.build_model(model_config))
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(build_and_read).result()
 
 
-def read(model):
-    """Return the Anatomy of a functional keras.Model, or of a sequential one that is built.
+def summarize_model(model):
+    """Return the ModelSummary of a functional keras.Model, or of a sequential one that is built.
 
     UserError for a model of another kind: its flow is code.
     """
@@ -90,54 +91,58 @@ def read(model):
     if not isinstance(model, keras.Function):
         raise UserError(f"{model.name!r}, a {type(model).__name__}, says in code alone what its layers read: give a "
                         "functional model, keras.Model(inputs, outputs), or a keras.Sequential that is built")
-    made = graph.calls(model)
-    seen = receptive.of(made)
+    made = graph.get_layer_calls(model)
+    seen = receptive.compute_receptive_fields(made)
     found, inputs = [], set()
-    for name, nodes in graph.by_layer(made).items():
-        found.append(_layer(name, [made[node] for node in nodes], seen[nodes[-1]]))
-        if not made[nodes[0]].read:
+    for name, nodes in graph.group_by_layer(made).items():
+        found.append(_summarize_layer(name, [made[node] for node in nodes], seen[nodes[-1]]))
+        if not made[nodes[0]].input_calls:
             inputs.add(name)
-    return Anatomy(tuple(found), _stages([layer for layer in found if layer.name not in inputs]), **_sums(found),
-                   uncounted=tuple(layer.name for layer in found if layer.multiply_adds is None),
-                   memory=memory.of(made))
+    return ModelSummary(tuple(found), _summarize_stages([layer for layer in found if layer.name not in inputs]),
+                        **_sum_counts(found),
+                        uncounted_layers=tuple(layer.name for layer in found if layer.multiply_adds is None),
+                        memory=memory.estimate_memory(made))
 
 
-def _layer(name, calls, sight):
-    kind, layer = calls[0].kind, calls[0].layer
+def _summarize_layer(name, calls, field):
+    kind, layer = calls[0].class_name, calls[0].layer
     weights, trainable = (layer.weights, layer.trainable_weights) if layer else ((), ())
-    return Layer(name, kind, calls[-1].shape, _size(weights), _size(trainable), _multiply_adds(kind, layer, calls),
-                 getattr(layer, "filters", getattr(layer, "units", None)), _sides(layer, "kernel_size", "pool_size"),
-                 _sides(layer, "strides"), getattr(layer, "groups", None), _activation(layer),
-                 tuple(dict.fromkeys(name for call in calls for name, _ in call.read)), sight.field, sight.stride)
+    return LayerSummary(name, kind, calls[-1].shape, _count_weights(weights), _count_weights(trainable),
+                        _count_multiply_adds(kind, layer, calls),
+                        getattr(layer, "filters", getattr(layer, "units", None)),
+                        _get_window_size(layer, "kernel_size", "pool_size"), _get_window_size(layer, "strides"),
+                        getattr(layer, "groups", None), _get_activation_name(layer),
+                        tuple(dict.fromkeys(name for call in calls for name, _ in call.input_calls)), field.size,
+                        field.stride)
 
 
-def _activation(layer):
+def _get_activation_name(layer):
     """Return the name of the function that a layer applies to what it has worked out; None if there is none."""
     function = getattr(layer, "activation", None)
     name = getattr(function, "__name__", type(function).__name__) if function else "linear"
     return None if name == "linear" else name
 
 
-def _stages(found):
+def _summarize_stages(layer_summaries):
     members = defaultdict(list)
-    for layer in found:
+    for layer in layer_summaries:
         members[layer.name.partition("_")[0]].append(layer)
-    last = {layer.name: place for place, layer in enumerate(found)}
-    return tuple(Stage(name, group[-1].shape, **_sums(group), receptive_field=group[-1].receptive_field,
-                       output_stride=group[-1].output_stride, layers=tuple(layer.name for layer in group))
+    last = {layer.name: place for place, layer in enumerate(layer_summaries)}
+    return tuple(StageSummary(name, group[-1].shape, **_sum_counts(group), receptive_field=group[-1].receptive_field,
+                              output_stride=group[-1].output_stride, layers=tuple(layer.name for layer in group))
                  for name, group in sorted(members.items(), key=lambda item: last[item[1][-1].name]))
 
 
-def _sums(found):
-    return {what: sum(getattr(layer, what) or 0 for layer in found)
+def _sum_counts(layer_summaries):
+    return {what: sum(getattr(layer, what) or 0 for layer in layer_summaries)
             for what in ("parameters", "trainable_parameters", "multiply_adds")}
 
 
-def _size(weights):
+def _count_weights(weights):
     return sum(math.prod(each.shape) for each in weights)
 
 
-def _sides(layer, *names):
+def _get_window_size(layer, *names):
     """Return a kernel's or a window's sides; one number is that of a square."""
     value = next((getattr(layer, name) for name in names if hasattr(layer, name)), None)
     return (value, value) if isinstance(value, int) else value
@@ -145,55 +150,56 @@ def _sides(layer, *names):
 
 # --------------------------------------------------------------------------------------------------- multiply-adds
 
-def _multiply_adds(kind, layer, calls):
+def _count_multiply_adds(class_name, layer, calls):
     """Return the multiply-adds of all uses of a layer; None if they are not known."""
-    if kind in PRODUCTS:
+    if class_name in PRODUCT_CLASSES:
         return None
     if layer is None:
         return 0
     if isinstance(layer, (keras.Function, keras.Sequential)):
-        inside = read(layer)
-        return None if inside.uncounted else inside.multiply_adds * len(calls)
-    count = next((COUNTED[kind] for kind in type(layer).__mro__ if kind in COUNTED), None)
+        inside = summarize_model(layer)
+        return None if inside.uncounted_layers else inside.multiply_adds * len(calls)
+    count = next((MULTIPLY_ADD_COUNTERS[kind] for kind in type(layer).__mro__ if kind in MULTIPLY_ADD_COUNTERS), None)
     if count is None:
         return None if layer.weights else 0
     counts = [count(layer, call) for call in calls]
     return None if None in counts else sum(counts)
 
 
-def _kernels(*names, where=lambda call: call.shape):
+def _make_kernel_counter(*names, get_shape=lambda call: call.shape):
     """The weights of the kernels, all of them, at each place of the output's grid: whatever groups and strides are."""
     def count(layer, call):
-        places = _places(layer, where(call))
-        return None if None in places else math.prod(places) * sum(_size([getattr(layer, name)]) for name in names)
+        places = _get_spatial_shape(layer, get_shape(call))
+        return None if None in places else math.prod(places) * sum(_count_weights([getattr(layer, name)])
+                                                                   for name in names)
 
     return count
 
 
-def _places(layer, shape):
+def _get_spatial_shape(layer, shape):
     return shape[1:] if getattr(layer, "data_format", None) == "channels_first" else shape[:-1]
 
 
-def _none(layer, call):
+def _count_nothing(layer, call):
     return 0
 
 
-def _one_an_output(layer, call):
+def _count_outputs(layer, call):
     return None if None in call.shape else math.prod(call.shape)
 
 
-_KERNEL = _kernels("kernel")
-_TRANSPOSED = _kernels("kernel", where=lambda call: call.inputs[0])
-_SEPARABLE = _kernels("depthwise_kernel", "pointwise_kernel")
+_KERNEL_COUNTER = _make_kernel_counter("kernel")
+_TRANSPOSED_COUNTER = _make_kernel_counter("kernel", get_shape=lambda call: call.input_shapes[0])
+_SEPARABLE_COUNTER = _make_kernel_counter("depthwise_kernel", "pointwise_kernel")
 
-PRODUCTS = {"Dot", "Attention", "AdditiveAttention", "Matmul", "Tensordot", "Einsum", "Vdot", "Inner", "Outer"}
-COUNTED = {  # of one use; layers without weights count nothing
+PRODUCT_CLASSES = {"Dot", "Attention", "AdditiveAttention", "Matmul", "Tensordot", "Einsum", "Vdot", "Inner", "Outer"}
+MULTIPLY_ADD_COUNTERS = {  # of one use; layers without weights count nothing
     **dict.fromkeys((layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D,
-                     layers.DepthwiseConv2D, SparseConv2D), _KERNEL),
-    **dict.fromkeys((layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose), _TRANSPOSED),
-    **dict.fromkeys((layers.SeparableConv1D, layers.SeparableConv2D), _SEPARABLE),
-    RBF: _kernels("codes"),
-    TrainableSubsampling: _one_an_output,
+                     layers.DepthwiseConv2D, SparseConv2D), _KERNEL_COUNTER),
+    **dict.fromkeys((layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose), _TRANSPOSED_COUNTER),
+    **dict.fromkeys((layers.SeparableConv1D, layers.SeparableConv2D), _SEPARABLE_COUNTER),
+    RBF: _make_kernel_counter("codes"),
+    TrainableSubsampling: _count_outputs,
     **dict.fromkeys((layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization,
-                     layers.Normalization, layers.PReLU, layers.Embedding), _none),
+                     layers.Normalization, layers.PReLU, layers.Embedding), _count_nothing),
 }

@@ -7,15 +7,15 @@ import sys
 
 from zoo import devices, env, registry
 from zoo.cli.parser import Parser  # noqa: F401  every command takes it from here
-from zoo.data import info
-from zoo.errors import UserError, unknown
-from zoo.training.plan import CHECKPOINTS
-from zoo.utils.io import expanded
-from zoo.utils.validation import assignments, parsed
+from zoo.data import dataset_info
+from zoo.errors import UserError, unknown_name_error
+from zoo.training.run_config import CHECKPOINTS
+from zoo.utils.io import expand_user
+from zoo.utils.validation import parse_assignments, parse_value
 from zoo.weights import pretrained
 
 
-def run(command, argv=None):
+def run_command(command, argv=None):
     """Call `command(argv)` and return its exit status: 2 after a user's mistake, 4 a file that failed, 130 Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -24,7 +24,7 @@ def run(command, argv=None):
         return command(argv) or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return error.status
+        return error.exit_status
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
@@ -36,153 +36,155 @@ def run(command, argv=None):
         return 4
 
 
-def whole_number(flag, text, least, most=None):
+def parse_int(flag, text, min_value, max_value=None):
     """Return `text` as a whole number from `least` to `most`; UserError otherwise."""
-    if not re.fullmatch(r"[+-]?\d{1,20}", text) or int(text) < least or (most is not None and int(text) > most):
-        limits = f"of {least} or more" if most is None else f"from {least} to {most}"
+    if not re.fullmatch(r"[+-]?\d{1,20}",
+                        text) or int(text) < min_value or (max_value is not None and int(text) > max_value):
+        limits = f"of {min_value} or more" if max_value is None else f"from {min_value} to {max_value}"
         raise UserError(f"{flag} is a whole number {limits}; given {text!r}")
     return int(text)
 
 
-def add_gpu(made, several="", default="the first GPU"):
+def add_gpu(parser, multi_gpu_help="", default="the first GPU"):
     """Add --gpu and --backend; `several` says what more than one GPU is for, where that is possible."""
-    made.add_argument("--gpu", metavar="N|auto|none" if not several else "N|N,N|all|auto|none",
-                      help="GPU to use; N: its number as nvidia-smi counts, from 0; "
-                           + (f"N,N or all: {several}; " if several else "")
+    parser.add_argument("--gpu", metavar="N|auto|none" if not multi_gpu_help else "N|N,N|all|auto|none",
+                        help="GPU to use; N: its number as nvidia-smi counts, from 0; "
+                           + (f"N,N or all: {multi_gpu_help}; " if multi_gpu_help else "")
                            + f"auto: the GPU with the most free memory; none: the CPU; default: {default}, or the CPU "
                              "if there is no GPU")
-    made.add_argument("--backend", metavar="|".join(env.BACKENDS),
-                      help="Keras backend; default: the environment variable KERAS_BACKEND, or else the backend in "
+    parser.add_argument("--backend", metavar="|".join(env.BACKENDS),
+                        help="Keras backend; default: the environment variable KERAS_BACKEND, or else the backend in "
                            "~/.keras/keras.json, or else tensorflow")
 
 
-def choose_device(gpu, backend=None):
-    """Return (backend, Device) for what --gpu and --backend name, and let the backend see just that; see `load`.
+def select_device(gpu, backend=None):
+    """Return (backend, Device) for what --gpu and --backend name, and let the backend see just that; see `load_keras`.
 
     UserError for more than one GPU, which is for training alone.
     """
-    backend = env.backend(backend)
-    chosen = devices.choose(gpu, devices.list_gpus(), devices.visible_now())
+    backend = env.select_backend(backend)
+    chosen = devices.select_gpus(gpu, devices.list_gpus(), devices.get_cuda_visible_devices())
     if len(chosen.gpus) > 1:
         raise UserError(f"only zoo.train works on several GPUs; given --gpu {gpu}; name one, or auto")
-    devices.prepare(chosen)
+    devices.set_device_environment(chosen)
     return backend, chosen
 
 
-def load(backend, chosen):
+def load_keras(backend, device):
     """Load Keras with its backend, which sees what devices.prepare left to see; return the words for the device."""
     from zoo.training.backend import load_backend
 
-    return load_backend(backend, chosen)
+    return load_backend(backend, device)
 
 
-def add_checkpoint(made):
-    """Add --checkpoint; see `checkpoint_of`."""
-    made.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
-                      help="weights of a run to use; best: those of the epoch with the highest validation accuracy; "
+def add_checkpoint(parser):
+    """Add --checkpoint; see `parse_checkpoint`."""
+    parser.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",
+                        help="weights of a run to use; best: those of the epoch with the highest validation accuracy; "
                            "last: those of the last epoch; default: best")
 
 
-def checkpoint_of(arguments):
+def parse_checkpoint(arguments):
     """Return the name of the checkpoint that --checkpoint asks for."""
     if arguments.checkpoint not in CHECKPOINTS:
-        raise unknown("checkpoint", arguments.checkpoint, CHECKPOINTS)
+        raise unknown_name_error("checkpoint", arguments.checkpoint, CHECKPOINTS)
     return arguments.checkpoint
 
 
-def add_network(made, aux=True):
-    """Add the options that say how a network of the catalogue is built; see `blueprint_of`.
+def add_model_options(parser, aux=True):
+    """Add the options that say how a network of the catalogue is built; see `parse_model_config`.
 
     aux: whether help shows --aux, which some commands refuse.
     """
-    made.add_argument("--size", metavar="N|HxW",
-                      help="size of the input images in pixels, such as 32, or 96x80 (height x width); default: the "
+    parser.add_argument("--size", metavar="N|HxW",
+                        help="size of the input images in pixels, such as 32, or 96x80 (height x width); default: the "
                            "paper's, or that of --preset")
-    made.add_argument("--channels", metavar="N",
-                      help="number of channels of the input images: 1 (grayscale) or 3 (RGB); default: the paper's, or "
+    parser.add_argument("--channels", metavar="N",
+                        help="number of channels of the input images: 1 (grayscale) or 3 (RGB); default: the paper's, or "
                            "that of --preset")
-    made.add_argument("--classes", metavar="N",
-                      help="number of classes, at least 2; default: the paper's, or that of --preset")
-    add_preset(made)
-    add_architecture(made, "1, or that of --preset")
-    made.add_argument("--aux", action="store_true",
-                      help=f"include the auxiliary classifiers; for {with_aux()} only" if aux else argparse.SUPPRESS)
+    parser.add_argument("--classes", metavar="N",
+                        help="number of classes, at least 2; default: the paper's, or that of --preset")
+    add_preset(parser)
+    add_architecture(parser, "1, or that of --preset")
+    parser.add_argument("--aux", action="store_true",
+                        help=f"include the auxiliary classifiers; for {format_aux_models()} only" if aux
+                        else argparse.SUPPRESS)
 
 
-def with_aux():
+def format_aux_models():
     """Return the names of the networks that have auxiliary classifiers."""
-    return " and ".join(spec.name for spec in registry.SPECS.values() if spec.sides)
+    return " and ".join(spec.name for spec in registry.MODELS.values() if spec.aux_loss_weights)
 
 
-def add_architecture(made, width):
-    """Add --width, with its default `width`, --stem and --option; see `form_of`."""
-    made.add_argument("--width", metavar="W", help="multiplier of the number of channels or units of every hidden "
-                                                   f"layer, such as 0.5; default: {width}")
-    made.add_argument("--stem", metavar="auto|paper|small", default="auto",
-                      help="first layers of the network; paper: those of the paper; small: fewer strides and pools, "
+def add_architecture(parser, default_width):
+    """Add --width, with its default `width`, --stem and --option; see `parse_architecture`."""
+    parser.add_argument("--width", metavar="W", help="multiplier of the number of channels or units of every hidden "
+                                                   f"layer, such as 0.5; default: {default_width}")
+    parser.add_argument("--stem", metavar="auto|paper|small", default="auto",
+                        help="first layers of the network; paper: those of the paper; small: fewer strides and pools, "
                            "for images of about 32x32; auto: small for small images if the network has both (python -m "
                            "zoo info NET shows the limit), or else paper; default: auto")
-    made.add_argument("--option", metavar="NAME=VALUE", action="append", default=[],
-                      help="option of the network, such as dropout=0.3; can be repeated; all options are listed below")
+    parser.add_argument("--option", metavar="NAME=VALUE", action="append", default=[],
+                        help="option of the network, such as dropout=0.3; can be repeated; all options are listed below")
 
 
-def add_preset(made):
+def add_preset(parser):
     """Add --preset; see `parse_preset`."""
-    made.add_argument("--preset", metavar="small",
-                      help="named size of the network; small: narrow enough to be trained on two CPU cores in minutes; "
+    parser.add_argument("--preset", metavar="small",
+                        help="named size of the network; small: narrow enough to be trained on two CPU cores in minutes; "
                            "default: the paper's size")
 
 
-def parse_preset(arguments, spec):
+def parse_preset(arguments, model_info):
     """Return the Preset that --preset names, None without it; UserError where --width or --option contradicts it."""
     if arguments.preset is None:
         return None
-    preset = registry.preset(spec, arguments.preset)
+    preset = registry.get_preset(model_info, arguments.preset)
     given = [] if arguments.width is None else [("--width", f"width {preset.width:g}")]
     given += [(f"--option {name}", f"{name}={preset.options[name]}")
-              for name in assignments("--option", arguments.option, spec.options) if name in preset.options]
+              for name in parse_assignments("--option", arguments.option, model_info.options) if name in preset.options]
     for flag, value in given:
-        raise UserError(f"--preset {arguments.preset} of {spec.name} is {value}; leave out {flag}, or --preset")
+        raise UserError(f"--preset {arguments.preset} of {model_info.name} is {value}; leave out {flag}, or --preset")
     return preset
 
 
-def blueprint_of(name, arguments, base=None):
-    """Return the Blueprint of the network `name` with what the options of `add_network` ask for.
+def parse_model_config(name, arguments, base=None):
+    """Return the ModelConfig of the network `name` with what the options of `add_model_options` ask for.
 
-    base: the Blueprint that holds where they ask for nothing; default: that of --preset, or the paper's.
+    base: the ModelConfig that holds where they ask for nothing; default: that of --preset, or the paper's.
     """
-    spec = registry.find(name)
+    spec = registry.get_model_info(name)
     if parse_preset(arguments, spec):
-        base = pretrained.resolve_preset(spec, arguments.preset)
-    base = base or registry.blueprint(spec.name)
+        base = pretrained.resolve_preset_config(spec, arguments.preset)
+    base = base or registry.resolve_model_config(spec.name)
     height, width, channels = base.input_shape
     if arguments.size is not None:
-        height, width = sides(arguments.size)
+        height, width = parse_image_size(arguments.size)
     if arguments.channels is not None:
-        channels = whole_number("--channels", arguments.channels, 1)
-    if arguments.aux and not spec.sides:
-        have = " and ".join(each.name for each in registry.SPECS.values() if each.sides)
+        channels = parse_int("--channels", arguments.channels, 1)
+    if arguments.aux and not spec.aux_loss_weights:
+        have = " and ".join(each.name for each in registry.MODELS.values() if each.aux_loss_weights)
         raise UserError(f"{spec.name} has no side classifiers; --aux is for {have}")
-    classes = base.classes if arguments.classes is None else whole_number("--classes", arguments.classes, 2)
-    options = {**base.options, **assignments("--option", arguments.option, spec.options)}
-    return registry.blueprint(spec.name, (height, width, channels), classes, parse_width(arguments, base.width),
-                              arguments.stem, options, arguments.aux)
+    classes = base.classes if arguments.classes is None else parse_int("--classes", arguments.classes, 2)
+    options = {**base.options, **parse_assignments("--option", arguments.option, spec.options)}
+    return registry.resolve_model_config(spec.name, (height, width, channels), classes,
+                                         parse_width(arguments, base.width), arguments.stem, options, arguments.aux)
 
 
 def parse_width(arguments, default=None):
     """Return the number that --width gives, `default` without it."""
-    return default if arguments.width is None else parsed("--width", arguments.width, 1.0)
+    return default if arguments.width is None else parse_value("--width", arguments.width, 1.0)
 
 
-def form_of(arguments):
+def parse_architecture(arguments):
     """Return (width, stem, options) as the options of `add_architecture` say; a width of None is not given."""
-    options = assignments("--option", arguments.option, registry.find(arguments.network).options)
+    options = parse_assignments("--option", arguments.option, registry.get_model_info(arguments.network).options)
     return parse_width(arguments), arguments.stem, options
 
 
 def add_preprocessing(group):
     """Add --preprocessing, the name of the scaling of pixels for --weights; see `pretrained.check_preprocessing`."""
-    group.add_argument("--preprocessing", metavar="|".join((*pretrained.PREPROCESSING, pretrained.OF_RUN)),
+    group.add_argument("--preprocessing", metavar="|".join((*pretrained.PREPROCESSING, pretrained.RUN_PREPROCESSING)),
                        help="scaling of the pixels in front of --weights; imagenet-caffe: as Keras's VGGs, BGR minus "
                             "the means; imagenet-torch: as torchvision's models; symmetric: -1 to 1; none: 0 to 255; "
                             "run: mean 0 and standard deviation 1 of the data set; default: as the weights expect, "
@@ -210,17 +212,17 @@ def add_images(group, description, default=None):
                             "skip: leave them out, which reads every file once in advance; default: error")
 
 
-def is_named(dataset):
+def is_dataset_name(dataset):
     """Return whether --dataset is the name of a data set rather than a folder or file; UserError for neither."""
-    given = expanded(dataset)
-    if dataset in info.DATASETS:
+    given = expand_user(dataset)
+    if dataset in dataset_info.DATASETS:
         return True
     if given.exists() and not (given.is_dir() or given.suffix.lower() == ".npz"):
         raise UserError(f"{dataset} is a file, but no .npz file; give --dataset NAME, FOLDER or FILE.npz")
     if given.exists():
         return False
     if dataset == given.name and not given.suffix:  # it may be meant as a name
-        raise UserError(f"{unknown('dataset', dataset, info.DATASETS)}; there is no folder or .npz file {dataset!r} "
+        raise UserError(f"{unknown_name_error('dataset', dataset, dataset_info.DATASETS)}; there is no folder or .npz file {dataset!r} "
                         "either")
     raise UserError(f"there is no folder or .npz file {dataset!r}; give the one that the images are in")
 
@@ -228,32 +230,32 @@ def is_named(dataset):
 def check_images(arguments):
     """Refuse what cannot be of the options of `add_images` and of --weights, before anything is read."""
     if arguments.weights != "none":
-        pretrained.check(arguments.weights, registry.find(arguments.network).name)
-    image_size_of(arguments)
-    if not is_named(arguments.dataset):
+        pretrained.check_weights(arguments.weights, registry.get_model_info(arguments.network).name)
+    get_image_size(arguments)
+    if not is_dataset_name(arguments.dataset):
         return
     for flag, default in (("--image-size", None), ("--labels-from", "folder"), ("--invalid-images", "error")):
         if getattr(arguments, flag.strip("-").replace("-", "_")) != default:
             raise UserError(f"{flag} is for a folder of images, and {arguments.dataset} is a data set; leave it out")
 
 
-def image_size_of(arguments):
+def get_image_size(arguments):
     """Return (height, width) of --image-size, or None."""
-    return None if arguments.image_size is None else sides(arguments.image_size, "--image-size")
+    return None if arguments.image_size is None else parse_image_size(arguments.image_size, "--image-size")
 
 
 def load_images(arguments, limit, shape):
     """Return the Dataset that the options of `add_images` name; `shape` is that of a folder's images."""
     from zoo.data.loading import load_data
 
-    named = arguments.dataset in info.DATASETS
-    return load_data(arguments.dataset if named else expanded(arguments.dataset), data_dir=arguments.data_dir,
+    named = arguments.dataset in dataset_info.DATASETS
+    return load_data(arguments.dataset if named else expand_user(arguments.dataset), data_dir=arguments.data_dir,
                      limit=limit, labels=getattr(arguments, "labels", "fine"), shape=shape,
-                     image_size=image_size_of(arguments),
+                     image_size=get_image_size(arguments),
                      labels_from=arguments.labels_from, invalid_images=arguments.invalid_images)
 
 
-def sides(text, flag="--size"):
+def parse_image_size(text, flag="--size"):
     """Return (height, width) of a flag's value: a side, or HEIGHTxWIDTH."""
     if not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5})?", text):
         raise UserError(f"{flag} is a side in pixels, or HEIGHTxWIDTH, such as 32 or 96x80; given {text!r}")

@@ -6,7 +6,7 @@ from zoo.cli import common
 from zoo.errors import UserError
 
 
-def parser():
+def build_parser():
     made = common.Parser(prog="python -m zoo compare",
                          description="Compare runs in a table of their differences and results, with mean and standard "
                                      "deviation of runs that differ in the seed alone, and in a figure of their "
@@ -20,14 +20,14 @@ def parser():
     return made
 
 
-def command(argv):
-    arguments = parser().parse_intermixed_args(argv)
+def execute_compare(argv):
+    arguments = build_parser().parse_intermixed_args(argv)
     if len(arguments.runs) < 2:
         raise UserError(f"name two runs or more; given {arguments.runs[0]}")
 
-    from zoo.runs.comparison import Comparison, check_suffix  # NumPy and matplotlib
+    from zoo.runs.comparison import Comparison, check_comparison_path  # NumPy and matplotlib
 
-    path = check_suffix(arguments.output)
+    path = check_comparison_path(arguments.output)
     comparison = Comparison(arguments.runs)
     print(comparison)
     if path.suffix.lower() == ".png" and not comparison.has_curves:
@@ -37,7 +37,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_compare, argv)
 
 
 if __name__ == "__main__":

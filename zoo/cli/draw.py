@@ -4,7 +4,7 @@ import sys
 
 from zoo import devices, env, registry
 from zoo.cli import common, help_text
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError, unknown_name_error
 
 DETAILS = ("stages", "blocks", "layers")
 THEMES = ("light", "dark")
@@ -12,11 +12,11 @@ DIRECTIONS = ("down", "right")
 STYLES = ("boxes", "volumes")
 
 
-def parser():
+def build_parser():
     made = common.Parser(
         prog="python -m zoo draw", usage="%(prog)s NET [NET --compare] [-o FILE] [OPTION ...]",
         description="Draw the architecture of a network as a diagram.",
-        epilog=help_text.sections(help_text.networks(), help_text.model_options()),
+        epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options()),
         examples=("resnet18", "vgg16 --style volumes -o vgg16.pdf",
                   "resnet18 resnet34 --compare --detail stages -o resnets.png",
                   "resnet34 --size 32 --classes 10 --detail layers --theme dark"))
@@ -44,76 +44,76 @@ def parser():
                               "default: right for stages, or else down")
     diagram.add_argument("--theme", metavar="|".join(THEMES), default="light",
                          help="colours for a light or a dark background; default: light")
-    common.add_network(made.add_argument_group("model"))
+    common.add_model_options(made.add_argument_group("model"))
     return made
 
 
-def load_backend():
+def load_keras_on_cpu():
     """Load Keras, which sees no GPU: what is drawn needs no weights."""
-    backend = env.backend()
-    devices.prepare(devices.choose("none", []))
+    backend = env.select_backend()
+    devices.set_device_environment(devices.select_gpus("none", []))
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the next line is written over it
-    with devices.quiet():
+    with devices.suppress_stderr():
         import keras  # noqa: F401
 
 
-def draw(arguments):
+def write_diagram(arguments):
     """Draw one network, or two side by side, and say where the picture is."""
     from zoo.diagrams import diagram
 
-    blueprints = [common.blueprint_of(name, arguments) for name in arguments.networks]
+    blueprints = [common.parse_model_config(name, arguments) for name in arguments.networks]
     how = arguments.theme, arguments.direction
     path = arguments.output or f"{'-'.join(arguments.networks)}.svg"
-    diagram.file_for(path, "compared" if arguments.compare else arguments.style, arguments.direction)
-    load_backend()
-    subjects = [diagram.of_blueprint(blueprint) for blueprint in blueprints]
+    diagram.check_diagram_path(path, "compared" if arguments.compare else arguments.style, arguments.direction)
+    load_keras_on_cpu()
+    subjects = [diagram.make_source_from_config(blueprint) for blueprint in blueprints]
     if arguments.compare:
-        drawing = diagram.compared(subjects, arguments.detail, *how)
+        drawing = diagram.draw_comparison(subjects, arguments.detail, *how)
     else:
-        drawing = diagram.diagram(*subjects, None, arguments.detail, *how, arguments.style)
+        drawing = diagram.draw_diagram(*subjects, None, arguments.detail, *how, arguments.style)
     drawing.save(path)
     print(f"{path}: {' and '.join(arguments.networks)}")
 
 
-def draw_gallery(folder, theme):
+def write_diagram_gallery(folder, theme):
     """Draw every network at every level, and the page that shows them."""
     from zoo.diagrams import gallery
 
-    place = gallery.checked(folder)
-    load_backend()
-    for number, path in enumerate(gallery.draw(place, DETAILS, theme), start=1):
+    place = gallery.prepare_gallery_folder(folder)
+    load_keras_on_cpu()
+    for number, path in enumerate(gallery.write_gallery(place, DETAILS, theme), start=1):
         print(f"{number:3} {path}", flush=True)
 
 
-def command(argv):
-    arguments = parser().parse_intermixed_args(argv)  # NET --compare NET too
+def execute_draw(argv):
+    arguments = build_parser().parse_intermixed_args(argv)  # NET --compare NET too
     for what, given, known in (("detail", arguments.detail, DETAILS), ("theme", arguments.theme, THEMES),
                                ("style", arguments.style, STYLES), ("direction", arguments.direction, DIRECTIONS)):
         if given not in (None, *known):
-            raise unknown(what, given, known)
+            raise unknown_name_error(what, given, known)
     if arguments.gallery is not None:
         if arguments.networks or arguments.output is not None:
             raise UserError("--gallery draws every network into its own folder; leave out NET and --output")
         if arguments.direction or arguments.style != "boxes" or arguments.compare:
             raise UserError("--gallery draws boxes, each level in its usual direction; leave out --direction, --style "
                             "and --compare")
-        return draw_gallery(arguments.gallery, arguments.theme)
+        return write_diagram_gallery(arguments.gallery, arguments.theme)
     if not arguments.networks:
-        raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see python -m zoo draw --help")
+        raise UserError(f"which network? one of {', '.join(registry.MODELS)}; see python -m zoo draw --help")
     for name in arguments.networks:
-        registry.find(name)
+        registry.get_model_info(name)
     if len(arguments.networks) != (2 if arguments.compare else 1):
         raise UserError(f"one network is drawn at a time, two with --compare; given {' '.join(arguments.networks)}")
     if arguments.style == "volumes" and (arguments.compare or arguments.detail != "blocks"):
         raise UserError("--style volumes goes with neither --compare nor --detail; leave them out")
     if arguments.direction == "down" and arguments.style == "volumes":
         raise UserError("volumes stand from left to right; leave out --direction, or use --style boxes")
-    return draw(arguments)
+    return write_diagram(arguments)
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_draw, argv)
 
 
 if __name__ == "__main__":

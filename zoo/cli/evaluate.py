@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 from zoo.cli import common
-from zoo.errors import UserError, unknown
-from zoo.training import plan as plans
+from zoo.errors import UserError, unknown_name_error
+from zoo.training import run_config as plans
 
 SPLITS = ("test", "validation")
-LOOKED = "was looked at again: what is chosen by these numbers, they no longer judge fairly"
+TEST_REUSE_NOTE = "was looked at again: what is chosen by these numbers, they no longer judge fairly"
 
 
-def parser():
+def build_parser():
     parser = common.Parser(prog="python -m zoo evaluate",
                            description="Evaluate the trained model of a run, on its own data or on other labelled "
                                        "images: accuracy, loss, calibration, and precision, recall and F1 of each "
@@ -50,19 +50,19 @@ def format_scores(scores):
             ("ece", f"{scores['ece']:.4f}, expected calibration error, 15 bins")]
 
 
-def describe(images, own_source):
+def describe_images(images, own_source):
     """Return the text that says which images these are; own_source: where the run's own are from."""
-    part = f"the {images.part} split" if images.part else "all"
+    part = f"the {images.split_name} split" if images.split_name else "all"
     other = "" if images.source == own_source else "; not the run's own test split"
     return f"{len(images):,} images, {part} of {images.source}{other}"
 
 
-def command(argv):
-    arguments = parser().parse_args(argv)
-    checkpoint = common.checkpoint_of(arguments)
+def execute_evaluate(argv):
+    arguments = build_parser().parse_args(argv)
+    checkpoint = common.parse_checkpoint(arguments)
     if arguments.split not in SPLITS:
-        raise unknown("split", arguments.split, SPLITS)
-    batch_size = arguments.batch_size and common.whole_number("--batch-size", arguments.batch_size, 1, 2**20)
+        raise unknown_name_error("split", arguments.split, SPLITS)
+    batch_size = arguments.batch_size and common.parse_int("--batch-size", arguments.batch_size, 1, 2**20)
 
     from zoo.analysis.classification_metrics import format_metrics  # NumPy, no backend
     from zoo.runs import evaluation
@@ -70,28 +70,28 @@ def command(argv):
 
     run = Path(arguments.run).expanduser()
     config = run_files.read_config(run)
-    plans.checkpoint(run, checkpoint)
+    plans.find_checkpoint(run, checkpoint)
     if not isinstance(config.get("blueprint"), dict):
         raise UserError(f"{run / 'run.json'} is damaged: it does not say how the network is built")
-    backend, chosen = common.choose_device(arguments.gpu, arguments.backend)
+    backend, chosen = common.select_device(arguments.gpu, arguments.backend)
     is_own = arguments.data is None
     if is_own:
-        images = evaluation.load_own(run, config, arguments.split, arguments.data_dir)
+        images = evaluation.load_own_split(run, config, arguments.split, arguments.data_dir)
     else:
-        images = evaluation.load_other(run, config, arguments.data, arguments.split, arguments.data_dir)
-    where = common.load(backend, chosen)
-    scores = evaluation.evaluate(run, config, images, checkpoint, batch_size)
+        images = evaluation.load_other_images(run, config, arguments.data, arguments.split, arguments.data_dir)
+    where = common.load_keras(backend, chosen)
+    scores = evaluation.evaluate_run(run, config, images, checkpoint, batch_size)
     notes = list(images.notes)
     if is_own and arguments.split == "test":
-        notes.append(f"the test split {LOOKED}")
+        notes.append(f"the test split {TEST_REUSE_NOTE}")
     if arguments.json:
-        print(json.dumps({"run": str(run), "checkpoint": checkpoint, "source": images.source, "split": images.part,
-                          "is_own": is_own, "notes": notes, **scores}, indent=2))
+        print(json.dumps({"run": str(run), "checkpoint": checkpoint, "source": images.source,
+                          "split": images.split_name, "is_own": is_own, "notes": notes, **scores}, indent=2))
         return
     rows = [("run", f"{run}: {config['network']} on {config['dataset']['name']}"),
             ("weights", f"checkpoints/{checkpoint}.npz"),
-            ("split", f"{images.part}, {len(images):,} images") if is_own else
-            ("data", describe(images, config["dataset"].get("source"))),
+            ("split", f"{images.split_name}, {len(images):,} images") if is_own else
+            ("data", describe_images(images, config["dataset"].get("source"))),
             ("device", f"{where}, {backend}"), *format_scores(scores)]
     print("\n".join(f"{what:9} {text}" for what, text in rows))
     print("", *format_metrics(scores), sep="\n")
@@ -100,7 +100,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_evaluate, argv)
 
 
 if __name__ == "__main__":

@@ -5,21 +5,21 @@ import sys
 import zipfile
 
 from zoo.cli import common, help_text
-from zoo.data import info as datasets
+from zoo.data import dataset_info as datasets
 from zoo.errors import UserError
-from zoo.utils.io import expanded, writable, written_whole
+from zoo.utils.io import expand_user, check_writable, atomic_write
 
 POOLINGS = ("avg", "max", "none")
 SPLITS = ("train", "validation", "test")
 
 
-def parser():
+def build_parser():
     made = common.Parser(
         prog="python -m zoo extract", usage="%(prog)s NET --dataset NAME|FOLDER|FILE.npz [-o FILE] [OPTION ...]",
         description="Extract image features with a pretrained network, without its classifier, into an .npz file with "
-                    "the arrays features, labels, label_names, files and splits.",
-        epilog=help_text.sections(help_text.networks(), f"data sets:\n  {', '.join(datasets.DATASETS)}",
-                                  help_text.model_options()),
+                    "the arrays features, labels, class_names, files and splits.",
+        epilog=help_text.join_sections(help_text.format_models(), f"data sets:\n  {', '.join(datasets.DATASETS)}",
+                                       help_text.format_model_options()),
         examples=("xception --dataset pets/ -o features.npz",
                   "resnet18 --dataset cifar10 --weights cifar10 --limit 500",
                   "vgg16 --dataset pets/ --feature-layer pool4 --pooling none"))
@@ -52,34 +52,34 @@ def parser():
     return made
 
 
-class Pictures:
+class ImageSet:
     """Pictures in the order in which they are written: `files` (n,) names, `splits` (n,) names, `labels` (n,) int64."""
 
-    def __init__(self, images, labels, label_names, files, splits, facts, notes):
-        self.images, self.labels, self.label_names, self.files = images, labels, label_names, files
-        self.splits, self.facts, self.notes = splits, facts, notes
+    def __init__(self, images, labels, class_names, files, splits, dataset_info, notes):
+        self.images, self.labels, self.class_names, self.files = images, labels, class_names, files
+        self.splits, self.dataset_info, self.notes = splits, dataset_info, notes
 
     def __len__(self):
         return len(self.labels)
 
 
-def of_folder(arguments, shape):
+def load_folder_images(arguments, shape):
     """Return the Pictures of a folder: all of them, in the order of their names."""
     from zoo.data import image_folder
-    from zoo.data.folder_images import Images
+    from zoo.data.folder_images import FolderImages
     from zoo.training import run_files
 
-    run = expanded(arguments.weights)
+    run = expand_user(arguments.weights)
     white = run_files.read_config(run)["dataset"].get("white") if run.is_dir() else None
-    found = image_folder.index(expanded(arguments.dataset), arguments.labels_from)
-    found, notes = image_folder.readable(found, shape, arguments.invalid_images)
+    found = image_folder.list_images(expand_user(arguments.dataset), arguments.labels_from)
+    found, notes = image_folder.filter_invalid_images(found, shape, arguments.invalid_images)
     files = [os.fsdecode(file) for file in found.files]
-    splits = [image_folder.PLACES[place] for place in found.places]
-    images = Images(found, shape, white=white)
-    return Pictures(images, found.classes, found.names, files, splits, None, (*found.notes, *notes, *images.notes))
+    splits = [image_folder.FOLDER_SPLITS[place] for place in found.split_ids]
+    images = FolderImages(found, shape, white_levels=white)
+    return ImageSet(images, found.labels, found.class_names, files, splits, None, (*found.notes, *notes, *images.notes))
 
 
-def of_dataset(arguments, limit):
+def load_dataset_images(arguments, limit):
     """Return the Pictures of a data set: its splits one after the other; their files are numbers in the split."""
     import numpy as np
 
@@ -87,55 +87,56 @@ def of_dataset(arguments, limit):
     parts = [(name, getattr(dataset, name)) for name in SPLITS]
     images = np.concatenate([split.batch(np.arange(len(split)))[0] for _, split in parts])
     files = [f"{name}/{number}" for name, split in parts for number in range(len(split))]
-    return Pictures(images, np.concatenate([split.labels for _, split in parts]), dataset.facts.label_names, files,
-                    [name for name, split in parts for _ in range(len(split))], dataset.facts, ())
+    return ImageSet(images, np.concatenate([split.labels for _, split in parts]), dataset.info.class_names, files,
+                    [name for name, split in parts for _ in range(len(split))], dataset.info, ())
 
 
-def command(argv):
-    arguments = parser().parse_args(argv)
+def execute_extract(argv):
+    arguments = build_parser().parse_args(argv)
     if arguments.pooling not in POOLINGS:
         raise UserError(f"--pooling is one of {', '.join(POOLINGS)}; given {arguments.pooling!r}")
-    batch_size = common.whole_number("--batch-size", arguments.batch_size, 1, 2**20)
-    limit = None if arguments.limit is None else common.whole_number("--limit", arguments.limit, 1)
+    batch_size = common.parse_int("--batch-size", arguments.batch_size, 1, 2**20)
+    limit = None if arguments.limit is None else common.parse_int("--limit", arguments.limit, 1)
     if arguments.dataset is None:
         raise UserError("which images? give --dataset NAME, FOLDER or FILE.npz")
     common.check_images(arguments)
-    is_folder = expanded(arguments.dataset).is_dir() and not common.is_named(arguments.dataset)
+    is_folder = expand_user(arguments.dataset).is_dir() and not common.is_dataset_name(arguments.dataset)
     if limit and is_folder:
         raise UserError("--limit is for a data set; of a folder all images are written")
-    output = checked_output(arguments.output)
-    form = common.form_of(arguments)
+    output = check_features_path(arguments.output)
+    form = common.parse_architecture(arguments)
 
     from zoo import registry
-    from zoo.training import origins
+    from zoo.training import pretrained_backbone
 
     if arguments.weights == "none" and arguments.preprocessing:
         raise UserError("--preprocessing is for weights, and there are none; leave it out")
-    origin = origins.find(arguments.network, arguments.weights, *form).rescale(arguments.preprocessing)
-    shape = origin.folder_shape(registry.find(arguments.network), common.image_size_of(arguments))
-    backend, chosen = common.choose_device(arguments.gpu, arguments.backend)
-    found = of_folder(arguments, shape) if is_folder else of_dataset(arguments, limit)
-    shape = found.facts.shape if found.facts else shape
-    where = common.load(backend, chosen)
-    model, lines = model_of(arguments, origin.here(), shape, found)
+    origin = pretrained_backbone.find_backbone_weights(arguments.network, arguments.weights,
+                                                       *form).replace_preprocessing(arguments.preprocessing)
+    shape = origin.get_image_shape(registry.get_model_info(arguments.network), common.get_image_size(arguments))
+    backend, chosen = common.select_device(arguments.gpu, arguments.backend)
+    found = load_folder_images(arguments, shape) if is_folder else load_dataset_images(arguments, limit)
+    shape = found.dataset_info.shape if found.dataset_info else shape
+    where = common.load_keras(backend, chosen)
+    model, lines = build_feature_model(arguments, origin.ensure_local(), shape, found)
     lines += [f"{'device':8} {where}, {backend}", *(f"{'note':8} {note}" for note in found.notes)]
     print("\n".join(lines), flush=True)
-    features = extracted(model, found, batch_size)
-    write(output, features, found)
-    print(f"{'written':8} {output}: features {'x'.join(map(str, features.shape))}, of {len(found.label_names)} classes")
+    features = extract_features(model, found, batch_size)
+    write_features(output, features, found)
+    print(f"{'written':8} {output}: features {'x'.join(map(str, features.shape))}, of {len(found.class_names)} classes")
 
 
-def checked_output(path):
+def check_features_path(path):
     """Return the path of the .npz file to write; UserError where it cannot be."""
-    if expanded(path).suffix != ".npz":
+    if expand_user(path).suffix != ".npz":
         raise UserError(f"the features are written as .npz; given -o {path}")
-    output = writable(path)
-    if output.exists() and not is_features(output):
+    output = check_writable(path)
+    if output.exists() and not is_features_file(output):
         raise UserError(f"{path} is there already, and no file of features; give another name")
     return output
 
 
-def is_features(path):
+def is_features_file(path):
     """Return whether a file is one that this command has written."""
     try:
         with zipfile.ZipFile(path) as file:
@@ -144,72 +145,72 @@ def is_features(path):
         return False
 
 
-def model_of(arguments, origin, shape, found):
+def build_feature_model(arguments, origin, shape, image_set):
     """Return (model from raw pixels uint8 to features, lines that say how it was made)."""
     import keras
 
-    from zoo.training import finetuned_model, finetuning, origins
+    from zoo.training import finetuned_model, finetuning, pretrained_backbone
     from zoo.weights import pretrained
 
-    classes = max(2, len(found.label_names))
-    blueprint, factor, scaling = origins.seen(arguments.network, shape, origin, min(classes, most(arguments.network)))
-    scaling = published_or_plain(scaling, found.facts, blueprint.input_shape[2])
-    config = finetuning.FineTuneConfig(origin.said, (), "avg", arguments.feature_layer, "", factor, scaling.scale,
-                                       scaling.offset, scaling.order)
+    classes = max(2, len(image_set.class_names))
+    blueprint, factor, scaling = pretrained_backbone.resolve_model_input(arguments.network, shape, origin, min(classes, get_max_classes(arguments.network)))
+    scaling = resolve_extraction_scaling(scaling, image_set.dataset_info, blueprint.input_shape[2])
+    config = finetuning.FineTuneConfig(origin.name, (), "avg", arguments.feature_layer, "", factor, scaling.scale,
+                                       scaling.offset, scaling.channel_order)
     keras.utils.set_random_seed(0)
-    network, body = finetuned_model.build(blueprint, config, shape, classes, None)
-    lines = origin.fill(body, blueprint)
+    network, body = finetuned_model.build_finetuning_model(blueprint, config, shape, classes, None)
+    lines = origin.load_into(body, blueprint)
     read = network.get_layer("head_pool").input
     pools = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
     output = pools[arguments.pooling](dtype="float32")(read) if arguments.pooling != "none" else read
     layer = arguments.feature_layer or body.layers[-1].name
     seen = f"{'x'.join(map(str, shape))}" + (f", enlarged {factor} times" if factor > 1 else "")
     lines.insert(0, f"{'pixels':8} {pretrained.describe_scaling(scaling)}")
-    lines.append(f"{'features':8} {layer} of {blueprint.spec.name}, pictures {seen}")
+    lines.append(f"{'features':8} {layer} of {blueprint.model_info.name}, pictures {seen}")
     return keras.Model(network.input, output), lines
 
 
-def most(network):
+def get_max_classes(model_name):
     from zoo import registry
 
-    return registry.find(network).most_classes or sys.maxsize
+    return registry.get_model_info(model_name).max_classes or sys.maxsize
 
 
-def published_or_plain(scaling, facts, channels):
+def resolve_extraction_scaling(scaling, dataset_info, channels):
     """Return the Scaling of the weights, of the data set, or for a folder to -1..1."""
-    from zoo.training import origins
+    from zoo.training import pretrained_backbone
     from zoo.weights import pretrained
 
-    if scaling is None and facts is None:
-        return pretrained.standard((0.5,) * channels, (0.5,) * channels)
-    return origins.scaling_for(scaling, facts, channels)
+    if scaling is None and dataset_info is None:
+        return pretrained.make_standard_scaling((0.5,) * channels, (0.5,) * channels)
+    return pretrained_backbone.resolve_pixel_scaling(scaling, dataset_info, channels)
 
 
-def extracted(model, found, batch_size):
+def extract_features(model, image_set, batch_size):
     """Return the features float32 of all pictures, batch by batch."""
     import numpy as np
 
     rows = []
-    for start in range(0, len(found), batch_size):
-        pixels = found.images[np.arange(start, min(start + batch_size, len(found)))]
+    for start in range(0, len(image_set), batch_size):
+        pixels = image_set.images[np.arange(start, min(start + batch_size, len(image_set)))]
         rows.append(np.asarray(model.predict_on_batch(pixels), np.float32))
         if sys.stdout.isatty():
-            print(f"{min(start + batch_size, len(found)):,} of {len(found):,}", end="\r", flush=True)
+            print(f"{min(start + batch_size, len(image_set)):,} of {len(image_set):,}", end="\r", flush=True)
     return np.concatenate(rows)
 
 
-def write(path, features, found):
+def write_features(path, features, image_set):
     """Write the file: names as text, never as Python objects, so that numpy.load reads it as it is."""
     import numpy as np
 
-    with written_whole(path) as scratch, open(scratch, "wb") as file:
-        np.savez(file, features=features, labels=found.labels.astype(np.int64),
-                 label_names=np.array([*map(str, found.label_names)]), files=np.array(found.files),
-                 splits=np.array(found.splits))
+    with atomic_write(path) as scratch, open(scratch, "wb") as file:
+        np.savez(file, features=features, labels=image_set.labels.astype(np.int64),
+                 class_names=np.array([*map(str, image_set.class_names)]), files=np.array(image_set.files),
+                 splits=np.array(image_set.splits))
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_extract, argv)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,17 @@ EXAMPLES = ("vgg16 --data pets/ --head-layers 1024,dropout=0.5", "xception --dat
             "resnet18 --data pets/ --weights cifar10 --freeze conv3_2_add --two-stage --epochs 20")
 
 
-def parser():
-    return training_command.parser(PROG, "Put a new head on a pretrained network and train it, into a run directory.",
-                                   EXAMPLES, "imagenet", None)
+def build_parser():
+    return training_command.build_training_parser(PROG, "Put a new head on a pretrained network and train it, into a run directory.",
+                                                  EXAMPLES, "imagenet", None)
 
 
-def command(argv):
-    return training_command.command(argv, PROG, parser())
+def execute_finetune(argv):
+    return training_command.execute_training(argv, PROG, build_parser())
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_finetune, argv)
 
 
 if __name__ == "__main__":

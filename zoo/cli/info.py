@@ -9,24 +9,24 @@ from zoo import devices, env, registry
 from zoo.cli import common, help_text
 from zoo.errors import UserError
 from zoo.utils.table import format_table
-from zoo.utils.validation import parsed, workload
+from zoo.utils.validation import parse_value, check_batch_and_memory
 
-WIDEST = 110  # columns: longer lines of prose read badly
-LABEL = 10  # columns before a row's words
-LEAST_BAR = 6  # columns: shorter bars say nothing
+MAX_TEXT_WIDTH = 110  # columns: longer lines of prose read badly
+LABEL_WIDTH = 10  # columns before a row's words
+MIN_BAR_WIDTH = 6  # columns: shorter bars say nothing
 
 
-def parser():
+def build_parser():
     made = common.Parser(
         prog="python -m zoo info", usage="%(prog)s NET [OPTION ...]",
         description="Print a summary of a network by stage (output shape, receptive field, stride, parameters, "
                     "multiply-adds), its options, the memory that it needs, and its differences from the paper.",
-        epilog=help_text.sections(help_text.networks(), help_text.model_options()),
+        epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options()),
         examples=("resnet34", "resnet34 --size 32 --classes 10 --batch 64 --memory 16",
                   "googlenet --aux --option dropout=0.2 --json"))
     made.add_argument("network", metavar="NET", nargs="?", help="name of the network; all names are listed below")
     made.add_argument("--json", action="store_true", help="print all of it, and every layer, as JSON")
-    common.add_network(made.add_argument_group("model"))
+    common.add_model_options(made.add_argument_group("model"))
     memory = made.add_argument_group("memory estimate")
     memory.add_argument("--batch", metavar="N", default="128",
                         help="number of images in a batch, for which the memory is estimated; default: 128")
@@ -35,96 +35,99 @@ def parser():
     return made
 
 
-def workload_of(arguments):
+def parse_workload(arguments):
     """Return the batch, pictures, and the memory, GiB, that the command line asks for."""
-    return workload(common.whole_number("--batch", arguments.batch, 1), parsed("--memory", arguments.memory, 8.0))
+    return check_batch_and_memory(common.parse_int("--batch", arguments.batch, 1),
+                                  parse_value("--memory", arguments.memory, 8.0))
 
 
-def described(blueprint, backend, asked):
+def describe_on_cpu(model_config, backend, batch_and_memory):
     """Return the dict of `zoo.describe`; the backend, which loads for it, sees no GPU."""
-    devices.prepare(devices.choose("none", []))
+    devices.set_device_environment(devices.select_gpus("none", []))
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the first line is written over it
-    with devices.quiet():
-        from zoo.analysis.description import describe
-    return describe(blueprint, *asked)
+    with devices.suppress_stderr():
+        from zoo.analysis.description import describe_model_config
+    return describe_model_config(model_config, *batch_and_memory)
 
 
 # ---------------------------------------------------------------------------------------------------------- printing
 
-def lines(told, columns):
+def format_description(description, columns):
     """Return what the dict of `zoo.describe` tells as lines of at most `columns` characters."""
-    text = min(columns, WIDEST)
-    said = [*wrapped(f"{told['name']}: {told['summary']}", text), "",
-            *(line for row in rows(told) for line in labelled(*row, text)), ""]
-    said += [*table(told, columns), "", *(line for row in needs(told) for line in labelled(*row, text))]
+    text = min(columns, MAX_TEXT_WIDTH)
+    said = [*wrap_paragraphs(f"{description['name']}: {description['summary']}", text), "",
+            *(line for row in get_summary_rows(description) for line in wrap_labeled_text(*row, text)), ""]
+    said += [*format_stage_table(description, columns), "",
+             *(line for row in get_memory_rows(description) for line in wrap_labeled_text(*row, text))]
     for title, part in (("Departures from the paper", "departures"), ("Elsewhere", "elsewhere")):
-        if told[part]:
-            said += ["", *wrapped(f"{title}: {told[part]}", text)]
+        if description[part]:
+            said += ["", *wrap_paragraphs(f"{title}: {description[part]}", text)]
     return said
 
 
-def rows(told):
+def get_summary_rows(description):
     """Yield the label and the words of each row that stands above the table."""
-    paper = told["paper"]
+    paper = description["paper"]
     yield "paper", f"{paper['authors']} {paper['year']}, '{paper['title']}', {paper['url']}"
-    yield "input", f"{cross(told['input_shape'])}; {sides(told)}"
-    yield "classes", f"{told['classes']}" + (f"; {told['most_classes']} at most" if told["most_classes"] else "")
-    if told["small_stem_below"]:
-        yield "stem", f"{told['stem']}; auto is small where a side is under {told['small_stem_below']} pixels"
-    if told["width"] != 1:
-        yield "width", f"{told['width']:g} times the paper's"
-    for number, (name, value) in enumerate(told["options"].items()):
-        yield "" if number else "options", f"{name}={written(value)}; {legal(told, name, value)}"
-    if told["side_classifiers"]:
+    yield "input", f"{format_shape(description['input_shape'])}; {format_size_limits(description)}"
+    yield "classes", f"{description['classes']}" + (f"; {description['most_classes']} at most"
+                                                    if description["most_classes"] else "")
+    if description["small_stem_below"]:
+        yield "stem", f"{description['stem']}; auto is small where a side is under {description['small_stem_below']} pixels"
+    if description["width"] != 1:
+        yield "width", f"{description['width']:g} times the paper's"
+    for number, (name, value) in enumerate(description["options"].items()):
+        yield "" if number else "options", f"{name}={format_option(value)}; {format_allowed_values(description, name, value)}"
+    if description["side_classifiers"]:
         losses = ", and ".join(f"{name}, whose loss counts {weight:g}"
-                               for name, weight in told["side_classifiers"].items())
-        shown = "counted here" if told["aux"] else "counted with --aux"
+                               for name, weight in description["side_classifiers"].items())
+        shown = "counted here" if description["aux"] else "counted with --aux"
         yield "sides", f"side classifiers, for training: {losses}; {shown}"
 
 
-def sides(told):
-    least, most = told["least_side"], told["most_side"]
+def format_size_limits(description):
+    least, most = description["least_side"], description["most_side"]
     return f"sides of {least} to {most} pixels" if most else f"sides of {least} pixels and more"
 
 
-def legal(told, name, value):
+def format_allowed_values(description, name, value):
     """Return what an option can be, and its default if it is not that."""
-    default = registry.SPECS[told["name"]].options[name]
-    if name in told["choices"]:
-        values = " or ".join(map(written, told["choices"][name]))
+    default = registry.MODELS[description["name"]].options[name]
+    if name in description["choices"]:
+        values = " or ".join(map(format_option, description["choices"][name]))
     else:
         values = "true or false" if isinstance(default, bool) else "0 or more and less than 1"
-    return values + ("" if value == default else f", default {written(default)}")
+    return values + ("" if value == default else f", default {format_option(default)}")
 
 
-def written(value):
+def format_option(value):
     """Return a value as --option takes it."""
     return str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 
-def cross(shape):
+def format_shape(shape):
     return "x".join(map(str, shape))
 
 
-def count(number):
+def format_cell(number):
     return f"{number:,}" if number else "-"
 
 
-def percent(part, whole):
+def format_fraction(part, whole):
     return "" if not part else f"{part / whole:.1%}" if part / whole >= 0.0005 else "<0.1%"
 
 
-def pixels(sides):
+def format_pixels(size):
     """Return a receptive field or a stride in few characters: one number where rows and columns have the same."""
-    if not sides or isinstance(sides, str):
-        return sides or ""
-    return cross(sides if len(set(sides)) > 1 else sides[:1])
+    if not size or isinstance(size, str):
+        return size or ""
+    return format_shape(size if len(set(size)) > 1 else size[:1])
 
 
-def needs(told):
+def get_memory_rows(description):
     """Yield the label and the words of each row on memory."""
-    memory = told["memory"]
+    memory = description["memory"]
     at, limit = f"for batch {memory['batch']:,}", f"in {memory['gib']:g} GiB"
 
     def row(label, name, estimate):
@@ -137,36 +140,37 @@ def needs(told):
     yield row("", "inference", memory["inference"])
 
 
-def table(told, columns):
+def format_stage_table(description, columns):
     """Return the stages as aligned lines, a bar for each one's share of the multiply-adds, and the totals.
 
     The bars need some room: 80 columns seldom have it.
     """
-    all_counted = told["multiply_adds"]
+    all_counted = description["multiply_adds"]
     cells = [("stage", "output", "field", "stride", "parameters", "multiply-adds", "share")]
-    for stage in told["stages"]:
-        cells.append((stage["name"], cross(stage["shape"]), pixels(stage["receptive_field"]),
-                      pixels(stage["output_stride"]), count(stage["parameters"]), count(stage["multiply_adds"]),
-                      percent(stage["multiply_adds"], all_counted)))
-    cells.append(("total", "", "", "", count(told["parameters"]), count(all_counted), ""))
+    for stage in description["stages"]:
+        cells.append((stage["name"], format_shape(stage["shape"]), format_pixels(stage["receptive_field"]),
+                      format_pixels(stage["output_stride"]), format_cell(stage["parameters"]),
+                      format_cell(stage["multiply_adds"]), format_fraction(stage["multiply_adds"], all_counted)))
+    cells.append(("total", "", "", "", format_cell(description["parameters"]), format_cell(all_counted), ""))
     lines = format_table(cells, right=range(2, 7))
     room = min(30, columns - max(map(len, lines)) - 2)
-    room = room if room >= LEAST_BAR else 0
-    most = max((stage["multiply_adds"] for stage in told["stages"]), default=0)
-    bars = ["", *("#" * round(room * stage["multiply_adds"] / most) if most else "" for stage in told["stages"]), ""]
+    room = room if room >= MIN_BAR_WIDTH else 0
+    most = max((stage["multiply_adds"] for stage in description["stages"]), default=0)
+    bars = ["", *("#" * round(room * stage["multiply_adds"] / most) if most else "" for stage in description["stages"]),
+            ""]
     made = [f"{line}  {bar}".rstrip() for line, bar in zip(lines, bars, strict=True)]
-    trainable = told["trainable_parameters"]
-    if trainable != told["parameters"]:
+    trainable = description["trainable_parameters"]
+    if trainable != description["parameters"]:
         made.append(f"{trainable:,} of the parameters are trainable")
-    return made + ([f"not counted: {', '.join(told['uncounted'])}"] if told["uncounted"] else [])
+    return made + ([f"not counted: {', '.join(description['uncounted'])}"] if description["uncounted"] else [])
 
 
-def labelled(label, words, columns):
-    return textwrap.wrap(words, columns, initial_indent=f"{label:{LABEL}}", subsequent_indent=" " * LABEL,
+def wrap_labeled_text(label, text, columns):
+    return textwrap.wrap(text, columns, initial_indent=f"{label:{LABEL_WIDTH}}", subsequent_indent=" " * LABEL_WIDTH,
                          break_long_words=False, break_on_hyphens=False)
 
 
-def wrapped(text, columns):
+def wrap_paragraphs(text, columns):
     """Return paragraphs as lines; what is indented, a table, stays as it is."""
     said = []
     for paragraph in text.split("\n\n"):
@@ -176,21 +180,21 @@ def wrapped(text, columns):
     return said[1:]
 
 
-def command(argv):
-    arguments = parser().parse_args(argv)
+def execute_info(argv):
+    arguments = build_parser().parse_args(argv)
     if arguments.network is None:
-        raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see python -m zoo info --help")
-    blueprint, asked = common.blueprint_of(arguments.network, arguments), workload_of(arguments)
-    backend = env.backend()
-    told = described(blueprint, backend, asked)
+        raise UserError(f"which network? one of {', '.join(registry.MODELS)}; see python -m zoo info --help")
+    blueprint, asked = common.parse_model_config(arguments.network, arguments), parse_workload(arguments)
+    backend = env.select_backend()
+    told = describe_on_cpu(blueprint, backend, asked)
     if arguments.json:
         print(json.dumps(told, indent=2))
     else:
-        print("\n".join(lines(told, shutil.get_terminal_size((80, 24)).columns)))
+        print("\n".join(format_description(told, shutil.get_terminal_size((80, 24)).columns)))
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_info, argv)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ import json
 import sys
 
 from zoo.cli import common
-from zoo.registry import SPECS, facts
+from zoo.registry import MODELS, get_model_metadata
 from zoo.utils.table import format_table
-from zoo.weights.pretrained import list_names
+from zoo.weights.pretrained import list_weights_names
 
 
-def parser():
+def build_parser():
     made = common.Parser(prog="python -m zoo list",
                          description="List the networks with their papers, input sizes, numbers of parameters and the "
                                      "pretrained weights that there are.",
@@ -20,32 +20,34 @@ def parser():
     return made
 
 
-def row(spec):
+def format_model_row(model_info):
     """Return a network's cells: name, paper, year, input, classes, parameters, weights."""
-    return (spec.name, spec.paper.short, str(spec.paper.year),
-            "x".join(map(str, spec.input_shape)), str(spec.classes), f"{spec.parameters[0]:,}",
-            ", ".join(list_names(spec.name)))
+    return (model_info.name, model_info.paper.short_authors, str(model_info.paper.year),
+            "x".join(map(str, model_info.input_shape)), str(model_info.classes), f"{model_info.parameters[0]:,}",
+            ", ".join(list_weights_names(model_info.name)))
 
 
-def markdown(rows):
+def format_markdown_table(rows):
     """Return rows of cells as the lines of a Markdown table, the two columns of numbers to the right."""
     lines = [f"| {' | '.join(cells)} |" for cells in rows]
     return [lines[0], "| --- | --- | --- | --- | ---: | ---: | --- |", *lines[1:]]
 
 
-def command(argv):
-    arguments = parser().parse_args(argv)
-    rows = [("name", "paper", "year", "input", "classes", "parameters", "weights"), *map(row, SPECS.values())]
+def execute_list(argv):
+    arguments = build_parser().parse_args(argv)
+    rows = [("name", "paper", "year", "input", "classes", "parameters", "weights"),
+            *map(format_model_row, MODELS.values())]
     if arguments.json:
-        print(json.dumps([{**facts(spec), "weights": list_names(spec.name)} for spec in SPECS.values()], indent=2))
+        print(json.dumps([{**get_model_metadata(spec), "weights": list_weights_names(spec.name)}
+                          for spec in MODELS.values()], indent=2))
     elif arguments.markdown:
-        print("\n".join(markdown(rows)))
+        print("\n".join(format_markdown_table(rows)))
     else:
         print("\n".join(format_table(rows, right=(2, 4, 5))))
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_list, argv)
 
 
 if __name__ == "__main__":

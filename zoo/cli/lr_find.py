@@ -3,31 +3,32 @@
 import sys
 
 from zoo import registry
-from zoo.cli import asked, common, help_text
-from zoo.data import info as datasets
+from zoo.cli import common, help_text, train_args
+from zoo.data import dataset_info as datasets
 from zoo.errors import UserError
-from zoo.training import plan as plans, planning
-from zoo.utils.validation import parsed
+from zoo.training import run_config as plans, run_config_factory
+from zoo.utils.validation import parse_value
 
 # that a test of a few steps, with a rate of its own, does not use
-UNUSED = ("learning_rate", "schedule", "warmup", "drops", "factor", "patience", "floor", "stop_patience", "stop_delta",
-          "epochs", "ema")
+UNUSED_FIELDS = ("learning_rate", "lr_schedule", "warmup_epochs", "milestones", "gamma", "lr_patience", "min_lr",
+                 "early_stopping_patience", "early_stopping_min_delta", "epochs", "ema_momentum")
 
 
-def parser():
+def build_parser():
     made = common.Parser(
         prog="python -m zoo lr-find", usage="%(prog)s NET [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]",
         description="Find a learning rate: train for a few steps while the learning rate rises exponentially, and "
                     "suggest the one at which the loss falls fastest (Smith 2017, arXiv:1506.01186). No run directory "
                     "is made.",
-        epilog=help_text.sections(help_text.networks(), f"data sets:\n  {', '.join(datasets.DATASETS)}",
-                                  help_text.model_options()),
+        epilog=help_text.join_sections(help_text.format_models(), f"data sets:\n  {', '.join(datasets.DATASETS)}",
+                                       help_text.format_model_options()),
         examples=("lenet5", "resnet34 --dataset cifar10 --gpu 0 --batch-size 256",
                   "resnet18 --dataset pets/ --optimizer adam --max-lr 1 --steps 200 -o rates.png"))
     made.add_argument("network", metavar="NET", help="name of the network; all names are listed below")
     made.set_defaults(weights="none")
     test = made.add_argument_group("test")
-    test.add_argument("--min-lr", metavar="X", default="1e-5", help="learning rate of the first step; default: 1e-5")
+    test.add_argument("--min-lr", metavar="X", default="1e-5", dest="first_lr",
+                      help="learning rate of the first step; default: 1e-5")
     test.add_argument("--max-lr", metavar="X", default="10", help="learning rate of the last step; default: 10")
     test.add_argument("--steps", metavar="N", default="100",
                       help="number of training steps, at least 10; default: 100")
@@ -49,48 +50,50 @@ def parser():
                         help="number format of the computation; default: float32")
     device.add_argument("--seed", metavar="N", default="0",
                         help="random seed of the initial weights and the order of the images; default: 0")
-    asked.add_recipe(made, UNUSED)
+    train_args.add_recipe(made, UNUSED_FIELDS)
     return made
 
 
-def plan_of(arguments, spec, limit, info):
+def parse_test_config(arguments, model_info, limit, dataset_info):
     """Return the Plan of what the command line asks for, on the data set of `info`."""
-    fields = asked.fields_of(arguments)
-    width, options = asked.form_of(arguments, spec, fields)
-    return planning.make_plan(
-        spec, info, recipe=arguments.recipe, fields=fields, limit=limit, width=width, stem=arguments.stem,
-        options=options, seed=common.whole_number("--seed", arguments.seed, 0, 2**32 - 1), backend=arguments.backend,
-        precision=arguments.precision, deterministic=False)
+    fields = train_args.parse_recipe_fields(arguments)
+    width, options = train_args.parse_width_and_options(arguments, model_info, fields)
+    return run_config_factory.make_run_config(model_info, dataset_info, recipe=arguments.recipe, overrides=fields,
+                                              limit=limit, width=width, stem=arguments.stem, options=options,
+                                              seed=common.parse_int("--seed", arguments.seed, 0, 2**32 - 1),
+                                              backend=arguments.backend, precision=arguments.precision,
+                                              deterministic=False)
 
 
-def command(argv):
-    arguments = parser().parse_args(argv)
-    min_lr, max_lr = parsed("--min-lr", arguments.min_lr, 1.0), parsed("--max-lr", arguments.max_lr, 1.0)
-    steps = common.whole_number("--steps", arguments.steps, 10)
-    limit = None if arguments.limit is None else common.whole_number("--limit", arguments.limit, 1)
-    spec = registry.find(arguments.network)
+def execute_lr_find(argv):
+    arguments = build_parser().parse_args(argv)
+    min_lr, max_lr = parse_value("--min-lr", arguments.first_lr, 1.0), parse_value("--max-lr", arguments.max_lr, 1.0)
+    steps = common.parse_int("--steps", arguments.steps, 10)
+    limit = None if arguments.limit is None else common.parse_int("--limit", arguments.limit, 1)
+    spec = registry.get_model_info(arguments.network)
     common.check_images(arguments)
     if arguments.dataset in datasets.DATASETS:  # what makes no sense is refused before anything is read
-        plan_of(arguments, spec, limit, datasets.with_labels(datasets.find(arguments.dataset), arguments.labels))
+        parse_test_config(arguments, spec, limit,
+                          datasets.select_label_set(datasets.get_dataset_info(arguments.dataset), arguments.labels))
 
     from zoo.runs import learning_rate  # NumPy, no backend
 
-    learning_rate.check_range(min_lr, max_lr, steps)
-    path = learning_rate.check_path(arguments.output)
-    dataset = common.load_images(arguments, limit, planning.default_shape(spec, None))
-    plan = plan_of(arguments, spec, limit, dataset.info)
-    _, chosen = common.choose_device(arguments.gpu, arguments.backend)
+    learning_rate.check_lr_range(min_lr, max_lr, steps)
+    path = learning_rate.check_figure_path(arguments.output)
+    dataset = common.load_images(arguments, limit, run_config_factory.get_folder_image_shape(spec, None))
+    plan = parse_test_config(arguments, spec, limit, dataset.info)
+    _, chosen = common.select_device(arguments.gpu, arguments.backend)
     try:
-        test = learning_rate.run_test(plan, dataset, chosen, min_lr, max_lr, steps)
+        test = learning_rate.run_learning_rate_test(plan, dataset, chosen, min_lr, max_lr, steps)
     except Exception as error:  # each backend has its own for lack of memory
         from zoo.training import failures
 
-        if isinstance(error, UserError) or not failures.is_memory(error):
+        if isinstance(error, UserError) or not failures.is_out_of_memory(error):
             raise
         print("error: out of memory; a smaller --batch-size may help", file=sys.stderr)
         return 5
-    print(f"{test.title}: {len(test.rates)} steps, learning rate {test.rates[0]:.2g} to {test.rates[-1]:.2g}"
-          f"{', where the loss diverged' if test.diverged else ''}\n{test.save(path)}")
+    print(f"{test.title}: {len(test.learning_rates)} steps, learning rate {test.learning_rates[0]:.2g} to {test.learning_rates[-1]:.2g}"
+          f"{', where the loss diverged' if test.has_diverged else ''}\n{test.save(path)}")
     if test.suggestion is None:
         raise UserError(f"the loss did not fall between {min_lr:g} and {max_lr:g}: there is no suggestion; try other "
                         "--min-lr and --max-lr, or more --steps")
@@ -99,7 +102,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_lr_find, argv)
 
 
 if __name__ == "__main__":

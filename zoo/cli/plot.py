@@ -6,7 +6,7 @@ from zoo.cli import common
 from zoo.errors import UserError
 
 
-def parser():
+def build_parser():
     made = common.Parser(prog="python -m zoo plot",
                          description="Draw the plots of a run and its report.html again, from the files in the run "
                                      "directory.",
@@ -16,8 +16,8 @@ def parser():
     return made
 
 
-def command(argv):
-    run = parser().parse_args(argv).run
+def execute_plot(argv):
+    run = build_parser().parse_args(argv).run
 
     from zoo.plots import fonts  # matplotlib
     from zoo.reports.run_outputs import draw_run
@@ -28,12 +28,12 @@ def command(argv):
     except OSError as error:
         raise UserError(f"cannot write the pictures of {run}: {error}") from None
     print("\n".join(map(str, written)))
-    if note := fonts.note_undrawable(run_files.read_config(run)["dataset"]["label_names"]):
+    if note := fonts.format_undrawable_note(run_files.read_config(run)["dataset"]["class_names"]):
         print(f"note: {note}")
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_plot, argv)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,16 @@ from pathlib import Path
 from zoo import registry
 from zoo.analysis import predictions
 from zoo.cli import common
-from zoo.data import info as datasets
+from zoo.data import dataset_info as datasets
 from zoo.errors import UserError
-from zoo.training import keras_file, plan as plans
-from zoo.utils.io import expanded, legible
+from zoo.training import keras_file, run_config as plans
+from zoo.utils.io import expand_user, replace_surrogates
 from zoo.weights import pretrained
 
-DARK = 0.5  # of white: pictures whose mean is under it are bright strokes on dark ground
+MAX_DARK_MEAN = 0.5  # of white: pictures whose mean is under it are bright strokes on dark ground
 
 
-def parser():
+def build_parser():
     made = common.Parser(prog="python -m zoo predict",
                          description="Classify image files with a trained model: print the most probable classes of "
                                      "each.",
@@ -54,62 +54,62 @@ class Predictor:
 
     def __init__(self, path, checkpoint, gpu, backend, weights=None, preprocessing=None):
         self.path, self.checkpoint, self.source = path, checkpoint, None
-        self.names, self.ground, self._shape, self._model, self.white = None, "", None, None, None
+        self.class_names, self.polarity_note, self._shape, self._model, self.white_levels = None, "", None, None, None
         if weights is not None:
-            self._know_weights(weights, preprocessing)
+            self._read_weights_info(weights, preprocessing)
         elif preprocessing is not None:
             raise UserError("--preprocessing is for --weights of a network's name; a run and a .keras file scale "
                             "pixels themselves")
         elif path.is_dir():
-            self._know_run()
+            self._read_run_info()
         elif path.suffix != ".keras" or not path.is_file():
             raise UserError(f"{path} is neither a run directory nor a .keras file that is there"
-                            + (f"; {needed(str(path))}" if str(path) in registry.SPECS else ""))
+                            + (f"; {format_missing_weights(str(path))}" if str(path) in registry.MODELS else ""))
         elif checkpoint != "best":
             raise UserError("--checkpoint is for runs; a .keras file holds one set of weights")
         else:
-            keras_file.check(path)
-        self._device = common.choose_device(gpu, backend)
+            keras_file.check_keras_file(path)
+        self._device = common.select_device(gpu, backend)
 
-    def _know_weights(self, weights, preprocessing):
+    def _read_weights_info(self, weights, preprocessing):
         name = str(self.path)
-        if name not in registry.SPECS and (self.path.is_dir() or self.path.suffix == ".keras" and self.path.is_file()):
+        if name not in registry.MODELS and (self.path.is_dir() or self.path.suffix == ".keras" and self.path.is_file()):
             raise UserError(f"--weights is for a network's name; {name} is built already")
         if self.checkpoint != "best":
             raise UserError(f"--checkpoint is for runs; the weights {weights} are one set")
-        spec = registry.find(name)
-        pretrained.check(weights, spec.name)
-        if weights not in pretrained.NAMES and (expanded(weights) / "run.json").is_file():
+        spec = registry.get_model_info(name)
+        pretrained.check_weights(weights, spec.name)
+        if weights not in pretrained.PRETRAINED_NAMES and (expand_user(weights) / "run.json").is_file():
             raise UserError(f"{weights} is a run: type python -m zoo predict {weights} IMAGE")
 
         from zoo.weights import sources  # NumPy
 
-        self.source = sources.find(weights, spec.name).rescale(preprocessing)
+        self.source = sources.resolve_weights_source(weights, spec.name).replace_preprocessing(preprocessing)
         if self.source.scaling is None and weights.endswith(".keras"):
             raise UserError(f"{weights} is a whole model: type python -m zoo predict {weights} IMAGE")
         if self.source.scaling is None:
             raise UserError(f"{weights} does not say how its pixels are scaled; give --preprocessing, such as "
                             "symmetric, or a run, or a .keras file that takes raw pixels")
-        if self.source.is_assumed:
+        if self.source.is_scaling_assumed:
             print(f"pixels   {pretrained.describe_scaling(self.source.scaling)}"
                   + ("" if preprocessing else ", which is assumed; --preprocessing changes it"), file=sys.stderr)
-        self._shape = self.source.resolve_blueprint().input_shape
-        if self.source.bundled and dark([*datasets.find(weights).mean]):
-            self.ground = f"{weights} is bright on dark"
+        self._shape = self.source.resolve_model_config().input_shape
+        if self.source.bundled_weights and is_dark_background([*datasets.get_dataset_info(weights).mean]):
+            self.polarity_note = f"{weights} is bright on dark"
 
-    def _know_run(self):
+    def _read_run_info(self):
         from zoo.training import run_files  # NumPy, no backend
 
         told = run_files.read_config(self.path)
-        plans.checkpoint(self.path, self.checkpoint)
+        plans.find_checkpoint(self.path, self.checkpoint)
         dataset = told["dataset"]
-        self.names, self.white = [str(name) for name in dataset["label_names"]], dataset.get("white")
+        self.class_names, self.white_levels = [str(name) for name in dataset["class_names"]], dataset.get("white")
         blueprint = told.get("blueprint")
         seen = dataset if told.get("finetuning") else blueprint  # a fine-tuned one enlarges the image itself
-        self._shape = checked_shape(self.path, seen.get("shape" if seen is dataset else "input_shape")
-                                    if isinstance(blueprint, dict) else None)
-        if self._shape[2] == 1 and dark(dataset.get("mean")):
-            self.ground = f"{dataset['name']} is bright on dark"
+        self._shape = check_model_input_shape(self.path, seen.get("shape" if seen is dataset else "input_shape")
+                                              if isinstance(blueprint, dict) else None)
+        if self._shape[2] == 1 and is_dark_background(dataset.get("mean")):
+            self.polarity_note = f"{dataset['name']} is bright on dark"
 
     @property
     def shape(self):
@@ -118,24 +118,24 @@ class Predictor:
         return self._shape
 
     def _load(self):
-        common.load(*self._device)
+        common.load_keras(*self._device)
 
         import zoo
 
         if self.source is not None:
             from zoo.training import class_names, finetuned_model
 
-            source = self.source.here(include_top=True)
-            blueprint = source.resolve_blueprint(classes=source.count_classes())
-            self._model = finetuned_model.with_own_top(blueprint, source, "softmax")
-            self.names = class_names.of_weights(self.source, self._model.output_shape[-1])
+            source = self.source.ensure_local(include_top=True)
+            blueprint = source.resolve_model_config(classes=source.count_classes())
+            self._model = finetuned_model.build_pretrained_classifier(blueprint, source, "softmax")
+            self.class_names = class_names.get_weights_class_names(self.source, self._model.output_shape[-1])
             return
         self._model = zoo.load(self.path, self.checkpoint)
         if len(self._model.inputs) != 1 or len(self._model.outputs) != 1 or len(self._model.output_shape) != 2:
             raise UserError(f"{self.path} does not take one picture to one row of probabilities")
-        self._shape = checked_shape(self.path, self._model.input_shape[1:])
-        if self.names is None:
-            self.names = keras_file.class_names(self.path, self._model.output_shape[-1])
+        self._shape = check_model_input_shape(self.path, self._model.input_shape[1:])
+        if self.class_names is None:
+            self.class_names = keras_file.read_class_names(self.path, self._model.output_shape[-1])
 
     def __call__(self, pixels):
         """Return probabilities float (n, classes) of uint8 pixels (n, height, width, channels)."""
@@ -147,28 +147,28 @@ class Predictor:
         if not (probable >= 0).all() or not np.allclose(probable.sum(axis=1), 1, atol=1e-3):
             raise UserError(f"{self.path} does not give probabilities, which are 0 or more and add up to 1; "
                             "let it end in a softmax")
-        if self.names and probable.shape[1] != len(self.names):
-            raise UserError(f"{self.path / 'run.json'} is damaged: it names {len(self.names)} classes, and the network "
+        if self.class_names and probable.shape[1] != len(self.class_names):
+            raise UserError(f"{self.path / 'run.json'} is damaged: it names {len(self.class_names)} classes, and the network "
                             f"has {probable.shape[1]}")
         return probable
 
 
-def needed(network):
+def format_missing_weights(model_name):
     """Return words for what a network's name alone lacks."""
-    own = pretrained.list_names(network)
-    own += ["FILE"] if network in {*pretrained.OF_KERAS, *pretrained.OF_TORCH} else []
+    own = pretrained.list_weights_names(model_name)
+    own += ["FILE"] if model_name in {*pretrained.KERAS_SCALINGS, *pretrained.TORCHVISION_SCALINGS} else []
     if own:
         return f"a network's name needs --weights {' or '.join(own)}"
-    return (f"no published weights are known for {network}: python -m zoo.train {network} makes a run, which can be "
+    return (f"no published weights are known for {model_name}: python -m zoo.train {model_name} makes a run, which can be "
             "given")
 
 
-def dark(mean):
+def is_dark_background(mean):
     """Return whether the mean of a data set's only channel, as run.json has it, is nearer to black than to white."""
-    return isinstance(mean, list) and len(mean) == 1 and isinstance(mean[0], float) and mean[0] < DARK
+    return isinstance(mean, list) and len(mean) == 1 and isinstance(mean[0], float) and mean[0] < MAX_DARK_MEAN
 
 
-def checked_shape(path, shape):
+def check_model_input_shape(path, shape):
     """Return (height, width, channels) as ints; UserError where pictures cannot be fitted to it."""
     if (not isinstance(shape, (list, tuple)) or len(shape) != 3 or shape[2] not in (1, 3)
             or not all(isinstance(side, int) and side > 0 for side in shape)):
@@ -177,37 +177,37 @@ def checked_shape(path, shape):
     return tuple(shape)
 
 
-def said(path, fitted, ranked, ground):
+def format_prediction(path, prepared_image, ranked_classes, polarity_note):
     """Return the line for one image: its most probable classes, and what was done to it."""
-    classes = ", ".join(f"{name} {probability:.2%}" for name, probability in ranked)
-    notes = [fitted.done] if fitted.done else []
-    if ground and fitted.bright:
-        notes.append(f"its border is bright, and {ground}: it was not inverted; invert it if its strokes are "
+    classes = ", ".join(f"{name} {probability:.2%}" for name, probability in ranked_classes)
+    notes = [prepared_image.transformations] if prepared_image.transformations else []
+    if polarity_note and prepared_image.has_bright_border:
+        notes.append(f"its border is bright, and {polarity_note}: it was not inverted; invert it if its strokes are "
                      "dark on bright")
-    return f"{legible(path)}: {classes}" + (f"  ({'; '.join(notes)})" if notes else "")
+    return f"{replace_surrogates(path)}: {classes}" + (f"  ({'; '.join(notes)})" if notes else "")
 
 
-def command(argv):
-    arguments = parser().parse_intermixed_args(argv)
-    top = common.whole_number("--top", arguments.top, 1)
-    output = None if arguments.output is None else predictions.check_output(arguments.output)
-    predictor = Predictor(Path(arguments.model).expanduser(), common.checkpoint_of(arguments), arguments.gpu,
+def execute_predict(argv):
+    arguments = build_parser().parse_intermixed_args(argv)
+    top = common.parse_int("--top", arguments.top, 1)
+    output = None if arguments.output is None else predictions.check_prediction_file(arguments.output)
+    predictor = Predictor(Path(arguments.model).expanduser(), common.parse_checkpoint(arguments), arguments.gpu,
                           arguments.backend, arguments.weights, arguments.preprocessing)
 
     import numpy as np
 
     from zoo.data import image_files, image_io  # Pillow
 
-    broken, (paths, notes) = 0, image_files.find(arguments.pictures)
+    broken, (paths, notes) = 0, image_files.find_image_files(arguments.pictures)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(predictions.prediction_file(output))] if output else []
-        writers += [stack.enter_context(predictions.json_predictions(sys.stdout))] if arguments.json else []
-        for chunk in image_io.fit_files(paths, predictor.shape, predictor.white):
+        writers = [stack.enter_context(predictions.open_prediction_file(output))] if output else []
+        writers += [stack.enter_context(predictions.open_json_predictions(sys.stdout))] if arguments.json else []
+        for chunk in image_io.prepare_image_files(paths, predictor.shape, predictor.white_levels):
             good = [fitted.pixels for _, fitted in chunk if not isinstance(fitted, UserError)]
             probabilities = predictor(np.stack(good)) if good else np.empty((0, 1))
-            rows = iter(predictions.rank_classes(probabilities, predictor.names, top))
+            rows = iter(predictions.rank_classes(probabilities, predictor.class_names, top))
             for path, fitted in chunk:
                 if isinstance(fitted, UserError):
                     broken += 1
@@ -217,7 +217,7 @@ def command(argv):
                 for write in writers:
                     write(path, ranked)
                 if not writers:
-                    print(said(path, fitted, ranked, predictor.ground), flush=True)
+                    print(format_prediction(path, fitted, ranked, predictor.polarity_note), flush=True)
     if output and not arguments.json:
         print(f"{output}: {len(paths) - broken:,} image{'s' * (len(paths) - broken != 1)}")
     if broken and len(paths) > 1:
@@ -226,7 +226,7 @@ def command(argv):
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_predict, argv)
 
 
 if __name__ == "__main__":

@@ -7,46 +7,46 @@ from zoo import devices, env, registry
 from zoo.cli import common, help_text
 
 
-def parser():
+def build_parser():
     made = common.Parser(prog="python -m zoo selftest",
                          description="Test networks on the CPU: the small preset of each must overfit 32 random "
                                      "images, to a tenth of its first loss. It is saved as .keras and as .weights.h5, "
                                      "and another process that reads both must predict the same.",
-                         epilog=help_text.sections(help_text.networks(), help_text.table("exit status", [
+                         epilog=help_text.join_sections(help_text.format_models(), help_text.format_help_table("exit status", [
                              ("0", "all networks passed"), ("1", "a network failed")])),
                          examples=("", "lenet5", "resnet18 vgg16 googlenet"))
     made.add_argument("networks", metavar="NET", nargs="*", help="names of the networks to test; default: all")
     return made
 
 
-def command(argv):
-    names = list(dict.fromkeys(parser().parse_args(argv).networks)) or [*registry.SPECS]
+def execute_selftest(argv):
+    names = list(dict.fromkeys(build_parser().parse_args(argv).networks)) or [*registry.MODELS]
     for name in names:
-        registry.find(name)
-    backend = env.backend()
-    devices.prepare(devices.choose("none", []))
+        registry.get_model_info(name)
+    backend = env.select_backend()
+    devices.set_device_environment(devices.select_gpus("none", []))
     began = time.perf_counter()
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the table is written over it
-    with devices.quiet():
+    with devices.suppress_stderr():
         import keras
 
         keras.utils.set_random_seed(0)  # it loads TensorFlow, where there is one, beside another backend
         from zoo.training import selftest
-        from zoo.training.bar import words
+        from zoo.training.progress_bar import format_duration
 
-    outcomes = selftest.run(names)
-    failed = [outcome for outcome in outcomes if outcome.fault]
+    outcomes = selftest.run_selftest(names)
+    failed = [outcome for outcome in outcomes if outcome.error]
     if failed:
         print(f"error: {len(failed)} of {len(outcomes)} failed: "
-              f"{'; '.join(f'{outcome.name}: {outcome.fault}' for outcome in failed)}", file=sys.stderr, flush=True)
+              f"{'; '.join(f'{outcome.name}: {outcome.error}' for outcome in failed)}", file=sys.stderr, flush=True)
     print(f"{len(outcomes) - len(failed)} of {len(outcomes)} networks passed in "
-          f"{words(time.perf_counter() - began)}, {backend}")
+          f"{format_duration(time.perf_counter() - began)}, {backend}")
     return 1 if failed else 0
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_selftest, argv)
 
 
 if __name__ == "__main__":

@@ -9,17 +9,17 @@ EXAMPLES = ("lenet5", "resnet34 --dataset cifar10 --gpu 0 --epochs 30 --label-sm
             "resnet18 --dataset pets/ --weights cifar10 --head-layers 64,dropout=0.5")
 
 
-def parser():
-    return training_command.parser(PROG, "Train a network on a data set, into a run directory.", EXAMPLES, "none",
-                                   "digits")
+def build_parser():
+    return training_command.build_training_parser(PROG, "Train a network on a data set, into a run directory.",
+                                                  EXAMPLES, "none", "digits")
 
 
-def command(argv):
-    return training_command.command(argv, PROG, parser())
+def execute_train(argv):
+    return training_command.execute_training(argv, PROG, build_parser())
 
 
 def main(argv=None):
-    return common.run(command, argv)
+    return common.run_command(execute_train, argv)
 
 
 if __name__ == "__main__":

@@ -7,44 +7,44 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo import devices, env, registry
-from zoo.cli import asked, attended, common, help_text
-from zoo.data import info as datasets
+from zoo.cli import common, help_text, reporting, train_args
+from zoo.data import dataset_info as datasets
 from zoo.errors import UserError
-from zoo.training import finetuning, loggers, plan as plans, planning, repeat
-from zoo.utils.io import expanded
-from zoo.utils.validation import parsed
+from zoo.training import finetuning, loggers, multi_seed, run_config as plans, run_config_factory
+from zoo.utils.io import expand_user
+from zoo.utils.validation import parse_value
 
-STATUSES = (
+EXIT_STATUSES = (
     ("0", "done"), ("2", "mistake in the command"), ("3", "loss not finite"), ("4", "disk full, or a file failed"),
     ("5", "out of memory"), ("6", "another process uses the run directory"),
     ("7", "time limit of --max-seconds reached"), ("8", "another host was lost"), ("130", "interrupted"))
 
 
-def parser(prog, description, examples, weights, dataset):
+def build_training_parser(prog, description, examples, weights, dataset):
     """Return the Parser; `weights` and `dataset`: what --weights and --dataset are by default."""
     made = common.Parser(
         prog=prog, usage="%(prog)s NET [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]", examples=examples,
         description=f"{description}\nThe same command with the same --name resumes a run that was interrupted.",
-        epilog=help_text.sections(
-            help_text.networks(), f"data sets:\n  {', '.join(datasets.DATASETS)}", help_text.model_options(),
-            help_text.table("strategies of fine-tuning (--strategy), by the size of the data set and its similarity to "
-                            "that of the weights", [(name, each.reason) for name, each in
-                                                    finetuning.STRATEGIES.items()]),
-            help_text.table("exit status", STATUSES)))
+        epilog=help_text.join_sections(
+            help_text.format_models(), f"data sets:\n  {', '.join(datasets.DATASETS)}", help_text.format_model_options(),
+            help_text.format_help_table("strategies of fine-tuning (--strategy), by the size of the data set and its similarity to "
+                                        "that of the weights", [(name, each.reason) for name, each in
+                                                                finetuning.FINETUNE_STRATEGIES.items()]),
+            help_text.format_help_table("exit status", EXIT_STATUSES)))
     made.add_argument("network", metavar="NET", nargs="?", help="name of the network; all names are listed below")
     made.add_argument("--resume", metavar="RUN",
                       help="resume the run in this directory exactly where it stopped, without NET and --dataset; only "
-                           f"{listed_flags(asked.RESUMED)} can be given beside it; --epochs can be more "
+                           f"{format_flags(train_args.RESUME_ARGUMENTS)} can be given beside it; --epochs can be more "
                            "than before, unless the schedule is cosine or one_cycle")
     add_model(made.add_argument_group("model"), weights)
     add_data(made.add_argument_group("data"), dataset)
-    asked.add_recipe(made)
+    train_args.add_recipe(made)
     add_device(made.add_argument_group("device"))
     add_output(made.add_argument_group("output"))
     return made
 
 
-def listed_flags(names):
+def format_flags(names):
     """Return the flags of arguments, all but --resume."""
     return ", ".join(f"--{name.replace('_', '-')}" for name in names if name != "resume")
 
@@ -66,7 +66,7 @@ def add_model(group, weights):
     group.add_argument("--head-layers", metavar="LAYERS",
                        help="hidden layers of the new head, in front of its classifier, with commas between them: a "
                             "number of units, or dropout=FRACTION; such as 1024,dropout=0.5; default: none")
-    group.add_argument("--pooling", metavar="|".join(finetuning.POOLINGS),
+    group.add_argument("--pooling", metavar="|".join(finetuning.HEAD_POOLINGS),
                        help="how the new head turns feature maps into a vector; avg: global average pooling; max: "
                             "global max pooling; flatten: all values; default: avg")
     group.add_argument("--feature-layer", metavar="LAYER", help="name of the backbone's layer whose output the new "
@@ -79,7 +79,7 @@ def add_model(group, weights):
     group.add_argument("--backbone-lr", metavar="X",
                        help="learning rate while layers of the pretrained backbone are trained, such as 1e-4; default: "
                             "a tenth of --learning-rate")
-    group.add_argument("--strategy", metavar="|".join(finetuning.STRATEGIES),
+    group.add_argument("--strategy", metavar="|".join(finetuning.FINETUNE_STRATEGIES),
                        help="fine-tuning strategy, in place of --freeze, --feature-layer and --two-stage; the four are "
                             "explained below; default: none")
 
@@ -130,7 +130,7 @@ def add_output(group):
                        help="folder in which the run directory is made; default: runs")
     group.add_argument("--name", metavar="NAME",
                        help="name of the run directory; default: made of network, data set, date and time")
-    group.add_argument("--log", metavar="|".join(loggers.PACKAGES), action="append", default=[],
+    group.add_argument("--log", metavar="|".join(loggers.LOGGER_PACKAGES), action="append", default=[],
                        help="experiment logger to use as well; can be repeated; tensorboard: event files in "
                             "RUN/tensorboard; default: none")
     group.add_argument("--max-seconds", metavar="N",
@@ -138,92 +138,99 @@ def add_output(group):
                             "resumed; default: none")
 
 
-def requested(arguments):
-    """Return the FineTuning that the command line asks for, or None for a training from scratch."""
-    number = None if arguments.head_epochs is None else common.whole_number("--head-epochs", arguments.head_epochs, 1)
-    return finetuning.request(
+def parse_finetuning(arguments):
+    """Return the FineTuneOptions that the command line asks for, or None for a training from scratch."""
+    number = None if arguments.head_epochs is None else common.parse_int("--head-epochs", arguments.head_epochs, 1)
+    return finetuning.make_finetune_options(
         weights=None if arguments.weights == "none" else arguments.weights, freeze=arguments.freeze,
         head_layers=finetuning.parse_head_layers(arguments.head_layers or ""), pooling=arguments.pooling,
         feature_layer=arguments.feature_layer, two_stage=arguments.two_stage, head_epochs=number,
         strategy=arguments.strategy, preprocessing=arguments.preprocessing,
-        backbone_learning_rate=None if arguments.backbone_lr is None else parsed(
+        backbone_learning_rate=None if arguments.backbone_lr is None else parse_value(
             "--backbone-lr", arguments.backbone_lr, 1.0))
 
 
-def command(argv, prog, made):
+def execute_training(argv, prog, parser):
     """Train as the words `argv` say, which the Parser `made` reads; return the exit status."""
     began = time.monotonic()
-    arguments = made.parse_args(argv)
+    arguments = parser.parse_args(argv)
     words = sys.argv[1:] if argv is None else [*argv]
     if arguments.network is None and arguments.resume is None:
-        raise UserError(f"which network? one of {', '.join(registry.SPECS)}; see {prog} --help")
-    loggers.check(arguments.log)
-    seconds = arguments.max_seconds and common.whole_number("--max-seconds", arguments.max_seconds, 1)
+        raise UserError(f"which network? one of {', '.join(registry.MODELS)}; see {prog} --help")
+    loggers.check_loggers(arguments.log)
+    seconds = arguments.max_seconds and common.parse_int("--max-seconds", arguments.max_seconds, 1)
     until = began + seconds if seconds else float("inf")
     if arguments.resume is not None:
-        return resume(made, arguments, argv, until)
-    spec = registry.find(arguments.network)
+        return resume_from_args(parser, arguments, argv, until)
+    spec = registry.get_model_info(arguments.network)
     if arguments.dataset is None:
         raise UserError("which images? give --dataset NAME, FOLDER or FILE.npz")
     common.check_images(arguments)
     if arguments.runs is not None:
-        return several_seeds(arguments, words, until)
+        return train_seeds(arguments, words, until)
     class_weight = parse_class_weight(arguments.class_weight)
-    request, origin, _ = form_of(arguments)
+    request, origin, _ = parse_model_request(arguments)
     known = arguments.dataset in datasets.DATASETS
-    plan = plan_of(arguments) if known else None
-    chosen = devices.choose(arguments.gpu, devices.list_gpus(), devices.visible_now())
-    place = place_of(arguments, env.backend(arguments.backend))
+    plan = parse_run_config(arguments) if known else None
+    chosen = devices.select_gpus(arguments.gpu, devices.list_gpus(), devices.get_cuda_visible_devices())
+    place = parse_hosts(arguments, env.select_backend(arguments.backend))
 
     from zoo.training import class_weights, run_directory, run_files  # NumPy, no backend
 
-    begun = begun_run(arguments)
+    begun = find_existing_run(arguments)
     if begun is None:
         run_directory.check_output_dir(arguments.output_dir, arguments.name)
     elif plan and not request and not class_weight:
-        plan = plans.going_on(begun, plans.of_run(begun, run_files.read_config(begun)), plan)
-        if attended.is_over(begun, plan.recipe.epochs):  # which needs no data any more
+        plan = plans.resume_run_config(begun, plans.get_run_config(begun, run_files.read_config(begun)), plan)
+        if reporting.is_finished(begun, plan.recipe.epochs):  # which needs no data any more
             return 0
     from zoo.runs.data import check_same_data
 
-    dataset = common.load_images(arguments, limit_of(arguments), planning.default_shape(spec, origin))
-    plan = plan or plan_of(arguments, dataset.info)
+    dataset = common.load_images(arguments, parse_limit(arguments),
+                                 run_config_factory.get_folder_image_shape(spec, origin))
+    plan = plan or parse_run_config(arguments, dataset.info)
     if class_weight is not None:
-        plan = replace(plan, class_weight=class_weights.resolve(class_weight, dataset))
+        plan = replace(plan, class_weight=class_weights.resolve_class_weight(class_weight, dataset))
     if begun:
         check_same_data(begun, dataset)
     if begun and not request:
-        plan = plans.going_on(begun, plans.of_run(begun, run_files.read_config(begun)), plan)
-        if attended.is_over(begun, plan.recipe.epochs):
+        plan = plans.resume_run_config(begun, plans.get_run_config(begun, run_files.read_config(begun)), plan)
+        if reporting.is_finished(begun, plan.recipe.epochs):
             return 0
-    session = session_of(plan, dataset, chosen, until, place, asked=request, origin=origin,
-                         loggers=tuple(arguments.log))
+    session = create_session(plan, dataset, chosen, until, place, finetune_options=request, backbone_weights=origin,
+                             loggers=tuple(arguments.log))
     if begun:
         return session.resume(begun)
-    return session.begin(arguments.output_dir, arguments.name, shlex.join([*prog.split(), *words]))
+    return session.start(arguments.output_dir, arguments.name, shlex.join([*prog.split(), *words]))
 
 
-def form_of(arguments):
-    """Return (FineTuning or None, Origin of its weights or None, {argument of make_plan: value}) of a command line."""
-    spec, fields, request = registry.find(arguments.network), asked.fields_of(arguments), requested(arguments)
-    width, options = asked.form_of(arguments, spec, fields)
-    origin = planning.find_origin(spec, request, width, arguments.stem, options)
-    return request, origin, {"fields": fields, "width": width, "options": options}
+def parse_model_request(arguments):
+    """Return (FineTuneOptions or None, BackboneWeights of its weights or None, {argument of make_plan: value}) of a
+    command line.
+    """
+    spec, fields, request = registry.get_model_info(arguments.network), train_args.parse_recipe_fields(arguments), parse_finetuning(arguments)
+    width, options = train_args.parse_width_and_options(arguments, spec, fields)
+    origin = run_config_factory.resolve_backbone_weights(spec, request, width, arguments.stem, options)
+    return request, origin, {"overrides": fields, "width": width, "options": options}
 
 
-def plan_of(arguments, info=None):
+def parse_run_config(arguments, dataset_info=None):
     """Return the Plan that the command line asks for; `info`: of the images, where they are no named data set."""
-    info = info or datasets.with_labels(datasets.find(arguments.dataset), arguments.labels)
-    request, origin, form = form_of(arguments)
-    return planning.make_plan(
-        registry.find(arguments.network), info, recipe=arguments.recipe, limit=limit_of(arguments), stem=arguments.stem,
-        seed=common.whole_number("--seed", arguments.seed, 0, 2**32 - 1), backend=arguments.backend,
-        precision=arguments.precision, deterministic=arguments.deterministic, asked=request, origin=origin, **form)
+    dataset_info = dataset_info or datasets.select_label_set(datasets.get_dataset_info(arguments.dataset),
+                                                             arguments.labels)
+    request, origin, form = parse_model_request(arguments)
+    return run_config_factory.make_run_config(registry.get_model_info(arguments.network), dataset_info,
+                                              recipe=arguments.recipe, limit=parse_limit(arguments),
+                                              stem=arguments.stem,
+                                              seed=common.parse_int("--seed", arguments.seed, 0, 2**32 - 1),
+                                              backend=arguments.backend, precision=arguments.precision,
+                                              deterministic=arguments.deterministic, finetune_options=request,
+                                              backbone_weights=origin, **form)
 
 
-def limit_of(arguments):
+def parse_limit(arguments):
     """Return the number that --limit gives, or None."""
-    return None if arguments.limit is None else common.whole_number("--limit", arguments.limit, 1)
+    return None if arguments.limit is None else common.parse_int("--limit", arguments.limit, 1)
 
 
 def parse_class_weight(text):
@@ -235,52 +242,54 @@ def parse_class_weight(text):
         name, equals, number = word.rpartition("=")
         if not equals or not name.strip():
             raise UserError(f"--class-weight is balanced, or CLASS=W,CLASS=W; given {text!r}")
-        found[name.strip()] = parsed(f"--class-weight {name.strip()}", number, 1.0)
+        found[name.strip()] = parse_value(f"--class-weight {name.strip()}", number, 1.0)
     return found
 
 
-def resume(made, arguments, argv, until):
+def resume_from_args(parser, arguments, argv, deadline):
     """Resume the run of --resume; return the exit status."""
-    run, plan = asked.resumed(made, arguments, argv)
-    chosen = devices.choose(arguments.gpu, devices.list_gpus(), devices.visible_now())
-    place = place_of(arguments, plan.backend)
-    if attended.is_over(run, plan.recipe.epochs):
+    run, plan = train_args.parse_resume(parser, arguments, argv)
+    chosen = devices.select_gpus(arguments.gpu, devices.list_gpus(), devices.get_cuda_visible_devices())
+    place = parse_hosts(arguments, plan.backend)
+    if reporting.is_finished(run, plan.recipe.epochs):
         return 0
 
-    from zoo.runs.data import reload_dataset
+    from zoo.runs.data import reload_run_dataset
     from zoo.training import run_files
 
-    dataset = reload_dataset(run, run_files.read_config(run), arguments.data_dir)
-    return session_of(plan, dataset, chosen, until, place, loggers=tuple(arguments.log)).resume(run)
+    dataset = reload_run_dataset(run, run_files.read_config(run), arguments.data_dir)
+    return create_session(plan, dataset, chosen, deadline, place, loggers=tuple(arguments.log)).resume(run)
 
 
-def session_of(plan, dataset, chosen, until, place, **session):
+def create_session(run_config, dataset, device, deadline, host_address, **session_options):
     """Return the Session of a Plan on the chosen Device, prepared; with other hosts, once they have met."""
-    plans.check_devices(plan, len(chosen.gpus))
-    devices.prepare(chosen, plan.deterministic)
+    plans.check_devices(run_config, len(device.gpus))
+    devices.set_device_environment(device, run_config.deterministic)
 
     from zoo.runs.session import Session
-    from zoo.training.distribution import hosts
+    from zoo.training.distribution import multihost
 
-    link = hosts.meet(*place, hosts.facts(plan, dataset)) if place else None
-    return Session(plan, dataset, chosen, attended.to_the_end, until, place, link, **session)
+    link = multihost.connect_hosts(*host_address,
+                                   multihost.collect_shared_settings(run_config, dataset)) if host_address else None
+    return Session(run_config, dataset, device, reporting.run_and_report, deadline, host_address, link,
+                   **session_options)
 
 
-def place_of(arguments, backend):
+def parse_hosts(arguments, backend):
     """Return ([HOST:PORT, ...], this host's index) of --hosts, or None."""
-    place = env.hosts(arguments.hosts, arguments.host_index)
+    place = env.resolve_hosts(arguments.hosts, arguments.host_index)
     if place and (backend != "jax" or arguments.runs is not None):
         raise UserError("several hosts train one run, with JAX: give --backend jax, and --seed instead of --runs")
     return place
 
 
-def begun_run(arguments):
+def find_existing_run(arguments):
     """Return the run directory that --name names, where there is one already; None otherwise."""
-    run = arguments.name and expanded(arguments.output_dir) / arguments.name
+    run = arguments.name and expand_user(arguments.output_dir) / arguments.name
     return run if run and (run / "run.json").exists() else None
 
 
-def several_seeds(arguments, words, until):
+def train_seeds(arguments, command_line, deadline):
     """Train with the seeds of --runs, one after the other, and print the mean of their accuracies.
 
     Return the exit status.
@@ -288,17 +297,18 @@ def several_seeds(arguments, words, until):
     from zoo.training import run_directory, run_files
 
     run_directory.check_output_dir(arguments.output_dir, None)
-    count, first = (common.whole_number(flag, text, least, 2**32 - 1) for flag, text, least in (
+    count, first = (common.parse_int(flag, text, least, 2**32 - 1) for flag, text, least in (
         ("--runs", arguments.runs, 1), ("--seed", arguments.seed, 0)))
-    name = arguments.name or run_directory.default_name(arguments.network, Path(arguments.dataset).stem)
-    words = asked.without(words, ("--runs", "--seeds", "--seed", "--name", "--max-seconds"))
-    if "--weights" not in {word.partition("=")[0] for word in words}:
-        words += ["--weights", arguments.weights]  # each is trained by zoo.train, which has another default
+    name = arguments.name or run_directory.make_run_name(arguments.network, Path(arguments.dataset).stem)
+    command_line = train_args.strip_flags(command_line, ("--runs", "--seeds", "--seed", "--name", "--max-seconds"))
+    if "--weights" not in {word.partition("=")[0] for word in command_line}:
+        command_line += ["--weights", arguments.weights]  # each is trained by zoo.train, which has another default
     numbers = range(first, first + count)
-    status = repeat.each_seed(numbers, words, name, until)
+    status = multi_seed.train_each_seed(numbers, command_line, name, deadline)
     if status:
         return status
-    results = [run_files.read_result(expanded(arguments.output_dir) / f"{name}-seed{seed}") for seed in numbers]
-    best, last = (repeat.spread([each[f"test_accuracy_{which}"] for each in results]) for which in ("best", "last"))
+    results = [run_files.read_result(expand_user(arguments.output_dir) / f"{name}-seed{seed}") for seed in numbers]
+    best, last = (multi_seed.format_mean_std([each[f"test_accuracy_{which}"] for each in results])
+                  for which in ("best", "last"))
     print(f"test accuracy {best}, n = {len(results)}, with the best epochs by validation; {last}, with the last")
     return 0

@@ -6,37 +6,38 @@ import shlex
 from zoo.cli.flag_hints import HINTS
 
 
-def key(flag):
+def normalize_flag(flag):
     """Return what is compared of a flag: `--Num_Epochs` and `--num-epochs` are the same."""
     return re.sub("[-_.]", "", flag).lower()
 
 
-def has(flag):
+def has_hint(flag):
     """Return whether the table has the flag."""
-    return any(key(flag) in map(key, hint.flags.split()) for hint in HINTS)
+    return any(normalize_flag(flag) in map(normalize_flag, hint.flags.split()) for hint in HINTS)
 
 
-def answer(command, flag, value, options, first=None):
+def format_hint(command, flag, value, options, first=None):
     """Return the line that says what to type in place of `flag`, None where the table does not know.
 
     command: zoo.train, or zoo info; value: what the user gave the flag, or None; options: {each flag of the command:
     its metavar}; first: metavar of the command's first argument.
     """
-    typed = {key(option): option for option in options if option.startswith("--")}
-    if key(flag) in typed:  # --batch_size, -lr
-        option = typed[key(flag)]
+    typed = {normalize_flag(option): option for option in options if option.startswith("--")}
+    if normalize_flag(flag) in typed:  # --batch_size, -lr
+        option = typed[normalize_flag(flag)]
         metavar = options[option]
-        return _line(command, flag, f"--{option[2:]} {{{metavar}}}" if metavar else option, value)
+        return _format_reply(command, flag, f"--{option[2:]} {{{metavar}}}" if metavar else option, value)
     for hint in HINTS:
-        if key(flag) in map(key, hint.flags.split()) and applies(hint, command, value, options):
-            group = re.fullmatch(hint.value, value) if hint.value else None
-            return _line(command, flag, hint.reply, group[1] if group and group.groups() else value, first)
+        if normalize_flag(flag) in map(normalize_flag,
+                                       hint.flags.split()) and is_applicable(hint, command, value, options):
+            group = re.fullmatch(hint.value_pattern, value) if hint.value_pattern else None
+            return _format_reply(command, flag, hint.reply, group[1] if group and group.groups() else value, first)
     return None
 
 
-def applies(hint, command, value, options):
+def is_applicable(hint, command, value, options):
     """Return whether a hint is for a command with `options`, and for the value."""
-    if hint.value and not (value is not None and re.fullmatch(hint.value, value)):
+    if hint.value_pattern and not (value is not None and re.fullmatch(hint.value_pattern, value)):
         return False
     if is_replacement(hint):
         return all(word in options for word in hint.reply.split() if word.startswith("--"))
@@ -48,7 +49,7 @@ def is_replacement(hint):
     return hint.reply.startswith("--")
 
 
-def _line(command, flag, reply, value, first=None):
+def _format_reply(command, flag, reply, value, first=None):
     fixed = {"PROG": f"python -m {command}", "FIRST": first if value is None else shlex.quote(value)}
 
     def filled(match):

@@ -7,41 +7,41 @@ import zlib
 
 from zoo.errors import UserError
 
-GZIP = b"\x1f\x8b"  # how a .gz file begins, and no IDX file
-BLOCK = 1 << 20  # bytes read at a time
-DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError)
+GZIP_MAGIC = b"\x1f\x8b"  # how a .gz file begins, and no IDX file
+READ_BLOCK_SIZE = 1 << 20  # bytes read at a time
+ARCHIVE_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError)
 
 
-class Bounded:
+class BoundedReader:
     """A readable stream that gives no more than `most` bytes, then a UserError; `count` is what it has given."""
 
-    def __init__(self, stream, most, name):
-        self.stream, self.most, self.name, self.count = stream, most, name, 0
+    def __init__(self, stream, max_bytes, name):
+        self.stream, self.max_bytes, self.name, self.bytes_read = stream, max_bytes, name, 0
 
     def read(self, size):
         block = self.stream.read1(size)  # what there is, so that nothing is lost where the file is cut off
-        self.count += len(block)
-        if self.count > self.most:
-            raise too_much(self.name, self.most)
+        self.bytes_read += len(block)
+        if self.bytes_read > self.max_bytes:
+            raise make_too_large_error(self.name, self.max_bytes)
         return block
 
 
-def too_much(name, most):
-    return UserError(f"{name} holds more than the {most:,} bytes that a whole data set takes; "
+def make_too_large_error(name, max_bytes):
+    return UserError(f"{name} holds more than the {max_bytes:,} bytes that a whole data set takes; "
                      f"use the files as the authors publish them")
 
 
-def most_bytes(facts):
+def compute_max_bytes(info):
     """Return a bound on the bytes of all files of a set together: every record, and room for names and padding."""
-    height, width, channels = facts.shape
-    record = height * width * channels + len(facts.columns) + 128
-    return (facts.published_train + facts.test) * record + (1 << 20)
+    height, width, channels = info.shape
+    record = height * width * channels + len(info.classes_per_column) + 128
+    return (info.published_train + info.test) * record + (1 << 20)
 
 
-def read_plain(path, most):
+def read_plain_file(path, max_bytes):
     """Return the bytes of the file at `path`."""
-    if path.stat().st_size > most:
-        raise too_much(path, most)
+    if path.stat().st_size > max_bytes:
+        raise make_too_large_error(path, max_bytes)
     return path.read_bytes()
 
 
@@ -49,44 +49,44 @@ def read_plain(path, most):
 def open_unpacked(path):
     """Yield the unpacked stream of a file: browsers unpack a .gz file and leave its name, or rename it."""
     with open(path, "rb") as file:
-        is_packed = file.read(len(GZIP)) == GZIP
+        is_packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         file.seek(0)
         with gzip.GzipFile(fileobj=file) if is_packed else contextlib.nullcontext(file) as stream:
             yield stream
 
 
-def read_unpacked(path, most):
+def read_unpacked(path, max_bytes):
     """Return (bytes, whole): the unpacked bytes of a file that may be a .gz file, and False where it is cut off."""
     blocks = []
     with open_unpacked(path) as stream:
-        bounded = Bounded(stream, most, path)
+        bounded = BoundedReader(stream, max_bytes, path)
         try:
-            while block := bounded.read(BLOCK):
+            while block := bounded.read(READ_BLOCK_SIZE):
                 blocks.append(block)
         except EOFError:
             return b"".join(blocks), False
-        except DAMAGED as error:
+        except ARCHIVE_ERRORS as error:
             raise UserError(f"{path} is damaged ({error}); fetch it again") from None
     return b"".join(blocks), True
 
 
-def read_members(path, names, most):
+def read_tar_members(path, names, max_bytes):
     """Return {name: bytes} of the members `names` of the .tar.gz archive at `path`, or of the .tar that is left of it.
 
     One pass, nothing is written to the disk; only plain members of exactly these names are read.
     """
     found = {}
     with open_unpacked(path) as stream:
-        bounded = Bounded(stream, most, path)
+        bounded = BoundedReader(stream, max_bytes, path)
         try:
-            with tarfile.open(fileobj=bounded, mode="r|", bufsize=BLOCK) as archive:
+            with tarfile.open(fileobj=bounded, mode="r|", bufsize=READ_BLOCK_SIZE) as archive:
                 for member in archive:
                     if member.name in names and member.isreg() and not member.issparse():
-                        found[member.name] = read_member(archive, member, path, bounded)
-                while bounded.read(BLOCK):
+                        found[member.name] = read_tar_member(archive, member, path, bounded)
+                while bounded.read(READ_BLOCK_SIZE):
                     pass  # to the very end, where the checksum of the whole is
-        except DAMAGED as error:
-            raise UserError(f"{path} is cut off or damaged after {bounded.count:,} bytes of its contents ({error}); "
+        except ARCHIVE_ERRORS as error:
+            raise UserError(f"{path} is cut off or damaged after {bounded.bytes_read:,} bytes of its contents ({error}); "
                             f"fetch it again") from None
     missing = [name for name in names if name not in found]
     if missing:
@@ -94,9 +94,9 @@ def read_members(path, names, most):
     return found
 
 
-def read_member(archive, member, path, bounded):
+def read_tar_member(archive, member, path, reader):
     try:
         return archive.extractfile(member).read()
     except EOFError:
         raise UserError(f"{path} is cut off inside {member.name}: {member.size:,} bytes expected, "
-                        f"{max(0, bounded.count - member.offset_data):,} found; fetch it again") from None
+                        f"{max(0, reader.bytes_read - member.offset_data):,} found; fetch it again") from None

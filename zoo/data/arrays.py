@@ -7,21 +7,21 @@ from dataclasses import replace
 import numpy as np
 
 from zoo.data import splits
-from zoo.data.formats import npz_arrays, npz_sizes
-from zoo.data.info import DATASETS, Facts
-from zoo.data.load import Dataset
+from zoo.data.formats import read_npz_arrays, read_npz_sizes
+from zoo.data.dataset_info import DATASETS, DatasetInfo
+from zoo.data.datasets import Dataset
 from zoo.errors import UserError
-from zoo.utils.io import expanded, legible
+from zoo.utils.io import expand_user, replace_surrogates
 
 SPLITS = ("train", "validation", "test")
-LAYOUTS = (  # {split: names of its images and labels}
+NPZ_LAYOUTS = (  # {split: names of its images and labels}
     {"train": ("x_train", "y_train"), "validation": ("x_val", "y_val"), "test": ("x_test", "y_test")},  # Keras
     {"train": ("train_images", "train_labels"), "validation": ("val_images", "val_labels"),
      "test": ("test_images", "test_labels")},  # MedMNIST
 )
-CHUNK = 64  # images converted at a time: their float64 copies must not multiply the memory that a set takes
+CHUNK_SIZE = 64  # images converted at a time: their float64 copies must not multiply the memory that a set takes
 MIN_STD = 0.0039  # 1/255: a channel that hardly varies must not be divided by nearly 0
-SHOWN = 12  # names of arrays in a message
+MAX_ARRAYS_SHOWN = 12  # names of arrays in a message
 
 
 def load_arrays(train, validation=None, test=None, *, class_names=None, limit=None, name="arrays", source="arrays"):
@@ -48,7 +48,7 @@ def load_arrays(train, validation=None, test=None, *, class_names=None, limit=No
     pairs = {split: pair for split, pair in zip(SPLITS, (train, validation, test), strict=True) if pair is not None}
     images, labels, classes = {}, {}, 0
     for split, pair in pairs.items():
-        images[split], labels[split], split_classes = read_pair(pair, split)
+        images[split], labels[split], split_classes = convert_array_pair(pair, split)
         classes = max(classes, split_classes)
     shapes = {split: pixels.shape[1:] for split, pixels in images.items()}
     for split, shape in shapes.items():
@@ -58,24 +58,25 @@ def load_arrays(train, validation=None, test=None, *, class_names=None, limit=No
     names = resolve_class_names(class_names, labels, classes)
     images, notes = to_uint8(images)
 
-    indices, carved_notes = divide(labels, names)
+    indices, carved_notes = resolve_array_splits(labels, names)
     mean, std = compute_mean_and_std(images["train"], indices["train"])
     counts = {split: len(indices[split]) for split in SPLITS}
-    info = Facts(name=name, title=f"images of {name}", classes=len(names), shape=shapes["train"], mean=mean, std=std,
-                 label_names=names, source=source, licence="", columns=(len(names),), **counts)
+    info = DatasetInfo(name=name, title=f"images of {name}", classes=len(names), shape=shapes["train"], mean=mean,
+                       std=std, class_names=names, source=source, license="", classes_per_column=(len(names),),
+                       **counts)
     parts = {}
     for split in SPLITS:
         origin = split if split in pairs else "train"  # a carved split shares the training arrays
         part = indices[split]
         is_as_given = split in pairs and not (split == "train" and carved_notes)
         if is_as_given and limit is not None and limit < len(part):
-            part = part[splits.stratified_order(labels[origin][part], splits.SEED)]
+            part = part[splits.make_stratified_order(labels[origin][part], splits.SPLIT_SEED)]
         parts[split] = splits.Split(images[origin], labels[origin], part[:limit])
     return Dataset(info, **parts, source=source, notes=(*notes, *carved_notes),
-                   origin={"kind": "arrays", "fingerprint": fingerprint(parts)})
+                   origin={"kind": "arrays", "fingerprint": fingerprint_splits(parts)})
 
 
-def fingerprint(parts):
+def fingerprint_splits(parts):
     """Return a hash of the images and labels of {split: Split}, as hexadecimal text."""
     digest = hashlib.blake2b(digest_size=32)
     for part in parts.values():
@@ -86,26 +87,26 @@ def fingerprint(parts):
     return digest.hexdigest()
 
 
-def read_pair(pair, split):
+def convert_array_pair(pair, split):
     """Return (images, labels, classes) of one split: images with a channel axis, labels int64 (n,)."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         length = f" of length {len(pair)}" if isinstance(pair, (tuple, list)) else ""
         raise UserError(f"the {split} data are a pair (images, labels); given a {type(pair).__name__}{length}")
-    images = read_images(as_array(pair[0], f"{split} images"), split)
-    labels, classes = read_labels(as_array(pair[1], f"{split} labels"), split)
+    images = convert_image_array(convert_to_array(pair[0], f"{split} images"), split)
+    labels, classes = convert_label_array(convert_to_array(pair[1], f"{split} labels"), split)
     if len(images) != len(labels):
         raise UserError(f"the {split} data have {len(images)} images, but {len(labels)} labels")
     return images, labels, classes
 
 
-def as_array(values, what):
+def convert_to_array(values, what):
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that are on a GPU
         raise UserError(f"the {what} are no array: {' '.join(str(error).split())}") from None
 
 
-def read_images(images, split):
+def convert_image_array(images, split):
     """Return images as (n, height, width, 1 or 3), with the type and values that they have."""
     shape = images.shape
     if images.ndim not in (3, 4):
@@ -123,7 +124,7 @@ def read_images(images, split):
     return images
 
 
-def read_labels(labels, split):
+def convert_label_array(labels, split):
     """Return (labels int64 (n,), number of classes) of labels (n,), (n, 1) or one-hot (n, classes)."""
     if labels.dtype.kind not in "iufb":
         raise UserError(f"the {split} labels are of type {labels.dtype}; give whole numbers from 0, and the names of "
@@ -135,7 +136,7 @@ def read_labels(labels, split):
     if labels.ndim == 2 and labels.shape[1] > 1:
         wrong = np.flatnonzero(((labels != 0) & (labels != 1)).any(axis=1) | ((labels == 1).sum(axis=1) != 1))
         if len(wrong):
-            row = np.array2string(labels[wrong[0]], separator=", ", threshold=SHOWN, max_line_width=10_000)
+            row = np.array2string(labels[wrong[0]], separator=", ", threshold=MAX_ARRAYS_SHOWN, max_line_width=10_000)
             raise UserError(f"the {split} labels, of shape {labels.shape}, are not one-hot: row {wrong[0]} is {row}")
         return labels.argmax(axis=1), labels.shape[1]
     labels = labels.reshape(-1)
@@ -176,7 +177,7 @@ def check_class_names(class_names):
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UserError(f"class_names has the name {twice!r} twice; give each class a name of its own")
-    return tuple(map(legible, names))  # NumPy's str_ is a str, but no plain one
+    return tuple(map(replace_surrogates, names))  # NumPy's str_ is a str, but no plain one
 
 
 def to_uint8(images):
@@ -200,28 +201,28 @@ def to_uint8(images):
     note = (f"the {' and '.join(highest)} images are floats of at most {highest[large]:g}: "
             + ("assumed to be on the scale 0 to 1, multiplied by 255 and rounded" if scale == 255 else
                "assumed to be on the scale 0 to 255, rounded"))
-    return {split: scaled_to_uint8(pixels, scale) if split in highest else pixels.astype(np.uint8, copy=False)
+    return {split: scale_to_uint8(pixels, scale) if split in highest else pixels.astype(np.uint8, copy=False)
             for split, pixels in images.items()}, (note,)
 
 
-def scaled_to_uint8(images, scale):
+def scale_to_uint8(images, scale):
     pixels = np.empty(images.shape, np.uint8)
-    for start in range(0, len(images), CHUNK):
-        pixels[start:start + CHUNK] = np.rint(images[start:start + CHUNK].astype(np.float64) * scale)
+    for start in range(0, len(images), CHUNK_SIZE):
+        pixels[start:start + CHUNK_SIZE] = np.rint(images[start:start + CHUNK_SIZE].astype(np.float64) * scale)
     return pixels
 
 
-def divide(labels, names):
+def resolve_array_splits(labels, class_names):
     """Return ({split: indices into the arrays it comes from}, notes); splits that `labels` lacks come from train."""
-    missing = [split for split in splits.TENTHS if split not in labels]
+    missing = [split for split in splits.HELD_OUT_TENTHS if split not in labels]
     indices = {split: np.arange(len(part)) for split, part in labels.items()}
     if not missing:
         return indices, ()
-    indices |= splits.carve_missing(splits.stratified_order(labels["train"], splits.SEED), missing)
-    without = np.setdiff1d(np.arange(len(names)), labels["train"][indices["train"]])
+    indices |= splits.split_off_missing(splits.make_stratified_order(labels["train"], splits.SPLIT_SEED), missing)
+    without = np.setdiff1d(np.arange(len(class_names)), labels["train"][indices["train"]])
     if len(without):
         count = int((labels["train"] == without[0]).sum())
-        raise UserError(f"label {without[0]} ({names[without[0]]!r}) has too few training images, {count}, to hold out "
+        raise UserError(f"label {without[0]} ({class_names[without[0]]!r}) has too few training images, {count}, to hold out "
                         f"{' and '.join(missing)} images; give it more, or give these splits")
     carved = " and ".join(f"{split} ({len(indices[split]):,} images)" for split in missing)
     return indices, (f"{carved} held out of train, by a fixed seed",)
@@ -233,8 +234,8 @@ def compute_mean_and_std(images, indices):
     Counts of the 256 values make the sums exact, whatever their order.
     """
     counts = np.zeros((images.shape[3], 256), np.int64)
-    for start in range(0, len(indices), CHUNK):
-        pixels = images[indices[start:start + CHUNK]]
+    for start in range(0, len(indices), CHUNK_SIZE):
+        pixels = images[indices[start:start + CHUNK_SIZE]]
         for channel in range(len(counts)):
             counts[channel] += np.bincount(pixels[..., channel].ravel(), minlength=256)
     values = np.arange(256, dtype=np.float64) / 255
@@ -260,14 +261,14 @@ def load_npz(path, *, class_names=None, limit=None):
     Raises:
         UserError: for a file that is none, is damaged, lacks these arrays, or holds others than `load_arrays` takes.
     """
-    path = expanded(path).absolute()
+    path = expand_user(path).absolute()
     try:
-        names = find_names(path, npz_sizes(path))
-        arrays = npz_arrays(path, tuple(names.values()), max_bytes())
+        names = find_npz_splits(path, read_npz_sizes(path))
+        arrays = read_npz_arrays(path, tuple(names.values()), get_total_memory())
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     pairs = dict(zip(names, arrays, strict=True))
-    name = legible(path.name if path.stem in DATASETS else path.stem)
+    name = replace_surrogates(path.name if path.stem in DATASETS else path.stem)
     try:
         dataset = load_arrays(**pairs, class_names=class_names, limit=limit, name=name, source=str(path))
     except UserError as error:
@@ -275,26 +276,26 @@ def load_npz(path, *, class_names=None, limit=None):
     return replace(dataset, origin={**dataset.origin, "kind": "npz"})
 
 
-def find_names(path, present):
+def find_npz_splits(path, array_names):
     """Return {split: (name of its images, name of its labels)} of a file that has the arrays `present`."""
-    for layout in LAYOUTS:
-        if layout["train"][0] in present:
-            names = {split: pair for split, pair in layout.items() if set(pair) & set(present)}
-            missing = [name for pair in names.values() for name in pair if name not in present]
+    for layout in NPZ_LAYOUTS:
+        if layout["train"][0] in array_names:
+            names = {split: pair for split, pair in layout.items() if set(pair) & set(array_names)}
+            missing = [name for pair in names.values() for name in pair if name not in array_names]
             if missing:
                 raise UserError(f"{path} lacks {', '.join(missing)}; images and labels come in pairs")
             return names
-    raise UserError(f"{no_known_arrays(path, present)}, where only those of train are a must")
+    raise UserError(f"{make_npz_layout_error(path, array_names)}, where only those of train are a must")
 
 
-def no_known_arrays(path, present):
+def make_npz_layout_error(path, array_names):
     """Return the UserError for an .npz file none of whose arrays, {name: ...}, is of LAYOUTS."""
-    more = ", ..." if len(present) > SHOWN else ""
-    known = " or ".join(", ".join(name for pair in layout.values() for name in pair) for layout in LAYOUTS)
-    return UserError(f"{path} holds the arrays {', '.join([*present][:SHOWN]) or 'none'}{more}; needed are {known}")
+    more = ", ..." if len(array_names) > MAX_ARRAYS_SHOWN else ""
+    known = " or ".join(", ".join(name for pair in layout.values() for name in pair) for layout in NPZ_LAYOUTS)
+    return UserError(f"{path} holds the arrays {', '.join([*array_names][:MAX_ARRAYS_SHOWN]) or 'none'}{more}; needed are {known}")
 
 
-def max_bytes():
+def get_total_memory():
     """Return the bytes of memory of this machine: no data set that is unpacked into it can be larger."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -9,62 +9,62 @@ import urllib.request
 
 from zoo.data.file_lock import acquire_lock
 from zoo.errors import UserError
-from zoo.utils.io import written_whole
+from zoo.utils.io import atomic_write
 
-TIMEOUT = 10  # seconds without an answer or without a byte
-BLOCK = 1 << 16  # bytes
+DOWNLOAD_TIMEOUT = 10  # seconds without an answer or without a byte
+DOWNLOAD_BLOCK_SIZE = 1 << 16  # bytes
 
 
-def fetch_all(facts, folder):
+def download_dataset(info, folder):
     """See to it that all files of `facts.downloads` are below `folder`; those that are there stay as they are.
 
     Raises a UserError that says how else to get them when they cannot be fetched, and one when a hash is wrong.
     """
     try:
-        for download in facts.downloads:
-            fetch(download, folder)
+        for download in info.downloads:
+            download_file(download, folder)
     except (OSError, http.client.HTTPException) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        urls = " ".join(download.url for download in facts.downloads)
-        raise UserError(f"{facts.name} could not be downloaded to {folder} ({reason}); fetch {urls} by other "
+        urls = " ".join(download.url for download in info.downloads)
+        raise UserError(f"{info.name} could not be downloaded to {folder} ({reason}); fetch {urls} by other "
                         f"means and give their folder with --data-dir DIR") from None
 
 
-def fetch(download, folder):
+def download_file(download, folder):
     """Download one file; a process that finds another one at it waits, and then finds the file."""
     path = folder / download.file
     path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.with_name(f".{path.name}.lock"), path):
+    with lock_download(path.with_name(f".{path.name}.lock"), path):
         if path.exists():
             return
-        with written_whole(path) as scratch:
-            found = copied(download, scratch)
+        with atomic_write(path) as scratch:
+            found = download_and_hash(download, scratch)
             if found != download.hash:
                 raise UserError(f"the download of {download.url} is not the file it should be: {download.hash} "
                                 f"expected, {found} found; it was removed, try again later")
 
 
 @contextlib.contextmanager
-def locked(lock, path):
+def lock_download(lock_path, path):
     """Hold the lock on the file `lock` while `path` is downloaded; say so where another process is waited for."""
     try:
-        held = acquire_lock(lock)
+        held = acquire_lock(lock_path)
     except TimeoutError:
         print(f"waiting for another process, which downloads {path}", file=sys.stderr)
-        held = acquire_lock(lock, timeout=-1)
+        held = acquire_lock(lock_path, timeout=-1)
     with held:
         yield
 
 
-def copied(download, scratch):
+def download_and_hash(download, scratch):
     """Write what the address gives to `scratch`; return its hash as "algorithm:hex"."""
     algorithm = download.hash.partition(":")[0]
     hasher = hashlib.new(algorithm)
     done = 0
-    with urllib.request.urlopen(download.url, timeout=TIMEOUT) as answer, open(scratch, "wb") as file:
+    with urllib.request.urlopen(download.url, timeout=DOWNLOAD_TIMEOUT) as answer, open(scratch, "wb") as file:
         size = answer.length or 0
-        with progress(download.url, size) as show:
-            while block := answer.read(BLOCK):
+        with show_download_progress(download.url, size) as show:
+            while block := answer.read(DOWNLOAD_BLOCK_SIZE):
                 file.write(block)
                 hasher.update(block)
                 done += len(block)
@@ -75,7 +75,7 @@ def copied(download, scratch):
 
 
 @contextlib.contextmanager
-def progress(url, size):
+def show_download_progress(url, size):
     """Yield a function to be told how many bytes have come; `size`, those expected, is 0 when nobody knows.
 
     On a terminal one line is rewritten five times a second; a log gets a line per quarter.

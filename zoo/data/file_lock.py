@@ -4,7 +4,7 @@ import errno
 import warnings
 
 # What a disk answers that has no locks, as some network disks have none
-NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
+NO_LOCK_ERRNOS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 
 
 def acquire_lock(path, timeout=0.0):
@@ -32,7 +32,7 @@ def acquire_lock(path, timeout=0.0):
         except Timeout:
             raise
         except (NotImplementedError, OSError) as error:
-            if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+            if isinstance(error, OSError) and error.errno not in NO_LOCK_ERRNOS:
                 raise
             return SoftFileLock(f"{path}.soft").acquire(timeout)
     except Timeout as busy:

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from zoo.data import deep_images, image_io, parallel_io
+from zoo.data import bit_depth, image_io, parallel_io
 from zoo.errors import UserError
 
-IN_MEMORY = 2**30  # bytes of pixels; more are read from the disk again and again
-SHOWN = 3  # file names in a message
+MAX_CACHE_BYTES = 2**30  # bytes of pixels; more are read from the disk again and again
+MAX_FILES_SHOWN = 3  # file names in a message
 
 
-class Images:
+class FolderImages:
     """The images of a Found by number, as an array has them: `images[rows]` is uint8 (n, height, width, channels).
 
     They are read once where they take at most `in_memory` bytes, else each time. UserError names the files that cannot
@@ -19,87 +19,87 @@ class Images:
     found out from all of the images. `notes` says so.
     """
 
-    def __init__(self, found, shape, in_memory=IN_MEMORY, threads=None, white=None):
-        self.found, self.shape, self.threads, self.kept = found, shape, threads, None
-        self.white, self.notes = {}, ()
-        known, highest = dict(white or {}), {}
-        rows = np.arange(len(found))
-        if len(found) * int(np.prod(shape)) <= in_memory:
-            self.kept = self.read(rows, "reading images", known, highest)
+    def __init__(self, listing, shape, max_cache_bytes=MAX_CACHE_BYTES, workers=None, white_levels=None):
+        self.listing, self.shape, self.workers, self.cache = listing, shape, workers, None
+        self.white_levels, self.notes = {}, ()
+        known, highest = dict(white_levels or {}), {}
+        rows = np.arange(len(listing))
+        if len(listing) * int(np.prod(shape)) <= max_cache_bytes:
+            self.cache = self.read(rows, "reading images", known, highest)
         else:
-            self.check_beginnings(highest)
+            self.check_headers(highest)
             rows = np.array([row for row, kind in highest.items() if kind not in known], np.int64)
-            highest = {row: (kind, None) for row, kind in highest.items()} | self.measure(rows)
-        self.white, self.notes = resolve_white(known, [*highest.values()])
-        if self.kept is not None and highest:
+            highest = {row: (kind, None) for row, kind in highest.items()} | self.measure_max_values(rows)
+        self.white_levels, self.notes = resolve_white_levels(known, [*highest.values()])
+        if self.cache is not None and highest:
             rows = np.array(sorted(highest), np.int64)
-            self.kept[rows] = self.read(rows, "reading images")
+            self.cache[rows] = self.read(rows, "reading images")
 
-    def __getitem__(self, rows):
-        return self.read(rows) if self.kept is None else self.kept[rows]
+    def __getitem__(self, indices):
+        return self.read(indices) if self.cache is None else self.cache[indices]
 
-    def read(self, rows, doing="", known=None, highest=None):
+    def read(self, indices, description="", known_levels=None, highest=None):
         """Return the pixels of some rows.
 
         highest: a dict that gets {row: (kind, largest value or None)} of the images of more than eight bits, whose
         pixels are left at 0; the value is None where `known` has a white for the kind.
         """
-        made = np.zeros((len(rows), *self.shape), np.uint8)
+        made = np.zeros((len(indices), *self.shape), np.uint8)
 
         def one(place):
-            image = image_io.decoded(self.found.path(rows[place]))
-            kind = deep_images.kind_of(image)
+            image = image_io.decode_image(self.listing.get_path(indices[place]))
+            kind = bit_depth.get_pixel_kind(image)
             if highest is not None and kind:
-                highest[int(rows[place])] = kind, None if kind in known else deep_images.max_value(image)
+                highest[int(indices[place])] = kind, None if kind in known_levels else bit_depth.get_max_pixel_value(image)
             else:
-                made[place] = image_io.squeezed(image, self.shape, self.white)[0]
+                made[place] = image_io.resize_image(image, self.shape, self.white_levels)[0]
 
-        self.crew(one, rows, doing)
+        self.run_in_threads(one, indices, description)
         return made
 
-    def measure(self, rows):
+    def measure_max_values(self, indices):
         """Return {row: (kind, largest value)} of images of more than eight bits."""
         highest = {}
 
         def one(place):
-            image = image_io.decoded(self.found.path(rows[place]))
-            highest[int(rows[place])] = deep_images.kind_of(image), deep_images.max_value(image)
+            image = image_io.decode_image(self.listing.get_path(indices[place]))
+            highest[int(indices[place])] = bit_depth.get_pixel_kind(image), bit_depth.get_max_pixel_value(image)
 
-        self.crew(one, rows, "measuring images")
+        self.run_in_threads(one, indices, "measuring images")
         return highest
 
-    def check_beginnings(self, kinds):
+    def check_headers(self, kinds):
         """Refuse files that do not begin as images do; `kinds`, a dict, gets {row: kind} of those of more bits."""
         def one(row):
-            kind = image_io.check_beginning(self.found.path(row))
+            kind = image_io.check_image_header(self.listing.get_path(row))
             if kind:
                 kinds[row] = kind
 
-        self.crew(one, np.arange(len(self.found)), "looking at images")
+        self.run_in_threads(one, np.arange(len(self.listing)), "looking at images")
 
-    def crew(self, task, rows, doing):
-        wrong = parallel_io.failed(task, len(rows), self.threads, doing)
-        refuse(self.found, [rows[place] for place in wrong])
+    def run_in_threads(self, task, indices, description):
+        wrong = parallel_io.run_in_threads(task, len(indices), self.workers, description)
+        reject_invalid_images(self.listing, [indices[place] for place in wrong])
 
 
-def resolve_white(known, highest):
+def resolve_white_levels(known_levels, highest):
     """Return ({kind: white}, notes) of images of more than eight bits: `highest` are (kind, largest value or None)."""
     white, notes = {}, []
     for kind in sorted({kind for kind, _ in highest}):
         largest = max((value for each, value in highest if each == kind and value is not None), default=None)
-        white[kind] = known[kind] if kind in known else deep_images.choose_white(kind, largest)
-        notes.append(deep_images.note_white(kind, white[kind], largest))
+        white[kind] = known_levels[kind] if kind in known_levels else bit_depth.choose_white_level(kind, largest)
+        notes.append(bit_depth.describe_white_level(kind, white[kind], largest))
     return white, tuple(notes)
 
 
-def refuse(found, rows):
+def reject_invalid_images(listing, indices):
     """Raise UserError that names files which are no images, where there are any."""
-    if rows:
-        raise UserError(f"{describe_broken([found.path(row) for row in rows])}; mend or remove them; zoo train and "
+    if indices:
+        raise UserError(f"{describe_invalid_files([listing.get_path(row) for row in indices])}; mend or remove them; zoo train and "
                         "zoo extract leave them out with --invalid-images skip")
 
 
-def describe_broken(files):
-    more = f" and {len(files) - SHOWN:,} more" if len(files) > SHOWN else ""
+def describe_invalid_files(files):
+    more = f" and {len(files) - MAX_FILES_SHOWN:,} more" if len(files) > MAX_FILES_SHOWN else ""
     return (f"{len(files):,} {'file' if len(files) == 1 else 'files'} cannot be read as images: "
-            f"{', '.join(map(str, files[:SHOWN]))}{more}")
+            f"{', '.join(map(str, files[:MAX_FILES_SHOWN]))}{more}")

@@ -11,46 +11,46 @@ import os
 
 from PIL import Image
 
-from zoo.utils.io import open_regular
+from zoo.utils.io import open_regular_file
 
 # Pillow's names. TGA, which has no signature, comes last. HEIF and JXL are there where a plugin has registered them.
-RASTER = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", "AVIF", "DDS", "DIB", "HEIF", "ICNS", "ICO", "JPEG2000",
-          "JXL", "PCX", "PSD", "QOI", "SGI", "SUN", "XBM", "XPM", "TGA")
-PLUGINS = {"pillow_heif": ("register_heif_opener", ("pillow-heif", (".heic", ".heif", ".hif")))}
+RASTER_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", "AVIF", "DDS", "DIB", "HEIF", "ICNS", "ICO",
+                  "JPEG2000", "JXL", "PCX", "PSD", "QOI", "SGI", "SUN", "XBM", "XPM", "TGA")
+PILLOW_PLUGINS = {"pillow_heif": ("register_heif_opener", ("pillow-heif", (".heic", ".heif", ".hif")))}
 
 
 @functools.cache
-def load_plugins():
+def load_pillow_plugins():
     """Let Pillow know all of its formats, and those of the plugins that are installed."""
     Image.init()
-    for module, (register, _) in PLUGINS.items():
+    for module, (register, _) in PILLOW_PLUGINS.items():
         with contextlib.suppress(ImportError):
             getattr(importlib.import_module(module), register)()
 
 
-def list_formats():
+def list_image_formats():
     """Return the names of the formats that can be read, in the order in which they are tried."""
-    load_plugins()
-    return [name for name in RASTER if name in Image.OPEN]
+    load_pillow_plugins()
+    return [name for name in RASTER_FORMATS if name in Image.OPEN]
 
 
-def list_endings():
+def list_image_extensions():
     """Return the endings, such as ".png", of the files that are taken for images."""
-    formats = {*list_formats(), "MPO"}  # Pillow reads a .mpo file as the JPEG that it begins with
+    formats = {*list_image_formats(), "MPO"}  # Pillow reads a .mpo file as the JPEG that it begins with
     return frozenset(ending for ending, name in Image.EXTENSION.items() if name in formats)
 
 
-def find_plugin(ending):
+def find_plugin(extension):
     """Return what to install so that files of an ending are read, or None."""
-    return next((package for _, (package, endings) in PLUGINS.values() if ending in endings), None)
+    return next((package for _, (package, endings) in PILLOW_PLUGINS.values() if extension in endings), None)
 
 
-def ending_of(name):
+def get_extension(name):
     return os.path.splitext(name)[1].lower()
 
 
 @contextlib.contextmanager
-def open_image(path):
+def open_image_file(path):
     """Yield the Pillow image of a regular file, not decoded yet; OSError at once for a pipe or a device."""
-    with open_regular(path) as file, Image.open(file, formats=list_formats()) as image:
+    with open_regular_file(path) as file, Image.open(file, formats=list_image_formats()) as image:
         yield image

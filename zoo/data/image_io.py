@@ -6,40 +6,41 @@ from collections import namedtuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from zoo.data import deep_images
-from zoo.data.image_formats import open_image
+from zoo.data import bit_depth
+from zoo.data.image_formats import open_image_file
 from zoo.errors import UserError
 
-PAPER = (255, 255, 255, 255)  # what lies behind a transparent picture
-AT_ONCE = 256  # images in memory
-ORIENTATION = 0x0112  # in EXIF; its values say how an image is to be turned
-TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-         5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
-         8: Image.Transpose.ROTATE_90}
-BRIGHT = 0.5  # of white: a border that is brighter is bright
+WHITE_BACKGROUND = (255, 255, 255, 255)  # what lies behind a transparent picture
+MAX_IMAGES_PER_CHUNK = 256  # images in memory
+EXIF_ORIENTATION_TAG = 0x0112  # in EXIF; its values say how an image is to be turned
+EXIF_TRANSPOSES = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+                   4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270,
+                   7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
+BRIGHT_THRESHOLD = 0.5  # of white: a border that is brighter is bright
 
-Fitted = namedtuple("Fitted", "pixels done bright")  # uint8 (height, width, channels); words; see `fitted`
+# Uint8 (height, width, channels); words; see `prepare_image`
+PreparedImage = namedtuple("PreparedImage", "pixels transformations has_bright_border")
 
 
-def opened(path):
+def load_image(path):
     """Return the picture of a file as a Pillow image that is read to its end and stands upright.
 
     Of several frames the first. Raises UserError in one line for what is no whole picture.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what is odd but can be read
-        return decoded(path)
+        return decode_image(path)
 
 
-def decoded(path):
+def decode_image(path):
     """Do the work of opened(), in several threads at once: the filters of warnings, which all share, stay as is."""
     try:
-        with open_image(path) as picture:
+        with open_image_file(path) as picture:
             limit = Image.MAX_IMAGE_PIXELS  # 89 million; Pillow refuses only twice as many
             if limit is not None and picture.width * picture.height > limit:
                 raise Image.DecompressionBombError
             picture.load()
-            return upright(picture)
+            return apply_exif_orientation(picture)
     except UnidentifiedImageError:
         raise UserError(f"{path} is no image that can be read") from None
     except (Image.DecompressionBombError, MemoryError):
@@ -50,35 +51,35 @@ def decoded(path):
         raise UserError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
 
 
-def upright(picture):
+def apply_exif_orientation(image):
     """Return a copy of a Pillow image, turned as its EXIF says; what is odd or damaged there turns nothing."""
     try:
-        turn = TURNS.get(picture.getexif().get(ORIENTATION))
+        turn = EXIF_TRANSPOSES.get(image.getexif().get(EXIF_ORIENTATION_TAG))
     except Exception:  # whatever Pillow raises on damage
         turn = None
-    return picture.copy() if turn is None else picture.transpose(turn)
+    return image.copy() if turn is None else image.transpose(turn)
 
 
-def check_beginning(path):
+def check_image_header(path):
     """Raise UserError for a file that does not even begin as an image does: next to no time, and little certainty.
 
     Return what deep_images.kind_of() says of it.
     """
     try:
-        with open_image(path) as picture:
-            return deep_images.kind_of(picture)
+        with open_image_file(path) as picture:
+            return bit_depth.get_pixel_kind(picture)
     except Exception:  # whatever a decoder raises
         raise UserError(f"{path} is no image that can be read") from None
 
 
-def fitted(picture, shape, white=None):
+def prepare_image(image, shape, white_levels=None):
     """Return a Pillow image as Fitted: what squeezed() says, and `bright`: the median of its border is."""
-    pixels, done = squeezed(picture, shape, white)
+    pixels, done = resize_image(image, shape, white_levels)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    return Fitted(pixels, done, bool(np.median(border) > BRIGHT * 255))
+    return PreparedImage(pixels, done, bool(np.median(border) > BRIGHT_THRESHOLD * 255))
 
 
-def fit_files(paths, shape, white=None):
+def prepare_image_files(paths, shape, white_levels=None):
     """Yield lists, up to AT_ONCE long, of (path, Fitted) of image files; of what cannot be read (path, UserError).
 
     white: how those of more than eight bits are scaled, as run.json's dataset has it; see deep_images.
@@ -86,34 +87,34 @@ def fit_files(paths, shape, white=None):
     chunk = []
     for path in paths:
         try:
-            chunk.append((path, fitted(opened(path), shape, white)))
+            chunk.append((path, prepare_image(load_image(path), shape, white_levels)))
         except UserError as error:
             chunk.append((path, error))
-        if len(chunk) == AT_ONCE:
+        if len(chunk) == MAX_IMAGES_PER_CHUNK:
             yield chunk
             chunk = []
     if chunk:
         yield chunk
 
 
-def squeezed(picture, shape, white=None):
+def resize_image(image, shape, white_levels=None):
     """Return (pixels, uint8 of `shape`; what was done to the Pillow image in words).
 
     Sixteen bits become eight, what is transparent is laid on white, colours become grey or grey colours by ITU-R
     601-2's luma, and the whole picture is squeezed into height and width, antialiased.
     """
     height, width, channels = shape
-    done, grey = [], picture.mode not in ("P", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
-    if deep_images.kind_of(picture):
-        picture, highest = deep_images.to_eight_bits(picture, white)
+    done, grey = [], image.mode not in ("P", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+    if bit_depth.get_pixel_kind(image):
+        image, highest = bit_depth.convert_to_8_bits(image, white_levels)
         done += [f"0..{highest} to 0..255"] if highest != 255 else []
-    if picture.has_transparency_data:
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, PAPER), picture.convert("RGBA"))
+    if image.has_transparency_data:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE_BACKGROUND), image.convert("RGBA"))
         done.append("laid on white")
     if grey != (channels == 1):
         done.append("grey to colour" if grey else "colour to grey")
-    picture = picture.convert("RGB").convert("L" if channels == 1 else "RGB")
-    if picture.size != (width, height):
-        done.append(f"resized from {picture.height}x{picture.width} to {height}x{width}")
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    return np.asarray(picture, np.uint8).reshape(shape), ", ".join(done)
+    image = image.convert("RGB").convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        done.append(f"resized from {image.height}x{image.width} to {height}x{width}")
+        image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return np.asarray(image, np.uint8).reshape(shape), ", ".join(done)

@@ -4,21 +4,21 @@ import os
 
 from zoo.data import image_folder
 from zoo.data.arrays import load_arrays, load_npz
-from zoo.data.info import DATASETS
-from zoo.data.load import Dataset, load
-from zoo.errors import UserError, unknown
-from zoo.utils.io import expanded
+from zoo.data.dataset_info import DATASETS
+from zoo.data.datasets import Dataset, load_dataset_by_name
+from zoo.errors import UserError, unknown_name_error
+from zoo.utils.io import expand_user
 
 # Which arguments apply to a kind of source.
-ARGUMENTS = {
+SOURCE_ARGUMENTS = {
     "a Dataset": (),
     "arrays": ("validation_data", "test_data", "class_names", "limit"),
     "a folder": ("image_size", "labels_from", "invalid_images", "limit"),
     "an .npz file": ("class_names", "limit"),
     "the name of a data set": ("data_dir", "labels", "limit"),
 }
-KINDS = ("the name of a data set, a folder of class folders, an .npz file, a pair of arrays (images, labels), or a "
-         "zoo.Dataset")
+SOURCE_KINDS = ("the name of a data set, a folder of class folders, an .npz file, a pair of arrays (images, labels), or a "
+                "zoo.Dataset")
 
 
 def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=None, shape=(32, 32, 3),
@@ -104,30 +104,30 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
              "test_data": test_data, "class_names": class_names, "labels": None if labels == "fine" else labels,
              "labels_from": None if labels_from == "folder" else labels_from,
              "invalid_images": None if invalid_images == "error" else invalid_images}
-    kind = kind_of(source)
-    check_arguments(kind, given)
+    kind = get_source_kind(source)
+    check_source_arguments(kind, given)
     if kind == "a Dataset":
         return source
     if kind == "arrays":
         return load_arrays(source, validation_data, test_data, class_names=class_names, limit=limit)
     if kind == "a folder":
-        return image_folder.load(expanded(source), resolve_shape(image_size, shape), labels_from=labels_from,
-                                 limit=limit, invalid=invalid_images)
+        return image_folder.load_image_folder(expand_user(source), resolve_image_shape(image_size, shape),
+                                              labels_from=labels_from, limit=limit, invalid_images=invalid_images)
     if kind == "an .npz file":
         return load_npz(source, class_names=class_names, limit=limit)
-    return load(source, data_dir=data_dir, limit=limit, labels=labels)
+    return load_dataset_by_name(source, data_dir=data_dir, limit=limit, labels=labels)
 
 
-def check_arguments(kind, given):
+def check_source_arguments(kind, values):
     """Raise UserError for the first of {argument: value or None} that does not apply to a key of ARGUMENTS."""
-    for argument, value in given.items():
-        if value is not None and argument not in ARGUMENTS[kind]:
-            applies = " or ".join(other for other, arguments in ARGUMENTS.items() if argument in arguments)
+    for argument, value in values.items():
+        if value is not None and argument not in SOURCE_ARGUMENTS[kind]:
+            applies = " or ".join(other for other, arguments in SOURCE_ARGUMENTS.items() if argument in arguments)
             shown = "" if argument in ("validation_data", "test_data") else f"={value!r}"  # arrays fill many lines
             raise UserError(f"{argument}{shown} does not apply to {kind}, only to {applies}; leave it out")
 
 
-def kind_of(source):
+def get_source_kind(source):
     """Return the key of ARGUMENTS that `source` is; UserError for what is none.
 
     The name of a data set is that, even where a folder is called so: its own files may lie in such a folder. "./mnist"
@@ -138,22 +138,22 @@ def kind_of(source):
     if isinstance(source, (tuple, list)):
         return "arrays"
     if not isinstance(source, (str, os.PathLike)):
-        raise UserError(f"data are {KINDS}; given a {type(source).__name__}")
+        raise UserError(f"data are {SOURCE_KINDS}; given a {type(source).__name__}")
     if isinstance(source, str) and source in DATASETS:
         return "the name of a data set"
-    path = expanded(source)
+    path = expand_user(source)
     if source != "" and os.path.exists(path):  # Path("") is the current folder
         if os.path.isdir(path):
             return "a folder"
         if path.suffix.lower() == ".npz":
             return "an .npz file"
-        raise UserError(f"{source} is a file, but no .npz file; data are {KINDS}")
+        raise UserError(f"{source} is a file, but no .npz file; data are {SOURCE_KINDS}")
     if isinstance(source, str) and source == path.name and not path.suffix:  # it may be meant as a name
-        raise UserError(f"{unknown('dataset', source, DATASETS)}; there is no folder or .npz file {source!r} either")
+        raise UserError(f"{unknown_name_error('dataset', source, DATASETS)}; there is no folder or .npz file {source!r} either")
     raise UserError(f"there is no folder or .npz file {str(source)!r}")
 
 
-def resolve_shape(image_size, shape):
+def resolve_image_shape(image_size, shape):
     """Return (height, width, channels) of images that are resized to `image_size`, an int or (height, width)."""
     if image_size is None:
         size = tuple(shape[:2])

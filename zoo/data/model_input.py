@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from zoo.data.arrays import as_array, read_images, to_uint8
+from zoo.data.arrays import convert_to_array, convert_image_array, to_uint8
 from zoo.errors import UserError
 
-LUMA = (19595, 38470, 7471)  # of 65,536: ITU-R 601-2's weights of red, green and blue, as Pillow rounds them
+LUMA_WEIGHTS = (19595, 38470, 7471)  # of 65,536: ITU-R 601-2's weights of red, green and blue, as Pillow rounds them
 
 
-def fit_arrays(images, shape):
+def prepare_image_arrays(images, shape):
     """Return images as uint8 (n, *shape).
 
     Args:
@@ -20,7 +20,7 @@ def fit_arrays(images, shape):
     Raises:
         UserError: for arrays of other shapes, types or values.
     """
-    images = read_images(as_array(images, "images"), "given")
+    images = convert_image_array(convert_to_array(images, "images"), "given")
     if images.shape[1:3] != tuple(shape[:2]):
         raise UserError(f"the images are {images.shape[1]}x{images.shape[2]}, and the model takes {shape[0]}x{shape[1]}"
                         "; give them in that size, or as image files, which are resized")
@@ -29,4 +29,4 @@ def fit_arrays(images, shape):
         return pixels
     if shape[2] == 3:
         return np.repeat(pixels, 3, axis=3)
-    return ((pixels.astype(np.uint32) @ np.array(LUMA, np.uint32) + 2**15) >> 16).astype(np.uint8)[..., None]
+    return ((pixels.astype(np.uint32) @ np.array(LUMA_WEIGHTS, np.uint32) + 2**15) >> 16).astype(np.uint8)[..., None]

@@ -12,18 +12,19 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from zoo.data import image_io
 
-MOST = 16  # threads; more wait for each other
-ONE = threading.Lock()  # one crew of threads at a time: each has all cores, and the filters of warnings are shared
-PAUSE = 0.5  # seconds between two words about progress
+MAX_WORKERS = 16  # threads; more wait for each other
+# One crew of threads at a time: each has all cores, and the filters of warnings are shared
+POOL_LOCK = threading.Lock()
+PROGRESS_INTERVAL = 0.5  # seconds between two words about progress
 
 
-def crew():
+def count_default_workers():
     """Return how many threads read pictures unless it is said: one for each core that is ours, at most MOST."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MOST)
+    return min(cores, MAX_WORKERS)
 
 
-def failed(task, count, threads=None, doing=""):
+def run_in_threads(task, count, workers=None, description=""):
     """Call task(place) for each place in 0..count - 1, in several threads, and return those, in order, that failed.
 
     A task fails by a ValueError, which UserErrors are. threads: how many; None: see crew(). doing: what a terminal is
@@ -39,28 +40,28 @@ def failed(task, count, threads=None, doing=""):
                 wrong.append(place)
             done[0] = place + 1
 
-    with ONE, warnings.catch_warnings(), ThreadPoolExecutor(threads or crew()) as pool:
+    with POOL_LOCK, warnings.catch_warnings(), ThreadPoolExecutor(workers or count_default_workers()) as pool:
         warnings.simplefilter("ignore")  # of what is odd but can be read
         try:
-            under_way = [pool.submit(work) for _ in range(min(count, threads or crew()))]
-            while wait(under_way, PAUSE if doing else None).not_done:
-                tell(f"{doing}: {done[0]:,} of {count:,}")
+            under_way = [pool.submit(work) for _ in range(min(count, workers or count_default_workers()))]
+            while wait(under_way, PROGRESS_INTERVAL if description else None).not_done:
+                print_progress(f"{description}: {done[0]:,} of {count:,}")
             for each in under_way:
                 each.result()
         finally:
             for _ in todo:  # after Ctrl-C nothing is left to take
                 pass
-            if doing:
-                tell(" " * len(f"{doing}: {count:,} of {count:,}"))
+            if description:
+                print_progress(" " * len(f"{description}: {count:,} of {count:,}"))
     return sorted(wrong)
 
 
-def tell(words):
+def print_progress(text):
     """Write on a terminal a line that the next is written over."""
     if sys.stderr.isatty():
-        print(words, end="\r", file=sys.stderr, flush=True)
+        print(text, end="\r", file=sys.stderr, flush=True)
 
 
-def pixels(path, shape):
+def load_pixels(path, shape):
     """Return the picture of a file as uint8 of `shape`, (height, width, channels); ValueError where that cannot be."""
-    return image_io.squeezed(image_io.decoded(path), shape)[0]
+    return image_io.resize_image(image_io.decode_image(path), shape)[0]

@@ -6,8 +6,9 @@ import numpy as np
 
 from zoo.errors import UserError
 
-SEED = 1998  # of every split of every run: all runs share one validation set
-TENTHS = {"test": 1, "validation": 1}  # of the images that a missing split is carved from; train keeps the rest
+SPLIT_SEED = 1998  # of every split of every run: all runs share one validation set
+HELD_OUT_TENTHS = {"test": 1,
+                   "validation": 1}  # of the images that a missing split is carved from; train keeps the rest
 
 
 class Split:
@@ -16,23 +17,23 @@ class Split:
     `labels` is an int64 array (n,).
     """
 
-    def __init__(self, images, labels, rows):
+    def __init__(self, images, labels, indices):
         self._images = images
-        self._rows = rows
-        self.labels = labels[rows].astype(np.int64)
+        self._indices = indices
+        self.labels = labels[indices].astype(np.int64)
 
     def __len__(self):
-        return len(self._rows)
+        return len(self._indices)
 
     @property
     def images(self):
         """The images as a SplitImages: `split.images[i]` belongs to `split.labels[i]`."""
-        return SplitImages(self._images, self._rows)
+        return SplitImages(self._images, self._indices)
 
     def batch(self, indices):
         """Return (images uint8 (n, height, width, channels), labels int64 (n,)) of the pictures at `indices`."""
         indices = np.asarray(indices, np.int64)
-        return self._images[self._rows[indices]], self.labels[indices]
+        return self._images[self._indices[indices]], self.labels[indices]
 
     def with_labels(self, labels):
         """Return a Split of the same images with other labels, int64 (n,)."""
@@ -63,7 +64,7 @@ class SplitImages:
         return np.asarray(self[:], dtype)
 
 
-def stratified_order(labels, seed):
+def make_stratified_order(labels, seed):
     """Return a permutation (int64) of which every prefix, hence every slice, has the classes nearly in proportion.
 
     Each class is shuffled, its pictures are spread evenly over 0..1, and all are sorted by that, ties at random.
@@ -79,16 +80,16 @@ def stratified_order(labels, seed):
     return np.lexsort((tie, (rank + 0.5) / counts[labels]))
 
 
-def canonical_order(labels, hashes):
+def make_canonical_order(labels, hashes):
     """Return stratified_order of the records, the same pictures in whatever order a file holds them.
 
     `labels` (n,) are the finest labels there are; `hashes` is what checks.record_hashes() gives.
     """
     by_hash = np.argsort(hashes[:, :8].copy().view(">u8").ravel(), kind="stable")
-    return by_hash[stratified_order(labels[by_hash], SEED)]
+    return by_hash[make_stratified_order(labels[by_hash], SPLIT_SEED)]
 
 
-def carve(order, sizes):
+def split_by_ratio(order, sizes):
     """Cut `order` into consecutive pieces in proportion to `sizes`; the last piece takes what rounding leaves."""
     whole = sum(sizes)
     pieces = [max(1, len(order) * size // whole) for size in sizes[:-1]]
@@ -97,10 +98,10 @@ def carve(order, sizes):
     return np.split(order, np.cumsum(pieces))
 
 
-def carve_missing(order, missing):
+def split_off_missing(order, missing):
     """Return {split: indices} of "train" and of the splits in `missing`: `order`, cut in the proportions of TENTHS."""
-    sizes = [TENTHS[split] for split in missing]
-    *carved, train = carve(order, (*sizes, 10 - sum(sizes)))
+    sizes = [HELD_OUT_TENTHS[split] for split in missing]
+    *carved, train = split_by_ratio(order, (*sizes, 10 - sum(sizes)))
     return {"train": train, **dict(zip(missing, carved, strict=True))}
 
 

@@ -2,66 +2,66 @@
 
 from dataclasses import dataclass
 
-from zoo.analysis.modules import along_and_aside, plan_of
-from zoo.analysis.stages import stages_of
+from zoo.analysis.modules import split_main_and_aux, build_module_graph
+from zoo.analysis.stages import group_stages
 from zoo.diagrams import save as export
-from zoo.diagrams.dot import dot
-from zoo.diagrams.layers_view import everything
-from zoo.diagrams.mermaid import mermaid
-from zoo.diagrams.modules_view import blocks
-from zoo.diagrams.page import page
-from zoo.diagrams.scene import Scene, moved
-from zoo.diagrams.stages_view import stages
-from zoo.diagrams.svg import svg
-from zoo.diagrams.theme import DIRECTIONS, THEMES, USUAL, number_words, shape_words
-from zoo.diagrams.volumes import volumes
-from zoo.errors import UserError, unknown
+from zoo.diagrams.dot import to_dot
+from zoo.diagrams.layers_view import draw_layers
+from zoo.diagrams.mermaid import to_mermaid
+from zoo.diagrams.modules_view import draw_blocks
+from zoo.diagrams.page import render_diagram_page
+from zoo.diagrams.scene import Scene, translate_item
+from zoo.diagrams.stages_view import draw_stages
+from zoo.diagrams.svg import to_svg
+from zoo.diagrams.theme import DIRECTIONS, THEMES, DEFAULT_DIRECTIONS, format_count, format_shape
+from zoo.diagrams.volumes import draw_volumes
+from zoo.errors import UserError, unknown_name_error
 
 DETAILS = ("stages", "blocks", "layers")
 STYLES = ("boxes", "volumes")
-PAGES = {"light": None, "dark": THEMES["dark"]}  # None: a page follows its reader's preference
-TEXTS = (".dot", ".mmd", ".html")  # endings of what is no picture
+HTML_THEMES = {"light": None, "dark": THEMES["dark"]}  # None: a page follows its reader's preference
+TEXT_FORMATS = (".dot", ".mmd", ".html")  # endings of what is no picture
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is drawn: an Anatomy with the words above the picture and the loss weights of its side classifiers."""
+class DiagramSource:
+    """What is drawn: an ModelSummary with the words above the picture and the loss weights of its side classifiers."""
 
-    anatomy: object
+    model_summary: object
     title: str
     subtitle: str
-    sides: dict
+    aux_loss_weights: dict
 
 
-class Drawing:
+class Diagram:
     """A diagram: notebooks show it, `save` writes it to a file.
 
     `texts` are formats that are no pictures, {ending: function without arguments that returns the text}.
     """
 
-    def __init__(self, scene, texts=None):
-        self.scene, self.texts = scene, texts or {}
+    def __init__(self, scene, text_writers=None):
+        self.scene, self.text_writers = scene, text_writers or {}
 
     def _repr_svg_(self):
-        return svg(self.scene)
+        return to_svg(self.scene)
 
     def save(self, path):
         """Write it and return its Path; the format follows the file's ending."""
-        return export.write(self.scene, path, self.texts)
+        return export.save_scene(self.scene, path, self.text_writers)
 
 
-def of_blueprint(blueprint):
+def make_source_from_config(model_config):
     """Return the Subject of a network of the catalogue."""
     from zoo.analysis import summary
 
-    found, spec = summary.of_network(blueprint), blueprint.spec
-    width = f", width {blueprint.width:g}" if blueprint.width != 1 else ""
-    stem = ", small stem" if blueprint.stem == "small" else ""
-    said = f"{spec.paper.short} {spec.paper.year}{width}{stem}: {counts(found, blueprint.input_shape)}"
-    return Subject(found, spec.name, said, spec.sides if blueprint.aux else {})
+    found, spec = summary.summarize_model_config(model_config), model_config.model_info
+    width = f", width {model_config.width:g}" if model_config.width != 1 else ""
+    stem = ", small stem" if model_config.stem == "small" else ""
+    said = f"{spec.paper.short_authors} {spec.paper.year}{width}{stem}: {format_subtitle(found, model_config.input_shape)}"
+    return DiagramSource(found, spec.name, said, spec.aux_loss_weights if model_config.aux else {})
 
 
-def of_model(model):
+def make_source_from_model(model):
     """Return the Subject of a functional keras.Model; UserError for one whose flow is code."""
     import keras
 
@@ -69,90 +69,93 @@ def of_model(model):
 
     if not isinstance(model, keras.Model):
         raise UserError(f"a diagram is of a network's name or of a keras.Model; given {model!r}")
-    found = summary.read(model)
-    return Subject(found, model.name, counts(found, tuple(model.inputs[0].shape[1:])), {})
+    found = summary.summarize_model(model)
+    return DiagramSource(found, model.name, format_subtitle(found, tuple(model.inputs[0].shape[1:])), {})
 
 
-def counts(found, shape):
-    return (f"{shape_words(shape)}, {found.parameters:,} parameters, "
-            f"{number_words(found.multiply_adds)} multiply-adds")
+def format_subtitle(model_summary, shape):
+    return (f"{format_shape(shape)}, {model_summary.parameters:,} parameters, "
+            f"{format_count(model_summary.multiply_adds)} multiply-adds")
 
 
-def file_for(path, style="boxes", direction=None):
+def check_diagram_path(path, style="boxes", direction=None):
     """Return the Path of a file that can be written so; UserError otherwise, before a network is built."""
-    target = export.checked(path, TEXTS if style == "boxes" else ())
+    target = export.check_scene_path(path, TEXT_FORMATS if style == "boxes" else ())
     if direction == "right" and target.suffix.lower() == ".html":
         raise UserError("a page (.html) flows down; leave out the direction, or choose another ending")
     return target
 
 
-def scene(subject, detail="blocks", theme="light", direction=None, beside=()):
+def build_scene(source, detail="blocks", theme="light", direction=None, compared_sources=()):
     """Return the Scene of a Subject at a level of DETAILS; its bars are on one scale with those `beside` it."""
-    check(detail=detail, theme=theme, direction=direction)
-    flow = direction or USUAL[detail]
+    check_diagram_options(detail=detail, theme=theme, direction=direction)
+    flow = direction or DEFAULT_DIRECTIONS[detail]
     if detail == "layers":
-        return everything(subject.anatomy, subject.sides, subject.title, subject.subtitle, THEMES[theme], flow)
-    plans = [plan_of(each.anatomy, each.sides) for each in (subject, *beside)]
-    most = most_of([box for plan in plans for box in boxes_of(plan, detail)])
-    draw = {"stages": stages, "blocks": blocks}[detail]
-    return draw(plans[0], subject.title, subject.subtitle, THEMES[theme], most, flow)
+        return draw_layers(source.model_summary, source.aux_loss_weights, source.title, source.subtitle, THEMES[theme],
+                           flow)
+    plans = [build_module_graph(each.model_summary, each.aux_loss_weights) for each in (source, *compared_sources)]
+    most = compute_bar_maxima([box for plan in plans for box in list_boxes(plan, detail)])
+    draw = {"stages": draw_stages, "blocks": draw_blocks}[detail]
+    return draw(plans[0], source.title, source.subtitle, THEMES[theme], most, flow)
 
 
-def check(**given):
+def check_diagram_options(**options):
     """Refuse what is not among DETAILS, THEMES, DIRECTIONS or STYLES, or does not go together; None: as is usual."""
     for what, known in (("detail", DETAILS), ("theme", THEMES), ("direction", (None, *DIRECTIONS)), ("style", STYLES)):
-        if what in given and given[what] not in known:
-            raise unknown(what, given[what], [each for each in known if each])
-    if given.get("style") == "volumes" and given.get("detail") != "blocks":
+        if what in options and options[what] not in known:
+            raise unknown_name_error(what, options[what], [each for each in known if each])
+    if options.get("style") == "volumes" and options.get("detail") != "blocks":
         raise UserError("volumes have one level of detail; leave it out, or use the style 'boxes'")
-    if given.get("style") == "volumes" and given.get("direction") == "down":
+    if options.get("style") == "volumes" and options.get("direction") == "down":
         raise UserError("volumes stand from left to right; leave out the direction, or use the style 'boxes'")
 
 
-def boxes_of(plan, detail):
+def list_boxes(module_graph, detail):
     """Return what has bars: stages or modules."""
-    main, others = along_and_aside(plan)
-    return [*stages_of(main), *others] if detail == "stages" else plan.modules
+    main, others = split_main_and_aux(module_graph)
+    return [*group_stages(main), *others] if detail == "stages" else module_graph.modules
 
 
-def most_of(boxes):
+def compute_bar_maxima(boxes):
     """Return the most parameters and multiply-adds that one of the boxes has; 1 where none has any."""
     return {what: max(getattr(box, what) for box in boxes) or 1 for what in ("parameters", "multiply_adds")}
 
 
-def diagram(source, to_file=None, detail="blocks", theme="light", direction=None, style="boxes"):
+def draw_diagram(source, to_file=None, detail="blocks", theme="light", direction=None, style="boxes"):
     """Return the Drawing of a Subject, written to `to_file` if that is given; see `zoo.diagram`."""
-    check(detail=detail, theme=theme, direction=direction, style=style)
+    check_diagram_options(detail=detail, theme=theme, direction=direction, style=style)
     if to_file is not None:
-        file_for(to_file, style, direction)
-    drawing = volumes_of(source, theme) if style == "volumes" else boxes(source, detail, theme, direction)
+        check_diagram_path(to_file, style, direction)
+    drawing = draw_as_volumes(source, theme) if style == "volumes" else draw_as_boxes(source, detail, theme, direction)
     if to_file is not None:
         drawing.save(to_file)
     return drawing
 
 
-def boxes(source, detail, theme, direction):
+def draw_as_boxes(source, detail, theme, direction):
     """Return the Drawing of a Subject as boxes, in all formats."""
-    plan = plan_of(source.anatomy, source.sides)
-    return Drawing(scene(source, detail, theme, direction), {
-        ".dot": lambda: dot(plan, source.title, detail, direction),
-        ".mmd": lambda: mermaid(plan, source.title, detail, direction),
-        ".html": lambda: page(source.anatomy, plan, source.title, source.subtitle, PAGES[theme])})
+    plan = build_module_graph(source.model_summary, source.aux_loss_weights)
+    return Diagram(build_scene(source, detail, theme, direction), {
+        ".dot": lambda: to_dot(plan, source.title, detail, direction),
+        ".mmd": lambda: to_mermaid(plan, source.title, detail, direction),
+        ".html": lambda: render_diagram_page(source.model_summary, plan, source.title, source.subtitle,
+                                             HTML_THEMES[theme])})
 
 
-def compared(subjects, detail="blocks", theme="light", direction=None):
+def draw_comparison(sources, detail="blocks", theme="light", direction=None):
     """Return the Drawing of Subjects at one scale: side by side where they flow down, else one below the other."""
-    scenes = [scene(subject, detail, theme, direction, [each for each in subjects if each is not subject])
-              for subject in subjects]
-    whole = Scene(0.0, 0.0, scenes[0].background, title=" and ".join(subject.title for subject in subjects))
-    below = (direction or USUAL[detail]) == "right"
+    scenes = [build_scene(subject, detail, theme, direction, [each for each in sources if each is not subject])
+              for subject in sources]
+    whole = Scene(0.0, 0.0, scenes[0].background, title=" and ".join(subject.title for subject in sources))
+    below = (direction or DEFAULT_DIRECTIONS[detail]) == "right"
     for each in scenes:
         place = (0.0, whole.height) if below else (whole.width, 0.0)
-        whole.items += [moved(item, *place) for item in each.items]
+        whole.items += [translate_item(item, *place) for item in each.items]
         whole.width, whole.height = max(whole.width, place[0] + each.width), max(whole.height, place[1] + each.height)
-    return Drawing(whole)
+    return Diagram(whole)
 
 
-def volumes_of(subject, theme="light"):
+def draw_as_volumes(source, theme="light"):
     """Return the Drawing of a Subject as volumes of features; UserError where its layers are no chain."""
-    return Drawing(volumes(plan_of(subject.anatomy, subject.sides), subject.title, subject.subtitle, THEMES[theme]))
+    return Diagram(draw_volumes(build_module_graph(source.model_summary, source.aux_loss_weights), source.title,
+                                source.subtitle, THEMES[theme]))

@@ -3,15 +3,15 @@
 import os
 
 from zoo import registry
-from zoo.diagrams.diagram import diagram, of_blueprint
-from zoo.diagrams.html import read_text, render
+from zoo.diagrams.diagram import draw_diagram, make_source_from_config
+from zoo.diagrams.html import read_asset, render_template
 from zoo.errors import UserError
-from zoo.utils.io import expanded, write_text
+from zoo.utils.io import expand_user, write_text
 
 
-def checked(folder):
+def prepare_gallery_folder(folder):
     """Return the folder's Path, made if it is not there; UserError where it cannot be."""
-    place = expanded(folder)
+    place = expand_user(folder)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -21,20 +21,20 @@ def checked(folder):
     return place
 
 
-def draw(place, details, theme):
+def write_gallery(folder, details, theme):
     """Draw the networks of the catalogue, with side classifiers, into the folder; yield each file's Path."""
-    for spec in registry.SPECS.values():
-        subject = of_blueprint(registry.blueprint(spec.name, aux=bool(spec.sides)))
+    for spec in registry.MODELS.values():
+        subject = make_source_from_config(registry.resolve_model_config(spec.name, aux=bool(spec.aux_loss_weights)))
         for detail in details:
-            path = place / f"{spec.name}-{detail}.svg"
-            diagram(subject, path, detail, theme)
+            path = folder / f"{spec.name}-{detail}.svg"
+            draw_diagram(subject, path, detail, theme)
             yield path
-    path = place / "index.html"
-    write_text(path, page(details))
+    path = folder / "index.html"
+    write_text(path, render_gallery_page(details))
     yield path
 
 
-def page(details):
+def render_gallery_page(details):
     """Return the page: each network with its paper, the picture of its modules, links to the other levels."""
-    return render("zoo.diagrams", "gallery.html", style=read_text("zoo.diagrams", "gallery.css"), details=details,
-                  specs=registry.SPECS.values())
+    return render_template("zoo.diagrams", "gallery.html", style=read_asset("zoo.diagrams", "gallery.css"),
+                           details=details, specs=registry.MODELS.values())

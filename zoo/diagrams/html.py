@@ -6,10 +6,10 @@ import hashlib
 import json
 from importlib.resources import files
 
-from zoo.plots.font_metrics import printable
+from zoo.plots.font_metrics import escape_unprintable
 
 
-def render(package, template, *, style="", script="", data=None, **values):
+def render_template(package, template, *, style="", script="", data=None, **values):
     """Return the page that a template makes.
 
     Whatever a template shows is escaped, and its control characters are made visible; only Markup is taken as it is.
@@ -24,43 +24,45 @@ def render(package, template, *, style="", script="", data=None, **values):
     """
     from markupsafe import Markup
 
-    return _environment(package).get_template(template).render(
-        style=Markup(style), style_hash=hash_of(style), script=Markup(script), script_hash=hash_of(script),
-        data=Markup(pack(data)), **values)
+    return _get_environment(package).get_template(template).render(style=Markup(style),
+                                                                   style_hash=compute_csp_hash(style),
+                                                                   script=Markup(script),
+                                                                   script_hash=compute_csp_hash(script),
+                                                                   data=Markup(to_script_json(data)), **values)
 
 
 @functools.cache
-def _environment(package):
+def _get_environment(package):
     import jinja2  # here, because help texts and drawings do without it
 
     loaders = [jinja2.PackageLoader(name) for name in dict.fromkeys((package, "zoo.diagrams"))]
     return jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True, finalize=_finalize)
+        lstrip_blocks=True, keep_trailing_newline=True, finalize=_escape_value)
 
 
-def _finalize(value):
-    return value if hasattr(value, "__html__") else printable(str(value))
+def _escape_value(value):
+    return value if hasattr(value, "__html__") else escape_unprintable(str(value))
 
 
-def read_text(package, name):
+def read_asset(package, name):
     """Return the text of a style sheet or script of a package, as it stands in a page: from a line of its own on."""
     return "\n" + files(package).joinpath(name).read_text("utf-8")
 
 
-def pack(data):
+def to_script_json(data):
     """Return data as JSON that can stand inside a <script> element; control characters in it are made visible."""
-    return json.dumps(_visible(data), separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")
+    return json.dumps(_escape_strings(data), separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")
 
 
-def _visible(data):
+def _escape_strings(data):
     if isinstance(data, str):
-        return printable(data)
+        return escape_unprintable(data)
     if isinstance(data, dict):
-        return {key: _visible(value) for key, value in data.items()}
-    return [_visible(value) for value in data] if isinstance(data, (list, tuple)) else data
+        return {key: _escape_strings(value) for key, value in data.items()}
+    return [_escape_strings(value) for value in data] if isinstance(data, (list, tuple)) else data
 
 
-def hash_of(text):
+def compute_csp_hash(text):
     """Return what a browser compares with before it runs or applies what stands in the page: nothing else does."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

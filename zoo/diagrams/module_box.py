@@ -1,81 +1,82 @@
 """A module as one box: its name, a line that describes it, and boxes behind it where it repeats."""
 
-from zoo.diagrams.module_detail import LINE, STRIPE, has_inside, stripes, told
+from zoo.diagrams.module_detail import MAX_LINE_WIDTH, STRIPE_HEIGHT, has_detail, draw_stripes, format_layers
 from zoo.diagrams.scene import Box, Text
-from zoo.diagrams.theme import SMALL, shape_words
-from zoo.plots.text_layout import width_of
+from zoo.diagrams.theme import SMALL_FONT_SIZE, format_shape
+from zoo.plots.text_layout import estimate_text_width
 
-WIDE = LINE + 8
-TALL, THIN = 30.0, 16.0  # height of a module, of one without parameters
-TITLE = 10.0
+BOX_WIDTH = MAX_LINE_WIDTH + 8
+BOX_HEIGHT, THIN_HEIGHT = 30.0, 16.0  # height of a module, of one without parameters
+BOX_TITLE_SIZE = 10.0
 
 
-def height_of(module):
+def get_box_height(module):
     """Return the height of a module's box; what can be said in one line is thin."""
-    lines = TALL if module.parameters or has_inside(module) else THIN
-    return lines + STRIPE * len(followers(module))
+    lines = BOX_HEIGHT if module.parameters or has_detail(module) else THIN_HEIGHT
+    return lines + STRIPE_HEIGHT * len(get_epilogue_kinds(module))
 
 
-def width_for(module):
+def compute_min_width(module):
     """Return the least width of a module's box with two lines."""
-    return max(56.0, width_of(titled(module), TITLE, "bold") + 12, width_of(under(module), SMALL) + 12)
+    return max(56.0, estimate_text_width(format_box_title(module), BOX_TITLE_SIZE, "bold") + 12,
+               estimate_text_width(format_box_subtitle(module), SMALL_FONT_SIZE) + 12)
 
 
-def followers(module):
+def get_epilogue_kinds(module):
     """Return what follows each of the layers that the box tells of: normalisation, activation."""
-    found = {unit.followers for unit in module.units}
-    return found.pop() if len(found) == 1 and not has_inside(module) else ()
+    found = {unit.epilogue_kinds for unit in module.fused_layers}
+    return found.pop() if len(found) == 1 and not has_detail(module) else ()
 
 
-def behind(module):
+def count_shadows(module):
     """Return how many boxes are drawn behind a module that repeats."""
-    return min(module.times - 1, 2)
+    return min(module.repeats - 1, 2)
 
 
-def module_box(module, x, y, width, theme, *, thin=THIN):
+def draw_module_box(module, x, y, width, theme, *, min_height=THIN_HEIGHT):
     """Return a module's box with the upper left corner (x, y); one without parameters is as high as `thin`."""
-    fill, stroke = theme.kinds[module.units[0].kind] if len(module.units) == 1 else theme.module
-    height = max(height_of(module), thin)
+    fill, stroke = theme.kinds[module.fused_layers[0].kind] if len(module.fused_layers) == 1 else theme.module
+    height = max(get_box_height(module), min_height)
     items = [Box(x + 3 * back, y - 3 * back, width, height, fill, stroke, 0.8)
-             for back in range(behind(module), 0, -1)]
-    items.append(Box(x, y, width, height, fill, stroke, 1.1, name=module.name, tip=tip(module),
+             for back in range(count_shadows(module), 0, -1)]
+    items.append(Box(x, y, width, height, fill, stroke, 1.1, name=module.name, tooltip=format_tooltip(module),
                      dashed=module.loss_weight is not None))
-    if followers(module):
-        items += stripes(module.units[0], x, y + height, width, theme)
-    below, middle = under(module), x + width / 2
-    if height == THIN:
+    if get_epilogue_kinds(module):
+        items += draw_stripes(module.fused_layers[0], x, y + height, width, theme)
+    below, middle = format_box_subtitle(module), x + width / 2
+    if height == THIN_HEIGHT:
         both = f"{module.title}   {below}"
-        fits = below and width_of(both, SMALL) < width - 8
-        return [*items, Text(middle, y + height / 2, both if fits else module.title, SMALL, theme.ink)]
+        fits = below and estimate_text_width(both, SMALL_FONT_SIZE) < width - 8
+        return [*items, Text(middle, y + height / 2, both if fits else module.title, SMALL_FONT_SIZE, theme.text)]
     if not below:
-        return [*items, Text(middle, y + height / 2, titled(module), TITLE, theme.ink, bold=True)]
-    return [*items, Text(middle, y + 10.5, titled(module), TITLE, theme.ink, bold=True),
-            Text(middle, y + 22.5, below, SMALL, theme.faint)]
+        return [*items, Text(middle, y + height / 2, format_box_title(module), BOX_TITLE_SIZE, theme.text, bold=True)]
+    return [*items, Text(middle, y + 10.5, format_box_title(module), BOX_TITLE_SIZE, theme.text, bold=True),
+            Text(middle, y + 22.5, below, SMALL_FONT_SIZE, theme.muted)]
 
 
-def titled(module):
-    return f"{module.times} x {module.title}" if module.times > 1 and " to " not in module.title else module.title
+def format_box_title(module):
+    return f"{module.repeats} x {module.title}" if module.repeats > 1 and " to " not in module.title else module.title
 
 
-def under(module):
+def format_box_subtitle(module):
     """Return the line under a module's name; "" where it would say the same again."""
-    words = described(module)
+    words = describe_module(module)
     return "" if words in ("activation", module.title) else words
 
 
-def described(module):
+def describe_module(module):
     """Return a module in a line: its layers, or how many there are, or which it repeats."""
     if module.loss_weight is not None:
         return f"loss x {module.loss_weight:g}"
-    if not has_inside(module):
-        return told(module)
-    if module.times > 1 and " to " not in module.title:
+    if not has_detail(module):
+        return format_layers(module)
+    if module.repeats > 1 and " to " not in module.title:
         return f"{module.names[0]} to {module.names[-1]}"
-    if module.times > 1:
-        return f"{module.times} alike"
-    return f"{sum(len(unit.layers) for unit in module.units)} layers"
+    if module.repeats > 1:
+        return f"{module.repeats} alike"
+    return f"{sum(len(unit.layers) for unit in module.fused_layers)} layers"
 
 
-def tip(module):
-    return (f"{module.title}: {shape_words(module.shape)}, {module.parameters:,} parameters, "
+def format_tooltip(module):
+    return (f"{module.title}: {format_shape(module.shape)}, {module.parameters:,} parameters, "
             f"{module.multiply_adds:,} multiply-adds")

@@ -1,39 +1,44 @@
 """A network module by module: one box each, repeats as one, the inside of each kind of module once beside them."""
 
-from zoo.diagrams.backbone_view import downwards, in_rows
-from zoo.diagrams.module_detail import Picture, by_structure, kinds_of, panel
-from zoo.diagrams.page_packing import BETWEEN, packed, scale_of, within
+from zoo.diagrams.backbone_view import draw_backbone_column, draw_backbone_rows
+from zoo.diagrams.module_detail import ItemGroup, group_by_structure, collect_layer_kinds, draw_detail_panel
+from zoo.diagrams.page_packing import GROUP_GAP, pack_on_page, compute_page_scale, pack_shelves
 from zoo.diagrams.scene import Scene
-from zoo.diagrams.theme import HEAD, MARGIN, SUBTITLE, TITLE, heading, legend
-from zoo.plots.text_layout import width_of
+from zoo.diagrams.theme import HEADING_HEIGHT, MARGIN, SUBTITLE_SIZE, TITLE_SIZE, draw_heading, draw_legend
+from zoo.plots.text_layout import estimate_text_width
 
-ROWS = tuple(range(500, 2001, 50))  # points, the widths that are tried for rows of modules
+ROW_WIDTHS = tuple(range(500, 2001, 50))  # points, the widths that are tried for rows of modules
 
 
-def blocks(plan, title, subtitle, theme, most, direction="down"):
+def draw_blocks(module_graph, title, subtitle, theme, bar_maxima, direction="down"):
     """Return the Scene of a Plan: the modules in the direction of the flow, and what is in them.
 
     `most` is what the longest bars stand for, {"parameters": ..., "multiply_adds": ...}.
     """
-    panels = [panel(group, theme, direction) for group in by_structure(plan.modules)]
-    extra = 2 * MARGIN, HEAD + 60  # of which 60 are about the legend's
+    panels = [draw_detail_panel(group, theme, direction) for group in group_by_structure(module_graph.modules)]
+    extra = 2 * MARGIN, HEADING_HEIGHT + 60  # of which 60 are about the legend's
     if direction == "right":
-        body = across(plan, panels, theme, most, extra)
+        body = draw_wide_layout(module_graph, panels, theme, bar_maxima, extra)
     else:
-        body = packed([downwards(plan, theme, most), *panels], extra)
-    width = max(body.width, width_of(title, TITLE, "bold"), width_of(subtitle, SUBTITLE))
-    key, key_height = legend(MARGIN, HEAD + body.height + 16, width, kinds_of(plan.modules), theme, with_bars=True,
-                             sides=any(module.loss_weight for module in plan.modules))
-    return Scene(width + 2 * MARGIN, HEAD + body.height + 16 + key_height + MARGIN, theme.paper,
-                 [*heading(title, subtitle, theme), *body.at(MARGIN, HEAD), *key], f"{title}: {subtitle}")
+        body = pack_on_page([draw_backbone_column(module_graph, theme, bar_maxima), *panels], extra)
+    width = max(body.width, estimate_text_width(title, TITLE_SIZE, "bold"),
+                estimate_text_width(subtitle, SUBTITLE_SIZE))
+    key, key_height = draw_legend(MARGIN, HEADING_HEIGHT + body.height + 16, width,
+                                  collect_layer_kinds(module_graph.modules), theme, with_bars=True,
+                                  with_aux=any(module.loss_weight for module in module_graph.modules))
+    return Scene(width + 2 * MARGIN, HEADING_HEIGHT + body.height + 16 + key_height + MARGIN, theme.background,
+                 [*draw_heading(title, subtitle, theme), *body.translate(MARGIN, HEADING_HEIGHT), *key],
+                 f"{title}: {subtitle}")
 
 
-def across(plan, panels, theme, most, extra):
-    """Return the Picture of rows of modules above the panels, as wide as A4 shows it largest."""
+def draw_wide_layout(module_graph, panels, theme, bar_maxima, surrounding_size):
+    """Return the ItemGroup of rows of modules above the panels, as wide as A4 shows it largest."""
     found = []
-    for limit in ROWS:
-        rows = in_rows(plan, theme, most, limit)
-        below = within(panels, max(limit, *(each.width for each in panels), 0.0))
-        top = rows.height + (BETWEEN if panels else 0.0)
-        found.append(Picture(max(rows.width, below.width), top + below.height, (*rows.items, *below.at(0.0, top))))
-    return max(found, key=lambda each: scale_of(each.width + extra[0], each.height + extra[1]))
+    for limit in ROW_WIDTHS:
+        rows = draw_backbone_rows(module_graph, theme, bar_maxima, limit)
+        below = pack_shelves(panels, max(limit, *(each.width for each in panels), 0.0))
+        top = rows.height + (GROUP_GAP if panels else 0.0)
+        found.append(ItemGroup(max(rows.width, below.width), top + below.height,
+                               (*rows.items, *below.translate(0.0, top))))
+    return max(found,
+               key=lambda each: compute_page_scale(each.width + surrounding_size[0], each.height + surrounding_size[1]))

@@ -6,139 +6,142 @@ a stranger's: they are data for the script, which writes them as text, and never
 
 import math
 
-from zoo.analysis.modules import along_and_aside, kind_of, words_of
-from zoo.diagrams.html import read_text, render
-from zoo.diagrams.layered_layout import layered
-from zoo.diagrams.module_box import described
-from zoo.diagrams.module_detail import ENTRY, EXIT, GATE, has_inside
-from zoo.diagrams.theme import DARK, KIND_WORDS, LETTERS, LIGHT, SMALL, number_words, shape_words
-from zoo.plots.text_layout import width_of
+from zoo.analysis.modules import split_main_and_aux, get_layer_kind, format_layer
+from zoo.diagrams.html import read_asset, render_template
+from zoo.diagrams.layered_layout import compute_layered_layout
+from zoo.diagrams.module_box import describe_module
+from zoo.diagrams.module_detail import ENTRY, EXIT, PORT_SIZE, has_detail
+from zoo.diagrams.theme import DARK, KIND_LABELS, FONT_SIZE, LIGHT, SMALL_FONT_SIZE, format_count, format_shape
+from zoo.plots.text_layout import estimate_text_width
 
-HEAD, FOLLOWER = 28.0, 13.0  # heights in a unit's box: of its layer, and of one that goes with it
-PAD = 7.0  # beside the words of a box
-MODULE = "module"
+MAIN_LAYER_HEIGHT, EPILOGUE_HEIGHT = 28.0, 13.0  # heights in a unit's box: of its layer, and of one that goes with it
+TEXT_PADDING = 7.0  # beside the words of a box
+MODULE_KIND = "module"
 
 
-def page(anatomy, plan, title, subtitle, theme=None):
+def render_diagram_page(model_summary, module_graph, title, subtitle, theme=None):
     """Return the text of the page. `theme` is a Theme; None: light or dark, as the reader's browser prefers."""
-    used = {kind_of(layer) for layer in anatomy.layers}
-    legend = {f"kind-{kind}": words for kind, words in KIND_WORDS.items() if kind in used}
+    used = {get_layer_kind(layer) for layer in model_summary.layers}
+    legend = {f"kind-{kind}": words for kind, words in KIND_LABELS.items() if kind in used}
     legend |= {"bar-parameters": "parameters", "bar-multiplyAdds": "multiply-adds"}
-    return render(
+    return render_template(
         "zoo.diagrams", "diagram.html", title=title, subtitle=subtitle, legend=legend,
         color_scheme="light dark" if theme is None else "dark" if theme == DARK else "light",
-        style=f"\n{_colours(theme)}{read_text('zoo.diagrams', 'page.css')}",
-        script=read_text("zoo.diagrams", "page.js"), data=packed(anatomy, plan))
+        style=f"\n{_format_css_colors(theme)}{read_asset('zoo.diagrams', 'page.css')}",
+        script=read_asset("zoo.diagrams", "page.js"), data=get_page_data(model_summary, module_graph))
 
 
-def _colours(theme):
+def _format_css_colors(theme):
     if theme is not None:
-        return f":root {{ {_variables(theme)} }}"
-    return f":root {{ {_variables(LIGHT)} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {_variables(DARK)} }} }}"
+        return f":root {{ {_format_css_variables(theme)} }}"
+    return f":root {{ {_format_css_variables(LIGHT)} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {_format_css_variables(DARK)} }} }}"
 
 
-def _variables(theme):
-    plain = ("paper", "ink", "faint", "line", "frame", "panel", "parameters", "multiply_adds")
-    pairs = {MODULE: theme.module, **theme.kinds}
+def _format_css_variables(theme):
+    plain = ("background", "text", "muted", "line", "frame", "panel", "parameters", "multiply_adds")
+    pairs = {MODULE_KIND: theme.module, **theme.kinds}
     return " ".join([f"--{name.replace('_', '-')}: {getattr(theme, name)};" for name in plain]
                     + [f"--{kind}: {fill}; --{kind}-edge: {edge};" for kind, (fill, edge) in pairs.items()])
 
 
 # ------------------------------------------------------------------------------------------------------------ data
 
-def packed(anatomy, plan):
+def get_page_data(model_summary, module_graph):
     """Return what the script draws from, as lists and dictionaries for JSON; see the end of page.js."""
-    number = {layer.name: place for place, layer in enumerate(anatomy.layers)}
-    main, aside = along_and_aside(plan)
-    each = {module.name: module for module in plan.each}
+    number = {layer.name: place for place, layer in enumerate(model_summary.layers)}
+    main, aside = split_main_and_aux(module_graph)
+    each = {module.name: module for module in module_graph.unfolded_modules}
     place = {module.name: index for index, module in enumerate([*main, *aside])}
     insides, modules = [], []
     for module in [*main, *aside]:
-        several = len(layers_of(module)) > 1
+        several = len(get_module_layers(module)) > 1
         modules.append({
-            **_module(module, place), "side": module in aside, "thin": not module.parameters and not has_inside(module),
-            "words": described(module), **({"inside": len(insides)} if several else {}),
-            "each": [_module(each[name], {}) | {"layers": [number[layer.name] for layer in layers_of(each[name])]}
+            **_get_module_data(module, place), "side": module in aside, "thin": not module.parameters and not has_detail(module),
+            "words": describe_module(module), **({"inside": len(insides)} if several else {}),
+            "each": [_get_module_data(each[name], {})
+                     | {"layers": [number[layer.name] for layer in get_module_layers(each[name])]}
                      for name in module.names]})
-        insides += [inside([each[name] for name in module.names])] if several else []
-    layers = [_layer(layer, number) for layer in anatomy.layers]
-    totals = {"parameters": anatomy.parameters, "trainable": anatomy.trainable_parameters,
-              "multiplyAdds": anatomy.multiply_adds, "uncounted": len(anatomy.uncounted),
-              "outputs": _numbers(anatomy.layers)}
+        insides += [get_module_layout([each[name] for name in module.names])] if several else []
+    layers = [_get_layer_data(layer, number) for layer in model_summary.layers]
+    totals = {"parameters": model_summary.parameters, "trainable": model_summary.trainable_parameters,
+              "multiplyAdds": model_summary.multiply_adds, "uncounted": len(model_summary.uncounted_layers),
+              "outputs": _count_outputs(model_summary.layers)}
     for module in modules:
         if module.get("outputs") is not None and len(module["each"]) > 1:
             module["outputs"] = sum(one["outputs"] for one in module["each"])
     return {"totals": totals, "modules": modules, "insides": insides, "layers": layers}
 
 
-def layers_of(module):
-    return [layer for unit in module.units for layer in unit.layers]
+def get_module_layers(module):
+    return [layer for unit in module.fused_layers for layer in unit.layers]
 
 
-def _module(module, place):
-    kind = module.units[0].kind if len(module.units) == 1 else MODULE
-    return _said({
+def _get_module_data(module, module_index):
+    kind = module.fused_layers[0].kind if len(module.fused_layers) == 1 else MODULE_KIND
+    return _drop_missing({
         "name": module.name, "title": module.title, "kind": kind,
-        "shape": shape_words(module.shape),
+        "shape": format_shape(module.shape),
         "parameters": module.parameters, "multiplyAdds": module.multiply_adds, "loss": module.loss_weight,
-        "outputs": _numbers(layers_of(module)),
-        "short": [number_words(module.parameters), number_words(module.multiply_adds)],
-        "reads": [place[name] for name in module.reads if name in place]})
+        "outputs": _count_outputs(get_module_layers(module)),
+        "short": [format_count(module.parameters), format_count(module.multiply_adds)],
+        "reads": [module_index[name] for name in module.inputs if name in module_index]})
 
 
-def _numbers(layers):
+def _count_outputs(layers):
     """Return how many numbers the outputs of layers have for one picture; None where a shape is not fixed."""
     shapes = [layer.shape for layer in layers]
     return None if any(None in shape for shape in shapes) else sum(map(math.prod, shapes))
 
 
-def _layer(layer, number):
-    return _said({
-        "name": layer.name, "class": layer.kind, "kind": kind_of(layer), "words": words_of(layer),
-        "shape": shape_words(layer.shape), "parameters": layer.parameters, "trainable": layer.trainable_parameters,
-        "multiplyAdds": layer.multiply_adds, "filters": layer.filters, "kernel": _sides(layer.kernel),
+def _get_layer_data(layer, layer_index):
+    return _drop_missing({
+        "name": layer.name, "class": layer.class_name, "kind": get_layer_kind(layer), "words": format_layer(layer),
+        "shape": format_shape(layer.shape), "parameters": layer.parameters, "trainable": layer.trainable_parameters,
+        "multiplyAdds": layer.multiply_adds, "filters": layer.filters, "kernel": _format_size(layer.kernel_size),
         "groups": layer.groups if (layer.groups or 1) > 1 else None, "activation": layer.activation,
-        "outputs": _numbers([layer]),
-        "strides": _sides(layer.strides), "field": _sides(layer.receptive_field), "step": _sides(layer.output_stride),
-        "reads": [number[name] for name in layer.reads if name in number]}, keep=("multiplyAdds",))
+        "outputs": _count_outputs([layer]),
+        "strides": _format_size(layer.strides), "field": _format_size(layer.receptive_field), "step": _format_size(layer.output_stride),
+        "reads": [layer_index[name] for name in layer.inputs if name in layer_index]}, keep=("multiplyAdds",))
 
 
-def _said(facts, keep=()):
-    return {key: value for key, value in facts.items() if value is not None or key in keep}
+def _drop_missing(values, keep=()):
+    return {key: value for key, value in values.items() if value is not None or key in keep}
 
 
-def _sides(value):
-    return value if value is None or isinstance(value, str) else shape_words(value)
+def _format_size(value):
+    return value if value is None or isinstance(value, str) else format_shape(value)
 
 
-def inside(modules):
+def get_module_layout(modules):
     """Return where the units of a module are, and the ways of its edges; `modules` are it and its repeats."""
     module = modules[0]
-    names = {unit.name for unit in module.units}
-    sizes = {ENTRY: GATE["down"]}
-    sizes |= {units[0].name: (max(map(_width, units)), HEAD + FOLLOWER * (len(units[0].layers) - 1))
-              for units in zip(*(each.units for each in modules), strict=True)}
-    sizes[EXIT] = GATE["down"]
-    read = {source for unit in module.units for source in unit.reads}
+    names = {unit.name for unit in module.fused_layers}
+    sizes = {ENTRY: PORT_SIZE["down"]}
+    sizes |= {units[0].name: (max(map(_compute_box_width, units)), MAIN_LAYER_HEIGHT
+                              + EPILOGUE_HEIGHT * (len(units[0].layers) - 1))
+              for units in zip(*(each.fused_layers for each in modules), strict=True)}
+    sizes[EXIT] = PORT_SIZE["down"]
+    read = {source for unit in module.fused_layers for source in unit.inputs}
     edges = [(source if source in names else ENTRY, unit.name)
-             for unit in module.units for source in unit.reads or ("",)]
-    edges += [(unit.name, EXIT) for unit in module.units if unit.name not in read]
-    layout = layered(sizes, edges)
-    middles = {box: (x + sizes[box][0] / 2, y) for box, (x, y) in layout.places.items()}
-    boxes = [[*_rounded(middles[unit.name]), round(sizes[unit.name][0], 1), len(unit.layers), unit.place]
-             for unit in module.units]
-    ways = {edge: [_rounded(point) for point in route] for edge, route in layout.routes.items()}
+             for unit in module.fused_layers for source in unit.inputs or ("",)]
+    edges += [(unit.name, EXIT) for unit in module.fused_layers if unit.name not in read]
+    layout = compute_layered_layout(sizes, edges)
+    middles = {box: (x + sizes[box][0] / 2, y) for box, (x, y) in layout.positions.items()}
+    boxes = [[*_round_point(middles[unit.name]), round(sizes[unit.name][0], 1), len(unit.layers), unit.main_index]
+             for unit in module.fused_layers]
+    ways = {edge: [_round_point(point) for point in route] for edge, route in layout.routes.items()}
     return {"width": round(layout.width, 1), "height": round(layout.height, 1), "units": boxes,
             "enter": round(middles[ENTRY][0], 1), "leave": round(middles[EXIT][0], 1),
             "routes": [way for edge, way in ways.items() if edge[1] != EXIT],
             "ends": [way for edge, way in ways.items() if edge[1] == EXIT]}
 
 
-def _width(unit):
-    widths = [max(width_of(words_of(layer), LETTERS), width_of(layer.name, SMALL)) if layer.name == unit.name
-              else width_of(words_of(layer), SMALL) for layer in unit.layers]
-    return min(max(widths) + 2 * PAD, 220.0)
+def _compute_box_width(fused_layer):
+    widths = [max(estimate_text_width(format_layer(layer), FONT_SIZE), estimate_text_width(layer.name, SMALL_FONT_SIZE))
+              if layer.name == fused_layer.name else estimate_text_width(format_layer(layer), SMALL_FONT_SIZE)
+              for layer in fused_layer.layers]
+    return min(max(widths) + 2 * TEXT_PADDING, 220.0)
 
 
-def _rounded(point):
+def _round_point(point):
     return [round(value, 1) for value in point]

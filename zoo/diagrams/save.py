@@ -1,29 +1,30 @@
 """A scene goes to a file; the file's ending says which kind."""
 
 from zoo.diagrams import raster
-from zoo.diagrams.svg import svg
+from zoo.diagrams.svg import to_svg
 from zoo.errors import UserError
-from zoo.utils.io import expanded, mistakes_told, writable, write_text, written_whole
+from zoo.utils.io import expand_user, convert_path_errors, check_writable, write_text, atomic_write
 
 
 def _write_svg(scene, path):
-    write_text(path, svg(scene))
+    write_text(path, to_svg(scene))
 
 
 def _write_png(scene, path):
-    with written_whole(path) as scratch:
+    with atomic_write(path) as scratch:
         raster.write_png(scene, scratch)
 
 
 def _write_pdf(scene, path):
-    with written_whole(path) as scratch:
+    with atomic_write(path) as scratch:
         raster.write_pdf(scene, scratch)
 
 
-ENDINGS = {".svg": _write_svg, ".png": _write_png, ".pdf": _write_pdf}  # each writes (scene, path) whole or not at all
+SCENE_WRITERS = {".svg": _write_svg, ".png": _write_png,
+                 ".pdf": _write_pdf}  # each writes (scene, path) whole or not at all
 
 
-def write(scene, path, texts=None):
+def save_scene(scene, path, text_writers=None):
     """Write the scene to `path` (str or Path), as SVG, PNG or PDF by its ending; return the Path.
 
     `texts` are further formats, {ending: function without arguments that returns the file's text}.
@@ -31,31 +32,31 @@ def write(scene, path, texts=None):
     The file is written whole or not at all. Raises UserError for an ending that is not among ENDINGS and for a place
     where nothing can be written; a full disk stays an OSError.
     """
-    texts = texts or {}
-    target = checked(path, texts)
+    text_writers = text_writers or {}
+    target = check_scene_path(path, text_writers)
     ending = target.suffix.lower()
-    with mistakes_told(path, _wanted(texts)):
-        if ending in texts:
-            write_text(target, texts[ending]())
+    with convert_path_errors(path, _describe_expected(text_writers)):
+        if ending in text_writers:
+            write_text(target, text_writers[ending]())
         else:
-            ENDINGS[ending](scene, target)
+            SCENE_WRITERS[ending](scene, target)
     return target
 
 
-def checked(path, also=()):
+def check_scene_path(path, other_suffixes=()):
     """Return `path` as the Path of a picture that can be asked for; UserError otherwise.
 
     `also` are endings of other formats that the caller writes.
     """
-    if expanded(path).suffix.lower() not in (*ENDINGS, *also):
-        raise UserError(f"the ending of a picture's name says its kind: {_listed(also)}; given {str(path)!r}")
-    return writable(path, _wanted(also))
+    if expand_user(path).suffix.lower() not in (*SCENE_WRITERS, *other_suffixes):
+        raise UserError(f"the ending of a picture's name says its kind: {_list_suffixes(other_suffixes)}; given {str(path)!r}")
+    return check_writable(path, _describe_expected(other_suffixes))
 
 
-def _wanted(also):
-    return f"the name of a file that ends in {_listed(also)}"
+def _describe_expected(other_suffixes):
+    return f"the name of a file that ends in {_list_suffixes(other_suffixes)}"
 
 
-def _listed(also):
-    *others, last = (*ENDINGS, *also)
+def _list_suffixes(other_suffixes):
+    *others, last = (*SCENE_WRITERS, *other_suffixes)
     return f"{', '.join(others)} or {last}"

@@ -22,7 +22,7 @@ class Box:
     radius: float = 4.0
     dashed: bool = False
     name: str = ""
-    tip: str = ""  # what a page shows when the mouse rests on it
+    tooltip: str = ""  # what a page shows when the mouse rests on it
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Text:
 
     x: float
     y: float
-    words: str
+    text: str
     size: float = 9.0
-    colour: str = "#000000"
+    color: str = "#000000"
     bold: bool = False
     anchor: str = "middle"  # start, middle or end
-    turned: bool = False  # by 90 degrees, read from below
+    rotated: bool = False  # by 90 degrees, read from below
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Polygon:
     stroke_width: float = 1.0
 
 
-LENGTHS = ("x", "y", "width", "height", "size", "radius", "stroke_width")  # those of items that have them
+LENGTH_FIELDS = ("x", "y", "width", "height", "size", "radius", "stroke_width")  # those of items that have them
 
 
 @dataclass
@@ -73,21 +73,21 @@ class Scene:
     title: str = ""  # told to those who cannot see it
 
 
-def moved(item, dx, dy):
+def translate_item(item, dx, dy):
     """Return an item shifted right and down."""
     if isinstance(item, (Line, Polygon)):
         return replace(item, points=tuple((x + dx, y + dy) for x, y in item.points))
     return replace(item, x=item.x + dx, y=item.y + dy)
 
 
-def scaled(scene, share):
+def scale_scene(scene, factor):
     """Return a scene of which everything, letters and lines too, is `share` times as large."""
-    return replace(scene, width=scene.width * share, height=scene.height * share,
-                   items=[_scaled(item, share) for item in scene.items])
+    return replace(scene, width=scene.width * factor, height=scene.height * factor,
+                   items=[_scale_item(item, factor) for item in scene.items])
 
 
-def _scaled(item, share):
-    lengths = {name: getattr(item, name) * share for name in LENGTHS if hasattr(item, name)}
+def _scale_item(item, factor):
+    lengths = {name: getattr(item, name) * factor for name in LENGTH_FIELDS if hasattr(item, name)}
     if isinstance(item, (Line, Polygon)):
-        lengths["points"] = tuple((x * share, y * share) for x, y in item.points)
+        lengths["points"] = tuple((x * factor, y * factor) for x, y in item.points)
     return replace(item, **lengths)

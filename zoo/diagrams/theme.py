@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 from zoo.diagrams.scene import Box, Text
-from zoo.plots.text_layout import width_of
+from zoo.plots.text_layout import estimate_text_width
 
 
 @dataclass(frozen=True)
 class Theme:
     """Colours; `kinds` are pairs, a box's and its outline's, by the kind of its layer."""
 
-    paper: str
-    ink: str
-    faint: str  # less important words
+    background: str
+    text: str
+    muted: str  # less important words
     line: str  # edges
     frame: str  # outline of a panel
     panel: str
@@ -23,80 +23,80 @@ class Theme:
 
 
 LIGHT = Theme(
-    paper="#ffffff", ink="#1b1f24", faint="#5c6670", line="#5c6670", frame="#c3cad2", panel="#f7f8fa",
+    background="#ffffff", text="#1b1f24", muted="#5c6670", line="#5c6670", frame="#c3cad2", panel="#f7f8fa",
     parameters="#4c6fb1", multiply_adds="#d08a2e", module=("#ffffff", "#39424c"),
     kinds={"input": ("#ffffff", "#39424c"), "convolution": ("#d9e6f7", "#4c6fb1"), "dense": ("#e5dcf4", "#7a58b0"),
            "pool": ("#dcefdc", "#4c8f55"), "normalisation": ("#fbeecb", "#c79a2b"),
            "activation": ("#fbdcd6", "#cc6350"), "merge": ("#e3e6ea", "#727c87"), "other": ("#f1f2f4", "#99a1aa")})
 DARK = Theme(
-    paper="#16191d", ink="#eef1f4", faint="#a2acb6", line="#8d98a3", frame="#3b444d", panel="#1e2328",
+    background="#16191d", text="#eef1f4", muted="#a2acb6", line="#8d98a3", frame="#3b444d", panel="#1e2328",
     parameters="#7ea2e6", multiply_adds="#e0a552", module=("#22282e", "#a2acb6"),
     kinds={"input": ("#22282e", "#a2acb6"), "convolution": ("#24364f", "#7ea2e6"), "dense": ("#362a4d", "#ab8ae0"),
            "pool": ("#223c27", "#77bd82"), "normalisation": ("#453a1a", "#dcb44f"),
            "activation": ("#4c2a24", "#e88c7b"), "merge": ("#30363d", "#a2acb6"), "other": ("#2a2f35", "#78828c")})
 THEMES = {"light": LIGHT, "dark": DARK}
 
-KIND_WORDS = {"convolution": "convolution", "dense": "dense", "pool": "pool", "normalisation": "normalisation",
-              "activation": "activation", "merge": "concatenation, sum", "other": "other"}
+KIND_LABELS = {"convolution": "convolution", "dense": "dense", "pool": "pool", "normalisation": "normalisation",
+               "activation": "activation", "merge": "concatenation, sum", "other": "other"}
 
 DIRECTIONS = ("down", "right")
-USUAL = {"stages": "right", "blocks": "down", "layers": "down"}  # direction by level
+DEFAULT_DIRECTIONS = {"stages": "right", "blocks": "down", "layers": "down"}  # direction by level
 
-LETTERS = 8.5  # points, of a box's words
-SMALL = 8.0
-TITLE, SUBTITLE = 15.0, 9.0
-HEAD = 52.0  # points, above the drawing
+FONT_SIZE = 8.5  # points, of a box's words
+SMALL_FONT_SIZE = 8.0
+TITLE_SIZE, SUBTITLE_SIZE = 15.0, 9.0
+HEADING_HEIGHT = 52.0  # points, above the drawing
 MARGIN = 16.0
-BARS = 18.0  # height of two bars
+BARS_HEIGHT = 18.0  # height of two bars
 
 
-def heading(title, subtitle, theme):
+def draw_heading(title, subtitle, theme):
     """Return the lines above a drawing."""
-    return [Text(MARGIN, 24, title, TITLE, theme.ink, bold=True, anchor="start"),
-            Text(MARGIN, 40, subtitle, SUBTITLE, theme.faint, anchor="start")]
+    return [Text(MARGIN, 24, title, TITLE_SIZE, theme.text, bold=True, anchor="start"),
+            Text(MARGIN, 40, subtitle, SUBTITLE_SIZE, theme.muted, anchor="start")]
 
 
-def shape_words(shape):
+def format_shape(shape):
     return "x".join("?" if side is None else str(side) for side in shape)
 
 
-def number_words(number):
+def format_count(count):
     """Return a count in three digits: 834, 61.7 k, 1.45 M, 13.2 G."""
     for unit in ("", "k", "M", "G"):
-        if number < 999.5 or unit == "G":
-            return f"{number:.3g} {unit}".strip() if number < 999.5 else f"{number:.0f} {unit}"
-        number /= 1000
+        if count < 999.5 or unit == "G":
+            return f"{count:.3g} {unit}".strip() if count < 999.5 else f"{count:.0f} {unit}"
+        count /= 1000
     raise AssertionError
 
 
-def bars(x, y, module, most, theme, length=44.0):
+def draw_bars(x, y, module, bar_maxima, theme, length=44.0):
     """Return a module's parameters above its multiply-adds as bars with their numbers, from (x, y) to the right."""
     items = []
     for row, (what, colour) in enumerate((("parameters", theme.parameters), ("multiply_adds", theme.multiply_adds))):
         value = getattr(module, what)
         if value:
             middle = y + 4.5 + row * 9
-            share = max(1.0, length * value / most[what])
+            share = max(1.0, length * value / bar_maxima[what])
             items += [Box(x, middle - 2.5, share, 5, colour, radius=1),
-                      Text(x + share + 4, middle, number_words(value), SMALL, theme.faint, anchor="start")]
+                      Text(x + share + 4, middle, format_count(value), SMALL_FONT_SIZE, theme.muted, anchor="start")]
     return items
 
 
-def legend(x, y, width, kinds, theme, *, with_bars, sides, said=None):
+def draw_legend(x, y, width, kinds, theme, *, with_bars, with_aux, kind_labels=None):
     """Return the items of a legend within `width` points, and its height; `said` are other words for some kinds."""
-    words_of = KIND_WORDS | (said or {})
-    entries = [(theme.kinds[kind], words_of[kind], False) for kind in KIND_WORDS if kind in kinds]
+    words_of = KIND_LABELS | (kind_labels or {})
+    entries = [(theme.kinds[kind], words_of[kind], False) for kind in KIND_LABELS if kind in kinds]
     if with_bars:
         entries += [((theme.parameters, theme.parameters), "parameters", False),
                     ((theme.multiply_adds, theme.multiply_adds), "multiply-adds", False)]
-    if sides:
+    if with_aux:
         entries.append((theme.module, "side classifier", True))
     items, left, top = [], x, y
     for (fill, stroke), words, dashed in entries:
-        room = 18 + width_of(words, SMALL) + 12
+        room = 18 + estimate_text_width(words, SMALL_FONT_SIZE) + 12
         if left + room > x + width and left > x:
             left, top = x, top + 13
         items += [Box(left, top, 13, 8, fill, stroke, 0.8, 1.5, dashed=dashed),
-                  Text(left + 18, top + 4, words, SMALL, theme.faint, anchor="start")]
+                  Text(left + 18, top + 4, words, SMALL_FONT_SIZE, theme.muted, anchor="start")]
         left += room
     return items, top + 8 - y

@@ -7,34 +7,34 @@ order within the ranks says which run is left of which, and how far away it is a
 from collections import defaultdict
 from itertools import pairwise
 
-SWEEPS = 80  # over all runs
+PLACEMENT_SWEEPS = 80  # over all runs
 
 
-def abscissas(order, widths, above, below, boxes, between):
+def assign_x_coordinates(order, widths, above, below, boxes, node_sep):
     """Return {box or bend: x of its middle}, the leftmost edge at 0.
 
     `order` are the rows, `above` and `below` the neighbours of each in the next rows, `boxes` those that are no bends.
     """
-    run = _runs(order, above, below, boxes)
-    sequence, apart = _sequence(order, widths, run, between)
+    run = _find_runs(order, above, below, boxes)
+    sequence, apart = _order_runs(order, widths, run, node_sep)
     if len(sequence) < len(set(run.values())):  # two runs cross
         run = {box: box for row in order for box in row}
-        sequence, apart = _sequence(order, widths, run, between)
+        sequence, apart = _order_runs(order, widths, run, node_sep)
     beside = defaultdict(list)
     for box, others in below.items():
         for other in others:
             if run[box] != run[other]:
                 beside[run[box]].append(run[other])
                 beside[run[other]].append(run[box])
-    x = _settled(dict.fromkeys(sequence, 0.0), sequence, apart)
-    for _ in range(SWEEPS):  # half of the way, or two that follow each other would only change places
-        x = _settled({each: (place + sum(x[other] for other in beside[each]) / len(beside[each])) / 2
-                      if beside[each] else place for each, place in x.items()}, sequence, apart)
+    x = _resolve_distances(dict.fromkeys(sequence, 0.0), sequence, apart)
+    for _ in range(PLACEMENT_SWEEPS):  # half of the way, or two that follow each other would only change places
+        x = _resolve_distances({each: (place + sum(x[other] for other in beside[each]) / len(beside[each])) / 2
+                                if beside[each] else place for each, place in x.items()}, sequence, apart)
     left = min((x[run[box]] - widths[box] / 2 for box in run), default=0.0)
     return {box: round(x[run[box]] - left, 3) for box in run}
 
 
-def _runs(order, above, below, boxes):
+def _find_runs(order, above, below, boxes):
     """Return {box or bend: the first of its run}."""
     run = {}
     for row in order:
@@ -50,13 +50,13 @@ def _runs(order, above, below, boxes):
     return run
 
 
-def _sequence(order, widths, run, between):
+def _order_runs(order, widths, run, node_sep):
     """Return the runs from left to right, as far as that is possible, and {run: [(run right of it, distance)]}."""
     least = {}
     for row in order:
         for left, right in pairwise(row):
             pair = run[left], run[right]
-            least[pair] = max(least.get(pair, 0.0), (widths[left] + widths[right]) / 2 + between)
+            least[pair] = max(least.get(pair, 0.0), (widths[left] + widths[right]) / 2 + node_sep)
     apart, waits = defaultdict(list), defaultdict(int)
     for (left, right), distance in least.items():
         apart[left].append((right, distance))
@@ -70,13 +70,13 @@ def _sequence(order, widths, run, between):
     return ready, apart
 
 
-def _settled(wanted, sequence, apart):
+def _resolve_distances(targets, sequence, min_distances):
     """Return places as near to `wanted` as distances allow: between those pushed right and those pushed left."""
-    right, left = dict(wanted), dict(wanted)
+    right, left = dict(targets), dict(targets)
     for each in sequence:
-        for other, distance in apart[each]:
+        for other, distance in min_distances[each]:
             right[other] = max(right[other], right[each] + distance)
     for each in reversed(sequence):
-        for other, distance in apart[each]:
+        for other, distance in min_distances[each]:
             left[each] = min(left[each], left[other] - distance)
-    return {each: (right[each] + left[each]) / 2 for each in wanted}
+    return {each: (right[each] + left[each]) / 2 for each in targets}

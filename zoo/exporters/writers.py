@@ -12,15 +12,15 @@ import numpy as np
 
 from zoo import devices
 from zoo.errors import UserError
-from zoo.exporters.formats import FORMATS
-from zoo.training.keras_file import LABELS
-from zoo.training.saved import load
-from zoo.utils.io import write_text, written_whole
+from zoo.exporters.formats import EXPORT_FORMATS
+from zoo.training.keras_file import LABELS_SUFFIX
+from zoo.training.model_loading import load_run_or_keras_file
+from zoo.utils.io import write_text, atomic_write
 
-TOLERANCE = 1e-4  # of probabilities: other programs add in another order
+PROBABILITY_TOLERANCE = 1e-4  # of probabilities: other programs add in another order
 
 
-def in_float32(model):
+def convert_to_float32(model):
     """Return `model`, or one with its weights that computes in float32 throughout where it does not."""
     if {layer.compute_dtype for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)} == {"float32"}:
         return model
@@ -35,7 +35,7 @@ def in_float32(model):
     return exact
 
 
-def without_groups(model):
+def ungroup_convolutions(model):
     """Return `model`, or one with the same answers whose convolutions have no groups: only Keras's TensorFlow can do
     them, through XLA. Weights of 0 stand where a filter does not look.
     """
@@ -64,15 +64,15 @@ def without_groups(model):
 
 # ---------------------------------------------------------------------------------------- formats: write, and read back
 
-def write_keras(model, path, names, about):
+def write_keras(model, path, class_names, metadata):
     model.save(path)
 
 
-def write_weights(model, path, names, about):
+def write_weights(model, path, class_names, metadata):
     model.save_weights(path)
 
 
-def write_onnx(model, path, names, about):
+def write_onnx(model, path, class_names, metadata):
     import onnx
 
     model(np.zeros((1, *model.input_shape[1:]), np.uint8), training=False)  # Keras wants it called once
@@ -80,49 +80,49 @@ def write_onnx(model, path, names, about):
     made = onnx.load(path)
     for each in (*made.graph.input, *made.graph.output):
         each.type.tensor_type.shape.dim[0].dim_param = "number"
-    onnx.helper.set_model_props(made, {"labels": json.dumps(names), **about})
+    onnx.helper.set_model_props(made, {"labels": json.dumps(class_names), **metadata})
     onnx.save(made, path)
 
 
-def write_saved_model(model, path, names, about):
+def write_saved_model(model, path, class_names, metadata):
     model.export(path, format="tf_saved_model", verbose=False)
     extra = path / "assets.extra"  # the place for what is not TensorFlow's
     extra.mkdir()
-    write_text(extra / LABELS, "\n".join(names) + "\n")
-    write_text(extra / "about.json", json.dumps(about, indent=1) + "\n")
+    write_text(extra / LABELS_SUFFIX, "\n".join(class_names) + "\n")
+    write_text(extra / "about.json", json.dumps(metadata, indent=1) + "\n")
 
 
-def write_litert(model, path, names, about):
+def write_litert(model, path, class_names, metadata):
     model.export(path, format="litert", verbose=False)
     with zipfile.ZipFile(path, "a") as archive:  # behind the model, where LiteRT's metadata has its files too
-        archive.writestr(LABELS, "\n".join(names) + "\n")
-        archive.writestr("about.json", json.dumps(about, indent=1) + "\n")
+        archive.writestr(LABELS_SUFFIX, "\n".join(class_names) + "\n")
+        archive.writestr("about.json", json.dumps(metadata, indent=1) + "\n")
 
 
-def open_keras(path, model):
-    again = load(path)
+def load_keras_predictor(path, model):
+    again = load_run_or_keras_file(path)
     return lambda images: again.predict(images, verbose=0)
 
 
-def open_weights(path, model):
+def load_weights_predictor(path, model):
     empty = keras.models.clone_model(model)
     empty.load_weights(path)
     return lambda images: empty.predict(images, verbose=0)
 
 
-def open_onnx(path, model):
+def load_onnx_predictor(path, model):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return lambda images: session.run(None, {session.get_inputs()[0].name: images})[0]
 
 
-def open_saved_model(path, model):
+def load_saved_model_predictor(path, model):
     layer = keras.layers.TFSMLayer(path, call_endpoint="serve")
     return lambda images: keras.ops.convert_to_numpy(layer(images))
 
 
-def open_litert(path, model):
+def load_litert_predictor(path, model):
     interpreter = sys.modules["tensorflow"].lite.Interpreter(str(path))  # which is loaded: it has written the file
 
     def predict(images):
@@ -136,12 +136,12 @@ def open_litert(path, model):
     return predict
 
 
-WRITERS = {"keras": (write_keras, open_keras), "weights": (write_weights, open_weights),
-           "onnx": (write_onnx, open_onnx), "saved_model": (write_saved_model, open_saved_model),
-           "litert": (write_litert, open_litert)}
+EXPORTERS = {"keras": (write_keras, load_keras_predictor), "weights": (write_weights, load_weights_predictor),
+             "onnx": (write_onnx, load_onnx_predictor), "saved_model": (write_saved_model, load_saved_model_predictor),
+             "litert": (write_litert, load_litert_predictor)}
 
 
-def largest_difference(predict, expected, images):
+def compute_max_difference(predict, expected, images):
     """Return the largest difference from the expected probabilities, of all images at once and one by one."""
     found = np.asarray(predict(images)), np.concatenate([predict(image[None]) for image in images[-2:]])
     if found[0].shape != expected.shape or not all(np.isfinite(each).all() for each in found):
@@ -149,32 +149,33 @@ def largest_difference(predict, expected, images):
     return float(max(np.abs(found[0] - expected).max(), np.abs(found[1] - expected[-2:]).max()))
 
 
-def write(model, name, path, names, about, images):
+def export_and_verify(model, name, path, class_names, metadata, images):
     """Write `model` to `path` whole, or not at all where the file gives other answers.
 
     Return the largest difference of a probability between model and file, over `images`, uint8 (n, height, width, c).
     """
-    write_format, read_back = WRITERS[name]
+    write_format, read_back = EXPORTERS[name]
     expected = keras.ops.convert_to_numpy(model(images, training=False))
 
     def write_and_compare(scratch):
         try:
-            with devices.quiet(), warnings.catch_warnings():
+            with devices.suppress_stderr(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the converters' own, about NumPy and about names to come
-                write_format(without_groups(model) if FORMATS[name].needs_tensorflow else model, scratch, names, about)
-                difference = largest_difference(read_back(scratch, model), expected, images)
+                write_format(ungroup_convolutions(model) if EXPORT_FORMATS[name].needs_tensorflow else model, scratch,
+                             class_names, metadata)
+                difference = compute_max_difference(read_back(scratch, model), expected, images)
         except (UserError, OSError):
             raise
         except Exception as error:  # converters and runtimes raise what they like
             words = " ".join(str(error).split())[:300] or type(error).__name__
             raise UserError(f"this network cannot be written as {name}: {words}") from error
-        if not difference <= TOLERANCE:
+        if not difference <= PROBABILITY_TOLERANCE:
             raise UserError(f"the {name} file gives other answers than the run, {difference:.2g} apart; nothing "
                             "was written")
         return difference
 
     if name != "saved_model":
-        with written_whole(path) as scratch:
+        with atomic_write(path) as scratch:
             return write_and_compare(scratch)
     scratch = path.with_name(f".{os.getpid()}-{path.name}")
     try:

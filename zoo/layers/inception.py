@@ -15,10 +15,10 @@ from string import ascii_lowercase
 
 from keras import layers
 
-from zoo.layers.blocks import scaled
+from zoo.layers.blocks import scale_width
 from zoo.layers.pooling import CeilMaxPooling2D
 
-POOLS = {  # windows are 3x3
+POOLING_STEPS = {  # windows are 3x3
     "avg": lambda name: layers.AveragePooling2D(3, 1, padding="same", name=name),
     "max": lambda name: layers.MaxPooling2D(3, 1, padding="same", name=name),
     "max/2": lambda name: layers.MaxPooling2D(3, 2, padding="same", name=name),
@@ -27,22 +27,22 @@ POOLS = {  # windows are 3x3
 }
 
 
-def mixed(x, module, unit, *, width, name):
-    """Apply each branch of `module` to x and concatenate what they give; see `chain`."""
-    branches = [chain(x, branch, unit, width=width, name=f"{name}_{number}")
+def inception_module(x, module, conv, *, width, name):
+    """Apply each branch of `module` to x and concatenate what they give; see `apply_steps`."""
+    branches = [apply_steps(x, branch, conv, width=width, name=f"{name}_{number}")
                 for number, branch in enumerate(module, start=1)]
     return layers.Concatenate(name=name)(branches)
 
 
-def chain(x, steps, unit, *, width, name):
+def apply_steps(x, steps, conv, *, width, name):
     """Apply steps one after another; `unit(x, filters, kernel, stride, padding, name=...)` makes a convolution."""
     for letter, step in zip(ascii_lowercase, steps, strict=False):
         if isinstance(step, list):
-            x = mixed(x, step, unit, width=width, name=f"{name}{letter}")
+            x = inception_module(x, step, conv, width=width, name=f"{name}{letter}")
         elif isinstance(step, str):
-            x = POOLS[step](f"{name}{letter}_pool")(x)
+            x = POOLING_STEPS[step](f"{name}{letter}_pool")(x)
         else:
             filters, kernel, *how = step
             rows, columns = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-            x = unit(x, scaled(filters, width), kernel, *how, name=f"{name}{letter}_{rows}x{columns}")
+            x = conv(x, scale_width(filters, width), kernel, *how, name=f"{name}{letter}_{rows}x{columns}")
     return x

@@ -27,13 +27,13 @@ class LocalResponseNormalization(layers.Layer):
 
     def build(self, input_shape):
         channel = np.arange(input_shape[-1])
-        self.near = np.float32(np.abs(channel[:, None] - channel) <= self.depth // 2)
+        self.band_matrix = np.float32(np.abs(channel[:, None] - channel) <= self.depth // 2)
 
     def call(self, x):
         x = ops.cast(x, "float32")
         # One product with a band of ones: on TensorFlow's CPU a training step takes a third to a quarter of the time of
         # summing shifted slices, whose gradient is slow; exp and log take half of the time of a power.
-        total = ops.matmul(ops.square(x), self.near)
+        total = ops.matmul(ops.square(x), self.band_matrix)
         return ops.cast(x * ops.exp(-self.beta * ops.log(self.bias + self.alpha * total)), self.compute_dtype)
 
     def get_config(self):

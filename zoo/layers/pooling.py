@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers, ops
 
 
-def windows(size, pool_size, stride):
+def compute_ceil_windows(size, pool_size, stride):
     """Return along one side of `size` pixels: the window's size, and how many pixels each window holds.
 
     Caffe's arithmetic without padding: the number of windows is rounded up, a last one that would start outside is
@@ -25,13 +25,13 @@ class CeilPooling2D(layers.Layer):
             raise ValueError(f"pool_size and strides are at least 1; given {pool_size!r} and {strides!r}")
         self.pool_size, self.strides = pool_size, strides
 
-    def sides(self, x):
+    def compute_windows(self, x):
         """Return (rows, columns) of a window, and the pixels that each holds, along the rows and the columns."""
-        return zip(*(windows(size, self.pool_size, self.strides) for size in x.shape[1:3]), strict=True)
+        return zip(*(compute_ceil_windows(size, self.pool_size, self.strides) for size in x.shape[1:3]), strict=True)
 
-    def padded(self, x, pool, held, value):
+    def pad_for_windows(self, x, window_size, pixel_counts, value):
         """Return `x` with `value` right and below, where the last windows hang over."""
-        over = [(0, side - pixels[-1]) for side, pixels in zip(pool, held, strict=True)]
+        over = [(0, side - pixels[-1]) for side, pixels in zip(window_size, pixel_counts, strict=True)]
         return ops.pad(x, [(0, 0), *over, (0, 0)], constant_values=value) if any(map(any, over)) else x
 
     def get_config(self):
@@ -49,8 +49,8 @@ class CeilMaxPooling2D(CeilPooling2D):
     """
 
     def call(self, x):
-        pool, held = self.sides(x)
-        return ops.max_pool(self.padded(x, pool, held, -np.inf), pool, self.strides, "valid")
+        pool, held = self.compute_windows(x)
+        return ops.max_pool(self.pad_for_windows(x, pool, held, -np.inf), pool, self.strides, "valid")
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -62,8 +62,8 @@ class CeilAveragePooling2D(CeilPooling2D):
     """
 
     def call(self, x):
-        pool, held = self.sides(x)
-        mean = ops.average_pool(self.padded(x, pool, held, 0), pool, self.strides, "valid")
+        pool, held = self.compute_windows(x)
+        mean = ops.average_pool(self.pad_for_windows(x, pool, held, 0), pool, self.strides, "valid")
         share = np.outer(*held) / np.prod(pool)  # of a window's pixels, those that are there
         return mean / ops.cast(share[:, :, None], mean.dtype) if share.min() < 1 else mean
 
@@ -86,7 +86,8 @@ class SpatialPyramidPooling2D(layers.Layer):
             raise ValueError(f"bins holds a number of bins, at least 1, for each level; given {bins!r}")
 
     def call(self, x):
-        levels = [banded(banded(x, n, axis=1), n, axis=2) for n in self.bins]  # a bin's maximum: of rows, then columns
+        levels = [compute_band_maxima(compute_band_maxima(x, n, axis=1), n, axis=2)
+                  for n in self.bins]  # a bin's maximum: of rows, then columns
         return ops.concatenate([ops.reshape(level, (-1, n * n * x.shape[-1]))
                                 for n, level in zip(self.bins, levels, strict=True)], axis=-1)
 
@@ -94,7 +95,7 @@ class SpatialPyramidPooling2D(layers.Layer):
         return {**super().get_config(), "bins": list(self.bins)}
 
 
-def banded(x, n, axis):
+def compute_band_maxima(x, n, axis):
     """Return `x` with `axis` replaced by the maxima over its n bands."""
     size = x.shape[axis]
     bands = [(slice(None),) * axis + (slice(i * size // n, -(-(i + 1) * size // n)),) for i in range(n)]

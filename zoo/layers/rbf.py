@@ -19,17 +19,18 @@ class RBF(layers.Layer):
 
     def __init__(self, codes, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.rows = tuple(tuple(float(value) for value in row) for row in codes)
-        if len({len(row) for row in self.rows}) != 1 or {abs(value) for row in self.rows for value in row} != {1.0}:
+        self.code_rows = tuple(tuple(float(value) for value in row) for row in codes)
+        if len({len(row)
+                for row in self.code_rows}) != 1 or {abs(value) for row in self.code_rows for value in row} != {1.0}:
             raise ValueError("codes holds a row of +1 and -1 for each class, all of one length")
 
     def build(self, input_shape):
-        shape = len(self.rows), len(self.rows[0])
+        shape = len(self.code_rows), len(self.code_rows[0])
         if len(input_shape) != 2 or input_shape[-1] != shape[1]:
             raise ValueError(f"codes of {shape[1]} units take inputs (batch, {shape[1]}); given {tuple(input_shape)}")
 
         def given(shape, dtype=None):
-            return ops.convert_to_tensor(np.array(self.rows), dtype)
+            return ops.convert_to_tensor(np.array(self.code_rows), dtype)
 
         self.codes = self.add_weight(shape=shape, initializer=given, dtype="float32", autocast=False, trainable=False,
                                      name="codes")
@@ -39,4 +40,4 @@ class RBF(layers.Layer):
         return -ops.sum(ops.square(ops.expand_dims(ops.cast(x, "float32"), 1) - self.codes), axis=-1)
 
     def get_config(self):
-        return {**super().get_config(), "codes": [list(row) for row in self.rows]}
+        return {**super().get_config(), "codes": [list(row) for row in self.code_rows]}

@@ -37,9 +37,9 @@ class SparseConv2D(layers.Layer):
         links = [(i, j) for j, maps in enumerate(self.table) for i in maps]
         limits = np.array([2.4 / (side * side * len(self.table[j])) for _, j in links])
         # A product with these zeros and ones puts each kernel at its place in the dense one; others are zero.
-        self.places = np.zeros((len(links), inputs * outputs))
+        self.scatter_matrix = np.zeros((len(links), inputs * outputs))
         for link, (i, j) in enumerate(links):
-            self.places[link, i * outputs + j] = 1
+            self.scatter_matrix[link, i * outputs + j] = 1
 
         def within_limits(shape, dtype=None):
             return initializers.RandomUniform(-1.0, 1.0)(shape, dtype) * ops.cast(limits, dtype)
@@ -49,7 +49,7 @@ class SparseConv2D(layers.Layer):
 
     def call(self, x):
         side, inputs, outputs = self.kernel_size, x.shape[-1], len(self.table)
-        dense = ops.matmul(self.kernel, ops.cast(self.places, self.compute_dtype))
+        dense = ops.matmul(self.kernel, ops.cast(self.scatter_matrix, self.compute_dtype))
         dense = ops.reshape(dense, (side, side, inputs, outputs))
         return self.activation(ops.conv(x, dense, padding="valid") + self.bias)
 

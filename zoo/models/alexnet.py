@@ -25,7 +25,7 @@ takes the maximum of what is there, as the authors' cuda-convnet did; at 227 non
 
 from keras import initializers, layers
 
-from zoo.layers.blocks import scaled
+from zoo.layers.blocks import scale_width
 from zoo.layers.normalization import LocalResponseNormalization
 from zoo.layers.pooling import CeilMaxPooling2D
 
@@ -33,44 +33,44 @@ from zoo.layers.pooling import CeilMaxPooling2D
 TABLES = {"alexnet": ((96,   256,  384,  384,  256), (4096, 4096))}
 
 
-def start(bias):
+def get_layer_arguments(bias):
     return {"kernel_initializer": initializers.RandomNormal(stddev=0.01),
             "bias_initializer": initializers.Constant(bias), "activation": "relu"}
 
 
 def paper_stem(image, filters):
-    return layers.Conv2D(filters, 11, 4, **start(0), name="conv1")(image)
+    return layers.Conv2D(filters, 11, 4, **get_layer_arguments(0), name="conv1")(image)
 
 
 def small_stem(image, filters):
-    return layers.Conv2D(filters, 5, padding="same", **start(0), name="conv1")(image)
+    return layers.Conv2D(filters, 5, padding="same", **get_layer_arguments(0), name="conv1")(image)
 
 
 STEMS = {"paper": paper_stem, "small": small_stem}
 
 
-def norm(x, number):
-    return LocalResponseNormalization(bias=2.0, alpha=1e-4, beta=0.75, depth=5, name=f"norm{number}")(x)
+def local_response_norm(x, index):
+    return LocalResponseNormalization(bias=2.0, alpha=1e-4, beta=0.75, depth=5, name=f"norm{index}")(x)
 
 
-def pool(x, number):
-    return CeilMaxPooling2D(3, 2, name=f"pool{number}")(x)
+def max_pool(x, index):
+    return CeilMaxPooling2D(3, 2, name=f"pool{index}")(x)
 
 
-def body(image, table, *, width, stem, groups):
-    conv1, conv2, conv3, conv4, conv5 = (scaled(filters, width, groups) for filters in table[0])
-    x = pool(norm(STEMS[stem](image, conv1), 1), 1)
-    x = layers.Conv2D(conv2, 5, padding="same", groups=groups, **start(1), name="conv2")(x)
-    x = pool(norm(x, 2), 2)
-    x = layers.Conv2D(conv3, 3, padding="same", **start(0), name="conv3")(x)
-    x = layers.Conv2D(conv4, 3, padding="same", groups=groups, **start(1), name="conv4")(x)
-    x = layers.Conv2D(conv5, 3, padding="same", groups=groups, **start(1), name="conv5")(x)
-    return pool(x, 5)
+def backbone(image, table, *, width, stem, groups):
+    conv1, conv2, conv3, conv4, conv5 = (scale_width(filters, width, groups) for filters in table[0])
+    x = max_pool(local_response_norm(STEMS[stem](image, conv1), 1), 1)
+    x = layers.Conv2D(conv2, 5, padding="same", groups=groups, **get_layer_arguments(1), name="conv2")(x)
+    x = max_pool(local_response_norm(x, 2), 2)
+    x = layers.Conv2D(conv3, 3, padding="same", **get_layer_arguments(0), name="conv3")(x)
+    x = layers.Conv2D(conv4, 3, padding="same", groups=groups, **get_layer_arguments(1), name="conv4")(x)
+    x = layers.Conv2D(conv5, 3, padding="same", groups=groups, **get_layer_arguments(1), name="conv5")(x)
+    return max_pool(x, 5)
 
 
 def head(features, table, classes, *, width, dropout):
     x = layers.Flatten(name="flatten")(features)
     for number, units in zip((6, 7), table[1], strict=True):
-        x = layers.Dense(scaled(units, width), **start(1), name=f"fc{number}")(x)
+        x = layers.Dense(scale_width(units, width), **get_layer_arguments(1), name=f"fc{number}")(x)
         x = layers.Dropout(dropout, name=f"drop{number}")(x)
     return layers.Dense(classes, kernel_initializer=initializers.RandomNormal(stddev=0.01), name="fc8")(x)

@@ -23,8 +23,8 @@ has a logistic unit for each class.
 
 from keras import layers
 
-from zoo.layers.blocks import scaled
-from zoo.models.alexnet import head, small_stem, start  # whose head is this network's too
+from zoo.layers.blocks import scale_width
+from zoo.models.alexnet import head, small_stem, get_layer_arguments  # whose head is this network's too
 
 #                           conv1 conv2 conv3 conv4 conv5  fc6   fc7   (filters, units)
 TABLES = {"alexnet_2014": ((64,   192,  384,  256,  256), (4096, 4096))}
@@ -32,22 +32,22 @@ TABLES = {"alexnet_2014": ((64,   192,  384,  256,  256), (4096, 4096))}
 
 def paper_stem(image, filters):
     x = layers.ZeroPadding2D(2, name="conv1_pad")(image)
-    return layers.Conv2D(filters, 11, 4, **start(0), name="conv1")(x)
+    return layers.Conv2D(filters, 11, 4, **get_layer_arguments(0), name="conv1")(x)
 
 
 STEMS = {"paper": paper_stem, "small": small_stem}
 
 
-def pool(x, number):
-    return layers.MaxPooling2D(3, 2, name=f"pool{number}")(x)
+def max_pool(x, index):
+    return layers.MaxPooling2D(3, 2, name=f"pool{index}")(x)
 
 
-def body(image, table, *, width, stem):
-    conv1, conv2, conv3, conv4, conv5 = (scaled(filters, width) for filters in table[0])
-    x = pool(STEMS[stem](image, conv1), 1)
-    x = layers.Conv2D(conv2, 5, padding="same", **start(1), name="conv2")(x)
-    x = pool(x, 2)
-    x = layers.Conv2D(conv3, 3, padding="same", **start(0), name="conv3")(x)
-    x = layers.Conv2D(conv4, 3, padding="same", **start(1), name="conv4")(x)
-    x = layers.Conv2D(conv5, 3, padding="same", **start(1), name="conv5")(x)
-    return pool(x, 5)
+def backbone(image, table, *, width, stem):
+    conv1, conv2, conv3, conv4, conv5 = (scale_width(filters, width) for filters in table[0])
+    x = max_pool(STEMS[stem](image, conv1), 1)
+    x = layers.Conv2D(conv2, 5, padding="same", **get_layer_arguments(1), name="conv2")(x)
+    x = max_pool(x, 2)
+    x = layers.Conv2D(conv3, 3, padding="same", **get_layer_arguments(0), name="conv3")(x)
+    x = layers.Conv2D(conv4, 3, padding="same", **get_layer_arguments(1), name="conv4")(x)
+    x = layers.Conv2D(conv5, 3, padding="same", **get_layer_arguments(1), name="conv5")(x)
+    return max_pool(x, 5)

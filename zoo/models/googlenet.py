@@ -23,8 +23,8 @@ rounded (conv1: '2.7K' for 9,408).
 
 from keras import initializers, layers
 
-from zoo.layers.blocks import scaled
-from zoo.layers.inception import mixed
+from zoo.layers.blocks import scale_width
+from zoo.layers.inception import inception_module
 from zoo.layers.normalization import LocalResponseNormalization
 from zoo.layers.pooling import CeilMaxPooling2D
 
@@ -42,73 +42,74 @@ TABLES = {"googlenet": {
     "5b": (384, 192, 384, 48, 128, 128),
 }}
 POOL_AFTER = {"3b": "pool3", "4e": "pool4"}
-SIDES = {"aux1": "4a", "aux2": "4d"}
+AUX_INPUTS = {"aux1": "4a", "aux2": "4d"}
 
 
-def start(bias):
+def get_initializers(bias):
     return {"kernel_initializer": initializers.VarianceScaling(1.0, "fan_in", "uniform"),
             "bias_initializer": initializers.Constant(bias)}
 
 
-def conv(x, filters, kernel, stride=1, padding="same", *, name):
-    return layers.Conv2D(filters, kernel, stride, padding=padding, activation="relu", **start(0.2), name=name)(x)
+def conv_relu(x, filters, kernel_size, stride=1, padding="same", *, name):
+    return layers.Conv2D(filters, kernel_size, stride, padding=padding, activation="relu", **get_initializers(0.2),
+                         name=name)(x)
 
 
-def norm(x, number):
-    return LocalResponseNormalization(bias=1.0, alpha=1e-4 / 5, beta=0.75, depth=5, name=f"norm{number}")(x)
+def local_response_norm(x, index):
+    return LocalResponseNormalization(bias=1.0, alpha=1e-4 / 5, beta=0.75, depth=5, name=f"norm{index}")(x)
 
 
 def conv1(image, width, stride):
     x = layers.ZeroPadding2D(3, name="conv1_pad")(image)
-    return conv(x, scaled(64, width), 7, stride, "valid", name="conv1")
+    return conv_relu(x, scale_width(64, width), 7, stride, "valid", name="conv1")
 
 
 def conv2(x, width):
-    x = conv(x, scaled(64, width), 1, name="conv2_reduce")
-    return conv(x, scaled(192, width), 3, name="conv2")
+    x = conv_relu(x, scale_width(64, width), 1, name="conv2_reduce")
+    return conv_relu(x, scale_width(192, width), 3, name="conv2")
 
 
 def paper_stem(image, width):
     x = CeilMaxPooling2D(3, 2, name="pool1")(conv1(image, width, 2))
-    x = norm(conv2(norm(x, 1), width), 2)
+    x = local_response_norm(conv2(local_response_norm(x, 1), width), 2)
     return CeilMaxPooling2D(3, 2, name="pool2")(x)
 
 
 def small_stem(image, width):
-    return norm(conv2(norm(conv1(image, width, 1), 1), width), 2)
+    return local_response_norm(conv2(local_response_norm(conv1(image, width, 1), 1), width), 2)
 
 
 STEMS = {"paper": paper_stem, "small": small_stem}
 
 
-def inception(ones, reduce3, threes, reduce5, fives, projection):
+def inception_branches(conv1x1, reduce3x3, conv3x3, reduce5x5, conv5x5, pool_proj):
     """Figure 2(b)."""
-    return [[(ones, 1)],
-            [(reduce3, 1), (threes, 3)],
-            [(reduce5, 1), (fives, 5)],
-            ["max", (projection, 1)]]
+    return [[(conv1x1, 1)],
+            [(reduce3x3, 1), (conv3x3, 3)],
+            [(reduce5x5, 1), (conv5x5, 5)],
+            ["max", (pool_proj, 1)]]
 
 
-def body(image, table, *, width, stem):
+def backbone(image, table, *, width, stem):
     x = STEMS[stem](image, width)
     grids = {}
     for name, row in table.items():
-        x = grids[name] = mixed(x, inception(*row), conv, width=width, name=name)
+        x = grids[name] = inception_module(x, inception_branches(*row), conv_relu, width=width, name=name)
         if name in POOL_AFTER:
             x = CeilMaxPooling2D(3, 2, name=POOL_AFTER[name])(x)
-    return x, {side: grids[name] for side, name in SIDES.items()}
+    return x, {side: grids[name] for side, name in AUX_INPUTS.items()}
 
 
 def head(features, table, classes, *, width, dropout):
     x = layers.GlobalAveragePooling2D(name="pool5")(features)
     x = layers.Dropout(dropout, name="drop5")(x)
-    return layers.Dense(classes, **start(0), name="fc")(x)
+    return layers.Dense(classes, **get_initializers(0), name="fc")(x)
 
 
-def side(x, table, classes, *, width, side_dropout, name):
+def aux_head(x, table, classes, *, width, aux_dropout, name):
     x = layers.AveragePooling2D([min(5, size) for size in x.shape[1:3]], 3, name=f"{name}_pool")(x)
-    x = conv(x, scaled(128, width), 1, name=f"{name}_conv")
+    x = conv_relu(x, scale_width(128, width), 1, name=f"{name}_conv")
     x = layers.Flatten(name=f"{name}_flatten")(x)
-    x = layers.Dense(scaled(1024, width), activation="relu", **start(0.2), name=f"{name}_fc1")(x)
-    x = layers.Dropout(side_dropout, name=f"{name}_drop")(x)
-    return layers.Dense(classes, **start(0), name=f"{name}_fc2")(x)
+    x = layers.Dense(scale_width(1024, width), activation="relu", **get_initializers(0.2), name=f"{name}_fc1")(x)
+    x = layers.Dropout(aux_dropout, name=f"{name}_drop")(x)
+    return layers.Dense(classes, **get_initializers(0), name=f"{name}_fc2")(x)

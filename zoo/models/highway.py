@@ -24,40 +24,40 @@ leaves its deviation at 1. Their file for ten classes has a hundred outputs; her
 
 from keras import initializers, layers
 
-from zoo.layers.blocks import scaled
+from zoo.layers.blocks import scale_width
 from zoo.layers.highway import Highway
 from zoo.layers.pooling import CeilMaxPooling2D
 
 #         dropout  plain convolution  highway  max pool
 #          before  (filters, kernel)   layers  (side, stride)
-CIFAR = ((  0.2,    (32, 3, "same"),     4,     (2, 2)),
-         (  0.2,    (80, 3, "same"),     5,     (2, 2)),
-         (  0.2,   (128, 3, "same"),     5,     None),
-         (  0.0,   (100, 1, "same"),     0,     None))
-MNIST = ((  0.2,    (32, 5, "valid"),    2,     (3, 2)),
-         (  0.3,    None,                3,     (3, 2)),
-         (  0.4,    None,                3,     (2, 2)))
+CIFAR_STAGES = ((  0.2,    (32, 3, "same"),     4,     (2, 2)),
+                (  0.2,    (80, 3, "same"),     5,     (2, 2)),
+                (  0.2,   (128, 3, "same"),     5,     None),
+                (  0.0,   (100, 1, "same"),     0,     None))
+MNIST_STAGES = ((  0.2,    (32, 5, "valid"),    2,     (3, 2)),
+                (  0.3,    None,                3,     (3, 2)),
+                (  0.4,    None,                3,     (2, 2)))
 
 #                           stages  gates' bias  fc reads  dropout before  deviation at first
-TABLES = {"highway":       (CIFAR,     -2.0,     "pool3",       0.2,           0.05),
-          "highway_mnist": (MNIST,     -1.0,     "flatten",     0.5,           0.1)}
+TABLES = {"highway":       (CIFAR_STAGES,     -2.0,     "pool3",       0.2,           0.05),
+          "highway_mnist": (MNIST_STAGES,     -1.0,     "flatten",     0.5,           0.1)}
 
-READ = {"pool3": layers.GlobalAveragePooling2D, "flatten": layers.Flatten}
+HEAD_INPUT_LAYERS = {"pool3": layers.GlobalAveragePooling2D, "flatten": layers.Flatten}
 
 
-def conv(x, filters, kernel, activation="relu", *, name, padding="same", bias=0.0):
+def conv(x, filters, kernel_size, activation="relu", *, name, padding="same", bias=0.0):
     start = initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
-    return layers.Conv2D(filters, kernel, padding=padding, activation=activation, kernel_initializer=start,
+    return layers.Conv2D(filters, kernel_size, padding=padding, activation=activation, kernel_initializer=start,
                          bias_initializer=initializers.Constant(bias), name=name)(x)
 
 
-def highway(x, gate_bias, *, name):
+def highway_layer(x, gate_bias, *, name):
     transformed = conv(x, x.shape[-1], 3, name=f"{name}_transform")
     gate = conv(x, x.shape[-1], 3, "sigmoid", bias=gate_bias, name=f"{name}_gate")
     return Highway(name=name)([x, transformed, gate])
 
 
-def body(image, table, *, width, dropout):
+def backbone(image, table, *, width, dropout):
     stages, gate_bias, *_ = table
     x = image
     for number, (rate, plain, depth, pool) in enumerate(stages, start=1):
@@ -65,9 +65,9 @@ def body(image, table, *, width, dropout):
             x = layers.Dropout(rate, name=f"drop{number}")(x)
         if plain:
             filters, kernel, padding = plain
-            x = conv(x, scaled(filters, width), kernel, padding=padding, name=f"conv{number}")
+            x = conv(x, scale_width(filters, width), kernel, padding=padding, name=f"conv{number}")
         for layer in range(1, depth + 1):
-            x = highway(x, gate_bias, name=f"highway{number}_{layer}")
+            x = highway_layer(x, gate_bias, name=f"highway{number}_{layer}")
         if pool:
             x = CeilMaxPooling2D(*pool, name=f"pool{number}")(x)
     return x
@@ -75,7 +75,7 @@ def body(image, table, *, width, dropout):
 
 def head(features, table, classes, *, width, dropout):
     *_, read, rate, deviation = table
-    x = READ[read](name=read)(features)
+    x = HEAD_INPUT_LAYERS[read](name=read)(features)
     if dropout:
         x = layers.Dropout(rate, name="drop4")(x)
     return layers.Dense(classes, kernel_initializer=initializers.RandomNormal(0.0, deviation), name="fc")(x)

@@ -26,8 +26,8 @@ from functools import partial
 
 from keras import layers
 
-from zoo.layers.blocks import inception_conv, scaled
-from zoo.layers.inception import chain, mixed
+from zoo.layers.blocks import inception_conv, scale_width
+from zoo.layers.inception import apply_steps, inception_module
 from zoo.layers.residual import ScaledAdd
 from zoo.models.inception_v4 import STEMS as STEM_V4
 
@@ -42,12 +42,12 @@ STEM_V2 = {
 
 MIXED_5B = [[(96, 1)], [(48, 1), (64, 5)], [(64, 1), (96, 3), (96, 3)], ["avg", (64, 1)]]
 
-A_V1 = [[(32, 1)], [(32, 1), (32, 3)], [(32, 1), (32, 3), (32, 3)]]  # figure 10
-A_V2 = [[(32, 1)], [(32, 1), (32, 3)], [(32, 1), (48, 3), (64, 3)]]  # 16
-B_V1 = [[(128, 1)], [(128, 1), (128, (1, 7)), (128, (7, 1))]]        # 11
-B_V2 = [[(192, 1)], [(128, 1), (160, (1, 7)), (192, (7, 1))]]        # 17
-C_V1 = [[(192, 1)], [(192, 1), (192, (1, 3)), (192, (3, 1))]]        # 13
-C_V2 = [[(192, 1)], [(192, 1), (224, (1, 3)), (256, (3, 1))]]        # 19
+MODULE_A_V1 = [[(32, 1)], [(32, 1), (32, 3)], [(32, 1), (32, 3), (32, 3)]]  # figure 10
+MODULE_A_V2 = [[(32, 1)], [(32, 1), (32, 3)], [(32, 1), (48, 3), (64, 3)]]  # 16
+MODULE_B_V1 = [[(128, 1)], [(128, 1), (128, (1, 7)), (128, (7, 1))]]        # 11
+MODULE_B_V2 = [[(192, 1)], [(128, 1), (160, (1, 7)), (192, (7, 1))]]        # 17
+MODULE_C_V1 = [[(192, 1)], [(192, 1), (192, (1, 3)), (192, (3, 1))]]        # 13
+MODULE_C_V2 = [[(192, 1)], [(192, 1), (224, (1, 3)), (256, (3, 1))]]        # 19
 
 
 def reduction_a(k, l, m, n):
@@ -61,57 +61,57 @@ def reduction_b(second, third):
             [(256, 1), (second, 3), (third, 3, 2, V)], ["max/2 V"]]
 
 
-def residual(x, module, scale, conv, width, name):
-    branches = mixed(x, module, conv, width=width, name=f"{name}_mixed")
+def residual_module(x, module, scale, conv, width, name):
+    branches = inception_module(x, module, conv, width=width, name=f"{name}_mixed")
     linear = layers.Conv2D(x.shape[-1], 1, name=f"{name}_linear")(branches)
     return ScaledAdd(scale, name=f"{name}_add")([x, linear])
 
 
-def as_drawn(x, conv, width):
+def end_as_in_paper(x, conv, width):
     """Figure 15: nothing comes after the last C."""
     return x
 
 
-def as_released(x, conv, width):
-    x = residual(x, C_V2, 1.0, conv, width, "block8_10")
-    return conv(x, scaled(1536, width), 1, name="conv7b")
+def end_as_released(x, conv, width):
+    x = residual_module(x, MODULE_C_V2, 1.0, conv, width, "block8_10")
+    return conv(x, scale_width(1536, width), 1, name="conv7b")
 
 
 #  stem, (name, module[, scale of the residual, how many]), end
 TABLES = {
     "inception_resnet_v1": (STEM_V1, (
-        ("A",          A_V1, 0.17, 5),
+        ("A",          MODULE_A_V1, 0.17, 5),
         ("reductionA", reduction_a(192, 192, 256, 384)),
-        ("B",          B_V1, 0.10, 10),
+        ("B",          MODULE_B_V1, 0.10, 10),
         ("reductionB", reduction_b(256, 256)),
-        ("C",          C_V1, 0.20, 5)), as_drawn),
+        ("C",          MODULE_C_V1, 0.20, 5)), end_as_in_paper),
     "inception_resnet_v2": (STEM_V2, (
         ("mixed5b",    MIXED_5B),
-        ("block35",    A_V2, 0.17, 10),
+        ("block35",    MODULE_A_V2, 0.17, 10),
         ("mixed6a",    reduction_a(256, 256, 384, 384)),
-        ("block17",    B_V2, 0.10, 20),
+        ("block17",    MODULE_B_V2, 0.10, 20),
         ("mixed7a",    reduction_b(288, 320)),
-        ("block8",     C_V2, 0.20, 9)), as_released),
+        ("block8",     MODULE_C_V2, 0.20, 9)), end_as_released),
     "inception_resnet_v2_paper": (STEM_V4, (
-        ("A",          A_V2, 0.17, 5),
+        ("A",          MODULE_A_V2, 0.17, 5),
         ("reductionA", reduction_a(256, 256, 384, 384)),
-        ("B",          B_V2, 0.10, 10),
+        ("B",          MODULE_B_V2, 0.10, 10),
         ("reductionB", reduction_b(288, 320)),
-        ("C",          C_V2, 0.20, 5)), as_drawn),
+        ("C",          MODULE_C_V2, 0.20, 5)), end_as_in_paper),
 }
 
 
-def body(image, table, *, width, stem, scale):
+def backbone(image, table, *, width, stem, scale):
     conv = partial(inception_conv, scale=scale)
     stems, rows, end = table
-    x = chain(image, stems[stem], conv, width=width, name="stem_")
+    x = apply_steps(image, stems[stem], conv, width=width, name="stem_")
     for name, module, *repeated in rows:
         if not repeated:
-            x = mixed(x, module, conv, width=width, name=name)
+            x = inception_module(x, module, conv, width=width, name=name)
             continue
         factor, times = repeated
         for number in range(1, times + 1):
-            x = residual(x, module, factor, conv, width, f"{name}_{number}")
+            x = residual_module(x, module, factor, conv, width, f"{name}_{number}")
             x = layers.ReLU(name=f"{name}_{number}")(x)
     return end(x, conv, width)
 

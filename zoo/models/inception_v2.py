@@ -24,37 +24,37 @@ from functools import partial
 from keras import layers
 
 from zoo.layers.blocks import inception_conv
-from zoo.layers.inception import chain, mixed
+from zoo.layers.inception import apply_steps, inception_module
 
 
-def module(ones, reduce, threes, double_reduce, double, pool, projection):
+def inception_branches(conv1x1, reduce3x3, conv3x3, reduce_double3x3, double3x3, pool, pool_proj):
     """A row of figure 5 with stride 1."""
-    return [[(ones, 1)],
-            [(reduce, 1), (threes, 3)],
-            [(double_reduce, 1), (double, 3), (double, 3)],
-            [pool, (projection, 1)]]
+    return [[(conv1x1, 1)],
+            [(reduce3x3, 1), (conv3x3, 3)],
+            [(reduce_double3x3, 1), (double3x3, 3), (double3x3, 3)],
+            [pool, (pool_proj, 1)]]
 
 
-def reduction(reduce, threes, double_reduce, double):
+def reduction_branches(reduce3x3, conv3x3, reduce_double3x3, double3x3):
     """A row of figure 5 with stride 2: the pool passes through."""
-    return [[(reduce, 1), (threes, 3, 2)],
-            [(double_reduce, 1), (double, 3), (double, 3, 2)],
+    return [[(reduce3x3, 1), (conv3x3, 3, 2)],
+            [(reduce_double3x3, 1), (double3x3, 3), (double3x3, 3, 2)],
             ["max/2"]]
 
 
 #                            #1x1 #3x3    #3x3 double #double pool
 #                                 reduce       reduce #3x3         projection
 TABLES = {"inception_v2": {
-    "3a": module(            64,  64,     64,  64,    96,     "avg", 32),
-    "3b": module(            64,  64,     96,  64,    96,     "avg", 64),
-    "3c": reduction(              128,    160, 64,    96),
-    "4a": module(            224, 64,     96,  96,    128,    "avg", 128),
-    "4b": module(            192, 96,     128, 96,    128,    "avg", 128),
-    "4c": module(            160, 128,    160, 128,   160,    "avg", 96),
-    "4d": module(            96,  128,    192, 160,   192,    "avg", 96),
-    "4e": reduction(              128,    192, 192,   256),
-    "5a": module(            352, 192,    320, 160,   224,    "avg", 128),
-    "5b": module(            352, 192,    320, 192,   224,    "max", 128),
+    "3a": inception_branches(            64,  64,     64,  64,    96,     "avg", 32),
+    "3b": inception_branches(            64,  64,     96,  64,    96,     "avg", 64),
+    "3c": reduction_branches(              128,    160, 64,    96),
+    "4a": inception_branches(            224, 64,     96,  96,    128,    "avg", 128),
+    "4b": inception_branches(            192, 96,     128, 96,    128,    "avg", 128),
+    "4c": inception_branches(            160, 128,    160, 128,   160,    "avg", 96),
+    "4d": inception_branches(            96,  128,    192, 160,   192,    "avg", 96),
+    "4e": reduction_branches(              128,    192, 192,   256),
+    "5a": inception_branches(            352, 192,    320, 160,   224,    "avg", 128),
+    "5b": inception_branches(            352, 192,    320, 192,   224,    "max", 128),
 }}
 STEMS = {
     "paper": {"conv1": [(64, 7, 2), "max/2"], "conv2": [(64, 1), (192, 3), "max/2"]},
@@ -62,13 +62,13 @@ STEMS = {
 }
 
 
-def body(image, table, *, width, stem, scale):
+def backbone(image, table, *, width, stem, scale):
     conv = partial(inception_conv, scale=scale)
     x = image
     for name, steps in STEMS[stem].items():
-        x = chain(x, steps, conv, width=width, name=f"{name}_")
+        x = apply_steps(x, steps, conv, width=width, name=f"{name}_")
     for name, branches in table.items():
-        x = mixed(x, branches, conv, width=width, name=name)
+        x = inception_module(x, branches, conv, width=width, name=name)
     return x
 
 

@@ -25,8 +25,8 @@ from functools import partial
 
 from keras import layers
 
-from zoo.layers.blocks import inception_conv, scaled
-from zoo.layers.inception import chain, mixed
+from zoo.layers.blocks import inception_conv, scale_width
+from zoo.layers.inception import apply_steps, inception_module
 
 V = "valid"
 
@@ -36,14 +36,14 @@ STEMS = {
 }
 
 
-def grid35(projection):
+def branches_35x35(pool_proj):
     return [[(64, 1)],
             [(48, 1), (64, 5)],
             [(64, 1), (96, 3), (96, 3)],
-            ["avg", (projection, 1)]]
+            ["avg", (pool_proj, 1)]]
 
 
-def grid17(c7):
+def branches_17x17(c7):
     """Figure 6, n = 7."""
     return [[(192, 1)],
             [(c7, 1), (c7, (1, 7)), (192, (7, 1))],
@@ -51,36 +51,36 @@ def grid17(c7):
             ["avg", (192, 1)]]
 
 
-GRID8 = [[(320, 1)],  # figure 7
-         [(384, 1), [[(384, (1, 3))], [(384, (3, 1))]]],
-         [(448, 1), (384, 3), [[(384, (1, 3))], [(384, (3, 1))]]],
-         ["avg", (192, 1)]]
+BRANCHES_8X8 = [[(320, 1)],  # figure 7
+                [(384, 1), [[(384, (1, 3))], [(384, (3, 1))]]],
+                [(448, 1), (384, 3), [[(384, (1, 3))], [(384, (3, 1))]]],
+                ["avg", (192, 1)]]
 
-TO_GRID17 = [[(384, 3, 2, V)],  # figure 10
-             [(64, 1), (96, 3), (96, 3, 2, V)],
-             ["max/2 V"]]
+REDUCTION_TO_17X17 = [[(384, 3, 2, V)],  # figure 10
+                      [(64, 1), (96, 3), (96, 3, 2, V)],
+                      ["max/2 V"]]
 
-TO_GRID8 = [[(192, 1), (320, 3, 2, V)],
-            [(192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3, 2, V)],
-            ["max/2 V"]]
+REDUCTION_TO_8X8 = [[(192, 1), (320, 3, 2, V)],
+                    [(192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3, 2, V)],
+                    ["max/2 V"]]
 
 TABLES = {"inception_v3": (
-    grid35(32), grid35(64), grid35(64),              # mixed0 to mixed2
-    TO_GRID17,                                       # mixed3
-    grid17(128), grid17(160), grid17(160), grid17(192),
-    TO_GRID8,                                        # mixed8
-    GRID8, GRID8)}
-SIDE = 7  # the last module of 17x17
+    branches_35x35(32), branches_35x35(64), branches_35x35(64),              # mixed0 to mixed2
+    REDUCTION_TO_17X17,                                       # mixed3
+    branches_17x17(128), branches_17x17(160), branches_17x17(160), branches_17x17(192),
+    REDUCTION_TO_8X8,                                        # mixed8
+    BRANCHES_8X8, BRANCHES_8X8)}
+AUX_INPUT_INDEX = 7  # the last module of 17x17
 
 
-def body(image, table, *, width, stem, scale):
+def backbone(image, table, *, width, stem, scale):
     conv = partial(inception_conv, scale=scale)
-    x = chain(image, STEMS[stem], conv, width=width, name="stem_")
+    x = apply_steps(image, STEMS[stem], conv, width=width, name="stem_")
     grids = []
     for number, module in enumerate(table):
-        x = mixed(x, module, conv, width=width, name=f"mixed{number}")
+        x = inception_module(x, module, conv, width=width, name=f"mixed{number}")
         grids.append(x)
-    return x, {"aux1": grids[SIDE]}
+    return x, {"aux1": grids[AUX_INPUT_INDEX]}
 
 
 def head(features, table, classes, *, width, dropout):
@@ -89,10 +89,10 @@ def head(features, table, classes, *, width, dropout):
     return layers.Dense(classes, name="fc")(x)
 
 
-def side(x, table, classes, *, width, scale, name):
+def aux_head(x, table, classes, *, width, scale, name):
     x = layers.AveragePooling2D([min(5, size) for size in x.shape[1:3]], 3, name=f"{name}_pool")(x)
-    x = inception_conv(x, scaled(128, width), 1, scale=scale, name=f"{name}_conv1")
+    x = inception_conv(x, scale_width(128, width), 1, scale=scale, name=f"{name}_conv1")
     kernel = [min(5, size) for size in x.shape[1:3]]
-    x = inception_conv(x, scaled(768, width), kernel, padding=V, scale=scale, name=f"{name}_conv2")
+    x = inception_conv(x, scale_width(768, width), kernel, padding=V, scale=scale, name=f"{name}_conv2")
     x = layers.GlobalAveragePooling2D(name=f"{name}_pool2")(x)
     return layers.Dense(classes, name=f"{name}_fc")(x)

@@ -19,7 +19,7 @@ from functools import partial
 from keras import layers
 
 from zoo.layers.blocks import inception_conv
-from zoo.layers.inception import chain, mixed
+from zoo.layers.inception import apply_steps, inception_module
 
 V = "valid"
 
@@ -40,43 +40,43 @@ STEMS = {  # figure 3
                ["max"]]],
 }
 
-A = [[(96, 1)],  # figure 4
-     [(64, 1), (96, 3)],
-     [(64, 1), (96, 3), (96, 3)],
-     ["avg", (96, 1)]]
+MODULE_A = [[(96, 1)],  # figure 4
+            [(64, 1), (96, 3)],
+            [(64, 1), (96, 3), (96, 3)],
+            ["avg", (96, 1)]]
 
 REDUCTION_A = [[(384, 3, 2, V)],  # figure 7, with k, l, m, n = 192, 224, 256, 384 of table 1
                [(192, 1), (224, 3), (256, 3, 2, V)],
                ["max/2 V"]]
 
-B = [[(384, 1)],  # figure 5
-     [(192, 1), (224, (1, 7)), (256, (7, 1))],
-     [(192, 1), (192, (7, 1)), (224, (1, 7)), (224, (7, 1)), (256, (1, 7))],
-     ["avg", (128, 1)]]
+MODULE_B = [[(384, 1)],  # figure 5
+            [(192, 1), (224, (1, 7)), (256, (7, 1))],
+            [(192, 1), (192, (7, 1)), (224, (1, 7)), (224, (7, 1)), (256, (1, 7))],
+            ["avg", (128, 1)]]
 
 REDUCTION_B = [[(192, 1), (192, 3, 2, V)],  # figure 8
                [(256, 1), (256, (1, 7)), (320, (7, 1)), (320, 3, 2, V)],
                ["max/2 V"]]
 
-C = [[(256, 1)],  # figure 6
-     [(384, 1), [[(256, (1, 3))], [(256, (3, 1))]]],
-     [(384, 1), (448, (3, 1)), (512, (1, 3)), [[(256, (1, 3))], [(256, (3, 1))]]],
-     ["avg", (256, 1)]]
+MODULE_C = [[(256, 1)],  # figure 6
+            [(384, 1), [[(256, (1, 3))], [(256, (3, 1))]]],
+            [(384, 1), (448, (3, 1)), (512, (1, 3)), [[(256, (1, 3))], [(256, (3, 1))]]],
+            ["avg", (256, 1)]]
 
 #                          figure 9: module, how many, name
-TABLES = {"inception_v4": ((A,           4, "A"),
+TABLES = {"inception_v4": ((MODULE_A,           4, "A"),
                            (REDUCTION_A, 1, "reductionA"),
-                           (B,           7, "B"),
+                           (MODULE_B,           7, "B"),
                            (REDUCTION_B, 1, "reductionB"),
-                           (C,           3, "C"))}
+                           (MODULE_C,           3, "C"))}
 
 
-def body(image, table, *, width, stem, scale):
+def backbone(image, table, *, width, stem, scale):
     conv = partial(inception_conv, scale=scale)
-    x = chain(image, STEMS[stem], conv, width=width, name="stem_")
+    x = apply_steps(image, STEMS[stem], conv, width=width, name="stem_")
     for module, times, name in table:
         for number in range(1, times + 1):
-            x = mixed(x, module, conv, width=width, name=f"{name}_{number}" if times > 1 else name)
+            x = inception_module(x, module, conv, width=width, name=f"{name}_{number}" if times > 1 else name)
     return x
 
 

@@ -16,14 +16,14 @@ sides under 32, where the paper pads the picture itself.
 
 from keras import layers
 
-from zoo.layers.blocks import conv_relu, scaled
+from zoo.layers.blocks import conv_relu, scale_width
 
 #                    C1  C3   C5  F6   (filters, filters, units, units)
 TABLES = {"lenet5": (6, 16, 120, 84)}
 
 
-def body(image, table, *, width):
-    c1, c3 = (scaled(filters, width) for filters in table[:2])
+def backbone(image, table, *, width):
+    c1, c3 = (scale_width(filters, width) for filters in table[:2])
     padding = "same" if min(image.shape[1:3]) < 32 else "valid"
     x = conv_relu(image, c1, 5, padding=padding, name="C1")
     x = layers.MaxPooling2D(2, name="S2")(x)
@@ -32,7 +32,7 @@ def body(image, table, *, width):
 
 
 def head(features, table, classes, *, width):
-    c5, f6 = (scaled(units, width) for units in table[2:])
+    c5, f6 = (scale_width(units, width) for units in table[2:])
     x = layers.Flatten(name="flatten")(features)
     x = layers.Dense(c5, activation="relu", name="C5")(x)
     x = layers.Dense(f6, activation="relu", name="F6")(x)

@@ -23,7 +23,7 @@ are padded with zeros to 32, where the paper pads with its background.
 
 from keras import initializers, layers
 
-from zoo.layers.blocks import at_least
+from zoo.layers.blocks import pad_to_min_size
 from zoo.layers.rbf import RBF
 from zoo.layers.sparse import SparseConv2D
 from zoo.layers.subsampling import TrainableSubsampling, scaled_tanh
@@ -71,35 +71,38 @@ BITMAPS = """
 TABLES = {"lenet5_1998": {"C1": 6, "C3": TABLE_I, "C5": 120, "F6": 84, "codes": BITMAPS}}
 
 
-def links(drawing):
+def parse_connections(ascii_table):
     """Return for each column of table I the rows that have an X."""
-    columns = zip(*(line.split() for line in drawing.strip().splitlines()), strict=True)
+    columns = zip(*(line.split() for line in ascii_table.strip().splitlines()), strict=True)
     return [[row for row, mark in enumerate(column) if mark == "X"] for column in columns]
 
 
-def codes(drawing):
+def parse_codes(ascii_bitmaps):
     """Return the pixels of each bitmap, 1 and -1, row by row."""
     bitmaps = []
-    for five in drawing.strip().split("\n\n"):
+    for five in ascii_bitmaps.strip().split("\n\n"):
         bitmaps += zip(*(line.split() for line in five.splitlines()), strict=True)
     return [[1 if pixel == "#" else -1 for pixel in "".join(rows)] for rows in bitmaps]
 
 
-def start(fan_in):
+def make_fan_in_initializer(fan_in):
     return initializers.RandomUniform(-2.4 / fan_in, 2.4 / fan_in)
 
 
-def body(image, table, *, width):
-    x = at_least(image, 32, name="pad")
-    x = layers.Conv2D(table["C1"], 5, activation=scaled_tanh, kernel_initializer=start(25 * x.shape[-1]), name="C1")(x)
+def backbone(image, table, *, width):
+    x = pad_to_min_size(image, 32, name="pad")
+    x = layers.Conv2D(table["C1"], 5, activation=scaled_tanh,
+                      kernel_initializer=make_fan_in_initializer(25 * x.shape[-1]), name="C1")(x)
     x = TrainableSubsampling(activation=scaled_tanh, name="S2")(x)
-    x = SparseConv2D(links(table["C3"]), 5, activation=scaled_tanh, name="C3")(x)
+    x = SparseConv2D(parse_connections(table["C3"]), 5, activation=scaled_tanh, name="C3")(x)
     return TrainableSubsampling(activation=scaled_tanh, name="S4")(x)
 
 
 def head(features, table, classes, *, width):
     fan_in = 25 * features.shape[-1]
-    x = layers.Conv2D(table["C5"], 5, activation=scaled_tanh, kernel_initializer=start(fan_in), name="C5")(features)
+    x = layers.Conv2D(table["C5"], 5, activation=scaled_tanh, kernel_initializer=make_fan_in_initializer(fan_in),
+                      name="C5")(features)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(table["F6"], activation=scaled_tanh, kernel_initializer=start(table["C5"]), name="F6")(x)
-    return RBF(codes(table["codes"])[:classes], name="output")(x)
+    x = layers.Dense(table["F6"], activation=scaled_tanh, kernel_initializer=make_fan_in_initializer(table["C5"]),
+                     name="F6")(x)
+    return RBF(parse_codes(table["codes"])[:classes], name="output")(x)

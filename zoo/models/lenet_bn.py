@@ -23,22 +23,22 @@ Keras, as there: momentum 0.99, epsilon 1e-3.
 
 from keras import layers
 
-from zoo.layers.blocks import scaled
+from zoo.layers.blocks import scale_width
 
 #                      conv1     conv2   (filters, kernel)
 TABLES = {"lenet5_bn": ((96, 11), (120, 1))}
 
 
-def body(image, table, *, width, bn_after_conv1, bn_after_pool1):
+def backbone(image, table, *, width, bn_after_conv1, bn_after_pool1):
     (conv1, kernel1), (conv2, kernel2) = table
-    x = layers.Conv2D(scaled(conv1, width), kernel1, padding="same", name="conv1")(image)
+    x = layers.Conv2D(scale_width(conv1, width), kernel1, padding="same", name="conv1")(image)
     if bn_after_conv1:
         x = layers.BatchNormalization(name="conv1_bn")(x)
     x = layers.MaxPooling2D(2, name="pool1")(x)
     if bn_after_pool1:
         x = layers.BatchNormalization(name="pool1_bn")(x)
     x = layers.Activation("tanh", name="pool1_tanh")(x)
-    return layers.Conv2D(scaled(conv2, width), kernel2, name="conv2")(x)
+    return layers.Conv2D(scale_width(conv2, width), kernel2, name="conv2")(x)
 
 
 def head(features, table, classes, *, width, bn_after_conv2, dense_at_the_end):

@@ -20,7 +20,7 @@ still for its first hundred steps or more, at a rate of 0.1; Adam does not.
 
 from keras import initializers, layers
 
-from zoo.layers.blocks import scaled
+from zoo.layers.blocks import scale_width
 from zoo.layers.maxout import Maxout
 from zoo.layers.pooling import CeilMaxPooling2D
 
@@ -33,23 +33,24 @@ TABLES = {  # pad, kernel, units, pieces, max pool (side, stride); then units an
                       (3, 5, 24, 4, (2, 2))), []),
 }
 
-DROPPED = 0.2  # of the picture
-DROPPED_LATER = 0.5  # of what each further layer reads
+INPUT_DROPOUT = 0.2  # of the picture
+HIDDEN_DROPOUT = 0.5  # of what each further layer reads
 
 
-def start():
+def make_uniform_initializer():
     return initializers.RandomUniform(-0.005, 0.005)
 
 
-def body(image, table, *, width, dropout):
+def backbone(image, table, *, width, dropout):
     convolutions, _ = table
     x = image
     for number, (pad, kernel, units, pieces, pool) in enumerate(convolutions, start=1):
         if dropout:
-            x = layers.Dropout(DROPPED if number == 1 else DROPPED_LATER, name=f"drop{number}")(x)
+            x = layers.Dropout(INPUT_DROPOUT if number == 1 else HIDDEN_DROPOUT, name=f"drop{number}")(x)
         if pad:
             x = layers.ZeroPadding2D(pad, name=f"conv{number}_pad")(x)
-        x = layers.Conv2D(scaled(units, width) * pieces, kernel, kernel_initializer=start(), name=f"conv{number}")(x)
+        x = layers.Conv2D(scale_width(units, width) * pieces, kernel, kernel_initializer=make_uniform_initializer(),
+                          name=f"conv{number}")(x)
         x = Maxout(pieces, name=f"conv{number}_maxout")(x)
         x = CeilMaxPooling2D(*pool, name=f"pool{number}")(x)
     return x
@@ -59,12 +60,12 @@ def head(features, table, classes, *, width, dropout):
     _, dense = table
     x = layers.Flatten(name="flatten")(features)
     for number, (units, pieces) in enumerate(dense, start=4):
-        x = dense_layer(x, scaled(units, width) * pieces, dropout, number)
+        x = dropout_dense(x, scale_width(units, width) * pieces, dropout, number)
         x = Maxout(pieces, name=f"fc{number}_maxout")(x)
-    return dense_layer(x, classes, dropout, 4 + len(dense))
+    return dropout_dense(x, classes, dropout, 4 + len(dense))
 
 
-def dense_layer(x, units, dropout, number):
+def dropout_dense(x, units, dropout, index):
     if dropout:
-        x = layers.Dropout(DROPPED_LATER, name=f"drop{number}")(x)
-    return layers.Dense(units, kernel_initializer=start(), name=f"fc{number}")(x)
+        x = layers.Dropout(HIDDEN_DROPOUT, name=f"drop{index}")(x)
+    return layers.Dense(units, kernel_initializer=make_uniform_initializer(), name=f"fc{index}")(x)

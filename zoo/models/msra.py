@@ -23,26 +23,27 @@ Departures from the paper: none known in A and B, whose multiply-adds, 1.906e10 
 
 from keras import initializers, layers
 
-from zoo.layers.blocks import scaled
+from zoo.layers.blocks import scale_width
 from zoo.layers.pooling import SpatialPyramidPooling2D
 
 #                     conv2     conv3     conv4   (filters, layers)
 TABLES = {"msra_a": ((256, 5), (512, 5), (512, 5)),
           "msra_b": ((256, 6), (512, 6), (512, 6))}
 
-BINS = (7, 3, 2, 1)
+PYRAMID_BINS = (7, 3, 2, 1)
 FULLY_CONNECTED = (4096, 4096)  # units, in both
-SLOPE = 0.25  # of PReLU, at the start
+PRELU_SLOPE = 0.25  # of PReLU, at the start
 
 
-def he():
+def make_he_initializer():
     """Equation 15: deviation sqrt(2 / ((1 + slope^2) n)), n the fan-in; also in conv1, as section 2.2 has it."""
-    return initializers.VarianceScaling(2 / (1 + SLOPE**2), "fan_in", "untruncated_normal")
+    return initializers.VarianceScaling(2 / (1 + PRELU_SLOPE**2), "fan_in", "untruncated_normal")
 
 
-def conv_prelu(x, filters, kernel, stride=1, *, padding="same", name):
-    x = layers.Conv2D(filters, kernel, stride, padding=padding, kernel_initializer=he(), name=name)(x)
-    return layers.PReLU(initializers.Constant(SLOPE), shared_axes=[1, 2], name=f"{name}_prelu")(x)
+def conv_prelu(x, filters, kernel_size, stride=1, *, padding="same", name):
+    x = layers.Conv2D(filters, kernel_size, stride, padding=padding, kernel_initializer=make_he_initializer(),
+                      name=name)(x)
+    return layers.PReLU(initializers.Constant(PRELU_SLOPE), shared_axes=[1, 2], name=f"{name}_prelu")(x)
 
 
 def paper_stem(image, filters):
@@ -58,20 +59,20 @@ def small_stem(image, filters):
 STEMS = {"paper": paper_stem, "small": small_stem}
 
 
-def body(image, table, *, width, stem):
-    x = STEMS[stem](image, scaled(96, width))
+def backbone(image, table, *, width, stem):
+    x = STEMS[stem](image, scale_width(96, width))
     for stage, (filters, depth) in enumerate(table, start=2):
         if stage > 2:
             x = layers.MaxPooling2D(2, name=f"pool{stage - 1}")(x)
         for layer in range(1, depth + 1):
-            x = conv_prelu(x, scaled(filters, width), 3, name=f"conv{stage}_{layer}")
+            x = conv_prelu(x, scale_width(filters, width), 3, name=f"conv{stage}_{layer}")
     return x
 
 
 def head(features, table, classes, *, width, dropout):
-    x = SpatialPyramidPooling2D(BINS, name="spp")(features)
+    x = SpatialPyramidPooling2D(PYRAMID_BINS, name="spp")(features)
     for number, units in zip((6, 7), FULLY_CONNECTED, strict=True):
-        x = layers.Dense(scaled(units, width), kernel_initializer=he(), name=f"fc{number}")(x)
-        x = layers.PReLU(initializers.Constant(SLOPE), name=f"fc{number}_prelu")(x)
+        x = layers.Dense(scale_width(units, width), kernel_initializer=make_he_initializer(), name=f"fc{number}")(x)
+        x = layers.PReLU(initializers.Constant(PRELU_SLOPE), name=f"fc{number}_prelu")(x)
         x = layers.Dropout(dropout, name=f"drop{number}")(x)
-    return layers.Dense(classes, kernel_initializer=he(), name="fc8")(x)
+    return layers.Dense(classes, kernel_initializer=make_he_initializer(), name="fc8")(x)

@@ -19,7 +19,7 @@ Departures from the paper: none known. Weights start from N(0, 0.05) as in the a
 
 from keras import initializers, layers
 
-from zoo.layers.blocks import scaled
+from zoo.layers.blocks import scale_width
 from zoo.layers.pooling import CeilAveragePooling2D, CeilMaxPooling2D
 
 #                  kernel  filters, then those of 1x1
@@ -27,31 +27,32 @@ TABLES = {"nin": ((5,      192, 160,  96),
                   (5,      192, 192, 192),
                   (3,      192, 192))}  # the last 1x1 has a map a class: it belongs to the head
 
-POOLS = {1: CeilMaxPooling2D, 2: CeilAveragePooling2D}  # after mlpconv1 and mlpconv2
+POOLING_AFTER_STAGE = {1: CeilMaxPooling2D, 2: CeilAveragePooling2D}  # after mlpconv1 and mlpconv2
 
 
-def conv(x, filters, kernel, *, name):
+def conv_relu(x, filters, kernel_size, *, name):
     start = initializers.RandomNormal(0.0, 0.05)
-    return layers.Conv2D(filters, kernel, padding="same", activation="relu", kernel_initializer=start, name=name)(x)
+    return layers.Conv2D(filters, kernel_size, padding="same", activation="relu", kernel_initializer=start,
+                         name=name)(x)
 
 
-def mlpconv(x, kernel, filters, *, name):
-    x = conv(x, filters[0], kernel, name=f"{name}_{kernel}x{kernel}")
+def mlpconv(x, kernel_size, filters, *, name):
+    x = conv_relu(x, filters[0], kernel_size, name=f"{name}_{kernel_size}x{kernel_size}")
     for number, each in enumerate(filters[1:], start=1):
-        x = conv(x, each, 1, name=f"{name}_1x1_{number}")
+        x = conv_relu(x, each, 1, name=f"{name}_1x1_{number}")
     return x
 
 
-def body(image, table, *, width, dropout):
+def backbone(image, table, *, width, dropout):
     x = image
     for number, (kernel, *filters) in enumerate(table, start=1):
-        x = mlpconv(x, kernel, [scaled(each, width) for each in filters], name=f"mlpconv{number}")
-        if number in POOLS:
-            x = POOLS[number](3, 2, name=f"pool{number}")(x)
+        x = mlpconv(x, kernel, [scale_width(each, width) for each in filters], name=f"mlpconv{number}")
+        if number in POOLING_AFTER_STAGE:
+            x = POOLING_AFTER_STAGE[number](3, 2, name=f"pool{number}")(x)
             x = layers.Dropout(dropout, name=f"drop{number}")(x)
     return x
 
 
 def head(features, table, classes, *, width):
-    x = conv(features, classes, 1, name="mlpconv3_1x1_2")
+    x = conv_relu(features, classes, 1, name="mlpconv3_1x1_2")
     return layers.GlobalAveragePooling2D(name="pool3")(x)

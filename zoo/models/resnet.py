@@ -18,7 +18,7 @@ bottlenecks in those for ImageNet; these two have basic blocks in the stages of 
 
 from keras import layers
 
-from zoo.layers.blocks import bare_conv, bn_relu, scaled
+from zoo.layers.blocks import conv_no_bias, bn_relu, scale_width
 
 #                      conv2_x  conv3_x   conv4_x   conv5_x   (filters, blocks)
 TABLES = {"resnet18": ((64, 2), (128, 2), (256, 2), (512, 2)),
@@ -26,44 +26,44 @@ TABLES = {"resnet18": ((64, 2), (128, 2), (256, 2), (512, 2)),
 
 
 def paper_stem(image, filters):
-    x = bare_conv(image, filters, 7, 2, name="conv1")
+    x = conv_no_bias(image, filters, 7, 2, name="conv1")
     x = bn_relu(x, name="conv1")
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)  # after ReLU a zero is as good as minus infinity
     return layers.MaxPooling2D(3, 2, name="pool1")(x)
 
 
 def small_stem(image, filters):
-    return bare_conv(image, filters, 3, name="conv1")
+    return conv_no_bias(image, filters, 3, name="conv1")
 
 
-def residual(activated, filters, stride, name):
-    x = bare_conv(activated, filters, 3, stride, name=f"{name}_conv1")
+def residual_branch(activated, filters, stride, name):
+    x = conv_no_bias(activated, filters, 3, stride, name=f"{name}_conv1")
     x = bn_relu(x, name=f"{name}_conv1")
-    return bare_conv(x, filters, 3, name=f"{name}_conv2")
+    return conv_no_bias(x, filters, 3, name=f"{name}_conv2")
 
 
-def block(x, filters, stride, name):
+def preact_block(x, filters, stride, name):
     activated = bn_relu(x, name=f"{name}_preact")
     if stride > 1 or x.shape[-1] != filters:
-        x = bare_conv(activated, filters, 1, stride, name=f"{name}_shortcut")
-    return layers.Add(name=f"{name}_add")([x, residual(activated, filters, stride, name)])
+        x = conv_no_bias(activated, filters, 1, stride, name=f"{name}_shortcut")
+    return layers.Add(name=f"{name}_add")([x, residual_branch(activated, filters, stride, name)])
 
 
 def block_after_pool(x, filters, stride, name):
-    return layers.Add(name=f"{name}_add")([x, residual(x, filters, stride, name)])
+    return layers.Add(name=f"{name}_add")([x, residual_branch(x, filters, stride, name)])
 
 
-STEMS = {"paper": (paper_stem, block_after_pool), "small": (small_stem, block)}
+STEMS = {"paper": (paper_stem, block_after_pool), "small": (small_stem, preact_block)}
 
 
-def body(image, table, *, width, stem):
+def backbone(image, table, *, width, stem):
     open_with, first_block = STEMS[stem]
-    x = open_with(image, scaled(64, width))
+    x = open_with(image, scale_width(64, width))
     for stage, (filters, blocks) in enumerate(table, start=2):
         for number in range(1, blocks + 1):
-            make = first_block if (stage, number) == (2, 1) else block
+            make = first_block if (stage, number) == (2, 1) else preact_block
             stride = 2 if stage > 2 and number == 1 else 1
-            x = make(x, scaled(filters, width), stride, f"conv{stage}_{number}")
+            x = make(x, scale_width(filters, width), stride, f"conv{stage}_{number}")
     return bn_relu(x, name="conv5")
 
 

@@ -12,7 +12,7 @@ it these networks are hard to train from scratch.
 
 from keras import layers
 
-from zoo.layers.blocks import at_least, conv_bn_relu, conv_relu, scaled
+from zoo.layers.blocks import pad_to_min_size, conv_bn_relu, conv_relu, scale_width
 
 #                     conv1    conv2     conv3     conv4     conv5     (filters, layers)
 TABLES = {"vgg16": ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)),  # column D
@@ -21,12 +21,12 @@ TABLES = {"vgg16": ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)),  # column 
 FULLY_CONNECTED = (4096, 4096)  # units, in every column
 
 
-def body(image, table, *, width, batch_norm):
+def backbone(image, table, *, width, batch_norm):
     conv = conv_bn_relu if batch_norm else conv_relu
-    x = at_least(image, 32, name="pad")
+    x = pad_to_min_size(image, 32, name="pad")
     for stage, (filters, depth) in enumerate(table, start=1):
         for layer in range(1, depth + 1):
-            x = conv(x, scaled(filters, width), 3, name=f"conv{stage}_{layer}")
+            x = conv(x, scale_width(filters, width), 3, name=f"conv{stage}_{layer}")
         x = layers.MaxPooling2D(2, name=f"pool{stage}")(x)
     return x
 
@@ -34,6 +34,6 @@ def body(image, table, *, width, batch_norm):
 def head(features, table, classes, *, width, dropout):
     x = layers.Flatten(name="flatten")(features)
     for number, units in zip((6, 7), FULLY_CONNECTED, strict=True):
-        x = layers.Dense(scaled(units, width), activation="relu", name=f"fc{number}")(x)
+        x = layers.Dense(scale_width(units, width), activation="relu", name=f"fc{number}")(x)
         x = layers.Dropout(dropout, name=f"drop{number}")(x)
     return layers.Dense(classes, name="fc8")(x)

@@ -19,7 +19,7 @@ paper's count. The dropout of 0.5 is the paper's for ImageNet (section 4.3).
 
 from keras import layers
 
-from zoo.layers.blocks import scaled
+from zoo.layers.blocks import scale_width
 
 #                       block1    block2 block3 block4   block5-12   block13      block14
 TABLES = {"xception": ((32, 64), (128,   256,   728),   (728, 8),   (728, 1024), (1536, 2048))}
@@ -29,56 +29,56 @@ STEMS = {"paper": (2, "valid",               (2, 2, 2)),
          "small": (1, "same",                (2, 2, 1))}
 
 
-def norm(x, name):
+def batch_norm(x, name):
     return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
 
 
-def act(x, name):
+def relu(x, name):
     return layers.ReLU(name=f"{name}_act")(x)
 
 
-def conv(x, filters, stride, padding, name):
+def entry_conv(x, filters, stride, padding, name):
     x = layers.Conv2D(filters, 3, stride, padding=padding, use_bias=False, name=name)(x)
-    return act(norm(x, name), name)
+    return relu(batch_norm(x, name), name)
 
 
-def sepconv(x, filters, name):
+def sepconv_bn(x, filters, name):
     x = layers.SeparableConv2D(filters, 3, padding="same", use_bias=False, name=name)(x)
-    return norm(x, name)
+    return batch_norm(x, name)
 
 
-def down(x, first, filters, stride, name):
+def downsample_block(x, activated, filters, stride, name):
     """Two separable convolutions and a pool beside a 1x1 shortcut; the first reads `first`, x after ReLU or x."""
     shortcut = layers.Conv2D(filters[-1], 1, stride, use_bias=False, name=f"{name}_shortcut")(x)
-    shortcut = norm(shortcut, f"{name}_shortcut")
-    y = sepconv(first, filters[0], f"{name}_sepconv1")
-    y = sepconv(act(y, f"{name}_sepconv2"), filters[1], f"{name}_sepconv2")
+    shortcut = batch_norm(shortcut, f"{name}_shortcut")
+    y = sepconv_bn(activated, filters[0], f"{name}_sepconv1")
+    y = sepconv_bn(relu(y, f"{name}_sepconv2"), filters[1], f"{name}_sepconv2")
     y = layers.MaxPooling2D(3, stride, padding="same", name=f"{name}_pool")(y)
     return layers.Add(name=f"{name}_add")([y, shortcut])
 
 
-def middle(x, filters, name):
+def middle_flow_block(x, filters, name):
     shortcut = x
     for number in (1, 2, 3):
-        x = act(x, f"{name}_sepconv{number}")
-        x = sepconv(x, filters, f"{name}_sepconv{number}")
+        x = relu(x, f"{name}_sepconv{number}")
+        x = sepconv_bn(x, filters, f"{name}_sepconv{number}")
     return layers.Add(name=f"{name}_add")([x, shortcut])
 
 
-def body(image, table, *, width, stem):
+def backbone(image, table, *, width, stem):
     block1, entry, (middle_filters, repeats), block13, block14 = table
     stride, padding, strides = STEMS[stem]
-    x = conv(image, scaled(block1[0], width), stride, padding, "block1_conv1")
-    x = conv(x, scaled(block1[1], width), 1, padding, "block1_conv2")
+    x = entry_conv(image, scale_width(block1[0], width), stride, padding, "block1_conv1")
+    x = entry_conv(x, scale_width(block1[1], width), 1, padding, "block1_conv2")
     for number, (filters, stride) in enumerate(zip(entry, strides, strict=True), start=2):
-        first = x if number == 2 else act(x, f"block{number}_sepconv1")
-        x = down(x, first, [scaled(filters, width)] * 2, stride, f"block{number}")
+        first = x if number == 2 else relu(x, f"block{number}_sepconv1")
+        x = downsample_block(x, first, [scale_width(filters, width)] * 2, stride, f"block{number}")
     for number in range(5, 5 + repeats):
-        x = middle(x, scaled(middle_filters, width), f"block{number}")
-    first = act(x, "block13_sepconv1")
-    x = down(x, first, [scaled(filters, width) for filters in block13], 2, "block13")
+        x = middle_flow_block(x, scale_width(middle_filters, width), f"block{number}")
+    first = relu(x, "block13_sepconv1")
+    x = downsample_block(x, first, [scale_width(filters, width) for filters in block13], 2, "block13")
     for number, filters in enumerate(block14, start=1):
-        x = act(sepconv(x, scaled(filters, width), f"block14_sepconv{number}"), f"block14_sepconv{number}")
+        x = relu(sepconv_bn(x, scale_width(filters, width), f"block14_sepconv{number}"), f"block14_sepconv{number}")
     return x
 
 

@@ -3,56 +3,58 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from zoo.plots import figure as sheet, run_comparison, text_layout
-from zoo.plots.learning_curves import limits
-from zoo.plots.text_layout import counted
+from zoo.plots import figures as sheet, run_comparison, text_layout
+from zoo.plots.learning_curves import compute_axis_limits
+from zoo.plots.text_layout import pluralize
 
-PANEL, TALL, GAP, LEFT = 330, 250, 70, 48  # points
-ROW = 15  # of the key, points
-COLOURS = (sheet.BLUE, sheet.VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito
-DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)))  # when there are more runs than colours
-SHOWN = (("val_loss", "Validation loss", 0.1, np.inf), ("val_accuracy", "Validation accuracy", 0.05, 1))
+PANEL_WIDTH, PANEL_HEIGHT, PANEL_GAP, LEFT_MARGIN = 330, 250, 70, 48  # points
+LEGEND_ROW_HEIGHT = 15  # of the key, points
+LINE_COLORS = (sheet.BLUE, sheet.VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito
+LINE_STYLES = ("-", (0, (5, 2)), (0, (1.5, 1.5)))  # when there are more runs than colours
+PANEL_METRICS = (("val_loss", "Validation loss", 0.1, np.inf), ("val_accuracy", "Validation accuracy", 0.05, 1))
 
 
-def overlaid(runs):
+def plot_run_comparison(runs):
     """Return the Figure of the curves of Runs of zoo.plots.run_comparison; at least one must have finished an epoch."""
-    width = LEFT + 2 * PANEL + GAP + 2 * sheet.MARGIN
-    said = [group.words for group in run_comparison.groups(runs)]
-    head = sheet.headline(f"{counted(len(runs), 'run')} compared", " · ".join(said), width - 2 * sheet.MARGIN)
+    width = LEFT_MARGIN + 2 * PANEL_WIDTH + PANEL_GAP + 2 * sheet.MARGIN
+    said = [group.summary for group in run_comparison.group_seed_runs(runs)]
+    head = sheet.layout_headline(f"{pluralize(len(runs), 'run')} compared", " · ".join(said), width - 2 * sheet.MARGIN)
     key = [run for run in runs if run.history]
     top = sheet.MARGIN + head.height + 22
-    figure = sheet.blank(width, top + TALL + 46 + ROW * len(key) + sheet.MARGIN)
-    page = sheet.ruled(figure)
-    sheet.write_headline(page, head)
-    for place, (column, title, least, ceiling) in enumerate(SHOWN):
-        axes = sheet.axes_at(figure, LEFT + sheet.MARGIN + place * (PANEL + GAP), top, PANEL, TALL)
-        _draw(axes, run_comparison.lines(runs, column), title, least, ceiling)
+    figure = sheet.create_figure(width, top + PANEL_HEIGHT + 46 + LEGEND_ROW_HEIGHT * len(key) + sheet.MARGIN)
+    page = sheet.add_full_axes(figure)
+    sheet.add_headline(page, head)
+    for place, (column, title, least, ceiling) in enumerate(PANEL_METRICS):
+        axes = sheet.add_axes(figure, LEFT_MARGIN + sheet.MARGIN + place * (PANEL_WIDTH + PANEL_GAP), top, PANEL_WIDTH,
+                              PANEL_HEIGHT)
+        _draw_metric(axes, run_comparison.collect_curves(runs, column), title, least, ceiling)
     for place, run in enumerate(key):
-        y = top + TALL + 46 + ROW * place
-        page.plot([sheet.MARGIN, sheet.MARGIN + 26], [y, y], **_pen(place))
+        y = top + PANEL_HEIGHT + 46 + LEGEND_ROW_HEIGHT * place
+        page.plot([sheet.MARGIN, sheet.MARGIN + 26], [y, y], **_choose_line_style(place))
         result = run.result or {}
         test = f", test {result['test_accuracy_best']:.2%}".replace("%", " %") if result else ", not tested"
-        words = f"{run.name}: {run.facts['network']} on {run.facts['dataset']['name']}{test}"
-        sheet.write(page, sheet.MARGIN + 34, y, text_layout.shortened(words, 9, width - 2 * sheet.MARGIN - 34), 9,
-                    va="center")
+        words = f"{run.name}: {run.config['network']} on {run.config['dataset']['name']}{test}"
+        sheet.add_text(page, sheet.MARGIN + 34, y, text_layout.truncate_text(words, 9, width - 2 * sheet.MARGIN - 34),
+                       9, va="center")
     return figure
 
 
-def _pen(place):
-    return {"color": COLOURS[place % len(COLOURS)], "linestyle": DASHES[place // len(COLOURS) % len(DASHES)],
-            "linewidth": 1.7}
+def _choose_line_style(index):
+    return {"color": LINE_COLORS[index % len(LINE_COLORS)],
+            "linestyle": LINE_STYLES[index // len(LINE_COLORS) % len(LINE_STYLES)], "linewidth": 1.7}
 
 
-def _draw(axes, lines, title, least, ceiling):
-    epochs = np.arange(1, len(lines[0][1]) + 1)
+def _draw_metric(axes, curves, title, min_span, upper_bound):
+    epochs = np.arange(1, len(curves[0][1]) + 1)
     axes.set_xlim(0.5, len(epochs) + 0.5)
-    axes.set_ylim(*limits(np.concatenate([values for _, values in lines]), least, ceiling))
-    for place, (_, values) in enumerate(lines):
-        axes.plot(epochs, values, marker="o" if len(epochs) <= 15 else None, markersize=4, clip_on=False, **_pen(place))
+    axes.set_ylim(*compute_axis_limits(np.concatenate([values for _, values in curves]), min_span, upper_bound))
+    for place, (_, values) in enumerate(curves):
+        axes.plot(epochs, values, marker="o" if len(epochs) <= 15 else None, markersize=4, clip_on=False,
+                  **_choose_line_style(place))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1, steps=(1, 2, 5, 10)))
-    if ceiling == 1:
+    if upper_bound == 1:
         axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.8)
     sheet.frame_axes(axes)
-    axes.set_xlabel("epoch", size=9, color=sheet.MUTED, family=text_layout.FONT)
-    sheet.write(axes, 0, 1.04, title, 10, va="baseline", weight="bold", transform=axes.transAxes)
+    axes.set_xlabel("epoch", size=9, color=sheet.MUTED_COLOR, family=text_layout.FONT)
+    sheet.add_text(axes, 0, 1.04, title, 10, va="baseline", weight="bold", transform=axes.transAxes)

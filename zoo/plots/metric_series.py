@@ -3,29 +3,30 @@
 from collections import namedtuple
 
 # output: "" for the main one, else its name, such as aux1; values: float (epochs,), NaN where there is none
-Line = namedtuple("Line", "output validation values")
-Panel = namedtuple("Panel", "title share lines")  # share: whether the values are shares of 1
+MetricLine = namedtuple("MetricLine", "output is_validation values")
+Panel = namedtuple("Panel", "title is_fraction lines")  # share: whether the values are shares of 1
 
-KINDS = {"loss": ("Loss", False), "accuracy": ("Accuracy", True)}
+METRIC_KINDS = {"loss": ("Loss", False), "accuracy": ("Accuracy", True)}
 
 
-def panels(history):
+def build_panels(history):
     """Return the Panels of a history, {column: float (epochs,)}: loss, accuracy, one for each other measure.
 
     `val_` before a name is the validation split, `aux1_` the side classifier aux1. Epoch and learning_rate
     are left out.
     """
-    lines = {kind: [] for kind in KINDS}
+    lines = {kind: [] for kind in METRIC_KINDS}
     for column, values in history.items():
         if column in ("epoch", "learning_rate"):
             continue
         name = column.removeprefix("val_")
-        kind = next((kind for kind in KINDS if name == kind or name.endswith(f"_{kind}")), name)
+        kind = next((kind for kind in METRIC_KINDS if name == kind or name.endswith(f"_{kind}")), name)
         output = name.removesuffix(kind).removesuffix("_")
-        lines.setdefault(kind, []).append(Line(output, column != name, values))
-    return [Panel(*KINDS.get(kind, (kind.replace("_", " "), False)), each) for kind, each in lines.items() if each]
+        lines.setdefault(kind, []).append(MetricLine(output, column != name, values))
+    return [Panel(*METRIC_KINDS.get(kind, (kind.replace("_", " "), False)), each) for kind, each in lines.items()
+            if each]
 
 
-def said(line):
+def format_line_label(line):
     """Return what a line is, in words: 'train', 'validation', 'train aux1'."""
-    return " ".join(filter(None, ("validation" if line.validation else "train", line.output)))
+    return " ".join(filter(None, ("validation" if line.is_validation else "train", line.output)))

@@ -8,12 +8,12 @@ import numpy as np
 from PIL import Image
 
 
-def data_address(content, kind):
+def to_data_uri(content, mime_type):
     """Return bytes as an address that a page can use in place of a file's."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return f"data:{mime_type};base64,{base64.b64encode(content).decode()}"
 
 
-def sheet(images):
+def make_sprite_sheet(images):
     """Return (address of one PNG, its columns) that holds all pictures, uint8 (k, h, w, 1 or 3), row by row."""
     count, height, width, channels = images.shape
     columns = max(math.ceil(math.sqrt(count * height / width)), 1)
@@ -24,4 +24,4 @@ def sheet(images):
     whole = whole.reshape(rows * height, columns * width, channels)
     file = io.BytesIO()
     Image.fromarray(whole[..., 0] if channels == 1 else whole).save(file, "png", optimize=True)
-    return data_address(file.getvalue(), "image/png"), columns
+    return to_data_uri(file.getvalue(), "image/png"), columns

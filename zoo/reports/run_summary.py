@@ -4,26 +4,26 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
-from zoo.diagrams.html import render
+from zoo.diagrams.html import render_template
 from zoo.errors import UserError
-from zoo.reports.embedding import data_address
+from zoo.reports.embedding import to_data_uri
 from zoo.reports.run_outputs import plot_run
 
 
-def run_summary(run, summary):
+def render_run_summary(run, summary):
     """Return the HTML for the run directory `run`, a Path; `summary`: a line of text on it."""
     curves, size, problem = None, {}, ""
     try:
         content, size = plot_run(run, "curves")._repr_png_()
-        curves = data_address(content, "image/png")
+        curves = to_data_uri(content, "image/png")
     except UserError as error:
         problem = str(error)
-    report, link = link_to(run / "report.html")
-    return render("zoo.reports", "run_summary.html", run=run, summary=summary, report=report, link=link,
-                  problem=problem, curves=curves, width=size.get("width"))
+    report, link = make_report_link(run / "report.html")
+    return render_template("zoo.reports", "run_summary.html", run=run, summary=summary, report=report, link=link,
+                           problem=problem, curves=curves, width=size.get("width"))
 
 
-def link_to(report):
+def make_report_link(report):
     """Return (path, address) of a report, None where there is none.
 
     A page in the working directory can follow the address of what is below it; there is none for what is not.

@@ -4,15 +4,15 @@ import os
 
 from zoo.errors import UserError
 from zoo.plots import run_comparison
-from zoo.plots.comparison_curves import overlaid
-from zoo.plots.figure import save_png
-from zoo.reports.comparison import comparing, fragment
-from zoo.reports.embedding import data_address
+from zoo.plots.comparison_curves import plot_run_comparison
+from zoo.plots.figures import save_png
+from zoo.reports.comparison import render_comparison_page, render_comparison_table
+from zoo.reports.embedding import to_data_uri
 from zoo.runs.run import Run
-from zoo.utils.io import expanded, writable, write_text, written_whole
+from zoo.utils.io import expand_user, check_writable, write_text, atomic_write
 from zoo.utils.table import format_table
 
-SUFFIXES = (".png", ".html")
+COMPARISON_SUFFIXES = (".png", ".html")
 
 
 def compare_runs(runs, to_file=None):
@@ -35,7 +35,7 @@ def compare_runs(runs, to_file=None):
     >>> print(zoo.compare_runs(runs, "comparison.html"))
     """
     if to_file is not None:
-        check_suffix(to_file)
+        check_comparison_path(to_file)
     comparison = Comparison(runs)
     if to_file is not None:
         comparison.save(to_file)
@@ -59,8 +59,8 @@ class Comparison:
         paths = [run.path if isinstance(run, Run) else run for run in runs]
         if len(paths) < 2:
             raise UserError(f"name two runs or more; given {paths[0] if paths else 'none'}")
-        self._runs = run_comparison.read(paths)
-        self.columns, self.rows = run_comparison.table(self._runs)
+        self._runs = run_comparison.read_run_summaries(paths)
+        self.columns, self.rows = run_comparison.build_comparison_table(self._runs)
 
     @property
     def has_curves(self):
@@ -71,46 +71,47 @@ class Comparison:
         """Return the matplotlib Figure of the validation curves of all runs."""
         if not self.has_curves:
             raise UserError("no epoch of these runs has finished: there are no curves to draw")
-        return overlaid(self._runs)
+        return plot_run_comparison(self._runs)
 
     def save(self, path):
         """Write the curves as .png, or a page with the table, the spread and the curves as .html; return its Path."""
-        path = check_suffix(path)
+        path = check_comparison_path(path)
         if path.suffix.lower() == ".html":
-            write_text(path, comparing(self._runs))
+            write_text(path, render_comparison_page(self._runs))
             return path
         figure = self.plot()
-        with written_whole(path) as scratch:
+        with atomic_write(path) as scratch:
             save_png(figure, scratch)
         return path
 
     def __str__(self):
-        parts = ["\n".join(aligned([self.columns, *self.rows]))]
-        _, lacking = run_comparison.differences(self._runs)
+        parts = ["\n".join(align_columns([self.columns, *self.rows]))]
+        _, lacking = run_comparison.find_differing_fields(self._runs)
         if lacking:
             parts.append(f"note: not every run.json tells of {', '.join(lacking)}: other versions of zoo wrote them")
-        parts += [f"{group.words}\n  ({', '.join(group.names)})" for group in run_comparison.groups(self._runs)]
+        parts += [f"{group.summary}\n  ({', '.join(group.names)})"
+                  for group in run_comparison.group_seed_runs(self._runs)]
         return "\n\n".join(parts)
 
     def __repr__(self):
         return f"<zoo.Comparison of {', '.join(run.name for run in self._runs)}>"
 
     def _repr_html_(self):
-        html = fragment(self._runs)
+        html = render_comparison_table(self._runs)
         if not self.has_curves:
             return html
         content, size = self.plot()._repr_png_()
-        return f'{html}<img alt="curves" width="{size["width"]}" src="{data_address(content, "image/png")}">'
+        return f'{html}<img alt="curves" width="{size["width"]}" src="{to_data_uri(content, "image/png")}">'
 
 
-def check_suffix(path):
+def check_comparison_path(path):
     """Return `path` as a Path that can be written; UserError where its suffix is unknown or its folder is missing."""
-    if expanded(path).suffix.lower() not in SUFFIXES:
-        raise UserError(f"the picture's ending says what it is, {' or '.join(SUFFIXES)}; given {str(path)!r}")
-    return writable(path)
+    if expand_user(path).suffix.lower() not in COMPARISON_SUFFIXES:
+        raise UserError(f"the picture's ending says what it is, {' or '.join(COMPARISON_SUFFIXES)}; given {str(path)!r}")
+    return check_writable(path)
 
 
-def aligned(rows):
+def align_columns(rows):
     """Return the lines of a table, head first: columns as wide as they must be, numbers to the right."""
     columns = enumerate(zip(*rows[1:], strict=True))
     return format_table(rows, [index for index, column in columns if all(cell[:1] in "-0123456789" for cell in column)])

@@ -9,24 +9,24 @@ from PIL import Image
 from zoo.data import image_io
 from zoo.data.loading import load_data
 from zoo.errors import UserError
-from zoo.training import plan as plans, run_files
-from zoo.training.reopened import check_split, dataset_of
-from zoo.utils.io import expanded
+from zoo.training import run_config as plans, run_files
+from zoo.training.run_dataset import check_run_split, load_run_dataset
+from zoo.utils.io import expand_user
 
 SPLITS = ("train", "validation", "test")
 
 
-def reload_dataset(run, config, data_dir=None):
+def reload_run_dataset(run, config, data_dir=None):
     """Return the Dataset of a run directory whose run.json holds `config`.
 
     UserError where it cannot be found, is not what the run had, or was arrays in memory.
     """
-    dataset = find_dataset(run, config, data_dir)
+    dataset = find_run_dataset(run, config, data_dir)
     check_same_data(run, dataset)
     return dataset
 
 
-def find_dataset(run, config, data_dir=None):
+def find_run_dataset(run, config, data_dir=None):
     """Return the Dataset from where a run had it, or from `data_dir`, whatever it holds now."""
     info, limit = config["dataset"], config.get("limit")
     if info.get("kind") == "arrays":
@@ -35,17 +35,17 @@ def find_dataset(run, config, data_dir=None):
     if info.get("kind") == "npz":
         path = Path(info.get("source") or "")
         if data_dir is not None:  # the file, or the folder that it is in
-            place = expanded(data_dir)
+            place = expand_user(data_dir)
             path = place / path.name if place.is_dir() else place
-        return load_data(path, limit=limit, class_names=info["label_names"])
-    return dataset_of(run, config, data_dir)
+        return load_data(path, limit=limit, class_names=info["class_names"])
+    return load_run_dataset(run, config, data_dir)
 
 
-def reload_split(run, config, name, data_dir=None):
+def reload_run_split(run, config, name, data_dir=None):
     """Return one split of the run's data; UserError where it is not what the run had: see `check_split`."""
     if name not in SPLITS:
         raise UserError(f"split is 'train', 'validation' or 'test'; given {name!r}")
-    return check_split(run, config, name, find_dataset(run, config, data_dir))
+    return check_run_split(run, config, name, find_run_dataset(run, config, data_dir))
 
 
 def check_same_data(run, dataset):
@@ -55,25 +55,25 @@ def check_same_data(run, dataset):
         if len(getattr(dataset, name)) != config.get(name):
             raise UserError(f"{run} was begun with {config.get(name)} images for {name}, {dataset.source} has "
                             f"{len(getattr(dataset, name))}; give the same files with --data-dir")
-    names = [*map(str, config.get("label_names", ()))]
+    names = [*map(str, config.get("class_names", ()))]
     if names != [*map(str, dataset.info.class_names)]:
         other = next((pair for pair in zip(names, map(str, dataset.info.class_names), strict=False)
                       if pair[0] != pair[1]), (len(names), dataset.info.classes))
         raise UserError(f"{run} was begun with other classes than {dataset.source} has: {other[0]!r}, now "
-                        f"{other[1]!r}; give the same files with --data-dir, or {plans.MINE}")
+                        f"{other[1]!r}; give the same files with --data-dir, or {plans.NEW_RUN_HINT}")
     before, now = config.get("fingerprint"), dataset.origin.get("fingerprint")
     if before != now:
         raise UserError(f"{run} was begun with other files than {dataset.source} holds, though as many: names, sizes "
-                        f"or labels differ; give the same files with --data-dir, or {plans.MINE}")
+                        f"or labels differ; give the same files with --data-dir, or {plans.NEW_RUN_HINT}")
 
 
-def open_image(image):
+def to_pil_image(image):
     """Return (Pillow image, its name) of a path, a Pillow image or an array; UserError for anything else."""
     if isinstance(image, (str, os.PathLike)):
-        path = expanded(image)
+        path = expand_user(image)
         if not path.is_file():
             raise UserError(f"there is no image file {image}")
-        return image_io.opened(path), path.name
+        return image_io.load_image(path), path.name
     if isinstance(image, Image.Image):
         return image, "an image"
     array = np.asarray(image)

@@ -4,7 +4,7 @@ import sys
 
 from zoo import devices, env
 from zoo.errors import UserError
-from zoo.training import plan as plans
+from zoo.training import run_config as plans
 
 
 def set_device(gpu=None, backend=None):
@@ -21,13 +21,13 @@ def set_device(gpu=None, backend=None):
 
     >>> zoo.set_device(gpu=1, backend="jax")
     """
-    prepare_device(gpu, env.backend(backend), False)
+    prepare_device(gpu, env.select_backend(backend), False)
 
 
-def choose_device(gpu, plan):
+def prepare_run_device(gpu, run_config):
     """Return the Device for `gpu` and a Plan, prepared; see `prepare_device`."""
-    chosen = prepare_device(gpu, plan.backend, plan.deterministic)
-    plans.check_devices(plan, len(chosen.gpus))
+    chosen = prepare_device(gpu, run_config.backend, run_config.deterministic)
+    plans.check_devices(run_config, len(chosen.gpus))
     return chosen
 
 
@@ -35,16 +35,16 @@ def prepare_device(gpu, backend, deterministic):
     """Return the Device for `gpu`, prepared; UserError where Keras is loaded already with another one."""
     requested = None if gpu is None else ",".join(map(str, gpu)) if isinstance(gpu, (list, tuple)) else str(gpu)
     installed = devices.list_gpus()
-    chosen = devices.choose(requested, installed, devices.visible_now())
+    chosen = devices.select_gpus(requested, installed, devices.get_cuda_visible_devices())
     if "keras" not in sys.modules:
-        devices.prepare(chosen, deterministic)
+        devices.set_device_environment(chosen, deterministic)
         return chosen
     import keras
 
     if keras.backend.backend() != backend:
         raise UserError(f"Keras is loaded with {keras.backend.backend()}, and {backend} is asked for: choose with "
                         "zoo.set_device(backend=...) before Keras is imported, or in a new process")
-    if gpu is not None and (chosen.gpus or installed) and not devices.is_prepared(chosen):
+    if gpu is not None and (chosen.gpus or installed) and not devices.is_device_environment_set(chosen):
         raise UserError(f"Keras is loaded already, and sees other devices than gpu={gpu!r}: choose with "
                         "zoo.set_device(gpu) before Keras is imported, or in a new process")
     return chosen

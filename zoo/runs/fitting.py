@@ -7,43 +7,38 @@ from dataclasses import dataclass, replace
 from zoo import registry
 from zoo.data.loading import load_data
 from zoo.errors import UserError
-from zoo.reports.missing import draw_missing
-from zoo.runs.data import check_same_data, reload_dataset
-from zoo.runs.device_choice import choose_device
-from zoo.runs.progress_display import progress_display
+from zoo.reports.missing_outputs import draw_missing_outputs
+from zoo.runs.data import check_same_data, reload_run_dataset
+from zoo.runs.device_choice import prepare_run_device
+from zoo.runs.progress_display import make_progress_display
 from zoo.runs.run import Run
 from zoo.runs.session import Session
-from zoo.runs.stages import finished_result
-from zoo.training import class_weights, finetuning, loggers, plan as plans, recipe as recipes, run_directory, run_files
-from zoo.training.planning import (
-    default_shape,
-    find_origin,
-    make_custom_plan,
-    make_plan,
-    resolve_preset,
-    split_keywords,
-)
-from zoo.utils.io import expanded
+from zoo.runs.stages import read_finished_result
+from zoo.training import (class_weights, finetuning, loggers, recipe as recipes, run_config as plans, run_directory,
+                          run_files)
+from zoo.training.run_config_factory import (apply_preset, get_folder_image_shape, make_custom_run_config,
+                                             make_run_config, resolve_backbone_weights, split_keywords)
+from zoo.utils.io import expand_user
 
 
 @dataclass(frozen=True)
-class Attended:
-    """What `attend` hands back from a session: the run directory and why training stopped early, or None."""
+class SessionResult:
+    """What `run_work` hands back from a session: the run directory and why training stopped early, or None."""
 
     run: object
     reason: str | None
 
 
-def attend(work, run, recipe, leave, resume, link):
+def run_work(work, run, recipe, stopper, resume_hint, host_group):
     """Let errors pass, as exceptions of their kind; see `zoo.runs.session.Session`."""
     from zoo.training import failures
 
     try:
         work()
     except (FloatingPointError, MemoryError, OSError) as error:
-        _, words = failures.explained(error, recipe)
+        _, words = failures.explain_failure(error, recipe)
         raise type(error)(f"{words}; {run} keeps what was saved") from error
-    return Attended(run, leave and leave.reason)
+    return SessionResult(run, stopper and stopper.reason)
 
 
 def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head_layers=(), pooling=None,
@@ -132,8 +127,8 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     >>> zoo.fit(my_keras_model, "mnist", epochs=5)
     >>> zoo.fit("lenet5", (x_train, y_train), test_data=(x_test, y_test), callbacks=[keras.callbacks.CSVLogger("log")])
     """
-    until = deadline(max_seconds)
-    asked = finetuning.request(
+    until = compute_deadline(max_seconds)
+    asked = finetuning.make_finetune_options(
         weights=None if weights == "none" else weights, freeze=freeze, head_layers=tuple(head_layers), pooling=pooling,
         feature_layer=feature_layer, two_stage=two_stage, head_epochs=head_epochs,
         backbone_learning_rate=backbone_learning_rate, strategy=strategy, preprocessing=preprocessing)
@@ -148,20 +143,22 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     if not isinstance(model, str):
         from zoo.training import custom_model  # Keras
 
-        custom_model.check(model)
+        custom_model.check_custom_model(model)
         refuse_catalogue_arguments(preset=preset, width=width, stem=None if stem == "auto" else stem,
                                    weights=asked and "what is pretrained")
-        data = load(shape=custom_model.image_shape(model))
-        plan = make_custom_plan(custom_model.describe(model, data.info), data.info, fields=keywords, **settings)
-        return train(plan, data, until, f"zoo.fit(<{plan.model_name}>, ...)", model=model, **session)
-    spec = registry.find(model)
+        data = load(shape=custom_model.get_custom_image_shape(model))
+        plan = make_custom_run_config(custom_model.make_custom_model_config(model, data.info), data.info,
+                                      overrides=keywords, **settings)
+        return start_or_resume_run(plan, data, until, f"zoo.fit(<{plan.model_name}>, ...)", model=model, **session)
+    spec = registry.get_model_info(model)
     options, fields = split_keywords(spec, keywords)
-    width, options = resolve_preset(spec, preset, width, options)
-    origin = find_origin(spec, asked, width, stem, options)
-    data = load(shape=default_shape(spec, origin))
-    plan = make_plan(spec, data.info, fields=fields, width=width, stem=stem, options=options, asked=asked,
-                     origin=origin, **settings)
-    return train(plan, data, until, f"zoo.fit({model!r}, ...)", asked=asked, origin=origin, **session)
+    width, options = apply_preset(spec, preset, width, options)
+    origin = resolve_backbone_weights(spec, asked, width, stem, options)
+    data = load(shape=get_folder_image_shape(spec, origin))
+    plan = make_run_config(spec, data.info, overrides=fields, width=width, stem=stem, options=options,
+                           finetune_options=asked, backbone_weights=origin, **settings)
+    return start_or_resume_run(plan, data, until, f"zoo.fit({model!r}, ...)", finetune_options=asked,
+                               backbone_weights=origin, **session)
 
 
 def refuse_catalogue_arguments(**given):
@@ -172,58 +169,59 @@ def refuse_catalogue_arguments(**given):
                             "own; leave it out")
 
 
-def deadline(max_seconds):
+def compute_deadline(max_seconds):
     """Return when to save and stop, on time.monotonic's clock."""
     return float("inf") if max_seconds is None else time.monotonic() + max_seconds
 
 
-def train(plan, data, until, command, *, class_weight, gpu, name, output_dir, callbacks, log, verbose, **session):
+def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gpu, name, output_dir, callbacks, log,
+                        verbose, **session):
     """Begin a run, or resume the one called `name`; return the Run."""
     if class_weight is not None:
-        plan = replace(plan, class_weight=class_weights.resolve(class_weight, data))
-    names = logger_names(log)
-    chosen = choose_device(gpu, plan)
-    made = Session(plan, data, chosen, attend, until, callbacks=tuple(callbacks or ()), loggers=names,
-                   display=progress_display(verbose), **session)
-    run = None if name is None else expanded(output_dir) / name
+        run_config = replace(run_config, class_weight=class_weights.resolve_class_weight(class_weight, data))
+    names = check_logger_names(log)
+    chosen = prepare_run_device(gpu, run_config)
+    made = Session(run_config, data, chosen, run_work, deadline, callbacks=tuple(callbacks or ()), loggers=names,
+                   display=make_progress_display(verbose), **session)
+    run = None if name is None else expand_user(output_dir) / name
     if run is not None and (run / "run.json").exists():
         check_same_data(run, data)
-        if not made.asked:
-            plan = plans.going_on(run, plans.of_run(run, run_files.read_config(run)), plan)
-            if finished_result(run, plan.recipe.epochs):
-                return finished_run(run)
-        return run_of(replace(made, plan=plan).resume(run))
+        if not made.finetune_options:
+            run_config = plans.resume_run_config(run, plans.get_run_config(run, run_files.read_config(run)), run_config)
+            if read_finished_result(run, run_config.recipe.epochs):
+                return open_finished_run(run)
+        return make_run(replace(made, run_config=run_config).resume(run))
     run_directory.check_output_dir(output_dir, name)
-    return run_of(made.begin(output_dir, name, command))
+    return make_run(made.start(output_dir, name, command))
 
 
-def logger_names(log):
+def check_logger_names(log):
     """Return the checked names of loggers that `log` gives: None, a name or several."""
     names = () if log is None else (log,) if isinstance(log, str) else tuple(log)
-    loggers.check(names)
+    loggers.check_loggers(names)
     return names
 
 
-def resume(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks, log=None, verbose=True):
+def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks, log=None, verbose=True):
     """See `Run.resume`."""
-    until = deadline(max_seconds)
-    plan = plans.of_run(run.path, run.config)
+    until = compute_deadline(max_seconds)
+    plan = plans.get_run_config(run.path, run.config)
     if epochs is not None:
-        plan = plans.longer(run.path, plan, recipes.overridden(plan.recipe, {"epochs": epochs}).epochs)
-    if finished_result(run.path, plan.recipe.epochs):
-        return finished_run(run.path)
-    chosen = choose_device(gpu, plan)
-    data = reload_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
+        plan = plans.extend_epochs(run.path, plan, recipes.override_recipe(plan.recipe, {"epochs": epochs}).epochs)
+    if read_finished_result(run.path, plan.recipe.epochs):
+        return open_finished_run(run.path)
+    chosen = prepare_run_device(gpu, plan)
+    data = reload_run_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
         dataset, limit=plan.limit, shape=tuple(run.config["dataset"]["shape"]))
-    return run_of(Session(plan, data, chosen, attend, until, callbacks=tuple(callbacks or ()),
-                          loggers=logger_names(log), display=progress_display(verbose)).resume(run.path))
+    return make_run(Session(plan, data, chosen, run_work, until, callbacks=tuple(callbacks or ()),
+                            loggers=check_logger_names(log), display=make_progress_display(verbose)).resume(run.path))
 
 
-def run_of(attended):
-    return Run(attended.run, attended.reason)
+def make_run(session_result):
+    return Run(session_result.run, session_result.reason)
 
 
-def finished_run(run):
+def open_finished_run(run):
     """Return the Run of a directory that has its result; draw what a kill between result and report has left out."""
-    draw_missing(run)
+    draw_missing_outputs(run)
     return Run(run)

@@ -5,10 +5,10 @@ import numpy as np
 from zoo.data import image_io
 from zoo.errors import UserError
 from zoo.plots import inspected_model, inspection_plots
-from zoo.plots.inspection import View
-from zoo.utils.io import writable
+from zoo.plots.inspection import ImageInspection
+from zoo.utils.io import check_writable
 
-CHANNELS = 8  # feature maps of a layer
+DEFAULT_CHANNELS = 8  # feature maps of a layer
 
 
 class Inspection:
@@ -18,7 +18,7 @@ class Inspection:
         subject: a `zoo.plots.inspected_model.Subject`.
         image: a Pillow image of any size; it is resized to what the model takes.
         name: str, what the figures call the image.
-        white: dict, how the run scaled images of more than eight bits; see `zoo.data.deep_images`.
+        white: dict, how the run scaled images of more than eight bits; see `zoo.data.bit_depth`.
 
     Example:
 
@@ -27,16 +27,16 @@ class Inspection:
     """
 
     def __init__(self, subject, image, name, white=None):
-        fitted = image_io.fitted(image, inspected_model.sides(subject), white)
+        fitted = image_io.prepare_image(image, inspected_model.resolve_input_shape(subject), white)
         self.image = fitted.pixels
         self._subject, self._views = subject, {}
-        self._source = ", ".join(filter(None, (name, fitted.done)))
+        self._source = ", ".join(filter(None, (name, fitted.transformations)))
 
     def prediction(self):
         """Return the Figure of the ten most probable classes."""
         return self._plot("prediction")
 
-    def features(self, layers="stages", channels=CHANNELS):
+    def features(self, layers="stages", channels=DEFAULT_CHANNELS):
         """Return the Figure of feature maps.
 
         Args:
@@ -71,18 +71,18 @@ class Inspection:
         """Return the Figure of how much the probability of each class falls where a grey patch hides the image."""
         return self._plot("occlusion")
 
-    def report(self, to_file="look.html", layers="stages", channels=CHANNELS):
+    def report(self, to_file="look.html", layers="stages", channels=DEFAULT_CHANNELS):
         """Write one HTML page with all of these, to step through; return its Path."""
         from zoo.reports import inspection
 
-        path = writable(to_file)
+        path = check_writable(to_file)
         if path.suffix.lower() != ".html":
             raise UserError(f"the report is a .html file; given {str(to_file)!r}")
-        inspection.write(self._view(layers), check_channels(channels), path)
+        inspection.write_inspection_page(self._view(layers), check_channels(channels), path)
         return path
 
-    def _plot(self, what, layers="stages", channels=CHANNELS):
-        return inspection_plots.drawn(self._view(layers), what, check_channels(channels))
+    def _plot(self, what, layers="stages", channels=DEFAULT_CHANNELS):
+        return inspection_plots.plot_inspection(self._view(layers), what, check_channels(channels))
 
     def _view(self, layers):
         """Return the View with these layers; what it has computed is kept."""
@@ -91,7 +91,7 @@ class Inspection:
         if not words:
             raise UserError("layers is empty; give names of layers, 'stages' or 'every'")
         if key not in self._views:
-            self._views[key] = View(self._subject, self.image, words, self._source)
+            self._views[key] = ImageInspection(self._subject, self.image, words, self._source)
         return self._views[key]
 
     def _repr_png_(self):

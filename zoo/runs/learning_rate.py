@@ -7,9 +7,9 @@ from zoo import registry
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.runs import device_choice
-from zoo.runs.stages import aux_loss_weights
-from zoo.training import planning, recipe as recipes
-from zoo.utils.io import writable, written_whole
+from zoo.runs.stages import get_aux_loss_weights
+from zoo.training import recipe as recipes, run_config_factory
+from zoo.utils.io import check_writable, atomic_write
 
 MAX_STEPS = 10_000
 
@@ -27,53 +27,53 @@ class LearningRateTest:
         title: str, what was trained on what.
     """
 
-    rates: tuple
+    learning_rates: tuple
     losses: tuple
-    smoothed: tuple
+    smoothed_losses: tuple
     suggestion: float | None
-    diverged: bool
+    has_diverged: bool
     title: str
 
     def plot(self):
         """Return the matplotlib Figure of the loss over the learning rate."""
-        from zoo.plots.lr_curve import lr_curve
+        from zoo.plots.lr_curve import plot_lr_curve
 
-        end = f"the loss diverged at {self.rates[-1]:.2g}" if self.diverged else "the loss did not diverge"
+        end = f"the loss diverged at {self.learning_rates[-1]:.2g}" if self.has_diverged else "the loss did not diverge"
         found = (f"steepest descent at {self.suggestion:g}" if self.suggestion is not None
                  else "the loss did not fall, so there is no suggestion")
-        return lr_curve(self.rates, self.losses, self.smoothed, self.suggestion,
-                        title=f"Learning rate range test: {self.title}",
-                        subtitle=f"{len(self.rates)} steps · {found} · {end}")
+        return plot_lr_curve(self.learning_rates, self.losses, self.smoothed_losses, self.suggestion,
+                             title=f"Learning rate range test: {self.title}",
+                             subtitle=f"{len(self.learning_rates)} steps · {found} · {end}")
 
     def save(self, path):
         """Write the figure as .png; return its Path."""
-        path = check_path(path)
+        path = check_figure_path(path)
 
-        from zoo.plots.figure import save_png
+        from zoo.plots.figures import save_png
 
         figure = self.plot()
-        with written_whole(path) as scratch:
+        with atomic_write(path) as scratch:
             save_png(figure, scratch)
         return path
 
     def __repr__(self):
-        return f"<zoo.LearningRateTest of {self.title}: suggestion {self.suggestion}, {len(self.rates)} steps>"
+        return f"<zoo.LearningRateTest of {self.title}: suggestion {self.suggestion}, {len(self.learning_rates)} steps>"
 
     def _repr_png_(self):
         return self.plot()._repr_png_()
 
 
-def check_path(path):
+def check_figure_path(path):
     """Return `path` as a Path that can be written; UserError where it is not a .png file."""
     if not str(path).lower().endswith(".png"):
         raise UserError(f"the figure is a .png file; given {str(path)!r}")
-    return writable(path)
+    return check_writable(path)
 
 
-def check_range(min_lr, max_lr, steps):
+def check_lr_range(min_lr, max_lr, steps):
     """Raise UserError for a range or a number of steps that cannot be tested."""
     for name, value in (("min_lr", min_lr), ("max_lr", max_lr)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= recipes.MOST:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= recipes.MAX_VALUE:
             raise UserError(f"{name} is a number above 0; given {value!r}")
     if min_lr >= max_lr:
         raise UserError(f"min_lr is lower than max_lr; given {min_lr:g} and {max_lr:g}")
@@ -110,42 +110,44 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
     >>> test = zoo.find_learning_rate("lenet5", "digits", optimizer="adam")
     >>> run = zoo.fit("lenet5", "digits", optimizer="adam", learning_rate=test.suggestion)
     """
-    check_range(min_lr, max_lr, steps)
+    check_lr_range(min_lr, max_lr, steps)
     if not isinstance(model, str):
         raise UserError(f"model is the name of a model of the catalogue; given {type(model).__name__}")
-    spec = registry.find(model)
-    options, fields = planning.split_keywords(spec, keywords)
-    width, options = planning.resolve_preset(spec, preset, width, options)
+    spec = registry.get_model_info(model)
+    options, fields = run_config_factory.split_keywords(spec, keywords)
+    width, options = run_config_factory.apply_preset(spec, preset, width, options)
     data = load_data(dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
-                     shape=registry.default_image_shape(spec), validation_data=validation_data, test_data=test_data,
+                     shape=registry.get_default_image_shape(spec), validation_data=validation_data, test_data=test_data,
                      class_names=class_names)
-    plan = planning.make_plan(spec, data.info, recipe=recipe, fields=fields, seed=seed, limit=limit, width=width,
-                              stem=stem, options=options, backend=backend, precision=precision, deterministic=False)
-    return run_test(plan, data, device_choice.choose_device(gpu, plan), min_lr, max_lr, steps)
+    plan = run_config_factory.make_run_config(spec, data.info, recipe=recipe, overrides=fields, seed=seed, limit=limit,
+                                              width=width, stem=stem, options=options, backend=backend,
+                                              precision=precision, deterministic=False)
+    return run_learning_rate_test(plan, data, device_choice.prepare_run_device(gpu, plan), min_lr, max_lr, steps)
 
 
-def run_test(plan, dataset, chosen, min_lr, max_lr, steps):
+def run_learning_rate_test(run_config, dataset, device, min_lr, max_lr, steps):
     """Run the test for a Plan on a prepared `devices.Device` and return the LearningRateTest. Nothing is written."""
-    if len(chosen.gpus) > 1:
-        raise UserError(f"the learning rate range test runs on one device; given {len(chosen.gpus)} GPUs")
+    if len(device.gpus) > 1:
+        raise UserError(f"the learning rate range test runs on one device; given {len(device.gpus)} GPUs")
 
     from zoo.training.backend import load_backend
 
-    load_backend(plan.backend, chosen)
+    load_backend(run_config.backend, device)
 
-    from zoo.training import lr_range_test, trainee
+    from zoo.training import lr_range_test, model_building
 
-    rates = lr_range_test.exponential(min_lr, max_lr, steps)
-    network, _ = trainee.build(plan)
-    losses = lr_range_test.range_test(network, dataset, plan.recipe, plan.seed, rates, aux_loss_weights(plan))
+    rates = lr_range_test.space_learning_rates(min_lr, max_lr, steps)
+    network, _ = model_building.build_run_model(run_config)
+    losses = lr_range_test.run_range_test(network, dataset, run_config.recipe, run_config.seed, rates,
+                                          get_aux_loss_weights(run_config))
     rates = rates[:len(losses)]
-    suggestion = lr_range_test.steepest(rates, losses)
+    suggestion = lr_range_test.find_steepest_learning_rate(rates, losses)
     return LearningRateTest(
-        tuple(map(float, rates)), tuple(losses), tuple(lr_range_test.smooth(losses)),
-        None if suggestion is None else two_digits(suggestion), lr_range_test.has_diverged(losses),
-        f"{plan.blueprint.spec.name} on {plan.dataset.name}")
+        tuple(map(float, rates)), tuple(losses), tuple(lr_range_test.smooth_losses(losses)),
+        None if suggestion is None else round_to_two_digits(suggestion), lr_range_test.has_diverged(losses),
+        f"{run_config.model_config.model_info.name} on {run_config.dataset.name}")
 
 
-def two_digits(value):
+def round_to_two_digits(value):
     """Return a positive number rounded to two digits that count."""
     return round(value, 1 - math.floor(math.log10(value)))

@@ -4,13 +4,15 @@ import sys
 
 from zoo.errors import UserError
 
-STAYING = ("note", "stopped")  # what lines begin with that matter after training, too
+PERSISTENT_PREFIXES = ("note", "stopped")  # what lines begin with that matter after training, too
 
 
-def progress_display(verbose=True):
-    """Return what shows the progress: LiveCurves in a notebook, Silence with verbose=False, None for text on stdout."""
+def make_progress_display(verbose=True):
+    """Return what shows the progress: LiveCurves in a notebook, SilentDisplay with verbose=False, None for text on
+    stdout.
+    """
     if not verbose:
-        return Silence()
+        return SilentDisplay()
     return LiveCurves() if is_notebook() else None
 
 
@@ -20,7 +22,7 @@ def is_notebook():
     return hasattr(ipython and ipython.get_ipython(), "kernel")
 
 
-class Silence:
+class SilentDisplay:
     """Shows nothing."""
 
     def write(self, lines):
@@ -41,7 +43,7 @@ class LiveCurves:
 
     def write(self, lines):
         """Show the lines until there are curves; those that are STAYING stay above the curves."""
-        notes = [line for line in lines if line.startswith(STAYING)]
+        notes = [line for line in lines if line.startswith(PERSISTENT_PREFIXES)]
         others = [line for line in lines if line not in notes]
         if notes:
             print("\n".join(notes), flush=True)

@@ -3,10 +3,10 @@
 import itertools
 from functools import cached_property
 
-from zoo.errors import UserError, unknown
-from zoo.training import finetuning, plan as plans, run_directory, run_files
+from zoo.errors import UserError, unknown_name_error
+from zoo.training import finetuning, run_config as plans, run_directory, run_files
 from zoo.training.backend import current_backend, import_keras
-from zoo.utils.io import expanded
+from zoo.utils.io import expand_user
 
 
 class Run:
@@ -35,7 +35,7 @@ class Run:
     """
 
     def __init__(self, path, reason=None):
-        self.path = expanded(path)
+        self.path = expand_user(path)
         self.config = run_files.read_config(self.path)
         self.reason = reason
 
@@ -49,9 +49,9 @@ class Run:
         """"finished", "running" (another process, or this one, trains it), "stopped", or "new" without an epoch."""
         if (self.path / "result.json").exists():
             return "finished"
-        if run_directory.is_locked(self.path):
+        if run_directory.is_run_locked(self.path):
             return "running"
-        begun = (self.path, self.path / finetuning.FIRST_STAGE)
+        begun = (self.path, self.path / finetuning.FIRST_STAGE_DIR)
         return "stopped" if any((each / "checkpoints" / "last.npz").exists() for each in begun) else "new"
 
     @property
@@ -68,7 +68,7 @@ class Run:
     @cached_property
     def class_names(self):
         """The names of the classes, in the order of the model's outputs."""
-        return [str(name) for name in self.config["dataset"]["label_names"]]
+        return [str(name) for name in self.config["dataset"]["class_names"]]
 
     def load_model(self, checkpoint="best"):
         """Return the trained model.
@@ -82,11 +82,11 @@ class Run:
         Raises:
             UserError: there is no such checkpoint yet.
         """
-        from zoo.training.saved import load_run
+        from zoo.training.model_loading import load_run_model
 
         if checkpoint not in plans.CHECKPOINTS:
             raise UserError(f"checkpoint is 'best' or 'last'; given {checkpoint!r}")
-        return load_run(self.path, checkpoint)
+        return load_run_model(self.path, checkpoint)
 
     def evaluate(self, data=None, *, split="test", checkpoint="best", data_dir=None, batch_size=None):
         """Measure the model on labelled images.
@@ -113,12 +113,12 @@ class Run:
         """
         from zoo.runs import evaluation
 
-        plans.checkpoint(self.path, checkpoint)
+        plans.find_checkpoint(self.path, checkpoint)
         if data is None:
-            images = evaluation.load_own(self.path, self.config, split, data_dir)
+            images = evaluation.load_own_split(self.path, self.config, split, data_dir)
         else:
-            images = evaluation.load_other(self.path, self.config, data, split, data_dir)
-        return evaluation.evaluate(self.path, self.config, images, checkpoint, batch_size)
+            images = evaluation.load_other_images(self.path, self.config, data, split, data_dir)
+        return evaluation.evaluate_run(self.path, self.config, images, checkpoint, batch_size)
 
     def predict(self, images, *, top_k=None, checkpoint="best"):
         """Classify images.
@@ -143,7 +143,7 @@ class Run:
         import numpy as np
 
         from zoo.analysis.predictions import rank_classes
-        from zoo.data.model_input import fit_arrays
+        from zoo.data.model_input import prepare_image_arrays
 
         if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, (int, np.integer)) or top_k < 1):
             raise UserError(f"top_k is None, or a whole number of 1 or more; given {top_k!r}")
@@ -153,7 +153,7 @@ class Run:
         if isinstance(images, (list, tuple)) and images and isinstance(images[0], (str, os.PathLike)):
             parts = self._fit_files(images, shape)
         else:
-            parts = iter([fit_arrays(images, shape)])
+            parts = iter([prepare_image_arrays(images, shape)])
         first = next(parts)  # what cannot be read is refused before a backend loads
         model = self.load_model(checkpoint)
         probabilities = np.concatenate([np.asarray(model.predict(part, verbose=0), np.float32)
@@ -168,8 +168,8 @@ class Run:
 
         from zoo.data import image_files, image_io
 
-        files, _ = image_files.find([os.fspath(path) for path in paths])
-        for chunk in image_io.fit_files(files, shape, self.config["dataset"].get("white")):
+        files, _ = image_files.find_image_files([os.fspath(path) for path in paths])
+        for chunk in image_io.prepare_image_files(files, shape, self.config["dataset"].get("white")):
             for _, fitted in chunk:
                 if isinstance(fitted, UserError):
                     raise fitted
@@ -210,16 +210,16 @@ class Run:
 
         >>> run.inspect("three.png").gradcam()
         """
-        from zoo.runs.data import open_image
+        from zoo.runs.data import to_pil_image
 
-        self._check(checkpoint)
-        picture, name = open_image(image)
+        self._check_checkpoint(checkpoint)
+        picture, name = to_pil_image(image)
         import_keras()
 
         from zoo.plots import inspected_model
         from zoo.runs.inspection import Inspection
 
-        return Inspection(inspected_model.of_run(self.path, self.config, checkpoint), picture, name,
+        return Inspection(inspected_model.load_inspected_run(self.path, self.config, checkpoint), picture, name,
                           self.config["dataset"].get("white"))
 
     def export(self, format, output=None, *, checkpoint="best"):
@@ -242,21 +242,21 @@ class Run:
         """
         from zoo.exporters import formats
 
-        formats.find(format)
-        self._check(checkpoint)
-        path = formats.output_path(output, self.path, format)
-        formats.check_backend(format, current_backend())
+        formats.get_export_format(format)
+        self._check_checkpoint(checkpoint)
+        path = formats.resolve_export_path(output, self.path, format)
+        formats.check_export_backend(format, current_backend())
         import_keras()
 
         from zoo.exporters.export import export_run
 
         return export_run(self.path, self.config, format, path, checkpoint).path
 
-    def _check(self, checkpoint):
+    def _check_checkpoint(self, checkpoint):
         """Raise UserError unless `checkpoint` names one that the run has."""
         if checkpoint not in plans.CHECKPOINTS:
-            raise unknown("checkpoint", checkpoint, plans.CHECKPOINTS)
-        plans.checkpoint(self.path, checkpoint)
+            raise unknown_name_error("checkpoint", checkpoint, plans.CHECKPOINTS)
+        plans.find_checkpoint(self.path, checkpoint)
 
     def report(self):
         """Draw the plots and the HTML report again from the run's files; return the path of report.html."""
@@ -276,10 +276,10 @@ class Run:
         Returns:
             A `Run` of the same directory.
         """
-        from zoo.runs.fitting import resume
+        from zoo.runs.fitting import resume_run
 
-        return resume(self, epochs=epochs, dataset=dataset, data_dir=data_dir, gpu=gpu, max_seconds=max_seconds,
-                      callbacks=callbacks, log=log, verbose=verbose)
+        return resume_run(self, epochs=epochs, dataset=dataset, data_dir=data_dir, gpu=gpu, max_seconds=max_seconds,
+                          callbacks=callbacks, log=log, verbose=verbose)
 
     def __repr__(self):
         return f"<zoo.Run {str(self.path)!r}: {self.summary()}>"
@@ -299,6 +299,6 @@ class Run:
 
     def _repr_html_(self):
         """In a notebook: the summary, the curves so far, and a link to the report."""
-        from zoo.reports.run_summary import run_summary
+        from zoo.reports.run_summary import render_run_summary
 
-        return run_summary(self.path, self.summary())
+        return render_run_summary(self.path, self.summary())

@@ -3,8 +3,8 @@
 import dataclasses
 from dataclasses import dataclass
 
-from zoo.errors import UserError, unknown
-from zoo.utils.validation import parsed
+from zoo.errors import UserError, unknown_name_error
+from zoo.utils.validation import parse_value
 
 
 @dataclass(frozen=True)
@@ -20,31 +20,31 @@ class Augmentation:
     cutmix: float = 0.0  # alpha: so is the share that a box of another picture leaves over (Yun et al. 2019)
 
     @property
-    def moves(self):
+    def is_geometric(self):
         """Whether pixels change their place."""
-        return bool(self.flip or self.crop or self.blends)
+        return bool(self.flip or self.crop or self.has_interpolation)
 
     @property
-    def blends(self):
+    def has_interpolation(self):
         """Whether pixels land between pixels, so that there is something to interpolate."""
         return bool(self.rotation or self.shift)
 
     @property
-    def mixes(self):
+    def has_mixing(self):
         """Whether a picture and its label are mixed with another one's."""
         return bool(self.mixup or self.cutmix)
 
 
-NOTHING = Augmentation()
-DEFAULTS = dataclasses.asdict(NOTHING)
-MOST = {"crop": 10_000, "rotation": 180, "shift": 0.5, "cutout": 10_000, "mixup": 100, "cutmix": 100}
-EXAMPLES = {"crop": 4, "rotation": 15, "shift": 0.1, "cutout": 8, "mixup": 0.2, "cutmix": 1}
+NO_AUGMENTATION = Augmentation()
+AUGMENTATION_DEFAULTS = dataclasses.asdict(NO_AUGMENTATION)
+MAX_VALUES = {"crop": 10_000, "rotation": 180, "shift": 0.5, "cutout": 10_000, "mixup": 100, "cutmix": 100}
+EXAMPLE_VALUES = {"crop": 4, "rotation": 15, "shift": 0.1, "cutout": 8, "mixup": 0.2, "cutmix": 1}
 
 
-def parse(text):
+def parse_augmentation(text):
     """Return the Augmentation that a text says; "" is none.
 
-    >>> parse("flip crop=4")
+    >>> parse_augmentation("flip crop=4")
     Augmentation(flip=True, crop=4, rotation=0.0, shift=0.0, cutout=0, mixup=0.0, cutmix=0.0)
 
     UserError, in one line, for what it cannot be.
@@ -52,8 +52,8 @@ def parse(text):
     values = {}
     for word in text.split():
         name, equals, number = word.partition("=")
-        if name not in DEFAULTS:
-            raise unknown("augmentation", name, DEFAULTS)
+        if name not in AUGMENTATION_DEFAULTS:
+            raise unknown_name_error("augmentation", name, AUGMENTATION_DEFAULTS)
         if name in values:
             raise UserError(f"augmentation has {name} twice; give it once")
         if name == "flip":
@@ -62,14 +62,14 @@ def parse(text):
             values[name] = True
             continue
         if not equals:
-            raise UserError(f"augmentation's {name} takes a number, such as {name}={EXAMPLES[name]}; given {word!r}")
-        values[name] = parsed(f"augmentation's {name}", number, DEFAULTS[name])
-        if not 0 <= values[name] <= MOST[name]:
-            raise UserError(f"augmentation's {name} is from 0 to {MOST[name]:,}; given {number}")
+            raise UserError(f"augmentation's {name} takes a number, such as {name}={EXAMPLE_VALUES[name]}; given {word!r}")
+        values[name] = parse_value(f"augmentation's {name}", number, AUGMENTATION_DEFAULTS[name])
+        if not 0 <= values[name] <= MAX_VALUES[name]:
+            raise UserError(f"augmentation's {name} is from 0 to {MAX_VALUES[name]:,}; given {number}")
     return Augmentation(**values)
 
 
-def check(augmentation, shape):
+def check_augmentation(augmentation, shape):
     """Raise UserError for an Augmentation that leaves nothing of a picture of `shape` (height, width, channels)."""
     side = min(shape[:2])
     for name in ("crop", "cutout"):

@@ -9,7 +9,7 @@ from zoo import devices, env
 def import_keras():
     """Import Keras with its backend where it is not imported yet, without the messages of TensorFlow's start."""
     if "keras" not in sys.modules:
-        with devices.quiet():
+        with devices.suppress_stderr():
             import keras  # noqa: F401
         silence_warnings()
 
@@ -21,10 +21,10 @@ def silence_warnings():
 
 def current_backend():
     """Return the name of the backend that Keras is loaded with, or would be."""
-    return sys.modules["keras"].backend.backend() if "keras" in sys.modules else env.backend()
+    return sys.modules["keras"].backend.backend() if "keras" in sys.modules else env.select_backend()
 
 
-def load_backend(backend, chosen, start=None):
+def load_backend(backend, device, initialize=None):
     """Load Keras with its backend, which sees the devices that `devices.prepare` left to see.
 
     Args:
@@ -40,11 +40,11 @@ def load_backend(backend, chosen, start=None):
     """
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the next line is written over it
-    with devices.quiet():
+    with devices.suppress_stderr():
         import keras
 
-        if start:
-            start()
+        if initialize:
+            initialize()
         silence_warnings()
         used = str(keras.ops.zeros(1).device)
-    return devices.describe(chosen, used, backend)
+    return devices.describe_device(device, used, backend)

@@ -5,22 +5,22 @@ import sys
 import keras
 import numpy as np
 
-from zoo.data import info
+from zoo.data import dataset_info
 
 IMAGENET_CLASSES = 1000
 
 
-def of_weights(source, classes):
+def get_weights_class_names(source, classes):
     """Return the names of the classes of a Source of weights; None where only their numbers are known.
 
     A thousand classes are ImageNet's, but in files of our own networks.
     """
-    if source.bundled:  # called by the data set that they were trained on
-        return info.find(source.said).label_names
-    return of_imagenet() if source.of_others and classes == IMAGENET_CLASSES else None
+    if source.bundled_weights:  # called by the data set that they were trained on
+        return dataset_info.get_dataset_info(source.name).class_names
+    return get_imagenet_class_names() if source.is_external and classes == IMAGENET_CLASSES else None
 
 
-def of_imagenet():
+def get_imagenet_class_names():
     """Return the names of ImageNet's thousand classes from Keras's file; None, and a note, where it is not there."""
     try:
         rows = keras.applications.imagenet_utils.decode_predictions(np.eye(IMAGENET_CLASSES, dtype=np.float32), top=1)

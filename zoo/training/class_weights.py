@@ -10,7 +10,7 @@ from zoo.errors import UserError
 BALANCED = "balanced"
 
 
-def resolve(class_weight, dataset):
+def resolve_class_weight(class_weight, dataset):
     """Return the weight of each class, a tuple of float, in the order of the labels.
 
     Args:
@@ -34,11 +34,11 @@ def resolve(class_weight, dataset):
         if not number or not (0 < value < 1e6 and math.isfinite(value)):
             raise UserError(f"the weight of a class is a number above 0 and below 1,000,000; given {value!r} for "
                             f"{key!r}")
-        weights[find_label(key, names)] = float(value)
+        weights[find_class_label(key, names)] = float(value)
     return tuple(weights)
 
 
-def find_label(key, names):
+def find_class_label(key, names):
     """Return the label that a class name or a label means."""
     if isinstance(key, (int, np.integer)) and not isinstance(key, bool) and 0 <= key < len(names):
         return int(key)

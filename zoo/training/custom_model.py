@@ -8,12 +8,12 @@ import keras
 from keras import layers
 
 from zoo.errors import UserError
-from zoo.training.plan import CustomModel
+from zoo.training.run_config import CustomModelConfig
 
-RESCALING = ("Rescaling", "Normalization", "PixelScaling")  # layers that show that a model takes raw pixels
+RESCALING_LAYERS = ("Rescaling", "Normalization", "PixelScaling")  # layers that show that a model takes raw pixels
 
 
-def check(model):
+def check_custom_model(model):
     """Raise UserError unless `model` is a Keras model with one input and one output."""
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise UserError("model is a name of zoo.list_models(), or a functional or Sequential Keras model that has an "
@@ -24,13 +24,15 @@ def check(model):
                         "outputs; one input (batch, height, width, channels) and one output are needed")
 
 
-def image_shape(model):
+def get_custom_image_shape(model):
     """Return the (height, width, channels) that a model takes; 32 for a side that it leaves open, 3 channels."""
     return tuple(side or default for side, default in zip(model.inputs[0].shape[1:], (32, 32, 3), strict=True))
 
 
-def describe(model, dataset_info):
-    """Return the CustomModel of a checked Keras model for a data set; UserError where the two do not go together."""
+def make_custom_model_config(model, dataset_info):
+    """Return the CustomModelConfig of a checked Keras model for a data set; UserError where the two do not go
+    together.
+    """
     shape, output, expected = tuple(model.inputs[0].shape[1:]), tuple(model.outputs[0].shape[1:]), dataset_info.shape
     if any(side not in (None, given) for side, given in zip(shape, expected, strict=True)):
         raise UserError(f"the model {model.name} takes images of shape {shape}; those of {dataset_info.name} are "
@@ -38,14 +40,14 @@ def describe(model, dataset_info):
     if output != (dataset_info.classes,):
         raise UserError(f"the model {model.name} gives {' x '.join(map(str, output)) or 'single'} outputs for an "
                         f"image; {dataset_info.name} has {dataset_info.classes} classes")
-    rescale = not any(type(layer).__name__ in RESCALING for layer in model.layers)
+    rescale = not any(type(layer).__name__ in RESCALING_LAYERS for layer in model.layers)
     parts = [(type(layer).__name__, [list(weight.shape) for weight in layer.weights]) for layer in model.layers]
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", model.name).strip("_") or "model"
-    return CustomModel(name, tuple(expected), dataset_info.classes, rescale,
-                       hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16])
+    return CustomModelConfig(name, tuple(expected), dataset_info.classes, rescale,
+                             hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16])
 
 
-def save(model, path):
+def save_custom_model(model, path):
     """Save the user's model; UserError where Keras cannot."""
     try:
         model.save(path)
@@ -54,22 +56,23 @@ def save(model, path):
         raise UserError(f"the model {model.name} cannot be saved by Keras, so it cannot be resumed: {first}") from error
 
 
-def build(custom, path, mean, std, activation):
+def build_custom_model(model_config, path, mean, std, activation):
     """Return the model of a run from raw pixels uint8 (n, height, width, channels) to (n, classes).
 
-    path: of the file that `save` wrote. activation: None gives logits, also where the user's model gives probabilities.
+    path: of the file that `save_custom_model` wrote. activation: None gives logits, also where the user's model gives
+    probabilities.
     """
     try:
         given = keras.saving.load_model(path, compile=False)
     except Exception as error:
         first, *_ = str(error).splitlines() or [type(error).__name__]
         raise UserError(f"{path} cannot be read as a Keras model: {first}") from error
-    image = keras.Input(custom.input_shape, dtype="uint8", name="image")
+    image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
     scale, offset = ([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)])
-    if not custom.rescale:
+    if not model_config.rescale:
         scale, offset = 1.0, 0.0
     pixels = layers.Rescaling(scale, offset, dtype="float32", name="normalise")(image)
-    whole = keras.Model(given.inputs[0], logits_of(given))
+    whole = keras.Model(given.inputs[0], get_logits(given))
 
     def call(layer, *inputs, **keywords):
         return layer(*(pixels if each is image else each for each in inputs), **keywords)
@@ -77,10 +80,10 @@ def build(custom, path, mean, std, activation):
     # Not nested: the layers of the user's model stand in one model with ours, and are found by their names.
     flat = keras.models.clone_model(whole, input_tensors=image, clone_function=lambda layer: layer, call_function=call)
     outputs = layers.Activation(activation or "linear", dtype="float32", name="zoo_predictions")(flat.output)
-    return keras.Model(image, outputs, name=custom.name)
+    return keras.Model(image, outputs, name=model_config.name)
 
 
-def logits_of(model):
+def get_logits(model):
     """Return the tensor of a model's logits: its output without a softmax at its end."""
     last = model.layers[-1]
     if isinstance(last, layers.Softmax) or (isinstance(last, layers.Activation)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 
-def first_fault(model):
+def describe_nonfinite_weight(model):
     """Return words for the first of a model's weights, from the pictures on, that are not finite."""
     for variable in model.weights:
         if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():

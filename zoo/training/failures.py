@@ -5,21 +5,21 @@ import re
 from pathlib import Path
 
 # The last two are oneDNN's, TensorFlow's library on CPUs, when it gets no memory
-MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "can't allocate memory", "bad_alloc",
-          "could not execute a primitive", "could not create a memory object")
+OUT_OF_MEMORY_MESSAGES = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "can't allocate memory",
+                          "bad_alloc", "could not execute a primitive", "could not create a memory object")
 
 
-def is_memory(error):
+def is_out_of_memory(error):
     """Return whether an exception is one of those that backends raise for want of memory."""
-    return isinstance(error, MemoryError) or any(word in str(error) for word in MEMORY)
+    return isinstance(error, MemoryError) or any(word in str(error) for word in OUT_OF_MEMORY_MESSAGES)
 
 
-def explained(error, recipe):
+def explain_failure(error, recipe):
     """Return (exit status, words) for an exception that ended a training; (None, "") for one that is our mistake."""
     if isinstance(error, FloatingPointError):
         return 3, f"{error}; a lower --lr may help"
-    if is_memory(error):
-        return 5, f"out of memory with batches of {recipe.batch_size}; {smaller(recipe.batch_size)}"
+    if is_out_of_memory(error):
+        return 5, f"out of memory with batches of {recipe.batch_size}; {suggest_smaller_batch(recipe.batch_size)}"
     picture = re.search(r"^(?:.*\bUserError: )?(.* cannot be read as images: .*)$", str(error), re.MULTILINE)
     if picture:  # gone or damaged since training began; TensorFlow hands on the words of an error, not the error
         return 2, picture[1]
@@ -29,29 +29,29 @@ def explained(error, recipe):
     return None, ""
 
 
-def smaller(batch_size):
+def suggest_smaller_batch(batch_size):
     """Return words for what to try after a batch that did not fit."""
     if batch_size == 1:
         return "not even one picture fits: try a smaller --width, or a machine with more"
     return f"try --batch-size {batch_size // 2}"
 
 
-def foreseen(memory, recipe, free):
+def predict_out_of_memory(memory, recipe, free_bytes):
     """Return a warning that training will not fit, or "".
 
     The system kills a process that takes too much, without a word. memory: a zoo.analysis.memory.Memory, which
     estimates; free: bytes.
     """
-    takes = memory.for_training(recipe.batch_size, recipe.optimizer)
-    if takes <= free:
+    takes = memory.estimate_training(recipe.batch_size, recipe.optimizer)
+    if takes <= free_bytes:
         return ""
-    fits = memory.largest_for_training(free, recipe.optimizer)
+    fits = memory.compute_max_training_batch(free_bytes, recipe.optimizer)
     advice = f"try --batch-size {fits}" if fits else "not even one picture may fit: try a smaller --width"
-    return (f"training with batches of {recipe.batch_size} takes about {takes / 2**30:.1f} GiB, and {free / 2**30:.1f} "
+    return (f"training with batches of {recipe.batch_size} takes about {takes / 2**30:.1f} GiB, and {free_bytes / 2**30:.1f} "
             f"are free; {advice}")
 
 
-def free_memory():
+def get_free_memory():
     """Return the bytes of memory that Linux can give; without an answer, as much as anybody has."""
     try:
         found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())

@@ -12,10 +12,10 @@ from zoo.layers.preprocessing import PixelScaling
 from zoo.models import builder
 from zoo.training import finetuning
 
-BEFORE = "normalise"  # the first layer, by the name that training knows
+PREPROCESSING_LAYER = "normalise"  # the first layer, by the name that training knows
 
 
-def build(blueprint, config, shape, classes, activation):
+def build_finetuning_model(model_config, config, shape, classes, activation):
     """Return (model, backbone): raw pixels uint8 (n, *shape) to `classes` outputs; the whole backbone, of the same
     layers, from scaled pixels to its features.
 
@@ -23,31 +23,33 @@ def build(blueprint, config, shape, classes, activation):
     logits.
     """
     image = keras.Input(shape, dtype="uint8", name="image")
-    x = PixelScaling(config.scale, config.offset, config.channel_order, name=BEFORE)(image)
+    x = PixelScaling(config.scale, config.offset, config.channel_order, name=PREPROCESSING_LAYER)(image)
     if config.upsample > 1:
         x = layers.UpSampling2D(config.upsample, interpolation="bilinear", name="enlarge")(x)
-    features = builder.features(blueprint, x, None)
-    backbone = keras.Model(x, features, name=blueprint.spec.name)  # with an input of its own
+    features = builder.build_features(model_config, x, None)
+    backbone = keras.Model(x, features, name=model_config.model_info.name)  # with an input of its own
     if config.feature_layer:
-        features = read_layer(backbone, config.feature_layer).output
-    outputs = head(features, config, classes, activation)
-    return keras.Model(image, outputs, name=blueprint.spec.name), backbone
+        features = get_backbone_layer(backbone, config.feature_layer).output
+    outputs = build_finetuning_head(features, config, classes, activation)
+    return keras.Model(image, outputs, name=model_config.model_info.name), backbone
 
 
-def with_own_top(blueprint, source, activation):
-    """Return the network of a Blueprint with its own top, from raw pixels uint8 (n, height, width, channels).
+def build_pretrained_classifier(model_config, source, activation):
+    """Return the network of a ModelConfig with its own top, from raw pixels uint8 (n, height, width, channels).
 
     It has the weights of a Source that says how pixels are scaled.
     """
-    image = keras.Input(blueprint.input_shape, dtype="uint8", name="image")
+    image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
     scaling = source.scaling
-    pixels = PixelScaling(scaling.scale, scaling.offset, scaling.order, name=BEFORE)(image)
-    model = keras.Model(image, builder.classifier(blueprint, pixels, activation), name=blueprint.spec.name)
-    source.fill(keras.Model(pixels, model.output, name=model.name), blueprint, include_top=True)  # of the same layers
+    pixels = PixelScaling(scaling.scale, scaling.offset, scaling.channel_order, name=PREPROCESSING_LAYER)(image)
+    model = keras.Model(image, builder.build_classifier(model_config, pixels, activation),
+                        name=model_config.model_info.name)
+    source.load_into(keras.Model(pixels, model.output, name=model.name), model_config,
+                     include_top=True)  # of the same layers
     return model
 
 
-def head(features, config, classes, activation):
+def build_finetuning_head(features, config, classes, activation):
     """Return the outputs (n, classes) float32 of a backbone's features."""
     pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D, "flatten": layers.Flatten}
     x = pool[config.pooling](name="head_pool")(features)
@@ -60,7 +62,7 @@ def head(features, config, classes, activation):
     return layers.Activation(activation or "linear", dtype="float32", name="predictions")(x)
 
 
-def read_layer(backbone, name):
+def get_backbone_layer(backbone, name):
     """Return the layer called `name`; UserError with the nearest one when the backbone has none."""
     names = [layer.name for layer in backbone.layers]
     if name not in names:
@@ -71,64 +73,66 @@ def read_layer(backbone, name):
     return backbone.get_layer(name)
 
 
-def freeze(backbone, last):
+def freeze_layers(backbone, last_layer):
     """Let the layers up to `last`, a name or "", learn nothing; normalisation keeps the statistics that it has."""
     names = [layer.name for layer in backbone.layers]
-    for layer in backbone.layers[: names.index(last) + 1 if last else 0]:
+    for layer in backbone.layers[: names.index(last_layer) + 1 if last_layer else 0]:
         layer.trainable = False
 
 
-def last_frozen(backbone, asked):
+def find_freeze_boundary(backbone, freeze):
     """Return the name of the last layer that "all", "none", a number of `backbone.layers` or a name freezes, or ""."""
-    if asked == "none":
+    if freeze == "none":
         return ""
-    if isinstance(asked, str) and asked.isdecimal():
-        asked = int(asked)
-    if asked == "all":
+    if isinstance(freeze, str) and freeze.isdecimal():
+        freeze = int(freeze)
+    if freeze == "all":
         return backbone.layers[-1].name
-    if isinstance(asked, str):
-        return read_layer(backbone, asked).name
-    if asked > len(backbone.layers):
-        raise UserError(f"freeze {asked} is more than the {len(backbone.layers)} layers of the backbone; use all")
-    return backbone.layers[asked - 1].name if asked else ""
+    if isinstance(freeze, str):
+        return get_backbone_layer(backbone, freeze).name
+    if freeze > len(backbone.layers):
+        raise UserError(f"freeze {freeze} is more than the {len(backbone.layers)} layers of the backbone; use all")
+    return backbone.layers[freeze - 1].name if freeze else ""
 
 
-def narrow(backbone):
+def find_bottleneck_layers(backbone):
     """Return the names of the layers through which everything passes, in the order of the flow."""
-    made = graph.calls(backbone)
+    made = graph.get_layer_calls(backbone)
     place = {node: number for number, node in enumerate(made)}
     furthest, found = -1, []
     for node, call in made.items():
         if furthest <= place[node]:
             found.append(node[0])
-        furthest = max([furthest, *(place[reader] for reader, other in made.items() if node in other.read)])
+        furthest = max([furthest, *(place[reader] for reader, other in made.items() if node in other.input_calls)])
     return found
 
 
-def at_share(backbone, share):
+def find_layer_at_fraction(backbone, fraction):
     """Return the name of the layer, of those through which everything passes, nearest to a share of the backbone's.
 
     1: its last.
     """
-    if share == 1:
+    if fraction == 1:
         return backbone.layers[-1].name
     places = {layer.name: number for number, layer in enumerate(backbone.layers, start=1)}
-    return min(narrow(backbone)[1:], key=lambda name: abs(places[name] - share * len(places)))
+    return min(find_bottleneck_layers(backbone)[1:], key=lambda name: abs(places[name] - fraction * len(places)))
 
 
-def resolve(blueprint, config, asked, recipe, shape, classes):
+def resolve_finetuning(model_config, config, finetune_options, recipe, shape, classes):
     """Return (FineTuneConfig with the layers that are meant, Recipe of the first of two stages or None, of the last).
 
-    asked: a FineTuning; recipe: of its head.
+    asked: a FineTuneOptions; recipe: of its head.
     """
-    _, backbone = build(blueprint, config, shape, classes, None)
+    _, backbone = build_finetuning_model(model_config, config, shape, classes, None)
     last = backbone.layers[-1].name
-    if asked.strategy:
-        strategy = finetuning.STRATEGIES[asked.strategy]
-        feature_layer = "" if strategy.feature_layer == 1 else at_share(backbone, strategy.feature_layer)
-        frozen = last_frozen(backbone, "all" if strategy.freeze == 1 else round(strategy.freeze * len(backbone.layers)))
+    if finetune_options.strategy:
+        strategy = finetuning.FINETUNE_STRATEGIES[finetune_options.strategy]
+        feature_layer = "" if strategy.feature_fraction == 1 else find_layer_at_fraction(backbone,
+                                                                                         strategy.feature_fraction)
+        frozen = find_freeze_boundary(backbone, "all" if strategy.freeze_fraction == 1
+                                      else round(strategy.freeze_fraction * len(backbone.layers)))
         config = replace(config, feature_layer=feature_layer, frozen_until=frozen)
     else:
-        freeze = asked.freeze if asked.freeze is not None else "none" if asked.weights is None else "all"
-        config = replace(config, frozen_until=last_frozen(backbone, freeze))
-    return config, *finetuning.stage_recipes(asked, recipe, config.frozen_until == last)
+        freeze = finetune_options.freeze if finetune_options.freeze is not None else "none" if finetune_options.weights is None else "all"
+        config = replace(config, frozen_until=find_freeze_boundary(backbone, freeze))
+    return config, *finetuning.make_stage_recipes(finetune_options, recipe, config.frozen_until == last)

@@ -7,48 +7,48 @@ the new data set small or large, and is it like the one that the backbone was tr
 from dataclasses import dataclass
 
 from zoo import registry
-from zoo.errors import UserError, unknown
-from zoo.training.recipe import Recipe, overridden
-from zoo.utils.validation import parsed
+from zoo.errors import UserError, unknown_name_error
+from zoo.training.recipe import Recipe, override_recipe
+from zoo.utils.validation import parse_value
 
-POOLINGS = ("avg", "max", "flatten")
+HEAD_POOLINGS = ("avg", "max", "flatten")
 MAX_UNITS = 100_000
 # Adam, because heads start from nothing and backbones do not; no decay, which would pull pretrained weights to zero.
 # The rates are those that did best in benchmarks/transfer.csv, or near it.
-RECIPE = Recipe(optimizer="adam", learning_rate=1e-2, schedule="cosine", warmup=0.0, weight_decay=0.0, epochs=10,
-                batch_size=32)
+FINETUNE_RECIPE = Recipe(optimizer="adam", learning_rate=1e-2, lr_schedule="cosine", warmup_epochs=0.0,
+                         weight_decay=0.0, epochs=10, batch_size=32)
 BACKBONE_LR_FACTOR = 0.1  # the learning rate while pretrained layers are trained, as a share of the head's
-FIRST_STAGE = "stage1"  # below a run: the run directory of the stage in which the head alone is trained
+FIRST_STAGE_DIR = "stage1"  # below a run: the run directory of the stage in which the head alone is trained
 
 
 @dataclass(frozen=True)
-class Strategy:
+class FineTuneStrategy:
     """One of the four cases. freeze, feature_layer: shares of the backbone's layers; 1 is all, 0 none."""
 
-    freeze: float
-    feature_layer: float
+    freeze_fraction: float
+    feature_fraction: float
     two_stage: bool
     reason: str
 
 
-STRATEGIES = {
-    "small-similar": Strategy(1, 1, False,
-                              "few images, like those the backbone knows: its features fit as they are, and a backbone "
-                              "that is trained would overfit; the head alone is trained"),
-    "large-similar": Strategy(0.5, 1, True,
-                              "many images, like those the backbone knows: its upper half is trained too, slowly, "
-                              "after the head; edges and colours stay"),
-    "small-different": Strategy(1, 0.5, False,
-                                "few images, unlike those the backbone knows: its last layers are specific to other "
-                                "things, so the head reads half way up; nothing else is trained"),
-    "large-different": Strategy(0, 1, True,
-                                "many images, unlike those the backbone knows: its weights are a better start than "
-                                "random ones, and all of them are trained, slowly, after the head"),
+FINETUNE_STRATEGIES = {
+    "small-similar": FineTuneStrategy(1, 1, False,
+                                      "few images, like those the backbone knows: its features fit as they are, and a backbone "
+                                      "that is trained would overfit; the head alone is trained"),
+    "large-similar": FineTuneStrategy(0.5, 1, True,
+                                      "many images, like those the backbone knows: its upper half is trained too, slowly, "
+                                      "after the head; edges and colours stay"),
+    "small-different": FineTuneStrategy(1, 0.5, False,
+                                        "few images, unlike those the backbone knows: its last layers are specific to other "
+                                        "things, so the head reads half way up; nothing else is trained"),
+    "large-different": FineTuneStrategy(0, 1, True,
+                                        "many images, unlike those the backbone knows: its weights are a better start than "
+                                        "random ones, and all of them are trained, slowly, after the head"),
 }
 
 
 @dataclass(frozen=True)
-class FineTuning:
+class FineTuneOptions:
     """What is asked for, before there is a model; `zoo.fit` says what the fields are.
 
     two_stage: the head alone is trained first, for `head_epochs`, or half as many as the rest; the rest afterwards.
@@ -88,7 +88,7 @@ class FineTuneConfig:
     channel_order: str
 
 
-def from_dict(values):
+def deserialize_finetune_config(values):
     """Return the FineTuneConfig that run.json holds; TypeError or ValueError where that is damaged."""
     lists = {name: tuple(values[name]) for name in ("head_layers", "scale", "offset")}
     config = FineTuneConfig(**{**values, **lists})
@@ -96,38 +96,41 @@ def from_dict(values):
     return config
 
 
-def request(**fields):
-    """Return the checked FineTuning of the fields that are not None, or None where there are none: from scratch."""
+def make_finetune_options(**fields):
+    """Return the checked FineTuneOptions of the fields that are not None, or None where there are none: from
+    scratch.
+    """
     given = {name: value for name, value in fields.items() if value is not None and value != () and value is not False}
     if not given:
         return None
-    asked = FineTuning(**given)
-    check(asked)
+    asked = FineTuneOptions(**given)
+    check_finetune_options(asked)
     return asked
 
 
-def check(asked):
-    """Raise UserError for a FineTuning that makes no sense."""
+def check_finetune_options(finetune_options):
+    """Raise UserError for a FineTuneOptions that makes no sense."""
     from zoo.weights.pretrained import check_preprocessing
 
-    check_preprocessing(asked.preprocessing)
-    if asked.pooling not in POOLINGS:
-        raise unknown("pooling", asked.pooling, POOLINGS)
-    check_head_layers(asked.head_layers)
-    strategy = find_strategy(asked.strategy) if asked.strategy is not None else None
-    if strategy and (asked.freeze is not None or asked.feature_layer or asked.two_stage):
+    check_preprocessing(finetune_options.preprocessing)
+    if finetune_options.pooling not in HEAD_POOLINGS:
+        raise unknown_name_error("pooling", finetune_options.pooling, HEAD_POOLINGS)
+    check_head_layers(finetune_options.head_layers)
+    strategy = get_finetune_strategy(finetune_options.strategy) if finetune_options.strategy is not None else None
+    if strategy and (finetune_options.freeze is not None or finetune_options.feature_layer
+                     or finetune_options.two_stage):
         raise UserError("a strategy says what is frozen, what the head reads and in which stages; leave out freeze, "
                         "feature layer and two-stage, or the strategy")
-    if asked.weights is None:
+    if finetune_options.weights is None:
         for name in ("strategy", "freeze", "two_stage", "backbone_learning_rate", "preprocessing"):
-            if getattr(asked, name) not in (None, False, "none"):
+            if getattr(finetune_options, name) not in (None, False, "none"):
                 raise UserError(f"{name.replace('_', ' ')} is for pretrained backbones, and there are no weights; give "
                                 f"weights, or leave out {name.replace('_', ' ')}")
-    two_stage = strategy.two_stage if strategy else asked.two_stage
-    if asked.head_epochs is not None and not two_stage:
+    two_stage = strategy.two_stage if strategy else finetune_options.two_stage
+    if finetune_options.head_epochs is not None and not two_stage:
         raise UserError("head epochs are those of the first of two stages; ask for two stages, or leave them out")
     for name, least, most in (("head_epochs", 1, 1_000_000), ("backbone_learning_rate", 0, 1_000_000)):
-        value = getattr(asked, name)
+        value = getattr(finetune_options, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))
                                   or not least <= value <= most or value == 0):
             raise UserError(f"{name.replace('_', ' ')} is a number of more than 0; given {value!r}")
@@ -153,7 +156,7 @@ def parse_head_layers(text):
     found = []
     for word in filter(None, text.replace(" ", "").split(",")):
         if word.startswith("dropout"):
-            found.append(parsed("--head-layers dropout", word.removeprefix("dropout").removeprefix("="), 0.5))
+            found.append(parse_value("--head-layers dropout", word.removeprefix("dropout").removeprefix("="), 0.5))
             if not 0 <= found[-1] < 1:
                 raise UserError(f"--head-layers drops a share of 0 or more and less than 1, such as dropout=0.5; given "
                                 f"{word!r}")
@@ -165,43 +168,43 @@ def parse_head_layers(text):
     return tuple(found)
 
 
-def find_strategy(name):
+def get_finetune_strategy(name):
     """Return the Strategy called `name`."""
-    if name not in STRATEGIES:
-        raise unknown("strategy", name, STRATEGIES)
-    return STRATEGIES[name]
+    if name not in FINETUNE_STRATEGIES:
+        raise unknown_name_error("strategy", name, FINETUNE_STRATEGIES)
+    return FINETUNE_STRATEGIES[name]
 
 
-def upsampled_shape(shape, network, stem):
+def compute_upsampled_shape(shape, model_name, stem):
     """Return (factor, (height, width, channels)) by which and to which images are enlarged for a network.
 
     shape: (height, width, channels) of the images. Factors are whole: each pixel becomes as many as its neighbour.
     """
-    from zoo.weights.pretrained import LEAST_SIDE
+    from zoo.weights.pretrained import KERAS_MIN_SIZE
 
-    spec = registry.find(network)
-    small = stem == "small" or (stem == "auto" and spec.small_below)
-    least = max(spec.least_side, 0 if small else max(LEAST_SIDE.get(network, 0), spec.paper_side))
+    spec = registry.get_model_info(model_name)
+    small = stem == "small" or (stem == "auto" and spec.small_stem_below)
+    least = max(spec.min_size, 0 if small else max(KERAS_MIN_SIZE.get(model_name, 0), spec.paper_stem_min_size))
     factor = max(1, -(-least // min(shape[:2])))
     return factor, (shape[0] * factor, shape[1] * factor, shape[2])
 
 
-def stage_recipes(asked, recipe, frozen_whole):
+def make_stage_recipes(finetune_options, recipe, is_fully_frozen):
     """Return (Recipe of the stage in which the head alone is trained, or None; Recipe of the last stage).
 
     recipe: of the head. The last stage is slower where pretrained layers are trained. frozen_whole: whether none is.
     """
-    strategy = STRATEGIES[asked.strategy] if asked.strategy else None
+    strategy = FINETUNE_STRATEGIES[finetune_options.strategy] if finetune_options.strategy else None
     head = None
-    if strategy.two_stage if strategy else asked.two_stage:
-        if frozen_whole:
+    if strategy.two_stage if strategy else finetune_options.two_stage:
+        if is_fully_frozen:
             raise UserError("two stages need a part of the backbone that is trained; freeze none of it, or up to a "
                             "layer")
-        epochs = max(1, recipe.epochs // 2) if asked.head_epochs is None else asked.head_epochs
-        head = overridden(recipe, {"epochs": epochs})
-    if frozen_whole or asked.weights is None:
+        epochs = max(1, recipe.epochs // 2) if finetune_options.head_epochs is None else finetune_options.head_epochs
+        head = override_recipe(recipe, {"epochs": epochs})
+    if is_fully_frozen or finetune_options.weights is None:
         return head, recipe
     rate = recipe.learning_rate * BACKBONE_LR_FACTOR
-    if asked.backbone_learning_rate is not None:
-        rate = asked.backbone_learning_rate
-    return head, overridden(recipe, {"learning_rate": rate})
+    if finetune_options.backbone_learning_rate is not None:
+        rate = finetune_options.backbone_learning_rate
+    return head, override_recipe(recipe, {"learning_rate": rate})

@@ -5,10 +5,10 @@ import zipfile
 
 from zoo.errors import UserError
 
-LABELS = "labels.txt"
+LABELS_SUFFIX = "labels.txt"
 
 
-def check(path):
+def check_keras_file(path):
     """Raise UserError for a file that cannot be a .keras file: next to no time, before a backend is loaded."""
     try:
         with open(path, "rb") as file:
@@ -19,12 +19,12 @@ def check(path):
         raise UserError(f"{path} is damaged: not a zip file, which .keras files are")
 
 
-def class_names(path, classes):
+def read_class_names(path, classes):
     """Return the names of a .keras file's classes: the lines of my.labels.txt, which zoo export writes beside my.keras.
 
     None where that is not there, or, with a note, where it does not name just `classes`.
     """
-    names = path.with_name(f"{path.stem}.{LABELS}")
+    names = path.with_name(f"{path.stem}.{LABELS_SUFFIX}")
     if not names.is_file():
         return None
     try:

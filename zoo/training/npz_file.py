@@ -11,26 +11,26 @@ import zlib
 import numpy as np
 
 from zoo.errors import UserError
-from zoo.utils.io import open_regular, written_whole
+from zoo.utils.io import open_regular_file, atomic_write
 
-HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 # What zipfile and numpy.lib.format raised on thousands of archives with bytes changed or cut off
 READ_ERRORS = (OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, OverflowError,
                SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
-def damaged(path, why):
+def make_damaged_file_error(path, reason):
     """Return the UserError for a file of a run that cannot be what a training wrote; `why`: text or an exception."""
-    if isinstance(why, OSError) and why.errno not in (None, errno.EINVAL):
-        return UserError(f"{path} cannot be read: {why.strerror}")
-    why = " ".join(str(getattr(why, "strerror", None) or why).split()) or "it ends too early"
-    why = why if len(why) <= 200 else f"{why[:200]}..."
-    return UserError(f"{path} is damaged ({why}): put back a sound copy, or train again")
+    if isinstance(reason, OSError) and reason.errno not in (None, errno.EINVAL):
+        return UserError(f"{path} cannot be read: {reason.strerror}")
+    reason = " ".join(str(getattr(reason, "strerror", None) or reason).split()) or "it ends too early"
+    reason = reason if len(reason) <= 200 else f"{reason[:200]}..."
+    return UserError(f"{path} is damaged ({reason}): put back a sound copy, or train again")
 
 
 def write_arrays(path, arrays):
     """Write {name: array} as an .npz file."""
-    with written_whole(path) as scratch, open(scratch, "wb") as file:
+    with atomic_write(path) as scratch, open(scratch, "wb") as file:
         np.savez(file, **arrays)
 
 
@@ -41,16 +41,16 @@ def read_arrays(path, is_wanted=lambda name: True):
     compressed (zoo writes none such), or holds Python objects.
     """
     try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        with open_regular_file(path) as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-            check_sizes(members, os.fstat(file.fileno()).st_size)
-            return {info.filename.removesuffix(".npy"): read_member(archive, info) for info in members
+            check_npz_sizes(members, os.fstat(file.fileno()).st_size)
+            return {info.filename.removesuffix(".npy"): read_npz_member(archive, info) for info in members
                     if is_wanted(info.filename.removesuffix(".npy"))}
     except READ_ERRORS as error:
-        raise damaged(path, error) from None
+        raise make_damaged_file_error(path, error) from None
 
 
-def check_sizes(members, file_size):
+def check_npz_sizes(members, file_size):
     """Raise ValueError for members that are compressed, or that together promise more bytes than the file has."""
     for info in members:
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
@@ -61,14 +61,14 @@ def check_sizes(members, file_size):
         raise ValueError("it promises more bytes than it has")
 
 
-def read_member(archive, info):
+def read_npz_member(archive, info):
     """Return one array; ValueError where its header promises anything but what follows it."""
     with archive.open(info) as file:
         version = np.lib.format.read_magic(file)
-        if version not in HEADERS:
+        if version not in HEADER_READERS:
             raise ValueError(f"{info.filename} has format {version}")
         try:
-            shape, _, dtype = HEADERS[version](file)
+            shape, _, dtype = HEADER_READERS[version](file)
         except MemoryError:  # of Python's parser
             raise ValueError(f"{info.filename} has no readable header") from None
         if dtype.hasobject or min(shape, default=0) < 0:

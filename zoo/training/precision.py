@@ -13,7 +13,7 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixe
 
 
 @contextlib.contextmanager
-def computing(precision):
+def precision_scope(precision):
     """Let the layers that are made in this context compute in a precision, a key of POLICIES."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[precision])
@@ -23,17 +23,17 @@ def computing(precision):
         keras.config.set_dtype_policy(before)
 
 
-def scaled(optimizer, network):
+def add_loss_scaling(optimizer, model):
     """Return `optimizer`, or where `network` computes in float16 one around it that scales the loss as it goes.
 
     float16 has no numbers under 6e-8, which many gradients are. The scale begins with 2**15, doubles after 2,000 steps
     and halves when a gradient is not finite; such a step is left out.
     """
-    if any(layer.compute_dtype == "float16" for layer in network.layers):
+    if any(layer.compute_dtype == "float16" for layer in model.layers):
         return keras.optimizers.LossScaleOptimizer(optimizer, name="loss_scale")
     return optimizer
 
 
-def inner(optimizer):
-    """Return the optimizer that steps: the one inside, where `scaled` has put another around it."""
+def get_inner_optimizer(optimizer):
+    """Return the optimizer that steps: the one inside, where `add_loss_scaling` has put another around it."""
     return getattr(optimizer, "inner_optimizer", optimizer)

@@ -8,7 +8,7 @@ from pathlib import Path
 import zoo
 
 
-def processor():
+def get_cpu_name():
     """Return the name of the CPU, as the kernel gives it where there is one to ask."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -18,7 +18,7 @@ def processor():
     return f"{len(names)} x {names[0]}" if names else platform.processor() or platform.machine()
 
 
-def versions(backend):
+def get_package_versions(backend):
     """Return {name: version} of what decides the numbers."""
     found = {"zoo": zoo.__version__, "python": platform.python_version()}
     for package in ("keras", backend, "numpy"):
@@ -29,18 +29,18 @@ def versions(backend):
     return found
 
 
-def commit():
+def get_commit():
     """Return the commit of the checkout that zoo runs from, with -dirty for a changed package; None outside of one."""
     package = Path(zoo.__file__).resolve().parent
     if not (package.parent / ".git").exists():
         return None
     try:
-        changed = _git(package, "status", "--porcelain", "--", ".")
-        return _git(package, "rev-parse", "HEAD") + ("-dirty" if changed else "")
+        changed = _run_git(package, "status", "--porcelain", "--", ".")
+        return _run_git(package, "rev-parse", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return None
 
 
-def _git(folder, *arguments):
+def _run_git(folder, *arguments):
     return subprocess.run(("git", "-C", str(folder), *arguments), capture_output=True, text=True, timeout=20,
                           check=True).stdout.strip()

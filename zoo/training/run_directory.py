@@ -6,14 +6,14 @@ from datetime import datetime
 from pathlib import Path
 
 from zoo.data.file_lock import acquire_lock
-from zoo.errors import RunInUse, UserError
-from zoo.training.finetuning import FIRST_STAGE
-from zoo.training.plan import MODEL_FILE
-from zoo.utils.io import expanded, is_scratch, remove_stale_scratch
+from zoo.errors import RunLocked, UserError
+from zoo.training.finetuning import FIRST_STAGE_DIR
+from zoo.training.run_config import MODEL_FILE
+from zoo.utils.io import expand_user, is_scratch_file, remove_stale_scratch_files
 
-LOCK = ".lock"
-LOCKS = {LOCK, f"{LOCK}.soft"}
-PATIENCE = 0.3  # seconds to wait for a lock, which a process that only looks at a run's status takes for a moment
+LOCK_FILE = ".lock"
+LOCK_FILES = {LOCK_FILE, f"{LOCK_FILE}.soft"}
+LOCK_TIMEOUT = 0.3  # seconds to wait for a lock, which a process that only looks at a run's status takes for a moment
 
 
 def check_output_dir(output_dir, name):
@@ -26,7 +26,7 @@ def check_output_dir(output_dir, name):
         raise UserError(f"--name is the plain name of a folder, without slashes, at most 100 letters; given {name!r}")
     there = output_dir
     try:
-        folder = expanded(output_dir)
+        folder = expand_user(output_dir)
         if name is not None and not is_empty_run(folder / name):
             raise UserError(f"{folder / name} is there already, and is no run; choose another --name")
         there = folder.absolute()
@@ -46,27 +46,27 @@ def is_empty_run(run):
 def _is_leftover(path):
     """Return whether a file or folder of a run directory without run.json is what a killed process left there."""
     if path.is_dir():
-        return path.name in ("checkpoints", "plots", FIRST_STAGE) and all(map(_is_leftover, path.iterdir()))
-    return (path.name in (*LOCKS, MODEL_FILE) or is_scratch(path)
-            or (path.parent.name == FIRST_STAGE and path.name == "run.json"))
+        return path.name in ("checkpoints", "plots", FIRST_STAGE_DIR) and all(map(_is_leftover, path.iterdir()))
+    return (path.name in (*LOCK_FILES, MODEL_FILE) or is_scratch_file(path)
+            or (path.parent.name == FIRST_STAGE_DIR and path.name == "run.json"))
 
 
 @contextlib.contextmanager
 def lock_run(run):
-    """Hold the run directory, as one process at a time can; RunInUse at once when another one has it.
+    """Hold the run directory, as one process at a time can; RunLocked at once when another one has it.
 
     By a lock on a file, which stays; the system frees it however we end. What killed processes left half written in
     the run directory is removed.
     """
     try:
-        lock = acquire_lock(run / LOCK, PATIENCE)
+        lock = acquire_lock(run / LOCK_FILE, LOCK_TIMEOUT)
     except TimeoutError:
-        raise RunInUse(f"another process is at work on {run}; wait for it to end, or choose another "
-                       "--name") from None
+        raise RunLocked(f"another process is at work on {run}; wait for it to end, or choose another "
+                        "--name") from None
     except OSError as error:
-        raise UserError(f"cannot lock {run}: {error.strerror} ({run / LOCK})") from None
+        raise UserError(f"cannot lock {run}: {error.strerror} ({run / LOCK_FILE})") from None
     with lock:
-        remove_stale_scratch(run)
+        remove_stale_scratch_files(run)
         yield
 
 
@@ -77,16 +77,17 @@ def lock_new_run(run):
         if (run / "run.json").exists():
             raise UserError(f"another command has begun {run} meanwhile; give this command again to go on with it, or "
                             "choose another --name")
-        (run / FIRST_STAGE / "run.json").unlink(missing_ok=True)  # of a command that was killed, perhaps another one
+        # Of a command that was killed, perhaps another one
+        (run / FIRST_STAGE_DIR / "run.json").unlink(missing_ok=True)
         yield
 
 
-def is_locked(run):
+def is_run_locked(run):
     """Return whether a process holds the run directory; see `lock_run`."""
-    if not (run / LOCK).exists():
+    if not (run / LOCK_FILE).exists():
         return False
     try:
-        with acquire_lock(run / LOCK):
+        with acquire_lock(run / LOCK_FILE):
             return False
     except TimeoutError:
         return True
@@ -94,15 +95,15 @@ def is_locked(run):
         return False
 
 
-def default_name(network, dataset):
+def make_run_name(model_name, dataset_name):
     """Return what a run without a name is called: network-dataset-date-time."""
-    return f"{network}-{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
+    return f"{model_name}-{dataset_name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def create_run(output_dir, name, network, dataset):
+def create_run(output_dir, name, model_name, dataset_name):
     """Make and return the run directory: `name`, or a new one, with a number where that is taken."""
-    output_dir = expanded(output_dir)
-    stem = name or default_name(network, dataset)
+    output_dir = expand_user(output_dir)
+    stem = name or make_run_name(model_name, dataset_name)
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:

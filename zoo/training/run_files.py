@@ -23,13 +23,14 @@ import numpy as np
 
 from zoo import env
 from zoo.errors import UserError
-from zoo.training.npz_file import damaged, read_arrays, write_arrays
+from zoo.training.npz_file import make_damaged_file_error, read_arrays, write_arrays
 from zoo.utils.io import read_bytes, read_json, write_text
 
-FORMAT = 1  # of run.json, and of the files beside it
-COLUMNS = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")  # that every history.csv has
-FINITE = ("learning_rate", "val_loss", "val_accuracy")  # of which training writes no other numbers
-MAX_CSV = 512 * 2**20  # bytes; a row has about 100
+FORMAT_VERSION = 1  # of run.json, and of the files beside it
+HISTORY_COLUMNS = ("epoch", "learning_rate", "loss", "accuracy", "val_loss",
+                   "val_accuracy")  # that every history.csv has
+FINITE_COLUMNS = ("learning_rate", "val_loss", "val_accuracy")  # of which training writes no other numbers
+MAX_CSV_BYTES = 512 * 2**20  # bytes; a row has about 100
 MAX_NUMBER = 1e9  # of anything that result.json counts
 
 
@@ -38,11 +39,11 @@ MAX_NUMBER = 1e9  # of anything that result.json counts
 def write_config(run, config):
     """Write run.json; its first key is the format."""
     others = {key: value for key, value in config.items() if key != "format"}
-    write_text(run / "run.json", json.dumps({"format": FORMAT, **others}, indent=2) + "\n")
+    write_text(run / "run.json", json.dumps({"format": FORMAT_VERSION, **others}, indent=2) + "\n")
 
 
 def read_config(run):
-    """Return run.json as a dict, in which network, dataset.name and dataset.label_names are sure to be.
+    """Return run.json as a dict, in which network, dataset.name and dataset.class_names are sure to be.
 
     Other keys may be missing; those that are there are of the right types. UserError when `run` is no run directory,
     when a newer zoo wrote it, and when the file is damaged.
@@ -54,29 +55,29 @@ def read_config(run):
     if not os.path.lexists(path):
         raise UserError(f"{run} is no run directory: it has no run.json; name a folder that zoo.train made")
     config = _read_json(path)
-    version = config.get("format", FORMAT)
+    version = config.get("format", FORMAT_VERSION)
     if not _is_count(version, 1):
-        raise damaged(path, f"format {version!r}")
-    if version > FORMAT:
-        raise UserError(f"{path} was written by a newer zoo: its format is {version}, and this zoo reads {FORMAT}; "
+        raise make_damaged_file_error(path, f"format {version!r}")
+    if version > FORMAT_VERSION:
+        raise UserError(f"{path} was written by a newer zoo: its format is {version}, and this zoo reads {FORMAT_VERSION}; "
                         "upgrade zoo")
     dataset = config.get("dataset")
     if not isinstance(config.get("network"), str) or not isinstance(dataset, dict):
-        raise damaged(path, "it does not say which network was trained on which dataset")
-    names = dataset.get("label_names")
+        raise make_damaged_file_error(path, "it does not say which network was trained on which dataset")
+    names = dataset.get("class_names")
     if not isinstance(dataset.get("name"), str) or not isinstance(names, list) or not names:
-        raise damaged(path, "the dataset has no name or no label_names")
+        raise make_damaged_file_error(path, "the dataset has no name or no class_names")
     if not all(isinstance(name, str) for name in names):
-        raise damaged(path, "a label_name is no text")
-    _check_values(path, config, CONFIG)
-    _check_values(path, dataset, DATASET)
+        raise make_damaged_file_error(path, "a label_name is no text")
+    _check_values(path, config, CONFIG_CHECKS)
+    _check_values(path, dataset, DATASET_CHECKS)
     return config
 
 
 def _check_values(path, content, checks):
     for key, is_valid in checks.items():
         if key in content and not is_valid(content[key]):
-            raise damaged(path, f"{key} cannot be {content[key]!r}")
+            raise make_damaged_file_error(path, f"{key} cannot be {content[key]!r}")
 
 
 def _is_count(value, minimum=0, maximum=MAX_NUMBER):
@@ -99,7 +100,7 @@ def _is_dict_or_none(value):
     return value is None or isinstance(value, dict)
 
 
-CONFIG = {  # key of run.json: whether a value can be that of a training
+CONFIG_CHECKS = {  # key of run.json: whether a value can be that of a training
     "command": _is_text, "blueprint": _is_dict, "recipe": _is_dict, "versions": _is_dict,
     "finetuning": _is_dict_or_none, "head_recipe": _is_dict_or_none,
     "backend": lambda value: value in env.BACKENDS, "precision": _is_text, "device": _is_text,
@@ -108,7 +109,7 @@ CONFIG = {  # key of run.json: whether a value can be that of a training
     "class_weight": lambda value: value is None or (isinstance(value, list) and all(map(_is_number, value))),
     "deterministic": lambda value: isinstance(value, bool),
 }
-DATASET = {  # the same of its "dataset"
+DATASET_CHECKS = {  # the same of its "dataset"
     "title": _is_text, "source": _is_text, "kind": _is_text, "train": _is_count, "validation": _is_count,
     "test": _is_count, "classes": lambda value: _is_count(value, 1),
     "shape": lambda value: isinstance(value, list) and len(value) == 3 and all(_is_count(size, 1) for size in value),
@@ -137,24 +138,24 @@ def read_result(run, epochs=None):
     result = _read_json(path)
     for key in ("test_accuracy_best", "test_accuracy_last"):
         if not _is_number(result.get(key), 1):
-            raise damaged(path, f"{key} is {result.get(key)!r}, and must be a number from 0 to 1")
+            raise make_damaged_file_error(path, f"{key} is {result.get(key)!r}, and must be a number from 0 to 1")
     best = result.get("best_epoch")
     if not _is_count(best, 1) or (epochs is not None and best > epochs):
         history = "" if epochs is None else f", and the history has {epochs} epochs"
-        raise damaged(path, f"best_epoch is {best!r}{history}")
-    _check_values(path, result, RESULT)
+        raise make_damaged_file_error(path, f"best_epoch is {best!r}{history}")
+    _check_values(path, result, RESULT_CHECKS)
     return result
 
 
-def _are_fractions(value):
+def _is_dict_of_fractions(value):
     return isinstance(value, dict) and all(each is None or _is_number(each, 1) for each in value.values())
 
 
-RESULT = {  # key of result.json: whether a value can be that of a training
+RESULT_CHECKS = {  # key of result.json: whether a value can be that of a training
     "epochs": lambda value: _is_count(value, 1), "asked_epochs": lambda value: _is_count(value, 1),
     "val_accuracy_best": lambda value: _is_number(value, 1), "ece": lambda value: _is_number(value, 1),
     "test_top5_best": lambda value: _is_number(value, 1), "test_top5_last": lambda value: _is_number(value, 1),
-    "seconds": _is_number, "peak_memory": lambda value: value is None or _is_number(value), "per_class": _are_fractions,
+    "seconds": _is_number, "peak_memory": lambda value: value is None or _is_number(value), "per_class": _is_dict_of_fractions,
 }
 
 
@@ -179,19 +180,19 @@ def read_history_rows(run):
     header, rows = _read_csv(path)
     if not header:
         return []
-    missing = [name for name in COLUMNS if name not in header]
+    missing = [name for name in HISTORY_COLUMNS if name not in header]
     if missing:
-        raise damaged(path, f"it has no column {missing[0]}")
+        raise make_damaged_file_error(path, f"it has no column {missing[0]}")
     for name in header:  # of an auxiliary classifier there are both
         output, _, metric = name.rpartition("_")
         other = f"{output}_{'accuracy' if metric == 'loss' else 'loss'}"
-        if name not in COLUMNS and (metric not in ("loss", "accuracy") or not output or other not in header):
-            raise damaged(path, f"no training writes a column {name!r}" + (
+        if name not in HISTORY_COLUMNS and (metric not in ("loss", "accuracy") or not output or other not in header):
+            raise make_damaged_file_error(path, f"no training writes a column {name!r}" + (
                 f" without {other}" if metric in ("loss", "accuracy") else ""))
     for row in rows:
-        for name in FINITE:
+        for name in FINITE_COLUMNS:
             if not math.isfinite(row[name]):
-                raise damaged(path, f"{name} of epoch {row['epoch']} is no finite number")
+                raise make_damaged_file_error(path, f"{name} of epoch {row['epoch']} is no finite number")
     return rows
 
 
@@ -212,9 +213,9 @@ def read_timings(run):
     path = run / "timings.csv"
     header, rows = _read_csv(path)
     if header and header != ["epoch", "seconds"]:
-        raise damaged(path, "its columns are not epoch and seconds")
+        raise make_damaged_file_error(path, "its columns are not epoch and seconds")
     if not all(0 <= row["seconds"] <= MAX_NUMBER for row in rows):
-        raise damaged(path, "an epoch took no possible time")
+        raise make_damaged_file_error(path, "an epoch took no possible time")
     return rows
 
 
@@ -231,16 +232,16 @@ def _read_csv(path):
     if not os.path.lexists(path):
         return [], []
     try:
-        header, *lines = csv.reader(io.StringIO(read_bytes(path, MAX_CSV).decode("utf-8"), newline=""))
+        header, *lines = csv.reader(io.StringIO(read_bytes(path, MAX_CSV_BYTES).decode("utf-8"), newline=""))
         if len(set(header)) < len(header) or "epoch" not in header:
             raise ValueError("its first line does not name the columns")
         columns = [list(map(int if name == "epoch" else float, texts))
                    for name, *texts in zip(header, *lines, strict=True)]
     except (OSError, ValueError, csv.Error) as error:
-        raise damaged(path, error) from None
+        raise make_damaged_file_error(path, error) from None
     rows = [dict(zip(header, values, strict=True)) for values in zip(*columns, strict=True)]
     if any(row["epoch"] != epoch for epoch, row in enumerate(rows, start=1)):
-        raise damaged(path, "its epochs do not count 1, 2, 3, ...")
+        raise make_damaged_file_error(path, "its epochs do not count 1, 2, 3, ...")
     return header, rows
 
 
@@ -251,12 +252,12 @@ def write_predictions(run, labels, probabilities):
     write_arrays(run / "predictions.npz", {"labels": labels.astype(np.int64), "probabilities": probabilities})
 
 
-def write_samples(run, train, mistakes, cells):
+def write_samples(run, train, mistakes, confusion_examples):
     """Write samples.npz: (images, labels) of the training split, (images, indices) of the first mistakes and of the
     images for the cells of the confusion matrix, both of the test split."""
     write_arrays(run / "samples.npz", {"train_images": train[0], "train_labels": train[1],
                                        "mistake_images": mistakes[0], "mistake_indices": mistakes[1],
-                                       "cell_images": cells[0], "cell_indices": cells[1]})
+                                       "cell_images": confusion_examples[0], "cell_indices": confusion_examples[1]})
 
 
 def read_predictions(run, classes):
@@ -270,7 +271,7 @@ def read_predictions(run, classes):
     labels, probabilities = _read_arrays(path, "labels", "probabilities")
     if (probabilities.dtype.kind != "f" or probabilities.ndim != 2 or probabilities.shape[1] != classes
             or not ((probabilities >= 0) & (probabilities <= 1.001)).all()):
-        raise damaged(path, f"probabilities must be from 0 to 1, {classes} per image, as many as there are classes")
+        raise make_damaged_file_error(path, f"probabilities must be from 0 to 1, {classes} per image, as many as there are classes")
     _check_labels(path, labels, len(probabilities), classes)
     return labels, probabilities
 
@@ -302,13 +303,13 @@ def read_mistakes(run, predictions):
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     _check_images(path, images)
     if indices.shape != images.shape[:1] or not np.array_equal(indices, wrong[: len(indices)]):
-        raise damaged(path, "its mistakes are not those of predictions.npz")
+        raise make_damaged_file_error(path, "its mistakes are not those of predictions.npz")
     if len(wrong) and not len(indices):
-        raise damaged(path, f"it shows none of the {len(wrong)} mistakes of predictions.npz")
+        raise make_damaged_file_error(path, f"it shows none of the {len(wrong)} mistakes of predictions.npz")
     return images, indices
 
 
-def read_cells(run, predictions):
+def read_confusion_examples(run, predictions):
     """Return (images uint8 (k, h, w, c), indices int64 (k,)): images for the cells of the confusion matrix, or None.
 
     predictions: what read_predictions returned. UserError when the file is damaged or belongs to other predictions.
@@ -319,9 +320,9 @@ def read_cells(run, predictions):
     images, indices = _read_arrays(path, "cell_images", "cell_indices")
     _check_images(path, images)
     if indices.dtype.kind not in "iu" or indices.shape != images.shape[:1] or not (indices[1:] > indices[:-1]).all():
-        raise damaged(path, "its cell_indices are not one rising whole number per image")
+        raise make_damaged_file_error(path, "its cell_indices are not one rising whole number per image")
     if len(indices) and not 0 <= indices[0] <= indices[-1] < len(predictions[0]):
-        raise damaged(path, f"its cell_indices run to {indices[-1]}, and {len(predictions[0])} images were tested")
+        raise make_damaged_file_error(path, f"its cell_indices run to {indices[-1]}, and {len(predictions[0])} images were tested")
     return images, indices.astype(np.int64)
 
 
@@ -329,24 +330,24 @@ def _read_json(path):
     try:
         return read_json(path)
     except (OSError, ValueError) as error:
-        raise damaged(path, error) from None
+        raise make_damaged_file_error(path, error) from None
 
 
 def _read_arrays(path, *names):
     arrays = read_arrays(path, names.__contains__)
     missing = [name for name in names if name not in arrays]
     if missing:
-        raise damaged(path, f"it has no {missing[0]}")
+        raise make_damaged_file_error(path, f"it has no {missing[0]}")
     return [arrays[name] for name in names]
 
 
 def _check_images(path, images):
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape[1:3]:
-        raise damaged(path, f"images must be uint8 (count, height, width, 1 or 3), not {images.dtype} {images.shape}")
+        raise make_damaged_file_error(path, f"images must be uint8 (count, height, width, 1 or 3), not {images.dtype} {images.shape}")
 
 
 def _check_labels(path, labels, count, classes):
     if labels.dtype.kind not in "iu" or labels.shape != (count,) or not count:
-        raise damaged(path, f"there must be one whole number per image as its label, not {labels.dtype} {labels.shape}")
+        raise make_damaged_file_error(path, f"there must be one whole number per image as its label, not {labels.dtype} {labels.shape}")
     if labels.min() < 0 or labels.max() >= classes:
-        raise damaged(path, f"its labels run from {labels.min()} to {labels.max()}, and there are {classes} classes")
+        raise make_damaged_file_error(path, f"its labels run from {labels.min()} to {labels.max()}, and there are {classes} classes")

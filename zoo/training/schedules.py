@@ -3,86 +3,95 @@
 import keras
 from keras import ops
 
-from zoo.training.recipe import as_dict, drops
+from zoo.training.recipe import serialize_recipe, parse_milestones
 
-RISE = 0.3  # one_cycle: the share of the run in which the rate rises
-START = 1 / 25  # one_cycle: the first rate as a share of the highest
-BETTER = 1e-4  # plateau: by how much a validation loss must be lower to count, as in Keras
+RISE_FRACTION = 0.3  # one_cycle: the share of the run in which the rate rises
+INITIAL_FRACTION = 1 / 25  # one_cycle: the first rate as a share of the highest
+PLATEAU_MIN_DELTA = 1e-4  # plateau: by how much a validation loss must be lower to count, as in Keras
 
 
-class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """The rate of a step, counted from 0: learning_rate * warm-up * shape. `steps` are those of an epoch."""
 
-    def __init__(self, recipe, steps):
-        self.recipe, self.steps, self.total = recipe, steps, recipe.epochs * steps
-        self.rising = min(round(recipe.warmup * steps), self.total - 1) if recipe.schedule != "one_cycle" else 0
+    def __init__(self, recipe, steps_per_epoch):
+        self.recipe, self.steps_per_epoch, self.total_steps = recipe, steps_per_epoch, recipe.epochs * steps_per_epoch
+        self.warmup_steps = min(round(recipe.warmup_epochs * steps_per_epoch),
+                                self.total_steps - 1) if recipe.lr_schedule != "one_cycle" else 0
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
-        rate = self.recipe.learning_rate * SHAPES[self.recipe.schedule](self, step)
-        return rate * ops.minimum(1.0, step / self.rising) if self.rising else rate
+        rate = self.recipe.learning_rate * SCHEDULE_FUNCTIONS[self.recipe.lr_schedule](self, step)
+        return rate * ops.minimum(1.0, step / self.warmup_steps) if self.warmup_steps else rate
 
     def get_config(self):
-        return {"recipe": as_dict(self.recipe), "steps": self.steps}
+        return {"recipe": serialize_recipe(self.recipe), "steps_per_epoch": self.steps_per_epoch}
 
 
-def constant(schedule, step):
+def constant_schedule(schedule, step):
     return ops.ones_like(step)
 
 
-def stepwise(schedule, step):
+def multistep_schedule(schedule, step):
     """He et al. 2016: the rate falls at given epochs; Szegedy et al. 2016: every so many."""
-    at, epoch = drops(schedule.recipe.drops), step / schedule.steps
+    at, epoch = parse_milestones(schedule.recipe.milestones), step / schedule.steps_per_epoch
     times = ops.floor(epoch / at) if isinstance(at, float) else sum(ops.cast(epoch >= each, "float32") for each in at)
-    return schedule.recipe.factor ** times
+    return schedule.recipe.gamma ** times
 
 
-def cosine(schedule, step):
+def cosine_schedule(schedule, step):
     """Loshchilov and Hutter 2017 (arXiv:1608.03983), equation 5 without restarts, after the warm-up."""
-    done = ops.clip((step - schedule.rising) / (schedule.total - schedule.rising), 0.0, 1.0)
+    done = ops.clip((step - schedule.warmup_steps) / (schedule.total_steps - schedule.warmup_steps), 0.0, 1.0)
     return 0.5 * (1 + ops.cos(3.141592653589793 * done))
 
 
-def one_cycle(schedule, step):
+def one_cycle_schedule(schedule, step):
     """Smith and Topin 2018 (arXiv:1708.07120), in two straight lines; the momentum stays."""
-    top = RISE * schedule.total
-    up, down = START + (1 - START) * step / top, (schedule.total - step) / (schedule.total - top)
+    top = RISE_FRACTION * schedule.total_steps
+    up, down = INITIAL_FRACTION + (1 - INITIAL_FRACTION) * step / top, (schedule.total_steps - step) / (schedule.total_steps - top)
     return ops.maximum(0.0, ops.minimum(up, down))
 
 
-SHAPES = {"constant": constant, "plateau": constant, "step": stepwise, "cosine": cosine, "one_cycle": one_cycle}
+SCHEDULE_FUNCTIONS = {"constant": constant_schedule, "plateau": constant_schedule, "step": multistep_schedule,
+                      "cosine": cosine_schedule, "one_cycle": one_cycle_schedule}
 
 
-def of(recipe, steps):
-    """Return what the optimizer takes: a Schedule, or for a plateau the first rate, which is set anew each epoch."""
-    return recipe.learning_rate if recipe.schedule == "plateau" else Schedule(recipe, steps)
+def make_schedule(recipe, steps_per_epoch):
+    """Return what the optimizer takes: a RecipeSchedule, or for a plateau the first rate, which is set anew each
+    epoch.
+    """
+    return recipe.learning_rate if recipe.lr_schedule == "plateau" else RecipeSchedule(recipe, steps_per_epoch)
 
 
-def rate_of_epoch(recipe, steps, history):
+def compute_epoch_learning_rate(recipe, steps_per_epoch, history):
     """Return the rate of the last step of the epoch that follows the rows of `history`."""
-    if recipe.schedule == "plateau":
-        return plateau(recipe, [row["val_loss"] for row in history])
-    return float(ops.convert_to_numpy(Schedule(recipe, steps)((len(history) + 1) * steps - 1)))
+    if recipe.lr_schedule == "plateau":
+        return compute_plateau_learning_rate(recipe, [row["val_loss"] for row in history])
+    return float(ops.convert_to_numpy(RecipeSchedule(recipe,
+                                                     steps_per_epoch)((len(history) + 1) * steps_per_epoch - 1)))
 
 
-def plateau(recipe, losses):
-    """Return the rate after epochs with these validation losses: it falls after `patience` epochs without a lower one.
+def compute_plateau_learning_rate(recipe, losses):
+    """Return the rate after epochs with these validation losses: it falls after `lr_patience` epochs without a lower
+    one.
 
     A function of the history alone, so that a run that goes on needs no other memory of it.
     """
     rate, best, waited = recipe.learning_rate, float("inf"), 0
     for loss in losses:
-        best, waited = (loss, 0) if loss < best - BETTER else (best, waited + 1)
-        if waited == recipe.patience:
-            rate, waited = max(rate * recipe.factor, recipe.floor), 0
+        best, waited = (loss, 0) if loss < best - PLATEAU_MIN_DELTA else (best, waited + 1)
+        if waited == recipe.lr_patience:
+            rate, waited = max(rate * recipe.gamma, recipe.min_lr), 0
     return min(rate, recipe.learning_rate)
 
 
-def has_stopped(recipe, history):
-    """Return whether training ends here: `stop_patience` epochs without a validation loss lower by `stop_delta`."""
+def has_stopped_early(recipe, history):
+    """Return whether training ends here: `early_stopping_patience` epochs without a validation loss lower by
+    `early_stopping_min_delta`.
+    """
     best, waited = float("inf"), 0
     for row in history:
-        best, waited = (row["val_loss"], 0) if row["val_loss"] < best - recipe.stop_delta else (best, waited + 1)
-        if waited == recipe.stop_patience > 0:
+        best, waited = (row["val_loss"],
+                        0) if row["val_loss"] < best - recipe.early_stopping_min_delta else (best, waited + 1)
+        if waited == recipe.early_stopping_patience > 0:
             return True
     return False

@@ -10,10 +10,10 @@ except ImportError:  # Windows
     resource = None
 
 
-def is_alive(pid):
+def is_process_alive(pid):
     """Return whether a process with this number runs on this machine."""
     if sys.platform == "win32":
-        return _is_alive_on_windows(pid)
+        return _is_process_alive_on_windows(pid)
     try:
         os.kill(pid, 0)  # sends nothing
     except ProcessLookupError:
@@ -23,7 +23,7 @@ def is_alive(pid):
     return pid > 0
 
 
-def _is_alive_on_windows(pid):
+def _is_process_alive_on_windows(pid):
     """Signal 0 would be Ctrl-C there."""
     synchronize, timed_out = 0x00100000, 0x102
     handle = ctypes.windll.kernel32.OpenProcess(synchronize, False, pid)
@@ -35,7 +35,7 @@ def _is_alive_on_windows(pid):
         ctypes.windll.kernel32.CloseHandle(handle)
 
 
-def peak_memory():
+def get_peak_memory():
     """Return the most memory that this process has had, in MiB; None where the platform does not tell."""
     if resource is None:
         return None

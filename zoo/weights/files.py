@@ -8,36 +8,37 @@ import zipfile
 import zlib
 
 from zoo.errors import UserError
-from zoo.utils.io import expanded
+from zoo.utils.io import expand_user
 from zoo.weights import npz, safetensors, state_dict, torchvision
+from zoo.weights.layer_names import strip_layer_number, to_snake_case
 
-HDF5, ZIP, PICKLE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
-MOST_CONFIG, MOST_WEIGHTS = 64 * 2**20, 4 * 2**30  # bytes
-BEST = "checkpoints/best.npz"  # of a run directory
-KERAS_MEMBER = "model.weights.h5"
+HDF5_MAGIC, ZIP_MAGIC, PICKLE_MAGIC = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
+MAX_CONFIG_BYTES, MAX_WEIGHTS_BYTES = 64 * 2**20, 4 * 2**30  # bytes
+BEST_CHECKPOINT = "checkpoints/best.npz"  # of a run directory
+KERAS_WEIGHTS_MEMBER = "model.weights.h5"
 
 
-def found(weights):
+def resolve_weights_path(weights):
     """Return the path of the file that `weights` names: itself, or the best checkpoint of a run directory."""
-    path = expanded(weights)
+    path = expand_user(weights)
     if path.is_dir():
-        if not (path / BEST).is_file():
+        if not (path / BEST_CHECKPOINT).is_file():
             raise UserError(f"{path} is a folder, and no run that has finished an epoch; give a weights file or a run")
-        return path / BEST
+        return path / BEST_CHECKPOINT
     if not path.is_file():
         raise UserError(f"there is no weights file {path}")
     return path
 
 
 @contextlib.contextmanager
-def opened(path):
+def open_weights_file(path):
     """Yield the Contents of a weights file, whose arrays can be read until the block ends.
 
     UserError in one line, also for damage that is found in the block, when it cannot be read or is not harmless.
     """
     try:
         with contextlib.ExitStack() as stack:
-            yield contents(path, stack)
+            yield read_weights_file(path, stack)
     except UserError:
         raise
     except MemoryError:
@@ -51,31 +52,31 @@ def opened(path):
                         f"{' '.join(str(error).split())}") from None
 
 
-def contents(path, stack):
+def read_weights_file(path, stack):
     """Return the Contents of a file; what must stay open while arrays are read is entered into `stack`."""
     with open(path, "rb") as file:
-        start = file.read(state_dict.BEGINNING)
-    if start.startswith(HDF5):
-        return of_hdf5(path, stack)
-    if start.startswith(ZIP):
-        return of_zip(path, stack)
+        start = file.read(state_dict.HEADER_BYTES)
+    if start.startswith(HDF5_MAGIC):
+        return read_hdf5_file(path, stack)
+    if start.startswith(ZIP_MAGIC):
+        return read_zip_file(path, stack)
     if start[8:9] == b"{":
-        return torchvision.contents("safetensors", safetensors.tensors(path))
-    if state_dict.is_legacy(start):
-        return of_torch(path)
-    if start.startswith(PICKLE):
+        return torchvision.group_by_module("safetensors", safetensors.read_safetensors(path))
+    if state_dict.is_legacy_torch_file(start):
+        return read_torch_file(path)
+    if start.startswith(PICKLE_MAGIC):
         raise UserError(f"{path} is a bare pickle, which is not opened, because pickles are programs; if you trust it, "
                         "two lines make of a state dict in it a file that can be read: import pickle, torch; "
                         f"torch.save(pickle.load(open({path.name!r}, 'rb')), 'weights.pt')")
     raise ValueError("it is none of HDF5 (.h5, .weights.h5), .keras, .safetensors, .pt, .npz")
 
 
-def of_torch(path):
-    tensors, wrapper = state_dict.tensors(path)
-    return torchvision.contents("a PyTorch state dict" + (f" under {wrapper!r}" if wrapper else ""), tensors)
+def read_torch_file(path):
+    tensors, wrapper = state_dict.read_state_dict(path)
+    return torchvision.group_by_module("a PyTorch state dict" + (f" under {wrapper!r}" if wrapper else ""), tensors)
 
 
-def of_hdf5(file, stack):
+def read_hdf5_file(file, stack):
     import h5py
 
     from zoo.weights import hdf5
@@ -83,36 +84,36 @@ def of_hdf5(file, stack):
     try:
         opened_file = h5py.File(file, "r")
     except OSError as error:
-        if not is_locked(error):
+        if not is_lock_error(error):
             raise
         if "already open" in str(error) or f"errno = {errno.EAGAIN}," in str(error) or error.errno == errno.EAGAIN:
             raise UserError(f"another process has {file} open, and may be writing it; close it there, or give a copy "
                             "of the finished file") from None
         opened_file = h5py.File(file, "r", locking=False)  # a disk without locks
-    return hdf5.contents(stack.enter_context(opened_file))
+    return hdf5.read_hdf5_weights(stack.enter_context(opened_file))
 
 
-def is_locked(error):
+def is_lock_error(error):
     return "lock file" in str(error) or "already open" in str(error)
 
 
-def of_zip(path, stack):
+def read_zip_file(path, stack):
     with zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
-        if KERAS_MEMBER in members:
-            config = json.loads(bounded(archive, members.get("config.json"), MOST_CONFIG))
-            refuse_code(config)
-            data = bounded(archive, members[KERAS_MEMBER], MOST_WEIGHTS)
-            return named(of_hdf5(io.BytesIO(data), stack), config)
+        if KERAS_WEIGHTS_MEMBER in members:
+            config = json.loads(read_bounded_member(archive, members.get("config.json"), MAX_CONFIG_BYTES))
+            reject_lambda_layers(config)
+            data = read_bounded_member(archive, members[KERAS_WEIGHTS_MEMBER], MAX_WEIGHTS_BYTES)
+            return add_layer_names(read_hdf5_file(io.BytesIO(data), stack), config)
     if members and all(name.endswith(".npy") for name in members):
-        return npz.contents(path)
-    return of_torch(path)
+        return npz.read_npz_weights(path)
+    return read_torch_file(path)
 
 
-def named(contents, config):
+def add_layer_names(weights_file, config):
     """Return the Contents of a .keras file with the names of the layers in its config.json, where they had none."""
-    if contents.naming != "counted":
-        return contents
+    if weights_file.naming != "counted":
+        return weights_file
 
     from zoo.weights import hdf5
 
@@ -122,20 +123,21 @@ def named(contents, config):
             return [(str(config.get("config", {}).get("name")), str(config.get("class_name")))]
         return [pair for layer in layers if isinstance(layer, dict) for pair in layers_of(layer)]
 
-    found = {hdf5.counted_class(key) for key in contents.layers}
-    return hdf5.rename(contents, [(name, kind) for name, kind in layers_of(config) if hdf5.snake_case(kind) in found])
+    found = {strip_layer_number(key) for key in weights_file.layers}
+    return hdf5.rename_layers(weights_file,
+                              [(name, kind) for name, kind in layers_of(config) if to_snake_case(kind) in found])
 
 
-def bounded(archive, info, most):
+def read_bounded_member(archive, info, max_bytes):
     """Return the bytes of a member of a ZIP archive; ValueError where it is a bomb."""
     if info is None:
         return b"{}"
-    if info.file_size > most or info.file_size > 100 * max(info.compress_size, 2**16):
+    if info.file_size > max_bytes or info.file_size > 100 * max(info.compress_size, 2**16):
         raise ValueError(f"{info.filename} unpacks to {info.file_size:,} bytes, which is too many")
     return archive.read(info)
 
 
-def refuse_code(config):
+def reject_lambda_layers(config):
     """Raise ValueError where a .keras file has Python code in it, which Keras would be asked to run."""
     def walk(value):
         if isinstance(value, dict):

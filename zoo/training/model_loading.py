@@ -1,0 +1,83 @@
+"""Models that eat raw pixels, and their variables in a checkpoint."""
+
+import os
+
+import keras
+from keras import layers
+
+import zoo.layers  # registers our layers, so that .keras files which hold them load
+from zoo.errors import UserError
+from zoo.models import builder
+from zoo.training import (checkpoints, custom_model, finetuned_model, keras_file, precision, run_config as plans,
+                          run_files)
+from zoo.training.npz_file import read_arrays
+from zoo.utils.io import expand_user
+
+
+def build_with_preprocessing(model_config, mean, std, classifier_activation):
+    """Return the model of a ModelConfig from raw pixels (n, height, width, channels) uint8.
+
+    `mean` and `std` are a channel's, on the scale 0..1. The layers stand flat in one model, so that
+    get_layer("conv1") finds the network's own.
+    """
+    image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
+    pixels = layers.Rescaling([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)],
+                              dtype="float32", name="normalise")(image)
+    outputs = builder.build_classifier(model_config, pixels, classifier_activation)
+    return keras.Model(image, outputs, name=model_config.model_info.name)
+
+
+def load_checkpoint_weights(model, path):
+    """Give `model` the weights of the checkpoint file at `path`; UserError when they are not this model's."""
+    arrays = read_arrays(path)
+    for variable in model.weights:
+        name = f"weights/{variable.path}"
+        checkpoints.assign_checked(path, model, name, variable, arrays.get(name))
+
+
+def load_run_or_keras_file(path, checkpoint="best"):
+    """Return the model of a run directory or a .keras file; see `zoo.load`."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise UserError(f"zoo.load takes the path of a run or of a .keras file; given {path!r}")
+    path = expand_user(path)
+    if checkpoint not in plans.CHECKPOINTS:
+        raise UserError(f"checkpoint is 'best' or 'last'; given {checkpoint!r}")
+    if path.is_dir():
+        return load_run_model(path, checkpoint)
+    if path.suffix == ".keras" and path.is_file():
+        keras_file.check_keras_file(path)
+        try:
+            return keras.saving.load_model(path)
+        except Exception as error:  # Keras raises whatever the damage led to
+            first, *_ = str(error).splitlines() or [type(error).__name__]
+            raise UserError(f"{path} cannot be read as a Keras model: {first}") from error
+    raise UserError(f"{path} is neither a run directory nor a .keras file that is there")
+
+
+def load_run_model(path, checkpoint):
+    """Return the model of a run with the weights of one of its checkpoints."""
+    facts = run_files.read_config(path)
+    weights = plans.find_checkpoint(path, checkpoint)
+    model = rebuild_run_model(path, facts, "softmax")
+    load_checkpoint_weights(model, weights)
+    return model
+
+
+def rebuild_run_model(path, facts, classifier_activation):
+    """Return the model of a run from raw pixels, its weights still to come; `facts`: what its run.json says.
+
+    Side classifiers are for training alone. UserError for a damaged run.json.
+    """
+    try:
+        blueprint, dataset = plans.get_model_config(facts), facts["dataset"]
+        with precision.precision_scope(plans.get_precision(facts)):
+            if isinstance(blueprint, plans.CustomModelConfig):
+                return custom_model.build_custom_model(blueprint, path / plans.MODEL_FILE, dataset["mean"],
+                                                       dataset["std"], classifier_activation)
+            config = plans.get_finetune_config(facts)
+            if config is not None:
+                return finetuned_model.build_finetuning_model(blueprint, config, dataset["shape"], dataset["classes"],
+                                                              classifier_activation)[0]
+            return build_with_preprocessing(blueprint, dataset["mean"], dataset["std"], classifier_activation)
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise UserError(f"{path / 'run.json'} is damaged: {error}") from None
