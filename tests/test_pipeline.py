@@ -1,6 +1,7 @@
 """From scratch, fine-tuned and a model of one's own: one pipeline, from Python and from the command line."""
 
 import json
+import os
 import shutil
 
 import keras
@@ -286,3 +287,50 @@ def test_early_stopping_says_so(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     (line,) = (line for line in lines if "early" in line and line.startswith("stopped"))
     check_message(line, 3, 9)
+
+
+@pytest.mark.parametrize("freeze", [True, False, -1, 1.5])
+def test_what_freezes_nothing_that_can_be_meant(freeze):
+    with pytest.raises(UserError) as error:
+        zoo.fit("lenet5", "digits", weights="mnist", freeze=freeze)
+    check_message(error.value, "freeze", "'none'", freeze)
+
+
+def test_keras_callbacks_find_their_columns(tmp_path):
+    kept = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{val_accuracy:.2f}.keras", "val_accuracy")
+    run = zoo.fit("lenet5", "digits", limit=60, epochs=9, learning_rate=1e-6, output_dir=tmp_path, verbose=False,
+                  callbacks=[kept, keras.callbacks.EarlyStopping("val_accuracy", patience=1, min_delta=0.5)])
+    assert (run.status, [*run.history["epoch"]]) == ("stopped", [1, 2])
+    assert [path.name for path in sorted(tmp_path.glob("*.keras"))] == [
+        f"{epoch}-{accuracy:.2f}.keras" for epoch, accuracy in enumerate(run.history["val_accuracy"], 1)]
+
+
+@pytest.mark.parametrize("callbacks, parts", [
+    ([keras.callbacks.ReduceLROnPlateau()], ["ReduceLROnPlateau", "lr_schedule='plateau'"]),
+    (keras.callbacks.LearningRateScheduler(lambda epoch: 0.1), ["LearningRateScheduler", "lr_schedule"]),
+    ([keras.callbacks.EarlyStopping], ["callbacks", "EarlyStopping"])])
+def test_callbacks_that_cannot_be(callbacks, parts, tmp_path):
+    with pytest.raises(UserError) as error:
+        zoo.fit("lenet5", "digits", limit=60, epochs=1, callbacks=callbacks, output_dir=tmp_path)
+    check_message(error.value, *parts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backend_that_is_refused_is_not_remembered(tmp_path):
+    other = next(name for name in ("jax", "tensorflow") if name != keras.backend.backend())
+    with pytest.raises(UserError):
+        zoo.set_device(backend=other)
+    assert os.environ.get("KERAS_BACKEND", keras.backend.backend()) == keras.backend.backend()
+
+
+def test_a_run_serves_as_a_path(tmp_path):
+    run = zoo.fit("lenet5", "digits", limit=60, epochs=1, output_dir=tmp_path, name="a", verbose=False)
+    assert zoo.Run(run).path == run.path and zoo.load(run).count_params() == run.config["parameters"]
+    tuned = zoo.fit("lenet5", "digits", limit=60, epochs=1, weights=run, head_layers=8, output_dir=tmp_path, name="b",
+                    verbose=False)
+    assert tuned.config["finetuning"]["weights"] == str(run.path) and tuned.config["finetuning"]["head_layers"] == [8]
+
+
+def test_a_new_head_without_weights_takes_images_as_training_from_scratch_does(shapes, tmp_path):
+    run = zoo.fit("resnet18", shapes, width=0.0625, head_layers=(8,), epochs=1, output_dir=tmp_path, verbose=False)
+    assert run.config["blueprint"]["input_shape"] == [32, 32, 3] and run.config["blueprint"]["stem"] == "small"

@@ -21,6 +21,8 @@ def set_device(gpu=None, backend=None):
 
     >>> zoo.set_device(gpu=1, backend="jax")
     """
+    if backend is not None and "keras" in sys.modules:
+        check_loaded_backend(backend)  # before the environment says otherwise
     prepare_device(gpu, env.select_backend(backend), False)
 
 
@@ -31,6 +33,15 @@ def prepare_run_device(gpu, run_config):
     return chosen
 
 
+def check_loaded_backend(backend):
+    """Raise UserError where Keras is loaded with another backend."""
+    import keras
+
+    if keras.backend.backend() != backend:
+        raise UserError(f"Keras is loaded with {keras.backend.backend()}, and {backend} is asked for: choose with "
+                        "zoo.set_device(backend=...) before Keras is imported, or in a new process")
+
+
 def prepare_device(gpu, backend, deterministic):
     """Return the Device for `gpu`, prepared; UserError where Keras is loaded already with another one."""
     requested = None if gpu is None else ",".join(map(str, gpu)) if isinstance(gpu, (list, tuple)) else str(gpu)
@@ -39,11 +50,7 @@ def prepare_device(gpu, backend, deterministic):
     if "keras" not in sys.modules:
         devices.set_device_environment(chosen, deterministic)
         return chosen
-    import keras
-
-    if keras.backend.backend() != backend:
-        raise UserError(f"Keras is loaded with {keras.backend.backend()}, and {backend} is asked for: choose with "
-                        "zoo.set_device(backend=...) before Keras is imported, or in a new process")
+    check_loaded_backend(backend)
     if gpu is not None and (chosen.gpus or installed) and not devices.is_device_environment_set(chosen):
         raise UserError(f"Keras is loaded already, and sees other devices than gpu={gpu!r}: choose with "
                         "zoo.set_device(gpu) before Keras is imported, or in a new process")

@@ -1,6 +1,7 @@
 """`zoo.fit`, and resuming a run, from Python. No backend is loaded when this is imported."""
 
 import functools
+import os
 import time
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,11 @@ from zoo.training import (class_weights, finetuning, loggers, recipe as recipes,
 from zoo.training.run_config_factory import (apply_preset, get_folder_image_shape, make_custom_run_config,
                                              make_run_config, resolve_backbone_weights, split_keywords)
 from zoo.utils.io import expand_user
+
+
+# Keras's callbacks that set the learning rate, and the recipe's fields for the same
+LR_CALLBACKS = {"ReduceLROnPlateau": "lr_schedule='plateau', lr_patience and gamma",
+                "LearningRateScheduler": "lr_schedule, learning_rate and warmup_epochs"}
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     """
     until = compute_deadline(max_seconds)
     asked = finetuning.make_finetune_options(
-        weights=None if weights == "none" else weights, freeze=freeze, head_layers=tuple(head_layers), pooling=pooling,
+        weights=None if weights in (None, "none") else os.fspath(weights), freeze=freeze, head_layers=finetuning.make_head_layers(head_layers), pooling=pooling,
         feature_layer=feature_layer, two_stage=two_stage, head_epochs=head_epochs,
         backbone_learning_rate=backbone_learning_rate, strategy=strategy, preprocessing=preprocessing)
     load = functools.partial(
@@ -181,7 +187,7 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
         run_config = replace(run_config, class_weight=class_weights.resolve_class_weight(class_weight, data))
     names = check_logger_names(log)
     chosen = prepare_run_device(gpu, run_config)
-    made = Session(run_config, data, chosen, run_work, deadline, callbacks=tuple(callbacks or ()), loggers=names,
+    made = Session(run_config, data, chosen, run_work, deadline, callbacks=check_callbacks(callbacks), loggers=names,
                    display=make_progress_display(verbose), **session)
     run = None if name is None else expand_user(output_dir) / name
     if run is not None and (run / "run.json").exists():
@@ -193,6 +199,20 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
         return make_run(replace(made, run_config=run_config).resume(run))
     run_directory.check_output_dir(output_dir, name)
     return make_run(made.start(output_dir, name, command))
+
+
+def check_callbacks(callbacks):
+    """Return a tuple of Keras callbacks: of None, one, or several; UserError for what cannot be one."""
+    callbacks = callbacks or ()
+    callbacks = tuple(callbacks) if isinstance(callbacks, (list, tuple)) else (callbacks,)
+    for callback in callbacks:
+        if isinstance(callback, type) or not hasattr(callback, "on_epoch_end"):
+            raise UserError("callbacks is a list of keras.callbacks.Callback objects, such as "
+                            f"[keras.callbacks.EarlyStopping(\"val_loss\")]; given {callback!r}")
+        for name in {kind.__name__ for kind in type(callback).__mro__} & {*LR_CALLBACKS}:
+            raise UserError(f"the callback {name} cannot set the learning rate, which the recipe does; leave it out "
+                            f"and give {LR_CALLBACKS[name]}")
+    return callbacks
 
 
 def check_logger_names(log):
@@ -213,7 +233,7 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks, l
     chosen = prepare_run_device(gpu, plan)
     data = reload_run_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
         dataset, limit=plan.limit, shape=tuple(run.config["dataset"]["shape"]))
-    return make_run(Session(plan, data, chosen, run_work, until, callbacks=tuple(callbacks or ()),
+    return make_run(Session(plan, data, chosen, run_work, until, callbacks=check_callbacks(callbacks),
                             loggers=check_logger_names(log), display=make_progress_display(verbose)).resume(run.path))
 
 

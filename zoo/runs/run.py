@@ -39,6 +39,10 @@ class Run:
         self.config = run_files.read_config(self.path)
         self.reason = reason
 
+    def __fspath__(self):
+        """The path of the run directory, so that a Run serves wherever a path does."""
+        return str(self.path)
+
     @property
     def name(self):
         """The name of the run directory."""

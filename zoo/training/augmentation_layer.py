@@ -4,9 +4,13 @@ The numbers are a function of (seed, epoch, step) and of nothing else, so that e
 resumed, sees the same pictures.
 """
 
+import dataclasses
+
 import keras
 import numpy as np
 from keras import ops
+
+from zoo.training.augmentation import Augmentation
 
 # columns of the numbers of a picture
 AFFINE = slice(0, 6)  # of the pixel (y, x): what is found at (m0 y + m1 x + m2, m3 y + m4 x + m5) in the raw picture
@@ -125,6 +129,7 @@ def mix_labels(augmentation, parameters, labels):
     return share * labels + (1 - share) * np.roll(labels, -1, axis=0)
 
 
+@keras.saving.register_keras_serializable("zoo")
 class AugmentationLayer(keras.layers.Layer):
     """Apply `draw_augmentation_parameters` to pictures; float32 whatever the policy, and no picture touches another.
 
@@ -132,12 +137,20 @@ class AugmentationLayer(keras.layers.Layer):
     the partners, images rolled by -1 along n, as the third. Returns float32 of the images' shape, from 0 to 255.
     What comes from outside a picture is 0, as is what is cut out.
 
-    Stands in training graphs alone and is not saved: a model for users has the layers behind it.
+    Stands in training models alone, which a ModelCheckpoint of the user's may save: a run's own model has the layers
+    behind it.
     """
 
     def __init__(self, augmentation, name="augment"):
         super().__init__(name=name, dtype="float32", trainable=False)
         self.augmentation = augmentation
+
+    def get_config(self):
+        return {"augmentation": dataclasses.asdict(self.augmentation), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(Augmentation(**config["augmentation"]), config["name"])
 
     def call(self, inputs):
         images, numbers = inputs[:2]

@@ -15,6 +15,16 @@ TIME_SAFETY_FACTOR = 1.5  # times the slowest so far
 DROPOUT_STREAM = 3  # the last word of Philox's counter; 0 to 2: the order of the images, augmentation, first weights
 
 
+def put_history_row(logs, row):
+    """Make `logs`, which the user's callbacks see after this one, the columns of history.csv.
+
+    Not the epoch: Keras's callbacks have it as an argument, and ModelCheckpoint takes no second one.
+    """
+    for name in [name for name in logs if name.endswith(REPORTED_LOSS)]:
+        del logs[name]
+    logs.update({name: value for name, value in row.items() if name != "epoch"})
+
+
 class CheckpointAndLog(keras.callbacks.Callback):
     """history.csv, timings.csv and the checkpoints; the rate on a plateau, and the end before the last epoch.
 
@@ -75,7 +85,8 @@ class CheckpointAndLog(keras.callbacks.Callback):
                **tested}
         if not math.isfinite(row["val_loss"]):  # the checkpoints stay those of the epoch before
             raise FloatingPointError(f"the loss is not finite in the validation after epoch {epoch + 1}")
-        (logs if logs is not None else {}).update(row)  # for the user's callbacks, which come after this one
+        if logs is not None:
+            put_history_row(logs, row)
         progress.history.append(row)
         progress.timings.append({"epoch": epoch + 1, "seconds": round(progress.seconds, 3)})
         progress.epoch, progress.step, progress.seconds = epoch + 1, 0, 0.0

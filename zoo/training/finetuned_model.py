@@ -92,7 +92,8 @@ def find_freeze_boundary(backbone, freeze):
         return get_backbone_layer(backbone, freeze).name
     if freeze > len(backbone.layers):
         raise UserError(f"freeze {freeze} is more than the {len(backbone.layers)} layers of the backbone; use all")
-    return backbone.layers[freeze - 1].name if freeze else ""
+    frozen = backbone.layers[freeze - 1] if freeze else None
+    return "" if frozen is None or isinstance(frozen, keras.layers.InputLayer) else frozen.name
 
 
 def find_bottleneck_layers(backbone):

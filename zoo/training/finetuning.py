@@ -100,12 +100,21 @@ def make_finetune_options(**fields):
     """Return the checked FineTuneOptions of the fields that are not None, or None where there are none: from
     scratch.
     """
+    check_freeze(fields.get("freeze"))
     given = {name: value for name, value in fields.items() if value is not None and value != () and value is not False}
     if not given:
         return None
     asked = FineTuneOptions(**given)
     check_finetune_options(asked)
     return asked
+
+
+def check_freeze(freeze):
+    """Raise UserError unless `freeze` is None, a str, or a number of layers."""
+    if isinstance(freeze, bool) or not isinstance(freeze, (int, str, type(None))) or (
+            isinstance(freeze, int) and freeze < 0):
+        raise UserError("freeze is 'all', 'none', the name of a layer, or a number of layers from 0; given "
+                        f"{freeze!r}")
 
 
 def check_finetune_options(finetune_options):
@@ -136,8 +145,15 @@ def check_finetune_options(finetune_options):
             raise UserError(f"{name.replace('_', ' ')} is a number of more than 0; given {value!r}")
 
 
+def make_head_layers(head_layers):
+    """Return hidden layers as a tuple: of one number, of several, or of a text as the command line takes it."""
+    if isinstance(head_layers, str):
+        return parse_head_layers(head_layers)
+    return tuple(head_layers) if isinstance(head_layers, (list, tuple)) else (head_layers,)
+
+
 def check_head_layers(head_layers):
-    """Raise UserError unless hidden layers are numbers of units, and shares to drop."""
+    """Raise UserError unless hidden layers are numbers of units, and fractions to drop."""
     for value in head_layers:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not (0 <= value < 1 or (isinstance(value, int) and 1 <= value <= MAX_UNITS)):

@@ -65,6 +65,14 @@ def is_correct(targets, logits):
     return ops.cast(ops.equal(ops.argmax(targets, axis=-1), ops.argmax(logits, axis=-1)), "float32")
 
 
+class Accuracy(keras.metrics.MeanMetricWrapper):
+    """The fraction of images whose largest logit is right."""
+
+    def __init__(self, name="accuracy"):
+        super().__init__(is_correct, name=name)
+        self._direction = "up"  # for Keras's EarlyStopping and ModelCheckpoint in mode "auto"
+
+
 def get_losses(recipe):
     """Return a recipe's two losses: what training makes small, and what people see.
 

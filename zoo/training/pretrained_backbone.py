@@ -28,9 +28,13 @@ class BackboneWeights:
     preprocessing: str | None = None
 
     def get_image_shape(self, model_info, image_size):
-        """Return the shape to which a folder's pictures are brought: as the weights had them, or the paper's; `size` is
-        (height, width), where a person has asked for it."""
-        height, width, channels = self.shape or model_info.input_shape
+        """Return the shape to which a folder's images are resized: that of the images that the weights were trained on,
+        the paper's where they do not say, and without weights that of a training from scratch.
+
+        image_size: (height, width) where the user gives it.
+        """
+        default = registry.get_default_image_shape(model_info) if self.source is None else model_info.input_shape
+        height, width, channels = self.shape or default
         return (*(image_size or (height, width)), channels)
 
     def ensure_local(self):

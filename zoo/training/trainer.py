@@ -106,7 +106,7 @@ def compile_model(training_model, model, recipe, steps_per_epoch, aux_loss_weigh
     if class_weight:
         minimised = losses.make_class_weighted_loss(minimised, class_weight)
     together = compute_steps_per_execution(model, recipe.batch_size, steps_per_epoch)
-    metrics = {name: [keras.metrics.MeanMetricWrapper(losses.is_correct, name="accuracy"),
+    metrics = {name: [losses.Accuracy(),
                       keras.metrics.MeanMetricWrapper(seen,
                                                       name=REPORTED_LOSS)] for name in ("main", *aux_loss_weights)}
     if aux_loss_weights:
