@@ -39,9 +39,11 @@ def suggest_smaller_batch(batch_size):
 def predict_out_of_memory(memory, recipe, free_bytes):
     """Return a warning that training will not fit, or "".
 
-    The system kills a process that takes too much, without a word. memory: a zoo.analysis.memory.Memory, which
-    estimates; free: bytes.
+    The system kills a process that takes too much, without a word. memory: a zoo.analysis.memory.MemoryEstimate, or
+    None where there is none, as for a model that holds another one.
     """
+    if memory is None:
+        return ""
     takes = memory.estimate_training(recipe.batch_size, recipe.optimizer)
     if takes <= free_bytes:
         return ""
