@@ -214,6 +214,17 @@ class Twice(layers.Layer):
         return 2 * inputs
 
 
+class NoConfig(layers.Layer):
+    """A layer that Keras cannot describe."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, inputs):
+        return self.function(inputs)
+
+
 def halve(inputs):
     return inputs / 2
 
@@ -281,6 +292,7 @@ def test_a_softmax_is_found_behind_what_changes_nothing(make, tmp_path):
     (lambda: stack(Twice(), layers.Dense(10)), "Twice @keras.saving.register_keras_serializable()"),
     (lambda: stack(head(Twice()), layers.Dense(10)), "Twice @keras.saving.register_keras_serializable()"),
     (lambda: stack(layers.Activation(halve), layers.Dense(10)), "halve @keras.saving.register_keras_serializable()"),
+    (lambda: stack(NoConfig(lambda inputs: inputs / 2), layers.Dense(10)), "NoConfig get_config()"),
     (lambda: stack(layers.Lambda(lambda inputs: inputs / 2), layers.Dense(10)), "Lambda keras.layers.Layer"),
 ])
 def test_a_model_of_ones_own_that_is_refused(make, parts, tmp_path):
@@ -304,6 +316,14 @@ def test_pixels_of_a_model_that_rescales_inside_stay_as_they_are(tmp_path):
     inner = keras.Sequential([layers.Input((28, 28, 1)), layers.Rescaling(1 / 255), layers.Flatten()])
     model = keras.Sequential([layers.Input((28, 28, 1)), inner, layers.Dense(10)])
     assert not custom_model.make_custom_model_config(model, zoo.load_data("digits", limit=10).info).rescale
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_a_softmax_of_half_precision_sums_to_one_nearly_enough(precision):
+    model = stack(layers.Dense(10, dtype=precision), layers.Softmax(dtype=precision),
+                  layers.Activation("linear", dtype="float32"))
+    custom_model.make_custom_model_config(model, zoo.load_data("digits", limit=10).info)
+    assert custom_model.remove_softmax(model).predict(np.ones((1, 28, 28, 1), "float32"), verbose=0).min() < 0
 
 
 def test_a_name_that_keras_counted_up_does_not_count():

@@ -102,7 +102,7 @@ def build_custom_model(model_config, path, mean, std, activation):
     try:
         given = keras.saving.load_model(path, compile=False)
     except Exception as error:
-        raise UserError(f"the model {model_config.name} cannot be loaded from {path.name}: "
+        raise UserError(f"the model {model_config.name} cannot be loaded from its file {path.name}: "
                         f"{explain_keras_error(error)}") from error
     image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
     scale, offset = ([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)])
@@ -155,17 +155,23 @@ def remove_softmax(model):
     It shares the layers of `model`, of which the last may lose its activation.
     """
     whole = make_functional(model)
-    name, call, _ = find_last_call(whole)
-    if is_inner_model(call.layer):
-        inner = remove_softmax(call.layer)
-    elif get_activation_name(call) != "softmax":
+    name, last, _ = find_last_call(whole)
+    if is_inner_model(last.layer):
+        replacement = remove_softmax(last.layer)
+    elif get_activation_name(last) != "softmax":
         return whole
-    elif isinstance(call.layer, ACTIVATED_LAYERS):
-        call.layer.activation = keras.activations.linear
+    elif isinstance(last.layer, ACTIVATED_LAYERS):
+        last.layer.activation = keras.activations.linear
         return whole
     else:
-        inner = layers.Activation("linear", dtype="float32", name=name)
-    return keras.models.clone_model(whole, clone_function=lambda layer: inner if layer.name == name else layer)
+        replacement = None
+
+    def call(layer, *inputs, **keywords):
+        if layer.name != name:
+            return layer(*inputs, **keywords)
+        return replacement(*inputs, **keywords) if replacement else inputs[0]
+
+    return keras.models.clone_model(whole, clone_function=lambda layer: layer, call_function=call)
 
 
 def find_ending(model):

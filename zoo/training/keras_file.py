@@ -31,6 +31,9 @@ def explain_keras_error(error):
     if re.search(r"\bLambda\b", cause):
         return ("a Lambda layer cannot be saved safely; write a subclass of keras.layers.Layer instead, and "
                 f"{REGISTER_HINT}")
+    unsaved = re.search(r"(\w+) was created by passing\s+non-serializable", cause)
+    if unsaved:
+        return f"{unsaved[1]} needs a get_config() that returns the arguments of its __init__"
     return next((line.strip() for line in cause.splitlines() if line.strip()), type(error).__name__)
 
 
