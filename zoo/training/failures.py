@@ -49,8 +49,8 @@ def predict_out_of_memory(memory, recipe, free_bytes):
         return ""
     fits = memory.compute_max_training_batch(free_bytes, recipe.optimizer)
     advice = f"try --batch-size {fits}" if fits else "not even one picture may fit: try a smaller --width"
-    return (f"training with batches of {recipe.batch_size} takes about {takes / 2**30:.1f} GiB, and {free_bytes / 2**30:.1f} "
-            f"are free; {advice}")
+    return (f"training with batches of {recipe.batch_size} takes about {takes / 2**30:.1f} GiB, and "
+            f"{free_bytes / 2**30:.1f} are free; {advice}")
 
 
 def get_free_memory():
