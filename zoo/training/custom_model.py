@@ -135,7 +135,8 @@ def check_ending(model, image_shape, rescale):
                         f"{advice}")
     rng, shape = np.random.default_rng(0), (CHECKED_IMAGES, *image_shape)
     images = (rng.normal(size=shape) if rescale else rng.uniform(0, 255, shape)).astype("float32")
-    outputs = keras.ops.convert_to_numpy(keras.ops.cast(model(images, training=False), "float32"))
+    outputs = make_functional(model)(images, training=False)
+    outputs = keras.ops.convert_to_numpy(keras.ops.cast(outputs, "float32"))
     are_probabilities = bool(((outputs >= 0) & (outputs <= 1)).all()
                              and np.allclose(outputs.sum(axis=1), 1, rtol=0, atol=SUM_TOLERANCE))
     if are_probabilities and activation != "softmax":
