@@ -14,6 +14,7 @@ from helpers import check_message, write_pets
 import zoo
 from zoo.cli import evaluate, train
 from zoo.errors import UserError
+from zoo.training import custom_model
 from zoo.training.header import note_small_splits
 from zoo.training.npz_file import read_arrays
 
@@ -197,3 +198,147 @@ def test_a_device_is_chosen_before_keras_is_imported():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     check_message(done.stdout, "jax")
+
+
+# ----------------------------------------------------------------------------------------------- a model of one's own
+
+layers = keras.layers
+FLAT = (layers.Input((28, 28, 1)), layers.Flatten())
+MAPS = (layers.Input((28, 28, 1)), layers.AveragePooling2D(14))  # 2x2
+
+
+class Twice(layers.Layer):
+    """A layer that is not registered with Keras."""
+
+    def call(self, inputs):
+        return 2 * inputs
+
+
+class NoConfig(layers.Layer):
+    """A layer that Keras cannot describe."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, inputs):
+        return self.function(inputs)
+
+
+def halve(inputs):
+    return inputs / 2
+
+
+def stack(*parts, start=FLAT, name=None):
+    return keras.Sequential([*start, *parts], name=name)
+
+
+def branch(finish):
+    """A functional model whose output is `finish` of ten logits."""
+    image = keras.Input((28, 28, 1))
+    return keras.Model(image, finish(layers.Dense(10)(layers.Flatten()(image))))
+
+
+def head(*parts):
+    return keras.Sequential([layers.Input((784,)), *parts])
+
+
+def share_softmax(logits):
+    softmax = layers.Softmax()
+    return softmax(layers.Dense(10)(softmax(logits)))
+
+
+def backbone():
+    image = keras.Input((28, 28, 1))
+    return keras.Model(image, layers.Flatten()(layers.Conv2D(4, 5, strides=4, activation="relu")(image)))
+
+
+@pytest.mark.parametrize("make", [
+    lambda: stack(layers.Dense(10), layers.Softmax(), layers.Activation("linear", dtype="float32")),
+    lambda: stack(layers.Dense(10, activation="softmax"), layers.Reshape((10,))),
+    lambda: stack(layers.Dense(10), layers.Activation("softmax"), layers.Reshape((1, 10)), layers.Flatten()),
+    lambda: stack(layers.Conv2D(10, 2, activation="softmax"), layers.Flatten(), layers.Identity(), start=MAPS),
+    lambda: stack(head(layers.Dense(10, activation="softmax"))),
+    lambda: stack(head(layers.Dense(10), layers.Softmax()), layers.Activation("linear")),
+    lambda: branch(keras.ops.softmax),
+    lambda: branch(lambda logits: keras.ops.reshape(layers.Softmax()(logits), (-1, 10))),
+])
+def test_a_softmax_is_found_behind_what_changes_nothing(make, tmp_path):
+    info, path = zoo.load_data("digits", limit=10).info, tmp_path / "model.keras"
+    keras.utils.set_random_seed(0)
+    model = make()
+    custom_model.save_custom_model(model, path)
+    config = custom_model.make_custom_model_config(model, info)
+    images = np.random.default_rng(0).integers(0, 256, (4, 28, 28, 1), np.uint8)
+    expected = model.predict((images / 255 - 0.1) / 0.5, verbose=0)
+    logits, probabilities = (custom_model.build_custom_model(config, path, (0.1,), (0.5,), end).predict(
+        images, verbose=0) for end in (None, "softmax"))
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-4, atol=1e-6)
+    assert logits.min() < 0  # no probabilities
+    np.testing.assert_allclose(logits - logits[:, :1], np.log(expected / expected[:, :1]), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("make, parts", [
+    (lambda: stack(layers.Dense(10), layers.Activation("sigmoid")), "sigmoid softmax Dense(10)"),
+    (lambda: stack(layers.Dense(10, activation="tanh"), layers.Identity()), "tanh softmax Dense(10)"),
+    (lambda: branch(keras.ops.sigmoid), "sigmoid softmax Dense(10)"),
+    (lambda: stack(head(layers.Dense(10, activation="hard_sigmoid"))), "hardsigmoid softmax Dense(10)"),
+    (lambda: stack(layers.Dense(10, activation="softmax"), layers.Dropout(0.5, name="drop")), "drop Dense(10)"),
+    (lambda: stack(layers.Conv2D(10, 1, activation="softmax"), layers.GlobalAveragePooling2D(name="mean"), start=MAPS),
+     "mean Dense(10)"),
+    (lambda: stack(layers.Reshape((2, 392)), layers.Dense(5, activation="softmax", name="pair"), layers.Flatten()),
+     "pair 10 Dense(10)"),
+    (lambda: branch(share_softmax), "softmax"),
+    (lambda: stack(Twice(), layers.Dense(10)), "Twice @keras.saving.register_keras_serializable()"),
+    (lambda: stack(head(Twice()), layers.Dense(10)), "Twice @keras.saving.register_keras_serializable()"),
+    (lambda: stack(layers.Activation(halve), layers.Dense(10)), "halve @keras.saving.register_keras_serializable()"),
+    (lambda: stack(NoConfig(lambda inputs: inputs / 2), layers.Dense(10)), "NoConfig get_config()"),
+    (lambda: stack(layers.Lambda(lambda inputs: inputs / 2), layers.Dense(10)), "Lambda keras.layers.Layer"),
+])
+def test_a_model_of_ones_own_that_is_refused(make, parts, tmp_path):
+    with pytest.raises(UserError) as error:
+        zoo.fit(make(), "digits", **FEW, output_dir=tmp_path / "runs")
+    check_message(error.value, *parts.split())
+    assert "/" not in str(error.value) and not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("make", [
+    lambda: stack(layers.Dense(10, activation="relu")),
+    lambda: keras.Sequential([layers.Input((28, 28, 1)), backbone(), layers.Dense(10, activation="softmax")]),
+    lambda: branch(keras.Sequential([layers.Input((10,)), layers.Dense(10), layers.Softmax()])),
+])
+def test_a_model_that_holds_others(make, tmp_path):
+    run = zoo.fit(make(), "digits", limit=50, epochs=1, output_dir=tmp_path, name="own")
+    assert run.status == "finished" and run.evaluate()["accuracy"] == run.result["test_accuracy_best"]
+
+
+def test_pixels_of_a_model_that_rescales_inside_stay_as_they_are(tmp_path):
+    inner = keras.Sequential([layers.Input((28, 28, 1)), layers.Rescaling(1 / 255), layers.Flatten()])
+    model = keras.Sequential([layers.Input((28, 28, 1)), inner, layers.Dense(10)])
+    assert not custom_model.make_custom_model_config(model, zoo.load_data("digits", limit=10).info).rescale
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_a_softmax_of_half_precision_sums_to_one_nearly_enough(precision):
+    model = stack(layers.Dense(10, dtype=precision), layers.Softmax(dtype=precision),
+                  layers.Activation("linear", dtype="float32"))
+    custom_model.make_custom_model_config(model, zoo.load_data("digits", limit=10).info)
+    assert custom_model.remove_softmax(model).predict(np.ones((1, 28, 28, 1), "float32"), verbose=0).min() < 0
+
+
+def test_a_name_that_keras_counted_up_does_not_count():
+    info = zoo.load_data("digits", limit=10).info
+    one, other, wider, named = (custom_model.make_custom_model_config(model, info) for model in (
+        stack(layers.Dense(10)), stack(layers.Dense(10)), stack(head(layers.Dense(20)), layers.Dense(10)),
+        stack(layers.Dense(10), name="net_2")))
+    assert one == other and one.name == "sequential" and named.name == "net_2" and named.digest == one.digest
+    assert custom_model.make_custom_model_config(stack(head(layers.Dense(20, use_bias=False)), layers.Dense(10)),
+                                                 info).digest != wider.digest
+
+
+def test_a_model_under_another_automatic_name_resumes(tmp_path):
+    models = [stack(layers.Dense(10)) for _ in range(2)]
+    assert models[0].name != models[1].name
+    run = zoo.fit(models[0], "digits", limit=50, epochs=2, output_dir=tmp_path, name="own", callbacks=[StopAfter(1)])
+    assert run.status == "stopped"
+    assert zoo.fit(models[1], "digits", limit=50, epochs=2, output_dir=tmp_path, name="own").history["epoch"] == [1, 2]

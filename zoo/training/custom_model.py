@@ -5,12 +5,24 @@ import json
 import re
 
 import keras
+import numpy as np
 from keras import layers
 
+from zoo.analysis.graph import get_layer_calls
 from zoo.errors import UserError
+from zoo.training.keras_file import explain_keras_error
 from zoo.training.run_config import CustomModelConfig
 
 RESCALING_LAYERS = ("Rescaling", "Normalization", "PixelScaling")  # layers that show that a model takes raw pixels
+ACTIVATED_LAYERS = (layers.Activation, layers.Dense, layers.EinsumDense, layers.Conv1D, layers.Conv2D, layers.Conv3D,
+                    layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)  # that end in `activation`
+ORDER_KEEPING_LAYERS = (layers.Flatten, layers.Identity, layers.Reshape)
+ORDER_KEEPING_OPERATIONS = ("Cast", "Identity", "Reshape", "Squeeze")  # of keras.ops
+# What is no logits and no softmax, without underscores; relu and its like have no upper bound, and may be logits
+REFUSED_ACTIVATIONS = ("exponential", "hardsigmoid", "hardtanh", "logsigmoid", "sigmoid", "softsign", "sparsemax",
+                       "sparsesigmoid", "tanh")
+CHECKED_IMAGES = 3  # random ones, to see whether a model gives probabilities
+SUM_TOLERANCE = 1e-2  # of their sum: bfloat16 rounds each to 1 in 256
 
 
 def check_custom_model(model):
@@ -22,6 +34,11 @@ def check_custom_model(model):
         raise UserError(f"the model {model.name} is no classifier of images: it takes "
                         f"{', '.join(str(tuple(each.shape)) for each in model.inputs)} and gives {len(model.outputs)} "
                         "outputs; one input (batch, height, width, channels) and one output are needed")
+    try:
+        model.get_config()
+    except Exception as error:  # Keras raises what it likes
+        raise UserError(f"the model {model.name} cannot be saved, so it cannot be trained into a run: "
+                        f"{explain_keras_error(error)}") from error
 
 
 def get_custom_image_shape(model):
@@ -40,11 +57,31 @@ def make_custom_model_config(model, dataset_info):
     if output != (dataset_info.classes,):
         raise UserError(f"the model {model.name} gives {' x '.join(map(str, output)) or 'single'} outputs for an "
                         f"image; {dataset_info.name} has {dataset_info.classes} classes")
-    rescale = not any(type(layer).__name__ in RESCALING_LAYERS for layer in model.layers)
-    parts = [(type(layer).__name__, [list(weight.shape) for weight in layer.weights]) for layer in model.layers]
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", model.name).strip("_") or "model"
-    return CustomModelConfig(name, tuple(expected), dataset_info.classes, rescale,
+    parts = [(type(layer).__name__, [list(weight.shape) for weight in layer.weights]) for layer in iter_layers(model)]
+    rescale = not any(kind in RESCALING_LAYERS for kind, _ in parts)
+    check_ending(model, expected, rescale)
+    return CustomModelConfig(get_lasting_name(model), tuple(expected), dataset_info.classes, rescale,
                              hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16])
+
+
+def iter_layers(model):
+    """Yield the layers of a model, and for a model among them the layers of that."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
+            yield from iter_layers(layer)
+        else:
+            yield layer
+
+
+def get_lasting_name(model):
+    """Return a model's name, fit for files; without the number that Keras counts up where the user gave none.
+
+    The same lines make sequential_4 the first time and sequential_5 the next, and are to go on with the same run.
+    """
+    counted = re.fullmatch(r"(\w+?)_\d+", model.name)
+    if counted and counted[1].replace("_", "") == type(model).__name__.lower():
+        return counted[1]
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", model.name).strip("_") or "model"
 
 
 def save_custom_model(model, path):
@@ -52,8 +89,8 @@ def save_custom_model(model, path):
     try:
         model.save(path)
     except Exception as error:  # Keras raises what it likes
-        first, *_ = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"the model {model.name} cannot be saved by Keras, so it cannot be resumed: {first}") from error
+        raise UserError(f"the model {model.name} cannot be saved, so it cannot be trained into a run: "
+                        f"{explain_keras_error(error)}") from error
 
 
 def build_custom_model(model_config, path, mean, std, activation):
@@ -65,14 +102,14 @@ def build_custom_model(model_config, path, mean, std, activation):
     try:
         given = keras.saving.load_model(path, compile=False)
     except Exception as error:
-        first, *_ = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"{path} cannot be read as a Keras model: {first}") from error
+        raise UserError(f"the model {model_config.name} cannot be loaded from its file {path.name}: "
+                        f"{explain_keras_error(error)}") from error
     image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
     scale, offset = ([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)])
     if not model_config.rescale:
         scale, offset = 1.0, 0.0
     pixels = layers.Rescaling(scale, offset, dtype="float32", name="normalise")(image)
-    whole = keras.Model(given.inputs[0], get_logits(given))
+    whole = remove_softmax(given)
 
     def call(layer, *inputs, **keywords):
         return layer(*(pixels if each is image else each for each in inputs), **keywords)
@@ -83,12 +120,107 @@ def build_custom_model(model_config, path, mean, std, activation):
     return keras.Model(image, outputs, name=model_config.name)
 
 
-def get_logits(model):
-    """Return the tensor of a model's logits: its output without a softmax at its end."""
-    last = model.layers[-1]
-    if isinstance(last, layers.Softmax) or (isinstance(last, layers.Activation)
-                                            and last.activation is keras.activations.softmax):
-        return last.input
-    if getattr(last, "activation", None) is keras.activations.softmax:
-        last.activation = keras.activations.linear
-    return model.outputs[0]
+# ------------------------------------------------------------------------------------------------- the end of a model
+
+def check_ending(model, image_shape, rescale):
+    """Raise UserError unless a model ends with logits, or with a softmax that `remove_softmax` removes.
+
+    Found in its layers, and seen in what it makes of random images. rescale: whether it takes standardized pixels.
+    """
+    classes = model.outputs[0].shape[-1]
+    advice = f"end it with logits, Dense({classes}), or with Dense({classes}, activation='softmax')"
+    name, activation, is_shared = find_ending(model)
+    if activation in REFUSED_ACTIVATIONS:
+        raise UserError(f"the model {model.name} ends with {activation} (layer {name}), and is trained with a softmax; "
+                        f"{advice}")
+    rng, shape = np.random.default_rng(0), (CHECKED_IMAGES, *image_shape)
+    images = (rng.normal(size=shape) if rescale else rng.uniform(0, 255, shape)).astype("float32")
+    outputs = make_functional(model)(images, training=False)
+    outputs = keras.ops.convert_to_numpy(keras.ops.cast(outputs, "float32"))
+    are_probabilities = bool(((outputs >= 0) & (outputs <= 1)).all()
+                             and np.allclose(outputs.sum(axis=1), 1, rtol=0, atol=SUM_TOLERANCE))
+    if are_probabilities and activation != "softmax":
+        raise UserError(f"the model {model.name} gives probabilities, and its end (layer {name}) is no softmax that "
+                        f"can be taken off; {advice}")
+    if activation == "softmax" and not are_probabilities and np.isfinite(outputs).all():
+        raise UserError(f"the model {model.name} ends with a softmax (layer {name}) that is not over its {classes} "
+                        f"outputs: they do not sum to 1; {advice}")
+    if activation == "softmax" and is_shared:
+        raise UserError(f"the model {model.name} uses its softmax (layer {name}) in more than one place; give its end "
+                        "a layer of its own")
+
+
+def remove_softmax(model):
+    """Return a functional model of a model's logits: without the softmax at its end, perhaps inside a model there.
+
+    It shares the layers of `model`, of which the last may lose its activation.
+    """
+    whole = make_functional(model)
+    name, last, _ = find_last_call(whole)
+    if is_inner_model(last.layer):
+        replacement = remove_softmax(last.layer)
+    elif get_activation_name(last) != "softmax":
+        return whole
+    elif isinstance(last.layer, ACTIVATED_LAYERS):
+        last.layer.activation = keras.activations.linear
+        return whole
+    else:
+        replacement = None
+
+    def call(layer, *inputs, **keywords):
+        if layer.name != name:
+            return layer(*inputs, **keywords)
+        return replacement(*inputs, **keywords) if replacement else inputs[0]
+
+    return keras.models.clone_model(whole, clone_function=lambda layer: layer, call_function=call)
+
+
+def find_ending(model):
+    """Return (layer's name, its activation's or "", whether it is called more than once) of the end of a model."""
+    name, call, is_shared = find_last_call(make_functional(model))
+    if is_inner_model(call.layer):
+        name, activation, is_shared_inside = find_ending(call.layer)
+        return name, activation, is_shared or is_shared_inside
+    return name, get_activation_name(call), is_shared
+
+
+def find_last_call(model):
+    """Return (layer's name, LayerCall, whether there are others of that layer) of the last call of a functional model
+    that changes more than the shape or the type.
+    """
+    calls = get_layer_calls(model)
+    node = [*calls][-1]
+    while keeps_values(calls[node]):
+        node = calls[node].input_calls[0]
+    return node[0], calls[node], sum(name == node[0] for name, _ in calls) > 1
+
+
+def keeps_values(call):
+    if call.layer is None:
+        return call.class_name in ORDER_KEEPING_OPERATIONS
+    return isinstance(call.layer, ORDER_KEEPING_LAYERS) or (isinstance(call.layer, layers.Activation)
+                                                            and get_activation_name(call) == "linear")
+
+
+def get_activation_name(call):
+    """Return the name of the activation that a call ends with, in lower case without underscores; "": none known."""
+    if call.layer is None:
+        name = call.class_name  # keras.ops.softmax is an operation Softmax
+    elif isinstance(call.layer, layers.Softmax):
+        name = "softmax"
+    elif isinstance(call.layer, ACTIVATED_LAYERS):
+        name = getattr(call.layer.activation, "__name__", type(call.layer.activation).__name__)
+    else:
+        return ""
+    return name.lower().replace("_", "")
+
+
+def is_inner_model(layer):
+    """Return whether a layer is a functional or Sequential model with one input and one output."""
+    return (isinstance(layer, keras.Model) and len(getattr(layer, "inputs", None) or ()) == 1
+            and len(layer.outputs) == 1)
+
+
+def make_functional(model):
+    """Return the functional model of the layers of a functional or Sequential one."""
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)

@@ -39,16 +39,18 @@ def suggest_smaller_batch(batch_size):
 def predict_out_of_memory(memory, recipe, free_bytes):
     """Return a warning that training will not fit, or "".
 
-    The system kills a process that takes too much, without a word. memory: a zoo.analysis.memory.Memory, which
-    estimates; free: bytes.
+    The system kills a process that takes too much, without a word. memory: a zoo.analysis.memory.MemoryEstimate, or
+    None where there is none, as for a model that holds another one.
     """
+    if memory is None:
+        return ""
     takes = memory.estimate_training(recipe.batch_size, recipe.optimizer)
     if takes <= free_bytes:
         return ""
     fits = memory.compute_max_training_batch(free_bytes, recipe.optimizer)
     advice = f"try --batch-size {fits}" if fits else "not even one picture may fit: try a smaller --width"
-    return (f"training with batches of {recipe.batch_size} takes about {takes / 2**30:.1f} GiB, and {free_bytes / 2**30:.1f} "
-            f"are free; {advice}")
+    return (f"training with batches of {recipe.batch_size} takes about {takes / 2**30:.1f} GiB, and "
+            f"{free_bytes / 2**30:.1f} are free; {advice}")
 
 
 def get_free_memory():

@@ -49,8 +49,8 @@ def load_run_or_keras_file(path, checkpoint="best"):
         try:
             return keras.saving.load_model(path)
         except Exception as error:  # Keras raises whatever the damage led to
-            first, *_ = str(error).splitlines() or [type(error).__name__]
-            raise UserError(f"{path} cannot be read as a Keras model: {first}") from error
+            cause = keras_file.explain_keras_error(error)
+            raise UserError(f"{path} cannot be read as a Keras model: {cause}") from error
     raise UserError(f"{path} is neither a run directory nor a .keras file that is there")
 
 
