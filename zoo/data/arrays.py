@@ -30,8 +30,8 @@ def load_arrays(train, validation=None, test=None, *, class_names=None, limit=No
     Args:
         train, validation, test: pairs (images, labels) of anything that `np.asarray` takes. Images are
             (n, height, width), (n, height, width, 1) or (n, height, width, 3): integers or floats of 0 to 255, or
-            floats of 0 to 1 or bool, which are multiplied by 255. Labels are whole numbers from 0, (n,) or (n, 1), or one-hot,
-            (n, classes). A validation or test split that is None is carved from `train`, a tenth each, stratified, by
+            floats of 0 to 1 or bool, which are multiplied by 255. Labels are whole numbers from 0, (n,) or (n, 1), or
+            one-hot, (n, classes). A validation or test split that is None is carved from `train`, a tenth each, stratified, by
             a fixed seed. Arrays of uint8 are not copied: leave them as they are.
         class_names: list of str, a name for each label; default: "0", "1", ...
         limit: the most images in each split, with the classes in proportion; default: all of them.
@@ -91,7 +91,8 @@ def convert_array_pair(pair, split):
     """Return (images, labels, classes) of one split: images with a channel axis, labels int64 (n,)."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         length = f" of length {len(pair)}" if isinstance(pair, (tuple, list)) else ""
-        raise UserError(f"the {split} data are a pair (images, labels); given an object of type {type(pair).__name__}{length}")
+        raise UserError(f"the {split} data are a pair (images, labels); given an object of type "
+                        f"{type(pair).__name__}{length}")
     images = convert_image_array(convert_to_array(pair[0], f"{split} images"), split)
     labels, classes = convert_label_array(convert_to_array(pair[1], f"{split} labels"), split)
     if len(images) != len(labels):
@@ -120,7 +121,8 @@ def convert_image_array(images, split):
         hint = "; move the channels from axis 1 to the end" if shape[1] in (1, 3) else ""
         raise UserError(f"the {split} images have {shape[3]} channels, in shape {shape}; 1 or 3 are possible{hint}")
     if images.dtype.kind not in "iufb":
-        raise UserError(f"the {split} images are of type {images.dtype}; give uint8, another integer type, floats or bool")
+        raise UserError(f"the {split} images are of type {images.dtype}; give uint8, another integer type, floats or "
+                        "bool")
     return images
 
 
@@ -260,8 +262,8 @@ def find_npz_splits(path, array_names):
 def make_npz_layout_error(path, array_names, needed):
     """Return the UserError for an .npz file none of whose arrays, {name: ...}, is of NPZ_LAYOUTS; needed: words."""
     more = ", ..." if len(array_names) > MAX_ARRAYS_SHOWN else ""
-    return UserError(f"{path} holds the arrays {', '.join([*array_names][:MAX_ARRAYS_SHOWN]) or 'none'}{more}; needed are "
-                     f"{needed}")
+    present = ", ".join([*array_names][:MAX_ARRAYS_SHOWN]) or "none"
+    return UserError(f"{path} holds the arrays {present}{more}; needed are {needed}")
 
 
 def get_total_memory():

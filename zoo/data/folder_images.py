@@ -104,7 +104,8 @@ def note_conversions(sizes, is_grayscale, shape):
         first = "x".join(map(str, resized[0]))
         what = f"images of {first}" if (sizes == resized[0]).all() else f"images of several sizes, e.g. {first},"
         squeezed = (resized[:, 0] * width != resized[:, 1] * height).any()
-        parts.append(f"{what} are resized to {height}x{width}{', which changes their aspect ratio' if squeezed else ''}")
+        parts.append(f"{what} are resized to {height}x{width}"
+                     + (", which changes their aspect ratio" if squeezed else ""))
     return ("; ".join(parts),) if parts else ()
 
 

@@ -76,7 +76,8 @@ def load_labeled_images(source, class_names, shape, *, split_name="test", data_d
         if test is not None:  # as Keras's load_data() returns them
             if split_name == "validation":
                 raise make_missing_split_error("the arrays", split_name, ("train", "test"))
-            return load_labeled_arrays(test if split_name == "test" else train, "arrays", class_names, shape, split_name)
+            pair = test if split_name == "test" else train
+            return load_labeled_arrays(pair, "arrays", class_names, shape, split_name)
         if split_name != "test":
             raise make_missing_split_error("a pair of arrays", split_name, ())
         return load_labeled_arrays(source, "arrays", class_names, shape, None)

@@ -115,9 +115,10 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
     if kind == "arrays":
         train, test = split_nested_pairs(source)
         if test is not None and test_data is not None:
-            raise UserError("the test images are given twice: the second pair of ((images, labels), (images, labels)) is "
-                            "the test data; leave it or test_data out")
-        return load_arrays(train, validation_data, test_data if test is None else test, class_names=class_names, limit=limit)
+            raise UserError("the test images are given twice: the second pair of ((images, labels), (images, labels)) "
+                            "is the test data; leave it or test_data out")
+        return load_arrays(train, validation_data, test_data if test is None else test, class_names=class_names,
+                           limit=limit)
     if kind == "folder":
         return image_folder.load_image_folder(expand_user(source), resolve_image_shape(image_size, shape),
                                               labels_from=labels_from, limit=limit, invalid_images=invalid_images)
@@ -133,7 +134,8 @@ def check_source_arguments(kind, values):
             applies = " or ".join(SOURCE_DESCRIPTIONS[other] for other, arguments in SOURCE_ARGUMENTS.items()
                                   if argument in arguments)
             shown = "" if argument in ("validation_data", "test_data") else f"={value!r}"  # arrays fill many lines
-            raise UserError(f"{argument}{shown} does not apply to {SOURCE_DESCRIPTIONS[kind]}, only to {applies}; leave it out")
+            raise UserError(f"{argument}{shown} does not apply to {SOURCE_DESCRIPTIONS[kind]}, only to {applies}; "
+                            "leave it out")
 
 
 def get_source_kind(source):

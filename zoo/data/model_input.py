@@ -16,7 +16,8 @@ def prepare_image_arrays(images, shape):
     Args:
         images: anything that `np.asarray` takes, of shape (n, height, width), (n, height, width, 1) or
             (n, height, width, 3), or one image, (height, width), (height, width, 1) or (height, width, 3): integers or
-            floats of 0 to 255, or floats of at most 1 or bool, which are multiplied by 255. Grayscale becomes RGB or RGB grayscale, as image files do.
+            floats of 0 to 255, or floats of at most 1 or bool, which are multiplied by 255. Grayscale becomes RGB or
+            RGB grayscale, as image files do.
         shape: (height, width, channels) of the model; arrays are not resized.
 
     Raises:

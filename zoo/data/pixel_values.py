@@ -22,10 +22,10 @@ def to_uint8(images):
         if not (lowest >= 0 and highest <= 255):
             raise UserError(f"the {split} images have values from {lowest!s} to {highest!s}; give pixels of 0 to 255, "
                             "or floats of 0 to 1")
-    dark = [split for split, pixels in images.items() if pixels.dtype.kind != "f" and ranges[split][1] == 1]
-    if dark:
-        notes.append(f"the {' and '.join(dark)} images are whole numbers of 0 and 1: assumed to be on the scale 0 to 255, "
-                     "which is nearly black; if 1 is white, give floats (images.astype('float32')) or images * 255")
+    whole = [split for split, pixels in images.items() if pixels.dtype.kind != "f"]
+    if whole and max(ranges[split][1] for split in whole) == 1:
+        notes.append(f"the {' and '.join(whole)} images are whole numbers of 0 and 1: assumed to be on the scale 0 to "
+                     "255, which is nearly black; if 1 is white, give images * 255, or floats")
     highest = {split: ranges[split][1] for split, pixels in images.items() if pixels.dtype.kind == "f"}
     if not highest:
         return {split: pixels.astype(np.uint8, copy=False) for split, pixels in images.items()}, tuple(notes)
@@ -45,8 +45,8 @@ def make_nan_error(images, split):
     """Return the UserError for images (n, height, width, channels), one of which at least holds NaN."""
     wrong = [index for index, image in enumerate(images) if np.isnan(image).any()]
     more = f" and {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
-    return UserError(f"the {split} images hold NaN (not a number): the one at index {wrong[0]}{more}; remove such images, or "
-                     "give these pixels a value")
+    return UserError(f"the {split} images hold NaN (not a number): the one at index {wrong[0]}{more}; remove such "
+                     "images, or give these pixels a value")
 
 
 def scale_to_uint8(images, scale):

@@ -40,8 +40,8 @@ def check_is_data(data):
     """Raise UserError for the name of a split in place of data; a file or folder may have such a name."""
     split = parse_split_name(data) if isinstance(data, str) else None
     if split in SPLITS and not Path(data).exists():
-        raise UserError(f"there are no data {data!r}; if you mean a split of the run's own data, give split={split!r} (--split "
-                        f"{split}) and no data")
+        raise UserError(f"there are no data {data!r}; if you mean a split of the run's own data, give split={split!r} "
+                        f"(--split {split}) and no data")
 
 
 def is_within(path, folder):

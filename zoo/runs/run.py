@@ -94,9 +94,9 @@ class Run:
         Args:
             data: None, the run's own data; or other labelled images, whatever `zoo.load_data` takes: of a source with
                 splits `split` is measured; of a folder of class folders, of a pair (images, labels) and of an .npz file
-                with one pair every image. An .npz file has the arrays x_test and y_test, or test_images and test_labels;
-                docs/report.md names the others. The classes of folders and data sets are matched to the run's by name, the
-                labels of arrays are indices into `class_names`. Images in a folder are resized.
+                with one pair every image. An .npz file has the arrays x_test and y_test, or test_images and
+                test_labels; docs/report.md names the others. The classes of folders and data sets are matched to the
+                run's by name, the labels of arrays are indices into `class_names`. Images in a folder are resized.
             split: "test", "validation" or "train". The test split is for the end: do not choose by it.
             checkpoint: "best" or "last".
             data_dir: the folder of the run's data, where it is no longer where it was.
@@ -134,8 +134,8 @@ class Run:
             checkpoint: "best" or "last".
 
         Returns:
-            Probabilities float32 (n, classes), where n is 1 for one image; with `top_k`, for each image a list of (class name, probability), the
-            most probable first.
+            Probabilities float32 (n, classes), n = 1 for one image; with `top_k`, for each image a list of (class name,
+            probability), the most probable first.
 
         Raises:
             UserError: a file cannot be read, or the array is no such images.
