@@ -131,8 +131,9 @@ def find_npz_pair(path, array_names, split_name):
             if missing:
                 raise UserError(f"{path} lacks {', '.join(missing)}; images and labels come in pairs")
             return names, None if is_single else split_name
-    known = " or ".join(" and ".join(layout[split_name]) for layout in NPZ_LAYOUTS)
-    raise make_npz_layout_error(path, array_names, f"{known}, its images and labels")
+    pairs = [layout[split_name] for layout in NPZ_LAYOUTS]
+    alone = f"; or {' and '.join(NPZ_LAYOUTS[0]['train'])} alone" if split_name == "test" else ""
+    raise make_npz_layout_error(path, array_names, f"{', or '.join(map(' and '.join, pairs))}{alone}")
 
 
 def load_labeled_arrays(pair, source, class_names, shape, split_name):
