@@ -103,11 +103,32 @@ def test_the_test_split_of_a_source_that_has_splits(run, tmp_path):
         run.evaluate(tmp_path / "split")
 
 
+@pytest.mark.parametrize("source, split, said", [
+    (None, "val", ("'val'; give 'validation'",)), (None, "Training", ("'Training'; give 'train'",)),
+    (None, "rest", ("rest", "'validation'")),
+    ("validation", "test", ("validation", "split='validation'", "--split validation")),
+    ("val", "test", ("val", "split='validation'")), (stripes(6), "dev", ("'dev'; give 'validation'",)),
+    ((stripes(6), stripes(6)), "validation", ("validation", "train, test"))])
+def test_names_of_splits_are_told(run, source, split, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as error:
+        run.evaluate(source, split=split)
+    assert_names(str(error.value), *said)
+
+
+def test_a_folder_may_have_the_name_of_a_split(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path / "val", *stripes(6))
+    assert run.evaluate("val")["of"] == 6
+
+
 def test_arrays_and_datasets(run):
     images, labels = stripes(30, seed=3)
     scores = run.evaluate((images, labels))
     assert scores["of"] == 30 and scores["accuracy"] > 0.9
     assert run.evaluate((images[..., 0], labels[:, None])) == scores
+    assert run.evaluate((stripes(60), (images, labels))) == scores  # as Keras's load_data() returns them
+    assert run.evaluate(((images, labels), stripes(60)), split="train") == scores
     assert run.evaluate(zoo.load_data(stripes(60), test_data=(images, labels))) == scores
     backwards = zoo.load_data((images, 2 - labels), test_data=(images, 2 - labels), class_names=NAMES[::-1])
     assert run.evaluate(backwards) == scores  # by the names
@@ -141,7 +162,8 @@ def test_mistakes_of_other_images(run, tmp_path, capsys):
     np.savez(tmp_path / "odd.npz", images=images)
     (tmp_path / "empty").mkdir()
     for words, said in ((["strange"], ("'horse'", "bottom, middle, top")), (["large.npz"], ("32x32x3", "28x28x1")),
-                        (["four.npz"], ("four.npz", "3")), (["odd.npz"], ("x_test", "images")),
+                        (["four.npz"], ("four.npz", "3")), (["odd.npz"], ("x_test and y_test", "test_images and test_labels", "images")),
+                        (["odd.npz", "--split", "validation"], ("x_val and y_val", "val_images and val_labels")),
                         (["nowhere"], ("nowhere",)), (["empty"], ("empty",)),
                         (["four.npz", "--data-dir", "x"], ("data_dir",)),
                         (["strange", "--split", "validation"], ("validation",))):
@@ -274,10 +296,31 @@ def test_arrays_of_gray_and_color(of_channels):
         assert np.allclose(run.predict(images), expected(gray, as_color), atol=1e-6)
     assert np.allclose(run.predict(color), expected(as_gray, color), atol=1e-6)
     assert np.array_equal(run.predict(color), run.predict(color / 255))
+    for image in (gray[1], gray[1, ..., 0], color[1]):  # one image is a batch of one
+        assert np.array_equal(run.predict(image), run.predict(image[None]))
+    black_and_white = gray > 100
+    assert np.array_equal(run.predict(black_and_white), run.predict(np.where(black_and_white, 255, 0)))
+
+
+def test_pillow_images(of_channels, files, tmp_path):
+    """They are what the same images are as files."""
+    run, _ = of_channels
+    expected = run.predict(files)
+    opened = [Image.open(file) for file in files]
+    assert np.array_equal(run.predict(opened), expected)
+    assert np.allclose(run.predict(opened[0]), expected[:1], atol=1e-6)
+    large = Image.effect_noise((40, 48), 50)
+    large.save(tmp_path / "large.png")
+    assert np.array_equal(run.predict(large), run.predict(tmp_path / "large.png"))
+    Image.fromarray(stripes(1)[0][0, ..., 0]).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:200])
+    with pytest.raises(UserError, match="index 1"):
+        run.predict([large, Image.open(tmp_path / "cut.png")])
 
 
 @pytest.mark.parametrize("images, said", [
-    (np.zeros((2, 32, 32), np.uint8), "32x32.*28x28"), (np.zeros((28, 28), np.uint8), "28, 28"),
+    (np.zeros((2, 32, 32), np.uint8), "32x32.*28x28"), (np.zeros((28, 30), np.uint8), "28x30.*28x28"),
+    (np.zeros((40, 48, 3), np.uint8), "40x48.*28x28"), (np.full((28, 28), np.nan), "NaN"),
     (np.zeros((2, 28, 28, 4), np.uint8), "4"), (np.full((1, 28, 28), 300), "300"),
     (np.full((1, 28, 28), -1.0), "-1"), (np.array([[["a"]]]), "U1"), ([], r"\(0,\)")])
 def test_arrays_that_are_no_images(run, images, said):

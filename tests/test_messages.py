@@ -44,8 +44,8 @@ def folder(tmp_path_factory):
     ("train lenet5 --gpu 0", 2, "there is no GPU 0: this machine has none that nvidia-smi lists; use --gpu none"),
     # data, weights and files that are missing
     ("train lenet5 --dataset mnist --data-dir nowhere", 2, "the data directory nowhere does not exist"),
-    ("train lenet5 --data empty", 2, "empty holds no images in folders, one a class, such as cat and dog; of files "
-     "that are named as cat.123.jpg is the classes are found with --labels-from filename"),
+    ("train lenet5 --data empty", 2, "empty holds no images in folders, one a class, such as cat and dog; where "
+     "files are named like cat.123.jpg, give --labels-from filename"),
     ("finetune resnet18 --dataset digits", 2, "there are no weights 'imagenet' for resnet18, but for vgg16, vgg19, "
      "inception_v3, inception_resnet_v2, xception; give weights='cifar10' or None (--weights none), or a file"),
     ("predict lenet5 cat.png", 2, "lenet5 is neither a run directory nor a .keras file that is there; a network's name "

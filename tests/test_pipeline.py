@@ -184,13 +184,13 @@ def test_class_weights_change_the_recall_of_the_smallest_class(shapes, tmp_path)
 
 # ----------------------------------------------------------------------------------------------- a model of one's own
 
-def own_model(ending="softmax"):
+def own_model(ending="softmax", classes=10):
     layers = keras.layers
     body = [layers.Input((28, 28, 1)), layers.Conv2D(4, 5, strides=2, activation="relu"), layers.BatchNormalization(),
             layers.Flatten()]
     if ending == "layer":
-        return keras.Sequential([*body, layers.Dense(10), layers.Softmax()], name="own_net")
-    return keras.Sequential([*body, layers.Dense(10, activation=ending)], name="own_net")
+        return keras.Sequential([*body, layers.Dense(classes), layers.Softmax()], name="own_net")
+    return keras.Sequential([*body, layers.Dense(classes, activation=ending)], name="own_net")
 
 
 @pytest.mark.parametrize("ending", ["softmax", "layer", None])
@@ -205,6 +205,15 @@ def test_a_keras_model_of_ones_own(ending, tmp_path):
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert run.evaluate()["accuracy"] == run.result["test_accuracy_best"]
     assert (run.path / "report.html").exists() and (run.path / "plots" / "architecture.svg").exists()
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_the_header_says_how_pixels_are_scaled_for_ones_own_model(is_folder, shapes, tmp_path, capsys):
+    """A folder is not measured: its pixels are brought to -1..1."""
+    model, data = (own_model(classes=3), shapes) if is_folder else (own_model(), "digits")
+    zoo.fit(model, data, limit=30, epochs=1, output_dir=tmp_path)
+    [note] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note") and "pixels" in line]
+    assert ("x / 127.5 - 1" in note) == is_folder
 
 
 def test_the_logits_of_ones_own_model_are_those_of_its_softmax(tmp_path):

@@ -79,10 +79,10 @@ def test_the_same_command_goes_on(tmp_path, capsys):
 
 @pytest.mark.parametrize("command", [info, draw])
 def test_info_and_draw_take_the_images_of_the_preset(command):
-    found = common.parse_model_config("resnet34", command.parser().parse_args(["resnet34", "--preset", "small"]))
+    found = common.parse_model_config("resnet34", command.build_parser().parse_args(["resnet34", "--preset", "small"]))
     assert found == pretrained.resolve_preset_config(registry.get_model_info("resnet34"), "small")
     assert (found.input_shape, found.classes, found.stem) == ((32, 32, 3), 10, "small")
-    large = common.parse_model_config("resnet34", command.parser().parse_args(
+    large = common.parse_model_config("resnet34", command.build_parser().parse_args(
         ["resnet34", "--preset", "small", "--size", "224", "--classes", "5"]))
     assert (large.input_shape, large.classes, large.width) == ((224, 224, 3), 5, found.width)
 

@@ -123,7 +123,7 @@ def test_mean_and_std_of_each_channel():
 
 
 def held_out_of(shape):
-    return make_images(2, *shape), [0, 1]
+    return make_images(2, *shape, first=2), [0, 1]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -150,6 +150,26 @@ def test_other_integers(dtype):
     assert sorted(values(dataset.test)) == sorted(values(load_arrays((make_images(40, 2, 2), LABELS)).test))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_whole_numbers_of_0_and_1_are_noted(dtype):
+    """1 is nearly black there, and white in floats."""
+    images = make_images(40, 2, 2, dtype=dtype) % dtype(2)
+    dataset = load_arrays((images, LABELS), (images, LABELS), (images, LABELS))
+    assert values(dataset.train) == [0, 1] * 20
+    [note] = dataset.notes
+    check_message(note, "train", "validation", "test", 0, 1, 255)
+    bright = np.where(images == 1, 2, images).astype(dtype)
+    assert load_arrays((bright, LABELS), (images, LABELS), (images, LABELS)).notes == ()
+
+
+def test_true_is_white():
+    images = make_images(40, 2, 2) % 2 == 1
+    dataset = load_arrays((images, LABELS), (images, LABELS), (images, LABELS))
+    assert values(dataset.train) == [0, 255] * 20
+    [note] = dataset.notes
+    check_message(note, "train", "bool", 255)
+
+
 def test_images_are_indexed_like_an_array():
     dataset = load_arrays(train_pair(20))
     images, order = dataset.train.images, values(dataset.train)
@@ -174,13 +194,14 @@ def test_images_are_indexed_like_an_array():
     ({"train": (np.zeros((4, 5, 5, 2)), [0, 1, 0, 1])}, ("train", "(4, 5, 5, 2)", 1, 3)),
     ({"train": (np.zeros((4, 5, 5, 4)), [0, 1, 0, 1])}, ("train", "(4, 5, 5, 4)", 1, 3)),
     ({"train": (np.zeros((4, 3, 5, 5)), [0, 1, 0, 1])}, ("train", "(4, 3, 5, 5)", "axis 1")),
-    ({"train": (np.zeros((4, 2, 2), bool), [0, 1, 0, 1])}, ("images", "bool", "uint8")),
     ({"train": (np.full((4, 2, 2), "a"), [0, 1, 0, 1])}, ("images", "<U1", "uint8")),
     ({"train": (np.full((4, 2, 2), -0.5), [0, 1, 0, 1])}, ("images", "-0.5", 255)),
     ({"train": (np.full((4, 2, 2), 255.5), [0, 1, 0, 1])}, ("images", "255.5", 255)),
     ({"train": (np.full((4, 2, 2), 256), [0, 1, 0, 1])}, ("images", 256, 255)),
     ({"train": (np.full((4, 2, 2), -1), [0, 1, 0, 1])}, ("images", "-1", 255)),
-    ({"train": (np.full((4, 2, 2), np.nan), [0, 1, 0, 1])}, ("images", "nan", 255)),
+    ({"train": (np.full((4, 2, 2), np.nan), [0, 1, 0, 1])}, ("images", "NaN", 0)),
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 1]), "test": ([np.zeros((2, 2))] * 2 + [np.diag([1, np.nan])], [0, 1, 0])},
+     ("test", "NaN", 2)),
     ({"train": (np.full((4, 2, 2), np.inf), [0, 1, 0, 1])}, ("images", "inf", 255)),
     ({"train": (np.zeros((4, 2, 2)), [0, 1, 0])}, ("4 images", "3 labels")),
     ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 1.5])}, ("labels", 3, "1.5")),

@@ -37,8 +37,42 @@ def test_a_pile_is_carved_by_a_fixed_seed(tmp_path):
     assert images.shape == (3, 4, 6, 3) and images.dtype == np.uint8 and labels.dtype == np.int64
     assert [value >= 100 for value in values(found.train)] == [label == 0 for label in found.train.labels]
     assert values(image_folder.load_image_folder(tmp_path, (4, 6, 3)).test) == values(found.test)
-    [note] = found.notes
+    resized, note = found.notes
+    check_message(resized, "8x8", "4x6")
     check_message(note, "test", "validation")
+
+
+@pytest.mark.parametrize("max_cache_bytes", [0, image_folder.MAX_CACHE_BYTES])
+def test_what_images_lose_is_noted(tmp_path, max_cache_bytes):
+    def notes(shape):
+        *_, note, _ = (None, *image_folder.load_image_folder(tmp_path, shape, max_cache_bytes=max_cache_bytes).notes)
+        return note
+
+    for name in ("a", "b"):
+        for number in range(10):
+            picture(tmp_path / name / f"{number}.png", number, mode="L")
+    assert notes((8, 8, 1)) is None and notes((8, 8, 3)) is None
+    check_message(notes((4, 4, 1)), "8x8", "4x4")
+    assert "aspect" not in notes((4, 4, 1)) and "aspect" in notes((4, 6, 1))
+    picture(tmp_path / "b" / "0.png", 7)  # in colour
+    check_message(notes((8, 8, 1)), "grayscale", 1, 20)
+    assert "8x8" not in notes((8, 8, 1)) and notes((8, 8, 3)) is None
+    Image.new("RGB", (12, 10)).save(tmp_path / "b" / "1.png")
+    check_message(notes((8, 8, 1)), "grayscale", 2, 20, "10x12", "8x8", "aspect")
+    assert "grayscale" not in notes((8, 8, 3))
+
+
+@pytest.mark.parametrize("max_cache_bytes", [0, image_folder.MAX_CACHE_BYTES])
+def test_images_that_fit_once_they_stand_upright_are_not_resized(tmp_path, max_cache_bytes):
+    wide = Image.new("RGB", (6, 4))
+    exif = wide.getexif()
+    exif[0x0112] = 6  # the camera was held upright
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(10):
+            wide.save(tmp_path / name / f"{number}.jpg", exif=exif)
+    assert len(image_folder.load_image_folder(tmp_path, (6, 4, 3), max_cache_bytes=max_cache_bytes).notes) == 1
+    assert len(image_folder.load_image_folder(tmp_path, (4, 6, 3), max_cache_bytes=max_cache_bytes).notes) == 2
 
 
 def test_splits_that_lie_there(tmp_path):

@@ -97,6 +97,20 @@ def test_arrays():
     assert (dataset.test.images[0] == IMAGES[5][..., None]).all() and dataset.source == "arrays"
 
 
+@pytest.mark.parametrize("pair", [tuple, list])
+def test_arrays_as_keras_loads_them(pair):
+    dataset = zoo.load_data(pair([pair([IMAGES, LABELS[:, None]]), pair([IMAGES[5:9], LABELS[5:9, None]])]))
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [18, 2, 4]
+    assert (dataset.test.images[:] == IMAGES[5:9, ..., None]).all()
+
+
+def test_two_images_and_one_hot_labels_are_one_pair():
+    black, white = np.zeros((4, 6), np.uint8), np.full((4, 6), 255, np.uint8)
+    pair = ((black, white), (np.array([1, 0]), np.array([0, 1])))
+    dataset = zoo.load_data(pair, validation_data=pair, test_data=pair)
+    assert len(dataset.train) == 2 and dataset.train.labels.tolist() == [0, 1]
+
+
 def test_a_dataset_is_returned_as_it_is():
     dataset = zoo.load_data([IMAGES, LABELS])
     assert zoo.load_data(dataset) is dataset
@@ -113,6 +127,7 @@ def test_a_dataset_is_returned_as_it_is():
     (3, {}, ("int", "(images, labels)", ".npz")),
     (IMAGES, {}, ("ndarray", "(images, labels)", ".npz")),
     ((IMAGES,), {}, ("tuple", 1)),
+    (((IMAGES, LABELS), (IMAGES, LABELS)), {"test_data": (IMAGES, LABELS)}, ("test_data",)),
     ((IMAGES, LABELS), {"data_dir": "there"}, ("data_dir='there'", "arrays")),
     ((IMAGES, LABELS), {"labels": "coarse"}, ("labels='coarse'", "arrays")),
     ((IMAGES, LABELS), {"image_size": 9}, ("image_size=9", "arrays", "folder")),

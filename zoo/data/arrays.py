@@ -10,6 +10,7 @@ from zoo.data import splits
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
 from zoo.data.dataset_info import DATASETS, DatasetInfo
 from zoo.data.datasets import Dataset
+from zoo.data.pixel_values import CHUNK_SIZE, to_uint8
 from zoo.errors import UserError
 from zoo.utils.io import expand_user, replace_surrogates
 
@@ -19,7 +20,6 @@ NPZ_LAYOUTS = (  # {split: names of its images and labels}
     {"train": ("train_images", "train_labels"), "validation": ("val_images", "val_labels"),
      "test": ("test_images", "test_labels")},  # MedMNIST
 )
-CHUNK_SIZE = 64  # images converted at a time: their float64 copies must not multiply the memory that a set takes
 MIN_STD = 0.0039  # 1/255: a channel that hardly varies must not be divided by nearly 0
 MAX_ARRAYS_SHOWN = 12  # names of arrays in a message
 
@@ -30,8 +30,8 @@ def load_arrays(train, validation=None, test=None, *, class_names=None, limit=No
     Args:
         train, validation, test: pairs (images, labels) of anything that `np.asarray` takes. Images are
             (n, height, width), (n, height, width, 1) or (n, height, width, 3): integers or floats of 0 to 255, or
-            floats of 0 to 1, which are multiplied by 255. Labels are whole numbers from 0, (n,) or (n, 1), or one-hot,
-            (n, classes). A validation or test split that is None is carved from `train`, a tenth each, stratified, by
+            floats of 0 to 1 or bool, which are multiplied by 255. Labels are whole numbers from 0, (n,) or (n, 1), or
+            one-hot, (n, classes). A validation or test split that is None is carved from `train`, a tenth each, stratified, by
             a fixed seed. Arrays of uint8 are not copied: leave them as they are.
         class_names: list of str, a name for each label; default: "0", "1", ...
         limit: the most images in each split, with the classes in proportion; default: all of them.
@@ -91,7 +91,8 @@ def convert_array_pair(pair, split):
     """Return (images, labels, classes) of one split: images with a channel axis, labels int64 (n,)."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         length = f" of length {len(pair)}" if isinstance(pair, (tuple, list)) else ""
-        raise UserError(f"the {split} data are a pair (images, labels); given a {type(pair).__name__}{length}")
+        raise UserError(f"the {split} data are a pair (images, labels); given an object of type "
+                        f"{type(pair).__name__}{length}")
     images = convert_image_array(convert_to_array(pair[0], f"{split} images"), split)
     labels, classes = convert_label_array(convert_to_array(pair[1], f"{split} labels"), split)
     if len(images) != len(labels):
@@ -119,8 +120,9 @@ def convert_image_array(images, split):
     if images.shape[3] not in (1, 3):
         hint = "; move the channels from axis 1 to the end" if shape[1] in (1, 3) else ""
         raise UserError(f"the {split} images have {shape[3]} channels, in shape {shape}; 1 or 3 are possible{hint}")
-    if images.dtype.kind not in "iuf":
-        raise UserError(f"the {split} images are of type {images.dtype}; give uint8, another integer type or floats")
+    if images.dtype.kind not in "iufb":
+        raise UserError(f"the {split} images are of type {images.dtype}; give uint8, another integer type, floats or "
+                        "bool")
     return images
 
 
@@ -178,38 +180,6 @@ def check_class_names(class_names):
     if twice is not None:
         raise UserError(f"class_names has the name {twice!r} twice; give each class a name of its own")
     return tuple(map(replace_surrogates, names))  # NumPy's str_ is a str, but no plain one
-
-
-def to_uint8(images):
-    """Return ({split: uint8 images}, notes) of images of any type; UserError for values outside 0 to 255.
-
-    All splits of floats are on one scale, else one of them would be spoilt in silence.
-    """
-    ranges = {split: (pixels.min(), pixels.max()) for split, pixels in images.items()}
-    for split, (lowest, highest) in ranges.items():
-        if not (lowest >= 0 and highest <= 255):  # not finite: no comparison holds
-            raise UserError(f"the {split} images have values from {lowest!s} to {highest!s}; give pixels of 0 to 255, "
-                            "or floats of 0 to 1")
-    highest = {split: ranges[split][1] for split, pixels in images.items() if pixels.dtype.kind == "f"}
-    if not highest:
-        return {split: pixels.astype(np.uint8, copy=False) for split, pixels in images.items()}, ()
-    small, large = min(highest, key=highest.get), max(highest, key=highest.get)
-    scale = 255 if highest[large] <= 1 else 1
-    if scale == 1 and highest[small] <= 1:
-        raise UserError(f"the {small} images have values up to {highest[small]:g}, but the {large} images up to "
-                        f"{highest[large]:g}; give floats of all splits on one scale, 0 to 1 or 0 to 255")
-    note = (f"the {' and '.join(highest)} images are floats of at most {highest[large]:g}: "
-            + ("assumed to be on the scale 0 to 1, multiplied by 255 and rounded" if scale == 255 else
-               "assumed to be on the scale 0 to 255, rounded"))
-    return {split: scale_to_uint8(pixels, scale) if split in highest else pixels.astype(np.uint8, copy=False)
-            for split, pixels in images.items()}, (note,)
-
-
-def scale_to_uint8(images, scale):
-    pixels = np.empty(images.shape, np.uint8)
-    for start in range(0, len(images), CHUNK_SIZE):
-        pixels[start:start + CHUNK_SIZE] = np.rint(images[start:start + CHUNK_SIZE].astype(np.float64) * scale)
-    return pixels
 
 
 def resolve_array_splits(labels, class_names):
@@ -285,14 +255,15 @@ def find_npz_splits(path, array_names):
             if missing:
                 raise UserError(f"{path} lacks {', '.join(missing)}; images and labels come in pairs")
             return names
-    raise UserError(f"{make_npz_layout_error(path, array_names)}, where only those of train are a must")
-
-
-def make_npz_layout_error(path, array_names):
-    """Return the UserError for an .npz file none of whose arrays, {name: ...}, is of LAYOUTS."""
-    more = ", ..." if len(array_names) > MAX_ARRAYS_SHOWN else ""
     known = " or ".join(", ".join(name for pair in layout.values() for name in pair) for layout in NPZ_LAYOUTS)
-    return UserError(f"{path} holds the arrays {', '.join([*array_names][:MAX_ARRAYS_SHOWN]) or 'none'}{more}; needed are {known}")
+    raise make_npz_layout_error(path, array_names, f"{known}, where only those of train are a must")
+
+
+def make_npz_layout_error(path, array_names, needed):
+    """Return the UserError for an .npz file none of whose arrays, {name: ...}, is of NPZ_LAYOUTS; needed: words."""
+    more = ", ..." if len(array_names) > MAX_ARRAYS_SHOWN else ""
+    present = ", ".join([*array_names][:MAX_ARRAYS_SHOWN]) or "none"
+    return UserError(f"{path} holds the arrays {present}{more}; needed are {needed}")
 
 
 def get_total_memory():

@@ -87,7 +87,7 @@ def check_flat_folders(folder, split_folders, others):
         where = " and ".join(f"{replace_surrogates(each)}/" for each in split_folders)
         raise UserError(f"{folder} holds no class folders: the images of {where} are in no class; put them "
                         f"into folders such as {name}/cat and {name}/dog, or give --labels-from filename where the "
-                        "files are named as cat.123.jpg is")
+                        "files are named like cat.123.jpg")
     held_out = [name for name in split_folders if parse_split_name(name) != "train"]
     if held_out:
         name = replace_surrogates(held_out[0])

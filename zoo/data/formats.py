@@ -113,7 +113,7 @@ def parse_cifar_binary(name, data, info):
     if not data or len(data) % size:
         whole = max(1, -(-len(data) // size))
         raise UserError(f"{name} is cut off, or not a file of {info.name}: {whole * size:,} bytes expected for "
-                        f"{whole:,} records of {size:,} bytes, {len(data):,} found; fetch it again")
+                        f"{whole:,} {'record' if whole == 1 else 'records'} of {size:,} bytes, {len(data):,} found; fetch it again")
     records = np.frombuffer(data, np.uint8).reshape(-1, size)
     labels = records[:, :columns]
     check_labels(labels, info, name)

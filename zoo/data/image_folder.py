@@ -24,7 +24,7 @@ from zoo.data.datasets import Dataset
 from zoo.errors import UserError, unknown_name_error
 from zoo.utils.io import replace_surrogates
 
-FOLDER_SPLITS = ("", "train", "validation", "test")  # where a picture lies; "": in one pile with all others
+FOLDER_SPLITS = ("", "train", "validation", "test")  # where an image lies; "": the folder has no splits
 LABEL_SOURCES = ("folder", "filename")
 INVALID_IMAGES_MODES = ("error", "skip")  # what becomes of files that cannot be read
 SKIPPED_NOTE_PREFIX = "left out: "  # so begins the note on files that were skipped
@@ -77,9 +77,9 @@ def list_images(folder, labels_from="folder"):
     if not files:
         reason = f" ({'; '.join(notes)})" if notes else ""
         raise UserError(f"{folder} holds no images" + (
-            f" in folders, one a class, such as cat and dog{reason}; of files that are named as cat.123.jpg is the "
-            "classes are found with --labels-from filename" if labels_from == "folder" else
-            f" named as cat.123.jpg is{reason}"))
+            f" in folders, one a class, such as cat and dog{reason}; where files are named like cat.123.jpg, give "
+            "--labels-from filename" if labels_from == "folder" else
+            f" named like cat.123.jpg{reason}"))
     names = sort_class_names(folder, numbers)
     order = np.array([names.index(replace_surrogates(label))
                       for label in numbers])  # as they were met: as they are numbered
@@ -230,6 +230,6 @@ def resolve_folder_splits(listing, limit):
     without = np.setdiff1d(np.arange(len(listing.class_names)), listing.labels[made["train"]])
     if len(without):
         raise UserError(f"the class {listing.class_names[without[0]]!r} has too few pictures to train on and to hold some out")
-    source = "the pile" if len(rows[""]) else "train"
+    source = "all images" if len(rows[""]) else "train"
     notes = (f"{' and '.join(missing)} held out of {source}, by a fixed seed",) if missing else ()
     return {split: made[split][:limit] for split in ("train", "validation", "test")}, notes

@@ -16,8 +16,13 @@ EXIF_ORIENTATION_TAG = 0x0112  # in EXIF; its values say how an image is to be t
 EXIF_TRANSPOSES = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
                    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270,
                    7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
+COLOR_MODES = ("P", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")  # of Pillow; the others are grayscale
 BRIGHT_THRESHOLD = 0.5  # of white: a border that is brighter is bright
 
+ROTATED_ORIENTATIONS = (5, 6, 7, 8)  # of EXIF: height and width change places
+
+# What a file holds: its kind as bit_depth has it, size (height, width), and whether it is grayscale
+ImageHeader = namedtuple("ImageHeader", "pixel_kind size is_grayscale")
 # Uint8 (height, width, channels); words; see `prepare_image`
 PreparedImage = namedtuple("PreparedImage", "pixels transformations has_bright_border")
 
@@ -61,15 +66,23 @@ def apply_exif_orientation(image):
 
 
 def check_image_header(path):
-    """Raise UserError for a file that does not even begin as an image does: next to no time, and little certainty.
+    """Return the ImageHeader of a file; UserError for one that does not even begin as an image does.
 
-    Return what deep_images.kind_of() says of it.
+    It takes next to no time, and says little about what follows in the file.
     """
     try:
         with open_image_file(path) as picture:
-            return bit_depth.get_pixel_kind(picture)
+            header = get_image_header(picture)
+            if "exif" in picture.info and picture.getexif().get(EXIF_ORIENTATION_TAG) in ROTATED_ORIENTATIONS:
+                header = header._replace(size=header.size[::-1])
+            return header
     except Exception:  # whatever a decoder raises
         raise UserError(f"{path} is no image that can be read") from None
+
+
+def get_image_header(image):
+    """Return the ImageHeader of a Pillow image as it is."""
+    return ImageHeader(bit_depth.get_pixel_kind(image), (image.height, image.width), image.mode not in COLOR_MODES)
 
 
 def prepare_image(image, shape, white_levels=None):
@@ -104,15 +117,15 @@ def resize_image(image, shape, white_levels=None):
     601-2's luma, and the whole picture is squeezed into height and width, antialiased.
     """
     height, width, channels = shape
-    done, grey = [], image.mode not in ("P", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+    done, is_grayscale = [], get_image_header(image).is_grayscale
     if bit_depth.get_pixel_kind(image):
         image, highest = bit_depth.convert_to_8_bits(image, white_levels)
         done += [f"0..{highest} to 0..255"] if highest != 255 else []
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE_BACKGROUND), image.convert("RGBA"))
         done.append("laid on white")
-    if grey != (channels == 1):
-        done.append("grey to colour" if grey else "colour to grey")
+    if is_grayscale != (channels == 1):
+        done.append("grayscale converted to RGB" if is_grayscale else "colour converted to grayscale")
     image = image.convert("RGB").convert("L" if channels == 1 else "RGB")
     if image.size != (width, height):
         done.append(f"resized from {image.height}x{image.width} to {height}x{width}")

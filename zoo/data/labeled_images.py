@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data import datasets, image_folder
-from zoo.data.arrays import NPZ_LAYOUTS, get_total_memory, make_npz_layout_error, convert_array_pair, to_uint8
+from zoo.data.arrays import NPZ_LAYOUTS, convert_array_pair, get_total_memory, make_npz_layout_error
 from zoo.data.folder_images import FolderImages
+from zoo.data.folder_layout import parse_split_name
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
-from zoo.data.loading import check_source_arguments, get_source_kind
+from zoo.data.loading import check_source_arguments, get_source_kind, split_nested_pairs
+from zoo.data.pixel_values import to_uint8
 from zoo.data.splits import Split
 from zoo.errors import UserError
 from zoo.utils.io import expand_user
@@ -48,7 +50,7 @@ def load_labeled_images(source, class_names, shape, *, split_name="test", data_d
     taken; of class folders, arrays and an .npz file with one pair of arrays every image. Nothing is carved out.
 
     Args:
-        source: as for `zoo.load_data`; arrays are one pair (images, labels).
+        source: as for `zoo.load_data`; arrays are one pair (images, labels), or a pair of such pairs.
         class_names: list of str, the classes of the model. Classes that have names, those of folders and data sets, are
             matched by name; the labels of arrays and .npz files are indices into it.
         shape: (height, width, channels) of the model's images: those of a folder are resized to it, others must have
@@ -64,18 +66,31 @@ def load_labeled_images(source, class_names, shape, *, split_name="test", data_d
     shape = tuple(shape)
     kind = get_source_kind(source)
     check_source_arguments(kind, {"data_dir": data_dir})
-    if split_name not in SPLITS:
-        raise UserError(f"split is 'train', 'validation' or 'test'; given {split_name!r}")
-    if kind == "a folder":
+    check_split_name(split_name)
+    if kind == "folder":
         return load_labeled_folder(expand_user(source), class_names, shape, split_name, labels_from, white_levels)
-    if kind == "an .npz file":
+    if kind == "npz":
         return load_labeled_npz(expand_user(source).absolute(), class_names, shape, split_name)
     if kind == "arrays":
+        train, test = split_nested_pairs(source)
+        if test is not None:  # as Keras's load_data() returns them
+            if split_name == "validation":
+                raise make_missing_split_error("the arrays", split_name, ("train", "test"))
+            pair = test if split_name == "test" else train
+            return load_labeled_arrays(pair, "arrays", class_names, shape, split_name)
         if split_name != "test":
             raise make_missing_split_error("a pair of arrays", split_name, ())
         return load_labeled_arrays(source, "arrays", class_names, shape, None)
-    dataset = source if kind == "a Dataset" else datasets.load_dataset_by_name(source, data_dir=data_dir)
+    dataset = source if kind == "dataset" else datasets.load_dataset_by_name(source, data_dir=data_dir)
     return load_labeled_split(dataset, class_names, shape, split_name)
+
+
+def check_split_name(name):
+    """Raise UserError, with what to type instead, unless `name` is the name of a split."""
+    if name not in SPLITS:
+        meant = parse_split_name(name) if isinstance(name, str) else None
+        hint = f"; give {meant!r}" if meant in SPLITS else ""
+        raise UserError(f"split is 'train', 'validation' or 'test'; given {name!r}{hint}")
 
 
 def load_labeled_folder(folder, class_names, shape, split_name, labels_from, white_levels=None):
@@ -116,7 +131,9 @@ def find_npz_pair(path, array_names, split_name):
             if missing:
                 raise UserError(f"{path} lacks {', '.join(missing)}; images and labels come in pairs")
             return names, None if is_single else split_name
-    raise make_npz_layout_error(path, array_names)
+    pairs = [layout[split_name] for layout in NPZ_LAYOUTS]
+    alone = f"; or {' and '.join(NPZ_LAYOUTS[0]['train'])} alone" if split_name == "test" else ""
+    raise make_npz_layout_error(path, array_names, f"{', or '.join(map(' and '.join, pairs))}{alone}")
 
 
 def load_labeled_arrays(pair, source, class_names, shape, split_name):

@@ -11,12 +11,15 @@ from zoo.utils.io import expand_user
 
 # Which arguments apply to a kind of source.
 SOURCE_ARGUMENTS = {
-    "a Dataset": (),
+    "dataset": (),
     "arrays": ("validation_data", "test_data", "class_names", "limit"),
-    "a folder": ("image_size", "labels_from", "invalid_images", "limit"),
-    "an .npz file": ("class_names", "limit"),
-    "the name of a data set": ("data_dir", "labels", "limit"),
+    "folder": ("image_size", "labels_from", "invalid_images", "limit"),
+    "npz": ("class_names", "limit"),
+    "name": ("data_dir", "labels", "limit"),
 }
+# What a kind is called in messages.
+SOURCE_DESCRIPTIONS = {"dataset": "a zoo.Dataset", "arrays": "arrays", "folder": "a folder", "npz": "an .npz file",
+                       "name": "the name of a data set"}
 SOURCE_KINDS = ("the name of a data set, a folder of class folders, an .npz file, a pair of arrays (images, labels), or a "
                 "zoo.Dataset")
 
@@ -35,8 +38,9 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
             - str or path of an .npz file with Keras's arrays, x_train, y_train, x_test, y_test and perhaps x_val and
               y_val, or MedMNIST's, train_images, train_labels, val_images, val_labels, test_images and test_labels.
             - a pair of arrays (images, labels). Images are (n, height, width), (n, height, width, 1) or
-              (n, height, width, 3): integers or floats of 0 to 255, or floats of 0 to 1, which are multiplied by 255.
-              Labels are whole numbers from 0, (n,) or (n, 1), or one-hot, (n, classes).
+              (n, height, width, 3): integers or floats of 0 to 255, or floats of 0 to 1 or bool, which are
+              multiplied by 255. Labels are whole numbers from 0, (n,) or (n, 1), or one-hot, (n, classes).
+            - a pair of such pairs, ((x_train, y_train), (x_test, y_test)), as Keras's `load_data()` returns them.
             - a `zoo.Dataset`, which is returned as it is.
         data_dir: str or path, the folder with the files of a named data set; default: the environment variable
             ZOO_DATA, then Keras's cache, then a download.
@@ -106,51 +110,66 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
              "invalid_images": None if invalid_images == "error" else invalid_images}
     kind = get_source_kind(source)
     check_source_arguments(kind, given)
-    if kind == "a Dataset":
+    if kind == "dataset":
         return source
     if kind == "arrays":
-        return load_arrays(source, validation_data, test_data, class_names=class_names, limit=limit)
-    if kind == "a folder":
+        train, test = split_nested_pairs(source)
+        if test is not None and test_data is not None:
+            raise UserError("the test images are given twice: the second pair of ((images, labels), (images, labels)) "
+                            "is the test data; leave it or test_data out")
+        return load_arrays(train, validation_data, test_data if test is None else test, class_names=class_names,
+                           limit=limit)
+    if kind == "folder":
         return image_folder.load_image_folder(expand_user(source), resolve_image_shape(image_size, shape),
                                               labels_from=labels_from, limit=limit, invalid_images=invalid_images)
-    if kind == "an .npz file":
+    if kind == "npz":
         return load_npz(source, class_names=class_names, limit=limit)
     return load_dataset_by_name(source, data_dir=data_dir, limit=limit, labels=labels)
 
 
 def check_source_arguments(kind, values):
-    """Raise UserError for the first of {argument: value or None} that does not apply to a key of ARGUMENTS."""
+    """Raise UserError for the first of {argument: value or None} that does not apply to a key of SOURCE_ARGUMENTS."""
     for argument, value in values.items():
         if value is not None and argument not in SOURCE_ARGUMENTS[kind]:
-            applies = " or ".join(other for other, arguments in SOURCE_ARGUMENTS.items() if argument in arguments)
+            applies = " or ".join(SOURCE_DESCRIPTIONS[other] for other, arguments in SOURCE_ARGUMENTS.items()
+                                  if argument in arguments)
             shown = "" if argument in ("validation_data", "test_data") else f"={value!r}"  # arrays fill many lines
-            raise UserError(f"{argument}{shown} does not apply to {kind}, only to {applies}; leave it out")
+            raise UserError(f"{argument}{shown} does not apply to {SOURCE_DESCRIPTIONS[kind]}, only to {applies}; "
+                            "leave it out")
 
 
 def get_source_kind(source):
-    """Return the key of ARGUMENTS that `source` is; UserError for what is none.
+    """Return the key of SOURCE_ARGUMENTS that `source` is; UserError for what is none.
 
     The name of a data set is that, even where a folder is called so: its own files may lie in such a folder. "./mnist"
     or a Path is the folder.
     """
     if isinstance(source, Dataset):
-        return "a Dataset"
+        return "dataset"
     if isinstance(source, (tuple, list)):
         return "arrays"
     if not isinstance(source, (str, os.PathLike)):
-        raise UserError(f"data are {SOURCE_KINDS}; given a {type(source).__name__}")
+        raise UserError(f"data are {SOURCE_KINDS}; given an object of type {type(source).__name__}")
     if isinstance(source, str) and source in DATASETS:
-        return "the name of a data set"
+        return "name"
     path = expand_user(source)
     if source != "" and os.path.exists(path):  # Path("") is the current folder
         if os.path.isdir(path):
-            return "a folder"
+            return "folder"
         if path.suffix.lower() == ".npz":
-            return "an .npz file"
+            return "npz"
         raise UserError(f"{source} is a file, but no .npz file; data are {SOURCE_KINDS}")
     if isinstance(source, str) and source == path.name and not path.suffix:  # it may be meant as a name
         raise UserError(f"{unknown_name_error('dataset', source, DATASETS)}; there is no folder or .npz file {source!r} either")
     raise UserError(f"there is no folder or .npz file {str(source)!r}")
+
+
+def split_nested_pairs(source):
+    """Return (training pair, test pair) of ((x_train, y_train), (x_test, y_test)); (source, None) of one pair."""
+    def has_images(value):  # labels have no three axes
+        return isinstance(value, (tuple, list)) and len(value) == 2 and getattr(value[0], "ndim", 0) >= 3
+
+    return tuple(source) if len(source) == 2 and all(map(has_images, source)) else (source, None)
 
 
 def resolve_image_shape(image_size, shape):

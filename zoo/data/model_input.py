@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from zoo.data.arrays import convert_to_array, convert_image_array, to_uint8
+from zoo.data import image_io
+from zoo.data.arrays import convert_image_array, convert_to_array
+from zoo.data.pixel_values import to_uint8
 from zoo.errors import UserError
 
 LUMA_WEIGHTS = (19595, 38470, 7471)  # of 65,536: ITU-R 601-2's weights of red, green and blue, as Pillow rounds them
@@ -13,15 +15,20 @@ def prepare_image_arrays(images, shape):
 
     Args:
         images: anything that `np.asarray` takes, of shape (n, height, width), (n, height, width, 1) or
-            (n, height, width, 3): integers or floats of 0 to 255, or floats of at most 1, which are multiplied by 255.
-            Grayscale becomes RGB or RGB grayscale, as image files do.
+            (n, height, width, 3), or one image, (height, width), (height, width, 1) or (height, width, 3): integers or
+            floats of 0 to 255, or floats of at most 1 or bool, which are multiplied by 255. Grayscale becomes RGB or
+            RGB grayscale, as image files do.
         shape: (height, width, channels) of the model; arrays are not resized.
 
     Raises:
         UserError: for arrays of other shapes, types or values.
     """
-    images = convert_image_array(convert_to_array(images, "images"), "given")
-    if images.shape[1:3] != tuple(shape[:2]):
+    images = convert_to_array(images, "images")
+    size = tuple(shape[:2])
+    if images.ndim == 2 or images.ndim == 3 and images.shape[2] in (1, 3) and images.shape[1:] != size:
+        images = images[None]  # one image
+    images = convert_image_array(images, "given")
+    if images.shape[1:3] != size:
         raise UserError(f"the images are {images.shape[1]}x{images.shape[2]}, and the model takes {shape[0]}x{shape[1]}"
                         "; give them in that size, or as image files, which are resized")
     pixels = to_uint8({"given": images})[0]["given"]
@@ -30,3 +37,21 @@ def prepare_image_arrays(images, shape):
     if shape[2] == 3:
         return np.repeat(pixels, 3, axis=3)
     return ((pixels.astype(np.uint32) @ np.array(LUMA_WEIGHTS, np.uint32) + 2**15) >> 16).astype(np.uint8)[..., None]
+
+
+def prepare_pil_images(images, shape, white_levels=None):
+    """Return Pillow images as uint8 (n, *shape), turned and resized as image files are.
+
+    white_levels: how those of more than eight bits are scaled; see bit_depth.
+
+    Raises:
+        UserError: for one whose pixels cannot be read.
+    """
+    pixels = []
+    for index, image in enumerate(images):
+        try:
+            upright = image_io.apply_exif_orientation(image)
+        except Exception as error:  # of a damaged file: what a decoder raises is not told anywhere
+            raise UserError(f"the image at index {index} cannot be read: {' '.join(str(error).split())}") from None
+        pixels.append(image_io.prepare_image(upright, shape, white_levels).pixels)
+    return np.stack(pixels)

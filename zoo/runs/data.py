@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data import image_io
+from zoo.data.labeled_images import check_split_name
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.training import run_config as plans, run_files
@@ -43,8 +44,7 @@ def find_run_dataset(run, config, data_dir=None):
 
 def reload_run_split(run, config, name, data_dir=None):
     """Return one split of the run's data; UserError where it is not what the run had: see `check_split`."""
-    if name not in SPLITS:
-        raise UserError(f"split is 'train', 'validation' or 'test'; given {name!r}")
+    check_split_name(name)
     return check_run_split(run, config, name, find_run_dataset(run, config, data_dir))
 
 

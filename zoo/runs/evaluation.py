@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from zoo.data.labeled_images import LabeledImages, load_labeled_images
+from zoo.data.folder_layout import parse_split_name
+from zoo.data.labeled_images import SPLITS, LabeledImages, load_labeled_images
 from zoo.errors import UserError
 from zoo.runs.data import reload_run_split
 from zoo.training import run_config as plans
@@ -21,6 +22,7 @@ def load_other_images(run, config, data, split, data_dir=None):
 
     A note says so where the run was trained on images of the same folder or file.
     """
+    check_is_data(data)
     info = config["dataset"]
     try:
         names, shape = [str(name) for name in info["class_names"]], tuple(info["shape"])
@@ -32,6 +34,14 @@ def load_other_images(run, config, data, split, data_dir=None):
         note = f"{run} was trained on images from {info['source']}, and these may include them"
         return LabeledImages(images.split, images.source, images.split_name, (*images.notes, note))
     return images
+
+
+def check_is_data(data):
+    """Raise UserError for the name of a split in place of data; a file or folder may have such a name."""
+    split = parse_split_name(data) if isinstance(data, str) else None
+    if split in SPLITS and not Path(data).exists():
+        raise UserError(f"there are no data {data!r}; if you mean a split of the run's own data, give split={split!r} "
+                        f"(--split {split}) and no data")
 
 
 def is_within(path, folder):

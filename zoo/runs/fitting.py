@@ -61,12 +61,13 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
 
     Args:
         model: one of `zoo.list_models()`; or a functional or Sequential Keras model of your own, from images to logits
-            or probabilities, which is trained from the weights that it has. Its pixels are standardized in front of it
-            unless it has a Rescaling or Normalization layer. It is saved into the run directory, and is not changed
-            itself: `Run.load_model` has the trained one.
+            or probabilities, which is trained from the weights that it has. Its pixels are standardized in front of it,
+            those of a folder brought to -1..1, unless it has a Rescaling or Normalization layer. It is saved into the
+            run directory, and is not changed itself: `Run.load_model` has the trained one.
         dataset: what to train on, as for `zoo.load_data`: the name of a data set; a folder with a folder of images for
-            each class; an `.npz` file in Keras's or MedMNIST's layout; a pair of arrays (images, labels); or a
-            `zoo.Dataset`. Images are raw pixels, 0 to 255: the model scales them.
+            each class; an `.npz` file in Keras's or MedMNIST's layout; a pair of arrays (images, labels), or a pair of
+            such pairs for training and test, as Keras's `load_data()` returns; or a `zoo.Dataset`. Images are raw
+            pixels, 0 to 255: the model scales them.
         recipe: how it is trained: "modern", "paper", "notes" or "finetune"; default: "finetune" with `weights`, else
             "modern"; `zoo recipes MODEL DATASET` lists the fields.
         weights: None, from scratch; or what the backbone starts with, under a new head: "imagenet", "cifar10", "mnist",

@@ -98,8 +98,9 @@ class Run:
         Args:
             data: None, the run's own data; or other labelled images, whatever `zoo.load_data` takes: of a source with
                 splits `split` is measured; of a folder of class folders, of a pair (images, labels) and of an .npz file
-                with one pair every image. The classes of folders and data sets are matched to the run's by name, the
-                labels of arrays are indices into `class_names`. Images in a folder are resized.
+                with one pair every image. An .npz file has the arrays x_test and y_test, or test_images and
+                test_labels; docs/report.md names the others. The classes of folders and data sets are matched to the
+                run's by name, the labels of arrays are indices into `class_names`. Images in a folder are resized.
             split: "test", "validation" or "train". The test split is for the end: do not choose by it.
             checkpoint: "best" or "last".
             data_dir: the folder of the run's data, where it is no longer where it was.
@@ -128,16 +129,17 @@ class Run:
         """Classify images.
 
         Args:
-            images: a path or a list of paths of image files, or of folders of them, of any size; or an array
-                (n, height, width), (n, height, width, 1) or (n, height, width, 3) of the size that the model takes, of
-                integers or floats of 0 to 255, or floats of at most 1. Grayscale becomes RGB, or RGB grayscale, where
-                the model takes that.
+            images: a path or a list of paths of image files, or of folders of them, of any size; a Pillow image or a
+                list of them, of any size; or an array (n, height, width), (n, height, width, 1) or
+                (n, height, width, 3), or of one image, (height, width), (height, width, 1) or (height, width, 3), of
+                the size that the model takes, of integers or floats of 0 to 255, or floats of at most 1, or bool.
+                Grayscale becomes RGB, or RGB grayscale, where the model takes that.
             top_k: None for all probabilities, or how many classes to name for each image.
             checkpoint: "best" or "last".
 
         Returns:
-            Probabilities float32 (n, classes); with `top_k`, for each image a list of (class name, probability), the
-            most probable first.
+            Probabilities float32 (n, classes), n = 1 for one image; with `top_k`, for each image a list of (class name,
+            probability), the most probable first.
 
         Raises:
             UserError: a file cannot be read, or the array is no such images.
@@ -145,17 +147,20 @@ class Run:
         import os
 
         import numpy as np
+        from PIL import Image
 
         from zoo.analysis.predictions import rank_classes
-        from zoo.data.model_input import prepare_image_arrays
+        from zoo.data.model_input import prepare_image_arrays, prepare_pil_images
 
         if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, (int, np.integer)) or top_k < 1):
             raise UserError(f"top_k is None, or a whole number of 1 or more; given {top_k!r}")
         shape = tuple(self.config["dataset"]["shape"])
-        if isinstance(images, (str, os.PathLike)):
+        if isinstance(images, (str, os.PathLike, Image.Image)):
             images = [images]
         if isinstance(images, (list, tuple)) and images and isinstance(images[0], (str, os.PathLike)):
             parts = self._fit_files(images, shape)
+        elif isinstance(images, (list, tuple)) and images and all(isinstance(each, Image.Image) for each in images):
+            parts = iter([prepare_pil_images(images, shape, self.config["dataset"].get("white"))])
         else:
             parts = iter([prepare_image_arrays(images, shape)])
         first = next(parts)  # what cannot be read is refused before a backend loads

@@ -29,7 +29,7 @@ def check_custom_model(model):
     """Raise UserError unless `model` is a Keras model with one input and one output."""
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise UserError("model is a name of zoo.list_models(), or a functional or Sequential Keras model that has an "
-                        f"input; given a {type(model).__name__}")
+                        f"input; given an object of type {type(model).__name__}")
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.inputs[0].shape) != 4:
         raise UserError(f"the model {model.name} is no classifier of images: it takes "
                         f"{', '.join(str(tuple(each.shape)) for each in model.inputs)} and gives {len(model.outputs)} "

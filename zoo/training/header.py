@@ -6,7 +6,7 @@ import numpy as np
 
 from zoo.training import provenance, recipe as recipes, run_config as plans
 from zoo.training.run_config import CustomModelConfig
-from zoo.weights.pretrained import Scaling, describe_scaling
+from zoo.weights.pretrained import Scaling, describe_scaling, make_standard_scaling
 
 MIN_VALIDATION_IMAGES = 10  # images in validation
 MAX_CLASS_NAMES_SHOWN = 5  # class names in a line
@@ -38,13 +38,20 @@ def format_header(run_config, dataset, parameters, device_description, run):
         if run_config.finetuning.upsample > 1:
             notes.append(f"images of {'x'.join(map(str, facts.shape))} are enlarged {run_config.finetuning.upsample} times")
     elif isinstance(run_config.model_config, CustomModelConfig):
-        notes.append("pixels are brought to mean 0 and standard deviation 1 in front of the model"
+        notes.append(f"pixels are scaled in front of the model: {describe_standardization(facts)}"
                      if run_config.model_config.rescale
-                     else "the model has a layer that rescales pixels: it gets them raw, 0 to " "255")
+                     else "the model has a layer that rescales pixels: it gets them raw, 0 to 255")
     elif run_config.model_config.options.get("batch_norm") is False and run_config.recipe.initializer == "paper":
         notes.append(f"with the paper's first weights {run_config.model_name} hardly trains from scratch; give "
                      "--set initializer=he_normal, or --option batch_norm=true")
     return [f"{name:8} {words}" for name, words in rows.items()] + [f"{'note':8} {note}" for note in notes]
+
+
+def describe_standardization(info):
+    """Return words for how training scales the pixels of a data set; a folder is not measured."""
+    if {*info.mean, *info.std} == {0.5}:
+        return describe_scaling(make_standard_scaling(info.mean, info.std))
+    return "to mean 0 and standard deviation 1 of the data set"
 
 
 def format_model(run_config):

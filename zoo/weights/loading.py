@@ -38,7 +38,7 @@ class LoadReport:
         if self.mismatched:
             said = [f"{layer} is {format_shapes(theirs)}, here {format_shapes(ours)}"
                     for layer, theirs, ours in self.mismatched]
-            parts.append(f"{len(said)} have another shape ({format_list(said, '; ')})")
+            parts.append(f"{len(said)} {'has' if len(said) == 1 else 'have'} another shape ({format_list(said, '; ')})")
         return ", ".join(parts)
 
 
