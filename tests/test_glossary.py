@@ -1,0 +1,39 @@
+"""docs/glossary.md speaks of what is there: its fields, flags, commands, functions and pages exist."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo.__main__ import COMMANDS
+from zoo.training.recipe import RECIPE_FIELDS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+TEXT = (DOCS / "glossary.md").read_text(encoding="utf-8")
+TERMS = re.findall(r"^\*\*(.+?)\*\* · (.+)\n(.+)$", TEXT, re.MULTILINE)
+CODE = " ".join(re.findall(r"`([^`]+)`", " ".join(where for _, _, where in TERMS)))
+
+
+def test_forty_terms_in_alphabetical_order_of_two_lines_each():
+    names = [name for name, _, _ in TERMS]
+    assert len(names) == TEXT.count("\n**") >= 40
+    assert names == sorted(names, key=str.lower)
+
+
+@pytest.mark.parametrize("term", TERMS, ids=lambda term: term[0])
+def test_what_a_term_belongs_to_exists(term):
+    _, _, where = term
+    fields = re.search(r"Recipe fields? ([^.;]*)", where)
+    assert all(field in RECIPE_FIELDS for field in re.findall(r"`(\w+)`", fields[1] if fields else ""))
+    assert all(hasattr(zoo, name) for name in re.findall(r"zoo\.(\w+)", where))
+    assert all((DOCS / page).is_file() for page in re.findall(r"\]\((\S+?)\)", where))
+    commands = {word for code in re.findall(r"`([^`]+)`", where) for word in [code.split()[0]] if word in COMMANDS}
+    assert fields or "zoo." in where or "--" in where or commands or "](" in where or "RUN/" in where
+
+
+def test_its_flags_are_those_of_commands():
+    parsers = [importlib.import_module(f"zoo.cli.{command.replace('-', '_')}").build_parser() for command in COMMANDS]
+    known = {flag for parser in parsers for flag in parser._option_string_actions}
+    assert {*re.findall(r"--[a-z-]+", CODE)} <= known
