@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from helpers import check_message
+from PIL import Image
 
 from zoo.data.splits import Split
 from zoo.errors import UserError
@@ -180,3 +181,31 @@ def test_fewer_gpus_than_were_asked_for():
     with pytest.raises(UserError) as caught:
         data_parallel.distribute_over_devices("tensorflow", 4)
     check_message(caught.value, "tensorflow", 1, 4, "--gpu")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="JAX is not installed")
+def test_two_devices_fine_tune_as_one(tmp_path):
+    """Two stages, class weights and a logger, by the command line; a last batch of 3 images."""
+    rng = np.random.default_rng(0)
+    for label, (name, count) in enumerate((("red", 24), ("green", 12), ("blue", 8))):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for index in range(count):
+            pixels = rng.integers(0, 120, (32, 32, 3), np.uint8)
+            pixels[:, :, label] += 60
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{index}.png")
+    histories = []
+    for devices in (1, 2):
+        environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        subprocess.run([sys.executable, "-m", "zoo", "finetune", "resnet18", "--weights", "cifar10", "--backend", "jax",
+                        "--gpu", "none", "--data", "images", "--two-stage", "--head-epochs", "1", "--epochs", "2",
+                        "--freeze", "none", "--batch-size", "8", "--class-weight", "balanced", "--log", "tensorboard",
+                        "--name", str(devices)],
+                       cwd=tmp_path, env={**environment, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
+        run = tmp_path / "runs" / str(devices)
+        histories.append([run_files.read_history_rows(folder) for folder in (run / "stage1", run)])
+        assert [*(run / "tensorboard").iterdir()] and [*(run / "stage1" / "tensorboard").iterdir()]
+    for one, two in zip(*histories, strict=True):
+        assert len(one) == len(two) > 0
+        for alone, shared in zip(one, two, strict=True):
+            assert shared == pytest.approx(alone, rel=1e-3, abs=1e-5)
