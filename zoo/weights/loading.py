@@ -151,7 +151,7 @@ def get_layer_arrays(weights_file, name, layer, model):
 
 
 def get_flattened_shape(layer, model):
-    """Return the (height, width, channels) of the feature map flattened for a dense layer; None if it reads no such."""
+    """Return the (height, width, channels) of the feature map that is flattened for a dense layer, or None."""
     flatten = next((candidate for candidate in model.layers if type(candidate).__name__ == "Flatten"), None)
     if flatten is None or tuple(layer.input.shape) != tuple(flatten.output.shape):
         return None

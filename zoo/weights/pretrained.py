@@ -76,7 +76,7 @@ def get_scaling(name, channels=3):
 
 def describe_scaling(scaling):
     """Return a description of a Scaling, with its name if it has one."""
-    first = (scaling.scale[0], scaling.offset[0], scaling.channel_order)  # a named one can have fewer channels here
+    first = (scaling.scale[0], scaling.offset[0], scaling.channel_order)  # it can have fewer channels than a named one
     name = next((name for name, named in PREPROCESSING.items()
                  if (named.scale[0], named.offset[0], named.channel_order) == first
                  and {*scaling.offset} <= {*named.offset}), None)

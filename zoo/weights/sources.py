@@ -86,7 +86,7 @@ class WeightsSource:
     def count_classes(self):
         """Return the number of classes of a weights file; None if it is the model's default, or not known.
 
-        It is inferred from the file's last layer.
+        It is inferred from the file's arrays for the model's last layer.
         """
         if self.bundled_weights or self.name in pretrained.PRETRAINED_NAMES:
             return None

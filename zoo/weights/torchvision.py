@@ -41,7 +41,7 @@ def map_inception_v3(modules):
 def make_vgg_map(name):
     """Return the function that maps torchvision's modules of a VGG to zoo's layers."""
     def map_vgg(modules):
-        # torchvision also numbers layers without parameters; with batch normalization there is one per convolution
+        # Layers without parameters are numbered too; the batch_norm variant has a BatchNorm layer per convolution
         from zoo.models.vgg import TABLES  # imports Keras, which would delay error messages of the command line
 
         has_batch_norm = "features.1" in modules
