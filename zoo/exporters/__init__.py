@@ -1,1 +1,1 @@
-"""Trained models as files of other programs."""
+"""Export trained models to file formats of other programs."""

@@ -1,9 +1,10 @@
-"""Weights of others: their files, read without executing anything in them, and the names of their layers in ours.
+"""External weights: read from files without executing any code in them, and mapped to zoo's layer names.
 
-    pretrained.py     what authors have published: addresses, hashes, preprocessing
-    hdf5.py safetensors.py state_dict.py npz.py     file formats: {layer: arrays that are still on the disk}
-    pickled.py        the pickles in PyTorch's
-    names.py torchvision.py     which of our layers a layer of theirs is
-    load.py           into a model, whole or not at all, with a report
-    sources.py        from what a person says, "imagenet" or a path, to all that
+    pretrained.py     published weights: URLs, hashes, preprocessing
+    files.py          detects the file format: {layer: arrays that are still on disk} (lazy_array.py)
+    hdf5.py safetensors.py state_dict.py npz.py     the file formats
+    torch_pickle.py   the pickles in PyTorch files
+    layer_names.py torchvision.py     map external layer names to zoo's
+    loading.py        loads weights into a model, all or nothing, with a report
+    sources.py        resolves what the user gives, "imagenet" or a path, to all of this
 """

@@ -1,4 +1,4 @@
-"""Which kind of file it is, told by its content, never by its ending."""
+"""Weights files, whose format is detected from the contents, never from the extension."""
 
 import contextlib
 import errno
@@ -14,27 +14,27 @@ from zoo.weights.layer_names import strip_layer_number, to_snake_case
 
 HDF5_MAGIC, ZIP_MAGIC, PICKLE_MAGIC = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
 MAX_CONFIG_BYTES, MAX_WEIGHTS_BYTES = 64 * 2**20, 4 * 2**30  # bytes
-BEST_CHECKPOINT = "checkpoints/best.npz"  # of a run directory
+BEST_CHECKPOINT = "checkpoints/best.npz"  # in a run directory
 KERAS_WEIGHTS_MEMBER = "model.weights.h5"
 
 
 def resolve_weights_path(weights):
-    """Return the path of the file that `weights` names: itself, or the best checkpoint of a run directory."""
+    """Return the path of the weights file: `weights` itself, or the best checkpoint of a run directory."""
     path = expand_user(weights)
     if path.is_dir():
         if not (path / BEST_CHECKPOINT).is_file():
-            raise UserError(f"{path} is a folder, and no run that has finished an epoch; give a weights file or a run")
+            raise UserError(f"{path} is a folder, but not a run with a finished epoch; give a weights file or a run")
         return path / BEST_CHECKPOINT
     if not path.is_file():
-        raise UserError(f"there is no weights file {path}")
+        raise UserError(f"the weights file {path} is not found")
     return path
 
 
 @contextlib.contextmanager
 def open_weights_file(path):
-    """Yield the Contents of a weights file, whose arrays can be read until the block ends.
+    """Yield the WeightsFile read from `path`; its arrays can be read until the block ends.
 
-    UserError in one line, also for damage that is found in the block, when it cannot be read or is not harmless.
+    Raise a one-line UserError if the file cannot be read or is unsafe, also for damage that is detected in the block.
     """
     try:
         with contextlib.ExitStack() as stack:
@@ -42,18 +42,18 @@ def open_weights_file(path):
     except UserError:
         raise
     except MemoryError:
-        raise UserError(f"{path} needs more memory than there is") from None
+        raise UserError(f"{path} needs more memory than is available") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, IndexError, RuntimeError,
             OverflowError, zipfile.BadZipFile, zlib.error) as error:
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{path} is damaged, or no weights file: {words}") from None
-    except Exception as error:  # a pickle can raise anything, pickle.UnpicklingError among them
-        raise UserError(f"{path} is damaged, or no weights file: {type(error).__name__}: "
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path} is damaged, or not a weights file: {reason}") from None
+    except Exception as error:  # unpickling can raise anything, such as pickle.UnpicklingError
+        raise UserError(f"{path} is damaged, or not a weights file: {type(error).__name__}: "
                         f"{' '.join(str(error).split())}") from None
 
 
 def read_weights_file(path, stack):
-    """Return the Contents of a file; what must stay open while arrays are read is entered into `stack`."""
+    """Return the WeightsFile read from `path`; files that must stay open for its arrays are entered into `stack`."""
     with open(path, "rb") as file:
         start = file.read(state_dict.HEADER_BYTES)
     if start.startswith(HDF5_MAGIC):
@@ -65,10 +65,10 @@ def read_weights_file(path, stack):
     if state_dict.is_legacy_torch_file(start):
         return read_torch_file(path)
     if start.startswith(PICKLE_MAGIC):
-        raise UserError(f"{path} is a bare pickle, which is not opened, because pickles are programs; if you trust it, "
-                        "two lines make of a state dict in it a file that can be read: import pickle, torch; "
+        raise UserError(f"{path} is a bare pickle, which is not opened, because unpickling can execute code; if you "
+                        "trust it, two lines convert a state dict in it to a readable file: import pickle, torch; "
                         f"torch.save(pickle.load(open({path.name!r}, 'rb')), 'weights.pt')")
-    raise ValueError("it is none of HDF5 (.h5, .weights.h5), .keras, .safetensors, .pt, .npz")
+    raise ValueError("unknown format; expected HDF5 (.h5, .weights.h5), .keras, .safetensors, .pt or .npz")
 
 
 def read_torch_file(path):
@@ -87,9 +87,9 @@ def read_hdf5_file(file, stack):
         if not is_lock_error(error):
             raise
         if "already open" in str(error) or f"errno = {errno.EAGAIN}," in str(error) or error.errno == errno.EAGAIN:
-            raise UserError(f"another process has {file} open, and may be writing it; close it there, or give a copy "
-                            "of the finished file") from None
-        opened_file = h5py.File(file, "r", locking=False)  # a disk without locks
+            raise UserError(f"another process has {file} open, and may be writing to it; close it there, or give a "
+                            "copy of the finished file") from None
+        opened_file = h5py.File(file, "r", locking=False)  # the file system has no locks
     return hdf5.read_hdf5_weights(stack.enter_context(opened_file))
 
 
@@ -111,40 +111,40 @@ def read_zip_file(path, stack):
 
 
 def add_layer_names(weights_file, config):
-    """Return the Contents of a .keras file with the names of the layers in its config.json, where they had none."""
+    """Return the WeightsFile of a .keras file; layers without names get those in its config.json."""
     if weights_file.naming != "counted":
         return weights_file
 
     from zoo.weights import hdf5
 
-    def layers_of(config):
+    def list_layers(config):
         layers = config.get("config", {}).get("layers") if isinstance(config.get("config"), dict) else None
         if not isinstance(layers, list):
             return [(str(config.get("config", {}).get("name")), str(config.get("class_name")))]
-        return [pair for layer in layers if isinstance(layer, dict) for pair in layers_of(layer)]
+        return [pair for layer in layers if isinstance(layer, dict) for pair in list_layers(layer)]
 
-    found = {strip_layer_number(key) for key in weights_file.layers}
-    return hdf5.rename_layers(weights_file,
-                              [(name, kind) for name, kind in layers_of(config) if to_snake_case(kind) in found])
+    classes = {strip_layer_number(key) for key in weights_file.layers}
+    return hdf5.rename_layers(weights_file, [(name, class_name) for name, class_name in list_layers(config)
+                                             if to_snake_case(class_name) in classes])
 
 
 def read_bounded_member(archive, info, max_bytes):
-    """Return the bytes of a member of a ZIP archive; ValueError where it is a bomb."""
+    """Return the bytes of a member of a ZIP archive; raise ValueError for a decompression bomb."""
     if info is None:
         return b"{}"
     if info.file_size > max_bytes or info.file_size > 100 * max(info.compress_size, 2**16):
-        raise ValueError(f"{info.filename} unpacks to {info.file_size:,} bytes, which is too many")
+        raise ValueError(f"{info.filename} decompresses to {info.file_size:,} bytes, which is too many")
     return archive.read(info)
 
 
 def reject_lambda_layers(config):
-    """Raise ValueError where a .keras file has Python code in it, which Keras would be asked to run."""
-    def walk(value):
+    """Raise ValueError if the config of a .keras file has a Lambda layer: Python code that Keras would execute."""
+    def check(value):
         if isinstance(value, dict):
             if value.get("class_name") in ("Lambda", "__lambda__"):
-                raise ValueError("it has a Lambda layer, which is code in a file; nothing of it was run")
+                raise ValueError("it has a Lambda layer, which contains Python code; none of it was executed")
             value = [*value.values()]
-        for each in value if isinstance(value, list) else ():
-            walk(each)
+        for item in value if isinstance(value, list) else ():
+            check(item)
 
-    walk(config)
+    check(config)

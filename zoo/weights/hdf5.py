@@ -1,10 +1,10 @@
-"""HDF5 files of Keras, which hold arrays alone once links that lead out of them are refused.
+"""Keras HDF5 files, which are safe to read once links that lead out of them are refused.
 
-Three layouts (measured with Keras 3.15): `model.save("x.h5")` of old has the layers as groups of /model_weights; the
-files that keras.applications fetches have them at the top, without that group; `.weights.h5` has classes with a number
-under /layers, or in 2023 under /_layer_checkpoint_dependencies, and since about Keras 3.9 the name of each layer beside
-it. A model within the model is a layer with the arrays of all of its own in the first two, and a group with groups in
-the third: its layers are found as if they stood in the model itself.
+Three layouts (observed with Keras 3.15): the legacy `model.save("x.h5")` has the layers as groups of /model_weights;
+the files that keras.applications downloads have them at the top level, without that group; `.weights.h5` has numbered
+classes under /layers, or in 2023 under /_layer_checkpoint_dependencies, and since about Keras 3.9 also the name of each
+layer. A nested model is a single layer with the arrays of all its layers in the first two, and a group of groups in the
+third: its layers are returned as if they belonged to the outer model.
 """
 
 import itertools
@@ -16,68 +16,69 @@ import h5py
 from zoo.weights.lazy_array import WeightsFile, LazyArray, is_float_dtype, count_elements
 from zoo.weights.layer_names import strip_layer_number, to_snake_case
 
-CONTAINER_GROUPS = ("layers", "_layers", "_layer_checkpoint_dependencies")  # groups that hold layers, and are none
-NON_LAYER_GROUPS = ("optimizer", "vars")  # at the top of a file
-MAX_GROUP_DEPTH = 12  # of groups in one another
+CONTAINER_GROUPS = ("layers", "_layers", "_layer_checkpoint_dependencies")  # groups that contain layers
+NON_LAYER_GROUPS = ("optimizer", "vars")  # at the top level of a file
+MAX_GROUP_DEPTH = 12  # nesting of groups
 MAX_LAYERS = 20_000
-MAX_CHUNK_SLACK = 2**20  # elements that a chunk may have more than its array: more is a bomb
+MAX_CHUNK_SLACK = 2**20  # extra elements of a chunk beyond its array: more is a decompression bomb
 
 
 class UnsafeHDF5Error(ValueError):
-    """The file is made to harm, or looks as if it were."""
+    """The file is malicious, or looks like it."""
 
 
 def read_hdf5_weights(file):
-    """Return the Contents of an open h5py.File; ValueError in words for another kind of HDF5 file."""
+    """Return the WeightsFile of an open h5py.File; raise ValueError for any other kind of HDF5 file."""
     if "layer_names" in file.attrs or "layer_names0" in file.attrs:
-        return WeightsFile("weights in Keras's old HDF5 layout", "keras", read_legacy_layout(file))
+        return WeightsFile("weights in Keras's legacy HDF5 layout", "keras", read_legacy_layout(file))
     if "model_weights" in file:
-        return WeightsFile("a model in Keras's old HDF5 layout", "keras",
+        return WeightsFile("a model in Keras's legacy HDF5 layout", "keras",
                            read_legacy_layout(get_member(file, "model_weights")))
-    found = read_keras3_layout(file)
-    if not found.layers:
-        raise ValueError("it is HDF5, but has no layers as Keras writes them")
-    return found
+    weights_file = read_keras3_layout(file)
+    if not weights_file.layers:
+        raise ValueError("it is an HDF5 file, but has no layers in a Keras layout")
+    return weights_file
 
 
 def read_legacy_layout(group):
-    """Return {name of a layer: its arrays} of the old layout: attributes say the order."""
-    found = {}
+    """Return {layer name: its LazyArrays} from the legacy layout, where attributes give the order."""
+    layers = {}
     for name in read_names(group, "layer_names"):
-        layer, rows = get_member(group, name), {}
+        layer, arrays_by_owner = get_member(group, name), {}
         for path in read_names(layer, "weight_names"):
             owner = path.split("/")[-2] if "/" in path else name
-            rows.setdefault(owner, []).append(make_lazy_array(get_member(layer, path)))
-        if len(rows) < 2:  # otherwise it is a model in the model, or a layer made of layers
-            rows = {name: [each for row in rows.values() for each in row]}
-        for owner, row in rows.items():
-            found[owner if owner not in found else f"{name}/{owner}"] = [each for each in row if each is not None]
-    return found
+            arrays_by_owner.setdefault(owner, []).append(make_lazy_array(get_member(layer, path)))
+        if len(arrays_by_owner) < 2:  # otherwise it is a nested model, or a layer composed of layers
+            arrays_by_owner = {name: [array for arrays in arrays_by_owner.values() for array in arrays]}
+        for owner, arrays in arrays_by_owner.items():
+            key = owner if owner not in layers else f"{name}/{owner}"
+            layers[key] = [array for array in arrays if array is not None]
+    return layers
 
 
 def read_keras3_layout(file):
-    """Return the Contents of Keras 3's layout, with the layers' names where the file has them."""
-    found, names = {}, {}
-    for path, values in walk_variable_groups(file):
-        row = [make_lazy_array(get_member(values, each)) for each in sorted(values, key=make_natural_key)]
-        row = [each for each in row if each is not None]
-        if row:
-            key = "/".join(step for step in re.split(r"[/\\]", path) if step and step not in CONTAINER_GROUPS)
-            found[key], names[key] = row, decode_text(values.attrs.get("name", ""))
-    if found and all(names.values()):
+    """Return the WeightsFile of the Keras 3 layout, with layer names if the file has them."""
+    layers, names = {}, {}
+    for path, variables in walk_variable_groups(file):
+        arrays = [make_lazy_array(get_member(variables, key)) for key in sorted(variables, key=make_natural_key)]
+        arrays = [array for array in arrays if array is not None]
+        if arrays:
+            key = "/".join(part for part in re.split(r"[/\\]", path) if part and part not in CONTAINER_GROUPS)
+            layers[key], names[key] = arrays, decode_text(variables.attrs.get("name", ""))
+    if layers and all(names.values()):
         counts = Counter(names.values())
-        return WeightsFile("Keras 3's weights", "keras", {names[key] if counts[names[key]] == 1 else key: row
-                                                          for key, row in found.items()})
-    return WeightsFile("Keras 3's weights without names", "counted", found)
+        return WeightsFile("Keras 3 weights", "keras", {names[key] if counts[names[key]] == 1 else key: arrays
+                                                        for key, arrays in layers.items()})
+    return WeightsFile("Keras 3 weights without layer names", "counted", layers)
 
 
 def walk_variable_groups(group, path="", depth=0, counter=None):
-    """Yield (path of a layer, the group of its variables) of all layers, in the order of their numbers."""
+    """Yield (layer path, group of its variables) for all layers, in the order of their numbers."""
     counter = itertools.count() if counter is None else counter
     if depth > MAX_GROUP_DEPTH:
-        raise UnsafeHDF5Error("its groups lie too deep in one another")
+        raise UnsafeHDF5Error("its groups are nested too deeply")
     for key in sorted(group, key=make_natural_key):
-        if next(counter) > 4 * MAX_LAYERS:  # groups can hold one another
+        if next(counter) > 4 * MAX_LAYERS:  # groups can contain each other
             raise UnsafeHDF5Error("it has too many groups")
         if depth == 0 and key in NON_LAYER_GROUPS:
             continue
@@ -91,55 +92,56 @@ def walk_variable_groups(group, path="", depth=0, counter=None):
 
 
 def rename_layers(weights_file, layers):
-    """Return the Contents of a file without names with those of `layers`, pairs (name, class) in the model's order.
+    """Return `weights_file` with its numbered layers renamed, or unchanged if they do not match `layers`.
 
-    The same where they do not go together.
+    Args:
+        layers: Pairs (name, class), in model order.
     """
     names = {}
-    for kind in {kind for _, kind in layers}:
-        ours = [name for name, each in layers if each == kind]
-        theirs = [key for key in weights_file.layers if strip_layer_number(key) == to_snake_case(kind)]
-        if len(ours) == len(theirs):
-            names |= dict(zip(theirs, ours, strict=True))
+    for class_name in {class_name for _, class_name in layers}:
+        layer_names = [name for name, layer_class in layers if layer_class == class_name]
+        keys = [key for key in weights_file.layers if strip_layer_number(key) == to_snake_case(class_name)]
+        if len(layer_names) == len(keys):
+            names |= dict(zip(keys, layer_names, strict=True))
     if {*names} != {*weights_file.layers} or len({*names.values()}) < len(names):
         return weights_file
-    return WeightsFile("Keras 3's weights", "keras", {names[key]: row for key, row in weights_file.layers.items()})
+    return WeightsFile("Keras 3 weights", "keras", {names[key]: arrays for key, arrays in weights_file.layers.items()})
 
 
 def get_member(group, path):
-    """Return what stands at `path` below a group; links that lead elsewhere are refused."""
-    for step in filter(None, path.split("/")):
-        if not isinstance(group, h5py.Group) or step not in group:
-            raise ValueError(f"{path} is not there")
-        if not isinstance(group.get(step, getlink=True), h5py.HardLink):
-            raise UnsafeHDF5Error(f"{path} is a link to elsewhere")
-        group = group[step]
+    """Return the group or dataset at `path` below a group; soft and external links are refused."""
+    for part in filter(None, path.split("/")):
+        if not isinstance(group, h5py.Group) or part not in group:
+            raise ValueError(f"{path} is not found")
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            raise UnsafeHDF5Error(f"{path} is a soft or external link")
+        group = group[part]
     return group
 
 
 def make_lazy_array(dataset):
-    """Return the Stored of a data set that holds floats in this very file; None for whole numbers, which count."""
+    """Return the LazyArray of a float dataset stored in this very file; None for integers, which are counters."""
     if isinstance(dataset, h5py.Dataset) and dataset.dtype.kind in "iub":
         return None
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or not is_float_dtype(dataset.dtype):
-        raise ValueError("there is something else where numbers should be")
+        raise ValueError("it has something other than an array of floats where weights should be")
     if dataset.external or dataset.is_virtual:
-        raise UnsafeHDF5Error("the numbers are in another file")
+        raise UnsafeHDF5Error("its data is in another file")
     if dataset.chunks and count_elements(dataset.chunks) > count_elements(dataset.shape) + MAX_CHUNK_SLACK:
-        raise UnsafeHDF5Error("a small array unpacks to a large one")
+        raise UnsafeHDF5Error("a small array decompresses to a large one")
     return LazyArray(tuple(dataset.shape), lambda: dataset[()])
 
 
 def read_names(group, name):
-    """Return a list of names from an attribute; long lists stand in NAME0, NAME1, ..."""
+    """Return a list of names from an attribute; long lists are split into NAME0, NAME1, ..."""
     if name in group.attrs:
-        found = [*group.attrs[name]]
+        names = [*group.attrs[name]]
     else:
         parts = sorted((key for key in group.attrs if re.fullmatch(rf"{name}\d+", key)), key=make_natural_key)
-        found = [each for key in parts for each in group.attrs[key]]
-    if len(found) > MAX_LAYERS:
-        raise UnsafeHDF5Error(f"{len(found):,} names are too many")
-    return [decode_text(each) for each in found]
+        names = [text for key in parts for text in group.attrs[key]]
+    if len(names) > MAX_LAYERS:
+        raise UnsafeHDF5Error(f"{len(names):,} names are too many")
+    return [decode_text(text) for text in names]
 
 
 def decode_text(value):
@@ -147,5 +149,5 @@ def decode_text(value):
 
 
 def make_natural_key(name):
-    """Return a key by which conv2d_10 comes after conv2d_9 and conv2d is first."""
+    """Return a sort key that places conv2d_10 after conv2d_9, and conv2d first."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

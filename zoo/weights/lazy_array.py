@@ -1,4 +1,4 @@
-"""What is in a weights file, before any of it is read."""
+"""Contents of a weights file whose arrays are read lazily."""
 
 import math
 from collections.abc import Callable
@@ -6,35 +6,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FLOAT_TYPES = ("f2", "f4", "f8")  # of NumPy, without the byte order
+FLOAT_TYPES = ("f2", "f4", "f8")  # NumPy dtype strings, without the byte order
 
 
 @dataclass(frozen=True)
 class LazyArray:
-    """An array that is still in its file: `shape` is known, `read()` returns it as NumPy floats."""
+    """An array that is still in its file: `shape` is known, `read()` returns a NumPy array of floats."""
 
     shape: tuple
     read: Callable
 
     def transpose(self, *axes):
-        """Return it with its axes in another order."""
+        """Return the array with its axes permuted."""
         return LazyArray(tuple(self.shape[axis] for axis in axes), lambda: self.read().transpose(axes))
 
     def reorder_flattened(self, channels, height, width):
-        """Return a kernel (channels * height * width, units) with its rows in the order height, width, channels."""
+        """Return a kernel (channels * height * width, units) with its rows reordered to height, width, channels."""
         def read():
-            rows = self.read().reshape(channels, height, width, -1)
-            return rows.transpose(1, 2, 0, 3).reshape(self.shape)
+            kernel = self.read().reshape(channels, height, width, -1)
+            return kernel.transpose(1, 2, 0, 3).reshape(self.shape)
 
         return LazyArray(self.shape, read)
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A weights file: `layers` is {name of a layer: its arrays, Stored, in Keras's order}.
+    """Contents of a weights file.
 
-    naming: "keras" names of layers; "counted" classes of layers, counted in the order of the network; "torch" names of
-    modules, the arrays as PyTorch lays them out. `kind` says in words what file it is.
+    Attributes:
+        kind: Description of the file format, for messages.
+        naming: `"keras"`: layer names; `"counted"`: layer classes, numbered in model order; `"torch"`: module names,
+            with arrays in PyTorch's layout; `"paths"`: zoo's own layer names and variable paths.
+        layers: `{layer name: its LazyArrays, in Keras's order}`; for `"paths"`, `{layer name: {variable: LazyArray}}`.
     """
 
     kind: str
@@ -43,10 +46,10 @@ class WeightsFile:
 
 
 def count_elements(shape):
-    """Return the number of elements."""
+    """Return the number of elements of an array of this shape."""
     return math.prod(shape)
 
 
 def is_float_dtype(dtype):
-    """Return whether a NumPy dtype is one of floats that weights are kept in."""
+    """Return whether a NumPy dtype is float16, float32 or float64."""
     return np.dtype(dtype).str[1:] in FLOAT_TYPES

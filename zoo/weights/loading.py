@@ -1,4 +1,4 @@
-"""The weights of a file into a model: all that the model has, or nothing."""
+"""Load the weights of a file into a model, all or nothing."""
 
 import re
 from dataclasses import dataclass
@@ -9,15 +9,20 @@ from zoo import registry
 from zoo.errors import UserError
 from zoo.weights import files, layer_names, torchvision
 
-MAX_LAYERS_SHOWN = 4  # layers in a message; the rest is counted
+MAX_LAYERS_SHOWN = 4  # layers named in a message; the rest are counted
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What was done with a file; names of layers are ours, but those that were left, which are the file's.
+    """Result of matching a file's layers to a model's.
 
-    matched: how many layers of ours have their weights from it; left: what it has more; missing: what it does not have;
-    reshaped: (layer, shapes in the file, shapes in the model) of what has another shape.
+    Attributes:
+        path: Path of the file.
+        kind: Description of its format.
+        num_matched: Number of the model's layers whose weights are in the file.
+        unexpected: Names, in the file, of its layers that the model does not have.
+        missing: Names of the model's layers that are not in the file.
+        mismatched: (layer name, shapes in the file, shapes in the model) of the layers whose shapes differ.
     """
 
     path: str
@@ -33,63 +38,76 @@ class LoadReport:
 
     def __str__(self):
         parts = [f"{self.path}, {self.kind}: {self.num_matched} layers match"]
-        for words, layers in (("left over", self.unexpected), ("not in the file", self.missing)):
-            parts += [f"{len(layers)} {words} ({format_list(layers)})"] if layers else []
+        for label, layers in (("unexpected", self.unexpected), ("missing", self.missing)):
+            parts += [f"{len(layers)} {label} ({format_list(layers)})"] if layers else []
         if self.mismatched:
-            said = [f"{layer} is {format_shapes(theirs)}, here {format_shapes(ours)}"
-                    for layer, theirs, ours in self.mismatched]
-            parts.append(f"{len(said)} {'has' if len(said) == 1 else 'have'} another shape ({format_list(said, '; ')})")
+            details = [f"{layer}: {format_shapes(file_shapes)} in the file, {format_shapes(model_shapes)} in the model"
+                       for layer, file_shapes, model_shapes in self.mismatched]
+            parts.append(f"{len(details)} of a different shape ({format_list(details, '; ')})")
         return ", ".join(parts)
 
 
 def load_weights(model, model_name, path, optional_layers=(), include_top=True):
-    """Give `model`, of the catalogue's `network`, the weights of the file at `path`, and return the Report.
+    """Load the weights of the file at `path` into `model`.
 
-    spare: names of layers of ours that the file may have though the model does not: those of a top that was left out.
-    include_top: False for a backbone, of which the file may have any head.
-    UserError, with the report, and a model as it was, unless every weight of the model has its array, of its shape, and
-    all else in the file is spare.
+    Args:
+        model: Model to load the weights into.
+        model_name: Its name in the registry.
+        path: Path of the weights file.
+        optional_layers: Names of zoo's layers that the file can have although the model does not, such as those of a
+            top that was left out.
+        include_top: False for a backbone, in which case the file can have any head.
+
+    Returns:
+        The LoadReport.
+
+    Raises:
+        UserError: with the report, and with the model unchanged, unless the file has an array of the right shape for
+            every weight of the model, and every other layer in the file is optional.
     """
-    with files.open_weights_file(path) as contents:
-        found, report = match_weights(model, model_name, path, contents, optional_layers)
+    with files.open_weights_file(path) as weights_file:
+        arrays_by_layer, report = match_weights(model, model_name, path, weights_file, optional_layers)
         if not report.is_complete:
-            raise UserError(f"these are not weights of this {model_name}: {report}{suggest_fix(report, model)}")
-        heads = () if include_top else find_head_layers(report, model_name, contents)
-        strangers = [name for name in report.unexpected
-                     if name not in heads and not is_optional_layer(name, model_name, contents, optional_layers)]
-        if strangers:
-            raise UserError(f"these are weights of another network than {model_name}: {path} has layers that it does not "
-                            f"have: {format_list(strangers)}{suggest_batch_norm(strangers, model_name, contents)}")
-        values = [(variable, check_finite(np.asarray(stored.read(), np.float32), path))
-                  for layer, row in found.items() for variable, stored in zip(layer.weights, row, strict=True)]
-        for variable, array in values:
-            variable.assign(array)
+            raise UserError(f"the weights do not match this {model_name}: {report}{suggest_fix(report, model)}")
+        heads = () if include_top else find_head_layers(report, model_name, weights_file)
+        unknown = [name for name in report.unexpected
+                   if name not in heads and not is_optional_layer(name, model_name, weights_file, optional_layers)]
+        if unknown:
+            raise UserError(f"the weights are of a different network than {model_name}: {path} has layers that "
+                            f"{model_name} does not have: {format_list(unknown)}"
+                            f"{suggest_batch_norm(unknown, model_name, weights_file)}")
+        values = [(variable, check_finite(np.asarray(array.read(), np.float32), path))
+                  for layer, arrays in arrays_by_layer.items()
+                  for variable, array in zip(layer.weights, arrays, strict=True)]
+        for variable, value in values:
+            variable.assign(value)
     return report
 
 
 def match_weights(model, model_name, path, weights_file, optional_layers):
-    """Return ({layer: its Stored arrays}, Report) of a file beside a model; nothing is changed."""
+    """Return ({layer: its LazyArrays}, LoadReport) of a file's layers matched to the model's; nothing is changed."""
     pairs = pair_layers(model, model_name, weights_file)
-    theirs = {ours: name for name, ours in pairs.items()}
-    found, missing, reshaped = {}, [], []
+    file_names = {zoo_name: name for name, zoo_name in pairs.items()}
+    matched, missing, mismatched = {}, [], []
     for layer in model.layers:
         if not layer.weights:
             continue
-        row = get_layer_arrays(weights_file, theirs.get(layer.name), layer, model)
+        arrays = get_layer_arrays(weights_file, file_names.get(layer.name), layer, model)
         shapes = [tuple(variable.shape) for variable in layer.weights]
-        if row is None:
+        if arrays is None:
             missing.append(layer.name)
-        elif [stored.shape for stored in row] != shapes:
-            reshaped.append((layer.name, tuple(stored.shape for stored in row), tuple(shapes)))
+        elif [array.shape for array in arrays] != shapes:
+            mismatched.append((layer.name, tuple(array.shape for array in arrays), tuple(shapes)))
         else:
-            found[layer] = row
-    used = {theirs[layer.name] for layer in model.layers if layer.weights and layer.name in theirs}
-    left = [name for name, row in weights_file.layers.items() if row and name not in used]
-    return found, LoadReport(str(path), weights_file.kind, len(found), tuple(left), tuple(missing), tuple(reshaped))
+            matched[layer] = arrays
+    used = {file_names[layer.name] for layer in model.layers if layer.weights and layer.name in file_names}
+    unexpected = [name for name, arrays in weights_file.layers.items() if arrays and name not in used]
+    return matched, LoadReport(str(path), weights_file.kind, len(matched), tuple(unexpected), tuple(missing),
+                               tuple(mismatched))
 
 
 def pair_layers(model, model_name, weights_file):
-    """Return {their name: our name} of the layers of a file."""
+    """Return {file name: zoo name} for the layers of a file."""
     if weights_file.naming == "torch":
         return torchvision.pair_torch_modules(weights_file.layers, model_name)
     if weights_file.naming == "counted":
@@ -97,67 +115,67 @@ def pair_layers(model, model_name, weights_file):
                                          [(layer.name, type(layer).__name__) for layer in model.layers])
     if weights_file.naming == "paths":
         return {name: name for name in weights_file.layers}
-    return layer_names.pair_keras_layers([name for name, row in weights_file.layers.items() if row], model, model_name)
+    return layer_names.pair_keras_layers([name for name, arrays in weights_file.layers.items() if arrays], model,
+                                         model_name)
 
 
 def count_outputs(path, model_name, layers):
-    """Return how many outputs the last of our layers has in a file, as many as its bias has numbers.
+    """Return the number of outputs, in a file, of the last of `layers`: the length of its bias; None if not known.
 
-    None where it is not known.
-
-    layers: pairs (name, class) of all layers of ours, in their order, up to that one.
+    Args:
+        layers: Pairs (name, class) of the model's layers, in model order, up to that one.
     """
-    with files.open_weights_file(path) as contents:
-        if contents.naming == "torch":
-            pairs = torchvision.pair_torch_modules(contents.layers, model_name)
-        elif contents.naming == "counted":
-            pairs = layer_names.pair_by_class(contents.layers, layers)
+    with files.open_weights_file(path) as weights_file:
+        if weights_file.naming == "torch":
+            pairs = torchvision.pair_torch_modules(weights_file.layers, model_name)
+        elif weights_file.naming == "counted":
+            pairs = layer_names.pair_by_class(weights_file.layers, layers)
         else:
-            pairs = {name: layer_names.translate_layer_name(name, model_name) for name in contents.layers}
-        rows = [contents.layers[name] for name, ours in pairs.items() if ours == layers[-1][0]]
-        biases = {stored.shape[0] for row in rows for stored in list_arrays(row) if len(stored.shape) == 1}
-        return biases.pop() if len(biases) == 1 else None
+            pairs = {name: layer_names.translate_layer_name(name, model_name) for name in weights_file.layers}
+        candidates = [weights_file.layers[name] for name, zoo_name in pairs.items() if zoo_name == layers[-1][0]]
+        lengths = {array.shape[0] for arrays in candidates for array in list_arrays(arrays) if len(array.shape) == 1}
+        return lengths.pop() if len(lengths) == 1 else None
 
 
 def get_layer_arrays(weights_file, name, layer, model):
-    """Return the arrays that the file has for a layer of ours, in the order of its weights; None without any."""
-    row = weights_file.layers.get(name)
-    if not row:
+    """Return the file's arrays for a layer of the model, in the order of its weights; None if it has none."""
+    arrays = weights_file.layers.get(name)
+    if not arrays:
         return None
     if weights_file.naming == "paths":
-        wanted = [variable.path.partition("/")[2] for variable in layer.weights]
-        return [row[each] for each in wanted] if {*wanted} <= {*row} else [*row.values()]
+        paths = [variable.path.partition("/")[2] for variable in layer.weights]
+        return [arrays[path] for path in paths] if {*paths} <= {*arrays} else [*arrays.values()]
     if weights_file.naming == "torch":
-        return torchvision.convert_to_keras_layout(row, get_flattened_shape(layer, model))
-    return row
+        return torchvision.convert_to_keras_layout(arrays, get_flattened_shape(layer, model))
+    return arrays
 
 
 def get_flattened_shape(layer, model):
-    """Return the (height, width, channels) that a dense layer reads as a row; None where none is flattened for it."""
-    flattened = next((each for each in model.layers if type(each).__name__ == "Flatten"), None)
-    if flattened is None or tuple(layer.input.shape) != tuple(flattened.output.shape):
+    """Return the (height, width, channels) of the feature map that is flattened for a dense layer, or None."""
+    flatten = next((candidate for candidate in model.layers if type(candidate).__name__ == "Flatten"), None)
+    if flatten is None or tuple(layer.input.shape) != tuple(flatten.output.shape):
         return None
-    return tuple(flattened.input.shape[1:])
+    return tuple(flatten.input.shape[1:])
 
 
 def is_optional_layer(name, model_name, weights_file, optional_layers):
-    """Return whether a layer of a file belongs to a top: one of `spare`, or a head that zoo finetune has put on."""
-    ours = torchvision.pair_torch_modules([*weights_file.layers],
-                                          model_name)[name] if weights_file.naming == "torch" else name
-    ours = layer_names.translate_layer_name(ours, model_name)
-    return ours in optional_layers or ours.startswith("head") or (weights_file.naming == "counted"
-                                                                  and ours.startswith("dense"))
+    """Return whether a layer of a file belongs to a top: one of `optional_layers`, or a head added by zoo finetune."""
+    is_torch = weights_file.naming == "torch"
+    zoo_name = torchvision.pair_torch_modules([*weights_file.layers], model_name)[name] if is_torch else name
+    zoo_name = layer_names.translate_layer_name(zoo_name, model_name)
+    return zoo_name in optional_layers or zoo_name.startswith("head") or (weights_file.naming == "counted"
+                                                                          and zoo_name.startswith("dense"))
 
 
 def find_head_layers(report, model_name, weights_file):
-    """Return the names of the layers, of those left over, that can be of a head which somebody has put on a backbone.
+    """Return the names of the unexpected layers that can belong to a custom head on the backbone.
 
-    A head has no convolutions, its layers are not called like the backbone's, and of normalization it has no more than
-    dense layers: otherwise it is another network.
+    A head has no convolutions, its layers are not named like the backbone's, and it has no more normalization layers
+    than dense layers: otherwise it is a different network.
     """
-    shapes = {name: [stored.shape for stored in list_arrays(weights_file.layers[name])] for name in report.unexpected}
-    matched = {name for name, row in weights_file.layers.items() if row} - {*report.unexpected}
-    dense = {name for name, found in shapes.items() if any(len(shape) == 2 for shape in found)}
+    shapes = {name: [array.shape for array in list_arrays(weights_file.layers[name])] for name in report.unexpected}
+    matched = {name for name, arrays in weights_file.layers.items() if arrays} - {*report.unexpected}
+    dense = {name for name, layer_shapes in shapes.items() if any(len(shape) == 2 for shape in layer_shapes)}
     others = {name for name in shapes if name not in dense
               and not is_backbone_part(name, matched, model_name, weights_file)}
     heads = dense | (others if len(others) <= len(dense) else set())
@@ -165,73 +183,76 @@ def find_head_layers(report, model_name, weights_file):
 
 
 def is_backbone_part(name, matching_names, model_name, weights_file):
-    """Return whether a layer is called like a part of the backbone, of which the layers `matched` are."""
+    """Return whether a layer is named like a part of the backbone, to which the layers `matching_names` belong."""
     if weights_file.naming == "torch":  # features.1 beside features.0
         return name.partition(".")[0] in {other.partition(".")[0] for other in matching_names}
-    return layer_names.is_backbone_name(name,
-                                        model_name) or any(name.startswith(f"{other}_") for other in matching_names)
+    return layer_names.is_backbone_name(name, model_name) or any(name.startswith(f"{other}_")
+                                                                 for other in matching_names)
 
 
 def list_arrays(row):
-    """Return the Stored of a layer of a file."""
+    """Return the LazyArrays of a layer of a file as a list."""
     return [*row.values()] if isinstance(row, dict) else row
 
 
 def suggest_batch_norm(unknown_layers, model_name, weights_file):
-    """Return words for what to do where the file is of the network with batch normalization."""
-    found = translate_names(unknown_layers, model_name, weights_file)
+    """Return a hint for a file whose model has batch normalization, or an empty string."""
+    names = translate_names(unknown_layers, model_name, weights_file)
     is_option = "batch_norm" in registry.get_model_info(model_name).options
-    return "; give --option batch_norm=true" if is_option and all(each.endswith("_bn") for each in found) else ""
+    return "; give --option batch_norm=true" if is_option and all(name.endswith("_bn") for name in names) else ""
 
 
 def translate_names(source_names, model_name, weights_file):
-    """Return our names of layers of a file, as far as they have one of their own."""
+    """Return zoo's names for layers of a file; a name without a translation is returned unchanged."""
     pairs = torchvision.pair_torch_modules([*weights_file.layers], model_name) if weights_file.naming == "torch" else {}
     return [layer_names.translate_layer_name(pairs.get(name, name), model_name) for name in source_names]
 
 
 def infer_options(weights_file, model_name):
-    """Return {option: value} of the network that a file is of, as far as its normalization layers tell."""
-    options, found = registry.get_model_info(model_name).options, {}
-    rows = dict(zip(translate_names(weights_file.layers, model_name, weights_file), weights_file.layers.values(),
-                    strict=True))
-    if "batch_norm" in options and any(re.fullmatch(r"conv\d_\d_bn", name) and row for name, row in rows.items()):
-        found["batch_norm"] = True
+    """Return {option: value} of the model that a file was saved from, as inferred from its normalization layers."""
+    options, inferred = registry.get_model_info(model_name).options, {}
+    layers = dict(zip(translate_names(weights_file.layers, model_name, weights_file), weights_file.layers.values(),
+                      strict=True))
+    if "batch_norm" in options and any(re.fullmatch(r"conv\d_\d_bn", name) and arrays
+                                       for name, arrays in layers.items()):
+        inferred["batch_norm"] = True
     if "scale" in options:
-        counts = {len(row) for name, row in rows.items() if row
-                  and all(len(each.shape) == 1 for each in list_arrays(row))}
+        counts = {len(arrays) for arrays in layers.values() if arrays
+                  and all(len(array.shape) == 1 for array in list_arrays(arrays))}
         if counts & {3, 4}:
-            found["scale"] = 3 not in counts  # gamma beside beta, mean and variance, which a head's may have anyway
-    return found
+            inferred["scale"] = 3 not in counts  # 4: gamma, beta, mean, variance; a head can have gamma in any case
+    return inferred
 
 
 def suggest_fix(report, model):
-    """Return words for what to do where an option, the number of classes or the side of the images differs."""
-    counts = {(len(theirs), len(ours)) for _, theirs, ours in report.mismatched}
+    """Return a hint if an option, the number of classes or the image size differs, or an empty string."""
+    counts = {(len(file_shapes), len(model_shapes)) for _, file_shapes, model_shapes in report.mismatched}
     if counts and counts <= {(3, 4), (4, 3)} and len(counts) == 1:
         return f"; give --option scale={'true' if (4, 3) in counts else 'false'}"
     if report.missing and not report.mismatched and all(name.endswith("_bn") for name in report.missing):
         return "; give --option batch_norm=false"
     if len(report.mismatched) == 1 and not report.missing and len(report.mismatched[0][1][-1]) <= 1:
-        layer, theirs, ours = report.mismatched[0]
-        if theirs[-1] != ours[-1]:
-            return f"; give classes={theirs[-1][0]}, or include_top=False"
-        return f"; give input_shape as it was for these weights ({layer} reads the whole grid), or include_top=False"
+        layer, file_shapes, model_shapes = report.mismatched[0]
+        if file_shapes[-1] != model_shapes[-1]:
+            return f"; give classes={file_shapes[-1][0]}, or include_top=False"
+        return (f"; give the input_shape that these weights were trained with ({layer} reads the flattened feature "
+                "map), or include_top=False")
     return ""
 
 
 def check_finite(array, path):
+    """Return `array`; raise UserError if it has NaN or infinite values."""
     if not np.isfinite(array).all():
-        raise UserError(f"{path} holds numbers that are not finite; fetch the file again")
+        raise UserError(f"{path} has NaN or infinite values; download the file again")
     return array
 
 
 def format_list(items, separator=", "):
-    """Return the first few, and how many more there are."""
-    items = [str(word) for word in items]
+    """Return the first few items, and how many more there are."""
+    items = [str(item) for item in items]
     return separator.join(items[:MAX_LAYERS_SHOWN]) + (f" and {len(items) - MAX_LAYERS_SHOWN} more"
                                                        if len(items) > MAX_LAYERS_SHOWN else "")
 
 
 def format_shapes(shapes):
-    return " and ".join("x".join(map(str, shape)) or "a number" for shape in shapes)
+    return " and ".join("x".join(map(str, shape)) or "a scalar" for shape in shapes)

@@ -1,4 +1,4 @@
-"""What authors have published and what comes with zoo: addresses, hashes, and how pixels are scaled for it.
+"""Published and bundled weights: URLs, hashes, and the preprocessing that they expect.
 
 Standard library only.
 """
@@ -17,9 +17,12 @@ KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 @dataclass(frozen=True)
 class Scaling:
-    """From raw pixels, 0 to 255, to what weights expect: x * scale + offset, a number a channel, then in `order`.
+    """Preprocessing from raw pixels, 0 to 255, to the input that weights expect: x * scale + offset per channel.
 
-    order: "rgb", or "bgr", as OpenCV and Caffe have the channels.
+    Attributes:
+        scale: Factor per channel, in RGB order.
+        offset: Offset per channel, in RGB order.
+        channel_order: Order in which the scaled channels are returned, `"rgb"`, or `"bgr"` as in OpenCV and Caffe.
     """
 
     scale: tuple
@@ -28,54 +31,60 @@ class Scaling:
 
 
 def make_standard_scaling(mean, std):
-    """Return the Scaling to mean 0 and deviation 1 of pixels with these on the scale 0..1, numbers a channel."""
-    return Scaling(tuple(1 / (255 * each) for each in std), tuple(-m / s for m, s in zip(mean, std, strict=True)))
+    """Return the Scaling to mean 0 and standard deviation 1.
+
+    Args:
+        mean: Mean per channel of the pixels scaled to 0..1.
+        std: Standard deviation per channel of the same.
+    """
+    return Scaling(tuple(1 / (255 * s) for s in std), tuple(-m / s for m, s in zip(mean, std, strict=True)))
 
 
-# The values that the networks were trained with, as keras.applications' preprocess_input and torchvision apply them.
+# The values that the models were trained with, as applied by keras.applications' preprocess_input and torchvision.
 SYMMETRIC_SCALING = Scaling((1 / 127.5,) * 3, (-1.0,) * 3)
-CAFFE_SCALING = Scaling((1.0,) * 3, (-123.68, -116.779, -103.939), "bgr")  # the offsets are of red, green and blue
+CAFFE_SCALING = Scaling((1.0,) * 3, (-123.68, -116.779, -103.939), "bgr")  # offsets of red, green and blue
 TORCH_SCALING = make_standard_scaling((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 IDENTITY_SCALING = Scaling((1.0,) * 3, (0.0,) * 3)
 PREPROCESSING = {"imagenet-caffe": CAFFE_SCALING, "imagenet-torch": TORCH_SCALING, "symmetric": SYMMETRIC_SCALING,
                  "none": IDENTITY_SCALING}
-# As zoo.train scales: to mean 0 and standard deviation 1 of the data set, or as a run of zoo did
+# As in training with zoo: mean 0 and standard deviation 1 over the dataset, or as recorded in a run
 RUN_PREPROCESSING = "run"
-# torchvision's Inception v3 turns its standard pixels back into symmetric ones before the first layer.
+# torchvision's Inception v3 converts its standardized pixels back to symmetric ones before the first layer.
 KERAS_SCALINGS = {"vgg16": CAFFE_SCALING, "vgg19": CAFFE_SCALING, "inception_v3": SYMMETRIC_SCALING,
                   "inception_resnet_v2": SYMMETRIC_SCALING, "xception": SYMMETRIC_SCALING}
 TORCHVISION_SCALINGS = {"alexnet_2014": TORCH_SCALING, "vgg16": TORCH_SCALING, "vgg19": TORCH_SCALING,
                         "inception_v3": SYMMETRIC_SCALING}
-# keras.applications'
+# Minimum image sizes of keras.applications
 KERAS_MIN_SIZE = {"vgg16": 32, "vgg19": 32, "inception_v3": 75, "inception_resnet_v2": 75, "xception": 71}
 
 
 def check_preprocessing(name):
-    """Raise UserError unless `name` is None or one of the ways in which pixels are scaled."""
+    """Raise UserError unless `name` is None or the name of a preprocessing."""
     if name is not None and name not in (*PREPROCESSING, RUN_PREPROCESSING):
         raise unknown_name_error("preprocessing", name, (*PREPROCESSING, RUN_PREPROCESSING))
 
 
 def get_scaling(name, channels=3):
-    """Return the Scaling called `name` for images with as many channels; UserError where they have no such."""
+    """Return the Scaling called `name`; raise UserError if it is not defined for this number of channels."""
     scaling = PREPROCESSING[name]
     if channels == 3:
         return scaling
     if len({*scaling.scale, *scaling.offset}) > 2 or scaling.channel_order != "rgb":
-        raise UserError(f"the preprocessing {name} is for 3 channels; given {channels}; choose symmetric or none")
+        raise UserError(f"the preprocessing {name} needs 3 channels; got {channels}; choose symmetric or none")
     return Scaling(scaling.scale[:1] * channels, scaling.offset[:1] * channels)
 
 
 def describe_scaling(scaling):
-    """Return words for what is done to pixels, with its name where it has one."""
-    name = next((name for name, each in PREPROCESSING.items() if (each.scale[0], each.offset[0],
-                                                                  each.channel_order) == (
-        scaling.scale[0], scaling.offset[0], scaling.channel_order) and {*scaling.offset} <= {*each.offset}), None)
-    words = {"imagenet-caffe": "blue, green, red; minus 103.939, 116.779, 123.68", "symmetric": "x / 127.5 - 1",
+    """Return a description of a Scaling, with its name if it has one."""
+    first = (scaling.scale[0], scaling.offset[0], scaling.channel_order)  # it can have fewer channels than a named one
+    name = next((name for name, named in PREPROCESSING.items()
+                 if (named.scale[0], named.offset[0], named.channel_order) == first
+                 and {*scaling.offset} <= {*named.offset}), None)
+    texts = {"imagenet-caffe": "blue, green, red; minus 103.939, 116.779, 123.68", "symmetric": "x / 127.5 - 1",
              "none": "raw, 0 to 255"}
-    if name in words:
-        return f"{words[name]} ({name})"
-    mean, std = ([f"{each:.4g}" for each in values] for values in (
+    if name in texts:
+        return f"{texts[name]} ({name})"
+    mean, std = ([f"{value:.4g}" for value in values] for values in (
         [-offset / (255 * scale) for scale, offset in zip(scaling.scale, scaling.offset, strict=True)],
         [1 / (255 * scale) for scale in scaling.scale]))
     order = "blue, green, red; " if scaling.channel_order == "bgr" else ""
@@ -84,7 +93,7 @@ def describe_scaling(scaling):
 
 @dataclass(frozen=True)
 class RemoteWeights:
-    """A file that Keras fetches into its cache: `with_top` and `without`, each (file, MD5)."""
+    """Files that Keras downloads into its cache: `with_top` and `without_top`, each (file name, MD5)."""
 
     folder: str
     with_top: tuple
@@ -93,9 +102,13 @@ class RemoteWeights:
 
 @dataclass(frozen=True)
 class BundledWeights:
-    """Weights that come with the package, of a network's preset "small", which `blueprint` is.
+    """Weights that are bundled with the package, for a model's preset "small".
 
-    dataset: the name of the data set that they were trained on, which is also the name of the weights.
+    Attributes:
+        dataset: Name of the dataset that they were trained on, which is also the name of the weights.
+        path: Path of the file.
+        model_config: ModelConfig of the preset.
+        scaling: Scaling of the pixels that they expect.
     """
 
     dataset: str
@@ -105,10 +118,10 @@ class BundledWeights:
 
 
 KERAS_FILE_INFIX = "weights_tf_dim_ordering_tf_kernels"
-# The hashes are those that Keras 3.15 checks.
-IMAGENET_WEIGHTS = {name: RemoteWeights(name, (f"{name}_{KERAS_FILE_INFIX}.h5", whole),
-                                        (f"{name}_{KERAS_FILE_INFIX}_notop.h5", body))
-                    for name, whole, body in (
+# The hashes that Keras 3.15 checks.
+IMAGENET_WEIGHTS = {name: RemoteWeights(name, (f"{name}_{KERAS_FILE_INFIX}.h5", top_md5),
+                                        (f"{name}_{KERAS_FILE_INFIX}_notop.h5", no_top_md5))
+                    for name, top_md5, no_top_md5 in (
     ("vgg16", "64373286793e3c8b2b4e3219cbf3544b", "6d6bbae143d832006294945121d1f1fc"),
     ("vgg19", "cbe5617147190e668d6c5d5026f83318", "253f8cb515780f3b799900260a226db6"),
     ("inception_v3", "9a0d58056eeedaa3f26cb7ebd46da564", "bcbd6486424b2319ff4ef7d526e38f63"),
@@ -116,11 +129,11 @@ IMAGENET_WEIGHTS = {name: RemoteWeights(name, (f"{name}_{KERAS_FILE_INFIX}.h5", 
     ("xception", "0a58e3b7378bc2990ea3b43d5981f1f6", "b0042744bf5b25fce3cb969f33bebb97"))}
 BUNDLED_FOLDER = Path(__file__).parent  # where the bundled weights are
 PRETRAINED_NAMES = ("imagenet",
-                    *sorted({spec.small_preset.dataset for spec in registry.MODELS.values() if spec.small_preset}))
+                    *sorted({info.small_preset.dataset for info in registry.MODELS.values() if info.small_preset}))
 
 
 def resolve_preset_config(model_info, name):
-    """Return the ModelConfig of a network's preset, for the images and classes of the preset's data set."""
+    """Return the ModelConfig of a model's preset, for the image shape and classes of the preset's dataset."""
     preset = registry.get_preset(model_info, name)
     dataset = dataset_info.get_dataset_info(preset.dataset)
     return registry.resolve_model_config(model_info.name, dataset.shape, dataset.classes, preset.width,
@@ -128,41 +141,41 @@ def resolve_preset_config(model_info, name):
 
 
 def find_bundled_weights(model_name):
-    """Return the BundledWeights weights of a network, whose file need not be there; None where it has no preset."""
-    spec = registry.get_model_info(model_name)
-    if spec.small_preset is None:
+    """Return the BundledWeights of a model, whose file need not exist; None if the model has no preset."""
+    model_info = registry.get_model_info(model_name)
+    if model_info.small_preset is None:
         return None
-    dataset = dataset_info.get_dataset_info(spec.small_preset.dataset)
+    dataset = dataset_info.get_dataset_info(model_info.small_preset.dataset)
     return BundledWeights(dataset.name, BUNDLED_FOLDER / f"{model_name}-{dataset.name}.npz",
-                          resolve_preset_config(spec, "small"), make_standard_scaling(dataset.mean, dataset.std))
+                          resolve_preset_config(model_info, "small"), make_standard_scaling(dataset.mean, dataset.std))
 
 
 def list_weights_names(model_name):
-    """Return the names of the weights that there are for a network, such as ["imagenet", "cifar10"]."""
+    """Return the names of the weights available for a model, such as ["imagenet", "cifar10"]."""
     bundled = find_bundled_weights(model_name)
     return [*(["imagenet"] if model_name in IMAGENET_WEIGHTS else []),
             *([bundled.dataset] if bundled and bundled.path.is_file() else [])]
 
 
 def check_weights(weights, model_name):
-    """Raise UserError unless `weights` is a name that is published for the network, or a path where something is."""
+    """Raise UserError unless `weights` is the name of weights for the model, or an existing path."""
     if weights in PRETRAINED_NAMES:
         get_pretrained_weights(weights, model_name)
     elif not expand_user(weights).exists():
         close = difflib.get_close_matches(str(weights), PRETRAINED_NAMES, n=1)
-        raise UserError(f"there are no weights {str(weights)!r}: no file, no run, and none of {', '.join(PRETRAINED_NAMES)}"
-                        + (f"; did you mean {close[0]!r}?" if close else ""))
+        raise UserError(f"weights {str(weights)!r} are not found: not a file, a run, or one of "
+                        + ", ".join(PRETRAINED_NAMES) + (f"; did you mean {close[0]!r}?" if close else ""))
 
 
 def get_pretrained_weights(name, model_name):
-    """Return the weights of a network called `name`, Fetched or BundledWeights; UserError where there are none."""
-    known = IMAGENET_WEIGHTS.get(model_name) if name == "imagenet" else find_bundled_weights(model_name)
-    if known is None or isinstance(known, BundledWeights) and known.dataset != name:
-        others = f", but for {', '.join(IMAGENET_WEIGHTS)}" if name == "imagenet" else ""
-        own = [*map(repr, list_weights_names(model_name)), "None (--weights none)"]
-        raise UserError(f"there are no weights {name!r} for {model_name}{others}; give weights={' or '.join(own)}, or a "
-                        "file")
-    if isinstance(known, BundledWeights) and not known.path.is_file():
-        raise UserError(f"{known.path.name} is missing from {known.path.parent}: this installation of zoo is not "
-                        "complete; reinstall zoo")
-    return known
+    """Return the RemoteWeights or BundledWeights called `name` of a model; raise UserError if there are none."""
+    pretrained = IMAGENET_WEIGHTS.get(model_name) if name == "imagenet" else find_bundled_weights(model_name)
+    if pretrained is None or isinstance(pretrained, BundledWeights) and pretrained.dataset != name:
+        others = f", only for {', '.join(IMAGENET_WEIGHTS)}" if name == "imagenet" else ""
+        choices = [*map(repr, list_weights_names(model_name)), "None (--weights none)"]
+        raise UserError(f"there are no weights {name!r} for {model_name}{others}; give weights={' or '.join(choices)}, "
+                        "or a file")
+    if isinstance(pretrained, BundledWeights) and not pretrained.path.is_file():
+        raise UserError(f"{pretrained.path.name} is missing from {pretrained.path.parent}: this installation of zoo is "
+                        "incomplete; reinstall zoo")
+    return pretrained

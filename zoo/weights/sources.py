@@ -1,4 +1,4 @@
-"""From what a person says, "imagenet", "cifar10", a file or a run, to weights in a model and the pixels they expect."""
+"""Resolve "imagenet", "cifar10", a file or a run to weights in a model and the preprocessing that they expect."""
 
 import os
 from dataclasses import dataclass, field, replace
@@ -12,12 +12,17 @@ from zoo.weights import files, layer_names, loading, pretrained
 
 @dataclass(frozen=True)
 class WeightsSource:
-    """Weights of a network that are on the disk, or can be fetched.
+    """Weights of a model that are on disk or can be downloaded.
 
-    said: as the person said it. path: None where it is to be fetched. foreign: they are of the paper's stem, and have
-    the authors' preprocessing, `scaling`; None: what pixels they expect is not known. bundled: where they come with
-    zoo. implied: {option: value} of the network that a file is of, as far as it shows.
-    of_others: by the names of their layers they are of keras.applications' or PyTorch's network, not of our own.
+    Attributes:
+        model_name: Name of the model.
+        name: The weights as the user named them: a name, or the path of a file or run.
+        path: Path of the file; None if it is still to be downloaded.
+        has_paper_stem: Whether the weights are external ones with the paper's stem.
+        scaling: Scaling of the pixels that they expect, the authors' for external weights; None if not known.
+        bundled_weights: BundledWeights if they are bundled with zoo, else None.
+        implied_options: `{option: value}` of the model that a file was saved from, as far as it can be inferred.
+        is_external: Whether the layer names are those of keras.applications or PyTorch, not zoo's.
     """
 
     model_name: str
@@ -31,67 +36,69 @@ class WeightsSource:
 
     @property
     def is_scaling_assumed(self):
-        """Whether the scaling of the pixels is assumed by the names of the layers: files do not say it."""
-        return self.scaling is not None and self.bundled_weights is None and self.name not in pretrained.PRETRAINED_NAMES
+        """Whether the scaling of the pixels is inferred from the layer names: files do not record it."""
+        return (self.scaling is not None and self.bundled_weights is None
+                and self.name not in pretrained.PRETRAINED_NAMES)
 
     def replace_preprocessing(self, preprocessing):
-        """Return it with the scaling of pixels called `preprocessing`; None leaves it as it is."""
+        """Return the source with the preprocessing called `preprocessing`; None leaves it unchanged."""
         pretrained.check_preprocessing(preprocessing)
         if preprocessing is None or (preprocessing == pretrained.RUN_PREPROCESSING and self.bundled_weights):
             return self
         if preprocessing == pretrained.RUN_PREPROCESSING:
-            raise UserError(f"{self.name} is no run, so the data set is not known that its pixels were scaled by; "
-                            f"choose another preprocessing than {preprocessing}, or give a run")
+            raise UserError(f"{self.name} is not a run, so the dataset statistics that its pixels were scaled with "
+                            f"are not known; choose a preprocessing other than {preprocessing}, or give a run")
         channels = self.resolve_model_config().input_shape[2]
         return replace(self, scaling=pretrained.get_scaling(preprocessing, channels))
 
     def resolve_model_config(self, input_shape=None, classes=None, width=None, stem="auto", options=None, aux=False):
-        """Return the ModelConfig of what is asked for; what is not given is as the weights need it, or the paper's."""
+        """Return the requested ModelConfig; arguments not given are as the weights need them, or the paper's."""
         options, stem = {**self.implied_options, **(options or {})}, self.resolve_stem(stem)
         if self.bundled_weights:
-            own = self.bundled_weights.model_config
-            input_shape = own.input_shape if input_shape is None else input_shape
-            classes = own.classes if classes is None else classes
-            width = own.width if width is None else width
-            options = {**own.options, **options}
+            preset = self.bundled_weights.model_config
+            input_shape = preset.input_shape if input_shape is None else input_shape
+            classes = preset.classes if classes is None else classes
+            width = preset.width if width is None else width
+            options = {**preset.options, **options}
         return registry.resolve_model_config(self.model_name, input_shape, classes, width, stem, options, aux)
 
     def resolve_stem(self, requested):
-        """Return which stem to build: "auto" is the paper's for weights of others, their own for bundled ones."""
+        """Return the stem to build: "auto" is the paper's for external weights, the preset's for bundled ones."""
         if self.bundled_weights:
-            own = self.bundled_weights.model_config.stem
-            if requested not in ("auto", own):
-                raise UserError(f"the weights {self.name!r} of {self.model_name} have the {own} stem; leave out stem")
-            return own
-        if not self.has_paper_stem or requested == "paper" or not registry.get_model_info(self.model_name).small_stem_below:
+            stem = self.bundled_weights.model_config.stem
+            if requested not in ("auto", stem):
+                raise UserError(f"the weights {self.name!r} of {self.model_name} have the {stem} stem; leave out stem")
+            return stem
+        has_small_stem = registry.get_model_info(self.model_name).small_stem_below
+        if not self.has_paper_stem or requested == "paper" or not has_small_stem:
             return requested
         if requested == "small":
-            raise UserError(f"{self.name} holds weights of {self.model_name} with the paper's stem; leave stem as it is")
+            raise UserError(f"{self.name} has weights of {self.model_name} with the paper's stem; leave out stem")
         return "paper"
 
     def ensure_local(self, include_top):
-        """Return it with its file on the disk, fetched if need be; UserError where that cannot be."""
+        """Return the source with its file on disk, downloaded if necessary; raise UserError if that fails."""
         if self.path is not None:
             return self
         return replace(self, path=download_weights(pretrained.get_pretrained_weights(self.name, self.model_name),
                                                    include_top))
 
     def count_classes(self):
-        """Return how many classes a file of weights is for; None where that is the network's own number, or not known.
+        """Return the number of classes of a weights file; None if it is the model's default, or not known.
 
-        Told by the layer of the file that is the network's last.
+        It is inferred from the file's arrays for the model's last layer.
         """
         if self.bundled_weights or self.name in pretrained.PRETRAINED_NAMES:
             return None
         from zoo.analysis import summary
 
         layers = summary.summarize_model_config(registry.resolve_model_config(self.model_name)).layers
-        last = max(index for index, layer in enumerate(layers) if layer.parameters)
+        last_index = max(index for index, layer in enumerate(layers) if layer.parameters)
         return loading.count_outputs(self.path, self.model_name,
-                                     [(layer.name, layer.class_name) for layer in layers[:last + 1]])
+                                     [(layer.name, layer.class_name) for layer in layers[:last_index + 1]])
 
     def load_into(self, model, model_config, include_top):
-        """Give `model`, built of `blueprint` with or without its top, the weights; return the load.Report."""
+        """Load the weights into `model`, built from `model_config` with or without its top; return the LoadReport."""
         self.check(model_config, include_top)
         path = self.ensure_local(include_top).path
         try:
@@ -99,92 +106,99 @@ class WeightsSource:
         except UserError as error:
             if self.bundled_weights is None:
                 raise
-            raise UserError(f"{path.name} of this installation of zoo is damaged; reinstall zoo ({error})") from None
+            raise UserError(f"{path.name} in this installation of zoo is damaged; reinstall zoo ({error})") from None
 
     def has_custom_head(self):
-        """Return whether the weights are of a run whose top is not the network's; UserError for a damaged run."""
-        facts = expand_user(self.name) / "run.json"
+        """Return whether the weights are of a fine-tuned run, with a custom head; raise UserError for a damaged run."""
+        config_path = expand_user(self.name) / "run.json"
         try:
-            return facts.is_file() and read_json(facts).get("finetuning") is not None
+            return config_path.is_file() and read_json(config_path).get("finetuning") is not None
         except (OSError, ValueError, AttributeError) as error:
-            raise UserError(f"{facts} is damaged: it is no JSON that zoo wrote") from error
+            raise UserError(f"{config_path} is damaged: it is not JSON written by zoo") from error
 
     def check(self, model_config, include_top):
-        """Raise UserError for a network that published weights are not for, before anything is fetched."""
+        """Raise UserError, before anything is downloaded, if the weights are not for this model config."""
         if self.bundled_weights:
             self._check_bundled(model_config, include_top)
             return
         if include_top and self.has_custom_head():
-            raise UserError(f"{self.name} was fine-tuned with a head of its own: zoo.load has it whole, "
-                            "include_top=False its body")
+            raise UserError(f"{self.name} was fine-tuned with a custom head; load the whole model with zoo.load, "
+                            "or its backbone with include_top=False")
         if self.name not in pretrained.PRETRAINED_NAMES:
             return
-        spec = model_config.model_info
-        if include_top and spec.classes != model_config.classes:
-            raise UserError(f"the weights {self.name!r} are for {spec.classes} classes; given {model_config.classes}; "
-                            "use include_top=False")
+        model_info = model_config.model_info
+        if include_top and model_info.classes != model_config.classes:
+            raise UserError(f"the weights {self.name!r} are for {model_info.classes} classes; got "
+                            f"{model_config.classes}; use include_top=False")
         if model_config.input_shape[2] != 3:
-            raise UserError(f"the weights {self.name!r} of {self.model_name} are for pictures of anyxanyx3; given "
-                            f"{format_shape(model_config.input_shape)}")
-        odd = [name for name, value in model_config.options.items()
-               if name in ("batch_norm", "scale", "groups") and value != spec.options[name]]
-        if model_config.width != 1 or odd:
-            raise UserError(f"the weights {self.name!r} are for {self.model_name} as it is; leave "
-                            f"{odd[0] if odd else 'width'} at {spec.options[odd[0]] if odd else 1}")
+            raise UserError(f"the weights {self.name!r} of {self.model_name} are for images of any size "
+                            f"with 3 channels; got {format_shape(model_config.input_shape)}")
+        changed = [name for name, value in model_config.options.items()
+                   if name in ("batch_norm", "scale", "groups") and value != model_info.options[name]]
+        if model_config.width != 1 or changed:
+            raise UserError(f"the weights {self.name!r} are for the unmodified {self.model_name}; leave "
+                            f"{changed[0] if changed else 'width'} at "
+                            f"{model_info.options[changed[0]] if changed else 1}")
 
     def _check_bundled(self, model_config, include_top):
-        """Raise UserError for anything but the model that bundled weights are for, or its backbone at any size."""
-        own = self.bundled_weights.model_config
-        preset = registry.get_preset(own.model_info, "small")
-        form = ", ".join([f"width {own.width:g}", *(f"{name}={value}" for name, value in preset.options.items())])
-        what = f"the weights {self.name!r} of {self.model_name} are for {format_shape(own.input_shape)} images, {own.classes} " \
-               f"classes, {form}"
-        other = [(name, value) for name, value in model_config.options.items()
-                 if value != own.options[name] and not name.endswith("dropout")]  # which has no weights
-        if model_config.width != own.width:
-            other.insert(0, ("width", model_config.width))
+        """Raise UserError unless the config is that of the bundled weights, or of their backbone at any image size."""
+        expected = self.bundled_weights.model_config
+        preset = registry.get_preset(expected.model_info, "small")
+        settings = ", ".join([f"width {expected.width:g}",
+                              *(f"{name}={value}" for name, value in preset.options.items())])
+        requirement = (f"the weights {self.name!r} of {self.model_name} are for {format_shape(expected.input_shape)} "
+                       f"images, {expected.classes} classes, {settings}")
+        changed = [(name, value) for name, value in model_config.options.items()
+                   if value != expected.options[name] and not name.endswith("dropout")]  # dropout has no weights
+        if model_config.width != expected.width:
+            changed.insert(0, ("width", model_config.width))
         if model_config.aux:
-            other.append(("aux", True))
-        if other:
-            name, value = other[0]
-            raise UserError(f"{what}; given {name}={value}; leave out {name}")
-        if model_config.input_shape[2] != own.input_shape[2]:
-            raise UserError(f"{what}; given {format_shape(model_config.input_shape)}; give images with channels="
-                            f"{own.input_shape[2]}")
-        if include_top and (model_config.input_shape, model_config.classes) != (own.input_shape, own.classes):
-            raise UserError(f"{what}; given {format_shape(model_config.input_shape)}, {model_config.classes} classes; leave these "
-                            "out, or use include_top=False, which takes any image size and any number of classes")
+            changed.append(("aux", True))
+        if changed:
+            name, value = changed[0]
+            raise UserError(f"{requirement}; got {name}={value}; leave out {name}")
+        if model_config.input_shape[2] != expected.input_shape[2]:
+            raise UserError(f"{requirement}; got {format_shape(model_config.input_shape)}; give images with channels="
+                            f"{expected.input_shape[2]}")
+        if include_top and (model_config.input_shape, model_config.classes) != (expected.input_shape,
+                                                                                expected.classes):
+            raise UserError(f"{requirement}; got {format_shape(model_config.input_shape)}, {model_config.classes} "
+                            "classes; leave these out, or use include_top=False, which accepts any image size and any "
+                            "number of classes")
 
 
 def resolve_weights_source(weights, model_name):
-    """Return the Source of `weights`: one of published.NAMES, or the path of a file or of a run directory.
+    """Return the WeightsSource of `weights`: one of `PRETRAINED_NAMES`, or the path of a file or run directory.
 
-    UserError where there is no such one. Nothing is fetched yet, and no array is read.
+    Raise UserError if it is not found. Nothing is downloaded yet, and no array is read.
     """
-    spec = registry.get_model_info(model_name)
+    model_info = registry.get_model_info(model_name)
     if not isinstance(weights, (str, os.PathLike)):
-        raise UserError(f"weights is None, a name such as 'imagenet', or the path of a file or run; given {weights!r}")
+        raise UserError("weights must be None, a name such as 'imagenet', or the path of a file or run; got "
+                        f"{weights!r}")
     pretrained.check_weights(weights, model_name)
     if weights in pretrained.PRETRAINED_NAMES:
-        known = pretrained.get_pretrained_weights(weights, spec.name)
-        if isinstance(known, pretrained.BundledWeights):
-            return make_bundled_source(known)
-        return WeightsSource(spec.name, weights, None, True, pretrained.KERAS_SCALINGS[spec.name])
+        published = pretrained.get_pretrained_weights(weights, model_info.name)
+        if isinstance(published, pretrained.BundledWeights):
+            return make_bundled_source(published)
+        return WeightsSource(model_info.name, weights, None, True, pretrained.KERAS_SCALINGS[model_info.name])
     path = files.resolve_weights_path(weights)
-    with files.open_weights_file(path) as contents:
-        if contents.naming == "torch":
-            foreign, scaling = True, pretrained.TORCHVISION_SCALINGS.get(spec.name)
+    with files.open_weights_file(path) as weights_file:
+        if weights_file.naming == "torch":
+            is_external, scaling = True, pretrained.TORCHVISION_SCALINGS.get(model_info.name)
         else:
-            foreign = contents.naming == "counted" or (contents.naming == "keras" and layer_names.is_keras_applications(
-                [name for name, row in contents.layers.items() if row], spec.name))
-            scaling = pretrained.KERAS_SCALINGS.get(spec.name) if foreign else None
-        implied = loading.infer_options(contents, spec.name)
-    return WeightsSource(spec.name, str(weights), path, foreign and spec.name in pretrained.KERAS_MIN_SIZE, scaling,
-                         implied_options=implied, is_external=foreign)
+            names = [name for name, arrays in weights_file.layers.items() if arrays]
+            is_external = weights_file.naming == "counted" or (
+                weights_file.naming == "keras" and layer_names.is_keras_applications(names, model_info.name))
+            scaling = pretrained.KERAS_SCALINGS.get(model_info.name) if is_external else None
+        options = loading.infer_options(weights_file, model_info.name)
+    return WeightsSource(model_info.name, str(weights), path,
+                         is_external and model_info.name in pretrained.KERAS_MIN_SIZE, scaling,
+                         implied_options=options, is_external=is_external)
 
 
 def make_bundled_source(bundled_weights):
-    """Return the Source of weights that come with the package."""
+    """Return the WeightsSource of bundled weights."""
     return WeightsSource(bundled_weights.model_config.model_info.name, bundled_weights.dataset, bundled_weights.path,
                          False, bundled_weights.scaling, bundled_weights)
 
@@ -194,26 +208,27 @@ def format_shape(shape):
 
 
 def download_weights(remote_weights, include_top):
-    """Return the path of published weights, in Keras's cache or beside this file.
+    """Return the path of published weights in Keras's cache, downloading them if necessary.
 
-    UserError that names the file, its address and where to put it, when it cannot be fetched.
+    Raise UserError that names the file, its URL and where to put it, if the download fails.
     """
     import keras
 
     file, md5 = remote_weights.with_top if include_top else remote_weights.without_top
     url = f"{pretrained.KERAS_URL}{remote_weights.folder}/{file}"
-    place = env.get_keras_home() / "models" / file
+    path = env.get_keras_home() / "models" / file
     try:
         return Path(keras.utils.get_file(file, url, cache_dir=env.get_keras_home(), cache_subdir="models",
                                          file_hash=md5))
-    except Exception as error:  # what urllib, the disk or the hash raises
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{file} cannot be fetched ({words}); fetch {url} elsewhere and put it at {place}") from None
+    except Exception as error:  # raised by urllib, the disk or the hash check
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{file} cannot be downloaded ({reason}); download {url} elsewhere and put it at "
+                        f"{path}") from None
 
 
 def list_optional_layers(model_config):
-    """Return the names of the layers of the whole network, with its side classifiers: what a file may have more."""
+    """Return the layer names of the full model with auxiliary classifiers, all of which a file can have."""
     from zoo.analysis import summary
 
-    whole = summary.summarize_model_config(replace(model_config, aux=bool(model_config.model_info.aux_loss_weights)))
-    return frozenset(layer.name for layer in whole.layers)
+    full = summary.summarize_model_config(replace(model_config, aux=bool(model_config.model_info.aux_loss_weights)))
+    return frozenset(layer.name for layer in full.layers)

@@ -1,9 +1,8 @@
-"""Pickles of PyTorch, read without executing anything that they ask for.
+"""Unpickle PyTorch files without executing any code in them.
 
-A pickle is a program: it names functions and classes, and calls them. Here the only names that it gets hold of are the
-stand-ins below, which keep what they are given. Every other name becomes an `OpaqueObject`, which keeps nothing: so
-weights
-can be read beside a Namespace, a NumPy number or an optimizer.
+A pickle is a program: it names functions and classes, and calls them. Here names resolve only to the substitutes below,
+which record their arguments. Every other name becomes an `OpaqueObject`, which discards them, so that weights can be
+read even next to a Namespace, a NumPy scalar or an optimizer.
 """
 
 import io
@@ -13,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 MAX_PICKLE_BYTES = 16 * 2**20  # bytes
-MAX_GLOBALS = 10_000  # of functions and classes; a whole model has some hundred
+MAX_GLOBALS = 10_000  # functions and classes; a pickled model has a few hundred
 ALLOWED_OPCODES = frozenset("""
     PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT LONG LONG1 BININT BININT1 BININT2 BINFLOAT FLOAT
     UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES
@@ -28,13 +27,14 @@ STORAGE_DTYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": 
 
 
 class UnsafeTorchFileError(ValueError):
-    """The pickle asks for more than a table of tensors needs."""
+    """The pickle needs more than a table of tensors does."""
 
 
 class OpaqueObject:
-    """In the place of whatever else a pickle names: it can be called, filled and changed, and does nothing.
+    """Substitute for any other function or class in a pickle: it can be called, filled and modified, and does nothing.
 
-    name: MODULE.NAME of the function or class.
+    Attributes:
+        name: MODULE.NAME of the function or class.
     """
 
     name = ""
@@ -44,17 +44,17 @@ class OpaqueObject:
         return object.__new__(cls)
 
     def __init__(self, *_, **__):
-        """What it is made of is not kept."""
+        """Discard the arguments."""
 
     def ignore(self, *_):
-        """What it is given is not kept."""
+        """Discard the arguments."""
 
     __setstate__ = __setitem__ = append = extend = add = ignore
 
 
 @dataclass(frozen=True)
 class PickledStorage:
-    """One of PyTorch's storages: its type and what it was told in the pickle."""
+    """A PyTorch storage: its type, its key and its number of elements, as given in the pickle."""
 
     dtype: str
     key: str
@@ -63,7 +63,7 @@ class PickledStorage:
 
 @dataclass
 class PickledTensor:
-    """What a tensor is rebuilt of."""
+    """The arguments from which a tensor is rebuilt."""
 
     storage: PickledStorage
     offset: int
@@ -71,11 +71,11 @@ class PickledTensor:
     strides: tuple
 
     def __setstate__(self, state):
-        """A tensor has no more state."""
+        """Ignore it: a tensor has no further state."""
 
 
 class RebuildFunction:
-    """A function of PyTorch's that a pickle may call; it cannot change it."""
+    """A PyTorch function that a pickle can call, but not modify."""
 
     __slots__ = ("_call",)
 
@@ -86,24 +86,24 @@ class RebuildFunction:
         return self._call(*arguments)
 
     def __setstate__(self, state):
-        """It has none."""
+        """Ignore it: a function has no state."""
 
 
 @RebuildFunction
 def rebuild_tensor(storage, offset, shape, strides, *_):
-    """In the place of torch._utils._rebuild_tensor_v2."""
+    """Substitute for torch._utils._rebuild_tensor_v2."""
     return PickledTensor(storage, offset, tuple(shape), tuple(strides))
 
 
 @RebuildFunction
 def rebuild_parameter(tensor, *_):
-    """In the place of torch._utils._rebuild_parameter."""
+    """Substitute for torch._utils._rebuild_parameter."""
     return tensor
 
 
 @RebuildFunction
 def rebuild_subclass(function, _, arguments, *__):
-    """In the place of torch._tensor._rebuild_from_type_v2."""
+    """Substitute for torch._tensor._rebuild_from_type_v2."""
     return function(*arguments) if isinstance(function, RebuildFunction) else None
 
 
@@ -114,14 +114,16 @@ SAFE_TORCH_GLOBALS = {
     ("torch._utils", "_rebuild_parameter"): rebuild_parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): rebuild_parameter,
     ("torch._tensor", "_rebuild_from_type_v2"): rebuild_subclass,
-    **{("torch", name): name for name in STORAGE_DTYPES},  # a name, which cannot be called
+    **{("torch", name): name for name in STORAGE_DTYPES},  # a string, which cannot be called
 }
 
 
 class TorchUnpickler(pickle.Unpickler):
-    """What it builds holds plain containers, numbers, text, Tensors and Opaques.
+    """Unpickler that builds only plain containers, numbers, strings, PickledTensors and OpaqueObjects.
 
-    storages: {key: Storage} of all that it was told of. names: {(module, name): class} of the Opaques.
+    Attributes:
+        storages: `{key: PickledStorage}` of all storages in the pickle.
+        opaque_classes: `{(module, name): class}` of the OpaqueObjects.
     """
 
     def __init__(self, file):
@@ -134,19 +136,19 @@ class TorchUnpickler(pickle.Unpickler):
         if len(self.opaque_classes) >= MAX_GLOBALS:
             raise UnsafeTorchFileError(f"it names more than {MAX_GLOBALS:,} functions and classes")
         if (module, name) not in self.opaque_classes:
-            self.opaque_classes[module,
-                                name] = type("Opaque", (OpaqueObject,), {"name": f"{module}.{name}", "__slots__": ()})
+            attributes = {"name": f"{module}.{name}", "__slots__": ()}
+            self.opaque_classes[module, name] = type("Opaque", (OpaqueObject,), attributes)
         return self.opaque_classes[module, name]
 
     def persistent_load(self, pid):
         if isinstance(pid, tuple) and len(pid) == 4 and pid[0] == "module":
-            return pid[1]  # the class of a module, with its source code, in files of PyTorch until 1.5
+            return pid[1]  # class of a module, with its source code, in files of PyTorch 1.5 or older
         kind, storage, key, _, count, *view = pid
         if kind != "storage" or not isinstance(key, str) or type(count) is not int or count < 0:
-            raise UnsafeTorchFileError("it names a storage that PyTorch does not know")
+            raise UnsafeTorchFileError("it names a storage that is unknown to PyTorch")
         if view and view[0] is not None:
-            raise ValueError("its tensors share parts of one another, as PyTorch before 0.4 wrote them; load it there, "
-                             "and save it again")
+            raise ValueError("its tensors are views of shared storages, as written by PyTorch before 0.4; load it with "
+                             "that version, and save it again")
         if storage not in STORAGE_DTYPES:
             return OpaqueObject()
         self.storages[key] = PickledStorage(storage, key, count)
@@ -154,19 +156,19 @@ class TorchUnpickler(pickle.Unpickler):
 
 
 def safe_unpickle(file):
-    """Return (what the pickle at the place of an open file builds, the TorchUnpickler that did it).
+    """Return (the object that the pickle at the current position of an open file builds, its TorchUnpickler).
 
-    The file stands behind the pickle afterwards. Refused when it is not harmless.
+    The file is positioned after the pickle. Raise UnsafeTorchFileError for a pickle that is not safe.
     """
     start = file.tell()
     end = start + MAX_PICKLE_BYTES
-    for instruction, argument, place in pickletools.genops(file):
-        if place > end:
+    for opcode, argument, position in pickletools.genops(file):
+        if position > end:
             raise UnsafeTorchFileError("its table of tensors is too large")
-        if instruction.name not in ALLOWED_OPCODES:
-            raise UnsafeTorchFileError(f"it has the instruction {instruction.name}, which no table of tensors needs")
-        if instruction.name in MEMO_OPCODES and int(argument) > place - start + 1:
-            raise UnsafeTorchFileError("it asks for more memory than it can use")
+        if opcode.name not in ALLOWED_OPCODES:
+            raise UnsafeTorchFileError(f"it has the opcode {opcode.name}, which no table of tensors needs")
+        if opcode.name in MEMO_OPCODES and int(argument) > position - start + 1:
+            raise UnsafeTorchFileError("it requests more memory than it can use")
     length = file.tell() - start
     if length > MAX_PICKLE_BYTES:
         raise UnsafeTorchFileError("its table of tensors is too large")

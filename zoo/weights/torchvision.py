@@ -1,12 +1,12 @@
-"""torchvision's names of parameters, as its source has them (0.20): alexnet, which is our alexnet_2014, vgg16, vgg19,
+"""Map torchvision's parameter names (as in its source, 0.20) to zoo's: alexnet (zoo's alexnet_2014), vgg16, vgg19,
 inception_v3.
 """
 
-from zoo.weights.lazy_array import WeightsFile
+from zoo.weights.lazy_array import WeightsFile, count_elements
 
-VARIABLE_ORDER = ("weight", "bias", "running_mean", "running_var")  # Keras's order, of normalisation and of all others
+VARIABLE_ORDER = ("weight", "bias", "running_mean", "running_var")  # the order in Keras layers
 
-# module of torchvision: the start of our names, {branch: the end of ours}
+# torchvision's branch name: suffix of zoo's layer name
 INCEPTION_A = {"branch1x1": "1a_1x1", "branch5x5_1": "2a_1x1", "branch5x5_2": "2b_5x5", "branch3x3dbl_1": "3a_1x1",
                "branch3x3dbl_2": "3b_3x3", "branch3x3dbl_3": "3c_3x3", "branch_pool": "4b_1x1"}
 INCEPTION_B = {"branch3x3": "1a_3x3", "branch3x3dbl_1": "2a_1x1", "branch3x3dbl_2": "2b_3x3",
@@ -28,31 +28,34 @@ INCEPTION_AUX = {"AuxLogits.conv0": "aux1_conv1", "AuxLogits.conv1": "aux1_conv2
 
 
 def map_inception_v3(modules):
-    units = {**INCEPTION_STEM, **INCEPTION_AUX, **{f"{module}.{branch}": f"mixed{number}_{end}" for number,
-                                                   (module, branches) in enumerate(INCEPTION_MODULES.items())
-                                                   for branch, end in branches.items()}}
-    both = {f"{theirs}.{part}": ours + end
-            for theirs, ours in units.items() for part, end in (("conv", ""), ("bn", "_bn"))}
-    return {**both, "AuxLogits.fc": "aux1_fc", "fc": "fc"}
+    """Return {torchvision module: zoo layer} for Inception v3."""
+    branches = {f"{module}.{branch}": f"mixed{index}_{suffix}"
+                for index, (module, suffixes) in enumerate(INCEPTION_MODULES.items())
+                for branch, suffix in suffixes.items()}
+    convolutions = {**INCEPTION_STEM, **INCEPTION_AUX, **branches}
+    layers = {f"{module}.{part}": layer + suffix
+              for module, layer in convolutions.items() for part, suffix in (("conv", ""), ("bn", "_bn"))}
+    return {**layers, "AuxLogits.fc": "aux1_fc", "fc": "fc"}
 
 
 def make_vgg_map(name):
-    def made(modules):
-        """Layers count in a row, also those without parameters; with batch normalisation each convolution has one."""
-        from zoo.models.vgg import TABLES  # Keras, which a mistake on the command line does not wait for
+    """Return the function that maps torchvision's modules of a VGG to zoo's layers."""
+    def map_vgg(modules):
+        # Layers without parameters are numbered too; the batch_norm variant has a BatchNorm layer per convolution
+        from zoo.models.vgg import TABLES  # imports Keras, which would delay error messages of the command line
 
-        normalised = "features.1" in modules
-        found, place = {}, 0
+        has_batch_norm = "features.1" in modules
+        layers, index = {}, 0
         for stage, (_, depth) in enumerate(TABLES[name], start=1):
             for layer in range(1, depth + 1):
-                found[f"features.{place}"] = f"conv{stage}_{layer}"
-                if normalised:
-                    found[f"features.{place + 1}"] = f"conv{stage}_{layer}_bn"
-                place += 3 if normalised else 2
-            place += 1  # the pool
-        return {**found, "classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
+                layers[f"features.{index}"] = f"conv{stage}_{layer}"
+                if has_batch_norm:
+                    layers[f"features.{index + 1}"] = f"conv{stage}_{layer}_bn"
+                index += 3 if has_batch_norm else 2
+            index += 1  # max pooling
+        return {**layers, "classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
 
-    return made
+    return map_vgg
 
 
 ALEXNET_LAYERS = {"features.0": "conv1", "features.3": "conv2", "features.6": "conv3", "features.8": "conv4",
@@ -60,6 +63,7 @@ ALEXNET_LAYERS = {"features.0": "conv1", "features.3": "conv2", "features.6": "c
 
 
 def map_alexnet(modules):
+    """Return {torchvision module: zoo layer} for AlexNet."""
     return ALEXNET_LAYERS
 
 
@@ -67,45 +71,46 @@ NAME_MAPS = {"alexnet_2014": map_alexnet, "vgg16": make_vgg_map("vgg16"), "vgg19
              "inception_v3": map_inception_v3}
 
 
-# what torch.compile, DataParallel and training programs put in front of the names of a network's modules
+# Prefixes that torch.compile, DataParallel and training programs add to the module names of a model
 NAME_PREFIXES = ("_orig_mod.", "module.", "model.", "backbone.", "encoder.", "net.")
 
 
 def group_by_module(kind, tensors):
-    """Return the Contents of {name of a parameter: Stored}: grouped by module, laid out as PyTorch does."""
+    """Return the WeightsFile of {parameter name: LazyArray}, grouped by module, in PyTorch's layout."""
     modules = {}
-    for name, stored in tensors.items():
+    for name, array in tensors.items():
         module, _, variable = strip_prefix(name).rpartition(".")
         if variable in modules.setdefault(module, {}):
-            raise ValueError(f"it holds two networks: {strip_prefix(name)} is there more than once, as {name} among others; "
+            raise ValueError(f"it has two networks: {strip_prefix(name)} occurs more than once, also as {name}; "
                              "save the state dict of one")
-        modules[module][variable] = stored
-    return WeightsFile(kind, "torch", {module: [found[each] for each in VARIABLE_ORDER if each in found]
-                                       for module, found in modules.items()})
+        modules[module][variable] = array
+    return WeightsFile(kind, "torch", {module: [arrays[variable] for variable in VARIABLE_ORDER if variable in arrays]
+                                       for module, arrays in modules.items()})
 
 
 def strip_prefix(name):
-    """Return the name of a parameter without what stands in front of its network's."""
+    """Return a parameter name without the prefixes of wrappers around the model."""
     prefix = next((prefix for prefix in NAME_PREFIXES if name.startswith(prefix)), None)
     return name if prefix is None else strip_prefix(name.removeprefix(prefix))
 
 
 def pair_torch_modules(names, model_name):
-    """Return {name of a module: our layer}; names that torchvision does not have stay as they are."""
-    known = NAME_MAPS[model_name](names) if model_name in NAME_MAPS else {}
-    return {name: known.get(name, name) for name in names}
+    """Return {module name: zoo layer name}; names that torchvision does not use are unchanged."""
+    name_map = NAME_MAPS[model_name](names) if model_name in NAME_MAPS else {}
+    return {name: name_map.get(name, name) for name in names}
 
 
 def convert_to_keras_layout(arrays, flattened_shape):
-    """Return the arrays of a PyTorch module as Keras lays them out.
+    """Return the arrays of a PyTorch module in Keras's layout.
 
-    before: (height, width, channels) of the grid that was flattened in front of a dense layer, None elsewhere.
+    Args:
+        flattened_shape: (height, width, channels) of the feature map flattened for a dense layer; None elsewhere.
     """
     kernel, *others = arrays
     if len(kernel.shape) == 4:
-        kernel = kernel.transpose(2, 3, 1, 0)  # units, channels, height, width
+        kernel = kernel.transpose(2, 3, 1, 0)  # from filters, channels, height, width
     elif len(kernel.shape) == 2:
         kernel = kernel.transpose(1, 0)
-        if flattened_shape is not None and kernel.shape[0] == flattened_shape[0] * flattened_shape[1] * flattened_shape[2]:
+        if flattened_shape is not None and kernel.shape[0] == count_elements(flattened_shape):
             kernel = kernel.reorder_flattened(flattened_shape[2], *flattened_shape[:2])
     return [kernel, *others]
