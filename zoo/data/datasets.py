@@ -29,10 +29,9 @@ class Dataset:
             them, uint8 (n, height, width, channels), and `dataset.train.labels` the labels, int64 (n,).
         source: the files that it was loaded from.
         notes: lines to show to the user, such as which splits were split off from the training images.
-        origin: additional entries of run.json with which the data can be loaded again:
-            {"kind": "npz"}, {"kind": "arrays"}, or for a folder {"kind": "folder", "labels_from": "folder" or
-            "filename", and if it has images of more than eight bits "white": {"integer": 65535, ...}, their
-            white levels}; {} for a published data set.
+        origin: additional entries of run.json for loading the data again: {"kind": "npz"}, {"kind": "arrays"}, or for a
+            folder {"kind": "folder", "labels_from": "folder" or "filename", and if it has images of more than eight
+            bits "white": {"integer": 65535, ...}, their white levels}; {} for a published data set.
     """
 
     info: DatasetInfo
