@@ -1,7 +1,7 @@
 """Converting images of more than eight bits per pixel, such as 16-bit PNGs and TIFFs, to eight, by one scale per set.
 
-The value that becomes white is the smallest in WHITE_LEVELS that no image of the set exceeds, so that 12-bit values in a
-16-bit file use the full range, and a dark image stays darker than a bright one. A run stores it, and scales all later
+The value that becomes white is the smallest in WHITE_LEVELS that no image of the set exceeds, so that 12-bit values in
+a 16-bit file use the full range, and a dark image stays darker than a bright one. A run stores it, and scales all later
 images in the same way.
 """
 

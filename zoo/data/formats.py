@@ -191,7 +191,8 @@ def check_labels(labels, info, name):
     if len(invalid):
         index, column = invalid[0]
         raise UserError(f"{name} has labels out of range: record {index:,} has {labels[index, column]}, but "
-                        f"{info.name} has only 0 to {info.classes_per_column[column] - 1}; is it a file of another data set?")
+                        f"{info.name} has only 0 to {info.classes_per_column[column] - 1}; is it a file of another "
+                        "data set?")
 
 
 def make_truncated_error(path, expected, actual):

@@ -45,8 +45,8 @@ def make_nan_error(images, split):
     """Return the UserError for images (n, height, width, channels), at least one of which contains NaN."""
     invalid = [index for index, image in enumerate(images) if np.isnan(image).any()]
     more = f" and {len(invalid) - 1:,} more" if len(invalid) > 1 else ""
-    return UserError(f"the {split} images contain NaN (not a number): the one at index {invalid[0]}{more}; remove these "
-                     "images, or replace the NaN pixels")
+    return UserError(f"the {split} images contain NaN (not a number): the one at index {invalid[0]}{more}; remove "
+                     "these images, or replace the NaN pixels")
 
 
 def scale_to_uint8(images, scale):

@@ -99,7 +99,7 @@ def split_by_ratio(order, sizes):
 
 
 def split_off_missing(order, missing):
-    """Return {split: indices} of "train" and the `missing` splits: `order`, split in the proportions of HELD_OUT_TENTHS."""
+    """Return {split: indices} of "train" and the `missing` splits, by splitting `order` as HELD_OUT_TENTHS says."""
     sizes = [HELD_OUT_TENTHS[split] for split in missing]
     *held_out, train = split_by_ratio(order, (*sizes, 10 - sum(sizes)))
     return {"train": train, **dict(zip(missing, held_out, strict=True))}
