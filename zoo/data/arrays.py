@@ -53,8 +53,8 @@ def load_arrays(train, validation=None, test=None, *, class_names=None, limit=No
     shapes = {split: pixels.shape[1:] for split, pixels in images.items()}
     for split, shape in shapes.items():
         if shape != shapes["train"]:
-            raise UserError(f"the {split} images have shape {shape}, but the train images have shape {shapes['train']}; "
-                            "give images of the same shape in all splits")
+            raise UserError(f"the {split} images have shape {shape}, but the train images have shape "
+                            f"{shapes['train']}; give images of the same shape in all splits")
     names = resolve_class_names(class_names, labels, classes)
     images, notes = to_uint8(images)
 
@@ -96,7 +96,8 @@ def convert_array_pair(pair, split):
     images = convert_image_array(convert_to_array(pair[0], f"{split} images"), split)
     labels, classes = convert_label_array(convert_to_array(pair[1], f"{split} labels"), split)
     if len(images) != len(labels):
-        raise UserError(f"the {split} data have {len(images)} images, but {len(labels)} labels; give one label per image")
+        raise UserError(f"the {split} data have {len(images)} images, but {len(labels)} labels; give one "
+                        "label per image")
     return images, labels, classes
 
 
@@ -184,7 +185,7 @@ def check_class_names(class_names):
 
 
 def resolve_array_splits(labels, class_names):
-    """Return ({split: indices into its source arrays}, notes); splits missing from `labels` are split off from train."""
+    """Return ({split: indices into its source arrays}, notes); splits not in `labels` are split off from train."""
     missing = [split for split in splits.HELD_OUT_TENTHS if split not in labels]
     indices = {split: np.arange(len(part)) for split, part in labels.items()}
     if not missing:
@@ -193,8 +194,8 @@ def resolve_array_splits(labels, class_names):
     untrained = np.setdiff1d(np.arange(len(class_names)), labels["train"][indices["train"]])
     if len(untrained):
         count = int((labels["train"] == untrained[0]).sum())
-        raise UserError(f"label {untrained[0]} ({class_names[untrained[0]]!r}) has too few training images, {count}, to "
-                        f"split off {' and '.join(missing)} images; add images, or give these splits")
+        raise UserError(f"label {untrained[0]} ({class_names[untrained[0]]!r}) has too few training images, {count}, "
+                        f"to split off {' and '.join(missing)} images; add images, or give these splits")
     sizes = " and ".join(f"{split} ({len(indices[split]):,} images)" for split in missing)
     return indices, (f"{sizes} split off from train at random (fixed seed)",)
 
@@ -262,7 +263,7 @@ def find_npz_splits(path, array_names):
 
 
 def make_npz_layout_error(path, array_names, needed):
-    """Return the UserError for an .npz file without arrays of NPZ_LAYOUTS; needed: text that lists the required ones."""
+    """Return the UserError for an .npz file without arrays of NPZ_LAYOUTS; needed: text listing the required ones."""
     ellipsis = ", ..." if len(array_names) > MAX_ARRAYS_SHOWN else ""
     present = ", ".join([*array_names][:MAX_ARRAYS_SHOWN]) or "none"
     return UserError(f"{path} contains the arrays {present}{ellipsis}; required are {needed}")

@@ -169,8 +169,8 @@ def match_labels(labels, names, class_names, source):
     unknown = [name for name in present if name not in indices]
     if unknown:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-        raise UserError(f"{source} has the class {unknown[0]!r}{more}, which is not a class of the model; its classes are "
-                        f"{format_class_names(class_names)}")
+        raise UserError(f"{source} has the class {unknown[0]!r}{more}, which is not a class of the model; its classes "
+                        f"are {format_class_names(class_names)}")
     return np.array([indices.get(name, -1) for name in names], np.int64)[labels]
 
 

@@ -20,8 +20,8 @@ SOURCE_ARGUMENTS = {
 # The kinds of sources in messages.
 SOURCE_DESCRIPTIONS = {"dataset": "a zoo.Dataset", "arrays": "arrays", "folder": "a folder", "npz": "an .npz file",
                        "name": "the name of a data set"}
-SOURCE_KINDS = ("the name of a data set, a folder of class folders, an .npz file, a pair of arrays (images, labels), or "
-                "a zoo.Dataset")
+SOURCE_KINDS = ("the name of a data set, a folder of class folders, an .npz file, a pair of arrays (images, labels), "
+                "or a zoo.Dataset")
 
 
 def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=None, shape=(32, 32, 3),
@@ -105,9 +105,9 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
     True
     """
     arguments = {"data_dir": data_dir, "limit": limit, "image_size": image_size, "validation_data": validation_data,
-             "test_data": test_data, "class_names": class_names, "labels": None if labels == "fine" else labels,
-             "labels_from": None if labels_from == "folder" else labels_from,
-             "invalid_images": None if invalid_images == "error" else invalid_images}
+                 "test_data": test_data, "class_names": class_names, "labels": None if labels == "fine" else labels,
+                 "labels_from": None if labels_from == "folder" else labels_from,
+                 "invalid_images": None if invalid_images == "error" else invalid_images}
     kind = get_source_kind(source)
     check_source_arguments(kind, arguments)
     if kind == "dataset":
@@ -133,7 +133,7 @@ def check_source_arguments(kind, values):
         if value is not None and argument not in SOURCE_ARGUMENTS[kind]:
             kinds = " or ".join(SOURCE_DESCRIPTIONS[other] for other, arguments in SOURCE_ARGUMENTS.items()
                                   if argument in arguments)
-            value_text = "" if argument in ("validation_data", "test_data") else f"={value!r}"  # arrays print as many lines
+            value_text = "" if argument in ("validation_data", "test_data") else f"={value!r}"  # arrays are long
             raise UserError(f"{argument}{value_text} does not apply to {SOURCE_DESCRIPTIONS[kind]}, only to {kinds}; "
                             "omit it")
 
@@ -160,8 +160,8 @@ def get_source_kind(source):
             return "npz"
         raise UserError(f"{source} is a file, but not an .npz file; data must be {SOURCE_KINDS}")
     if isinstance(source, str) and source == path.name and not path.suffix:  # possibly meant as a name
-        raise UserError(f"{unknown_name_error('dataset', source, DATASETS)}; there is no folder or .npz file {source!r} "
-                        "either")
+        raise UserError(f"{unknown_name_error('dataset', source, DATASETS)}; there is no folder or .npz file "
+                        f"{source!r} either")
     raise UserError(f"there is no folder or .npz file {str(source)!r}")
 
 
@@ -179,7 +179,8 @@ def resolve_image_shape(image_size, shape):
         size = tuple(shape[:2])
     else:
         size = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
-        if len(size) != 2 or any(isinstance(pixels, bool) or not isinstance(pixels, int) or pixels < 1 for pixels in size):
+        if len(size) != 2 or any(isinstance(length, bool) or not isinstance(length, int) or length < 1
+                                 for length in size):
             raise UserError(f"image_size must be an integer number of pixels, or (height, width); got {image_size!r}")
     if shape[2] not in (1, 3):
         raise UserError(f"images in folders must have 1 or 3 channels; the shape {tuple(shape)} has {shape[2]}")
