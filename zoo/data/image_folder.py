@@ -76,7 +76,7 @@ def list_images(folder, labels_from="folder"):
     notes += skipped.format_notes()
     if not files:
         reason = f" ({'; '.join(notes)})" if notes else ""
-        raise UserError(f"{folder} holds no images" + (
+        raise UserError(f"{folder} contains no images" + (
             f" in class folders, such as cat and dog{reason}; if the files are named like cat.123.jpg, give "
             "--labels-from filename" if labels_from == "folder" else
             f" named like cat.123.jpg{reason}"))
