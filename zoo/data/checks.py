@@ -35,7 +35,7 @@ def check_published_split(info, layout, split, hashes):
     Raises a UserError if there are more, or the same number of different images.
     """
     full_count, expected_digest = {"training": (info.published_train, info.train_digest),
-                      "test": (info.test, info.test_digest)}[split]
+                                   "test": (info.test, info.test_digest)}[split]
     count = len(hashes)
     if count == 0:
         raise UserError(f"{layout} contains no {split} images; download the files again")

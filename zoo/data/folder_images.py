@@ -116,7 +116,7 @@ def resolve_white_levels(known_levels, highest):
     white_levels, notes = {}, []
     for kind in sorted({kind for kind, _ in highest}):
         max_value = max((value for value_kind, value in highest if value_kind == kind and value is not None),
-                      default=None)
+                        default=None)
         white_levels[kind] = (known_levels[kind] if kind in known_levels
                               else bit_depth.choose_white_level(kind, max_value))
         notes.append(bit_depth.describe_white_level(kind, white_levels[kind], max_value))

@@ -117,7 +117,7 @@ def label_by_folder(folder, split_path, skipped):
 def label_by_filename(folder, split_path, split, skipped):
     """Return (pairs (path relative to `folder`, class), notes) of images whose file names are CLASS.NAME.
 
-    A validation or test split unlabeled any such file is skipped: Kaggle publishes unlabeled test images in this form.
+    A validation or test split without any such file is ignored: Kaggle publishes unlabeled test images in this form.
     """
     prefix = f"{split_path}/" if split_path else ""
     files = [prefix + file for file in image_files.walk_images(folder / split_path, skipped, prefix)]
@@ -157,7 +157,7 @@ def load_image_folder(folder, shape, *, labels_from="folder", limit=None, invali
     images = FolderImages(listing, shape, max_cache_bytes, workers)
     bounds = np.cumsum([0, *map(len, indices.values())])
     parts = {name: splits.Split(images, listing.labels, np.arange(bounds[index], bounds[index + 1]))
-            for index, name in enumerate(indices)}
+             for index, name in enumerate(indices)}
     counts = {name: len(part) for name, part in indices.items()}
     return Dataset(make_folder_info(Path(folder), shape, listing.class_names, counts), **parts,
                    source=str(Path(folder).expanduser().absolute()),

@@ -195,4 +195,3 @@ def format_class_names(names):
     """Return the names, separated by commas; only the first few if there are many, and the number of the others."""
     more = f" and {len(names) - MAX_CLASSES_SHOWN} more" if len(names) > MAX_CLASSES_SHOWN else ""
     return ", ".join(names[:MAX_CLASSES_SHOWN]) + more
-

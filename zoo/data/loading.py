@@ -132,7 +132,7 @@ def check_source_arguments(kind, values):
     for argument, value in values.items():
         if value is not None and argument not in SOURCE_ARGUMENTS[kind]:
             kinds = " or ".join(SOURCE_DESCRIPTIONS[other] for other, arguments in SOURCE_ARGUMENTS.items()
-                                  if argument in arguments)
+                                if argument in arguments)
             value_text = "" if argument in ("validation_data", "test_data") else f"={value!r}"  # arrays are long
             raise UserError(f"{argument}{value_text} does not apply to {SOURCE_DESCRIPTIONS[kind]}, only to {kinds}; "
                             "omit it")
