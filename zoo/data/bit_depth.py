@@ -47,6 +47,6 @@ def convert_to_8_bits(image, white_levels=None):
 
 def describe_white_level(kind, white_level, highest=None):
     """Return a line on how the images of a data set were scaled."""
-    source = "integers of more than 8 bits" if kind == "integer" else "floats"
+    source = "integer images of more than 8 bits" if kind == "integer" else "float images"
     maximum = f", the maximum value is {highest:,g}" if highest is not None else ""
-    return f"images of {source}: 0..{white_level} is scaled to 0..255 in all of them{maximum}"
+    return f"{source}: 0..{white_level} is scaled to 0..255 in all of them{maximum}"

@@ -132,5 +132,5 @@ def reject_invalid_images(listing, indices):
 
 def describe_invalid_files(files):
     more = f" and {len(files) - MAX_FILES_SHOWN:,} more" if len(files) > MAX_FILES_SHOWN else ""
-    return (f"{len(files):,} {'file' if len(files) == 1 else 'files'} could not be decoded as images: "
+    return (f"{len(files):,} {'file' if len(files) == 1 else 'files'} could not be decoded as image data: "
             f"{', '.join(map(str, files[:MAX_FILES_SHOWN]))}{more}")
