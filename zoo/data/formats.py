@@ -1,8 +1,8 @@
-"""The file formats in which the sets are published: each reader turns the files of a Place into the same arrays.
+"""The file formats of published data sets: each reader converts the files of a FileLayout to the same arrays.
 
-A reader takes (place, facts) and returns {"training": (labels, images), "test": (labels, images)}: labels uint8
-(n, columns), one column per label byte of a record; images uint8 (n, height, width, channels). Whatever is wrong
-with a file is a UserError that names it. How many records there are, and which, is for checks.py.
+A reader takes (layout, info) and returns {"training": (labels, images), "test": (labels, images)}: labels uint8
+(n, columns), one column per label byte of a record; images uint8 (n, height, width, channels). Any problem with a file
+raises a UserError that names it. The number and contents of the records are verified in checks.py.
 """
 
 import math
@@ -27,28 +27,28 @@ def read_idx(layout, info):
 
 def read_idx_pair(layout, names, info):
     images_path, labels_path = (layout.find_file(name) for name in names)
-    most = compute_max_bytes(info)
-    images = read_idx_array(images_path, info.shape[:2], most)
-    labels = read_idx_array(labels_path, (), most)
+    max_bytes = compute_max_bytes(info)
+    images = read_idx_array(images_path, info.shape[:2], max_bytes)
+    labels = read_idx_array(labels_path, (), max_bytes)
     return check_label_image_pair(labels, images, info, labels_path, images_path)
 
 
 def read_idx_array(path, item_shape, max_bytes):
-    """Return the uint8 array in one IDX file whose items have `item_shape`."""
-    data, whole = read_unpacked(path, max_bytes)
+    """Return the uint8 array of an IDX file whose items are of shape `item_shape`."""
+    data, is_complete = read_unpacked(path, max_bytes)
     dimensions = 1 + len(item_shape)
     header = 4 + 4 * dimensions
     if len(data) >= 4:
-        magic, wanted = int.from_bytes(data[:4], "big"), 0x0800 + dimensions
-        if magic != wanted:
-            raise UserError(f"{path} is not the file it is named as: magic number {wanted} expected, {magic} found")
+        magic, expected_magic = int.from_bytes(data[:4], "big"), 0x0800 + dimensions
+        if magic != expected_magic:
+            raise UserError(f"{path} does not match its file name: expected magic number {expected_magic}, got {magic}")
     if len(data) < header:
         raise make_truncated_error(path, header, len(data))
     shape = tuple(int(n) for n in np.frombuffer(data, ">u4", dimensions, 4))
     if shape[1:] != item_shape:
-        raise UserError(f"{path} holds pictures of {shape[1]}x{shape[2]} pixels where "
-                        f"{item_shape[0]}x{item_shape[1]} are expected")
-    if len(data) != header + math.prod(shape) or not whole:
+        raise UserError(f"{path} contains images of {shape[1]}x{shape[2]} pixels; "
+                        f"expected {item_shape[0]}x{item_shape[1]}")
+    if len(data) != header + math.prod(shape) or not is_complete:
         raise make_truncated_error(path, header + math.prod(shape), len(data))
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
@@ -59,43 +59,43 @@ def read_mnist_npz(layout, info):
     return {"training": check_npz_pair(*training, info, layout.path), "test": check_npz_pair(*test, info, layout.path)}
 
 
-# What zipfile and NumPy raise for a damaged .npz file, besides an OSError.
+# Exceptions of zipfile and NumPy for a damaged .npz file, besides OSError.
 NPZ_ERRORS = (ValueError, EOFError, KeyError, TypeError, RuntimeError, MemoryError, OverflowError, SyntaxError,
               struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
 
 
 def read_npz_sizes(path):
-    """Return {name: bytes of its file when unpacked} of the arrays in the .npz file at `path`; nothing is unpacked."""
+    """Return {name: uncompressed size in bytes} of the arrays in an .npz file, without decompressing any."""
     try:
         with open_regular_file(path) as file, zipfile.ZipFile(file) as archive:
             return {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
     except NPZ_ERRORS:
-        raise UserError(f"{path} is cut off, or no .npz file, at {path.stat().st_size:,} bytes; "
-                        f"fetch it again") from None
+        raise UserError(f"{path} is truncated or not an .npz file ({path.stat().st_size:,} bytes); "
+                        f"download it again") from None
 
 
 def read_npz_arrays(path, groups, max_bytes):
-    """Return the arrays in the .npz file at `path`, in groups as their names are."""
+    """Return the arrays of an .npz file as lists, grouped like their names in `groups`."""
     sizes = read_npz_sizes(path)
     missing = [name for names in groups for name in names if name not in sizes]
     if missing:
-        raise UserError(f"{path} lacks the arrays {', '.join(missing)}; fetch it again")
+        raise UserError(f"the arrays {', '.join(missing)} are missing from {path}; download it again")
     if sum(sizes.values()) > max_bytes:
         raise make_too_large_error(path, max_bytes)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return [[arrays[name] for name in names] for names in groups]
     except NPZ_ERRORS as error:
-        raise UserError(f"{path} is damaged ({' '.join(str(error).split())}); fetch it again") from None
+        raise UserError(f"{path} is damaged ({' '.join(str(error).split())}); download it again") from None
 
 
 def check_npz_pair(images, labels, info, path):
     if images.dtype != np.uint8 or images.shape[1:] != info.shape[:2]:
-        raise UserError(f"{path} holds {images.dtype} pictures of shape {images.shape[1:]} where uint8 of "
-                        f"{info.shape[:2]} are expected")
+        raise UserError(f"{path} contains {images.dtype} images of shape {images.shape[1:]}; expected uint8 "
+                        f"of shape {info.shape[:2]}")
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise UserError(f"{path} holds labels of type {labels.dtype} and shape {labels.shape} where whole numbers "
-                        f"in one row are expected")
+        raise UserError(f"{path} contains labels of dtype {labels.dtype} and shape {labels.shape}; expected a "
+                        f"1-D array of integers")
     return check_label_image_pair(labels, images, info, path, path)
 
 
@@ -111,16 +111,17 @@ def parse_cifar_binary(name, data, info):
     columns = len(info.classes_per_column)
     size = columns + math.prod(info.shape)
     if not data or len(data) % size:
-        whole = max(1, -(-len(data) // size))
-        raise UserError(f"{name} is cut off, or not a file of {info.name}: {whole * size:,} bytes expected for "
-                        f"{whole:,} {'record' if whole == 1 else 'records'} of {size:,} bytes, {len(data):,} found; fetch it again")
+        count = max(1, -(-len(data) // size))
+        raise UserError(f"{name} is truncated, or not a file of {info.name}: expected {count * size:,} bytes for "
+                        f"{count:,} {'record' if count == 1 else 'records'} of {size:,} bytes, got {len(data):,}; "
+                        "download it again")
     records = np.frombuffer(data, np.uint8).reshape(-1, size)
     labels = records[:, :columns]
     check_labels(labels, info, name)
     return labels, records[:, columns:]
 
 
-# What the authors call a record's label bytes in the Python version, in the order of the binary version.
+# The keys of the labels in the authors' Python version, in the order of the label bytes of the binary version.
 PICKLED_LABEL_KEYS = {1: ("labels",), 2: ("coarse_labels", "fine_labels")}
 
 
@@ -137,11 +138,11 @@ def parse_cifar_python(name, data, info):
     keys = PICKLED_LABEL_KEYS[len(info.classes_per_column)]
     missing = [key for key in ("data", *keys) if key not in batch]
     if missing:
-        raise UserError(f"{name} is not a batch of {info.name}: it lacks {', '.join(missing)}")
+        raise UserError(f"{name} is not a batch of {info.name}: {', '.join(missing)} is missing")
     planes = convert_to_byte_array(batch["data"], name)
     if planes.ndim != 2 or planes.shape[1] != math.prod(info.shape):
-        raise UserError(f"{name} holds an array of shape {planes.shape} where (pictures, {math.prod(info.shape)}) "
-                        f"is expected")
+        raise UserError(f"{name} contains an array of shape {planes.shape}; expected "
+                        f"(images, {math.prod(info.shape)})")
     columns = [parse_label_column(batch[key], name) for key in keys]
     for column in columns:
         check_counts(len(column), len(planes), name, name)
@@ -154,12 +155,12 @@ def parse_label_column(values, name):
     if isinstance(values, PickledArray):
         return convert_to_byte_array(values, name).astype(np.int64)
     if not isinstance(values, list) or not all(type(value) is int and abs(value) < 2**31 for value in values):
-        raise UserError(f"{name} holds no list of whole numbers where the labels should be; fetch it again")
+        raise UserError(f"{name} does not contain a list of integers as labels; download it again")
     return np.array(values, np.int64)
 
 
 def concatenate_records(parts, info):
-    """Put the parts (labels, planes (n, channels * height * width)) of one split together, channels last."""
+    """Concatenate the parts (labels, planes (n, channels * height * width)) of one split, channels last."""
     height, width, channels = info.shape
     count = sum(len(labels) for labels, _ in parts)
     images = np.empty((count, height, width, channels), np.uint8)
@@ -172,7 +173,7 @@ def concatenate_records(parts, info):
 
 
 def check_label_image_pair(labels, images, info, labels_name, images_name):
-    """Return checked (labels (n, 1), images (n, height, width, 1)) of a set with one label and one channel."""
+    """Return (labels (n, 1), images (n, height, width, 1)), checked, of a data set with one label and one channel."""
     check_counts(len(labels), len(images), labels_name, images_name)
     labels = labels[:, None]
     check_labels(labels, info, labels_name)
@@ -181,20 +182,21 @@ def check_label_image_pair(labels, images, info, labels_name, images_name):
 
 def check_counts(labels, images, labels_name, images_name):
     if labels != images:
-        raise UserError(f"{labels_name} holds {labels:,} labels, but {images_name} {images:,} pictures; "
-                        f"they do not belong together")
+        raise UserError(f"{labels_name} contains {labels:,} labels, but {images_name} contains {images:,} images; "
+                        f"they must match")
 
 
 def check_labels(labels, info, name):
-    wrong = np.argwhere((labels < 0) | (labels >= np.array(info.classes_per_column)))
-    if len(wrong):
-        row, column = wrong[0]
-        raise UserError(f"{name} has labels out of range: record {row:,} has {labels[row, column]}, but {info.name} "
-                        f"has only 0 to {info.classes_per_column[column] - 1} there; is it a file of another data set?")
+    invalid = np.argwhere((labels < 0) | (labels >= np.array(info.classes_per_column)))
+    if len(invalid):
+        index, column = invalid[0]
+        raise UserError(f"{name} has labels out of range: record {index:,} has {labels[index, column]}, but "
+                        f"{info.name} has only 0 to {info.classes_per_column[column] - 1}; is it a file of another "
+                        "data set?")
 
 
 def make_truncated_error(path, expected, actual):
-    return UserError(f"{path} is cut off or damaged: {expected:,} bytes expected, {actual:,} found; fetch it again")
+    return UserError(f"{path} is truncated or damaged: expected {expected:,} bytes, got {actual:,}; download it again")
 
 
 FORMAT_READERS = {"idx": read_idx, "npz": read_mnist_npz, "cifar binary": read_cifar_binary,

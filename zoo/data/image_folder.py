@@ -1,12 +1,12 @@
-"""A data set of one's own: images in folders, a folder a class.
+"""Custom data sets: folders of images, one folder per class.
 
-    FOLDER/CLASS/...                   validation and test are carved out, by a fixed seed
-    FOLDER/train/CLASS/...             with val or validation, and test, beside train, under any of the names that
-                                       folder_layout knows; what is missing is carved out of train
-    FOLDER/cat.123.jpg                 labels_from="filename": the class is what stands before the first dot
+    FOLDER/CLASS/...                   validation and test sets are split off at random (fixed seed)
+    FOLDER/train/CLASS/...             with val or validation, and test, next to train, under any of the names that
+                                       folder_layout recognizes; missing splits are split off from train
+    FOLDER/cat.123.jpg                 labels_from="filename": the class is the part before the first dot
 
-Images that do not fit into memory are streamed: decoded each time a batch asks for them. What a batch holds is the
-same either way.
+Images that do not fit into memory are streamed, that is decoded each time a batch requests them. The contents of the
+batches are the same either way.
 """
 
 import hashlib
@@ -24,22 +24,22 @@ from zoo.data.datasets import Dataset
 from zoo.errors import UserError, unknown_name_error
 from zoo.utils.io import replace_surrogates
 
-FOLDER_SPLITS = ("", "train", "validation", "test")  # where an image lies; "": the folder has no splits
+FOLDER_SPLITS = ("", "train", "validation", "test")  # the split of an image; "": the folder has no splits
 LABEL_SOURCES = ("folder", "filename")
-INVALID_IMAGES_MODES = ("error", "skip")  # what becomes of files that cannot be read
-SKIPPED_NOTE_PREFIX = "left out: "  # so begins the note on files that were skipped
+INVALID_IMAGES_MODES = ("error", "skip")  # how unreadable files are handled
+SKIPPED_NOTE_PREFIX = "skipped: "  # begins the note on invalid images
 
 
 @dataclass(frozen=True)
 class ImageListing:
-    """The pictures below a folder, a row each; arrays, since there may be millions of them."""
+    """The image files below a folder, as arrays of one element per image, since there can be millions of them."""
 
     folder: Path
-    files: np.ndarray  # (n,) paths below the folder, in the bytes of the file system
-    labels: np.ndarray  # int64 (n,), numbers in `names`
-    split_ids: np.ndarray  # int8 (n,), numbers in PLACES
+    files: np.ndarray  # (n,) paths relative to the folder, as bytes in the file system's encoding
+    labels: np.ndarray  # int64 (n,), indices into `class_names`
+    split_ids: np.ndarray  # int8 (n,), indices into FOLDER_SPLITS
     class_names: tuple
-    notes: tuple = ()  # what was taken for what, and what was passed over
+    notes: tuple = ()  # how folders were interpreted, and which entries were skipped
 
     def __len__(self):
         return len(self.files)
@@ -48,188 +48,190 @@ class ImageListing:
         return self.folder / os.fsdecode(self.files[index])
 
     def select(self, indices):
-        """Return the Found of some rows, in their order."""
+        """Return the ImageListing of the images at `indices`, in that order."""
         return replace(self, files=self.files[indices], labels=self.labels[indices], split_ids=self.split_ids[indices])
 
 
 def list_images(folder, labels_from="folder"):
-    """Return the Found below a folder, by split and class and name; UserError where there are no images."""
+    """Return the ImageListing of a folder, sorted by split, class and name; raise UserError if there are no images."""
     folder = Path(folder).expanduser()
     if labels_from not in LABEL_SOURCES:
-        raise unknown_name_error("way to label images", labels_from, LABEL_SOURCES)
+        raise unknown_name_error("source of labels", labels_from, LABEL_SOURCES)
     if not folder.is_dir():
-        what = "is a file; give the folder that the pictures lie in" if folder.exists() else "is not there"
+        what = "is a file; give the folder that contains the images" if folder.exists() else "does not exist"
         raise UserError(f"{folder} {what}")
     skipped = image_files.SkippedEntries()
-    parts, notes = folder_layout.find_split_folders(folder, labels_from, skipped)
-    files, classes, places, numbers = [], [], [], {}
-    for split, part in parts.items():
+    split_paths, notes = folder_layout.find_split_folders(folder, labels_from, skipped)
+    files, labels, split_ids, label_indices = [], [], [], {}
+    for split, split_path in split_paths.items():
         if labels_from == "folder":
-            pairs = label_by_folder(folder, part, skipped)
+            pairs = label_by_folder(folder, split_path, skipped)
         else:
-            pairs, more = label_by_filename(folder, part, split, skipped)
-            notes += more
-        for label, group in itertools.groupby(pairs, lambda pair: pair[1]):
+            pairs, split_notes = label_by_filename(folder, split_path, split, skipped)
+            notes += split_notes
+        for name, group in itertools.groupby(pairs, lambda pair: pair[1]):
             files.append(np.array([os.fsencode(file) for file, _ in group]))
-            classes.append(np.full(len(files[-1]), numbers.setdefault(label, len(numbers))))
-            places.append(np.full(len(files[-1]), FOLDER_SPLITS.index(split), np.int8))
+            labels.append(np.full(len(files[-1]), label_indices.setdefault(name, len(label_indices))))
+            split_ids.append(np.full(len(files[-1]), FOLDER_SPLITS.index(split), np.int8))
     notes += skipped.format_notes()
     if not files:
         reason = f" ({'; '.join(notes)})" if notes else ""
-        raise UserError(f"{folder} holds no images" + (
-            f" in folders, one a class, such as cat and dog{reason}; where files are named like cat.123.jpg, give "
+        raise UserError(f"{folder} contains no images" + (
+            f" in class folders, such as cat and dog{reason}; if the files are named like cat.123.jpg, give "
             "--labels-from filename" if labels_from == "folder" else
             f" named like cat.123.jpg{reason}"))
-    names = sort_class_names(folder, numbers)
-    order = np.array([names.index(replace_surrogates(label))
-                      for label in numbers])  # as they were met: as they are numbered
-    return ImageListing(folder, np.concatenate(files), order[np.concatenate(classes)], np.concatenate(places), names,
-                        notes)
+    class_names = sort_class_names(folder, label_indices)
+    # Labels were numbered in the order in which the classes were encountered, which is that of the dict.
+    sorted_labels = np.array([class_names.index(replace_surrogates(name)) for name in label_indices])
+    return ImageListing(folder, np.concatenate(files), sorted_labels[np.concatenate(labels)],
+                        np.concatenate(split_ids), class_names, notes)
 
 
 def sort_class_names(folder, labels):
-    """Return the names of classes, sorted, as text that can be written anywhere; UserError where two look alike."""
+    """Return the class names, sorted, as printable text; raise UserError if two of them look alike."""
     names = {}
     for label in sorted(labels):
         other = names.setdefault(replace_surrogates(label), label)
         if other != label:
-            raise UserError(f"{folder} has two classes whose names are no UTF-8 and look alike, {replace_surrogates(label)!r}; "
-                            "rename one of the folders")
+            raise UserError(f"{folder} has two classes whose names are not valid UTF-8 and look alike, "
+                            f"{replace_surrogates(label)!r}; rename one of the folders")
     return tuple(sorted(names))
 
 
 def label_by_folder(folder, split_path, skipped):
-    """Yield (path below `folder`, class) of the images in the folders of a part; UserError for one that has none."""
-    inside = f"{split_path}/" if split_path else ""
-    for name in folder_layout.list_folders(folder / split_path, skipped, inside):
-        runs, seen = len(skipped.runs), skipped.extensions.copy()
+    """Yield (path relative to `folder`, class) of the images of a split; raise UserError for an empty class folder."""
+    prefix = f"{split_path}/" if split_path else ""
+    for name in folder_layout.list_folders(folder / split_path, skipped, prefix):
+        runs_before, extensions_before = len(skipped.runs), skipped.extensions.copy()
         is_empty = True
-        for file in image_files.walk_images(folder / split_path / name, skipped, f"{inside}{name}/"):
+        for file in image_files.walk_images(folder / split_path / name, skipped, f"{prefix}{name}/"):
             is_empty = False
-            yield f"{inside}{name}/{file}", name
-        if is_empty and len(skipped.runs) == runs:  # a folder of runs is no class
-            others = skipped.extensions - seen
-            holds = f"no images, but {image_files.describe_extensions(others)}" if others else "no images"
-            raise UserError(f"the class {replace_surrogates(name)!r} is empty: {folder / split_path / name} holds {holds}; put some "
-                            "there, or remove it")
+            yield f"{prefix}{name}/{file}", name
+        if is_empty and len(skipped.runs) == runs_before:  # a folder of run directories is not a class
+            extensions = skipped.extensions - extensions_before
+            contents = f"no images, but {image_files.describe_extensions(extensions)}" if extensions else "no images"
+            raise UserError(f"the class {replace_surrogates(name)!r} is empty: {folder / split_path / name} contains "
+                            f"{contents}; add images, or remove the folder")
 
 
 def label_by_filename(folder, split_path, split, skipped):
-    """Return (pairs (path below `folder`, class) of the images whose names begin with a class and a dot, notes).
+    """Return (pairs (path relative to `folder`, class), notes) of images whose file names are CLASS.NAME.
 
-    A split to measure on of which no file says its class is passed over: so Kaggle publishes images to be judged there.
+    A validation or test split without any such file is ignored: Kaggle publishes unlabeled test images in this form.
     """
-    inside = f"{split_path}/" if split_path else ""
-    files = [inside + file for file in image_files.walk_images(folder / split_path, skipped, inside)]
+    prefix = f"{split_path}/" if split_path else ""
+    files = [prefix + file for file in image_files.walk_images(folder / split_path, skipped, prefix)]
     pairs = [(file, Path(file).stem.partition(".")) for file in files]
-    without = [file for file, (_, dot, _) in pairs if not dot]
-    if without and len(without) == len(pairs) and split in ("validation", "test"):
-        return [], (f"passed over: {replace_surrogates(split_path)}/, {len(pairs):,} images whose names do not say their class",)
-    if without:
-        raise UserError(f"{folder / without[0]} does not say its class, as cat.123.jpg does; rename it, or leave out "
-                        "--labels-from where the classes are folders")
+    unlabeled = [file for file, (_, dot, _) in pairs if not dot]
+    if unlabeled and len(unlabeled) == len(pairs) and split in ("validation", "test"):
+        return [], (f"ignored: {replace_surrogates(split_path)}/, {len(pairs):,} images whose file names contain no "
+                    "class",)
+    if unlabeled:
+        raise UserError(f"cannot infer a class from the file name {folder / unlabeled[0]}; rename it to "
+                        "CLASS.NAME.jpg, such as cat.123.jpg, or omit --labels-from if the classes are folders")
     return [(file, label) for file, (label, _, _) in pairs], ()
 
 
 def load_image_folder(folder, shape, *, labels_from="folder", limit=None, invalid_images="error",
                       max_cache_bytes=MAX_CACHE_BYTES, workers=None):
-    """Return the Dataset of a folder, its pictures squeezed into `shape`, (height, width, 1 or 3).
+    """Return the Dataset of a folder, its images resized to `shape`, (height, width, 1 or 3).
 
-    limit: the most pictures in each split, with the classes in proportion.
-    invalid: "error" for files that cannot be read, or "skip" them: all files are read once, and the splits are made of
-    those that could be, as though there were no others; a note says which they are not.
-    in_memory: the most bytes of pixels that are kept; where there are more, pictures are read again and again.
-    threads: how many read; the pictures are the same with any. None: one a core.
+    Args:
+        limit: maximum number of images in each split, with the classes in proportion.
+        invalid_images: "error", or "skip" to read all files once and to build the splits from the readable ones alone;
+            a note lists the others.
+        max_cache_bytes: maximum bytes of pixels to cache in memory; a larger data set is read again in each epoch.
+        workers: number of reader threads, default: one per core. It does not affect the images.
 
-    UserError for one class, for a class that has no training picture, and for broken files, which it names. Of pictures
-    that are not kept only the beginning is looked at here when invalid is "error"; what ends too early is refused when
-    a batch asks for it.
+    Raises:
+        UserError: for a single class, a class without training images, and invalid files, which it names. If the images
+            are not cached and `invalid_images` is "error", only file headers are checked here; a truncated file
+            raises when a batch requests it.
     """
     splits.check_limit(limit)
-    found, left_out = filter_invalid_images(list_images(folder, labels_from), shape, invalid_images, workers)
-    if len(found.class_names) < 2:
-        raise make_one_class_error(found)
-    rows, notes = resolve_folder_splits(found, limit)
-    found = found.select(np.concatenate([*rows.values()]))
-    images = FolderImages(found, shape, max_cache_bytes, workers)
-    ends = np.cumsum([0, *map(len, rows.values())])
-    made = {name: splits.Split(images, found.labels, np.arange(ends[place], ends[place + 1]))
-            for place, name in enumerate(rows)}
-    counts = {name: len(row) for name, row in rows.items()}
-    return Dataset(make_folder_info(Path(folder), shape, found.class_names, counts), **made,
+    listing, skipped_notes = filter_invalid_images(list_images(folder, labels_from), shape, invalid_images, workers)
+    if len(listing.class_names) < 2:
+        raise make_one_class_error(listing)
+    indices, notes = resolve_folder_splits(listing, limit)
+    listing = listing.select(np.concatenate([*indices.values()]))
+    images = FolderImages(listing, shape, max_cache_bytes, workers)
+    bounds = np.cumsum([0, *map(len, indices.values())])
+    parts = {name: splits.Split(images, listing.labels, np.arange(bounds[index], bounds[index + 1]))
+             for index, name in enumerate(indices)}
+    counts = {name: len(part) for name, part in indices.items()}
+    return Dataset(make_folder_info(Path(folder), shape, listing.class_names, counts), **parts,
                    source=str(Path(folder).expanduser().absolute()),
-                   notes=(*found.notes, *left_out, *images.notes, *notes),
-                   origin={"kind": "folder", "labels_from": labels_from, "fingerprint": fingerprint_files(found),
+                   notes=(*listing.notes, *skipped_notes, *images.notes, *notes),
+                   origin={"kind": "folder", "labels_from": labels_from, "fingerprint": fingerprint_files(listing),
                            **({"white": images.white_levels} if images.white_levels else {})})
 
 
 def make_one_class_error(listing):
-    """Return the UserError for a folder with one class, which may be a folder of classes itself."""
+    """Return the UserError for a folder with a single class, which may itself contain the class folders."""
     name = os.fsdecode(listing.files[0]).partition("/")[0]
-    inside = folder_layout.list_image_folders(listing.folder / name) if (listing.folder / name).is_dir() else []
+    subfolders = folder_layout.list_image_folders(listing.folder / name) if (listing.folder / name).is_dir() else []
     hint = ""
-    if len(inside) > 1 and not (listing.split_ids > 0).any():
-        hint = (f"; if you mean the folders {replace_surrogates(inside[0])} and {replace_surrogates(inside[1])} in it, give "
-                f"{listing.folder / name}")
-    return UserError(f"{listing.folder} has one class, {listing.class_names[0]!r}; to tell apart takes two folders and more"
-                     f"{hint}")
+    if len(subfolders) > 1 and not (listing.split_ids > 0).any():
+        hint = (f"; if its folders {replace_surrogates(subfolders[0])} and {replace_surrogates(subfolders[1])} are the "
+                f"classes, give {listing.folder / name}")
+    return UserError(f"{listing.folder} has a single class, {listing.class_names[0]!r}; a classifier needs at least "
+                     f"two class folders{hint}")
 
 
 def fingerprint_files(listing):
-    """Return a hash of the names, sizes and labels of files, in their order, as hexadecimal text."""
+    """Return a hash of the names, sizes and labels of the files, in order, as hexadecimal text."""
     digest = hashlib.sha256()
-    for row, (file, label) in enumerate(zip(listing.files, listing.labels, strict=True)):
-        digest.update(b"%s\0%d\0%d\0" % (bytes(file), os.path.getsize(listing.get_path(row)), label))
+    for index, (file, label) in enumerate(zip(listing.files, listing.labels, strict=True)):
+        digest.update(b"%s\0%d\0%d\0" % (bytes(file), os.path.getsize(listing.get_path(index)), label))
     return digest.hexdigest()
 
 
 def filter_invalid_images(listing, shape, invalid_images, workers=None):
-    """Return (Found, notes): what of it is to be used, all where `invalid` is "error"; see load()."""
+    """Return (ImageListing, notes) of the images to use, all if `invalid_images` is "error"; see load_image_folder."""
     if invalid_images not in INVALID_IMAGES_MODES:
-        raise unknown_name_error("way to treat images that cannot be read", invalid_images, INVALID_IMAGES_MODES)
+        raise unknown_name_error("mode for invalid images", invalid_images, INVALID_IMAGES_MODES)
     if invalid_images == "error":
         return listing, ()
-    rows = parallel_io.run_in_threads(lambda row: parallel_io.load_pixels(listing.get_path(row), shape), len(listing),
-                                      workers, "checking images")
-    if len(rows) == len(listing):
-        reject_invalid_images(listing, rows)
-    kept = np.delete(np.arange(len(listing)), rows)
-    files = [os.fsdecode(file) for file in listing.files[rows]]
-    return listing.select(kept), (f"{SKIPPED_NOTE_PREFIX}{describe_invalid_files(files)}",) if files else ()
+    invalid = parallel_io.run_in_threads(lambda index: parallel_io.load_pixels(listing.get_path(index), shape),
+                                         len(listing), workers, "checking images")
+    if len(invalid) == len(listing):
+        reject_invalid_images(listing, invalid)
+    valid = np.delete(np.arange(len(listing)), invalid)
+    files = [os.fsdecode(file) for file in listing.files[invalid]]
+    return listing.select(valid), (f"{SKIPPED_NOTE_PREFIX}{describe_invalid_files(files)}",) if files else ()
 
 
 def make_folder_info(folder, shape, names, counts):
-    """Return the DatasetInfo of a folder's pictures; its mean and deviation are those of no set: half of white,
-    both.
-    """
+    """Return the DatasetInfo of an image folder; its mean and standard deviation are not measured: 0.5 each."""
     name = replace_surrogates(folder.expanduser().absolute().name)
-    return DatasetInfo(name=name, title=f"pictures of {name}", classes=len(names), shape=tuple(shape),
+    return DatasetInfo(name=name, title=f"images of {name}", classes=len(names), shape=tuple(shape),
                        mean=(0.5,) * shape[2], std=(0.5,) * shape[2], class_names=names, source=str(folder), license="",
                        classes_per_column=(len(names),), **counts)
 
 
 def resolve_folder_splits(listing, limit):
-    """Return ({split: rows of `found`, at most `limit`}, notes): splits as they lie, or carved by the seed."""
-    rows = {split: np.flatnonzero(listing.split_ids == number) for number, split in enumerate(FOLDER_SPLITS)}
-    pile = rows[""] if len(rows[""]) else rows["train"]
-    if not len(pile):
-        has = " and ".join(split for split in FOLDER_SPLITS if split and len(rows[split]))
-        raise UserError(f"{listing.folder} has the split {has}, and no training images; put them into a folder train "
-                        "beside it, or rename the folder where it is a class")
-    missing = [split for split in splits.HELD_OUT_TENTHS if not len(rows[split])]
-    order = pile[splits.make_stratified_order(listing.labels[pile], splits.SPLIT_SEED)]
-    made = splits.split_off_missing(order, missing)
+    """Return ({split: indices into `listing`, at most `limit`}, notes): existing splits, or split off by the seed."""
+    indices = {split: np.flatnonzero(listing.split_ids == split_id) for split_id, split in enumerate(FOLDER_SPLITS)}
+    pool = indices[""] if len(indices[""]) else indices["train"]
+    if not len(pool):
+        present = " and ".join(split for split in FOLDER_SPLITS if split and len(indices[split]))
+        raise UserError(f"{listing.folder} has the split {present}, but no training images; put them into a folder "
+                        "train next to it, or rename the folder if it is a class")
+    missing = [split for split in splits.HELD_OUT_TENTHS if not len(indices[split])]
+    order = pool[splits.make_stratified_order(listing.labels[pool], splits.SPLIT_SEED)]
+    parts = splits.split_off_missing(order, missing)
     for split in ("test", "validation"):
-        part = rows[split]
-        strange = np.setdiff1d(listing.labels[part], listing.labels[pile])
-        if len(strange):
-            raise UserError(f"the {split} pictures have a class that the training pictures lack: "
-                            f"{listing.class_names[strange[0]]!r}")
+        part = indices[split]
+        unknown = np.setdiff1d(listing.labels[part], listing.labels[pool])
+        if len(unknown):
+            raise UserError(f"the {split} images have a class without training images: "
+                            f"{listing.class_names[unknown[0]]!r}")
         if split not in missing:
-            made[split] = part[splits.make_stratified_order(listing.labels[part], splits.SPLIT_SEED)]
-    without = np.setdiff1d(np.arange(len(listing.class_names)), listing.labels[made["train"]])
-    if len(without):
-        raise UserError(f"the class {listing.class_names[without[0]]!r} has too few pictures to train on and to hold some out")
-    source = "all images" if len(rows[""]) else "train"
-    notes = (f"{' and '.join(missing)} held out of {source}, by a fixed seed",) if missing else ()
-    return {split: made[split][:limit] for split in ("train", "validation", "test")}, notes
+            parts[split] = part[splits.make_stratified_order(listing.labels[part], splits.SPLIT_SEED)]
+    untrained = np.setdiff1d(np.arange(len(listing.class_names)), listing.labels[parts["train"]])
+    if len(untrained):
+        raise UserError(f"the class {listing.class_names[untrained[0]]!r} has too few images to train on and to split "
+                        "some off")
+    source = "all images" if len(indices[""]) else "train"
+    notes = (f"{' and '.join(missing)} split off from {source} at random (fixed seed)",) if missing else ()
+    return {split: parts[split][:limit] for split in ("train", "validation", "test")}, notes

@@ -1,7 +1,7 @@
-"""Which image files are read: raster formats alone, told by their content and never by what a file is called.
+"""Which image files are read: only raster formats, detected from the contents and never from the file name.
 
-Pillow also opens formats that are programs or that hand the file to another program: PostScript (Ghostscript), Windows
-metafiles, streams that wrap a file of any other format. None of them is ever tried here.
+Pillow also opens formats that are programs or that pass the file to another program: PostScript (Ghostscript), Windows
+metafiles, and streams that wrap a file of any other format. None of these is ever tried here.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from PIL import Image
 
 from zoo.utils.io import open_regular_file
 
-# Pillow's names. TGA, which has no signature, comes last. HEIF and JXL are there where a plugin has registered them.
+# Pillow's names. TGA, which has no signature, comes last. HEIF and JXL need a plugin that registers them.
 RASTER_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", "AVIF", "DDS", "DIB", "HEIF", "ICNS", "ICO",
                   "JPEG2000", "JXL", "PCX", "PSD", "QOI", "SGI", "SUN", "XBM", "XPM", "TGA")
 PILLOW_PLUGINS = {"pillow_heif": ("register_heif_opener", ("pillow-heif", (".heic", ".heif", ".hif")))}
@@ -21,7 +21,7 @@ PILLOW_PLUGINS = {"pillow_heif": ("register_heif_opener", ("pillow-heif", (".hei
 
 @functools.cache
 def load_pillow_plugins():
-    """Let Pillow know all of its formats, and those of the plugins that are installed."""
+    """Register all of Pillow's formats, and those of the installed plugins."""
     Image.init()
     for module, (register, _) in PILLOW_PLUGINS.items():
         with contextlib.suppress(ImportError):
@@ -29,20 +29,20 @@ def load_pillow_plugins():
 
 
 def list_image_formats():
-    """Return the names of the formats that can be read, in the order in which they are tried."""
+    """Return the names of the readable formats, in the order in which they are tried."""
     load_pillow_plugins()
     return [name for name in RASTER_FORMATS if name in Image.OPEN]
 
 
 def list_image_extensions():
-    """Return the endings, such as ".png", of the files that are taken for images."""
+    """Return the file extensions, such as ".png", that are treated as images."""
     formats = {*list_image_formats(), "MPO"}  # Pillow reads a .mpo file as the JPEG that it begins with
-    return frozenset(ending for ending, name in Image.EXTENSION.items() if name in formats)
+    return frozenset(extension for extension, name in Image.EXTENSION.items() if name in formats)
 
 
 def find_plugin(extension):
-    """Return what to install so that files of an ending are read, or None."""
-    return next((package for _, (package, endings) in PILLOW_PLUGINS.values() if extension in endings), None)
+    """Return the package to install for reading files with this extension, or None."""
+    return next((package for _, (package, extensions) in PILLOW_PLUGINS.values() if extension in extensions), None)
 
 
 def get_extension(name):
@@ -51,6 +51,6 @@ def get_extension(name):
 
 @contextlib.contextmanager
 def open_image_file(path):
-    """Yield the Pillow image of a regular file, not decoded yet; OSError at once for a pipe or a device."""
+    """Yield the Pillow image of a regular file, not yet decoded; raise OSError immediately for a pipe or a device."""
     with open_regular_file(path) as file, Image.open(file, formats=list_image_formats()) as image:
         yield image

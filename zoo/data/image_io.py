@@ -1,4 +1,4 @@
-"""People's own picture files, made into what a network takes. No backend is loaded."""
+"""Preparing users' image files as model input. No backend is loaded."""
 
 import warnings
 from collections import namedtuple
@@ -10,92 +10,92 @@ from zoo.data import bit_depth
 from zoo.data.image_formats import open_image_file
 from zoo.errors import UserError
 
-WHITE_BACKGROUND = (255, 255, 255, 255)  # what lies behind a transparent picture
+WHITE_BACKGROUND = (255, 255, 255, 255)  # behind transparent images
 MAX_IMAGES_PER_CHUNK = 256  # images in memory
-EXIF_ORIENTATION_TAG = 0x0112  # in EXIF; its values say how an image is to be turned
+EXIF_ORIENTATION_TAG = 0x0112  # EXIF tag of the rotation or flip to apply
 EXIF_TRANSPOSES = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
                    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270,
                    7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
-COLOR_MODES = ("P", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")  # of Pillow; the others are grayscale
-BRIGHT_THRESHOLD = 0.5  # of white: a border that is brighter is bright
+COLOR_MODES = ("P", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")  # of Pillow; all others are grayscale
+BRIGHT_THRESHOLD = 0.5  # fraction of white above which a border is bright
 
-ROTATED_ORIENTATIONS = (5, 6, 7, 8)  # of EXIF: height and width change places
+ROTATED_ORIENTATIONS = (5, 6, 7, 8)  # of EXIF: height and width are swapped
 
-# What a file holds: its kind as bit_depth has it, size (height, width), and whether it is grayscale
+# The kind of the pixels (see bit_depth), the size (height, width), and whether the image is grayscale
 ImageHeader = namedtuple("ImageHeader", "pixel_kind size is_grayscale")
-# Uint8 (height, width, channels); words; see `prepare_image`
+# uint8 (height, width, channels), a str and a bool; see `prepare_image`
 PreparedImage = namedtuple("PreparedImage", "pixels transformations has_bright_border")
 
 
 def load_image(path):
-    """Return the picture of a file as a Pillow image that is read to its end and stands upright.
+    """Return the image in a file as a fully decoded Pillow image, with its EXIF orientation applied.
 
-    Of several frames the first. Raises UserError in one line for what is no whole picture.
+    Of several frames the first is used. Raises UserError, in one line, for an invalid or truncated image.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what is odd but can be read
+        warnings.simplefilter("ignore")  # about files that are unusual but readable
         return decode_image(path)
 
 
 def decode_image(path):
-    """Do the work of opened(), in several threads at once: the filters of warnings, which all share, stay as is."""
+    """Do the work of load_image, thread-safely: the warning filters, which all threads share, are not changed."""
     try:
-        with open_image_file(path) as picture:
-            limit = Image.MAX_IMAGE_PIXELS  # 89 million; Pillow refuses only twice as many
-            if limit is not None and picture.width * picture.height > limit:
+        with open_image_file(path) as image:
+            limit = Image.MAX_IMAGE_PIXELS  # 89 million; Pillow itself only refuses twice as many
+            if limit is not None and image.width * image.height > limit:
                 raise Image.DecompressionBombError
-            picture.load()
-            return apply_exif_orientation(picture)
+            image.load()
+            return apply_exif_orientation(image)
     except UnidentifiedImageError:
-        raise UserError(f"{path} is no image that can be read") from None
+        raise UserError(f"{path} is not a readable image file") from None
     except (Image.DecompressionBombError, MemoryError):
-        raise UserError(f"{path} has too many pixels; make it smaller") from None
+        raise UserError(f"{path} has too many pixels; reduce its size") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-    except Exception as error:  # what a decoder raises on damage is not told anywhere
+    except Exception as error:  # which exceptions decoders raise for damaged files is undocumented
         raise UserError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
 
 
 def apply_exif_orientation(image):
-    """Return a copy of a Pillow image, turned as its EXIF says; what is odd or damaged there turns nothing."""
+    """Return a copy of a Pillow image with its EXIF orientation applied; invalid EXIF data is ignored."""
     try:
-        turn = EXIF_TRANSPOSES.get(image.getexif().get(EXIF_ORIENTATION_TAG))
-    except Exception:  # whatever Pillow raises on damage
-        turn = None
-    return image.copy() if turn is None else image.transpose(turn)
+        transpose = EXIF_TRANSPOSES.get(image.getexif().get(EXIF_ORIENTATION_TAG))
+    except Exception:  # Pillow raises anything for damaged data
+        transpose = None
+    return image.copy() if transpose is None else image.transpose(transpose)
 
 
 def check_image_header(path):
-    """Return the ImageHeader of a file; UserError for one that does not even begin as an image does.
+    """Return the ImageHeader of a file; raise UserError if it does not begin with a valid image header.
 
-    It takes next to no time, and says little about what follows in the file.
+    This is fast, and does not check the rest of the file.
     """
     try:
-        with open_image_file(path) as picture:
-            header = get_image_header(picture)
-            if "exif" in picture.info and picture.getexif().get(EXIF_ORIENTATION_TAG) in ROTATED_ORIENTATIONS:
+        with open_image_file(path) as image:
+            header = get_image_header(image)
+            if "exif" in image.info and image.getexif().get(EXIF_ORIENTATION_TAG) in ROTATED_ORIENTATIONS:
                 header = header._replace(size=header.size[::-1])
             return header
-    except Exception:  # whatever a decoder raises
-        raise UserError(f"{path} is no image that can be read") from None
+    except Exception:  # decoders raise anything
+        raise UserError(f"{path} is not a readable image file") from None
 
 
 def get_image_header(image):
-    """Return the ImageHeader of a Pillow image as it is."""
+    """Return the ImageHeader of a Pillow image, without applying its EXIF orientation."""
     return ImageHeader(bit_depth.get_pixel_kind(image), (image.height, image.width), image.mode not in COLOR_MODES)
 
 
 def prepare_image(image, shape, white_levels=None):
-    """Return a Pillow image as Fitted: what squeezed() says, and `bright`: the median of its border is."""
-    pixels, done = resize_image(image, shape, white_levels)
+    """Return a PreparedImage: the results of resize_image, and whether the median of the border is bright."""
+    pixels, transformations = resize_image(image, shape, white_levels)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    return PreparedImage(pixels, done, bool(np.median(border) > BRIGHT_THRESHOLD * 255))
+    return PreparedImage(pixels, transformations, bool(np.median(border) > BRIGHT_THRESHOLD * 255))
 
 
 def prepare_image_files(paths, shape, white_levels=None):
-    """Yield lists, up to AT_ONCE long, of (path, Fitted) of image files; of what cannot be read (path, UserError).
+    """Yield lists of (path, PreparedImage), or (path, UserError) for unreadable files, of up to MAX_IMAGES_PER_CHUNK.
 
-    white: how those of more than eight bits are scaled, as run.json's dataset has it; see deep_images.
+    white_levels: how images of more than eight bits are scaled, as stored in run.json's dataset; see bit_depth.
     """
     chunk = []
     for path in paths:
@@ -111,23 +111,23 @@ def prepare_image_files(paths, shape, white_levels=None):
 
 
 def resize_image(image, shape, white_levels=None):
-    """Return (pixels, uint8 of `shape`; what was done to the Pillow image in words).
+    """Return (pixels, uint8 of `shape`; description of the transformations) of a Pillow image.
 
-    Sixteen bits become eight, what is transparent is laid on white, colours become grey or grey colours by ITU-R
-    601-2's luma, and the whole picture is squeezed into height and width, antialiased.
+    16 bits are converted to 8, transparent images are composited over white, RGB and grayscale are converted into each
+    other (ITU-R 601-2 luma), and the whole image is resized to height and width, with antialiasing.
     """
     height, width, channels = shape
-    done, is_grayscale = [], get_image_header(image).is_grayscale
+    transformations, is_grayscale = [], get_image_header(image).is_grayscale
     if bit_depth.get_pixel_kind(image):
-        image, highest = bit_depth.convert_to_8_bits(image, white_levels)
-        done += [f"0..{highest} to 0..255"] if highest != 255 else []
+        image, white_level = bit_depth.convert_to_8_bits(image, white_levels)
+        transformations += [f"0..{white_level} to 0..255"] if white_level != 255 else []
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE_BACKGROUND), image.convert("RGBA"))
-        done.append("laid on white")
+        transformations.append("composited over white")
     if is_grayscale != (channels == 1):
-        done.append("grayscale converted to RGB" if is_grayscale else "colour converted to grayscale")
+        transformations.append("grayscale converted to RGB" if is_grayscale else "color converted to grayscale")
     image = image.convert("RGB").convert("L" if channels == 1 else "RGB")
     if image.size != (width, height):
-        done.append(f"resized from {image.height}x{image.width} to {height}x{width}")
+        transformations.append(f"resized from {image.height}x{image.width} to {height}x{width}")
         image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    return np.asarray(image, np.uint8).reshape(shape), ", ".join(done)
+    return np.asarray(image, np.uint8).reshape(shape), ", ".join(transformations)

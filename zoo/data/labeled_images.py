@@ -1,4 +1,4 @@
-"""Labelled images on which a trained model is evaluated: any source, its classes matched to the model's by name.
+"""Labeled images from any source for evaluating a trained model, with classes matched to the model's by name.
 
 No backend is loaded.
 """
@@ -24,13 +24,13 @@ MAX_CLASSES_SHOWN = 10  # class names in a message
 
 @dataclass(frozen=True)
 class LabeledImages:
-    """Images with labels that number the classes of a model.
+    """Images with labels that are class indices of a model.
 
     Attributes:
-        split: the Split that holds them.
+        split: the Split with the images and labels.
         source: str, where they come from.
-        part: "test", "validation" or "train"; None where the source has no splits, and all its images are taken.
-        notes: tuple of lines that people should see.
+        split_name: "test", "validation" or "train"; None if the source has no splits, so that all its images are used.
+        notes: tuple of lines to show to the user.
     """
 
     split: Split
@@ -44,24 +44,24 @@ class LabeledImages:
 
 def load_labeled_images(source, class_names, shape, *, split_name="test", data_dir=None, labels_from="folder",
                         white_levels=None):
-    """Return the LabeledImages of any source that `zoo.load_data` takes.
+    """Return the LabeledImages of any source that `zoo.load_data` accepts.
 
-    Of a source with splits, a data set, a folder with train/ or an .npz file with a test split, the split `part` is
-    taken; of class folders, arrays and an .npz file with one pair of arrays every image. Nothing is carved out.
+    From a source with splits (a data set, a folder with train/ or an .npz file with a test split) the split
+    `split_name` is used; from class folders, arrays and an .npz file with one pair of arrays, all images. No split is
+    split off.
 
     Args:
         source: as for `zoo.load_data`; arrays are one pair (images, labels), or a pair of such pairs.
-        class_names: list of str, the classes of the model. Classes that have names, those of folders and data sets, are
-            matched by name; the labels of arrays and .npz files are indices into it.
-        shape: (height, width, channels) of the model's images: those of a folder are resized to it, others must have
-            it.
-        part: "test", "validation" or "train".
-        data_dir: the folder of the files of a named data set.
-        labels_from: "folder" or "filename": how the classes of a folder are named.
-        white: dict, how the model's training set scaled images of more than eight bits; see deep_images.
+        class_names: list of str, the classes of the model. Named classes, as in folders and data sets, are matched by
+            name; the labels of arrays and .npz files are indices into it.
+        shape: (height, width, channels) of the model input: images of a folder are resized to it, others must have it.
+        split_name: "test", "validation" or "train".
+        data_dir: the folder with the files of a named data set.
+        labels_from: "folder" or "filename", where the classes of a folder of images come from.
+        white_levels: dict, how images of more than eight bits were scaled in the training set; see bit_depth.
 
     Raises:
-        UserError: for a class that is not in `class_names`, images of another shape, or a split that is not there.
+        UserError: for a class that is not in `class_names`, images of another shape, or a missing split.
     """
     shape = tuple(shape)
     kind = get_source_kind(source)
@@ -86,30 +86,32 @@ def load_labeled_images(source, class_names, shape, *, split_name="test", data_d
 
 
 def check_split_name(name):
-    """Raise UserError, with what to type instead, unless `name` is the name of a split."""
+    """Raise UserError, with a suggestion, unless `name` is the name of a split."""
     if name not in SPLITS:
-        meant = parse_split_name(name) if isinstance(name, str) else None
-        hint = f"; give {meant!r}" if meant in SPLITS else ""
-        raise UserError(f"split is 'train', 'validation' or 'test'; given {name!r}{hint}")
+        suggestion = parse_split_name(name) if isinstance(name, str) else None
+        hint = f"; give {suggestion!r}" if suggestion in SPLITS else ""
+        raise UserError(f"split must be 'train', 'validation' or 'test'; got {name!r}{hint}")
 
 
 def load_labeled_folder(folder, class_names, shape, split_name, labels_from, white_levels=None):
-    index = image_folder.list_images(folder, labels_from)
-    has_splits = bool((index.split_ids > 0).any())
-    rows = np.flatnonzero(index.split_ids == image_folder.FOLDER_SPLITS.index(split_name)) if has_splits else np.arange(len(index))
-    if not len(rows) or split_name != "test" and not has_splits:
-        raise make_missing_split_error(folder, split_name, {image_folder.FOLDER_SPLITS[place]
-                                                            for place in np.unique(index.split_ids)} - {""})
-    index = index.select(rows)
-    labels = match_labels(index.labels, index.class_names, class_names, folder)
-    images = FolderImages(index, shape, white_levels=white_levels)
-    split = Split(images, labels, np.arange(len(index)))
+    listing = image_folder.list_images(folder, labels_from)
+    has_splits = bool((listing.split_ids > 0).any())
+    indices = np.arange(len(listing))
+    if has_splits:
+        indices = np.flatnonzero(listing.split_ids == image_folder.FOLDER_SPLITS.index(split_name))
+    if not len(indices) or split_name != "test" and not has_splits:
+        raise make_missing_split_error(folder, split_name, {image_folder.FOLDER_SPLITS[split_id]
+                                                            for split_id in np.unique(listing.split_ids)} - {""})
+    listing = listing.select(indices)
+    labels = match_labels(listing.labels, listing.class_names, class_names, folder)
+    images = FolderImages(listing, shape, white_levels=white_levels)
+    split = Split(images, labels, np.arange(len(listing)))
     return LabeledImages(split, str(folder.absolute()), split_name if has_splits else None,
-                         (*index.notes, *images.notes))
+                         (*listing.notes, *images.notes))
 
 
 def load_labeled_npz(path, class_names, shape, split_name):
-    """Return the images of an .npz file: of a file with one pair of arrays all, else those of the split."""
+    """Return all images of an .npz file with one pair of arrays, otherwise those of the split."""
     try:
         names, split_name = find_npz_pair(path, read_npz_sizes(path), split_name)
         [pair] = read_npz_arrays(path, (names,), get_total_memory())
@@ -119,7 +121,7 @@ def load_labeled_npz(path, class_names, shape, split_name):
 
 
 def find_npz_pair(path, array_names, split_name):
-    """Return (names of the images and the labels among the arrays in an .npz file, their split or None for all)."""
+    """Return (names of the arrays of images and labels in an .npz file, their split or None for all)."""
     for layout in NPZ_LAYOUTS:
         splits = {split: pair for split, pair in layout.items() if set(pair) & set(array_names)}
         if splits:
@@ -129,24 +131,24 @@ def find_npz_pair(path, array_names, split_name):
             names = splits["train" if is_single else split_name]
             missing = [name for name in names if name not in array_names]
             if missing:
-                raise UserError(f"{path} lacks {', '.join(missing)}; images and labels come in pairs")
+                raise UserError(f"{', '.join(missing)} missing from {path}; images and labels must come in pairs")
             return names, None if is_single else split_name
     pairs = [layout[split_name] for layout in NPZ_LAYOUTS]
-    alone = f"; or {' and '.join(NPZ_LAYOUTS[0]['train'])} alone" if split_name == "test" else ""
-    raise make_npz_layout_error(path, array_names, f"{', or '.join(map(' and '.join, pairs))}{alone}")
+    single_pair = f"; or {' and '.join(NPZ_LAYOUTS[0]['train'])} alone" if split_name == "test" else ""
+    raise make_npz_layout_error(path, array_names, f"{', or '.join(map(' and '.join, pairs))}{single_pair}")
 
 
 def load_labeled_arrays(pair, source, class_names, shape, split_name):
-    """Return the images of a pair of arrays whose labels are indices into `class_names`."""
+    """Return the LabeledImages of a pair of arrays whose labels are indices into `class_names`."""
     try:
         images, labels, _ = convert_array_pair(pair, split_name or "given")
         pixels, notes = to_uint8({split_name or "given": images})
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
     check_image_shape(images.shape[1:], shape, source)
-    highest = int(labels.max())
-    if highest >= len(class_names):
-        raise UserError(f"{source} has the label {highest}, and the model knows {len(class_names)} classes, 0 to "
+    max_label = int(labels.max())
+    if max_label >= len(class_names):
+        raise UserError(f"{source} has the label {max_label}, but the model has {len(class_names)} classes, 0 to "
                         f"{len(class_names) - 1}: {format_class_names(class_names)}")
     return LabeledImages(Split(*pixels.values(), labels, np.arange(len(labels))), source, split_name, notes)
 
@@ -155,33 +157,34 @@ def load_labeled_split(dataset, class_names, shape, split_name):
     split, names = getattr(dataset, split_name), tuple(dataset.info.class_names)
     check_image_shape(dataset.info.shape, shape, dataset.source)
     if dataset.origin.get("kind") in ("arrays", "npz") and names == tuple(map(str, range(len(names)))):
-        names = (*class_names[:len(names)], *names[len(class_names):])  # labels without names are indices
+        names = (*class_names[:len(names)], *names[len(class_names):])  # unnamed labels are indices
     labels = match_labels(split.labels, names, class_names, dataset.source)
     return LabeledImages(split.with_labels(labels), dataset.source, split_name)
 
 
 def match_labels(labels, names, class_names, source):
-    """Return labels, which number `names`, as those that number `class_names`; UserError for a name not in these."""
-    numbers = {name: index for index, name in enumerate(class_names)}
+    """Convert labels from indices into `names` to indices into `class_names`; raise UserError for an unknown name."""
+    indices = {name: index for index, name in enumerate(class_names)}
     present = [names[label] for label in np.unique(labels)]
-    unknown = [name for name in present if name not in numbers]
+    unknown = [name for name in present if name not in indices]
     if unknown:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-        raise UserError(f"{source} has the class {unknown[0]!r}{more}, which the model does not know; its classes are "
-                        f"{format_class_names(class_names)}")
-    return np.array([numbers.get(name, -1) for name in names], np.int64)[labels]
+        raise UserError(f"{source} has the class {unknown[0]!r}{more}, which is not a class of the model; its classes "
+                        f"are {format_class_names(class_names)}")
+    return np.array([indices.get(name, -1) for name in names], np.int64)[labels]
 
 
 def check_image_shape(actual, expected, source):
     if tuple(actual) != tuple(expected):
-        raise UserError(f"{source} has images of shape {format_shape(actual)}, and the model takes {format_shape(expected)}; give "
-                        "images of that shape, or a folder of image files, which are resized")
+        raise UserError(f"{source} has images of shape {format_shape(actual)}, but the model expects "
+                        f"{format_shape(expected)}; give images of that shape, or a folder of image files, which are "
+                        "resized")
 
 
 def make_missing_split_error(source, split_name, present):
     present = [name for name in SPLITS if name in present]
-    has = f"it has {', '.join(present)}" if present else "it has no splits: leave split out, and all images are taken"
-    return UserError(f"{source} has no {split_name} split; {has}")
+    hint = f"it has {', '.join(present)}" if present else "it has no splits: omit split to use all images"
+    return UserError(f"{source} has no {split_name} split; {hint}")
 
 
 def format_shape(shape):
@@ -189,7 +192,6 @@ def format_shape(shape):
 
 
 def format_class_names(names):
-    """Return names, separated by commas; of many the first few, and how many more."""
+    """Return the names, separated by commas; only the first few if there are many, and the number of the others."""
     more = f" and {len(names) - MAX_CLASSES_SHOWN} more" if len(names) > MAX_CLASSES_SHOWN else ""
     return ", ".join(names[:MAX_CLASSES_SHOWN]) + more
-

@@ -1,4 +1,4 @@
-"""One way to any data: a name, a folder, an .npz file, arrays or a Dataset. No backend is loaded."""
+"""Loading data from any source: a name, a folder, an .npz file, arrays or a Dataset. No backend is loaded."""
 
 import os
 
@@ -9,7 +9,7 @@ from zoo.data.datasets import Dataset, load_dataset_by_name
 from zoo.errors import UserError, unknown_name_error
 from zoo.utils.io import expand_user
 
-# Which arguments apply to a kind of source.
+# The arguments that apply to each kind of source.
 SOURCE_ARGUMENTS = {
     "dataset": (),
     "arrays": ("validation_data", "test_data", "class_names", "limit"),
@@ -17,57 +17,57 @@ SOURCE_ARGUMENTS = {
     "npz": ("class_names", "limit"),
     "name": ("data_dir", "labels", "limit"),
 }
-# What a kind is called in messages.
+# The kinds of sources in messages.
 SOURCE_DESCRIPTIONS = {"dataset": "a zoo.Dataset", "arrays": "arrays", "folder": "a folder", "npz": "an .npz file",
                        "name": "the name of a data set"}
-SOURCE_KINDS = ("the name of a data set, a folder of class folders, an .npz file, a pair of arrays (images, labels), or a "
-                "zoo.Dataset")
+SOURCE_KINDS = ("the name of a data set, a folder of class folders, an .npz file, a pair of arrays (images, labels), "
+                "or a zoo.Dataset")
 
 
 def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=None, shape=(32, 32, 3),
               validation_data=None, test_data=None, class_names=None, labels_from="folder", invalid_images="error"):
-    """Return the `zoo.Dataset` of images and labels from any source.
+    """Load images and labels from any source as a `zoo.Dataset`.
 
     Args:
         source: one of
-            - str, the name of a data set: "digits", "mnist", "fashion_mnist", "cifar10" or "cifar100". It is that even
-              where a folder has this name; write "./mnist" for the folder.
-            - str or path of a folder of class folders, `FOLDER/cat/1.png`, or with the splits above them,
-              `FOLDER/train/cat/1.png`, `FOLDER/val/...` and `FOLDER/test/...`, or other names that data sets have for
-              them, such as `Training`, `valid` and `Testing`.
-            - str or path of an .npz file with Keras's arrays, x_train, y_train, x_test, y_test and perhaps x_val and
-              y_val, or MedMNIST's, train_images, train_labels, val_images, val_labels, test_images and test_labels.
+            - str, the name of a data set: "digits", "mnist", "fashion_mnist", "cifar10" or "cifar100". The
+              name takes precedence over a folder of that name; write "./mnist" for the folder.
+            - str or Path of a folder of class folders, `FOLDER/cat/1.png`, or with the splits above them,
+              `FOLDER/train/cat/1.png`, `FOLDER/val/...` and `FOLDER/test/...`, or other common names such as
+              `Training`, `valid` and `Testing`.
+            - str or Path of an .npz file with Keras's arrays, x_train, y_train, x_test, y_test and optionally x_val
+              and y_val, or MedMNIST's, train_images, train_labels, val_images, val_labels, test_images and test_labels.
             - a pair of arrays (images, labels). Images are (n, height, width), (n, height, width, 1) or
               (n, height, width, 3): integers or floats of 0 to 255, or floats of 0 to 1 or bool, which are
-              multiplied by 255. Labels are whole numbers from 0, (n,) or (n, 1), or one-hot, (n, classes).
+              multiplied by 255. Labels are integers from 0, (n,) or (n, 1), or one-hot, (n, classes).
             - a pair of such pairs, ((x_train, y_train), (x_test, y_test)), as Keras's `load_data()` returns them.
-            - a `zoo.Dataset`, which is returned as it is.
-        data_dir: str or path, the folder with the files of a named data set; default: the environment variable
+            - a `zoo.Dataset`, which is returned unchanged.
+        data_dir: str or Path, the folder with the files of a named data set; default: the environment variable
             ZOO_DATA, then Keras's cache, then a download.
-        limit: int, the most images in each split, with the classes in proportion; default: all of them.
-        labels: "fine", or for "cifar100" also "coarse": 100 classes or 20 superclasses.
-        image_size: int or (height, width), pixels, to which the images of a folder are resized; default: that of
-            `shape`.
-        shape: (height, width, channels) of the images of a folder, 1 or 3 channels; what a model takes. Other sources
-            keep the shape that they have.
-        validation_data, test_data: pairs of arrays like `source`. A split that is not given, or that a folder or file
-            lacks, is carved from the training images: a tenth, stratified, by a fixed seed.
+        limit: int, maximum number of images in each split, with the classes in proportion; default: all of them.
+        labels: label set, "fine", or for "cifar100" also "coarse": fine (100 classes) or coarse (20 superclasses).
+        image_size: int or (height, width), the size in pixels to which the images of a folder are resized; default:
+            that of `shape`.
+        shape: (height, width, channels) of the images of a folder, 1 or 3 channels, as the model expects them. Images
+            of other sources keep their shape.
+        validation_data, test_data: pairs of arrays like `source`. A split that is not given, or is missing from a
+            folder or file, is split off from the training images: a tenth, stratified, with a fixed seed.
         class_names: list of str, a name for each label of arrays or of an .npz file; default: "0", "1", ...
-        labels_from: "folder", or "filename" for a folder of files such as cat.123.jpg, of which the class is cat.
-        invalid_images: "error", or "skip" to leave out files of a folder that cannot be read; a note says which.
+        labels_from: "folder", or "filename" for a folder of files such as cat.123.jpg, whose class is cat.
+        invalid_images: "error", or "skip" to skip unreadable files of a folder; a note lists them.
 
     Returns:
         A `zoo.Dataset`: `dataset.train.images[i]`, uint8 (height, width, channels); `dataset.train.labels`, int64 (n,);
         `len(dataset.train)`; `validation` and `test` likewise; `dataset.info.class_names`; and `dataset.notes`, lines
-        that say what was carved or assumed.
+        on what was split off or assumed.
 
     Raises:
-        zoo.errors.UserError: a ValueError, in one line, for data that cannot be read or used, and for an argument that
-            does not apply to this kind of source.
+        zoo.errors.UserError: a ValueError with a one-line message, for data that cannot be read or used, and for an
+            argument that does not apply to this kind of source.
 
-    Examples:
+    Example:
 
-    A data set by its name:
+    A data set by name:
 
     >>> dataset = zoo.load_data("digits", limit=100)
     >>> dataset.train.images[0].shape, len(dataset.train), dataset.info.class_names[7]
@@ -104,19 +104,19 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
     >>> zoo.load_data(dataset) is dataset
     True
     """
-    given = {"data_dir": data_dir, "limit": limit, "image_size": image_size, "validation_data": validation_data,
-             "test_data": test_data, "class_names": class_names, "labels": None if labels == "fine" else labels,
-             "labels_from": None if labels_from == "folder" else labels_from,
-             "invalid_images": None if invalid_images == "error" else invalid_images}
+    arguments = {"data_dir": data_dir, "limit": limit, "image_size": image_size, "validation_data": validation_data,
+                 "test_data": test_data, "class_names": class_names, "labels": None if labels == "fine" else labels,
+                 "labels_from": None if labels_from == "folder" else labels_from,
+                 "invalid_images": None if invalid_images == "error" else invalid_images}
     kind = get_source_kind(source)
-    check_source_arguments(kind, given)
+    check_source_arguments(kind, arguments)
     if kind == "dataset":
         return source
     if kind == "arrays":
         train, test = split_nested_pairs(source)
         if test is not None and test_data is not None:
-            raise UserError("the test images are given twice: the second pair of ((images, labels), (images, labels)) "
-                            "is the test data; leave it or test_data out")
+            raise UserError("the test images were given twice: the second pair of ((images, labels), (images, labels)) "
+                            "is the test data; omit it or test_data")
         return load_arrays(train, validation_data, test_data if test is None else test, class_names=class_names,
                            limit=limit)
     if kind == "folder":
@@ -128,28 +128,28 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
 
 
 def check_source_arguments(kind, values):
-    """Raise UserError for the first of {argument: value or None} that does not apply to a key of SOURCE_ARGUMENTS."""
+    """Raise UserError for the first of {argument: value or None} that does not apply to this kind of source."""
     for argument, value in values.items():
         if value is not None and argument not in SOURCE_ARGUMENTS[kind]:
-            applies = " or ".join(SOURCE_DESCRIPTIONS[other] for other, arguments in SOURCE_ARGUMENTS.items()
-                                  if argument in arguments)
-            shown = "" if argument in ("validation_data", "test_data") else f"={value!r}"  # arrays fill many lines
-            raise UserError(f"{argument}{shown} does not apply to {SOURCE_DESCRIPTIONS[kind]}, only to {applies}; "
-                            "leave it out")
+            kinds = " or ".join(SOURCE_DESCRIPTIONS[other] for other, arguments in SOURCE_ARGUMENTS.items()
+                                if argument in arguments)
+            value_text = "" if argument in ("validation_data", "test_data") else f"={value!r}"  # arrays are long
+            raise UserError(f"{argument}{value_text} does not apply to {SOURCE_DESCRIPTIONS[kind]}, only to {kinds}; "
+                            "omit it")
 
 
 def get_source_kind(source):
-    """Return the key of SOURCE_ARGUMENTS that `source` is; UserError for what is none.
+    """Return the kind of `source`, a key of SOURCE_ARGUMENTS; raise UserError if it is none.
 
-    The name of a data set is that, even where a folder is called so: its own files may lie in such a folder. "./mnist"
-    or a Path is the folder.
+    The name of a data set takes precedence over a folder of that name, which can contain its files. "./mnist" or a Path
+    is the folder.
     """
     if isinstance(source, Dataset):
         return "dataset"
     if isinstance(source, (tuple, list)):
         return "arrays"
     if not isinstance(source, (str, os.PathLike)):
-        raise UserError(f"data are {SOURCE_KINDS}; given an object of type {type(source).__name__}")
+        raise UserError(f"data must be {SOURCE_KINDS}; got an object of type {type(source).__name__}")
     if isinstance(source, str) and source in DATASETS:
         return "name"
     path = expand_user(source)
@@ -158,28 +158,30 @@ def get_source_kind(source):
             return "folder"
         if path.suffix.lower() == ".npz":
             return "npz"
-        raise UserError(f"{source} is a file, but no .npz file; data are {SOURCE_KINDS}")
-    if isinstance(source, str) and source == path.name and not path.suffix:  # it may be meant as a name
-        raise UserError(f"{unknown_name_error('dataset', source, DATASETS)}; there is no folder or .npz file {source!r} either")
+        raise UserError(f"{source} is a file, but not an .npz file; data must be {SOURCE_KINDS}")
+    if isinstance(source, str) and source == path.name and not path.suffix:  # possibly meant as a name
+        raise UserError(f"{unknown_name_error('dataset', source, DATASETS)}; there is no folder or .npz file "
+                        f"{source!r} either")
     raise UserError(f"there is no folder or .npz file {str(source)!r}")
 
 
 def split_nested_pairs(source):
-    """Return (training pair, test pair) of ((x_train, y_train), (x_test, y_test)); (source, None) of one pair."""
-    def has_images(value):  # labels have no three axes
+    """Return (training pair, test pair) of ((x_train, y_train), (x_test, y_test)); (source, None) for one pair."""
+    def has_images(value):  # labels have fewer than three axes
         return isinstance(value, (tuple, list)) and len(value) == 2 and getattr(value[0], "ndim", 0) >= 3
 
     return tuple(source) if len(source) == 2 and all(map(has_images, source)) else (source, None)
 
 
 def resolve_image_shape(image_size, shape):
-    """Return (height, width, channels) of images that are resized to `image_size`, an int or (height, width)."""
+    """Return (height, width, channels) of images resized to `image_size`, an int or (height, width)."""
     if image_size is None:
         size = tuple(shape[:2])
     else:
         size = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
-        if len(size) != 2 or any(isinstance(side, bool) or not isinstance(side, int) or side < 1 for side in size):
-            raise UserError(f"image_size is a whole number of pixels, or (height, width); given {image_size!r}")
+        if len(size) != 2 or any(isinstance(length, bool) or not isinstance(length, int) or length < 1
+                                 for length in size):
+            raise UserError(f"image_size must be an integer number of pixels, or (height, width); got {image_size!r}")
     if shape[2] not in (1, 3):
-        raise UserError(f"images in folders have 1 or 3 channels; the shape {tuple(shape)} has {shape[2]}")
+        raise UserError(f"images in folders must have 1 or 3 channels; the shape {tuple(shape)} has {shape[2]}")
     return (*size, shape[2])

@@ -1,4 +1,4 @@
-"""Arrays of images made into what a model takes. No backend is loaded."""
+"""Preparing arrays of images and Pillow images as model input. No backend is loaded."""
 
 import numpy as np
 
@@ -16,12 +16,12 @@ def prepare_image_arrays(images, shape):
     Args:
         images: anything that `np.asarray` takes, of shape (n, height, width), (n, height, width, 1) or
             (n, height, width, 3), or one image, (height, width), (height, width, 1) or (height, width, 3): integers or
-            floats of 0 to 255, or floats of at most 1 or bool, which are multiplied by 255. Grayscale becomes RGB or
-            RGB grayscale, as image files do.
-        shape: (height, width, channels) of the model; arrays are not resized.
+            floats of 0 to 255, or floats of at most 1 or bool, which are multiplied by 255. Grayscale and RGB are
+            converted into each other, as for image files.
+        shape: (height, width, channels) of the model input; arrays are not resized.
 
     Raises:
-        UserError: for arrays of other shapes, types or values.
+        UserError: for arrays of other shapes, dtypes or values.
     """
     images = convert_to_array(images, "images")
     size = tuple(shape[:2])
@@ -29,8 +29,8 @@ def prepare_image_arrays(images, shape):
         images = images[None]  # one image
     images = convert_image_array(images, "given")
     if images.shape[1:3] != size:
-        raise UserError(f"the images are {images.shape[1]}x{images.shape[2]}, and the model takes {shape[0]}x{shape[1]}"
-                        "; give them in that size, or as image files, which are resized")
+        raise UserError(f"the images are {images.shape[1]}x{images.shape[2]}, but the model expects "
+                        f"{shape[0]}x{shape[1]}; give images of that size, or image files, which are resized")
     pixels = to_uint8({"given": images})[0]["given"]
     if pixels.shape[3] == shape[2]:
         return pixels
@@ -40,18 +40,18 @@ def prepare_image_arrays(images, shape):
 
 
 def prepare_pil_images(images, shape, white_levels=None):
-    """Return Pillow images as uint8 (n, *shape), turned and resized as image files are.
+    """Return Pillow images as uint8 (n, *shape), rotated and resized like image files.
 
-    white_levels: how those of more than eight bits are scaled; see bit_depth.
+    white_levels: how images of more than eight bits are scaled; see bit_depth.
 
     Raises:
-        UserError: for one whose pixels cannot be read.
+        UserError: for an image whose pixels cannot be read.
     """
     pixels = []
     for index, image in enumerate(images):
         try:
             upright = image_io.apply_exif_orientation(image)
-        except Exception as error:  # of a damaged file: what a decoder raises is not told anywhere
+        except Exception as error:  # which exceptions decoders raise for damaged files is undocumented
             raise UserError(f"the image at index {index} cannot be read: {' '.join(str(error).split())}") from None
         pixels.append(image_io.prepare_image(upright, shape, white_levels).pixels)
     return np.stack(pixels)

@@ -1,7 +1,7 @@
-"""Many picture files, read by several threads. What comes out depends neither on their number nor on their speed.
+"""Reading image files in several threads. The result depends neither on the number of threads nor on their timing.
 
-Pillow lets go of Python's lock while it decodes and resizes. JPEGs are decoded whole: `Image.draft` would be faster for
-large ones, but gives other pixels than those that zoo predict has of the same file.
+Pillow releases the GIL while it decodes and resizes. JPEGs are decoded at full size: `Image.draft` would be faster for
+large ones, but its pixels differ from those that zoo predict reads from the same file.
 """
 
 import os
@@ -12,56 +12,58 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from zoo.data import image_io
 
-MAX_WORKERS = 16  # threads; more wait for each other
-# One crew of threads at a time: each has all cores, and the filters of warnings are shared
+MAX_WORKERS = 16  # threads; with more, they wait for each other
+# One pool at a time: each uses all cores, and the warning filters are shared
 POOL_LOCK = threading.Lock()
-PROGRESS_INTERVAL = 0.5  # seconds between two words about progress
+PROGRESS_INTERVAL = 0.5  # seconds between progress updates
 
 
 def count_default_workers():
-    """Return how many threads read pictures unless it is said: one for each core that is ours, at most MOST."""
+    """Return the default number of reader threads: one per core available to this process, at most MAX_WORKERS."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MAX_WORKERS)
 
 
 def run_in_threads(task, count, workers=None, description=""):
-    """Call task(place) for each place in 0..count - 1, in several threads, and return those, in order, that failed.
+    """Call task(index) for each index in 0..count - 1, in several threads, and return the sorted indices that failed.
 
-    A task fails by a ValueError, which UserErrors are. threads: how many; None: see crew(). doing: what a terminal is
-    told, with how far it is, where it takes long; without words nothing.
+    A task fails by raising a ValueError, such as a UserError.
+
+    workers: number of threads; None: count_default_workers(). description: label of the progress shown on a terminal
+    if the work takes long; "": no progress.
     """
-    todo, done, wrong = iter(range(count)), [0], []  # the threads share `todo`: whoever is free takes the next
+    indices, progress, failed = iter(range(count)), [0], []  # the threads share `indices`: a free one takes the next
 
-    def work():
-        for place in todo:
+    def run_tasks():
+        for index in indices:
             try:
-                task(place)
+                task(index)
             except ValueError:
-                wrong.append(place)
-            done[0] = place + 1
+                failed.append(index)
+            progress[0] = index + 1
 
     with POOL_LOCK, warnings.catch_warnings(), ThreadPoolExecutor(workers or count_default_workers()) as pool:
-        warnings.simplefilter("ignore")  # of what is odd but can be read
+        warnings.simplefilter("ignore")  # about files that are unusual but readable
         try:
-            under_way = [pool.submit(work) for _ in range(min(count, workers or count_default_workers()))]
-            while wait(under_way, PROGRESS_INTERVAL if description else None).not_done:
-                print_progress(f"{description}: {done[0]:,} of {count:,}")
-            for each in under_way:
-                each.result()
+            futures = [pool.submit(run_tasks) for _ in range(min(count, workers or count_default_workers()))]
+            while wait(futures, PROGRESS_INTERVAL if description else None).not_done:
+                print_progress(f"{description}: {progress[0]:,} of {count:,}")
+            for future in futures:
+                future.result()
         finally:
-            for _ in todo:  # after Ctrl-C nothing is left to take
+            for _ in indices:  # after Ctrl-C, leave the threads no tasks
                 pass
             if description:
                 print_progress(" " * len(f"{description}: {count:,} of {count:,}"))
-    return sorted(wrong)
+    return sorted(failed)
 
 
 def print_progress(text):
-    """Write on a terminal a line that the next is written over."""
+    """Write a line to a terminal that the next one overwrites."""
     if sys.stderr.isatty():
         print(text, end="\r", file=sys.stderr, flush=True)
 
 
 def load_pixels(path, shape):
-    """Return the picture of a file as uint8 of `shape`, (height, width, channels); ValueError where that cannot be."""
+    """Return the image in a file as uint8 of `shape`, (height, width, channels); raise ValueError if that fails."""
     return image_io.resize_image(image_io.decode_image(path), shape)[0]

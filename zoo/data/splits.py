@@ -1,4 +1,4 @@
-"""Which pictures are for training, for validation and for the test."""
+"""Splitting images into training, validation and test sets."""
 
 import copy
 
@@ -6,13 +6,13 @@ import numpy as np
 
 from zoo.errors import UserError
 
-SPLIT_SEED = 1998  # of every split of every run: all runs share one validation set
-HELD_OUT_TENTHS = {"test": 1,
-                   "validation": 1}  # of the images that a missing split is carved from; train keeps the rest
+SPLIT_SEED = 1998  # of every split of every run, so that all runs share one validation set
+# Tenths of the images from which a missing split is split off; train keeps the rest.
+HELD_OUT_TENTHS = {"test": 1, "validation": 1}
 
 
 class Split:
-    """Some of the pictures of a set, which stay where they are: `rows` names them, in the split's order.
+    """A subset of the images of a data set, which are not copied: `indices` selects them, in the order of the split.
 
     `labels` is an int64 array (n,).
     """
@@ -31,7 +31,7 @@ class Split:
         return SplitImages(self._images, self._indices)
 
     def batch(self, indices):
-        """Return (images uint8 (n, height, width, channels), labels int64 (n,)) of the pictures at `indices`."""
+        """Return (images uint8 (n, height, width, channels), labels int64 (n,)) of the images at `indices`."""
         indices = np.asarray(indices, np.int64)
         return self._images[self._indices[indices]], self.labels[indices]
 
@@ -45,8 +45,8 @@ class Split:
 class SplitImages:
     """The images of a Split, indexed like an array by an int, a slice or an array of indices.
 
-    `images[i]` is uint8 (height, width, channels), `images[:8]` is uint8 (8, height, width, channels). Nothing is read
-    before it is indexed: the images of a large folder are decoded then. `np.asarray(images)` reads all of them.
+    `images[i]` is uint8 (height, width, channels), `images[:8]` is uint8 (8, height, width, channels). Images are
+    only read when they are indexed: those of a large folder are decoded then. `np.asarray(images)` reads all of them.
     """
 
     def __init__(self, images, indices):
@@ -65,10 +65,10 @@ class SplitImages:
 
 
 def make_stratified_order(labels, seed):
-    """Return a permutation (int64) of which every prefix, hence every slice, has the classes nearly in proportion.
+    """Return a permutation (int64) in which every prefix, hence every slice, has the classes nearly in proportion.
 
-    Each class is shuffled, its pictures are spread evenly over 0..1, and all are sorted by that, ties at random.
-    Only raw draws of Philox and sorts are used, so that no release of NumPy can change the order.
+    Each class is shuffled, its images are spread evenly over 0..1, and all are sorted by that, ties at random.
+    Only raw Philox samples and sorts are used, so that no NumPy release can change the order.
     """
     labels = np.asarray(labels)
     shuffle, tie = np.random.Generator(np.random.Philox(seed)).random((2, len(labels)))
@@ -81,31 +81,31 @@ def make_stratified_order(labels, seed):
 
 
 def make_canonical_order(labels, hashes):
-    """Return stratified_order of the records, the same pictures in whatever order a file holds them.
+    """Return a stratified order of the records that is independent of their order in the file.
 
-    `labels` (n,) are the finest labels there are; `hashes` is what checks.record_hashes() gives.
+    `labels` (n,) are the finest labels available; `hashes` is the result of checks.hash_records().
     """
     by_hash = np.argsort(hashes[:, :8].copy().view(">u8").ravel(), kind="stable")
     return by_hash[make_stratified_order(labels[by_hash], SPLIT_SEED)]
 
 
 def split_by_ratio(order, sizes):
-    """Cut `order` into consecutive pieces in proportion to `sizes`; the last piece takes what rounding leaves."""
-    whole = sum(sizes)
-    pieces = [max(1, len(order) * size // whole) for size in sizes[:-1]]
+    """Split `order` into consecutive pieces in proportion to `sizes`; the last one gets the remainder of rounding."""
+    total = sum(sizes)
+    pieces = [max(1, len(order) * size // total) for size in sizes[:-1]]
     if sum(pieces) >= len(order):
-        raise UserError(f"{len(order)} pictures are too few to train on and to hold some out")
+        raise UserError(f"{len(order)} images are too few to train on and to split some off")
     return np.split(order, np.cumsum(pieces))
 
 
 def split_off_missing(order, missing):
-    """Return {split: indices} of "train" and of the splits in `missing`: `order`, cut in the proportions of TENTHS."""
+    """Return {split: indices} of "train" and the `missing` splits, by splitting `order` as HELD_OUT_TENTHS says."""
     sizes = [HELD_OUT_TENTHS[split] for split in missing]
-    *carved, train = split_by_ratio(order, (*sizes, 10 - sum(sizes)))
-    return {"train": train, **dict(zip(missing, carved, strict=True))}
+    *held_out, train = split_by_ratio(order, (*sizes, 10 - sum(sizes)))
+    return {"train": train, **dict(zip(missing, held_out, strict=True))}
 
 
 def check_limit(limit):
-    """Raise a UserError unless `limit` is None or a whole number of at least 1."""
+    """Raise a UserError unless `limit` is None or an integer of at least 1."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, np.integer)) or limit < 1):
-        raise UserError(f"a limit is a whole number of pictures, at least 1, not {limit!r}")
+        raise UserError(f"limit must be an integer number of images, at least 1; got {limit!r}")
