@@ -172,7 +172,7 @@ class Run:
         return probabilities if top_k is None else rank_classes(probabilities, self.class_names, top_k)
 
     def _fit_files(self, paths, shape):
-        """Yield batches uint8 (n, *shape) of image files, each small enough for memory; UserError for an invalid file."""
+        """Yield batches uint8 (n, *shape) of image files, sized to fit memory; UserError for an invalid file."""
         import os
 
         import numpy as np
@@ -242,7 +242,7 @@ class Run:
             checkpoint: "best" or "last".
 
         Returns:
-            The Path of the exported file or folder.
+            The Path of the exported model.
 
         Raises:
             UserError: unknown format or checkpoint, a missing package, or a file that cannot be written.
