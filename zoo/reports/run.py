@@ -1,6 +1,6 @@
 """The report of a run as one self-contained HTML page: headline metrics, then curves, test results and run config.
 
-The template escapes everything that comes from files; the rest is data for the script, which writes it as text.
+Everything that comes from files is either escaped by the template, or data for the script, which writes it as text.
 """
 
 import numpy as np

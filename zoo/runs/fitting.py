@@ -89,7 +89,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         strategy: None, or one of "small-similar", "large-similar", "small-different" and "large-different", which sets
             freeze, feature_layer and two_stage by the number of images and their similarity to the pretraining data.
         preprocessing: how pixels are scaled for `weights`: "imagenet-caffe", "imagenet-torch", "symmetric" (-1 to 1),
-            "none" (0 to 255), or "run": to the dataset's mean 0 and standard deviation 1, or as in the run that the
+            "none" (0 to 255), or "run": to mean 0 and standard deviation 1 over the dataset, or as in the run that the
             weights come from; default: as the weights expect, which for a file is assumed, and printed.
         class_weight: None; "balanced", for classes of different sizes; or a dict from class names or labels to loss
             weights; classes that it does not name have weight 1.

@@ -1,6 +1,6 @@
 """The stages of a training run: one, or two, of which the first trains the head alone. No backend is loaded on import.
 
-`is_stage_finished` and the functions that take models load the backend when they are called.
+`is_stage_finished`, `build_stage_model` and the functions that take `models` load the backend when they are called.
 """
 
 from dataclasses import dataclass, replace
