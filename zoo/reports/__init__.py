@@ -1,1 +1,1 @@
-"""HTML pages that work offline, one file each: a run, a comparison of runs, a look inside a model."""
+"""Self-contained HTML pages that work offline: a run, a comparison of runs, an inspection of a model."""

@@ -1,4 +1,4 @@
-"""Pictures as addresses that a page carries inside."""
+"""Images embedded in a page as data URIs."""
 
 import base64
 import io
@@ -9,19 +9,19 @@ from PIL import Image
 
 
 def to_data_uri(content, mime_type):
-    """Return bytes as an address that a page can use in place of a file's."""
+    """Return bytes as a data URI, for use in place of the URL of a file."""
     return f"data:{mime_type};base64,{base64.b64encode(content).decode()}"
 
 
 def make_sprite_sheet(images):
-    """Return (address of one PNG, its columns) that holds all pictures, uint8 (k, h, w, 1 or 3), row by row."""
+    """Return (data URI, columns) of one PNG with all images, uint8 (k, h, w, 1 or 3), row by row."""
     count, height, width, channels = images.shape
     columns = max(math.ceil(math.sqrt(count * height / width)), 1)
     rows = math.ceil(count / columns)
     tiles = np.zeros((rows * columns, height, width, channels), np.uint8)
     tiles[:count] = images
-    whole = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    whole = whole.reshape(rows * height, columns * width, channels)
+    sheet = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    sheet = sheet.reshape(rows * height, columns * width, channels)
     file = io.BytesIO()
-    Image.fromarray(whole[..., 0] if channels == 1 else whole).save(file, "png", optimize=True)
+    Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(file, "png", optimize=True)
     return to_data_uri(file.getvalue(), "image/png"), columns

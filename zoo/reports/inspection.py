@@ -1,4 +1,4 @@
-"""A View as one HTML page that needs no network: the picture with what is laid over it, and its layers step by step."""
+"""An ImageInspection as one self-contained HTML page: the image with overlays, and the layers step by step."""
 
 import io
 
@@ -13,31 +13,31 @@ from zoo.utils.io import write_text
 
 
 def write_inspection_page(inspection, num_maps, path):
-    """Write the page of a View with `count` maps a layer to `path`, whole or not at all."""
+    """Write the page of an ImageInspection to `path` atomically, with `num_maps` feature maps per layer."""
     write_text(path, render_inspection_page(inspection, num_maps))
 
 
 def render_inspection_page(inspection, num_maps):
-    """Return the text of the page."""
-    laid, missing = make_overlays(inspection)
+    """Return the HTML of the page."""
+    overlays, missing = make_overlays(inspection)
     filters = get_filter_data(inspection)
-    data = {"overlays": laid, "layers": [get_layer_data(each, num_maps) for each in inspection.feature_maps],
+    data = {"overlays": overlays, "layers": [get_layer_data(maps, num_maps) for maps in inspection.feature_maps],
             "filters": filters, "sides": list(inspection.image_size)}
     kinds = {}
-    for place, each in enumerate(laid):
-        kinds.setdefault(each["kind"], []).append((place, each["short"]))
+    for index, overlay in enumerate(overlays):
+        kinds.setdefault(overlay["kind"], []).append((index, overlay["short"]))
     height, width = inspection.image_size
     return render_template("zoo.reports", "inspection.html", title=f"A look inside {inspection.inspected_model.title}",
                            note=inspection.inspected_model.note, is_random="RANDOM" in inspection.inspected_model.note,
                            source=inspection.source, picture=to_png_uri(inspection.image), width=width, height=height,
                            prediction=get_prediction(inspection), kinds=kinds, missing=missing,
-                           layers=[each.name for each in inspection.feature_maps], filters=filters,
+                           layers=[maps.name for maps in inspection.feature_maps], filters=filters,
                            style=read_asset("zoo.reports", "inspection.css"),
                            script=read_asset("zoo.reports", "inspection.js"), data=data)
 
 
 def get_prediction(inspection):
-    """Return [(class, probability)] of the prediction; nothing for a network without scores for classes."""
+    """Return [(class, probability)] of the prediction; [] for a model without class scores."""
     try:
         return inspection.prediction
     except UserError:
@@ -45,7 +45,7 @@ def get_prediction(inspection):
 
 
 def to_png_uri(image):
-    """Return a picture uint8 (height, width, 3 or 4) as the address of a PNG."""
+    """Return an image uint8 (height, width, 3 or 4) as the data URI of a PNG."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "png", optimize=True)
     return embedding.to_data_uri(file.getvalue(), "image/png")
@@ -54,65 +54,68 @@ def to_png_uri(image):
 # ---------------------------------------------------------------------------------------------------------- the data
 
 def make_overlays(inspection):
-    """Return [{kind, short, words, image}] of what can be laid over the picture, and [(kind, why)] of what cannot."""
-    found, missing = [], []
-    for kind, made in (("Grad-CAM", _make_gradcam_overlays), ("saliency", _make_saliency_overlays),
+    """Return [{kind, short, words, image}] of the overlays, and [(kind, reason)] of those that are not available."""
+    overlays, missing = [], []
+    for kind, make in (("Grad-CAM", _make_gradcam_overlays), ("saliency", _make_saliency_overlays),
                        ("occlusion", _make_occlusion_overlays), ("hypercolumn", _make_hypercolumn_overlay)):
         try:
-            found += [{"kind": kind, "short": short, "words": words, "image": to_png_uri(image)}
-                      for short, words, image in made(inspection)]
+            overlays += [{"kind": kind, "short": label, "words": description, "image": to_png_uri(image)}
+                         for label, description, image in make(inspection)]
         except UserError as error:
             missing.append((kind, str(error)))
-    return found, missing
+    return overlays, missing
 
 
 def _make_gradcam_overlays(inspection):
-    for layer, maps_of in inspection.gradcam:
-        for place, each in zip(inspection.target_classes, maps_of, strict=True):
-            short = f"{inspection.get_class_name(place)}, at {layer}"
-            words = f"{short}: " + ("the brighter, the more it speaks for the class" if each.any() else
-                                    "nothing in it speaks for the class")
-            yield short, words, colormaps.colorize_heatmap(each, inspection.image_size)
+    for layer, heatmaps in inspection.gradcam:
+        for target, heatmap in zip(inspection.target_classes, heatmaps, strict=True):
+            label = f"{inspection.get_class_name(target)}, at {layer}"
+            evidence = "brighter = stronger evidence for this class" if heatmap.any() else "no evidence for this class"
+            yield label, f"{label}: {evidence}", colormaps.colorize_heatmap(heatmap, inspection.image_size)
 
 
 def _make_saliency_overlays(inspection):
-    for place, each in zip(inspection.target_classes, inspection.saliency, strict=True):
-        words = f"{inspection.get_class_name(place)}: the brighter a pixel, the more it moves the score"
-        yield inspection.get_class_name(place), words, colormaps.colorize_saliency(each, inspection.image_size)
+    for target, saliency in zip(inspection.target_classes, inspection.saliency, strict=True):
+        label = inspection.get_class_name(target)
+        description = f"{label}: the brighter a pixel, the more it affects the score"
+        yield label, description, colormaps.colorize_saliency(saliency, inspection.image_size)
 
 
 def _make_occlusion_overlays(inspection):
-    found, (rows, columns) = inspection.occlusion
-    for place, each in zip(inspection.target_classes, found, strict=True):
-        words = (f"{inspection.get_class_name(place)}: a grey patch of {rows}x{columns} pixels takes up to "
-                 f"{100 * max(each.max(), 0):.1f} of {100 * inspection.probabilities[place]:.1f} % (orange; blue: it adds)")
-        yield inspection.get_class_name(place), words, colormaps.colorize_diverging(each, inspection.image_size)
+    occlusion, (patch_height, patch_width) = inspection.occlusion
+    for target, drop in zip(inspection.target_classes, occlusion, strict=True):
+        label = inspection.get_class_name(target)
+        description = (f"{label}: a grey patch of {patch_height}x{patch_width} pixels lowers "
+                       f"{100 * inspection.probabilities[target]:.1f} % by up to {100 * max(drop.max(), 0):.1f} "
+                       "percentage points (orange; blue: it raises it)")
+        yield label, description, colormaps.colorize_diverging(drop, inspection.image_size)
 
 
 def _make_hypercolumn_overlay(inspection):
-    names, _, whole = inspection.hypercolumn
-    short = f"{pluralize(len(names), 'layer')}"
-    yield short, f"mean of all maps of {short}", colormaps.colorize_saliency(colormaps.normalize_values(whole),
-                                                                             inspection.image_size)
+    names, _, mean_map = inspection.hypercolumn
+    label = f"{pluralize(len(names), 'layer')}"
+    yield label, f"mean of all feature maps of {label}", colormaps.colorize_saliency(
+        colormaps.normalize_values(mean_map), inspection.image_size)
 
 
 def get_layer_data(layer_maps, num_maps):
-    """Return what the script needs of one layer's Maps."""
-    told = {"name": layer_maps.name, "words": layer_maps.description, "said": layer_maps.summary,
-            "grid": layer_maps.is_spatial}
+    """Return the data that the script needs for one layer's FeatureMaps."""
+    layer = {"name": layer_maps.name, "words": layer_maps.description, "said": layer_maps.summary,
+             "grid": layer_maps.is_spatial}
     if not layer_maps.is_spatial:
-        return {**told, "sheet": to_png_uri(feature_maps.draw_vector_strip(layer_maps)), "columns": 1, "rows": 1,
+        return {**layer, "sheet": to_png_uri(feature_maps.draw_vector_strip(layer_maps)), "columns": 1, "rows": 1,
                 "ratio": layer_maps.num_maps, "each": [["", ""]]}
-    made = feature_maps.draw_map_tiles(layer_maps, num_maps)
-    sheet, columns = embedding.make_sprite_sheet(made)
+    tiles = feature_maps.draw_map_tiles(layer_maps, num_maps)
+    sheet, columns = embedding.make_sprite_sheet(tiles)
     low, high = layer_maps.values.min(axis=(0, 1)), layer_maps.values.max(axis=(0, 1))
-    return {**told, "sheet": sheet, "columns": columns, "rows": -(-len(made) // columns),
-            "ratio": made.shape[2] / made.shape[1],
-            "each": [[layer_maps.get_status(place), f"{low[place]:.4g} to {high[place]:.4g}"]
-                     for place in range(len(made))]}
+    return {**layer, "sheet": sheet, "columns": columns, "rows": -(-len(tiles) // columns),
+            "ratio": tiles.shape[2] / tiles.shape[1],
+            "each": [[layer_maps.get_status(index), f"{low[index]:.4g} to {high[index]:.4g}"]
+                     for index in range(len(tiles))]}
 
 
 def get_filter_data(inspection):
+    """Return the data that the script needs for the first layer's filters; None where there are none."""
     try:
         name, kernels = inspection.filters
     except UserError:

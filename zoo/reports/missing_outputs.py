@@ -1,11 +1,11 @@
-"""The plots and the report of a finished run, where a kill between result.json and the report has left them out."""
+"""The plots and the report of a finished run that was killed after writing result.json and before the report."""
 
 
 def draw_missing_outputs(run):
-    """Draw a finished run whose report is missing, or older than its result; return the paths written, or [].
+    """Draw the outputs of a finished run if its report is missing or older than its result; return their paths.
 
-    run: Path of a run directory. matplotlib is loaded only where there is something to draw. UserError as for
-    `zoo.reports.run_outputs.draw_run`.
+    run: Path of a run directory. Returns [] if there is nothing to draw; only otherwise is matplotlib loaded. Raises
+    UserError as `zoo.reports.run_outputs.draw_run` does.
     """
     result, report = run / "result.json", run / "report.html"
     if not result.exists() or (report.exists() and report.stat().st_mtime_ns >= result.stat().st_mtime_ns):

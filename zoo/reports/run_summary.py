@@ -11,7 +11,7 @@ from zoo.reports.run_outputs import plot_run
 
 
 def render_run_summary(run, summary):
-    """Return the HTML for the run directory `run`, a Path; `summary`: a line of text on it."""
+    """Return the HTML for the run directory `run`, a Path; `summary`: a line of text that describes the run."""
     curves, size, problem = None, {}, ""
     try:
         content, size = plot_run(run, "curves")._repr_png_()
@@ -24,11 +24,11 @@ def render_run_summary(run, summary):
 
 
 def make_report_link(report):
-    """Return (path, address) of a report, None where there is none.
+    """Return (path, URL) of a report, or (None, None) if it does not exist.
 
-    A page in the working directory can follow the address of what is below it; there is none for what is not.
+    The URL is relative to the working directory, and None for a report outside it.
     """
     if not report.is_file():
         return None, None
-    path = Path(os.path.relpath(report))
-    return (report, None) if path.parts[0] == ".." else (path, quote(path.as_posix()))
+    relative = Path(os.path.relpath(report))
+    return (report, None) if relative.parts[0] == ".." else (relative, quote(relative.as_posix()))

@@ -1,1 +1,1 @@
-"""What a run is: a session that trains into its directory, and `Run`, which reads it."""
+"""Training runs: a session, which trains into a run directory, and `Run`, which reads it."""

@@ -1,4 +1,4 @@
-"""The data of a run: its data set, loaded again as the run had it, and single images. No backend is loaded."""
+"""The data of a run: its dataset, reloaded exactly as it was, and single images. No backend is loaded."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,8 @@ from zoo.data import image_io
 from zoo.data.labeled_images import check_split_name
 from zoo.data.loading import load_data
 from zoo.errors import UserError
-from zoo.training import run_config as plans, run_files
+from zoo.training import run_files
+from zoo.training.run_config import NEW_RUN_HINT
 from zoo.training.run_dataset import check_run_split, load_run_dataset
 from zoo.utils.io import expand_user
 
@@ -20,7 +21,7 @@ SPLITS = ("train", "validation", "test")
 def reload_run_dataset(run, config, data_dir=None):
     """Return the Dataset of a run directory whose run.json holds `config`.
 
-    UserError where it cannot be found, is not what the run had, or was arrays in memory.
+    Raises UserError if it is not found, differs from the data of the run, or was arrays in memory.
     """
     dataset = find_run_dataset(run, config, data_dir)
     check_same_data(run, dataset)
@@ -28,43 +29,42 @@ def reload_run_dataset(run, config, data_dir=None):
 
 
 def find_run_dataset(run, config, data_dir=None):
-    """Return the Dataset from where a run had it, or from `data_dir`, whatever it holds now."""
+    """Return the Dataset from the path that the run recorded, or from `data_dir`, without checking its contents."""
     info, limit = config["dataset"], config.get("limit")
     if info.get("kind") == "arrays":
-        raise UserError(f"{run} was trained on arrays, which are not kept in it; give them again: resume(dataset=...), "
-                        "evaluate((images, labels))")
+        raise UserError(f"{run} was trained on arrays, which are not saved in it; pass them again: "
+                        "resume(dataset=...), evaluate((images, labels))")
     if info.get("kind") == "npz":
         path = Path(info.get("source") or "")
-        if data_dir is not None:  # the file, or the folder that it is in
-            place = expand_user(data_dir)
-            path = place / path.name if place.is_dir() else place
+        if data_dir is not None:  # the file, or the folder that contains it
+            location = expand_user(data_dir)
+            path = location / path.name if location.is_dir() else location
         return load_data(path, limit=limit, class_names=info["class_names"])
     return load_run_dataset(run, config, data_dir)
 
 
 def reload_run_split(run, config, name, data_dir=None):
-    """Return one split of the run's data; UserError where it is not what the run had: see `check_split`."""
+    """Return one split of the run's data; UserError if it differs from the run's: see `check_run_split`."""
     check_split_name(name)
     return check_run_split(run, config, name, find_run_dataset(run, config, data_dir))
 
 
 def check_same_data(run, dataset):
-    """Raise UserError unless the data are those that the run was begun with."""
+    """Raise UserError unless the dataset is the one that the run was started with."""
     config = run_files.read_config(run)["dataset"]
     for name in SPLITS:
         if len(getattr(dataset, name)) != config.get(name):
-            raise UserError(f"{run} was begun with {config.get(name)} images for {name}, {dataset.source} has "
+            raise UserError(f"{run} was started with {config.get(name)} images for {name}, but {dataset.source} has "
                             f"{len(getattr(dataset, name))}; give the same files with --data-dir")
     names = [*map(str, config.get("class_names", ()))]
     if names != [*map(str, dataset.info.class_names)]:
-        other = next((pair for pair in zip(names, map(str, dataset.info.class_names), strict=False)
-                      if pair[0] != pair[1]), (len(names), dataset.info.classes))
-        raise UserError(f"{run} was begun with other classes than {dataset.source} has: {other[0]!r}, now "
-                        f"{other[1]!r}; give the same files with --data-dir, or {plans.NEW_RUN_HINT}")
-    before, now = config.get("fingerprint"), dataset.origin.get("fingerprint")
-    if before != now:
-        raise UserError(f"{run} was begun with other files than {dataset.source} holds, though as many: names, sizes "
-                        f"or labels differ; give the same files with --data-dir, or {plans.NEW_RUN_HINT}")
+        old, new = next((pair for pair in zip(names, map(str, dataset.info.class_names), strict=False)
+                         if pair[0] != pair[1]), (len(names), dataset.info.classes))
+        raise UserError(f"{run} was started with other classes than those of {dataset.source}: {old!r}, now "
+                        f"{new!r}; give the same files with --data-dir, or {NEW_RUN_HINT}")
+    if config.get("fingerprint") != dataset.origin.get("fingerprint"):
+        raise UserError(f"{run} was started with other files than those in {dataset.source}: their number is the same, "
+                        f"but names, sizes or labels differ; give the same files with --data-dir, or {NEW_RUN_HINT}")
 
 
 def to_pil_image(image):
@@ -72,7 +72,7 @@ def to_pil_image(image):
     if isinstance(image, (str, os.PathLike)):
         path = expand_user(image)
         if not path.is_file():
-            raise UserError(f"there is no image file {image}")
+            raise UserError(f"image file {image} is not found")
         return image_io.load_image(path), path.name
     if isinstance(image, Image.Image):
         return image, "an image"
@@ -80,6 +80,6 @@ def to_pil_image(image):
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.dtype != np.uint8 or not array.size or array.ndim != 2 and (array.ndim != 3 or array.shape[2] != 3):
-        raise UserError("image is a path, or an array uint8 (height, width, channels) of 1 or 3 channels; given "
+        raise UserError("image must be a path, or an array uint8 (height, width, channels) of 1 or 3 channels; got "
                         f"{array.dtype} {np.shape(image)}")
     return Image.fromarray(array), "an array"

@@ -1,57 +1,57 @@
-"""The device of a session in Python, chosen before Keras is imported. No backend is loaded."""
+"""The device of a Python session, selected before Keras is imported. No backend is loaded."""
 
 import sys
 
 from zoo import devices, env
 from zoo.errors import UserError
-from zoo.training import run_config as plans
+from zoo.training.run_config import check_devices
 
 
 def set_device(gpu=None, backend=None):
-    """Choose the GPUs and the backend of this process, before Keras is imported.
+    """Select the GPUs and the backend of this process, before Keras is imported.
 
     Args:
-        gpu: as for `zoo.fit`: an index, several in a list, "all", "auto" or "none" (the CPU).
+        gpu: as for `zoo.fit`: an index, a list of indices, "all", "auto" or "none" (the CPU).
         backend: "tensorflow", "jax" or "torch".
 
     Raises:
-        zoo.errors.UserError: Keras is imported already with another choice, or there is no such GPU or backend.
+        zoo.errors.UserError: Keras was already imported with another selection, or the GPU or backend is not found.
 
     Example:
 
     >>> zoo.set_device(gpu=1, backend="jax")
     """
     if backend is not None and "keras" in sys.modules:
-        check_loaded_backend(backend)  # before the environment says otherwise
+        check_loaded_backend(backend)  # before the environment variable changes
     prepare_device(gpu, env.select_backend(backend), False)
 
 
 def prepare_run_device(gpu, run_config):
-    """Return the Device for `gpu` and a Plan, prepared; see `prepare_device`."""
-    chosen = prepare_device(gpu, run_config.backend, run_config.deterministic)
-    plans.check_devices(run_config, len(chosen.gpus))
-    return chosen
+    """Return the prepared Device for `gpu` and a RunConfig; see `prepare_device`."""
+    device = prepare_device(gpu, run_config.backend, run_config.deterministic)
+    check_devices(run_config, len(device.gpus))
+    return device
 
 
 def check_loaded_backend(backend):
-    """Raise UserError where Keras is loaded with another backend."""
+    """Raise UserError if Keras is loaded with another backend."""
     import keras
 
     if keras.backend.backend() != backend:
-        raise UserError(f"Keras is loaded with {keras.backend.backend()}, and {backend} is asked for: choose with "
+        raise UserError(f"Keras is loaded with {keras.backend.backend()}, but {backend} is requested: select it with "
                         "zoo.set_device(backend=...) before Keras is imported, or in a new process")
 
 
 def prepare_device(gpu, backend, deterministic):
-    """Return the Device for `gpu`, prepared; UserError where Keras is loaded already with another one."""
+    """Return the prepared Device for `gpu`; UserError if Keras is already loaded with another one."""
     requested = None if gpu is None else ",".join(map(str, gpu)) if isinstance(gpu, (list, tuple)) else str(gpu)
     installed = devices.list_gpus()
-    chosen = devices.select_gpus(requested, installed, devices.get_cuda_visible_devices())
+    device = devices.select_gpus(requested, installed, devices.get_cuda_visible_devices())
     if "keras" not in sys.modules:
-        devices.set_device_environment(chosen, deterministic)
-        return chosen
+        devices.set_device_environment(device, deterministic)
+        return device
     check_loaded_backend(backend)
-    if gpu is not None and (chosen.gpus or installed) and not devices.is_device_environment_set(chosen):
-        raise UserError(f"Keras is loaded already, and sees other devices than gpu={gpu!r}: choose with "
+    if gpu is not None and (device.gpus or installed) and not devices.is_device_environment_set(device):
+        raise UserError(f"Keras is already loaded with other devices than gpu={gpu!r}: select them with "
                         "zoo.set_device(gpu) before Keras is imported, or in a new process")
-    return chosen
+    return device

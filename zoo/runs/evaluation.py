@@ -1,4 +1,4 @@
-"""Evaluating the model of a run on labelled images: its own splits, or others. Only `evaluate_run` loads a backend."""
+"""Evaluate the model of a run on labelled images: its own splits, or others. Only `evaluate_run` loads a backend."""
 
 from pathlib import Path
 
@@ -6,21 +6,21 @@ from zoo.data.folder_layout import parse_split_name
 from zoo.data.labeled_images import SPLITS, LabeledImages, load_labeled_images
 from zoo.errors import UserError
 from zoo.runs.data import reload_run_split
-from zoo.training import run_config as plans
+from zoo.training.run_config import find_checkpoint
 
-DEFAULT_BATCH_SIZE = 128  # where run.json names none
+DEFAULT_BATCH_SIZE = 128  # if run.json has none
 
 
 def load_own_split(run, config, split, data_dir=None):
-    """Return the LabeledImages of one of the run's own splits; `config` is what its run.json holds."""
-    own = reload_run_split(run, config, split, data_dir)
-    return LabeledImages(own, str(config["dataset"].get("source")), split)
+    """Return the LabeledImages of one of the run's own splits; `config` is the contents of its run.json."""
+    run_split = reload_run_split(run, config, split, data_dir)
+    return LabeledImages(run_split, str(config["dataset"].get("source")), split)
 
 
 def load_other_images(run, config, data, split, data_dir=None):
-    """Return the LabeledImages of other data than the run's splits; see `load_labelled`.
+    """Return the LabeledImages of other data than the run's splits; see `load_labeled_images`.
 
-    A note says so where the run was trained on images of the same folder or file.
+    Adds a note if the run was trained on images from the same folder or file.
     """
     check_is_data(data)
     info = config["dataset"]
@@ -37,29 +37,29 @@ def load_other_images(run, config, data, split, data_dir=None):
 
 
 def check_is_data(data):
-    """Raise UserError for the name of a split in place of data; a file or folder may have such a name."""
+    """Raise UserError for the name of a split in place of data, unless a file or folder has that name."""
     split = parse_split_name(data) if isinstance(data, str) else None
     if split in SPLITS and not Path(data).exists():
-        raise UserError(f"there are no data {data!r}; if you mean a split of the run's own data, give split={split!r} "
+        raise UserError(f"data {data!r} is not found; if you mean a split of the run's own data, give split={split!r} "
                         f"(--split {split}) and no data")
 
 
 def is_within(path, folder):
-    """Return whether a source is another, or lies below it; names that are no absolute paths are not compared."""
+    """Return whether `path` is `folder` or lies in it; False unless both are absolute paths."""
     path, folder = Path(path), Path(folder)
     return path.is_absolute() and folder.is_absolute() and folder in (path, *path.parents)
 
 
 def get_recipe_batch_size(config):
-    """Return the batch size of the training, with which the numbers are those of result.json to the last digit."""
+    """Return the training batch size, which reproduces the metrics of result.json to the last digit."""
     recipe = config.get("recipe")
-    size = recipe.get("batch_size") if isinstance(recipe, dict) else None
-    return size if isinstance(size, int) and size > 0 else DEFAULT_BATCH_SIZE
+    batch_size = recipe.get("batch_size") if isinstance(recipe, dict) else None
+    return batch_size if isinstance(batch_size, int) and batch_size > 0 else DEFAULT_BATCH_SIZE
 
 
 def evaluate_run(run, config, images, checkpoint="best", batch_size=None):
-    """Return the scores, see `zoo.training.evaluation.scores`, of a run's model on LabeledImages."""
-    plans.find_checkpoint(run, checkpoint)
+    """Return the metrics of a run's model on LabeledImages; see `zoo.training.evaluation.compute_metrics`."""
+    find_checkpoint(run, checkpoint)
 
     from zoo.training import evaluation
 

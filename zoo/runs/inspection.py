@@ -1,4 +1,4 @@
-"""`Run.inspect`: a look inside a run's model, for one image, as figures. Loads the backend."""
+"""`Run.inspect`: visualizations of a run's model for one image, as figures. Loads the backend."""
 
 import numpy as np
 
@@ -8,29 +8,29 @@ from zoo.plots import inspected_model, inspection_plots
 from zoo.plots.inspection import ImageInspection
 from zoo.utils.io import check_writable
 
-DEFAULT_CHANNELS = 8  # feature maps of a layer
+DEFAULT_CHANNELS = 8  # feature maps per layer
 
 
 class Inspection:
-    """What a model makes of one image. Each method returns a matplotlib Figure, which a notebook shows.
+    """Visualizations of a model for one image. Each method returns a matplotlib Figure, which a notebook shows.
 
     Args:
-        subject: a `zoo.plots.inspected_model.Subject`.
-        image: a Pillow image of any size; it is resized to what the model takes.
-        name: str, what the figures call the image.
+        subject: a `zoo.plots.inspected_model.InspectedModel`.
+        image: a Pillow image of any size; it is resized to the model's input size.
+        name: str, the name of the image in the figures.
         white: dict, how the run scaled images of more than eight bits; see `zoo.data.bit_depth`.
 
     Example:
 
-    >>> inside = run.inspect("three.png")
-    >>> inside.gradcam().savefig("gradcam.png")
+    >>> inspection = run.inspect("three.png")
+    >>> inspection.gradcam().savefig("gradcam.png")
     """
 
     def __init__(self, subject, image, name, white=None):
-        fitted = image_io.prepare_image(image, inspected_model.resolve_input_shape(subject), white)
-        self.image = fitted.pixels
+        model_input = image_io.prepare_image(image, inspected_model.resolve_input_shape(subject), white)
+        self.image = model_input.pixels
         self._subject, self._views = subject, {}
-        self._source = ", ".join(filter(None, (name, fitted.transformations)))
+        self._source = ", ".join(filter(None, (name, model_input.transformations)))
 
     def prediction(self):
         """Return the Figure of the ten most probable classes."""
@@ -41,7 +41,7 @@ class Inspection:
 
         Args:
             layers: "stages", the last layer of each stage; "every"; a layer's name, or a list of names.
-            channels: int, how many feature maps of each layer.
+            channels: int, number of feature maps per layer.
         """
         return self._plot("maps", layers, channels)
 
@@ -57,10 +57,10 @@ class Inspection:
         """Return the Figure of Grad-CAM heatmaps of the three most probable classes.
 
         Args:
-            layers: a layer's name, or a list of names; None for the last layer with a feature map of more than a pixel.
+            layers: a layer's name, or a list of names; None for the last layer whose feature map is larger than 1x1.
         """
         if isinstance(layers, str) and layers in ("every", "stages"):
-            raise UserError(f"gradcam takes names of layers, or None for the last one; given {layers!r}")
+            raise UserError(f"gradcam takes layer names, or None for the last layer; got {layers!r}")
         return self._plot("gradcam", "stages" if layers is None else layers)
 
     def saliency(self):
@@ -68,16 +68,16 @@ class Inspection:
         return self._plot("saliency")
 
     def occlusion(self):
-        """Return the Figure of how much the probability of each class falls where a grey patch hides the image."""
+        """Return the Figure of how far each class probability falls when a grey patch hides part of the image."""
         return self._plot("occlusion")
 
     def report(self, to_file="look.html", layers="stages", channels=DEFAULT_CHANNELS):
-        """Write one HTML page with all of these, to step through; return its Path."""
+        """Write one interactive HTML page with all of these; return its Path."""
         from zoo.reports import inspection
 
         path = check_writable(to_file)
         if path.suffix.lower() != ".html":
-            raise UserError(f"the report is a .html file; given {str(to_file)!r}")
+            raise UserError(f"the report must be a .html file; got {str(to_file)!r}")
         inspection.write_inspection_page(self._view(layers), check_channels(channels), path)
         return path
 
@@ -85,13 +85,13 @@ class Inspection:
         return inspection_plots.plot_inspection(self._view(layers), what, check_channels(channels))
 
     def _view(self, layers):
-        """Return the View with these layers; what it has computed is kept."""
-        words = layers if layers in ("every", "stages") else [layers] if isinstance(layers, str) else [*layers]
-        key = words if isinstance(words, str) else tuple(words)
-        if not words:
-            raise UserError("layers is empty; give names of layers, 'stages' or 'every'")
+        """Return the ImageInspection with these layers, cached with what it has computed."""
+        selection = layers if layers in ("every", "stages") else [layers] if isinstance(layers, str) else [*layers]
+        key = selection if isinstance(selection, str) else tuple(selection)
+        if not selection:
+            raise UserError("layers is empty; give layer names, 'stages' or 'every'")
         if key not in self._views:
-            self._views[key] = ImageInspection(self._subject, self.image, words, self._source)
+            self._views[key] = ImageInspection(self._subject, self.image, selection, self._source)
         return self._views[key]
 
     def _repr_png_(self):
@@ -99,7 +99,7 @@ class Inspection:
 
 
 def check_channels(channels):
-    """Return `channels`; UserError unless it is a whole number of 1 or more."""
+    """Return `channels`; UserError unless it is an integer of 1 or more."""
     if isinstance(channels, bool) or not isinstance(channels, (int, np.integer)) or channels < 1:
-        raise UserError(f"channels is a whole number of 1 or more; given {channels!r}")
+        raise UserError(f"channels must be an integer of 1 or more; got {channels!r}")
     return int(channels)

@@ -1,4 +1,4 @@
-"""`zoo.find_learning_rate`: the learning rate range test, on the same model, batches and recipe as a training."""
+"""`zoo.find_learning_rate`: the learning rate range test, with the same model, batches and recipe as training."""
 
 import math
 from dataclasses import dataclass
@@ -9,22 +9,23 @@ from zoo.errors import UserError
 from zoo.runs import device_choice
 from zoo.runs.stages import get_aux_loss_weights
 from zoo.training import recipe as recipes, run_config_factory
-from zoo.utils.io import check_writable, atomic_write
+from zoo.utils.io import atomic_write, check_writable
 
 MAX_STEPS = 10_000
 
 
 @dataclass(frozen=True)
 class LearningRateTest:
-    """What a range test measured. A notebook shows it as its figure.
+    """The result of a learning rate range test. A notebook shows its plot.
 
     Attributes:
-        rates: tuple of float, the learning rate of each step.
+        learning_rates: tuple of float, the learning rate of each step.
         losses: tuple of float, the training loss of each step.
-        smoothed: tuple of float, the moving average of the losses.
-        suggestion: float, the rate at which the smoothed loss falls fastest, two digits; None where it does not fall.
-        diverged: bool, whether the test ended because the loss had diverged, before the highest rate.
-        title: str, what was trained on what.
+        smoothed_losses: tuple of float, the moving average of the losses.
+        suggestion: float, the learning rate at which the smoothed loss falls fastest, to two significant digits; None
+            where it does not fall.
+        has_diverged: bool, whether the test stopped before the highest learning rate because the loss diverged.
+        title: str, the model and the dataset, such as "lenet5 on digits".
     """
 
     learning_rates: tuple
@@ -35,25 +36,26 @@ class LearningRateTest:
     title: str
 
     def plot(self):
-        """Return the matplotlib Figure of the loss over the learning rate."""
+        """Return a matplotlib Figure of the loss against the learning rate."""
         from zoo.plots.lr_curve import plot_lr_curve
 
-        end = f"the loss diverged at {self.learning_rates[-1]:.2g}" if self.has_diverged else "the loss did not diverge"
-        found = (f"steepest descent at {self.suggestion:g}" if self.suggestion is not None
-                 else "the loss did not fall, so there is no suggestion")
+        divergence = (f"the loss diverged at {self.learning_rates[-1]:.2g}" if self.has_diverged
+                      else "the loss did not diverge")
+        descent = (f"steepest descent at {self.suggestion:g}" if self.suggestion is not None
+                   else "no suggestion, because the loss did not fall")
         return plot_lr_curve(self.learning_rates, self.losses, self.smoothed_losses, self.suggestion,
                              title=f"Learning rate range test: {self.title}",
-                             subtitle=f"{len(self.learning_rates)} steps · {found} · {end}")
+                             subtitle=f"{len(self.learning_rates)} steps · {descent} · {divergence}")
 
     def save(self, path):
-        """Write the figure as .png; return its Path."""
+        """Write the plot to a .png file; return its Path."""
         path = check_figure_path(path)
 
         from zoo.plots.figures import save_png
 
         figure = self.plot()
-        with atomic_write(path) as scratch:
-            save_png(figure, scratch)
+        with atomic_write(path) as temporary_path:
+            save_png(figure, temporary_path)
         return path
 
     def __repr__(self):
@@ -64,46 +66,47 @@ class LearningRateTest:
 
 
 def check_figure_path(path):
-    """Return `path` as a Path that can be written; UserError where it is not a .png file."""
+    """Return `path` as a writable Path; UserError unless it is a .png file."""
     if not str(path).lower().endswith(".png"):
-        raise UserError(f"the figure is a .png file; given {str(path)!r}")
+        raise UserError(f"the plot must be a .png file; got {str(path)!r}")
     return check_writable(path)
 
 
 def check_lr_range(min_lr, max_lr, steps):
-    """Raise UserError for a range or a number of steps that cannot be tested."""
+    """Raise UserError for an invalid range or number of steps."""
     for name, value in (("min_lr", min_lr), ("max_lr", max_lr)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= recipes.MAX_VALUE:
-            raise UserError(f"{name} is a number above 0; given {value!r}")
+            raise UserError(f"{name} must be a number above 0; got {value!r}")
     if min_lr >= max_lr:
-        raise UserError(f"min_lr is lower than max_lr; given {min_lr:g} and {max_lr:g}")
+        raise UserError(f"min_lr must be lower than max_lr; got {min_lr:g} and {max_lr:g}")
     if isinstance(steps, bool) or not isinstance(steps, int) or not 10 <= steps <= MAX_STEPS:
-        raise UserError(f"steps is a whole number from 10 to {MAX_STEPS:,}; given {steps!r}")
+        raise UserError(f"steps must be an integer from 10 to {MAX_STEPS:,}; got {steps!r}")
 
 
 def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, steps=100, recipe=None, seed=0,
                        limit=None, labels="fine", data_dir=None, image_size=None, validation_data=None, test_data=None,
                        class_names=None, preset=None, width=None, stem="auto", gpu=None, backend=None,
                        precision="float32", **keywords):
-    """Run the learning rate range test of Smith 2017 (arXiv:1506.01186) and return what it measured.
+    """Run the learning rate range test of Smith 2017 (arXiv:1506.01186) and return its result.
 
-    A new model is trained for `steps` steps while the learning rate rises exponentially; everything else is as
-    `zoo.fit` would have it: initial weights, batches, augmentation, optimizer and weight decay. The test ends early
-    where the smoothed loss is four times its minimum. The suggestion is the rate at which the smoothed loss falls
-    fastest over the logarithm of the rate. No run directory is made.
+    A new model is trained for `steps` steps while the learning rate rises exponentially; everything else is as in
+    `zoo.fit`: initial weights, batches, augmentation, optimizer and weight decay. The test stops early when the
+    smoothed loss reaches four times its minimum. The suggestion is the learning rate at which the smoothed loss falls
+    fastest with the logarithm of the learning rate. No run directory is created.
 
     Args:
-        min_lr, max_lr: float, the learning rates of the first and the last step.
-        steps: int, from 10.
         model: one of `zoo.list_models()`.
-        dataset and the others: as for `zoo.fit`.
+        dataset: as for `zoo.fit`, and so are the arguments not listed here.
+        min_lr, max_lr: float, the learning rates of the first and the last step.
+        steps: int, from 10 to 10,000.
 
     Returns:
-        A `LearningRateTest` with `suggestion`, a float, or None where the loss does not fall; `rates`, `losses` and
-        `smoothed`, tuples of float; `diverged`; `plot()`, a matplotlib Figure; and `save("lr.png")`.
+        A `LearningRateTest` with `suggestion`, a float, or None where the loss does not fall; `learning_rates`,
+        `losses` and `smoothed_losses`, tuples of float; `has_diverged`, a bool; `plot()`, which returns a matplotlib
+        Figure; and `save("lr.png")`.
 
     Raises:
-        zoo.errors.UserError: what cannot be, in one line, before a backend is loaded where that is possible.
+        zoo.errors.UserError: invalid arguments or data, in one line; before a backend is loaded where possible.
 
     Example:
 
@@ -112,23 +115,24 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
     """
     check_lr_range(min_lr, max_lr, steps)
     if not isinstance(model, str):
-        raise UserError(f"model is the name of a model of the catalogue; given {type(model).__name__}")
-    spec = registry.get_model_info(model)
-    options, fields = run_config_factory.split_keywords(spec, keywords)
-    width, options = run_config_factory.apply_preset(spec, preset, width, options)
+        raise UserError(f"model must be the name of a model of the catalogue; got {type(model).__name__}")
+    model_info = registry.get_model_info(model)
+    options, fields = run_config_factory.split_keywords(model_info, keywords)
+    width, options = run_config_factory.apply_preset(model_info, preset, width, options)
     data = load_data(dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
-                     shape=registry.get_default_image_shape(spec), validation_data=validation_data, test_data=test_data,
-                     class_names=class_names)
-    plan = run_config_factory.make_run_config(spec, data.info, recipe=recipe, overrides=fields, seed=seed, limit=limit,
-                                              width=width, stem=stem, options=options, backend=backend,
-                                              precision=precision, deterministic=False)
-    return run_learning_rate_test(plan, data, device_choice.prepare_run_device(gpu, plan), min_lr, max_lr, steps)
+                     shape=registry.get_default_image_shape(model_info), validation_data=validation_data,
+                     test_data=test_data, class_names=class_names)
+    run_config = run_config_factory.make_run_config(
+        model_info, data.info, recipe=recipe, overrides=fields, seed=seed, limit=limit, width=width, stem=stem,
+        options=options, backend=backend, precision=precision, deterministic=False)
+    device = device_choice.prepare_run_device(gpu, run_config)
+    return run_learning_rate_test(run_config, data, device, min_lr, max_lr, steps)
 
 
 def run_learning_rate_test(run_config, dataset, device, min_lr, max_lr, steps):
-    """Run the test for a Plan on a prepared `devices.Device` and return the LearningRateTest. Nothing is written."""
+    """Run the test for a RunConfig on a prepared `devices.Device`; return its LearningRateTest. Nothing is written."""
     if len(device.gpus) > 1:
-        raise UserError(f"the learning rate range test runs on one device; given {len(device.gpus)} GPUs")
+        raise UserError(f"the learning rate range test runs on one device; got {len(device.gpus)} GPUs")
 
     from zoo.training.backend import load_backend
 
@@ -136,18 +140,18 @@ def run_learning_rate_test(run_config, dataset, device, min_lr, max_lr, steps):
 
     from zoo.training import lr_range_test, model_building
 
-    rates = lr_range_test.space_learning_rates(min_lr, max_lr, steps)
-    network, _ = model_building.build_run_model(run_config)
-    losses = lr_range_test.run_range_test(network, dataset, run_config.recipe, run_config.seed, rates,
+    learning_rates = lr_range_test.space_learning_rates(min_lr, max_lr, steps)
+    model, _ = model_building.build_run_model(run_config)
+    losses = lr_range_test.run_range_test(model, dataset, run_config.recipe, run_config.seed, learning_rates,
                                           get_aux_loss_weights(run_config))
-    rates = rates[:len(losses)]
-    suggestion = lr_range_test.find_steepest_learning_rate(rates, losses)
+    learning_rates = learning_rates[:len(losses)]
+    suggestion = lr_range_test.find_steepest_learning_rate(learning_rates, losses)
     return LearningRateTest(
-        tuple(map(float, rates)), tuple(losses), tuple(lr_range_test.smooth_losses(losses)),
+        tuple(map(float, learning_rates)), tuple(losses), tuple(lr_range_test.smooth_losses(losses)),
         None if suggestion is None else round_to_two_digits(suggestion), lr_range_test.has_diverged(losses),
         f"{run_config.model_config.model_info.name} on {run_config.dataset.name}")
 
 
 def round_to_two_digits(value):
-    """Return a positive number rounded to two digits that count."""
+    """Return a positive number rounded to two significant digits."""
     return round(value, 1 - math.floor(math.log10(value)))

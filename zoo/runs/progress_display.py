@@ -1,29 +1,27 @@
-"""What shows the progress of a training from Python, in place of lines of text. Loads no backend and not IPython."""
+"""Progress displays for training from Python, in place of lines of text. Neither a backend nor IPython is loaded."""
 
 import sys
 
 from zoo.errors import UserError
 
-PERSISTENT_PREFIXES = ("note", "stopped")  # what lines begin with that matter after training, too
+PERSISTENT_PREFIXES = ("note", "stopped")  # of lines that are still relevant after training
 
 
 def make_progress_display(verbose=True):
-    """Return what shows the progress: LiveCurves in a notebook, SilentDisplay with verbose=False, None for text on
-    stdout.
-    """
+    """Return SilentDisplay with verbose=False, LiveCurves in a notebook, else None, for text on stdout."""
     if not verbose:
         return SilentDisplay()
     return LiveCurves() if is_notebook() else None
 
 
 def is_notebook():
-    """Return whether this process is the kernel of a notebook. IPython is imported already if it is."""
+    """Return whether this process is a notebook kernel, in which IPython is already imported."""
     ipython = sys.modules.get("IPython")
     return hasattr(ipython and ipython.get_ipython(), "kernel")
 
 
 class SilentDisplay:
-    """Shows nothing."""
+    """A display that shows nothing."""
 
     def write(self, lines):
         pass
@@ -36,13 +34,13 @@ class SilentDisplay:
 
 
 class LiveCurves:
-    """One output area of a notebook: first the lines of the header, after each epoch the learning curves so far."""
+    """One output area of a notebook: first the header lines, then, after each epoch, the learning curves so far."""
 
     def __init__(self):
         self._handle = None
 
     def write(self, lines):
-        """Show the lines until there are curves; those that are STAYING stay above the curves."""
+        """Show the lines until there are curves; those with a PERSISTENT_PREFIXES prefix stay above the curves."""
         notes = [line for line in lines if line.startswith(PERSISTENT_PREFIXES)]
         others = [line for line in lines if line not in notes]
         if notes:
@@ -57,7 +55,7 @@ class LiveCurves:
         return [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.show(run))]
 
     def show(self, run):
-        """Draw the curves from the files of a run directory; nothing before the first epoch has finished."""
+        """Draw the curves from the files of a run directory; draw nothing before the first epoch has finished."""
         from zoo.reports.run_outputs import plot_run  # matplotlib
 
         try:

@@ -1,10 +1,10 @@
-"""`Run`: a run directory as an object. Cheap to make: run.json is read, nothing else until it is asked for."""
+"""`Run`: a run directory as an object. Creating one reads run.json only; everything else is read on demand."""
 
 import itertools
 from functools import cached_property
 
 from zoo.errors import UserError, unknown_name_error
-from zoo.training import finetuning, run_config as plans, run_directory, run_files
+from zoo.training import finetuning, run_config, run_directory, run_files
 from zoo.training.backend import current_backend, import_keras
 from zoo.utils.io import expand_user
 
@@ -12,17 +12,17 @@ from zoo.utils.io import expand_user
 class Run:
     """A training run: its configuration, its history and its result, and what can be done with its model.
 
-    `zoo.fit` returns one; `zoo.Run("runs/mine")` opens one that is on the disk. Everything is read from the run
-    directory when it is asked for, so a `Run` of a training that is still going on in another process shows how far
-    it is.
+    `zoo.fit` returns one; `zoo.Run("runs/mine")` opens an existing one. Everything is read from the run directory on
+    demand, so a `Run` that another process is still training shows its current progress.
 
     Args:
         path: the run directory, str or Path.
 
     Attributes:
         path: Path of the run directory.
-        reason: why training stopped before its last epoch in the call that returned this `Run`, such as
-            "out of time" or "stopped by a callback"; None otherwise.
+        config: dict, the contents of run.json.
+        reason: why the call that returned this `Run` stopped training before the last epoch, such as "out of time" or
+            "stopped by a callback"; None otherwise.
 
     Raises:
         UserError: `path` is not a run directory, or its run.json is damaged.
@@ -40,7 +40,7 @@ class Run:
         self.reason = reason
 
     def __fspath__(self):
-        """The path of the run directory, so that a Run serves wherever a path does."""
+        """The path of the run directory, so that a Run is accepted wherever a path is."""
         return str(self.path)
 
     @property
@@ -50,23 +50,24 @@ class Run:
 
     @property
     def status(self):
-        """"finished", "running" (another process, or this one, trains it), "stopped", or "new" without an epoch."""
+        """"finished", "running" (in this or another process), "stopped", or "new" if there is no checkpoint yet."""
         if (self.path / "result.json").exists():
             return "finished"
         if run_directory.is_run_locked(self.path):
             return "running"
-        begun = (self.path, self.path / finetuning.FIRST_STAGE_DIR)
-        return "stopped" if any((each / "checkpoints" / "last.npz").exists() for each in begun) else "new"
+        stage_dirs = (self.path, self.path / finetuning.FIRST_STAGE_DIR)
+        has_checkpoint = any((directory / "checkpoints" / "last.npz").exists() for directory in stage_dirs)
+        return "stopped" if has_checkpoint else "new"
 
     @property
     def history(self):
-        """What each epoch gave: {column: list of numbers}, the columns of history.csv; {} before the first epoch."""
+        """The metrics per epoch: {column of history.csv: list of numbers}; {} before the first epoch."""
         rows = run_files.read_history_rows(self.path)
         return {column: [row[column] for row in rows] for column in rows[0]} if rows else {}
 
     @property
     def result(self):
-        """What result.json says: test_accuracy_best, test_accuracy_last, best_epoch, per_class, ...; None before."""
+        """The contents of result.json: test_accuracy_best, test_accuracy_last, best_epoch, per_class, ...; or None."""
         return run_files.read_result(self.path)
 
     @cached_property
@@ -78,7 +79,7 @@ class Run:
         """Return the trained model.
 
         Args:
-            checkpoint: "best", the epoch with the highest validation accuracy, or "last".
+            checkpoint: "best", the weights of the epoch with the highest validation accuracy, or "last".
 
         Returns:
             A keras.Model from raw images (n, height, width, channels) uint8 to probabilities (n, classes) float32.
@@ -88,37 +89,38 @@ class Run:
         """
         from zoo.training.model_loading import load_run_model
 
-        if checkpoint not in plans.CHECKPOINTS:
-            raise UserError(f"checkpoint is 'best' or 'last'; given {checkpoint!r}")
+        if checkpoint not in run_config.CHECKPOINTS:
+            raise UserError(f"checkpoint must be 'best' or 'last'; got {checkpoint!r}")
         return load_run_model(self.path, checkpoint)
 
     def evaluate(self, data=None, *, split="test", checkpoint="best", data_dir=None, batch_size=None):
-        """Measure the model on labelled images.
+        """Evaluate the model on labelled images.
 
         Args:
-            data: None, the run's own data; or other labelled images, whatever `zoo.load_data` takes: of a source with
-                splits `split` is measured; of a folder of class folders, of a pair (images, labels) and of an .npz file
-                with one pair every image. An .npz file has the arrays x_test and y_test, or test_images and
-                test_labels; docs/report.md names the others. The classes of folders and data sets are matched to the
-                run's by name, the labels of arrays are indices into `class_names`. Images in a folder are resized.
-            split: "test", "validation" or "train". The test split is for the end: do not choose by it.
+            data: None for the run's own data; or other labelled images, anything that `zoo.load_data` takes. Of a
+                source with splits, `split` is evaluated; of a folder of class folders, a pair (images, labels) or an
+                .npz file with one pair, every image. An .npz file has the arrays x_test and y_test, or test_images and
+                test_labels; docs/report.md lists the others. The classes of folders and datasets are matched to the
+                run's by name; the labels of arrays are indices into `class_names`. Images in a folder are resized.
+            split: "test", "validation" or "train". The test split is for the final evaluation: do not use it for model
+                selection.
             checkpoint: "best" or "last".
-            data_dir: the folder of the run's data, where it is no longer where it was.
-            batch_size: images at a time; None: that of the training, which gives the same numbers to the last digit.
+            data_dir: the folder with the run's data, if it has been moved.
+            batch_size: batch size; None: the training batch size, which reproduces result.json to the last digit.
 
         Returns:
-            A dict: loss, the mean cross-entropy; accuracy; ece, the expected calibration error; right and of, how many
-            of how many; macro_precision, macro_recall and macro_f1, means over the classes that have images;
-            per_class_metrics, a list of dicts with class, images, precision, recall and f1, where a quotient without a
-            denominator is 0; per_class and per_class_of, lists in the order of `class_names`; with 100 classes or more
-            top5.
+            A dict: loss, the mean cross-entropy; accuracy; ece, the expected calibration error; right and of, the
+            numbers of correct predictions and of images; macro_precision, macro_recall and macro_f1, means over the
+            classes that have images; per_class_metrics, a list of dicts with class, images, precision, recall and f1,
+            where a quotient with denominator 0 is 0; per_class and per_class_of, lists of right and of per class in the
+            order of `class_names`; with 100 classes or more top5, the top-5 accuracy.
 
         Raises:
-            UserError: the data cannot be found, have a class that the run does not know, or another image shape.
+            UserError: the data is not found, has a class unknown to the run, or another image shape.
         """
         from zoo.runs import evaluation
 
-        plans.find_checkpoint(self.path, checkpoint)
+        run_config.find_checkpoint(self.path, checkpoint)
         if data is None:
             images = evaluation.load_own_split(self.path, self.config, split, data_dir)
         else:
@@ -132,9 +134,9 @@ class Run:
             images: a path or a list of paths of image files, or of folders of them, of any size; a Pillow image or a
                 list of them, of any size; or an array (n, height, width), (n, height, width, 1) or
                 (n, height, width, 3), or of one image, (height, width), (height, width, 1) or (height, width, 3), of
-                the size that the model takes, of integers or floats of 0 to 255, or floats of at most 1, or bool.
-                Grayscale becomes RGB, or RGB grayscale, where the model takes that.
-            top_k: None for all probabilities, or how many classes to name for each image.
+                the model's input size: integers or floats from 0 to 255, floats of at most 1, or bool. Grayscale is
+                converted to RGB, or RGB to grayscale, as the model requires.
+            top_k: None for all probabilities, or how many of the most probable classes to return for each image.
             checkpoint: "best" or "last".
 
         Returns:
@@ -142,7 +144,7 @@ class Run:
             probability), the most probable first.
 
         Raises:
-            UserError: a file cannot be read, or the array is no such images.
+            UserError: a file cannot be read, or the array has an unsupported shape, dtype or range.
         """
         import os
 
@@ -153,24 +155,24 @@ class Run:
         from zoo.data.model_input import prepare_image_arrays, prepare_pil_images
 
         if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, (int, np.integer)) or top_k < 1):
-            raise UserError(f"top_k is None, or a whole number of 1 or more; given {top_k!r}")
+            raise UserError(f"top_k must be None or an integer of 1 or more; got {top_k!r}")
         shape = tuple(self.config["dataset"]["shape"])
         if isinstance(images, (str, os.PathLike, Image.Image)):
             images = [images]
         if isinstance(images, (list, tuple)) and images and isinstance(images[0], (str, os.PathLike)):
-            parts = self._fit_files(images, shape)
-        elif isinstance(images, (list, tuple)) and images and all(isinstance(each, Image.Image) for each in images):
-            parts = iter([prepare_pil_images(images, shape, self.config["dataset"].get("white"))])
+            batches = self._fit_files(images, shape)
+        elif isinstance(images, (list, tuple)) and images and all(isinstance(image, Image.Image) for image in images):
+            batches = iter([prepare_pil_images(images, shape, self.config["dataset"].get("white"))])
         else:
-            parts = iter([prepare_image_arrays(images, shape)])
-        first = next(parts)  # what cannot be read is refused before a backend loads
+            batches = iter([prepare_image_arrays(images, shape)])
+        first = next(batches)  # unreadable images are rejected before a backend is loaded
         model = self.load_model(checkpoint)
-        probabilities = np.concatenate([np.asarray(model.predict(part, verbose=0), np.float32)
-                                        for part in itertools.chain([first], parts)])
+        probabilities = np.concatenate([np.asarray(model.predict(batch, verbose=0), np.float32)
+                                        for batch in itertools.chain([first], batches)])
         return probabilities if top_k is None else rank_classes(probabilities, self.class_names, top_k)
 
     def _fit_files(self, paths, shape):
-        """Yield uint8 (n, *shape) of image files, as many as fit into memory at a time; UserError for a broken one."""
+        """Yield batches uint8 (n, *shape) of image files, sized to fit memory; UserError for an invalid file."""
         import os
 
         import numpy as np
@@ -179,30 +181,30 @@ class Run:
 
         files, _ = image_files.find_image_files([os.fspath(path) for path in paths])
         for chunk in image_io.prepare_image_files(files, shape, self.config["dataset"].get("white")):
-            for _, fitted in chunk:
-                if isinstance(fitted, UserError):
-                    raise fitted
-            yield np.stack([fitted.pixels for _, fitted in chunk])
+            for _, image in chunk:
+                if isinstance(image, UserError):
+                    raise image
+            yield np.stack([image.pixels for _, image in chunk])
 
     def plot(self, what="curves"):
-        """Draw one of the run's plots from its files; a notebook shows it.
+        """Draw one of the plots of the run from its files; a notebook shows it.
 
         Args:
             what: "curves", loss and accuracy of each epoch; "confusion", the confusion matrix of the test split;
-                "mistakes", the first test images that were misclassified; "samples", training images.
+                "mistakes", the first misclassified test images; "samples", training images.
 
         Returns:
             A matplotlib Figure.
 
         Raises:
-            UserError: there is no such plot, or the run has no data for it yet.
+            UserError: the plot is unknown, or the run has no data for it yet.
         """
         from zoo.reports.run_outputs import plot_run
 
         return plot_run(self.path, what)
 
     def inspect(self, image, *, checkpoint="best"):
-        """Look inside the model: what its layers make of one image, and which pixels speak for which class.
+        """Visualize the model's feature maps, filters, and which pixels are evidence for which class, for one image.
 
         Args:
             image: the path of an image file, a Pillow image, or an array uint8 (height, width, channels), of any size.
@@ -213,7 +215,7 @@ class Run:
             gradcam(), saliency(), occlusion() and hypercolumn(); report("look.html") writes all of them as one page.
 
         Raises:
-            UserError: there is no such image or checkpoint.
+            UserError: the image cannot be read, or the checkpoint does not exist.
 
         Example:
 
@@ -222,17 +224,17 @@ class Run:
         from zoo.runs.data import to_pil_image
 
         self._check_checkpoint(checkpoint)
-        picture, name = to_pil_image(image)
+        pil_image, name = to_pil_image(image)
         import_keras()
 
         from zoo.plots import inspected_model
         from zoo.runs.inspection import Inspection
 
-        return Inspection(inspected_model.load_inspected_run(self.path, self.config, checkpoint), picture, name,
-                          self.config["dataset"].get("white"))
+        model = inspected_model.load_inspected_run(self.path, self.config, checkpoint)
+        return Inspection(model, pil_image, name, self.config["dataset"].get("white"))
 
     def export(self, format, output=None, *, checkpoint="best"):
-        """Write the trained model as a file for other programs, checked to give the same probabilities.
+        """Export the trained model to a file for other programs, and verify that it gives the same probabilities.
 
         Args:
             format: "keras", "weights", "onnx", "saved_model" or "litert"; see docs/export.md.
@@ -240,10 +242,10 @@ class Run:
             checkpoint: "best" or "last".
 
         Returns:
-            The Path that was written.
+            The Path of the exported model.
 
         Raises:
-            UserError: there is no such format or checkpoint, a package is missing, or the file cannot be written.
+            UserError: unknown format or checkpoint, a missing package, or a file that cannot be written.
 
         Example:
 
@@ -262,28 +264,31 @@ class Run:
         return export_run(self.path, self.config, format, path, checkpoint).path
 
     def _check_checkpoint(self, checkpoint):
-        """Raise UserError unless `checkpoint` names one that the run has."""
-        if checkpoint not in plans.CHECKPOINTS:
-            raise unknown_name_error("checkpoint", checkpoint, plans.CHECKPOINTS)
-        plans.find_checkpoint(self.path, checkpoint)
+        """Raise UserError unless `checkpoint` is the name of an existing checkpoint of the run."""
+        if checkpoint not in run_config.CHECKPOINTS:
+            raise unknown_name_error("checkpoint", checkpoint, run_config.CHECKPOINTS)
+        run_config.find_checkpoint(self.path, checkpoint)
 
     def report(self):
-        """Draw the plots and the HTML report again from the run's files; return the path of report.html."""
+        """Regenerate the plots and the HTML report from the run's files; return the path of report.html."""
         from zoo.reports.run_outputs import draw_run
 
         return draw_run(self.path)[-1]
 
     def resume(self, *, epochs=None, dataset=None, data_dir=None, gpu=None, max_seconds=None, callbacks=None,
                log=None, verbose=True):
-        """Train on from the last checkpoint, exactly as if training had never stopped (bit for bit on the CPU).
+        """Resume training from the last checkpoint, exactly as if it had never stopped (bit for bit on the CPU).
 
         Args:
-            epochs: None, or more than before, where the recipe's schedule does not depend on their number.
-            dataset: the data, where the run was trained on arrays, which are not kept in the run directory.
+            epochs: None, or a larger number than before, if the recipe's learning-rate schedule does not depend on it.
+            dataset: the data, if the run was trained on arrays, which the run directory does not contain.
             data_dir, gpu, max_seconds, callbacks, log, verbose: as for `zoo.fit`.
 
         Returns:
             A `Run` of the same directory.
+
+        Raises:
+            UserError: a setting that the run does not allow to change, or other data than it was trained on.
         """
         from zoo.runs.fitting import resume_run
 
@@ -294,20 +299,20 @@ class Run:
         return f"<zoo.Run {str(self.path)!r}: {self.summary()}>"
 
     def summary(self):
-        """Return one line: model, data set, status, and the accuracy so far."""
+        """Return one line: model, dataset, status, and the accuracy so far."""
         history, result = self.history, self.result
         status = f"{self.status} ({self.reason})" if self.reason else self.status
-        words = [f"{self.config.get('network')} on {self.config['dataset'].get('name')}", status]
+        parts = [f"{self.config.get('network')} on {self.config['dataset'].get('name')}", status]
         if history:
-            words.append(f"epoch {history['epoch'][-1]} of {self.config.get('recipe', {}).get('epochs', '?')}")
+            parts.append(f"epoch {history['epoch'][-1]} of {self.config.get('recipe', {}).get('epochs', '?')}")
         if result:
-            words.append(f"test accuracy {result['test_accuracy_best']:.2%}")
+            parts.append(f"test accuracy {result['test_accuracy_best']:.2%}")
         elif history:
-            words.append(f"validation accuracy {max(history['val_accuracy']):.2%}")
-        return ", ".join(words)
+            parts.append(f"validation accuracy {max(history['val_accuracy']):.2%}")
+        return ", ".join(parts)
 
     def _repr_html_(self):
-        """In a notebook: the summary, the curves so far, and a link to the report."""
+        """Return the HTML for a notebook: the summary, the curves so far, and a link to the report."""
         from zoo.reports.run_summary import render_run_summary
 
         return render_run_summary(self.path, self.summary())

@@ -1,6 +1,6 @@
-"""A training session: from a plan and a data set to a run directory. zoo train, zoo finetune and zoo.fit share it.
+"""A training session: from a run config and a dataset to a run directory. Used by zoo train, zoo finetune and zoo.fit.
 
-No backend is loaded when this is imported: devices are chosen before.
+Importing this module loads no backend: devices are selected first.
 """
 
 import contextlib
@@ -16,17 +16,27 @@ from zoo.data.datasets import Dataset
 from zoo.errors import UserError
 from zoo.runs.data import check_same_data
 from zoo.runs.stages import (
-    get_aux_loss_weights,
     build_stage_model,
     count_model_parameters,
-    read_finished_result,
+    get_aux_loss_weights,
     is_stage_finished,
     load_best_weights,
     make_stages,
+    read_finished_result,
 )
-from zoo.training import finetuning, run_config as plans, run_directory, run_files
-from zoo.training.distribution import multihost as hosts
+from zoo.training import finetuning, run_directory, run_files
+from zoo.training.distribution import multihost
 from zoo.training.pretrained_backbone import BackboneWeights, find_weights_to_resume
+from zoo.training.run_config import (
+    MODEL_FILE,
+    CustomModelConfig,
+    RunConfig,
+    check_devices,
+    flatten_run_config,
+    get_run_config,
+    resume_run_config,
+    serialize_run_config,
+)
 from zoo.utils.io import expand_user
 
 
@@ -35,21 +45,24 @@ class Session:
     """What one process contributes to a run.
 
     Attributes:
-        plan: the run's Plan; while `asked` is given, the layers that are meant and the rates are still to be found.
-        dataset: the Dataset that it is trained on.
-        chosen: the `devices.Device`, already prepared.
-        attend: called as `attend(work, run, recipe, leave, resume, link)`; calls `work()`, which trains and returns
-            (Progress or None, result or None), and decides what becomes of errors. What it returns, `begin` and
-            `resume` return. A result without Progress: the run was finished already.
-        until: on time.monotonic's clock, when to save and leave.
-        hosts: ([HOST:PORT, ...], this host's index), or None for a single host; link: the connection to the others.
-        callbacks: Keras callbacks of the user's; loggers: names of zoo.training.loggers, which are added to them.
-        model: a Keras model of the user's own, where the plan is for one.
-        asked: a FineTuneOptions that a command or call asks for, or None; origin: the BackboneWeights of its weights.
-        display: what shows the progress, see `zoo.runs.progress_display`; None: text on stdout.
+        run_config: the RunConfig; with `finetune_options`, its frozen layers and learning rates are not resolved yet.
+        dataset: the Dataset to train on.
+        device: the `devices.Device`, already prepared.
+        run_work: called as `run_work(work, run, recipe, stopper, resume_hint, host_group)`; calls `work()`, which
+            trains and returns (Progress or None, result or None), and handles errors. `start` and `resume` return what
+            it returns. A result without Progress: the run was already finished.
+        deadline: on time.monotonic's clock, when to save and stop.
+        hosts: ([HOST:PORT, ...], this host's index), or None for a single host.
+        host_group: the connection to the other hosts.
+        callbacks: the user's Keras callbacks.
+        loggers: names of zoo.training.loggers, whose callbacks are added to them.
+        model: the user's own Keras model, where the run config is for one.
+        finetune_options: the requested FineTuneOptions, or None.
+        backbone_weights: the BackboneWeights of their weights.
+        display: the progress display, see `zoo.runs.progress_display`; None: text on stdout.
     """
 
-    run_config: plans.RunConfig
+    run_config: RunConfig
     dataset: Dataset
     device: devices.Device
     run_work: Callable
@@ -64,183 +77,186 @@ class Session:
     display: object = None
 
     def start(self, output_dir, name, command):
-        """Build the model, make a new run directory and train; `command` is what run.json says of how it was begun."""
-        where, sharing = self._load_backend()
+        """Build the model, create a new run directory and train; run.json records `command` as how it was started."""
+        device_description, distribution = self._load_backend()
 
         from zoo.training import header
 
-        with sharing.scope():
-            plan = self._resolve_run_config()
-            first = make_stages(plan, Path())[0].run_config
+        with distribution.scope():
+            run_config = self._resolve_run_config()
+            first_config = make_stages(run_config, Path())[0].run_config
             with self._model_file() as model_file:
-                built = build_stage_model(first, model_file)  # refuses what cannot be, before there is a run
-                lines = self._load_backbone_weights(built, first)
-                run = expand_user(sharing.broadcast(lambda: self._create_run_dir(output_dir, name)))
-                if model_file and sharing.host == 0:
+                models = build_stage_model(first_config, model_file)  # rejects invalid configs before the run exists
+                lines = self._load_backbone_weights(models, first_config)
+                run = expand_user(distribution.broadcast(lambda: self._create_run_dir(output_dir, name)))
+                if model_file and distribution.host == 0:
                     shutil.copyfile(model_file, run / model_file.name)
-            with lock_run_on_first_host(run, sharing):
-                parameters = count_model_parameters(built)
-                if sharing.host == 0:
-                    run_files.write_config(run,
-                                           header.make_run_metadata(plan, self.dataset, parameters, where, command))
+            with lock_run_on_first_host(run, distribution):
+                parameters = count_model_parameters(models)
+                if distribution.host == 0:
+                    run_files.write_config(run, header.make_run_metadata(run_config, self.dataset, parameters,
+                                                                         device_description, command))
                 if self.finetune_options and self.finetune_options.strategy:
                     reason = finetuning.FINETUNE_STRATEGIES[self.finetune_options.strategy].reason
                     lines.append(f"{'strategy':8} {self.finetune_options.strategy}: {reason}")
-                self._print([*header.format_header(plan, self.dataset, parameters, where, run), *lines])
-                return self._train(plan, built, run, where, sharing)
+                self._print([*header.format_header(run_config, self.dataset, parameters, device_description, run),
+                             *lines])
+                return self._train(run_config, models, run, device_description, distribution)
 
     def resume(self, run):
-        """Train on from where the run directory `run` stands."""
+        """Resume training from the last checkpoint of the run directory `run`."""
         with run_directory.lock_run(run) if not (self.hosts and self.hosts[1]) else contextlib.nullcontext():
             check_same_data(run, self.dataset)
-            where, sharing = self._load_backend()
+            device_description, distribution = self._load_backend()
 
             from zoo.training import checkpoints, header
 
-            with sharing.scope():
-                facts = run_files.read_config(run)
-                plan = self._resolve_run_config()
-                plan = plans.resume_run_config(run, plans.get_run_config(run, facts),
-                                               plan)  # another command may have changed it
+            with distribution.scope():
+                config = run_files.read_config(run)
+                run_config = self._resolve_run_config()
+                # another command may have changed it
+                run_config = resume_run_config(run, get_run_config(run, config), run_config)
                 if self.finetune_options:
-                    result = read_finished_result(run, plan.recipe.epochs)
+                    result = read_finished_result(run, run_config.recipe.epochs)
                     if result:
-                        return self.run_work(lambda: (None, result), run, plan.recipe, None, "", None)
-                stages = make_stages(plan, run)
-                current = next((stage for stage in stages[:-1] if not is_stage_finished(stage)), stages[-1])
-                built = build_stage_model(current.run_config, run / plans.MODEL_FILE)
+                        return self.run_work(lambda: (None, result), run, run_config.recipe, None, "", None)
+                stages = make_stages(run_config, run)
+                current_stage = next((stage for stage in stages[:-1] if not is_stage_finished(stage)), stages[-1])
+                models = build_stage_model(current_stage.run_config, run / MODEL_FILE)
                 lines = []
-                if not (current.directory / "checkpoints" / "last.npz").exists():  # nothing of it has been trained
-                    if current is stages[0]:
-                        lines = self._load_backbone_weights(built, current.run_config)
+                if not (current_stage.directory / "checkpoints" / "last.npz").exists():  # not trained at all yet
+                    if current_stage is stages[0]:
+                        lines = self._load_backbone_weights(models, current_stage.run_config)
                     else:
-                        load_best_weights(built, stages[0], sharing)
+                        load_best_weights(models, stages[0], distribution)
                 progress = checkpoints.Progress(
-                    **sharing.broadcast(lambda: asdict(checkpoints.recover_progress(current.directory))))
-                if sharing.host == 0:
-                    run_files.write_config(run, {**facts, **plans.serialize_run_config(plan)})  # perhaps more epochs
+                    **distribution.broadcast(lambda: asdict(checkpoints.recover_progress(current_stage.directory))))
+                if distribution.host == 0:
+                    run_files.write_config(run, {**config, **serialize_run_config(run_config)})  # maybe more epochs
                     (run / "result.json").unlink(missing_ok=True)
-                lines = [*header.format_header(plan, self.dataset, count_model_parameters(built), where, run), *lines,
-                         *header.format_resume(progress, facts, where, plan.backend)]
+                parameters = count_model_parameters(models)
+                lines = [*header.format_header(run_config, self.dataset, parameters, device_description, run), *lines,
+                         *header.format_resume(progress, config, device_description, run_config.backend)]
                 self._print(lines)
-                return self._train(plan, built, run, where, sharing, current)
+                return self._train(run_config, models, run, device_description, distribution, current_stage)
 
     @property
     def is_custom(self):
-        return isinstance(self.run_config.model_config, plans.CustomModelConfig)
+        """Whether the model is the user's own."""
+        return isinstance(self.run_config.model_config, CustomModelConfig)
 
     @contextlib.contextmanager
     def _model_file(self):
-        """Give the Path of a file with the user's own model, as long as the block lasts; None for another model."""
+        """Yield the Path of a temporary file with the user's own model; None for a model of the catalogue."""
         if self.model is None:
             yield None
             return
         from zoo.training import custom_model
 
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / plans.MODEL_FILE
+            path = Path(folder) / MODEL_FILE
             custom_model.save_custom_model(self.model, path)
             yield path
 
     def _resolve_run_config(self):
-        """Return the plan with what of fine-tuning only the model can tell: which layers are meant, and the rates."""
+        """Return the run config with the fine-tuning layers and learning rates that only the model determines."""
         if self.finetune_options is None:
             return self.run_config
         from zoo.training import finetuned_model
 
-        config, head_recipe, recipe = finetuned_model.resolve_finetuning(self.run_config.model_config,
-                                                                         self.run_config.finetuning,
-                                                                         self.finetune_options, self.run_config.recipe,
-                                                                         self.run_config.dataset.shape,
-                                                                         self.run_config.dataset.classes)
-        return replace(self.run_config, finetuning=config, head_recipe=head_recipe, recipe=recipe)
+        run_config = self.run_config
+        finetune_config, head_recipe, recipe = finetuned_model.resolve_finetuning(
+            run_config.model_config, run_config.finetuning, self.finetune_options, run_config.recipe,
+            run_config.dataset.shape, run_config.dataset.classes)
+        return replace(run_config, finetuning=finetune_config, head_recipe=head_recipe, recipe=recipe)
 
     def _load_backbone_weights(self, models, run_config):
-        """Give the backbone of a fine-tuning its weights; return the lines that say what was done."""
+        """Load the pretrained weights into the backbone when fine-tuning; return lines of text that report it."""
         if run_config.finetuning is None:
             return []
-        origin = self.backbone_weights or find_weights_to_resume(run_config)
-        return origin.ensure_local().load_into(models[1], run_config.model_config)
+        backbone_weights = self.backbone_weights or find_weights_to_resume(run_config)
+        return backbone_weights.ensure_local().load_into(models[1], run_config.model_config)
 
     def _print(self, lines):
-        """Print lines, or hand them to what shows the progress."""
+        """Print the lines, or pass them to the progress display."""
         if self.display:
             self.display.write(lines)
         else:
             print("\n".join(lines), flush=True)
 
     def _create_run_dir(self, output_dir, name):
-        """Make the run directory and return its path: in full where hosts that stand in other folders need it."""
+        """Create the run directory and return its path: absolute for hosts whose working directories may differ."""
         run = run_directory.create_run(output_dir, name, self.run_config.model_name, self.run_config.dataset.name)
         return str(run.absolute() if self.host_group else run)
 
     def _load_backend(self):
-        """Load the backend, connected with the other hosts; return the description of the devices, and the
-        DataParallel.
-        """
-        plan, chosen = self.run_config, self.device
+        """Load the backend and connect to the other hosts; return (description of the devices, DataParallel)."""
+        run_config, device = self.run_config, self.device
 
         def connect():
             import keras
 
-            keras.utils.set_random_seed(plan.seed)
+            keras.utils.set_random_seed(run_config.seed)
             addresses, index = self.hosts
-            keras.distribution.initialize(hosts.get_coordinator_address(addresses[0]), len(addresses), index)
+            keras.distribution.initialize(multihost.get_coordinator_address(addresses[0]), len(addresses), index)
 
         from zoo.training.backend import load_backend
 
-        where = load_backend(plan.backend, chosen, connect if self.host_group else None)
-        if plan.precision == "float16" and where.startswith("CPU"):
-            raise UserError("float16 is for GPUs, and this is the CPU; give --precision bfloat16, or float32")
+        description = load_backend(run_config.backend, device, connect if self.host_group else None)
+        if run_config.precision == "float16" and description.startswith("CPU"):
+            raise UserError("float16 requires a GPU, and this device is the CPU; give --precision bfloat16 or float32")
 
         from zoo.training.distribution import data_parallel
 
         if self.host_group:
-            sharing = data_parallel.distribute_over_hosts(self.host_group, self.hosts[1], len(self.hosts[0]))
+            distribution = data_parallel.distribute_over_hosts(self.host_group, self.hosts[1], len(self.hosts[0]))
         else:
-            sharing = data_parallel.distribute_over_devices(plan.backend, len(chosen.gpus))
-        plans.check_devices(plan, sharing.devices)
+            distribution = data_parallel.distribute_over_devices(run_config.backend, len(device.gpus))
+        check_devices(run_config, distribution.devices)
         if self.host_group:
-            return f"{where}, one of {sharing.hosts} hosts with {sharing.devices} devices in all", sharing
-        return f"{where}, as {sharing.devices} devices" if sharing.devices > 1 and not chosen.gpus else where, sharing
+            description += f", one of {distribution.hosts} hosts with {distribution.devices} devices in total"
+        elif distribution.devices > 1 and not device.gpus:
+            description += f", as {distribution.devices} devices"
+        return description, distribution
 
     def _train(self, run_config, models, run, device_description, distribution, current_stage=None):
-        """Train, test and draw; return what `attend` returns.
+        """Train, test and draw the outputs; return what `self.run_work` returns.
 
-        built: what `build` gave for the stage `current`, the first one if that is None.
+        models: what `build_stage_model` returned for `current_stage`, or for the first stage if that is None.
         """
         from zoo.plots import fonts
         from zoo.reports.run_outputs import draw_model, draw_run  # matplotlib
         from zoo.training import failures, header, trainer
         from zoo.training.stopping import Stopper
 
-        link = distribution.host_group
-        leave = hosts.MultihostStopper(link, self.deadline) if link else Stopper(self.deadline)
+        host_group = distribution.host_group
+        stopper = multihost.MultihostStopper(host_group, self.deadline) if host_group else Stopper(self.deadline)
         stages = make_stages(run_config, run)
-        left = stages[stages.index(current_stage):] if current_stage else stages
+        remaining = stages[stages.index(current_stage):] if current_stage else stages
 
         def work():
             nonlocal models
             if distribution.host == 0:
                 (run / "plots").mkdir(exist_ok=True)
-            anatomy = draw_model(models[0] if run_config.finetuning or self.is_custom else run_config.model_config,
-                                 run / "plots" / "architecture.svg" if distribution.host == 0 else None)
-            if distribution.host == 0:
-                warning = device_description.startswith("CPU") and failures.predict_out_of_memory(anatomy.memory, run_config.recipe,
-                                                                                                  failures.get_free_memory())
+            architecture_path = run / "plots" / "architecture.svg" if distribution.host == 0 else None
+            source = models[0] if run_config.finetuning or self.is_custom else run_config.model_config
+            model_summary = draw_model(source, architecture_path)
+            if distribution.host == 0 and device_description.startswith("CPU"):
+                warning = failures.predict_out_of_memory(model_summary.memory, run_config.recipe,
+                                                         failures.get_free_memory())
                 if warning:
                     self._print([f"{'note':8} {warning}"])
-            for stage in left:
-                if stage is not left[0]:
-                    models = build_stage_model(stage.run_config, run / plans.MODEL_FILE)
+            for stage in remaining:
+                if stage is not remaining[0]:
+                    models = build_stage_model(stage.run_config, run / MODEL_FILE)
                     load_best_weights(models, stages[stages.index(stage) - 1], distribution)
-                progress = self._train_stage(models, stage, stages, distribution, leave)
-                if leave.reason:
+                progress = self._train_stage(models, stage, stages, distribution, stopper)
+                if stopper.reason:
                     return progress, None
                 if progress.epoch < stage.run_config.recipe.epochs and distribution.host == 0:
                     self._print([header.format_early_stop(stage.run_config.recipe, progress)])
             result = None
-            if not leave.should_stop(trainer.estimate_test_seconds(progress, self.dataset)):
+            if not stopper.should_stop(trainer.estimate_test_seconds(progress, self.dataset)):
                 result = trainer.evaluate_trained_model(models[0], self.dataset, run_config.recipe, run, progress,
                                                         distribution)
             if distribution.host == 0:
@@ -249,46 +265,47 @@ class Session:
                     self._print([f"{'note':8} {note}"])
             if self.display:
                 self.display.show(run)
-            if link:
-                link.close()
+            if host_group:
+                host_group.close()
             return progress, result
 
-        words = ["python", "-m", "zoo.train", "--resume", str(run)]
-        if link:
-            words += ["--hosts", ",".join(link.addresses), "--host-index", str(distribution.host)]
-        resume = f"to go on{', on all hosts' if link else ''}: {shlex.join(words)}"
-        return self.run_work(work, run, run_config.recipe, leave, resume, link)
+        command = ["python", "-m", "zoo.train", "--resume", str(run)]
+        if host_group:
+            command += ["--hosts", ",".join(host_group.addresses), "--host-index", str(distribution.host)]
+        resume_hint = f"to resume{', on all hosts' if host_group else ''}: {shlex.join(command)}"
+        return self.run_work(work, run, run_config.recipe, stopper, resume_hint, host_group)
 
     def _train_stage(self, models, stage, stages, distribution, stopper):
-        """Train one stage from where its directory stands; return its Progress."""
+        """Train one stage from its last checkpoint; return its Progress."""
         from zoo.training import finetuned_model, header, loggers, trainer
 
-        (network, backbone), plan = models, stage.run_config
-        if plan.finetuning:
-            last = finetuned_model.find_freeze_boundary(backbone, plan.finetuning.frozen_until or "none")
-            config = replace(plan.finetuning, frozen_until=last)
-            finetuned_model.freeze_layers(backbone, last)
+        (model, backbone), run_config = models, stage.run_config
+        if run_config.finetuning:
+            frozen_until = finetuned_model.find_freeze_boundary(backbone, run_config.finetuning.frozen_until or "none")
+            finetune_config = replace(run_config.finetuning, frozen_until=frozen_until)
+            finetuned_model.freeze_layers(backbone, frozen_until)
             if distribution.host == 0:
-                self._print(header.format_stage(stages.index(stage) + 1, len(stages), network, backbone, config,
-                                                plan.recipe))
-                if stage is not stages[-1]:  # a run directory of its own, below the whole one
+                self._print(header.format_stage(stages.index(stage) + 1, len(stages), model, backbone, finetune_config,
+                                                run_config.recipe))
+                if stage is not stages[-1]:  # a run directory of its own, inside that of the whole run
                     (stage.directory / "checkpoints").mkdir(parents=True, exist_ok=True)
-                    facts = run_files.read_config(stages[-1].directory)
-                    run_files.write_config(stage.directory,
-                                           {**facts, **plans.serialize_run_config(replace(plan, finetuning=config))})
-        logging = loggers.make_logger_callbacks(self.loggers, stage.directory,
-                                                plans.flatten_run_config(plan)) if distribution.host == 0 else []
-        showing = self.display.callbacks(stage.directory) if self.display else []
-        return trainer.train_model(network, self.dataset, plan.recipe, plan.seed, stage.directory, stopper,
-                                   get_aux_loss_weights(plan), distribution, (*self.callbacks, *logging, *showing),
-                                   plan.class_weight, verbose=not self.display)
+                    config = run_files.read_config(stages[-1].directory)
+                    stage_config = replace(run_config, finetuning=finetune_config)
+                    run_files.write_config(stage.directory, {**config, **serialize_run_config(stage_config)})
+        logger_callbacks = loggers.make_logger_callbacks(
+            self.loggers, stage.directory, flatten_run_config(run_config)) if distribution.host == 0 else []
+        display_callbacks = self.display.callbacks(stage.directory) if self.display else []
+        return trainer.train_model(model, self.dataset, run_config.recipe, run_config.seed, stage.directory, stopper,
+                                   get_aux_loss_weights(run_config), distribution,
+                                   (*self.callbacks, *logger_callbacks, *display_callbacks), run_config.class_weight,
+                                   verbose=not self.display)
 
 
 def lock_run_on_first_host(run, distribution):
-    """Lock the run where this host writes it; where another one does, see that it can be read."""
+    """Lock the run if this is host 0, which writes it; on another host, check that the run directory is visible."""
     if distribution.host == 0:
         return run_directory.lock_new_run(run)
     if not (run / "checkpoints").is_dir():
-        raise UserError(f"this host does not see {run}, which host 0 has made; give an --output-dir that all "
+        raise UserError(f"{run}, which host 0 created, is not found on this host; give an --output-dir that all "
                         "hosts share")
     return contextlib.nullcontext()
