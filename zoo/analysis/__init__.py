@@ -1,4 +1,4 @@
-"""Models as data: their graph, a summary, multiply-adds, receptive fields, memory, modules and stages, features.
+"""Model analysis: graph, summary, multiply-adds, receptive fields, memory, modules and stages, features.
 
 Nothing here draws or needs matplotlib.
 """

@@ -1,4 +1,4 @@
-"""A functional Keras model laid open: the output of each of its layers, and its scores before the softmax."""
+"""The feature graph of a functional Keras model: the output of each layer, and the scores before the softmax."""
 
 import difflib
 from dataclasses import dataclass
@@ -11,71 +11,72 @@ from zoo.analysis.modules import build_module_graph
 from zoo.analysis.stages import group_stages
 from zoo.errors import UserError
 
-LAYER_KEYWORDS = ("every", "stages")  # words that stand for layers
+LAYER_KEYWORDS = ("every", "stages")  # keywords that select layers
 
 
 @dataclass(frozen=True)
 class FeatureGraph:
-    """A model's graph over an input of float pixels; the layers and their weights are the model's own.
+    """A model's graph over an input of float pixels; the layers and their weights are shared with the model.
 
-    Only what the main output needs is in it: `model.output["main"]` is that of a model with several outputs.
+    It contains only what the main output depends on: `model.output["main"]` of a model with several outputs.
     """
 
     image: object  # symbolic (n, height, width, channels) float32
-    perturbation: object  # symbolic, added to the output of one layer; None: there is none
-    tensors: dict  # {layer's name: its output, of the last call, of several the first}, in the order of the flow
-    scores: object  # the output; of a softmax what goes into it
+    perturbation: object  # symbolic, added to the output of one layer, or None
+    tensors: dict  # {layer name: the first output of its last call}, in topological order
+    scores: object  # the output; if it is a softmax, its input (logits)
 
 
 def select_main_output(model):
-    """Return a model of the same layers from its only input to its main output. UserError if it takes no pictures."""
+    """Return a model of the same layers from the only input to the main output; UserError if it takes no images."""
     if isinstance(model, keras.Sequential) and not model.built:
-        raise UserError(f"{model.name!r} is not built yet: call it on a picture, or give it a keras.Input first")
+        raise UserError(f"{model.name!r} is not built yet; call it on an image, or add a keras.Input first")
     if not isinstance(model, (keras.Function, keras.Sequential)):
-        raise UserError(f"{getattr(model, 'name', model)!r} is no functional keras.Model: only those say what their "
-                        "layers read")
+        raise UserError(f"{getattr(model, 'name', model)!r} is not a functional keras.Model, which is required to "
+                        "read how its layers are connected")
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
-        raise UserError(f"{model.name!r} does not take pictures, (number, height, width, channels)")
-    named = model.output if isinstance(model, keras.Function) and isinstance(model.output, dict) else {}
-    return keras.Model(model.inputs[0], named.get("main", model.outputs[0]), name=model.name)
+        raise UserError(f"{model.name!r} does not take images of shape (batch, height, width, channels)")
+    named_outputs = model.output if isinstance(model, keras.Function) and isinstance(model.output, dict) else {}
+    return keras.Model(model.inputs[0], named_outputs.get("main", model.outputs[0]), name=model.name)
 
 
 def build_feature_graph(model, shape, perturbation=None):
-    """Return what `select_main_output` returned as FeatureGraph, for pictures of `shape` (height, width, channels).
+    """Return the FeatureGraph of a model from `select_main_output`, for images of `shape` (height, width, channels).
 
-    nudge: (layer's name, its tensor in a FeatureGraph of the same shape), to have something added to its output.
+    perturbation: (layer name, its tensor in a FeatureGraph of the same shape), to add an input to that layer's output.
     """
-    nudged, like = perturbation or (None, None)
-    (last, *_), = _get_output_references(model.get_config()["output_layers"])
-    order = graph.group_by_layer(graph.get_layer_calls(model))
-    inputs = [layers.Input(shape, dtype="float32"), *([_make_input_like(like)] if perturbation else [])]
-    tensors, twins, scores = {}, {}, None
+    perturbed_name, perturbed_tensor = perturbation or (None, None)
+    (output_layer, *_), = _get_output_references(model.get_config()["output_layers"])
+    layer_names = graph.group_by_layer(graph.get_layer_calls(model))
+    inputs = [layers.Input(shape, dtype="float32"), *([_make_input_like(perturbed_tensor)] if perturbation else [])]
+    tensors, replacements, scores = {}, {}, None
 
-    def call(operation, *arguments, **keywords):
+    def call_layer(operation, *args, **kwargs):
         nonlocal scores
-        made = operation(*arguments, **keywords)
-        if operation.name == last and _is_softmax(operation):
-            scores = arguments[0]
-        if operation.name == nudged:
-            made = made + inputs[1]
-        tensors[operation.name] = keras.tree.flatten(made)[0]
-        return made
+        output = operation(*args, **kwargs)
+        if operation.name == output_layer and _is_softmax(operation):
+            scores = args[0]
+        if operation.name == perturbed_name:
+            output = output + inputs[1]
+        tensors[operation.name] = keras.tree.flatten(output)[0]
+        return output
 
-    def own(operation):
-        """The operation itself; for a layer that ends in a softmax of its own, one with its weights and without."""
-        if operation.name != last or _is_softmax(operation) or not _ends_in_softmax(operation):
+    def replace_layer(operation):
+        """Return the operation; for a layer with a softmax activation, a copy with the same weights and without it."""
+        if operation.name != output_layer or _is_softmax(operation) or not _ends_in_softmax(operation):
             return operation
-        twins[operation] = type(operation).from_config({**operation.get_config(), "activation": "linear"})
-        return twins[operation]
+        replacements[operation] = type(operation).from_config({**operation.get_config(), "activation": "linear"})
+        return replacements[operation]
 
-    unused = [_make_input_like(like)] if perturbation else []  # the copy must have as many inputs as what is copied
-    copied = keras.models.clone_model(keras.Model([model.inputs[0], *unused], model.outputs[0]), input_tensors=inputs,
-                                      clone_function=own, call_function=call)
-    for original, twin in twins.items():
-        twin.set_weights(original.get_weights())
+    # The clone must have as many inputs as the original.
+    unused_inputs = [_make_input_like(perturbed_tensor)] if perturbation else []
+    clone = keras.models.clone_model(keras.Model([model.inputs[0], *unused_inputs], model.outputs[0]),
+                                     input_tensors=inputs, clone_function=replace_layer, call_function=call_layer)
+    for layer, replacement in replacements.items():
+        replacement.set_weights(layer.get_weights())
     return FeatureGraph(inputs[0], inputs[1] if perturbation else None,
-                        {name: tensors[name] for name in order if name in tensors},
-                        copied.outputs[0] if scores is None else scores)
+                        {name: tensors[name] for name in layer_names if name in tensors},
+                        clone.outputs[0] if scores is None else scores)
 
 
 def _make_input_like(tensor):
@@ -83,12 +84,12 @@ def _make_input_like(tensor):
 
 
 def _get_output_references(structure):
-    """Return the (layer, call, output) references of a configuration's outputs, of which there is one."""
+    """Return the (layer, call, output) references of a model config's outputs, of which there is one."""
     return [structure] if isinstance(structure[0], str) else [structure[0]]
 
 
 def _is_softmax(operation):
-    """Whether it is a softmax and nothing else."""
+    """Return whether an operation is a softmax and nothing else."""
     return type(operation).__name__ == "Softmax" or (
         isinstance(operation, layers.Activation) and operation.activation is keras.activations.softmax)
 
@@ -97,46 +98,45 @@ def _ends_in_softmax(operation):
     return getattr(operation, "activation", None) is keras.activations.softmax
 
 
-# ------------------------------------------------------------------------------------------------ layers by their names
+# -------------------------------------------------------------------------------------------------- layer selection
 
 def list_stage_layers(summary):
-    """Return for each stage of an ModelSummary's diagram the name of its last layer with a grid; if none has, its
-    last.
-    """
+    """Return the name of the last layer with a feature map in each stage of a ModelSummary; without one, the last."""
     modules = build_module_graph(summary).unfolded_modules
     names = []
     for stage in group_stages(modules):
-        made = [layer for module in stage.modules for unit in module.fused_layers for layer in unit.layers]
-        grids = [layer for layer in made if is_feature_map(layer.shape)]
-        if stage.parameters or names:  # not the input, nor what scales its pixels
-            names.append((grids or made)[-1].name)
+        stage_layers = [layer for module in stage.modules for fused_layer in module.fused_layers
+                        for layer in fused_layer.layers]
+        spatial_layers = [layer for layer in stage_layers if is_feature_map(layer.shape)]
+        if stage.parameters or names:  # excludes the input and the preprocessing
+            names.append((spatial_layers or stage_layers)[-1].name)
     return names
 
 
 def is_feature_map(shape):
-    """Whether a shape without the number of pictures, (rows, columns, maps), has more than one place."""
+    """Return whether a shape without the batch axis, (rows, columns, channels), has more than one position."""
     return len(shape) == 3 and (None in shape[:2] or shape[0] * shape[1] > 1)
 
 
 def select_layers(summary, feature_graph, layer_names):
-    """Return the names that `words` stand for: "every", "stages", or a list of names, each once.
+    """Return the layer names that `layer_names` selects: "every", "stages", or a list of names; without duplicates.
 
-    found: the model's ModelSummary; opened: its FeatureGraph. Layers whose output the main output does not need are not
-    among
-    them. UserError for a name that is not there.
+    `summary` is the model's ModelSummary, `feature_graph` its FeatureGraph. Layers that the main output does not depend
+    on are excluded. UserError for an unknown name.
     """
     if layer_names == "every":
         return list(feature_graph.tensors)
     if layer_names == "stages":
         return [name for name in list_stage_layers(summary) if name in feature_graph.tensors]
-    for word in layer_names:
-        if word not in feature_graph.tensors:
-            raise UserError(_format_unknown_layer(word, summary, feature_graph))
+    for name in layer_names:
+        if name not in feature_graph.tensors:
+            raise UserError(_format_unknown_layer(name, summary, feature_graph))
     return list(dict.fromkeys(layer_names))
 
 
 def _format_unknown_layer(layer_name, summary, feature_graph):
-    known = {name.lower(): name for name in feature_graph.tensors}
-    close = difflib.get_close_matches(str(layer_name).lower(), known, n=1, cutoff=0.5)
-    near = f"did you mean {known[close[0]]!r}? " if close else ""
-    return (f"no layer is called {layer_name!r}; {near}(stages end with {', '.join(list_stage_layers(summary))}; every takes all)")
+    known_names = {name.lower(): name for name in feature_graph.tensors}
+    close_names = difflib.get_close_matches(str(layer_name).lower(), known_names, n=1, cutoff=0.5)
+    hint = f"did you mean {known_names[close_names[0]]!r}? " if close_names else ""
+    return (f"no layer is called {layer_name!r}; {hint}(last layers of the stages: "
+            f"{', '.join(list_stage_layers(summary))}; every selects all layers)")

@@ -1,4 +1,4 @@
-"""What layers make of pictures, as arrays."""
+"""The outputs of layers for images, as arrays."""
 
 import keras
 import numpy as np
@@ -7,12 +7,12 @@ from keras import ops
 from zoo.analysis import feature_graph, summary
 from zoo.errors import UserError
 
-MAX_BATCH_SIZE = 32  # pictures that go through the network together at most,
-MAX_BATCH_PIXELS = 2**19  # or as many as have so many pixels: what layers make of them takes hundreds of times the room
+MAX_BATCH_SIZE = 32  # images per forward pass,
+MAX_BATCH_PIXELS = 2**19  # or fewer, up to this number of pixels: the feature maps take hundreds of times the memory
 
 
 def compute_features(model, images, layers="stages"):
-    """Return {layer's name: its output float32 (n, ...)} for images (n, height, width, channels): `zoo.features`."""
+    """Return {layer name: output float32 (n, ...)} for images (n, height, width, channels); see `zoo.features`."""
     model = feature_graph.select_main_output(model)
     images = check_image_array(images, model)
     graph = feature_graph.build_feature_graph(model, images.shape[1:])
@@ -20,30 +20,30 @@ def compute_features(model, images, layers="stages"):
         layers = [layers]
     names = feature_graph.select_layers(summary.summarize_model(model), graph, layers)
     if not names:
-        raise UserError(f"name a layer of {model.name}, or 'stages' or 'every'; given {layers!r}")
-    tapped = keras.Model(graph.image, [graph.tensors[name] for name in names])
-    return dict(zip(names, predict_in_batches(tapped, images), strict=True))
+        raise UserError(f"no layer of {model.name} is selected; give layer names, 'stages' or 'every', not {layers!r}")
+    feature_model = keras.Model(graph.image, [graph.tensors[name] for name in names])
+    return dict(zip(names, predict_in_batches(feature_model, images), strict=True))
 
 
 def check_image_array(images, model):
-    """Return images as an array that fits the model; UserError otherwise."""
+    """Return the images as an array; UserError if its shape does not fit the model's input."""
     images = np.asarray(images)
-    wanted = model.inputs[0].shape[1:]
-    if images.ndim != 4 or not len(images) or any(side not in (None, given)
-                                                   for side, given in zip(wanted, images.shape[1:], strict=True)):
-        sides = " x ".join("any" if side is None else str(side) for side in wanted)
-        raise UserError(f"images for {model.name} are an array (number, height, width, channels), {sides}; given one "
-                        f"of shape {images.shape}")
+    input_shape = model.inputs[0].shape[1:]
+    if images.ndim != 4 or not len(images) or any(
+            expected not in (None, received) for expected, received in zip(input_shape, images.shape[1:], strict=True)):
+        expected_shape = " x ".join("any" if expected is None else str(expected) for expected in input_shape)
+        raise UserError(f"images for {model.name} must have shape (batch, height, width, channels), "
+                        f"{expected_shape}; got {images.shape}")
     return images
 
 
 def predict_in_batches(model, images):
-    """Return the outputs of `model`, which gives a list of tensors, as float32 arrays, in inference."""
-    found = []
-    together = max(1, min(MAX_BATCH_SIZE, MAX_BATCH_PIXELS // (images.shape[1] * images.shape[2])))
-    for start in range(0, len(images), together):
-        batch = ops.convert_to_tensor(images[start : start + together].astype("float32"))
+    """Return the outputs of `model` in inference mode as a list of float32 arrays."""
+    batch_outputs = []
+    batch_size = max(1, min(MAX_BATCH_SIZE, MAX_BATCH_PIXELS // (images.shape[1] * images.shape[2])))
+    for start in range(0, len(images), batch_size):
+        batch = ops.convert_to_tensor(images[start : start + batch_size].astype("float32"))
         outputs = model(batch, training=False)
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-        found.append([ops.convert_to_numpy(ops.cast(each, "float32")) for each in outputs])
-    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        batch_outputs.append([ops.convert_to_numpy(ops.cast(output, "float32")) for output in outputs])
+    return [np.concatenate(outputs) for outputs in zip(*batch_outputs, strict=True)]

@@ -1,7 +1,7 @@
-"""The gradient of a number with respect to a tensor, on TensorFlow, JAX and PyTorch.
+"""The gradient of a scalar with respect to a tensor, on TensorFlow, JAX and PyTorch.
 
-Keras has no public function for it, so each backend is asked in its own words: the only place of zoo that does so.
-No backend is imported: Keras has loaded the one that is in use.
+Keras has no public function for it, so each backend's own API is used, which no other module of zoo does. No backend is
+imported here: Keras has already loaded the one in use.
 """
 
 import sys
@@ -12,26 +12,28 @@ from keras import ops
 
 
 def compute_gradient(function, value):
-    """Return the derivatives of `function`, from a tensor to a scalar tensor, at `value`: float32, the shape of it.
+    """Return the gradient of `function`, from a tensor to a scalar tensor, at `value`: float32, of the same shape.
 
-    Zero where the number does not depend on the tensor.
+    It is zero if the scalar does not depend on the tensor.
     """
     value = ops.convert_to_tensor(value)
-    found = GRADIENT_FUNCTIONS[keras.config.backend()](function, value)
-    return np.zeros(value.shape, np.float32) if found is None else ops.convert_to_numpy(ops.cast(found, "float32"))
+    gradient = GRADIENT_FUNCTIONS[keras.config.backend()](function, value)
+    if gradient is None:
+        return np.zeros(value.shape, np.float32)
+    return ops.convert_to_numpy(ops.cast(gradient, "float32"))
 
 
 def _compute_tensorflow_gradient(function, value):
     tensorflow = sys.modules["tensorflow"]
 
-    @tensorflow.function  # op by op, TensorFlow 2.21 with oneDNN writes beside its memory in Xception and crashes
-    def slopes(value):
+    @tensorflow.function  # executed eagerly, TensorFlow 2.21 with oneDNN writes out of bounds in Xception and crashes
+    def gradient(value):
         with tensorflow.GradientTape() as tape:
             tape.watch(value)
-            number = function(value)
-        return tape.gradient(number, value, unconnected_gradients="zero")
+            output = function(value)
+        return tape.gradient(output, value, unconnected_gradients="zero")
 
-    return slopes(value)
+    return gradient(value)
 
 
 def _compute_jax_gradient(function, value):

@@ -1,4 +1,4 @@
-"""The calls that a functional model consists of: which layer, what it reads, and the shapes, as plain data."""
+"""The layer calls of a functional model, as plain data: the layer, its inputs and the shapes."""
 
 from dataclasses import dataclass
 
@@ -7,66 +7,69 @@ import keras
 
 @dataclass(frozen=True)
 class LayerCall:
-    """One use of a layer. Shapes are without the number of pictures; None in one: not fixed."""
+    """One call of a layer. Shapes exclude the batch axis; None in a shape: not fixed."""
 
     class_name: str  # the layer's class
-    layer: object  # the keras.layers.Layer; None: an operation such as keras.ops.relu
-    input_calls: tuple  # (layer's name, number of its call) of what it reads, in the order of the arguments
-    input_shapes: tuple  # their shapes
-    shape: tuple  # of its output; of several the first
-    dtype: str  # of its output
+    layer: object  # the keras.layers.Layer; None for an operation such as keras.ops.relu
+    input_calls: tuple  # (layer name, call index) of the calls whose outputs it takes, in argument order
+    input_shapes: tuple  # the shapes of these outputs
+    shape: tuple  # of the output; the first of several
+    dtype: str  # of the output
 
 
 def get_layer_calls(model):
-    """Return {(layer's name, number of its call): Call} of a functional keras.Model, each after what it reads.
+    """Return {(layer name, call index): LayerCall} of a functional keras.Model, each after its inputs.
 
-    In the order of the flow, the first output's branch by branch. From the configuration, the public place where it is
-    said which call reads which; a layer's own `input` and `output` are those of its first call, which another model may
-    have made.
+    They are in topological order, branch by branch of the first output. They are read from the model config, the public
+    API that has the connections between calls; a layer's own `input` and `output` are those of its first call, which
+    may belong to another model.
     """
     config = model.get_config()
-    kinds = {entry["name"]: entry["class_name"] for entry in config["layers"]}
-    known = {layer.name: layer for layer in model.layers}
-    ends = dict(zip(_iter_leaves(config["output_layers"], _is_reference), _iter_leaves(model.output, _is_tensor),
-                    strict=True))
-    read = {(entry["name"], number): [*_iter_tensor_arguments(node)]
-            for entry in config["layers"] for number, node in enumerate(entry["inbound_nodes"] or [None])}
-    tensors = {reference: (tuple(tensor.shape), tensor.dtype) for reference, tensor in ends.items()}
-    tensors |= {reference: tensor for arguments in read.values() for reference, tensor in arguments}
-    first = {}
+    class_names = {entry["name"]: entry["class_name"] for entry in config["layers"]}
+    layers = {layer.name: layer for layer in model.layers}
+    output_tensors = dict(zip(_iter_leaves(config["output_layers"], _is_reference),
+                              _iter_leaves(model.output, _is_tensor), strict=True))
+    arguments_by_call = {(entry["name"], call_index): [*_iter_tensor_arguments(node)] for entry in config["layers"]
+                         for call_index, node in enumerate(entry["inbound_nodes"] or [None])}
+    tensors = {reference: (tuple(tensor.shape), tensor.dtype) for reference, tensor in output_tensors.items()}
+    tensors |= {reference: tensor for call_arguments in arguments_by_call.values()
+                for reference, tensor in call_arguments}
+    first_outputs = {}
     for reference in sorted(tensors, reverse=True):
-        first[reference[:2]] = tensors[reference]
+        first_outputs[reference[:2]] = tensors[reference]
 
-    made = {}
-    for node in _sort_topologically(read, [reference[:2] for reference in ends]):
-        shape, dtype = first[node]
-        made[node] = LayerCall(kinds[node[0]], known.get(node[0]), tuple(reference[:2] for reference, _ in read[node]),
-                               tuple(tuple(shape[1:]) for _, (shape, _) in read[node]), tuple(shape[1:]), dtype)
-    return made
+    calls = {}
+    for key in _sort_topologically(arguments_by_call, [reference[:2] for reference in output_tensors]):
+        shape, dtype = first_outputs[key]
+        calls[key] = LayerCall(class_names[key[0]], layers.get(key[0]),
+                               tuple(reference[:2] for reference, _ in arguments_by_call[key]),
+                               tuple(tuple(shape[1:]) for _, (shape, _) in arguments_by_call[key]), tuple(shape[1:]),
+                               dtype)
+    return calls
 
 
 def group_by_layer(calls):
-    """Return {layer's name: the keys of its calls}, each layer after what its last call reads."""
-    found = {}
-    for node in calls:
-        found[node[0]] = [*found.pop(node[0], []), node]
-    return found
+    """Return {layer name: the keys of its calls}, each layer after the inputs of its last call."""
+    keys_by_layer = {}
+    for key in calls:
+        keys_by_layer[key[0]] = [*keys_by_layer.pop(key[0], []), key]
+    return keys_by_layer
 
 
 def _sort_topologically(inputs, outputs):
-    """Return the calls that `ends` need in an order in which they can be made."""
-    done, waiting = {}, [*reversed(outputs)]
-    while waiting:
-        missing = [source[:2] for source, _ in inputs[waiting[-1]] if source[:2] not in done]
-        if missing:
-            waiting.append(missing[0])
+    """Return the calls that `outputs` depend on in topological order."""
+    visited, stack = {}, [*reversed(outputs)]
+    while stack:
+        unvisited = [source[:2] for source, _ in inputs[stack[-1]] if source[:2] not in visited]
+        if unvisited:
+            stack.append(unvisited[0])
         else:
-            done[waiting.pop()] = True
-    return [*done]
+            visited[stack.pop()] = True
+    return [*visited]
 
 
 def _iter_tensor_arguments(node):
-    """Yield (reference, (shape, type)) for each tensor among the arguments of a call."""
+    """Yield (reference, (shape, dtype)) for each tensor in the arguments of a call."""
     def is_tensor(value):
         return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
 
@@ -80,8 +83,8 @@ def _is_tensor(value):
 
 
 def _is_reference(value):
-    """Whether it is (layer, number of its call, number of that call's output)."""
-    return isinstance(value, (tuple, list)) and [type(each) for each in value] == [str, int, int]
+    """Return whether a value is (layer name, call index, output index)."""
+    return isinstance(value, (tuple, list)) and [type(item) for item in value] == [str, int, int]
 
 
 def _iter_leaves(structure, is_leaf):

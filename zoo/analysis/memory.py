@@ -1,21 +1,19 @@
-"""How much memory a network takes: by arithmetic on the graph, with assumptions that are said here.
+"""Estimates the memory of a model by arithmetic on its graph, under the assumptions listed here.
 
-A training step holds the parameters, their gradients, the optimizer's slots and, for each picture, what the forward
-pass keeps for the backward one and what is underway in either. Inference holds the parameters and, for each picture,
-the outputs that a later layer still reads. Assumed, after what TensorFlow does on the CPU:
+A training step holds the parameters, their gradients, the optimizer's slots and, for each image, the activations saved
+by the forward pass for the backward pass and the temporary tensors of either. Inference holds the parameters and, for
+each image, the outputs that a later layer still reads. The assumptions follow TensorFlow's behaviour on the CPU:
 
-- A layer keeps what the derivatives of its operations read: a convolution its input, ReLU its output, a maximum both,
-  batch normalisation its input, dropout a mask of bytes, a sum nothing. A tensor that two layers keep is there once. A
-  layer that is not known here keeps its inputs and its output.
-- What works number by number writes over what it reads, where nobody else reads or keeps that; flattening moves
-  nothing.
-- A convolution has its output twice while it works, once in another layout.
-- The optimizer's update makes two numbers for each parameter on its way; a weight is there three times while its first
-  values are drawn.
-- Activations take a fifth more than that, which the allocator cannot use in between.
-- What the backend itself takes is not counted. benchmarks/memory.csv has estimates beside measured peaks.
+- A layer saves what the gradients of its operations read: a convolution its input, ReLU its output, a maximum (max
+  pooling, maxout) both, batch normalization its input, dropout a mask of bytes, a sum nothing. A tensor that two
+  layers save is counted once. An unknown layer saves its inputs and its output.
+- Elementwise operations work in place if no other layer reads or saves their input; flattening copies nothing.
+- A convolution holds its output twice while it runs, once in another layout.
+- The optimizer's update allocates two values per parameter; a weight exists three times while it is initialized.
+- Activations take a fifth more than that, because of allocator overhead.
+- The memory of the backend itself is not counted. benchmarks/memory.csv compares estimates with measured peaks.
 
-Numbers are bytes; those of activations for one picture.
+Sizes are in bytes; those of activations are per image.
 """
 
 import math
@@ -40,40 +38,39 @@ from zoo.layers import (
 )
 from zoo.layers.pooling import compute_ceil_windows
 
-# numbers that the optimizer keeps for each trainable one; with momentum
+# values that the optimizer stores per trainable parameter; SGD with momentum
 OPTIMIZER_SLOTS = {"sgd": 1, "nesterov": 1, "rmsprop": 2, "adam": 2, "adamw": 2, "adadelta": 2}
 
-
-UPDATE_BUFFERS = 2  # numbers for each trainable parameter while the optimizer works
-ALLOCATOR_OVERHEAD = 1.2  # times the bytes of activations: found with benchmarks/memory.py, not derived
-INIT_COPIES = 2  # numbers for each one of a weight, beside the weight itself, while its first values are drawn
+UPDATE_BUFFERS = 2  # values per trainable parameter during the optimizer's update
+ALLOCATOR_OVERHEAD = 1.2  # factor on the bytes of activations: measured with benchmarks/memory.py, not derived
+INIT_COPIES = 2  # extra values per value of a weight during its initialization
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes; of activations, the last three, for each picture and without what is wasted."""
+    """Sizes in bytes; the last three, of activations, are per image and without the allocator overhead."""
 
     parameters: int
-    trainable_parameters: int  # of the parameters
-    largest_weight: int  # weight of all
-    saved_activations: int  # by the forward pass for the backward one, the picture among it
-    training_peak: int  # the most that is there at one time in a training step
-    inference_peak: int  # the same without a backward pass
+    trainable_parameters: int  # part of `parameters`
+    largest_weight: int  # the largest of all weights
+    saved_activations: int  # saved by the forward pass for the backward pass, including the image
+    training_peak: int  # peak during a training step
+    inference_peak: int  # peak during inference, without a backward pass
 
     def estimate_training(self, batch_size, optimizer="sgd"):
-        """Return the bytes that a training step with `batch` pictures takes; `optimizer` is a key of SLOTS."""
+        """Return the bytes of a training step with `batch_size` images; `optimizer` is a key of OPTIMIZER_SLOTS."""
         return self._compute_fixed_bytes(optimizer) + _add_overhead(batch_size * self.training_peak)
 
     def estimate_inference(self, batch_size):
-        """Return the bytes that inference with `batch` pictures takes, the start of a new model included."""
+        """Return the bytes of inference with `batch_size` images, including the initialization of a new model."""
         return self.parameters + max(INIT_COPIES * self.largest_weight, _add_overhead(batch_size * self.inference_peak))
 
     def compute_max_training_batch(self, memory_limit, optimizer="sgd"):
-        """Return the largest batch that trains in `limit` bytes; 0 if none does."""
+        """Return the largest batch size whose training step fits in `memory_limit` bytes; 0 if none does."""
         return _compute_max_batch_size(memory_limit - self._compute_fixed_bytes(optimizer), self.training_peak)
 
     def compute_max_inference_batch(self, memory_limit):
-        """Return the largest batch whose inference fits in `limit` bytes; 0 if none does."""
+        """Return the largest batch size whose inference fits in `memory_limit` bytes; 0 if none does."""
         free = memory_limit - self.parameters
         return _compute_max_batch_size(free, self.inference_peak) if free >= INIT_COPIES * self.largest_weight else 0
 
@@ -87,23 +84,23 @@ def _add_overhead(size):
 
 
 def _compute_max_batch_size(free_bytes, bytes_per_image):
-    """Return how many times `each` there is room for in `free` bytes."""
+    """Return the number of images whose activations fit in `free_bytes`."""
     return max(0, int(free_bytes / ALLOCATOR_OVERHEAD) // bytes_per_image)
 
 
 def estimate_memory(calls):
-    """Return the Memory of the model with the calls of `graph.calls`.
+    """Return the MemoryEstimate of the model with the calls of `graph.get_layer_calls`.
 
-    None if a shape is not fixed, and for a model that holds another one.
+    None if a shape is not fixed, or if the model contains another model.
     """
     if any(None in call.shape or isinstance(call.layer, keras.Model) for call in calls.values()):
         return None
     weights = {id(weight): weight for call in calls.values() if call.layer for weight in call.layer.weights}.values()
     tape = _MemoryTape(calls)
     return MemoryEstimate(sum(map(_compute_weight_bytes, weights)),
-                          sum(_compute_weight_bytes(each) for each in weights if each.trainable),
+                          sum(_compute_weight_bytes(weight) for weight in weights if weight.trainable),
                           max(map(_compute_weight_bytes, weights), default=0),
-                          sum(tape.sizes[each] for each in tape.all_saved_tensors), tape.compute_training_peak(),
+                          sum(tape.sizes[key] for key in tape.all_saved_tensors), tape.compute_training_peak(),
                           tape.compute_inference_peak())
 
 
@@ -115,7 +112,7 @@ def _get_itemsize(dtype):
     return 1 if dtype == "bool" else max(1, int(re.search(r"\d+", dtype)[0]) // 8)  # float32, bfloat16, int8
 
 
-# ------------------------------------------------------------------------------------------- what a layer does with it
+# ----------------------------------------------------------------------------------------------- memory of each layer
 
 def _get_layer_memory(call):
     """Return the LayerMemory of a call."""
@@ -124,20 +121,21 @@ def _get_layer_memory(call):
         return LayerMemory("io")
     if isinstance(layer, layers.Activation):
         return LayerMemory(**ACTIVATION_KWARGS.get(layer.activation, UNKNOWN_ACTIVATION_KWARGS), is_in_place=True)
-    conduct = next((found for kind, found in LAYER_MEMORY_RULES.items() if isinstance(layer, kind)), LayerMemory("io"))
-    return conduct(call) if callable(conduct) else conduct
+    layer_memory = next((rule for layer_classes, rule in LAYER_MEMORY_RULES.items()
+                         if isinstance(layer, layer_classes)), LayerMemory("io"))
+    return layer_memory(call) if callable(layer_memory) else layer_memory
 
 
 @dataclass(frozen=True)
 class LayerMemory:
-    """What a call does with memory."""
+    """The memory behaviour of a call."""
 
-    saves: str = ""  # for the backward pass: "i" its inputs, "o" its output
-    extra_saved_bytes: int = 0  # bytes of what it makes inside and keeps
-    is_in_place: bool = False  # it can write over its first input
-    is_view: bool = False  # its output is its input
-    is_view_in_inference: bool = False
-    workspace_bytes: int = 0  # bytes of what is there while it works
+    saves: str = ""  # tensors saved for the backward pass: "i" its inputs, "o" its output
+    extra_saved_bytes: int = 0  # bytes of intermediate tensors that it saves
+    is_in_place: bool = False  # whether it can overwrite its first input
+    is_view: bool = False  # whether its output is its input, without a copy
+    is_view_in_inference: bool = False  # the same in inference
+    workspace_bytes: int = 0  # bytes of temporary tensors while it runs
 
 
 VIEW_KWARGS = {"is_view": True, "is_view_in_inference": True}
@@ -158,16 +156,18 @@ def _compute_input_bytes(call, index=0):
 
 
 def _make_weighted_rule(saves="i", compute_extra_bytes=lambda call: 0, compute_workspace_bytes=lambda call: 0):
-    """Of a layer with an activation: its own, and what its activation keeps."""
-    def conduct(call):
+    """Return the rule of a layer with an activation: its own memory, and what its activation saves."""
+    def compute_layer_memory(call):
         activation = getattr(call.layer, "activation", keras.activations.linear)
-        if activation is scaled_tanh:  # keeps the tanh that it scales
+        if activation is scaled_tanh:  # saves the tanh that it scales
             return LayerMemory(saves, compute_extra_bytes(call) + _compute_output_bytes(call),
                                workspace_bytes=compute_workspace_bytes(call))
-        its_own = "o" if "o" in ACTIVATION_KWARGS.get(activation, UNKNOWN_ACTIVATION_KWARGS).get("saves", "") else ""
-        return LayerMemory(saves + its_own, compute_extra_bytes(call), workspace_bytes=compute_workspace_bytes(call))
+        activation_kwargs = ACTIVATION_KWARGS.get(activation, UNKNOWN_ACTIVATION_KWARGS)
+        activation_saves = "o" if "o" in activation_kwargs.get("saves", "") else ""
+        return LayerMemory(saves + activation_saves, compute_extra_bytes(call),
+                           workspace_bytes=compute_workspace_bytes(call))
 
-    return conduct
+    return compute_layer_memory
 
 
 def _get_dropout_memory(call):
@@ -176,19 +176,20 @@ def _get_dropout_memory(call):
 
 
 def _get_max_pooling_memory(call):
-    """A byte says where in its window each maximum lies; of a grid that it pads, it keeps the padded copy."""
-    places = math.prod(call.shape)
+    """Return the memory of max pooling: an argmax mask of bytes, and a padded copy of an input that needs padding."""
+    mask_bytes = math.prod(call.shape)
     if isinstance(call.layer, CeilMaxPooling2D):
-        held = [compute_ceil_windows(side, call.layer.pool_size, call.layer.strides)
-                for side in call.input_shapes[0][:2]]
-        padded = [side + pool - last[-1] for side, (pool, last) in zip(call.input_shapes[0][:2], held, strict=True)]
-        if padded != [*call.input_shapes[0][:2]]:
-            return LayerMemory("o", places + math.prod(padded) * call.shape[-1] * _get_itemsize(call.dtype))
-    return LayerMemory("io", places)
+        windows = [compute_ceil_windows(size, call.layer.pool_size, call.layer.strides)
+                   for size in call.input_shapes[0][:2]]
+        padded_shape = [size + window_size - starts[-1]
+                        for size, (window_size, starts) in zip(call.input_shapes[0][:2], windows, strict=True)]
+        if padded_shape != [*call.input_shapes[0][:2]]:
+            return LayerMemory("o", mask_bytes + math.prod(padded_shape) * call.shape[-1] * _get_itemsize(call.dtype))
+    return LayerMemory("io", mask_bytes)
 
 
 def _compute_grouped_bytes(call):
-    """A convolution in groups, which XLA compiles by itself, keeps what goes into its bias and its activation."""
+    """Return the bytes that a grouped convolution, compiled by XLA, saves: the inputs of its bias and activation."""
     return 2 * _compute_output_bytes(call) if call.layer.groups > 1 else 0
 
 
@@ -203,18 +204,20 @@ LAYER_MEMORY_RULES = {
                                                                        compute_workspace_bytes=_compute_output_bytes),
     (layers.DepthwiseConv1D, layers.DepthwiseConv2D,
      SparseConv2D): _make_weighted_rule(compute_workspace_bytes=_compute_output_bytes),
-    (layers.SeparableConv1D, layers.SeparableConv2D): _make_weighted_rule(compute_extra_bytes=_compute_separable_bytes, compute_workspace_bytes=_compute_output_bytes),
-    TrainableSubsampling: _make_weighted_rule("", compute_extra_bytes=_compute_output_bytes),  # the sums of the windows
+    (layers.SeparableConv1D, layers.SeparableConv2D): _make_weighted_rule(
+        compute_extra_bytes=_compute_separable_bytes, compute_workspace_bytes=_compute_output_bytes),
+    TrainableSubsampling: _make_weighted_rule("", compute_extra_bytes=_compute_output_bytes),  # window sums
     (layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D, CeilMaxPooling2D): _get_max_pooling_memory,
     (layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D, layers.GlobalMaxPooling3D, Maxout): LayerMemory("io"),
     layers.BatchNormalization: LayerMemory("i", is_in_place=True),
     layers.ReLU: LayerMemory("o", is_in_place=True),
-    layers.PReLU: lambda call: LayerMemory("", 2 * _compute_output_bytes(call)),  # of both signs
+    layers.PReLU: lambda call: LayerMemory("", 2 * _compute_output_bytes(call)),  # positive and negative part
     layers.Dropout: _get_dropout_memory,
-    LocalResponseNormalization: lambda call: LayerMemory("i", 3 * _compute_output_bytes(call)),  # squares, sums and their power
+    # Squares, sums and their power
+    LocalResponseNormalization: lambda call: LayerMemory("i", 3 * _compute_output_bytes(call)),
     Highway: lambda call: LayerMemory("i", _compute_output_bytes(call)),  # 1 - gate
-    RBF: lambda call: LayerMemory("", _compute_output_bytes(call) * call.input_shapes[0][-1]),  # the differences
-    # Each level's bands
+    RBF: lambda call: LayerMemory("", _compute_output_bytes(call) * call.input_shapes[0][-1]),  # differences
+    # The bands of each level
     SpatialPyramidPooling2D: lambda call: LayerMemory("o", len(call.layer.bins) * _compute_input_bytes(call)),
     (layers.Flatten, layers.Reshape, layers.Identity): LayerMemory(**VIEW_KWARGS),
     (layers.Add, ScaledAdd): LayerMemory(is_in_place=True),
@@ -225,89 +228,90 @@ LAYER_MEMORY_RULES = {
 }
 
 
-# ------------------------------------------------------------------------------------------------------ a step, walked
+# ---------------------------------------------------------------------------------------------- liveness over one step
 
 class _MemoryTape:
-    """The calls one after another, forwards and backwards. A tensor has the name of the call that made it."""
+    """Tensor liveness over the forward and backward pass. A tensor has the key of the call that made it."""
 
     def __init__(self, calls):
-        self.calls, self.layer_memory = calls, {node: _get_layer_memory(call) for node, call in calls.items()}
-        self.sizes = {node: _compute_output_bytes(call) for node, call in calls.items()}
-        self.requires_gradient = {}  # whether a gradient is asked of it
-        for node, call in calls.items():
-            self.requires_gradient[node] = bool(call.layer and call.layer.trainable_weights) or any(
+        self.calls, self.layer_memory = calls, {key: _get_layer_memory(call) for key, call in calls.items()}
+        self.sizes = {key: _compute_output_bytes(call) for key, call in calls.items()}
+        self.requires_gradient = {}  # whether the gradient with respect to the output is computed
+        for key, call in calls.items():
+            self.requires_gradient[key] = bool(call.layer and call.layer.trainable_weights) or any(
                 self.requires_gradient[source] for source in call.input_calls)
-        read = {source for call in calls.values() for source in call.input_calls}
-        self.inputs = {node for node, call in calls.items() if not call.input_calls}
-        self.outputs = {node for node in calls if node not in read}
-        self.roots = self._find_roots(lambda does: does.is_view)
-        self.saved_tensors = {node: self._find_saved_tensors(node) for node in calls}
+        input_keys = {source for call in calls.values() for source in call.input_calls}
+        self.inputs = {key for key, call in calls.items() if not call.input_calls}
+        self.outputs = {key for key in calls if key not in input_keys}
+        self.roots = self._find_roots(lambda layer_memory: layer_memory.is_view)
+        self.saved_tensors = {key: self._find_saved_tensors(key) for key in calls}
         self.all_saved_tensors = self.inputs.union(*self.saved_tensors.values())
 
     def _find_roots(self, is_view):
-        """Return {call: the tensor that its output is}."""
-        found = {}
-        for node, call in self.calls.items():
-            found[node] = found[call.input_calls[0]] if is_view(self.layer_memory[node]) and call.input_calls else node
-        return found
+        """Return {call: the tensor that holds its output}, following views."""
+        roots = {}
+        for key, call in self.calls.items():
+            roots[key] = roots[call.input_calls[0]] if is_view(self.layer_memory[key]) and call.input_calls else key
+        return roots
 
     def _find_saved_tensors(self, node):
-        """Return the tensors that the backward step of a call reads."""
-        call, does = self.calls[node], self.layer_memory[node]
-        needed = set()
+        """Return the tensors that the backward pass of a call reads."""
+        call, layer_memory = self.calls[node], self.layer_memory[node]
+        saved = set()
         if self.requires_gradient[node]:
-            if "i" in does.saves:
-                needed |= {self.roots[source] for source in call.input_calls}
-            if "o" in does.saves:
-                needed.add(self.roots[node])
-            if does.extra_saved_bytes:
-                inner = (*node, "inside")
-                self.sizes[inner] = does.extra_saved_bytes
-                needed.add(inner)
-        return needed
+            if "i" in layer_memory.saves:
+                saved |= {self.roots[source] for source in call.input_calls}
+            if "o" in layer_memory.saves:
+                saved.add(self.roots[node])
+            if layer_memory.extra_saved_bytes:
+                extra_key = (*node, "inside")
+                self.sizes[extra_key] = layer_memory.extra_saved_bytes
+                saved.add(extra_key)
+        return saved
 
     def _walk_forward(self, roots, persistent):
-        """Yield the bytes that are there while each call works; tensors in `stays` are never freed."""
-        last = {roots[source]: node for node, call in self.calls.items() for source in call.input_calls}
+        """Yield the bytes allocated while each call runs; tensors in `persistent` are never freed."""
+        last_uses = {roots[source]: key for key, call in self.calls.items() for source in call.input_calls}
         live = {}
-        for node, call in self.calls.items():
-            does, dying = self.layer_memory[node], {roots[source] for source in call.input_calls} - persistent
-            dying = {each for each in dying if last[each] == node}
-            if roots[node] == node:
-                if does.is_in_place and roots[call.input_calls[0]] in dying:
+        for key, call in self.calls.items():
+            layer_memory, input_tensors = self.layer_memory[key], {roots[source] for source in call.input_calls}
+            released = {tensor for tensor in input_tensors - persistent if last_uses[tensor] == key}
+            if roots[key] == key:
+                if layer_memory.is_in_place and roots[call.input_calls[0]] in released:
                     live.pop(roots[call.input_calls[0]])
-                live[node] = self.sizes[node]
-            live |= {each: self.sizes[each] for each in self.saved_tensors[node] & persistent}
-            yield sum(live.values()) + does.workspace_bytes
-            for each in dying:
-                live.pop(each, None)
+                live[key] = self.sizes[key]
+            live |= {tensor: self.sizes[tensor] for tensor in self.saved_tensors[key] & persistent}
+            yield sum(live.values()) + layer_memory.workspace_bytes
+            for tensor in released:
+                live.pop(tensor, None)
 
     def compute_inference_peak(self):
-        """Return the most bytes at one time; the pictures and the outputs stay."""
-        roots = self._find_roots(lambda does: does.is_view_in_inference)
-        return max(self._walk_forward(roots, {roots[node] for node in (*self.inputs, *self.outputs)}))
+        """Return the peak bytes of the forward pass; the images and the outputs are never freed."""
+        roots = self._find_roots(lambda layer_memory: layer_memory.is_view_in_inference)
+        return max(self._walk_forward(roots, {roots[key] for key in (*self.inputs, *self.outputs)}))
 
     def compute_training_peak(self):
-        """Return the most bytes at one time of a step, forwards and backwards."""
-        stays = self.all_saved_tensors | {self.roots[node] for node in self.outputs}
-        return max([*self._walk_forward(self.roots, stays), *self._walk_backward(stays)])
+        """Return the peak bytes of a training step, over the forward and backward pass."""
+        persistent = self.all_saved_tensors | {self.roots[key] for key in self.outputs}
+        return max([*self._walk_forward(self.roots, persistent), *self._walk_backward(persistent)])
 
     def _walk_backward(self, live):
-        """Yield the bytes that are there while each call's derivatives are computed; `live` is there at its start."""
-        live = {each: self.sizes[each] for each in live}
-        frees = {}  # the call whose derivatives are the last to read a tensor
-        for node in self.calls:
-            for each in self.saved_tensors[node]:
-                frees.setdefault(each, node)
-        gradients = {self.roots[node]: self.sizes[self.roots[node]] for node in self.outputs}
-        for node, call in reversed(self.calls.items()):
-            if self.requires_gradient[node] and self.roots[node] == node:
-                new = {self.roots[source] for source in call.input_calls
-                       if self.requires_gradient[source]} - {*gradients}
-                if self.layer_memory[node].is_in_place and any(self.sizes[each] == self.sizes[node] for each in new):
-                    gradients.pop(node)
-                gradients |= {each: self.sizes[each] for each in new}
-                yield sum(live.values()) + sum(gradients.values()) + self.layer_memory[node].workspace_bytes
-                gradients.pop(node, None)
-            for each in [each for each in live if frees.get(each) == node and each not in self.inputs]:
-                live.pop(each)
+        """Yield the bytes allocated while the gradients of each call are computed; `live` exist at its start."""
+        live = {tensor: self.sizes[tensor] for tensor in live}
+        last_readers = {}  # the call whose gradient computation is the last to read a tensor
+        for key in self.calls:
+            for tensor in self.saved_tensors[key]:
+                last_readers.setdefault(tensor, key)
+        gradients = {self.roots[key]: self.sizes[self.roots[key]] for key in self.outputs}
+        for key, call in reversed(self.calls.items()):
+            if self.requires_gradient[key] and self.roots[key] == key:
+                new_gradients = {self.roots[source] for source in call.input_calls
+                                 if self.requires_gradient[source]} - {*gradients}
+                if self.layer_memory[key].is_in_place and any(self.sizes[tensor] == self.sizes[key]
+                                                              for tensor in new_gradients):
+                    gradients.pop(key)
+                gradients |= {tensor: self.sizes[tensor] for tensor in new_gradients}
+                yield sum(live.values()) + sum(gradients.values()) + self.layer_memory[key].workspace_bytes
+                gradients.pop(key, None)
+            for tensor in [tensor for tensor in live if last_readers.get(tensor) == key and tensor not in self.inputs]:
+                live.pop(tensor)

@@ -1,10 +1,9 @@
-"""Which part of the picture each layer's output sees: the receptive field and the stride, by arithmetic on the graph.
+"""The receptive field and the output stride of each layer, by arithmetic on the graph.
 
-One output of a layer sees a window of the picture, its receptive field; the windows of neighbouring outputs lie a
-stride apart. A kernel or pool of k, whose steps are t, on a tensor with field r and stride s gives r + (k - 1) s and
-s t; whatever works pixel by pixel changes neither. Of several paths the largest counts, as if their windows had one
-centre.
-Padding is not looked at: a field can be larger than the picture.
+The receptive field of an output is the window of the image that it depends on; the windows of neighbouring outputs are
+one output stride apart. A convolution or pooling with kernel k and stride t, on a tensor with receptive field r and
+output stride s, gives r + (k - 1) s and s t; pixelwise operations change neither. Of several paths the largest counts,
+as if their windows had the same centre. Padding is ignored, so a receptive field can be larger than the image.
 """
 
 from dataclasses import dataclass
@@ -27,25 +26,26 @@ FULL_IMAGE = "all"
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """Pixels along each side of the grid, rows first."""
+    """Pixels along each spatial axis, rows first."""
 
-    size: tuple | str | None  # ALL: the whole picture; None: not known
-    stride: tuple | None  # None: not known, or there is no grid
+    size: tuple | str | None  # FULL_IMAGE: the entire image; None: unknown
+    stride: tuple | None  # None: unknown, or not a feature map
 
 
 FULL_IMAGE_FIELD, UNKNOWN_FIELD = ReceptiveField(FULL_IMAGE, None), ReceptiveField(None, None)
 
 
 def compute_receptive_fields(calls):
-    """Return {call: ReceptiveField} for the calls of `graph.calls`.
+    """Return {call: ReceptiveField} for the calls of `graph.get_layer_calls`.
 
-    ALL for what has no grid, such as dense layers and the pyramid, and for what reads it. UNKNOWN for layers that are
-    not known here, among them models within models and those that enlarge the grid, and for grids that read them.
+    FULL_IMAGE_FIELD for outputs that are not feature maps, such as those of dense layers and the pyramid, and for what
+    reads them. UNKNOWN_FIELD for unknown layers, among them nested models and upsampling, and for feature maps computed
+    from their output.
     """
-    seen = {}
-    for node, call in calls.items():
-        seen[node] = _compute_receptive_field(call, [seen[source] for source in call.input_calls])
-    return seen
+    fields = {}
+    for key, call in calls.items():
+        fields[key] = _compute_receptive_field(call, [fields[source] for source in call.input_calls])
+    return fields
 
 
 def _compute_receptive_field(call, sources):
@@ -56,24 +56,24 @@ def _compute_receptive_field(call, sources):
     windows = _find_windows(call)
     if windows is None:
         return UNKNOWN_FIELD
-    before = _merge_sources(sources)
-    field, stride = before.size, before.stride
+    merged = _merge_sources(sources)
+    size, stride = merged.size, merged.stride
     if windows and stride:
-        if isinstance(field, tuple):
-            field = tuple(side + (kernel - 1) * apart
-                          for side, (kernel, _), apart in zip(field, windows, stride, strict=True))
-        stride = tuple(apart * step for (_, step), apart in zip(windows, stride, strict=True))
-    return ReceptiveField(field, stride)
+        if isinstance(size, tuple):
+            size = tuple(field_size + (kernel - 1) * step
+                         for field_size, (kernel, _), step in zip(size, windows, stride, strict=True))
+        stride = tuple(step * window_stride for (_, window_stride), step in zip(windows, stride, strict=True))
+    return ReceptiveField(size, stride)
 
 
 def _merge_sources(sources):
-    """Return what a layer sees that reads all of them."""
-    fields, strides = ({getattr(each, name) for each in sources} for name in ("size", "stride"))
+    """Return the receptive field of a layer that reads all of the sources."""
+    sizes, strides = ({getattr(source, name) for source in sources} for name in ("size", "stride"))
     strides.discard(None)
     stride = _take_maximum(strides) if strides else None
-    if None in fields or (FULL_IMAGE not in fields and stride is None):
+    if None in sizes or (FULL_IMAGE not in sizes and stride is None):
         return UNKNOWN_FIELD
-    return ReceptiveField(FULL_IMAGE if FULL_IMAGE in fields else _take_maximum(fields), stride)
+    return ReceptiveField(FULL_IMAGE if FULL_IMAGE in sizes else _take_maximum(sizes), stride)
 
 
 def _take_maximum(sizes):
@@ -81,16 +81,17 @@ def _take_maximum(sizes):
 
 
 def _find_windows(call):
-    """Return (kernel, step) for each side of the grid; () for what works pixel by pixel; None if it is not known."""
+    """Return (kernel size, stride) for each spatial axis; () for a pixelwise operation; None if unknown."""
     if call.layer is None:
         return () if call.class_name in PIXELWISE_OPERATIONS else None
-    return next((find(call) for kind, find in WINDOW_FINDERS.items() if isinstance(call.layer, kind)), None)
+    return next((find_windows(call) for layer_classes, find_windows in WINDOW_FINDERS.items()
+                 if isinstance(call.layer, layer_classes)), None)
 
 
 def _find_convolution_windows(call):
     layer = call.layer
-    return [((kernel - 1) * holes + 1, step)
-            for kernel, step, holes in zip(layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)]
+    return [((kernel - 1) * dilation + 1, stride)
+            for kernel, stride, dilation in zip(layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)]
 
 
 def _find_pooling_windows(call):
@@ -99,8 +100,8 @@ def _find_pooling_windows(call):
 
 def _find_ceil_pooling_windows(call):
     layer = call.layer
-    return [(min(layer.pool_size, side), layer.strides)
-            for side in call.input_shapes[0][:2]]  # it shrinks to a small grid
+    return [(min(layer.pool_size, size), layer.strides)
+            for size in call.input_shapes[0][:2]]  # the window shrinks to a small feature map
 
 
 CONVOLUTION_LAYERS = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D,
@@ -118,7 +119,7 @@ PIXELWISE_LAYERS = (
 PIXELWISE_OPERATIONS = {"Relu", "Sigmoid", "Tanh", "Silu", "Gelu", "Add", "Subtract", "Multiply", "TrueDivide",
                         "Divide", "Maximum", "Minimum", "Negative", "Absolute", "Square", "Sqrt", "Exp", "Log",
                         "Concatenate"}
-WINDOW_FINDERS = {  # classes: what finds the windows
+WINDOW_FINDERS = {  # layer classes: the function that finds their windows
     CONVOLUTION_LAYERS: _find_convolution_windows,
     POOLING_LAYERS: _find_pooling_windows,
     (CeilMaxPooling2D, CeilAveragePooling2D): _find_ceil_pooling_windows,

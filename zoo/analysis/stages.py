@@ -1,4 +1,4 @@
-"""Modules grouped into stages: those of one family and one feature map, with what belongs to them."""
+"""Modules grouped into stages: consecutive ones with the same name prefix and feature map size."""
 
 import re
 from dataclasses import dataclass
@@ -14,28 +14,28 @@ class ModuleStage:
     def title(self):
         names = [name for module in self.modules for name in module.names if has_weights(module)]
         names = names or [self.modules[0].name]
-        stems = {name.rpartition("_")[0] for name in names}
+        prefixes = {name.rpartition("_")[0] for name in names}
         if len(names) == 1:
             return names[0]
-        if len(stems) == 1 and all(stems):
-            return f"{len(names)} x {stems.pop()}"
+        if len(prefixes) == 1 and all(prefixes):
+            return f"{len(names)} x {prefixes.pop()}"
         return f"{names[0]} to {names[-1]}"
 
     @property
     def shape(self):
-        """The last grid; where there is none, the last output."""
+        """The shape of the last feature map; without one, of the last output."""
         return next((module.shape for module in reversed(self.modules) if len(module.shape) > 1),
                     self.modules[-1].shape)
 
     @property
     def has_final_pool(self):
-        """Whether the last grid is that after a pool."""
+        """Whether the last feature map is the output of a pooling layer."""
         return any(module.fused_layers[0].kind == "pool" and len(module.shape) > 1 for module in self.modules
                    if not has_weights(module))
 
 
 def group_stages(modules):
-    """Return the modules as Stages: those that are not weighty belong to the one before, as do those of one family."""
+    """Return the ModuleStages; modules without weights or with the same name prefix join the previous stage."""
     groups = []
     for module in modules:
         if groups and module.fused_layers[0].kind != "input" and (not has_weights(module) or (
@@ -43,23 +43,24 @@ def group_stages(modules):
             groups[-1].append(module)
         else:
             groups.append([module])
-    return [ModuleStage(tuple(group), sum(each.parameters for each in group), sum(each.multiply_adds for each in group))
+    return [ModuleStage(tuple(group), sum(module.parameters for module in group),
+                        sum(module.multiply_adds for module in group))
             for group in groups]
 
 
 def has_weights(module):
-    """Whether a module is more than a layer without parameters or a normalisation."""
-    return module.parameters > 0 and any(unit.kind != "normalisation" for unit in module.fused_layers)
+    """Return whether a module has parameters in more than normalization layers."""
+    return module.parameters > 0 and any(fused_layer.kind != "normalisation" for fused_layer in module.fused_layers)
 
 
 def is_same_stage(group, module):
-    last = [each for each in group if has_weights(each)] or group
-    return get_name_prefix(last[-1].name) == get_name_prefix(module.name) and last[-1].shape[:-1] == module.shape[:-1]
+    last = ([member for member in group if has_weights(member)] or group)[-1]
+    return get_name_prefix(last.name) == get_name_prefix(module.name) and last.shape[:-1] == module.shape[:-1]
 
 
 def get_name_prefix(name):
-    """Return what the names of a stage's modules share: mixed of mixed4, 4 of 4a, fc of fc6, conv2 of conv2_1."""
+    """Return the common name prefix of a stage's modules: mixed of mixed4, 4 of 4a, fc of fc6, conv2 of conv2_1."""
     if name[0].isdigit():
         return re.match(r"\d+", name)[0]
-    stem, number = re.fullmatch(r"(.*?)(_?\d*)", name).groups()
-    return name.rpartition("_")[0] if number.startswith("_") else stem
+    stem, suffix = re.fullmatch(r"(.*?)(_?\d*)", name).groups()
+    return name.rpartition("_")[0] if suffix.startswith("_") else stem

@@ -1,8 +1,8 @@
-"""What a network consists of, layer by layer and stage by stage, as plain data.
+"""A summary of a model by layer and by stage, as plain data.
 
-A multiply-add is one multiplication and the addition that goes with it, for one picture. Biases, activations,
-normalisation, pools and sums count nothing. A layer with weights that is not known here, and a product of tensors, has
-None for its multiply-adds; the totals leave it out, and `uncounted` names it.
+A multiply-add (MAC) is one multiplication and the addition that goes with it, for one image. Biases, activations,
+normalization, pooling and sums count as zero. An unknown layer with weights, or a product of tensors, has None for its
+multiply-adds; the totals exclude it, and `uncounted_layers` lists it.
 """
 
 import math
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from zoo.analysis import graph, memory, receptive_field as receptive
+from zoo.analysis import graph, memory, receptive_field
 from zoo.errors import UserError
 from zoo.layers import RBF, SparseConv2D, TrainableSubsampling
 from zoo.models import builder
@@ -21,94 +21,94 @@ from zoo.models import builder
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """A layer, or an operation, in all its uses. Shapes are without the number of pictures; None in one: not fixed."""
+    """A layer, or an operation, over all its calls. Shapes exclude the batch axis; None in a shape: not fixed."""
 
     name: str
-    class_name: str  # its class
-    shape: tuple  # of its output; of several the first
+    class_name: str
+    shape: tuple  # of the output; the first of several
     parameters: int
     trainable_parameters: int
-    multiply_adds: int | None  # None: not known
+    multiply_adds: int | None  # None: unknown
     filters: int | None = None  # or units
-    kernel_size: tuple | None = None  # or the window of a pool
+    kernel_size: tuple | None = None  # or the pool size
     strides: tuple | None = None
     groups: int | None = None  # of a convolution
-    activation: str | None = None  # of the layer itself, after its own work; None: none
-    inputs: tuple = ()  # names of the layers whose outputs it reads, each once, in the order of its calls' arguments
-    receptive_field: tuple | str | None = None  # pixels of the picture that an output sees, "all", or None: not known
-    output_stride: tuple | None = None  # pixels of the picture from one output to the next; None: no grid, or not known
+    activation: str | None = None  # the layer's own activation; None: none
+    inputs: tuple = ()  # names of the layers whose outputs it takes, without duplicates, in argument order
+    receptive_field: tuple | str | None = None  # in pixels of the image; "all"; None: unknown
+    output_stride: tuple | None = None  # pixels of the image between outputs; None: not a feature map, or unknown
 
 
 @dataclass(frozen=True)
 class StageSummary:
-    """The layers whose names are the same up to the first '_': conv2_1_conv1 and conv2_1_conv2 are of conv2."""
+    """The layers with the same name up to the first '_': conv2_1_conv1 and conv2_1_conv2 belong to conv2."""
 
     name: str
-    shape: tuple  # of its last output
+    shape: tuple  # of the last output
     parameters: int
     trainable_parameters: int
     multiply_adds: int
-    receptive_field: tuple | str | None  # this and the next: of its last output
+    receptive_field: tuple | str | None  # this and the next: of the last output
     output_stride: tuple | None
-    layers: tuple  # their names
+    layers: tuple  # layer names
 
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """Layers and stages in the order of the flow, branch by branch; what only a side output needs comes last."""
+    """Layers and stages in topological order, branch by branch; layers of auxiliary outputs only come last."""
 
     layers: tuple
-    stages: tuple  # without the inputs
+    stages: tuple  # excluding the inputs
     parameters: int
     trainable_parameters: int
     multiply_adds: int
-    uncounted_layers: tuple  # names of the layers whose multiply-adds are not known
-    memory: memory.MemoryEstimate | None  # None: a shape is not fixed, or a layer is a model of its own
+    uncounted_layers: tuple  # names of the layers whose multiply-adds are unknown
+    memory: memory.MemoryEstimate | None  # None: a shape is not fixed, or a layer is a model
 
 
 def summarize_model_config(model_config):
-    """Return the ModelSummary of a ModelConfig's network: in about a second at most, and without memory for its
-    weights.
+    """Return the ModelSummary of a ModelConfig's model, in about a second at most and without allocating its weights.
 
-    Inside a StatelessScope Keras makes variables without values, and notes them for the next scope that ends, which
-    would allocate them after all. Each thread has its own note: this one's ends with it.
+    Inside a StatelessScope Keras creates variables without values, and registers them for the next scope that exits,
+    which would allocate them after all. The registry is thread-local: that of this thread is discarded with it.
     """
-    def build_and_read():
+    def build_and_summarize():
         with keras.StatelessScope(initialize_variables=False):
             return summarize_model(builder.build_model(model_config))
 
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(build_and_read).result()
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(build_and_summarize).result()
 
 
 def summarize_model(model):
-    """Return the ModelSummary of a functional keras.Model, or of a sequential one that is built.
+    """Return the ModelSummary of a functional keras.Model, or of a built keras.Sequential.
 
-    UserError for a model of another kind: its flow is code.
+    UserError for a model of another kind, whose connections are defined in code.
     """
     if isinstance(model, keras.Sequential) and model.built:
         model = keras.Model(model.inputs, model.outputs)  # of the same layers
     if not isinstance(model, keras.Function):
-        raise UserError(f"{model.name!r}, a {type(model).__name__}, says in code alone what its layers read: give a "
-                        "functional model, keras.Model(inputs, outputs), or a keras.Sequential that is built")
-    made = graph.get_layer_calls(model)
-    seen = receptive.compute_receptive_fields(made)
-    found, inputs = [], set()
-    for name, nodes in graph.group_by_layer(made).items():
-        found.append(_summarize_layer(name, [made[node] for node in nodes], seen[nodes[-1]]))
-        if not made[nodes[0]].input_calls:
-            inputs.add(name)
-    return ModelSummary(tuple(found), _summarize_stages([layer for layer in found if layer.name not in inputs]),
-                        **_sum_counts(found),
-                        uncounted_layers=tuple(layer.name for layer in found if layer.multiply_adds is None),
-                        memory=memory.estimate_memory(made))
+        raise UserError(f"{model.name!r}, a {type(model).__name__}, defines the connections of its layers in code; "
+                        "give a functional model, keras.Model(inputs, outputs), or a built keras.Sequential")
+    calls = graph.get_layer_calls(model)
+    receptive_fields = receptive_field.compute_receptive_fields(calls)
+    layer_summaries, input_names = [], set()
+    for name, keys in graph.group_by_layer(calls).items():
+        layer_summaries.append(_summarize_layer(name, [calls[key] for key in keys], receptive_fields[keys[-1]]))
+        if not calls[keys[0]].input_calls:
+            input_names.add(name)
+    return ModelSummary(tuple(layer_summaries),
+                        _summarize_stages([layer for layer in layer_summaries if layer.name not in input_names]),
+                        **_sum_counts(layer_summaries),
+                        uncounted_layers=tuple(layer.name for layer in layer_summaries if layer.multiply_adds is None),
+                        memory=memory.estimate_memory(calls))
 
 
 def _summarize_layer(name, calls, field):
-    kind, layer = calls[0].class_name, calls[0].layer
-    weights, trainable = (layer.weights, layer.trainable_weights) if layer else ((), ())
-    return LayerSummary(name, kind, calls[-1].shape, _count_weights(weights), _count_weights(trainable),
-                        _count_multiply_adds(kind, layer, calls),
+    class_name, layer = calls[0].class_name, calls[0].layer
+    weights, trainable_weights = (layer.weights, layer.trainable_weights) if layer else ((), ())
+    return LayerSummary(name, class_name, calls[-1].shape, _count_weights(weights), _count_weights(trainable_weights),
+                        _count_multiply_adds(class_name, layer, calls),
                         getattr(layer, "filters", getattr(layer, "units", None)),
                         _get_window_size(layer, "kernel_size", "pool_size"), _get_window_size(layer, "strides"),
                         getattr(layer, "groups", None), _get_activation_name(layer),
@@ -117,33 +117,33 @@ def _summarize_layer(name, calls, field):
 
 
 def _get_activation_name(layer):
-    """Return the name of the function that a layer applies to what it has worked out; None if there is none."""
+    """Return the name of the activation function that a layer applies to its output; None if there is none."""
     function = getattr(layer, "activation", None)
     name = getattr(function, "__name__", type(function).__name__) if function else "linear"
     return None if name == "linear" else name
 
 
 def _summarize_stages(layer_summaries):
-    members = defaultdict(list)
+    layers_by_stage = defaultdict(list)
     for layer in layer_summaries:
-        members[layer.name.partition("_")[0]].append(layer)
-    last = {layer.name: place for place, layer in enumerate(layer_summaries)}
+        layers_by_stage[layer.name.partition("_")[0]].append(layer)
+    layer_indices = {layer.name: index for index, layer in enumerate(layer_summaries)}
     return tuple(StageSummary(name, group[-1].shape, **_sum_counts(group), receptive_field=group[-1].receptive_field,
                               output_stride=group[-1].output_stride, layers=tuple(layer.name for layer in group))
-                 for name, group in sorted(members.items(), key=lambda item: last[item[1][-1].name]))
+                 for name, group in sorted(layers_by_stage.items(), key=lambda item: layer_indices[item[1][-1].name]))
 
 
 def _sum_counts(layer_summaries):
-    return {what: sum(getattr(layer, what) or 0 for layer in layer_summaries)
-            for what in ("parameters", "trainable_parameters", "multiply_adds")}
+    return {field: sum(getattr(layer, field) or 0 for layer in layer_summaries)
+            for field in ("parameters", "trainable_parameters", "multiply_adds")}
 
 
 def _count_weights(weights):
-    return sum(math.prod(each.shape) for each in weights)
+    return sum(math.prod(weight.shape) for weight in weights)
 
 
 def _get_window_size(layer, *names):
-    """Return a kernel's or a window's sides; one number is that of a square."""
+    """Return the (height, width) of a kernel or window; an int stands for a square."""
     value = next((getattr(layer, name) for name in names if hasattr(layer, name)), None)
     return (value, value) if isinstance(value, int) else value
 
@@ -151,27 +151,29 @@ def _get_window_size(layer, *names):
 # --------------------------------------------------------------------------------------------------- multiply-adds
 
 def _count_multiply_adds(class_name, layer, calls):
-    """Return the multiply-adds of all uses of a layer; None if they are not known."""
+    """Return the multiply-adds of all calls of a layer; None if unknown."""
     if class_name in PRODUCT_CLASSES:
         return None
     if layer is None:
         return 0
     if isinstance(layer, (keras.Function, keras.Sequential)):
-        inside = summarize_model(layer)
-        return None if inside.uncounted_layers else inside.multiply_adds * len(calls)
-    count = next((MULTIPLY_ADD_COUNTERS[kind] for kind in type(layer).__mro__ if kind in MULTIPLY_ADD_COUNTERS), None)
-    if count is None:
+        submodel_summary = summarize_model(layer)
+        return None if submodel_summary.uncounted_layers else submodel_summary.multiply_adds * len(calls)
+    counter = next((MULTIPLY_ADD_COUNTERS[layer_class] for layer_class in type(layer).__mro__
+                    if layer_class in MULTIPLY_ADD_COUNTERS), None)
+    if counter is None:
         return None if layer.weights else 0
-    counts = [count(layer, call) for call in calls]
+    counts = [counter(layer, call) for call in calls]
     return None if None in counts else sum(counts)
 
 
 def _make_kernel_counter(*names, get_shape=lambda call: call.shape):
-    """The weights of the kernels, all of them, at each place of the output's grid: whatever groups and strides are."""
+    """Return a counter: all weights of the kernels times the output positions, whatever the groups and strides."""
     def count(layer, call):
-        places = _get_spatial_shape(layer, get_shape(call))
-        return None if None in places else math.prod(places) * sum(_count_weights([getattr(layer, name)])
-                                                                   for name in names)
+        spatial_shape = _get_spatial_shape(layer, get_shape(call))
+        if None in spatial_shape:
+            return None
+        return math.prod(spatial_shape) * sum(_count_weights([getattr(layer, name)]) for name in names)
 
     return count
 
@@ -193,7 +195,7 @@ _TRANSPOSED_COUNTER = _make_kernel_counter("kernel", get_shape=lambda call: call
 _SEPARABLE_COUNTER = _make_kernel_counter("depthwise_kernel", "pointwise_kernel")
 
 PRODUCT_CLASSES = {"Dot", "Attention", "AdditiveAttention", "Matmul", "Tensordot", "Einsum", "Vdot", "Inner", "Outer"}
-MULTIPLY_ADD_COUNTERS = {  # of one use; layers without weights count nothing
+MULTIPLY_ADD_COUNTERS = {  # per call; layers without weights count as zero
     **dict.fromkeys((layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D,
                      layers.DepthwiseConv2D, SparseConv2D), _KERNEL_COUNTER),
     **dict.fromkeys((layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose), _TRANSPOSED_COUNTER),

@@ -1,4 +1,4 @@
-"""What one layer makes of one picture: its feature maps, which of them are dead, and how they look."""
+"""The feature maps of a layer for one image: which of them are dead or constant, and their images."""
 
 from dataclasses import dataclass
 
@@ -7,22 +7,21 @@ from keras import ops
 
 from zoo.plots import colormaps
 
-MAX_TILE_SIZE = 150  # pixels: larger maps are drawn smaller
-CONSTANT_TOLERANCE = 1e-6  # of its largest value: a map that differs by less is constant
-DEAD_COLOR, CONSTANT_COLOR = np.uint8((222, 222,
-                                       222)), np.uint8((190, 200, 210))  # colours of maps with nothing in them
+MAX_TILE_SIZE = 150  # pixels: larger feature maps are downsampled
+CONSTANT_TOLERANCE = 1e-6  # fraction of its largest magnitude: a feature map that varies by less is constant
+DEAD_COLOR, CONSTANT_COLOR = np.uint8((222, 222, 222)), np.uint8((190, 200, 210))  # for maps with nothing to show
 
 
 @dataclass(frozen=True)
 class FeatureMaps:
-    """Feature maps (rows, columns, maps), or numbers (1, 1, numbers) where a layer has no grid."""
+    """Feature maps (rows, columns, channels), or units (1, 1, units) of a layer without spatial axes."""
 
     name: str
-    description: str  # what the layer does
+    description: str  # of the layer
     values: np.ndarray
-    dead: np.ndarray  # (maps,) bool: zero all over this picture
-    constant: np.ndarray  # (maps,) bool: the same all over this picture, and not zero
-    num_nonfinite: int  # values that are not finite
+    dead: np.ndarray  # (channels,) bool: zero everywhere for this image
+    constant: np.ndarray  # (channels,) bool: constant for this image, and not zero
+    num_nonfinite: int  # number of values that are not finite
 
     @property
     def is_spatial(self):
@@ -34,60 +33,60 @@ class FeatureMaps:
 
     @property
     def summary(self):
-        """The layer's output in words: 14x14, 512 maps: 31 dead, 2 constant."""
+        """A summary of the output, such as '14x14, 512 maps: 31 dead, 2 constant'."""
         rows, columns, count = self.values.shape
-        what = f"{rows}x{columns}, {count:,} map{'s' * (count != 1)}" if self.is_spatial else f"{count:,} numbers"
+        size = f"{rows}x{columns}, {count:,} map{'s' * (count != 1)}" if self.is_spatial else f"{count:,} units"
         dead, constant = int(self.dead.sum()), int(self.constant.sum())
-        found = [f"{dead:,} {'dead' if self.is_spatial else 'zero'}"] if dead or self.is_spatial else []
-        found += [f"{constant:,} constant"] if self.is_spatial else []
-        found += [f"{self.num_nonfinite:,} values not finite"] if self.num_nonfinite else []
-        return f"{what}: {', '.join(found)}" if found else what
+        notes = [f"{dead:,} {'dead' if self.is_spatial else 'zero'}"] if dead or self.is_spatial else []
+        notes += [f"{constant:,} constant"] if self.is_spatial else []
+        notes += [f"{self.num_nonfinite:,} values not finite"] if self.num_nonfinite else []
+        return f"{size}: {', '.join(notes)}" if notes else size
 
     def get_status(self, index):
-        """Return what is to be said of a map: dead, constant, or nothing."""
+        """Return the status of a feature map: 'dead', 'constant' or ''."""
         return "dead" if self.dead[index] else "constant" if self.constant[index] and self.is_spatial else ""
 
 
 def analyze_output(name, description, output):
-    """Return the Maps of a layer's output (1, ...) for one picture."""
+    """Return the FeatureMaps of a layer's output (1, ...) for one image."""
     values = output[0] if output.ndim == 4 else output.reshape(1, 1, -1)
     finite = np.isfinite(values)
     low, high = values.min(axis=(0, 1)), values.max(axis=(0, 1))
-    most = np.maximum(np.abs(low), np.abs(high))
-    dead = most == 0
-    constant = finite.all(axis=(0, 1)) & ~dead & (high - low <= CONSTANT_TOLERANCE * most)
+    max_magnitude = np.maximum(np.abs(low), np.abs(high))
+    dead = max_magnitude == 0
+    constant = finite.all(axis=(0, 1)) & ~dead & (high - low <= CONSTANT_TOLERANCE * max_magnitude)
     return FeatureMaps(name, description, values, dead, constant, int((~finite).sum()))
 
 
 def draw_map_tiles(maps, num_maps):
-    """Return the first `count` maps as pictures uint8 (count, rows, columns, 3), each from its least to its greatest.
+    """Return the first `num_maps` maps as min-max scaled images uint8 (num_maps, rows, columns, 3).
 
-    Those larger than SIDE are made smaller. Dead and constant ones have one colour each, greys.
+    Those larger than MAX_TILE_SIZE are downsampled. Dead and constant maps are DEAD_COLOR and CONSTANT_COLOR, grays.
     """
     rows, columns = maps.values.shape[:2]
-    share = min(1, MAX_TILE_SIZE / max(rows, columns))
-    shape = max(1, round(rows * share)), max(1, round(columns * share))
-    made = []
-    for place in range(min(num_maps, maps.num_maps)):
-        if maps.get_status(place):
-            tile = np.broadcast_to(DEAD_COLOR if maps.dead[place] else CONSTANT_COLOR, (*shape, 3))
+    scale = min(1, MAX_TILE_SIZE / max(rows, columns))
+    shape = max(1, round(rows * scale)), max(1, round(columns * scale))
+    tiles = []
+    for index in range(min(num_maps, maps.num_maps)):
+        if maps.get_status(index):
+            tile = np.broadcast_to(DEAD_COLOR if maps.dead[index] else CONSTANT_COLOR, (*shape, 3))
         else:
-            shares = colormaps.normalize_values(maps.values[..., place])
-            tile = colormaps.apply_colormap(shares if share == 1 else colormaps.resize_bilinear(shares, shape))
-        made.append(tile)
-    return np.stack(made)
+            fractions = colormaps.normalize_values(maps.values[..., index])
+            tile = colormaps.apply_colormap(fractions if scale == 1 else colormaps.resize_bilinear(fractions, shape))
+        tiles.append(tile)
+    return np.stack(tiles)
 
 
 def draw_vector_strip(maps):
-    """Return the numbers of a layer without a grid as a picture uint8 (1, numbers, 3), from least to greatest."""
+    """Return the units of a layer without spatial axes as a min-max scaled image uint8 (1, units, 3)."""
     return colormaps.apply_colormap(colormaps.normalize_values(maps.values[0, 0]))[None]
 
 
 def compute_hypercolumn(layer_maps, shape):
-    """Return (means of the maps of each layer, mean of all maps) enlarged to `shape`: float32 (height, width) of 0..1.
+    """Return (mean map of each layer, mean of all maps) upsampled to `shape`: float32 (height, width) in 0..1.
 
-    The hypercolumn of a pixel is what all maps, enlarged to the picture, hold at it: Hariharan, Arbelaez, Girshick and
-    Malik 2014, arXiv:1411.5752. Each map counts from its least to its greatest value; dead ones are 0.
+    The hypercolumn of a pixel consists of the values of all feature maps, upsampled to the image, at this pixel:
+    Hariharan, Arbelaez, Girshick and Malik 2014, arXiv:1411.5752. Each map is min-max scaled; dead ones are 0.
     """
     means = []
     for maps in layer_maps:
@@ -100,9 +99,9 @@ def compute_hypercolumn(layer_maps, shape):
 
 
 def get_first_filters(model):
-    """Return (layer's name, kernels float32 (filters, rows, columns, 1 or 3)) of the layer that reads the picture.
+    """Return (layer name, kernels float32 (filters, rows, columns, 1 or 3)) of the first layer with a kernel.
 
-    None where the first layer with a kernel reads no grey or RGB picture.
+    None if this layer's input does not have 1 (grayscale) or 3 (RGB) channels.
     """
     for layer in model.layers:
         for name in ("kernel", "depthwise_kernel"):
@@ -112,14 +111,14 @@ def get_first_filters(model):
             kernel = ops.convert_to_numpy(ops.cast(kernel, "float32"))
             if kernel.ndim != 4 or kernel.shape[2] not in (1, 3):
                 return None
-            if name == "depthwise_kernel":  # (rows, columns, channels, multiplier): each reads one channel
+            if name == "depthwise_kernel":  # (rows, columns, channels, multiplier): each filter reads one channel
                 kernel = kernel.reshape(*kernel.shape[:2], 1, -1)
             return layer.name, kernel.transpose(3, 0, 1, 2)
     return None
 
 
 def draw_filter_tiles(kernels):
-    """Return kernels as pictures uint8 (filters, rows, columns, 3): grey is 0, all on one scale."""
-    most = max(np.abs(kernels).max(), np.finfo("float32").tiny)
-    pictures = np.uint8(np.rint(127.5 + 127.5 * kernels / most))
-    return np.broadcast_to(pictures, (*pictures.shape[:3], 3))
+    """Return kernels as images uint8 (filters, rows, columns, 3) on a common scale, where 0 is gray."""
+    max_magnitude = max(np.abs(kernels).max(), np.finfo("float32").tiny)
+    images = np.uint8(np.rint(127.5 + 127.5 * kernels / max_magnitude))
+    return np.broadcast_to(images, (*images.shape[:3], 3))

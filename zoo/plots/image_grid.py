@@ -1,48 +1,48 @@
-"""Grids of pictures with words beneath each: training samples, and the mistakes on the test split."""
+"""Grids of images with captions: training samples, and the misclassified images of the test split."""
 
 import math
 
 import numpy as np
 
-from zoo.plots import figures as sheet, text_layout
+from zoo.plots import figures, text_layout
 
-IMAGE_SIZE = 64  # points: about as large as a picture is drawn
-MAX_COLUMN_WIDTH, COLUMN_GAP = 92, 10  # widest column and the room between two columns, points
-MAX_FONT_SIZE, MIN_FONT_SIZE = 8.5, 6.5  # font sizes of the words, points
-MIN_WIDTH = 420  # points: a headline needs it, however few the pictures
+IMAGE_SIZE = 64  # points: approximate size of an image in the grid
+MAX_COLUMN_WIDTH, COLUMN_GAP = 92, 10  # maximum column width and the gap between columns, points
+MAX_FONT_SIZE, MIN_FONT_SIZE = 8.5, 6.5  # font sizes of the captions, points
+MIN_WIDTH = 420  # points: room for the headline, however few images there are
 
 
 def plot_samples(images, labels, class_names, *, title, subtitle=""):
-    """Return the Figure of a grid of pictures, each with its class name beneath.
+    """Return the Figure of a grid of images with their class names as captions.
 
-    images: uint8 (m, h, w, c), c 1 (grey) or 3 (RGB); labels: int (m,) into names, the class names.
+    images: uint8 (m, h, w, c), c 1 (grayscale) or 3 (RGB); labels: int (m,), indices into class_names.
     """
     captions = [[text_layout.format_class_name(class_names[label])] for label in labels]
     return _plot_grid(images, captions, [], title, subtitle)
 
 
 def plot_misclassified(images, indices, labels, probabilities, class_names, *, subtitle=""):
-    """Return the Figure of mistakes: 'true → predicted' beneath each picture, and the predicted class's probability.
+    """Return the Figure of misclassified images, captioned 'true → predicted' and the predicted class's probability.
 
-    images: uint8 (k, h, w, c), pictures of the test split at indices, int (k,); labels: int (n,) and
-    probabilities: float (n, classes), of the whole test split; names: the class names.
+    images: uint8 (k, h, w, c), images of the test split at indices, int (k,); labels: int (n,) and probabilities:
+    float (n, classes), of the entire test split; class_names: list of str.
     """
     predicted = probabilities.argmax(axis=1)
-    wrong = int((predicted != labels).sum())
-    tested = text_layout.pluralize(len(labels), "test picture")
-    if not wrong:
-        return _plot_grid(images[:0], [], [], f"No mistakes on {tested}", subtitle)
-    title = f"{text_layout.pluralize(wrong, 'mistake')} on {tested}"
-    shown = [f"the first {len(indices)} in test order"] if len(indices) < wrong else []
-    said = [subtitle, *shown, "true class → predicted class, and the probability given to it"]
+    num_incorrect = int((predicted != labels).sum())
+    tested_images = text_layout.pluralize(len(labels), "test image")
+    if not num_incorrect:
+        return _plot_grid(images[:0], [], [], f"No misclassified images among {tested_images}", subtitle)
+    title = f"{text_layout.pluralize(num_incorrect, 'misclassified image')} among {tested_images}"
+    selection = [f"the first {len(indices)} in test order"] if len(indices) < num_incorrect else []
+    subtitle_parts = [subtitle, *selection, "true class → predicted class, with its probability"]
     pairs = [(text_layout.format_class_name(class_names[labels[i]]),
               f"→ {text_layout.format_class_name(class_names[predicted[i]])}") for i in indices]
-    sure = [f"{100 * probabilities[i, predicted[i]]:.0f} %" for i in indices]
-    return _plot_grid(images, _join_captions(pairs), sure, title, " · ".join(filter(None, said)))
+    confidences = [f"{100 * probabilities[i, predicted[i]]:.0f} %" for i in indices]
+    return _plot_grid(images, _join_captions(pairs), confidences, title, " · ".join(filter(None, subtitle_parts)))
 
 
 def _join_captions(pairs):
-    """Return the captions as lists of paragraphs: 'a → b' in one line when that does for all, else two."""
+    """Return the captions as lists of paragraphs: 'a → b' on one line if all of them fit, else on two."""
     joined = [f"{true} {predicted}" for true, predicted in pairs]
     if all(text_layout.estimate_text_width(line, MAX_FONT_SIZE) <= MAX_COLUMN_WIDTH for line in joined):
         return [[line] for line in joined]
@@ -50,37 +50,38 @@ def _join_captions(pairs):
 
 
 def _plot_grid(images, captions, notes, title, subtitle):
-    """Return the Figure of `images` in rows; beneath each the paragraphs of its caption, then its note if any.
+    """Return the Figure of a grid of images, each with the paragraphs of its caption and its note, if any, below.
 
-    All stand flush left, as the headline does, so that the eye runs down straight edges.
+    Captions are left-aligned, as the headline is, so that the columns have straight edges.
     """
     size, captions = _wrap_captions(captions)
-    line = size * text_layout.LINE_SPACING
-    height, width = (side * _choose_scale(images) for side in images.shape[1:3])
-    words = [text_layout.estimate_text_width(text, size) for caption in captions for text in caption]
-    column = math.ceil(max([width, *words])) + COLUMN_GAP
-    row = math.ceil(height + 4 + line * (max(map(len, captions), default=0) + bool(notes)) + 9)
-    columns = max(math.ceil(math.sqrt(len(images))), min(len(images), (MIN_WIDTH + COLUMN_GAP) // column), 1)
-    wide = max(MIN_WIDTH, columns * column - COLUMN_GAP)
-    head = sheet.layout_headline(title, subtitle, wide)
-    top = math.ceil(sheet.MARGIN + head.height)
-    figure = sheet.create_figure(wide + 2 * sheet.MARGIN, top + math.ceil(len(images) / columns) * row
-                                 + sheet.MARGIN - 9)
-    axes = sheet.add_full_axes(figure)
-    sheet.add_headline(axes, head)
-    for place, image in enumerate(images):
-        x, y = sheet.MARGIN + place % columns * column, top + place // columns * row
+    line_height = size * text_layout.LINE_SPACING
+    height, width = (pixels * _choose_scale(images) for pixels in images.shape[1:3])
+    text_widths = [text_layout.estimate_text_width(text, size) for caption in captions for text in caption]
+    column_width = math.ceil(max([width, *text_widths])) + COLUMN_GAP
+    row_height = math.ceil(height + 4 + line_height * (max(map(len, captions), default=0) + bool(notes)) + 9)
+    columns = max(math.ceil(math.sqrt(len(images))), min(len(images), (MIN_WIDTH + COLUMN_GAP) // column_width), 1)
+    grid_width = max(MIN_WIDTH, columns * column_width - COLUMN_GAP)
+    headline = figures.layout_headline(title, subtitle, grid_width)
+    top = math.ceil(figures.MARGIN + headline.height)
+    figure = figures.create_figure(grid_width + 2 * figures.MARGIN, top + math.ceil(len(images) / columns) * row_height
+                                   + figures.MARGIN - 9)
+    axes = figures.add_full_axes(figure)
+    figures.add_headline(axes, headline)
+    for index, image in enumerate(images):
+        x, y = figures.MARGIN + index % columns * column_width, top + index // columns * row_height
         _draw_image(axes, image, (x, x + width, y + height, y))
-        said = [(text, sheet.TEXT_COLOR) for text in captions[place]]
-        said += [(note, sheet.VERMILLION) for note in notes[place : place + 1]]
-        # Line by line on baselines: the tops of letters differ, and words beside each other would dance.
-        for down, (text, color) in enumerate(said):
-            sheet.add_text(axes, x, y + height + 4 + (down + 0.8) * line, text, size, color=color, va="baseline")
+        caption_lines = [(text, figures.TEXT_COLOR) for text in captions[index]]
+        caption_lines += [(note, figures.VERMILLION) for note in notes[index : index + 1]]
+        # Align lines on baselines, because the heights of glyphs differ between neighbouring captions.
+        for line_index, (text, color) in enumerate(caption_lines):
+            figures.add_text(axes, x, y + height + 4 + (line_index + 0.8) * line_height, text, size, color=color,
+                             va="baseline")
     return figure
 
 
 def _wrap_captions(captions):
-    """Return the common font size and, for each caption, its lines: paragraphs wrapped to the width of a column."""
+    """Return the common font size and the lines of each caption, its paragraphs wrapped to the column width."""
     size = text_layout.fit_font_size([part for caption in captions for part in caption], MAX_COLUMN_WIDTH, 2,
                                      MAX_FONT_SIZE, MIN_FONT_SIZE)
     return size, [[line for part in caption for line in text_layout.wrap_and_truncate(part, size, MAX_COLUMN_WIDTH, 2)]
@@ -88,13 +89,13 @@ def _wrap_captions(captions):
 
 
 def _choose_scale(images):
-    """Return how many points a pixel takes: half points (whole pixels of the sheet) for all but large pictures."""
+    """Return the points per pixel: a multiple of a half (whole pixels of the figure) except for large images."""
     half_points = 2 * IMAGE_SIZE / max(images.shape[1:3])
     return round(half_points) / 2 if half_points >= 1 else half_points / 2
 
 
 def _draw_image(axes, image, extent):
-    """Draw one uint8 picture (h, w, 1 or 3) at extent (left, right, bottom, top): sharp squares when enlarged."""
-    enlarged = extent[1] - extent[0] >= image.shape[1] / 2
+    """Draw one uint8 image (h, w, 1 or 3) at extent (left, right, bottom, top), with sharp pixels if enlarged."""
+    is_enlarged = extent[1] - extent[0] >= image.shape[1] / 2
     axes.imshow(np.broadcast_to(image, (*image.shape[:2], 3)), extent=extent, aspect="auto",
-                interpolation="nearest" if enlarged else "antialiased")
+                interpolation="nearest" if is_enlarged else "antialiased")

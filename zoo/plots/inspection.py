@@ -1,4 +1,4 @@
-"""A network's view of one picture: each question is answered when it is asked, and once."""
+"""The inspection of a model on one image: each result is computed on first access and cached."""
 
 from functools import cached_property
 
@@ -9,19 +9,22 @@ from zoo.analysis import attribution, feature_graph, summary
 from zoo.analysis.features import predict_in_batches
 from zoo.analysis.modules import format_layer
 from zoo.errors import UserError
-from zoo.plots import feature_maps as layer_maps
 from zoo.plots.colormaps import upsample_to_rgb
-from zoo.plots.feature_maps import analyze_output
+from zoo.plots.feature_maps import analyze_output, compute_hypercolumn, get_first_filters
 from zoo.plots.text_layout import format_class_name
 
-NUM_TARGET_CLASSES = 3  # the most probable ones, for which it is asked what speaks for them
-NUM_PREDICTED_CLASSES = 10  # classes in the chart
+NUM_TARGET_CLASSES = 3  # the most probable classes, for which attributions are computed
+NUM_PREDICTED_CLASSES = 10  # classes in the bar chart
 
 
 class ImageInspection:
-    """A Subject with `pixels` uint8 (height, width, channels); `layers` are words for layers, see opened.chosen.
+    """The inspection of an InspectedModel on one image.
 
-    source: what the picture is called and what was done to it, in words.
+    Args:
+        inspected_model: an InspectedModel.
+        pixels: uint8 (height, width, channels).
+        layers: the layers to show; see `feature_graph.select_layers`.
+        source: text, the image's name and the transformations applied to it.
     """
 
     def __init__(self, inspected_model, pixels, layers, source):
@@ -33,7 +36,7 @@ class ImageInspection:
 
     @cached_property
     def image(self):
-        """The picture as the network gets it, enlarged if it is small: uint8 (height, width, 3)."""
+        """The model's input image as RGB, enlarged if it is small: uint8 (height, width, 3)."""
         return upsample_to_rgb(self.pixels)
 
     @property
@@ -42,29 +45,30 @@ class ImageInspection:
 
     @cached_property
     def feature_maps(self):
-        """The Maps of each of the layers."""
-        words = {layer.name: format_layer(layer) for layer in self.model_summary.layers}
+        """The FeatureMaps of each layer."""
+        descriptions = {layer.name: format_layer(layer) for layer in self.model_summary.layers}
         model = keras.Model(self.graph.image, [self.graph.tensors[name] for name in self.layers])
         outputs = predict_in_batches(model, self.pixels[None])
-        return [analyze_output(name, words[name], output) for name, output in zip(self.layers, outputs, strict=True)]
+        return [analyze_output(name, descriptions[name], output)
+                for name, output in zip(self.layers, outputs, strict=True)]
 
     @cached_property
     def filters(self):
-        """(layer's name, kernels) of the layer that reads the picture; UserError where it has none to be seen."""
-        found = layer_maps.get_first_filters(self.inspected_model.model)
-        if found is None:
-            raise UserError(f"{self.inspected_model.title} has no first layer whose filters read a grey or colour picture")
-        return found
+        """(layer name, kernels) of the first layer with a kernel; UserError if it has no filters that can be shown."""
+        filters = get_first_filters(self.inspected_model.model)
+        if filters is None:
+            raise UserError(f"{self.inspected_model.title} has no filters that read a grayscale or RGB image")
+        return filters
 
     @cached_property
     def hypercolumn(self):
-        """(names, the mean of the maps of each, the mean of all), enlarged to the picture."""
-        grids = [each for each in self.feature_maps if each.is_spatial]
-        if not grids:
-            raise UserError(f"a hypercolumn is made of layers with grids of maps; {', '.join(self.layers)} has none")
-        return [each.name for each in grids], *layer_maps.compute_hypercolumn(grids, self.image_size)
+        """(layer names, mean map of each layer, mean of all maps), upsampled to the image."""
+        spatial_maps = [maps for maps in self.feature_maps if maps.is_spatial]
+        if not spatial_maps:
+            raise UserError(f"a hypercolumn needs layers with feature maps; got {', '.join(self.layers)}")
+        return [maps.name for maps in spatial_maps], *compute_hypercolumn(spatial_maps, self.image_size)
 
-    # ------------------------------------------------------------------------------------------- what speaks for what
+    # ------------------------------------------------------------------------------------------------- attributions
 
     @cached_property
     def logits_model(self):
@@ -72,44 +76,45 @@ class ImageInspection:
 
     @cached_property
     def probabilities(self):
-        """Probabilities (classes,)."""
+        """The class probabilities, float (classes,)."""
         (scores,) = predict_in_batches(self.logits_model, self.pixels[None])
         if not np.isfinite(scores).all():
-            raise UserError(f"{self.inspected_model.title} gives scores that are not finite for this picture")
+            raise UserError(f"{self.inspected_model.title} outputs scores that are not finite for this image")
         return attribution.to_probabilities(scores)[0]
 
     @cached_property
     def ranked_classes(self):
-        """The classes, the most probable first."""
-        return [int(place) for place in np.argsort(-self.probabilities, kind="stable")]
+        """The class indices, the most probable first."""
+        return [int(index) for index in np.argsort(-self.probabilities, kind="stable")]
 
     @property
     def target_classes(self):
         return self.ranked_classes[:NUM_TARGET_CLASSES]
 
     def get_class_name(self, index):
-        return format_class_name(self.inspected_model.class_names[index]) if self.inspected_model.class_names else f"class {index}"
+        names = self.inspected_model.class_names
+        return format_class_name(names[index]) if names else f"class {index}"
 
     @cached_property
     def prediction(self):
-        """[(name, probability)] of the BARS most probable classes."""
-        return [(self.get_class_name(place), float(self.probabilities[place]))
-                for place in self.ranked_classes[:NUM_PREDICTED_CLASSES]]
+        """[(class name, probability)] of the NUM_PREDICTED_CLASSES most probable classes."""
+        return [(self.get_class_name(index), float(self.probabilities[index]))
+                for index in self.ranked_classes[:NUM_PREDICTED_CLASSES]]
 
     @cached_property
     def gradcam(self):
-        """[(layer, (classes asked, rows, columns))]: of the layers that were named, else of the last with a grid."""
-        layers = self.layers if self._has_named_layers else [attribution.find_last_feature_map(self.inspected_model.model, self.graph)]
-        return [(layer,
-                 attribution.grad_cam(self.inspected_model.model, self.graph, self.pixels, layer, self.target_classes))
+        """[(layer name, (target classes, rows, columns))] of the layers given by name, else of the last feature map."""
+        model = self.inspected_model.model
+        layers = self.layers if self._has_named_layers else [attribution.find_last_feature_map(model, self.graph)]
+        return [(layer, attribution.grad_cam(model, self.graph, self.pixels, layer, self.target_classes))
                 for layer in layers]
 
     @cached_property
     def saliency(self):
-        """(classes asked, height, width)."""
+        """The saliency maps (target classes, height, width)."""
         return attribution.saliency(self.logits_model, self.pixels, self.target_classes)
 
     @cached_property
     def occlusion(self):
-        """((classes asked, rows, columns), sides of the patch in pixels)."""
+        """((target classes, rows, columns), (height, width) of the patch in pixels)."""
         return attribution.occlusion(self.logits_model, self.pixels, self.target_classes)

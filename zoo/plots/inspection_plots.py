@@ -1,179 +1,186 @@
-"""What a View has found, as figures: rows of pictures with words, and a chart of the prediction."""
+"""The results of an ImageInspection as figures: rows of captioned tiles, and a bar chart of the prediction."""
 
 import math
 from collections import namedtuple
 
 from zoo.errors import UserError
-from zoo.plots import colormaps, feature_maps, figures as sheet, text_layout
+from zoo.plots import colormaps, feature_maps, figures, text_layout
 from zoo.utils.io import atomic_write
 
-TILE_SIZE, IMAGE_SIZE = 64, 190  # points: the longer side of a map, and of a picture that something is laid over
-TILE_GAP, CAPTION_HEIGHT, HEADING_HEIGHT = 8, 11, 17  # between pictures, under one, above a row
-TILES_PER_ROW = 8  # of tiles
-MAX_TILE_ROWS = 250  # lines of tiles in one figure: more are beyond what programs open
+TILE_SIZE, IMAGE_SIZE = 64, 190  # points: the longer side of a feature map, and of an overlaid image
+TILE_GAP, CAPTION_HEIGHT, HEADING_HEIGHT = 8, 11, 17  # between tiles, below a tile, above a row
+TILES_PER_ROW = 8
+MAX_TILE_ROWS = 250  # lines of tiles in one figure: image viewers cannot open larger files
 MIN_WIDTH = 440  # points
-FONT_SIZE = 7.5  # of the words under a picture
+FONT_SIZE = 7.5  # of the captions
 
-Tile = namedtuple("Tile", "image label status")  # uint8 (height, width, 3); beneath it; dead, constant or nothing
+Tile = namedtuple("Tile", "image label status")  # uint8 (height, width, 3); its caption; "dead", "constant" or ""
 TileRow = namedtuple("TileRow", "title description tiles")
 
 
 def plot_inspection(inspection, plot_name, num_maps):
-    """Return the Figure of one of FIGURES; `count` maps a layer."""
+    """Return the Figure of one of INSPECTION_PLOTS, with at most `num_maps` feature maps per layer."""
     return INSPECTION_PLOTS[plot_name](inspection, num_maps)
 
 
 def _layout_headline(inspection, title, width):
-    return sheet.layout_headline(f"{inspection.inspected_model.title}: {title}",
-                                 f"{inspection.inspected_model.note} · {inspection.source}", width)
+    return figures.layout_headline(f"{inspection.inspected_model.title}: {title}",
+                                   f"{inspection.inspected_model.note} · {inspection.source}", width)
 
 
 def _plot_rows(inspection, title, rows, tile_size):
-    """Return the Figure of Rows; pictures are `side` points long on their longer side."""
+    """Return the Figure of TileRows; the longer side of a tile is `tile_size` points."""
     columns = TILES_PER_ROW if tile_size == TILE_SIZE else 4
-    wide = max(min(columns, max(len(row.tiles) for row in rows)) * (tile_size + TILE_GAP) - TILE_GAP, MIN_WIDTH)
-    columns = int((wide + TILE_GAP) // (tile_size + TILE_GAP))
-    lines = sum(math.ceil(len(row.tiles) / columns) for row in rows)
-    if lines > MAX_TILE_ROWS:
-        raise UserError(f"{len(rows)} layers take {lines} lines of pictures, and a file holds {MAX_TILE_ROWS} at most: name "
-                        "fewer with --layers, or leave out --what for a page that holds them all")
-    head = _layout_headline(inspection, title, wide)
-    places, down = [], math.ceil(sheet.MARGIN + head.height)
+    width = max(min(columns, max(len(row.tiles) for row in rows)) * (tile_size + TILE_GAP) - TILE_GAP, MIN_WIDTH)
+    columns = int((width + TILE_GAP) // (tile_size + TILE_GAP))
+    num_lines = sum(math.ceil(len(row.tiles) / columns) for row in rows)
+    if num_lines > MAX_TILE_ROWS:
+        raise UserError(f"{len(rows)} layers need {num_lines} lines of images, but a figure holds at most "
+                        f"{MAX_TILE_ROWS}; give fewer with --layers, or leave out --what for a page with all of them")
+    headline = _layout_headline(inspection, title, width)
+    row_tops, y = [], math.ceil(figures.MARGIN + headline.height)
     for row in rows:
-        tall = [_fit_size(tile.image, tile_size, wide)[1] for tile in row.tiles]
-        places.append(down)
-        line = max(tall, default=0) + (CAPTION_HEIGHT if any(tile.label for tile in row.tiles) else 0) + TILE_GAP
-        down += HEADING_HEIGHT + math.ceil(len(row.tiles) / columns) * line
-    figure = sheet.create_figure(wide + 2 * sheet.MARGIN, down + sheet.MARGIN - TILE_GAP)
-    axes = sheet.add_full_axes(figure)
-    sheet.add_headline(axes, head)
-    for row, top in zip(rows, places, strict=True):
-        _draw_row(axes, row, top, tile_size, columns, wide)
+        tile_heights = [_fit_size(tile.image, tile_size, width)[1] for tile in row.tiles]
+        row_tops.append(y)
+        caption_height = CAPTION_HEIGHT if any(tile.label for tile in row.tiles) else 0
+        line_height = max(tile_heights, default=0) + caption_height + TILE_GAP
+        y += HEADING_HEIGHT + math.ceil(len(row.tiles) / columns) * line_height
+    figure = figures.create_figure(width + 2 * figures.MARGIN, y + figures.MARGIN - TILE_GAP)
+    axes = figures.add_full_axes(figure)
+    figures.add_headline(axes, headline)
+    for row, top in zip(rows, row_tops, strict=True):
+        _draw_row(axes, row, top, tile_size, columns, width)
     return figure
 
 
 def _draw_row(axes, row, top, tile_size, columns, row_width):
-    said = text_layout.estimate_text_width(row.title, 9, "bold")
-    sheet.add_text(axes, sheet.MARGIN, top + 8, row.title, 9, weight="bold", va="baseline")
-    sheet.add_text(axes, sheet.MARGIN + said + 6, top + 8,
-                   text_layout.truncate_text(row.description, 8, row_width - said - 6), 8, color=sheet.MUTED_COLOR,
-                   va="baseline")
-    tall = max(_fit_size(tile.image, tile_size, row_width)[1] for tile in row.tiles)
-    step = tall + (CAPTION_HEIGHT if any(tile.label for tile in row.tiles) else 0) + TILE_GAP
-    for place, tile in enumerate(row.tiles):
+    title_width = text_layout.estimate_text_width(row.title, 9, "bold")
+    figures.add_text(axes, figures.MARGIN, top + 8, row.title, 9, weight="bold", va="baseline")
+    figures.add_text(axes, figures.MARGIN + title_width + 6, top + 8,
+                     text_layout.truncate_text(row.description, 8, row_width - title_width - 6), 8,
+                     color=figures.MUTED_COLOR, va="baseline")
+    tile_height = max(_fit_size(tile.image, tile_size, row_width)[1] for tile in row.tiles)
+    step = tile_height + (CAPTION_HEIGHT if any(tile.label for tile in row.tiles) else 0) + TILE_GAP
+    for index, tile in enumerate(row.tiles):
         width, height = _fit_size(tile.image, tile_size, row_width)
-        x, y = sheet.MARGIN + place % columns * (tile_size + TILE_GAP), top + HEADING_HEIGHT + place // columns * step
-        smooth = tile.image.shape[1] > 2 * width  # more pixels than the sheet has
+        x, y = figures.MARGIN + index % columns * (tile_size + TILE_GAP), top + HEADING_HEIGHT + index // columns * step
+        is_downsampled = tile.image.shape[1] > 2 * width  # more pixels than the figure has here
         axes.imshow(tile.image, extent=(x, x + width, y + height, y), aspect="auto",
-                    interpolation="antialiased" if smooth else "nearest")
+                    interpolation="antialiased" if is_downsampled else "nearest")
         if tile.status == "dead":
             axes.plot([x, x + width], [y, y + height], color="white", lw=1.5)
             axes.plot([x, x + width], [y + height, y], color="white", lw=1.5)
-        words = text_layout.truncate_text(f"{tile.label} {tile.status}".strip(), FONT_SIZE, tile_size)
-        sheet.add_text(axes, x, y + height + 8, words, FONT_SIZE, va="baseline",
-                       color=sheet.VERMILLION if tile.status else sheet.TEXT_COLOR)
+        label = text_layout.truncate_text(f"{tile.label} {tile.status}".strip(), FONT_SIZE, tile_size)
+        figures.add_text(axes, x, y + height + 8, label, FONT_SIZE, va="baseline",
+                         color=figures.VERMILLION if tile.status else figures.TEXT_COLOR)
 
 
 def _fit_size(image, tile_size, row_width):
-    """Return (width, height) in points; a strip of numbers is as wide as the sheet."""
+    """Return (width, height) in points; a strip of units is as wide as the row."""
     height, width = image.shape[:2]
     if height == 1 and width > 1:
         return row_width, 16
     return tile_size * width / max(height, width), tile_size * height / max(height, width)
 
 
-# --------------------------------------------------------------------------------------------------------- the layers
+# ------------------------------------------------------------------------------------------------------- layer plots
 
 def _plot_feature_maps(inspection, num_maps):
     rows = []
-    for each in inspection.feature_maps:
-        if each.is_spatial:
-            made = [Tile(image, str(place), each.get_status(place))
-                    for place, image in enumerate(feature_maps.draw_map_tiles(each, num_maps))]
+    for maps in inspection.feature_maps:
+        if maps.is_spatial:
+            tiles = [Tile(image, str(index), maps.get_status(index))
+                     for index, image in enumerate(feature_maps.draw_map_tiles(maps, num_maps))]
         else:
-            made = [Tile(feature_maps.draw_vector_strip(each), "", "")]
-        rows.append(TileRow(each.name, f"{each.description} · {each.summary}", made))
+            tiles = [Tile(feature_maps.draw_vector_strip(maps), "", "")]
+        rows.append(TileRow(maps.name, f"{maps.description} · {maps.summary}", tiles))
     return _plot_rows(inspection, "feature maps", rows, TILE_SIZE)
 
 
 def _plot_filters(inspection, num_maps):
     name, kernels = inspection.filters
-    made = [Tile(image, "", "") for image in feature_maps.draw_filter_tiles(kernels)]
+    tiles = [Tile(image, "", "") for image in feature_maps.draw_filter_tiles(kernels)]
     rows, columns = kernels.shape[1:3]
-    said = f"{text_layout.pluralize(len(kernels), 'filter')} of {rows}x{columns}, weights of 0 are grey"
-    return _plot_rows(inspection, "the filters that read the picture", [TileRow(name, said, made)], 48 if len(made) < 65
-                      else 36)
+    description = f"{text_layout.pluralize(len(kernels), 'filter')} of {rows}x{columns}, gray: weight 0"
+    tile_size = 48 if len(tiles) < 65 else 36
+    return _plot_rows(inspection, "first-layer filters", [TileRow(name, description, tiles)], tile_size)
 
 
 def _plot_hypercolumn(inspection, num_maps):
-    names, means, whole = inspection.hypercolumn
-    made = [Tile(colormaps.apply_colormap(colormaps.normalize_values(mean)), name, "")
-            for name, mean in zip(names, means, strict=True)]
-    first = [Tile(inspection.image, "the picture", ""),
-             Tile(colormaps.apply_colormap(colormaps.normalize_values(whole)), "the mean of all maps", "")]
-    total = sum(each.num_maps for each in inspection.feature_maps if each.is_spatial)
-    return _plot_rows(inspection, "hypercolumn", [TileRow("all layers", f"{total:,} numbers a pixel", first),
-                                                  TileRow("each layer", "the mean of its maps, enlarged to the picture",
-                                                          made)], 142)
+    names, means, overall_mean = inspection.hypercolumn
+    layer_tiles = [Tile(colormaps.apply_colormap(colormaps.normalize_values(mean)), name, "")
+                   for name, mean in zip(names, means, strict=True)]
+    overview_tiles = [Tile(inspection.image, "input image", ""),
+                      Tile(colormaps.apply_colormap(colormaps.normalize_values(overall_mean)),
+                           "mean of all feature maps", "")]
+    num_channels = sum(maps.num_maps for maps in inspection.feature_maps if maps.is_spatial)
+    rows = [TileRow("all layers", f"{num_channels:,} channels per pixel", overview_tiles),
+            TileRow("each layer", "mean of its feature maps, upsampled to the image", layer_tiles)]
+    return _plot_rows(inspection, "hypercolumn", rows, 142)
 
 
-# ------------------------------------------------------------------------------------------- what speaks for a class
+# -------------------------------------------------------------------------------------------------- attributions
 
 def _make_overlay_tiles(inspection, overlays, format_suffix):
-    """Return the tiles of a row: the picture, and what is laid over it for each class that is asked."""
-    return [Tile(inspection.image, "the picture", ""), *(
-        Tile(colormaps.blend_overlay(layer, inspection.image),
-             f"{inspection.get_class_name(place)}: {100 * inspection.probabilities[place]:.1f} %{format_suffix(number)}",
-             "")
-        for number, (place, layer) in enumerate(zip(inspection.target_classes, overlays, strict=True)))]
+    """Return the tiles of a row: the image, and its overlay for each target class."""
+    tiles = [Tile(inspection.image, "input image", "")]
+    for index, (class_index, overlay) in enumerate(zip(inspection.target_classes, overlays, strict=True)):
+        probability = inspection.probabilities[class_index]
+        label = f"{inspection.get_class_name(class_index)}: {100 * probability:.1f} %{format_suffix(index)}"
+        tiles.append(Tile(colormaps.blend_overlay(overlay, inspection.image), label, ""))
+    return tiles
 
 
 def _plot_gradcam(inspection, num_maps):
     rows = []
-    for layer, found in inspection.gradcam:
-        none = [": nothing" if not each.any() else "" for each in found]
-        rows.append(TileRow(layer, f"{found.shape[1]}x{found.shape[2]}: where its maps speak for a class", _make_overlay_tiles(
-            inspection, [colormaps.colorize_heatmap(each, inspection.image_size) for each in found], none.__getitem__)))
+    for layer, heatmaps in inspection.gradcam:
+        suffixes = [": no evidence" if not heatmap.any() else "" for heatmap in heatmaps]
+        overlays = [colormaps.colorize_heatmap(heatmap, inspection.image_size) for heatmap in heatmaps]
+        rows.append(TileRow(layer, f"{heatmaps.shape[1]}x{heatmaps.shape[2]}: evidence for each class",
+                            _make_overlay_tiles(inspection, overlays, suffixes.__getitem__)))
     return _plot_rows(inspection, "Grad-CAM", rows, IMAGE_SIZE)
 
 
 def _plot_saliency(inspection, num_maps):
-    made = _make_overlay_tiles(inspection, [colormaps.colorize_saliency(each, inspection.image_size)
-                                            for each in inspection.saliency], lambda number: "")
+    tiles = _make_overlay_tiles(inspection, [colormaps.colorize_saliency(saliency, inspection.image_size)
+                                             for saliency in inspection.saliency], lambda index: "")
     return _plot_rows(inspection, "saliency",
-                      [TileRow("derivatives", "how much a pixel moves the score of a class", made)], IMAGE_SIZE)
+                      [TileRow("gradients", "magnitude of the gradient of the class score", tiles)], IMAGE_SIZE)
 
 
 def _plot_occlusion(inspection, num_maps):
-    found, (rows, columns) = inspection.occlusion
-    said = f"a grey patch of {rows}x{columns} pixels at {found[0].size} places; orange: hiding it costs probability"
-    most = [f", falls by {100 * max(each.max(), 0):.1f}" for each in found]
-    made = _make_overlay_tiles(inspection,
-                               [colormaps.colorize_diverging(each, inspection.image_size) for each in found],
-                               most.__getitem__)
-    return _plot_rows(inspection, "occlusion", [TileRow("patches", said, made)], IMAGE_SIZE)
+    drops, (rows, columns) = inspection.occlusion
+    description = f"gray patch of {rows}x{columns} pixels at {drops[0].size} positions; orange: the probability drops"
+    suffixes = [f", drops by {100 * max(drop.max(), 0):.1f}" for drop in drops]
+    tiles = _make_overlay_tiles(inspection,
+                                [colormaps.colorize_diverging(drop, inspection.image_size) for drop in drops],
+                                suffixes.__getitem__)
+    return _plot_rows(inspection, "occlusion", [TileRow("patches", description, tiles)], IMAGE_SIZE)
 
 
 def _plot_prediction(inspection, num_maps):
-    """A bar for each of the most probable classes, beside the picture."""
-    bars, line, side = inspection.prediction, 20, 150
-    room, left = 210, sheet.MARGIN + side + 24
-    wide = side + 24 + 130 + room + 50
-    head = _layout_headline(inspection, "prediction", wide)
-    top = math.ceil(sheet.MARGIN + head.height)
-    figure = sheet.create_figure(wide + 2 * sheet.MARGIN, top + max(side, line * len(bars)) + sheet.MARGIN)
-    axes = sheet.add_full_axes(figure)
-    sheet.add_headline(axes, head)
-    width, height = _fit_size(inspection.image, side, wide)
-    axes.imshow(inspection.image, extent=(sheet.MARGIN, sheet.MARGIN + width, top + height, top), aspect="auto",
+    """Return the Figure of the image beside a bar for each of the most probable classes."""
+    bars, line_height, image_size = inspection.prediction, 20, 150
+    bar_length, left = 210, figures.MARGIN + image_size + 24
+    total_width = image_size + 24 + 130 + bar_length + 50
+    headline = _layout_headline(inspection, "prediction", total_width)
+    top = math.ceil(figures.MARGIN + headline.height)
+    figure = figures.create_figure(total_width + 2 * figures.MARGIN, top + max(image_size, line_height * len(bars))
+                                   + figures.MARGIN)
+    axes = figures.add_full_axes(figure)
+    figures.add_headline(axes, headline)
+    width, height = _fit_size(inspection.image, image_size, total_width)
+    axes.imshow(inspection.image, extent=(figures.MARGIN, figures.MARGIN + width, top + height, top), aspect="auto",
                 interpolation="antialiased")
-    for place, (name, share) in enumerate(bars):
-        y = top + place * line
-        sheet.add_text(axes, left + 124, y + 12, text_layout.truncate_text(name, 9, 124), 9, ha="right", va="baseline")
-        axes.barh(y + 9, share * room, 13, left + 132, color=sheet.BLUE if place == 0 else "#9fb6c6")
-        sheet.add_text(axes, left + 136 + share * room, y + 12, f"{100 * share:.2f} %", 8.5, va="baseline")
-    axes.set_xlim(0, wide + 2 * sheet.MARGIN)
-    axes.set_ylim(top + max(side, line * len(bars)) + sheet.MARGIN, 0)
+    for index, (name, probability) in enumerate(bars):
+        y = top + index * line_height
+        figures.add_text(axes, left + 124, y + 12, text_layout.truncate_text(name, 9, 124), 9, ha="right",
+                         va="baseline")
+        axes.barh(y + 9, probability * bar_length, 13, left + 132, color=figures.BLUE if index == 0 else "#9fb6c6")
+        figures.add_text(axes, left + 136 + probability * bar_length, y + 12, f"{100 * probability:.2f} %", 8.5,
+                         va="baseline")
+    axes.set_xlim(0, total_width + 2 * figures.MARGIN)
+    axes.set_ylim(top + max(image_size, line_height * len(bars)) + figures.MARGIN, 0)
     return figure
 
 
@@ -183,7 +190,7 @@ INSPECTION_PLOTS = {"maps": _plot_feature_maps, "filters": _plot_filters, "hyper
 
 
 def save_inspection_plot(inspection, plot_name, num_maps, path):
-    """Write one of FIGURES to `path`, .png, .pdf or .svg, whole or not at all."""
+    """Write one of INSPECTION_PLOTS to `path`, .png, .pdf or .svg, atomically."""
     figure = plot_inspection(inspection, plot_name, num_maps)
     with atomic_write(path) as scratch:
         figure.savefig(scratch)

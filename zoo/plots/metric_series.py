@@ -1,19 +1,19 @@
-"""The columns of history.csv as lines of panels: losses together, accuracies together, whatever outputs there are."""
+"""The columns of history.csv as lines of panels: one panel for all losses, one for all accuracies, of any outputs."""
 
 from collections import namedtuple
 
-# output: "" for the main one, else its name, such as aux1; values: float (epochs,), NaN where there is none
+# output: "" for the main output, else its name, such as aux1; values: float (epochs,), NaN if missing
 MetricLine = namedtuple("MetricLine", "output is_validation values")
-Panel = namedtuple("Panel", "title is_fraction lines")  # share: whether the values are shares of 1
+Panel = namedtuple("Panel", "title is_fraction lines")  # is_fraction: whether the values are in 0..1
 
 METRIC_KINDS = {"loss": ("Loss", False), "accuracy": ("Accuracy", True)}
 
 
 def build_panels(history):
-    """Return the Panels of a history, {column: float (epochs,)}: loss, accuracy, one for each other measure.
+    """Return the Panels of a history, {column: float (epochs,)}: loss, accuracy, and one for each other metric.
 
-    `val_` before a name is the validation split, `aux1_` the side classifier aux1. Epoch and learning_rate
-    are left out.
+    The prefix `val_` is the validation split, `aux1_` the auxiliary classifier aux1. The columns epoch and
+    learning_rate are excluded.
     """
     lines = {kind: [] for kind in METRIC_KINDS}
     for column, values in history.items():
@@ -23,10 +23,10 @@ def build_panels(history):
         kind = next((kind for kind in METRIC_KINDS if name == kind or name.endswith(f"_{kind}")), name)
         output = name.removesuffix(kind).removesuffix("_")
         lines.setdefault(kind, []).append(MetricLine(output, column != name, values))
-    return [Panel(*METRIC_KINDS.get(kind, (kind.replace("_", " "), False)), each) for kind, each in lines.items()
-            if each]
+    return [Panel(*METRIC_KINDS.get(kind, (kind.replace("_", " "), False)), lines_of_kind)
+            for kind, lines_of_kind in lines.items() if lines_of_kind]
 
 
 def format_line_label(line):
-    """Return what a line is, in words: 'train', 'validation', 'train aux1'."""
+    """Return the label of a line: 'train', 'validation', 'train aux1'."""
     return " ".join(filter(None, ("validation" if line.is_validation else "train", line.output)))

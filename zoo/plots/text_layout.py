@@ -1,14 +1,13 @@
-"""Words that fit the room they are given: measured, wrapped, made smaller, and only at last cut."""
+"""Text that fits its available space: measured, wrapped, set smaller, and truncated only as a last resort."""
 
-# Noqa: F401  all who write in a picture take FONT from here
-from zoo.plots.font_metrics import FONT, measure_text_width
+from zoo.plots.font_metrics import FONT, measure_text_width  # noqa: F401  FONT is re-exported for the plots
 
 LINE_SPACING = 1.2  # height of a line, in font sizes
-WIDTH_TOLERANCE = 1.04  # a renderer rounds the width of each letter, so a measured line may come out a little wider
+WIDTH_TOLERANCE = 1.04  # renderers round the width of each glyph, so a line can be wider than measured
 
 
 def format_class_name(name):
-    """Return a class name as people write it: 'pickup_truck' becomes 'pickup truck'."""
+    """Return the display name of a class: 'pickup_truck' becomes 'pickup truck'."""
     return " ".join(str(name).replace("_", " ").split())
 
 
@@ -18,14 +17,14 @@ def pluralize(count, noun):
 
 
 def estimate_text_width(text, size, weight="normal"):
-    """Return the room in points that one line of `text` needs at the font size `size` (points)."""
+    """Return the width in points that one line of `text` needs at the font size `size` (points)."""
     return measure_text_width(text, size, weight == "bold") * WIDTH_TOLERANCE
 
 
 def wrap_text(text, size, width):
-    """Return `text` as a list of lines, broken at spaces but not at no-break spaces.
+    """Return `text` as a list of lines, wrapped at spaces but not at no-break spaces.
 
-    A word wider than `width` points stands alone.
+    A word wider than `width` points is a line of its own.
     """
     lines = []
     for word in filter(None, text.split(" ")):
@@ -37,10 +36,10 @@ def wrap_text(text, size, width):
 
 
 def fit_font_size(texts, width, max_lines, max_size, min_size, weight="normal"):
-    """Return the largest font size (points) at which every text fits `width` points in `most_lines` lines.
+    """Return the largest font size (points) at which every text fits `width` points in `max_lines` lines.
 
-    One size for all of them, because a grid with many sizes is restless. Never under `smallest`: what still
-    does not fit at that size is for `wrap_and_truncate`.
+    All texts share one size, for a uniform grid. It is at least `min_size`: text that still does not fit is left to
+    `wrap_and_truncate`.
     """
     size = max_size
     while size > min_size and not all(_has_room(text, size, width, max_lines, weight) for text in set(texts)):
@@ -54,7 +53,7 @@ def _has_room(text, size, width, max_lines, weight):
 
 
 def truncate_text(line, size, width, weight="normal"):
-    """Return `line` with its end replaced by an ellipsis where it is wider than `width` points."""
+    """Return `line`, with its end replaced by an ellipsis if it is wider than `width` points."""
     if estimate_text_width(line, size, weight) <= width:
         return line
     while line and estimate_text_width(f"{line}…", size, weight) > width:
@@ -63,7 +62,7 @@ def truncate_text(line, size, width, weight="normal"):
 
 
 def wrap_and_truncate(text, size, width, max_lines):
-    """Return `text` as at most `most_lines` lines within `width` points, with an ellipsis where words were left out."""
+    """Return `text` as at most `max_lines` lines within `width` points, with an ellipsis for omitted text."""
     lines = wrap_text(text, size, width)
     if len(lines) > max_lines:
         lines = [*lines[: max_lines - 1], " ".join(lines[max_lines - 1 :])]
