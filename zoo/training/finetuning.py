@@ -40,7 +40,7 @@ FINETUNE_STRATEGIES = {
                       "a low learning rate, after the head; edge and colour features stay frozen"),
     "small-different": FineTuneStrategy(
         1, 0.5, False, "few images, unlike the pretraining data: the last layers are too task-specific, so the head is "
-                       "attached to a layer halfway; nothing else is trained"),
+                       "attached to a mid-level layer; nothing else is trained"),
     "large-different": FineTuneStrategy(
         0, 1, True, "many images, unlike the pretraining data: pretrained weights are a better start than random "
                     "weights, and all of them are trained, at a low learning rate, after the head"),
@@ -215,8 +215,8 @@ def make_stage_recipes(finetune_options, recipe, is_fully_frozen):
     head_recipe = None
     if strategy.two_stage if strategy else finetune_options.two_stage:
         if is_fully_frozen:
-            raise UserError("two stages require a backbone that is not fully frozen; freeze none of it, or freeze up to "
-                            "a layer")
+            raise UserError("two stages require a backbone that is not fully frozen; freeze none of it, or freeze "
+                            "up to a layer")
         epochs = max(1, recipe.epochs // 2) if finetune_options.head_epochs is None else finetune_options.head_epochs
         head_recipe = override_recipe(recipe, {"epochs": epochs})
     if is_fully_frozen or finetune_options.weights is None:
