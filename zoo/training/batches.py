@@ -9,7 +9,7 @@ from zoo.training import augmentation_layer
 from zoo.training.augmentation import NO_AUGMENTATION
 
 
-@functools.lru_cache(maxsize=2)  # prefetching reads at most the end of one epoch and the start of the next
+@functools.lru_cache(maxsize=2)  # prefetching spans at most the end of one epoch and the start of the next
 def permute_indices(num_images, seed, epoch):
     """Return the order of the training images in an epoch: a permutation (num_images,), the same on every machine.
 

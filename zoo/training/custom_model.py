@@ -33,10 +33,11 @@ def check_custom_model(model):
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.inputs[0].shape) != 4:
         raise UserError(f"the model {model.name} is not an image classifier: it takes "
                         f"{', '.join(str(tuple(tensor.shape)) for tensor in model.inputs)} and has "
-                        f"{len(model.outputs)} outputs; it must have one input (batch, height, width, channels) and one output")
+                        f"{len(model.outputs)} outputs; one input (batch, height, width, channels) and one output are "
+                        "required")
     try:
         model.get_config()
-    except Exception as error:  # Keras raises what it likes
+    except Exception as error:  # Keras raises exceptions of many types
         raise UserError(f"the model {model.name} cannot be saved, so it cannot be trained into a run: "
                         f"{explain_keras_error(error)}") from error
 
@@ -86,7 +87,7 @@ def save_custom_model(model, path):
     """Save the user's model; raise UserError if Keras cannot."""
     try:
         model.save(path)
-    except Exception as error:  # Keras raises what it likes
+    except Exception as error:  # Keras raises exceptions of many types
         raise UserError(f"the model {model.name} cannot be saved, so it cannot be trained into a run: "
                         f"{explain_keras_error(error)}") from error
 

@@ -145,7 +145,7 @@ def check_finetune_options(finetune_options):
 
 
 def make_head_layers(head_layers):
-    """Return the hidden layers as a tuple, from a number, a list of numbers, or a text as on the command line."""
+    """Return the hidden layers as a tuple, from a number, several numbers, or a text as on the command line."""
     if isinstance(head_layers, str):
         return parse_head_layers(head_layers)
     return tuple(head_layers) if isinstance(head_layers, (list, tuple)) else (head_layers,)

@@ -1,7 +1,8 @@
 """Weight initialization, where a recipe overrides the paper's.
 
 Fixed standard deviations, such as AlexNet's N(0, 0.01), do not adapt to a width multiplier, and many papers'
-initializations need more epochs, other learning rates or pretrained first layers: with `initializer`, models train.
+initializations need more epochs, other learning rates or pretrained first layers: `initializer` replaces them by one
+that trains without these.
 """
 
 import keras
