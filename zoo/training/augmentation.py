@@ -1,4 +1,4 @@
-"""What a recipe's `augmentation` says, read and checked. Standard library only."""
+"""Parse and check the `augmentation` field of a recipe. Standard library only."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -9,29 +9,29 @@ from zoo.utils.validation import parse_value
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training pictures are changed at random, each in its own way; 0 and False: not."""
+    """Random augmentation of training images, drawn for each image; 0 and False disable a transformation."""
 
-    flip: bool = False  # left and right exchanged, every second picture
-    crop: int = 0  # pixels of zeros put on each side; the picture is cut out of that anywhere
-    rotation: float = 0.0  # degrees about the centre, at most, either way
-    shift: float = 0.0  # share of the height and of the width, at most, either way
-    cutout: int = 0  # side of a square of zeros, pixels; its centre is anywhere (DeVries & Taylor 2017)
-    mixup: float = 0.0  # alpha: the share of two pictures in their sum is Beta(alpha, alpha) (Zhang et al. 2017)
-    cutmix: float = 0.0  # alpha: so is the share that a box of another picture leaves over (Yun et al. 2019)
+    flip: bool = False  # horizontal flip with probability 0.5
+    crop: int = 0  # pixels of zero padding on each side, followed by a random crop of the original size
+    rotation: float = 0.0  # maximum angle about the centre, degrees, in either direction
+    shift: float = 0.0  # maximum translation in either direction, as a fraction of the height and of the width
+    cutout: int = 0  # side of a square of zeros, pixels, centred on a random pixel (DeVries & Taylor 2017)
+    mixup: float = 0.0  # alpha: two images are blended with weights from Beta(alpha, alpha) (Zhang et al. 2017)
+    cutmix: float = 0.0  # alpha: the fraction outside the pasted box is Beta(alpha, alpha) (Yun et al. 2019)
 
     @property
     def is_geometric(self):
-        """Whether pixels change their place."""
+        """Whether pixels move."""
         return bool(self.flip or self.crop or self.has_interpolation)
 
     @property
     def has_interpolation(self):
-        """Whether pixels land between pixels, so that there is something to interpolate."""
+        """Whether pixels land between pixels, so that they must be interpolated."""
         return bool(self.rotation or self.shift)
 
     @property
     def has_mixing(self):
-        """Whether a picture and its label are mixed with another one's."""
+        """Whether images and labels are mixed in pairs."""
         return bool(self.mixup or self.cutmix)
 
 
@@ -42,37 +42,38 @@ EXAMPLE_VALUES = {"crop": 4, "rotation": 15, "shift": 0.1, "cutout": 8, "mixup":
 
 
 def parse_augmentation(text):
-    """Return the Augmentation that a text says; "" is none.
+    """Return the Augmentation described by a text; "" is none.
 
     >>> parse_augmentation("flip crop=4")
     Augmentation(flip=True, crop=4, rotation=0.0, shift=0.0, cutout=0, mixup=0.0, cutmix=0.0)
 
-    UserError, in one line, for what it cannot be.
+    Raise UserError, in one line, for an invalid text.
     """
     values = {}
-    for word in text.split():
-        name, equals, number = word.partition("=")
+    for item in text.split():
+        name, equals, value_text = item.partition("=")
         if name not in AUGMENTATION_DEFAULTS:
             raise unknown_name_error("augmentation", name, AUGMENTATION_DEFAULTS)
         if name in values:
-            raise UserError(f"augmentation has {name} twice; give it once")
+            raise UserError(f"augmentation contains {name} twice; give it once")
         if name == "flip":
             if equals:
-                raise UserError(f"augmentation's flip is a word without a number, there or not; given {word!r}")
+                raise UserError(f"augmentation's flip takes no value; got {item!r}; type flip")
             values[name] = True
             continue
         if not equals:
-            raise UserError(f"augmentation's {name} takes a number, such as {name}={EXAMPLE_VALUES[name]}; given {word!r}")
-        values[name] = parse_value(f"augmentation's {name}", number, AUGMENTATION_DEFAULTS[name])
+            raise UserError(f"augmentation's {name} takes a number, such as {name}={EXAMPLE_VALUES[name]}; "
+                            f"got {item!r}")
+        values[name] = parse_value(f"augmentation's {name}", value_text, AUGMENTATION_DEFAULTS[name])
         if not 0 <= values[name] <= MAX_VALUES[name]:
-            raise UserError(f"augmentation's {name} is from 0 to {MAX_VALUES[name]:,}; given {number}")
+            raise UserError(f"augmentation's {name} must be from 0 to {MAX_VALUES[name]:,}; got {value_text}")
     return Augmentation(**values)
 
 
 def check_augmentation(augmentation, shape):
-    """Raise UserError for an Augmentation that leaves nothing of a picture of `shape` (height, width, channels)."""
-    side = min(shape[:2])
+    """Raise UserError for an Augmentation that removes all of an image of `shape` (height, width, channels)."""
+    min_size = min(shape[:2])
     for name in ("crop", "cutout"):
-        if getattr(augmentation, name) >= side:
-            raise UserError(f"augmentation's {name} is in pixels, and less than the pictures' side, {side}; "
-                            f"given {getattr(augmentation, name)}")
+        if getattr(augmentation, name) >= min_size:
+            raise UserError(f"augmentation's {name} is in pixels and must be less than the image size, {min_size}; "
+                            f"got {getattr(augmentation, name)}")

@@ -1,4 +1,4 @@
-"""Loading Keras with its backend: the one place where that happens."""
+"""Load Keras with its backend; nothing else in zoo does so."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ from zoo import devices, env
 
 
 def import_keras():
-    """Import Keras with its backend where it is not imported yet, without the messages of TensorFlow's start."""
+    """Import Keras with its backend unless already imported, without TensorFlow's startup messages."""
     if "keras" not in sys.modules:
         with devices.suppress_stderr():
             import keras  # noqa: F401
@@ -15,36 +15,36 @@ def import_keras():
 
 
 def silence_warnings():
-    """Silence TensorFlow's warnings that a function was traced again, as it is for each model of a notebook."""
+    """Silence TensorFlow's warnings about function retracing, which occurs for each model in a notebook."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def current_backend():
-    """Return the name of the backend that Keras is loaded with, or would be."""
+    """Return the name of the backend that Keras uses, or will use once loaded."""
     return sys.modules["keras"].backend.backend() if "keras" in sys.modules else env.select_backend()
 
 
 def load_backend(backend, device, initialize=None):
-    """Load Keras with its backend, which sees the devices that `devices.prepare` left to see.
+    """Load Keras with its backend, which sees the devices that `devices.set_device_environment` made visible.
 
     Args:
-        backend: its name, for messages.
-        chosen: the `devices.Device`.
-        start: a function to call when Keras is there and no device has been used yet.
+        backend: name of the backend, for messages.
+        device: the `devices.Device`.
+        initialize: function called once Keras is loaded and before any device is used.
 
     Returns:
-        The header's description of the device.
+        The description of the device for the header.
 
     Raises:
-        UserError: a GPU was asked for that the backend cannot use.
+        UserError: if the backend cannot use a GPU that was requested.
     """
     if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the next line is written over it
+        print(f"loading {backend} ...", end="\r", flush=True)  # takes seconds; the next line overwrites it
     with devices.suppress_stderr():
         import keras
 
         if initialize:
             initialize()
         silence_warnings()
-        used = str(keras.ops.zeros(1).device)
-    return devices.describe_device(device, used, backend)
+        actual_device = str(keras.ops.zeros(1).device)
+    return devices.describe_device(device, actual_device, backend)

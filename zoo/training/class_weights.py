@@ -1,4 +1,4 @@
-"""Weights of the classes in the loss, for data sets in which some classes are rare. No backend is loaded."""
+"""Class weights in the loss, for imbalanced data sets. Loads no backend."""
 
 import difflib
 import math
@@ -11,39 +11,39 @@ BALANCED = "balanced"
 
 
 def resolve_class_weight(class_weight, dataset):
-    """Return the weight of each class, a tuple of float, in the order of the labels.
+    """Return the weight of each class, a tuple of floats, in the order of the labels.
 
     Args:
-        class_weight: "balanced", n / (classes * n_class) for the training split, as scikit-learn has it; or a dict from
-            classes, names or labels, to numbers above 0; classes that it does not name weigh 1.
+        class_weight: "balanced", for n / (classes * n_class) on the training split, as in scikit-learn; or a dict from
+            class names or labels to numbers above 0; other classes have weight 1.
         dataset: a Dataset.
 
     Raises:
-        UserError: a class that is not there, a number that is not above 0, or all weights alike.
+        UserError: if a class does not exist, a weight is not above 0 and below 1,000,000, or `class_weight` is
+            neither "balanced" nor a dict with at least one entry.
     """
     names = [*map(str, dataset.info.class_names)]
     if class_weight == BALANCED:
         counts = np.bincount(dataset.train.labels, minlength=len(names))
         return tuple(float(len(dataset.train) / (len(names) * count)) for count in np.maximum(counts, 1))
     if not isinstance(class_weight, dict) or not class_weight:
-        raise UserError(f"class_weight is {BALANCED!r}, or a dict such as {{{names[0]!r}: 2.0}}; given "
+        raise UserError(f"class_weight must be {BALANCED!r}, or a dict such as {{{names[0]!r}: 2.0}}; got "
                         f"{class_weight!r}")
     weights = [1.0] * len(names)
     for key, value in class_weight.items():
-        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        if not number or not (0 < value < 1e6 and math.isfinite(value)):
-            raise UserError(f"the weight of a class is a number above 0 and below 1,000,000; given {value!r} for "
-                            f"{key!r}")
+        is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        if not is_number or not (0 < value < 1e6 and math.isfinite(value)):
+            raise UserError(f"a class weight must be a number above 0 and below 1,000,000; got {value!r} for {key!r}")
         weights[find_class_label(key, names)] = float(value)
     return tuple(weights)
 
 
 def find_class_label(key, names):
-    """Return the label that a class name or a label means."""
+    """Return the label of a class given by its name or label."""
     if isinstance(key, (int, np.integer)) and not isinstance(key, bool) and 0 <= key < len(names):
         return int(key)
     if key in names:
         return names.index(key)
     close = difflib.get_close_matches(str(key), names, n=1)
-    known = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names[:8])}"
-    raise UserError(f"no class is called {key!r}; {known}")
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names[:8])}"
+    raise UserError(f"there is no class {key!r}; {hint}")

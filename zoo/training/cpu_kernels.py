@@ -1,8 +1,8 @@
-"""Faster kernels on CPUs with TensorFlow: the same numbers to rounding, in fewer passes over them.
+"""Faster kernels for TensorFlow on CPUs: equal results up to rounding, in fewer passes over memory.
 
-Keras computes batch normalization from several operations, in training from a dozen, each of which goes through the
-whole tensor: TensorFlow's fused kernel does it in one; see docs/speed.md. XLA, which Keras uses on GPUs, fuses those by
-itself. TensorFlow's grouped convolution has no oneDNN kernel on CPUs: one convolution a group is many times as fast.
+Keras computes batch normalization with several operations, in training with a dozen, each of which reads the whole
+tensor; TensorFlow's fused kernel needs one; see docs/speed.md. XLA, which Keras uses on GPUs, fuses them itself.
+TensorFlow's grouped convolution has no oneDNN kernel on CPUs: one convolution per group is many times as fast.
 """
 
 import keras
@@ -10,10 +10,10 @@ from keras import ops
 
 
 def use_fast_kernels(model, distribution):
-    """Give batch normalization of feature maps, and grouped convolutions, of `network` kernels that CPUs are fast at.
+    """Use fast CPU kernels for the batch normalization of feature maps and the grouped convolutions of `model`.
 
-    sharing: the zoo.training.distribution.data_parallel.Sharing that the network was built in. Nothing changes but on
-    one CPU with TensorFlow.
+    distribution: the zoo.training.distribution.data_parallel.DataParallel in whose scope the model was built. Does
+    nothing except with TensorFlow on one CPU.
     """
     if keras.backend.backend() != "tensorflow" or distribution.devices > 1:
         return
@@ -32,7 +32,7 @@ def use_fast_kernels(model, distribution):
 
 
 def make_fused_batch_norm(layer, kernel):
-    """Return a `call` for batch normalization that is the kernel's."""
+    """Return a `call` for batch normalization that uses the fused kernel."""
 
     def call(inputs, training=None, mask=None):
         one = ops.ones_like(layer.moving_mean)
@@ -44,23 +44,23 @@ def make_fused_batch_norm(layer, kernel):
             return outputs
         outputs, mean, variance, *_ = kernel(x=inputs, scale=gamma, offset=beta, mean=[], variance=[],
                                              epsilon=layer.epsilon)
-        # the kernel's variance is that of a sample, over count - 1; Keras keeps that of the batch
+        # the kernel returns the sample variance, over count - 1; Keras's is the batch variance
         count = ops.cast(ops.size(inputs) / ops.shape(inputs)[-1], "float32")
         variance = variance * (count - 1) / count
-        for moving, now in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
-            moving.assign(layer.momentum * moving + (1 - layer.momentum) * now)
+        for variable, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+            variable.assign(layer.momentum * variable + (1 - layer.momentum) * value)
         return outputs
 
     return call
 
 
 def make_grouped_conv(layer):
-    """Return a `call` for a grouped convolution that convolves each group by itself."""
+    """Return a `call` for a grouped convolution that convolves each group separately."""
 
     def call(inputs):
         outputs = ops.concatenate([
-            ops.conv(part, kernel, layer.strides, layer.padding, layer.data_format, layer.dilation_rate)
-            for part, kernel in zip(ops.split(inputs, layer.groups, axis=-1),
+            ops.conv(group, kernel, layer.strides, layer.padding, layer.data_format, layer.dilation_rate)
+            for group, kernel in zip(ops.split(inputs, layer.groups, axis=-1),
                                     ops.split(layer.kernel, layer.groups, axis=-1), strict=True)], axis=-1)
         return layer.activation(outputs + layer.bias if layer.use_bias else outputs)
 

@@ -1,4 +1,4 @@
-"""A Keras model of the user's own in place of one of the catalogue: what is asked of it, and how it is trained."""
+"""Custom Keras models in place of registered ones: their requirements, and how they are prepared for training."""
 
 import hashlib
 import json
@@ -13,50 +13,49 @@ from zoo.errors import UserError
 from zoo.training.keras_file import explain_keras_error
 from zoo.training.run_config import CustomModelConfig
 
-RESCALING_LAYERS = ("Rescaling", "Normalization", "PixelScaling")  # layers that show that a model takes raw pixels
+RESCALING_LAYERS = ("Rescaling", "Normalization", "PixelScaling")  # their presence means that a model takes raw pixels
 ACTIVATED_LAYERS = (layers.Activation, layers.Dense, layers.EinsumDense, layers.Conv1D, layers.Conv2D, layers.Conv3D,
-                    layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)  # that end in `activation`
+                    layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)  # apply `activation` last
 ORDER_KEEPING_LAYERS = (layers.Flatten, layers.Identity, layers.Reshape)
 ORDER_KEEPING_OPERATIONS = ("Cast", "Identity", "Reshape", "Squeeze")  # of keras.ops
-# What is no logits and no softmax, without underscores; relu and its like have no upper bound, and may be logits
+# Neither logits nor softmax, without underscores; relu and the like are unbounded above and can be logits
 REFUSED_ACTIVATIONS = ("exponential", "hardsigmoid", "hardtanh", "logsigmoid", "sigmoid", "softsign", "sparsemax",
                        "sparsesigmoid", "tanh")
-CHECKED_IMAGES = 3  # random ones, to see whether a model gives probabilities
-SUM_TOLERANCE = 1e-2  # of their sum: bfloat16 rounds each to 1 in 256
+CHECKED_IMAGES = 3  # random images, to test whether a model outputs probabilities
+SUM_TOLERANCE = 1e-2  # of the sum of probabilities: bfloat16 rounds each to 1 in 256
 
 
 def check_custom_model(model):
     """Raise UserError unless `model` is a Keras model with one input and one output."""
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
-        raise UserError("model is a name of zoo.list_models(), or a functional or Sequential Keras model that has an "
-                        f"input; given an object of type {type(model).__name__}")
+        raise UserError("model must be a name from zoo.list_models(), or a functional or Sequential Keras model with "
+                        f"an input; got an object of type {type(model).__name__}")
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.inputs[0].shape) != 4:
-        raise UserError(f"the model {model.name} is no classifier of images: it takes "
-                        f"{', '.join(str(tuple(each.shape)) for each in model.inputs)} and gives {len(model.outputs)} "
-                        "outputs; one input (batch, height, width, channels) and one output are needed")
+        raise UserError(f"the model {model.name} is not an image classifier: it takes "
+                        f"{', '.join(str(tuple(tensor.shape)) for tensor in model.inputs)} and has "
+                        f"{len(model.outputs)} outputs; one input (batch, height, width, channels) and one output are "
+                        "required")
     try:
         model.get_config()
-    except Exception as error:  # Keras raises what it likes
+    except Exception as error:  # Keras raises exceptions of many types
         raise UserError(f"the model {model.name} cannot be saved, so it cannot be trained into a run: "
                         f"{explain_keras_error(error)}") from error
 
 
 def get_custom_image_shape(model):
-    """Return the (height, width, channels) that a model takes; 32 for a side that it leaves open, 3 channels."""
-    return tuple(side or default for side, default in zip(model.inputs[0].shape[1:], (32, 32, 3), strict=True))
+    """Return the input shape (height, width, channels) of a model; 32, 32 and 3 where it is None."""
+    return tuple(size or default for size, default in zip(model.inputs[0].shape[1:], (32, 32, 3), strict=True))
 
 
 def make_custom_model_config(model, dataset_info):
-    """Return the CustomModelConfig of a checked Keras model for a data set; UserError where the two do not go
-    together.
-    """
+    """Return the CustomModelConfig of a checked Keras model; raise UserError if it does not fit the data set."""
     shape, output, expected = tuple(model.inputs[0].shape[1:]), tuple(model.outputs[0].shape[1:]), dataset_info.shape
-    if any(side not in (None, given) for side, given in zip(shape, expected, strict=True)):
-        raise UserError(f"the model {model.name} takes images of shape {shape}; those of {dataset_info.name} are "
-                        f"{tuple(expected)}")
+    if any(size not in (None, expected_size) for size, expected_size in zip(shape, expected, strict=True)):
+        raise UserError(f"the model {model.name} takes images of shape {shape}; those of {dataset_info.name} have "
+                        f"shape {tuple(expected)}")
     if output != (dataset_info.classes,):
-        raise UserError(f"the model {model.name} gives {' x '.join(map(str, output)) or 'single'} outputs for an "
-                        f"image; {dataset_info.name} has {dataset_info.classes} classes")
+        raise UserError(f"the model {model.name} has {' x '.join(map(str, output)) or 'single'} outputs per image; "
+                        f"{dataset_info.name} has {dataset_info.classes} classes")
     parts = [(type(layer).__name__, [list(weight.shape) for weight in layer.weights]) for layer in iter_layers(model)]
     rescale = not any(kind in RESCALING_LAYERS for kind, _ in parts)
     check_ending(model, expected, rescale)
@@ -65,7 +64,7 @@ def make_custom_model_config(model, dataset_info):
 
 
 def iter_layers(model):
-    """Yield the layers of a model, and for a model among them the layers of that."""
+    """Yield the layers of a model, those of nested models included."""
     for layer in model.layers:
         if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
             yield from iter_layers(layer)
@@ -74,21 +73,21 @@ def iter_layers(model):
 
 
 def get_lasting_name(model):
-    """Return a model's name, fit for files; without the number that Keras counts up where the user gave none.
+    """Return a model's name, valid in file names, without the counter that Keras appends to automatic names.
 
-    The same lines make sequential_4 the first time and sequential_5 the next, and are to go on with the same run.
+    The same code creates sequential_4 the first time and sequential_5 the next, and must resume the same run.
     """
-    counted = re.fullmatch(r"(\w+?)_\d+", model.name)
-    if counted and counted[1].replace("_", "") == type(model).__name__.lower():
-        return counted[1]
+    match = re.fullmatch(r"(\w+?)_\d+", model.name)
+    if match and match[1].replace("_", "") == type(model).__name__.lower():
+        return match[1]
     return re.sub(r"[^A-Za-z0-9_-]+", "_", model.name).strip("_") or "model"
 
 
 def save_custom_model(model, path):
-    """Save the user's model; UserError where Keras cannot."""
+    """Save the user's model; raise UserError if Keras cannot."""
     try:
         model.save(path)
-    except Exception as error:  # Keras raises what it likes
+    except Exception as error:  # Keras raises exceptions of many types
         raise UserError(f"the model {model.name} cannot be saved, so it cannot be trained into a run: "
                         f"{explain_keras_error(error)}") from error
 
@@ -96,11 +95,11 @@ def save_custom_model(model, path):
 def build_custom_model(model_config, path, mean, std, activation):
     """Return the model of a run from raw pixels uint8 (n, height, width, channels) to (n, classes).
 
-    path: of the file that `save_custom_model` wrote. activation: None gives logits, also where the user's model gives
+    path: the file that `save_custom_model` wrote. activation: None for logits, even if the user's model outputs
     probabilities.
     """
     try:
-        given = keras.saving.load_model(path, compile=False)
+        model = keras.saving.load_model(path, compile=False)
     except Exception as error:
         raise UserError(f"the model {model_config.name} cannot be loaded from its file {path.name}: "
                         f"{explain_keras_error(error)}") from error
@@ -109,29 +108,30 @@ def build_custom_model(model_config, path, mean, std, activation):
     if not model_config.rescale:
         scale, offset = 1.0, 0.0
     pixels = layers.Rescaling(scale, offset, dtype="float32", name="normalise")(image)
-    whole = remove_softmax(given)
+    logits_model = remove_softmax(model)
 
-    def call(layer, *inputs, **keywords):
-        return layer(*(pixels if each is image else each for each in inputs), **keywords)
+    def call_layer(layer, *inputs, **kwargs):
+        return layer(*(pixels if tensor is image else tensor for tensor in inputs), **kwargs)
 
-    # Not nested: the layers of the user's model stand in one model with ours, and are found by their names.
-    flat = keras.models.clone_model(whole, input_tensors=image, clone_function=lambda layer: layer, call_function=call)
-    outputs = layers.Activation(activation or "linear", dtype="float32", name="zoo_predictions")(flat.output)
+    # Not nested, so that the layers of the user's model can be looked up by name next to ours.
+    flat_model = keras.models.clone_model(logits_model, input_tensors=image, clone_function=lambda layer: layer,
+                                          call_function=call_layer)
+    outputs = layers.Activation(activation or "linear", dtype="float32", name="zoo_predictions")(flat_model.output)
     return keras.Model(image, outputs, name=model_config.name)
 
 
-# ------------------------------------------------------------------------------------------------- the end of a model
+# ------------------------------------------------------------------------------------------------ the output activation
 
 def check_ending(model, image_shape, rescale):
-    """Raise UserError unless a model ends with logits, or with a softmax that `remove_softmax` removes.
+    """Raise UserError unless a model ends with logits, or with a softmax that `remove_softmax` can remove.
 
-    Found in its layers, and seen in what it makes of random images. rescale: whether it takes standardized pixels.
+    Checks its layers, and its outputs for random images. rescale: whether it takes standardized pixels.
     """
     classes = model.outputs[0].shape[-1]
     advice = f"end it with logits, Dense({classes}), or with Dense({classes}, activation='softmax')"
     name, activation, is_shared = find_ending(model)
     if activation in REFUSED_ACTIVATIONS:
-        raise UserError(f"the model {model.name} ends with {activation} (layer {name}), and is trained with a softmax; "
+        raise UserError(f"the model {model.name} ends with {activation} (layer {name}), but zoo trains with a softmax; "
                         f"{advice}")
     rng, shape = np.random.default_rng(0), (CHECKED_IMAGES, *image_shape)
     images = (rng.normal(size=shape) if rescale else rng.uniform(0, 255, shape)).astype("float32")
@@ -140,43 +140,43 @@ def check_ending(model, image_shape, rescale):
     are_probabilities = bool(((outputs >= 0) & (outputs <= 1)).all()
                              and np.allclose(outputs.sum(axis=1), 1, rtol=0, atol=SUM_TOLERANCE))
     if are_probabilities and activation != "softmax":
-        raise UserError(f"the model {model.name} gives probabilities, and its end (layer {name}) is no softmax that "
-                        f"can be taken off; {advice}")
+        raise UserError(f"the model {model.name} outputs probabilities, but its last layer ({name}) is not a softmax "
+                        f"that can be removed; {advice}")
     if activation == "softmax" and not are_probabilities and np.isfinite(outputs).all():
         raise UserError(f"the model {model.name} ends with a softmax (layer {name}) that is not over its {classes} "
-                        f"outputs: they do not sum to 1; {advice}")
+                        f"outputs, which do not sum to 1; {advice}")
     if activation == "softmax" and is_shared:
-        raise UserError(f"the model {model.name} uses its softmax (layer {name}) in more than one place; give its end "
-                        "a layer of its own")
+        raise UserError(f"the model {model.name} calls its softmax (layer {name}) more than once; use a separate layer "
+                        "for the output")
 
 
 def remove_softmax(model):
-    """Return a functional model of a model's logits: without the softmax at its end, perhaps inside a model there.
+    """Return a functional model that outputs logits: without the final softmax, possibly inside a nested model.
 
-    It shares the layers of `model`, of which the last may lose its activation.
+    It shares the layers of `model`, the last of which can lose its activation.
     """
-    whole = make_functional(model)
-    name, last, _ = find_last_call(whole)
+    model = make_functional(model)
+    name, last, _ = find_last_call(model)
     if is_inner_model(last.layer):
         replacement = remove_softmax(last.layer)
     elif get_activation_name(last) != "softmax":
-        return whole
+        return model
     elif isinstance(last.layer, ACTIVATED_LAYERS):
         last.layer.activation = keras.activations.linear
-        return whole
+        return model
     else:
         replacement = None
 
-    def call(layer, *inputs, **keywords):
+    def call_layer(layer, *inputs, **kwargs):
         if layer.name != name:
-            return layer(*inputs, **keywords)
-        return replacement(*inputs, **keywords) if replacement else inputs[0]
+            return layer(*inputs, **kwargs)
+        return replacement(*inputs, **kwargs) if replacement else inputs[0]
 
-    return keras.models.clone_model(whole, clone_function=lambda layer: layer, call_function=call)
+    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call_layer)
 
 
 def find_ending(model):
-    """Return (layer's name, its activation's or "", whether it is called more than once) of the end of a model."""
+    """Return (layer name, activation name or "", whether the layer is called more than once) of a model's output."""
     name, call, is_shared = find_last_call(make_functional(model))
     if is_inner_model(call.layer):
         name, activation, is_shared_inside = find_ending(call.layer)
@@ -185,8 +185,8 @@ def find_ending(model):
 
 
 def find_last_call(model):
-    """Return (layer's name, LayerCall, whether there are others of that layer) of the last call of a functional model
-    that changes more than the shape or the type.
+    """Return (layer name, LayerCall, whether the layer has other calls) of the last call of a functional model that
+    changes more than the shape or dtype.
     """
     calls = get_layer_calls(model)
     node = [*calls][-1]
@@ -203,7 +203,7 @@ def keeps_values(call):
 
 
 def get_activation_name(call):
-    """Return the name of the activation that a call ends with, in lower case without underscores; "": none known."""
+    """Return the name of the activation that a call applies last, lower case without underscores; "" if unknown."""
     if call.layer is None:
         name = call.class_name  # keras.ops.softmax is an operation Softmax
     elif isinstance(call.layer, layers.Softmax):
@@ -222,5 +222,5 @@ def is_inner_model(layer):
 
 
 def make_functional(model):
-    """Return the functional model of the layers of a functional or Sequential one."""
+    """Return a functional model of the layers of a functional or Sequential model."""
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)

@@ -1,9 +1,9 @@
-"""The same numbers each time on a GPU."""
+"""Deterministic computation on GPUs."""
 
 import sys
 
 
 def enable_determinism(backend):
-    """Ask PyTorch, once loaded, for operations that give the same bits each time; devices.py asks the others before."""
+    """Enable deterministic operations in PyTorch, once loaded; devices.py enables them in the other backends before."""
     if backend == "torch":
         sys.modules["torch"].use_deterministic_algorithms(True, warn_only=True)

@@ -1,4 +1,4 @@
-"""The model of a fine-tuning: pixels, backbone, head."""
+"""Build models for fine-tuning: preprocessing, backbone, head."""
 
 import difflib
 from dataclasses import replace
@@ -12,15 +12,14 @@ from zoo.layers.preprocessing import PixelScaling
 from zoo.models import builder
 from zoo.training import finetuning
 
-PREPROCESSING_LAYER = "normalise"  # the first layer, by the name that training knows
+PREPROCESSING_LAYER = "normalise"  # the first layer, under the name that training expects
 
 
 def build_finetuning_model(model_config, config, shape, classes, activation):
-    """Return (model, backbone): raw pixels uint8 (n, *shape) to `classes` outputs; the whole backbone, of the same
-    layers, from scaled pixels to its features.
+    """Return (model, backbone): from raw pixels uint8 (n, *shape) to `classes` outputs, and from scaled pixels to all
+    features of the backbone; both share their layers.
 
-    blueprint: of the network that is given the upsampled images. config: a FineTuneConfig. activation: None gives
-    logits.
+    model_config: ModelConfig for the upsampled images. config: a FineTuneConfig. activation: None for logits.
     """
     image = keras.Input(shape, dtype="uint8", name="image")
     x = PixelScaling(config.scale, config.offset, config.channel_order, name=PREPROCESSING_LAYER)(image)
@@ -35,9 +34,9 @@ def build_finetuning_model(model_config, config, shape, classes, activation):
 
 
 def build_pretrained_classifier(model_config, source, activation):
-    """Return the network of a ModelConfig with its own top, from raw pixels uint8 (n, height, width, channels).
+    """Build a model with its original classification head, from raw pixels uint8 (n, height, width, channels).
 
-    It has the weights of a Source that says how pixels are scaled.
+    source: the Source of its weights, which specifies how pixels are scaled.
     """
     image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
     scaling = source.scaling
@@ -45,25 +44,25 @@ def build_pretrained_classifier(model_config, source, activation):
     model = keras.Model(image, builder.build_classifier(model_config, pixels, activation),
                         name=model_config.model_info.name)
     source.load_into(keras.Model(pixels, model.output, name=model.name), model_config,
-                     include_top=True)  # of the same layers
+                     include_top=True)  # shares its layers with `model`
     return model
 
 
 def build_finetuning_head(features, config, classes, activation):
-    """Return the outputs (n, classes) float32 of a backbone's features."""
-    pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D, "flatten": layers.Flatten}
-    x = pool[config.pooling](name="head_pool")(features)
-    for number, step in enumerate(config.head_layers, start=1):
-        if step >= 1:
-            x = layers.Dense(step, activation="relu", name=f"head{number}")(x)
+    """Return the outputs (n, classes) float32 of a head on a backbone's features."""
+    pooling_layers = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D, "flatten": layers.Flatten}
+    x = pooling_layers[config.pooling](name="head_pool")(features)
+    for index, value in enumerate(config.head_layers, start=1):
+        if value >= 1:
+            x = layers.Dense(value, activation="relu", name=f"head{index}")(x)
         else:
-            x = layers.Dropout(step, name=f"head{number}_drop")(x)
+            x = layers.Dropout(value, name=f"head{index}_drop")(x)
     x = layers.Dense(classes, name="head")(x)
     return layers.Activation(activation or "linear", dtype="float32", name="predictions")(x)
 
 
 def get_backbone_layer(backbone, name):
-    """Return the layer called `name`; UserError with the nearest one when the backbone has none."""
+    """Return the layer called `name`; raise UserError, which suggests the closest name, if there is none."""
     names = [layer.name for layer in backbone.layers]
     if name not in names:
         close = difflib.get_close_matches(name, names, n=1)
@@ -74,14 +73,14 @@ def get_backbone_layer(backbone, name):
 
 
 def freeze_layers(backbone, last_layer):
-    """Let the layers up to `last`, a name or "", learn nothing; normalisation keeps the statistics that it has."""
+    """Freeze the layers up to `last_layer`, a name or "" for none; batch normalization keeps its statistics."""
     names = [layer.name for layer in backbone.layers]
     for layer in backbone.layers[: names.index(last_layer) + 1 if last_layer else 0]:
         layer.trainable = False
 
 
 def find_freeze_boundary(backbone, freeze):
-    """Return the name of the last layer that "all", "none", a number of `backbone.layers` or a name freezes, or ""."""
+    """Return the name of the last frozen layer, or "", for "all", "none", a number of layers or a layer name."""
     if freeze == "none":
         return ""
     if isinstance(freeze, str) and freeze.isdecimal():
@@ -92,48 +91,48 @@ def find_freeze_boundary(backbone, freeze):
         return get_backbone_layer(backbone, freeze).name
     if freeze > len(backbone.layers):
         raise UserError(f"freeze {freeze} is more than the {len(backbone.layers)} layers of the backbone; use all")
-    frozen = backbone.layers[freeze - 1] if freeze else None
-    return "" if frozen is None or isinstance(frozen, keras.layers.InputLayer) else frozen.name
+    layer = backbone.layers[freeze - 1] if freeze else None
+    return "" if layer is None or isinstance(layer, keras.layers.InputLayer) else layer.name
 
 
 def find_bottleneck_layers(backbone):
-    """Return the names of the layers through which everything passes, in the order of the flow."""
-    made = graph.get_layer_calls(backbone)
-    place = {node: number for number, node in enumerate(made)}
-    furthest, found = -1, []
-    for node, call in made.items():
-        if furthest <= place[node]:
-            found.append(node[0])
-        furthest = max([furthest, *(place[reader] for reader, other in made.items() if node in other.input_calls)])
-    return found
+    """Return the names of the layers through which all data passes, in topological order."""
+    calls = graph.get_layer_calls(backbone)
+    indices = {node: index for index, node in enumerate(calls)}
+    last_consumer, bottlenecks = -1, []
+    for node in calls:
+        if last_consumer <= indices[node]:
+            bottlenecks.append(node[0])
+        consumers = (indices[consumer] for consumer, call in calls.items() if node in call.input_calls)
+        last_consumer = max([last_consumer, *consumers])
+    return bottlenecks
 
 
 def find_layer_at_fraction(backbone, fraction):
-    """Return the name of the layer, of those through which everything passes, nearest to a share of the backbone's.
-
-    1: its last.
-    """
+    """Return the name of the bottleneck layer nearest to a fraction of the backbone's layers; 1 for its last layer."""
     if fraction == 1:
         return backbone.layers[-1].name
-    places = {layer.name: number for number, layer in enumerate(backbone.layers, start=1)}
-    return min(find_bottleneck_layers(backbone)[1:], key=lambda name: abs(places[name] - fraction * len(places)))
+    indices = {layer.name: index for index, layer in enumerate(backbone.layers, start=1)}
+    return min(find_bottleneck_layers(backbone)[1:], key=lambda name: abs(indices[name] - fraction * len(indices)))
 
 
 def resolve_finetuning(model_config, config, finetune_options, recipe, shape, classes):
-    """Return (FineTuneConfig with the layers that are meant, Recipe of the first of two stages or None, of the last).
+    """Return (FineTuneConfig with resolved layer names, Recipe of the first of two stages or None, Recipe of the last).
 
-    asked: a FineTuneOptions; recipe: of its head.
+    finetune_options: a FineTuneOptions. recipe: that of the head.
     """
     _, backbone = build_finetuning_model(model_config, config, shape, classes, None)
-    last = backbone.layers[-1].name
+    last_layer = backbone.layers[-1].name
     if finetune_options.strategy:
         strategy = finetuning.FINETUNE_STRATEGIES[finetune_options.strategy]
         feature_layer = "" if strategy.feature_fraction == 1 else find_layer_at_fraction(backbone,
                                                                                          strategy.feature_fraction)
-        frozen = find_freeze_boundary(backbone, "all" if strategy.freeze_fraction == 1
-                                      else round(strategy.freeze_fraction * len(backbone.layers)))
-        config = replace(config, feature_layer=feature_layer, frozen_until=frozen)
+        frozen_until = find_freeze_boundary(backbone, "all" if strategy.freeze_fraction == 1
+                                            else round(strategy.freeze_fraction * len(backbone.layers)))
+        config = replace(config, feature_layer=feature_layer, frozen_until=frozen_until)
     else:
-        freeze = finetune_options.freeze if finetune_options.freeze is not None else "none" if finetune_options.weights is None else "all"
+        freeze = finetune_options.freeze
+        if freeze is None:
+            freeze = "none" if finetune_options.weights is None else "all"
         config = replace(config, frozen_until=find_freeze_boundary(backbone, freeze))
-    return config, *finetuning.make_stage_recipes(finetune_options, recipe, config.frozen_until == last)
+    return config, *finetuning.make_stage_recipes(finetune_options, recipe, config.frozen_until == last_layer)

@@ -1,34 +1,37 @@
-"""Loggers of other programs beside the run directory's own files: TensorBoard, Weights & Biases, MLflow.
+"""External loggers in addition to the run directory's own files: TensorBoard, Weights & Biases, MLflow.
 
-Each is the callback that Keras or the program itself has. `check_loggers` loads nothing; `make_logger_callbacks` loads
-the program.
+Each is the callback provided by Keras or by the logger's package. `check_loggers` imports nothing;
+`make_logger_callbacks` imports the package.
 """
 
 from importlib.util import find_spec
 
 from zoo.errors import UserError, unknown_name_error
 
-LOGGER_PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow"}  # name: what must be installed
+LOGGER_PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow"}  # logger: required package
 
 
 def check_loggers(names):
-    """Raise UserError for a logger that is not known, or whose package is not installed."""
+    """Raise UserError for an unknown logger, or one whose package is not installed."""
     for name in names:
         if name not in LOGGER_PACKAGES:
             raise unknown_name_error("logger", name, LOGGER_PACKAGES)
-        if not find_spec(LOGGER_PACKAGES[name]):
-            raise UserError(f"the logger {name} needs the package {LOGGER_PACKAGES[name]}: pip install {LOGGER_PACKAGES[name]}")
+        package = LOGGER_PACKAGES[name]
+        if not find_spec(package):
+            raise UserError(f"the logger {name} needs the package {package}: pip install {package}")
 
 
 def make_logger_callbacks(names, run, config):
     """Return a Keras callback for each logger.
 
     Args:
-        names: such as ("tensorboard",), checked.
-        run: Path of the run directory. TensorBoard's events go into `run/tensorboard`; the others name their run as it
-            is called.
-        config: dict, what run.json says of recipe, network and data set; shown beside the curves where the program has
-            a place for it.
+        names: logger names, checked, such as ("tensorboard",).
+        run: Path of the run directory. TensorBoard's events are written to `run/tensorboard`; the other loggers name
+            their run after the directory.
+        config: dict, the recipe, model and data set from run.json; shown beside the curves if the logger supports it.
+
+    Returns:
+        A list of Keras callbacks.
     """
     makers = {"tensorboard": make_tensorboard_callback, "wandb": make_wandb_callback, "mlflow": make_mlflow_callback}
     return [makers[name](run, config) for name in names]
