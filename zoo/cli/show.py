@@ -78,7 +78,7 @@ def parse_layers(text, plot_name):
     if names not in (["every"], ["stages"]):
         return names
     if plot_name == "gradcam":
-        raise UserError(f"--what gradcam takes layer names, or without --layers the last layer with feature maps; got "
+        raise UserError("--what gradcam takes layer names, or without --layers the last layer with feature maps; got "
                         f"{text!r}")
     return names[0]
 
@@ -105,7 +105,7 @@ def check_memory(size):
 
 
 def resolve_inspected_model(arguments):
-    """Return a function that loads the InspectedModel once a backend is loaded; UserError for mistakes before that."""
+    """Return a function of the module inspected_model that loads the model; UserError before a backend is loaded."""
     name, path, checkpoint = arguments.network, expand_user(arguments.network), common.parse_checkpoint(arguments)
     flags = [flag for flag in ("size", "channels", "classes", "aux", "option", "weights", "preset", "width",
                                "preprocessing")
@@ -119,15 +119,14 @@ def resolve_inspected_model(arguments):
 
         config = run_files.read_config(path)
         if not isinstance(config.get("blueprint"), dict):
-            raise UserError(f"{path / 'run.json'} lacks the blueprint of the network: it is of an earlier version of "
-                            "zoo")
+            raise UserError(f"{path / 'run.json'} lacks the blueprint of the network: an earlier zoo has written it")
         run_config.find_checkpoint(path, checkpoint)
-        return lambda subject: subject.load_inspected_run(path, config, checkpoint)
+        return lambda inspected_model: inspected_model.load_inspected_run(path, config, checkpoint)
     if checkpoint != "best":
         raise UserError(f"--checkpoint is only for runs; {name} has at most one set of weights")
     if is_file:
         keras_file.check_keras_file(path)
-        return lambda subject: subject.load_inspected_file(path)
+        return lambda inspected_model: inspected_model.load_inspected_file(path)
     if path.suffix or os.sep in name:
         raise UserError(f"{name} is neither a run directory, nor an existing .keras file, nor a network's name")
     registry.get_model_info(name)
@@ -137,14 +136,14 @@ def resolve_inspected_model(arguments):
         raise UserError("--preprocessing is only for --weights; omit it")
     if arguments.weights is None:
         model_config = common.parse_model_config(name, arguments)
-        return lambda subject: subject.build_inspected_untrained(model_config)
+        return lambda inspected_model: inspected_model.build_inspected_untrained(model_config)
     source = resolve_weights(arguments)
     arguments.stem = source.resolve_stem(arguments.stem)
     base = (source.bundled_weights.model_config if source.bundled_weights
             else registry.resolve_model_config(name, options=source.implied_options))
     model_config = common.parse_model_config(name, arguments, base)
     source.check(model_config, include_top=True)
-    return lambda subject: subject.build_inspected_pretrained(model_config, source)
+    return lambda inspected_model: inspected_model.build_inspected_pretrained(model_config, source)
 
 
 def resolve_weights(arguments):
@@ -238,12 +237,12 @@ def show_model(argv):
     common.load_keras(*common.select_device(arguments.gpu, arguments.backend))
 
     from zoo.data import image_io
-    from zoo.plots import fonts, inspected_model as subject, inspection_plots
+    from zoo.plots import fonts, inspected_model, inspection_plots
     from zoo.plots.inspection import ImageInspection
     from zoo.reports import inspection
 
-    model = load_model(subject)
-    prepared_image = image_io.prepare_image(image, subject.resolve_input_shape(model, input_size),
+    model = load_model(inspected_model)
+    prepared_image = image_io.prepare_image(image, inspected_model.resolve_input_shape(model, input_size),
                                             read_white_levels(expand_user(arguments.network)))
     source = ", ".join(filter(None, (Path(arguments.image).name, prepared_image.transformations)))
     image_inspection = ImageInspection(model, prepared_image.pixels, layers, source)

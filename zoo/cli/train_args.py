@@ -99,8 +99,8 @@ def parse_resume(parser, arguments, argv):
     from zoo.training import run_files  # NumPy
 
     parser.set_defaults(**dict.fromkeys(vars(arguments)))
-    given = {name for name, value in vars(parser.parse_args(argv)).items() if value is not None}
-    disallowed = [name for name in vars(arguments) if name in given and name not in RESUME_ARGUMENTS]
+    given_names = {name for name, value in vars(parser.parse_args(argv)).items() if value is not None}
+    disallowed = [name for name in vars(arguments) if name in given_names and name not in RESUME_ARGUMENTS]
     if disallowed:
         flag = disallowed[0] if disallowed[0] == "network" else get_recipe_flags(disallowed[0])[0]
         raise UserError(f"--resume continues a run with its own settings, {flag} cannot be given; allowed are "

@@ -217,9 +217,8 @@ def parse_model_request(arguments):
 
 
 def parse_run_config(arguments, dataset_info=None):
-    """Return the RunConfig that the command line requests; dataset_info: default: that of the named data set."""
-    dataset_info = dataset_info or select_label_set(get_dataset_info(arguments.dataset),
-                                                             arguments.labels)
+    """Return the RunConfig that the command line requests; dataset_info: by default that of the named data set."""
+    dataset_info = dataset_info or select_label_set(get_dataset_info(arguments.dataset), arguments.labels)
     finetune_options, backbone_weights, model_settings = parse_model_request(arguments)
     return run_config_factory.make_run_config(registry.get_model_info(arguments.network), dataset_info,
                                               recipe=arguments.recipe, limit=parse_limit(arguments),
