@@ -1,1 +1,1 @@
-"""The command line: argparse lives here and nowhere else; each command parses, calls the library and prints."""
+"""The command line: each command parses its arguments, calls the library and prints; argparse is used only here."""

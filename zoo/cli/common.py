@@ -1,4 +1,4 @@
-"""What all commands share: their parser, the options that several have, and the way out."""
+"""Shared parts of all commands: options that several have, device selection, and errors with their exit statuses."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import re
 import sys
 
 from zoo import devices, env, registry
-from zoo.cli.parser import Parser  # noqa: F401  every command takes it from here
+from zoo.cli.parser import Parser  # noqa: F401  every command imports it from here
 from zoo.data import dataset_info
 from zoo.errors import UserError, unknown_name_error
 from zoo.training.run_config import CHECKPOINTS
@@ -16,10 +16,10 @@ from zoo.weights import pretrained
 
 
 def run_command(command, argv=None):
-    """Call `command(argv)` and return its exit status: 2 after a user's mistake, 4 a file that failed, 130 Ctrl-C."""
+    """Call `command(argv)` and return its exit status: 2 for a user error, 4 for a failed file, 130 for Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets question marks, not a traceback
+            stream.reconfigure(errors="replace")  # terminals without UTF-8 get question marks, not a traceback
     try:
         return command(argv) or 0
     except UserError as error:
@@ -28,27 +28,27 @@ def run_command(command, argv=None):
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # as the shell reports a program that the closed pipe has ended
-    except OSError as error:  # a full disk, a folder that went away
+        return 141  # the shell's status of a program that SIGPIPE has terminated
+    except OSError as error:  # a full disk, or a folder that was removed
         print(f"error: {error}", file=sys.stderr)
         return 4
 
 
 def parse_int(flag, text, min_value, max_value=None):
-    """Return `text` as a whole number from `least` to `most`; UserError otherwise."""
-    if not re.fullmatch(r"[+-]?\d{1,20}",
-                        text) or int(text) < min_value or (max_value is not None and int(text) > max_value):
+    """Return `text` as an integer from `min_value` to `max_value`; UserError otherwise."""
+    if (not re.fullmatch(r"[+-]?\d{1,20}", text) or int(text) < min_value
+            or (max_value is not None and int(text) > max_value)):
         limits = f"of {min_value} or more" if max_value is None else f"from {min_value} to {max_value}"
-        raise UserError(f"{flag} is a whole number {limits}; given {text!r}")
+        raise UserError(f"{flag} must be an integer {limits}; got {text!r}")
     return int(text)
 
 
 def add_gpu(parser, multi_gpu_help="", default="the first GPU"):
-    """Add --gpu and --backend; `several` says what more than one GPU is for, where that is possible."""
+    """Add --gpu and --backend; `multi_gpu_help` describes the use of several GPUs, empty if only one is supported."""
     parser.add_argument("--gpu", metavar="N|auto|none" if not multi_gpu_help else "N|N,N|all|auto|none",
-                        help="GPU to use; N: its number as nvidia-smi counts, from 0; "
+                        help="GPU to use; N: its index in nvidia-smi, from 0; "
                            + (f"N,N or all: {multi_gpu_help}; " if multi_gpu_help else "")
                            + f"auto: the GPU with the most free memory; none: the CPU; default: {default}, or the CPU "
                              "if there is no GPU")
@@ -58,20 +58,20 @@ def add_gpu(parser, multi_gpu_help="", default="the first GPU"):
 
 
 def select_device(gpu, backend=None):
-    """Return (backend, Device) for what --gpu and --backend name, and let the backend see just that; see `load_keras`.
+    """Return (backend, Device) for --gpu and --backend, and make only that device visible; see `load_keras`.
 
-    UserError for more than one GPU, which is for training alone.
+    UserError for more than one GPU, which only training supports.
     """
     backend = env.select_backend(backend)
     chosen = devices.select_gpus(gpu, devices.list_gpus(), devices.get_cuda_visible_devices())
     if len(chosen.gpus) > 1:
-        raise UserError(f"only zoo.train works on several GPUs; given --gpu {gpu}; name one, or auto")
+        raise UserError(f"only zoo.train supports several GPUs; got --gpu {gpu}; give one index, or auto")
     devices.set_device_environment(chosen)
     return backend, chosen
 
 
 def load_keras(backend, device):
-    """Load Keras with its backend, which sees what devices.prepare left to see; return the words for the device."""
+    """Load Keras with the backend on the device of `select_device`; return a description of the device."""
     from zoo.training.backend import load_backend
 
     return load_backend(backend, device)
@@ -85,23 +85,23 @@ def add_checkpoint(parser):
 
 
 def parse_checkpoint(arguments):
-    """Return the name of the checkpoint that --checkpoint asks for."""
+    """Return the name of the checkpoint requested by --checkpoint; UserError if there is no such checkpoint."""
     if arguments.checkpoint not in CHECKPOINTS:
         raise unknown_name_error("checkpoint", arguments.checkpoint, CHECKPOINTS)
     return arguments.checkpoint
 
 
 def add_model_options(parser, aux=True):
-    """Add the options that say how a network of the catalogue is built; see `parse_model_config`.
+    """Add the options of the model that is built; see `parse_model_config`.
 
-    aux: whether help shows --aux, which some commands refuse.
+    aux: whether --help shows --aux, which some commands refuse.
     """
     parser.add_argument("--size", metavar="N|HxW",
                         help="size of the input images in pixels, such as 32, or 96x80 (height x width); default: the "
                            "paper's, or that of --preset")
     parser.add_argument("--channels", metavar="N",
-                        help="number of channels of the input images: 1 (grayscale) or 3 (RGB); default: the paper's, or "
-                           "that of --preset")
+                        help="number of channels of the input images: 1 (grayscale) or 3 (RGB); default: the paper's, "
+                             "or that of --preset")
     parser.add_argument("--classes", metavar="N",
                         help="number of classes, at least 2; default: the paper's, or that of --preset")
     add_preset(parser)
@@ -112,12 +112,12 @@ def add_model_options(parser, aux=True):
 
 
 def format_aux_models():
-    """Return the names of the networks that have auxiliary classifiers."""
-    return " and ".join(spec.name for spec in registry.MODELS.values() if spec.aux_loss_weights)
+    """Return the names of the networks with auxiliary classifiers."""
+    return " and ".join(model_info.name for model_info in registry.MODELS.values() if model_info.aux_loss_weights)
 
 
 def add_architecture(parser, default_width):
-    """Add --width, with its default `width`, --stem and --option; see `parse_architecture`."""
+    """Add --width, with `default_width` as its default in --help, --stem and --option; see `parse_architecture`."""
     parser.add_argument("--width", metavar="W", help="multiplier of the number of channels or units of every hidden "
                                                    f"layer, such as 0.5; default: {default_width}")
     parser.add_argument("--stem", metavar="auto|paper|small", default="auto",
@@ -125,76 +125,77 @@ def add_architecture(parser, default_width):
                            "for images of about 32x32; auto: small for small images if the network has both (python -m "
                            "zoo info NET shows the limit), or else paper; default: auto")
     parser.add_argument("--option", metavar="NAME=VALUE", action="append", default=[],
-                        help="option of the network, such as dropout=0.3; can be repeated; all options are listed below")
+                        help="option of the network, such as dropout=0.3; can be repeated; all options are listed "
+                             "below")
 
 
 def add_preset(parser):
     """Add --preset; see `parse_preset`."""
     parser.add_argument("--preset", metavar="small",
-                        help="named size of the network; small: narrow enough to be trained on two CPU cores in minutes; "
-                           "default: the paper's size")
+                        help="named size of the network; small: narrow enough to be trained on two CPU cores in "
+                             "minutes; default: the paper's size")
 
 
 def parse_preset(arguments, model_info):
-    """Return the Preset that --preset names, None without it; UserError where --width or --option contradicts it."""
+    """Return the Preset of --preset, None without it; UserError if --width or --option contradicts it."""
     if arguments.preset is None:
         return None
     preset = registry.get_preset(model_info, arguments.preset)
-    given = [] if arguments.width is None else [("--width", f"width {preset.width:g}")]
-    given += [(f"--option {name}", f"{name}={preset.options[name]}")
-              for name in parse_assignments("--option", arguments.option, model_info.options) if name in preset.options]
-    for flag, value in given:
-        raise UserError(f"--preset {arguments.preset} of {model_info.name} is {value}; leave out {flag}, or --preset")
+    conflicts = [] if arguments.width is None else [("--width", f"width {preset.width:g}")]
+    conflicts += [(f"--option {name}", f"{name}={preset.options[name]}")
+                  for name in parse_assignments("--option", arguments.option, model_info.options)
+                  if name in preset.options]
+    for flag, value in conflicts:
+        raise UserError(f"--preset {arguments.preset} of {model_info.name} sets {value}; omit {flag}, or --preset")
     return preset
 
 
 def parse_model_config(name, arguments, base=None):
-    """Return the ModelConfig of the network `name` with what the options of `add_model_options` ask for.
+    """Return the ModelConfig of the model `name` with the options of `add_model_options`.
 
-    base: the ModelConfig that holds where they ask for nothing; default: that of --preset, or the paper's.
+    base: ModelConfig whose values are the defaults of these options; default: that of --preset, or the paper's.
     """
-    spec = registry.get_model_info(name)
-    if parse_preset(arguments, spec):
-        base = pretrained.resolve_preset_config(spec, arguments.preset)
-    base = base or registry.resolve_model_config(spec.name)
+    model_info = registry.get_model_info(name)
+    if parse_preset(arguments, model_info):
+        base = pretrained.resolve_preset_config(model_info, arguments.preset)
+    base = base or registry.resolve_model_config(model_info.name)
     height, width, channels = base.input_shape
     if arguments.size is not None:
         height, width = parse_image_size(arguments.size)
     if arguments.channels is not None:
         channels = parse_int("--channels", arguments.channels, 1)
-    if arguments.aux and not spec.aux_loss_weights:
-        have = " and ".join(each.name for each in registry.MODELS.values() if each.aux_loss_weights)
-        raise UserError(f"{spec.name} has no side classifiers; --aux is for {have}")
+    if arguments.aux and not model_info.aux_loss_weights:
+        raise UserError(f"{model_info.name} has no auxiliary classifiers; --aux is for {format_aux_models()} only")
     classes = base.classes if arguments.classes is None else parse_int("--classes", arguments.classes, 2)
-    options = {**base.options, **parse_assignments("--option", arguments.option, spec.options)}
-    return registry.resolve_model_config(spec.name, (height, width, channels), classes,
+    options = {**base.options, **parse_assignments("--option", arguments.option, model_info.options)}
+    return registry.resolve_model_config(model_info.name, (height, width, channels), classes,
                                          parse_width(arguments, base.width), arguments.stem, options, arguments.aux)
 
 
 def parse_width(arguments, default=None):
-    """Return the number that --width gives, `default` without it."""
+    """Return the width multiplier of --width, `default` without it."""
     return default if arguments.width is None else parse_value("--width", arguments.width, 1.0)
 
 
 def parse_architecture(arguments):
-    """Return (width, stem, options) as the options of `add_architecture` say; a width of None is not given."""
+    """Return (width, stem, options) of the options of `add_architecture`; the width is None without --width."""
     options = parse_assignments("--option", arguments.option, registry.get_model_info(arguments.network).options)
     return parse_width(arguments), arguments.stem, options
 
 
 def add_preprocessing(group):
-    """Add --preprocessing, the name of the scaling of pixels for --weights; see `pretrained.check_preprocessing`."""
+    """Add --preprocessing, the name of the pixel scaling for --weights; see `pretrained.check_preprocessing`."""
     group.add_argument("--preprocessing", metavar="|".join((*pretrained.PREPROCESSING, pretrained.RUN_PREPROCESSING)),
-                       help="scaling of the pixels in front of --weights; imagenet-caffe: as Keras's VGGs, BGR minus "
-                            "the means; imagenet-torch: as torchvision's models; symmetric: -1 to 1; none: 0 to 255; "
-                            "run: mean 0 and standard deviation 1 of the data set; default: as the weights expect, "
-                            "which is assumed for a FILE, and printed")
+                       help="pixel scaling that --weights expect; imagenet-caffe: as in Keras's VGGs, BGR minus the "
+                            "means; imagenet-torch: as in torchvision's models; symmetric: -1 to 1; none: 0 to 255; "
+                            "run: mean 0 and standard deviation 1 of the data set; default: that of the weights, which "
+                            "for a FILE is assumed, and printed")
 
 
 def add_images(group, description, default=None):
-    """Add the options that say which images; see `check_images` and `load_images`.
+    """Add the options that select the images; see `check_images` and `load_images`.
 
-    description: of --dataset, whose default is `default`.
+    description: help text of --dataset, whose default is `default`.
     """
     group.add_argument("--dataset", "--data", metavar="NAME|FOLDER|FILE.npz", default=default, help=description)
     group.add_argument("--data-dir", metavar="DIR",
@@ -205,30 +206,31 @@ def add_images(group, description, default=None):
                             "x width); default: the size of the weights; without weights 32 if the network has a small "
                             "stem, or else the paper's size")
     group.add_argument("--labels-from", metavar="folder|filename", default="folder",
-                       help="what names the class of an image in a folder; folder: the folder that it is in, such as "
-                            "cat/123.jpg; filename: the start of its file name, such as cat.123.jpg; default: folder")
+                       help="where the class of an image in a folder is read from; folder: the folder that contains "
+                            "it, such as cat/123.jpg; filename: the start of its file name, such as cat.123.jpg; "
+                            "default: folder")
     group.add_argument("--invalid-images", metavar="error|skip", default="error",
-                       help="what to do about files in a folder that cannot be decoded; error: stop with a message; "
-                            "skip: leave them out, which reads every file once in advance; default: error")
+                       help="how to handle files in a folder that cannot be decoded; error: stop with a message; "
+                            "skip: exclude them, which reads every file once in advance; default: error")
 
 
 def is_dataset_name(dataset):
-    """Return whether --dataset is the name of a data set rather than a folder or file; UserError for neither."""
-    given = expand_user(dataset)
+    """Return whether --dataset is the name of a data set rather than a folder or .npz file; UserError if neither."""
+    path = expand_user(dataset)
     if dataset in dataset_info.DATASETS:
         return True
-    if given.exists() and not (given.is_dir() or given.suffix.lower() == ".npz"):
-        raise UserError(f"{dataset} is a file, but no .npz file; give --dataset NAME, FOLDER or FILE.npz")
-    if given.exists():
+    if path.exists() and not (path.is_dir() or path.suffix.lower() == ".npz"):
+        raise UserError(f"{dataset} is a file, but not an .npz file; give --dataset NAME, FOLDER or FILE.npz")
+    if path.exists():
         return False
-    if dataset == given.name and not given.suffix:  # it may be meant as a name
-        raise UserError(f"{unknown_name_error('dataset', dataset, dataset_info.DATASETS)}; there is no folder or .npz file {dataset!r} "
-                        "either")
-    raise UserError(f"there is no folder or .npz file {dataset!r}; give the one that the images are in")
+    if dataset == path.name and not path.suffix:  # possibly meant as a name
+        raise UserError(f"{unknown_name_error('dataset', dataset, dataset_info.DATASETS)}; there is no folder or .npz "
+                        f"file {dataset!r} either")
+    raise UserError(f"there is no folder or .npz file {dataset!r}; give the one that contains the images")
 
 
 def check_images(arguments):
-    """Refuse what cannot be of the options of `add_images` and of --weights, before anything is read."""
+    """Check the options of `add_images` and --weights before any file is read; UserError if one makes no sense."""
     if arguments.weights != "none":
         pretrained.check_weights(arguments.weights, registry.get_model_info(arguments.network).name)
     get_image_size(arguments)
@@ -236,27 +238,27 @@ def check_images(arguments):
         return
     for flag, default in (("--image-size", None), ("--labels-from", "folder"), ("--invalid-images", "error")):
         if getattr(arguments, flag.strip("-").replace("-", "_")) != default:
-            raise UserError(f"{flag} is for a folder of images, and {arguments.dataset} is a data set; leave it out")
+            raise UserError(f"{flag} is only for a folder of images, but {arguments.dataset} is a data set; omit it")
 
 
 def get_image_size(arguments):
-    """Return (height, width) of --image-size, or None."""
+    """Return (height, width) of --image-size, None without it."""
     return None if arguments.image_size is None else parse_image_size(arguments.image_size, "--image-size")
 
 
 def load_images(arguments, limit, shape):
-    """Return the Dataset that the options of `add_images` name; `shape` is that of a folder's images."""
+    """Return the Dataset that the options of `add_images` select; `shape`: (height, width, channels) for a folder."""
     from zoo.data.loading import load_data
 
-    named = arguments.dataset in dataset_info.DATASETS
-    return load_data(arguments.dataset if named else expand_user(arguments.dataset), data_dir=arguments.data_dir,
+    is_name = arguments.dataset in dataset_info.DATASETS
+    return load_data(arguments.dataset if is_name else expand_user(arguments.dataset), data_dir=arguments.data_dir,
                      limit=limit, labels=getattr(arguments, "labels", "fine"), shape=shape,
-                     image_size=get_image_size(arguments),
-                     labels_from=arguments.labels_from, invalid_images=arguments.invalid_images)
+                     image_size=get_image_size(arguments), labels_from=arguments.labels_from,
+                     invalid_images=arguments.invalid_images)
 
 
 def parse_image_size(text, flag="--size"):
-    """Return (height, width) of a flag's value: a side, or HEIGHTxWIDTH."""
+    """Return (height, width) of a flag's value: N, for N x N, or HEIGHTxWIDTH."""
     if not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5})?", text):
-        raise UserError(f"{flag} is a side in pixels, or HEIGHTxWIDTH, such as 32 or 96x80; given {text!r}")
-    return tuple(int(side) for side in (text.split("x") * 2)[:2])
+        raise UserError(f"{flag} must be a size in pixels, N or HEIGHTxWIDTH, such as 32 or 96x80; got {text!r}")
+    return tuple(int(length) for length in (text.split("x") * 2)[:2])

@@ -1,4 +1,4 @@
-"""python -m zoo draw NET: an architecture diagram of a network, in a file."""
+"""python -m zoo draw NET: draw the architecture of a network as a diagram."""
 
 import sys
 
@@ -13,23 +13,23 @@ STYLES = ("boxes", "volumes")
 
 
 def build_parser():
-    made = common.Parser(
+    parser = common.Parser(
         prog="python -m zoo draw", usage="%(prog)s NET [NET --compare] [-o FILE] [OPTION ...]",
         description="Draw the architecture of a network as a diagram.",
         epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options()),
         examples=("resnet18", "vgg16 --style volumes -o vgg16.pdf",
                   "resnet18 resnet34 --compare --detail stages -o resnets.png",
                   "resnet34 --size 32 --classes 10 --detail layers --theme dark"))
-    made.add_argument("networks", metavar="NET", nargs="*",
-                      help="name of the network; two names with --compare, none with --gallery; all names are listed "
-                           "below")
-    output = made.add_argument_group("output")
+    parser.add_argument("networks", metavar="NET", nargs="*",
+                        help="name of the network; two names with --compare, none with --gallery; all names are listed "
+                             "below")
+    output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", metavar="FILE",
-                        help="file to write, whose ending is its format: .svg, .png, .pdf, .html (a page to explore), "
+                        help="file to write, whose suffix is its format: .svg, .png, .pdf, .html (interactive page), "
                              ".dot (Graphviz) or .mmd (Mermaid); default: NET.svg")
     output.add_argument("--gallery", metavar="DIR", help="draw every network at every --detail into this folder, with "
                                                          "a page that shows them")
-    diagram = made.add_argument_group("diagram")
+    diagram = parser.add_argument_group("diagram")
     diagram.add_argument("--compare", action="store_true", help="draw two networks side by side at the same scale")
     diagram.add_argument("--style", metavar="|".join(STYLES), default="boxes",
                          help="boxes: a box for each layer or module; volumes: feature maps as 3-D blocks, whose edges "
@@ -44,71 +44,74 @@ def build_parser():
                               "default: right for stages, or else down")
     diagram.add_argument("--theme", metavar="|".join(THEMES), default="light",
                          help="colours for a light or a dark background; default: light")
-    common.add_model_options(made.add_argument_group("model"))
-    return made
+    common.add_model_options(parser.add_argument_group("model"))
+    return parser
 
 
 def load_keras_on_cpu():
-    """Load Keras, which sees no GPU: what is drawn needs no weights."""
+    """Load Keras without a GPU: diagrams need no weights."""
     backend = env.select_backend()
     devices.set_device_environment(devices.select_gpus("none", []))
     if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the next line is written over it
+        print(f"loading {backend} ...", end="\r", flush=True)  # takes seconds; the next line overwrites it
     with devices.suppress_stderr():
         import keras  # noqa: F401
 
 
 def write_diagram(arguments):
-    """Draw one network, or two side by side, and say where the picture is."""
+    """Draw one network, or two side by side, and print the path of the diagram."""
     from zoo.diagrams import diagram
 
-    blueprints = [common.parse_model_config(name, arguments) for name in arguments.networks]
-    how = arguments.theme, arguments.direction
+    model_configs = [common.parse_model_config(name, arguments) for name in arguments.networks]
+    layout = arguments.theme, arguments.direction
     path = arguments.output or f"{'-'.join(arguments.networks)}.svg"
     diagram.check_diagram_path(path, "compared" if arguments.compare else arguments.style, arguments.direction)
     load_keras_on_cpu()
-    subjects = [diagram.make_source_from_config(blueprint) for blueprint in blueprints]
+    sources = [diagram.make_source_from_config(model_config) for model_config in model_configs]
     if arguments.compare:
-        drawing = diagram.draw_comparison(subjects, arguments.detail, *how)
+        drawing = diagram.draw_comparison(sources, arguments.detail, *layout)
     else:
-        drawing = diagram.draw_diagram(*subjects, None, arguments.detail, *how, arguments.style)
+        drawing = diagram.draw_diagram(*sources, None, arguments.detail, *layout, arguments.style)
     drawing.save(path)
     print(f"{path}: {' and '.join(arguments.networks)}")
 
 
 def write_diagram_gallery(folder, theme):
-    """Draw every network at every level, and the page that shows them."""
+    """Draw every network at every level of detail, and write the page that shows them."""
     from zoo.diagrams import gallery
 
-    place = gallery.prepare_gallery_folder(folder)
+    gallery_folder = gallery.prepare_gallery_folder(folder)
     load_keras_on_cpu()
-    for number, path in enumerate(gallery.write_gallery(place, DETAILS, theme), start=1):
-        print(f"{number:3} {path}", flush=True)
+    for index, path in enumerate(gallery.write_gallery(gallery_folder, DETAILS, theme), start=1):
+        print(f"{index:3} {path}", flush=True)
 
 
 def execute_draw(argv):
-    arguments = build_parser().parse_intermixed_args(argv)  # NET --compare NET too
-    for what, given, known in (("detail", arguments.detail, DETAILS), ("theme", arguments.theme, THEMES),
-                               ("style", arguments.style, STYLES), ("direction", arguments.direction, DIRECTIONS)):
-        if given not in (None, *known):
-            raise unknown_name_error(what, given, known)
+    arguments = build_parser().parse_intermixed_args(argv)  # also NET --compare NET
+    for kind, value, valid_values in (("detail", arguments.detail, DETAILS), ("theme", arguments.theme, THEMES),
+                                      ("style", arguments.style, STYLES),
+                                      ("direction", arguments.direction, DIRECTIONS)):
+        if value not in (None, *valid_values):
+            raise unknown_name_error(kind, value, valid_values)
     if arguments.gallery is not None:
         if arguments.networks or arguments.output is not None:
-            raise UserError("--gallery draws every network into its own folder; leave out NET and --output")
+            raise UserError("--gallery draws every network into its own folder; omit NET and --output")
         if arguments.direction or arguments.style != "boxes" or arguments.compare:
-            raise UserError("--gallery draws boxes, each level in its usual direction; leave out --direction, --style "
+            raise UserError("--gallery draws boxes, each --detail in its default direction; omit --direction, --style "
                             "and --compare")
         return write_diagram_gallery(arguments.gallery, arguments.theme)
     if not arguments.networks:
-        raise UserError(f"which network? one of {', '.join(registry.MODELS)}; see python -m zoo draw --help")
+        raise UserError(f"missing argument NET; choose from {', '.join(registry.MODELS)}; see python -m zoo draw "
+                        "--help")
     for name in arguments.networks:
         registry.get_model_info(name)
     if len(arguments.networks) != (2 if arguments.compare else 1):
-        raise UserError(f"one network is drawn at a time, two with --compare; given {' '.join(arguments.networks)}")
+        raise UserError("zoo draw takes one network, or two with --compare; got "
+                        f"{' '.join(arguments.networks)}")
     if arguments.style == "volumes" and (arguments.compare or arguments.detail != "blocks"):
-        raise UserError("--style volumes goes with neither --compare nor --detail; leave them out")
+        raise UserError("--style volumes cannot be combined with --compare or --detail; omit them")
     if arguments.direction == "down" and arguments.style == "volumes":
-        raise UserError("volumes stand from left to right; leave out --direction, or use --style boxes")
+        raise UserError("volumes are drawn from left to right; omit --direction, or use --style boxes")
     return write_diagram(arguments)
 
 

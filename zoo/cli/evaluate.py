@@ -1,4 +1,4 @@
-"""python -m zoo evaluate RUN: how good a trained model is, on its own data or on other labelled images."""
+"""python -m zoo evaluate RUN: evaluate a trained model, on its own data or on other labelled images."""
 
 import json
 import sys
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from zoo.cli import common
 from zoo.errors import UserError, unknown_name_error
-from zoo.training import run_config as plans
+from zoo.training import run_config
 
 SPLITS = ("test", "validation")
-TEST_REUSE_NOTE = "was looked at again: what is chosen by these numbers, they no longer judge fairly"
+TEST_REUSE_NOTE = "has been used again: do not select models by these numbers (use --split validation)"
 
 
 def build_parser():
@@ -27,22 +27,22 @@ def build_parser():
                       help="labelled images to evaluate on in place of the run's own; FOLDER: all images of a folder "
                            "with a folder for each class, or those of --split if it has train, val and test folders; "
                            "FILE.npz and NAME (of a data set, such as cifar10): the images of --split; classes are "
-                           "matched by name, in an .npz file by number; default: the run's own data")
+                           "matched by name, in an .npz file by index; default: the run's own data")
     data.add_argument("--split", metavar="|".join(SPLITS), default="test",
                       help="part of the data to evaluate on; default: test")
     data.add_argument("--data-dir", metavar="DIR",
-                      help="folder that holds the files of a named data set; default: the one of the training, or with "
+                      help="folder that holds the files of a named data set; default: that of the training, or with "
                            "--data NAME the folder in ZOO_DATA, or else Keras's cache, or else a download")
     device = parser.add_argument_group("device")
     common.add_gpu(device)
     device.add_argument("-b", "--batch-size", metavar="N",
-                        help="number of images in a batch; default: that of the training, with which the results are "
-                             "those of the training to the last digit")
+                        help="number of images in a batch; default: that of the training, which reproduces its results "
+                             "to the last digit")
     return parser
 
 
 def format_scores(scores):
-    """Return rows (what, text) of the scores."""
+    """Return the scores as rows (label, text)."""
     rows = [("accuracy", f"{scores['accuracy']:.2%}, {scores['right']:,} of {scores['of']:,}")]
     if "top5" in scores:
         rows.append(("top-5", f"{scores['top5']:.2%}, the label among the five most probable classes"))
@@ -51,7 +51,7 @@ def format_scores(scores):
 
 
 def describe_images(images, own_source):
-    """Return the text that says which images these are; own_source: where the run's own are from."""
+    """Return a description of the images; own_source: source of the run's own images."""
     part = f"the {images.split_name} split" if images.split_name else "all"
     other = "" if images.source == own_source else "; not the run's own test split"
     return f"{len(images):,} images, {part} of {images.source}{other}"
@@ -70,16 +70,16 @@ def execute_evaluate(argv):
 
     run = Path(arguments.run).expanduser()
     config = run_files.read_config(run)
-    plans.find_checkpoint(run, checkpoint)
+    run_config.find_checkpoint(run, checkpoint)
     if not isinstance(config.get("blueprint"), dict):
-        raise UserError(f"{run / 'run.json'} is damaged: it does not say how the network is built")
-    backend, chosen = common.select_device(arguments.gpu, arguments.backend)
+        raise UserError(f"{run / 'run.json'} is damaged: it lacks the blueprint from which the network is built")
+    backend, device = common.select_device(arguments.gpu, arguments.backend)
     is_own = arguments.data is None
     if is_own:
         images = evaluation.load_own_split(run, config, arguments.split, arguments.data_dir)
     else:
         images = evaluation.load_other_images(run, config, arguments.data, arguments.split, arguments.data_dir)
-    where = common.load_keras(backend, chosen)
+    device_name = common.load_keras(backend, device)
     scores = evaluation.evaluate_run(run, config, images, checkpoint, batch_size)
     notes = list(images.notes)
     if is_own and arguments.split == "test":
@@ -92,8 +92,8 @@ def execute_evaluate(argv):
             ("weights", f"checkpoints/{checkpoint}.npz"),
             ("split", f"{images.split_name}, {len(images):,} images") if is_own else
             ("data", describe_images(images, config["dataset"].get("source"))),
-            ("device", f"{where}, {backend}"), *format_scores(scores)]
-    print("\n".join(f"{what:9} {text}" for what, text in rows))
+            ("device", f"{device_name}, {backend}"), *format_scores(scores)]
+    print("\n".join(f"{label:9} {text}" for label, text in rows))
     print("", *format_metrics(scores), sep="\n")
     if notes:
         print("", *(f"note: {note}" for note in notes), sep="\n")

@@ -1,35 +1,38 @@
-"""python -m zoo export RUN --format F: the network of a run as a file for other programs, with the same answers."""
+"""python -m zoo export RUN --format F: export the trained model of a run for other programs, and verify it."""
 
 import sys
 
 from zoo.cli import common
 from zoo.exporters import formats
-from zoo.training import run_config as plans
+from zoo.training import run_config
 from zoo.utils.io import expand_user
 
 
 def build_parser():
-    made = common.Parser(prog="python -m zoo export",
-                         description="Export the trained model of a run for use in other programs. What is written "
-                                     "takes raw pixels (0 to 255; in format weights, scaled ones) and returns "
-                                     "probabilities; it is compared with the run's model, and the names of the classes "
-                                     "are stored with it.",
-                         examples=("runs/mine --format onnx", "runs/mine --format keras -o mine.keras",
-                                   "runs/mine --format litert --checkpoint last"))
-    made.add_argument("run", metavar="RUN", help="run directory, such as runs/lenet5-digits-20261122-011000")
-    made.add_argument("--format", metavar="|".join(formats.EXPORT_FORMATS), required=True,
-                      help="; ".join(f"{name}: {each.description}" for name, each in formats.EXPORT_FORMATS.items())
-                      + f"; {', '.join(name for name, each in formats.EXPORT_FORMATS.items() if each.needs_tensorflow)} need "
-                        "--backend tensorflow; onnx needs pip install "
-                        f"{' '.join(formats.EXPORT_FORMATS['onnx'].packages)}")
-    made.add_argument("-o", "--output", metavar="PATH",
-                      help="file to write, which must end in the suffix of its format ("
-                           f"{', '.join(each.suffix for each in formats.EXPORT_FORMATS.values() if each.suffix[0] == '.')}), "
-                           "or for saved_model a new folder; default: the run's name with the suffix, in the current "
-                           "folder")
-    common.add_checkpoint(made)
-    common.add_gpu(made)
-    return made
+    parser = common.Parser(prog="python -m zoo export",
+                           description="Export the trained model of a run for use in other programs. The exported "
+                                       "model takes raw pixels (0 to 255; in format weights, scaled ones) and returns "
+                                       "probabilities; it is compared with the run's model, and stored with the class "
+                                       "names.",
+                           examples=("runs/mine --format onnx", "runs/mine --format keras -o mine.keras",
+                                     "runs/mine --format litert --checkpoint last"))
+    parser.add_argument("run", metavar="RUN", help="run directory, such as runs/lenet5-digits-20261122-011000")
+    needing_tensorflow = [name for name, export_format in formats.EXPORT_FORMATS.items()
+                          if export_format.needs_tensorflow]
+    suffixes = [export_format.suffix for export_format in formats.EXPORT_FORMATS.values()
+                if export_format.suffix[0] == "."]
+    parser.add_argument("--format", metavar="|".join(formats.EXPORT_FORMATS), required=True,
+                        help="; ".join(f"{name}: {export_format.description}"
+                                       for name, export_format in formats.EXPORT_FORMATS.items())
+                        + f"; {', '.join(needing_tensorflow)} need --backend tensorflow; onnx needs pip install "
+                          f"{' '.join(formats.EXPORT_FORMATS['onnx'].packages)}")
+    parser.add_argument("-o", "--output", metavar="PATH",
+                        help="file to write, which must end in the suffix of its format ("
+                             f"{', '.join(suffixes)}), or for saved_model a new folder; default: the run's name with "
+                             "the suffix, in the current folder")
+    common.add_checkpoint(parser)
+    common.add_gpu(parser)
+    return parser
 
 
 def execute_export(argv):
@@ -40,19 +43,19 @@ def execute_export(argv):
 
     from zoo.training import run_files  # NumPy, no backend
 
-    facts = run_files.read_config(run)
-    plans.find_checkpoint(run, checkpoint)
+    config = run_files.read_config(run)
+    run_config.find_checkpoint(run, checkpoint)
     path = formats.resolve_export_path(arguments.output, run, name)
-    backend, chosen = common.select_device(arguments.gpu, arguments.backend)
+    backend, device = common.select_device(arguments.gpu, arguments.backend)
     formats.check_export_backend(name, backend)
-    common.load_keras(backend, chosen)
+    common.load_keras(backend, device)
 
     from zoo.exporters.export import export_run
 
-    written = export_run(run, facts, name, path, checkpoint)
-    labels = f"; the classes: {written.labels_path}" if written.labels_path else ""
-    print(f"{path}: {written.preprocessing}; {written.num_images} images got the same answers, at most "
-          f"{written.max_difference:.1g} apart{labels}")
+    exported = export_run(run, config, name, path, checkpoint)
+    labels = f"; class names: {exported.labels_path}" if exported.labels_path else ""
+    print(f"{path}: {exported.preprocessing}; verified on {exported.num_images} images, max. absolute "
+          f"difference {exported.max_difference:.1g}{labels}")
 
 
 def main(argv=None):

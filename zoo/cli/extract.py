@@ -1,11 +1,11 @@
-"""python -m zoo extract NET: what a trained network makes of pictures, before its top: rows of numbers, in a file."""
+"""python -m zoo extract NET: extract image features with a pretrained network, without its classifier."""
 
 import os
 import sys
 import zipfile
 
 from zoo.cli import common, help_text
-from zoo.data import dataset_info as datasets
+from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
 from zoo.utils.io import expand_user, check_writable, atomic_write
 
@@ -14,29 +14,29 @@ SPLITS = ("train", "validation", "test")
 
 
 def build_parser():
-    made = common.Parser(
+    parser = common.Parser(
         prog="python -m zoo extract", usage="%(prog)s NET --dataset NAME|FOLDER|FILE.npz [-o FILE] [OPTION ...]",
         description="Extract image features with a pretrained network, without its classifier, into an .npz file with "
                     "the arrays features, labels, class_names, files and splits.",
-        epilog=help_text.join_sections(help_text.format_models(), f"data sets:\n  {', '.join(datasets.DATASETS)}",
+        epilog=help_text.join_sections(help_text.format_models(), f"data sets:\n  {', '.join(DATASETS)}",
                                        help_text.format_model_options()),
         examples=("xception --dataset pets/ -o features.npz",
                   "resnet18 --dataset cifar10 --weights cifar10 --limit 500",
                   "vgg16 --dataset pets/ --feature-layer pool4 --pooling none"))
-    made.add_argument("network", metavar="NET", help="name of the network; all names are listed below")
-    data = made.add_argument_group("data")
+    parser.add_argument("network", metavar="NET", help="name of the network; all names are listed below")
+    data = parser.add_argument_group("data")
     common.add_images(data, "images; NAME: a data set, see below; FOLDER: your own images in a folder for each class; "
                             "FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; required")
     data.add_argument("--limit", metavar="N", help="maximum number of images in each split of a data set or .npz file; "
                                                    "default: all")
-    model = made.add_argument_group("model")
+    model = parser.add_argument_group("model")
     model.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default="imagenet",
                        help="weights of the network; imagenet, cifar10, mnist: published or bundled weights (python -m "
                             "zoo list shows which networks have them); RUN: the directory of a run; FILE: a weights "
                             "file, see docs/weights.md; none: random weights; default: imagenet")
     common.add_preprocessing(model)
     common.add_architecture(model, "that of the weights, or 1")
-    features = made.add_argument_group("features")
+    features = parser.add_argument_group("features")
     features.add_argument("--feature-layer", metavar="LAYER", default="",
                           help="name of the layer whose output is written (python -m zoo draw NET --detail layers "
                                "shows the names); default: the last layer before the classifier")
@@ -45,15 +45,15 @@ def build_parser():
                                "pooling; none: keep height and width; default: avg")
     features.add_argument("-o", "--output", metavar="FILE.npz", default="features.npz",
                           help="file to write; default: features.npz")
-    device = made.add_argument_group("device")
+    device = parser.add_argument_group("device")
     device.add_argument("-b", "--batch-size", metavar="N", default="32",
                         help="number of images in a batch; default: 32")
     common.add_gpu(device)
-    return made
+    return parser
 
 
 class ImageSet:
-    """Pictures in the order in which they are written: `files` (n,) names, `splits` (n,) names, `labels` (n,) int64."""
+    """Images in the order in which they are written: `files` (n,) names, `splits` (n,) names, `labels` (n,) int64."""
 
     def __init__(self, images, labels, class_names, files, splits, dataset_info, notes):
         self.images, self.labels, self.class_names, self.files = images, labels, class_names, files
@@ -64,80 +64,82 @@ class ImageSet:
 
 
 def load_folder_images(arguments, shape):
-    """Return the Pictures of a folder: all of them, in the order of their names."""
+    """Return the ImageSet of all images of a folder, sorted by name."""
     from zoo.data import image_folder
     from zoo.data.folder_images import FolderImages
     from zoo.training import run_files
 
     run = expand_user(arguments.weights)
-    white = run_files.read_config(run)["dataset"].get("white") if run.is_dir() else None
-    found = image_folder.list_images(expand_user(arguments.dataset), arguments.labels_from)
-    found, notes = image_folder.filter_invalid_images(found, shape, arguments.invalid_images)
-    files = [os.fsdecode(file) for file in found.files]
-    splits = [image_folder.FOLDER_SPLITS[place] for place in found.split_ids]
-    images = FolderImages(found, shape, white_levels=white)
-    return ImageSet(images, found.labels, found.class_names, files, splits, None, (*found.notes, *notes, *images.notes))
+    white_levels = run_files.read_config(run)["dataset"].get("white") if run.is_dir() else None
+    index = image_folder.list_images(expand_user(arguments.dataset), arguments.labels_from)
+    index, notes = image_folder.filter_invalid_images(index, shape, arguments.invalid_images)
+    files = [os.fsdecode(file) for file in index.files]
+    splits = [image_folder.FOLDER_SPLITS[split_id] for split_id in index.split_ids]
+    images = FolderImages(index, shape, white_levels=white_levels)
+    return ImageSet(images, index.labels, index.class_names, files, splits, None, (*index.notes, *notes, *images.notes))
 
 
 def load_dataset_images(arguments, limit):
-    """Return the Pictures of a data set: its splits one after the other; their files are numbers in the split."""
+    """Return the ImageSet of a data set: its splits one after the other; the file names are SPLIT/INDEX."""
     import numpy as np
 
     dataset = common.load_images(arguments, limit, None)
-    parts = [(name, getattr(dataset, name)) for name in SPLITS]
-    images = np.concatenate([split.batch(np.arange(len(split)))[0] for _, split in parts])
-    files = [f"{name}/{number}" for name, split in parts for number in range(len(split))]
-    return ImageSet(images, np.concatenate([split.labels for _, split in parts]), dataset.info.class_names, files,
-                    [name for name, split in parts for _ in range(len(split))], dataset.info, ())
+    splits = [(name, getattr(dataset, name)) for name in SPLITS]
+    images = np.concatenate([split.batch(np.arange(len(split)))[0] for _, split in splits])
+    files = [f"{name}/{index}" for name, split in splits for index in range(len(split))]
+    return ImageSet(images, np.concatenate([split.labels for _, split in splits]), dataset.info.class_names, files,
+                    [name for name, split in splits for _ in range(len(split))], dataset.info, ())
 
 
 def execute_extract(argv):
     arguments = build_parser().parse_args(argv)
     if arguments.pooling not in POOLINGS:
-        raise UserError(f"--pooling is one of {', '.join(POOLINGS)}; given {arguments.pooling!r}")
+        raise UserError(f"--pooling must be one of {', '.join(POOLINGS)}; got {arguments.pooling!r}")
     batch_size = common.parse_int("--batch-size", arguments.batch_size, 1, 2**20)
     limit = None if arguments.limit is None else common.parse_int("--limit", arguments.limit, 1)
     if arguments.dataset is None:
-        raise UserError("which images? give --dataset NAME, FOLDER or FILE.npz")
+        raise UserError("no images are specified; give --dataset NAME, FOLDER or FILE.npz")
     common.check_images(arguments)
     is_folder = expand_user(arguments.dataset).is_dir() and not common.is_dataset_name(arguments.dataset)
     if limit and is_folder:
-        raise UserError("--limit is for a data set; of a folder all images are written")
+        raise UserError("--limit is only for a data set, but --dataset is a folder; omit it")
     output = check_features_path(arguments.output)
-    form = common.parse_architecture(arguments)
+    architecture = common.parse_architecture(arguments)
 
     from zoo import registry
     from zoo.training import pretrained_backbone
 
     if arguments.weights == "none" and arguments.preprocessing:
-        raise UserError("--preprocessing is for weights, and there are none; leave it out")
-    origin = pretrained_backbone.find_backbone_weights(arguments.network, arguments.weights,
-                                                       *form).replace_preprocessing(arguments.preprocessing)
-    shape = origin.get_image_shape(registry.get_model_info(arguments.network), common.get_image_size(arguments))
-    backend, chosen = common.select_device(arguments.gpu, arguments.backend)
-    found = load_folder_images(arguments, shape) if is_folder else load_dataset_images(arguments, limit)
-    shape = found.dataset_info.shape if found.dataset_info else shape
-    where = common.load_keras(backend, chosen)
-    model, lines = build_feature_model(arguments, origin.ensure_local(), shape, found)
-    lines += [f"{'device':8} {where}, {backend}", *(f"{'note':8} {note}" for note in found.notes)]
+        raise UserError("--preprocessing is only for weights, and --weights is none; omit it")
+    backbone_weights = pretrained_backbone.find_backbone_weights(arguments.network, arguments.weights, *architecture)
+    backbone_weights = backbone_weights.replace_preprocessing(arguments.preprocessing)
+    shape = backbone_weights.get_image_shape(registry.get_model_info(arguments.network),
+                                             common.get_image_size(arguments))
+    backend, device = common.select_device(arguments.gpu, arguments.backend)
+    image_set = load_folder_images(arguments, shape) if is_folder else load_dataset_images(arguments, limit)
+    shape = image_set.dataset_info.shape if image_set.dataset_info else shape
+    device_name = common.load_keras(backend, device)
+    model, lines = build_feature_model(arguments, backbone_weights.ensure_local(), shape, image_set)
+    lines += [f"{'device':8} {device_name}, {backend}", *(f"{'note':8} {note}" for note in image_set.notes)]
     print("\n".join(lines), flush=True)
-    features = extract_features(model, found, batch_size)
-    write_features(output, features, found)
-    print(f"{'written':8} {output}: features {'x'.join(map(str, features.shape))}, of {len(found.class_names)} classes")
+    features = extract_features(model, image_set, batch_size)
+    write_features(output, features, image_set)
+    print(f"{'written':8} {output}: features {'x'.join(map(str, features.shape))}, {len(image_set.class_names)} "
+          "classes")
 
 
 def check_features_path(path):
-    """Return the path of the .npz file to write; UserError where it cannot be."""
+    """Return the path of the .npz file to write; UserError if it cannot be written."""
     if expand_user(path).suffix != ".npz":
-        raise UserError(f"the features are written as .npz; given -o {path}")
+        raise UserError(f"features are written as .npz; got -o {path}")
     output = check_writable(path)
     if output.exists() and not is_features_file(output):
-        raise UserError(f"{path} is there already, and no file of features; give another name")
+        raise UserError(f"{path} already exists, and is not a features file; give another name")
     return output
 
 
 def is_features_file(path):
-    """Return whether a file is one that this command has written."""
+    """Return whether a file has been written by this command."""
     try:
         with zipfile.ZipFile(path) as file:
             return "features.npy" in file.namelist()
@@ -146,28 +148,29 @@ def is_features_file(path):
 
 
 def build_feature_model(arguments, origin, shape, image_set):
-    """Return (model from raw pixels uint8 to features, lines that say how it was made)."""
+    """Return (model from raw uint8 pixels to features, header lines that describe it)."""
     import keras
 
     from zoo.training import finetuned_model, finetuning, pretrained_backbone
     from zoo.weights import pretrained
 
     classes = max(2, len(image_set.class_names))
-    blueprint, factor, scaling = pretrained_backbone.resolve_model_input(arguments.network, shape, origin, min(classes, get_max_classes(arguments.network)))
-    scaling = resolve_extraction_scaling(scaling, image_set.dataset_info, blueprint.input_shape[2])
+    model_config, factor, scaling = pretrained_backbone.resolve_model_input(
+        arguments.network, shape, origin, min(classes, get_max_classes(arguments.network)))
+    scaling = resolve_extraction_scaling(scaling, image_set.dataset_info, model_config.input_shape[2])
     config = finetuning.FineTuneConfig(origin.name, (), "avg", arguments.feature_layer, "", factor, scaling.scale,
                                        scaling.offset, scaling.channel_order)
     keras.utils.set_random_seed(0)
-    network, body = finetuned_model.build_finetuning_model(blueprint, config, shape, classes, None)
-    lines = origin.load_into(body, blueprint)
-    read = network.get_layer("head_pool").input
+    full_model, backbone = finetuned_model.build_finetuning_model(model_config, config, shape, classes, None)
+    lines = origin.load_into(backbone, model_config)
+    feature_map = full_model.get_layer("head_pool").input
     pools = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
-    output = pools[arguments.pooling](dtype="float32")(read) if arguments.pooling != "none" else read
-    layer = arguments.feature_layer or body.layers[-1].name
-    seen = f"{'x'.join(map(str, shape))}" + (f", enlarged {factor} times" if factor > 1 else "")
+    output = pools[arguments.pooling](dtype="float32")(feature_map) if arguments.pooling != "none" else feature_map
+    layer_name = arguments.feature_layer or backbone.layers[-1].name
+    size = f"{'x'.join(map(str, shape))}" + (f", upsampled {factor} times" if factor > 1 else "")
     lines.insert(0, f"{'pixels':8} {pretrained.describe_scaling(scaling)}")
-    lines.append(f"{'features':8} {layer} of {blueprint.model_info.name}, pictures {seen}")
-    return keras.Model(network.input, output), lines
+    lines.append(f"{'features':8} {layer_name} of {model_config.model_info.name}, images {size}")
+    return keras.Model(full_model.input, output), lines
 
 
 def get_max_classes(model_name):
@@ -177,7 +180,7 @@ def get_max_classes(model_name):
 
 
 def resolve_extraction_scaling(scaling, dataset_info, channels):
-    """Return the Scaling of the weights, of the data set, or for a folder to -1..1."""
+    """Return the Scaling of the weights, or of the data set, or else, for a folder, to -1..1."""
     from zoo.training import pretrained_backbone
     from zoo.weights import pretrained
 
@@ -187,20 +190,20 @@ def resolve_extraction_scaling(scaling, dataset_info, channels):
 
 
 def extract_features(model, image_set, batch_size):
-    """Return the features float32 of all pictures, batch by batch."""
+    """Return the float32 features of all images, computed batch by batch."""
     import numpy as np
 
-    rows = []
+    batches = []
     for start in range(0, len(image_set), batch_size):
         pixels = image_set.images[np.arange(start, min(start + batch_size, len(image_set)))]
-        rows.append(np.asarray(model.predict_on_batch(pixels), np.float32))
+        batches.append(np.asarray(model.predict_on_batch(pixels), np.float32))
         if sys.stdout.isatty():
             print(f"{min(start + batch_size, len(image_set)):,} of {len(image_set):,}", end="\r", flush=True)
-    return np.concatenate(rows)
+    return np.concatenate(batches)
 
 
 def write_features(path, features, image_set):
-    """Write the file: names as text, never as Python objects, so that numpy.load reads it as it is."""
+    """Write the file, names as text and never as Python objects, so that numpy.load reads it without pickle."""
     import numpy as np
 
     with atomic_write(path) as scratch, open(scratch, "wb") as file:

@@ -1,6 +1,6 @@
-"""python -m zoo finetune NET: put a new head on a pretrained network and train it on images of your own.
+"""python -m zoo finetune NET: fine-tune a pretrained network with a new head on your own images.
 
-It is zoo.train with other defaults: ImageNet's weights, and a backbone that is frozen.
+It is zoo.train with other defaults: ImageNet weights, and a frozen backbone.
 """
 
 import sys
@@ -13,8 +13,8 @@ EXAMPLES = ("vgg16 --data pets/ --head-layers 1024,dropout=0.5", "xception --dat
 
 
 def build_parser():
-    return training_command.build_training_parser(PROG, "Put a new head on a pretrained network and train it, into a run directory.",
-                                                  EXAMPLES, "imagenet", None)
+    description = "Put a new head on a pretrained network and train it, into a run directory."
+    return training_command.build_training_parser(PROG, description, EXAMPLES, "imagenet", None)
 
 
 def execute_finetune(argv):

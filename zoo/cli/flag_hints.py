@@ -1,20 +1,20 @@
-"""Flags that people bring from elsewhere, and what to type here instead.
+"""Flags of other programs, and what to type here instead.
 
-They are habits of timm's and torchvision's train.py, of Keras, Ultralytics, PyTorch Lightning and of many a script.
-zoo.unknown_flags finds the answer. Standard library only.
+They come from timm's and torchvision's train.py, Keras, Ultralytics, PyTorch Lightning and many scripts.
+zoo.cli.unknown_flags looks them up. Standard library only.
 """
 
 from typing import NamedTuple
 
 
 class Hint(NamedTuple):
-    """What to say to some flags.
+    """The reply to some unknown flags.
 
-    flags: without dashes in front; dashes, underscores and capitals make no difference. reply: what to type if it
-    begins with `--`, for commands that have these flags; a sentence otherwise, for `commands`, or for all. {N} in it is
-    the user's value, or N where there is none; {PROG} and {FIRST} are the command and its first argument. example:
-    a value that people give; "": none. value: a pattern of the values that the hint is for, all without it; where it
-    has a group, that is what {N} stands for.
+    flags: without leading dashes; dashes, underscores and case are ignored. reply: if it begins with `--`, what to type
+    instead, for commands that have these flags; otherwise a sentence, for `commands`, or for all commands. {N} in it
+    stands for the user's value, or for N without one; {PROG} and {FIRST} for the command and its first argument.
+    example: a typical value; "": none. value_pattern: a regular expression of the values that the hint applies to,
+    default: all; if it has a group, {N} stands for the group.
     """
 
     flags: str
@@ -30,19 +30,20 @@ NUMBER_PATTERN = r"\d+"
 DATASET_PATTERN = "digits|mnist|fashion_mnist|cifar10|cifar100"
 
 HINTS = (
-    # What is trained, and on what
-    Hint("model model-name arch a net network architecture backbone", "it comes first, without a flag: {PROG} {FIRST}",
+    # Model and data
+    Hint("model model-name arch a net network architecture "
+         "backbone", "it is the first argument, without a flag: {PROG} {FIRST}",
          "resnet34", commands="train finetune draw show info extract recipes selftest predict"),
     Hint("run run-dir model model-path model-dir checkpoint-path experiment-dir weights ckpt load source",
-         "the run comes first, without a flag: {PROG} {FIRST}", "runs/mine", commands="evaluate export plot"),
+         "the run is the first argument, without a flag: {PROG} {FIRST}", "runs/mine", commands="evaluate export plot"),
     Hint("dataset-name ds dset", "--dataset {NAME}", "cifar10"),
     Hint("data d", "--dataset {NAME}", "cifar10", rf"({DATASET_PATTERN})(?:\.yaml)?"),
     Hint("data-path train-dir train-path train-data img-dir image-dir image-folder images", "--data {FOLDER}", "pets"),
-    Hint("val-dir val-path val-data test-dir test-data valid-dir", "it is FOLDER/val and FOLDER/test beside "
+    Hint("val-dir val-path val-data test-dir test-data valid-dir", "it is read from FOLDER/val and FOLDER/test beside "
          "FOLDER/train; give --data FOLDER", "pets/val", commands="train finetune extract"),
     Hint("data-root root dataset-dir dataset-path cache-dir download-dir datadir", "--data-dir {DIR}", "~/data"),
-    Hint("download", "a data set is downloaded when it is not there; leave it out", commands="train finetune extract"),
-    Hint("num-classes classes nc n-classes nb-classes", "the data set says how many classes there are; leave it out",
+    Hint("download", "a missing data set is downloaded automatically; omit it", commands="train finetune extract"),
+    Hint("num-classes classes nc n-classes nb-classes", "the number of classes is that of the data set; omit it",
          "10", commands="train finetune"),
     Hint("num-classes nc n-classes nb-classes", "--classes {N}", "10"),
     Hint("size img-size imgsz input-size input-shape resolution train-crop-size crop-size resize img",
@@ -52,38 +53,38 @@ HINTS = (
     Hint("in-chans in-channels num-channels input-channels", "--channels {N}", "3"),
     Hint("max-samples max-train-samples num-samples subset-size n-samples", "--limit {N}", "500", NUMBER_PATTERN),
     Hint("fast-dev-run dry-run smoke-test debug quick", "--limit 200 --epochs 1"),
-    Hint("val-split validation-split val-ratio valid-pct test-size val-fraction", "part of the training images is kept "
-         "for validation, the same in every run; leave it out", "0.1", commands=TRAINING_COMMANDS),
-    Hint("validation-data val val-loader", "each data set has its validation images; leave it out",
+    Hint("val-split validation-split val-ratio valid-pct test-size val-fraction", "part of the training images is "
+         "split off for validation, the same in every run; omit it", "0.1", commands=TRAINING_COMMANDS),
+    Hint("validation-data val val-loader", "each data set has its own validation split; omit it",
          commands=TRAINING_COMMANDS),
 
-    # How long and how fast it learns
+    # Epochs, batches, optimizer and learning rate
     Hint("num-epochs n-epochs nb-epochs epoch max-epochs total-epochs train-epochs num-train-epochs",
          "--epochs {N}", "5"),
     Hint("e", "--epochs {N}", "5", NUMBER_PATTERN),
     Hint("max-steps steps iterations num-iterations max-iter train-steps steps-per-epoch limit-train-batches",
-         "training is counted in passes over the training split: --epochs N; --limit N takes fewer images", "1000",
+         "the length of training is given in epochs: --epochs N; --limit N uses fewer images", "1000",
          commands=TRAINING_COMMANDS),
-    Hint("initial-epoch start-epoch", "a run goes on where it was: the same command with the same --name", "5",
+    Hint("initial-epoch start-epoch", "the same command with the same --name resumes a run where it stopped", "5",
          commands=TRAINING_COMMANDS),
     Hint("batch bs batch-sz train-batch-size per-device-train-batch-size mini-batch-size minibatch-size n-batch",
          "--batch-size {N}", "64"),
     Hint("batch-size bs", "--batch {N}", "64"),
     Hint("val-batch-size eval-batch-size test-batch-size validation-batch-size", "validation and test choose "
-         "their own; leave it out", "64", commands=TRAINING_COMMANDS),
+         "their own batch size; omit it", "64", commands=TRAINING_COMMANDS),
     Hint("grad-accum accum-steps gradient-accumulation-steps accumulate-grad-batches accumulate nbs",
-         "zoo does not add up gradients over steps; --batch-size N is what fits into memory", "4",
+         "gradient accumulation is not supported; choose a --batch-size N that fits into memory", "4",
          commands=TRAINING_COMMANDS),
     Hint("lr0 base-lr init-lr initial-lr max-lr blr lrate l-rate", "--lr {X}", "0.1"),
-    Hint("lrf final-lr eta-min end-lr", "cosine and one_cycle have a lowest learning rate of their own; --min-lr "
-         "{X} is that of --lr-schedule plateau", "1e-5", commands=TRAINING_COMMANDS),
+    Hint("lrf final-lr eta-min end-lr", "the final learning rate of cosine and one_cycle is fixed; --min-lr "
+         "{X} is the minimum of --lr-schedule plateau", "1e-5", commands=TRAINING_COMMANDS),
     Hint("opt optim optimiser solver", "--optimizer {NAME}", "adamw"),
     Hint("nesterov", "--optimizer nesterov"),
-    Hint("betas opt-betas beta1 beta2 adam-beta1 adam-beta2", "adam and adamw have Keras's 0.9 and 0.999; leave it out",
+    Hint("betas opt-betas beta1 beta2 adam-beta1 adam-beta2", "adam and adamw use Keras's 0.9 and 0.999; omit it",
          "0.9", commands=TRAINING_COMMANDS),
     Hint("opt-eps eps adam-epsilon", "--epsilon {X}", "1e-8"),
     Hint("wd l2 weight-reg", "--weight-decay {X}", "1e-4"),
-    Hint("norm-weight-decay bias-weight-decay", "weight decay is for kernels alone; leave it out", "0",
+    Hint("norm-weight-decay bias-weight-decay", "weight decay applies to kernels only; omit it", "0",
          commands=TRAINING_COMMANDS),
     Hint("sched schedule scheduler lr-scheduler lr-policy", "--lr-schedule cosine", "cosineannealinglr", "(?i)cos.*"),
     Hint("cos-lr", "--lr-schedule cosine"),
@@ -94,19 +95,20 @@ HINTS = (
     Hint("sched schedule scheduler lr-scheduler lr-policy", "--lr-schedule {NAME}", "constant"),
     Hint("lr-step-size step-size lr-drop decay-epochs lr-decay-epochs", "--lr-schedule step --milestones 'every {N}'",
          "30", NUMBER_PATTERN),
-    Hint("lr-steps lr-milestones decay-milestones drops", "put spaces between: --lr-schedule step --milestones "
+    Hint("lr-steps lr-milestones decay-milestones "
+         "drops", "separate the epochs with spaces: --lr-schedule step --milestones "
          "'82 123'", "82,123", commands=TRAINING_COMMANDS),
     Hint("lr-gamma lr-decay decay-rate lr-decay-rate factor", "--gamma {X}", "0.1"),
     Hint("warmup lr-warmup-epochs num-warmup-epochs", "--warmup-epochs {N}", "5"),
     Hint("warmup-steps warmup-lr lr-warmup-decay warmup-ratio lr-warmup-method warmup-bias-lr",
-         "here --warmup-epochs counts epochs, in which the learning rate rises from 0", "500",
+         "the warmup is given in epochs, --warmup-epochs N, in which the learning rate rises from 0", "500",
          commands=TRAINING_COMMANDS),
     Hint("early-stop-patience es-patience stop-patience", "--early-stopping-patience {N}", "5"),
     Hint("early-stopping early-stop es", "--early-stopping-patience {N}", "5", NUMBER_PATTERN),
-    Hint("early-stopping early-stop es", "type --early-stopping-patience N, which ends training after N epochs "
+    Hint("early-stopping early-stop es", "type --early-stopping-patience N, which stops training after N epochs "
          "without a lower validation loss", commands=TRAINING_COMMANDS),
     Hint("patience",
-         "to end training early type --early-stopping-patience {N}; --lr-patience {N} is for --lr-schedule plateau",
+         "for early stopping type --early-stopping-patience {N}; --lr-patience {N} is for --lr-schedule plateau",
          "5", commands=TRAINING_COMMANDS),
     Hint("patience-epochs plateau-patience", "--lr-patience {N}", "5"),
     Hint("min-delta early-stopping-delta", "--early-stopping-min-delta {X}", "0.001"),
@@ -114,30 +116,32 @@ HINTS = (
     # Regularization, augmentation, losses
     Hint("criterion loss-fn", "--loss cross_entropy", "cross_entropy", "(?i)(?:cross.?entropy|ce)(?:.?loss)?"),
     Hint("drop drop-rate dropout-rate p-dropout", "--dropout {X}", "0.5"),
-    Hint("drop-path drop-path-rate stochastic-depth", "no network here has stochastic depth; leave it out", "0.1",
+    Hint("drop-path drop-path-rate stochastic-depth", "no network of zoo has stochastic depth; omit it", "0.1",
          commands=TRAINING_COMMANDS),
     Hint("clip-grad clip-grad-norm grad-clip max-grad-norm gradient-clip-val clipnorm clip-norm gradient-clip",
          "--global-clipnorm {X}", "1.0"),
-    Hint("clipvalue clip-value clip-mode", "the whole gradient is limited by its norm: --global-clipnorm X", "1.0",
+    Hint("clipvalue clip-value "
+         "clip-mode", "gradients are clipped by their global norm only: --global-clipnorm X", "1.0",
          commands=TRAINING_COMMANDS),
     Hint("ema-decay model-ema-decay", "--ema-momentum {X}", "0.999"),
-    Hint("ema model-ema use-ema", "type the decay of the average, such as --ema-momentum 0.999",
+    Hint("ema model-ema use-ema", "type the decay of the moving average, such as --ema-momentum 0.999",
          commands=TRAINING_COMMANDS),
-    Hint("mixup mixup-alpha", "it is a word of --augmentation, such as --augmentation 'flip crop=4 mixup={0.2}'", "0.2",
+    Hint("mixup mixup-alpha", "it is a part of --augmentation, such as --augmentation 'flip crop=4 mixup={0.2}'", "0.2",
          commands=TRAINING_COMMANDS),
-    Hint("cutmix cutmix-alpha", "it is a word of --augmentation, such as --augmentation 'flip crop=4 cutmix={1}'",
+    Hint("cutmix cutmix-alpha", "it is a part of --augmentation, such as --augmentation 'flip crop=4 cutmix={1}'",
          "1.0", commands=TRAINING_COMMANDS),
-    Hint("cutout cutout-length", "it is a word of --augmentation, such as --augmentation 'flip crop=4 cutout={8}'", "8",
+    Hint("cutout cutout-length", "it is a part of --augmentation, such as --augmentation 'flip crop=4 cutout={8}'", "8",
          commands=TRAINING_COMMANDS),
     Hint("hflip fliplr horizontal-flip random-flip flip",
-         "it is a word of --augmentation, such as --augmentation 'flip crop=4'", "0.5", commands=TRAINING_COMMANDS),
+         "it is a part of --augmentation, such as --augmentation 'flip crop=4'", "0.5", commands=TRAINING_COMMANDS),
     Hint("degrees rotation rotation-range translate width-shift-range height-shift-range random-crop padding",
-         "type --augmentation with rotation=DEGREES, shift=SHARE and crop=PIXELS, such as --augmentation 'rotation=10 shift=0.1'",
+         "type --augmentation with rotation=DEGREES, shift=FRACTION and crop=PIXELS, such as --augmentation "
+         "'rotation=10 shift=0.1'",
          "10", commands=TRAINING_COMMANDS),
     Hint("aa auto-augment autoaugment randaugment ra-magnitude trivial-augment color-jitter vflip flipud reprob "
          "random-erase random-erasing erasing remode recount hsv-h mosaic",
-         "it is not there; --augmentation has flip, crop, rotation, shift, cutout, mixup and cutmix, such as --augmentation "
-         "'flip crop=4 cutout=8'", "0.25", commands=TRAINING_COMMANDS),
+         "it is not supported; --augmentation has flip, crop, rotation, shift, cutout, mixup and cutmix, such as "
+         "--augmentation 'flip crop=4 cutout=8'", "0.25", commands=TRAINING_COMMANDS),
     Hint("augment aug transforms", "type --augmentation with a list, such as --augmentation 'flip crop=4'",
          commands=TRAINING_COMMANDS),
     Hint("smoothing ls lbl-smooth", "--label-smoothing {X}", "0.1"),
@@ -145,14 +149,14 @@ HINTS = (
     Hint("aux aux-loss aux-logits auxiliary aux-heads", "--aux-loss-weights 0.3"),
     Hint("aux-weight aux-loss-weight auxiliary-weight", "--aux-loss-weights {X}", "0.4"),
     Hint("class-weights sample-weight balanced", "--class-weight balanced"),
-    Hint("metrics monitor eval-metric", "loss and accuracy are measured, on training and validation; leave it out",
+    Hint("metrics monitor eval-metric", "loss and accuracy are computed, on training and validation data; omit it",
          "accuracy", commands=TRAINING_COMMANDS),
-    Hint("sync-bn", "batch normalization takes the whole batch of all GPUs; leave it out", commands=TRAINING_COMMANDS),
+    Hint("sync-bn", "batch normalization is synchronized over all GPUs; omit it", commands=TRAINING_COMMANDS),
     Hint("bn batch-norm use-bn batchnorm", "--option batch_norm=true"),
     Hint("width-mult width-multiplier", "--width {W}", "0.5"),
     Hint("init weight-init init-method kernel-initializer", "--initializer {NAME}", "he_normal"),
 
-    # Weights that are there already
+    # Pretrained weights and checkpoints
     Hint("pretrained", "--weights {FILE}", "runs/mine", r"runs/\S+|\S+\.(?:pth?|h5|keras|npz|safetensors)"),
     Hint("pretrained finetune fine-tune transfer transfer-learning imagenet", "--weights imagenet"),
     Hint("checkpoint ckpt load ckpt-path checkpoint-path load-from from-checkpoint restore load-weights",
@@ -169,29 +173,28 @@ HINTS = (
     Hint("freeze-layers freeze-until", "--freeze {N}", "10"),
     Hint("body-lr lr-backbone base-model-lr", "--backbone-lr {X}", "0.001"),
     Hint("include-top no-top notop", "with --weights the top is replaced by a new head, without it the network has "
-         "its own; leave it out", commands=TRAINING_COMMANDS),
+         "its own; omit it", commands=TRAINING_COMMANDS),
 
-    # The machine
+    # Devices, precision and hosts
     Hint("device devices accelerator d", "--gpu none", "cpu", "(?i)cpu"),
     Hint("device gpu-id gpu-ids gpu-index device-id device-ids gpus cuda-device devices cuda cuda-visible-devices",
          "--gpu {N}", "0,1", r"(?i)(?:cuda:|gpu:)?(\d+(?:,\d+)+)"),
     Hint("device gpu-id gpu-ids gpu-index device-id device-ids cuda-device cuda d", "--gpu {N}", "cuda:1",
          r"(?i)(?:cuda:|gpu:)?(\d+)"),
     Hint("device accelerator d", "--gpu 0", "cuda", "(?i)cuda|gpu"),
-    Hint("device accelerator", "zoo computes on NVIDIA's GPUs, --gpu N, and on the CPU, --gpu none", "mps",
+    Hint("device accelerator", "zoo runs on NVIDIA GPUs, --gpu N, and on the CPU, --gpu none", "mps",
          commands="train finetune evaluate predict export show extract doctor"),
-    Hint("gpus devices num-gpus n-gpus ngpus ngpu nproc-per-node multi-gpu data-parallel", "name the GPUs, not how "
-         "many there are: --gpu 0,1, or --gpu all", "2", commands=TRAINING_COMMANDS),
-    Hint("gpus devices num-gpus n-gpus", "type the number of one GPU, such as --gpu 0", "1",
+    Hint("gpus devices num-gpus n-gpus ngpus ngpu nproc-per-node multi-gpu data-parallel", "list the GPUs instead of "
+         "their number: --gpu 0,1, or --gpu all", "2", commands=TRAINING_COMMANDS),
+    Hint("gpus devices num-gpus n-gpus", "type the index of one GPU, such as --gpu 0", "1",
          commands="evaluate predict export show extract"),
     Hint("cuda use-gpu use-cuda", "--gpu 0"),
     Hint("cpu no-cuda no-gpu disable-cuda use-cpu cpu-only", "--gpu none"),
-    Hint("device gpu cuda cpu no-cuda gpus gpu-id", "it needs no GPU; leave it out", "cpu", commands=CPU_COMMANDS),
+    Hint("device gpu cuda cpu no-cuda gpus gpu-id", "this command needs no GPU; omit it", "cpu", commands=CPU_COMMANDS),
     Hint("framework engine", "--backend {NAME}", "jax"),
     Hint("workers num-workers j n-workers dataloader-num-workers prefetch pin-memory pin-mem no-pin-mem cache "
          "persistent-workers use-multiprocessing max-queue-size prefetch-factor",
-         "zoo reads batches ahead by itself; leave it out",
-         "8"),
+         "batches are prefetched automatically; omit it", "8"),
     Hint("amp mixed-precision use-amp", "type --precision bfloat16, or --precision float16",
          commands=TRAINING_COMMANDS),
     Hint("fp16 half float16", "--precision float16"),
@@ -199,43 +202,43 @@ HINTS = (
     Hint("fp32 float32 no-amp", "--precision float32"),
     Hint("dtype amp-dtype policy", "--precision {P}", "float16"),
     Hint("precision amp fp16 half bf16 mixed-precision dtype",
-         "python -m zoo.train has --precision; leave it out"),
+         "python -m zoo.train has --precision; omit it here"),
     Hint("dist distributed ddp world-size rank local-rank dist-url dist-backend num-nodes nodes nnodes node-rank "
          "master-addr strategy multiprocessing-distributed", "several GPUs: --gpu 0,1; several hosts: --hosts "
          "HOST:PORT,... with --host-index N; see docs/scaling.md", "2", commands=TRAINING_COMMANDS),
-    Hint("torchcompile compile jit jit-compile torchscript xla channels-last", "there is nothing "
-         "to choose; leave it out", commands=TRAINING_COMMANDS),
+    Hint("torchcompile compile jit jit-compile torchscript xla channels-last", "it is chosen "
+         "automatically; omit it", commands=TRAINING_COMMANDS),
     Hint("random-seed manual-seed random-state rng-seed", "--seed {N}", "42"),
     Hint("cudnn-deterministic use-deterministic-algorithms deterministic-ops", "--deterministic"),
     Hint("repeats num-runs n-runs num-seeds n-seeds trials", "--runs {N}", "3"),
-    Hint("time max-time timeout time-limit", "here it is seconds, such as --max-seconds 3600", "1",
+    Hint("time max-time timeout time-limit", "the time limit is given in seconds, such as --max-seconds 3600", "1",
          commands=TRAINING_COMMANDS),
 
-    # What is written, and what is done afterwards
+    # Output, and other commands
     Hint("save-dir out outdir out-dir output logdir log-dir save-path save-to project results-dir checkpoint-dir "
          "work-dir default-root-dir o", "--output-dir {DIR}", "runs"),
     Hint("out save-dir output-dir out-file output-file outfile save save-path to-file", "--output {FILE}", "out"),
     Hint("exp exp-name experiment experiment-name run-name", "--name {NAME}", "mine"),
-    Hint("exist-ok overwrite force", "the same --name goes on with the run that is there; leave it out",
+    Hint("exist-ok overwrite force", "the same --name resumes the existing run; omit it",
          commands=TRAINING_COMMANDS),
     Hint("tensorboard use-tensorboard tb", "--log tensorboard"),
     Hint("wandb log-wandb use-wandb", "--log wandb"),
     Hint("mlflow use-mlflow", "--log mlflow"),
     Hint("logger report-to loggers", "--log {NAME}", "tensorboard"),
-    Hint("callbacks csv-log", "history.csv and report.html are in the run directory; leave it out",
+    Hint("callbacks csv-log", "history.csv and report.html are written into the run directory; omit it",
          commands=TRAINING_COMMANDS),
     Hint("log-interval print-freq log-every log-every-n-steps logging-steps p",
-         "there is a line for each epoch; leave it out", "50", commands=TRAINING_COMMANDS),
+         "one line is printed for each epoch; omit it", "50", commands=TRAINING_COMMANDS),
     Hint("save-model save-best save-best-only save-freq save-period save-every checkpoint-hist "
-         "checkpoint-freq save-every-n", "the best epoch and the last are kept; leave it out", "1",
+         "checkpoint-freq save-every-n", "the checkpoints of the best and the last epoch are kept; omit it", "1",
          commands=TRAINING_COMMANDS),
-    Hint("plots plot no-plots figures", "a run's curves are drawn at its end; leave it out",
+    Hint("plots plot no-plots figures", "the plots of a run are drawn at its end; omit it",
          commands=TRAINING_COMMANDS),
-    Hint("verbose v quiet q progress", "its output cannot be made longer or shorter; leave it out", "1"),
-    Hint("shuffle no-shuffle", "training images come in an order that --seed decides; leave it out",
+    Hint("verbose v quiet q progress", "the verbosity cannot be changed; omit it", "1"),
+    Hint("shuffle no-shuffle", "training images are shuffled, in an order that --seed determines; omit it",
          commands=TRAINING_COMMANDS),
     Hint("config cfg c hparams", "--recipe {modern}", "paper", "modern|paper|notes"),
-    Hint("config cfg c hparams", "a recipe and flags say how to train, such as --recipe modern --epochs 30",
+    Hint("config cfg c hparams", "training is configured by a recipe and flags, such as --recipe modern --epochs 30",
          "my.yaml", commands="train"),
     Hint("e eval evaluate test test-only eval-only validate do-eval validation", "type python -m zoo evaluate RUN",
          commands=TRAINING_COMMANDS),
@@ -247,9 +250,10 @@ HINTS = (
     Hint("tflite litert", "--format litert"),
     Hint("keras", "--format keras"),
     Hint("opset dynamic simplify half int8 optimize quantize",
-         "there is nothing to choose beside --format; leave it out", "17", commands="export"),
+         "there are no options beside --format; omit it", "17", commands="export"),
     Hint("topk top-k k num-predictions max-det", "--top {N}", "5"),
-    Hint("image images img input source i path file", "images come last, without a flag: python -m zoo predict RUN "
+    Hint("image images img input source i path "
+         "file", "images are the last arguments, without a flag: python -m zoo predict RUN "
          "{IMAGE}", "cat.png", commands="predict"),
     Hint("img input source i picture img-path image-path", "--image {FILE}", "cat.png"),
     Hint("cam gradcam grad-cam", "--what gradcam"),

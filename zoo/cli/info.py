@@ -1,4 +1,4 @@
-"""python -m zoo info NET: what a network consists of, stage by stage, and where it departs from its paper."""
+"""python -m zoo info NET: print a summary of a network by stage, and its differences from the paper."""
 
 import json
 import shutil
@@ -11,41 +11,42 @@ from zoo.errors import UserError
 from zoo.utils.table import format_table
 from zoo.utils.validation import parse_value, check_batch_and_memory
 
-MAX_TEXT_WIDTH = 110  # columns: longer lines of prose read badly
-LABEL_WIDTH = 10  # columns before a row's words
-MIN_BAR_WIDTH = 6  # columns: shorter bars say nothing
+MAX_TEXT_WIDTH = 110  # columns: longer lines are hard to read
+LABEL_WIDTH = 10  # columns in front of a row's text
+MIN_BAR_WIDTH = 6  # columns: shorter bars are meaningless
 
 
 def build_parser():
-    made = common.Parser(
+    parser = common.Parser(
         prog="python -m zoo info", usage="%(prog)s NET [OPTION ...]",
         description="Print a summary of a network by stage (output shape, receptive field, stride, parameters, "
                     "multiply-adds), its options, the memory that it needs, and its differences from the paper.",
         epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options()),
         examples=("resnet34", "resnet34 --size 32 --classes 10 --batch 64 --memory 16",
                   "googlenet --aux --option dropout=0.2 --json"))
-    made.add_argument("network", metavar="NET", nargs="?", help="name of the network; all names are listed below")
-    made.add_argument("--json", action="store_true", help="print all of it, and every layer, as JSON")
-    common.add_model_options(made.add_argument_group("model"))
-    memory = made.add_argument_group("memory estimate")
+    parser.add_argument("network", metavar="NET", nargs="?", help="name of the network; all names are listed below")
+    parser.add_argument("--json", action="store_true",
+                        help="print the full description, including every layer, as JSON")
+    common.add_model_options(parser.add_argument_group("model"))
+    memory = parser.add_argument_group("memory estimate")
     memory.add_argument("--batch", metavar="N", default="128",
-                        help="number of images in a batch, for which the memory is estimated; default: 128")
+                        help="batch size for which the memory is estimated; default: 128")
     memory.add_argument("--memory", metavar="GIB", default="8",
-                        help="memory in GiB, for which the largest batch is estimated; default: 8")
-    return made
+                        help="memory limit in GiB, for which the largest batch size is estimated; default: 8")
+    return parser
 
 
 def parse_workload(arguments):
-    """Return the batch, pictures, and the memory, GiB, that the command line asks for."""
+    """Return (batch size, memory limit in GiB) of the command line."""
     return check_batch_and_memory(common.parse_int("--batch", arguments.batch, 1),
                                   parse_value("--memory", arguments.memory, 8.0))
 
 
 def describe_on_cpu(model_config, backend, batch_and_memory):
-    """Return the dict of `zoo.describe`; the backend, which loads for it, sees no GPU."""
+    """Return the dict of `zoo.describe`, computed without a GPU."""
     devices.set_device_environment(devices.select_gpus("none", []))
     if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the first line is written over it
+        print(f"loading {backend} ...", end="\r", flush=True)  # takes seconds; the first line overwrites it
     with devices.suppress_stderr():
         from zoo.analysis.description import describe_model_config
     return describe_model_config(model_config, *batch_and_memory)
@@ -54,55 +55,59 @@ def describe_on_cpu(model_config, backend, batch_and_memory):
 # ---------------------------------------------------------------------------------------------------------- printing
 
 def format_description(description, columns):
-    """Return what the dict of `zoo.describe` tells as lines of at most `columns` characters."""
-    text = min(columns, MAX_TEXT_WIDTH)
-    said = [*wrap_paragraphs(f"{description['name']}: {description['summary']}", text), "",
-            *(line for row in get_summary_rows(description) for line in wrap_labeled_text(*row, text)), ""]
-    said += [*format_stage_table(description, columns), "",
-             *(line for row in get_memory_rows(description) for line in wrap_labeled_text(*row, text))]
-    for title, part in (("Departures from the paper", "departures"), ("Elsewhere", "elsewhere")):
-        if description[part]:
-            said += ["", *wrap_paragraphs(f"{title}: {description[part]}", text)]
-    return said
+    """Return the dict of `zoo.describe` as lines of at most `columns` characters."""
+    text_width = min(columns, MAX_TEXT_WIDTH)
+    lines = [*wrap_paragraphs(f"{description['name']}: {description['summary']}", text_width), "",
+             *(line for row in get_summary_rows(description) for line in wrap_labeled_text(*row, text_width)), ""]
+    lines += [*format_stage_table(description, columns), "",
+              *(line for row in get_memory_rows(description) for line in wrap_labeled_text(*row, text_width))]
+    for title, key in (("Differences from the paper", "departures"),
+                       ("Differences from other implementations", "elsewhere")):
+        if description[key]:
+            lines += ["", *wrap_paragraphs(f"{title}: {description[key]}", text_width)]
+    return lines
 
 
 def get_summary_rows(description):
-    """Yield the label and the words of each row that stands above the table."""
+    """Yield (label, text) of each row above the table."""
     paper = description["paper"]
     yield "paper", f"{paper['authors']} {paper['year']}, '{paper['title']}', {paper['url']}"
     yield "input", f"{format_shape(description['input_shape'])}; {format_size_limits(description)}"
-    yield "classes", f"{description['classes']}" + (f"; {description['most_classes']} at most"
+    yield "classes", f"{description['classes']}" + (f"; at most {description['most_classes']}"
                                                     if description["most_classes"] else "")
     if description["small_stem_below"]:
-        yield "stem", f"{description['stem']}; auto is small where a side is under {description['small_stem_below']} pixels"
+        yield "stem", (f"{description['stem']}; auto is small if height or width is below "
+                       f"{description['small_stem_below']} pixels")
     if description["width"] != 1:
         yield "width", f"{description['width']:g} times the paper's"
-    for number, (name, value) in enumerate(description["options"].items()):
-        yield "" if number else "options", f"{name}={format_option(value)}; {format_allowed_values(description, name, value)}"
+    for index, (name, value) in enumerate(description["options"].items()):
+        allowed_values = format_allowed_values(description, name, value)
+        yield "" if index else "options", f"{name}={format_option(value)}; {allowed_values}"
     if description["side_classifiers"]:
-        losses = ", and ".join(f"{name}, whose loss counts {weight:g}"
+        losses = ", and ".join(f"{name} with loss weight {weight:g}"
                                for name, weight in description["side_classifiers"].items())
-        shown = "counted here" if description["aux"] else "counted with --aux"
-        yield "sides", f"side classifiers, for training: {losses}; {shown}"
+        counted = "counted here" if description["aux"] else "counted with --aux"
+        yield "aux", f"auxiliary classifiers, for training: {losses}; {counted}"
 
 
 def format_size_limits(description):
-    least, most = description["least_side"], description["most_side"]
-    return f"sides of {least} to {most} pixels" if most else f"sides of {least} pixels and more"
+    min_size, max_size = description["least_side"], description["most_side"]
+    limits = f"from {min_size} to {max_size} pixels" if max_size else f"of at least {min_size} pixels"
+    return f"height and width {limits}"
 
 
 def format_allowed_values(description, name, value):
-    """Return what an option can be, and its default if it is not that."""
+    """Return the allowed values of an option, and its default if `value` differs from it."""
     default = registry.MODELS[description["name"]].options[name]
     if name in description["choices"]:
         values = " or ".join(map(format_option, description["choices"][name]))
     else:
-        values = "true or false" if isinstance(default, bool) else "0 or more and less than 1"
+        values = "true or false" if isinstance(default, bool) else "from 0 to less than 1"
     return values + ("" if value == default else f", default {format_option(default)}")
 
 
 def format_option(value):
-    """Return a value as --option takes it."""
+    """Return a value in the form that --option takes."""
     return str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 
@@ -119,50 +124,51 @@ def format_fraction(part, whole):
 
 
 def format_pixels(size):
-    """Return a receptive field or a stride in few characters: one number where rows and columns have the same."""
+    """Return a receptive field or stride as text: one number if height and width have the same."""
     if not size or isinstance(size, str):
         return size or ""
     return format_shape(size if len(set(size)) > 1 else size[:1])
 
 
 def get_memory_rows(description):
-    """Yield the label and the words of each row on memory."""
+    """Yield (label, text) of each row of the memory estimate."""
     memory = description["memory"]
-    at, limit = f"for batch {memory['batch']:,}", f"in {memory['gib']:g} GiB"
+    batch_text, limit_text = f"for batch size {memory['batch']:,}", f"in {memory['gib']:g} GiB"
 
-    def row(label, name, estimate):
-        batch = estimate["largest_batch"]
-        return label, (f"{name}: about {-(-estimate['bytes'] // 2**20):,} MiB {at}; "
-                       + (f"batch {batch:,} fits {limit}" if batch else f"no batch fits {limit}"))
+    def format_row(label, name, estimate):
+        largest_batch = estimate["largest_batch"]
+        return label, (f"{name}: about {-(-estimate['bytes'] // 2**20):,} MiB {batch_text}; "
+                       + (f"batch size {largest_batch:,} fits {limit_text}" if largest_batch
+                          else f"no batch fits {limit_text}"))
 
-    yield row("memory", "training", memory["training"]["sgd"])
-    yield row("", "with Adam", memory["training"]["adam"])
-    yield row("", "inference", memory["inference"])
+    yield format_row("memory", "training", memory["training"]["sgd"])
+    yield format_row("", "with Adam", memory["training"]["adam"])
+    yield format_row("", "inference", memory["inference"])
 
 
 def format_stage_table(description, columns):
-    """Return the stages as aligned lines, a bar for each one's share of the multiply-adds, and the totals.
+    """Return the table of the stages, with bars for their fractions of the multiply-adds, and the totals.
 
-    The bars need some room: 80 columns seldom have it.
+    The bars are omitted if there is too little space, as in 80 columns mostly.
     """
-    all_counted = description["multiply_adds"]
+    total = description["multiply_adds"]
     cells = [("stage", "output", "field", "stride", "parameters", "multiply-adds", "share")]
     for stage in description["stages"]:
         cells.append((stage["name"], format_shape(stage["shape"]), format_pixels(stage["receptive_field"]),
                       format_pixels(stage["output_stride"]), format_cell(stage["parameters"]),
-                      format_cell(stage["multiply_adds"]), format_fraction(stage["multiply_adds"], all_counted)))
-    cells.append(("total", "", "", "", format_cell(description["parameters"]), format_cell(all_counted), ""))
+                      format_cell(stage["multiply_adds"]), format_fraction(stage["multiply_adds"], total)))
+    cells.append(("total", "", "", "", format_cell(description["parameters"]), format_cell(total), ""))
     lines = format_table(cells, right=range(2, 7))
-    room = min(30, columns - max(map(len, lines)) - 2)
-    room = room if room >= MIN_BAR_WIDTH else 0
-    most = max((stage["multiply_adds"] for stage in description["stages"]), default=0)
-    bars = ["", *("#" * round(room * stage["multiply_adds"] / most) if most else "" for stage in description["stages"]),
-            ""]
-    made = [f"{line}  {bar}".rstrip() for line, bar in zip(lines, bars, strict=True)]
+    bar_width = min(30, columns - max(map(len, lines)) - 2)
+    bar_width = bar_width if bar_width >= MIN_BAR_WIDTH else 0
+    max_multiply_adds = max((stage["multiply_adds"] for stage in description["stages"]), default=0)
+    bars = ["", *("#" * round(bar_width * stage["multiply_adds"] / max_multiply_adds) if max_multiply_adds else ""
+                  for stage in description["stages"]), ""]
+    table = [f"{line}  {bar}".rstrip() for line, bar in zip(lines, bars, strict=True)]
     trainable = description["trainable_parameters"]
     if trainable != description["parameters"]:
-        made.append(f"{trainable:,} of the parameters are trainable")
-    return made + ([f"not counted: {', '.join(description['uncounted'])}"] if description["uncounted"] else [])
+        table.append(f"{trainable:,} of the parameters are trainable")
+    return table + ([f"not counted: {', '.join(description['uncounted'])}"] if description["uncounted"] else [])
 
 
 def wrap_labeled_text(label, text, columns):
@@ -171,26 +177,28 @@ def wrap_labeled_text(label, text, columns):
 
 
 def wrap_paragraphs(text, columns):
-    """Return paragraphs as lines; what is indented, a table, stays as it is."""
-    said = []
+    """Return paragraphs as lines; an indented paragraph, which is a table, is not wrapped."""
+    lines = []
     for paragraph in text.split("\n\n"):
-        kept = paragraph.startswith(" ")
-        said += ["", *(paragraph.split("\n") if kept else textwrap.wrap(paragraph, columns, break_long_words=False,
-                                                                        break_on_hyphens=False))]
-    return said[1:]
+        is_table = paragraph.startswith(" ")
+        lines += ["", *(paragraph.split("\n") if is_table else textwrap.wrap(paragraph, columns, break_long_words=False,
+                                                                             break_on_hyphens=False))]
+    return lines[1:]
 
 
 def execute_info(argv):
     arguments = build_parser().parse_args(argv)
     if arguments.network is None:
-        raise UserError(f"which network? one of {', '.join(registry.MODELS)}; see python -m zoo info --help")
-    blueprint, asked = common.parse_model_config(arguments.network, arguments), parse_workload(arguments)
+        raise UserError(f"missing argument NET; choose from {', '.join(registry.MODELS)}; see python -m zoo info "
+                        "--help")
+    model_config = common.parse_model_config(arguments.network, arguments)
+    batch_and_memory = parse_workload(arguments)
     backend = env.select_backend()
-    told = describe_on_cpu(blueprint, backend, asked)
+    description = describe_on_cpu(model_config, backend, batch_and_memory)
     if arguments.json:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(description, indent=2))
     else:
-        print("\n".join(format_description(told, shutil.get_terminal_size((80, 24)).columns)))
+        print("\n".join(format_description(description, shutil.get_terminal_size((80, 24)).columns)))
 
 
 def main(argv=None):

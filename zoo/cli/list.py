@@ -1,4 +1,4 @@
-"""python -m zoo list: the networks, their papers, sizes and weights."""
+"""python -m zoo list: list the networks, their papers, input sizes and pretrained weights."""
 
 import json
 import sys
@@ -10,25 +10,25 @@ from zoo.weights.pretrained import list_weights_names
 
 
 def build_parser():
-    made = common.Parser(prog="python -m zoo list",
-                         description="List the networks with their papers, input sizes, numbers of parameters and the "
-                                     "pretrained weights that there are.",
-                         examples=("", "--json", "--markdown"))
-    form = made.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print all that is known of each network as JSON")
-    form.add_argument("--markdown", action="store_true", help="print the table as Markdown, as in the README")
-    return made
+    parser = common.Parser(prog="python -m zoo list",
+                           description="List the networks with their papers, input sizes, numbers of parameters and "
+                                       "available pretrained weights.",
+                           examples=("", "--json", "--markdown"))
+    output_format = parser.add_mutually_exclusive_group()
+    output_format.add_argument("--json", action="store_true", help="print the full metadata of each network as JSON")
+    output_format.add_argument("--markdown", action="store_true", help="print the table as Markdown, as in the README")
+    return parser
 
 
 def format_model_row(model_info):
-    """Return a network's cells: name, paper, year, input, classes, parameters, weights."""
+    """Return the table row of a network: name, paper, year, input, classes, parameters, weights."""
     return (model_info.name, model_info.paper.short_authors, str(model_info.paper.year),
             "x".join(map(str, model_info.input_shape)), str(model_info.classes), f"{model_info.parameters[0]:,}",
             ", ".join(list_weights_names(model_info.name)))
 
 
 def format_markdown_table(rows):
-    """Return rows of cells as the lines of a Markdown table, the two columns of numbers to the right."""
+    """Return the lines of a Markdown table, with classes and parameters aligned to the right."""
     lines = [f"| {' | '.join(cells)} |" for cells in rows]
     return [lines[0], "| --- | --- | --- | --- | ---: | ---: | --- |", *lines[1:]]
 
@@ -38,8 +38,8 @@ def execute_list(argv):
     rows = [("name", "paper", "year", "input", "classes", "parameters", "weights"),
             *map(format_model_row, MODELS.values())]
     if arguments.json:
-        print(json.dumps([{**get_model_metadata(spec), "weights": list_weights_names(spec.name)}
-                          for spec in MODELS.values()], indent=2))
+        print(json.dumps([{**get_model_metadata(model_info), "weights": list_weights_names(model_info.name)}
+                          for model_info in MODELS.values()], indent=2))
     elif arguments.markdown:
         print("\n".join(format_markdown_table(rows)))
     else:

@@ -4,58 +4,59 @@ import sys
 
 from zoo import registry
 from zoo.cli import common, help_text, train_args
-from zoo.data import dataset_info as datasets
+from zoo.data.dataset_info import DATASETS, get_dataset_info, select_label_set
 from zoo.errors import UserError
-from zoo.training import run_config as plans, run_config_factory
+from zoo.training import run_config_factory
+from zoo.training.run_config import PRECISIONS
 from zoo.utils.validation import parse_value
 
-# that a test of a few steps, with a rate of its own, does not use
+# recipe fields that a test of a few steps, with its own learning rates, does not use
 UNUSED_FIELDS = ("learning_rate", "lr_schedule", "warmup_epochs", "milestones", "gamma", "lr_patience", "min_lr",
                  "early_stopping_patience", "early_stopping_min_delta", "epochs", "ema_momentum")
 
 
 def build_parser():
-    made = common.Parser(
+    parser = common.Parser(
         prog="python -m zoo lr-find", usage="%(prog)s NET [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]",
         description="Find a learning rate: train for a few steps while the learning rate rises exponentially, and "
                     "suggest the one at which the loss falls fastest (Smith 2017, arXiv:1506.01186). No run directory "
-                    "is made.",
-        epilog=help_text.join_sections(help_text.format_models(), f"data sets:\n  {', '.join(datasets.DATASETS)}",
+                    "is created.",
+        epilog=help_text.join_sections(help_text.format_models(), f"data sets:\n  {', '.join(DATASETS)}",
                                        help_text.format_model_options()),
         examples=("lenet5", "resnet34 --dataset cifar10 --gpu 0 --batch-size 256",
                   "resnet18 --dataset pets/ --optimizer adam --max-lr 1 --steps 200 -o rates.png"))
-    made.add_argument("network", metavar="NET", help="name of the network; all names are listed below")
-    made.set_defaults(weights="none")
-    test = made.add_argument_group("test")
+    parser.add_argument("network", metavar="NET", help="name of the network; all names are listed below")
+    parser.set_defaults(weights="none")
+    test = parser.add_argument_group("test")
     test.add_argument("--min-lr", metavar="X", default="1e-5", dest="first_lr",
                       help="learning rate of the first step; default: 1e-5")
     test.add_argument("--max-lr", metavar="X", default="10", help="learning rate of the last step; default: 10")
     test.add_argument("--steps", metavar="N", default="100",
                       help="number of training steps, at least 10; default: 100")
     test.add_argument("-o", "--output", metavar="FILE.png", default="lr-find.png",
-                      help="file to draw the loss over the learning rate in; default: lr-find.png")
-    data = made.add_argument_group("data")
+                      help="file for the plot of the loss over the learning rate; default: lr-find.png")
+    data = parser.add_argument_group("data")
     common.add_images(data, "images to train on; NAME: a data set, see below; FOLDER: your own images in a folder for "
                             "each class; FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; "
                             "default: digits", "digits")
     data.add_argument("--labels", metavar="fine|coarse", default="fine",
                       help="label set of CIFAR-100: fine (100 classes) or coarse (20 superclasses); default: fine")
     data.add_argument("--limit", metavar="N", help="maximum number of images in each split; default: all")
-    model = made.add_argument_group("model")
+    model = parser.add_argument_group("model")
     common.add_preset(model)
     common.add_architecture(model, "1, or that of --preset")
-    device = made.add_argument_group("device")
+    device = parser.add_argument_group("device")
     common.add_gpu(device)
-    device.add_argument("--precision", metavar="|".join(plans.PRECISIONS), default="float32",
+    device.add_argument("--precision", metavar="|".join(PRECISIONS), default="float32",
                         help="number format of the computation; default: float32")
     device.add_argument("--seed", metavar="N", default="0",
                         help="random seed of the initial weights and the order of the images; default: 0")
-    train_args.add_recipe(made, UNUSED_FIELDS)
-    return made
+    train_args.add_recipe(parser, UNUSED_FIELDS)
+    return parser
 
 
 def parse_test_config(arguments, model_info, limit, dataset_info):
-    """Return the Plan of what the command line asks for, on the data set of `info`."""
+    """Return the RunConfig that the command line requests, on the data set of `dataset_info`."""
     fields = train_args.parse_recipe_fields(arguments)
     width, options = train_args.parse_width_and_options(arguments, model_info, fields)
     return run_config_factory.make_run_config(model_info, dataset_info, recipe=arguments.recipe, overrides=fields,
@@ -70,30 +71,30 @@ def execute_lr_find(argv):
     min_lr, max_lr = parse_value("--min-lr", arguments.first_lr, 1.0), parse_value("--max-lr", arguments.max_lr, 1.0)
     steps = common.parse_int("--steps", arguments.steps, 10)
     limit = None if arguments.limit is None else common.parse_int("--limit", arguments.limit, 1)
-    spec = registry.get_model_info(arguments.network)
+    model_info = registry.get_model_info(arguments.network)
     common.check_images(arguments)
-    if arguments.dataset in datasets.DATASETS:  # what makes no sense is refused before anything is read
-        parse_test_config(arguments, spec, limit,
-                          datasets.select_label_set(datasets.get_dataset_info(arguments.dataset), arguments.labels))
+    if arguments.dataset in DATASETS:  # refuse mistakes before any file is read
+        parse_test_config(arguments, model_info, limit,
+                          select_label_set(get_dataset_info(arguments.dataset), arguments.labels))
 
     from zoo.runs import learning_rate  # NumPy, no backend
 
     learning_rate.check_lr_range(min_lr, max_lr, steps)
     path = learning_rate.check_figure_path(arguments.output)
-    dataset = common.load_images(arguments, limit, run_config_factory.get_folder_image_shape(spec, None))
-    plan = parse_test_config(arguments, spec, limit, dataset.info)
-    _, chosen = common.select_device(arguments.gpu, arguments.backend)
+    dataset = common.load_images(arguments, limit, run_config_factory.get_folder_image_shape(model_info, None))
+    config = parse_test_config(arguments, model_info, limit, dataset.info)
+    _, device = common.select_device(arguments.gpu, arguments.backend)
     try:
-        test = learning_rate.run_learning_rate_test(plan, dataset, chosen, min_lr, max_lr, steps)
-    except Exception as error:  # each backend has its own for lack of memory
+        test = learning_rate.run_learning_rate_test(config, dataset, device, min_lr, max_lr, steps)
+    except Exception as error:  # each backend has its own out-of-memory error
         from zoo.training import failures
 
         if isinstance(error, UserError) or not failures.is_out_of_memory(error):
             raise
         print("error: out of memory; a smaller --batch-size may help", file=sys.stderr)
         return 5
-    print(f"{test.title}: {len(test.learning_rates)} steps, learning rate {test.learning_rates[0]:.2g} to {test.learning_rates[-1]:.2g}"
-          f"{', where the loss diverged' if test.has_diverged else ''}\n{test.save(path)}")
+    print(f"{test.title}: {len(test.learning_rates)} steps, learning rate {test.learning_rates[0]:.2g} to "
+          f"{test.learning_rates[-1]:.2g}{', where the loss diverged' if test.has_diverged else ''}\n{test.save(path)}")
     if test.suggestion is None:
         raise UserError(f"the loss did not fall between {min_lr:g} and {max_lr:g}: there is no suggestion; try other "
                         "--min-lr and --max-lr, or more --steps")

@@ -1,4 +1,4 @@
-"""The parser of all commands: it answers a mistake in one line, and its help ends with examples."""
+"""The argument parser of all commands: errors are one line, and --help ends with examples."""
 
 import argparse
 import difflib
@@ -8,13 +8,13 @@ import sys
 from zoo.cli import help_text, unknown_flags
 from zoo.errors import UserError
 
-FLAG_PATTERN = re.compile(r"--?[A-Za-z][\w.-]*")  # a word that argparse takes for a flag; -1 is a number
+FLAG_PATTERN = re.compile(r"--?[A-Za-z][\w.-]*")  # an argument that argparse takes for a flag; -1 is a number
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but a mistake is a UserError, and a flag from elsewhere is answered with what to type here.
+    """An ArgumentParser whose errors are UserErrors, and which suggests what to type instead of an unknown flag.
 
-    examples: tuple of command lines, without the program's name, which end the help.
+    examples: tuple of command lines, without the program's name, shown at the end of --help.
     """
 
     def __init__(self, *arguments, examples=(), **keywords):
@@ -34,35 +34,35 @@ class Parser(argparse.ArgumentParser):
 
     def _require_all_known(self, parse, args, namespace):
         self._argv = sys.argv[1:] if args is None else [*args]
-        arguments, left = parse(args, namespace)
-        if left:
-            raise UserError(self._format_unrecognized(left[0]))
+        arguments, unrecognized = parse(args, namespace)
+        if unrecognized:
+            raise UserError(self._format_unrecognized(unrecognized[0]))
         return arguments
 
     def error(self, message):
-        for flag, value in self._find_unknown_flags():  # --onnx in place of --format, which is required
+        for flag, value in self._find_unknown_flags():  # --onnx instead of --format, which is required
             hint = self._find_hint(flag, value)
             if hint:
                 raise UserError(hint)
         raise UserError(f"{message}; see {self.prog} --help")
 
     def _format_unrecognized(self, unknown):
-        """Return the answer to the first flag that is unknown; where there is none, to a word that is left over."""
+        """Return the message on the first unknown flag, or, if there is none, on an unrecognized argument."""
         flag, value = next(self._find_unknown_flags(), (unknown, None))
         if flag == unknown and "=" in unknown:  # epochs=5, without dashes
             flag, _, value = unknown.partition("=")
         return self._find_hint(flag, value) or self._suggest_flag(flag)
 
     def _find_unknown_flags(self):
-        """Yield (flag, value or None) of each flag on the command line that this parser does not have."""
+        """Yield (flag, value or None) for each unknown flag on the command line."""
         known = self._option_string_actions
-        words = self._argv[:self._argv.index("--")] if "--" in self._argv else self._argv
-        for word, following in zip(words, [*words[1:], None], strict=False):
-            flag, equals, value = word.partition("=")
-            glued = flag[:2] in known and not unknown_flags.has_hint(flag)  # -b32
-            if FLAG_PATTERN.fullmatch(flag) and flag not in known and (flag.startswith("--") or not glued):
-                after = following if following and not FLAG_PATTERN.fullmatch(following.partition("=")[0]) else None
-                yield flag, value if equals else after
+        arguments = self._argv[:self._argv.index("--")] if "--" in self._argv else self._argv
+        for argument, following in zip(arguments, [*arguments[1:], None], strict=False):
+            flag, equals, value = argument.partition("=")
+            has_glued_value = flag[:2] in known and not unknown_flags.has_hint(flag)  # -b32
+            if FLAG_PATTERN.fullmatch(flag) and flag not in known and (flag.startswith("--") or not has_glued_value):
+                has_value = following and not FLAG_PATTERN.fullmatch(following.partition("=")[0])
+                yield flag, value if equals else following if has_value else None
 
     def _find_hint(self, flag, value):
         options = {flag: action.metavar for flag, action in self._option_string_actions.items()}
@@ -70,7 +70,7 @@ class Parser(argparse.ArgumentParser):
         return unknown_flags.format_hint(self.prog.removeprefix("python -m "), flag, value, options, first)
 
     def _suggest_flag(self, given):
-        known = [flag for action in self._actions for flag in action.option_strings]
-        close = difflib.get_close_matches(given, known, n=1)
-        return f"no option or argument {given!r} is known; " + (
-            f"did you mean {close[0]}?" if close else f"see {self.prog} --help")
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        closest = difflib.get_close_matches(given, flags, n=1)
+        return f"unrecognized option or argument {given!r}; " + (
+            f"did you mean {closest[0]}?" if closest else f"see {self.prog} --help")

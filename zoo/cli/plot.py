@@ -1,4 +1,4 @@
-"""python -m zoo plot RUN: the plots of a run and its report, made again from its files."""
+"""python -m zoo plot RUN: draw the plots and the report of a run again, from its files."""
 
 import sys
 
@@ -7,13 +7,13 @@ from zoo.errors import UserError
 
 
 def build_parser():
-    made = common.Parser(prog="python -m zoo plot",
-                         description="Draw the plots of a run and its report.html again, from the files in the run "
-                                     "directory.",
-                         examples=("runs/mine", "runs/lenet5-digits-20261122-011000", "/data/runs/mine"))
-    made.add_argument("run", metavar="RUN", help="run directory, finished or not; RUN/plots/ and RUN/report.html are "
-                                                 "written")
-    return made
+    parser = common.Parser(prog="python -m zoo plot",
+                           description="Draw the plots of a run and its report.html again, from the files in the run "
+                                       "directory.",
+                           examples=("runs/mine", "runs/lenet5-digits-20261122-011000", "/data/runs/mine"))
+    parser.add_argument("run", metavar="RUN", help="run directory, finished or not; RUN/plots/ and RUN/report.html are "
+                                                   "written")
+    return parser
 
 
 def execute_plot(argv):
@@ -26,7 +26,7 @@ def execute_plot(argv):
     try:
         written = draw_run(run)
     except OSError as error:
-        raise UserError(f"cannot write the pictures of {run}: {error}") from None
+        raise UserError(f"cannot write the plots of {run}: {error}") from None
     print("\n".join(map(str, written)))
     if note := fonts.format_undrawable_note(run_files.read_config(run)["dataset"]["class_names"]):
         print(f"note: {note}")

@@ -1,4 +1,4 @@
-"""A training that is seen to its end, good or bad: what zoo.train and zoo finetune say and return then."""
+"""How a training ends, in success or failure: the messages and exit statuses of zoo.train and zoo finetune."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from zoo.reports.missing_outputs import draw_missing_outputs
 
 
 def is_finished(run, epochs):
-    """Return whether the run has its result, and no more epochs are asked for; say so if it is."""
+    """Return whether the run has its result, and no more epochs are requested; print the result if so."""
     from zoo.runs.stages import read_finished_result  # NumPy
 
     result = read_finished_result(run, epochs)
@@ -20,35 +20,35 @@ def is_finished(run, epochs):
 
 
 def format_result(result):
-    """Return words for what result.json holds."""
+    """Return the contents of result.json as text."""
     return (f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the "
             f"best by validation, {result['test_accuracy_last']:.2%} with the last")
 
 
 def run_and_report(train, run, recipe, stopper, resume_hint, host_group=None):
-    """Call `work()` -> (Progress or None, result or None), which trains into `run`; return the exit status.
+    """Call `train()` -> (Progress or None, result or None), which trains into `run`; return the exit status.
 
-    A result is what result.json holds; without Progress the run was finished already. leave: see
-    zoo.training.stopping; again: words for how to go on after it; link: the zoo.training.distribution.multihost.Link to
-    other hosts.
+    The result is the contents of result.json; without Progress the run was finished already. stopper: see
+    zoo.training.stopping; resume_hint: text on how to resume the run; host_group: the connection to other hosts, of
+    zoo.training.distribution.multihost.
     """
     from zoo.training import failures
     from zoo.training.distribution import multihost
 
     try:
         progress, result = train()
-    except BrokenPipeError:  # of the terminal, not of a file
+    except BrokenPipeError:  # of the terminal, not a failed file
         raise
     except KeyboardInterrupt:
         print(f"\ninterrupted; {resume_hint}", file=sys.stderr)
         return _exit(host_group, 130)
     except Exception as error:
-        status, words = failures.explain_failure(error, recipe)
+        status, message = failures.explain_failure(error, recipe)
         if status is None:
             if host_group:
-                time.sleep(multihost.HEARTBEAT_TIMEOUT)  # a lost host is told, and ends this, elsewhere
+                time.sleep(multihost.HEARTBEAT_TIMEOUT)  # another thread reports a lost host and exits
             raise
-        print(f"error: {words}; {run} keeps what was saved", file=sys.stderr)
+        print(f"error: {message}; {run} keeps its last checkpoint", file=sys.stderr)
         return _exit(host_group, status)
     if stopper and stopper.reason:
         print(f"{stopper.reason} after epoch {progress.epoch}, step {progress.step}; {resume_hint}", file=sys.stderr)
@@ -61,7 +61,7 @@ def run_and_report(train, run, recipe, stopper, resume_hint, host_group=None):
 
 
 def _exit(host_group, status):
-    """Return the exit status; with other hosts leave at once, for the backend would wait for them."""
+    """Return the exit status; with other hosts exit immediately, because the backend would wait for them."""
     if host_group:
         sys.stdout.flush()
         os._exit(status)

@@ -1,4 +1,4 @@
-"""python -m zoo selftest: every model overfits 32 random images on the CPU, and another process reads it."""
+"""python -m zoo selftest: overfit 32 random images with every model on the CPU, and load it in another process."""
 
 import sys
 import time
@@ -8,15 +8,16 @@ from zoo.cli import common, help_text
 
 
 def build_parser():
-    made = common.Parser(prog="python -m zoo selftest",
-                         description="Test networks on the CPU: the small preset of each must overfit 32 random "
-                                     "images, to a tenth of its first loss. It is saved as .keras and as .weights.h5, "
-                                     "and another process that reads both must predict the same.",
-                         epilog=help_text.join_sections(help_text.format_models(), help_text.format_help_table("exit status", [
-                             ("0", "all networks passed"), ("1", "a network failed")])),
-                         examples=("", "lenet5", "resnet18 vgg16 googlenet"))
-    made.add_argument("networks", metavar="NET", nargs="*", help="names of the networks to test; default: all")
-    return made
+    parser = common.Parser(prog="python -m zoo selftest",
+                           description="Test networks on the CPU: the small preset of each must overfit 32 random "
+                                       "images, to a tenth of its initial loss. It is saved as .keras and as "
+                                       ".weights.h5, and another process that reads both must predict the same.",
+                           epilog=help_text.join_sections(
+                               help_text.format_models(), help_text.format_help_table("exit status", [
+                                   ("0", "all networks passed"), ("1", "a network failed")])),
+                           examples=("", "lenet5", "resnet18 vgg16 googlenet"))
+    parser.add_argument("networks", metavar="NET", nargs="*", help="names of the networks to test; default: all")
+    return parser
 
 
 def execute_selftest(argv):
@@ -25,13 +26,13 @@ def execute_selftest(argv):
         registry.get_model_info(name)
     backend = env.select_backend()
     devices.set_device_environment(devices.select_gpus("none", []))
-    began = time.perf_counter()
+    start = time.perf_counter()
     if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # seconds; the table is written over it
+        print(f"loading {backend} ...", end="\r", flush=True)  # takes seconds; the table overwrites it
     with devices.suppress_stderr():
         import keras
 
-        keras.utils.set_random_seed(0)  # it loads TensorFlow, where there is one, beside another backend
+        keras.utils.set_random_seed(0)  # it loads TensorFlow, if installed, beside another backend
         from zoo.training import selftest
         from zoo.training.progress_bar import format_duration
 
@@ -41,7 +42,7 @@ def execute_selftest(argv):
         print(f"error: {len(failed)} of {len(outcomes)} failed: "
               f"{'; '.join(f'{outcome.name}: {outcome.error}' for outcome in failed)}", file=sys.stderr, flush=True)
     print(f"{len(outcomes) - len(failed)} of {len(outcomes)} networks passed in "
-          f"{format_duration(time.perf_counter() - began)}, {backend}")
+          f"{format_duration(time.perf_counter() - start)}, {backend}")
     return 1 if failed else 0
 
 
