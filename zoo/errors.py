@@ -2,6 +2,8 @@
 
 import difflib
 
+UNREADABLE_IMAGES = "could not be decoded as image data"  # in the message; TensorFlow passes on its text alone
+
 
 class UserError(ValueError):
     """A mistake of the user's: the message says what was wrong, what was given and what to type instead.

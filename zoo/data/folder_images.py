@@ -3,7 +3,7 @@
 import numpy as np
 
 from zoo.data import bit_depth, image_io, parallel_io
-from zoo.errors import UserError
+from zoo.errors import UNREADABLE_IMAGES, UserError
 
 MAX_CACHE_BYTES = 2**30  # bytes of pixels; larger data sets are read from disk in each epoch
 MAX_FILES_SHOWN = 3  # file names in a message
@@ -132,5 +132,5 @@ def reject_invalid_images(listing, indices):
 
 def describe_invalid_files(files):
     more = f" and {len(files) - MAX_FILES_SHOWN:,} more" if len(files) > MAX_FILES_SHOWN else ""
-    return (f"{len(files):,} {'file' if len(files) == 1 else 'files'} could not be decoded as image data: "
+    return (f"{len(files):,} {'file' if len(files) == 1 else 'files'} {UNREADABLE_IMAGES}: "
             f"{', '.join(map(str, files[:MAX_FILES_SHOWN]))}{more}")

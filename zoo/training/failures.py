@@ -1,8 +1,10 @@
-"""Explain errors that stopped training, and predict running out of memory. Standard library only."""
+"""Explain errors that stopped training, and predict running out of memory. No NumPy, no backend."""
 
 import errno
 import re
 from pathlib import Path
+
+from zoo.errors import UNREADABLE_IMAGES
 
 # The last two are messages of oneDNN, TensorFlow's CPU library, when an allocation fails
 OUT_OF_MEMORY_MESSAGES = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "can't allocate memory",
@@ -20,7 +22,7 @@ def explain_failure(error, recipe):
         return 3, f"{error}; a lower --lr may help"
     if is_out_of_memory(error):
         return 5, f"out of memory with batch size {recipe.batch_size}; {suggest_smaller_batch(recipe.batch_size)}"
-    unreadable = re.search(r"^(?:.*\bUserError: )?(.* cannot be read as images: .*)$", str(error), re.MULTILINE)
+    unreadable = re.search(rf"^(?:.*\bUserError: )?(.* {UNREADABLE_IMAGES}: .*)$", str(error), re.MULTILINE)
     if unreadable:  # deleted or damaged during training; TensorFlow passes on an error's text, not the error
         return 2, unreadable[1]
     if isinstance(error, OSError):
