@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from zoo import registry
 from zoo.errors import UserError
-from zoo.training import finetuning, run_config as plans, run_files
+from zoo.training import finetuning, run_files
+from zoo.training.run_config import CustomModelConfig, get_finetune_config, get_model_config
 from zoo.utils.io import expand_user
 from zoo.weights import pretrained, sources
 
@@ -97,8 +98,8 @@ def find_run_weights(run, source, requested):
     """
     config = run_files.read_config(run)
     try:
-        model_config, dataset = plans.get_model_config(config), config["dataset"]
-        finetune_config = plans.get_finetune_config(config)
+        model_config, dataset = get_model_config(config), config["dataset"]
+        finetune_config = get_finetune_config(config)
         if finetune_config is not None:
             scaling = pretrained.Scaling(finetune_config.scale, finetune_config.offset, finetune_config.channel_order)
         else:
@@ -106,7 +107,7 @@ def find_run_weights(run, source, requested):
         shape = tuple(dataset["shape"])
     except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
-    if isinstance(model_config, plans.CustomModelConfig):
+    if isinstance(model_config, CustomModelConfig):
         raise UserError(f"{run} holds a custom model, not {source.model_name}; load it with zoo.load")
     if model_config.model_info.name != source.model_name:
         raise UserError(f"{run} is a run of {model_config.model_info.name}, given {source.model_name}; name the same "
@@ -140,7 +141,7 @@ def resolve_model_input(model_name, shape, backbone_weights, classes):
                         "other weights")
     factor, (height, width, _) = finetuning.compute_upsampled_shape(shape, model_name, backbone_weights.stem)
     model_config = registry.resolve_model_config(model_name, (height, width, max(channels, shape[2])), classes,
-                                              backbone_weights.width, backbone_weights.stem, backbone_weights.options)
+                                                 backbone_weights.width, backbone_weights.stem, backbone_weights.options)
     if backbone_weights.source is not None:
         backbone_weights.source.check(model_config, include_top=False)
     scaling = backbone_weights.scaling

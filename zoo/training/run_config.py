@@ -6,10 +6,10 @@ Standard library only.
 from dataclasses import asdict, dataclass, replace
 
 from zoo import registry
-from zoo.data import dataset_info as datasets
+from zoo.data.dataset_info import DatasetInfo, deserialize_dataset_info
 from zoo.errors import UserError
-from zoo.training import recipe as recipes
 from zoo.training.finetuning import FineTuneConfig, deserialize_finetune_config
+from zoo.training.recipe import Recipe, is_extendable, override_recipe, serialize_recipe
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # compute dtypes
 CHECKPOINTS = ("best", "last")  # the epoch with the best validation result, and the last epoch
@@ -43,15 +43,15 @@ class RunConfig:
     """
 
     model_config: registry.ModelConfig | CustomModelConfig
-    dataset: datasets.DatasetInfo
-    recipe: recipes.Recipe
+    dataset: DatasetInfo
+    recipe: Recipe
     seed: int
     limit: int | None
     backend: str
     deterministic: bool
     precision: str = "float32"
     finetuning: FineTuneConfig | None = None
-    head_recipe: recipes.Recipe | None = None
+    head_recipe: Recipe | None = None
     class_weight: tuple | None = None
 
     @property
@@ -78,10 +78,10 @@ def check_devices(run_config, num_devices):
 def serialize_run_config(run_config):
     """Return the entries of run.json for a RunConfig."""
     return {"network": run_config.model_name, "blueprint": serialize_run_model(run_config.model_config),
-            "recipe": recipes.serialize_recipe(run_config.recipe), "seed": run_config.seed, "limit": run_config.limit,
+            "recipe": serialize_recipe(run_config.recipe), "seed": run_config.seed, "limit": run_config.limit,
             "backend": run_config.backend, "deterministic": run_config.deterministic, "precision": run_config.precision,
             "finetuning": run_config.finetuning and asdict(run_config.finetuning), "head_recipe": run_config.head_recipe
-            and recipes.serialize_recipe(run_config.head_recipe), "class_weight": run_config.class_weight
+            and serialize_recipe(run_config.head_recipe), "class_weight": run_config.class_weight
             and list(run_config.class_weight)}
 
 
@@ -91,7 +91,7 @@ def get_run_config(run, config):
         missing = [key for key in REQUIRED_KEYS if key not in config]
         if missing:
             raise ValueError(f"it has no {missing[0]}")
-        recipe, head_recipe = (recipes.override_recipe(recipes.Recipe(), fields) if fields else None
+        recipe, head_recipe = (override_recipe(Recipe(), fields) if fields else None
                                for fields in (config["recipe"], config.get("head_recipe")))
         class_weight = config.get("class_weight")
         return RunConfig(get_model_config(config), get_run_dataset_info(config["dataset"]), recipe, config["seed"],
@@ -122,7 +122,7 @@ def get_model_config(config):
 
 def get_run_dataset_info(config):
     """Return the DatasetInfo of a run's dataset, with the labels it was trained on, from the "dataset" of run.json."""
-    return datasets.deserialize_dataset_info(config)
+    return deserialize_dataset_info(config)
 
 
 def get_finetune_config(facts):
@@ -185,7 +185,7 @@ def extend_epochs(run, run_config, epochs):
     if epochs < old_epochs:
         raise UserError(f"{run} was started with {old_epochs} epochs, given {epochs}; epochs can only be added to a "
                         f"run; {NEW_RUN_HINT}")
-    if epochs > old_epochs and not recipes.is_extendable(run_config.recipe):
+    if epochs > old_epochs and not is_extendable(run_config.recipe):
         raise UserError(f"{run} was started with {old_epochs} epochs, given {epochs}; its learning-rate schedule, "
                         f"{run_config.recipe.lr_schedule}, ends after {old_epochs}; {NEW_RUN_HINT}")
-    return replace(run_config, recipe=recipes.override_recipe(run_config.recipe, {"epochs": epochs}))
+    return replace(run_config, recipe=override_recipe(run_config.recipe, {"epochs": epochs}))

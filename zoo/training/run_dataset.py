@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import dataset_info as datasets, image_folder
+from zoo.data import dataset_info, image_folder
 from zoo.data.file_layouts import find_layout
 from zoo.data.datasets import load_dataset
 from zoo.errors import UserError
-from zoo.training import run_config as plans, run_files
+from zoo.training import run_config, run_files
 from zoo.training.npz_file import read_arrays
 
 MAX_PIXEL_DIFFERENCE = 8  # mean difference of an image's pixels that is accepted, on the scale 0..255
@@ -39,9 +39,9 @@ def load_run_dataset(run, config, data_dir=None):
             return image_folder.load_image_folder(dataset_config["source"] if data_dir is None else data_dir,
                                                   dataset_config["shape"], labels_from=dataset_config["labels_from"],
                                                   limit=limit, invalid_images="skip" if has_skipped else "error")
-        datasets.get_dataset_info(dataset_config["name"])  # suggests the closest name for an unknown one
+        dataset_info.get_dataset_info(dataset_config["name"])  # suggests the closest name for an unknown one
         data_dir = find_data_dir(dataset_config) if data_dir is None else data_dir
-        return load_dataset(plans.get_run_dataset_info(dataset_config), data_dir=data_dir, limit=limit)
+        return load_dataset(run_config.get_run_dataset_info(dataset_config), data_dir=data_dir, limit=limit)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, UserError):
             raise

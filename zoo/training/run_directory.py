@@ -102,7 +102,7 @@ def make_run_name(model_name, dataset_name):
 
 
 def create_run(output_dir, name, model_name, dataset_name):
-    """Create and return the run directory: `name`, or the default name with a number appended where it is suffix."""
+    """Create and return the run directory: `name`, or the default name with a number appended where it is taken."""
     output_dir = expand_user(output_dir)
     base_name = name or make_run_name(model_name, dataset_name)
     try:

@@ -17,14 +17,15 @@ import keras
 import numpy as np
 
 from zoo import registry
-from zoo.data import dataset_info as datasets
+from zoo.data import dataset_info
 from zoo.data.splits import Split
-from zoo.training import (losses, model_building, recipe as recipe_fields, recipes, reload_worker, run_config as plans,
-                          trainer)
+from zoo.training import losses, model_building, recipes, reload_worker, trainer
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import one_hot
 from zoo.training.distribution import data_parallel
+from zoo.training.recipe import resolve_aux_loss_weights
 from zoo.training.reload_worker import ReloadWorker
+from zoo.training.run_config import RunConfig
 
 NUM_IMAGES, NUM_CLASSES, SELFTEST_SEED = 32, 10, 0
 PIXEL_BLOCK_SIZE = 4  # pixels
@@ -119,15 +120,15 @@ def make_random_data(info):
 def make_selftest_config(name):
     """Return the RunConfig for the model `name`: small preset, its dataset, the default recipe."""
     model_info = registry.get_model_info(name)
-    dataset_info = datasets.get_dataset_info(model_info.small_preset.dataset)
-    recipe = recipes.get_recipe(name, dataset_info.name)
+    info = dataset_info.get_dataset_info(model_info.small_preset.dataset)
+    recipe = recipes.get_recipe(name, info.name)
     # The linear scaling rule of Goyal et al. 2017, arXiv:1706.02677
     learning_rate = recipe.learning_rate * NUM_IMAGES / recipe.batch_size
     recipe = replace(recipe, learning_rate=learning_rate, batch_size=NUM_IMAGES, augmentation="",
                      lr_schedule="constant", warmup_epochs=1.0)
-    model_config = registry.resolve_model_config(name, dataset_info.shape, dataset_info.classes,
+    model_config = registry.resolve_model_config(name, info.shape, info.classes,
                                                  model_info.small_preset.width, options=model_info.small_preset.options)
-    return plans.RunConfig(model_config, dataset_info, recipe, SELFTEST_SEED, None, keras.backend.backend(), False)
+    return RunConfig(model_config, info, recipe, SELFTEST_SEED, None, keras.backend.backend(), False)
 
 
 def has_overfitted(first_loss, last_loss, loss, loss_fraction):
@@ -143,7 +144,7 @@ def overfit_model(model, run_config, config, show_progress):
     """
     pixels, labels = make_random_data(run_config.dataset)
     split = Split(pixels, labels, np.arange(NUM_IMAGES))
-    aux_loss_weights = recipe_fields.resolve_aux_loss_weights(run_config.recipe, run_config.model_config.model_info)
+    aux_loss_weights = resolve_aux_loss_weights(run_config.recipe, run_config.model_config.model_info)
     trainer.compile_model(model, model, run_config.recipe, MEASURE_INTERVAL, aux_loss_weights)
     model.run_eagerly = config.run_eagerly
     targets = one_hot(labels, NUM_CLASSES)

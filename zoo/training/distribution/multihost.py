@@ -13,7 +13,8 @@ import threading
 import time
 
 from zoo.errors import UserError
-from zoo.training import provenance, run_config as plans
+from zoo.training import provenance
+from zoo.training.run_config import flatten_run_config
 from zoo.training.stopping import Stopper
 
 CONNECT_TIMEOUT = 120.0  # seconds for all hosts to connect
@@ -124,7 +125,7 @@ def collect_shared_settings(run_config, dataset):
     versions = {f"version of {name}": version for name, version
                 in provenance.get_package_versions(run_config.backend).items() if name != "python"}
     counts = {f"images for {name}": len(getattr(dataset, name)) for name in ("train", "validation", "test")}
-    return json.loads(json.dumps({**versions, **plans.flatten_run_config(run_config), **counts}))
+    return json.loads(json.dumps({**versions, **flatten_run_config(run_config), **counts}))
 
 
 def connect_hosts(addresses, index, settings, timeout=CONNECT_TIMEOUT):
@@ -137,7 +138,7 @@ def connect_hosts(addresses, index, settings, timeout=CONNECT_TIMEOUT):
     missing = [0] if index else range(1, len(addresses))
     others = f"host {missing[0]}, {addresses[missing[0]]}" if len(missing) == 1 else f"{len(missing)} other hosts"
     notice = threading.Timer(NOTICE_AFTER, print, [f"{'waiting':8} for {others}, up to {timeout:.0f} s"],
-                              {"flush": True})
+                             {"flush": True})
     notice.start()
     try:
         peers = (connect_to_coordinator(addresses, index, settings, deadline, timeout) if index
