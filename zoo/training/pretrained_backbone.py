@@ -141,7 +141,8 @@ def resolve_model_input(model_name, shape, backbone_weights, classes):
                         "other weights")
     factor, (height, width, _) = finetuning.compute_upsampled_shape(shape, model_name, backbone_weights.stem)
     model_config = registry.resolve_model_config(model_name, (height, width, max(channels, shape[2])), classes,
-                                                 backbone_weights.width, backbone_weights.stem, backbone_weights.options)
+                                                 backbone_weights.width, backbone_weights.stem,
+                                                 backbone_weights.options)
     if backbone_weights.source is not None:
         backbone_weights.source.check(model_config, include_top=False)
     scaling = backbone_weights.scaling

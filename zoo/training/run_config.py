@@ -164,7 +164,8 @@ def refuse_changes(run, changes):
     """Raise UserError where `changes` lists differences between the RunConfig of a run and the one requested."""
     if changes:
         differences = "; ".join(f"{name} {old!r}, given {new!r}" for name, old, new in changes)
-        raise UserError(f"{run} was started with {differences}; pass the same to resume it, or {NEW_RUN_HINT}")
+        raise UserError(f"{run} was started with {differences}; pass the original values to resume it, or "
+                        f"{NEW_RUN_HINT}")
 
 
 def resume_run_config(run, old, new):
