@@ -1,24 +1,24 @@
-"""Models that eat raw pixels, and their variables in a checkpoint."""
+"""Models that take raw pixels, and loading their weights from checkpoints."""
 
 import os
 
 import keras
 from keras import layers
 
-import zoo.layers  # registers our layers, so that .keras files which hold them load
+import zoo.layers  # registers zoo's layers, which .keras files may contain
 from zoo.errors import UserError
 from zoo.models import builder
-from zoo.training import (checkpoints, custom_model, finetuned_model, keras_file, precision, run_config as plans,
+from zoo.training import (checkpoints, custom_model, finetuned_model, keras_file, precision, run_config,
                           run_files)
 from zoo.training.npz_file import read_arrays
 from zoo.utils.io import expand_user
 
 
 def build_with_preprocessing(model_config, mean, std, classifier_activation):
-    """Return the model of a ModelConfig from raw pixels (n, height, width, channels) uint8.
+    """Build the model of a ModelConfig for raw pixels (n, height, width, channels) uint8.
 
-    `mean` and `std` are a channel's, on the scale 0..1. The layers stand flat in one model, so that
-    get_layer("conv1") finds the network's own.
+    `mean` and `std` are per channel, on the scale 0..1. The model is flat, not nested, so that get_layer("conv1")
+    returns the network's own layer.
     """
     image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
     pixels = layers.Rescaling([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)],
@@ -28,7 +28,7 @@ def build_with_preprocessing(model_config, mean, std, classifier_activation):
 
 
 def load_checkpoint_weights(model, path):
-    """Give `model` the weights of the checkpoint file at `path`; UserError when they are not this model's."""
+    """Load the weights of the checkpoint file at `path` into `model`; UserError when they do not match."""
     arrays = read_arrays(path)
     for variable in model.weights:
         name = f"weights/{variable.path}"
@@ -40,44 +40,44 @@ def load_run_or_keras_file(path, checkpoint="best"):
     if not isinstance(path, (str, os.PathLike)):
         raise UserError(f"zoo.load takes the path of a run or of a .keras file; given {path!r}")
     path = expand_user(path)
-    if checkpoint not in plans.CHECKPOINTS:
-        raise UserError(f"checkpoint is 'best' or 'last'; given {checkpoint!r}")
+    if checkpoint not in run_config.CHECKPOINTS:
+        raise UserError(f"checkpoint must be 'best' or 'last'; given {checkpoint!r}")
     if path.is_dir():
         return load_run_model(path, checkpoint)
     if path.suffix == ".keras" and path.is_file():
         keras_file.check_keras_file(path)
         try:
             return keras.saving.load_model(path)
-        except Exception as error:  # Keras raises whatever the damage led to
+        except Exception as error:  # Keras raises exceptions of many types
             cause = keras_file.explain_keras_error(error)
             raise UserError(f"{path} cannot be read as a Keras model: {cause}") from error
-    raise UserError(f"{path} is neither a run directory nor a .keras file that is there")
+    raise UserError(f"{path} is neither a run directory nor an existing .keras file")
 
 
 def load_run_model(path, checkpoint):
     """Return the model of a run with the weights of one of its checkpoints."""
-    facts = run_files.read_config(path)
-    weights = plans.find_checkpoint(path, checkpoint)
-    model = rebuild_run_model(path, facts, "softmax")
+    config = run_files.read_config(path)
+    weights = run_config.find_checkpoint(path, checkpoint)
+    model = rebuild_run_model(path, config, "softmax")
     load_checkpoint_weights(model, weights)
     return model
 
 
 def rebuild_run_model(path, facts, classifier_activation):
-    """Return the model of a run from raw pixels, its weights still to come; `facts`: what its run.json says.
+    """Build the model of a run for raw pixels, without loading its weights; `facts`: its run.json.
 
-    Side classifiers are for training alone. UserError for a damaged run.json.
+    Auxiliary classifiers are for training alone. UserError for a damaged run.json.
     """
     try:
-        blueprint, dataset = plans.get_model_config(facts), facts["dataset"]
-        with precision.precision_scope(plans.get_precision(facts)):
-            if isinstance(blueprint, plans.CustomModelConfig):
-                return custom_model.build_custom_model(blueprint, path / plans.MODEL_FILE, dataset["mean"],
+        model_config, dataset = run_config.get_model_config(facts), facts["dataset"]
+        with precision.precision_scope(run_config.get_precision(facts)):
+            if isinstance(model_config, run_config.CustomModelConfig):
+                return custom_model.build_custom_model(model_config, path / run_config.MODEL_FILE, dataset["mean"],
                                                        dataset["std"], classifier_activation)
-            config = plans.get_finetune_config(facts)
-            if config is not None:
-                return finetuned_model.build_finetuning_model(blueprint, config, dataset["shape"], dataset["classes"],
-                                                              classifier_activation)[0]
-            return build_with_preprocessing(blueprint, dataset["mean"], dataset["std"], classifier_activation)
+            finetune_config = run_config.get_finetune_config(facts)
+            if finetune_config is not None:
+                return finetuned_model.build_finetuning_model(model_config, finetune_config, dataset["shape"],
+                                                              dataset["classes"], classifier_activation)[0]
+            return build_with_preprocessing(model_config, dataset["mean"], dataset["std"], classifier_activation)
     except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: {error}") from None

@@ -1,4 +1,4 @@
-"""Arrays in .npz files of zoo's own, written atomically and read within bounds. Nothing in a file is executed."""
+"""The .npz files of a run, written atomically and read with bounds on memory. Nothing in a file is executed."""
 
 import errno
 import math
@@ -14,18 +14,18 @@ from zoo.errors import UserError
 from zoo.utils.io import open_regular_file, atomic_write
 
 HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-# What zipfile and numpy.lib.format raised on thousands of archives with bytes changed or cut off
+# Raised by zipfile and numpy.lib.format on thousands of archives with changed or missing bytes
 READ_ERRORS = (OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, OverflowError,
                SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
 def make_damaged_file_error(path, reason):
-    """Return the UserError for a file of a run that cannot be what a training wrote; `why`: text or an exception."""
+    """Return the UserError for a damaged file of a run; `reason`: text or an exception."""
     if isinstance(reason, OSError) and reason.errno not in (None, errno.EINVAL):
         return UserError(f"{path} cannot be read: {reason.strerror}")
     reason = " ".join(str(getattr(reason, "strerror", None) or reason).split()) or "it ends too early"
     reason = reason if len(reason) <= 200 else f"{reason[:200]}..."
-    return UserError(f"{path} is damaged ({reason}): put back a sound copy, or train again")
+    return UserError(f"{path} is damaged ({reason}): restore an intact copy, or train again")
 
 
 def write_arrays(path, arrays):
@@ -35,10 +35,10 @@ def write_arrays(path, arrays):
 
 
 def read_arrays(path, is_wanted=lambda name: True):
-    """Return {name: array} of the .npz file at `path`, of the names for which `is_wanted(name)` is true.
+    """Return {name: array} of the .npz file at `path`, for the names for which `is_wanted(name)` is true.
 
-    What a file promises is compared with what it holds before anything is allocated. UserError when it is damaged,
-    compressed (zoo writes none such), or holds Python objects.
+    The declared sizes are checked against the size of the file before anything is allocated. UserError when the file is
+    damaged, compressed (zoo writes no such files), or contains Python objects.
     """
     try:
         with open_regular_file(path) as file, zipfile.ZipFile(file) as archive:
@@ -51,29 +51,29 @@ def read_arrays(path, is_wanted=lambda name: True):
 
 
 def check_npz_sizes(members, file_size):
-    """Raise ValueError for members that are compressed, or that together promise more bytes than the file has."""
+    """Raise ValueError for compressed members, or when the declared sizes exceed that of the file."""
     for info in members:
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
             raise ValueError(f"{info.filename} is compressed")
         if not info.filename.endswith(".npy"):
-            raise ValueError(f"{info.filename} is no array")
+            raise ValueError(f"{info.filename} is not an array")
     if sum(info.file_size for info in members) > file_size:
-        raise ValueError("it promises more bytes than it has")
+        raise ValueError("it declares more bytes than it has")
 
 
 def read_npz_member(archive, info):
-    """Return one array; ValueError where its header promises anything but what follows it."""
+    """Return one array; ValueError where its header does not match its data."""
     with archive.open(info) as file:
         version = np.lib.format.read_magic(file)
         if version not in HEADER_READERS:
             raise ValueError(f"{info.filename} has format {version}")
         try:
             shape, _, dtype = HEADER_READERS[version](file)
-        except MemoryError:  # of Python's parser
+        except MemoryError:  # raised by Python's parser
             raise ValueError(f"{info.filename} has no readable header") from None
         if dtype.hasobject or min(shape, default=0) < 0:
-            raise ValueError(f"{info.filename} is no array of numbers")
+            raise ValueError(f"{info.filename} is not an array of numbers")
         if math.prod(shape) * dtype.itemsize != info.file_size - file.tell():
-            raise ValueError(f"{info.filename} is not as long as its shape {shape} says")
+            raise ValueError(f"the length of {info.filename} does not match its shape {shape}")
     with archive.open(info) as file:
         return np.lib.format.read_array(file, allow_pickle=False)

@@ -1,8 +1,7 @@
-"""The numbers in which a network computes; what it learns stays in float32.
+"""Mixed precision: compute in bfloat16 or float16, with weights in float32.
 
-In float32 whatever the precision: the weights and the optimizer, batch normalisation's moments, local response
-normalisation, RBF distances, the scaling of the pixels and their augmentation, the logits from the last layer on, and
-so the losses.
+Always in float32: the weights and the optimizer, moments of batch normalization, local response normalization, RBF
+distances, rescaling and augmentation of the pixels, and the logits, hence the losses.
 """
 
 import contextlib
@@ -14,20 +13,20 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixe
 
 @contextlib.contextmanager
 def precision_scope(precision):
-    """Let the layers that are made in this context compute in a precision, a key of POLICIES."""
-    before = keras.config.dtype_policy()
+    """Set the precision, a key of POLICIES, of the layers that are created in this context."""
+    old_policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[precision])
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(old_policy)
 
 
 def add_loss_scaling(optimizer, model):
-    """Return `optimizer`, or where `network` computes in float16 one around it that scales the loss as it goes.
+    """Return `optimizer`, wrapped for dynamic loss scaling where `model` computes in float16.
 
-    float16 has no numbers under 6e-8, which many gradients are. The scale begins with 2**15, doubles after 2,000 steps
-    and halves when a gradient is not finite; such a step is left out.
+    float16 has no numbers below 6e-8, as many gradients are. The scale starts at 2**15, doubles after 2,000 steps and
+    is halved when a gradient is not finite; such a step is skipped.
     """
     if any(layer.compute_dtype == "float16" for layer in model.layers):
         return keras.optimizers.LossScaleOptimizer(optimizer, name="loss_scale")
@@ -35,5 +34,5 @@ def add_loss_scaling(optimizer, model):
 
 
 def get_inner_optimizer(optimizer):
-    """Return the optimizer that steps: the one inside, where `add_loss_scaling` has put another around it."""
+    """Return the optimizer itself, without the wrapper of `add_loss_scaling`."""
     return getattr(optimizer, "inner_optimizer", optimizer)

@@ -1,16 +1,17 @@
-"""Batches are read ahead while the device works, in their order; on each backend by what delays its steps least."""
+"""Prefetching: batches are read, in order, while the device computes, in the way that is fastest for the backend."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
 
-PREFETCH_BATCHES = 2  # batches that are read before they are asked for
+PREFETCH_BATCHES = 2  # batches that are read before they are requested
 
 
 def prefetch_batches(batches):
-    """Return what `fit` and `predict` take in place of `batches`, a PyDataset whose items depend on the index alone.
+    """Return a prefetching input for `fit` and `predict`; `batches`: a PyDataset whose items depend on the index alone.
 
-    Keras's own way costs TensorFlow more than the making of a small batch, and may wait at the end: see tf_reading.
+    With TensorFlow, Keras's own prefetching costs more than creating a small batch, and can block at the end: see
+    prefetch_tensorflow.
     """
     if keras.backend.backend() == "tensorflow":
         from zoo.training import prefetch_tensorflow
@@ -20,7 +21,7 @@ def prefetch_batches(batches):
 
 
 class PrefetchDataset(keras.utils.PyDataset):
-    """The items of another PyDataset, in their order, of which a thread makes the next before they are asked for."""
+    """The items of another PyDataset, in order; a thread computes the next ones before they are requested."""
 
     def __init__(self, batches):
         super().__init__()
@@ -31,7 +32,7 @@ class PrefetchDataset(keras.utils.PyDataset):
         return len(self.batches)
 
     def __getitem__(self, index):
-        for place in range(index, min(index + 1 + PREFETCH_BATCHES, len(self))):
-            if place not in self.pending:
-                self.pending[place] = self.thread.submit(self.batches.__getitem__, place)
+        for next_index in range(index, min(index + 1 + PREFETCH_BATCHES, len(self))):
+            if next_index not in self.pending:
+                self.pending[next_index] = self.thread.submit(self.batches.__getitem__, next_index)
         return self.pending.pop(index).result()

@@ -1,4 +1,4 @@
-"""What a run was made with."""
+"""The environment of a run: CPU, package versions, commit."""
 
 import platform
 import subprocess
@@ -9,7 +9,7 @@ import zoo
 
 
 def get_cpu_name():
-    """Return the name of the CPU, as the kernel gives it where there is one to ask."""
+    """Return the name of the CPU, from /proc/cpuinfo where it exists."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -19,24 +19,24 @@ def get_cpu_name():
 
 
 def get_package_versions(backend):
-    """Return {name: version} of what decides the numbers."""
-    found = {"zoo": zoo.__version__, "python": platform.python_version()}
+    """Return {name: version} of the packages that affect the results."""
+    versions = {"zoo": zoo.__version__, "python": platform.python_version()}
     for package in ("keras", backend, "numpy"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
+            versions[package] = "unknown"
+    return versions
 
 
 def get_commit():
-    """Return the commit of the checkout that zoo runs from, with -dirty for a changed package; None outside of one."""
+    """Return the commit of the checkout that zoo runs from, with -dirty for a modified package; None without one."""
     package = Path(zoo.__file__).resolve().parent
     if not (package.parent / ".git").exists():
         return None
     try:
-        changed = _run_git(package, "status", "--porcelain", "--", ".")
-        return _run_git(package, "rev-parse", "HEAD") + ("-dirty" if changed else "")
+        changes = _run_git(package, "status", "--porcelain", "--", ".")
+        return _run_git(package, "rev-parse", "HEAD") + ("-dirty" if changes else "")
     except (OSError, subprocess.SubprocessError):
         return None
 

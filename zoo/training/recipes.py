@@ -1,7 +1,7 @@
-"""How each network is trained on each data set.
+"""The recipe of each network for each dataset.
 
-`make_modern_recipe`: as is usual today; `make_paper_recipe`: as its authors did; `make_notes_recipe`: as in 2017.
-Standard library only. Variants are differences, with their reason beside them.
+`make_modern_recipe`: today's practice; `make_paper_recipe`: as the authors trained; `make_notes_recipe`: as in 2017.
+Standard library only. Each recipe is defined by its differences from another, with the reason beside them.
 """
 
 from dataclasses import replace
@@ -15,27 +15,27 @@ RECIPE_NAMES = ("modern", "paper", "notes", "finetune")
 # MODERN
 # Goyal et al. 2017 (arXiv:1706.02677) for the warm-up, He et al. 2016 for the rest; 30 epochs rather than 200.
 BASE = Recipe()
-# No batch normalisation: half of the rate. Small and quick: half of the batch, so that 12 epochs are enough.
+# No batch normalization: half the learning rate. Small and fast: half the batch size, so that 12 epochs are enough.
 LENET = replace(BASE, learning_rate=0.05, batch_size=64, epochs=12)
-# The distances are sums over 84 units, and so are their gradients: at 0.02 it gets worse after the first epoch, at
-# 0.001 it is slower. The paper has no weight decay.
+# The distances are sums over 84 units, and so are their gradients: at a learning rate of 0.02 the loss rises after the
+# first epoch, at 0.001 training is slower. The paper has no weight decay.
 LENET_1998 = replace(LENET, learning_rate=0.005, weight_decay=0.0, loss="map_distance")
-# A tenth of the rate: deep or with wide dense layers, and no batch normalisation.
+# A tenth of the learning rate: deep or with wide dense layers, and no batch normalization.
 NO_BATCH_NORM = replace(BASE, learning_rate=0.01)
-# The authors' N(0, 0.01) does not follow the width: narrow, the layers give all images the same outputs, and their
-# biases of 1 under larger kernels make first losses of 15. VGG's Glorot weights halve the signal's variance behind each
-# ReLU, sixteen times over: He's keep it (arXiv:1502.01852, section 2.2).
+# The authors' N(0, 0.01) does not scale with the width: narrow layers output the same for all images, and the biases of
+# 1 with larger kernels give initial losses of 15. VGG's Glorot initialization halves the variance of the signal after
+# each ReLU, sixteen times in a row; He initialization preserves it (arXiv:1502.01852, section 2.2).
 NO_BATCH_NORM_HE = replace(NO_BATCH_NORM, initializer="he_normal")
-# The auxiliary classifiers are what lets twenty-two layers without batch normalization train. BVLC's first weights
-# halve the signal's variance behind each ReLU: narrow, the network stays at chance for hundreds of steps.
+# The auxiliary classifiers are what makes twenty-two layers without batch normalization trainable. BVLC's initial
+# weights halve the variance of the signal after each ReLU: a narrow network stays at chance for hundreds of steps.
 GOOGLENET = replace(NO_BATCH_NORM_HE, aux_loss_weights="aux1=0.3 aux2=0.3")
-# First weights as small as the authors' do not move at rates of SGD that are safe later: Adam. No decay, but the norms
-# in the authors' cifar10.yaml and mnist.yaml (pylearn2, scripts/papers/maxout).
+# Adam, because initial weights as small as the authors' do not move at learning rates of SGD that are stable later. No
+# weight decay, but the max norms of the authors' cifar10.yaml and mnist.yaml (pylearn2, scripts/papers/maxout).
 MAXOUT = replace(BASE, optimizer="adam", learning_rate=1e-3, weight_decay=0.0, max_norm="1.9365 conv1=0.9 fc4=1.9")
 MAXOUT_MNIST = replace(MAXOUT, max_norm="1.9365 conv1=0.9")
-# N(0, 0.05) lets little through nine layers: Adam, for the same reason.
+# With N(0, 0.05) little of the signal passes nine layers: Adam, for the same reason.
 NIN = replace(BASE, optimizer="adam", learning_rate=1e-3, weight_decay=1e-4, initializer="he_normal")
-# The rate and the decay of the authors' CIFAR solver (github.com/flukeskywalker/highway-networks).
+# Learning rate and weight decay of the authors' CIFAR solver (github.com/flukeskywalker/highway-networks).
 HIGHWAY = replace(BASE, learning_rate=0.025, weight_decay=1e-3)
 # Szegedy et al. 2015 (arXiv:1512.00567), section 7.
 INCEPTION_V3 = replace(BASE, label_smoothing=0.1)
@@ -44,73 +44,81 @@ MODERN_RECIPES = {"lenet5": LENET, "lenet5_1998": LENET_1998, "alexnet": NO_BATC
                   "alexnet_2014": NO_BATCH_NORM_HE, "maxout": MAXOUT, "maxout_mnist": MAXOUT_MNIST, "nin": NIN,
                   "vgg16": NO_BATCH_NORM_HE, "vgg19": NO_BATCH_NORM_HE, "googlenet": GOOGLENET, "msra_a": NO_BATCH_NORM,
                   "msra_b": NO_BATCH_NORM, "highway": HIGHWAY, "highway_mnist": NO_BATCH_NORM,
-                  "inception_v3": INCEPTION_V3,}
-# A mirrored digit is no digit, a mirrored horse is a horse.
+                  "inception_v3": INCEPTION_V3}
+# A flipped digit is not a digit, a flipped horse is a horse.
 AUGMENTATION = {"digits": "rotation=10 shift=0.07", "mnist": "rotation=10 shift=0.07", "cifar10": "flip crop=4",
                 "cifar100": "flip crop=4"}
-# 4,000 pictures: smaller batches, so that an epoch has enough steps.
+# 4,000 images: a smaller batch size, so that an epoch has enough steps.
 DIGITS_OVERRIDES = {"lenet5": {"batch_size": 32, "epochs": 15}, "lenet5_1998": {"batch_size": 32, "epochs": 15}}
 
-# NOTES: lecture notes of 2016 to 2018, for Keras 1: Adadelta with that release's rate of 1 (Keras 3 has 0.001), shifts
-# and rotations, the rate times sqrt(0.5) on a plateau, an early end. They name no batch for it: ours.
+# NOTES: lecture notes of 2016 to 2018, for Keras 1: Adadelta with that release's learning rate of 1 (0.001 in Keras 3),
+# random shifts and rotations, learning rate times sqrt(0.5) on a plateau, early stopping. They specify no batch size:
+# it is ours.
 NOTES_RECIPE = Recipe(optimizer="adadelta", learning_rate=1.0, rho=0.95, epsilon=1e-8, lr_schedule="plateau",
                       warmup_epochs=0.0, gamma=0.5 ** 0.5, lr_patience=3, min_lr=1e-6, early_stopping_patience=15,
                       early_stopping_min_delta=0.0005, weight_decay=0.0, epochs=200)
 
-# PAPER. The rates are the authors' for ImageNet, on which most of these were trained; departures that all of them have:
-# the pictures are small, so of the authors' crops, scales and colours only what AUGMENT_PAPER says is left, and the
-# epochs are those of the paper where it has them, else as many as bring its schedule to an end.
-# LeCun et al. 1998, section III-B: 20 passes, the rate falls after 2, 5, 8 and 12 of them. Departures: its rates are
-# scaled by second derivatives, unit by unit, where this is the rate of LENET, and the rate falls evenly.
+# PAPER. The learning rates are the authors' for ImageNet, on which most of these were trained. Differences from the
+# papers in all of them: the images are small, so only PAPER_AUGMENTATION is kept of the authors' crops, scales and
+# colors, and the epochs are those of the paper where it states them, otherwise as many as its schedule needs.
+# LeCun et al. 1998, section III-B: 20 epochs, the learning rate falls after 2, 5, 8 and 12 of them. Differences: theirs
+# are scaled by second derivatives for each unit, this is the learning rate of LENET, and it falls by a constant factor.
 PAPER_LENET = replace(LENET, optimizer="sgd", momentum=0.0, lr_schedule="step", milestones="2 5 8 12", gamma=0.5,
                       epochs=20, warmup_epochs=0.0, weight_decay=0.0, batch_size=16)
 PAPER_LENET_1998 = replace(PAPER_LENET, learning_rate=0.002, loss="map_distance")
-# Krizhevsky et al. 2012, section 5: about 90 cycles; the rate falls when the validation error does not.
+# Krizhevsky et al. 2012, section 5: about 90 epochs; the learning rate falls when the validation error does not.
 PAPER_ALEXNET = replace(BASE, optimizer="sgd", learning_rate=0.01, lr_schedule="plateau", warmup_epochs=0.0, gamma=0.1,
                         lr_patience=5, min_lr=1e-5, epochs=90)
-# Simonyan and Zisserman 2014, section 3.1: 74 epochs, batches of 256. 0.01 with the authors' N(0, 0.01) needs their
-# trained first layers (they started from configuration A); --option batch_norm=true does here.
+# Simonyan and Zisserman 2014, section 3.1: 74 epochs, batch size 256. A learning rate of 0.01 with the authors' N(0,
+# 0.01) requires their pretrained first layers (from configuration A); here, --option batch_norm=true.
 PAPER_VGG = replace(PAPER_ALEXNET, batch_size=256, epochs=74)
-# Goodfellow et al. 2013, with the authors' cifar10.yaml: a rate of 0.17 that decays, momentum that grows to 0.65.
-# Departure: both stay, the rate until a plateau.
+# Goodfellow et al. 2013, with the authors' cifar10.yaml: a learning rate of 0.17 that decays, momentum that grows to
+# 0.65. Difference: both are constant, the learning rate until a plateau.
 PAPER_MAXOUT = replace(MAXOUT, optimizer="sgd", learning_rate=0.17, momentum=0.65, lr_schedule="plateau",
                        warmup_epochs=0.0, lr_patience=10, min_lr=1e-4, epochs=200)
 PAPER_MAXOUT_MNIST = replace(PAPER_MAXOUT, max_norm=MAXOUT_MNIST.max_norm, learning_rate=0.05, momentum=0.7)
-# Lin et al. 2013, section 4: as Krizhevsky, batches of 128, the rate falls by ten twice. The rate is the solver's.
+# Lin et al. 2013, section 4: as Krizhevsky, batch size 128, the learning rate is divided by ten twice; it is the
+# solver's.
 PAPER_NIN = replace(PAPER_ALEXNET, learning_rate=0.1, weight_decay=1e-4, min_lr=1e-3, lr_patience=10, epochs=160)
-# Szegedy et al. 2014, section 6: momentum 0.9, 4 % less every 8 epochs, Polyak averaging at the end (here a running
-# one).
+# Szegedy et al. 2014, section 6: momentum 0.9, learning rate reduced by 4 % every 8 epochs, Polyak averaging at
+# the end (here an exponential moving average).
 PAPER_GOOGLENET = replace(BASE, optimizer="sgd", learning_rate=0.01, lr_schedule="step", milestones="every 8",
                           gamma=0.96, warmup_epochs=0.0, aux_loss_weights="aux1=0.3 aux2=0.3", ema_momentum=0.999,
                           epochs=100)
 # He et al. 2015 (arXiv:1502.01852), section 4: 0.01, 0.001 and 0.0001 when the error plateaus; about 80 epochs.
 PAPER_MSRA = replace(PAPER_ALEXNET, min_lr=1e-4, epochs=80)
-# Ioffe and Szegedy 2015, section 4.2.1: a rate of 0.045 that falls six times as fast as Inception's; batches of 32.
+# Ioffe and Szegedy 2015, section 4.2.1: a learning rate of 0.045 that decays six times as fast as Inception's; batch
+# size 32.
 PAPER_INCEPTION_V2 = replace(PAPER_GOOGLENET, learning_rate=0.045, aux_loss_weights="", milestones="every 1.33",
                              weight_decay=1e-4, batch_size=32, epochs=60)
-# Szegedy et al. 2015 (arXiv:1512.00567), section 8: RMSProp with decay 0.9 and epsilon 1, 0.045, 6 % less every two
-# epochs, gradients clipped at 2, a running average; section 7: smoothing; batches of 32 on each of 50 replicas.
+# Szegedy et al. 2015 (arXiv:1512.00567), section 8: RMSProp with decay 0.9 and epsilon 1, learning rate 0.045,
+# reduced by 6 % every two epochs, gradients clipped at 2, a running average of the weights, batch size 32 on each of 50
+# replicas; section 7: label smoothing.
 PAPER_INCEPTION_V3 = replace(BASE, optimizer="rmsprop", learning_rate=0.045, momentum=0.0, rho=0.9, epsilon=1.0,
                              lr_schedule="step", milestones="every 2", gamma=0.94, warmup_epochs=0.0,
                              global_clipnorm=2.0, label_smoothing=0.1, aux_loss_weights="aux1=0.4", ema_momentum=0.999,
                              batch_size=32, epochs=100)
-# Szegedy et al. 2016 (arXiv:1602.07261), section 4: the same without clipping, smoothing or side classifiers.
+# Szegedy et al. 2016 (arXiv:1602.07261), section 4: the same without clipping, label smoothing or auxiliary
+# classifiers.
 PAPER_INCEPTION_V4 = replace(PAPER_INCEPTION_V3, global_clipnorm=0.0, label_smoothing=0.0, aux_loss_weights="")
-# Chollet 2016 (arXiv:1610.02357), section 4.3: SGD, 0.045, 6 % less every two epochs, decay 1e-5, Polyak averaging.
+# Chollet 2016 (arXiv:1610.02357), section 4.3: SGD, learning rate 0.045, reduced by 6 % every two epochs, weight
+# decay 1e-5, Polyak averaging.
 PAPER_XCEPTION = replace(PAPER_INCEPTION_V4, optimizer="sgd", momentum=0.9, weight_decay=1e-5)
-# He et al. 2016 (arXiv:1603.05027), appendix: CIFAR: a tenth after 32,000 and 48,000 of 64,000 steps of 128 pictures,
-# that is of 50,000 pictures after 82 and 123 of 164 epochs; 0.01 for the first 400 steps, here a linear rise.
+# He et al. 2016 (arXiv:1603.05027), appendix: CIFAR: learning rate divided by 10 after 32,000 and 48,000 of 64,000
+# steps of 128 images, that is after 82 and 123 of 164 epochs of 50,000 images; 0.01 for the first 400 steps, here a
+# linear warm-up.
 PAPER_RESNET = replace(BASE, optimizer="sgd", lr_schedule="step", milestones="82 123", gamma=0.1, weight_decay=1e-4,
                        epochs=164)
-# Srivastava et al. 2015: SGD with momentum, the rate decays exponentially. The rates at the start, 0.025 and MNIST's
-# 0.01, and CIFAR's weight decay are the authors' solvers'. Ours: 2 % less an epoch, where those drop to a tenth, three
-# times and twice; the epochs; and no weight decay for MNIST, where theirs has 0.001.
+# Srivastava et al. 2015: SGD with momentum, exponential decay of the learning rate. The initial learning rates, 0.025
+# and 0.01 for MNIST, and the weight decay for CIFAR are those of the authors' solvers. Ours: 2 % less per epoch, where
+# the solvers divide by 10, three times and twice; the number of epochs; and no weight decay for MNIST, where theirs is
+# 0.001.
 PAPER_HIGHWAY = replace(HIGHWAY, optimizer="sgd", lr_schedule="step", milestones="every 1", gamma=0.98,
                         warmup_epochs=0.0, epochs=200)
 PAPER_HIGHWAY_MNIST = replace(PAPER_HIGHWAY, learning_rate=0.01, weight_decay=0.0, epochs=100)
 
 PAPER_RECIPES = {
-    "lenet5": PAPER_LENET, "lenet5_1998": PAPER_LENET_1998, "lenet5_bn": NOTES_RECIPE,  # which are where it comes from
+    "lenet5": PAPER_LENET, "lenet5_1998": PAPER_LENET_1998, "lenet5_bn": NOTES_RECIPE,  # the source of this network
     "alexnet": PAPER_ALEXNET, "alexnet_2014": PAPER_ALEXNET, "maxout": PAPER_MAXOUT,
     "maxout_mnist": PAPER_MAXOUT_MNIST, "nin": PAPER_NIN, "vgg16": PAPER_VGG, "vgg19": PAPER_VGG,
     "googlenet": PAPER_GOOGLENET, "msra_a": PAPER_MSRA, "msra_b": PAPER_MSRA, "inception_v2": PAPER_INCEPTION_V2,
@@ -119,17 +127,17 @@ PAPER_RECIPES = {
     "inception_resnet_v2": PAPER_INCEPTION_V4, "inception_resnet_v2_paper": PAPER_INCEPTION_V4,
     "xception": PAPER_XCEPTION, "resnet18": PAPER_RESNET, "resnet34": PAPER_RESNET,
 }
-# Authors who trained on pictures as they are: digits, and CIFAR without mirrors.
+# Trained by their authors without augmentation: digits, and CIFAR without flips.
 NO_AUGMENTATION_MODELS = ("lenet5", "lenet5_1998", "maxout_mnist", "highway_mnist")
 PAPER_AUGMENTATION = {"cifar10": "flip crop=4", "cifar100": "flip crop=4"}
 
-# Departure of the notes' recipe: the notes mirror digits too.
+# Difference from the notes: they flip digits too.
 NOTES_AUGMENTATION = {"digits": "rotation=25 shift=0.1", "mnist": "rotation=25 shift=0.1",
                       "cifar10": "flip rotation=25 shift=0.1", "cifar100": "flip rotation=25 shift=0.1"}
 
 
 def get_recipe(model_name, dataset_name, recipe_name="modern"):
-    """Return the Recipe of a network for a data set, both names; UserError for an unknown kind."""
+    """Return the Recipe of a model for a dataset, both by name; UserError for an unknown recipe_name."""
     if recipe_name not in RECIPE_NAMES:
         raise unknown_name_error("recipe", recipe_name, RECIPE_NAMES)
     return {"modern": make_modern_recipe, "paper": make_paper_recipe, "notes": make_notes_recipe,
@@ -137,29 +145,31 @@ def get_recipe(model_name, dataset_name, recipe_name="modern"):
 
 
 def make_modern_recipe(model_name, dataset_name):
-    """As is usual today, in few epochs."""
+    """Return a recipe of today's practice, with few epochs."""
     recipe = replace(MODERN_RECIPES.get(model_name, BASE), augmentation=AUGMENTATION.get(dataset_name, ""))
     return replace(recipe, **DIGITS_OVERRIDES.get(model_name, {})) if dataset_name == "digits" else recipe
 
 
 def make_finetune_recipe(model_name, dataset_name):
-    """For a new head on a pretrained backbone."""
+    """Return the recipe for a new head on a pretrained backbone."""
     return replace(finetuning.FINETUNE_RECIPE, augmentation=AUGMENTATION.get(dataset_name, ""))
 
 
 def make_custom_model_recipe(dataset_name):
-    """For a user's own model: Adam at 0.001, which trains most models, with batch normalization and without."""
+    """Return the recipe for a user's own model: Adam at 0.001, which trains most models with and without BatchNorm."""
     return replace(BASE, optimizer="adam", learning_rate=1e-3, weight_decay=0.0,
                    augmentation=AUGMENTATION.get(dataset_name, ""))
 
 
 def make_paper_recipe(model_name, dataset_name):
-    """As the authors trained, scaled to the data set."""
+    """Return the recipe of the authors, adapted to the dataset."""
     recipe = PAPER_RECIPES.get(model_name, BASE)
-    return recipe if model_name in NO_AUGMENTATION_MODELS else replace(recipe, augmentation=PAPER_AUGMENTATION.get(dataset_name, ""))
+    if model_name in NO_AUGMENTATION_MODELS:
+        return recipe
+    return replace(recipe, augmentation=PAPER_AUGMENTATION.get(dataset_name, ""))
 
 
 def make_notes_recipe(model_name, dataset_name):
-    """The lecture notes' one recipe for all; equation 9 stays where the network has no other loss."""
+    """Return the one recipe of the lecture notes; lenet5_1998 keeps equation 9, since it has no other loss."""
     return replace(NOTES_RECIPE, augmentation=NOTES_AUGMENTATION.get(dataset_name, ""),
                    loss=MODERN_RECIPES.get(model_name, BASE).loss)

@@ -1,46 +1,47 @@
-"""The data set of a run that is over, loaded again as the run had it. No backend is loaded."""
+"""Reloading the dataset of a run exactly as the run used it. No backend is loaded."""
 
 from pathlib import Path
 
 import numpy as np
 
-from zoo.data import dataset_info as datasets, image_folder
+from zoo.data import dataset_info, image_folder
 from zoo.data.file_layouts import find_layout
 from zoo.data.datasets import load_dataset
 from zoo.errors import UserError
-from zoo.training import run_config as plans, run_files
+from zoo.training import run_config, run_files
 from zoo.training.npz_file import read_arrays
 
-MAX_PIXEL_DIFFERENCE = 8  # levels of 255 by which the pixels of an image may differ in the mean
-COMPARE_BATCH_SIZE = 256  # images that are compared at a time
+MAX_PIXEL_DIFFERENCE = 8  # mean difference of an image's pixels that is accepted, on the scale 0..255
+COMPARE_BATCH_SIZE = 256  # images compared at a time
 
 
 def find_data_dir(dataset_config):
-    """Return the folder that the run's data came from, or None where it does not hold them any more."""
+    """Return the folder that the run's data came from, or None where they are no longer there."""
     source = Path(dataset_config.get("source") or "")
     folder = source.parent if source.is_file() else source
     return folder if folder.is_absolute() and folder.is_dir() and find_layout(folder, dataset_config["name"]) else None
 
 
 def load_run_dataset(run, config, data_dir=None):
-    """Return the Dataset of a run, whose run.json holds `facts`, with the run's --limit: a data set or a folder.
+    """Return the Dataset of a run, a named dataset or an image folder, with the run's --limit.
 
-    data_dir: the folder of the data; None: where the run had them, else as in training. UserError when they cannot be
-    found.
+    config: its run.json. data_dir: the folder of the data; None: where the run found them, else the default of
+    training. UserError when they are not found.
     """
-    told, limit = config["dataset"], config.get("limit")
+    dataset_config, limit = config["dataset"], config.get("limit")
     try:
-        if told.get("kind") == "folder":  # pictures in folders
-            if data_dir is None and not Path(told["source"]).is_dir():
-                raise UserError(f"{run} was trained on pictures in {told['source']}, which is not there any more; put "
-                                "it back, or say with --data-dir where it is now")
-            left_out = any(note.startswith(image_folder.SKIPPED_NOTE_PREFIX) for note in told.get("notes", ()))
-            return image_folder.load_image_folder(told["source"] if data_dir is None else data_dir, told["shape"],
-                                                  labels_from=told["labels_from"], limit=limit,
-                                                  invalid_images="skip" if left_out else "error")
-        datasets.get_dataset_info(told["name"])  # names the nearest one, where there is none
-        data_dir = find_data_dir(told) if data_dir is None else data_dir
-        return load_dataset(plans.get_run_dataset_info(told), data_dir=data_dir, limit=limit)
+        if dataset_config.get("kind") == "folder":
+            if data_dir is None and not Path(dataset_config["source"]).is_dir():
+                raise UserError(f"{run} was trained on images in {dataset_config['source']}, which no longer exists; "
+                                "restore it, or pass its new location with --data-dir")
+            has_skipped = any(note.startswith(image_folder.SKIPPED_NOTE_PREFIX)
+                              for note in dataset_config.get("notes", ()))
+            return image_folder.load_image_folder(dataset_config["source"] if data_dir is None else data_dir,
+                                                  dataset_config["shape"], labels_from=dataset_config["labels_from"],
+                                                  limit=limit, invalid_images="skip" if has_skipped else "error")
+        dataset_info.get_dataset_info(dataset_config["name"])  # suggests the closest name for an unknown one
+        data_dir = find_data_dir(dataset_config) if data_dir is None else data_dir
+        return load_dataset(run_config.get_run_dataset_info(dataset_config), data_dir=data_dir, limit=limit)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, UserError):
             raise
@@ -48,48 +49,49 @@ def load_run_dataset(run, config, data_dir=None):
 
 
 def check_run_split(run, config, name, dataset):
-    """Return the split `name` of a Dataset; UserError where it is not the one that a run had.
+    """Return the split `name` of a Dataset; UserError where it is not the split that a run used.
 
     Compared are the classes, the number of images, and where the run was tested the labels of its test split and the
-    images that samples.npz keeps: of the test split for "test", of the training split for the others.
+    images in samples.npz: those of the test split for "test", of the training split for the others.
     """
-    told, split = config["dataset"], getattr(dataset, name)
-    if list(dataset.info.class_names) != told["class_names"] or len(split) != told.get(name):
-        raise UserError(f"{dataset.source} has {len(split):,} pictures in its {name} split, and the run had "
-                        f"{told.get(name)}, of {len(told['class_names'])} classes; give its data with --data-dir")
-    same, samples = True, Path(run) / "samples.npz"
+    dataset_config, split = config["dataset"], getattr(dataset, name)
+    if list(dataset.info.class_names) != dataset_config["class_names"] or len(split) != dataset_config.get(name):
+        raise UserError(f"{dataset.source} has {len(split):,} images in its {name} split, but the run had "
+                        f"{dataset_config.get(name)}, of {len(dataset_config['class_names'])} classes; pass the run's "
+                        "data with --data-dir")
+    matches, samples = True, Path(run) / "samples.npz"
     if name == "test":
-        tested = run_files.read_predictions(Path(run), len(told["class_names"]))
-        same = not tested or np.array_equal(tested[0], split.labels)
-    if same and samples.is_file():
-        same = has_samples(read_arrays(samples), name, dataset)
-    if not same:
-        raise UserError(f"the {name} split of {dataset.source} is not the one that {run} had, though it has as many "
-                        "images; give its data with --data-dir, or evaluate on other images with --data")
+        predictions = run_files.read_predictions(Path(run), len(dataset_config["class_names"]))
+        matches = not predictions or np.array_equal(predictions[0], split.labels)
+    if matches and samples.is_file():
+        matches = has_samples(read_arrays(samples), name, dataset)
+    if not matches:
+        raise UserError(f"the {name} split of {dataset.source} is not that of {run}, although it has the same number "
+                        "of images; pass the run's data with --data-dir, or evaluate on other images with --data")
     return split
 
 
 def has_samples(arrays, name, dataset):
-    """Return whether a Dataset has the images that samples.npz keeps of a run's data where the run had them.
+    """Return whether a Dataset has the images of samples.npz at the same indices as the run.
 
     The order of a folder's images depends on the labels alone, so other images of the same classes have the same
-    labels. Decoders of other versions may differ in a few levels, other images do in many.
+    labels. Decoders of different versions may differ by a few levels, different images by many.
     """
     if name == "test":
-        split, kept, indices = dataset.test, arrays.get("cell_images"), arrays.get("cell_indices")
+        split, saved_images, indices = dataset.test, arrays.get("cell_images"), arrays.get("cell_indices")
     else:
-        split, kept = dataset.train, arrays.get("train_images")
-        indices = np.arange(len(kept)) if kept is not None else None
-    if kept is None or indices is None:
+        split, saved_images = dataset.train, arrays.get("train_images")
+        indices = np.arange(len(saved_images)) if saved_images is not None else None
+    if saved_images is None or indices is None:
         return True
     if len(indices) and (indices.min() < 0 or indices.max() >= len(split)):
         return False
     for start in range(0, len(indices), COMPARE_BATCH_SIZE):
         images, _ = split.batch(indices[start:start + COMPARE_BATCH_SIZE])
-        before = kept[start:start + COMPARE_BATCH_SIZE]
-        if images.shape != before.shape:
+        saved_batch = saved_images[start:start + COMPARE_BATCH_SIZE]
+        if images.shape != saved_batch.shape:
             return False
-        difference = np.abs(images.astype(np.int16) - before).mean(axis=(1, 2, 3))
+        difference = np.abs(images.astype(np.int16) - saved_batch).mean(axis=(1, 2, 3))
         if (difference > MAX_PIXEL_DIFFERENCE).any():
             return False
     return True

@@ -1,4 +1,4 @@
-"""The run directory itself: where it may be, its name, and the lock that lets one process write it at a time."""
+"""The run directory itself: its location, its name, and the lock that lets one process write to it at a time."""
 
 import contextlib
 import tempfile
@@ -13,38 +13,39 @@ from zoo.utils.io import expand_user, is_scratch_file, remove_stale_scratch_file
 
 LOCK_FILE = ".lock"
 LOCK_FILES = {LOCK_FILE, f"{LOCK_FILE}.soft"}
-LOCK_TIMEOUT = 0.3  # seconds to wait for a lock, which a process that only looks at a run's status takes for a moment
+LOCK_TIMEOUT = 0.3  # seconds to wait for the lock, which a status query of another process holds for a moment
 
 
 def check_output_dir(output_dir, name):
-    """Raise UserError unless a run called `name` (None: a new name) can be written below `output_dir`.
+    """Raise UserError unless a run called `name` (None: a new name) can be written in `output_dir`.
 
-    Nothing is left behind: a nameless file is tried in the nearest folder that exists.
+    Nothing is left behind: the check creates an unnamed file in the nearest existing folder.
     """
     if name is not None and (not name or name != Path(name).name or name.startswith(".") or len(name) > 100
                              or not name.isprintable()):
-        raise UserError(f"--name is the plain name of a folder, without slashes, at most 100 letters; given {name!r}")
-    there = output_dir
+        raise UserError(f"--name must be a plain folder name, without slashes, of at most 100 characters; given "
+                        f"{name!r}")
+    parent = output_dir
     try:
         folder = expand_user(output_dir)
         if name is not None and not is_empty_run(folder / name):
-            raise UserError(f"{folder / name} is there already, and is no run; choose another --name")
-        there = folder.absolute()
-        while not there.exists() and not there.is_symlink() and there != there.parent:
-            there = there.parent
-        tempfile.TemporaryFile(dir=there).close()
+            raise UserError(f"{folder / name} already exists and is not a run; choose another --name")
+        parent = folder.absolute()
+        while not parent.exists() and not parent.is_symlink() and parent != parent.parent:
+            parent = parent.parent
+        tempfile.TemporaryFile(dir=parent).close()
     except OSError as error:
-        raise UserError(f"cannot write runs to {output_dir}: {error.strerror} ({there}); "
+        raise UserError(f"cannot write runs to {output_dir}: {error.strerror} ({parent}); "
                         "choose another --output-dir") from None
 
 
 def is_empty_run(run):
-    """Return whether `run` is not there, or holds only what a process left that was killed while it made it."""
+    """Return whether `run` does not exist, or holds only leftovers of a process killed while creating it."""
     return not run.exists() or (run.is_dir() and all(map(_is_leftover, run.iterdir())))
 
 
 def _is_leftover(path):
-    """Return whether a file or folder of a run directory without run.json is what a killed process left there."""
+    """Return whether a file or folder in a run directory without run.json is a leftover of a killed process."""
     if path.is_dir():
         return path.name in ("checkpoints", "plots", FIRST_STAGE_DIR) and all(map(_is_leftover, path.iterdir()))
     return (path.name in (*LOCK_FILES, MODEL_FILE) or is_scratch_file(path)
@@ -53,15 +54,15 @@ def _is_leftover(path):
 
 @contextlib.contextmanager
 def lock_run(run):
-    """Hold the run directory, as one process at a time can; RunLocked at once when another one has it.
+    """Hold the lock of a run directory; RunLocked immediately when another process holds it.
 
-    By a lock on a file, which stays; the system frees it however we end. What killed processes left half written in
-    the run directory is removed.
+    It is a lock on a file, which stays; the system releases it however this process ends. Partly written files of
+    killed processes in the run directory are removed.
     """
     try:
         lock = acquire_lock(run / LOCK_FILE, LOCK_TIMEOUT)
     except TimeoutError:
-        raise RunLocked(f"another process is at work on {run}; wait for it to end, or choose another "
+        raise RunLocked(f"another process is using {run}; wait for it to finish, or choose another "
                         "--name") from None
     except OSError as error:
         raise UserError(f"cannot lock {run}: {error.strerror} ({run / LOCK_FILE})") from None
@@ -72,18 +73,18 @@ def lock_run(run):
 
 @contextlib.contextmanager
 def lock_new_run(run):
-    """Hold a run directory that has no run.json yet; UserError when another command has begun that run meanwhile."""
+    """Hold the lock of a run directory without run.json; UserError when another command has started the run."""
     with lock_run(run):
         if (run / "run.json").exists():
-            raise UserError(f"another command has begun {run} meanwhile; give this command again to go on with it, or "
-                            "choose another --name")
-        # Of a command that was killed, perhaps another one
+            raise UserError(f"another command has started {run} meanwhile; repeat this command to resume it, or choose "
+                            "another --name")
+        # Left by a killed command, possibly another one
         (run / FIRST_STAGE_DIR / "run.json").unlink(missing_ok=True)
         yield
 
 
 def is_run_locked(run):
-    """Return whether a process holds the run directory; see `lock_run`."""
+    """Return whether a process holds the lock of a run directory; see `lock_run`."""
     if not (run / LOCK_FILE).exists():
         return False
     try:
@@ -96,27 +97,27 @@ def is_run_locked(run):
 
 
 def make_run_name(model_name, dataset_name):
-    """Return what a run without a name is called: network-dataset-date-time."""
+    """Return the default name of a run: MODEL-DATASET-DATE-TIME."""
     return f"{model_name}-{dataset_name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def create_run(output_dir, name, model_name, dataset_name):
-    """Make and return the run directory: `name`, or a new one, with a number where that is taken."""
+    """Create and return the run directory: `name`, or the default name with a number appended where it is taken."""
     output_dir = expand_user(output_dir)
-    stem = name or make_run_name(model_name, dataset_name)
+    base_name = name or make_run_name(model_name, dataset_name)
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make {output_dir}: {error.strerror}; choose another --output-dir") from None
-    taken = 0
+        raise UserError(f"cannot create {output_dir}: {error.strerror}; choose another --output-dir") from None
+    suffix = 0
     while True:
-        run = output_dir / (f"{stem}-{taken + 1}" if taken else stem)
+        run = output_dir / (f"{base_name}-{suffix + 1}" if suffix else base_name)
         try:
             run.mkdir(exist_ok=name is not None)
         except FileExistsError:
             if name:
-                raise UserError(f"{run} is there already, and is no folder; choose another --name") from None
-            taken += 1
+                raise UserError(f"{run} already exists and is not a folder; choose another --name") from None
+            suffix += 1
             continue
         (run / "checkpoints").mkdir(exist_ok=True)
         return run

@@ -1,14 +1,14 @@
-"""The files of a run directory: their only readers and writers. Nothing in a file is executed.
+"""Reading and writing the files of a run directory, all of them in this module. Nothing in a file is executed.
 
-    run.json           what was asked and with what: written first
+    run.json           the configuration and the environment of the run: written first
     history.csv        one row per epoch: learning rate of its last step, losses, accuracies; timings.csv: its seconds
     checkpoints/       best.npz and last.npz: every variable by path; see zoo.training.checkpoints
     predictions.npz    labels (n,) int64 and probabilities (n, classes) float32 of the test split, at the best epoch
-    samples.npz        training images and mistakes, uint8
+    samples.npz        training images, mistakes and confusion examples, uint8
     plots/             by zoo.reports, and report.html
     result.json        written last: the run is finished
 
-Every file is written to a scratch name and renamed. A file that a training cannot have written is a UserError of one
+Every file is written under a temporary name and renamed. A file that zoo cannot have written raises a UserError of one
 line, whatever the damage; a pipe, a device or a folder in its place is refused without being opened.
 """
 
@@ -27,40 +27,40 @@ from zoo.training.npz_file import make_damaged_file_error, read_arrays, write_ar
 from zoo.utils.io import read_bytes, read_json, write_text
 
 FORMAT_VERSION = 1  # of run.json, and of the files beside it
-HISTORY_COLUMNS = ("epoch", "learning_rate", "loss", "accuracy", "val_loss",
-                   "val_accuracy")  # that every history.csv has
-FINITE_COLUMNS = ("learning_rate", "val_loss", "val_accuracy")  # of which training writes no other numbers
+# Columns of every history.csv, and those of them that are always finite
+HISTORY_COLUMNS = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
+FINITE_COLUMNS = ("learning_rate", "val_loss", "val_accuracy")
 MAX_CSV_BYTES = 512 * 2**20  # bytes; a row has about 100
-MAX_NUMBER = 1e9  # of anything that result.json counts
+MAX_NUMBER = 1e9  # of any number in the files without a limit of its own
 
 
 # run.json
 
 def write_config(run, config):
     """Write run.json; its first key is the format."""
-    others = {key: value for key, value in config.items() if key != "format"}
-    write_text(run / "run.json", json.dumps({"format": FORMAT_VERSION, **others}, indent=2) + "\n")
+    entries = {key: value for key, value in config.items() if key != "format"}
+    write_text(run / "run.json", json.dumps({"format": FORMAT_VERSION, **entries}, indent=2) + "\n")
 
 
 def read_config(run):
-    """Return run.json as a dict, in which network, dataset.name and dataset.class_names are sure to be.
+    """Return run.json as a dict, in which network, dataset.name and dataset.class_names are always present.
 
-    Other keys may be missing; those that are there are of the right types. UserError when `run` is no run directory,
+    Other keys can be missing; those that are present have the right types. UserError when `run` is not a run directory,
     when a newer zoo wrote it, and when the file is damaged.
     """
     run = Path(run)
     path = run / "run.json"
     if not os.path.isdir(run):
-        raise UserError(f"{run} is no run directory: there is no such folder")
+        raise UserError(f"{run} is not a run directory: there is no such folder")
     if not os.path.lexists(path):
-        raise UserError(f"{run} is no run directory: it has no run.json; name a folder that zoo.train made")
+        raise UserError(f"{run} is not a run directory: it has no run.json; name a folder that zoo.train created")
     config = _read_json(path)
     version = config.get("format", FORMAT_VERSION)
     if not _is_count(version, 1):
         raise make_damaged_file_error(path, f"format {version!r}")
     if version > FORMAT_VERSION:
-        raise UserError(f"{path} was written by a newer zoo: its format is {version}, and this zoo reads {FORMAT_VERSION}; "
-                        "upgrade zoo")
+        raise UserError(f"{path} was written by a newer zoo: its format is {version}, and this zoo reads "
+                        f"{FORMAT_VERSION}; upgrade zoo")
     dataset = config.get("dataset")
     if not isinstance(config.get("network"), str) or not isinstance(dataset, dict):
         raise make_damaged_file_error(path, "it does not say which network was trained on which dataset")
@@ -68,7 +68,7 @@ def read_config(run):
     if not isinstance(dataset.get("name"), str) or not isinstance(names, list) or not names:
         raise make_damaged_file_error(path, "the dataset has no name or no class_names")
     if not all(isinstance(name, str) for name in names):
-        raise make_damaged_file_error(path, "a label_name is no text")
+        raise make_damaged_file_error(path, "a class name is not a string")
     _check_values(path, config, CONFIG_CHECKS)
     _check_values(path, dataset, DATASET_CHECKS)
     return config
@@ -100,7 +100,7 @@ def _is_dict_or_none(value):
     return value is None or isinstance(value, dict)
 
 
-CONFIG_CHECKS = {  # key of run.json: whether a value can be that of a training
+CONFIG_CHECKS = {  # key of run.json: whether a value is valid
     "command": _is_text, "blueprint": _is_dict, "recipe": _is_dict, "versions": _is_dict,
     "finetuning": _is_dict_or_none, "head_recipe": _is_dict_or_none,
     "backend": lambda value: value in env.BACKENDS, "precision": _is_text, "device": _is_text,
@@ -109,7 +109,7 @@ CONFIG_CHECKS = {  # key of run.json: whether a value can be that of a training
     "class_weight": lambda value: value is None or (isinstance(value, list) and all(map(_is_number, value))),
     "deterministic": lambda value: isinstance(value, bool),
 }
-DATASET_CHECKS = {  # the same of its "dataset"
+DATASET_CHECKS = {  # the same for its "dataset"
     "title": _is_text, "source": _is_text, "kind": _is_text, "train": _is_count, "validation": _is_count,
     "test": _is_count, "classes": lambda value: _is_count(value, 1),
     "shape": lambda value: isinstance(value, list) and len(value) == 3 and all(_is_count(size, 1) for size in value),
@@ -122,15 +122,15 @@ DATASET_CHECKS = {  # the same of its "dataset"
 # result.json
 
 def write_result(run, result):
-    """Write result.json: the run is finished."""
+    """Write result.json, which marks the run as finished."""
     write_text(run / "result.json", json.dumps(result, indent=2) + "\n")
 
 
 def read_result(run, epochs=None):
     """Return result.json as a dict, or None for a run that has not finished.
 
-    test_accuracy_best, test_accuracy_last and best_epoch are sure to be there. epochs: how many the history holds,
-    where it is known; best_epoch must be one of them. UserError when the file is damaged.
+    test_accuracy_best, test_accuracy_last and best_epoch are always present. epochs: their number in the history, where
+    it is known; best_epoch must be one of them. UserError when the file is damaged.
     """
     path = run / "result.json"
     if not os.path.lexists(path):
@@ -138,24 +138,25 @@ def read_result(run, epochs=None):
     result = _read_json(path)
     for key in ("test_accuracy_best", "test_accuracy_last"):
         if not _is_number(result.get(key), 1):
-            raise make_damaged_file_error(path, f"{key} is {result.get(key)!r}, and must be a number from 0 to 1")
-    best = result.get("best_epoch")
-    if not _is_count(best, 1) or (epochs is not None and best > epochs):
+            raise make_damaged_file_error(path, f"{key} must be a number from 0 to 1, not {result.get(key)!r}")
+    best_epoch = result.get("best_epoch")
+    if not _is_count(best_epoch, 1) or (epochs is not None and best_epoch > epochs):
         history = "" if epochs is None else f", and the history has {epochs} epochs"
-        raise make_damaged_file_error(path, f"best_epoch is {best!r}{history}")
+        raise make_damaged_file_error(path, f"best_epoch is {best_epoch!r}{history}")
     _check_values(path, result, RESULT_CHECKS)
     return result
 
 
 def _is_dict_of_fractions(value):
-    return isinstance(value, dict) and all(each is None or _is_number(each, 1) for each in value.values())
+    return isinstance(value, dict) and all(fraction is None or _is_number(fraction, 1) for fraction in value.values())
 
 
-RESULT_CHECKS = {  # key of result.json: whether a value can be that of a training
+RESULT_CHECKS = {  # key of result.json: whether a value is valid
     "epochs": lambda value: _is_count(value, 1), "asked_epochs": lambda value: _is_count(value, 1),
     "val_accuracy_best": lambda value: _is_number(value, 1), "ece": lambda value: _is_number(value, 1),
     "test_top5_best": lambda value: _is_number(value, 1), "test_top5_last": lambda value: _is_number(value, 1),
-    "seconds": _is_number, "peak_memory": lambda value: value is None or _is_number(value), "per_class": _is_dict_of_fractions,
+    "seconds": _is_number, "peak_memory": lambda value: value is None or _is_number(value),
+    "per_class": _is_dict_of_fractions,
 }
 
 
@@ -183,23 +184,23 @@ def read_history_rows(run):
     missing = [name for name in HISTORY_COLUMNS if name not in header]
     if missing:
         raise make_damaged_file_error(path, f"it has no column {missing[0]}")
-    for name in header:  # of an auxiliary classifier there are both
+    for name in header:  # an auxiliary classifier has both
         output, _, metric = name.rpartition("_")
         other = f"{output}_{'accuracy' if metric == 'loss' else 'loss'}"
         if name not in HISTORY_COLUMNS and (metric not in ("loss", "accuracy") or not output or other not in header):
-            raise make_damaged_file_error(path, f"no training writes a column {name!r}" + (
+            raise make_damaged_file_error(path, f"training never writes a column {name!r}" + (
                 f" without {other}" if metric in ("loss", "accuracy") else ""))
     for row in rows:
         for name in FINITE_COLUMNS:
             if not math.isfinite(row[name]):
-                raise make_damaged_file_error(path, f"{name} of epoch {row['epoch']} is no finite number")
+                raise make_damaged_file_error(path, f"{name} of epoch {row['epoch']} is not finite")
     return rows
 
 
 def read_history(run):
     """Return history.csv as a dict of float arrays (epochs,), a key per column, or None when no epoch has finished.
 
-    UserError when it is damaged.
+    UserError when the file is damaged.
     """
     rows = read_history_rows(run)
     return {name: np.array([row[name] for row in rows], float) for name in rows[0]} if rows else None
@@ -208,14 +209,14 @@ def read_history(run):
 def read_timings(run):
     """Return the rows of timings.csv, dicts with epoch and seconds; [] when no epoch has finished.
 
-    UserError when it is damaged.
+    UserError when the file is damaged.
     """
     path = run / "timings.csv"
     header, rows = _read_csv(path)
     if header and header != ["epoch", "seconds"]:
         raise make_damaged_file_error(path, "its columns are not epoch and seconds")
     if not all(0 <= row["seconds"] <= MAX_NUMBER for row in rows):
-        raise make_damaged_file_error(path, "an epoch took no possible time")
+        raise make_damaged_file_error(path, "the seconds of an epoch are out of range")
     return rows
 
 
@@ -228,7 +229,7 @@ def _write_csv(path, rows):
 
 
 def _read_csv(path):
-    """Return (header, rows): dicts of numbers, whose epochs count 1, 2, 3, ...; [], [] where there is no file."""
+    """Return (header, rows): rows are dicts of numbers, with epochs 1, 2, 3, ...; [], [] where there is no file."""
     if not os.path.lexists(path):
         return [], []
     try:
@@ -241,7 +242,7 @@ def _read_csv(path):
         raise make_damaged_file_error(path, error) from None
     rows = [dict(zip(header, values, strict=True)) for values in zip(*columns, strict=True)]
     if any(row["epoch"] != epoch for epoch, row in enumerate(rows, start=1)):
-        raise make_damaged_file_error(path, "its epochs do not count 1, 2, 3, ...")
+        raise make_damaged_file_error(path, "its epochs are not 1, 2, 3, ...")
     return header, rows
 
 
@@ -253,17 +254,18 @@ def write_predictions(run, labels, probabilities):
 
 
 def write_samples(run, train, mistakes, confusion_examples):
-    """Write samples.npz: (images, labels) of the training split, (images, indices) of the first mistakes and of the
-    images for the cells of the confusion matrix, both of the test split."""
+    """Write samples.npz: (images, labels) of the training split, and of the test split (images, indices) of the first
+    mistakes and of the images for the cells of the confusion matrix.
+    """
     write_arrays(run / "samples.npz", {"train_images": train[0], "train_labels": train[1],
                                        "mistake_images": mistakes[0], "mistake_indices": mistakes[1],
                                        "cell_images": confusion_examples[0], "cell_indices": confusion_examples[1]})
 
 
 def read_predictions(run, classes):
-    """Return (labels int64 (n,), probabilities float (n, classes)) of predictions.npz, or None when it is not there.
+    """Return (labels int64 (n,), probabilities float (n, classes)) of predictions.npz, or None without the file.
 
-    UserError when it is damaged or does not fit the number of classes.
+    UserError when it is damaged or does not match the number of classes.
     """
     path = run / "predictions.npz"
     if not os.path.lexists(path):
@@ -271,7 +273,8 @@ def read_predictions(run, classes):
     labels, probabilities = _read_arrays(path, "labels", "probabilities")
     if (probabilities.dtype.kind != "f" or probabilities.ndim != 2 or probabilities.shape[1] != classes
             or not ((probabilities >= 0) & (probabilities <= 1.001)).all()):
-        raise make_damaged_file_error(path, f"probabilities must be from 0 to 1, {classes} per image, as many as there are classes")
+        raise make_damaged_file_error(path,
+                                      f"probabilities must be from 0 to 1, {classes} per image, one for each class")
     _check_labels(path, labels, len(probabilities), classes)
     return labels, probabilities
 
@@ -293,26 +296,26 @@ def read_samples(run, classes):
 def read_mistakes(run, predictions):
     """Return (images uint8 (k, h, w, c), indices int64 (k,)), the first mistakes of samples.npz, or None.
 
-    predictions: what read_predictions returned. UserError when it is damaged or belongs to other predictions.
+    predictions: the result of `read_predictions`. UserError when it is damaged or belongs to other predictions.
     """
     path = run / "samples.npz"
     if not os.path.lexists(path):
         return None
     images, indices = _read_arrays(path, "mistake_images", "mistake_indices")
     labels, probabilities = predictions
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    mistakes = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     _check_images(path, images)
-    if indices.shape != images.shape[:1] or not np.array_equal(indices, wrong[: len(indices)]):
-        raise make_damaged_file_error(path, "its mistakes are not those of predictions.npz")
-    if len(wrong) and not len(indices):
-        raise make_damaged_file_error(path, f"it shows none of the {len(wrong)} mistakes of predictions.npz")
+    if indices.shape != images.shape[:1] or not np.array_equal(indices, mistakes[: len(indices)]):
+        raise make_damaged_file_error(path, "its mistakes do not match predictions.npz")
+    if len(mistakes) and not len(indices):
+        raise make_damaged_file_error(path, f"it has none of the {len(mistakes)} mistakes of predictions.npz")
     return images, indices
 
 
 def read_confusion_examples(run, predictions):
     """Return (images uint8 (k, h, w, c), indices int64 (k,)): images for the cells of the confusion matrix, or None.
 
-    predictions: what read_predictions returned. UserError when the file is damaged or belongs to other predictions.
+    predictions: the result of `read_predictions`. UserError when the file is damaged or belongs to other predictions.
     """
     path = run / "samples.npz"
     if not os.path.lexists(path):
@@ -320,9 +323,11 @@ def read_confusion_examples(run, predictions):
     images, indices = _read_arrays(path, "cell_images", "cell_indices")
     _check_images(path, images)
     if indices.dtype.kind not in "iu" or indices.shape != images.shape[:1] or not (indices[1:] > indices[:-1]).all():
-        raise make_damaged_file_error(path, "its cell_indices are not one rising whole number per image")
+        raise make_damaged_file_error(path, "its cell_indices are not one whole number per image in ascending order")
     if len(indices) and not 0 <= indices[0] <= indices[-1] < len(predictions[0]):
-        raise make_damaged_file_error(path, f"its cell_indices run to {indices[-1]}, and {len(predictions[0])} images were tested")
+        raise make_damaged_file_error(path,
+                                      f"its cell_indices go up to {indices[-1]}, but {len(predictions[0])} images "
+                                      "were tested")
     return images, indices.astype(np.int64)
 
 
@@ -343,11 +348,14 @@ def _read_arrays(path, *names):
 
 def _check_images(path, images):
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape[1:3]:
-        raise make_damaged_file_error(path, f"images must be uint8 (count, height, width, 1 or 3), not {images.dtype} {images.shape}")
+        raise make_damaged_file_error(path, "images must be uint8 (count, height, width, 1 or 3), not "
+                                      f"{images.dtype} {images.shape}")
 
 
 def _check_labels(path, labels, count, classes):
     if labels.dtype.kind not in "iu" or labels.shape != (count,) or not count:
-        raise make_damaged_file_error(path, f"there must be one whole number per image as its label, not {labels.dtype} {labels.shape}")
+        raise make_damaged_file_error(path, "labels must be one whole number per image, not "
+                                      f"{labels.dtype} {labels.shape}")
     if labels.min() < 0 or labels.max() >= classes:
-        raise make_damaged_file_error(path, f"its labels run from {labels.min()} to {labels.max()}, and there are {classes} classes")
+        raise make_damaged_file_error(path, f"its labels range from {labels.min()} to {labels.max()}, but there are "
+                                      f"{classes} classes")

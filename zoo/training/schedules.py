@@ -1,27 +1,27 @@
-"""The learning rate: of a step, a function of the step; on a plateau, of an epoch, a function of the epochs before."""
+"""Learning-rate schedules: functions of the step, or for plateau of the history of validation losses."""
 
 import keras
 from keras import ops
 
 from zoo.training.recipe import serialize_recipe, parse_milestones
 
-RISE_FRACTION = 0.3  # one_cycle: the share of the run in which the rate rises
-INITIAL_FRACTION = 1 / 25  # one_cycle: the first rate as a share of the highest
-PLATEAU_MIN_DELTA = 1e-4  # plateau: by how much a validation loss must be lower to count, as in Keras
+RISE_FRACTION = 0.3  # one_cycle: fraction of the run in which the learning rate rises
+INITIAL_FRACTION = 1 / 25  # one_cycle: initial learning rate as a fraction of the peak
+PLATEAU_MIN_DELTA = 1e-4  # plateau: smallest decrease of the validation loss that counts, as in Keras
 
 
 class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """The rate of a step, counted from 0: learning_rate * warm-up * shape. `steps` are those of an epoch."""
+    """The learning rate of a step, counted from 0: learning_rate * warm-up * schedule."""
 
     def __init__(self, recipe, steps_per_epoch):
         self.recipe, self.steps_per_epoch, self.total_steps = recipe, steps_per_epoch, recipe.epochs * steps_per_epoch
-        self.warmup_steps = min(round(recipe.warmup_epochs * steps_per_epoch),
-                                self.total_steps - 1) if recipe.lr_schedule != "one_cycle" else 0
+        warmup_steps = min(round(recipe.warmup_epochs * steps_per_epoch), self.total_steps - 1)
+        self.warmup_steps = 0 if recipe.lr_schedule == "one_cycle" else warmup_steps
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
-        rate = self.recipe.learning_rate * SCHEDULE_FUNCTIONS[self.recipe.lr_schedule](self, step)
-        return rate * ops.minimum(1.0, step / self.warmup_steps) if self.warmup_steps else rate
+        learning_rate = self.recipe.learning_rate * SCHEDULE_FUNCTIONS[self.recipe.lr_schedule](self, step)
+        return learning_rate * ops.minimum(1.0, step / self.warmup_steps) if self.warmup_steps else learning_rate
 
     def get_config(self):
         return {"recipe": serialize_recipe(self.recipe), "steps_per_epoch": self.steps_per_epoch}
@@ -32,23 +32,27 @@ def constant_schedule(schedule, step):
 
 
 def multistep_schedule(schedule, step):
-    """He et al. 2016: the rate falls at given epochs; Szegedy et al. 2016: every so many."""
-    at, epoch = parse_milestones(schedule.recipe.milestones), step / schedule.steps_per_epoch
-    times = ops.floor(epoch / at) if isinstance(at, float) else sum(ops.cast(epoch >= each, "float32") for each in at)
-    return schedule.recipe.gamma ** times
+    """Step decay at given epochs (He et al. 2016), or every N epochs (Szegedy et al. 2016)."""
+    milestones, epoch = parse_milestones(schedule.recipe.milestones), step / schedule.steps_per_epoch
+    if isinstance(milestones, float):
+        num_drops = ops.floor(epoch / milestones)
+    else:
+        num_drops = sum(ops.cast(epoch >= milestone, "float32") for milestone in milestones)
+    return schedule.recipe.gamma ** num_drops
 
 
 def cosine_schedule(schedule, step):
-    """Loshchilov and Hutter 2017 (arXiv:1608.03983), equation 5 without restarts, after the warm-up."""
-    done = ops.clip((step - schedule.warmup_steps) / (schedule.total_steps - schedule.warmup_steps), 0.0, 1.0)
-    return 0.5 * (1 + ops.cos(3.141592653589793 * done))
+    """Cosine annealing: Loshchilov and Hutter 2017 (arXiv:1608.03983), equation 5, no restarts, after the warm-up."""
+    fraction = ops.clip((step - schedule.warmup_steps) / (schedule.total_steps - schedule.warmup_steps), 0.0, 1.0)
+    return 0.5 * (1 + ops.cos(3.141592653589793 * fraction))
 
 
 def one_cycle_schedule(schedule, step):
-    """Smith and Topin 2018 (arXiv:1708.07120), in two straight lines; the momentum stays."""
-    top = RISE_FRACTION * schedule.total_steps
-    up, down = INITIAL_FRACTION + (1 - INITIAL_FRACTION) * step / top, (schedule.total_steps - step) / (schedule.total_steps - top)
-    return ops.maximum(0.0, ops.minimum(up, down))
+    """One cycle: Smith and Topin 2018 (arXiv:1708.07120), piecewise linear; the momentum is constant."""
+    peak_step = RISE_FRACTION * schedule.total_steps
+    rising = INITIAL_FRACTION + (1 - INITIAL_FRACTION) * step / peak_step
+    falling = (schedule.total_steps - step) / (schedule.total_steps - peak_step)
+    return ops.maximum(0.0, ops.minimum(rising, falling))
 
 
 SCHEDULE_FUNCTIONS = {"constant": constant_schedule, "plateau": constant_schedule, "step": multistep_schedule,
@@ -56,42 +60,41 @@ SCHEDULE_FUNCTIONS = {"constant": constant_schedule, "plateau": constant_schedul
 
 
 def make_schedule(recipe, steps_per_epoch):
-    """Return what the optimizer takes: a RecipeSchedule, or for a plateau the first rate, which is set anew each
-    epoch.
-    """
+    """Return the optimizer's learning rate: a RecipeSchedule, or for plateau the initial value, updated each epoch."""
     return recipe.learning_rate if recipe.lr_schedule == "plateau" else RecipeSchedule(recipe, steps_per_epoch)
 
 
 def compute_epoch_learning_rate(recipe, steps_per_epoch, history):
-    """Return the rate of the last step of the epoch that follows the rows of `history`."""
+    """Return the learning rate of the last step of the epoch after the rows of `history`."""
     if recipe.lr_schedule == "plateau":
         return compute_plateau_learning_rate(recipe, [row["val_loss"] for row in history])
-    return float(ops.convert_to_numpy(RecipeSchedule(recipe,
-                                                     steps_per_epoch)((len(history) + 1) * steps_per_epoch - 1)))
+    last_step = (len(history) + 1) * steps_per_epoch - 1
+    return float(ops.convert_to_numpy(RecipeSchedule(recipe, steps_per_epoch)(last_step)))
 
 
 def compute_plateau_learning_rate(recipe, losses):
-    """Return the rate after epochs with these validation losses: it falls after `lr_patience` epochs without a lower
-    one.
+    """Return the learning rate after epochs with these validation losses, reduced on a plateau of `lr_patience` epochs.
 
-    A function of the history alone, so that a run that goes on needs no other memory of it.
+    A function of the history alone, so that a resumed run needs no other state.
     """
-    rate, best, waited = recipe.learning_rate, float("inf"), 0
+    learning_rate, best_loss, epochs_waited = recipe.learning_rate, float("inf"), 0
     for loss in losses:
-        best, waited = (loss, 0) if loss < best - PLATEAU_MIN_DELTA else (best, waited + 1)
-        if waited == recipe.lr_patience:
-            rate, waited = max(rate * recipe.gamma, recipe.min_lr), 0
-    return min(rate, recipe.learning_rate)
+        best_loss, epochs_waited = (loss, 0) if loss < best_loss - PLATEAU_MIN_DELTA else (best_loss, epochs_waited + 1)
+        if epochs_waited == recipe.lr_patience:
+            learning_rate, epochs_waited = max(learning_rate * recipe.gamma, recipe.min_lr), 0
+    return min(learning_rate, recipe.learning_rate)
 
 
 def has_stopped_early(recipe, history):
-    """Return whether training ends here: `early_stopping_patience` epochs without a validation loss lower by
+    """Return whether early stopping ends training: `early_stopping_patience` epochs without a validation loss lower by
     `early_stopping_min_delta`.
     """
-    best, waited = float("inf"), 0
+    best_loss, epochs_waited = float("inf"), 0
     for row in history:
-        best, waited = (row["val_loss"],
-                        0) if row["val_loss"] < best - recipe.early_stopping_min_delta else (best, waited + 1)
-        if waited == recipe.early_stopping_patience > 0:
+        if row["val_loss"] < best_loss - recipe.early_stopping_min_delta:
+            best_loss, epochs_waited = row["val_loss"], 0
+        else:
+            epochs_waited += 1
+        if epochs_waited == recipe.early_stopping_patience > 0:
             return True
     return False

@@ -1,4 +1,4 @@
-"""TensorFlow's engine for several devices of one host; the one thing that Keras has no name of its own for."""
+"""TensorFlow on several devices of one host, for which Keras has no API of its own."""
 
 import tensorflow as tf
 
@@ -12,21 +12,22 @@ def create_mirrored_strategy():
 
 
 def all_reduce_before_clipping(optimizer, devices):
-    """Let an optimizer that clips gradients, or scales the loss, see their mean over the devices, not each its own.
+    """Average the gradients over the devices before the optimizer clips them or scales the loss.
 
-    Keras clips what each device has found, the gradient of its share of the mean loss, and adds those up. The mean of
-    these is the whole gradient over `devices`; clipped to the norm over `devices`, it adds up to the clipped gradient.
-    What is not finite on one device is so in the mean: all leave out the step.
+    Keras clips on each device the gradient of that device's part of the mean loss, and then sums over the devices. The
+    mean of these gradients is the whole gradient divided by `devices`; clipped to the norm divided by `devices`, the
+    sum is the clipped gradient. A gradient that is not finite on one device is not finite in the mean: all skip the
+    step.
     """
-    stepping = precision.get_inner_optimizer(optimizer)
-    if not stepping.global_clipnorm and stepping is optimizer:
+    inner_optimizer = precision.get_inner_optimizer(optimizer)
+    if not inner_optimizer.global_clipnorm and inner_optimizer is optimizer:
         return
-    if stepping.global_clipnorm:
-        stepping.global_clipnorm /= devices
+    if inner_optimizer.global_clipnorm:
+        inner_optimizer.global_clipnorm /= devices
     apply = optimizer.apply
 
-    def averaged(grads, trainable_variables=None):
+    def apply_averaged(grads, trainable_variables=None):
         context = tf.distribute.get_replica_context()
         return apply(context.all_reduce(tf.distribute.ReduceOp.MEAN, grads), trainable_variables)
 
-    optimizer.apply = averaged
+    optimizer.apply = apply_averaged

@@ -1,7 +1,7 @@
-"""Several hosts that train one network: they meet, agree, notice when one is lost, and leave together.
+"""Coordination of several hosts that train one model: they connect, agree, detect lost hosts and stop together.
 
-Host 0 listens at the first address, and the others stay connected to it. Standard library only; the numbers of the
-training go another way, through JAX, at the next port.
+Host 0 listens at the first address, and the others stay connected to it. Standard library only; tensors are exchanged
+separately, by JAX, at the next port.
 """
 
 import json
@@ -13,18 +13,19 @@ import threading
 import time
 
 from zoo.errors import UserError
-from zoo.training import provenance, run_config as plans
+from zoo.training import provenance
+from zoo.training.run_config import flatten_run_config
 from zoo.training.stopping import Stopper
 
-CONNECT_TIMEOUT = 120.0  # seconds for all hosts to come
-NOTICE_AFTER = 2.0  # seconds until a host that waits says so
-HEARTBEAT_INTERVAL = 5.0  # seconds between signs of life
-HEARTBEAT_TIMEOUT = 30.0  # seconds without one: the host is lost
+CONNECT_TIMEOUT = 120.0  # seconds for all hosts to connect
+NOTICE_AFTER = 2.0  # seconds until a waiting host prints a notice
+HEARTBEAT_INTERVAL = 5.0  # seconds between heartbeats
+HEARTBEAT_TIMEOUT = 30.0  # seconds without a heartbeat after which a host is lost
 EXIT_HOST_LOST = 8  # exit status
 
 
 class HostGroup:
-    """What connects host number `index` with the others; `addresses` are HOST:PORT of all. Made by `connect_hosts`."""
+    """The connections of host `index` to the others, made by `connect_hosts`; `addresses`: HOST:PORT of all hosts."""
 
     def __init__(self, addresses, index, peers):
         self.addresses, self.index, self.peers = addresses, index, peers  # {host: socket}
@@ -35,9 +36,9 @@ class HostGroup:
         threading.Thread(target=self._send_heartbeats, daemon=True).start()
 
     def broadcast(self, function):
-        """Return what `function` returns on host 0, where alone it is called; it must be plain JSON.
+        """Return the result of `function`, which is called on host 0 only; it must be JSON-serializable.
 
-        All hosts call this in the same order.
+        All hosts must make these calls in the same order.
         """
         if self.index:
             return self.value_queue.get()
@@ -46,12 +47,12 @@ class HostGroup:
         return value
 
     def request_stop(self):
-        """Let host 0 know that this host was told to end."""
+        """Tell host 0 that this host received a signal to stop."""
         self.stop_event.set()
         self._send({"leave": True})
 
     def close(self):
-        """Say farewell: from now on nobody is missed."""
+        """Announce the exit of this host: from now on, lost connections are ignored."""
         self.close_event.set()
         self._send({"bye": True})
 
@@ -62,7 +63,7 @@ class HostGroup:
                 if host not in self.disconnected_hosts:
                     try:
                         peer.sendall(line)
-                    except OSError:  # who listens to it finds out
+                    except OSError:  # the listening thread detects it
                         self.disconnected_hosts.add(host)
 
     def _send_heartbeats(self):
@@ -88,75 +89,75 @@ class HostGroup:
         self._exit_host_lost(host)
 
     def _exit_host_lost(self, host):
-        """Leave at once, since the others wait for the lost host inside the backend, where no exception reaches."""
+        """Exit immediately, since the main thread waits inside the backend, where no exception reaches it."""
         if self.close_event.is_set():
             return
         self._send({"lost": host})
-        print(f"error: host {host}, {self.addresses[host]}, is lost; start all hosts again with the same command to go "
-              "on from the last epoch", file=sys.stderr, flush=True)
+        print(f"error: host {host}, {self.addresses[host]}, is lost; start all hosts again with the same command to "
+              "resume from the last epoch", file=sys.stderr, flush=True)
         os._exit(EXIT_HOST_LOST)
 
 
 class MultihostStopper(Stopper):
-    """A Leave that comes to the same answer on all hosts: host 0's, which hears from the others."""
+    """A Stopper with the same decision on all hosts: that of host 0, which the others notify of their signals."""
 
     def __init__(self, host_group, deadline=float("inf")):
         super().__init__(deadline)
         self.host_group = host_group
 
     def should_stop(self, seconds):
-        def decided():
+        def decide():
             if self.host_group.stop_event.is_set():
                 return "interrupted"
             return "out of time" if time.monotonic() + seconds > self.deadline else None
 
-        self.reason = self.reason or self.host_group.broadcast(decided)
+        self.reason = self.reason or self.host_group.broadcast(decide)
         return self.reason is not None
 
     def handle_signal(self, number, frame):
         super().handle_signal(number, frame)
-        self.reason = None  # until all hosts know
-        threading.Thread(target=self.host_group.request_stop).start()  # its lock may be held by who was interrupted
+        self.reason = None  # until all hosts agree
+        threading.Thread(target=self.host_group.request_stop).start()  # the interrupted code may hold its lock
 
 
 def collect_shared_settings(run_config, dataset):
-    """Return what must be the same on all hosts: {what: value}, plain JSON."""
-    versions = {f"version of {name}": each for name, each in provenance.get_package_versions(run_config.backend).items()
-                if name != "python"}
-    counts = {f"pictures for {name}": len(getattr(dataset, name)) for name in ("train", "validation", "test")}
-    return json.loads(json.dumps({**versions, **plans.flatten_run_config(run_config), **counts}))
+    """Return the settings that must be the same on all hosts: {name: value}, JSON-serializable."""
+    versions = {f"version of {name}": version for name, version
+                in provenance.get_package_versions(run_config.backend).items() if name != "python"}
+    counts = {f"images for {name}": len(getattr(dataset, name)) for name in ("train", "validation", "test")}
+    return json.loads(json.dumps({**versions, **flatten_run_config(run_config), **counts}))
 
 
 def connect_hosts(addresses, index, settings, timeout=CONNECT_TIMEOUT):
-    """Return the Link of host number `index` once all have come.
+    """Return the HostGroup of host `index` once all hosts are connected.
 
-    facts: {what: value}, plain JSON, which must be the same on all hosts. UserError for who does not come within `wait`
-    seconds, and for what differs.
+    settings: {name: value}, JSON-serializable, which must be the same on all hosts. UserError for hosts that do not
+    connect within `timeout` seconds, and for settings that differ.
     """
-    until = time.monotonic() + timeout
-    awaited = [0] if index else range(1, len(addresses))
-    others = f"host {awaited[0]}, {addresses[awaited[0]]}" if len(awaited) == 1 else f"{len(awaited)} other hosts"
-    waiting = threading.Timer(NOTICE_AFTER, print, [f"{'waiting':8} for {others}, up to {timeout:.0f} s"],
-                              {"flush": True})
-    waiting.start()
+    deadline = time.monotonic() + timeout
+    missing = [0] if index else range(1, len(addresses))
+    others = f"host {missing[0]}, {addresses[missing[0]]}" if len(missing) == 1 else f"{len(missing)} other hosts"
+    notice = threading.Timer(NOTICE_AFTER, print, [f"{'waiting':8} for {others}, up to {timeout:.0f} s"],
+                             {"flush": True})
+    notice.start()
     try:
-        peers = connect_to_coordinator(addresses, index, settings, until,
-                                       timeout) if index else accept_hosts(addresses, settings, until, timeout)
+        peers = (connect_to_coordinator(addresses, index, settings, deadline, timeout) if index
+                 else accept_hosts(addresses, settings, deadline, timeout))
     finally:
-        waiting.cancel()
+        notice.cancel()
     return HostGroup(addresses, index, peers)
 
 
 def accept_hosts(addresses, settings, deadline, timeout):
-    """On host 0: return {host: socket} of the others."""
-    peers, wrong = {}, ""
+    """Wait on host 0 for the other hosts and return {host: socket}; UserError where one is missing or differs."""
+    peers, error_message = {}, ""
     try:
         server = socket.create_server(("", parse_port(addresses[0])), backlog=len(addresses))
     except OSError as error:
         port = parse_port(addresses[0])
         raise UserError(f"cannot listen at port {port}: {error.strerror}; choose another port") from None
     with server:
-        while len(peers) < len(addresses) - 1 and not wrong:
+        while len(peers) < len(addresses) - 1 and not error_message:
             server.settimeout(max(0.01, deadline - time.monotonic()))
             try:
                 peer, _ = server.accept()
@@ -164,25 +165,26 @@ def accept_hosts(addresses, settings, deadline, timeout):
                 hello = json.loads(next(read_lines(peer)))
             except TimeoutError:
                 missing = [f"host {host}, {addresses[host]}" for host in range(1, len(addresses)) if host not in peers]
-                wrong = (f"{'; '.join(missing)}: not here after {timeout:.0f} s; start the same command there, with "
-                         "--host-index")
+                error_message = (f"{'; '.join(missing)}: not connected after {timeout:.0f} s; start the same command "
+                                 "there with --host-index")
                 break
-            except (OSError, ValueError, StopIteration):  # somebody else knocked
+            except (OSError, ValueError, StopIteration):  # not a host of this run
                 continue
             host = hello.get("host")
             if host in peers or host not in range(1, len(addresses)):
-                wrong = f"two hosts say that they are host {host}; give each its own --host-index"
-            wrong = wrong or describe_mismatch(settings, hello["facts"], f"host {host}, {addresses[host]},")
+                error_message = f"two hosts were started as host {host}; give each its own --host-index"
+            error_message = error_message or describe_mismatch(settings, hello["facts"],
+                                                               f"host {host}, {addresses[host]},")
             peers[host] = peer
     for peer in peers.values():
-        peer.sendall(json.dumps({"refused": wrong} if wrong else {"welcome": True}).encode() + b"\n")
-    if wrong:
-        raise UserError(wrong)
+        peer.sendall(json.dumps({"refused": error_message} if error_message else {"welcome": True}).encode() + b"\n")
+    if error_message:
+        raise UserError(error_message)
     return peers
 
 
 def connect_to_coordinator(addresses, index, settings, deadline, timeout):
-    """On another host: return {0: socket}."""
+    """Connect another host to host 0 and return {0: socket}."""
     host = addresses[0].rpartition(":")[0]
     while True:
         try:
@@ -190,34 +192,34 @@ def connect_to_coordinator(addresses, index, settings, deadline, timeout):
             break
         except OSError as error:
             if time.monotonic() > deadline:
-                raise UserError(f"host 0, {addresses[0]}, does not answer after {timeout:.0f} s ({error}); start the same "
-                                "command there, with --host-index 0") from None
+                raise UserError(f"host 0, {addresses[0]}, does not respond after {timeout:.0f} s ({error}); start the "
+                                "same command there with --host-index 0") from None
             time.sleep(0.2)
     peer.sendall(json.dumps({"host": index, "facts": settings}).encode() + b"\n")
     peer.settimeout(timeout + HEARTBEAT_TIMEOUT)
     try:
         answer = json.loads(next(read_lines(peer)))
     except (OSError, ValueError, StopIteration):
-        raise UserError(f"host 0, {addresses[0]}, has ended before all hosts came") from None
+        raise UserError(f"host 0, {addresses[0]}, exited before all hosts were connected") from None
     if "refused" in answer:
         raise UserError(answer["refused"])
     return {0: peer}
 
 
 def describe_mismatch(mine, other, who):
-    """Return words for the first of the facts that another host has otherwise, or ""."""
-    for what in mine:
-        if mine[what] != other.get(what):
-            return f"{who} has {what} {other.get(what)}, host 0 has {mine[what]}; give all hosts the same"
+    """Return a message for the first setting that differs on another host, or ""."""
+    for name in mine:
+        if mine[name] != other.get(name):
+            return f"{who} has {name} {other.get(name)}, host 0 has {mine[name]}; give all hosts the same"
     return ""
 
 
 def read_lines(peer):
-    """Yield the lines that a socket brings, until it ends; TimeoutError after its silence."""
-    rest = b""
+    """Yield the lines received from a socket until it closes; TimeoutError when its timeout expires."""
+    remainder = b""
     while data := peer.recv(65536):
-        *whole, rest = (rest + data).split(b"\n")
-        yield from whole
+        *lines, remainder = (remainder + data).split(b"\n")
+        yield from lines
 
 
 def parse_port(address):
@@ -225,5 +227,5 @@ def parse_port(address):
 
 
 def get_coordinator_address(address):
-    """Return the address at which JAX's own service is to listen: the next port."""
+    """Return the address of JAX's own coordination service: the next port."""
     return f"{address.rpartition(':')[0]}:{parse_port(address) + 1}"
