@@ -32,36 +32,35 @@ def folder(tmp_path_factory):
     ("train resnet43", 2, f"no network is called 'resnet43'; did you mean 'resnet34'? (there are: {MODELS})"),
     ("train lenet5 --dataset cifar11", 2, "no dataset is called 'cifar11'; did you mean 'cifar10'? (there are: "
      "cifar10, cifar100, digits, fashion_mnist, mnist); there is no folder or .npz file 'cifar11' either"),
-    ("train lenet5 --epcohs 3", 2, "no option or argument '--epcohs' is known; did you mean --epochs?"),
+    ("train lenet5 --epcohs 3", 2, "unrecognized option or argument '--epcohs'; did you mean --epochs?"),
     ("train lenet5 --num-epochs 5", 2, "zoo.train has no --num-epochs; type --epochs 5"),
     ("export runs/mine --format onx", 2, "no format is called 'onx'; did you mean 'onnx'? (there are: keras, litert, "
      "onnx, saved_model, weights)"),
     # values that make no sense
-    ("train lenet5 --epochs 0", 2, "epochs is a whole number from 1 to 1,000,000; given 0"),
+    ("train lenet5 --epochs 0", 2, "epochs must be a whole number from 1 to 1,000,000; given 0"),
     ("train lenet5 --lr fast", 2, "--lr is a number; given 'fast'"),
     ("info vgg16 --size 8", 2, "vgg16 takes pictures with sides of 16 pixels and more; given 8x8; enlarge the "
      "pictures"),
     ("train lenet5 --gpu 0", 2, "there is no GPU 0: this machine has none that nvidia-smi lists; use --gpu none"),
     # data, weights and files that are missing
     ("train lenet5 --dataset mnist --data-dir nowhere", 2, "the data directory nowhere does not exist"),
-    ("train lenet5 --data empty", 2, "empty holds no images in folders, one a class, such as cat and dog; where "
-     "files are named like cat.123.jpg, give --labels-from filename"),
-    ("finetune resnet18 --dataset digits", 2, "there are no weights 'imagenet' for resnet18, but for vgg16, vgg19, "
+    ("train lenet5 --data empty", 2, "empty contains no images in class folders, such as cat and dog; if the files "
+     "are named like cat.123.jpg, give --labels-from filename"),
+    ("finetune resnet18 --dataset digits", 2, "there are no weights 'imagenet' for resnet18, only for vgg16, vgg19, "
      "inception_v3, inception_resnet_v2, xception; give weights='cifar10' or None (--weights none), or a file"),
-    ("predict lenet5 cat.png", 2, "lenet5 is neither a run directory nor a .keras file that is there; a network's name "
+    ("predict lenet5 cat.png", 2, "lenet5 is neither a run directory nor an existing .keras file; a network's name "
      "needs --weights mnist"),
-    ("predict runs/mine cat.png", 2, "there is no cat.png; name image files, or folders of them"),
+    ("predict runs/mine cat.png", 2, "cat.png does not exist; give image files, or folders of them"),
     ("draw vgg16 -o there/vgg16.svg", 2, "cannot write there/vgg16.svg: there is no folder there; make it first, or "
      "give the name of a file that ends in .svg, .png, .pdf, .dot, .mmd or .html"),
     # runs
-    ("train lenet5 --output-dir . --name taken", 2, "taken is there already, and is no run; choose another --name"),
-    ("train lenet5 --name mine --limit 20 --epochs 1 --seed 3", 2, "runs/mine was begun with seed 0, given 3; give it "
-     "as it was to go on, or begin another run with another --name"),
-    ("train --resume runs/mine --lr 1", 2, "--resume goes on with a run as it was begun, --learning-rate cannot be "
-     "given; beside it there can be --epochs, --gpu, --backend, --data-dir, --max-seconds, --log, --hosts and "
-     "--host-index"),
-    ("train --resume runs/nothing", 2, "runs/nothing is no run directory: there is no such folder"),
-    ("train --resume runs/busy", 6, "another process is at work on runs/busy; wait for it to end, or choose another "
+    ("train lenet5 --output-dir . --name taken", 2, "taken already exists and is not a run; choose another --name"),
+    ("train lenet5 --name mine --limit 20 --epochs 1 --seed 3", 2, "runs/mine was started with seed 0, given 3; pass "
+     "the original values to resume it, or start a new run with another --name"),
+    ("train --resume runs/mine --lr 1", 2, "--resume continues a run with its own settings, --learning-rate cannot be "
+     "given; allowed are --epochs, --gpu, --backend, --data-dir, --max-seconds, --log, --hosts and --host-index"),
+    ("train --resume runs/nothing", 2, "runs/nothing is not a run directory: there is no such folder"),
+    ("train --resume runs/busy", 6, "another process is using runs/busy; wait for it to finish, or choose another "
      "--name"),
 ])
 def test_a_message(words, status, line, folder, monkeypatch, capsys):
