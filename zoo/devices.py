@@ -220,10 +220,10 @@ def _build_environment(gpus):
 
 
 def _get_mig_gpus(gpus, visible_devices):
-    """Return the MIG (Multi-Instance GPU) slice that CUDA_VISIBLE_DEVICES lists first as GPU 0: a process sees no other.
+    """Return the MIG (Multi-Instance GPU) slice that CUDA_VISIBLE_DEVICES lists first, as GPU 0.
 
-    It is MIG-UUID or, with older drivers, MIG-GPU-UUID/..., which also identifies the full GPU. nvidia-smi's list of
-    GPUs does not report the free memory of a slice.
+    A process sees no other slice. Its name is MIG-UUID or, with older drivers, MIG-GPU-UUID/..., which also identifies
+    the full GPU. nvidia-smi's list of GPUs does not report the free memory of a slice.
     """
     token = visible_devices.split(",")[0].strip()
     full_gpus = [gpu for gpu in gpus if token.startswith(f"MIG-{gpu.uuid}/")] or (gpus if len(gpus) == 1 else [])
