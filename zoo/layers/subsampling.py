@@ -18,9 +18,9 @@ class TrainableSubsampling(layers.Layer):
 
     Windows of pool_size x pool_size do not overlap; incomplete windows at the edges are dropped.
     (batch, rows, columns, channels) -> (batch, rows // pool_size, columns // pool_size, channels).
-    LeCun, Bottou, Bengio and Haffner 1998, 10.1109/5.726791, section II-B; coefficients are initialized uniformly within
-    +-2.4 / F, where the fan-in F is pool_size**2 (appendix A), biases as 0. ValueError for an input smaller than one
-    window.
+    LeCun, Bottou, Bengio and Haffner 1998, 10.1109/5.726791, section II-B; coefficients are initialized uniformly
+    within +-2.4 / F, where the fan-in F is pool_size**2 (appendix A), biases as 0. ValueError for an input smaller than
+    one window.
     """
 
     def __init__(self, pool_size=2, activation=None, **kwargs):
