@@ -6,7 +6,7 @@
     zoo.load("runs/resnet34-cifar10-20261122-011000")
     zoo.list_models()
 
-Importing zoo loads no backend: each function imports what it needs when it is called.
+`import zoo` loads no backend: each function imports what it needs when it is called.
 """
 
 import importlib
@@ -25,50 +25,62 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not see __getattr__
 
 __version__ = "0.1.0"
 
-env.enable_onednn()  # TensorFlow reads the environment once, when it is imported: here nothing precedes it
+env.enable_onednn()  # TensorFlow reads the variable once, on import, so it is set before anything else is imported
 
 
 def build(name, input_shape=None, classes=None, *, include_top=True, pooling=None, weights=None,
           classifier_activation="softmax", width=None, stem="auto", aux=False, **options):
-    """Return the network `name` as a functional keras.Model; no arguments: as in its paper.
+    """Build the model `name` as a functional `keras.Model`; by default, the model of the paper.
 
-    Arguments, those of keras.applications first, with the same meaning:
+    Like the models of `keras.applications`, the model expects pixels that are already scaled; the first seven
+    arguments have the same meaning as there.
+
+    Args:
         name: one of `zoo.list_models()`.
-        input_shape: (height, width, channels), pixels; default: the paper's.
-        classes: how many; default: the paper's.
-        include_top: False leaves out the head; the output is then the features, (n, height, width, channels).
-        pooling: without a top, None, "avg" or "max" over the features: (n, channels).
-        weights: None, random ones; "imagenet", what Keras's authors publish for vgg16, vgg19, inception_v3,
-            inception_resnet_v2 and xception; "cifar10" or "mnist", the bundled weights of the network's small preset
-            (`python -m zoo list` says which network has which); or the path of a run or of a file (docs/weights.md),
-            all of which must fit. Pixels must be scaled as the weights expect. With bundled weights, whichever of
-            input_shape, classes, width and options is not given is that of the preset: 32x32x3 or, for MNIST, 28x28x1,
-            10 classes. Another width, other options, channels, or auxiliary classifiers are refused; another image
-            size or number of classes needs include_top=False.
-        classifier_activation: "softmax" gives probabilities (n, classes) float32; None gives logits.
-        width: every hidden width w becomes max(1, int(w * width)); the classes stay. Default: 1, or as bundled
-            weights have it.
-        stem: "paper", "small" (for pictures of about 32x32), or "auto": small where the paper's stem would leave
-            the last grid under 4 pixels; weights of others are always of the paper's, bundled ones of the stem that
-            they were trained with.
-        aux: True gives a dict of outputs, main, aux1, ..., where a network has side classifiers.
-        **options: the network's own, see `python -m zoo list --json`.
+        input_shape: (height, width, channels) in pixels; default: the paper's.
+        classes: number of classes; default: the paper's.
+        include_top: if False, leave out the classification head and return the features,
+            (n, height, width, channels).
+        pooling: global pooling of the features if `include_top=False`: None, "avg" or "max"; the last two give
+            (n, channels).
+        weights: None for random weights; "imagenet" for the weights that Keras publishes for vgg16, vgg19,
+            inception_v3, inception_resnet_v2 and xception; "cifar10" or "mnist" for the bundled weights of the model's
+            small preset (`python -m zoo list` shows which models have which weights); or the path of a run or of a
+            weights file (docs/weights.md), all of whose weights must fit. Pixels must be scaled as the weights expect.
+            With bundled weights, `input_shape`, `classes`, `width` and options default to those of the preset: 32x32x3
+            or, for MNIST, 28x28x1, and 10 classes. Another width, other options, another number of channels and
+            auxiliary classifiers are refused; another image size or number of classes requires `include_top=False`.
+        classifier_activation: "softmax" gives probabilities, (n, classes) float32; None gives logits.
+        width: width multiplier: every hidden width w becomes max(1, int(w * width)); the number of classes stays.
+            Default: 1, or that of the bundled weights.
+        stem: "paper", "small" (for images of about 32x32), or "auto": "small" if the paper's stem would reduce the
+            last feature map to less than 4 pixels. External weights always use the paper's stem, bundled weights the
+            stem that they were trained with.
+        aux: if True, return a dict of outputs, "main", "aux1", ..., for models with auxiliary classifiers.
+        **options: options of this model; see `python -m zoo list --json`.
 
-    The model takes pixels that are already scaled, as keras.applications' models do.
-    Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be built.
+    Returns:
+        A functional `keras.Model`.
+
+    Raises:
+        zoo.errors.UserError: a ValueError with a one-line message, if the model cannot be built as requested.
+
+    Example:
+
+    >>> model = zoo.build("resnet34", input_shape=(32, 32, 3), classes=10)
     """
     from zoo import registry
     from zoo.errors import UserError
 
-    blueprint = registry.resolve_model_config(name, input_shape, classes, width, stem, options, aux)
+    model_config = registry.resolve_model_config(name, input_shape, classes, width, stem, options, aux)
     if aux and not include_top:
-        raise UserError("side classifiers belong to the top; use aux=False with include_top=False")
+        raise UserError("auxiliary classifiers belong to the top; use aux=False with include_top=False")
     if weights is not None:
         from zoo.weights import sources
 
         source = sources.resolve_weights_source(weights, name)
-        blueprint = source.resolve_model_config(input_shape, classes, width, stem, options, aux)
-        source.check(blueprint, include_top)
+        model_config = source.resolve_model_config(input_shape, classes, width, stem, options, aux)
+        source.check(model_config, include_top)
         source = source.ensure_local(include_top)
 
     from zoo.training.backend import import_keras
@@ -77,39 +89,54 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
 
     from zoo.models.builder import build_model
 
-    model = build_model(blueprint, include_top=include_top, pooling=pooling,
+    model = build_model(model_config, include_top=include_top, pooling=pooling,
                         classifier_activation=classifier_activation)
     if weights is not None:
-        source.load_into(model, blueprint, include_top)
+        source.load_into(model, model_config, include_top)
     return model
 
 
 def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", aux=False, batch=128, memory=8,
              **options):
-    """Return what there is to say of the network `name` as a dict, ready for JSON; the arguments are those of `build`,
-    and for estimates of memory a batch, pictures, and a limit, GiB.
+    """Describe the model `name` as a dict that can be written as JSON.
 
-    parameters, trainable_parameters, multiply_adds: whole numbers, of the network that is asked for. A multiply-add is
-        one multiplication with its addition, for one picture; biases, activations, normalisation and pools count none.
-    stages: a list of dicts in the order of the flow: name, shape of the output without the number of pictures, the
-        same three numbers, and the layers with theirs. receptive_field: how many pixels of the picture an output sees,
-        [rows, columns], or "all"; output_stride: how many lie between neighbouring outputs, or None without a grid.
-    memory: bytes, estimates: picture, what the activations of one picture take, of which kept is what the forward pass
-        keeps for the backward one; training, by optimizer, and inference, with `batch` pictures, each with the largest
-        batch for `memory` GiB, 0 if there is none. zoo/analysis/memory.py says what is assumed.
-    uncounted: names of layers whose multiply-adds are not known, and not in the sums.
-    input_shape, classes, width, stem, aux, options: as they were decided.
-    paper, summary, departures, elsewhere: texts; the last two say where ours differs from the paper's, and where other
-        people's differ from ours. Paragraphs are lines, with an empty one between two.
-    The rest is what `python -m zoo list --json` has, such as side_classifiers with the weights of their losses.
+    Loads the backend, but allocates no memory for the model's weights.
 
-    Loads the backend, but needs no memory for the network's weights.
-    Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be built.
+    Args:
+        name, input_shape, classes, width, stem, aux, **options: as in `zoo.build`.
+        batch: batch size for the memory estimates.
+        memory: memory limit, in GiB, for the largest batch sizes.
+
+    Returns:
+        A dict with these keys, and those of `python -m zoo list --json`, such as side_classifiers: the loss weights
+        of the auxiliary classifiers.
+
+        parameters, trainable_parameters, multiply_adds: integers, for the model as requested. A multiply-add (MAC) is
+            one multiplication and one addition, for one image; biases, activations, normalization and pooling count 0.
+        stages: a list of dicts in execution order: name, output shape without the batch axis, the same three counts,
+            and the layers with theirs. receptive_field: the pixels of the image that an output depends on,
+            [rows, columns], or "all"; output_stride: the distance in pixels between neighbouring outputs, or None
+            without spatial axes.
+        memory: estimates in bytes. picture: the activations of one image, of which kept is what the forward pass saves
+            for the backward pass; training, by optimizer, and inference: for `batch` images, each with the largest
+            batch size that fits in `memory` GiB, 0 if none does. zoo/analysis/memory.py lists the assumptions.
+        uncounted: names of layers with unknown multiply-adds, which the sums leave out.
+        input_shape, classes, width, stem, aux, options: the resolved values.
+        paper, summary, departures, elsewhere: texts; the last two list the differences from the paper and the
+            differences of other implementations. Each paragraph is one line, followed by an empty line.
+
+    Raises:
+        zoo.errors.UserError: a ValueError with a one-line message, if the model cannot be built as requested.
+
+    Example:
+
+    >>> zoo.describe("lenet5")["parameters"]
+    61706
     """
     from zoo import registry
     from zoo.utils.validation import check_batch_and_memory
 
-    blueprint = registry.resolve_model_config(name, input_shape, classes, width, stem, options, aux)
+    model_config = registry.resolve_model_config(name, input_shape, classes, width, stem, options, aux)
     batch, memory = check_batch_and_memory(batch, memory)
 
     from zoo.training.backend import import_keras
@@ -118,49 +145,71 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
 
     from zoo.analysis.description import describe_model_config
 
-    return describe_model_config(blueprint, batch, memory)
+    return describe_model_config(model_config, batch, memory)
 
 
 def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=None, style="boxes", input_shape=None,
             classes=None, width=1.0, stem="auto", aux=False, **options):
-    """Return the architecture diagram of a network, which a notebook shows; write it to `to_file` if that is given.
+    """Draw the architecture diagram of a model.
 
-    source: a name of `zoo.list_models()`, built with the arguments after `style`, those of `build`; or any functional
-        keras.Model, which takes none of them. Modules are found by the names of the layers; where these tell nothing,
-        what lies between two layers that all must pass is a module.
-    to_file: its ending says the format, .svg, .png or .pdf among others.
-    detail: "stages", one row that fits a slide; "blocks", a box for each module, with what is in it beside; "layers".
-    theme: "light" or "dark".
-    direction: of the flow, "down" or "right"; default: right for stages, else down.
-    style: "boxes", or "volumes", a block for each grid of features, for chains such as lenet5, alexnet and vgg16.
+    Args:
+        source: one of `zoo.list_models()`, built with the arguments after `style`, as in `zoo.build`; or any functional
+            `keras.Model`, which takes none of these arguments. Layers are grouped into modules by their names or, if
+            the names do not help, by the layers that every path passes through.
+        to_file: path to write the diagram to; the suffix selects the format: .svg, .png, .pdf and others.
+        detail: "stages", one row that fits on a slide; "blocks", a box for each module, with its contents beside it;
+            or "layers".
+        theme: "light" or "dark".
+        direction: direction of the data flow, "down" or "right"; default: "right" for stages, otherwise "down".
+        style: "boxes", or "volumes": a 3-D block for each feature map, for chains such as lenet5, alexnet and vgg16.
 
-    Raises zoo.errors.UserError, a ValueError, in one line, for what cannot be drawn or written.
+    Returns:
+        The diagram, which a notebook displays.
+
+    Raises:
+        zoo.errors.UserError: a ValueError with a one-line message, if the diagram cannot be drawn or written.
+
+    Example:
+
+    >>> zoo.diagram("resnet34", "resnet34.svg")
     """
-    from zoo.diagrams import diagram as drawn
+    from zoo.diagrams.diagram import (check_diagram_options, check_diagram_path, draw_diagram, make_source_from_config,
+                                      make_source_from_model)
 
-    drawn.check_diagram_options(detail=detail, theme=theme, direction=direction, style=style)
+    check_diagram_options(detail=detail, theme=theme, direction=direction, style=style)
     if to_file is not None:
-        drawn.check_diagram_path(to_file, style, direction)
+        check_diagram_path(to_file, style, direction)
     if not isinstance(source, str):
-        subject = drawn.make_source_from_model(source)
+        diagram_source = make_source_from_model(source)
     else:
         from zoo import registry
 
-        blueprint = registry.resolve_model_config(source, input_shape, classes, width, stem, options, aux)
+        model_config = registry.resolve_model_config(source, input_shape, classes, width, stem, options, aux)
 
         from zoo.training.backend import import_keras
 
         import_keras()
-        subject = drawn.make_source_from_config(blueprint)
-    return drawn.draw_diagram(subject, to_file, detail, theme, direction, style)
+        diagram_source = make_source_from_config(model_config)
+    return draw_diagram(diagram_source, to_file, detail, theme, direction, style)
 
 
 def load(path, checkpoint="best"):
-    """Return the trained keras.Model of a run directory, or of a `.keras` file.
+    """Load the trained `keras.Model` of a run directory or of a `.keras` file.
 
-    A run's model takes raw pixels, (n, height, width, channels) uint8 of 0 to 255, and gives probabilities
-    (n, classes) float32. `checkpoint` is "best", by validation accuracy, or "last".
-    Raises zoo.errors.UserError, a ValueError, when `path` is neither.
+    Args:
+        path: a run directory or a `.keras` file.
+        checkpoint: checkpoint of a run: "best", by validation accuracy, or "last".
+
+    Returns:
+        A `keras.Model`. The model of a run takes raw pixels, (n, height, width, channels) uint8 in [0, 255], and
+        returns probabilities, (n, classes) float32.
+
+    Raises:
+        zoo.errors.UserError: a ValueError, if `path` is neither a run directory nor a `.keras` file.
+
+    Example:
+
+    >>> model = zoo.load("runs/resnet34-cifar10-20261122-011000")
     """
     from zoo.training.backend import import_keras
 
@@ -172,15 +221,25 @@ def load(path, checkpoint="best"):
 
 
 def features(model, images, layers="stages"):
-    """Return what layers make of images, as {layer's name: array float32 (n, ...)}, in inference.
+    """Compute the outputs of layers for a batch of images, in inference mode.
 
-    model: any functional keras.Model that takes pictures, such as those of `build` and `load`.
-    images: (n, height, width, channels), as the model takes them: raw pixels where it has the scaling inside.
-    layers: a list of names; one name; "stages", the last layer with a grid of each stage of its diagram; or "every".
-        Of a layer that is used several times it is the last output; of several outputs the first. Layers that only a
-        side output needs are not looked at.
+    Args:
+        model: any functional `keras.Model` that takes images, such as those of `zoo.build` and `zoo.load`.
+        images: (n, height, width, channels), as the model expects them: raw pixels if it scales them itself.
+        layers: a layer name; a list of names; "stages", the last layer with a feature map in each stage of the model's
+            diagram; or "every". A layer that is called several times gives its last output, a layer with several
+            outputs its first one. Layers that only an auxiliary output depends on are left out.
 
-    Raises zoo.errors.UserError, a ValueError, in one line, with the nearest name for one that is not there.
+    Returns:
+        A dict {layer name: float32 array (n, ...)}.
+
+    Raises:
+        zoo.errors.UserError: a ValueError with a one-line message, which suggests the closest name for an unknown
+            layer.
+
+    Example:
+
+    >>> zoo.features(model, images, "conv1")["conv1"].shape
     """
     from zoo.analysis.features import compute_features
 
@@ -188,13 +247,22 @@ def features(model, images, layers="stages"):
 
 
 def list_models():
-    """Return the names of all networks, in the order of the catalogue."""
+    """Return the names of all models, in the order of the registry.
+
+    Returns:
+        A list of str.
+
+    Example:
+
+    >>> zoo.list_models()[0]
+    'lenet5'
+    """
     from zoo.registry import MODELS
 
     return [*MODELS]
 
 
-# Where the rest of the API is: imported when it is first used, so that `import zoo` loads no NumPy either.
+# The rest of the API is imported on first use, so that `import zoo` does not load NumPy either.
 _LAZY_IMPORTS = {"Dataset": "zoo.data.datasets", "Run": "zoo.runs.run", "compare_runs": "zoo.runs.comparison",
                  "find_learning_rate": "zoo.runs.learning_rate", "fit": "zoo.runs.fitting",
                  "load_data": "zoo.data.loading", "set_device": "zoo.runs.device_choice"}
@@ -202,7 +270,7 @@ __all__ = ["build", "describe", "diagram", "features", "list_models", "load", *_
 
 
 def __getattr__(name):
-    """Import a name of `_LAZY_IMPORTS`."""
+    """Import a name of `_LAZY_IMPORTS` on first use."""
     if name not in _LAZY_IMPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = getattr(importlib.import_module(_LAZY_IMPORTS[name]), name)

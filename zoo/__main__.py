@@ -7,31 +7,31 @@ from zoo.cli import common, help_text
 from zoo.errors import UserError, unknown_name_error
 
 COMMANDS = {
-    "train": "train a network on a data set or your own images",
-    "lr-find": "find a good learning rate with a short test",
-    "recipes": "print how a network is trained on a data set",
-    "list": "list the networks, their papers, sizes and pretrained weights",
+    "train": "train a model on a dataset or your own images",
+    "lr-find": "find a good learning rate with a short range test",
+    "recipes": "print the training recipe of a model for a dataset",
+    "list": "list the models, their papers, sizes and pretrained weights",
     "info": "print a model summary by stage (shapes, parameters, multiply-adds)",
-    "draw": "draw the architecture of a network",
+    "draw": "draw the architecture diagram of a model",
     "show": "visualize feature maps, filters and Grad-CAM for an image",
-    "evaluate": "evaluate a trained run, on its own data or other images",
-    "finetune": "fine-tune a pretrained network on your own images",
-    "extract": "extract image features with a pretrained network",
+    "evaluate": "evaluate a trained run on its own data or other images",
+    "finetune": "fine-tune a pretrained model on your own images",
+    "extract": "extract image features with a pretrained model",
     "predict": "classify image files with a trained model",
     "export": "export a trained model (Keras, ONNX, SavedModel, LiteRT)",
     "compare": "compare runs; mean and standard deviation over seeds",
-    "plot": "draw the plots and the report of a run again",
+    "plot": "redraw the plots and the report of a run",
     "doctor": "check this machine: GPUs, backends, data folders and speed",
-    "selftest": "test that each network can be trained, saved and loaded",
+    "selftest": "test that each model can be trained, saved and loaded",
 }
 USAGE_EXAMPLES = ("train lenet5", "train resnet34 --dataset cifar10 --gpu 0",
                   "predict lenet5 --weights mnist three.png")
 
 
 def dispatch_command(argv):
-    """Hand over to the command named first; refuse to go on without one."""
+    """Run the command that the first argument names, and return its exit status."""
     if not argv:
-        raise UserError(f"which command? one of {', '.join(COMMANDS)}; see zoo --help")
+        raise UserError(f"no command is given; choose from: {', '.join(COMMANDS)}; see zoo --help")
     if argv[0] in ("-h", "--help"):
         print("usage: python -m zoo COMMAND ...\n\nClassic image-classification networks: train them, look inside, "
               "fine-tune and export.\n")
@@ -45,6 +45,7 @@ def dispatch_command(argv):
 
 
 def main(argv=None):
+    """Run the command line and return the exit status."""
     return common.run_command(dispatch_command, sys.argv[1:] if argv is None else argv)
 
 

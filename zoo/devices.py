@@ -1,6 +1,6 @@
-"""Which devices a command uses, decided before a backend loads: that is the only time when it can be.
+"""Device selection, which must happen before a backend loads.
 
-Standard library only. GPUs are counted as `nvidia-smi` lists them: physical ones, in PCI order.
+Standard library only. GPU indices are those of `nvidia-smi`: physical GPUs, in PCI order.
 """
 
 import contextlib
@@ -17,10 +17,10 @@ from zoo.errors import UserError
 NVIDIA_SMI_QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free",
                     "--format=csv,noheader,nounits")
 
-GPU_KEYWORDS = ("all", "auto")  # beside numbers, of --gpu
+GPU_KEYWORDS = ("all", "auto")  # values of --gpu besides indices
 
 MEMORY_GROWTH_ENV = {"TF_FORCE_GPU_ALLOW_GROWTH": "true",
-                     "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # memory as it is needed
+                     "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # allocate memory as needed
 
 
 @dataclass(frozen=True)
@@ -32,53 +32,55 @@ class Gpu:
     free_memory: int  # MiB
 
     def __str__(self):
-        memory = f", {self.free_memory / 1024:.0f} of {self.total_memory / 1024:.0f} GiB free" if self.total_memory else ""
-        return f"GPU {self.index}, {self.name}{memory}"
+        if not self.total_memory:
+            return f"GPU {self.index}, {self.name}"
+        memory = f"{self.free_memory / 1024:.0f} of {self.total_memory / 1024:.0f} GiB free"
+        return f"GPU {self.index}, {self.name}, {memory}"
 
 
 @dataclass(frozen=True)
 class Device:
-    """What was chosen: `gpus` is empty for the CPU; `environment` is what to set before the backend loads."""
+    """The selected device: the CPU if `gpus` is empty."""
 
-    gpus: tuple  # of Gpu, in the order in which the backend will number them
-    is_explicit: bool  # the person named them, so nothing else will do
-    environment: dict = field(default_factory=dict)
+    gpus: tuple  # of Gpu, in the order in which the backend numbers them
+    is_explicit: bool  # requested by the user, so there is no fallback
+    environment: dict = field(default_factory=dict)  # variables to set before the backend loads
 
 
 def list_gpus():
-    """Return the machine's GPUs as nvidia-smi lists them; none where there is no driver."""
+    """Return the machine's GPUs as nvidia-smi lists them; an empty list without a driver."""
     if not shutil.which("nvidia-smi"):
         return []
     try:
-        answer = subprocess.run(NVIDIA_SMI_QUERY, capture_output=True, text=True, errors="replace", timeout=20,
+        output = subprocess.run(NVIDIA_SMI_QUERY, capture_output=True, text=True, errors="replace", timeout=20,
                                 check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return []
-    rows = [[cell.strip() for cell in line.split(",")] for line in answer.splitlines() if line.count(",") == 4]
+    rows = [[cell.strip() for cell in line.split(",")] for line in output.splitlines() if line.count(",") == 4]
     return [Gpu(int(index), uuid, name, _parse_mebibytes(total), _parse_mebibytes(free))
             for index, uuid, name, total, free in rows if index.isdigit()]
 
 
 def check_nvidia_driver():
-    """Return (version of NVIDIA's driver, what is wrong with it): each "" where there is none."""
+    """Return (version of the NVIDIA driver, problem), each "" if there is none."""
     if not shutil.which("nvidia-smi"):
-        there = Path("/proc/driver/nvidia/version").exists()
-        lacking = "NVIDIA's driver is loaded, but nvidia-smi is not on the PATH: install it with the driver"
-        return "", lacking if there else ""
+        is_loaded = Path("/proc/driver/nvidia/version").exists()
+        problem = "the NVIDIA driver is loaded, but nvidia-smi is not on the PATH: install it with the driver"
+        return "", problem if is_loaded else ""
     try:
-        run = subprocess.run(("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"), capture_output=True,
-                             text=True, errors="replace", timeout=20)
+        process = subprocess.run(("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"),
+                                 capture_output=True, text=True, errors="replace", timeout=20)
     except (OSError, subprocess.SubprocessError) as error:
         return "", f"nvidia-smi cannot be run: {error}"
-    first = ((run.stdout or run.stderr).strip().splitlines() or ["nothing"])[0]
-    return (first, "") if run.returncode == 0 else ("", f"nvidia-smi fails, and says: {first}")
+    first_line = ((process.stdout or process.stderr).strip().splitlines() or ["nothing"])[0]
+    return (first_line, "") if process.returncode == 0 else ("", f"nvidia-smi failed with the output: {first_line}")
 
 
 CUDA_LIBRARIES = ("cudart", "cublas", "cublasLt", "cudnn", "cufft", "cusolver", "cusparse", "nvJitLink")
 
 
 def find_missing_cuda_libraries():
-    """Return the names of CUDA's libraries that are neither in a package of pip's nor where the system looks."""
+    """Return the names of the CUDA libraries found neither in pip packages nor in the system's library paths."""
     folders = [folder for path in sys.path for folder in Path(path or ".").glob("nvidia/*/lib")]
     folders += [Path(path) for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
     folders += Path("/usr/local").glob("cuda*/lib64")
@@ -86,57 +88,63 @@ def find_missing_cuda_libraries():
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         cache = subprocess.run(("/sbin/ldconfig", "-p"), capture_output=True, text=True, timeout=20).stdout
         names |= {line.split()[0] for line in cache.splitlines() if line.strip()}
-    return [f"lib{name}.so" for name in CUDA_LIBRARIES if not any(each.startswith(f"lib{name}.so") for each in names)]
+    return [f"lib{library}.so" for library in CUDA_LIBRARIES
+            if not any(name.startswith(f"lib{library}.so") for name in names)]
 
 
 def select_gpus(requested, gpus, visible_devices=None):
-    """Return the Device for `--gpu ASKED`: numbers with commas between, "all", "auto" (the one with the most free
-    memory), "none", or None for the first GPU that is there.
+    """Return the Device for a value of --gpu; UserError if a requested GPU does not exist or is hidden.
 
-    `visible` is CUDA_VISIBLE_DEVICES as it was when the command began, or None: numbers, UUIDs or a MIG device, which
-    then is GPU 0. UserError when a GPU asked for is not there, or is hidden.
+    Args:
+        requested: comma-separated GPU indices, "all", "auto" (the GPU with the most free memory), "none", or None for
+            the first available GPU.
+        gpus: the machine's GPUs, as `list_gpus` returns them.
+        visible_devices: CUDA_VISIBLE_DEVICES as it was when the command started, or None: indices, UUIDs or a MIG
+            device, which then is GPU 0.
     """
     if requested == "none":
         return Device((), True, {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"})
     if visible_devices is not None and visible_devices.strip().startswith("MIG-"):
         gpus, visible_devices = _get_mig_gpus(gpus, visible_devices), None
-    shown = gpus if visible_devices is None else _filter_visible_gpus(gpus, visible_devices)
+    visible_gpus = gpus if visible_devices is None else _filter_visible_gpus(gpus, visible_devices)
     if requested is None:
-        return Device((shown[0],), False,
-                      _build_environment(shown[:1])) if shown else Device((), False, MEMORY_GROWTH_ENV)
-    numbers = requested.split(",")
-    if requested not in GPU_KEYWORDS and not all(number.isdecimal() and number.isascii() for number in numbers):
-        raise UserError("--gpu takes the number of a GPU, several with commas between, such as 0,1, or all, auto, "
-                        f"none; given {requested!r}")
+        if not visible_gpus:
+            return Device((), False, MEMORY_GROWTH_ENV)
+        return Device((visible_gpus[0],), False, _build_environment(visible_gpus[:1]))
+    indices = requested.split(",")
+    if requested not in GPU_KEYWORDS and not all(index.isdecimal() and index.isascii() for index in indices):
+        raise UserError("--gpu must be a GPU index, several separated by commas, such as 0,1, or all, auto or none; "
+                        f"got {requested!r}")
     if not gpus:
-        named = "no GPU" if requested in GPU_KEYWORDS else f"no GPU {numbers[0]}"
-        raise UserError(f"there is {named}: this machine has none that nvidia-smi lists; use --gpu none")
+        missing = "no GPU" if requested in GPU_KEYWORDS else f"no GPU {indices[0]}"
+        raise UserError(f"there is {missing}: nvidia-smi lists no GPU on this machine; use --gpu none")
     if requested in GPU_KEYWORDS:
-        if not shown:
-            raise UserError(f"CUDA_VISIBLE_DEVICES={visible_devices} hides every GPU; unset it, or use --gpu none")
-        found = shown if requested == "all" else [max(shown, key=lambda gpu: (gpu.free_memory, -gpu.index))]
-        return Device(tuple(found), True, _build_environment(found))
-    found = [_get_gpu_by_index(number, gpus, shown, visible_devices) for number in numbers]
-    for gpu in found:
-        if found.count(gpu) > 1:
-            raise UserError(f"--gpu {requested} names GPU {gpu.index} more than once; name each once")
-    return Device(tuple(found), True, _build_environment(found))
+        if not visible_gpus:
+            raise UserError(f"CUDA_VISIBLE_DEVICES={visible_devices} hides all GPUs; unset it, or use --gpu none")
+        selected = (visible_gpus if requested == "all"
+                    else [max(visible_gpus, key=lambda gpu: (gpu.free_memory, -gpu.index))])
+        return Device(tuple(selected), True, _build_environment(selected))
+    selected = [_get_gpu_by_index(index, gpus, visible_gpus, visible_devices) for index in indices]
+    for gpu in selected:
+        if selected.count(gpu) > 1:
+            raise UserError(f"--gpu {requested} lists GPU {gpu.index} more than once; list each GPU once")
+    return Device(tuple(selected), True, _build_environment(selected))
 
 
 def _get_gpu_by_index(index, gpus, visible_gpus, visible_devices):
-    """Return the Gpu of a number; UserError when it is not there, or hidden."""
-    found = [gpu for gpu in gpus if gpu.index == int(index)]
-    if not found:
-        raise UserError(f"there is no GPU {int(index)}; there are: "
+    """Return the Gpu with the given index; UserError if it does not exist or is hidden."""
+    matches = [gpu for gpu in gpus if gpu.index == int(index)]
+    if not matches:
+        raise UserError(f"there is no GPU {int(index)}; available: "
                         f"{'; '.join(f'{gpu.index} ({gpu.name})' for gpu in gpus)}")
-    if found[0] not in visible_gpus:
-        raise UserError(f"CUDA_VISIBLE_DEVICES={visible_devices} hides GPU {found[0].index}; unset it, or ask for one that "
-                        "it shows")
-    return found[0]
+    if matches[0] not in visible_gpus:
+        raise UserError(f"CUDA_VISIBLE_DEVICES={visible_devices} hides GPU {matches[0].index}; unset it, or select a "
+                        "GPU that it lists")
+    return matches[0]
 
 
 def get_cuda_visible_devices():
-    """Return CUDA_VISIBLE_DEVICES, or None where it is not set."""
+    """Return the value of CUDA_VISIBLE_DEVICES, or None if it is not set."""
     return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
@@ -145,9 +153,9 @@ XLA_DETERMINISTIC_FLAG = "--xla_gpu_deterministic_ops=true"
 
 
 def set_device_environment(device, deterministic=False):
-    """Set the environment so that the backend, once loaded, sees just this device.
+    """Set the environment so that the backend, once loaded, sees this device only.
 
-    deterministic: and so that it uses only what gives the same bits each time.
+    deterministic: also select deterministic kernels, which give bitwise reproducible results.
     """
     os.environ.update(device.environment)
     if deterministic:
@@ -156,26 +164,26 @@ def set_device_environment(device, deterministic=False):
 
 
 def is_device_environment_set(device):
-    """Return whether the environment is what `set_device_environment` makes of it for this device."""
+    """Return whether `set_device_environment` has been applied for this device."""
     return all(os.environ.get(name) == value for name, value in device.environment.items())
 
 
 @contextlib.contextmanager
 def suppress_stderr():
-    """Keep from the terminal what a backend's C++ writes to stderr while it loads; shown after all if that fails.
+    """Suppress what a backend's C++ code writes to stderr while it loads; print it if loading fails.
 
-    TensorFlow reports its oneDNN and a missing CUDA before any setting of its own can silence it.
+    TensorFlow reports oneDNN and missing CUDA libraries before any setting of its own can silence it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     terminal = os.dup(2)
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except Exception:
-            kept.seek(0)
-            os.write(terminal, kept.read())
+            captured.seek(0)
+            os.write(terminal, captured.read())
             raise
         finally:
             sys.stderr.flush()
@@ -184,21 +192,21 @@ def suppress_stderr():
 
 
 def describe_device(device, backend_device, backend):
-    """Return the header's words for the device; `used` is the one the backend put a tensor on, in its own words.
+    """Return the device as the header shows it; UserError if the user requested a GPU that the backend cannot use.
 
-    UserError when the person asked for a GPU and the backend cannot use it.
+    backend_device: the backend's name for the device on which it placed a tensor.
     """
     on_gpu = any(word in backend_device.lower() for word in ("gpu", "cuda"))
     if not device.gpus:
         return f"GPU as {backend} sees it ({backend_device})" if on_gpu else f"CPU, {os.cpu_count()} cores"
     if on_gpu:
         return "; ".join(map(str, device.gpus))
-    first = device.gpus[0]
-    missing = (f"{backend} cannot use GPU {first.index} ({first.name}): its CUDA libraries are missing; "
+    gpu = device.gpus[0]
+    problem = (f"{backend} cannot use GPU {gpu.index} ({gpu.name}): its CUDA libraries are missing; "
                f"{INSTALL_HINTS[backend]}")
     if device.is_explicit:
-        raise UserError(f"{missing}, or use --gpu none")
-    return f"CPU, {os.cpu_count()} cores ({missing})"
+        raise UserError(f"{problem}, or use --gpu none")
+    return f"CPU, {os.cpu_count()} cores ({problem})"
 
 
 INSTALL_HINTS = {"tensorflow": "pip install 'cnn-zoo[cuda]'", "jax": "pip install 'jax[cuda13]'",
@@ -206,32 +214,32 @@ INSTALL_HINTS = {"tensorflow": "pip install 'cnn-zoo[cuda]'", "jax": "pip instal
 
 
 def _build_environment(gpus):
-    """The environment that shows these GPUs, numbered in PCI order."""
-    names = [gpu.uuid if gpu.uuid.startswith("MIG-") else str(gpu.index) for gpu in gpus]
-    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(names), **MEMORY_GROWTH_ENV}
+    """Return the environment that makes these GPUs visible, numbered in PCI order."""
+    identifiers = [gpu.uuid if gpu.uuid.startswith("MIG-") else str(gpu.index) for gpu in gpus]
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(identifiers), **MEMORY_GROWTH_ENV}
 
 
 def _get_mig_gpus(gpus, visible_devices):
-    """The slice of a GPU (Multi-Instance GPU) that CUDA_VISIBLE_DEVICES names first, as GPU 0: a process sees no other.
+    """Return the MIG (Multi-Instance GPU) slice that CUDA_VISIBLE_DEVICES lists first, as GPU 0.
 
-    MIG-UUID, or in older drivers MIG-GPU-UUID/..., which names the whole GPU too. How much of its memory is free,
-    nvidia-smi's table of GPUs does not say.
+    A process sees no other slice. Its name is MIG-UUID or, with older drivers, MIG-GPU-UUID/..., which also identifies
+    the full GPU. nvidia-smi's list of GPUs does not report the free memory of a slice.
     """
     token = visible_devices.split(",")[0].strip()
-    whole = [gpu for gpu in gpus if token.startswith(f"MIG-{gpu.uuid}/")] or (gpus if len(gpus) == 1 else [])
-    return [Gpu(0, token, f"{token[:12]}{f' of {whole[0].name}' if whole else ''}", 0, 0)]
+    full_gpus = [gpu for gpu in gpus if token.startswith(f"MIG-{gpu.uuid}/")] or (gpus if len(gpus) == 1 else [])
+    return [Gpu(0, token, f"{token[:12]}{f' of {full_gpus[0].name}' if full_gpus else ''}", 0, 0)]
 
 
 def _filter_visible_gpus(gpus, visible_devices):
-    """The GPUs that CUDA_VISIBLE_DEVICES leaves, in its order: numbers or starts of UUIDs, up to the first unknown."""
-    shown = []
+    """Return the GPUs that CUDA_VISIBLE_DEVICES lists by index or UUID prefix, in its order, up to an unknown one."""
+    visible_gpus = []
     for token in (part.strip() for part in visible_devices.split(",")):
-        match = [gpu for gpu in gpus
-                 if token == str(gpu.index) or (token.startswith("GPU-") and gpu.uuid.startswith(token))]
-        if not match:
+        matches = [gpu for gpu in gpus
+                   if token == str(gpu.index) or (token.startswith("GPU-") and gpu.uuid.startswith(token))]
+        if not matches:
             break
-        shown += match[:1]
-    return shown
+        visible_gpus += matches[:1]
+    return visible_gpus
 
 
 def _parse_mebibytes(text):

@@ -1,6 +1,6 @@
-"""The catalogue: every network of the zoo on one screen, and the check of what is asked of one.
+"""The registry of all models, and the validation of requested model configurations.
 
-Standard library only: the command line lists, suggests and refuses from here before a backend loads.
+Standard library only: the command line lists, suggests and rejects from here before a backend loads.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from zoo.errors import UserError, unknown_name_error
 from zoo.utils.validation import check_type
 
-MAX_WIDTH_MULTIPLIER = 100  # times the paper's widths: more fits no machine
+MAX_WIDTH_MULTIPLIER = 100  # no machine has the memory for wider models
 
 
 @dataclass(frozen=True)
@@ -27,51 +27,51 @@ class Paper:
 
     @property
     def short_authors(self):
-        """The authors in few words."""
+        """The authors as in a citation: "He et al." or "Simonyan and Zisserman"."""
         first, *others = self.authors.split(", ")
         return f"{first} et al." if len(others) > 1 else " and ".join([first, *others])
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A model made small enough that two CPU cores train it in minutes, at 32x32x3 or, for MNIST, at 28x28x1.
+    """A reduced model that two CPU cores can train in minutes, at 32x32x3 or, for MNIST, at 28x28x1.
 
-    About 10 to 40 million multiply-adds an image, where the model is not smaller as it is, and at most about 1.2
-    million parameters.
+    About 10 to 40 million multiply-adds per image, unless the full model has fewer, and at most about 1.2 million
+    parameters.
     """
 
-    dataset: str  # which it is trained on, and which its bundled weights are for: "cifar10" or "mnist"
-    width: float = 1.0  # times the paper's widths
+    dataset: str  # the dataset that it is trained on and that its bundled weights are for: "cifar10" or "mnist"
+    width: float = 1.0  # width multiplier
     options: dict = field(default_factory=dict)  # model options that differ from the defaults
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A network: facts that need no backend.
+    """The metadata of a model, available without a backend.
 
-    Pinned counts are pairs (all parameters, trainable ones): `parameters` of the network as in its paper,
-    `small_parameters` of its small stem at 32x32x3 with 10 classes.
+    Expected parameter counts are pairs (all, trainable): `parameters` for the model of the paper,
+    `small_stem_parameters` for the small stem at 32x32x3 with 10 classes.
     """
 
     name: str
-    module: str  # zoo/models/FILE.py, which has TABLES[name], body() and head()
+    module: str  # zoo/models/MODULE.py, which has TABLES[name], backbone() and head()
     paper: Paper
     input_shape: tuple  # height, width, channels in the paper
     classes: int  # in the paper
     parameters: tuple
-    feature_layer: str  # the layer where the body ends
-    min_size: int  # pixels; a smaller picture is refused
-    paper_stem_min_size: int = 0  # pixels; stem="paper" takes none smaller, where that is more than least_side
-    small_stem_below: int = 0  # stem="auto" is "small" for sides under this (pixels); 0: there is no small stem
+    feature_layer: str  # the last layer of the backbone
+    min_size: int  # minimum height and width in pixels
+    paper_stem_min_size: int = 0  # the same for stem="paper", if larger than min_size
+    small_stem_below: int = 0  # stem="auto" is "small" for heights or widths below this (pixels); 0: no small stem
     small_stem_parameters: tuple = ()
     backbone_options: dict = field(default_factory=dict)  # name: default
     head_options: dict = field(default_factory=dict)
     aux_options: dict = field(default_factory=dict)
-    choices: dict = field(default_factory=dict)  # option: its legal values, where the type does not say them
-    aux_loss_weights: dict = field(default_factory=dict)  # side classifier: the weight of its loss; the main one's is 1
-    max_size: int = 0  # pixels; 0: no limit
+    choices: dict = field(default_factory=dict)  # option: its valid values, if the type alone does not define them
+    aux_loss_weights: dict = field(default_factory=dict)  # auxiliary classifier: its loss weight; the main one's is 1
+    max_size: int = 0  # maximum height and width in pixels; 0: no limit
     max_classes: int = 0  # 0: no limit
-    fixed_width: bool = False  # its tables and codes are of the paper's widths
+    fixed_width: bool = False  # its tables and codes exist for the paper's widths only
     small_preset: Preset | None = None  # the preset "small"
 
     @property
@@ -105,7 +105,7 @@ HE_2016 = Paper("He, Zhang, Ren, Sun", 2016, "Identity Mappings in Deep Residual
 CHOLLET_2016 = Paper("Chollet", 2016, "Xception: Deep Learning with Depthwise Separable Convolutions",
                      "arXiv:1610.02357")
 
-MODELS = {spec.name: spec for spec in (
+MODELS = {info.name: info for info in (
     ModelInfo("lenet5", "lenet", LECUN_1998, (28, 28, 1), 10, (61_706, 61_706), feature_layer="S4", min_size=12,
               small_preset=Preset("mnist")),
     ModelInfo("lenet5_1998", "lenet_1998", LECUN_1998, (32, 32, 1), 10, (60_840, 60_000), feature_layer="S4",
@@ -150,7 +150,7 @@ MODELS = {spec.name: spec for spec in (
               backbone_options={"scale": False}, small_preset=Preset("cifar10", 0.09375)),
     ModelInfo("highway", "highway", SRIVASTAVA_2015, (32, 32, 3), 10, (2_256_838, 2_256_838), feature_layer="conv4",
               min_size=8, backbone_options={"dropout": True}, head_options={"dropout": True},
-              # without dropout, with which so narrow a network underfits
+              # without dropout: such a narrow network underfits with it
               small_preset=Preset("cifar10", 0.25, {"dropout": False})),
     ModelInfo("highway_mnist", "highway", SRIVASTAVA_2015, (28, 28, 1), 10, (151_690, 151_690), feature_layer="pool3",
               min_size=16, backbone_options={"dropout": True}, head_options={"dropout": True},
@@ -191,7 +191,7 @@ MODELS = {spec.name: spec for spec in (
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A network with everything decided: what models.assembly builds and what a run records."""
+    """A fully resolved model configuration, which models.builder builds and a run records."""
 
     model_info: ModelInfo
     input_shape: tuple
@@ -199,55 +199,56 @@ class ModelConfig:
     width: float
     stem: str  # "paper" or "small", resolved
     options: dict
-    aux: bool  # with the side classifiers
+    aux: bool  # with auxiliary classifiers
 
 
 def get_model_info(name):
-    """Return the Spec called `name`; UserError with the nearest name if there is none."""
+    """Return the ModelInfo of the model `name`; UserError with the closest name if there is none."""
     if not isinstance(name, str) or name not in MODELS:
         raise unknown_name_error("network", name, MODELS)
     return MODELS[name]
 
 
 def resolve_model_config(name, input_shape=None, classes=None, width=None, stem="auto", options=None, aux=False):
-    """Check what is asked of the network `name` and return it as a ModelConfig; UserError says what cannot be.
+    """Validate the arguments of `zoo.build` and return them as a ModelConfig; UserError if one is invalid.
 
-    None for `input_shape`, `classes` or `width` is the paper's. The arguments are those of `zoo.build`.
+    None for `input_shape`, `classes` or `width` selects the paper's value.
     """
-    spec = get_model_info(name)
-    shape = _check_input_shape(spec, spec.input_shape if input_shape is None else input_shape)
-    classes = spec.classes if classes is None else classes
+    model_info = get_model_info(name)
+    shape = _check_input_shape(model_info, model_info.input_shape if input_shape is None else input_shape)
+    classes = model_info.classes if classes is None else classes
     width = 1.0 if width is None else width
     if not _is_integer(classes) or classes < 2:
-        raise UserError(f"classes is a whole number of 2 or more; given {classes!r}")
-    if spec.max_classes and classes > spec.max_classes:
-        raise UserError(f"{name} has codes for {spec.max_classes} classes; given {classes}; lenet5 takes "
-                        "any number")
+        raise UserError(f"classes must be an integer of at least 2; got {classes!r}")
+    if model_info.max_classes and classes > model_info.max_classes:
+        raise UserError(f"{name} has codes for {model_info.max_classes} classes only; got {classes}; use lenet5, which "
+                        "supports any number")
     if isinstance(width, bool) or not isinstance(width, numbers.Real) or not 0 < width <= MAX_WIDTH_MULTIPLIER:
-        raise UserError(f"width is a number above 0, such as 0.5, and at most {MAX_WIDTH_MULTIPLIER}; given {width!r}")
-    if spec.fixed_width and width != 1:
-        raise UserError(f"{name} has the paper's widths only; given width {width!r}; lenet5 takes any")
-    if not isinstance(aux, bool) or (aux and not spec.aux_loss_weights):
-        have = ", ".join(each.name for each in MODELS.values() if each.aux_loss_weights)
-        raise UserError(f"aux is False or True, and True only for networks with side classifiers, {have}; given "
-                        f"{aux!r}")
-    return ModelConfig(spec, shape, int(classes), float(width), _resolve_stem(spec, stem, shape),
-                       _resolve_options(spec, options or {}), aux)
+        raise UserError("width must be a positive number of at most "
+                        f"{MAX_WIDTH_MULTIPLIER}, such as 0.5; got {width!r}")
+    if model_info.fixed_width and width != 1:
+        raise UserError(f"{name} supports the paper's widths only; got width {width!r}; use lenet5, which supports any")
+    if not isinstance(aux, bool) or (aux and not model_info.aux_loss_weights):
+        names = ", ".join(info.name for info in MODELS.values() if info.aux_loss_weights)
+        raise UserError("aux must be False or True, and True only for models with auxiliary classifiers "
+                        f"({names}); got {aux!r}")
+    return ModelConfig(model_info, shape, int(classes), float(width), _resolve_stem(model_info, stem, shape),
+                       _resolve_options(model_info, options or {}), aux)
 
 
 def get_default_image_shape(model_info):
-    """Return (height, width, channels) to which a folder's images are brought for training from scratch.
+    """Return the (height, width, channels) that a folder's images are resized to for training from scratch.
 
-    32x32 where the model has a small stem, which two CPU cores can train; else the paper's size.
+    32x32 if the model has a small stem, which two CPU cores can train; otherwise the paper's size.
     """
     height, width, channels = model_info.input_shape
     return (32, 32, channels) if model_info.small_stem_below else (height, width, channels)
 
 
 def get_preset(model_info, name):
-    """Return the Preset of a network called `name`; UserError with the nearest name if there is none.
+    """Return the Preset `name` of a model; UserError with the closest name if there is none.
 
-    >>> get_preset(find("resnet34"), "small").width
+    >>> get_preset(get_model_info("resnet34"), "small").width
     0.125
     """
     presets = {"small": model_info.small_preset} if model_info.small_preset else {}
@@ -257,7 +258,7 @@ def get_preset(model_info, name):
 
 
 def get_model_metadata(model_info):
-    """Return what the catalogue knows of a network, ready for JSON."""
+    """Return the metadata of a model as a dict that can be written as JSON."""
     return {"name": model_info.name, "paper": {**vars(model_info.paper), "url": model_info.paper.url},
             "input_shape": model_info.input_shape, "classes": model_info.classes,
             "parameters": model_info.parameters[0], "trainable_parameters": model_info.parameters[1],
@@ -270,40 +271,42 @@ def get_model_metadata(model_info):
 
 
 def serialize_model_config(model_config):
-    """Return a ModelConfig as the arguments of `resolve_model_config`, ready for JSON."""
-    given = {each.name: getattr(model_config, each.name) for each in dataclasses.fields(model_config)
-             if each.name != "model_info"}
-    return {"name": model_config.model_info.name, **given}
+    """Return a ModelConfig as the arguments of `resolve_model_config`, in a dict that can be written as JSON."""
+    arguments = {field.name: getattr(model_config, field.name) for field in dataclasses.fields(model_config)
+                 if field.name != "model_info"}
+    return {"name": model_config.model_info.name, **arguments}
 
 
 def _is_integer(value):
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)  # NumPy's whole numbers too
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)  # NumPy integers too
 
 
 def _check_input_shape(model_info, shape):
-    if not isinstance(shape,
-                      (tuple, list)) or len(shape) != 3 or not all(_is_integer(side) and side > 0 for side in shape):
-        raise UserError(f"input_shape is three whole numbers, height, width and channels, such as {model_info.input_shape}; "
-                        f"given {shape!r}")
+    if (not isinstance(shape, (tuple, list)) or len(shape) != 3
+            or not all(_is_integer(size) and size > 0 for size in shape)):
+        raise UserError("input_shape must be three positive integers, (height, width, channels), such as "
+                        f"{model_info.input_shape}; got {shape!r}")
     if min(shape[:2]) < model_info.min_size:
-        raise UserError(f"{model_info.name} takes pictures with sides of {model_info.min_size} pixels and more; "
-                        f"given {shape[0]}x{shape[1]}; enlarge the pictures")
+        raise UserError(f"{model_info.name} requires images of at least {model_info.min_size} pixels in height and "
+                        f"width; got {shape[0]}x{shape[1]}; enlarge the images")
     if model_info.max_size and max(shape[:2]) > model_info.max_size:
-        raise UserError(f"{model_info.name} takes pictures with sides of {model_info.min_size} to {model_info.max_size} pixels; "
-                        f"given {shape[0]}x{shape[1]}; make them smaller, or use lenet5")
+        raise UserError(f"{model_info.name} requires images of {model_info.min_size} to {model_info.max_size} pixels "
+                        f"in height and width; got {shape[0]}x{shape[1]}; make the images smaller, or use lenet5")
     return tuple(map(int, shape))
 
 
 def _resolve_stem(model_info, stem, shape):
     if stem not in ("auto", "paper", "small"):
-        raise UserError(f"stem is auto, paper or small; given {stem!r}")
+        raise UserError(f"stem must be auto, paper or small; got {stem!r}")
     if stem == "auto":
         return "small" if min(shape[:2]) < model_info.small_stem_below else "paper"
     if stem == "small" and not model_info.small_stem_below:
-        raise UserError(f"{model_info.name} has no small stem, its own takes small pictures; use stem 'auto' or 'paper'")
+        raise UserError(f"{model_info.name} has no small stem: its stem already accepts small images; use stem 'auto' "
+                        "or 'paper'")
     if stem == "paper" and min(shape[:2]) < model_info.paper_stem_min_size:
-        raise UserError(f"{model_info.name} with the paper's stem takes pictures with sides of {model_info.paper_stem_min_size} pixels and "
-                        f"more; given {shape[0]}x{shape[1]}; use stem 'auto' or 'small'")
+        raise UserError(f"{model_info.name} with the paper's stem requires images of at least "
+                        f"{model_info.paper_stem_min_size} pixels in height and width; got {shape[0]}x{shape[1]}; "
+                        "use stem 'auto' or 'small'")
     return stem
 
 
@@ -312,12 +315,13 @@ def _resolve_options(model_info, requested):
         if name not in model_info.options:
             raise unknown_name_error(f"{model_info.name} option", name, model_info.options)
     options = {**model_info.options, **requested}
-    options = {name: check_type(f"{model_info.name}'s {name}", value, model_info.options[name]) for name,
-               value in options.items()}
-    for name, legal in model_info.choices.items():
-        if options[name] not in legal:
-            raise UserError(f"{model_info.name}'s {name} is one of {', '.join(map(str, legal))}; given {options[name]!r}")
+    options = {name: check_type(f"{model_info.name}'s {name}", value, model_info.options[name])
+               for name, value in options.items()}
+    for name, choices in model_info.choices.items():
+        if options[name] not in choices:
+            raise UserError(f"{model_info.name}'s {name} must be one of {', '.join(map(str, choices))}; "
+                            f"got {options[name]!r}")
     for name, value in options.items():
-        if isinstance(value, float) and not 0 <= value < 1:  # they are shares all
-            raise UserError(f"{name} is a share of 0 or more and less than 1; given {value}")
+        if isinstance(value, float) and not 0 <= value < 1:  # all float options are dropout rates
+            raise UserError(f"{name} must be a fraction of at least 0 and less than 1; got {value}")
     return options

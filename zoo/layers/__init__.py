@@ -1,7 +1,7 @@
-"""What the networks are made of: blocks of layers, and the layers that Keras lacks.
+"""The building blocks of the models: blocks of layers, and layers that Keras lacks.
 
-Importing it registers those layers with Keras, which otherwise cannot load a .keras file that holds one: after
-`import zoo.layers`, `keras.saving.load_model` can.
+Importing this package registers the layers with Keras, which `keras.saving.load_model` needs to load a .keras file
+that contains one.
 """
 
 from zoo.layers.highway import Highway

@@ -1,50 +1,50 @@
-"""Blocks that more than one paper uses: a tensor goes in, a tensor comes out, every layer has its name.
+"""Blocks that several papers use: functions from a tensor to a tensor, with named layers.
 
-`bn` and `bn_relu` have PyTorch's constants (epsilon 1e-5, and Keras's momentum 0.9, which is PyTorch's 0.1).
+`bn_relu` and `conv_bn_relu` use PyTorch's constants (epsilon 1e-5, and momentum 0.9 in Keras, which is 0.1 in PyTorch).
 """
 
 from keras import initializers, layers
 
 
 def make_he_fan_out_initializer():
-    """Return a new initializer, as fb.resnet.torch draws weights: one that layers share gives all the same numbers."""
+    """Return a new He initializer as in fb.resnet.torch; a shared one would give all layers the same values."""
     return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
 def scale_width(width_in_paper, width, groups=1):
-    """Return a hidden width times the width multiplier: a multiple of `groups`, at least one a group."""
+    """Return a hidden width times the multiplier `width`, as a multiple of `groups` and at least `groups`."""
     return max(groups, int(width_in_paper * width) // groups * groups)
 
 
 def pad_to_min_size(x, min_size, *, name):
-    """Pad with zeros, the odd one right and below, up to `side` pixels; a picture as large as that stays as it is."""
-    missing = [max(0, min_size - size) for size in x.shape[1:3]]
-    if not any(missing):
+    """Zero-pad height and width to at least `min_size` pixels, an odd pixel right and below."""
+    paddings = [max(0, min_size - size) for size in x.shape[1:3]]
+    if not any(paddings):
         return x
-    return layers.ZeroPadding2D([(short // 2, short - short // 2) for short in missing], name=name)(x)
+    return layers.ZeroPadding2D([(padding // 2, padding - padding // 2) for padding in paddings], name=name)(x)
 
 
 def conv_relu(x, filters, kernel_size, *, padding="same", name):
-    """Convolution with bias, then ReLU."""
+    """Apply convolution with bias, and ReLU."""
     return layers.Conv2D(filters, kernel_size, padding=padding, activation="relu", name=name)(x)
 
 
 def conv_bn_relu(x, filters, kernel_size, *, name):
-    """Convolution with bias, batch normalisation, ReLU, at the same size."""
+    """Apply convolution with bias and "same" padding, batch normalization, and ReLU."""
     x = layers.Conv2D(filters, kernel_size, padding="same", name=name)(x)
     return bn_relu(x, name=name)
 
 
 def bn_relu(x, *, name):
-    """Batch normalisation, then ReLU: NAME_bn and NAME_relu."""
+    """Apply batch normalization, NAME_bn, and ReLU, NAME_relu."""
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def conv_no_bias(x, filters, kernel_size, stride=1, *, name):
-    """Convolution without bias, zeros padded alike on both sides as Caffe and PyTorch do, He's initialisation.
+    """Apply convolution without bias, with symmetric zero padding as in Caffe and PyTorch, and He initialization.
 
-    Keras's "same" does so where the stride is 1; where it is 2 and the side even, it pads only right and below.
+    Keras's "same" padding is symmetric for stride 1; for stride 2 and an even size it pads only right and below.
     """
     padding = "same" if stride == 1 else "valid"
     if kernel_size > 1 and stride > 1:
@@ -54,9 +54,10 @@ def conv_no_bias(x, filters, kernel_size, stride=1, *, name):
 
 
 def inception_conv(x, filters, kernel_size, stride=1, padding="same", *, scale, name):
-    """Convolution without bias, batch normalisation with the constants of tf-slim and keras.applications, ReLU.
+    """Apply convolution without bias, batch normalization and ReLU, with the constants of tf-slim and
+    keras.applications.
 
-    `scale` False leaves out the normalisation's gamma, which the next layer's kernel can take over.
+    `scale=False` leaves out gamma, which the kernel of the next layer can absorb.
     """
     x = layers.Conv2D(filters, kernel_size, stride, padding=padding, use_bias=False, name=name)(x)
     x = layers.BatchNormalization(momentum=0.99, epsilon=1e-3, scale=scale, name=f"{name}_bn")(x)

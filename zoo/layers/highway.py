@@ -6,9 +6,9 @@ from keras import layers
 
 @keras.saving.register_keras_serializable("zoo")
 class Highway(layers.Layer):
-    """Where a highway layer's transform and its input meet: y = transformed * gate + x * (1 - gate).
+    """Combine the transform of a highway layer with its input: y = transformed * gate + x * (1 - gate).
 
-    Called on [x, transformed, gate], three tensors of one shape, which is the output's; the gate lies in 0..1.
+    Called on [x, transformed, gate], three tensors of the same shape as the output; the gate is in [0, 1].
     Srivastava, Greff and Schmidhuber 2015, 'Training Very Deep Networks', arXiv:1507.06228, equation 3.
     """
 

@@ -1,4 +1,4 @@
-"""What raw pixels go through before a network that others have trained."""
+"""Preprocessing of raw pixels for models with external weights."""
 
 import keras
 from keras import layers, ops
@@ -6,21 +6,23 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable("zoo")
 class PixelScaling(layers.Layer):
-    """x * scale + offset, channel by channel, in the order asked: (n, height, width, channels) of 0..255, to float32.
+    """Compute x * scale + offset per channel: (n, height, width, channels) in [0, 255] -> float32.
 
-    scale, offset: a number a channel, of red, green and blue where there are three; grey pictures, of one channel,
-    become as many as these are. order: "rgb", or "bgr", which turns the channels round at the end.
+    scale, offset: one number per channel, in the order red, green, blue if there are three; grayscale images, with one
+    channel, are broadcast to that many channels.
+    channel_order: "rgb", or "bgr", which reverses the channels of the output.
     """
 
     def __init__(self, scale, offset, channel_order="rgb", **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
         if channel_order not in ("rgb", "bgr") or len(scale) != len(offset):
-            raise ValueError(f"order is rgb or bgr, and scale as long as offset; given {channel_order!r}, {scale} and {offset}")
+            raise ValueError("channel_order must be rgb or bgr, and scale and offset of equal length; got "
+                             f"{channel_order!r}, {scale} and {offset}")
         self.scale, self.offset, self.channel_order = [*map(float, scale)], [*map(float, offset)], channel_order
 
     def call(self, x):
-        x = ops.cast(x, "float32") * ops.convert_to_tensor(self.scale, "float32") + ops.convert_to_tensor(
-            self.offset, "float32")
+        scale, offset = (ops.convert_to_tensor(values, "float32") for values in (self.scale, self.offset))
+        x = ops.cast(x, "float32") * scale + offset
         return ops.flip(x, axis=-1) if self.channel_order == "bgr" else x
 
     def compute_output_shape(self, input_shape):

@@ -1,4 +1,4 @@
-"""The sum of scaled residual networks."""
+"""The addition in networks with scaled residuals."""
 
 import keras
 from keras import layers
@@ -6,9 +6,9 @@ from keras import layers
 
 @keras.saving.register_keras_serializable("zoo")
 class ScaledAdd(layers.Layer):
-    """x + scale * residual: a residual made smaller, so that a very wide network stays stable.
+    """x + scale * residual: scaling down the residual keeps the training of very wide networks stable.
 
-    Called on [x, residual], two tensors of one shape, which is the output's. Szegedy et al. 2016, 'Inception-v4,
+    Called on [x, residual], two tensors of the same shape as the output. Szegedy et al. 2016, 'Inception-v4,
     Inception-ResNet and the Impact of Residual Connections on Learning', arXiv:1602.07261, section 3.3: 0.1 to 0.3.
     """
 

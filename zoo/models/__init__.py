@@ -1,1 +1,1 @@
-"""The networks: one file a paper, each with TABLES, body() and head(); builder.py puts them together."""
+"""The models: one module per paper, each with TABLES, backbone() and head(); builder.py assembles them."""

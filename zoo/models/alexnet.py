@@ -1,26 +1,26 @@
 """AlexNet, with its two towers.
 
 Krizhevsky, Sutskever and Hinton 2012, 'ImageNet Classification with Deep Convolutional Neural Networks',
-10.1145/3065386, figure 2 and section 3.5. The two towers of the paper's two GPUs are the two groups of conv2, conv4
-and conv5; conv3 sees both. At 227x227:
+10.1145/3065386, figure 2 and section 3.5. The two towers of the paper's two GPUs are the two groups of conv2, conv4 and
+conv5; conv3 reads both. At 227x227:
 
     conv1  11x11/4   55x55x96    norm1, pool1  27x27x96     conv4  3x3  13x13x384
     conv2  5x5       27x27x256   norm2, pool2  13x13x256    conv5  3x3  13x13x256    pool5  6x6x256
-    conv3  3x3       13x13x384                              fc6    4096    fc7  4096    fc8  a unit a class
+    conv3  3x3       13x13x384                              fc6    4096    fc7  4096    fc8  one unit per class
 
-Response normalisation has the constants of section 3.3, k=2, n=5, alpha=1e-4 times the sum and not the mean,
-beta=0.75; pools are 3x3 with stride 2 and overlap (3.4); weights start as N(0, 0.01), the biases of conv2, conv4,
-conv5 and the hidden fully connected layers as 1, the others as 0 (section 5).
+Local response normalization has the constants of section 3.3, k=2, n=5, alpha=1e-4 times the sum and not the mean,
+beta=0.75; pooling is 3x3 with stride 2 and overlaps (3.4); weights are initialized from N(0, 0.01), the biases of
+conv2, conv4, conv5 and the hidden fully connected layers as 1, the others as 0 (section 5).
 
-groups=1 makes one tower of it (62,378,344 parameters). With two, a width that the multiplier makes odd is rounded
-down. stem="small", our own for pictures of about 32x32 (35,910,026 parameters with 10 classes): conv1 is 5x5 with
-stride 1 and zeros around; grids of 32x32, 16x16, 8x8, 4x4.
+groups=1 merges the towers into one (62,378,344 parameters). With two, a width that the multiplier makes odd is rounded
+down. stem="small", our own, for images of about 32x32 (35,910,026 parameters with 10 classes): conv1 is 5x5 with stride
+1 and zero padding; feature maps of 32x32, 16x16, 8x8, 4x4.
 
 Elsewhere: torchvision's, our alexnet_2014, has neither towers nor normalisation and the widths of a later paper;
 Caffe's has k=1, divides alpha by n, and starts biases at 0.1.
 
-Departures from the paper: it prints 224x224, its numbers need 227x227. A window that hangs over the edge of a grid
-takes the maximum of what is there, as the authors' cuda-convnet did; at 227 none does.
+Departures from the paper: it prints 224x224, its numbers need 227x227. A window that extends over the edge of a feature
+map takes the maximum of the pixels inside, as the authors' cuda-convnet did; at 227 none does.
 """
 
 from keras import initializers, layers
@@ -70,7 +70,7 @@ def backbone(image, table, *, width, stem, groups):
 
 def head(features, table, classes, *, width, dropout):
     x = layers.Flatten(name="flatten")(features)
-    for number, units in zip((6, 7), table[1], strict=True):
-        x = layers.Dense(scale_width(units, width), **get_layer_arguments(1), name=f"fc{number}")(x)
-        x = layers.Dropout(dropout, name=f"drop{number}")(x)
+    for index, units in zip((6, 7), table[1], strict=True):
+        x = layers.Dense(scale_width(units, width), **get_layer_arguments(1), name=f"fc{index}")(x)
+        x = layers.Dropout(dropout, name=f"drop{index}")(x)
     return layers.Dense(classes, kernel_initializer=initializers.RandomNormal(stddev=0.01), name="fc8")(x)

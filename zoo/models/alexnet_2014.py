@@ -6,25 +6,25 @@ towers of the network of 2012; the widths are those of the author's program cuda
 
     conv1  11x11/4   55x55x64    pool1  27x27x64            conv4  3x3  13x13x256
     conv2  5x5       27x27x192   pool2  13x13x192           conv5  3x3  13x13x256    pool5  6x6x256
-    conv3  3x3       13x13x384                              fc6    4096    fc7  4096    fc8  a unit a class
+    conv3  3x3       13x13x384                              fc6    4096    fc7  4096    fc8  one unit per class
 
-conv1 has two zeros around; pools are 3x3 with stride 2. Weights start as in the network of 2012: N(0, 0.01), the
-biases of conv2, conv4, conv5 and the hidden fully connected layers as 1, the others as 0.
+conv1 has a padding of 2; pooling is 3x3 with stride 2. Weights are initialized as in 2012: N(0, 0.01), the biases of
+conv2, conv4, conv5 and the hidden fully connected layers as 1, the others as 0.
 
-stem="small", our own for pictures of about 32x32 (28,714,826 parameters with 10 classes): conv1 is 5x5 with stride 1
-and zeros around; grids of 32x32, 15x15, 7x7, 3x3.
+stem="small", our own, for images of about 32x32 (28,714,826 parameters with 10 classes): conv1 is 5x5 with stride 1 and
+zero padding; feature maps of 32x32, 15x15, 7x7, 3x3.
 
-Elsewhere: torchvision's has dropout before fc6 and fc7, which trains in another way and computes the same, and brings
-any grid to 6x6 before fc6 by means; its published weights fit ours at 224x224.
+Elsewhere: torchvision's has dropout before fc6 and fc7, which changes training but not inference, and adaptive average
+pooling to 6x6 before fc6; its published weights fit ours at 224x224.
 
-Departures from the paper: response normalisation is left out, as in torchvision's. The output is a softmax; the paper
-has a logistic unit for each class.
+Departures from the paper: local response normalization is left out, as in torchvision's. The output is a softmax; the
+paper has a logistic unit for each class.
 """
 
 from keras import layers
 
 from zoo.layers.blocks import scale_width
-from zoo.models.alexnet import head, small_stem, get_layer_arguments  # whose head is this network's too
+from zoo.models.alexnet import get_layer_arguments, head, small_stem  # noqa: F401  this model has the same head
 
 #                           conv1 conv2 conv3 conv4 conv5  fc6   fc7   (filters, units)
 TABLES = {"alexnet_2014": ((64,   192,  384,  256,  256), (4096, 4096))}

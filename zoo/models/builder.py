@@ -1,4 +1,4 @@
-"""From a ModelConfig to a keras.Model."""
+"""Building a keras.Model from a ModelConfig."""
 
 import importlib
 
@@ -11,14 +11,17 @@ GLOBAL_POOLING_CLASSES = {"avg": layers.GlobalAveragePooling2D, "max": layers.Gl
 
 
 def build_model(model_config, *, include_top=True, pooling=None, classifier_activation="softmax"):
-    """Return the model of a ModelConfig, from scaled pixels (n, height, width, channels) float32; see `zoo.build`."""
+    """Build the model of a ModelConfig; its input is scaled pixels, (n, height, width, channels) float32.
+
+    The arguments are those of `zoo.build`; UserError for invalid ones.
+    """
     if pooling is not None and pooling not in tuple(GLOBAL_POOLING_CLASSES):
-        raise UserError(f"pooling is None, 'avg' or 'max'; given {pooling!r}")
+        raise UserError(f"pooling must be None, 'avg' or 'max'; got {pooling!r}")
     try:
         keras.activations.get(classifier_activation)
     except ValueError:
-        raise UserError("classifier_activation is None or one of Keras's, such as 'softmax'; "
-                        f"given {classifier_activation!r}") from None
+        raise UserError("classifier_activation must be None or a Keras activation, such as 'softmax'; "
+                        f"got {classifier_activation!r}") from None
     image = keras.Input(model_config.input_shape, name="image")
     if include_top:
         outputs = build_classifier(model_config, image, classifier_activation)
@@ -28,29 +31,29 @@ def build_model(model_config, *, include_top=True, pooling=None, classifier_acti
 
 
 def build_classifier(model_config, image, activation):
-    """Return class probabilities (n, classes) float32 of the tensor `image`; `activation` None gives logits.
+    """Return the class probabilities, (n, classes) float32, for the tensor `image`; logits if `activation` is None.
 
-    With side classifiers: {"main": probabilities, "aux1": probabilities, ...}.
+    With auxiliary classifiers: {"main": probabilities, "aux1": probabilities, ...}.
     """
-    spec, file = model_config.model_info, _import_model_module(model_config)
-    grid, tapped = _build_backbone(model_config, image)
+    model_info, module = model_config.model_info, _import_model_module(model_config)
+    feature_map, aux_inputs = _build_backbone(model_config, image)
 
-    def classified(head, x, prefix, options, **names):
-        logits = head(x, file.TABLES[spec.name], model_config.classes, width=model_config.width,
+    def apply_head(head, x, prefix, options, **names):
+        logits = head(x, module.TABLES[model_info.name], model_config.classes, width=model_config.width,
                       **_select_options(model_config, options), **names)
         return layers.Activation(activation or "linear", dtype="float32", name=f"{prefix}predictions")(logits)
 
     if not model_config.aux:
-        return classified(file.head, grid, "", spec.head_options)
-    sides = {name: classified(file.aux_head, tapped[name], f"{name}_", spec.aux_options, name=name)
-             for name in spec.aux_loss_weights}
-    return {"main": classified(file.head, grid, "", spec.head_options), **sides}
+        return apply_head(module.head, feature_map, "", model_info.head_options)
+    aux_outputs = {name: apply_head(module.aux_head, aux_inputs[name], f"{name}_", model_info.aux_options, name=name)
+                   for name in model_info.aux_loss_weights}
+    return {"main": apply_head(module.head, feature_map, "", model_info.head_options), **aux_outputs}
 
 
 def build_features(model_config, image, pooling):
-    """Return what the body makes of the tensor `image`, pooled over the grid if `pooling` is "avg" or "max"."""
-    grid, _ = _build_backbone(model_config, image)
-    return GLOBAL_POOLING_CLASSES[pooling](name="pooling")(grid) if pooling else grid
+    """Return the backbone's features for the tensor `image`, globally pooled if `pooling` is "avg" or "max"."""
+    feature_map, _ = _build_backbone(model_config, image)
+    return GLOBAL_POOLING_CLASSES[pooling](name="pooling")(feature_map) if pooling else feature_map
 
 
 def _import_model_module(model_config):
@@ -62,13 +65,13 @@ def _select_options(model_config, options):
 
 
 def _build_backbone(model_config, image):
-    """Return the features and {side classifier: the tensor that it reads}."""
+    """Return the features and {auxiliary classifier: its input tensor}."""
     if keras.config.image_data_format() != "channels_last":
-        raise UserError("zoo's networks are channels-last; remove image_data_format from Keras's keras.json, or call "
+        raise UserError("zoo's models require channels_last; remove image_data_format from Keras's keras.json, or call "
                         "keras.config.set_image_data_format('channels_last')")
-    spec, file = model_config.model_info, _import_model_module(model_config)
-    options = _select_options(model_config, spec.backbone_options)
-    if spec.small_stem_below:
+    model_info, module = model_config.model_info, _import_model_module(model_config)
+    options = _select_options(model_config, model_info.backbone_options)
+    if model_info.small_stem_below:
         options["stem"] = model_config.stem
-    made = file.backbone(image, file.TABLES[spec.name], width=model_config.width, **options)
-    return made if spec.aux_loss_weights else (made, {})
+    outputs = module.backbone(image, module.TABLES[model_info.name], width=model_config.width, **options)
+    return outputs if model_info.aux_loss_weights else (outputs, {})

@@ -1,24 +1,25 @@
 """GoogLeNet, the first Inception network.
 
 Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke and Rabinovich 2014, 'Going Deeper with Convolutions',
-arXiv:1409.4842, table 1 and figure 3; where the paper is silent, BVLC's Caffe model, of which this is an equal. At
+arXiv:1409.4842, table 1 and figure 3; where the paper is silent, as BVLC's Caffe model, to which this is equal. At
 224x224: conv1 112x112x64, pool1 56x56x64, conv2 56x56x192, pool2 28x28x192, inception (3b) 28x28x480, (4a) 14x14x512,
 (4e) 14x14x832, (5b) 7x7x1024.
 
-Side classifiers, for training alone, read 4a and 4d (section 5): 5x5 average pool with stride 3, 1x1 convolution of
-128, 1024 units, dropout of 0.7; each loss counts 0.3.
+Auxiliary classifiers, for training only, are attached to 4a and 4d (section 5): 5x5 average pooling with stride 3, 1x1
+convolution with 128 filters, 1024 units, dropout of 0.7; each loss has weight 0.3.
 
-stem="small", our own for pictures of about 32x32 (5,983,802 parameters with 10 classes): conv1 has stride 1, pool1 and
-pool2 are gone: 32x32 up to 3b, then 16x16 and 8x8. Where a grid has less than 5 rows or columns, the side classifiers'
-pool shrinks to it.
+stem="small", our own, for images of about 32x32 (5,983,802 parameters with 10 classes): conv1 has stride 1, pool1 and
+pool2 are gone: 32x32 up to 3b, then 16x16 and 8x8. On feature maps with fewer than 5 rows or columns, the pooling
+window of the auxiliary classifiers shrinks to fit.
 
-Elsewhere: torchvision's and slim's 5x5 branch is 3x3, kuangliu's two 3x3, and all three normalise batches instead of
-responses; 'same' pads conv1 by 2 and 3 where Caffe pads 3 and 3, and zeros around a pool shift its windows by a pixel.
+Elsewhere: torchvision's and slim's 5x5 branch is 3x3, kuangliu's two 3x3, and all three have batch normalization
+instead of local response normalization; 'same' pads conv1 by 2 and 3 where Caffe pads 3 and 3, and zeros around a pool
+shift its windows by a pixel.
 
-Departures from the paper: response normalisation, of which it says no more than the place, has BVLC's constants k=1,
-n=5, alpha=1e-4/n, beta=0.75; BVLC's too are the first weights, uniform within sqrt(3 / fan-in), which Caffe calls
-"xavier", and biases, 0.2, but 0 before a softmax. The table's count of parameters is of a network without biases, and
-rounded (conv1: '2.7K' for 9,408).
+Departures from the paper: local response normalization, for which it gives the position only, has BVLC's constants k=1,
+n=5, alpha=1e-4/n, beta=0.75; the initialization is BVLC's too: weights uniform within sqrt(3 / fan-in), which Caffe
+calls "xavier", and biases 0.2, but 0 before a softmax. The table's parameter counts are those of a network without
+biases, and rounded (conv1: '2.7K' for 9,408).
 """
 
 from keras import initializers, layers
@@ -83,7 +84,7 @@ STEMS = {"paper": paper_stem, "small": small_stem}
 
 
 def inception_branches(conv1x1, reduce3x3, conv3x3, reduce5x5, conv5x5, pool_proj):
-    """Figure 2(b)."""
+    """Return the branches of figure 2(b)."""
     return [[(conv1x1, 1)],
             [(reduce3x3, 1), (conv3x3, 3)],
             [(reduce5x5, 1), (conv5x5, 5)],
@@ -92,12 +93,13 @@ def inception_branches(conv1x1, reduce3x3, conv3x3, reduce5x5, conv5x5, pool_pro
 
 def backbone(image, table, *, width, stem):
     x = STEMS[stem](image, width)
-    grids = {}
-    for name, row in table.items():
-        x = grids[name] = inception_module(x, inception_branches(*row), conv_relu, width=width, name=name)
+    feature_maps = {}
+    for name, filters in table.items():
+        x = inception_module(x, inception_branches(*filters), conv_relu, width=width, name=name)
+        feature_maps[name] = x
         if name in POOL_AFTER:
             x = CeilMaxPooling2D(3, 2, name=POOL_AFTER[name])(x)
-    return x, {side: grids[name] for side, name in AUX_INPUTS.items()}
+    return x, {aux: feature_maps[name] for aux, name in AUX_INPUTS.items()}
 
 
 def head(features, table, classes, *, width, dropout):

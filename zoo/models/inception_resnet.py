@@ -1,18 +1,18 @@
 """Inception-ResNet v1 and v2.
 
 Szegedy, Ioffe, Vanhoucke and Alemi 2016, 'Inception-v4, Inception-ResNet and the Impact of Residual Connections on
-Learning', arXiv:1602.07261. A module is added to its input after a linear 1x1 convolution, times 0.17, 0.10 or 0.20
-(section 3.3), then ReLU. Three networks, at 299x299:
+Learning', arXiv:1602.07261. The output of a module passes a linear 1x1 convolution, is scaled by 0.17, 0.10 or 0.20
+(section 3.3) and added to the module's input, then ReLU. Three networks, at 299x299:
 
     inception_resnet_v1        figures 7, 10 to 15: stem 35x35x256, 5 x A, 17x17x896, 10 x B, 8x8x1792, 5 x C
-    inception_resnet_v2        as the authors released it (tf-slim) and keras.applications has it, of which this is an
+    inception_resnet_v2        as released by the authors (tf-slim) and in keras.applications, to which this is
                                equal: stem 35x35x192, mixed5b 35x35x320, 10 x block35, 17x17x1088, 20 x block17,
                                8x8x2080, 10 x block8 (the last one neither scaled nor with ReLU), conv_7b 8x8x1536
     inception_resnet_v2_paper  figures 3, 7, 15 to 19: stem 35x35x384, 5 x A, 17x17x1152, 10 x B, 8x8x2144, 5 x C
 
-scale=True adds the normalisation's gamma. stem="small", our own for pictures of about 32x32 (20,994,778, 54,352,106 and
-30,326,810 parameters with 10 classes): the stem keeps its convolutions, without strides, pools and loss of rims, and
-the pools of v2_paper's forks with stride 1: 32x32, 15x15, 7x7.
+scale=True adds the gamma of batch normalization. stem="small", our own, for images of about 32x32 (20,994,778,
+54,352,106 and 30,326,810 parameters with 10 classes): the stem keeps its convolutions, with stride 1 and "same"
+padding, without pools, and the pools of v2_paper's forks with stride 1: 32x32, 15x15, 7x7.
 
 Elsewhere: ports of v2 with the figures' 1154 and 2048 need a projection where the paper adds, or narrower modules.
 
@@ -51,12 +51,12 @@ MODULE_C_V2 = [[(192, 1)], [(192, 1), (224, (1, 3)), (256, (3, 1))]]        # 19
 
 
 def reduction_a(k, l, m, n):
-    """Figure 7 and table 1."""
+    """Return the branches of figure 7, with the filters of table 1."""
     return [[(n, 3, 2, V)], [(k, 1), (l, 3), (m, 3, 2, V)], ["max/2 V"]]
 
 
 def reduction_b(second, third):
-    """Figures 12 and 18."""
+    """Return the branches of figures 12 and 18."""
     return [[(256, 1), (384, 3, 2, V)], [(256, 1), (second, 3, 2, V)],
             [(256, 1), (second, 3), (third, 3, 2, V)], ["max/2 V"]]
 
@@ -68,7 +68,7 @@ def residual_module(x, module, scale, conv, width, name):
 
 
 def end_as_in_paper(x, conv, width):
-    """Figure 15: nothing comes after the last C."""
+    """Return x: in figure 15, nothing follows the last C."""
     return x
 
 
@@ -77,7 +77,7 @@ def end_as_released(x, conv, width):
     return conv(x, scale_width(1536, width), 1, name="conv7b")
 
 
-#  stem, (name, module[, scale of the residual, how many]), end
+#  stem, (name, module[, residual scale, repeats]), end
 TABLES = {
     "inception_resnet_v1": (STEM_V1, (
         ("A",          MODULE_A_V1, 0.17, 5),
@@ -103,16 +103,16 @@ TABLES = {
 
 def backbone(image, table, *, width, stem, scale):
     conv = partial(inception_conv, scale=scale)
-    stems, rows, end = table
+    stems, stages, end = table
     x = apply_steps(image, stems[stem], conv, width=width, name="stem_")
-    for name, module, *repeated in rows:
-        if not repeated:
+    for name, module, *residual in stages:
+        if not residual:
             x = inception_module(x, module, conv, width=width, name=name)
             continue
-        factor, times = repeated
-        for number in range(1, times + 1):
-            x = residual_module(x, module, factor, conv, width, f"{name}_{number}")
-            x = layers.ReLU(name=f"{name}_{number}")(x)
+        residual_scale, repeats = residual
+        for index in range(1, repeats + 1):
+            x = residual_module(x, module, residual_scale, conv, width, f"{name}_{index}")
+            x = layers.ReLU(name=f"{name}_{index}")(x)
     return end(x, conv, width)
 
 

@@ -2,21 +2,21 @@
 
 Ioffe and Szegedy 2015, 'Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift',
 arXiv:1502.03167, section 4.2.1 and figure 5 of the appendix. Each 5x5 convolution is two 3x3, the modules 3c and 4e
-have stride 2 and no 1x1 branch and take the place of pools, the pool of a module is an average where the table says so,
-and there is no dropout. At 224x224: conv1 112x112x64, pool1 56x56x64, conv2 56x56x192, pool2 28x28x192, 3a 28x28x256,
-3b 28x28x320, 3c 14x14x576, 4e 7x7x1024, 5b 7x7x1024.
+have stride 2 and no 1x1 branch and replace pooling layers, a module has average pooling where the table says so, and
+there is no dropout. At 224x224: conv1 112x112x64, pool1 56x56x64, conv2 56x56x192, pool2 28x28x192, 3a 28x28x256, 3b
+28x28x320, 3c 14x14x576, 4e 7x7x1024, 5b 7x7x1024.
 
-scale=True adds the normalisation's gamma (the paper has it), which the next convolution makes superfluous after ReLU.
-stem="small", our own for pictures of about 32x32 (10,190,186 parameters with 10 classes): conv1 has stride 1, pool1 and
-pool2 are gone: 32x32, 16x16 after 3c, 8x8 after 4e.
+scale=True adds the gamma of batch normalization (as in the paper), which is redundant before ReLU and a convolution.
+stem="small", our own, for images of about 32x32 (10,190,186 parameters with 10 classes): conv1 has stride 1, pool1 and
+pool2 are left out: 32x32, 16x16 after 3c, 8x8 after 4e.
 
-Elsewhere: many a port that is called Inception v2 is GoogLeNet with normalisation and 5x5 branches, or the network of
-another paper's (arXiv:1512.00567) table 1.
+Elsewhere: many a port that is called Inception v2 is GoogLeNet with batch normalization and 5x5 branches, or the
+network of another paper's (arXiv:1512.00567) table 1.
 
 Departures from the paper: its table gives 4c and 4d a pool projection of 128, which makes 608 channels, and prints 576;
 the authors' released code has 96, which makes 576, and so have we. conv1 is a plain convolution where the paper's is
 separable with a depth multiplier of 8. The text counts 13.6 million parameters (section 4.2), which the table does not
-make. No side classifiers.
+make. No auxiliary classifiers.
 """
 
 from functools import partial
@@ -28,7 +28,7 @@ from zoo.layers.inception import apply_steps, inception_module
 
 
 def inception_branches(conv1x1, reduce3x3, conv3x3, reduce_double3x3, double3x3, pool, pool_proj):
-    """A row of figure 5 with stride 1."""
+    """Return the branches of a row of figure 5 with stride 1."""
     return [[(conv1x1, 1)],
             [(reduce3x3, 1), (conv3x3, 3)],
             [(reduce_double3x3, 1), (double3x3, 3), (double3x3, 3)],
@@ -36,7 +36,7 @@ def inception_branches(conv1x1, reduce3x3, conv3x3, reduce_double3x3, double3x3,
 
 
 def reduction_branches(reduce3x3, conv3x3, reduce_double3x3, double3x3):
-    """A row of figure 5 with stride 2: the pool passes through."""
+    """Return the branches of a row of figure 5 with stride 2, where the pooling branch has no projection."""
     return [[(reduce3x3, 1), (conv3x3, 3, 2)],
             [(reduce_double3x3, 1), (double3x3, 3), (double3x3, 3, 2)],
             ["max/2"]]

@@ -1,24 +1,25 @@
 """Inception v3.
 
 Szegedy, Vanhoucke, Ioffe, Shlens and Wojna 2015, 'Rethinking the Inception Architecture for Computer Vision',
-arXiv:1512.00567, as the authors released it (tf-slim) and keras.applications has it, of which this is an equal. At
-299x299: stem 35x35x192 (149, 147, 147, 73, 73, 71, 35), mixed0 35x35x256, mixed1 and mixed2 35x35x288, mixed3 to mixed7
+arXiv:1512.00567, as released by the authors (tf-slim) and in keras.applications, to which this is equal. At 299x299:
+stem 35x35x192 (149, 147, 147, 73, 73, 71, 35), mixed0 35x35x256, mixed1 and mixed2 35x35x288, mixed3 to mixed7
 17x17x768, mixed8 8x8x1280, mixed9 and mixed10 8x8x2048.
 
-The side classifier reads mixed7 (section 4, figure 8), with batch normalisation: 5x5 average pool with stride 3, 1x1
-convolution of 128, one of 768 over the whole 5x5 that is left; its loss counts 0.4. Where the pool leaves more, the
-mean of the grid follows; where a grid has less than 5 rows or columns, the pool and the convolution shrink to it.
+The auxiliary classifier reads mixed7 (section 4, figure 8), with batch normalization: 5x5 average pooling with stride
+3, 1x1 convolution with 128 filters, one with 768 over the remaining 5x5; its loss has weight 0.4. Larger inputs are
+averaged globally at the end; for fewer than 5 rows or columns, the pooling window and the kernel shrink to fit.
 
-scale=True adds the normalisation's gamma. stem="small", our own for pictures of about 32x32 (21,823,274 parameters with
-10 classes): the stem keeps its convolutions, without strides, pools and loss of rims: 32x32, 15x15 after mixed3, 7x7
-after mixed8.
+scale=True adds the gamma of batch normalization. stem="small", our own, for images of about 32x32 (21,823,274
+parameters with 10 classes): the stem keeps its convolutions, with stride 1 and "same" padding, without pools: 32x32,
+15x15 after mixed3, 7x7 after mixed8.
 
-Elsewhere: torchvision's and timm's average pools count the padding; weaker ports leave out the reductions, make the
+Elsewhere: torchvision's and timm's average pools count the padding; some ports leave out the reductions, make the
 pool's projection 3x3, or drop 80 % where the authors keep 80 %.
 
 Departures from the paper: table 1 has three 3x3 convolutions where the release has 1x1 of 80, 3x3 of 192 and a pool;
 the 5x5 of the first three modules stay (figure 4, not 5), mixed0 is 256 wide; of the table's five modules at 17x17 the
-first is the reduction, mixed3; dropout of 0.2 and the side loss's 0.4 are the release's, the paper gives neither.
+first is the reduction, mixed3; dropout of 0.2 and the auxiliary loss weight of 0.4 are the release's, the paper gives
+neither.
 """
 
 from functools import partial
@@ -37,6 +38,7 @@ STEMS = {
 
 
 def branches_35x35(pool_proj):
+    """Return the branches of figure 4."""
     return [[(64, 1)],
             [(48, 1), (64, 5)],
             [(64, 1), (96, 3), (96, 3)],
@@ -44,7 +46,7 @@ def branches_35x35(pool_proj):
 
 
 def branches_17x17(c7):
-    """Figure 6, n = 7."""
+    """Return the branches of figure 6 with n = 7."""
     return [[(192, 1)],
             [(c7, 1), (c7, (1, 7)), (192, (7, 1))],
             [(c7, 1), (c7, (7, 1)), (c7, (1, 7)), (c7, (7, 1)), (192, (1, 7))],
@@ -66,21 +68,21 @@ REDUCTION_TO_8X8 = [[(192, 1), (320, 3, 2, V)],
 
 TABLES = {"inception_v3": (
     branches_35x35(32), branches_35x35(64), branches_35x35(64),              # mixed0 to mixed2
-    REDUCTION_TO_17X17,                                       # mixed3
+    REDUCTION_TO_17X17,                                                      # mixed3
     branches_17x17(128), branches_17x17(160), branches_17x17(160), branches_17x17(192),
-    REDUCTION_TO_8X8,                                        # mixed8
+    REDUCTION_TO_8X8,                                                        # mixed8
     BRANCHES_8X8, BRANCHES_8X8)}
-AUX_INPUT_INDEX = 7  # the last module of 17x17
+AUX_INPUT_INDEX = 7  # the last 17x17 module
 
 
 def backbone(image, table, *, width, stem, scale):
     conv = partial(inception_conv, scale=scale)
     x = apply_steps(image, STEMS[stem], conv, width=width, name="stem_")
-    grids = []
-    for number, module in enumerate(table):
-        x = inception_module(x, module, conv, width=width, name=f"mixed{number}")
-        grids.append(x)
-    return x, {"aux1": grids[AUX_INPUT_INDEX]}
+    feature_maps = []
+    for index, module in enumerate(table):
+        x = inception_module(x, module, conv, width=width, name=f"mixed{index}")
+        feature_maps.append(x)
+    return x, {"aux1": feature_maps[AUX_INPUT_INDEX]}
 
 
 def head(features, table, classes, *, width, dropout):

@@ -5,8 +5,8 @@ Learning', arXiv:1602.07261, figures 3 to 9, with the branches in the order of t
 299x299: stem 35x35x384 (149, 147, 147, 73, 71, 35), 4 x A 35x35x384, reductionA 17x17x1024, 7 x B 17x17x1024,
 reductionB 8x8x1536, 3 x C 8x8x1536.
 
-scale=False leaves out the normalisation's gamma. stem="small", our own for pictures of about 32x32 (41,221,354
-parameters with 10 classes): the stem's convolutions and pools have stride 1 and keep the rims: 32x32, 15x15, 7x7.
+scale=False leaves out the gamma of batch normalization. stem="small", our own, for images of about 32x32 (41,221,354
+parameters with 10 classes): the stem's convolutions and pools have stride 1 and "same" padding: 32x32, 15x15, 7x7.
 
 Elsewhere: small ports have 4/7/3 modules of other widths, and the average pool of some counts the padding.
 
@@ -63,20 +63,20 @@ MODULE_C = [[(256, 1)],  # figure 6
             [(384, 1), (448, (3, 1)), (512, (1, 3)), [[(256, (1, 3))], [(256, (3, 1))]]],
             ["avg", (256, 1)]]
 
-#                          figure 9: module, how many, name
-TABLES = {"inception_v4": ((MODULE_A,           4, "A"),
+#                          figure 9: module, repeats, name
+TABLES = {"inception_v4": ((MODULE_A,    4, "A"),
                            (REDUCTION_A, 1, "reductionA"),
-                           (MODULE_B,           7, "B"),
+                           (MODULE_B,    7, "B"),
                            (REDUCTION_B, 1, "reductionB"),
-                           (MODULE_C,           3, "C"))}
+                           (MODULE_C,    3, "C"))}
 
 
 def backbone(image, table, *, width, stem, scale):
     conv = partial(inception_conv, scale=scale)
     x = apply_steps(image, STEMS[stem], conv, width=width, name="stem_")
-    for module, times, name in table:
-        for number in range(1, times + 1):
-            x = inception_module(x, module, conv, width=width, name=f"{name}_{number}" if times > 1 else name)
+    for module, repeats, name in table:
+        for index in range(1, repeats + 1):
+            x = inception_module(x, module, conv, width=width, name=f"{name}_{index}" if repeats > 1 else name)
     return x
 
 

@@ -1,17 +1,17 @@
-"""LeNet-5, the dense one of today.
+"""LeNet-5 in its modern, densely connected form.
 
-LeCun, Bottou, Bengio and Haffner 1998, 'Gradient-Based Learning Applied to Document Recognition',
-10.1109/5.726791, figure 2 and section II-B. Layers keep the paper's names; the shapes are those of a 28x28 picture (the
-paper pads it to 32x32):
+LeCun, Bottou, Bengio and Haffner 1998, 'Gradient-Based Learning Applied to Document Recognition', 10.1109/5.726791,
+figure 2 and section II-B. Layers keep the paper's names; the shapes are those for a 28x28 image (the paper pads it to
+32x32):
 
     C1  5x5 convolution    28x28x6       C5  120 units (5x5 over the whole of S4)
     S2  2x2 pool           14x14x6       F6   84 units
-    C3  5x5 convolution    10x10x16      output  a unit a class
+    C3  5x5 convolution    10x10x16      output  one unit per class
     S4  2x2 pool             5x5x16
 
-Departures from the paper: every map of C3 sees all six maps of S2; S2 and S4 take the maximum where the paper sums,
-scales and squashes; ReLU for the scaled tanh; a linear output for the radial basis functions. C1 pads with zeros on
-sides under 32, where the paper pads the picture itself.
+Departures from the paper: every channel of C3 reads all six channels of S2; S2 and S4 are max pooling where the paper
+sums, scales and squashes; ReLU instead of the scaled tanh; a linear output instead of the radial basis functions. C1
+zero-pads images smaller than 32 pixels, where the paper pads the image itself.
 """
 
 from keras import layers

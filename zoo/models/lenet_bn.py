@@ -1,23 +1,23 @@
-"""A small network with batch normalisation in up to four places, from course notes (section 5.13.4).
+"""A small network with batch normalization in up to four places, from course notes (section 5.13.4).
 
 It illustrates Ioffe and Szegedy 2015, 'Batch Normalization: Accelerating Deep Network Training by Reducing Internal
 Covariate Shift', arXiv:1502.03167; the network itself is in no paper. At 32x32x3, with the options in brackets:
 
     conv1  96 of 11x11             32x32x96     [bn_after_conv1]
-    pool1  2x2 maximum, then tanh  16x16x96     [bn_after_pool1], before the tanh
+    pool1  2x2 max pool, then tanh 16x16x96     [bn_after_pool1], before the tanh
     conv2  120 of 1x1, linear      16x16x120    [bn_after_conv2]
-    fc3    a unit a class, batch normalisation, ReLU
-    fc4    a unit a class          [dense_at_the_end]
+    fc3    one unit per class, batch normalization, ReLU
+    fc4    one unit per class      [dense_at_the_end]
 
-The ReLU after fc3 clamps the logits: no class gets less than exp(0) before softmax divides, and a picture whose logits
-are all clamped gets the same probability for every class and gives no gradient. dense_at_the_end mends that. Without
-bn_after_conv2, conv2 and fc3 are one linear map in two steps. The bias of a layer before batch normalisation does
-nothing.
+The ReLU after fc3 clamps the logits: no class gets less than exp(0) before softmax divides, and an image whose logits
+are all clamped gets the same probability for every class and no gradient. dense_at_the_end fixes that. Without
+bn_after_conv2, conv2 and fc3 are one linear map in two steps. The bias of a layer before batch normalization has no
+effect.
 
-Elsewhere: those course notes call it LeNet-5, which it is not: it has one convolution that sees more than a pixel,
-one pool, and no F6. They fit a generator of augmented pictures and then train on the plain ones.
+Elsewhere: those course notes call it LeNet-5, which it is not: it has one convolution larger than 1x1, one pooling
+layer, and no F6. They fit an augmenting generator and then train on the original images.
 
-Departures from the paper: it has no such network; this is the notes' own. Batch normalisation has the constants of
+Departures from the paper: it has no such network; this is the notes' own. Batch normalization has the constants of
 Keras, as there: momentum 0.99, epsilon 1e-3.
 """
 

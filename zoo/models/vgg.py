@@ -5,14 +5,14 @@ table 1. Every convolution is 3x3 with padding 1 and ReLU; every stage ends with
 and FC-classes, with dropout after the first two (section 3.1).
 
 Departures from the paper: weights start as Glorot and Bengio's uniform ones, which the paper found afterwards to do
-without its pre-training with configuration A (section 3.1). A side under 32, which five pools would reduce to nothing,
-is padded with zeros up to 32. batch_norm=True, which is not in the paper, normalises after every convolution; without
-it these networks are hard to train from scratch.
+without its pre-training with configuration A (section 3.1). Images smaller than 32 pixels, which five pooling layers
+would reduce to nothing, are zero-padded to 32. batch_norm=True, which is not in the paper, adds batch normalization
+after every convolution; without it these networks are hard to train from scratch.
 """
 
 from keras import layers
 
-from zoo.layers.blocks import pad_to_min_size, conv_bn_relu, conv_relu, scale_width
+from zoo.layers.blocks import conv_bn_relu, conv_relu, pad_to_min_size, scale_width
 
 #                     conv1    conv2     conv3     conv4     conv5     (filters, layers)
 TABLES = {"vgg16": ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)),  # column D
@@ -25,15 +25,15 @@ def backbone(image, table, *, width, batch_norm):
     conv = conv_bn_relu if batch_norm else conv_relu
     x = pad_to_min_size(image, 32, name="pad")
     for stage, (filters, depth) in enumerate(table, start=1):
-        for layer in range(1, depth + 1):
-            x = conv(x, scale_width(filters, width), 3, name=f"conv{stage}_{layer}")
+        for index in range(1, depth + 1):
+            x = conv(x, scale_width(filters, width), 3, name=f"conv{stage}_{index}")
         x = layers.MaxPooling2D(2, name=f"pool{stage}")(x)
     return x
 
 
 def head(features, table, classes, *, width, dropout):
     x = layers.Flatten(name="flatten")(features)
-    for number, units in zip((6, 7), FULLY_CONNECTED, strict=True):
-        x = layers.Dense(scale_width(units, width), activation="relu", name=f"fc{number}")(x)
-        x = layers.Dropout(dropout, name=f"drop{number}")(x)
+    for index, units in zip((6, 7), FULLY_CONNECTED, strict=True):
+        x = layers.Dense(scale_width(units, width), activation="relu", name=f"fc{index}")(x)
+        x = layers.Dropout(dropout, name=f"drop{index}")(x)
     return layers.Dense(classes, name="fc8")(x)

@@ -1,19 +1,19 @@
 """Xception.
 
 Chollet 2016, 'Xception: Deep Learning with Depthwise Separable Convolutions', arXiv:1610.02357, figure 5; equal to
-keras.applications', with its names of layers. Convolutions have no bias, batch normalisation follows each, a separable
-one has nothing between its two halves. At 299x299:
+keras.applications', with its layer names. Convolutions have no bias and are followed by batch normalization; separable
+ones have nothing between the depthwise and the pointwise part. At 299x299:
 
     entry flow   block1 147x147x64   block2 74x74x128   block3 37x37x256   block4 19x19x728
     middle flow  block5 to block12 19x19x728
     exit flow    block13 10x10x1024   block14 10x10x2048
 
-stem="small", our own for pictures of about 32x32 (20,881,970 parameters with 10 classes): block1 has stride 1 and zeros
-around, block4 stride 1: 32x32, 16x16, 8x8, 8x8, 4x4.
+stem="small", our own, for images of about 32x32 (20,881,970 parameters with 10 classes): block1 has stride 1 and zero
+padding, block4 stride 1: 32x32, 16x16, 8x8, 8x8, 4x4.
 
-Elsewhere: timm's has an epsilon of 1e-5 and pads its pools on both sides; others' shortcuts have biases.
+Elsewhere: timm's has an epsilon of 1e-5 and pads its pooling symmetrically; others' shortcuts have biases.
 
-Departures from the paper: none in what is drawn; the optional fully connected layers are left out, as they are from the
+Departures from the paper: none in figure 5; the optional fully connected layers are left out, as they are from the
 paper's count. The dropout of 0.5 is the paper's for ImageNet (section 4.3).
 """
 
@@ -48,7 +48,7 @@ def sepconv_bn(x, filters, name):
 
 
 def downsample_block(x, activated, filters, stride, name):
-    """Two separable convolutions and a pool beside a 1x1 shortcut; the first reads `first`, x after ReLU or x."""
+    """Apply two separable convolutions and max pooling, with a 1x1 shortcut; `activated` is x, or x after ReLU."""
     shortcut = layers.Conv2D(filters[-1], 1, stride, use_bias=False, name=f"{name}_shortcut")(x)
     shortcut = batch_norm(shortcut, f"{name}_shortcut")
     y = sepconv_bn(activated, filters[0], f"{name}_sepconv1")
@@ -59,9 +59,9 @@ def downsample_block(x, activated, filters, stride, name):
 
 def middle_flow_block(x, filters, name):
     shortcut = x
-    for number in (1, 2, 3):
-        x = relu(x, f"{name}_sepconv{number}")
-        x = sepconv_bn(x, filters, f"{name}_sepconv{number}")
+    for index in (1, 2, 3):
+        x = relu(x, f"{name}_sepconv{index}")
+        x = sepconv_bn(x, filters, f"{name}_sepconv{index}")
     return layers.Add(name=f"{name}_add")([x, shortcut])
 
 
@@ -70,15 +70,15 @@ def backbone(image, table, *, width, stem):
     stride, padding, strides = STEMS[stem]
     x = entry_conv(image, scale_width(block1[0], width), stride, padding, "block1_conv1")
     x = entry_conv(x, scale_width(block1[1], width), 1, padding, "block1_conv2")
-    for number, (filters, stride) in enumerate(zip(entry, strides, strict=True), start=2):
-        first = x if number == 2 else relu(x, f"block{number}_sepconv1")
-        x = downsample_block(x, first, [scale_width(filters, width)] * 2, stride, f"block{number}")
-    for number in range(5, 5 + repeats):
-        x = middle_flow_block(x, scale_width(middle_filters, width), f"block{number}")
-    first = relu(x, "block13_sepconv1")
-    x = downsample_block(x, first, [scale_width(filters, width) for filters in block13], 2, "block13")
-    for number, filters in enumerate(block14, start=1):
-        x = relu(sepconv_bn(x, scale_width(filters, width), f"block14_sepconv{number}"), f"block14_sepconv{number}")
+    for index, (filters, stride) in enumerate(zip(entry, strides, strict=True), start=2):
+        activated = x if index == 2 else relu(x, f"block{index}_sepconv1")
+        x = downsample_block(x, activated, [scale_width(filters, width)] * 2, stride, f"block{index}")
+    for index in range(5, 5 + repeats):
+        x = middle_flow_block(x, scale_width(middle_filters, width), f"block{index}")
+    activated = relu(x, "block13_sepconv1")
+    x = downsample_block(x, activated, [scale_width(filters, width) for filters in block13], 2, "block13")
+    for index, filters in enumerate(block14, start=1):
+        x = relu(sepconv_bn(x, scale_width(filters, width), f"block14_sepconv{index}"), f"block14_sepconv{index}")
     return x
 
 

@@ -1,1 +1,1 @@
-"""What every part of zoo needs: files and text. Standard library only."""
+"""Helpers for files, processes, text tables and user input, used by all of zoo. Standard library only."""

@@ -1,4 +1,4 @@
-"""What the operating system tells about processes, this one and others."""
+"""Process information from the operating system."""
 
 import ctypes
 import os
@@ -11,24 +11,24 @@ except ImportError:  # Windows
 
 
 def is_process_alive(pid):
-    """Return whether a process with this number runs on this machine."""
+    """Return whether a process with this ID runs on this machine."""
     if sys.platform == "win32":
         return _is_process_alive_on_windows(pid)
     try:
-        os.kill(pid, 0)  # sends nothing
+        os.kill(pid, 0)  # sends no signal
     except ProcessLookupError:
         return False
-    except (PermissionError, OverflowError):  # another user's; and a number that no process has is left alone
+    except (PermissionError, OverflowError):  # another user's process; or an ID out of range, left alone to be safe
         return True
     return pid > 0
 
 
 def _is_process_alive_on_windows(pid):
-    """Signal 0 would be Ctrl-C there."""
+    """Return the same on Windows, where signal 0 would be Ctrl-C."""
     synchronize, timed_out = 0x00100000, 0x102
     handle = ctypes.windll.kernel32.OpenProcess(synchronize, False, pid)
     if not handle:
-        return ctypes.windll.kernel32.GetLastError() == 5  # access denied: there is such a process
+        return ctypes.windll.kernel32.GetLastError() == 5  # access denied: the process exists
     try:
         return ctypes.windll.kernel32.WaitForSingleObject(handle, 0) == timed_out
     finally:
@@ -36,8 +36,8 @@ def _is_process_alive_on_windows(pid):
 
 
 def get_peak_memory():
-    """Return the most memory that this process has had, in MiB; None where the platform does not tell."""
+    """Return the peak memory of this process in MiB; None if the platform does not report it."""
     if resource is None:
         return None
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most // (2**20 if sys.platform == "darwin" else 2**10)  # bytes on macOS, KiB elsewhere
+    peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak_memory // (2**20 if sys.platform == "darwin" else 2**10)  # bytes on macOS, KiB elsewhere

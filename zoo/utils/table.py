@@ -1,12 +1,12 @@
-"""Tables in text."""
+"""Text tables."""
 
 
 def format_table(rows, right=()):
-    """Return the lines of a table: columns as wide as their longest cell, two spaces between them.
+    """Return the lines of a table: each column as wide as its longest cell, separated by two spaces.
 
     Args:
-        rows: sequences of str of one length, the head first.
-        right: the indices of the columns that are aligned to the right, such as those of numbers.
+        rows: sequences of str of equal length, the header first.
+        right: indices of the right-aligned columns, such as those of numbers.
 
     Example:
 
