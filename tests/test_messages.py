@@ -27,21 +27,21 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("words, status, line", [
     # names that do not exist
-    ("trian lenet5", 2, "no command is called 'trian'; did you mean 'train'? (there are: compare, doctor, draw, "
+    ("trian lenet5", 2, "unknown command 'trian'; did you mean 'train'? (available: compare, doctor, draw, "
      "evaluate, export, extract, finetune, info, list, lr-find, plot, predict, recipes, selftest, show, train)"),
-    ("train resnet43", 2, f"no network is called 'resnet43'; did you mean 'resnet34'? (there are: {MODELS})"),
-    ("train lenet5 --dataset cifar11", 2, "no dataset is called 'cifar11'; did you mean 'cifar10'? (there are: "
+    ("train resnet43", 2, f"unknown network 'resnet43'; did you mean 'resnet34'? (available: {MODELS})"),
+    ("train lenet5 --dataset cifar11", 2, "unknown dataset 'cifar11'; did you mean 'cifar10'? (available: "
      "cifar10, cifar100, digits, fashion_mnist, mnist); there is no folder or .npz file 'cifar11' either"),
     ("train lenet5 --epcohs 3", 2, "unrecognized option or argument '--epcohs'; did you mean --epochs?"),
     ("train lenet5 --num-epochs 5", 2, "zoo.train has no --num-epochs; type --epochs 5"),
-    ("export runs/mine --format onx", 2, "no format is called 'onx'; did you mean 'onnx'? (there are: keras, litert, "
+    ("export runs/mine --format onx", 2, "unknown format 'onx'; did you mean 'onnx'? (available: keras, litert, "
      "onnx, saved_model, weights)"),
     # values that make no sense
-    ("train lenet5 --epochs 0", 2, "epochs must be a whole number from 1 to 1,000,000; given 0"),
-    ("train lenet5 --lr fast", 2, "--lr is a number; given 'fast'"),
-    ("info vgg16 --size 8", 2, "vgg16 takes pictures with sides of 16 pixels and more; given 8x8; enlarge the "
-     "pictures"),
-    ("train lenet5 --gpu 0", 2, "there is no GPU 0: this machine has none that nvidia-smi lists; use --gpu none"),
+    ("train lenet5 --epochs 0", 2, "epochs must be a whole number from 1 to 1,000,000; got 0"),
+    ("train lenet5 --lr fast", 2, "--lr must be a number; got 'fast'"),
+    ("info vgg16 --size 8", 2, "vgg16 requires images of at least 16 pixels in height and width; got 8x8; "
+     "enlarge the images"),
+    ("train lenet5 --gpu 0", 2, "there is no GPU 0: nvidia-smi lists no GPU on this machine; use --gpu none"),
     # data, weights and files that are missing
     ("train lenet5 --dataset mnist --data-dir nowhere", 2, "the data directory nowhere does not exist"),
     ("train lenet5 --data empty", 2, "empty contains no images in class folders, such as cat and dog; if the files "
@@ -51,8 +51,8 @@ def folder(tmp_path_factory):
     ("predict lenet5 cat.png", 2, "lenet5 is neither a run directory nor an existing .keras file; a network's name "
      "needs --weights mnist"),
     ("predict runs/mine cat.png", 2, "cat.png does not exist; give image files, or folders of them"),
-    ("draw vgg16 -o there/vgg16.svg", 2, "cannot write there/vgg16.svg: there is no folder there; make it first, or "
-     "give the name of a file that ends in .svg, .png, .pdf, .dot, .mmd or .html"),
+    ("draw vgg16 -o there/vgg16.svg", 2, "cannot write there/vgg16.svg: the folder there does not exist; create it "
+     "first, or give the name of a file that ends in .svg, .png, .pdf, .dot, .mmd or .html"),
     # runs
     ("train lenet5 --output-dir . --name taken", 2, "taken already exists and is not a run; choose another --name"),
     ("train lenet5 --name mine --limit 20 --epochs 1 --seed 3", 2, "runs/mine was started with seed 0, given 3; pass "

@@ -68,7 +68,7 @@ def make_source_from_model(model):
     from zoo.analysis import summary
 
     if not isinstance(model, keras.Model):
-        raise UserError(f"a diagram is of a network's name or of a keras.Model; given {model!r}")
+        raise UserError(f"a diagram is of a network's name or of a keras.Model; got {model!r}")
     found = summary.summarize_model(model)
     return DiagramSource(found, model.name, format_subtitle(found, tuple(model.inputs[0].shape[1:])), {})
 

@@ -49,7 +49,7 @@ def check_scene_path(path, other_suffixes=()):
     `also` are endings of other formats that the caller writes.
     """
     if expand_user(path).suffix.lower() not in (*SCENE_WRITERS, *other_suffixes):
-        raise UserError(f"the ending of a picture's name says its kind: {_list_suffixes(other_suffixes)}; given {str(path)!r}")
+        raise UserError(f"the ending of a picture's name says its kind: {_list_suffixes(other_suffixes)}; got {str(path)!r}")
     return check_writable(path, _describe_expected(other_suffixes))
 
 

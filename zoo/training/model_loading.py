@@ -38,10 +38,10 @@ def load_checkpoint_weights(model, path):
 def load_run_or_keras_file(path, checkpoint="best"):
     """Return the model of a run directory or a .keras file; see `zoo.load`."""
     if not isinstance(path, (str, os.PathLike)):
-        raise UserError(f"zoo.load takes the path of a run or of a .keras file; given {path!r}")
+        raise UserError(f"zoo.load takes the path of a run or of a .keras file; got {path!r}")
     path = expand_user(path)
     if checkpoint not in run_config.CHECKPOINTS:
-        raise UserError(f"checkpoint must be 'best' or 'last'; given {checkpoint!r}")
+        raise UserError(f"checkpoint must be 'best' or 'last'; got {checkpoint!r}")
     if path.is_dir():
         return load_run_model(path, checkpoint)
     if path.suffix == ".keras" and path.is_file():

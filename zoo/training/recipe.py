@@ -148,15 +148,15 @@ def check_recipe(recipe):
 def check_field_limits(name, value, min_value, includes_min, max_value, includes_max):
     """Raise UserError unless `value` is between `min_value` and `max_value`."""
     if name in INTEGER_FIELDS and isinstance(value, float):
-        raise UserError(f"{name} must be a whole number; given {value}")
+        raise UserError(f"{name} must be a whole number; got {value}")
     is_above_min = value > min_value or (includes_min and value == min_value)
     if is_above_min and (value < max_value or (includes_max and value == max_value)):
         return
     if name in INTEGER_FIELDS:
-        raise UserError(f"{name} must be a whole number from {min_value} to {max_value:,}; given {value}")
+        raise UserError(f"{name} must be a whole number from {min_value} to {max_value:,}; got {value}")
     low = f"{min_value} or more" if includes_min else f"more than {min_value}"
     high = f"and at most {max_value:,}" if includes_max else f"and less than {max_value}"
-    raise UserError(f"{name} must be {low}, {high}; given {value}")
+    raise UserError(f"{name} must be {low}, {high}; got {value}")
 
 
 def parse_milestones(text):
@@ -171,7 +171,7 @@ def parse_milestones(text):
     is_periodic = parts[:1] == ["every"]
     epochs = tuple(parse_value("milestones", part, 1.0) for part in parts[is_periodic:])
     if any(epoch <= 0 for epoch in epochs) or (is_periodic and len(epochs) != 1) or list(epochs) != sorted(set(epochs)):
-        raise UserError(f"milestones must be epochs in ascending order, such as '82 123', or 'every 2'; given {text!r}")
+        raise UserError(f"milestones must be epochs in ascending order, such as '82 123', or 'every 2'; got {text!r}")
     return epochs[0] if is_periodic else epochs
 
 
@@ -187,12 +187,12 @@ def parse_named_values(field, text):
     for part in text.split():
         name, equals, number = part.partition("=") if "=" in part else ("", "", part)
         if equals and not name:
-            raise UserError(f"{field} takes NUMBER or NAME=NUMBER, such as '1.9 conv1=0.9'; given {part!r}")
+            raise UserError(f"{field} takes NUMBER or NAME=NUMBER, such as '1.9 conv1=0.9'; got {part!r}")
         if name in values:
             raise UserError(f"{field} has {f'{name} twice' if name else 'two numbers for all'}; give one")
         values[name] = parse_value(f"{field} {name}".rstrip(), number, 1.0)
         if not 0 < values[name] <= MAX_VALUE:
-            raise UserError(f"{field} must be more than 0 and at most {MAX_VALUE:,}; given {part!r}")
+            raise UserError(f"{field} must be more than 0 and at most {MAX_VALUE:,}; got {part!r}")
     return values
 
 

@@ -66,7 +66,7 @@ def check_devices(run_config, num_devices):
     """Raise UserError where the batches of a RunConfig cannot be split over `num_devices` devices."""
     batch_size = run_config.recipe.batch_size
     if num_devices > 1 and run_config.backend == "torch":
-        raise UserError(f"with PyTorch, zoo trains on one GPU; given {num_devices}; select one, or pass --backend jax "
+        raise UserError(f"with PyTorch, zoo trains on one GPU; got {num_devices}; select one, or pass --backend jax "
                         "or tensorflow")
     if num_devices > 1 and batch_size % num_devices:
         lower = batch_size // num_devices * num_devices

@@ -23,7 +23,7 @@ def check_output_dir(output_dir, name):
     """
     if name is not None and (not name or name != Path(name).name or name.startswith(".") or len(name) > 100
                              or not name.isprintable()):
-        raise UserError(f"--name must be a plain folder name, without slashes, of at most 100 characters; given "
+        raise UserError(f"--name must be a plain folder name, without slashes, of at most 100 characters; got "
                         f"{name!r}")
     parent = output_dir
     try:
