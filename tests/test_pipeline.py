@@ -310,6 +310,8 @@ def test_keras_callbacks_find_their_columns(tmp_path):
     run = zoo.fit("lenet5", "digits", limit=60, epochs=9, learning_rate=1e-6, output_dir=tmp_path, verbose=False,
                   callbacks=[kept, keras.callbacks.EarlyStopping("val_accuracy", patience=1, min_delta=0.5)])
     assert (run.status, [*run.history["epoch"]]) == ("stopped", [1, 2])
+    first = keras.saving.load_model(sorted(tmp_path.glob("*.keras"))[0], compile=False)  # with augmentation
+    assert len(first.inputs) == 2
     assert [path.name for path in sorted(tmp_path.glob("*.keras"))] == [
         f"{epoch}-{accuracy:.2f}.keras" for epoch, accuracy in enumerate(run.history["val_accuracy"], 1)]
 
@@ -327,8 +329,9 @@ def test_callbacks_that_cannot_be(callbacks, parts, tmp_path):
 
 def test_a_backend_that_is_refused_is_not_remembered(tmp_path):
     other = next(name for name in ("jax", "tensorflow") if name != keras.backend.backend())
-    with pytest.raises(UserError):
-        zoo.set_device(backend=other)
+    for choose in (lambda: zoo.set_device(backend=other), lambda: zoo.fit("lenet5", "digits", limit=60, backend=other)):
+        with pytest.raises(UserError):
+            choose()
     assert os.environ.get("KERAS_BACKEND", keras.backend.backend()) == keras.backend.backend()
 
 
@@ -343,3 +346,9 @@ def test_a_run_serves_as_a_path(tmp_path):
 def test_a_new_head_without_weights_takes_images_as_training_from_scratch_does(shapes, tmp_path):
     run = zoo.fit("resnet18", shapes, width=0.0625, head_layers=(8,), epochs=1, output_dir=tmp_path, verbose=False)
     assert run.config["blueprint"]["input_shape"] == [32, 32, 3] and run.config["blueprint"]["stem"] == "small"
+
+
+def test_weights_of_another_type(tmp_path):
+    with pytest.raises(UserError) as error:
+        zoo.fit("lenet5", "digits", weights=5, output_dir=tmp_path)
+    check_message(error.value, "weights", 5)

@@ -54,7 +54,8 @@ def test_the_environment_comes_before_keras_json(monkeypatch, tmp_path):
     check_message(caught.value, "tensorfow", "jax", "tensorflow", "torch")
 
 
-def test_what_is_asked_for_comes_first_and_keras_is_told(monkeypatch):
+def test_what_is_requested_comes_first_and_keras_reads_it(monkeypatch):
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
     monkeypatch.setenv("KERAS_BACKEND", "theano")
     assert env.select_backend("tensorflow") == "tensorflow"
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
@@ -62,6 +63,9 @@ def test_what_is_asked_for_comes_first_and_keras_is_told(monkeypatch):
         env.select_backend("pytorch")
     check_message(caught.value, "pytorch", "jax", "tensorflow", "torch")
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
+    monkeypatch.setitem(sys.modules, "keras", object())  # loaded: the environment stays what it was loaded with
+    monkeypatch.setenv("KERAS_BACKEND", "as it was")
+    assert env.select_backend("tensorflow") == "tensorflow" and os.environ["KERAS_BACKEND"] == "as it was"
 
 
 @pytest.mark.parametrize("backend, package", [("jax", "cnn-zoo[jax]"), ("tensorflow", "cnn-zoo")])

@@ -46,7 +46,7 @@ def select_backend(requested=None):
         extra = "" if name == "tensorflow" else f"[{name}]"
         raise UserError(f"the backend {name} is not installed; pip install 'cnn-zoo{extra}', or use --backend "
                         f"{' or '.join(list_installed_backends()) or BACKENDS[0]}")
-    if requested is not None:
+    if requested is not None and "keras" not in sys.modules:  # it could not take effect any more
         os.environ["KERAS_BACKEND"] = requested
     return name
 

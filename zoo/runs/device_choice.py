@@ -21,8 +21,6 @@ def set_device(gpu=None, backend=None):
 
     >>> zoo.set_device(gpu=1, backend="jax")
     """
-    if backend is not None and "keras" in sys.modules:
-        check_loaded_backend(backend)  # before the environment variable changes
     prepare_device(gpu, env.select_backend(backend), False)
 
 
@@ -33,15 +31,6 @@ def prepare_run_device(gpu, run_config):
     return device
 
 
-def check_loaded_backend(backend):
-    """Raise UserError if Keras is loaded with another backend."""
-    import keras
-
-    if keras.backend.backend() != backend:
-        raise UserError(f"Keras is loaded with {keras.backend.backend()}, but {backend} is requested: select it with "
-                        "zoo.set_device(backend=...) before Keras is imported, or in a new process")
-
-
 def prepare_device(gpu, backend, deterministic):
     """Return the prepared Device for `gpu`; UserError if Keras is already loaded with another one."""
     requested = None if gpu is None else ",".join(map(str, gpu)) if isinstance(gpu, (list, tuple)) else str(gpu)
@@ -50,7 +39,11 @@ def prepare_device(gpu, backend, deterministic):
     if "keras" not in sys.modules:
         devices.set_device_environment(device, deterministic)
         return device
-    check_loaded_backend(backend)
+    import keras
+
+    if keras.backend.backend() != backend:
+        raise UserError(f"Keras is loaded with {keras.backend.backend()}, but {backend} is requested: select it with "
+                        "zoo.set_device(backend=...) before Keras is imported, or in a new process")
     if gpu is not None and (device.gpus or installed) and not devices.is_device_environment_set(device):
         raise UserError(f"Keras is already loaded with other devices than gpu={gpu!r}: select them with "
                         "zoo.set_device(gpu) before Keras is imported, or in a new process")

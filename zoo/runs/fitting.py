@@ -1,7 +1,6 @@
 """`zoo.fit`, and resuming a run, from Python. Importing this module loads no backend."""
 
 import functools
-import os
 import time
 from dataclasses import dataclass, replace
 
@@ -21,7 +20,6 @@ from zoo.training.run_config import extend_epochs, get_run_config, resume_run_co
 from zoo.training.run_config_factory import (apply_preset, get_folder_image_shape, make_custom_run_config,
                                              make_run_config, resolve_backbone_weights, split_keywords)
 from zoo.utils.io import expand_user
-
 
 # Keras's callbacks that set the learning rate, and the recipe fields that do the same
 LR_CALLBACKS = {"ReduceLROnPlateau": "lr_schedule='plateau', lr_patience and gamma",
@@ -142,7 +140,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     """
     deadline = compute_deadline(max_seconds)
     finetune_options = finetuning.make_finetune_options(
-        weights=None if weights in (None, "none") else os.fspath(weights), freeze=freeze,
+        weights=finetuning.get_weights_name(weights), freeze=freeze,
         head_layers=finetuning.make_head_layers(head_layers), pooling=pooling, feature_layer=feature_layer,
         two_stage=two_stage, head_epochs=head_epochs,
         backbone_learning_rate=backbone_learning_rate, strategy=strategy, preprocessing=preprocessing)
@@ -152,8 +150,8 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         invalid_images=invalid_images)
     settings = {"recipe": recipe, "seed": seed, "limit": limit, "backend": backend, "precision": precision,
                 "deterministic": deterministic}
-    session = {"class_weight": class_weight, "gpu": gpu, "name": name, "output_dir": output_dir, "callbacks": callbacks,
-               "log": log, "verbose": verbose}
+    session = {"class_weight": class_weight, "gpu": gpu, "name": name, "output_dir": output_dir,
+               "callbacks": check_callbacks(callbacks), "loggers": check_logger_names(log), "verbose": verbose}
     if not isinstance(model, str):
         from zoo.training import custom_model  # Keras
 
@@ -189,15 +187,14 @@ def compute_deadline(max_seconds):
     return float("inf") if max_seconds is None else time.monotonic() + max_seconds
 
 
-def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gpu, name, output_dir, callbacks, log,
-                        verbose, **session):
+def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gpu, name, output_dir, verbose,
+                        **session):
     """Start a run, or resume the existing run called `name`; return the Run."""
     if class_weight is not None:
         run_config = replace(run_config, class_weight=class_weights.resolve_class_weight(class_weight, data))
-    logger_names = check_logger_names(log)
     device = prepare_run_device(gpu, run_config)
-    new_session = Session(run_config, data, device, run_work, deadline, callbacks=check_callbacks(callbacks),
-                          loggers=logger_names, display=make_progress_display(verbose), **session)
+    new_session = Session(run_config, data, device, run_work, deadline, display=make_progress_display(verbose),
+                          **session)
     run = None if name is None else expand_user(output_dir) / name
     if run is not None and (run / "run.json").exists():
         check_same_data(run, data)

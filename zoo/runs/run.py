@@ -89,8 +89,7 @@ class Run:
         """
         from zoo.training.model_loading import load_run_model
 
-        if checkpoint not in run_config.CHECKPOINTS:
-            raise UserError(f"checkpoint must be 'best' or 'last'; got {checkpoint!r}")
+        self._check_checkpoint(checkpoint)
         return load_run_model(self.path, checkpoint)
 
     def evaluate(self, data=None, *, split="test", checkpoint="best", data_dir=None, batch_size=None):

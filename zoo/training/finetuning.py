@@ -4,6 +4,7 @@ Standard library only. The four strategies are those of the lecture notes of Sta
 the new data set small or large, and is it similar to the one that the backbone was trained on?
 """
 
+import os
 from dataclasses import dataclass
 
 from zoo import registry
@@ -106,6 +107,16 @@ def make_finetune_options(**fields):
     options = FineTuneOptions(**fields)
     check_finetune_options(options)
     return options
+
+
+def get_weights_name(weights):
+    """Return `weights` as it is recorded: a name or path as str; None for None and "none"."""
+    if weights in (None, "none"):
+        return None
+    if not isinstance(weights, (str, os.PathLike)):
+        raise UserError("weights must be a name such as 'imagenet', a run, or the path of a run or of a weights file; "
+                        f"got {weights!r}")
+    return os.fspath(weights)
 
 
 def check_freeze(freeze):
