@@ -79,7 +79,7 @@ TASKS = [
     ("evaluate runs/mine --split validation --checkpoint last", {"split": "validation", "checkpoint": "last"}),
     ("export runs/mine --format onnx --checkpoint last -o mine.onnx", {"format": "onnx", "output": "mine.onnx"}),
     ("predict xception images/ --weights imagenet --top 3 -o top.csv",
-     {"model": "xception", "pictures": ["images/"], "top": "3", "output": "top.csv"}),
+     {"model": "xception", "images": ["images/"], "top": "3", "output": "top.csv"}),
     ("show runs/mine --image cat.png --what gradcam --layers conv5 -o cam.pdf", {"what": "gradcam", "layers": "conv5"}),
     ("draw vgg16 --size 32 --classes 10 --detail layers --theme dark -o vgg16.pdf", {"size": "32", "theme": "dark"}),
     ("info resnet34 --batch 64 --memory 24", {"batch": "64", "memory": "24"}),

@@ -3,7 +3,7 @@
 import keras
 import pytest
 from keras import layers
-from message_checks import assert_names
+from helpers import check_text
 from test_anatomy import NETWORKS, described, of
 
 import zoo
@@ -110,10 +110,10 @@ def test_the_largest_batch_is_the_largest(limit):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network(name):
     memory = described(name)["memory"]
-    picture = memory["picture"]
+    image = memory["image"]
     height, width, channels = described(name)["input_shape"]
-    assert 4 * height * width * channels < picture["kept"] <= picture["training"]
-    assert picture["inference"] < picture["training"]
+    assert 4 * height * width * channels < image["saved_activations"] <= image["training"]
+    assert image["inference"] < image["training"]
     assert memory["parameters"] == 4 * described(name)["parameters"]
     assert (memory["batch"], memory["gib"]) == (128, 8)
     assert memory["inference"]["bytes"] < memory["training"]["sgd"]["bytes"] < memory["training"]["adam"]["bytes"]
@@ -142,4 +142,4 @@ def test_batch_and_limit_are_those_asked_for():
 def test_mistakes(keywords, given):
     with pytest.raises(UserError) as error:
         zoo.describe("lenet5", **keywords)
-    assert_names(str(error.value), *keywords, given)
+    check_text(str(error.value), *keywords, given)

@@ -117,9 +117,9 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
             and the layers with theirs. receptive_field: the pixels of the image that an output depends on,
             [rows, columns], or "all"; output_stride: the distance in pixels between neighbouring outputs, or None
             without spatial axes.
-        memory: estimates in bytes. picture: the activations of one image, of which kept is what the forward pass saves
-            for the backward pass; training, by optimizer, and inference: for `batch` images, each with the largest
-            batch size that fits in `memory` GiB, 0 if none does. zoo/analysis/memory.py lists the assumptions.
+        memory: estimates in bytes. image: the activations of one image, of which saved_activations is what the forward
+            pass saves for the backward pass; training, by optimizer, and inference: for `batch` images, each with the
+            largest batch size that fits in `memory` GiB, 0 if none does. zoo/analysis/memory.py lists the assumptions.
         uncounted: names of layers with unknown multiply-adds, which the sums leave out.
         input_shape, classes, width, stem, aux, options: the resolved values.
         paper, summary, departures, elsewhere: texts; the last two list the differences from the paper and the

@@ -35,7 +35,7 @@ def _describe_memory(estimate, batch_size, memory_limit_gib):
     limit = int(memory_limit_gib * GIB)
     return {
         "batch": batch_size, "gib": memory_limit_gib, "parameters": estimate.parameters,
-        "picture": {"kept": estimate.saved_activations, "training": estimate.training_peak,
+        "image": {"saved_activations": estimate.saved_activations, "training": estimate.training_peak,
                     "inference": estimate.inference_peak},
         "training": {optimizer: {"bytes": estimate.estimate_training(batch_size, optimizer),
                                  "largest_batch": estimate.compute_max_training_batch(limit, optimizer)}

@@ -26,7 +26,7 @@ def build_parser():
                         help="trained model; RUN: a run directory; FILE.keras: a Keras model that takes raw pixels (0 "
                              "to 255) and returns probabilities, as python -m zoo export RUN --format keras writes it; "
                              "NET: the name of a network, with --weights")
-    parser.add_argument("pictures", metavar="IMAGE", nargs="+",
+    parser.add_argument("images", metavar="IMAGE", nargs="+",
                         help="image file of any size and common format, or a folder, which is searched recursively")
     weights = parser.add_argument_group("weights")
     weights.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
@@ -202,7 +202,7 @@ def execute_predict(argv):
 
     from zoo.data import image_files, image_io  # Pillow
 
-    num_invalid, (paths, notes) = 0, image_files.find_image_files(arguments.pictures)
+    num_invalid, (paths, notes) = 0, image_files.find_image_files(arguments.images)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     with contextlib.ExitStack() as stack:

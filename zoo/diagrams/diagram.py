@@ -20,7 +20,7 @@ from zoo.errors import UserError, unknown_name_error
 DETAILS = ("stages", "blocks", "layers")
 STYLES = ("boxes", "volumes")
 HTML_THEMES = {"light": None, "dark": THEMES["dark"]}  # None: a page follows its reader's preference
-TEXT_FORMATS = (".dot", ".mmd", ".html")  # endings of what is no picture
+TEXT_FORMATS = (".dot", ".mmd", ".html")  # suffixes of formats that are not images
 
 
 @dataclass(frozen=True)
