@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from message_checks import assert_names
+from helpers import check_text
 
 from zoo.errors import UserError
 from zoo.training import augmentation_layer
@@ -51,7 +51,7 @@ def test_the_text():
 def test_a_mistake_is_one_line(text, pins):
     with pytest.raises(UserError) as error:
         parse_augmentation(text)
-    assert_names(str(error.value), *pins)
+    check_text(str(error.value), *pins)
     assert "\n" not in str(error.value)
 
 

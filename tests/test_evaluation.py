@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from message_checks import assert_names
+from helpers import check_text
 from PIL import Image
 
 import zoo
@@ -113,7 +113,7 @@ def test_names_of_splits_are_told(run, source, split, said, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:
         run.evaluate(source, split=split)
-    assert_names(str(error.value), *said)
+    check_text(str(error.value), *said)
 
 
 def test_a_folder_may_have_the_name_of_a_split(run, tmp_path, monkeypatch):
@@ -140,7 +140,7 @@ def test_what_the_command_says_of_other_images(run, data, tmp_path, capsys):
     assert evaluate.main([str(run.path), "--data", str(folder), "--gpu", "none"]) == 0
     said = capsys.readouterr().out
     [line] = [line for line in said.splitlines() if str(folder) in line]
-    assert_names(line, "20", str(folder))
+    check_text(line, "20", str(folder))
     assert re.search(r"\nmacro\D+2\D+20 ", said)
     row, missing = (line.split() for line in said.splitlines() if "bottom" in line)  # which has no images
     assert row[:2] == ["bottom", "0"] and missing[-1] == "bottom"
@@ -182,7 +182,7 @@ def test_other_images_with_the_labels_of_the_run_are_not_its_own(run, tmp_path, 
     for split in ("test", "validation"):
         assert evaluate.main([str(run.path), "--data-dir", str(same), "--split", split, "--gpu", "none"]) == 0
         line = refused(capsys, evaluate.main, run.path, "--data-dir", other, "--split", split)
-        assert_names(line, split, str(other))
+        check_text(line, split, str(other))
 
 
 def test_an_npz_file_of_the_same_counts_is_not_the_runs(tmp_path):
@@ -200,7 +200,7 @@ def test_an_npz_file_of_the_same_counts_is_not_the_runs(tmp_path):
     for place in (other, other / "a.npz"):
         with pytest.raises(UserError) as error:
             reload_run_split(run, config, "test", place)
-        assert_names(str(error.value), "test", str(place))
+        check_text(str(error.value), "test", str(place))
 
 
 # Predictions
@@ -222,7 +222,7 @@ def test_predictions_as_csv_and_json(run, files, tmp_path, capsys):
     for ending in (".csv", ".json"):
         assert predict.main([*words, "-o", str(tmp_path / f"out{ending}")]) == 0
         out = capsys.readouterr().out
-        assert_names(out, str(tmp_path / f"out{ending}"), "2")
+        check_text(out, str(tmp_path / f"out{ending}"), "2")
         assert out.count("\n") == 1
     with open(tmp_path / "out.csv", newline="") as file:
         head, *rows = csv.reader(file)

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from message_checks import assert_names
+from helpers import check_text
 from test_parity import randomize
 
 import zoo
@@ -61,7 +61,7 @@ def written(run, name, folder, capsys, *pixels):
     path = folder / f"out{formats.EXPORT_FORMATS[name].suffix}"
     assert export.main([str(run), "--format", name, "-o", str(path), "--gpu", "none"]) == 0
     out = capsys.readouterr().out
-    assert_names(out, str(path), "8", *(pixels or ("0", "255")))
+    check_text(out, str(path), "8", *(pixels or ("0", "255")))
     assert out.count("\n") == 1
     assert not [each for each in folder.iterdir() if each.name.startswith(".")]
     return path
@@ -188,7 +188,7 @@ def test_mistakes_are_told_before_a_backend_loads(run, words, pins, tmp_path):
                           env={"PYTHONPATH": str(ROOT), "PATH": ""})
     assert (done.returncode, done.stdout) == (2, "False\n"), done.stderr
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
-    assert_names(done.stderr, *pins)
+    check_text(done.stderr, *pins)
     assert not list(tmp_path.iterdir())
 
 
@@ -196,14 +196,14 @@ def test_a_missing_package_is_named(run, monkeypatch, capsys):
     monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "tf2onnx" else True)
     assert export.main([str(run), "--format", "onnx"]) == 2
     error = capsys.readouterr().err
-    assert_names(error, "onnx", "pip install tf2onnx")
+    check_text(error, "onnx", "pip install tf2onnx")
     assert error.startswith("error: ") and error.count("\n") == 1
 
 
 def test_what_is_no_run(tmp_path, capsys):
     assert export.main([str(tmp_path), "--format", "keras"]) == 2
     error = capsys.readouterr().err
-    assert_names(error, str(tmp_path), "run.json")
+    check_text(error, str(tmp_path), "run.json")
     assert error.count("\n") == 1
 
 

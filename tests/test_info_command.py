@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from message_checks import assert_names
+from helpers import check_text
 
 import zoo
 from zoo import registry
@@ -73,9 +73,9 @@ def test_what_is_shown(shown):
     rows = facts(lines)
     assert rows["paper"] == ("He, Zhang, Ren, Sun 2016, 'Identity Mappings in Deep Residual Networks', "
                              "https://arxiv.org/abs/1603.05027")
-    assert_names(rows["input"], "32x32x3", "16")
+    check_text(rows["input"], "32x32x3", "16")
     assert rows["classes"] == "10"
-    assert_names(rows["stem"], "small", "auto", "97")
+    check_text(rows["stem"], "small", "auto", "97")
     table = paragraphs(lines)[2]
     assert len({len(line) for line in table if line.split()[0] in ("fc", "conv1")}) == 1  # the columns are in line
     assert [line.split() for line in table[1:-2]] == [line.split() for line in """\
@@ -88,7 +88,7 @@ pool5        512          all                   -              -
 fc           10           all               5,130          5,120  <0.1%
 predictions  10           all                   -              -""".split("\n")]
     assert table[-2].split()[-2:] == ["21,295,562", "1,159,402,496"]
-    assert_names(table[-1], "21,280,330")
+    check_text(table[-1], "21,280,330")
 
 
 def test_the_memory(shown):
@@ -119,7 +119,7 @@ def test_nothing_is_wider_than_the_terminal(shown):
 def test_the_side_classifiers(shown):
     text = "\n".join(shown["googlenet --aux"])
     (row,) = [row for row in facts(shown["googlenet --aux"]).values() if "aux1" in row]
-    assert_names(row, "aux1", "aux2")
+    check_text(row, "aux1", "aux2")
     assert row.count("0.3") == 2
     assert re.search(r"\n\w+ +13,378,280 +1,591,044,096\n", text)
     assert text.index("\nfc ") < text.index("\naux1 ") < text.index("\naux2 ")
@@ -128,16 +128,16 @@ def test_the_side_classifiers(shown):
 def test_the_options(shown):
     text = "\n".join(shown["vgg16 --size 96x80 --channels 1 --width 0.5 --option batch_norm=true"])
     rows = facts(shown["vgg16 --size 96x80 --channels 1 --width 0.5 --option batch_norm=true"])
-    assert_names(rows["input"], "96x80x1", "16")
-    assert_names(rows["options"], "batch_norm=true", "false", "dropout=0.5", "0", "1")
-    assert_names(rows["width"], "0.5")
+    check_text(rows["input"], "96x80x1", "16")
+    check_text(rows["options"], "batch_norm=true", "false", "dropout=0.5", "0", "1")
+    check_text(rows["width"], "0.5")
     assert "stem" not in rows
     assert re.search(r"\nconv1 +96x80x32 ", text)
 
 
 def test_limits(shown):
     rows = facts(shown["lenet5_1998"])
-    assert_names(rows["input"], "32x32x1", "28")
+    check_text(rows["input"], "32x32x1", "28")
     assert rows["input"].count("32") == 3
     assert rows["classes"].count("10") == 2  # as many as there are, and the most that there can be
     assert any(line.startswith("60,000 ") for line in shown["lenet5_1998"])
@@ -196,14 +196,14 @@ def test_mistakes_get_one_line_before_anything_is_loaded():
     assert len(errors) == len(MISTAKES)
     for error, (_, pins) in zip(errors, MISTAKES, strict=True):
         assert error.startswith("error: ")
-        assert_names(error, *pins)
+        check_text(error, *pins)
 
 
 def test_an_unknown_backend(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorfow")
     with contextlib.redirect_stderr(io.StringIO()) as error:
         assert info.main(["lenet5"]) == 2
-    assert_names(error.getvalue(), "'tensorfow'", "'tensorflow'")
+    check_text(error.getvalue(), "'tensorfow'", "'tensorflow'")
     assert error.getvalue().count("\n") == 1
 
 

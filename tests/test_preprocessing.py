@@ -5,8 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from helpers import write_pets
-from message_checks import assert_names
+from helpers import check_text, write_pets
 from PIL import Image
 from test_parity import randomize
 
@@ -114,11 +113,11 @@ def test_predict(folder, lenet, capsys):
         assert predict.main([*words, "--preprocessing", name]) == 0
         told = capsys.readouterr()
         found = lenet.predict(np.full((1, 28, 28, 1), white, np.float32), verbose=0)[0]
-        assert_names(told.out, str(folder / "white.png"), str(found.argmax()), f"{found.max():.2%}")
+        check_text(told.out, str(folder / "white.png"), str(found.argmax()), f"{found.max():.2%}")
         assert told.err.startswith("pixels ") and name in told.err
     assert predict.main([*words, "--preprocessing", "run"]) == 2
     error = capsys.readouterr().err
-    assert_names(error, str(folder / "lenet.h5"), "preprocessing", "run")
+    check_text(error, str(folder / "lenet.h5"), "preprocessing", "run")
     assert error.count("\n") == 1
 
 
@@ -140,7 +139,7 @@ def test_show(folder, lenet, tmp_path, capsys):
 def test_what_is_refused(words, pins, tmp_path, capsys):
     assert finetune.main(["lenet5", "--data", "digits", "--gpu", "none", "--output-dir", str(tmp_path), *words]) == 2
     error = capsys.readouterr().err
-    assert_names(error, *pins)
+    check_text(error, *pins)
     assert error.count("\n") == 1
     assert not [*tmp_path.iterdir()]
 

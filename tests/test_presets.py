@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from message_checks import assert_names
+from helpers import check_text
 
 from zoo import registry
 from zoo.cli import common, draw, info, train, training_command
@@ -50,10 +50,10 @@ def test_other_options_can_be_given_beside_it(narrow_vgg):
 def test_what_the_preset_sets_is_refused(words, pin, narrow_vgg, capsys):
     assert train.main([*narrow_vgg, *words]) == 2
     error = capsys.readouterr().err
-    assert_names(error, pin, "small")
+    check_text(error, pin, "small")
     assert error.count("\n") == 1
     assert info.main(["vgg16", "--preset", "small", *words]) == 2
-    assert_names(capsys.readouterr().err, pin, "small")
+    check_text(capsys.readouterr().err, pin, "small")
 
 
 def test_a_mistyped_preset_is_told_the_nearest_before_anything_loads():
@@ -61,7 +61,7 @@ def test_a_mistyped_preset_is_told_the_nearest_before_anything_loads():
             "[name for name in ('numpy', 'keras') if name in sys.modules])")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert run.stdout == "2 []\n"
-    assert_names(run.stderr, "'smal'", "'small'")
+    check_text(run.stderr, "'smal'", "'small'")
     assert run.stderr.count("\n") == 1
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from message_checks import assert_names
+from helpers import check_text
 
 import zoo
 from zoo.cli import compare, evaluate, export, plot, predict, show, train
@@ -73,7 +73,7 @@ def test_the_format_comes_first(trained):
 def test_a_run_of_a_newer_zoo_is_refused(run, capsys, command, words):
     change(run / "run.json", format=2)
     order = [*words, run] if command is train else [run, *words]
-    assert_names(refused(capsys, command, *order), "run.json", "2", "1")
+    check_text(refused(capsys, command, *order), "run.json", "2", "1")
 
 
 def test_a_run_json_without_a_format_is_read(run, capsys):
@@ -84,7 +84,7 @@ def test_a_run_json_without_a_format_is_read(run, capsys):
     for key in ("versions", "device", "seed"):
         (run / "run.json").write_text(json.dumps({name: value for name, value in config.items() if name != key}))
         line = refused(capsys, train, "--resume", run)
-        assert_names(line, str(run), key)
+        check_text(line, str(run), key)
 
 
 @pytest.mark.parametrize("values", [
@@ -95,7 +95,7 @@ def test_a_run_json_without_a_format_is_read(run, capsys):
 def test_a_value_of_run_json_that_no_training_wrote(run, capsys, values):
     change(run / "run.json", **values)
     for command, words in ((train, ["--resume", run]), (plot, [run]), (compare, [run, run.parent])):
-        assert_names(refused(capsys, command, *words), str(run / "run.json"))
+        check_text(refused(capsys, command, *words), str(run / "run.json"))
 
 
 @pytest.mark.parametrize("recipe",
@@ -104,7 +104,7 @@ def test_a_value_of_run_json_that_no_training_wrote(run, capsys, values):
 def test_a_recipe_that_no_training_wrote(run, capsys, recipe):
     config = json.loads((run / "run.json").read_text())
     change(run / "run.json", recipe={**config["recipe"], **recipe})
-    assert_names(refused(capsys, train, "--resume", run), str(run / "run.json"))
+    check_text(refused(capsys, train, "--resume", run), str(run / "run.json"))
 
 
 # result.json
@@ -132,7 +132,7 @@ def test_a_damaged_result_is_one_line(run, capsys, content):
     shutil.copy(run / "run.json", run.parent / "b" / "run.json")
     for command, words in ((train, ["--resume", run]), (train, [*FEW, "--output-dir", run.parent, "--name", "a"]),
                            (plot, [run]), (compare, [run, run.parent / "b"])):
-        assert_names(refused(capsys, command, *words), str(run / "result.json"))
+        check_text(refused(capsys, command, *words), str(run / "result.json"))
     with pytest.raises(UserError, match="result.json"):
         repr(zoo.Run(run))
     with pytest.raises(UserError, match="result.json"):
@@ -157,7 +157,7 @@ def test_columns_of_another_training_are_found_before_an_epoch_is_trained(run, c
     header, *rows = (run / "history.csv").read_text().splitlines()
     lines = [f"{header},aux1_loss,aux1_accuracy", *(f"{row},1.0,0.5" for row in rows)]
     (run / "history.csv").write_text("\n".join(lines) + "\n")
-    assert_names(refused(capsys, train, "--resume", run, "--epochs", "3"), "aux1_accuracy", "aux1_loss")
+    check_text(refused(capsys, train, "--resume", run, "--epochs", "3"), "aux1_accuracy", "aux1_loss")
 
 
 @pytest.mark.parametrize("row", ["1,.1,1,.5,nan,.5", "1,.1,1,.5,1,inf", "1,.1,1,.5,1", "2,.1,1,.5,1,.5",
@@ -369,7 +369,7 @@ def test_a_second_command_that_made_its_plan_before_the_first_one_wrote_run_json
     monkeypatch.setattr(run_directory, "create_run", create_late)
     line = refused(capsys, train, "lenet5", "--limit", "60", "--epochs", "1", "--seed", "3", "--output-dir", run.parent,
                    "--name", "other")
-    assert_names(line, str(other), "--name")
+    check_text(line, str(other), "--name")
     assert (other / "run.json").read_bytes() == (run / "run.json").read_bytes()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from message_checks import assert_names
+from helpers import check_text
 from PIL import Image
 
 import zoo
@@ -41,7 +41,7 @@ def test_each_plot_is_a_figure_that_a_notebook_shows(run, what, pins):
     figure = run.plot(what)
     assert isinstance(figure, Figure)
     if what != "samples":
-        assert_names(texts(figure)[0], *pins)
+        check_text(texts(figure)[0], *pins)
     content, size = figure._repr_png_()
     assert content.startswith(PNG) and size["width"] == round(figure.get_size_inches()[0] * 72)
 
@@ -170,7 +170,7 @@ def test_in_a_notebook_the_curves_grow_in_one_output_area(notebook, tmp_path, ca
     assert kinds == ["display", "update", "update", "update"]  # the header, two epochs, the test
     figures = [content for _, content in notebook[1:]]
     subtitles = [texts(figure)[1] for figure in figures]
-    assert_names(subtitles[0], "1", "2")
+    check_text(subtitles[0], "1", "2")
     assert len(re.findall(r"\b2\b", subtitles[1])) == 2
     assert f"{run.result['test_accuracy_best']:.2%}"[:-1] in subtitles[2]
     assert capfd.readouterr() == ("", "")

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from message_checks import assert_names
+from helpers import check_text
 
 from zoo import registry
 from zoo.cli import train, training_command
@@ -47,7 +47,7 @@ def test_lenet5_passes(tmp_path, backend):
     assert 5 < int(steps) < 200 and int(steps) % 10 == 0
     assert 2 < float(first) < 4 and 0 < float(small) <= 0.1 * float(first)
     assert head.split()[-1] == "reload" and head.index("reload") == row.index("ok") and 0 < float(seconds) < 300
-    assert_names(last, "1", backend)
+    check_text(last, "1", backend)
     assert re.findall(r"\d+", last)[:2] == ["1", "1"]
     assert list(tmp_path.glob("zoo-selftest-*")) == []
 
@@ -65,7 +65,7 @@ def test_a_network_that_cannot_learn(tmp_path):
     assert re.findall(r"\d+", last)[:2] == ["0", "1"]
     line = done.stderr.splitlines()[-1]
     assert line.startswith("error: ")
-    assert_names(line, "1", "lenet5", small, "10", first)
+    check_text(line, "1", "lenet5", small, "10", first)
 
 
 @pytest.mark.slow
@@ -73,7 +73,7 @@ def test_one_that_fails_does_not_stop_the_others(capsys, monkeypatch):
     monkeypatch.setitem(registry.MODELS, "vgg16", dataclasses.replace(registry.MODELS["vgg16"], min_size=64))
     wrong, right = selftest.run_selftest(["vgg16", "lenet5"])
     assert wrong.error.startswith("UserError: ")
-    assert_names(wrong.error, "vgg16", "64", "32x32")
+    check_text(wrong.error, "vgg16", "64", "32x32")
     assert (right.error, right.reload_status) == ("", "ok")
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:5] == ["vgg16", "-", "-", "-", "-"]
@@ -167,7 +167,7 @@ def test_a_process_that_ends_is_a_failure(kept, tmp_path):
             outcome = selftest.SelftestResult("lenet5")
             selftest.record_reload(outcome, killed.get_result())
             assert outcome.reload_status == "failed"
-            assert_names(outcome.error, "-9")
+            check_text(outcome.error, "-9")
 
 
 @pytest.mark.parametrize("found, expected, difference", [
@@ -298,13 +298,13 @@ def test_a_mistake_gets_one_line_before_anything_is_loaded(tmp_path, words, pins
     assert (done.returncode, done.stdout) == (2, "loaded:\n")
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
-    assert_names(line, *pins)
+    check_text(line, *pins)
 
 
 def test_an_unknown_backend(tmp_path):
     done = python("-m", "zoo", "selftest", "lenet5", scratch=tmp_path, KERAS_BACKEND="tensorfow")
     assert (done.returncode, done.stdout) == (2, "") and len(done.stderr.splitlines()) == 1
-    assert_names(done.stderr, "'tensorfow'", "'tensorflow'")
+    check_text(done.stderr, "'tensorfow'", "'tensorflow'")
 
 
 def test_help_comes_at_once(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from message_checks import assert_names
+from helpers import check_text
 
 import zoo
 from zoo import registry
@@ -244,7 +244,7 @@ def test_refusals(arguments, pins, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as caught:
         zoo.diagram(*arguments)
-    assert_names(str(caught.value), *pins)
+    check_text(str(caught.value), *pins)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -256,7 +256,7 @@ def test_a_model_whose_flow_is_code():
 
     with pytest.raises(UserError) as caught:
         zoo.diagram(Mine())
-    assert_names(str(caught.value), "Mine", "keras.Model(inputs, outputs)")
+    check_text(str(caught.value), "Mine", "keras.Model(inputs, outputs)")
     with pytest.raises(UserError, match=r"keras\.Model.*\b3\b"):
         zoo.diagram(3)
 
@@ -300,7 +300,7 @@ def test_the_command(tmp_path):
 def test_two_side_by_side(tmp_path):
     done = run("lenet5", "alexnet", "--compare", "--detail", "stages", "-o", "both.png", folder=tmp_path)
     assert done.returncode == 0 and done.stdout.count("\n") == 1
-    assert_names(done.stdout, "both.png", "lenet5", "alexnet")
+    check_text(done.stdout, "both.png", "lenet5", "alexnet")
     assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -327,7 +327,7 @@ def test_volumes(name):
 def test_volumes_are_for_chains(tmp_path):
     done = run("googlenet", "--style", "volumes", folder=tmp_path)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
-    assert_names(done.stderr, "volumes", "googlenet", "boxes")
+    check_text(done.stderr, "volumes", "googlenet", "boxes")
 
 
 @pytest.mark.parametrize("arguments, pins", [
@@ -345,7 +345,7 @@ def test_mistakes_on_the_command_line(arguments, pins, tmp_path):
     done = run(*arguments, folder=tmp_path)
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2 and line.startswith("error: ")
-    assert_names(line, *pins)
+    check_text(line, *pins)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -366,7 +366,7 @@ def test_volumes_in_python(tmp_path):
                                  ("a.html", {"direction": "right"}, (".html", "direction"))):
         with pytest.raises(UserError) as caught:
             zoo.diagram("lenet5", file and tmp_path / file, **keywords)
-        assert_names(str(caught.value), *pins)
+        check_text(str(caught.value), *pins)
 
 
 @pytest.mark.parametrize("ending, begins", [

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from message_checks import assert_names
+from helpers import check_text
 
 from zoo.errors import UserError
 from zoo.reports import run_outputs
@@ -108,8 +108,8 @@ def subtitle_of_curves(run, monkeypatch):
 def test_the_curves_tell_the_test_accuracy_and_mark_the_epoch_that_was_tested(make_run, monkeypatch):
     words = subtitle_of_curves(make_run(), monkeypatch)
     assert words["best_epoch"] == 5
-    assert_names(words["title"], "lenet5", "digits")
-    assert_names(words["subtitle"], "94.80 %", "5", "94.00 %", "61,706", "6")
+    check_text(words["title"], "lenet5", "digits")
+    check_text(words["subtitle"], "94.80 %", "5", "94.00 %", "61,706", "6")
 
 
 def test_the_curves_of_an_unfinished_run_say_so(make_run, monkeypatch):
@@ -131,7 +131,7 @@ def refused(run):
 
 def test_what_is_no_run_directory_is_refused(tmp_path):
     assert str(tmp_path / "nowhere") in refused(tmp_path / "nowhere")
-    assert_names(refused(tmp_path), str(tmp_path), "run.json")
+    check_text(refused(tmp_path), str(tmp_path), "run.json")
 
 
 @pytest.mark.parametrize("name", ["run.json", "history.csv", "predictions.npz", "samples.npz", "result.json"])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras import layers
 from matplotlib import cbook
-from message_checks import assert_names
+from helpers import check_text
 from PIL import Image
 
 from zoo import registry
@@ -128,7 +128,7 @@ def test_a_map_is_enlarged(browser):
     browser.click(*middle(browser, "#after"))
     browser.click(*middle(browser, ".tile:nth-child(2)"))
     assert not browser.value("large.hidden")
-    assert_names(browser.value("large.querySelector('p').textContent"), "conv1", "1", "0.07843", "0.8275")  # 20 and 211
+    check_text(browser.value("large.querySelector('p').textContent"), "conv1", "1", "0.07843", "0.8275")  # 20 and 211
     assert browser.value("getComputedStyle(large.querySelector('.image')).backgroundImage.startsWith('url')")
     assert browser.value("large.querySelector('.image').clientWidth") > 300
     browser.press("ArrowRight")
@@ -182,12 +182,12 @@ def test_the_weights_that_come_with_zoo_know_a_five(tmp_path, capsys):
     words = ("--image", tmp_path / "five.png", "-o", tmp_path / "look.html")
     status, said = shown(capsys, "lenet5", "--weights", "mnist", *words)
     assert status == 0
-    assert_names(said, "lenet5", "mnist", "0.1307", "0.3081")
+    check_text(said, "lenet5", "mnist", "0.1307", "0.3081")
     bars = re.findall(r"<th scope=row>(\d)</th>.*?<td>([\d.]+) %</td>", (tmp_path / "look.html").read_text())
     assert bars[0][0] == "5" and float(bars[0][1]) > 99
     status, said = shown(capsys, tmp_path, "--weights", "mnist", *words)
     assert status == 2
-    assert_names(said, "--weights", str(tmp_path))
+    check_text(said, "--weights", str(tmp_path))
 
 
 @pytest.mark.parametrize("words", [["--what", "maps", "-o", "maps.png"], ["--what", "maps", "-o", "."], ["-o", "."],
@@ -199,7 +199,7 @@ def test_the_picture_is_not_written_over(words, tmp_path, monkeypatch, capsys):
     before = (tmp_path / "maps.png").read_bytes()
     status, said = shown(capsys, "lenet5", "--image", "maps.png", *words)
     assert status == 2
-    assert_names(said, "--image")
+    check_text(said, "--image")
     assert said.count("\n") == 1 and (tmp_path / "maps.png").read_bytes() == before
 
 
@@ -208,7 +208,7 @@ def test_a_picture_that_takes_too_much_memory(side, tmp_path, hopper, capsys):
     """The first takes 12 TB, which is told at once; for the second the backend asks for 1 TB of weights."""
     status, said = shown(capsys, "lenet5", "--image", hopper, "--size", side, "-o", tmp_path / "look.html")
     assert status == 5 and said.startswith("error: ") and said.count("\n") == 1
-    assert_names(said, "--size", "--width", "--layers")
+    check_text(said, "--size", "--width", "--layers")
     assert not list(tmp_path.iterdir())
 
 
@@ -220,7 +220,7 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     words = (tmp_path / "my.keras", "--image", hopper, "--what", "gradcam", "-o", tmp_path / "cam.svg")
     status, said = shown(capsys, *words)
     assert status == 2
-    assert_names(said, "--size")
+    check_text(said, "--size")
     (tmp_path / "my.labels.txt").write_text("tabby\nfox\n")
     status, said = shown(capsys, *words, "--size", "40x30")
     assert "tabby" in (tmp_path / "cam.svg").read_text()
@@ -256,7 +256,7 @@ def test_mistakes_are_told_before_a_backend_loads(words, pins, hopper, tmp_path,
                          env={"PYTHONPATH": str(ROOT), "PATH": ""})
     assert run.returncode == 2 and run.stdout == "False\n"
     assert run.stderr.startswith("error: ") and run.stderr.count("\n") == 1
-    assert_names(run.stderr, *pins)
+    check_text(run.stderr, *pins)
     assert not list(tmp_path.iterdir())
 
 
@@ -267,7 +267,7 @@ def test_mistakes_are_told_before_a_backend_loads(words, pins, hopper, tmp_path,
 def test_mistakes_that_the_network_knows(words, pins, hopper, tmp_path, capsys):
     status, heard = shown(capsys, "lenet5", "--image", hopper, "-o", tmp_path / "out", *words)
     assert status == 2 and heard.count("\n") == 1
-    assert_names(heard, *pins)
+    check_text(heard, *pins)
 
 
 @pytest.mark.slow

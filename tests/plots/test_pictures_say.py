@@ -7,7 +7,7 @@ import pytest
 from fake_results import history_of, images_of, predictions_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import rgb_to_hsv
-from message_checks import assert_names
+from helpers import check_text
 
 from zoo.plots.confusion_matrix import plot_confusion_matrix, format_top_confusions
 from zoo.plots.image_grid import plot_misclassified, plot_samples
@@ -57,7 +57,7 @@ def test_mistakes_say_what_was_taken_for_what_and_how_surely(drawn):
     figure = plot_misclassified(images_of(1), np.array([1]), labels, probabilities, NAMES, subtitle="a net")
     words = said(drawn(figure))
     assert re.findall(r"\d+", words[0]) == ["2", "4"]
-    assert_names(words[1], "a net", "1")
+    check_text(words[1], "a net", "1")
     assert words[2:] == ["pickup truck → dog", "75 %"]
 
 
@@ -75,7 +75,7 @@ def test_no_mistakes_is_a_friendly_line(drawn):
     figure = plot_misclassified(images_of(0), np.array([], int), labels, probabilities, list("0123456789"),
                                 subtitle="a net")
     title, subtitle = said(drawn(figure))
-    assert_names(title, "500")
+    check_text(title, "500")
     assert subtitle == "a net"
 
 

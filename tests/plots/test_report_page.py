@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from fake_results import history_of
-from message_checks import assert_names
+from helpers import check_text
 from PIL import Image
 
 from zoo.errors import UserError
@@ -47,9 +47,9 @@ def test_the_headline_numbers_come_first(make_run):
     text = report_of(make_run())
     numbers = headline(text)
     assert [value for value, _ in numbers[:2]] == ["94.80 %", "94.00 %"] and "61,706" in dict(numbers)
-    assert_names(numbers[0][1], "5")
+    check_text(numbers[0][1], "5")
     assert text.index("94.00 %") < text.index('id="curves"') < text.index('id="confusion"')
-    assert_names(re.search(r'<span class="done">([^<]*)</span>', text)[1], "6")
+    check_text(re.search(r'<span class="done">([^<]*)</span>', text)[1], "6")
 
 
 def test_top_5_is_told_where_it_was_measured(make_run):
@@ -67,8 +67,8 @@ def test_an_unfinished_run_has_a_report_of_what_is_there(make_run):
     for name in ("result.json", "predictions.npz", "samples.npz"):
         (run / name).unlink()
     text = report_of(run)
-    assert_names(re.search(r'<span class="open">([^<]*)</span>', text)[1], "3", "9")
-    assert_names(headline(text)[0][1], "3")
+    check_text(re.search(r'<span class="open">([^<]*)</span>', text)[1], "3", "9")
+    check_text(headline(text)[0][1], "3")
     assert "94.80 %" not in text and 'id="confusion"' not in text and 'id="calibration"' not in text
     assert 'id="recipe"' in text
 
@@ -147,7 +147,7 @@ def test_the_bars_of_the_reliability_diagram():
     heights = re.findall(r'class="right" x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"', svg)
     assert [float(height) for height in heights] == [0.5 * charts.RELIABILITY_SIZE, charts.RELIABILITY_SIZE]
     assert svg.count("gap over") == 1 and svg.count("gap under") == 1
-    assert_names(re.search("<title>(.*?)</title>", svg)[1], "4", "70.0 %", "50.0 %")
+    check_text(re.search("<title>(.*?)</title>", svg)[1], "4", "70.0 %", "50.0 %")
 
 
 @pytest.mark.parametrize("facts", [{"recipe": {}}, {"command": ""}, {"versions": {}}, {"limit": None},
@@ -325,13 +325,13 @@ def test_a_curve_tells_the_values_of_the_epoch_that_is_pointed_at(make_run, show
         said = browser.value("[...document.querySelectorAll('figure')[0].querySelectorAll('output, .epoch')]"
                              ".map((each) => each.textContent)")
         assert said[1:] == [f"{history['loss'][epoch - 1]:.4f}", f"{history['val_loss'][epoch - 1]:.4f}"]
-        assert_names(said[0], str(epoch))
+        check_text(said[0], str(epoch))
     browser.mouse("mouseMoved", 2, 2)
     assert not re.search(r"\d", browser.value("document.querySelector('.epoch').textContent"))  # at the end
     browser.value("document.querySelector('.chart').focus()")
     browser.press("ArrowLeft")
     browser.press("ArrowLeft")
-    assert_names(browser.value("document.querySelector('.epoch').textContent"), "5")
+    check_text(browser.value("document.querySelector('.epoch').textContent"), "5")
 
 
 def test_the_command_is_copied(make_run, show):

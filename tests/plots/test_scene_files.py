@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from matplotlib.textpath import text_to_path
-from message_checks import assert_names
+from helpers import check_text
 from PIL import Image
 
 from zoo.diagrams import paths, raster, save
@@ -313,7 +313,7 @@ def refused(path):
         save_scene(demo(), path)
     message = str(caught.value)
     assert "\n" not in message
-    assert_names(message, ".svg", ".png", ".pdf", str(path))
+    check_text(message, ".svg", ".png", ".pdf", str(path))
     return message
 
 
@@ -322,9 +322,9 @@ def test_mistakes_are_told_in_one_line(tmp_path):
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
     for name in ("net.gif", "net"):
-        assert_names(refused(tmp_path / name), repr(str(tmp_path / name)))
+        check_text(refused(tmp_path / name), repr(str(tmp_path / name)))
     for folder in ("nowhere", "file"):
-        assert_names(refused(tmp_path / folder / "net.svg").replace(str(tmp_path / folder / "net.svg"), ""),
+        check_text(refused(tmp_path / folder / "net.svg").replace(str(tmp_path / folder / "net.svg"), ""),
                      str(tmp_path / folder))
     refused(tmp_path / "folder.svg")
     assert "too long" in refused(tmp_path / ("n" * 300 + ".svg"))
