@@ -13,7 +13,6 @@ the machine counts little.
 
 import argparse
 import contextlib
-import csv
 import functools
 import json
 import os
@@ -23,6 +22,8 @@ import sys
 import time
 from pathlib import Path
 from unittest import mock
+
+import csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 CSV_PATH = Path(__file__).with_name("ablation.csv")
@@ -182,19 +183,11 @@ def make_rows(case, speeds, metadata):
 
 
 def read_rows():
-    if not CSV_PATH.exists():
-        return []
-    with open(CSV_PATH, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return csv_rows.read_rows(CSV_PATH)
 
 
 def write_rows(rows):
-    from zoo.utils import io
-
-    with io.atomic_write(CSV_PATH) as path, open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    csv_rows.write_rows(CSV_PATH, FIELDS, rows)
 
 
 def format_markdown_table():

@@ -13,7 +13,6 @@ accuracy checked; packing.py does that.
 """
 
 import argparse
-import csv
 import json
 import shlex
 import shutil
@@ -22,6 +21,8 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+import csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
@@ -100,21 +101,12 @@ def train_run(command, data_dir, output_dir):
 
 
 def append_row(row):
-    new = not CSV_PATH.exists()
-    with open(CSV_PATH, "a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+    csv_rows.append_row(CSV_PATH, FIELDS, row)
 
 
 def read_rows(path=None):
     """Return the rows of accuracy.csv, or of another file of its form."""
-    path = path or CSV_PATH
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return csv_rows.read_rows(path or CSV_PATH)
 
 
 def is_measured(command):

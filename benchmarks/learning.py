@@ -9,13 +9,13 @@ them where they are, and this one reads what its finished runs had reached after
 """
 
 import argparse
-import csv
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import accuracy
+import csv_rows
 
 from zoo import registry
 from zoo.errors import UserError
@@ -39,7 +39,7 @@ def train_run(model_name, data_dir, output_dir):
         if done.returncode not in (0, TIME_LIMIT_STATUS):
             raise OSError(f"zoo.train ended with status {done.returncode}")
     config = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    row = summarize_run(accuracy.read_rows(run / "history.csv"), accuracy.read_rows(run / "timings.csv"))
+    row = summarize_run(csv_rows.read_rows(run / "history.csv"), csv_rows.read_rows(run / "timings.csv"))
     return {"network": model_name, "width": config["blueprint"]["width"], "parameters": config["parameters"],
             "multiply_adds": accuracy.count_multiply_adds(config["blueprint"]), "dataset": config["dataset"]["name"],
             **row, "processor": config["processor"], "commit": config["commit"],
@@ -77,13 +77,6 @@ def format_markdown_table(rows):
     return lines
 
 
-def write_rows(rows):
-    with open(CSV_PATH, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="*", metavar="NET", help="default: every network")
@@ -92,13 +85,13 @@ def main():
     parser.add_argument("--table", action="store_true", help="print the table of docs/training.md")
     arguments = parser.parse_args()
     if arguments.table:
-        print("\n".join(format_markdown_table(accuracy.read_rows(CSV_PATH))))
+        print("\n".join(format_markdown_table(csv_rows.read_rows(CSV_PATH))))
         return
     try:
         names = [registry.get_model_info(name).name for name in arguments.networks]
     except UserError as error:
         parser.error(str(error))
-    known = {row["network"] for row in accuracy.read_rows(CSV_PATH)} if not names else set()
+    known = {row["network"] for row in csv_rows.read_rows(CSV_PATH)} if not names else set()
     failed = []
     for name in names or [each for each in registry.MODELS if each not in known]:
         try:
@@ -107,7 +100,8 @@ def main():
             print(f"{name} failed: {error}", file=sys.stderr, flush=True)
             failed.append(name)
             continue
-        write_rows([each for each in accuracy.read_rows(CSV_PATH) if each["network"] != name] + [row])
+        others = [each for each in csv_rows.read_rows(CSV_PATH) if each["network"] != name]
+        csv_rows.write_rows(CSV_PATH, FIELDS, [*others, row])
         if row["val_accuracy"] < MIN_ACCURACY[row["dataset"]]:
             failed.append(name)
     if failed:

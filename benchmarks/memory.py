@@ -11,7 +11,6 @@ resident memory less what it noted is the measured number. Linux only.
 """
 
 import argparse
-import csv
 import functools
 import gc
 import json
@@ -20,6 +19,8 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+import csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
@@ -120,18 +121,12 @@ def get_row_key(row):
 
 
 def read_rows():
-    if not CSV_PATH.exists():
-        return []
-    with open(CSV_PATH, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return csv_rows.read_rows(CSV_PATH)
 
 
 def write_rows(rows):
     order = [(case[0], case[1], case[2], case[5]) for case in list_cases(())]
-    with open(CSV_PATH, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(sorted(rows, key=lambda row: order.index(get_row_key(row))))
+    csv_rows.write_rows(CSV_PATH, FIELDS, sorted(rows, key=lambda row: order.index(get_row_key(row))))
 
 
 def parse_case(row):

@@ -20,11 +20,12 @@ The first epoch is the first of its process, with its compilation; in "training"
 """
 
 import argparse
-import csv
 import os
 import statistics
 import sys
 from pathlib import Path
+
+import csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 CSV_PATH = Path(__file__).with_name("onednn.csv")
@@ -98,19 +99,11 @@ def make_rows(case, speeds, provenance):
 
 
 def read_rows():
-    if not CSV_PATH.exists():
-        return []
-    with open(CSV_PATH, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return csv_rows.read_rows(CSV_PATH)
 
 
 def write_rows(rows):
-    from zoo.utils import io
-
-    with io.atomic_write(CSV_PATH) as path, open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    csv_rows.write_rows(CSV_PATH, FIELDS, rows)
 
 
 def format_markdown_table():

@@ -16,7 +16,6 @@ The files come from the system's cache. Linux only.
 """
 
 import argparse
-import csv
 import json
 import os
 import statistics
@@ -26,6 +25,8 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
@@ -152,17 +153,13 @@ def measure_all(max_images):
 
 
 def read_rows():
-    with open(CSV_PATH, newline="", encoding="utf-8") as file:
-        return [{**row, **{name: float(row[name]) for name in ("before_mib", "peak_mib", "load_seconds")},
-                 **{name: int(row[name]) for name in ("pictures", "threads", "images_per_second")}}
-                for row in csv.DictReader(file)]
+    return [{**row, **{name: float(row[name]) for name in ("before_mib", "peak_mib", "load_seconds")},
+             **{name: int(row[name]) for name in ("pictures", "threads", "images_per_second")}}
+            for row in csv_rows.read_rows(CSV_PATH)]
 
 
 def write_rows(rows):
-    with open(CSV_PATH, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    csv_rows.write_rows(CSV_PATH, FIELDS, rows)
 
 
 def select_mode(rows, mode):

@@ -22,7 +22,6 @@ jax and torch beside what the README installs.
 """
 
 import argparse
-import csv
 import json
 import os
 import statistics
@@ -30,6 +29,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+import csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 CSV_PATH = Path(__file__).with_name("throughput.csv")
@@ -179,21 +180,12 @@ def measure_start():
 
 
 def read_rows():
-    if not CSV_PATH.exists():
-        return []
-    with open(CSV_PATH, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return csv_rows.read_rows(CSV_PATH)
 
 
 def replace_rows(new_rows, is_replaced):
-    """Put the rows `new` in the place of those that `replaced` says yes to."""
-    from zoo.utils import io
-
-    rows = [each for each in read_rows() if not is_replaced(each)] + new_rows
-    with io.atomic_write(CSV_PATH) as path, open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    """Put `new_rows` in the place of the rows for which `is_replaced` is true."""
+    csv_rows.write_rows(CSV_PATH, FIELDS, [row for row in read_rows() if not is_replaced(row)] + new_rows)
 
 
 def read_medians():

@@ -13,7 +13,6 @@ folders, and zoo finetune does all the training. What is ended goes on with the 
 """
 
 import argparse
-import csv
 import json
 import shlex
 import statistics
@@ -21,6 +20,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import csv_rows
 import numpy as np
 from PIL import Image
 
@@ -75,20 +75,12 @@ def run_finetune(root, name, folder, seed, *options):
 
 
 def append_row(**row):
-    new = not CSV_PATH.exists()
-    with open(CSV_PATH, "a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n", extrasaction="ignore")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+    csv_rows.append_row(CSV_PATH, FIELDS, {field: row.get(field, "") for field in FIELDS})
 
 
 def read_rows(sizes):
     """Return the rows of transfer.csv that were measured with these sizes."""
-    if not CSV_PATH.exists():
-        return []
-    with open(CSV_PATH, newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if int(row["source_pictures"]) == sizes["source"]]
+    return [row for row in csv_rows.read_rows(CSV_PATH) if int(row["source_pictures"]) == sizes["source"]]
 
 
 def find_best_learning_rate(rows, case, seed):

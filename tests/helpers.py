@@ -2,13 +2,16 @@
 
 import importlib.util
 import re
+import sys
 
 import numpy as np
 from PIL import Image
 
 
 def module_at(path):
-    """Return the module of a file that is in no package."""
+    """Return the module of a file that is in no package; it finds its neighbours, as a script does."""
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
