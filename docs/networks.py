@@ -69,7 +69,7 @@ BROUGHT = {  # file: what its paper introduced
         Second in ILSVRC-2014, and for years the network from which others took their features.""",
     "googlenet": """
         The Inception module: 1x1, 3x3 and 5x5 convolutions and a pool side by side, with 1x1 convolutions that narrow
-        what the costly ones read. It won ILSVRC-2014 with a ninth of AlexNet's parameters. Side classifiers bring
+        what the costly ones read. It won ILSVRC-2014 with a ninth of AlexNet's parameters. Auxiliary classifiers bring
         gradients to the middle of the network.""",
     "msra": """
         PReLU, a ReLU whose slope under zero is learned, and an initialisation that keeps the variance of signals from
@@ -86,7 +86,7 @@ BROUGHT = {  # file: what its paper introduced
         later in that year, pass everything on and have no gate.""",
     "inception_v3": """
         Large kernels taken apart, 5x5 into two 3x3 and 7x7 into 1x7 and 7x1; grids that are reduced by a convolution
-        and a pool side by side; batch normalisation in the side classifier; and label smoothing, a target that gives
+        and a pool side by side; batch normalization in the auxiliary classifier; and label smoothing, a target that gives
         each wrong class a small share.""",
     "resnet": """
         A residual block adds a correction to its input, and a shortcut carries the input past it. This paper puts
@@ -116,7 +116,7 @@ def page(describe=zoo.describe):
 
 @dataclass
 class Described:
-    """A network as in its paper, and with its side classifiers and its small stem if it has them."""
+    """A network as in its paper, and with its auxiliary classifiers and its small stem if it has them."""
 
     spec: object
     paper: object  # the tests' facts
@@ -157,14 +157,14 @@ def section(group):
 
 def counts(each):
     spec = each.spec
-    said = [f"{cross(spec.input_shape)}, {spec.classes} classes: {counted(each.plain)}."]
+    sentences = [f"{cross(spec.input_shape)}, {spec.classes} classes: {counted(each.plain)}."]
     if each.sided:
-        said.append(f"With {' and '.join(spec.aux_loss_weights)}: {counted(each.sided)}.")
+        sentences.append(f"With {' and '.join(spec.aux_loss_weights)}: {counted(each.sided)}.")
     if each.small:
-        said.append(f"With the small stem, 32x32x3 and 10 classes: {counted(each.small)}.")
+        sentences.append(f"With the small stem, 32x32x3 and 10 classes: {counted(each.small)}.")
     if spec.options:
-        said.append("Options: " + ", ".join(f"`{name}={value}`" for name, value in spec.options.items()) + ".")
-    return " ".join(said)
+        sentences.append("Options: " + ", ".join(f"`{name}={value}`" for name, value in spec.options.items()) + ".")
+    return " ".join(sentences)
 
 
 def counted(told):
@@ -177,10 +177,10 @@ def table(each):
     """Yield the paper's rows beside ours, each with the counts of the layers since the row above."""
     yield from ("| up to | paper | ours | parameters | multiply-adds |", "| --- | --- | --- | ---: | ---: |")
     stages, whole = each.paper.stages, each.sided or each.plain
-    layers, total_said = [layer for stage in whole["stages"] for layer in stage["layers"]], False
+    layers, has_total = [layer for stage in whole["stages"] for layer in stage["layers"]], False
     for name, shape in stages.items():
-        if name.partition("_")[0] in each.spec.aux_loss_weights and not total_said:
-            total_said = True
+        if name.partition("_")[0] in each.spec.aux_loss_weights and not has_total:
+            has_total = True
             yield total("total", each.plain)
         names = [layer["name"] for layer in layers]
         last = names.index(name)  # ValueError: the rows are in the order of the flow
@@ -193,7 +193,7 @@ def table(each):
                f"{count(sum(layer['multiply_adds'] for layer in part))} |")
     if any(layer["parameters"] for layer in layers):
         raise ValueError(f"{each.spec.name} has layers with weights after {name}, the last row of its table")
-    yield total("total with side classifiers" if each.sided else "total", whole)
+    yield total("total with auxiliary classifiers" if each.sided else "total", whole)
 
 
 def total(title, told):
