@@ -222,7 +222,7 @@ def main():
         rows, environment = [], {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
         for number, case in enumerate(CASES):  # each in a process of its own
             network, what = case[0][0], case[1]
-            if arguments.what not in (None, what):
+            if arguments.plot not in (None, what):
                 rows += [row for row in read_rows() if (row["network"], row["what"]) == (network, what)]
                 continue
             done = subprocess.run([sys.executable, __file__, "--one", str(number)], env=environment, text=True,

@@ -74,11 +74,12 @@ def name_run(command):
 def count_multiply_adds(model_config):
     """Return the multiply-adds an image of the model that run.json describes as `blueprint`."""
     height, width, channels = model_config["input_shape"]
-    options = [word for name, value in model_config["options"].items() for word in ("--option", f"{name}={value}")]
-    words = [model_config["name"], "--size", f"{height}x{width}", "--channels", str(channels), "--classes",
+    options = [word for name, value in model_config["options"].items()
+               for word in ("--model-option", f"{name}={value}")]
+    words = [model_config["name"], "--image-size", f"{height}x{width}", "--channels", str(channels), "--classes",
              str(model_config["classes"]), "--width", str(model_config["width"]), "--stem", model_config["stem"],
              *options]
-    run = subprocess.run([sys.executable, "-m", "zoo", "info", *words, "--json"], check=True, capture_output=True,
+    run = subprocess.run([sys.executable, "-m", "zoo", "summary", *words, "--json"], check=True, capture_output=True,
                          text=True, cwd=ROOT)
     return json.loads(run.stdout)["multiply_adds"]
 
@@ -178,7 +179,7 @@ def main():
     parser.add_argument("dataset", nargs="?")
     parser.add_argument("--data-dir")
     parser.add_argument("--output-dir", default=str(ROOT / "runs" / "accuracy"))
-    parser.add_argument("--presets", nargs="*", metavar="NET", help="train small presets and pack their weights; "
+    parser.add_argument("--presets", nargs="*", metavar="MODEL", help="train small presets and pack their weights; "
                                                                     "default: of every network")
     parser.add_argument("--table", action="store_true", help="print the table of the README")
     parser.add_argument("--plot", metavar="FILE.svg", type=Path, help="draw accuracy against multiply-adds")

@@ -27,7 +27,8 @@ def build_model(name, model_options):
     from zoo import registry
     from zoo.training import model_loading
 
-    return model_loading.build_with_preprocessing(registry.resolve_model_config(name, (IMAGE_SIZE, IMAGE_SIZE, 3), NUM_CLASSES, **model_options), (0.5,) * 3, (0.25,) * 3, None)
+    model_config = registry.resolve_model_config(name, (IMAGE_SIZE, IMAGE_SIZE, 3), NUM_CLASSES, **model_options)
+    return model_loading.build_with_preprocessing(model_config, (0.5,) * 3, (0.25,) * 3, None)
 
 
 def prepare_zoo(name, batch_size, model_options, num_images, precision):

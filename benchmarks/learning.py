@@ -79,7 +79,7 @@ def format_markdown_table(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", nargs="*", metavar="NET", help="default: every network")
+    parser.add_argument("networks", nargs="*", metavar="MODEL", help="default: every network")
     parser.add_argument("--data-dir")
     parser.add_argument("--output-dir", default=str(accuracy.ROOT / "runs" / "accuracy"))
     parser.add_argument("--table", action="store_true", help="print the table of docs/training.md")

@@ -159,7 +159,7 @@ def format_ratios():
 
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", metavar="NET", nargs="*")
+    parser.add_argument("networks", metavar="MODEL", nargs="*")
     parser.add_argument("--estimate", action="store_true")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)

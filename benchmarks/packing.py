@@ -1,4 +1,4 @@
-"""Pack the best weights of a small preset's run into the file that comes with zoo, zoo/weights/NET-DATASET.npz.
+"""Pack the best weights of a small preset's run into the file that comes with zoo, zoo/weights/MODEL-DATASET.npz.
 
     python benchmarks/packing.py runs/accuracy/resnet18-preset-small-cifar10-seed-0 --data-dir data
 

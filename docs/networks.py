@@ -23,7 +23,7 @@ from zoo.registry import MODELS  # noqa: E402
 START = """\
 # The networks
 
-What each paper brought, its table beside ours, and where ours departs from it. `python -m zoo info NET` tells the same
+What each paper brought, its table beside ours, and where ours differs from it. `python -m zoo summary MODEL` tells the same
 of a network at any size.
 
 A multiply-add is one multiplication with its addition, for one picture; biases, activations, normalisation and pools
@@ -146,7 +146,8 @@ def section(group):
              f"{spec.paper.authors} {spec.paper.year}, [{spec.paper.title}]({spec.paper.url}). In "
              f"[zoo/models/{spec.module}.py](../zoo/models/{spec.module}.py).",
              "", " ".join(BROUGHT[spec.module].split())]
-    for title, part in (("Departures from the paper", "departures"), ("Elsewhere", "elsewhere")):
+    for title, part in (("Differences from the paper", "paper_differences"),
+                        ("Other implementations", "implementation_differences")):
         if told[part]:
             lines += ["", f"*{title}:* {escaped(told[part])}"]
     for each in group:

@@ -226,7 +226,7 @@ def test_every_network_has_its_papers_multiply_adds(name):
     told = described(name)
     assert told["multiply_adds"] == FACTS[name].multiply_adds
     assert (told["parameters"], told["trainable_parameters"]) == FACTS[name].parameters
-    assert told["uncounted"] == []
+    assert told["layers_without_macs"] == []
 
 
 @pytest.mark.parametrize("name, keywords, multiply_adds", [
@@ -274,17 +274,17 @@ def test_a_description_goes_through_json(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_prose_of_every_file(name):
     told = described(name)
-    assert told["summary"].endswith((".", ":")) and told["departures"].endswith(".")
-    assert not any("  " in paragraph or "\n" in paragraph for part in ("summary", "departures", "elsewhere")
+    assert told["summary"].endswith((".", ":")) and told["paper_differences"].endswith(".")
+    assert not any("  " in paragraph or "\n" in paragraph for part in ("summary", "paper_differences", "implementation_differences")
                    for paragraph in told[part].split("\n\n") if not paragraph.startswith(" "))
 
 
 def test_prose():
     told = read_docstring_sections("vgg")
     assert told["summary"] == "VGG, configurations D (VGG-16) and E (VGG-19)."
-    assert told["departures"].startswith("weights start as Glorot and Bengio's uniform ones, which the paper found "
+    assert told["paper_differences"].startswith("weights start as Glorot and Bengio's uniform ones, which the paper found "
                                          "afterwards to do without")
-    assert "Elsewhere" not in told["departures"]
+    assert "Other implementations" not in told["paper_differences"]
 
 
 def test_what_is_asked_is_what_is_told():
@@ -303,7 +303,7 @@ def test_what_is_asked_is_what_is_told():
 @pytest.mark.parametrize("name", SIDED)
 def test_side_classifiers(name):
     plain, sided = described(name), zoo.describe(name, aux=True)
-    assert plain["side_classifiers"] == sided["side_classifiers"] == FACTS[name].sides
+    assert plain["aux_loss_weights"] == sided["aux_loss_weights"] == FACTS[name].sides
     names = [stage["name"] for stage in sided["stages"]]
     assert names == [stage["name"] for stage in plain["stages"]] + [*FACTS[name].sides]
     assert sided["parameters"] > plain["parameters"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers import check_message, check_text, write_pets
 
-from zoo.cli import evaluate, extract, finetune
+from zoo.cli import evaluate, extract_features, finetune
 from zoo.data import image_folder
 
 SIZE = ["--image-size", "28", "--gpu", "none", "-b", "4"]
@@ -52,10 +52,10 @@ def test_features_without_what_is_broken(pets, capsys):
     truncate(pets / "cat" / "3.jpg")
     output = pets.parent / "f.npz"
     words = ["lenet5", "--data", str(pets), "--weights", "none", *SIZE, "-o", str(output)]
-    assert extract.main(words) == 2
+    assert extract_features.main(words) == 2
     check_text(capsys.readouterr().err, 1, pets / "cat" / "3.jpg", "--invalid-images skip")
     assert not output.exists()
-    assert extract.main([*words, "--invalid-images", "skip"]) == 0
+    assert extract_features.main([*words, "--invalid-images", "skip"]) == 0
     [note] = [line for line in capsys.readouterr().out.splitlines() if "cat/3.jpg" in line]
     check_message(note, 1)
     with np.load(output) as file:
@@ -63,7 +63,7 @@ def test_features_without_what_is_broken(pets, capsys):
         assert file["labels"].tolist() == [0] * 9 + [1] * 10
 
 
-@pytest.mark.parametrize("command", [finetune, extract])
+@pytest.mark.parametrize("command", [finetune, extract_features])
 def test_broken_is_about_folders(command, capsys):
     assert command.main(["lenet5", "--dataset", "digits", "--weights", "none", "--invalid-images", "skip"]) == 2
     check_message(capsys.readouterr().err, "--invalid-images", "digits")

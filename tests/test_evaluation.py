@@ -218,7 +218,7 @@ def files(tmp_path_factory):
 def test_predictions_as_csv_and_json(run, files, tmp_path, capsys):
     expected = run.predict(files, top_k=2)
     assert [[name for name, _ in row][0] for row in expected] == ["bottom", "middle"]
-    words = [str(run.path), *map(str, files), "--top", "2", "--gpu", "none"]
+    words = [str(run.path), *map(str, files), "--top-k", "2", "--gpu", "none"]
     for ending in (".csv", ".json"):
         assert predict.main([*words, "-o", str(tmp_path / f"out{ending}")]) == 0
         out = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""zoo finetune and zoo extract: what learns and what stays, pixels, stages, and runs that every reader reads."""
+"""zoo finetune and zoo extract-features: what learns and what stays, pixels, stages, and runs that every reader reads."""
 
 import csv
 import json
@@ -14,11 +14,11 @@ from test_parity import randomize
 
 import zoo
 from zoo import layers, registry
-from zoo.cli import evaluate, extract, finetune, predict, train
+from zoo.cli import evaluate, extract_features, finetune, predict, train
 from zoo.training import finetuned_model, finetuning, pretrained_backbone
 from zoo.weights import pretrained
 
-NET = ["resnet18", "--dataset", "digits", "--limit", "40", "-b", "20", "--gpu", "none"]
+MODEL = ["resnet18", "--dataset", "digits", "--limit", "40", "-b", "20", "--gpu", "none"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def source(place):
     """A run from nothing: what others start from."""
-    assert finetune.main([*NET, "--weights", "none", "--width", "0.05", "--epochs", "2", "--output-dir", str(place),
+    assert finetune.main([*MODEL, "--weights", "none", "--width", "0.05", "--epochs", "2", "--output-dir", str(place),
                           "--name", "source"]) == 0
     return place / "source"
 
@@ -37,7 +37,7 @@ def source(place):
 @pytest.fixture(scope="module")
 def staged(place, source):
     """Two stages on the same body: the head, then what lies above conv3_1_add."""
-    words = [*NET, "--weights", str(source), "--freeze", "conv3_1_add", "--head-layers", "7,dropout=0.5", "--two-stage",
+    words = [*MODEL, "--weights", str(source), "--freeze", "conv3_1_add", "--head-layers", "7,dropout=0.5", "--two-stage",
              "--epochs", "2", "--output-dir", str(place), "--name", "staged"]
     assert finetune.main(words) == 0
     return place / "staged", words
@@ -61,7 +61,7 @@ def test_what_is_frozen_stays_and_the_rest_learns(source, staged):
 
 
 def test_a_stage_says_where_the_freeze_ends_and_what_learns(source, place, capsys):
-    finetune.main([*NET, "--weights", str(source), "--freeze", "9", "--epochs", "1", "--output-dir", str(place),
+    finetune.main([*MODEL, "--weights", str(source), "--freeze", "9", "--epochs", "1", "--output-dir", str(place),
                    "--name", "said"])
     shown = capsys.readouterr().out
     body = zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05)
@@ -197,7 +197,7 @@ def test_half_way_up_everything_passes(network, expected):
                                                   pytest.param("large-different", 0, True, marks=pytest.mark.slow)])
 def test_plans(plan, frozen, stages, source, place, capsys):
     name = f"plan-{plan}"
-    assert finetune.main([*NET, "--weights", str(source), "--strategy", plan, "--epochs", "1", "--output-dir",
+    assert finetune.main([*MODEL, "--weights", str(source), "--strategy", plan, "--epochs", "1", "--output-dir",
                           str(place), "--name", name]) == 0
     shown = capsys.readouterr().out
     (line,) = (line for line in shown.splitlines() if finetuning.FINETUNE_STRATEGIES[plan].reason in line)
@@ -246,7 +246,7 @@ def test_an_option_alone_is_refused(words, option, capsys):
     (["--two-stage"], ["freeze"]),
     (["--width", "0.5"], ["--width"])])
 def test_mistakes_that_need_the_network(words, parts, source, place, capsys):
-    assert finetune.main([*NET, "--weights", str(source), *words, "--output-dir", str(place), "--name", "wrong"]) == 2
+    assert finetune.main([*MODEL, "--weights", str(source), *words, "--output-dir", str(place), "--name", "wrong"]) == 2
     check_message(capsys.readouterr().err, *parts)
     assert not (place / "wrong").exists()
 
@@ -267,8 +267,8 @@ def test_a_folder_is_trained_on_and_evaluated(pets, place, capsys):
 
 def test_extract(pets, tmp_path, capsys):
     output = tmp_path / "features.npz"
-    assert extract.main(["vgg16", "--data", str(pets), "--image-size", "33", "--weights", "none", "--width", "0.05",
-                         "-o", str(output), "--gpu", "none", "-b", "7"]) == 0
+    assert extract_features.main(["vgg16", "--data", str(pets), "--image-size", "33", "--weights", "none", "--width", "0.05",
+                                  "-o", str(output), "--gpu", "none", "-b", "7"]) == 0
     with np.load(output) as file:
         found = {name: file[name] for name in file.files}
     assert found["features"].shape == (20, 25) and found["features"].dtype == np.float32  # int(512 * 0.05)
@@ -285,19 +285,19 @@ def test_extract_replaces_features_and_nothing_else(pets, source, tmp_path, caps
     output = tmp_path / "best.npz"
     output.write_bytes((source / "checkpoints" / "best.npz").read_bytes())
     words = ["lenet5", "--data", str(pets), "--weights", "mnist", "-o", str(output), "--gpu", "none"]
-    assert extract.main(words) == 2
+    assert extract_features.main(words) == 2
     check_message(capsys.readouterr().err, output)
     assert output.read_bytes() == (source / "checkpoints" / "best.npz").read_bytes()
     np.savez(output, features=np.zeros(3))
-    assert extract.main(words) == 0
+    assert extract_features.main(words) == 0
     with np.load(output) as file:
         assert file["features"].shape == (20, 16)
 
 
 def test_what_is_not_known_of_the_pixels_is_reported(pets, tmp_path, capsys):
     zoo.build("lenet5", include_top=False).save_weights(tmp_path / "a.weights.h5")
-    assert extract.main(["lenet5", "--data", str(pets), "--weights", str(tmp_path / "a.weights.h5"), "--image-size",
-                         "28", "-o", str(tmp_path / "a.npz"), "--gpu", "none"]) == 0
+    assert extract_features.main(["lenet5", "--data", str(pets), "--weights", str(tmp_path / "a.weights.h5"), "--image-size",
+                                  "28", "-o", str(tmp_path / "a.npz"), "--gpu", "none"]) == 0
     assert re.search(r"(?i)a\.weights\.h5\b.*\bpixels\b|\bpixels\b.*a\.weights\.h5\b", capsys.readouterr().out)
 
 
@@ -326,8 +326,8 @@ def test_a_damaged_run_json_is_refused(staged, tmp_path):
 
 def test_extract_an_inner_layer_of_a_run(source, tmp_path):
     output = tmp_path / "f.npz"
-    assert extract.main(["resnet18", "--dataset", "digits", "--limit", "5", "--weights", str(source), "--feature-layer",
-                         "conv3_1_add", "--pooling", "none", "-o", str(output), "--gpu", "none"]) == 0
+    assert extract_features.main(["resnet18", "--dataset", "digits", "--limit", "5", "--weights", str(source), "--feature-layer",
+                                  "conv3_1_add", "--pooling", "none", "-o", str(output), "--gpu", "none"]) == 0
     with np.load(output) as file:
         assert file["features"].shape == (15, 14, 14, 6) and file["files"][6] == "validation/1"
 
@@ -339,8 +339,8 @@ def test_extract_for_every_network(network, tmp_path):
     (tmp_path / "a").mkdir()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / "a" / "a.png")
     side = "32" if registry.get_model_info(network).max_size else "64"
-    assert extract.main([network, "--data", str(tmp_path), "--image-size", side, "--weights", "none",
-                         "-o", str(tmp_path / "f.npz"), "--gpu", "none"]) == 0
+    assert extract_features.main([network, "--data", str(tmp_path), "--image-size", side, "--weights", "none",
+                                  "-o", str(tmp_path / "f.npz"), "--gpu", "none"]) == 0
     with np.load(tmp_path / "f.npz") as file:
         assert np.isfinite(file["features"]).all() and file["features"].std() > 0
 
@@ -351,7 +351,7 @@ def test_predict_with_the_weights_that_come_along(tmp_path, capsys):
     images, labels = load_dataset_by_name("digits").test.batch([0, 1, 2])
     for number, image in enumerate(images):
         Image.fromarray(image[:, :, 0]).save(tmp_path / f"{number}.png")
-    assert predict.main(["lenet5", "--weights", "mnist", str(tmp_path), "--top", "1", "--gpu", "none"]) == 0
+    assert predict.main(["lenet5", "--weights", "mnist", str(tmp_path), "--top-k", "1", "--gpu", "none"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[1].split()[0] for line in lines] == [str(label) for label in labels]
     assert predict.main(["lenet5", str(tmp_path)]) == 2
@@ -373,5 +373,5 @@ def test_weights_that_cannot_be_fetched_leave_no_run(tmp_path, monkeypatch, caps
     assert finetune.main([*words, "--output-dir", str(tmp_path / "runs")]) == 2
     check_fetch(capsys.readouterr().err, tmp_path)
     assert not (tmp_path / "runs").exists()
-    assert extract.main([*words, "-o", str(tmp_path / "f.npz")]) == 2
+    assert extract_features.main([*words, "-o", str(tmp_path / "f.npz")]) == 2
     check_fetch(capsys.readouterr().err, tmp_path)

@@ -18,10 +18,11 @@ from zoo.training import recipe as recipes
 
 ROOT = Path(__file__).resolve().parents[1]
 # Enough that the parser has nothing else to say
-ENOUGH = {"train": ["lenet5"], "finetune": ["lenet5"], "extract": ["lenet5"], "draw": ["lenet5"], "info": ["lenet5"],
-          "show": ["runs/x", "--image", "x.png"], "evaluate": ["runs/x"], "predict": ["runs/x", "x.png"],
+ENOUGH = {"train": ["lenet5"], "finetune": ["lenet5"], "extract-features": ["lenet5"],
+          "diagram": ["lenet5"], "summary": ["lenet5"],
+          "visualize": ["runs/x", "--image", "x.png"], "evaluate": ["runs/x"], "predict": ["runs/x", "x.png"],
           "lr-find": ["lenet5"], "export": ["runs/x", "--format", "onnx"], "compare": ["runs/x", "runs/y"],
-          "plot": ["runs/x"]}
+          "report": ["runs/x"]}
 
 
 PARSERS = {command: importlib.import_module(f"zoo.cli.{command.replace('-', '_')}").build_parser()
@@ -119,10 +120,10 @@ def row_of(flag, command, example):
     ("finetune", "vgg16 --checkpoint runs/x", ["--checkpoint", "--resume runs/x", "--weights runs/x"]),
     ("finetune", "vgg16 --head 128", ["--head", "--head-layers 128"]),
     ("predict", "runs/x x.png --device 0", ["--device", "--gpu 0"]),
-    ("predict", "runs/x x.png --top-k 3", ["--top-k", "--top 3"]),
+    ("predict", "runs/x x.png --top 3", ["--top", "--top-k 3"]),
     ("evaluate", "--model runs/x", ["--model", "python -m zoo evaluate runs/x"]),
     ("export", "runs/x --onnx", ["--onnx", "--format onnx"]),
-    ("info", "lenet5 --imgsz 64", ["--imgsz", "--size 64"]),
+    ("summary", "lenet5 --imgsz 64", ["--imgsz", "--image-size 64"]),
     ("list", "--device cpu", ["--device"]),
     # not in the table: by spelling
     ("train", "lenet5 --epcohs 3", ["--epcohs", "--epochs"]),

@@ -46,7 +46,7 @@ def test_train_evaluate_predict(backend, tmp_path):
     trained, longer, measured, named = ran(
         tmp_path, ("zoo.cli.train", "lenet5", "--limit", "300", "--epochs", "1", "--recipe", "notes", *run, *on),
         ("zoo.cli.train", "--resume", "run", "--epochs", "2", *on), ("zoo.cli.evaluate", "run", *on),
-        ("zoo.cli.predict", "run", "digit.png", "--top", "1", *on))
+        ("zoo.cli.predict", "run", "digit.png", "--top-k", "1", *on))
     assert backend in trained.splitlines()[2] and "1/1" in trained and "2/2" in longer
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert result["test_accuracy_best"] > 0.2  # chance is 0.1

@@ -98,7 +98,7 @@ def test_the_sums():
 
 
 @pytest.mark.parametrize("limit", [10, 2000, 4200, 4319, 4320, 5000, 123_456])
-def test_the_largest_batch_is_the_largest(limit):
+def test_the_max_batch_size_is_the_largest(limit):
     memory = MemoryEstimate(parameters=1000, trainable_parameters=800, largest_weight=500, saved_activations=70,
                             training_peak=100, inference_peak=30)
     for largest, takes in ((memory.compute_max_training_batch(limit), memory.estimate_training),
@@ -115,10 +115,10 @@ def test_every_network(name):
     assert 4 * height * width * channels < image["saved_activations"] <= image["training"]
     assert image["inference"] < image["training"]
     assert memory["parameters"] == 4 * described(name)["parameters"]
-    assert (memory["batch"], memory["gib"]) == (128, 8)
+    assert (memory["batch_size"], memory["limit_gib"]) == (128, 8)
     assert memory["inference"]["bytes"] < memory["training"]["sgd"]["bytes"] < memory["training"]["adam"]["bytes"]
-    assert 0 < memory["training"]["adam"]["largest_batch"] <= memory["training"]["sgd"]["largest_batch"]
-    assert memory["training"]["sgd"]["largest_batch"] < memory["inference"]["largest_batch"]
+    assert 0 < memory["training"]["adam"]["max_batch_size"] <= memory["training"]["sgd"]["max_batch_size"]
+    assert memory["training"]["sgd"]["max_batch_size"] < memory["inference"]["max_batch_size"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -129,16 +129,16 @@ def test_what_every_layer_of_a_network_does_with_memory_is_known(name):
 
 
 def test_batch_and_limit_are_those_asked_for():
-    memory = zoo.describe("lenet5", batch=64, memory=0.5)["memory"]
-    assert (memory["batch"], memory["gib"]) == (64, 0.5)
-    more = zoo.describe("lenet5", batch=memory["training"]["sgd"]["largest_batch"], memory=0.5)["memory"]
+    memory = zoo.describe("lenet5", batch_size=64, memory_limit_gib=0.5)["memory"]
+    assert (memory["batch_size"], memory["limit_gib"]) == (64, 0.5)
+    more = zoo.describe("lenet5", batch_size=memory["training"]["sgd"]["max_batch_size"], memory_limit_gib=0.5)["memory"]
     assert 0.999 * GIB / 2 < more["training"]["sgd"]["bytes"] <= GIB / 2
-    assert zoo.describe("lenet5", memory=0.0001)["memory"]["training"]["sgd"]["largest_batch"] == 0
+    assert zoo.describe("lenet5", memory_limit_gib=0.0001)["memory"]["training"]["sgd"]["max_batch_size"] == 0
 
 
 @pytest.mark.parametrize("keywords, given", [
-    ({"batch": 0}, "0"), ({"batch": 1.5}, "1.5"), ({"batch": True}, "True"), ({"memory": 0}, "0"),
-    ({"memory": float("nan")}, "nan"), ({"memory": float("inf")}, "inf"), ({"memory": "8"}, "'8'")])
+    ({"batch_size": 0}, "0"), ({"batch_size": 1.5}, "1.5"), ({"batch_size": True}, "True"), ({"memory_limit_gib": 0}, "0"),
+    ({"memory_limit_gib": float("nan")}, "nan"), ({"memory_limit_gib": float("inf")}, "inf"), ({"memory_limit_gib": "8"}, "'8'")])
 def test_mistakes(keywords, given):
     with pytest.raises(UserError) as error:
         zoo.describe("lenet5", **keywords)

@@ -27,8 +27,9 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("words, status, line", [
     # names that do not exist
-    ("trian lenet5", 2, "unknown command 'trian'; did you mean 'train'? (available: compare, doctor, draw, "
-     "evaluate, export, extract, finetune, info, list, lr-find, plot, predict, recipes, selftest, show, train)"),
+    ("trian lenet5", 2, "unknown command 'trian'; did you mean 'train'? (available: compare, "
+     "diagram, doctor, evaluate, export, extract-features, finetune, list, lr-find, predict, recipes, report, selftest, "
+     "summary, train, visualize)"),
     ("train resnet43", 2, f"unknown network 'resnet43'; did you mean 'resnet34'? (available: {MODELS})"),
     ("train lenet5 --dataset cifar11", 2, "unknown dataset 'cifar11'; did you mean 'cifar10'? (available: "
      "cifar10, cifar100, digits, fashion_mnist, mnist); there is no folder or .npz file 'cifar11' either"),
@@ -39,7 +40,7 @@ def folder(tmp_path_factory):
     # values that make no sense
     ("train lenet5 --epochs 0", 2, "epochs must be a whole number from 1 to 1,000,000; got 0"),
     ("train lenet5 --lr fast", 2, "--lr must be a number; got 'fast'"),
-    ("info vgg16 --size 8", 2, "vgg16 requires images of at least 16 pixels in height and width; got 8x8; "
+    ("summary vgg16 --image-size 8", 2, "vgg16 requires images of at least 16 pixels in height and width; got 8x8; "
      "enlarge the images"),
     ("train lenet5 --gpu 0", 2, "there is no GPU 0: nvidia-smi lists no GPU on this machine; use --gpu none"),
     # data, weights and files that are missing
@@ -51,7 +52,7 @@ def folder(tmp_path_factory):
     ("predict lenet5 cat.png", 2, "lenet5 is neither a run directory nor an existing .keras file; a network's name "
      "needs --weights mnist"),
     ("predict runs/mine cat.png", 2, "cat.png does not exist; give image files, or folders of them"),
-    ("draw vgg16 -o there/vgg16.svg", 2, "cannot write there/vgg16.svg: the folder there does not exist; create it "
+    ("diagram vgg16 -o there/vgg16.svg", 2, "cannot write there/vgg16.svg: the folder there does not exist; create it "
      "first, or give the name of a file that ends in .svg, .png, .pdf, .dot, .mmd or .html"),
     # runs
     ("train lenet5 --output-dir . --name taken", 2, "taken already exists and is not a run; choose another --name"),

@@ -9,7 +9,7 @@ from helpers import check_message, check_text, write_pets
 from PIL import Image
 
 import zoo
-from zoo.cli import evaluate, export, extract, finetune, plot, predict
+from zoo.cli import evaluate, export, extract_features, finetune, predict, report
 
 GPU = ["--gpu", "none"]
 
@@ -27,7 +27,7 @@ def test_a_class_whose_name_is_no_utf8_all_the_way(tmp_path, capsys):
     run, _ = train(pets, capsys)
     assert json.loads((run / "run.json").read_text())["dataset"]["class_names"] == ["caf\ufffd", "dog"]
     assert (run / "plots" / "confusion.png").is_file() and "caf\ufffd" in (run / "report.html").read_text()
-    assert plot.main([str(run)]) == 0
+    assert report.main([str(run)]) == 0
     assert evaluate.main([str(run), "--data", str(pets), *GPU]) == 0
     check_text(capsys.readouterr().out, 20)
     assert predict.main([str(run), str(pets), "-o", str(tmp_path / "p.csv"), *GPU]) == 0
@@ -55,13 +55,13 @@ def test_a_run_keeps_the_scale_of_its_sixteen_bits(tmp_path, capsys):
     assert evaluate.main([str(run), "--data", str(tmp_path / "scans"), *GPU]) == 0
     check_text(capsys.readouterr().out, "0..4095", "0..255")
     (tmp_path / "scans" / "high").rename(tmp_path / "high")  # what is left has 255 for its largest value
-    assert extract.main(["lenet5", "--data", str(tmp_path / "scans"), "--weights", str(run), "--image-size", "28", *GPU,
-                         "-o", str(tmp_path / "f.npz")]) == 0
+    assert extract_features.main(["lenet5", "--data", str(tmp_path / "scans"), "--weights", str(run), "--image-size", "28", *GPU,
+                                  "-o", str(tmp_path / "f.npz")]) == 0
     check_text(capsys.readouterr().out, "0..4095", "0..255")  # of the run, not of this folder
 
 
 @pytest.mark.parametrize("main, words", [(finetune.main, ["lenet5", "--weights", "none", "--data"]),
-                                         (extract.main, ["lenet5", "--weights", "none", "--data"])])
+                                         (extract_features.main, ["lenet5", "--weights", "none", "--data"])])
 def test_two_readings_are_refused_in_a_line(tmp_path, capsys, main, words):
     for name in ("train/cat", "train/dog", "eval/cat", "eval/dog"):
         (tmp_path / name).mkdir(parents=True)

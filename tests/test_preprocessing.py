@@ -10,7 +10,7 @@ from PIL import Image
 from test_parity import randomize
 
 import zoo
-from zoo.cli import extract, finetune, predict, show
+from zoo.cli import extract_features, finetune, predict, visualize
 from zoo.data import dataset_info
 from zoo.errors import UserError
 from zoo.weights import pretrained, sources
@@ -85,7 +85,7 @@ def test_extract(folder, tmp_path, capsys):
     """The features are those of the backbone on pixels that were scaled by hand."""
     path = tmp_path / "features.npz"
     words = ["vgg16", "--data", str(folder / "pets"), *NARROW, "-o", str(path), "--weights"]
-    assert extract.main([*words, str(folder / "ours.h5"), "--preprocessing", "imagenet-caffe"]) == 0
+    assert extract_features.main([*words, str(folder / "ours.h5"), "--preprocessing", "imagenet-caffe"]) == 0
     assert "imagenet-caffe" in capsys.readouterr().out
     with np.load(path) as file:
         features, files = file["features"], file["files"]
@@ -106,7 +106,7 @@ def lenet(folder):
 
 
 def test_predict(folder, lenet, capsys):
-    words = ["lenet5", "--weights", str(folder / "lenet.h5"), str(folder / "white.png"), "--top", "1", "--gpu", "none"]
+    words = ["lenet5", "--weights", str(folder / "lenet.h5"), str(folder / "white.png"), "--top-k", "1", "--gpu", "none"]
     assert predict.main(words) == 2
     assert "--preprocessing" in capsys.readouterr().err
     for name, white in (("none", 255), ("symmetric", 1)):
@@ -122,13 +122,13 @@ def test_predict(folder, lenet, capsys):
 
 
 def test_show(folder, lenet, tmp_path, capsys):
-    words = ["lenet5", "--image", str(folder / "white.png"), "--what", "prediction", "-o", str(tmp_path / "a.png"),
+    words = ["lenet5", "--image", str(folder / "white.png"), "--plot", "prediction", "-o", str(tmp_path / "a.png"),
              "--gpu", "none"]
-    assert show.main([*words, "--weights", str(folder / "lenet.h5")]) == 2
-    assert show.main([*words, "--preprocessing", "none"]) == 2
+    assert visualize.main([*words, "--weights", str(folder / "lenet.h5")]) == 2
+    assert visualize.main([*words, "--preprocessing", "none"]) == 2
     error = capsys.readouterr().err.splitlines()
     assert len(error) == 2 and "--preprocessing" in error[1] and "--weights" in error[1]
-    assert show.main([*words, "--weights", str(folder / "lenet.h5"), "--preprocessing", "symmetric"]) == 0
+    assert visualize.main([*words, "--weights", str(folder / "lenet.h5"), "--preprocessing", "symmetric"]) == 0
     assert "symmetric" in capsys.readouterr().out
 
 

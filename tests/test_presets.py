@@ -10,7 +10,7 @@ import pytest
 from helpers import check_text
 
 from zoo import registry
-from zoo.cli import common, draw, info, train, training_command
+from zoo.cli import common, diagram, summary, train, training_command
 from zoo.errors import UserError
 from zoo.weights import pretrained
 
@@ -39,20 +39,20 @@ def narrow_vgg(monkeypatch):
 
 
 def test_other_options_can_be_given_beside_it(narrow_vgg):
-    blueprint = plan(*narrow_vgg, "--option", "dropout=0.3").model_config
+    blueprint = plan(*narrow_vgg, "--model-option", "dropout=0.3").model_config
     assert (blueprint.width, blueprint.options) == (0.25, {"batch_norm": True, "dropout": 0.3})
     assert plan(*narrow_vgg, "--set", "dropout=0.2").model_config.options == {"batch_norm": True, "dropout": 0.2}
 
 
 @pytest.mark.parametrize("words, pin", [
     (["--width", "0.5"], "--width"), (["--width", "0.25"], "--width"),
-    (["--option", "batch_norm=false"], "--option batch_norm")])
+    (["--model-option", "batch_norm=false"], "--model-option batch_norm")])
 def test_what_the_preset_sets_is_refused(words, pin, narrow_vgg, capsys):
     assert train.main([*narrow_vgg, *words]) == 2
     error = capsys.readouterr().err
     check_text(error, pin, "small")
     assert error.count("\n") == 1
-    assert info.main(["vgg16", "--preset", "small", *words]) == 2
+    assert summary.main(["vgg16", "--preset", "small", *words]) == 2
     check_text(capsys.readouterr().err, pin, "small")
 
 
@@ -77,13 +77,13 @@ def test_the_same_command_goes_on(tmp_path, capsys):
     assert "--preset" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [info, draw])
+@pytest.mark.parametrize("command", [summary, diagram])
 def test_info_and_draw_take_the_images_of_the_preset(command):
     found = common.parse_model_config("resnet34", command.build_parser().parse_args(["resnet34", "--preset", "small"]))
     assert found == pretrained.resolve_preset_config(registry.get_model_info("resnet34"), "small")
     assert (found.input_shape, found.classes, found.stem) == ((32, 32, 3), 10, "small")
     large = common.parse_model_config("resnet34", command.build_parser().parse_args(
-        ["resnet34", "--preset", "small", "--size", "224", "--classes", "5"]))
+        ["resnet34", "--preset", "small", "--image-size", "224", "--classes", "5"]))
     assert (large.input_shape, large.classes, large.width) == ((224, 224, 3), 5, found.width)
 
 

@@ -180,7 +180,7 @@ def pictures(tmp_path_factory):
 
 
 def test_a_picture_of_the_test_split_is_predicted_as_the_test_did(run, pictures, capsys):
-    assert predict.main([str(run), str(pictures / "digit.png"), "--top", "3", "--gpu", "none"]) == 0
+    assert predict.main([str(run), str(pictures / "digit.png"), "--top-k", "3", "--gpu", "none"]) == 0
     row = np.load(run / "predictions.npz")["probabilities"][0]
     best = np.argsort(-row)[:3]
     words = ", ".join(f"{name} {row[name]:.2%}" for name in best)
@@ -188,7 +188,7 @@ def test_a_picture_of_the_test_split_is_predicted_as_the_test_did(run, pictures,
 
 
 def test_folders_are_searched_and_what_was_done_is_said(run, pictures, capsys):
-    assert predict.main([str(run), str(pictures), "--top", "1", "--gpu", "none"]) == 0
+    assert predict.main([str(run), str(pictures), "--top-k", "1", "--gpu", "none"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[0] for line in lines] == [
         str(pictures / name) for name in ("deep/colour.jpg", "deep/deeper/inverted.bmp", "digit.png")]
@@ -215,7 +215,7 @@ def test_broken_pictures_are_named_and_the_rest_is_predicted(run, pictures, tmp_
 
 def test_a_keras_file_has_numbers_for_names(run, pictures, tmp_path, capsys):
     zoo.load(run).save(tmp_path / "model.keras")
-    words = [tmp_path / "model.keras", pictures / "digit.png", "--top", "2", "--gpu", "none"]
+    words = [tmp_path / "model.keras", pictures / "digit.png", "--top-k", "2", "--gpu", "none"]
     assert predict.main([*map(str, words)]) == 0
     row = np.load(run / "predictions.npz")["probabilities"][0]
     best = np.argsort(-row)[:2]
@@ -227,7 +227,7 @@ def test_a_keras_file_has_the_names_that_lie_beside_it(run, pictures, tmp_path, 
     zoo.load(run).save(tmp_path / "model.keras")
     names = "nought one two three four five six seven eight nine".split()
     (tmp_path / "model.labels.txt").write_text("\n".join(names) + "\n")
-    words = [str(tmp_path / "model.keras"), str(pictures / "digit.png"), "--top", "1", "--gpu", "none"]
+    words = [str(tmp_path / "model.keras"), str(pictures / "digit.png"), "--top-k", "1", "--gpu", "none"]
     assert predict.main(words) == 0
     best = np.load(run / "predictions.npz")["probabilities"][0].argmax()
     check_message(capsys.readouterr().out, pictures / "digit.png", names[best])
@@ -262,7 +262,7 @@ def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
                          ([tmp_path / "x.keras", digit], [tmp_path / "x.keras"]),
                          ([tmp_path / "bad.keras", digit], [tmp_path / "bad.keras", "zip"]),
                          ([tmp_path / "odd.keras", digit], [tmp_path / "odd.keras", "config.json"]),
-                         ([tmp_path, digit], [tmp_path, "run.json"]), ([run, digit, "--top", "0"], ["--top", "'0'"]),
+                         ([tmp_path, digit], [tmp_path, "run.json"]), ([run, digit, "--top-k", "0"], ["--top-k", "'0'"]),
                          ([run, digit, "--checkpoint", "lst"], ["'lst'", "'last'"]), ([run], ["IMAGE"])):
         refused(capsys, predict.main, *words, parts=parts)
 

@@ -15,7 +15,7 @@ import pytest
 from helpers import check_text
 
 import zoo
-from zoo.cli import compare, evaluate, export, plot, predict, show, train
+from zoo.cli import compare, evaluate, export, predict, report, train, visualize
 from zoo.errors import RunLocked, UserError
 from zoo.training import checkpoints, run_directory, run_files
 from zoo.training.npz_file import read_arrays, write_arrays
@@ -68,8 +68,8 @@ def test_the_format_comes_first(trained):
 
 
 @pytest.mark.parametrize("command, words", [
-    (train, ["--resume"]), (plot, []), (evaluate, []), (export, ["--format", "keras"]), (predict, ["x.png"]),
-    (show, ["--image", "x.png"])], ids=lambda value: getattr(value, "__name__", ""))
+    (train, ["--resume"]), (report, []), (evaluate, []), (export, ["--format", "keras"]), (predict, ["x.png"]),
+    (visualize, ["--image", "x.png"])], ids=lambda value: getattr(value, "__name__", ""))
 def test_a_run_of_a_newer_zoo_is_refused(run, capsys, command, words):
     change(run / "run.json", format=2)
     order = [*words, run] if command is train else [run, *words]
@@ -94,7 +94,7 @@ def test_a_run_json_without_a_format_is_read(run, capsys):
     {"parameters": -1}, {"backend": None}, {"backend": ""}, {"precision": 16}], ids=str)
 def test_a_value_of_run_json_that_no_training_wrote(run, capsys, values):
     change(run / "run.json", **values)
-    for command, words in ((train, ["--resume", run]), (plot, [run]), (compare, [run, run.parent])):
+    for command, words in ((train, ["--resume", run]), (report, [run]), (compare, [run, run.parent])):
         check_text(refused(capsys, command, *words), str(run / "run.json"))
 
 
@@ -131,7 +131,7 @@ def test_a_damaged_result_is_one_line(run, capsys, content):
     (run.parent / "b").mkdir()
     shutil.copy(run / "run.json", run.parent / "b" / "run.json")
     for command, words in ((train, ["--resume", run]), (train, [*FEW, "--output-dir", run.parent, "--name", "a"]),
-                           (plot, [run]), (compare, [run, run.parent / "b"])):
+                           (report, [run]), (compare, [run, run.parent / "b"])):
         check_text(refused(capsys, command, *words), str(run / "result.json"))
     with pytest.raises(UserError, match="result.json"):
         repr(zoo.Run(run))
@@ -250,7 +250,7 @@ def test_what_is_no_regular_file_is_refused_at_once(run, capsys, name, make):
     (run / name).unlink()
     make(run / name)
     began = time.perf_counter()
-    assert name in refused(capsys, plot, run)
+    assert name in refused(capsys, report, run)
     if name in ("run.json", "result.json"):
         assert name in refused(capsys, train, "--resume", run)
     assert time.perf_counter() - began < 10

@@ -97,7 +97,7 @@ def test_inspect_takes_files_pillow_images_and_arrays(run, image, tmp_path):
     (lambda run, image: run.inspect(image).features("C7"), "'C5'"),
     (lambda run, image: run.inspect(image).features(channels=0), "0"),
     (lambda run, image: run.inspect(image).features([]), "layers"),
-    (lambda run, image: run.inspect(image).gradcam("every"), "'every'"),
+    (lambda run, image: run.inspect(image).gradcam("all"), "'all'"),
     (lambda run, image: run.inspect(image).report("look.pdf"), "'look.pdf'"),
     (lambda run, image: run.export("onxn"), "'onnx'"),
     (lambda run, image: run.export("keras", "model.h5"), "'model.h5'"),

@@ -1,4 +1,4 @@
-"""zoo.train, zoo list, zoo plot and the `zoo` command as people run them: in processes of their own."""
+"""zoo.train, zoo list, zoo report and the `zoo` command as people run them: in processes of their own."""
 
 import csv
 import json
@@ -362,8 +362,8 @@ def test_ctrl_c(anywhere, tmp_path):
     ("", "lenet5 lenet5_1998 xception --help"),
     ("resnet43", "resnet43 resnet34"),
     ("lenet5 --dataset cifar11", "cifar11 cifar10"),
-    ("lenet5 --labels coarse", "digits coarse"),
-    ("vgg16 --dataset cifar100 --labels rough", "rough fine coarse"),
+    ("lenet5 --label-mode coarse", "digits coarse"),
+    ("vgg16 --dataset cifar100 --label-mode rough", "rough fine coarse"),
     ("lenet5 --epochs 0", "epochs 1 1,000,000 0"),
     ("lenet5 -b -8", "batch_size 1 1,000,000 -8"),
     ("lenet5 -b 1.5", "--batch-size 1.5"),
@@ -380,10 +380,10 @@ def test_ctrl_c(anywhere, tmp_path):
     ("lenet5 --width wide", "--width wide"),
     ("lenet5 --stem tiny", "stem auto paper small tiny"),
     ("lenet5 --stem small", "lenet5 stem small auto paper"),
-    ("lenet5 --option batch_norm=true", "--option batch_norm"),
-    ("vgg16 --option batch_norm=perhaps", "--option batch_norm true false perhaps"),
-    ("vgg16 --option batchnorm=true", "--option batchnorm batch_norm"),
-    ("vgg16 --option dropout=1", "dropout 0 1 1.0"),
+    ("lenet5 --model-option batch_norm=true", "--model-option batch_norm"),
+    ("vgg16 --model-option batch_norm=perhaps", "--model-option batch_norm true false perhaps"),
+    ("vgg16 --model-option batchnorm=true", "--model-option batchnorm batch_norm"),
+    ("vgg16 --model-option dropout=1", "dropout 0 1 1.0"),
     ("lenet5 --epcohs 3", "--epcohs --epochs"),
     ("lenet5 vgg16", "vgg16 --help"),
     ("lenet5 --gpu 0,,1", "--gpu all auto none 0,,1"),
@@ -566,7 +566,7 @@ def test_plot_draws_again_without_a_backend(first, python, anywhere):
     before = {path: path.read_bytes() for path in plots}
     for path in plots:
         path.unlink()
-    done = python("-c", LOADED, "zoo.cli.plot", run)
+    done = python("-c", LOADED, "zoo.cli.report", run)
     assert (done.returncode, done.stderr) == (0, "")
     *drawn, loaded = done.stdout.splitlines()
     assert sorted(drawn) == [str(path) for path in plots]
@@ -575,9 +575,9 @@ def test_plot_draws_again_without_a_backend(first, python, anywhere):
 
 
 def test_plot_refuses_what_is_no_run(python):
-    check_message(one_line(python("-m", "zoo", "plot", "not-there")), "not-there")
-    check_message(one_line(python("-m", "zoo", "plot", ".")), "run.json")
-    check_message(one_line(python("-m", "zoo", "plot")), "RUN")
+    check_message(one_line(python("-m", "zoo", "report", "not-there")), "not-there")
+    check_message(one_line(python("-m", "zoo", "report", ".")), "run.json")
+    check_message(one_line(python("-m", "zoo", "report")), "RUN")
     assert listing(python.folder) == []
 
 
@@ -606,12 +606,12 @@ def test_list_as_json(python):
     assert resnet["stems"] == ["paper", "small"] and networks["vgg16"]["stems"] == ["paper"]
     assert networks["vgg16"]["options"] == {"batch_norm": False, "dropout": 0.5}
     assert resnet["paper"]["year"] == 2016 and resnet["paper"]["identifier"] == "arXiv:1603.05027"
-    assert resnet["paper"]["url"] == "https://arxiv.org/abs/1603.05027" and resnet["side_classifiers"] == {}
-    assert networks["googlenet"]["side_classifiers"] == {"aux1": 0.3, "aux2": 0.3}
+    assert resnet["paper"]["url"] == "https://arxiv.org/abs/1603.05027" and resnet["aux_loss_weights"] == {}
+    assert networks["googlenet"]["aux_loss_weights"] == {"aux1": 0.3, "aux2": 0.3}
     assert networks["googlenet"]["options"] == {"dropout": 0.4, "aux_dropout": 0.7}
     assert networks["alexnet"]["choices"] == {"groups": [1, 2]}
-    assert (networks["lenet5_1998"]["most_side"], networks["lenet5_1998"]["most_classes"]) == (32, 10)
-    assert (resnet["most_side"], resnet["most_classes"]) == (None, None)
+    assert (networks["lenet5_1998"]["max_size"], networks["lenet5_1998"]["max_classes"]) == (32, 10)
+    assert (resnet["max_size"], resnet["max_classes"]) == (None, None)
 
 
 def test_the_zoo_command(python, first):
@@ -619,7 +619,7 @@ def test_the_zoo_command(python, first):
     assert listed.returncode == 0 and listed.stdout == python("-m", "zoo", "list").stdout
     shown = python("-m", "zoo", "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert all(f"\n  {name} " in shown.stdout for name in ("train", "list", "info", "plot"))
+    assert all(f"\n  {name} " in shown.stdout for name in ("train", "list", "summary", "report"))
     helped = python("-m", "zoo", "train", "--help")
     assert helped.returncode == 0 and helped.stdout == python("-m", "zoo.train", "--help").stdout
 
@@ -630,7 +630,7 @@ def test_the_zoo_command(python, first):
     (["train"], ["lenet5", "vgg16", "--help"]),
     (["train", "lenet6"], ["lenet6", "lenet5"]),
     (["list", "--jsn"], ["--jsn", "--json"]),
-    (["plot", "nowhere"], ["nowhere"]),
+    (["report", "nowhere"], ["nowhere"]),
 ])
 def test_mistakes_of_the_zoo_command(python, words, parts):
     check_message(one_line(python("-m", "zoo", *words)), *parts)

@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.mark.slow
 @pytest.mark.parametrize("words, labels, classes, parameters", [
     ("resnet34 --dataset cifar10 --limit 100 --width 0.125", "fine", 10, 336_834),
-    ("vgg16 --dataset cifar100 --limit 200 --width 0.125 --option batch_norm=true", "fine", 100, 579_916),
-    ("vgg16 --dataset cifar100 --limit 200 --width 0.125 --option batch_norm=true --labels coarse", "coarse", 20,
+    ("vgg16 --dataset cifar100 --limit 200 --width 0.125 --model-option batch_norm=true", "fine", 100, 579_916),
+    ("vgg16 --dataset cifar100 --limit 200 --width 0.125 --model-option batch_norm=true --label-mode coarse", "coarse", 20,
      538_876),
 ], ids=["resnet34", "vgg16-fine", "vgg16-coarse"])
 def test_an_epoch_on_real_pictures(real_data, tmp_path, words, labels, classes, parameters):
@@ -34,7 +34,7 @@ def test_an_epoch_on_real_pictures(real_data, tmp_path, words, labels, classes, 
     assert facts["blueprint"]["stem"] == ("small" if name == "resnet34" else "paper")
     result = json.loads((tmp_path / "x" / "result.json").read_text())
     assert 0 <= result["test_accuracy_best"] <= 1
-    split = load_dataset_by_name(dataset, data_dir=real_data, limit=int(limit), labels=labels).test
+    split = load_dataset_by_name(dataset, data_dir=real_data, limit=int(limit), label_mode=labels).test
     images, truth = split.batch(range(len(split)))
     probable = zoo.load(tmp_path / "x").predict(images, verbose=0)
     assert probable.shape == (int(limit), classes)

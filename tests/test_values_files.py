@@ -72,20 +72,20 @@ DEFAULTS = {"dropout": 0.5, "batch_norm": False, "label": ""}
 
 
 def test_assignments():
-    assert parse_assignments("--option", [], DEFAULTS) == {}
+    assert parse_assignments("--model-option", [], DEFAULTS) == {}
     pairs = ["batch_norm=true", "dropout=0", "label=a=b"]
-    assert parse_assignments("--option", pairs, DEFAULTS) == {"batch_norm": True, "dropout": 0.0, "label": "a=b"}
+    assert parse_assignments("--model-option", pairs, DEFAULTS) == {"batch_norm": True, "dropout": 0.0, "label": "a=b"}
 
 
 @pytest.mark.parametrize("pairs, parts", [
-    (["dropout"], "--option NAME=VALUE 'dropout'"),
-    (["dropuot=0.1"], "--option 'dropuot' batch_norm dropout label"),
-    (["=1"], "--option '' batch_norm dropout label"),
-    (["dropout=0.1", "dropout=0.2"], "--option dropout"),
-    (["dropout=high"], "--option dropout 'high'"),
+    (["dropout"], "--model-option NAME=VALUE 'dropout'"),
+    (["dropuot=0.1"], "--model-option 'dropuot' batch_norm dropout label"),
+    (["=1"], "--model-option '' batch_norm dropout label"),
+    (["dropout=0.1", "dropout=0.2"], "--model-option dropout"),
+    (["dropout=high"], "--model-option dropout 'high'"),
 ])
 def test_assignments_refuses(pairs, parts):
-    check_refused(parts, parse_assignments, "--option", pairs, DEFAULTS)
+    check_refused(parts, parse_assignments, "--model-option", pairs, DEFAULTS)
 
 
 def test_an_unknown_name():

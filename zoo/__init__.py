@@ -96,19 +96,19 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
     return model
 
 
-def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", aux=False, batch=128, memory=8,
-             **options):
+def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", aux=False, batch_size=128,
+             memory_limit_gib=8, **options):
     """Describe the model `name` as a dict that can be written as JSON.
 
     Loads the backend, but allocates no memory for the model's weights.
 
     Args:
         name, input_shape, classes, width, stem, aux, **options: as in `zoo.build`.
-        batch: batch size for the memory estimates.
-        memory: memory limit, in GiB, for the largest batch sizes.
+        batch_size: batch size for the memory estimates.
+        memory_limit_gib: memory limit, in GiB, for the largest batch sizes.
 
     Returns:
-        A dict with these keys, and those of `python -m zoo list --json`, such as side_classifiers: the loss weights
+        A dict with these keys, and those of `python -m zoo list --json`, such as aux_loss_weights: the loss weights
         of the auxiliary classifiers.
 
         parameters, trainable_parameters, multiply_adds: integers, for the model as requested. A multiply-add (MAC) is
@@ -118,12 +118,13 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
             [rows, columns], or "all"; output_stride: the distance in pixels between neighbouring outputs, or None
             without spatial axes.
         memory: estimates in bytes. image: the activations of one image, of which saved_activations is what the forward
-            pass saves for the backward pass; training, by optimizer, and inference: for `batch` images, each with the
-            largest batch size that fits in `memory` GiB, 0 if none does. zoo/analysis/memory.py lists the assumptions.
-        uncounted: names of layers with unknown multiply-adds, which the sums leave out.
+            pass saves for the backward pass; training, by optimizer, and inference: for `batch_size` images, each
+            with the largest batch size that fits in the limit (max_batch_size), 0 if none does. zoo/analysis/memory.py
+            lists the assumptions.
+        layers_without_macs: names of layers with unknown multiply-adds, which the sums leave out.
         input_shape, classes, width, stem, aux, options: the resolved values.
-        paper, summary, departures, elsewhere: texts; the last two list the differences from the paper and the
-            differences of other implementations. Each paragraph is one line, followed by an empty line.
+        paper, summary, paper_differences, implementation_differences: texts; the last two list the differences from the
+            paper and those of other implementations. Each paragraph is one line, followed by an empty line.
 
     Raises:
         zoo.errors.UserError: a ValueError with a one-line message, if the model cannot be built as requested.
@@ -137,7 +138,7 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
     from zoo.utils.validation import check_batch_and_memory
 
     model_config = registry.resolve_model_config(name, input_shape, classes, width, stem, options, aux)
-    batch, memory = check_batch_and_memory(batch, memory)
+    batch_size, memory_limit_gib = check_batch_and_memory(batch_size, memory_limit_gib)
 
     from zoo.training.backend import import_keras
 
@@ -145,7 +146,7 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
 
     from zoo.analysis.description import describe_model_config
 
-    return describe_model_config(model_config, batch, memory)
+    return describe_model_config(model_config, batch_size, memory_limit_gib)
 
 
 def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=None, style="boxes", input_shape=None,
@@ -227,7 +228,7 @@ def features(model, images, layers="stages"):
         model: any functional `keras.Model` that takes images, such as those of `zoo.build` and `zoo.load`.
         images: (n, height, width, channels), as the model expects them: raw pixels if it scales them itself.
         layers: a layer name; a list of names; "stages", the last layer with a feature map in each stage of the model's
-            diagram; or "every". A layer that is called several times gives its last output, a layer with several
+            diagram; or "all". A layer that is called several times gives its last output, a layer with several
             outputs its first one. Layers that only an auxiliary output depends on are left out.
 
     Returns:

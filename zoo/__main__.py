@@ -11,18 +11,25 @@ COMMANDS = {
     "lr-find": "find a good learning rate with a short range test",
     "recipes": "print the training recipe of a model for a dataset",
     "list": "list the models, their papers, sizes and pretrained weights",
-    "info": "print a model summary by stage (shapes, parameters, multiply-adds)",
-    "draw": "draw the architecture diagram of a model",
-    "show": "visualize feature maps, filters and Grad-CAM for an image",
+    "summary": "print a model summary by stage (shapes, parameters, multiply-adds)",
+    "diagram": "draw the architecture diagram of a model",
+    "visualize": "visualize feature maps, filters and Grad-CAM for an image",
     "evaluate": "evaluate a trained run on its own data or other images",
     "finetune": "fine-tune a pretrained model on your own images",
-    "extract": "extract image features with a pretrained model",
+    "extract-features": "extract image features with a pretrained model",
     "predict": "classify image files with a trained model",
     "export": "export a trained model (Keras, ONNX, SavedModel, LiteRT)",
     "compare": "compare runs; mean and standard deviation over seeds",
-    "plot": "redraw the plots and the report of a run",
+    "report": "redraw the plots and the report of a run",
     "doctor": "check this machine: GPUs, backends, data folders and speed",
     "selftest": "test that each model can be trained, saved and loaded",
+}
+COMMAND_HABITS = {  # what people try first: the command here
+    "fit": "train", "tune": "finetune", "fine-tune": "finetune", "test": "evaluate", "eval": "evaluate",
+    "validate": "evaluate", "classify": "predict", "inference": "predict", "models": "list", "list-models": "list",
+    "info": "summary", "describe": "summary", "draw": "diagram", "plot-model": "diagram", "show": "visualize",
+    "explain": "visualize", "inspect": "visualize", "plot": "report", "features": "extract-features",
+    "extract": "extract-features", "lr-finder": "lr-find", "benchmark": "doctor", "recipe": "recipes",
 }
 USAGE_EXAMPLES = ("train lenet5", "train resnet34 --dataset cifar10 --gpu 0",
                   "predict lenet5 --weights mnist three.png")
@@ -39,6 +46,8 @@ def dispatch_command(argv):
         print("\npython -m zoo COMMAND --help explains a command; zoo COMMAND is the same program.\n")
         print(help_text.format_examples("python -m zoo", USAGE_EXAMPLES), end="")
         return 0
+    if argv[0] in COMMAND_HABITS:
+        raise UserError(f"unknown command {argv[0]!r}; type python -m zoo {COMMAND_HABITS[argv[0]]}")
     if argv[0] not in COMMANDS:
         raise unknown_name_error("command", argv[0], COMMANDS)
     return importlib.import_module(f"zoo.cli.{argv[0].replace('-', '_')}").main(argv[1:])

@@ -262,12 +262,12 @@ def get_model_metadata(model_info):
     return {"name": model_info.name, "paper": {**vars(model_info.paper), "url": model_info.paper.url},
             "input_shape": model_info.input_shape, "classes": model_info.classes,
             "parameters": model_info.parameters[0], "trainable_parameters": model_info.parameters[1],
-            "least_side": model_info.min_size, "most_side": model_info.max_size or None,
-            "most_classes": model_info.max_classes or None, "only_width": model_info.fixed_width,
+            "min_size": model_info.min_size, "max_size": model_info.max_size or None,
+            "max_classes": model_info.max_classes or None, "fixed_width": model_info.fixed_width,
             "stems": ["paper", "small"] if model_info.small_stem_below else ["paper"],
-            "small_stem_below": model_info.small_stem_below, "features": model_info.feature_layer,
+            "small_stem_below": model_info.small_stem_below, "feature_layer": model_info.feature_layer,
             "options": model_info.options, "choices": model_info.choices,
-            "side_classifiers": model_info.aux_loss_weights}
+            "aux_loss_weights": model_info.aux_loss_weights}
 
 
 def serialize_model_config(model_config):

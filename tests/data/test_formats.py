@@ -116,7 +116,7 @@ def test_coarse_labels(encode, ending, folder, tmp_path):
     write_folder(tmp_path / folder, files100(encode, ending))
     fine, coarse = load_dataset_by_name("cifar100", data_dir=tmp_path), load_dataset_by_name("cifar100",
                                                                                              data_dir=tmp_path,
-                                                                                             labels="coarse")
+                                                                                             label_mode="coarse")
     np.testing.assert_array_equal(coarse.test.labels, CIFAR100["test"][0][:, 0])
     assert coarse.info.classes == 20 and set(coarse.train.labels) == set(range(20))
     # the same pictures are held out

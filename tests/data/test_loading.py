@@ -42,10 +42,10 @@ def test_a_name():
 
 def test_a_name_with_its_folder_and_labels(tmp_path):
     with pytest.raises(UserError) as error:
-        zoo.load_data("cifar100", data_dir=tmp_path, labels="coarse")
+        zoo.load_data("cifar100", data_dir=tmp_path, label_mode="coarse")
     check_message(error.value, tmp_path, "cifar100", "cifar-100-python.tar.gz")
     with pytest.raises(UserError) as error:
-        zoo.load_data("mnist", labels="coarse")
+        zoo.load_data("mnist", label_mode="coarse")
     check_message(error.value, "mnist", "coarse", "cifar100")
 
 
@@ -129,12 +129,12 @@ def test_a_dataset_is_returned_as_it_is():
     ((IMAGES,), {}, ("tuple", 1)),
     (((IMAGES, LABELS), (IMAGES, LABELS)), {"test_data": (IMAGES, LABELS)}, ("test_data",)),
     ((IMAGES, LABELS), {"data_dir": "there"}, ("data_dir='there'", "arrays")),
-    ((IMAGES, LABELS), {"labels": "coarse"}, ("labels='coarse'", "arrays")),
+    ((IMAGES, LABELS), {"label_mode": "coarse"}, ("label_mode='coarse'", "arrays")),
     ((IMAGES, LABELS), {"image_size": 9}, ("image_size=9", "arrays", "folder")),
     ("digits", {"image_size": 9}, ("image_size=9", "folder")),
     ("digits", {"class_names": ["a"]}, ("class_names=['a']", "arrays", ".npz")),
     ("digits", {"validation_data": (IMAGES, LABELS)}, ("validation_data", "arrays")),
-    ("pets", {"labels": "coarse"}, ("labels='coarse'", "folder")),
+    ("pets", {"label_mode": "coarse"}, ("label_mode='coarse'", "folder")),
     ("pets", {"data_dir": "."}, ("data_dir='.'", "folder")),
     ("pets", {"test_data": (IMAGES, LABELS)}, ("test_data", "folder", "arrays")),
     ("pets", {"image_size": 0}, ("image_size", 0)),

@@ -142,7 +142,7 @@ def test_the_classes_of_the_splits_of_mnist(real_data):
 
 
 def test_coarse_labels_of_real_pictures(real_data):
-    fine, coarse = (load_dataset_by_name("cifar100", data_dir=real_data, labels=labels)
+    fine, coarse = (load_dataset_by_name("cifar100", data_dir=real_data, label_mode=labels)
                     for labels in ("fine", "coarse"))
     names = {(fine.info.class_names[a], coarse.info.class_names[b])
              for a, b in zip(fine.train.labels, coarse.train.labels)}

@@ -283,16 +283,16 @@ def test_lines_of_side_classifiers_are_dashed():
     assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
 
 
-# --------------------------------------------------------------------------------------------------------- zoo draw
+# --------------------------------------------------------------------------------------------------------- zoo diagram
 
 def run(*arguments, folder):
     root = Path(__file__).parents[2]
-    return subprocess.run([sys.executable, "-m", "zoo", "draw", *arguments], cwd=folder, capture_output=True, text=True,
+    return subprocess.run([sys.executable, "-m", "zoo", "diagram", *arguments], cwd=folder, capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(root)})
 
 
 def test_the_command(tmp_path):
-    done = run("lenet5", "--size", "32", folder=tmp_path)
+    done = run("lenet5", "--image-size", "32", folder=tmp_path)
     assert done.returncode == 0 and done.stdout.startswith("lenet5.svg") and done.stdout.count("\n") == 1
     assert "61,706" in (tmp_path / "lenet5.svg").read_text()
 
@@ -331,10 +331,10 @@ def test_volumes_are_for_chains(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, pins", [
-    ([], ("lenet5", "vgg16", "python -m zoo draw --help")), (["lenet6"], ("'lenet6'", "'lenet5'")),
+    ([], ("lenet5", "vgg16", "python -m zoo diagram --help")), (["lenet6"], ("'lenet6'", "'lenet5'")),
     (["lenet5", "vgg16"], ("--compare", "lenet5", "vgg16")), (["lenet5", "-o", "a.gif"], (".svg", "'a.gif'")),
     (["lenet5", "--detail", "all"], ("'all'", "blocks")), (["lenet5", "--theme", "red"], ("'red'", "dark")),
-    (["lenet5", "--gallery", "x"], ("--gallery", "NET", "--output")),
+    (["lenet5", "--gallery", "x"], ("--gallery", "MODEL", "--output")),
     (["lenet5", "--style", "volumes", "--compare", "alexnet"], ("--style volumes", "--compare", "--detail")),
     (["lenet5", "--direction", "up"], ("'up'", "down", "right")),
     (["lenet5", "--style", "volumes", "--direction", "down"], ("volumes", "--direction", "--style boxes")),

@@ -34,7 +34,7 @@ QUICK = ("lenet5_1998", "googlenet")
 @pytest.mark.parametrize("name", [
     pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in registry.MODELS])
 def test_the_gallery_is_up_to_date(name):
-    """Else: python -m zoo draw --gallery docs/gallery"""
+    """Else: python -m zoo diagram --gallery docs/gallery"""
     subject = make_source_from_config(registry.resolve_model_config(name,
                                                                     aux=bool(registry.MODELS[name].aux_loss_weights)))
     for detail in DETAILS:

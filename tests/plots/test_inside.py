@@ -62,7 +62,7 @@ def test_features_are_what_the_layers_give():
     expected = keras.Model(model.input, model.get_layer("conv").output).predict(images, verbose=0)
     assert found["conv"] == pytest.approx(expected, abs=1e-6)
     assert found["mean"] == pytest.approx(expected.mean(axis=(1, 2)), abs=1e-6)
-    assert list(zoo.features(model, images, "every")) == ["conv", "mean", "fc", "predictions"]
+    assert list(zoo.features(model, images, "all")) == ["conv", "mean", "fc", "predictions"]
     assert zoo.features(model, images, "fc").keys() == {"fc"}
 
 
@@ -90,19 +90,19 @@ def test_a_sequential_model_and_half_precision():
 def test_the_model_is_left_as_it_was():
     model, images = averaging(), RANDOM.random((1, 8, 6, 3), "float32")
     before, config = model.predict(images, verbose=0), model.get_config()
-    zoo.features(model, images, "every")
+    zoo.features(model, images, "all")
     assert np.array_equal(model.predict(images, verbose=0), before) and model.get_config() == config
 
 
 def test_side_outputs_are_left_out():
     model = zoo.build("googlenet", (32, 32, 3), 10, width=0.125, aux=True)
-    found = zoo.features(model, np.zeros((1, 32, 32, 3)), "every")
+    found = zoo.features(model, np.zeros((1, 32, 32, 3)), "all")
     assert found["predictions"].shape == (1, 10) and not any(name.startswith("aux") for name in found)
 
 
 @pytest.mark.parametrize("layers_asked, pins", [
-    ("cnv", ("'cnv'", "'conv'", "stages", "predictions", "every")), (["conv", 5], ("5",)),
-    ([], ("'stages'", "'every'", "[]"))])
+    ("cnv", ("'cnv'", "'conv'", "stages", "predictions", "all")), (["conv", 5], ("5",)),
+    ([], ("'stages'", "'all'", "[]"))])
 def test_a_layer_that_is_not_there(layers_asked, pins):
     with pytest.raises(UserError) as caught:
         zoo.features(averaging(), np.zeros((1, 8, 6, 3)), layers_asked)
@@ -120,7 +120,7 @@ def test_images_that_do_not_fit(images):
                                    keras.Sequential([keras.Input((4,)), layers.Dense(2)])])
 def test_models_that_cannot_be_looked_into(model):
     with pytest.raises(UserError):
-        zoo.features(model, np.zeros((1, 4, 4, 3)), "every")
+        zoo.features(model, np.zeros((1, 4, 4, 3)), "all")
 
 
 # ---------------------------------------------------------------------------------------------- what speaks for a class
@@ -183,7 +183,7 @@ def test_no_classes_nothing_to_speak_for():
     graph = feature_graph.build_feature_graph(feature_graph.select_main_output(model), (28, 28, 1))
     with pytest.raises(UserError) as caught:
         attribution.build_score_model(graph)
-    check_text(str(caught.value), "--what", "maps", "filters", "hypercolumn")  # which need none
+    check_text(str(caught.value), "--plot", "feature-maps", "filters", "hypercolumn")  # which need none
 
 
 PROGRAM = """
@@ -314,9 +314,9 @@ def test_gradients_of_every_network(name):
 
 
 def test_too_many_layers_for_one_picture():
-    view = view_of("nin", "every", width=1.0)
-    with pytest.raises(UserError, match="--layers.*--what"):
-        inspection_plots.plot_inspection(view, "maps", 1024)
+    view = view_of("nin", "all", width=1.0)
+    with pytest.raises(UserError, match="--layers.*--plot"):
+        inspection_plots.plot_inspection(view, "feature-maps", 1024)
 
 
 def test_a_foreign_model_without_telling_names():

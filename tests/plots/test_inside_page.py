@@ -15,7 +15,7 @@ from helpers import check_text
 from PIL import Image
 
 from zoo import registry
-from zoo.cli import show
+from zoo.cli import visualize
 from zoo.plots.inspected_model import InspectedModel
 from zoo.plots.inspection import ImageInspection
 from zoo.reports import inspection
@@ -42,7 +42,7 @@ def written(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "look.html"
     pixels = np.arange(192, dtype=np.uint8).reshape(12, 16, 1) + 20
     subject = InspectedModel(model_of(), HOSTILE, "toy<b>", "weights of \u202etoy.keras")
-    inspection.write_inspection_page(ImageInspection(subject, pixels, "every", '"onload="ramp.png'), 8, path)
+    inspection.write_inspection_page(ImageInspection(subject, pixels, "all", '"onload="ramp.png'), 8, path)
     return path
 
 
@@ -156,7 +156,7 @@ def hopper():
 
 def shown(capsys, *words):
     """Return (status, what it printed) of the command."""
-    status = show.main([*map(str, words), "--gpu", "none"])
+    status = visualize.main([*map(str, words), "--gpu", "none"])
     said = capsys.readouterr()
     return status, said.out + said.err
 
@@ -166,9 +166,9 @@ def test_a_folder_gets_the_page_and_all_pictures(tmp_path, hopper, capsys):
     status, said = shown(capsys, "lenet5", "--image", hopper, "-o", folder)
     assert status == 0 and said.count("\n") == 8
     assert {path.name
-            for path in folder.iterdir()} == {"look.html", *(f"{what}.png" for what in show.PLOT_DESCRIPTIONS)}
+            for path in folder.iterdir()} == {"look.html", *(f"{what}.png" for what in visualize.PLOT_DESCRIPTIONS)}
     assert '<span class="open">' in (folder / "look.html").read_text()  # random weights
-    for what in show.PLOT_DESCRIPTIONS:
+    for what in visualize.PLOT_DESCRIPTIONS:
         assert min(Image.open(folder / f"{what}.png").size) > 200
 
 
@@ -190,25 +190,25 @@ def test_the_weights_that_come_with_zoo_know_a_five(tmp_path, capsys):
     check_text(said, "--weights", str(tmp_path))
 
 
-@pytest.mark.parametrize("words", [["--what", "maps", "-o", "maps.png"], ["--what", "maps", "-o", "."], ["-o", "."],
-                                   ["--what", "maps", "-o", "link.png"]])
+@pytest.mark.parametrize("words", [["--plot", "feature-maps", "-o", "feature-maps.png"], ["--plot", "feature-maps", "-o", "."], ["-o", "."],
+                                   ["--plot", "feature-maps", "-o", "link.png"]])
 def test_the_picture_is_not_written_over(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Image.new("L", (28, 28)).save("maps.png")
-    (tmp_path / "link.png").symlink_to("maps.png")
-    before = (tmp_path / "maps.png").read_bytes()
-    status, said = shown(capsys, "lenet5", "--image", "maps.png", *words)
+    Image.new("L", (28, 28)).save("feature-maps.png")
+    (tmp_path / "link.png").symlink_to("feature-maps.png")
+    before = (tmp_path / "feature-maps.png").read_bytes()
+    status, said = shown(capsys, "lenet5", "--image", "feature-maps.png", *words)
     assert status == 2
     check_text(said, "--image")
-    assert said.count("\n") == 1 and (tmp_path / "maps.png").read_bytes() == before
+    assert said.count("\n") == 1 and (tmp_path / "feature-maps.png").read_bytes() == before
 
 
 @pytest.mark.parametrize("side", [999_999, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_a_picture_that_takes_too_much_memory(side, tmp_path, hopper, capsys):
     """The first takes 12 TB, which is told at once; for the second the backend asks for 1 TB of weights."""
-    status, said = shown(capsys, "lenet5", "--image", hopper, "--size", side, "-o", tmp_path / "look.html")
+    status, said = shown(capsys, "lenet5", "--image", hopper, "--image-size", side, "-o", tmp_path / "look.html")
     assert status == 5 and said.startswith("error: ") and said.count("\n") == 1
-    check_text(said, "--size", "--width", "--layers")
+    check_text(said, "--image-size", "--width", "--layers")
     assert not list(tmp_path.iterdir())
 
 
@@ -217,12 +217,12 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     x = layers.Conv2D(4, 3, activation="relu", name="c")(layers.Rescaling(1 / 255)(image))
     x = layers.Dense(2, activation="softmax")(layers.GlobalMaxPooling2D()(x))
     keras.Model(image, x).save(tmp_path / "my.keras")
-    words = (tmp_path / "my.keras", "--image", hopper, "--what", "gradcam", "-o", tmp_path / "cam.svg")
+    words = (tmp_path / "my.keras", "--image", hopper, "--plot", "gradcam", "-o", tmp_path / "cam.svg")
     status, said = shown(capsys, *words)
     assert status == 2
-    check_text(said, "--size")
+    check_text(said, "--image-size")
     (tmp_path / "my.labels.txt").write_text("tabby\nfox\n")
-    status, said = shown(capsys, *words, "--size", "40x30")
+    status, said = shown(capsys, *words, "--image-size", "40x30")
     assert "tabby" in (tmp_path / "cam.svg").read_text()
     assert status == 0 and "my.keras" in said and (tmp_path / "cam.svg").read_text().startswith("<?xml")
 
@@ -233,19 +233,19 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     (["lenet5", "--image", "nowhere.png"], ("nowhere.png",)),
     (["lenet5", "--image", "."], ("--image", ".")),
     (["lenet5", "--image", __file__], (__file__,)),
-    (["lenet5", "--maps", "0"], ("--maps", "1", "1024", "'0'")),
-    (["lenet5", "--what", "gradcan"], ("'gradcan'", "'gradcam'")),
-    (["lenet5", "--layers", "C1,,C3"], ("--layers", "every", "stages", "'C1,,C3'")),
+    (["lenet5", "--num-maps", "0"], ("--num-maps", "1", "1024", "'0'")),
+    (["lenet5", "--plot", "gradcan"], ("'gradcan'", "'gradcam'")),
+    (["lenet5", "--layers", "C1,,C3"], ("--layers", "all", "stages", "'C1,,C3'")),
     (["lenet5", "-o", "no/where/look.html"], ("no/where",)),
-    (["lenet5", "-o", "look.txt"], ("--what", ".html", "'look.txt'")),
-    (["lenet5", "--what", "maps", "-o", "maps.html"], (".png", "'maps.html'")),
+    (["lenet5", "-o", "look.txt"], ("--plot", ".html", "'look.txt'")),
+    (["lenet5", "--plot", "feature-maps", "-o", "maps.html"], (".png", "'maps.html'")),
     (["googlenet", "--aux"], ("--aux",)),
     (["lenet5", "--weights", "imagnet"], ("'imagnet'",)),
     (["vgg16", "--weights", "imagenet", "--classes", "5"], ("'imagenet'", "1000", "5")),
-    (["lenet5", "--what", "filters", "--layers", "C3"], ("--layers", "hypercolumn", "--what filters")),
-    (["lenet5", "--what", "prediction", "--layers", "stages"], ("--layers", "hypercolumn", "--what prediction")),
-    (["lenet5", "--what", "gradcam", "--layers", "every"], ("--what gradcam", "--layers", "'every'")),
-    (["lenet5", "--what", "saliency", "--maps", "3"], ("--maps", "--what maps", "--what saliency")),
+    (["lenet5", "--plot", "filters", "--layers", "C3"], ("--layers", "hypercolumn", "--plot filters")),
+    (["lenet5", "--plot", "prediction", "--layers", "stages"], ("--layers", "hypercolumn", "--plot prediction")),
+    (["lenet5", "--plot", "gradcam", "--layers", "all"], ("--plot gradcam", "--layers", "'all'")),
+    (["lenet5", "--plot", "saliency", "--num-maps", "3"], ("--num-maps", "--plot feature-maps", "--plot saliency")),
     (["lenet5", "--checkpoint", "last"], ("--checkpoint", "lenet5")),
     (["."], ("run.json",))])
 def test_mistakes_are_told_before_a_backend_loads(words, pins, hopper, tmp_path, capsys):
@@ -262,8 +262,8 @@ def test_mistakes_are_told_before_a_backend_loads(words, pins, hopper, tmp_path,
 
 @pytest.mark.parametrize("words, pins", [
     (["--layers", "S2,c3"], ("'c3'", "'C3'", "S2", "S4")),
-    (["--what", "gradcam", "--layers", "F6"], ("Grad-CAM", "F6")),
-    (["--what", "hypercolumn", "--layers", "F6,C5"], ("hypercolumn", "F6", "C5"))])
+    (["--plot", "gradcam", "--layers", "F6"], ("Grad-CAM", "F6")),
+    (["--plot", "hypercolumn", "--layers", "F6,C5"], ("hypercolumn", "F6", "C5"))])
 def test_mistakes_that_the_network_knows(words, pins, hopper, tmp_path, capsys):
     status, heard = shown(capsys, "lenet5", "--image", hopper, "-o", tmp_path / "out", *words)
     assert status == 2 and heard.count("\n") == 1
@@ -278,7 +278,7 @@ def test_every_network_shows_a_picture_of_64_pixels(name, tmp_path, hopper, caps
     picture = tmp_path / "picture.png"
     Image.open(hopper).resize((64, 64)).save(picture)
     width = [] if spec.fixed_width else ["--width", "0.25"]
-    words = ("--image", picture, "--size", side, "--classes", 10, *width, "-o", tmp_path / "look")
+    words = ("--image", picture, "--image-size", side, "--classes", 10, *width, "-o", tmp_path / "look")
     status, said = shown(capsys, name, *words)
     assert status == 0 and said.count("\n") == 8, said
     assert len(list((tmp_path / "look").iterdir())) == 8

@@ -11,7 +11,7 @@ from PIL import Image
 
 import zoo
 from zoo import registry
-from zoo.cli import extract, finetune, predict, show
+from zoo.cli import extract_features, finetune, predict, visualize
 from zoo.data import dataset_info
 from zoo.data.datasets import load_dataset_by_name
 from zoo.errors import UserError
@@ -199,7 +199,7 @@ def image(tmp_path):
 
 
 def test_predict_names_the_classes(fresh, image, capsys):
-    assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top", "10", *CPU]) == 0
+    assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top-k", "10", *CPU]) == 0
     line = capsys.readouterr().out
     assert all(name in line for name in dataset_info.CIFAR10_NAMES)
 
@@ -209,20 +209,20 @@ def test_predict_scales_the_pixels(fresh, image, capsys):
     pixels = np.asarray(Image.open(image).resize((32, 32), Image.Resampling.BILINEAR), np.float32)
     scaled = (pixels / 255 - np.float32(dataset_info.CIFAR10.mean)) / np.float32(dataset_info.CIFAR10.std)
     expected = zoo.build("resnet18", weights="cifar10").predict(scaled[None], verbose=0)[0]
-    assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top", "1", *CPU]) == 0
+    assert predict.main(["resnet18", "--weights", "cifar10", str(image), "--top-k", "1", *CPU]) == 0
     check_text(capsys.readouterr().out, dataset_info.CIFAR10_NAMES[expected.argmax()])
 
 
 @pytest.mark.parametrize("words", [(), pytest.param(("--preset", "small"), marks=pytest.mark.slow)])
 def test_show(fresh, image, tmp_path, words, capsys):
     page = tmp_path / "look.html"
-    assert show.main(["googlenet", "--weights", "cifar10", "--image", str(image), "-o", str(page), *words, *CPU]) == 0
+    assert visualize.main(["googlenet", "--weights", "cifar10", "--image", str(image), "-o", str(page), *words, *CPU]) == 0
     assert "airplane" in page.read_text()  # which random weights do not know
 
 
 def test_show_refuses_another_form(fresh, image, capsys):
     words = ["googlenet", "--weights", "cifar10", "--image", str(image)]
-    assert show.main([*words, "--width", "0.5"]) == 2
+    assert visualize.main([*words, "--width", "0.5"]) == 2
     check_message(capsys.readouterr().err, "'cifar10'", "googlenet", "width=0.5")
 
 
@@ -234,9 +234,9 @@ def test_finetune_and_extract_take_the_presets_backbone(fresh, tmp_path, capsys)
     told = json.loads((tmp_path / "run" / "run.json").read_text())
     assert told["blueprint"]["width"] == width and told["dataset"]["shape"] == [32, 32, 3]
     assert told["blueprint"]["stem"] == "small"
-    assert extract.main([*words, "--image-size", "64", "-o", str(tmp_path / "f.npz")]) == 0
+    assert extract_features.main([*words, "--image-size", "64", "-o", str(tmp_path / "f.npz")]) == 0
     with np.load(tmp_path / "f.npz") as file:
         assert file["features"].shape == (20, int(512 * width))
     capsys.readouterr()
-    assert extract.main([*words, "--width", "1", "-o", str(tmp_path / "g.npz")]) == 2
+    assert extract_features.main([*words, "--width", "1", "-o", str(tmp_path / "g.npz")]) == 2
     check_message(capsys.readouterr().err, "'cifar10'", "resnet18", "width=1.0")

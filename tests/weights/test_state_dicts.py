@@ -139,7 +139,7 @@ def test_inception_v3_as_torchvision_names_it(tmp_path):
     assert difference(np.asarray(keras.ops.convert_to_numpy(ours(batch, training=False))), expected) < 1e-4
     with pytest.raises(UserError) as error:
         zoo.build("inception_v3", (107, 75, 3), 7, width=0.1, scale=False, weights=str(tmp_path / "v3.pth"))
-    check_message(error.value, "inception_v3", tmp_path / "v3.pth", "stem_a_3x3_bn", "--option scale=true")
+    check_message(error.value, "inception_v3", tmp_path / "v3.pth", "stem_a_3x3_bn", "--model-option scale=true")
 
 
 def test_alexnet_as_torchvision_has_it(tmp_path):

@@ -11,7 +11,7 @@ from zoo.analysis.modules import build_module_graph
 from zoo.analysis.stages import group_stages
 from zoo.errors import UserError
 
-LAYER_KEYWORDS = ("every", "stages")  # keywords that select layers
+LAYER_KEYWORDS = ("all", "stages")  # keywords that select layers
 
 
 @dataclass(frozen=True)
@@ -119,12 +119,12 @@ def is_feature_map(shape):
 
 
 def select_layers(summary, feature_graph, layer_names):
-    """Return the layer names that `layer_names` selects: "every", "stages", or a list of names; without duplicates.
+    """Return the layer names that `layer_names` selects: "all", "stages", or a list of names; without duplicates.
 
     `summary` is the model's ModelSummary, `feature_graph` its FeatureGraph. Layers that the main output does not depend
     on are excluded. UserError for an unknown name.
     """
-    if layer_names == "every":
+    if layer_names == "all":
         return list(feature_graph.tensors)
     if layer_names == "stages":
         return [name for name in list_stage_layers(summary) if name in feature_graph.tensors]
@@ -139,4 +139,4 @@ def _format_unknown_layer(layer_name, summary, feature_graph):
     close_names = difflib.get_close_matches(str(layer_name).lower(), known_names, n=1, cutoff=0.5)
     hint = f"did you mean {known_names[close_names[0]]!r}? " if close_names else ""
     return (f"no layer is called {layer_name!r}; {hint}(last layers of the stages: "
-            f"{', '.join(list_stage_layers(summary))}; every selects all layers)")
+            f"{', '.join(list_stage_layers(summary))}; all selects all layers)")

@@ -20,7 +20,7 @@ def compute_features(model, images, layers="stages"):
         layers = [layers]
     names = feature_graph.select_layers(summary.summarize_model(model), graph, layers)
     if not names:
-        raise UserError(f"no layer of {model.name} is selected; give layer names, 'stages' or 'every', not {layers!r}")
+        raise UserError(f"no layer of {model.name} is selected; give layer names, 'stages' or 'all', not {layers!r}")
     feature_model = keras.Model(graph.image, [graph.tensors[name] for name in names])
     return dict(zip(names, predict_in_batches(feature_model, images), strict=True))
 

@@ -96,7 +96,7 @@ def add_model_options(parser, aux=True):
 
     aux: whether --help shows --aux, which some commands refuse.
     """
-    parser.add_argument("--size", metavar="N|HxW",
+    parser.add_argument("--image-size", metavar="N|HxW",
                         help="size of the input images in pixels, such as 32, or 96x80 (height x width); default: the "
                            "paper's, or that of --preset")
     parser.add_argument("--channels", metavar="N",
@@ -117,14 +117,14 @@ def format_aux_models():
 
 
 def add_architecture(parser, default_width):
-    """Add --width, with `default_width` as its default in --help, --stem and --option; see `parse_architecture`."""
+    """Add --width, --stem and --model-option; `default_width`: for --help; see `parse_architecture`."""
     parser.add_argument("--width", metavar="W", help="multiplier of the number of channels or units of every hidden "
                                                    f"layer, such as 0.5; default: {default_width}")
     parser.add_argument("--stem", metavar="auto|paper|small", default="auto",
                         help="first layers of the network; paper: those of the paper; small: fewer strides and pools, "
                            "for images of about 32x32; auto: small for small images if the network has both (python -m "
-                           "zoo info NET shows the limit), or else paper; default: auto")
-    parser.add_argument("--option", metavar="NAME=VALUE", action="append", default=[],
+                           "zoo summary MODEL shows the limit), or else paper; default: auto")
+    parser.add_argument("--model-option", metavar="NAME=VALUE", action="append", default=[],
                         help="option of the network, such as dropout=0.3; can be repeated; all options are listed "
                              "below")
 
@@ -137,13 +137,13 @@ def add_preset(parser):
 
 
 def parse_preset(arguments, model_info):
-    """Return the Preset of --preset, None without it; UserError if --width or --option contradicts it."""
+    """Return the Preset of --preset, None without it; UserError if --width or --model-option contradicts it."""
     if arguments.preset is None:
         return None
     preset = registry.get_preset(model_info, arguments.preset)
     conflicts = [] if arguments.width is None else [("--width", f"width {preset.width:g}")]
-    conflicts += [(f"--option {name}", f"{name}={preset.options[name]}")
-                  for name in parse_assignments("--option", arguments.option, model_info.options)
+    conflicts += [(f"--model-option {name}", f"{name}={preset.options[name]}")
+                  for name in parse_assignments("--model-option", arguments.model_option, model_info.options)
                   if name in preset.options]
     for flag, value in conflicts:
         raise UserError(f"--preset {arguments.preset} of {model_info.name} sets {value}; omit {flag}, or --preset")
@@ -160,14 +160,14 @@ def parse_model_config(name, arguments, base=None):
         base = pretrained.resolve_preset_config(model_info, arguments.preset)
     base = base or registry.resolve_model_config(model_info.name)
     height, width, channels = base.input_shape
-    if arguments.size is not None:
-        height, width = parse_image_size(arguments.size)
+    if arguments.image_size is not None:
+        height, width = parse_image_size(arguments.image_size)
     if arguments.channels is not None:
         channels = parse_int("--channels", arguments.channels, 1)
     if arguments.aux and not model_info.aux_loss_weights:
         raise UserError(f"{model_info.name} has no auxiliary classifiers; --aux is for {format_aux_models()} only")
     classes = base.classes if arguments.classes is None else parse_int("--classes", arguments.classes, 2)
-    options = {**base.options, **parse_assignments("--option", arguments.option, model_info.options)}
+    options = {**base.options, **parse_assignments("--model-option", arguments.model_option, model_info.options)}
     return registry.resolve_model_config(model_info.name, (height, width, channels), classes,
                                          parse_width(arguments, base.width), arguments.stem, options, arguments.aux)
 
@@ -179,7 +179,8 @@ def parse_width(arguments, default=None):
 
 def parse_architecture(arguments):
     """Return (width, stem, options) of the options of `add_architecture`; the width is None without --width."""
-    options = parse_assignments("--option", arguments.option, registry.get_model_info(arguments.network).options)
+    options = parse_assignments("--model-option", arguments.model_option,
+                                registry.get_model_info(arguments.network).options)
     return parse_width(arguments), arguments.stem, options
 
 
@@ -252,12 +253,12 @@ def load_images(arguments, limit, shape):
 
     is_name = arguments.dataset in dataset_info.DATASETS
     return load_data(arguments.dataset if is_name else expand_user(arguments.dataset), data_dir=arguments.data_dir,
-                     limit=limit, labels=getattr(arguments, "labels", "fine"), shape=shape,
+                     limit=limit, label_mode=getattr(arguments, "label_mode", "fine"), shape=shape,
                      image_size=get_image_size(arguments), labels_from=arguments.labels_from,
                      invalid_images=arguments.invalid_images)
 
 
-def parse_image_size(text, flag="--size"):
+def parse_image_size(text, flag="--image-size"):
     """Return (height, width) of a flag's value: N, for N x N, or HEIGHTxWIDTH."""
     if not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5})?", text):
         raise UserError(f"{flag} must be a size in pixels, N or HEIGHTxWIDTH, such as 32 or 96x80; got {text!r}")

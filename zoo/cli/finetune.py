@@ -1,4 +1,4 @@
-"""python -m zoo finetune NET: fine-tune a pretrained network with a new head on your own images.
+"""python -m zoo finetune MODEL: fine-tune a pretrained network with a new head on your own images.
 
 It is zoo.train with other defaults: ImageNet weights, and a frozen backbone.
 """

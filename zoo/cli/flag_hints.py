@@ -25,7 +25,7 @@ class Hint(NamedTuple):
 
 
 TRAINING_COMMANDS = "train finetune"
-CPU_COMMANDS = "list info draw compare plot recipes selftest"
+CPU_COMMANDS = "list summary diagram compare report recipes selftest"
 NUMBER_PATTERN = r"\d+"
 DATASET_PATTERN = "digits|mnist|fashion_mnist|cifar10|cifar100"
 
@@ -33,23 +33,23 @@ HINTS = (
     # Model and data
     Hint("model model-name arch a net network architecture "
          "backbone", "it is the first argument, without a flag: {PROG} {FIRST}",
-         "resnet34", commands="train finetune draw show info extract recipes selftest predict"),
+         "resnet34", commands="train finetune diagram visualize summary extract-features recipes selftest predict"),
     Hint("run run-dir model model-path model-dir checkpoint-path experiment-dir weights ckpt load source",
-         "the run is the first argument, without a flag: {PROG} {FIRST}", "runs/mine", commands="evaluate export plot"),
+         "the run is the first argument, without a flag: {PROG} {FIRST}", "runs/mine",
+         commands="evaluate export report"),
     Hint("dataset-name ds dset", "--dataset {NAME}", "cifar10"),
     Hint("data d", "--dataset {NAME}", "cifar10", rf"({DATASET_PATTERN})(?:\.yaml)?"),
     Hint("data-path train-dir train-path train-data img-dir image-dir image-folder images", "--data {FOLDER}", "pets"),
     Hint("val-dir val-path val-data test-dir test-data valid-dir", "it is read from FOLDER/val and FOLDER/test beside "
-         "FOLDER/train; give --data FOLDER", "pets/val", commands="train finetune extract"),
+         "FOLDER/train; give --data FOLDER", "pets/val", commands="train finetune extract-features"),
     Hint("data-root root dataset-dir dataset-path cache-dir download-dir datadir", "--data-dir {DIR}", "~/data"),
-    Hint("download", "a missing data set is downloaded automatically; omit it", commands="train finetune extract"),
+    Hint("download", "a missing data set is downloaded automatically; omit it",
+         commands="train finetune extract-features"),
     Hint("num-classes classes nc n-classes nb-classes", "the number of classes is that of the data set; omit it",
          "10", commands="train finetune"),
     Hint("num-classes nc n-classes nb-classes", "--classes {N}", "10"),
     Hint("size img-size imgsz input-size input-shape resolution train-crop-size crop-size resize img",
          "--image-size {N}", "224"),
-    Hint("img-size imgsz image-size input-size input-shape resolution train-crop-size crop-size resize img",
-         "--size {N}", "224"),
     Hint("in-chans in-channels num-channels input-channels", "--channels {N}", "3"),
     Hint("max-samples max-train-samples num-samples subset-size n-samples", "--limit {N}", "500", NUMBER_PATTERN),
     Hint("fast-dev-run dry-run smoke-test debug quick", "--limit 200 --epochs 1"),
@@ -69,7 +69,6 @@ HINTS = (
          commands=TRAINING_COMMANDS),
     Hint("batch bs batch-sz train-batch-size per-device-train-batch-size mini-batch-size minibatch-size n-batch",
          "--batch-size {N}", "64"),
-    Hint("batch-size bs", "--batch {N}", "64"),
     Hint("val-batch-size eval-batch-size test-batch-size validation-batch-size", "validation and test choose "
          "their own batch size; omit it", "64", commands=TRAINING_COMMANDS),
     Hint("grad-accum accum-steps gradient-accumulation-steps accumulate-grad-batches accumulate nbs",
@@ -152,7 +151,7 @@ HINTS = (
     Hint("metrics monitor eval-metric", "loss and accuracy are computed, on training and validation data; omit it",
          "accuracy", commands=TRAINING_COMMANDS),
     Hint("sync-bn", "batch normalization is synchronized over all GPUs; omit it", commands=TRAINING_COMMANDS),
-    Hint("bn batch-norm use-bn batchnorm", "--option batch_norm=true"),
+    Hint("bn batch-norm use-bn batchnorm", "--model-option batch_norm=true"),
     Hint("width-mult width-multiplier", "--width {W}", "0.5"),
     Hint("init weight-init init-method kernel-initializer", "--initializer {NAME}", "he_normal"),
 
@@ -183,11 +182,11 @@ HINTS = (
          r"(?i)(?:cuda:|gpu:)?(\d+)"),
     Hint("device accelerator d", "--gpu 0", "cuda", "(?i)cuda|gpu"),
     Hint("device accelerator", "zoo runs on NVIDIA GPUs, --gpu N, and on the CPU, --gpu none", "mps",
-         commands="train finetune evaluate predict export show extract doctor"),
+         commands="train finetune evaluate predict export visualize extract-features doctor"),
     Hint("gpus devices num-gpus n-gpus ngpus ngpu nproc-per-node multi-gpu data-parallel", "list the GPUs instead of "
          "their number: --gpu 0,1, or --gpu all", "2", commands=TRAINING_COMMANDS),
     Hint("gpus devices num-gpus n-gpus", "type the index of one GPU, such as --gpu 0", "1",
-         commands="evaluate predict export show extract"),
+         commands="evaluate predict export visualize extract-features"),
     Hint("cuda use-gpu use-cuda", "--gpu 0"),
     Hint("cpu no-cuda no-gpu disable-cuda use-cpu cpu-only", "--gpu none"),
     Hint("device gpu cuda cpu no-cuda gpus gpu-id", "this command needs no GPU; omit it", "cpu", commands=CPU_COMMANDS),
@@ -251,13 +250,18 @@ HINTS = (
     Hint("keras", "--format keras"),
     Hint("opset dynamic simplify half int8 optimize quantize",
          "there are no options beside --format; omit it", "17", commands="export"),
-    Hint("topk top-k k num-predictions max-det", "--top {N}", "5"),
+    Hint("topk top k num-predictions max-det", "--top-k {N}", "5"),
     Hint("image images img input source i path "
          "file", "images are the last arguments, without a flag: python -m zoo predict RUN "
          "{IMAGE}", "cat.png", commands="predict"),
     Hint("img input source i picture img-path image-path", "--image {FILE}", "cat.png"),
-    Hint("cam gradcam grad-cam", "--what gradcam"),
+    Hint("cam gradcam grad-cam", "--plot gradcam"),
     Hint("layer target-layer layer-name target-layers", "--layers {NAME}", "conv1"),
-    Hint("list list-models models summary", "type python -m zoo list, and python -m zoo info NET",
+    Hint("what figure kind", "--plot {NAME}", "gradcam"),
+    Hint("maps n-maps channels-shown", "--num-maps {N}", "16"),
+    Hint("memory gpu-memory max-memory", "--memory-limit {GIB}", "24"),
+    Hint("labels coarse label-type", "--label-mode {NAME}", "coarse"),
+    Hint("option model-kwargs model-args kwargs opt", "--model-option {NAME=VALUE}", "dropout=0.3"),
+    Hint("list list-models models summary", "type python -m zoo list, and python -m zoo summary MODEL",
          commands=TRAINING_COMMANDS),
 )

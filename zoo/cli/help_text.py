@@ -43,12 +43,12 @@ def format_help_table(title, rows):
 
 def format_models():
     """Return the section that lists the names of the networks."""
-    return f"networks (NET):\n  {', '.join(registry.MODELS)}"
+    return f"networks (MODEL):\n  {', '.join(registry.MODELS)}"
 
 
 def format_model_options():
     """Return the section that lists the options of each network, with their defaults."""
-    return format_help_table("options of the networks, with their defaults (--option NAME=VALUE)", [
+    return format_help_table("options of the networks, with their defaults (--model-option NAME=VALUE)", [
         (model_info.name, ", ".join(f"{name}={str(value).lower()}" for name, value in model_info.options.items()))
         for model_info in registry.MODELS.values() if model_info.options])
 

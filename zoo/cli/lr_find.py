@@ -1,4 +1,4 @@
-"""python -m zoo lr-find NET --dataset D: the learning rate range test, with the model and recipe of zoo.train."""
+"""python -m zoo lr-find MODEL --dataset D: the learning rate range test, with the model and recipe of zoo.train."""
 
 import sys
 
@@ -17,7 +17,7 @@ UNUSED_FIELDS = ("learning_rate", "lr_schedule", "warmup_epochs", "milestones", 
 
 def build_parser():
     parser = common.Parser(
-        prog="python -m zoo lr-find", usage="%(prog)s NET [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]",
+        prog="python -m zoo lr-find", usage="%(prog)s MODEL [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]",
         description="Find a learning rate: train for a few steps while the learning rate rises exponentially, and "
                     "suggest the one at which the loss falls fastest (Smith 2017, arXiv:1506.01186). No run directory "
                     "is created.",
@@ -25,7 +25,7 @@ def build_parser():
                                        help_text.format_model_options()),
         examples=("lenet5", "resnet34 --dataset cifar10 --gpu 0 --batch-size 256",
                   "resnet18 --dataset pets/ --optimizer adam --max-lr 1 --steps 200 -o rates.png"))
-    parser.add_argument("network", metavar="NET", help="name of the network; all names are listed below")
+    parser.add_argument("network", metavar="MODEL", help="name of the network; all names are listed below")
     parser.set_defaults(weights="none")
     test = parser.add_argument_group("test")
     test.add_argument("--min-lr", metavar="X", default="1e-5", dest="first_lr",
@@ -39,7 +39,7 @@ def build_parser():
     common.add_images(data, "images to train on; NAME: a data set, see below; FOLDER: your own images in a folder for "
                             "each class; FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; "
                             "default: digits", "digits")
-    data.add_argument("--labels", metavar="fine|coarse", default="fine",
+    data.add_argument("--label-mode", metavar="fine|coarse", default="fine",
                       help="label set of CIFAR-100: fine (100 classes) or coarse (20 superclasses); default: fine")
     data.add_argument("--limit", metavar="N", help="maximum number of images in each split; default: all")
     model = parser.add_argument_group("model")
@@ -75,7 +75,7 @@ def execute_lr_find(argv):
     common.check_images(arguments)
     if arguments.dataset in DATASETS:  # refuse mistakes before any file is read
         parse_test_config(arguments, model_info, limit,
-                          select_label_set(get_dataset_info(arguments.dataset), arguments.labels))
+                          select_label_set(get_dataset_info(arguments.dataset), arguments.label_mode))
 
     from zoo.runs import learning_rate  # NumPy, no backend
 

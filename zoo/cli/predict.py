@@ -20,22 +20,22 @@ def build_parser():
     parser = common.Parser(prog="python -m zoo predict",
                            description="Classify image files with a trained model: print the most probable classes of "
                                        "each.",
-                           examples=("runs/mine cat.png", "runs/mine images/ --top 3 -o predictions.csv",
+                           examples=("runs/mine cat.png", "runs/mine images/ --top-k 3 -o predictions.csv",
                                      "lenet5 --weights mnist three.png --json"))
-    parser.add_argument("model", metavar="RUN|FILE.keras|NET",
+    parser.add_argument("model", metavar="RUN|FILE.keras|MODEL",
                         help="trained model; RUN: a run directory; FILE.keras: a Keras model that takes raw pixels (0 "
                              "to 255) and returns probabilities, as python -m zoo export RUN --format keras writes it; "
-                             "NET: the name of a network, with --weights")
+                             "MODEL: the name of a network, with --weights")
     parser.add_argument("images", metavar="IMAGE", nargs="+",
                         help="image file of any size and common format, or a folder, which is searched recursively")
     weights = parser.add_argument_group("weights")
     weights.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
-                         help="weights for NET; imagenet, cifar10, mnist: published or bundled weights (python -m zoo "
-                              "list shows which networks have them); FILE: a weights file, see docs/weights.md")
+                         help="weights for MODEL; imagenet, cifar10, mnist: published or bundled weights (python -m "
+                              "zoo list shows which networks have them); FILE: a weights file, see docs/weights.md")
     common.add_preprocessing(weights)
     common.add_checkpoint(weights)
     output = parser.add_argument_group("output")
-    output.add_argument("--top", metavar="N", default="5", help="number of classes to print for each image, the most "
+    output.add_argument("--top-k", metavar="N", default="5", help="number of classes to print for each image, the most "
                                                                 "probable first; default: 5")
     output.add_argument("-o", "--output", metavar="FILE.csv|FILE.json",
                         help="file to write the file name, rank, class and probability of each prediction to, in place "
@@ -193,7 +193,7 @@ def format_prediction(path, prepared_image, ranked_classes, polarity_note):
 
 def execute_predict(argv):
     arguments = build_parser().parse_intermixed_args(argv)
-    top = common.parse_int("--top", arguments.top, 1)
+    top = common.parse_int("--top-k", arguments.top_k, 1)
     output = None if arguments.output is None else predictions.check_prediction_file(arguments.output)
     predictor = Predictor(Path(arguments.model).expanduser(), common.parse_checkpoint(arguments), arguments.gpu,
                           arguments.backend, arguments.weights, arguments.preprocessing)

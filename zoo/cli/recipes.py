@@ -1,4 +1,4 @@
-"""python -m zoo recipes NET DATASET: print the recipes of a network, and their differences from the base recipe."""
+"""python -m zoo recipes MODEL DATASET: print the recipes of a network, and their differences from the base recipe."""
 
 import sys
 
@@ -11,14 +11,14 @@ from zoo.utils.table import format_table
 
 
 def build_parser():
-    parser = common.Parser(prog="python -m zoo recipes", usage="%(prog)s NET DATASET [OPTION ...]",
+    parser = common.Parser(prog="python -m zoo recipes", usage="%(prog)s MODEL DATASET [OPTION ...]",
                            description="Print the recipes with which a network is trained on a data set, as a table of "
                                        "fields. A star marks a value that differs from the base recipe. python -m "
                                        "zoo.train --set FIELD=VALUE changes any field.",
                            epilog=help_text.format_models(),
                            examples=("resnet34 cifar10", "lenet5 mnist --recipe paper",
                                      "vgg16 cifar100 --recipe finetune"))
-    parser.add_argument("network", metavar="NET", nargs="?", help="name of the network; all names are listed below")
+    parser.add_argument("network", metavar="MODEL", nargs="?", help="name of the network; all names are listed below")
     parser.add_argument("dataset", metavar="DATASET", nargs="?",
                         help=f"name of the data set: {', '.join(dataset_info.DATASETS)}")
     parser.add_argument("--recipe", metavar="|".join(recipes.RECIPE_NAMES),
@@ -44,8 +44,8 @@ def format_recipe_value(value):
 def execute_recipes(argv):
     arguments = build_parser().parse_args(argv)
     if arguments.network is None or arguments.dataset is None:
-        raise UserError(f"missing argument {'NET' if arguments.network is None else 'DATASET'}; "
-                        "type python -m zoo recipes NET DATASET, such as lenet5 mnist")
+        raise UserError(f"missing argument {'MODEL' if arguments.network is None else 'DATASET'}; "
+                        "type python -m zoo recipes MODEL DATASET, such as lenet5 mnist")
     model_info, info = registry.get_model_info(arguments.network), dataset_info.get_dataset_info(arguments.dataset)
     kinds = recipes.RECIPE_NAMES if arguments.recipe is None else (arguments.recipe,)
     rows = [["field", *kinds], *get_recipe_rows(model_info.name, info.name, kinds)]

@@ -16,7 +16,7 @@ def build_parser():
                                help_text.format_models(), help_text.format_help_table("exit status", [
                                    ("0", "all networks passed"), ("1", "a network failed")])),
                            examples=("", "lenet5", "resnet18 vgg16 googlenet"))
-    parser.add_argument("networks", metavar="NET", nargs="*", help="names of the networks to test; default: all")
+    parser.add_argument("networks", metavar="MODEL", nargs="*", help="names of the networks to test; default: all")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""python -m zoo.train NET: train a network on a data set, into a run directory, or resume an interrupted run."""
+"""python -m zoo.train MODEL: train a network on a data set, into a run directory, or resume an interrupted run."""
 
 import sys
 

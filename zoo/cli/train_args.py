@@ -83,13 +83,13 @@ def parse_width_and_options(arguments, model_info, fields):
     """Return (width, options) of the model, from the preset, the command line and the dropout of the recipe."""
     preset = common.parse_preset(arguments, model_info)
     options = {**(preset.options if preset else {}),
-               **parse_assignments("--option", arguments.option, model_info.options)}
+               **parse_assignments("--model-option", arguments.model_option, model_info.options)}
     dropout = fields.get("dropout")
     if dropout:
         if "dropout" not in model_info.options:
             raise UserError(f"{model_info.name} has no dropout; leave the field empty: dropout=")
         if "dropout" in options:
-            raise UserError("--option dropout and the recipe field dropout set the same value; give one of them")
+            raise UserError("--model-option dropout and the recipe field dropout set the same value; give one of them")
         options["dropout"] = parse_value("dropout", dropout, model_info.options["dropout"])
     return preset.width if preset else common.parse_width(arguments), options
 

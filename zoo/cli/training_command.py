@@ -24,7 +24,7 @@ EXIT_STATUSES = (
 def build_training_parser(prog, description, examples, weights, dataset):
     """Return the Parser; weights, dataset: defaults of --weights and --dataset."""
     parser = common.Parser(
-        prog=prog, usage="%(prog)s NET [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]", examples=examples,
+        prog=prog, usage="%(prog)s MODEL [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]", examples=examples,
         description=f"{description}\nThe same command with the same --name resumes a run that was interrupted.",
         epilog=help_text.join_sections(
             help_text.format_models(), f"data sets:\n  {', '.join(DATASETS)}", help_text.format_model_options(),
@@ -32,9 +32,9 @@ def build_training_parser(prog, description, examples, weights, dataset):
                 "fine-tuning strategies (--strategy), by the size of the data set and its similarity to that of the "
                 "weights", [(name, strategy.reason) for name, strategy in finetuning.FINETUNE_STRATEGIES.items()]),
             help_text.format_help_table("exit status", EXIT_STATUSES)))
-    parser.add_argument("network", metavar="NET", nargs="?", help="name of the network; all names are listed below")
+    parser.add_argument("network", metavar="MODEL", nargs="?", help="name of the network; all names are listed below")
     parser.add_argument("--resume", metavar="RUN",
-                        help="resume the run in this directory exactly where it stopped, without NET and --dataset; "
+                        help="resume the run in this directory exactly where it stopped, without MODEL and --dataset; "
                              f"only {format_flags(train_args.RESUME_ARGUMENTS)} are allowed beside it; --epochs can be "
                              "higher than before, unless the schedule is cosine or one_cycle")
     add_model(parser.add_argument_group("model"), weights)
@@ -61,8 +61,8 @@ def add_model(group, weights):
     common.add_preprocessing(group)
     group.add_argument("--freeze", metavar="all|none|LAYER|N",
                        help="layers of the pretrained backbone that are not trained; all: every layer; none: no layer; "
-                            "LAYER: the layers up to and including the one of this name (python -m zoo draw NET "
-                            "--detail layers shows the names); N: the first N of model.layers of zoo.build(NET, "
+                            "LAYER: the layers up to and including the one of this name (python -m zoo diagram MODEL "
+                            "--detail layers shows the names); N: the first N of model.layers of zoo.build(MODEL, "
                             "include_top=False); default: all")
     group.add_argument("--head-layers", metavar="LAYERS",
                        help="hidden layers of the new head, in front of its classifier, with commas between them: a "
@@ -93,7 +93,7 @@ def add_data(group, dataset):
                "out for validation and test); FILE.npz: arrays x_train, y_train, x_test, y_test as "
                "Keras names them, or train_images, train_labels, val_images, ... as MedMNIST does; default: "
                f"{dataset or 'none, it must be given'}", dataset)
-    group.add_argument("--labels", metavar="fine|coarse", default="fine",
+    group.add_argument("--label-mode", metavar="fine|coarse", default="fine",
                        help="label set of CIFAR-100: fine (100 classes) or coarse (20 superclasses); default: fine")
     group.add_argument("--limit", metavar="N",
                        help="maximum number of images in each of the training, validation and test splits, for quick "
@@ -129,7 +129,7 @@ def add_output(group):
     group.add_argument("--output-dir", metavar="DIR", default="runs",
                        help="folder in which the run directory is created; default: runs")
     group.add_argument("--name", metavar="NAME",
-                       help="name of the run directory; default: NET-DATASET-TIMESTAMP")
+                       help="name of the run directory; default: MODEL-DATASET-TIMESTAMP")
     group.add_argument("--log", metavar="|".join(loggers.LOGGER_PACKAGES), action="append", default=[],
                        help="experiment logger to use as well; can be repeated; tensorboard: event files in "
                             "RUN/tensorboard; default: none")
@@ -156,7 +156,7 @@ def execute_training(argv, prog, parser):
     arguments = parser.parse_args(argv)
     command_line = sys.argv[1:] if argv is None else [*argv]
     if arguments.network is None and arguments.resume is None:
-        raise UserError(f"missing argument NET; choose from {', '.join(registry.MODELS)}; see {prog} --help")
+        raise UserError(f"missing argument MODEL; choose from {', '.join(registry.MODELS)}; see {prog} --help")
     loggers.check_loggers(arguments.log)
     seconds = arguments.max_seconds and common.parse_int("--max-seconds", arguments.max_seconds, 1)
     deadline = start + seconds if seconds else float("inf")
@@ -218,7 +218,7 @@ def parse_model_request(arguments):
 
 def parse_run_config(arguments, dataset_info=None):
     """Return the RunConfig that the command line requests; dataset_info: by default that of the named data set."""
-    dataset_info = dataset_info or select_label_set(get_dataset_info(arguments.dataset), arguments.labels)
+    dataset_info = dataset_info or select_label_set(get_dataset_info(arguments.dataset), arguments.label_mode)
     finetune_options, backbone_weights, model_settings = parse_model_request(arguments)
     return run_config_factory.make_run_config(registry.get_model_info(arguments.network), dataset_info,
                                               recipe=arguments.recipe, limit=parse_limit(arguments),

@@ -19,7 +19,7 @@ def has_hint(flag):
 def format_hint(command, flag, value, options, first=None):
     """Return the line that says what to type instead of `flag`, None if no hint applies.
 
-    command: zoo.train, or zoo info; value: the user's value of the flag, or None; options: {flag of the command:
+    command: zoo.train, or zoo summary; value: the user's value of the flag, or None; options: {flag of the command:
     metavar}; first: metavar of the command's first argument.
     """
     flags = {normalize_flag(option): option for option in options if option.startswith("--")}

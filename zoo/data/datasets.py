@@ -43,16 +43,16 @@ class Dataset:
     origin: dict = field(default_factory=dict)
 
 
-def load_dataset_by_name(name, *, data_dir=None, limit=None, labels="fine"):
+def load_dataset_by_name(name, *, data_dir=None, limit=None, label_mode="fine"):
     """Return the Dataset called `name`.
 
     data_dir: the folder that contains its files; by default ZOO_DATA, Keras's cache and a download are tried in turn.
     limit: maximum number of images in each of train, validation and test, with the classes in proportion.
-    labels: "fine", or for cifar100 "coarse".
+    label_mode: "fine", or for cifar100 "coarse".
 
     Raises UserError for invalid arguments and invalid files.
     """
-    return load_dataset(select_label_set(get_dataset_info(name), labels), data_dir=data_dir, limit=limit)
+    return load_dataset(select_label_set(get_dataset_info(name), label_mode), data_dir=data_dir, limit=limit)
 
 
 def load_dataset(info, *, data_dir=None, limit=None):

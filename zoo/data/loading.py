@@ -15,7 +15,7 @@ SOURCE_ARGUMENTS = {
     "arrays": ("validation_data", "test_data", "class_names", "limit"),
     "folder": ("image_size", "labels_from", "invalid_images", "limit"),
     "npz": ("class_names", "limit"),
-    "name": ("data_dir", "labels", "limit"),
+    "name": ("data_dir", "label_mode", "limit"),
 }
 # The kinds of sources in messages.
 SOURCE_DESCRIPTIONS = {"dataset": "a zoo.Dataset", "arrays": "arrays", "folder": "a folder", "npz": "an .npz file",
@@ -24,7 +24,7 @@ SOURCE_KINDS = ("the name of a data set, a folder of class folders, an .npz file
                 "or a zoo.Dataset")
 
 
-def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=None, shape=(32, 32, 3),
+def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_size=None, shape=(32, 32, 3),
               validation_data=None, test_data=None, class_names=None, labels_from="folder", invalid_images="error"):
     """Load images and labels from any source as a `zoo.Dataset`.
 
@@ -45,7 +45,7 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
         data_dir: str or Path, the folder with the files of a named data set; default: the environment variable
             ZOO_DATA, then Keras's cache, then a download.
         limit: int, maximum number of images in each split, with the classes in proportion; default: all of them.
-        labels: label set, "fine", or for "cifar100" also "coarse": fine (100 classes) or coarse (20 superclasses).
+        label_mode: label set, "fine", or for "cifar100" also "coarse": fine (100 classes) or coarse (20 superclasses).
         image_size: int or (height, width), the size in pixels to which the images of a folder are resized; default:
             that of `shape`.
         shape: (height, width, channels) of the images of a folder, 1 or 3 channels, as the model expects them. Images
@@ -105,7 +105,8 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
     True
     """
     arguments = {"data_dir": data_dir, "limit": limit, "image_size": image_size, "validation_data": validation_data,
-                 "test_data": test_data, "class_names": class_names, "labels": None if labels == "fine" else labels,
+                 "test_data": test_data, "class_names": class_names,
+                 "label_mode": None if label_mode == "fine" else label_mode,
                  "labels_from": None if labels_from == "folder" else labels_from,
                  "invalid_images": None if invalid_images == "error" else invalid_images}
     kind = get_source_kind(source)
@@ -124,7 +125,7 @@ def load_data(source, *, data_dir=None, limit=None, labels="fine", image_size=No
                                               labels_from=labels_from, limit=limit, invalid_images=invalid_images)
     if kind == "npz":
         return load_npz(source, class_names=class_names, limit=limit)
-    return load_dataset_by_name(source, data_dir=data_dir, limit=limit, labels=labels)
+    return load_dataset_by_name(source, data_dir=data_dir, limit=limit, label_mode=label_mode)
 
 
 def check_source_arguments(kind, values):

@@ -14,10 +14,10 @@ conv2, conv4, conv5 and the hidden fully connected layers as 1, the others as 0.
 stem="small", our own, for images of about 32x32 (28,714,826 parameters with 10 classes): conv1 is 5x5 with stride 1 and
 zero padding; feature maps of 32x32, 15x15, 7x7, 3x3.
 
-Elsewhere: torchvision's has dropout before fc6 and fc7, which changes training but not inference, and adaptive average
-pooling to 6x6 before fc6; its published weights fit ours at 224x224.
+Other implementations: torchvision's has dropout before fc6 and fc7, which changes training but not inference, and
+adaptive average pooling to 6x6 before fc6; its published weights fit ours at 224x224.
 
-Departures from the paper: local response normalization is left out, as in torchvision's. The output is a softmax; the
+Differences from the paper: local response normalization is left out, as in torchvision's. The output is a softmax; the
 paper has a logistic unit for each class.
 """
 

@@ -14,10 +14,10 @@ below 0, so that at first the layer passes its input on. Plain convolutions chan
 
 dropout=False leaves out all dropout, which is applied to the image, before the later stages and before fc.
 
-Elsewhere: a residual block is called a highway layer whose gate is fixed at one half, which would be half of its sum;
-and the width is said to change by padding with zeros, where the paper puts plain layers.
+Other implementations: a residual block is called a highway layer whose gate is fixed at one half, which would be half
+of its sum; and the width is said to change by padding with zeros, where the paper puts plain layers.
 
-Departures from the paper: conv1 of the CIFAR network is initialized like the other convolutions, as in He et al. 2015
+Differences from the paper: conv1 of the CIFAR network is initialized like the other convolutions, as in He et al. 2015
 (arXiv:1502.01852, which the authors' Caffe does under the name "xavier"); their file names another filler there and
 leaves its standard deviation at 1. Their file for ten classes has a hundred outputs; here there is one per class.
 """

@@ -13,10 +13,10 @@ scale=True adds the gamma of batch normalization. stem="small", our own, for ima
 parameters with 10 classes): the stem keeps its convolutions, with stride 1 and "same" padding, without pools: 32x32,
 15x15 after mixed3, 7x7 after mixed8.
 
-Elsewhere: torchvision's and timm's average pools count the padding; some ports leave out the reductions, make the
-pool's projection 3x3, or drop 80 % where the authors keep 80 %.
+Other implementations: torchvision's and timm's average pools count the padding; some ports leave out the reductions,
+make the pool's projection 3x3, or drop 80 % where the authors keep 80 %.
 
-Departures from the paper: table 1 has three 3x3 convolutions where the release has 1x1 of 80, 3x3 of 192 and a pool;
+Differences from the paper: table 1 has three 3x3 convolutions where the release has 1x1 of 80, 3x3 of 192 and a pool;
 the 5x5 of the first three modules stay (figure 4, not 5), mixed0 is 256 wide; of the table's five modules at 17x17 the
 first is the reduction, mixed3; dropout of 0.2 and the auxiliary loss weight of 0.4 are the release's, the paper gives
 neither.

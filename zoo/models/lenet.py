@@ -9,7 +9,7 @@ figure 2 and section II-B. Layers keep the paper's names; the shapes are those f
     C3  5x5 convolution    10x10x16      output  one unit per class
     S4  2x2 pool             5x5x16
 
-Departures from the paper: every channel of C3 reads all six channels of S2; S2 and S4 are max pooling where the paper
+Differences from the paper: every channel of C3 reads all six channels of S2; S2 and S4 are max pooling where the paper
 sums, scales and squashes; ReLU instead of the scaled tanh; a linear output instead of the radial basis functions. C1
 zero-pads images smaller than 32 pixels, where the paper pads the image itself.
 """

@@ -9,10 +9,10 @@ BN-ReLU. At 224x224: conv1 112x112, conv2_x 56x56, conv3_x 28x28, conv4_x 14x14,
 stem="small", our own, for images of about 32x32 (11,179,978 and 21,295,562 parameters with 10 classes): conv1 is 3x3
 with stride 1, there is no pool, and every block activates its own input: 32x32, 16x16, 8x8, 4x4.
 
-Elsewhere: kuangliu's and weiaicunzai's lack the last BN-ReLU; torchvision's normalizes after the convolutions; others
-project the shortcut before BN-ReLU, or use the stem for large images on small ones.
+Other implementations: kuangliu's and weiaicunzai's lack the last BN-ReLU; torchvision's normalizes after the
+convolutions; others project the shortcut before BN-ReLU, or use the stem for large images on small ones.
 
-Departures from the paper: it has basic blocks in networks for CIFAR alone (ResNet-110, of 16 to 64 filters) and
+Differences from the paper: it has basic blocks in networks for CIFAR alone (ResNet-110, of 16 to 64 filters) and
 bottlenecks in those for ImageNet; these two have basic blocks in the stages of table 1.
 """
 

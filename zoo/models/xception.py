@@ -11,9 +11,9 @@ ones have nothing between the depthwise and the pointwise part. At 299x299:
 stem="small", our own, for images of about 32x32 (20,881,970 parameters with 10 classes): block1 has stride 1 and zero
 padding, block4 stride 1: 32x32, 16x16, 8x8, 8x8, 4x4.
 
-Elsewhere: timm's has an epsilon of 1e-5 and pads its pooling symmetrically; others' shortcuts have biases.
+Other implementations: timm's has an epsilon of 1e-5 and pads its pooling symmetrically; others' shortcuts have biases.
 
-Departures from the paper: none in figure 5; the optional fully connected layers are left out, as they are from the
+Differences from the paper: none in figure 5; the optional fully connected layers are left out, as they are from the
 paper's count. The dropout of 0.5 is the paper's for ImageNet (section 4.3).
 """
 

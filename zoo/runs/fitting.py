@@ -51,7 +51,7 @@ def run_work(work, run, recipe, stopper, resume_hint, host_group):
 
 def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head_layers=(), pooling=None,
         feature_layer=None, two_stage=False, head_epochs=None, backbone_learning_rate=None, strategy=None,
-        preprocessing=None, class_weight=None, seed=0, name=None, output_dir="runs", limit=None, labels="fine",
+        preprocessing=None, class_weight=None, seed=0, name=None, output_dir="runs", limit=None, label_mode="fine",
         data_dir=None, image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
         invalid_images="error", preset=None, width=None, stem="auto", gpu=None, backend=None, precision="float32",
         deterministic=False, max_seconds=None, callbacks=None, log=None, verbose=True, **keywords):
@@ -95,7 +95,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         name: name of the run directory; default: model, dataset, date and time.
         output_dir: the folder in which the run directory is created.
         limit: None, or the maximum number of images in each of train, validation and test.
-        labels: label set of cifar100: "fine" (100 classes) or "coarse" (20 superclasses).
+        label_mode: label set of cifar100: "fine" (100 classes) or "coarse" (20 superclasses).
         data_dir: the folder with a named dataset's files; default: ZOO_DATA, Keras's cache, or a download.
         image_size: size to which a folder's images are resized, an int or (height, width) in pixels; default: 32x32
             where the model has a small stem, else the paper's size.
@@ -145,7 +145,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         two_stage=two_stage, head_epochs=head_epochs,
         backbone_learning_rate=backbone_learning_rate, strategy=strategy, preprocessing=preprocessing)
     load_dataset = functools.partial(
-        load_data, dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
+        load_data, dataset, data_dir=data_dir, limit=limit, label_mode=label_mode, image_size=image_size,
         validation_data=validation_data, test_data=test_data, class_names=class_names, labels_from=labels_from,
         invalid_images=invalid_images)
     settings = {"recipe": recipe, "seed": seed, "limit": limit, "backend": backend, "precision": precision,

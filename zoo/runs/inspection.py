@@ -40,10 +40,10 @@ class Inspection:
         """Return the Figure of feature maps.
 
         Args:
-            layers: "stages", the last layer of each stage; "every"; a layer's name, or a list of names.
+            layers: "stages", the last layer of each stage; "all"; a layer's name, or a list of names.
             channels: int, number of feature maps per layer.
         """
-        return self._plot("maps", layers, channels)
+        return self._plot("feature-maps", layers, channels)
 
     def filters(self):
         """Return the Figure of the kernels of the first layer."""
@@ -59,7 +59,7 @@ class Inspection:
         Args:
             layers: a layer's name, or a list of names; None for the last layer whose feature map is larger than 1x1.
         """
-        if isinstance(layers, str) and layers in ("every", "stages"):
+        if isinstance(layers, str) and layers in ("all", "stages"):
             raise UserError(f"gradcam takes layer names, or None for the last layer; got {layers!r}")
         return self._plot("gradcam", "stages" if layers is None else layers)
 
@@ -86,10 +86,10 @@ class Inspection:
 
     def _view(self, layers):
         """Return the ImageInspection with these layers, cached with what it has computed."""
-        selection = layers if layers in ("every", "stages") else [layers] if isinstance(layers, str) else [*layers]
+        selection = layers if layers in ("all", "stages") else [layers] if isinstance(layers, str) else [*layers]
         key = selection if isinstance(selection, str) else tuple(selection)
         if not selection:
-            raise UserError("layers is empty; give layer names, 'stages' or 'every'")
+            raise UserError("layers is empty; give layer names, 'stages' or 'all'")
         if key not in self._views:
             self._views[key] = ImageInspection(self._subject, self.image, selection, self._source)
         return self._views[key]

@@ -84,8 +84,8 @@ def check_lr_range(min_lr, max_lr, steps):
 
 
 def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, steps=100, recipe=None, seed=0,
-                       limit=None, labels="fine", data_dir=None, image_size=None, validation_data=None, test_data=None,
-                       class_names=None, preset=None, width=None, stem="auto", gpu=None, backend=None,
+                       limit=None, label_mode="fine", data_dir=None, image_size=None, validation_data=None,
+                       test_data=None, class_names=None, preset=None, width=None, stem="auto", gpu=None, backend=None,
                        precision="float32", **keywords):
     """Run the learning rate range test of Smith 2017 (arXiv:1506.01186) and return its result.
 
@@ -119,7 +119,7 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
     model_info = registry.get_model_info(model)
     options, fields = run_config_factory.split_keywords(model_info, keywords)
     width, options = run_config_factory.apply_preset(model_info, preset, width, options)
-    data = load_data(dataset, data_dir=data_dir, limit=limit, labels=labels, image_size=image_size,
+    data = load_data(dataset, data_dir=data_dir, limit=limit, label_mode=label_mode, image_size=image_size,
                      shape=registry.get_default_image_shape(model_info), validation_data=validation_data,
                      test_data=test_data, class_names=class_names)
     run_config = run_config_factory.make_run_config(

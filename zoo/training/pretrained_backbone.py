@@ -113,7 +113,7 @@ def find_run_weights(run, source, requested):
         raise UserError(f"{run} is a run of {model_config.model_info.name}, given {source.model_name}; name the same "
                         "network")
     if requested != (None, "auto", {}):
-        raise UserError(f"{run} defines how its network is built; remove --width, --stem and --option")
+        raise UserError(f"{run} defines how its network is built; remove --width, --stem and --model-option")
     return BackboneWeights(source, str(run), model_config.stem, model_config.width, model_config.options, scaling,
                            shape)
 

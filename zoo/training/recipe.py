@@ -85,7 +85,8 @@ class Recipe:
     aux_loss_weights: str = define_field("", "loss weights of the auxiliary classifiers of googlenet and inception_v3, "
                                          "one number for all or NAME=NUMBER for each; empty: train without them",
                                          "aux1=0.3 aux2=0.3")
-    dropout: str = define_field("", "dropout rate, same as --option dropout=RATE; empty: the network's own", "0.5")
+    dropout: str = define_field("", "dropout rate, same as --model-option dropout=RATE; empty: the model's own",
+                               "0.5")
     augmentation: str = define_field("", "random augmentation of the training images: any of flip (left-right), "
                                      "crop=PIXELS (of padding), rotation=DEGREES, shift=FRACTION (of the size), "
                                      "cutout=PIXELS, mixup=ALPHA and cutmix=ALPHA, separated by spaces; see "

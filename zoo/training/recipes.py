@@ -70,7 +70,7 @@ PAPER_LENET_1998 = replace(PAPER_LENET, learning_rate=0.002, loss="map_distance"
 PAPER_ALEXNET = replace(BASE, optimizer="sgd", learning_rate=0.01, lr_schedule="plateau", warmup_epochs=0.0, gamma=0.1,
                         lr_patience=5, min_lr=1e-5, epochs=90)
 # Simonyan and Zisserman 2014, section 3.1: 74 epochs, batch size 256. A learning rate of 0.01 with the authors' N(0,
-# 0.01) requires their pretrained first layers (from configuration A); here, --option batch_norm=true.
+# 0.01) requires their pretrained first layers (from configuration A); here, --model-option batch_norm=true.
 PAPER_VGG = replace(PAPER_ALEXNET, batch_size=256, epochs=74)
 # Goodfellow et al. 2013, with the authors' cifar10.yaml: a learning rate of 0.17 that decays, momentum that grows to
 # 0.65. Difference: both are constant, the learning rate until a plateau.

@@ -1,4 +1,4 @@
-"""python -m zoo draw NET: draw the architecture of a network as a diagram."""
+"""python -m zoo diagram MODEL: draw the architecture of a network as a diagram."""
 
 import sys
 
@@ -14,19 +14,19 @@ STYLES = ("boxes", "volumes")
 
 def build_parser():
     parser = common.Parser(
-        prog="python -m zoo draw", usage="%(prog)s NET [NET --compare] [-o FILE] [OPTION ...]",
+        prog="python -m zoo diagram", usage="%(prog)s MODEL [MODEL --compare] [-o FILE] [OPTION ...]",
         description="Draw the architecture of a network as a diagram.",
         epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options()),
         examples=("resnet18", "vgg16 --style volumes -o vgg16.pdf",
                   "resnet18 resnet34 --compare --detail stages -o resnets.png",
-                  "resnet34 --size 32 --classes 10 --detail layers --theme dark"))
-    parser.add_argument("networks", metavar="NET", nargs="*",
+                  "resnet34 --image-size 32 --classes 10 --detail layers --theme dark"))
+    parser.add_argument("networks", metavar="MODEL", nargs="*",
                         help="name of the network; two names with --compare, none with --gallery; all names are listed "
                              "below")
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", metavar="FILE",
                         help="file to write, whose suffix is its format: .svg, .png, .pdf, .html (interactive page), "
-                             ".dot (Graphviz) or .mmd (Mermaid); default: NET.svg")
+                             ".dot (Graphviz) or .mmd (Mermaid); default: MODEL.svg")
     output.add_argument("--gallery", metavar="DIR", help="draw every network at every --detail into this folder, with "
                                                          "a page that shows them")
     diagram = parser.add_argument_group("diagram")
@@ -87,7 +87,7 @@ def write_diagram_gallery(folder, theme):
 
 
 def execute_draw(argv):
-    arguments = build_parser().parse_intermixed_args(argv)  # also NET --compare NET
+    arguments = build_parser().parse_intermixed_args(argv)  # also MODEL --compare MODEL
     for kind, value, valid_values in (("detail", arguments.detail, DETAILS), ("theme", arguments.theme, THEMES),
                                       ("style", arguments.style, STYLES),
                                       ("direction", arguments.direction, DIRECTIONS)):
@@ -95,18 +95,18 @@ def execute_draw(argv):
             raise unknown_name_error(kind, value, valid_values)
     if arguments.gallery is not None:
         if arguments.networks or arguments.output is not None:
-            raise UserError("--gallery draws every network into its own folder; omit NET and --output")
+            raise UserError("--gallery draws every network into its own folder; omit MODEL and --output")
         if arguments.direction or arguments.style != "boxes" or arguments.compare:
             raise UserError("--gallery draws boxes, each --detail in its default direction; omit --direction, --style "
                             "and --compare")
         return write_diagram_gallery(arguments.gallery, arguments.theme)
     if not arguments.networks:
-        raise UserError(f"missing argument NET; choose from {', '.join(registry.MODELS)}; see python -m zoo draw "
+        raise UserError(f"missing argument MODEL; choose from {', '.join(registry.MODELS)}; see python -m zoo diagram "
                         "--help")
     for name in arguments.networks:
         registry.get_model_info(name)
     if len(arguments.networks) != (2 if arguments.compare else 1):
-        raise UserError("zoo draw takes one network, or two with --compare; got "
+        raise UserError("zoo diagram takes one network, or two with --compare; got "
                         f"{' '.join(arguments.networks)}")
     if arguments.style == "volumes" and (arguments.compare or arguments.detail != "blocks"):
         raise UserError("--style volumes cannot be combined with --compare or --detail; omit them")

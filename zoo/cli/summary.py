@@ -1,4 +1,4 @@
-"""python -m zoo info NET: print a summary of a network by stage, and its differences from the paper."""
+"""python -m zoo summary MODEL: print a summary of a network by stage, and its differences from the paper."""
 
 import json
 import shutil
@@ -18,28 +18,28 @@ MIN_BAR_WIDTH = 6  # columns: shorter bars are meaningless
 
 def build_parser():
     parser = common.Parser(
-        prog="python -m zoo info", usage="%(prog)s NET [OPTION ...]",
+        prog="python -m zoo summary", usage="%(prog)s MODEL [OPTION ...]",
         description="Print a summary of a network by stage (output shape, receptive field, stride, parameters, "
                     "multiply-adds), its options, the memory that it needs, and its differences from the paper.",
         epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options()),
-        examples=("resnet34", "resnet34 --size 32 --classes 10 --batch 64 --memory 16",
-                  "googlenet --aux --option dropout=0.2 --json"))
-    parser.add_argument("network", metavar="NET", nargs="?", help="name of the network; all names are listed below")
+        examples=("resnet34", "resnet34 --image-size 32 --classes 10 --batch-size 64 --memory-limit 16",
+                  "googlenet --aux --model-option dropout=0.2 --json"))
+    parser.add_argument("network", metavar="MODEL", nargs="?", help="name of the network; all names are listed below")
     parser.add_argument("--json", action="store_true",
                         help="print the full description, including every layer, as JSON")
     common.add_model_options(parser.add_argument_group("model"))
     memory = parser.add_argument_group("memory estimate")
-    memory.add_argument("--batch", metavar="N", default="128",
+    memory.add_argument("--batch-size", metavar="N", default="128",
                         help="batch size for which the memory is estimated; default: 128")
-    memory.add_argument("--memory", metavar="GIB", default="8",
+    memory.add_argument("--memory-limit", metavar="GIB", default="8",
                         help="memory limit in GiB, for which the largest batch size is estimated; default: 8")
     return parser
 
 
 def parse_workload(arguments):
     """Return (batch size, memory limit in GiB) of the command line."""
-    return check_batch_and_memory(common.parse_int("--batch", arguments.batch, 1),
-                                  parse_value("--memory", arguments.memory, 8.0))
+    return check_batch_and_memory(common.parse_int("--batch-size", arguments.batch_size, 1),
+                                  parse_value("--memory-limit", arguments.memory_limit, 8.0))
 
 
 def describe_on_cpu(model_config, backend, batch_and_memory):
@@ -61,8 +61,8 @@ def format_description(description, columns):
              *(line for row in get_summary_rows(description) for line in wrap_labeled_text(*row, text_width)), ""]
     lines += [*format_stage_table(description, columns), "",
               *(line for row in get_memory_rows(description) for line in wrap_labeled_text(*row, text_width))]
-    for title, key in (("Differences from the paper", "departures"),
-                       ("Differences from other implementations", "elsewhere")):
+    for title, key in (("Differences from the paper", "paper_differences"),
+                       ("Differences from other implementations", "implementation_differences")):
         if description[key]:
             lines += ["", *wrap_paragraphs(f"{title}: {description[key]}", text_width)]
     return lines
@@ -73,8 +73,8 @@ def get_summary_rows(description):
     paper = description["paper"]
     yield "paper", f"{paper['authors']} {paper['year']}, '{paper['title']}', {paper['url']}"
     yield "input", f"{format_shape(description['input_shape'])}; {format_size_limits(description)}"
-    yield "classes", f"{description['classes']}" + (f"; at most {description['most_classes']}"
-                                                    if description["most_classes"] else "")
+    yield "classes", f"{description['classes']}" + (f"; at most {description['max_classes']}"
+                                                    if description["max_classes"] else "")
     if description["small_stem_below"]:
         yield "stem", (f"{description['stem']}; auto is small if height or width is below "
                        f"{description['small_stem_below']} pixels")
@@ -83,15 +83,15 @@ def get_summary_rows(description):
     for index, (name, value) in enumerate(description["options"].items()):
         allowed_values = format_allowed_values(description, name, value)
         yield "" if index else "options", f"{name}={format_option(value)}; {allowed_values}"
-    if description["side_classifiers"]:
+    if description["aux_loss_weights"]:
         losses = ", and ".join(f"{name} with loss weight {weight:g}"
-                               for name, weight in description["side_classifiers"].items())
+                               for name, weight in description["aux_loss_weights"].items())
         counted = "counted here" if description["aux"] else "counted with --aux"
         yield "aux", f"auxiliary classifiers, for training: {losses}; {counted}"
 
 
 def format_size_limits(description):
-    min_size, max_size = description["least_side"], description["most_side"]
+    min_size, max_size = description["min_size"], description["max_size"]
     limits = f"from {min_size} to {max_size} pixels" if max_size else f"of at least {min_size} pixels"
     return f"height and width {limits}"
 
@@ -107,7 +107,7 @@ def format_allowed_values(description, name, value):
 
 
 def format_option(value):
-    """Return a value in the form that --option takes."""
+    """Return a value in the form that --model-option takes."""
     return str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 
@@ -133,12 +133,12 @@ def format_pixels(size):
 def get_memory_rows(description):
     """Yield (label, text) of each row of the memory estimate."""
     memory = description["memory"]
-    batch_text, limit_text = f"for batch size {memory['batch']:,}", f"in {memory['gib']:g} GiB"
+    batch_text, limit_text = f"for batch size {memory['batch_size']:,}", f"in {memory['limit_gib']:g} GiB"
 
     def format_row(label, name, estimate):
-        largest_batch = estimate["largest_batch"]
+        max_batch_size = estimate["max_batch_size"]
         return label, (f"{name}: about {-(-estimate['bytes'] // 2**20):,} MiB {batch_text}; "
-                       + (f"batch size {largest_batch:,} fits {limit_text}" if largest_batch
+                       + (f"batch size {max_batch_size:,} fits {limit_text}" if max_batch_size
                           else f"no batch fits {limit_text}"))
 
     yield format_row("memory", "training", memory["training"]["sgd"])
@@ -168,7 +168,8 @@ def format_stage_table(description, columns):
     trainable = description["trainable_parameters"]
     if trainable != description["parameters"]:
         table.append(f"{trainable:,} of the parameters are trainable")
-    return table + ([f"not counted: {', '.join(description['uncounted'])}"] if description["uncounted"] else [])
+    uncounted = description["layers_without_macs"]
+    return table + ([f"not counted: {', '.join(uncounted)}"] if uncounted else [])
 
 
 def wrap_labeled_text(label, text, columns):
@@ -189,7 +190,7 @@ def wrap_paragraphs(text, columns):
 def execute_info(argv):
     arguments = build_parser().parse_args(argv)
     if arguments.network is None:
-        raise UserError(f"missing argument NET; choose from {', '.join(registry.MODELS)}; see python -m zoo info "
+        raise UserError(f"missing argument MODEL; choose from {', '.join(registry.MODELS)}; see python -m zoo summary "
                         "--help")
     model_config = common.parse_model_config(arguments.network, arguments)
     batch_and_memory = parse_workload(arguments)

@@ -1,4 +1,4 @@
-"""zoo info as people run it: in processes of their own."""
+"""zoo summary as people run it: in processes of their own."""
 
 import contextlib
 import io
@@ -14,14 +14,14 @@ from helpers import check_text
 
 import zoo
 from zoo import registry
-from zoo.cli import common, info
+from zoo.cli import common, summary
 from zoo.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 # Runs the command with each list of arguments, and says what it had loaded before it was asked
 SEVERAL = """
 import json, sys
-from zoo.cli.info import main
+from zoo.cli.summary import main
 for arguments in json.loads(sys.argv[1]):
     status = main(arguments)
     print("status", status, *sorted({"keras", "tensorflow", "jax", "torch", "numpy"} & set(sys.modules)), end="\\f")
@@ -45,9 +45,9 @@ def environment():
 @pytest.fixture(scope="module")
 def shown():
     """{command line: what it prints}: several, so that the backend loads once."""
-    several = ("resnet34 --size 32 --classes 10", "googlenet --aux", "lenet5_1998", "alexnet --option groups=1 --json",
-               "alexnet --batch 7 --memory 0.5",
-               "vgg16 --size 96x80 --channels 1 --width 0.5 --option batch_norm=true")
+    several = ("resnet34 --image-size 32 --classes 10", "googlenet --aux", "lenet5_1998", "alexnet --model-option groups=1 --json",
+               "alexnet --batch-size 7 --memory-limit 0.5",
+               "vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true")
     said, errors = asked(*several)
     assert errors == [] and all(rest[0] == "0" for _, rest in said)
     return {line: lines for line, (lines, _) in zip(several, said, strict=True)}
@@ -68,7 +68,7 @@ def facts(lines):
 
 
 def test_what_is_shown(shown):
-    lines = shown["resnet34 --size 32 --classes 10"]
+    lines = shown["resnet34 --image-size 32 --classes 10"]
     assert lines[0].startswith("resnet34: ")
     rows = facts(lines)
     assert rows["paper"] == ("He, Zhang, Ren, Sun 2016, 'Identity Mappings in Deep Residual Networks', "
@@ -96,13 +96,13 @@ def test_the_memory(shown):
         return re.findall(r"\d[\d,.]*", " ".join(part))
 
     memory = zoo.describe("resnet34", (32, 32, 3), 10)["memory"]
-    found = numbers(paragraphs(shown["resnet34 --size 32 --classes 10"])[3])
+    found = numbers(paragraphs(shown["resnet34 --image-size 32 --classes 10"])[3])
     estimates = (memory["training"]["sgd"], memory["training"]["adam"], memory["inference"])
     for place, each in enumerate(estimates):
-        mebibytes, largest = f"{-(-each['bytes'] // 2**20):,}", f"{each['largest_batch']:,}"
+        mebibytes, largest = f"{-(-each['bytes'] // 2**20):,}", f"{each['max_batch_size']:,}"
         assert sorted(found[4 * place:4 * place + 4]) == sorted([mebibytes, "128", largest, "8"])
     assert len(found) == 4 * len(estimates)
-    lines = shown["alexnet --batch 7 --memory 0.5"]
+    lines = shown["alexnet --batch-size 7 --memory-limit 0.5"]
     found = numbers(paragraphs(lines)[3])
     for place in range(3):  # MiB, the batch and the limit: no batch fits
         assert {"7", "0.5"} < {*found[3 * place:3 * place + 3]}
@@ -126,8 +126,8 @@ def test_the_side_classifiers(shown):
 
 
 def test_the_options(shown):
-    text = "\n".join(shown["vgg16 --size 96x80 --channels 1 --width 0.5 --option batch_norm=true"])
-    rows = facts(shown["vgg16 --size 96x80 --channels 1 --width 0.5 --option batch_norm=true"])
+    text = "\n".join(shown["vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true"])
+    rows = facts(shown["vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true"])
     check_text(rows["input"], "96x80x1", "16")
     check_text(rows["options"], "batch_norm=true", "false", "dropout=0.5", "0", "1")
     check_text(rows["width"], "0.5")
@@ -146,33 +146,33 @@ def test_limits(shown):
 def test_the_prose(shown):
     departures, elsewhere = (" ".join(part) for part in paragraphs(shown["googlenet --aux"])[-2:])
     description = zoo.describe("googlenet")
-    assert departures.partition(": ")[2] == description["departures"]
-    assert elsewhere.partition(": ")[2] == description["elsewhere"]
+    assert departures.partition(": ")[2] == description["paper_differences"]
+    assert elsewhere.partition(": ")[2] == description["implementation_differences"]
 
 
 def test_json_is_what_describe_gives(shown):
-    assert json.loads("\n".join(shown["alexnet --option groups=1 --json"])) == zoo.describe("alexnet", groups=1)
+    assert json.loads("\n".join(shown["alexnet --model-option groups=1 --json"])) == zoo.describe("alexnet", groups=1)
 
 
 def test_a_narrow_and_a_wide_terminal():
     told = zoo.describe("inception_v3")
-    longest = {columns: max(map(len, info.format_description(told, columns))) for columns in (30, 80, 120, 300)}
+    longest = {columns: max(map(len, summary.format_description(told, columns))) for columns in (30, 80, 120, 300)}
     assert longest[30] <= longest[80] <= 80  # neither a row of the table is broken nor a link
-    assert longest[120] <= info.MAX_TEXT_WIDTH and longest[300] <= info.MAX_TEXT_WIDTH
+    assert longest[120] <= summary.MAX_TEXT_WIDTH and longest[300] <= summary.MAX_TEXT_WIDTH
 
 
 def test_tables_in_prose_stay_as_they_are():
-    assert info.wrap_paragraphs("one two three four\n\n  a   b\n  c   d\n\nfive", 9) == [
+    assert summary.wrap_paragraphs("one two three four\n\n  a   b\n  c   d\n\nfive", 9) == [
         "one two", "three", "four", "", "  a   b", "  c   d", "", "five"]
 
 
 MISTAKES = [
-    ("", ("lenet5", "lenet5_1998", "python -m zoo info --help")),
+    ("", ("lenet5", "lenet5_1998", "python -m zoo summary --help")),
     ("resnet43", ("'resnet43'", "'resnet34'")),
     ("vgg16 vgg19", ("'vgg19'",)),
-    ("vgg16 --size 12", ("vgg16", "16", "12x12")),
-    ("vgg16 --size small", ("--size", "HEIGHTxWIDTH", "'small'")),
-    ("vgg16 --size 32x32x3", ("--size", "HEIGHTxWIDTH", "'32x32x3'")),
+    ("vgg16 --image-size 12", ("vgg16", "16", "12x12")),
+    ("vgg16 --image-size small", ("--image-size", "HEIGHTxWIDTH", "'small'")),
+    ("vgg16 --image-size 32x32x3", ("--image-size", "HEIGHTxWIDTH", "'32x32x3'")),
     ("vgg16 --channels 0", ("--channels", "1", "'0'")),
     ("vgg16 --classes 1", ("--classes", "2", "'1'")),
     ("lenet5_1998 --classes 11", ("lenet5_1998", "10", "11")),
@@ -180,12 +180,12 @@ MISTAKES = [
     ("vgg16 --width x", ("--width", "'x'")),
     ("vgg16 --stem small", ("vgg16", "stem", "small", "'auto'", "'paper'")),
     ("vgg16 --aux", ("vgg16", "--aux", "googlenet", "inception_v3")),
-    ("vgg16 --option dropout", ("--option", "NAME=VALUE", "'dropout'")),
-    ("vgg16 --option batchnorm=true", ("'batchnorm'", "'batch_norm'")),
-    ("alexnet --option groups=3", ("alexnet", "groups", "1", "2", "3")),
-    ("vgg16 --batch 0", ("--batch", "1", "'0'")),
-    ("vgg16 --memory 0", ("memory", "GiB", "0.0")),
-    ("vgg16 --memory 8GiB", ("--memory", "'8GiB'")),
+    ("vgg16 --model-option dropout", ("--model-option", "NAME=VALUE", "'dropout'")),
+    ("vgg16 --model-option batchnorm=true", ("'batchnorm'", "'batch_norm'")),
+    ("alexnet --model-option groups=3", ("alexnet", "groups", "1", "2", "3")),
+    ("vgg16 --batch-size 0", ("--batch-size", "1", "'0'")),
+    ("vgg16 --memory-limit 0", ("memory_limit_gib", "GiB", "0.0")),
+    ("vgg16 --memory-limit 8GiB", ("--memory-limit", "'8GiB'")),
     ("vgg16 --jsn", ("'--jsn'", "--json")),
 ]
 
@@ -202,7 +202,7 @@ def test_mistakes_get_one_line_before_anything_is_loaded():
 def test_an_unknown_backend(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorfow")
     with contextlib.redirect_stderr(io.StringIO()) as error:
-        assert info.main(["lenet5"]) == 2
+        assert summary.main(["lenet5"]) == 2
     check_text(error.getvalue(), "'tensorfow'", "'tensorflow'")
     assert error.getvalue().count("\n") == 1
 
@@ -211,15 +211,15 @@ def test_every_option_has_words_for_its_values():
     for name, spec in registry.MODELS.items():
         told = registry.get_model_metadata(spec)
         for option, default in spec.options.items():
-            assert info.format_allowed_values(told, option, default)
-            text = f"{option}={info.format_option(default)}"
-            arguments = info.build_parser().parse_args([name, "--option", text])
+            assert summary.format_allowed_values(told, option, default)
+            text = f"{option}={summary.format_option(default)}"
+            arguments = summary.build_parser().parse_args([name, "--model-option", text])
             assert common.parse_model_config(name, arguments).options[option] == default
 
 
 def test_a_blueprint_is_the_papers_unless_asked():
     for name in registry.MODELS:
         assert common.parse_model_config(name,
-                                         info.build_parser().parse_args([name])) == registry.resolve_model_config(name)
+                                         summary.build_parser().parse_args([name])) == registry.resolve_model_config(name)
     with pytest.raises(UserError):
-        common.parse_model_config("lenet5", info.build_parser().parse_args(["--size", "0"]))
+        common.parse_model_config("lenet5", summary.build_parser().parse_args(["--image-size", "0"]))

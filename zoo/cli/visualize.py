@@ -1,4 +1,4 @@
-"""python -m zoo show RUN|NET --image FILE: visualize feature maps, filters and heatmaps of a network for an image."""
+"""python -m zoo visualize RUN|MODEL --image FILE: visualize feature maps, filters and heatmaps for an image."""
 
 import math
 import os
@@ -11,94 +11,94 @@ from zoo.errors import UserError, unknown_name_error
 from zoo.training import failures, keras_file, run_config
 from zoo.utils.io import expand_user, check_writable
 
-PLOT_DESCRIPTIONS = {"maps": "feature maps of each layer", "filters": "filters of the first layer",
+PLOT_DESCRIPTIONS = {"feature-maps": "feature maps of each layer", "filters": "filters of the first layer",
                      "hypercolumn": "feature maps of all layers, upsampled and averaged",
                      "gradcam": "Grad-CAM heatmaps of the most probable classes",
                      "saliency": "gradient of the class score by pixel",
                      "occlusion": "how much hiding each part of the image lowers the class probability",
                      "prediction": "the most probable classes"}
-LAYER_PLOTS = ("maps", "hypercolumn", "gradcam")  # that support --layers
+LAYER_PLOTS = ("feature-maps", "hypercolumn", "gradcam")  # that support --layers
 PAGE_FILE = "look.html"
 NUM_MAPS, MAX_MAPS = 8, 1024  # of each layer
 
 
 def build_parser():
     parser = common.Parser(
-        prog="python -m zoo show", usage="%(prog)s RUN|FILE.keras|NET --image FILE [OPTION ...]",
+        prog="python -m zoo visualize", usage="%(prog)s RUN|FILE.keras|MODEL --image FILE [OPTION ...]",
         description="Look inside a network: write an HTML page with its feature maps, filters, Grad-CAM, saliency, "
-                    "occlusion and prediction for one image, or only one of these as a figure (--what).",
+                    "occlusion and prediction for one image, or only one of these as a figure (--plot).",
         epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options(),
-                                       help_text.format_help_table("figures (--what)", [*PLOT_DESCRIPTIONS.items()])),
-        examples=("runs/mine --image cat.png", "resnet18 --weights cifar10 --image cat.png --what gradcam -o cam.png",
-                  "vgg16 --size 64 --image cat.png --layers pool1,pool3 --maps 16 -o look/"))
-    parser.add_argument("network", metavar="RUN|FILE.keras|NET",
+                                       help_text.format_help_table("figures (--plot)", [*PLOT_DESCRIPTIONS.items()])),
+        examples=("runs/mine --image cat.png", "resnet18 --weights cifar10 --image cat.png --plot gradcam -o cam.png",
+                  "vgg16 --image-size 64 --image cat.png --layers pool1,pool3 --num-maps 16 -o look/"))
+    parser.add_argument("network", metavar="RUN|FILE.keras|MODEL",
                         help="model to look into; RUN: a run directory; FILE.keras: a Keras model that takes raw "
-                             "pixels (0 to 255); NET: the name of a network, with random weights unless --weights is "
+                             "pixels (0 to 255); MODEL: the name of a network, with random weights unless --weights is "
                              "given")
     parser.add_argument("--image", metavar="FILE", required=True,
                         help="image file of any size and common format; required")
     content = parser.add_argument_group("content and output")
-    content.add_argument("--what", metavar="|".join(PLOT_DESCRIPTIONS),
+    content.add_argument("--plot", metavar="|".join(PLOT_DESCRIPTIONS),
                          help="write only this figure, see below; default: an HTML page with all of them")
-    content.add_argument("--layers", metavar="A,B|every|stages",
-                         help="layers to show as maps, hypercolumn or gradcam; A,B: names with commas between them "
-                              "(python -m zoo draw NET --detail layers shows them); every: all layers; stages: the "
-                              "last layer of each stage; default: stages, or with --what gradcam the last layer with "
+    content.add_argument("--layers", metavar="A,B|all|stages",
+                         help="layers to show as feature-maps, hypercolumn or gradcam; A,B: names with commas between "
+                              "them (python -m zoo diagram MODEL --detail layers shows them); all: all layers; stages: the "
+                              "last layer of each stage; default: stages, or with --plot gradcam the last layer with "
                               "feature maps")
-    content.add_argument("--maps", metavar="N", help=f"number of feature maps to show of each layer, 1 to {MAX_MAPS}; "
-                                                     f"default: {NUM_MAPS}")
+    content.add_argument("--num-maps", metavar="N",
+                         help=f"number of feature maps to show of each layer, 1 to {MAX_MAPS}; default: {NUM_MAPS}")
     content.add_argument("-o", "--output", metavar="FILE|FOLDER",
-                         help="file to write: .html for the page, .png, .pdf or .svg with --what; a folder gets the "
-                         f"page and all figures, or the one of --what; default: {PAGE_FILE}, or MODEL-WHAT.png with "
-                         "--what")
+                         help="file to write: .html for the page, .png, .pdf or .svg with --plot; a folder gets the "
+                         f"page and all figures, or the one of --plot; default: {PAGE_FILE}, or MODEL-PLOT.png with "
+                         "--plot")
     weights = parser.add_argument_group("weights")
     weights.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
-                         help="weights for NET; imagenet, cifar10, mnist: published or bundled weights (python -m zoo "
-                              "list shows which networks have them); FILE: a weights file, see docs/weights.md; "
+                         help="weights for MODEL; imagenet, cifar10, mnist: published or bundled weights (python -m "
+                              "zoo list shows which networks have them); FILE: a weights file, see docs/weights.md; "
                               "default: random weights")
     common.add_preprocessing(weights)
     common.add_checkpoint(weights)
     common.add_model_options(parser.add_argument_group("model",
-                                                       "how NET is built; a run and a .keras file are built already "
-                                                       "(--size goes with a .keras file that takes images of any "
+                                                       "how MODEL is built; a run and a .keras file are built already "
+                                                       "(--image-size goes with a .keras file that takes images of any "
                                                        "size)"), aux=False)
     common.add_gpu(parser.add_argument_group("device"))
     return parser
 
 
 def parse_layers(text, plot_name):
-    """Return "every", "stages", or the list of layer names; UserError if the plot does not support them."""
+    """Return "all", "stages", or the list of layer names; UserError if the plot does not support them."""
     if text is None:
         return "stages"
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise UserError(f"--layers must be every, stages, or layer names separated by commas; got {text!r}")
+        raise UserError(f"--layers must be all, stages, or layer names separated by commas; got {text!r}")
     if plot_name is not None and plot_name not in LAYER_PLOTS:
-        raise UserError(f"--layers is only for {', '.join(LAYER_PLOTS)}; omit it with --what {plot_name}")
-    if names not in (["every"], ["stages"]):
+        raise UserError(f"--layers is only for {', '.join(LAYER_PLOTS)}; omit it with --plot {plot_name}")
+    if names not in (["all"], ["stages"]):
         return names
     if plot_name == "gradcam":
-        raise UserError("--what gradcam takes layer names, or without --layers the last layer with feature maps; got "
+        raise UserError("--plot gradcam takes layer names, or without --layers the last layer with feature maps; got "
                         f"{text!r}")
     return names[0]
 
 
 def parse_num_maps(text, plot_name):
     """Return the number of feature maps to show of each layer."""
-    if text is not None and plot_name not in (None, "maps"):
-        raise UserError(f"--maps is only for --what maps and for the page; omit it with --what {plot_name}")
-    return NUM_MAPS if text is None else common.parse_int("--maps", text, 1, MAX_MAPS)
+    if text is not None and plot_name not in (None, "feature-maps"):
+        raise UserError(f"--num-maps is only for --plot feature-maps and for the page; omit it with --plot {plot_name}")
+    return NUM_MAPS if text is None else common.parse_int("--num-maps", text, 1, MAX_MAPS)
 
 
 def parse_input_size(arguments):
-    """Return (height, width) of --size for a .keras file that takes images of any size; None otherwise."""
-    if arguments.size is None or not arguments.network.endswith(".keras"):
+    """Return (height, width) of --image-size for a .keras file that takes images of any size; None otherwise."""
+    if arguments.image_size is None or not arguments.network.endswith(".keras"):
         return None
-    return common.parse_image_size(arguments.size)
+    return common.parse_image_size(arguments.image_size)
 
 
 def check_memory(size):
-    """Raise MemoryError if not even the image of --size fits: the system would kill the process without a message."""
+    """Raise MemoryError if not even the image of --image-size fits: the system would kill the process silently."""
     num_bytes = 0 if size is None else math.prod(common.parse_image_size(size)) * 3 * 4  # channels, bytes of a float
     if num_bytes > failures.get_free_memory():
         raise MemoryError
@@ -107,12 +107,12 @@ def check_memory(size):
 def resolve_inspected_model(arguments):
     """Return a function of the module inspected_model that loads the model; UserError before a backend is loaded."""
     name, path, checkpoint = arguments.network, expand_user(arguments.network), common.parse_checkpoint(arguments)
-    flags = [flag for flag in ("size", "channels", "classes", "aux", "option", "weights", "preset", "width",
+    flags = [flag for flag in ("image_size", "channels", "classes", "aux", "model_option", "weights", "preset", "width",
                                "preprocessing")
              if getattr(arguments, flag)]
     flags += ["stem"] if arguments.stem != "auto" else []
     is_file = path.suffix == ".keras" and path.is_file()
-    if (path.is_dir() or is_file) and set(flags) - ({"size"} if is_file else set()):
+    if (path.is_dir() or is_file) and set(flags) - ({"image_size"} if is_file else set()):
         raise UserError(f"--{flags[0]} is only for a network's name; {name} is already built")
     if path.is_dir():
         from zoo.training import run_files
@@ -151,11 +151,11 @@ def resolve_weights(arguments):
     from zoo.weights import pretrained, sources
 
     if arguments.weights not in pretrained.PRETRAINED_NAMES and expand_user(arguments.weights).is_dir():
-        raise UserError(f"{arguments.weights} is a run: type python -m zoo show {arguments.weights}")
+        raise UserError(f"{arguments.weights} is a run: type python -m zoo visualize {arguments.weights}")
     source = sources.resolve_weights_source(arguments.weights,
                                             arguments.network).replace_preprocessing(arguments.preprocessing)
     if source.scaling is None and arguments.weights.endswith(".keras"):
-        raise UserError(f"{arguments.weights} is a complete model: type python -m zoo show {arguments.weights}")
+        raise UserError(f"{arguments.weights} is a complete model: type python -m zoo visualize {arguments.weights}")
     if source.scaling is None:
         raise UserError(f"{arguments.weights} does not specify its pixel scaling: give --preprocessing, such as "
                         "symmetric; or put a Rescaling layer before the model, save it as .keras, and show that")
@@ -165,15 +165,15 @@ def resolve_weights(arguments):
 def resolve_output(arguments):
     """Return (output Path, whether it is a folder); UserError if it cannot be written."""
     stem = Path(arguments.network).name.removesuffix(".keras")
-    default = PAGE_FILE if arguments.what is None else f"{stem}-{arguments.what}.png"
+    default = PAGE_FILE if arguments.plot is None else f"{stem}-{arguments.plot}.png"
     path = expand_user(arguments.output or default)
     is_folder = path.is_dir() or bool(arguments.output and not path.suffix)
-    if arguments.what is not None and not is_folder:
+    if arguments.plot is not None and not is_folder:
         from zoo.diagrams import save
 
         return save.check_scene_path(path), False
     if not is_folder and path.suffix.lower() != ".html":
-        raise UserError(f"without --what the output is a page, a .html file, or a folder; got {str(path)!r}")
+        raise UserError(f"without --plot the output is a page, a .html file, or a folder; got {str(path)!r}")
     check_writable(path / PAGE_FILE if path.is_dir() else path)
     return path, is_folder
 
@@ -225,15 +225,16 @@ def write_page_and_plots(image_inspection, folder, num_maps):
 
 def show_model(argv):
     arguments = build_parser().parse_intermixed_args(argv)
-    if arguments.what is not None and arguments.what not in PLOT_DESCRIPTIONS:
-        raise unknown_name_error("figure", arguments.what, PLOT_DESCRIPTIONS)
-    num_maps, layers = parse_num_maps(arguments.maps, arguments.what), parse_layers(arguments.layers, arguments.what)
+    if arguments.plot is not None and arguments.plot not in PLOT_DESCRIPTIONS:
+        raise unknown_name_error("figure", arguments.plot, PLOT_DESCRIPTIONS)
+    num_maps = parse_num_maps(arguments.num_maps, arguments.plot)
+    layers = parse_layers(arguments.layers, arguments.plot)
     input_size = parse_input_size(arguments)
     load_model = resolve_inspected_model(arguments)
     image = open_requested_image(expand_user(arguments.image))
     path, is_folder = resolve_output(arguments)
-    refuse_overwriting_image(expand_user(arguments.image), path, is_folder, arguments.what)
-    check_memory(arguments.size)
+    refuse_overwriting_image(expand_user(arguments.image), path, is_folder, arguments.plot)
+    check_memory(arguments.image_size)
     common.load_keras(*common.select_device(arguments.gpu, arguments.backend))
 
     from zoo.data import image_io
@@ -246,19 +247,19 @@ def show_model(argv):
                                             read_white_levels(expand_user(arguments.network)))
     source = ", ".join(filter(None, (Path(arguments.image).name, prepared_image.transformations)))
     image_inspection = ImageInspection(model, prepared_image.pixels, layers, source)
-    if is_folder and arguments.what is None:
+    if is_folder and arguments.plot is None:
         write_page_and_plots(image_inspection, path, num_maps)
-    elif arguments.what is None:
+    elif arguments.plot is None:
         inspection.write_inspection_page(image_inspection, num_maps, path)
         print(f"{path}: {model.title}, {model.note}")
     else:
         if is_folder:
             path.mkdir(exist_ok=True)
-            path = path / f"{arguments.what}.png"
-        inspection_plots.save_inspection_plot(image_inspection, arguments.what, num_maps, path)
+            path = path / f"{arguments.plot}.png"
+        inspection_plots.save_inspection_plot(image_inspection, arguments.plot, num_maps, path)
         print(f"{path}: {model.title}, {model.note}")
-    note = fonts.format_undrawable_note(model.class_names or (), f"{PAGE_FILE}, without --what,")
-    if note and (is_folder or arguments.what is not None):  # a page uses the fonts of the browser
+    note = fonts.format_undrawable_note(model.class_names or (), f"{PAGE_FILE}, without --plot,")
+    if note and (is_folder or arguments.plot is not None):  # a page uses the fonts of the browser
         print(f"note: {note}", file=sys.stderr)
 
 
@@ -270,7 +271,7 @@ def execute_show(argv):
     except Exception as error:  # each backend has its own out-of-memory error
         if not failures.is_out_of_memory(error):
             raise
-        print("error: out of memory; a smaller --size or --width may help, or fewer --layers", file=sys.stderr)
+        print("error: out of memory; a smaller --image-size or --width may help, or fewer --layers", file=sys.stderr)
         return 5
 
 

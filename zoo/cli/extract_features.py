@@ -1,4 +1,4 @@
-"""python -m zoo extract NET: extract image features with a pretrained network, without its classifier."""
+"""python -m zoo extract-features MODEL: extract image features with a pretrained network, without its classifier."""
 
 import os
 import sys
@@ -15,7 +15,8 @@ SPLITS = ("train", "validation", "test")
 
 def build_parser():
     parser = common.Parser(
-        prog="python -m zoo extract", usage="%(prog)s NET --dataset NAME|FOLDER|FILE.npz [-o FILE] [OPTION ...]",
+        prog="python -m zoo extract-features",
+        usage="%(prog)s MODEL --dataset NAME|FOLDER|FILE.npz [-o FILE] [OPTION ...]",
         description="Extract image features with a pretrained network, without its classifier, into an .npz file with "
                     "the arrays features, labels, class_names, files and splits.",
         epilog=help_text.join_sections(help_text.format_models(), f"data sets:\n  {', '.join(DATASETS)}",
@@ -23,7 +24,7 @@ def build_parser():
         examples=("xception --dataset pets/ -o features.npz",
                   "resnet18 --dataset cifar10 --weights cifar10 --limit 500",
                   "vgg16 --dataset pets/ --feature-layer pool4 --pooling none"))
-    parser.add_argument("network", metavar="NET", help="name of the network; all names are listed below")
+    parser.add_argument("network", metavar="MODEL", help="name of the network; all names are listed below")
     data = parser.add_argument_group("data")
     common.add_images(data, "images; NAME: a data set, see below; FOLDER: your own images in a folder for each class; "
                             "FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; required")
@@ -38,7 +39,7 @@ def build_parser():
     common.add_architecture(model, "that of the weights, or 1")
     features = parser.add_argument_group("features")
     features.add_argument("--feature-layer", metavar="LAYER", default="",
-                          help="name of the layer whose output is written (python -m zoo draw NET --detail layers "
+                          help="name of the layer whose output is written (python -m zoo diagram MODEL --detail layers "
                                "shows the names); default: the last layer before the classifier")
     features.add_argument("--pooling", metavar="|".join(POOLINGS), default="avg",
                           help="how feature maps become a vector; avg: global average pooling; max: global max "

@@ -1,4 +1,4 @@
-"""python -m zoo plot RUN: draw the plots and the report of a run again, from its files."""
+"""python -m zoo report RUN: draw the plots and the report of a run again, from its files."""
 
 import sys
 
@@ -7,7 +7,7 @@ from zoo.errors import UserError
 
 
 def build_parser():
-    parser = common.Parser(prog="python -m zoo plot",
+    parser = common.Parser(prog="python -m zoo report",
                            description="Draw the plots of a run and its report.html again, from the files in the run "
                                        "directory.",
                            examples=("runs/mine", "runs/lenet5-digits-20261122-011000", "/data/runs/mine"))
