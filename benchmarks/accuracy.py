@@ -95,7 +95,7 @@ def train_run(command, data_dir, output_dir):
     HISTORIES_DIR.mkdir(exist_ok=True)
     shutil.copy(folder / "history.csv", HISTORIES_DIR / f"{name}.csv")
     row = {**run, **result, "dataset": run["dataset"]["name"], "command": format_command(command),
-           "width": run["blueprint"]["width"], "multiply_adds": count_multiply_adds(run["blueprint"]),
+           "width": run["model_config"]["width"], "multiply_adds": count_multiply_adds(run["model_config"]),
            "recipe": command[command.index("--recipe") + 1] if "--recipe" in command else "modern",
            "versions": " ".join(f"{package} {version}" for package, version in run["versions"].items())}
     return {field: row[field] for field in FIELDS}

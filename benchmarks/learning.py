@@ -40,9 +40,9 @@ def train_run(model_name, data_dir, output_dir):
             raise OSError(f"zoo.train ended with status {done.returncode}")
     config = json.loads((run / "run.json").read_text(encoding="utf-8"))
     row = summarize_run(csv_rows.read_rows(run / "history.csv"), csv_rows.read_rows(run / "timings.csv"))
-    return {"network": model_name, "width": config["blueprint"]["width"], "parameters": config["parameters"],
-            "multiply_adds": accuracy.count_multiply_adds(config["blueprint"]), "dataset": config["dataset"]["name"],
-            **row, "processor": config["processor"], "commit": config["commit"],
+    return {"network": model_name, "width": config["model_config"]["width"], "parameters": config["parameters"],
+            "multiply_adds": accuracy.count_multiply_adds(config["model_config"]), "dataset": config["dataset"]["name"],
+            **row, "processor": config["cpu"], "commit": config["commit"],
             "command": accuracy.format_command(words)}
 
 

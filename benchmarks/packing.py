@@ -52,10 +52,10 @@ def find_bundled_for_run(run):
     from zoo.training import run_files
 
     config = run_files.read_config(run)
-    bundled = pretrained.find_bundled_weights(config["network"])
-    if (registry.resolve_model_config(**config["blueprint"]),
+    bundled = pretrained.find_bundled_weights(config["model"])
+    if (registry.resolve_model_config(**config["model_config"]),
         config["dataset"]["name"]) != (bundled.model_config, bundled.dataset):
-        raise UserError(f"{run} is not of the preset small of {config['network']}, trained on {bundled.dataset}")
+        raise UserError(f"{run} is not of the preset small of {config['model']}, trained on {bundled.dataset}")
     return bundled
 
 

@@ -123,7 +123,7 @@ def measure_all(sizes, root, data_dir, device):
                 append_row(**{**result, "epochs": sizes["epochs"]}, case=case, network=f"{NETWORK}, width {WIDTH}",
                            source_pictures=sizes["source"], pictures=sizes["new"], seed=seed, rate=rate,
                            source_accuracy=trained["test_accuracy_best"], device=facts["device"],
-                           processor=facts["processor"],
+                           processor=facts["cpu"],
                            versions=" ".join(f"{name} {version}" for name, version in facts["versions"].items()),
                            commit=facts["commit"], command=command)
 

@@ -60,9 +60,9 @@ def test_the_rows_are_whole():
 
 
 def test_multiply_adds_are_those_of_the_run(benchmark):
-    blueprint = registry.resolve_model_config("vgg16", (32, 32, 3), 10, 0.125, options={"batch_norm": True})
+    model_config = registry.resolve_model_config("vgg16", (32, 32, 3), 10, 0.125, options={"batch_norm": True})
     described = zoo.describe("vgg16", (32, 32, 3), 10, width=0.125, batch_norm=True)
-    assert benchmark.count_multiply_adds(registry.serialize_model_config(blueprint)) == described["multiply_adds"]
+    assert benchmark.count_multiply_adds(registry.serialize_model_config(model_config)) == described["multiply_adds"]
 
 
 def test_the_table_has_the_width(benchmark):
@@ -157,13 +157,13 @@ def test_an_interrupted_run_ends_the_command(benchmark, monkeypatch, tmp_path):
 def write_run(run, network, aux):
     """Write a run directory of a freshly initialized small preset; return its weights by path."""
     bundled = pretrained.find_bundled_weights(network)
-    blueprint = {**registry.serialize_model_config(bundled.model_config), "aux": aux}
-    model = model_loading.build_with_preprocessing(registry.resolve_model_config(**blueprint), (0.5,) * 3, (0.25,) * 3,
+    model_config = {**registry.serialize_model_config(bundled.model_config), "aux": aux}
+    model = model_loading.build_with_preprocessing(registry.resolve_model_config(**model_config), (0.5,) * 3, (0.25,) * 3,
                                                    None)
     arrays = {variable.path: np.asarray(variable) for variable in model.weights}
     (run / "checkpoints").mkdir(parents=True)
     np.savez(run / "checkpoints" / "best.npz", **{f"weights/{path}": array for path, array in arrays.items()})
-    config = {"network": network, "blueprint": {**blueprint, "aux": False}, "precision": "float32", "limit": None,
+    config = {"model": network, "model_config": {**model_config, "aux": False}, "precision": "float32", "limit": None,
               "dataset": {"name": "cifar10", "class_names": [*"0123456789"], "mean": [0.5] * 3, "std": [0.25] * 3}}
     (run / "run.json").write_text(json.dumps(config))
     return arrays
@@ -212,7 +212,7 @@ def test_a_real_run_is_packed_and_checked(packing, benchmark, real_data, tmp_pat
 def test_a_run_of_another_size_is_refused(packing, tmp_path):
     write_run(tmp_path / "run", "lenet5_bn", False)
     config = json.loads((tmp_path / "run" / "run.json").read_text())
-    config["blueprint"]["width"] = 0.75
+    config["model_config"]["width"] = 0.75
     (tmp_path / "run" / "run.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="lenet5_bn"):
         packing.find_bundled_for_run(tmp_path / "run")

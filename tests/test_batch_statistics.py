@@ -29,7 +29,7 @@ def network_of(dropout=0.5, **normalization):
     """Two normalizations, the second behind dropout."""
     keras.utils.set_random_seed(3)
     image = keras.Input((16, 16, 1), dtype="uint8", name="image")
-    x = layers.Rescaling(1 / 64, -2, name="normalise")(image)
+    x = layers.Rescaling(1 / 64, -2, name="preprocessing")(image)
     x = layers.Conv2D(4, 3, strides=2, name="conv")(x)
     x = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn1", **normalization)(x))
     x = layers.Dropout(dropout, name="drop")(layers.Flatten(name="flatten")(x))
@@ -108,7 +108,7 @@ def test_a_checkpoint_has_the_statistics_of_the_weights_in_it(ema, tmp_path, cap
     for path, array in measured("weights").items():
         assert array == pytest.approx(kept[path], rel=1e-6, abs=1e-7)
     if ema:
-        assert max(np.abs(array - kept[path]).max() for path, array in measured("raw").items()) > 1e-3
+        assert max(np.abs(array - kept[path]).max() for path, array in measured("trained").items()) > 1e-3
 
 
 def test_validation_in_training_uses_them(tmp_path, capsys):

@@ -38,7 +38,7 @@ def run_of(folder, network, side, width=0.25):
     dataset = {"name": "made up", "shape": [side, side, channels], "class_names": NAMES, "mean": [0.4] * channels,
                "std": [0.3] * channels}
     (folder / "run.json").write_text(json.dumps(
-        {"network": network, "dataset": dataset, "blueprint": registry.serialize_model_config(plan)}))
+        {"model": network, "dataset": dataset, "model_config": registry.serialize_model_config(plan)}))
     return folder
 
 
@@ -94,7 +94,7 @@ def test_onnx(run, pictures, expected, tmp_path, capsys):
     assert taken.shape == ["number", 10]
     assert session.run(None, {"image": pictures})[0] == pytest.approx(expected, abs=1e-5)
     about = session.get_modelmeta().custom_metadata_map
-    assert json.loads(about["labels"])[9] == "a nine, or so" and about["network"] == "lenet5_bn"
+    assert json.loads(about["labels"])[9] == "a nine, or so" and about["model"] == "lenet5_bn"
 
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="TensorFlow writes it")

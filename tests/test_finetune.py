@@ -148,15 +148,15 @@ def test_small_pictures_are_enlarged_by_whole_factors(network, stem, shape, expe
 
 def made(network, shape, head=(), features="", pooling="avg", width=0.05):
     origin = pretrained_backbone.find_backbone_weights(network, "none", width)
-    blueprint, factor, _ = pretrained_backbone.resolve_model_input(network, shape, origin, 5)
+    model_config, factor, _ = pretrained_backbone.resolve_model_input(network, shape, origin, 5)
     scaling = pretrained.make_standard_scaling((0.5,) * 3, (0.5,) * 3)
     told = finetuning.FineTuneConfig("", head, pooling, features, "", factor, scaling.scale, scaling.offset, "rgb")
-    return finetuned_model.build_finetuning_model(blueprint, told, shape, 5, "softmax"), blueprint
+    return finetuned_model.build_finetuning_model(model_config, told, shape, 5, "softmax"), model_config
 
 
 def test_the_notes_28_to_84():
     (model, body), _ = made("xception", (28, 28, 1), (16, 0.5))
-    assert model.get_layer("enlarge").output.shape == (None, 84, 84, 3)
+    assert model.get_layer("upsample").output.shape == (None, 84, 84, 3)
     assert [layer.name for layer in model.layers[-6:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"] \
         or [layer.name for layer in model.layers[-5:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"]
     bare = zoo.build("xception", (84, 84, 3), include_top=False, width=0.05, stem="paper")
@@ -167,11 +167,11 @@ def test_the_notes_28_to_84():
 
 def test_the_model_is_the_body_and_a_dense_layer():
     """Against the two put together by hand in NumPy."""
-    (model, body), blueprint = made("vgg16", (20, 20, 3), pooling="flatten")
+    (model, body), model_config = made("vgg16", (20, 20, 3), pooling="flatten")
     randomize(model)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 20, 20, 3), np.uint8)
     twice = keras.ops.convert_to_numpy(keras.layers.UpSampling2D(2, interpolation="bilinear")(pixels / 127.5 - 1))
-    bare = zoo.build("vgg16", blueprint.input_shape, include_top=False, width=0.05)
+    bare = zoo.build("vgg16", model_config.input_shape, include_top=False, width=0.05)
     bare.set_weights(body.get_weights())
     rows = bare.predict(twice, verbose=0).reshape(2, -1)
     kernel, bias = model.get_layer("head").get_weights()

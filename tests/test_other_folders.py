@@ -44,7 +44,7 @@ def test_a_run_keeps_the_scale_of_its_sixteen_bits(tmp_path, capsys):
             Image.fromarray(grid).save(tmp_path / "scans" / name / f"{index}.png")
     run, out = train(tmp_path / "scans", capsys)
     check_text(out, "0..4095", "0..255")
-    assert json.loads((run / "run.json").read_text())["dataset"]["white"] == {"integer": 4095}
+    assert json.loads((run / "run.json").read_text())["dataset"]["white_levels"] == {"integer": 4095}
     low = tmp_path / "scans" / "low" / "0.png"
     assert predict.main([str(run), str(low), *GPU]) == 0
     check_text(capsys.readouterr().out, "0..4095", "0..255")

@@ -47,7 +47,7 @@ def split_of(count, seed):
 def network_of():
     keras.utils.set_random_seed(5)
     image = keras.Input((16, 16, 1), dtype="uint8", name="image")
-    x = layers.Rescaling(1 / 64, -2, name="normalise")(image)
+    x = layers.Rescaling(1 / 64, -2, name="preprocessing")(image)
     x = layers.Conv2D(4, 3, strides=2, use_bias=False, name="conv")(x)
     x = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn")(x))
     x = layers.Dropout(float(dropout), name="drop")(layers.Flatten(name="flatten")(x))
@@ -102,7 +102,7 @@ def test_two_devices_train_as_one(backend, tmp_path):
     one, two = (trained(backend, devices, tmp_path / str(devices)) for devices in (1, 2))
     assert_alike(one, two)
     assert int(one[1]["optimizer/nesterov/iteration"]) == 21  # 7 steps an epoch
-    assert np.abs(one[1]["raw/conv/kernel"] - one[1]["weights/conv/kernel"]).max() > 1e-3  # they have moved
+    assert np.abs(one[1]["trained/conv/kernel"] - one[1]["weights/conv/kernel"]).max() > 1e-3  # they have moved
 
 
 @pytest.mark.slow

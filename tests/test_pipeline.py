@@ -200,7 +200,7 @@ def test_a_keras_model_of_ones_own(ending, tmp_path):
     before = model.get_weights()
     run = zoo.fit(model, "digits", **FEW, output_dir=tmp_path, name="own")
     assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
-    assert run.status == "finished" and run.config["network"] == "own_net" and run.config["parameters"] == 104 + 16 + 5_770
+    assert run.status == "finished" and run.config["model"] == "own_net" and run.config["parameters"] == 104 + 16 + 5_770
     probabilities = run.predict(zoo.load_data("digits", limit=200).test.images[:3])
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert run.evaluate()["accuracy"] == run.result["test_accuracy_best"]
@@ -345,7 +345,7 @@ def test_a_run_serves_as_a_path(tmp_path):
 
 def test_a_new_head_without_weights_takes_images_as_training_from_scratch_does(shapes, tmp_path):
     run = zoo.fit("resnet18", shapes, width=0.0625, head_layers=(8,), epochs=1, output_dir=tmp_path, verbose=False)
-    assert run.config["blueprint"]["input_shape"] == [32, 32, 3] and run.config["blueprint"]["stem"] == "small"
+    assert run.config["model_config"]["input_shape"] == [32, 32, 3] and run.config["model_config"]["stem"] == "small"
 
 
 def test_weights_of_another_type(tmp_path):

@@ -19,8 +19,8 @@ from zoo.training.npz_file import read_arrays
 def built(name, what, **options):
     spec = registry.get_model_info(name)
     with precision.precision_scope(what):
-        blueprint = registry.resolve_model_config(name, (32, 32, spec.input_shape[2]), 10, **options)
-        return model_loading.build_with_preprocessing(blueprint, [0.5], [0.25], None)
+        model_config = registry.resolve_model_config(name, (32, 32, spec.input_shape[2]), 10, **options)
+        return model_loading.build_with_preprocessing(model_config, [0.5], [0.25], None)
 
 
 @pytest.mark.parametrize("what, computes", [("bfloat16", "bfloat16"), ("float16", "float16"), ("float32", "float32")])
@@ -28,7 +28,7 @@ def test_what_computes_in_which_precision(what, computes):
     model = built("resnet34", what, width=0.125)
     assert {weight.dtype for weight in model.weights} == {"float32"}
     assert {layer.compute_dtype for layer in model.layers if layer.weights} == {computes}
-    assert model.get_layer("normalise").compute_dtype == model.get_layer("predictions").compute_dtype == "float32"
+    assert model.get_layer("preprocessing").compute_dtype == model.get_layer("predictions").compute_dtype == "float32"
     assert model.predict(np.zeros((2, 32, 32, 3), "uint8"), verbose=0).dtype == np.float32
     assert keras.config.dtype_policy().name == "float32"  # as before
 
@@ -69,7 +69,7 @@ def test_float16_scales_its_loss_and_goes_on_exactly(changes, tmp_path, capsys):
     assert arrays["optimizer/loss_scale/dynamic_scale"] == 2.0 ** (15 - (21 - made))  # halved for each left out
     assert {array.dtype for name, array in arrays.items() if name.startswith("weights/")} == {np.dtype("float32")}
     if changes.get("ema_momentum"):
-        assert np.abs(arrays["raw/conv/kernel"] - arrays["weights/conv/kernel"]).max() > 0
+        assert np.abs(arrays["trained/conv/kernel"] - arrays["weights/conv/kernel"]).max() > 0
 
 
 def test_float16_leaves_out_a_step_whose_gradient_is_not_finite():

@@ -24,9 +24,9 @@ def plan(*words):
 @pytest.mark.parametrize("network", registry.MODELS)
 def test_train_builds_the_preset(network):
     small = registry.get_model_info(network).small_preset
-    blueprint = plan(network, "--preset", "small", "--dataset", small.dataset).model_config
-    assert blueprint.width == small.width and small.options.items() <= blueprint.options.items()
-    assert blueprint == pretrained.resolve_preset_config(registry.get_model_info(network), "small")
+    model_config = plan(network, "--preset", "small", "--dataset", small.dataset).model_config
+    assert model_config.width == small.width and small.options.items() <= model_config.options.items()
+    assert model_config == pretrained.resolve_preset_config(registry.get_model_info(network), "small")
     assert plan(network, "--dataset", small.dataset).model_config.width == 1
 
 
@@ -39,8 +39,8 @@ def narrow_vgg(monkeypatch):
 
 
 def test_other_options_can_be_given_beside_it(narrow_vgg):
-    blueprint = plan(*narrow_vgg, "--model-option", "dropout=0.3").model_config
-    assert (blueprint.width, blueprint.options) == (0.25, {"batch_norm": True, "dropout": 0.3})
+    model_config = plan(*narrow_vgg, "--model-option", "dropout=0.3").model_config
+    assert (model_config.width, model_config.options) == (0.25, {"batch_norm": True, "dropout": 0.3})
     assert plan(*narrow_vgg, "--set", "dropout=0.2").model_config.options == {"batch_norm": True, "dropout": 0.2}
 
 
@@ -69,7 +69,7 @@ def test_the_same_command_goes_on(tmp_path, capsys):
     words = ["maxout_mnist", "--preset", "small", "--limit", "20", "--epochs", "1", "--gpu", "none", "--output-dir",
              str(tmp_path), "--name", "run"]
     assert train.main(words) == 0
-    width = json.loads((tmp_path / "run" / "run.json").read_text())["blueprint"]["width"]
+    width = json.loads((tmp_path / "run" / "run.json").read_text())["model_config"]["width"]
     assert width == registry.get_model_info("maxout_mnist").small_preset.width
     assert train.main(words) == 0  # it is finished
     assert train.main(["--resume", str(tmp_path / "run")]) == 0

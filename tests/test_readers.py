@@ -117,13 +117,13 @@ def test_evaluate_names_a_damaged_file(copy, capsys, name, content):
 
 
 @pytest.mark.parametrize("change, parts", [
-    (lambda facts: facts.pop("blueprint"), ["run.json", "network"]),
-    (lambda facts: facts["blueprint"].update(width="wide"), ["run.json", "width", "'wide'"]),
+    (lambda facts: facts.pop("model_config"), ["run.json", "model_config"]),
+    (lambda facts: facts["model_config"].update(width="wide"), ["run.json", "width", "'wide'"]),
     (lambda facts: facts["dataset"].update(std=[0.0]), ["run.json", "std", "(0.0,)"]),
     (lambda facts: facts["dataset"].update(name="digit"), ["'digit'", "'digits'"]),
     (lambda facts: facts.update(limit=100), ["test", 100, 150, 10, "--data-dir"]),
     (lambda facts: facts.update(limit="all"), ["run.json", "limit", "'all'"]),
-], ids=["no blueprint", "width", "std", "data set", "another limit", "no limit"])
+], ids=["no model_config", "width", "std", "data set", "another limit", "no limit"])
 def test_evaluate_refuses_a_run_json_that_does_not_fit(copy, capsys, change, parts):
     facts = facts_of(copy)
     change(facts)
@@ -292,11 +292,11 @@ def test_a_network_without_weights_is_to_be_trained(tmp_path, monkeypatch, capsy
 
 
 @pytest.mark.parametrize("change, parts", [
-    (lambda facts: facts.pop("blueprint"), [1, 3, "None"]),
-    (lambda facts: facts["blueprint"].update(input_shape=[28, 28]), [1, 3, "[28, 28]"]),
+    (lambda facts: facts.pop("model_config"), [1, 3, "None"]),
+    (lambda facts: facts["model_config"].update(input_shape=[28, 28]), [1, 3, "[28, 28]"]),
     (lambda facts: facts["dataset"].update(mean=["x"]), ["run.json"]),
     (lambda facts: facts["dataset"].update(class_names=["0", "1"]), ["run.json", 2, 10]),
-], ids=["no blueprint", "shape", "mean", "names"])
+], ids=["no model_config", "shape", "mean", "names"])
 def test_predict_refuses_a_run_json_that_does_not_fit(copy, pictures, capsys, change, parts):
     facts = facts_of(copy)
     change(facts)
@@ -312,7 +312,7 @@ def make(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "run.json").write_text(json.dumps({
-            "network": "lenet5", "parameters": 61706, "seed": seed, "recipe": {"epochs": 2, **recipe},
+            "model": "lenet5", "parameters": 61706, "seed": seed, "recipe": {"epochs": 2, **recipe},
             "dataset": {"name": "digits", "class_names": ["0", "1"]}}))
         rows = "".join(f"{epoch},0.1,1.0,0.5,{1 / epoch},0.{4 + epoch}\n" for epoch in (1, 2)[: 2 if accuracies else 1])
         (folder / "history.csv").write_text(f"epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n{rows}")

@@ -57,7 +57,7 @@ def network_of(sides=()):
     """A small network with all that has a state: weights, batch normalisation, dropout; side classifiers by name."""
     keras.utils.set_random_seed(5)
     image = keras.Input((16, 16, 1), dtype="uint8", name="image")
-    x = layers.Rescaling(1 / 64, -2, name="normalise")(image)
+    x = layers.Rescaling(1 / 64, -2, name="preprocessing")(image)
     x = layers.Conv2D(4, 3, strides=2, use_bias=False, name="conv")(x)
     x = layers.ReLU(name="relu")(layers.BatchNormalization(name="bn")(x))
     x = layers.Dropout(0.5, name="drop")(layers.Flatten(name="flatten")(x))
@@ -124,14 +124,14 @@ def test_the_average_is_what_is_tested_and_kept(tmp_path, capsys):
     before = network_of().get_layer("conv").get_weights()[0]
     progress = trained(tmp_path, recipe, [10])
     arrays = read_arrays(tmp_path / "checkpoints" / "best.npz")
-    tested, raw = (arrays[f"{kind}/conv/kernel"] for kind in ("weights", "raw"))
+    tested, raw = (arrays[f"{kind}/conv/kernel"] for kind in ("weights", "trained"))
     assert np.abs(raw - before).max() > 1e-4
     # the first step: the average is the new weights, whatever the decay
     assert np.array_equal(tested, raw)
     two = trained(tmp_path / "two", dataclasses.replace(recipe, epochs=2), [10])
     again = read_arrays(tmp_path / "two" / "checkpoints" / "last.npz")
     decay = (1 + 1) / (10 + 1)  # of the second step, number 1: less than 0.5
-    expected = decay * raw + (1 - decay) * again["raw/conv/kernel"]
+    expected = decay * raw + (1 - decay) * again["trained/conv/kernel"]
     assert again["weights/conv/kernel"] == pytest.approx(expected, abs=1e-7)
     network = network_of()
     model_loading.load_checkpoint_weights(network, tmp_path / "two" / "checkpoints" / "last.npz")

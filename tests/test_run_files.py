@@ -89,8 +89,8 @@ def test_a_run_json_without_a_format_is_read(run, capsys):
 
 @pytest.mark.parametrize("values", [
     {"format": "1"}, {"format": True}, {"format": None}, {"seed": 2**70}, {"seed": -1}, {"seed": "0"}, {"seed": 0.5},
-    {"limit": 0}, {"limit": "60"}, {"versions": []}, {"recipe": 3}, {"blueprint": None}, {"dataset": []},
-    {"network": None}, {"device": 1}, {"deterministic": "no"}, {"dataset": {"name": "digits", "class_names": [0]}},
+    {"limit": 0}, {"limit": "60"}, {"versions": []}, {"recipe": 3}, {"model_config": None}, {"dataset": []},
+    {"model": None}, {"device": 1}, {"deterministic": "no"}, {"dataset": {"name": "digits", "class_names": [0]}},
     {"parameters": -1}, {"backend": None}, {"backend": ""}, {"precision": 16}], ids=str)
 def test_a_value_of_run_json_that_no_training_wrote(run, capsys, values):
     change(run / "run.json", **values)

@@ -21,7 +21,7 @@ SPLIT = Split(RNG.integers(0, 256, (80, 8, 8, 3), np.uint8), np.arange(80) % 3, 
 def network(scale=True, center=True):
     keras.utils.set_random_seed(1)
     image = keras.Input((8, 8, 3), dtype="uint8", name="image")
-    x = layers.Rescaling(1 / 255, dtype="float32", name="normalise")(image)
+    x = layers.Rescaling(1 / 255, dtype="float32", name="preprocessing")(image)
     x = layers.Conv2D(4, 3, name="conv")(x)
     x = layers.BatchNormalization(momentum=0.8, epsilon=1e-5, scale=scale, center=center, name="bn")(x)
     x = layers.Flatten(name="flatten")(layers.ReLU(name="relu")(x))

@@ -217,7 +217,7 @@ def test_every_option_has_words_for_its_values():
             assert common.parse_model_config(name, arguments).options[option] == default
 
 
-def test_a_blueprint_is_the_papers_unless_asked():
+def test_a_model_config_is_the_papers_unless_asked():
     for name in registry.MODELS:
         assert common.parse_model_config(name,
                                          summary.build_parser().parse_args([name])) == registry.resolve_model_config(name)

@@ -135,8 +135,8 @@ def test_run_json(first):
     facts = json.loads((first[1] / "run.json").read_text())
     assert [*facts][0] == "format" and facts["format"] == 1
     assert facts["command"] == "python -m zoo.train lenet5 --limit 200 --epochs 2 --name x --output-dir out"
-    assert facts["network"] == "lenet5" and facts["parameters"] == 61706
-    assert facts["blueprint"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
+    assert facts["model"] == "lenet5" and facts["parameters"] == 61706
+    assert facts["model_config"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
                                   "stem": "paper", "options": {}, "aux": False}
     assert facts["recipe"] == serialize_recipe(Recipe(learning_rate=0.05, batch_size=32, epochs=2,
                                                       augmentation="rotation=10 shift=0.07"))

@@ -31,7 +31,7 @@ def test_an_epoch_on_real_pictures(real_data, tmp_path, words, labels, classes, 
     facts = json.loads((tmp_path / "x" / "run.json").read_text())
     assert facts["parameters"] == parameters
     assert facts["dataset"]["classes"] == len(facts["dataset"]["class_names"]) == classes
-    assert facts["blueprint"]["stem"] == ("small" if name == "resnet34" else "paper")
+    assert facts["model_config"]["stem"] == ("small" if name == "resnet34" else "paper")
     result = json.loads((tmp_path / "x" / "result.json").read_text())
     assert 0 <= result["test_accuracy_best"] <= 1
     split = load_dataset_by_name(dataset, data_dir=real_data, limit=int(limit), label_mode=labels).test

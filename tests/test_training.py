@@ -473,14 +473,14 @@ def test_a_model_of_raw_pixels_is_the_network_after_normalisation(plan, mean, st
     assert model.input.dtype == "uint8"
     assert np.allclose(model.predict(images, verbose=0), network.predict(normalised(images, mean, std), verbose=0),
                        atol=1e-6)
-    shown = keras.Model(model.input, model.get_layer("normalise").output).predict(images, verbose=0)
+    shown = keras.Model(model.input, model.get_layer("preprocessing").output).predict(images, verbose=0)
     assert shown.dtype == np.float32 and np.allclose(shown, normalised(images, mean, std), atol=1e-5)
 
 
 def test_the_layers_stand_flat():
     model = model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5"), (0.1313,), (0.3085,), None)
     assert [layer.name for layer in model.layers] == [
-        "image", "normalise", "C1", "S2", "C3", "S4", "flatten", "C5", "F6", "output", "predictions"]
+        "image", "preprocessing", "C1", "S2", "C3", "S4", "flatten", "C5", "F6", "output", "predictions"]
     assert model.get_layer("C1").kernel.shape == (5, 5, 1, 6)
 
 
@@ -493,7 +493,7 @@ def test_pixels_are_normalised_in_float32_whatever_the_policy():
         keras.config.set_dtype_policy("float32")
     assert model.get_layer("C1").compute_dtype == "bfloat16"
     images = np.arange(256, dtype=np.uint8).repeat(784).reshape(256, 28, 28, 1)  # every value of a pixel
-    shown = keras.Model(model.input, model.get_layer("normalise").output).predict(images, verbose=0)
+    shown = keras.Model(model.input, model.get_layer("preprocessing").output).predict(images, verbose=0)
     assert shown.dtype == np.float32
     assert np.allclose(shown, normalised(images, (0.1313,), (0.3085,)), atol=1e-6)
     assert model.predict(images[:2], verbose=0).dtype == np.float32
@@ -599,9 +599,9 @@ def run(tmp_path):
         models[name].compile("sgd", "mse")
         write_arrays(run / "checkpoints" / f"{name}.npz", checkpoints.get_training_state(models[name]))
     (run / "run.json").write_text(json.dumps({
-        "network": "lenet5",
+        "model": "lenet5",
         "dataset": {"name": "mnist", "class_names": [*"0123456789"], "mean": [0.1313], "std": [0.3085]},
-        "blueprint": {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0, "stem": "paper",
+        "model_config": {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0, "stem": "paper",
                       "options": {}}}))
     return run, models
 
@@ -655,14 +655,14 @@ def test_load_refuses_a_run_without_a_checkpoint(run):
 
 
 @pytest.mark.parametrize("change", [
-    lambda facts: facts.pop("blueprint"),
+    lambda facts: facts.pop("model_config"),
     lambda facts: facts.pop("dataset"),
-    lambda facts: facts["blueprint"].update(colour="red"),
-    lambda facts: facts["blueprint"].update(name="lenet6"),
+    lambda facts: facts["model_config"].update(colour="red"),
+    lambda facts: facts["model_config"].update(name="lenet6"),
     lambda facts: facts["dataset"].update(std=[0.0]),
     lambda facts: facts["dataset"].update(std=[0.5, 0.5]),
     lambda facts: facts["dataset"].update(mean=None),
-], ids=["no blueprint", "no dataset", "unknown argument", "unknown network", "std 0", "two stds", "no mean"])
+], ids=["no model_config", "no dataset", "unknown argument", "unknown network", "std 0", "two stds", "no mean"])
 def test_load_refuses_a_damaged_run_json(run, change):
     folder, _ = run
     facts = json.loads((folder / "run.json").read_text())
@@ -673,7 +673,7 @@ def test_load_refuses_a_damaged_run_json(run, change):
 
 def test_load_refuses_a_run_json_that_is_no_json(run):
     folder, _ = run
-    (folder / "run.json").write_text('{"network": ')
+    (folder / "run.json").write_text('{"model": ')
     check_refused([folder / "run.json"], folder)
 
 

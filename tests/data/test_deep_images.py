@@ -34,14 +34,14 @@ def maxima(dataset):
 ])
 def test_one_scale_for_a_set(tmp_path, largest, white, pixels, in_memory):
     dataset = image_folder.load_image_folder(write(tmp_path / "scans", largest), (8, 8, 1), max_cache_bytes=in_memory)
-    assert dataset.origin["white"] == {"integer": white} and maxima(dataset) == pixels
+    assert dataset.origin["white_levels"] == {"integer": white} and maxima(dataset) == pixels
     check_text("\n".join(dataset.notes), f"0..{white}", "0..255", f"{max(largest):,}")
 
 
 @pytest.mark.parametrize("largest, white, pixels", [((0.25, 1.0), 1, [64, 255]), ((0.5, 200.0), 255, [0, 200])])
 def test_floats(tmp_path, largest, white, pixels):
     dataset = image_folder.load_image_folder(write(tmp_path / "scans", largest, np.float32, ".tif"), (8, 8, 1))
-    assert dataset.origin["white"] == {"float": white} and maxima(dataset) == pixels
+    assert dataset.origin["white_levels"] == {"float": white} and maxima(dataset) == pixels
 
 
 def test_eight_bits_beside_sixteen_stay_as_they_are(tmp_path):
@@ -51,7 +51,7 @@ def test_eight_bits_beside_sixteen_stay_as_they_are(tmp_path):
     assert maxima(image_folder.load_image_folder(tmp_path / "scans", (8, 8, 1))) == [77, 255]
     write(tmp_path / "plain", (200,), np.uint8)
     dataset = image_folder.load_image_folder(tmp_path / "plain", (8, 8, 1))
-    assert "white" not in dataset.origin and not any("0..255" in note for note in dataset.notes)
+    assert "white_levels" not in dataset.origin and not any("0..255" in note for note in dataset.notes)
 
 
 def test_what_comes_later_is_on_the_scale_of_the_set(tmp_path):

@@ -22,7 +22,7 @@ def make_run(tmp_path):
         labels, probabilities = predictions_of(len(names), count, mistakes)
         wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)[:100]
         dataset = {"name": "digits", "title": "Some digits", "class_names": list(names), "shape": shape}
-        facts = {"network": "lenet5", "dataset": dataset, "parameters": 61706, "recipe": {"epochs": epochs}}
+        facts = {"model": "lenet5", "dataset": dataset, "parameters": 61706, "recipe": {"epochs": epochs}}
         (run / "run.json").write_text(json.dumps(facts))
         rows = zip(*history_of(epochs).values(), strict=True)
         lines = [f"{int(row[0])},{','.join(map(str, row[1:]))}" for row in rows]

@@ -192,9 +192,9 @@ def test_a_history_that_no_training_wrote_is_refused(make_run, text):
 
 @pytest.mark.parametrize(("name", "facts"), [
     ("run.json", []),
-    ("run.json", {"network": "lenet5"}),
-    ("run.json", {"network": "lenet5", "dataset": {"name": "digits"}}),
-    ("run.json", {"network": "lenet5", "dataset": {"name": "digits", "class_names": []}}),
+    ("run.json", {"model": "lenet5"}),
+    ("run.json", {"model": "lenet5", "dataset": {"name": "digits"}}),
+    ("run.json", {"model": "lenet5", "dataset": {"name": "digits", "class_names": []}}),
     ("run.json", {"dataset": {"name": "digits", "class_names": ["0"]}}),
     ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": 0.9}),
     ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": 0.9, "best_epoch": 7}),

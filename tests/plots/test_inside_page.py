@@ -28,7 +28,7 @@ HOSTILE = ("</script><script>window.broken = 1</script>", "<img src=x onerror='w
 def model_of():
     """Three maps of the picture, the first of them dead; a grid of half the side; scores."""
     image = keras.Input((12, 16, 1), dtype="uint8", name="image")
-    x = layers.Conv2D(3, 1, activation="relu", name="conv1")(layers.Rescaling(1 / 255, name="normalise")(image))
+    x = layers.Conv2D(3, 1, activation="relu", name="conv1")(layers.Rescaling(1 / 255, name="preprocessing")(image))
     x = layers.Conv2D(2, 3, strides=2, padding="same", name="conv2")(x)
     x = layers.Dense(3, name="fc")(layers.Flatten(name="flat")(x))
     model = keras.Model(image, layers.Softmax(name="predictions")(x), name="toy")
@@ -104,7 +104,7 @@ def test_stepping_through_the_layers(browser):
         heading = browser.value("document.getElementById('name').textContent")
         return [heading.split()[0], *map(int, re.findall(r"\d+", heading.partition(" ")[2]))]
 
-    assert name() == ["normalise", 1, 6] and browser.value("before.disabled")
+    assert name() == ["preprocessing", 1, 6] and browser.value("before.disabled")
     browser.click(*middle(browser, "#after"))
     assert name() == ["conv1", 2, 6]
     numbers = re.findall(r"\d+", browser.value("said.textContent"))
@@ -117,7 +117,7 @@ def test_stepping_through_the_layers(browser):
     browser.press("ArrowLeft")
     browser.press("ArrowLeft")
     browser.press("ArrowLeft")  # no further
-    assert name() == ["normalise", 1, 6]
+    assert name() == ["preprocessing", 1, 6]
     browser.value("names.value = '4'; names.dispatchEvent(new Event('change'))")
     assert name() == ["fc", 5, 6] and browser.value("document.querySelectorAll('#tiles .strip').length") == 1
     browser.value("step.value = '5'; step.dispatchEvent(new Event('input'))")

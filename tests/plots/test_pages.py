@@ -63,9 +63,9 @@ def strings(data):
 
 
 def config(names, words):
-    return {"network": words[0], "dataset": {"name": words[1], "title": words[2], "class_names": list(names)},
+    return {"model": words[0], "dataset": {"name": words[1], "title": words[2], "class_names": list(names)},
             "recipe": {"epochs": words[3], words[4]: words[5]}, "seed": words[6], "command": words[7],
-            "blueprint": {"name": words[8]}, words[9]: [words[10], words[11]]}
+            "model_config": {"name": words[8]}, words[9]: [words[10], words[11]]}
 
 
 def report(words):
@@ -154,7 +154,7 @@ def test_help_loads_no_templates():
 def test_precision_recall_and_f1_of_each_class():
     """Four cats, of which one is taken for a dog, two dogs, of which one is taken for a cat, and no fox."""
     labels, predicted = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 0])
-    facts = {"network": "lenet5", "dataset": {"name": "pets", "class_names": ["cat", "dog", "red_fox"]}}
+    facts = {"model": "lenet5", "dataset": {"name": "pets", "class_names": ["cat", "dog", "red_fox"]}}
     text = render_run_page(facts, predictions=(labels, np.eye(3, dtype=np.float32)[predicted]))
     table = re.search(r'<table class="classes">(.*?)</table>', text, re.DOTALL)[1]
     rows = [re.findall(r"<t[hd][^>]*>(?:<meter[^>]*></meter> )?([^<]*)", row) for row in table.split("<tr>")[1:]]

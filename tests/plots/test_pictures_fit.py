@@ -147,7 +147,7 @@ def test_words_are_moved_apart_by_as_little_as_may_be(heights, expected):
 
 @pytest.mark.parametrize("count", [2, 9])
 def test_words_of_compared_runs_keep_apart(drawn, count):
-    facts = {"network": "resnet34", "dataset": {"name": "cifar100", "class_names": COARSE}, "recipe": {}}
+    facts = {"model": "resnet34", "dataset": {"name": "cifar100", "class_names": COARSE}, "recipe": {}}
     result = {"test_accuracy_best": 0.71, "test_accuracy_last": 0.7}
     runs = [run_comparison.RunSummary(f"{MONSTERS[1]}-{seed}", facts | {"seed": seed}, history_of(3 + seed), result)
             for seed in range(count)]

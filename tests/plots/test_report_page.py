@@ -152,7 +152,7 @@ def test_the_bars_of_the_reliability_diagram():
 
 @pytest.mark.parametrize("facts", [{"recipe": {}}, {"command": ""}, {"versions": {}}, {"limit": None},
                                    {"others": ["a"]}, {"others": None},
-                                   {"blueprint": {"options": {"a": [1, {"b": None}]}}}])
+                                   {"model_config": {"options": {"a": [1, {"b": None}]}}}])
 def test_facts_of_any_kind_are_told(make_run, facts):
     run = make_run(epochs=1)
     change(run, **facts)

@@ -232,8 +232,8 @@ def test_finetune_and_extract_take_the_presets_backbone(fresh, tmp_path, capsys)
     words = ["resnet18", "--data", str(pets), "--weights", "cifar10", *CPU]
     assert finetune.main([*words, "--epochs", "1", "--output-dir", str(tmp_path), "--name", "run"]) == 0
     told = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert told["blueprint"]["width"] == width and told["dataset"]["shape"] == [32, 32, 3]
-    assert told["blueprint"]["stem"] == "small"
+    assert told["model_config"]["width"] == width and told["dataset"]["shape"] == [32, 32, 3]
+    assert told["model_config"]["stem"] == "small"
     assert extract_features.main([*words, "--image-size", "64", "-o", str(tmp_path / "f.npz")]) == 0
     with np.load(tmp_path / "f.npz") as file:
         assert file["features"].shape == (20, int(512 * width))

@@ -71,8 +71,8 @@ def execute_evaluate(argv):
     run = Path(arguments.run).expanduser()
     config = run_files.read_config(run)
     run_config.find_checkpoint(run, checkpoint)
-    if not isinstance(config.get("blueprint"), dict):
-        raise UserError(f"{run / 'run.json'} is damaged: it lacks the blueprint from which the network is built")
+    if not isinstance(config.get("model_config"), dict):
+        raise UserError(f"{run / 'run.json'} is damaged: it lacks model_config, from which the model is built")
     backend, device = common.select_device(arguments.gpu, arguments.backend)
     is_own = arguments.data is None
     if is_own:
@@ -88,7 +88,7 @@ def execute_evaluate(argv):
         print(json.dumps({"run": str(run), "checkpoint": checkpoint, "source": images.source,
                           "split": images.split_name, "is_own": is_own, "notes": notes, **scores}, indent=2))
         return
-    rows = [("run", f"{run}: {config['network']} on {config['dataset']['name']}"),
+    rows = [("run", f"{run}: {config['model']} on {config['dataset']['name']}"),
             ("weights", f"checkpoints/{checkpoint}.npz"),
             ("split", f"{images.split_name}, {len(images):,} images") if is_own else
             ("data", describe_images(images, config["dataset"].get("source"))),

@@ -71,7 +71,7 @@ def load_folder_images(arguments, shape):
     from zoo.training import run_files
 
     run = expand_user(arguments.weights)
-    white_levels = run_files.read_config(run)["dataset"].get("white") if run.is_dir() else None
+    white_levels = run_files.read_config(run)["dataset"].get("white_levels") if run.is_dir() else None
     index = image_folder.list_images(expand_user(arguments.dataset), arguments.labels_from)
     index, notes = image_folder.filter_invalid_images(index, shape, arguments.invalid_images)
     files = [os.fsdecode(file) for file in index.files]

@@ -118,8 +118,8 @@ def resolve_inspected_model(arguments):
         from zoo.training import run_files
 
         config = run_files.read_config(path)
-        if not isinstance(config.get("blueprint"), dict):
-            raise UserError(f"{path / 'run.json'} lacks the blueprint of the network: an earlier zoo has written it")
+        if not isinstance(config.get("model_config"), dict):
+            raise UserError(f"{path / 'run.json'} is damaged: it lacks model_config, from which the model is built")
         run_config.find_checkpoint(path, checkpoint)
         return lambda inspected_model: inspected_model.load_inspected_run(path, config, checkpoint)
     if checkpoint != "best":
@@ -193,7 +193,7 @@ def read_white_levels(path):
     """Return how a run scaled images of more than eight bits; None if it had none, and if `path` is not a run."""
     from zoo.training import run_files
 
-    return run_files.read_config(path)["dataset"].get("white") if path.is_dir() else None
+    return run_files.read_config(path)["dataset"].get("white_levels") if path.is_dir() else None
 
 
 def open_requested_image(path):

@@ -31,7 +31,7 @@ class Dataset:
         notes: lines to show to the user, such as which splits were split off from the training images.
         origin: additional entries of run.json for loading the data again: {"kind": "npz"}, {"kind": "arrays"}, or for a
             folder {"kind": "folder", "labels_from": "folder" or "filename", and if it has images of more than eight
-            bits "white": {"integer": 65535, ...}, their white levels}; {} for a published data set.
+            bits "white_levels": {"integer": 65535, ...}, their white levels}; {} for a published data set.
     """
 
     info: DatasetInfo

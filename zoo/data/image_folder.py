@@ -163,7 +163,7 @@ def load_image_folder(folder, shape, *, labels_from="folder", limit=None, invali
                    source=str(Path(folder).expanduser().absolute()),
                    notes=(*listing.notes, *skipped_notes, *images.notes, *notes),
                    origin={"kind": "folder", "labels_from": labels_from, "fingerprint": fingerprint_files(listing),
-                           **({"white": images.white_levels} if images.white_levels else {})})
+                           **({"white_levels": images.white_levels} if images.white_levels else {})})
 
 
 def make_one_class_error(listing):

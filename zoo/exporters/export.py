@@ -45,7 +45,7 @@ def export_run(run, config, format, path, checkpoint):
     if len(names) != model.output_shape[-1]:
         raise UserError(f"{run / 'run.json'} is damaged: it has {len(names)} class names, but the network has "
                         f"{model.output_shape[-1]} outputs")
-    metadata = {"network": config["network"], "dataset": config["dataset"]["name"], "preprocessing": PREPROCESSING_TEXT}
+    metadata = {"model": config["model"], "dataset": config["dataset"]["name"], "preprocessing": PREPROCESSING_TEXT}
     images = make_comparison_images(run, tuple(model.input_shape[1:]))
     max_difference = writers.export_and_verify(model, format, path, names, metadata, images)
     preprocessing = describe_weights_scaling(run, config) if format == "weights" else PREPROCESSING_TEXT
@@ -68,7 +68,7 @@ def make_comparison_images(run, shape):
 
 def describe_weights_scaling(run, config):
     """Return a description of the scaling that a run's weights expect, which a weights file does not contain."""
-    scaling = pretrained_backbone.find_backbone_weights(config["network"], str(run)).scaling
+    scaling = pretrained_backbone.find_backbone_weights(config["model"], str(run)).scaling
     factors, offsets = ("(" + ", ".join(f"{value:.6g}" for value in values) + ")"
                         for values in (scaling.scale, scaling.offset))
     return f"weights only: they expect raw pixels x as x * {factors} + {offsets}, {scaling.channel_order}"

@@ -35,7 +35,7 @@ def plot_run_comparison(runs):
         page.plot([figures.MARGIN, figures.MARGIN + 26], [y, y], **_choose_line_style(index))
         result = run.result or {}
         test = f", test {result['test_accuracy_best']:.2%}".replace("%", " %") if result else ", not tested"
-        label = f"{run.name}: {run.config['network']} on {run.config['dataset']['name']}{test}"
+        label = f"{run.name}: {run.config['model']} on {run.config['dataset']['name']}{test}"
         figures.add_text(page, figures.MARGIN + 34, y,
                          text_layout.truncate_text(label, 9, width - 2 * figures.MARGIN - 34), 9, va="center")
     return figure

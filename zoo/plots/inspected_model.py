@@ -31,7 +31,7 @@ def load_inspected_run(path, config, checkpoint):
         raise UserError(f"{path / 'run.json'} is damaged: it names {len(names)} classes, but the model has "
                         f"{model.output_shape[-1]}")
     epoch = "best by validation" if checkpoint == "best" else "last epoch"
-    return InspectedModel(model, names, config["network"], f"trained on {config['dataset']['name']}, {epoch}")
+    return InspectedModel(model, names, config["model"], f"trained on {config['dataset']['name']}, {epoch}")
 
 
 def load_inspected_file(path):
@@ -54,7 +54,7 @@ def build_inspected_pretrained(model_config, source):
     model_config = replace(model_config, aux=False)
     image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
     scaling = source.scaling
-    pixels = PixelScaling(scaling.scale, scaling.offset, scaling.channel_order, name="normalise")(image)
+    pixels = PixelScaling(scaling.scale, scaling.offset, scaling.channel_order, name="preprocessing")(image)
     model = keras.Model(image, builder.build_classifier(model_config, pixels, None), name=model_config.model_info.name)
     classifier = keras.Model(pixels, model.output, name=model.name)  # of the same layers
     source.load_into(classifier, model_config, include_top=True)

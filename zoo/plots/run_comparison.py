@@ -39,7 +39,7 @@ def get_config_fields(run):
     """Return {name: value} of all settings of a run, except the model and the dataset."""
     config = run.config
     fields = {key: config[key] for key in ("seed", "limit", "backend", "device", "deterministic") if key in config}
-    for section, excluded in (("blueprint", ("name", "input_shape", "classes")), ("recipe", ()),
+    for section, excluded in (("model_config", ("name", "input_shape", "classes")), ("recipe", ()),
                               ("finetuning", ("scale", "offset", "channel_order"))):
         if isinstance(config.get(section), dict):
             fields |= {key: value for key, value in config[section].items() if key not in excluded}
@@ -80,7 +80,7 @@ def build_table_row(run, field_names):
     config, result = run.config, run.result or {}
     parameters, seconds = config.get("parameters"), result.get("seconds")
     fields = get_config_fields(run)
-    return [run.name, config["network"], f"{parameters:,}" if isinstance(parameters, int) else MISSING_CELL,
+    return [run.name, config["model"], f"{parameters:,}" if isinstance(parameters, int) else MISSING_CELL,
             config["dataset"]["name"], *(format_config_value(fields.get(name)) for name in field_names),
             format_epochs(run),
             f"{seconds:,.0f}" if isinstance(seconds, (int, float)) else MISSING_CELL,
@@ -109,7 +109,7 @@ def group_seed_runs(runs):
         if run.result:
             fields = {name: value for name, value in get_config_fields(run).items() if name not in ("seed", "device")}
             dataset = {name: run.config["dataset"].get(name) for name in ("name", "class_names", "train", "test")}
-            groups.setdefault(_to_json_key([run.config["network"], dataset, fields]), {}).setdefault(
+            groups.setdefault(_to_json_key([run.config["model"], dataset, fields]), {}).setdefault(
                 _to_json_key(run.config.get("seed")), run)  # a repeated seed is the same run, not another one
     return [_make_seed_group([*runs_by_seed.values()]) for runs_by_seed in groups.values() if len(runs_by_seed) > 1]
 
@@ -117,7 +117,7 @@ def group_seed_runs(runs):
 def _make_seed_group(runs):
     best, last = ([run.result[f"test_accuracy_{checkpoint}"] for run in runs] for checkpoint in ("best", "last"))
     config = runs[0].config
-    summary = (f"{config['network']} on {config['dataset']['name']}, {pluralize(len(runs), 'seed')}: test accuracy "
+    summary = (f"{config['model']} on {config['dataset']['name']}, {pluralize(len(runs), 'seed')}: test accuracy "
                f"{format_mean_std(best)} (best checkpoint), {format_mean_std(last)} (last checkpoint)")
     return SeedGroup(summary, [run.name for run in runs], best, last)
 

@@ -28,7 +28,7 @@ def render_run_page(config, history=None, result=None, predictions=None, confusi
     if predictions and confusion_examples and len(confusion_examples[0]):
         data["pictures"] = evaluation_section.get_image_data(*confusion_examples, *predictions)
     return render_template(
-        "zoo.reports", "run.html", title=f"{config['network']} on {dataset['name']}",
+        "zoo.reports", "run.html", title=f"{config['model']} on {dataset['name']}",
         dataset_title=dataset.get("title") or dataset["name"], finished=bool(result),
         state=format_progress(config, history, result),
         numbers=get_headline_metrics(config, history, result, predictions, best_epoch), charts=curve_charts,
@@ -118,7 +118,7 @@ def flatten_config(name, value):
     """Yield (name, text) pairs of a JSON value, with nested dictionaries flattened."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from flatten_config(f"{name} {key}" if name and name != "blueprint" else key, item)
+            yield from flatten_config(f"{name} {key}" if name and name != "model_config" else key, item)
     elif isinstance(value, list):
         yield name, ", ".join(map(str, value)) or "none"
     elif isinstance(value, bool):
@@ -130,7 +130,7 @@ def flatten_config(name, value):
 def make_config_tables(config):
     """Return (id, title, rows) for the recipe, the model, the data and the environment: everything in run.json."""
     dataset = {key: value for key, value in config["dataset"].items() if key not in ("class_names", "title")}
-    model = {key: config[key] for key in ("network", "parameters", "blueprint") if key in config}
+    model = {key: config[key] for key in ("model", "parameters", "model_config") if key in config}
     environment = {key: value for key, value in config.items() if key not in (*model, "recipe", "dataset", "command")}
     sections = {"recipe": ("Recipe", config.get("recipe")), "network": ("Model", model), "data": ("Data", dataset),
                 "environment": ("Environment", environment)}

@@ -93,7 +93,7 @@ def _render_report(run, files):
 
 
 def _format_run_title(config):
-    return f"{config['network']} on {config['dataset']['name']}"
+    return f"{config['model']} on {config['dataset']['name']}"
 
 
 def _plot_curves(files):

@@ -29,7 +29,7 @@ def load_other_images(run, config, data, split, data_dir=None):
     except (KeyError, TypeError) as error:
         raise UserError(f"{Path(run) / 'run.json'} is damaged: the dataset has no {error}") from None
     images = load_labeled_images(data, names, shape, split_name=split, data_dir=data_dir,
-                                 labels_from=info.get("labels_from", "folder"), white_levels=info.get("white"))
+                                 labels_from=info.get("labels_from", "folder"), white_levels=info.get("white_levels"))
     if images.split_name != "test" and is_within(images.source, info.get("source") or ""):
         note = f"{run} was trained on images from {info['source']}, and these may include them"
         return LabeledImages(images.split, images.source, images.split_name, (*images.notes, note))

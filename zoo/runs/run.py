@@ -161,7 +161,7 @@ class Run:
         if isinstance(images, (list, tuple)) and images and isinstance(images[0], (str, os.PathLike)):
             batches = self._fit_files(images, shape)
         elif isinstance(images, (list, tuple)) and images and all(isinstance(image, Image.Image) for image in images):
-            batches = iter([prepare_pil_images(images, shape, self.config["dataset"].get("white"))])
+            batches = iter([prepare_pil_images(images, shape, self.config["dataset"].get("white_levels"))])
         else:
             batches = iter([prepare_image_arrays(images, shape)])
         first = next(batches)  # unreadable images are rejected before a backend is loaded
@@ -179,7 +179,7 @@ class Run:
         from zoo.data import image_files, image_io
 
         files, _ = image_files.find_image_files([os.fspath(path) for path in paths])
-        for chunk in image_io.prepare_image_files(files, shape, self.config["dataset"].get("white")):
+        for chunk in image_io.prepare_image_files(files, shape, self.config["dataset"].get("white_levels")):
             for _, image in chunk:
                 if isinstance(image, UserError):
                     raise image
@@ -230,7 +230,7 @@ class Run:
         from zoo.runs.inspection import Inspection
 
         model = inspected_model.load_inspected_run(self.path, self.config, checkpoint)
-        return Inspection(model, pil_image, name, self.config["dataset"].get("white"))
+        return Inspection(model, pil_image, name, self.config["dataset"].get("white_levels"))
 
     def export(self, format, output=None, *, checkpoint="best"):
         """Export the trained model to a file for other programs, and verify that it gives the same probabilities.
@@ -301,7 +301,7 @@ class Run:
         """Return one line: model, dataset, status, and the accuracy so far."""
         history, result = self.history, self.result
         status = f"{self.status} ({self.reason})" if self.reason else self.status
-        parts = [f"{self.config.get('network')} on {self.config['dataset'].get('name')}", status]
+        parts = [f"{self.config.get('model')} on {self.config['dataset'].get('name')}", status]
         if history:
             parts.append(f"epoch {history['epoch'][-1]} of {self.config.get('recipe', {}).get('epochs', '?')}")
         if result:

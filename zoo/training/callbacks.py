@@ -114,7 +114,7 @@ class CheckpointAndLog(keras.callbacks.Callback):
         Their batch statistics are measured first, and assigned to the model and to `arrays`, a checkpoint's.
         """
         averaged = {variable.path: variable for variable in self.model.trainable_variables
-                    if f"raw/{variable.path}" in arrays}
+                    if f"trained/{variable.path}" in arrays}
         for path, variable in averaged.items():
             variable.assign(arrays[f"weights/{path}"])
         statistics = self.statistics.measure(epoch)
@@ -123,7 +123,7 @@ class CheckpointAndLog(keras.callbacks.Callback):
         row = {name: shorten_float32(value) for name, value in self.validate().items()}
         self.progress.validation_seconds = max(self.progress.validation_seconds, time.perf_counter() - start_time)
         for path, variable in averaged.items():
-            variable.assign(arrays[f"raw/{path}"])
+            variable.assign(arrays[f"trained/{path}"])
         return row
 
 

@@ -1,7 +1,7 @@
 """Checkpoints: last.npz and best.npz hold the full training state, so that a run resumes exactly where it stopped.
 
     weights/PATH     the evaluated weights: the averages if the recipe has `ema_momentum`
-    raw/PATH         with `ema_momentum`: the trained weights
+    trained/PATH         with `ema_momentum`: the trained weights
     seeds/N          random seeds of dropout
     optimizer/PATH   momenta, averages, the step counter
     metrics/N        in the middle of an epoch: the metrics' running sums
@@ -62,13 +62,13 @@ def get_training_state(model):
     if not precision.get_inner_optimizer(model.optimizer).use_ema:
         return arrays
     trained = {variable.path: variable for variable in model.trainable_variables}
-    raw = {path: arrays[f"weights/{path}"] for path in trained}
+    unaveraged = {path: arrays[f"weights/{path}"] for path in trained}
     model.optimizer.finalize_variable_values([*trained.values()])  # replaces the weights by their averages
     averages = convert_to_arrays(trained)
     for path, variable in trained.items():
-        variable.assign(raw[path])
+        variable.assign(unaveraged[path])
     return {**arrays, **{f"weights/{path}": array for path, array in averages.items()},
-            **{f"raw/{path}": array for path, array in raw.items()}}
+            **{f"trained/{path}": array for path, array in unaveraged.items()}}
 
 
 def save_checkpoint(folder, arrays, metrics, progress):
@@ -98,7 +98,7 @@ def restore_checkpoint(model, folder):
     path = folder / "last.npz"
     arrays = read_arrays(path)
     for name, variable in get_training_variables(model).items():
-        assign_checked(path, model, name, variable, arrays.get(name.replace("weights/", "raw/", 1), arrays.get(name)))
+        assign_checked(path, model, name, variable, arrays.get(name.replace("weights/", "trained/", 1), arrays.get(name)))
     metrics = [f"metrics/{index}" for index in range(sum(name.startswith("metrics/") for name in arrays))]
     if not {*metrics} <= {*arrays}:
         raise make_damaged_file_error(path, "its metrics are not numbered 0, 1, 2, ...")

@@ -107,7 +107,7 @@ def build_custom_model(model_config, path, mean, std, activation):
     scale, offset = ([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)])
     if not model_config.rescale:
         scale, offset = 1.0, 0.0
-    pixels = layers.Rescaling(scale, offset, dtype="float32", name="normalise")(image)
+    pixels = layers.Rescaling(scale, offset, dtype="float32", name="zoo_preprocessing")(image)
     logits_model = remove_softmax(model)
 
     def call_layer(layer, *inputs, **kwargs):

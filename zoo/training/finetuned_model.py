@@ -12,7 +12,7 @@ from zoo.layers.preprocessing import PixelScaling
 from zoo.models import builder
 from zoo.training import finetuning
 
-PREPROCESSING_LAYER = "normalise"  # the first layer, under the name that training expects
+PREPROCESSING_LAYER = "preprocessing"
 
 
 def build_finetuning_model(model_config, config, shape, classes, activation):
@@ -24,7 +24,7 @@ def build_finetuning_model(model_config, config, shape, classes, activation):
     image = keras.Input(shape, dtype="uint8", name="image")
     x = PixelScaling(config.scale, config.offset, config.channel_order, name=PREPROCESSING_LAYER)(image)
     if config.upsample > 1:
-        x = layers.UpSampling2D(config.upsample, interpolation="bilinear", name="enlarge")(x)
+        x = layers.UpSampling2D(config.upsample, interpolation="bilinear", name="upsample")(x)
     features = builder.build_features(model_config, x, None)
     backbone = keras.Model(x, features, name=model_config.model_info.name)  # with an input of its own
     if config.feature_layer:

@@ -119,7 +119,7 @@ def make_run_metadata(run_config, dataset, parameters, device_description, comma
     """Return the contents of run.json: the run config and the environment."""
     return {"command": command, **serialize_run_config(run_config), "parameters": parameters,
             "dataset": make_dataset_metadata(dataset), "device": device_description,
-            "processor": provenance.get_cpu_name(), "versions": provenance.get_package_versions(run_config.backend),
+            "cpu": provenance.get_cpu_name(), "versions": provenance.get_package_versions(run_config.backend),
             "commit": provenance.get_commit()}
 
 

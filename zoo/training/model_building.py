@@ -51,7 +51,7 @@ def add_augmentation(model, augmentation):
               keras.Input((augmentation_layer.count_augmentation_parameters(augmentation),), dtype="float32",
                           name="numbers"),
               *([keras.Input(shape, dtype="uint8", name="partner")] if augmentation.has_mixing else [])]
-    preprocessing = model.get_layer("normalise")
+    preprocessing = model.layers[1]  # everything else reads its output
     inner_model = keras.Model(preprocessing.output, model.output, name=INNER_MODEL_NAME)
     augmented = augmentation_layer.AugmentationLayer(augmentation)(inputs)
     return keras.Model(inputs, inner_model(rescale_rows(preprocessing, augmented)), name=model.name)

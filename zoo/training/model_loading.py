@@ -22,7 +22,7 @@ def build_with_preprocessing(model_config, mean, std, classifier_activation):
     """
     image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
     pixels = layers.Rescaling([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)],
-                              dtype="float32", name="normalise")(image)
+                              dtype="float32", name="preprocessing")(image)
     outputs = builder.build_classifier(model_config, pixels, classifier_activation)
     return keras.Model(image, outputs, name=model_config.model_info.name)
 

@@ -13,7 +13,7 @@ from zoo.training.recipe import Recipe, is_extendable, override_recipe, serializ
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # compute dtypes
 CHECKPOINTS = ("best", "last")  # the epoch with the best validation result, and the last epoch
-REQUIRED_KEYS = ("recipe", "blueprint", "seed", "limit", "backend", "deterministic", "device", "versions")  # to resume
+REQUIRED_KEYS = ("recipe", "model_config", "seed", "limit", "backend", "deterministic", "device", "versions")  # to resume
 MODEL_FILE = "model.keras"  # in the run directory of a user's own model: the model as passed, with its initial weights
 NEW_RUN_HINT = "start a new run with another --name"
 
@@ -77,7 +77,7 @@ def check_devices(run_config, num_devices):
 
 def serialize_run_config(run_config):
     """Return the entries of run.json for a RunConfig."""
-    return {"network": run_config.model_name, "blueprint": serialize_run_model(run_config.model_config),
+    return {"model": run_config.model_name, "model_config": serialize_run_model(run_config.model_config),
             "recipe": serialize_recipe(run_config.recipe), "seed": run_config.seed, "limit": run_config.limit,
             "backend": run_config.backend, "deterministic": run_config.deterministic, "precision": run_config.precision,
             "finetuning": run_config.finetuning and asdict(run_config.finetuning), "head_recipe": run_config.head_recipe
@@ -113,7 +113,7 @@ def get_model_config(config):
 
     KeyError, TypeError or ValueError where that is damaged.
     """
-    values = config["blueprint"]
+    values = config["model_config"]
     if not values.get("custom"):
         return registry.resolve_model_config(**values)
     fields = {name: value for name, value in values.items() if name != "custom"}
@@ -151,7 +151,7 @@ def flatten_run_config(run_config):
     """Return all settings of a RunConfig as a flat {name: value}."""
     config = serialize_run_config(run_config)
     head_fields = {f"head_{name}": value for name, value in (config.pop("head_recipe") or {}).items()}
-    return {**config.pop("blueprint"), **config.pop("recipe"), **head_fields, **(config.pop("finetuning") or {}),
+    return {**config.pop("model_config"), **config.pop("recipe"), **head_fields, **(config.pop("finetuning") or {}),
             "dataset": run_config.dataset.name, "labels": run_config.dataset.classes, **config}
 
 

@@ -62,7 +62,7 @@ def read_config(run):
         raise UserError(f"{path} was written by a newer zoo: its format is {version}, and this zoo reads "
                         f"{FORMAT_VERSION}; upgrade zoo")
     dataset = config.get("dataset")
-    if not isinstance(config.get("network"), str) or not isinstance(dataset, dict):
+    if not isinstance(config.get("model"), str) or not isinstance(dataset, dict):
         raise make_damaged_file_error(path, "it does not say which network was trained on which dataset")
     names = dataset.get("class_names")
     if not isinstance(dataset.get("name"), str) or not isinstance(names, list) or not names:
@@ -101,7 +101,7 @@ def _is_dict_or_none(value):
 
 
 CONFIG_CHECKS = {  # key of run.json: whether a value is valid
-    "command": _is_text, "blueprint": _is_dict, "recipe": _is_dict, "versions": _is_dict,
+    "command": _is_text, "model_config": _is_dict, "recipe": _is_dict, "versions": _is_dict,
     "finetuning": _is_dict_or_none, "head_recipe": _is_dict_or_none,
     "backend": lambda value: value in env.BACKENDS, "precision": _is_text, "device": _is_text,
     "seed": lambda value: _is_count(value, 0, 2**32 - 1), "parameters": lambda value: _is_count(value, 0, 2**62),
@@ -113,7 +113,7 @@ DATASET_CHECKS = {  # the same for its "dataset"
     "title": _is_text, "source": _is_text, "kind": _is_text, "train": _is_count, "validation": _is_count,
     "test": _is_count, "classes": lambda value: _is_count(value, 1),
     "shape": lambda value: isinstance(value, list) and len(value) == 3 and all(_is_count(size, 1) for size in value),
-    "white": lambda value: isinstance(value, dict) and all(_is_number(white, 2**32) and white > 0
+    "white_levels": lambda value: isinstance(value, dict) and all(_is_number(white, 2**32) and white > 0
                                                            for white in value.values()),
     "notes": lambda value: isinstance(value, list) and all(map(_is_text, value)),
 }
