@@ -250,7 +250,7 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     (["."], ("run.json",))])
 def test_mistakes_are_told_before_a_backend_loads(words, pins, hopper, tmp_path, capsys):
     image = [] if "--image" in words else ["--image", hopper]
-    program = ("import sys\nfrom zoo.cli import show\nstatus = show.main(sys.argv[1:])\n"
+    program = ("import sys\nfrom zoo.cli import visualize\nstatus = visualize.main(sys.argv[1:])\n"
                "print('keras' in sys.modules)\nsys.exit(status)")
     run = subprocess.run([sys.executable, "-c", program, *words, *image], cwd=tmp_path, capture_output=True, text=True,
                          env={"PYTHONPATH": str(ROOT), "PATH": ""})

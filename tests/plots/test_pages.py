@@ -141,8 +141,8 @@ def test_what_pages_are_made_of_is_in_the_package():
 
 
 def test_help_loads_no_templates():
-    code = ("import sys\nfrom zoo.cli import compare, draw, plot, show\n"
-            "for command in (compare, draw, plot, show):\n"
+    code = ("import sys\nfrom zoo.cli import compare, diagram, report, visualize\n"
+            "for command in (compare, diagram, report, visualize):\n"
             "    try:\n        command.main(['--help'])\n    except SystemExit:\n        pass\n"
             "print('jinja2' in sys.modules, file=sys.stderr)")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
