@@ -30,7 +30,7 @@ from keras import layers
 from zoo.layers.blocks import inception_conv, scale_width
 from zoo.layers.inception import apply_steps, inception_module
 from zoo.layers.residual import ScaledAdd
-from zoo.models.inception_v4 import STEMS as STEM_V4
+from zoo.models import inception_v4
 
 V = "valid"
 
@@ -93,7 +93,7 @@ TABLES = {
         ("block17",    MODULE_B_V2, 0.10, 20),
         ("mixed7a",    reduction_b(288, 320)),
         ("block8",     MODULE_C_V2, 0.20, 9)), end_as_released),
-    "inception_resnet_v2_paper": (STEM_V4, (
+    "inception_resnet_v2_paper": (inception_v4.STEMS, (
         ("A",          MODULE_A_V2, 0.17, 5),
         ("reductionA", reduction_a(256, 256, 384, 384)),
         ("B",          MODULE_B_V2, 0.10, 10),

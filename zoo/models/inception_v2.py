@@ -1,4 +1,4 @@
-"""Inception v2: GoogLeNet with batch normalisation.
+"""Inception v2: GoogLeNet with batch normalization.
 
 Ioffe and Szegedy 2015, 'Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift',
 arXiv:1502.03167, section 4.2.1 and figure 5 of the appendix. Each 5x5 convolution is two 3x3, the modules 3c and 4e

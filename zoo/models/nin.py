@@ -13,7 +13,7 @@ ReLU follows the last 1x1 too, so that no logit is below 0.
 
 Other implementations: pool2 is max pooling in several ports, and in the authors' older cuda-convnet file; with equal
 weights this changes the output by a fifth. Ports that pad both sides of the pools by 1 differ by a hundredth: Caffe
-pads only right and below, as far as the last window reaches. Others add batch normalisation after every convolution.
+pads only right and below, as far as the last window reaches. Others add batch normalization after every convolution.
 
 Differences from the paper: none known. Weights start from N(0, 0.05) as in the authors' files; biases from zero.
 """
