@@ -1,9 +1,9 @@
-"""The page networks.md: each network's paper beside ours. It is written from the networks themselves:
+"""Generate the page networks.md, each network beside its paper, from the networks themselves:
 
     python docs/networks.py           writes docs/networks.md
-    python docs/networks.py --check   says whether docs/networks.md is what it would write
+    python docs/networks.py --check   checks that docs/networks.md is up to date
 
-The paper's side of the tables is what the tests hold the networks against, typed in from the papers: tests/papers/.
+The paper's columns are those that the tests compare the networks with, typed in from the papers: tests/papers/.
 """
 
 import importlib
@@ -21,94 +21,95 @@ from zoo import devices  # noqa: E402
 from zoo.registry import MODELS  # noqa: E402
 
 START = """\
-# The networks
+# Networks
 
-What each paper brought, its table beside ours, and where ours differs from it. `python -m zoo summary MODEL` tells the same
-of a network at any size.
+What each paper contributed, its table beside ours, and the differences between the two. `python -m zoo summary MODEL`
+prints the same for a model at any image size.
 
-A multiply-add is one multiplication with its addition, for one picture; biases, activations, normalisation and pools
-count nothing. A row of a network's table counts the layers after the row above up to the one that it names, which
-`model.get_layer(name)` finds; a dash is nothing. Where a paper's authors released a network that differs from their
-table, and ours follows the release, the paper's column has the release's sizes.
+A multiply-add (MAC) is one multiplication with its addition, for one image; biases, activations, normalization and
+pooling count 0. A row of a network's table counts the layers after the previous row, up to and including the layer that
+it names, which `model.get_layer(name)` returns; a dash means 0. Where the authors released a network that differs from
+the paper's table, and ours follows the release, the paper's column has the sizes of the release.
 
 <!-- python docs/networks.py writes this page -->
 """
 
-BROUGHT = {  # file: what its paper introduced
+BROUGHT = {  # module: what its paper contributed
     "lenet": """
-        Convolutions with shared weights, subsampling and dense layers, trained as one by gradient descent from the
-        pixels to the classes: the form that later networks kept. It read the amounts on bank cheques. This is the
-        dense version, as it is built today.""",
+        Convolutions with shared weights, subsampling and dense layers, trained end to end by gradient descent from the
+        pixels to the classes: the structure of later networks. It read the amounts on bank cheques. This is the
+        densely connected version, as it is built today.""",
     "lenet_1998": """
-        LeNet-5 as it was published. Each map of C3 sees some maps of S2 only, which saves connections and makes the
-        maps differ; subsampling has one trained coefficient and one bias a map; the output is the distance to a drawn
-        picture of each character, so that characters that look alike have codes that are alike, and what is no
-        character is far from all.""",
+        LeNet-5 as published. Each feature map of C3 reads only some feature maps of S2, which saves connections and
+        makes the feature maps differ; subsampling has one trainable coefficient and one bias per channel; the output is
+        the distance to a drawn bitmap of each character, so that similar characters have similar codes, and an image
+        that is not a character is far from all of them.""",
     "lenet_bn": """
-        Batch normalisation: every feature is brought to mean 0 and variance 1 over the batch, then scaled and shifted
-        by trained numbers, so that what a layer reads keeps its distribution while the layers before it learn. This
-        small network is made to try the places where it can stand.""",
+        Batch normalization: every feature is normalized to mean 0 and variance 1 over the batch, then scaled and
+        shifted by trainable parameters, so that the distribution of a layer's input is stable while the layers before
+        it learn. This small network is for trying the places where it can be inserted.""",
     "alexnet": """
-        It won ILSVRC-2012 by a wide margin, and computer vision turned to deep networks. ReLU in place of tanh, dropout
-        in the dense layers, overlapping pools, responses normalised over neighbouring maps, and two GPUs, each with
-        half of the maps, which exchange them in some layers only.""",
+        It won ILSVRC-2012 by a wide margin, and computer vision turned to deep networks. ReLU instead of tanh, dropout
+        in the dense layers, overlapping pooling, local response normalization over neighbouring channels, and two GPUs,
+        each with half of the channels, which exchange them in some layers only.""",
     "alexnet_2014": """
-        AlexNet without the towers, for GPUs with more memory: the paper is on training one network on several of them,
-        convolutions by dividing the pictures and dense layers by dividing the units. PyTorch's users know this network
-        as AlexNet.""",
+        AlexNet without the two towers, for GPUs with more memory: the paper is about training one network on several
+        GPUs, with data parallelism for the convolutions and model parallelism for the dense layers. PyTorch users know
+        this network as AlexNet.""",
     "maxout": """
-        A unit that is the maximum of a few linear functions, and so learns a convex activation of its own. It was made
-        to go with dropout, whose averaging over thinned networks fits pieces that are linear.""",
+        A unit that is the maximum of a few linear functions, and so learns its own convex activation. It was designed
+        for dropout, whose averaging over thinned networks suits piecewise linear units.""",
     "nin": """
-        Where a convolution has a linear filter, a small network of 1x1 convolutions slides over the picture; and the
-        mean of one map a class takes the place of dense layers. Nearly all later networks have the one or the
+        Instead of a linear filter, a small network of 1x1 convolutions slides over the image, and global average
+        pooling of one feature map per class replaces the dense layers. Nearly all later networks use one or the
         other.""",
     "vgg": """
-        Depth from one simple part: stacks of 3x3 convolutions, two of which see 5x5 pixels and three 7x7, with fewer
-        weights and more nonlinearities than one large kernel, and twice the filters after each pool but the last.
-        Second in ILSVRC-2014, and for years the network from which others took their features.""",
+        Depth from one simple building block: stacks of 3x3 convolutions, two of which have a receptive field of 5x5
+        pixels and three of 7x7, with fewer weights and more nonlinearities than one large kernel, and twice the filters
+        after each pooling but the last. Second in ILSVRC-2014, and for years the usual network for extracting
+        features.""",
     "googlenet": """
-        The Inception module: 1x1, 3x3 and 5x5 convolutions and a pool side by side, with 1x1 convolutions that narrow
-        what the costly ones read. It won ILSVRC-2014 with a ninth of AlexNet's parameters. Auxiliary classifiers bring
-        gradients to the middle of the network.""",
+        The Inception module: parallel 1x1, 3x3 and 5x5 convolutions and pooling, with 1x1 convolutions that reduce the
+        channels before the expensive ones. It won ILSVRC-2014 with a ninth of AlexNet's parameters. Auxiliary
+        classifiers supply gradients to the middle of the network.""",
     "msra": """
-        PReLU, a ReLU whose slope under zero is learned, and an initialisation that keeps the variance of signals from
-        layer to layer through rectifiers, with which a plain network of 30 layers begins to learn where the earlier
-        rule stalls. The paper was the first to report a smaller error on ImageNet than the one measured for a
-        person.""",
+        PReLU, a ReLU whose negative slope is learned, and an initialization that keeps the variance of signals constant
+        from layer to layer through rectifiers, with which a plain network of 30 layers converges where the earlier
+        initialization stalls. The paper was the first to report a lower error on ImageNet than the one measured for a
+        human.""",
     "inception_v2": """
-        Batch normalisation, shown on GoogLeNet: with it the network takes rates many times as high, needs neither
-        dropout nor response normalisation, and gets to the same accuracy in a fourteenth of the steps. Two 3x3
-        convolutions take the place of each 5x5.""",
+        Batch normalization, demonstrated on GoogLeNet: with it the network trains at learning rates many times as high,
+        needs neither dropout nor local response normalization, and reaches the same accuracy in a fourteenth of the
+        steps. Two 3x3 convolutions replace each 5x5.""",
     "highway": """
-        Layers with a learned gate, after those of LSTM, between transforming what they read and passing it on.
-        Gradients find a way through many layers: the paper trains networks of hundreds directly. Residual networks,
-        later in that year, pass everything on and have no gate.""",
+        Layers with a learned gate, as in LSTM, between transforming their input and passing it on. Gradients flow
+        through many layers: the paper trains networks of hundreds of layers directly. Residual networks, later in the
+        same year, pass everything on and have no gate.""",
     "inception_v3": """
-        Large kernels taken apart, 5x5 into two 3x3 and 7x7 into 1x7 and 7x1; grids that are reduced by a convolution
-        and a pool side by side; batch normalization in the auxiliary classifier; and label smoothing, a target that gives
-        each wrong class a small share.""",
+        Large kernels are factorized, 5x5 into two 3x3 and 7x7 into 1x7 and 7x1; feature maps are downsampled by a
+        convolution and pooling in parallel; batch normalization in the auxiliary classifier; and label smoothing, which
+        gives each incorrect class a small fraction of the target.""",
     "resnet": """
-        A residual block adds a correction to its input, and a shortcut carries the input past it. This paper puts
-        normalisation and ReLU before the convolutions, so that nothing stands on the way of the shortcuts from the
-        first block to the last, and trains networks of 1001 layers.""",
+        A residual block adds a correction to its input, which a residual connection carries past the block. This paper
+        puts normalization and ReLU before the convolutions, so that nothing interrupts the residual connections from
+        the first block to the last, and trains networks of 1001 layers.""",
     "inception_v4": """
-        Inception drawn anew, deeper and more uniform: one kind of module for each of three sizes of the grid, a stem
-        with forks, and none of the compromises that training on many small machines had asked of its predecessors. It
-        gets to about where the same paper's residual networks do.""",
+        Inception redesigned, deeper and more uniform: one kind of module for each of three sizes of the feature map, a
+        stem with branches, and none of the compromises that training on many small machines had required of its
+        predecessors. It reaches about the accuracy of the same paper's residual networks.""",
     "inception_resnet": """
-        Inception modules as residual blocks: a linear 1x1 convolution brings a module's output to the width of its
-        input, and the two are added. They train faster than without the addition. Residuals are scaled down before it,
-        as with more than a thousand filters training otherwise broke down early.""",
+        Inception modules as residual blocks: a linear 1x1 convolution projects a module's output to the width of its
+        input, and the two are added. They train faster than without residual connections. Residuals are scaled down
+        before the addition, because with more than a thousand filters training otherwise became unstable early.""",
     "xception": """
-        Inception taken to its limit: correlations between channels and correlations in space are mapped apart, by
-        depthwise separable convolutions, in blocks with shortcuts. With the parameters of Inception v3 it is a little
-        more accurate on ImageNet, and clearly so on a larger set of pictures.""",
+        Inception taken to its limit: correlations across channels and across space are learned separately, by depthwise
+        separable convolutions, in blocks with residual connections. With the parameters of Inception v3 it is slightly
+        more accurate on ImageNet, and clearly more accurate on a larger dataset.""",
 }
 
 
 def page(describe=zoo.describe):
-    """Return the text of the page; `describe` is there for tests that have described the networks already."""
+    """Return the text of the page; `describe` is for tests, which cache descriptions."""
     groups = [[described(spec, describe) for spec in specs]
               for _, specs in itertools.groupby(MODELS.values(), lambda spec: spec.module)]
     return "\n".join([START, *contents(groups), *(line for group in groups for line in section(group))]) + "\n"
@@ -116,7 +117,7 @@ def page(describe=zoo.describe):
 
 @dataclass
 class Described:
-    """A network as in its paper, and with its auxiliary classifiers and its small stem if it has them."""
+    """The descriptions of a network: as in its paper, with auxiliary classifiers, and with the small stem."""
 
     spec: object
     paper: object  # the tests' facts
@@ -140,7 +141,7 @@ def contents(groups):
 
 
 def section(group):
-    """Return the lines on the networks of one file."""
+    """Return the lines about the networks of one module."""
     spec, told = group[0].spec, group[0].plain
     lines = ["", f"## {', '.join(each.spec.name for each in group)}", "",
              f"{spec.paper.authors} {spec.paper.year}, [{spec.paper.title}]({spec.paper.url}). In "
@@ -175,8 +176,8 @@ def counted(told):
 
 
 def table(each):
-    """Yield the paper's rows beside ours, each with the counts of the layers since the row above."""
-    yield from ("| up to | paper | ours | parameters | multiply-adds |", "| --- | --- | --- | ---: | ---: |")
+    """Yield the paper's rows beside ours, each with the counts of the layers after the previous row."""
+    yield from ("| up to layer | paper | ours | parameters | multiply-adds |", "| --- | --- | --- | ---: | ---: |")
     stages, whole = each.paper.stages, each.sided or each.plain
     layers, has_total = [layer for stage in whole["stages"] for layer in stage["layers"]], False
     for name, shape in stages.items():
@@ -184,10 +185,10 @@ def table(each):
             has_total = True
             yield total("total", each.plain)
         names = [layer["name"] for layer in layers]
-        last = names.index(name)  # ValueError: the rows are in the order of the flow
+        last = names.index(name)  # ValueError: the rows are not in execution order
         ours = tuple(layers[last]["shape"])
         while last + 1 < len(names) and names[last + 1].startswith(f"{name}_") and names[last + 1] not in stages:
-            last += 1  # its normalisation, its activation
+            last += 1  # its normalization and activation
         part, layers = layers[: last + 1], layers[last + 1:]
         yield (f"| {name} | {cross(shape)} | {cross(ours) if ours == shape else f'**{cross(ours)}**'} | "
                f"{count(sum(layer['parameters'] for layer in part))} | "
@@ -210,21 +211,21 @@ def count(number):
 
 
 def escaped(text):
-    """Return prose in which Markdown sees no marks of its own."""
+    """Return a text whose special characters Markdown shows as they are."""
     return text.replace("*", r"\*").replace("<", "&lt;")
 
 
 def main(arguments):
     if arguments not in ([], ["--check"]):
-        print("error: networks.py takes nothing, or --check", file=sys.stderr)
+        print("error: networks.py takes no argument but --check", file=sys.stderr)
         return 2
     with devices.suppress_stderr():
-        import keras  # noqa: F401, its backend reports at length
+        import keras  # noqa: F401, its backend prints startup messages
     text = page()
     if not arguments:
         PAGE.write_text(text, encoding="utf-8")
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        print("docs/networks.md is not what python docs/networks.py writes; run it", file=sys.stderr)
+        print("docs/networks.md is out of date; run python docs/networks.py", file=sys.stderr)
         return 1
     return 0
 

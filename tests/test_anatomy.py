@@ -282,8 +282,8 @@ def test_the_prose_of_every_file(name):
 def test_prose():
     told = read_docstring_sections("vgg")
     assert told["summary"] == "VGG, configurations D (VGG-16) and E (VGG-19)."
-    assert told["paper_differences"].startswith("weights start as Glorot and Bengio's uniform ones, which the paper found "
-                                         "afterwards to do without")
+    assert told["paper_differences"].startswith("weights are initialized with Glorot and Bengio's uniform "
+                                                "distribution, with which, as the paper found")
     assert "Other implementations" not in told["paper_differences"]
 
 

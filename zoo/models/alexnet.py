@@ -16,11 +16,11 @@ groups=1 merges the towers into one (62,378,344 parameters). With two, a width t
 down. stem="small", our own, for images of about 32x32 (35,910,026 parameters with 10 classes): conv1 is 5x5 with stride
 1 and zero padding; feature maps of 32x32, 16x16, 8x8, 4x4.
 
-Other implementations: torchvision's, our alexnet_2014, has neither towers nor normalization and the widths of a later
-paper; Caffe's has k=1, divides alpha by n, and starts biases at 0.1.
+Other implementations: torchvision's, our alexnet_2014, has neither towers nor local response normalization, and the
+widths of a later paper; Caffe's has k=1, divides alpha by n, and initializes biases as 0.1.
 
-Differences from the paper: it prints 224x224, its numbers need 227x227. A window that extends over the edge of a
-feature map takes the maximum of the pixels inside, as the authors' cuda-convnet did; at 227 none does.
+Differences from the paper: it prints 224x224, but its numbers require 227x227. A window that extends over the edge of a
+feature map takes the maximum of the pixels inside, as in the authors' cuda-convnet; at 227 none does.
 """
 
 from keras import initializers, layers

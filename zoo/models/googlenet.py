@@ -13,12 +13,12 @@ pool2 are gone: 32x32 up to 3b, then 16x16 and 8x8. On feature maps with fewer t
 window of the auxiliary classifiers shrinks to fit.
 
 Other implementations: torchvision's and slim's 5x5 branch is 3x3, kuangliu's two 3x3, and all three have batch
-normalization instead of local response normalization; 'same' pads conv1 by 2 and 3 where Caffe pads 3 and 3, and zeros
-around a pool shift its windows by a pixel.
+normalization instead of local response normalization; 'same' padding pads conv1 by 2 and 3 where Caffe pads 3 and 3,
+and zero padding shifts the windows of pooling by a pixel.
 
-Differences from the paper: local response normalization, for which it gives the position only, has BVLC's constants
-k=1, n=5, alpha=1e-4/n, beta=0.75; the initialization is BVLC's too: weights uniform within sqrt(3 / fan-in), which
-Caffe calls "xavier", and biases 0.2, but 0 before a softmax. The table's parameter counts are those of a network
+Differences from the paper: local response normalization, for which the paper gives only the position, has BVLC's
+constants k=1, n=5, alpha=1e-4/n, beta=0.75; the initialization is BVLC's too: weights uniform within sqrt(3 / fan-in),
+which Caffe calls "xavier", and biases 0.2, but 0 before a softmax. The table's parameter counts are those of a network
 without biases, and rounded (conv1: '2.7K' for 9,408).
 """
 

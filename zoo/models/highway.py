@@ -14,8 +14,8 @@ below 0, so that at first the layer passes its input on. Plain convolutions chan
 
 dropout=False leaves out all dropout, which is applied to the image, before the later stages and before fc.
 
-Other implementations: a residual block is called a highway layer whose gate is fixed at one half, which would be half
-of its sum; and the width is said to change by padding with zeros, where the paper puts plain layers.
+Other implementations: some call a residual block a highway layer whose gate is fixed at one half, which would be half
+of its sum; and some change the width by zero padding, where the paper uses plain layers.
 
 Differences from the paper: conv1 of the CIFAR network is initialized like the other convolutions, as in He et al. 2015
 (arXiv:1502.01852, which the authors' Caffe does under the name "xavier"); their file names another filler there and

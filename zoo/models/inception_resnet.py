@@ -14,13 +14,13 @@ scale=True adds the gamma of batch normalization. stem="small", our own, for ima
 54,352,106 and 30,326,810 parameters with 10 classes): the stem keeps its convolutions, with stride 1 and "same"
 padding, without pools, and the pools of v2_paper's forks with stride 1: 32x32, 15x15, 7x7.
 
-Other implementations: ports of v2 with the figures' 1154 and 2048 need a projection where the paper adds, or narrower
-modules.
+Other implementations: ports of v2 with the figures' 1154 and 2048 channels need a projection where the paper adds, or
+narrower modules.
 
-Differences from the paper: inception_resnet_v2 has the release's stem, 320, 1088 and 2080 channels, twice the modules
-and a last convolution. Figures 17 and 19 print 1154 and 2048 channels, the modules before them make 384 + 384 + 384 =
-1152 and 1152 + 384 + 288 + 320 = 2144. The paper says 0.1 to 0.3 for the residuals' scale; 0.17, 0.10 and 0.20 are the
-release's. Which of 1x7 and 7x1 comes first is the release's.
+Differences from the paper: inception_resnet_v2 has the release's stem, 320, 1088 and 2080 channels, twice as many
+modules and a last convolution. Figures 17 and 19 print 1154 and 2048 channels, but the modules before them give 384 +
+384 + 384 = 1152 and 1152 + 384 + 288 + 320 = 2144. The paper gives 0.1 to 0.3 for the scale of the residuals; 0.17,
+0.10 and 0.20 are the release's. The order of 1x7 and 7x1 is the release's.
 """
 
 from functools import partial

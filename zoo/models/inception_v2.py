@@ -10,13 +10,13 @@ scale=True adds the gamma of batch normalization (as in the paper), which is red
 stem="small", our own, for images of about 32x32 (10,190,186 parameters with 10 classes): conv1 has stride 1, pool1 and
 pool2 are left out: 32x32, 16x16 after 3c, 8x8 after 4e.
 
-Other implementations: many a port that is called Inception v2 is GoogLeNet with batch normalization and 5x5 branches,
-or the network of another paper's (arXiv:1512.00567) table 1.
+Other implementations: many ports called Inception v2 are GoogLeNet with batch normalization and 5x5 branches, or the
+network of table 1 of another paper (arXiv:1512.00567).
 
-Differences from the paper: its table gives 4c and 4d a pool projection of 128, which makes 608 channels, and prints
-576; the authors' released code has 96, which makes 576, and so have we. conv1 is a plain convolution where the paper's
-is separable with a depth multiplier of 8. The text counts 13.6 million parameters (section 4.2), which the table does
-not make. No auxiliary classifiers.
+Differences from the paper: its table gives 4c and 4d a pooling projection of 128 filters, which makes 608 channels, but
+prints 576; the authors' released code has 96, which makes 576, and so does ours. conv1 is a plain convolution where the
+paper's is separable with a depth multiplier of 8. The text states 13.6 million parameters (section 4.2), which the
+table does not give. No auxiliary classifiers.
 """
 
 from functools import partial

@@ -13,13 +13,13 @@ scale=True adds the gamma of batch normalization. stem="small", our own, for ima
 parameters with 10 classes): the stem keeps its convolutions, with stride 1 and "same" padding, without pools: 32x32,
 15x15 after mixed3, 7x7 after mixed8.
 
-Other implementations: torchvision's and timm's average pools count the padding; some ports leave out the reductions,
-make the pool's projection 3x3, or drop 80 % where the authors keep 80 %.
+Other implementations: the average pooling of torchvision's and timm's counts the padding; some ports omit the reduction
+modules, make the pooling projection 3x3, or drop 80 % where the authors keep 80 %.
 
-Differences from the paper: table 1 has three 3x3 convolutions where the release has 1x1 of 80, 3x3 of 192 and a pool;
-the 5x5 of the first three modules stay (figure 4, not 5), mixed0 is 256 wide; of the table's five modules at 17x17 the
-first is the reduction, mixed3; dropout of 0.2 and the auxiliary loss weight of 0.4 are the release's, the paper gives
-neither.
+Differences from the paper: table 1 has three 3x3 convolutions where the release has a 1x1 with 80 filters, a 3x3 with
+192 and pooling; the 5x5 convolutions of the first three modules stay (figure 4, not 5), and mixed0 has 256 channels; of
+the table's five modules at 17x17 the first is the reduction, mixed3; dropout of 0.2 and the auxiliary loss weight of
+0.4 are the release's, the paper gives neither.
 """
 
 from functools import partial

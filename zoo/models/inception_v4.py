@@ -8,10 +8,11 @@ reductionB 8x8x1536, 3 x C 8x8x1536.
 scale=False leaves out the gamma of batch normalization. stem="small", our own, for images of about 32x32 (41,221,354
 parameters with 10 classes): the stem's convolutions and pools have stride 1 and "same" padding: 32x32, 15x15, 7x7.
 
-Other implementations: small ports have 4/7/3 modules of other widths, and the average pool of some counts the padding.
+Other implementations: small ports have 4/7/3 modules of other widths, and the average pooling of some counts the
+padding.
 
-Differences from the paper: which of 1x7 and 7x1, 1x3 and 3x1 comes first is as released; figure 3 has the stem's the
-other way round. Counts are the same.
+Differences from the paper: the order of 1x7 and 7x1, and of 1x3 and 3x1, is the release's; figure 3 has the opposite
+order in the stem. The counts are the same.
 """
 
 from functools import partial

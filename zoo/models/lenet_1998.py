@@ -14,12 +14,12 @@ figure 2, table I and section II-B. Every unit up to F6 has the activation 1.715
 The logits are minus the distances: the nearest code has the largest. The paper's loss for them is equation 9.
 
 Other implementations: subsampling has a coefficient for each of the four pixels, 30 parameters in S2 instead of 12; C3
-reads all channels, 2,416 instead of 1,516, or is dense under a mask, which has as many; C5 is 1x1, so that F6 reads a
-feature map and has 161,364.
+reads all channels, 2,416 parameters instead of 1,516, or is dense with a mask, which has as many; C5 is 1x1, so that F6
+reads a feature map and has 161,364 parameters.
 
 Differences from the paper: its codes are published as an image only; those in this file were redrawn, and any two of
 them differ in at least 17 pixels. There are codes for ten classes; fewer classes use the first ones. Images of 28 to 31
-pixels are padded with zeros to 32, where the paper pads with its background.
+pixels are zero-padded to 32, where the paper pads with its background.
 """
 
 from keras import initializers, layers

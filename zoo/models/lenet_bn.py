@@ -14,11 +14,11 @@ are all clamped gets the same probability for every class and no gradient. dense
 bn_after_conv2, conv2 and fc3 are one linear map in two steps. The bias of a layer before batch normalization has no
 effect.
 
-Other implementations: those course notes call it LeNet-5, which it is not: it has one convolution larger than 1x1, one
-pooling layer, and no F6. They fit an augmenting generator and then train on the original images.
+Other implementations: the course notes call it LeNet-5, which it is not: it has one convolution larger than 1x1, one
+pooling layer, and no F6. They fit an augmentation generator, but then train on the original images.
 
-Differences from the paper: it has no such network; this is the notes' own. Batch normalization has the constants of
-Keras, as there: momentum 0.99, epsilon 1e-3.
+Differences from the paper: the paper has no such network; it is from the course notes. Batch normalization has Keras's
+constants, as there: momentum 0.99, epsilon 1e-3.
 """
 
 from keras import layers

@@ -9,13 +9,13 @@ maximum of a few linear pieces. Feature map sizes after convolution and after po
 
 dropout=False leaves out all dropout. The authors also bound the norm of each unit's weights, which the recipe does.
 
-Other implementations: pooling that rounds down where the authors' rounds up leaves 4x4 and 3,072 features for the dense
-layer of the CIFAR network, not 5x5 and 4,800. The count 471,994 for MNIST is with separate biases at every position,
-pylearn2's default; here, as in the CIFAR network, a channel has one bias: 418,714.
+Other implementations: pooling that rounds down where the authors' rounds up gives 4x4 and 3,072 features for the dense
+layer of the CIFAR network, not 5x5 and 4,800. The count 471,994 for MNIST is with a bias per position, pylearn2's
+default; here, as in the CIFAR network, there is one bias per channel: 418,714.
 
-Differences from the paper: the authors drop a fifth of the image's values without scaling up the rest, Keras scales the
-rest by 1.25 during training. Weights are initialized uniformly within 0.005 as theirs: so close to zero that gradient
-descent makes no progress in its first hundred steps or more, at a learning rate of 0.1; Adam does.
+Differences from the paper: the authors drop a fifth of the image's values without scaling up the rest; Keras scales the
+rest by 1.25 during training. Weights are initialized uniformly within 0.005, as theirs: so close to zero that gradient
+descent at a learning rate of 0.1 makes no progress in its first hundred steps or more; Adam does.
 """
 
 from keras import initializers, layers

@@ -14,8 +14,8 @@ as 0.25, follows every layer but the last. At 224x224:
 stem="small", our own, for images of about 32x32 (A: 173,964,522 parameters, B: 179,275,498, with 10 classes): conv1 is
 3x3 with stride 1 and there is no pool1: 32x32, 16x16, 8x8.
 
-Other implementations: Keras's PReLU has a slope for each pixel unless `shared_axes` is set, and a model with such
-slopes accepts images of one size only.
+Other implementations: Keras's PReLU has one slope per pixel unless `shared_axes` is set, and a model with such slopes
+accepts images of one size only.
 
 Differences from the paper: none known in A and B, whose multiply-adds, 1.906e10 and 2.322e10, are the table's 1.90 and
 2.32. Model C is not included: its row, as we read it, gives 5.35e10 where the paper has 5.30.

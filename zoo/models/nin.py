@@ -11,11 +11,11 @@ gives the logits:
 
 ReLU follows the last 1x1 too, so that no logit is below 0.
 
-Other implementations: pool2 is max pooling in several ports, and in the authors' older cuda-convnet file; with equal
-weights this changes the output by a fifth. Ports that pad both sides of the pools by 1 differ by a hundredth: Caffe
-pads only right and below, as far as the last window reaches. Others add batch normalization after every convolution.
+Other implementations: pool2 is max pooling in several ports, and in the authors' older cuda-convnet file; with the same
+weights this changes the output by a fifth. Ports whose pooling pads both sides by 1 differ by a hundredth: Caffe pads
+only right and below, as far as the last window reaches. Others add batch normalization after every convolution.
 
-Differences from the paper: none known. Weights start from N(0, 0.05) as in the authors' files; biases from zero.
+Differences from the paper: none known. Weights are initialized from N(0, 0.05) as in the authors' files, biases as 0.
 """
 
 from keras import initializers, layers

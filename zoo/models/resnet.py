@@ -12,7 +12,7 @@ with stride 1, there is no pool, and every block activates its own input: 32x32,
 Other implementations: kuangliu's and weiaicunzai's lack the last BN-ReLU; torchvision's normalizes after the
 convolutions; others project the shortcut before BN-ReLU, or use the stem for large images on small ones.
 
-Differences from the paper: it has basic blocks in networks for CIFAR alone (ResNet-110, of 16 to 64 filters) and
+Differences from the paper: it has basic blocks only in networks for CIFAR (ResNet-110, with 16 to 64 filters) and
 bottlenecks in those for ImageNet; these two have basic blocks in the stages of table 1.
 """
 

@@ -4,10 +4,10 @@ Simonyan and Zisserman 2014, 'Very Deep Convolutional Networks for Large-Scale I
 table 1. Every convolution is 3x3 with padding 1 and ReLU; every stage ends with a 2x2 max pool; then FC-4096, FC-4096
 and FC-classes, with dropout after the first two (section 3.1).
 
-Differences from the paper: weights start as Glorot and Bengio's uniform ones, which the paper found afterwards to do
-without its pre-training with configuration A (section 3.1). Images smaller than 32 pixels, which five pooling layers
-would reduce to nothing, are zero-padded to 32. batch_norm=True, which is not in the paper, adds batch normalization
-after every convolution; without it these networks are hard to train from scratch.
+Differences from the paper: weights are initialized with Glorot and Bengio's uniform distribution, with which, as the
+paper found afterwards, no pre-training with configuration A is needed (section 3.1). Images smaller than 32 pixels,
+which five pooling layers would reduce to nothing, are zero-padded to 32. batch_norm=True, which is not in the paper,
+adds batch normalization after every convolution; without it these networks are hard to train from scratch.
 """
 
 from keras import layers
