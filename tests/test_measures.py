@@ -80,8 +80,8 @@ def test_equal_probabilities_do_not_let_the_label_in_twice():
 def test_scores_by_class():
     probable = np.eye(3)[[0, 0, 1, 1, 1]]
     found = evaluation.compute_metrics(probable, np.array([0, 1, 1, 1, 0]))
-    assert (found["per_class"], found["per_class_of"]) == ([1, 2, 0], [2, 3, 0])
-    assert (found["right"], found["of"], found["accuracy"]) == (3, 5, 0.6)
+    assert (found["per_class_correct"], found["per_class_total"]) == ([1, 2, 0], [2, 3, 0])
+    assert (found["correct"], found["total"], found["accuracy"]) == (3, 5, 0.6)
 
 
 def test_precision_recall_and_f1_by_hand():

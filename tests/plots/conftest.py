@@ -30,8 +30,8 @@ def make_run(tmp_path):
         np.savez(run / "predictions.npz", labels=labels, probabilities=probabilities)
         cells = np.sort(np.concatenate([wrong, np.setdiff1d(np.arange(count), wrong)[:5]]))
         np.savez(run / "samples.npz", train_images=images_of(64, shape), train_labels=np.arange(64) % len(names),
-                 mistake_images=images_of(len(wrong), shape), mistake_indices=wrong,
-                 cell_images=images_of(len(cells), shape), cell_indices=cells)
+                 misclassified_images=images_of(len(wrong), shape), misclassified_indices=wrong,
+                 confusion_images=images_of(len(cells), shape), confusion_indices=cells)
         result = {"test_accuracy_last": 0.94, "test_accuracy_best": 0.948, "best_epoch": max(1, epochs - 1)}
         (run / "result.json").write_text(json.dumps(result))
         return run

@@ -14,7 +14,7 @@ from zoo.errors import UserError
 from zoo.reports import run_outputs
 from zoo.reports.run_outputs import draw_run
 
-ALL = {"curves", "samples", "mistakes", "confusion", "report"}
+ALL = {"curves", "samples", "misclassified", "confusion", "report"}
 
 
 def size_of(path):
@@ -45,8 +45,8 @@ def test_an_unfinished_run_gets_only_its_curves(make_run):
 
 @pytest.mark.parametrize(("missing", "left_out"), [
     ("history.csv", {"curves"}),
-    ("samples.npz", {"samples", "mistakes"}),
-    ("predictions.npz", {"confusion", "mistakes"}),
+    ("samples.npz", {"samples", "misclassified"}),
+    ("predictions.npz", {"confusion", "misclassified"}),
 ])
 def test_what_the_files_do_not_hold_is_left_out(make_run, missing, left_out):
     run = make_run()
@@ -90,7 +90,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one(make_run, monkeypat
 def test_a_run_without_mistakes(make_run):
     run = make_run(mistakes=0)
     assert {path.stem for path in draw_run(run)} == ALL
-    assert size_of(run / "plots" / "mistakes.png")[1] < 300
+    assert size_of(run / "plots" / "misclassified.png")[1] < 300
 
 
 def subtitle_of_curves(run, monkeypatch):
@@ -163,13 +163,13 @@ def rewrite(path, **changes):
     ("samples.npz", {"train_images": np.zeros((64, 28, 28, 1), np.float32)}),
     ("samples.npz", {"train_images": np.zeros((64, 28, 28, 2), np.uint8)}),
     ("samples.npz", {"train_labels": np.full(64, 10)}),
-    ("samples.npz", {"mistake_indices": np.arange(26)}),
-    ("samples.npz", {"mistake_indices": np.zeros(0, int)}),
-    ("samples.npz", {"cell_indices": np.arange(31)[::-1]}),
-    ("samples.npz", {"cell_indices": np.arange(470, 501)}),
-    ("samples.npz", {"cell_indices": np.arange(30)}),
-    ("samples.npz", {"cell_images": np.zeros((31, 28, 28), np.uint8)}),
-    ("samples.npz", {"mistake_images": np.zeros((0, 28, 28, 1), np.uint8), "mistake_indices": np.zeros(0, int)}),
+    ("samples.npz", {"misclassified_indices": np.arange(26)}),
+    ("samples.npz", {"misclassified_indices": np.zeros(0, int)}),
+    ("samples.npz", {"confusion_indices": np.arange(31)[::-1]}),
+    ("samples.npz", {"confusion_indices": np.arange(470, 501)}),
+    ("samples.npz", {"confusion_indices": np.arange(30)}),
+    ("samples.npz", {"confusion_images": np.zeros((31, 28, 28), np.uint8)}),
+    ("samples.npz", {"misclassified_images": np.zeros((0, 28, 28, 1), np.uint8), "misclassified_indices": np.zeros(0, int)}),
 ])
 def test_arrays_that_no_training_wrote_are_refused(make_run, name, changes):
     run = make_run()

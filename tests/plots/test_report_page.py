@@ -95,8 +95,8 @@ def test_the_data_hold_the_pictures_and_their_probabilities(make_run):
     for place, (label, index, likely) in enumerate(pictures["each"]):
         row, column = divmod(place, pictures["columns"])
         tile = sheet[28 * row:28 * row + 28, 28 * column:28 * column + 28]
-        assert np.array_equal(tile, samples["cell_images"][place][..., 0])
-        assert index == samples["cell_indices"][place] and label == predictions["labels"][index]
+        assert np.array_equal(tile, samples["confusion_images"][place][..., 0])
+        assert index == samples["confusion_indices"][place] and label == predictions["labels"][index]
         assert likely[0][0] == predictions["probabilities"][index].argmax() and likely[0][1] == 0.7
     counts = np.zeros((10, 10), int)
     for row, column, count in data["matrix"]["cells"]:
@@ -110,7 +110,7 @@ def test_colour_pictures_of_other_sides(make_run):
     pictures = data_of(report_of(run))["pictures"]
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(pictures["sheet"].partition(",")[2]))))
     assert (pictures["height"], pictures["width"]) == (20, 32)
-    assert np.array_equal(sheet[:20, :32], np.load(run / "samples.npz")["cell_images"][0])
+    assert np.array_equal(sheet[:20, :32], np.load(run / "samples.npz")["confusion_images"][0])
 
 
 def test_further_columns_of_the_history_are_drawn(make_run):
@@ -216,7 +216,7 @@ def tiles(browser):
 def expected(run, row, column):
     predictions = np.load(run / "predictions.npz")
     labels, predicted = predictions["labels"], predictions["probabilities"].argmax(axis=1)
-    return [int(i) for i in np.load(run / "samples.npz")["cell_indices"] if (labels[i], predicted[i]) == (row, column)]
+    return [int(i) for i in np.load(run / "samples.npz")["confusion_indices"] if (labels[i], predicted[i]) == (row, column)]
 
 
 def places(browser):
@@ -248,12 +248,12 @@ def test_the_picture_shown_is_the_one_of_the_test_split(make_run, show):
     """A run whose pictures are even greys: the screen must have the grey of the picture that the label names."""
     run = make_run()
     arrays = dict(np.load(run / "samples.npz"))
-    greys = 40 + 5 * np.arange(len(arrays["cell_images"]), dtype=np.uint8)
-    np.savez(run / "samples.npz", **arrays | {"cell_images": arrays["cell_images"] * 0 + greys[:, None, None, None]})
+    greys = 40 + 5 * np.arange(len(arrays["confusion_images"]), dtype=np.uint8)
+    np.savez(run / "samples.npz", **arrays | {"confusion_images": arrays["confusion_images"] * 0 + greys[:, None, None, None]})
     browser = show(run)
-    indices = arrays["cell_indices"].tolist()
+    indices = arrays["confusion_indices"].tolist()
     labels = np.load(run / "predictions.npz")["labels"]
-    wrong = int(np.load(run / "samples.npz")["mistake_indices"][3])
+    wrong = int(np.load(run / "samples.npz")["misclassified_indices"][3])
     predicted = int(np.load(run / "predictions.npz")["probabilities"][wrong].argmax())
     browser.click(*cell_middle(browser, int(labels[wrong]), predicted))
     x, y = browser.value("""(() => {
@@ -349,7 +349,7 @@ def test_hostile_names_are_shown_as_they_are(make_run, show):
     run = make_run(names=HOSTILE)
     browser = show(run)
     predictions = np.load(run / "predictions.npz")
-    index = int(np.load(run / "samples.npz")["mistake_indices"][0])
+    index = int(np.load(run / "samples.npz")["misclassified_indices"][0])
     row, column = int(predictions["labels"][index]), int(predictions["probabilities"][index].argmax())
     browser.click(*cell_middle(browser, row, column))
     assert tiles(browser)[0][0][0].endswith(f" {HOSTILE[row]}")

@@ -10,7 +10,7 @@ MAX_BYTES = 4 * 2**20  # of all images together: 1,365 RGB images of 32x32 pixel
 def select_confusion_examples(probabilities, labels, image_bytes):
     """Return the indices int64 (k,), ascending, of the images to keep, of `image_bytes` bytes each.
 
-    probabilities: float (n, classes); labels: int (n,). Keeps the most confident mistakes of each cell, and the least
+    probabilities: float (n, classes); labels: int (n,). Keeps the most confident errors of each cell, and the least
     confident correct predictions. If these are too many, each cell keeps its first before any keeps its second.
     """
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
