@@ -191,11 +191,11 @@ def test_predictions_and_samples(first):
     assert labels.dtype == np.int64 and np.array_equal(labels, digits.test.labels)
     assert probabilities.dtype == np.float32 and probabilities.shape == (200, 10)
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
-    right = probabilities.argmax(axis=1) == labels
-    assert right.sum() == round(result["test_accuracy_best"] * 200)
-    wrong = np.flatnonzero(~right)[:100]
-    assert np.array_equal(samples["misclassified_indices"], wrong)
-    assert np.array_equal(samples["misclassified_images"], digits.test.batch(wrong)[0])
+    correct = probabilities.argmax(axis=1) == labels
+    assert correct.sum() == round(result["test_accuracy_best"] * 200)
+    errors = sorted(np.flatnonzero(~correct), key=lambda index: (-probabilities[index].max(), index))[:100]
+    assert samples["misclassified_indices"].tolist() == errors
+    assert np.array_equal(samples["misclassified_images"], digits.test.batch(errors)[0])
     assert samples["train_images"].dtype == np.uint8 and samples["train_images"].shape == (64, 28, 28, 1)
     images, labels = digits.train.batch(range(64))
     assert np.array_equal(samples["train_images"], images) and np.array_equal(samples["train_labels"], labels)

@@ -74,8 +74,16 @@ def middle(browser, selector):
     }})()""")
 
 
+def set_value(browser, element_id, value, event):
+    browser.value(f"""(() => {{
+        const element = document.getElementById({json.dumps(element_id)});
+        element.value = {json.dumps(value)};
+        element.dispatchEvent(new Event({json.dumps(event)}));
+    }})()""")
+
+
 def test_what_speaks_for_a_class_is_laid_over_the_picture(browser):
-    kinds = browser.value("[...document.querySelectorAll('#picture h3')].map((each) => each.textContent)")
+    kinds = browser.value("[...document.querySelectorAll('#input h3')].map((each) => each.textContent)")
     assert [kind.lower() for kind in kinds] == ["grad-cam", "saliency", "occlusion", "hypercolumn"]
     count = browser.value("document.querySelectorAll('[data-overlay]').length")
     assert count == 1 + 3 * 3 + 1
@@ -83,33 +91,35 @@ def test_what_speaks_for_a_class_is_laid_over_the_picture(browser):
     for place in range(count - 1):
         browser.click(*middle(browser, f'[data-overlay="{place}"]'))
         source, shown, wide, words = browser.value(
-            "[over.src, !over.hidden, over.naturalWidth === seen.naturalWidth, overlaid.textContent]")
+            "[overlay.src, !overlay.hidden, overlay.naturalWidth === image.naturalWidth,"
+            " document.getElementById('overlay-description').textContent]")
         assert source.startswith("data:image/png") and shown and wide and words
         sources.add(source)
         texts.add(words)
     assert len(sources) > 4
     browser.click(*middle(browser, '[data-overlay="-1"]'))
-    assert browser.value("over.hidden") and browser.value("overlaid.textContent") not in {"", *texts}
+    assert browser.value("overlay.hidden")
+    assert browser.value("document.getElementById('overlay-description').textContent") not in {"", *texts}
     assert browser.value("document.querySelectorAll('[aria-pressed=true]').length") == 1
 
 
 def test_the_strength_of_what_is_laid_over(browser):
-    browser.value("strength.value = 20; strength.dispatchEvent(new Event('input'))")
-    assert browser.value("getComputedStyle(over).opacity") == "0.2"
+    browser.value("opacity.value = 20; opacity.dispatchEvent(new Event('input'))")
+    assert browser.value("getComputedStyle(overlay).opacity") == "0.2"
 
 
 def test_stepping_through_the_layers(browser):
     def name():
         """Return [the layer's name, its number, how many there are]."""
-        heading = browser.value("document.getElementById('name').textContent")
+        heading = browser.value("document.getElementById('layer-name').textContent")
         return [heading.split()[0], *map(int, re.findall(r"\d+", heading.partition(" ")[2]))]
 
-    assert name() == ["preprocessing", 1, 6] and browser.value("before.disabled")
-    browser.click(*middle(browser, "#after"))
+    assert name() == ["preprocessing", 1, 6] and browser.value("previous.disabled")
+    browser.click(*middle(browser, "#next"))
     assert name() == ["conv1", 2, 6]
-    numbers = re.findall(r"\d+", browser.value("said.textContent"))
+    numbers = re.findall(r"\d+", browser.value("document.getElementById('layer-summary').textContent"))
     assert numbers == ["1", "1", "3", "12", "16", "3", "1", "0"]  # 1x1, 3 filters; 12x16, 3 maps: 1 dead, 0 constant
-    numbers = browser.value("[...document.querySelectorAll('.tile .number')].map((each) => each.textContent)")
+    numbers = browser.value("[...document.querySelectorAll('.tile .channel')].map((each) => each.textContent)")
     assert [number.split()[0] for number in numbers] == ["0", "1", "2"]
     assert browser.value("document.querySelectorAll('.tile.dead').length") == 1
     browser.press("ArrowRight")
@@ -118,25 +128,25 @@ def test_stepping_through_the_layers(browser):
     browser.press("ArrowLeft")
     browser.press("ArrowLeft")  # no further
     assert name() == ["preprocessing", 1, 6]
-    browser.value("names.value = '4'; names.dispatchEvent(new Event('change'))")
-    assert name() == ["fc", 5, 6] and browser.value("document.querySelectorAll('#tiles .strip').length") == 1
-    browser.value("step.value = '5'; step.dispatchEvent(new Event('input'))")
-    assert name() == ["predictions", 6, 6] and browser.value("after.disabled")
+    set_value(browser, "layer-select", "4", "change")
+    assert name() == ["fc", 5, 6] and browser.value("document.querySelectorAll('#feature-maps .strip').length") == 1
+    set_value(browser, "layer-slider", "5", "input")
+    assert name() == ["predictions", 6, 6] and browser.value("next.disabled")
 
 
 def test_a_map_is_enlarged(browser):
-    browser.click(*middle(browser, "#after"))
+    browser.click(*middle(browser, "#next"))
     browser.click(*middle(browser, ".tile:nth-child(2)"))
-    assert not browser.value("large.hidden")
-    check_text(browser.value("large.querySelector('p').textContent"), "conv1", "1", "0.07843", "0.8275")  # 20 and 211
-    assert browser.value("getComputedStyle(large.querySelector('.image')).backgroundImage.startsWith('url')")
-    assert browser.value("large.querySelector('.image').clientWidth") > 300
+    assert not browser.value("enlarged.hidden")
+    check_text(browser.value("enlarged.querySelector('p').textContent"), "conv1", "1", "0.07843", "0.8275")  # 20 and 211
+    assert browser.value("getComputedStyle(enlarged.querySelector('.image')).backgroundImage.startsWith('url')")
+    assert browser.value("enlarged.querySelector('.image').clientWidth") > 300
     browser.press("ArrowRight")
-    assert browser.value("large.hidden")
+    assert browser.value("enlarged.hidden")
 
 
 def test_the_filters_are_drawn(browser):
-    assert browser.value("document.querySelectorAll('#kernels .image').length") == 3
+    assert browser.value("document.querySelectorAll('#filter-images .image').length") == 3
 
 
 def test_the_page_fits_400_pixels(browser):
@@ -167,7 +177,7 @@ def test_a_folder_gets_the_page_and_all_pictures(tmp_path, hopper, capsys):
     assert status == 0 and said.count("\n") == 8
     assert {path.name
             for path in folder.iterdir()} == {"look.html", *(f"{what}.png" for what in visualize.PLOT_DESCRIPTIONS)}
-    assert '<span class="open">' in (folder / "look.html").read_text()  # random weights
+    assert '<span class="untrained">' in (folder / "look.html").read_text()  # random weights
     for what in visualize.PLOT_DESCRIPTIONS:
         assert min(Image.open(folder / f"{what}.png").size) > 200
 

@@ -166,8 +166,8 @@ def test_precision_recall_and_f1_of_each_class():
 def test_the_mistakes_that_the_network_was_surest_of_come_first():
     labels = np.zeros(5, int)
     probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.05, 0.95], [0.2, 0.8], [0.3, 0.7]])
-    assert evaluation_section.select_worst_misclassified(labels, probabilities,
-                                                         np.array([0, 1, 3, 2])) == [3, 2, 0]  # places among the four
+    assert evaluation_section.select_most_confident_errors(labels, probabilities,
+                                                           np.array([0, 1, 3, 2])) == [3, 2, 0]  # places among the four
 
 
 LONG = [f"a class with a rather long name {number}" for number in range(10)] + [
@@ -177,9 +177,9 @@ LONG = [f"a class with a rather long name {number}" for number in range(10)] + [
 def test_names_beside_the_matrix_have_room():
     labels = np.arange(20)
     data = evaluation_section.get_matrix_data(LONG, labels, np.eye(20))
-    assert len(data["labels"]) == 20 and data["labels"][11] == ["golden retriever"]
+    assert len(data["name_lines"]) == 20 and data["name_lines"][11] == ["golden retriever"]
     widths = [text_to_path.get_text_width_height_descent(line, get_font_properties(11), ismath=False)[0]
-              for lines in data["labels"] for line in lines]
-    assert max(widths) <= data["room"] <= 110
-    assert {len(lines) for lines in data["labels"]} == {1, 2}  # of 12 units each, in a cell of 28
-    assert evaluation_section.get_matrix_data([*LONG, "b"], labels, np.eye(21)[:20])["labels"] == []
+              for lines in data["name_lines"] for line in lines]
+    assert max(widths) <= data["name_width"] <= 110
+    assert {len(lines) for lines in data["name_lines"]} == {1, 2}  # of 12 units each, in a cell of 28
+    assert evaluation_section.get_matrix_data([*LONG, "b"], labels, np.eye(21)[:20])["name_lines"] == []

@@ -26,12 +26,12 @@ def report_of(run):
 
 
 def data_of(text):
-    return json.loads(re.search(r'<script type="application/json" id="held">(.*?)</script>', text, re.DOTALL)[1])
+    return json.loads(re.search(r'<script type="application/json" id="page-data">(.*?)</script>', text, re.DOTALL)[1])
 
 
 def headline(text):
     """Return the numbers at the head of the page, [(value, label)]."""
-    listed = re.search(r'<ul id="numbers">(.*?)</ul>', text, re.DOTALL)[1]
+    listed = re.search(r'<ul id="metrics">(.*?)</ul>', text, re.DOTALL)[1]
     return re.findall(r"<li><b>([^<]*)</b> <span>([^<]*)</span></li>", listed)
 
 
@@ -49,7 +49,7 @@ def test_the_headline_numbers_come_first(make_run):
     assert [value for value, _ in numbers[:2]] == ["94.80 %", "94.00 %"] and "61,706" in dict(numbers)
     check_text(numbers[0][1], "5")
     assert text.index("94.00 %") < text.index('id="curves"') < text.index('id="confusion"')
-    check_text(re.search(r'<span class="done">([^<]*)</span>', text)[1], "6")
+    check_text(re.search(r'<span class="finished">([^<]*)</span>', text)[1], "6")
 
 
 def test_top_5_is_told_where_it_was_measured(make_run):
@@ -67,7 +67,7 @@ def test_an_unfinished_run_has_a_report_of_what_is_there(make_run):
     for name in ("result.json", "predictions.npz", "samples.npz"):
         (run / name).unlink()
     text = report_of(run)
-    check_text(re.search(r'<span class="open">([^<]*)</span>', text)[1], "3", "9")
+    check_text(re.search(r'<span class="unfinished">([^<]*)</span>', text)[1], "3", "9")
     check_text(headline(text)[0][1], "3")
     assert "94.80 %" not in text and 'id="confusion"' not in text and 'id="calibration"' not in text
     assert 'id="recipe"' in text
@@ -90,16 +90,16 @@ def test_the_data_hold_the_pictures_and_their_probabilities(make_run):
     run = make_run()
     data = data_of(report_of(run))
     samples, predictions = np.load(run / "samples.npz"), np.load(run / "predictions.npz")
-    pictures = data["pictures"]
-    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(pictures["sheet"].partition(",")[2]))))
-    for place, (label, index, likely) in enumerate(pictures["each"]):
-        row, column = divmod(place, pictures["columns"])
+    images = data["images"]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(images["sheet"].partition(",")[2]))))
+    for place, (label, index, likely) in enumerate(images["items"]):
+        row, column = divmod(place, images["columns"])
         tile = sheet[28 * row:28 * row + 28, 28 * column:28 * column + 28]
         assert np.array_equal(tile, samples["confusion_images"][place][..., 0])
         assert index == samples["confusion_indices"][place] and label == predictions["labels"][index]
         assert likely[0][0] == predictions["probabilities"][index].argmax() and likely[0][1] == 0.7
     counts = np.zeros((10, 10), int)
-    for row, column, count in data["matrix"]["cells"]:
+    for row, column, count, _ in data["matrix"]["cells"]:
         counts[row, column] = count
     labels, predicted = predictions["labels"], predictions["probabilities"].argmax(axis=1)
     assert np.array_equal(counts, [[((labels == i) & (predicted == j)).sum() for j in range(10)] for i in range(10)])
@@ -107,9 +107,9 @@ def test_the_data_hold_the_pictures_and_their_probabilities(make_run):
 
 def test_colour_pictures_of_other_sides(make_run):
     run = make_run(shape=(20, 32, 3))
-    pictures = data_of(report_of(run))["pictures"]
-    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(pictures["sheet"].partition(",")[2]))))
-    assert (pictures["height"], pictures["width"]) == (20, 32)
+    images = data_of(report_of(run))["images"]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(images["sheet"].partition(",")[2]))))
+    assert (images["height"], images["width"]) == (20, 32)
     assert np.array_equal(sheet[:20, :32], np.load(run / "samples.npz")["confusion_images"][0])
 
 
@@ -144,9 +144,9 @@ def test_the_points_of_a_curve_stand_where_their_values_are():
 def test_the_bars_of_the_reliability_diagram():
     bins = Reliability(np.array([0, 0, 0, 4, 6]), np.array([0, 0, 0, 0.7, 0.9]), np.array([0, 0, 0, 0.5, 1.0]))
     svg = charts.draw_reliability_diagram(bins)
-    heights = re.findall(r'class="right" x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"', svg)
+    heights = re.findall(r'class="accuracy" x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"', svg)
     assert [float(height) for height in heights] == [0.5 * charts.RELIABILITY_SIZE, charts.RELIABILITY_SIZE]
-    assert svg.count("gap over") == 1 and svg.count("gap under") == 1
+    assert svg.count("gap overconfident") == 1 and svg.count("gap underconfident") == 1
     check_text(re.search("<title>(.*?)</title>", svg)[1], "4", "70.0 %", "50.0 %")
 
 
@@ -165,7 +165,7 @@ def test_hostile_words_add_no_element_to_the_page(make_run):
     text = report_of(run)
     assert text.count("<script") == 2 and text.count("</script>") == 2
     assert "<img" not in text and "<b>window" not in text and "<!--" not in text
-    assert data_of(text)["matrix"]["names"][:2] == list(HOSTILE[:2])
+    assert data_of(text)["matrix"]["class_names"][:2] == list(HOSTILE[:2])
 
 
 def test_a_damaged_run_gets_no_report(make_run):
@@ -199,14 +199,14 @@ def cell_middle(browser, row, column):
     return browser.value(f"""(() => {{
         const matrix = document.getElementById("matrix");
         matrix.scrollIntoView({{ block: "center" }});
-        const ground = matrix.querySelector(".back").getBoundingClientRect(), side = ground.width / 10;
+        const ground = matrix.querySelector(".background").getBoundingClientRect(), side = ground.width / 10;
         return [ground.left + ({column} + 0.5) * side, ground.top + ({row} + 0.5) * side];
     }})()""")
 
 
 def tiles(browser):
     """Return (words, whether its picture is drawn) of each picture beside the matrix."""
-    return browser.value("""[...document.querySelectorAll("#shown .tile")].map((tile) => {
+    return browser.value("""[...document.querySelectorAll("#cell-images .tile")].map((tile) => {
         const image = tile.querySelector(".image"), style = getComputedStyle(image);
         return [tile.innerText.split("\\n").filter(Boolean), style.backgroundImage.startsWith('url("data:image/png')
             && image.clientWidth > 50 && image.clientHeight > 50];
@@ -216,18 +216,20 @@ def tiles(browser):
 def expected(run, row, column):
     predictions = np.load(run / "predictions.npz")
     labels, predicted = predictions["labels"], predictions["probabilities"].argmax(axis=1)
-    return [int(i) for i in np.load(run / "samples.npz")["confusion_indices"] if (labels[i], predicted[i]) == (row, column)]
+    indices = np.load(run / "samples.npz")["confusion_indices"]
+    return [int(i) for i in indices if (labels[i], predicted[i]) == (row, column)]
 
 
 def places(browser):
     """Return the places in the test split of the pictures that are shown."""
-    return browser.value("""[...document.querySelectorAll("#shown .image")].map(
+    return browser.value("""[...document.querySelectorAll("#cell-images .image")].map(
         (image) => Number(image.getAttribute("aria-label").match(/\\d+/)[0]))""")
 
 
 def numbers_of_cell(browser):
     """Return the numbers of the line on a cell: where the classes are numbers, their names and then counts."""
-    return [int(number) for number in re.findall(r"\d+", browser.value("told.textContent"))]
+    summary = browser.value("document.getElementById('cell-summary').textContent")
+    return [int(number) for number in re.findall(r"\d+", summary)]
 
 
 def test_a_click_on_a_cell_shows_its_pictures(make_run, show):
@@ -249,7 +251,8 @@ def test_the_picture_shown_is_the_one_of_the_test_split(make_run, show):
     run = make_run()
     arrays = dict(np.load(run / "samples.npz"))
     greys = 40 + 5 * np.arange(len(arrays["confusion_images"]), dtype=np.uint8)
-    np.savez(run / "samples.npz", **arrays | {"confusion_images": arrays["confusion_images"] * 0 + greys[:, None, None, None]})
+    images = arrays["confusion_images"] * 0 + greys[:, None, None, None]
+    np.savez(run / "samples.npz", **arrays | {"confusion_images": images})
     browser = show(run)
     indices = arrays["confusion_indices"].tolist()
     labels = np.load(run / "predictions.npz")["labels"]
@@ -257,7 +260,7 @@ def test_the_picture_shown_is_the_one_of_the_test_split(make_run, show):
     predicted = int(np.load(run / "predictions.npz")["probabilities"][wrong].argmax())
     browser.click(*cell_middle(browser, int(labels[wrong]), predicted))
     x, y = browser.value("""(() => {
-        const image = document.querySelector("#shown .image");
+        const image = document.querySelector("#cell-images .image");
         image.scrollIntoView({ block: "center" });
         const box = image.getBoundingClientRect();
         return [box.left + box.width / 2, box.top + box.height / 2];
@@ -305,7 +308,7 @@ def test_the_list_of_frequent_mistakes(make_run, show):
 
 def test_the_worst_mistakes_are_drawn(make_run, show):
     browser = show(make_run())
-    assert browser.value("document.querySelectorAll('#worst .tile .image').length") == 24
+    assert browser.value("document.querySelectorAll('#misclassified .tile .image').length") == 24
 
 
 def test_a_curve_tells_the_values_of_the_epoch_that_is_pointed_at(make_run, show):
@@ -391,13 +394,13 @@ def test_the_names_of_20_classes_stand_apart(make_run, show):
 
 def test_a_matrix_of_3_classes_is_not_as_wide_as_the_page(make_run, show):
     browser = show(make_run(names=("cat", "dog", "fox")))
-    assert 30 <= browser.value("document.querySelector('#matrix .back').getBoundingClientRect().width / 3") <= 60
+    assert 30 <= browser.value("document.querySelector('#matrix .background').getBoundingClientRect().width / 3") <= 60
 
 
 def test_a_cell_is_as_dark_as_its_count_whether_right_or_wrong(make_run, show):
     browser = show(make_run())
     cells = browser.value("""(() => {
-        const cells = [...document.querySelectorAll("#matrix .ok, #matrix .no")];
+        const cells = [...document.querySelectorAll("#matrix .correct, #matrix .incorrect")];
         return cells.map((cell) => [Number(cell.nextSibling.textContent), Number(cell.getAttribute("fill-opacity"))]);
     })()""")
     cells.sort()

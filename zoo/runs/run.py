@@ -190,7 +190,7 @@ class Run:
 
         Args:
             what: "curves", loss and accuracy of each epoch; "confusion", the confusion matrix of the test split;
-                "misclassified", the first misclassified test images; "samples", training images.
+                "misclassified", the misclassified test images of the highest confidence; "samples", training images.
 
         Returns:
             A matplotlib Figure.

@@ -1,10 +1,19 @@
-"""Select the test images that a report shows for the cells of its confusion matrix."""
+"""Select the test images that the plots and the report of a run show."""
 
 import numpy as np
 
 MAX_PER_CELL = 12  # misclassified images per (true class, predicted class)
 MAX_CORRECT_PER_CLASS = 6  # correctly classified images per class
 MAX_BYTES = 4 * 2**20  # of all images together: 1,365 RGB images of 32x32 pixels
+
+
+def rank_misclassified(probabilities, labels):
+    """Return the indices int64 (k,) of the misclassified images, the highest confidence first.
+
+    probabilities: float (n, classes); labels: int (n,). Images of equal confidence keep their order.
+    """
+    indices = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    return indices[np.argsort(-probabilities[indices].max(axis=1), kind="stable")]
 
 
 def select_confusion_examples(probabilities, labels, image_bytes):

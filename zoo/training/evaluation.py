@@ -8,7 +8,7 @@ from zoo.training import calibration, cpu_kernels, prefetch, run_files
 from zoo.training.batches import EvaluationBatches
 from zoo.training.distribution import data_parallel
 from zoo.training.model_loading import load_checkpoint_weights, rebuild_run_model
-from zoo.training.confusion_examples import select_confusion_examples
+from zoo.training.confusion_examples import rank_misclassified, select_confusion_examples
 
 NUM_TRAIN_SAMPLES = 64  # training images kept for the plots
 MAX_MISCLASSIFIED = 100
@@ -131,7 +131,7 @@ def evaluate_test_split(model, dataset, batch_size, run, distribution=data_paral
 def write_report_samples(dataset, probabilities, run):
     """Write predictions.npz and samples.npz, the data of the plots and the report."""
     split = dataset.test
-    misclassified = np.flatnonzero(probabilities.argmax(axis=1) != split.labels)[:MAX_MISCLASSIFIED]
+    misclassified = rank_misclassified(probabilities, split.labels)[:MAX_MISCLASSIFIED]
     images, labels = dataset.train.batch(np.arange(min(NUM_TRAIN_SAMPLES, len(dataset.train))))
     examples = select_confusion_examples(probabilities, split.labels, int(images[0].nbytes))
     run_files.write_predictions(run, split.labels, probabilities)

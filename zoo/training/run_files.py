@@ -23,6 +23,7 @@ import numpy as np
 
 from zoo import env
 from zoo.errors import UserError
+from zoo.training.confusion_examples import rank_misclassified
 from zoo.training.npz_file import make_damaged_file_error, read_arrays, write_arrays
 from zoo.utils.io import read_bytes, read_json, write_text
 
@@ -254,8 +255,8 @@ def write_predictions(run, labels, probabilities):
 
 
 def write_samples(run, train, misclassified, confusion_examples):
-    """Write samples.npz: (images, labels) of the training split, and of the test split (images, indices) of the first
-    misclassified images and of examples for the confusion matrix.
+    """Write samples.npz: (images, labels) of the training split, and of the test split (images, indices) of the most
+    confident errors and of examples for the confusion matrix.
     """
     write_arrays(run / "samples.npz", {"train_images": train[0], "train_labels": train[1],
                                        "misclassified_images": misclassified[0],
@@ -296,8 +297,8 @@ def read_samples(run, classes):
 
 
 def read_misclassified(run, predictions):
-    """Return (images uint8 (k, h, w, c), indices int64 (k,)), the first misclassified images of samples.npz, or
-    None.
+    """Return (images uint8 (k, h, w, c), indices int64 (k,)) of samples.npz, or None: the misclassified images with the
+    highest confidence, the highest first.
 
     predictions: the result of `read_predictions`. UserError when it is damaged or belongs to other predictions.
     """
@@ -306,7 +307,7 @@ def read_misclassified(run, predictions):
         return None
     images, indices = _read_arrays(path, "misclassified_images", "misclassified_indices")
     labels, probabilities = predictions
-    misclassified = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    misclassified = rank_misclassified(probabilities, labels)
     _check_images(path, images)
     if indices.shape != images.shape[:1] or not np.array_equal(indices, misclassified[: len(indices)]):
         raise make_damaged_file_error(path, "its misclassified images do not match predictions.npz")

@@ -51,7 +51,7 @@ def test_samples_bear_their_names(drawn):
     assert sorted(said(drawn(figure))) == sorted(["Pets", "three of them", "dog", "pickup truck", "cat"])
 
 
-def test_mistakes_say_what_was_taken_for_what_and_how_surely(drawn):
+def test_captions_give_the_true_and_the_predicted_class_and_its_probability(drawn):
     labels = np.array([0, 1, 2, 0])
     probabilities = np.array([[0.9, 0.1, 0], [0.05, 0.2, 0.75], [0.1, 0.1, 0.8], [0.2, 0.45, 0.35]], np.float32)
     figure = plot_misclassified(images_of(1), np.array([1]), labels, probabilities, NAMES, subtitle="a net")
@@ -61,7 +61,7 @@ def test_mistakes_say_what_was_taken_for_what_and_how_surely(drawn):
     assert words[2:] == ["pickup truck → dog", "75 %"]
 
 
-def test_mistakes_with_long_names_put_the_prediction_on_a_line_of_its_own(drawn):
+def test_a_long_prediction_is_a_line_of_its_own_in_the_caption(drawn):
     names = ["large_omnivores_and_herbivores", "household_electrical_devices"]
     probabilities = np.array([[0.2, 0.8]], np.float32)
     words = said(drawn(plot_misclassified(images_of(1), np.array([0]), np.array([0]), probabilities, names)))
@@ -70,7 +70,7 @@ def test_mistakes_with_long_names_put_the_prediction_on_a_line_of_its_own(drawn)
     assert any(word.startswith("→ household") for word in words)
 
 
-def test_no_mistakes_is_a_friendly_line(drawn):
+def test_a_figure_without_misclassified_images_says_so(drawn):
     labels, probabilities = predictions_of(10, 500, 0)
     figure = plot_misclassified(images_of(0), np.array([], int), labels, probabilities, list("0123456789"),
                                 subtitle="a net")
@@ -84,22 +84,47 @@ def test_confusion_writes_counts_and_recalls_and_no_zeros(drawn):
     predicted = np.array([0] * 7 + [1] * 3 + [1] * 5)
     words = said(drawn(plot_confusion_matrix(labels, predicted, NAMES, title="t")))
     assert {"7", "3", "5", "70.0 %", "100.0 %"} <= set(words)
-    scales = [re.findall(r"\d+", word) for word in words]
-    assert ["0", "100"] in scales and ["0", "30"] in scales  # percent of a row: what is right, and mistakes
-    assert "0" not in words and "0.0 %" not in words  # no zeros, and no recall for a class without pictures
+    check_text(words[-1], "7", "scale")  # the legend: the largest count
+    assert {"correct", "incorrect"} <= set(words)
+    assert "0" not in words and "0.0 %" not in words  # no zeros, and no recall for a class without images
     assert words.count("pickup truck") == words.count("dog") == 2
 
 
-def test_confusion_paints_mistakes_in_another_hue_than_what_was_right():
+def test_confusion_draws_errors_in_another_hue_than_correct_predictions():
     labels = np.array([0] * 100 + [1] * 100)
     predicted = np.array([0] * 95 + [1] * 5 + [1] * 99 + [0])
     cells = np.asarray(plot_confusion_matrix(labels, predicted, NAMES, title="t").axes[0].images[0].get_array())
     hue, saturation = rgb_to_hsv(cells)[..., 0], rgb_to_hsv(cells)[..., 1]
     assert 0.5 < hue[0, 0] < 0.7 and 0.5 < hue[1, 1] < 0.7
     assert hue[0, 1] < 0.15 and hue[1, 0] < 0.15
-    assert saturation[0, 1] > 2 * saturation[0, 0]  # 5 % mistaken are louder than 95 % right
-    assert saturation[0, 1] > saturation[1, 0] > 0.05  # one in a hundred is still seen
+    assert saturation[0, 0] > 2 * saturation[0, 1]  # 5 % of errors are less prominent than 95 % correct
+    assert saturation[0, 1] > saturation[1, 0] > 0.1  # one in a hundred is still seen
     assert (cells[2] == 1).all()
+
+
+def compute_luminance(colors):
+    """Return the relative luminance of sRGB colors (..., 3), as WCAG 2 defines it."""
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    return linear @ (0.2126, 0.7152, 0.0722)
+
+
+def test_a_cell_of_the_confusion_matrix_is_the_darker_the_more_images_it_has():
+    """Counts 1 to 60, each once on the diagonal and once beside it: no error is darker than as many correct ones."""
+    counts = np.arange(1, 61)
+    labels = np.concatenate([np.repeat(np.arange(60), counts)] * 2)
+    predicted = np.concatenate([np.repeat(np.arange(60), counts), np.repeat((np.arange(60) + 1) % 60, counts)])
+    figure = plot_confusion_matrix(labels, predicted, [str(i) for i in range(60)], title="t")
+    luminance = compute_luminance(np.asarray(figure.axes[0].images[0].get_array(), float))
+    correct, errors = luminance.diagonal(), luminance[np.arange(60), (np.arange(60) + 1) % 60]
+    assert (np.diff(correct) < 0).all() and (np.diff(errors) < 0).all() and errors[0] < 0.95
+    assert (errors > correct - 1e-9).all()
+
+
+def test_confusion_wraps_long_names_of_20_classes(drawn):
+    names = [f"class_number_{i:02}_of_twenty_with_a_long_descriptive_name" for i in range(20)]
+    labels = np.arange(20)
+    words = [word.replace("\n", " ") for word in said(drawn(plot_confusion_matrix(labels, labels, names, title="t")))]
+    assert all(words.count(name.replace("_", " ")) == 2 for name in names)
 
 
 def test_confusion_of_many_classes_holds_names_but_no_numbers(drawn):
@@ -110,7 +135,7 @@ def test_confusion_of_many_classes_holds_names_but_no_numbers(drawn):
     assert all(words.count(name) == 2 for name in names)
 
 
-def test_most_mistaken_names_the_most_frequent_first():
+def test_the_most_frequent_confusion_comes_first():
     labels, predicted = np.array([0, 0, 0, 1, 2, 2]), np.array([1, 1, 0, 0, 2, 2])
     said_once = format_top_confusions(labels, predicted, NAMES).replace("\N{NO-BREAK SPACE}", " ")
     assert re.findall(r"cat|pickup truck|\d", said_once) == ["cat", "pickup truck", "2", "pickup truck", "cat", "1"]
