@@ -14,9 +14,10 @@ import jinja2
 import numpy as np
 import pytest
 from fake_results import history_of, images_of, predictions_of
+from helpers import check_text
 from matplotlib.textpath import text_to_path
 
-from zoo.diagrams.html import render_template
+from zoo.diagrams.html import read_asset, render_template
 from zoo.diagrams.page import render_diagram_page
 from zoo.plots.font_metrics import get_font_properties
 from zoo.plots.run_comparison import RunSummary
@@ -109,6 +110,77 @@ def test_the_page_fits_400_pixels(make, browser, tmp_path):
         assert browser.value("document.documentElement.scrollWidth") <= 400 and browser.said == []
     finally:
         browser.call("Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False)
+
+
+class Layout(HTMLParser):
+    """The tables and images of a page that stand outside the boxes with class "scroll", by their CSS class."""
+
+    VOID = ("meta", "img", "input", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.unboxed, self.viewport, self.styles = [], [], "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "meta" and attrs.get("name") == "viewport":
+            self.viewport = attrs["content"]
+        if tag in ("table", "img") and not any("scroll" in classes for _, classes in self.open):
+            self.unboxed.append(attrs.get("class") or attrs.get("id") or tag)
+        if tag not in self.VOID:
+            self.open.append((tag, (attrs.get("class") or "").split()))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1][0] == "style":
+            self.styles += data
+
+
+def inspection(words):
+    sheet = {"name": words[0], "description": words[1], "sheet": "data:,", "columns": 1, "rows": 1, "aspect_ratio": 1}
+    return render_template(
+        "zoo.reports", "inspection.html", title=words[0], note=words[1], is_random=False, source=words[2],
+        image="data:,", width=448, height=448, prediction=[(name, 0.1) for name in words], kinds={words[3]: [(0, "a")]},
+        missing=[(words[4], words[5])], layers=list(words), filters={**sheet, "count": 1}, data={},
+        style=read_asset("zoo.reports", "inspection.css"), script=read_asset("zoo.reports", "inspection.js"))
+
+
+@pytest.mark.parametrize("make, fitted", [(report, set()), (comparison, set()), (diagram, set()),
+                                          (inspection, {"bars", "image", "overlay"})])
+def test_nothing_of_a_page_is_wider_than_400_pixels(make, fitted):
+    """Tables and images stand in boxes that scroll, or are as wide as the page: those are `fitted`."""
+    page = Layout(make(STRANGER))
+    assert "width=device-width" in page.viewport
+    assert set(page.unboxed) == fitted
+    for name in fitted - {"bars"}:
+        assert re.search(r"#stack img \{[^}]*width: 100%", page.styles), name
+    assert "bars" not in fitted or re.search(r"\.bars \{[^}]*width: 100%", page.styles)
+    if make in (report, comparison):
+        assert re.search(r"\.scroll \{ overflow-x: auto", page.styles)
+    rules = re.sub(r"/\*.*?\*/|max-width: \d+px|min\([^()]*\)", "", page.styles, flags=re.DOTALL)
+    widths = re.findall(r"(?:width|flex-basis|flex|grid-template-columns|minmax\()[^;{}]*?(\d+)px", rules)
+    assert widths and max(map(int, widths)) <= 368  # 400 less the margins of the page
+
+
+def test_the_matrix_scrolls_in_its_box():
+    assert re.search(r'<div class="scroll"><svg id="matrix"', report(STRANGER))
+
+
+def test_one_color_scale_for_correct_predictions_and_errors():
+    labels = np.array([0] * 100 + [1] * 16 + [2])
+    predicted = np.array([0] * 100 + [0] * 16 + [2])
+    data = evaluation_section.get_matrix_data(["a", "b", "c"], labels, np.eye(3)[predicted])
+    assert data["cells"] == [[0, 0, 100, 0.6], [1, 0, 16, 0.3], [2, 2, 1, 0.15]]  # 0.1 + 0.5 sqrt(count / 100)
+    page = render_run_page({"network": "a", "dataset": {"name": "b", "class_names": ["a", "b", "c"]}},
+                           predictions=(labels, np.eye(3, dtype=np.float32)[predicted]))
+    legend = re.search(r'<ul class="key color-scale">(.*?)</ul>', page, re.DOTALL)[1]
+    scales = [re.findall(rf'<rect class="{name}"[^>]*fill-opacity="([^"]*)"', legend)
+              for name in ("correct", "incorrect")]
+    assert scales[0] == scales[1] and (scales[0][0], scales[0][-1]) == ("0.1", "0.6")
+    check_text(re.sub("<[^>]*>", " ", legend), "1", "100", "correct", "incorrect")
 
 
 def test_what_a_template_lacks_is_an_error_and_no_gap():
