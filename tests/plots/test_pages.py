@@ -174,7 +174,7 @@ def test_one_color_scale_for_correct_predictions_and_errors():
     predicted = np.array([0] * 100 + [0] * 16 + [2])
     data = evaluation_section.get_matrix_data(["a", "b", "c"], labels, np.eye(3)[predicted])
     assert data["cells"] == [[0, 0, 100, 0.6], [1, 0, 16, 0.3], [2, 2, 1, 0.15]]  # 0.1 + 0.5 sqrt(count / 100)
-    page = render_run_page({"network": "a", "dataset": {"name": "b", "class_names": ["a", "b", "c"]}},
+    page = render_run_page({"model": "a", "dataset": {"name": "b", "class_names": ["a", "b", "c"]}},
                            predictions=(labels, np.eye(3, dtype=np.float32)[predicted]))
     legend = re.search(r'<ul class="key color-scale">(.*?)</ul>', page, re.DOTALL)[1]
     scales = [re.findall(rf'<rect class="{name}"[^>]*fill-opacity="([^"]*)"', legend)

@@ -132,7 +132,7 @@ def make_config_tables(config):
     dataset = {key: value for key, value in config["dataset"].items() if key not in ("class_names", "title")}
     model = {key: config[key] for key in ("model", "parameters", "model_config") if key in config}
     environment = {key: value for key, value in config.items() if key not in (*model, "recipe", "dataset", "command")}
-    sections = {"recipe": ("Recipe", config.get("recipe")), "network": ("Model", model), "data": ("Data", dataset),
+    sections = {"recipe": ("Recipe", config.get("recipe")), "model": ("Model", model), "data": ("Data", dataset),
                 "environment": ("Environment", environment)}
     return [(name, title, [*flatten_config("", content)]) for name, (title, content) in sections.items()
             if isinstance(content, dict) and content]
