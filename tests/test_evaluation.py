@@ -71,7 +71,7 @@ def test_every_image_of_a_flat_folder_whatever_its_size(run, tmp_path):
     images, labels = stripes(31, seed=1)
     before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
     scores = run.evaluate(write_folder(tmp_path / "other", images, labels, size=(56, 56)))
-    assert scores["of"] == 31 and scores["per_class_of"] == [11, 10, 10] and scores["accuracy"] > 0.9
+    assert scores["total"] == 31 and scores["per_class_total"] == [11, 10, 10] and scores["accuracy"] > 0.9
     assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
 
 
@@ -80,7 +80,7 @@ def test_classes_are_matched_by_name(run, tmp_path):
     images, labels = stripes(30, seed=1)
     kept = labels > 0
     scores = run.evaluate(write_folder(tmp_path / "two", images[kept], labels[kept]))
-    assert scores["per_class_of"] == [0, 10, 10] and scores["accuracy"] > 0.9
+    assert scores["per_class_total"] == [0, 10, 10] and scores["accuracy"] > 0.9
     assert scores["per_class_metrics"][0]["images"] == 0
     recalls = [row["recall"] for row in scores["per_class_metrics"]]
     assert scores["macro_recall"] == pytest.approx((recalls[1] + recalls[2]) / 2)
@@ -89,13 +89,13 @@ def test_classes_are_matched_by_name(run, tmp_path):
 def test_the_test_split_of_a_source_that_has_splits(run, tmp_path):
     for split, count in (("train", 9), ("val", 6), ("test", 12)):
         write_folder(tmp_path / "split" / split, *stripes(count, seed=2))
-    assert run.evaluate(tmp_path / "split")["of"] == 12
-    assert run.evaluate(tmp_path / "split", split="validation")["of"] == 6
+    assert run.evaluate(tmp_path / "split")["total"] == 12
+    assert run.evaluate(tmp_path / "split", split="validation")["total"] == 6
     images, labels = stripes(12, seed=2)
     np.savez(tmp_path / "both.npz", x_train=images[:6], y_train=labels[:6], x_test=images, y_test=labels)
-    assert run.evaluate(tmp_path / "both.npz")["of"] == 12
+    assert run.evaluate(tmp_path / "both.npz")["total"] == 12
     np.savez(tmp_path / "one.npz", train_images=images[..., 0], train_labels=labels[:, None])
-    assert run.evaluate(tmp_path / "one.npz")["of"] == 12
+    assert run.evaluate(tmp_path / "one.npz")["total"] == 12
     np.savez(tmp_path / "test.npz", x_test=images / 255, y_test=np.eye(3)[labels])
     assert run.evaluate(tmp_path / "test.npz") == run.evaluate(tmp_path / "one.npz")
     shutil.rmtree(tmp_path / "split" / "test")
@@ -119,13 +119,13 @@ def test_names_of_splits_are_told(run, source, split, said, tmp_path, monkeypatc
 def test_a_folder_may_have_the_name_of_a_split(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_folder(tmp_path / "val", *stripes(6))
-    assert run.evaluate("val")["of"] == 6
+    assert run.evaluate("val")["total"] == 6
 
 
 def test_arrays_and_datasets(run):
     images, labels = stripes(30, seed=3)
     scores = run.evaluate((images, labels))
-    assert scores["of"] == 30 and scores["accuracy"] > 0.9
+    assert scores["total"] == 30 and scores["accuracy"] > 0.9
     assert run.evaluate((images[..., 0], labels[:, None])) == scores
     assert run.evaluate((stripes(60), (images, labels))) == scores  # as Keras's load_data() returns them
     assert run.evaluate(((images, labels), stripes(60)), split="train") == scores
@@ -146,7 +146,7 @@ def test_what_the_command_says_of_other_images(run, data, tmp_path, capsys):
     assert row[:2] == ["bottom", "0"] and missing[-1] == "bottom"
     assert evaluate.main([str(run.path), "--data", str(folder), "--json", "--gpu", "none"]) == 0
     scores = json.loads(capsys.readouterr().out)
-    assert (scores["of"], scores["is_own"], scores["split"], scores["source"]) == (20, False, None, str(folder))
+    assert (scores["total"], scores["is_own"], scores["split"], scores["source"]) == (20, False, None, str(folder))
     assert scores["notes"] == []  # of which its own test split has one
     assert evaluate.main([str(run.path), "--data", str(data), "--gpu", "none"]) == 0
     said = capsys.readouterr().out

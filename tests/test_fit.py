@@ -62,7 +62,7 @@ def test_a_run_says_what_came_out(trained):
 
 def test_a_run_evaluates_and_predicts(trained):
     scores = trained.evaluate(split="test")
-    assert scores["accuracy"] == trained.result["test_accuracy_best"] and scores["of"] == 200
+    assert scores["accuracy"] == trained.result["test_accuracy_best"] and scores["total"] == 200
     dataset = zoo.load_data("digits", limit=200)
     other = trained.evaluate(dataset)
     assert other["accuracy"] == scores["accuracy"]
@@ -107,7 +107,7 @@ def test_arrays(tmp_path):
     run = zoo.fit("lenet5", stripes(300), test_data=test, class_names=["top", "middle", "bottom"], epochs=4,
                   batch_size=16, output_dir=tmp_path, name="stripes")
     assert run.class_names == ["top", "middle", "bottom"] and run.result["test_accuracy_best"] > 0.9
-    assert run.evaluate(test and zoo.load_data(stripes(300), test_data=test))["of"] == 30
+    assert run.evaluate(test and zoo.load_data(stripes(300), test_data=test))["total"] == 30
     with pytest.raises(UserError, match="arrays") as error:
         run.evaluate()
     check_message(error.value)
@@ -138,7 +138,7 @@ def test_an_npz_file_by_the_command_and_resumed(names, tmp_path, capsys):
     assert train.main(["lenet5", "--dataset", str(file), "--epochs", "1", "--lr-schedule", "constant", "--output-dir",
                        str(tmp_path), "--name", "run", "--gpu", "none"]) == 0
     run = zoo.Run(tmp_path / "run")
-    assert run.config["dataset"]["kind"] == "npz" and run.evaluate()["of"] == 30
+    assert run.config["dataset"]["kind"] == "npz" and run.evaluate()["total"] == 30
     assert train.main(["--resume", str(run.path), "--epochs", "2", "--gpu", "none"]) == 0
     assert run.history["epoch"] == [1, 2]
     capsys.readouterr()
@@ -154,7 +154,7 @@ def test_a_folder_from_scratch_is_the_whole_network(tmp_path):
     # C1 156, C3 2,416, C5 48,120 and F6 10,164 as at 28x28x1 with ten classes, and 84 x 2 + 2 for two
     assert model.count_params() == 156 + 2_416 + 48_120 + 10_164 + 170
     assert model.input_shape == (None, 28, 28, 1)
-    assert run.evaluate()["of"] == run.config["dataset"]["test"]
+    assert run.evaluate()["total"] == run.config["dataset"]["test"]
     assert run.predict(next((pets / "cat").iterdir()), top_k=1)[0][0][0] in ("cat", "dog")
 
 

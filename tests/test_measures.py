@@ -7,7 +7,8 @@ import pytest
 
 from zoo.analysis.classification_metrics import compute_classification_metrics, format_metrics
 from zoo.training import calibration, evaluation
-from zoo.training.confusion_examples import MAX_BYTES, MAX_CORRECT_PER_CLASS, MAX_PER_CELL, select_confusion_examples
+from zoo.training.confusion_examples import (MAX_BYTES, MAX_CORRECT_PER_CLASS, MAX_PER_CELL, rank_misclassified,
+                                             select_confusion_examples)
 
 
 def answers(*pairs):
@@ -80,8 +81,8 @@ def test_equal_probabilities_do_not_let_the_label_in_twice():
 def test_scores_by_class():
     probable = np.eye(3)[[0, 0, 1, 1, 1]]
     found = evaluation.compute_metrics(probable, np.array([0, 1, 1, 1, 0]))
-    assert (found["per_class"], found["per_class_of"]) == ([1, 2, 0], [2, 3, 0])
-    assert (found["right"], found["of"], found["accuracy"]) == (3, 5, 0.6)
+    assert (found["per_class_correct"], found["per_class_total"]) == ([1, 2, 0], [2, 3, 0])
+    assert (found["correct"], found["total"], found["accuracy"]) == (3, 5, 0.6)
 
 
 def test_precision_recall_and_f1_by_hand():
@@ -118,7 +119,13 @@ def many(classes, count):
     return rng.dirichlet(np.full(classes, 0.3), count), rng.integers(0, classes, count)
 
 
-def test_each_cell_keeps_its_surest_mistakes_and_the_least_sure_that_were_right():
+def test_misclassified_images_are_ranked_by_confidence():
+    probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.05, 0.95], [0.2, 0.8], [0.4, 0.6]])
+    assert rank_misclassified(probabilities, np.array([0, 0, 0, 0, 0])).tolist() == [2, 3, 0, 4]
+    assert rank_misclassified(probabilities, np.array([1, 0, 1, 1, 1])).tolist() == []
+
+
+def test_each_cell_keeps_its_most_confident_errors_and_least_confident_correct_predictions():
     probable, labels = many(4, 900)
     kept = set(select_confusion_examples(probable, labels, 784).tolist())
     predicted, sure = probable.argmax(axis=1), probable.max(axis=1)

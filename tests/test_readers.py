@@ -65,8 +65,9 @@ def test_evaluation_finds_the_very_numbers_of_the_training(run, checkpoint):
     if checkpoint == "best":
         assert np.array_equal(probable, np.load(run / "predictions.npz")["probabilities"])
         assert found["ece"] == result["ece"]
-        shares = [right / of for right, of in zip(found["per_class"], found["per_class_of"], strict=True)]
-        assert dict(zip("0123456789", shares, strict=True)) == result["per_class"]
+        recalls = [correct / total for correct, total in zip(found["per_class_correct"], found["per_class_total"],
+                                                             strict=True)]
+        assert dict(zip("0123456789", recalls, strict=True)) == result["per_class"]
 
 
 def test_what_evaluate_says(run, capsys):

@@ -120,7 +120,7 @@ BAD_RESULTS = {"list": "[]", "null": "null", "number": "3", "empty": "", "binary
                "1e999": '{"test_accuracy_best": 1e999, "test_accuracy_last": 0.5, "best_epoch": 1}',
                "negative": json.dumps({**RESULT, "test_accuracy_best": -0.1}),
                "2**70": json.dumps({**RESULT, "best_epoch": 2**70}),
-               "asked": json.dumps({**RESULT, "asked_epochs": "2"}),
+               "asked": json.dumps({**RESULT, "max_epochs": "2"}),
                "seconds": json.dumps({**RESULT, "seconds": 1e308}),
                "per_class": json.dumps({**RESULT, "per_class": [1]}), "digits": '{"best_epoch": ' + "9" * 5000 + "}",}
 

@@ -36,7 +36,7 @@ def texts(figure):
 
 
 @pytest.mark.parametrize("what, pins", [
-    ("curves", ("lenet5", "digits")), ("confusion", ("lenet5", "digits")), ("mistakes", ("100",)), ("samples", ())])
+    ("curves", ("lenet5", "digits")), ("confusion", ("lenet5", "digits")), ("misclassified", ("100",)), ("samples", ())])
 def test_each_plot_is_a_figure_that_a_notebook_shows(run, what, pins):
     figure = run.plot(what)
     assert isinstance(figure, Figure)

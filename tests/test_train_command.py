@@ -126,7 +126,7 @@ def test_nothing_is_said_on_stderr(first):
 def test_the_files_of_a_run(first):
     assert listing(first[1]) == [
         ".lock", "checkpoints", "checkpoints/best.npz", "checkpoints/last.npz", "history.csv", "plots",
-        "plots/architecture.svg", "plots/confusion.png", "plots/curves.png", "plots/mistakes.png", "plots/samples.png",
+        "plots/architecture.svg", "plots/confusion.png", "plots/curves.png", "plots/misclassified.png", "plots/samples.png",
         "predictions.npz", "report.html", "result.json", "run.json", "samples.npz", "timings.csv"]
     assert listing(first[1].parent.parent)[:2] == ["out", "out/x"]
 
@@ -172,7 +172,7 @@ def test_result_json(first):
     result = json.loads((first[1] / "result.json").read_text())
     assert {"test_accuracy_last", "test_accuracy_best", "best_epoch", "val_accuracy_best", "seconds", "per_class",
             "ece", "macro_precision", "macro_recall", "macro_f1", "per_class_metrics", "peak_memory",
-            "epochs", "asked_epochs"} == set(result)
+            "epochs", "max_epochs"} == set(result)
     rows = read_csv(first[1] / "history.csv")
     best = max(rows, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
     assert result["best_epoch"] == int(best["epoch"])
@@ -191,11 +191,11 @@ def test_predictions_and_samples(first):
     assert labels.dtype == np.int64 and np.array_equal(labels, digits.test.labels)
     assert probabilities.dtype == np.float32 and probabilities.shape == (200, 10)
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
-    right = probabilities.argmax(axis=1) == labels
-    assert right.sum() == round(result["test_accuracy_best"] * 200)
-    wrong = np.flatnonzero(~right)[:100]
-    assert np.array_equal(samples["mistake_indices"], wrong)
-    assert np.array_equal(samples["mistake_images"], digits.test.batch(wrong)[0])
+    correct = probabilities.argmax(axis=1) == labels
+    assert correct.sum() == round(result["test_accuracy_best"] * 200)
+    errors = sorted(np.flatnonzero(~correct), key=lambda index: (-probabilities[index].max(), index))[:100]
+    assert samples["misclassified_indices"].tolist() == errors
+    assert np.array_equal(samples["misclassified_images"], digits.test.batch(errors)[0])
     assert samples["train_images"].dtype == np.uint8 and samples["train_images"].shape == (64, 28, 28, 1)
     images, labels = digits.train.batch(range(64))
     assert np.array_equal(samples["train_images"], images) and np.array_equal(samples["train_labels"], labels)

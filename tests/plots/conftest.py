@@ -1,4 +1,4 @@
-"""Run directories without a training, a look at the words that a figure really draws, and a browser."""
+"""Run directories without a training, the texts that a figure draws, and a browser."""
 
 import json
 
@@ -16,22 +16,22 @@ HEADER = "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy"
 def make_run(tmp_path):
     """Return a function that writes a finished run directory and returns its path."""
 
-    def write(names=tuple("0123456789"), epochs=6, count=500, mistakes=26, shape=(28, 28, 1)):
+    def write(names=tuple("0123456789"), epochs=6, count=500, num_errors=26, shape=(28, 28, 1)):
         run = tmp_path / "run"
         run.mkdir()
-        labels, probabilities = predictions_of(len(names), count, mistakes)
-        wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)[:100]
+        labels, probabilities = predictions_of(len(names), count, num_errors)
+        errors = np.flatnonzero(probabilities.argmax(axis=1) != labels)[:100]
         dataset = {"name": "digits", "title": "Some digits", "class_names": list(names), "shape": shape}
-        facts = {"model": "lenet5", "dataset": dataset, "parameters": 61706, "recipe": {"epochs": epochs}}
-        (run / "run.json").write_text(json.dumps(facts))
+        config = {"model": "lenet5", "dataset": dataset, "parameters": 61706, "recipe": {"epochs": epochs}}
+        (run / "run.json").write_text(json.dumps(config))
         rows = zip(*history_of(epochs).values(), strict=True)
         lines = [f"{int(row[0])},{','.join(map(str, row[1:]))}" for row in rows]
         (run / "history.csv").write_text("\n".join([HEADER, *lines]) + "\n")
         np.savez(run / "predictions.npz", labels=labels, probabilities=probabilities)
-        cells = np.sort(np.concatenate([wrong, np.setdiff1d(np.arange(count), wrong)[:5]]))
+        examples = np.sort(np.concatenate([errors, np.setdiff1d(np.arange(count), errors)[:5]]))
         np.savez(run / "samples.npz", train_images=images_of(64, shape), train_labels=np.arange(64) % len(names),
-                 mistake_images=images_of(len(wrong), shape), mistake_indices=wrong,
-                 cell_images=images_of(len(cells), shape), cell_indices=cells)
+                 misclassified_images=images_of(len(errors), shape), misclassified_indices=errors,
+                 confusion_images=images_of(len(examples), shape), confusion_indices=examples)
         result = {"test_accuracy_last": 0.94, "test_accuracy_best": 0.948, "best_epoch": max(1, epochs - 1)}
         (run / "result.json").write_text(json.dumps(result))
         return run
@@ -41,7 +41,7 @@ def make_run(tmp_path):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Return a function that draws a Figure and returns what it wrote: a list of (words, box in pixels)."""
+    """Return a function that draws a Figure and returns its texts: a list of (text, box in pixels)."""
     seen = []
     draw = Text.draw
 
@@ -52,13 +52,13 @@ def drawn(monkeypatch):
 
     monkeypatch.setattr(Text, "draw", watch)
 
-    def words(figure):
+    def draw_texts(figure):
         seen.clear()
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in seen]
 
-    return words
+    return draw_texts
 
 
 @pytest.fixture(scope="module")

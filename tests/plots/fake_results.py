@@ -1,4 +1,4 @@
-"""What a training might have left behind, made up: histories, predictions, pictures."""
+"""What a training might have left behind, made up: histories, predictions, images."""
 
 import numpy as np
 
@@ -11,12 +11,12 @@ def history_of(epochs):
             "accuracy": 0.95 * rise, "val_loss": 2.3 * (1 - rise) + 0.1, "val_accuracy": 0.9 * rise}
 
 
-def predictions_of(classes, count, mistakes):
-    """Return (labels int64 (count,), probabilities float32 (count, classes)) with so many mistakes among them."""
+def predictions_of(classes, count, num_errors):
+    """Return (labels int64 (count,), probabilities float32 (count, classes)) of which num_errors are incorrect."""
     labels = np.arange(count) % classes
     predicted = labels.copy()
-    wrong = np.linspace(0, count - 1, mistakes).astype(int)
-    predicted[wrong] = (labels[wrong] + 1 + wrong % (classes - 1)) % classes
+    errors = np.linspace(0, count - 1, num_errors).astype(int)
+    predicted[errors] = (labels[errors] + 1 + errors % (classes - 1)) % classes
     probabilities = np.full((count, classes), 0.3 / (classes - 1), np.float32)
     probabilities[np.arange(count), predicted] = 0.7
     return labels, probabilities

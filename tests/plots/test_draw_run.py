@@ -1,4 +1,4 @@
-"""A run directory's files become pictures; what is missing is left out, what is damaged is said in one line."""
+"""Plots and the report of a run directory: missing files are left out, damaged ones are refused in one line."""
 
 import json
 import struct
@@ -14,17 +14,17 @@ from zoo.errors import UserError
 from zoo.reports import run_outputs
 from zoo.reports.run_outputs import draw_run
 
-ALL = {"curves", "samples", "mistakes", "confusion", "report"}
+ALL = {"curves", "samples", "misclassified", "confusion", "report"}
 
 
 def size_of(path):
-    """Return the (width, height) that a PNG's header tells, in pixels."""
+    """Return the (width, height) that the header of a PNG holds, in pixels."""
     head = path.read_bytes()[:24]
     assert head[:8] == b"\x89PNG\r\n\x1a\n"
     return struct.unpack(">II", head[16:24])
 
 
-def test_a_finished_run_gets_its_four_pictures_and_its_report(make_run):
+def test_a_finished_run_gets_its_four_plots_and_its_report(make_run):
     run = make_run()
     written = draw_run(str(run))
     assert {path.stem for path in written} == ALL
@@ -45,10 +45,10 @@ def test_an_unfinished_run_gets_only_its_curves(make_run):
 
 @pytest.mark.parametrize(("missing", "left_out"), [
     ("history.csv", {"curves"}),
-    ("samples.npz", {"samples", "mistakes"}),
-    ("predictions.npz", {"confusion", "mistakes"}),
+    ("samples.npz", {"samples", "misclassified"}),
+    ("predictions.npz", {"confusion", "misclassified"}),
 ])
-def test_what_the_files_do_not_hold_is_left_out(make_run, missing, left_out):
+def test_plots_without_data_are_left_out(make_run, missing, left_out):
     run = make_run()
     (run / missing).unlink()
     assert {path.stem for path in draw_run(run)} == ALL - left_out
@@ -64,15 +64,15 @@ def test_a_run_before_its_first_epoch_has_only_a_report(make_run):
     assert 'class="chart"' not in (run / "report.html").read_text()
 
 
-def test_redrawing_overwrites_and_gives_the_same_picture(make_run):
-    run = make_run(mistakes=3)
+def test_redrawing_overwrites_and_gives_the_same_files(make_run):
+    run = make_run(num_errors=3)
     first = {path: path.read_bytes() for path in draw_run(run)}
     for path in first:
         path.write_bytes(b"old")
     assert {path: path.read_bytes() for path in draw_run(run)} == first
 
 
-def test_a_picture_that_cannot_be_written_leaves_the_old_one(make_run, monkeypatch):
+def test_a_plot_that_cannot_be_written_leaves_the_old_one(make_run, monkeypatch):
     run = make_run()
     old = {path: path.read_bytes() for path in draw_run(run)}
 
@@ -87,37 +87,37 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one(make_run, monkeypat
     assert len([*(run / "plots").iterdir()]) == 4
 
 
-def test_a_run_without_mistakes(make_run):
-    run = make_run(mistakes=0)
+def test_a_run_without_errors(make_run):
+    run = make_run(num_errors=0)
     assert {path.stem for path in draw_run(run)} == ALL
-    assert size_of(run / "plots" / "mistakes.png")[1] < 300
+    assert size_of(run / "plots" / "misclassified.png")[1] < 300
 
 
 def subtitle_of_curves(run, monkeypatch):
-    """Return the keywords with which a run's curves are drawn; the other pictures are not."""
+    """Return the keywords with which a run's curves are drawn; the other plots are not."""
     for name in ("predictions.npz", "samples.npz"):
         (run / name).unlink()
     seen = []
     curves = run_outputs.plot_learning_curves
-    monkeypatch.setattr(run_outputs, "plot_learning_curves", lambda *args, **words: seen.append(words)
-                        or curves(*args, **words))
+    monkeypatch.setattr(run_outputs, "plot_learning_curves", lambda *args, **keywords: seen.append(keywords)
+                        or curves(*args, **keywords))
     draw_run(run)
     return seen[0]
 
 
-def test_the_curves_tell_the_test_accuracy_and_mark_the_epoch_that_was_tested(make_run, monkeypatch):
-    words = subtitle_of_curves(make_run(), monkeypatch)
-    assert words["best_epoch"] == 5
-    check_text(words["title"], "lenet5", "digits")
-    check_text(words["subtitle"], "94.80 %", "5", "94.00 %", "61,706", "6")
+def test_the_curves_show_the_test_accuracy_and_mark_the_epoch_that_was_tested(make_run, monkeypatch):
+    keywords = subtitle_of_curves(make_run(), monkeypatch)
+    assert keywords["best_epoch"] == 5
+    check_text(keywords["title"], "lenet5", "digits")
+    check_text(keywords["subtitle"], "94.80 %", "5", "94.00 %", "61,706", "6")
 
 
 def test_the_curves_of_an_unfinished_run_say_so(make_run, monkeypatch):
     run = make_run()
     (run / "result.json").unlink()
-    words = subtitle_of_curves(run, monkeypatch)
-    assert "61,706" in words["subtitle"] and "%" not in words["subtitle"]
-    assert words["best_epoch"] == 6
+    keywords = subtitle_of_curves(run, monkeypatch)
+    assert "61,706" in keywords["subtitle"] and "%" not in keywords["subtitle"]
+    assert keywords["best_epoch"] == 6
 
 
 def refused(run):
@@ -129,14 +129,14 @@ def refused(run):
     return str(caught.value)
 
 
-def test_what_is_no_run_directory_is_refused(tmp_path):
+def test_a_path_that_is_not_a_run_directory_is_refused(tmp_path):
     assert str(tmp_path / "nowhere") in refused(tmp_path / "nowhere")
     check_text(refused(tmp_path), str(tmp_path), "run.json")
 
 
 @pytest.mark.parametrize("name", ["run.json", "history.csv", "predictions.npz", "samples.npz", "result.json"])
 @pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b"",
-                                    lambda whole: b"\xff\xfe\x00" * 50], ids=["half", "empty", "rubbish"])
+                                    lambda whole: b"\xff\xfe\x00" * 50], ids=["half", "empty", "garbage"])
 def test_a_damaged_file_is_named(make_run, name, damage):
     run = make_run()
     (run / name).write_bytes(damage((run / name).read_bytes()))
@@ -163,13 +163,14 @@ def rewrite(path, **changes):
     ("samples.npz", {"train_images": np.zeros((64, 28, 28, 1), np.float32)}),
     ("samples.npz", {"train_images": np.zeros((64, 28, 28, 2), np.uint8)}),
     ("samples.npz", {"train_labels": np.full(64, 10)}),
-    ("samples.npz", {"mistake_indices": np.arange(26)}),
-    ("samples.npz", {"mistake_indices": np.zeros(0, int)}),
-    ("samples.npz", {"cell_indices": np.arange(31)[::-1]}),
-    ("samples.npz", {"cell_indices": np.arange(470, 501)}),
-    ("samples.npz", {"cell_indices": np.arange(30)}),
-    ("samples.npz", {"cell_images": np.zeros((31, 28, 28), np.uint8)}),
-    ("samples.npz", {"mistake_images": np.zeros((0, 28, 28, 1), np.uint8), "mistake_indices": np.zeros(0, int)}),
+    ("samples.npz", {"misclassified_indices": np.arange(26)}),
+    ("samples.npz", {"misclassified_indices": np.zeros(0, int)}),
+    ("samples.npz", {"confusion_indices": np.arange(31)[::-1]}),
+    ("samples.npz", {"confusion_indices": np.arange(470, 501)}),
+    ("samples.npz", {"confusion_indices": np.arange(30)}),
+    ("samples.npz", {"confusion_images": np.zeros((31, 28, 28), np.uint8)}),
+    ("samples.npz", {"misclassified_images": np.zeros((0, 28, 28, 1), np.uint8),
+                     "misclassified_indices": np.zeros(0, int)}),
 ])
 def test_arrays_that_no_training_wrote_are_refused(make_run, name, changes):
     run = make_run()
@@ -190,7 +191,7 @@ def test_a_history_that_no_training_wrote_is_refused(make_run, text):
     assert "history.csv" in refused(run)
 
 
-@pytest.mark.parametrize(("name", "facts"), [
+@pytest.mark.parametrize(("name", "content"), [
     ("run.json", []),
     ("run.json", {"model": "lenet5"}),
     ("run.json", {"model": "lenet5", "dataset": {"name": "digits"}}),
@@ -200,9 +201,9 @@ def test_a_history_that_no_training_wrote_is_refused(make_run, text):
     ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": 0.9, "best_epoch": 7}),
     ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": None, "best_epoch": 6}),
 ])
-def test_facts_that_no_training_wrote_are_refused(make_run, name, facts):
+def test_json_that_no_training_wrote_is_refused(make_run, name, content):
     run = make_run()
-    (run / name).write_text(json.dumps(facts))
+    (run / name).write_text(json.dumps(content))
     assert name in refused(run)
 
 

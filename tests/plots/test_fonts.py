@@ -64,13 +64,13 @@ def test_an_installed_font_is_taken_for_what_ours_lacks(forget, tmp_path):
     forget(tmp_path / "broken.ttf", tmp_path / "animals.ttf")
     assert fonts.choose_font_families(f"a {CAT}") == ["DejaVu Sans", "Animals"]
     assert fonts.format_undrawable_note([CAT, DOG, "a"]) == ""
-    pictures = []
+    images = []
     for letter in (CAT, DOG):
         sheet = figures.create_figure(60, 40)
         figures.add_text(figures.add_full_axes(sheet), 10, 10, letter, 20)
         sheet.savefig(tmp_path / "x.png")
-        pictures.append(Image.open(tmp_path / "x.png").tobytes())
-    assert pictures[0] != pictures[1]  # squares of two heights, not twice the box of a letter that is not there
+        images.append(Image.open(tmp_path / "x.png").tobytes())
+    assert images[0] != images[1]  # squares of two heights, not twice the box of a letter that is not there
 
 
 def test_a_line_says_which_letters_no_font_has(forget, tmp_path):

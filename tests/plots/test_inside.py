@@ -1,4 +1,4 @@
-"""What a look inside a network finds, against arrays worked out by hand."""
+"""Inspection of models: features, attributions and their images, against arrays computed by hand."""
 
 import importlib.util
 import os
@@ -66,7 +66,7 @@ def test_features_are_what_the_layers_give():
     assert zoo.features(model, images, "fc").keys() == {"fc"}
 
 
-def test_more_pictures_than_go_through_at_once_stay_in_order():
+def test_more_images_than_a_batch_stay_in_order():
     model, _ = linear("logits")
     images = RANDOM.integers(0, 256, (70, 4, 4, 3), np.uint8)
     assert zoo.features(model, images, "pixels")["pixels"] == pytest.approx(images.astype("float32"))
@@ -94,7 +94,7 @@ def test_the_model_is_left_as_it_was():
     assert np.array_equal(model.predict(images, verbose=0), before) and model.get_config() == config
 
 
-def test_side_outputs_are_left_out():
+def test_auxiliary_outputs_are_left_out():
     model = zoo.build("googlenet", (32, 32, 3), 10, width=0.125, aux=True)
     found = zoo.features(model, np.zeros((1, 32, 32, 3)), "all")
     assert found["predictions"].shape == (1, 10) and not any(name.startswith("aux") for name in found)
@@ -103,7 +103,7 @@ def test_side_outputs_are_left_out():
 @pytest.mark.parametrize("layers_asked, pins", [
     ("cnv", ("'cnv'", "'conv'", "stages", "predictions", "all")), (["conv", 5], ("5",)),
     ([], ("'stages'", "'all'", "[]"))])
-def test_a_layer_that_is_not_there(layers_asked, pins):
+def test_a_layer_that_does_not_exist(layers_asked, pins):
     with pytest.raises(UserError) as caught:
         zoo.features(averaging(), np.zeros((1, 8, 6, 3)), layers_asked)
     check_text(str(caught.value), *pins)
@@ -118,12 +118,12 @@ def test_images_that_do_not_fit(images):
 
 @pytest.mark.parametrize("model", [keras.Sequential([layers.Dense(2)]), "resnet18",
                                    keras.Sequential([keras.Input((4,)), layers.Dense(2)])])
-def test_models_that_cannot_be_looked_into(model):
+def test_models_that_cannot_be_inspected(model):
     with pytest.raises(UserError):
         zoo.features(model, np.zeros((1, 4, 4, 3)), "all")
 
 
-# ---------------------------------------------------------------------------------------------- what speaks for a class
+# ---------------------------------------------------------------------------------------------- attributions
 
 @pytest.mark.parametrize("ending", ["softmax", "activation", "layer", "function", "logits"])
 def test_scores_are_those_before_the_softmax(ending):
@@ -149,12 +149,12 @@ def test_grad_cam_of_means_is_the_class_activation_map():
     found = attribution.grad_cam(single, graph, pixels, "conv", [2, 1])
     grid = zoo.features(model, pixels[None], "conv")["conv"][0]
     weights = model.get_layer("fc").get_weights()[0]
-    expected = np.maximum(np.einsum("ijk,kc->cij", grid, weights / 48), 0)  # each place has 1 / 48 of the mean
+    expected = np.maximum(np.einsum("ijk,kc->cij", grid, weights / 48), 0)  # each position has 1 / 48 of the mean
     # the weights come by chance; a sum of four terms of about 1 is known to 1e-6, and may be near 0
     assert found == pytest.approx(expected[[2, 1]], rel=1e-4, abs=1e-5)
 
 
-def test_grad_cam_needs_a_grid():
+def test_grad_cam_needs_a_feature_map():
     single, graph, _ = opened_with_scores(averaging(), (8, 6, 3))
     with pytest.raises(UserError) as caught:
         attribution.grad_cam(single, graph, np.zeros((8, 6, 3), np.uint8), "mean", [0])
@@ -162,7 +162,7 @@ def test_grad_cam_needs_a_grid():
 
 
 def test_occlusion_finds_the_only_pixel_that_counts():
-    """Class 1 is as probable as the pixel at row 2, column 7 is bright; grey takes away the patches that hold it."""
+    """Class 1 is as probable as the pixel at row 2, column 7 is bright; a gray patch over it hides it."""
     image = keras.Input((10, 10, 1), dtype="uint8")
     dense = layers.Dense(2, name="fc")
     model = keras.Model(image, dense(layers.Flatten()(layers.Rescaling(1.0)(image))))
@@ -172,13 +172,13 @@ def test_occlusion_finds_the_only_pixel_that_counts():
     pixels = np.full((10, 10, 1), 255, np.uint8)
     _, _, score = opened_with_scores(model, (10, 10, 1))
     found, sides = attribution.occlusion(score, pixels, [1])
-    assert sides == (2, 2) and found.shape == (1, 9, 9)  # 2 is a fifth of 10: nine places without gaps
+    assert sides == (2, 2) and found.shape == (1, 9, 9)  # 2 is a fifth of 10: nine positions without gaps
     expected = np.zeros((9, 9))
     expected[1:3, 6:8] = 1  # rows 1 or 2 and columns 6 or 7 are where such a patch begins
     assert found[0] == pytest.approx(expected, abs=1e-6)
 
 
-def test_no_classes_nothing_to_speak_for():
+def test_a_model_without_classes_has_no_attributions():
     model = zoo.build("lenet5", include_top=False)
     graph = feature_graph.build_feature_graph(feature_graph.select_main_output(model), (28, 28, 1))
     with pytest.raises(UserError) as caught:
@@ -223,7 +223,7 @@ def test_the_same_on_each_backend(backend, tmp_path):
         assert values.any() and theirs[name] == pytest.approx(values, rel=1e-3, abs=1e-5), name
 
 
-# ---------------------------------------------------------------------------------------------------- maps and pictures
+# ---------------------------------------------------------------------------------------------------- maps and images
 
 def test_dead_and_constant_maps_are_marked_and_counted():
     grid = np.zeros((1, 2, 2, 5), "float32")
@@ -232,15 +232,16 @@ def test_dead_and_constant_maps_are_marked_and_counted():
     grid[0, ..., 3] = -1
     grid[0, ..., 4] = [[np.nan, 1], [2, 3]]
     found = feature_maps.analyze_output("conv", "3x3 conv, 5", grid)
-    assert [found.get_status(place) for place in range(5)] == ["dead", "constant", "", "constant", ""]
+    assert [found.get_status(index) for index in range(5)] == ["dead", "constant", "", "constant", ""]
     assert re.findall(r"\d+",
                       found.summary) == ["2", "2", "5", "1", "2", "1"]  # 2x2, 5 maps: dead, constant, not finite
     shown = feature_maps.draw_map_tiles(found, 3)
-    assert shown.shape == (3, 2, 2, 3) and (shown[0] == feature_maps.DEAD_COLOR).all() and (shown[1] == feature_maps.CONSTANT_COLOR).all()
+    assert shown.shape == (3, 2, 2, 3) and (shown[0] == feature_maps.DEAD_COLOR).all()
+    assert (shown[1] == feature_maps.CONSTANT_COLOR).all()
     assert shown[2, 0, 0].tolist() == [253, 231, 36] and shown[2, 1, 1].tolist() == [68, 1, 84]  # the ends of viridis
 
 
-def test_numbers_without_a_grid():
+def test_units_without_spatial_axes():
     found = feature_maps.analyze_output("fc", "dense, 4", np.array([[0, 1, 0, 2]], "float32"))
     assert not found.is_spatial and re.findall(r"\d+", found.summary) == ["4", "2"]  # two of the four are 0
     assert feature_maps.draw_vector_strip(found).shape == (1, 4, 3)
@@ -248,7 +249,7 @@ def test_numbers_without_a_grid():
 
 
 def test_the_hypercolumn_is_the_mean_of_all_maps():
-    """A map that rises from left to right, and three maps of half the side that rise downwards."""
+    """A map that rises from left to right, and three maps of half the size that rise downwards."""
     across, down = np.zeros((1, 4, 4, 1), "float32"), np.zeros((1, 2, 2, 3), "float32")
     across[0, ..., 0], down[0, 1] = [0, 1, 2, 3], 5
     means, whole = feature_maps.compute_hypercolumn([feature_maps.analyze_output("a", "", across),
@@ -259,20 +260,20 @@ def test_the_hypercolumn_is_the_mean_of_all_maps():
     assert whole == pytest.approx((means[0] + 3 * means[1]) / 4, abs=1e-6)
 
 
-def test_filters_are_grey_where_their_weights_are_zero():
+def test_filters_are_gray_where_their_weights_are_zero():
     kernels = np.zeros((2, 1, 2, 1), "float32")
     kernels[0, 0, 0], kernels[1, 0, 1] = 2, -2
     assert feature_maps.draw_filter_tiles(kernels)[..., 0].tolist() == [[[255, 128]], [[128, 0]]]
 
 
-def test_what_is_laid_over_a_picture():
+def test_overlays_of_an_image():
     heat = colormaps.colorize_heatmap(np.array([[0, 1]], "float32"), (1, 2))
     assert heat[0, 0, 3] == 0 and heat[0, 1, 3] == 230
     signed = colormaps.colorize_diverging(np.array([[-2, 0, 1]], "float32"), (1, 3))
     assert signed[0].tolist() == [[0, 114, 178, 230], [0, 114, 178, 0], [213, 94, 0, 115]]
     assert colormaps.colorize_heatmap(np.zeros((2, 2), "float32"), (4, 4))[..., 3].max() == 0
-    picture = np.full((1, 2, 3), 100, np.uint8)
-    assert colormaps.blend_overlay(heat, picture)[0, 0].tolist() == [100, 100, 100]
+    image = np.full((1, 2, 3), 100, np.uint8)
+    assert colormaps.blend_overlay(heat, image)[0, 0].tolist() == [100, 100, 100]
     assert colormaps.upsample_to_rgb(np.zeros((28, 14, 1), np.uint8)).shape == (224, 112, 3)
 
 
@@ -284,13 +285,13 @@ def view_of(name, layers_asked="stages", width=0.125):
 
 
 @pytest.mark.parametrize("name", registry.MODELS)
-def test_every_network_can_be_looked_into(name):
+def test_every_network_can_be_inspected(name):
     """The stages, from wide grids to scores; the chart and the maps are drawn. Gradients: the slow test."""
     view = view_of(name)
     shapes = [each.values.shape for each in view.feature_maps]
     assert len(shapes) >= 3 and all(a[0] >= b[0] for a, b in zip(shapes, shapes[1:], strict=False)), shapes
     assert sum(each.is_spatial for each in view.feature_maps) >= 2 and view.feature_maps[-1].num_maps == 10
-    assert sum(share for _, share in view.prediction) == pytest.approx(1, abs=1e-5)
+    assert sum(probability for _, probability in view.prediction) == pytest.approx(1, abs=1e-5)
     assert all(np.isfinite(each.values).all() for each in view.feature_maps)
     assert view.hypercolumn[2].shape == (224, 224)
     assert attribution.find_last_feature_map(view.inspected_model.model, view.graph) in view.graph.tensors
@@ -298,7 +299,7 @@ def test_every_network_can_be_looked_into(name):
 
 
 @pytest.mark.parametrize("name", ["lenet5_1998", "xception"])
-def test_all_kinds_of_pictures(name):
+def test_all_kinds_of_plots(name):
     view = view_of(name)
     for what in inspection_plots.INSPECTION_PLOTS:
         assert inspection_plots.plot_inspection(view, what, 4).get_size_inches().min() > 1, what
@@ -313,7 +314,7 @@ def test_gradients_of_every_network(name):
     assert view.saliency.max() > 0
 
 
-def test_too_many_layers_for_one_picture():
+def test_too_many_layers_for_one_figure():
     view = view_of("nin", "all", width=1.0)
     with pytest.raises(UserError, match="--layers.*--plot"):
         inspection_plots.plot_inspection(view, "feature-maps", 1024)

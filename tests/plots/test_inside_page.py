@@ -1,4 +1,4 @@
-"""The page of a look inside, clicked through in a browser, and the command that writes it."""
+"""The page of an inspection, tested in a browser, and the command that writes it."""
 
 import json
 import re
@@ -26,7 +26,7 @@ HOSTILE = ("</script><script>window.broken = 1</script>", "<img src=x onerror='w
 
 
 def model_of():
-    """Three maps of the picture, the first of them dead; a grid of half the side; scores."""
+    """Three feature maps of the image, the first of them dead; feature maps of half the size; scores."""
     image = keras.Input((12, 16, 1), dtype="uint8", name="image")
     x = layers.Conv2D(3, 1, activation="relu", name="conv1")(layers.Rescaling(1 / 255, name="preprocessing")(image))
     x = layers.Conv2D(2, 3, strides=2, padding="same", name="conv2")(x)
@@ -38,7 +38,7 @@ def model_of():
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A page of a network whose classes have hostile names."""
+    """The page of a model whose classes have hostile names."""
     path = tmp_path_factory.mktemp("page") / "look.html"
     pixels = np.arange(192, dtype=np.uint8).reshape(12, 16, 1) + 20
     subject = InspectedModel(model_of(), HOSTILE, "toy<b>", "weights of \u202etoy.keras")
@@ -48,7 +48,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def browser(browser, written):
-    """The browser, with the page; at the end it must not complain, nor have asked for more."""
+    """The browser, with the page; afterwards it must have logged no error and no request."""
     browser.prefer("light")
     browser.open(written.as_uri())
     yield browser
@@ -57,7 +57,7 @@ def browser(browser, written):
     assert sum(address.startswith("file:") for address in browser.asked) == 1
 
 
-def test_the_page_asks_for_nothing_and_has_no_element_of_a_stranger(written):
+def test_the_page_loads_nothing_and_has_no_untrusted_element(written):
     text = written.read_text()
     assert "http:" not in text and "https:" not in text and text.count("<script") == 2 and "<img src=x" not in text
     assert "<b>" not in text and '"onload' not in text and "\u202e" not in text and "end\\u202e{{7*7}}" in text
@@ -74,42 +74,52 @@ def middle(browser, selector):
     }})()""")
 
 
-def test_what_speaks_for_a_class_is_laid_over_the_picture(browser):
-    kinds = browser.value("[...document.querySelectorAll('#picture h3')].map((each) => each.textContent)")
+def set_value(browser, element_id, value, event):
+    browser.value(f"""(() => {{
+        const element = document.getElementById({json.dumps(element_id)});
+        element.value = {json.dumps(value)};
+        element.dispatchEvent(new Event({json.dumps(event)}));
+    }})()""")
+
+
+def test_attributions_are_laid_over_the_image(browser):
+    kinds = browser.value("[...document.querySelectorAll('#input h3')].map((each) => each.textContent)")
     assert [kind.lower() for kind in kinds] == ["grad-cam", "saliency", "occlusion", "hypercolumn"]
     count = browser.value("document.querySelectorAll('[data-overlay]').length")
     assert count == 1 + 3 * 3 + 1
     sources, texts = set(), set()
-    for place in range(count - 1):
-        browser.click(*middle(browser, f'[data-overlay="{place}"]'))
-        source, shown, wide, words = browser.value(
-            "[over.src, !over.hidden, over.naturalWidth === seen.naturalWidth, overlaid.textContent]")
-        assert source.startswith("data:image/png") and shown and wide and words
+    for index in range(count - 1):
+        browser.click(*middle(browser, f'[data-overlay="{index}"]'))
+        source, is_shown, has_size, description = browser.value(
+            "[overlay.src, !overlay.hidden, overlay.naturalWidth === image.naturalWidth,"
+            " document.getElementById('overlay-description').textContent]")
+        assert source.startswith("data:image/png") and is_shown and has_size and description
         sources.add(source)
-        texts.add(words)
+        texts.add(description)
     assert len(sources) > 4
     browser.click(*middle(browser, '[data-overlay="-1"]'))
-    assert browser.value("over.hidden") and browser.value("overlaid.textContent") not in {"", *texts}
+    assert browser.value("overlay.hidden")
+    assert browser.value("document.getElementById('overlay-description').textContent") not in {"", *texts}
     assert browser.value("document.querySelectorAll('[aria-pressed=true]').length") == 1
 
 
-def test_the_strength_of_what_is_laid_over(browser):
-    browser.value("strength.value = 20; strength.dispatchEvent(new Event('input'))")
-    assert browser.value("getComputedStyle(over).opacity") == "0.2"
+def test_the_opacity_of_an_overlay(browser):
+    browser.value("opacity.value = 20; opacity.dispatchEvent(new Event('input'))")
+    assert browser.value("getComputedStyle(overlay).opacity") == "0.2"
 
 
 def test_stepping_through_the_layers(browser):
     def name():
         """Return [the layer's name, its number, how many there are]."""
-        heading = browser.value("document.getElementById('name').textContent")
+        heading = browser.value("document.getElementById('layer-name').textContent")
         return [heading.split()[0], *map(int, re.findall(r"\d+", heading.partition(" ")[2]))]
 
-    assert name() == ["preprocessing", 1, 6] and browser.value("before.disabled")
-    browser.click(*middle(browser, "#after"))
+    assert name() == ["preprocessing", 1, 6] and browser.value("previous.disabled")
+    browser.click(*middle(browser, "#next"))
     assert name() == ["conv1", 2, 6]
-    numbers = re.findall(r"\d+", browser.value("said.textContent"))
+    numbers = re.findall(r"\d+", browser.value("document.getElementById('layer-summary').textContent"))
     assert numbers == ["1", "1", "3", "12", "16", "3", "1", "0"]  # 1x1, 3 filters; 12x16, 3 maps: 1 dead, 0 constant
-    numbers = browser.value("[...document.querySelectorAll('.tile .number')].map((each) => each.textContent)")
+    numbers = browser.value("[...document.querySelectorAll('.tile .channel')].map((each) => each.textContent)")
     assert [number.split()[0] for number in numbers] == ["0", "1", "2"]
     assert browser.value("document.querySelectorAll('.tile.dead').length") == 1
     browser.press("ArrowRight")
@@ -118,25 +128,25 @@ def test_stepping_through_the_layers(browser):
     browser.press("ArrowLeft")
     browser.press("ArrowLeft")  # no further
     assert name() == ["preprocessing", 1, 6]
-    browser.value("names.value = '4'; names.dispatchEvent(new Event('change'))")
-    assert name() == ["fc", 5, 6] and browser.value("document.querySelectorAll('#tiles .strip').length") == 1
-    browser.value("step.value = '5'; step.dispatchEvent(new Event('input'))")
-    assert name() == ["predictions", 6, 6] and browser.value("after.disabled")
+    set_value(browser, "layer-select", "4", "change")
+    assert name() == ["fc", 5, 6] and browser.value("document.querySelectorAll('#feature-maps .strip').length") == 1
+    set_value(browser, "layer-slider", "5", "input")
+    assert name() == ["predictions", 6, 6] and browser.value("next.disabled")
 
 
 def test_a_map_is_enlarged(browser):
-    browser.click(*middle(browser, "#after"))
+    browser.click(*middle(browser, "#next"))
     browser.click(*middle(browser, ".tile:nth-child(2)"))
-    assert not browser.value("large.hidden")
-    check_text(browser.value("large.querySelector('p').textContent"), "conv1", "1", "0.07843", "0.8275")  # 20 and 211
-    assert browser.value("getComputedStyle(large.querySelector('.image')).backgroundImage.startsWith('url')")
-    assert browser.value("large.querySelector('.image').clientWidth") > 300
+    assert not browser.value("enlarged.hidden")
+    check_text(browser.value("enlarged.querySelector('p').textContent"), "conv1", "1", "0.07843", "0.8275")  # 20 and 211
+    assert browser.value("getComputedStyle(enlarged.querySelector('.image')).backgroundImage.startsWith('url')")
+    assert browser.value("enlarged.querySelector('.image').clientWidth") > 300
     browser.press("ArrowRight")
-    assert browser.value("large.hidden")
+    assert browser.value("enlarged.hidden")
 
 
 def test_the_filters_are_drawn(browser):
-    assert browser.value("document.querySelectorAll('#kernels .image').length") == 3
+    assert browser.value("document.querySelectorAll('#filter-images .image').length") == 3
 
 
 def test_the_page_fits_400_pixels(browser):
@@ -161,13 +171,13 @@ def shown(capsys, *words):
     return status, said.out + said.err
 
 
-def test_a_folder_gets_the_page_and_all_pictures(tmp_path, hopper, capsys):
+def test_a_folder_gets_the_page_and_all_plots(tmp_path, hopper, capsys):
     folder = tmp_path / "look"
     status, said = shown(capsys, "lenet5", "--image", hopper, "-o", folder)
     assert status == 0 and said.count("\n") == 8
     assert {path.name
             for path in folder.iterdir()} == {"look.html", *(f"{what}.png" for what in visualize.PLOT_DESCRIPTIONS)}
-    assert '<span class="open">' in (folder / "look.html").read_text()  # random weights
+    assert '<span class="untrained">' in (folder / "look.html").read_text()  # random weights
     for what in visualize.PLOT_DESCRIPTIONS:
         assert min(Image.open(folder / f"{what}.png").size) > 200
 
@@ -190,9 +200,10 @@ def test_the_weights_that_come_with_zoo_know_a_five(tmp_path, capsys):
     check_text(said, "--weights", str(tmp_path))
 
 
-@pytest.mark.parametrize("words", [["--plot", "feature-maps", "-o", "feature-maps.png"], ["--plot", "feature-maps", "-o", "."], ["-o", "."],
+@pytest.mark.parametrize("words", [["--plot", "feature-maps", "-o", "feature-maps.png"],
+                                   ["--plot", "feature-maps", "-o", "."], ["-o", "."],
                                    ["--plot", "feature-maps", "-o", "link.png"]])
-def test_the_picture_is_not_written_over(words, tmp_path, monkeypatch, capsys):
+def test_the_image_is_not_overwritten(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Image.new("L", (28, 28)).save("feature-maps.png")
     (tmp_path / "link.png").symlink_to("feature-maps.png")
@@ -204,8 +215,8 @@ def test_the_picture_is_not_written_over(words, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("side", [999_999, pytest.param(20_000, marks=pytest.mark.slow)])
-def test_a_picture_that_takes_too_much_memory(side, tmp_path, hopper, capsys):
-    """The first takes 12 TB, which is told at once; for the second the backend asks for 1 TB of weights."""
+def test_an_image_that_takes_too_much_memory(side, tmp_path, hopper, capsys):
+    """The first takes 12 TB, which is refused immediately; for the second the backend asks for 1 TB of weights."""
     status, said = shown(capsys, "lenet5", "--image", hopper, "--image-size", side, "-o", tmp_path / "look.html")
     assert status == 5 and said.startswith("error: ") and said.count("\n") == 1
     check_text(said, "--image-size", "--width", "--layers")
@@ -248,7 +259,7 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     (["lenet5", "--plot", "saliency", "--num-maps", "3"], ("--num-maps", "--plot feature-maps", "--plot saliency")),
     (["lenet5", "--checkpoint", "last"], ("--checkpoint", "lenet5")),
     (["."], ("run.json",))])
-def test_mistakes_are_told_before_a_backend_loads(words, pins, hopper, tmp_path, capsys):
+def test_wrong_arguments_are_refused_before_a_backend_loads(words, pins, hopper, tmp_path, capsys):
     image = [] if "--image" in words else ["--image", hopper]
     program = ("import sys\nfrom zoo.cli import visualize\nstatus = visualize.main(sys.argv[1:])\n"
                "print('keras' in sys.modules)\nsys.exit(status)")
@@ -264,7 +275,7 @@ def test_mistakes_are_told_before_a_backend_loads(words, pins, hopper, tmp_path,
     (["--layers", "S2,c3"], ("'c3'", "'C3'", "S2", "S4")),
     (["--plot", "gradcam", "--layers", "F6"], ("Grad-CAM", "F6")),
     (["--plot", "hypercolumn", "--layers", "F6,C5"], ("hypercolumn", "F6", "C5"))])
-def test_mistakes_that_the_network_knows(words, pins, hopper, tmp_path, capsys):
+def test_wrong_arguments_that_only_the_model_shows(words, pins, hopper, tmp_path, capsys):
     status, heard = shown(capsys, "lenet5", "--image", hopper, "-o", tmp_path / "out", *words)
     assert status == 2 and heard.count("\n") == 1
     check_text(heard, *pins)
@@ -272,13 +283,13 @@ def test_mistakes_that_the_network_knows(words, pins, hopper, tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", registry.MODELS)
-def test_every_network_shows_a_picture_of_64_pixels(name, tmp_path, hopper, capsys):
+def test_every_network_with_an_image_of_64_pixels(name, tmp_path, hopper, capsys):
     spec = registry.get_model_info(name)
     side = min(64, spec.max_size or 64)
-    picture = tmp_path / "picture.png"
-    Image.open(hopper).resize((64, 64)).save(picture)
+    image = tmp_path / "image.png"
+    Image.open(hopper).resize((64, 64)).save(image)
     width = [] if spec.fixed_width else ["--width", "0.25"]
-    words = ("--image", picture, "--image-size", side, "--classes", 10, *width, "-o", tmp_path / "look")
+    words = ("--image", image, "--image-size", side, "--classes", 10, *width, "-o", tmp_path / "look")
     status, said = shown(capsys, name, *words)
     assert status == 0 and said.count("\n") == 8, said
     assert len(list((tmp_path / "look").iterdir())) == 8

@@ -1,4 +1,4 @@
-"""What holds for every page: a stranger's words add nothing to it, and its HTML stands in templates."""
+"""Every page: untrusted text adds no element to it, and its HTML is in templates."""
 
 import ast
 import configparser
@@ -14,9 +14,10 @@ import jinja2
 import numpy as np
 import pytest
 from fake_results import history_of, images_of, predictions_of
+from helpers import check_text
 from matplotlib.textpath import text_to_path
 
-from zoo.diagrams.html import render_template
+from zoo.diagrams.html import read_asset, render_template
 from zoo.diagrams.page import render_diagram_page
 from zoo.plots.font_metrics import get_font_properties
 from zoo.plots.run_comparison import RunSummary
@@ -25,7 +26,7 @@ from zoo.reports.comparison import render_comparison_page
 from zoo.reports.run import render_run_page
 
 ROOT = Path(__file__).resolve().parents[2]
-STRANGER = ("<script>alert(1)</script>", '"onmouseover="alert(1)', "'onfocus='alert(1)", "{{7*7}}", "{% raw %}",
+UNTRUSTED = ("<script>alert(1)</script>", '"onmouseover="alert(1)', "'onfocus='alert(1)", "{{7*7}}", "{% raw %}",
             "a\u202eb", "c\x1bd", "e\nf\tg", "<!--", "&lt;b&gt;", "]]>", "\u2067h")
 
 
@@ -34,12 +35,12 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.words, self.data, self._script = [], [], None, None
+        self.tags, self.texts, self.data, self._script = [], [], None, None
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, sorted(name for name, _ in attrs)))
-        self.words += [value or "" for _, value in attrs]
+        self.texts += [value or "" for _, value in attrs]
         self._script = dict(attrs).get("type", "code") if tag == "script" else "style" if tag == "style" else None
 
     def handle_endtag(self, tag):
@@ -49,7 +50,7 @@ class Page(HTMLParser):
         if self._script == "application/json":
             self.data = json.loads(data)
         elif self._script is None:
-            self.words.append(data)
+            self.texts.append(data)
 
     def handle_comment(self, data):
         self.tags.append(("comment", []))
@@ -62,47 +63,47 @@ def strings(data):
     return [data] if isinstance(data, str) else []
 
 
-def config(names, words):
-    return {"model": words[0], "dataset": {"name": words[1], "title": words[2], "class_names": list(names)},
-            "recipe": {"epochs": words[3], words[4]: words[5]}, "seed": words[6], "command": words[7],
-            "model_config": {"name": words[8]}, words[9]: [words[10], words[11]]}
+def config(names, texts):
+    return {"model": texts[0], "dataset": {"name": texts[1], "title": texts[2], "class_names": list(names)},
+            "recipe": {"epochs": texts[3], texts[4]: texts[5]}, "seed": texts[6], "command": texts[7],
+            "model_config": {"name": texts[8]}, texts[9]: [texts[10], texts[11]]}
 
 
-def report(words):
-    labels, probabilities = predictions_of(len(words), 240, 24)
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    history = history_of(3) | {words[5]: np.arange(3.0), f"aux{words[0]}_loss": np.arange(3.0)}
+def report(texts):
+    labels, probabilities = predictions_of(len(texts), 240, 24)
+    errors = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    history = history_of(3) | {texts[5]: np.arange(3.0), f"aux{texts[0]}_loss": np.arange(3.0)}
     result = {"test_accuracy_best": 0.9, "test_accuracy_last": 0.9, "best_epoch": 2}
-    return render_run_page(config(words, words), history, result, (labels, probabilities),
-                           (images_of(len(wrong)), wrong), b"<svg/>")
+    return render_run_page(config(texts, texts), history, result, (labels, probabilities),
+                           (images_of(len(errors)), errors), b"<svg/>")
 
 
-def comparison(words):
+def comparison(texts):
     result = {"test_accuracy_best": 0.9, "test_accuracy_last": 0.9, "best_epoch": 2}
-    return render_comparison_page([RunSummary(name, config(words, words) | {"seed": seed}, history_of(3), result)
-                                   for seed, name in enumerate(words)])
+    return render_comparison_page([RunSummary(name, config(texts, texts) | {"seed": seed}, history_of(3), result)
+                                   for seed, name in enumerate(texts)])
 
 
-def diagram(words):
-    return render_diagram_page(hostile.anatomy(), hostile.plan(), words[0] + words[3] + words[5], words[1])
+def diagram(texts):
+    return render_diagram_page(hostile.anatomy(), hostile.plan(), texts[0] + texts[3] + texts[5], texts[1])
 
 
 @pytest.mark.parametrize("make", [report, comparison, diagram])
-def test_a_strangers_words_are_shown_and_do_nothing(make):
-    tame = [f"{chr(97 + place)}{'x' * len(words)}" for place, words in enumerate(STRANGER)]
-    page, same = Page(make(STRANGER)), Page(make(tame))
+def test_untrusted_text_is_shown_and_does_nothing(make):
+    tame = [f"{chr(97 + index)}{'x' * len(text)}" for index, text in enumerate(UNTRUSTED)]
+    page, same = Page(make(UNTRUSTED)), Page(make(tame))
     assert page.tags == same.tags
     assert not [name for _, names in page.tags for name in names if name.startswith("on")]
-    shown = "\n".join([*page.words, *strings(page.data)])
-    for words in ("<script>alert(1)</script>", '"onmouseover="alert(1)', "{{7*7}}", r"a\u202eb"):
-        assert words in shown
+    shown = "\n".join([*page.texts, *strings(page.data)])
+    for text in ("<script>alert(1)</script>", '"onmouseover="alert(1)', "{{7*7}}", r"a\u202eb"):
+        assert text in shown
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
 
 
 @pytest.mark.parametrize("make", [report, comparison, diagram])
 def test_the_page_fits_400_pixels(make, browser, tmp_path):
     path = tmp_path / "page.html"
-    path.write_text(make(STRANGER), encoding="utf-8")
+    path.write_text(make(UNTRUSTED), encoding="utf-8")
     browser.call("Emulation.setDeviceMetricsOverride", width=400, height=740, deviceScaleFactor=1, mobile=True)
     try:
         browser.open(path.as_uri())
@@ -111,15 +112,86 @@ def test_the_page_fits_400_pixels(make, browser, tmp_path):
         browser.call("Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False)
 
 
-def test_what_a_template_lacks_is_an_error_and_no_gap():
+class Layout(HTMLParser):
+    """The tables and images of a page that stand outside the boxes with class "scroll", by their CSS class."""
+
+    VOID = ("meta", "img", "input", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.unboxed, self.viewport, self.styles = [], [], "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "meta" and attrs.get("name") == "viewport":
+            self.viewport = attrs["content"]
+        if tag in ("table", "img") and not any("scroll" in classes for _, classes in self.open):
+            self.unboxed.append(attrs.get("class") or attrs.get("id") or tag)
+        if tag not in self.VOID:
+            self.open.append((tag, (attrs.get("class") or "").split()))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1][0] == "style":
+            self.styles += data
+
+
+def inspection(texts):
+    sheet = {"name": texts[0], "description": texts[1], "sheet": "data:,", "columns": 1, "rows": 1, "aspect_ratio": 1}
+    return render_template(
+        "zoo.reports", "inspection.html", title=texts[0], note=texts[1], is_random=False, source=texts[2],
+        image="data:,", width=448, height=448, prediction=[(name, 0.1) for name in texts], kinds={texts[3]: [(0, "a")]},
+        missing=[(texts[4], texts[5])], layers=list(texts), filters={**sheet, "count": 1}, data={},
+        style=read_asset("zoo.reports", "inspection.css"), script=read_asset("zoo.reports", "inspection.js"))
+
+
+@pytest.mark.parametrize("make, fitted", [(report, set()), (comparison, set()), (diagram, set()),
+                                          (inspection, {"bars", "image", "overlay"})])
+def test_nothing_of_a_page_is_wider_than_400_pixels(make, fitted):
+    """Tables and images stand in boxes that scroll, or are as wide as the page: those are `fitted`."""
+    page = Layout(make(UNTRUSTED))
+    assert "width=device-width" in page.viewport
+    assert set(page.unboxed) == fitted
+    for name in fitted - {"bars"}:
+        assert re.search(r"#stack img \{[^}]*width: 100%", page.styles), name
+    assert "bars" not in fitted or re.search(r"\.bars \{[^}]*width: 100%", page.styles)
+    if make in (report, comparison):
+        assert re.search(r"\.scroll \{ overflow-x: auto", page.styles)
+    rules = re.sub(r"/\*.*?\*/|max-width: \d+px|min\([^()]*\)", "", page.styles, flags=re.DOTALL)
+    widths = re.findall(r"(?:width|flex-basis|flex|grid-template-columns|minmax\()[^;{}]*?(\d+)px", rules)
+    assert widths and max(map(int, widths)) <= 368  # 400 less the margins of the page
+
+
+def test_the_matrix_scrolls_in_its_box():
+    assert re.search(r'<div class="scroll"><svg id="matrix"', report(UNTRUSTED))
+
+
+def test_one_color_scale_for_correct_predictions_and_errors():
+    labels = np.array([0] * 100 + [1] * 16 + [2])
+    predicted = np.array([0] * 100 + [0] * 16 + [2])
+    data = evaluation_section.get_matrix_data(["a", "b", "c"], labels, np.eye(3)[predicted])
+    assert data["cells"] == [[0, 0, 100, 0.6], [1, 0, 16, 0.3], [2, 2, 1, 0.15]]  # 0.1 + 0.5 sqrt(count / 100)
+    page = render_run_page({"model": "a", "dataset": {"name": "b", "class_names": ["a", "b", "c"]}},
+                           predictions=(labels, np.eye(3, dtype=np.float32)[predicted]))
+    legend = re.search(r'<ul class="key color-scale">(.*?)</ul>', page, re.DOTALL)[1]
+    scales = [re.findall(rf'<rect class="{name}"[^>]*fill-opacity="([^"]*)"', legend)
+              for name in ("correct", "incorrect")]
+    assert scales[0] == scales[1] and (scales[0][0], scales[0][-1]) == ("0.1", "0.6")
+    check_text(re.sub("<[^>]*>", " ", legend), "1", "100", "correct", "incorrect")
+
+
+def test_a_value_that_a_template_lacks_is_an_error():
     with pytest.raises(jinja2.UndefinedError):
         render_template("zoo.diagrams", "diagram.html", title="a", subtitle="b", legend={})
 
 
-def test_pages_are_written_in_templates_which_trust_nothing():
+def test_pages_are_written_in_templates_that_escape_everything():
     html = re.compile(r"</?(html|head|body|header|section|div|p|span|table|t[hdr]|h\d|ul|li|button|img|a|i|b|script"
                       r"|style)[ >]", re.IGNORECASE)
-    found, files = [], [path for room in ("reports", "diagrams") for path in (ROOT / "zoo" / room).rglob("*.py")]
+    found, files = [], [path for package in ("reports", "diagrams") for path in (ROOT / "zoo" / package).rglob("*.py")]
     for path in files:
         tree = ast.parse(path.read_text("utf-8"))
         docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
@@ -130,12 +202,12 @@ def test_pages_are_written_in_templates_which_trust_nothing():
     assert len(templates) > 5 and not re.search(r"\|\s*safe|autoescape", "".join(templates))
 
 
-def test_what_pages_are_made_of_is_in_the_package():
+def test_templates_and_assets_are_in_the_package():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    for room in ("reports", "diagrams"):
-        folder = ROOT / "zoo" / room
-        packed = {path for pattern in setup["options.package_data"][f"zoo.{room}"].split(",")
+    for package in ("reports", "diagrams"):
+        folder = ROOT / "zoo" / package
+        packed = {path for pattern in setup["options.package_data"][f"zoo.{package}"].split(",")
                   for path in folder.glob(pattern.strip())}
         assert packed == {path for path in folder.rglob("*") if path.suffix in (".html", ".css", ".js")} != set()
 
@@ -152,10 +224,10 @@ def test_help_loads_no_templates():
 # -------------------------------------------------------------------------------------------------- the test split
 
 def test_precision_recall_and_f1_of_each_class():
-    """Four cats, of which one is taken for a dog, two dogs, of which one is taken for a cat, and no fox."""
+    """Four cats, one of them predicted as a dog; two dogs, one of them predicted as a cat, and no fox."""
     labels, predicted = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 0])
-    facts = {"model": "lenet5", "dataset": {"name": "pets", "class_names": ["cat", "dog", "red_fox"]}}
-    text = render_run_page(facts, predictions=(labels, np.eye(3, dtype=np.float32)[predicted]))
+    run_config = {"model": "lenet5", "dataset": {"name": "pets", "class_names": ["cat", "dog", "red_fox"]}}
+    text = render_run_page(run_config, predictions=(labels, np.eye(3, dtype=np.float32)[predicted]))
     table = re.search(r'<table class="classes">(.*?)</table>', text, re.DOTALL)[1]
     rows = [re.findall(r"<t[hd][^>]*>(?:<meter[^>]*></meter> )?([^<]*)", row) for row in table.split("<tr>")[1:]]
     assert rows[1:4] == [["cat", "4", "75.00 %", "75.00 %", "75.00 %"], ["dog", "2", "50.00 %", "50.00 %", "50.00 %"],
@@ -163,23 +235,23 @@ def test_precision_recall_and_f1_of_each_class():
     assert len(rows) == 5 and rows[4][1:] == ["6", "62.50 %", "62.50 %", "62.50 %"]  # macro
 
 
-def test_the_mistakes_that_the_network_was_surest_of_come_first():
+def test_the_most_confident_errors_come_first():
     labels = np.zeros(5, int)
     probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.05, 0.95], [0.2, 0.8], [0.3, 0.7]])
-    assert evaluation_section.select_worst_misclassified(labels, probabilities,
-                                                         np.array([0, 1, 3, 2])) == [3, 2, 0]  # places among the four
+    assert evaluation_section.select_most_confident_errors(labels, probabilities,
+                                                           np.array([0, 1, 3, 2])) == [3, 2, 0]  # positions among the four
 
 
 LONG = [f"a class with a rather long name {number}" for number in range(10)] + [
     "W" * 40, "golden_retriever", "c", "Staffordshire bullterrier", *map(str, range(6))]
 
 
-def test_names_beside_the_matrix_have_room():
+def test_names_beside_the_matrix_fit():
     labels = np.arange(20)
     data = evaluation_section.get_matrix_data(LONG, labels, np.eye(20))
-    assert len(data["labels"]) == 20 and data["labels"][11] == ["golden retriever"]
+    assert len(data["name_lines"]) == 20 and data["name_lines"][11] == ["golden retriever"]
     widths = [text_to_path.get_text_width_height_descent(line, get_font_properties(11), ismath=False)[0]
-              for lines in data["labels"] for line in lines]
-    assert max(widths) <= data["room"] <= 110
-    assert {len(lines) for lines in data["labels"]} == {1, 2}  # of 12 units each, in a cell of 28
-    assert evaluation_section.get_matrix_data([*LONG, "b"], labels, np.eye(21)[:20])["labels"] == []
+              for lines in data["name_lines"] for line in lines]
+    assert max(widths) <= data["name_width"] <= 110
+    assert {len(lines) for lines in data["name_lines"]} == {1, 2}  # of 12 units each, in a cell of 28
+    assert evaluation_section.get_matrix_data([*LONG, "b"], labels, np.eye(21)[:20])["name_lines"] == []

@@ -1,4 +1,4 @@
-"""The report of a run: what is in the file, and what it does in a browser, clicked through where Chromium is."""
+"""The report of a run: the contents of the file, and its behavior in a browser, if Chromium is installed."""
 
 import base64
 import io
@@ -26,19 +26,19 @@ def report_of(run):
 
 
 def data_of(text):
-    return json.loads(re.search(r'<script type="application/json" id="held">(.*?)</script>', text, re.DOTALL)[1])
+    return json.loads(re.search(r'<script type="application/json" id="page-data">(.*?)</script>', text, re.DOTALL)[1])
 
 
 def headline(text):
     """Return the numbers at the head of the page, [(value, label)]."""
-    listed = re.search(r'<ul id="numbers">(.*?)</ul>', text, re.DOTALL)[1]
+    listed = re.search(r'<ul id="metrics">(.*?)</ul>', text, re.DOTALL)[1]
     return re.findall(r"<li><b>([^<]*)</b> <span>([^<]*)</span></li>", listed)
 
 
-def change(run, **facts):
-    """Change what run.json says."""
+def change(run, **entries):
+    """Change entries of run.json."""
     path = run / "run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
 
 
 # -------------------------------------------------------------------------------------------------------- the file
@@ -49,10 +49,10 @@ def test_the_headline_numbers_come_first(make_run):
     assert [value for value, _ in numbers[:2]] == ["94.80 %", "94.00 %"] and "61,706" in dict(numbers)
     check_text(numbers[0][1], "5")
     assert text.index("94.00 %") < text.index('id="curves"') < text.index('id="confusion"')
-    check_text(re.search(r'<span class="done">([^<]*)</span>', text)[1], "6")
+    check_text(re.search(r'<span class="finished">([^<]*)</span>', text)[1], "6")
 
 
-def test_top_5_is_told_where_it_was_measured(make_run):
+def test_top_5_is_shown_if_it_was_measured(make_run):
     run = make_run()
     without = headline(report_of(run))
     path = run / "result.json"
@@ -61,19 +61,19 @@ def test_top_5_is_told_where_it_was_measured(make_run):
     assert "99.10 %" in dict(numbers) and len(numbers) > len(without)
 
 
-def test_an_unfinished_run_has_a_report_of_what_is_there(make_run):
+def test_an_unfinished_run_has_a_report_of_its_files(make_run):
     run = make_run(epochs=3)
     change(run, recipe={"epochs": 9})
     for name in ("result.json", "predictions.npz", "samples.npz"):
         (run / name).unlink()
     text = report_of(run)
-    check_text(re.search(r'<span class="open">([^<]*)</span>', text)[1], "3", "9")
+    check_text(re.search(r'<span class="unfinished">([^<]*)</span>', text)[1], "3", "9")
     check_text(headline(text)[0][1], "3")
     assert "94.80 %" not in text and 'id="confusion"' not in text and 'id="calibration"' not in text
     assert 'id="recipe"' in text
 
 
-def test_the_page_asks_for_nothing(make_run):
+def test_the_page_loads_no_external_resource(make_run):
     run = make_run()
     (run / "plots").mkdir()
     (run / "plots" / "architecture.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>x</script></svg>")
@@ -82,35 +82,35 @@ def test_the_page_asks_for_nothing(make_run):
     assert len(sources) == 1 and sources[0].startswith("data:image/svg+xml;base64,")
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
     assert policy.startswith("default-src 'none'; img-src data:;") and "unsafe" not in policy
-    text = text.replace("http://www.w3.org/2000/svg", "")  # a name, which nobody fetches
+    text = text.replace("http://www.w3.org/2000/svg", "")  # a namespace, which is not fetched
     assert "http:" not in text and "https:" not in text and "@import" not in text
 
 
-def test_the_data_hold_the_pictures_and_their_probabilities(make_run):
+def test_the_data_has_the_images_and_their_probabilities(make_run):
     run = make_run()
     data = data_of(report_of(run))
     samples, predictions = np.load(run / "samples.npz"), np.load(run / "predictions.npz")
-    pictures = data["pictures"]
-    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(pictures["sheet"].partition(",")[2]))))
-    for place, (label, index, likely) in enumerate(pictures["each"]):
-        row, column = divmod(place, pictures["columns"])
+    images = data["images"]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(images["sheet"].partition(",")[2]))))
+    for position, (label, index, top) in enumerate(images["items"]):
+        row, column = divmod(position, images["columns"])
         tile = sheet[28 * row:28 * row + 28, 28 * column:28 * column + 28]
-        assert np.array_equal(tile, samples["cell_images"][place][..., 0])
-        assert index == samples["cell_indices"][place] and label == predictions["labels"][index]
-        assert likely[0][0] == predictions["probabilities"][index].argmax() and likely[0][1] == 0.7
+        assert np.array_equal(tile, samples["confusion_images"][position][..., 0])
+        assert index == samples["confusion_indices"][position] and label == predictions["labels"][index]
+        assert top[0][0] == predictions["probabilities"][index].argmax() and top[0][1] == 0.7
     counts = np.zeros((10, 10), int)
-    for row, column, count in data["matrix"]["cells"]:
+    for row, column, count, _ in data["matrix"]["cells"]:
         counts[row, column] = count
     labels, predicted = predictions["labels"], predictions["probabilities"].argmax(axis=1)
     assert np.array_equal(counts, [[((labels == i) & (predicted == j)).sum() for j in range(10)] for i in range(10)])
 
 
-def test_colour_pictures_of_other_sides(make_run):
+def test_color_images_that_are_not_square(make_run):
     run = make_run(shape=(20, 32, 3))
-    pictures = data_of(report_of(run))["pictures"]
-    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(pictures["sheet"].partition(",")[2]))))
-    assert (pictures["height"], pictures["width"]) == (20, 32)
-    assert np.array_equal(sheet[:20, :32], np.load(run / "samples.npz")["cell_images"][0])
+    images = data_of(report_of(run))["images"]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(images["sheet"].partition(",")[2]))))
+    assert (images["height"], images["width"]) == (20, 32)
+    assert np.array_equal(sheet[:20, :32], np.load(run / "samples.npz")["confusion_images"][0])
 
 
 def test_further_columns_of_the_history_are_drawn(make_run):
@@ -132,7 +132,7 @@ def test_losses_that_are_not_finite_leave_a_gap():
     assert "nan" not in nothing.svg and charts.get_last_value(nothing.values[0]) == "none"
 
 
-def test_the_points_of_a_curve_stand_where_their_values_are():
+def test_the_points_of_a_curve_are_at_their_values():
     """Four epochs of 0, 1, 2 and 4: equal steps to the right, and steps up of 1 : 1 : 2."""
     chart = charts.draw_line_chart("Loss", [("a", "o0", np.array([0.0, 1.0, 2.0, 4.0]))], False, 0)
     points = re.search(r'points="([^"]*)"', chart.svg)[1]
@@ -144,28 +144,28 @@ def test_the_points_of_a_curve_stand_where_their_values_are():
 def test_the_bars_of_the_reliability_diagram():
     bins = Reliability(np.array([0, 0, 0, 4, 6]), np.array([0, 0, 0, 0.7, 0.9]), np.array([0, 0, 0, 0.5, 1.0]))
     svg = charts.draw_reliability_diagram(bins)
-    heights = re.findall(r'class="right" x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"', svg)
+    heights = re.findall(r'class="accuracy" x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"', svg)
     assert [float(height) for height in heights] == [0.5 * charts.RELIABILITY_SIZE, charts.RELIABILITY_SIZE]
-    assert svg.count("gap over") == 1 and svg.count("gap under") == 1
+    assert svg.count("gap overconfident") == 1 and svg.count("gap underconfident") == 1
     check_text(re.search("<title>(.*?)</title>", svg)[1], "4", "70.0 %", "50.0 %")
 
 
-@pytest.mark.parametrize("facts", [{"recipe": {}}, {"command": ""}, {"versions": {}}, {"limit": None},
+@pytest.mark.parametrize("entries", [{"recipe": {}}, {"command": ""}, {"versions": {}}, {"limit": None},
                                    {"others": ["a"]}, {"others": None},
                                    {"model_config": {"options": {"a": [1, {"b": None}]}}}])
-def test_facts_of_any_kind_are_told(make_run, facts):
+def test_entries_of_any_kind_are_shown(make_run, entries):
     run = make_run(epochs=1)
-    change(run, **facts)
+    change(run, **entries)
     assert 'id="data"' in report_of(run)
 
 
-def test_hostile_words_add_no_element_to_the_page(make_run):
+def test_hostile_text_adds_no_element_to_the_page(make_run):
     run = make_run(names=HOSTILE)
     change(run, network=HOSTILE[1], command=HOSTILE[0], device=HOSTILE[2], recipe={HOSTILE[1]: HOSTILE[4]})
     text = report_of(run)
     assert text.count("<script") == 2 and text.count("</script>") == 2
     assert "<img" not in text and "<b>window" not in text and "<!--" not in text
-    assert data_of(text)["matrix"]["names"][:2] == list(HOSTILE[:2])
+    assert data_of(text)["matrix"]["class_names"][:2] == list(HOSTILE[:2])
 
 
 def test_a_damaged_run_gets_no_report(make_run):
@@ -180,7 +180,7 @@ def test_a_damaged_run_gets_no_report(make_run):
 
 @pytest.fixture
 def show(browser):
-    """Return a function that opens the report of a run; at the end the browser must not complain, nor have asked."""
+    """Return a function that opens the report of a run; the browser must log no error and no request."""
     def shown(run):
         draw_run(run)
         browser.prefer("light")
@@ -199,14 +199,14 @@ def cell_middle(browser, row, column):
     return browser.value(f"""(() => {{
         const matrix = document.getElementById("matrix");
         matrix.scrollIntoView({{ block: "center" }});
-        const ground = matrix.querySelector(".back").getBoundingClientRect(), side = ground.width / 10;
+        const ground = matrix.querySelector(".background").getBoundingClientRect(), side = ground.width / 10;
         return [ground.left + ({column} + 0.5) * side, ground.top + ({row} + 0.5) * side];
     }})()""")
 
 
 def tiles(browser):
-    """Return (words, whether its picture is drawn) of each picture beside the matrix."""
-    return browser.value("""[...document.querySelectorAll("#shown .tile")].map((tile) => {
+    """Return (lines, whether its image is drawn) of each image beside the matrix."""
+    return browser.value("""[...document.querySelectorAll("#cell-images .tile")].map((tile) => {
         const image = tile.querySelector(".image"), style = getComputedStyle(image);
         return [tile.innerText.split("\\n").filter(Boolean), style.backgroundImage.startsWith('url("data:image/png')
             && image.clientWidth > 50 && image.clientHeight > 50];
@@ -216,58 +216,61 @@ def tiles(browser):
 def expected(run, row, column):
     predictions = np.load(run / "predictions.npz")
     labels, predicted = predictions["labels"], predictions["probabilities"].argmax(axis=1)
-    return [int(i) for i in np.load(run / "samples.npz")["cell_indices"] if (labels[i], predicted[i]) == (row, column)]
+    indices = np.load(run / "samples.npz")["confusion_indices"]
+    return [int(i) for i in indices if (labels[i], predicted[i]) == (row, column)]
 
 
-def places(browser):
-    """Return the places in the test split of the pictures that are shown."""
-    return browser.value("""[...document.querySelectorAll("#shown .image")].map(
+def shown_indices(browser):
+    """Return the indices in the test split of the images that are shown."""
+    return browser.value("""[...document.querySelectorAll("#cell-images .image")].map(
         (image) => Number(image.getAttribute("aria-label").match(/\\d+/)[0]))""")
 
 
 def numbers_of_cell(browser):
     """Return the numbers of the line on a cell: where the classes are numbers, their names and then counts."""
-    return [int(number) for number in re.findall(r"\d+", browser.value("told.textContent"))]
+    summary = browser.value("document.getElementById('cell-summary').textContent")
+    return [int(number) for number in re.findall(r"\d+", summary)]
 
 
-def test_a_click_on_a_cell_shows_its_pictures(make_run, show):
+def test_a_click_on_a_cell_shows_its_images(make_run, show):
     run = make_run()
     browser = show(run)
     predictions = np.load(run / "predictions.npz")
-    wrong = np.flatnonzero(predictions["probabilities"].argmax(axis=1) != predictions["labels"])
-    for index in (wrong[0], wrong[5]):
+    errors = np.flatnonzero(predictions["probabilities"].argmax(axis=1) != predictions["labels"])
+    for index in (errors[0], errors[5]):
         row, column = int(predictions["labels"][index]), int(predictions["probabilities"][index].argmax())
         browser.click(*cell_middle(browser, row, column))
-        assert sorted(places(browser)) == expected(run, row, column)
-        for words, drawn in tiles(browser):
-            assert drawn and words[0].endswith(f" {row}") and words[1] == f"{column} 70.0 %" and len(words) == 4
+        assert sorted(shown_indices(browser)) == expected(run, row, column)
+        for lines, is_drawn in tiles(browser):
+            assert is_drawn and lines[0].endswith(f" {row}") and lines[1] == f"{column} 70.0 %" and len(lines) == 4
         assert sorted(numbers_of_cell(browser)[:2]) == sorted([row, column])
 
 
-def test_the_picture_shown_is_the_one_of_the_test_split(make_run, show):
-    """A run whose pictures are even greys: the screen must have the grey of the picture that the label names."""
+def test_the_image_shown_is_the_one_of_the_test_split(make_run, show):
+    """A run whose images are uniform grays: the screen must show the gray of the image that the label names."""
     run = make_run()
     arrays = dict(np.load(run / "samples.npz"))
-    greys = 40 + 5 * np.arange(len(arrays["cell_images"]), dtype=np.uint8)
-    np.savez(run / "samples.npz", **arrays | {"cell_images": arrays["cell_images"] * 0 + greys[:, None, None, None]})
+    grays = 40 + 5 * np.arange(len(arrays["confusion_images"]), dtype=np.uint8)
+    images = arrays["confusion_images"] * 0 + grays[:, None, None, None]
+    np.savez(run / "samples.npz", **arrays | {"confusion_images": images})
     browser = show(run)
-    indices = arrays["cell_indices"].tolist()
+    indices = arrays["confusion_indices"].tolist()
     labels = np.load(run / "predictions.npz")["labels"]
-    wrong = int(np.load(run / "samples.npz")["mistake_indices"][3])
-    predicted = int(np.load(run / "predictions.npz")["probabilities"][wrong].argmax())
-    browser.click(*cell_middle(browser, int(labels[wrong]), predicted))
+    error = int(np.load(run / "samples.npz")["misclassified_indices"][3])
+    predicted = int(np.load(run / "predictions.npz")["probabilities"][error].argmax())
+    browser.click(*cell_middle(browser, int(labels[error]), predicted))
     x, y = browser.value("""(() => {
-        const image = document.querySelector("#shown .image");
+        const image = document.querySelector("#cell-images .image");
         image.scrollIntoView({ block: "center" });
         const box = image.getBoundingClientRect();
         return [box.left + box.width / 2, box.top + box.height / 2];
     })()""")
     screen = np.asarray(Image.open(io.BytesIO(browser.picture())).convert("L"))
-    assert abs(int(screen[int(y), int(x)]) - greys[indices.index(places(browser)[0])]) <= 1
+    assert abs(int(screen[int(y), int(x)]) - grays[indices.index(shown_indices(browser)[0])]) <= 1
 
 
-def test_an_empty_cell_says_so(make_run, show):
-    run = make_run(mistakes=3)
+def test_an_empty_cell_is_described_as_such(make_run, show):
+    run = make_run(num_errors=3)
     browser = show(run)
     predictions = np.load(run / "predictions.npz")
     made = {(i, j) for i, j in zip(predictions["labels"], predictions["probabilities"].argmax(axis=1), strict=True)}
@@ -281,34 +284,34 @@ def test_the_matrix_by_keyboard(make_run, show):
     browser = show(run)
     browser.value("matrix.focus()")
     row, column = browser.value("document.querySelector('[data-cell]').dataset.cell").split(",")
-    for key in ["ArrowUp"] * int(row) + ["ArrowLeft"] * int(column):  # from the cell that is shown at first
+    for key in ["ArrowUp"] * int(row) + ["ArrowLeft"] * int(column):  # from the cell that is selected at first
         browser.press(key)
     browser.press("ArrowLeft")  # no further
     browser.press("Enter")
-    recognised = np.load(run / "predictions.npz")["probabilities"][::10].argmax(axis=1) == 0  # labels are 0, 1, ..., 9
-    assert {0, int(recognised.sum())} <= {*numbers_of_cell(browser)}
-    assert sorted(places(browser)) == expected(run, 0, 0)
+    is_correct = np.load(run / "predictions.npz")["probabilities"][::10].argmax(axis=1) == 0  # labels are 0, 1, ..., 9
+    assert {0, int(is_correct.sum())} <= {*numbers_of_cell(browser)}
+    assert sorted(shown_indices(browser)) == expected(run, 0, 0)
     browser.press("ArrowRight")
     assert sorted(numbers_of_cell(browser)[:2]) == [0, 1]
 
 
-def test_the_list_of_frequent_mistakes(make_run, show):
+def test_the_list_of_frequent_confusions(make_run, show):
     run = make_run()
     browser = show(run)
     first = browser.value("document.querySelector('[data-cell]').dataset.cell")
     row, column = map(int, first.split(","))
-    assert sorted(places(browser)) == expected(run, row, column) != []  # it is open when the page opens
+    assert sorted(shown_indices(browser)) == expected(run, row, column) != []  # it is open when the page opens
     row, column = map(int, browser.value("document.querySelectorAll('[data-cell]')[2].dataset.cell").split(","))
     browser.value("document.querySelectorAll('[data-cell]')[2].click()")
-    assert sorted(places(browser)) == expected(run, row, column) != []
+    assert sorted(shown_indices(browser)) == expected(run, row, column) != []
 
 
-def test_the_worst_mistakes_are_drawn(make_run, show):
+def test_the_most_confident_errors_are_drawn(make_run, show):
     browser = show(make_run())
-    assert browser.value("document.querySelectorAll('#worst .tile .image').length") == 24
+    assert browser.value("document.querySelectorAll('#misclassified .tile .image').length") == 24
 
 
-def test_a_curve_tells_the_values_of_the_epoch_that_is_pointed_at(make_run, show):
+def test_a_curve_shows_the_values_of_the_epoch_under_the_pointer(make_run, show):
     run = make_run()
     browser = show(run)
     history = history_of(6)
@@ -322,10 +325,10 @@ def test_a_curve_tells_the_values_of_the_epoch_that_is_pointed_at(make_run, show
     left, right, middle = box
     for epoch in (1, 4, 6):
         browser.mouse("mouseMoved", left + (right - left) * (epoch - 0.5) / 6, middle)
-        said = browser.value("[...document.querySelectorAll('figure')[0].querySelectorAll('output, .epoch')]"
+        texts = browser.value("[...document.querySelectorAll('figure')[0].querySelectorAll('output, .epoch')]"
                              ".map((each) => each.textContent)")
-        assert said[1:] == [f"{history['loss'][epoch - 1]:.4f}", f"{history['val_loss'][epoch - 1]:.4f}"]
-        check_text(said[0], str(epoch))
+        assert texts[1:] == [f"{history['loss'][epoch - 1]:.4f}", f"{history['val_loss'][epoch - 1]:.4f}"]
+        check_text(texts[0], str(epoch))
     browser.mouse("mouseMoved", 2, 2)
     assert not re.search(r"\d", browser.value("document.querySelector('.epoch').textContent"))  # at the end
     browser.value("document.querySelector('.chart').focus()")
@@ -349,14 +352,14 @@ def test_hostile_names_are_shown_as_they_are(make_run, show):
     run = make_run(names=HOSTILE)
     browser = show(run)
     predictions = np.load(run / "predictions.npz")
-    index = int(np.load(run / "samples.npz")["mistake_indices"][0])
+    index = int(np.load(run / "samples.npz")["misclassified_indices"][0])
     row, column = int(predictions["labels"][index]), int(predictions["probabilities"][index].argmax())
     browser.click(*cell_middle(browser, row, column))
     assert tiles(browser)[0][0][0].endswith(f" {HOSTILE[row]}")
 
 
 @pytest.mark.parametrize("scheme, light", [("light", True), ("dark", False)])
-def test_the_page_follows_the_readers_preference(make_run, show, scheme, light):
+def test_the_page_follows_the_preferred_color_scheme(make_run, show, scheme, light):
     browser = show(make_run())
     browser.prefer(scheme)
     red = browser.value("getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]")
@@ -374,7 +377,7 @@ def test_the_page_fits_a_phone(make_run, show, names):
         browser.call("Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False)
 
 
-def test_the_names_of_20_classes_stand_apart(make_run, show):
+def test_the_names_of_20_classes_do_not_overlap(make_run, show):
     browser = show(make_run(names=tuple(f"a rather long name {i}" for i in range(20))))
     boxes = browser.value("""[...document.querySelectorAll("#matrix .name")].map((name) => {
         const { left, top, right, bottom } = name.getBoundingClientRect();
@@ -383,21 +386,21 @@ def test_the_names_of_20_classes_stand_apart(make_run, show):
     frame = browser.value("(({ left, top, right, bottom }) => [left, top, right, bottom])"
                           "(matrix.getBoundingClientRect())")
     assert len(boxes) >= 40
-    for place, (left, top, right, bottom) in enumerate(boxes):
+    for index, (left, top, right, bottom) in enumerate(boxes):
         assert left >= frame[0] and top >= frame[1] and right <= frame[2] and bottom <= frame[3]
-        for other in boxes[place + 1:]:  # lines of one name may touch
+        for other in boxes[index + 1:]:  # lines of one name may touch
             assert left >= other[2] - 3 or right <= other[0] + 3 or top >= other[3] - 3 or bottom <= other[1] + 3
 
 
 def test_a_matrix_of_3_classes_is_not_as_wide_as_the_page(make_run, show):
     browser = show(make_run(names=("cat", "dog", "fox")))
-    assert 30 <= browser.value("document.querySelector('#matrix .back').getBoundingClientRect().width / 3") <= 60
+    assert 30 <= browser.value("document.querySelector('#matrix .background').getBoundingClientRect().width / 3") <= 60
 
 
-def test_a_cell_is_as_dark_as_its_count_whether_right_or_wrong(make_run, show):
+def test_a_cell_is_as_dark_as_its_count_whether_correct_or_not(make_run, show):
     browser = show(make_run())
     cells = browser.value("""(() => {
-        const cells = [...document.querySelectorAll("#matrix .ok, #matrix .no")];
+        const cells = [...document.querySelectorAll("#matrix .correct, #matrix .incorrect")];
         return cells.map((cell) => [Number(cell.nextSibling.textContent), Number(cell.getAttribute("fill-opacity"))]);
     })()""")
     cells.sort()

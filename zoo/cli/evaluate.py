@@ -43,7 +43,7 @@ def build_parser():
 
 def format_scores(scores):
     """Return the scores as rows (label, text)."""
-    rows = [("accuracy", f"{scores['accuracy']:.2%}, {scores['right']:,} of {scores['of']:,}")]
+    rows = [("accuracy", f"{scores['accuracy']:.2%}, {scores['correct']:,} of {scores['total']:,}")]
     if "top5" in scores:
         rows.append(("top-5", f"{scores['top5']:.2%}, the label among the five most probable classes"))
     return [*rows, ("loss", f"{scores['loss']:.4f}, the mean cross-entropy"),

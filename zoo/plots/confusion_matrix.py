@@ -1,32 +1,28 @@
-"""The confusion matrix: correct predictions in muted blue, errors in bright orange, per-class recall on the right."""
+"""The confusion matrix: correct predictions in blue, errors in orange, on one scale; per-class recall on the right."""
 
 import math
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import to_rgb
 
 from zoo.plots import figures, text_layout
 
-# Two colormaps, because with one only the diagonal would be visible.
-CORRECT_COLORMAP = LinearSegmentedColormap.from_list("correct", ["#EDF2F7", "#A9C3DB"])
-ERROR_COLORMAP = LinearSegmentedColormap.from_list("incorrect", ["#FDEBDC", "#F4A261", "#D55E00", "#7A2A00"])
+MIN_OPACITY, MAX_OPACITY = 0.1, 0.9  # of a cell with images, on white
 MAX_CLASSES_WITH_COUNTS = 20  # the cells show counts up to this number of classes
-MAX_NAME_WIDTH = 150  # points
+MAX_NAME_WIDTH, MAX_NAME_LINES = 150, 2  # points; up to MAX_CLASSES_WITH_COUNTS classes, names are wrapped
 RECALL_BAR_LENGTH = 56  # bar length of 100 % recall, points
 
 
 def plot_confusion_matrix(labels, predicted, class_names, *, title, subtitle=""):
     """Return the Figure of the confusion matrix: a row per true class, a column per predicted class.
 
-    labels, predicted: int (n,), indices into class_names. The color of a cell is its fraction of the row; up to 20
-    classes it also shows the count. A class without test images has an empty row and no recall.
+    labels, predicted: int (n,), indices into class_names. The more images in a cell, the darker it is; up to 20 classes
+    it also shows their number. A class without test images has an empty row and no recall.
     """
     counts = np.zeros((len(class_names), len(class_names)), np.int64)
     np.add.at(counts, (labels, predicted), 1)
-    row_fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    max_error_fraction = float((row_fractions * ~np.eye(len(class_names), dtype=bool)).max())
     layout = _Layout([text_layout.format_class_name(name) for name in class_names], title, subtitle)
-    colors = _compute_cell_colors(row_fractions, max_error_fraction)
+    colors = _compute_cell_colors(counts)
     axes = figures.add_full_axes(layout.figure)
     figures.add_headline(axes, layout.headline)
     _draw_cells(axes, layout, colors)
@@ -34,8 +30,17 @@ def plot_confusion_matrix(labels, predicted, class_names, *, title, subtitle="")
         _draw_counts(axes, layout, counts, colors)
     _draw_class_names(axes, layout)
     _draw_recall(axes, layout, counts)
-    _draw_color_scales(axes, layout, max_error_fraction)
+    _draw_color_scales(axes, layout, int(counts.max()))
     return layout.figure
+
+
+def compute_color_strength(counts, max_count):
+    """Return the strength, 0..1, of the color of cells with `counts` images, int or float (...).
+
+    Correct predictions and errors are on one scale, so that a small error never looks larger than a large diagonal. It
+    is the square root of the count, with which few errors are still visible beside many correct predictions.
+    """
+    return np.sqrt(counts / max_count)
 
 
 def format_top_confusions(labels, predicted, class_names, max_pairs=3):
@@ -60,8 +65,13 @@ class _Layout:
         self.font_size = 9 if self.num_classes <= MAX_CLASSES_WITH_COUNTS else 7
         # If there is no room for all class names, label every second, third, ... class.
         self.labeled_indices = range(0, self.num_classes, math.ceil(self.font_size * 1.2 / self.cell_size))
-        self.class_names = [text_layout.truncate_text(name, self.font_size, MAX_NAME_WIDTH) for name in class_names]
-        max_name_width = max(text_layout.estimate_text_width(name, self.font_size) for name in self.class_names)
+        max_lines = MAX_NAME_LINES if self.num_classes <= MAX_CLASSES_WITH_COUNTS else 1
+        name_lines = [text_layout.wrap_and_truncate(name, self.font_size, MAX_NAME_WIDTH, max_lines)
+                      for name in class_names]
+        self.class_names = ["\n".join(lines) for lines in name_lines]
+        max_name_width = max((text_layout.estimate_text_width(line, self.font_size) for lines in name_lines
+                              for line in lines), default=0)
+        # A name of two lines is rotated, since it is wider than any cell.
         self.is_rotated = max_name_width > self.cell_size - 4
         self.matrix_size = self.cell_size * self.num_classes
         self.left = math.ceil(figures.MARGIN + 18 + max_name_width + 6)
@@ -70,7 +80,7 @@ class _Layout:
         self.headline = figures.layout_headline(title, subtitle, width - 2 * figures.MARGIN)
         label_height = max_name_width if self.is_rotated else self.font_size * text_layout.LINE_SPACING
         self.top = math.ceil(figures.MARGIN + self.headline.height + 18 + label_height + 6)
-        self.figure = figures.create_figure(width, self.top + self.matrix_size + 50 + figures.MARGIN)
+        self.figure = figures.create_figure(width, self.top + self.matrix_size + 62 + figures.MARGIN)
 
     def get_cell_center(self, index):
         """Return the distance of the center of row or column `index` from the edge of the matrix."""
@@ -84,13 +94,19 @@ def _choose_cell_size(num_classes):
     return 10 if num_classes <= 160 else 1600 / num_classes
 
 
-def _compute_cell_colors(fractions, max_error_fraction):
-    """Return RGB float (classes, classes, 3): empty cells white, others by CORRECT_COLORMAP or ERROR_COLORMAP."""
-    colors = ERROR_COLORMAP(fractions / (max_error_fraction or 1))[..., :3]
-    diagonal = np.arange(len(fractions))
-    colors[diagonal, diagonal] = CORRECT_COLORMAP(fractions[diagonal, diagonal])[:, :3]
-    colors[fractions == 0] = 1
+def _compute_cell_colors(counts):
+    """Return RGB float (classes, classes, 3): empty cells white, the diagonal blue, errors orange."""
+    strength = compute_color_strength(counts, max(int(counts.max()), 1))
+    colors = _blend_with_white(figures.VERMILLION, strength)
+    diagonal = np.arange(len(counts))
+    colors[diagonal, diagonal] = _blend_with_white(figures.BLUE, strength[diagonal, diagonal])
+    colors[counts == 0] = 1
     return colors
+
+
+def _blend_with_white(color, strength):
+    opacity = (MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * np.asarray(strength))[..., None]
+    return 1 - opacity * (1 - np.asarray(to_rgb(color)))
 
 
 def _draw_cells(axes, layout, colors):
@@ -108,7 +124,7 @@ def _draw_cells(axes, layout, colors):
 def _draw_counts(axes, layout, counts, colors):
     size = text_layout.fit_font_size([str(counts.max())], layout.cell_size - 6, 1, 10, 4)
     for row, column in zip(*np.nonzero(counts), strict=True):
-        is_dark = colors[row, column] @ (0.299, 0.587, 0.114) < 0.55
+        is_dark = colors[row, column] @ (0.299, 0.587, 0.114) < 0.5
         figures.add_text(axes, layout.left + layout.get_cell_center(column), layout.top + layout.get_cell_center(row),
                          str(counts[row, column]), size, color="white" if is_dark else figures.TEXT_COLOR, ha="center",
                          va="center")
@@ -117,9 +133,10 @@ def _draw_counts(axes, layout, counts, colors):
 def _draw_class_names(axes, layout):
     for index in layout.labeled_indices:
         figures.add_text(axes, layout.left - 6, layout.top + layout.get_cell_center(index), layout.class_names[index],
-                         layout.font_size, ha="right", va="center")
-        figures.add_text(axes, layout.left + layout.get_cell_center(index), layout.top - 5, layout.class_names[index],
-                         layout.font_size, ha="center", va="bottom", rotation=90 if layout.is_rotated else 0)
+                         layout.font_size, ha="right", va="center", multialignment="right")
+        gap, va, rotation = (5, "bottom", 90) if layout.is_rotated else (7, "baseline", 0)
+        figures.add_text(axes, layout.left + layout.get_cell_center(index), layout.top - gap, layout.class_names[index],
+                         layout.font_size, ha="center", va=va, rotation=rotation)
     figures.add_text(axes, figures.MARGIN, layout.top + layout.matrix_size / 2, "true class", 9,
                      color=figures.MUTED_COLOR, va="center", rotation=90)
     figures.add_text(axes, layout.left + layout.matrix_size / 2, figures.MARGIN + layout.headline.height,
@@ -141,14 +158,12 @@ def _draw_recall(axes, layout, counts):
                              va="center")
 
 
-def _draw_color_scales(axes, layout, max_error_fraction):
-    """Draw the two color scales below the matrix."""
-    y, ramp = layout.top + layout.matrix_size + 22, np.linspace(0, 1, 64)[None]
-    scales = [(CORRECT_COLORMAP, "correct", 1),
-              *([(ERROR_COLORMAP, "incorrect", max_error_fraction)] if max_error_fraction else [])]
-    x = layout.left
-    for colormap, label, max_fraction in scales:
-        axes.imshow(colormap(ramp), extent=(x, x + 70, y + 8, y), aspect="auto")
-        figures.add_text(axes, x, y + 19, f"{label}: 0 to {100 * max_fraction:.3g} % of a row", 8,
-                         color=figures.MUTED_COLOR, va="baseline")
-        x += 150
+def _draw_color_scales(axes, layout, max_count):
+    """Draw the two color ramps below the matrix, and the scale that they share."""
+    x, y, ramp = layout.left, layout.top + layout.matrix_size + 22, np.linspace(0, 1, 64)[None]
+    for color, label in ((figures.BLUE, "correct"), (figures.VERMILLION, "incorrect")):
+        axes.imshow(_blend_with_white(color, ramp), extent=(x, x + 70, y + 8, y), aspect="auto")
+        figures.add_text(axes, x, y + 19, label, 8, color=figures.MUTED_COLOR, va="baseline")
+        x += 90
+    scale = f"one scale for both: up to {max_count:,} images per cell (square root)"
+    figures.add_text(axes, layout.left, y + 32, scale, 8, color=figures.MUTED_COLOR, va="baseline")

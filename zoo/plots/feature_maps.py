@@ -33,9 +33,9 @@ class FeatureMaps:
 
     @property
     def summary(self):
-        """A summary of the output, such as '14x14, 512 maps: 31 dead, 2 constant'."""
+        """A summary of the output, such as '14x14, 512 feature maps: 31 dead, 2 constant'."""
         rows, columns, count = self.values.shape
-        size = f"{rows}x{columns}, {count:,} map{'s' * (count != 1)}" if self.is_spatial else f"{count:,} units"
+        size = f"{rows}x{columns}, {count:,} feature map{'s' * (count != 1)}" if self.is_spatial else f"{count:,} units"
         dead, constant = int(self.dead.sum()), int(self.constant.sum())
         notes = [f"{dead:,} {'dead' if self.is_spatial else 'zero'}"] if dead or self.is_spatial else []
         notes += [f"{constant:,} constant"] if self.is_spatial else []

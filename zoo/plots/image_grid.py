@@ -1,4 +1,4 @@
-"""Grids of images with captions: training samples, and the misclassified images of the test split."""
+"""Grids of images with captions: training samples, and the most confident errors on the test split."""
 
 import math
 
@@ -24,8 +24,8 @@ def plot_samples(images, labels, class_names, *, title, subtitle=""):
 def plot_misclassified(images, indices, labels, probabilities, class_names, *, subtitle=""):
     """Return the Figure of misclassified images, captioned 'true → predicted' and the predicted class's probability.
 
-    images: uint8 (k, h, w, c), images of the test split at indices, int (k,); labels: int (n,) and probabilities:
-    float (n, classes), of the entire test split; class_names: list of str.
+    images: uint8 (k, h, w, c), images of the test split at indices, int (k,), the highest confidence first; labels:
+    int (n,) and probabilities: float (n, classes), of the entire test split; class_names: list of str.
     """
     predicted = probabilities.argmax(axis=1)
     num_incorrect = int((predicted != labels).sum())
@@ -33,7 +33,7 @@ def plot_misclassified(images, indices, labels, probabilities, class_names, *, s
     if not num_incorrect:
         return _plot_grid(images[:0], [], [], f"No misclassified images among {tested_images}", subtitle)
     title = f"{text_layout.pluralize(num_incorrect, 'misclassified image')} among {tested_images}"
-    selection = [f"the first {len(indices)} in test order"] if len(indices) < num_incorrect else []
+    selection = [f"the {len(indices)} with the highest confidence"] if len(indices) < num_incorrect else []
     subtitle_parts = [subtitle, *selection, "true class → predicted class, with its probability"]
     pairs = [(text_layout.format_class_name(class_names[labels[i]]),
               f"→ {text_layout.format_class_name(class_names[predicted[i]])}") for i in indices]

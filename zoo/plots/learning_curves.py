@@ -172,16 +172,16 @@ def _draw_learning_rates(axes, history):
     """Draw the learning rate per epoch as steps, on a logarithmic scale if it falls far in a few steps."""
     epochs, learning_rates = history["epoch"], history["learning_rate"]
     _style_axes(axes, epochs)
-    min_rate, max_rate = float(np.min(learning_rates)), float(np.max(learning_rates))
-    if min_rate > 0 and max_rate / min_rate > 20 and len(np.unique(learning_rates)) <= 8:
+    min_lr, max_lr = float(np.min(learning_rates)), float(np.max(learning_rates))
+    if min_lr > 0 and max_lr / min_lr > 20 and len(np.unique(learning_rates)) <= 8:
         axes.set_yscale("log")
-        lower_bound, upper_bound, ticks = min_rate / 2, max_rate * 1.5, (min_rate, max_rate)
+        lower_bound, upper_bound, ticks = min_lr / 2, max_lr * 1.5, (min_lr, max_lr)
     else:
-        lower_bound, upper_bound, ticks = 0, max_rate * 1.15 or 1, (0, max_rate)
+        lower_bound, upper_bound, ticks = 0, max_lr * 1.15 or 1, (0, max_lr)
     axes.stairs(learning_rates, np.arange(len(epochs) + 1) + 0.5, baseline=lower_bound, fill=True, color="#C9CED6")
     axes.set_ylim(lower_bound, upper_bound)
     axes.yaxis.set_major_locator(FixedLocator(ticks))
-    axes.yaxis.set_major_formatter(lambda rate, _: f"{rate:.2g}")
+    axes.yaxis.set_major_formatter(lambda learning_rate, _: f"{learning_rate:.2g}")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("epoch", size=FONT_SIZE, color=figures.MUTED_COLOR, family=text_layout.FONT)

@@ -12,7 +12,7 @@ MAX_LOSS_RATIO = 1.5  # multiple of the initial loss: higher values, of a diverg
 
 
 def plot_lr_curve(learning_rates, losses, smoothed_losses, suggestion, *, title, subtitle=""):
-    """Return the Figure of losses over learning rates, float (n,) each; `suggestion`: a rate to mark, or None."""
+    """Return the Figure of losses over learning rates, float (n,) each; `suggestion`: the one to mark, or None."""
     width = LEFT_MARGIN + PANEL_WIDTH + 2 * figures.MARGIN
     headline = figures.layout_headline(title, subtitle, width - 2 * figures.MARGIN)
     top = figures.MARGIN + headline.height + 8

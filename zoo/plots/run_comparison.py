@@ -71,7 +71,7 @@ def _to_json_key(value):
 def build_comparison_table(runs):
     """Return the ComparisonTable of runs: a row per run, with a column for each field that differs."""
     differing, _ = find_differing_fields(runs)
-    columns = ["run", "network", "parameters", "dataset", *differing, "epochs", "seconds", "test acc. (best)",
+    columns = ["run", "model", "parameters", "dataset", *differing, "epochs", "seconds", "test acc. (best)",
                "test acc. (last)"]
     return ComparisonTable(columns, [build_table_row(run, differing) for run in runs])
 

@@ -127,11 +127,12 @@ def draw_reliability_diagram(bins):
             continue
         x, width = left + index * bin_width, bin_width - 2
         low, high = min(confidence, accuracy), max(confidence, accuracy)
+        css_class = "overconfident" if confidence > accuracy else "underconfident"
         tooltip = f"{count:,} images: mean confidence {100 * confidence:.1f} %, accuracy {100 * accuracy:.1f} %"
         elements.append(f'<g class="bin"><title>{tooltip}</title>'
-                        f'<rect class="right" x="{x + 1:.1f}" y="{top + (1 - accuracy) * size:.1f}" '
+                        f'<rect class="accuracy" x="{x + 1:.1f}" y="{top + (1 - accuracy) * size:.1f}" '
                         f'width="{width:.1f}" height="{accuracy * size:.1f}"/>'
-                        f'<rect class="gap {"over" if confidence > accuracy else "under"}" x="{x + 1:.1f}" '
+                        f'<rect class="gap {css_class}" x="{x + 1:.1f}" '
                         f'y="{top + (1 - high) * size:.1f}" width="{width:.1f}" height="{(high - low) * size:.1f}"/>'
                         f'<rect class="count" x="{x + 1:.1f}" y="{bottom + 72 - 30 * count / max_count:.1f}" '
                         f'width="{width:.1f}" height="{30 * count / max_count:.1f}"/></g>')

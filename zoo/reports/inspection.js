@@ -1,98 +1,104 @@
 "use strict";
-// A page to step through layers, and to lay over the picture what speaks for a class. What the data hold is described
-// at the end. Names are a stranger's: they are only ever written as text.
+// A page to step through the layers, and to overlay the image with the evidence for a class. The data are described at
+// the end. Class names are untrusted: they are only ever written as text.
 (() => {
-  const data = JSON.parse(document.getElementById("held").textContent);
-  const by = (id) => document.getElementById(id);
-  const html = (parent, name, kind, words) => {
-    const made = parent.appendChild(document.createElement(name));
-    made.className = kind;
-    if (words !== undefined) made.textContent = words;
-    return made;
+  const data = JSON.parse(document.getElementById("page-data").textContent);
+  const getElement = (id) => document.getElementById(id);
+  const addHtml = (parent, tag, className, text) => {
+    const element = parent.appendChild(document.createElement(tag));
+    element.className = className;
+    if (text !== undefined) element.textContent = text;
+    return element;
   };
 
-  // ------------------------------------------------------------------------------------------------- the picture
+  // --------------------------------------------------------------------------------------------------- overlays
 
-  const over = by("over"), strength = by("strength"), choices = document.querySelectorAll("[data-overlay]");
+  const overlayImage = getElement("overlay"), opacity = getElement("opacity");
+  const overlayButtons = document.querySelectorAll("[data-overlay]");
 
-  const lay = (place) => {
-    const chosen = data.overlays[place];
-    over.hidden = !chosen;
-    if (chosen) over.src = chosen.image;
-    over.alt = chosen ? `${chosen.kind}: ${chosen.words}` : "";
-    by("overlaid").textContent = over.alt || "the picture, as the network gets it";
-    choices.forEach((each) => each.setAttribute("aria-pressed", String(Number(each.dataset.overlay) === place)));
+  const showOverlay = (index) => {
+    const overlay = data.overlays[index];
+    overlayImage.hidden = !overlay;
+    if (overlay) overlayImage.src = overlay.image;
+    overlayImage.alt = overlay ? `${overlay.kind}: ${overlay.description}` : "";
+    getElement("overlay-description").textContent = overlayImage.alt || "input image";
+    overlayButtons.forEach((button) => {
+      button.setAttribute("aria-pressed", String(Number(button.dataset.overlay) === index));
+    });
   };
-  const fade = () => { over.style.opacity = strength.value / 100; };
-  choices.forEach((each) => each.addEventListener("click", () => lay(Number(each.dataset.overlay))));
-  strength.addEventListener("input", fade);
-  fade();
-  if (data.overlays.length) lay(0);
+  const updateOpacity = () => { overlayImage.style.opacity = opacity.value / 100; };
+  overlayButtons.forEach((button) => {
+    button.addEventListener("click", () => showOverlay(Number(button.dataset.overlay)));
+  });
+  opacity.addEventListener("input", updateOpacity);
+  updateOpacity();
+  if (data.overlays.length) showOverlay(0);
 
-  // -------------------------------------------------------------------------------------------------- the layers
+  // ----------------------------------------------------------------------------------------------------- layers
 
-  const show = (image, sheet, place) => {  // the tile `place` of a sheet, row by row
-    const along = place % sheet.columns, down = Math.floor(place / sheet.columns);
+  const showTile = (image, sheet, position) => {  // the tile at a position of a sheet, row by row
+    const column = position % sheet.columns, row = Math.floor(position / sheet.columns);
     image.style.backgroundImage = `url(${sheet.sheet})`;
     image.style.backgroundSize = `${100 * sheet.columns}% ${100 * sheet.rows}%`;
-    image.style.backgroundPosition = [[along, sheet.columns], [down, sheet.rows]]
-      .map(([step, of]) => `${of > 1 ? 100 * step / (of - 1) : 0}%`).join(" ");
+    image.style.backgroundPosition = [[column, sheet.columns], [row, sheet.rows]]
+      .map(([offset, count]) => `${count > 1 ? 100 * offset / (count - 1) : 0}%`).join(" ");
   };
-  const large = by("large");
-  let at = 0;
+  const enlarged = getElement("enlarged");
+  let current = 0;  // index of the layer that is shown
 
-  const enlarge = (layer, place) => {
-    const image = large.querySelector(".image"), [mark, range] = layer.each[place];
-    large.hidden = false;
-    image.style.aspectRatio = String(layer.ratio);
-    show(image, layer, place);
-    large.querySelector("p").textContent = `${layer.name}, map ${place}: ${mark ? `${mark}, ` : ""}${range}`;
+  const enlargeMap = (layer, channel) => {
+    const image = enlarged.querySelector(".image"), [status, range] = layer.maps[channel];
+    enlarged.hidden = false;
+    image.style.aspectRatio = String(layer.aspect_ratio);
+    showTile(image, layer, channel);
+    enlarged.querySelector("p").textContent
+      = `${layer.name}, feature map ${channel}: ${status ? `${status}, ` : ""}${range}`;
   };
-  const tile = (parent, layer, place) => {
-    const [mark] = layer.each[place];
-    const made = html(parent, "button", mark ? `tile ${mark}` : "tile");
-    const image = html(made, "span", "image");
-    image.style.aspectRatio = String(layer.ratio);
-    show(image, layer, place);
-    html(made, "span", "number", mark ? `${place} ${mark}` : String(place));
-    made.addEventListener("click", () => enlarge(layer, place));
+  const addMapTile = (parent, layer, channel) => {
+    const [status] = layer.maps[channel];
+    const tile = addHtml(parent, "button", status ? `tile ${status}` : "tile");
+    const image = addHtml(tile, "span", "image");
+    image.style.aspectRatio = String(layer.aspect_ratio);
+    showTile(image, layer, channel);
+    addHtml(tile, "span", "channel", status ? `${channel} ${status}` : String(channel));
+    tile.addEventListener("click", () => enlargeMap(layer, channel));
   };
-  const step = (place) => {
-    at = Math.min(Math.max(place, 0), data.layers.length - 1);
-    const layer = data.layers[at], tiles = by("tiles");
-    by("names").value = String(at);
-    by("step").value = String(at);
-    by("before").disabled = at === 0;
-    by("after").disabled = at === data.layers.length - 1;
-    by("name").textContent = `${layer.name} (${at + 1} of ${data.layers.length})`;
-    by("said").textContent = `${layer.words} · ${layer.said}`;
-    large.hidden = true;
+  const showLayer = (index) => {
+    current = Math.min(Math.max(index, 0), data.layers.length - 1);
+    const layer = data.layers[current], tiles = getElement("feature-maps");
+    getElement("layer-select").value = String(current);
+    getElement("layer-slider").value = String(current);
+    getElement("previous").disabled = current === 0;
+    getElement("next").disabled = current === data.layers.length - 1;
+    getElement("layer-name").textContent = `${layer.name} (${current + 1} of ${data.layers.length})`;
+    getElement("layer-summary").textContent = `${layer.description} · ${layer.summary}`;
+    enlarged.hidden = true;
     tiles.replaceChildren();
-    if (layer.grid) layer.each.forEach((_, number) => tile(tiles, layer, number));
-    else show(html(tiles, "span", "image strip"), layer, 0);
+    if (layer.is_spatial) layer.maps.forEach((_, channel) => addMapTile(tiles, layer, channel));
+    else showTile(addHtml(tiles, "span", "image strip"), layer, 0);
   };
-  by("before").addEventListener("click", () => step(at - 1));
-  by("after").addEventListener("click", () => step(at + 1));
-  by("names").addEventListener("change", (event) => step(Number(event.target.value)));
-  by("step").addEventListener("input", (event) => step(Number(event.target.value)));
+  getElement("previous").addEventListener("click", () => showLayer(current - 1));
+  getElement("next").addEventListener("click", () => showLayer(current + 1));
+  getElement("layer-select").addEventListener("change", (event) => showLayer(Number(event.target.value)));
+  getElement("layer-slider").addEventListener("input", (event) => showLayer(Number(event.target.value)));
   document.addEventListener("keydown", (event) => {
-    const moved = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!moved || event.target.matches("input, select") || event.ctrlKey || event.altKey || event.metaKey) return;
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step || event.target.matches("input, select") || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
-    step(at + moved);
+    showLayer(current + step);
   });
-  step(0);
+  showLayer(0);
 
-  if (data.filters) data.filters.each.forEach((_, place) => {
-    const image = html(by("kernels"), "span", "image");
-    image.style.aspectRatio = String(data.filters.ratio);
-    image.title = `filter ${place}`;
-    show(image, data.filters, place);
-  });
+  const filters = data.filters;
+  for (let index = 0; filters && index < filters.count; index++) {
+    const image = addHtml(getElement("filter-images"), "span", "image");
+    image.style.aspectRatio = String(filters.aspect_ratio);
+    image.title = `filter ${index}`;
+    showTile(image, filters, index);
+  }
 })();
 
-// data.overlays: kind, words (short ones are on the buttons), and the address of a picture to be laid over the one that
-// is seen.
-// data.layers: name, words, said (its output and what is dead in it), whether it has a grid; `sheet`, one picture that
-// holds the tiles, `columns` in each of `rows`, each `ratio` times as wide as high; each: [mark, range] of a map.
-// data.filters: the same of the first layer's filters, or null.
+// data.overlays: kind, description, and image, the URL of an image to lay over the input image.
+// data.layers: name, description, summary of its output, is_spatial; sheet, the URL of one image that holds the tiles,
+// `columns` in each of `rows`, each `aspect_ratio` times as wide as high; maps: [status, range] of each feature map.
+// data.filters: sheet, columns, rows and aspect_ratio as for a layer, and count, of the first layer's filters; or null.

@@ -22,14 +22,14 @@ def render_inspection_page(inspection, num_maps):
     overlays, missing = make_overlays(inspection)
     filters = get_filter_data(inspection)
     data = {"overlays": overlays, "layers": [get_layer_data(maps, num_maps) for maps in inspection.feature_maps],
-            "filters": filters, "sides": list(inspection.image_size)}
+            "filters": filters}
     kinds = {}
     for index, overlay in enumerate(overlays):
-        kinds.setdefault(overlay["kind"], []).append((index, overlay["short"]))
+        kinds.setdefault(overlay["kind"], []).append((index, overlay["label"]))
     height, width = inspection.image_size
-    return render_template("zoo.reports", "inspection.html", title=f"A look inside {inspection.inspected_model.title}",
+    return render_template("zoo.reports", "inspection.html", title=f"Inspection of {inspection.inspected_model.title}",
                            note=inspection.inspected_model.note, is_random="RANDOM" in inspection.inspected_model.note,
-                           source=inspection.source, picture=to_png_uri(inspection.image), width=width, height=height,
+                           source=inspection.source, image=to_png_uri(inspection.image), width=width, height=height,
                            prediction=get_prediction(inspection), kinds=kinds, missing=missing,
                            layers=[maps.name for maps in inspection.feature_maps], filters=filters,
                            style=read_asset("zoo.reports", "inspection.css"),
@@ -54,12 +54,12 @@ def to_png_uri(image):
 # ---------------------------------------------------------------------------------------------------------- the data
 
 def make_overlays(inspection):
-    """Return [{kind, short, words, image}] of the overlays, and [(kind, reason)] of those that are not available."""
+    """Return [{kind, label, description, image}] of the overlays, and [(kind, reason)] of those not available."""
     overlays, missing = [], []
     for kind, make in (("Grad-CAM", _make_gradcam_overlays), ("saliency", _make_saliency_overlays),
                        ("occlusion", _make_occlusion_overlays), ("hypercolumn", _make_hypercolumn_overlay)):
         try:
-            overlays += [{"kind": kind, "short": label, "words": description, "image": to_png_uri(image)}
+            overlays += [{"kind": kind, "label": label, "description": description, "image": to_png_uri(image)}
                          for label, description, image in make(inspection)]
         except UserError as error:
             missing.append((kind, str(error)))
@@ -85,9 +85,9 @@ def _make_occlusion_overlays(inspection):
     occlusion, (patch_height, patch_width) = inspection.occlusion
     for target, drop in zip(inspection.target_classes, occlusion, strict=True):
         label = inspection.get_class_name(target)
-        description = (f"{label}: a grey patch of {patch_height}x{patch_width} pixels lowers "
-                       f"{100 * inspection.probabilities[target]:.1f} % by up to {100 * max(drop.max(), 0):.1f} "
-                       "percentage points (orange; blue: it raises it)")
+        description = (f"{label}: a gray patch of {patch_height}x{patch_width} pixels lowers the probability, "
+                       f"{100 * inspection.probabilities[target]:.1f} %, by up to {100 * max(drop.max(), 0):.1f} "
+                       "percentage points (orange: it falls, blue: it rises)")
         yield label, description, colormaps.colorize_diverging(drop, inspection.image_size)
 
 
@@ -100,17 +100,17 @@ def _make_hypercolumn_overlay(inspection):
 
 def get_layer_data(layer_maps, num_maps):
     """Return the data that the script needs for one layer's FeatureMaps."""
-    layer = {"name": layer_maps.name, "words": layer_maps.description, "said": layer_maps.summary,
-             "grid": layer_maps.is_spatial}
+    layer = {"name": layer_maps.name, "description": layer_maps.description, "summary": layer_maps.summary,
+             "is_spatial": layer_maps.is_spatial}
     if not layer_maps.is_spatial:
         return {**layer, "sheet": to_png_uri(feature_maps.draw_vector_strip(layer_maps)), "columns": 1, "rows": 1,
-                "ratio": layer_maps.num_maps, "each": [["", ""]]}
+                "aspect_ratio": layer_maps.num_maps, "maps": [["", ""]]}
     tiles = feature_maps.draw_map_tiles(layer_maps, num_maps)
     sheet, columns = embedding.make_sprite_sheet(tiles)
     low, high = layer_maps.values.min(axis=(0, 1)), layer_maps.values.max(axis=(0, 1))
     return {**layer, "sheet": sheet, "columns": columns, "rows": -(-len(tiles) // columns),
-            "ratio": tiles.shape[2] / tiles.shape[1],
-            "each": [[layer_maps.get_status(index), f"{low[index]:.4g} to {high[index]:.4g}"]
+            "aspect_ratio": tiles.shape[2] / tiles.shape[1],
+            "maps": [[layer_maps.get_status(index), f"{low[index]:.4g} to {high[index]:.4g}"]
                      for index in range(len(tiles))]}
 
 
@@ -122,5 +122,5 @@ def get_filter_data(inspection):
         return None
     sheet, columns = embedding.make_sprite_sheet(feature_maps.draw_filter_tiles(kernels))
     return {"name": name, "sheet": sheet, "columns": columns, "rows": -(-len(kernels) // columns),
-            "ratio": kernels.shape[2] / kernels.shape[1], "each": [["", ""]] * len(kernels),
-            "said": f"{pluralize(len(kernels), 'filter')} of {kernels.shape[1]}x{kernels.shape[2]}"}
+            "aspect_ratio": kernels.shape[2] / kernels.shape[1], "count": len(kernels),
+            "description": f"{pluralize(len(kernels), 'filter')} of {kernels.shape[1]}x{kernels.shape[2]}"}

@@ -1,24 +1,25 @@
 "use strict";
-// A report that answers: curves tell their values, cells of the confusion matrix show their pictures. What the data
-// hold is described at the end. Names are a stranger's: they are only ever written as text.
+// The interactive parts of a report: curves show their values, cells of the confusion matrix show their images. The
+// data are described at the end. Class names are untrusted: they are only ever written as text.
 (() => {
-  const data = JSON.parse(document.getElementById("held").textContent);
-  const SVG = "http://www.w3.org/2000/svg";
+  const data = JSON.parse(document.getElementById("page-data").textContent);
+  const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
-  const svg = (parent, name, attributes, words) => {
-    const made = parent.appendChild(document.createElementNS(SVG, name));
-    for (const key in attributes) made.setAttribute(key, attributes[key]);
-    if (words !== undefined) made.textContent = words;
-    return made;
+  const addSvg = (parent, tag, attributes, text) => {
+    const element = parent.appendChild(document.createElementNS(SVG_NAMESPACE, tag));
+    for (const name in attributes) element.setAttribute(name, attributes[name]);
+    if (text !== undefined) element.textContent = text;
+    return element;
   };
-  const html = (parent, name, kind, words) => {
-    const made = parent.appendChild(document.createElement(name));
-    made.className = kind;
-    if (words !== undefined) made.textContent = words;
-    return made;
+  const addHtml = (parent, tag, className, text) => {
+    const element = parent.appendChild(document.createElement(tag));
+    element.className = className;
+    if (text !== undefined) element.textContent = text;
+    return element;
   };
-  const counted = (count, thing) => `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"}`;
-  const percent = (share) => `${(100 * share).toFixed(1)} %`;
+  const pluralize = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+  const formatPercent = (fraction) => `${(100 * fraction).toFixed(1)} %`;
+  const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
   // ----------------------------------------------------------------------------------------------------- curves
 
@@ -27,62 +28,63 @@
     const chart = figure.querySelector(".chart"), cursor = figure.querySelector(".cursor");
     const outputs = figure.querySelectorAll("output"), caption = figure.querySelector(".epoch");
     const left = Number(chart.dataset.left), right = Number(chart.dataset.right), epochs = Number(chart.dataset.epochs);
-    let at = 0;  // the epoch that is told, 0 for none
+    let selectedEpoch = 0;  // 0 for none: the last values are shown
 
-    const tell = (epoch) => {
-      at = epoch;
-      caption.textContent = epoch ? `epoch ${epoch}` : "at the end";
-      outputs.forEach((output, place) => {
-        const line = values[place];
-        output.textContent = epoch ? line[epoch - 1] : line.findLast((each) => each !== "none") || "none";
+    const showEpoch = (epoch) => {
+      selectedEpoch = epoch;
+      caption.textContent = epoch ? `epoch ${epoch}` : "last epoch";
+      outputs.forEach((output, index) => {
+        const line = values[index];
+        output.textContent = epoch ? line[epoch - 1] : line.findLast((value) => value !== "none") || "none";
       });
       cursor.toggleAttribute("hidden", !epoch);
       const x = left + (epoch - 0.5) / epochs * (right - left);
       cursor.setAttribute("x1", x);
       cursor.setAttribute("x2", x);
     };
-    const bounded = (epoch) => Math.min(Math.max(epoch, 1), epochs);
     chart.addEventListener("pointermove", (event) => {
       const box = chart.getBoundingClientRect();
       const x = (event.clientX - box.left) / box.width * chart.viewBox.baseVal.width;
-      tell(bounded(Math.ceil((x - left) / (right - left) * epochs)));
+      showEpoch(clamp(Math.ceil((x - left) / (right - left) * epochs), 1, epochs));
     });
-    chart.addEventListener("pointerleave", () => tell(0));
-    chart.addEventListener("blur", () => tell(0));
+    chart.addEventListener("pointerleave", () => showEpoch(0));
+    chart.addEventListener("blur", () => showEpoch(0));
     chart.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1, Home: -epochs, End: epochs }[event.key];
       if (!step) return;
       event.preventDefault();
-      tell(bounded((at || epochs + (step < 0 ? 1 : 0)) + step));
+      showEpoch(clamp((selectedEpoch || epochs + (step < 0 ? 1 : 0)) + step, 1, epochs));
     });
   });
 
-  // --------------------------------------------------------------------------------------------------- pictures
+  // ----------------------------------------------------------------------------------------------------- images
 
-  const pictures = data.pictures, names = data.matrix && data.matrix.names;
+  const images = data.images, classNames = data.matrix && data.matrix.class_names;
 
-  const tile = (parent, place) => {
-    const [label, index, likely] = pictures.each[place];
-    const made = html(parent, "div", "tile");
-    const image = html(made, "div", "image");
-    const words = likely.map(([name, share]) => `${names[name]} ${percent(share)}`);
+  const addTile = (parent, position) => {
+    const [label, index, predictions] = images.items[position];
+    const tile = addHtml(parent, "div", "tile");
+    const image = addHtml(tile, "div", "image");
+    const lines = predictions.map(([name, probability]) => `${classNames[name]} ${formatPercent(probability)}`);
     image.setAttribute("role", "img");
-    image.setAttribute("aria-label", `test picture ${index}, ${names[label]}; ${words.join(", ")}`);
-    image.title = `picture ${index} of the test split, counted from 0`;
-    image.style.aspectRatio = `${pictures.width} / ${pictures.height}`;
-    const rows = Math.ceil(pictures.each.length / pictures.columns);
-    const along = place % pictures.columns, down = Math.floor(place / pictures.columns);
-    image.style.backgroundSize = `${100 * pictures.columns}% ${100 * rows}%`;
-    image.style.backgroundPosition = [[along, pictures.columns], [down, rows]]
-      .map(([step, of]) => `${of > 1 ? 100 * step / (of - 1) : 0}%`).join(" ");
-    html(made, "span", "true", `true: ${names[label]}`);
-    likely.forEach(([name], row) => html(made, "span", name === label ? "ok" : row ? "" : "no", words[row]));
-    return made;
+    image.setAttribute("aria-label", `test image ${index}, ${classNames[label]}; predicted: ${lines.join(", ")}`);
+    image.title = `image ${index} of the test split, counted from 0`;
+    image.style.aspectRatio = `${images.width} / ${images.height}`;
+    const numRows = Math.ceil(images.items.length / images.columns);
+    const column = position % images.columns, row = Math.floor(position / images.columns);
+    image.style.backgroundSize = `${100 * images.columns}% ${100 * numRows}%`;
+    image.style.backgroundPosition = [[column, images.columns], [row, numRows]]
+      .map(([offset, count]) => `${count > 1 ? 100 * offset / (count - 1) : 0}%`).join(" ");
+    addHtml(tile, "span", "true-class", `true: ${classNames[label]}`);
+    predictions.forEach(([name], rank) => {
+      addHtml(tile, "span", name === label ? "correct" : rank ? "" : "incorrect", lines[rank]);
+    });
+    return tile;
   };
-  if (pictures) {
-    document.styleSheets[0].insertRule(`.tile .image { background-image: url(${pictures.sheet}) }`);  // once for all
-    document.querySelectorAll("[data-picture]").forEach((place) => {
-      place.replaceWith(tile(place.parentNode, Number(place.dataset.picture)));
+  if (images) {  // one rule for all tiles, so that the sheet is decoded once
+    document.styleSheets[0].insertRule(`.tile .image { background-image: url(${images.sheet}) }`);
+    document.querySelectorAll("[data-image]").forEach((placeholder) => {
+      placeholder.replaceWith(addTile(placeholder.parentNode, Number(placeholder.dataset.image)));
     });
   }
 
@@ -90,146 +92,154 @@
 
   const matrix = document.getElementById("matrix");
   if (matrix) {
-    const { labels, room } = data.matrix, few = labels.length > 0, count = names.length;
-    const counts = new Map(data.matrix.cells.map(([row, column, number]) => [row * count + column, number]));
-    const totals = names.map(() => 0);
-    data.matrix.cells.forEach(([row, , number]) => { totals[row] += number; });
-    const most = data.matrix.cells.reduce((high, [, , number]) => Math.max(high, number), 1);
+    const { cells, name_lines: nameLines, name_width: nameWidth } = data.matrix;
+    const hasNames = nameLines.length > 0, numClasses = classNames.length;
+    const counts = new Map(cells.map(([row, column, count]) => [row * numClasses + column, count]));
+    const rowTotals = classNames.map(() => 0);
+    cells.forEach(([row, , count]) => { rowTotals[row] += count; });
 
-    const cell = few ? (count <= 10 ? 40 : 28) : Math.max(400 / count, 4), side = cell * count;
-    const upright = few && room > cell - 4;
-    const left = few ? 32 + room : 26, top = few ? 28 + (upright ? room : 16) : 26, width = left + side + 12;
-    matrix.setAttribute("viewBox", `0 0 ${width} ${top + side + 6}`);
-    matrix.style.minWidth = `${few ? 0.8 * width : 320}px`;  // so small that names can still be read, or it scrolls
-    if (few) matrix.style.maxWidth = `${1.3 * width}px`;
-    svg(matrix, "rect", { x: left, y: top, width: side, height: side, class: "back" });
-    svg(matrix, "text", { x: left + side / 2, y: 14, class: "middle" }, "taken for");
-    svg(matrix, "text", { class: "middle", transform: `translate(12 ${top + side / 2}) rotate(-90)` }, "true");
-    for (const [row, column, number] of data.matrix.cells) {
-      const x = left + column * cell, y = top + row * cell, gap = few ? 1 : 0;
-      svg(matrix, "rect", { x: x + gap, y: y + gap, width: cell - 2 * gap, height: cell - 2 * gap,
-        class: row === column ? "ok" : "no", "fill-opacity": 0.1 + 0.5 * Math.sqrt(number / most) });
-      if (few) svg(matrix, "text", { x: x + cell / 2, y: y + cell / 2, class: "count mid" }, number);
+    // In units of the viewBox: the size of a cell, and the position and size of the matrix.
+    const cellSize = hasNames ? (numClasses <= 10 ? 36 : 27) : Math.max(400 / numClasses, 4);
+    const matrixSize = cellSize * numClasses, isRotated = hasNames && nameWidth > cellSize - 4;
+    const left = hasNames ? 32 + nameWidth : 26, top = hasNames ? 28 + (isRotated ? nameWidth : 16) : 26;
+    const width = left + matrixSize + 12;
+    matrix.setAttribute("viewBox", `0 0 ${width} ${top + matrixSize + 6}`);
+    // Class names are never smaller than 9.7 px: in a narrow window the matrix scrolls in its box.
+    matrix.style.minWidth = `${hasNames ? 0.88 * width : 320}px`;
+    if (hasNames) matrix.style.maxWidth = `${1.2 * width}px`;
+    addSvg(matrix, "rect", { x: left, y: top, width: matrixSize, height: matrixSize, class: "background" });
+    addSvg(matrix, "text", { x: left + matrixSize / 2, y: 14, class: "middle" }, "predicted class");
+    addSvg(matrix, "text", { class: "middle", transform: `translate(12 ${top + matrixSize / 2}) rotate(-90)` },
+      "true class");
+    for (const [row, column, count, opacity] of cells) {
+      const x = left + column * cellSize, y = top + row * cellSize, gap = hasNames ? 1 : 0;
+      addSvg(matrix, "rect", { x: x + gap, y: y + gap, width: cellSize - 2 * gap, height: cellSize - 2 * gap,
+        class: row === column ? "correct" : "incorrect", "fill-opacity": opacity });
+      if (hasNames) addSvg(matrix, "text", { x: x + cellSize / 2, y: y + cellSize / 2, class: "count" }, count);
     }
-    const write = (place, kind, transform) => {  // a class's name, in as many lines as it has
-      const lines = labels[place], made = svg(matrix, "g", { transform });
-      svg(made, "title", {}, names[place]);
-      lines.forEach((line, number) => {
-        svg(made, "text", { class: `name ${kind}`, y: 4 + 12 * (number - (lines.length - 1) / 2) }, line);
+    const addClassName = (index, anchor, transform) => {
+      const lines = nameLines[index], group = addSvg(matrix, "g", { transform });
+      addSvg(group, "title", {}, classNames[index]);
+      lines.forEach((line, lineIndex) => {
+        const y = 4 + 12 * (lineIndex - (lines.length - 1) / 2);
+        addSvg(group, "text", { class: `name ${anchor}`, y }, line);
       });
     };
-    labels.forEach((_, place) => {
-      const middle = (place + 0.5) * cell;
-      write(place, "end", `translate(${left - 6} ${top + middle})`);
-      write(place, upright ? "" : "middle", `translate(${left + middle} ${top - (upright ? 6 : 10)})`
-        + (upright ? " rotate(-90)" : ""));
+    nameLines.forEach((_, index) => {
+      const center = (index + 0.5) * cellSize;
+      addClassName(index, "end", `translate(${left - 6} ${top + center})`);
+      addClassName(index, isRotated ? "" : "middle",
+        `translate(${left + center} ${top - (isRotated ? 6 : 10)})${isRotated ? " rotate(-90)" : ""}`);
     });
-    const chosen = svg(matrix, "rect", { width: cell, height: cell, class: "chosen", visibility: "hidden" });
-    const at = svg(matrix, "rect", { width: cell, height: cell, class: "at", visibility: "hidden" });
+    const frame = { width: cellSize, height: cellSize, visibility: "hidden" };
+    const selectedFrame = addSvg(matrix, "rect", { ...frame, class: "selected" });
+    const currentFrame = addSvg(matrix, "rect", { ...frame, class: "current" });
 
-    const told = document.getElementById("told"), shown = document.getElementById("shown");
-    let row = 0, column = 0;
+    const summary = document.getElementById("cell-summary"), cellImages = document.getElementById("cell-images");
+    let row = 0, column = 0;  // the current cell
 
-    const put = (frame, visible) => {
-      frame.setAttribute("x", left + column * cell);
-      frame.setAttribute("y", top + row * cell);
-      frame.setAttribute("visibility", visible ? "visible" : "hidden");
+    const moveFrame = (element, isVisible) => {
+      element.setAttribute("x", left + column * cellSize);
+      element.setAttribute("y", top + row * cellSize);
+      element.setAttribute("visibility", isVisible ? "visible" : "hidden");
     };
-    const words = () => {
-      const number = counts.get(row * count + column) || 0, of = totals[row];
-      const share = number ? ` of ${of.toLocaleString("en")} (${percent(number / of)})` : "";
-      return row === column ? `${names[row]}, recognised: ${counted(number, "picture")}${share}`
-        : `${names[row]} taken for ${names[column]}: ${counted(number, "picture")}${share}`;
+    const getCount = () => counts.get(row * numClasses + column) || 0;
+    const formatSummary = () => {
+      const count = getCount(), total = rowTotals[row];
+      const fraction = count ? ` of ${total.toLocaleString("en")} (${formatPercent(count / total)})` : "";
+      const predicted = row === column ? "correct" : `predicted as ${classNames[column]}`;
+      return `${classNames[row]}, ${predicted}: ${pluralize(count, "image")}${fraction}`;
     };
-    const point = (newRow, newColumn) => {
+    const showCell = (newRow, newColumn) => {
       row = newRow;
       column = newColumn;
-      put(at, true);
-      told.textContent = words();
+      moveFrame(currentFrame, true);
+      summary.textContent = formatSummary();
     };
-    const choose = () => {
-      put(chosen, true);
-      told.textContent = words();
-      shown.replaceChildren();
-      if (!pictures) return;
-      const number = counts.get(row * count + column) || 0;
-      const places = [...pictures.each.keys()].filter((place) => {
-        const [label, , likely] = pictures.each[place];
-        return label === row && likely[0][0] === column;
+    const getConfidence = (position) => images.items[position][2][0][1];
+    const showCellImages = () => {
+      moveFrame(selectedFrame, true);
+      summary.textContent = formatSummary();
+      cellImages.replaceChildren();
+      if (!images) return;
+      const isCorrect = row === column;
+      const positions = [...images.items.keys()].filter((position) => {
+        const [label, , predictions] = images.items[position];
+        return label === row && predictions[0][0] === column;
       });
-      const sure = (place) => pictures.each[place][2][0][1];
-      places.sort((a, b) => row === column ? sure(a) - sure(b) : sure(b) - sure(a));
-      places.forEach((place) => tile(shown, place));
-      if (places.length < number) {
-        told.textContent += `; ${places.length} shown, the ${row === column ? "least sure" : "surest"}`;
+      positions.sort((a, b) => (isCorrect ? 1 : -1) * (getConfidence(a) - getConfidence(b)));
+      positions.forEach((position) => addTile(cellImages, position));
+      if (positions.length < getCount()) {
+        const extreme = isCorrect ? "lowest" : "highest";
+        summary.textContent += `; ${positions.length} shown, those with the ${extreme} confidence`;
       }
     };
-    const cellAt = (event) => {
+    const getCellAt = (event) => {
       const box = matrix.getBoundingClientRect(), scale = matrix.viewBox.baseVal.width / box.width;
-      const place = [(event.clientY - box.top) * scale - top, (event.clientX - box.left) * scale - left]
-        .map((far) => Math.floor(far / cell));
-      return place.every((each) => each >= 0 && each < count) ? place : null;
+      const cell = [(event.clientY - box.top) * scale - top, (event.clientX - box.left) * scale - left]
+        .map((distance) => Math.floor(distance / cellSize));
+      return cell.every((index) => index >= 0 && index < numClasses) ? cell : null;
     };
-    let last = null;  // the cell that was chosen last: told again when the mouse has gone
+    let selection = null;  // [row, column, summary] of the selected cell, shown again when the pointer has left
+    const selectCell = () => {
+      showCellImages();
+      selection = [row, column, summary.textContent];
+    };
     matrix.addEventListener("pointermove", (event) => {
-      const place = cellAt(event);
-      if (place) point(...place);
+      const cell = getCellAt(event);
+      if (cell) showCell(...cell);
     });
     matrix.addEventListener("pointerleave", () => {
-      put(at, false);
-      if (last) [row, column, told.textContent] = last;
-      else told.textContent = "";
+      moveFrame(currentFrame, false);
+      if (selection) [row, column, summary.textContent] = selection;
+      else summary.textContent = "";
     });
-    const select = () => {
-      choose();
-      last = [row, column, told.textContent];
-    };
     matrix.addEventListener("click", (event) => {
-      const place = cellAt(event);
-      if (!place) return;
-      point(...place);
-      select();
+      const cell = getCellAt(event);
+      if (!cell) return;
+      showCell(...cell);
+      selectCell();
     });
-    matrix.addEventListener("focus", () => { if (matrix.matches(":focus-visible")) point(row, column); });
-    matrix.addEventListener("blur", () => put(at, false));
+    matrix.addEventListener("focus", () => { if (matrix.matches(":focus-visible")) showCell(row, column); });
+    matrix.addEventListener("blur", () => moveFrame(currentFrame, false));
     matrix.addEventListener("keydown", (event) => {
       const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
       if (!step && event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
-      if (!step) return select();
-      const inside = (place) => Math.min(Math.max(place, 0), count - 1);
-      point(inside(row + step[0]), inside(column + step[1]));
+      if (!step) return selectCell();
+      showCell(clamp(row + step[0], 0, numClasses - 1), clamp(column + step[1], 0, numClasses - 1));
     });
-    const jump = (button) => {
+    const selectCellOf = (button) => {
       [row, column] = button.dataset.cell.split(",").map(Number);
-      select();
+      selectCell();
     };
-    const often = document.querySelectorAll("[data-cell]");
-    if (often.length) jump(often[0]);
-    often.forEach((button) => button.addEventListener("click", () => {
-      jump(button);
+    const confusionButtons = document.querySelectorAll("[data-cell]");
+    if (confusionButtons.length) selectCellOf(confusionButtons[0]);
+    confusionButtons.forEach((button) => button.addEventListener("click", () => {
+      selectCellOf(button);
       document.getElementById("cell").scrollIntoView({ block: "nearest" });
     }));
   }
 
   // ---------------------------------------------------------------------------------------------------- command
 
-  const copy = document.getElementById("copy");
-  if (copy) copy.addEventListener("click", async () => {
-    const code = copy.parentNode.querySelector("code");
+  const copyButton = document.getElementById("copy");
+  if (copyButton) copyButton.addEventListener("click", async () => {
+    const code = copyButton.parentNode.querySelector("code");
     try {
       await navigator.clipboard.writeText(code.textContent);
-    } catch {  // a browser that keeps the clipboard from files on the disk
+    } catch {  // some browsers deny pages from the disk access to the clipboard
       getSelection().selectAllChildren(code);
       document.execCommand("copy");
     }
-    copy.textContent = "Copied";
-    setTimeout(() => { copy.textContent = "Copy"; }, 2000);
+    copyButton.textContent = "Copied";
+    setTimeout(() => { copyButton.textContent = "Copy"; }, 2000);
   });
 })();
 
-// data.charts: for each chart names and classes of its lines, and values, for each line a text an epoch.
-// data.matrix: names of the classes, cells [true, predicted, count] that are not empty; labels, the lines that each
-// name is written in beside the matrix, and room, the width of the widest; no labels where classes are too many.
-// data.pictures: sheet, the address of one picture that holds all, `columns` in a row, each height x width pixels;
-// each: [true class, place in the test split, [[class, probability], ...] from the most probable on].
+// data.charts: for each chart the names and CSS classes of its lines, and values: for each line a text per epoch.
+// data.matrix: class_names; cells, [true class, predicted class, count, opacity] of those that are not empty;
+// name_lines, the lines of each class name beside the matrix, [] if there are too many classes; name_width, the width
+// of the widest line.
+// data.images: sheet, the URL of one image that holds all, `columns` in a row, each height x width pixels; items:
+// [true class, index in the test split, [[class, probability], ...]], the most probable class first.

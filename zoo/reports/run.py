@@ -26,13 +26,13 @@ def render_run_page(config, history=None, result=None, predictions=None, confusi
         data["matrix"] = evaluation_section.get_matrix_data(dataset["class_names"], *predictions)
         evaluation = evaluation_section.get_evaluation_data(dataset["class_names"], *predictions, confusion_examples)
     if predictions and confusion_examples and len(confusion_examples[0]):
-        data["pictures"] = evaluation_section.get_image_data(*confusion_examples, *predictions)
+        data["images"] = evaluation_section.get_image_data(*confusion_examples, *predictions)
     return render_template(
         "zoo.reports", "run.html", title=f"{config['model']} on {dataset['name']}",
         dataset_title=dataset.get("title") or dataset["name"], finished=bool(result),
-        state=format_progress(config, history, result),
-        numbers=get_headline_metrics(config, history, result, predictions, best_epoch), charts=curve_charts,
-        best=best_epoch, test=evaluation,
+        progress=format_progress(config, history, result),
+        metrics=get_headline_metrics(config, history, result, predictions, best_epoch), charts=curve_charts,
+        best_epoch=best_epoch, test=evaluation,
         architecture=embedding.to_data_uri(architecture, "image/svg+xml") if architecture else None,
         tables=make_config_tables(config),
         command=config["command"] if isinstance(config.get("command"), str) else None,
@@ -105,14 +105,14 @@ def draw_curve_charts(history, best_epoch):
     for title, is_fraction, panel_lines in metric_series.build_panels(history):
         outputs = list(dict.fromkeys(line.output for line in panel_lines))
         lines = [(metric_series.format_line_label(line),
-                  f"o{outputs.index(line.output) % 5} {'valid' if line.is_validation else 'train'}", line.values)
+                  f"o{outputs.index(line.output) % 5} {'validation' if line.is_validation else 'train'}", line.values)
                  for line in panel_lines]
         curve_charts.append(charts.draw_line_chart(title, lines, is_fraction, best_epoch))
-    learning_rates = [("learning rate", "o0 rate", history["learning_rate"])]
+    learning_rates = [("learning rate", "o0", history["learning_rate"])]
     return [*curve_charts, charts.draw_line_chart("Learning rate", learning_rates, False, best_epoch)]
 
 
-# ------------------------------------------------------------------------------------------------ ----- run config
+# ----------------------------------------------------------------------------------------------------------- run config
 
 def flatten_config(name, value):
     """Yield (name, text) pairs of a JSON value, with nested dictionaries flattened."""
@@ -132,7 +132,7 @@ def make_config_tables(config):
     dataset = {key: value for key, value in config["dataset"].items() if key not in ("class_names", "title")}
     model = {key: config[key] for key in ("model", "parameters", "model_config") if key in config}
     environment = {key: value for key, value in config.items() if key not in (*model, "recipe", "dataset", "command")}
-    sections = {"recipe": ("Recipe", config.get("recipe")), "network": ("Model", model), "data": ("Data", dataset),
+    sections = {"recipe": ("Recipe", config.get("recipe")), "model": ("Model", model), "data": ("Data", dataset),
                 "environment": ("Environment", environment)}
     return [(name, title, [*flatten_config("", content)]) for name, (title, content) in sections.items()
             if isinstance(content, dict) and content]

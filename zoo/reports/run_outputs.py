@@ -32,9 +32,9 @@ def draw_run(run):
     """Draw all plots for which the run directory `run` (str or Path) has data, and the report; return their paths.
 
     history.csv is drawn to plots/curves.png; samples.npz to samples.png; predictions.npz to confusion.png; both of them
-    to mistakes.png; report.html includes whatever exists. Before the first epoch has finished there is only the report.
-    Existing files are replaced. Raises UserError when `run` is not a run directory or a file in it is damaged; all
-    files are read before the first plot is written.
+    to misclassified.png; report.html includes whatever exists. Before the first epoch has finished there is only the
+    report. Existing files are replaced. Raises UserError when `run` is not a run directory or a file in it is damaged;
+    all files are read before the first plot is written.
     """
     run = Path(run)
     files = _read_run_files(run)
@@ -61,7 +61,7 @@ def _read_run_files(run):
     result = run_files.read_result(run, len(history["epoch"])) if history else None
     samples = run_files.read_samples(run, num_classes)
     predictions = run_files.read_predictions(run, num_classes)
-    misclassified = run_files.read_mistakes(run, predictions) if predictions else None
+    misclassified = run_files.read_misclassified(run, predictions) if predictions else None
     confusion_examples = run_files.read_confusion_examples(run, predictions) if predictions else None
     return _RunFiles(config, history, result, samples, predictions, misclassified, confusion_examples)
 
@@ -124,7 +124,7 @@ def _plot_samples(files):
         return None
     (images, labels), dataset = files.samples, files.config["dataset"]
     height, width, channels = images.shape[1:]
-    parts = [pluralize(len(images), "training image"), f"{height} × {width} {'grey' if channels == 1 else 'colour'}",
+    parts = [pluralize(len(images), "training image"), f"{height} × {width} {'grayscale' if channels == 1 else 'RGB'}",
              f"{len(dataset['class_names'])} classes"]
     return plot_samples(images, labels, dataset["class_names"], title=str(dataset.get("title") or dataset["name"]),
                         subtitle=" · ".join(parts))
@@ -152,8 +152,8 @@ def _plot_confusion(files):
                                  subtitle=subtitle)
 
 
-RUN_PLOTS = {"curves": _plot_curves, "samples": _plot_samples, "mistakes": _plot_misclassified,
-             "confusion": _plot_confusion}
+RUN_PLOTS = {"curves": _plot_curves, "samples": _plot_samples,
+             "misclassified": _plot_misclassified, "confusion": _plot_confusion}
 
 
 def _format_percent(fraction):

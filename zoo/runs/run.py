@@ -108,11 +108,11 @@ class Run:
             batch_size: batch size; None: the training batch size, which reproduces result.json to the last digit.
 
         Returns:
-            A dict: loss, the mean cross-entropy; accuracy; ece, the expected calibration error; right and of, the
-            numbers of correct predictions and of images; macro_precision, macro_recall and macro_f1, means over the
+            A dict: loss, the mean cross-entropy; accuracy; ece, the expected calibration error; correct and total,
+            the numbers of correct predictions and of images; macro_precision, macro_recall and macro_f1, means over the
             classes that have images; per_class_metrics, a list of dicts with class, images, precision, recall and f1,
-            where a quotient with denominator 0 is 0; per_class and per_class_of, lists of right and of per class in the
-            order of `class_names`; with 100 classes or more top5, the top-5 accuracy.
+            where a quotient with denominator 0 is 0; per_class_correct and per_class_total, lists of correct and total
+            per class in the order of `class_names`; with 100 classes or more top5, the top-5 accuracy.
 
         Raises:
             UserError: the data is not found, has a class unknown to the run, or another image shape.
@@ -190,7 +190,7 @@ class Run:
 
         Args:
             what: "curves", loss and accuracy of each epoch; "confusion", the confusion matrix of the test split;
-                "mistakes", the first misclassified test images; "samples", training images.
+                "misclassified", the misclassified test images of the highest confidence; "samples", training images.
 
         Returns:
             A matplotlib Figure.

@@ -71,4 +71,4 @@ def count_model_parameters(models):
 def read_finished_result(run, epochs):
     """Return the result of a finished run; None if there is none, or if more epochs are requested now."""
     result = run_files.read_result(run)
-    return result if result and epochs <= result.get("asked_epochs", epochs) else None
+    return result if result and epochs <= result.get("max_epochs", epochs) else None

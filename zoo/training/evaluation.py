@@ -8,10 +8,10 @@ from zoo.training import calibration, cpu_kernels, prefetch, run_files
 from zoo.training.batches import EvaluationBatches
 from zoo.training.distribution import data_parallel
 from zoo.training.model_loading import load_checkpoint_weights, rebuild_run_model
-from zoo.training.confusion_examples import select_confusion_examples
+from zoo.training.confusion_examples import rank_misclassified, select_confusion_examples
 
 NUM_TRAIN_SAMPLES = 64  # training images kept for the plots
-MAX_MISTAKES = 100
+MAX_MISCLASSIFIED = 100
 MIN_CLASSES_TOP5 = 100  # top-5 accuracy is reported from this many classes on
 MAX_MULTIPLY_ADDS, MAX_BATCHES = 10 ** 9, 16  # per predict step, into which batches are merged
 
@@ -90,18 +90,18 @@ def compute_loss_and_accuracy(probabilities, labels):
 def compute_metrics(probabilities, labels, class_names=None):
     """Return all metrics of probabilities float (n, classes) and labels int (n,), a dict of plain numbers.
 
-    loss, accuracy; right, of: the numbers of correct predictions and of images; ece: the expected calibration error
-    with 15 bins; per_class, per_class_of: lists of the same two numbers for each class; macro_precision, macro_recall,
-    macro_f1, per_class_metrics: see `compute_classification_metrics`, where classes without `class_names` are called by
-    their indices; top5: with 100 classes or more.
+    loss, accuracy; correct, total: the numbers of correct predictions and of images; ece: the expected calibration
+    error with 15 bins; per_class_correct, per_class_total: lists of the same two numbers for each class;
+    macro_precision, macro_recall, macro_f1, per_class_metrics: see `compute_classification_metrics`, where classes
+    without `class_names` are called by their indices; top5: with 100 classes or more.
     """
     classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
     total = np.bincount(labels, minlength=classes)
     correct = np.bincount(labels[predicted == labels], minlength=classes)
-    metrics = {**compute_loss_and_accuracy(probabilities, labels), "right": int(correct.sum()), "of": len(labels),
-               "ece": calibration.compute_calibration_error(probabilities, labels), "per_class": correct.tolist(),
-               "per_class_of": total.tolist(),
+    metrics = {**compute_loss_and_accuracy(probabilities, labels), "correct": int(correct.sum()), "total": len(labels),
+               "ece": calibration.compute_calibration_error(probabilities, labels), "per_class_correct": correct.tolist(),
+               "per_class_total": total.tolist(),
                **compute_classification_metrics(predicted, labels, class_names or range(classes))}
     return metrics | ({"top5": compute_top_k_accuracy(probabilities, labels)} if classes >= MIN_CLASSES_TOP5 else {})
 
@@ -122,7 +122,7 @@ def evaluate_test_split(model, dataset, batch_size, run, distribution=data_paral
         top5 |= {f"test_top5_{checkpoint}": metrics["top5"]} if "top5" in metrics else {}
     if distribution.host == 0:
         write_report_samples(dataset, probabilities, run)
-    classes = zip(dataset.info.class_names, metrics["per_class"], metrics["per_class_of"], strict=True)
+    classes = zip(dataset.info.class_names, metrics["per_class_correct"], metrics["per_class_total"], strict=True)
     per_class = {name: correct / total if total else None for name, correct, total in classes}
     return {**accuracies, **top5, "per_class": per_class, "ece": metrics["ece"],
             **{name: metrics[name] for name in ("macro_precision", "macro_recall", "macro_f1", "per_class_metrics")}}
@@ -131,7 +131,7 @@ def evaluate_test_split(model, dataset, batch_size, run, distribution=data_paral
 def write_report_samples(dataset, probabilities, run):
     """Write predictions.npz and samples.npz, the data of the plots and the report."""
     split = dataset.test
-    misclassified = np.flatnonzero(probabilities.argmax(axis=1) != split.labels)[:MAX_MISTAKES]
+    misclassified = rank_misclassified(probabilities, split.labels)[:MAX_MISCLASSIFIED]
     images, labels = dataset.train.batch(np.arange(min(NUM_TRAIN_SAMPLES, len(dataset.train))))
     examples = select_confusion_examples(probabilities, split.labels, int(images[0].nbytes))
     run_files.write_predictions(run, split.labels, probabilities)

@@ -78,7 +78,7 @@ def has_samples(arrays, name, dataset):
     labels. Decoders of different versions may differ by a few levels, different images by many.
     """
     if name == "test":
-        split, saved_images, indices = dataset.test, arrays.get("cell_images"), arrays.get("cell_indices")
+        split, saved_images, indices = dataset.test, arrays.get("confusion_images"), arrays.get("confusion_indices")
     else:
         split, saved_images = dataset.train, arrays.get("train_images")
         indices = np.arange(len(saved_images)) if saved_images is not None else None

@@ -4,7 +4,7 @@
     history.csv        one row per epoch: learning rate of its last step, losses, accuracies; timings.csv: its seconds
     checkpoints/       best.npz and last.npz: every variable by path; see zoo.training.checkpoints
     predictions.npz    labels (n,) int64 and probabilities (n, classes) float32 of the test split, at the best epoch
-    samples.npz        training images, mistakes and confusion examples, uint8
+    samples.npz        training images, misclassified images and confusion examples, uint8
     plots/             by zoo.reports, and report.html
     result.json        written last: the run is finished
 
@@ -23,6 +23,7 @@ import numpy as np
 
 from zoo import env
 from zoo.errors import UserError
+from zoo.training.confusion_examples import rank_misclassified
 from zoo.training.npz_file import make_damaged_file_error, read_arrays, write_arrays
 from zoo.utils.io import read_bytes, read_json, write_text
 
@@ -152,7 +153,7 @@ def _is_dict_of_fractions(value):
 
 
 RESULT_CHECKS = {  # key of result.json: whether a value is valid
-    "epochs": lambda value: _is_count(value, 1), "asked_epochs": lambda value: _is_count(value, 1),
+    "epochs": lambda value: _is_count(value, 1), "max_epochs": lambda value: _is_count(value, 1),
     "val_accuracy_best": lambda value: _is_number(value, 1), "ece": lambda value: _is_number(value, 1),
     "test_top5_best": lambda value: _is_number(value, 1), "test_top5_last": lambda value: _is_number(value, 1),
     "seconds": _is_number, "peak_memory": lambda value: value is None or _is_number(value),
@@ -253,13 +254,15 @@ def write_predictions(run, labels, probabilities):
     write_arrays(run / "predictions.npz", {"labels": labels.astype(np.int64), "probabilities": probabilities})
 
 
-def write_samples(run, train, mistakes, confusion_examples):
-    """Write samples.npz: (images, labels) of the training split, and of the test split (images, indices) of the first
-    mistakes and of the images for the cells of the confusion matrix.
+def write_samples(run, train, misclassified, confusion_examples):
+    """Write samples.npz: (images, labels) of the training split, and of the test split (images, indices) of the most
+    confident errors and of examples for the confusion matrix.
     """
     write_arrays(run / "samples.npz", {"train_images": train[0], "train_labels": train[1],
-                                       "mistake_images": mistakes[0], "mistake_indices": mistakes[1],
-                                       "cell_images": confusion_examples[0], "cell_indices": confusion_examples[1]})
+                                       "misclassified_images": misclassified[0],
+                                       "misclassified_indices": misclassified[1],
+                                       "confusion_images": confusion_examples[0],
+                                       "confusion_indices": confusion_examples[1]})
 
 
 def read_predictions(run, classes):
@@ -293,40 +296,42 @@ def read_samples(run, classes):
     return images, labels
 
 
-def read_mistakes(run, predictions):
-    """Return (images uint8 (k, h, w, c), indices int64 (k,)), the first mistakes of samples.npz, or None.
+def read_misclassified(run, predictions):
+    """Return (images uint8 (k, h, w, c), indices int64 (k,)) of samples.npz, or None: the misclassified images with the
+    highest confidence, the highest first.
 
     predictions: the result of `read_predictions`. UserError when it is damaged or belongs to other predictions.
     """
     path = run / "samples.npz"
     if not os.path.lexists(path):
         return None
-    images, indices = _read_arrays(path, "mistake_images", "mistake_indices")
+    images, indices = _read_arrays(path, "misclassified_images", "misclassified_indices")
     labels, probabilities = predictions
-    mistakes = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    misclassified = rank_misclassified(probabilities, labels)
     _check_images(path, images)
-    if indices.shape != images.shape[:1] or not np.array_equal(indices, mistakes[: len(indices)]):
-        raise make_damaged_file_error(path, "its mistakes do not match predictions.npz")
-    if len(mistakes) and not len(indices):
-        raise make_damaged_file_error(path, f"it has none of the {len(mistakes)} mistakes of predictions.npz")
+    if indices.shape != images.shape[:1] or not np.array_equal(indices, misclassified[: len(indices)]):
+        raise make_damaged_file_error(path, "its misclassified images do not match predictions.npz")
+    if len(misclassified) and not len(indices):
+        raise make_damaged_file_error(path, f"it has none of the {len(misclassified)} misclassified images of "
+                                            "predictions.npz")
     return images, indices
 
 
 def read_confusion_examples(run, predictions):
-    """Return (images uint8 (k, h, w, c), indices int64 (k,)): images for the cells of the confusion matrix, or None.
+    """Return (images uint8 (k, h, w, c), indices int64 (k,)): examples for the confusion matrix, or None.
 
     predictions: the result of `read_predictions`. UserError when the file is damaged or belongs to other predictions.
     """
     path = run / "samples.npz"
     if not os.path.lexists(path):
         return None
-    images, indices = _read_arrays(path, "cell_images", "cell_indices")
+    images, indices = _read_arrays(path, "confusion_images", "confusion_indices")
     _check_images(path, images)
     if indices.dtype.kind not in "iu" or indices.shape != images.shape[:1] or not (indices[1:] > indices[:-1]).all():
-        raise make_damaged_file_error(path, "its cell_indices are not one whole number per image in ascending order")
+        raise make_damaged_file_error(path, "its confusion_indices are not one integer per image in ascending order")
     if len(indices) and not 0 <= indices[0] <= indices[-1] < len(predictions[0]):
         raise make_damaged_file_error(path,
-                                      f"its cell_indices go up to {indices[-1]}, but {len(predictions[0])} images "
+                                      f"its confusion_indices go up to {indices[-1]}, but {len(predictions[0])} images "
                                       "were tested")
     return images, indices.astype(np.int64)
 

@@ -165,7 +165,7 @@ def evaluate_trained_model(model, dataset, recipe, directory, progress, distribu
     result = {**evaluation.evaluate_test_split(distribution.gather_outputs(model_building.get_main_output_model(model)),
                                                dataset, recipe.batch_size, directory, distribution),
               "best_epoch": best["epoch"], "val_accuracy_best": best["val_accuracy"], "epochs": progress.epoch,
-              "asked_epochs": recipe.epochs,
+              "max_epochs": recipe.epochs,
               "seconds": round(sum(row["seconds"] for row in progress.timings) + time.perf_counter() - start, 2),
               "peak_memory": get_peak_memory()}
     if distribution.host == 0:

@@ -1,4 +1,4 @@
-"""No word touches another, leaves the sheet, lies on a picture or is crossed by a curve."""
+"""No text overlaps another or an image, leaves the figure or is crossed by a curve."""
 
 import re
 
@@ -21,59 +21,59 @@ COARSE = ["aquatic_mammals", "fish", "flowers", "food_containers", "fruit_and_ve
           "vehicles_2"]
 HUNDRED = [f"{name}_{number}" for number in range(5) for name in COARSE]
 MONSTERS = ["$x^{$ and y_", "Donaudampfschifffahrtsgesellschaftskapitaensmuetzenhalterfabrik", "a " * 60, ""]
-TITLE, SUBTITLE = "resnet34 on cifar100", "21,328,292 parameters · 60 epochs · " + "and more that has to be said " * 4
+TITLE, SUBTITLE = "resnet34 on cifar100", "21,328,292 parameters · 60 epochs · " + "and more details to mention " * 4
 
 
-def assert_apart(words, figure):
-    """Fail when two boxes of words share more than a pixel's edge or one leaves the figure."""
-    assert words
-    boxes = np.array([box.extents for _, box in words])
+def assert_apart(texts, figure):
+    """Fail when two boxes of texts share more than a pixel's edge or one leaves the figure."""
+    assert texts
+    boxes = np.array([box.extents for _, box in texts])
     width, height = figure.bbox.size
     outside = (boxes[:, :2] < 0).any(axis=1) | (boxes[:, 2] > width) | (boxes[:, 3] > height)
-    assert not [words[i][0] for i in np.flatnonzero(outside)]
-    shared = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    touching = np.triu((shared > 1).all(axis=2), 1)
-    assert not [(words[i][0], words[j][0]) for i, j in zip(*np.nonzero(touching), strict=True)]
+    assert not [texts[i][0] for i in np.flatnonzero(outside)]
+    overlap = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    touching = np.triu((overlap > 1).all(axis=2), 1)
+    assert not [(texts[i][0], texts[j][0]) for i, j in zip(*np.nonzero(touching), strict=True)]
 
 
-def assert_beside_pictures(words, figure):
-    pictures = np.array([image.get_window_extent().extents for image in figure.axes[0].images])
-    for text, box in words:
-        shared = np.minimum(pictures[:, 2:], box.extents[2:]) - np.maximum(pictures[:, :2], box.extents[:2])
-        assert not (shared > 1).all(axis=1).any(), text
+def assert_beside_images(texts, figure):
+    images = np.array([image.get_window_extent().extents for image in figure.axes[0].images])
+    for text, box in texts:
+        overlap = np.minimum(images[:, 2:], box.extents[2:]) - np.maximum(images[:, :2], box.extents[:2])
+        assert not (overlap > 1).all(axis=1).any(), text
 
 
 @pytest.mark.parametrize("names", [DIGITS, CIFAR10, COARSE, HUNDRED, MONSTERS], ids=len)
-def test_words_under_samples_keep_apart(drawn, names):
+def test_captions_of_samples_do_not_overlap(drawn, names):
     images, labels = images_of(64, (32, 32, 3)), np.arange(64) % len(names)
     figure = plot_samples(images, labels, names, title=TITLE, subtitle=SUBTITLE)
-    words = drawn(figure)
-    assert_apart(words, figure)
-    assert_beside_pictures(words, figure)
+    texts = drawn(figure)
+    assert_apart(texts, figure)
+    assert_beside_images(texts, figure)
     assert len(figure.axes[0].images) == 64
 
 
 @pytest.mark.parametrize("count", [1, 3, 100])
 @pytest.mark.parametrize("names", [DIGITS, COARSE, MONSTERS], ids=len)
-def test_words_under_mistakes_keep_apart(drawn, names, count):
+def test_captions_of_misclassified_images_do_not_overlap(drawn, names, count):
     labels, probabilities = predictions_of(len(names), 600, count)
     indices = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     figure = plot_misclassified(images_of(count, (32, 32, 3)), indices, labels, probabilities, names, subtitle=SUBTITLE)
-    words = drawn(figure)
-    assert_apart(words, figure)
-    assert_beside_pictures(words, figure)
-    assert sum(text == "70 %" for text, _ in words) == count
+    texts = drawn(figure)
+    assert_apart(texts, figure)
+    assert_beside_images(texts, figure)
+    assert sum(text == "70 %" for text, _ in texts) == count
 
 
 @pytest.mark.parametrize("names", [["cat", "dog"], DIGITS, CIFAR10, COARSE, HUNDRED, MONSTERS], ids=len)
-def test_words_around_a_confusion_matrix_keep_apart(drawn, names):
+def test_texts_of_a_confusion_matrix_do_not_overlap(drawn, names):
     labels, probabilities = predictions_of(len(names), 2000, 600)
     figure = plot_confusion_matrix(labels, probabilities.argmax(axis=1), names, title=TITLE, subtitle=SUBTITLE)
     assert_apart(drawn(figure), figure)
 
 
 @pytest.mark.parametrize(("classes", "named"), [(160, 160), (161, 161), (200, 100), (1000, 167)])
-def test_very_many_classes_are_named_as_often_as_lines_have_room(classes, named):
+def test_of_very_many_classes_as_many_are_named_as_have_room(classes, named):
     labels = np.arange(classes)
     axes = plot_confusion_matrix(labels, labels, ["class"] * classes, title=TITLE).axes[0]
     rows = [text for text in axes.texts if text.get_text() == "class" and text.get_rotation() == 0]
@@ -96,13 +96,13 @@ def stepped(epochs):
 
 @pytest.mark.parametrize("epochs", [1, 2, 6, 60])
 @pytest.mark.parametrize("shape", [history_of, overfitted, stepped])
-def test_words_of_learning_curves_keep_apart(drawn, shape, epochs):
+def test_texts_of_learning_curves_do_not_overlap(drawn, shape, epochs):
     figure = plot_learning_curves(shape(epochs), title=TITLE, subtitle=SUBTITLE)
     assert_apart(drawn(figure), figure)
 
 
 @pytest.mark.parametrize("best_epoch", [1, 2, 3, 7, 12])
-def test_no_curve_crosses_the_words_at_the_best_epoch(drawn, best_epoch):
+def test_no_curve_crosses_the_label_of_the_best_epoch(drawn, best_epoch):
     figure = plot_learning_curves(history_of(12), title=TITLE, best_epoch=best_epoch)
     (box,) = [box for text, box in drawn(figure) if re.search(rf"\b{best_epoch}\n", text)]
     accuracy = next(axes for axes in figure.axes if any(text.get_text().lower() == "accuracy" for text in axes.texts))
@@ -126,32 +126,32 @@ def test_a_training_that_diverged_is_drawn_without_a_warning(drawn, recwarn):
 
 
 @pytest.mark.parametrize("epochs", [1, 60])
-def test_words_beside_the_curves_of_side_classifiers_keep_apart(drawn, epochs):
+def test_labels_of_auxiliary_classifiers_do_not_overlap(drawn, epochs):
     history = history_of(epochs)
     for name in ("aux1", "aux2"):
         history |= {f"{name}_loss": history["loss"] * 1.01, f"{name}_accuracy": history["accuracy"] * 0.99,
                     f"val_{name}_accuracy": history["val_accuracy"]}
     figure = plot_learning_curves(history, title=TITLE, subtitle=SUBTITLE)
-    words = drawn(figure)
-    assert_apart(words, figure)
-    for said, count in (("aux1 ", 3), ("aux2 ", 3), ("validation ", 2), ("train ", 2)):
-        assert sum(text.startswith(said) for text, _ in words) == count
+    texts = drawn(figure)
+    assert_apart(texts, figure)
+    for label, count in (("aux1 ", 3), ("aux2 ", 3), ("validation ", 2), ("train ", 2)):
+        assert sum(text.startswith(label) for text, _ in texts) == count
 
 
 @pytest.mark.parametrize("heights, expected", [
     ([0.2, 0.8], [0.2, 0.8]), ([0.5, 0.5], [0.45, 0.55]), ([0.0, 0.0, 0.9], [0.05, 0.15, 0.9]),
     ([0.5, 0.52, 0.56], [0.4267, 0.5267, 0.6267]), ([1.0, 1.0], [0.85, 0.95]), ([], [])])
-def test_words_are_moved_apart_by_as_little_as_may_be(heights, expected):
+def test_labels_are_moved_apart_by_as_little_as_possible(heights, expected):
     assert spread_labels(heights, 0.1) == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("count", [2, 9])
-def test_words_of_compared_runs_keep_apart(drawn, count):
-    facts = {"model": "resnet34", "dataset": {"name": "cifar100", "class_names": COARSE}, "recipe": {}}
+def test_texts_of_compared_runs_do_not_overlap(drawn, count):
+    config = {"model": "resnet34", "dataset": {"name": "cifar100", "class_names": COARSE}, "recipe": {}}
     result = {"test_accuracy_best": 0.71, "test_accuracy_last": 0.7}
-    runs = [run_comparison.RunSummary(f"{MONSTERS[1]}-{seed}", facts | {"seed": seed}, history_of(3 + seed), result)
+    runs = [run_comparison.RunSummary(f"{MONSTERS[1]}-{seed}", config | {"seed": seed}, history_of(3 + seed), result)
             for seed in range(count)]
     figure = plot_run_comparison(runs)
-    words = drawn(figure)
-    assert_apart(words, figure)
-    assert sum(text.startswith(MONSTERS[1]) for text, _ in words) == count
+    texts = drawn(figure)
+    assert_apart(texts, figure)
+    assert sum(text.startswith(MONSTERS[1]) for text, _ in texts) == count
