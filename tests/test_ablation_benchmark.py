@@ -1,5 +1,7 @@
 """The ablation table is that of benchmarks/ablation.csv, and each variant changes exactly one thing."""
 
+import json
+import subprocess
 from pathlib import Path
 
 import keras
@@ -25,6 +27,22 @@ def test_everything_was_measured(benchmark):
     assert [(case[0], task, variant) for case, task, variants in benchmark.CASES
             for variant in (benchmark.BASELINE, *variants)] == [
         (row["model"], row["task"], row["variant"]) for row in benchmark.read_rows()]
+
+
+def test_one_task_is_measured_and_the_rows_of_the_others_are_kept(benchmark, monkeypatch, tmp_path):
+    monkeypatch.setattr(benchmark, "CSV_PATH", tmp_path / "ablation.csv")
+    monkeypatch.setattr(benchmark, "CASES", ((benchmark.LENET, "training", ()), (benchmark.LENET, "inference", ())))
+    speeds = iter((100.0, 200.0, 300.0))
+
+    def run(command, **_):
+        return subprocess.CompletedProcess(command, 0, json.dumps({"baseline": [next(speeds)]}), "")
+
+    monkeypatch.setattr(benchmark.subprocess, "run", run)
+    for arguments in ([], ["inference"]):
+        monkeypatch.setattr("sys.argv", ["ablation.py", *arguments])
+        benchmark.main()
+    assert [(row["task"], row["median"]) for row in benchmark.read_rows()] == [("training", "100.0"),
+                                                                               ("inference", "300.0")]
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is TensorFlow's alone")

@@ -100,8 +100,8 @@ def trained(benchmark, monkeypatch):
 def test_every_preset_is_trained_by_the_command_line(benchmark):
     for name, info in registry.MODELS.items():
         command = benchmark.make_preset_command(name)
-        assert command == [name, "--preset", "small", "--dataset", info.small_preset.dataset, "--epochs", "12", "--seed",
-                           "0"]
+        assert command == [name, "--preset", "small", "--dataset", info.small_preset.dataset, "--epochs", "12",
+                           "--seed", "0"]
         assert train.build_parser().parse_args(command).preset == "small"
 
 
@@ -156,12 +156,13 @@ def write_run(run, model_name, aux):
     """Write a run directory of a freshly initialized small preset; return its weights by path."""
     bundled = pretrained.find_bundled_weights(model_name)
     model_config = {**registry.serialize_model_config(bundled.model_config), "aux": aux}
-    model = model_loading.build_with_preprocessing(registry.resolve_model_config(**model_config), (0.5,) * 3, (0.25,) * 3,
-                                                   None)
+    model = model_loading.build_with_preprocessing(registry.resolve_model_config(**model_config), (0.5,) * 3,
+                                                   (0.25,) * 3, None)
     arrays = {variable.path: np.asarray(variable) for variable in model.weights}
     (run / "checkpoints").mkdir(parents=True)
     np.savez(run / "checkpoints" / "best.npz", **{f"weights/{path}": array for path, array in arrays.items()})
-    config = {"model": model_name, "model_config": {**model_config, "aux": False}, "precision": "float32", "limit": None,
+    config = {"model": model_name, "model_config": {**model_config, "aux": False}, "precision": "float32",
+              "limit": None,
               "dataset": {"name": "cifar10", "class_names": [*"0123456789"], "mean": [0.5] * 3, "std": [0.25] * 3}}
     (run / "run.json").write_text(json.dumps(config))
     return arrays
@@ -191,19 +192,22 @@ def test_a_value_beyond_float16_is_refused(packing, tmp_path):
         packing.pack_weights(tmp_path / "run", tmp_path / "packed.npz")
 
 
-def test_a_real_run_is_packed_and_checked(packing, benchmark, real_data, tmp_path):
-    arguments = ["lenet5", "--preset", "small", "--dataset", "mnist", "--data-dir", str(real_data), "--limit", "1000",
-                 "--epochs", "2", "--gpu", "none", "--output-dir", str(tmp_path), "--name", "run"]
-    assert train.main(arguments) == 0
-    result = json.loads((tmp_path / "run" / "result.json").read_text())
-    path, accuracy = packing.bundle_weights(tmp_path / "run", data_dir=real_data)
+def test_a_real_run_is_packed_and_checked(packing, benchmark, real_data, tmp_path, monkeypatch):
+    command = ["lenet5", "--preset", "small", "--dataset", "mnist", "--limit", "1000", "--epochs", "2", "--gpu", "none"]
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    row = benchmark.train_run(command, str(real_data), str(tmp_path))
+    run = tmp_path / benchmark.name_run(command)
+    result = json.loads((run / "result.json").read_text())
+    assert [row[field] for field in ("model", "width", "parameters", "multiply_adds", "test_accuracy_best", "cpu")] == [
+        "lenet5", 1, 61706, 416520, result["test_accuracy_best"], json.loads((run / "run.json").read_text())["cpu"]]
+    path, accuracy = packing.bundle_weights(run, data_dir=real_data)
     assert path == pretrained.BUNDLED_FOLDER / "lenet5-mnist.npz" and [*pretrained.BUNDLED_FOLDER.iterdir()] == [path]
     assert abs(accuracy - result["test_accuracy_best"]) <= 0.001
     before = path.read_bytes()
     wrong = {**result, "test_accuracy_best": result["test_accuracy_best"] - 0.01}
-    (tmp_path / "run" / "result.json").write_text(json.dumps(wrong))
+    (run / "result.json").write_text(json.dumps(wrong))
     with pytest.raises(UserError, match=f"{wrong['test_accuracy_best']:.4f}"):
-        packing.bundle_weights(tmp_path / "run", data_dir=real_data)
+        packing.bundle_weights(run, data_dir=real_data)
     assert path.read_bytes() == before and [*pretrained.BUNDLED_FOLDER.iterdir()] == [path]
 
 
