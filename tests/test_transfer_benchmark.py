@@ -47,4 +47,4 @@ def test_every_command_is_one_of_zoo_finetune_and_every_run_a_row(benchmark, mon
     assert {(row["model"], row["cpu"], row["source_images"], row["images"]) for row in rows} == {
         ("resnet18, width 0.25", "a CPU", "1000", "100")}
     benchmark.measure_all(benchmark.SMALL_SIZES, tmp_path / "again", None, ())
-    assert len(namespaces) == 13 + 1  # what has a row is not measured again
+    assert len(namespaces) == 13 + 1  # methods that have rows are not measured again
