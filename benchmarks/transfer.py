@@ -69,7 +69,7 @@ def prepare_folder(root, dataset, classes, count, sizes, seed=0):
 
 def run_finetune(root, name, folder, seed, *options):
     """Run zoo finetune; return (contents of run.json, contents of result.json, the command with relative paths)."""
-    arguments = [MODEL, "--seed", str(seed), "--set", "augmentation=flip crop=4", *options, "--data", str(folder)]
+    arguments = [MODEL, "--seed", str(seed), "--set", "augmentation=flip crop=4", *options, "--dataset", str(folder)]
     subprocess.run([sys.executable, "-m", "zoo", "finetune", *arguments, "--output-dir", str(root / "runs"), "--name",
                     name], check=True)
     run = root / "runs" / name
