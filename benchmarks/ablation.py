@@ -1,14 +1,14 @@
-"""Measure what each thing gives that makes zoo fast on TensorFlow's CPU, or was tried to; write ablation.csv.
+"""Ablation: measure the effect of each optimization that zoo has or has tried on TensorFlow's CPU; write ablation.csv.
 
-    python benchmarks/ablation.py             all of it, ten minutes and more; leave the machine alone meanwhile
-    python benchmarks/ablation.py inference   one kind of work; the rows of the others stay
-    python benchmarks/ablation.py --table     the table of docs/speed.md
+    python benchmarks/ablation.py             all tasks, more than ten minutes; leave the machine idle meanwhile
+    python benchmarks/ablation.py inference   one task; the rows of the other tasks are kept
+    python benchmarks/ablation.py --table     print the table of docs/speed.md
 
-A way is zoo with one thing put back or tried. It stands in one process beside zoo as it is, and they work in turns,
-ROUNDS times; a row is the median of its turns, with the slowest and the fastest. Of training and of inference it is the
-compiled step on one batch that is on the device, of `fit` two whole epochs, of which the second counts, of `predict` a
-whole split as validation, test and zoo evaluate go through it, in seconds of processor time, so that another load on
-the machine counts little.
+A variant is zoo with one optimization removed or one alternative added. It runs in the same process as the unmodified
+baseline, and they alternate for ROUNDS rounds; a row has the median, minimum and maximum of its rounds. `training` and
+`inference` measure the compiled step on one batch that is already on the device; `fit` measures the second of two whole
+epochs; `predict` measures a whole split, as validation, test and zoo evaluate process it, in seconds of CPU time, so
+that other load on the machine has little influence.
 """
 
 import argparse
@@ -27,120 +27,122 @@ import csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 CSV_PATH = Path(__file__).with_name("ablation.csv")
-FIELDS = ("network", "what", "way", "batch", "median", "lowest", "highest", "turns", "processor", "versions")
+FIELDS = ("model", "task", "variant", "batch_size", "median", "min", "max", "rounds", "cpu", "versions")
 ROUNDS = 7
-BASELINE = "as it is"
-TRAINING_BATCHES, ONE_BATCH = "batches as in training", "all images in one batch"
-SEVERAL_STEPS, ONE_FUNCTION = "batches as in training, several in one call", "one tf.function over the split"
+BASELINE = "baseline"
+TRAINING_BATCHES, ONE_BATCH = "training batch size", "whole split in one batch"
+SEVERAL_STEPS, ONE_FUNCTION = "training batch size, several steps per call", "one tf.function over the split"
 
-#         network, batch, steps of a turn, arguments of zoo.build
+#         model, batch size, steps per round, arguments of zoo.build
 LENET = ("lenet5", 128, 80, {})
 VGG = ("vgg16", 32, 4, {"options": {"batch_norm": True}})
 RESNET = ("resnet34", 32, 3, {})
 INCEPTION = ("inception_resnet_v2", 32, 3, {"width": 1 / 8})
 
-#        network    what        ways
-CASES = ((LENET,     "training", ("one step a call", "XLA")),
-         (LENET,     "fit",      ("the PyDataset given to Keras", "batches made beforehand")),
-         (VGG,       "training", ("Keras's normalisation", "the penalty worked out")),
-         (RESNET,    "training", ("Keras's normalisation", "layers of zeros", "XLA")),
-         (INCEPTION, "training", ("Keras's normalisation",)),
-         (VGG,       "inference", ("Keras's normalisation", "weights as constants", "XLA")),
-         (RESNET,    "inference", ("Keras's normalisation", "weights as constants", "XLA")),
-         (INCEPTION, "inference", ("Keras's normalisation", "weights as constants")),
+#        model      task        variants
+CASES = ((LENET,     "training", ("one step per call", "XLA")),
+         (LENET,     "fit",      ("PyDataset passed to fit", "precomputed batches")),
+         (VGG,       "training", ("Keras BatchNormalization", "L2 penalty in the loss")),
+         (RESNET,    "training", ("Keras BatchNormalization", "ZeroPadding2D layers", "XLA")),
+         (INCEPTION, "training", ("Keras BatchNormalization",)),
+         (VGG,       "inference", ("Keras BatchNormalization", "weights as constants", "XLA")),
+         (RESNET,    "inference", ("Keras BatchNormalization", "weights as constants", "XLA")),
+         (INCEPTION, "inference", ("Keras BatchNormalization", "weights as constants")),
          (LENET,     "predict", (TRAINING_BATCHES, ONE_BATCH, SEVERAL_STEPS, ONE_FUNCTION)))
 
 
 def apply_variant(variant):
-    """Return a context in which zoo is built and works in the way of that name."""
+    """Return a context manager in which models are built and run as in `variant`."""
     import keras
 
     from zoo.models import resnet
     from zoo.training import cpu_kernels, evaluation, optimizers, prefetch, trainer
     from zoo.training.batches import TrainingBatches
 
-    prepare, make = trainer.compile_model, TrainingBatches.__getitem__
+    compile_model, get_batch = trainer.compile_model, TrainingBatches.__getitem__
 
-    def compiled(model, *rest):
-        metrics = prepare(model, *rest)
+    def compile_with_xla(model, *arguments):
+        metrics = compile_model(model, *arguments)
         model.jit_compile = True
         return metrics
 
-    def with_zeros(x, filters, kernel, stride=1, *, name):
+    def conv_with_zero_padding(x, filters, kernel, stride=1, *, name):
         if kernel > 1:
             x = keras.layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
         return keras.layers.Conv2D(filters, kernel, stride, use_bias=False, name=name)(x)
 
     @functools.cache
-    def beforehand(batches):
-        return make(batches, 0)
+    def get_precomputed_batch(batches):
+        return get_batch(batches, 0)
 
-    #                                what is put back or tried, where
-    changes = {"Keras's normalisation": (cpu_kernels, "use_fast_kernels", lambda network, sharing: None),
-               "layers of zeros": (resnet, "conv_no_bias", with_zeros),
-               "the penalty worked out": (optimizers, "CoupledWeightDecay",
+    #          variant                     target, attribute, replacement
+    patches = {"Keras BatchNormalization": (cpu_kernels, "use_fast_kernels", lambda network, sharing: None),
+               "ZeroPadding2D layers": (resnet, "conv_no_bias", conv_with_zero_padding),
+               "L2 penalty in the loss": (optimizers, "CoupledWeightDecay",
                                           lambda rate: keras.regularizers.L2(rate / 2)),
-               "one step a call": (trainer, "compute_steps_per_execution", lambda *_: 1),
-               "XLA": (trainer, "compile_model", compiled),
-               "the PyDataset given to Keras": (prefetch, "prefetch_batches", lambda batches: batches),
+               "one step per call": (trainer, "compute_steps_per_execution", lambda *_: 1),
+               "XLA": (trainer, "compile_model", compile_with_xla),
+               "PyDataset passed to fit": (prefetch, "prefetch_batches", lambda batches: batches),
                TRAINING_BATCHES: (evaluation, "compute_inference_batch_size", lambda model, batch_size: batch_size),
                SEVERAL_STEPS: (evaluation, "compute_inference_batch_size", lambda model, batch_size: batch_size),
                ONE_BATCH: (evaluation, "compute_inference_batch_size", lambda model, batch_size: 10 ** 6),
-               "batches made beforehand": (TrainingBatches, "__getitem__", lambda batches, index: beforehand(batches))}
-    return mock.patch.object(*changes[variant]) if variant in changes else contextlib.nullcontext()
+               "precomputed batches": (TrainingBatches, "__getitem__",
+                                       lambda batches, index: get_precomputed_batch(batches))}
+    return mock.patch.object(*patches[variant]) if variant in patches else contextlib.nullcontext()
 
 
 def measure_case(case):
-    """Return {way: pictures a second of each turn} of one of CASES."""
+    """Return {variant: images per second in each round} for one of CASES."""
     from implementations import prepare_bare, prepare_zoo
 
-    (name, batch, steps, more), what, ways = case
+    (name, batch_size, steps, model_options), task, variants = case
     prepare = {"training": prepare_bare, "fit": prepare_zoo, "inference": prepare_inference,
-               "predict": prepare_prediction}[what]
-    works, speeds = {}, {}
-    for way in (BASELINE, *ways):
-        with apply_variant(way):
-            works[way] = prepare(name, batch, more, batch * steps, way)["training" if what == "fit" else what]
-            works[way]()  # compiles
+               "predict": prepare_prediction}[task]
+    functions, speeds = {}, {}
+    for variant in (BASELINE, *variants):
+        with apply_variant(variant):
+            functions[variant] = prepare(name, batch_size, model_options, batch_size * steps,
+                                         variant)["training" if task == "fit" else task]
+            functions[variant]()  # compiles
     for _ in range(ROUNDS):
-        for way, work in works.items():
-            with apply_variant(way):
-                pictures, seconds = work()
-            speeds.setdefault(way, []).append(pictures / seconds)
+        for variant, function in functions.items():
+            with apply_variant(variant):
+                num_images, seconds = function()
+            speeds.setdefault(variant, []).append(num_images / seconds)
     return speeds
 
 
 def prepare_inference(name, batch_size, model_options, num_images, variant):
-    """Be a subject, as those of implementations.py are: the network's answers to one batch, over and over."""
+    """Return {task: function} as in implementations.py: inference on one batch, repeatedly."""
     import tensorflow as tf
     from implementations import build_model, make_images
 
     from zoo.training import cpu_kernels
     from zoo.training.distribution import data_parallel
 
-    network, images = build_model(name, model_options), tf.constant(make_images(batch_size)[0])
-    cpu_kernels.use_fast_kernels(network, data_parallel.SINGLE_DEVICE)
-    values = [[variable.numpy() for variable in each]
-              for each in (network.trainable_variables, network.non_trainable_variables)]
+    model, images = build_model(name, model_options), tf.constant(make_images(batch_size)[0])
+    cpu_kernels.use_fast_kernels(model, data_parallel.SINGLE_DEVICE)
+    arrays = [[variable.numpy() for variable in variables]
+              for variables in (model.trainable_variables, model.non_trainable_variables)]
 
     @tf.function(jit_compile=variant == "XLA")
-    def answers(images):
+    def compute_logits(images):
         if variant != "weights as constants":
-            return network(images, training=False)
-        return network.stateless_call(*([tf.constant(value) for value in each] for each in values), images,
-                                      training=False)[0]
+            return model(images, training=False)
+        return model.stateless_call(*([tf.constant(array) for array in group] for group in arrays), images,
+                                    training=False)[0]
 
-    def ask():
-        began = time.perf_counter()
+    def run_inference():
+        start = time.perf_counter()
         for _ in range(num_images // batch_size):
-            answers(images).numpy()
-        return num_images, time.perf_counter() - began
+            compute_logits(images).numpy()
+        return num_images, time.perf_counter() - start
 
-    return {"inference": ask}
+    return {"inference": run_inference}
 
 
 def prepare_prediction(name, batch_size, model_options, num_images, variant):
-    """Be a subject, as those of implementations.py are: the predictions for a split of `count` images."""
+    """Return {task: function} as in implementations.py: predictions for a split of `num_images` images."""
     import keras
     import numpy as np
     import tensorflow as tf
@@ -158,28 +160,30 @@ def prepare_prediction(name, batch_size, model_options, num_images, variant):
         cpu_kernels.use_fast_kernels(model, data_parallel.SINGLE_DEVICE)
 
     @tf.function
-    def over_all(images):
+    def compute_all_logits(images):
         logits = tf.TensorArray(tf.float32, num_images // batch_size)
         for step in tf.range(num_images // batch_size):
             logits = logits.write(step, model(images[step * batch_size:(step + 1) * batch_size], training=False))
         return logits.concat()
 
     def predict():
-        began = time.process_time()
+        start = time.process_time()
         if variant == ONE_FUNCTION:
-            keras.ops.convert_to_numpy(over_all(tf.constant(images)))
+            keras.ops.convert_to_numpy(compute_all_logits(tf.constant(images)))
         else:
             evaluation.predict_logits(model, split, batch_size)
-        return num_images, time.process_time() - began
+        return num_images, time.process_time() - start
 
     return {"predict": predict}
 
 
 def make_rows(case, speeds, metadata):
-    (name, batch, *_), what, _ = case
-    return [{"network": name, "what": what, "way": way, "batch": batch, "median": round(statistics.median(each), 1),
-             "lowest": round(min(each), 1), "highest": round(max(each), 1), "turns": len(each), **metadata}
-            for way, each in speeds.items()]
+    """Return the rows of ablation.csv for what `measure_case` returned."""
+    (name, batch_size, *_), task, _ = case
+    return [{"model": name, "task": task, "variant": variant, "batch_size": batch_size,
+             "median": round(statistics.median(values), 1), "min": round(min(values), 1), "max": round(max(values), 1),
+             "rounds": len(values), **metadata}
+            for variant, values in speeds.items()]
 
 
 def read_rows():
@@ -191,22 +195,23 @@ def write_rows(rows):
 
 
 def format_markdown_table():
-    """Return the lines of the table: pictures a second of each way, and its share of zoo as it is."""
-    lines = ["| network, batch | | | pictures/s | of zoo as it is |", "| --- | --- | --- | ---: | ---: |"]
+    """Return the lines of the table: images per second of each variant, and its speed relative to the baseline."""
+    lines = ["| model, batch size | task | variant | images/s (min to max) | relative to baseline |",
+             "| --- | --- | --- | ---: | ---: |"]
     for row in read_rows():
-        if row["way"] == BASELINE:
-            whole = float(row["median"])
-        lines.append(f"| {row['network']}, {row['batch']} | {row['what']} | {row['way']} | {float(row['median']):,.0f} "
-                     f"({float(row['lowest']):,.0f} to {float(row['highest']):,.0f}) | "
-                     f"{float(row['median']) / whole:.2f} |")
+        if row["variant"] == BASELINE:
+            baseline = float(row["median"])
+        lines.append(f"| {row['model']}, {row['batch_size']} | {row['task']} | {row['variant']} | "
+                     f"{float(row['median']):,.0f} ({float(row['min']):,.0f} to {float(row['max']):,.0f}) | "
+                     f"{float(row['median']) / baseline:.2f} |")
     return lines
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("training", "fit", "inference", "predict"),
-                        help="default: all of them")
-    parser.add_argument("--table", action="store_true", help="print the table of docs/speed.md")
+    parser.add_argument("task", nargs="?", choices=("training", "fit", "inference", "predict"),
+                        help="default: all tasks")
+    parser.add_argument("--table", action="store_true", help="only print the table of docs/speed.md")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     sys.path[:0] = [str(ROOT)]
@@ -217,20 +222,20 @@ def main():
         from zoo.training import provenance
 
         versions = provenance.get_package_versions("tensorflow")
-        told = {"processor": provenance.get_cpu_name(),
-                "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
+        metadata = {"cpu": provenance.get_cpu_name(),
+                    "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
         rows, environment = [], {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        for number, case in enumerate(CASES):  # each in a process of its own
-            network, what = case[0][0], case[1]
-            if arguments.plot not in (None, what):
-                rows += [row for row in read_rows() if (row["network"], row["what"]) == (network, what)]
+        for index, case in enumerate(CASES):  # each in a process of its own
+            model, task = case[0][0], case[1]
+            if arguments.task not in (None, task):
+                rows += [row for row in read_rows() if (row["model"], row["task"]) == (model, task)]
                 continue
-            done = subprocess.run([sys.executable, __file__, "--one", str(number)], env=environment, text=True,
-                                  capture_output=True)
-            if done.returncode:
-                raise SystemExit(done.stderr)
-            rows += make_rows(case, json.loads(done.stdout.splitlines()[-1]), told)
-            print(f"{network}, {what}: done", file=sys.stderr, flush=True)
+            run = subprocess.run([sys.executable, __file__, "--one", str(index)], env=environment, text=True,
+                                 capture_output=True)
+            if run.returncode:
+                raise SystemExit(run.stderr)
+            rows += make_rows(case, json.loads(run.stdout.splitlines()[-1]), metadata)
+            print(f"{model}, {task}: done", file=sys.stderr, flush=True)
         write_rows(rows)
     print("\n".join(format_markdown_table()))
 

@@ -12,7 +12,7 @@ def read_rows(path):
 
 
 def write_rows(path, fields, rows):
-    """Write the rows in place of the file at `path`, which is never incomplete; `fields` are the columns."""
+    """Write the rows to the file at `path` atomically; `fields` are the columns."""
     from zoo.utils.io import atomic_write
 
     with atomic_write(path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as file:
@@ -22,7 +22,7 @@ def write_rows(path, fields, rows):
 
 
 def append_row(path, fields, row):
-    """Append a row, after the header if the file is new; two processes that append lose none of each other's."""
+    """Append a row, after the header if the file is new; rows that another process appends meanwhile are kept."""
     is_new = not path.exists()
     with open(path, "a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fields, lineterminator="\n")

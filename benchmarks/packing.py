@@ -2,7 +2,7 @@
 
     python benchmarks/packing.py runs/accuracy/resnet18-preset-small-cifar10-seed-0 --data-dir data
 
-The file is written only if the packed weights, loaded as people load them, reach the run's test accuracy.
+The file is written only if the packed weights, loaded as bundled weights are, reach the run's test accuracy.
 """
 
 import argparse
@@ -26,11 +26,11 @@ BATCH_SIZE = 250
 def pack_weights(run, to_file):
     """Write the weights of the best checkpoint of `run`, without auxiliary classifiers, to `to_file`, an .npz file.
 
-    The arrays are called LAYER/VARIABLE; they are float16, but those of STATISTICS float32.
+    The arrays are named LAYER/VARIABLE; they are float16, except those of STATISTICS, which are float32.
     """
     import numpy as np
 
-    with devices.suppress_stderr():  # TensorFlow's start is loud
+    with devices.suppress_stderr():  # silences TensorFlow's startup log messages
         import keras
 
         from zoo.training import evaluation, run_files
@@ -39,28 +39,29 @@ def pack_weights(run, to_file):
     arrays = {}
     for variable in model.weights:
         array = keras.ops.convert_to_numpy(variable)
-        with np.errstate(over="ignore"):  # what overflows is refused below
-            small = array.astype(np.float32 if variable.path.endswith(STATISTICS) else np.float16)
-        if not np.isfinite(small).all():
-            raise UserError(f"{variable.path} of {run} does not fit float16: it holds {np.abs(array).max()}")
-        arrays[variable.path] = small
+        with np.errstate(over="ignore"):  # an overflow is refused below
+            packed = array.astype(np.float32 if variable.path.endswith(STATISTICS) else np.float16)
+        if not np.isfinite(packed).all():
+            raise UserError(f"{variable.path} of {run} does not fit float16: its largest absolute value is "
+                            f"{np.abs(array).max()}")
+        arrays[variable.path] = packed
     np.savez_compressed(to_file, **arrays)
 
 
 def find_bundled_for_run(run):
-    """Return the published.Bundled that a run is for; UserError where it is not of a small preset."""
+    """Return the bundled weights that a run is for; UserError if the run is not of a small preset."""
     from zoo.training import run_files
 
     config = run_files.read_config(run)
     bundled = pretrained.find_bundled_weights(config["model"])
     if (registry.resolve_model_config(**config["model_config"]),
         config["dataset"]["name"]) != (bundled.model_config, bundled.dataset):
-        raise UserError(f"{run} is not of the preset small of {config['model']}, trained on {bundled.dataset}")
+        raise UserError(f"{run} is not a run of the preset small of {config['model']} on {bundled.dataset}")
     return bundled
 
 
 def measure_accuracy(bundled, file, data_dir=None, limit=None):
-    """Return the test accuracy, a fraction, of a packed file, loaded as bundled weights are."""
+    """Return the test accuracy, a fraction, of the packed weights in `file`, loaded as bundled weights are."""
     from zoo.data.datasets import load_dataset_by_name
     from zoo.training import evaluation, finetuned_model
     from zoo.weights import sources
@@ -72,9 +73,9 @@ def measure_accuracy(bundled, file, data_dir=None, limit=None):
 
 
 def bundle_weights(run, to_file=None, data_dir=None):
-    """Pack a run, check the test accuracy of what was packed, and put it in its place; return (path, accuracy).
+    """Pack a run, check the test accuracy of the packed weights, and write them to `to_file`; return (path, accuracy).
 
-    to_file: default: where the package has it. UserError, and the file as it was, where the accuracies differ.
+    to_file: default: their path in the package. If the accuracies differ, raises UserError and writes nothing.
     """
     from zoo.training import run_files
 
@@ -86,7 +87,7 @@ def bundle_weights(run, to_file=None, data_dir=None):
         pack_weights(run, scratch)
         accuracy = measure_accuracy(bundled, scratch, data_dir, config["limit"])
         if abs(accuracy - result["test_accuracy_best"]) > MAX_DIFFERENCE:
-            raise UserError(f"{run} has a test accuracy of {result['test_accuracy_best']:.4f}, its packed weights "
+            raise UserError(f"{run} has a test accuracy of {result['test_accuracy_best']:.4f}, its packed weights of "
                             f"{accuracy:.4f}; {path} was not written")
         os.replace(scratch, path)
     finally:
@@ -96,8 +97,8 @@ def bundle_weights(run, to_file=None, data_dir=None):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--data-dir")
+    parser.add_argument("run", type=Path, help="run directory of a small preset")
+    parser.add_argument("--data-dir", help="directory of the datasets")
     arguments = parser.parse_args()
     try:
         path, accuracy = bundle_weights(arguments.run, data_dir=arguments.data_dir)

@@ -1,7 +1,7 @@
-"""A functional Keras model as plain PyTorch: the same layers, eager, as people write them by hand.
+"""Convert a functional Keras model to plain eager PyTorch: the same layers, as one would write them by hand.
 
-For throughput.py, and for the layers of its networks alone. Weights start at PyTorch's own values; nothing of Keras is
-left when it runs. It takes and gives channels-first tensors.
+Used by throughput.py; supports only the layers of its models. Weights have PyTorch's own initialization; no Keras code
+runs in it. Inputs and outputs are channels-first tensors.
 """
 
 import torch
@@ -12,24 +12,26 @@ from zoo.analysis import graph
 
 
 class EagerModel(nn.Module):
-    """The calls of `model` in the order of their flow."""
+    """The layer calls of `model`, in topological order."""
 
     def __init__(self, model):
         super().__init__()
         calls = graph.get_layer_calls(model)
         self.layers = nn.ModuleDict({name: CONVERTERS[call.class_name](call.layer) for (name, _), call in calls.items()
                                      if call.class_name != "InputLayer"})
-        self.layer_inputs = {name: [read for read, _ in call.input_calls] for (name, _), call in calls.items()}
+        self.layer_inputs = {name: [source for source, _ in call.input_calls] for (name, _), call in calls.items()}
         self.input_name = next(name for (name, _), call in calls.items() if call.class_name == "InputLayer")
 
     def forward(self, image):
-        found = {self.input_name: image}
+        outputs = {self.input_name: image}
         for name, module in self.layers.items():
-            found[name] = module(*(found[each] for each in self.layer_inputs[name]))
-        return found[name]
+            outputs[name] = module(*(outputs[source] for source in self.layer_inputs[name]))
+        return outputs[name]
 
 
 class Lambda(nn.Module):
+    """A module that calls a function."""
+
     def __init__(self, function):
         super().__init__()
         self.function = function
@@ -39,17 +41,17 @@ class Lambda(nn.Module):
 
 
 class SamePadding(nn.Module):
-    """Keras's `same` for a stride: what is missing is put to the right and the bottom first."""
+    """Keras's `same` padding for strided layers: an odd pixel of padding goes to the right or the bottom."""
 
     def __init__(self, inner, window, stride, value=0.0):
         super().__init__()
         self.inner, self.window, self.stride, self.value = inner, window, stride, value
 
     def forward(self, x):
-        high, wide = (max((-(-size // step) - 1) * step + window - size, 0)
-                      for size, step, window in zip(x.shape[2:], self.stride, self.window, strict=True))
-        rims = wide // 2, wide - wide // 2, high // 2, high - high // 2
-        return self.inner(functional.pad(x, rims, value=self.value))
+        height, width = (max((-(-size // stride) - 1) * stride + window - size, 0)
+                         for size, stride, window in zip(x.shape[2:], self.stride, self.window, strict=True))
+        padding = width // 2, width - width // 2, height // 2, height - height // 2
+        return self.inner(functional.pad(x, padding, value=self.value))
 
 
 def to_pair(value):
@@ -57,16 +59,18 @@ def to_pair(value):
 
 
 def add_activation(module, layer):
-    """Return a module with the activation that a layer has inside, ReLU or none."""
+    """Return `module` followed by the activation of `layer`, ReLU or none."""
     return nn.Sequential(module, nn.ReLU()) if layer.activation.__name__ == "relu" else module
 
 
 def convert_convolution(layer):
     window, stride = to_pair(layer.kernel_size), to_pair(layer.strides)
-    whole = layer.padding == "same" and stride == (1, 1)
-    made = nn.Conv2d(layer.kernel.shape[2] * layer.groups, layer.filters, window, stride, groups=layer.groups,
-                     bias=layer.use_bias, padding=tuple(side // 2 for side in window) if whole else 0)
-    return add_activation(SamePadding(made, window, stride) if layer.padding == "same" and not whole else made, layer)
+    is_symmetric = layer.padding == "same" and stride == (1, 1)  # PyTorch's own padding suffices
+    conv = nn.Conv2d(layer.kernel.shape[2] * layer.groups, layer.filters, window, stride, groups=layer.groups,
+                     bias=layer.use_bias, padding=tuple(size // 2 for size in window) if is_symmetric else 0)
+    if layer.padding == "same" and not is_symmetric:
+        conv = SamePadding(conv, window, stride)
+    return add_activation(conv, layer)
 
 
 def convert_max_pool(layer):
@@ -102,7 +106,7 @@ CONVERTERS = {
     "Concatenate": lambda layer: Lambda(lambda *x: torch.cat(x, 1)),
     "ZeroPadding2D": lambda layer: nn.ZeroPad2d((*layer.padding[1], *layer.padding[0])),
     "ScaledAdd": lambda layer: Lambda(lambda x, y: x + layer.scale * y),
-    # PyTorch's alpha is of the mean of the squares, the paper's of their sum
+    # PyTorch's alpha scales the mean of the squares, the paper's their sum
     "LocalResponseNormalization": lambda layer: nn.LocalResponseNorm(layer.depth, layer.alpha * layer.depth, layer.beta,
                                                                      layer.bias),
 }

@@ -1,24 +1,24 @@
-"""Measure how many pictures a second networks train on and are asked for, side by side; write throughput.csv.
+"""Measure the training and inference throughput of models, compared with other implementations; write throughput.csv.
 
-    python benchmarks/throughput.py                   all of it: 20 minutes on a machine with nothing else to do
-    python benchmarks/throughput.py lenet5 resnet34   some networks; the rows of the others stay
-    python benchmarks/throughput.py start             only what stands before the first step
+    python benchmarks/throughput.py                   everything: 20 minutes on an otherwise idle machine
+    python benchmarks/throughput.py lenet5 resnet34   some models; the rows of the others are kept
+    python benchmarks/throughput.py startup           only startup times
     python benchmarks/throughput.py --table | --readme
 
-For each network these stand beside each other, each in a process of its own, and work in turns, ROUNDS times; a row is
-the median of its turns, with the slowest and the fastest:
+For each model, these implementations run in a process of their own each and alternate for ROUNDS rounds; a row has the
+median, minimum and maximum of its rounds:
 
-    zoo       what zoo.train does in an epoch, its batches, changes of the pictures, metrics and progress among it, and
-              its files left out; the second epoch of two, for the first has the start of `fit` in it
-    bare      the same compiled step, over and over on one batch that is on the device: the limit (TensorFlow)
-    tutorial  model.fit on NumPy arrays with Keras's random layers in front, as a tutorial writes it, in float32
-    pytorch   an eager PyTorch loop over a DataLoader, channels last, the same network, changes and precision
-    product   one product of large matrices: the peak, in 10^9 multiply-adds a second
+    zoo       what zoo.train does in an epoch, including batches, augmentation, metrics and progress, but not its
+              files; the second of two epochs, because the first includes the start of `fit`
+    bare      the same compiled step, repeated on one batch that is already on the device: the upper limit (TensorFlow)
+    tutorial  model.fit on NumPy arrays with Keras's random augmentation layers, as in a tutorial, in float32
+    pytorch   an eager PyTorch loop over a DataLoader, channels last, with the same model, augmentation and precision
+    matmul    one product of large matrices: the peak, in 10^9 multiply-adds per second (GMAC/s)
 
-One step of each comes first. What is too slow for its part of --minutes, such as bfloat16 where the CPU has none, is
-left out, with a row that says so; where time is short there are fewer rounds.
-The pictures are mirrored, turned by up to 25 degrees and shifted by up to a tenth, as the recipe `notes` does. It needs
-jax and torch beside what the README installs.
+Each starts with a single step. An implementation that is too slow for its part of --minutes, such as bfloat16 on a CPU
+without bfloat16 instructions, is left out, with a row that says so; if time is short, there are fewer rounds.
+Images are flipped, rotated by up to 25 degrees and shifted by up to a tenth, as in the recipe `notes`. Requires jax and
+torch in addition to what the README installs.
 """
 
 import argparse
@@ -34,21 +34,21 @@ import csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 CSV_PATH = Path(__file__).with_name("throughput.csv")
-FIELDS = ("network", "what", "subject", "backend", "precision", "batch", "median", "lowest", "highest", "unit", "turns",
-          "multiply_adds", "processor", "versions")
-ROUNDS, MIN_ROUNDS, START_SECONDS = 3, 1, 120  # START: seconds for what stands before the first step
-# Training steps that a step of a turn costs: two epochs, and a third of a step for its inference, rounded up
-STEPS_PER_TURN_STEP = 3
-TRAINING_MACS_FACTOR = 3  # times the multiply-adds of a picture: forward, to the weights and to the inputs
+FIELDS = ("model", "metric", "implementation", "backend", "precision", "batch_size", "median", "min", "max", "unit",
+          "rounds", "multiply_adds", "cpu", "versions")
+ROUNDS, MIN_ROUNDS, STARTUP_SECONDS = 3, 1, 120  # STARTUP_SECONDS: time reserved for measure_startup
+# A round costs this many training steps per step: two epochs, and a third of a step for inference, rounded up
+TRAINING_STEPS_PER_STEP = 3
+TRAINING_MACS_FACTOR = 3  # relative to inference: forward, gradients of the weights and gradients of the inputs
 
-#        network                batch steps  arguments of zoo.build
+#        model              batch size steps per round, arguments of zoo.build
 CASES = (("lenet5",              128,  80, {}),
          ("vgg16",                32,   3, {"options": {"batch_norm": True}}),
          ("resnet34",             32,   2, {}),
          ("googlenet",            32,   2, {}),
          ("inception_resnet_v2",  32,   2, {"width": 1 / 8}))
 
-#           subject     backend       precision
+#                   implementation backend    precision
 IMPLEMENTATIONS = (("zoo",      "tensorflow", "float32"),
                    ("zoo",      "tensorflow", "bfloat16"),
                    ("bare",     "tensorflow", "float32"),
@@ -56,10 +56,10 @@ IMPLEMENTATIONS = (("zoo",      "tensorflow", "float32"),
                    ("pytorch",  "torch",      "float32"),
                    ("pytorch",  "torch",      "bfloat16"))
 OTHER_BACKENDS = (("zoo", "jax", "float32"), ("zoo", "torch", "float32"))
-OTHER_BACKEND_MODELS = ("lenet5", "resnet34")  # JAX and PyTorch are slower here, and the whole has its limit of time
+OTHER_BACKEND_MODELS = ("lenet5", "resnet34")  # only these: JAX and PyTorch are slower here, and time is limited
 
-KERAS_APPLICATIONS = (("vgg16", "VGG16"), ("inception_v3", "InceptionV3"),
-                      ("xception", "Xception"))  # and in keras.applications
+# Names in zoo and in keras.applications
+KERAS_APPLICATIONS = (("vgg16", "VGG16"), ("inception_v3", "InceptionV3"), ("xception", "Xception"))
 
 
 def get_implementations(name):
@@ -67,116 +67,119 @@ def get_implementations(name):
 
 
 def measure_case(case, rounds, seconds, max_seconds):
-    """Yield the rows of one model: about `seconds` for more rounds than MIN_ROUNDS, never much more than `limit`.
+    """Yield the rows of one model.
 
-    A subject for which the limit is too short has a row "left out" instead: the seconds of one of its steps, or those
-    after which its first step, with the import and the compilation, was given up.
+    More rounds than MIN_ROUNDS are run only within about `seconds`; all takes never much more than `max_seconds`. An
+    implementation for which `max_seconds` is too short has a row "left out" instead: the seconds of one of its steps,
+    or the time after which its first step, with the import and the compilation, was aborted.
     """
-    from workers import WorkerTimeout, Worker
+    from workers import Worker, WorkerTimeout
 
-    (name, batch, steps, _), subjects = case, get_implementations(case[0])
-    began, promised, workers, values = time.monotonic(), 0.0, {}, {}
-    for index, subject in enumerate(subjects):  # one after the other, for each compiles on all cores
-        started = time.monotonic()
-        left = began + max_seconds - started - promised  # of which one may take twice its part, for they differ
-        share = max(0.0, left * min(1, 2 / (len(subjects) - index)))
-        worker = Worker(case, *subject)
+    (name, batch_size, steps, _), implementations = case, get_implementations(case[0])
+    start, reserved, workers, values = time.monotonic(), 0.0, {}, {}
+    for index, implementation in enumerate(implementations):  # one after the other: each compiles on all cores
+        worker_start = time.monotonic()
+        remaining = start + max_seconds - worker_start - reserved
+        limit = max(0.0, remaining * min(1, 2 / (len(implementations) - index)))  # twice its part, for they differ
+        worker = Worker(case, *implementation)
         try:
-            worker.request("step", share)
-            step = worker.request("step",
-                                  share - (time.monotonic() - started))  # without the import and the compilation
+            worker.request("step", limit)
+            step_seconds = worker.request("step", limit - (time.monotonic() - worker_start))  # without compilation
         except WorkerTimeout:
-            values["left out", "s", subject] = [share]
+            values["left out", "s", implementation] = [limit]
             continue
-        turn = step * steps * STEPS_PER_TURN_STEP
-        if time.monotonic() - started + turn * (1 + MIN_ROUNDS) > share:
-            values["left out", "s a step", subject] = [step]
+        round_seconds = step_seconds * steps * TRAINING_STEPS_PER_STEP
+        if time.monotonic() - worker_start + round_seconds * (1 + MIN_ROUNDS) > limit:
+            values["left out", "s/step", implementation] = [step_seconds]
             worker.close()
             continue
         worker.request("training")
-        if subject[0] == "zoo":
-            values["first turn", "s", subject] = [time.monotonic() - started]
+        if implementation[0] == "zoo":
+            values["first round", "s", implementation] = [time.monotonic() - worker_start]
         worker.request("inference")
-        workers[subject], promised = worker, promised + turn * MIN_ROUNDS
-    for turn in range(1, rounds + 1):
-        turn_began = time.monotonic()
-        for what in ("training", "inference"):
-            for subject, worker in workers.items():
-                speed = worker.request(what)
+        workers[implementation], reserved = worker, reserved + round_seconds * MIN_ROUNDS
+    for index in range(1, rounds + 1):
+        round_start = time.monotonic()
+        for task in ("training", "inference"):
+            for implementation, worker in workers.items():
+                speed = worker.request(task)
                 if speed is not None:
-                    values.setdefault((what, "pictures/s", subject), []).append(speed)
-        print(f"{name}: turn {turn} of {rounds}", file=sys.stderr, flush=True)
-        if turn >= MIN_ROUNDS and 2 * time.monotonic() - turn_began > began + seconds:  # another would end too late
+                    values.setdefault((task, "images/s", implementation), []).append(speed)
+        print(f"{name}: round {index} of {rounds}", file=sys.stderr, flush=True)
+        if index >= MIN_ROUNDS and 2 * time.monotonic() - round_start > start + seconds:  # another would end too late
             break
-    for subject, worker in workers.items():
-        values["memory", "MiB", subject] = [worker.request("memory")]
+    for implementation, worker in workers.items():
+        values["memory", "MiB", implementation] = [worker.request("memory")]
         worker.close()
-    products = count_multiply_adds(case)
-    for (what, unit, (subject, backend, precision)), each in values.items():
-        yield make_row(each, unit, network=name, what=what, subject=subject, backend=backend, precision=precision,
-                       batch=batch, multiply_adds=products)
+    multiply_adds = count_multiply_adds(case)
+    for (metric, unit, (implementation, backend, precision)), measurements in values.items():
+        yield make_row(measurements, unit, model=name, metric=metric, implementation=implementation, backend=backend,
+                       precision=precision, batch_size=batch_size, multiply_adds=multiply_adds)
 
 
 def make_row(values, unit, **columns):
-    digits = 1 if unit in ("pictures/s", "MiB") else 3
-    return {**columns, "median": round(statistics.median(values), digits), "lowest": round(min(values), digits),
-            "highest": round(max(values), digits), "unit": unit, "turns": len(values)}
+    digits = 1 if unit in ("images/s", "MiB") else 3
+    return {**columns, "median": round(statistics.median(values), digits), "min": round(min(values), digits),
+            "max": round(max(values), digits), "unit": unit, "rounds": len(values)}
 
 
 def count_multiply_adds(case):
-    """Return those of one picture, forward."""
+    """Return the multiply-adds of the forward pass per image."""
     from zoo import registry
     from zoo.analysis import summary
 
-    return summary.summarize_model_config(registry.resolve_model_config(case[0], (32, 32, 3), 10,
-                                                                        **case[3])).multiply_adds
+    model_config = registry.resolve_model_config(case[0], (32, 32, 3), 10, **case[3])
+    return summary.summarize_model_config(model_config).multiply_adds
 
 
 def measure_peaks():
-    """Return a row for each precision: the 10^9 multiply-adds a second of a product of two square matrices."""
+    """Return a row for each precision: the GMAC/s of a product of two square matrices."""
     import torch
 
-    side, rows = 2048, []
+    size, rows = 2048, []
     for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        a, b = (torch.rand(side, side).to(dtype) for _ in range(2))
+        a, b = (torch.rand(size, size).to(dtype) for _ in range(2))
         speeds = []
         for _ in range(20):
-            began = time.perf_counter()
+            start = time.perf_counter()
             a @ b
-            speeds.append(side ** 3 / (time.perf_counter() - began) / 1e9)
-        rows.append(make_row(speeds, "10^9/s", what="peak", subject="product", backend="torch", precision=precision))
+            speeds.append(size ** 3 / (time.perf_counter() - start) / 1e9)
+        rows.append(make_row(speeds, "GMAC/s", metric="peak", implementation="matmul", backend="torch",
+                             precision=precision))
     return rows
 
 
-def measure_start():
-    """Yield rows of what stands before the first step: seconds."""
-    commands = {"nothing at all": ["-c", ""], "import zoo": ["-c", "import zoo"],
+def measure_startup():
+    """Yield the rows of startup times and of the time to build models, in seconds."""
+    commands = {"python alone": ["-c", ""], "import zoo": ["-c", "import zoo"],
                 "zoo.train --help": ["-m", "zoo.train", "--help"],
                 "zoo.train resnet43": ["-m", "zoo.train", "resnet43"]}
-    taken = {name: [] for name in commands}
+    durations = {name: [] for name in commands}
     for _ in range(7):
-        for name, words in commands.items():
-            began = time.perf_counter()
-            subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True)
-            taken[name].append(time.perf_counter() - began)
-    for name, seconds in taken.items():
-        yield make_row(seconds, "s", what="start", subject=name)
+        for name, arguments in commands.items():
+            start = time.perf_counter()
+            subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True)
+            durations[name].append(time.perf_counter() - start)
+    for name, seconds in durations.items():
+        yield make_row(seconds, "s", metric="startup", implementation=name)
     os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
     import keras
 
     import zoo
 
-    for ours, theirs in KERAS_APPLICATIONS:
-        taken = {"zoo.build": [], "keras.applications": []}
+    for model_name, keras_name in KERAS_APPLICATIONS:
+        builders = {"zoo.build": lambda: zoo.build(model_name),
+                    "keras.applications": lambda: getattr(keras.applications, keras_name)(weights=None)}
+        durations = {name: [] for name in builders}
         for _ in range(4):
-            for name, build in (("zoo.build", lambda: zoo.build(ours)),
-                                ("keras.applications", lambda: getattr(keras.applications, theirs)(weights=None))):
+            for name, build in builders.items():
                 keras.utils.clear_session()
-                began = time.perf_counter()
+                start = time.perf_counter()
                 build()
-                taken[name].append(time.perf_counter() - began)
-        for name, seconds in taken.items():
-            yield make_row(seconds[1:], "s", network=ours, what="build", subject=name, backend="tensorflow")
+                durations[name].append(time.perf_counter() - start)
+        for name, seconds in durations.items():
+            yield make_row(seconds[1:], "s", model=model_name, metric="build", implementation=name,
+                           backend="tensorflow")
 
 
 def read_rows():
@@ -184,83 +187,89 @@ def read_rows():
 
 
 def replace_rows(new_rows, is_replaced):
-    """Put `new_rows` in the place of the rows for which `is_replaced` is true."""
+    """Write `new_rows` in place of the rows for which `is_replaced` is true."""
     csv_rows.write_rows(CSV_PATH, FIELDS, [row for row in read_rows() if not is_replaced(row)] + new_rows)
 
 
 def read_medians():
-    """Return {(network, what, subject, backend, precision): the row}, with numbers for what numbers are."""
-    return {tuple(each[field] for field in FIELDS[:5]): {**each, "median": float(each["median"])}
-            for each in read_rows()}
+    """Return {(model, metric, implementation, backend, precision): row}; the medians are numbers."""
+    return {tuple(row[field] for field in FIELDS[:5]): {**row, "median": float(row["median"])} for row in read_rows()}
 
 
-def format_ratio(rows, network, task, *other, ours):
-    found = rows.get((network, task, *other))
-    return f"{ours / found['median']:.2f}" if found else ""
+def format_ratio(rows, *key, value):
+    """Return `value` relative to the median of the row `key`, or "" if there is no such row."""
+    return f"{value / rows[key]['median']:.2f}" if key in rows else ""
 
 
 def format_markdown_table():
-    """Return the lines of the whole table: pictures a second, and zoo's share of each other."""
+    """Return the lines of the complete table: images per second of zoo, and its speed relative to the others."""
     rows = read_medians()
-    lines = ["| network, batch | | backend, precision | zoo, pictures/s | of bare | of tutorial | of PyTorch | of peak |",
+    lines = ["| model, batch size | task | backend, precision | zoo, images/s (min to max) | relative to bare step | "
+             "relative to tutorial | relative to PyTorch | fraction of peak |",
              "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
-    for (network, what, subject, backend, precision), each in rows.items():
-        if subject == "zoo" and what == "left out":
-            lines.append(f"| {network}, {each['batch']} | | {backend}, {precision} | left out: {format_reason(each)} | "
-                         "| | | |")
-        if subject != "zoo" or what not in ("training", "inference"):
+    for (model, metric, implementation, backend, precision), row in rows.items():
+        if implementation == "zoo" and metric == "left out":
+            lines.append(f"| {model}, {row['batch_size']} | | {backend}, {precision} | left out: {format_reason(row)} "
+                         "| | | | |")
+        if implementation != "zoo" or metric not in ("training", "inference"):
             continue
-        ours = each["median"]
-        bare = format_ratio(rows, network, what, "bare", backend, precision, ours=ours)
-        tutorial = format_ratio(rows, network, what, "tutorial", "tensorflow", "float32", ours=ours)
-        pytorch = format_ratio(rows, network, what, "pytorch", "torch", precision, ours=ours)
-        done = ours * int(each["multiply_adds"]) * (TRAINING_MACS_FACTOR if what == "training" else 1)
-        peak = done / 1e9 / float(rows["", "peak", "product", "torch", precision]["highest"])
-        lines.append(f"| {network}, {each['batch']} | {what} | {backend}, {precision} | {ours:,.0f} "
-                     f"({float(each['lowest']):,.0f} to {float(each['highest']):,.0f}) | {bare} | {tutorial} | "
-                     f"{pytorch} | {peak:.0%} |")
+        speed = row["median"]
+        bare = format_ratio(rows, model, metric, "bare", backend, precision, value=speed)
+        tutorial = format_ratio(rows, model, metric, "tutorial", "tensorflow", "float32", value=speed)
+        pytorch = format_ratio(rows, model, metric, "pytorch", "torch", precision, value=speed)
+        macs = speed * int(row["multiply_adds"]) * (TRAINING_MACS_FACTOR if metric == "training" else 1)
+        fraction_of_peak = macs / 1e9 / float(rows["", "peak", "matmul", "torch", precision]["max"])
+        lines.append(f"| {model}, {row['batch_size']} | {metric} | {backend}, {precision} | {speed:,.0f} "
+                     f"({float(row['min']):,.0f} to {float(row['max']):,.0f}) | {bare} | {tutorial} | {pytorch} | "
+                     f"{fraction_of_peak:.0%} |")
     return lines
 
 
 def format_reason(row):
-    """Return the text that says why the subject of a row was left out."""
-    words = "no time for steps of" if row["unit"] == "s a step" else "no two steps in"
-    return f"{words} {row['median']:.3g} s"
+    """Return why the implementation of a row was left out."""
+    if row["unit"] == "s/step":
+        return f"too slow, {row['median']:.3g} s per step"
+    return f"two steps took longer than {row['median']:.3g} s"
 
 
-def format_start_table():
-    """Return the lines of the table of what stands before the first step."""
+def format_startup_table():
+    """Return the lines of the table of startup times."""
     rows = read_medians()
-    lines = ["| | seconds |", "| --- | ---: |"]
-    lines += [f"| `{subject}` | {each['median']:.2f} |" for (_, what, subject, *_), each in rows.items()
-              if what == "start" and subject != "nothing at all"]
-    lines += [f"| `zoo.build(\"{network}\")`, of `keras.applications` | {each['median']:.2f}, "
-              f"{format_ratio(rows, network, what, 'keras.applications', backend, precision, ours=each['median'])} |"
-              for (network, what, subject, backend, precision), each in rows.items() if subject == "zoo.build"]
-    lines += [f"| {network}, {backend}, {precision}: from nothing to the end of the first turn; peak memory | "
-              f"{each['median']:.1f}; {rows[network, 'memory', subject, backend, precision]['median']:,.0f} MiB |"
-              for (network, what, subject, backend, precision), each in rows.items() if what == "first turn"]
+    lines = ["| startup | seconds |", "| --- | ---: |"]
+    for (model, metric, implementation, backend, precision), row in rows.items():
+        seconds = row["median"]
+        if metric == "startup" and implementation != "python alone":
+            lines.append(f"| `{implementation}` | {seconds:.2f} |")
+        if implementation == "zoo.build":
+            ratio = format_ratio(rows, model, metric, "keras.applications", backend, precision, value=seconds)
+            lines.append(f"| `zoo.build(\"{model}\")`; relative to `keras.applications` | {seconds:.2f}; {ratio} |")
+    for (model, metric, *implementation), row in rows.items():
+        if metric == "first round":
+            _, backend, precision = implementation
+            memory = rows[model, "memory", *implementation]["median"]
+            lines.append(f"| {model}, {backend}, {precision}: from process start to the end of the first round; "
+                         f"peak memory | {row['median']:.1f}; {memory:,.0f} MiB |")
     return lines
 
 
 def format_readme_table():
     """Return the lines of the README's table: training in float32 on TensorFlow."""
     rows = read_medians()
-    lines = ["| network | batch | pictures/s | of the bare step | of a tutorial's `fit` | of eager PyTorch |",
-             "| --- | ---: | ---: | ---: | ---: | ---: |"]
-    for (network, what, *subject), each in rows.items():
-        if what == "training" and tuple(subject) == IMPLEMENTATIONS[0]:
-            shares = " | ".join(format_ratio(rows, network, what, *other, ours=each["median"])
+    lines = ["| model | batch size | images/s | relative to the bare step | relative to a tutorial's `fit` | "
+             "relative to eager PyTorch |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    for (model, metric, *implementation), row in rows.items():
+        if metric == "training" and tuple(implementation) == IMPLEMENTATIONS[0]:
+            ratios = " | ".join(format_ratio(rows, model, metric, *other, value=row["median"])
                                 for other in IMPLEMENTATIONS[2:5])
-            lines.append(f"| {network} | {each['batch']} | {each['median']:,.0f} | {shares} |")
+            lines.append(f"| {model} | {row['batch_size']} | {row['median']:,.0f} | {ratios} |")
     return lines
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", nargs="*", help=f"{', '.join(case[0] for case in CASES)}, start; default: all")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--minutes", type=float, default=20, help="that all of it may take; default: 20")
+    parser.add_argument("models", nargs="*", help=f"{', '.join(case[0] for case in CASES)}, startup; default: all")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
+    parser.add_argument("--minutes", type=float, default=20, help="time limit of the whole benchmark; default: 20")
     parser.add_argument("--table", action="store_true", help="print the tables of docs/speed.md")
     parser.add_argument("--readme", action="store_true", help="print the table of the README")
     parser.add_argument("--peaks", action="store_true", help=argparse.SUPPRESS)
@@ -270,30 +279,31 @@ def main():
         return
     if arguments.table or arguments.readme:
         print("\n".join(format_readme_table() if arguments.readme
-                        else [*format_markdown_table(), "", *format_start_table()]))
+                        else [*format_markdown_table(), "", *format_startup_table()]))
         return
     sys.path[:0] = [str(ROOT)]
     from zoo.training import provenance
 
-    asked = arguments.networks or [case[0] for case in CASES] + ["start"]
-    unknown = set(asked) - {case[0] for case in CASES} - {"start"}
+    requested = arguments.models or [case[0] for case in CASES] + ["startup"]
+    unknown = set(requested) - {case[0] for case in CASES} - {"startup"}
     if unknown:
         parser.error(f"not measured here: {', '.join(sorted(unknown))}")
     versions = {**provenance.get_package_versions("tensorflow"), **provenance.get_package_versions("jax"),
                 **provenance.get_package_versions("torch")}
-    told = {"processor": provenance.get_cpu_name(),
-            "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
-    end, cases = time.monotonic() + arguments.minutes * 60, [case for case in CASES if case[0] in asked]
+    metadata = {"cpu": provenance.get_cpu_name(),
+                "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
+    end, cases = time.monotonic() + arguments.minutes * 60, [case for case in CASES if case[0] in requested]
     for index, case in enumerate(cases):  # measured in processes of their own, before this one loads a backend
-        left = max(0.0, end - time.monotonic() - (START_SECONDS if "start" in asked else 0))
-        seconds = left / (len(cases) - index)
-        rows = [{**each, **told} for each in measure_case(case, arguments.rounds, seconds, min(left, 2 * seconds))]
-        replace_rows(rows, lambda each, case=case: each["network"] == case[0] and each["what"] != "build")
-    if "start" in asked:
-        alone = subprocess.run([sys.executable, __file__, "--peaks"], capture_output=True, text=True, check=True)
-        rows = [{**each, **told} for each in [*json.loads(alone.stdout), *measure_start()]]
-        replace_rows(rows, lambda each: each["what"] in ("start", "build", "peak"))
-    print("\n".join([*format_markdown_table(), "", *format_start_table()]))
+        remaining = max(0.0, end - time.monotonic() - (STARTUP_SECONDS if "startup" in requested else 0))
+        seconds = remaining / (len(cases) - index)
+        rows = [{**row, **metadata}
+                for row in measure_case(case, arguments.rounds, seconds, min(remaining, 2 * seconds))]
+        replace_rows(rows, lambda row, case=case: row["model"] == case[0] and row["metric"] != "build")
+    if "startup" in requested:
+        peaks = subprocess.run([sys.executable, __file__, "--peaks"], capture_output=True, text=True, check=True)
+        rows = [{**row, **metadata} for row in [*json.loads(peaks.stdout), *measure_startup()]]
+        replace_rows(rows, lambda row: row["metric"] in ("startup", "build", "peak"))
+    print("\n".join([*format_markdown_table(), "", *format_startup_table()]))
 
 
 if __name__ == "__main__":

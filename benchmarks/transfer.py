@@ -1,15 +1,16 @@
-"""What a trained body is worth: transfer beside training from nothing, on 500 pictures of classes it has never seen.
+"""Compare fine-tuning a pretrained backbone with training from scratch, on 500 images of classes it has never seen.
 
-    python benchmarks/transfer.py --data-dir data                    the whole: 3 seeds
-    python benchmarks/transfer.py --data-dir data --small            to see that it runs
+    python benchmarks/transfer.py --data-dir data                    the complete benchmark: 3 seeds
+    python benchmarks/transfer.py --data-dir data --small            a quick test run
     python benchmarks/transfer.py --table
 
-CIFAR-10: a network learns airplane, automobile, bird, cat and deer; its body then serves for dog, frog, horse, ship and
-truck, of which there are 500 pictures to train on, 100 a class and others with each seed, 500 to validate and all 5,000
-to test. The same network from nothing, on the same pictures, has as many epochs as the transfer. Each case is tried
-with three rates on the pictures of the first seed and keeps, for the other seeds, the one with which it is best by
-validation. The body is trained once. A run of the new classes is a row of transfer.csv; the pictures are written into
-folders, and zoo finetune does all the training. What is ended goes on with the same --output-dir.
+CIFAR-10: a model is trained on airplane, automobile, bird, cat and deer; its backbone is then used for dog, frog,
+horse, ship and truck, with 500 training images, 100 per class and different for each seed, 500 validation images and
+all 5,000 test images. The same model trained from scratch on the same images has as many epochs as the fine-tuning.
+Each method is tried with three learning rates on the images of the first seed and, for the other seeds, uses the one
+with the best validation accuracy. The backbone is trained once. A run on the new classes is a row of transfer.csv; the
+images are written to folders, and zoo finetune does all the training. Repeating the command with the same --output-dir
+resumes an interrupted benchmark.
 """
 
 import argparse
@@ -27,51 +28,54 @@ from PIL import Image
 from zoo.data.datasets import load_dataset_by_name
 
 CSV_PATH = Path(__file__).with_name("transfer.csv")
-FIELDS = ("case", "network", "source_pictures", "pictures", "seed", "rate", "val_accuracy_best",
-          "test_accuracy_best", "source_accuracy", "epochs", "seconds", "device", "processor", "versions", "commit",
+FIELDS = ("method", "model", "source_images", "images", "seed", "learning_rate", "val_accuracy_best",
+          "test_accuracy_best", "source_accuracy", "epochs", "seconds", "device", "cpu", "versions", "commit",
           "command")
-CLASSES_PER_HALF = 5  # classes
+CLASSES_PER_HALF = 5
 FULL_SIZES = {"source": 22_500, "source_epochs": 10, "new": 500, "epochs": 60, "test": 5_000, "seeds": (0, 1, 2)}
 SMALL_SIZES = {"source": 1_000, "source_epochs": 1, "new": 100, "epochs": 3, "test": 200, "seeds": (0, 1)}
-NETWORK = "resnet18"
+MODEL = "resnet18"
 WIDTH = "0.25"
-# The source learns as zoo.train teaches a ResNet; with few pictures Adam, as zoo finetune does by itself
+# The source model is trained as zoo.train trains a ResNet; the few new images with Adam, the default of zoo finetune
 SOURCE_RECIPE = ("optimizer=nesterov", "learning_rate=0.1", "weight_decay=5e-4", "warmup_epochs=1")
-LEARNING_RATES = {"from nothing": ("0.001", "0.003", "0.01"), "head alone": ("0.003", "0.01", "0.03"),
-                  "head, then all": ("0.0003", "0.001", "0.003")}  # of the last: of the body, after a head with 0.01
+# By method; those of the last are for the backbone: its first stage trains the head with a learning rate of 0.01
+LEARNING_RATES = {"from scratch": ("0.001", "0.003", "0.01"), "head only": ("0.003", "0.01", "0.03"),
+                  "head, then fine-tune all layers": ("0.0003", "0.001", "0.003")}
 
 
 def write_images(folder, split, classes, class_names, count, seed=0):
-    """Write `count` pictures of some classes, alike from each, as FOLDER/CLASS/NUMBER.png."""
+    """Write `count` images, equally many of each of `classes`, as FOLDER/CLASS/INDEX.png."""
     for label in classes:
-        rows = np.random.default_rng(seed).permutation(np.flatnonzero(split.labels == label))[: count // len(classes)]
-        images, _ = split.batch(rows)
-        place = folder / class_names[label]
-        place.mkdir(parents=True)
-        for row, image in zip(rows, images, strict=True):
-            Image.fromarray(image).save(place / f"{row}.png")
+        indices = np.random.default_rng(seed).permutation(np.flatnonzero(split.labels == label))
+        indices = indices[: count // len(classes)]
+        images, _ = split.batch(indices)
+        class_folder = folder / class_names[label]
+        class_folder.mkdir(parents=True)
+        for index, image in zip(indices, images, strict=True):
+            Image.fromarray(image).save(class_folder / f"{index}.png")
 
 
 def prepare_folder(root, dataset, classes, count, sizes, seed=0):
-    """Write the pictures of some classes, `count` to train on, unless they are there, and return their folder."""
-    place = root / f"{count}-{seed}"
-    if not (place / "written").exists():
-        for part, split, most in (("train", dataset.train, count), ("val", dataset.validation, min(count, 500)),
-                                  ("test", dataset.test, sizes["test"])):
-            write_images(place / part, split, classes, dataset.info.class_names, most, seed)
-        (place / "written").touch()
-    return place
+    """Write the images of `classes`, `count` of them for training, unless they exist; return their folder."""
+    folder = root / f"{count}-{seed}"
+    if not (folder / "written").exists():
+        for name, split, split_count in (("train", dataset.train, count),
+                                         ("val", dataset.validation, min(count, 500)),
+                                         ("test", dataset.test, sizes["test"])):
+            write_images(folder / name, split, classes, dataset.info.class_names, split_count, seed)
+        (folder / "written").touch()
+    return folder
 
 
 def run_finetune(root, name, folder, seed, *options):
-    """Run zoo finetune and return (what run.json says, what result.json says, the command without places)."""
-    words = [NETWORK, "--seed", str(seed), "--set", "augmentation=flip crop=4", *options]
-    subprocess.run([sys.executable, "-m", "zoo", "finetune", *words, "--data", str(folder),
-                    "--output-dir", str(root / "runs"), "--name", name], check=True)
+    """Run zoo finetune; return (contents of run.json, contents of result.json, the command with relative paths)."""
+    arguments = [MODEL, "--seed", str(seed), "--set", "augmentation=flip crop=4", *options, "--dataset", str(folder)]
+    subprocess.run([sys.executable, "-m", "zoo", "finetune", *arguments, "--output-dir", str(root / "runs"), "--name",
+                    name], check=True)
     run = root / "runs" / name
-    facts, result = (json.loads((run / file).read_text(encoding="utf-8")) for file in ("run.json", "result.json"))
-    shown = [word.replace(str(root), "").lstrip("/") for word in [*words, "--data", str(folder)]]
-    return facts, result, shlex.join(["python", "-m", "zoo", "finetune", *shown])
+    config, result = (json.loads((run / file).read_text(encoding="utf-8")) for file in ("run.json", "result.json"))
+    recorded = [argument.replace(str(root), "").lstrip("/") for argument in arguments]
+    return config, result, shlex.join(["python", "-m", "zoo", "finetune", *recorded])
 
 
 def append_row(**row):
@@ -80,77 +84,80 @@ def append_row(**row):
 
 def read_rows(sizes):
     """Return the rows of transfer.csv that were measured with these sizes."""
-    return [row for row in csv_rows.read_rows(CSV_PATH) if int(row["source_pictures"]) == sizes["source"]]
+    return [row for row in csv_rows.read_rows(CSV_PATH) if int(row["source_images"]) == sizes["source"]]
 
 
-def find_best_learning_rate(rows, case, seed):
-    """Return the rate with which a case is best by the validation pictures of a seed."""
-    tried = [row for row in rows if row["case"] == case and int(row["seed"]) == seed]
-    return max(tried, key=lambda row: float(row["val_accuracy_best"]))["rate"]
+def find_best_learning_rate(rows, method, seed):
+    """Return the learning rate with the best validation accuracy of a method and seed."""
+    candidates = [row for row in rows if row["method"] == method and int(row["seed"]) == seed]
+    return max(candidates, key=lambda row: float(row["val_accuracy_best"]))["learning_rate"]
 
 
-def make_arguments(case, learning_rate, source, sizes):
-    """Return the arguments of zoo finetune for a case; source: the run of the trained body."""
-    if case == "from nothing":
+def make_arguments(method, learning_rate, source, sizes):
+    """Return the arguments of zoo finetune for a method; source: the run of the pretrained backbone."""
+    if method == "from scratch":
         return ["--weights", "none", "--recipe", "finetune", "--width", WIDTH, "--image-size", "32", "--lr",
                 learning_rate, "--epochs", str(sizes["epochs"])]
-    if case == "head alone":
+    if method == "head only":
         return ["--weights", str(source), "--lr", learning_rate, "--epochs", str(sizes["epochs"])]
-    head = sizes["epochs"] // 3
+    head_epochs = sizes["epochs"] // 3
     return ["--weights", str(source), "--freeze", "none", "--two-stage", "--lr", "0.01", "--backbone-lr", learning_rate,
-            "--head-epochs", str(head), "--epochs", str(sizes["epochs"] - head)]
+            "--head-epochs", str(head_epochs), "--epochs", str(sizes["epochs"] - head_epochs)]
 
 
 def measure_all(sizes, root, data_dir, device):
-    """Train the source, then with each seed each case, and append a row each."""
-    data = load_dataset_by_name("cifar10", data_dir=data_dir)
-    source = prepare_folder(root, data, range(CLASSES_PER_HALF), sizes["source"], sizes)
-    first = sizes["seeds"][0]
-    _, trained, _ = run_finetune(root, f"source{first}", source, first, "--weights", "none", "--width", WIDTH,
-                                 "--image-size", "32", "-b", "128", "--epochs", str(sizes["source_epochs"]), *device,
-                                 *(word for each in SOURCE_RECIPE for word in ("--set", each)))
+    """Train the source model, then every method with every seed, and append a row for each."""
+    dataset = load_dataset_by_name("cifar10", data_dir=data_dir)
+    source_folder = prepare_folder(root, dataset, range(CLASSES_PER_HALF), sizes["source"], sizes)
+    first_seed = sizes["seeds"][0]
+    source = f"source{first_seed}"
+    _, source_result, _ = run_finetune(root, source, source_folder, first_seed, "--weights", "none", "--width", WIDTH,
+                                       "--image-size", "32", "-b", "128", "--epochs", str(sizes["source_epochs"]),
+                                       *device, *(argument for field in SOURCE_RECIPE for argument in ("--set", field)))
     for seed in sizes["seeds"]:
-        new = prepare_folder(root, data, range(CLASSES_PER_HALF, 2 * CLASSES_PER_HALF), sizes["new"], sizes, seed)
-        for case, rates in LEARNING_RATES.items():
+        folder = prepare_folder(root, dataset, range(CLASSES_PER_HALF, 2 * CLASSES_PER_HALF), sizes["new"], sizes, seed)
+        for method, learning_rates in LEARNING_RATES.items():
             rows = read_rows(sizes)
-            known = {(row["case"], int(row["seed"]), row["rate"]) for row in rows}
-            for rate in rates if seed == first else [find_best_learning_rate(rows, case, first)]:
-                if (case, seed, rate) in known:
+            measured = {(row["method"], int(row["seed"]), row["learning_rate"]) for row in rows}
+            if seed != first_seed:
+                learning_rates = [find_best_learning_rate(rows, method, first_seed)]
+            for learning_rate in learning_rates:
+                if (method, seed, learning_rate) in measured:
                     continue
-                name = f"{case.replace(',', '').replace(' ', '-')}-{rate}-{seed}"
-                facts, result, command = run_finetune(root, name, new, seed, *device, *make_arguments(
-                    case, rate, root / "runs" / f"source{first}", sizes))
-                append_row(**{**result, "epochs": sizes["epochs"]}, case=case, network=f"{NETWORK}, width {WIDTH}",
-                           source_pictures=sizes["source"], pictures=sizes["new"], seed=seed, rate=rate,
-                           source_accuracy=trained["test_accuracy_best"], device=facts["device"],
-                           processor=facts["cpu"],
-                           versions=" ".join(f"{name} {version}" for name, version in facts["versions"].items()),
-                           commit=facts["commit"], command=command)
+                name = f"{method.replace(',', '').replace(' ', '-')}-{learning_rate}-{seed}"
+                config, result, command = run_finetune(root, name, folder, seed, *device, *make_arguments(
+                    method, learning_rate, root / "runs" / source, sizes))
+                append_row(**{**result, "epochs": sizes["epochs"]}, method=method, model=f"{MODEL}, width {WIDTH}",
+                           source_images=sizes["source"], images=sizes["new"], seed=seed, learning_rate=learning_rate,
+                           source_accuracy=source_result["test_accuracy_best"], device=config["device"],
+                           cpu=config["cpu"],
+                           versions=" ".join(f"{name} {version}" for name, version in config["versions"].items()),
+                           commit=config["commit"], command=command)
 
 
 def format_markdown_table(sizes=FULL_SIZES):
-    """Return the Markdown table of transfer.csv: a line a case, with the rate that its first seed chose."""
+    """Return the Markdown table of transfer.csv: a line per method, with the learning rate chosen on the first seed."""
     rows = read_rows(sizes)
-    lines = ["| case | network | new pictures | rate | test accuracy, % | runs | on |",
+    lines = ["| method | model | training images | learning rate | test accuracy (%) | runs | CPU |",
              "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
-    for case in LEARNING_RATES:
-        rate = find_best_learning_rate(rows, case, sizes["seeds"][0])
-        runs = [row for row in rows if (row["case"], row["rate"]) == (case, rate)]
+    for method in LEARNING_RATES:
+        learning_rate = find_best_learning_rate(rows, method, sizes["seeds"][0])
+        runs = [row for row in rows if (row["method"], row["learning_rate"]) == (method, learning_rate)]
         accuracies = [100 * float(row["test_accuracy_best"]) for row in runs]
-        spread = f" ± {statistics.stdev(accuracies):.1f}" if len(runs) > 1 else ""
-        lines.append(f"| {case} | {runs[0]['network']} | {runs[0]['pictures']} | {rate} | "
-                     f"{statistics.mean(accuracies):.1f}{spread} | {len(runs)} | {runs[0]['processor']} |")
+        std = f" ± {statistics.stdev(accuracies):.1f}" if len(runs) > 1 else ""
+        lines.append(f"| {method} | {runs[0]['model']} | {runs[0]['images']} | {learning_rate} | "
+                     f"{statistics.mean(accuracies):.1f}{std} | {len(runs)} | {runs[0]['cpu']} |")
     return lines
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", help="where CIFAR-10 lies")
-    parser.add_argument("--output-dir", default="runs/transfer", type=Path, help="for pictures and runs; default: "
-                                                                                 "runs/transfer")
-    parser.add_argument("--small", action="store_true", help="a trial of a few minutes")
-    parser.add_argument("--gpu", help="as zoo finetune takes it")
-    parser.add_argument("--table", action="store_true", help="print the table of the docs")
+    parser.add_argument("--data-dir", help="directory of CIFAR-10")
+    parser.add_argument("--output-dir", default="runs/transfer", type=Path,
+                        help="directory of the image folders and runs; default: runs/transfer")
+    parser.add_argument("--small", action="store_true", help="a test run of a few minutes")
+    parser.add_argument("--gpu", help="passed to zoo finetune")
+    parser.add_argument("--table", action="store_true", help="print the table of docs/transfer.md")
     arguments = parser.parse_args()
     if arguments.table:
         print("\n".join(format_markdown_table()))

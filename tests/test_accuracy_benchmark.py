@@ -23,7 +23,7 @@ BENCHMARKS = ROOT / "benchmarks"
 
 @pytest.fixture
 def benchmark(tmp_path, monkeypatch):
-    """The module, which writes into a folder of its own."""
+    """The module, which writes to a folder of its own."""
     module = module_at(BENCHMARKS / "accuracy.py")
     monkeypatch.setattr(module, "CSV_PATH", tmp_path / "accuracy.csv")
     monkeypatch.setattr(module, "HISTORIES_DIR", tmp_path / "histories")
@@ -42,20 +42,20 @@ def plot():
     return module_at(BENCHMARKS / "accuracy_plot.py")
 
 
-def made_up(network, command="--preset small", **other):
-    return {"network": network, "width": 0.5, "parameters": 500_000, "multiply_adds": 20_000_000, "dataset": "cifar10",
-            "test_accuracy_best": 0.85, "command": f"python -m zoo.train {network} {command}", **other}
+def fake_row(model, command="--preset small", **other):
+    return {"model": model, "width": 0.5, "parameters": 500_000, "multiply_adds": 20_000_000, "dataset": "cifar10",
+            "test_accuracy_best": 0.85, "command": f"python -m zoo.train {model} {command}", **other}
 
 
 # --------------------------------------------------------------------------------------------------------------- rows
 
-def test_the_rows_are_whole():
+def test_the_rows_are_complete():
     """LeNet-5's multiply-adds, by hand: 28x28 positions of 5x5x1x6, 10x10 of 5x5x6x16, then 400-120-84-10."""
     with open(BENCHMARKS / "accuracy.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert all(0 < float(row["width"]) <= 1 and int(row["multiply_adds"]) > 0 for row in rows)
     by_hand = 784 * 25 * 6 + 100 * 150 * 16 + 400 * 120 + 120 * 84 + 84 * 10
-    assert {int(row["multiply_adds"]) for row in rows if (row["network"], row["dataset"]) == ("lenet5", "mnist")} == {
+    assert {int(row["multiply_adds"]) for row in rows if (row["model"], row["dataset"]) == ("lenet5", "mnist")} == {
         by_hand}
 
 
@@ -66,8 +66,8 @@ def test_multiply_adds_are_those_of_the_run(benchmark):
 
 
 def test_the_table_has_the_width(benchmark):
-    common = {"recipe": "modern", "epochs": 20, "seconds": 60, "processor": "a CPU"}
-    rows = [made_up("nin", width="0.1875", **common), made_up("nin", width="1.0", **common)]
+    common = {"recipe": "modern", "epochs": 20, "seconds": 60, "cpu": "a CPU"}
+    rows = [fake_row("nin", width="0.1875", **common), fake_row("nin", width="1.0", **common)]
     cells = [line.split(" | ")[0] for line in benchmark.format_markdown_table(rows)[2:]]
     assert cells == ["| nin, width 0.1875", "| nin"]
 
@@ -76,59 +76,57 @@ def test_the_table_has_the_width(benchmark):
 
 @pytest.fixture
 def trained(benchmark, monkeypatch):
-    """Trains nothing, packs nothing; the list of what was asked for, and `fail`, the networks that fail."""
-    done = {"trained": [], "packed": [], "fail": set()}
+    """Replace training and packing; return the commands trained, the runs packed, and `fail`, the models that fail."""
+    calls = {"trained": [], "packed": [], "fail": set()}
 
-    def train(words, data_dir, output_dir):
-        if words[0] in done["fail"]:
-            raise subprocess.CalledProcessError(3, words)
-        done["trained"].append(words)
-        return dict.fromkeys(benchmark.FIELDS, "") | {"network": words[0], "command": benchmark.format_command(words),
-                                                      "width": registry.get_model_info(words[0]).small_preset.width}
+    def train(command, data_dir, output_dir):
+        if command[0] in calls["fail"]:
+            raise subprocess.CalledProcessError(3, command)
+        calls["trained"].append(command)
+        return dict.fromkeys(benchmark.FIELDS, "") | {
+            "model": command[0], "command": benchmark.format_command(command),
+            "width": registry.get_model_info(command[0]).small_preset.width}
 
-    def pack(words, check):
-        run = Path(words[2])
-        done["packed"].append(run.name)
-        network = run.name.partition("-")[0]
-        pretrained.find_bundled_weights(network).path.touch()
+    def pack(command, check):
+        run = Path(command[2])
+        calls["packed"].append(run.name)
+        pretrained.find_bundled_weights(run.name.partition("-")[0]).path.touch()
 
     monkeypatch.setattr(benchmark, "train_run", train)
     monkeypatch.setattr(benchmark.subprocess, "run", pack)
-    return done
+    return calls
 
 
 def test_every_preset_is_trained_by_the_command_line(benchmark):
-    for name, spec in registry.MODELS.items():
-        words = benchmark.make_preset_command(name)
-        assert words == [name, "--preset", "small", "--dataset", spec.small_preset.dataset, "--epochs", "12", "--seed",
-                         "0"]
-        assert train.build_parser().parse_args(words).preset == "small"
+    for name, info in registry.MODELS.items():
+        command = benchmark.make_preset_command(name)
+        assert command == [name, "--preset", "small", "--dataset", info.small_preset.dataset, "--epochs", "12",
+                           "--seed", "0"]
+        assert train.build_parser().parse_args(command).preset == "small"
 
 
 def test_one_failure_does_not_stop_the_rest(benchmark, trained, tmp_path, capsys):
     trained["fail"].add("nin")
     assert benchmark.train_presets(["lenet5", "nin", "resnet18"], None, tmp_path) == ["nin"]
-    assert [words[0] for words in trained["trained"]] == ["lenet5", "resnet18"]
+    assert [command[0] for command in trained["trained"]] == ["lenet5", "resnet18"]
     assert "nin failed" in capsys.readouterr().err
-    assert [row["network"] for row in benchmark.read_rows()] == ["lenet5", "resnet18"]
+    assert [row["model"] for row in benchmark.read_rows()] == ["lenet5", "resnet18"]
     assert [name.partition("-")[0] for name in trained["packed"]] == ["lenet5", "resnet18"]
 
 
 def test_all_are_trained_before_one_is_packed(benchmark, trained, tmp_path):
     """A run that starts with a new file in the package is one of a commit with changes."""
-    real = trained["trained"].append
-
     class Trained(list):
-        def append(self, words):
+        def append(self, command):
             assert not trained["packed"]
-            real(words)
+            super().append(command)
 
     trained["trained"] = Trained()
     benchmark.train_presets(["lenet5", "resnet18"], None, tmp_path)
     assert len(trained["packed"]) == 2
 
 
-def test_what_is_measured_is_skipped(benchmark, trained, tmp_path, monkeypatch):
+def test_a_measured_preset_is_skipped(benchmark, trained, tmp_path, monkeypatch):
     benchmark.train_presets(["nin"], None, tmp_path)
     benchmark.train_presets(["nin"], None, tmp_path)
     assert len(trained["trained"]) == len(trained["packed"]) == 1
@@ -143,7 +141,7 @@ def test_what_is_measured_is_skipped(benchmark, trained, tmp_path, monkeypatch):
     assert len(trained["trained"]) == 2
 
 
-def test_an_interrupted_run_ends_the_command(benchmark, monkeypatch, tmp_path):
+def test_an_interrupted_run_stops_the_command(benchmark, monkeypatch, tmp_path):
     def interrupted(*_):
         raise subprocess.CalledProcessError(130, ["train"])
 
@@ -154,24 +152,25 @@ def test_an_interrupted_run_ends_the_command(benchmark, monkeypatch, tmp_path):
 
 # ------------------------------------------------------------------------------------------------------------ packing
 
-def write_run(run, network, aux):
+def write_run(run, model_name, aux):
     """Write a run directory of a freshly initialized small preset; return its weights by path."""
-    bundled = pretrained.find_bundled_weights(network)
+    bundled = pretrained.find_bundled_weights(model_name)
     model_config = {**registry.serialize_model_config(bundled.model_config), "aux": aux}
-    model = model_loading.build_with_preprocessing(registry.resolve_model_config(**model_config), (0.5,) * 3, (0.25,) * 3,
-                                                   None)
+    model = model_loading.build_with_preprocessing(registry.resolve_model_config(**model_config), (0.5,) * 3,
+                                                   (0.25,) * 3, None)
     arrays = {variable.path: np.asarray(variable) for variable in model.weights}
     (run / "checkpoints").mkdir(parents=True)
     np.savez(run / "checkpoints" / "best.npz", **{f"weights/{path}": array for path, array in arrays.items()})
-    config = {"model": network, "model_config": {**model_config, "aux": False}, "precision": "float32", "limit": None,
+    config = {"model": model_name, "model_config": {**model_config, "aux": False}, "precision": "float32",
+              "limit": None,
               "dataset": {"name": "cifar10", "class_names": [*"0123456789"], "mean": [0.5] * 3, "std": [0.25] * 3}}
     (run / "run.json").write_text(json.dumps(config))
     return arrays
 
 
-@pytest.mark.parametrize("network, aux", [("resnet18", False), ("googlenet", True)])
-def test_packed_weights_are_float16_and_statistics_float32(network, aux, packing, tmp_path):
-    arrays = write_run(tmp_path / "run", network, aux)
+@pytest.mark.parametrize("model_name, aux", [("resnet18", False), ("googlenet", True)])
+def test_packed_weights_are_float16_and_statistics_float32(model_name, aux, packing, tmp_path):
+    arrays = write_run(tmp_path / "run", model_name, aux)
     assert any(path.startswith("aux1") for path in arrays) == aux
     packing.pack_weights(tmp_path / "run", tmp_path / "packed.npz")
     with np.load(tmp_path / "packed.npz") as file:
@@ -180,10 +179,10 @@ def test_packed_weights_are_float16_and_statistics_float32(network, aux, packing
     for path, array in packed.items():
         assert array.dtype == ("float32" if path.endswith(("moving_mean", "moving_variance")) else "float16"), path
         np.testing.assert_allclose(array, arrays[path], rtol=2**-10, atol=1e-7)
-    assert any("moving_mean" in path for path in packed) == (network == "resnet18")
+    assert any("moving_mean" in path for path in packed) == (model_name == "resnet18")
 
 
-def test_what_float16_cannot_hold_is_refused(packing, tmp_path):
+def test_a_value_beyond_float16_is_refused(packing, tmp_path):
     write_run(tmp_path / "run", "lenet5_bn", False)
     path = tmp_path / "run" / "checkpoints" / "best.npz"
     with np.load(path) as file:
@@ -193,19 +192,22 @@ def test_what_float16_cannot_hold_is_refused(packing, tmp_path):
         packing.pack_weights(tmp_path / "run", tmp_path / "packed.npz")
 
 
-def test_a_real_run_is_packed_and_checked(packing, benchmark, real_data, tmp_path):
-    words = ["lenet5", "--preset", "small", "--dataset", "mnist", "--data-dir", str(real_data), "--limit", "1000",
-             "--epochs", "2", "--gpu", "none", "--output-dir", str(tmp_path), "--name", "run"]
-    assert train.main(words) == 0
-    result = json.loads((tmp_path / "run" / "result.json").read_text())
-    path, accuracy = packing.bundle_weights(tmp_path / "run", data_dir=real_data)
+def test_a_real_run_is_packed_and_checked(packing, benchmark, real_data, tmp_path, monkeypatch):
+    command = ["lenet5", "--preset", "small", "--dataset", "mnist", "--limit", "1000", "--epochs", "2", "--gpu", "none"]
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    row = benchmark.train_run(command, str(real_data), str(tmp_path))
+    run = tmp_path / benchmark.name_run(command)
+    result = json.loads((run / "result.json").read_text())
+    assert [row[field] for field in ("model", "width", "parameters", "multiply_adds", "test_accuracy_best", "cpu")] == [
+        "lenet5", 1, 61706, 416520, result["test_accuracy_best"], json.loads((run / "run.json").read_text())["cpu"]]
+    path, accuracy = packing.bundle_weights(run, data_dir=real_data)
     assert path == pretrained.BUNDLED_FOLDER / "lenet5-mnist.npz" and [*pretrained.BUNDLED_FOLDER.iterdir()] == [path]
     assert abs(accuracy - result["test_accuracy_best"]) <= 0.001
     before = path.read_bytes()
     wrong = {**result, "test_accuracy_best": result["test_accuracy_best"] - 0.01}
-    (tmp_path / "run" / "result.json").write_text(json.dumps(wrong))
+    (run / "result.json").write_text(json.dumps(wrong))
     with pytest.raises(UserError, match=f"{wrong['test_accuracy_best']:.4f}"):
-        packing.bundle_weights(tmp_path / "run", data_dir=real_data)
+        packing.bundle_weights(run, data_dir=real_data)
     assert path.read_bytes() == before and [*pretrained.BUNDLED_FOLDER.iterdir()] == [path]
 
 
@@ -227,32 +229,32 @@ def test_the_plot_is_that_of_the_rows(plot, tmp_path):
     assert (ROOT / "docs" / "images" / "accuracy.svg").read_text() == (tmp_path / "accuracy.svg").read_text()
 
 
-def test_one_bubble_a_network_of_its_preset(plot):
-    rows = [made_up("nin"), made_up("nin", "--width 1"), made_up("resnet18", "--width 0.25"),
-            made_up("lenet5", dataset="mnist"), made_up("lenet5", "--epochs 20"), made_up("vgg16", parameters=1),
-            made_up("vgg16", parameters=2)]
+def test_one_bubble_per_model_of_its_preset(plot):
+    rows = [fake_row("nin"), fake_row("nin", "--width 1"), fake_row("resnet18", "--width 0.25"),
+            fake_row("lenet5", dataset="mnist"), fake_row("lenet5", "--epochs 20"), fake_row("vgg16", parameters=1),
+            fake_row("vgg16", parameters=2)]
     assert plot.select_rows(rows) == [rows[0], rows[2], rows[6]]
     labels = plot.build_plot_scene(rows)[1]
     assert {bubble.name for bubble in labels} == {"nin", "resnet18", "vgg16"}
 
 
-def test_areas_are_as_parameters_and_places_as_values(plot):
-    rows = [made_up("nin", parameters=100_000, multiply_adds=10_000_000),
-            made_up("vgg16", parameters=400_000, multiply_adds=20_000_000, test_accuracy_best=0.8),
-            made_up("vgg19", multiply_adds=40_000_000)]
-    nin, vgg16, vgg19 = (next(each for each in plot.build_plot_scene(rows)[1] if each.name == row["network"])
+def test_areas_follow_parameters_and_positions_follow_values(plot):
+    rows = [fake_row("nin", parameters=100_000, multiply_adds=10_000_000),
+            fake_row("vgg16", parameters=400_000, multiply_adds=20_000_000, test_accuracy_best=0.8),
+            fake_row("vgg19", multiply_adds=40_000_000)]
+    nin, vgg16, vgg19 = (next(bubble for bubble in plot.build_plot_scene(rows)[1] if bubble.name == row["model"])
                          for row in rows)
     assert vgg16.radius == pytest.approx(2 * nin.radius)
     assert vgg16.x - nin.x == pytest.approx(vgg19.x - vgg16.x)  # equal factors
-    assert vgg16.y > nin.y == vgg19.y  # downwards
+    assert vgg16.y > nin.y == vgg19.y  # y points downwards
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_no_label_covers_another(seed, plot):
     rng = np.random.default_rng(seed)
-    rows = [made_up(name, parameters=int(10 ** rng.uniform(4.9, 6.1)), multiply_adds=int(10 ** rng.uniform(6.9, 7.6)),
+    rows = [fake_row(name, parameters=int(10 ** rng.uniform(4.9, 6.1)), multiply_adds=int(10 ** rng.uniform(6.9, 7.6)),
                     test_accuracy_best=rng.uniform(0.75, 0.92))
-            for name, spec in registry.MODELS.items() if spec.small_preset.dataset == "cifar10"]
+            for name, info in registry.MODELS.items() if info.small_preset.dataset == "cifar10"]
     labels = plot.build_plot_scene(rows)[1]
     assert len(labels) == len(rows)
     for one, other in itertools.combinations(labels.values(), 2):

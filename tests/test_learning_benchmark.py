@@ -1,4 +1,4 @@
-"""benchmarks/learning.py: what it reads of a run, and that its table in the docs is that of its rows."""
+"""benchmarks/learning.py: how it summarizes a run, and that its table in the docs is that of its rows."""
 
 import re
 import subprocess
@@ -19,17 +19,17 @@ def benchmark(monkeypatch):
     return module_at(ROOT / "benchmarks" / "learning.py")
 
 
-def run(*seconds):
+def make_run(*seconds):
     history = [{"epoch": str(n), "accuracy": f"0.{n}", "val_accuracy": f"0.{n}5"} for n in range(1, len(seconds) + 1)]
-    return history, [{"epoch": str(n), "seconds": str(each)} for n, each in enumerate(seconds, start=1)]
+    return history, [{"epoch": str(n), "seconds": str(value)} for n, value in enumerate(seconds, start=1)]
 
 
 def test_the_last_epoch_within_ten_minutes_counts(benchmark):
-    assert benchmark.summarize_run(*run(250.4, 250, 250)) == {"epochs": 2, "seconds": 500, "accuracy": 0.2,
+    assert benchmark.summarize_run(*make_run(250.4, 250, 250)) == {"epochs": 2, "seconds": 500, "accuracy": 0.2,
                                                           "val_accuracy": 0.25}
-    assert benchmark.summarize_run(*run(10, 10))["epochs"] == 2
+    assert benchmark.summarize_run(*make_run(10, 10))["epochs"] == 2
     with pytest.raises(OSError, match="600"):
-        benchmark.summarize_run(*run(700))
+        benchmark.summarize_run(*make_run(700))
 
 
 def test_the_table_is_that_of_the_rows_and_all_have_learned(benchmark):
@@ -39,5 +39,5 @@ def test_the_table_is_that_of_the_rows_and_all_have_learned(benchmark):
                              text=True, check=True).stdout.strip()
     assert table == printed
     for row in benchmark.accuracy.read_rows(benchmark.CSV_PATH):
-        assert row["network"] in registry.MODELS and int(row["seconds"]) <= 600
-        assert float(row["val_accuracy"]) >= {"cifar10": 0.5, "mnist": 0.97}[row["dataset"]], row["network"]
+        assert row["model"] in registry.MODELS and int(row["seconds"]) <= 600
+        assert float(row["val_accuracy"]) >= {"cifar10": 0.5, "mnist": 0.97}[row["dataset"]], row["model"]

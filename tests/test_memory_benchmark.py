@@ -1,4 +1,4 @@
-"""benchmarks/memory.csv: whole, and with the estimates of today."""
+"""benchmarks/memory.csv: complete, and with the current estimates."""
 
 from pathlib import Path
 
@@ -13,10 +13,11 @@ def benchmark():
     return module_at(BENCHMARKS / "memory.py")
 
 
-def test_the_estimates_in_the_file_are_those_of_today(benchmark):
-    """python benchmarks/memory.py --estimate brings them up to date."""
+def test_the_estimates_in_the_file_are_current(benchmark):
+    """python benchmarks/memory.py --estimate updates them."""
     for row in benchmark.read_rows():
-        assert benchmark.estimate_memory(*benchmark.parse_case(row)) == float(row["estimated_mib"]), benchmark.get_row_key(row)
+        estimate = benchmark.estimate_memory(*benchmark.parse_case(row))
+        assert estimate == float(row["estimated_mib"]), benchmark.get_row_key(row)
 
 
 def test_the_page_has_the_table(benchmark):

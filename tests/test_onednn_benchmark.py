@@ -1,4 +1,4 @@
-"""The table of what oneDNN gives is that of benchmarks/onednn.csv, which has a row for all that is to be measured."""
+"""The oneDNN table is that of benchmarks/onednn.csv, which has a row for every case."""
 
 from pathlib import Path
 
@@ -20,22 +20,22 @@ def test_the_page_has_the_table(benchmark):
 
 
 def test_everything_was_measured(benchmark):
-    expected = {(case[0], what, way) for case in benchmark.CASES for what in benchmark.get_tasks(case[0])
-                for way in benchmark.get_variants(case[0])}
-    expected |= {(case[0], "first epoch", way) for case in benchmark.CASES for way in benchmark.VARIANTS}
-    assert {(row["model"], row["what"], row["way"]) for row in benchmark.read_rows()} == expected
+    expected = {(case[0], task, variant) for case in benchmark.CASES for task in benchmark.get_tasks(case[0])
+                for variant in benchmark.get_variants(case[0])}
+    expected |= {(case[0], "first epoch", variant) for case in benchmark.CASES for variant in benchmark.VARIANTS}
+    assert {(row["model"], row["task"], row["variant"]) for row in benchmark.read_rows()} == expected
 
 
-def test_ratios_are_those_of_turns_beside_each_other(benchmark):
-    speeds = {("training", "without"): [10.0, 20.0, 10.0], ("training", "AVX2"): [20.0, 60.0, 40.0],
-              ("training", "PyTorch"): [10.0, 20.0, 40.0]}
-    assert benchmark.compute_ratio(speeds, "training", "AVX2") == 3  # of 2, 3 and 4
-    assert benchmark.compute_ratio(speeds, "training", "PyTorch") == 2  # zoo's to PyTorch's: of 2, 3 and 1
+def test_a_ratio_is_the_median_of_the_rounds(benchmark):
+    speeds = {("training", "without oneDNN"): [10.0, 20.0, 10.0], ("training", "oneDNN AVX2"): [20.0, 60.0, 40.0],
+              ("training", "PyTorch AVX2"): [10.0, 20.0, 40.0]}
+    assert benchmark.compute_ratio(speeds, "training", "oneDNN AVX2") == 3  # of 2, 3 and 4
+    assert benchmark.compute_ratio(speeds, "training", "PyTorch AVX2") == 2  # zoo's to PyTorch's: of 2, 3 and 1
     rows = benchmark.make_rows(("lenet5", 128, 40, {}), speeds, {})
-    assert [(row["way"], row["median"], row["ratio"]) for row in rows] == [
-        ("without", 10, ""), ("AVX2", 40, 3), ("PyTorch", 20, 2)]
+    assert [(row["variant"], row["median"], row["ratio"]) for row in rows] == [
+        ("without oneDNN", 10, ""), ("oneDNN AVX2", 40, 3), ("PyTorch AVX2", 20, 2)]
 
 
-def test_the_ways_differ_in_the_environment_alone(benchmark):
-    assert {subject for subject, _ in benchmark.VARIANTS.values()} == {benchmark.ZOO_IMPLEMENTATION}
+def test_the_variants_differ_only_in_the_environment(benchmark):
+    assert {implementation for implementation, _ in benchmark.VARIANTS.values()} == {benchmark.ZOO_IMPLEMENTATION}
     assert len({tuple(sorted(environment.items())) for _, environment in benchmark.VARIANTS.values()}) == 3

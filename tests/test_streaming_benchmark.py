@@ -1,4 +1,4 @@
-"""benchmarks/streaming.csv: whole, on its page as it is, and its pictures the same on every machine."""
+"""benchmarks/streaming.csv: complete, its table on its page, and its images the same on every machine."""
 
 from pathlib import Path
 
@@ -20,18 +20,18 @@ def test_the_page_has_the_table(benchmark):
 
 
 def test_every_case_was_measured(benchmark):
-    assert [(row["pictures"], row["mode"]) for row in benchmark.read_rows()] == benchmark.list_cases()
+    assert [(row["images"], row["mode"]) for row in benchmark.read_rows()] == benchmark.list_cases()
 
 
 def test_memory_is_flat(benchmark):
-    """A hundred times as many pictures take less than a tenth more memory; all in memory they take what they are."""
-    rows = {(row["pictures"], row["mode"]): row["peak_mib"] for row in benchmark.read_rows() if row["mode"] != "photos"}
+    """A hundred times as many images need less than a tenth more memory; in memory, they need their pixels' size."""
+    rows = {(row["images"], row["mode"]): row["peak_mib"] for row in benchmark.read_rows() if row["mode"] != "photos"}
     assert rows[100_000, "streamed"] < 1.1 * rows[1_000, "streamed"]
     pixels = 99_000 * 96 * 96 * 3 / 2**20
-    assert rows[100_000, "kept"] - rows[1_000, "kept"] == pytest.approx(pixels, rel=0.1)
+    assert rows[100_000, "in memory"] - rows[1_000, "in memory"] == pytest.approx(pixels, rel=0.1)
 
 
-def test_pictures_are_made_from_their_numbers(benchmark, tmp_path):
+def test_images_depend_only_on_their_index(benchmark, tmp_path):
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
         benchmark.add_images(tmp_path / name, 0, 3)

@@ -1,4 +1,4 @@
-"""The tables of speed are those of benchmarks/throughput.csv, and that has a row for all that is to be measured."""
+"""The throughput tables are those of benchmarks/throughput.csv, which has a row for every case."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ def benchmark():
 
 
 @pytest.mark.parametrize("page, flag, lines", [
-    ("docs/speed.md", "--table", lambda each: [*each.format_markdown_table(), "", *each.format_start_table()]),
-    ("README.md", "--readme", lambda each: each.format_readme_table())])
+    ("docs/speed.md", "--table", lambda module: [*module.format_markdown_table(), "", *module.format_startup_table()]),
+    ("README.md", "--readme", lambda module: module.format_readme_table())])
 def test_the_pages_have_the_tables(benchmark, page, flag, lines):
     text = (BENCHMARKS.parent / page).read_text(encoding="utf-8")
     table = "\n".join(lines(benchmark))
@@ -24,74 +24,76 @@ def test_the_pages_have_the_tables(benchmark, page, flag, lines):
 
 def test_everything_was_measured(benchmark):
     rows = benchmark.read_medians()
-    asked = {(case[0], what, *subject) for case in benchmark.CASES for subject in benchmark.get_implementations(case[0])
-             for what in ("training", "inference") if subject[0] != "bare" or what == "training"}
-    left_out = {key for key in asked if (key[0], "left out", *key[2:]) in rows}
-    assert asked - left_out <= set(rows)
-    assert {(network, what, subject) for network, what, subject, *_ in rows if what == "build"} == {
-        (ours, "build",
-         subject) for ours, _ in benchmark.KERAS_APPLICATIONS for subject in ("zoo.build", "keras.applications")}
+    expected = {(case[0], metric, *implementation) for case in benchmark.CASES
+                for implementation in benchmark.get_implementations(case[0]) for metric in ("training", "inference")
+                if implementation[0] != "bare" or metric == "training"}
+    left_out = {key for key in expected if (key[0], "left out", *key[2:]) in rows}
+    assert expected - left_out <= set(rows)
+    assert {(model, implementation) for model, metric, implementation, *_ in rows if metric == "build"} == {
+        (model, implementation) for model, _ in benchmark.KERAS_APPLICATIONS
+        for implementation in ("zoo.build", "keras.applications")}
 
 
-@pytest.mark.parametrize("subject", ["zoo", "bare", "tutorial"])
-def test_each_subject_does_what_it_is_asked(benchmark, subject, monkeypatch):
+@pytest.mark.parametrize("implementation", ["zoo", "bare", "tutorial"])
+def test_each_implementation_runs_its_tasks(benchmark, implementation, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import implementations
 
-    works = implementations.PREPARE_FUNCTIONS[subject]("lenet5", 4, {}, 8, "float32")
-    for what in sorted({"training", "inference"} & set(works)):
-        images, seconds = works[what]()
-        assert images == 8 and seconds > 0, what
-    assert works["step"]() == 1
-    if subject == "zoo":
-        images, seconds = works["first epoch"]()
-        assert images == 8 and seconds > 0
+    tasks = implementations.PREPARE_FUNCTIONS[implementation]("lenet5", 4, {}, 8, "float32")
+    for task in sorted({"training", "inference"} & set(tasks)):
+        num_images, seconds = tasks[task]()
+        assert num_images == 8 and seconds > 0, task
+    assert tasks["step"]() == 1
+    if implementation == "zoo":
+        num_images, seconds = tasks["first epoch"]()
+        assert num_images == 8 and seconds > 0
 
 
 CASE = ("lenet5", 4, 2, {})
 ONE, OTHER = ("zoo", "tensorflow", "float32"), ("zoo", "tensorflow", "bfloat16")
 
 
-def left_out(rows):
-    return [(row["precision"], row["unit"]) for row in rows if row["what"] == "left out"]
+def list_left_out(rows):
+    return [(row["precision"], row["unit"]) for row in rows if row["metric"] == "left out"]
 
 
-def test_what_has_no_time_for_a_step_is_left_out(benchmark, monkeypatch):
+def test_an_implementation_without_time_for_a_step_is_left_out(benchmark, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     monkeypatch.setattr(benchmark, "IMPLEMENTATIONS", (ONE, OTHER))
     monkeypatch.setattr(benchmark, "OTHER_BACKENDS", ())
     rows = list(benchmark.measure_case(CASE, 3, 0.1, 0.2))  # the import alone takes longer
-    assert left_out(rows) == [("float32", "s"), ("bfloat16", "s")] and len(rows) == 2
+    assert list_left_out(rows) == [("float32", "s"), ("bfloat16", "s")] and len(rows) == 2
 
 
-class StandIn:
-    """A Worker that answers in no time: its steps in bfloat16 take 100 seconds, as it says."""
+class FakeWorker:
+    """A Worker that returns at once and reports steps of 100 seconds in bfloat16."""
 
-    def __init__(self, case, subject, backend, precision):
-        self.step = 100.0 if precision == "bfloat16" else 0.001
+    def __init__(self, case, implementation, backend, precision):
+        self.step_seconds = 100.0 if precision == "bfloat16" else 0.001
 
     def request(self, task, timeout=None):
-        return {"step": self.step, "training": 10.0, "inference": 30.0, "memory": 1.0}[task]
+        return {"step": self.step_seconds, "training": 10.0, "inference": 30.0, "memory": 1.0}[task]
 
     def close(self):
         pass
 
 
-@pytest.mark.parametrize("seconds, turns", [(100, 3), (0, 1)])
-def test_what_is_hopeless_is_left_out_and_the_rest_measured(benchmark, monkeypatch, tmp_path, seconds, turns):
+@pytest.mark.parametrize("seconds, rounds", [(100, 3), (0, 1)])
+def test_too_slow_implementations_are_left_out_and_the_rest_measured(benchmark, monkeypatch, tmp_path, seconds, rounds):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import workers
 
-    monkeypatch.setattr(workers, "Worker", StandIn)
+    monkeypatch.setattr(workers, "Worker", FakeWorker)
     monkeypatch.setattr(benchmark, "IMPLEMENTATIONS", (ONE, OTHER))
     monkeypatch.setattr(benchmark, "OTHER_BACKENDS", ())
     rows = list(benchmark.measure_case(CASE, 3, seconds, 200))
-    assert left_out(rows) == [("bfloat16", "s a step")]
-    assert {row["what"]: row["turns"] for row in rows if row["precision"] == "float32"} == {
-        "first turn": 1, "training": turns, "inference": turns, "memory": 1}
+    assert list_left_out(rows) == [("bfloat16", "s/step")]
+    assert {row["metric"]: row["rounds"] for row in rows if row["precision"] == "float32"} == {
+        "first round": 1, "training": rounds, "inference": rounds, "memory": 1}
     monkeypatch.setattr(benchmark, "CSV_PATH", tmp_path / "rows.csv")
-    benchmark.replace_rows([*rows, benchmark.make_row([5.0], "10^9/s", what="peak", subject="product", backend="torch",
-                                          precision="float32")], lambda row: True)
+    peak = benchmark.make_row([5.0], "GMAC/s", metric="peak", implementation="matmul", backend="torch",
+                              precision="float32")
+    benchmark.replace_rows([*rows, peak], lambda row: True)
     table = benchmark.format_markdown_table()
-    assert "| lenet5, 4 | | tensorflow, bfloat16 | left out: no time for steps of 100 s | | | | |" in table
+    assert "| lenet5, 4 | | tensorflow, bfloat16 | left out: too slow, 100 s per step | | | | |" in table
     assert len(table) == 2 + 3 and all(line.count("|") == 9 for line in table)
