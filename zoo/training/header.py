@@ -29,7 +29,7 @@ def format_header(run_config, dataset, parameters, device_description, run):
     if run_config.finetuning and run_config.finetuning.weights:
         config = run_config.finetuning
         rows["pixels"] = describe_scaling(Scaling(config.scale, config.offset, config.channel_order))
-    notes = [*dataset.notes, *note_small_splits(dataset)]
+    notes = [*dataset.notes, *note_small_splits(dataset), *run_config.notes]
     if run_config.class_weight:
         weights = ", ".join(f"{name} {weight:.3g}"
                             for name, weight in zip(info.class_names, run_config.class_weight, strict=True))

@@ -3,7 +3,7 @@
 Standard library only.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from zoo import registry
 from zoo.data.dataset_info import DatasetInfo, deserialize_dataset_info
@@ -39,7 +39,7 @@ class RunConfig:
 
     recipe: of the only stage, or the last. finetuning: a FineTuneConfig, None for a model with its own head.
     head_recipe: of a first stage that trains the head alone, None without one. class_weight: a weight of the loss for
-    each class, None for 1.
+    each class, None for 1. notes: texts for the header about how the recipe was chosen; not saved.
     """
 
     model_config: registry.ModelConfig | CustomModelConfig
@@ -53,6 +53,7 @@ class RunConfig:
     finetuning: FineTuneConfig | None = None
     head_recipe: Recipe | None = None
     class_weight: tuple | None = None
+    notes: tuple = field(default=(), compare=False)
 
     @property
     def model_name(self):

@@ -55,7 +55,7 @@ def make_run_config(model_info, info, *, recipe, overrides, seed, limit, width, 
         recipe: its name, or None for the default. overrides: {field of the recipe: value}.
         finetune_options, backbone_weights: a FineTuneOptions and its BackboneWeights; None for training from scratch.
     """
-    resolved_recipe = resolve_recipe(model_info, info, recipe, overrides, finetune_options)
+    resolved_recipe, notes = resolve_recipe(model_info, info, recipe, overrides, finetune_options)
     check_precision(precision)
     augmentation.check_augmentation(augmentation.parse_augmentation(resolved_recipe.augmentation), info.shape)
     if finetune_options is None:
@@ -64,20 +64,20 @@ def make_run_config(model_info, info, *, recipe, overrides, seed, limit, width, 
     else:
         model_config, finetune_config = configure_finetuning(model_info, info, finetune_options, backbone_weights)
     return RunConfig(model_config, info, resolved_recipe, seed, limit, env.select_backend(backend), deterministic,
-                     precision, finetune_config)
+                     precision, finetune_config, notes=tuple(notes))
 
 
 def make_custom_run_config(model_config, info, *, recipe, overrides, seed, limit, backend, precision, deterministic):
     """Return the RunConfig for a user's own model, a CustomModelConfig; see `make_run_config`."""
     if recipe not in (None, "modern"):
         raise UserError(f"the recipe {recipe} is for zoo's own networks; leave it out, and pass its fields")
-    resolved_recipe = override_fields(recipes.make_custom_model_recipe(info.name), overrides)
+    resolved_recipe, notes = override_fields(recipes.make_custom_model_recipe(info.name), overrides)
     if resolved_recipe.aux_loss_weights or resolved_recipe.dropout:
         raise UserError("aux_loss_weights and dropout are for zoo's own networks; leave them out")
     check_precision(precision)
     augmentation.check_augmentation(augmentation.parse_augmentation(resolved_recipe.augmentation), info.shape)
     return RunConfig(model_config, info, resolved_recipe, seed, limit, env.select_backend(backend), deterministic,
-                     precision)
+                     precision, notes=tuple(notes))
 
 
 def check_precision(precision):
@@ -98,7 +98,7 @@ def configure_finetuning(model_info, info, finetune_options, backbone_weights):
 
 
 def resolve_recipe(model_info, info, name, overrides, finetune_options):
-    """Return the Recipe called `name`, None for the default, with overrides {field: value}.
+    """Return (Recipe called `name`, None for the default, with overrides {field: value}; list of notes about it).
 
     finetune_options: a FineTuneOptions or None; a recipe for fine-tuning has no auxiliary classifiers and no dropout of
     the network's own head.
@@ -112,16 +112,21 @@ def resolve_recipe(model_info, info, name, overrides, finetune_options):
                                 + (", or give the dropout of the new head in head layers" if field == "dropout"
                                    else ""))
         recipe = replace(recipe, aux_loss_weights="", dropout="")
-    recipe = override_fields(recipe, overrides, model_info.options)
+    recipe, notes = override_fields(recipe, overrides, model_info.options)
     resolve_aux_loss_weights(recipe, model_info)
-    return recipe
+    return recipe, notes
 
 
 def override_fields(recipe, overrides, options=()):
-    """Return a Recipe with overrides {field: value}; UserError for a name that is neither a field nor an option."""
+    """Return (Recipe with overrides {field: value}, list of notes about it).
+
+    UserError for a name that is neither a field nor an option. With an optimizer of another family than the recipe's,
+    its usual learning rate replaces the recipe's, unless one is given.
+    """
     fields = serialize_recipe(recipe)
     for field, value in overrides.items():
         if field not in fields:
             raise unknown_name_error("argument of fit, recipe field or model option", field, [*fields, *options])
         check_type(field, value, fields[field])
-    return override_recipe(recipe, overrides)
+    recipe, notes = recipes.replace_optimizer(recipe, overrides)
+    return override_recipe(recipe, overrides), notes
