@@ -94,10 +94,13 @@ def test_stopped_by_a_callback_and_resumed_it_is_the_run_that_never_stopped(trai
     callback = StopAfter(1)
     run = zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="digits", callbacks=[callback])
     assert (run.status, run.result) == ("stopped", None) and "callback" in run.reason
+    again = zoo.Run(run.path)  # another process reads it too
+    assert again.reason == run.reason and run.reason in repr(again)
     assert run.history["epoch"] == [1]
     assert callback.logs[0]["val_loss"] == run.history["val_loss"][0]
     whole = run.resume()
     assert (whole.status, whole.reason) == ("finished", None) and whole.history == trained.history
+    assert again.reason is None and "stop_reason" not in whole.config
     one, other = (read_arrays(each.path / "checkpoints" / "last.npz") for each in (whole, trained))
     assert [name for name in one if not np.array_equal(one[name], other[name])] in ([], ["progress/seconds"])
 

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from zoo import registry
 from zoo.data.loading import load_data
@@ -26,16 +26,8 @@ LR_CALLBACKS = {"ReduceLROnPlateau": "lr_schedule='plateau', lr_patience and gam
                 "LearningRateScheduler": "lr_schedule, learning_rate and warmup_epochs"}
 
 
-@dataclass(frozen=True)
-class SessionResult:
-    """What `run_work` returns from a session: the run directory and why training stopped early, or None."""
-
-    run: object
-    reason: str | None
-
-
 def run_work(work, run, recipe, stopper, resume_hint, host_group):
-    """Do `work()` and return its SessionResult; errors are raised as exceptions of the same class.
+    """Do `work()` and return the Run; errors are raised as exceptions of the same class.
 
     See `zoo.runs.session.Session` for the arguments.
     """
@@ -46,7 +38,7 @@ def run_work(work, run, recipe, stopper, resume_hint, host_group):
     except (FloatingPointError, MemoryError, OSError) as error:
         _, message = failures.explain_failure(error, recipe)
         raise type(error)(f"{message}; {run} keeps what was saved") from error
-    return SessionResult(run, stopper and stopper.reason)
+    return Run(run)
 
 
 def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head_layers=(), pooling=None,
@@ -202,9 +194,9 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
             run_config = resume_run_config(run, get_run_config(run, run_files.read_config(run)), run_config)
             if read_finished_result(run, run_config.recipe.epochs):
                 return open_finished_run(run)
-        return make_run(replace(new_session, run_config=run_config).resume(run))
+        return replace(new_session, run_config=run_config).resume(run)
     run_directory.check_output_dir(output_dir, name)
-    return make_run(new_session.start(output_dir, name, command))
+    return new_session.start(output_dir, name, command)
 
 
 def check_callbacks(callbacks):
@@ -242,12 +234,7 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks, l
         dataset, limit=run_config.limit, shape=tuple(run.config["dataset"]["shape"]))
     session = Session(run_config, data, device, run_work, deadline, callbacks=check_callbacks(callbacks),
                       loggers=check_logger_names(log), display=make_progress_display(verbose))
-    return make_run(session.resume(run.path))
-
-
-def make_run(session_result):
-    """Return the Run of a SessionResult."""
-    return Run(session_result.run, session_result.reason)
+    return session.resume(run.path)
 
 
 def open_finished_run(run):

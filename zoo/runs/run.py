@@ -21,8 +21,8 @@ class Run:
     Attributes:
         path: Path of the run directory.
         config: dict, the contents of run.json.
-        reason: why the call that returned this `Run` stopped training before the last epoch, such as "out of time" or
-            "stopped by a callback"; None otherwise.
+        reason: why training stopped before the last epoch: "interrupted", "out of time" or "stopped by a callback";
+            None for a run that is finished or running, or that was killed.
 
     Raises:
         UserError: `path` is not a run directory, or its run.json is damaged.
@@ -34,10 +34,9 @@ class Run:
     ('finished', 0.976)
     """
 
-    def __init__(self, path, reason=None):
+    def __init__(self, path):
         self.path = expand_user(path)
         self.config = run_files.read_config(self.path)
-        self.reason = reason
 
     def __fspath__(self):
         """The path of the run directory, so that a Run is accepted wherever a path is."""
@@ -58,6 +57,10 @@ class Run:
         stage_dirs = (self.path, self.path / finetuning.FIRST_STAGE_DIR)
         has_checkpoint = any((directory / "checkpoints" / "last.npz").exists() for directory in stage_dirs)
         return "stopped" if has_checkpoint else "new"
+
+    @property
+    def reason(self):
+        return run_files.read_config(self.path).get("stop_reason")
 
     @property
     def history(self):

@@ -132,6 +132,7 @@ class Session:
                 progress = checkpoints.Progress(
                     **distribution.broadcast(lambda: asdict(checkpoints.recover_progress(current_stage.directory))))
                 if distribution.host == 0:
+                    config.pop("stop_reason", None)
                     run_files.write_config(run, {**config, **serialize_run_config(run_config)})  # maybe more epochs
                     (run / "result.json").unlink(missing_ok=True)
                 parameters = count_model_parameters(models)
@@ -252,6 +253,7 @@ class Session:
                     load_best_weights(models, stages[stages.index(stage) - 1], distribution)
                 progress = self._train_stage(models, stage, stages, distribution, stopper)
                 if stopper.reason:
+                    self._record_stop(run, stopper, distribution)
                     return progress, None
                 if progress.epoch < stage.run_config.recipe.epochs and distribution.host == 0:
                     self._print([header.format_early_stop(stage.run_config.recipe, progress)])
@@ -259,6 +261,8 @@ class Session:
             if not stopper.should_stop(trainer.estimate_test_seconds(progress, self.dataset)):
                 result = trainer.evaluate_trained_model(models[0], self.dataset, run_config.recipe, run, progress,
                                                         distribution)
+            else:
+                self._record_stop(run, stopper, distribution)
             if distribution.host == 0:
                 draw_run(run)
                 if note := fonts.format_undrawable_note(map(str, self.dataset.info.class_names)):
@@ -274,6 +278,11 @@ class Session:
             command += ["--hosts", ",".join(host_group.addresses), "--host-index", str(distribution.host)]
         resume_hint = f"to resume{', on all hosts' if host_group else ''}: {shlex.join(command)}"
         return self.run_work(work, run, run_config.recipe, stopper, resume_hint, host_group)
+
+    def _record_stop(self, run, stopper, distribution):
+        """Write into run.json why training stopped."""
+        if distribution.host == 0:
+            run_files.write_config(run, {**run_files.read_config(run), "stop_reason": stopper.reason})
 
     def _train_stage(self, models, stage, stages, distribution, stopper):
         """Train one stage from its last checkpoint; return its Progress."""

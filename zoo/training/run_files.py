@@ -107,7 +107,7 @@ CONFIG_CHECKS = {  # key of run.json: whether a value is valid
     "seed": lambda value: _is_count(value, 0, 2**32 - 1), "parameters": lambda value: _is_count(value, 0, 2**62),
     "limit": lambda value: value is None or _is_count(value, 1, 2**62),
     "class_weight": lambda value: value is None or (isinstance(value, list) and all(map(_is_number, value))),
-    "deterministic": lambda value: isinstance(value, bool),
+    "deterministic": lambda value: isinstance(value, bool), "stop_reason": _is_text,
 }
 DATASET_CHECKS = {  # the same for its "dataset"
     "title": _is_text, "source": _is_text, "kind": _is_text, "train": _is_count, "validation": _is_count,
