@@ -17,8 +17,9 @@ from zoo.runs.stages import read_finished_result
 from zoo.training import class_weights, finetuning, loggers, run_directory, run_files
 from zoo.training.recipe import override_recipe
 from zoo.training.run_config import extend_epochs, get_run_config, resume_run_config
-from zoo.training.run_config_factory import (apply_preset, get_folder_image_shape, make_custom_run_config,
-                                             make_run_config, resolve_backbone_weights, split_keywords)
+from zoo.training.run_config_factory import (apply_preset, check_training_keywords, get_folder_image_shape,
+                                             make_custom_run_config, make_run_config, refuse_catalogue_arguments,
+                                             resolve_backbone_weights, split_keywords)
 from zoo.utils.io import expand_user
 
 # Keras's callbacks that set the learning rate, and the recipe fields that do the same
@@ -131,6 +132,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     >>> zoo.fit("lenet5", (x_train, y_train), test_data=(x_test, y_test), callbacks=[keras.callbacks.CSVLogger("log")])
     """
     deadline = compute_deadline(max_seconds)
+    check_training_keywords("zoo.fit", fit, model, keywords)
     finetune_options = finetuning.make_finetune_options(
         weights=finetuning.get_weights_name(weights), freeze=freeze,
         head_layers=finetuning.make_head_layers(head_layers), pooling=pooling, feature_layer=feature_layer,
@@ -164,14 +166,6 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
                                  finetune_options=finetune_options, backbone_weights=backbone_weights, **settings)
     return start_or_resume_run(run_config, data, deadline, f"zoo.fit({model!r}, ...)",
                                finetune_options=finetune_options, backbone_weights=backbone_weights, **session)
-
-
-def refuse_catalogue_arguments(**arguments):
-    """Raise UserError for the first {argument: value} whose value is not None: a custom model does not take it."""
-    for argument, value in arguments.items():
-        if value is not None:
-            raise UserError(f"{argument} applies only to models of the catalogue, given by name, and the model given "
-                            "is your own; leave it out")
 
 
 def compute_deadline(max_seconds):

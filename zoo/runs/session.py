@@ -6,7 +6,6 @@ Importing this module loads no backend: devices are selected first.
 import contextlib
 import shlex
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from zoo.runs.stages import (
     load_best_weights,
     make_stages,
     read_finished_result,
+    write_model_file,
 )
 from zoo.training import finetuning, run_directory, run_files
 from zoo.training.distribution import multihost
@@ -85,7 +85,7 @@ class Session:
         with distribution.scope():
             run_config = self._resolve_run_config()
             first_config = make_stages(run_config, Path())[0].run_config
-            with self._model_file() as model_file:
+            with write_model_file(self.model) as model_file:
                 models = build_stage_model(first_config, model_file)  # rejects invalid configs before the run exists
                 lines = self._load_backbone_weights(models, first_config)
                 run = expand_user(distribution.broadcast(lambda: self._create_run_dir(output_dir, name)))
@@ -145,19 +145,6 @@ class Session:
     def is_custom(self):
         """Whether the model is the user's own."""
         return isinstance(self.run_config.model_config, CustomModelConfig)
-
-    @contextlib.contextmanager
-    def _model_file(self):
-        """Yield the Path of a temporary file with the user's own model; None for a model of the catalogue."""
-        if self.model is None:
-            yield None
-            return
-        from zoo.training import custom_model
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / MODEL_FILE
-            custom_model.save_custom_model(self.model, path)
-            yield path
 
     def _resolve_run_config(self):
         """Return the run config with the fine-tuning layers and learning rates that only the model determines."""

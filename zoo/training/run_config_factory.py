@@ -1,13 +1,34 @@
 """Building the RunConfig of a training from arguments. Loads no backend, and NumPy only for fine-tuning."""
 
+import inspect
 from dataclasses import replace
 
 from zoo import env, registry
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import augmentation, finetuning, recipes
-from zoo.training.recipe import override_recipe, resolve_aux_loss_weights, serialize_recipe
+from zoo.training.recipe import RECIPE_FIELDS, override_recipe, resolve_aux_loss_weights, serialize_recipe
 from zoo.training.run_config import PRECISIONS, RunConfig
+from zoo.utils.keyword_hints import check_keywords
 from zoo.utils.validation import check_type
+
+
+def check_training_keywords(name, function, model, keywords):
+    """Raise UserError for a keyword that is neither a recipe field nor an option of the model.
+
+    name, function: of the called function, whose own arguments are suggested, too. model: a name, or the user's own.
+    """
+    options = registry.get_model_info(model).options if isinstance(model, str) else ()
+    unknown = {key: value for key, value in keywords.items() if key not in {*RECIPE_FIELDS, *options}}
+    parameters = [*inspect.signature(function).parameters][:-1]  # without **keywords
+    check_keywords(name, unknown, [*parameters, *RECIPE_FIELDS, *options])
+
+
+def refuse_catalogue_arguments(**arguments):
+    """Raise UserError for the first {argument: value} whose value is not None: a custom model does not take it."""
+    for argument, value in arguments.items():
+        if value is not None:
+            raise UserError(f"{argument} applies only to models of the catalogue, given by name, and the model given "
+                            "is your own; leave it out")
 
 
 def split_keywords(model_info, keywords):
