@@ -37,6 +37,7 @@ from zoo.training.run_config import (
     resume_run_config,
     serialize_run_config,
 )
+from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user
 
 
@@ -169,8 +170,8 @@ class Session:
         """Print the lines, or pass them to the progress display."""
         if self.display:
             self.display.write(lines)
-        else:
-            print("\n".join(lines), flush=True)
+        else:  # the command line
+            print("\n".join(translate_note(line) for line in lines), flush=True)
 
     def _create_run_dir(self, output_dir, name):
         """Create the run directory and return its path: absolute for hosts whose working directories may differ."""
@@ -192,7 +193,7 @@ class Session:
 
         description = load_backend(run_config.backend, device, connect if self.host_group else None)
         if run_config.precision == "float16" and description.startswith("CPU"):
-            raise UserError("float16 requires a GPU, and this device is the CPU; give --precision bfloat16 or float32")
+            raise UserError("float16 requires a GPU, and this device is the CPU; give precision='bfloat16' or 'float32'")
 
         from zoo.training.distribution import data_parallel
 
@@ -302,6 +303,6 @@ def lock_run_on_first_host(run, distribution):
     if distribution.host == 0:
         return run_directory.lock_new_run(run)
     if not (run / "checkpoints").is_dir():
-        raise UserError(f"{run}, which host 0 created, is not found on this host; give an --output-dir that all "
+        raise UserError(f"{run}, which host 0 created, is not found on this host; give an output_dir=... that all "
                         "hosts share")
     return contextlib.nullcontext()

@@ -202,8 +202,8 @@ def resolve_aux_loss_weights(recipe, model_info):
     requested = parse_named_values("aux_loss_weights", recipe.aux_loss_weights)
     unknown = [name for name in requested if name and name not in model_info.aux_loss_weights]
     if requested and not model_info.aux_loss_weights:
-        raise UserError(f"{model_info.name} has no auxiliary classifiers; leave aux_loss_weights empty: "
-                        "aux_loss_weights=")
+        raise UserError(f"{model_info.name} has no auxiliary classifiers; leave it empty: "
+                        "aux_loss_weights=''")
     if unknown:
         raise UserError(f"{model_info.name} has no auxiliary classifier {unknown[0]!r}; choose from: "
                         f"{', '.join(model_info.aux_loss_weights)}")

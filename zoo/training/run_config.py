@@ -15,7 +15,7 @@ PRECISIONS = ("float32", "bfloat16", "float16")  # compute dtypes
 CHECKPOINTS = ("best", "last")  # the epoch with the best validation result, and the last epoch
 REQUIRED_KEYS = ("recipe", "model_config", "seed", "limit", "backend", "deterministic", "device", "versions")  # to resume
 MODEL_FILE = "model.keras"  # in the run directory of a user's own model: the model as passed, with its initial weights
-NEW_RUN_HINT = "start a new run with another --name"
+NEW_RUN_HINT = "start a new run with another name=..."
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ def check_devices(run_config, num_devices):
     """Raise UserError where the batches of a RunConfig cannot be split over `num_devices` devices."""
     batch_size = run_config.recipe.batch_size
     if num_devices > 1 and run_config.backend == "torch":
-        raise UserError(f"with PyTorch, zoo trains on one GPU; got {num_devices}; select one, or pass --backend jax "
-                        "or tensorflow")
+        raise UserError(f"with PyTorch, zoo trains on one GPU; got {num_devices}; select one, or pass backend='jax' "
+                        "or 'tensorflow'")
     if num_devices > 1 and batch_size % num_devices:
         lower = batch_size // num_devices * num_devices
         nearest = [size for size in (lower, lower + num_devices) if size]
-        raise UserError(f"a batch size of {batch_size} is not divisible by {num_devices} devices; pass --batch-size "
+        raise UserError(f"a batch size of {batch_size} is not divisible by {num_devices} devices; pass batch_size="
                         f"{' or '.join(map(str, nearest))}")
 
 

@@ -20,7 +20,10 @@ def check_training_keywords(name, function, model, keywords):
     options = registry.get_model_info(model).options if isinstance(model, str) else ()
     unknown = {key: value for key, value in keywords.items() if key not in {*RECIPE_FIELDS, *options}}
     parameters = [*inspect.signature(function).parameters][:-1]  # without **keywords
-    check_keywords(name, unknown, [*parameters, *RECIPE_FIELDS, *options])
+    valid_names = [*parameters, *RECIPE_FIELDS, *options]
+    check_keywords(name, unknown, valid_names)
+    if unknown:
+        raise unknown_name_error(f"argument of {name}", next(iter(unknown)), valid_names)
 
 
 def refuse_catalogue_arguments(**arguments):

@@ -4,7 +4,7 @@ They come from Keras, PyTorch, torchvision, timm, Lightning, fastai and Ultralyt
 a table of their own, zoo.cli.flag_hints.
 """
 
-from zoo.errors import UserError, unknown_name_error
+from zoo.errors import UserError
 
 # (keywords, reply). Underscores and case are ignored. A reply with `=` is what to type instead, for functions that have
 # this keyword, {} stands for the user's value; any other reply is a sentence. The first reply that applies is given.
@@ -90,18 +90,18 @@ HINTS = (
 
 
 def check_keywords(function, keywords, valid_names):
-    """Raise UserError for the first of {keyword: value} that is not in `valid_names`, with what to type instead.
+    """Raise UserError for the first of {keyword: value} that a hint says what to type instead of.
 
-    function: name of the called function, such as "zoo.fit".
+    function: name of the called function, such as "zoo.fit". valid_names: the keywords that it has; other unknown ones
+    are for the caller to refuse.
     """
     valid_names = [*valid_names]
     for name, value in keywords.items():
         if name in valid_names:
             continue
         reply = find_reply(name, value, valid_names)
-        if reply is None:
-            raise unknown_name_error(f"argument of {function}", name, valid_names)
-        raise UserError(f"{function} has no argument {name}={format_value(value)}" + reply)
+        if reply:
+            raise UserError(f"{function} has no argument {name}={format_value(value)}{reply}")
 
 
 def find_reply(name, value, valid_names):
