@@ -158,6 +158,10 @@ def test_a_run_json_without_a_setting_is_of_another_version(run, tmp_path):
         (tmp_path / name / "run.json").write_text(json.dumps(config))
     text = str(zoo.compare_runs([tmp_path / "a", tmp_path / "b"]))
     assert "version" in text and "deterministic" in text and "weights" not in text
+    (tmp_path / "own").mkdir()  # a model of one's own has no width and no stem, in any version
+    own = {"custom": True, "name": "own", "input_shape": [28, 28, 1], "classes": 10, "rescale": True, "digest": "0"}
+    (tmp_path / "own" / "run.json").write_text(json.dumps({**run.config, "model": "own", "model_config": own}))
+    assert "version" not in str(zoo.compare_runs([tmp_path / "a", tmp_path / "own"]))
 
 
 # --------------------------------------------------------------------------------------------------- training in a

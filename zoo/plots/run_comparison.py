@@ -66,8 +66,8 @@ def is_expected_field(run, name):
     """Return whether every run like this one has the field `name`, so that only another version of zoo lacks it."""
     if name.removeprefix("head_") in RECIPE_FIELDS and name.startswith("head_"):
         return bool(run.config.get("head_recipe"))
-    blueprint = run.config.get("blueprint") or {}
-    return name in RECIPE_FIELDS or name in FINETUNING_FIELDS or not blueprint.get("custom")
+    model_config = run.config.get("model_config") or {}
+    return name in RECIPE_FIELDS or name in FINETUNING_FIELDS or not model_config.get("custom")
 
 
 def find_differing_fields(runs):
