@@ -8,7 +8,7 @@ from zoo.data import dataset_info, image_folder
 from zoo.data.file_layouts import find_layout
 from zoo.data.datasets import load_dataset
 from zoo.errors import UserError
-from zoo.training import run_config, run_files
+from zoo.training import run_config, run_samples
 from zoo.training.npz_file import read_arrays
 
 MAX_PIXEL_DIFFERENCE = 8  # mean difference of an image's pixels that is accepted, on the scale 0..255
@@ -61,7 +61,7 @@ def check_run_split(run, config, name, dataset):
                         "data with data_dir=...")
     matches, samples = True, Path(run) / "samples.npz"
     if name == "test":
-        predictions = run_files.read_predictions(Path(run), len(dataset_config["class_names"]))
+        predictions = run_samples.read_predictions(Path(run), len(dataset_config["class_names"]))
         matches = not predictions or np.array_equal(predictions[0], split.labels)
     if matches and samples.is_file():
         matches = has_samples(read_arrays(samples), name, dataset)
