@@ -23,6 +23,7 @@ SeedGroup = namedtuple("SeedGroup", "summary names best last")
 
 FINETUNING_FIELDS = tuple(field.name for field in dataclasses.fields(FineTuneConfig)
                           if field.name not in ("scale", "offset", "channel_order"))
+OWN_MODEL_FIELDS = ("custom", "rescale", "digest")  # of the model_config of a user's own model
 MISSING_CELL = "-"  # unknown, or not available yet
 
 
@@ -67,6 +68,8 @@ def is_expected_field(run, name):
     if name.removeprefix("head_") in RECIPE_FIELDS and name.startswith("head_"):
         return bool(run.config.get("head_recipe"))
     model_config = run.config.get("model_config") or {}
+    if name in OWN_MODEL_FIELDS:
+        return bool(model_config.get("custom"))
     return name in RECIPE_FIELDS or name in FINETUNING_FIELDS or not model_config.get("custom")
 
 
