@@ -7,6 +7,8 @@ import sys
 import numpy as np
 from PIL import Image
 
+from zoo.utils.flag_names import translate_keywords
+
 
 def module_at(path):
     """Return the module of a file that is in no package; it finds its neighbours, as a script does."""
@@ -22,8 +24,13 @@ def check_message(message, *parts):
     """Assert that a message is one line with every one of `parts`.
 
     parts: not sentences, which may be reworded, but what a message is about: flags, fields, values, names, files, and
-    what to type instead. Each stands alone: 1 is not found in 10, -1 or 1.5, --lr not in --lr-patience.
+    what to type instead. Each stands alone: 1 is not found in 10, -1 or 1.5, --lr not in --lr-patience. Of an exception,
+    whose message names options as Python does, parts may be the flags that the command line shows in their place.
     """
+    if isinstance(message, Exception):
+        text = str(message)
+        assert len(text.splitlines()) == 1, text
+        return check_text(f"{text}\n{translate_keywords(text)}", *parts)
     message = str(message)
     assert len(message.splitlines()) == 1, message
     check_text(message, *parts)

@@ -165,7 +165,7 @@ def test_mistakes_of_other_images(run, tmp_path, capsys):
                         (["four.npz"], ("four.npz", "3")), (["odd.npz"], ("x_test and y_test", "test_images and test_labels", "images")),
                         (["odd.npz", "--split", "validation"], ("x_val and y_val", "val_images and val_labels")),
                         (["nowhere"], ("nowhere",)), (["empty"], ("empty",)),
-                        (["four.npz", "--data-dir", "x"], ("data_dir",)),
+                        (["four.npz", "--data-dir", "x"], ("--data-dir",)),
                         (["strange", "--split", "validation"], ("validation",))):
         line = refused(capsys, evaluate.main, run.path, "--data", tmp_path / words[0], *words[1:])
         assert all(word in line for word in said), line

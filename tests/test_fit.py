@@ -94,10 +94,13 @@ def test_stopped_by_a_callback_and_resumed_it_is_the_run_that_never_stopped(trai
     callback = StopAfter(1)
     run = zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="digits", callbacks=[callback])
     assert (run.status, run.result) == ("stopped", None) and "callback" in run.reason
+    again = zoo.Run(run.path)  # another process reads it too
+    assert again.reason == run.reason and run.reason in repr(again)
     assert run.history["epoch"] == [1]
     assert callback.logs[0]["val_loss"] == run.history["val_loss"][0]
     whole = run.resume()
     assert (whole.status, whole.reason) == ("finished", None) and whole.history == trained.history
+    assert again.reason is None and "stop_reason" not in whole.config
     one, other = (read_arrays(each.path / "checkpoints" / "last.npz") for each in (whole, trained))
     assert [name for name in one if not np.array_equal(one[name], other[name])] in ([], ["progress/seconds"])
 
@@ -172,6 +175,26 @@ def test_a_folder_from_scratch_is_the_whole_network(tmp_path):
     (lambda: zoo.fit("lenet5", stripes(30), class_names=["a"]), "1 3"),
     (lambda: zoo.fit("lenet5", name="a/b"), "'a/b'"),
     (lambda: zoo.Run("nowhere"), "nowhere"),
+    (lambda: zoo.fit("lenet5", lr=0.1), "lr=0.1 learning_rate=0.1"),
+    (lambda: zoo.fit("lenet5", device="cuda:1"), "device='cuda:1' gpu=1"),
+    (lambda: zoo.fit("lenet5", device="cpu"), "gpu='none'"),
+    (lambda: zoo.fit("lenet5", gpus=2), "gpus=2 gpu=[0,"),
+    (lambda: zoo.fit("lenet5", gpus=1), "gpu=0"),
+    (lambda: zoo.fit("lenet5", batchsize=64), "batch_size=64"),
+    (lambda: zoo.fit("lenet5", num_epochs=3), "num_epochs=3 epochs=3"),
+    (lambda: zoo.fit("lenet5", pretrained=True), "weights='imagenet'"),
+    (lambda: zoo.fit("lenet5", pretrained=False), "weights=None"),
+    (lambda: zoo.fit("lenet5", pretrained="runs/a"), "weights='runs/a'"),
+    (lambda: zoo.fit("lenet5", lr_decay=0.5), "gamma=0.5 milestones"),
+    (lambda: zoo.fit("lenet5", step_size=30), "milestones='every"),
+    (lambda: zoo.fit("lenet5", val_data=stripes(3)), "val_data validation_data=..."),
+    (lambda: zoo.fit("lenet5", validation_split=0.2), "validation_split=0.2 tenth validation_data"),
+    (lambda: zoo.fit("lenet5", mixup=0.2), "augmentation='mixup=0.2'"),
+    (lambda: zoo.find_learning_rate("lenet5", bs=64), "zoo.find_learning_rate bs=64 batch_size=64"),
+    (lambda: zoo.build("resnet18", num_classes=10), "zoo.build num_classes=10 classes=10"),
+    (lambda: zoo.build("vgg16", pretrained=True), "weights='imagenet'"),
+    (lambda: zoo.describe("vgg16", img_size=64), "img_size=64 input_shape"),
+    (lambda: zoo.fit("lenet5", sparkle=1), "'sparkle' learning_rate"),
 ])
 def test_a_mistake_is_one_line(call, parts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -37,6 +38,28 @@ def test_the_first_loss_is_that_of_the_first_batch_of_a_training(tmp_path):
     assert not test.has_diverged and len(test.losses) == 10
 
 
+def test_a_model_of_ones_own_starts_with_its_weights_and_keeps_them():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.layers.Input((28, 28, 1)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten(),
+                              keras.layers.Dense(10)], name="flat")
+    model.layers[-1].bias.assign([5.0] + [0.0] * 9)
+    before = [np.array(weight) for weight in model.get_weights()]
+    test = zoo.find_learning_rate(model, "digits", limit=64, batch_size=64, min_lr=1e-6, max_lr=1e-5, steps=10)
+    data = zoo.load_data("digits", limit=64)
+    images = np.stack([data.train.images[index] for index in range(len(data.train))]).astype("float32")
+    logits = keras.ops.convert_to_numpy(model(images.reshape(-1, 28, 28, 1))).astype("float64")
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -logits[np.arange(len(logits)), data.train.labels].mean()  # the whole split is one batch
+    run = zoo.find_learning_rate(model, "digits", limit=64, batch_size=64, augmentation="", min_lr=1e-6, max_lr=1e-5,
+                                 steps=10)
+    assert run.losses[0] == pytest.approx(expected, rel=1e-5) and test.title == "flat on digits"
+    assert all(map(np.array_equal, before, model.get_weights()))
+    with pytest.raises(UserError, match="preset"):
+        zoo.find_learning_rate(model, "digits", preset="small")
+    with pytest.raises(UserError, match="list_models"):
+        zoo.find_learning_rate(7, "digits")
+
+
 def test_the_smoothed_loss_is_a_corrected_moving_average():
     assert lr_range_test.smooth_losses([2.0, 2.0, 2.0]) == pytest.approx([2.0, 2.0, 2.0])
     assert lr_range_test.smooth_losses([1.0, 2.0]) == pytest.approx([1.0, (0.09 * 1 + 0.1 * 2) / 0.19])
@@ -61,7 +84,7 @@ def test_divergence(losses, diverged):
 
 @pytest.mark.parametrize("keywords, words", [
     ({"min_lr": 1.0, "max_lr": 0.1}, "min_lr"), ({"min_lr": 0}, "min_lr"), ({"max_lr": "1"}, "max_lr"),
-    ({"steps": 9}, "steps"), ({"steps": 10.0}, "steps"), ({"optimiser": "adam"}, "'optimizer'"),
+    ({"steps": 9}, "steps"), ({"steps": 10.0}, "steps"), ({"optimiser": "adam"}, "optimizer='adam'"),
     ({"recipe": "papr"}, "'paper'")])
 def test_a_mistake_is_one_line(keywords, words):
     with pytest.raises(UserError) as error:

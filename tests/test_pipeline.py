@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import sys
+import types
 
 import keras
 import numpy as np
@@ -13,7 +15,7 @@ from PIL import Image
 import zoo
 from zoo.cli import finetune, train
 from zoo.errors import UserError
-from zoo.training import class_weights, losses
+from zoo.training import class_weights, loggers, losses
 
 FEW = {"limit": 200, "epochs": 2}
 
@@ -287,6 +289,34 @@ def test_loggers_that_are_not_there(capsys):
     check_message(error.value, "tensorbord", "tensorboard", "wandb")
     assert train.main(["lenet5", "--log", "wandbb"]) == 2
     check_message(capsys.readouterr().err, "wandbb", "wandb")
+
+
+def test_a_logger_that_cannot_start_is_one_line(monkeypatch, tmp_path):
+    def refuse(**settings):
+        raise ConnectionError("no\nserver")
+
+    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(run=None, init=refuse))
+    for name in ("wandb.integration", "wandb.integration.keras"):
+        monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(WandbMetricsLogger=None))
+    with pytest.raises(UserError) as error:
+        loggers.make_logger_callbacks(("wandb",), tmp_path / "a", {})
+    check_message(error.value, "wandb", "no server", "log='wandb'")
+
+
+def test_a_first_stage_is_logged_under_the_name_of_its_run(tmp_path):
+    assert loggers.get_logged_name(tmp_path / "mine") == "mine"
+    assert loggers.get_logged_name(tmp_path / "mine" / "stage1") == "mine-stage1"
+
+
+def test_mlflow_gets_the_columns_of_the_history(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri("sqlite:///mlflow.db")
+    run = zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="a", log="mlflow")
+    (logged,) = mlflow.search_runs(experiment_names=["zoo"], output_format="list")
+    assert (logged.info.run_name, logged.info.status) == ("a", "FINISHED")
+    assert logged.data.metrics["val_accuracy"] == pytest.approx(run.history["val_accuracy"][-1])
+    assert logged.data.params["learning_rate"] == "0.05" and mlflow.active_run() is None
 
 
 def test_early_stopping_says_so(tmp_path, capsys):

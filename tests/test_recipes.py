@@ -14,8 +14,10 @@ from zoo.cli.train import build_parser
 from zoo.cli.training_command import parse_run_config
 from zoo.data import dataset_info
 from zoo.data.dataset_info import DATASETS
+from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.training import augmentation
+from zoo.training.header import format_header
 from zoo.training.recipe import (
     Recipe,
     serialize_recipe,
@@ -159,7 +161,35 @@ def test_one_field_changes_and_no_other(words, field, value):
 def test_several_fields_change_together():
     found = asked("resnet34", "--epochs", "2", "--set", "warmup_epochs=0", "--set", "optimizer=adam", "--set",
                   "augmentation=")
-    assert found == Recipe(epochs=2, warmup_epochs=0.0, optimizer="adam")
+    assert found == Recipe(epochs=2, warmup_epochs=0.0, optimizer="adam", learning_rate=0.001)
+
+
+@pytest.mark.parametrize("network, words, fields", [
+    ("resnet34", "--optimizer adam", ("adam", 0.001, 0.9, 1e-7)),
+    ("resnet34", "--optimizer adamw --momentum 0.5", ("adamw", 0.001, 0.5, 1e-7)),
+    ("resnet34", "--optimizer rmsprop", ("rmsprop", 0.001, 0.0, 1e-7)),
+    ("resnet34", "--optimizer rmsprop --momentum 0.9 --lr 0.1", ("rmsprop", 0.1, 0.9, 1e-7)),
+    ("resnet34", "--optimizer adadelta", ("adadelta", 1.0, 0.9, 1e-7)),
+    ("resnet34", "--optimizer sgd", ("sgd", 0.1, 0.9, 1e-7)),
+    ("nin", "--optimizer sgd", ("sgd", 0.01, 0.9, 1e-7)),
+    ("nin", "--optimizer adamw", ("adamw", 0.001, 0.9, 1e-7)),
+    ("inception_v3", "--recipe paper --optimizer adam", ("adam", 0.001, 0.0, 1e-7)),
+    ("resnet34", "--recipe notes --optimizer adam", ("adam", 0.001, 0.9, 1e-7)),
+])
+def test_another_optimizer_brings_its_own_rate_unless_one_is_given(network, words, fields):
+    found = asked(network, *words.split())
+    assert (found.optimizer, found.learning_rate, found.momentum, found.epsilon) == fields
+
+
+def test_the_header_notes_the_rate_of_another_optimizer():
+    config = parse_run_config(build_parser().parse_args(["resnet34", "--optimizer", "adam"]),
+                              dataset_info.get_dataset_info("digits"))
+    (note,) = config.notes
+    check_message(note, "learning_rate", "0.001", "adam", "0.1", "nesterov")
+    header = format_header(config, load_data("digits", limit=100), 1, "CPU", "runs/a")
+    assert [line for line in header if note in line and line.startswith("note")]
+    given = build_parser().parse_args(["resnet34", "--optimizer", "adam", "--lr", "0.1"])
+    assert parse_run_config(given, dataset_info.get_dataset_info("digits")).notes == ()
 
 
 @pytest.mark.parametrize("words, parts", [

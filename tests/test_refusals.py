@@ -48,7 +48,7 @@ REFUSED = [  # (network, arguments, what the message names: words, or a list)
     ("resnet34", {"stem": "cifar"}, "stem auto paper small 'cifar'"),
     ("resnet34", {"stem": None}, "stem auto paper small None"),
 
-    ("vgg16", {"batchnorm": True}, "vgg16 'batchnorm' batch_norm dropout"),
+    ("vgg16", {"batchnorm": True}, "batchnorm=True batch_norm=True"),
     ("resnet34", {"batch_norm": True}, "resnet34 'batch_norm'"),
     ("vgg16", {"batch_norm": 1}, "vgg16 batch_norm bool 1"),
     ("vgg16", {"batch_norm": "true"}, "vgg16 batch_norm bool 'true'"),

@@ -199,18 +199,18 @@ def test_one_process_at_a_time(tmp_path):
 
 
 @pytest.mark.parametrize("error, status, parts", [
-    (FloatingPointError("the loss is not finite in epoch 2"), 3, ["the loss is not finite in epoch 2", "--lr"]),
-    (OSError(28, "No space left on device"), 4, ["No space left on device", "--resume"]),
+    (FloatingPointError("the loss is not finite in epoch 2"), 3, ["the loss is not finite in epoch 2", "learning_rate=..."]),
+    (OSError(28, "No space left on device"), 4, ["No space left on device", "resume"]),
     (OSError(5, "Input/output error"), 4, ["Input/output error"]),
-    (MemoryError(), 5, [100, "--batch-size 50"]),
-    (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 7 bytes"), 5, [100, "--batch-size 50"]),
-    (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), 5, [100, "--batch-size 50"]),
+    (MemoryError(), 5, [100, "batch_size=50"]),
+    (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 7 bytes"), 5, [100, "batch_size=50"]),
+    (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), 5, [100, "batch_size=50"]),
 ])
 def test_what_ended_a_training(error, status, parts):
     found, message = failures.explain_failure(error, Recipe(batch_size=100))
     assert found == status
     check_message(message, *parts)
-    assert ("--resume" in message) == (isinstance(error, OSError) and error.errno == 28)
+    assert ("resume" in message) == (isinstance(error, OSError) and error.errno == 28)
 
 
 def test_a_mistake_of_ours_is_not_explained():
@@ -224,10 +224,10 @@ def test_a_batch_that_will_not_fit_is_foreseen():
     free = 2 * 2**30
     assert failures.predict_out_of_memory(takes, Recipe(batch_size=1000), free) == ""
     message = failures.predict_out_of_memory(takes, Recipe(batch_size=30_000_000), free)
-    check_message(message, 30000000, "3.4 GiB", "2.0", "--batch-size 17895695")
+    check_message(message, 30000000, "3.4 GiB", "2.0", "batch_size=17895695")
     message = failures.predict_out_of_memory(takes, Recipe(batch_size=1), 100)
-    check_message(message, "--width")
-    assert "--batch-size" not in message
+    check_message(message, "width=...")
+    assert "batch_size" not in message
     assert 2**20 < failures.get_free_memory() <= 2**60
 
 

@@ -296,7 +296,7 @@ def test_what_a_kill_does_not_leave_is_not_trained_over(tmp_path, name):
     path.parent.mkdir(parents=True)
     path.touch()
     assert not run_directory.is_empty_run(tmp_path / "a")
-    with pytest.raises(UserError, match=rf"{tmp_path / 'a'}.*--name"):
+    with pytest.raises(UserError, match=rf"{tmp_path / 'a'}.*name="):
         run_directory.check_output_dir(tmp_path, "a")
 
 
@@ -348,7 +348,7 @@ def test_marks_that_no_training_wrote(run):
 # Two commands
 
 def test_a_run_that_another_command_has_begun_meanwhile(run, tmp_path):
-    with pytest.raises(UserError, match=rf"{run}.*--name") as error, run_directory.lock_new_run(run):
+    with pytest.raises(UserError, match=rf"{run}.*name=") as error, run_directory.lock_new_run(run):
         raise AssertionError
     assert error.value.exit_status == 2
     with run_directory.lock_run(run), pytest.raises(RunLocked) as error, run_directory.lock_new_run(run):

@@ -1,5 +1,6 @@
 """What a zoo.Run shows: plots, a look inside, exports, comparisons, and itself and its training in a notebook."""
 
+import json
 import re
 import subprocess
 import sys
@@ -138,6 +139,29 @@ def test_compare_runs(run, tmp_path):
     for html in (comparison._repr_html_(), (tmp_path / "both.html").read_text()):
         assert "a&lt;b&gt;" in html and "a<b>" not in html
     assert comparison.save(tmp_path / "both.png").read_bytes().startswith(PNG)
+
+
+def test_a_run_from_scratch_and_one_from_pretrained_weights_differ_by_their_settings(run, tmp_path):
+    tuned = zoo.fit("lenet5", "digits", limit=100, epochs=1, weights=run, freeze="none", two_stage=True, head_epochs=1,
+                    output_dir=tmp_path, name="tuned", verbose=False)
+    comparison = zoo.compare_runs([run, tuned])
+    cells = dict(zip(comparison.columns, zip(*comparison.rows, strict=True), strict=True))
+    assert cells["weights"] == ("none", str(run.path)) and cells["stages"] == ("1", "2")
+    assert cells["optimizer"] == ("nesterov", "adam") and cells["pooling"] == ("-", "avg")
+    assert "version" not in str(comparison) and "head_optimizer" not in cells
+
+
+def test_a_run_json_without_a_setting_is_of_another_version(run, tmp_path):
+    for name, drop in (("a", ()), ("b", ("deterministic",))):
+        (tmp_path / name).mkdir()
+        config = {key: value for key, value in run.config.items() if key not in drop}
+        (tmp_path / name / "run.json").write_text(json.dumps(config))
+    text = str(zoo.compare_runs([tmp_path / "a", tmp_path / "b"]))
+    assert "version" in text and "deterministic" in text and "weights" not in text
+    (tmp_path / "own").mkdir()  # a model of one's own has no width and no stem, in any version
+    own = {"custom": True, "name": "own", "input_shape": [28, 28, 1], "classes": 10, "rescale": True, "digest": "0"}
+    (tmp_path / "own" / "run.json").write_text(json.dumps({**run.config, "model": "own", "model_config": own}))
+    assert "version" not in str(zoo.compare_runs([tmp_path / "a", tmp_path / "own"]))
 
 
 # --------------------------------------------------------------------------------------------------- training in a

@@ -74,7 +74,7 @@ def test_a_backend_that_is_not_installed(monkeypatch, backend, package):
     code = "from zoo.env import select_backend\ntry:\n    select_backend()\nexcept ValueError as error:\n    print(error)"
     run = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True,
                          cwd=Path(__file__).resolve().parents[1])  # -S: without site-packages
-    check_message(run.stdout, backend, f"pip install '{package}'", "--backend tensorflow")
+    check_message(run.stdout, backend, f"pip install '{package}'", "backend='tensorflow'")
 
 
 @pytest.fixture

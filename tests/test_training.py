@@ -219,6 +219,12 @@ def test_a_run_of_one_step_has_the_whole_rate(schedule, warmup):
                  [0]) == pytest.approx([0.1])
 
 
+def test_where_an_epoch_is_one_step_the_first_step_has_a_rate():
+    recipe = Recipe(learning_rate=0.6, lr_schedule="constant", warmup_epochs=2.0, epochs=4)
+    assert rates(recipe, 1, [0, 1, 2, 3]) == pytest.approx([0.2, 0.4, 0.6, 0.6])
+    assert rates(recipe, 2, [0, 1, 2, 4]) == pytest.approx([0, 0.15, 0.3, 0.6])
+
+
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_a_warmup_longer_than_the_run_ends_with_it(schedule):
     recipe = Recipe(learning_rate=0.8, lr_schedule=schedule, warmup_epochs=9.0, epochs=2)

@@ -72,6 +72,7 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
     from zoo import registry
     from zoo.errors import UserError
 
+    _check_options(build, name, options)
     model_config = registry.resolve_model_config(name, input_shape, classes, width, stem, options, aux)
     if aux and not include_top:
         raise UserError("auxiliary classifiers belong to the top; use aux=False with include_top=False")
@@ -137,6 +138,7 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
     from zoo import registry
     from zoo.utils.validation import check_batch_and_memory
 
+    _check_options(describe, name, options)
     model_config = registry.resolve_model_config(name, input_shape, classes, width, stem, options, aux)
     batch_size, memory_limit_gib = check_batch_and_memory(batch_size, memory_limit_gib)
 
@@ -147,6 +149,19 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
     from zoo.analysis.description import describe_model_config
 
     return describe_model_config(model_config, batch_size, memory_limit_gib)
+
+
+def _check_options(function, name, options):
+    """Raise UserError for a keyword that is neither an argument of the function nor an option of the model `name`."""
+    import inspect
+
+    from zoo import registry
+    from zoo.utils.keyword_hints import check_keywords
+
+    model_options = registry.get_model_info(name).options
+    unknown = {key: value for key, value in options.items() if key not in model_options}
+    check_keywords(f"zoo.{function.__name__}", unknown, [*[*inspect.signature(function).parameters][:-1],
+                                                         *model_options])
 
 
 def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=None, style="boxes", input_shape=None,

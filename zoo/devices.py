@@ -113,21 +113,20 @@ def select_gpus(requested, gpus, visible_devices=None):
         return Device((visible_gpus[0],), False, _build_environment(visible_gpus[:1]))
     indices = requested.split(",")
     if requested not in GPU_KEYWORDS and not all(index.isdecimal() and index.isascii() for index in indices):
-        raise UserError("--gpu must be a GPU index, several separated by commas, such as 0,1, or all, auto or none; "
-                        f"got {requested!r}")
+        raise UserError(f"gpu={requested!r} is not a GPU; give an index, several such as 0,1, or all, auto or none")
     if not gpus:
         missing = "no GPU" if requested in GPU_KEYWORDS else f"no GPU {indices[0]}"
-        raise UserError(f"there is {missing}: nvidia-smi lists no GPU on this machine; use --gpu none")
+        raise UserError(f"there is {missing}: nvidia-smi lists no GPU on this machine; use gpu='none'")
     if requested in GPU_KEYWORDS:
         if not visible_gpus:
-            raise UserError(f"CUDA_VISIBLE_DEVICES={visible_devices} hides all GPUs; unset it, or use --gpu none")
+            raise UserError(f"CUDA_VISIBLE_DEVICES={visible_devices} hides all GPUs; unset it, or use gpu='none'")
         selected = (visible_gpus if requested == "all"
                     else [max(visible_gpus, key=lambda gpu: (gpu.free_memory, -gpu.index))])
         return Device(tuple(selected), True, _build_environment(selected))
     selected = [_get_gpu_by_index(index, gpus, visible_gpus, visible_devices) for index in indices]
     for gpu in selected:
         if selected.count(gpu) > 1:
-            raise UserError(f"--gpu {requested} lists GPU {gpu.index} more than once; list each GPU once")
+            raise UserError(f"gpu={requested!r} lists GPU {gpu.index} more than once; list each GPU once")
     return Device(tuple(selected), True, _build_environment(selected))
 
 
@@ -205,7 +204,7 @@ def describe_device(device, backend_device, backend):
     problem = (f"{backend} cannot use GPU {gpu.index} ({gpu.name}): its CUDA libraries are missing; "
                f"{INSTALL_HINTS[backend]}")
     if device.is_explicit:
-        raise UserError(f"{problem}, or use --gpu none")
+        raise UserError(f"{problem}, or use gpu='none'")
     return f"CPU, {os.cpu_count()} cores ({problem})"
 
 

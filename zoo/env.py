@@ -44,8 +44,8 @@ def select_backend(requested=None):
         raise unknown_name_error("backend", name, BACKENDS)
     if not find_spec(name):
         extra = "" if name == "tensorflow" else f"[{name}]"
-        raise UserError(f"the backend {name} is not installed; pip install 'cnn-zoo{extra}', or use --backend "
-                        f"{' or '.join(list_installed_backends()) or BACKENDS[0]}")
+        raise UserError(f"the backend {name} is not installed; pip install 'cnn-zoo{extra}', or use backend="
+                        f"{' or '.join(map(repr, list_installed_backends() or BACKENDS[:1]))}")
     if requested is not None and "keras" not in sys.modules:  # it could not take effect any more
         os.environ["KERAS_BACKEND"] = requested
     return name

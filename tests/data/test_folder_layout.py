@@ -103,7 +103,7 @@ def test_what_can_be_read_in_two_ways_is_refused(tmp_path, folders, images, name
 
 def test_images_in_no_class_at_all_are_refused(tmp_path):
     write(tmp_path, ("train", "test1"), 10)
-    check_text(refusal(tmp_path), "train/", "test1/", "--labels-from filename")
+    check_text(refusal(tmp_path), "train/", "test1/", "labels_from='filename'")
 
 
 def test_a_test_split_alone_is_no_data_to_train_on(tmp_path):

@@ -138,7 +138,7 @@ def test_the_other_data_set_is_refused(network, weights, there, fresh):
         write_fresh("lenet5")
     with pytest.raises(UserError) as error:
         zoo.build(network, weights=weights)
-    check_message(error.value, repr(weights), network, f"weights={there}", "None", "--weights none")
+    check_message(error.value, repr(weights), network, f"weights={there}", "None")
 
 
 def test_a_missing_file_is_one_line(fresh, capsys):

@@ -185,8 +185,7 @@ def test_offline_one_line_says_what_to_put_where(tmp_path, monkeypatch):
     ("vgg16", {"input_shape": (64, 64, 1), "include_top": False}, ("vgg16", "64x64x1")),
     ("xception", {"width": 0.5}, ("xception", "width", 1)),
     ("vgg16", {"batch_norm": True}, ("vgg16", "batch_norm", "False")),
-    ("resnet34", {}, ("resnet34", "vgg16, vgg19, inception_v3, inception_resnet_v2, xception", "None",
-                      "--weights none"))])
+    ("resnet34", {}, ("resnet34", "vgg16, vgg19, inception_v3, inception_resnet_v2, xception", "None"))])
 def test_imagenet_is_refused_for_another_network(name, how, parts):
     with pytest.raises(UserError) as error:
         zoo.build(name, **{"weights": "imagenet", **how})

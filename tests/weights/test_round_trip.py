@@ -50,7 +50,7 @@ def test_an_option_that_adds_weights_is_known_from_the_file(name, option, tmp_pa
     randomize(model)
     model.save(tmp_path / "a.h5")
     np.testing.assert_array_equal(outputs(build(name, weights=str(tmp_path / "a.h5"))), outputs(model))
-    with pytest.raises(zoo.errors.UserError, match=f"--model-option {option}={str(not default).lower()}"):
+    with pytest.raises(zoo.errors.UserError, match=f"give {option}={not default}"):
         build(name, weights=str(tmp_path / "a.h5"), **{option: default})
 
 

@@ -10,6 +10,7 @@ from zoo.cli.parser import Parser  # noqa: F401  every command imports it from h
 from zoo.data import dataset_info
 from zoo.errors import UserError, unknown_name_error
 from zoo.training.run_config import CHECKPOINTS
+from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user
 from zoo.utils.validation import parse_assignments, parse_value
 from zoo.weights import pretrained
@@ -23,7 +24,7 @@ def run_command(command, argv=None):
     try:
         return command(argv) or 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {translate_keywords(str(error))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)

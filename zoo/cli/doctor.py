@@ -11,6 +11,7 @@ import zoo
 from zoo import devices, env
 from zoo.cli import common, help_text
 from zoo.errors import UserError
+from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user
 
 BENCHMARK_SECONDS = 3.0  # of matrix products for each device and precision
@@ -105,7 +106,7 @@ def check_folders(output_dir):
             todo.append(f"only {free:.1f} GiB are free for runs at {folder}: free some space, or give --output-dir")
     except UserError as error:
         rows.append(("runs", f"{folder}, which is not writable"))
-        todo.append(str(error))
+        todo.append(translate_keywords(str(error)))
     return rows, todo
 
 

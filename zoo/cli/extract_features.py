@@ -7,6 +7,7 @@ import zipfile
 from zoo.cli import common, help_text
 from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
+from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user, check_writable, atomic_write
 
 POOLINGS = ("avg", "max", "none")
@@ -122,7 +123,7 @@ def execute_extract(argv):
     device_name = common.load_keras(backend, device)
     model, lines = build_feature_model(arguments, backbone_weights.ensure_local(), shape, image_set)
     lines += [f"{'device':8} {device_name}, {backend}", *(f"{'note':8} {note}" for note in image_set.notes)]
-    print("\n".join(lines), flush=True)
+    print("\n".join(map(translate_note, lines)), flush=True)
     features = extract_features(model, image_set, batch_size)
     write_features(output, features, image_set)
     print(f"{'written':8} {output}: features {'x'.join(map(str, features.shape))}, {len(image_set.class_names)} "

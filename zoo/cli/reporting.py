@@ -5,6 +5,7 @@ import sys
 import time
 
 from zoo.reports.missing_outputs import draw_missing_outputs
+from zoo.utils.flag_names import translate_keywords
 
 
 def is_finished(run, epochs):
@@ -48,7 +49,8 @@ def run_and_report(train, run, recipe, stopper, resume_hint, host_group=None):
             if host_group:
                 time.sleep(multihost.HEARTBEAT_TIMEOUT)  # another thread reports a lost host and exits
             raise
-        print(f"error: {message}; {run} keeps its last checkpoint", file=sys.stderr)
+        print(f"error: {translate_keywords(message)}; {run} keeps its last checkpoint"
+              + (f"; {resume_hint}" if status == 4 else ""), file=sys.stderr)
         return _exit(host_group, status)
     if stopper and stopper.reason:
         print(f"{stopper.reason} after epoch {progress.epoch}, step {progress.step}; {resume_hint}", file=sys.stderr)

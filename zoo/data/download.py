@@ -27,7 +27,7 @@ def download_dataset(info, folder):
         reason = " ".join(str(error).split()) or type(error).__name__
         urls = " ".join(download.url for download in info.downloads)
         raise UserError(f"{info.name} could not be downloaded to {folder} ({reason}); download {urls} by other "
-                        f"means and give their folder with --data-dir DIR") from None
+                        "means and give their folder with data_dir=...") from None
 
 
 def download_file(download, folder):

@@ -127,7 +127,7 @@ def reject_invalid_images(listing, indices):
     """Raise UserError that names the files at `indices`, which are not valid images, if there are any."""
     if indices:
         raise UserError(f"{describe_invalid_files([listing.get_path(index) for index in indices])}; fix or delete "
-                        "them; zoo train and zoo extract-features skip them with --invalid-images skip")
+                        "them, or skip them with invalid_images='skip'")
 
 
 def describe_invalid_files(files):

@@ -90,7 +90,7 @@ def check_flat_folders(folder, split_folders, others):
         name = replace_surrogates(split_folders[-1])
         paths = " and ".join(f"{replace_surrogates(split_folder)}/" for split_folder in split_folders)
         raise UserError(f"{folder} contains no class folders: the images in {paths} have no class; move them "
-                        f"into folders such as {name}/cat and {name}/dog, or give --labels-from filename if the "
+                        f"into folders such as {name}/cat and {name}/dog, or give labels_from='filename' if the "
                         "files are named like cat.123.jpg")
     held_out = [name for name in split_folders if parse_split_name(name) != "train"]
     if held_out:

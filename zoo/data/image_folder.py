@@ -78,7 +78,7 @@ def list_images(folder, labels_from="folder"):
         reason = f" ({'; '.join(notes)})" if notes else ""
         raise UserError(f"{folder} contains no images" + (
             f" in class folders, such as cat and dog{reason}; if the files are named like cat.123.jpg, give "
-            "--labels-from filename" if labels_from == "folder" else
+            "labels_from='filename'" if labels_from == "folder" else
             f" named like cat.123.jpg{reason}"))
     class_names = sort_class_names(folder, label_indices)
     # Labels were numbered in the order in which the classes were encountered, which is that of the dict.
@@ -128,7 +128,7 @@ def label_by_filename(folder, split_path, split, skipped):
                     "class",)
     if unlabeled:
         raise UserError(f"cannot infer a class from the file name {folder / unlabeled[0]}; rename it to "
-                        "CLASS.NAME.jpg, such as cat.123.jpg, or omit --labels-from if the classes are folders")
+                        "CLASS.NAME.jpg, such as cat.123.jpg, or omit labels_from=... if the classes are folders")
     return [(file, label) for file, (label, _, _) in pairs], ()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.errors import UserError
 from zoo.exporters import formats, writers
-from zoo.training import model_loading, pretrained_backbone, run_files
+from zoo.training import model_loading, pretrained_backbone, run_samples
 from zoo.training.keras_file import LABELS_SUFFIX
 from zoo.utils.io import write_text
 
@@ -60,7 +60,7 @@ def export_run(run, config, format, path, checkpoint):
 def make_comparison_images(run, shape):
     """Return noise images and the training images saved with the run, uint8 (n, *shape)."""
     noise = np.random.default_rng(0).integers(0, 256, (NUM_NOISE_IMAGES, *shape), np.uint8)
-    samples = run_files.read_samples(run, sys.maxsize)
+    samples = run_samples.read_samples(run, sys.maxsize)
     if samples is None or samples[0].shape[1:] != shape:
         return noise
     return np.concatenate([noise, samples[0][:NUM_TRAINING_IMAGES]])

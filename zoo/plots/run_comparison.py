@@ -1,5 +1,6 @@
 """Comparison of runs: the settings that differ, the results, and the standard deviation over seeds."""
 
+import dataclasses
 import json
 from collections import namedtuple
 
@@ -8,7 +9,9 @@ import numpy as np
 from zoo.errors import UserError
 from zoo.plots.text_layout import pluralize
 from zoo.training import run_files
+from zoo.training.finetuning import FineTuneConfig
 from zoo.training.multi_seed import format_mean_std
+from zoo.training.recipe import RECIPE_FIELDS
 from zoo.utils.io import expand_user
 
 # name: of the run directory, or its path if names collide; history, result: None if missing
@@ -18,6 +21,9 @@ ComparisonTable = namedtuple("ComparisonTable", "columns rows")
 # runs that differ only in the seed; best, last: test accuracies of both checkpoints, as fractions
 SeedGroup = namedtuple("SeedGroup", "summary names best last")
 
+FINETUNING_FIELDS = tuple(field.name for field in dataclasses.fields(FineTuneConfig)
+                          if field.name not in ("scale", "offset", "channel_order"))
+OWN_MODEL_FIELDS = ("custom", "rescale", "digest")  # of the model_config of a user's own model
 MISSING_CELL = "-"  # unknown, or not available yet
 
 
@@ -36,18 +42,35 @@ def read_run_summaries(paths):
 
 
 def get_config_fields(run):
-    """Return {name: value} of all settings of a run, except the model and the dataset."""
+    """Return {name: value} of all settings of a run, except the model and the dataset.
+
+    A run from scratch has the fields of fine-tuning, too: weights "none", and None for the others. The fields of a
+    first stage, head_*, exist only with two stages.
+    """
     config = run.config
     fields = {key: config[key] for key in ("seed", "limit", "backend", "device", "deterministic") if key in config}
     for section, excluded in (("model_config", ("name", "input_shape", "classes")), ("recipe", ()),
                               ("finetuning", ("scale", "offset", "channel_order"))):
         if isinstance(config.get(section), dict):
             fields |= {key: value for key, value in config[section].items() if key not in excluded}
+    if "finetuning" in config:
+        fields |= {} if config["finetuning"] else dict.fromkeys(FINETUNING_FIELDS)
+        fields["weights"] = fields.get("weights") or "none"
+    fields["stages"] = 2 if config.get("head_recipe") else 1
     if isinstance(config.get("head_recipe"), dict):
         fields |= {f"head_{key}": value for key, value in config["head_recipe"].items()}
-    if config.get("class_weight"):
-        fields["class_weight"] = config["class_weight"]
+    fields["class_weight"] = config.get("class_weight")
     return fields
+
+
+def is_expected_field(run, name):
+    """Return whether every run like this one has the field `name`, so that only another version of zoo lacks it."""
+    if name.removeprefix("head_") in RECIPE_FIELDS and name.startswith("head_"):
+        return bool(run.config.get("head_recipe"))
+    model_config = run.config.get("model_config") or {}
+    if name in OWN_MODEL_FIELDS:
+        return bool(model_config.get("custom"))
+    return name in RECIPE_FIELDS or name in FINETUNING_FIELDS or not model_config.get("custom")
 
 
 def find_differing_fields(runs):
@@ -59,7 +82,8 @@ def find_differing_fields(runs):
         values = {_to_json_key(fields[name]) for fields in fields_by_run if name in fields}
         if name != "epochs" and len(values) > 1:  # epochs have their own column
             differing.append(name)
-        if not all(name in fields for fields in fields_by_run):
+        if not all(name in fields or not is_expected_field(run, name)
+                   for run, fields in zip(runs, fields_by_run, strict=True)):
             missing.append(name)
     return differing, missing
 

@@ -12,7 +12,7 @@ from zoo.plots.learning_curves import find_best_epoch, plot_learning_curves
 from zoo.plots.text_layout import pluralize
 from zoo.registry import ModelConfig
 from zoo.reports.run import render_run_page
-from zoo.training import run_files
+from zoo.training import run_files, run_samples
 from zoo.utils.io import atomic_write, write_text
 
 
@@ -59,10 +59,10 @@ def _read_run_files(run):
     num_classes = len(config["dataset"]["class_names"])
     history = run_files.read_history(run)
     result = run_files.read_result(run, len(history["epoch"])) if history else None
-    samples = run_files.read_samples(run, num_classes)
-    predictions = run_files.read_predictions(run, num_classes)
-    misclassified = run_files.read_misclassified(run, predictions) if predictions else None
-    confusion_examples = run_files.read_confusion_examples(run, predictions) if predictions else None
+    samples = run_samples.read_samples(run, num_classes)
+    predictions = run_samples.read_predictions(run, num_classes)
+    misclassified = run_samples.read_misclassified(run, predictions) if predictions else None
+    confusion_examples = run_samples.read_confusion_examples(run, predictions) if predictions else None
     return _RunFiles(config, history, result, samples, predictions, misclassified, confusion_examples)
 
 

@@ -55,16 +55,16 @@ def check_same_data(run, dataset):
     for name in SPLITS:
         if len(getattr(dataset, name)) != config.get(name):
             raise UserError(f"{run} was started with {config.get(name)} images for {name}, but {dataset.source} has "
-                            f"{len(getattr(dataset, name))}; give the same files with --data-dir")
+                            f"{len(getattr(dataset, name))}; give the same files with data_dir=...")
     names = [*map(str, config.get("class_names", ()))]
     if names != [*map(str, dataset.info.class_names)]:
         old, new = next((pair for pair in zip(names, map(str, dataset.info.class_names), strict=False)
                          if pair[0] != pair[1]), (len(names), dataset.info.classes))
         raise UserError(f"{run} was started with other classes than those of {dataset.source}: {old!r}, now "
-                        f"{new!r}; give the same files with --data-dir, or {NEW_RUN_HINT}")
+                        f"{new!r}; give the same files with data_dir=..., or {NEW_RUN_HINT}")
     if config.get("fingerprint") != dataset.origin.get("fingerprint"):
         raise UserError(f"{run} was started with other files than those in {dataset.source}: their number is the same, "
-                        f"but names, sizes or labels differ; give the same files with --data-dir, or {NEW_RUN_HINT}")
+                        f"but names, sizes or labels differ; give the same files with data_dir=..., or {NEW_RUN_HINT}")
 
 
 def to_pil_image(image):

@@ -41,7 +41,7 @@ def check_is_data(data):
     split = parse_split_name(data) if isinstance(data, str) else None
     if split in SPLITS and not Path(data).exists():
         raise UserError(f"data {data!r} is not found; if you mean a split of the run's own data, give split={split!r} "
-                        f"(--split {split}) and no data")
+                        "and no data")
 
 
 def is_within(path, folder):

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from zoo import registry
 from zoo.data.loading import load_data
@@ -17,8 +17,9 @@ from zoo.runs.stages import read_finished_result
 from zoo.training import class_weights, finetuning, loggers, run_directory, run_files
 from zoo.training.recipe import override_recipe
 from zoo.training.run_config import extend_epochs, get_run_config, resume_run_config
-from zoo.training.run_config_factory import (apply_preset, get_folder_image_shape, make_custom_run_config,
-                                             make_run_config, resolve_backbone_weights, split_keywords)
+from zoo.training.run_config_factory import (apply_preset, check_training_keywords, get_folder_image_shape,
+                                             make_custom_run_config, make_run_config, refuse_catalogue_arguments,
+                                             resolve_backbone_weights, split_keywords)
 from zoo.utils.io import expand_user
 
 # Keras's callbacks that set the learning rate, and the recipe fields that do the same
@@ -26,16 +27,8 @@ LR_CALLBACKS = {"ReduceLROnPlateau": "lr_schedule='plateau', lr_patience and gam
                 "LearningRateScheduler": "lr_schedule, learning_rate and warmup_epochs"}
 
 
-@dataclass(frozen=True)
-class SessionResult:
-    """What `run_work` returns from a session: the run directory and why training stopped early, or None."""
-
-    run: object
-    reason: str | None
-
-
 def run_work(work, run, recipe, stopper, resume_hint, host_group):
-    """Do `work()` and return its SessionResult; errors are raised as exceptions of the same class.
+    """Do `work()` and return the Run; errors are raised as exceptions of the same class.
 
     See `zoo.runs.session.Session` for the arguments.
     """
@@ -46,7 +39,7 @@ def run_work(work, run, recipe, stopper, resume_hint, host_group):
     except (FloatingPointError, MemoryError, OSError) as error:
         _, message = failures.explain_failure(error, recipe)
         raise type(error)(f"{message}; {run} keeps what was saved") from error
-    return SessionResult(run, stopper and stopper.reason)
+    return Run(run)
 
 
 def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head_layers=(), pooling=None,
@@ -139,6 +132,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     >>> zoo.fit("lenet5", (x_train, y_train), test_data=(x_test, y_test), callbacks=[keras.callbacks.CSVLogger("log")])
     """
     deadline = compute_deadline(max_seconds)
+    check_training_keywords("zoo.fit", fit, model, keywords)
     finetune_options = finetuning.make_finetune_options(
         weights=finetuning.get_weights_name(weights), freeze=freeze,
         head_layers=finetuning.make_head_layers(head_layers), pooling=pooling, feature_layer=feature_layer,
@@ -174,14 +168,6 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
                                finetune_options=finetune_options, backbone_weights=backbone_weights, **session)
 
 
-def refuse_catalogue_arguments(**arguments):
-    """Raise UserError for the first {argument: value} whose value is not None: a custom model does not take it."""
-    for argument, value in arguments.items():
-        if value is not None:
-            raise UserError(f"{argument} applies only to models of the catalogue, given by name, and the model given "
-                            "is your own; leave it out")
-
-
 def compute_deadline(max_seconds):
     """Return the time, on time.monotonic's clock, at which to save and stop."""
     return float("inf") if max_seconds is None else time.monotonic() + max_seconds
@@ -202,9 +188,9 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
             run_config = resume_run_config(run, get_run_config(run, run_files.read_config(run)), run_config)
             if read_finished_result(run, run_config.recipe.epochs):
                 return open_finished_run(run)
-        return make_run(replace(new_session, run_config=run_config).resume(run))
+        return replace(new_session, run_config=run_config).resume(run)
     run_directory.check_output_dir(output_dir, name)
-    return make_run(new_session.start(output_dir, name, command))
+    return new_session.start(output_dir, name, command)
 
 
 def check_callbacks(callbacks):
@@ -242,12 +228,7 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks, l
         dataset, limit=run_config.limit, shape=tuple(run.config["dataset"]["shape"]))
     session = Session(run_config, data, device, run_work, deadline, callbacks=check_callbacks(callbacks),
                       loggers=check_logger_names(log), display=make_progress_display(verbose))
-    return make_run(session.resume(run.path))
-
-
-def make_run(session_result):
-    """Return the Run of a SessionResult."""
-    return Run(session_result.run, session_result.reason)
+    return session.resume(run.path)
 
 
 def open_finished_run(run):

@@ -1,5 +1,6 @@
 """`zoo.find_learning_rate`: the learning rate range test, with the same model, batches and recipe as training."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from zoo import registry
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.runs import device_choice
-from zoo.runs.stages import get_aux_loss_weights
+from zoo.runs.stages import get_aux_loss_weights, write_model_file
 from zoo.training import recipe as recipes, run_config_factory
 from zoo.utils.io import atomic_write, check_writable
 
@@ -89,13 +90,13 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
                        precision="float32", **keywords):
     """Run the learning rate range test of Smith 2017 (arXiv:1506.01186) and return its result.
 
-    A new model is trained for `steps` steps while the learning rate rises exponentially; everything else is as in
+    A new model, or a copy of your own, is trained for `steps` steps while the learning rate rises exponentially; everything else is as in
     `zoo.fit`: initial weights, batches, augmentation, optimizer and weight decay. The test stops early when the
     smoothed loss reaches four times its minimum. The suggestion is the learning rate at which the smoothed loss falls
     fastest with the logarithm of the learning rate. No run directory is created.
 
     Args:
-        model: one of `zoo.list_models()`.
+        model: one of `zoo.list_models()`; or your own Keras model, as for `zoo.fit`, which is not changed.
         dataset: as for `zoo.fit`, and so are the arguments not listed here.
         min_lr, max_lr: float, the learning rates of the first and the last step.
         steps: int, from 10 to 10,000.
@@ -114,23 +115,38 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
     >>> run = zoo.fit("lenet5", "digits", optimizer="adam", learning_rate=test.suggestion)
     """
     check_lr_range(min_lr, max_lr, steps)
-    if not isinstance(model, str):
-        raise UserError(f"model must be the name of a model of the catalogue; got {type(model).__name__}")
-    model_info = registry.get_model_info(model)
-    options, fields = run_config_factory.split_keywords(model_info, keywords)
-    width, options = run_config_factory.apply_preset(model_info, preset, width, options)
-    data = load_data(dataset, data_dir=data_dir, limit=limit, label_mode=label_mode, image_size=image_size,
-                     shape=registry.get_default_image_shape(model_info), validation_data=validation_data,
-                     test_data=test_data, class_names=class_names)
-    run_config = run_config_factory.make_run_config(
-        model_info, data.info, recipe=recipe, overrides=fields, seed=seed, limit=limit, width=width, stem=stem,
-        options=options, backend=backend, precision=precision, deterministic=False)
+    run_config_factory.check_training_keywords("zoo.find_learning_rate", find_learning_rate, model, keywords)
+    load_dataset = functools.partial(
+        load_data, dataset, data_dir=data_dir, limit=limit, label_mode=label_mode, image_size=image_size,
+        validation_data=validation_data, test_data=test_data, class_names=class_names)
+    settings = {"recipe": recipe, "seed": seed, "limit": limit, "backend": backend, "precision": precision,
+                "deterministic": False}
+    if isinstance(model, str):
+        own_model, model_info = None, registry.get_model_info(model)
+        options, fields = run_config_factory.split_keywords(model_info, keywords)
+        width, options = run_config_factory.apply_preset(model_info, preset, width, options)
+        data = load_dataset(shape=registry.get_default_image_shape(model_info))
+        run_config = run_config_factory.make_run_config(model_info, data.info, overrides=fields, width=width,
+                                                        stem=stem, options=options, **settings)
+    else:
+        from zoo.training import custom_model  # Keras
+
+        own_model = model
+        custom_model.check_custom_model(model)
+        run_config_factory.refuse_catalogue_arguments(preset=preset, width=width,
+                                                      stem=None if stem == "auto" else stem)
+        data = load_dataset(shape=custom_model.get_custom_image_shape(model))
+        run_config = run_config_factory.make_custom_run_config(
+            custom_model.make_custom_model_config(model, data.info), data.info, overrides=keywords, **settings)
     device = device_choice.prepare_run_device(gpu, run_config)
-    return run_learning_rate_test(run_config, data, device, min_lr, max_lr, steps)
+    return run_learning_rate_test(run_config, data, device, min_lr, max_lr, steps, own_model)
 
 
-def run_learning_rate_test(run_config, dataset, device, min_lr, max_lr, steps):
-    """Run the test for a RunConfig on a prepared `devices.Device`; return its LearningRateTest. Nothing is written."""
+def run_learning_rate_test(run_config, dataset, device, min_lr, max_lr, steps, own_model=None):
+    """Run the test for a RunConfig on a prepared `devices.Device`; return its LearningRateTest. Nothing is written.
+
+    own_model: the user's own Keras model, where the RunConfig is for one; it is not changed.
+    """
     if len(device.gpus) > 1:
         raise UserError(f"the learning rate range test runs on one device; got {len(device.gpus)} GPUs")
 
@@ -141,7 +157,8 @@ def run_learning_rate_test(run_config, dataset, device, min_lr, max_lr, steps):
     from zoo.training import lr_range_test, model_building
 
     learning_rates = lr_range_test.space_learning_rates(min_lr, max_lr, steps)
-    model, _ = model_building.build_run_model(run_config)
+    with write_model_file(own_model) as model_file:
+        model, _ = model_building.build_run_model(run_config, model_file)
     losses = lr_range_test.run_range_test(model, dataset, run_config.recipe, run_config.seed, learning_rates,
                                           get_aux_loss_weights(run_config))
     learning_rates = learning_rates[:len(losses)]
@@ -149,7 +166,7 @@ def run_learning_rate_test(run_config, dataset, device, min_lr, max_lr, steps):
     return LearningRateTest(
         tuple(map(float, learning_rates)), tuple(losses), tuple(lr_range_test.smooth_losses(losses)),
         None if suggestion is None else round_to_two_digits(suggestion), lr_range_test.has_diverged(losses),
-        f"{run_config.model_config.model_info.name} on {run_config.dataset.name}")
+        f"{run_config.model_name} on {run_config.dataset.name}")
 
 
 def round_to_two_digits(value):

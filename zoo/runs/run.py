@@ -1,9 +1,8 @@
 """`Run`: a run directory as an object. Creating one reads run.json only; everything else is read on demand."""
 
-import itertools
 from functools import cached_property
 
-from zoo.errors import UserError, unknown_name_error
+from zoo.errors import unknown_name_error
 from zoo.training import finetuning, run_config, run_directory, run_files
 from zoo.training.backend import current_backend, import_keras
 from zoo.utils.io import expand_user
@@ -21,8 +20,8 @@ class Run:
     Attributes:
         path: Path of the run directory.
         config: dict, the contents of run.json.
-        reason: why the call that returned this `Run` stopped training before the last epoch, such as "out of time" or
-            "stopped by a callback"; None otherwise.
+        reason: why training stopped before the last epoch: "interrupted", "out of time" or "stopped by a callback";
+            None for a run that is finished or running, or that was killed.
 
     Raises:
         UserError: `path` is not a run directory, or its run.json is damaged.
@@ -34,10 +33,9 @@ class Run:
     ('finished', 0.976)
     """
 
-    def __init__(self, path, reason=None):
+    def __init__(self, path):
         self.path = expand_user(path)
         self.config = run_files.read_config(self.path)
-        self.reason = reason
 
     def __fspath__(self):
         """The path of the run directory, so that a Run is accepted wherever a path is."""
@@ -58,6 +56,10 @@ class Run:
         stage_dirs = (self.path, self.path / finetuning.FIRST_STAGE_DIR)
         has_checkpoint = any((directory / "checkpoints" / "last.npz").exists() for directory in stage_dirs)
         return "stopped" if has_checkpoint else "new"
+
+    @property
+    def reason(self):
+        return run_files.read_config(self.path).get("stop_reason")
 
     @property
     def history(self):
@@ -145,45 +147,9 @@ class Run:
         Raises:
             UserError: a file cannot be read, or the array has an unsupported shape, dtype or range.
         """
-        import os
+        from zoo.runs.prediction import predict_images
 
-        import numpy as np
-        from PIL import Image
-
-        from zoo.analysis.predictions import rank_classes
-        from zoo.data.model_input import prepare_image_arrays, prepare_pil_images
-
-        if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, (int, np.integer)) or top_k < 1):
-            raise UserError(f"top_k must be None or an integer of 1 or more; got {top_k!r}")
-        shape = tuple(self.config["dataset"]["shape"])
-        if isinstance(images, (str, os.PathLike, Image.Image)):
-            images = [images]
-        if isinstance(images, (list, tuple)) and images and isinstance(images[0], (str, os.PathLike)):
-            batches = self._fit_files(images, shape)
-        elif isinstance(images, (list, tuple)) and images and all(isinstance(image, Image.Image) for image in images):
-            batches = iter([prepare_pil_images(images, shape, self.config["dataset"].get("white_levels"))])
-        else:
-            batches = iter([prepare_image_arrays(images, shape)])
-        first = next(batches)  # unreadable images are rejected before a backend is loaded
-        model = self.load_model(checkpoint)
-        probabilities = np.concatenate([np.asarray(model.predict(batch, verbose=0), np.float32)
-                                        for batch in itertools.chain([first], batches)])
-        return probabilities if top_k is None else rank_classes(probabilities, self.class_names, top_k)
-
-    def _fit_files(self, paths, shape):
-        """Yield batches uint8 (n, *shape) of image files, sized to fit memory; UserError for an invalid file."""
-        import os
-
-        import numpy as np
-
-        from zoo.data import image_files, image_io
-
-        files, _ = image_files.find_image_files([os.fspath(path) for path in paths])
-        for chunk in image_io.prepare_image_files(files, shape, self.config["dataset"].get("white_levels")):
-            for _, image in chunk:
-                if isinstance(image, UserError):
-                    raise image
-            yield np.stack([image.pixels for _, image in chunk])
+        return predict_images(self, images, top_k, checkpoint)
 
     def plot(self, what="curves"):
         """Draw one of the plots of the run from its files; a notebook shows it.

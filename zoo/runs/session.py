@@ -6,7 +6,6 @@ Importing this module loads no backend: devices are selected first.
 import contextlib
 import shlex
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from zoo.runs.stages import (
     load_best_weights,
     make_stages,
     read_finished_result,
+    write_model_file,
 )
 from zoo.training import finetuning, run_directory, run_files
 from zoo.training.distribution import multihost
@@ -37,6 +37,7 @@ from zoo.training.run_config import (
     resume_run_config,
     serialize_run_config,
 )
+from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user
 
 
@@ -85,7 +86,7 @@ class Session:
         with distribution.scope():
             run_config = self._resolve_run_config()
             first_config = make_stages(run_config, Path())[0].run_config
-            with self._model_file() as model_file:
+            with write_model_file(self.model) as model_file:
                 models = build_stage_model(first_config, model_file)  # rejects invalid configs before the run exists
                 lines = self._load_backbone_weights(models, first_config)
                 run = expand_user(distribution.broadcast(lambda: self._create_run_dir(output_dir, name)))
@@ -132,6 +133,7 @@ class Session:
                 progress = checkpoints.Progress(
                     **distribution.broadcast(lambda: asdict(checkpoints.recover_progress(current_stage.directory))))
                 if distribution.host == 0:
+                    config.pop("stop_reason", None)
                     run_files.write_config(run, {**config, **serialize_run_config(run_config)})  # maybe more epochs
                     (run / "result.json").unlink(missing_ok=True)
                 parameters = count_model_parameters(models)
@@ -144,19 +146,6 @@ class Session:
     def is_custom(self):
         """Whether the model is the user's own."""
         return isinstance(self.run_config.model_config, CustomModelConfig)
-
-    @contextlib.contextmanager
-    def _model_file(self):
-        """Yield the Path of a temporary file with the user's own model; None for a model of the catalogue."""
-        if self.model is None:
-            yield None
-            return
-        from zoo.training import custom_model
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / MODEL_FILE
-            custom_model.save_custom_model(self.model, path)
-            yield path
 
     def _resolve_run_config(self):
         """Return the run config with the fine-tuning layers and learning rates that only the model determines."""
@@ -181,8 +170,8 @@ class Session:
         """Print the lines, or pass them to the progress display."""
         if self.display:
             self.display.write(lines)
-        else:
-            print("\n".join(lines), flush=True)
+        else:  # the command line
+            print("\n".join(translate_note(line) for line in lines), flush=True)
 
     def _create_run_dir(self, output_dir, name):
         """Create the run directory and return its path: absolute for hosts whose working directories may differ."""
@@ -204,7 +193,7 @@ class Session:
 
         description = load_backend(run_config.backend, device, connect if self.host_group else None)
         if run_config.precision == "float16" and description.startswith("CPU"):
-            raise UserError("float16 requires a GPU, and this device is the CPU; give --precision bfloat16 or float32")
+            raise UserError("float16 requires a GPU, and this device is the CPU; give precision='bfloat16' or 'float32'")
 
         from zoo.training.distribution import data_parallel
 
@@ -252,6 +241,7 @@ class Session:
                     load_best_weights(models, stages[stages.index(stage) - 1], distribution)
                 progress = self._train_stage(models, stage, stages, distribution, stopper)
                 if stopper.reason:
+                    self._record_stop(run, stopper, distribution)
                     return progress, None
                 if progress.epoch < stage.run_config.recipe.epochs and distribution.host == 0:
                     self._print([header.format_early_stop(stage.run_config.recipe, progress)])
@@ -259,6 +249,8 @@ class Session:
             if not stopper.should_stop(trainer.estimate_test_seconds(progress, self.dataset)):
                 result = trainer.evaluate_trained_model(models[0], self.dataset, run_config.recipe, run, progress,
                                                         distribution)
+            else:
+                self._record_stop(run, stopper, distribution)
             if distribution.host == 0:
                 draw_run(run)
                 if note := fonts.format_undrawable_note(map(str, self.dataset.info.class_names)):
@@ -274,6 +266,11 @@ class Session:
             command += ["--hosts", ",".join(host_group.addresses), "--host-index", str(distribution.host)]
         resume_hint = f"to resume{', on all hosts' if host_group else ''}: {shlex.join(command)}"
         return self.run_work(work, run, run_config.recipe, stopper, resume_hint, host_group)
+
+    def _record_stop(self, run, stopper, distribution):
+        """Write into run.json why training stopped."""
+        if distribution.host == 0:
+            run_files.write_config(run, {**run_files.read_config(run), "stop_reason": stopper.reason})
 
     def _train_stage(self, models, stage, stages, distribution, stopper):
         """Train one stage from its last checkpoint; return its Progress."""
@@ -306,6 +303,6 @@ def lock_run_on_first_host(run, distribution):
     if distribution.host == 0:
         return run_directory.lock_new_run(run)
     if not (run / "checkpoints").is_dir():
-        raise UserError(f"{run}, which host 0 created, is not found on this host; give an --output-dir that all "
+        raise UserError(f"{run}, which host 0 created, is not found on this host; give an output_dir=... that all "
                         "hosts share")
     return contextlib.nullcontext()

@@ -3,12 +3,14 @@
 `is_stage_finished`, `build_stage_model` and the functions that take `models` load the backend when they are called.
 """
 
+import contextlib
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoo.training import finetuning, run_files
 from zoo.training.recipe import resolve_aux_loss_weights
-from zoo.training.run_config import CustomModelConfig, RunConfig
+from zoo.training.run_config import MODEL_FILE, CustomModelConfig, RunConfig
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,20 @@ def is_stage_finished(stage):
     directory = stage.directory
     return (directory / "checkpoints").is_dir() and trainer.is_training_finished(
         checkpoints.recover_progress(directory), stage.run_config.recipe)
+
+
+@contextlib.contextmanager
+def write_model_file(model):
+    """Yield the Path of a temporary file with the user's own model; None for None, a model of the catalogue."""
+    if model is None:
+        yield None
+        return
+    from zoo.training import custom_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / MODEL_FILE
+        custom_model.save_custom_model(model, path)
+        yield path
 
 
 def build_stage_model(run_config, model_file):

@@ -4,7 +4,7 @@ import numpy as np
 
 from zoo.analysis import summary
 from zoo.analysis.classification_metrics import compute_classification_metrics
-from zoo.training import calibration, cpu_kernels, prefetch, run_files
+from zoo.training import calibration, cpu_kernels, prefetch, run_samples
 from zoo.training.batches import EvaluationBatches
 from zoo.training.distribution import data_parallel
 from zoo.training.model_loading import load_checkpoint_weights, rebuild_run_model
@@ -134,6 +134,6 @@ def write_report_samples(dataset, probabilities, run):
     misclassified = rank_misclassified(probabilities, split.labels)[:MAX_MISCLASSIFIED]
     images, labels = dataset.train.batch(np.arange(min(NUM_TRAIN_SAMPLES, len(dataset.train))))
     examples = select_confusion_examples(probabilities, split.labels, int(images[0].nbytes))
-    run_files.write_predictions(run, split.labels, probabilities)
-    run_files.write_samples(run, (images, labels), (split.batch(misclassified)[0], misclassified),
+    run_samples.write_predictions(run, split.labels, probabilities)
+    run_samples.write_samples(run, (images, labels), (split.batch(misclassified)[0], misclassified),
                             (split.batch(examples)[0], examples))

@@ -19,7 +19,7 @@ def is_out_of_memory(error):
 def explain_failure(error, recipe):
     """Return (exit status, message) for an exception that stopped training; (None, "") for a bug in zoo."""
     if isinstance(error, FloatingPointError):
-        return 3, f"{error}; a lower --lr may help"
+        return 3, f"{error}; a lower learning_rate=... may help"
     if is_out_of_memory(error):
         return 5, f"out of memory with batch size {recipe.batch_size}; {suggest_smaller_batch(recipe.batch_size)}"
     unreadable = re.search(rf"^(?:.*\bUserError: )?(.* {UNREADABLE_IMAGES}: .*)$", str(error), re.MULTILINE)
@@ -27,7 +27,7 @@ def explain_failure(error, recipe):
         return 2, unreadable[1]
     if isinstance(error, OSError):
         is_disk_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        advice = "; free disk space and resume with --resume" if is_disk_full else ""
+        advice = "; free disk space, then resume the run" if is_disk_full else ""
         return 4, f"cannot write the run: {error}{advice}"
     return None, ""
 
@@ -35,8 +35,8 @@ def explain_failure(error, recipe):
 def suggest_smaller_batch(batch_size):
     """Return advice for a batch that did not fit in memory."""
     if batch_size == 1:
-        return "not even one image fits: try a smaller --width, or a machine with more memory"
-    return f"try --batch-size {batch_size // 2}"
+        return "not even one image fits: try a smaller width=..., or a machine with more memory"
+    return f"try batch_size={batch_size // 2}"
 
 
 def predict_out_of_memory(memory, recipe, free_bytes):
@@ -51,8 +51,8 @@ def predict_out_of_memory(memory, recipe, free_bytes):
     if required_bytes <= free_bytes:
         return ""
     max_batch_size = memory.compute_max_training_batch(free_bytes, recipe.optimizer)
-    advice = (f"try --batch-size {max_batch_size}" if max_batch_size
-              else "not even one image may fit: try a smaller --width")
+    advice = (f"try batch_size={max_batch_size}" if max_batch_size
+              else "not even one image may fit: try a smaller width=...")
     return (f"training with batch size {recipe.batch_size} takes about {required_bytes / 2**30:.1f} GiB, but only "
             f"{free_bytes / 2**30:.1f} GiB are free; {advice}")
 

@@ -29,7 +29,7 @@ def format_header(run_config, dataset, parameters, device_description, run):
     if run_config.finetuning and run_config.finetuning.weights:
         config = run_config.finetuning
         rows["pixels"] = describe_scaling(Scaling(config.scale, config.offset, config.channel_order))
-    notes = [*dataset.notes, *note_small_splits(dataset)]
+    notes = [*dataset.notes, *note_small_splits(dataset), *run_config.notes]
     if run_config.class_weight:
         weights = ", ".join(f"{name} {weight:.3g}"
                             for name, weight in zip(info.class_names, run_config.class_weight, strict=True))
@@ -45,7 +45,7 @@ def format_header(run_config, dataset, parameters, device_description, run):
                      else "the model rescales pixels itself: its input is raw pixels, 0 to 255")
     elif run_config.model_config.options.get("batch_norm") is False and run_config.recipe.initializer == "paper":
         notes.append(f"with the paper's initialization, {run_config.model_name} hardly trains from scratch; give "
-                     "--set initializer=he_normal, or --model-option batch_norm=true")
+                     "initializer='he_normal', or batch_norm=True")
     return [f"{name:8} {text}" for name, text in rows.items()] + [f"{'note':8} {note}" for note in notes]
 
 

@@ -1,12 +1,13 @@
 """External loggers in addition to the run directory's own files: TensorBoard, Weights & Biases, MLflow.
 
-Each is the callback provided by Keras or by the logger's package. `check_loggers` imports nothing;
+TensorBoard and Weights & Biases have callbacks for Keras, MLflow is called directly. `check_loggers` imports nothing;
 `make_logger_callbacks` imports the package.
 """
 
 from importlib.util import find_spec
 
 from zoo.errors import UserError, unknown_name_error
+from zoo.training.finetuning import FIRST_STAGE_DIR
 
 LOGGER_PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow"}  # logger: required package
 
@@ -22,7 +23,7 @@ def check_loggers(names):
 
 
 def make_logger_callbacks(names, run, config):
-    """Return a Keras callback for each logger.
+    """Return the Keras callbacks of loggers; UserError where one cannot start, such as for an unreachable server.
 
     Args:
         names: logger names, checked, such as ("tensorboard",).
@@ -33,28 +34,67 @@ def make_logger_callbacks(names, run, config):
     Returns:
         A list of Keras callbacks.
     """
-    makers = {"tensorboard": make_tensorboard_callback, "wandb": make_wandb_callback, "mlflow": make_mlflow_callback}
-    return [makers[name](run, config) for name in names]
+    makers = {"tensorboard": make_tensorboard_callbacks, "wandb": make_wandb_callbacks, "mlflow": make_mlflow_callbacks}
+    callbacks = []
+    for name in names:
+        try:
+            callbacks += makers[name](run, config)
+        except Exception as error:  # each package has its own errors
+            message = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(f"the logger {name} cannot start: {message}; correct that, or leave out "
+                            f"log={name!r}") from error
+    return callbacks
 
 
-def make_tensorboard_callback(run, config):
+def get_logged_name(run):
+    """Return the name under which a run directory is logged; that of a first stage contains the name of the run."""
+    return f"{run.parent.name}-{run.name}" if run.name == FIRST_STAGE_DIR else run.name
+
+
+def make_tensorboard_callbacks(run, config):
     import keras
 
-    return keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)
+    return [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)]
 
 
-def make_wandb_callback(run, config):
+def make_wandb_callbacks(run, config):
+    """Log to the user's active run of Weights & Biases, or to a new one, which ends with the training."""
+    import keras
     import wandb
     from wandb.integration.keras import WandbMetricsLogger
 
-    wandb.init(project="zoo", name=run.name, id=run.name, resume="allow", dir=run, config=config)
-    return WandbMetricsLogger()
+    if wandb.run:
+        return [WandbMetricsLogger()]
+    name = get_logged_name(run)
+    active = wandb.init(project="zoo", name=name, id=name, resume="allow", dir=run, config=config)
+    return [WandbMetricsLogger(), keras.callbacks.LambdaCallback(on_train_end=lambda logs: active.finish())]
 
 
-def make_mlflow_callback(run, config):
+def make_mlflow_callbacks(run, config):
+    """Log to the user's active run of MLflow, or to a new one, which ends with the training.
+
+    Not by MLflow's own callback, which fails in training and logs no metrics (MLflow 3.17 with Keras 3).
+    """
+    import keras
     import mlflow
-    from mlflow.keras import MlflowCallback
 
-    mlflow.set_experiment("zoo")
-    active = mlflow.active_run() or mlflow.start_run(run_name=run.name)
-    return MlflowCallback(run_id=active.info.run_id)
+    active = mlflow.active_run()
+    is_ours = active is None
+    if is_ours:
+        mlflow.set_experiment("zoo")
+        active = mlflow.start_run(run_name=get_logged_name(run))
+    run_id = active.info.run_id
+    client = mlflow.MlflowClient()
+    known = client.get_run(run_id).data.params  # which cannot be changed
+    for name, value in config.items():
+        if name not in known:
+            client.log_param(run_id, name, value)
+
+    def log_epoch(epoch, logs):
+        mlflow.log_metrics({name: float(value) for name, value in logs.items()}, step=epoch + 1, run_id=run_id)
+
+    def end_run(logs):
+        if is_ours:
+            mlflow.end_run()
+
+    return [keras.callbacks.LambdaCallback(on_epoch_end=log_epoch, on_train_end=end_run)]

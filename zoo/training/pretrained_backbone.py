@@ -50,11 +50,11 @@ class BackboneWeights:
         lines = [f"{'weights':8} {self.source.load_into(backbone, model_config, include_top=False)}"]
         if self.preprocessing is None and self.scaling is None:
             lines.append(f"{'note':8} {self.name} does not say how its pixels were scaled: those of a dataset are "
-                         "scaled to mean 0 and standard deviation 1, those of a folder to -1..1; --preprocessing "
-                         "changes it")
+                         "scaled to mean 0 and standard deviation 1, those of a folder to -1..1; "
+                         "preprocessing=... changes it")
         elif self.preprocessing is None and self.source.is_scaling_assumed:
             lines.append(f"{'note':8} {self.name} does not say how its pixels were scaled: the preprocessing of the "
-                         "network's published weights is assumed; --preprocessing changes it")
+                         "network's published weights is assumed; preprocessing=... changes it")
         return lines
 
     def replace_preprocessing(self, preprocessing):
@@ -113,7 +113,7 @@ def find_run_weights(run, source, requested):
         raise UserError(f"{run} is a run of {model_config.model_info.name}, given {source.model_name}; name the same "
                         "network")
     if requested != (None, "auto", {}):
-        raise UserError(f"{run} defines how its network is built; remove --width, --stem and --model-option")
+        raise UserError(f"{run} defines how its network is built; remove width=..., stem=... and the model's options")
     return BackboneWeights(source, str(run), model_config.stem, model_config.width, model_config.options, scaling,
                            shape)
 

@@ -43,8 +43,8 @@ class Recipe:
                                     "linearly; plateau: multiply by --gamma when the validation loss has not improved "
                                     "for --lr-patience epochs", choices=SCHEDULES)
     warmup_epochs: float = define_field(1.0, "number of epochs, or a fraction of one, in which the learning rate rises "
-                                        "linearly from 0 at the start; for schedules constant, step and cosine; 0: no "
-                                        "warm-up", 5)
+                                        "linearly from 0 at the start (from above 0 where an epoch is one step); for "
+                                        "schedules constant, step and cosine; 0: no warm-up", 5)
     milestones: str = define_field("",
                                    "epochs after which schedule step lowers the learning rate, or 'every N' for every "
                                    "N epochs", "82 123")
@@ -202,8 +202,8 @@ def resolve_aux_loss_weights(recipe, model_info):
     requested = parse_named_values("aux_loss_weights", recipe.aux_loss_weights)
     unknown = [name for name in requested if name and name not in model_info.aux_loss_weights]
     if requested and not model_info.aux_loss_weights:
-        raise UserError(f"{model_info.name} has no auxiliary classifiers; leave aux_loss_weights empty: "
-                        "aux_loss_weights=")
+        raise UserError(f"{model_info.name} has no auxiliary classifiers; leave it empty: "
+                        "aux_loss_weights=''")
     if unknown:
         raise UserError(f"{model_info.name} has no auxiliary classifier {unknown[0]!r}; choose from: "
                         f"{', '.join(model_info.aux_loss_weights)}")

@@ -136,6 +136,33 @@ NOTES_AUGMENTATION = {"digits": "rotation=25 shift=0.1", "mnist": "rotation=25 s
                       "cifar10": "flip rotation=25 shift=0.1", "cifar100": "flip rotation=25 shift=0.1"}
 
 
+# What belongs to an optimizer rather than to the model, for a recipe whose optimizer the user replaces by one of another
+# family. Keras's defaults, except for Adadelta: the learning rate of its paper (Zeiler 2012), and PyTorch's default;
+# with Keras's 0.001 it hardly moves. SGD keeps the momentum of the recipe.
+OPTIMIZER_DEFAULTS = {
+    "sgd": {"learning_rate": 0.01}, "nesterov": {"learning_rate": 0.01},
+    "rmsprop": {"learning_rate": 0.001, "momentum": 0.0, "epsilon": 1e-7},
+    "adam": {"learning_rate": 0.001, "epsilon": 1e-7}, "adamw": {"learning_rate": 0.001, "epsilon": 1e-7},
+    "adadelta": {"learning_rate": 1.0, "epsilon": 1e-7}}
+OPTIMIZER_FAMILIES = ({"sgd", "nesterov"}, {"adam", "adamw"}, {"rmsprop"}, {"adadelta"})
+
+
+def replace_optimizer(recipe, overrides):
+    """Return (recipe with the OPTIMIZER_DEFAULTS of the optimizer in {field: value} overrides, list of notes).
+
+    The recipe is unchanged if its optimizer is of the same family. Fields in `overrides` are left to the caller.
+    """
+    optimizer = overrides.get("optimizer", recipe.optimizer)
+    if optimizer not in OPTIMIZER_DEFAULTS or any({optimizer, recipe.optimizer} <= family
+                                                  for family in OPTIMIZER_FAMILIES):
+        return recipe, []
+    changes = {field: value for field, value in OPTIMIZER_DEFAULTS[optimizer].items()
+               if field not in overrides and value != getattr(recipe, field)}
+    notes = [f"{field} {value:g} is the default for {optimizer}; the recipe's {getattr(recipe, field):g} is for "
+             f"{recipe.optimizer}" for field, value in changes.items()]
+    return replace(recipe, **changes), notes
+
+
 def get_recipe(model_name, dataset_name, recipe_name="modern"):
     """Return the Recipe of a model for a dataset, both by name; UserError for an unknown recipe_name."""
     if recipe_name not in RECIPE_NAMES:

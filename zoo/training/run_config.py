@@ -3,7 +3,7 @@
 Standard library only.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from zoo import registry
 from zoo.data.dataset_info import DatasetInfo, deserialize_dataset_info
@@ -15,7 +15,7 @@ PRECISIONS = ("float32", "bfloat16", "float16")  # compute dtypes
 CHECKPOINTS = ("best", "last")  # the epoch with the best validation result, and the last epoch
 REQUIRED_KEYS = ("recipe", "model_config", "seed", "limit", "backend", "deterministic", "device", "versions")  # to resume
 MODEL_FILE = "model.keras"  # in the run directory of a user's own model: the model as passed, with its initial weights
-NEW_RUN_HINT = "start a new run with another --name"
+NEW_RUN_HINT = "start a new run with another name=..."
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class RunConfig:
 
     recipe: of the only stage, or the last. finetuning: a FineTuneConfig, None for a model with its own head.
     head_recipe: of a first stage that trains the head alone, None without one. class_weight: a weight of the loss for
-    each class, None for 1.
+    each class, None for 1. notes: texts for the header about how the recipe was chosen; not saved.
     """
 
     model_config: registry.ModelConfig | CustomModelConfig
@@ -53,6 +53,7 @@ class RunConfig:
     finetuning: FineTuneConfig | None = None
     head_recipe: Recipe | None = None
     class_weight: tuple | None = None
+    notes: tuple = field(default=(), compare=False)
 
     @property
     def model_name(self):
@@ -66,12 +67,12 @@ def check_devices(run_config, num_devices):
     """Raise UserError where the batches of a RunConfig cannot be split over `num_devices` devices."""
     batch_size = run_config.recipe.batch_size
     if num_devices > 1 and run_config.backend == "torch":
-        raise UserError(f"with PyTorch, zoo trains on one GPU; got {num_devices}; select one, or pass --backend jax "
-                        "or tensorflow")
+        raise UserError(f"with PyTorch, zoo trains on one GPU; got {num_devices}; select one, or pass backend='jax' "
+                        "or 'tensorflow'")
     if num_devices > 1 and batch_size % num_devices:
         lower = batch_size // num_devices * num_devices
         nearest = [size for size in (lower, lower + num_devices) if size]
-        raise UserError(f"a batch size of {batch_size} is not divisible by {num_devices} devices; pass --batch-size "
+        raise UserError(f"a batch size of {batch_size} is not divisible by {num_devices} devices; pass batch_size="
                         f"{' or '.join(map(str, nearest))}")
 
 

@@ -1,13 +1,37 @@
 """Building the RunConfig of a training from arguments. Loads no backend, and NumPy only for fine-tuning."""
 
+import inspect
 from dataclasses import replace
 
 from zoo import env, registry
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import augmentation, finetuning, recipes
-from zoo.training.recipe import override_recipe, resolve_aux_loss_weights, serialize_recipe
+from zoo.training.recipe import RECIPE_FIELDS, override_recipe, resolve_aux_loss_weights, serialize_recipe
 from zoo.training.run_config import PRECISIONS, RunConfig
+from zoo.utils.keyword_hints import check_keywords
 from zoo.utils.validation import check_type
+
+
+def check_training_keywords(name, function, model, keywords):
+    """Raise UserError for a keyword that is neither a recipe field nor an option of the model.
+
+    name, function: of the called function, whose own arguments are suggested, too. model: a name, or the user's own.
+    """
+    options = registry.get_model_info(model).options if isinstance(model, str) else ()
+    unknown = {key: value for key, value in keywords.items() if key not in {*RECIPE_FIELDS, *options}}
+    parameters = [*inspect.signature(function).parameters][:-1]  # without **keywords
+    valid_names = [*parameters, *RECIPE_FIELDS, *options]
+    check_keywords(name, unknown, valid_names)
+    if unknown:
+        raise unknown_name_error(f"argument of {name}", next(iter(unknown)), valid_names)
+
+
+def refuse_catalogue_arguments(**arguments):
+    """Raise UserError for the first {argument: value} whose value is not None: a custom model does not take it."""
+    for argument, value in arguments.items():
+        if value is not None:
+            raise UserError(f"{argument} applies only to models of the catalogue, given by name, and the model given "
+                            "is your own; leave it out")
 
 
 def split_keywords(model_info, keywords):
@@ -55,7 +79,7 @@ def make_run_config(model_info, info, *, recipe, overrides, seed, limit, width, 
         recipe: its name, or None for the default. overrides: {field of the recipe: value}.
         finetune_options, backbone_weights: a FineTuneOptions and its BackboneWeights; None for training from scratch.
     """
-    resolved_recipe = resolve_recipe(model_info, info, recipe, overrides, finetune_options)
+    resolved_recipe, notes = resolve_recipe(model_info, info, recipe, overrides, finetune_options)
     check_precision(precision)
     augmentation.check_augmentation(augmentation.parse_augmentation(resolved_recipe.augmentation), info.shape)
     if finetune_options is None:
@@ -64,20 +88,20 @@ def make_run_config(model_info, info, *, recipe, overrides, seed, limit, width, 
     else:
         model_config, finetune_config = configure_finetuning(model_info, info, finetune_options, backbone_weights)
     return RunConfig(model_config, info, resolved_recipe, seed, limit, env.select_backend(backend), deterministic,
-                     precision, finetune_config)
+                     precision, finetune_config, notes=tuple(notes))
 
 
 def make_custom_run_config(model_config, info, *, recipe, overrides, seed, limit, backend, precision, deterministic):
     """Return the RunConfig for a user's own model, a CustomModelConfig; see `make_run_config`."""
     if recipe not in (None, "modern"):
         raise UserError(f"the recipe {recipe} is for zoo's own networks; leave it out, and pass its fields")
-    resolved_recipe = override_fields(recipes.make_custom_model_recipe(info.name), overrides)
+    resolved_recipe, notes = override_fields(recipes.make_custom_model_recipe(info.name), overrides)
     if resolved_recipe.aux_loss_weights or resolved_recipe.dropout:
         raise UserError("aux_loss_weights and dropout are for zoo's own networks; leave them out")
     check_precision(precision)
     augmentation.check_augmentation(augmentation.parse_augmentation(resolved_recipe.augmentation), info.shape)
     return RunConfig(model_config, info, resolved_recipe, seed, limit, env.select_backend(backend), deterministic,
-                     precision)
+                     precision, notes=tuple(notes))
 
 
 def check_precision(precision):
@@ -98,7 +122,7 @@ def configure_finetuning(model_info, info, finetune_options, backbone_weights):
 
 
 def resolve_recipe(model_info, info, name, overrides, finetune_options):
-    """Return the Recipe called `name`, None for the default, with overrides {field: value}.
+    """Return (Recipe called `name`, None for the default, with overrides {field: value}; list of notes about it).
 
     finetune_options: a FineTuneOptions or None; a recipe for fine-tuning has no auxiliary classifiers and no dropout of
     the network's own head.
@@ -112,16 +136,21 @@ def resolve_recipe(model_info, info, name, overrides, finetune_options):
                                 + (", or give the dropout of the new head in head layers" if field == "dropout"
                                    else ""))
         recipe = replace(recipe, aux_loss_weights="", dropout="")
-    recipe = override_fields(recipe, overrides, model_info.options)
+    recipe, notes = override_fields(recipe, overrides, model_info.options)
     resolve_aux_loss_weights(recipe, model_info)
-    return recipe
+    return recipe, notes
 
 
 def override_fields(recipe, overrides, options=()):
-    """Return a Recipe with overrides {field: value}; UserError for a name that is neither a field nor an option."""
+    """Return (Recipe with overrides {field: value}, list of notes about it).
+
+    UserError for a name that is neither a field nor an option. With an optimizer of another family than the recipe's,
+    its usual learning rate replaces the recipe's, unless one is given.
+    """
     fields = serialize_recipe(recipe)
     for field, value in overrides.items():
         if field not in fields:
             raise unknown_name_error("argument of fit, recipe field or model option", field, [*fields, *options])
         check_type(field, value, fields[field])
-    return override_recipe(recipe, overrides)
+    recipe, notes = recipes.replace_optimizer(recipe, overrides)
+    return override_recipe(recipe, overrides), notes

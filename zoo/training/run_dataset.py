@@ -8,7 +8,7 @@ from zoo.data import dataset_info, image_folder
 from zoo.data.file_layouts import find_layout
 from zoo.data.datasets import load_dataset
 from zoo.errors import UserError
-from zoo.training import run_config, run_files
+from zoo.training import run_config, run_samples
 from zoo.training.npz_file import read_arrays
 
 MAX_PIXEL_DIFFERENCE = 8  # mean difference of an image's pixels that is accepted, on the scale 0..255
@@ -33,7 +33,7 @@ def load_run_dataset(run, config, data_dir=None):
         if dataset_config.get("kind") == "folder":
             if data_dir is None and not Path(dataset_config["source"]).is_dir():
                 raise UserError(f"{run} was trained on images in {dataset_config['source']}, which no longer exists; "
-                                "restore it, or pass its new location with --data-dir")
+                                "restore it, or pass its new location with data_dir=...")
             has_skipped = any(note.startswith(image_folder.SKIPPED_NOTE_PREFIX)
                               for note in dataset_config.get("notes", ()))
             return image_folder.load_image_folder(dataset_config["source"] if data_dir is None else data_dir,
@@ -58,16 +58,16 @@ def check_run_split(run, config, name, dataset):
     if list(dataset.info.class_names) != dataset_config["class_names"] or len(split) != dataset_config.get(name):
         raise UserError(f"{dataset.source} has {len(split):,} images in its {name} split, but the run had "
                         f"{dataset_config.get(name)}, of {len(dataset_config['class_names'])} classes; pass the run's "
-                        "data with --data-dir")
+                        "data with data_dir=...")
     matches, samples = True, Path(run) / "samples.npz"
     if name == "test":
-        predictions = run_files.read_predictions(Path(run), len(dataset_config["class_names"]))
+        predictions = run_samples.read_predictions(Path(run), len(dataset_config["class_names"]))
         matches = not predictions or np.array_equal(predictions[0], split.labels)
     if matches and samples.is_file():
         matches = has_samples(read_arrays(samples), name, dataset)
     if not matches:
         raise UserError(f"the {name} split of {dataset.source} is not that of {run}, although it has the same number "
-                        "of images; pass the run's data with --data-dir, or evaluate on other images with --data")
+                        "of images; pass the run's data with data_dir=..., or evaluate on other images with data=...")
     return split
 
 

@@ -23,20 +23,20 @@ def check_output_dir(output_dir, name):
     """
     if name is not None and (not name or name != Path(name).name or name.startswith(".") or len(name) > 100
                              or not name.isprintable()):
-        raise UserError(f"--name must be a plain folder name, without slashes, of at most 100 characters; got "
-                        f"{name!r}")
+        raise UserError(f"name={name!r} is not a plain folder name, without slashes, of at most 100 "
+                        "characters; give another name=...")
     parent = output_dir
     try:
         folder = expand_user(output_dir)
         if name is not None and not is_empty_run(folder / name):
-            raise UserError(f"{folder / name} already exists and is not a run; choose another --name")
+            raise UserError(f"{folder / name} already exists and is not a run; choose another name=...")
         parent = folder.absolute()
         while not parent.exists() and not parent.is_symlink() and parent != parent.parent:
             parent = parent.parent
         tempfile.TemporaryFile(dir=parent).close()
     except OSError as error:
         raise UserError(f"cannot write runs to {output_dir}: {error.strerror} ({parent}); "
-                        "choose another --output-dir") from None
+                        "choose another output_dir=...") from None
 
 
 def is_empty_run(run):
@@ -63,7 +63,7 @@ def lock_run(run):
         lock = acquire_lock(run / LOCK_FILE, LOCK_TIMEOUT)
     except TimeoutError:
         raise RunLocked(f"another process is using {run}; wait for it to finish, or choose another "
-                        "--name") from None
+                        "name=...") from None
     except OSError as error:
         raise UserError(f"cannot lock {run}: {error.strerror} ({run / LOCK_FILE})") from None
     with lock:
@@ -77,7 +77,7 @@ def lock_new_run(run):
     with lock_run(run):
         if (run / "run.json").exists():
             raise UserError(f"another command has started {run} meanwhile; repeat this command to resume it, or choose "
-                            "another --name")
+                            "another name=...")
         # Left by a killed command, possibly another one
         (run / FIRST_STAGE_DIR / "run.json").unlink(missing_ok=True)
         yield
@@ -108,7 +108,7 @@ def create_run(output_dir, name, model_name, dataset_name):
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot create {output_dir}: {error.strerror}; choose another --output-dir") from None
+        raise UserError(f"cannot create {output_dir}: {error.strerror}; choose another output_dir=...") from None
     suffix = 0
     while True:
         run = output_dir / (f"{base_name}-{suffix + 1}" if suffix else base_name)
@@ -116,7 +116,7 @@ def create_run(output_dir, name, model_name, dataset_name):
             run.mkdir(exist_ok=name is not None)
         except FileExistsError:
             if name:
-                raise UserError(f"{run} already exists and is not a folder; choose another --name") from None
+                raise UserError(f"{run} already exists and is not a folder; choose another name=...") from None
             suffix += 1
             continue
         (run / "checkpoints").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Reading and writing the files of a run directory, all of them in this module. Nothing in a file is executed.
+"""Reading and writing the files of a run directory, here and in zoo.training.run_samples. Nothing in a file is executed.
 
     run.json           the configuration and the environment of the run: written first
     history.csv        one row per epoch: learning rate of its last step, losses, accuracies; timings.csv: its seconds
@@ -23,8 +23,7 @@ import numpy as np
 
 from zoo import env
 from zoo.errors import UserError
-from zoo.training.confusion_examples import rank_misclassified
-from zoo.training.npz_file import make_damaged_file_error, read_arrays, write_arrays
+from zoo.training.npz_file import make_damaged_file_error
 from zoo.utils.io import read_bytes, read_json, write_text
 
 FORMAT_VERSION = 1  # of run.json, and of the files beside it
@@ -108,7 +107,7 @@ CONFIG_CHECKS = {  # key of run.json: whether a value is valid
     "seed": lambda value: _is_count(value, 0, 2**32 - 1), "parameters": lambda value: _is_count(value, 0, 2**62),
     "limit": lambda value: value is None or _is_count(value, 1, 2**62),
     "class_weight": lambda value: value is None or (isinstance(value, list) and all(map(_is_number, value))),
-    "deterministic": lambda value: isinstance(value, bool),
+    "deterministic": lambda value: isinstance(value, bool), "stop_reason": _is_text,
 }
 DATASET_CHECKS = {  # the same for its "dataset"
     "title": _is_text, "source": _is_text, "kind": _is_text, "train": _is_count, "validation": _is_count,
@@ -247,120 +246,8 @@ def _read_csv(path):
     return header, rows
 
 
-# predictions.npz and samples.npz
-
-def write_predictions(run, labels, probabilities):
-    """Write predictions.npz: labels (n,) int and probabilities (n, classes) float32 of the test split."""
-    write_arrays(run / "predictions.npz", {"labels": labels.astype(np.int64), "probabilities": probabilities})
-
-
-def write_samples(run, train, misclassified, confusion_examples):
-    """Write samples.npz: (images, labels) of the training split, and of the test split (images, indices) of the most
-    confident errors and of examples for the confusion matrix.
-    """
-    write_arrays(run / "samples.npz", {"train_images": train[0], "train_labels": train[1],
-                                       "misclassified_images": misclassified[0],
-                                       "misclassified_indices": misclassified[1],
-                                       "confusion_images": confusion_examples[0],
-                                       "confusion_indices": confusion_examples[1]})
-
-
-def read_predictions(run, classes):
-    """Return (labels int64 (n,), probabilities float (n, classes)) of predictions.npz, or None without the file.
-
-    UserError when it is damaged or does not match the number of classes.
-    """
-    path = run / "predictions.npz"
-    if not os.path.lexists(path):
-        return None
-    labels, probabilities = _read_arrays(path, "labels", "probabilities")
-    if (probabilities.dtype.kind != "f" or probabilities.ndim != 2 or probabilities.shape[1] != classes
-            or not ((probabilities >= 0) & (probabilities <= 1.001)).all()):
-        raise make_damaged_file_error(path,
-                                      f"probabilities must be from 0 to 1, {classes} per image, one for each class")
-    _check_labels(path, labels, len(probabilities), classes)
-    return labels, probabilities
-
-
-def read_samples(run, classes):
-    """Return (images uint8 (m, h, w, c), labels int64 (m,)), the training images of samples.npz, or None.
-
-    UserError when it is damaged.
-    """
-    path = run / "samples.npz"
-    if not os.path.lexists(path):
-        return None
-    images, labels = _read_arrays(path, "train_images", "train_labels")
-    _check_images(path, images)
-    _check_labels(path, labels, len(images), classes)
-    return images, labels
-
-
-def read_misclassified(run, predictions):
-    """Return (images uint8 (k, h, w, c), indices int64 (k,)) of samples.npz, or None: the misclassified images with the
-    highest confidence, the highest first.
-
-    predictions: the result of `read_predictions`. UserError when it is damaged or belongs to other predictions.
-    """
-    path = run / "samples.npz"
-    if not os.path.lexists(path):
-        return None
-    images, indices = _read_arrays(path, "misclassified_images", "misclassified_indices")
-    labels, probabilities = predictions
-    misclassified = rank_misclassified(probabilities, labels)
-    _check_images(path, images)
-    if indices.shape != images.shape[:1] or not np.array_equal(indices, misclassified[: len(indices)]):
-        raise make_damaged_file_error(path, "its misclassified images do not match predictions.npz")
-    if len(misclassified) and not len(indices):
-        raise make_damaged_file_error(path, f"it has none of the {len(misclassified)} misclassified images of "
-                                            "predictions.npz")
-    return images, indices
-
-
-def read_confusion_examples(run, predictions):
-    """Return (images uint8 (k, h, w, c), indices int64 (k,)): examples for the confusion matrix, or None.
-
-    predictions: the result of `read_predictions`. UserError when the file is damaged or belongs to other predictions.
-    """
-    path = run / "samples.npz"
-    if not os.path.lexists(path):
-        return None
-    images, indices = _read_arrays(path, "confusion_images", "confusion_indices")
-    _check_images(path, images)
-    if indices.dtype.kind not in "iu" or indices.shape != images.shape[:1] or not (indices[1:] > indices[:-1]).all():
-        raise make_damaged_file_error(path, "its confusion_indices are not one integer per image in ascending order")
-    if len(indices) and not 0 <= indices[0] <= indices[-1] < len(predictions[0]):
-        raise make_damaged_file_error(path,
-                                      f"its confusion_indices go up to {indices[-1]}, but {len(predictions[0])} images "
-                                      "were tested")
-    return images, indices.astype(np.int64)
-
-
 def _read_json(path):
     try:
         return read_json(path)
     except (OSError, ValueError) as error:
         raise make_damaged_file_error(path, error) from None
-
-
-def _read_arrays(path, *names):
-    arrays = read_arrays(path, names.__contains__)
-    missing = [name for name in names if name not in arrays]
-    if missing:
-        raise make_damaged_file_error(path, f"it has no {missing[0]}")
-    return [arrays[name] for name in names]
-
-
-def _check_images(path, images):
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape[1:3]:
-        raise make_damaged_file_error(path, "images must be uint8 (count, height, width, 1 or 3), not "
-                                      f"{images.dtype} {images.shape}")
-
-
-def _check_labels(path, labels, count, classes):
-    if labels.dtype.kind not in "iu" or labels.shape != (count,) or not count:
-        raise make_damaged_file_error(path, "labels must be one whole number per image, not "
-                                      f"{labels.dtype} {labels.shape}")
-    if labels.min() < 0 or labels.max() >= classes:
-        raise make_damaged_file_error(path, f"its labels range from {labels.min()} to {labels.max()}, but there are "
-                                      f"{classes} classes")

@@ -17,11 +17,17 @@ class RecipeSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.recipe, self.steps_per_epoch, self.total_steps = recipe, steps_per_epoch, recipe.epochs * steps_per_epoch
         warmup_steps = min(round(recipe.warmup_epochs * steps_per_epoch), self.total_steps - 1)
         self.warmup_steps = 0 if recipe.lr_schedule == "one_cycle" else warmup_steps
+        # Where an epoch is a single step, a rise from 0 would leave the first epoch without effect; it starts one step
+        # higher instead, as PyTorch's LinearLR and timm start above 0. Longer epochs rise from 0.
+        self.warmup_offset = 1 if steps_per_epoch == 1 else 0
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
         learning_rate = self.recipe.learning_rate * SCHEDULE_FUNCTIONS[self.recipe.lr_schedule](self, step)
-        return learning_rate * ops.minimum(1.0, step / self.warmup_steps) if self.warmup_steps else learning_rate
+        if not self.warmup_steps:
+            return learning_rate
+        rise = (step + self.warmup_offset) / (self.warmup_steps + self.warmup_offset)
+        return learning_rate * ops.minimum(1.0, rise)
 
     def get_config(self):
         return {"recipe": serialize_recipe(self.recipe), "steps_per_epoch": self.steps_per_epoch}

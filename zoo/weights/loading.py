@@ -199,7 +199,7 @@ def suggest_batch_norm(unknown_layers, model_name, weights_file):
     """Return a hint for a file whose model has batch normalization, or an empty string."""
     names = translate_names(unknown_layers, model_name, weights_file)
     is_option = "batch_norm" in registry.get_model_info(model_name).options
-    return "; give --model-option batch_norm=true" if is_option and all(name.endswith("_bn") for name in names) else ""
+    return "; give batch_norm=True" if is_option and all(name.endswith("_bn") for name in names) else ""
 
 
 def translate_names(source_names, model_name, weights_file):
@@ -228,9 +228,9 @@ def suggest_fix(report, model):
     """Return a hint if an option, the number of classes or the image size differs, or an empty string."""
     counts = {(len(file_shapes), len(model_shapes)) for _, file_shapes, model_shapes in report.mismatched}
     if counts and counts <= {(3, 4), (4, 3)} and len(counts) == 1:
-        return f"; give --model-option scale={'true' if (4, 3) in counts else 'false'}"
+        return f"; give scale={(4, 3) in counts}"
     if report.missing and not report.mismatched and all(name.endswith("_bn") for name in report.missing):
-        return "; give --model-option batch_norm=false"
+        return "; give batch_norm=False"
     if len(report.mismatched) == 1 and not report.missing and len(report.mismatched[0][1][-1]) <= 1:
         layer, file_shapes, model_shapes = report.mismatched[0]
         if file_shapes[-1] != model_shapes[-1]:

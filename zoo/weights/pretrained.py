@@ -172,7 +172,7 @@ def get_pretrained_weights(name, model_name):
     pretrained = IMAGENET_WEIGHTS.get(model_name) if name == "imagenet" else find_bundled_weights(model_name)
     if pretrained is None or isinstance(pretrained, BundledWeights) and pretrained.dataset != name:
         others = f", only for {', '.join(IMAGENET_WEIGHTS)}" if name == "imagenet" else ""
-        choices = [*map(repr, list_weights_names(model_name)), "None (--weights none)"]
+        choices = [*map(repr, list_weights_names(model_name)), "None"]
         raise UserError(f"there are no weights {name!r} for {model_name}{others}; give weights={' or '.join(choices)}, "
                         "or a file")
     if isinstance(pretrained, BundledWeights) and not pretrained.path.is_file():

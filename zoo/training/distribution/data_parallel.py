@@ -101,7 +101,7 @@ def distribute_over_devices(backend, gpus):
         return SINGLE_DEVICE
     if gpus and len(device_names) != gpus:
         raise UserError(f"{backend} sees {len(device_names)} of the {gpus} GPUs; select those that it can use with "
-                        "--gpu")
+                        "gpu=...")
     if len(device_names) == 1:
         return SINGLE_DEVICE
     if backend == "tensorflow":

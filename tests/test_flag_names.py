@@ -1,0 +1,57 @@
+"""Messages that name options: Python's keywords in the library, flags on the command line."""
+
+import pytest
+from helpers import check_message
+
+import zoo
+from zoo.__main__ import main
+from zoo.errors import UserError
+from zoo.utils.flag_names import translate_keywords, translate_note
+
+
+@pytest.mark.parametrize("message, expected", [
+    ("choose another name=..., please", "choose another --name, please"),
+    ("give gpu='none'", "give --gpu none"),
+    ("give gpu=[0, 1]; no more", "give --gpu 0,1; no more"),
+    ("pass batch_size=62 or 64", "pass --batch-size 62 or 64"),
+    ("give precision='bfloat16' or 'float32'", "give --precision bfloat16 or float32"),
+    ("a lower learning_rate=... may help", "a lower --lr may help"),
+    ("give initializer='he_normal', or batch_norm=True", "give --initializer he_normal, or --model-option batch_norm=true"),
+    ("give name='my run'", "give --name 'my run'"),
+    ("try width=0.5.", "try --width 0.5."),
+    ("--set batch_size=3 and --model-option scale=true", "--set batch_size=3 and --model-option scale=true"),
+    ("runs/limit=3 and 'name=a' and my_name=b and XLA=1", "runs/limit=3 and 'name=a' and my_name=b and XLA=1"),
+])
+def test_a_keyword_becomes_a_flag(message, expected):
+    assert translate_keywords(message) == expected
+
+
+def test_of_a_header_only_notes_are_translated():
+    assert translate_note("note     give data_dir=...") == "note     give --data-dir"
+    assert translate_note("run      name=a") == "run      name=a"
+
+
+@pytest.mark.parametrize("call, words, keyword, flag", [
+    (lambda: zoo.fit("lenet5", "digits", name="a/b"), "train lenet5 --name a/b", "name='a/b'", "--name a/b"),
+    (lambda: zoo.fit("lenet5", "digits", gpu=0), "train lenet5 --gpu 0", "gpu='none'", "--gpu none"),
+    (lambda: zoo.fit("lenet5", "digits", gpu="x"), "train lenet5 --gpu x", "gpu='x'", "--gpu x"),
+    (lambda: zoo.fit("lenet5", "."), "train lenet5 --dataset .", "labels_from='filename'", "--labels-from filename"),
+    (lambda: zoo.build("nin", weights="imagenet"), "finetune nin --dataset digits", "weights='cifar10' or None",
+     "--weights cifar10 or none"),
+    (lambda: zoo.build("inception_v2", weights="imagenet"), "finetune inception_v2 --dataset digits",
+     "weights=None", "--weights none"),
+    (lambda: zoo.fit("lenet5", "digits", head_layers="x"), "train lenet5 --head-layers x", "head_layers=...",
+     "--head-layers"),
+])
+def test_python_hears_keywords_and_the_command_line_flags(call, words, keyword, flag, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))  # without nvidia-smi
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(UserError) as error:
+        call()
+    check_message(error.value, keyword)
+    assert "--" not in str(error.value)
+    assert main(words.split()) == 2
+    line = capsys.readouterr().err
+    check_message(line.removesuffix("\n"), flag)
+    assert keyword not in line
