@@ -186,8 +186,7 @@ class Session:
             import keras
 
             keras.utils.set_random_seed(run_config.seed)
-            addresses, index = self.hosts
-            keras.distribution.initialize(multihost.get_coordinator_address(addresses[0]), len(addresses), index)
+            self.host_group.initialize_jax()
 
         from zoo.training.backend import load_backend
 

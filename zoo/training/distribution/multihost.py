@@ -1,17 +1,24 @@
-"""Coordination of several hosts that train one model: they connect, agree, detect lost hosts and stop together.
+"""Several hosts that train one model: they meet, agree on every step, and end together when one of them is lost.
 
-Host 0 listens at the first address, and the others stay connected to it. Standard library only; tensors are exchanged
-separately, by JAX, at the next port.
+JAX exchanges tensors, values and requests to stop. To a host that is missing, started twice or lost, and to a port that
+is taken, it answers with an abort of the process; so the hosts first meet here, at the address of host 0, where each
+proves that it knows the token, and stay connected, which shows when one is lost.
 """
 
+import contextlib
+import ctypes
 import json
 import os
 import queue
+import signal
 import socket
-import sys
+import struct
 import threading
 import time
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 
+from zoo import env
 from zoo.errors import UserError
 from zoo.training import provenance
 from zoo.training.run_config import flatten_run_config
@@ -20,104 +27,118 @@ from zoo.training.stopping import Stopper
 CONNECT_TIMEOUT = 120.0  # seconds for all hosts to connect
 NOTICE_AFTER = 2.0  # seconds until a waiting host prints a notice
 HEARTBEAT_INTERVAL = 5.0  # seconds between heartbeats
-HEARTBEAT_TIMEOUT = 30.0  # seconds without a heartbeat after which a host is lost
+HEARTBEAT_TIMEOUT = 30.0  # seconds of silence after which a host is lost; less than JAX's, which aborts
+MAX_MESSAGE_BYTES = 2 ** 20
 EXIT_HOST_LOST = 8  # exit status
+BROKEN_CONNECTION = (OSError, EOFError, ValueError, KeyError, TypeError, AuthenticationError)
 
 
 class HostGroup:
     """The connections of host `index` to the others, made by `connect_hosts`; `addresses`: HOST:PORT of all hosts."""
 
-    def __init__(self, addresses, index, peers):
-        self.addresses, self.index, self.peers = addresses, index, peers  # {host: socket}
-        self.value_queue, self.stop_event, self.close_event = queue.Queue(), threading.Event(), threading.Event()
-        self.disconnected_hosts, self.lock = set(), threading.Lock()
-        for host, peer in peers.items():
-            threading.Thread(target=self._listen, args=(host, peer), daemon=True).start()
+    def __init__(self, addresses, index, connections):
+        self.addresses, self.index, self.connections = addresses, index, connections  # {host: Connection}
+        self.closed, self.lock = threading.Event(), threading.Lock()
+        self.stderr = os.dup(2)  # fd 2 is redirected while the backend loads
+        for host, connection in connections.items():
+            threading.Thread(target=self._watch, args=(host, connection), daemon=True).start()
         threading.Thread(target=self._send_heartbeats, daemon=True).start()
+
+    def initialize_jax(self):
+        """Start JAX's own service, at the port after that of host 0, on all hosts; before any device is used."""
+        import jax
+
+        delay_abort()
+        host, port = split_address(self.addresses[0])
+        jax.distributed.initialize(f"{host}:{port + 1}", len(self.addresses), self.index,
+                                   cluster_detection_method="deactivate",
+                                   coordinator_bind_address=f"{env.get_bind_address(host)}:{port + 1}")
+
+    def gather(self, number):
+        """Return the array of the integers `number` of all hosts, which must make these calls in the same order."""
+        import numpy as np
+        from jax.experimental import multihost_utils
+
+        return multihost_utils.process_allgather(np.int32(number))
 
     def broadcast(self, function):
         """Return the result of `function`, which is called on host 0 only; it must be JSON-serializable.
 
         All hosts must make these calls in the same order.
         """
-        if self.index:
-            return self.value_queue.get()
-        value = function()
-        self._send({"value": value})
-        return value
+        import numpy as np
+        from jax.experimental import multihost_utils
 
-    def request_stop(self):
-        """Tell host 0 that this host received a signal to stop."""
-        self.stop_event.set()
-        self._send({"leave": True})
+        data = json.dumps(function()).encode() if self.index == 0 else b""
+        size = self.gather(len(data))[0]
+        array = np.frombuffer(data.ljust(size), np.uint8)
+        return json.loads(bytes(multihost_utils.broadcast_one_to_all(array)))
 
     def close(self):
         """Announce the exit of this host: from now on, lost connections are ignored."""
-        self.close_event.set()
-        self._send({"bye": True})
+        self.closed.set()
+        self._send("closed")
 
     def _send(self, message):
-        line = json.dumps(message).encode() + b"\n"
         with self.lock:
-            for host, peer in self.peers.items():
-                if host not in self.disconnected_hosts:
-                    try:
-                        peer.sendall(line)
-                    except OSError:  # the listening thread detects it
-                        self.disconnected_hosts.add(host)
+            for connection in self.connections.values():
+                with contextlib.suppress(OSError):  # the watching thread detects it
+                    send(connection, message)
 
     def _send_heartbeats(self):
-        while not self.close_event.wait(HEARTBEAT_INTERVAL):
-            self._send({"beat": True})
+        while not self.closed.wait(HEARTBEAT_INTERVAL):
+            self._send("alive")
 
-    def _listen(self, host, peer):
-        peer.settimeout(HEARTBEAT_TIMEOUT)
-        try:
-            for line in read_lines(peer):
-                message = json.loads(line)
-                if "value" in message:
-                    self.value_queue.put(message["value"])
-                elif "leave" in message:
-                    self.stop_event.set()
-                elif "lost" in message:
-                    self._exit_host_lost(message["lost"])
-                elif "bye" in message:
-                    self.disconnected_hosts.add(host)
-                    return
-        except (OSError, ValueError):
-            pass
-        self._exit_host_lost(host)
+    def _watch(self, host, connection):
+        """Read the messages of a host: "alive", "closed", or the index of a host that is lost."""
+        lost_host = host
+        with contextlib.suppress(*BROKEN_CONNECTION):
+            while (message := receive(connection)) == "alive":
+                pass
+            if message == "closed":
+                return
+            lost_host = int(message)
+        if not self.closed.is_set():
+            self._exit_host_lost(lost_host)
 
     def _exit_host_lost(self, host):
         """Exit immediately, since the main thread waits inside the backend, where no exception reaches it."""
-        if self.close_event.is_set():
-            return
-        self._send({"lost": host})
-        print(f"error: host {host}, {self.addresses[host]}, is lost; start all hosts again with the same command to "
-              "resume from the last epoch", file=sys.stderr, flush=True)
+        os.write(self.stderr, f"error: host {host}, {self.addresses[host]}, is lost; start all hosts again with the "
+                              "same command to resume from the last epoch\n".encode())
+        self._send(host)
         os._exit(EXIT_HOST_LOST)
 
 
 class MultihostStopper(Stopper):
-    """A Stopper with the same decision on all hosts: that of host 0, which the others notify of their signals."""
+    """A Stopper with the same decision on all hosts: they stop for the signal of any, and for host 0's deadline."""
+
+    REASONS = (None, "out of time", "interrupted")
 
     def __init__(self, host_group, deadline=float("inf")):
         super().__init__(deadline)
-        self.host_group = host_group
+        self.host_group, self.signal_received = host_group, False
 
     def should_stop(self, seconds):
-        def decide():
-            if self.host_group.stop_event.is_set():
-                return "interrupted"
-            return "out of time" if time.monotonic() + seconds > self.deadline else None
-
-        self.reason = self.reason or self.host_group.broadcast(decide)
+        if self.reason is None:
+            out_of_time = self.host_group.index == 0 and time.monotonic() + seconds > self.deadline
+            self.reason = self.REASONS[max(self.host_group.gather(2 if self.signal_received else int(out_of_time)))]
         return self.reason is not None
 
     def handle_signal(self, number, frame):
+        agreed_reason = self.reason
         super().handle_signal(number, frame)
-        self.reason = None  # until all hosts agree
-        threading.Thread(target=self.host_group.request_stop).start()  # the interrupted code may hold its lock
+        self.reason, self.signal_received = agreed_reason, True  # the others learn of it in the next should_stop
+
+
+def delay_abort():
+    """Let a process that aborts live on for six seconds.
+
+    JAX aborts when its connection to host 0 ends; until then `HostGroup._watch` has noticed, printed its line and
+    exited. The handler is C's sleep(), which may be called there; its argument is the number of the signal, 6.
+    """
+    library = ctypes.CDLL(None)
+    library.signal.argtypes, library.signal.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
+    library.signal(signal.SIGABRT, ctypes.cast(library.sleep, ctypes.c_void_p))
 
 
 def collect_shared_settings(run_config, dataset):
@@ -134,76 +155,105 @@ def connect_hosts(addresses, index, settings, timeout=CONNECT_TIMEOUT):
     settings: {name: value}, JSON-serializable, which must be the same on all hosts. UserError for hosts that do not
     connect within `timeout` seconds, and for settings that differ.
     """
-    deadline = time.monotonic() + timeout
+    settings = {"number of hosts": len(addresses), **settings}
     missing = [0] if index else range(1, len(addresses))
     others = f"host {missing[0]}, {addresses[missing[0]]}" if len(missing) == 1 else f"{len(missing)} other hosts"
     notice = threading.Timer(NOTICE_AFTER, print, [f"{'waiting':8} for {others}, up to {timeout:.0f} s"],
                              {"flush": True})
     notice.start()
     try:
-        peers = (connect_to_coordinator(addresses, index, settings, deadline, timeout) if index
-                 else accept_hosts(addresses, settings, deadline, timeout))
+        connections = (connect_to_first_host if index else accept_hosts)(addresses, index, settings, timeout)
     finally:
         notice.cancel()
-    return HostGroup(addresses, index, peers)
+    return HostGroup(addresses, index, connections)
 
 
-def accept_hosts(addresses, settings, deadline, timeout):
-    """Wait on host 0 for the other hosts and return {host: socket}; UserError where one is missing or differs."""
-    peers, error_message = {}, ""
-    try:
-        server = socket.create_server(("", parse_port(addresses[0])), backlog=len(addresses))
-    except OSError as error:
-        port = parse_port(addresses[0])
-        raise UserError(f"cannot listen at port {port}: {error.strerror}; choose another port") from None
-    with server:
-        while len(peers) < len(addresses) - 1 and not error_message:
-            server.settimeout(max(0.01, deadline - time.monotonic()))
-            try:
-                peer, _ = server.accept()
-                peer.settimeout(HEARTBEAT_TIMEOUT)
-                hello = json.loads(next(read_lines(peer)))
-            except TimeoutError:
-                missing = [f"host {host}, {addresses[host]}" for host in range(1, len(addresses)) if host not in peers]
+def accept_hosts(addresses, index, settings, timeout):
+    """Wait on host 0 for the other hosts and return {host: Connection}; UserError where one is missing or differs."""
+    deadline, connections, arrivals, error_message = time.monotonic() + timeout, {}, queue.Queue(), ""
+    with listen(addresses[0]) as server:
+        server.settimeout(0.1)
+        while len(connections) < len(addresses) - 1 and not error_message:
+            with contextlib.suppress(OSError):  # none within 0.1 s, or gone already
+                threading.Thread(target=receive_hello, args=(server.accept()[0], arrivals), daemon=True).start()
+            while not arrivals.empty() and not error_message:
+                host, other_settings, connection = arrivals.get()
+                if host in connections or host not in range(1, len(addresses)):
+                    error_message = f"two hosts were started as host {host}; give each its own --host-index"
+                else:
+                    error_message = describe_mismatch(settings, other_settings, f"host {host}, {addresses[host]},")
+                connections[host] = connection
+            missing = [f"host {host}, {addresses[host]}" for host in range(1, len(addresses)) if host not in connections]
+            if missing and not error_message and time.monotonic() > deadline:
                 error_message = (f"{'; '.join(missing)}: not connected after {timeout:.0f} s; start the same command "
                                  "there with --host-index")
-                break
-            except (OSError, ValueError, StopIteration):  # not a host of this run
-                continue
-            host = hello.get("host")
-            if host in peers or host not in range(1, len(addresses)):
-                error_message = f"two hosts were started as host {host}; give each its own --host-index"
-            error_message = error_message or describe_mismatch(settings, hello["facts"],
-                                                               f"host {host}, {addresses[host]},")
-            peers[host] = peer
-    for peer in peers.values():
-        peer.sendall(json.dumps({"refused": error_message} if error_message else {"welcome": True}).encode() + b"\n")
+    for connection in connections.values():
+        with contextlib.suppress(OSError):  # lost in the meantime: its HostGroup will say so
+            send(connection, error_message)
     if error_message:
         raise UserError(error_message)
-    return peers
+    return connections
 
 
-def connect_to_coordinator(addresses, index, settings, deadline, timeout):
-    """Connect another host to host 0 and return {0: socket}."""
-    host = addresses[0].rpartition(":")[0]
+def listen(address):
+    """Return a server socket at one address of this host, whose next port is free for JAX."""
+    host, port = split_address(address)
+    bind_address = env.get_bind_address(host)
+    try:
+        ip_address = socket.gethostbyname(bind_address)
+    except OSError as error:
+        raise UserError(f"{bind_address}, the address of host 0, is unknown: {error.strerror}; give another") from None
+    if ip_address.startswith("127.") and bind_address != "localhost" and not bind_address.startswith("127."):
+        raise UserError(f"{bind_address} is {ip_address} on host 0, where no other host can connect; give its address "
+                        f"in the network, in --hosts or as {env.BIND_ENV_VAR}")
+    for free_port in (port + 1, port):  # JAX crashes where its port is taken
+        try:
+            server = socket.create_server((ip_address, free_port), backlog=128)
+        except OSError as error:
+            raise UserError(f"host 0 cannot listen at port {free_port} of {bind_address}: {error.strerror}; choose "
+                            f"another port, or set {env.BIND_ENV_VAR} to an address of this host") from None
+        if free_port != port:
+            server.close()
+    return server
+
+
+def receive_hello(peer, arrivals):
+    """Put (index of the host, its settings, Connection) into the queue; drop what is not a host of this run."""
+    connection = make_connection(peer)
+    try:
+        deliver_challenge(connection, env.get_hosts_token())
+        answer_challenge(connection, env.get_hosts_token())
+        hello = receive(connection)
+        arrivals.put((int(hello["host"]), dict(hello["settings"]), connection))
+    except BROKEN_CONNECTION:
+        connection.close()
+
+
+def connect_to_first_host(addresses, index, settings, timeout):
+    """Connect another host to host 0 and return {0: Connection}."""
+    deadline, first_host = time.monotonic() + timeout, f"host 0, {addresses[0]},"
     while True:
         try:
-            peer = socket.create_connection((host, parse_port(addresses[0])), timeout=HEARTBEAT_TIMEOUT)
+            connection = make_connection(socket.create_connection(split_address(addresses[0]), HEARTBEAT_TIMEOUT))
             break
         except OSError as error:
             if time.monotonic() > deadline:
-                raise UserError(f"host 0, {addresses[0]}, does not respond after {timeout:.0f} s ({error}); start the "
-                                "same command there with --host-index 0") from None
+                raise UserError(f"{first_host} does not respond after {timeout:.0f} s ({error}); start the same command "
+                                "there with --host-index 0") from None
             time.sleep(0.2)
-    peer.sendall(json.dumps({"host": index, "facts": settings}).encode() + b"\n")
-    peer.settimeout(timeout + HEARTBEAT_TIMEOUT)
     try:
-        answer = json.loads(next(read_lines(peer)))
-    except (OSError, ValueError, StopIteration):
-        raise UserError(f"host 0, {addresses[0]}, exited before all hosts were connected") from None
-    if "refused" in answer:
-        raise UserError(answer["refused"])
-    return {0: peer}
+        answer_challenge(connection, env.get_hosts_token())
+        deliver_challenge(connection, env.get_hosts_token())
+        send(connection, {"host": index, "settings": settings})
+        connection.poll(timeout)  # until all hosts are connected
+        error_message = receive(connection)
+    except AuthenticationError:
+        raise UserError(f"{first_host} has another token; set the same {env.TOKEN_ENV_VAR} on all hosts") from None
+    except BROKEN_CONNECTION:
+        raise UserError(f"{first_host} exited before all hosts were connected") from None
+    if error_message:
+        raise UserError(error_message)
+    return {0: connection}
 
 
 def describe_mismatch(mine, other, who):
@@ -214,18 +264,22 @@ def describe_mismatch(mine, other, who):
     return ""
 
 
-def read_lines(peer):
-    """Yield the lines received from a socket until it closes; TimeoutError when its timeout expires."""
-    remainder = b""
-    while data := peer.recv(65536):
-        *lines, remainder = (remainder + data).split(b"\n")
-        yield from lines
+def make_connection(peer):
+    """Return the Connection of a socket, which it takes over; it fails after HEARTBEAT_TIMEOUT of silence."""
+    peer.settimeout(None)
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        peer.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", int(HEARTBEAT_TIMEOUT), 0))
+    return Connection(peer.detach())
 
 
-def parse_port(address):
-    return int(address.rpartition(":")[2])
+def send(connection, message):
+    connection.send_bytes(json.dumps(message).encode())
 
 
-def get_coordinator_address(address):
-    """Return the address of JAX's own coordination service: the next port."""
-    return f"{address.rpartition(':')[0]}:{parse_port(address) + 1}"
+def receive(connection):
+    return json.loads(connection.recv_bytes(MAX_MESSAGE_BYTES))
+
+
+def split_address(address):
+    host, _, port = address.rpartition(":")
+    return host, int(port)
