@@ -1,5 +1,6 @@
 """Several hosts train one network: real processes, and real sockets on loopback."""
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -8,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ from zoo.errors import UserError
 from zoo.training import run_files
 from zoo.training.distribution import multihost
 from zoo.training.npz_file import read_arrays
+from zoo.training.stopping import catch_signals
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = "127.0.0.1"
@@ -64,38 +68,136 @@ def met(facts, addresses=None, indices=None, wait=5.0):
     return found, addresses
 
 
-def test_all_get_what_host_0_says():
+def test_all_are_connected():
     links, _ = met([{"seed": 0}] * 3)
-    asked = []
-    for value in ({"a": [1, 0.1]}, None, "x"):
-        assert links[0].broadcast(lambda: asked.append(1) or value) == value  # noqa: B023
-        assert [link.broadcast(lambda: asked.append(2)) for link in links[1:]] == [value, value]
-    assert asked == [1, 1, 1]
+    assert [sorted(link.connections) for link in links] == [[1, 2], [0], [0]]
     for link in links:
         link.close()
 
 
-def test_all_leave_after_the_same_step():
-    links, _ = met([{}, {}])
-    leaves = [multihost.MultihostStopper(link) for link in links]
-    for leave in leaves:
-        assert leave.should_stop(0) is False
-    links[1].request_stop()  # a signal at the other host
-    assert links[0].stop_event.wait(5)
-    for leave in leaves:
-        assert leave.should_stop(0) is True and leave.reason == "interrupted"
-    for link in links:
-        link.close()
+class Gathered:
+    """In place of a HostGroup: what JAX gathers is this host's number and `others`."""
+
+    def __init__(self, index, *others):
+        self.index, self.others, self.sent = index, others, []
+
+    def gather(self, number):
+        self.sent.append(number)
+        return [number, *self.others]
+
+
+def test_a_signal_at_any_host_stops_all(capsys):
+    here, quiet = Gathered(1, 0), Gathered(0, 0)
+    signalled = multihost.MultihostStopper(here)
+    assert signalled.should_stop(0) is False
+    with catch_signals(signalled):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signalled.reason is None  # until all agree
+    assert signalled.should_stop(0) is True and signalled.reason == "interrupted"
+    assert multihost.MultihostStopper(quiet).should_stop(0) is False
+    quiet.others = here.sent[-1:]
+    other = multihost.MultihostStopper(quiet)
+    assert other.should_stop(0) is True and other.reason == "interrupted"
 
 
 def test_out_of_time_is_decided_by_host_0():
-    links, _ = met([{}, {}])
-    soon, late = multihost.MultihostStopper(links[0], time.monotonic()
-                                            + 10), multihost.MultihostStopper(links[1], time.monotonic() + 1000)
-    assert soon.should_stop(1) is False and late.should_stop(999) is False
-    assert soon.should_stop(20) is True and late.should_stop(1) is True and late.reason == "out of time"
+    soon, late = Gathered(0, 0), Gathered(1, 0)
+    stopper = multihost.MultihostStopper(soon, time.monotonic() + 10)
+    assert stopper.should_stop(1) is False and stopper.should_stop(20) is True and stopper.reason == "out of time"
+    other = multihost.MultihostStopper(late, time.monotonic() + 10)
+    assert other.should_stop(20) is False
+    late.others = soon.sent[-1:]
+    assert other.should_stop(1) is True and other.reason == "out of time"
+
+
+def test_a_signal_after_all_agreed_changes_nothing(capsys):
+    stopper = multihost.MultihostStopper(Gathered(0, 0), time.monotonic())
+    assert stopper.should_stop(1) is True
+    with catch_signals(stopper):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert stopper.should_stop(1) is True and stopper.reason == "out of time"
+
+
+# What does not belong to the run
+
+STRAYS = {"nothing": b"", "list": b"[]\n", "host": b'{"host": 1}\n', "half a line": b'{"host": 1, "facts"', "web": b"GET / "
+          b"HTTP/1.1\r\n\r\n", "zeros": bytes(100), "ones": b"\xff" * 100, "huge": b"x" * 10_000_000,
+          "framed": b"\0\0\0\2[]", "long frame": b"\x7f\xff\xff\xff" + b"x" * 1000}
+
+
+def stray(port, data):
+    """Connect, send, and stay connected; return the socket."""
+    connection = socket.create_connection((HERE, port), timeout=10)
+    connection.settimeout(0.5)
+    with contextlib.suppress(OSError):  # closed from the other side
+        connection.sendall(data)
+    return connection
+
+
+def test_strays_do_not_disturb_the_meeting():
+    """They come first, and stay."""
+    addresses, found = addresses_of(), []
+    port = int(addresses[0].rpartition(":")[2])
+    thread = threading.Thread(target=lambda: found.append(multihost.connect_hosts(addresses, 0, {"a": 1}, 20.0)))
+    thread.start()
+    while True:
+        try:
+            strays = [stray(port, data) for data in STRAYS.values()]
+            break
+        except ConnectionRefusedError:  # not listening yet
+            time.sleep(0.02)
+    with pytest.raises(AuthenticationError):
+        Client((HERE, port), authkey=b"another")
+    with Client((HERE, port), authkey=b"zoo") as knows_the_token:
+        knows_the_token.send_bytes(b"[]")
+    assert thread.is_alive()
+    links = [multihost.connect_hosts(addresses, 1, {"a": 1}, 20.0)]
+    thread.join(20)
+    links += found
+    assert [sorted(link.connections) for link in links] == [[0], [1]]
     for link in links:
         link.close()
+    for connection in strays:
+        connection.close()
+
+
+def test_host_0_listens_at_its_address_alone():
+    address = addresses_of(1)[0]
+    port = int(address.rpartition(":")[2])
+    with multihost.listen(address):
+        stray(port, b"").close()
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.2", port), timeout=1)
+
+
+def test_another_token(monkeypatch):
+    monkeypatch.setenv("ZOO_HOSTS_TOKEN", "ours")
+    address = addresses_of(1)[0]
+    host, _, port = address.rpartition(":")
+    with Listener((host, int(port)), authkey=b"theirs") as server:
+        def refuse():
+            with contextlib.suppress(AuthenticationError, EOFError):
+                server.accept()
+
+        threading.Thread(target=refuse, daemon=True).start()
+        with pytest.raises(UserError) as error:
+            multihost.connect_hosts([address, f"{HERE}:1"], 1, {}, 5.0)
+    check_message(error.value, address, 0, "ZOO_HOSTS_TOKEN")
+
+
+def test_a_name_of_host_0_that_only_itself_can_reach(monkeypatch):
+    """Debian gives a host's own name the address 127.0.1.1."""
+    monkeypatch.setattr(socket, "gethostbyname", lambda name: "127.0.1.1")
+    with pytest.raises(UserError) as error:
+        multihost.listen("node0:9000")
+    check_message(error.value, "node0", "127.0.1.1", 0, "ZOO_HOSTS_BIND")
+
+
+def test_an_address_of_another_machine(monkeypatch):
+    monkeypatch.setenv("ZOO_HOSTS_BIND", "192.0.2.1")  # of documentation alone, RFC 5737
+    with pytest.raises(UserError) as error:
+        multihost.listen("node0:9000")
+    check_message(error.value, "192.0.2.1", 0, "ZOO_HOSTS_BIND")
 
 
 def test_a_host_that_does_not_come():
@@ -125,12 +227,25 @@ def test_two_hosts_with_one_number():
     check_message(found[0], 1, "--host-index")
 
 
-def test_a_port_that_is_taken():
-    with socket.create_server(("", 0)) as server:
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_port_that_is_taken(before):
+    """Its own, or the next one, which is JAX's."""
+    with socket.create_server((HERE, 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(UserError) as error:
-            multihost.connect_hosts([f"{HERE}:{port}", f"{HERE}:1"], 0, {}, 1.0)
-        check_message(error.value, port)
+            multihost.connect_hosts([f"{HERE}:{port - before}", f"{HERE}:1"], 0, {}, 1.0)
+        check_message(error.value, port, 0, HERE)
+
+
+def test_another_number_of_hosts():
+    addresses, found = addresses_of(3), []
+    thread = threading.Thread(target=lambda: found.append(met([{}], addresses[:2], [0])[0][0]))
+    thread.start()
+    with pytest.raises(UserError) as error:
+        multihost.connect_hosts(addresses, 1, {}, 5.0)
+    thread.join(20)
+    assert found == [str(error.value)]
+    check_message(error.value, 1, "number of hosts", 3, 0, 2)
 
 
 def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):

@@ -77,6 +77,7 @@ class Session:
     backbone_weights: BackboneWeights | None = None
     display: object = None
 
+    @multihost.exit_on_error
     def start(self, output_dir, name, command):
         """Build the model, create a new run directory and train; run.json records `command` as how it was started."""
         device_description, distribution = self._load_backend()
@@ -104,6 +105,7 @@ class Session:
                              *lines])
                 return self._train(run_config, models, run, device_description, distribution)
 
+    @multihost.exit_on_error
     def resume(self, run):
         """Resume training from the last checkpoint of the run directory `run`."""
         with run_directory.lock_run(run) if not (self.hosts and self.hosts[1]) else contextlib.nullcontext():
@@ -191,6 +193,8 @@ class Session:
         from zoo.training.backend import load_backend
 
         description = load_backend(run_config.backend, device, connect if self.host_group else None)
+        if self.host_group:
+            self.host_group.delay_backend_messages()
         if run_config.precision == "float16" and description.startswith("CPU"):
             raise UserError("float16 requires a GPU, and this device is the CPU; give precision='bfloat16' or 'float32'")
 

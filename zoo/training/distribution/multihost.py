@@ -7,14 +7,17 @@ proves that it knows the token, and stay connected, which shows when one is lost
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import queue
 import signal
 import socket
 import struct
+import sys
 import threading
 import time
+import traceback
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 
@@ -38,8 +41,8 @@ class HostGroup:
 
     def __init__(self, addresses, index, connections):
         self.addresses, self.index, self.connections = addresses, index, connections  # {host: Connection}
-        self.closed, self.lock = threading.Event(), threading.Lock()
-        self.stderr = os.dup(2)  # fd 2 is redirected while the backend loads
+        self.closed, self.lock, self.exit_lock = threading.Event(), threading.Lock(), threading.Lock()
+        self.stderr = os.dup(2)  # fd 2 is redirected
         for host, connection in connections.items():
             threading.Thread(target=self._watch, args=(host, connection), daemon=True).start()
         threading.Thread(target=self._send_heartbeats, daemon=True).start()
@@ -53,6 +56,18 @@ class HostGroup:
         jax.distributed.initialize(f"{host}:{port + 1}", len(self.addresses), self.index,
                                    cluster_detection_method="deactivate",
                                    coordinator_bind_address=f"{env.get_bind_address(host)}:{port + 1}")
+
+    def delay_backend_messages(self):
+        """Let what C++ code writes to stderr appear a second later, and so not at all when a host is lost."""
+        def forward():
+            while data := os.read(reader, 65536):
+                time.sleep(1)
+                os.write(self.stderr, data)
+
+        reader, writer = os.pipe()
+        sys.stderr = os.fdopen(os.dup(self.stderr), "w", buffering=1)
+        os.dup2(writer, 2)
+        threading.Thread(target=forward, daemon=True).start()
 
     def gather(self, number):
         """Return the array of the integers `number` of all hosts, which must make these calls in the same order."""
@@ -98,7 +113,7 @@ class HostGroup:
             if message == "closed":
                 return
             lost_host = int(message)
-        if not self.closed.is_set():
+        if not self.closed.is_set() and self.exit_lock.acquire(blocking=False):  # the first of several threads
             self._exit_host_lost(lost_host)
 
     def _exit_host_lost(self, host):
@@ -107,6 +122,31 @@ class HostGroup:
                               "same command to resume from the last epoch\n".encode())
         self._send(host)
         os._exit(EXIT_HOST_LOST)
+
+
+def exit_on_error(method):
+    """Decorate a method of a Session: with several hosts an error ends the process immediately.
+
+    Otherwise JAX would wait at exit for the other hosts, and they for this one. A lost host is an error in the main
+    thread too; it is reported by another, within HEARTBEAT_TIMEOUT.
+    """
+    @functools.wraps(method)
+    def wrapper(session, *args):
+        if session.host_group is None:
+            return method(session, *args)
+        try:
+            return method(session, *args)
+        except UserError as error:
+            status, message = 2, f"error: {error}"
+        except KeyboardInterrupt:
+            status, message = 130, "\ninterrupted"
+        except Exception:
+            time.sleep(HEARTBEAT_TIMEOUT)
+            status, message = 1, traceback.format_exc()
+        print(message, file=sys.stderr, flush=True)
+        os._exit(status)
+
+    return wrapper
 
 
 class MultihostStopper(Stopper):
