@@ -27,6 +27,8 @@ from zoo.training.stopping import catch_signals
 ROOT = Path(__file__).resolve().parents[1]
 HERE = "127.0.0.1"
 
+needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="pip install '.[jax]'")
+
 
 def free_ports(count):
     """Return numbers of ports, each of which is free, as is the next one."""
@@ -290,6 +292,101 @@ def test_the_others_notice_who_is_lost(lost, how):
             process.kill()
 
 
+FAILING = """
+import sys, time
+from types import SimpleNamespace
+from zoo.errors import RunLocked, UserError
+from zoo.training.distribution import multihost
+multihost.HEARTBEAT_INTERVAL, multihost.HEARTBEAT_TIMEOUT, multihost.OWN_ERROR_SECONDS = 0.2, 3.0, 0.5
+index, addresses = int(sys.argv[1]), sys.argv[2].split(",")
+group = multihost.connect_hosts(addresses, index, {}, 30.0)
+
+@multihost.exit_on_error
+def train(session):
+    if index in map(int, sys.argv[3].split(",")):
+        raise eval(sys.argv[4])("what is wrong")
+    time.sleep(60)
+
+train(SimpleNamespace(host_group=group))
+"""
+
+
+@pytest.mark.parametrize("failing, error, status, text", [
+    ([0, 1], "UserError", 2, "error: what is wrong\n"), ([1], "RunLocked", 6, "error: what is wrong\n"),
+    ([0], "OSError", 4, "error: what is wrong\n"), ([0], "KeyboardInterrupt", 130, "\ninterrupted\n"), ([1], "KeyError", 1, "KeyError: 'what is wrong'\n")])
+def test_an_error_of_one_host_ends_all(failing, error, status, text):
+    """At once, though JAX's own exit would wait for the others; and one line a host, even when both fail."""
+    addresses = addresses_of()
+    processes = [subprocess.Popen([sys.executable, "-c", FAILING, str(index), ",".join(addresses),
+                                   ",".join(map(str, failing)), error], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE) for index in range(2)]
+    for index, (code, _, wrong) in enumerate(finished(processes, 30)):
+        if index in failing:
+            assert code == status and wrong.endswith(text) and ("Traceback" in wrong) == (status == 1)
+        else:
+            assert code == 8
+            check_message(wrong, failing[0], addresses[failing[0]])
+
+
+EXCHANGING = """
+import sys, time
+from types import SimpleNamespace
+from zoo.training.distribution import multihost
+multihost.HEARTBEAT_INTERVAL, multihost.HEARTBEAT_TIMEOUT = 0.2, 6.0
+index, addresses = int(sys.argv[1]), sys.argv[2].split(",")
+group = multihost.connect_hosts(addresses, index, {}, 60.0)
+
+@multihost.exit_on_error
+def exchange(session):
+    group.initialize_jax()
+    group.delay_backend_messages()
+    asked = []
+    for value in ({"a": [1, 0.1], "b": "\u00fc"}, None, "x" * 1000):
+        assert group.broadcast(lambda: asked.append(1) or value) == value
+    assert len(asked) == (3 if index == 0 else 0)
+    assert [*group.gather(7 + index)] == [7, 8]
+    stopper = multihost.MultihostStopper(group, time.monotonic() + (3600 if index else 1800))
+    assert not stopper.should_stop(2700 if index else 900)  # host 1's own limit would be too short
+    print("exchanged", flush=True)
+    while not stopper.should_stop(0):
+        group.broadcast(lambda: "a step")
+
+exchange(SimpleNamespace(host_group=group))
+"""
+
+
+@needs_jax
+@pytest.mark.slow
+@pytest.mark.parametrize("lost, how", [(1, signal.SIGKILL), (0, signal.SIGKILL), (0, signal.SIGSTOP)])
+def test_jax_exchanges_what_hosts_agree_on_until_one_is_lost(lost, how):
+    """What JAX says of it, with the stack of its C++ code, is not shown; strays at its port change nothing."""
+    addresses = addresses_of(2)
+    kept = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
+    processes = [subprocess.Popen([sys.executable, "-c", EXCHANGING, str(index), ",".join(addresses)], cwd=ROOT,
+                                  text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  env={**kept, "TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu"})
+                 for index in range(2)]
+    survivor = processes[1 - lost]
+    try:
+        for process in processes:
+            while "exchanged" not in (line := process.stdout.readline()):
+                assert line, process.stderr.read()
+        port = int(addresses[0].rpartition(":")[2])
+        with pytest.raises(ConnectionRefusedError):  # the meeting is over
+            stray(port, b"[]")
+        strays = [stray(port + 1, data) for data in STRAYS.values()]
+        time.sleep(1)
+        assert [process.poll() for process in processes] == [None, None]
+        processes[lost].send_signal(how)
+        assert survivor.wait(60) == 8
+        check_message(survivor.stderr.read(), lost, addresses[lost])
+        for connection in strays:
+            connection.close()
+    finally:
+        for process in processes:
+            process.kill()
+
+
 # What the command line and the environment say
 
 @pytest.fixture(autouse=True)
@@ -356,9 +453,6 @@ def both(folder, name, *words):
     return [begun(folder, name, index, addresses, *words) for index in (0, 1)], addresses
 
 
-needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="pip install '.[jax]'")
-
-
 def alike(one, two, **tolerance):
     for row, same in zip(*(run_files.read_history_rows(run) for run in (one, two)), strict=True):
         assert row == pytest.approx(same, **tolerance)
@@ -370,6 +464,7 @@ def alike(one, two, **tolerance):
 
 
 @needs_jax
+@pytest.mark.slow
 def test_two_hosts_train_as_one(tmp_path):
     """203 pictures: the last batch, of 11, does not divide over two."""
     words = ("--limit", "203", "--epochs", "2")

@@ -5,6 +5,7 @@ is taken, it answers with an abort of the process; so the hosts first meet here,
 proves that it knows the token, and stay connected, which shows when one is lost.
 """
 
+import collections
 import contextlib
 import ctypes
 import functools
@@ -32,6 +33,7 @@ NOTICE_AFTER = 2.0  # seconds until a waiting host prints a notice
 HEARTBEAT_INTERVAL = 5.0  # seconds between heartbeats
 HEARTBEAT_TIMEOUT = 30.0  # seconds of silence after which a host is lost; less than JAX's, which aborts
 MAX_MESSAGE_BYTES = 2 ** 20
+OWN_ERROR_SECONDS = 1.0  # how long after the loss of a host this one may report an error of its own instead
 EXIT_HOST_LOST = 8  # exit status
 BROKEN_CONNECTION = (OSError, EOFError, ValueError, KeyError, TypeError, AuthenticationError)
 
@@ -56,12 +58,16 @@ class HostGroup:
         jax.distributed.initialize(f"{host}:{port + 1}", len(self.addresses), self.index,
                                    cluster_detection_method="deactivate",
                                    coordinator_bind_address=f"{env.get_bind_address(host)}:{port + 1}")
+        counts = collections.Counter(device.process_index for device in jax.devices())
+        if len(set(counts.values())) > 1:
+            text = ", ".join(f"host {host} has {counts[host]}" for host in sorted(counts))
+            raise UserError(f"all hosts must train on the same number of devices, but {text}; select them with --gpu")
 
     def delay_backend_messages(self):
-        """Let what C++ code writes to stderr appear a second later, and so not at all when a host is lost."""
+        """Let what C++ code writes to stderr appear two seconds later, and so not at all when a host is lost."""
         def forward():
             while data := os.read(reader, 65536):
-                time.sleep(1)
+                time.sleep(2 * OWN_ERROR_SECONDS)
                 os.write(self.stderr, data)
 
         reader, writer = os.pipe()
@@ -113,14 +119,16 @@ class HostGroup:
             if message == "closed":
                 return
             lost_host = int(message)
-        if not self.closed.is_set() and self.exit_lock.acquire(blocking=False):  # the first of several threads
+        if not self.closed.is_set():
+            self._send(lost_host)
+        # an error of this host's own may be what ended the other, too; the first of several threads reports
+        if not self.closed.wait(OWN_ERROR_SECONDS) and self.exit_lock.acquire(blocking=False):
             self._exit_host_lost(lost_host)
 
     def _exit_host_lost(self, host):
         """Exit immediately, since the main thread waits inside the backend, where no exception reaches it."""
         os.write(self.stderr, f"error: host {host}, {self.addresses[host]}, is lost; start all hosts again with the "
                               "same command to resume from the last epoch\n".encode())
-        self._send(host)
         os._exit(EXIT_HOST_LOST)
 
 
@@ -136,13 +144,14 @@ def exit_on_error(method):
             return method(session, *args)
         try:
             return method(session, *args)
-        except UserError as error:
-            status, message = 2, f"error: {error}"
+        except (UserError, OSError) as error:  # as zoo.cli.common.run_command
+            status, message = getattr(error, "exit_status", 4), f"error: {error}"
         except KeyboardInterrupt:
             status, message = 130, "\ninterrupted"
         except Exception:
             time.sleep(HEARTBEAT_TIMEOUT)
-            status, message = 1, traceback.format_exc()
+            status, message = 1, traceback.format_exc().rstrip()
+        session.host_group.closed.set()
         print(message, file=sys.stderr, flush=True)
         os._exit(status)
 
