@@ -20,7 +20,7 @@ from helpers import check_message, check_text
 from zoo import env
 from zoo.errors import UserError
 from zoo.training import run_files
-from zoo.training.distribution import multihost
+from zoo.training.distribution import meeting, multihost
 from zoo.training.npz_file import read_arrays
 from zoo.training.stopping import catch_signals
 
@@ -122,9 +122,8 @@ def test_a_signal_after_all_agreed_changes_nothing(capsys):
 
 # What does not belong to the run
 
-STRAYS = {"nothing": b"", "list": b"[]\n", "host": b'{"host": 1}\n', "half a line": b'{"host": 1, "facts"', "web": b"GET / "
-          b"HTTP/1.1\r\n\r\n", "zeros": bytes(100), "ones": b"\xff" * 100, "huge": b"x" * 10_000_000,
-          "framed": b"\0\0\0\2[]", "long frame": b"\x7f\xff\xff\xff" + b"x" * 1000}
+STRAYS = (b"", b"[]\n", b'{"host": 1}\n', b'{"host": 1, "facts"', b"GET / HTTP/1.1\r\n\r\n", bytes(100), b"\xff" * 100,
+          b"x" * 10_000_000, b"\0\0\0\2[]", b"\x7f\xff\xff\xff" + b"x" * 1000)  # the last two: framed, too long
 
 
 def stray(port, data):
@@ -144,7 +143,7 @@ def test_strays_do_not_disturb_the_meeting():
     thread.start()
     while True:
         try:
-            strays = [stray(port, data) for data in STRAYS.values()]
+            strays = [stray(port, data) for data in STRAYS]
             break
         except ConnectionRefusedError:  # not listening yet
             time.sleep(0.02)
@@ -166,7 +165,7 @@ def test_strays_do_not_disturb_the_meeting():
 def test_host_0_listens_at_its_address_alone():
     address = addresses_of(1)[0]
     port = int(address.rpartition(":")[2])
-    with multihost.listen(address):
+    with meeting.listen(address):
         stray(port, b"").close()
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=1)
@@ -191,14 +190,14 @@ def test_a_name_of_host_0_that_only_itself_can_reach(monkeypatch):
     """Debian gives a host's own name the address 127.0.1.1."""
     monkeypatch.setattr(socket, "gethostbyname", lambda name: "127.0.1.1")
     with pytest.raises(UserError) as error:
-        multihost.listen("node0:9000")
+        meeting.listen("node0:9000")
     check_message(error.value, "node0", "127.0.1.1", 0, "ZOO_HOSTS_BIND")
 
 
 def test_an_address_of_another_machine(monkeypatch):
     monkeypatch.setenv("ZOO_HOSTS_BIND", "192.0.2.1")  # of documentation alone, RFC 5737
     with pytest.raises(UserError) as error:
-        multihost.listen("node0:9000")
+        meeting.listen("node0:9000")
     check_message(error.value, "192.0.2.1", 0, "ZOO_HOSTS_BIND")
 
 
@@ -251,7 +250,7 @@ def test_another_number_of_hosts():
 
 
 def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
-    monkeypatch.setattr(multihost, "NOTICE_AFTER", 0.05)
+    monkeypatch.setattr(meeting, "NOTICE_AFTER", 0.05)
     addresses = addresses_of(3)
     for hosts_asked, index in ((addresses, 0), (addresses[:2], 0), (addresses, 2)):
         with pytest.raises(UserError, match="--host-index"):
@@ -264,8 +263,8 @@ def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
 
 ALIVE = """
 import sys, time
-from zoo.training.distribution import multihost
-multihost.HEARTBEAT_INTERVAL, multihost.HEARTBEAT_TIMEOUT, multihost.NOTICE_AFTER = 0.2, 2.0, 60.0
+from zoo.training.distribution import meeting, multihost
+multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT, meeting.NOTICE_AFTER = 0.2, 2.0, 60.0
 link = multihost.connect_hosts(sys.argv[2].split(","), int(sys.argv[1]), {}, 30.0)
 print("met", flush=True)
 time.sleep(60)
@@ -296,8 +295,8 @@ FAILING = """
 import sys, time
 from types import SimpleNamespace
 from zoo.errors import RunLocked, UserError
-from zoo.training.distribution import multihost
-multihost.HEARTBEAT_INTERVAL, multihost.HEARTBEAT_TIMEOUT, multihost.OWN_ERROR_SECONDS = 0.2, 3.0, 0.5
+from zoo.training.distribution import meeting, multihost
+multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT, multihost.OWN_ERROR_SECONDS = 0.2, 3.0, 0.5
 index, addresses = int(sys.argv[1]), sys.argv[2].split(",")
 group = multihost.connect_hosts(addresses, index, {}, 30.0)
 
@@ -313,7 +312,8 @@ train(SimpleNamespace(host_group=group))
 
 @pytest.mark.parametrize("failing, error, status, text", [
     ([0, 1], "UserError", 2, "error: what is wrong\n"), ([1], "RunLocked", 6, "error: what is wrong\n"),
-    ([0], "OSError", 4, "error: what is wrong\n"), ([0], "KeyboardInterrupt", 130, "\ninterrupted\n"), ([1], "KeyError", 1, "KeyError: 'what is wrong'\n")])
+    ([0], "OSError", 4, "error: what is wrong\n"), ([0], "KeyboardInterrupt", 130, "\ninterrupted\n"),
+    ([1], "KeyError", 1, "KeyError: 'what is wrong'\n")])
 def test_an_error_of_one_host_ends_all(failing, error, status, text):
     """At once, though JAX's own exit would wait for the others; and one line a host, even when both fail."""
     addresses = addresses_of()
@@ -331,8 +331,8 @@ def test_an_error_of_one_host_ends_all(failing, error, status, text):
 EXCHANGING = """
 import sys, time
 from types import SimpleNamespace
-from zoo.training.distribution import multihost
-multihost.HEARTBEAT_INTERVAL, multihost.HEARTBEAT_TIMEOUT = 0.2, 6.0
+from zoo.training.distribution import meeting, multihost
+multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT = 0.2, 6.0
 index, addresses = int(sys.argv[1]), sys.argv[2].split(",")
 group = multihost.connect_hosts(addresses, index, {}, 60.0)
 
@@ -374,7 +374,7 @@ def test_jax_exchanges_what_hosts_agree_on_until_one_is_lost(lost, how):
         port = int(addresses[0].rpartition(":")[2])
         with pytest.raises(ConnectionRefusedError):  # the meeting is over
             stray(port, b"[]")
-        strays = [stray(port + 1, data) for data in STRAYS.values()]
+        strays = [stray(port + 1, data) for data in STRAYS]
         time.sleep(1)
         assert [process.poll() for process in processes] == [None, None]
         processes[lost].send_signal(how)
@@ -437,8 +437,8 @@ def begun(folder, name, index, addresses, *words):
     several = ["--hosts", ",".join(addresses), "--host-index", str(index)] if addresses else []
     kept = {key: value for key, value in os.environ.items() if key not in ("KERAS_BACKEND", "XLA_FLAGS", "ZOO_DATA")}
     return subprocess.Popen(
-        [sys.executable, "-m", "zoo.train", "lenet5", "--backend", "jax", "--gpu", "none", "--batch-size", "32",
-         "--name", name, "--output-dir", str(folder), *words, *several], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "zoo.train", "lenet5", "--dataset", "digits", "--backend", "jax", "--gpu", "none",
+         "--batch-size", "32", "--name", name, "--output-dir", str(folder), *words, *several], cwd=ROOT, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env={**kept, "TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
