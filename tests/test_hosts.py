@@ -357,7 +357,7 @@ exchange(SimpleNamespace(host_group=group))
 
 @needs_jax
 @pytest.mark.slow
-@pytest.mark.parametrize("lost, how", [(1, signal.SIGKILL), (0, signal.SIGKILL), (0, signal.SIGSTOP)])
+@pytest.mark.parametrize("lost, how", [(1, signal.SIGTERM), (0, signal.SIGKILL), (0, signal.SIGSTOP)])
 def test_jax_exchanges_what_hosts_agree_on_until_one_is_lost(lost, how):
     """What JAX says of it, with the stack of its C++ code, is not shown; strays at its port change nothing."""
     addresses = addresses_of(2)
@@ -438,8 +438,8 @@ def begun(folder, name, index, addresses, *words):
     kept = {key: value for key, value in os.environ.items() if key not in ("KERAS_BACKEND", "XLA_FLAGS", "ZOO_DATA")}
     return subprocess.Popen(
         [sys.executable, "-m", "zoo.train", "lenet5", "--dataset", "digits", "--backend", "jax", "--gpu", "none",
-         "--batch-size", "32", "--name", name, "--output-dir", str(folder), *words, *several], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env={**kept, "TF_CPP_MIN_LOG_LEVEL": "3"})
+         "--batch-size", "32", "--name", name, "--output-dir", str(folder), *words, *several], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**kept, "TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
 def finished(processes, seconds=500):

@@ -48,6 +48,7 @@ class HostGroup:
         jax.distributed.initialize(f"{host}:{port + 1}", len(self.addresses), self.index,
                                    cluster_detection_method="deactivate",
                                    coordinator_bind_address=f"{env.get_bind_address(host)}:{port + 1}")
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # JAX's handler would swallow the signal
         counts = collections.Counter(device.process_index for device in jax.devices())
         if len(set(counts.values())) > 1:
             text = ", ".join(f"host {host} has {counts[host]}" for host in sorted(counts))
