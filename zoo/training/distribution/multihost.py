@@ -62,7 +62,7 @@ class HostGroup:
                 os.write(self.stderr, data)
 
         reader, writer = os.pipe()
-        sys.stderr = os.fdopen(os.dup(self.stderr), "w", buffering=1)
+        sys.stderr = os.fdopen(os.dup(self.stderr), "w", buffering=1, errors="replace")
         os.dup2(writer, 2)
         threading.Thread(target=forward, daemon=True).start()
 
