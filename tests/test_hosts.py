@@ -300,7 +300,7 @@ multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT, multihost.OWN_ERROR_SEC
 index, addresses = int(sys.argv[1]), sys.argv[2].split(",")
 group = multihost.connect_hosts(addresses, index, {}, 30.0)
 
-@multihost.exit_on_error
+@multihost.leave_hosts
 def train(session):
     if index in map(int, sys.argv[3].split(",")):
         raise eval(sys.argv[4])("what is wrong")
@@ -336,7 +336,7 @@ multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT = 0.2, 6.0
 index, addresses = int(sys.argv[1]), sys.argv[2].split(",")
 group = multihost.connect_hosts(addresses, index, {}, 60.0)
 
-@multihost.exit_on_error
+@multihost.leave_hosts
 def exchange(session):
     group.initialize_jax()
     group.delay_backend_messages()

@@ -77,7 +77,7 @@ class Session:
     backbone_weights: BackboneWeights | None = None
     display: object = None
 
-    @multihost.exit_on_error
+    @multihost.leave_hosts
     def start(self, output_dir, name, command):
         """Build the model, create a new run directory and train; run.json records `command` as how it was started."""
         device_description, distribution = self._load_backend()
@@ -105,7 +105,7 @@ class Session:
                              *lines])
                 return self._train(run_config, models, run, device_description, distribution)
 
-    @multihost.exit_on_error
+    @multihost.leave_hosts
     def resume(self, run):
         """Resume training from the last checkpoint of the run directory `run`."""
         with run_directory.lock_run(run) if not (self.hosts and self.hosts[1]) else contextlib.nullcontext():
@@ -260,8 +260,6 @@ class Session:
                     self._print([f"{'note':8} {note}"])
             if self.display:
                 self.display.show(run)
-            if host_group:
-                host_group.close()
             return progress, result
 
         command = ["python", "-m", "zoo.train", "--resume", str(run)]

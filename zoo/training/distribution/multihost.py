@@ -123,8 +123,8 @@ class HostGroup:
         os._exit(EXIT_HOST_LOST)
 
 
-def exit_on_error(method):
-    """Decorate a method of a Session: with several hosts an error ends the process immediately.
+def leave_hosts(method):
+    """Decorate a method of a Session: with several hosts, close their connections; on an error exit immediately.
 
     Otherwise JAX would wait at exit for the other hosts, and they for this one. A lost host is an error in the main
     thread too; it is reported by another, within HEARTBEAT_TIMEOUT.
@@ -134,7 +134,9 @@ def exit_on_error(method):
         if session.host_group is None:
             return method(session, *args)
         try:
-            return method(session, *args)
+            result = method(session, *args)
+            session.host_group.close()
+            return result
         except (UserError, OSError) as error:  # as zoo.cli.common.run_command
             status, message = getattr(error, "exit_status", 4), f"error: {error}"
         except KeyboardInterrupt:
