@@ -20,7 +20,7 @@ from zoo.errors import UserError
 CONNECT_TIMEOUT = 120.0  # seconds for all hosts to connect
 NOTICE_AFTER = 2.0  # seconds until a waiting host prints a notice
 HEARTBEAT_TIMEOUT = 30.0  # seconds of silence after which a host is lost; less than JAX's, which aborts
-MAX_MESSAGE_BYTES = 2 ** 20
+MAX_MESSAGE_BYTES = 2 ** 24
 BROKEN_CONNECTION = (OSError, EOFError, ValueError, KeyError, TypeError, AuthenticationError)
 
 
