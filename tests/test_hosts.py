@@ -296,13 +296,14 @@ import sys, time
 from types import SimpleNamespace
 from zoo.errors import RunLocked, UserError
 from zoo.training.distribution import meeting, multihost
-multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT, multihost.OWN_ERROR_SECONDS = 0.2, 3.0, 0.5
+multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT, multihost.OWN_ERROR_SECONDS = 0.2, 3.0, 2.0
 index, addresses = int(sys.argv[1]), sys.argv[2].split(",")
 group = multihost.connect_hosts(addresses, index, {}, 30.0)
 
 @multihost.leave_hosts
 def train(session):
     if index in map(int, sys.argv[3].split(",")):
+        time.sleep(index * 0.5)  # where both fail, the other learns of it first
         raise eval(sys.argv[4])("what is wrong")
     time.sleep(60)
 
