@@ -445,7 +445,11 @@ def begun(folder, name, index, addresses, *words):
 
 def finished(processes, seconds=500):
     """Return (exit status, stdout, stderr) of each."""
-    said = [process.communicate(timeout=seconds) for process in processes]
+    try:
+        said = [process.communicate(timeout=seconds) for process in processes]
+    finally:
+        for process in processes:  # where one took too long
+            process.kill()
     return [(process.returncode, *each) for process, each in zip(processes, said, strict=True)]
 
 
