@@ -14,9 +14,10 @@ PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "data": 3, "weights": 4, "t
             "diagrams": 7, "reports": 8, "runs": 9, "cli": 10}
 COMMANDS = 10  # argparse lives there and nowhere else
 DOORS = 11  # zoo itself, zoo.train, zoo.__main__
-# where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation
+# where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation, the
+# values that several hosts exchange
 BACKENDS = dict.fromkeys(("training/distribution/mirrored.py", "training/prefetch_tensorflow.py",
-                          "training/cpu_kernels.py"), "tensorflow")
+                          "training/cpu_kernels.py"), "tensorflow") | {"training/distribution/multihost.py": "jax"}
 AT_THE_DOOR = "zoo.env"  # zoo itself imports it: what TensorFlow reads must be set before it is imported
 # on the commands' floor, and no command themselves
 FRONT = {"common", "train_args", "reporting", "flag_hints", "help_text", "parser", "training_command", "unknown_flags"}

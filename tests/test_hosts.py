@@ -1,5 +1,6 @@
 """Several hosts train one network: real processes, and real sockets on loopback."""
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -8,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +20,14 @@ from helpers import check_message, check_text
 from zoo import env
 from zoo.errors import UserError
 from zoo.training import run_files
-from zoo.training.distribution import multihost
+from zoo.training.distribution import meeting, multihost
 from zoo.training.npz_file import read_arrays
+from zoo.training.stopping import catch_signals
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = "127.0.0.1"
+
+needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="pip install '.[jax]'")
 
 
 def free_ports(count):
@@ -64,38 +70,135 @@ def met(facts, addresses=None, indices=None, wait=5.0):
     return found, addresses
 
 
-def test_all_get_what_host_0_says():
+def test_all_are_connected():
     links, _ = met([{"seed": 0}] * 3)
-    asked = []
-    for value in ({"a": [1, 0.1]}, None, "x"):
-        assert links[0].broadcast(lambda: asked.append(1) or value) == value  # noqa: B023
-        assert [link.broadcast(lambda: asked.append(2)) for link in links[1:]] == [value, value]
-    assert asked == [1, 1, 1]
+    assert [sorted(link.connections) for link in links] == [[1, 2], [0], [0]]
     for link in links:
         link.close()
 
 
-def test_all_leave_after_the_same_step():
-    links, _ = met([{}, {}])
-    leaves = [multihost.MultihostStopper(link) for link in links]
-    for leave in leaves:
-        assert leave.should_stop(0) is False
-    links[1].request_stop()  # a signal at the other host
-    assert links[0].stop_event.wait(5)
-    for leave in leaves:
-        assert leave.should_stop(0) is True and leave.reason == "interrupted"
-    for link in links:
-        link.close()
+class Gathered:
+    """In place of a HostGroup: what JAX gathers is this host's number and `others`."""
+
+    def __init__(self, index, *others):
+        self.index, self.others, self.sent = index, others, []
+
+    def gather(self, number):
+        self.sent.append(number)
+        return [number, *self.others]
+
+
+def test_a_signal_at_any_host_stops_all(capsys):
+    here, quiet = Gathered(1, 0), Gathered(0, 0)
+    signalled = multihost.MultihostStopper(here)
+    assert signalled.should_stop(0) is False
+    with catch_signals(signalled):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signalled.reason is None  # until all agree
+    assert signalled.should_stop(0) is True and signalled.reason == "interrupted"
+    assert multihost.MultihostStopper(quiet).should_stop(0) is False
+    quiet.others = here.sent[-1:]
+    other = multihost.MultihostStopper(quiet)
+    assert other.should_stop(0) is True and other.reason == "interrupted"
 
 
 def test_out_of_time_is_decided_by_host_0():
-    links, _ = met([{}, {}])
-    soon, late = multihost.MultihostStopper(links[0], time.monotonic()
-                                            + 10), multihost.MultihostStopper(links[1], time.monotonic() + 1000)
-    assert soon.should_stop(1) is False and late.should_stop(999) is False
-    assert soon.should_stop(20) is True and late.should_stop(1) is True and late.reason == "out of time"
+    soon, late = Gathered(0, 0), Gathered(1, 0)
+    stopper = multihost.MultihostStopper(soon, time.monotonic() + 10)
+    assert stopper.should_stop(1) is False and stopper.should_stop(20) is True and stopper.reason == "out of time"
+    other = multihost.MultihostStopper(late, time.monotonic() + 10)
+    assert other.should_stop(20) is False
+    late.others = soon.sent[-1:]
+    assert other.should_stop(1) is True and other.reason == "out of time"
+
+
+def test_a_signal_after_all_agreed_changes_nothing(capsys):
+    stopper = multihost.MultihostStopper(Gathered(0, 0), time.monotonic())
+    assert stopper.should_stop(1) is True
+    with catch_signals(stopper):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert stopper.should_stop(1) is True and stopper.reason == "out of time"
+
+
+# What does not belong to the run
+
+STRAYS = (b"", b"[]\n", b'{"host": 1}\n', b'{"host": 1, "facts"', b"GET / HTTP/1.1\r\n\r\n", bytes(100), b"\xff" * 100,
+          b"x" * 10_000_000, b"\0\0\0\2[]", b"\x7f\xff\xff\xff" + b"x" * 1000)  # the last two: framed, too long
+
+
+def stray(port, data):
+    """Connect, send, and stay connected; return the socket."""
+    connection = socket.create_connection((HERE, port), timeout=10)
+    connection.settimeout(0.5)
+    with contextlib.suppress(OSError):  # closed from the other side
+        connection.sendall(data)
+    return connection
+
+
+def test_strays_do_not_disturb_the_meeting():
+    """They come first, and stay."""
+    addresses, found = addresses_of(), []
+    port = int(addresses[0].rpartition(":")[2])
+    thread = threading.Thread(target=lambda: found.append(multihost.connect_hosts(addresses, 0, {"a": 1}, 20.0)))
+    thread.start()
+    while True:
+        try:
+            strays = [stray(port, data) for data in STRAYS]
+            break
+        except ConnectionRefusedError:  # not listening yet
+            time.sleep(0.02)
+    with pytest.raises(AuthenticationError):
+        Client((HERE, port), authkey=b"another")
+    with Client((HERE, port), authkey=b"zoo") as knows_the_token:
+        knows_the_token.send_bytes(b"[]")
+    assert thread.is_alive()
+    links = [multihost.connect_hosts(addresses, 1, {"a": 1}, 20.0)]
+    thread.join(20)
+    links += found
+    assert [sorted(link.connections) for link in links] == [[0], [1]]
     for link in links:
         link.close()
+    for connection in strays:
+        connection.close()
+
+
+def test_host_0_listens_at_its_address_alone():
+    address = addresses_of(1)[0]
+    port = int(address.rpartition(":")[2])
+    with meeting.listen(address):
+        stray(port, b"").close()
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.2", port), timeout=1)
+
+
+def test_another_token(monkeypatch):
+    monkeypatch.setenv("ZOO_HOSTS_TOKEN", "ours")
+    address = addresses_of(1)[0]
+    host, _, port = address.rpartition(":")
+    with Listener((host, int(port)), authkey=b"theirs") as server:
+        def refuse():
+            with contextlib.suppress(AuthenticationError, EOFError):
+                server.accept()
+
+        threading.Thread(target=refuse, daemon=True).start()
+        with pytest.raises(UserError) as error:
+            multihost.connect_hosts([address, f"{HERE}:1"], 1, {}, 5.0)
+    check_message(error.value, address, 0, "ZOO_HOSTS_TOKEN")
+
+
+def test_a_name_of_host_0_that_only_itself_can_reach(monkeypatch):
+    """Debian gives a host's own name the address 127.0.1.1."""
+    monkeypatch.setattr(socket, "gethostbyname", lambda name: "127.0.1.1")
+    with pytest.raises(UserError) as error:
+        meeting.listen("node0:9000")
+    check_message(error.value, "node0", "127.0.1.1", 0, "ZOO_HOSTS_BIND")
+
+
+def test_an_address_of_another_machine(monkeypatch):
+    monkeypatch.setenv("ZOO_HOSTS_BIND", "192.0.2.1")  # of documentation alone, RFC 5737
+    with pytest.raises(UserError) as error:
+        meeting.listen("node0:9000")
+    check_message(error.value, "192.0.2.1", 0, "ZOO_HOSTS_BIND")
 
 
 def test_a_host_that_does_not_come():
@@ -125,16 +228,29 @@ def test_two_hosts_with_one_number():
     check_message(found[0], 1, "--host-index")
 
 
-def test_a_port_that_is_taken():
-    with socket.create_server(("", 0)) as server:
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_port_that_is_taken(before):
+    """Its own, or the next one, which is JAX's."""
+    with socket.create_server((HERE, 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(UserError) as error:
-            multihost.connect_hosts([f"{HERE}:{port}", f"{HERE}:1"], 0, {}, 1.0)
-        check_message(error.value, port)
+            multihost.connect_hosts([f"{HERE}:{port - before}", f"{HERE}:1"], 0, {}, 1.0)
+        check_message(error.value, port, 0, HERE)
+
+
+def test_another_number_of_hosts():
+    addresses, found = addresses_of(3), []
+    thread = threading.Thread(target=lambda: found.append(met([{}], addresses[:2], [0])[0][0]))
+    thread.start()
+    with pytest.raises(UserError) as error:
+        multihost.connect_hosts(addresses, 1, {}, 5.0)
+    thread.join(20)
+    assert found == [str(error.value)]
+    check_message(error.value, 1, "number of hosts", 3, 0, 2)
 
 
 def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
-    monkeypatch.setattr(multihost, "NOTICE_AFTER", 0.05)
+    monkeypatch.setattr(meeting, "NOTICE_AFTER", 0.05)
     addresses = addresses_of(3)
     for hosts_asked, index in ((addresses, 0), (addresses[:2], 0), (addresses, 2)):
         with pytest.raises(UserError, match="--host-index"):
@@ -147,8 +263,8 @@ def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
 
 ALIVE = """
 import sys, time
-from zoo.training.distribution import multihost
-multihost.HEARTBEAT_INTERVAL, multihost.HEARTBEAT_TIMEOUT, multihost.NOTICE_AFTER = 0.2, 2.0, 60.0
+from zoo.training.distribution import meeting, multihost
+multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT, meeting.NOTICE_AFTER = 0.2, 2.0, 60.0
 link = multihost.connect_hosts(sys.argv[2].split(","), int(sys.argv[1]), {}, 30.0)
 print("met", flush=True)
 time.sleep(60)
@@ -170,6 +286,103 @@ def test_the_others_notice_who_is_lost(lost, how):
                 assert process.wait(30) == multihost.EXIT_HOST_LOST == 8
                 check_message(process.stderr.read(), lost, addresses[lost])
         assert time.monotonic() - began < 30
+    finally:
+        for process in processes:
+            process.kill()
+
+
+FAILING = """
+import sys, time
+from types import SimpleNamespace
+from zoo.errors import RunLocked, UserError
+from zoo.training.distribution import meeting, multihost
+multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT, multihost.OWN_ERROR_SECONDS = 0.2, 3.0, 2.0
+index, addresses = int(sys.argv[1]), sys.argv[2].split(",")
+group = multihost.connect_hosts(addresses, index, {}, 30.0)
+
+@multihost.leave_hosts
+def train(session):
+    if index in map(int, sys.argv[3].split(",")):
+        time.sleep(index * 0.5)  # where both fail, the other learns of it first
+        raise eval(sys.argv[4])("what is wrong")
+    time.sleep(60)
+
+train(SimpleNamespace(host_group=group))
+"""
+
+
+@pytest.mark.parametrize("failing, error, status, text", [
+    ([0, 1], "UserError", 2, "error: what is wrong\n"), ([1], "RunLocked", 6, "error: what is wrong\n"),
+    ([0], "OSError", 4, "error: what is wrong\n"), ([0], "KeyboardInterrupt", 130, "\ninterrupted\n"),
+    ([1], "KeyError", 1, "KeyError: 'what is wrong'\n")])
+def test_an_error_of_one_host_ends_all(failing, error, status, text):
+    """At once, though JAX's own exit would wait for the others; and one line a host, even when both fail."""
+    addresses = addresses_of()
+    processes = [subprocess.Popen([sys.executable, "-c", FAILING, str(index), ",".join(addresses),
+                                   ",".join(map(str, failing)), error], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE) for index in range(2)]
+    for index, (code, _, wrong) in enumerate(finished(processes, 30)):
+        if index in failing:
+            assert code == status and wrong.endswith(text) and ("Traceback" in wrong) == (status == 1)
+        else:
+            assert code == 8
+            check_message(wrong, failing[0], addresses[failing[0]])
+
+
+EXCHANGING = """
+import sys, time
+from types import SimpleNamespace
+from zoo.training.distribution import meeting, multihost
+multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT = 0.2, 6.0
+index, addresses = int(sys.argv[1]), sys.argv[2].split(",")
+group = multihost.connect_hosts(addresses, index, {}, 60.0)
+
+@multihost.leave_hosts
+def exchange(session):
+    group.initialize_jax()
+    group.delay_backend_messages()
+    asked = []
+    for value in ({"a": [1, 0.1], "b": "\u00fc"}, None, "x" * 1000):
+        assert group.broadcast(lambda: asked.append(1) or value) == value
+    assert len(asked) == (3 if index == 0 else 0)
+    assert [*group.gather(7 + index)] == [7, 8]
+    stopper = multihost.MultihostStopper(group, time.monotonic() + (3600 if index else 1800))
+    assert not stopper.should_stop(2700 if index else 900)  # host 1's own limit would be too short
+    print("exchanged", flush=True)
+    while not stopper.should_stop(0):
+        group.broadcast(lambda: "a step")
+
+exchange(SimpleNamespace(host_group=group))
+"""
+
+
+@needs_jax
+@pytest.mark.slow
+@pytest.mark.parametrize("lost, how", [(1, signal.SIGTERM), (0, signal.SIGKILL), (0, signal.SIGSTOP)])
+def test_jax_exchanges_what_hosts_agree_on_until_one_is_lost(lost, how):
+    """What JAX says of it, with the stack of its C++ code, is not shown; strays at its port change nothing."""
+    addresses = addresses_of(2)
+    kept = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
+    processes = [subprocess.Popen([sys.executable, "-c", EXCHANGING, str(index), ",".join(addresses)], cwd=ROOT,
+                                  text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  env={**kept, "TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu"})
+                 for index in range(2)]
+    survivor = processes[1 - lost]
+    try:
+        for process in processes:
+            while "exchanged" not in (line := process.stdout.readline()):
+                assert line, process.stderr.read()
+        port = int(addresses[0].rpartition(":")[2])
+        with pytest.raises(ConnectionRefusedError):  # the meeting is over
+            stray(port, b"[]")
+        strays = [stray(port + 1, data) for data in STRAYS]
+        time.sleep(1)
+        assert [process.poll() for process in processes] == [None, None]
+        processes[lost].send_signal(how)
+        assert survivor.wait(60) == 8
+        check_message(survivor.stderr.read(), lost, addresses[lost])
+        for connection in strays:
+            connection.close()
     finally:
         for process in processes:
             process.kill()
@@ -225,23 +438,24 @@ def begun(folder, name, index, addresses, *words):
     several = ["--hosts", ",".join(addresses), "--host-index", str(index)] if addresses else []
     kept = {key: value for key, value in os.environ.items() if key not in ("KERAS_BACKEND", "XLA_FLAGS", "ZOO_DATA")}
     return subprocess.Popen(
-        [sys.executable, "-m", "zoo.train", "lenet5", "--backend", "jax", "--gpu", "none", "--batch-size", "32",
-         "--name", name, "--output-dir", str(folder), *words, *several], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env={**kept, "TF_CPP_MIN_LOG_LEVEL": "3"})
+        [sys.executable, "-m", "zoo.train", "lenet5", "--dataset", "digits", "--backend", "jax", "--gpu", "none",
+         "--batch-size", "32", "--name", name, "--output-dir", str(folder), *words, *several], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**kept, "TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
 def finished(processes, seconds=500):
     """Return (exit status, stdout, stderr) of each."""
-    said = [process.communicate(timeout=seconds) for process in processes]
+    try:
+        said = [process.communicate(timeout=seconds) for process in processes]
+    finally:
+        for process in processes:  # where one took too long
+            process.kill()
     return [(process.returncode, *each) for process, each in zip(processes, said, strict=True)]
 
 
 def both(folder, name, *words):
     addresses = addresses_of()
     return [begun(folder, name, index, addresses, *words) for index in (0, 1)], addresses
-
-
-needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="pip install '.[jax]'")
 
 
 def alike(one, two, **tolerance):
@@ -255,6 +469,7 @@ def alike(one, two, **tolerance):
 
 
 @needs_jax
+@pytest.mark.slow
 def test_two_hosts_train_as_one(tmp_path):
     """203 pictures: the last batch, of 11, does not divide over two."""
     words = ("--limit", "203", "--epochs", "2")

@@ -12,6 +12,7 @@ from zoo.utils.io import expand_user
 BACKENDS = ("tensorflow", "jax", "torch")
 
 ONEDNN_ENV_VAR = "TF_ENABLE_ONEDNN_OPTS"  # TensorFlow reads it once, when it is imported
+TOKEN_ENV_VAR, BIND_ENV_VAR = "ZOO_HOSTS_TOKEN", "ZOO_HOSTS_BIND"
 X86_64_MACHINES = ("x86_64", "amd64")  # the machine name on Linux and macOS, and on Windows, in lower case
 
 _onednn_set_by = "default"  # "default", "user" or "zoo"; see enable_onednn
@@ -105,6 +106,16 @@ def resolve_hosts(addresses, host_index):
         raise UserError(f"--host-index must be the index of this host among the {len(hosts)} hosts, from 0 to "
                         f"{len(hosts) - 1}; got {host_index or 'nothing'}")
     return hosts, int(host_index)
+
+
+def get_hosts_token():
+    """Return the bytes that all hosts of a run must know: those of ZOO_HOSTS_TOKEN; no secret without it."""
+    return (os.environ.get(TOKEN_ENV_VAR) or "zoo").encode()
+
+
+def get_bind_address(host):
+    """Return the address at which host 0 listens: ZOO_HOSTS_BIND, or else `host`, by which the others know it."""
+    return os.environ.get(BIND_ENV_VAR) or host
 
 
 def _resolve_slurm_hosts():

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 
 from zoo.reports.missing_outputs import draw_missing_outputs
 from zoo.utils.flag_names import translate_keywords
@@ -34,7 +33,6 @@ def run_and_report(train, run, recipe, stopper, resume_hint, host_group=None):
     zoo.training.distribution.multihost.
     """
     from zoo.training import failures
-    from zoo.training.distribution import multihost
 
     try:
         progress, result = train()
@@ -46,8 +44,6 @@ def run_and_report(train, run, recipe, stopper, resume_hint, host_group=None):
     except Exception as error:
         status, message = failures.explain_failure(error, recipe)
         if status is None:
-            if host_group:
-                time.sleep(multihost.HEARTBEAT_TIMEOUT)  # another thread reports a lost host and exits
             raise
         print(f"error: {translate_keywords(message)}; {run} keeps its last checkpoint"
               + (f"; {resume_hint}" if status == 4 else ""), file=sys.stderr)

@@ -77,6 +77,7 @@ class Session:
     backbone_weights: BackboneWeights | None = None
     display: object = None
 
+    @multihost.leave_hosts
     def start(self, output_dir, name, command):
         """Build the model, create a new run directory and train; run.json records `command` as how it was started."""
         device_description, distribution = self._load_backend()
@@ -104,6 +105,7 @@ class Session:
                              *lines])
                 return self._train(run_config, models, run, device_description, distribution)
 
+    @multihost.leave_hosts
     def resume(self, run):
         """Resume training from the last checkpoint of the run directory `run`."""
         with run_directory.lock_run(run) if not (self.hosts and self.hosts[1]) else contextlib.nullcontext():
@@ -186,12 +188,13 @@ class Session:
             import keras
 
             keras.utils.set_random_seed(run_config.seed)
-            addresses, index = self.hosts
-            keras.distribution.initialize(multihost.get_coordinator_address(addresses[0]), len(addresses), index)
+            self.host_group.initialize_jax()
 
         from zoo.training.backend import load_backend
 
         description = load_backend(run_config.backend, device, connect if self.host_group else None)
+        if self.host_group:
+            self.host_group.delay_backend_messages()
         if run_config.precision == "float16" and description.startswith("CPU"):
             raise UserError("float16 requires a GPU, and this device is the CPU; give precision='bfloat16' or 'float32'")
 
@@ -257,8 +260,6 @@ class Session:
                     self._print([f"{'note':8} {note}"])
             if self.display:
                 self.display.show(run)
-            if host_group:
-                host_group.close()
             return progress, result
 
         command = ["python", "-m", "zoo.train", "--resume", str(run)]

@@ -82,7 +82,7 @@ class AllGather(keras.layers.Layer):
 
 
 def distribute_over_hosts(host_group, index, hosts):
-    """Return the DataParallel over all devices of all hosts; requires keras.distribution.initialize."""
+    """Return the DataParallel over all devices of all hosts; requires HostGroup.initialize_jax."""
     device_names = keras.distribution.list_devices()
     distribution = keras.distribution.DataParallel(devices=device_names, auto_shard_dataset=False)
     return DataParallel(len(device_names), distribution, index, hosts, host_group)
