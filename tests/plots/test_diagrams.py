@@ -139,7 +139,7 @@ def test_layout_of_a_fork():
 def test_layout_to_the_right_is_that_of_boxes_on_their_sides():
     sizes = {"s": (20.0, 10.0), "a": (30.0, 10.0), "b": (20.0, 12.0), "j": (20.0, 10.0)}
     edges = [("s", "a"), ("s", "b"), ("a", "j"), ("b", "j")]
-    right = compute_layered_layout(sizes, edges, direction="right")
+    right = compute_layered_layout(sizes, edges, rankdir="LR")
     down = compute_layered_layout({box: (height, width) for box, (width, height) in sizes.items()}, edges)
     assert {box: (y, x) for box, (x, y) in right.positions.items()} == down.positions
     assert {edge: tuple((y, x) for x, y in way) for edge, way in right.routes.items()} == down.routes
@@ -336,10 +336,10 @@ def test_volumes_are_for_chains(tmp_path):
     (["lenet5", "--detail", "all"], ("'all'", "blocks")), (["lenet5", "--theme", "red"], ("'red'", "dark")),
     (["lenet5", "--gallery", "x"], ("--gallery", "MODEL", "--output")),
     (["lenet5", "--style", "volumes", "--compare", "alexnet"], ("--style volumes", "--compare", "--detail")),
-    (["lenet5", "--direction", "up"], ("'up'", "down", "right")),
-    (["lenet5", "--style", "volumes", "--direction", "down"], ("volumes", "--direction", "--style boxes")),
-    (["lenet5", "--direction", "right", "-o", "a.html"], (".html", "direction")),
-    (["--gallery", "x", "--direction", "right"], ("--gallery", "--direction", "--style", "--compare")),
+    (["lenet5", "--rankdir", "up"], ("'up'", "TB", "LR")),
+    (["lenet5", "--style", "volumes", "--rankdir", "TB"], ("volumes", "--rankdir", "--style boxes")),
+    (["lenet5", "--rankdir", "LR", "-o", "a.html"], (".html", "rankdir")),
+    (["--gallery", "x", "--rankdir", "LR"], ("--gallery", "--rankdir", "--style", "--compare")),
     (["lenet5", "-o", "/proc/a.svg"], ("/proc/a.svg",))])
 def test_mistakes_on_the_command_line(arguments, pins, tmp_path):
     done = run(*arguments, folder=tmp_path)
@@ -349,10 +349,10 @@ def test_mistakes_on_the_command_line(arguments, pins, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("direction, words", [("right", "LR"), ("down", "TB"), (None, "TB")])
-def test_the_text_formats_have_the_direction(direction, words, tmp_path):
-    zoo.diagram("lenet5", tmp_path / "a.dot", direction=direction)
-    zoo.diagram("lenet5", tmp_path / "a.mmd", direction=direction)
+@pytest.mark.parametrize("rankdir, words", [("LR", "LR"), ("TB", "TB"), (None, "TB")])
+def test_the_text_formats_have_the_direction(rankdir, words, tmp_path):
+    zoo.diagram("lenet5", tmp_path / "a.dot", rankdir=rankdir)
+    zoo.diagram("lenet5", tmp_path / "a.mmd", rankdir=rankdir)
     assert f"rankdir={words};" in (tmp_path / "a.dot").read_text()
     assert f"\nflowchart {words}\n" in (tmp_path / "a.mmd").read_text()
 
@@ -361,9 +361,9 @@ def test_volumes_in_python(tmp_path):
     drawing = zoo.diagram("lenet5", tmp_path / "a.svg", style="volumes")
     assert any(isinstance(item, Polygon) for item in drawing.scene.items)
     for file, keywords, pins in (("a.mmd", {"style": "volumes"}, (".svg", str(tmp_path / "a.mmd"))),
-                                 (None, {"style": "volumes", "direction": "down"}, ("volumes", "direction", "'boxes'")),
+                                 (None, {"style": "volumes", "rankdir": "TB"}, ("volumes", "rankdir", "'boxes'")),
                                  (None, {"style": "volumes", "detail": "stages"}, ("volumes", "detail", "'boxes'")),
-                                 ("a.html", {"direction": "right"}, (".html", "direction"))):
+                                 ("a.html", {"rankdir": "LR"}, (".html", "rankdir"))):
         with pytest.raises(UserError) as caught:
             zoo.diagram("lenet5", file and tmp_path / file, **keywords)
         check_text(str(caught.value), *pins)

@@ -13,7 +13,7 @@ from zoo.diagrams.page import render_diagram_page
 from zoo.diagrams.scene import Scene, translate_item
 from zoo.diagrams.stages_view import draw_stages
 from zoo.diagrams.svg import to_svg
-from zoo.diagrams.theme import DIRECTIONS, THEMES, DEFAULT_DIRECTIONS, format_count, format_shape
+from zoo.diagrams.theme import RANKDIRS, THEMES, DEFAULT_RANKDIRS, format_count, format_shape
 from zoo.diagrams.volumes import draw_volumes
 from zoo.errors import UserError, unknown_name_error
 
@@ -78,18 +78,18 @@ def format_subtitle(model_summary, shape):
             f"{format_count(model_summary.multiply_adds)} multiply-adds")
 
 
-def check_diagram_path(path, style="boxes", direction=None):
+def check_diagram_path(path, style="boxes", rankdir=None):
     """Return the Path of a file that can be written so; UserError otherwise, before a network is built."""
     target = export.check_scene_path(path, TEXT_FORMATS if style == "boxes" else ())
-    if direction == "right" and target.suffix.lower() == ".html":
-        raise UserError("a page (.html) flows down; leave out the direction, or choose another ending")
+    if rankdir == "LR" and target.suffix.lower() == ".html":
+        raise UserError("a page (.html) flows down; leave out the rankdir, or choose another ending")
     return target
 
 
-def build_scene(source, detail="blocks", theme="light", direction=None, compared_sources=()):
+def build_scene(source, detail="blocks", theme="light", rankdir=None, compared_sources=()):
     """Return the Scene of a Subject at a level of DETAILS; its bars are on one scale with those `beside` it."""
-    check_diagram_options(detail=detail, theme=theme, direction=direction)
-    flow = direction or DEFAULT_DIRECTIONS[detail]
+    check_diagram_options(detail=detail, theme=theme, rankdir=rankdir)
+    flow = rankdir or DEFAULT_RANKDIRS[detail]
     if detail == "layers":
         return draw_layers(source.model_summary, source.aux_loss_weights, source.title, source.subtitle, THEMES[theme],
                            flow)
@@ -100,14 +100,14 @@ def build_scene(source, detail="blocks", theme="light", direction=None, compared
 
 
 def check_diagram_options(**options):
-    """Refuse what is not among DETAILS, THEMES, DIRECTIONS or STYLES, or does not go together; None: as is usual."""
-    for what, known in (("detail", DETAILS), ("theme", THEMES), ("direction", (None, *DIRECTIONS)), ("style", STYLES)):
+    """Refuse what is not among DETAILS, THEMES, RANKDIRS or STYLES, or does not go together; None: as is usual."""
+    for what, known in (("detail", DETAILS), ("theme", THEMES), ("rankdir", (None, *RANKDIRS)), ("style", STYLES)):
         if what in options and options[what] not in known:
             raise unknown_name_error(what, options[what], [each for each in known if each])
     if options.get("style") == "volumes" and options.get("detail") != "blocks":
         raise UserError("volumes have one level of detail; leave it out, or use the style 'boxes'")
-    if options.get("style") == "volumes" and options.get("direction") == "down":
-        raise UserError("volumes stand from left to right; leave out the direction, or use the style 'boxes'")
+    if options.get("style") == "volumes" and options.get("rankdir") == "TB":
+        raise UserError("volumes stand from left to right; leave out the rankdir, or use the style 'boxes'")
 
 
 def list_boxes(module_graph, detail):
@@ -121,33 +121,33 @@ def compute_bar_maxima(boxes):
     return {what: max(getattr(box, what) for box in boxes) or 1 for what in ("parameters", "multiply_adds")}
 
 
-def draw_diagram(source, to_file=None, detail="blocks", theme="light", direction=None, style="boxes"):
+def draw_diagram(source, to_file=None, detail="blocks", theme="light", rankdir=None, style="boxes"):
     """Return the Drawing of a Subject, written to `to_file` if that is given; see `zoo.diagram`."""
-    check_diagram_options(detail=detail, theme=theme, direction=direction, style=style)
+    check_diagram_options(detail=detail, theme=theme, rankdir=rankdir, style=style)
     if to_file is not None:
-        check_diagram_path(to_file, style, direction)
-    drawing = draw_as_volumes(source, theme) if style == "volumes" else draw_as_boxes(source, detail, theme, direction)
+        check_diagram_path(to_file, style, rankdir)
+    drawing = draw_as_volumes(source, theme) if style == "volumes" else draw_as_boxes(source, detail, theme, rankdir)
     if to_file is not None:
         drawing.save(to_file)
     return drawing
 
 
-def draw_as_boxes(source, detail, theme, direction):
+def draw_as_boxes(source, detail, theme, rankdir):
     """Return the Drawing of a Subject as boxes, in all formats."""
     plan = build_module_graph(source.model_summary, source.aux_loss_weights)
-    return Diagram(build_scene(source, detail, theme, direction), {
-        ".dot": lambda: to_dot(plan, source.title, detail, direction),
-        ".mmd": lambda: to_mermaid(plan, source.title, detail, direction),
+    return Diagram(build_scene(source, detail, theme, rankdir), {
+        ".dot": lambda: to_dot(plan, source.title, detail, rankdir),
+        ".mmd": lambda: to_mermaid(plan, source.title, detail, rankdir),
         ".html": lambda: render_diagram_page(source.model_summary, plan, source.title, source.subtitle,
                                              HTML_THEMES[theme])})
 
 
-def draw_comparison(sources, detail="blocks", theme="light", direction=None):
+def draw_comparison(sources, detail="blocks", theme="light", rankdir=None):
     """Return the Drawing of Subjects at one scale: side by side where they flow down, else one below the other."""
-    scenes = [build_scene(subject, detail, theme, direction, [each for each in sources if each is not subject])
+    scenes = [build_scene(subject, detail, theme, rankdir, [each for each in sources if each is not subject])
               for subject in sources]
     whole = Scene(0.0, 0.0, scenes[0].background, title=" and ".join(subject.title for subject in sources))
-    below = (direction or DEFAULT_DIRECTIONS[detail]) == "right"
+    below = (rankdir or DEFAULT_RANKDIRS[detail]) == "LR"
     for each in scenes:
         place = (0.0, whole.height) if below else (whole.width, 0.0)
         whole.items += [translate_item(item, *place) for item in each.items]

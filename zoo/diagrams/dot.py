@@ -3,18 +3,18 @@
 import pydot
 
 from zoo.diagrams.graph_model import MODULE_KIND, Group, build_diagram_graph
-from zoo.diagrams.theme import LIGHT, DEFAULT_DIRECTIONS
+from zoo.diagrams.theme import LIGHT, DEFAULT_RANKDIRS
 from zoo.plots.font_metrics import FONT, escape_unprintable
 
 
-def to_dot(module_graph, title, detail, direction=None):
+def to_dot(module_graph, title, detail, rankdir=None):
     """Return the dot text of a Plan at "stages", "blocks" or "layers"; nodes bear the names of layers or modules.
 
-    `direction` is "down" or "right"; default: the level's usual one.
+    `direction` is "TB" or "LR"; default: the level's usual one.
     """
     drawn = build_diagram_graph(module_graph, detail)
     graph = pydot.Dot(quote_dot(title), graph_type="digraph", label=format_dot_label((title,)), labelloc="t",
-                      rankdir={"right": "LR", "down": "TB"}[direction or DEFAULT_DIRECTIONS[detail]],
+                      rankdir=rankdir or DEFAULT_RANKDIRS[detail],
                       bgcolor=quote_dot(LIGHT.background), **make_font_attributes(14))
     graph.set_node_defaults(shape="box", style=quote_dot("rounded,filled"), penwidth="1.1", height="0.3",
                             margin=quote_dot("0.12,0.06"), **make_font_attributes(9))

@@ -30,12 +30,12 @@ class Layout:
     routes: dict  # {(from, to): ((x, y), ...)}
 
 
-def compute_layered_layout(sizes, edges, *, node_sep=10.0, rank_sep=18.0, direction="down"):
+def compute_layered_layout(sizes, edges, *, node_sep=10.0, rank_sep=18.0, rankdir="TB"):
     """Return the Layout of {box: (width, height)} in an order of flow and of [(from, to)].
 
     `between` is the room between neighbours of a rank, `ranks` the room between ranks, in points.
     """
-    if direction == "right":
+    if rankdir == "LR":
         lying = compute_layered_layout({box: size[::-1] for box, size in sizes.items()}, edges, node_sep=node_sep,
                                        rank_sep=rank_sep)
         return Layout(lying.height, lying.width, {box: place[::-1] for box, place in lying.positions.items()},

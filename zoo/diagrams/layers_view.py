@@ -19,15 +19,15 @@ COLUMN_GAP = 34.0  # columns
 MAX_COLUMNS = 40  # columns
 
 
-def draw_layers(model_summary, aux_loss_weights, title, subtitle, theme, direction="down"):
+def draw_layers(model_summary, aux_loss_weights, title, subtitle, theme, rankdir="TB"):
     """Return the Scene of an ModelSummary: a frame for each module, a box for each layer."""
     modules = build_module_graph(model_summary, aux_loss_weights).unfolded_modules
     befores = [None, *modules[:-1]]
-    frames = [draw_module_frame(module, before, theme, direction) for before,
+    frames = [draw_module_frame(module, before, theme, rankdir) for before,
               module in zip(befores, modules, strict=True)]
     linked = [before is not None and before.name in module.inputs
               for before, module in zip(befores, modules, strict=True)]
-    body = pack_columns(frames, linked, theme, direction)
+    body = pack_columns(frames, linked, theme, rankdir)
     top = HEADING_HEIGHT + FRAME_GAP / 2  # a line to the head of a column is above it
     width = max(body.width, estimate_text_width(title, TITLE_SIZE, "bold"),
                 estimate_text_width(subtitle, SUBTITLE_SIZE))
@@ -37,12 +37,12 @@ def draw_layers(model_summary, aux_loss_weights, title, subtitle, theme, directi
                  [*draw_heading(title, subtitle, theme), *body.translate(MARGIN, top), *key], f"{title}: {subtitle}")
 
 
-def pack_columns(frames, has_link, theme, direction):
+def pack_columns(frames, has_link, theme, rankdir):
     """Return the ItemGroup of the frames in columns of like height, or in rows where the flow is to the right.
 
     Here "along" is in the direction of the flow, "across" the other.
     """
-    turned = direction == "right"
+    turned = rankdir == "LR"
     sizes = [(each.height, each.width) if turned else (each.width, each.height) for each in frames]  # across, along
     columns = choose_columns(sizes, turned)
     items, first, last = [], 0, None
@@ -109,10 +109,10 @@ def partition_evenly(lengths, max_parts):
         yield [int(count) for count in (place, *reversed(counts))]
 
 
-def draw_module_frame(module, previous, theme, direction):
+def draw_module_frame(module, previous, theme, rankdir):
     """Return the ItemGroup of a module's layers; what it reads is said where that is not the module before it alone."""
     layers = [layer for unit in module.fused_layers for layer in unit.layers]
-    picture = draw_layer_graph(layers, theme, direction, entry=len(layers) > 1)
+    picture = draw_layer_graph(layers, theme, rankdir, entry=len(layers) > 1)
     said = format_shape(module.shape)
     if previous and module.inputs != (previous.name,):
         said += f", reads {' and '.join(module.inputs)}" if module.inputs else ""
@@ -130,7 +130,7 @@ def draw_module_frame(module, previous, theme, direction):
                      (*items, *[translate_item(item, (width - picture.width) / 2, 32) for item in picture.items]))
 
 
-def draw_layer_graph(layers, theme, direction, *, entry):
+def draw_layer_graph(layers, theme, rankdir, *, entry):
     """Return the ItemGroup of layers and of what they read among themselves, and from outside if there is an
     `entry`.
     """
@@ -142,15 +142,15 @@ def draw_layer_graph(layers, theme, direction, *, entry):
              for layer in layers}
     edges = [(source, layer.name) for layer in layers for source in layer.inputs if source in names]
     if entry:
-        sizes = {ENTRY: PORT_SIZE[direction], **sizes}
+        sizes = {ENTRY: PORT_SIZE[rankdir], **sizes}
         edges += [(ENTRY, layer.name) for layer in layers if not layer.inputs or set(layer.inputs) - names]
-    layout = compute_layered_layout(sizes, edges, node_sep=8.0, rank_sep=26.0 if direction == "right" else 18.0,
-                                    direction=direction)
+    layout = compute_layered_layout(sizes, edges, node_sep=8.0, rank_sep=26.0 if rankdir == "LR" else 18.0,
+                                    rankdir=rankdir)
     shapes = {layer.name: layer.shape for layer in layers}
     items, merged = [], Counter(target for _, target in edges)
     for (source, target), route in layout.routes.items():
         items.append(Line(route, theme.line, 0.9, arrow=True))
-        if direction == "down" and source != ENTRY and shapes[source] != shapes[target] and len(route) == 2 \
+        if rankdir == "TB" and source != ENTRY and shapes[source] != shapes[target] and len(route) == 2 \
                 and merged[target] == 1:
             items.append(Text(route[0][0] + 4, route[0][1] + 8, format_shape(shapes[source]), NAME_SIZE, theme.muted,
                               anchor="start"))

@@ -4,7 +4,7 @@ import json
 import re
 
 from zoo.diagrams.graph_model import MODULE_KIND, Group, build_diagram_graph
-from zoo.diagrams.theme import LIGHT, DEFAULT_DIRECTIONS
+from zoo.diagrams.theme import LIGHT, DEFAULT_RANKDIRS
 from zoo.plots.font_metrics import escape_unprintable
 
 MAX_EDGES, MAX_CHARACTERS = 500, 50_000  # Mermaid's own limits, which GitHub keeps
@@ -13,14 +13,14 @@ PLAIN_CHARACTER = re.compile(r"[A-Za-z0-9 ,./+()]|(?<=[A-Za-z0-9])[_-](?=[A-Za-z
 NUMBERED_LIST = re.compile(r"^\s*\d+[.)](?=\s|$)")  # a label that begins so would be taken for a numbered list
 
 
-def to_mermaid(module_graph, title, detail, direction=None):
+def to_mermaid(module_graph, title, detail, rankdir=None):
     """Return the Mermaid text of a Plan at "stages", "blocks" or "layers".
 
-    `direction` is "down" or "right"; default: the level's usual one.
+    `direction` is "TB" or "LR"; default: the level's usual one.
     Where all layers are more than Mermaid takes, repeats are drawn once: a comment says so.
     """
     drawn, flow = build_diagram_graph(module_graph,
-                                      detail), {"right": "LR", "down": "TB"}[direction or DEFAULT_DIRECTIONS[detail]]
+                                      detail), rankdir or DEFAULT_RANKDIRS[detail]
     text, edges = _format_flowchart(drawn, title, flow)
     if _is_too_large(text, edges):
         less = build_diagram_graph(module_graph, detail, repeats=False)

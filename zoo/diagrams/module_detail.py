@@ -14,7 +14,7 @@ MARGIN = 10.0
 MAX_TITLES = 4  # modules that a title names
 MAX_LINE_WIDTH = 142.0  # points, the longest line in a module's box
 ENTRY, EXIT = ("entry",), ("exit",)  # of a module; no layer has such a name
-PORT_SIZE = {"down": (24.0, 0.0), "right": (0.0, 24.0)}  # their width and height
+PORT_SIZE = {"TB": (24.0, 0.0), "LR": (0.0, 24.0)}  # their width and height
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,21 @@ def format_layer_labels(modules):
     return found
 
 
-def draw_module_detail(modules, theme, direction="down"):
+def draw_module_detail(modules, theme, rankdir="TB"):
     """Return the ItemGroup of what the modules, which have one structure, are made of."""
     module = modules[0]
     words = format_layer_labels(modules)
     names = {unit.name for unit in module.fused_layers}
-    sizes = {ENTRY: PORT_SIZE[direction]}
+    sizes = {ENTRY: PORT_SIZE[rankdir]}
     sizes |= {unit.name: (estimate_text_width(words[unit.name], FONT_SIZE) + 14, get_fused_layer_height(unit))
               for unit in module.fused_layers}
     read = {source for unit in module.fused_layers for source in unit.inputs}
     edges = [(source if source in names else ENTRY, unit.name) for unit in module.fused_layers
              for source in (unit.inputs or ("",))]
     ends = [unit.name for unit in module.fused_layers if unit.name not in read]
-    sizes[EXIT] = PORT_SIZE[direction]
+    sizes[EXIT] = PORT_SIZE[rankdir]
     edges += [(end, EXIT) for end in ends]
-    layout = compute_layered_layout(sizes, edges, direction=direction)
+    layout = compute_layered_layout(sizes, edges, rankdir=rankdir)
     items = [Line(route, theme.line, 0.9, arrow=True) for route in layout.routes.values()]
     for unit in module.fused_layers:
         x, y = layout.positions[unit.name]
@@ -84,9 +84,9 @@ def draw_module_detail(modules, theme, direction="down"):
     return ItemGroup(layout.width, layout.height, tuple(items))
 
 
-def draw_detail_panel(modules, theme, direction="down"):
+def draw_detail_panel(modules, theme, rankdir="TB"):
     """Return the inside with a frame and a title: the modules' names, and their output's shape where it is one."""
-    picture = draw_module_detail(modules, theme, direction)
+    picture = draw_module_detail(modules, theme, rankdir)
     titles = [module.title for module in modules]
     titles = [f"{module.names[0]} to {module.names[-1]}" if titles.count(module.title) > 1 else module.title
               for module in modules]
@@ -96,7 +96,7 @@ def draw_detail_panel(modules, theme, direction="down"):
     under = format_shape(modules[0].shape) if len(shapes) == 1 else ""
     width = max(picture.width, estimate_text_width(title, 10, "bold"),
                 estimate_text_width(under, SMALL_FONT_SIZE)) + 2 * MARGIN
-    head = (30.0 if under else 22.0) + (6.0 if direction == "right" else 0.0)
+    head = (30.0 if under else 22.0) + (6.0 if rankdir == "LR" else 0.0)
     height = head + picture.height + MARGIN
     items = [Box(0, 0, width, height, theme.panel, theme.frame, radius=6),
              Text(MARGIN, 13, title, 10, theme.text, bold=True, anchor="start")]

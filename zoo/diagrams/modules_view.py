@@ -10,14 +10,14 @@ from zoo.plots.text_layout import estimate_text_width
 ROW_WIDTHS = tuple(range(500, 2001, 50))  # points, the widths that are tried for rows of modules
 
 
-def draw_blocks(module_graph, title, subtitle, theme, bar_maxima, direction="down"):
+def draw_blocks(module_graph, title, subtitle, theme, bar_maxima, rankdir="TB"):
     """Return the Scene of a Plan: the modules in the direction of the flow, and what is in them.
 
     `most` is what the longest bars stand for, {"parameters": ..., "multiply_adds": ...}.
     """
-    panels = [draw_detail_panel(group, theme, direction) for group in group_by_structure(module_graph.modules)]
+    panels = [draw_detail_panel(group, theme, rankdir) for group in group_by_structure(module_graph.modules)]
     extra = 2 * MARGIN, HEADING_HEIGHT + 60  # of which 60 are about the legend's
-    if direction == "right":
+    if rankdir == "LR":
         body = draw_wide_layout(module_graph, panels, theme, bar_maxima, extra)
     else:
         body = pack_on_page([draw_backbone_column(module_graph, theme, bar_maxima), *panels], extra)

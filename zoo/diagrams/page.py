@@ -116,11 +116,11 @@ def get_module_layout(modules):
     """Return where the units of a module are, and the ways of its edges; `modules` are it and its repeats."""
     module = modules[0]
     names = {unit.name for unit in module.fused_layers}
-    sizes = {ENTRY: PORT_SIZE["down"]}
+    sizes = {ENTRY: PORT_SIZE["TB"]}
     sizes |= {units[0].name: (max(map(_compute_box_width, units)), MAIN_LAYER_HEIGHT
                               + EPILOGUE_HEIGHT * (len(units[0].layers) - 1))
               for units in zip(*(each.fused_layers for each in modules), strict=True)}
-    sizes[EXIT] = PORT_SIZE["down"]
+    sizes[EXIT] = PORT_SIZE["TB"]
     read = {source for unit in module.fused_layers for source in unit.inputs}
     edges = [(source if source in names else ENTRY, unit.name)
              for unit in module.fused_layers for source in unit.inputs or ("",)]

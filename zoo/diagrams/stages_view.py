@@ -20,14 +20,14 @@ AUX_HEIGHT = 52.0  # height of a side classifier
 POOL_LABELS = {"pool": "ends with a pool, and has the size after it"}
 
 
-def draw_stages(module_graph, title, subtitle, theme, bar_maxima, direction="right"):
+def draw_stages(module_graph, title, subtitle, theme, bar_maxima, rankdir="LR"):
     """Return the Scene of a Plan as a row, or as a column, with side classifiers beside the stages that they read.
 
     `most` is what the longest bars stand for, {"parameters": ..., "multiply_adds": ...}.
     """
     main, others = split_main_and_aux(module_graph)
     found = group_stages(main)
-    body = {"right": draw_stage_row, "down": draw_stage_column}[direction](found, others, bar_maxima, theme)
+    body = {"LR": draw_stage_row, "TB": draw_stage_column}[rankdir](found, others, bar_maxima, theme)
     width = max(body.width, estimate_text_width(title, TITLE_SIZE, "bold"),
                 estimate_text_width(subtitle, SUBTITLE_SIZE))
     kinds = {get_stage_kind(stage) for stage in found} - {"", "input"}

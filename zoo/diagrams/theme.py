@@ -39,8 +39,8 @@ THEMES = {"light": LIGHT, "dark": DARK}
 KIND_LABELS = {"convolution": "convolution", "dense": "dense", "pool": "pool", "normalisation": "normalisation",
                "activation": "activation", "merge": "concatenation, sum", "other": "other"}
 
-DIRECTIONS = ("down", "right")
-DEFAULT_DIRECTIONS = {"stages": "right", "blocks": "down", "layers": "down"}  # direction by level
+RANKDIRS = ("TB", "LR")  # top to bottom, left to right; Graphviz's words
+DEFAULT_RANKDIRS = {"stages": "LR", "blocks": "TB", "layers": "TB"}  # by level of detail
 
 FONT_SIZE = 8.5  # points, of a box's words
 SMALL_FONT_SIZE = 8.0
