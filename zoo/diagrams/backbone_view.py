@@ -2,16 +2,15 @@
 
 from zoo.analysis.modules import split_main_and_aux
 from zoo.diagrams.module_box import BOX_HEIGHT, BOX_WIDTH, count_shadows, get_box_height, draw_module_box, compute_min_width
-from zoo.diagrams.module_detail import ItemGroup
-from zoo.diagrams.scene import Line, Text
+from zoo.diagrams.scene import ItemGroup, Line, Text
 from zoo.diagrams.theme import BARS_HEIGHT, SMALL_FONT_SIZE, draw_bars, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
-MODULE_GAP = 17.0  # between modules, with an arrow and a shape
-AUX_WIDTH = 112.0  # width of a side classifier
+MODULE_GAP = 16.0  # between modules, with an arrow and a shape
+AUX_WIDTH = 92.0  # width of a side classifier
 SKIP_LANE_WIDTH = 9.0  # of a line past modules
-BAR_AREA_WIDTH = 84.0  # right of the modules, for bars
-MAX_BAR_LENGTH = 34.0  # the longest bar below a module
+BAR_AREA_WIDTH = 78.0  # right of the modules, for bars
+MAX_BAR_LENGTH = 32.0
 # Between rows: the room of the line from the end of one to the next, and how far it goes aside
 ROW_GAP, TURN_WIDTH = 26.0, 12.0
 
@@ -38,8 +37,8 @@ def draw_backbone_column(module_graph, theme, bar_maxima):
                                   SMALL_FONT_SIZE, theme.muted, anchor="start"))
         boxes[module.name] = left, y, BOX_WIDTH, get_box_height(module)
         items += draw_module_box(module, left, y, BOX_WIDTH, theme)
-        items += draw_bars(left + BOX_WIDTH + 10, y + (get_box_height(module) - BARS_HEIGHT) / 2, module, bar_maxima,
-                           theme)
+        items += draw_bars(left + BOX_WIDTH + 8, y + (get_box_height(module) - BARS_HEIGHT) / 2, module, bar_maxima,
+                           theme, length=MAX_BAR_LENGTH)
         y += get_box_height(module)
     items.append(Text(left + BOX_WIDTH / 2, y + 9, format_shape(main[-1].shape), SMALL_FONT_SIZE, theme.muted))
     for lane, (source, target) in enumerate(lanes):
@@ -53,7 +52,7 @@ def draw_backbone_column(module_graph, theme, bar_maxima):
         middle = top + height / 2
         y_box = max(middle - BOX_HEIGHT / 2, bottom)
         items += draw_module_box(module, 0.0, y_box, AUX_WIDTH, theme)
-        items += draw_bars(0.0, y_box + BOX_HEIGHT + 3, module, bar_maxima, theme)
+        items += draw_bars(0.0, y_box + BOX_HEIGHT + 3, module, bar_maxima, theme, length=MAX_BAR_LENGTH)
         end = y_box + BOX_HEIGHT / 2
         way = ((left, middle), (AUX_WIDTH, end)) if abs(middle - end) < 0.5 else (
             (left, middle), (left - 12, middle), (left - 12, end), (AUX_WIDTH, end))
@@ -135,7 +134,7 @@ def _draw_aux_above(aux_modules, sources, boxes, bottom, bar_maxima, theme):
         middle, left = x + width / 2, max(x + (width - AUX_WIDTH) / 2, right)
         top = bottom - 22 - BOX_HEIGHT
         items += draw_module_box(module, left, top, AUX_WIDTH, theme)
-        items += draw_bars(left, top - BARS_HEIGHT - 3, module, bar_maxima, theme)
+        items += draw_bars(left, top - BARS_HEIGHT - 3, module, bar_maxima, theme, length=MAX_BAR_LENGTH)
         end = min(max(middle, left + 8), left + AUX_WIDTH - 8)
         way = ((middle, y), (middle, top + BOX_HEIGHT)) if end == middle else (
             (middle, y), (middle, bottom - 11), (end, bottom - 11), (end, top + BOX_HEIGHT))

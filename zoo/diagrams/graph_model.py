@@ -73,7 +73,7 @@ def _build_block_graph(module_graph, repeats):
     aside = {module.name for module in split_main_and_aux(module_graph)[1]}
     shapes = {module.name: module.shape for module in module_graph.modules}
     nodes = [Node(module.name, _get_node_kind([module]),
-                  (_format_repeats(module) + module.title, describe_module(module), *_format_counts(module)),
+                  (module.title, describe_module(module), *_format_counts(module)),
                   module.name in aside) for module in module_graph.modules]
     edges = [_make_edge(source, module.name, shapes[source], module.shape, module.name in aside)
              for module in module_graph.modules for source in module.inputs]
@@ -96,8 +96,7 @@ def _build_layer_graph(module_graph, repeats):
         inside = [_make_group(each[name], each[name].title, side) for name in module.names]
         if module.repeats > 1:
             inside = inside if repeats else _make_nodes(module, side)
-            members.append(Group(f"{module.repeats} x {module.name}", _format_repeats(module) + module.title,
-                                 tuple(inside), side))
+            members.append(Group(f"{module.repeats} x {module.name}", module.title, tuple(inside), side))
         else:
             members += inside
     return DiagramGraph(tuple(members), tuple(dict.fromkeys(edges)))
@@ -127,10 +126,6 @@ def _get_node_kind(modules):
     """Return the kind of a node: that of its modules' layers where they are single ones of the same kind."""
     kinds = {module.fused_layers[0].kind if len(module.fused_layers) == 1 else MODULE_KIND for module in modules}
     return kinds.pop() if len(kinds) == 1 else MODULE_KIND
-
-
-def _format_repeats(module):
-    return f"{module.repeats} x " if module.repeats > 1 else ""
 
 
 def _format_loss(module):

@@ -6,14 +6,14 @@ import numpy as np
 
 from zoo.analysis.modules import get_layer_kind, build_module_graph, format_layer
 from zoo.diagrams.layered_layout import compute_layered_layout
-from zoo.diagrams.module_detail import ENTRY, PORT_SIZE, STRIPE_HEIGHT, ItemGroup, collect_layer_kinds
+from zoo.diagrams.module_detail import ENTRY, PORT_SIZE, STRIPE_HEIGHT, collect_layer_kinds
 from zoo.diagrams.page_packing import compute_page_scale
-from zoo.diagrams.scene import Box, Line, Scene, Text, translate_item
+from zoo.diagrams.scene import Box, ItemGroup, Line, Scene, Text, translate_item
 from zoo.diagrams.theme import HEADING_HEIGHT, FONT_SIZE, MARGIN, SMALL_FONT_SIZE, SUBTITLE_SIZE, TITLE_SIZE, draw_heading, draw_legend, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 LAYER_HEIGHT = 27.0  # of a layer: what it is, and its name
-NAME_SIZE = SMALL_FONT_SIZE - 1.0
+NAME_SIZE = 7.0
 FRAME_GAP = 20.0  # between frames
 COLUMN_GAP = 34.0  # columns
 MAX_COLUMNS = 40  # columns

@@ -18,7 +18,7 @@ def get_box_height(module):
 
 def compute_min_width(module):
     """Return the least width of a module's box with two lines."""
-    return max(56.0, estimate_text_width(format_box_title(module), BOX_TITLE_SIZE, "bold") + 12,
+    return max(56.0, estimate_text_width(module.title, BOX_TITLE_SIZE, "bold") + 12,
                estimate_text_width(format_box_subtitle(module), SMALL_FONT_SIZE) + 12)
 
 
@@ -49,13 +49,9 @@ def draw_module_box(module, x, y, width, theme, *, min_height=THIN_HEIGHT):
         fits = below and estimate_text_width(both, SMALL_FONT_SIZE) < width - 8
         return [*items, Text(middle, y + height / 2, both if fits else module.title, SMALL_FONT_SIZE, theme.text)]
     if not below:
-        return [*items, Text(middle, y + height / 2, format_box_title(module), BOX_TITLE_SIZE, theme.text, bold=True)]
-    return [*items, Text(middle, y + 10.5, format_box_title(module), BOX_TITLE_SIZE, theme.text, bold=True),
+        return [*items, Text(middle, y + height / 2, module.title, BOX_TITLE_SIZE, theme.text, bold=True)]
+    return [*items, Text(middle, y + 10.5, module.title, BOX_TITLE_SIZE, theme.text, bold=True),
             Text(middle, y + 22.5, below, SMALL_FONT_SIZE, theme.muted)]
-
-
-def format_box_title(module):
-    return f"{module.repeats} x {module.title}" if module.repeats > 1 and " to " not in module.title else module.title
 
 
 def format_box_subtitle(module):
@@ -69,11 +65,10 @@ def describe_module(module):
     if module.loss_weight is not None:
         return f"loss x {module.loss_weight:g}"
     if not has_detail(module):
-        return format_layers(module)
-    if module.repeats > 1 and " to " not in module.title:
-        return f"{module.names[0]} to {module.names[-1]}"
+        return format_layers(module) if module.repeats == 1 else f"[{format_layers(module)}] x {module.repeats}"
     if module.repeats > 1:
-        return f"{module.repeats} alike"
+        names = f"{module.names[0]} to {module.names[-1]}"
+        return names if module.title != names else f"{module.repeats} identical modules"
     return f"{sum(len(unit.layers) for unit in module.fused_layers)} layers"
 
 

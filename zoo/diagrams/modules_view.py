@@ -1,9 +1,9 @@
 """A network module by module: one box each, repeats as one, the inside of each kind of module once beside them."""
 
 from zoo.diagrams.backbone_view import draw_backbone_column, draw_backbone_rows
-from zoo.diagrams.module_detail import ItemGroup, group_by_structure, collect_layer_kinds, draw_detail_panel
+from zoo.diagrams.module_detail import group_by_structure, collect_layer_kinds, draw_detail_panel
 from zoo.diagrams.page_packing import GROUP_GAP, pack_on_page, compute_page_scale, pack_shelves
-from zoo.diagrams.scene import Scene
+from zoo.diagrams.scene import ItemGroup, Scene
 from zoo.diagrams.theme import HEADING_HEIGHT, MARGIN, SUBTITLE_SIZE, TITLE_SIZE, draw_heading, draw_legend
 from zoo.plots.text_layout import estimate_text_width
 

@@ -91,7 +91,7 @@ function modulePicture(number) {
   if (module.each.length === 1) return onePicture(number, 0, key, null);
   if (!opened.has(key)) return closedPicture(module, key, null, layersIn(module));
   const inner = module.each.map((_, which) => onePicture(number, which, `m${number}.${which}`, key));
-  return framePicture(module, key, null, columnPicture(inner), `${module.each.length} x ${module.title}`);
+  return framePicture(module, key, null, columnPicture(inner), module.title);
 }
 
 // One module by itself: `key` is its own, or the layer's if it is only one.
@@ -112,7 +112,7 @@ function closedPicture(module, key, above, inner) {
     for (let back = Math.min(times - 1, 2); back > 0; back--)
       make("rect", {x: left + 3 * back, y: y - 3 * back, width: WIDTH, height, rx: 4},
         make("g", {class: `kind-${module.kind}`}, parent));
-    const title = times > 1 ? `${times} x ${module.title}` : module.title;
+    const title = module.title;
     const area = {x: left, y, width: WIDTH, height}, classes = `kind-${module.kind}${count ? " hit" : ""}`;
     const node = box(parent, key, above, area, classes, `${title}, ${module.words}, ${module.shape}`);
     if (module.side) node.firstChild.setAttribute("class", "dashed");
@@ -353,7 +353,7 @@ function moduleFacts(module) {
 }
 
 function repeatFacts(module, number) {
-  heading(`${module.each.length} x ${module.title}`, "modules of one structure, one after the other");
+  heading(module.title, "modules of one structure, one after the other");
   table(counts(module));
   links("modules", module.each.map((one, which) => [one.name, () => {
     opened.add(`m${number}`);

@@ -73,6 +73,18 @@ class Scene:
     title: str = ""  # told to those who cannot see it
 
 
+@dataclass(frozen=True)
+class ItemGroup:
+    """Items whose upper left corner is (0, 0), with their size in points."""
+
+    width: float
+    height: float
+    items: tuple
+
+    def translate(self, x, y):
+        return [translate_item(item, x, y) for item in self.items]
+
+
 def translate_item(item, dx, dy):
     """Return an item shifted right and down."""
     if isinstance(item, (Line, Polygon)):

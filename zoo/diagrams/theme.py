@@ -42,8 +42,8 @@ KIND_LABELS = {"convolution": "convolution", "dense": "dense", "pool": "pool", "
 RANKDIRS = ("TB", "LR")  # top to bottom, left to right; Graphviz's words
 DEFAULT_RANKDIRS = {"stages": "LR", "blocks": "TB", "layers": "TB"}  # by level of detail
 
-FONT_SIZE = 8.5  # points, of a box's words
-SMALL_FONT_SIZE = 8.0
+FONT_SIZE = 9.0  # points, of a box's words
+SMALL_FONT_SIZE = 9.0
 TITLE_SIZE, SUBTITLE_SIZE = 15.0, 9.0
 HEADING_HEIGHT = 52.0  # points, above the drawing
 MARGIN = 16.0

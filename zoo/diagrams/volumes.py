@@ -33,8 +33,7 @@ def draw_volumes(module_graph, title, subtitle, theme):
     for number, module in enumerate(shown):
         make = draw_feature_map_block if len(module.shape) == 3 else draw_vector_bar
         _, width = make(module, x, middle, largest, theme)
-        under = [format_shape(module.shape), module.name if module.repeats == 1
-                 else f"{module.repeats} x {module.title}"]
+        under = [format_shape(module.shape), module.title]
         room = max(width, *(estimate_text_width(words, SMALL_FONT_SIZE) for words in under))
         shift = (room - width) / 2
         block, _ = make(module, x + shift, middle, largest, theme)
