@@ -58,12 +58,14 @@ def told(name):
 
 def test_repeats_are_folded():
     assert [(times, title) for times, title in told("inception_resnet_v2") if times > 1] == [
-        (10, "block35"), (20, "block17"), (9, "block8")]
-    assert [(times, title) for times, title in told("inception_v4") if times > 1] == [(4, "A"), (7, "B"), (3, "C")]
+        (10, "10 x block35"), (20, "20 x block17"), (9, "9 x block8")]
+    assert [(times, title) for times, title in told("inception_v4") if times > 1] == [
+        (4, "4 x A"), (7, "7 x B"), (3, "3 x C")]
     assert [(times, title) for times, title in told("vgg16") if times > 1] == [
-        (2, "conv1"), (2, "conv2"), (3, "conv3"), (3, "conv4"), (3, "conv5")]
+        (2, "conv1_1 to conv1_2"), (2, "conv2_1 to conv2_2"), (3, "conv3_1 to conv3_3"), (3, "conv4_1 to conv4_3"),
+        (3, "conv5_1 to conv5_3")]
     assert [(times, title) for times, title in told("resnet34") if times > 1] == [
-        (2, "conv2"), (3, "conv3"), (5, "conv4"), (2, "conv5")]
+        (2, "conv2_2 to conv2_3"), (3, "conv3_2 to conv3_4"), (5, "conv4_2 to conv4_6"), (2, "conv5_2 to conv5_3")]
     ((times, title),) = [(times, title) for times, title in told("xception") if times > 1]
     assert times == 8 and re.findall(r"block\d+", title) == ["block5", "block12"]
 
@@ -278,6 +280,88 @@ def test_a_stage_that_ends_with_a_pool_is_marked():
     assert len(pools) == 4 + 1  # conv1, conv2, 3a to 3b, 4a to 4e; the legend
 
 
+def texts_of(name, detail):
+    return [item.text for item in drawn(name, detail).items if isinstance(item, Text)]
+
+
+def test_a_stage_shows_its_size_before_and_after_pooling():
+    """Szegedy et al. 2014, table 1: inception (4e) is 14x14x832, and the max pool after it 7x7x832."""
+    (stage,) = [item for item in drawn("googlenet", "stages").items if isinstance(item, Box) and item.name == "4a"]
+    lines = [item.text for item in drawn("googlenet", "stages").items if isinstance(item, Text)
+             and stage.x < item.x < stage.x + stage.width and stage.y < item.y < stage.y + stage.height]
+    assert lines[:4] == ["4a to 4e", "5 modules", "14x14x832", "7x7x832"]
+    assert lines[4:] == ["2.81 M", "550 M"]
+
+
+GOOGLENET_TABLE = """3a 64 96 128 16 32 32
+3b 128 128 192 32 96 64
+4a 192 96 208 16 48 64
+4b 160 112 224 24 64 64
+4c 128 128 256 24 64 64
+4d 112 144 288 32 64 64
+4e 256 160 320 32 128 128
+5a 256 160 320 32 128 128
+5b 384 192 384 48 128 128"""  # Szegedy et al. 2014, table 1
+INCEPTION_V2_TABLE = """3a 64 64 64 64 96 32
+3b 64 64 96 64 96 64
+4a 224 64 96 96 128 128
+4b 192 96 128 96 128 128
+4c 160 128 160 128 160 96
+4d 96 128 192 160 192 96
+5a 352 192 320 160 224 128"""  # Ioffe and Szegedy 2015, figure 5
+
+
+@pytest.mark.parametrize("name, headings, table", [
+    ("googlenet", ["#1x1", "#3x3 reduce", "#3x3", "#5x5 reduce", "#5x5", "pool proj"], GOOGLENET_TABLE),
+    ("inception_v2", ["#1x1", "#3x3 reduce", "#3x3", "double #3x3 reduce", "double #3x3", "pool proj"],
+     INCEPTION_V2_TABLE),
+    ("inception_v3", None, "mixed4 128\nmixed5 to mixed6 160\nmixed7 192"),
+    ("inception_v3", None, "mixed0 32\nmixed1 to mixed2 64"), ("nin", None, "mlpconv1 160 96\nmlpconv2 192 192"),
+    ("resnet34", None, "conv2_2 to conv2_3 64\nconv3_2 to conv3_4 128\nconv4_2 to conv4_6 256\nconv5_2 to conv5_3 512")])
+def test_the_filters_in_which_modules_differ_are_a_table(name, headings, table):
+    texts = [item for item in drawn(name, "blocks").items if isinstance(item, Text)]
+    first_row = table.splitlines()[0]
+    (label,) = [item for item in texts if item.anchor == "start" and not item.bold
+                and read_row(texts, item) == first_row]
+    below = sorted((item for item in texts if item.x == label.x and item.anchor == "start" and not item.bold
+                    and item.y >= label.y), key=lambda item: item.y)
+    rows = [read_row(texts, item) for item in below][:len(table.splitlines())]
+    assert rows == table.splitlines()
+    if headings:
+        heading_y = max(item.y for item in texts if item.text == "pool proj" and item.y < label.y)
+        assert [item.text for item in sorted(texts, key=lambda item: item.x) if item.y == heading_y
+                and item.x > label.x] == headings
+
+
+def read_row(texts, label):
+    """The row of a table that begins with a label: the numbers to the right of it at the same height."""
+    cells = sorted((item for item in texts if item.y == label.y and item.x > label.x and item.anchor == "middle"
+                    and item.text.isdigit()), key=lambda item: item.x)
+    return " ".join([label.text, *(item.text for item in cells)])
+
+
+def test_a_letter_in_a_box_is_a_column_of_the_table():
+    texts = texts_of("googlenet", "blocks")
+    assert all(text in texts for text in ("1x1, a", "1x1, b", "3x3, c", "1x1, d", "5x5, e", "1x1, f"))
+    assert not any(re.search(r"\d to \d", text) for text in texts)
+
+
+def test_what_a_layer_is_called():
+    assert "norm1   LRN" in texts_of("googlenet", "blocks")
+    assert "pool5   global average pool" in texts_of("googlenet", "blocks")
+    assert "[3x3 conv, 64] x 2" in texts_of("vgg16", "blocks")
+    scales = sorted(text for text in texts_of("inception_resnet_v2", "blocks") if "residual x" in text)
+    assert scales == ["add, residual x 0.1", "add, residual x 0.17", "add, residual x 0.2"]  # section 3.3, and slim's
+
+
+@pytest.mark.parametrize("aux, pins", [(False, ("6,998,552", "6,379,728")), (True, ("13,378,280", "6,379,728"))])
+def test_the_subtitle_names_the_parameters_of_the_auxiliary_classifiers(aux, pins):
+    source = make_source_from_config(registry.resolve_model_config("googlenet", aux=aux))
+    check_text(source.subtitle, *pins, "auxiliary classifiers")
+    assert ("without" in source.subtitle) is not aux
+    assert "auxiliary" not in subject("vgg16").subtitle
+
+
 def test_lines_of_side_classifiers_are_dashed():
     dashed = [item for item in drawn("googlenet", "blocks").items if isinstance(item, (Box, Line)) and item.dashed]
     assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
@@ -311,7 +395,7 @@ def bars_of(picture):
 def test_bars_side_by_side_have_one_scale():
     alone, beside = build_scene(subject("lenet5")), build_scene(subject("lenet5"),
                                                                 compared_sources=[subject("alexnet")])
-    assert max(bars_of(alone)) > 40 > 2 > max(bars_of(beside)[:-1])  # the last is the legend's
+    assert max(bars_of(alone)) > 30 > 2 > max(bars_of(beside)[:-1])  # the last is the legend's
 
 
 @pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "alexnet", "vgg16", "vgg19"])
@@ -336,7 +420,8 @@ def test_volumes_are_for_chains(tmp_path):
     (["lenet5", "--detail", "all"], ("'all'", "blocks")), (["lenet5", "--theme", "red"], ("'red'", "dark")),
     (["lenet5", "--gallery", "x"], ("--gallery", "MODEL", "--output")),
     (["lenet5", "--style", "volumes", "--compare", "alexnet"], ("--style volumes", "--compare", "--detail")),
-    (["lenet5", "--rankdir", "up"], ("'up'", "TB", "LR")),
+    (["lenet5", "--rankdir", "up"], ("'up'", "TB", "LR")), (["lenet5", "--direction", "right"], ("--rankdir LR",)),
+    (["lenet5", "--direction=down"], ("--rankdir TB",)),
     (["lenet5", "--style", "volumes", "--rankdir", "TB"], ("volumes", "--rankdir", "--style boxes")),
     (["lenet5", "--rankdir", "LR", "-o", "a.html"], (".html", "rankdir")),
     (["--gallery", "x", "--rankdir", "LR"], ("--gallery", "--rankdir", "--style", "--compare")),

@@ -18,8 +18,8 @@ INCH, MM = 72.0, 72.0 / 25.4
 SLIDE = [(13.33 * INCH, 7.5 * INCH)]  # 16:9, as PowerPoint and others have it
 A4 = [(180 * MM, 267 * MM), (267 * MM, 180 * MM)]  # 210 x 297 mm with margins of 15 mm, upright and across
 # A slide is read from across a room: 8 points at its own 13.33 inches are 24 on a screen of 40. Print is read from 40
-# centimetres: 5 points are the least that publishers take in figures.
-LEAST = {"stages": (SLIDE, 8.0), "blocks": (A4, 5.0)}
+# centimetres: 6 points are the minimum of many publishers for figures.
+LEAST = {"stages": (SLIDE, 8.0), "blocks": (A4, 6.0)}
 
 
 @functools.cache
