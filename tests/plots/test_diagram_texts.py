@@ -69,8 +69,8 @@ def without_words(text):
 
 LENET5_DOT = r'''
 "image" [label="image\n28x28x1", fillcolor="#ffffff", color="#39424c"];
-"C1" [label="C1\n14x14x6\n156", fillcolor="#d9e6f7", color="#4c6fb1"];
-"C3" [label="C3\n5x5x16\n2.42 k", fillcolor="#d9e6f7", color="#4c6fb1"];
+"C1" [label="C1\n28x28x6, pooled to 14x14x6\n156", fillcolor="#d9e6f7", color="#4c6fb1"];
+"C3" [label="C3\n10x10x16, pooled to 5x5x16\n2.42 k", fillcolor="#d9e6f7", color="#4c6fb1"];
 "C5" [label="C5\n120\n48.1 k", fillcolor="#e5dcf4", color="#7a58b0"];
 "F6" [label="F6\n84\n10.2 k", fillcolor="#e5dcf4", color="#7a58b0"];
 "output" [label="output\n10\n850", fillcolor="#e5dcf4", color="#7a58b0"];
@@ -154,8 +154,8 @@ title: "LeNet-5"
 ---
 flowchart LR
     n0["image<br>28x28x1"]:::input
-    n1["C1<br>14x14x6<br>156"]:::convolution
-    n2["C3<br>5x5x16<br>2.42 k"]:::convolution
+    n1["C1<br>28x28x6, pooled to 14x14x6<br>156"]:::convolution
+    n2["C3<br>10x10x16, pooled to 5x5x16<br>2.42 k"]:::convolution
     n3["C5<br>120<br>48.1 k"]:::dense
     n4["F6<br>84<br>10.2 k"]:::dense
     n5["output<br>10<br>850"]:::dense

@@ -317,7 +317,8 @@ INCEPTION_V2_TABLE = """3a 64 64 64 64 96 32
      INCEPTION_V2_TABLE),
     ("inception_v3", None, "mixed4 128\nmixed5 to mixed6 160\nmixed7 192"),
     ("inception_v3", None, "mixed0 32\nmixed1 to mixed2 64"), ("nin", None, "mlpconv1 160 96\nmlpconv2 192 192"),
-    ("resnet34", None, "conv2_2 to conv2_3 64\nconv3_2 to conv3_4 128\nconv4_2 to conv4_6 256\nconv5_2 to conv5_3 512")])
+    ("resnet34", None,
+     "conv2_2 to conv2_3 64\nconv3_2 to conv3_4 128\nconv4_2 to conv4_6 256\nconv5_2 to conv5_3 512")])
 def test_the_filters_in_which_modules_differ_are_a_table(name, headings, table):
     texts = [item for item in drawn(name, "blocks").items if isinstance(item, Text)]
     first_row = table.splitlines()[0]

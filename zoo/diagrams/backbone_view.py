@@ -97,7 +97,8 @@ def draw_backbone_rows(module_graph, theme, bar_maxima, max_width):
             items += draw_bars(x, y + boxes[module.name][3] + 3, module, bar_maxima, theme, length=MAX_BAR_LENGTH)
             end_point = x + width + 3 * count_shadows(module), middle
         max_x = max(max_x, end_point[0])
-        items += _draw_aux_above(row_aux_modules, sources, boxes, y - SKIP_LANE_WIDTH * len(lanes) - 6, bar_maxima, theme)
+        items += _draw_aux_above(row_aux_modules, sources, boxes, y - SKIP_LANE_WIDTH * len(lanes) - 6, bar_maxima,
+                                 theme)
         for lane, (source, target) in enumerate(lanes):
             start, end, top = boxes[source], boxes[target], y - 8 - SKIP_LANE_WIDTH * (lane + 1)
             from_x, to_x = start[0] + start[2] / 2, end[0] + 8
@@ -152,5 +153,5 @@ def _find_skip_edges(main):
 
 
 def _has_new_shape(previous, module, main):
-    """Return whether the line between two modules is labelled with its shape: if it changes, or is that of the image."""
+    """Return whether a shape is written between two modules: if it changes, or is that of the image."""
     return previous.shape != module.shape or previous is main[0]

@@ -14,7 +14,8 @@ def to_dot(module_graph, title, detail, rankdir=None):
     """
     diagram_graph = build_diagram_graph(module_graph, detail)
     graph = pydot.Dot(quote_dot(title), graph_type="digraph", label=format_dot_label((title,)), labelloc="t",
-                      rankdir=rankdir or DEFAULT_RANKDIRS[detail], bgcolor=quote_dot(LIGHT.background), **make_font_attributes(14))
+                      rankdir=rankdir or DEFAULT_RANKDIRS[detail], bgcolor=quote_dot(LIGHT.background),
+                      **make_font_attributes(14))
     graph.set_node_defaults(shape="box", style=quote_dot("rounded,filled"), penwidth="1.1", height="0.3",
                             margin=quote_dot("0.12,0.06"), **make_font_attributes(9))
     graph.set_edge_defaults(color=quote_dot(LIGHT.line), arrowsize="0.6", **make_font_attributes(7, LIGHT.muted))

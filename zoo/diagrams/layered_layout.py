@@ -1,9 +1,9 @@
 """Layered layout of a graph: ranks in the direction of the flow, few crossings, straight lines.
 
-The four steps of Sugiyama, Tagawa and Toda 1981: the rank of a box is the length of the longest path to it; an edge that
-spans several ranks gets a bend in each; the boxes of a rank are ordered by the barycentres of their neighbours until
-there are few crossings; positions along a rank are as close to the barycentres as the order and the widths allow. The
-layout is computed from top to bottom; one from left to right is that of transposed boxes.
+The four steps of Sugiyama, Tagawa and Toda 1981: the rank of a box is the length of the longest path to it; an edge
+that spans several ranks gets a bend in each; the boxes of a rank are ordered by the barycentres of their neighbours
+until there are few crossings; positions along a rank are as close to the barycentres as the order and the widths allow.
+The layout is computed from top to bottom; one from left to right is that of transposed boxes.
 """
 
 from collections import defaultdict
@@ -175,7 +175,7 @@ def _route_lines(chain, x, sizes, merges, forks):
 
 
 def _collect_turns(chains, lines, rank, merges):
-    """Return {(rank above, box where lines part or meet, whether they meet): (xs above, xs below)} of horizontal pieces."""
+    """Return {(rank above, box where lines part or meet, whether they meet): (xs above, xs below)}."""
     turns = defaultdict(lambda: (set(), set()))
     for edge, chain in chains.items():
         for (upper, lower), (upper_x, lower_x) in zip(pairwise(chain), lines[edge], strict=True):
@@ -194,7 +194,8 @@ def _assign_levels(turns):
     pairs = []  # (above, below)
     for one, other in combinations(turns, 2):
         if one[0] == other[0] and _is_overlapping(turns[one], turns[other]):
-            crossings = _count_turn_crossings(turns[one], turns[other]), one[2]  # a tie: lines part above and meet below
+            # With as many crossings, lines part above and meet below
+            crossings = _count_turn_crossings(turns[one], turns[other]), one[2]
             pairs.append((one, other) if crossings <= (_count_turn_crossings(turns[other], turns[one]), other[2])
                          else (other, one))
     levels, level_counts = dict.fromkeys(turns, 0), defaultdict(int)

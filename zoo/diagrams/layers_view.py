@@ -34,7 +34,8 @@ def draw_layers(model_summary, aux_loss_weights, title, subtitle, theme, rankdir
     legend, legend_height = draw_legend(MARGIN, legend_top, width, collect_layer_kinds(modules), theme,
                                         with_bars=False, with_aux=bool(aux_loss_weights))
     return Scene(width + 2 * MARGIN, legend_top + legend_height + MARGIN, theme.background,
-                 [*draw_heading(title, subtitle, theme), *drawing.translate(MARGIN, top), *legend], f"{title}: {subtitle}")
+                 [*draw_heading(title, subtitle, theme), *drawing.translate(MARGIN, top), *legend],
+                 f"{title}: {subtitle}")
 
 
 def pack_columns(frames, has_link, theme, rankdir):

@@ -81,6 +81,7 @@ def escape_mermaid(text):
     """Return text with all characters that may have a meaning in Mermaid, Markdown or HTML as #CODEPOINT;."""
     text = escape_unprintable(text)
     numbered = NUMBERED_LIST.match(text)
-    plain_indices = {match.start() for match in PLAIN_CHARACTER.finditer(text)} - {numbered.end() - 1 if numbered else -1}
+    plain_indices = {match.start() for match in PLAIN_CHARACTER.finditer(text)}
+    plain_indices -= {numbered.end() - 1 if numbered else -1}
     return "".join(character if index in plain_indices else f"#{ord(character)};"
                    for index, character in enumerate(text))

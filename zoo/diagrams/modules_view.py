@@ -1,4 +1,4 @@
-"""A model module by module: a box for each, one box for repeats, and the contents of each kind of module beside them."""
+"""A model module by module: one box for identical ones, and the contents of each kind of module beside them."""
 
 from zoo.diagrams.backbone_view import draw_backbone_column, draw_backbone_rows
 from zoo.diagrams.module_detail import collect_layer_kinds, draw_detail_panel, group_by_structure

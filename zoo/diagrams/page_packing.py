@@ -1,4 +1,4 @@
-"""Drawings of different sizes on one page, arranged so that A4, portrait or landscape, shows them as large as possible."""
+"""Drawings of different sizes on one page, arranged to be as large as possible on A4, portrait or landscape."""
 
 import random
 

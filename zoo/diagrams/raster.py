@@ -92,9 +92,9 @@ def _draw_text(text):
     offset = ANCHOR_FRACTIONS[text.anchor] * measure_text_width(content, text.size, text.bold)
     drop = BASELINE_SHIFT * text.size
     x, y = (text.x + drop, text.y + offset) if text.rotated else (text.x - offset, text.y + drop)
-    yield matplotlib.text.Text(x, y, content, color=text.color, fontproperties=get_font_properties(text.size, text.bold),
-                               ha="left", va="baseline", rotation=90 if text.rotated else 0, rotation_mode="anchor",
-                               parse_math=False)
+    yield matplotlib.text.Text(x, y, content, color=text.color, ha="left", va="baseline",
+                               fontproperties=get_font_properties(text.size, text.bold),
+                               rotation=90 if text.rotated else 0, rotation_mode="anchor", parse_math=False)
 
 
 def _draw_line(line):

@@ -47,8 +47,8 @@ def check_scene_path(path, other_suffixes=()):
     `other_suffixes` are those of other formats that the caller writes.
     """
     if expand_user(path).suffix.lower() not in (*SCENE_WRITERS, *other_suffixes):
-        raise UserError(f"the suffix of a diagram's file name selects its format: {_list_suffixes(other_suffixes)}; got "
-                        f"{str(path)!r}")
+        raise UserError(f"the suffix of a diagram's file name selects its format: {_list_suffixes(other_suffixes)}; "
+                        f"got {str(path)!r}")
     return check_writable(path, _describe_expected(other_suffixes))
 
 

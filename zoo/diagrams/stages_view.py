@@ -1,4 +1,4 @@
-"""A model as one row of boxes that fits on a slide: modules with the same name prefix and feature map size share a box."""
+"""A model as one row of boxes that fits on a slide: modules of one name prefix and feature map size share a box."""
 
 from itertools import pairwise
 
@@ -101,7 +101,7 @@ def draw_stage_column(stages, aux_modules, bar_maxima, theme):
 
 
 def list_stage_lines(stage):
-    """Return the lines of text in a stage's box as (text, font size): title, contents, size before and after pooling."""
+    """Return (text, font size) of the lines in a stage's box: title, contents, size before and after pooling."""
     lines = [(stage.title, STAGE_TITLE_SIZE)]
     if stage.contents:
         lines.append((stage.contents, SMALL_FONT_SIZE))

@@ -74,7 +74,8 @@ def _format_line(line):
     path, head = paths.compute_line_path(line)
     if not path:
         return ""
-    path_data = "".join(step[0] + " ".join(f"{format_number(x)} {format_number(y)}" for x, y in step[1:]) for step in path)
+    path_data = "".join(kind + " ".join(f"{format_number(x)} {format_number(y)}" for x, y in points)
+                        for kind, *points in path)
     element = format_tag("path", ("d", path_data), ("fill", "none"),
                        *_make_stroke_attributes(line.stroke, line.width, line.dashed))
     return element + (format_tag("path", ("d", _format_closed_path(head)), ("fill", line.stroke)) if head else "")

@@ -70,7 +70,7 @@ def format_count(count):
 
 
 def draw_bars(x, y, module, bar_maxima, theme, length=44.0):
-    """Return bars for a module's parameters and, below, its multiply-adds, with their numbers, from (x, y) to the right."""
+    """Return bars for a module's parameters and, below, its multiply-adds, with their numbers, from (x, y)."""
     items = []
     for row, (name, color) in enumerate((("parameters", theme.parameters), ("multiply_adds", theme.multiply_adds))):
         value = getattr(module, name)
@@ -78,7 +78,8 @@ def draw_bars(x, y, module, bar_maxima, theme, length=44.0):
             middle = y + 4.5 + row * 9
             bar_length = max(1.0, length * value / bar_maxima[name])
             items += [Box(x, middle - 2.5, bar_length, 5, color, radius=1),
-                      Text(x + bar_length + 4, middle, format_count(value), SMALL_FONT_SIZE, theme.muted, anchor="start")]
+                      Text(x + bar_length + 4, middle, format_count(value), SMALL_FONT_SIZE, theme.muted,
+                           anchor="start")]
     return items
 
 

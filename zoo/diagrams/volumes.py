@@ -17,7 +17,8 @@ PERSPECTIVE = 0.35, 0.28  # how far the depth of a block extends right and up, p
 BLOCK_GAP = 26.0
 VECTOR_WIDTH = 8.0
 MIN_BLOCK_SIZE = 10.0
-SCALE_NOTE = "the edges of a block are proportional to the square roots of the height, width and channels of its feature map"
+SCALE_NOTE = ("the edges of a block are proportional to the square roots of the height, width and channels of its "
+              "feature map")
 
 
 def draw_volumes(module_graph, title, subtitle, theme):
@@ -84,14 +85,15 @@ def draw_feature_map_block(module, x, center_y, max_rows, theme):
     top, bottom = center_y - (height - up) / 2, center_y + (height + up) / 2
     front = Box(x, top, thickness, bottom - top, fill, stroke, 0.9, 0, name=module.name,
                 tooltip=f"{module.title}: {format_shape(module.shape)}")
-    lid = Polygon(((x, top), (x + right, top - up), (x + thickness + right, top - up), (x + thickness, top)), fill, stroke, 0.9)
+    lid = Polygon(((x, top), (x + right, top - up), (x + thickness + right, top - up), (x + thickness, top)), fill,
+                  stroke, 0.9)
     side = Polygon(((x + thickness, top), (x + thickness + right, top - up), (x + thickness + right, bottom - up),
                     (x + thickness, bottom)), theme.panel, stroke, 0.9)
     return [side, lid, front], thickness + right
 
 
 def draw_vector_bar(module, x, center_y, max_rows, theme):
-    """Return the items of a vertical bar, whose height grows with the square root of the vector's length, and its width."""
+    """Return the items of a vertical bar, as high as the square root of the vector's length, and its width."""
     del max_rows  # for feature maps only
     height = min(MAX_BLOCK_HEIGHT, max(30.0, 2.2 * module.shape[0] ** 0.5))
     fill, stroke = theme.kinds[get_color_kind(module)]
