@@ -19,8 +19,9 @@ def to_mermaid(module_graph, title, detail, rankdir=None):
     `rankdir` is "TB" or "LR"; default: that of DEFAULT_RANKDIRS. Of identical modules only the first is drawn, and a
     comment says so, if all layers exceed Mermaid's limits.
     """
+    graph = build_diagram_graph(module_graph, detail)
     rankdir = rankdir or DEFAULT_RANKDIRS[detail]
-    text, edge_count = _format_flowchart(build_diagram_graph(module_graph, detail), title, rankdir)
+    text, edge_count = _format_flowchart(graph, title, rankdir)
     if _is_too_large(text, edge_count):
         folded_graph = build_diagram_graph(module_graph, detail, repeats=False)
         text, _ = _format_flowchart(folded_graph, title, rankdir, "of identical modules only the first is drawn")

@@ -76,7 +76,7 @@ def draw_module_detail(modules, theme, rankdir="TB"):
 def draw_detail_panel(modules, theme, rankdir="TB"):
     """Return the contents of modules with the same structure in a frame, with a table of the filters that differ.
 
-    The title names the modules; under it is the shape of their output, if it is the same.
+    The title names the modules; beside it is the shape of their output, if it is the same.
     """
     layers = draw_module_detail(modules, theme, rankdir)
     table = draw_filter_table(modules, theme)
@@ -85,14 +85,15 @@ def draw_detail_panel(modules, theme, rankdir="TB"):
                                               else "")
     shapes = {module.shape for module in modules}
     subtitle = format_shape(modules[0].shape) if len(shapes) == 1 else ""
-    width = max(layers.width, table.width, estimate_text_width(title, 10, "bold"),
-                estimate_text_width(subtitle, SMALL_FONT_SIZE)) + 2 * MARGIN
-    top = (29.0 if subtitle else 20.0) + (6.0 if rankdir == "LR" else 0.0)
+    subtitle_x = MARGIN + estimate_text_width(title, 10, "bold") + 8
+    width = max(max(layers.width, table.width) + MARGIN,
+                subtitle_x + estimate_text_width(subtitle, SMALL_FONT_SIZE)) + MARGIN
+    top = 21.0 + (6.0 if rankdir == "LR" else 0.0)
     height = top + layers.height + table.height + MARGIN
     items = [Box(0, 0, width, height, theme.panel, theme.frame, radius=6),
              Text(MARGIN, 12, title, 10, theme.text, bold=True, anchor="start")]
     if subtitle:
-        items.append(Text(MARGIN, 24, subtitle, SMALL_FONT_SIZE, theme.muted, anchor="start"))
+        items.append(Text(subtitle_x, 12, subtitle, SMALL_FONT_SIZE, theme.muted, anchor="start"))
     return ItemGroup(width, height, (*items, *layers.translate((width - layers.width) / 2, top),
                                      *table.translate(MARGIN, top + layers.height)))
 

@@ -7,7 +7,7 @@ from zoo.diagrams.scene import ItemGroup
 PAGE_SIZES = ((510.0, 757.0), (757.0, 510.0))  # points: A4 with margins of 15 mm
 GROUP_GAP = 8.0  # between drawings
 MAX_ORDERS, MAX_EFFORT = 200, 100_000  # orders of n drawings that are tried, and the same times n**3
-MIN_GAIN = 1.03  # how much larger the page must become for another order than the topological one
+SUFFICIENT_SCALE = 0.68  # text of 9 points has more than 6 on the page
 
 
 def compute_page_scale(width, height):
@@ -18,19 +18,21 @@ def compute_page_scale(width, height):
 def pack_on_page(item_groups, surrounding_size):
     """Return the ItemGroup of the drawings on one page, the first in the corner.
 
-    `surrounding_size` is the (width, height) in points of what surrounds them on the page, such as the heading.
+    Their order is topological, unless another one is needed for readable text. `surrounding_size` is the (width,
+    height) in points of what surrounds them on the page, such as the heading.
     """
     first, others = item_groups[:1], item_groups[1:]
     orders, shuffle = [others], random.Random(0).shuffle
     for _ in range(min(MAX_ORDERS, MAX_EFFORT // len(item_groups) ** 3) if len(others) > 1 else 0):
         orders.append([*others])
         shuffle(orders[-1])
-    best_boxes, best_scale = None, 0.0
-    for index, order in enumerate(orders):
+    best_scale = 0.0
+    for order in orders:
         boxes, scale = _place_greedily([*first, *order], surrounding_size)
-        if best_boxes is None or scale > best_scale:
-            best_groups, best_boxes = [*first, *order], boxes
-            best_scale = scale if index else scale * MIN_GAIN
+        if scale > best_scale:
+            best_groups, best_boxes, best_scale = [*first, *order], boxes, scale
+        if best_scale >= SUFFICIENT_SCALE:
+            break
     return _merge_groups(best_groups, best_boxes)
 
 
