@@ -19,7 +19,7 @@ SMALLEST_ZOOM_STEP = 1.1
 
 @functools.cache
 def subject(name):
-    """Return the ModelSummary of a network with its side classifiers, and its Plan."""
+    """Return the ModelSummary of a network with its auxiliary classifiers, and its ModuleGraph."""
     spec = registry.get_model_info(name)
     found = summary.summarize_model_config(registry.resolve_model_config(name, aux=bool(spec.aux_loss_weights)))
     return found, build_module_graph(found, spec.aux_loss_weights)

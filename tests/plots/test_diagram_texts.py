@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"
 
 @functools.cache
 def subject(name):
-    """Return the ModelSummary of a network with its side classifiers, and its Plan."""
+    """Return the ModelSummary of a network with its auxiliary classifiers, and its ModuleGraph."""
     spec = registry.get_model_info(name)
     found = summary.summarize_model_config(registry.resolve_model_config(name, aux=bool(spec.aux_loss_weights)))
     return found, build_module_graph(found, spec.aux_loss_weights)
@@ -112,7 +112,7 @@ def test_the_clusters_of_the_layers_are_modules_and_repeats():
     assert len(labels) == len(set(labels))
 
 
-def test_side_classifiers_are_dashed_and_tell_the_weight_of_their_loss():
+def test_auxiliary_classifiers_are_dashed_and_tell_the_weight_of_their_loss():
     _, plan = subject("googlenet")
     for detail in ("stages", "blocks"):
         graph = parsed(to_dot(plan, "googlenet", detail))
@@ -134,7 +134,7 @@ def test_edges_tell_the_shape_where_it_changes():
     assert unquoted(edges["conv1_2", "pool1"].get_label()) == " 224x224x64 "
 
 
-def test_a_side_classifier_reads_what_is_inside_a_stage():
+def test_an_auxiliary_classifier_reads_what_is_inside_a_stage():
     edges = edges_of(parsed(to_dot(subject("googlenet")[1], "googlenet", "stages")))
     assert unquoted(edges["4a", "aux1"].get_label()) == " 14x14x512 "
     assert unquoted(edges["4a", "aux2"].get_label()) == " 14x14x528 "

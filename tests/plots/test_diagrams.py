@@ -106,7 +106,7 @@ def test_a_stripe_says_what_follows_a_layer_in_it_or_after_it(name, module, kind
     assert colours <= {item.fill for item in drawn(name, "blocks").items if isinstance(item, Box)}
 
 
-def test_side_classifiers():
+def test_auxiliary_classifiers():
     sides = {module.name: (module.inputs, module.loss_weight) for module in plan("googlenet").modules
              if module.loss_weight is not None}
     assert sides == {"aux1": (("4a",), 0.3), "aux2": (("4d",), 0.3)}
@@ -263,7 +263,7 @@ def test_a_model_whose_flow_is_code():
         zoo.diagram(3)
 
 
-def test_side_classifiers_leave_a_folded_stage_where_they_are_read():
+def test_auxiliary_classifiers_leave_a_folded_stage_where_they_are_read():
     picture = drawn("googlenet", "stages")
     (stage,) = [item for item in picture.items if isinstance(item, Box) and item.name == "4a"]
     starts = [(item.points[0][0] - stage.x) / stage.width for item in picture.items
@@ -363,7 +363,7 @@ def test_the_subtitle_names_the_parameters_of_the_auxiliary_classifiers(aux, pin
     assert "auxiliary" not in subject("vgg16").subtitle
 
 
-def test_lines_of_side_classifiers_are_dashed():
+def test_lines_of_auxiliary_classifiers_are_dashed():
     dashed = [item for item in drawn("googlenet", "blocks").items if isinstance(item, (Box, Line)) and item.dashed]
     assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
 

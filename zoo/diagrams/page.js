@@ -39,25 +39,25 @@ function make(tag, attributes, parent) {
   return node;
 }
 
-function widthOf(words, size, classes = "") {
+function widthOf(text, size, classes = "") {
   pen.font = `${classes.includes("bold") ? "bold " : ""}100px ${FONT}`;
-  return pen.measureText(words).width * size / 100;
+  return pen.measureText(text).width * size / 100;
 }
 
 // Write one line, with its middle or start at (x, y), in at most `room` points: compressed, then truncated.
-function write(parent, words, x, y, size, room, classes = "middle") {
+function write(parent, text, x, y, size, room, classes = "middle") {
   const length = text => widthOf(text, size, classes);
-  if (length(words) > room * 1.25) {
-    let end = words.length;
-    while (end > 1 && length(words.slice(0, end) + "…") > room) end = Math.min(end - 1, Math.ceil(end * 0.97));
-    words = words.slice(0, end) + "…";
+  if (length(text) > room * 1.25) {
+    let end = text.length;
+    while (end > 1 && length(text.slice(0, end) + "…") > room) end = Math.min(end - 1, Math.ceil(end * 0.97));
+    text = text.slice(0, end) + "…";
   }
   const node = make("text", {x, y: y + 0.365 * size, "font-size": size, class: classes}, parent);
-  if (length(words) > room) {
+  if (length(text) > room) {
     node.setAttribute("textLength", room);
     node.setAttribute("lengthAdjust", "spacingAndGlyphs");
   }
-  node.textContent = words;
+  node.textContent = text;
 }
 
 function line(parent, points, kind = "arrow") {
@@ -97,9 +97,9 @@ function moduleDrawing(number) {
 // One module: `key` is its own, or that of its only layer.
 function oneDrawing(number, which, key, above) {
   const module = modules[number], one = module.each[which];
-  if (module.inside === undefined) return closedDrawing({...one, words: layers[one.layers[0]].words, each: [one],
+  if (module.inside === undefined) return closedDrawing({...one, label: layers[one.layers[0]].label, each: [one],
     side: module.side, thin: module.thin}, `l${one.layers[0]}`, above, one.layers);
-  const shown = {...module, ...one, each: [one], words: above === null ? module.words : `${one.layers.length} layers`};
+  const shown = {...module, ...one, each: [one], label: above === null ? module.label : `${one.layers.length} layers`};
   if (!opened.has(key)) return closedDrawing(shown, key, above, one.layers);
   const inner = insideDrawing(insides[module.inside], one.layers, key, module.side);
   return frameDrawing(shown, key, above, inner, one.title);
@@ -114,15 +114,15 @@ function closedDrawing(module, key, above, inner) {
         make("g", {class: `kind-${module.kind}`}, parent));
     const title = module.title;
     const area = {x: left, y, width: WIDTH, height}, classes = `kind-${module.kind}${count ? " hit" : ""}`;
-    const node = box(parent, key, above, area, classes, `${title}, ${module.words}, ${module.shape}`);
+    const node = box(parent, key, above, area, classes, `${title}, ${module.label}, ${module.shape}`);
     if (module.side) node.firstChild.setAttribute("class", "dashed");
     const room = WIDTH - (can ? 40 : 12);
     if (module.thin) {
-      const words = module.words === "activation" || module.words === title ? title : `${title}   ${module.words}`;
-      write(node, words, x, y + height / 2, SMALL + 0.5, room);
+      const text = module.label === "activation" || module.label === title ? title : `${title}   ${module.label}`;
+      write(node, text, x, y + height / 2, SMALL + 0.5, room);
     } else {
       write(node, title, x, y + 11, TITLE, room, "middle bold");
-      write(node, module.words, x, y + 23, SMALL + 0.5, room, "middle faint");
+      write(node, module.label, x, y + 23, SMALL + 0.5, room, "middle faint");
     }
     if (can) toggler(node, left + 4, y + (height - 13) / 2, false);
     if (count && can) write(node, String(count), left + WIDTH - 14, y + height / 2, LETTERS, 20, "middle count");
@@ -130,17 +130,17 @@ function closedDrawing(module, key, above, inner) {
 }
 
 function frameDrawing(module, key, above, inner, title) {
-  const words = Math.min(widthOf(title, TITLE, "bold") + 4, 260);
+  const titleWidth = Math.min(widthOf(title, TITLE, "bold") + 4, 260);
   const under = module.loss === undefined ? module.shape : `${module.shape}, loss x ${module.loss}`;
-  const width = Math.max(inner.width + 2 * PAD, words + 36, WIDTH), height = inner.height + inner.head + PAD;
+  const width = Math.max(inner.width + 2 * PAD, titleWidth + 36, WIDTH), height = inner.height + inner.head + PAD;
   return {width, height, draw(parent, x, y) {
     const left = x - width / 2;
     const node = box(parent, key, above, {x: left, y, width, height}, "frame", `${title}, ${module.shape}`, 6);
     if (module.side) node.firstChild.setAttribute("class", "dashed");
     toggler(node, left + 6, y + 5, true);
-    write(node, title, left + 26, y + 11.5, TITLE, words, "bold");
+    write(node, title, left + 26, y + 11.5, TITLE, titleWidth, "bold");
     write(node, under, left + 26, y + 23.5, SMALL, width - 36, "faint");
-    const free = left + 26 + Math.max(words, widthOf(under, SMALL)) < x - 4;  // the line does not cross a wide title
+    const free = left + 26 + Math.max(titleWidth, widthOf(under, SMALL)) < x - 4;  // no line across a wide title
     const bottom = y + height;
     line(parent, [[x, free ? y : y + Math.min(inner.head, 30)], [x, y + inner.head]], inner.enters);
     const end = x + inner.leaves;
@@ -172,9 +172,9 @@ function insideDrawing(plan, members, key, side) {
 function layerBox(parent, number, above, area, large) {
   const layer = layers[number], middle = area.x + area.width / 2;
   const node = box(parent, `l${number}`, above, area, `kind-${layer.kind}${hits.has(number) ? " hit" : ""}`,
-    `${layer.name}, ${layer.words}, ${layer.shape}`, 3);
-  make("title", {}, node).textContent = `${layer.name}: ${layer.words}, ${layer.shape}`;
-  write(node, layer.words, middle, area.y + (large ? 10 : area.height / 2), large ? LETTERS : SMALL, area.width - 8);
+    `${layer.name}, ${layer.label}, ${layer.shape}`, 3);
+  make("title", {}, node).textContent = `${layer.name}: ${layer.label}, ${layer.shape}`;
+  write(node, layer.label, middle, area.y + (large ? 10 : area.height / 2), large ? LETTERS : SMALL, area.width - 8);
   if (large) write(node, layer.name, middle, area.y + 20.5, SMALL, area.width - 8, "middle faint");
 }
 
@@ -288,9 +288,9 @@ function formatMemory(values, total) {
   return `${(bytes / size).toPrecision(3)} ${unit}${part}`;
 }
 
-function element(tag, words, parent) {
+function element(tag, text, parent) {
   const node = document.createElement(tag);
-  node.textContent = words;
+  node.textContent = text;
   parent.append(node);
   return node;
 }
@@ -328,7 +328,7 @@ function links(title, targets) {
 const layerLinks = numbers => numbers.map(number => [layers[number].name, () => reveal(number)]);
 
 function layerFacts(layer, number) {
-  heading(layer.name, layer.words);
+  heading(layer.name, layer.label);
   table([["class", layer.class], ["output shape", layer.shape], ["parameters", formatCount(layer.parameters)],
     ["trainable", layer.trainable === layer.parameters ? undefined : formatCount(layer.trainable)],
     ["multiply-adds", formatCount(layer.multiplyAdds)], [layer.kind === "dense" ? "units" : "filters", layer.filters],

@@ -60,7 +60,7 @@ def get_page_data(model_summary, module_graph):
         modules.append({
             **_get_module_data(module, module_index), "side": module in aux_modules,
             "thin": not module.parameters and not has_detail(module),
-            "words": describe_module(module), **({"inside": len(insides)} if has_inside else {}),
+            "label": describe_module(module), **({"inside": len(insides)} if has_inside else {}),
             "each": [_get_module_data(unfolded_modules[name], {})
                      | {"layers": [layer_index[layer.name] for layer in get_module_layers(unfolded_modules[name])]}
                      for name in module.names]})
@@ -98,7 +98,7 @@ def _count_outputs(layers):
 
 def _get_layer_data(layer, layer_index):
     return _drop_missing({
-        "name": layer.name, "class": layer.class_name, "kind": get_layer_kind(layer), "words": format_layer(layer),
+        "name": layer.name, "class": layer.class_name, "kind": get_layer_kind(layer), "label": format_layer(layer),
         "shape": format_shape(layer.shape), "parameters": layer.parameters, "trainable": layer.trainable_parameters,
         "multiplyAdds": layer.multiply_adds, "filters": layer.filters, "kernel": _format_size(layer.kernel_size),
         "groups": layer.groups if (layer.groups or 1) > 1 else None, "activation": layer.activation,
