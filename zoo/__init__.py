@@ -164,7 +164,7 @@ def _check_options(function, name, options):
                                                          *model_options])
 
 
-def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=None, style="boxes", input_shape=None,
+def diagram(source, to_file=None, detail="blocks", *, theme="light", rankdir=None, style="boxes", input_shape=None,
             classes=None, width=1.0, stem="auto", aux=False, **options):
     """Draw the architecture diagram of a model.
 
@@ -176,7 +176,8 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
         detail: "stages", one row that fits on a slide; "blocks", a box for each module, with its contents beside it;
             or "layers".
         theme: "light" or "dark".
-        direction: direction of the data flow, "down" or "right"; default: "right" for stages, otherwise "down".
+        rankdir: direction of the data flow, as in `keras.utils.plot_model`: "TB", top to bottom, or "LR", left to
+            right; default: "LR" for stages, otherwise "TB". Volumes are always "LR", and .html pages "TB".
         style: "boxes", or "volumes": a 3-D block for each feature map, for chains such as lenet5, alexnet and vgg16.
 
     Returns:
@@ -192,9 +193,9 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
     from zoo.diagrams.diagram import (check_diagram_options, check_diagram_path, draw_diagram, make_source_from_config,
                                       make_source_from_model)
 
-    check_diagram_options(detail=detail, theme=theme, direction=direction, style=style)
+    check_diagram_options(detail=detail, theme=theme, rankdir=rankdir, style=style)
     if to_file is not None:
-        check_diagram_path(to_file, style, direction)
+        check_diagram_path(to_file, style, rankdir)
     if not isinstance(source, str):
         diagram_source = make_source_from_model(source)
     else:
@@ -206,7 +207,7 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", direction=N
 
         import_keras()
         diagram_source = make_source_from_config(model_config)
-    return draw_diagram(diagram_source, to_file, detail, theme, direction, style)
+    return draw_diagram(diagram_source, to_file, detail, theme, rankdir, style)
 
 
 def load(path, checkpoint="best"):

@@ -19,7 +19,7 @@ SMALLEST_ZOOM_STEP = 1.1
 
 @functools.cache
 def subject(name):
-    """Return the ModelSummary of a network with its side classifiers, and its Plan."""
+    """Return the ModelSummary of a network with its auxiliary classifiers, and its ModuleGraph."""
     spec = registry.get_model_info(name)
     found = summary.summarize_model_config(registry.resolve_model_config(name, aux=bool(spec.aux_loss_weights)))
     return found, build_module_graph(found, spec.aux_loss_weights)
@@ -215,17 +215,17 @@ def test_repeats_unfold_in_two_steps(show):
 def test_unfold_all_and_fold_all(show):
     found, plan = subject("inception_resnet_v2")
     browser = show(written("inception_resnet_v2"))
-    click(browser, "#unfold-all")
+    click(browser, "#expand-all")
     assert {f"l{number}" for number in range(len(found.layers))} <= set(keys(browser))
     assert len(keys(browser)) == len(set(keys(browser)))
-    click(browser, "#fold-all")
+    click(browser, "#collapse-all")
     assert len(keys(browser)) == len(plan.modules)
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_resnet_v2", "vgg16", "resnet34"])
 def test_unfolded_boxes_do_not_overlap_and_words_stay_in_theirs(show, name):
     browser = show(written(name))
-    click(browser, "#unfold-all")
+    click(browser, "#expand-all")
     overlaps = browser.value("""(() => {
         const leaves = [...placed].filter(([key]) => !opened.has(key)), found = [];
         for (const [at, [key, a]] of leaves.entries()) for (const [other, b] of leaves.slice(at + 1))
@@ -352,7 +352,7 @@ def test_light_and_dark(show, theme, preferred, paper):
 
 def test_hostile_names_run_nothing(show):
     browser = show(render_diagram_page(hostile.anatomy(), hostile.plan(), *hostile.NAMES[:2]))
-    click(browser, "#unfold-all")
+    click(browser, "#expand-all")
     for place, name in enumerate(hostile.NAMES):
         browser.value(f"reveal({place})")
         assert facts(browser)["name"] == name.replace("\t", " ").replace("\n", " ")

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"
 
 @functools.cache
 def subject(name):
-    """Return the ModelSummary of a network with its side classifiers, and its Plan."""
+    """Return the ModelSummary of a network with its auxiliary classifiers, and its ModuleGraph."""
     spec = registry.get_model_info(name)
     found = summary.summarize_model_config(registry.resolve_model_config(name, aux=bool(spec.aux_loss_weights)))
     return found, build_module_graph(found, spec.aux_loss_weights)
@@ -69,8 +69,8 @@ def without_words(text):
 
 LENET5_DOT = r'''
 "image" [label="image\n28x28x1", fillcolor="#ffffff", color="#39424c"];
-"C1" [label="C1\n14x14x6\n156", fillcolor="#d9e6f7", color="#4c6fb1"];
-"C3" [label="C3\n5x5x16\n2.42 k", fillcolor="#d9e6f7", color="#4c6fb1"];
+"C1" [label="C1\n28x28x6, pooled to 14x14x6\n156", fillcolor="#d9e6f7", color="#4c6fb1"];
+"C3" [label="C3\n10x10x16, pooled to 5x5x16\n2.42 k", fillcolor="#d9e6f7", color="#4c6fb1"];
 "C5" [label="C5\n120\n48.1 k", fillcolor="#e5dcf4", color="#7a58b0"];
 "F6" [label="F6\n84\n10.2 k", fillcolor="#e5dcf4", color="#7a58b0"];
 "output" [label="output\n10\n850", fillcolor="#e5dcf4", color="#7a58b0"];
@@ -112,7 +112,7 @@ def test_the_clusters_of_the_layers_are_modules_and_repeats():
     assert len(labels) == len(set(labels))
 
 
-def test_side_classifiers_are_dashed_and_tell_the_weight_of_their_loss():
+def test_auxiliary_classifiers_are_dashed_and_tell_the_weight_of_their_loss():
     _, plan = subject("googlenet")
     for detail in ("stages", "blocks"):
         graph = parsed(to_dot(plan, "googlenet", detail))
@@ -134,7 +134,7 @@ def test_edges_tell_the_shape_where_it_changes():
     assert unquoted(edges["conv1_2", "pool1"].get_label()) == " 224x224x64 "
 
 
-def test_a_side_classifier_reads_what_is_inside_a_stage():
+def test_an_auxiliary_classifier_reads_what_is_inside_a_stage():
     edges = edges_of(parsed(to_dot(subject("googlenet")[1], "googlenet", "stages")))
     assert unquoted(edges["4a", "aux1"].get_label()) == " 14x14x512 "
     assert unquoted(edges["4a", "aux2"].get_label()) == " 14x14x528 "
@@ -154,8 +154,8 @@ title: "LeNet-5"
 ---
 flowchart LR
     n0["image<br>28x28x1"]:::input
-    n1["C1<br>14x14x6<br>156"]:::convolution
-    n2["C3<br>5x5x16<br>2.42 k"]:::convolution
+    n1["C1<br>28x28x6, pooled to 14x14x6<br>156"]:::convolution
+    n2["C3<br>10x10x16, pooled to 5x5x16<br>2.42 k"]:::convolution
     n3["C5<br>120<br>48.1 k"]:::dense
     n4["F6<br>84<br>10.2 k"]:::dense
     n5["output<br>10<br>850"]:::dense

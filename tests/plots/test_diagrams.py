@@ -58,12 +58,14 @@ def told(name):
 
 def test_repeats_are_folded():
     assert [(times, title) for times, title in told("inception_resnet_v2") if times > 1] == [
-        (10, "block35"), (20, "block17"), (9, "block8")]
-    assert [(times, title) for times, title in told("inception_v4") if times > 1] == [(4, "A"), (7, "B"), (3, "C")]
+        (10, "10 x block35"), (20, "20 x block17"), (9, "9 x block8")]
+    assert [(times, title) for times, title in told("inception_v4") if times > 1] == [
+        (4, "4 x A"), (7, "7 x B"), (3, "3 x C")]
     assert [(times, title) for times, title in told("vgg16") if times > 1] == [
-        (2, "conv1"), (2, "conv2"), (3, "conv3"), (3, "conv4"), (3, "conv5")]
+        (2, "conv1_1 to conv1_2"), (2, "conv2_1 to conv2_2"), (3, "conv3_1 to conv3_3"), (3, "conv4_1 to conv4_3"),
+        (3, "conv5_1 to conv5_3")]
     assert [(times, title) for times, title in told("resnet34") if times > 1] == [
-        (2, "conv2"), (3, "conv3"), (5, "conv4"), (2, "conv5")]
+        (2, "conv2_2 to conv2_3"), (3, "conv3_2 to conv3_4"), (5, "conv4_2 to conv4_6"), (2, "conv5_2 to conv5_3")]
     ((times, title),) = [(times, title) for times, title in told("xception") if times > 1]
     assert times == 8 and re.findall(r"block\d+", title) == ["block5", "block12"]
 
@@ -104,7 +106,7 @@ def test_a_stripe_says_what_follows_a_layer_in_it_or_after_it(name, module, kind
     assert colours <= {item.fill for item in drawn(name, "blocks").items if isinstance(item, Box)}
 
 
-def test_side_classifiers():
+def test_auxiliary_classifiers():
     sides = {module.name: (module.inputs, module.loss_weight) for module in plan("googlenet").modules
              if module.loss_weight is not None}
     assert sides == {"aux1": (("4a",), 0.3), "aux2": (("4d",), 0.3)}
@@ -139,7 +141,7 @@ def test_layout_of_a_fork():
 def test_layout_to_the_right_is_that_of_boxes_on_their_sides():
     sizes = {"s": (20.0, 10.0), "a": (30.0, 10.0), "b": (20.0, 12.0), "j": (20.0, 10.0)}
     edges = [("s", "a"), ("s", "b"), ("a", "j"), ("b", "j")]
-    right = compute_layered_layout(sizes, edges, direction="right")
+    right = compute_layered_layout(sizes, edges, rankdir="LR")
     down = compute_layered_layout({box: (height, width) for box, (width, height) in sizes.items()}, edges)
     assert {box: (y, x) for box, (x, y) in right.positions.items()} == down.positions
     assert {edge: tuple((y, x) for x, y in way) for edge, way in right.routes.items()} == down.routes
@@ -261,7 +263,7 @@ def test_a_model_whose_flow_is_code():
         zoo.diagram(3)
 
 
-def test_side_classifiers_leave_a_folded_stage_where_they_are_read():
+def test_auxiliary_classifiers_leave_a_folded_stage_where_they_are_read():
     picture = drawn("googlenet", "stages")
     (stage,) = [item for item in picture.items if isinstance(item, Box) and item.name == "4a"]
     starts = [(item.points[0][0] - stage.x) / stage.width for item in picture.items
@@ -278,7 +280,90 @@ def test_a_stage_that_ends_with_a_pool_is_marked():
     assert len(pools) == 4 + 1  # conv1, conv2, 3a to 3b, 4a to 4e; the legend
 
 
-def test_lines_of_side_classifiers_are_dashed():
+def texts_of(name, detail):
+    return [item.text for item in drawn(name, detail).items if isinstance(item, Text)]
+
+
+def test_a_stage_shows_its_size_before_and_after_pooling():
+    """Szegedy et al. 2014, table 1: inception (4e) is 14x14x832, and the max pool after it 7x7x832."""
+    (stage,) = [item for item in drawn("googlenet", "stages").items if isinstance(item, Box) and item.name == "4a"]
+    lines = [item.text for item in drawn("googlenet", "stages").items if isinstance(item, Text)
+             and stage.x < item.x < stage.x + stage.width and stage.y < item.y < stage.y + stage.height]
+    assert lines[:4] == ["4a to 4e", "5 modules", "14x14x832", "7x7x832"]
+    assert lines[4:] == ["2.81 M", "550 M"]
+
+
+GOOGLENET_TABLE = """3a 64 96 128 16 32 32
+3b 128 128 192 32 96 64
+4a 192 96 208 16 48 64
+4b 160 112 224 24 64 64
+4c 128 128 256 24 64 64
+4d 112 144 288 32 64 64
+4e 256 160 320 32 128 128
+5a 256 160 320 32 128 128
+5b 384 192 384 48 128 128"""  # Szegedy et al. 2014, table 1
+INCEPTION_V2_TABLE = """3a 64 64 64 64 96 32
+3b 64 64 96 64 96 64
+4a 224 64 96 96 128 128
+4b 192 96 128 96 128 128
+4c 160 128 160 128 160 96
+4d 96 128 192 160 192 96
+5a 352 192 320 160 224 128"""  # Ioffe and Szegedy 2015, figure 5
+
+
+@pytest.mark.parametrize("name, headings, table", [
+    ("googlenet", ["#1x1", "#3x3 reduce", "#3x3", "#5x5 reduce", "#5x5", "pool proj"], GOOGLENET_TABLE),
+    ("inception_v2", ["#1x1", "#3x3 reduce", "#3x3", "double #3x3 reduce", "double #3x3", "pool proj"],
+     INCEPTION_V2_TABLE),
+    ("inception_v3", None, "mixed4 128\nmixed5 to mixed6 160\nmixed7 192"),
+    ("inception_v3", None, "mixed0 32\nmixed1 to mixed2 64"), ("nin", None, "mlpconv1 160 96\nmlpconv2 192 192"),
+    ("resnet34", None,
+     "conv2_2 to conv2_3 64\nconv3_2 to conv3_4 128\nconv4_2 to conv4_6 256\nconv5_2 to conv5_3 512")])
+def test_the_filters_in_which_modules_differ_are_a_table(name, headings, table):
+    texts = [item for item in drawn(name, "blocks").items if isinstance(item, Text)]
+    first_row = table.splitlines()[0]
+    (label,) = [item for item in texts if item.anchor == "start" and not item.bold
+                and read_row(texts, item) == first_row]
+    below = sorted((item for item in texts if item.x == label.x and item.anchor == "start" and not item.bold
+                    and item.y >= label.y), key=lambda item: item.y)
+    rows = [read_row(texts, item) for item in below][:len(table.splitlines())]
+    assert rows == table.splitlines()
+    if headings:
+        heading_y = max(item.y for item in texts if item.text == "pool proj" and item.y < label.y)
+        assert [item.text for item in sorted(texts, key=lambda item: item.x) if item.y == heading_y
+                and item.x > label.x] == headings
+
+
+def read_row(texts, label):
+    """The row of a table that begins with a label: the numbers to the right of it at the same height."""
+    cells = sorted((item for item in texts if item.y == label.y and item.x > label.x and item.anchor == "middle"
+                    and item.text.isdigit()), key=lambda item: item.x)
+    return " ".join([label.text, *(item.text for item in cells)])
+
+
+def test_a_letter_in_a_box_is_a_column_of_the_table():
+    texts = texts_of("googlenet", "blocks")
+    assert all(text in texts for text in ("1x1, a", "1x1, b", "3x3, c", "1x1, d", "5x5, e", "1x1, f"))
+    assert not any(re.search(r"\d to \d", text) for text in texts)
+
+
+def test_what_a_layer_is_called():
+    assert "norm1   LRN" in texts_of("googlenet", "blocks")
+    assert "pool5   global average pool" in texts_of("googlenet", "blocks")
+    assert "[3x3 conv, 64] x 2" in texts_of("vgg16", "blocks")
+    scales = sorted(text for text in texts_of("inception_resnet_v2", "blocks") if "residual x" in text)
+    assert scales == ["add, residual x 0.1", "add, residual x 0.17", "add, residual x 0.2"]  # section 3.3, and slim's
+
+
+@pytest.mark.parametrize("aux, pins", [(False, ("6,998,552", "6,379,728")), (True, ("13,378,280", "6,379,728"))])
+def test_the_subtitle_names_the_parameters_of_the_auxiliary_classifiers(aux, pins):
+    source = make_source_from_config(registry.resolve_model_config("googlenet", aux=aux))
+    check_text(source.subtitle, *pins, "auxiliary classifiers")
+    assert ("without" in source.subtitle) is not aux
+    assert "auxiliary" not in subject("vgg16").subtitle
+
+
+def test_lines_of_auxiliary_classifiers_are_dashed():
     dashed = [item for item in drawn("googlenet", "blocks").items if isinstance(item, (Box, Line)) and item.dashed]
     assert len(dashed) == 2 + 2 + 1  # two boxes, two lines, the legend
 
@@ -311,7 +396,7 @@ def bars_of(picture):
 def test_bars_side_by_side_have_one_scale():
     alone, beside = build_scene(subject("lenet5")), build_scene(subject("lenet5"),
                                                                 compared_sources=[subject("alexnet")])
-    assert max(bars_of(alone)) > 40 > 2 > max(bars_of(beside)[:-1])  # the last is the legend's
+    assert max(bars_of(alone)) > 30 > 2 > max(bars_of(beside)[:-1])  # the last is the legend's
 
 
 @pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "alexnet", "vgg16", "vgg19"])
@@ -336,10 +421,11 @@ def test_volumes_are_for_chains(tmp_path):
     (["lenet5", "--detail", "all"], ("'all'", "blocks")), (["lenet5", "--theme", "red"], ("'red'", "dark")),
     (["lenet5", "--gallery", "x"], ("--gallery", "MODEL", "--output")),
     (["lenet5", "--style", "volumes", "--compare", "alexnet"], ("--style volumes", "--compare", "--detail")),
-    (["lenet5", "--direction", "up"], ("'up'", "down", "right")),
-    (["lenet5", "--style", "volumes", "--direction", "down"], ("volumes", "--direction", "--style boxes")),
-    (["lenet5", "--direction", "right", "-o", "a.html"], (".html", "direction")),
-    (["--gallery", "x", "--direction", "right"], ("--gallery", "--direction", "--style", "--compare")),
+    (["lenet5", "--rankdir", "up"], ("'up'", "TB", "LR")), (["lenet5", "--direction", "right"], ("--rankdir LR",)),
+    (["lenet5", "--direction=down"], ("--rankdir TB",)),
+    (["lenet5", "--style", "volumes", "--rankdir", "TB"], ("volumes", "--rankdir", "--style boxes")),
+    (["lenet5", "--rankdir", "LR", "-o", "a.html"], (".html", "rankdir")),
+    (["--gallery", "x", "--rankdir", "LR"], ("--gallery", "--rankdir", "--style", "--compare")),
     (["lenet5", "-o", "/proc/a.svg"], ("/proc/a.svg",))])
 def test_mistakes_on_the_command_line(arguments, pins, tmp_path):
     done = run(*arguments, folder=tmp_path)
@@ -349,10 +435,10 @@ def test_mistakes_on_the_command_line(arguments, pins, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("direction, words", [("right", "LR"), ("down", "TB"), (None, "TB")])
-def test_the_text_formats_have_the_direction(direction, words, tmp_path):
-    zoo.diagram("lenet5", tmp_path / "a.dot", direction=direction)
-    zoo.diagram("lenet5", tmp_path / "a.mmd", direction=direction)
+@pytest.mark.parametrize("rankdir, words", [("LR", "LR"), ("TB", "TB"), (None, "TB")])
+def test_the_text_formats_have_the_direction(rankdir, words, tmp_path):
+    zoo.diagram("lenet5", tmp_path / "a.dot", rankdir=rankdir)
+    zoo.diagram("lenet5", tmp_path / "a.mmd", rankdir=rankdir)
     assert f"rankdir={words};" in (tmp_path / "a.dot").read_text()
     assert f"\nflowchart {words}\n" in (tmp_path / "a.mmd").read_text()
 
@@ -361,9 +447,9 @@ def test_volumes_in_python(tmp_path):
     drawing = zoo.diagram("lenet5", tmp_path / "a.svg", style="volumes")
     assert any(isinstance(item, Polygon) for item in drawing.scene.items)
     for file, keywords, pins in (("a.mmd", {"style": "volumes"}, (".svg", str(tmp_path / "a.mmd"))),
-                                 (None, {"style": "volumes", "direction": "down"}, ("volumes", "direction", "'boxes'")),
+                                 (None, {"style": "volumes", "rankdir": "TB"}, ("volumes", "rankdir", "'boxes'")),
                                  (None, {"style": "volumes", "detail": "stages"}, ("volumes", "detail", "'boxes'")),
-                                 ("a.html", {"direction": "right"}, (".html", "direction"))):
+                                 ("a.html", {"rankdir": "LR"}, (".html", "rankdir"))):
         with pytest.raises(UserError) as caught:
             zoo.diagram("lenet5", file and tmp_path / file, **keywords)
         check_text(str(caught.value), *pins)

@@ -11,15 +11,15 @@ from zoo.diagrams.scene import Box, Line, Text
 from zoo.plots.font_metrics import measure_text_box
 
 NETWORKS = sorted(registry.MODELS)
-WAYS = ([("stages", way) for way in ("right", "down")] + [("blocks", way) for way in ("down", "right")]
-        + [("layers", way) for way in ("down", "right")])
+WAYS = ([("stages", way) for way in ("LR", "TB")] + [("blocks", way) for way in ("TB", "LR")]
+        + [("layers", way) for way in ("TB", "LR")])
 
 INCH, MM = 72.0, 72.0 / 25.4
 SLIDE = [(13.33 * INCH, 7.5 * INCH)]  # 16:9, as PowerPoint and others have it
 A4 = [(180 * MM, 267 * MM), (267 * MM, 180 * MM)]  # 210 x 297 mm with margins of 15 mm, upright and across
 # A slide is read from across a room: 8 points at its own 13.33 inches are 24 on a screen of 40. Print is read from 40
-# centimetres: 5 points are the least that publishers take in figures.
-LEAST = {"stages": (SLIDE, 8.0), "blocks": (A4, 5.0)}
+# centimetres: 6 points are the minimum of many publishers for figures.
+LEAST = {"stages": (SLIDE, 8.0), "blocks": (A4, 6.0)}
 
 
 @functools.cache
@@ -29,8 +29,8 @@ def subject(name):
 
 
 @functools.cache
-def drawn(name, detail, direction):
-    return build_scene(subject(name), detail, direction=direction)
+def drawn(name, detail, rankdir):
+    return build_scene(subject(name), detail, rankdir=rankdir)
 
 
 def of(picture, kind):
@@ -38,18 +38,18 @@ def of(picture, kind):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("detail, direction", [("stages", "right"), ("blocks", "down")])
-def test_letters_are_large_enough_on_the_sheet(name, detail, direction):
-    picture = drawn(name, detail, direction)
+@pytest.mark.parametrize("detail, rankdir", [("stages", "LR"), ("blocks", "TB")])
+def test_letters_are_large_enough_on_the_sheet(name, detail, rankdir):
+    picture = drawn(name, detail, rankdir)
     sheets, least = LEAST[detail]
     scale = max(min(width / picture.width, height / picture.height) for width, height in sheets)
     assert scale * min(text.size for text in of(picture, Text)) >= least
 
 
-@pytest.mark.parametrize("detail, direction", WAYS)
+@pytest.mark.parametrize("detail, rankdir", WAYS)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_words_are_whole_and_apart(name, detail, direction):
-    picture = drawn(name, detail, direction)
+def test_words_are_whole_and_apart(name, detail, rankdir):
+    picture = drawn(name, detail, rankdir)
     found = sorted((shrunk(measure_text_box(text), 1.0), text.text) for text in of(picture, Text) if text.text)
     for number, (one, words) in enumerate(found):
         assert 0 <= one[0] and one[2] <= picture.width and 0 <= one[1] and one[3] <= picture.height, words
@@ -59,10 +59,10 @@ def test_words_are_whole_and_apart(name, detail, direction):
             assert not overlapping(one, other), (words, others)
 
 
-@pytest.mark.parametrize("detail, direction", WAYS)
+@pytest.mark.parametrize("detail, rankdir", WAYS)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_boxes_are_apart_and_no_line_goes_through_words_or_boxes(name, detail, direction):
-    picture = drawn(name, detail, direction)
+def test_boxes_are_apart_and_no_line_goes_through_words_or_boxes(name, detail, rankdir):
+    picture = drawn(name, detail, rankdir)
     boxes = [(edges(box), box.name) for box in of(picture, Box) if box.name]
     words = [(shrunk(measure_text_box(text), 1.5), text.text) for text in of(picture, Text) if text.text]
     for (one, name_of_one), (other, name_of_other) in itertools.combinations(boxes, 2):
@@ -74,12 +74,12 @@ def test_boxes_are_apart_and_no_line_goes_through_words_or_boxes(name, detail, d
                 assert not crossing(piece, place), (what, line.points)
 
 
-@pytest.mark.parametrize("detail, direction", WAYS)
+@pytest.mark.parametrize("detail, rankdir", WAYS)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_lines_do_not_cross(name, detail, direction):
+def test_lines_do_not_cross(name, detail, rankdir):
     """All of these networks can be drawn without."""
     level, upright = [], []
-    for line in of(drawn(name, detail, direction), Line):
+    for line in of(drawn(name, detail, rankdir), Line):
         for (x1, y1), (x2, y2) in itertools.pairwise(line.points):
             (level if abs(y1 - y2) < 0.01 else upright).append((min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)))
             assert abs(x1 - x2) < 0.01 or abs(y1 - y2) < 0.01, line.points  # no line is slanting
@@ -87,11 +87,11 @@ def test_lines_do_not_cross(name, detail, direction):
         assert not (left + 1 < x < right - 1 and top + 1 < y < bottom - 1), (x, y)
 
 
-@pytest.mark.parametrize("detail, direction", WAYS)
-def test_the_flow_has_the_direction(detail, direction):
-    heads = [(x2 - x1, y2 - y1) for line in of(drawn("vgg16", detail, direction), Line)
+@pytest.mark.parametrize("detail, rankdir", WAYS)
+def test_the_flow_has_the_direction(detail, rankdir):
+    heads = [(x2 - x1, y2 - y1) for line in of(drawn("vgg16", detail, rankdir), Line)
              for (x1, y1), (x2, y2) in [line.points[-2:]]]
-    ahead = sum((across if direction == "right" else down) > 0 for across, down in heads)
+    ahead = sum((across if rankdir == "LR" else down) > 0 for across, down in heads)
     assert ahead == len(heads) > 5
 
 

@@ -29,10 +29,10 @@ LAYER_KINDS = {  # layer class: the kind that it is drawn as
 LAYER_LABELS = {"Conv2D": "conv", "SparseConv2D": "sparse conv", "SeparableConv2D": "separable conv",
                 "DepthwiseConv2D": "depthwise conv", "Dense": "dense", "RBF": "radial basis functions",
                 "MaxPooling2D": "max pool", "CeilMaxPooling2D": "max pool", "AveragePooling2D": "average pool",
-                "CeilAveragePooling2D": "average pool", "GlobalAveragePooling2D": "mean of each map",
-                "GlobalMaxPooling2D": "maximum of each map", "SpatialPyramidPooling2D": "spatial pyramid pool",
-                "TrainableSubsampling": "subsampling", "LocalResponseNormalization": "response norm",
-                "BatchNormalization": "batch norm", "Concatenate": "concat", "Add": "add", "ScaledAdd": "scaled add",
+                "CeilAveragePooling2D": "average pool", "GlobalAveragePooling2D": "global average pool",
+                "GlobalMaxPooling2D": "global max pool", "SpatialPyramidPooling2D": "spatial pyramid pool",
+                "TrainableSubsampling": "subsampling", "LocalResponseNormalization": "LRN",
+                "BatchNormalization": "batch norm", "Concatenate": "concat", "Add": "add", "ScaledAdd": "add",
                 "Highway": "highway", "ZeroPadding2D": "pad", "Flatten": "flatten", "Dropout": "dropout",
                 "InputLayer": "input", "Activation": "activation", "Softmax": "softmax"}
 ACTIVATION_LABELS = {"relu": "ReLU"}  # activations whose label differs from the name in code
@@ -84,13 +84,17 @@ class Module:
 
     @property
     def title(self):
-        """A short title: 'block35', '5 to 12', or the name of the only module."""
-        if self.repeats > 1:
-            prefixes = {re.sub(r"_?\d+$", "", name) for name in self.names}
-            if len(prefixes) == 1 and all("_" in name for name in self.names):
-                return prefixes.pop()
-            return f"{self.names[0]} to {self.names[-1]}"
-        return self.name
+        """A short title: '10 x block35' for block35_1 to block35_10, 'conv2_2 to conv2_3', or the name of one module.
+
+        conv1 of conv1_1 and conv1_2 is no layer, but a stage: single layers, and some modules of a stage, are a range.
+        """
+        if self.repeats == 1:
+            return self.name
+        prefix = self.name.rpartition("_")[0]
+        if prefix and len(self.fused_layers) > 1 and \
+                self.names == tuple(f"{prefix}_{number}" for number in range(1, self.repeats + 1)):
+            return f"{self.repeats} x {prefix}"
+        return f"{self.names[0]} to {self.names[-1]}"
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,8 @@ def format_layer(layer):
     stride = f" /{max(strides)}" if strides and not isinstance(strides, str) else ""
     groups = f", {layer.groups} groups" if (layer.groups or 1) > 1 else ""
     activation = f", {_format_activation(layer.activation)}" if layer.activation not in UNLABELLED_ACTIVATIONS else ""
-    return f"{kernel_size}{label}{filters}{stride}{groups}{activation}"
+    scale = "" if layer.residual_scale in (None, 1) else f", residual x {layer.residual_scale:g}"
+    return f"{kernel_size}{label}{filters}{stride}{groups}{scale}{activation}"
 
 
 def _format_activation(name):

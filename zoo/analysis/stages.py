@@ -11,15 +11,27 @@ class ModuleStage:
     multiply_adds: int
 
     @property
-    def title(self):
+    def module_names(self):
+        """The names of the modules with weights; without one, of the first module."""
         names = [name for module in self.modules for name in module.names if has_weights(module)]
-        names = names or [self.modules[0].name]
+        return names or [self.modules[0].name]
+
+    @property
+    def title(self):
+        """The common prefix of the modules' names: 'conv2' of conv2_1 to conv2_3; else '4a to 4e'."""
+        names = self.module_names
         prefixes = {name.rpartition("_")[0] for name in names}
         if len(names) == 1:
             return names[0]
-        if len(prefixes) == 1 and all(prefixes):
-            return f"{len(names)} x {prefixes.pop()}"
-        return f"{names[0]} to {names[-1]}"
+        return prefixes.pop() if len(prefixes) == 1 and all(prefixes) else f"{names[0]} to {names[-1]}"
+
+    @property
+    def contents(self):
+        """What a title of several modules stands for: '2 layers', '3 modules'; "" for one module."""
+        if len(self.module_names) == 1:
+            return ""
+        has_single_layers = all(len(module.fused_layers) == 1 for module in self.modules if has_weights(module))
+        return f"{len(self.module_names)} {'layers' if has_single_layers else 'modules'}"
 
     @property
     def shape(self):
@@ -30,8 +42,17 @@ class ModuleStage:
     @property
     def has_final_pool(self):
         """Whether the last feature map is the output of a pooling layer."""
-        return any(module.fused_layers[0].kind == "pool" and len(module.shape) > 1 for module in self.modules
-                   if not has_weights(module))
+        return self._pool_index is not None
+
+    @property
+    def shape_before_pool(self):
+        """The shape of the feature map that the final pooling layer reads; without one, `shape`."""
+        return self.modules[self._pool_index - 1].shape if self._pool_index else self.shape
+
+    @property
+    def _pool_index(self):
+        return next((index for index, module in enumerate(self.modules) if not has_weights(module)
+                     and module.fused_layers[0].kind == "pool" and len(module.shape) > 1), None)
 
 
 def group_stages(modules):

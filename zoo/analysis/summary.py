@@ -15,7 +15,7 @@ from keras import layers
 
 from zoo.analysis import graph, memory, receptive_field
 from zoo.errors import UserError
-from zoo.layers import RBF, SparseConv2D, TrainableSubsampling
+from zoo.layers import RBF, ScaledAdd, SparseConv2D, TrainableSubsampling
 from zoo.models import builder
 
 
@@ -37,6 +37,7 @@ class LayerSummary:
     inputs: tuple = ()  # names of the layers whose outputs it takes, without duplicates, in argument order
     receptive_field: tuple | str | None = None  # in pixels of the image; "all"; None: unknown
     output_stride: tuple | None = None  # pixels of the image between outputs; None: not a feature map, or unknown
+    residual_scale: float | None = None  # the factor of a ScaledAdd
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _summarize_layer(name, calls, field):
                         _get_window_size(layer, "kernel_size", "pool_size"), _get_window_size(layer, "strides"),
                         getattr(layer, "groups", None), _get_activation_name(layer),
                         tuple(dict.fromkeys(name for call in calls for name, _ in call.input_calls)), field.size,
-                        field.stride)
+                        field.stride, layer.scale if isinstance(layer, ScaledAdd) else None)
 
 
 def _get_activation_name(layer):

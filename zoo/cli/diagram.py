@@ -8,7 +8,7 @@ from zoo.errors import UserError, unknown_name_error
 
 DETAILS = ("stages", "blocks", "layers")
 THEMES = ("light", "dark")
-DIRECTIONS = ("down", "right")
+RANKDIRS = ("TB", "LR")
 STYLES = ("boxes", "volumes")
 
 
@@ -39,9 +39,9 @@ def build_parser():
                          help="level of detail; stages: one row with a box for each stage; blocks: a box for each "
                               "module of the paper, and the inside of each kind of module; layers: every layer with "
                               "its name; default: blocks")
-    diagram.add_argument("--direction", metavar="|".join(DIRECTIONS),
-                         help="direction in which the data flow; volumes always go right, and .html pages down; "
-                              "default: right for stages, or else down")
+    diagram.add_argument("--rankdir", metavar="|".join(RANKDIRS),
+                         help="direction of the data flow, TB: top to bottom, LR: left to right; volumes are always LR, "
+                              "and .html pages TB; default: LR for stages, otherwise TB")
     diagram.add_argument("--theme", metavar="|".join(THEMES), default="light",
                          help="colours for a light or a dark background; default: light")
     common.add_model_options(parser.add_argument_group("model"))
@@ -63,9 +63,9 @@ def write_diagram(arguments):
     from zoo.diagrams import diagram
 
     model_configs = [common.parse_model_config(name, arguments) for name in arguments.networks]
-    layout = arguments.theme, arguments.direction
+    layout = arguments.theme, arguments.rankdir
     path = arguments.output or f"{'-'.join(arguments.networks)}.svg"
-    diagram.check_diagram_path(path, "compared" if arguments.compare else arguments.style, arguments.direction)
+    diagram.check_diagram_path(path, "compared" if arguments.compare else arguments.style, arguments.rankdir)
     load_keras_on_cpu()
     sources = [diagram.make_source_from_config(model_config) for model_config in model_configs]
     if arguments.compare:
@@ -90,15 +90,15 @@ def execute_draw(argv):
     arguments = build_parser().parse_intermixed_args(argv)  # also MODEL --compare MODEL
     for kind, value, valid_values in (("detail", arguments.detail, DETAILS), ("theme", arguments.theme, THEMES),
                                       ("style", arguments.style, STYLES),
-                                      ("direction", arguments.direction, DIRECTIONS)):
+                                      ("rankdir", arguments.rankdir, RANKDIRS)):
         if value not in (None, *valid_values):
             raise unknown_name_error(kind, value, valid_values)
     if arguments.gallery is not None:
         if arguments.networks or arguments.output is not None:
             raise UserError("--gallery draws every network into its own folder; omit MODEL and --output")
-        if arguments.direction or arguments.style != "boxes" or arguments.compare:
-            raise UserError("--gallery draws boxes, each --detail in its default direction; omit --direction, --style "
-                            "and --compare")
+        if arguments.rankdir or arguments.style != "boxes" or arguments.compare:
+            raise UserError("--gallery draws boxes, each --detail with its default --rankdir; omit --rankdir, "
+                            "--style and --compare")
         return write_diagram_gallery(arguments.gallery, arguments.theme)
     if not arguments.networks:
         raise UserError(f"missing argument MODEL; choose from {', '.join(registry.MODELS)}; see python -m zoo diagram "
@@ -110,8 +110,8 @@ def execute_draw(argv):
                         f"{' '.join(arguments.networks)}")
     if arguments.style == "volumes" and (arguments.compare or arguments.detail != "blocks"):
         raise UserError("--style volumes cannot be combined with --compare or --detail; omit them")
-    if arguments.direction == "down" and arguments.style == "volumes":
-        raise UserError("volumes are drawn from left to right; omit --direction, or use --style boxes")
+    if arguments.rankdir == "TB" and arguments.style == "volumes":
+        raise UserError("volumes are drawn from left to right; omit --rankdir, or use --style boxes")
     return write_diagram(arguments)
 
 

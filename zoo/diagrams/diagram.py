@@ -1,10 +1,10 @@
-"""Architecture diagrams: of a network of the catalogue or of any functional Keras model, at three levels."""
+"""Architecture diagrams of a model of the registry, or of any functional Keras model, at three levels of detail."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from zoo.analysis.modules import split_main_and_aux, build_module_graph
+from zoo.analysis.modules import build_module_graph, split_main_and_aux
 from zoo.analysis.stages import group_stages
-from zoo.diagrams import save as export
+from zoo.diagrams import save
 from zoo.diagrams.dot import to_dot
 from zoo.diagrams.layers_view import draw_layers
 from zoo.diagrams.mermaid import to_mermaid
@@ -13,19 +13,19 @@ from zoo.diagrams.page import render_diagram_page
 from zoo.diagrams.scene import Scene, translate_item
 from zoo.diagrams.stages_view import draw_stages
 from zoo.diagrams.svg import to_svg
-from zoo.diagrams.theme import DIRECTIONS, THEMES, DEFAULT_DIRECTIONS, format_count, format_shape
+from zoo.diagrams.theme import DEFAULT_RANKDIRS, RANKDIRS, THEMES, format_count, format_shape
 from zoo.diagrams.volumes import draw_volumes
 from zoo.errors import UserError, unknown_name_error
 
 DETAILS = ("stages", "blocks", "layers")
 STYLES = ("boxes", "volumes")
-HTML_THEMES = {"light": None, "dark": THEMES["dark"]}  # None: a page follows its reader's preference
+HTML_THEMES = {"light": None, "dark": THEMES["dark"]}  # None: the page follows the reader's preference
 TEXT_FORMATS = (".dot", ".mmd", ".html")  # suffixes of formats that are not images
 
 
 @dataclass(frozen=True)
 class DiagramSource:
-    """What is drawn: an ModelSummary with the words above the picture and the loss weights of its side classifiers."""
+    """What a diagram shows: a ModelSummary, a title and a subtitle, and the loss weights of auxiliary classifiers."""
 
     model_summary: object
     title: str
@@ -34,9 +34,9 @@ class DiagramSource:
 
 
 class Diagram:
-    """A diagram: notebooks show it, `save` writes it to a file.
+    """A diagram that a notebook displays and `save` writes to a file.
 
-    `texts` are formats that are no pictures, {ending: function without arguments that returns the text}.
+    `text_writers` are the formats that are not images: {suffix: function without arguments that returns the text}.
     """
 
     def __init__(self, scene, text_writers=None):
@@ -46,116 +46,133 @@ class Diagram:
         return to_svg(self.scene)
 
     def save(self, path):
-        """Write it and return its Path; the format follows the file's ending."""
-        return export.save_scene(self.scene, path, self.text_writers)
+        """Write the diagram and return its Path; the suffix selects the format."""
+        return save.save_scene(self.scene, path, self.text_writers)
 
 
 def make_source_from_config(model_config):
-    """Return the Subject of a network of the catalogue."""
-    from zoo.analysis import summary
+    """Return the DiagramSource of a ModelConfig."""
+    from zoo.analysis.summary import summarize_model_config
 
-    found, spec = summary.summarize_model_config(model_config), model_config.model_info
+    model_summary, model_info = summarize_model_config(model_config), model_config.model_info
+    aux_parameters = ""
+    if model_config.aux:
+        without_aux = summarize_model_config(replace(model_config, aux=False))
+        aux_count = model_summary.parameters - without_aux.parameters
+        aux_parameters = f" ({aux_count:,} of them in the auxiliary classifiers)"
+    elif model_info.aux_loss_weights:
+        aux_count = summarize_model_config(replace(model_config, aux=True)).parameters - model_summary.parameters
+        aux_parameters = f" (without the {aux_count:,} of the auxiliary classifiers)"
     width = f", width {model_config.width:g}" if model_config.width != 1 else ""
     stem = ", small stem" if model_config.stem == "small" else ""
-    said = f"{spec.paper.short_authors} {spec.paper.year}{width}{stem}: {format_subtitle(found, model_config.input_shape)}"
-    return DiagramSource(found, spec.name, said, spec.aux_loss_weights if model_config.aux else {})
+    subtitle = f"{model_info.paper.short_authors} {model_info.paper.year}{width}{stem}: " + format_subtitle(
+        model_summary, model_config.input_shape, aux_parameters)
+    return DiagramSource(model_summary, model_info.name, subtitle,
+                         model_info.aux_loss_weights if model_config.aux else {})
 
 
 def make_source_from_model(model):
-    """Return the Subject of a functional keras.Model; UserError for one whose flow is code."""
+    """Return the DiagramSource of a functional keras.Model; UserError for another kind of model."""
     import keras
 
-    from zoo.analysis import summary
+    from zoo.analysis.summary import summarize_model
 
     if not isinstance(model, keras.Model):
-        raise UserError(f"a diagram is of a network's name or of a keras.Model; got {model!r}")
-    found = summary.summarize_model(model)
-    return DiagramSource(found, model.name, format_subtitle(found, tuple(model.inputs[0].shape[1:])), {})
+        raise UserError(f"a diagram needs a model's name or a keras.Model; got {model!r}")
+    model_summary = summarize_model(model)
+    return DiagramSource(model_summary, model.name,
+                         format_subtitle(model_summary, tuple(model.inputs[0].shape[1:])), {})
 
 
-def format_subtitle(model_summary, shape):
-    return (f"{format_shape(shape)}, {model_summary.parameters:,} parameters, "
+def format_subtitle(model_summary, shape, aux_parameters=""):
+    return (f"{format_shape(shape)}, {model_summary.parameters:,} parameters{aux_parameters}, "
             f"{format_count(model_summary.multiply_adds)} multiply-adds")
 
 
-def check_diagram_path(path, style="boxes", direction=None):
-    """Return the Path of a file that can be written so; UserError otherwise, before a network is built."""
-    target = export.check_scene_path(path, TEXT_FORMATS if style == "boxes" else ())
-    if direction == "right" and target.suffix.lower() == ".html":
-        raise UserError("a page (.html) flows down; leave out the direction, or choose another ending")
-    return target
+def check_diagram_path(path, style="boxes", rankdir=None):
+    """Return the Path of the diagram; UserError, before a model is built, if it cannot be written in that format."""
+    path = save.check_scene_path(path, TEXT_FORMATS if style == "boxes" else ())
+    if rankdir == "LR" and path.suffix.lower() == ".html":
+        raise UserError("an .html page has rankdir TB; omit rankdir, or choose another suffix")
+    return path
 
 
-def build_scene(source, detail="blocks", theme="light", direction=None, compared_sources=()):
-    """Return the Scene of a Subject at a level of DETAILS; its bars are on one scale with those `beside` it."""
-    check_diagram_options(detail=detail, theme=theme, direction=direction)
-    flow = direction or DEFAULT_DIRECTIONS[detail]
+def build_scene(source, detail="blocks", theme="light", rankdir=None, compared_sources=()):
+    """Return the Scene of a DiagramSource at a level of detail.
+
+    Bars have the same scale as those of `compared_sources`.
+    """
+    check_diagram_options(detail=detail, theme=theme, rankdir=rankdir)
+    rankdir = rankdir or DEFAULT_RANKDIRS[detail]
     if detail == "layers":
         return draw_layers(source.model_summary, source.aux_loss_weights, source.title, source.subtitle, THEMES[theme],
-                           flow)
-    plans = [build_module_graph(each.model_summary, each.aux_loss_weights) for each in (source, *compared_sources)]
-    most = compute_bar_maxima([box for plan in plans for box in list_boxes(plan, detail)])
+                           rankdir)
+    module_graphs = [build_module_graph(each_source.model_summary, each_source.aux_loss_weights)
+                     for each_source in (source, *compared_sources)]
+    bar_maxima = compute_bar_maxima([box for module_graph in module_graphs for box in list_boxes(module_graph, detail)])
     draw = {"stages": draw_stages, "blocks": draw_blocks}[detail]
-    return draw(plans[0], source.title, source.subtitle, THEMES[theme], most, flow)
+    return draw(module_graphs[0], source.title, source.subtitle, THEMES[theme], bar_maxima, rankdir)
 
 
 def check_diagram_options(**options):
-    """Refuse what is not among DETAILS, THEMES, DIRECTIONS or STYLES, or does not go together; None: as is usual."""
-    for what, known in (("detail", DETAILS), ("theme", THEMES), ("direction", (None, *DIRECTIONS)), ("style", STYLES)):
-        if what in options and options[what] not in known:
-            raise unknown_name_error(what, options[what], [each for each in known if each])
+    """Raise UserError for an invalid detail, theme, rankdir or style, or an invalid combination."""
+    for name, valid_values in (("detail", DETAILS), ("theme", THEMES), ("rankdir", (None, *RANKDIRS)),
+                               ("style", STYLES)):
+        if name in options and options[name] not in valid_values:
+            raise unknown_name_error(name, options[name], [value for value in valid_values if value])
     if options.get("style") == "volumes" and options.get("detail") != "blocks":
-        raise UserError("volumes have one level of detail; leave it out, or use the style 'boxes'")
-    if options.get("style") == "volumes" and options.get("direction") == "down":
-        raise UserError("volumes stand from left to right; leave out the direction, or use the style 'boxes'")
+        raise UserError("volumes have a single level of detail; omit detail, or use the style 'boxes'")
+    if options.get("style") == "volumes" and options.get("rankdir") == "TB":
+        raise UserError("volumes are drawn from left to right; omit rankdir, or use the style 'boxes'")
 
 
 def list_boxes(module_graph, detail):
-    """Return what has bars: stages or modules."""
-    main, others = split_main_and_aux(module_graph)
-    return [*group_stages(main), *others] if detail == "stages" else module_graph.modules
+    """Return what has bars: stages and auxiliary classifiers, or modules."""
+    main, aux_modules = split_main_and_aux(module_graph)
+    return [*group_stages(main), *aux_modules] if detail == "stages" else module_graph.modules
 
 
 def compute_bar_maxima(boxes):
-    """Return the most parameters and multiply-adds that one of the boxes has; 1 where none has any."""
-    return {what: max(getattr(box, what) for box in boxes) or 1 for what in ("parameters", "multiply_adds")}
+    """Return the largest numbers of parameters and multiply-adds of a box; 1 instead of 0."""
+    return {count: max(getattr(box, count) for box in boxes) or 1 for count in ("parameters", "multiply_adds")}
 
 
-def draw_diagram(source, to_file=None, detail="blocks", theme="light", direction=None, style="boxes"):
-    """Return the Drawing of a Subject, written to `to_file` if that is given; see `zoo.diagram`."""
-    check_diagram_options(detail=detail, theme=theme, direction=direction, style=style)
+def draw_diagram(source, to_file=None, detail="blocks", theme="light", rankdir=None, style="boxes"):
+    """Return the Diagram of a DiagramSource, after writing it to `to_file` if given; see `zoo.diagram`."""
+    check_diagram_options(detail=detail, theme=theme, rankdir=rankdir, style=style)
     if to_file is not None:
-        check_diagram_path(to_file, style, direction)
-    drawing = draw_as_volumes(source, theme) if style == "volumes" else draw_as_boxes(source, detail, theme, direction)
+        check_diagram_path(to_file, style, rankdir)
+    diagram = draw_as_volumes(source, theme) if style == "volumes" else draw_as_boxes(source, detail, theme, rankdir)
     if to_file is not None:
-        drawing.save(to_file)
-    return drawing
+        diagram.save(to_file)
+    return diagram
 
 
-def draw_as_boxes(source, detail, theme, direction):
-    """Return the Drawing of a Subject as boxes, in all formats."""
-    plan = build_module_graph(source.model_summary, source.aux_loss_weights)
-    return Diagram(build_scene(source, detail, theme, direction), {
-        ".dot": lambda: to_dot(plan, source.title, detail, direction),
-        ".mmd": lambda: to_mermaid(plan, source.title, detail, direction),
-        ".html": lambda: render_diagram_page(source.model_summary, plan, source.title, source.subtitle,
+def draw_as_boxes(source, detail, theme, rankdir):
+    """Return the Diagram of a DiagramSource as boxes, for all formats."""
+    module_graph = build_module_graph(source.model_summary, source.aux_loss_weights)
+    return Diagram(build_scene(source, detail, theme, rankdir), {
+        ".dot": lambda: to_dot(module_graph, source.title, detail, rankdir),
+        ".mmd": lambda: to_mermaid(module_graph, source.title, detail, rankdir),
+        ".html": lambda: render_diagram_page(source.model_summary, module_graph, source.title, source.subtitle,
                                              HTML_THEMES[theme])})
 
 
-def draw_comparison(sources, detail="blocks", theme="light", direction=None):
-    """Return the Drawing of Subjects at one scale: side by side where they flow down, else one below the other."""
-    scenes = [build_scene(subject, detail, theme, direction, [each for each in sources if each is not subject])
-              for subject in sources]
-    whole = Scene(0.0, 0.0, scenes[0].background, title=" and ".join(subject.title for subject in sources))
-    below = (direction or DEFAULT_DIRECTIONS[detail]) == "right"
-    for each in scenes:
-        place = (0.0, whole.height) if below else (whole.width, 0.0)
-        whole.items += [translate_item(item, *place) for item in each.items]
-        whole.width, whole.height = max(whole.width, place[0] + each.width), max(whole.height, place[1] + each.height)
-    return Diagram(whole)
+def draw_comparison(sources, detail="blocks", theme="light", rankdir=None):
+    """Return the Diagram of DiagramSources at one scale: side by side, or one below the other if they flow right."""
+    scenes = [build_scene(source, detail, theme, rankdir, [other for other in sources if other is not source])
+              for source in sources]
+    comparison = Scene(0.0, 0.0, scenes[0].background, title=" and ".join(source.title for source in sources))
+    is_stacked = (rankdir or DEFAULT_RANKDIRS[detail]) == "LR"
+    for scene in scenes:
+        x, y = (0.0, comparison.height) if is_stacked else (comparison.width, 0.0)
+        comparison.items += [translate_item(item, x, y) for item in scene.items]
+        comparison.width = max(comparison.width, x + scene.width)
+        comparison.height = max(comparison.height, y + scene.height)
+    return Diagram(comparison)
 
 
 def draw_as_volumes(source, theme="light"):
-    """Return the Drawing of a Subject as volumes of features; UserError where its layers are no chain."""
-    return Diagram(draw_volumes(build_module_graph(source.model_summary, source.aux_loss_weights), source.title,
-                                source.subtitle, THEMES[theme]))
+    """Return the Diagram of a DiagramSource as volumes; UserError if its layers are not a chain."""
+    module_graph = build_module_graph(source.model_summary, source.aux_loss_weights)
+    return Diagram(draw_volumes(module_graph, source.title, source.subtitle, THEMES[theme]))

@@ -1,30 +1,30 @@
-"""A network as Graphviz's dot text, for those who lay it out themselves: `dot -Tsvg network.dot`."""
+"""A model as text in Graphviz's DOT language, for a layout of your own: `dot -Tsvg network.dot`."""
 
 import pydot
 
 from zoo.diagrams.graph_model import MODULE_KIND, Group, build_diagram_graph
-from zoo.diagrams.theme import LIGHT, DEFAULT_DIRECTIONS
+from zoo.diagrams.theme import LIGHT, DEFAULT_RANKDIRS
 from zoo.plots.font_metrics import FONT, escape_unprintable
 
 
-def to_dot(module_graph, title, detail, direction=None):
-    """Return the dot text of a Plan at "stages", "blocks" or "layers"; nodes bear the names of layers or modules.
+def to_dot(module_graph, title, detail, rankdir=None):
+    """Return the DOT text of a ModuleGraph at the level "stages", "blocks" or "layers".
 
-    `direction` is "down" or "right"; default: the level's usual one.
+    Nodes have the names of layers or modules. `rankdir` is "TB" or "LR"; default: that of DEFAULT_RANKDIRS.
     """
-    drawn = build_diagram_graph(module_graph, detail)
+    diagram_graph = build_diagram_graph(module_graph, detail)
     graph = pydot.Dot(quote_dot(title), graph_type="digraph", label=format_dot_label((title,)), labelloc="t",
-                      rankdir={"right": "LR", "down": "TB"}[direction or DEFAULT_DIRECTIONS[detail]],
-                      bgcolor=quote_dot(LIGHT.background), **make_font_attributes(14))
+                      rankdir=rankdir or DEFAULT_RANKDIRS[detail], bgcolor=quote_dot(LIGHT.background),
+                      **make_font_attributes(14))
     graph.set_node_defaults(shape="box", style=quote_dot("rounded,filled"), penwidth="1.1", height="0.3",
                             margin=quote_dot("0.12,0.06"), **make_font_attributes(9))
     graph.set_edge_defaults(color=quote_dot(LIGHT.line), arrowsize="0.6", **make_font_attributes(7, LIGHT.muted))
-    ids = _make_node_ids(drawn.members)
-    _add_members(graph, drawn.members, ids)
-    for edge in drawn.edges:
-        said = {"label": format_dot_label((f" {edge.label} ",))} if edge.label else {}
+    ids = _make_node_ids(diagram_graph.members)
+    _add_members(graph, diagram_graph.members, ids)
+    for edge in diagram_graph.edges:
+        label = {"label": format_dot_label((f" {edge.label} ",))} if edge.label else {}
         dashed = {"style": "dashed"} if edge.is_aux else {}
-        graph.add_edge(pydot.Edge(ids[edge.source], ids[edge.target], **said, **dashed))
+        graph.add_edge(pydot.Edge(ids[edge.source], ids[edge.target], **label, **dashed))
     return graph.to_string()
 
 
@@ -35,7 +35,7 @@ def _add_members(graph, members, ids):
                                     bgcolor=quote_dot(LIGHT.panel),
                                     style=quote_dot("rounded,dashed" if member.is_aux else "rounded"),
                                     color=quote_dot(LIGHT.frame), labeljust="l", **make_font_attributes(10))
-            ids[f"cluster {len(ids)}"] = None  # the next has another number
+            ids[f"cluster {len(ids)}"] = None  # so that the next cluster gets another number
             _add_members(cluster, member.members, ids)
             graph.add_subgraph(cluster)
         else:
@@ -46,11 +46,11 @@ def _add_members(graph, members, ids):
 
 
 def _make_node_ids(members):
-    """Return {key of a node: its name in the text}."""
+    """Return {key of a node: its quoted ID in the DOT text}."""
     ids = {}
     for node in _iterate_nodes(members):
         name, number = escape_unprintable(node.key), 2
-        while quote_dot(name) in ids.values():  # names that differ in what cannot be printed
+        while quote_dot(name) in ids.values():  # names that differ in unprintable characters only
             name, number = f"{escape_unprintable(node.key)} {number}", number + 1
         ids[node.key] = quote_dot(name)
     return ids
@@ -66,10 +66,10 @@ def make_font_attributes(size, color=LIGHT.text):
 
 
 def quote_dot(text):
-    r"""Return words in quotes. A lone backslash would begin one of dot's escapes, as \N, the name of the node."""
+    r"""Return text in quotes, with backslashes escaped: DOT has escapes such as \N, the name of the node."""
     return '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
 
 
 def format_dot_label(lines):
-    """Return lines as a label; an ampersand would begin an entity."""
+    """Return lines as a label, with ampersands escaped: they would begin an HTML entity."""
     return r"\n".join(quote_dot(escape_unprintable(line).replace("&", "&amp;"))[1:-1] for line in lines).join('""')

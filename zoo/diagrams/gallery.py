@@ -1,4 +1,4 @@
-"""Every network at every level in one folder, with a page that shows them."""
+"""All models at all levels of detail in one folder, with a page that shows them."""
 
 import os
 
@@ -10,24 +10,25 @@ from zoo.utils.io import expand_user, write_text
 
 
 def prepare_gallery_folder(folder):
-    """Return the folder's Path, made if it is not there; UserError where it cannot be."""
-    place = expand_user(folder)
+    """Return the folder's Path after creating it if necessary; UserError if that is not possible."""
+    path = expand_user(folder)
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make {folder}: {error.strerror}; choose another --gallery") from None
-    if not os.access(place, os.W_OK):
+        raise UserError(f"cannot create {folder}: {error.strerror}; choose another --gallery") from None
+    if not os.access(path, os.W_OK):
         raise UserError(f"cannot write to {folder}; choose another --gallery")
-    return place
+    return path
 
 
 def write_gallery(folder, details, theme):
-    """Draw the networks of the catalogue, with side classifiers, into the folder; yield each file's Path."""
-    for spec in registry.MODELS.values():
-        subject = make_source_from_config(registry.resolve_model_config(spec.name, aux=bool(spec.aux_loss_weights)))
+    """Draw all models, with auxiliary classifiers, into the folder; yield the Path of each file."""
+    for model_info in registry.MODELS.values():
+        source = make_source_from_config(registry.resolve_model_config(model_info.name,
+                                                                       aux=bool(model_info.aux_loss_weights)))
         for detail in details:
-            path = folder / f"{spec.name}-{detail}.svg"
-            draw_diagram(subject, path, detail, theme)
+            path = folder / f"{model_info.name}-{detail}.svg"
+            draw_diagram(source, path, detail, theme)
             yield path
     path = folder / "index.html"
     write_text(path, render_gallery_page(details))
@@ -35,6 +36,6 @@ def write_gallery(folder, details, theme):
 
 
 def render_gallery_page(details):
-    """Return the page: each network with its paper, the picture of its modules, links to the other levels."""
+    """Return the page: each model with its paper, its diagrams, and links to all levels of detail."""
     return render_template("zoo.diagrams", "gallery.html", style=read_asset("zoo.diagrams", "gallery.css"),
-                           details=details, specs=registry.MODELS.values())
+                           details=details, model_infos=registry.MODELS.values())

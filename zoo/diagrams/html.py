@@ -1,4 +1,4 @@
-"""HTML pages from jinja2 templates: each is one file, with its style, script and data inside, and asks for nothing."""
+"""HTML pages from jinja2 templates. A page is one file with its style, script and data, and makes no requests."""
 
 import base64
 import functools
@@ -10,17 +10,17 @@ from zoo.plots.font_metrics import escape_unprintable
 
 
 def render_template(package, template, *, style="", script="", data=None, **values):
-    """Return the page that a template makes.
+    """Return the page rendered from a template.
 
-    Whatever a template shows is escaped, and its control characters are made visible; only Markup is taken as it is.
+    Values are escaped, and their control characters made visible; only Markup is inserted unchanged.
 
     Args:
-        package: the package whose folder `templates` holds the template; "base.html" is found in that of zoo.diagrams.
-        template: the template's file name.
-        style: the page's style sheet, ours, as text.
-        script: the page's script, ours, as text.
-        data: what the script reads, as for json.dumps.
-        **values: what the template shows.
+        package: package whose folder `templates` contains the template; "base.html" is in that of zoo.diagrams.
+        template: file name of the template.
+        style: our style sheet, as text.
+        script: our script, as text.
+        data: what the script reads, serializable by json.dumps.
+        **values: variables of the template.
     """
     from markupsafe import Markup
 
@@ -33,7 +33,7 @@ def render_template(package, template, *, style="", script="", data=None, **valu
 
 @functools.cache
 def _get_environment(package):
-    import jinja2  # here, because help texts and drawings do without it
+    import jinja2  # here: help texts and images do not need it
 
     loaders = [jinja2.PackageLoader(name) for name in dict.fromkeys((package, "zoo.diagrams"))]
     return jinja2.Environment(
@@ -46,12 +46,12 @@ def _escape_value(value):
 
 
 def read_asset(package, name):
-    """Return the text of a style sheet or script of a package, as it stands in a page: from a line of its own on."""
+    """Return the text of a style sheet or script of a package, beginning on a new line as in a page."""
     return "\n" + files(package).joinpath(name).read_text("utf-8")
 
 
 def to_script_json(data):
-    """Return data as JSON that can stand inside a <script> element; control characters in it are made visible."""
+    """Return data as JSON for a <script> element, with control characters made visible."""
     return json.dumps(_escape_strings(data), separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")
 
 
@@ -64,5 +64,5 @@ def _escape_strings(data):
 
 
 def compute_csp_hash(text):
-    """Return what a browser compares with before it runs or applies what stands in the page: nothing else does."""
+    """Return the Content-Security-Policy hash of an inline script or style: browsers run or apply only these."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,9 +1,9 @@
-"""Where the boxes of a graph go: ranks in the direction of the flow, few crossings, straight lines.
+"""Layered layout of a graph: ranks in the direction of the flow, few crossings, straight lines.
 
-The usual four steps (Sugiyama, Tagawa and Toda 1981): the rank of a box is the longest way to it; an edge over several
-ranks gets a bend in each; boxes of a rank are ordered by the middle of their neighbours until crossings are few; places
-along a rank are as near to that middle as the order and the boxes' widths allow. Here all is worked out downwards; a
-layout to the right is that of boxes that lie on their sides.
+The four steps of Sugiyama, Tagawa and Toda 1981: the rank of a box is the length of the longest path to it; an edge
+that spans several ranks gets a bend in each; the boxes of a rank are ordered by the barycentres of their neighbours
+until there are few crossings; positions along a rank are as close to the barycentres as the order and the widths allow.
+The layout is computed from top to bottom; one from left to right is that of transposed boxes.
 """
 
 from collections import defaultdict
@@ -12,34 +12,35 @@ from itertools import combinations, pairwise
 
 from zoo.diagrams.x_coordinates import assign_x_coordinates
 
-ORDERING_SWEEPS = 12  # over all ranks, down and up in turn
-CORNER_MARGIN = 8.0  # points from the corner of a box in which no line meets it
-BEND_WIDTH = 6.0  # points, the room of an edge that passes a rank
-FORK_AT, MERGE_AT = 0.3, 0.62  # where between two ranks a fork parts and lines meet, in the room between them
-LEVEL_GAP = 6.0  # points between lines that would lie upon another there
+ORDERING_SWEEPS = 12  # over all ranks, alternately down and up
+CORNER_MARGIN = 8.0  # points from the corners of a box without connections
+BEND_WIDTH = 6.0  # points, the width of an edge that passes a rank
+FORK_AT, MERGE_AT = 0.3, 0.62  # where edges part and meet between two ranks, as fractions of `rank_sep`
+LEVEL_GAP = 6.0  # points between lines that would otherwise overlap there
 STRAIGHT_TOLERANCE = 0.01  # points
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Points from the upper left corner: that of each box, and the way of each edge."""
+    """Positions in points from the upper left corner."""
 
     width: float
     height: float
     positions: dict  # {box: (x, y) of its upper left corner}
-    routes: dict  # {(from, to): ((x, y), ...)}
+    routes: dict  # {(source, target): ((x, y), ...)}
 
 
-def compute_layered_layout(sizes, edges, *, node_sep=10.0, rank_sep=18.0, direction="down"):
-    """Return the Layout of {box: (width, height)} in an order of flow and of [(from, to)].
+def compute_layered_layout(sizes, edges, *, node_sep=10.0, rank_sep=18.0, rankdir="TB"):
+    """Return the Layout of boxes, {box: (width, height)} in topological order, and edges, [(source, target)].
 
-    `between` is the room between neighbours of a rank, `ranks` the room between ranks, in points.
+    `node_sep` is the distance between neighbours of a rank, and `rank_sep` that between ranks, in points.
     """
-    if direction == "right":
-        lying = compute_layered_layout({box: size[::-1] for box, size in sizes.items()}, edges, node_sep=node_sep,
-                                       rank_sep=rank_sep)
-        return Layout(lying.height, lying.width, {box: place[::-1] for box, place in lying.positions.items()},
-                      {edge: tuple(point[::-1] for point in route) for edge, route in lying.routes.items()})
+    if rankdir == "LR":
+        transposed = compute_layered_layout({box: size[::-1] for box, size in sizes.items()}, edges,
+                                            node_sep=node_sep, rank_sep=rank_sep)
+        return Layout(transposed.height, transposed.width,
+                      {box: position[::-1] for box, position in transposed.positions.items()},
+                      {edge: tuple(point[::-1] for point in route) for edge, route in transposed.routes.items()})
     edges = [edge for edge in dict.fromkeys(edges) if edge[0] != edge[1]]
     rank = _assign_ranks(sizes, edges)
     widths = {box: width for box, (width, _) in sizes.items()}
@@ -51,31 +52,31 @@ def compute_layered_layout(sizes, edges, *, node_sep=10.0, rank_sep=18.0, direct
             above[lower].append(upper)
     order = _reduce_crossings(_compute_initial_order(sizes, chains, rank), above, below)
     x = assign_x_coordinates(order, widths, above, below, sizes, node_sep)
-    merges, forks = ({box for box in sizes if len(beside[box]) > 1} for beside in (above, below))
+    merges, forks = ({box for box in sizes if len(neighbours[box]) > 1} for neighbours in (above, below))
     lines = {edge: _route_lines(chain, x, sizes, merges, forks) for edge, chain in chains.items()}
     turns = _collect_turns(chains, lines, rank, merges)
-    levels, most = _assign_levels(turns)
+    levels, level_counts = _assign_levels(turns)
 
     tops, bottoms, y = [], [], 0.0
-    for number, row in enumerate(order):
+    for index, row in enumerate(order):
         tops.append(y)
         bottoms.append(y + max((sizes[box][1] for box in row if box in sizes), default=0.0))
-        y = bottoms[-1] + rank_sep + LEVEL_GAP * max(0, most[number] - 2)
+        y = bottoms[-1] + rank_sep + LEVEL_GAP * max(0, level_counts[index] - 2)
     routes = {}
     for edge, chain in chains.items():
         points = [(lines[edge][0][0], tops[rank[chain[0]]] + sizes[chain[0]][1])]
-        for (upper, lower), (leave, meet) in zip(pairwise(chain), lines[edge], strict=True):
-            if leave != meet:
-                number, merging = rank[upper], lower in merges
-                first, last = bottoms[number] + rank_sep * FORK_AT, tops[number + 1] - rank_sep * (1 - MERGE_AT)
-                level = levels[number, lower if merging else chain[0], merging]
-                share = level / (most[number] - 1) if most[number] > 1 else merging
-                turn = first + (last - first) * share
-                points += [(leave, turn), (meet, turn)]
+        for (upper, lower), (upper_x, lower_x) in zip(pairwise(chain), lines[edge], strict=True):
+            if upper_x != lower_x:
+                index, is_merge = rank[upper], lower in merges
+                first_y, last_y = bottoms[index] + rank_sep * FORK_AT, tops[index + 1] - rank_sep * (1 - MERGE_AT)
+                level = levels[index, lower if is_merge else chain[0], is_merge]
+                fraction = level / (level_counts[index] - 1) if level_counts[index] > 1 else is_merge
+                turn_y = first_y + (last_y - first_y) * fraction
+                points += [(upper_x, turn_y), (lower_x, turn_y)]
         routes[edge] = (*points, (lines[edge][-1][1], tops[rank[chain[-1]]]))
-    places = {box: (x[box] - sizes[box][0] / 2, tops[rank[box]]) for box in sizes}
+    positions = {box: (x[box] - sizes[box][0] / 2, tops[rank[box]]) for box in sizes}
     width = max((x[box] + widths[box] / 2 for box in x), default=0.0)
-    return Layout(width, bottoms[-1] if bottoms else 0.0, places, routes)
+    return Layout(width, bottoms[-1] if bottoms else 0.0, positions, routes)
 
 
 def _assign_ranks(sizes, edges):
@@ -83,17 +84,17 @@ def _assign_ranks(sizes, edges):
     for source, target in edges:
         sources[target].append(source)
     rank = {}
-    for box in sizes:  # in an order of flow: what it reads has its rank already
+    for box in sizes:  # topological order: the ranks of its sources are known
         rank[box] = max((rank[source] + 1 for source in sources[box]), default=0)
     return rank
 
 
 def _insert_bends(edges, rank, widths):
-    """Return {edge: its boxes and bends from rank to rank}; bends are added to `rank` and `widths`."""
+    """Return {edge: its box or bend in each rank}; bends are added to `rank` and `widths`."""
     chains = {}
     for edge in edges:
         source, target = edge
-        bends = [(edge, number) for number in range(rank[source] + 1, rank[target])]
+        bends = [(edge, bend_rank) for bend_rank in range(rank[source] + 1, rank[target])]
         for bend in bends:
             rank[bend], widths[bend] = bend[1], BEND_WIDTH
         chains[edge] = [source, *bends, target]
@@ -101,110 +102,112 @@ def _insert_bends(edges, rank, widths):
 
 
 def _compute_initial_order(sizes, chains, rank):
-    """Return the rows of boxes and bends as a walk through the flow, branch by branch, meets them."""
+    """Return the rows of boxes and bends in the order of a depth-first search, branch by branch."""
     order = [[] for _ in range(max(rank.values(), default=-1) + 1)]
     below = defaultdict(list)
     for chain in chains.values():
         for upper, lower in pairwise(chain):
             below[upper].append(lower)
-    seen = set()
-    waiting = [box for box in reversed(list(sizes)) if rank[box] == 0]
-    while waiting:
-        box = waiting.pop()
-        if box not in seen:
-            seen.add(box)
+    visited = set()
+    stack = [box for box in reversed(list(sizes)) if rank[box] == 0]
+    while stack:
+        box = stack.pop()
+        if box not in visited:
+            visited.add(box)
             order[rank[box]].append(box)
-            waiting.extend(reversed(below[box]))
+            stack.extend(reversed(below[box]))
     return order
 
 
 def _reduce_crossings(order, above, below):
-    """Return the rows reordered, the best of some sweeps."""
-    best, fewest = order, _count_crossings(order, below)
+    """Return the reordered rows with the fewest crossings in ORDERING_SWEEPS sweeps."""
+    best_order, min_crossings = order, _count_crossings(order, below)
     for sweep in range(ORDERING_SWEEPS):
-        if not fewest:
+        if not min_crossings:
             break
         order = [list(row) for row in order]
         neighbours, rows = (above, range(1, len(order))) if sweep % 2 == 0 else (below, range(len(order) - 2, -1, -1))
-        for number in rows:
-            beside = order[number - 1 if sweep % 2 == 0 else number + 1]
-            place = {box: index for index, box in enumerate(beside)}
-            middle = {}
-            for index, box in enumerate(order[number]):
-                found = sorted(place[each] for each in neighbours[box])
-                middle[box] = sum(found) / len(found) if found else index
-            order[number].sort(key=middle.get)
+        for row in rows:
+            fixed_row = order[row - 1 if sweep % 2 == 0 else row + 1]
+            fixed_indices = {box: index for index, box in enumerate(fixed_row)}
+            barycentres = {}
+            for index, box in enumerate(order[row]):
+                indices = sorted(fixed_indices[neighbour] for neighbour in neighbours[box])
+                barycentres[box] = sum(indices) / len(indices) if indices else index
+            order[row].sort(key=barycentres.get)
         crossings = _count_crossings(order, below)
-        if crossings < fewest:
-            best, fewest = order, crossings
-    return best
+        if crossings < min_crossings:
+            best_order, min_crossings = order, crossings
+    return best_order
 
 
 def _count_crossings(order, below):
-    """Return how many pairs of lines between neighbouring rows cross."""
+    """Return the number of crossings of lines between neighbouring rows."""
     count = 0
     for upper, lower in pairwise(order):
-        place = {box: index for index, box in enumerate(lower)}
-        ends = [index for box in upper for index in sorted(place[each] for each in below[box])]
+        indices = {box: index for index, box in enumerate(lower)}
+        ends = [index for box in upper for index in sorted(indices[neighbour] for neighbour in below[box])]
         count += sum(ends[later] < ends[first] for first in range(len(ends)) for later in range(first + 1, len(ends)))
     return count
 
 
 def _route_lines(chain, x, sizes, merges, forks):
-    """Return (x where it leaves the upper, x where it meets the lower) for each rank that an edge goes down.
+    """Return (x at the upper box, x at the lower box) for each pair of ranks that an edge connects.
 
-    It leaves a box and meets the next wherever on their edges that spares a corner; a fork has one trunk, and lines
-    that meet have one arrow.
+    An edge is attached anywhere on the sides of the boxes where this saves a bend; edges that part share a trunk, and
+    edges that meet share an arrowhead.
     """
-    def reach(box, joined):
-        return max(sizes[box][0] / 2 - CORNER_MARGIN, 0.0) if box in sizes and box not in joined else 0.0
+    def get_attachment_range(box, shared_boxes):
+        return max(sizes[box][0] / 2 - CORNER_MARGIN, 0.0) if box in sizes and box not in shared_boxes else 0.0
 
-    now, lines = x[chain[0]], []
+    current_x, lines = x[chain[0]], []
     for upper, lower in pairwise(chain):
-        room, target = reach(upper, forks), reach(lower, merges)
-        low, high = max(now - room, x[lower] - target), min(now + room, x[lower] + target)
-        leave = min(max(x[lower] if room else now, low), high) if low <= high else now
-        meet = leave if low <= high else x[lower]
-        if abs(leave - meet) < STRAIGHT_TOLERANCE:
-            meet = leave
-        lines.append((leave, meet))
-        now = meet
+        upper_range, lower_range = get_attachment_range(upper, forks), get_attachment_range(lower, merges)
+        min_x, max_x = max(current_x - upper_range, x[lower] - lower_range), min(current_x + upper_range,
+                                                                                x[lower] + lower_range)
+        upper_x = min(max(x[lower] if upper_range else current_x, min_x), max_x) if min_x <= max_x else current_x
+        lower_x = upper_x if min_x <= max_x else x[lower]
+        if abs(upper_x - lower_x) < STRAIGHT_TOLERANCE:
+            lower_x = upper_x
+        lines.append((upper_x, lower_x))
+        current_x = lower_x
     return lines
 
 
 def _collect_turns(chains, lines, rank, merges):
-    """Return {(rank above, box where lines part or meet, whether they meet): (xs from above, xs further down)}."""
+    """Return {(rank above, box where lines part or meet, whether they meet): (xs above, xs below)}."""
     turns = defaultdict(lambda: (set(), set()))
     for edge, chain in chains.items():
-        for (upper, lower), (leave, meet) in zip(pairwise(chain), lines[edge], strict=True):
-            if leave != meet:
-                for side, x in zip(turns[rank[upper], lower if lower in merges else chain[0], lower in merges],
-                                   (leave, meet), strict=True):
-                    side.add(x)
+        for (upper, lower), (upper_x, lower_x) in zip(pairwise(chain), lines[edge], strict=True):
+            if upper_x != lower_x:
+                upper_xs, lower_xs = turns[rank[upper], lower if lower in merges else chain[0], lower in merges]
+                upper_xs.add(upper_x)
+                lower_xs.add(lower_x)
     return turns
 
 
 def _assign_levels(turns):
-    """Return {key of turns: level, from above} and {rank: how many levels there are}.
+    """Return {key of turns: level, counted from above} and {rank: number of levels}.
 
-    Lines that would lie upon each other turn at different levels, above which that has fewer crossings.
+    Lines that would overlap turn at different levels, in the order with fewer crossings.
     """
     pairs = []  # (above, below)
     for one, other in combinations(turns, 2):
         if one[0] == other[0] and _is_overlapping(turns[one], turns[other]):
-            first = _count_turn_crossings(turns[one], turns[other]), one[2]  # as a rule lines part above and meet below
-            pairs.append((one, other) if first <= (_count_turn_crossings(turns[other], turns[one]), other[2])
+            # With as many crossings, lines part above and meet below
+            crossings = _count_turn_crossings(turns[one], turns[other]), one[2]
+            pairs.append((one, other) if crossings <= (_count_turn_crossings(turns[other], turns[one]), other[2])
                          else (other, one))
-    levels, most = dict.fromkeys(turns, 0), defaultdict(int)
-    for _ in turns:  # as long as a row of them can be
+    levels, level_counts = dict.fromkeys(turns, 0), defaultdict(int)
+    for _ in turns:  # the length of the longest chain of them
         for above, below in pairs:
             levels[below] = min(max(levels[below], levels[above] + 1), len(turns))
     for key, level in levels.items():
-        most[key[0]] = max(most[key[0]], level + 1)
+        level_counts[key[0]] = max(level_counts[key[0]], level + 1)
     for key in turns:
         if key[2] and all(key != above for above, _ in pairs):
-            levels[key] = most[key[0]] - 1
-    return levels, most
+            levels[key] = level_counts[key[0]] - 1
+    return levels, level_counts
 
 
 def _is_overlapping(one, other):
@@ -213,8 +216,8 @@ def _is_overlapping(one, other):
 
 
 def _count_turn_crossings(above, below):
-    """Return how many crossings two turns have, one above the other."""
-    def inside(xs, turn):
+    """Return the number of crossings of two turns, one above the other."""
+    def count_inside(xs, turn):
         return sum(min(turn[0] | turn[1]) < x < max(turn[0] | turn[1]) for x in xs)
 
-    return inside(above[1], below) + inside(below[0], above)
+    return count_inside(above[1], below) + count_inside(below[0], above)

@@ -1,47 +1,47 @@
-"""A network as a Mermaid flowchart, which GitHub draws where a README has it between ```mermaid and ```."""
+"""A model as a Mermaid flowchart, which GitHub renders in a ```mermaid code block of a README."""
 
 import json
 import re
 
 from zoo.diagrams.graph_model import MODULE_KIND, Group, build_diagram_graph
-from zoo.diagrams.theme import LIGHT, DEFAULT_DIRECTIONS
+from zoo.diagrams.theme import LIGHT, DEFAULT_RANKDIRS
 from zoo.plots.font_metrics import escape_unprintable
 
-MAX_EDGES, MAX_CHARACTERS = 500, 50_000  # Mermaid's own limits, which GitHub keeps
-# Others might be Markdown or Mermaid
+MAX_EDGES, MAX_CHARACTERS = 500, 50_000  # Mermaid's default limits, which GitHub uses
+# Other characters may have a meaning in Markdown or Mermaid
 PLAIN_CHARACTER = re.compile(r"[A-Za-z0-9 ,./+()]|(?<=[A-Za-z0-9])[_-](?=[A-Za-z0-9])")
-NUMBERED_LIST = re.compile(r"^\s*\d+[.)](?=\s|$)")  # a label that begins so would be taken for a numbered list
+NUMBERED_LIST = re.compile(r"^\s*\d+[.)](?=\s|$)")  # a label that begins like this is rendered as a list
 
 
-def to_mermaid(module_graph, title, detail, direction=None):
-    """Return the Mermaid text of a Plan at "stages", "blocks" or "layers".
+def to_mermaid(module_graph, title, detail, rankdir=None):
+    """Return the Mermaid text of a ModuleGraph at the level "stages", "blocks" or "layers".
 
-    `direction` is "down" or "right"; default: the level's usual one.
-    Where all layers are more than Mermaid takes, repeats are drawn once: a comment says so.
+    `rankdir` is "TB" or "LR"; default: that of DEFAULT_RANKDIRS. Of identical modules only the first is drawn, and a
+    comment says so, if all layers exceed Mermaid's limits.
     """
-    drawn, flow = build_diagram_graph(module_graph,
-                                      detail), {"right": "LR", "down": "TB"}[direction or DEFAULT_DIRECTIONS[detail]]
-    text, edges = _format_flowchart(drawn, title, flow)
-    if _is_too_large(text, edges):
-        less = build_diagram_graph(module_graph, detail, repeats=False)
-        text, _ = _format_flowchart(less, title, flow, "of modules that repeat only the first is drawn")
+    graph = build_diagram_graph(module_graph, detail)
+    rankdir = rankdir or DEFAULT_RANKDIRS[detail]
+    text, edge_count = _format_flowchart(graph, title, rankdir)
+    if _is_too_large(text, edge_count):
+        folded_graph = build_diagram_graph(module_graph, detail, repeats=False)
+        text, _ = _format_flowchart(folded_graph, title, rankdir, "of identical modules only the first is drawn")
     return text
 
 
-def _is_too_large(text, edges):
-    return len(text) > MAX_CHARACTERS or edges > MAX_EDGES
+def _is_too_large(text, edge_count):
+    return len(text) > MAX_CHARACTERS or edge_count > MAX_EDGES
 
 
-def _format_flowchart(graph, title, flow, remark=""):
-    """Return the text of a DiagramGraph and the number of its edges."""
-    lines = ["---", f"title: {json.dumps(escape_unprintable(title))}", "---", f"flowchart {flow}"]
+def _format_flowchart(graph, title, rankdir, remark=""):
+    """Return the text of a DiagramGraph and its number of edges."""
+    lines = ["---", f"title: {json.dumps(escape_unprintable(title))}", "---", f"flowchart {rankdir}"]
     lines += [f"    %% {remark}"] if remark else []
     ids, groups, kinds = {}, {False: [], True: []}, set()
     _add_members(graph.members, 1, lines, ids, groups, kinds)
     for edge in graph.edges:
         arrow = "-.->" if edge.is_aux else "-->"
-        said = f'|"{escape_mermaid(edge.label)}"|' if edge.label else ""
-        lines.append(f"    {ids[edge.source]} {arrow}{said} {ids[edge.target]}")
+        label = f'|"{escape_mermaid(edge.label)}"|' if edge.label else ""
+        lines.append(f"    {ids[edge.source]} {arrow}{label} {ids[edge.target]}")
     lines += [f"    {style}" for style in _format_styles(kinds, groups)]
     return "\n".join([*lines, ""]), len(graph.edges)
 
@@ -56,21 +56,21 @@ def _add_members(members, depth, lines, ids, groups, kinds):
             _add_members(member.members, depth + 1, lines, ids, groups, kinds)
             lines.append(f"{indent}end")
         else:
-            style = f"{member.kind}_side" if member.is_aux else member.kind
+            style = f"{member.kind}_aux" if member.is_aux else member.kind
             kinds.add((style, member.kind, member.is_aux))
             ids[member.key] = f"n{len(ids)}"
             lines.append(f'{indent}{ids[member.key]}["{"<br>".join(map(escape_mermaid, member.lines))}"]:::{style}')
 
 
 def _format_styles(kinds, groups):
-    """Yield the colours; those of words too, because a page may be dark."""
-    for style, kind, side in sorted(kinds):
+    """Yield the styles, with text colours: the page may be dark."""
+    for style, kind, is_aux in sorted(kinds):
         fill, stroke = LIGHT.module if kind == MODULE_KIND else LIGHT.kinds[kind]
-        yield f"classDef {style} fill:{fill},stroke:{stroke},color:{LIGHT.text}{_format_dashes(side)}"
-    for side, names in groups.items():
+        yield f"classDef {style} fill:{fill},stroke:{stroke},color:{LIGHT.text}{_format_dashes(is_aux)}"
+    for is_aux, names in groups.items():
         if names:
-            style = "frame_side" if side else "frame"
-            yield f"classDef {style} fill:{LIGHT.panel},stroke:{LIGHT.frame},color:{LIGHT.text}{_format_dashes(side)}"
+            style = "frame_aux" if is_aux else "frame"
+            yield f"classDef {style} fill:{LIGHT.panel},stroke:{LIGHT.frame},color:{LIGHT.text}{_format_dashes(is_aux)}"
             yield f"class {','.join(names)} {style}"
 
 
@@ -79,8 +79,10 @@ def _format_dashes(is_aux):
 
 
 def escape_mermaid(text):
-    """Return words with all that might mean something in Mermaid, Markdown or HTML as #NUMBER; of the character."""
+    """Return text with all characters that may have a meaning in Mermaid, Markdown or HTML as #CODEPOINT;."""
     text = escape_unprintable(text)
     numbered = NUMBERED_LIST.match(text)
-    kept = {match.start() for match in PLAIN_CHARACTER.finditer(text)} - {numbered.end() - 1 if numbered else -1}
-    return "".join(letter if place in kept else f"#{ord(letter)};" for place, letter in enumerate(text))
+    plain_indices = {match.start() for match in PLAIN_CHARACTER.finditer(text)}
+    plain_indices -= {numbered.end() - 1 if numbered else -1}
+    return "".join(character if index in plain_indices else f"#{ord(character)};"
+                   for index, character in enumerate(text))

@@ -1,36 +1,24 @@
-"""The inside of a module: its layers as boxes, laid out as its figure in the paper would be."""
+"""The contents of a module: its layers as boxes, laid out like the figure in its paper."""
 
-from dataclasses import dataclass
-
-from zoo.analysis.modules import get_layer_kind, compute_signature
+from zoo.analysis.modules import compute_signature
+from zoo.diagrams.filter_table import draw_filter_table, find_filter_columns
 from zoo.diagrams.layered_layout import compute_layered_layout
-from zoo.diagrams.scene import Box, Line, Text, translate_item
+from zoo.diagrams.scene import Box, ItemGroup, Line, Text
 from zoo.diagrams.theme import FONT_SIZE, SMALL_FONT_SIZE, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
-LAYER_BOX_HEIGHT = 19.0  # of a box with one line
-STRIPE_HEIGHT = 3.5  # of what follows a layer, at the foot of its box
-MARGIN = 10.0
-MAX_TITLES = 4  # modules that a title names
-MAX_LINE_WIDTH = 142.0  # points, the longest line in a module's box
-ENTRY, EXIT = ("entry",), ("exit",)  # of a module; no layer has such a name
-PORT_SIZE = {"down": (24.0, 0.0), "right": (0.0, 24.0)}  # their width and height
-
-
-@dataclass(frozen=True)
-class ItemGroup:
-    """Items from (0, 0) on, with their size in points."""
-
-    width: float
-    height: float
-    items: tuple
-
-    def translate(self, x, y):
-        return [translate_item(item, x, y) for item in self.items]
+LAYER_BOX_HEIGHT = 19.0  # of a box with one line of text
+STRIPE_HEIGHT = 3.5  # of a normalization or an activation, at the bottom of a layer's box
+NODE_SEP, RANK_SEP = 7.0, 13.0  # between the boxes of a rank, and between ranks
+MARGIN = 7.0
+MAX_TITLES = 4  # modules that a panel's title names
+MAX_LINE_WIDTH = 146.0  # points, the longest line of text in a module's box
+ENTRY, EXIT = ("entry",), ("exit",)  # nodes for a module's input and output; no layer has such a name
+PORT_SIZE = {"TB": (24.0, 0.0), "LR": (0.0, 24.0)}  # (width, height) of ENTRY and EXIT
 
 
 def draw_fused_layer(fused_layer, label, x, y, width, theme):
-    """Return a layer's box whose upper left corner is (x, y)."""
+    """Return the box of a layer, with the upper left corner (x, y)."""
     fill, stroke = theme.kinds[fused_layer.kind]
     return [Box(x, y, width, get_fused_layer_height(fused_layer), fill, stroke, name=fused_layer.name,
                 tooltip=f"{fused_layer.name}: {label}, {format_shape(fused_layer.shape)}"),
@@ -39,10 +27,10 @@ def draw_fused_layer(fused_layer, label, x, y, width, theme):
 
 
 def draw_stripes(fused_layer, x, bottom, width, theme):
-    """Return the stripes at the foot of a layer's box: what follows its work."""
+    """Return the stripes at the bottom of a layer's box: the normalization and the activation that follow it."""
     top = bottom - STRIPE_HEIGHT * len(fused_layer.epilogue_kinds)
-    return [Box(x + 1.5, top + STRIPE_HEIGHT * number, width - 3, STRIPE_HEIGHT - 1, theme.kinds[kind][1], radius=1)
-            for number, kind in enumerate(fused_layer.epilogue_kinds)]
+    return [Box(x + 1.5, top + STRIPE_HEIGHT * index, width - 3, STRIPE_HEIGHT - 1, theme.kinds[kind][1], radius=1)
+            for index, kind in enumerate(fused_layer.epilogue_kinds)]
 
 
 def get_fused_layer_height(fused_layer):
@@ -50,73 +38,84 @@ def get_fused_layer_height(fused_layer):
 
 
 def format_layer_labels(modules):
-    """Return {unit of the first module: its words}; filters that differ between the modules are a range."""
-    found = {}  # the colour says that it is a convolution
-    for place, unit in enumerate(modules[0].fused_layers):
-        layers = [module.fused_layers[place].layers[module.fused_layers[place].main_index] for module in modules]
-        filters = sorted({layer.filters for layer in layers if layer.filters})
-        words = unit.label
-        if len(filters) > 1 and get_layer_kind(layers[0]) in ("convolution", "dense"):
-            words = words.replace(f", {layers[0].filters}", f", {filters[0]} to {filters[-1]}", 1)
-        found[unit.name] = words.replace(" conv,", ",")
-    return found
+    """Return {fused layer of the first module: its label}; filters that differ between modules are a column's letter.
+
+    Convolutions are not labelled "conv": their colour says so.
+    """
+    letters = {name: column.letter for column in find_filter_columns(modules) for name in column.layer_names}
+    labels = {}
+    for fused_layer in modules[0].fused_layers:
+        label, name = fused_layer.label, fused_layer.name
+        if name in letters:
+            filters = fused_layer.layers[fused_layer.main_index].filters
+            label = label.replace(f", {filters}", f", {letters[name]}", 1)
+        labels[name] = label.replace(" conv,", ",")
+    return labels
 
 
-def draw_module_detail(modules, theme, direction="down"):
-    """Return the ItemGroup of what the modules, which have one structure, are made of."""
+def draw_module_detail(modules, theme, rankdir="TB"):
+    """Return the ItemGroup of the layers of modules with the same structure."""
     module = modules[0]
-    words = format_layer_labels(modules)
-    names = {unit.name for unit in module.fused_layers}
-    sizes = {ENTRY: PORT_SIZE[direction]}
-    sizes |= {unit.name: (estimate_text_width(words[unit.name], FONT_SIZE) + 14, get_fused_layer_height(unit))
-              for unit in module.fused_layers}
-    read = {source for unit in module.fused_layers for source in unit.inputs}
-    edges = [(source if source in names else ENTRY, unit.name) for unit in module.fused_layers
-             for source in (unit.inputs or ("",))]
-    ends = [unit.name for unit in module.fused_layers if unit.name not in read]
-    sizes[EXIT] = PORT_SIZE[direction]
-    edges += [(end, EXIT) for end in ends]
-    layout = compute_layered_layout(sizes, edges, direction=direction)
+    labels = format_layer_labels(modules)
+    sizes = {ENTRY: PORT_SIZE[rankdir]}
+    sizes |= {layer.name: (estimate_text_width(labels[layer.name], FONT_SIZE) + 10, get_fused_layer_height(layer))
+              for layer in module.fused_layers}
+    sources = {source for layer in module.fused_layers for source in layer.inputs}
+    edges = [(source if source in sizes else ENTRY, layer.name) for layer in module.fused_layers
+             for source in (layer.inputs or ("",))]
+    edges += [(layer.name, EXIT) for layer in module.fused_layers if layer.name not in sources]
+    sizes[EXIT] = PORT_SIZE[rankdir]
+    layout = compute_layered_layout(sizes, edges, node_sep=NODE_SEP, rank_sep=RANK_SEP, rankdir=rankdir)
     items = [Line(route, theme.line, 0.9, arrow=True) for route in layout.routes.values()]
-    for unit in module.fused_layers:
-        x, y = layout.positions[unit.name]
-        items += draw_fused_layer(unit, words[unit.name], x, y, sizes[unit.name][0], theme)
+    for layer in module.fused_layers:
+        x, y = layout.positions[layer.name]
+        items += draw_fused_layer(layer, labels[layer.name], x, y, sizes[layer.name][0], theme)
     return ItemGroup(layout.width, layout.height, tuple(items))
 
 
-def draw_detail_panel(modules, theme, direction="down"):
-    """Return the inside with a frame and a title: the modules' names, and their output's shape where it is one."""
-    picture = draw_module_detail(modules, theme, direction)
-    titles = [module.title for module in modules]
-    titles = [f"{module.names[0]} to {module.names[-1]}" if titles.count(module.title) > 1 else module.title
-              for module in modules]
+def draw_detail_panel(modules, theme, rankdir="TB"):
+    """Return the contents of modules with the same structure in a frame, with a table of the filters that differ.
+
+    The title names the modules; beside it is the shape of their output, if it is the same.
+    """
+    layers = draw_module_detail(modules, theme, rankdir)
+    table = draw_filter_table(modules, theme)
+    titles = [_format_range(module) if len(modules) > 1 else module.title for module in modules]
     title = ", ".join(titles[:MAX_TITLES]) + (f" and {len(modules) - MAX_TITLES} more" if len(modules) > MAX_TITLES
                                               else "")
     shapes = {module.shape for module in modules}
-    under = format_shape(modules[0].shape) if len(shapes) == 1 else ""
-    width = max(picture.width, estimate_text_width(title, 10, "bold"),
-                estimate_text_width(under, SMALL_FONT_SIZE)) + 2 * MARGIN
-    head = (30.0 if under else 22.0) + (6.0 if direction == "right" else 0.0)
-    height = head + picture.height + MARGIN
+    subtitle = format_shape(modules[0].shape) if len(shapes) == 1 else ""
+    subtitle_x = MARGIN + estimate_text_width(title, 10, "bold") + 8
+    width = max(max(layers.width, table.width) + MARGIN,
+                subtitle_x + estimate_text_width(subtitle, SMALL_FONT_SIZE)) + MARGIN
+    top = 21.0 + (6.0 if rankdir == "LR" else 0.0)
+    height = top + layers.height + table.height + MARGIN
     items = [Box(0, 0, width, height, theme.panel, theme.frame, radius=6),
-             Text(MARGIN, 13, title, 10, theme.text, bold=True, anchor="start")]
-    if under:
-        items.append(Text(MARGIN, 24, under, SMALL_FONT_SIZE, theme.muted, anchor="start"))
-    return ItemGroup(width, height, (*items, *picture.translate((width - picture.width) / 2, head)))
+             Text(MARGIN, 12, title, 10, theme.text, bold=True, anchor="start")]
+    if subtitle:
+        items.append(Text(subtitle_x, 12, subtitle, SMALL_FONT_SIZE, theme.muted, anchor="start"))
+    return ItemGroup(width, height, (*items, *layers.translate((width - layers.width) / 2, top),
+                                     *table.translate(MARGIN, top + layers.height)))
+
+
+def _format_range(module):
+    return module.name if module.repeats == 1 else f"{module.names[0]} to {module.names[-1]}"
 
 
 def has_detail(module):
-    """Whether its box alone would hide something: branches, or layers that one line cannot tell."""
-    return len(module.fused_layers) > 1 and (len(module.fused_layers) > 2 or estimate_text_width(format_layers(module), SMALL_FONT_SIZE + 0.5) > MAX_LINE_WIDTH)
+    """Return whether a module needs a panel: it has branches, or more layers than fit in a line."""
+    layer_count = len(module.fused_layers)
+    return layer_count > 2 or (layer_count == 2 and
+                               estimate_text_width(format_layers(module), SMALL_FONT_SIZE) > MAX_LINE_WIDTH)
 
 
 def format_layers(module):
     """Return the layers of a module in one line."""
-    return " + ".join(unit.label for unit in module.fused_layers)
+    return " + ".join(layer.label for layer in module.fused_layers)
 
 
 def group_by_structure(modules):
-    """Return the modules that have an inside in groups of one structure, in the order of the flow."""
+    """Return the modules with details in groups of the same structure, in topological order."""
     groups = {}
     for module in modules:
         if has_detail(module):
@@ -125,6 +124,6 @@ def group_by_structure(modules):
 
 
 def collect_layer_kinds(modules):
-    """Return the kinds that the modules' layers are drawn as."""
-    return {unit.kind for module in modules for unit in module.fused_layers} | {
-        kind for module in modules for unit in module.fused_layers for kind in unit.epilogue_kinds}
+    """Return the kinds of layers that the modules are drawn with."""
+    return {layer.kind for module in modules for layer in module.fused_layers} | {
+        kind for module in modules for layer in module.fused_layers for kind in layer.epilogue_kinds}

@@ -1,44 +1,45 @@
-"""A network module by module: one box each, repeats as one, the inside of each kind of module once beside them."""
+"""A model module by module: one box for identical ones, and the contents of each kind of module beside them."""
 
 from zoo.diagrams.backbone_view import draw_backbone_column, draw_backbone_rows
-from zoo.diagrams.module_detail import ItemGroup, group_by_structure, collect_layer_kinds, draw_detail_panel
-from zoo.diagrams.page_packing import GROUP_GAP, pack_on_page, compute_page_scale, pack_shelves
-from zoo.diagrams.scene import Scene
+from zoo.diagrams.module_detail import collect_layer_kinds, draw_detail_panel, group_by_structure
+from zoo.diagrams.page_packing import GROUP_GAP, compute_page_scale, pack_on_page, pack_shelves
+from zoo.diagrams.scene import ItemGroup, Scene
 from zoo.diagrams.theme import HEADING_HEIGHT, MARGIN, SUBTITLE_SIZE, TITLE_SIZE, draw_heading, draw_legend
 from zoo.plots.text_layout import estimate_text_width
 
-ROW_WIDTHS = tuple(range(500, 2001, 50))  # points, the widths that are tried for rows of modules
+ROW_WIDTHS = tuple(range(500, 2001, 50))  # points, the candidate widths of rows of modules
 
 
-def draw_blocks(module_graph, title, subtitle, theme, bar_maxima, direction="down"):
-    """Return the Scene of a Plan: the modules in the direction of the flow, and what is in them.
+def draw_blocks(module_graph, title, subtitle, theme, bar_maxima, rankdir="TB"):
+    """Return the Scene of a ModuleGraph: the modules in the direction `rankdir`, and panels with their contents.
 
-    `most` is what the longest bars stand for, {"parameters": ..., "multiply_adds": ...}.
+    `bar_maxima` are the values of the longest bars, {"parameters": ..., "multiply_adds": ...}.
     """
-    panels = [draw_detail_panel(group, theme, direction) for group in group_by_structure(module_graph.modules)]
-    extra = 2 * MARGIN, HEADING_HEIGHT + 60  # of which 60 are about the legend's
-    if direction == "right":
-        body = draw_wide_layout(module_graph, panels, theme, bar_maxima, extra)
+    panels = [draw_detail_panel(modules, theme, rankdir) for modules in group_by_structure(module_graph.modules)]
+    surrounding_size = 2 * MARGIN, HEADING_HEIGHT + 60  # about 60 are for the legend
+    if rankdir == "LR":
+        drawing = draw_wide_layout(module_graph, panels, theme, bar_maxima, surrounding_size)
     else:
-        body = pack_on_page([draw_backbone_column(module_graph, theme, bar_maxima), *panels], extra)
-    width = max(body.width, estimate_text_width(title, TITLE_SIZE, "bold"),
+        drawing = pack_on_page([draw_backbone_column(module_graph, theme, bar_maxima), *panels], surrounding_size)
+    width = max(drawing.width, estimate_text_width(title, TITLE_SIZE, "bold"),
                 estimate_text_width(subtitle, SUBTITLE_SIZE))
-    key, key_height = draw_legend(MARGIN, HEADING_HEIGHT + body.height + 16, width,
-                                  collect_layer_kinds(module_graph.modules), theme, with_bars=True,
-                                  with_aux=any(module.loss_weight for module in module_graph.modules))
-    return Scene(width + 2 * MARGIN, HEADING_HEIGHT + body.height + 16 + key_height + MARGIN, theme.background,
-                 [*draw_heading(title, subtitle, theme), *body.translate(MARGIN, HEADING_HEIGHT), *key],
+    legend_top = HEADING_HEIGHT + drawing.height + 16
+    legend, legend_height = draw_legend(MARGIN, legend_top, width, collect_layer_kinds(module_graph.modules), theme,
+                                        with_bars=True,
+                                        with_aux=any(module.loss_weight for module in module_graph.modules))
+    return Scene(width + 2 * MARGIN, legend_top + legend_height + MARGIN, theme.background,
+                 [*draw_heading(title, subtitle, theme), *drawing.translate(MARGIN, HEADING_HEIGHT), *legend],
                  f"{title}: {subtitle}")
 
 
 def draw_wide_layout(module_graph, panels, theme, bar_maxima, surrounding_size):
-    """Return the ItemGroup of rows of modules above the panels, as wide as A4 shows it largest."""
-    found = []
-    for limit in ROW_WIDTHS:
-        rows = draw_backbone_rows(module_graph, theme, bar_maxima, limit)
-        below = pack_shelves(panels, max(limit, *(each.width for each in panels), 0.0))
+    """Return the ItemGroup of rows of modules above the panels, in the width that is largest on A4."""
+    candidates = []
+    for max_width in ROW_WIDTHS:
+        rows = draw_backbone_rows(module_graph, theme, bar_maxima, max_width)
+        packed_panels = pack_shelves(panels, max(max_width, *(panel.width for panel in panels), 0.0))
         top = rows.height + (GROUP_GAP if panels else 0.0)
-        found.append(ItemGroup(max(rows.width, below.width), top + below.height,
-                               (*rows.items, *below.translate(0.0, top))))
-    return max(found,
-               key=lambda each: compute_page_scale(each.width + surrounding_size[0], each.height + surrounding_size[1]))
+        candidates.append(ItemGroup(max(rows.width, packed_panels.width), top + packed_panels.height,
+                                    (*rows.items, *packed_panels.translate(0.0, top))))
+    return max(candidates, key=lambda candidate: compute_page_scale(candidate.width + surrounding_size[0],
+                                                                    candidate.height + surrounding_size[1]))

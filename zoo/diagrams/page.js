@@ -1,8 +1,8 @@
 "use strict";
-// The diagram of page.py: modules in a column, one below the other, each folded to a box or unfolded to its layers.
+// The diagram of page.py: modules in a column, each collapsed to a box or expanded to its layers.
 //
-// What is shown has a key: "m3" is a module, or all that repeat it; "m3.2" the third of those; "l57" a layer.
-// A name is only ever set as text or compared, never made part of HTML, of a selector or of an address.
+// Boxes have keys: "m3" is a module, or all identical ones; "m3.2" the third of those; "l57" a layer.
+// Names are only set as text or compared, never inserted into HTML, selectors or URLs.
 
 const network = JSON.parse(document.getElementById("network").textContent);
 const {layers, modules, insides, totals} = network;
@@ -14,21 +14,21 @@ const WIDTH = 160, TALL = 30, THIN = 17, GAP = 19, HEAD = 28, FOLLOWER = 13, SID
 const PAD = 10, SMALL = 7, LETTERS = 8.5, TITLE = 10;
 const FONT = '"DejaVu Sans", Verdana, sans-serif';
 
-const opened = new Set();  // keys of what is unfolded
-const placed = new Map();  // key: {x, y, width, height, node, parent} of what is drawn, in the order of the flow
-let hits = new Set();  // numbers of the layers that the search has found
-let chosen = null;  // the key whose facts are shown
+const opened = new Set();  // keys of expanded modules
+const placed = new Map();  // key: {x, y, width, height, node, parent} of the drawn boxes, in topological order
+let hits = new Set();  // indices of the layers that match the search
+let chosen = null;  // the key whose details are shown
 let camera = {x: 0, y: 0, scale: 1};
 let bounds = {left: 0, right: 0, bottom: 0};
 
-const home = [];  // of each layer: [module, which of those that repeat it]
-modules.forEach((module, number) => module.each.forEach((one, which) => {
-  for (const layer of one.layers) home[layer] = [number, which];
+const home = [];  // of each layer: [module index, index among identical modules]
+modules.forEach((module, number) => module.each.forEach((repeat, which) => {
+  for (const layer of repeat.layers) home[layer] = [number, which];
 }));
 const readers = layers.map(() => []);
 layers.forEach((layer, number) => layer.reads.forEach(source => readers[source].push(number)));
 
-// ------------------------------------------------------------------------------------------------- shapes and words
+// ------------------------------------------------------------------------------------------------- shapes and text
 
 const pen = document.createElement("canvas").getContext("2d");
 
@@ -39,32 +39,32 @@ function make(tag, attributes, parent) {
   return node;
 }
 
-function widthOf(words, size, classes = "") {
+function widthOf(text, size, classes = "") {
   pen.font = `${classes.includes("bold") ? "bold " : ""}100px ${FONT}`;
-  return pen.measureText(words).width * size / 100;
+  return pen.measureText(text).width * size / 100;
 }
 
-// Write one line whose middle, or start, is at (x, y), within `room`: squeezed a little, then cut.
-function write(parent, words, x, y, size, room, classes = "middle") {
+// Write one line, with its middle or start at (x, y), in at most `room` points: compressed, then truncated.
+function write(parent, text, x, y, size, room, classes = "middle") {
   const length = text => widthOf(text, size, classes);
-  if (length(words) > room * 1.25) {
-    let end = words.length;
-    while (end > 1 && length(words.slice(0, end) + "…") > room) end = Math.min(end - 1, Math.ceil(end * 0.97));
-    words = words.slice(0, end) + "…";
+  if (length(text) > room * 1.25) {
+    let end = text.length;
+    while (end > 1 && length(text.slice(0, end) + "…") > room) end = Math.min(end - 1, Math.ceil(end * 0.97));
+    text = text.slice(0, end) + "…";
   }
   const node = make("text", {x, y: y + 0.365 * size, "font-size": size, class: classes}, parent);
-  if (length(words) > room) {
+  if (length(text) > room) {
     node.setAttribute("textLength", room);
     node.setAttribute("lengthAdjust", "spacingAndGlyphs");
   }
-  node.textContent = words;
+  node.textContent = text;
 }
 
 function line(parent, points, kind = "arrow") {
   make("path", {d: "M" + points.map(point => point.join(" ")).join("L"), class: `edge ${kind}`}, parent);
 }
 
-// Draw a box and note where it is. What it says to those who cannot see it is `label`.
+// Draw a box and record its position. `label` is its accessible name.
 function box(parent, key, above, area, classes, label, radius = 4) {
   const level = above === null ? 1 : placed.get(above).level + 1;
   const node = make("g", {class: `box ${classes}`, role: "treeitem", tabindex: -1, "data-key": key}, parent);
@@ -82,65 +82,65 @@ function toggler(node, x, y, open) {
   make("path", {d: `M${x + 3} ${y + 6.5}h7${open ? "" : `M${x + 6.5} ${y + 3}v7`}`}, button);
 }
 
-// --------------------------------------------------------------------------------------------------------- pictures
-// A picture is {width, height, draw(parent, x, y)}: x is its middle, y its upper edge. One that is framed has more:
-// `head`, the room above it; `enters`, the kind of the line to it; `leaves`, where the flow leaves it, from its middle.
+// --------------------------------------------------------------------------------------------------------- drawings
+// A drawing is {width, height, draw(parent, x, y)}: x is its middle, y its upper edge. Inside a frame it also has
+// `head`, the space above it; `enters`, the kind of the line to it; `leaves`, the offset of its output from the middle.
 
-function modulePicture(number) {
+function moduleDrawing(number) {
   const module = modules[number], key = `m${number}`;
-  if (module.each.length === 1) return onePicture(number, 0, key, null);
-  if (!opened.has(key)) return closedPicture(module, key, null, layersIn(module));
-  const inner = module.each.map((_, which) => onePicture(number, which, `m${number}.${which}`, key));
-  return framePicture(module, key, null, columnPicture(inner), `${module.each.length} x ${module.title}`);
+  if (module.each.length === 1) return oneDrawing(number, 0, key, null);
+  if (!opened.has(key)) return closedDrawing(module, key, null, layersIn(module));
+  const inner = module.each.map((_, which) => oneDrawing(number, which, `m${number}.${which}`, key));
+  return frameDrawing(module, key, null, columnDrawing(inner), module.title);
 }
 
-// One module by itself: `key` is its own, or the layer's if it is only one.
-function onePicture(number, which, key, above) {
+// One module: `key` is its own, or that of its only layer.
+function oneDrawing(number, which, key, above) {
   const module = modules[number], one = module.each[which];
-  if (module.inside === undefined) return closedPicture({...one, words: layers[one.layers[0]].words, each: [one],
+  if (module.inside === undefined) return closedDrawing({...one, label: layers[one.layers[0]].label, each: [one],
     side: module.side, thin: module.thin}, `l${one.layers[0]}`, above, one.layers);
-  const shown = {...module, ...one, each: [one], words: above === null ? module.words : `${one.layers.length} layers`};
-  if (!opened.has(key)) return closedPicture(shown, key, above, one.layers);
-  const inner = insidePicture(insides[module.inside], one.layers, key, module.side);
-  return framePicture(shown, key, above, inner, one.title);
+  const shown = {...module, ...one, each: [one], label: above === null ? module.label : `${one.layers.length} layers`};
+  if (!opened.has(key)) return closedDrawing(shown, key, above, one.layers);
+  const inner = insideDrawing(insides[module.inside], one.layers, key, module.side);
+  return frameDrawing(shown, key, above, inner, one.title);
 }
 
-function closedPicture(module, key, above, inner) {
+function closedDrawing(module, key, above, inner) {
   const height = module.thin ? THIN : TALL, times = module.each.length;
   return {width: WIDTH, height, draw(parent, x, y) {
     const left = x - WIDTH / 2, count = inner.filter(layer => hits.has(layer)).length, can = !key.startsWith("l");
     for (let back = Math.min(times - 1, 2); back > 0; back--)
       make("rect", {x: left + 3 * back, y: y - 3 * back, width: WIDTH, height, rx: 4},
         make("g", {class: `kind-${module.kind}`}, parent));
-    const title = times > 1 ? `${times} x ${module.title}` : module.title;
+    const title = module.title;
     const area = {x: left, y, width: WIDTH, height}, classes = `kind-${module.kind}${count ? " hit" : ""}`;
-    const node = box(parent, key, above, area, classes, `${title}, ${module.words}, ${module.shape}`);
+    const node = box(parent, key, above, area, classes, `${title}, ${module.label}, ${module.shape}`);
     if (module.side) node.firstChild.setAttribute("class", "dashed");
     const room = WIDTH - (can ? 40 : 12);
     if (module.thin) {
-      const words = module.words === "activation" || module.words === title ? title : `${title}   ${module.words}`;
-      write(node, words, x, y + height / 2, SMALL + 0.5, room);
+      const text = module.label === "activation" || module.label === title ? title : `${title}   ${module.label}`;
+      write(node, text, x, y + height / 2, SMALL + 0.5, room);
     } else {
       write(node, title, x, y + 11, TITLE, room, "middle bold");
-      write(node, module.words, x, y + 23, SMALL + 0.5, room, "middle faint");
+      write(node, module.label, x, y + 23, SMALL + 0.5, room, "middle faint");
     }
     if (can) toggler(node, left + 4, y + (height - 13) / 2, false);
     if (count && can) write(node, String(count), left + WIDTH - 14, y + height / 2, LETTERS, 20, "middle count");
   }};
 }
 
-function framePicture(module, key, above, inner, title) {
-  const words = Math.min(widthOf(title, TITLE, "bold") + 4, 260);
+function frameDrawing(module, key, above, inner, title) {
+  const titleWidth = Math.min(widthOf(title, TITLE, "bold") + 4, 260);
   const under = module.loss === undefined ? module.shape : `${module.shape}, loss x ${module.loss}`;
-  const width = Math.max(inner.width + 2 * PAD, words + 36, WIDTH), height = inner.height + inner.head + PAD;
+  const width = Math.max(inner.width + 2 * PAD, titleWidth + 36, WIDTH), height = inner.height + inner.head + PAD;
   return {width, height, draw(parent, x, y) {
     const left = x - width / 2;
     const node = box(parent, key, above, {x: left, y, width, height}, "frame", `${title}, ${module.shape}`, 6);
     if (module.side) node.firstChild.setAttribute("class", "dashed");
     toggler(node, left + 6, y + 5, true);
-    write(node, title, left + 26, y + 11.5, TITLE, words, "bold");
+    write(node, title, left + 26, y + 11.5, TITLE, titleWidth, "bold");
     write(node, under, left + 26, y + 23.5, SMALL, width - 36, "faint");
-    const free = left + 26 + Math.max(words, widthOf(under, SMALL)) < x - 4;  // a wide title is not crossed
+    const free = left + 26 + Math.max(titleWidth, widthOf(under, SMALL)) < x - 4;  // no line across a wide title
     const bottom = y + height;
     line(parent, [[x, free ? y : y + Math.min(inner.head, 30)], [x, y + inner.head]], inner.enters);
     const end = x + inner.leaves;
@@ -149,8 +149,8 @@ function framePicture(module, key, above, inner, title) {
   }};
 }
 
-// The layers of a module where page.py has put them, what they read from outside in the middle.
-function insidePicture(plan, members, key, side) {
+// The layers of a module at the positions of page.py, with the module's input in the middle.
+function insideDrawing(plan, members, key, side) {
   const width = 2 * Math.max(plan.enter, plan.width - plan.enter);
   return {width, height: plan.height, head: 28, enters: "", leaves: plan.leave - plan.enter, draw(parent, x, y) {
     const left = x - plan.enter;
@@ -172,20 +172,20 @@ function insidePicture(plan, members, key, side) {
 function layerBox(parent, number, above, area, large) {
   const layer = layers[number], middle = area.x + area.width / 2;
   const node = box(parent, `l${number}`, above, area, `kind-${layer.kind}${hits.has(number) ? " hit" : ""}`,
-    `${layer.name}, ${layer.words}, ${layer.shape}`, 3);
-  make("title", {}, node).textContent = `${layer.name}: ${layer.words}, ${layer.shape}`;
-  write(node, layer.words, middle, area.y + (large ? 10 : area.height / 2), large ? LETTERS : SMALL, area.width - 8);
+    `${layer.name}, ${layer.label}, ${layer.shape}`, 3);
+  make("title", {}, node).textContent = `${layer.name}: ${layer.label}, ${layer.shape}`;
+  write(node, layer.label, middle, area.y + (large ? 10 : area.height / 2), large ? LETTERS : SMALL, area.width - 8);
   if (large) write(node, layer.name, middle, area.y + 20.5, SMALL, area.width - 8, "middle faint");
 }
 
-function columnPicture(pictures) {
-  const height = pictures.reduce((sum, each) => sum + each.height, 0) + GAP * (pictures.length - 1);
-  const width = Math.max(...pictures.map(each => each.width));
+function columnDrawing(drawings) {
+  const height = drawings.reduce((sum, each) => sum + each.height, 0) + GAP * (drawings.length - 1);
+  const width = Math.max(...drawings.map(each => each.width));
   return {width, height, head: 40, enters: "arrow", leaves: 0, draw(parent, x, y) {
-    pictures.forEach((picture, place) => {
+    drawings.forEach((drawing, place) => {
       if (place) line(parent, [[x, y - GAP], [x, y]]);
-      picture.draw(parent, x, y);
-      y += picture.height + GAP;
+      drawing.draw(parent, x, y);
+      y += drawing.height + GAP;
     });
   }};
 }
@@ -199,15 +199,15 @@ function bars(parent, module, x, y) {
   });
 }
 
-// ------------------------------------------------------------------------------------------------------ all of them
+// ------------------------------------------------------------------------------------------------------ the diagram
 
 function draw() {
   const focused = view.contains(document.activeElement);
   placed.clear();
   view.replaceChildren();
   const main = modules.map((_, number) => number).filter(number => !modules[number].side);
-  const pictures = modules.map((_, number) => modulePicture(number));
-  const wide = Math.max(...main.map(number => pictures[number].width)), tops = [];
+  const drawings = modules.map((_, number) => moduleDrawing(number));
+  const wide = Math.max(...main.map(number => drawings[number].width)), tops = [];
   let y = 0;
   main.forEach((number, place) => {
     const module = modules[number], folded = !opened.has(`m${number}`);
@@ -220,77 +220,77 @@ function draw() {
       y += GAP + behind;
     }
     tops[number] = y;
-    pictures[number].draw(view, 0, y);
-    bars(view, module, pictures[number].width / 2 + PAD + 2, y + (folded && !module.thin ? (TALL - 17) / 2 : 8));
-    y += pictures[number].height;
+    drawings[number].draw(view, 0, y);
+    bars(view, module, drawings[number].width / 2 + PAD + 2, y + (folded && !module.thin ? (TALL - 17) / 2 : 8));
+    y += drawings[number].height;
   });
   write(view, modules[main[main.length - 1]].shape, 0, y + 9, SMALL, WIDTH);
-  const left = lanes(main, pictures, tops, -wide / 2);
-  const [edge, bottom] = aside(pictures, tops, left);
+  const left = lanes(main, drawings, tops, -wide / 2);
+  const [edge, bottom] = aside(drawings, tops, left);
   bounds = {left: edge, right: wide / 2 + PAD + BAR + 44, bottom: Math.max(y + 18, bottom)};
   for (const key of placed.keys()) mark(key);
   placed.get(placed.has(chosen) ? chosen : placed.keys().next().value).node.setAttribute("tabindex", 0);
   if (focused && placed.has(chosen)) placed.get(chosen).node.focus({preventScroll: true});
 }
 
-// Draw what is read further below on the left of the column, each in the first lane that is free; return the left end.
-function lanes(main, pictures, tops, left) {
+// Draw connections that skip modules left of the column, each in the first free lane; return the left end.
+function lanes(main, drawings, tops, left) {
   const free = [];
   main.forEach((number, place) => modules[number].reads.forEach(source => {
     if (source === main[place - 1]) return;
-    const start = tops[source] + pictures[source].height / 2, end = tops[number] + 6;
+    const start = tops[source] + drawings[source].height / 2, end = tops[number] + 6;
     let lane = free.findIndex(until => until < start);
     if (lane < 0) lane = free.length;
     free[lane] = end;
     const x = left - LANE * (lane + 1);
-    line(view, [[-pictures[source].width / 2, start], [x, start], [x, end], [-pictures[number].width / 2, end]]);
+    line(view, [[-drawings[source].width / 2, start], [x, start], [x, end], [-drawings[number].width / 2, end]]);
   }));
   return left - LANE * free.length;
 }
 
-// Draw side classifiers left of the modules that they read; return their left end and their lower end.
-function aside(pictures, tops, left) {
-  const right = left - SIDE_GAP, turn = left - SIDE_GAP / 2, middleOf = number => right - pictures[number].width / 2;
+// Draw auxiliary classifiers left of the modules that they read; return their left end and their lower end.
+function aside(drawings, tops, left) {
+  const right = left - SIDE_GAP, turn = left - SIDE_GAP / 2, middleOf = number => right - drawings[number].width / 2;
   let bottom = -GAP, edge = left;
   modules.forEach((module, number) => {
     if (!module.side) return;
-    const picture = pictures[number], half = Math.min(picture.height, TALL) / 2;
+    const drawing = drawings[number], half = Math.min(drawing.height, TALL) / 2;
     const source = module.reads.find(each => tops[each] !== undefined);
     const beside = source !== undefined && !modules[source].side;
-    const start = beside ? tops[source] + Math.min(pictures[source].height, TALL) / 2 : 0;
+    const start = beside ? tops[source] + Math.min(drawings[source].height, TALL) / 2 : 0;
     const y = tops[number] = Math.max(start - half, bottom + GAP), end = y + half;
     if (beside)
-      line(view, [[-pictures[source].width / 2, start], [turn, start], [turn, end], [right, end]], "arrow dashed");
+      line(view, [[-drawings[source].width / 2, start], [turn, start], [turn, end], [right, end]], "arrow dashed");
     else if (source !== undefined) {
       const [from, to] = [middleOf(source), middleOf(number)];
-      line(view, [[from, tops[source] + pictures[source].height], [from, y - 8], [to, y - 8], [to, y]], "arrow dashed");
+      line(view, [[from, tops[source] + drawings[source].height], [from, y - 8], [to, y - 8], [to, y]], "arrow dashed");
     }
-    picture.draw(view, middleOf(number), y);
-    edge = Math.min(edge, right - picture.width);
-    bottom = y + picture.height;
+    drawing.draw(view, middleOf(number), y);
+    edge = Math.min(edge, right - drawing.width);
+    bottom = y + drawing.height;
   });
   return [edge, bottom];
 }
 
-// ----------------------------------------------------------------------------------------------------------- facts
+// --------------------------------------------------------------------------------------------------------- details
 
-const told = number => number === null || number === undefined ? "not known" : number.toLocaleString("en-US");
+const formatCount = number => number === null || number === undefined ? "unknown" : number.toLocaleString("en-US");
 
-function share(number, total) {
-  return total && number ? `${told(number)} (${(100 * number / total).toPrecision(2)} %)` : told(number);
+function formatFraction(number, total) {
+  return total && number ? `${formatCount(number)} (${(100 * number / total).toPrecision(2)} %)` : formatCount(number);
 }
 
-// What the outputs for one picture take, so many numbers of 4 bytes each, and their share of a total.
-function memory(numbers, total) {
-  if (numbers === undefined) return undefined;
-  const bytes = 4 * numbers, [unit, size] = bytes < 1e6 ? ["kB", 1e3] : ["MB", 1e6];
-  const part = total ? ` (${(100 * numbers / total).toPrecision(2)} %)` : "";
+// The memory of the outputs for one image, in values of 4 bytes, and its percentage of a total.
+function formatMemory(values, total) {
+  if (values === undefined) return undefined;
+  const bytes = 4 * values, [unit, size] = bytes < 1e6 ? ["kB", 1e3] : ["MB", 1e6];
+  const part = total ? ` (${(100 * values / total).toPrecision(2)} %)` : "";
   return `${(bytes / size).toPrecision(3)} ${unit}${part}`;
 }
 
-function element(tag, words, parent) {
+function element(tag, text, parent) {
   const node = document.createElement(tag);
-  node.textContent = words;
+  node.textContent = text;
   parent.append(node);
   return node;
 }
@@ -328,22 +328,23 @@ function links(title, targets) {
 const layerLinks = numbers => numbers.map(number => [layers[number].name, () => reveal(number)]);
 
 function layerFacts(layer, number) {
-  heading(layer.name, layer.words);
-  table([["class", layer.class], ["output shape", layer.shape], ["parameters", told(layer.parameters)],
-    ["trainable", layer.trainable === layer.parameters ? undefined : told(layer.trainable)],
-    ["multiply-adds", told(layer.multiplyAdds)], [layer.kind === "dense" ? "units" : "filters", layer.filters],
+  heading(layer.name, layer.label);
+  table([["class", layer.class], ["output shape", layer.shape], ["parameters", formatCount(layer.parameters)],
+    ["trainable", layer.trainable === layer.parameters ? undefined : formatCount(layer.trainable)],
+    ["multiply-adds", formatCount(layer.multiplyAdds)], [layer.kind === "dense" ? "units" : "filters", layer.filters],
     [layer.kind === "pool" ? "window" : "kernel", layer.kernel], ["strides", layer.strides],
-    ["groups", layer.groups], ["activation", layer.activation], ["memory a picture", memory(layer.outputs)],
+    ["groups", layer.groups], ["activation", layer.activation],
+    ["activation memory per image", formatMemory(layer.outputs)],
     ["receptive field", layer.field], ["output stride", layer.step]]);
-  links("reads", layerLinks(layer.reads));
-  links("is read by", layerLinks(readers[number]));
+  links("inputs", layerLinks(layer.reads));
+  links("outputs", layerLinks(readers[number]));
 }
 
 function counts(module) {
-  return [["output shape", module.shape], ["parameters", share(module.parameters, totals.parameters)],
-    ["multiply-adds", share(module.multiplyAdds, totals.multiplyAdds)],
-    ["memory a picture", memory(module.outputs, totals.outputs)],
-    ["weight of its loss", module.loss]];
+  return [["output shape", module.shape], ["parameters", formatFraction(module.parameters, totals.parameters)],
+    ["multiply-adds", formatFraction(module.multiplyAdds, totals.multiplyAdds)],
+    ["activation memory per image", formatMemory(module.outputs, totals.outputs)],
+    ["loss weight", module.loss]];
 }
 
 function moduleFacts(module) {
@@ -353,7 +354,7 @@ function moduleFacts(module) {
 }
 
 function repeatFacts(module, number) {
-  heading(`${module.each.length} x ${module.title}`, "modules of one structure, one after the other");
+  heading(module.title, "identical modules in sequence");
   table(counts(module));
   links("modules", module.each.map((one, which) => [one.name, () => {
     opened.add(`m${number}`);
@@ -363,14 +364,15 @@ function repeatFacts(module, number) {
 }
 
 function networkFacts() {
-  heading(document.title, "the network");
-  table([["layers", told(layers.length)], ["modules", told(modules.reduce((sum, each) => sum + each.each.length, 0))],
-    ["parameters", told(totals.parameters)], ["trainable", told(totals.trainable)],
-    ["multiply-adds", told(totals.multiplyAdds)], ["memory a picture", memory(totals.outputs)],
-    ["layers not counted", totals.uncounted ? told(totals.uncounted) : undefined]]);
+  heading(document.title, "model");
+  const moduleCount = modules.reduce((sum, module) => sum + module.each.length, 0);
+  table([["layers", formatCount(layers.length)], ["modules", formatCount(moduleCount)],
+    ["parameters", formatCount(totals.parameters)], ["trainable", formatCount(totals.trainable)],
+    ["multiply-adds", formatCount(totals.multiplyAdds)], ["activation memory per image", formatMemory(totals.outputs)],
+    ["layers without multiply-adds", totals.uncounted ? formatCount(totals.uncounted) : undefined]]);
 }
 
-// ------------------------------------------------------------------------------------------------------ what is done
+// ----------------------------------------------------------------------------------------------------------- actions
 
 function mark(key) {
   const {node} = placed.get(key);
@@ -378,7 +380,7 @@ function mark(key) {
   node.setAttribute("aria-selected", key === chosen);
 }
 
-// Show the facts of a key, or of the network; `show` also brings its box into sight and gives it the keyboard.
+// Show the details of a key, or of the model; `show` also scrolls its box into view and focuses it.
 function choose(key, show = false) {
   const before = chosen;
   chosen = key;
@@ -388,7 +390,7 @@ function choose(key, show = false) {
     placed.get(key).node.setAttribute("tabindex", 0);
     if (show) {
       placed.get(key).node.focus({preventScroll: true});
-      bringIntoSight(placed.get(key));
+      scrollIntoView(placed.get(key));
     }
   }
   showFacts();
@@ -400,7 +402,7 @@ function layersIn(module) {
 
 const foldable = key => key !== null && key.startsWith("m");
 
-// Fold or unfold one; its upper left corner stays where it is on the screen.
+// Expand or collapse a module; its upper left corner stays at the same position on the screen.
 function toggle(key) {
   if (!foldable(key)) return;
   const before = placed.get(key);
@@ -413,7 +415,7 @@ function toggle(key) {
   choose(key);
 }
 
-function unfoldAll() {
+function expandAll() {
   modules.forEach((module, number) => {
     if (module.each.length > 1 || module.inside !== undefined) opened.add(`m${number}`);
     if (module.each.length > 1 && module.inside !== undefined)
@@ -423,7 +425,7 @@ function unfoldAll() {
   fit();
 }
 
-function foldAll() {
+function collapseAll() {
   opened.clear();
   if (!modules.some((_, number) => chosen === `m${number}`)) chosen = null;
   draw();
@@ -431,21 +433,21 @@ function foldAll() {
   fit();
 }
 
-// Unfold what a layer is in and show it.
+// Expand the module of a layer, and show the layer.
 function reveal(number) {
   const [module, which] = home[number], several = modules[module].each.length > 1;
   if (several || modules[module].inside !== undefined) opened.add(`m${module}`);
   if (several && modules[module].inside !== undefined) opened.add(`m${module}.${which}`);
   draw();
   choose(`l${number}`);
-  bringIntoSight(placed.get(chosen), true);
+  scrollIntoView(placed.get(chosen), true);
 }
 
 function seek() {
-  const wanted = search.value.trim().toLowerCase();
+  const query = search.value.trim().toLowerCase();
   hits = new Set();
-  if (wanted) layers.forEach((layer, number) => { if (layer.name.toLowerCase().includes(wanted)) hits.add(number); });
-  found.textContent = wanted ? `${told(hits.size)} of ${told(layers.length)}` : "";
+  if (query) layers.forEach((layer, number) => { if (layer.name.toLowerCase().includes(query)) hits.add(number); });
+  found.textContent = query ? `${formatCount(hits.size)} of ${formatCount(layers.length)}` : "";
   draw();
 }
 
@@ -463,7 +465,7 @@ function aim() {
   view.setAttribute("transform", `translate(${place}) scale(${camera.scale.toFixed(4)})`);
 }
 
-// Show all of it; where that would be too small to read, its upper end.
+// Show the whole diagram, or its upper end if it would be too small to read.
 function fit(whole = false) {
   const {width, height} = svg.getBoundingClientRect();
   const all = Math.min(width / (bounds.right - bounds.left + 40), height / (bounds.bottom + 32), 1.5);
@@ -482,7 +484,7 @@ function zoom(factor, x, y) {
   aim();
 }
 
-function bringIntoSight(area, middle = false) {
+function scrollIntoView(area, middle = false) {
   const {width, height} = svg.getBoundingClientRect(), edge = 40;
   if (middle && camera.scale < 0.7) camera.scale = 1;
   const left = area.x * camera.scale + camera.x, top = area.y * camera.scale + camera.y;
@@ -513,7 +515,7 @@ svg.addEventListener("pointermove", event => {
   const pointer = pointers.get(event.pointerId);
   if (!pointer) return;
   if (!dragged && Math.hypot(event.clientX - pointer.startX, event.clientY - pointer.startY) < 4) return;
-  if (!dragged) {  // a click needs its box, so the pointer is caught only when it has moved
+  if (!dragged) {  // a click needs its box: the pointer is captured only after it has moved
     dragged = true;
     svg.classList.add("dragging");
     svg.setPointerCapture(event.pointerId);
@@ -554,7 +556,7 @@ svg.addEventListener("dblclick", event => {
   if (hit && !dragged && !event.target.closest(".toggle")) toggle(hit.dataset.key);
 });
 
-// From box to box as in any tree of folders.
+// Keyboard navigation as in a tree view.
 svg.addEventListener("keydown", event => {
   const hit = event.target.closest(".box");
   if (!hit || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -572,8 +574,8 @@ svg.addEventListener("keydown", event => {
   event.stopPropagation();
 });
 
-const KEYS = {"+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "0": () => fit(true), u: unfoldAll,
-  f: foldAll, "/": () => search.focus(), Escape: () => choose(null)};
+const KEYS = {"+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "0": () => fit(true), e: expandAll,
+  c: collapseAll, "/": () => search.focus(), Escape: () => choose(null)};
 
 document.addEventListener("keydown", event => {
   if (event.target === search) {
@@ -586,8 +588,8 @@ document.addEventListener("keydown", event => {
 });
 
 search.addEventListener("input", seek);
-const BUTTONS = {"unfold-all": unfoldAll, "fold-all": foldAll, fit: () => fit(true), "zoom-in": () => zoom(1.25),
-  "zoom-out": () => zoom(0.8)};
+const BUTTONS = {"expand-all": expandAll, "collapse-all": collapseAll, fit: () => fit(true),
+  "zoom-in": () => zoom(1.25), "zoom-out": () => zoom(0.8)};
 for (const [id, act] of Object.entries(BUTTONS)) document.getElementById(id).addEventListener("click", act);
 
 draw();

@@ -1,28 +1,29 @@
-"""A network as one HTML page that needs no network: modules unfold, boxes tell their facts, layers are searched for.
+"""A model as one self-contained HTML page: modules can be expanded, boxes clicked for details, and layers searched.
 
-Python lays out the inside of each kind of module and packs all facts; page.js stacks the modules and listens. Names are
-a stranger's: they are data for the script, which writes them as text, and never become part of the page's own text.
+Python computes the layout within each kind of module and collects the data; page.js stacks the modules and handles
+events. Layer names are untrusted: they are data for the script, which writes them as text, and never part of the HTML.
 """
 
 import math
 
-from zoo.analysis.modules import split_main_and_aux, get_layer_kind, format_layer
+from zoo.analysis.modules import format_layer, get_layer_kind, split_main_and_aux
 from zoo.diagrams.html import read_asset, render_template
 from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.module_box import describe_module
 from zoo.diagrams.module_detail import ENTRY, EXIT, PORT_SIZE, has_detail
-from zoo.diagrams.theme import DARK, KIND_LABELS, FONT_SIZE, LIGHT, SMALL_FONT_SIZE, format_count, format_shape
+from zoo.diagrams.theme import DARK, KIND_LABELS, LIGHT, format_count, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
-MAIN_LAYER_HEIGHT, EPILOGUE_HEIGHT = 28.0, 13.0  # heights in a unit's box: of its layer, and of one that goes with it
-TEXT_PADDING = 7.0  # beside the words of a box
+MAIN_LAYER_HEIGHT, EPILOGUE_HEIGHT = 28.0, 13.0  # heights in a box: of the main layer, and of a layer fused with it
+FONT_SIZE, SMALL_FONT_SIZE = 8.5, 7.0  # as in page.js
+TEXT_PADDING = 7.0  # beside the text of a box
 MODULE_KIND = "module"
 
 
 def render_diagram_page(model_summary, module_graph, title, subtitle, theme=None):
-    """Return the text of the page. `theme` is a Theme; None: light or dark, as the reader's browser prefers."""
-    used = {get_layer_kind(layer) for layer in model_summary.layers}
-    legend = {f"kind-{kind}": words for kind, words in KIND_LABELS.items() if kind in used}
+    """Return the text of the page. `theme` is a Theme; None: light or dark, by the reader's preference."""
+    kinds = {get_layer_kind(layer) for layer in model_summary.layers}
+    legend = {f"kind-{kind}": label for kind, label in KIND_LABELS.items() if kind in kinds}
     legend |= {"bar-parameters": "parameters", "bar-multiplyAdds": "multiply-adds"}
     return render_template(
         "zoo.diagrams", "diagram.html", title=title, subtitle=subtitle, legend=legend,
@@ -34,46 +35,48 @@ def render_diagram_page(model_summary, module_graph, title, subtitle, theme=None
 def _format_css_colors(theme):
     if theme is not None:
         return f":root {{ {_format_css_variables(theme)} }}"
-    return f":root {{ {_format_css_variables(LIGHT)} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {_format_css_variables(DARK)} }} }}"
+    dark_rule = f":root {{ {_format_css_variables(DARK)} }}"
+    return f":root {{ {_format_css_variables(LIGHT)} }}\n@media (prefers-color-scheme: dark) {{ {dark_rule} }}"
 
 
 def _format_css_variables(theme):
-    plain = ("background", "text", "muted", "line", "frame", "panel", "parameters", "multiply_adds")
+    names = ("background", "text", "muted", "line", "frame", "panel", "parameters", "multiply_adds")
     pairs = {MODULE_KIND: theme.module, **theme.kinds}
-    return " ".join([f"--{name.replace('_', '-')}: {getattr(theme, name)};" for name in plain]
+    return " ".join([f"--{name.replace('_', '-')}: {getattr(theme, name)};" for name in names]
                     + [f"--{kind}: {fill}; --{kind}-edge: {edge};" for kind, (fill, edge) in pairs.items()])
 
 
 # ------------------------------------------------------------------------------------------------------------ data
 
 def get_page_data(model_summary, module_graph):
-    """Return what the script draws from, as lists and dictionaries for JSON; see the end of page.js."""
-    number = {layer.name: place for place, layer in enumerate(model_summary.layers)}
-    main, aside = split_main_and_aux(module_graph)
-    each = {module.name: module for module in module_graph.unfolded_modules}
-    place = {module.name: index for index, module in enumerate([*main, *aside])}
+    """Return the data of the script, as lists and dicts for JSON; page.js begins with them."""
+    layer_index = {layer.name: index for index, layer in enumerate(model_summary.layers)}
+    main, aux_modules = split_main_and_aux(module_graph)
+    unfolded_modules = {module.name: module for module in module_graph.unfolded_modules}
+    module_index = {module.name: index for index, module in enumerate([*main, *aux_modules])}
     insides, modules = [], []
-    for module in [*main, *aside]:
-        several = len(get_module_layers(module)) > 1
+    for module in [*main, *aux_modules]:
+        has_inside = len(get_module_layers(module)) > 1
         modules.append({
-            **_get_module_data(module, place), "side": module in aside, "thin": not module.parameters and not has_detail(module),
-            "words": describe_module(module), **({"inside": len(insides)} if several else {}),
-            "each": [_get_module_data(each[name], {})
-                     | {"layers": [number[layer.name] for layer in get_module_layers(each[name])]}
+            **_get_module_data(module, module_index), "side": module in aux_modules,
+            "thin": not module.parameters and not has_detail(module),
+            "label": describe_module(module), **({"inside": len(insides)} if has_inside else {}),
+            "each": [_get_module_data(unfolded_modules[name], {})
+                     | {"layers": [layer_index[layer.name] for layer in get_module_layers(unfolded_modules[name])]}
                      for name in module.names]})
-        insides += [get_module_layout([each[name] for name in module.names])] if several else []
-    layers = [_get_layer_data(layer, number) for layer in model_summary.layers]
+        insides += [get_module_layout([unfolded_modules[name] for name in module.names])] if has_inside else []
+    layers = [_get_layer_data(layer, layer_index) for layer in model_summary.layers]
     totals = {"parameters": model_summary.parameters, "trainable": model_summary.trainable_parameters,
               "multiplyAdds": model_summary.multiply_adds, "uncounted": len(model_summary.uncounted_layers),
               "outputs": _count_outputs(model_summary.layers)}
     for module in modules:
         if module.get("outputs") is not None and len(module["each"]) > 1:
-            module["outputs"] = sum(one["outputs"] for one in module["each"])
+            module["outputs"] = sum(repeat["outputs"] for repeat in module["each"])
     return {"totals": totals, "modules": modules, "insides": insides, "layers": layers}
 
 
 def get_module_layers(module):
-    return [layer for unit in module.fused_layers for layer in unit.layers]
+    return [layer for fused_layer in module.fused_layers for layer in fused_layer.layers]
 
 
 def _get_module_data(module, module_index):
@@ -88,19 +91,20 @@ def _get_module_data(module, module_index):
 
 
 def _count_outputs(layers):
-    """Return how many numbers the outputs of layers have for one picture; None where a shape is not fixed."""
+    """Return the number of output values of layers for one image; None if a shape is not fixed."""
     shapes = [layer.shape for layer in layers]
     return None if any(None in shape for shape in shapes) else sum(map(math.prod, shapes))
 
 
 def _get_layer_data(layer, layer_index):
     return _drop_missing({
-        "name": layer.name, "class": layer.class_name, "kind": get_layer_kind(layer), "words": format_layer(layer),
+        "name": layer.name, "class": layer.class_name, "kind": get_layer_kind(layer), "label": format_layer(layer),
         "shape": format_shape(layer.shape), "parameters": layer.parameters, "trainable": layer.trainable_parameters,
         "multiplyAdds": layer.multiply_adds, "filters": layer.filters, "kernel": _format_size(layer.kernel_size),
         "groups": layer.groups if (layer.groups or 1) > 1 else None, "activation": layer.activation,
         "outputs": _count_outputs([layer]),
-        "strides": _format_size(layer.strides), "field": _format_size(layer.receptive_field), "step": _format_size(layer.output_stride),
+        "strides": _format_size(layer.strides), "field": _format_size(layer.receptive_field),
+        "step": _format_size(layer.output_stride),
         "reads": [layer_index[name] for name in layer.inputs if name in layer_index]}, keep=("multiplyAdds",))
 
 
@@ -113,27 +117,27 @@ def _format_size(value):
 
 
 def get_module_layout(modules):
-    """Return where the units of a module are, and the ways of its edges; `modules` are it and its repeats."""
+    """Return the positions of a module's layers and the routes of its edges; `modules` are all identical ones."""
     module = modules[0]
-    names = {unit.name for unit in module.fused_layers}
-    sizes = {ENTRY: PORT_SIZE["down"]}
-    sizes |= {units[0].name: (max(map(_compute_box_width, units)), MAIN_LAYER_HEIGHT
-                              + EPILOGUE_HEIGHT * (len(units[0].layers) - 1))
-              for units in zip(*(each.fused_layers for each in modules), strict=True)}
-    sizes[EXIT] = PORT_SIZE["down"]
-    read = {source for unit in module.fused_layers for source in unit.inputs}
-    edges = [(source if source in names else ENTRY, unit.name)
-             for unit in module.fused_layers for source in unit.inputs or ("",)]
-    edges += [(unit.name, EXIT) for unit in module.fused_layers if unit.name not in read]
+    names = {fused_layer.name for fused_layer in module.fused_layers}
+    sizes = {ENTRY: PORT_SIZE["TB"]}
+    sizes |= {fused_layers[0].name: (max(map(_compute_box_width, fused_layers)), MAIN_LAYER_HEIGHT
+                                     + EPILOGUE_HEIGHT * (len(fused_layers[0].layers) - 1))
+              for fused_layers in zip(*(repeat.fused_layers for repeat in modules), strict=True)}
+    sizes[EXIT] = PORT_SIZE["TB"]
+    sources = {source for fused_layer in module.fused_layers for source in fused_layer.inputs}
+    edges = [(source if source in names else ENTRY, fused_layer.name)
+             for fused_layer in module.fused_layers for source in fused_layer.inputs or ("",)]
+    edges += [(fused_layer.name, EXIT) for fused_layer in module.fused_layers if fused_layer.name not in sources]
     layout = compute_layered_layout(sizes, edges)
-    middles = {box: (x + sizes[box][0] / 2, y) for box, (x, y) in layout.positions.items()}
-    boxes = [[*_round_point(middles[unit.name]), round(sizes[unit.name][0], 1), len(unit.layers), unit.main_index]
-             for unit in module.fused_layers]
-    ways = {edge: [_round_point(point) for point in route] for edge, route in layout.routes.items()}
+    top_centers = {box: (x + sizes[box][0] / 2, y) for box, (x, y) in layout.positions.items()}
+    boxes = [[*_round_point(top_centers[fused_layer.name]), round(sizes[fused_layer.name][0], 1),
+              len(fused_layer.layers), fused_layer.main_index] for fused_layer in module.fused_layers]
+    routes = {edge: [_round_point(point) for point in route] for edge, route in layout.routes.items()}
     return {"width": round(layout.width, 1), "height": round(layout.height, 1), "units": boxes,
-            "enter": round(middles[ENTRY][0], 1), "leave": round(middles[EXIT][0], 1),
-            "routes": [way for edge, way in ways.items() if edge[1] != EXIT],
-            "ends": [way for edge, way in ways.items() if edge[1] == EXIT]}
+            "enter": round(top_centers[ENTRY][0], 1), "leave": round(top_centers[EXIT][0], 1),
+            "routes": [route for edge, route in routes.items() if edge[1] != EXIT],
+            "ends": [route for edge, route in routes.items() if edge[1] == EXIT]}
 
 
 def _compute_box_width(fused_layer):

@@ -1,57 +1,56 @@
-"""A scene as PNG and PDF, through matplotlib: every point where the SVG has it."""
+"""A scene as PNG and PDF, drawn by matplotlib with the same coordinates as in the SVG."""
 
 import math
 
 from zoo.diagrams import paths
 from zoo.diagrams.scene import Box, Line, Polygon, Text, scale_scene
-from zoo.plots.font_metrics import BASELINE_SHIFT, get_font_properties, escape_unprintable, measure_text_width
+from zoo.plots.font_metrics import BASELINE_SHIFT, escape_unprintable, get_font_properties, measure_text_width
 
 PNG_DPI = 200
-MAX_PDF_SIZE = 14_400  # side of a PDF's page, beyond which readers need not go; a larger scene is drawn smaller
-MAX_PNG_SIZE, MAX_PNG_PIXELS = 12_000, 60_000_000  # of a PNG; more is beyond what programs open and takes a gigabyte
+MAX_PDF_SIZE = 14_400  # points, the page size that PDF readers must support; a larger scene is scaled down
+MAX_PNG_SIZE, MAX_PNG_PIXELS = 12_000, 60_000_000  # larger ones need a gigabyte, and not all programs open them
 RC_PARAMS = {
-    "pdf.fonttype": 42,  # text stays text, to be searched and copied
+    "pdf.fonttype": 42,  # text stays text, which can be searched and copied
     "pdf.compression": 6,
-    "lines.scale_dashes": False,  # dashes are points, whatever the width of the line
-    "path.simplify": False,  # else corners wander
-    "text.hinting": "no_hinting",  # else each letter is as wide as its pixels, and a long line drifts by points
+    "lines.scale_dashes": False,  # dashes in points, independent of the line width
+    "path.simplify": False,  # otherwise corners move
+    "text.hinting": "no_hinting",  # otherwise widths are rounded to pixels, and a long line is off by points
 }
-ANCHOR_FRACTIONS = {"start": 0.0, "middle": 0.5, "end": 1.0}  # the share of a text's length that comes before its x
-# Of the radius: where the two inner points of a cubic curve lie that passes for a quarter of a circle
-BEZIER_ARC = 0.5523
+ANCHOR_FRACTIONS = {"start": 0.0, "middle": 0.5, "end": 1.0}  # the fraction of the text's width to the left of its x
+BEZIER_ARC = 0.5523  # distance of the control points of a cubic curve that approximates a quarter circle, per radius
 
 
 def choose_dpi(scene, dpi=PNG_DPI):
-    """Return `wanted`, or less where the picture would have more than MOST_SIDE or MOST_PIXELS pixels."""
+    """Return `dpi`, reduced if the image would exceed MAX_PNG_SIZE or MAX_PNG_PIXELS."""
     across, down = scene.width / 72, scene.height / 72
     return min(dpi, MAX_PNG_SIZE / max(across, down), math.sqrt(MAX_PNG_PIXELS / (across * down)))
 
 
 def write_png(scene, path, dpi=PNG_DPI):
-    """Write the scene to `path` as PNG with `dpi` pixels to the inch, fewer where it would be too large a picture."""
+    """Write the scene to `path` as PNG with `dpi` pixels per inch, or fewer if the image would be too large."""
     dpi = choose_dpi(scene, dpi)
-    # Whole pixels; what the last one has too much is filled with the background.
+    # Rounded up to whole pixels; the excess of the last one is filled with the background.
     size = tuple(max(1, math.ceil(round(length / 72 * dpi, 3))) for length in (scene.width, scene.height))
-    words = {"Title": escape_unprintable(scene.title)} if scene.title else {}
+    title = {"Title": escape_unprintable(scene.title)} if scene.title else {}
     _save_figure(scene, path, tuple(pixels * 72 / dpi for pixels in size), format="png", dpi=dpi,
-                 metadata={"Software": None, **words})
+                 metadata={"Software": None, **title})
 
 
 def write_pdf(scene, path):
-    """Write the scene to `path` as a PDF of one page; its text can be searched."""
+    """Write the scene to `path` as a PDF of one page with searchable text."""
     scene = scale_scene(scene, min(1.0, MAX_PDF_SIZE / max(scene.width, scene.height)))
-    # No date and no names of programs: the same scene gives the same file.
-    words = {"Title": escape_unprintable(scene.title)} if scene.title else {}
+    # Without date and program names: the same scene gives the same file.
+    title = {"Title": escape_unprintable(scene.title)} if scene.title else {}
     _save_figure(scene, path, (scene.width, scene.height), format="pdf", dpi=72,
-                 metadata={"CreationDate": None, "Creator": None, "Producer": None, **words})
+                 metadata={"CreationDate": None, "Creator": None, "Producer": None, **title})
 
 
 def _save_figure(scene, path, size, **savefig_options):
-    """Draw the scene on a sheet of `size` points, and write the sheet."""
+    """Draw the scene on a figure of `size` points, and write it."""
     import matplotlib
 
     with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # a person's own matplotlibrc is for that person's plots
+        matplotlib.rcdefaults()  # the user's matplotlibrc is for the user's plots
         matplotlib.rcParams.update(RC_PARAMS)
         figure = _make_figure(scene, size)
         figure.savefig(path, facecolor=scene.background or "none", **savefig_options)
@@ -84,17 +83,18 @@ def _draw_box(box):
 
 
 def _draw_text(text):
-    from matplotlib.text import Text as Words
+    import matplotlib.text
 
-    words = escape_unprintable(text.text)
-    if not words.strip():
+    content = escape_unprintable(text.text)
+    if not content.strip():
         return
-    # The words begin where the SVG's begin: matplotlib would centre them by their ink.
-    before, drop = ANCHOR_FRACTIONS[text.anchor] * measure_text_width(words, text.size,
-                                                                      text.bold), BASELINE_SHIFT * text.size
-    x, y = (text.x + drop, text.y + before) if text.rotated else (text.x - before, text.y + drop)
-    yield Words(x, y, words, color=text.color, fontproperties=get_font_properties(text.size, text.bold), ha="left",
-                va="baseline", rotation=90 if text.rotated else 0, rotation_mode="anchor", parse_math=False)
+    # Text begins where it begins in the SVG: matplotlib would centre it by its ink.
+    offset = ANCHOR_FRACTIONS[text.anchor] * measure_text_width(content, text.size, text.bold)
+    drop = BASELINE_SHIFT * text.size
+    x, y = (text.x + drop, text.y + offset) if text.rotated else (text.x - offset, text.y + drop)
+    yield matplotlib.text.Text(x, y, content, color=text.color, ha="left", va="baseline",
+                               fontproperties=get_font_properties(text.size, text.bold),
+                               rotation=90 if text.rotated else 0, rotation_mode="anchor", parse_math=False)
 
 
 def _draw_line(line):
@@ -119,9 +119,9 @@ def _make_patch(path, fill, stroke="", width=0.0, dashed=False):
     from matplotlib.path import Path
 
     codes = {"M": Path.MOVETO, "L": Path.LINETO, "Q": Path.CURVE3, "C": Path.CURVE4, "Z": Path.CLOSEPOLY}
-    corners = [point for _, *points in path for point in points]
-    steps = [codes[kind] for kind, *points in path for _ in points]
-    return PathPatch(Path(corners, steps), facecolor=fill or "none", edgecolor=stroke or "none",
+    vertices = [point for _, *points in path for point in points]
+    path_codes = [codes[kind] for kind, *points in path for _ in points]
+    return PathPatch(Path(vertices, path_codes), facecolor=fill or "none", edgecolor=stroke or "none",
                      linewidth=width if stroke else 0, linestyle=(0, paths.DASH_PATTERN) if dashed else "-",
                      capstyle="butt", joinstyle="round", snap=False)
 

@@ -1,9 +1,9 @@
-"""A scene goes to a file; the file's ending says which kind."""
+"""Write a scene to a file, in the format that the suffix selects."""
 
 from zoo.diagrams import raster
 from zoo.diagrams.svg import to_svg
 from zoo.errors import UserError
-from zoo.utils.io import expand_user, convert_path_errors, check_writable, write_text, atomic_write
+from zoo.utils.io import atomic_write, check_writable, convert_path_errors, expand_user, write_text
 
 
 def _write_svg(scene, path):
@@ -20,41 +20,40 @@ def _write_pdf(scene, path):
         raster.write_pdf(scene, scratch)
 
 
-SCENE_WRITERS = {".svg": _write_svg, ".png": _write_png,
-                 ".pdf": _write_pdf}  # each writes (scene, path) whole or not at all
+SCENE_WRITERS = {".svg": _write_svg, ".png": _write_png, ".pdf": _write_pdf}  # atomic functions of (scene, path)
 
 
 def save_scene(scene, path, text_writers=None):
-    """Write the scene to `path` (str or Path), as SVG, PNG or PDF by its ending; return the Path.
+    """Write the scene to `path` (str or Path) as SVG, PNG or PDF, by its suffix; return the Path.
 
-    `texts` are further formats, {ending: function without arguments that returns the file's text}.
-
-    The file is written whole or not at all. Raises UserError for an ending that is not among ENDINGS and for a place
-    where nothing can be written; a full disk stays an OSError.
+    `text_writers` are other formats, {suffix: function without arguments that returns the text of the file}.
+    Writing is atomic. Raises UserError for an unknown suffix and for a path that is not writable; a full disk is an
+    OSError.
     """
     text_writers = text_writers or {}
-    target = check_scene_path(path, text_writers)
-    ending = target.suffix.lower()
+    checked_path = check_scene_path(path, text_writers)
+    suffix = checked_path.suffix.lower()
     with convert_path_errors(path, _describe_expected(text_writers)):
-        if ending in text_writers:
-            write_text(target, text_writers[ending]())
+        if suffix in text_writers:
+            write_text(checked_path, text_writers[suffix]())
         else:
-            SCENE_WRITERS[ending](scene, target)
-    return target
+            SCENE_WRITERS[suffix](scene, checked_path)
+    return checked_path
 
 
 def check_scene_path(path, other_suffixes=()):
-    """Return `path` as the Path of a picture that can be asked for; UserError otherwise.
+    """Return `path` as a Path that a scene can be written to; UserError otherwise.
 
-    `also` are endings of other formats that the caller writes.
+    `other_suffixes` are those of other formats that the caller writes.
     """
     if expand_user(path).suffix.lower() not in (*SCENE_WRITERS, *other_suffixes):
-        raise UserError(f"the ending of a picture's name says its kind: {_list_suffixes(other_suffixes)}; got {str(path)!r}")
+        raise UserError(f"the suffix of a diagram's file name selects its format: {_list_suffixes(other_suffixes)}; "
+                        f"got {str(path)!r}")
     return check_writable(path, _describe_expected(other_suffixes))
 
 
 def _describe_expected(other_suffixes):
-    return f"the name of a file that ends in {_list_suffixes(other_suffixes)}"
+    return f"the name of a file with the suffix {_list_suffixes(other_suffixes)}"
 
 
 def _list_suffixes(other_suffixes):

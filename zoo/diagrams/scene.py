@@ -1,16 +1,17 @@
-"""A drawing as data: what is laid out once and then written as svg, png or pdf.
+"""A drawing as data, which is laid out once and then written as SVG, PNG or PDF.
 
-Lengths are points, 1/72 inch, from the upper left corner, y downwards. Colours are "#rrggbb". Items are drawn in order.
+Lengths are in points, 1/72 inch, from the upper left corner, with y downwards. Colours are "#rrggbb". Items are drawn
+in order.
 """
 
 from dataclasses import dataclass, field, replace
 
-LINE_HEIGHT = 1.25  # times the size of the letters
+LINE_HEIGHT = 1.25  # times the font size
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle with round corners. `name` is of the part of the network that it stands for, "" for ornament."""
+    """A rectangle with rounded corners. `name` is the layer, module or stage that it represents, "" for decoration."""
 
     x: float
     y: float
@@ -22,12 +23,12 @@ class Box:
     radius: float = 4.0
     dashed: bool = False
     name: str = ""
-    tooltip: str = ""  # what a page shows when the mouse rests on it
+    tooltip: str = ""  # shown when the mouse hovers over it
 
 
 @dataclass(frozen=True)
 class Text:
-    """One line of text; `y` is the middle of its height, `x` what `anchor` says: its start, middle or end."""
+    """One line of text; `y` is the middle of its height, and `x` its start, middle or end, by `anchor`."""
 
     x: float
     y: float
@@ -35,13 +36,13 @@ class Text:
     size: float = 9.0
     color: str = "#000000"
     bold: bool = False
-    anchor: str = "middle"  # start, middle or end
-    rotated: bool = False  # by 90 degrees, read from below
+    anchor: str = "middle"
+    rotated: bool = False  # by 90 degrees counterclockwise
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points, rounded at its corners by `radius`, with an arrow's head at its end if `arrow`."""
+    """A line through points, with corners rounded by `radius`, and an arrowhead at its end if `arrow`."""
 
     points: tuple  # ((x, y), ...)
     stroke: str
@@ -53,7 +54,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Polygon:
-    """A filled shape: the side of a volume."""
+    """A filled polygon, such as a face of a volume."""
 
     points: tuple
     fill: str
@@ -61,7 +62,7 @@ class Polygon:
     stroke_width: float = 1.0
 
 
-LENGTH_FIELDS = ("x", "y", "width", "height", "size", "radius", "stroke_width")  # those of items that have them
+LENGTH_FIELDS = ("x", "y", "width", "height", "size", "radius", "stroke_width")  # of the items that have them
 
 
 @dataclass
@@ -70,7 +71,19 @@ class Scene:
     height: float
     background: str = "#ffffff"
     items: list = field(default_factory=list)
-    title: str = ""  # told to those who cannot see it
+    title: str = ""  # alternative text
+
+
+@dataclass(frozen=True)
+class ItemGroup:
+    """Items whose upper left corner is (0, 0), with their size in points."""
+
+    width: float
+    height: float
+    items: tuple
+
+    def translate(self, x, y):
+        return [translate_item(item, x, y) for item in self.items]
 
 
 def translate_item(item, dx, dy):
@@ -81,7 +94,7 @@ def translate_item(item, dx, dy):
 
 
 def scale_scene(scene, factor):
-    """Return a scene of which everything, letters and lines too, is `share` times as large."""
+    """Return a scene in which everything, including fonts and line widths, is scaled by `factor`."""
     return replace(scene, width=scene.width * factor, height=scene.height * factor,
                    items=[_scale_item(item, factor) for item in scene.items])
 

@@ -1,148 +1,175 @@
-"""A network in one row of boxes that fits a slide: modules of one family and grid are one box."""
+"""A model as one row of boxes that fits on a slide: modules of one name prefix and feature map size share a box."""
 
 from itertools import pairwise
 
 from zoo.analysis.modules import split_main_and_aux
 from zoo.analysis.stages import group_stages, has_weights
-from zoo.diagrams.module_detail import ItemGroup
-from zoo.diagrams.scene import Box, Line, Scene, Text
-from zoo.diagrams.theme import BARS_HEIGHT, HEADING_HEIGHT, MARGIN, SMALL_FONT_SIZE, SUBTITLE_SIZE, TITLE_SIZE, draw_bars, draw_heading, draw_legend, format_shape
+from zoo.diagrams.scene import Box, ItemGroup, Line, Scene, Text
+from zoo.diagrams.theme import (BARS_HEIGHT, HEADING_HEIGHT, MARGIN, SMALL_FONT_SIZE, SUBTITLE_SIZE, TITLE_SIZE,
+                                draw_bars, draw_heading, draw_legend, format_shape)
 from zoo.plots.text_layout import estimate_text_width
 
-STAGE_HEIGHT = 62.0
-MIN_BOX_WIDTH = 72.0  # width of a box
+STAGE_TITLE_SIZE, SHAPE_SIZE, LINE_HEIGHT = 10.0, 8.5, 11.5
+STAGE_PADDING = 7.0  # above the title and below the bars
+MIN_BOX_WIDTH = 72.0
 STAGE_GAP = 18.0
-MAX_BAR_LENGTH = MIN_BOX_WIDTH - 54.0  # the longest
-POOL_STRIP_WIDTH = 5.0  # width of the mark of a pool
-MAX_ROW_WIDTH = 960.0 - 2 * MARGIN  # points: 13.33 inches, the width of a slide; what is wider goes on in another row
-ROW_GAP, TURN_WIDTH = 30.0, 9.0  # between rows, and how far the line from one to the next goes aside
-AUX_HEIGHT = 52.0  # height of a side classifier
-POOL_LABELS = {"pool": "ends with a pool, and has the size after it"}
+MAX_BAR_LENGTH = MIN_BOX_WIDTH - 54.0
+POOL_STRIP_WIDTH = 5.0  # the mark of a stage that ends with pooling
+MAX_ROW_WIDTH = 960.0 - 2 * MARGIN  # points: 13.33 inches, the width of a slide; a longer row is wrapped
+ROW_GAP, TURN_WIDTH = 30.0, 9.0  # between rows, and how far the line between them goes out to the right
+AUX_HEIGHT = 52.0  # of an auxiliary classifier
+POOL_LABEL = "final pooling, and the size after it"
 
 
-def draw_stages(module_graph, title, subtitle, theme, bar_maxima, direction="right"):
-    """Return the Scene of a Plan as a row, or as a column, with side classifiers beside the stages that they read.
+def draw_stages(module_graph, title, subtitle, theme, bar_maxima, rankdir="LR"):
+    """Return the Scene of a ModuleGraph as a row or a column, with auxiliary classifiers next to the stages they read.
 
-    `most` is what the longest bars stand for, {"parameters": ..., "multiply_adds": ...}.
+    `bar_maxima` are the values of the longest bars, {"parameters": ..., "multiply_adds": ...}.
     """
-    main, others = split_main_and_aux(module_graph)
-    found = group_stages(main)
-    body = {"right": draw_stage_row, "down": draw_stage_column}[direction](found, others, bar_maxima, theme)
-    width = max(body.width, estimate_text_width(title, TITLE_SIZE, "bold"),
+    main, aux_modules = split_main_and_aux(module_graph)
+    stages = group_stages(main)
+    drawing = {"LR": draw_stage_row, "TB": draw_stage_column}[rankdir](stages, aux_modules, bar_maxima, theme)
+    width = max(drawing.width, estimate_text_width(title, TITLE_SIZE, "bold"),
                 estimate_text_width(subtitle, SUBTITLE_SIZE))
-    kinds = {get_stage_kind(stage) for stage in found} - {"", "input"}
-    words = {} if "pool" in kinds else POOL_LABELS
-    kinds |= {"pool" for stage in found if stage.has_final_pool}
-    key, height = draw_legend(MARGIN, HEADING_HEIGHT + body.height + 18, width, kinds, theme, with_bars=True,
-                              with_aux=bool(others), kind_labels=words)
-    return Scene(width + 2 * MARGIN, HEADING_HEIGHT + body.height + 18 + height + MARGIN, theme.background,
-                 [*draw_heading(title, subtitle, theme), *body.translate(MARGIN, HEADING_HEIGHT), *key],
+    kinds = {get_stage_kind(stage) for stage in stages} - {"", "input"}
+    kind_labels = {} if "pool" in kinds else {"pool": POOL_LABEL}
+    kinds |= {"pool" for stage in stages if stage.has_final_pool}
+    legend_top = HEADING_HEIGHT + drawing.height + 18
+    legend, legend_height = draw_legend(MARGIN, legend_top, width, kinds, theme, with_bars=True,
+                                        with_aux=bool(aux_modules), kind_labels=kind_labels)
+    return Scene(width + 2 * MARGIN, legend_top + legend_height + MARGIN, theme.background,
+                 [*draw_heading(title, subtitle, theme), *drawing.translate(MARGIN, HEADING_HEIGHT), *legend],
                  f"{title}: {subtitle}")
 
 
 def draw_stage_row(stages, aux_modules, bar_maxima, theme):
-    """Return the ItemGroup of the stages from left to right, in more than one row where a slide is too narrow."""
-    widths = [compute_stage_width(stage) for stage in stages]
-    items, boxes, x, y, widest, lowest = [], [], 0.0, 0.0, 0.0, 0.0
-    for number, (stage, width) in enumerate(zip(stages, widths, strict=True)):
-        if number and x + STAGE_GAP + width > MAX_ROW_WIDTH:
-            below, middle, turn = lowest + ROW_GAP, y + STAGE_HEIGHT / 2, lowest + ROW_GAP / 2
+    """Return the ItemGroup of the stages from left to right, in several rows if they are wider than a slide."""
+    height = compute_stage_height(stages)
+    items, x, y, max_x, max_y = [], 0.0, 0.0, 0.0, 0.0
+    for index, stage in enumerate(stages):
+        width = compute_stage_width(stage)
+        if index and x + STAGE_GAP + width > MAX_ROW_WIDTH:
+            next_y, middle, turn = max_y + ROW_GAP, y + height / 2, max_y + ROW_GAP / 2
             items.append(Line(((x, middle), (x + TURN_WIDTH, middle), (x + TURN_WIDTH, turn), (0.0, turn),
-                               (0.0, below + STAGE_HEIGHT / 2),
-                               (STAGE_GAP, below + STAGE_HEIGHT / 2)), theme.line, 1.2, arrow=True))
-            x, y, widest = STAGE_GAP, below, max(widest, x + TURN_WIDTH)
-        elif number:
-            items.append(Line(((x, y + STAGE_HEIGHT / 2), (x + STAGE_GAP, y + STAGE_HEIGHT / 2)), theme.line, 1.2,
+                               (0.0, next_y + height / 2), (STAGE_GAP, next_y + height / 2)), theme.line, 1.2,
                               arrow=True))
+            x, y, max_x = STAGE_GAP, next_y, max(max_x, x + TURN_WIDTH)
+        elif index:
+            items.append(Line(((x, y + height / 2), (x + STAGE_GAP, y + height / 2)), theme.line, 1.2, arrow=True))
             x += STAGE_GAP
-        items += draw_stage_box(stage, x, y, width, bar_maxima, theme)
-        boxes.append((x, y, width))
-        x, right = x + width, 0.0
-        lowest = max(lowest, y + STAGE_HEIGHT)
+        items += draw_stage_box(stage, x, y, width, height, bar_maxima, theme)
+        stage_x, x, max_y, min_aux_x = x, x + width, max(max_y, y + height), 0.0
         for module in aux_modules:
-            share = find_aux_position(module, stage)
-            if share is not None:
-                hook, wide = boxes[-1][0] + share * width, estimate_text_width(format_aux_label(module),
-                                                                               SMALL_FONT_SIZE) + 12
-                left, top = max(hook - wide / 2, right), y + STAGE_HEIGHT + 24
-                items += draw_aux_box(module, left, top, wide, bar_maxima, theme)
-                end = min(max(hook, left + 8), left + wide - 8)
-                way = ((hook, y + STAGE_HEIGHT), (end, top)) if end == hook else (
-                    (hook, y + STAGE_HEIGHT), (hook, top - 12), (end, top - 12), (end, top))
-                items.append(Line(way, theme.line, dashed=True, arrow=True))
-                right, lowest = left + wide + 8, top + AUX_HEIGHT
-                widest = max(widest, left + wide)
-        widest = max(widest, x)
-    return ItemGroup(widest, lowest, tuple(items))
+            position = find_aux_position(module, stage)
+            if position is not None:
+                start = stage_x + position * width
+                aux_width = estimate_text_width(format_aux_label(module), SMALL_FONT_SIZE) + 12
+                left, top = max(start - aux_width / 2, min_aux_x), y + height + 24
+                items += draw_aux_box(module, left, top, aux_width, bar_maxima, theme)
+                end = min(max(start, left + 8), left + aux_width - 8)
+                route = ((start, y + height), (end, top)) if end == start else (
+                    (start, y + height), (start, top - 12), (end, top - 12), (end, top))
+                items.append(Line(route, theme.line, dashed=True, arrow=True))
+                min_aux_x, max_y = left + aux_width + 8, top + AUX_HEIGHT
+                max_x = max(max_x, left + aux_width)
+        max_x = max(max_x, x)
+    return ItemGroup(max_x, max_y, tuple(items))
 
 
 def draw_stage_column(stages, aux_modules, bar_maxima, theme):
-    """Return the ItemGroup of the stages from above to below, side classifiers on the right."""
-    width = max(map(compute_stage_width, stages))
-    items = [Line(((width / 2, upper + STAGE_HEIGHT), (width / 2, upper + STAGE_HEIGHT + STAGE_GAP)), theme.line, 1.2,
-                  arrow=True)
-             for upper, _ in pairwise(number * (STAGE_HEIGHT + STAGE_GAP) for number in range(len(stages)))]
-    lowest, widest = 0.0, width
-    for number, stage in enumerate(stages):
-        y = number * (STAGE_HEIGHT + STAGE_GAP)
-        items += draw_stage_box(stage, 0.0, y, width, bar_maxima, theme)
+    """Return the ItemGroup of the stages from top to bottom, with auxiliary classifiers on the right."""
+    width, height = max(map(compute_stage_width, stages)), compute_stage_height(stages)
+    tops = [index * (height + STAGE_GAP) for index in range(len(stages))]
+    items = [Line(((width / 2, y + height), (width / 2, next_y)), theme.line, 1.2, arrow=True)
+             for y, next_y in pairwise(tops)]
+    max_x, aux_bottom = width, 0.0
+    for y, stage in zip(tops, stages, strict=True):
+        items += draw_stage_box(stage, 0.0, y, width, height, bar_maxima, theme)
         for module in aux_modules:
-            share = find_aux_position(module, stage)
-            if share is not None:
-                hook, wide, left = y + share * STAGE_HEIGHT, estimate_text_width(format_aux_label(module),
-                                                                                 SMALL_FONT_SIZE) + 12, width + 30
-                top = max(hook - AUX_HEIGHT / 2, lowest)
-                items += draw_aux_box(module, left, top, wide, bar_maxima, theme)
-                end = min(max(hook, top + 8), top + AUX_HEIGHT - 8)
-                way = ((width, hook), (left, end)) if end == hook else (
-                    (width, hook), (width + 15, hook), (width + 15, end), (left, end))
-                items.append(Line(way, theme.line, dashed=True, arrow=True))
-                lowest, widest = top + AUX_HEIGHT + 8, max(widest, left + wide)
-    return ItemGroup(widest, max(lowest - 8, len(stages) * (STAGE_HEIGHT + STAGE_GAP) - STAGE_GAP), tuple(items))
+            position = find_aux_position(module, stage)
+            if position is not None:
+                start, left = y + position * height, width + 30
+                aux_width = estimate_text_width(format_aux_label(module), SMALL_FONT_SIZE) + 12
+                top = max(start - AUX_HEIGHT / 2, aux_bottom)
+                items += draw_aux_box(module, left, top, aux_width, bar_maxima, theme)
+                end = min(max(start, top + 8), top + AUX_HEIGHT - 8)
+                route = ((width, start), (left, end)) if end == start else (
+                    (width, start), (width + 15, start), (width + 15, end), (left, end))
+                items.append(Line(route, theme.line, dashed=True, arrow=True))
+                aux_bottom, max_x = top + AUX_HEIGHT + 8, max(max_x, left + aux_width)
+    return ItemGroup(max_x, max(aux_bottom - 8, tops[-1] + height), tuple(items))
+
+
+def list_stage_lines(stage):
+    """Return (text, font size) of the lines in a stage's box: title, contents, size before and after pooling."""
+    lines = [(stage.title, STAGE_TITLE_SIZE)]
+    if stage.contents:
+        lines.append((stage.contents, SMALL_FONT_SIZE))
+    lines.append((format_shape(stage.shape_before_pool), SHAPE_SIZE))
+    if stage.has_final_pool:
+        lines.append((format_shape(stage.shape), SHAPE_SIZE))
+    return lines
+
+
+def compute_stage_height(stages):
+    """Return the height of the boxes: that of the stage with the most lines."""
+    return max(len(list_stage_lines(stage)) for stage in stages) * LINE_HEIGHT + BARS_HEIGHT + 2 * STAGE_PADDING
 
 
 def compute_stage_width(stage):
-    return max(MIN_BOX_WIDTH, estimate_text_width(stage.title, 10, "bold") + 12,
-               estimate_text_width(format_shape(stage.shape), 8.5) + 12) + (
+    return max(MIN_BOX_WIDTH, *(estimate_text_width(text, size, "bold" if size == STAGE_TITLE_SIZE else "normal") + 12
+                                for text, size in list_stage_lines(stage))) + (
         POOL_STRIP_WIDTH if stage.has_final_pool else 0.0)
 
 
 def get_stage_kind(stage):
-    """Return the kind of a stage's layers, where it has single ones of one kind; "" for modules."""
-    first = stage.modules[0].fused_layers[0].kind
+    """Return the kind of a stage's layers, if all its modules are single layers of one kind; "" for modules."""
+    first_kind = stage.modules[0].fused_layers[0].kind
     modules = [module for module in stage.modules if has_weights(module)]
     kinds = {module.fused_layers[0].kind for module in modules}
-    if first == "input" or not modules:
-        return first
+    if first_kind == "input" or not modules:
+        return first_kind
     return kinds.pop() if len(kinds) == 1 and all(len(module.fused_layers) == 1 for module in modules) else ""
 
 
-def draw_stage_box(stage, x, y, width, bar_maxima, theme):
+def draw_stage_box(stage, x, y, width, height, bar_maxima, theme):
     fill, stroke = theme.kinds[get_stage_kind(stage)] if get_stage_kind(stage) else theme.module
-    items = [Box(x, y, width, STAGE_HEIGHT, fill, stroke, 1.2, name=stage.modules[0].name,
-                 tooltip=f"{stage.title}: {format_shape(stage.shape)}, {stage.parameters:,} parameters, "
-                     f"{stage.multiply_adds:,} multiply-adds")]
+    items = [Box(x, y, width, height, fill, stroke, 1.2, name=stage.modules[0].name,
+                 tooltip=f"{stage.title}: {format_stage_shape(stage)}, {stage.parameters:,} parameters, "
+                         f"{stage.multiply_adds:,} multiply-adds")]
     if stage.has_final_pool:
-        items.append(Box(x + width - POOL_STRIP_WIDTH - 1.5, y + 1.5, POOL_STRIP_WIDTH, STAGE_HEIGHT - 3,
+        items.append(Box(x + width - POOL_STRIP_WIDTH - 1.5, y + 1.5, POOL_STRIP_WIDTH, height - 3,
                          *theme.kinds["pool"], 0.8, 2.5))
         width -= POOL_STRIP_WIDTH
-    items += [Text(x + width / 2, y + 14, stage.title, 10, theme.text, bold=True),
-              Text(x + width / 2, y + 28, format_shape(stage.shape), 8.5, theme.text)]
-    return items + draw_bars(x + 8, y + 38, stage, bar_maxima, theme, length=MAX_BAR_LENGTH)
+    lines = list_stage_lines(stage)
+    for index, (text, size) in enumerate(lines):
+        color = theme.muted if index == 1 and stage.contents else theme.text
+        if index == len(lines) - 1 and stage.has_final_pool:
+            color = theme.kinds["pool"][1]
+        items.append(Text(x + width / 2, y + STAGE_PADDING + LINE_HEIGHT * (index + 0.5), text, size, color,
+                          bold=index == 0))
+    return items + draw_bars(x + 8, y + height - BARS_HEIGHT - STAGE_PADDING + 2, stage, bar_maxima, theme,
+                             length=MAX_BAR_LENGTH)
+
+
+def format_stage_shape(stage):
+    """Return the shape of a stage's output, with the shape before its final pooling layer."""
+    shape = format_shape(stage.shape)
+    return f"{format_shape(stage.shape_before_pool)}, pooled to {shape}" if stage.has_final_pool else shape
 
 
 def find_aux_position(aux_module, stage):
-    """Return where along a stage a side classifier leaves it, as a share; None where it does not read it."""
+    """Return where along a stage an auxiliary classifier branches off, as a fraction; None if it does not."""
     modules = [module for module in stage.modules if has_weights(module)] or [*stage.modules]
-    return next(((number + 0.5) / len(modules) for number, module in enumerate(modules)
+    return next(((index + 0.5) / len(modules) for index, module in enumerate(modules)
                  if module.name in aux_module.inputs),
                 None)
 
 
 def format_aux_label(aux_module):
-    """Return the line under a side classifier's name."""
+    """Return the line under the name of an auxiliary classifier."""
     loss = [f"loss x {aux_module.loss_weight:g}"] if aux_module.loss_weight is not None else []
-    return ", ".join([f"reads {aux_module.inputs[0]}", *loss])
+    return ", ".join([f"input: {aux_module.inputs[0]}", *loss])
 
 
 def draw_aux_box(aux_module, x, y, width, bar_maxima, theme):

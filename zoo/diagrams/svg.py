@@ -1,4 +1,4 @@
-"""A scene as SVG 1.1 that any browser, drawing program or page takes: no script, no style sheet, text stays text."""
+"""A scene as SVG 1.1 for any browser or drawing program: without scripts and style sheets, with text as text."""
 
 from xml.sax.saxutils import escape
 
@@ -6,19 +6,19 @@ from zoo.diagrams import paths
 from zoo.diagrams.scene import Box, Line, Polygon, Text
 from zoo.plots.font_metrics import BASELINE_SHIFT, FONT, escape_unprintable, measure_text_width
 
-FONT_STACK = f"{FONT}, Verdana, sans-serif"  # Verdana has DejaVu's widths, where DejaVu is missing
-TEXT_ANCHORS = {"start": None, "middle": "middle", "end": "end"}  # start is what goes without saying
+FONT_STACK = f"{FONT}, Verdana, sans-serif"  # Verdana has the widths of DejaVu, which may be missing
+TEXT_ANCHORS = {"start": None, "middle": "middle", "end": "end"}  # start is the default
 
 
 def to_svg(scene):
-    """Return the scene as the text of an SVG file; the same scene gives the same text, byte for byte."""
+    """Return the scene as the text of an SVG file, deterministically."""
     width, height = format_number(scene.width), format_number(scene.height)
-    tips = any(isinstance(item, Box) and item.tooltip for item in scene.items)
-    # Words and lines must not hide the box under them from the mouse, so only what has a tip feels it.
+    has_tooltips = any(isinstance(item, Box) and item.tooltip for item in scene.items)
+    # Text and lines must not hide the box below them from the mouse, so only boxes with a tooltip receive events.
     root = format_tag("svg", ("xmlns", "http://www.w3.org/2000/svg"), ("width", f"{width}pt"),
                       ("height", f"{height}pt"), ("viewBox", f"0 0 {width} {height}"), ("role", "img"),
                       ("font-family", FONT_STACK), ("stroke-linejoin", "round"),
-                      ("pointer-events", "none" if tips else None), close=False)
+                      ("pointer-events", "none" if has_tooltips else None), close=False)
     lines = [root]
     if scene.title:
         lines.append(f"<title>{escape(escape_unprintable(scene.title))}</title>")
@@ -29,15 +29,15 @@ def to_svg(scene):
 
 
 def format_number(value):
-    """Return a length as text, to a hundredth of a point and without zeros at its end."""
+    """Return a length as text, rounded to 0.01 points and without trailing zeros."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
 def format_tag(name, *attributes, close=True):
-    """Return `<name key="value" .../>`; attributes are (key, text or number), and those that are None are left out."""
-    said = "".join(f' {key}="{_format_attribute(value)}"' for key, value in attributes if value is not None)
-    return f"<{name}{said}{'/' if close else ''}>"
+    """Return `<name key="value" .../>`; attributes are (key, text or number); None is omitted."""
+    text = "".join(f' {key}="{_format_attribute(value)}"' for key, value in attributes if value is not None)
+    return f"<{name}{text}{'/' if close else ''}>"
 
 
 def _format_attribute(value):
@@ -56,28 +56,29 @@ def _format_box(box):
 
 
 def _format_text(text):
-    words = escape_unprintable(text.text)
-    if not words.strip():
+    content = escape_unprintable(text.text)
+    if not content.strip():
         return ""
-    # The baseline is worked out here: programs for print do not know dominant-baseline.
-    place = (("x", text.x), ("y", text.y + BASELINE_SHIFT * text.size), ("font-size", text.size),
+    # The baseline is computed here: print programs do not support dominant-baseline.
+    attributes = (("x", text.x), ("y", text.y + BASELINE_SHIFT * text.size), ("font-size", text.size),
              ("font-weight", "bold" if text.bold else None), ("fill", text.color),
              ("text-anchor", TEXT_ANCHORS[text.anchor]),
              ("transform", f"rotate(-90 {format_number(text.x)} {format_number(text.y)})" if text.rotated else None),
-             # Another font is squeezed or stretched into the room that ours would take.
-             ("textLength", measure_text_width(words, text.size, text.bold)), ("lengthAdjust", "spacingAndGlyphs"),
-             ("xml:space", "preserve" if words != " ".join(filter(None, words.split(" "))) else None))
-    return f"{format_tag('text', *place, close=False)}{escape(words)}</text>"
+             # Another font is scaled to the width of ours.
+             ("textLength", measure_text_width(content, text.size, text.bold)), ("lengthAdjust", "spacingAndGlyphs"),
+             ("xml:space", "preserve" if content != " ".join(filter(None, content.split(" "))) else None))
+    return f"{format_tag('text', *attributes, close=False)}{escape(content)}</text>"
 
 
 def _format_line(line):
     path, head = paths.compute_line_path(line)
     if not path:
         return ""
-    way = "".join(step[0] + " ".join(f"{format_number(x)} {format_number(y)}" for x, y in step[1:]) for step in path)
-    drawn = format_tag("path", ("d", way), ("fill", "none"),
+    path_data = "".join(kind + " ".join(f"{format_number(x)} {format_number(y)}" for x, y in points)
+                        for kind, *points in path)
+    element = format_tag("path", ("d", path_data), ("fill", "none"),
                        *_make_stroke_attributes(line.stroke, line.width, line.dashed))
-    return drawn + (format_tag("path", ("d", _format_closed_path(head)), ("fill", line.stroke)) if head else "")
+    return element + (format_tag("path", ("d", _format_closed_path(head)), ("fill", line.stroke)) if head else "")
 
 
 def _format_polygon(polygon):

@@ -1,4 +1,4 @@
-"""Colours, letters and numbers of the diagrams."""
+"""Colours, font sizes and number formats of the diagrams."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from zoo.plots.text_layout import estimate_text_width
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours; `kinds` are pairs, a box's and its outline's, by the kind of its layer."""
+    """Colours. `kinds` maps the kind of a layer to (fill, stroke) of its box."""
 
     background: str
     text: str
-    muted: str  # less important words
+    muted: str  # less important text
     line: str  # edges
-    frame: str  # outline of a panel
+    frame: str  # outlines of panels
     panel: str
     parameters: str  # bars
     multiply_adds: str
@@ -36,32 +36,32 @@ DARK = Theme(
            "activation": ("#4c2a24", "#e88c7b"), "merge": ("#30363d", "#a2acb6"), "other": ("#2a2f35", "#78828c")})
 THEMES = {"light": LIGHT, "dark": DARK}
 
-KIND_LABELS = {"convolution": "convolution", "dense": "dense", "pool": "pool", "normalisation": "normalisation",
-               "activation": "activation", "merge": "concatenation, sum", "other": "other"}
+KIND_LABELS = {"convolution": "convolution", "dense": "dense", "pool": "pooling", "normalisation": "normalization",
+               "activation": "activation", "merge": "concatenation, addition", "other": "other"}
 
-DIRECTIONS = ("down", "right")
-DEFAULT_DIRECTIONS = {"stages": "right", "blocks": "down", "layers": "down"}  # direction by level
+RANKDIRS = ("TB", "LR")  # top to bottom, left to right; Graphviz's words
+DEFAULT_RANKDIRS = {"stages": "LR", "blocks": "TB", "layers": "TB"}  # by level of detail
 
-FONT_SIZE = 8.5  # points, of a box's words
-SMALL_FONT_SIZE = 8.0
+FONT_SIZE = 9.0  # points, of the text in boxes
+SMALL_FONT_SIZE = 9.0
 TITLE_SIZE, SUBTITLE_SIZE = 15.0, 9.0
-HEADING_HEIGHT = 52.0  # points, above the drawing
+HEADING_HEIGHT = 52.0  # points, from the top to the drawing
 MARGIN = 16.0
-BARS_HEIGHT = 18.0  # height of two bars
+BARS_HEIGHT = 18.0  # of two bars
 
 
 def draw_heading(title, subtitle, theme):
-    """Return the lines above a drawing."""
+    """Return the title and the subtitle of a diagram."""
     return [Text(MARGIN, 24, title, TITLE_SIZE, theme.text, bold=True, anchor="start"),
             Text(MARGIN, 40, subtitle, SUBTITLE_SIZE, theme.muted, anchor="start")]
 
 
 def format_shape(shape):
-    return "x".join("?" if side is None else str(side) for side in shape)
+    return "x".join("?" if size is None else str(size) for size in shape)
 
 
 def format_count(count):
-    """Return a count in three digits: 834, 61.7 k, 1.45 M, 13.2 G."""
+    """Return a count with three digits: 834, 61.7 k, 1.45 M, 13.2 G."""
     for unit in ("", "k", "M", "G"):
         if count < 999.5 or unit == "G":
             return f"{count:.3g} {unit}".strip() if count < 999.5 else f"{count:.0f} {unit}"
@@ -70,33 +70,34 @@ def format_count(count):
 
 
 def draw_bars(x, y, module, bar_maxima, theme, length=44.0):
-    """Return a module's parameters above its multiply-adds as bars with their numbers, from (x, y) to the right."""
+    """Return bars for a module's parameters and, below, its multiply-adds, with their numbers, from (x, y)."""
     items = []
-    for row, (what, colour) in enumerate((("parameters", theme.parameters), ("multiply_adds", theme.multiply_adds))):
-        value = getattr(module, what)
+    for row, (name, color) in enumerate((("parameters", theme.parameters), ("multiply_adds", theme.multiply_adds))):
+        value = getattr(module, name)
         if value:
             middle = y + 4.5 + row * 9
-            share = max(1.0, length * value / bar_maxima[what])
-            items += [Box(x, middle - 2.5, share, 5, colour, radius=1),
-                      Text(x + share + 4, middle, format_count(value), SMALL_FONT_SIZE, theme.muted, anchor="start")]
+            bar_length = max(1.0, length * value / bar_maxima[name])
+            items += [Box(x, middle - 2.5, bar_length, 5, color, radius=1),
+                      Text(x + bar_length + 4, middle, format_count(value), SMALL_FONT_SIZE, theme.muted,
+                           anchor="start")]
     return items
 
 
 def draw_legend(x, y, width, kinds, theme, *, with_bars, with_aux, kind_labels=None):
-    """Return the items of a legend within `width` points, and its height; `said` are other words for some kinds."""
-    words_of = KIND_LABELS | (kind_labels or {})
-    entries = [(theme.kinds[kind], words_of[kind], False) for kind in KIND_LABELS if kind in kinds]
+    """Return the items of a legend within `width` points, and its height; `kind_labels` override KIND_LABELS."""
+    labels = KIND_LABELS | (kind_labels or {})
+    entries = [(theme.kinds[kind], labels[kind], False) for kind in KIND_LABELS if kind in kinds]
     if with_bars:
         entries += [((theme.parameters, theme.parameters), "parameters", False),
                     ((theme.multiply_adds, theme.multiply_adds), "multiply-adds", False)]
     if with_aux:
-        entries.append((theme.module, "side classifier", True))
+        entries.append((theme.module, "auxiliary classifier", True))
     items, left, top = [], x, y
-    for (fill, stroke), words, dashed in entries:
-        room = 18 + estimate_text_width(words, SMALL_FONT_SIZE) + 12
-        if left + room > x + width and left > x:
+    for (fill, stroke), label, dashed in entries:
+        entry_width = 18 + estimate_text_width(label, SMALL_FONT_SIZE) + 12
+        if left + entry_width > x + width and left > x:
             left, top = x, top + 13
         items += [Box(left, top, 13, 8, fill, stroke, 0.8, 1.5, dashed=dashed),
-                  Text(left + 18, top + 4, words, SMALL_FONT_SIZE, theme.muted, anchor="start")]
-        left += room
+                  Text(left + 18, top + 4, label, SMALL_FONT_SIZE, theme.muted, anchor="start")]
+        left += entry_width
     return items, top + 8 - y

@@ -1,7 +1,7 @@
-"""Where the boxes of a rank stand: those that follow one another in one line, neighbours apart, forks in the middle.
+"""The x coordinates of boxes: chains in a straight line, neighbours apart, forks centred.
 
-A run is boxes and bends that are drawn in one line: each the only one that follows the other. Runs move together; the
-order within the ranks says which run is left of which, and how far away it is at least.
+A run is a chain of boxes and bends in one straight line, each the only successor of the one before. A run moves as a
+whole; the order within the ranks determines which run is left of which, and their minimum distance.
 """
 
 from collections import defaultdict
@@ -11,36 +11,37 @@ PLACEMENT_SWEEPS = 80  # over all runs
 
 
 def assign_x_coordinates(order, widths, above, below, boxes, node_sep):
-    """Return {box or bend: x of its middle}, the leftmost edge at 0.
+    """Return {box or bend: x of its centre}, with the leftmost edge at 0.
 
-    `order` are the rows, `above` and `below` the neighbours of each in the next rows, `boxes` those that are no bends.
+    `order` are the rows, `above` and `below` the neighbours in the adjacent rows, and `boxes` those that are not bends.
     """
     run = _find_runs(order, above, below, boxes)
-    sequence, apart = _order_runs(order, widths, run, node_sep)
+    sequence, min_distances = _order_runs(order, widths, run, node_sep)
     if len(sequence) < len(set(run.values())):  # two runs cross
         run = {box: box for row in order for box in row}
-        sequence, apart = _order_runs(order, widths, run, node_sep)
-    beside = defaultdict(list)
+        sequence, min_distances = _order_runs(order, widths, run, node_sep)
+    neighbours = defaultdict(list)
     for box, others in below.items():
         for other in others:
             if run[box] != run[other]:
-                beside[run[box]].append(run[other])
-                beside[run[other]].append(run[box])
-    x = _resolve_distances(dict.fromkeys(sequence, 0.0), sequence, apart)
-    for _ in range(PLACEMENT_SWEEPS):  # half of the way, or two that follow each other would only change places
-        x = _resolve_distances({each: (place + sum(x[other] for other in beside[each]) / len(beside[each])) / 2
-                                if beside[each] else place for each, place in x.items()}, sequence, apart)
-    left = min((x[run[box]] - widths[box] / 2 for box in run), default=0.0)
-    return {box: round(x[run[box]] - left, 3) for box in run}
+                neighbours[run[box]].append(run[other])
+                neighbours[run[other]].append(run[box])
+    x = _resolve_distances(dict.fromkeys(sequence, 0.0), sequence, min_distances)
+    for _ in range(PLACEMENT_SWEEPS):  # half of the way: two neighbours would otherwise swap positions forever
+        targets = {key: (position + sum(x[other] for other in neighbours[key]) / len(neighbours[key])) / 2
+                   if neighbours[key] else position for key, position in x.items()}
+        x = _resolve_distances(targets, sequence, min_distances)
+    min_x = min((x[run[box]] - widths[box] / 2 for box in run), default=0.0)
+    return {box: round(x[run[box]] - min_x, 3) for box in run}
 
 
 def _find_runs(order, above, below, boxes):
-    """Return {box or bend: the first of its run}."""
+    """Return {box or bend: the first one of its run}."""
     run = {}
     for row in order:
         for box in row:
             sources = above[box]
-            if box in boxes and len(sources) > 1:  # bends beside a box go round it
+            if box in boxes and len(sources) > 1:  # bends next to a box lead around it
                 sources = [source for source in sources if source in boxes]
             source = sources[0] if len(sources) == 1 else None
             readers = below[source] if source else []
@@ -51,32 +52,32 @@ def _find_runs(order, above, below, boxes):
 
 
 def _order_runs(order, widths, run, node_sep):
-    """Return the runs from left to right, as far as that is possible, and {run: [(run right of it, distance)]}."""
-    least = {}
+    """Return the runs from left to right, as far as possible, and {run: [(run to the right, minimum distance)]}."""
+    pair_distances = {}
     for row in order:
         for left, right in pairwise(row):
             pair = run[left], run[right]
-            least[pair] = max(least.get(pair, 0.0), (widths[left] + widths[right]) / 2 + node_sep)
-    apart, waits = defaultdict(list), defaultdict(int)
-    for (left, right), distance in least.items():
-        apart[left].append((right, distance))
-        waits[right] += 1
-    ready = [each for each in dict.fromkeys(run.values()) if not waits[each]]
-    for each in ready:
-        for right, _ in apart[each]:
-            waits[right] -= 1
-            if not waits[right]:
-                ready.append(right)
-    return ready, apart
+            pair_distances[pair] = max(pair_distances.get(pair, 0.0), (widths[left] + widths[right]) / 2 + node_sep)
+    min_distances, pending_counts = defaultdict(list), defaultdict(int)
+    for (left, right), distance in pair_distances.items():
+        min_distances[left].append((right, distance))
+        pending_counts[right] += 1
+    sequence = [key for key in dict.fromkeys(run.values()) if not pending_counts[key]]
+    for key in sequence:  # topological sort
+        for right, _ in min_distances[key]:
+            pending_counts[right] -= 1
+            if not pending_counts[right]:
+                sequence.append(right)
+    return sequence, min_distances
 
 
 def _resolve_distances(targets, sequence, min_distances):
-    """Return places as near to `wanted` as distances allow: between those pushed right and those pushed left."""
-    right, left = dict(targets), dict(targets)
-    for each in sequence:
-        for other, distance in min_distances[each]:
-            right[other] = max(right[other], right[each] + distance)
-    for each in reversed(sequence):
-        for other, distance in min_distances[each]:
-            left[each] = min(left[each], left[other] - distance)
-    return {each: (right[each] + left[each]) / 2 for each in targets}
+    """Return positions close to `targets` at the minimum distances: the means of pushing right and pushing left."""
+    pushed_right, pushed_left = dict(targets), dict(targets)
+    for key in sequence:
+        for other, distance in min_distances[key]:
+            pushed_right[other] = max(pushed_right[other], pushed_right[key] + distance)
+    for key in reversed(sequence):
+        for other, distance in min_distances[key]:
+            pushed_left[key] = min(pushed_left[key], pushed_left[other] - distance)
+    return {key: (pushed_right[key] + pushed_left[key]) / 2 for key in targets}
