@@ -101,8 +101,8 @@ class HostGroup:
 class MultihostStopper(Stopper):
     """A Stopper with the same decision on all hosts: that of host 0, which the others notify of their signals."""
 
-    def __init__(self, host_group, deadline=float("inf")):
-        super().__init__(deadline)
+    def __init__(self, host_group, deadline=float("inf"), checkpoint_seconds=float("inf")):
+        super().__init__(deadline, checkpoint_seconds)
         self.host_group = host_group
 
     def should_stop(self, seconds):
@@ -113,6 +113,9 @@ class MultihostStopper(Stopper):
 
         self.reason = self.reason or self.host_group.broadcast(decide)
         return self.reason is not None
+
+    def should_save(self):
+        return self.host_group.broadcast(super().should_save)
 
     def handle_signal(self, number, frame):
         super().handle_signal(number, frame)
