@@ -20,6 +20,12 @@ class RunLocked(UserError):
     exit_status = 6
 
 
+class OutOfMemory(UserError, MemoryError):
+    """There is not enough memory: exit status 5."""
+
+    exit_status = 5
+
+
 def unknown_name_error(kind, name, valid_names):
     """Return the UserError for an unknown name, which suggests the closest valid one.
 

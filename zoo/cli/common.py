@@ -8,8 +8,10 @@ import sys
 from zoo import devices, env, registry
 from zoo.cli.parser import Parser  # noqa: F401  every command imports it from here
 from zoo.data import dataset_info
-from zoo.errors import UserError, unknown_name_error
+from zoo.errors import OutOfMemory, UserError, unknown_name_error
+from zoo.training import failures
 from zoo.training.run_config import CHECKPOINTS
+from zoo.utils import crashes
 from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user
 from zoo.utils.validation import parse_assignments, parse_value
@@ -17,12 +19,15 @@ from zoo.weights import pretrained
 
 
 def run_command(command, argv=None):
-    """Call `command(argv)` and return its exit status: 2 for a user error, 4 for a failed file, 130 for Ctrl-C."""
+    """Call `command(argv)` and return its exit status: 2 for a user error, 4 for a failed file, 5 for a lack
+    of memory, 130 for Ctrl-C.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # terminals without UTF-8 get question marks, not a traceback
     try:
-        return command(argv) or 0
+        with crashes.explain_crashes(failures.explain_crash):
+            return command(argv) or 0
     except UserError as error:
         print(f"error: {translate_keywords(str(error))}", file=sys.stderr)
         return error.exit_status
@@ -32,7 +37,12 @@ def run_command(command, argv=None):
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # the shell's status of a program that SIGPIPE has terminated
-    except OSError as error:  # a full disk, or a folder that was removed
+    except Exception as error:
+        if failures.is_out_of_memory(error):
+            print(f"error: {translate_keywords(failures.describe_out_of_memory(error))}", file=sys.stderr)
+            return OutOfMemory.exit_status
+        if not isinstance(error, OSError):  # a full disk, or a folder that was removed
+            raise
         print(f"error: {error}", file=sys.stderr)
         return 4
 

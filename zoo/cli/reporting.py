@@ -5,6 +5,7 @@ import sys
 import time
 
 from zoo.reports.missing_outputs import draw_missing_outputs
+from zoo.utils import crashes
 from zoo.utils.flag_names import translate_keywords
 
 
@@ -37,7 +38,8 @@ def run_and_report(train, run, recipe, stopper, resume_hint, host_group=None):
     from zoo.training.distribution import multihost
 
     try:
-        progress, result = train()
+        with crashes.explain_crashes(lambda name: failures.explain_crash(name, recipe, run)):
+            progress, result = train()
     except BrokenPipeError:  # of the terminal, not a failed file
         raise
     except KeyboardInterrupt:

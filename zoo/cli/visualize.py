@@ -10,6 +10,7 @@ from zoo.cli import common, help_text
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import failures, keras_file, run_config
 from zoo.utils.io import expand_user, check_writable
+from zoo.utils.memory import get_free_memory
 
 PLOT_DESCRIPTIONS = {"feature-maps": "feature maps of each layer", "filters": "filters of the first layer",
                      "hypercolumn": "feature maps of all layers, upsampled and averaged",
@@ -100,7 +101,7 @@ def parse_input_size(arguments):
 def check_memory(size):
     """Raise MemoryError if not even the image of --image-size fits: the system would kill the process silently."""
     num_bytes = 0 if size is None else math.prod(common.parse_image_size(size)) * 3 * 4  # channels, bytes of a float
-    if num_bytes > failures.get_free_memory():
+    if num_bytes > get_free_memory():
         raise MemoryError
 
 

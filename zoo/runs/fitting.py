@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from zoo import registry
 from zoo.data.loading import load_data
-from zoo.errors import UserError
+from zoo.errors import OutOfMemory, UserError
 from zoo.reports.missing_outputs import draw_missing_outputs
 from zoo.runs.data import check_same_data, reload_run_dataset
 from zoo.runs.device_choice import prepare_run_device
@@ -37,9 +37,12 @@ def run_work(work, run, recipe, stopper, resume_hint, host_group):
 
     try:
         work()
-    except (FloatingPointError, MemoryError, OSError) as error:
-        _, message = failures.explain_failure(error, recipe)
-        raise type(error)(f"{message}; {run} keeps what was saved") from error
+    except Exception as error:
+        status, message = failures.explain_failure(error, recipe)
+        if not (failures.is_out_of_memory(error) or isinstance(error, (FloatingPointError, OSError))):
+            raise
+        error_type = OutOfMemory if status == OutOfMemory.exit_status else type(error)
+        raise error_type(f"{message}; {run} keeps what was saved") from error
     return Run(run)
 
 

@@ -40,6 +40,7 @@ from zoo.training.run_config import (
 from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES, Stopper
 from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user
+from zoo.utils.memory import get_free_memory
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,7 @@ class Session:
             model_summary = draw_model(source, architecture_path)
             if distribution.host == 0 and device_description.startswith("CPU"):
                 warning = failures.predict_out_of_memory(model_summary.memory, run_config.recipe,
-                                                         failures.get_free_memory())
+                                                         get_free_memory())
                 if warning:
                     self._print([f"{'note':8} {warning}"])
             for stage in remaining:
