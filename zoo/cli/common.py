@@ -14,6 +14,7 @@ from zoo.training.run_config import CHECKPOINTS
 from zoo.utils import crashes
 from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user
+from zoo.utils.text import escape_unprintable
 from zoo.utils.validation import parse_assignments, parse_value
 from zoo.weights import pretrained
 
@@ -29,7 +30,7 @@ def run_command(command, argv=None):
         with crashes.explain_crashes(failures.explain_crash):
             return command(argv) or 0
     except UserError as error:
-        print(f"error: {translate_keywords(str(error))}", file=sys.stderr)
+        print_error(error)
         return error.exit_status
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -39,12 +40,22 @@ def run_command(command, argv=None):
         return 141  # the shell's status of a program that SIGPIPE has terminated
     except Exception as error:
         if failures.is_out_of_memory(error):
-            print(f"error: {translate_keywords(failures.describe_out_of_memory(error))}", file=sys.stderr)
+            print_error(failures.describe_out_of_memory(error))
             return OutOfMemory.exit_status
         if not isinstance(error, OSError):  # a full disk, or a folder that was removed
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return 4
+
+
+def print_lines(*lines, file=None):
+    """Print lines in which names from the user and from files may stand: unprintable characters become visible."""
+    print("\n".join(map(escape_unprintable, lines)), file=file, flush=True)
+
+
+def print_error(message):
+    """Print a message of the library on stderr, in one line after "error: ", with the flags of the command line."""
+    print_lines(f"error: {translate_keywords(str(message))}", file=sys.stderr)
 
 
 def parse_int(flag, text, min_value, max_value=None):

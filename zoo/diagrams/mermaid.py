@@ -5,7 +5,7 @@ import re
 
 from zoo.diagrams.graph_model import MODULE_KIND, Group, build_diagram_graph
 from zoo.diagrams.theme import LIGHT, DEFAULT_DIRECTIONS
-from zoo.plots.font_metrics import escape_unprintable
+from zoo.utils.text import flatten_whitespace
 
 MAX_EDGES, MAX_CHARACTERS = 500, 50_000  # Mermaid's own limits, which GitHub keeps
 # Others might be Markdown or Mermaid
@@ -34,7 +34,7 @@ def _is_too_large(text, edges):
 
 def _format_flowchart(graph, title, flow, remark=""):
     """Return the text of a DiagramGraph and the number of its edges."""
-    lines = ["---", f"title: {json.dumps(escape_unprintable(title))}", "---", f"flowchart {flow}"]
+    lines = ["---", f"title: {json.dumps(flatten_whitespace(title))}", "---", f"flowchart {flow}"]
     lines += [f"    %% {remark}"] if remark else []
     ids, groups, kinds = {}, {False: [], True: []}, set()
     _add_members(graph.members, 1, lines, ids, groups, kinds)
@@ -80,7 +80,7 @@ def _format_dashes(is_aux):
 
 def escape_mermaid(text):
     """Return words with all that might mean something in Mermaid, Markdown or HTML as #NUMBER; of the character."""
-    text = escape_unprintable(text)
+    text = flatten_whitespace(text)
     numbered = NUMBERED_LIST.match(text)
     kept = {match.start() for match in PLAIN_CHARACTER.finditer(text)} - {numbered.end() - 1 if numbered else -1}
     return "".join(letter if place in kept else f"#{ord(letter)};" for place, letter in enumerate(text))

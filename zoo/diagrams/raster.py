@@ -4,7 +4,8 @@ import math
 
 from zoo.diagrams import paths
 from zoo.diagrams.scene import Box, Line, Polygon, Text, scale_scene
-from zoo.plots.font_metrics import BASELINE_SHIFT, get_font_properties, escape_unprintable, measure_text_width
+from zoo.plots.font_metrics import BASELINE_SHIFT, get_font_properties, measure_text_width
+from zoo.utils.text import flatten_whitespace
 
 PNG_DPI = 200
 MAX_PDF_SIZE = 14_400  # side of a PDF's page, beyond which readers need not go; a larger scene is drawn smaller
@@ -32,7 +33,7 @@ def write_png(scene, path, dpi=PNG_DPI):
     dpi = choose_dpi(scene, dpi)
     # Whole pixels; what the last one has too much is filled with the background.
     size = tuple(max(1, math.ceil(round(length / 72 * dpi, 3))) for length in (scene.width, scene.height))
-    words = {"Title": escape_unprintable(scene.title)} if scene.title else {}
+    words = {"Title": flatten_whitespace(scene.title)} if scene.title else {}
     _save_figure(scene, path, tuple(pixels * 72 / dpi for pixels in size), format="png", dpi=dpi,
                  metadata={"Software": None, **words})
 
@@ -41,7 +42,7 @@ def write_pdf(scene, path):
     """Write the scene to `path` as a PDF of one page; its text can be searched."""
     scene = scale_scene(scene, min(1.0, MAX_PDF_SIZE / max(scene.width, scene.height)))
     # No date and no names of programs: the same scene gives the same file.
-    words = {"Title": escape_unprintable(scene.title)} if scene.title else {}
+    words = {"Title": flatten_whitespace(scene.title)} if scene.title else {}
     _save_figure(scene, path, (scene.width, scene.height), format="pdf", dpi=72,
                  metadata={"CreationDate": None, "Creator": None, "Producer": None, **words})
 
@@ -86,7 +87,7 @@ def _draw_box(box):
 def _draw_text(text):
     from matplotlib.text import Text as Words
 
-    words = escape_unprintable(text.text)
+    words = flatten_whitespace(text.text)
     if not words.strip():
         return
     # The words begin where the SVG's begin: matplotlib would centre them by their ink.

@@ -41,6 +41,7 @@ from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES, Stopper
 from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user
 from zoo.utils.memory import get_free_memory
+from zoo.utils.text import escape_unprintable
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,8 @@ class Session:
         return backbone_weights.ensure_local().load_into(models[1], run_config.model_config)
 
     def _print(self, lines):
-        """Print the lines, or pass them to the progress display."""
+        """Print the lines, with visible control characters, or pass them to the progress display."""
+        lines = [*map(escape_unprintable, lines)]
         if self.display:
             self.display.write(lines)
         else:  # the command line
