@@ -120,17 +120,23 @@ def test_the_limits_of_control_groups(line, folder, names, unlimited, tmp_path, 
 def test_what_cannot_fit_is_refused_and_what_may_not_is_a_warning(monkeypatch):
     takes = MemoryEstimate(parameters=0, trainable_parameters=0, largest_weight=0, saved_activations=GIB,
                            training_peak=GIB, inference_peak=GIB)
-    limits = [MemoryLimit("ulimit -v", 4 * GIB, 3 * GIB)]
-    monkeypatch.setattr(memory, "list_memory_limits", lambda: limits)
+    group = MemoryLimit("of the control group or container", 4 * GIB, 3 * GIB)
+    monkeypatch.setattr(memory, "list_cgroup_limits", lambda: [group])
+    monkeypatch.setattr(memory, "get_address_space_limit", lambda: None)
     monkeypatch.setattr(memory, "_read_meminfo", lambda name, default: 0)  # no swap
     message = failures.predict_out_of_memory(takes, Recipe(batch_size=6), 3 * GIB)  # 1.2 GiB an image
     check_message(message, 6, "7.2 GiB", "3.0 GiB", "--batch-size 2")
     with pytest.raises(OutOfMemory) as caught:
         failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
-    check_message(caught.value, 7, "8.4 GiB", "ulimit -v", "4.0 GiB", "--batch-size 2")
+    check_message(caught.value, 7, "8.4 GiB", "control group", "4.0 GiB", "--batch-size 2")
     assert failures.explain_failure(caught.value, Recipe()) == (5, str(caught.value))
     monkeypatch.setattr(memory, "_read_meminfo", lambda name, default: GIB)  # swap
     assert failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
+    monkeypatch.setattr(memory, "get_address_space_limit", lambda: MemoryLimit("ulimit -v", 8 * GIB, 4 * GIB))
+    assert failures.predict_out_of_memory(takes, Recipe(batch_size=6), 3 * GIB)
+    with pytest.raises(OutOfMemory) as caught:
+        failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
+    check_message(caught.value, 7, "8.4 GiB", "ulimit -v", "8.0 GiB", "--batch-size 2")
 
 
 @pytest.mark.parametrize("error", [
@@ -189,7 +195,7 @@ def test_no_backend_loads_with_so_little_memory(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit_kib", [800_000, 1_500_000, 2_000_000, 2_500_000, 3_000_000, 4_000_000])
+@pytest.mark.parametrize("limit_kib", [1_200_000, 1_500_000, 2_000_000, 2_500_000, 3_000_000, 4_000_000])
 def test_wherever_memory_runs_out_it_is_status_5(limit_kib, tmp_path):
     """While TensorFlow loads, the weights are drawn, or the first step runs: an error, an abort, or a crash."""
     status, _, err = train_under(limit_kib, tmp_path, "vgg16", "--batch-size", "512", "--max-seconds", "60")

@@ -15,7 +15,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 ONEDNN_ENV_VAR = "TF_ENABLE_ONEDNN_OPTS"  # TensorFlow reads it once, when it is imported
 X86_64_MACHINES = ("x86_64", "amd64")  # the machine name on Linux and macOS, and on Windows, in lower case
 
-MIN_BACKEND_BYTES = 2**29  # address space that every backend takes, and more
+MIN_BACKEND_BYTES = 2**30  # address space that every backend takes, and more: PyTorch 1.2 GiB, TensorFlow 2.2
 
 _onednn_set_by = "default"  # "default", "user" or "zoo"; see enable_onednn
 

@@ -81,7 +81,7 @@ def suggest_smaller_batch(batch_size):
 def predict_out_of_memory(memory, recipe, free_bytes):
     """Return a warning if training will not fit in memory, or "".
 
-    OutOfMemory if it would take more than twice as much as a limit allows: the system kills a process that uses too
+    OutOfMemory if it would take more than twice as much as a limit leaves: the system kills a process that uses too
     much without a message. memory: a zoo.analysis.memory.MemoryEstimate, or None if there is none, as for a model with
     a nested model.
     """

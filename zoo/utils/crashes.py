@@ -6,11 +6,13 @@ in C. They run on the thread that crashed. Standard library only.
 
 import contextlib
 import ctypes
+import mmap
 import os
 import signal
 import sys
 
 CRASH_SIGNALS = tuple(getattr(signal, name) for name in ("SIGABRT", "SIGSEGV", "SIGBUS") if hasattr(signal, name))
+RESERVE_BYTES = 2**24
 BAD_ALLOC = "St9bad_alloc"  # the name of std::bad_alloc in C++ libraries
 
 
@@ -25,8 +27,10 @@ def explain_crashes(explain):
         yield
         return
     stderr = os.dup(2)  # backends are loaded with it redirected
+    reserve = mmap.mmap(-1, RESERVE_BYTES)  # address space: nothing is written to it
 
     def handle(number):
+        reserve.close()  # memory may have run out, and Python needs some
         try:
             explanation = explain(signal.Signals(number).name)
             if explanation:
@@ -51,6 +55,7 @@ def explain_crashes(explain):
         for number in CRASH_SIGNALS:
             restore(number)
         os.close(stderr)
+        reserve.close()
 
 
 def is_bad_alloc():

@@ -73,9 +73,16 @@ def get_free_memory():
 
 
 def find_exceeded_limit(required_bytes):
-    """Return a MemoryLimit that is less than half of `required_bytes`, swap included; None if there is none."""
+    """Return a MemoryLimit that surely leaves too little for `required_bytes` more; None if there is none.
+
+    Surely: less than half. Of `ulimit -v`, what this process uses is gone; other processes of a control group may end,
+    and part of its memory may be swapped.
+    """
+    limit = get_address_space_limit()
+    if limit and required_bytes > 2 * (limit.limit - limit.used):
+        return limit
     swap = _read_meminfo("SwapTotal", 0)
-    return next((limit for limit in list_memory_limits() if required_bytes > 2 * (limit.limit + swap)), None)
+    return next((limit for limit in list_cgroup_limits() if required_bytes > 2 * (limit.limit + swap)), None)
 
 
 def describe_shortage():
