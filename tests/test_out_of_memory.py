@@ -125,10 +125,10 @@ def test_what_cannot_fit_is_refused_and_what_may_not_is_a_warning(monkeypatch):
     monkeypatch.setattr(memory, "get_address_space_limit", lambda: None)
     monkeypatch.setattr(memory, "_read_meminfo", lambda name, default: 0)  # no swap
     message = failures.predict_out_of_memory(takes, Recipe(batch_size=6), 3 * GIB)  # 1.2 GiB an image
-    check_message(message, 6, "7.2 GiB", "3.0 GiB", "--batch-size 2")
+    check_message(message, 6, "7.2 GiB", "3.0 GiB", "batch_size=2")
     with pytest.raises(OutOfMemory) as caught:
         failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
-    check_message(caught.value, 7, "8.4 GiB", "control group", "4.0 GiB", "--batch-size 2")
+    check_message(caught.value, 7, "8.4 GiB", "control group", "4.0 GiB", "batch_size=2")
     assert failures.explain_failure(caught.value, Recipe()) == (5, str(caught.value))
     monkeypatch.setattr(memory, "_read_meminfo", lambda name, default: GIB)  # swap
     assert failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
@@ -136,7 +136,7 @@ def test_what_cannot_fit_is_refused_and_what_may_not_is_a_warning(monkeypatch):
     assert failures.predict_out_of_memory(takes, Recipe(batch_size=6), 3 * GIB)
     with pytest.raises(OutOfMemory) as caught:
         failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
-    check_message(caught.value, 7, "8.4 GiB", "ulimit -v", "8.0 GiB", "--batch-size 2")
+    check_message(caught.value, 7, "8.4 GiB", "ulimit -v", "8.0 GiB", "batch_size=2")
 
 
 @pytest.mark.parametrize("error", [
@@ -177,7 +177,7 @@ def test_in_python_it_is_a_memory_error():
     with pytest.raises(MemoryError) as caught:
         fitting.run_work(work, Path("runs/a"), Recipe(batch_size=8), None, "", None)
     assert isinstance(caught.value, UserError)
-    check_message(caught.value, 8, "--batch-size 4", "runs/a")
+    check_message(caught.value, 8, "batch_size=4", "runs/a")
 
 
 def train_under(limit_kib, folder, *words):

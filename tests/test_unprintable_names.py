@@ -9,7 +9,7 @@ import pytest
 from helpers import check_text
 from PIL import Image
 
-from zoo.cli import evaluate, export, finetune, plot, predict, train
+from zoo.cli import evaluate, export, finetune, predict, report, train
 from zoo.errors import UserError
 from zoo.plots.text_layout import format_class_name
 from zoo.utils.table import format_table
@@ -31,7 +31,8 @@ def test_what_is_hidden_becomes_visible(text, shown):
     assert escape_unprintable(shown) == shown
 
 
-@pytest.mark.parametrize("name", ["café", "naïve Ångström", "e\u0301", "猫", "ネコ", "고양이", "кошка", "שלום", "قطة", "नमस्ते",
+@pytest.mark.parametrize("name", ["café", "naïve Ångström", "e\u0301", "猫", "ネコ", "고양이", "кошка",
+                                  "שלום", "قطة", "नमस्ते",
                                   "می\u200cخواهم", "\U0001f600", "\U0001f469\u200d\U0001f469\u200d\U0001f467", "☂\ufe0f"])
 def test_names_in_any_language_stay_as_they_are(name):
     assert escape_unprintable(name) == name
@@ -40,7 +41,8 @@ def test_names_in_any_language_stay_as_they_are(name):
 
 
 def test_tables_are_aligned_by_what_is_shown():
-    assert format_table([("class", "images"), ("a\nb", "3"), ("猫", "4")]) == ["class  images", "a\\nb   3", "猫      4"]
+    assert format_table([("class", "images"), ("a\nb", "3"), ("猫", "4")]) == [
+        "class  images", "a\\nb   3", "猫      4"]
     assert str(UserError("no class 'a\n\x1bb'")) == r"no class 'a\n\x1bb'"
 
 
@@ -77,7 +79,7 @@ def test_classes_and_files(tmp_path, capsys):
     check_shown(capsys.readouterr().out, [r"pets\u202e", r"ru\x1bns/run"])
     assert json.loads((run / "run.json").read_text())["dataset"]["class_names"] == sorted(CLASSES)
 
-    assert plot.main([str(run)]) == 0
+    assert report.main([str(run)]) == 0
     check_shown(capsys.readouterr().out, [r"ru\x1bns/run"])
     check_shown((run / "report.html").read_text())
 
@@ -91,12 +93,12 @@ def test_classes_and_files(tmp_path, capsys):
     image, broken = source / CLASSES[0] / "g\x1b[2Jh\u202e.png", source / CLASSES[0] / "br\nken.png"
     (source / CLASSES[0] / "0.png").rename(image)
     broken.write_bytes(b"no image")
-    assert predict.main([str(run), str(image), str(broken), "--top", "4", *GPU]) == 2
+    assert predict.main([str(run), str(image), str(broken), "--top-k", "4", *GPU]) == 2
     out, err = capsys.readouterr()
     check_shown(out, [r"g\x1b[2Jh\u202e.png", *SHOWN])
     check_shown(err, [r"br\nken.png"])
     assert (out.count("\n"), err.count("\n")) == (1, 2)
-    assert predict.main([str(run), str(image), "--top", "4", "--json", "-o", str(tmp_path / "p.csv"), *GPU]) == 0
+    assert predict.main([str(run), str(image), "--top-k", "4", "--json", "-o", str(tmp_path / "p.csv"), *GPU]) == 0
     [record] = json.loads(capsys.readouterr().out)
     assert record["file"] == str(image) and {row["class"] for row in record["predictions"]} == {*CLASSES}
     with open(tmp_path / "p.csv", newline="", encoding="utf-8") as file:
@@ -106,5 +108,5 @@ def test_classes_and_files(tmp_path, capsys):
     check_shown(capsys.readouterr().out, [r"m\x07.keras"])
     labels = (tmp_path / "m\x07.labels.txt").read_text(encoding="utf-8")
     assert sorted(labels.split("\n")) == sorted(["", "a b", *CLASSES[1:]])  # one a line
-    assert predict.main([str(tmp_path / "m\x07.keras"), str(image), "--top", "4", *GPU]) == 0
+    assert predict.main([str(tmp_path / "m\x07.keras"), str(image), "--top-k", "4", *GPU]) == 0
     check_shown(capsys.readouterr().out, ["a b", *SHOWN[1:]])

@@ -51,8 +51,8 @@ def select_backend(requested=None):
                         f"{' or '.join(map(repr, list_installed_backends() or BACKENDS[:1]))}")
     limit = get_address_space_limit()
     if limit and limit.limit < MIN_BACKEND_BYTES:
-        raise OutOfMemory(f"{name} cannot be loaded: the limit ({limit.name}) is {format_gib(limit.limit)} of memory, and "
-                          f"no backend loads with less than {format_gib(MIN_BACKEND_BYTES)}; raise the limit")
+        raise OutOfMemory(f"{name} cannot be loaded: the limit ({limit.name}) is {format_gib(limit.limit)} of memory, "
+                          f"and no backend loads with less than {format_gib(MIN_BACKEND_BYTES)}; raise the limit")
     if requested is not None and "keras" not in sys.modules:  # it could not take effect any more
         os.environ["KERAS_BACKEND"] = requested
     return name
