@@ -28,6 +28,7 @@ from zoo.training import checkpoints, failures, model_loading, run_config as pla
 from zoo.training.stopping import Stopper
 from zoo.training.npz_file import read_arrays
 from zoo.training.recipe import Recipe
+from zoo.utils import memory
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -116,6 +117,60 @@ def test_a_network_with_side_classifiers_goes_on_too(tmp_path, capsys):
     same_runs(tmp_path / "whole", tmp_path / "parts")
     assert (tmp_path / "whole" / "history.csv").read_text().splitlines()[0] == (
         "epoch,learning_rate,loss,accuracy,aux1_loss,aux1_accuracy,aux2_loss,aux2_accuracy,val_loss,val_accuracy")
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the training code runs any more."""
+
+
+class SavesEachStep(Stopper):
+    """Saves after each step, and "kills" the training after a given number of them."""
+
+    def __init__(self, steps):
+        super().__init__(checkpoint_seconds=0.0)
+        self.left = steps
+
+    def should_stop(self, seconds):
+        self.left -= 1
+        if self.left <= 0:
+            raise Killed
+        return False
+
+
+@pytest.mark.parametrize("sides", [None, {"aux1": 0.3, "aux2": 0.3}])
+def test_a_kill_loses_nothing_that_was_saved_in_the_middle_of_an_epoch(sides, tmp_path, capsys):
+    recipe = dataclasses.replace(RECIPES["cosine, average, changed pictures"], epochs=2)
+    trained(tmp_path / "whole", recipe, [10**6], sides)
+    killed = tmp_path / "killed"
+    (killed / "checkpoints").mkdir(parents=True)
+    for steps, expected in ((3, (0, 3)), (6, (1, 1)), (2, (1, 3))):  # 7 steps an epoch, and a question after it
+        with pytest.raises(Killed):
+            trainer.train_model(network_of(sides or ()), DATA, recipe, 7, killed, SavesEachStep(steps), sides)
+        assert checkpoints.read_progress(killed / "checkpoints" / "last.npz")[:2] == expected
+    trainer.train_model(network_of(sides or ()), DATA, recipe, 7, killed, None, sides)
+    same_runs(tmp_path / "whole", killed)
+
+
+def test_time_limit_after_a_save_at_the_same_step_does_not_save_again(tmp_path, capsys, monkeypatch):
+    saved, save = [], checkpoints.save_checkpoint
+    monkeypatch.setattr(checkpoints, "save_checkpoint", lambda *given: (saved.append(given[3].step), save(*given)))
+    (tmp_path / "checkpoints").mkdir()
+    stopper = Stopper(deadline=0.0, checkpoint_seconds=0.0)
+    assert trainer.train_model(network_of(), DATA, CALM, 7, tmp_path, stopper).step == 1
+    assert (saved, stopper.reason) == ([1], "out of time")
+
+
+def test_checkpoints_are_saved_when_they_are_due(tmp_path, capsys):
+    (tmp_path / "checkpoints").mkdir()
+    stopper = Stopper(checkpoint_seconds=1000.0)
+    assert not stopper.should_save()
+    stopper.last_save -= 1001
+    assert stopper.should_save()
+    stopper.restart_save_timer()
+    assert not stopper.should_save()
+    stopper.last_save -= 1001
+    stopper.reason = "interrupted"  # saves anyway
+    assert not stopper.should_save()
 
 
 def test_the_average_is_what_is_tested_and_kept(tmp_path, capsys):
@@ -228,7 +283,7 @@ def test_a_batch_that_will_not_fit_is_foreseen():
     message = failures.predict_out_of_memory(takes, Recipe(batch_size=1), 100)
     check_message(message, "width=...")
     assert "batch_size" not in message
-    assert 2**20 < failures.get_free_memory() <= 2**60
+    assert 2**20 < memory.get_free_memory() <= 2**60
 
 
 def plan_with(**changes):
@@ -299,6 +354,28 @@ def line_of(process, part):
     raise AssertionError(f"no line with {part!r}; {process.stderr.read()}")
 
 
+@pytest.mark.parametrize("backend", ["tensorflow", *(pytest.param(name, marks=pytest.mark.slow)
+                                                     for name in ("jax", "torch"))])
+def test_killed_within_an_epoch_it_ends_as_if_it_had_not(train, backend):
+    command = (*COMMAND[:3], "--epochs", "2", "--batch-size", "1", "--augmentation", "rotation=5", "--set",
+               "ema_momentum=0.9", "--backend", backend)
+    assert ended(train(*command, "--name", f"whole-{backend}", "--checkpoint-minutes", "100"))[0] == 0
+    killed = train.folder / "runs" / f"killed-{backend}"
+    process = train(*command, "--name", killed.name, "--checkpoint-minutes", "0.001")
+    last = killed / "checkpoints" / "last.npz"
+    while not (last.exists() and checkpoints.read_progress(last)[1]):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    epoch, step, seconds = checkpoints.read_progress(last)
+    assert (epoch, process.returncode) == (0, -signal.SIGKILL) and 0 < step < 300 and 0 < seconds < 100
+    status, out, err = ended(train("--resume", f"runs/{killed.name}", "--checkpoint-minutes", "50"))
+    assert (status, err) == (0, "")
+    check_message(next(line for line in out.splitlines() if line.startswith("resumed")), f"step {step}")
+    same_runs(killed.with_name(f"whole-{backend}"), killed)
+
+
 @pytest.mark.slow  # every point of a run; the tests above stop after chosen steps
 def test_killed_and_interrupted_it_ends_as_if_it_had_not(train, whole):
     chance = random.Random(11)
@@ -353,6 +430,8 @@ def test_a_longer_run_is_the_run_that_was_long_at_once(train, whole):
     (("--resume", "runs/nothing"), "runs/nothing"),
     (("--resume", "runs/whole", "--epochs", "2"), "runs/whole 5 2 --name"),
     (("lenet5", "--max-seconds", "0"), "--max-seconds 1 0"),
+    (("lenet5", "--checkpoint-minutes", "0"), "--checkpoint-minutes 15 0.0"),
+    (("lenet5", "--checkpoint-minutes", "inf"), "--checkpoint-minutes inf"),
     (("lenet5", "--runs", "0"), "--runs 1 0"),
 ])
 def test_what_cannot_be_resumed_is_refused_at_once(train, whole, words, parts):

@@ -180,6 +180,8 @@ def suppress_stderr():
         os.dup2(captured.fileno(), 2)
         try:
             yield
+        except UserError:  # explains itself
+            raise
         except Exception:
             captured.seek(0)
             os.write(terminal, captured.read())

@@ -6,14 +6,17 @@ import re
 import sys
 from importlib.util import find_spec
 
-from zoo.errors import UserError, unknown_name_error
+from zoo.errors import OutOfMemory, UserError, unknown_name_error
 from zoo.utils.io import expand_user
+from zoo.utils.memory import format_gib, get_address_space_limit
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
 ONEDNN_ENV_VAR = "TF_ENABLE_ONEDNN_OPTS"  # TensorFlow reads it once, when it is imported
 TOKEN_ENV_VAR, BIND_ENV_VAR = "ZOO_HOSTS_TOKEN", "ZOO_HOSTS_BIND"
 X86_64_MACHINES = ("x86_64", "amd64")  # the machine name on Linux and macOS, and on Windows, in lower case
+
+MIN_BACKEND_BYTES = 2**30  # address space that every backend takes, and more: PyTorch 1.2 GiB, TensorFlow 2.2
 
 _onednn_set_by = "default"  # "default", "user" or "zoo"; see enable_onednn
 
@@ -47,6 +50,10 @@ def select_backend(requested=None):
         extra = "" if name == "tensorflow" else f"[{name}]"
         raise UserError(f"the backend {name} is not installed; pip install 'cnn-zoo{extra}', or use backend="
                         f"{' or '.join(map(repr, list_installed_backends() or BACKENDS[:1]))}")
+    limit = get_address_space_limit()
+    if limit and limit.limit < MIN_BACKEND_BYTES:
+        raise OutOfMemory(f"{name} cannot be loaded: the limit ({limit.name}) is {format_gib(limit.limit)} of memory, "
+                          f"and no backend loads with less than {format_gib(MIN_BACKEND_BYTES)}; raise the limit")
     if requested is not None and "keras" not in sys.modules:  # it could not take effect any more
         os.environ["KERAS_BACKEND"] = requested
     return name

@@ -2,22 +2,34 @@
 
 import difflib
 
+from zoo.utils.text import escape_unprintable
+
 UNREADABLE_IMAGES = "could not be decoded as image data"  # in the message; TensorFlow passes on its text alone
 
 
 class UserError(ValueError):
     """An invalid request: the message says what is wrong, what was received and what to type instead.
 
-    The commands print it as one line and exit with status 2.
+    The commands print it as one line and exit with status 2. Names in it that have line ends, terminal escapes or the
+    like are shown as Python's repr shows them.
     """
 
     exit_status = 2
+
+    def __str__(self):
+        return escape_unprintable(super().__str__())
 
 
 class RunLocked(UserError):
     """The run directory is locked by another process: exit status 6."""
 
     exit_status = 6
+
+
+class OutOfMemory(UserError, MemoryError):
+    """There is not enough memory: exit status 5."""
+
+    exit_status = 5
 
 
 def unknown_name_error(kind, name, valid_names):

@@ -8,23 +8,29 @@ import sys
 from zoo import devices, env, registry
 from zoo.cli.parser import Parser  # noqa: F401  every command imports it from here
 from zoo.data import dataset_info
-from zoo.errors import UserError, unknown_name_error
+from zoo.errors import OutOfMemory, UserError, unknown_name_error
+from zoo.training import failures
 from zoo.training.run_config import CHECKPOINTS
+from zoo.utils import crashes
 from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user
+from zoo.utils.text import escape_unprintable
 from zoo.utils.validation import parse_assignments, parse_value
 from zoo.weights import pretrained
 
 
 def run_command(command, argv=None):
-    """Call `command(argv)` and return its exit status: 2 for a user error, 4 for a failed file, 130 for Ctrl-C."""
+    """Call `command(argv)` and return its exit status: 2 for a user error, 4 for a failed file, 5 for a lack
+    of memory, 130 for Ctrl-C.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # terminals without UTF-8 get question marks, not a traceback
     try:
-        return command(argv) or 0
+        with crashes.explain_crashes(failures.explain_crash):
+            return command(argv) or 0
     except UserError as error:
-        print(f"error: {translate_keywords(str(error))}", file=sys.stderr)
+        print_error(error)
         return error.exit_status
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -32,9 +38,24 @@ def run_command(command, argv=None):
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # the shell's status of a program that SIGPIPE has terminated
-    except OSError as error:  # a full disk, or a folder that was removed
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        if failures.is_out_of_memory(error):
+            print_error(failures.describe_out_of_memory(error))
+            return OutOfMemory.exit_status
+        if not isinstance(error, OSError):  # a full disk, or a folder that was removed
+            raise
+        print_error(error)
         return 4
+
+
+def print_lines(*lines, file=None):
+    """Print lines in which names from the user and from files may stand: unprintable characters become visible."""
+    print("\n".join(map(escape_unprintable, lines)), file=file, flush=True)
+
+
+def print_error(message):
+    """Print a message of the library on stderr, in one line after "error: ", with the flags of the command line."""
+    print_lines(f"error: {translate_keywords(str(message))}", file=sys.stderr)
 
 
 def parse_int(flag, text, min_value, max_value=None):

@@ -33,7 +33,8 @@ def execute_compare(argv):
     if path.suffix.lower() == ".png" and not comparison.has_curves:
         print("\nno epoch of these runs has finished: there are no curves to plot")
         return
-    print(f"\n{comparison.save(path)}")
+    print()
+    common.print_lines(comparison.save(path))
 
 
 def main(argv=None):

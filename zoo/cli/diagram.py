@@ -73,7 +73,7 @@ def write_diagram(arguments):
     else:
         drawing = diagram.draw_diagram(*sources, None, arguments.detail, *layout, arguments.style)
     drawing.save(path)
-    print(f"{path}: {' and '.join(arguments.networks)}")
+    common.print_lines(f"{path}: {' and '.join(arguments.networks)}")
 
 
 def write_diagram_gallery(folder, theme):
@@ -83,7 +83,7 @@ def write_diagram_gallery(folder, theme):
     gallery_folder = gallery.prepare_gallery_folder(folder)
     load_keras_on_cpu()
     for index, path in enumerate(gallery.write_gallery(gallery_folder, DETAILS, theme), start=1):
-        print(f"{index:3} {path}", flush=True)
+        common.print_lines(f"{index:3} {path}")
 
 
 def execute_draw(argv):

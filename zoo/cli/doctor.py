@@ -174,7 +174,7 @@ def benchmark_devices(backend, device, keras_device):
 
 
 def print_rows(rows):
-    print("\n".join(f"{label:9} {text}" for label, text in rows), flush=True)
+    common.print_lines(*(f"{label:9} {text}" for label, text in rows))
 
 
 def execute_doctor(argv):
@@ -209,7 +209,7 @@ def execute_doctor(argv):
         if device.gpus and not any(kind in keras_device.lower() for kind in ("gpu", "cuda")):
             todo.append(f"{backend} does not use the GPUs: {devices.INSTALL_HINTS[backend]}")
     if todo:
-        print("\n".join(["to do:", *(f"- {problem}" for problem in todo)]))
+        common.print_lines("to do:", *(f"- {problem}" for problem in todo))
         return 1
     print("ready: python -m zoo.train lenet5")
     return 0

@@ -93,10 +93,9 @@ def execute_evaluate(argv):
             ("split", f"{images.split_name}, {len(images):,} images") if is_own else
             ("data", describe_images(images, config["dataset"].get("source"))),
             ("device", f"{device_name}, {backend}"), *format_scores(scores)]
-    print("\n".join(f"{label:9} {text}" for label, text in rows))
-    print("", *format_metrics(scores), sep="\n")
+    common.print_lines(*(f"{label:9} {text}" for label, text in rows), "", *format_metrics(scores))
     if notes:
-        print("", *(f"note: {note}" for note in notes), sep="\n")
+        common.print_lines("", *(f"note: {note}" for note in notes))
 
 
 def main(argv=None):

@@ -54,8 +54,8 @@ def execute_export(argv):
 
     exported = export_run(run, config, name, path, checkpoint)
     labels = f"; class names: {exported.labels_path}" if exported.labels_path else ""
-    print(f"{path}: {exported.preprocessing}; verified on {exported.num_images} images, max. absolute "
-          f"difference {exported.max_difference:.1g}{labels}")
+    common.print_lines(f"{path}: {exported.preprocessing}; verified on {exported.num_images} images, max. absolute "
+                       f"difference {exported.max_difference:.1g}{labels}")
 
 
 def main(argv=None):

@@ -123,11 +123,11 @@ def execute_extract(argv):
     device_name = common.load_keras(backend, device)
     model, lines = build_feature_model(arguments, backbone_weights.ensure_local(), shape, image_set)
     lines += [f"{'device':8} {device_name}, {backend}", *(f"{'note':8} {note}" for note in image_set.notes)]
-    print("\n".join(map(translate_note, lines)), flush=True)
+    common.print_lines(*map(translate_note, lines))
     features = extract_features(model, image_set, batch_size)
     write_features(output, features, image_set)
-    print(f"{'written':8} {output}: features {'x'.join(map(str, features.shape))}, {len(image_set.class_names)} "
-          "classes")
+    common.print_lines(f"{'written':8} {output}: features {'x'.join(map(str, features.shape))}, "
+                       f"{len(image_set.class_names)} classes")
 
 
 def check_features_path(path):

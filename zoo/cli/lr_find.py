@@ -93,8 +93,9 @@ def execute_lr_find(argv):
             raise
         print("error: out of memory; a smaller --batch-size may help", file=sys.stderr)
         return 5
-    print(f"{test.title}: {len(test.learning_rates)} steps, learning rate {test.learning_rates[0]:.2g} to "
-          f"{test.learning_rates[-1]:.2g}{', where the loss diverged' if test.has_diverged else ''}\n{test.save(path)}")
+    common.print_lines(f"{test.title}: {len(test.learning_rates)} steps, learning rate {test.learning_rates[0]:.2g} to "
+                       f"{test.learning_rates[-1]:.2g}{', where the loss diverged' if test.has_diverged else ''}",
+                       test.save(path))
     if test.suggestion is None:
         raise UserError(f"the loss did not fall between {min_lr:g} and {max_lr:g}: there is no suggestion; try other "
                         "--min-lr and --max-lr, or more --steps")

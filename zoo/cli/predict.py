@@ -204,7 +204,7 @@ def execute_predict(argv):
 
     num_invalid, (paths, notes) = 0, image_files.find_image_files(arguments.images)
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        common.print_lines(f"note: {note}", file=sys.stderr)
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(predictions.open_prediction_file(output))] if output else []
         writers += [stack.enter_context(predictions.open_json_predictions(sys.stdout))] if arguments.json else []
@@ -216,15 +216,16 @@ def execute_predict(argv):
             for path, prepared_image in chunk:
                 if isinstance(prepared_image, UserError):
                     num_invalid += 1
-                    print(f"error: {prepared_image}", file=sys.stderr, flush=True)
+                    common.print_error(prepared_image)
                     continue
                 ranked_classes = next(predicted)
                 for write in writers:
                     write(path, ranked_classes)
                 if not writers:
-                    print(format_prediction(path, prepared_image, ranked_classes, predictor.polarity_note), flush=True)
+                    common.print_lines(format_prediction(path, prepared_image, ranked_classes,
+                                                         predictor.polarity_note))
     if output and not arguments.json:
-        print(f"{output}: {len(paths) - num_invalid:,} image{'s' * (len(paths) - num_invalid != 1)}")
+        common.print_lines(f"{output}: {len(paths) - num_invalid:,} image{'s' * (len(paths) - num_invalid != 1)}")
     if num_invalid and len(paths) > 1:
         print(f"{num_invalid} of {len(paths)} images could not be read", file=sys.stderr)
     return 2 if num_invalid else 0

@@ -27,9 +27,9 @@ def execute_plot(argv):
         written = draw_run(run)
     except OSError as error:
         raise UserError(f"cannot write the plots of {run}: {error}") from None
-    print("\n".join(map(str, written)))
+    common.print_lines(*written)
     if note := fonts.format_undrawable_note(run_files.read_config(run)["dataset"]["class_names"]):
-        print(f"note: {note}")
+        common.print_lines(f"note: {note}")
 
 
 def main(argv=None):

@@ -3,7 +3,9 @@
 import os
 import sys
 
+from zoo.cli.common import print_lines
 from zoo.reports.missing_outputs import draw_missing_outputs
+from zoo.utils import crashes
 from zoo.utils.flag_names import translate_keywords
 
 
@@ -15,7 +17,7 @@ def is_finished(run, epochs):
     if result is None:
         return False
     draw_missing_outputs(run)
-    print(f"{run} is finished: {format_result(result)}")
+    print_lines(f"{run} is finished: {format_result(result)}")
     return True
 
 
@@ -35,26 +37,29 @@ def run_and_report(train, run, recipe, stopper, resume_hint, host_group=None):
     from zoo.training import failures
 
     try:
-        progress, result = train()
+        with crashes.explain_crashes(lambda name: failures.explain_crash(name, recipe, run)):
+            progress, result = train()
     except BrokenPipeError:  # of the terminal, not a failed file
         raise
     except KeyboardInterrupt:
-        print(f"\ninterrupted; {resume_hint}", file=sys.stderr)
+        print(file=sys.stderr)
+        print_lines(f"interrupted; {resume_hint}", file=sys.stderr)
         return _exit(host_group, 130)
     except Exception as error:
         status, message = failures.explain_failure(error, recipe)
         if status is None:
             raise
-        print(f"error: {translate_keywords(message)}; {run} keeps its last checkpoint"
-              + (f"; {resume_hint}" if status == 4 else ""), file=sys.stderr)
+        print_lines(f"error: {translate_keywords(message)}; {run} keeps its last checkpoint"
+                    + (f"; {resume_hint}" if status == 4 else ""), file=sys.stderr)
         return _exit(host_group, status)
     if stopper and stopper.reason:
-        print(f"{stopper.reason} after epoch {progress.epoch}, step {progress.step}; {resume_hint}", file=sys.stderr)
+        print_lines(f"{stopper.reason} after epoch {progress.epoch}, step {progress.step}; {resume_hint}",
+                    file=sys.stderr)
         return 130 if stopper.reason == "interrupted" else 7
     if result and progress is None:
-        print(f"{run} is finished: {format_result(result)}")
+        print_lines(f"{run} is finished: {format_result(result)}")
     elif result:
-        print(f"{format_result(result)}; in {run}")
+        print_lines(f"{format_result(result)}; in {run}")
     return 0
 
 

@@ -12,7 +12,7 @@ from zoo.utils.validation import parse_assignments, parse_value
 
 # Additional flags of recipe fields, beside the flag with the field's name
 RECIPE_FLAG_ALIASES = {"learning_rate": ("--lr",), "batch_size": ("-b",)}
-RESUME_ARGUMENTS = ("resume", "epochs", "gpu", "backend", "data_dir", "max_seconds",
+RESUME_ARGUMENTS = ("resume", "epochs", "gpu", "backend", "data_dir", "max_seconds", "checkpoint_minutes",
                     "hosts", "host_index", "log")  # arguments that are allowed beside --resume
 
 
@@ -104,7 +104,8 @@ def parse_resume(parser, arguments, argv):
     if disallowed:
         flag = disallowed[0] if disallowed[0] == "network" else get_recipe_flags(disallowed[0])[0]
         raise UserError(f"--resume continues a run with its own settings, {flag} cannot be given; allowed are "
-                        "--epochs, --gpu, --backend, --data-dir, --max-seconds, --log, --hosts and --host-index")
+                        "--epochs, --gpu, --backend, --data-dir, --max-seconds, --checkpoint-minutes, --log, --hosts and "
+                        "--host-index")
     run = expand_user(arguments.resume)
     config = run_config.get_run_config(run, run_files.read_config(run))
     backend = env.select_backend(arguments.backend)

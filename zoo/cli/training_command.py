@@ -10,7 +10,7 @@ from zoo import devices, env, registry
 from zoo.cli import common, help_text, reporting, train_args
 from zoo.data.dataset_info import DATASETS, get_dataset_info, select_label_set
 from zoo.errors import UserError
-from zoo.training import finetuning, loggers, multi_seed, run_config_factory
+from zoo.training import finetuning, loggers, multi_seed, run_config_factory, stopping
 from zoo.training.run_config import PRECISIONS, check_devices, get_run_config, resume_run_config
 from zoo.utils.io import expand_user
 from zoo.utils.validation import parse_value
@@ -136,6 +136,10 @@ def add_output(group):
     group.add_argument("--max-seconds", metavar="N",
                        help="time limit in seconds, such as 3600: the run saves a checkpoint and stops before, and "
                             "can be resumed; default: none")
+    group.add_argument("--checkpoint-minutes", metavar="N", default=f"{stopping.DEFAULT_CHECKPOINT_MINUTES:g}",
+                       help="maximum time between two checkpoints in minutes, such as 0.5: in a long epoch, one is saved "
+                            "between two steps, so that a killed run loses at most that; does not change the result; "
+                            f"default: {stopping.DEFAULT_CHECKPOINT_MINUTES:g}")
 
 
 def parse_finetuning(arguments):
@@ -159,15 +163,17 @@ def execute_training(argv, prog, parser):
         raise UserError(f"missing argument MODEL; choose from {', '.join(registry.MODELS)}; see {prog} --help")
     loggers.check_loggers(arguments.log)
     seconds = arguments.max_seconds and common.parse_int("--max-seconds", arguments.max_seconds, 1)
-    deadline = start + seconds if seconds else float("inf")
+    times = {"deadline": start + seconds if seconds else float("inf"),
+             "checkpoint_seconds": stopping.convert_checkpoint_minutes(
+                 parse_value("--checkpoint-minutes", arguments.checkpoint_minutes, 1.0), "--checkpoint-minutes")}
     if arguments.resume is not None:
-        return resume_from_args(parser, arguments, argv, deadline)
+        return resume_from_args(parser, arguments, argv, times)
     model_info = registry.get_model_info(arguments.network)
     if arguments.dataset is None:
         raise UserError("no images are specified; give --dataset NAME, FOLDER or FILE.npz")
     common.check_images(arguments)
     if arguments.runs is not None:
-        return train_seeds(arguments, command_line, deadline)
+        return train_seeds(arguments, command_line, times["deadline"])
     class_weight = parse_class_weight(arguments.class_weight)
     finetune_options, backbone_weights, _ = parse_model_request(arguments)
     is_named = arguments.dataset in DATASETS
@@ -199,8 +205,8 @@ def execute_training(argv, prog, parser):
         config = resume_run_config(existing_run, saved_config, config)
         if reporting.is_finished(existing_run, config.recipe.epochs):
             return 0
-    session = create_session(config, dataset, device, deadline, host_address, finetune_options=finetune_options,
-                             backbone_weights=backbone_weights, loggers=tuple(arguments.log))
+    session = create_session(config, dataset, device, host_address, finetune_options=finetune_options,
+                             backbone_weights=backbone_weights, loggers=tuple(arguments.log), **times)
     if existing_run:
         return session.resume(existing_run)
     return session.start(arguments.output_dir, arguments.name, shlex.join([*prog.split(), *command_line]))
@@ -247,8 +253,8 @@ def parse_class_weight(text):
     return weights
 
 
-def resume_from_args(parser, arguments, argv, deadline):
-    """Resume the run of --resume; return the exit status."""
+def resume_from_args(parser, arguments, argv, times):
+    """Resume the run of --resume; times: the deadline and checkpoint_seconds of its Session; return the exit status."""
     run, config = train_args.parse_resume(parser, arguments, argv)
     device = devices.select_gpus(arguments.gpu, devices.list_gpus(), devices.get_cuda_visible_devices())
     host_address = parse_hosts(arguments, config.backend)
@@ -259,10 +265,10 @@ def resume_from_args(parser, arguments, argv, deadline):
     from zoo.training import run_files
 
     dataset = reload_run_dataset(run, run_files.read_config(run), arguments.data_dir)
-    return create_session(config, dataset, device, deadline, host_address, loggers=tuple(arguments.log)).resume(run)
+    return create_session(config, dataset, device, host_address, loggers=tuple(arguments.log), **times).resume(run)
 
 
-def create_session(run_config, dataset, device, deadline, host_address, **session_options):
+def create_session(run_config, dataset, device, host_address, **session_options):
     """Return the Session of a RunConfig on a Device; with several hosts, after they have connected."""
     check_devices(run_config, len(device.gpus))
     devices.set_device_environment(device, run_config.deterministic)
@@ -273,7 +279,7 @@ def create_session(run_config, dataset, device, deadline, host_address, **sessio
     host_group = None
     if host_address:
         host_group = multihost.connect_hosts(*host_address, multihost.collect_shared_settings(run_config, dataset))
-    return Session(run_config, dataset, device, reporting.run_and_report, deadline, host_address, host_group,
+    return Session(run_config, dataset, device, reporting.run_and_report, hosts=host_address, host_group=host_group,
                    **session_options)
 
 

@@ -10,6 +10,7 @@ from zoo.cli import common, help_text
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import failures, keras_file, run_config
 from zoo.utils.io import expand_user, check_writable
+from zoo.utils.memory import get_free_memory
 
 PLOT_DESCRIPTIONS = {"feature-maps": "feature maps of each layer", "filters": "filters of the first layer",
                      "hypercolumn": "feature maps of all layers, upsampled and averaged",
@@ -100,7 +101,7 @@ def parse_input_size(arguments):
 def check_memory(size):
     """Raise MemoryError if not even the image of --image-size fits: the system would kill the process silently."""
     num_bytes = 0 if size is None else math.prod(common.parse_image_size(size)) * 3 * 4  # channels, bytes of a float
-    if num_bytes > failures.get_free_memory():
+    if num_bytes > get_free_memory():
         raise MemoryError
 
 
@@ -214,13 +215,13 @@ def write_page_and_plots(image_inspection, folder, num_maps):
 
     folder.mkdir(exist_ok=True)
     inspection.write_inspection_page(image_inspection, num_maps, folder / PAGE_FILE)
-    print(folder / PAGE_FILE)
+    common.print_lines(folder / PAGE_FILE)
     for plot_name in PLOT_DESCRIPTIONS:
         try:
             inspection_plots.save_inspection_plot(image_inspection, plot_name, num_maps, folder / f"{plot_name}.png")
-            print(folder / f"{plot_name}.png")
+            common.print_lines(folder / f"{plot_name}.png")
         except UserError as error:
-            print(f"no {plot_name}: {error}")
+            common.print_lines(f"no {plot_name}: {error}")
 
 
 def show_model(argv):
@@ -251,16 +252,16 @@ def show_model(argv):
         write_page_and_plots(image_inspection, path, num_maps)
     elif arguments.plot is None:
         inspection.write_inspection_page(image_inspection, num_maps, path)
-        print(f"{path}: {model.title}, {model.note}")
+        common.print_lines(f"{path}: {model.title}, {model.note}")
     else:
         if is_folder:
             path.mkdir(exist_ok=True)
             path = path / f"{arguments.plot}.png"
         inspection_plots.save_inspection_plot(image_inspection, arguments.plot, num_maps, path)
-        print(f"{path}: {model.title}, {model.note}")
+        common.print_lines(f"{path}: {model.title}, {model.note}")
     note = fonts.format_undrawable_note(model.class_names or (), f"{PAGE_FILE}, without --plot,")
     if note and (is_folder or arguments.plot is not None):  # a page uses the fonts of the browser
-        print(f"note: {note}", file=sys.stderr)
+        common.print_lines(f"note: {note}", file=sys.stderr)
 
 
 def execute_show(argv):

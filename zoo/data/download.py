@@ -10,6 +10,7 @@ import urllib.request
 from zoo.data.file_lock import acquire_lock
 from zoo.errors import UserError
 from zoo.utils.io import atomic_write
+from zoo.utils.text import escape_unprintable
 
 DOWNLOAD_TIMEOUT = 10  # seconds without a response or without data
 DOWNLOAD_BLOCK_SIZE = 1 << 16  # bytes
@@ -50,7 +51,7 @@ def lock_download(lock_path, path):
     try:
         lock = acquire_lock(lock_path)
     except TimeoutError:
-        print(f"waiting for another process that is downloading {path}", file=sys.stderr)
+        print(f"waiting for another process that is downloading {escape_unprintable(path)}", file=sys.stderr)
         lock = acquire_lock(lock_path, timeout=-1)
     with lock:
         yield

@@ -4,7 +4,8 @@ import pydot
 
 from zoo.diagrams.graph_model import MODULE_KIND, Group, build_diagram_graph
 from zoo.diagrams.theme import LIGHT, DEFAULT_RANKDIRS
-from zoo.plots.font_metrics import FONT, escape_unprintable
+from zoo.plots.font_metrics import FONT
+from zoo.utils.text import flatten_whitespace
 
 
 def to_dot(module_graph, title, detail, rankdir=None):
@@ -49,9 +50,9 @@ def _make_node_ids(members):
     """Return {key of a node: its quoted ID in the DOT text}."""
     ids = {}
     for node in _iterate_nodes(members):
-        name, number = escape_unprintable(node.key), 2
+        name, number = flatten_whitespace(node.key), 2
         while quote_dot(name) in ids.values():  # names that differ in unprintable characters only
-            name, number = f"{escape_unprintable(node.key)} {number}", number + 1
+            name, number = f"{flatten_whitespace(node.key)} {number}", number + 1
         ids[node.key] = quote_dot(name)
     return ids
 
@@ -72,4 +73,4 @@ def quote_dot(text):
 
 def format_dot_label(lines):
     """Return lines as a label, with ampersands escaped: they would begin an HTML entity."""
-    return r"\n".join(quote_dot(escape_unprintable(line).replace("&", "&amp;"))[1:-1] for line in lines).join('""')
+    return r"\n".join(quote_dot(flatten_whitespace(line).replace("&", "&amp;"))[1:-1] for line in lines).join('""')

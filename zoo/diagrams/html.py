@@ -6,7 +6,7 @@ import hashlib
 import json
 from importlib.resources import files
 
-from zoo.plots.font_metrics import escape_unprintable
+from zoo.utils.text import escape_unprintable
 
 
 def render_template(package, template, *, style="", script="", data=None, **values):

@@ -5,7 +5,7 @@ import re
 
 from zoo.diagrams.graph_model import MODULE_KIND, Group, build_diagram_graph
 from zoo.diagrams.theme import LIGHT, DEFAULT_RANKDIRS
-from zoo.plots.font_metrics import escape_unprintable
+from zoo.utils.text import flatten_whitespace
 
 MAX_EDGES, MAX_CHARACTERS = 500, 50_000  # Mermaid's default limits, which GitHub uses
 # Other characters may have a meaning in Markdown or Mermaid
@@ -34,7 +34,7 @@ def _is_too_large(text, edge_count):
 
 def _format_flowchart(graph, title, rankdir, remark=""):
     """Return the text of a DiagramGraph and its number of edges."""
-    lines = ["---", f"title: {json.dumps(escape_unprintable(title))}", "---", f"flowchart {rankdir}"]
+    lines = ["---", f"title: {json.dumps(flatten_whitespace(title))}", "---", f"flowchart {rankdir}"]
     lines += [f"    %% {remark}"] if remark else []
     ids, groups, kinds = {}, {False: [], True: []}, set()
     _add_members(graph.members, 1, lines, ids, groups, kinds)
@@ -80,7 +80,7 @@ def _format_dashes(is_aux):
 
 def escape_mermaid(text):
     """Return text with all characters that may have a meaning in Mermaid, Markdown or HTML as #CODEPOINT;."""
-    text = escape_unprintable(text)
+    text = flatten_whitespace(text)
     numbered = NUMBERED_LIST.match(text)
     plain_indices = {match.start() for match in PLAIN_CHARACTER.finditer(text)}
     plain_indices -= {numbered.end() - 1 if numbered else -1}

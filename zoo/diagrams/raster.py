@@ -4,7 +4,8 @@ import math
 
 from zoo.diagrams import paths
 from zoo.diagrams.scene import Box, Line, Polygon, Text, scale_scene
-from zoo.plots.font_metrics import BASELINE_SHIFT, escape_unprintable, get_font_properties, measure_text_width
+from zoo.plots.font_metrics import BASELINE_SHIFT, get_font_properties, measure_text_width
+from zoo.utils.text import flatten_whitespace
 
 PNG_DPI = 200
 MAX_PDF_SIZE = 14_400  # points, the page size that PDF readers must support; a larger scene is scaled down
@@ -31,7 +32,7 @@ def write_png(scene, path, dpi=PNG_DPI):
     dpi = choose_dpi(scene, dpi)
     # Rounded up to whole pixels; the excess of the last one is filled with the background.
     size = tuple(max(1, math.ceil(round(length / 72 * dpi, 3))) for length in (scene.width, scene.height))
-    title = {"Title": escape_unprintable(scene.title)} if scene.title else {}
+    title = {"Title": flatten_whitespace(scene.title)} if scene.title else {}
     _save_figure(scene, path, tuple(pixels * 72 / dpi for pixels in size), format="png", dpi=dpi,
                  metadata={"Software": None, **title})
 
@@ -40,7 +41,7 @@ def write_pdf(scene, path):
     """Write the scene to `path` as a PDF of one page with searchable text."""
     scene = scale_scene(scene, min(1.0, MAX_PDF_SIZE / max(scene.width, scene.height)))
     # Without date and program names: the same scene gives the same file.
-    title = {"Title": escape_unprintable(scene.title)} if scene.title else {}
+    title = {"Title": flatten_whitespace(scene.title)} if scene.title else {}
     _save_figure(scene, path, (scene.width, scene.height), format="pdf", dpi=72,
                  metadata={"CreationDate": None, "Creator": None, "Producer": None, **title})
 
@@ -85,7 +86,7 @@ def _draw_box(box):
 def _draw_text(text):
     import matplotlib.text
 
-    content = escape_unprintable(text.text)
+    content = flatten_whitespace(text.text)
     if not content.strip():
         return
     # Text begins where it begins in the SVG: matplotlib would centre it by its ink.

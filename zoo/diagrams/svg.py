@@ -4,7 +4,8 @@ from xml.sax.saxutils import escape
 
 from zoo.diagrams import paths
 from zoo.diagrams.scene import Box, Line, Polygon, Text
-from zoo.plots.font_metrics import BASELINE_SHIFT, FONT, escape_unprintable, measure_text_width
+from zoo.plots.font_metrics import BASELINE_SHIFT, FONT, measure_text_width
+from zoo.utils.text import flatten_whitespace
 
 FONT_STACK = f"{FONT}, Verdana, sans-serif"  # Verdana has the widths of DejaVu, which may be missing
 TEXT_ANCHORS = {"start": None, "middle": "middle", "end": "end"}  # start is the default
@@ -21,7 +22,7 @@ def to_svg(scene):
                       ("pointer-events", "none" if has_tooltips else None), close=False)
     lines = [root]
     if scene.title:
-        lines.append(f"<title>{escape(escape_unprintable(scene.title))}</title>")
+        lines.append(f"<title>{escape(flatten_whitespace(scene.title))}</title>")
     if scene.background:
         lines.append(format_tag("rect", ("width", width), ("height", height), ("fill", scene.background)))
     lines += [element for element in (ITEM_FORMATTERS[type(item)](item) for item in scene.items) if element]
@@ -41,7 +42,7 @@ def format_tag(name, *attributes, close=True):
 
 
 def _format_attribute(value):
-    return escape(escape_unprintable(value), {'"': "&quot;"}) if isinstance(value, str) else format_number(value)
+    return escape(flatten_whitespace(value), {'"': "&quot;"}) if isinstance(value, str) else format_number(value)
 
 
 def _format_box(box):
@@ -52,11 +53,11 @@ def _format_box(box):
     if not box.tooltip:
         return format_tag("rect", name, *rect)
     group = format_tag("g", name, ("pointer-events", "all"), close=False)
-    return f"{group}<title>{escape(escape_unprintable(box.tooltip))}</title>{format_tag('rect', *rect)}</g>"
+    return f"{group}<title>{escape(flatten_whitespace(box.tooltip))}</title>{format_tag('rect', *rect)}</g>"
 
 
 def _format_text(text):
-    content = escape_unprintable(text.text)
+    content = flatten_whitespace(text.text)
     if not content.strip():
         return ""
     # The baseline is computed here: print programs do not support dominant-baseline.

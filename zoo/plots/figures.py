@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from zoo.plots import fonts, text_layout
-from zoo.plots.font_metrics import escape_unprintable
+from zoo.utils.text import flatten_whitespace
 
 DPI, NOTEBOOK_DPI = 144, 108
 MARGIN = 20  # points, on each side
@@ -84,7 +84,7 @@ def add_text(axes, x, y, text, size, *, color=TEXT_COLOR, ha="left", va="top", *
 
     Class names are never parsed as formulas, whatever `$` they contain; unprintable characters are escaped.
     """
-    text = "\n".join(map(escape_unprintable, text.split("\n")))
+    text = "\n".join(map(flatten_whitespace, text.split("\n")))
     spacing = text_layout.LINE_SPACING if "\n" in text else 1  # 1: the box of one line is as high as its glyphs
     return axes.text(x, y, text, size=size, color=color, ha=ha, va=va, family=fonts.choose_font_families(text),
                      linespacing=spacing, parse_math=False, **text_options)

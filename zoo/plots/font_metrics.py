@@ -1,7 +1,6 @@
 """Text metrics in the DejaVu Sans that ships with matplotlib, so they are the same on every machine."""
 
 import functools
-import re
 import unicodedata
 import warnings
 from pathlib import Path
@@ -10,12 +9,12 @@ import matplotlib
 from matplotlib.font_manager import FontProperties, get_font
 from matplotlib.textpath import text_to_path
 
+from zoo.utils.text import flatten_whitespace
+
 FONT = "DejaVu Sans"  # ships with matplotlib, which measures it
 REFERENCE_SIZE = 100  # font size of the measurements, points; other sizes scale linearly
 ASCENT, DESCENT = 0.76, 0.236  # height of "d" above the baseline and depth of "g" below it, in font sizes
 BASELINE_SHIFT = 0.365  # from a line's middle to its baseline, in font sizes: half the height of a capital or digit
-# Not allowed in a line or in XML: control characters, unpaired surrogates; and bidirectional control marks.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def get_font_properties(size, bold=False):
@@ -34,16 +33,6 @@ def has_glyph(character):
     return ord(character) in _get_charset()
 
 
-def escape_unprintable(text):
-    """Return `text` with tabs and line ends as spaces and other unprintable characters escaped: \\x1b, \\u202e."""
-    return UNPRINTABLE.sub(_escape_character, text)
-
-
-def _escape_character(match):
-    code = ord(match[0])
-    return " " if match[0] in "\t\n\v\f\r\x85" else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-
-
 @functools.lru_cache(maxsize=65536)
 def measure_text_width(text, size, bold=False):
     """Return the width of one line of `text` at the font size `size`, in points.
@@ -51,7 +40,7 @@ def measure_text_width(text, size, bold=False):
     The font kerns some pairs of characters ("AV"). A diagram has thousands of different labels but few different pairs,
     so the pairs are measured and cached.
     """
-    text = escape_unprintable(text)
+    text = flatten_whitespace(text)
     if not text:
         return 0.0
     widths = [_measure_at_reference_size(character, bold) for character in text]

@@ -1,14 +1,15 @@
 """Text that fits its available space: measured, wrapped, set smaller, and truncated only as a last resort."""
 
 from zoo.plots.font_metrics import FONT, measure_text_width  # noqa: F401  FONT is re-exported for the plots
+from zoo.utils.text import escape_unprintable
 
 LINE_SPACING = 1.2  # height of a line, in font sizes
 WIDTH_TOLERANCE = 1.04  # renderers round the width of each glyph, so a line can be wider than measured
 
 
 def format_class_name(name):
-    """Return the display name of a class: 'pickup_truck' becomes 'pickup truck'."""
-    return " ".join(str(name).replace("_", " ").split())
+    """Return the display name of a class: 'pickup_truck' becomes 'pickup truck'; line ends and the like are visible."""
+    return " ".join(escape_unprintable(name).replace("_", " ").split())
 
 
 def pluralize(count, noun):

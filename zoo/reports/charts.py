@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
-from zoo.plots.font_metrics import escape_unprintable
+from zoo.utils.text import flatten_whitespace
 
 CHART_WIDTH, CHART_HEIGHT = 460, 250  # in SVG user units; a chart is scaled to the width available
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 26  # margins around the plot area
@@ -65,7 +65,7 @@ def draw_line_chart(title, lines, is_fraction, best_epoch):
     svg = Markup('<svg class="chart" viewBox="0 0 {} {}" tabindex="0" role="img" '
                  'aria-label="{} over the epochs; use the arrow keys to read the values" '
                  'data-left="{}" data-right="{}" data-epochs="{}">{}</svg>').format(
-        CHART_WIDTH, CHART_HEIGHT, escape_unprintable(title), LEFT, CHART_WIDTH - RIGHT, epochs,
+        CHART_WIDTH, CHART_HEIGHT, flatten_whitespace(title), LEFT, CHART_WIDTH - RIGHT, epochs,
         Markup("".join(elements)))
     formatted = [[format_metric(value, is_fraction) for value in line] for line in values]
     return Chart(title, svg, [name for name, *_ in lines], [css_class for _, css_class, _ in lines], formatted,

@@ -4,7 +4,6 @@ import numpy as np
 
 from zoo.analysis.classification_metrics import compute_classification_metrics
 from zoo.plots.confusion_matrix import compute_color_strength
-from zoo.plots.font_metrics import escape_unprintable
 from zoo.plots.text_layout import estimate_text_width, format_class_name, pluralize, wrap_and_truncate
 from zoo.reports import charts, embedding
 from zoo.training import calibration
@@ -22,7 +21,7 @@ def get_matrix_data(class_names, labels, probabilities):
     pairs, counts = np.unique(np.stack([labels, probabilities.argmax(axis=1)]), axis=1, return_counts=True)
     cells = [list(cell) for cell in zip(*pairs.tolist(), counts.tolist(), compute_opacity(counts, counts.max()),
                                         strict=True)]
-    class_names = [escape_unprintable(format_class_name(name)) for name in class_names]
+    class_names = [format_class_name(name) for name in class_names]
     lines = [wrap_and_truncate(name, NAME_FONT_SIZE, MAX_NAME_WIDTH, MAX_NAME_LINES)
              for name in class_names] if len(class_names) <= MAX_CLASSES_WITH_NAMES else []
     max_width = max((estimate_text_width(line, NAME_FONT_SIZE) for name in lines for line in name), default=0.0)

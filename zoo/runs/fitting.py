@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from zoo import registry
 from zoo.data.loading import load_data
-from zoo.errors import UserError
+from zoo.errors import OutOfMemory, UserError
 from zoo.reports.missing_outputs import draw_missing_outputs
 from zoo.runs.data import check_same_data, reload_run_dataset
 from zoo.runs.device_choice import prepare_run_device
@@ -20,6 +20,7 @@ from zoo.training.run_config import extend_epochs, get_run_config, resume_run_co
 from zoo.training.run_config_factory import (apply_preset, check_training_keywords, get_folder_image_shape,
                                              make_custom_run_config, make_run_config, refuse_catalogue_arguments,
                                              resolve_backbone_weights, split_keywords)
+from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES, convert_checkpoint_minutes
 from zoo.utils.io import expand_user
 
 # Keras's callbacks that set the learning rate, and the recipe fields that do the same
@@ -36,9 +37,12 @@ def run_work(work, run, recipe, stopper, resume_hint, host_group):
 
     try:
         work()
-    except (FloatingPointError, MemoryError, OSError) as error:
-        _, message = failures.explain_failure(error, recipe)
-        raise type(error)(f"{message}; {run} keeps what was saved") from error
+    except Exception as error:
+        status, message = failures.explain_failure(error, recipe)
+        if not (failures.is_out_of_memory(error) or isinstance(error, (FloatingPointError, OSError))):
+            raise
+        error_type = OutOfMemory if status == OutOfMemory.exit_status else type(error)
+        raise error_type(f"{message}; {run} keeps what was saved") from error
     return Run(run)
 
 
@@ -47,7 +51,8 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         preprocessing=None, class_weight=None, seed=0, name=None, output_dir="runs", limit=None, label_mode="fine",
         data_dir=None, image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
         invalid_images="error", preset=None, width=None, stem="auto", gpu=None, backend=None, precision="float32",
-        deterministic=False, max_seconds=None, callbacks=None, log=None, verbose=True, **keywords):
+        deterministic=False, max_seconds=None, checkpoint_minutes=DEFAULT_CHECKPOINT_MINUTES, callbacks=None,
+        log=None, verbose=True, **keywords):
     """Train a model from scratch, or fine-tune a pretrained one, into a run directory, and return the `Run`.
 
     The best epoch is chosen on the validation split; the test split is evaluated once, at the end. A run that was
@@ -104,6 +109,9 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         precision: "float32", "bfloat16" or "float16".
         deterministic: use deterministic GPU ops; CPU runs are always deterministic.
         max_seconds: None, or the time limit in seconds after which to save and stop.
+        checkpoint_minutes: the maximum time in minutes between two checkpoints, such as 15 or 0.5: in a long epoch, one
+            is saved between two steps, so that a process that is killed loses at most that. It does not change the
+            result.
         callbacks: a list of Keras callbacks. `logs` at the end of an epoch has the columns of history.csv, val_loss and
             val_accuracy among them. The callbacks' own state is not saved in checkpoints.
         log: None, or where else to log the run: "tensorboard" (events in RUN/tensorboard), "wandb", "mlflow", or a list
@@ -145,6 +153,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     settings = {"recipe": recipe, "seed": seed, "limit": limit, "backend": backend, "precision": precision,
                 "deterministic": deterministic}
     session = {"class_weight": class_weight, "gpu": gpu, "name": name, "output_dir": output_dir,
+               "checkpoint_seconds": convert_checkpoint_minutes(checkpoint_minutes),
                "callbacks": check_callbacks(callbacks), "loggers": check_logger_names(log), "verbose": verbose}
     if not isinstance(model, str):
         from zoo.training import custom_model  # Keras
@@ -214,9 +223,10 @@ def check_logger_names(log):
     return logger_names
 
 
-def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks, log=None, verbose=True):
+def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_minutes, callbacks, log=None,
+               verbose=True):
     """Resume the Run `run`; see `Run.resume`."""
-    deadline = compute_deadline(max_seconds)
+    deadline, checkpoint_seconds = compute_deadline(max_seconds), convert_checkpoint_minutes(checkpoint_minutes)
     run_config = get_run_config(run.path, run.config)
     if epochs is not None:
         recipe = override_recipe(run_config.recipe, {"epochs": epochs})
@@ -226,8 +236,9 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, callbacks, l
     device = prepare_run_device(gpu, run_config)
     data = reload_run_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
         dataset, limit=run_config.limit, shape=tuple(run.config["dataset"]["shape"]))
-    session = Session(run_config, data, device, run_work, deadline, callbacks=check_callbacks(callbacks),
-                      loggers=check_logger_names(log), display=make_progress_display(verbose))
+    session = Session(run_config, data, device, run_work, deadline, checkpoint_seconds,
+                      callbacks=check_callbacks(callbacks), loggers=check_logger_names(log),
+                      display=make_progress_display(verbose))
     return session.resume(run.path)
 
 

@@ -5,6 +5,7 @@ from functools import cached_property
 from zoo.errors import unknown_name_error
 from zoo.training import finetuning, run_config, run_directory, run_files
 from zoo.training.backend import current_backend, import_keras
+from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES
 from zoo.utils.io import expand_user
 
 
@@ -240,14 +241,14 @@ class Run:
 
         return draw_run(self.path)[-1]
 
-    def resume(self, *, epochs=None, dataset=None, data_dir=None, gpu=None, max_seconds=None, callbacks=None,
-               log=None, verbose=True):
+    def resume(self, *, epochs=None, dataset=None, data_dir=None, gpu=None, max_seconds=None,
+               checkpoint_minutes=DEFAULT_CHECKPOINT_MINUTES, callbacks=None, log=None, verbose=True):
         """Resume training from the last checkpoint, exactly as if it had never stopped (bit for bit on the CPU).
 
         Args:
             epochs: None, or a larger number than before, if the recipe's learning-rate schedule does not depend on it.
             dataset: the data, if the run was trained on arrays, which the run directory does not contain.
-            data_dir, gpu, max_seconds, callbacks, log, verbose: as for `zoo.fit`.
+            data_dir, gpu, max_seconds, checkpoint_minutes, callbacks, log, verbose: as for `zoo.fit`.
 
         Returns:
             A `Run` of the same directory.
@@ -258,7 +259,7 @@ class Run:
         from zoo.runs.fitting import resume_run
 
         return resume_run(self, epochs=epochs, dataset=dataset, data_dir=data_dir, gpu=gpu, max_seconds=max_seconds,
-                          callbacks=callbacks, log=log, verbose=verbose)
+                          checkpoint_minutes=checkpoint_minutes, callbacks=callbacks, log=log, verbose=verbose)
 
     def __repr__(self):
         return f"<zoo.Run {str(self.path)!r}: {self.summary()}>"

@@ -37,8 +37,11 @@ from zoo.training.run_config import (
     resume_run_config,
     serialize_run_config,
 )
+from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES, Stopper
 from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user
+from zoo.utils.memory import get_free_memory
+from zoo.utils.text import escape_unprintable
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Session:
             trains and returns (Progress or None, result or None), and handles errors. `start` and `resume` return what
             it returns. A result without Progress: the run was already finished.
         deadline: on time.monotonic's clock, when to save and stop.
+        checkpoint_seconds: the maximum time between two checkpoints, also in the middle of an epoch.
         hosts: ([HOST:PORT, ...], this host's index), or None for a single host.
         host_group: the connection to the other hosts.
         callbacks: the user's Keras callbacks.
@@ -68,6 +72,7 @@ class Session:
     device: devices.Device
     run_work: Callable
     deadline: float = float("inf")
+    checkpoint_seconds: float = 60 * DEFAULT_CHECKPOINT_MINUTES
     hosts: tuple | None = None
     host_group: object = None
     callbacks: tuple = ()
@@ -169,7 +174,8 @@ class Session:
         return backbone_weights.ensure_local().load_into(models[1], run_config.model_config)
 
     def _print(self, lines):
-        """Print the lines, or pass them to the progress display."""
+        """Print the lines, with visible control characters, or pass them to the progress display."""
+        lines = [*map(escape_unprintable, lines)]
         if self.display:
             self.display.write(lines)
         else:  # the command line
@@ -219,10 +225,10 @@ class Session:
         from zoo.plots import fonts
         from zoo.reports.run_outputs import draw_model, draw_run  # matplotlib
         from zoo.training import failures, header, trainer
-        from zoo.training.stopping import Stopper
 
         host_group = distribution.host_group
-        stopper = multihost.MultihostStopper(host_group, self.deadline) if host_group else Stopper(self.deadline)
+        times = self.deadline, self.checkpoint_seconds
+        stopper = multihost.MultihostStopper(host_group, *times) if host_group else Stopper(*times)
         stages = make_stages(run_config, run)
         remaining = stages[stages.index(current_stage):] if current_stage else stages
 
@@ -235,7 +241,7 @@ class Session:
             model_summary = draw_model(source, architecture_path)
             if distribution.host == 0 and device_description.startswith("CPU"):
                 warning = failures.predict_out_of_memory(model_summary.memory, run_config.recipe,
-                                                         failures.get_free_memory())
+                                                         get_free_memory())
                 if warning:
                     self._print([f"{'note':8} {warning}"])
             for stage in remaining:

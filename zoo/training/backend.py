@@ -1,17 +1,36 @@
 """Load Keras with its backend; nothing else in zoo does so."""
 
+import contextlib
 import logging
 import sys
 
 from zoo import devices, env
+from zoo.errors import OutOfMemory, UserError
+from zoo.training import failures
+from zoo.utils import memory
 
 
 def import_keras():
     """Import Keras with its backend unless already imported, without TensorFlow's startup messages."""
     if "keras" not in sys.modules:
-        with devices.suppress_stderr():
+        with devices.suppress_stderr(), convert_memory_errors(current_backend()):
             import keras  # noqa: F401
         silence_warnings()
+
+
+@contextlib.contextmanager
+def convert_memory_errors(backend):
+    """Convert what loading a backend raises when it runs out of memory, which can be any error, to OutOfMemory."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        shortage = memory.describe_shortage()
+        if not (shortage or failures.is_out_of_memory(error)):
+            raise
+        raise OutOfMemory(f"out of memory while loading {backend}{shortage and f': {shortage}'}; free memory, or raise "
+                          "the limit if there is one (ulimit -v)") from error
 
 
 def silence_warnings():
@@ -40,7 +59,7 @@ def load_backend(backend, device, initialize=None):
     """
     if sys.stdout.isatty():
         print(f"loading {backend} ...", end="\r", flush=True)  # takes seconds; the next line overwrites it
-    with devices.suppress_stderr():
+    with devices.suppress_stderr(), convert_memory_errors(backend):
         import keras
 
         if initialize:

@@ -1,4 +1,4 @@
-"""The training callback: writes the run's files after each epoch and stops training when it is time."""
+"""The training callback: saves after each epoch, and within a long one, and stops training when it is time."""
 
 import math
 import time
@@ -39,6 +39,7 @@ class CheckpointAndLog(keras.callbacks.Callback):
         self.progress, self.statistics, self.validate, self.stopper = progress, statistics, validate, stopper
         self.restored_metrics = []  # arrays of the metrics; set when resuming in the middle of an epoch
         self.max_step_seconds, self.max_save_seconds = 0.0, 0.0  # of the slowest step and save
+        self.saved_step = 0  # of this epoch, at which last.npz was written
 
     def on_epoch_begin(self, epoch, logs=None):
         self.learning_rate = schedules.compute_epoch_learning_rate(self.recipe, self.batches.steps_per_epoch,
@@ -50,7 +51,7 @@ class CheckpointAndLog(keras.callbacks.Callback):
                                        strict=True):
                 variable.assign(array)
             self.restored_metrics = []
-        self.initial_step = self.progress.step
+        self.initial_step = self.saved_step = self.progress.step
         self.epoch_start = self.last_step_time = time.perf_counter()
 
     def on_train_batch_begin(self, batch, logs=None):
@@ -66,19 +67,21 @@ class CheckpointAndLog(keras.callbacks.Callback):
                                      + diagnosis.describe_nonfinite_weight(self.model))
         progress.step = last
         self.max_step_seconds, self.last_step_time = max(self.max_step_seconds, now - self.last_step_time), now
+        if progress.step < self.batches.steps_per_epoch and self.stopper.should_save():
+            self.save_within_epoch()
         validation = progress.validation_seconds if progress.step >= self.batches.steps_per_epoch - 1 else 0
         if self.stopper.should_stop(EXIT_SECONDS + TIME_SAFETY_FACTOR * (self.max_step_seconds + self.max_save_seconds
                                                                          + validation)):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
-        end_time, progress = time.perf_counter(), self.progress
-        progress.seconds += end_time - self.epoch_start
+        progress = self.progress
         if progress.step < self.batches.steps_per_epoch:  # stopped in the middle of the epoch
-            arrays = checkpoints.get_training_state(self.model)
-            if self.run:
-                checkpoints.save_checkpoint(self.run / "checkpoints", arrays, self.metrics, progress)
+            if progress.step != self.saved_step:
+                self.save_within_epoch()
             return
+        end_time = time.perf_counter()
+        progress.seconds += end_time - self.epoch_start
         arrays = checkpoints.get_training_state(self.model)
         validation = self.validate_weights(epoch, arrays)
         row = {"epoch": epoch + 1, "learning_rate": shorten_float32(self.learning_rate), **select_metric_columns(logs),
@@ -92,12 +95,25 @@ class CheckpointAndLog(keras.callbacks.Callback):
         progress.epoch, progress.step, progress.seconds = epoch + 1, 0, 0.0
         if self.run:
             self.write_files(arrays)
+        self.stopper.restart_save_timer()
         save_seconds = time.perf_counter() - end_time - progress.validation_seconds
         self.max_save_seconds = max(self.max_save_seconds, save_seconds)
         if (self.stopper.should_stop(EXIT_SECONDS
                                      + TIME_SAFETY_FACTOR * (self.max_step_seconds + self.max_save_seconds))
                 or schedules.has_stopped_early(self.recipe, progress.history)):
             self.model.stop_training = True
+
+    def save_within_epoch(self):
+        """Write last.npz with the steps of this epoch so far; all hosts take part, since reading may be collective."""
+        start, progress = time.perf_counter(), self.progress
+        progress.seconds += start - self.epoch_start
+        self.epoch_start = start
+        arrays = checkpoints.get_training_state(self.model)  # with JAX, `self.model` first gets its variables back
+        if self.run:
+            checkpoints.save_checkpoint(self.run / "checkpoints", arrays, self.metrics, progress)
+        self.saved_step, self.last_step_time = progress.step, time.perf_counter()
+        self.max_save_seconds = max(self.max_save_seconds, self.last_step_time - start)
+        self.stopper.restart_save_timer()
 
     def write_files(self, arrays):
         """Write the history, the timings and the checkpoints after an epoch."""

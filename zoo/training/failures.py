@@ -2,24 +2,63 @@
 
 import errno
 import re
-from pathlib import Path
 
-from zoo.errors import UNREADABLE_IMAGES
+from zoo.errors import UNREADABLE_IMAGES, OutOfMemory
+from zoo.utils import crashes, memory as process_memory
+from zoo.utils.flag_names import translate_keywords
+from zoo.utils.memory import format_gib
 
-# The last two are messages of oneDNN, TensorFlow's CPU library, when an allocation fails
-OUT_OF_MEMORY_MESSAGES = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "can't allocate memory",
-                          "bad_alloc", "could not execute a primitive", "could not create a memory object")
+OUT_OF_MEMORY_MESSAGES = (
+    "RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "can't allocate memory", "bad_alloc",
+    "Cannot allocate memory", "cannot allocate memory", "failed to map segment",  # of the dynamic linker
+    "can't start new thread",  # Python's: a thread needs memory for its stack
+    # of oneDNN, TensorFlow's CPU library
+    "could not execute a primitive", "could not create a primitive", "could not create a memory object")
+NODE_NAMES = re.compile(r"\{\{.*?\}\} *| on /job:.*")  # in TensorFlow's messages
+MORE_MEMORY = "free memory, raise the limit if there is one (ulimit -v), or use a smaller model (width=...)"
 
 
 def is_out_of_memory(error):
-    """Return whether an exception is one that backends raise when they run out of memory."""
-    return isinstance(error, MemoryError) or any(message in str(error) for message in OUT_OF_MEMORY_MESSAGES)
+    """Return whether an exception, or one that it was raised for, is of those that stand for a lack of memory."""
+    while error is not None:
+        if (isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+                or any(message in str(error) for message in OUT_OF_MEMORY_MESSAGES)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def describe_out_of_memory(error):
+    """Return the message for an exception outside training, for which there is no batch size to try."""
+    if isinstance(error, OutOfMemory):
+        return str(error)
+    reason = NODE_NAMES.sub("", (str(error).strip().splitlines() or [""])[0])[:200]
+    reason = reason or process_memory.describe_shortage()
+    return f"out of memory{reason and f' ({reason})'}; {MORE_MEMORY}"
+
+
+def explain_crash(signal_name, recipe=None, run=None):
+    """Return (message, exit status) for a crash of native code that a lack of memory explains, or None.
+
+    recipe, run: of a training. See zoo.utils.crashes.
+    """
+    shortage = "std::bad_alloc" if crashes.is_bad_alloc() else process_memory.describe_shortage()
+    if not shortage:
+        return None
+    reason = f"the backend crashed ({signal_name}), {shortage}"
+    if recipe is None:
+        return translate_keywords(f"error: out of memory: {reason}; {MORE_MEMORY}"), 5
+    advice = translate_keywords(suggest_smaller_batch(recipe.batch_size))
+    return (f"error: out of memory with batch size {recipe.batch_size}: {reason}; {advice}; {run} keeps its last "
+            "checkpoint"), 5
 
 
 def explain_failure(error, recipe):
     """Return (exit status, message) for an exception that stopped training; (None, "") for a bug in zoo."""
     if isinstance(error, FloatingPointError):
         return 3, f"{error}; a lower learning_rate=... may help"
+    if isinstance(error, OutOfMemory):
+        return error.exit_status, str(error)
     if is_out_of_memory(error):
         return 5, f"out of memory with batch size {recipe.batch_size}; {suggest_smaller_batch(recipe.batch_size)}"
     unreadable = re.search(rf"^(?:.*\bUserError: )?(.* {UNREADABLE_IMAGES}: .*)$", str(error), re.MULTILINE)
@@ -42,8 +81,9 @@ def suggest_smaller_batch(batch_size):
 def predict_out_of_memory(memory, recipe, free_bytes):
     """Return a warning if training will not fit in memory, or "".
 
-    The system kills a process that uses too much without a message. memory: a zoo.analysis.memory.MemoryEstimate, or
-    None if there is none, as for a model with a nested model.
+    OutOfMemory if it would take more than twice as much as a limit leaves: the system kills a process that uses too
+    much without a message. memory: a zoo.analysis.memory.MemoryEstimate, or None if there is none, as for a model with
+    a nested model.
     """
     if memory is None:
         return ""
@@ -53,14 +93,9 @@ def predict_out_of_memory(memory, recipe, free_bytes):
     max_batch_size = memory.compute_max_training_batch(free_bytes, recipe.optimizer)
     advice = (f"try batch_size={max_batch_size}" if max_batch_size
               else "not even one image may fit: try a smaller width=...")
-    return (f"training with batch size {recipe.batch_size} takes about {required_bytes / 2**30:.1f} GiB, but only "
-            f"{free_bytes / 2**30:.1f} GiB are free; {advice}")
-
-
-def get_free_memory():
-    """Return the available memory in bytes according to Linux; 2**60 if unknown."""
-    try:
-        match = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
-    except OSError:
-        match = None
-    return int(match[1]) * 1024 if match else 2**60
+    needs = f"training with batch size {recipe.batch_size} takes about {format_gib(required_bytes)}"
+    exceeded = process_memory.find_exceeded_limit(required_bytes)
+    if exceeded:
+        raise OutOfMemory(f"{needs}, and the limit ({exceeded.name}) is {format_gib(exceeded.limit)}; {advice}, or "
+                          "raise the limit")
+    return f"{needs}, but only {format_gib(free_bytes)} are free; {advice}"

@@ -5,6 +5,7 @@ import sys
 import zipfile
 
 from zoo.errors import UserError
+from zoo.utils.text import escape_unprintable
 
 LABELS_SUFFIX = "labels.txt"
 REGISTER_HINT = "decorate it with @keras.saving.register_keras_serializable()"
@@ -53,5 +54,5 @@ def read_class_names(path, classes):
         if len(names) == classes:
             return tuple(names)
         problem = f"names {len(names)} classes, but {path.name} has {classes}"
-    print(f"note: showing class indices: {labels_path} {problem}", file=sys.stderr)
+    print(f"note: showing class indices: {escape_unprintable(f'{labels_path} {problem}')}", file=sys.stderr)
     return None

@@ -1,25 +1,43 @@
-"""Stopping a training after a complete step: on a signal, or when the time limit is reached."""
+"""Stopping a training after a complete step, on a signal or at the time limit, and when to save in mid-epoch."""
 
 import contextlib
+import math
+import numbers
 import signal
 import sys
 import threading
 import time
 
+from zoo.errors import UserError
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and the signal that clusters send before killing a job
+DEFAULT_CHECKPOINT_MINUTES = 15.0
 
 
 class Stopper:
-    """`reason`: None, or why training stops: "interrupted" or "out of time". `deadline`: on time.monotonic's clock."""
+    """When a training stops, and when it saves a checkpoint in the middle of an epoch.
 
-    def __init__(self, deadline=float("inf")):
-        self.deadline, self.reason = deadline, None
+    reason: None, or why training stops: "interrupted" or "out of time". deadline: on time.monotonic's clock.
+    checkpoint_seconds: the maximum time between two checkpoints.
+    """
+
+    def __init__(self, deadline=float("inf"), checkpoint_seconds=float("inf")):
+        self.deadline, self.checkpoint_seconds, self.reason = deadline, checkpoint_seconds, None
+        self.last_save = time.monotonic()
 
     def should_stop(self, seconds):
         """Return whether to stop now; `seconds`: how long continuing and then stopping may take."""
         if self.reason is None and time.monotonic() + seconds > self.deadline:
             self.reason = "out of time"
         return self.reason is not None
+
+    def should_save(self):
+        """Return whether to save a checkpoint now, because the last one is too old."""
+        return self.reason is None and time.monotonic() >= self.last_save + self.checkpoint_seconds
+
+    def restart_save_timer(self):
+        """Note that a checkpoint has just been saved."""
+        self.last_save = time.monotonic()
 
     def handle_signal(self, number, frame):
         """Stop after the current step; a second signal reaches Python's own handler, which exits immediately."""
@@ -46,3 +64,11 @@ def catch_signals(stopper):
     finally:
         for number, handler in zip(SIGNALS, old_handlers, strict=True):
             signal.signal(number, handler)
+
+
+def convert_checkpoint_minutes(minutes, name="checkpoint_minutes"):
+    """Return the seconds between two checkpoints; UserError, with the `name` of the argument, for an invalid number."""
+    if (isinstance(minutes, bool) or not isinstance(minutes, numbers.Real) or not math.isfinite(minutes)
+            or minutes <= 0):
+        raise UserError(f"{name} must be a number of minutes greater than 0, such as 15 or 0.5; got {minutes!r}")
+    return 60.0 * minutes

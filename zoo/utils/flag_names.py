@@ -8,7 +8,7 @@ import re
 import shlex
 
 # Arguments of the API that are flags with the same name, such as data_dir and --data-dir
-KEYWORDS = ("batch_size", "backend", "class_weight", "data", "data_dir", "dataset",
+KEYWORDS = ("batch_size", "backend", "checkpoint_minutes", "class_weight", "data", "data_dir", "dataset",
             "deterministic", "feature_layer", "freeze", "gpu", "head_epochs", "head_layers", "image_size",
             "initializer", "invalid_images", "label_mode", "labels_from", "limit", "log", "max_seconds", "name",
             "output_dir", "pooling", "precision", "preprocessing", "preset", "recipe", "seed", "split", "stem",

@@ -156,8 +156,8 @@ class MultihostStopper(Stopper):
 
     REASONS = (None, "out of time", "interrupted")
 
-    def __init__(self, host_group, deadline=float("inf")):
-        super().__init__(deadline)
+    def __init__(self, host_group, deadline=float("inf"), checkpoint_seconds=float("inf")):
+        super().__init__(deadline, checkpoint_seconds)
         self.host_group, self.signal_received = host_group, False
 
     def should_stop(self, seconds):
@@ -165,6 +165,9 @@ class MultihostStopper(Stopper):
             out_of_time = self.host_group.index == 0 and time.monotonic() + seconds > self.deadline
             self.reason = self.REASONS[max(self.host_group.gather(2 if self.signal_received else int(out_of_time)))]
         return self.reason is not None
+
+    def should_save(self):
+        return self.host_group.broadcast(super().should_save)
 
     def handle_signal(self, number, frame):
         agreed_reason = self.reason

@@ -1,0 +1,30 @@
+"""Text from users and files, such as the names of classes and files, that is safe to show on a terminal or a page."""
+
+import re
+
+# Control characters, unpaired surrogates and noncharacters, which XML excludes, the two separators of lines, and the
+# marks that reorder what stands beside them. Letters of all scripts, joiners and emoji are not among them.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+WHITESPACE = "\t\n\v\f\r\x85\u2028\u2029"
+SHORT_ESCAPES = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
+
+
+def escape_unprintable(text):
+    r"""Return `text` with unprintable characters made visible as in Python's repr: \n, \x1b, \u202e.
+
+    The result is one line. Everything else, backslashes included, stays as it is.
+
+    >>> escape_unprintable("caf\u00e9\n\x1b[31m")
+    'café\\n\\x1b[31m'
+    """
+    return UNPRINTABLE.sub(_escape_character, str(text))
+
+
+def _escape_character(match):
+    code = ord(match[0])
+    return SHORT_ESCAPES.get(match[0]) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+
+
+def flatten_whitespace(text):
+    """Return `text` as `escape_unprintable` does, but with tabs and line ends, which are zoo's own there, as spaces."""
+    return escape_unprintable(text.translate(dict.fromkeys(map(ord, WHITESPACE), " ")))
