@@ -142,15 +142,15 @@ def contents(groups):
 
 def section(group):
     """Return the lines about the networks of one module."""
-    spec, told = group[0].spec, group[0].plain
+    spec, description = group[0].spec, group[0].plain
     lines = ["", f"## {', '.join(each.spec.name for each in group)}", "",
              f"{spec.paper.authors} {spec.paper.year}, [{spec.paper.title}]({spec.paper.url}). In "
              f"[zoo/models/{spec.module}.py](../zoo/models/{spec.module}.py).",
              "", " ".join(BROUGHT[spec.module].split())]
     for title, part in (("Differences from the paper", "paper_differences"),
                         ("Other implementations", "implementation_differences")):
-        if told[part]:
-            lines += ["", f"*{title}:* {escaped(told[part])}"]
+        if description[part]:
+            lines += ["", f"*{title}:* {escaped(description[part])}"]
     for each in group:
         title = ["", f"### {each.spec.name}"] if len(group) > 1 else []
         lines += [*title, "", counts(each), "", *table(each)]
@@ -169,10 +169,10 @@ def counts(each):
     return " ".join(sentences)
 
 
-def counted(told):
-    every, trainable = told["parameters"], told["trainable_parameters"]
+def counted(description):
+    every, trainable = description["parameters"], description["trainable_parameters"]
     some = f" ({count(trainable)} trainable)" if trainable != every else ""
-    return f"{count(every)} parameters{some}, {count(told['multiply_adds'])} multiply-adds"
+    return f"{count(every)} parameters{some}, {count(description['multiply_adds'])} multiply-adds"
 
 
 def table(each):
@@ -198,8 +198,8 @@ def table(each):
     yield total("total with auxiliary classifiers" if each.sided else "total", whole)
 
 
-def total(title, told):
-    return f"| **{title}** | | | {count(told['parameters'])} | {count(told['multiply_adds'])} |"
+def total(title, description):
+    return f"| **{title}** | | | {count(description['parameters'])} | {count(description['multiply_adds'])} |"
 
 
 def cross(shape):

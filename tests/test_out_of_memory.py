@@ -17,8 +17,8 @@ from zoo.errors import OutOfMemory, UserError
 from zoo.runs import fitting
 from zoo.training import backend, failures
 from zoo.training.recipe import Recipe
-from zoo.utils import memory
-from zoo.utils.memory import MemoryLimit
+from zoo.utils import process_memory
+from zoo.utils.process_memory import MemoryLimit
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"}
@@ -64,35 +64,35 @@ def test_a_crash_after_the_block_is_not_ours():
 
 
 def test_a_crash_is_out_of_memory_only_where_memory_is_short(monkeypatch):
-    monkeypatch.setattr(memory, "describe_shortage", lambda: "3 of 4 GiB in use")
+    monkeypatch.setattr(process_memory, "describe_shortage", lambda: "3 of 4 GiB in use")
     message, status = failures.explain_crash("SIGABRT", Recipe(batch_size=64), Path("runs/a"))
     assert status == 5
     check_message(message, "error: ", "SIGABRT", "3 of 4 GiB", "--batch-size 32", "runs/a")
     message, status = failures.explain_crash("SIGSEGV")
     check_message(message, "SIGSEGV", "ulimit -v", "--width")
     assert status == 5 and "--batch-size" not in message
-    monkeypatch.setattr(memory, "describe_shortage", lambda: "")
+    monkeypatch.setattr(process_memory, "describe_shortage", lambda: "")
     assert failures.explain_crash("SIGSEGV") is None
 
 
 @pytest.mark.parametrize("used, expected", [(3 * GIB, "3.0 GiB of the 4.0 GiB"), (GIB, "")])
 def test_a_shortage_under_ulimit(used, expected, monkeypatch):
-    monkeypatch.setattr(memory, "get_address_space_limit", lambda: MemoryLimit("ulimit -v", 4 * GIB, used))
-    monkeypatch.setattr(memory, "_read_meminfo", lambda name, default: {"MemAvailable": 9, "MemTotal": 10}[name])
-    assert memory.describe_shortage()[:len(expected) or None] == expected
-    monkeypatch.setattr(memory, "get_address_space_limit", lambda: None)
-    monkeypatch.setattr(memory, "_read_meminfo", lambda name, default: {"MemAvailable": 4, "MemTotal": 100}[name] * GIB)
-    check_message(memory.describe_shortage(), "4.0 GiB")
+    monkeypatch.setattr(process_memory, "get_address_space_limit", lambda: MemoryLimit("ulimit -v", 4 * GIB, used))
+    monkeypatch.setattr(process_memory, "_read_meminfo", lambda name, default: {"MemAvailable": 9, "MemTotal": 10}[name])
+    assert process_memory.describe_shortage()[:len(expected) or None] == expected
+    monkeypatch.setattr(process_memory, "get_address_space_limit", lambda: None)
+    monkeypatch.setattr(process_memory, "_read_meminfo", lambda name, default: {"MemAvailable": 4, "MemTotal": 100}[name] * GIB)
+    check_message(process_memory.describe_shortage(), "4.0 GiB")
 
 
 def test_the_limit_of_ulimit_is_read():
     script = ("import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))\n"
-              "from zoo.utils import memory\nlimit = memory.get_address_space_limit()\n"
-              "print(limit.limit, 2**22 < limit.used < 2**30, memory.get_free_memory() <= limit.limit - limit.used)")
+              "from zoo.utils import process_memory\nlimit = process_memory.get_address_space_limit()\n"
+              "print(limit.limit, 2**22 < limit.used < 2**30, process_memory.get_free_memory() <= limit.limit - limit.used)")
     out = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True).stdout
     assert out == f"{2**32} True True\n"
     if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
-        assert memory.get_address_space_limit() is None
+        assert process_memory.get_address_space_limit() is None
 
 
 @pytest.mark.parametrize("line, folder, names, unlimited", [
@@ -109,30 +109,30 @@ def test_the_limits_of_control_groups(line, folder, names, unlimited, tmp_path, 
             if value is not None:
                 (directory / name).write_text(f"{value}\n")
         (directory / "memory.stat").write_text(f"anon 3\n{names[2]} 20\n")
-    found = memory.list_cgroup_limits(tmp_path, tmp_path / "self")
+    found = process_memory.list_cgroup_limits(tmp_path, tmp_path / "self")
     assert (100, 50) in [(limit.limit, limit.used) for limit in found]
-    monkeypatch.setattr(memory, "list_cgroup_limits", lambda: found)
-    monkeypatch.setattr(memory, "get_address_space_limit", lambda: None)
-    assert [limit.limit for limit in memory.list_memory_limits()] == [100]
-    assert memory.get_free_memory() == 50
+    monkeypatch.setattr(process_memory, "list_cgroup_limits", lambda: found)
+    monkeypatch.setattr(process_memory, "get_address_space_limit", lambda: None)
+    assert [limit.limit for limit in process_memory.list_memory_limits()] == [100]
+    assert process_memory.get_free_memory() == 50
 
 
 def test_what_cannot_fit_is_refused_and_what_may_not_is_a_warning(monkeypatch):
     takes = MemoryEstimate(parameters=0, trainable_parameters=0, largest_weight=0, saved_activations=GIB,
                            training_peak=GIB, inference_peak=GIB)
     group = MemoryLimit("of the control group or container", 4 * GIB, 3 * GIB)
-    monkeypatch.setattr(memory, "list_cgroup_limits", lambda: [group])
-    monkeypatch.setattr(memory, "get_address_space_limit", lambda: None)
-    monkeypatch.setattr(memory, "_read_meminfo", lambda name, default: 0)  # no swap
+    monkeypatch.setattr(process_memory, "list_cgroup_limits", lambda: [group])
+    monkeypatch.setattr(process_memory, "get_address_space_limit", lambda: None)
+    monkeypatch.setattr(process_memory, "_read_meminfo", lambda name, default: 0)  # no swap
     message = failures.predict_out_of_memory(takes, Recipe(batch_size=6), 3 * GIB)  # 1.2 GiB an image
     check_message(message, 6, "7.2 GiB", "3.0 GiB", "batch_size=2")
     with pytest.raises(OutOfMemory) as caught:
         failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
     check_message(caught.value, 7, "8.4 GiB", "control group", "4.0 GiB", "batch_size=2")
     assert failures.explain_failure(caught.value, Recipe()) == (5, str(caught.value))
-    monkeypatch.setattr(memory, "_read_meminfo", lambda name, default: GIB)  # swap
+    monkeypatch.setattr(process_memory, "_read_meminfo", lambda name, default: GIB)  # swap
     assert failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
-    monkeypatch.setattr(memory, "get_address_space_limit", lambda: MemoryLimit("ulimit -v", 8 * GIB, 4 * GIB))
+    monkeypatch.setattr(process_memory, "get_address_space_limit", lambda: MemoryLimit("ulimit -v", 8 * GIB, 4 * GIB))
     assert failures.predict_out_of_memory(takes, Recipe(batch_size=6), 3 * GIB)
     with pytest.raises(OutOfMemory) as caught:
         failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
@@ -161,10 +161,10 @@ def test_a_failed_import_is_out_of_memory_only_where_memory_is_short(monkeypatch
         with backend.convert_memory_errors("jax"):
             raise AttributeError("partially initialized module")
 
-    monkeypatch.setattr(memory, "describe_shortage", lambda: "")
+    monkeypatch.setattr(process_memory, "describe_shortage", lambda: "")
     with pytest.raises(AttributeError):
         load()
-    monkeypatch.setattr(memory, "describe_shortage", lambda: "3 of 4 GiB in use")
+    monkeypatch.setattr(process_memory, "describe_shortage", lambda: "3 of 4 GiB in use")
     with pytest.raises(OutOfMemory) as caught:
         load()
     check_message(caught.value, "jax", "3 of 4 GiB", "ulimit -v")

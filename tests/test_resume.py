@@ -28,7 +28,7 @@ from zoo.training import checkpoints, failures, model_loading, run_config as pla
 from zoo.training.stopping import Stopper
 from zoo.training.npz_file import read_arrays
 from zoo.training.recipe import Recipe
-from zoo.utils import memory
+from zoo.utils import process_memory
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -283,7 +283,7 @@ def test_a_batch_that_will_not_fit_is_foreseen():
     message = failures.predict_out_of_memory(takes, Recipe(batch_size=1), 100)
     check_message(message, "width=...")
     assert "batch_size" not in message
-    assert 2**20 < memory.get_free_memory() <= 2**60
+    assert 2**20 < process_memory.get_free_memory() <= 2**60
 
 
 def plan_with(**changes):

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from zoo.errors import OutOfMemory, UserError, unknown_name_error
 from zoo.utils.io import expand_user
-from zoo.utils.memory import format_gib, get_address_space_limit
+from zoo.utils.process_memory import format_gib, get_address_space_limit
 
 BACKENDS = ("tensorflow", "jax", "torch")
 

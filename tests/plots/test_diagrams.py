@@ -98,7 +98,7 @@ def test_a_gate_is_told_from_what_it_lets_through():
 
 @pytest.mark.parametrize("name, module, kinds", [
     ("googlenet", "conv1", ("activation",)), ("nin", "mlpconv1", ("activation",)), ("msra_a", "fc6", ("activation",)),
-    ("resnet34", "conv1", ("normalisation", "activation")), ("lenet5", "output", ())])
+    ("resnet34", "conv1", ("normalization", "activation")), ("lenet5", "output", ())])
 def test_a_stripe_says_what_follows_a_layer_in_it_or_after_it(name, module, kinds):
     found = {each.name: each for each in plan(name).modules}[module]
     assert found.fused_layers[0].epilogue_kinds == kinds

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 # The module name in a layer name; conv2_block1_out belongs to conv2_block1 too
 MODULE_NAME_PATTERN = re.compile(r"[^_]+(_(block)?\d+(?=_|$))?")
-EPILOGUE_KINDS = ("normalisation", "activation")  # kinds that are drawn together with the layer before them
+EPILOGUE_KINDS = ("normalization", "activation")  # kinds that are drawn together with the layer before them
 
 LAYER_KINDS = {  # layer class: the kind that it is drawn as
     "InputLayer": "input",
@@ -21,7 +21,7 @@ LAYER_KINDS = {  # layer class: the kind that it is drawn as
                      "TrainableSubsampling", "SpatialPyramidPooling2D", "GlobalAveragePooling2D",
                      "GlobalMaxPooling2D"), "pool"),
     **dict.fromkeys(("BatchNormalization", "LayerNormalization", "GroupNormalization", "LocalResponseNormalization",
-                     "Normalization", "Rescaling"), "normalisation"),
+                     "Normalization", "Rescaling"), "normalization"),
     **dict.fromkeys(("Activation", "ReLU", "PReLU", "LeakyReLU", "ELU", "Softmax", "Maxout"), "activation"),
     **dict.fromkeys(("Concatenate", "Add", "ScaledAdd", "Multiply", "Average", "Maximum", "Highway", "Subtract"),
                     "merge"),

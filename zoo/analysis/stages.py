@@ -71,7 +71,7 @@ def group_stages(modules):
 
 def has_weights(module):
     """Return whether a module has parameters in more than normalization layers."""
-    return module.parameters > 0 and any(fused_layer.kind != "normalisation" for fused_layer in module.fused_layers)
+    return module.parameters > 0 and any(fused_layer.kind != "normalization" for fused_layer in module.fused_layers)
 
 
 def is_same_stage(group, module):

@@ -10,7 +10,7 @@ from zoo.cli import common, help_text
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import failures, keras_file, run_config
 from zoo.utils.io import expand_user, check_writable
-from zoo.utils.memory import get_free_memory
+from zoo.utils.process_memory import get_free_memory
 
 PLOT_DESCRIPTIONS = {"feature-maps": "feature maps of each layer", "filters": "filters of the first layer",
                      "hypercolumn": "feature maps of all layers, upsampled and averaged",

@@ -26,17 +26,17 @@ LIGHT = Theme(
     background="#ffffff", text="#1b1f24", muted="#5c6670", line="#5c6670", frame="#c3cad2", panel="#f7f8fa",
     parameters="#4c6fb1", multiply_adds="#d08a2e", module=("#ffffff", "#39424c"),
     kinds={"input": ("#ffffff", "#39424c"), "convolution": ("#d9e6f7", "#4c6fb1"), "dense": ("#e5dcf4", "#7a58b0"),
-           "pool": ("#dcefdc", "#4c8f55"), "normalisation": ("#fbeecb", "#c79a2b"),
+           "pool": ("#dcefdc", "#4c8f55"), "normalization": ("#fbeecb", "#c79a2b"),
            "activation": ("#fbdcd6", "#cc6350"), "merge": ("#e3e6ea", "#727c87"), "other": ("#f1f2f4", "#99a1aa")})
 DARK = Theme(
     background="#16191d", text="#eef1f4", muted="#a2acb6", line="#8d98a3", frame="#3b444d", panel="#1e2328",
     parameters="#7ea2e6", multiply_adds="#e0a552", module=("#22282e", "#a2acb6"),
     kinds={"input": ("#22282e", "#a2acb6"), "convolution": ("#24364f", "#7ea2e6"), "dense": ("#362a4d", "#ab8ae0"),
-           "pool": ("#223c27", "#77bd82"), "normalisation": ("#453a1a", "#dcb44f"),
+           "pool": ("#223c27", "#77bd82"), "normalization": ("#453a1a", "#dcb44f"),
            "activation": ("#4c2a24", "#e88c7b"), "merge": ("#30363d", "#a2acb6"), "other": ("#2a2f35", "#78828c")})
 THEMES = {"light": LIGHT, "dark": DARK}
 
-KIND_LABELS = {"convolution": "convolution", "dense": "dense", "pool": "pooling", "normalisation": "normalization",
+KIND_LABELS = {"convolution": "convolution", "dense": "dense", "pool": "pooling", "normalization": "normalization",
                "activation": "activation", "merge": "concatenation, addition", "other": "other"}
 
 RANKDIRS = ("TB", "LR")  # top to bottom, left to right; Graphviz's words

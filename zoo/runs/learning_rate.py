@@ -9,7 +9,8 @@ from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.runs import device_choice
 from zoo.runs.stages import get_aux_loss_weights, write_model_file
-from zoo.training import recipe as recipes, run_config_factory
+from zoo.training import run_config_factory
+from zoo.training.recipe import MAX_VALUE
 from zoo.utils.io import atomic_write, check_writable
 
 MAX_STEPS = 10_000
@@ -76,7 +77,7 @@ def check_figure_path(path):
 def check_lr_range(min_lr, max_lr, steps):
     """Raise UserError for an invalid range or number of steps."""
     for name, value in (("min_lr", min_lr), ("max_lr", max_lr)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= recipes.MAX_VALUE:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MAX_VALUE:
             raise UserError(f"{name} must be a number above 0; got {value!r}")
     if min_lr >= max_lr:
         raise UserError(f"min_lr must be lower than max_lr; got {min_lr:g} and {max_lr:g}")

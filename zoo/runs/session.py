@@ -40,7 +40,7 @@ from zoo.training.run_config import (
 from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES, Stopper
 from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user
-from zoo.utils.memory import get_free_memory
+from zoo.utils.process_memory import get_free_memory
 from zoo.utils.text import escape_unprintable
 
 

@@ -7,7 +7,7 @@ import sys
 from zoo import devices, env
 from zoo.errors import OutOfMemory, UserError
 from zoo.training import failures
-from zoo.utils import memory
+from zoo.utils import process_memory
 
 
 def import_keras():
@@ -26,7 +26,7 @@ def convert_memory_errors(backend):
     except UserError:
         raise
     except Exception as error:
-        shortage = memory.describe_shortage()
+        shortage = process_memory.describe_shortage()
         if not (shortage or failures.is_out_of_memory(error)):
             raise
         raise OutOfMemory(f"out of memory while loading {backend}{shortage and f': {shortage}'}; free memory, or raise "

@@ -4,9 +4,9 @@ import errno
 import re
 
 from zoo.errors import UNREADABLE_IMAGES, OutOfMemory
-from zoo.utils import crashes, memory as process_memory
+from zoo.utils import crashes, process_memory
 from zoo.utils.flag_names import translate_keywords
-from zoo.utils.memory import format_gib
+from zoo.utils.process_memory import format_gib
 
 OUT_OF_MEMORY_MESSAGES = (
     "RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "can't allocate memory", "bad_alloc",
