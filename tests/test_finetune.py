@@ -243,7 +243,7 @@ def test_an_option_alone_is_refused(words, option, capsys):
 @pytest.mark.parametrize("words, parts", [
     (["--freeze", "conv3_1_ad"], ["resnet18", "'conv3_1_ad'", "'conv3_1_add'"]),
     (["--freeze", "500"], ["freeze", 500, 66, "all"]),
-    (["--two-stage"], ["freeze"]),
+    (["--two-stage", "--freeze", "all"], ["freeze"]),
     (["--width", "0.5"], ["--width"])])
 def test_mistakes_that_need_the_network(words, parts, source, place, capsys):
     assert finetune.main([*MODEL, "--weights", str(source), *words, "--output-dir", str(place), "--name", "wrong"]) == 2

@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
      "needs --weights mnist"),
     ("predict runs/mine cat.png", 2, "cat.png does not exist; give image files, or folders of them"),
     ("diagram vgg16 -o there/vgg16.svg", 2, "cannot write there/vgg16.svg: the folder there does not exist; create it "
-     "first, or give the name of a file that ends in .svg, .png, .pdf, .dot, .mmd or .html"),
+     "first, or give the name of a file with the suffix .svg, .png, .pdf, .dot, .mmd or .html"),
     # runs
     ("train lenet5 --output-dir . --name taken", 2, "taken already exists and is not a run; choose another --name"),
     ("train lenet5 --name mine --limit 20 --epochs 1 --seed 3", 2, "runs/mine was started with seed 0, given 3; pass "

@@ -212,7 +212,7 @@ def add_preprocessing(group):
                        help="pixel scaling that --weights expect; imagenet-caffe: as in Keras's VGGs, BGR minus the "
                             "means; imagenet-torch: as in torchvision's models; symmetric: -1 to 1; none: 0 to 255; "
                             "run: mean 0 and standard deviation 1 of the data set; default: that of the weights, which "
-                            "for a FILE is assumed, and printed")
+                            "is printed; for a FILE it is an assumption")
 
 
 def add_images(group, description, default=None):
@@ -222,8 +222,8 @@ def add_images(group, description, default=None):
     """
     group.add_argument("--dataset", "--data", metavar="NAME|FOLDER|FILE.npz", default=default, help=description)
     group.add_argument("--data-dir", metavar="DIR",
-                       help="folder that holds the files of a named data set; default: the folder in the environment "
-                            "variable ZOO_DATA, or else Keras's cache, or else a download")
+                       help="folder with the files of a named data set, as published, packed or unpacked; default: the "
+                            "folder in the environment variable ZOO_DATA, or else Keras's cache, or else a download")
     group.add_argument("--image-size", metavar="N|HxW",
                        help="size in pixels to which the images of a folder are resized, such as 64, or 96x80 (height "
                             "x width); default: the size of the weights; without weights 32 if the network has a small "

@@ -13,7 +13,8 @@ def build_parser():
                                        "their learning curves.",
                            examples=("runs/a runs/b", "runs/a runs/b runs/c -o comparison.html",
                                      "runs/mine-seed0 runs/mine-seed1 runs/mine-seed2 -o seeds.png"))
-    parser.add_argument("runs", metavar="RUN", nargs="+", help="run directories, at least two, finished or not")
+    parser.add_argument("runs", metavar="RUN", nargs="+",
+                        help="run directories, at least two, such as runs/*, finished or not")
     parser.add_argument("-o", "--output", metavar="FILE", default="comparison.png",
                         help="file to write: .png for the learning curves of all runs in one figure, or .html for a "
                              "page with curves and table; default: comparison.png")

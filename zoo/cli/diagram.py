@@ -26,7 +26,8 @@ def build_parser():
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", metavar="FILE",
                         help="file to write, whose suffix is its format: .svg, .png, .pdf, .html (interactive page), "
-                             ".dot (Graphviz) or .mmd (Mermaid); default: MODEL.svg")
+                             ".dot (Graphviz) or .mmd (Mermaid); default: MODEL.svg, or MODEL-MODEL.svg "
+                             "with --compare")
     output.add_argument("--gallery", metavar="DIR", help="draw every network at every --detail into this folder, with "
                                                          "a page that shows them")
     diagram = parser.add_argument_group("diagram")
@@ -40,8 +41,8 @@ def build_parser():
                               "module of the paper, and the inside of each kind of module; layers: every layer with "
                               "its name; default: blocks")
     diagram.add_argument("--rankdir", metavar="|".join(RANKDIRS),
-                         help="direction of the data flow, TB: top to bottom, LR: left to right; volumes are always LR, "
-                              "and .html pages TB; default: LR for stages, otherwise TB")
+                         help="direction of the data flow, TB: top to bottom, LR: left to right; volumes are always "
+                              "LR, and .html pages TB; default: LR for stages, otherwise TB")
     diagram.add_argument("--theme", metavar="|".join(THEMES), default="light",
                          help="colours for a light or a dark background; default: light")
     common.add_model_options(parser.add_argument_group("model"))

@@ -24,7 +24,8 @@ def build_parser():
     parser.add_argument("--format", metavar="|".join(formats.EXPORT_FORMATS), required=True,
                         help="; ".join(f"{name}: {export_format.description}"
                                        for name, export_format in formats.EXPORT_FORMATS.items())
-                        + f"; {', '.join(needing_tensorflow)} need --backend tensorflow; onnx needs pip install "
+                        + f"; {', '.join(needing_tensorflow)} are written with TensorFlow, "
+                          "the default backend, from runs of any backend; onnx needs pip install "
                           f"{' '.join(formats.EXPORT_FORMATS['onnx'].packages)}")
     parser.add_argument("-o", "--output", metavar="PATH",
                         help="file to write, which must end in the suffix of its format ("

@@ -103,7 +103,8 @@ class Predictor:
         config = run_files.read_config(self.path)
         run_config.find_checkpoint(self.path, self.checkpoint)
         dataset = config["dataset"]
-        self.class_names, self.white_levels = [str(name) for name in dataset["class_names"]], dataset.get("white_levels")
+        self.class_names, self.white_levels = [str(name)
+                                               for name in dataset["class_names"]], dataset.get("white_levels")
         model_config = config.get("model_config")
         if not isinstance(model_config, dict):
             shape = None

@@ -32,7 +32,8 @@ def build_parser():
     memory.add_argument("--batch-size", metavar="N", default="128",
                         help="batch size for which the memory is estimated; default: 128")
     memory.add_argument("--memory-limit", metavar="GIB", default="8",
-                        help="memory limit in GiB, for which the largest batch size is estimated; default: 8")
+                        help="memory limit in GiB, for which the largest batch sizes of training and inference are "
+                             "estimated, in float32; default: 8")
     return parser
 
 

@@ -36,8 +36,8 @@ def add_recipe(parser, exclude=()):
 
     See `parse_recipe_fields`.
     """
-    group = parser.add_argument_group("recipe", "how the network is trained; each flag changes a field of the recipe, "
-                                              "whose value is the default (python -m zoo recipes shows it)")
+    group = parser.add_argument_group("recipe", "how the network is trained; each flag overrides a field of the "
+                                              "recipe, whose value is the default (python -m zoo recipes shows it)")
     group.add_argument("--recipe", metavar="|".join(recipes.RECIPE_NAMES),
                        help="set of defaults for the fields below; modern: today's usual choices; paper: those of the "
                             "authors; notes: those of lecture notes of 2016 to 2018, with Adadelta; finetune: for a "
@@ -104,8 +104,8 @@ def parse_resume(parser, arguments, argv):
     if disallowed:
         flag = disallowed[0] if disallowed[0] == "network" else get_recipe_flags(disallowed[0])[0]
         raise UserError(f"--resume continues a run with its own settings, {flag} cannot be given; allowed are "
-                        "--epochs, --gpu, --backend, --data-dir, --max-seconds, --checkpoint-minutes, --log, --hosts and "
-                        "--host-index")
+                        "--epochs, --gpu, --backend, --data-dir, --max-seconds, --checkpoint-minutes, --log, --hosts "
+                        "and --host-index")
     run = expand_user(arguments.resume)
     config = run_config.get_run_config(run, run_files.read_config(run))
     backend = env.select_backend(arguments.backend)

@@ -35,8 +35,8 @@ def build_training_parser(prog, description, examples, weights, dataset):
     parser.add_argument("network", metavar="MODEL", nargs="?", help="name of the network; all names are listed below")
     parser.add_argument("--resume", metavar="RUN",
                         help="resume the run in this directory exactly where it stopped, without MODEL and --dataset; "
-                             f"only {format_flags(train_args.RESUME_ARGUMENTS)} are allowed beside it; --epochs can be "
-                             "higher than before, unless the schedule is cosine or one_cycle")
+                             f"only {format_flags(train_args.RESUME_ARGUMENTS)} are allowed beside it; with a higher "
+                             "--epochs, a finished run too, unless its --lr-schedule is cosine or one_cycle")
     add_model(parser.add_argument_group("model"), weights)
     add_data(parser.add_argument_group("data"), dataset)
     train_args.add_recipe(parser)
@@ -63,7 +63,7 @@ def add_model(group, weights):
                        help="layers of the pretrained backbone that are not trained; all: every layer; none: no layer; "
                             "LAYER: the layers up to and including the one of this name (python -m zoo diagram MODEL "
                             "--detail layers shows the names); N: the first N of model.layers of zoo.build(MODEL, "
-                            "include_top=False); default: all")
+                            "include_top=False); default: all, with --two-stage none")
     group.add_argument("--head-layers", metavar="LAYERS",
                        help="hidden layers of the new head, in front of its classifier, with commas between them: a "
                             "number of units, or dropout=FRACTION, such as 1024,dropout=0.5; default: none")
@@ -73,10 +73,11 @@ def add_model(group, weights):
     group.add_argument("--feature-layer", metavar="LAYER", help="name of the backbone's layer whose output the new "
                                                                 "head takes; default: the last layer")
     group.add_argument("--two-stage", action="store_true",
-                       help="train only the new head first, and then also the backbone: all of it with --freeze none, "
-                            "or the layers after those of --freeze LAYER or N")
+                       help="train only the new head first, and then also the backbone: all of it, or the layers after "
+                            "those of --freeze LAYER or N")
     group.add_argument("--head-epochs", metavar="N",
-                       help="number of epochs of the first stage of --two-stage; default: half of --epochs")
+                       help="number of epochs of the first stage of --two-stage, before the --epochs of the second; "
+                            "default: half of --epochs")
     group.add_argument("--backbone-lr", metavar="X",
                        help="learning rate while layers of the pretrained backbone are trained, such as 1e-4; default: "
                             "a tenth of --learning-rate")
@@ -89,8 +90,8 @@ def add_data(group, dataset):
     common.add_images(
         group, "images to train on; NAME: a data set, see below (digits: 5,000 images of MNIST that come with zoo; "
                "others are downloaded); FOLDER: your own images in a folder for each class, or train, val and test "
-               "folders with a folder for each class in them (if there are none, a tenth of the images each is held "
-               "out for validation and test); FILE.npz: arrays x_train, y_train, x_test, y_test as "
+               "folders with a folder for each class in them (of a folder without them, a tenth of the images is "
+               "held out for validation and a tenth for test); FILE.npz: arrays x_train, y_train, x_test, y_test as "
                "Keras names them, or train_images, train_labels, val_images, ... as MedMNIST does; default: "
                f"{dataset or 'none, it must be given'}", dataset)
     group.add_argument("--label-mode", metavar="fine|coarse", default="fine",
@@ -113,8 +114,8 @@ def add_device(group):
                        help="use deterministic GPU operations, which can be slower; CPU runs are always deterministic")
     group.add_argument("--hosts", metavar="HOST:PORT,...",
                        help="addresses of all hosts that train this run together, with --backend jax; type the same "
-                            "command on each; slurm in place of addresses: the hosts of srun; see docs/scaling.md; "
-                            "default: this host alone")
+                            "command on each; slurm: the hosts of the SLURM job step, started by srun; see "
+                            "docs/scaling.md; default: this host alone")
     group.add_argument("--host-index", metavar="N",
                        help="position of this host in --hosts, from 0; host 0 writes the run directory")
 
@@ -134,12 +135,12 @@ def add_output(group):
                        help="experiment logger to use as well; can be repeated; tensorboard: event files in "
                             "RUN/tensorboard; default: none")
     group.add_argument("--max-seconds", metavar="N",
-                       help="time limit in seconds, such as 3600: the run saves a checkpoint and stops before, and "
-                            "can be resumed; default: none")
+                       help="time limit in seconds, such as 3600: the run saves a checkpoint and stops before the "
+                            "limit, and can be resumed; default: none")
     group.add_argument("--checkpoint-minutes", metavar="N", default=f"{stopping.DEFAULT_CHECKPOINT_MINUTES:g}",
-                       help="maximum time between two checkpoints in minutes, such as 0.5: in a long epoch, one is saved "
-                            "between two steps, so that a killed run loses at most that; does not change the result; "
-                            f"default: {stopping.DEFAULT_CHECKPOINT_MINUTES:g}")
+                       help="maximum time between two checkpoints in minutes, such as 0.5: in a long epoch, one is "
+                            "saved between two steps, so that a killed run loses at most that; does not change the "
+                            f"result; default: {stopping.DEFAULT_CHECKPOINT_MINUTES:g}")
 
 
 def parse_finetuning(arguments):

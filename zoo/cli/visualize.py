@@ -43,9 +43,9 @@ def build_parser():
                          help="write only this figure, see below; default: an HTML page with all of them")
     content.add_argument("--layers", metavar="A,B|all|stages",
                          help="layers to show as feature-maps, hypercolumn or gradcam; A,B: names with commas between "
-                              "them (python -m zoo diagram MODEL --detail layers shows them); all: all layers; stages: the "
-                              "last layer of each stage; default: stages, or with --plot gradcam the last layer with "
-                              "feature maps")
+                              "them (python -m zoo diagram MODEL --detail layers shows them); all: all layers; stages: "
+                              "the last layer of each stage; default: stages, or with --plot gradcam the last layer "
+                              "with feature maps")
     content.add_argument("--num-maps", metavar="N",
                          help=f"number of feature maps to show of each layer, 1 to {MAX_MAPS}; default: {NUM_MAPS}")
     content.add_argument("-o", "--output", metavar="FILE|FOLDER",

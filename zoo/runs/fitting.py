@@ -73,13 +73,13 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         weights: None to train from scratch; or the initial weights of the backbone, under a new head: "imagenet",
             "cifar10", "mnist", a run directory, or a weights file (see docs/weights.md).
         freeze: which layers of a pretrained backbone to freeze: "all", "none", the name of the last frozen layer, or an
-            int, how many layers to freeze; default: "all".
+            int, how many layers to freeze; default: "all", with `two_stage` "none".
         head_layers: hidden layers of a new head before its classifier: numbers of units, and dropout rates, such as
             (1024, 0.5). With this, `pooling` or `feature_layer` the model gets a new head even without weights.
         pooling: pooling of the backbone's features before a new head: "avg", "max" or "flatten"; default: "avg".
         feature_layer: the layer of the backbone to which a new head is attached; default: the last.
         two_stage: train the head alone first, for `head_epochs`, then everything that `freeze` does not freeze.
-        head_epochs: number of epochs of the head-only stage; default: half of `epochs`.
+        head_epochs: number of epochs of the head-only stage, before the `epochs` of the second; default: half of them.
         backbone_learning_rate: the learning rate while layers of a pretrained backbone are trained; default: a tenth of
             `learning_rate`, which is the head's.
         strategy: None, or one of "small-similar", "large-similar", "small-different" and "large-different", which sets

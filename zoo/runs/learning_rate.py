@@ -91,10 +91,10 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
                        precision="float32", **keywords):
     """Run the learning rate range test of Smith 2017 (arXiv:1506.01186) and return its result.
 
-    A new model, or a copy of your own, is trained for `steps` steps while the learning rate rises exponentially; everything else is as in
-    `zoo.fit`: initial weights, batches, augmentation, optimizer and weight decay. The test stops early when the
-    smoothed loss reaches four times its minimum. The suggestion is the learning rate at which the smoothed loss falls
-    fastest with the logarithm of the learning rate. No run directory is created.
+    A new model, or a copy of your own, is trained for `steps` steps while the learning rate rises exponentially;
+    everything else is as in `zoo.fit`: initial weights, batches, augmentation, optimizer and weight decay. The test
+    stops early when the smoothed loss reaches four times its minimum. The suggestion is the learning rate at which the
+    smoothed loss falls fastest with the logarithm of the learning rate. No run directory is created.
 
     Args:
         model: one of `zoo.list_models()`; or your own Keras model, as for `zoo.fit`, which is not changed.

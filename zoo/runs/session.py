@@ -202,7 +202,8 @@ class Session:
         if self.host_group:
             self.host_group.delay_backend_messages()
         if run_config.precision == "float16" and description.startswith("CPU"):
-            raise UserError("float16 requires a GPU, and this device is the CPU; give precision='bfloat16' or 'float32'")
+            raise UserError("float16 requires a GPU, and this device is the CPU; give precision='bfloat16' or "
+                            "'float32'")
 
         from zoo.training.distribution import data_parallel
 

@@ -98,7 +98,8 @@ def restore_checkpoint(model, folder):
     path = folder / "last.npz"
     arrays = read_arrays(path)
     for name, variable in get_training_variables(model).items():
-        assign_checked(path, model, name, variable, arrays.get(name.replace("weights/", "trained/", 1), arrays.get(name)))
+        assign_checked(path, model, name, variable,
+                       arrays.get(name.replace("weights/", "trained/", 1), arrays.get(name)))
     metrics = [f"metrics/{index}" for index in range(sum(name.startswith("metrics/") for name in arrays))]
     if not {*metrics} <= {*arrays}:
         raise make_damaged_file_error(path, "its metrics are not numbered 0, 1, 2, ...")

@@ -100,8 +100,8 @@ def compute_metrics(probabilities, labels, class_names=None):
     total = np.bincount(labels, minlength=classes)
     correct = np.bincount(labels[predicted == labels], minlength=classes)
     metrics = {**compute_loss_and_accuracy(probabilities, labels), "correct": int(correct.sum()), "total": len(labels),
-               "ece": calibration.compute_calibration_error(probabilities, labels), "per_class_correct": correct.tolist(),
-               "per_class_total": total.tolist(),
+               "ece": calibration.compute_calibration_error(probabilities, labels),
+               "per_class_correct": correct.tolist(), "per_class_total": total.tolist(),
                **compute_classification_metrics(predicted, labels, class_names or range(classes))}
     return metrics | ({"top5": compute_top_k_accuracy(probabilities, labels)} if classes >= MIN_CLASSES_TOP5 else {})
 

@@ -133,6 +133,6 @@ def resolve_finetuning(model_config, config, finetune_options, recipe, shape, cl
     else:
         freeze = finetune_options.freeze
         if freeze is None:
-            freeze = "none" if finetune_options.weights is None else "all"
+            freeze = "none" if finetune_options.weights is None or finetune_options.two_stage else "all"
         config = replace(config, frozen_until=find_freeze_boundary(backbone, freeze))
     return config, *finetuning.make_stage_recipes(finetune_options, recipe, config.frozen_until == last_layer)

@@ -182,10 +182,11 @@ def parse_head_layers(text):
     values = []
     for item in filter(None, text.replace(" ", "").split(",")):
         if item.startswith("dropout"):
-            values.append(parse_value("the dropout in head_layers=...", item.removeprefix("dropout").removeprefix("="), 0.5))
+            values.append(parse_value("the dropout in head_layers=...", item.removeprefix("dropout").removeprefix("="),
+                                      0.5))
             if not 0 <= values[-1] < 1:
-                raise UserError("head_layers=... takes a dropout rate of 0 or more and less than 1, such as dropout=0.5; "
-                                f"got {item!r}")
+                raise UserError("head_layers=... takes a dropout rate of 0 or more and less than 1, such as "
+                                f"dropout=0.5; got {item!r}")
         elif item.isascii() and item.isdecimal() and len(item) <= 6 and 0 < int(item) <= MAX_UNITS:
             values.append(int(item))
         else:

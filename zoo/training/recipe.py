@@ -43,7 +43,7 @@ class Recipe:
                                     "linearly; plateau: multiply by --gamma when the validation loss has not improved "
                                     "for --lr-patience epochs", choices=SCHEDULES)
     warmup_epochs: float = define_field(1.0, "number of epochs, or a fraction of one, in which the learning rate rises "
-                                        "linearly from 0 at the start (from above 0 where an epoch is one step); for "
+                                        "linearly from 0 at the start (from above 0 if an epoch has one step); for "
                                         "schedules constant, step and cosine; 0: no warm-up", 5)
     milestones: str = define_field("",
                                    "epochs after which schedule step lowers the learning rate, or 'every N' for every "
@@ -71,8 +71,8 @@ class Recipe:
     global_clipnorm: float = define_field(0.0, "gradient clipping: maximum global norm of the gradients of all "
                                           "weights; 0: no clipping", 1.0)
     ema_momentum: float = define_field(0.0, "decay per step of an exponential moving average (EMA) of the weights, "
-                                       "which is validated, tested and saved; at step t at most (1 + t) / (10 + t); 0: "
-                                       "no average", 0.999)
+                                       "which is validated, tested and saved; limited to (1 + t) / (10 + t) at step t; "
+                                       "0: no average", 0.999)
     batch_size: int = define_field(128,
                                    "batch size: number of images in a training step; it is split over several GPUs", 64)
     epochs: int = define_field(30, "number of epochs: passes over the training split; early stopping can reduce it", 60)

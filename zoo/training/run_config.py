@@ -13,7 +13,8 @@ from zoo.training.recipe import Recipe, is_extendable, override_recipe, serializ
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # compute dtypes
 CHECKPOINTS = ("best", "last")  # the epoch with the best validation result, and the last epoch
-REQUIRED_KEYS = ("recipe", "model_config", "seed", "limit", "backend", "deterministic", "device", "versions")  # to resume
+REQUIRED_KEYS = ("recipe", "model_config", "seed", "limit", "backend", "deterministic", "device",
+                 "versions")  # to resume
 MODEL_FILE = "model.keras"  # in the run directory of a user's own model: the model as passed, with its initial weights
 NEW_RUN_HINT = "start a new run with another name=..."
 

@@ -1,4 +1,4 @@
-"""Reading and writing the files of a run directory, here and in zoo.training.run_samples. Nothing in a file is executed.
+"""Reading and writing the files of a run directory, here and in run_samples.py. Nothing in a file is executed.
 
     run.json           the configuration and the environment of the run: written first
     history.csv        one row per epoch: learning rate of its last step, losses, accuracies; timings.csv: its seconds

@@ -39,7 +39,8 @@ def _format_flag(match):
         return flag
     if value.startswith("["):
         return f"{flag} {value.strip('[]').replace(' ', '')}"
-    return f"{flag} " + " or ".join(shlex.quote("none" if text == "None" else text.strip("'")) for text in value.split(" or "))
+    return f"{flag} " + " or ".join(shlex.quote("none" if text == "None" else text.strip("'"))
+                                    for text in value.split(" or "))
 
 
 def translate_note(line):
