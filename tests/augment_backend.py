@@ -31,8 +31,8 @@ class Batches(keras.utils.PyDataset):
 
 
 def inputs(augmentation, shape):
-    pictures = [keras.Input(shape, dtype="uint8") for _ in range(1 + augmentation.has_mixing)]
-    return [pictures[0], keras.Input((count_augmentation_parameters(augmentation),)), *pictures[1:]]
+    images = [keras.Input(shape, dtype="uint8") for _ in range(1 + augmentation.has_mixing)]
+    return [images[0], keras.Input((count_augmentation_parameters(augmentation),)), *images[1:]]
 
 
 def model(augmentation, shape):

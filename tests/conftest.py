@@ -19,9 +19,9 @@ def real_data(tmp_path_factory):
     if not REAL.exists():
         pytest.skip("the real images are not here: no ../shared/data/unpack.py")
     folder = tmp_path_factory.mktemp("real")
-    run = subprocess.run([sys.executable, REAL, folder], capture_output=True, text=True)
-    if run.returncode:
-        pytest.skip(f"the real images could not be unpacked: {run.stderr.strip().splitlines()[-1]}")
+    process = subprocess.run([sys.executable, REAL, folder], capture_output=True, text=True)
+    if process.returncode:
+        pytest.skip(f"the real images could not be unpacked: {process.stderr.strip().splitlines()[-1]}")
     return folder
 
 

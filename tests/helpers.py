@@ -55,6 +55,6 @@ def write_pets(folder, shape, ending):
     rng = np.random.default_rng(0)
     for name in ("cat", "dog"):
         (folder / name).mkdir(parents=True)
-        for number in range(10):
-            Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(folder / name / f"{number}{ending}")
+        for index in range(10):
+            Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(folder / name / f"{index}{ending}")
     return folder

@@ -80,8 +80,8 @@ def philox(counter, key):
 
 def draws(seed, epoch, step, count):
     """(count, 13) numbers in [0, 1), from our own Philox. NumPy counts before it draws."""
-    words = [word for block in range(-(-13 * count // 4)) for word in philox((block + 1, step, 0, 1), (seed, epoch))]
-    return [[(word >> 11) / 2 ** 53 for word in words[13 * i:13 * (i + 1)]] for i in range(count)]
+    arguments = [argument for block in range(-(-13 * count // 4)) for argument in philox((block + 1, step, 0, 1), (seed, epoch))]
+    return [[(argument >> 11) / 2 ** 53 for argument in arguments[13 * i:13 * (i + 1)]] for i in range(count)]
 
 
 def test_philox_is_the_published_one():
@@ -221,22 +221,22 @@ BLENDED = ["rotation=30", "rotation=180", "shift=0.3", "flip crop=2 rotation=15 
 MIXED = ["mixup=0.4", "cutmix=1", "flip crop=2 cutout=3 mixup=0.4 cutmix=1", "rotation=20 mixup=1"]
 
 
-def changed(picture, u, text):
+def changed(image, u, text):
     """One picture by loops, from its 13 draws: flip, turn and move, cut out. Exact where nothing is interpolated."""
-    a, (height, width, _) = parse_augmentation(text), picture.shape
+    a, (height, width, _) = parse_augmentation(text), image.shape
     if a.flip and u[0] < 0.5:
-        picture = picture[:, ::-1]
+        image = image[:, ::-1]
     angle = math.radians((2 * u[3] - 1) * a.rotation)
     down = math.floor(u[1] * (2 * a.crop + 1)) - a.crop + (2 * u[4] - 1) * a.shift * height
     right = math.floor(u[2] * (2 * a.crop + 1)) - a.crop + (2 * u[5] - 1) * a.shift * width
     middle = complex((width - 1) / 2, -(height - 1) / 2)  # the plane of mathematics: up is positive
-    result = np.zeros(picture.shape)
+    result = np.zeros(image.shape)
     for row in range(height):
         for column in range(width):
             place = complex(column, -row)
             if angle or down or right:
                 place = (place - complex(right, -down) - middle) * cmath.exp(-1j * angle) + middle
-            result[row, column] = looked_up(picture, -place.imag, place.real)
+            result[row, column] = looked_up(image, -place.imag, place.real)
     centre_y, centre_x = math.floor(u[6] * height), math.floor(u[7] * width)
     for row in range(height):
         for column in range(width):
@@ -245,26 +245,26 @@ def changed(picture, u, text):
     return result
 
 
-def looked_up(picture, y, x):
+def looked_up(image, y, x):
     """The bilinear value of a picture at a point; outside it is 0."""
     value = 0
     for row in (math.floor(y), math.floor(y) + 1):
         for column in (math.floor(x), math.floor(x) + 1):
-            if 0 <= row < picture.shape[0] and 0 <= column < picture.shape[1]:
-                value = value + (1 - abs(y - row)) * (1 - abs(x - column)) * picture[row, column].astype(float)
+            if 0 <= row < image.shape[0] and 0 <= column < image.shape[1]:
+                value = value + (1 - abs(y - row)) * (1 - abs(x - column)) * image[row, column].astype(float)
     return value
 
 
 def expected(text, numbers):
-    own = [changed(picture, u, text) for picture, u in zip(IMAGES, draws(*AT, len(IMAGES)))]
+    own = [changed(image, u, text) for image, u in zip(IMAGES, draws(*AT, len(IMAGES)))]
     if not parse_augmentation(text).has_mixing:
         return np.array(own)
     mixed = []
-    for i, picture in enumerate(own):
-        weight = np.full(picture.shape, float(numbers[i, 21]))
+    for i, image in enumerate(own):
+        weight = np.full(image.shape, float(numbers[i, 21]))
         top, left, bottom, right = (int(edge) for edge in numbers[i, 22:26])
         weight[top:bottom, left:right] = 0
-        mixed.append(weight * picture + (1 - weight) * own[(i + 1) % len(own)])
+        mixed.append(weight * image + (1 - weight) * own[(i + 1) % len(own)])
     return np.array(mixed)
 
 
@@ -296,16 +296,16 @@ def made(tmp_path_factory):
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_pictures_are_those_of_the_loops(made, backend):
-    pictures = made(backend)
-    assert {key.split("/")[0] for key in pictures} == {"predict", "eager", "bfloat16", "fit"}
+    images = made(backend)
+    assert {key.split("/")[0] for key in images} == {"predict", "eager", "bfloat16", "fit"}
     for text in COPIES + BLENDED + MIXED:
         wanted = expected(text, numbers_of(text))
         allowed = 0 if text in COPIES else RANGE
         for way in ("predict", "eager", "bfloat16"):
-            found = pictures[f"{way}/{text}"]
+            found = images[f"{way}/{text}"]
             assert found.dtype == np.float32 and found.shape == IMAGES.shape
             assert np.abs(found - wanted).max() <= allowed, (way, text)
-    assert np.array_equal(pictures["predict/"], IMAGES)
+    assert np.array_equal(images["predict/"], IMAGES)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
@@ -333,14 +333,14 @@ def by_hand(flipped=0, angle=0.0, down=0.0, right=0.0, shape=(5, 5, 1)):
 
 def test_directions():
     """A quarter turn is against the clock, moves are down and to the right, and the flip comes first."""
-    picture = np.arange(1, 26, dtype=np.uint8).reshape(1, 5, 5, 1)
-    turned = augmented("rotation=90", picture, by_hand(angle=90.0))
-    assert np.array_equal(turned[0, ..., 0], np.rot90(picture[0, ..., 0]))
-    moved = augmented("crop=2", picture, by_hand(down=2, right=-1))
-    assert np.array_equal(moved[0, 2:, :-1, 0], picture[0, :-2, 1:, 0]) and moved.sum() == picture[0, :-2, 1:].sum()
-    both = augmented("flip rotation=90", picture, by_hand(flipped=1, angle=90.0))
-    assert np.array_equal(both[0, ..., 0], np.rot90(picture[0, :, ::-1, 0]))
-    half = augmented("shift=0.5", picture, by_hand(right=0.5))
+    image = np.arange(1, 26, dtype=np.uint8).reshape(1, 5, 5, 1)
+    turned = augmented("rotation=90", image, by_hand(angle=90.0))
+    assert np.array_equal(turned[0, ..., 0], np.rot90(image[0, ..., 0]))
+    moved = augmented("crop=2", image, by_hand(down=2, right=-1))
+    assert np.array_equal(moved[0, 2:, :-1, 0], image[0, :-2, 1:, 0]) and moved.sum() == image[0, :-2, 1:].sum()
+    both = augmented("flip rotation=90", image, by_hand(flipped=1, angle=90.0))
+    assert np.array_equal(both[0, ..., 0], np.rot90(image[0, :, ::-1, 0]))
+    half = augmented("shift=0.5", image, by_hand(right=0.5))
     assert np.array_equal(half[0, 0, :, 0], [0.5, 1.5, 2.5, 3.5, 4.5])  # half of the black outside comes in
 
 

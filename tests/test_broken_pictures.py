@@ -22,8 +22,8 @@ def truncate(path):
     path.write_bytes(path.read_bytes()[:-200])
 
 
-def train(pets, *words):
-    return finetune.main(["lenet5", "--data", str(pets), "--weights", "none", "--epochs", "1", *SIZE, *words,
+def train(pets, *arguments):
+    return finetune.main(["lenet5", "--data", str(pets), "--weights", "none", "--epochs", "1", *SIZE, *arguments,
                           "--output-dir", str(pets.parent), "--name", "run"])
 
 
@@ -35,14 +35,14 @@ def test_a_run_without_what_is_broken(pets, capsys):
     assert train(pets, "--invalid-images", "skip") == 0
     [note] = [line for line in capsys.readouterr().out.splitlines() if "cat/3.jpg" in line]
     check_message(note, 1, "cat/3.jpg")
-    told = json.loads((pets.parent / "run" / "run.json").read_text())["dataset"]
-    assert sum(told[name] for name in ("train", "validation", "test")) == 19
+    config = json.loads((pets.parent / "run" / "run.json").read_text())["dataset"]
+    assert sum(config[name] for name in ("train", "validation", "test")) == 19
     assert evaluate.main([str(pets.parent / "run"), "--gpu", "none"]) == 0
     assert train(pets, "--invalid-images", "skip") == 0
     accuracy = json.loads((pets.parent / "run" / "result.json").read_text())["test_accuracy_best"]
-    said = capsys.readouterr().out
-    check_text(said, f"{accuracy:.2%}")
-    assert "epoch 1/1" not in said  # it is finished
+    output = capsys.readouterr().out
+    check_text(output, f"{accuracy:.2%}")
+    assert "epoch 1/1" not in output  # it is finished
     truncate(pets / "cat" / "4.jpg")
     assert train(pets, "--invalid-images", "skip") == 2
     check_text(capsys.readouterr().err, pets.parent / "run", 17, "train", 16, "--data-dir")
@@ -51,11 +51,11 @@ def test_a_run_without_what_is_broken(pets, capsys):
 def test_features_without_what_is_broken(pets, capsys):
     truncate(pets / "cat" / "3.jpg")
     output = pets.parent / "f.npz"
-    words = ["lenet5", "--data", str(pets), "--weights", "none", *SIZE, "-o", str(output)]
-    assert extract_features.main(words) == 2
+    arguments = ["lenet5", "--data", str(pets), "--weights", "none", *SIZE, "-o", str(output)]
+    assert extract_features.main(arguments) == 2
     check_text(capsys.readouterr().err, 1, pets / "cat" / "3.jpg", "--invalid-images skip")
     assert not output.exists()
-    assert extract_features.main([*words, "--invalid-images", "skip"]) == 0
+    assert extract_features.main([*arguments, "--invalid-images", "skip"]) == 0
     [note] = [line for line in capsys.readouterr().out.splitlines() if "cat/3.jpg" in line]
     check_message(note, 1)
     with np.load(output) as file:

@@ -34,10 +34,10 @@ def smi(tmp_path):
     return put
 
 
-def asked(folder, *words, **environment):
+def asked(folder, *arguments, **environment):
     kept = {name: value for name, value in os.environ.items()
             if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_", env.ONEDNN_ENV_VAR))}
-    return subprocess.run([sys.executable, "-c", QUICK, *words], capture_output=True, text=True, cwd=folder,
+    return subprocess.run([sys.executable, "-c", QUICK, *arguments], capture_output=True, text=True, cwd=folder,
                           timeout=300,
                           env={**kept, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(folder / "keras"), **environment})
 

@@ -48,13 +48,13 @@ def run(data, tmp_path_factory):
     return run
 
 
-def refused(capsys, main, *words):
+def refused(capsys, main, *arguments):
     """Return the one line with which a command refuses."""
     capsys.readouterr()
-    assert main([*map(str, words), "--gpu", "none"]) == 2
-    said = capsys.readouterr()
-    assert said.out == "" and said.err.startswith("error: ") and said.err.count("\n") == 1
-    return said.err
+    assert main([*map(str, arguments), "--gpu", "none"]) == 2
+    output = capsys.readouterr()
+    assert output.out == "" and output.err.startswith("error: ") and output.err.count("\n") == 1
+    return output.err
 
 
 # Other images
@@ -138,19 +138,19 @@ def test_what_the_command_says_of_other_images(run, data, tmp_path, capsys):
     images, labels = stripes(30, seed=1)
     folder = write_folder(tmp_path / "two", images[labels > 0], labels[labels > 0])
     assert evaluate.main([str(run.path), "--data", str(folder), "--gpu", "none"]) == 0
-    said = capsys.readouterr().out
-    [line] = [line for line in said.splitlines() if str(folder) in line]
+    output = capsys.readouterr().out
+    [line] = [line for line in output.splitlines() if str(folder) in line]
     check_text(line, "20", str(folder))
-    assert re.search(r"\nmacro\D+2\D+20 ", said)
-    row, missing = (line.split() for line in said.splitlines() if "bottom" in line)  # which has no images
+    assert re.search(r"\nmacro\D+2\D+20 ", output)
+    row, missing = (line.split() for line in output.splitlines() if "bottom" in line)  # which has no images
     assert row[:2] == ["bottom", "0"] and missing[-1] == "bottom"
     assert evaluate.main([str(run.path), "--data", str(folder), "--json", "--gpu", "none"]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert (scores["total"], scores["is_own"], scores["split"], scores["source"]) == (20, False, None, str(folder))
     assert scores["notes"] == []  # of which its own test split has one
     assert evaluate.main([str(run.path), "--data", str(data), "--gpu", "none"]) == 0
-    said = capsys.readouterr().out
-    assert str(run.path) in said.splitlines()[-1] and str(data) in said.splitlines()[-1]  # which it was trained on
+    output = capsys.readouterr().out
+    assert str(run.path) in output.splitlines()[-1] and str(data) in output.splitlines()[-1]  # which it was trained on
 
 
 def test_mistakes_of_other_images(run, tmp_path, capsys):
@@ -161,14 +161,14 @@ def test_mistakes_of_other_images(run, tmp_path, capsys):
     np.savez(tmp_path / "four.npz", x_test=images, y_test=np.arange(12) % 4)
     np.savez(tmp_path / "odd.npz", images=images)
     (tmp_path / "empty").mkdir()
-    for words, said in ((["strange"], ("'horse'", "bottom, middle, top")), (["large.npz"], ("32x32x3", "28x28x1")),
+    for arguments, said in ((["strange"], ("'horse'", "bottom, middle, top")), (["large.npz"], ("32x32x3", "28x28x1")),
                         (["four.npz"], ("four.npz", "3")), (["odd.npz"], ("x_test and y_test", "test_images and test_labels", "images")),
                         (["odd.npz", "--split", "validation"], ("x_val and y_val", "val_images and val_labels")),
                         (["nowhere"], ("nowhere",)), (["empty"], ("empty",)),
                         (["four.npz", "--data-dir", "x"], ("--data-dir",)),
                         (["strange", "--split", "validation"], ("validation",))):
-        line = refused(capsys, evaluate.main, run.path, "--data", tmp_path / words[0], *words[1:])
-        assert all(word in line for word in said), line
+        line = refused(capsys, evaluate.main, run.path, "--data", tmp_path / arguments[0], *arguments[1:])
+        assert all(argument in line for argument in said), line
     for data in ((images, labels + 1), (images[:, :20], labels), (images, labels, 3), 5):
         with pytest.raises(UserError):
             run.evaluate(data)
@@ -218,9 +218,9 @@ def files(tmp_path_factory):
 def test_predictions_as_csv_and_json(run, files, tmp_path, capsys):
     expected = run.predict(files, top_k=2)
     assert [[name for name, _ in row][0] for row in expected] == ["bottom", "middle"]
-    words = [str(run.path), *map(str, files), "--top-k", "2", "--gpu", "none"]
+    arguments = [str(run.path), *map(str, files), "--top-k", "2", "--gpu", "none"]
     for ending in (".csv", ".json"):
-        assert predict.main([*words, "-o", str(tmp_path / f"out{ending}")]) == 0
+        assert predict.main([*arguments, "-o", str(tmp_path / f"out{ending}")]) == 0
         out = capsys.readouterr().out
         check_text(out, str(tmp_path / f"out{ending}"), "2")
         assert out.count("\n") == 1
@@ -234,7 +234,7 @@ def test_predictions_as_csv_and_json(run, files, tmp_path, capsys):
     assert content == [{"file": str(path), "predictions": [
         {"rank": rank, "class": name, "probability": probability} for rank, (name, probability) in enumerate(row, 1)]}
         for path, row in zip(files, expected, strict=True)]
-    assert predict.main([*words, "--json"]) == 0
+    assert predict.main([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == content
 
 

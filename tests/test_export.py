@@ -27,10 +27,10 @@ NAMES = [*"012345678", "a nine,\nor so"]
 def run_of(folder, network, side, width=0.25):
     """Write a run directory as training leaves one, of a network with random weights; return its Path."""
     spec = registry.get_model_info(network)
-    plan = registry.resolve_model_config(network, (side, side, spec.input_shape[2]), 10, 1.0 if spec.fixed_width
+    model_config = registry.resolve_model_config(network, (side, side, spec.input_shape[2]), 10, 1.0 if spec.fixed_width
                                          else width)
     channels = spec.input_shape[2]
-    model = model_loading.build_with_preprocessing(plan, [0.4] * channels, [0.3] * channels, "softmax")
+    model = model_loading.build_with_preprocessing(model_config, [0.4] * channels, [0.3] * channels, "softmax")
     randomize(model)  # as it is at first the answers hardly depend on the picture
     (folder / "checkpoints").mkdir(parents=True)
     np.savez(folder / "checkpoints" / "best.npz",
@@ -38,7 +38,7 @@ def run_of(folder, network, side, width=0.25):
     dataset = {"name": "made up", "shape": [side, side, channels], "class_names": NAMES, "mean": [0.4] * channels,
                "std": [0.3] * channels}
     (folder / "run.json").write_text(json.dumps(
-        {"model": network, "dataset": dataset, "model_config": registry.serialize_model_config(plan)}))
+        {"model": network, "dataset": dataset, "model_config": registry.serialize_model_config(model_config)}))
     return folder
 
 
@@ -113,8 +113,8 @@ def test_litert(run, pictures, expected, tmp_path, capsys):
     path = written(run, "litert", tmp_path, capsys)
     interpreter = tf.lite.Interpreter(str(path))
     interpreter.allocate_tensors()
-    for picture, row in zip(pictures, expected, strict=True):
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture[None])
+    for image, row in zip(pictures, expected, strict=True):
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
         interpreter.invoke()
         assert interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0] == pytest.approx(row, abs=1e-5)
     with zipfile.ZipFile(path) as archive:
@@ -137,8 +137,8 @@ def test_groups_become_zeros(tmp_path, capsys):
 
 def test_a_run_in_half_precision_is_written_in_float32(run, pictures, expected, tmp_path, capsys):
     mixed = shutil.copytree(run, tmp_path / "mixed")
-    facts = json.loads((mixed / "run.json").read_text())
-    (mixed / "run.json").write_text(json.dumps({**facts, "precision": "bfloat16"}))
+    config = json.loads((mixed / "run.json").read_text())
+    (mixed / "run.json").write_text(json.dumps({**config, "precision": "bfloat16"}))
     model = zoo.load(mixed)
     assert np.abs(model.predict(pictures, verbose=0) - expected).max() > 1e-5  # or nothing is tested
     exact = writers.convert_to_float32(model)
@@ -173,7 +173,7 @@ def test_what_stood_there_stays_when_nothing_is_written(run, tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1 and (tmp_path / "out.keras").read_text() == "mine"
 
 
-@pytest.mark.parametrize("words, pins", [
+@pytest.mark.parametrize("arguments, pins", [
     (["--format", "onxx"], ("'onxx'", "'onnx'")), (["--format", "keras", "--checkpoint", "first"], ("'first'",)),
     (["--format", "keras", "-o", "out.h5"], ("keras", ".keras", "'out.h5'")),
     (["--format", "saved_model", "-o", "."], (".",)),
@@ -181,14 +181,14 @@ def test_what_stood_there_stays_when_nothing_is_written(run, tmp_path, capsys):
     (["--format", "keras", "--checkpoint", "last"], ("'last'",)),
     (["--format", "litert", "--backend", "jax"], ("TensorFlow",) if find_spec("jax") else ("jax",)),
     ([], ("--format",))])
-def test_mistakes_are_told_before_a_backend_loads(run, words, pins, tmp_path):
+def test_mistakes_are_told_before_a_backend_loads(run, arguments, pins, tmp_path):
     program = ("import sys\nfrom zoo.cli import export\nstatus = export.main(sys.argv[1:])\n"
                "print('keras' in sys.modules)\nsys.exit(status)")
-    done = subprocess.run([sys.executable, "-c", program, run, *words], cwd=tmp_path, capture_output=True, text=True,
+    process = subprocess.run([sys.executable, "-c", program, run, *arguments], cwd=tmp_path, capture_output=True, text=True,
                           env={"PYTHONPATH": str(ROOT), "PATH": ""})
-    assert (done.returncode, done.stdout) == (2, "False\n"), done.stderr
-    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
-    check_text(done.stderr, *pins)
+    assert (process.returncode, process.stdout) == (2, "False\n"), process.stderr
+    assert process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
+    check_text(process.stderr, *pins)
     assert not list(tmp_path.iterdir())
 
 

@@ -37,10 +37,10 @@ def source(place):
 @pytest.fixture(scope="module")
 def staged(place, source):
     """Two stages on the same body: the head, then what lies above conv3_1_add."""
-    words = [*MODEL, "--weights", str(source), "--freeze", "conv3_1_add", "--head-layers", "7,dropout=0.5", "--two-stage",
+    arguments = [*MODEL, "--weights", str(source), "--freeze", "conv3_1_add", "--head-layers", "7,dropout=0.5", "--two-stage",
              "--epochs", "2", "--output-dir", str(place), "--name", "staged"]
-    assert finetune.main(words) == 0
-    return place / "staged", words
+    assert finetune.main(arguments) == 0
+    return place / "staged", arguments
 
 
 def checkpoint(run):
@@ -63,15 +63,15 @@ def test_what_is_frozen_stays_and_the_rest_learns(source, staged):
 def test_a_stage_says_where_the_freeze_ends_and_what_learns(source, place, capsys):
     finetune.main([*MODEL, "--weights", str(source), "--freeze", "9", "--epochs", "1", "--output-dir", str(place),
                    "--name", "said"])
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     body = zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05)
     top = sum(np.prod(each.shape) for layer in body.layers[9:] for each in layer.trainable_weights)
     classifier = body.output_shape[-1] * 10 + 10
-    (stage,) = (line for line in shown.splitlines() if body.layers[8].name in line)
+    (stage,) = (line for line in output.splitlines() if body.layers[8].name in line)
     check_message(stage, 9, len(body.layers), f"{top + classifier:,}", f"{body.count_params() + classifier:,}")
-    (loaded,) = (line for line in shown.splitlines() if "best.npz" in line and "fc" in line)
+    (loaded,) = (line for line in output.splitlines() if "best.npz" in line and "fc" in line)
     check_message(loaded, 1, "fc")  # what the file has and the backbone does not
-    check_text(shown, "learning_rate", "0.001")  # a tenth, for a trained backbone
+    check_text(output, "learning_rate", "0.001")  # a tenth, for a trained backbone
 
 
 def test_rates_and_epochs_of_the_stages(staged):
@@ -85,7 +85,7 @@ def test_rates_and_epochs_of_the_stages(staged):
 
 
 def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
-    run, words = staged
+    run, arguments = staged
     model = zoo.load(run)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
     found = model.predict(pixels, verbose=0)
@@ -101,16 +101,16 @@ def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
     assert predict.main([str(run), str(tmp_path / "a.png"), "--gpu", "none"]) == 0
     assert f"{found[0].max():.2%}" in capsys.readouterr().out
     assert (run / "report.html").exists() and (run / "plots").is_dir()
-    for command in (lambda: finetune.main(words), lambda: train.main(["--resume", str(run)])):
+    for command in (lambda: finetune.main(arguments), lambda: train.main(["--resume", str(run)])):
         assert command() == 0  # which says that it is finished, and does nothing
         check_message(capsys.readouterr().out, run, f"{result['test_accuracy_best']:.2%}")
     for changed, parts in ((["--head-layers", "8"], ["head_layers", "(7, 0.5)", "(8,)"]),
                            (["--head-epochs", "2"], ["head_epochs", 1, 2]),
                            (["--lr", "0.5"], ["learning_rate", "0.001"]),
                            (["--freeze", "conv3_2_add"], ["frozen_until", "'conv3_1_add'", "'conv3_2_add'"])):
-        assert finetune.main([*words, *changed]) == 2
+        assert finetune.main([*arguments, *changed]) == 2
         check_message(capsys.readouterr().err, run, *parts)
-    assert finetune.main([*words, "--lr", "0.5", "--set", "learning_rate=0.1"]) == 2
+    assert finetune.main([*arguments, "--lr", "0.5", "--set", "learning_rate=0.1"]) == 2
     check_message(capsys.readouterr().err, "--lr 0.5", "--set learning_rate=0.1")
 
 
@@ -191,24 +191,24 @@ def test_half_way_up_everything_passes(network, expected):
     assert finetuned_model.find_layer_at_fraction(body, 1) == registry.get_model_info(network).feature_layer
 
 
-@pytest.mark.parametrize("plan, frozen, stages", [("small-similar", 1, False),
+@pytest.mark.parametrize("model_config, frozen, stages", [("small-similar", 1, False),
                                                   pytest.param("large-similar", 0.5, True, marks=pytest.mark.slow),
                                                   pytest.param("small-different", 1, False, marks=pytest.mark.slow),
                                                   pytest.param("large-different", 0, True, marks=pytest.mark.slow)])
-def test_plans(plan, frozen, stages, source, place, capsys):
-    name = f"plan-{plan}"
-    assert finetune.main([*MODEL, "--weights", str(source), "--strategy", plan, "--epochs", "1", "--output-dir",
+def test_plans(model_config, frozen, stages, source, place, capsys):
+    name = f"plan-{model_config}"
+    assert finetune.main([*MODEL, "--weights", str(source), "--strategy", model_config, "--epochs", "1", "--output-dir",
                           str(place), "--name", name]) == 0
-    shown = capsys.readouterr().out
-    (line,) = (line for line in shown.splitlines() if finetuning.FINETUNE_STRATEGIES[plan].reason in line)
-    check_message(line, plan)
-    assert (place / name / "stage1").is_dir() == stages == bool(re.search(r"(?m)^stage\b.*\b2\b.*\b2\b", shown))
-    told = json.loads((place / name / "run.json").read_text())["finetuning"]
-    assert bool(told["feature_layer"]) == (plan == "small-different")
-    assert told["frozen_until"] == {1: "conv5_relu", 0: ""}.get(frozen, told["frozen_until"])
+    output = capsys.readouterr().out
+    (line,) = (line for line in output.splitlines() if finetuning.FINETUNE_STRATEGIES[model_config].reason in line)
+    check_message(line, model_config)
+    assert (place / name / "stage1").is_dir() == stages == bool(re.search(r"(?m)^stage\b.*\b2\b.*\b2\b", output))
+    config = json.loads((place / name / "run.json").read_text())["finetuning"]
+    assert bool(config["feature_layer"]) == (model_config == "small-different")
+    assert config["frozen_until"] == {1: "conv5_relu", 0: ""}.get(frozen, config["frozen_until"])
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     ("resnet18 --dataset digits --weights none --head-layers 10,drop", "--head-layers 'drop' 1024,dropout=0.5"),
     ("resnet18 --dataset digits --weights none --head-layers dropout1.5", "--head-layers 'dropout1.5' dropout=0.5"),
     ("resnet18 --dataset digits --weights none --pooling sum", "'sum' avg max flatten"),
@@ -222,31 +222,31 @@ def test_plans(plan, frozen, stages, source, place, capsys):
     ("resnet18 --dataset digits --weights gone.h5", "'gone.h5'"),
     ("resnet18 --data gone --weights none", "'gone' digits cifar10 .npz"),
     ("resnet18 --dataset digits --image-size 64 --weights none", "--image-size")])
-def test_mistakes_are_refused_at_once(words, parts, capsys):
-    assert finetune.main(words.split()) == 2
+def test_mistakes_are_refused_at_once(arguments, parts, capsys):
+    assert finetune.main(arguments.split()) == 2
     check_message(capsys.readouterr().err, *parts.split())
 
 
-@pytest.mark.parametrize("words, option", [  # without the other option that it needs
+@pytest.mark.parametrize("arguments, option", [  # without the other option that it needs
     ("lenet5 --dataset digits --weights mnist --head-epochs 2", "head.epochs"),
     ("lenet5 --dataset digits --weights mnist --strategy small-similar --head-epochs 2", "head.epochs"),
     ("resnet18 --dataset digits --weights none --strategy small-similar", "strategy"),
     ("resnet18 --dataset digits --weights none --freeze all", "freeze"),
     ("resnet18 --dataset digits --weights none --backbone-lr 0.1", "backbone.(lr|learning.rate)")])
-def test_an_option_alone_is_refused(words, option, capsys):
-    assert finetune.main(words.split()) == 2
+def test_an_option_alone_is_refused(arguments, option, capsys):
+    assert finetune.main(arguments.split()) == 2
     message = capsys.readouterr().err
     check_message(message)
     assert re.search(option, message)
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     (["--freeze", "conv3_1_ad"], ["resnet18", "'conv3_1_ad'", "'conv3_1_add'"]),
     (["--freeze", "500"], ["freeze", 500, 66, "all"]),
     (["--two-stage", "--freeze", "all"], ["freeze"]),
     (["--width", "0.5"], ["--width"])])
-def test_mistakes_that_need_the_network(words, parts, source, place, capsys):
-    assert finetune.main([*MODEL, "--weights", str(source), *words, "--output-dir", str(place), "--name", "wrong"]) == 2
+def test_mistakes_that_need_the_network(arguments, parts, source, place, capsys):
+    assert finetune.main([*MODEL, "--weights", str(source), *arguments, "--output-dir", str(place), "--name", "wrong"]) == 2
     check_message(capsys.readouterr().err, *parts)
     assert not (place / "wrong").exists()
 
@@ -284,12 +284,12 @@ def test_extract(pets, tmp_path, capsys):
 def test_extract_replaces_features_and_nothing_else(pets, source, tmp_path, capsys):
     output = tmp_path / "best.npz"
     output.write_bytes((source / "checkpoints" / "best.npz").read_bytes())
-    words = ["lenet5", "--data", str(pets), "--weights", "mnist", "-o", str(output), "--gpu", "none"]
-    assert extract_features.main(words) == 2
+    arguments = ["lenet5", "--data", str(pets), "--weights", "mnist", "-o", str(output), "--gpu", "none"]
+    assert extract_features.main(arguments) == 2
     check_message(capsys.readouterr().err, output)
     assert output.read_bytes() == (source / "checkpoints" / "best.npz").read_bytes()
     np.savez(output, features=np.zeros(3))
-    assert extract_features.main(words) == 0
+    assert extract_features.main(arguments) == 0
     with np.load(output) as file:
         assert file["features"].shape == (20, 16)
 
@@ -369,9 +369,9 @@ def check_fetch(message, folder):
 def test_weights_that_cannot_be_fetched_leave_no_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(pretrained, "KERAS_URL", (tmp_path / "nowhere").as_uri() + "/")
-    words = ["xception", "--dataset", "digits", "--limit", "5", "--gpu", "none"]
-    assert finetune.main([*words, "--output-dir", str(tmp_path / "runs")]) == 2
+    arguments = ["xception", "--dataset", "digits", "--limit", "5", "--gpu", "none"]
+    assert finetune.main([*arguments, "--output-dir", str(tmp_path / "runs")]) == 2
     check_fetch(capsys.readouterr().err, tmp_path)
     assert not (tmp_path / "runs").exists()
-    assert extract_features.main([*words, "-o", str(tmp_path / "f.npz")]) == 2
+    assert extract_features.main([*arguments, "-o", str(tmp_path / "f.npz")]) == 2
     check_fetch(capsys.readouterr().err, tmp_path)

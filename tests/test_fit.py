@@ -209,8 +209,8 @@ def test_a_mistake_is_found_before_a_backend_loads():
             "try:\n    zoo.fit('lenet5', 'digits', epoch=1)\n"
             "except zoo.errors.UserError as error:\n    print(str(error).count('\\n'))\n"
             "print(*sorted({'keras', 'tensorflow', 'jax', 'torch', 'matplotlib'} & set(sys.modules)))")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "0\n\n"
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stdout == "0\n\n"
 
 
 def test_a_device_is_chosen_before_keras_is_imported():
@@ -218,9 +218,9 @@ def test_a_device_is_chosen_before_keras_is_imported():
             "import keras\nzoo.set_device('none')\n"
             "try:\n    zoo.set_device(backend='jax')\n"
             "except zoo.errors.UserError as error:\n    print(error)")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    check_message(done.stdout, "jax")
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    check_message(process.stdout, "jax")
 
 
 # ----------------------------------------------------------------------------------------------- a model of one's own

@@ -35,18 +35,18 @@ def cases(hint):
     for name in hint.flags.split():
         for command, options in OPTIONS.items():
             if hint.reply.startswith("--"):
-                here = all(word in options for word in hint.reply.split() if word.startswith("--"))
+                here = all(argument in options for argument in hint.reply.split() if argument.startswith("--"))
             else:
                 here = command in (hint.commands.split() or COMMANDS)
             if here and name.replace("-", "") not in {option.replace("-", "") for option in options}:
                 yield f"-{name}" if len(name) == 1 else f"--{name}", command
 
 
-def refused(command, words):
+def refused(command, arguments):
     parser = PARSERS[command]
-    with pytest.raises(UserError) as caught:
-        (parser.parse_intermixed_args if command in ("predict", "export") else parser.parse_args)(words)
-    return str(caught.value)
+    with pytest.raises(UserError) as error:
+        (parser.parse_intermixed_args if command in ("predict", "export") else parser.parse_args)(arguments)
+    return str(error.value)
 
 
 def replacement(hint, value):
@@ -65,8 +65,8 @@ def test_a_row_of_the_table(hint):
     own = 0
     for flag, command in cases(hint):
         forms = [[flag, *filter(None, [hint.example])]] + [[f"{flag}={hint.example}"]] * bool(hint.example)
-        for words in forms:
-            line = refused(command, [*ENOUGH.get(command, []), *words])
+        for arguments in forms:
+            line = refused(command, [*ENOUGH.get(command, []), *arguments])
             check_message(line, flag)
             row = row_of(flag, command, hint.example)
             if row.reply.startswith("--"):
@@ -93,7 +93,7 @@ def row_of(flag, command, example):
                 and unknown_flags.is_applicable(hint, f"zoo {command}", example or None, options))
 
 
-@pytest.mark.parametrize("command, words, parts", [
+@pytest.mark.parametrize("command, arguments, parts", [
     ("train", "lenet5 --device cpu", ["--device", "--gpu none"]),
     ("train", "lenet5 --device 0", ["--device", "--gpu 0"]),
     ("train", "lenet5 --device=cuda:1", ["--device", "--gpu 1"]),
@@ -129,14 +129,14 @@ def row_of(flag, command, example):
     ("train", "lenet5 --epcohs 3", ["--epcohs", "--epochs"]),
     ("train", "lenet5 vgg16", ["vgg16", "python -m zoo.train --help"]),
 ])
-def test_an_answer(command, words, parts):
-    check_message(refused(command, shlex.split(words)), *parts)
+def test_an_answer(command, arguments, parts):
+    check_message(refused(command, shlex.split(arguments)), *parts)
 
 
-@pytest.mark.parametrize("words", ["train lenet5 --workers 4", "list --device cpu"])
-def test_nothing_is_typed_instead_of_a_flag_that_is_not_needed(words):
-    command, *words = words.split()
-    assert re.findall("--[a-z]+", refused(command, words)) == [word for word in words if word.startswith("--")]
+@pytest.mark.parametrize("arguments", ["train lenet5 --workers 4", "list --device cpu"])
+def test_nothing_is_typed_instead_of_a_flag_that_is_not_needed(arguments):
+    command, *arguments = arguments.split()
+    assert re.findall("--[a-z]+", refused(command, arguments)) == [argument for argument in arguments if argument.startswith("--")]
 
 
 @pytest.mark.parametrize("words, flag, instead", [
@@ -147,10 +147,10 @@ def test_a_hint_is_one_line_with_status_2_before_anything_is_loaded(words, flag,
     command, *arguments = words.split()
     code = ("import importlib, sys\nstatus = importlib.import_module('zoo.cli.' + sys.argv[1]).main(sys.argv[2:])\n"
             "print(*{'keras', 'tensorflow', 'jax', 'torch', 'numpy'} & set(sys.modules))\nsys.exit(status)")
-    done = subprocess.run([sys.executable, "-c", code, command, *arguments], cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (2, "\n")
-    assert done.stderr.startswith("error: ")
-    check_message(done.stderr, flag, instead)
+    process = subprocess.run([sys.executable, "-c", code, command, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert (process.returncode, process.stdout) == (2, "\n")
+    assert process.stderr.startswith("error: ")
+    check_message(process.stderr, flag, instead)
 
 
 # Flags of recipe fields
@@ -165,9 +165,9 @@ VALUES = {"optimizer": "adam", "learning_rate": "0.02", "momentum": "0.8", "rho"
 
 
 
-def plan(*words):
+def plan(*arguments):
     return training_command.parse_run_config(train.build_parser().parse_args(["googlenet", "--dataset", "cifar10",
-                                                                              "--gpu", "none", *words]))
+                                                                              "--gpu", "none", *arguments]))
 
 
 def test_every_field_has_a_value_here():
@@ -182,7 +182,7 @@ def test_a_field_by_its_flag_is_as_by_set(field):
     assert by_flag != plan()
 
 
-@pytest.mark.parametrize("words, field, value", [
+@pytest.mark.parametrize("arguments, field, value", [
     (("--lr", "0.02"), "learning_rate", 0.02),
     (("-b", "64"), "batch_size", 64),
     (("--label-smoothing=0.1",), "label_smoothing", 0.1),
@@ -190,11 +190,11 @@ def test_a_field_by_its_flag_is_as_by_set(field):
     (("--lr", "0.1", "--lr", "0.02"), "learning_rate", 0.02),
     (("--augmentation", ""), "augmentation", ""),
 ])
-def test_short_forms(words, field, value):
-    assert getattr(plan(*words).recipe, field) == value
+def test_short_forms(arguments, field, value):
+    assert getattr(plan(*arguments).recipe, field) == value
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     ("--lr 0.1 --learning-rate 0.2", ["--lr 0.1", "--learning-rate 0.2"]),
     ("--optimizer sgd --set optimizer=adam", ["--optimizer sgd", "--set optimizer=adam"]),
     ("--learning-rate fast", ["--learning-rate", "fast"]),
@@ -202,19 +202,19 @@ def test_short_forms(words, field, value):
     ("--label-smoothing 1", ["label_smoothing", 0, 1, "1.0"]),
     ("--optimizer adma", ["optimizer", "adma", "adadelta", "adam", "adamw", "nesterov", "rmsprop", "sgd"]),
 ])
-def test_mistakes_with_the_flags(words, parts):
-    with pytest.raises(UserError) as caught:
-        plan(*words.split())
-    check_message(caught.value, *parts)
+def test_mistakes_with_the_flags(arguments, parts):
+    with pytest.raises(UserError) as error:
+        plan(*arguments.split())
+    check_message(error.value, *parts)
 
 
-@pytest.mark.parametrize("words, flag", [("--optimizer sgd", "--optimizer"), ("--lr-patience 3", "--lr-patience"),
+@pytest.mark.parametrize("arguments, flag", [("--optimizer sgd", "--optimizer"), ("--lr-patience 3", "--lr-patience"),
                                          ("--set optimizer=sgd", "--set")])
-def test_a_resumed_run_keeps_its_recipe(words, flag):
-    argv = ["--resume", "runs/nothing", *words.split()]
-    with pytest.raises(UserError) as caught:
+def test_a_resumed_run_keeps_its_recipe(arguments, flag):
+    argv = ["--resume", "runs/nothing", *arguments.split()]
+    with pytest.raises(UserError) as error:
         train_args.parse_resume(train.build_parser(), train.build_parser().parse_args(argv), argv)
-    check_message(caught.value, "--resume", flag, "--epochs", "--gpu", "--data-dir")
+    check_message(error.value, "--resume", flag, "--epochs", "--gpu", "--data-dir")
 
 
 def test_finetune_and_train_are_the_same_program_with_other_defaults():

@@ -31,7 +31,7 @@ def test_of_a_header_only_notes_are_translated():
     assert translate_note("run      name=a") == "run      name=a"
 
 
-@pytest.mark.parametrize("call, words, keyword, flag", [
+@pytest.mark.parametrize("call, arguments, keyword, flag", [
     (lambda: zoo.fit("lenet5", "digits", name="a/b"), "train lenet5 --name a/b", "name='a/b'", "--name a/b"),
     (lambda: zoo.fit("lenet5", "digits", gpu=0), "train lenet5 --gpu 0", "gpu='none'", "--gpu none"),
     (lambda: zoo.fit("lenet5", "digits", gpu="x"), "train lenet5 --gpu x", "gpu='x'", "--gpu x"),
@@ -43,7 +43,7 @@ def test_of_a_header_only_notes_are_translated():
     (lambda: zoo.fit("lenet5", "digits", head_layers="x"), "train lenet5 --head-layers x", "head_layers=...",
      "--head-layers"),
 ])
-def test_python_hears_keywords_and_the_command_line_flags(call, words, keyword, flag, tmp_path, monkeypatch, capsys):
+def test_python_hears_keywords_and_the_command_line_flags(call, arguments, keyword, flag, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))  # without nvidia-smi
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -51,7 +51,7 @@ def test_python_hears_keywords_and_the_command_line_flags(call, words, keyword, 
         call()
     check_message(error.value, keyword)
     assert "--" not in str(error.value)
-    assert main(words.split()) == 2
+    assert main(arguments.split()) == 2
     line = capsys.readouterr().err
     check_message(line.removesuffix("\n"), flag)
     assert keyword not in line

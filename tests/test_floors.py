@@ -101,8 +101,8 @@ def faults(sources):
         taken = list(imports(path, tree, modules))
         edges[module] = {each.target for each in taken if each.at_module_level and each.target in modules}
 
-        def fault(line, words, path=path):
-            found.append(f"zoo/{path}:{line}: {words}")
+        def fault(line, arguments, path=path):
+            found.append(f"zoo/{path}:{line}: {arguments}")
 
         for each in taken:
             root, private = each.target.split(".")[0], f"{each.target}.{each.name}.".startswith("keras.src.")
@@ -205,10 +205,10 @@ BREACHES = {
 }
 
 
-@pytest.mark.parametrize("files, words", BREACHES.values(), ids=BREACHES)
-def test_the_walker_catches(files, words):
+@pytest.mark.parametrize("files, arguments", BREACHES.values(), ids=BREACHES)
+def test_the_walker_catches(files, arguments):
     (found,) = faults(files)
-    assert found.endswith(f": {words}")
+    assert found.endswith(f": {arguments}")
 
 
 def test_the_walker_catches_a_circle():
@@ -238,8 +238,8 @@ def test_the_walker_lets_pass_what_is_right():
 def test_import_zoo_loads_nothing_heavy():
     heavy = ["keras", "tensorflow", "jax", "torch", "numpy", "matplotlib", "jinja2"]
     code = f"import sys, zoo; zoo.list_models(); print([name for name in {heavy} if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=True)
-    assert run.stdout == "[]\n"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=True)
+    assert process.stdout == "[]\n"
 
 
 def test_no_public_function_bears_the_name_of_a_module(sources):

@@ -29,7 +29,7 @@ def test_what_a_term_belongs_to_exists(term):
     assert all(field in RECIPE_FIELDS for field in re.findall(r"`(\w+)`", fields[1] if fields else ""))
     assert all(hasattr(zoo, name) for name in re.findall(r"zoo\.(\w+)", where))
     assert all((DOCS / page).is_file() for page in re.findall(r"\]\((\S+?)\)", where))
-    commands = {word for code in re.findall(r"`([^`]+)`", where) for word in [code.split()[0]] if word in COMMANDS}
+    commands = {argument for code in re.findall(r"`([^`]+)`", where) for argument in [code.split()[0]] if argument in COMMANDS}
     assert fields or "zoo." in where or "--" in where or commands or "](" in where or "RUN/" in where
 
 

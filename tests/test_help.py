@@ -44,7 +44,7 @@ def test_every_argument_is_explained_in_groups_of_few(command):
     groups = [group for group in parser._action_groups if group._group_actions]
     if len(shown) > MANY:
         assert len(groups) > 2
-    assert not [word for word in ELSEWHERE if word in parser.format_help()]
+    assert not [argument for argument in ELSEWHERE if argument in parser.format_help()]
 
 
 @pytest.mark.parametrize("example", USAGE_EXAMPLES)
@@ -69,8 +69,8 @@ def test_help_loads_neither_numpy_nor_a_backend():
             "    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
             "        main([*words, '--help'])\n"
             "print(*{'keras', 'tensorflow', 'jax', 'torch', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules))")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("\n", "")
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (process.stdout, process.stderr) == ("\n", "")
 
 
 # What people want to do, and how --help says that it is typed
@@ -118,7 +118,7 @@ RECIPES = [  # the command, and what its plan's recipe says
 ]
 
 
-@pytest.mark.parametrize("words, fields", RECIPES)
-def test_a_task_of_training(words, fields):
-    recipe = training_command.parse_run_config(parse(words)).recipe
+@pytest.mark.parametrize("arguments, fields", RECIPES)
+def test_a_task_of_training(arguments, fields):
+    recipe = training_command.parse_run_config(parse(arguments)).recipe
     assert {name: getattr(recipe, name) for name in fields} == fields

@@ -393,10 +393,10 @@ def test_symbols_have_the_shape_and_type_of_numbers(make, shapes, policy):
     (lambda: nn.SpatialPyramidPooling2D(()), ("bins", "1", "()")),
 ])
 def test_what_makes_no_sense_is_refused(make, pins):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError) as error:
         make()
-    check_text(str(caught.value), *pins)
-    assert "\n" not in str(caught.value)
+    check_text(str(error.value), *pins)
+    assert "\n" not in str(error.value)
 
 
 def network():
@@ -445,9 +445,9 @@ def saved(tmp_path_factory):
     rng = np.random.default_rng(3)
     for weight in model.trainable_weights:
         weight.assign(rng.normal(0, 0.5, weight.shape))
-    pictures = numbers(5, 13, 14, 3)
+    images = numbers(5, 13, 14, 3)
     model.save(folder / "network.keras")
-    np.savez(folder / "pictures.npz", pictures=pictures, expected=ops.convert_to_numpy(model(pictures)))
+    np.savez(folder / "pictures.npz", pictures=images, expected=ops.convert_to_numpy(model(images)))
     return folder
 
 
@@ -461,10 +461,10 @@ given = np.load(f"{{folder}}/pictures.npz")
 found = model.predict(given["pictures"], verbose=0)
 print(np.abs(found - given["expected"]).max() / np.abs(given["expected"]).max())
 """
-    run = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, cwd=ROOT,
+    process = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, cwd=ROOT,
                          env={**os.environ, "KERAS_BACKEND": backend})
-    assert run.returncode == 0, run.stderr
-    return float(run.stdout.split()[-1])
+    assert process.returncode == 0, process.stderr
+    return float(process.stdout.split()[-1])
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])

@@ -82,18 +82,18 @@ def test_divergence(losses, diverged):
     assert lr_range_test.has_diverged(losses) is diverged
 
 
-@pytest.mark.parametrize("keywords, words", [
+@pytest.mark.parametrize("keywords, arguments", [
     ({"min_lr": 1.0, "max_lr": 0.1}, "min_lr"), ({"min_lr": 0}, "min_lr"), ({"max_lr": "1"}, "max_lr"),
     ({"steps": 9}, "steps"), ({"steps": 10.0}, "steps"), ({"optimiser": "adam"}, "optimizer='adam'"),
     ({"recipe": "papr"}, "'paper'")])
-def test_a_mistake_is_one_line(keywords, words):
+def test_a_mistake_is_one_line(keywords, arguments):
     with pytest.raises(UserError) as error:
         zoo.find_learning_rate("lenet5", "digits", **keywords)
-    assert words in str(error.value) and "\n" not in str(error.value)
+    assert arguments in str(error.value) and "\n" not in str(error.value)
 
 
-def find(*words, folder):
-    return subprocess.run([sys.executable, "-m", "zoo", "lr-find", *words], cwd=folder, capture_output=True, text=True,
+def find(*arguments, folder):
+    return subprocess.run([sys.executable, "-m", "zoo", "lr-find", *arguments], cwd=folder, capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
@@ -108,15 +108,15 @@ def test_the_command_prints_a_flag_draws_and_makes_no_run(tmp_path):
     assert (tmp_path / "curve.png").read_bytes().startswith(PNG)
 
 
-@pytest.mark.parametrize("words, said", [
+@pytest.mark.parametrize("arguments, said", [
     (["lenet6"], "'lenet5'"), (["lenet5", "--steps", "3"], "--steps"), (["lenet5", "--min-lr", "20"], "min_lr"),
     (["lenet5", "-o", "curve.gif"], "'curve.gif'"), (["lenet5", "--max-lr", "high"], "--max-lr"),
     (["lenet5", "--lr", "0.1"], "--lr"), (["lenet5", "--epochs", "3"], "--epochs")])
-def test_mistakes_of_the_command_load_no_backend(words, said, capsys, monkeypatch, tmp_path):
+def test_mistakes_of_the_command_load_no_backend(arguments, said, capsys, monkeypatch, tmp_path):
     from zoo.cli import common, lr_find
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(common, "select_device", None)  # comes right before the backend
-    assert lr_find.main(words) == 2
+    assert lr_find.main(arguments) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1 and list(tmp_path.iterdir()) == []

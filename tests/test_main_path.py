@@ -27,11 +27,11 @@ for module, *arguments in json.loads(sys.argv[1]):
 def ran(folder, *commands):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "KERAS_HOME": str(folder / "keras")}
     environment.pop("KERAS_BACKEND", None)
-    done = subprocess.run([sys.executable, "-c", ALL, json.dumps(commands)], cwd=folder, env=environment,
+    process = subprocess.run([sys.executable, "-c", ALL, json.dumps(commands)], cwd=folder, env=environment,
                           capture_output=True, text=True, encoding="utf-8", timeout=300)
-    assert done.returncode == 0, done.stderr
-    told = done.stdout.split("status 0\n")
-    assert len(told) == len(commands) + 1, done.stdout + done.stderr
+    assert process.returncode == 0, process.stderr
+    told = process.stdout.split("status 0\n")
+    assert len(told) == len(commands) + 1, process.stdout + process.stderr
     return told[:-1]
 
 

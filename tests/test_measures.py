@@ -13,23 +13,23 @@ from zoo.training.confusion_examples import (MAX_BYTES, MAX_CORRECT_PER_CLASS, M
 
 def answers(*pairs):
     """Return (probabilities (n, 2), labels) of answers (how sure, whether right), all of which are class 0."""
-    probable = np.array([[sure, 1 - sure] for sure, _ in pairs])
-    return probable, np.array([0 if right else 1 for _, right in pairs])
+    probabilities = np.array([[sure, 1 - sure] for sure, _ in pairs])
+    return probabilities, np.array([0 if right else 1 for _, right in pairs])
 
 
 def test_the_expected_calibration_error_by_hand():
     """Two bins of (0.5, 0.6], (0.8, 0.9] of ten: 3/5 * |2/3 - 0.55| + 2/5 * |1/2 - 0.85| = 0.07 + 0.14."""
-    probable, labels = answers((0.52, True), (0.55, False), (0.58, True), (0.84, True), (0.86, False))
-    assert calibration.compute_calibration_error(probable, labels, num_bins=10) == pytest.approx(0.21)
-    count, confidence, accuracy = calibration.compute_reliability(probable, labels, num_bins=10)
+    probabilities, labels = answers((0.52, True), (0.55, False), (0.58, True), (0.84, True), (0.86, False))
+    assert calibration.compute_calibration_error(probabilities, labels, num_bins=10) == pytest.approx(0.21)
+    count, confidence, accuracy = calibration.compute_reliability(probabilities, labels, num_bins=10)
     assert count.tolist() == [0, 0, 0, 0, 0, 3, 0, 0, 2, 0]
     assert (confidence[5], accuracy[5]) == pytest.approx((0.55, 2 / 3))
     assert (confidence[8], accuracy[8]) == pytest.approx((0.85, 0.5))
 
 
 def test_a_bin_has_its_upper_end_and_not_its_lower():
-    probable, labels = answers((0.75, True), (0.5, True), (1.0, True), (0.76, True))
-    assert calibration.compute_reliability(probable, labels, num_bins=4).count.tolist() == [0, 1, 1, 2]
+    probabilities, labels = answers((0.75, True), (0.5, True), (1.0, True), (0.76, True))
+    assert calibration.compute_reliability(probabilities, labels, num_bins=4).count.tolist() == [0, 1, 1, 2]
 
 
 @pytest.mark.parametrize("sure, error", [(1.0, 0.0), (0.8, 0.2)])
@@ -39,20 +39,20 @@ def test_answers_that_are_all_right(sure, error):
 
 def test_against_the_definition_in_loops():
     rng = np.random.default_rng(5)
-    probable = rng.dirichlet(np.full(6, 0.5), 300).astype(np.float32)
+    probabilities = rng.dirichlet(np.full(6, 0.5), 300).astype(np.float32)
     labels = rng.integers(0, 6, 300)
     error = 0.0
     for least in range(15):
-        inside = [i for i in range(300) if least / 15 < float(probable[i].max()) <= (least + 1) / 15]
+        inside = [i for i in range(300) if least / 15 < float(probabilities[i].max()) <= (least + 1) / 15]
         if inside:
-            right = sum(probable[i].argmax() == labels[i] for i in inside) / len(inside)
-            error += len(inside) / 300 * abs(right - sum(float(probable[i].max()) for i in inside) / len(inside))
-    assert calibration.compute_calibration_error(probable, labels) == pytest.approx(error, abs=1e-12)
+            right = sum(probabilities[i].argmax() == labels[i] for i in inside) / len(inside)
+            error += len(inside) / 300 * abs(right - sum(float(probabilities[i].max()) for i in inside) / len(inside))
+    assert calibration.compute_calibration_error(probabilities, labels) == pytest.approx(error, abs=1e-12)
 
 
 def test_loss_and_accuracy():
-    probable = np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]], np.float32)
-    found = evaluation.compute_loss_and_accuracy(probable, np.array([0, 2]))
+    probabilities = np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]], np.float32)
+    found = evaluation.compute_loss_and_accuracy(probabilities, np.array([0, 2]))
     assert found == {"loss": pytest.approx((math.log(2) + math.log(4)) / 2, abs=1e-15), "accuracy": 0.5}
 
 
@@ -68,10 +68,10 @@ def test_the_softmax_of_large_logits():
 
 
 def test_the_label_among_the_five_most_probable():
-    probable = np.tile(np.arange(100, dtype=np.float32)[::-1], (4, 1))  # class 0 is the most probable
-    assert evaluation.compute_top_k_accuracy(probable, np.array([0, 4, 5, 99])) == 0.5
-    assert evaluation.compute_metrics(probable, np.array([0, 4, 5, 99]))["top5"] == 0.5
-    assert "top5" not in evaluation.compute_metrics(probable[:, :99], np.array([0, 4, 5, 98]))
+    probabilities = np.tile(np.arange(100, dtype=np.float32)[::-1], (4, 1))  # class 0 is the most probable
+    assert evaluation.compute_top_k_accuracy(probabilities, np.array([0, 4, 5, 99])) == 0.5
+    assert evaluation.compute_metrics(probabilities, np.array([0, 4, 5, 99]))["top5"] == 0.5
+    assert "top5" not in evaluation.compute_metrics(probabilities[:, :99], np.array([0, 4, 5, 98]))
 
 
 def test_equal_probabilities_do_not_let_the_label_in_twice():
@@ -79,8 +79,8 @@ def test_equal_probabilities_do_not_let_the_label_in_twice():
 
 
 def test_scores_by_class():
-    probable = np.eye(3)[[0, 0, 1, 1, 1]]
-    found = evaluation.compute_metrics(probable, np.array([0, 1, 1, 1, 0]))
+    probabilities = np.eye(3)[[0, 0, 1, 1, 1]]
+    found = evaluation.compute_metrics(probabilities, np.array([0, 1, 1, 1, 0]))
     assert (found["per_class_correct"], found["per_class_total"]) == ([1, 2, 0], [2, 3, 0])
     assert (found["correct"], found["total"], found["accuracy"]) == (3, 5, 0.6)
 
@@ -126,9 +126,9 @@ def test_misclassified_images_are_ranked_by_confidence():
 
 
 def test_each_cell_keeps_its_most_confident_errors_and_least_confident_correct_predictions():
-    probable, labels = many(4, 900)
-    kept = set(select_confusion_examples(probable, labels, 784).tolist())
-    predicted, sure = probable.argmax(axis=1), probable.max(axis=1)
+    probabilities, labels = many(4, 900)
+    kept = set(select_confusion_examples(probabilities, labels, 784).tolist())
+    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     for label in range(4):
         for answer in range(4):
             cell = np.flatnonzero((labels == label) & (predicted == answer))
@@ -139,10 +139,10 @@ def test_each_cell_keeps_its_most_confident_errors_and_least_confident_correct_p
 
 
 def test_of_too_many_each_cell_keeps_one_before_another_has_two():
-    probable, labels = many(4, 900)
-    kept = select_confusion_examples(probable, labels, MAX_BYTES // 20)
+    probabilities, labels = many(4, 900)
+    kept = select_confusion_examples(probabilities, labels, MAX_BYTES // 20)
     assert len(kept) == 20 and (np.diff(kept) > 0).all()
-    cells = labels[kept] * 4 + probable[kept].argmax(axis=1)
+    cells = labels[kept] * 4 + probabilities[kept].argmax(axis=1)
     assert np.bincount(cells, minlength=16).tolist().count(1) == 12 and set(np.bincount(cells)) == {1, 2}
 
 

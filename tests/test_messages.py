@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
         yield folder
 
 
-@pytest.mark.parametrize("words, status, line", [
+@pytest.mark.parametrize("arguments, status, line", [
     # names that do not exist
     ("trian lenet5", 2, "unknown command 'trian'; did you mean 'train'? (available: compare, "
      "diagram, doctor, evaluate, export, extract-features, finetune, list, lr-find, predict, recipes, report, selftest, "
@@ -64,10 +64,10 @@ def folder(tmp_path_factory):
     ("train --resume runs/busy", 6, "another process is using runs/busy; wait for it to finish, or choose another "
      "--name"),
 ])
-def test_a_message(words, status, line, folder, monkeypatch, capsys):
+def test_a_message(arguments, status, line, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PATH", str(folder))  # without nvidia-smi
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert main(words.split()) == status
+    assert main(arguments.split()) == status
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", f"error: {line}\n")

@@ -15,9 +15,9 @@ GPU = ["--gpu", "none"]
 
 
 def train(folder, capsys):
-    words = ["lenet5", "--data", str(folder), "--weights", "none", "--image-size", "28", "-b", "8", "--epochs", "1",
+    arguments = ["lenet5", "--data", str(folder), "--weights", "none", "--image-size", "28", "-b", "8", "--epochs", "1",
              *GPU, "--output-dir", str(folder.parent), "--name", "run"]
-    assert finetune.main(words) == 0
+    assert finetune.main(arguments) == 0
     return folder.parent / "run", capsys.readouterr().out
 
 
@@ -60,13 +60,13 @@ def test_a_run_keeps_the_scale_of_its_sixteen_bits(tmp_path, capsys):
     check_text(capsys.readouterr().out, "0..4095", "0..255")  # of the run, not of this folder
 
 
-@pytest.mark.parametrize("main, words", [(finetune.main, ["lenet5", "--weights", "none", "--data"]),
+@pytest.mark.parametrize("main, arguments", [(finetune.main, ["lenet5", "--weights", "none", "--data"]),
                                          (extract_features.main, ["lenet5", "--weights", "none", "--data"])])
-def test_two_readings_are_refused_in_a_line(tmp_path, capsys, main, words):
+def test_two_readings_are_refused_in_a_line(tmp_path, capsys, main, arguments):
     for name in ("train/cat", "train/dog", "eval/cat", "eval/dog"):
         (tmp_path / name).mkdir(parents=True)
         Image.new("L", (8, 8)).save(tmp_path / name / "0.png")
-    assert main([*words, str(tmp_path), *GPU]) == 2
+    assert main([*arguments, str(tmp_path), *GPU]) == 2
     check_message(capsys.readouterr().err, tmp_path, "eval/", "val", "test")
 
 

@@ -80,10 +80,10 @@ def trained(backend, devices, folder, dropout=0.0, sessions=(10**6,), changes=CH
     environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3",
                    "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
                    "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests")))}
-    done = subprocess.run([sys.executable, "-c", PROGRAM, backend, str(devices), str(folder), str(dropout),
+    process = subprocess.run([sys.executable, "-c", PROGRAM, backend, str(devices), str(folder), str(dropout),
                            json.dumps(sessions), json.dumps(changes), json.dumps(dict.fromkeys(sides, 0.3))],
                           env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     return run_files.read_history_rows(folder), read_arrays(folder / "checkpoints" / "last.npz")
 
 
@@ -142,22 +142,22 @@ def test_shares(size, devices, hosts, copies, augment):
     batches = TrainingBatches(split, 3, 16, 5, augmentation.parse_augmentation(augment))
     whole = keras.tree.flatten(batches[1])
     assert len(whole[0]) == size
-    places = [np.flatnonzero((whole[0] == picture).all((1, 2, 3)))[0] for picture in whole[0]]
+    places = [np.flatnonzero((whole[0] == image).all((1, 2, 3)))[0] for image in whole[0]]
     assert places == list(range(size))
-    shares, read = [], []
+    fractions, read = [], []
     for host in range(hosts):
         split.seen = []
-        shares.append(data_parallel.DataParallel(devices, None, host, hosts).shard_batches(batches)[1])
+        fractions.append(data_parallel.DataParallel(devices, None, host, hosts).shard_batches(batches)[1])
         read.append(len(set(split.seen)))
-    found = [np.concatenate(parts) for parts in zip(*(keras.tree.flatten(share) for share in shares), strict=True)]
-    weights, pictures = found.pop(), [int(np.flatnonzero((whole[0] == picture).all((1, 2, 3)))[0])
-                                      for picture in found[0]]
-    assert len(pictures) % devices == 0 and {len(share[2]) for share in shares} == {len(pictures) // hosts}
+    found = [np.concatenate(parts) for parts in zip(*(keras.tree.flatten(fraction) for fraction in fractions), strict=True)]
+    weights, images = found.pop(), [int(np.flatnonzero((whole[0] == image).all((1, 2, 3)))[0])
+                                      for image in found[0]]
+    assert len(images) % devices == 0 and {len(fraction[2]) for fraction in fractions} == {len(images) // hosts}
     for array, there in zip(found, whole, strict=True):
-        np.testing.assert_array_equal(array, there[pictures])
-    np.testing.assert_allclose(np.bincount(pictures, weights), np.ones(size))  # each picture counts once
-    assert pictures[:size] == list(range(size)) and len(pictures) == size * copies
-    mine = len(pictures) // hosts
+        np.testing.assert_array_equal(array, there[images])
+    np.testing.assert_allclose(np.bincount(images, weights), np.ones(size))  # each picture counts once
+    assert images[:size] == list(range(size)) and len(images) == size * copies
+    mine = len(images) // hosts
     assert max(read) <= min(size, mine + (1 if "mixup" in augment else 0))  # no other pictures than a host needs
 
 
@@ -166,7 +166,7 @@ def test_shares_of_what_is_evaluated():
     (first, last), (images, labels) = ([data_parallel.DataParallel(2, None, host, 2).shard_batches(batches)[1]
                                         for host in (0, 1)],
                                        batches[1])
-    assert len(images) == 3 and [len(share[2]) for share in (first, last)] == [3, 3]
+    assert len(images) == 3 and [len(fraction[2]) for fraction in (first, last)] == [3, 3]
     for number, there in enumerate((images, labels)):
         np.testing.assert_array_equal(np.concatenate([first[number], last[number]]), np.concatenate([there, there]))
 
@@ -178,9 +178,9 @@ def test_alone_nothing_is_changed():
 
 
 def test_fewer_gpus_than_were_asked_for():
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         data_parallel.distribute_over_devices("tensorflow", 4)
-    check_message(caught.value, "tensorflow", 1, 4, "--gpu")
+    check_message(error.value, "tensorflow", 1, 4, "--gpu")
 
 
 @pytest.mark.slow

@@ -134,8 +134,8 @@ def resnet34(x, weights, small):
         x = bn_relu(conv(x, kernel("conv1"), stride=2, pad=3), "conv1")
         x = max_pool(np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], constant_values=-np.inf), 3, 2)
     for stage, blocks in ((2, 3), (3, 4), (4, 6), (5, 3)):
-        for number in range(1, blocks + 1):
-            name, stride = f"conv{stage}_{number}", 2 if stage > 2 and number == 1 else 1
+        for index in range(1, blocks + 1):
+            name, stride = f"conv{stage}_{index}", 2 if stage > 2 and index == 1 else 1
             after_the_stem = name == "conv2_1" and not small
             active = x if after_the_stem else bn_relu(x, f"{name}_preact")
             shortcut = conv(active, kernel(f"{name}_shortcut"), stride=stride) if stride == 2 else x

@@ -40,9 +40,9 @@ class Network:
         x = (conv(x, kernel, stride=stride) - mean) / np.sqrt(variance + 1e-3) * (gamma[0] if gamma else 1.0) + beta
         return relu(x)
 
-    def step(self, x, words, name):
-        word, _, valid = words.partition(" ")
-        kind, _, half = word.partition("/")
+    def step(self, x, arguments, name):
+        argument, _, valid = arguments.partition(" ")
+        kind, _, half = argument.partition("/")
         if kind == "avg":
             return average(x)
         if kind == "max" and not half:
@@ -56,18 +56,18 @@ class Network:
             pad = [(2, 3) if n % 2 == 0 else (3, 3) for n in x.shape[1:3]] if half and kind == "7x7" else pad
         return self.unit(x, f"{name}_{kind}", 2 if half else 1, pad)
 
-    def chain(self, x, words, name):
-        for letter, each in zip("abcdefgh", words, strict=False):
+    def chain(self, x, arguments, name):
+        for letter, each in zip("abcdefgh", arguments, strict=False):
             x = self.step(x, each, f"{name}{letter}")
         return x
 
     def fork(self, x, name, *chains):
-        return np.concatenate([self.chain(x, words, f"{name}_{number}") for number, words in enumerate(chains, 1)], -1)
+        return np.concatenate([self.chain(x, arguments, f"{name}_{number}") for number, arguments in enumerate(chains, 1)], -1)
 
-    def wide(self, x, name, branch, *words):
+    def wide(self, x, name, branch, *arguments):
         """A branch of 8x8 that ends in 1x3 beside 3x1."""
-        x = self.chain(x, words, f"{name}_{branch}")
-        letter = "abcdefgh"[len(words)]
+        x = self.chain(x, arguments, f"{name}_{branch}")
+        letter = "abcdefgh"[len(arguments)]
         return [self.step(x, "1x3", f"{name}_{branch}{letter}_1a"), self.step(x, "3x1", f"{name}_{branch}{letter}_2a")]
 
     def residual(self, x, name, scale, *chains):
@@ -100,29 +100,29 @@ def stem_v4(net, x):
 
 def inception_v4(net, x):
     x = stem_v4(net, x)
-    for number in range(1, 5):
-        x = net.fork(x, f"A_{number}", ["1x1"], ["1x1", "3x3"], ["1x1", "3x3", "3x3"], ["avg", "1x1"])
+    for index in range(1, 5):
+        x = net.fork(x, f"A_{index}", ["1x1"], ["1x1", "3x3"], ["1x1", "3x3", "3x3"], ["avg", "1x1"])
     x = net.fork(x, "reductionA", ["3x3/2 v"], ["1x1", "3x3", "3x3/2 v"], ["max/2 v"])
-    for number in range(1, 8):
-        x = net.fork(x, f"B_{number}", ["1x1"], ["1x1", "1x7", "7x1"], ["1x1", "7x1", "1x7", "7x1", "1x7"],
+    for index in range(1, 8):
+        x = net.fork(x, f"B_{index}", ["1x1"], ["1x1", "1x7", "7x1"], ["1x1", "7x1", "1x7", "7x1", "1x7"],
                      ["avg", "1x1"])
     x = net.fork(x, "reductionB", ["1x1", "3x3/2 v"], ["1x1", "1x7", "7x1", "3x3/2 v"], ["max/2 v"])
-    for number in range(1, 4):
-        name = f"C_{number}"
+    for index in range(1, 4):
+        name = f"C_{index}"
         x = np.concatenate([net.chain(x, ["1x1"], f"{name}_1"), *net.wide(x, name, 2, "1x1"),
                             *net.wide(x, name, 3, "1x1", "3x1", "1x3"), net.chain(x, ["avg", "1x1"], f"{name}_4")], -1)
     return net.classified(x)
 
 
 def residual_modules(net, x, reduction_b):
-    for number in range(1, 6):
-        x = net.residual(x, f"A_{number}", 0.17, ["1x1"], ["1x1", "3x3"], ["1x1", "3x3", "3x3"])
+    for index in range(1, 6):
+        x = net.residual(x, f"A_{index}", 0.17, ["1x1"], ["1x1", "3x3"], ["1x1", "3x3", "3x3"])
     x = net.fork(x, "reductionA", ["3x3/2 v"], ["1x1", "3x3", "3x3/2 v"], ["max/2 v"])
-    for number in range(1, 11):
-        x = net.residual(x, f"B_{number}", 0.10, ["1x1"], ["1x1", "1x7", "7x1"])
+    for index in range(1, 11):
+        x = net.residual(x, f"B_{index}", 0.10, ["1x1"], ["1x1", "1x7", "7x1"])
     x = net.fork(x, "reductionB", *reduction_b)
-    for number in range(1, 6):
-        x = net.residual(x, f"C_{number}", 0.20, ["1x1"], ["1x1", "1x3", "3x1"])
+    for index in range(1, 6):
+        x = net.residual(x, f"C_{index}", 0.20, ["1x1"], ["1x1", "1x3", "3x1"])
     return net.classified(x)
 
 

@@ -264,7 +264,7 @@ def pyramid(x):
     """Maxima over 7x7, 3x3, 2x2 and 1x1 bins that cover the grid, as even as whole pixels allow."""
     found = []
     for bins in (7, 3, 2, 1):
-        rows, columns = ([(side * number // bins, -(-side * (number + 1) // bins)) for number in range(bins)]
+        rows, columns = ([(side * index // bins, -(-side * (index + 1) // bins)) for index in range(bins)]
                          for side in x.shape[1:3])
         found += [x[:, top:bottom, left:right].max(axis=(1, 2)) for top, bottom in rows for left, right in columns]
     return np.concatenate(found, axis=1)

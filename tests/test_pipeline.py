@@ -100,13 +100,13 @@ def test_the_command_resumes_and_refuses_the_same_fine_tuning(staged, capsys):
 
 @pytest.mark.slow  # two seeds are two processes
 def test_fine_tuning_has_what_training_has(tmp_path, capsys):
-    words = ["lenet5", "--data", "digits", "--weights", "mnist", "--limit", "60", "--epochs", "2", "--gpu", "none",
+    arguments = ["lenet5", "--data", "digits", "--weights", "mnist", "--limit", "60", "--epochs", "2", "--gpu", "none",
              "--output-dir", str(tmp_path), "--name", "a", "--recipe", "modern", "--precision", "bfloat16",
              "--max-seconds", "600"]
-    assert finetune.main(words) == 0
+    assert finetune.main(arguments) == 0
     config = json.loads((tmp_path / "a" / "run.json").read_text())
     assert config["precision"] == "bfloat16" and config["recipe"]["optimizer"] == "nesterov"
-    assert finetune.main([*words[:9], "--gpu", "none", "--output-dir", str(tmp_path), "--name", "two", "--runs",
+    assert finetune.main([*arguments[:9], "--gpu", "none", "--output-dir", str(tmp_path), "--name", "two", "--runs",
                           "2"]) == 0
     assert (tmp_path / "two-seed1" / "result.json").exists()
     assert json.loads((tmp_path / "two-seed1" / "run.json").read_text())["finetuning"]["weights"] == "mnist"

@@ -43,8 +43,8 @@ def test_batch_statistics_are_of_float32():
     """The moments of 257 and 259, which bfloat16 cannot tell from 256 and 260, or 258."""
     with precision.precision_scope("bfloat16"):
         layer = keras.layers.BatchNormalization(momentum=0.0)
-    pictures = np.float32([[[[256.0]]], [[[258.0]]]])
-    layer(pictures, training=True)
+    images = np.float32([[[[256.0]]], [[[258.0]]]])
+    layer(images, training=True)
     assert float(layer.moving_mean[0]) == 257.0 and float(layer.moving_variance[0]) == 1.0
 
 
@@ -93,16 +93,16 @@ def test_the_others_do_not_scale():
 
 # The plan, and the command
 
-def plan_of(*words):
-    return training_command.parse_run_config(train.build_parser().parse_args(["lenet5", *words]))
+def plan_of(*arguments):
+    return training_command.parse_run_config(train.build_parser().parse_args(["lenet5", *arguments]))
 
 
 def test_the_plan_keeps_it():
     assert plan_of().precision == "float32"
-    plan = plan_of("--precision", "bfloat16")
-    assert plans.serialize_run_config(plan)["precision"] == "bfloat16"
+    model_config = plan_of("--precision", "bfloat16")
+    assert plans.serialize_run_config(model_config)["precision"] == "bfloat16"
     with pytest.raises(UserError) as error:
-        plans.resume_run_config("runs/x", plan, plan_of())
+        plans.resume_run_config("runs/x", model_config, plan_of())
     check_message(error.value, "runs/x", "precision", "'bfloat16'", "'float32'")
     with pytest.raises(UserError) as caught:
         plan_of("--precision", "bf16")
@@ -123,13 +123,13 @@ def test_float16_without_a_gpu(capsys, tmp_path):
 
 
 def test_a_run_in_bfloat16_is_loaded_as_it_was_trained(tmp_path, capsys):
-    words = ["lenet5", "--gpu", "none", "--limit", "60", "--epochs", "1", "--output-dir", str(tmp_path), "--name", "x"]
-    assert train.main([*words, "--precision", "bfloat16"]) == 0
+    arguments = ["lenet5", "--gpu", "none", "--limit", "60", "--epochs", "1", "--output-dir", str(tmp_path), "--name", "x"]
+    assert train.main([*arguments, "--precision", "bfloat16"]) == 0
     check_text(capsys.readouterr().out, "tensorflow", "bfloat16")
     model = model_loading.load_run_or_keras_file(tmp_path / "x")
     assert model.get_layer("C3").compute_dtype == "bfloat16"
     assert json.loads((tmp_path / "x" / "run.json").read_text())["precision"] == "bfloat16"
-    assert train.main(words) == 2
+    assert train.main(arguments) == 2
     check_message(capsys.readouterr().err, tmp_path / "x", "precision", "'bfloat16'", "'float32'")
 
 
@@ -140,8 +140,8 @@ def test_bfloat16_reaches_the_accuracy_of_float32(tmp_path, capsys):
     for what in ("float32", "bfloat16"):
         found = []
         for seed in range(3):
-            words = ["lenet5", "--gpu", "none", "--precision", what, "--seed", str(seed), "--output-dir", str(tmp_path)]
-            assert train.main([*words, "--name", f"{what}-{seed}"]) == 0
+            arguments = ["lenet5", "--gpu", "none", "--precision", what, "--seed", str(seed), "--output-dir", str(tmp_path)]
+            assert train.main([*arguments, "--name", f"{what}-{seed}"]) == 0
             found.append(json.loads((tmp_path / f"{what}-{seed}" / "result.json").read_text())["test_accuracy_best"])
         means[what] = np.mean(found)
     assert means["float32"] > 0.95

@@ -51,9 +51,9 @@ def scaled_white(config):
     ("theirs.h5", None, WHITE["imagenet-caffe"], True), ("theirs.h5", "symmetric", WHITE["symmetric"], False),
     ("ours.h5", "imagenet-torch", WHITE["imagenet-torch"], False), ("ours.h5", "none", WHITE["none"], False)])
 def test_finetune_says_and_keeps_it(folder, file, given, expected, note, tmp_path, capsys):
-    words = ["vgg16", "--data", str(folder / "pets"), "--weights", str(folder / file), *NARROW, "--epochs", "1",
+    arguments = ["vgg16", "--data", str(folder / "pets"), "--weights", str(folder / file), *NARROW, "--epochs", "1",
              "-b", "8", "--output-dir", str(tmp_path), "--name", "run"]
-    assert finetune.main(words + (["--preprocessing", given] if given else [])) == 0
+    assert finetune.main(arguments + (["--preprocessing", given] if given else [])) == 0
     config = json.loads((tmp_path / "run" / "run.json").read_text())["finetuning"]
     np.testing.assert_allclose(scaled_white(config), expected, rtol=1e-5)
     header = capsys.readouterr().out
@@ -84,8 +84,8 @@ def test_zoo_fit(folder, tmp_path):
 def test_extract(folder, tmp_path, capsys):
     """The features are those of the backbone on pixels that were scaled by hand."""
     path = tmp_path / "features.npz"
-    words = ["vgg16", "--data", str(folder / "pets"), *NARROW, "-o", str(path), "--weights"]
-    assert extract_features.main([*words, str(folder / "ours.h5"), "--preprocessing", "imagenet-caffe"]) == 0
+    arguments = ["vgg16", "--data", str(folder / "pets"), *NARROW, "-o", str(path), "--weights"]
+    assert extract_features.main([*arguments, str(folder / "ours.h5"), "--preprocessing", "imagenet-caffe"]) == 0
     assert "imagenet-caffe" in capsys.readouterr().out
     with np.load(path) as file:
         features, files = file["features"], file["files"]
@@ -106,38 +106,38 @@ def lenet(folder):
 
 
 def test_predict(folder, lenet, capsys):
-    words = ["lenet5", "--weights", str(folder / "lenet.h5"), str(folder / "white.png"), "--top-k", "1", "--gpu", "none"]
-    assert predict.main(words) == 2
+    arguments = ["lenet5", "--weights", str(folder / "lenet.h5"), str(folder / "white.png"), "--top-k", "1", "--gpu", "none"]
+    assert predict.main(arguments) == 2
     assert "--preprocessing" in capsys.readouterr().err
     for name, white in (("none", 255), ("symmetric", 1)):
-        assert predict.main([*words, "--preprocessing", name]) == 0
-        told = capsys.readouterr()
+        assert predict.main([*arguments, "--preprocessing", name]) == 0
+        output = capsys.readouterr()
         found = lenet.predict(np.full((1, 28, 28, 1), white, np.float32), verbose=0)[0]
-        check_text(told.out, str(folder / "white.png"), str(found.argmax()), f"{found.max():.2%}")
-        assert told.err.startswith("pixels ") and name in told.err
-    assert predict.main([*words, "--preprocessing", "run"]) == 2
+        check_text(output.out, str(folder / "white.png"), str(found.argmax()), f"{found.max():.2%}")
+        assert output.err.startswith("pixels ") and name in output.err
+    assert predict.main([*arguments, "--preprocessing", "run"]) == 2
     error = capsys.readouterr().err
     check_text(error, str(folder / "lenet.h5"), "preprocessing", "run")
     assert error.count("\n") == 1
 
 
 def test_show(folder, lenet, tmp_path, capsys):
-    words = ["lenet5", "--image", str(folder / "white.png"), "--plot", "prediction", "-o", str(tmp_path / "a.png"),
+    arguments = ["lenet5", "--image", str(folder / "white.png"), "--plot", "prediction", "-o", str(tmp_path / "a.png"),
              "--gpu", "none"]
-    assert visualize.main([*words, "--weights", str(folder / "lenet.h5")]) == 2
-    assert visualize.main([*words, "--preprocessing", "none"]) == 2
+    assert visualize.main([*arguments, "--weights", str(folder / "lenet.h5")]) == 2
+    assert visualize.main([*arguments, "--preprocessing", "none"]) == 2
     error = capsys.readouterr().err.splitlines()
     assert len(error) == 2 and "--preprocessing" in error[1] and "--weights" in error[1]
-    assert visualize.main([*words, "--weights", str(folder / "lenet.h5"), "--preprocessing", "symmetric"]) == 0
+    assert visualize.main([*arguments, "--weights", str(folder / "lenet.h5"), "--preprocessing", "symmetric"]) == 0
     assert "symmetric" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words, pins", [
+@pytest.mark.parametrize("arguments, pins", [
     (["--weights", "mnist", "--preprocessing", "caffe"], ("'caffe'", "imagenet-caffe")),
     (["--weights", "mnist", "--preprocessing", "imagenet-torch"], ("imagenet-torch", "3", "1")),
     (["--weights", "none", "--preprocessing", "symmetric"], ("preprocessing",))])
-def test_what_is_refused(words, pins, tmp_path, capsys):
-    assert finetune.main(["lenet5", "--data", "digits", "--gpu", "none", "--output-dir", str(tmp_path), *words]) == 2
+def test_what_is_refused(arguments, pins, tmp_path, capsys):
+    assert finetune.main(["lenet5", "--data", "digits", "--gpu", "none", "--output-dir", str(tmp_path), *arguments]) == 2
     error = capsys.readouterr().err
     check_text(error, *pins)
     assert error.count("\n") == 1
@@ -162,7 +162,7 @@ def test_what_a_name_means(name):
 
 
 def test_what_has_no_name_is_described_by_its_numbers():
-    words = pretrained.describe_scaling(pretrained.make_standard_scaling((0.1307,), (0.3081,)))
-    assert "0.1307" in words and "0.3081" in words
+    arguments = pretrained.describe_scaling(pretrained.make_standard_scaling((0.1307,), (0.3081,)))
+    assert "0.1307" in arguments and "0.3081" in arguments
     with pytest.raises(UserError, match=r"\b3\b"):
         pretrained.get_scaling("imagenet-caffe", 1)

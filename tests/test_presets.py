@@ -17,8 +17,8 @@ from zoo.weights import pretrained
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def plan(*words):
-    return training_command.parse_run_config(train.build_parser().parse_args([*words]))
+def plan(*arguments):
+    return training_command.parse_run_config(train.build_parser().parse_args([*arguments]))
 
 
 @pytest.mark.parametrize("network", registry.MODELS)
@@ -44,34 +44,34 @@ def test_other_options_can_be_given_beside_it(narrow_vgg):
     assert plan(*narrow_vgg, "--set", "dropout=0.2").model_config.options == {"batch_norm": True, "dropout": 0.2}
 
 
-@pytest.mark.parametrize("words, pin", [
+@pytest.mark.parametrize("arguments, pin", [
     (["--width", "0.5"], "--width"), (["--width", "0.25"], "--width"),
     (["--model-option", "batch_norm=false"], "--model-option batch_norm")])
-def test_what_the_preset_sets_is_refused(words, pin, narrow_vgg, capsys):
-    assert train.main([*narrow_vgg, *words]) == 2
+def test_what_the_preset_sets_is_refused(arguments, pin, narrow_vgg, capsys):
+    assert train.main([*narrow_vgg, *arguments]) == 2
     error = capsys.readouterr().err
     check_text(error, pin, "small")
     assert error.count("\n") == 1
-    assert summary.main(["vgg16", "--preset", "small", *words]) == 2
+    assert summary.main(["vgg16", "--preset", "small", *arguments]) == 2
     check_text(capsys.readouterr().err, pin, "small")
 
 
 def test_a_mistyped_preset_is_told_the_nearest_before_anything_loads():
     code = ("import sys; from zoo.cli import train; print(train.main(['nin', '--preset', 'smal']), "
             "[name for name in ('numpy', 'keras') if name in sys.modules])")
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert run.stdout == "2 []\n"
-    check_text(run.stderr, "'smal'", "'small'")
-    assert run.stderr.count("\n") == 1
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert process.stdout == "2 []\n"
+    check_text(process.stderr, "'smal'", "'small'")
+    assert process.stderr.count("\n") == 1
 
 
 def test_the_same_command_goes_on(tmp_path, capsys):
-    words = ["maxout_mnist", "--preset", "small", "--limit", "20", "--epochs", "1", "--gpu", "none", "--output-dir",
+    arguments = ["maxout_mnist", "--preset", "small", "--limit", "20", "--epochs", "1", "--gpu", "none", "--output-dir",
              str(tmp_path), "--name", "run"]
-    assert train.main(words) == 0
+    assert train.main(arguments) == 0
     width = json.loads((tmp_path / "run" / "run.json").read_text())["model_config"]["width"]
     assert width == registry.get_model_info("maxout_mnist").small_preset.width
-    assert train.main(words) == 0  # it is finished
+    assert train.main(arguments) == 0  # it is finished
     assert train.main(["--resume", str(tmp_path / "run")]) == 0
     assert train.main(["--resume", str(tmp_path / "run"), "--preset", "small"]) == 2
     assert "--preset" in capsys.readouterr().err

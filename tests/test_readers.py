@@ -29,9 +29,9 @@ ROOT = Path(__file__).resolve().parents[1]
 def run(tmp_path_factory):
     """A run of two epochs over 150 pictures, trained by another process."""
     folder = tmp_path_factory.mktemp("runs")
-    words = ("lenet5", "--gpu", "none", "--limit", "150", "--epochs", "2", "--output-dir", folder, "--name", "first")
-    done = subprocess.run([sys.executable, "-m", "zoo.train", *words], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    arguments = ("lenet5", "--gpu", "none", "--limit", "150", "--epochs", "2", "--output-dir", folder, "--name", "first")
+    process = subprocess.run([sys.executable, "-m", "zoo.train", *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
     return folder / "first"
 
 
@@ -44,12 +44,12 @@ def facts_of(run):
     return json.loads((run / "run.json").read_text())
 
 
-def refused(capsys, main, *words, parts):
+def refused(capsys, main, *arguments, parts):
     """Check the one line with which a command refuses."""
-    assert main([str(word) for word in words]) == 2
-    said = capsys.readouterr()
-    assert said.out == "" and said.err.startswith("error: ")
-    check_message(said.err, *parts)
+    assert main([str(argument) for argument in arguments]) == 2
+    output = capsys.readouterr()
+    assert output.out == "" and output.err.startswith("error: ")
+    check_message(output.err, *parts)
 
 
 # zoo evaluate
@@ -58,12 +58,12 @@ def refused(capsys, main, *words, parts):
 def test_evaluation_finds_the_very_numbers_of_the_training(run, checkpoint):
     facts, result = facts_of(run), json.loads((run / "result.json").read_text())
     split = load_dataset_by_name("digits", limit=150).test
-    probable = evaluation.predict_probabilities(evaluation.load_logits_model(run, facts, checkpoint), split,
+    probabilities = evaluation.predict_probabilities(evaluation.load_logits_model(run, facts, checkpoint), split,
                                                 facts["recipe"]["batch_size"])
-    found = evaluation.compute_metrics(probable, split.labels)
+    found = evaluation.compute_metrics(probabilities, split.labels)
     assert found["accuracy"] == result[f"test_accuracy_{checkpoint}"]
     if checkpoint == "best":
-        assert np.array_equal(probable, np.load(run / "predictions.npz")["probabilities"])
+        assert np.array_equal(probabilities, np.load(run / "predictions.npz")["probabilities"])
         assert found["ece"] == result["ece"]
         recalls = [correct / total for correct, total in zip(found["per_class_correct"], found["per_class_total"],
                                                              strict=True)]
@@ -82,7 +82,7 @@ def test_what_evaluate_says(run, capsys):
     first = next(index for index, line in enumerate(lines) if line.split()[-1:] == ["F1"])
     table = [line.split() for line in lines[first + 1:][:10]]
     assert [[name, images, recall] for name, images, _, recall, _ in table] == [
-        [name, "15", f"{share:.2%}"] for name, share in result["per_class"].items()]
+        [name, "15", f"{fraction:.2%}"] for name, fraction in result["per_class"].items()]
     assert lines[first + 11].split()[-2:] == [f"{result['macro_recall']:.2%}", f"{result['macro_f1']:.2%}"]
     assert lines[-1].startswith("note: ")
     check_message(lines[-1], "test")
@@ -90,17 +90,17 @@ def test_what_evaluate_says(run, capsys):
 
 def test_the_validation_split_may_be_looked_at(run, capsys):
     assert evaluate.main([str(run), "--split", "validation", "--gpu", "none"]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     result = json.loads((run / "result.json").read_text())
-    assert re.search(rf"^accuracy +{result['val_accuracy_best']:.2%}", said, re.MULTILINE) and "note: " not in said
+    assert re.search(rf"^accuracy +{result['val_accuracy_best']:.2%}", output, re.MULTILINE) and "note: " not in output
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     (["--checkpoint", "lst"], ["'lst'", "'last'"]), (["--split", "train"], ["'train'", "test, validation"]),
     (["--batch-size", "0"], ["--batch-size", "'0'"]), (["--gpu", "x"], ["--gpu", "'x'"]),
     (["--data"], ["--data"]), (["--dat", "x"], ["'--dat'", "--data"])])
-def test_mistakes_of_evaluate(run, capsys, words, parts):
-    refused(capsys, evaluate.main, run, *words, parts=parts)
+def test_mistakes_of_evaluate(run, capsys, arguments, parts):
+    refused(capsys, evaluate.main, run, *arguments, parts=parts)
 
 
 def test_evaluate_refuses_what_is_no_run_or_has_no_epoch(copy, tmp_path, capsys):
@@ -141,8 +141,8 @@ def test_evaluate_refuses_another_test_split(copy, capsys):
 def test_a_folder_of_pictures_that_has_moved(tmp_path):
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
-        for number in range(10):
-            Image.new("L", (4, 4), number).save(tmp_path / "pets" / name / f"{number}.png")
+        for index in range(10):
+            Image.new("L", (4, 4), index).save(tmp_path / "pets" / name / f"{index}.png")
     facts = {"dataset": {"name": "pets", "kind": "folder", "labels_from": "folder", "source": str(tmp_path / "pets"),
                          "shape": [4, 4, 1], "class_names": ["cat", "dog"], "test": 2}}
     assert len(reload_run_split(tmp_path / "run", facts, "test")) == 2
@@ -184,8 +184,8 @@ def test_a_picture_of_the_test_split_is_predicted_as_the_test_did(run, pictures,
     assert predict.main([str(run), str(pictures / "digit.png"), "--top-k", "3", "--gpu", "none"]) == 0
     row = np.load(run / "predictions.npz")["probabilities"][0]
     best = np.argsort(-row)[:3]
-    words = ", ".join(f"{name} {row[name]:.2%}" for name in best)
-    assert capsys.readouterr().out == f"{pictures / 'digit.png'}: {words}\n"
+    arguments = ", ".join(f"{name} {row[name]:.2%}" for name in best)
+    assert capsys.readouterr().out == f"{pictures / 'digit.png'}: {arguments}\n"
 
 
 def test_folders_are_searched_and_what_was_done_is_said(run, pictures, capsys):
@@ -205,9 +205,9 @@ def test_broken_pictures_are_named_and_the_rest_is_predicted(run, pictures, tmp_
     (tmp_path / "empty.jpg").write_bytes(b"")
     shutil.copy(pictures / "digit.png", tmp_path / "sound.png")
     assert predict.main([str(run), str(tmp_path), "--gpu", "none"]) == 2
-    said = capsys.readouterr()
-    assert said.out.startswith(f"{tmp_path / 'sound.png'}: ") and said.out.count("\n") == 1
-    *errors, last = said.err.splitlines()
+    output = capsys.readouterr()
+    assert output.out.startswith(f"{tmp_path / 'sound.png'}: ") and output.out.count("\n") == 1
+    *errors, last = output.err.splitlines()
     for line, name in zip(errors, ("empty.jpg", "half.png", "words.png"), strict=True):
         check_message(line, tmp_path / name)
     check_message(last, 3, 4)
@@ -216,8 +216,8 @@ def test_broken_pictures_are_named_and_the_rest_is_predicted(run, pictures, tmp_
 
 def test_a_keras_file_has_numbers_for_names(run, pictures, tmp_path, capsys):
     zoo.load(run).save(tmp_path / "model.keras")
-    words = [tmp_path / "model.keras", pictures / "digit.png", "--top-k", "2", "--gpu", "none"]
-    assert predict.main([*map(str, words)]) == 0
+    arguments = [tmp_path / "model.keras", pictures / "digit.png", "--top-k", "2", "--gpu", "none"]
+    assert predict.main([*map(str, arguments)]) == 0
     row = np.load(run / "predictions.npz")["probabilities"][0]
     best = np.argsort(-row)[:2]
     found = re.findall(r"\b(\d) (\d+\.\d\d%)", capsys.readouterr().out.rpartition("digit.png")[2])
@@ -228,8 +228,8 @@ def test_a_keras_file_has_the_names_that_lie_beside_it(run, pictures, tmp_path, 
     zoo.load(run).save(tmp_path / "model.keras")
     names = "nought one two three four five six seven eight nine".split()
     (tmp_path / "model.labels.txt").write_text("\n".join(names) + "\n")
-    words = [str(tmp_path / "model.keras"), str(pictures / "digit.png"), "--top-k", "1", "--gpu", "none"]
-    assert predict.main(words) == 0
+    arguments = [str(tmp_path / "model.keras"), str(pictures / "digit.png"), "--top-k", "1", "--gpu", "none"]
+    assert predict.main(arguments) == 0
     best = np.load(run / "predictions.npz")["probabilities"][0].argmax()
     check_message(capsys.readouterr().out, pictures / "digit.png", names[best])
 
@@ -258,17 +258,17 @@ def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
     (tmp_path / "bad.keras").write_text("no model")
     with zipfile.ZipFile(tmp_path / "odd.keras", "w") as archive:
         archive.writestr("metadata.json", "{}")
-    for words, parts in (([run, tmp_path / "none.png"], [tmp_path / "none.png"]),
+    for arguments, parts in (([run, tmp_path / "none.png"], [tmp_path / "none.png"]),
                          ([run, tmp_path], [tmp_path, "2 .keras", ".png", ".jpg"]),
                          ([tmp_path / "x.keras", digit], [tmp_path / "x.keras"]),
                          ([tmp_path / "bad.keras", digit], [tmp_path / "bad.keras", "zip"]),
                          ([tmp_path / "odd.keras", digit], [tmp_path / "odd.keras", "config.json"]),
                          ([tmp_path, digit], [tmp_path, "run.json"]), ([run, digit, "--top-k", "0"], ["--top-k", "'0'"]),
                          ([run, digit, "--checkpoint", "lst"], ["'lst'", "'last'"]), ([run], ["IMAGE"])):
-        refused(capsys, predict.main, *words, parts=parts)
+        refused(capsys, predict.main, *arguments, parts=parts)
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     (["lenet5"], ["lenet5", "--weights mnist"]), (["vgg16"], ["vgg16", "--weights imagenet", "FILE"]),
     (["alexnet_2014"], ["alexnet_2014", "--weights", "FILE"]),
     (["lenet5", "--weights", "RUN"], ["python -m zoo predict run IMAGE"]),
@@ -276,15 +276,15 @@ def test_mistakes_of_predict(run, pictures, tmp_path, capsys):
     (["RUN", "--weights", "mnist"], ["--weights", "run"]),
     (["my.keras", "--weights", "mnist"], ["--weights", "my.keras"]),
     (["lenet5", "--weights", "mnist", "--checkpoint", "last"], ["--checkpoint", "mnist"])])
-def test_mistakes_with_weights(tmp_path, monkeypatch, capsys, words, parts):
+def test_mistakes_with_weights(tmp_path, monkeypatch, capsys, arguments, parts):
     import keras
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{}")
     keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]).save("my.keras")
-    words = ["run" if word == "RUN" else word for word in words]
-    refused(capsys, predict.main, *words, "x.png", parts=parts)
+    arguments = ["run" if argument == "RUN" else argument for argument in arguments]
+    refused(capsys, predict.main, *arguments, "x.png", parts=parts)
 
 
 def test_a_network_without_weights_is_to_be_trained(tmp_path, monkeypatch, capsys):
@@ -331,8 +331,8 @@ def test_the_table_names_what_differs_and_the_spread_over_seeds(make, tmp_path, 
     runs = [make("a", (0.96, 0.95), 0, learning_rate=0.05), make("b", (0.97, 0.95), 1, learning_rate=0.05),
             make("c", (0.99, 0.95), 2, learning_rate=0.05), make("d", (0.5, 0.5), 0, learning_rate=5.0),
             make("e", None, 3, learning_rate=0.05)]
-    picture = tmp_path / "out.png"
-    assert compare.main([*runs, "-o", str(picture)]) == 0
+    image = tmp_path / "out.png"
+    assert compare.main([*runs, "-o", str(image)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split("  ")[0] == "run" and "learning_rate" in lines[0] and "seed" in lines[0]
     assert lines[1].split() == "a lenet5 61,706 digits 0 0.05 2 12 96.00% 95.00%".split()
@@ -340,17 +340,17 @@ def test_the_table_names_what_differs_and_the_spread_over_seeds(make, tmp_path, 
     assert unfinished[:7] == "e lenet5 61,706 digits 3 0.05 1".split() and unfinished[-4:] == ["2", "-", "-", "-"]
     check_message(lines[7], "lenet5", "digits", 3, "97.33 ± 1.53 %", "95.00 ± 0.00 %")
     check_message(lines[8], "a, b, c")
-    assert lines[-1] == str(picture) and picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert lines[-1] == str(image) and image.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
 def test_what_a_run_json_does_not_tell_is_said_and_no_difference(make, tmp_path, capsys):
     runs = [make("a", (0.9, 0.9), 0, momentum=0.9), make("b", (0.8, 0.8), 1)]
     assert compare.main([*runs, "-o", str(tmp_path / "x.png")]) == 0
-    said = capsys.readouterr().out
-    [note] = [line for line in said.splitlines() if line.startswith("note: ")]
+    output = capsys.readouterr().out
+    [note] = [line for line in output.splitlines() if line.startswith("note: ")]
     check_message(note, "run.json", "momentum")
-    assert "±" not in said
-    assert "momentum" not in said.splitlines()[0]
+    assert "±" not in output
+    assert "momentum" not in output.splitlines()[0]
 
 
 def test_the_same_seed_twice_is_no_spread(make, tmp_path, capsys):
@@ -371,18 +371,18 @@ def test_runs_without_an_epoch_have_no_curves(make, tmp_path, capsys):
     for run in runs:
         (Path(run) / "history.csv").unlink()
     assert compare.main([*runs, "-o", str(tmp_path / "x.png")]) == 0
-    said = capsys.readouterr().out
-    assert "curves" in said and "x.png" not in said
+    output = capsys.readouterr().out
+    assert "curves" in output and "x.png" not in output
     assert not (tmp_path / "x.png").exists()
 
 
 def test_mistakes_of_compare(make, tmp_path, capsys):
     a, b = make("a", (0.9, 0.9)), make("b", (0.9, 0.9), 1)
     (tmp_path / "link").symlink_to(a)
-    for words, parts in (([a], [a]), ([a, a], ["run"]), ([a, tmp_path / "link"], ["run"]),
+    for arguments, parts in (([a], [a]), ([a, a], ["run"]), ([a, tmp_path / "link"], ["run"]),
                          ([a, tmp_path], [tmp_path, "run.json"]), ([a, b, "-o", "x.gif"], [".png", ".html", "'x.gif'"]),
                          ([a, b, "-o", tmp_path / "none" / "x.png"], [tmp_path / "none" / "x.png", tmp_path / "none"])):
-        refused(capsys, compare.main, *words, parts=parts)
+        refused(capsys, compare.main, *arguments, parts=parts)
     (Path(b) / "history.csv").write_text("damage")
     refused(capsys, compare.main, a, b, parts=[Path(b) / "history.csv"])
 
@@ -393,5 +393,5 @@ def test_refusals_and_help_load_no_backend():
             "    assert command.main(['nowhere', 'nothing']) == 2\n"
             "    try:\n        command.main(['--help'])\n    except SystemExit:\n        pass\n"
             "print({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules), file=sys.stderr)")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stderr.splitlines()[-1] == "set()"
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stderr.splitlines()[-1] == "set()"

@@ -22,8 +22,8 @@ def between(marker, text=README):
 
 
 def printed(*command):
-    run = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=True)
-    return run.stdout.strip()
+    process = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=True)
+    return process.stdout.strip()
 
 
 def test_the_table_of_networks_is_the_catalogues():
@@ -50,8 +50,8 @@ def test_links_and_pictures_lead_somewhere(page):
 
 def test_each_picture_has_a_licence():
     listed = (ROOT / "docs" / "images" / "README.md").read_text(encoding="utf-8")
-    for picture in (ROOT / "docs" / "images").glob("*.png"):
-        assert f"| `{picture.name}` |" in listed
+    for image in (ROOT / "docs" / "images").glob("*.png"):
+        assert f"| `{image.name}` |" in listed
 
 
 def test_the_commands_exist():

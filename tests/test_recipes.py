@@ -134,7 +134,7 @@ def test_the_recipe_of_a_pair(network, dataset, expected):
     assert asked(network, "--dataset", dataset) == get_recipe(network, dataset)
 
 
-@pytest.mark.parametrize("words, field, value", [
+@pytest.mark.parametrize("arguments, field, value", [
     (["--epochs", "3"], "epochs", 3),
     (["-b", "7"], "batch_size", 7),
     (["--batch-size", "7"], "batch_size", 7),
@@ -150,8 +150,8 @@ def test_the_recipe_of_a_pair(network, dataset, expected):
     (["--set", "loss=map_distance"], "loss", "map_distance"),
     (["--set", "max_norm=2 fc=1"], "max_norm", "2 fc=1"),
 ])
-def test_one_field_changes_and_no_other(words, field, value):
-    recipe = asked("resnet34", *words)
+def test_one_field_changes_and_no_other(arguments, field, value):
+    recipe = asked("resnet34", *arguments)
     assert getattr(recipe, field) == value and type(getattr(recipe, field)) is type(value)
     base = get_recipe("resnet34", "digits")
     assert recipe == dataclasses.replace(base, **{field: value}) != base
@@ -164,7 +164,7 @@ def test_several_fields_change_together():
     assert found == Recipe(epochs=2, warmup_epochs=0.0, optimizer="adam", learning_rate=0.001)
 
 
-@pytest.mark.parametrize("network, words, fields", [
+@pytest.mark.parametrize("network, arguments, fields", [
     ("resnet34", "--optimizer adam", ("adam", 0.001, 0.9, 1e-7)),
     ("resnet34", "--optimizer adamw --momentum 0.5", ("adamw", 0.001, 0.5, 1e-7)),
     ("resnet34", "--optimizer rmsprop", ("rmsprop", 0.001, 0.0, 1e-7)),
@@ -176,8 +176,8 @@ def test_several_fields_change_together():
     ("inception_v3", "--recipe paper --optimizer adam", ("adam", 0.001, 0.0, 1e-7)),
     ("resnet34", "--recipe notes --optimizer adam", ("adam", 0.001, 0.9, 1e-7)),
 ])
-def test_another_optimizer_brings_its_own_rate_unless_one_is_given(network, words, fields):
-    found = asked(network, *words.split())
+def test_another_optimizer_brings_its_own_rate_unless_one_is_given(network, arguments, fields):
+    found = asked(network, *arguments.split())
     assert (found.optimizer, found.learning_rate, found.momentum, found.epsilon) == fields
 
 
@@ -192,7 +192,7 @@ def test_the_header_notes_the_rate_of_another_optimizer():
     assert parse_run_config(given, dataset_info.get_dataset_info("digits")).notes == ()
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     (["--lr", "1e39"], "learning_rate 0 1,000,000 1e+39"),
     (["--lr", "1_0"], "--lr 1_0"),
     (["--epochs", "0"], "epochs 1 1,000,000 0"),
@@ -244,9 +244,9 @@ def test_the_header_notes_the_rate_of_another_optimizer():
     (["--set", "epochs"], "--set NAME=VALUE epochs"),
     (["--set", "warmup_epochs=1", "--set", "warmup_epochs=2"], "--set warmup_epochs"),
 ])
-def test_what_makes_no_sense_is_refused(words, parts):
+def test_what_makes_no_sense_is_refused(arguments, parts):
     with pytest.raises(UserError) as error:
-        asked("resnet34", *words)
+        asked("resnet34", *arguments)
     check_message(error.value, *parts.split())
 
 
@@ -258,14 +258,14 @@ def test_an_unknown_field_names_the_nearest():
     check_message(message[:message.index("batch_size")], "weight_decay")  # before the list of all fields
 
 
-@pytest.mark.parametrize("words, flag, field", [
+@pytest.mark.parametrize("arguments, flag, field", [
     (["--lr", "0.1", "--set", "learning_rate=0.1"], "--lr", "learning_rate"),
     (["--epochs", "2", "--set", "epochs=3"], "--epochs", "epochs"),
     (["-b", "2", "--set", "batch_size=3"], "--batch-size", "batch_size"),
 ])
-def test_a_field_given_in_two_ways_is_refused(words, flag, field):
+def test_a_field_given_in_two_ways_is_refused(arguments, flag, field):
     with pytest.raises(UserError) as error:
-        asked("resnet34", *words)
+        asked("resnet34", *arguments)
     check_message(error.value, flag, "--set", field)
 
 
@@ -341,9 +341,9 @@ def test_side_losses_that_cannot_be(network, sides, parts):
 def test_recipes_need_nothing_but_floor_0():
     ask = ("import sys, zoo.training.recipes; "
            "print(*sorted(name for name in sys.modules if name.partition('.')[0] not in sys.stdlib_module_names))")
-    run = subprocess.run([sys.executable, "-S", "-c", ask], cwd=ROOT, capture_output=True, text=True)  # -S: no site
-    assert run.stderr == ""
-    loaded = set(run.stdout.split()) - {"__main__"}
+    process = subprocess.run([sys.executable, "-S", "-c", ask], cwd=ROOT, capture_output=True, text=True)  # -S: no site
+    assert process.stderr == ""
+    loaded = set(process.stdout.split()) - {"__main__"}
     assert "zoo.training.recipes" in loaded
     assert loaded <= {"zoo", "zoo.errors", "zoo.utils.validation", "zoo.registry", "zoo.utils", "zoo.utils.io",
                       "zoo.utils.process", "zoo.env", "zoo.training", "zoo.training.augmentation",

@@ -42,13 +42,13 @@ def inputs(tmp_path_factory, real_data):
 @pytest.fixture
 def run_at(tmp_path, capsys):
     """A function that runs a command into the folder tmp_path and returns its status, output and run.json."""
-    def run(command, *words, status=0):
+    def run(command, *arguments, status=0):
         if command in (finetune, train):
-            words = (*words, "--output-dir", tmp_path, "--name", "run")
-        assert command.main([*map(str, words)]) == status, capsys.readouterr().err
-        printed = capsys.readouterr()
+            arguments = (*arguments, "--output-dir", tmp_path, "--name", "run")
+        assert command.main([*map(str, arguments)]) == status, capsys.readouterr().err
+        output = capsys.readouterr()
         config = tmp_path / "run" / "run.json"
-        return (printed.err if status else printed.out + printed.err,
+        return (output.err if status else output.out + output.err,
                 json.loads(config.read_text(encoding="utf-8")) if config.exists() else None)
 
     return run
@@ -98,35 +98,35 @@ def test_5_6_15_22_30_weights_of_other_programs_are_read(file, inputs, run_at):
 
 def test_9_a_resumed_fine_tuning_refuses_renamed_classes(inputs, run_at, tmp_path):
     folder = shutil.copytree(inputs / "v09_renamed", tmp_path / "data")
-    words = ["lenet5", "--data", folder, "--weights", "mnist", "--image-size", "28", "--freeze", "none", "--two-stage",
+    arguments = ["lenet5", "--data", folder, "--weights", "mnist", "--image-size", "28", "--freeze", "none", "--two-stage",
              "--head-epochs", "400", "--lr", "0.01", "--backbone-lr", "1e-4", "--epochs", "3", "-b", "8", *CPU]
-    run_at(finetune, *words, "--max-seconds", "8", status=7)
+    run_at(finetune, *arguments, "--max-seconds", "8", status=7)
     (folder / "cat").rename(folder / "zcat")
-    message, _ = run_at(finetune, *words, status=2)
+    message, _ = run_at(finetune, *arguments, status=2)
     check_text(message, "cat", "dog")
 
 
 def test_10_images_of_val_in_no_class_are_not_ignored_silently(inputs, tmp_path, capsys):
     finetune.main(["lenet5", "--data", str(inputs / "v10_flat_val"), *FOLDER, "--output-dir", str(tmp_path)])
-    printed = capsys.readouterr()
-    check_text(printed.out + printed.err, "val", 9)
+    output = capsys.readouterr()
+    check_text(output.out + output.err, "val", 9)
 
 
 def test_12_a_system_without_fcntl(tmp_path):
     program = ("import sys; sys.modules['fcntl'] = None; import runpy; sys.argv = ['zoo.train', 'lenet5', '--epochs', "
                "'1', '--limit', '100', '--gpu', 'none']; runpy.run_module('zoo.train', run_name='__main__')")
-    run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
+    process = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
                          env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert "Traceback" not in run.stderr and len(list(tmp_path.glob("runs/*/result.json"))) == 1, run.stderr
+    assert "Traceback" not in process.stderr and len(list(tmp_path.glob("runs/*/result.json"))) == 1, process.stderr
 
 
 def test_13_a_disk_without_locks(tmp_path):
     program = ("import fcntl, runpy, sys\ndef flock(*_): raise OSError(37, 'No locks available')\nfcntl.flock = flock\n"
                "sys.argv = ['zoo.train', 'lenet5', '--epochs', '1', '--limit', '100', '--gpu', 'none', '--name', 'x']\n"
                "runpy.run_module('zoo.train', run_name='__main__')")
-    run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
+    process = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
                          env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert (tmp_path / "runs/x/result.json").exists(), run.stderr
+    assert (tmp_path / "runs/x/result.json").exists(), process.stderr
 
 
 def test_14_classification_with_ten_classes(inputs, tmp_path, capsys):
@@ -218,12 +218,12 @@ def test_25_other_labelled_images_are_evaluated_as_such(inputs, run_at, tmp_path
 
 
 def test_26_mig_devices(inputs, tmp_path):
-    run = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--gpu", "0", "--epochs", "1", "--limit", "100"],
+    process = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--gpu", "0", "--epochs", "1", "--limit", "100"],
                          cwd=tmp_path, capture_output=True, text=True,
                          env={**os.environ, "PYTHONPATH": str(ROOT),
                               "CUDA_VISIBLE_DEVICES": "MIG-c6d4f1ef-1111-2222-3333-444455556666",
                               "PATH": f"{REPORTS / 'fake'}{os.pathsep}{os.environ['PATH']}"})
-    assert "hides GPU 0" not in run.stderr and "Traceback" not in run.stderr
+    assert "hides GPU 0" not in process.stderr and "Traceback" not in process.stderr
 
 
 def test_28_a_class_name_that_is_no_utf8(inputs, run_at, tmp_path):

@@ -90,7 +90,7 @@ def test_inspect_takes_files_pillow_images_and_arrays(run, image, tmp_path):
     assert page == tmp_path / "look.html" and "C3" in page.read_text()
 
 
-@pytest.mark.parametrize("call, words", [
+@pytest.mark.parametrize("call, arguments", [
     (lambda run, image: run.inspect("nowhere.png"), "nowhere.png"),
     (lambda run, image: run.inspect(image / 255.0), "float64"),
     (lambda run, image: run.inspect(image[None]), "(1, 28, 28, 1)"),
@@ -110,11 +110,11 @@ def test_inspect_takes_files_pillow_images_and_arrays(run, image, tmp_path):
     (lambda run, image: zoo.compare_runs([run, "nowhere"], "c.png"), "nowhere"),
     (lambda run, image: zoo.compare_runs([run, run], "c.gif"), "'c.gif'"),
 ])
-def test_a_mistake_is_one_line_and_writes_nothing(run, image, call, words, tmp_path, monkeypatch):
+def test_a_mistake_is_one_line_and_writes_nothing(run, image, call, arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:
         call(run, image)
-    assert words in str(error.value) and "\n" not in str(error.value)
+    assert arguments in str(error.value) and "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -234,6 +234,6 @@ def test_analysis_works_without_matplotlib():
             "    importlib.import_module(f'zoo.analysis.{module.name}')\n"
             "found = zoo.features(model, numpy.zeros((2, 28, 28, 1)), ['C1', 'S2'])\n"
             "print({name: maps.shape for name, maps in found.items()}, zoo.describe('lenet5')['parameters'])")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout == "{'C1': (2, 28, 28, 6), 'S2': (2, 14, 14, 6)} 61706\n", done.stderr
-    assert done.stderr == ""  # nor does TensorFlow greet
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert process.stdout == "{'C1': (2, 28, 28, 6), 'S2': (2, 14, 14, 6)} 61706\n", process.stderr
+    assert process.stderr == ""  # nor does TensorFlow greet

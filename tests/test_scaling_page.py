@@ -8,10 +8,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_table():
-    run = subprocess.run([sys.executable, "docs/scaling.py"], cwd=ROOT, capture_output=True, text=True, check=True,
+    process = subprocess.run([sys.executable, "docs/scaling.py"], cwd=ROOT, capture_output=True, text=True, check=True,
                          env={"PYTHONPATH": str(ROOT)})
     page = (ROOT / "docs" / "scaling.md").read_text()
-    assert f"<!-- python docs/scaling.py -->\n{run.stdout}<!-- end -->\n" in page
+    assert f"<!-- python docs/scaling.py -->\n{process.stdout}<!-- end -->\n" in page
 
 
 def test_a_row_by_hand():

@@ -102,11 +102,11 @@ def reader(tmp_path_factory):
 def kept(tmp_path_factory):
     """A folder with what a lenet5 leaves, and its ModelConfig."""
     keras.utils.set_random_seed(1)
-    plan = registry.resolve_model_config("lenet5")
+    model_config = registry.resolve_model_config("lenet5")
     folder = tmp_path_factory.mktemp("kept") / "lenet5"
-    reload_worker.save_for_reload(folder, model_loading.build_with_preprocessing(plan, MEAN, STD, None),
+    reload_worker.save_for_reload(folder, model_loading.build_with_preprocessing(model_config, MEAN, STD, None),
                                   selftest.make_random_data(FACTS)[0])
-    return folder, plan
+    return folder, model_config
 
 
 def change(folder, **arrays):
@@ -187,14 +187,14 @@ def test_the_limits_are_of_networks_that_there_are():
 @pytest.mark.parametrize("name", registry.MODELS)
 def test_every_network_is_trained_as_zoo_train_would(name):
     """The plan is that of the command, but for the images that a batch holds, and how long it takes."""
-    spec, plan = registry.get_model_info(name), selftest.make_selftest_config(name)
-    words = [name, "--preset", "small", "--dataset", spec.small_preset.dataset]
-    asked_for = training_command.parse_run_config(train.build_parser().parse_args(words))
-    assert (plan.model_config, plan.dataset, plan.precision) == (asked_for.model_config, asked_for.dataset,
+    spec, model_config = registry.get_model_info(name), selftest.make_selftest_config(name)
+    arguments = [name, "--preset", "small", "--dataset", spec.small_preset.dataset]
+    asked_for = training_command.parse_run_config(train.build_parser().parse_args(arguments))
+    assert (model_config.model_config, model_config.dataset, model_config.precision) == (asked_for.model_config, asked_for.dataset,
                                                                  asked_for.precision)
-    differences = recipe.diff_recipes(plan.recipe, asked_for.recipe)
+    differences = recipe.diff_recipes(model_config.recipe, asked_for.recipe)
     assert {*differences} <= {"augmentation", "batch_size", "lr_schedule", "warmup_epochs", "learning_rate"}
-    assert plan.recipe.learning_rate / 32 == pytest.approx(
+    assert model_config.recipe.learning_rate / 32 == pytest.approx(
         asked_for.recipe.learning_rate / asked_for.recipe.batch_size)
 
 
@@ -210,10 +210,10 @@ def test_the_random_images_are_always_the_same():
 # First weights
 
 def drawn(initializer, bias=0.0, name="vgg16"):
-    plan = selftest.make_selftest_config(name)
-    plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, initializer=initializer,
+    model_config = selftest.make_selftest_config(name)
+    model_config = dataclasses.replace(model_config, recipe=dataclasses.replace(model_config.recipe, initializer=initializer,
                                                                 initial_bias=bias))
-    return model_building.build_run_model(plan)[0]
+    return model_building.build_run_model(model_config)[0]
 
 
 def test_kernels_of_a_recipe_have_the_variance_of_their_inputs():
@@ -243,10 +243,10 @@ def test_a_depthwise_kernel_counts_one_channel_as_its_input():
 
 
 def test_the_papers_weights_are_those_of_build():
-    plan = selftest.make_selftest_config("alexnet_2014")
+    model_config = selftest.make_selftest_config("alexnet_2014")
     model = drawn("paper", name="alexnet_2014")
     assert np.array_equal(keras.ops.convert_to_numpy(model.get_layer("conv2").bias),
-                          np.ones(int(192 * plan.model_config.width), np.float32))
+                          np.ones(int(192 * model_config.model_config.width), np.float32))
     assert keras.ops.convert_to_numpy(model.get_layer("conv3").kernel).std() == pytest.approx(0.01, rel=0.05)
     assert set(keras.ops.convert_to_numpy(drawn("he_normal", name="alexnet_2014").get_layer("conv2").bias)) == {0.0}
 
@@ -290,11 +290,11 @@ sys.exit(status)
 """
 
 
-@pytest.mark.parametrize("words, pins", [
+@pytest.mark.parametrize("arguments, pins", [
     (["lenet6"], ("'lenet6'", "'lenet5'")), (["lenet5", "resnet43"], ("'resnet43'", "'resnet34'")),
     (["--fast"], ("'--fast'",))])
-def test_a_mistake_gets_one_line_before_anything_is_loaded(tmp_path, words, pins):
-    done = python("-c", LOADED, *words, scratch=tmp_path)
+def test_a_mistake_gets_one_line_before_anything_is_loaded(tmp_path, arguments, pins):
+    done = python("-c", LOADED, *arguments, scratch=tmp_path)
     assert (done.returncode, done.stdout) == (2, "loaded:\n")
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")

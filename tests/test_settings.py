@@ -43,15 +43,15 @@ def test_the_backend_is_tensorflow_unless_said_otherwise(tmp_path, text):
 def test_the_environment_comes_before_keras_json(monkeypatch, tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "theano"}')
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         env.select_backend()
-    check_message(caught.value, "theano", "jax", "tensorflow", "torch")
+    check_message(error.value, "theano", "jax", "tensorflow", "torch")
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     assert env.select_backend() == "tensorflow"
     monkeypatch.setenv("KERAS_BACKEND", "tensorfow")
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         env.select_backend()
-    check_message(caught.value, "tensorfow", "jax", "tensorflow", "torch")
+    check_message(error.value, "tensorfow", "jax", "tensorflow", "torch")
 
 
 def test_what_is_requested_comes_first_and_keras_reads_it(monkeypatch):
@@ -59,9 +59,9 @@ def test_what_is_requested_comes_first_and_keras_reads_it(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "theano")
     assert env.select_backend("tensorflow") == "tensorflow"
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         env.select_backend("pytorch")
-    check_message(caught.value, "pytorch", "jax", "tensorflow", "torch")
+    check_message(error.value, "pytorch", "jax", "tensorflow", "torch")
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
     monkeypatch.setitem(sys.modules, "keras", object())  # loaded: the environment stays what it was loaded with
     monkeypatch.setenv("KERAS_BACKEND", "as it was")
@@ -72,9 +72,9 @@ def test_what_is_requested_comes_first_and_keras_reads_it(monkeypatch):
 def test_a_backend_that_is_not_installed(monkeypatch, backend, package):
     monkeypatch.setenv("KERAS_BACKEND", backend)
     code = "from zoo.env import select_backend\ntry:\n    select_backend()\nexcept ValueError as error:\n    print(error)"
-    run = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True,
+    process = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True,
                          cwd=Path(__file__).resolve().parents[1])  # -S: without site-packages
-    check_message(run.stdout, backend, f"pip install '{package}'", "backend='tensorflow'")
+    check_message(process.stdout, backend, f"pip install '{package}'", "backend='tensorflow'")
 
 
 @pytest.fixture
@@ -116,6 +116,6 @@ def test_tensorflow_finds_the_setting_when_it_is_imported(tmp_path, given, expec
     environment = {name: value for name, value in os.environ.items() if name != env.ONEDNN_ENV_VAR}
     environment |= {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(Path(__file__).resolve().parents[1])))}
     environment |= {env.ONEDNN_ENV_VAR: given} if given else {}
-    run = subprocess.run([sys.executable, "-c", "import zoo; zoo.build('lenet5')"], capture_output=True, text=True,
+    process = subprocess.run([sys.executable, "-c", "import zoo; zoo.build('lenet5')"], capture_output=True, text=True,
                          check=True, env=environment, cwd=tmp_path)
-    assert run.stdout == f"{expected}\n"
+    assert process.stdout == f"{expected}\n"

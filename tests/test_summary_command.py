@@ -30,11 +30,11 @@ for arguments in json.loads(sys.argv[1]):
 
 def asked(*several, columns="80"):
     """Return (lines of stdout, status and what is loaded after it) for each command line, and stderr's lines."""
-    done = subprocess.run([sys.executable, "-c", SEVERAL, json.dumps([line.split() for line in several])],
+    process = subprocess.run([sys.executable, "-c", SEVERAL, json.dumps([line.split() for line in several])],
                           capture_output=True, text=True, env={**environment(), "COLUMNS": columns}, timeout=300)
-    assert done.returncode == 0, done.stderr
-    said = [each.split("\n") for each in done.stdout.split("\f")[:-1]]
-    return [(lines[:-1], lines[-1].split()[1:]) for lines in said], done.stderr.splitlines()
+    assert process.returncode == 0, process.stderr
+    said = [each.split("\n") for each in process.stdout.split("\f")[:-1]]
+    return [(lines[:-1], lines[-1].split()[1:]) for lines in said], process.stderr.splitlines()
 
 
 def environment():
@@ -191,7 +191,7 @@ MISTAKES = [
 
 
 def test_mistakes_get_one_line_before_anything_is_loaded():
-    said, errors = asked(*(words for words, _ in MISTAKES))
+    said, errors = asked(*(arguments for arguments, _ in MISTAKES))
     assert said == [([], ["2"])] * len(MISTAKES)
     assert len(errors) == len(MISTAKES)
     for error, (_, pins) in zip(errors, MISTAKES, strict=True):

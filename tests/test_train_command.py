@@ -132,25 +132,25 @@ def test_the_files_of_a_run(first):
 
 
 def test_run_json(first):
-    facts = json.loads((first[1] / "run.json").read_text())
-    assert [*facts][0] == "format" and facts["format"] == 1
-    assert facts["command"] == "python -m zoo.train lenet5 --limit 200 --epochs 2 --name x --output-dir out"
-    assert facts["model"] == "lenet5" and facts["parameters"] == 61706
-    assert facts["model_config"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
+    config = json.loads((first[1] / "run.json").read_text())
+    assert [*config][0] == "format" and config["format"] == 1
+    assert config["command"] == "python -m zoo.train lenet5 --limit 200 --epochs 2 --name x --output-dir out"
+    assert config["model"] == "lenet5" and config["parameters"] == 61706
+    assert config["model_config"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
                                   "stem": "paper", "options": {}, "aux": False}
-    assert facts["recipe"] == serialize_recipe(Recipe(learning_rate=0.05, batch_size=32, epochs=2,
+    assert config["recipe"] == serialize_recipe(Recipe(learning_rate=0.05, batch_size=32, epochs=2,
                                                       augmentation="rotation=10 shift=0.07"))
-    assert facts["deterministic"] is False
-    data = facts["dataset"]
+    assert config["deterministic"] is False
+    data = config["dataset"]
     assert (data["name"], data["shape"], data["classes"]) == ("digits", [28, 28, 1], 10)
     assert (data["mean"], data["std"]) == ([0.1313], [0.3085])
     assert (data["train"], data["validation"], data["test"]) == (200, 200, 200)
     assert data["class_names"] == [*"0123456789"]
-    assert (facts["seed"], facts["limit"], facts["backend"]) == (0, 200, "tensorflow")
-    assert facts["device"].startswith("CPU")
-    assert {"zoo", "python", "keras", "tensorflow", "numpy"} <= set(facts["versions"])
-    assert facts["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert "commit" in facts
+    assert (config["seed"], config["limit"], config["backend"]) == (0, 200, "tensorflow")
+    assert config["device"].startswith("CPU")
+    assert {"zoo", "python", "keras", "tensorflow", "numpy"} <= set(config["versions"])
+    assert config["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert "commit" in config
 
 
 def test_history_and_timings(first):
@@ -216,10 +216,10 @@ def test_load_predicts_raw_pixels_as_the_run_did(first):
     images, labels = split.batch(range(200))
     assert images.dtype == np.uint8
     predictions = np.load(first[1] / "predictions.npz")["probabilities"]
-    probable = zoo.load(first[1]).predict(images, verbose=0)
-    assert np.abs(probable - predictions).max() < 1e-6
+    probabilities = zoo.load(first[1]).predict(images, verbose=0)
+    assert np.abs(probabilities - predictions).max() < 1e-6
     result = json.loads((first[1] / "result.json").read_text())
-    assert (probable.argmax(axis=1) == labels).mean() == pytest.approx(result["test_accuracy_best"])
+    assert (probabilities.argmax(axis=1) == labels).mean() == pytest.approx(result["test_accuracy_best"])
     last = zoo.load(first[1], "last").predict(images, verbose=0)
     assert (last.argmax(axis=1) == labels).mean() == pytest.approx(result["test_accuracy_last"])
 
@@ -358,7 +358,7 @@ def test_ctrl_c(anywhere, tmp_path):
 
 # Mistakes
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     ("", "lenet5 lenet5_1998 xception --help"),
     ("resnet43", "resnet43 resnet34"),
     ("lenet5 --dataset cifar11", "cifar11 cifar10"),
@@ -390,8 +390,8 @@ def test_ctrl_c(anywhere, tmp_path):
     ("lenet5 --backend pytorch", "pytorch torch tensorflow jax"),
     ("lenet5 --gpu -1", "--gpu -1"),
 ])
-def test_a_mistake_gets_one_line_before_anything_is_loaded(python, words, parts):
-    done = python("-c", LOADED, "zoo.train", *words.split())
+def test_a_mistake_gets_one_line_before_anything_is_loaded(python, arguments, parts):
+    done = python("-c", LOADED, "zoo.train", *arguments.split())
     *_, loaded = done.stdout.splitlines()
     assert loaded == "loaded:"
     assert done.returncode == 2
@@ -411,7 +411,7 @@ def test_an_unknown_backend(python):
     assert listing(python.folder) == []
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     (["--output-dir", "file/runs"], ["file/runs", "Not a directory", "--output-dir"]),
     (["--output-dir", "file"], ["file", "Not a directory", "--output-dir"]),
     (["--name", "file/x"], ["--name", "'file/x'"]),
@@ -422,11 +422,11 @@ def test_an_unknown_backend(python):
     (["--output-dir", "/".join(60 * ["a" * 100])], ["/".join(60 * ["a" * 100]), "--output-dir"]),
     (["--output-dir", "~nobody-of-this-name/runs"], ["~nobody-of-this-name/runs"]),
 ])
-def test_a_place_that_cannot_be_written(python, words, parts):
+def test_a_place_that_cannot_be_written(python, arguments, parts):
     (python.folder / "file").write_text("kept")
     (python.folder / "taken").mkdir()
     (python.folder / "taken" / "diary").touch()
-    check_message(one_line(python("-m", "zoo.train", "lenet5", *words)), *parts)
+    check_message(one_line(python("-m", "zoo.train", "lenet5", *arguments)), *parts)
     assert listing(python.folder) == ["file", "taken", "taken/diary"]
     assert (python.folder / "file").read_text() == "kept"
 
@@ -436,8 +436,8 @@ def test_a_place_that_cannot_be_written(python, words, parts):
 def test_an_output_directory_without_permission(python, mode):
     (python.folder / "locked").mkdir(mode=mode)
     try:
-        for words in ([], ["--name", "x"]):
-            done = python("-m", "zoo.train", "lenet5", "--output-dir", "locked/runs", *words)
+        for arguments in ([], ["--name", "x"]):
+            done = python("-m", "zoo.train", "lenet5", "--output-dir", "locked/runs", *arguments)
             check_message(one_line(done), "locked/runs", "Permission denied", "--output-dir")
     finally:
         (python.folder / "locked").chmod(0o700)
@@ -502,7 +502,7 @@ def witness(tmp_path):
     return f"{folder}{os.pathsep}{ROOT}"
 
 
-@pytest.mark.parametrize("words, before, seen", [
+@pytest.mark.parametrize("arguments, before, seen", [
     (["--gpu", "3"], None, "3"),
     (["--gpu", "2"], "3,2", "2"),
     ([], None, "0"),
@@ -512,8 +512,8 @@ def witness(tmp_path):
     ([], "GPU-00000002", "2"),
     (["--gpu", "none"], "1", "-1"),
 ])
-def test_the_backend_sees_exactly_the_gpu_asked_for(python, driver, witness, words, before, seen):
-    done = python("-m", "zoo.train", "resnet34", *words, PATH=driver, PYTHONPATH=witness, CUDA_VISIBLE_DEVICES=before)
+def test_the_backend_sees_exactly_the_gpu_asked_for(python, driver, witness, arguments, before, seen):
+    done = python("-m", "zoo.train", "resnet34", *arguments, PATH=driver, PYTHONPATH=witness, CUDA_VISIBLE_DEVICES=before)
     assert done.returncode == 7, done.stderr
     order, growth = (None, None) if seen == "-1" else ("PCI_BUS_ID", "true")
     assert done.stdout == (f"{{'CUDA_VISIBLE_DEVICES': {seen!r}, 'CUDA_DEVICE_ORDER': {order!r}, "
@@ -531,14 +531,14 @@ def test_a_gpu_that_is_not_there(python, driver, tmp_path):
     assert listing(python.folder) == []
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     ("train lenet5 --gpu 0,1,2 --batch-size 100", "100 3 --batch-size 99 102"),
     ("train lenet5 --gpu all --batch-size 2", "2 4 --batch-size"),
     ("train lenet5 --gpu 1,1", "--gpu 1,1 1"),
 ])
-def test_several_gpus_that_cannot_be_taken(python, driver, words, parts):
-    command, *words = words.split()
-    line = one_line(python("-m", f"zoo.{command}", *words, PATH=driver, CUDA_VISIBLE_DEVICES=None))
+def test_several_gpus_that_cannot_be_taken(python, driver, arguments, parts):
+    command, *arguments = arguments.split()
+    line = one_line(python("-m", f"zoo.{command}", *arguments, PATH=driver, CUDA_VISIBLE_DEVICES=None))
     check_message(line, *parts.split())
     assert listing(python.folder) == []
 
@@ -624,7 +624,7 @@ def test_the_zoo_command(python, first):
     assert helped.returncode == 0 and helped.stdout == python("-m", "zoo.train", "--help").stdout
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     ([], [*COMMANDS, "--help"]),
     (["trian"], ["trian", "train"]),
     (["train"], ["lenet5", "vgg16", "--help"]),
@@ -632,8 +632,8 @@ def test_the_zoo_command(python, first):
     (["list", "--jsn"], ["--jsn", "--json"]),
     (["report", "nowhere"], ["nowhere"]),
 ])
-def test_mistakes_of_the_zoo_command(python, words, parts):
-    check_message(one_line(python("-m", "zoo", *words)), *parts)
+def test_mistakes_of_the_zoo_command(python, arguments, parts):
+    check_message(one_line(python("-m", "zoo", *arguments)), *parts)
     assert listing(python.folder) == []
 
 
@@ -641,16 +641,16 @@ def test_a_reader_that_stops_reading_is_no_mistake(anywhere):
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as closed:
-        done = subprocess.run([sys.executable, "-m", "zoo", "list", "--json"], cwd=ROOT, env=anywhere, stdout=closed,
+        process = subprocess.run([sys.executable, "-m", "zoo", "list", "--json"], cwd=ROOT, env=anywhere, stdout=closed,
                               stderr=subprocess.PIPE, text=True)
-    assert done.stderr == ""
+    assert process.stderr == ""
 
 
-@pytest.mark.parametrize("words, most", [(["zoo.train", "--help"], 0.3), (["zoo.train", "resnet43"], 0.5)])
-def test_answers_come_at_once(python, words, most):
+@pytest.mark.parametrize("arguments, most", [(["zoo.train", "--help"], 0.3), (["zoo.train", "resnet43"], 0.5)])
+def test_answers_come_at_once(python, arguments, most):
     def seconds():
         began = time.perf_counter()
-        python("-m", *words)
+        python("-m", *arguments)
         return time.perf_counter() - began
 
     assert min(seconds() for _ in range(4)) < most  # the least: what else runs on the machine is not ours

@@ -11,9 +11,9 @@ from zoo.utils.validation import parse_assignments, check_type, parse_value
 
 
 def check_refused(parts, function, *arguments):
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         function(*arguments)
-    check_message(caught.value, *parts.split())
+    check_message(error.value, *parts.split())
 
 
 @pytest.mark.parametrize("text, default, value", [
@@ -140,10 +140,10 @@ def test_text_is_utf_8_and_whole(tmp_path):
 
 
 def refused(path):
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         check_writable(path, "another -o")
-    check_message(caught.value, path, "another -o")
-    return str(caught.value)
+    check_message(error.value, path, "another -o")
+    return str(error.value)
 
 
 def test_a_file_that_can_be_written_leaves_nothing_when_it_is_asked_for(tmp_path, monkeypatch):

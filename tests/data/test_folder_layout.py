@@ -30,10 +30,10 @@ def sizes(dataset):
 
 
 def refusal(folder, **options):
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         load(folder, **options)
-    check_message(caught.value)
-    return str(caught.value)
+    check_message(error.value)
+    return str(error.value)
 
 
 @pytest.mark.parametrize("train, validation, test", [

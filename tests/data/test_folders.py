@@ -17,8 +17,8 @@ def picture(path, value, mode="RGB", side=8):
 def pile(root, counts, ending="png"):
     """Classes of pictures whose brightness says which they are."""
     for place, (name, count) in enumerate(counts.items()):
-        for number in range(count):
-            picture(root / name / f"{number}.{ending}", 100 * place + number)
+        for index in range(count):
+            picture(root / name / f"{index}.{ending}", 100 * place + index)
 
 
 def values(split):
@@ -49,8 +49,8 @@ def test_what_images_lose_is_noted(tmp_path, max_cache_bytes):
         return note
 
     for name in ("a", "b"):
-        for number in range(10):
-            picture(tmp_path / name / f"{number}.png", number, mode="L")
+        for index in range(10):
+            picture(tmp_path / name / f"{index}.png", index, mode="L")
     assert notes((8, 8, 1)) is None and notes((8, 8, 3)) is None
     check_message(notes((4, 4, 1)), "8x8", "4x4")
     assert "aspect" not in notes((4, 4, 1)) and "aspect" in notes((4, 6, 1))
@@ -69,8 +69,8 @@ def test_images_that_fit_once_they_stand_upright_are_not_resized(tmp_path, max_c
     exif[0x0112] = 6  # the camera was held upright
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        for number in range(10):
-            wide.save(tmp_path / name / f"{number}.jpg", exif=exif)
+        for index in range(10):
+            wide.save(tmp_path / name / f"{index}.jpg", exif=exif)
     assert len(image_folder.load_image_folder(tmp_path, (6, 4, 3), max_cache_bytes=max_cache_bytes).notes) == 1
     assert len(image_folder.load_image_folder(tmp_path, (4, 6, 3), max_cache_bytes=max_cache_bytes).notes) == 2
 
@@ -95,9 +95,9 @@ def test_a_split_that_is_missing_is_carved_out_of_train(tmp_path):
 
 
 def test_cats_and_dogs(tmp_path):
-    for number in range(10):
-        picture(tmp_path / f"cat.{number}.jpg", 10)
-        picture(tmp_path / f"dog.{number}.jpg", 200)
+    for index in range(10):
+        picture(tmp_path / f"cat.{index}.jpg", 10)
+        picture(tmp_path / f"dog.{index}.jpg", 200)
     found = image_folder.load_image_folder(tmp_path, (8, 8, 3), labels_from="filename")
     assert found.info.class_names == ("cat", "dog")
     assert [value > 100 for value in values(found.train)] == [label == 1 for label in found.train.labels]
@@ -141,8 +141,8 @@ def test_what_does_not_fit_into_memory_is_read_each_time(tmp_path):
 
 def test_unreadable_files_are_named(tmp_path):
     pile(tmp_path, {"a": 9, "b": 9})
-    for number in range(5):
-        (tmp_path / "a" / f"{number}.png").write_bytes(b"no picture")
+    for index in range(5):
+        (tmp_path / "a" / f"{index}.png").write_bytes(b"no picture")
     with pytest.raises(UserError) as error:
         image_folder.load_image_folder(tmp_path, (8, 8, 3))
     check_message(error.value, 5, 2, "--invalid-images skip")

@@ -38,9 +38,9 @@ def test_formats_that_are_programs_are_not_opened(tmp_path, content):
     content = content % bytes(owned) if content is POSTSCRIPT else content
     (tmp_path / "evil.png").write_bytes(content)
     for read in (image_io.load_image, image_io.check_image_header):
-        with pytest.raises(UserError) as caught:
+        with pytest.raises(UserError) as error:
             read(tmp_path / "evil.png")
-        check_message(caught.value, tmp_path / "evil.png")
+        check_message(error.value, tmp_path / "evil.png")
     assert not owned.exists()
 
 

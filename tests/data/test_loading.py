@@ -25,8 +25,8 @@ IMAGES, LABELS = np.arange(20, dtype=np.uint8).reshape(-1, 1, 1) * np.ones((1, 4
 def pets(tmp_path):
     for value, name in enumerate(("cat", "dog")):
         (tmp_path / "pets" / name).mkdir(parents=True)
-        for number in range(10):
-            Image.new("RGB", (9, 9), (10 * number, 200 * value, 0)).save(tmp_path / "pets" / name / f"{number}.png")
+        for index in range(10):
+            Image.new("RGB", (9, 9), (10 * index, 200 * value, 0)).save(tmp_path / "pets" / name / f"{index}.png")
     return tmp_path / "pets"
 
 
@@ -169,9 +169,9 @@ def test_the_examples_of_the_docstring_run(tmp_path, monkeypatch):
 def test_no_backend_is_loaded():
     code = ("import sys, zoo; assert 'numpy' not in sys.modules; zoo.Dataset; zoo.load_data('digits', limit=5); "
             "print([name for name in ('keras', 'tensorflow', 'jax', 'torch') if name in sys.modules])")
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                          cwd=Path(zoo.__file__).parents[1])
-    assert run.stdout == "[]\n"
+    assert process.stdout == "[]\n"
     with pytest.raises(AttributeError, match="'Dateset'"):
         zoo.__getattr__("Dateset")
 

@@ -12,8 +12,8 @@ GREY = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)  # 0, 15, ..., 225
 RED = np.full((4, 4, 3), (255, 0, 0), np.uint8)
 
 
-def fit(picture, channels=1):
-    return image_io.prepare_image(picture, (4, 4, channels))
+def fit(image, channels=1):
+    return image_io.prepare_image(image, (4, 4, channels))
 
 
 def test_a_picture_that_fits_stays_as_it_is():
@@ -85,9 +85,9 @@ def test_pictures_stand_upright(tmp_path):
                                      b"BM" + b"\xff" * 60, b"II*\0" + b"\xff" * 40, b"RIFF\0\0\0\0WEBPVP8 "])
 def test_no_pictures_are_refused_in_a_line(tmp_path, content):
     (tmp_path / "x.png").write_bytes(content)
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         image_io.load_image(tmp_path / "x.png")
-    check_message(caught.value, tmp_path / "x.png")
+    check_message(error.value, tmp_path / "x.png")
 
 
 def test_damaged_pictures_are_read_or_refused(tmp_path):

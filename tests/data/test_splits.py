@@ -20,9 +20,9 @@ def test_every_prefix_is_nearly_in_proportion(counts):
     np.testing.assert_array_equal(np.sort(order), np.arange(len(labels)))
 
     seen = np.cumsum(labels[order][:, None] == np.arange(len(counts)), axis=0)
-    share = np.arange(1, len(labels) + 1)[:, None] * np.array(counts) / len(labels)
+    fraction = np.arange(1, len(labels) + 1)[:, None] * np.array(counts) / len(labels)
     # a class is rounded to the nearest, and so is the sum over the others: half a picture for each class
-    assert np.abs(seen - share).max() <= 0.5 + len(counts) / 2 * max(counts) / len(labels)
+    assert np.abs(seen - fraction).max() <= 0.5 + len(counts) / 2 * max(counts) / len(labels)
 
 
 def test_the_order_depends_on_the_seed_alone():

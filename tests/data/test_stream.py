@@ -21,9 +21,9 @@ def place(tmp_path):
     rng = np.random.default_rng(0)
     for label in ("cat", "dog"):
         (tmp_path / "pets" / label).mkdir(parents=True)
-        for number in range(10):
-            pixels = rng.integers(0, 256, (20 + number, 24, 3), np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "pets" / label / f"{number}.{'jpg' if number % 2 else 'png'}")
+        for index in range(10):
+            pixels = rng.integers(0, 256, (20 + index, 24, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pets" / label / f"{index}.{'jpg' if index % 2 else 'png'}")
     return tmp_path / "pets"
 
 

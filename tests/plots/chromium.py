@@ -111,8 +111,8 @@ class Chromium:
 
     def drag(self, start, end):
         self.mouse("mousePressed", *start, button="left", buttons=1, clickCount=1)
-        for share in (0.3, 0.6, 1.0):
-            self.mouse("mouseMoved", *(a + (b - a) * share for a, b in zip(start, end, strict=True)), button="left",
+        for fraction in (0.3, 0.6, 1.0):
+            self.mouse("mouseMoved", *(a + (b - a) * fraction for a, b in zip(start, end, strict=True)), button="left",
                        buttons=1)
         self.mouse("mouseReleased", *end, button="left", clickCount=1)
 
@@ -123,8 +123,8 @@ class Chromium:
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=number, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=number)
 
-    def type(self, words):
-        self.call("Input.insertText", text=words)
+    def type(self, arguments):
+        self.call("Input.insertText", text=arguments)
 
     def prefer(self, scheme):
         """Make the reader one who prefers "light" or "dark"."""

@@ -122,11 +122,11 @@ def test_the_curves_of_an_unfinished_run_say_so(make_run, monkeypatch):
 
 def refused(run):
     """Return the one line with which draw_run refuses, having written nothing."""
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         draw_run(run)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(error.value)
     assert not (run / "plots").exists() and not (run / "report.html").exists()
-    return str(caught.value)
+    return str(error.value)
 
 
 def test_a_path_that_is_not_a_run_directory_is_refused(tmp_path):
@@ -213,5 +213,5 @@ def test_drawing_loads_neither_pyplot_nor_a_backend_and_leaves_the_settings_alon
             f"assert len(draw_run({str(make_run())!r})) == 5\n"
             "assert dict(matplotlib.rcParams.copy()) == before\n"
             "print({'matplotlib.pyplot', 'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("set()", "")
+    process = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (process.stdout.strip(), process.stderr) == ("set()", "")

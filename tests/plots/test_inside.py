@@ -104,10 +104,10 @@ def test_auxiliary_outputs_are_left_out():
     ("cnv", ("'cnv'", "'conv'", "stages", "predictions", "all")), (["conv", 5], ("5",)),
     ([], ("'stages'", "'all'", "[]"))])
 def test_a_layer_that_does_not_exist(layers_asked, pins):
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         zoo.features(averaging(), np.zeros((1, 8, 6, 3)), layers_asked)
-    check_text(str(caught.value), *pins)
-    assert "\n" not in str(caught.value)
+    check_text(str(error.value), *pins)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("images", [np.zeros((8, 6, 3)), np.zeros((1, 8, 8, 3)), np.zeros((0, 8, 6, 3)), "a.png"])
@@ -156,9 +156,9 @@ def test_grad_cam_of_means_is_the_class_activation_map():
 
 def test_grad_cam_needs_a_feature_map():
     single, graph, _ = opened_with_scores(averaging(), (8, 6, 3))
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         attribution.grad_cam(single, graph, np.zeros((8, 6, 3), np.uint8), "mean", [0])
-    check_text(str(caught.value), "Grad-CAM", "mean", "4")
+    check_text(str(error.value), "Grad-CAM", "mean", "4")
 
 
 def test_occlusion_finds_the_only_pixel_that_counts():
@@ -181,9 +181,9 @@ def test_occlusion_finds_the_only_pixel_that_counts():
 def test_a_model_without_classes_has_no_attributions():
     model = zoo.build("lenet5", include_top=False)
     graph = feature_graph.build_feature_graph(feature_graph.select_main_output(model), (28, 28, 1))
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         attribution.build_score_model(graph)
-    check_text(str(caught.value), "--plot", "feature-maps", "filters", "hypercolumn")  # which need none
+    check_text(str(error.value), "--plot", "feature-maps", "filters", "hypercolumn")  # which need none
 
 
 PROGRAM = """
@@ -279,9 +279,9 @@ def test_overlays_of_an_image():
 
 def view_of(name, layers_asked="stages", width=0.125):
     spec = registry.get_model_info(name)
-    plan = registry.resolve_model_config(name, (32, 32, spec.input_shape[2]), 10, 1.0 if spec.fixed_width else width)
-    pixels = RANDOM.integers(0, 256, plan.input_shape, np.uint8)
-    return ImageInspection(build_inspected_untrained(plan), pixels, layers_asked, "noise.png")
+    model_config = registry.resolve_model_config(name, (32, 32, spec.input_shape[2]), 10, 1.0 if spec.fixed_width else width)
+    pixels = RANDOM.integers(0, 256, model_config.input_shape, np.uint8)
+    return ImageInspection(build_inspected_untrained(model_config), pixels, layers_asked, "noise.png")
 
 
 @pytest.mark.parametrize("name", registry.MODELS)

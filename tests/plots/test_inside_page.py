@@ -164,11 +164,11 @@ def hopper():
     return str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
 
 
-def shown(capsys, *words):
+def shown(capsys, *arguments):
     """Return (status, what it printed) of the command."""
-    status = visualize.main([*map(str, words), "--gpu", "none"])
-    said = capsys.readouterr()
-    return status, said.out + said.err
+    status = visualize.main([*map(str, arguments), "--gpu", "none"])
+    output = capsys.readouterr()
+    return status, output.out + output.err
 
 
 def test_a_folder_gets_the_page_and_all_plots(tmp_path, hopper, capsys):
@@ -189,26 +189,26 @@ def test_the_weights_that_come_with_zoo_know_a_five(tmp_path, capsys):
     split = load_dataset_by_name("digits").test
     place = int(np.flatnonzero(split.labels == 5)[0])
     Image.fromarray(split.batch([place])[0][0, ..., 0]).save(tmp_path / "five.png")
-    words = ("--image", tmp_path / "five.png", "-o", tmp_path / "look.html")
-    status, said = shown(capsys, "lenet5", "--weights", "mnist", *words)
+    arguments = ("--image", tmp_path / "five.png", "-o", tmp_path / "look.html")
+    status, said = shown(capsys, "lenet5", "--weights", "mnist", *arguments)
     assert status == 0
     check_text(said, "lenet5", "mnist", "0.1307", "0.3081")
     bars = re.findall(r"<th scope=row>(\d)</th>.*?<td>([\d.]+) %</td>", (tmp_path / "look.html").read_text())
     assert bars[0][0] == "5" and float(bars[0][1]) > 99
-    status, said = shown(capsys, tmp_path, "--weights", "mnist", *words)
+    status, said = shown(capsys, tmp_path, "--weights", "mnist", *arguments)
     assert status == 2
     check_text(said, "--weights", str(tmp_path))
 
 
-@pytest.mark.parametrize("words", [["--plot", "feature-maps", "-o", "feature-maps.png"],
+@pytest.mark.parametrize("arguments", [["--plot", "feature-maps", "-o", "feature-maps.png"],
                                    ["--plot", "feature-maps", "-o", "."], ["-o", "."],
                                    ["--plot", "feature-maps", "-o", "link.png"]])
-def test_the_image_is_not_overwritten(words, tmp_path, monkeypatch, capsys):
+def test_the_image_is_not_overwritten(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Image.new("L", (28, 28)).save("feature-maps.png")
     (tmp_path / "link.png").symlink_to("feature-maps.png")
     before = (tmp_path / "feature-maps.png").read_bytes()
-    status, said = shown(capsys, "lenet5", "--image", "feature-maps.png", *words)
+    status, said = shown(capsys, "lenet5", "--image", "feature-maps.png", *arguments)
     assert status == 2
     check_text(said, "--image")
     assert said.count("\n") == 1 and (tmp_path / "feature-maps.png").read_bytes() == before
@@ -228,17 +228,17 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     x = layers.Conv2D(4, 3, activation="relu", name="c")(layers.Rescaling(1 / 255)(image))
     x = layers.Dense(2, activation="softmax")(layers.GlobalMaxPooling2D()(x))
     keras.Model(image, x).save(tmp_path / "my.keras")
-    words = (tmp_path / "my.keras", "--image", hopper, "--plot", "gradcam", "-o", tmp_path / "cam.svg")
-    status, said = shown(capsys, *words)
+    arguments = (tmp_path / "my.keras", "--image", hopper, "--plot", "gradcam", "-o", tmp_path / "cam.svg")
+    status, said = shown(capsys, *arguments)
     assert status == 2
     check_text(said, "--image-size")
     (tmp_path / "my.labels.txt").write_text("tabby\nfox\n")
-    status, said = shown(capsys, *words, "--image-size", "40x30")
+    status, said = shown(capsys, *arguments, "--image-size", "40x30")
     assert "tabby" in (tmp_path / "cam.svg").read_text()
     assert status == 0 and "my.keras" in said and (tmp_path / "cam.svg").read_text().startswith("<?xml")
 
 
-@pytest.mark.parametrize("words, pins", [
+@pytest.mark.parametrize("arguments, pins", [
     (["resnet43"], ("'resnet43'", "'resnet34'")),
     (["./nowhere"], ("./nowhere", ".keras")),
     (["lenet5", "--image", "nowhere.png"], ("nowhere.png",)),
@@ -259,24 +259,24 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     (["lenet5", "--plot", "saliency", "--num-maps", "3"], ("--num-maps", "--plot feature-maps", "--plot saliency")),
     (["lenet5", "--checkpoint", "last"], ("--checkpoint", "lenet5")),
     (["."], ("run.json",))])
-def test_wrong_arguments_are_refused_before_a_backend_loads(words, pins, hopper, tmp_path, capsys):
-    image = [] if "--image" in words else ["--image", hopper]
+def test_wrong_arguments_are_refused_before_a_backend_loads(arguments, pins, hopper, tmp_path, capsys):
+    image = [] if "--image" in arguments else ["--image", hopper]
     program = ("import sys\nfrom zoo.cli import visualize\nstatus = visualize.main(sys.argv[1:])\n"
                "print('keras' in sys.modules)\nsys.exit(status)")
-    run = subprocess.run([sys.executable, "-c", program, *words, *image], cwd=tmp_path, capture_output=True, text=True,
+    process = subprocess.run([sys.executable, "-c", program, *arguments, *image], cwd=tmp_path, capture_output=True, text=True,
                          env={"PYTHONPATH": str(ROOT), "PATH": ""})
-    assert run.returncode == 2 and run.stdout == "False\n"
-    assert run.stderr.startswith("error: ") and run.stderr.count("\n") == 1
-    check_text(run.stderr, *pins)
+    assert process.returncode == 2 and process.stdout == "False\n"
+    assert process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
+    check_text(process.stderr, *pins)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("words, pins", [
+@pytest.mark.parametrize("arguments, pins", [
     (["--layers", "S2,c3"], ("'c3'", "'C3'", "S2", "S4")),
     (["--plot", "gradcam", "--layers", "F6"], ("Grad-CAM", "F6")),
     (["--plot", "hypercolumn", "--layers", "F6,C5"], ("hypercolumn", "F6", "C5"))])
-def test_wrong_arguments_that_only_the_model_shows(words, pins, hopper, tmp_path, capsys):
-    status, heard = shown(capsys, "lenet5", "--image", hopper, "-o", tmp_path / "out", *words)
+def test_wrong_arguments_that_only_the_model_shows(arguments, pins, hopper, tmp_path, capsys):
+    status, heard = shown(capsys, "lenet5", "--image", hopper, "-o", tmp_path / "out", *arguments)
     assert status == 2 and heard.count("\n") == 1
     check_text(heard, *pins)
 
@@ -289,7 +289,7 @@ def test_every_network_with_an_image_of_64_pixels(name, tmp_path, hopper, capsys
     image = tmp_path / "image.png"
     Image.open(hopper).resize((64, 64)).save(image)
     width = [] if spec.fixed_width else ["--width", "0.25"]
-    words = ("--image", image, "--image-size", side, "--classes", 10, *width, "-o", tmp_path / "look")
-    status, said = shown(capsys, name, *words)
+    arguments = ("--image", image, "--image-size", side, "--classes", 10, *width, "-o", tmp_path / "look")
+    status, said = shown(capsys, name, *arguments)
     assert status == 0 and said.count("\n") == 8, said
     assert len(list((tmp_path / "look").iterdir())) == 8

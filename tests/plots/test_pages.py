@@ -217,8 +217,8 @@ def test_help_loads_no_templates():
             "for command in (compare, diagram, report, visualize):\n"
             "    try:\n        command.main(['--help'])\n    except SystemExit:\n        pass\n"
             "print('jinja2' in sys.modules, file=sys.stderr)")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stderr == "False\n" and done.stdout.count("usage:") == 4
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stderr == "False\n" and process.stdout.count("usage:") == 4
 
 
 # -------------------------------------------------------------------------------------------------- the test split

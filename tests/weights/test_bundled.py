@@ -213,30 +213,30 @@ def test_predict_scales_the_pixels(fresh, image, capsys):
     check_text(capsys.readouterr().out, dataset_info.CIFAR10_NAMES[expected.argmax()])
 
 
-@pytest.mark.parametrize("words", [(), pytest.param(("--preset", "small"), marks=pytest.mark.slow)])
-def test_show(fresh, image, tmp_path, words, capsys):
+@pytest.mark.parametrize("arguments", [(), pytest.param(("--preset", "small"), marks=pytest.mark.slow)])
+def test_show(fresh, image, tmp_path, arguments, capsys):
     page = tmp_path / "look.html"
-    assert visualize.main(["googlenet", "--weights", "cifar10", "--image", str(image), "-o", str(page), *words, *CPU]) == 0
+    assert visualize.main(["googlenet", "--weights", "cifar10", "--image", str(image), "-o", str(page), *arguments, *CPU]) == 0
     assert "airplane" in page.read_text()  # which random weights do not know
 
 
 def test_show_refuses_another_form(fresh, image, capsys):
-    words = ["googlenet", "--weights", "cifar10", "--image", str(image)]
-    assert visualize.main([*words, "--width", "0.5"]) == 2
+    arguments = ["googlenet", "--weights", "cifar10", "--image", str(image)]
+    assert visualize.main([*arguments, "--width", "0.5"]) == 2
     check_message(capsys.readouterr().err, "'cifar10'", "googlenet", "width=0.5")
 
 
 def test_finetune_and_extract_take_the_presets_backbone(fresh, tmp_path, capsys):
     pets, width = write_pets(tmp_path / "pets", (40, 30, 3),
                              ".png"), registry.get_model_info("resnet18").small_preset.width
-    words = ["resnet18", "--data", str(pets), "--weights", "cifar10", *CPU]
-    assert finetune.main([*words, "--epochs", "1", "--output-dir", str(tmp_path), "--name", "run"]) == 0
-    told = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert told["model_config"]["width"] == width and told["dataset"]["shape"] == [32, 32, 3]
-    assert told["model_config"]["stem"] == "small"
-    assert extract_features.main([*words, "--image-size", "64", "-o", str(tmp_path / "f.npz")]) == 0
+    arguments = ["resnet18", "--data", str(pets), "--weights", "cifar10", *CPU]
+    assert finetune.main([*arguments, "--epochs", "1", "--output-dir", str(tmp_path), "--name", "run"]) == 0
+    config = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert config["model_config"]["width"] == width and config["dataset"]["shape"] == [32, 32, 3]
+    assert config["model_config"]["stem"] == "small"
+    assert extract_features.main([*arguments, "--image-size", "64", "-o", str(tmp_path / "f.npz")]) == 0
     with np.load(tmp_path / "f.npz") as file:
         assert file["features"].shape == (20, int(512 * width))
     capsys.readouterr()
-    assert extract_features.main([*words, "--width", "1", "-o", str(tmp_path / "g.npz")]) == 2
+    assert extract_features.main([*arguments, "--width", "1", "-o", str(tmp_path / "g.npz")]) == 2
     check_message(capsys.readouterr().err, "'cifar10'", "resnet18", "width=1.0")

@@ -130,10 +130,10 @@ def test_a_network_with_other_layers_is_no_head(tmp_path):
     base = vgg16()
     keras.Model(base.input, keras.layers.Conv2D(32, 1, name="block5_conv4")(base.output)).save(tmp_path / "deep.h5")
     for file, layer in (("bn.h5", "batch_normalization"), ("deep.h5", "block5_conv4")):
-        with pytest.raises(UserError) as caught:
+        with pytest.raises(UserError) as error:
             loaded(tmp_path / file)
-        check_message(caught.value, "vgg16", tmp_path / file)
-        assert layer in str(caught.value)
+        check_message(error.value, "vgg16", tmp_path / file)
+        assert layer in str(error.value)
 
 
 HOLDS = """
@@ -154,9 +154,9 @@ def test_a_file_that_another_process_has_open(mode, tmp_path):
             if mode == "r":
                 assert loaded(tmp_path / "a.h5")[1].num_matched == 13
             else:
-                with pytest.raises(UserError) as caught:
+                with pytest.raises(UserError) as error:
                     loaded(tmp_path / "a.h5")
-                check_message(caught.value, tmp_path / "a.h5", "process")
+                check_message(error.value, tmp_path / "a.h5", "process")
         finally:
             process.stdin.close()
 

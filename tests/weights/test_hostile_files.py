@@ -31,11 +31,11 @@ class Runs:
 
 def refused(path, *parts):
     """Check the line that refuses a file of weights, whatever the network: it names the file and not the network."""
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         zoo.build("lenet5", weights=str(path))
-    check_message(caught.value, path, *parts)
-    assert "lenet5" not in str(caught.value)
-    return str(caught.value)
+    check_message(error.value, path, *parts)
+    assert "lenet5" not in str(error.value)
+    return str(error.value)
 
 
 def archive(path, members):
@@ -89,8 +89,8 @@ def test_a_name_with_lines(tmp_path):
 def test_groups_that_hold_one_another(tmp_path):
     with h5py.File(tmp_path / "a.weights.h5", "w") as file:
         layers = file.create_group("layers")
-        for number in range(8):
-            layers[f"sequential_{number}"] = layers
+        for index in range(8):
+            layers[f"sequential_{index}"] = layers
     refused(tmp_path / "a.weights.h5", "groups")
 
 
@@ -101,10 +101,10 @@ def legacy(path):
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("share", [0.03, 0.1, 0.3, 0.5, 0.9, 0.999])
-def test_a_truncated_legacy_file(tmp_path, share):
+@pytest.mark.parametrize("fraction", [0.03, 0.1, 0.3, 0.5, 0.9, 0.999])
+def test_a_truncated_legacy_file(tmp_path, fraction):
     whole = legacy(tmp_path / "a.pt")
-    (tmp_path / "a.pt").write_bytes(whole[:int(len(whole) * share)])
+    (tmp_path / "a.pt").write_bytes(whole[:int(len(whole) * fraction)])
     refused(tmp_path / "a.pt")
 
 
@@ -190,11 +190,11 @@ def lenet(tmp_path):
     return model
 
 
-@pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 0.999])
-def test_truncated_files_of_keras(tmp_path, lenet, share):
+@pytest.mark.parametrize("fraction", [0.01, 0.3, 0.9, 0.999])
+def test_truncated_files_of_keras(tmp_path, lenet, fraction):
     for name in ("a.h5", "a.keras"):
         whole = (tmp_path / name).read_bytes()
-        (tmp_path / f"cut-{name}").write_bytes(whole[:int(len(whole) * share)])
+        (tmp_path / f"cut-{name}").write_bytes(whole[:int(len(whole) * fraction)])
         refused(tmp_path / f"cut-{name}")
 
 
@@ -231,9 +231,9 @@ def test_a_huge_array_is_not_read(tmp_path, lenet):
         name = layer.attrs["weight_names"][0]
         del layer[name]
         layer.create_dataset(name, (2**20, 2**20, 6), "f4", chunks=(64, 64, 6))  # 24 TiB, a kilobyte on the disk
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         zoo.build("lenet5", weights=str(tmp_path / "a.h5"))
-    check_message(caught.value, "lenet5", tmp_path / "a.h5", "C1", "1048576x1048576x6", "5x5x1x6")
+    check_message(error.value, "lenet5", tmp_path / "a.h5", "C1", "1048576x1048576x6", "5x5x1x6")
 
 
 def test_an_archive_that_unpacks_to_a_large_one(tmp_path):

@@ -55,8 +55,8 @@ def test_both_old_layouts(name, tmp_path):
     ours = zoo.build(name, THEIRS[name][1], 10, weights=str(tmp_path / "weights.h5"))
     assert difference(answers(ours, batch), expected) < 1e-5
     randomize(ours, 7)
-    plan = registry.resolve_model_config(name, THEIRS[name][1], 10, stem="paper")
-    report = sources.resolve_weights_source(tmp_path / "model.h5", name).load_into(ours, plan, True)
+    model_config = registry.resolve_model_config(name, THEIRS[name][1], 10, stem="paper")
+    report = sources.resolve_weights_source(tmp_path / "model.h5", name).load_into(ours, model_config, True)
     assert difference(answers(ours, batch), expected) < 1e-5
     assert (report.num_matched, report.unexpected) == (sum(bool(layer.weights) for layer in model.layers), ())
 
@@ -68,11 +68,11 @@ def test_keras_3s_own_layouts(name, tmp_path):
     model.save_weights(tmp_path / "b.weights.h5")
     without_names(tmp_path / "b.weights.h5", tmp_path / "c.weights.h5")
     ours = zoo.build(name, THEIRS[name][1], include_top=False, pooling="avg", stem="paper")
-    plan = registry.resolve_model_config(name, THEIRS[name][1], stem="paper")
+    model_config = registry.resolve_model_config(name, THEIRS[name][1], stem="paper")
     kinds = []
     for file in ("a.keras", "b.weights.h5", "c.weights.h5"):
         randomize(ours, 7)
-        kinds.append(sources.resolve_weights_source(tmp_path / file, name).load_into(ours, plan, False).kind)
+        kinds.append(sources.resolve_weights_source(tmp_path / file, name).load_into(ours, model_config, False).kind)
         assert difference(answers(ours, batch), expected) < 1e-5, file
     assert kinds[0] == kinds[1] != kinds[2]  # the last has no names
 
@@ -174,10 +174,10 @@ def zipless(function):
 def test_offline_one_line_says_what_to_put_where(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(pretrained, "KERAS_URL", (tmp_path / "nowhere").as_uri() + "/")
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         zoo.build("vgg16", weights="imagenet", include_top=False)
     file = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    check_message(caught.value, f"{(tmp_path / 'nowhere').as_uri()}/vgg16/{file}", tmp_path / "models" / file)
+    check_message(error.value, f"{(tmp_path / 'nowhere').as_uri()}/vgg16/{file}", tmp_path / "models" / file)
 
 
 @pytest.mark.parametrize("name, how, parts", [

@@ -280,10 +280,10 @@ def test_a_whole_model_in_place_of_its_weights(where, tmp_path, monkeypatch):
         setattr(whole.features[int(name.split(".")[1])], name.split(".")[2],
                 torch.nn.Parameter(torch.from_numpy(values)))
     torch.save({"epoch": 1, where[2:-2]: whole} if where else whole, tmp_path / "a.pth")
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         check_backbone(tmp_path / "a.pth", model)
-    check_message(caught.value, tmp_path / "a.pth", "torch.nn.modules.container.Sequential")
-    _, start, rest = str(caught.value).partition("import torch; ")
+    check_message(error.value, tmp_path / "a.pth", "torch.nn.modules.container.Sequential")
+    _, start, rest = str(error.value).partition("import torch; ")
     lines = (start + rest).split("; ")
     assert len(lines) == 2
     monkeypatch.chdir(tmp_path)
