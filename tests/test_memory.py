@@ -4,7 +4,7 @@ import keras
 import pytest
 from keras import layers
 from helpers import check_text
-from test_anatomy import NETWORKS, described, of
+from test_model_summary import NETWORKS, described, of
 
 import zoo
 from zoo.analysis import summary

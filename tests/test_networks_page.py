@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from helpers import module_at
-from test_anatomy import FACTS, described
+from test_model_summary import FACTS, described
 
 from zoo.registry import MODELS
 

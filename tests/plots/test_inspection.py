@@ -190,7 +190,7 @@ PROGRAM = """
 import sys
 import numpy as np
 sys.path[:0] = sys.argv[2:]
-from test_inside import averaging, opened_with_scores
+from test_inspection import averaging, opened_with_scores
 import keras
 from zoo.analysis import attribution
 

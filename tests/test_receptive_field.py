@@ -3,7 +3,7 @@
 import keras
 import pytest
 from keras import layers
-from test_anatomy import NETWORKS, described, of
+from test_model_summary import NETWORKS, described, of
 
 from zoo.analysis import summary
 from zoo.layers import (

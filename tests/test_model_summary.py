@@ -171,7 +171,7 @@ def test_models_within_models_and_sequential_ones():
         ("inner", 112, 36 * 4 * 27), ("fc", 290, 288)]
 
 
-@keras.saving.register_keras_serializable("test_anatomy")
+@keras.saving.register_keras_serializable("test_model_summary")
 class Unknown(layers.Layer):
     def build(self, shape):
         self.weight = self.add_weight(shape=(shape[-1],))
