@@ -1,4 +1,4 @@
-"""Train, evaluate, predict on the backends that are not the default, by commands as people give them."""
+"""Train, evaluate and predict with the command line on the backends that are not the default."""
 
 import importlib.util
 import json
@@ -24,15 +24,15 @@ for module, *arguments in json.loads(sys.argv[1]):
 """
 
 
-def ran(folder, *commands):
+def run_commands(folder, *commands):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "KERAS_HOME": str(folder / "keras")}
     environment.pop("KERAS_BACKEND", None)
     process = subprocess.run([sys.executable, "-c", ALL, json.dumps(commands)], cwd=folder, env=environment,
                           capture_output=True, text=True, encoding="utf-8", timeout=300)
     assert process.returncode == 0, process.stderr
-    told = process.stdout.split("status 0\n")
-    assert len(told) == len(commands) + 1, process.stdout + process.stderr
-    return told[:-1]
+    outputs = process.stdout.split("status 0\n")
+    assert len(outputs) == len(commands) + 1, process.stdout + process.stderr
+    return outputs[:-1]
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
@@ -41,14 +41,14 @@ def test_train_evaluate_predict(backend, tmp_path):
         pytest.skip(f"pip install '.[{backend}]' for {backend}")
     digits = load_dataset_by_name("digits").test
     Image.fromarray(digits.batch(np.array([0]))[0][0, ..., 0]).save(tmp_path / "digit.png")
-    on = ("--gpu", "none", "--backend", backend)
-    run = ("--output-dir", ".", "--name", "run")
-    trained, longer, measured, named = ran(
-        tmp_path, ("zoo.cli.train", "lenet5", "--limit", "300", "--epochs", "1", "--recipe", "notes", *run, *on),
-        ("zoo.cli.train", "--resume", "run", "--epochs", "2", *on), ("zoo.cli.evaluate", "run", *on),
-        ("zoo.cli.predict", "run", "digit.png", "--top-k", "1", *on))
-    assert backend in trained.splitlines()[2] and "1/1" in trained and "2/2" in longer
+    backend_arguments = ("--gpu", "none", "--backend", backend)
+    run_arguments = ("--output-dir", ".", "--name", "run")
+    train_output, resume_output, evaluate_output, predict_output = run_commands(
+        tmp_path, ("zoo.cli.train", "lenet5", "--limit", "300", "--epochs", "1", "--recipe", "notes", *run_arguments, *backend_arguments),
+        ("zoo.cli.train", "--resume", "run", "--epochs", "2", *backend_arguments), ("zoo.cli.evaluate", "run", *backend_arguments),
+        ("zoo.cli.predict", "run", "digit.png", "--top-k", "1", *backend_arguments))
+    assert backend in train_output.splitlines()[2] and "1/1" in train_output and "2/2" in resume_output
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert result["test_accuracy_best"] > 0.2  # chance is 0.1
-    assert f"{result['test_accuracy_best']:.2%}" in measured
-    assert re.fullmatch(r"digit\.png: \d \d+\.\d\d%\n", named)
+    assert f"{result['test_accuracy_best']:.2%}" in evaluate_output
+    assert re.fullmatch(r"digit\.png: \d \d+\.\d\d%\n", predict_output)

@@ -26,7 +26,7 @@ def test_a_keyword_becomes_a_flag(message, expected):
     assert translate_keywords(message) == expected
 
 
-def test_of_a_header_only_notes_are_translated():
+def test_only_the_notes_of_a_header_are_translated():
     assert translate_note("note     give data_dir=...") == "note     give --data-dir"
     assert translate_note("run      name=a") == "run      name=a"
 
@@ -43,7 +43,7 @@ def test_of_a_header_only_notes_are_translated():
     (lambda: zoo.fit("lenet5", "digits", head_layers="x"), "train lenet5 --head-layers x", "head_layers=...",
      "--head-layers"),
 ])
-def test_python_hears_keywords_and_the_command_line_flags(call, arguments, keyword, flag, tmp_path, monkeypatch, capsys):
+def test_keywords_in_python_and_flags_on_the_command_line(call, arguments, keyword, flag, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))  # without nvidia-smi
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

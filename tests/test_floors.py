@@ -1,4 +1,4 @@
-"""The floors of the house: who may import whom, and what may be used where."""
+"""The layers of the package: which modules may import which, and what may be used where."""
 
 import ast
 import subprocess
@@ -9,44 +9,44 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "zoo"
-FACTS = {"registry", "devices", "env", "errors", "utils"}  # floor 0
+FOUNDATION_MODULES = {"registry", "devices", "env", "errors", "utils"}  # layer 0
 PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "data": 3, "weights": 4, "training": 5, "exporters": 6, "plots": 6,
             "diagrams": 7, "reports": 8, "runs": 9, "cli": 10}
-COMMANDS = 10  # argparse lives there and nowhere else
-DOORS = 11  # zoo itself, zoo.train, zoo.__main__
-# where Keras has no public name: its engine for several devices, data without autotuning, a fused normalisation, the
-# values that several hosts exchange
+COMMAND_LAYER = 10  # the only one with argparse
+ENTRY_POINTS = 11  # zoo itself, zoo.train, zoo.__main__
+# where Keras has no public name: distribution over devices, data without autotuning, a fused normalization,
+# the values that several hosts exchange
 BACKENDS = dict.fromkeys(("training/distribution/mirrored.py", "training/prefetch_tensorflow.py",
                           "training/cpu_kernels.py"), "tensorflow") | {"training/distribution/multihost.py": "jax"}
-AT_THE_DOOR = "zoo.env"  # zoo itself imports it: what TensorFlow reads must be set before it is imported
-# on the commands' floor, and no command themselves
-FRONT = {"common", "train_args", "reporting", "flag_hints", "help_text", "parser", "training_command", "unknown_flags"}
+IMPORTED_BY_ZOO = "zoo.env"  # imported by zoo itself: the variables that TensorFlow reads must be set before it is imported
+# on the layer of the commands, but not commands
+SHARED_CLI_MODULES = {"common", "train_args", "reporting", "flag_hints", "help_text", "parser", "training_command", "unknown_flags"}
 
 
 @dataclass(frozen=True)
 class Import:
     target: str  # zoo.utils.io, keras.layers
-    name: str  # what `from target import name` takes out of it, or ""
+    name: str  # the name in `from target import name`, or ""
     line: int
     at_module_level: bool
 
 
-def module_of(path):
+def get_module_name(path):
     """'models/vgg.py' -> 'zoo.models.vgg', 'models/__init__.py' -> 'zoo.models'."""
     parts = ("zoo", *Path(path).with_suffix("").parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(path, tree, modules):
-    """Every import of a file, wherever it stands; importlib's too, as far as the name is written out."""
-    package = module_of(path) if Path(path).name == "__init__.py" else module_of(path).rpartition(".")[0]
+def find_imports(path, tree, modules):
+    """Yield every import of a file, also in functions, and importlib calls as far as the name is a literal."""
+    package = get_module_name(path) if Path(path).name == "__init__.py" else get_module_name(path).rpartition(".")[0]
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
     deferred = {id(inner) for node in ast.walk(tree) if isinstance(node, functions) or is_for_type_checkers(node)
                 for inner in ast.walk(node)}
     for node in ast.walk(tree):
-        where = (getattr(node, "lineno", 0), id(node) not in deferred)
+        position = (getattr(node, "lineno", 0), id(node) not in deferred)
         if isinstance(node, ast.Import):
-            yield from (Import(alias.name, "", *where) for alias in node.names)
+            yield from (Import(alias.name, "", *position) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
@@ -54,109 +54,109 @@ def imports(path, tree, modules):
                 base = ".".join(above + ([base] if base else []))
             for alias in node.names:
                 inner = f"{base}.{alias.name}"
-                yield Import(inner, "", *where) if inner in modules else Import(base, alias.name, *where)
-        elif isinstance(node, ast.Call) and node.args and called(node) in ("import_module", "__import__"):
+                yield Import(inner, "", *position) if inner in modules else Import(base, alias.name, *position)
+        elif isinstance(node, ast.Call) and node.args and get_called_name(node) in ("import_module", "__import__"):
             first = node.args[0]
             text = first.values[0] if isinstance(first, ast.JoinedStr) else first
             if isinstance(text, ast.Constant) and isinstance(text.value, str):
-                yield Import(text.value.rstrip("."), "" if text is first else "*", *where)
+                yield Import(text.value.rstrip("."), "" if text is first else "*", *position)
 
 
 def is_for_type_checkers(node):
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def called(call):
+def get_called_name(call):
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
-def room(module):
-    """The part of zoo that a module is in: 'zoo.models.vgg' -> 'models', 'zoo' -> ''."""
+def get_package(module):
+    """Return the package of zoo that a module is in: 'zoo.models.vgg' -> 'models', 'zoo' -> ''."""
     return (module.split(".") + [""])[1]
 
 
-def floor(module):
-    name = room(module)
-    return 0 if name in FACTS else PACKAGES.get(name, DOORS)
+def get_layer(module):
+    name = get_package(module)
+    return 0 if name in FOUNDATION_MODULES else PACKAGES.get(name, ENTRY_POINTS)
 
 
 def is_command(module):
-    return module.startswith("zoo.cli.") and module.split(".")[2] not in FRONT
+    return module.startswith("zoo.cli.") and module.split(".")[2] not in SHARED_CLI_MODULES
 
 
-def may_import(module, target):
-    """From the floors below, from its own package; the single modules of floor 0 and of the top are one each."""
-    same = room(module) == room(target) or floor(module) == 0
-    return floor(target) < floor(module) or (same and floor(target) == floor(module))
+def is_import_allowed(module, target):
+    """Allow imports from lower layers and from the same package; the modules of layer 0 count as one package."""
+    is_same_package = get_package(module) == get_package(target) or get_layer(module) == 0
+    return get_layer(target) < get_layer(module) or (is_same_package and get_layer(target) == get_layer(module))
 
 
-def faults(sources):
-    """Return a line for each breach of the rules in {path under zoo/: text}."""
-    modules = {module_of(path) for path in sources}
-    found, edges = [], {}
+def find_violations(sources):
+    """Return a line for each violation of the rules in {path under zoo/: text}."""
+    modules = {get_module_name(path) for path in sources}
+    violations, edges = [], {}
     for path, text in sources.items():
         tree = ast.parse(text)
-        module, here = module_of(path), room(module_of(path))
-        level = floor(module)
-        taken = list(imports(path, tree, modules))
-        edges[module] = {each.target for each in taken if each.at_module_level and each.target in modules}
+        module, package = get_module_name(path), get_package(get_module_name(path))
+        layer = get_layer(module)
+        file_imports = list(find_imports(path, tree, modules))
+        edges[module] = {imported.target for imported in file_imports if imported.at_module_level and imported.target in modules}
 
-        def fault(line, arguments, path=path):
-            found.append(f"zoo/{path}:{line}: {arguments}")
+        def report(line, message, path=path):
+            violations.append(f"zoo/{path}:{line}: {message}")
 
-        for each in taken:
-            root, private = each.target.split(".")[0], f"{each.target}.{each.name}.".startswith("keras.src.")
+        for imported in file_imports:
+            root, private = imported.target.split(".")[0], f"{imported.target}.{imported.name}.".startswith("keras.src.")
             if module == "zoo":
-                if each.at_module_level and each.target != AT_THE_DOOR and root not in sys.stdlib_module_names:
-                    fault(each.line, f"zoo itself imports {each.target} when it is imported")
+                if imported.at_module_level and imported.target != IMPORTED_BY_ZOO and root not in sys.stdlib_module_names:
+                    report(imported.line, f"zoo itself imports {imported.target} when it is imported")
             elif root == "zoo":
-                if each.target == "zoo":
-                    if level < COMMANDS and each.name and not each.name.startswith("__"):
-                        fault(each.line, "imports zoo's front door")
-                elif is_command(each.target) and level < DOORS:
-                    fault(each.line, f"imports the command {each.target}")
-                elif not may_import(module, each.target):
-                    fault(each.line, f"floor {level} imports {each.target} of floor {floor(each.target)}")
-            elif level == 0 and root not in sys.stdlib_module_names:
-                fault(each.line, f"floor 0 imports {root}")
+                if imported.target == "zoo":
+                    if layer < COMMAND_LAYER and imported.name and not imported.name.startswith("__"):
+                        report(imported.line, "imports zoo's front door")
+                elif is_command(imported.target) and layer < ENTRY_POINTS:
+                    report(imported.line, f"imports the command {imported.target}")
+                elif not is_import_allowed(module, imported.target):
+                    report(imported.line, f"floor {layer} imports {imported.target} of floor {get_layer(imported.target)}")
+            elif layer == 0 and root not in sys.stdlib_module_names:
+                report(imported.line, f"floor 0 imports {root}")
             if root in ("tensorflow", "jax", "torch") and BACKENDS.get(path) != root:
-                fault(each.line, f"imports the backend {root}")
-            if root == "argparse" and (level < COMMANDS or module == "zoo"):
-                fault(each.line, "imports argparse")
-            if root == "matplotlib" and here not in ("plots", "diagrams", "reports"):
-                fault(each.line, "imports matplotlib")
+                report(imported.line, f"imports the backend {root}")
+            if root == "argparse" and (layer < COMMAND_LAYER or module == "zoo"):
+                report(imported.line, "imports argparse")
+            if root == "matplotlib" and package not in ("plots", "diagrams", "reports"):
+                report(imported.line, "imports matplotlib")
             if private:
-                fault(each.line, "imports Keras's private keras.src")
-            if root == "os" and each.name in ("environ", "getenv", "environb") and here not in ("env", "devices"):
-                fault(each.line, "reads the environment")
+                report(imported.line, "imports Keras's private keras.src")
+            if root == "os" and imported.name in ("environ", "getenv", "environb") and package not in ("env", "devices"):
+                report(imported.line, "reads the environment")
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 if (node.value.id, node.attr) == ("keras", "src"):
-                    fault(node.lineno, "uses Keras's private keras.src")
-                if node.value.id == "zoo" and level < COMMANDS and not node.attr.startswith("__") \
-                        and node.attr not in {*FACTS, *PACKAGES}:
-                    fault(node.lineno, "uses zoo's front door")
+                    report(node.lineno, "uses Keras's private keras.src")
+                if node.value.id == "zoo" and layer < COMMAND_LAYER and not node.attr.startswith("__") \
+                        and node.attr not in {*FOUNDATION_MODULES, *PACKAGES}:
+                    report(node.lineno, "uses zoo's front door")
                 if node.value.id == "os" and node.attr in ("environ", "getenv", "environb") \
-                        and here not in ("env", "devices"):
-                    fault(node.lineno, "reads the environment")
-    return found + [f"a circle: {' -> '.join(circle)}" for circle in circles(edges)]
+                        and package not in ("env", "devices"):
+                    report(node.lineno, "reads the environment")
+    return violations + [f"a circle: {' -> '.join(circle)}" for circle in find_cycles(edges)]
 
 
-def circles(edges):
-    """The circles among {module: the modules it imports}, each from its first name to itself again."""
-    found, done = [], set()
+def find_cycles(edges):
+    """Return the cycles in {module: imported modules}, each from its first name back to itself."""
+    cycles, visited = [], set()
 
-    def walk(module, way):
-        if module in way:
-            found.append([*way[way.index(module):], module])
-        elif module not in done:
+    def walk(module, chain):
+        if module in chain:
+            cycles.append([*chain[chain.index(module):], module])
+        elif module not in visited:
             for target in sorted(edges.get(module, ())):
-                walk(target, [*way, module])
-            done.add(module)
+                walk(target, [*chain, module])
+            visited.add(module)
 
     for module in sorted(edges):
         walk(module, [])
-    return found
+    return cycles
 
 
 @pytest.fixture(scope="module")
@@ -164,12 +164,12 @@ def sources():
     return {str(path.relative_to(ROOT)): path.read_text() for path in sorted(ROOT.rglob("*.py"))}
 
 
-def test_the_house_keeps_its_floors(sources):
-    assert len(sources) > 30  # it is our files that are walked
-    assert faults(sources) == []
+def test_imports_respect_the_layers(sources):
+    assert len(sources) > 30  # the files of zoo are found
+    assert find_violations(sources) == []
 
 
-BREACHES = {
+VIOLATIONS = {
     "upwards": ({"layers/blocks.py": "from zoo.models import vgg", "models/vgg.py": ""},
                 "floor 1 imports zoo.models.vgg of floor 2"),
     "upwards in a function": ({"data/datasets.py": "def f():\n    from zoo.training.trainer import fit"},
@@ -205,22 +205,22 @@ BREACHES = {
 }
 
 
-@pytest.mark.parametrize("files, arguments", BREACHES.values(), ids=BREACHES)
-def test_the_walker_catches(files, arguments):
-    (found,) = faults(files)
-    assert found.endswith(f": {arguments}")
+@pytest.mark.parametrize("files, message", VIOLATIONS.values(), ids=VIOLATIONS)
+def test_the_checker_finds_a_violation(files, message):
+    (violation,) = find_violations(files)
+    assert violation.endswith(f": {message}")
 
 
-def test_the_walker_catches_a_circle():
+def test_the_checker_finds_a_cycle():
     files = {"layers/a.py": "from zoo.layers import b", "layers/b.py": "from .c import x",
              "layers/c.py": "import zoo.layers.a"}
-    assert faults(files) == ["a circle: zoo.layers.a -> zoo.layers.b -> zoo.layers.c -> zoo.layers.a"]
+    assert find_violations(files) == ["a circle: zoo.layers.a -> zoo.layers.b -> zoo.layers.c -> zoo.layers.a"]
     files["layers/c.py"] = "def f():\n    import zoo.layers.a"
-    assert faults(files) == []
+    assert find_violations(files) == []
 
 
-def test_the_walker_lets_pass_what_is_right():
-    assert faults({
+def test_the_checker_accepts_valid_imports():
+    assert find_violations({
         "__init__.py": "from zoo import env\ndef build():\n    from zoo.models.builder import build",
         "registry.py": "import math\nfrom zoo.errors import UserError",
         "models/vgg.py": "from keras import layers\nfrom zoo.models import builder\nfrom zoo.layers.blocks import scaled",
@@ -242,21 +242,21 @@ def test_import_zoo_loads_nothing_heavy():
     assert process.stdout == "[]\n"
 
 
-def test_no_public_function_bears_the_name_of_a_module(sources):
+def test_no_public_function_has_the_name_of_a_module(sources):
     import zoo
 
     assert {"build", "describe", "fit", "Run", "load", "list_models"} <= set(zoo.__all__)
-    assert set(zoo.__all__) & {room(module_of(path)) for path in sources} == set()
+    assert set(zoo.__all__) & {get_package(get_module_name(path)) for path in sources} == set()
 
 
-def test_editors_see_the_names_that_are_imported_late(sources):
+def test_editors_see_the_lazily_imported_names(sources):
     import zoo
 
     (block,) = [node for node in ast.parse(sources["__init__.py"]).body if isinstance(node, ast.If)]
     assert {alias.name: node.module for node in block.body for alias in node.names} == zoo._LAZY_IMPORTS
 
 
-def test_the_catalogue_and_the_files_of_the_networks_are_the_same_set(sources):
+def test_the_registry_and_the_model_files_agree(sources):
     from zoo.registry import MODELS
 
     files = {Path(path).stem for path in sources if path.startswith("models/")} - {
@@ -267,5 +267,5 @@ def test_the_catalogue_and_the_files_of_the_networks_are_the_same_set(sources):
 def test_every_command_is_listed(sources):
     from zoo.__main__ import COMMANDS as listed
 
-    assert {Path(path).stem for path in sources if is_command(module_of(path))} == {
+    assert {Path(path).stem for path in sources if is_command(get_module_name(path))} == {
         name.replace("-", "_") for name in listed}

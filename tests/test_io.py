@@ -9,7 +9,7 @@ from zoo.errors import UserError
 from zoo.utils.io import check_writable, write_text, atomic_write
 
 
-def test_a_block_that_ends_well_gives_the_file_its_name(tmp_path):
+def test_a_successful_block_replaces_the_file(tmp_path):
     path = tmp_path / "history.csv"
     path.write_text("old")
     with atomic_write(path) as scratch:
@@ -22,7 +22,7 @@ def test_a_block_that_ends_well_gives_the_file_its_name(tmp_path):
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_a_block_that_fails_leaves_the_old_file(tmp_path, failure):
+def test_a_failing_block_leaves_the_old_file(tmp_path, failure):
     path = tmp_path / "best.npz"
     path.write_bytes(b"old")
     with pytest.raises(failure), atomic_write(path) as scratch:
@@ -32,14 +32,14 @@ def test_a_block_that_fails_leaves_the_old_file(tmp_path, failure):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_block_that_fails_makes_no_file(tmp_path):
+def test_a_failing_block_creates_no_file(tmp_path):
     with pytest.raises(RuntimeError), atomic_write(tmp_path / "best.npz") as scratch:
         scratch.write_bytes(b"half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 
-def test_text_is_utf_8_and_whole(tmp_path):
+def test_text_is_utf_8_and_atomic(tmp_path):
     path = tmp_path / "run.json"
     write_text(path, "Löwe\n")
     assert path.read_bytes() == b"L\xc3\xb6we\n"
@@ -49,14 +49,14 @@ def test_text_is_utf_8_and_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def refused(path):
+def refusal_message(path):
     with pytest.raises(UserError) as error:
         check_writable(path, "another -o")
     check_message(error.value, path, "another -o")
     return str(error.value)
 
 
-def test_a_file_that_can_be_written_leaves_nothing_when_it_is_asked_for(tmp_path, monkeypatch):
+def test_the_check_of_a_writable_file_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "old.png").write_bytes(b"old")
@@ -65,9 +65,9 @@ def test_a_file_that_can_be_written_leaves_nothing_when_it_is_asked_for(tmp_path
     assert list(tmp_path.iterdir()) == [tmp_path / "old.png"]
 
 
-def test_a_file_that_cannot_be_written_is_refused(tmp_path):
+def test_unwritable_paths_are_refused(tmp_path):
     (tmp_path / "file").touch()
-    refused(tmp_path)  # a folder
-    assert refused(tmp_path / "gone" / "a.png").count(str(tmp_path / "gone")) == 2  # what there is not
-    assert refused(tmp_path / "file" / "a.png").count(str(tmp_path / "file")) == 2
-    refused("/proc/a.png")  # not even to root
+    refusal_message(tmp_path)  # a folder
+    assert refusal_message(tmp_path / "gone" / "a.png").count(str(tmp_path / "gone")) == 2  # the missing folder
+    assert refusal_message(tmp_path / "file" / "a.png").count(str(tmp_path / "file")) == 2
+    refusal_message("/proc/a.png")  # not even writable for root

@@ -1,4 +1,4 @@
-"""Golden messages: the lines that users meet most often, word for word. All other tests pin flags and values alone."""
+"""Golden messages: the messages that users see most often, word for word. All other tests pin only flags and values."""
 
 import shutil
 
@@ -13,7 +13,7 @@ MODELS = ", ".join(sorted(zoo.list_models()))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with a finished run, one in use, a folder without images, and one that is no run."""
+    """Write a finished run, a run in use, a folder without images, and a folder that is not a run."""
     folder = tmp_path_factory.mktemp("messages")
     zoo.fit("lenet5", "digits", limit=20, epochs=1, output_dir=folder / "runs", name="mine")
     shutil.copytree(folder / "runs" / "mine", folder / "runs" / "busy")

@@ -1,4 +1,4 @@
-"""Each fault of ../shared/reports/list.md gives its right value now; the inputs are those of make_inputs.py beside it.
+"""Regression tests of the faults in ../shared/reports/list.md; the inputs are those of make_inputs.py beside it.
 
 The tests have the numbers of the list. Slow: most train for an epoch. Faults 12 and 13 need another system or disk,
 and 26 other hardware: they are replayed as the list does. 31 is in test_hosts.py.
@@ -30,7 +30,7 @@ WEIGHTS = ["--width", "0.0625", "--image-size", "32", "--epochs", "1", "-b", "8"
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory, real_data):
-    """The folder of the inputs; a test that changes one copies it."""
+    """Write the folder of the inputs; a test that changes an input copies it."""
     if not REPORTS.exists():
         pytest.skip("the reports are not here: no ../shared/reports")
     folder = tmp_path_factory.mktemp("reports") / "made"
@@ -41,7 +41,7 @@ def inputs(tmp_path_factory, real_data):
 
 @pytest.fixture
 def run_at(tmp_path, capsys):
-    """A function that runs a command into the folder tmp_path and returns its status, output and run.json."""
+    """Return a function that runs a command with tmp_path as output folder and returns (output, run.json)."""
     def run(command, *arguments, status=0):
         if command in (finetune, train):
             arguments = (*arguments, "--output-dir", tmp_path, "--name", "run")
@@ -134,12 +134,12 @@ def test_14_classification_with_ten_classes(inputs, tmp_path, capsys):
     rng = np.random.default_rng(0)
     widths, sizes = (3, 64, 192, 384, 256, 256), (11, 5, 3, 3, 3)
     state = {}
-    for place, (channels, filters, size) in zip((0, 3, 6, 8, 10), zip(widths, widths[1:], sizes)):
-        state[f"features.{place}.weight"] = rng.normal(size=(filters, channels, size, size)) * 0.01
-        state[f"features.{place}.bias"] = np.zeros(filters)
-    for place, (inputs_, units) in zip((1, 4, 6), ((9216, 4096), (4096, 4096), (4096, 10))):
-        state[f"classifier.{place}.weight"] = np.zeros((units, inputs_))
-        state[f"classifier.{place}.bias"] = np.arange(units) / units
+    for index, (channels, filters, size) in zip((0, 3, 6, 8, 10), zip(widths, widths[1:], sizes)):
+        state[f"features.{index}.weight"] = rng.normal(size=(filters, channels, size, size)) * 0.01
+        state[f"features.{index}.bias"] = np.zeros(filters)
+    for index, (inputs_, units) in zip((1, 4, 6), ((9216, 4096), (4096, 4096), (4096, 10))):
+        state[f"classifier.{index}.weight"] = np.zeros((units, inputs_))
+        state[f"classifier.{index}.bias"] = np.arange(units) / units
     torch.save({name: torch.from_numpy(array.astype(np.float32)) for name, array in state.items()},
                tmp_path / "ten.pth")
     image = next((inputs / "pets/oak").iterdir())
@@ -183,9 +183,9 @@ def test_20_validation_is_that_of_the_weights_after_few_steps(real_data, run_at,
 
 def test_23_the_scaling_of_pixels_is_printed(inputs, tmp_path, capsys):
     lines = []
-    for number, file in enumerate(("control.pth", "control.h5")):
+    for index, file in enumerate(("control.pth", "control.h5")):
         assert finetune.main(["vgg16", "--data", str(inputs / "pets"), "--weights", str(inputs / "weights" / file),
-                              *WEIGHTS, "--output-dir", str(tmp_path), "--name", str(number)]) == 0
+                              *WEIGHTS, "--output-dir", str(tmp_path), "--name", str(index)]) == 0
         lines += [line for line in capsys.readouterr().out.splitlines() if line.startswith("pixels")]
     assert len(lines) == 2 and lines[0] != lines[1] and "blue, green, red" in lines[1]
 
@@ -201,7 +201,7 @@ def test_24_a_weights_file_that_another_process_has_open(inputs, tmp_path, capsy
     finally:
         holder.communicate(b"\n")
     message = capsys.readouterr().err
-    if status:  # where HDF5 locks files
+    if status:  # if HDF5 locks files
         assert status == 2 and "damaged" not in message
         check_message(message.strip(), "process", file)
 

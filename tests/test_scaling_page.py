@@ -1,4 +1,4 @@
-"""docs/scaling.md: its table is what docs/scaling.py prints."""
+"""docs/scaling.md: its table is the output of docs/scaling.py."""
 
 import subprocess
 import sys
@@ -15,6 +15,6 @@ def test_the_table():
 
 
 def test_a_row_by_hand():
-    """vgg16: 138,357,544 parameters of 4 bytes; of 8 devices each sends 14 eighths of that."""
+    """vgg16: 138,357,544 parameters of 4 bytes; each of 8 devices sends 14/8 of that."""
     page = (ROOT / "docs" / "scaling.md").read_text()
     assert "| vgg16 | 138,357,544 | 553.4 | 968.5 |" in page

@@ -1,4 +1,4 @@
-"""Trainings on the real CIFAR pictures, as far as they are at hand: the bigger networks, in a narrow edition."""
+"""Training narrow versions of larger networks on the available real CIFAR images."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
     ("vgg16 --dataset cifar100 --limit 200 --width 0.125 --model-option batch_norm=true --label-mode coarse", "coarse", 20,
      538_876),
 ], ids=["resnet34", "vgg16-fine", "vgg16-coarse"])
-def test_an_epoch_on_real_pictures(real_data, tmp_path, arguments, labels, classes, parameters):
+def test_an_epoch_on_real_images(real_data, tmp_path, arguments, labels, classes, parameters):
     name, _, dataset, _, limit, *_ = arguments.split()
     process = subprocess.run(
         [sys.executable, "-m", "zoo.train", *arguments.split(), "--epochs", "1", "-b", "32", "--data-dir", str(real_data),
@@ -35,8 +35,8 @@ def test_an_epoch_on_real_pictures(real_data, tmp_path, arguments, labels, class
     result = json.loads((tmp_path / "x" / "result.json").read_text())
     assert 0 <= result["test_accuracy_best"] <= 1
     split = load_dataset_by_name(dataset, data_dir=real_data, limit=int(limit), label_mode=labels).test
-    images, truth = split.batch(range(len(split)))
+    images, true_labels = split.batch(range(len(split)))
     probabilities = zoo.load(tmp_path / "x").predict(images, verbose=0)
     assert probabilities.shape == (int(limit), classes)
-    right = (probabilities.argmax(axis=1) == truth).mean()
-    assert right == pytest.approx(result["test_accuracy_best"], abs=1.01 / len(truth))  # one picture may tip over
+    accuracy = (probabilities.argmax(axis=1) == true_labels).mean()
+    assert accuracy == pytest.approx(result["test_accuracy_best"], abs=1.01 / len(true_labels))  # one prediction can change

@@ -20,10 +20,10 @@ def check_refused(parts, function, *arguments):
     ("0.5", 1.0, 0.5), ("1e-4", 1.0, 1e-4), ("3", 1.0, 3.0),
     ("adam", "sgd", "adam"), ("3", "sgd", "3"), ("", "sgd", ""),
 ])
-def test_parsed(text, default, value):
-    found = parse_value("--set x", text, default)
-    assert found == value
-    assert type(found) is type(value)
+def test_parse_value(text, default, value):
+    parsed = parse_value("--set x", text, default)
+    assert parsed == value
+    assert type(parsed) is type(value)
 
 
 @pytest.mark.parametrize("text, default, parts", [
@@ -39,7 +39,7 @@ def test_parsed(text, default, value):
     ("inf", 1.0, "--set x 'inf'"),
     ("1e999", 1.0, "--set x '1e999'"),
 ])
-def test_parsed_refuses(text, default, parts):
+def test_parse_value_refuses(text, default, parts):
     check_refused(parts, parse_value, "--set x", text, default)
 
 
@@ -48,10 +48,10 @@ def test_a_whole_number_too_large_for_a_float():
 
 
 @pytest.mark.parametrize("value, default, expected", [(True, False, True), (3, 1, 3), (3, 1.0, 3.0), ("a", "b", "a")])
-def test_checked(value, default, expected):
-    found = check_type("x", value, default)
-    assert found == expected
-    assert type(found) is type(default)
+def test_check_type(value, default, expected):
+    checked = check_type("x", value, default)
+    assert checked == expected
+    assert type(checked) is type(default)
 
 
 @pytest.mark.parametrize("value, default, parts", [
@@ -61,14 +61,14 @@ def test_checked(value, default, expected):
     (1.0, 1, "x int 1.0"),
     (None, "a", "x str None"),
 ])
-def test_checked_refuses(value, default, parts):
+def test_check_type_refuses(value, default, parts):
     check_refused(parts, check_type, "x", value, default)
 
 
 DEFAULTS = {"dropout": 0.5, "batch_norm": False, "label": ""}
 
 
-def test_assignments():
+def test_parse_assignments():
     assert parse_assignments("--model-option", [], DEFAULTS) == {}
     pairs = ["batch_norm=true", "dropout=0", "label=a=b"]
     assert parse_assignments("--model-option", pairs, DEFAULTS) == {"batch_norm": True, "dropout": 0.0, "label": "a=b"}
@@ -81,7 +81,7 @@ def test_assignments():
     (["dropout=0.1", "dropout=0.2"], "--model-option dropout"),
     (["dropout=high"], "--model-option dropout 'high'"),
 ])
-def test_assignments_refuses(pairs, parts):
+def test_parse_assignments_refuses(pairs, parts):
     check_refused(parts, parse_assignments, "--model-option", pairs, DEFAULTS)
 
 

@@ -1,4 +1,4 @@
-"""Pictures that are read again and again: by any number of threads the same, broken ones left out, or named."""
+"""Images that are read repeatedly: independent of the number of threads, with invalid ones skipped or named."""
 
 import re
 import shutil
@@ -16,8 +16,8 @@ SHAPE = (12, 16, 3)
 
 
 @pytest.fixture
-def place(tmp_path):
-    """Two classes of ten pictures each, JPEGs and PNGs of several sizes, all different."""
+def pets(tmp_path):
+    """Write two classes of ten images each, JPEGs and PNGs of several sizes, all different."""
     rng = np.random.default_rng(0)
     for label in ("cat", "dog"):
         (tmp_path / "pets" / label).mkdir(parents=True)
@@ -27,48 +27,48 @@ def place(tmp_path):
     return tmp_path / "pets"
 
 
-def truncated(path):
-    """Cut a file in the middle of its pixels: its beginning is that of a picture."""
+def truncate(path):
+    """Truncate a file in the middle of its pixels: its header is that of an image."""
     path.write_bytes(path.read_bytes()[:-200])
 
 
-def contents(found):
+def contents(dataset):
     return [(images.tobytes(), labels.tolist()) for images, labels in
-            (split.batch(np.arange(len(split))) for split in (found.train, found.validation, found.test))]
+            (split.batch(np.arange(len(split))) for split in (dataset.train, dataset.validation, dataset.test))]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
-def test_pictures_are_the_same_with_any_number_of_threads(place, threads):
-    kept = image_folder.load_image_folder(place, SHAPE)
-    read = image_folder.load_image_folder(place, SHAPE, max_cache_bytes=0, workers=threads)
-    assert contents(read) == contents(kept)
-    rows = np.array([5, 0, 0, 11])
-    assert np.array_equal(read.train.batch(rows)[0], kept.train.batch(rows)[0])
-    first = np.asarray(Image.open(place / "cat" / "0.png").resize((16, 12), Image.Resampling.BILINEAR, reducing_gap=3))
-    assert any(np.array_equal(first, each) for split in (read.train, read.validation, read.test)
-               for each in split.batch(np.arange(len(split)))[0])
+def test_images_do_not_depend_on_the_number_of_threads(pets, threads):
+    cached = image_folder.load_image_folder(pets, SHAPE)
+    streamed = image_folder.load_image_folder(pets, SHAPE, max_cache_bytes=0, workers=threads)
+    assert contents(streamed) == contents(cached)
+    indices = np.array([5, 0, 0, 11])
+    assert np.array_equal(streamed.train.batch(indices)[0], cached.train.batch(indices)[0])
+    first = np.asarray(Image.open(pets / "cat" / "0.png").resize((16, 12), Image.Resampling.BILINEAR, reducing_gap=3))
+    assert any(np.array_equal(first, image) for split in (streamed.train, streamed.validation, streamed.test)
+               for image in split.batch(np.arange(len(split)))[0])
 
 
-def test_a_step_is_the_same_whoever_is_fast(place):
-    """Batches of the fourth epoch, asked for in another order, with numbers of augmentation."""
+def test_batches_do_not_depend_on_thread_timing(pets):
+    """Batches of the fourth epoch, requested in a different order, with augmentation parameters."""
     from zoo.training import augmentation
     from zoo.training.batches import TrainingBatches
 
     def batches(threads):
-        split = image_folder.load_image_folder(place, SHAPE, max_cache_bytes=0, workers=threads).train
+        split = image_folder.load_image_folder(pets, SHAPE, max_cache_bytes=0, workers=threads).train
         return TrainingBatches(split, 2, 5, 3, augmentation.parse_augmentation("flip crop=2"))
 
-    one, many = batches(1), batches(5)
+    single, parallel = batches(1), batches(5)
     for step in (12, 15, 13):
-        (pixels, numbers), targets = one[step]
-        (other, others), truth = many[step]
-        assert np.array_equal(pixels, other) and np.array_equal(numbers, others) and np.array_equal(targets, truth)
-    assert len({one[step][0][0].tobytes() for step in range(16)}) == 16  # an order of its own in each epoch
+        (pixels, parameters), targets = single[step]
+        (other_pixels, other_parameters), other_targets = parallel[step]
+        assert np.array_equal(pixels, other_pixels) and np.array_equal(parameters, other_parameters) and np.array_equal(targets, other_targets)
+    assert len({single[step][0][0].tobytes() for step in range(16)}) == 16  # each epoch has its own order
 
 
-def test_who_fails_is_told_in_order():
-    def task(place):
-        if place % 5 == 3:
+def test_failures_are_reported_in_order():
+    def task(index):
+        if index % 5 == 3:
             raise UserError("no picture")
 
     for threads in (1, 3):
@@ -76,81 +76,81 @@ def test_who_fails_is_told_in_order():
     assert parallel_io.run_in_threads(task, 0, 2) == []
 
 
-def test_threads_work_at_the_same_time_and_end():
+def test_threads_run_concurrently_and_end():
     meeting = threading.Barrier(3, timeout=10)
     before = threading.active_count()
-    assert parallel_io.run_in_threads(lambda place: meeting.wait() and None, 3, 3) == []
+    assert parallel_io.run_in_threads(lambda index: meeting.wait() and None, 3, 3) == []
     assert threading.active_count() == before
 
 
-def test_a_mistake_of_ours_is_no_broken_picture():
-    asked = []
+def test_an_internal_error_is_not_an_invalid_image():
+    calls = []
 
-    def task(place):
-        asked.append(place)
+    def task(index):
+        calls.append(index)
         raise TypeError("ours")
 
     with pytest.raises(TypeError, match="ours"):
         parallel_io.run_in_threads(task, 1000, 1)
-    assert asked == [0]
+    assert calls == [0]
 
 
 @pytest.fixture
-def broken(place):
-    """Three files of `place` that are none; also a copy of the folder without them."""
-    shutil.copytree(place, place.parent / "mended")
-    truncated(place / "cat" / "3.jpg")
-    (place / "cat" / "4.png").write_text("a text that is called a picture")
-    (place / "dog" / "5.jpg").write_bytes(b"")
+def invalid_pets(pets):
+    """Make three files of `pets` invalid; also write a copy of the folder without them."""
+    shutil.copytree(pets, pets.parent / "mended")
+    truncate(pets / "cat" / "3.jpg")
+    (pets / "cat" / "4.png").write_text("a text that is called a picture")
+    (pets / "dog" / "5.jpg").write_bytes(b"")
     for name in ("cat/3.jpg", "cat/4.png", "dog/5.jpg"):
-        (place.parent / "mended" / name).unlink()
-    return place
+        (pets.parent / "mended" / name).unlink()
+    return pets
 
 
 @pytest.mark.parametrize("in_memory", [0, image_folder.MAX_CACHE_BYTES])
-def test_broken_files_are_left_out_as_though_they_were_not_there(broken, in_memory):
-    found = image_folder.load_image_folder(broken, SHAPE, invalid_images="skip", max_cache_bytes=in_memory)
-    assert contents(found) == contents(image_folder.load_image_folder(broken.parent / "mended", SHAPE))
-    assert [len(each) for each in (found.train, found.validation, found.test)] == [15, 1, 1]
-    check_message(found.notes[0], 3, "cat/3.jpg, cat/4.png, dog/5.jpg")
+def test_invalid_files_are_skipped_as_if_absent(invalid_pets, in_memory):
+    dataset = image_folder.load_image_folder(invalid_pets, SHAPE, invalid_images="skip", max_cache_bytes=in_memory)
+    assert contents(dataset) == contents(image_folder.load_image_folder(invalid_pets.parent / "mended", SHAPE))
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [15, 1, 1]
+    check_message(dataset.notes[0], 3, "cat/3.jpg, cat/4.png, dog/5.jpg")
 
 
-def test_broken_files_are_refused(broken):
+def test_invalid_files_are_refused(invalid_pets):
     with pytest.raises(UserError) as error:
-        image_folder.load_image_folder(broken, SHAPE)
+        image_folder.load_image_folder(invalid_pets, SHAPE)
     check_message(error.value, 3, "cat/3.jpg", "cat/4.png", "dog/5.jpg", "--invalid-images skip")
     with pytest.raises(UserError) as error:
-        image_folder.load_image_folder(broken, SHAPE, max_cache_bytes=0)
+        image_folder.load_image_folder(invalid_pets, SHAPE, max_cache_bytes=0)
     check_message(error.value, 2, "cat/4.png", "dog/5.jpg", "--invalid-images skip")
     with pytest.raises(UserError) as error:
-        image_folder.load_image_folder(broken, SHAPE, invalid_images="skipp")
+        image_folder.load_image_folder(invalid_pets, SHAPE, invalid_images="skipp")
     check_message(error.value, "'skipp'", "'skip'")
-    for path in broken.rglob("*.*"):
+    for path in invalid_pets.rglob("*.*"):
         path.write_bytes(b"")
     with pytest.raises(UserError) as error:
-        image_folder.load_image_folder(broken, SHAPE, invalid_images="skip")
+        image_folder.load_image_folder(invalid_pets, SHAPE, invalid_images="skip")
     check_message(error.value, 20)
 
 
-def test_what_is_whole_leaves_no_note(place):
-    assert image_folder.load_image_folder(place, SHAPE, invalid_images="skip").notes == image_folder.load_image_folder(place, SHAPE).notes
-    assert contents(image_folder.load_image_folder(place, SHAPE, invalid_images="skip")) == contents(image_folder.load_image_folder(place, SHAPE))
+def test_valid_files_leave_no_note(pets):
+    assert image_folder.load_image_folder(pets, SHAPE, invalid_images="skip").notes == image_folder.load_image_folder(pets, SHAPE).notes
+    assert contents(image_folder.load_image_folder(pets, SHAPE, invalid_images="skip")) == contents(image_folder.load_image_folder(pets, SHAPE))
 
 
-@pytest.mark.parametrize("harm", [truncated, lambda path: path.unlink()])
-def test_a_picture_that_becomes_unreadable_is_named(place, harm):
-    split = image_folder.load_image_folder(place, SHAPE, max_cache_bytes=0).train
-    row = split.labels.tolist().index(1)
-    for path in (place / "dog").iterdir():
-        harm(path)
+@pytest.mark.parametrize("damage", [truncate, lambda path: path.unlink()])
+def test_an_image_that_becomes_unreadable_is_named(pets, damage):
+    split = image_folder.load_image_folder(pets, SHAPE, max_cache_bytes=0).train
+    index = split.labels.tolist().index(1)
+    for path in (pets / "dog").iterdir():
+        damage(path)
     with pytest.raises(UserError) as error:
-        split.batch([row])
+        split.batch([index])
     check_message(error.value, 1, "--invalid-images skip")
     assert re.search(r"/dog/\d\.(jpg|png)\b", str(error.value))
 
 
-def test_pictures_at_any_depth_come_by_name(tmp_path):
-    """In the order of their folders' names, not of their paths' letters: x before x-y, whatever a slash is worth."""
+def test_images_at_any_depth_are_sorted_by_name(tmp_path):
+    """In the order of folder names, not of path strings: x before x-y, although "/" sorts after "-"."""
     for name in ("x-y/1.png", "x/2.png", "x.png", "a.PNG", "x/z/0.png", "x/.hidden.png", "notes.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
@@ -160,7 +160,7 @@ def test_pictures_at_any_depth_come_by_name(tmp_path):
     assert skipped.links == ["link"] and skipped.extensions == {".txt": 1}
 
 
-def test_names_that_are_no_unicode(place):
-    path = bytes(place / "cat" / "0.png").replace(b"0.png", b"\xff\xe9.png")
-    (place / "cat" / "0.png").rename(path.decode("utf-8", "surrogateescape"))
-    assert len(image_folder.load_image_folder(place, SHAPE, max_cache_bytes=0).train) == 16
+def test_file_names_that_are_not_unicode(pets):
+    path = bytes(pets / "cat" / "0.png").replace(b"0.png", b"\xff\xe9.png")
+    (pets / "cat" / "0.png").rename(path.decode("utf-8", "surrogateescape"))
+    assert len(image_folder.load_image_folder(pets, SHAPE, max_cache_bytes=0).train) == 16

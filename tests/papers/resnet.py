@@ -4,7 +4,7 @@ from papers.facts import Facts
 
 
 def count(blocks, widths):
-    """All parameters of the small stem's network with 10 classes: batch normalisation has four a channel."""
+    """All parameters of the small stem's network with 10 classes: batch normalization has four per channel."""
     total, before = 9 * 3 * widths[0], widths[0]
     for stage, (width, depth) in enumerate(zip(widths, blocks, strict=True)):
         for index in range(depth):
