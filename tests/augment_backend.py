@@ -1,7 +1,8 @@
 """python augment_backend.py IN.npz OUT.npz: the outputs of zoo.training.augmentation_layer on the current backend.
 
 IN.npz: `images` uint8, and `numbers/TEXT` for each augmentation. OUT.npz: `predict/TEXT` from the compiled model,
-`eager/TEXT` from a plain call, `bfloat16/TEXT` under that policy, and `fit`, the weights of a small model after training.
+`eager/TEXT` from a plain call, `bfloat16/TEXT` under that policy,
+and `fit`, the weights of a small model after training.
 """
 
 import sys
@@ -61,7 +62,8 @@ def main(input_path, output_path):
         outputs[f"predict/{text}"] = augmentation_model.predict(data, batch_size=len(images), verbose=0)
         outputs[f"eager/{text}"] = keras.ops.convert_to_numpy(augmentation_model(data))
         keras.config.set_dtype_policy("mixed_bfloat16")
-        outputs[f"bfloat16/{text}"] = keras.ops.convert_to_numpy(make_model(parse_augmentation(text), images.shape[1:])(data))
+        outputs[f"bfloat16/{text}"] = keras.ops.convert_to_numpy(make_model(parse_augmentation(text),
+                                                                            images.shape[1:])(data))
         keras.config.set_dtype_policy("float32")
     outputs["fit"] = fit_weights(images, arrays["numbers/flip crop=2"], "flip crop=2")
     np.savez(output_path, **outputs)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before a test imports Keras: TensorFlow logs many messages at startup
+# before a test imports Keras: TensorFlow logs many messages at startup
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 gc.set_threshold(50_000, 20, 20)  # instead of Python's 700, 10, 10: Keras creates millions of objects
 

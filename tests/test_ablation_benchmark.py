@@ -78,7 +78,8 @@ def test_each_variant_changes_one_thing_within_its_context(benchmark):
     for variant in {variant for _, _, variants in benchmark.CASES for variant in variants} - {
             "weights as constants", benchmark.ONE_FUNCTION}:
         with benchmark.apply_variant(variant):
-            assert sum(current is not original for current, original in zip(get_attributes(), before, strict=True)) == 1, variant
+            assert sum(current is not original
+                       for current, original in zip(get_attributes(), before, strict=True)) == 1, variant
         assert get_attributes() == before
 
 

@@ -24,7 +24,8 @@ RANGE = 0.255  # 1e-3 of the scale from 0 to 255
 # the text form in a recipe
 
 def test_the_text():
-    assert parse_augmentation("") == parse_augmentation("  ") == Augmentation() == parse_augmentation("crop=0 rotation=0 cutmix=0.0")
+    assert parse_augmentation("") == parse_augmentation("  ") == Augmentation()
+    assert parse_augmentation("crop=0 rotation=0 cutmix=0.0") == Augmentation()
     assert parse_augmentation("flip crop=4 rotation=15 shift=0.1 cutout=8 mixup=0.2 cutmix=1") == Augmentation(
         flip=True, crop=4, rotation=15.0, shift=0.1, cutout=8, mixup=0.2, cutmix=1.0)
     assert type(parse_augmentation("rotation=15").rotation) is float
@@ -102,7 +103,7 @@ def test_every_step_has_its_own_random_stream():
     positions = [(seed, epoch, step) for seed in range(4) for epoch in range(4) for step in range(4)]
     streams = [augmentation_layer.draw_uniform(*position, 8).ravel() for position in positions]
     streams += [np.random.Generator(np.random.Philox(key=[seed, epoch])).random(104)  # the order of the images
-             for seed in range(4) for epoch in range(4)]
+                for seed in range(4) for epoch in range(4)]
     assert len(np.unique(np.concatenate(streams))) == 80 * 104
     assert sorted(permute_indices(104, 0, 0)) == list(range(104))  # the order is still drawn this way: see batches.py
     assert np.array_equal(permute_indices(104, 0, 0), np.argsort(streams[64], kind="stable"))
@@ -114,7 +115,8 @@ EVERYTHING = "flip crop=4 rotation=15 shift=0.1 cutout=8 mixup=0.2 cutmix=1"
 def test_a_smaller_batch_has_the_same_parameters():
     large, small = (augmentation_layer.draw_augmentation_parameters(parse_augmentation(EVERYTHING), (32, 32, 3), 1, 2,
                                                                     3, count) for count in (128, 80))
-    assert large.dtype == np.float32 and large.shape == (128, augmentation_layer.count_augmentation_parameters(parse_augmentation(EVERYTHING)))
+    num_parameters = augmentation_layer.count_augmentation_parameters(parse_augmentation(EVERYTHING))
+    assert large.dtype == np.float32 and large.shape == (128, num_parameters)
     own_columns = [*range(10), *range(20, 26)]
     assert np.array_equal(large[:80, own_columns], small[:, own_columns])
     assert np.array_equal(large[:79], small[:79])
@@ -132,8 +134,8 @@ def test_operations_do_not_change_each_others_parameters():
 
 def test_flips_and_crops_are_uniform():
     """4,000 draws; five standard deviations either way: 0.5 +- 0.04, and 444 +- 100 for each of nine offsets."""
-    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("flip crop=4"), (32, 32, 3), 0, 0, 0,
-                                                              4000)
+    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("flip crop=4"), (32, 32, 3), 0, 0,
+                                                                 0, 4000)
     mirrored = parameters[:, 4] == -1
     assert abs(mirrored.mean() - 0.5) < 0.04
     assert np.array_equal(parameters[:, 4], np.where(mirrored, -1, 1))
@@ -146,18 +148,18 @@ def test_flips_and_crops_are_uniform():
 
 
 def test_rotations_and_shifts_are_uniform():
-    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("rotation=25"), (32, 32, 3), 0, 0, 0,
-                                                              4000).astype(float)
+    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("rotation=25"), (32, 32, 3), 0, 0,
+                                                                 0, 4000).astype(float)
     angles = np.degrees(np.arctan2(parameters[:, 1], parameters[:, 0]))
     assert uniform_distance((angles / 25 + 1) / 2) < 1.95 / math.sqrt(4000)
     parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("shift=0.1"), (20, 40, 3), 0, 0, 0,
-                                                              4000).astype(float)
+                                                                 4000).astype(float)
     assert uniform_distance((-parameters[:, 2] / 2 + 1) / 2) < 1.95 / math.sqrt(4000)  # 0.1 of 20 rows
     assert uniform_distance((-parameters[:, 5] / 4 + 1) / 2) < 1.95 / math.sqrt(4000)  # 0.1 of 40 columns
 
 
 def uniform_distance(values):
-    """Kolmogorov's and Smirnov's distance from the uniform distribution; 1.95 / sqrt(n) is exceeded once in 1,000 times."""
+    """Return the Kolmogorov-Smirnov distance from uniform; 1.95 / sqrt(n) is exceeded once in 1,000."""
     values, n = np.sort(values), len(values)
     return max((np.arange(1, n + 1) / n - values).max(), (values - np.arange(n) / n).max())
 
@@ -176,7 +178,7 @@ def test_the_beta_distribution(alpha, distribution):
 
 @pytest.mark.parametrize("alpha", [0.01, 0.2, 0.4, 10, 100])
 def test_the_variance_of_beta(alpha):
-    """1 / (4 (2 alpha + 1)); 20,000 draws of kurtosis at most 3 estimate it to 1 %; the tolerance is five times that."""
+    """1 / (4 (2 alpha + 1)); 20,000 draws of kurtosis at most 3 estimate it to 1 %; five times that is allowed."""
     u, v = augmentation_layer.draw_uniform(5, 0, 0, 20_000)[:2]
     values = augmentation_layer.sample_beta(alpha, u, v)
     assert values.min() >= 0 and values.max() <= 1
@@ -203,9 +205,9 @@ def test_mixed_labels():
 
 
 def test_mixup_and_cutmix_are_equally_frequent():
-    """Cutmix where the weight outside the patch is 1 and there is a patch: 4,000 coins, five standard deviations are 0.04."""
-    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("mixup=1 cutmix=1"), (32, 32, 3), 0, 0,
-                                                              0, 4000)
+    """Cutmix where the weight outside the patch is 1 and there is a patch: 4,000 coins; 0.04 is 5 std."""
+    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("mixup=1 cutmix=1"), (32, 32, 3), 0,
+                                                                 0, 0, 4000)
     assert abs(np.mean(parameters[:, 21] == 1) - 0.5) < 0.04
     mixup = parameters[parameters[:, 21] != 1]
     assert np.array_equal(mixup[:, 20], mixup[:, 21])
@@ -222,7 +224,7 @@ MIXED = ["mixup=0.4", "cutmix=1", "flip crop=2 cutout=3 mixup=0.4 cutmix=1", "ro
 
 
 def augment_by_loops(image, u, text):
-    """Augment one image by loops, from its 13 draws: flip, rotate and translate, cut out. Exact without interpolation."""
+    """Augment an image by loops, from its 13 draws: flip, rotate and translate, cut out; exact where not interpolated."""
     a, (height, width, _) = parse_augmentation(text), image.shape
     if a.flip and u[0] < 0.5:
         image = image[:, ::-1]
@@ -277,7 +279,8 @@ def run_augmentation(tmp_path_factory):
     """Return a function that runs augment_backend.py on a backend in a process of its own, once per backend."""
     folder, outputs = tmp_path_factory.mktemp("pictures"), {}
     input_path = folder / "given.npz"
-    np.savez(input_path, images=IMAGES, **{f"numbers/{text}": draw_parameters(text) for text in COPIES + BLENDED + MIXED})
+    np.savez(input_path, images=IMAGES,
+             **{f"numbers/{text}": draw_parameters(text) for text in COPIES + BLENDED + MIXED})
 
     def run(backend):
         if importlib.util.find_spec(backend) is None:
@@ -322,7 +325,8 @@ def augment(text, images, parameters, partners=None):
     from keras import ops
 
     inputs = [images, parameters] + ([partners] if partners is not None else [])
-    return ops.convert_to_numpy(augmentation_layer.AugmentationLayer(parse_augmentation(text))([ops.convert_to_tensor(array) for array in inputs]))
+    layer = augmentation_layer.AugmentationLayer(parse_augmentation(text))
+    return ops.convert_to_numpy(layer([ops.convert_to_tensor(array) for array in inputs]))
 
 
 def make_parameters(flipped=0, angle=0.0, down=0.0, right=0.0, shape=(5, 5, 1)):
@@ -363,7 +367,8 @@ def test_cutouts_are_anywhere_and_clipped_at_the_border():
     assert areas.max() == 64 and areas.min() == 16
     middle, corner = (~is_kept[:, 16, 16]).mean(), (~is_kept[:, 31, 31]).mean()
     assert abs(middle - 64 / 1024) < 5 * math.sqrt(64 / 1024 / 4000)
-    assert abs(corner - 16 / 1024) < 5 * math.sqrt(16 / 1024 / 4000)  # rows -4 .. 3 around the center: 4 of them reach the corner
+    # rows -4 .. 3 around the center: 4 of them reach the corner
+    assert abs(corner - 16 / 1024) < 5 * math.sqrt(16 / 1024 / 4000)
 
 
 def test_images_are_augmented_independently():

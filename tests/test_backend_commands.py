@@ -28,7 +28,7 @@ def run_commands(folder, *commands):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "KERAS_HOME": str(folder / "keras")}
     environment.pop("KERAS_BACKEND", None)
     process = subprocess.run([sys.executable, "-c", ALL, json.dumps(commands)], cwd=folder, env=environment,
-                          capture_output=True, text=True, encoding="utf-8", timeout=300)
+                             capture_output=True, text=True, encoding="utf-8", timeout=300)
     assert process.returncode == 0, process.stderr
     outputs = process.stdout.split("status 0\n")
     assert len(outputs) == len(commands) + 1, process.stdout + process.stderr
@@ -44,8 +44,10 @@ def test_train_evaluate_predict(backend, tmp_path):
     backend_arguments = ("--gpu", "none", "--backend", backend)
     run_arguments = ("--output-dir", ".", "--name", "run")
     train_output, resume_output, evaluate_output, predict_output = run_commands(
-        tmp_path, ("zoo.cli.train", "lenet5", "--limit", "300", "--epochs", "1", "--recipe", "notes", *run_arguments, *backend_arguments),
-        ("zoo.cli.train", "--resume", "run", "--epochs", "2", *backend_arguments), ("zoo.cli.evaluate", "run", *backend_arguments),
+        tmp_path, ("zoo.cli.train", "lenet5", "--limit", "300", "--epochs", "1", "--recipe", "notes", *run_arguments,
+                   *backend_arguments),
+        ("zoo.cli.train", "--resume", "run", "--epochs", "2", *backend_arguments),
+        ("zoo.cli.evaluate", "run", *backend_arguments),
         ("zoo.cli.predict", "run", "digit.png", "--top-k", "1", *backend_arguments))
     assert backend in train_output.splitlines()[2] and "1/1" in train_output and "2/2" in resume_output
     result = json.loads((tmp_path / "run" / "result.json").read_text())

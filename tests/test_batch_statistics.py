@@ -134,9 +134,9 @@ def test_exact_resume_with_statistics_and_averages_on_the_other_backends(backend
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
     process = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_resume.py",
-                           "tests/test_batch_statistics.py", "-k", "after_any_step or classifiers_go or average or "
-                           "statistics or frozen or validation"], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""})
+                              "tests/test_batch_statistics.py", "-k", "after_any_step or classifiers_go or average or "
+                              "statistics or frozen or validation"], cwd=ROOT, capture_output=True, text=True,
+                             env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""})
     assert process.returncode == 0, process.stdout[-3000:]
     assert " passed" in process.stdout
 
@@ -149,10 +149,10 @@ def test_no_network_validates_at_chance_when_it_has_learned_320_images(name, tmp
     info = datasets.get_dataset_info("digits")
     recipe = dataclasses.replace(recipes.get_recipe(name, "digits"), batch_size=32, epochs=8)
     run_config = plans.RunConfig(registry.resolve_model_config(name, info.shape, 10, spec.small_preset.width,
-                                                         options=spec.small_preset.options), info,
-                           recipe, 0, 320, keras.backend.backend(), False)
+                                                               options=spec.small_preset.options), info,
+                                 recipe, 0, 320, keras.backend.backend(), False)
     (tmp_path / "checkpoints").mkdir()
-    progress = trainer.train_model(model_building.build_run_model(run_config)[0], load_dataset(info, limit=320), recipe, 0,
-                                   tmp_path, aux_loss_weights=recipe_fields.resolve_aux_loss_weights(recipe, spec))
+    progress = trainer.train_model(model_building.build_run_model(run_config)[0], load_dataset(info, limit=320), recipe,
+                                   0, tmp_path, aux_loss_weights=recipe_fields.resolve_aux_loss_weights(recipe, spec))
     last = progress.history[-1]
     assert last["accuracy"] < 0.6 or last["val_accuracy"] > 0.3, last

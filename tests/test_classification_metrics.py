@@ -46,7 +46,8 @@ def test_against_the_definition_in_loops():
         inside = [i for i in range(300) if bin_index / 15 < float(probabilities[i].max()) <= (bin_index + 1) / 15]
         if inside:
             accuracy = sum(probabilities[i].argmax() == labels[i] for i in inside) / len(inside)
-            error += len(inside) / 300 * abs(accuracy - sum(float(probabilities[i].max()) for i in inside) / len(inside))
+            error += len(inside) / 300 * abs(accuracy - sum(float(probabilities[i].max())
+                                                            for i in inside) / len(inside))
     assert calibration.compute_calibration_error(probabilities, labels) == pytest.approx(error, abs=1e-12)
 
 

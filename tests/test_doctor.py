@@ -36,10 +36,11 @@ def install_smi(tmp_path):
 
 def run_doctor(folder, *arguments, **environment):
     base_environment = {name: value for name, value in os.environ.items()
-            if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_", env.ONEDNN_ENV_VAR))}
+                        if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_", env.ONEDNN_ENV_VAR))}
     return subprocess.run([sys.executable, "-c", QUICK, *arguments], capture_output=True, text=True, cwd=folder,
                           timeout=300,
-                          env={**base_environment, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(folder / "keras"), **environment})
+                          env={**base_environment, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(folder / "keras"),
+                               **environment})
 
 
 def parse_lines(process):

@@ -71,9 +71,10 @@ def test_the_argument_comes_first_and_is_set_for_keras(monkeypatch):
 @pytest.mark.parametrize("backend, package", [("jax", "cnn-zoo[jax]"), ("tensorflow", "cnn-zoo")])
 def test_a_backend_that_is_not_installed(monkeypatch, backend, package):
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    code = "from zoo.env import select_backend\ntry:\n    select_backend()\nexcept ValueError as error:\n    print(error)"
+    code = ("from zoo.env import select_backend\ntry:\n    select_backend()\n"
+            "except ValueError as error:\n    print(error)")
     process = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True,
-                         cwd=Path(__file__).resolve().parents[1])  # -S: without site-packages
+                             cwd=Path(__file__).resolve().parents[1])  # -S: without site-packages
     check_message(process.stdout, backend, f"pip install '{package}'", "backend='tensorflow'")
 
 
@@ -112,10 +113,11 @@ def test_onednn_is_not_set_too_late(without_tensorflow, monkeypatch):
 @pytest.mark.parametrize("given, expected", [(None, "1"), ("0", "0")])
 def test_tensorflow_finds_the_setting_when_it_is_imported(tmp_path, given, expected):
     for package in ("tensorflow", "keras"):  # stand-ins that print the setting
-        (tmp_path / f"{package}.py").write_text(f"import os\nprint(os.environ['{env.ONEDNN_ENV_VAR}'])\nraise SystemExit")
+        (tmp_path / f"{package}.py").write_text(f"import os\nprint(os.environ['{env.ONEDNN_ENV_VAR}'])\n"
+                                                "raise SystemExit")
     environment = {name: value for name, value in os.environ.items() if name != env.ONEDNN_ENV_VAR}
     environment |= {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(Path(__file__).resolve().parents[1])))}
     environment |= {env.ONEDNN_ENV_VAR: given} if given else {}
     process = subprocess.run([sys.executable, "-c", "import zoo; zoo.build('lenet5')"], capture_output=True, text=True,
-                         check=True, env=environment, cwd=tmp_path)
+                             check=True, env=environment, cwd=tmp_path)
     assert process.stdout == f"{expected}\n"

@@ -43,7 +43,8 @@ def data_folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(data_folder, tmp_path_factory):
     """Train on a flat folder: 120 images for training, 15 for validation and 15 for the test."""
-    run = zoo.fit("lenet5", data_folder, epochs=3, batch_size=8, output_dir=tmp_path_factory.mktemp("runs"), name="stripes")
+    run = zoo.fit("lenet5", data_folder, epochs=3, batch_size=8, output_dir=tmp_path_factory.mktemp("runs"),
+                  name="stripes")
     assert run.result["test_accuracy_best"] > 0.9
     return run
 
@@ -150,7 +151,8 @@ def test_the_output_of_the_command_for_other_images(run, data_folder, tmp_path, 
     assert scores["notes"] == []  # which its own test split has
     assert evaluate.main([str(run.path), "--data", str(data_folder), "--gpu", "none"]) == 0
     output = capsys.readouterr().out
-    assert str(run.path) in output.splitlines()[-1] and str(data_folder) in output.splitlines()[-1]  # the data that it was trained on
+    # the data that it was trained on
+    assert str(run.path) in output.splitlines()[-1] and str(data_folder) in output.splitlines()[-1]
 
 
 def test_invalid_other_images(run, tmp_path, capsys):
@@ -162,11 +164,12 @@ def test_invalid_other_images(run, tmp_path, capsys):
     np.savez(tmp_path / "odd.npz", images=images)
     (tmp_path / "empty").mkdir()
     for arguments, parts in ((["strange"], ("'horse'", "bottom, middle, top")), (["large.npz"], ("32x32x3", "28x28x1")),
-                        (["four.npz"], ("four.npz", "3")), (["odd.npz"], ("x_test and y_test", "test_images and test_labels", "images")),
-                        (["odd.npz", "--split", "validation"], ("x_val and y_val", "val_images and val_labels")),
-                        (["nowhere"], ("nowhere",)), (["empty"], ("empty",)),
-                        (["four.npz", "--data-dir", "x"], ("--data-dir",)),
-                        (["strange", "--split", "validation"], ("validation",))):
+                             (["four.npz"], ("four.npz", "3")),
+                             (["odd.npz"], ("x_test and y_test", "test_images and test_labels", "images")),
+                             (["odd.npz", "--split", "validation"], ("x_val and y_val", "val_images and val_labels")),
+                             (["nowhere"], ("nowhere",)), (["empty"], ("empty",)),
+                             (["four.npz", "--data-dir", "x"], ("--data-dir",)),
+                             (["strange", "--split", "validation"], ("validation",))):
         line = refusal_message(capsys, evaluate.main, run.path, "--data", tmp_path / arguments[0], *arguments[1:])
         assert all(part in line for part in parts), line
     for data_folder in ((images, labels + 1), (images[:, :20], labels), (images, labels, 3), 5):

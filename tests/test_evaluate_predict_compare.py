@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 def run(tmp_path_factory):
     """Train a run of two epochs on 150 images in another process."""
     folder = tmp_path_factory.mktemp("runs")
-    arguments = ("lenet5", "--gpu", "none", "--limit", "150", "--epochs", "2", "--output-dir", folder, "--name", "first")
+    arguments = ("lenet5", "--gpu", "none", "--limit", "150", "--epochs", "2", "--output-dir", folder, "--name",
+                 "first")
     process = subprocess.run([sys.executable, "-m", "zoo.train", *arguments], cwd=ROOT, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     return folder / "first"
@@ -59,7 +60,7 @@ def test_evaluation_reproduces_the_metrics_of_the_training(run, checkpoint):
     config, result = read_config(run), json.loads((run / "result.json").read_text())
     split = load_dataset_by_name("digits", limit=150).test
     probabilities = evaluation.predict_probabilities(evaluation.load_logits_model(run, config, checkpoint), split,
-                                                config["recipe"]["batch_size"])
+                                                     config["recipe"]["batch_size"])
     metrics = evaluation.compute_metrics(probabilities, split.labels)
     assert metrics["accuracy"] == result[f"test_accuracy_{checkpoint}"]
     if checkpoint == "best":
@@ -144,7 +145,7 @@ def test_an_image_folder_that_has_moved(tmp_path):
         for index in range(10):
             Image.new("L", (4, 4), index).save(tmp_path / "pets" / name / f"{index}.png")
     config = {"dataset": {"name": "pets", "kind": "folder", "labels_from": "folder", "source": str(tmp_path / "pets"),
-                         "shape": [4, 4, 1], "class_names": ["cat", "dog"], "test": 2}}
+                          "shape": [4, 4, 1], "class_names": ["cat", "dog"], "test": 2}}
     assert len(reload_run_split(tmp_path / "run", config, "test")) == 2
     (tmp_path / "pets").rename(tmp_path / "animals")
     with pytest.raises(UserError) as error:
@@ -250,7 +251,7 @@ def test_a_keras_file_without_probabilities_is_refused(tmp_path, images_dir, cap
     logits = keras.layers.Dense(10, bias_initializer=keras.initializers.Constant(-1.0))(keras.layers.Flatten()(image))
     keras.Model(image, logits).save(tmp_path / "logits.keras")
     check_refusal(capsys, predict.main, tmp_path / "logits.keras", images_dir / "digit.png", "--gpu", "none",
-            parts=[tmp_path / "logits.keras", "softmax"])
+                  parts=[tmp_path / "logits.keras", "softmax"])
 
 
 def test_invalid_arguments_of_predict(run, images_dir, tmp_path, capsys):
@@ -259,12 +260,13 @@ def test_invalid_arguments_of_predict(run, images_dir, tmp_path, capsys):
     with zipfile.ZipFile(tmp_path / "odd.keras", "w") as archive:
         archive.writestr("metadata.json", "{}")
     for arguments, parts in (([run, tmp_path / "none.png"], [tmp_path / "none.png"]),
-                         ([run, tmp_path], [tmp_path, "2 .keras", ".png", ".jpg"]),
-                         ([tmp_path / "x.keras", digit], [tmp_path / "x.keras"]),
-                         ([tmp_path / "bad.keras", digit], [tmp_path / "bad.keras", "zip"]),
-                         ([tmp_path / "odd.keras", digit], [tmp_path / "odd.keras", "config.json"]),
-                         ([tmp_path, digit], [tmp_path, "run.json"]), ([run, digit, "--top-k", "0"], ["--top-k", "'0'"]),
-                         ([run, digit, "--checkpoint", "lst"], ["'lst'", "'last'"]), ([run], ["IMAGE"])):
+                             ([run, tmp_path], [tmp_path, "2 .keras", ".png", ".jpg"]),
+                             ([tmp_path / "x.keras", digit], [tmp_path / "x.keras"]),
+                             ([tmp_path / "bad.keras", digit], [tmp_path / "bad.keras", "zip"]),
+                             ([tmp_path / "odd.keras", digit], [tmp_path / "odd.keras", "config.json"]),
+                             ([tmp_path, digit], [tmp_path, "run.json"]),
+                             ([run, digit, "--top-k", "0"], ["--top-k", "'0'"]),
+                             ([run, digit, "--checkpoint", "lst"], ["'lst'", "'last'"]), ([run], ["IMAGE"])):
         check_refusal(capsys, predict.main, *arguments, parts=parts)
 
 
@@ -380,8 +382,10 @@ def test_invalid_arguments_of_compare(make_run, tmp_path, capsys):
     a, b = make_run("a", (0.9, 0.9)), make_run("b", (0.9, 0.9), 1)
     (tmp_path / "link").symlink_to(a)
     for arguments, parts in (([a], [a]), ([a, a], ["run"]), ([a, tmp_path / "link"], ["run"]),
-                         ([a, tmp_path], [tmp_path, "run.json"]), ([a, b, "-o", "x.gif"], [".png", ".html", "'x.gif'"]),
-                         ([a, b, "-o", tmp_path / "none" / "x.png"], [tmp_path / "none" / "x.png", tmp_path / "none"])):
+                             ([a, tmp_path], [tmp_path, "run.json"]),
+                             ([a, b, "-o", "x.gif"], [".png", ".html", "'x.gif'"]),
+                             ([a, b, "-o", tmp_path / "none" / "x.png"],
+                              [tmp_path / "none" / "x.png", tmp_path / "none"])):
         check_refusal(capsys, compare.main, *arguments, parts=parts)
     (Path(b) / "history.csv").write_text("damage")
     check_refusal(capsys, compare.main, a, b, parts=[Path(b) / "history.csv"])

@@ -28,7 +28,7 @@ def write_run(folder, network, size, width=0.25):
     """Write a run directory, as after training, of a network with random weights; return its Path."""
     spec = registry.get_model_info(network)
     model_config = registry.resolve_model_config(network, (size, size, spec.input_shape[2]), 10, 1.0 if spec.fixed_width
-                                         else width)
+                                                 else width)
     channels = spec.input_shape[2]
     model = model_loading.build_with_preprocessing(model_config, [0.4] * channels, [0.3] * channels, "softmax")
     randomize(model)  # with the initial weights, predictions hardly depend on the image
@@ -75,7 +75,7 @@ def test_keras(run, images, expected_probabilities, tmp_path, capsys):
 
 def test_weights(run, images, expected_probabilities, tmp_path, capsys):
     path = export_run(run, "weights", tmp_path, capsys, "rgb",
-                   "x * (0.0130719, 0.0130719, 0.0130719) + (-1.33333, -1.33333, -1.33333)")
+                      "x * (0.0130719, 0.0130719, 0.0130719) + (-1.33333, -1.33333, -1.33333)")
     bare = zoo.build("lenet5_bn", (32, 32, 3), 10, width=0.25, weights=str(path))
     image = keras.Input((32, 32, 3))
     normalized = keras.layers.Rescaling([1 / 0.3 / 255] * 3, [-0.4 / 0.3] * 3)(image)
@@ -184,8 +184,8 @@ def test_an_existing_file_is_unchanged_after_a_failure(run, tmp_path, capsys):
 def test_invalid_arguments_are_refused_before_a_backend_loads(run, arguments, pins, tmp_path):
     program = ("import sys\nfrom zoo.cli import export\nstatus = export.main(sys.argv[1:])\n"
                "print('keras' in sys.modules)\nsys.exit(status)")
-    process = subprocess.run([sys.executable, "-c", program, run, *arguments], cwd=tmp_path, capture_output=True, text=True,
-                          env={"PYTHONPATH": str(ROOT), "PATH": ""})
+    process = subprocess.run([sys.executable, "-c", program, run, *arguments], cwd=tmp_path, capture_output=True,
+                             text=True, env={"PYTHONPATH": str(ROOT), "PATH": ""})
     assert (process.returncode, process.stdout) == (2, "False\n"), process.stderr
     assert process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
     check_text(process.stderr, *pins)

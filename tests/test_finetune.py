@@ -29,16 +29,16 @@ def runs_dir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def source(runs_dir):
     """Train a run from scratch, from which the others start."""
-    assert finetune.main([*MODEL, "--weights", "none", "--width", "0.05", "--epochs", "2", "--output-dir", str(runs_dir),
-                          "--name", "source"]) == 0
+    assert finetune.main([*MODEL, "--weights", "none", "--width", "0.05", "--epochs", "2", "--output-dir",
+                          str(runs_dir), "--name", "source"]) == 0
     return runs_dir / "source"
 
 
 @pytest.fixture(scope="module")
 def two_stage_run(runs_dir, source):
     """Fine-tune in two stages on the same backbone: the head, then the layers above conv3_1_add."""
-    arguments = [*MODEL, "--weights", str(source), "--freeze", "conv3_1_add", "--head-layers", "7,dropout=0.5", "--two-stage",
-             "--epochs", "2", "--output-dir", str(runs_dir), "--name", "staged"]
+    arguments = [*MODEL, "--weights", str(source), "--freeze", "conv3_1_add", "--head-layers", "7,dropout=0.5",
+                 "--two-stage", "--epochs", "2", "--output-dir", str(runs_dir), "--name", "staged"]
     assert finetune.main(arguments) == 0
     return runs_dir / "staged", arguments
 
@@ -49,7 +49,8 @@ def read_weights(run):
 
 
 def test_frozen_weights_stay_and_the_others_learn(source, two_stage_run):
-    before, head, after = read_weights(source), read_weights(two_stage_run[0] / "stage1"), read_weights(two_stage_run[0])
+    before, after = read_weights(source), read_weights(two_stage_run[0])
+    head = read_weights(two_stage_run[0] / "stage1")
     backbone = zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05)
     names = [layer.name for layer in backbone.layers]
     for layer in backbone.layers:
@@ -68,14 +69,16 @@ def test_a_stage_reports_the_freeze_boundary_and_trainable_parameters(source, ru
     num_unfrozen = sum(np.prod(weight.shape) for layer in backbone.layers[9:] for weight in layer.trainable_weights)
     num_classifier = backbone.output_shape[-1] * 10 + 10
     (stage_line,) = (line for line in output.splitlines() if backbone.layers[8].name in line)
-    check_message(stage_line, 9, len(backbone.layers), f"{num_unfrozen + num_classifier:,}", f"{backbone.count_params() + num_classifier:,}")
+    check_message(stage_line, 9, len(backbone.layers), f"{num_unfrozen + num_classifier:,}",
+                  f"{backbone.count_params() + num_classifier:,}")
     (loaded_line,) = (line for line in output.splitlines() if "best.npz" in line and "fc" in line)
     check_message(loaded_line, 1, "fc")  # the layer of the file that the backbone lacks
     check_text(output, "learning_rate", "0.001")  # a tenth, for a trained backbone
 
 
 def test_learning_rates_and_epochs_of_the_stages(two_stage_run):
-    first, last = (json.loads((run / "run.json").read_text()) for run in (two_stage_run[0] / "stage1", two_stage_run[0]))
+    first, last = (json.loads((run / "run.json").read_text())
+                   for run in (two_stage_run[0] / "stage1", two_stage_run[0]))
     assert (first["recipe"]["learning_rate"], first["recipe"]["epochs"]) == (0.01, 1)
     assert (last["recipe"]["learning_rate"], last["recipe"]["epochs"]) == (0.001, 2)
     assert first["finetuning"]["frozen_until"] == "conv5_relu" and last["finetuning"]["frozen_until"] == "conv3_1_add"
@@ -120,7 +123,8 @@ def test_a_fine_tuned_run_works_with_all_commands(two_stage_run, tmp_path, capsy
 def test_pixels_are_scaled_as_in_keras_applications(network, module):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), np.uint8)
     scaling = pretrained.KERAS_SCALINGS[network]
-    scaled = keras.ops.convert_to_numpy(layers.PixelScaling(scaling.scale, scaling.offset, scaling.channel_order)(pixels))
+    scaled = keras.ops.convert_to_numpy(layers.PixelScaling(scaling.scale, scaling.offset,
+                                                            scaling.channel_order)(pixels))
     np.testing.assert_allclose(scaled, module.preprocess_input(pixels.astype("float32")), rtol=1e-5, atol=1e-4)
 
 
@@ -128,7 +132,7 @@ def test_pixels_are_scaled_as_in_pytorch():
     """(x / 255 - mean) / std, from the documentation of torchvision's models."""
     scaling = pretrained.TORCH_SCALING
     scaled = keras.ops.convert_to_numpy(layers.PixelScaling(scaling.scale,
-                                                           scaling.offset)(np.full((1, 1, 1, 3), 200, "uint8")))
+                                                            scaling.offset)(np.full((1, 1, 1, 3), 200, "uint8")))
     expected = [(200 / 255 - mean) / std for mean, std in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))]
     np.testing.assert_allclose(scaled[0, 0, 0], expected, rtol=1e-5)
 
@@ -162,7 +166,8 @@ def test_28_pixels_are_upsampled_to_84_for_xception():
     reference = zoo.build("xception", (84, 84, 3), include_top=False, width=0.05, stem="paper")
     assert [layer.name for layer in backbone.layers][1:] == [layer.name for layer in reference.layers][1:]
     assert finetuned_model.find_freeze_boundary(backbone, 36) == reference.layers[35].name
-    assert finetuned_model.find_freeze_boundary(backbone, "all") == reference.layers[-1].name and finetuned_model.find_freeze_boundary(backbone, "none") == ""
+    assert finetuned_model.find_freeze_boundary(backbone, "all") == reference.layers[-1].name
+    assert finetuned_model.find_freeze_boundary(backbone, "none") == ""
 
 
 def test_the_model_is_the_backbone_and_a_dense_layer():
@@ -176,7 +181,8 @@ def test_the_model_is_the_backbone_and_a_dense_layer():
     features = reference.predict(upsampled, verbose=0).reshape(2, -1)
     kernel, bias = model.get_layer("head").get_weights()
     exponentials = np.exp(features @ kernel + bias)
-    np.testing.assert_allclose(model.predict(pixels, verbose=0), exponentials / exponentials.sum(axis=1, keepdims=True), rtol=1e-4)
+    np.testing.assert_allclose(model.predict(pixels, verbose=0), exponentials / exponentials.sum(axis=1, keepdims=True),
+                               rtol=1e-4)
 
 
 @pytest.mark.parametrize("network, expected", [("inception_v3", r"mixed\d"), ("xception", r"block\d+_add"),
@@ -192,9 +198,9 @@ def test_the_layer_at_half_depth_is_a_cut_of_the_graph(network, expected):
 
 
 @pytest.mark.parametrize("strategy, frozen, stages", [("small-similar", 1, False),
-                                                  pytest.param("large-similar", 0.5, True, marks=pytest.mark.slow),
-                                                  pytest.param("small-different", 1, False, marks=pytest.mark.slow),
-                                                  pytest.param("large-different", 0, True, marks=pytest.mark.slow)])
+                                                      pytest.param("large-similar", 0.5, True, marks=pytest.mark.slow),
+                                                      pytest.param("small-different", 1, False, marks=pytest.mark.slow),
+                                                      pytest.param("large-different", 0, True, marks=pytest.mark.slow)])
 def test_strategies(strategy, frozen, stages, source, runs_dir, capsys):
     name = f"plan-{strategy}"
     assert finetune.main([*MODEL, "--weights", str(source), "--strategy", strategy, "--epochs", "1", "--output-dir",
@@ -246,7 +252,8 @@ def test_an_option_alone_is_refused(arguments, option, capsys):
     (["--two-stage", "--freeze", "all"], ["freeze"]),
     (["--width", "0.5"], ["--width"])])
 def test_invalid_arguments_that_need_the_network(arguments, parts, source, runs_dir, capsys):
-    assert finetune.main([*MODEL, "--weights", str(source), *arguments, "--output-dir", str(runs_dir), "--name", "wrong"]) == 2
+    assert finetune.main([*MODEL, "--weights", str(source), *arguments, "--output-dir", str(runs_dir), "--name",
+                          "wrong"]) == 2
     check_message(capsys.readouterr().err, *parts)
     assert not (runs_dir / "wrong").exists()
 
@@ -267,8 +274,8 @@ def test_a_folder_is_trained_on_and_evaluated(pets, runs_dir, capsys):
 
 def test_extract(pets, tmp_path, capsys):
     output = tmp_path / "features.npz"
-    assert extract_features.main(["vgg16", "--data", str(pets), "--image-size", "33", "--weights", "none", "--width", "0.05",
-                                  "-o", str(output), "--gpu", "none", "-b", "7"]) == 0
+    assert extract_features.main(["vgg16", "--data", str(pets), "--image-size", "33", "--weights", "none", "--width",
+                                  "0.05", "-o", str(output), "--gpu", "none", "-b", "7"]) == 0
     with np.load(output) as file:
         arrays = {name: file[name] for name in file.files}
     assert arrays["features"].shape == (20, 25) and arrays["features"].dtype == np.float32  # int(512 * 0.05)
@@ -296,8 +303,8 @@ def test_extract_replaces_features_and_nothing_else(pets, source, tmp_path, caps
 
 def test_an_unknown_pixel_scaling_is_reported(pets, tmp_path, capsys):
     zoo.build("lenet5", include_top=False).save_weights(tmp_path / "a.weights.h5")
-    assert extract_features.main(["lenet5", "--data", str(pets), "--weights", str(tmp_path / "a.weights.h5"), "--image-size",
-                                  "28", "-o", str(tmp_path / "a.npz"), "--gpu", "none"]) == 0
+    assert extract_features.main(["lenet5", "--data", str(pets), "--weights", str(tmp_path / "a.weights.h5"),
+                                  "--image-size", "28", "-o", str(tmp_path / "a.npz"), "--gpu", "none"]) == 0
     assert re.search(r"(?i)a\.weights\.h5\b.*\bpixels\b|\bpixels\b.*a\.weights\.h5\b", capsys.readouterr().out)
 
 
@@ -326,7 +333,8 @@ def test_a_damaged_run_json_is_refused(two_stage_run, tmp_path):
 
 def test_extract_an_inner_layer_of_a_run(source, tmp_path):
     output = tmp_path / "f.npz"
-    assert extract_features.main(["resnet18", "--dataset", "digits", "--limit", "5", "--weights", str(source), "--feature-layer",
+    assert extract_features.main(["resnet18", "--dataset", "digits", "--limit", "5", "--weights", str(source),
+                                  "--feature-layer",
                                   "conv3_1_add", "--pooling", "none", "-o", str(output), "--gpu", "none"]) == 0
     with np.load(output) as file:
         assert file["features"].shape == (15, 14, 14, 6) and file["files"][6] == "validation/1"

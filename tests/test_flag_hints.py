@@ -31,7 +31,7 @@ OPTIONS = {command: parser._option_string_actions for command, parser in PARSERS
 
 
 def cases(hint):
-    """Yield (flag, command) for each flag of a hint and each command that the hint applies to and that lacks the flag."""
+    """Yield (flag, command) for the flags of a hint and the commands that it applies to and that lack the flag."""
     for name in hint.flags.split():
         for command, options in OPTIONS.items():
             if hint.reply.startswith("--"):
@@ -71,7 +71,8 @@ def test_a_row_of_the_table(hint):
             answering_hint = find_hint(flag, command, hint.example)
             if answering_hint.reply.startswith("--"):
                 check_message(line, make_replacement(answering_hint, hint.example))
-                PARSERS[command].parse_args([*ENOUGH.get(command, []), *shlex.split(make_replacement(answering_hint, hint.example))])
+                PARSERS[command].parse_args([*ENOUGH.get(command, []),
+                                             *shlex.split(make_replacement(answering_hint, hint.example))])
             else:
                 check_flags(line, command, flag)
         num_answers += answering_hint is hint
@@ -136,7 +137,8 @@ def test_an_answer(command, arguments, parts):
 @pytest.mark.parametrize("arguments", ["train lenet5 --workers 4", "list --device cpu"])
 def test_unneeded_flags_have_no_replacement(arguments):
     command, *arguments = arguments.split()
-    assert re.findall("--[a-z]+", refusal_message(command, arguments)) == [argument for argument in arguments if argument.startswith("--")]
+    assert re.findall("--[a-z]+", refusal_message(command, arguments)) == [argument for argument in arguments
+                                                                           if argument.startswith("--")]
 
 
 @pytest.mark.parametrize("command_line, flag, instead", [
@@ -147,7 +149,8 @@ def test_a_hint_is_one_line_with_status_2_before_anything_is_loaded(command_line
     command, *arguments = command_line.split()
     code = ("import importlib, sys\nstatus = importlib.import_module('zoo.cli.' + sys.argv[1]).main(sys.argv[2:])\n"
             "print(*{'keras', 'tensorflow', 'jax', 'torch', 'numpy'} & set(sys.modules))\nsys.exit(status)")
-    process = subprocess.run([sys.executable, "-c", code, command, *arguments], cwd=ROOT, capture_output=True, text=True)
+    process = subprocess.run([sys.executable, "-c", code, command, *arguments], cwd=ROOT, capture_output=True,
+                             text=True)
     assert (process.returncode, process.stdout) == (2, "\n")
     assert process.stderr.startswith("error: ")
     check_message(process.stderr, flag, instead)
@@ -209,7 +212,7 @@ def test_mistakes_with_the_flags(arguments, parts):
 
 
 @pytest.mark.parametrize("arguments, flag", [("--optimizer sgd", "--optimizer"), ("--lr-patience 3", "--lr-patience"),
-                                         ("--set optimizer=sgd", "--set")])
+                                             ("--set optimizer=sgd", "--set")])
 def test_a_resumed_run_keeps_its_recipe(arguments, flag):
     argv = ["--resume", "runs/nothing", *arguments.split()]
     with pytest.raises(UserError) as error:

@@ -16,7 +16,8 @@ from zoo.utils.flag_names import translate_keywords, translate_note
     ("pass batch_size=62 or 64", "pass --batch-size 62 or 64"),
     ("give precision='bfloat16' or 'float32'", "give --precision bfloat16 or float32"),
     ("a lower learning_rate=... may help", "a lower --lr may help"),
-    ("give initializer='he_normal', or batch_norm=True", "give --initializer he_normal, or --model-option batch_norm=true"),
+    ("give initializer='he_normal', or batch_norm=True",
+     "give --initializer he_normal, or --model-option batch_norm=true"),
     ("give name='my run'", "give --name 'my run'"),
     ("try width=0.5.", "try --width 0.5."),
     ("--set batch_size=3 and --model-option scale=true", "--set batch_size=3 and --model-option scale=true"),
@@ -43,7 +44,8 @@ def test_only_the_notes_of_a_header_are_translated():
     (lambda: zoo.fit("lenet5", "digits", head_layers="x"), "train lenet5 --head-layers x", "head_layers=...",
      "--head-layers"),
 ])
-def test_keywords_in_python_and_flags_on_the_command_line(call, arguments, keyword, flag, tmp_path, monkeypatch, capsys):
+def test_keywords_in_python_and_flags_on_the_command_line(call, arguments, keyword, flag, tmp_path, monkeypatch,
+                                                          capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))  # without nvidia-smi
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

@@ -18,9 +18,11 @@ ENTRY_POINTS = 11  # zoo itself, zoo.train, zoo.__main__
 # the values that several hosts exchange
 BACKENDS = dict.fromkeys(("training/distribution/mirrored.py", "training/prefetch_tensorflow.py",
                           "training/cpu_kernels.py"), "tensorflow") | {"training/distribution/multihost.py": "jax"}
-IMPORTED_BY_ZOO = "zoo.env"  # imported by zoo itself: the variables that TensorFlow reads must be set before it is imported
+# imported by zoo itself: the variables that TensorFlow reads must be set before it is imported
+IMPORTED_BY_ZOO = "zoo.env"
 # on the layer of the commands, but not commands
-SHARED_CLI_MODULES = {"common", "train_args", "reporting", "flag_hints", "help_text", "parser", "training_command", "unknown_flags"}
+SHARED_CLI_MODULES = {"common", "train_args", "reporting", "flag_hints", "help_text", "parser", "training_command",
+                      "unknown_flags"}
 
 
 @dataclass(frozen=True)
@@ -99,15 +101,18 @@ def find_violations(sources):
         module, package = get_module_name(path), get_package(get_module_name(path))
         layer = get_layer(module)
         file_imports = list(find_imports(path, tree, modules))
-        edges[module] = {imported.target for imported in file_imports if imported.at_module_level and imported.target in modules}
+        edges[module] = {imported.target for imported in file_imports if imported.at_module_level
+                         and imported.target in modules}
 
         def report(line, message, path=path):
             violations.append(f"zoo/{path}:{line}: {message}")
 
         for imported in file_imports:
-            root, private = imported.target.split(".")[0], f"{imported.target}.{imported.name}.".startswith("keras.src.")
+            root = imported.target.split(".")[0]
+            private = f"{imported.target}.{imported.name}.".startswith("keras.src.")
             if module == "zoo":
-                if imported.at_module_level and imported.target != IMPORTED_BY_ZOO and root not in sys.stdlib_module_names:
+                if (imported.at_module_level and imported.target != IMPORTED_BY_ZOO
+                        and root not in sys.stdlib_module_names):
                     report(imported.line, f"zoo itself imports {imported.target} when it is imported")
             elif root == "zoo":
                 if imported.target == "zoo":
@@ -116,7 +121,8 @@ def find_violations(sources):
                 elif is_command(imported.target) and layer < ENTRY_POINTS:
                     report(imported.line, f"imports the command {imported.target}")
                 elif not is_import_allowed(module, imported.target):
-                    report(imported.line, f"floor {layer} imports {imported.target} of floor {get_layer(imported.target)}")
+                    report(imported.line,
+                           f"floor {layer} imports {imported.target} of floor {get_layer(imported.target)}")
             elif layer == 0 and root not in sys.stdlib_module_names:
                 report(imported.line, f"floor 0 imports {root}")
             if root in ("tensorflow", "jax", "torch") and BACKENDS.get(path) != root:
@@ -127,7 +133,8 @@ def find_violations(sources):
                 report(imported.line, "imports matplotlib")
             if private:
                 report(imported.line, "imports Keras's private keras.src")
-            if root == "os" and imported.name in ("environ", "getenv", "environb") and package not in ("env", "devices"):
+            if root == "os" and imported.name in ("environ", "getenv",
+                                                  "environb") and package not in ("env", "devices"):
                 report(imported.line, "reads the environment")
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -178,7 +185,8 @@ VIOLATIONS = {
                                      "floor 2 imports zoo.training.run of floor 5"),
     "upwards by importlib": ({"layers/blocks.py": "import importlib\nimportlib.import_module('zoo.models.vgg')"},
                              "floor 1 imports zoo.models.vgg of floor 2"),
-    "upwards by importlib, in part": ({"layers/blocks.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')"},
+    "upwards by importlib, in part": ({"layers/blocks.py": "import importlib\n"
+                                                           "importlib.import_module(f'zoo.models.{x}')"},
                                       "floor 1 imports zoo.models of floor 2"),
     "one floor up": ({"data/datasets.py": "import zoo.weights.maps"}, "floor 3 imports zoo.weights.maps of floor 4"),
     "from floor 0": ({"registry.py": "import zoo.layers.blocks"}, "floor 0 imports zoo.layers.blocks of floor 1"),
@@ -223,7 +231,8 @@ def test_the_checker_accepts_valid_imports():
     assert find_violations({
         "__init__.py": "from zoo import env\ndef build():\n    from zoo.models.builder import build",
         "registry.py": "import math\nfrom zoo.errors import UserError",
-        "models/vgg.py": "from keras import layers\nfrom zoo.models import builder\nfrom zoo.layers.blocks import scaled",
+        "models/vgg.py": ("from keras import layers\nfrom zoo.models import builder\n"
+                          "from zoo.layers.blocks import scaled"),
         "models/builder.py": "import importlib\nimportlib.import_module(f'zoo.models.{x}')",
         "training/run.py": "from zoo import __version__\nfrom zoo.data.datasets import load",
         "training/trainer.py": "import zoo\nimport zoo.data.datasets\nzoo.__version__, zoo.data.datasets.load",

@@ -29,7 +29,8 @@ def test_the_references_of_a_term_exist(term):
     assert all(field in RECIPE_FIELDS for field in re.findall(r"`(\w+)`", fields[1] if fields else ""))
     assert all(hasattr(zoo, name) for name in re.findall(r"zoo\.(\w+)", where))
     assert all((DOCS / page).is_file() for page in re.findall(r"\]\((\S+?)\)", where))
-    commands = {argument for code in re.findall(r"`([^`]+)`", where) for argument in [code.split()[0]] if argument in COMMANDS}
+    commands = {argument for code in re.findall(r"`([^`]+)`", where) for argument in [code.split()[0]]
+                if argument in COMMANDS}
     assert fields or "zoo." in where or "--" in where or commands or "](" in where or "RUN/" in where
 
 

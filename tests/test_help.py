@@ -80,8 +80,10 @@ TASKS = [
     ("export runs/mine --format onnx --checkpoint last -o mine.onnx", {"format": "onnx", "output": "mine.onnx"}),
     ("predict xception images/ --weights imagenet --top-k 3 -o top.csv",
      {"model": "xception", "images": ["images/"], "top_k": "3", "output": "top.csv"}),
-    ("visualize runs/mine --image cat.png --plot gradcam --layers conv5 -o cam.pdf", {"plot": "gradcam", "layers": "conv5"}),
-    ("diagram vgg16 --image-size 32 --classes 10 --detail layers --theme dark -o vgg16.pdf", {"image_size": "32", "theme": "dark"}),
+    ("visualize runs/mine --image cat.png --plot gradcam --layers conv5 -o cam.pdf",
+     {"plot": "gradcam", "layers": "conv5"}),
+    ("diagram vgg16 --image-size 32 --classes 10 --detail layers --theme dark -o vgg16.pdf",
+     {"image_size": "32", "theme": "dark"}),
     ("summary resnet34 --batch-size 64 --memory-limit 24", {"batch_size": "64", "memory_limit": "24"}),
     ("extract-features vgg16 --dataset pets/ --labels-from filename --feature-layer pool4 --pooling none -o pool4.npz",
      {"labels_from": "filename", "pooling": "none"}),
@@ -103,12 +105,14 @@ def test_a_task(command_line, values):
 RECIPES = [  # (command, fields of the recipe in its run config)
     ("train resnet34 --dataset cifar10 --gpu 3 --label-smoothing 0.1 --early-stopping-patience 5",
      {"label_smoothing": 0.1, "early_stopping_patience": 5}),
-    ("train resnet34 --dataset cifar10 --optimizer sgd --momentum 0.9 --lr 0.1 --warmup-epochs 0 --lr-schedule step --milestones "
-     "'82 123' --gamma 0.1 --epochs 164 --weight-decay 1e-4",
+    ("train resnet34 --dataset cifar10 --optimizer sgd --momentum 0.9 --lr 0.1 --warmup-epochs 0 --lr-schedule step "
+     "--milestones '82 123' --gamma 0.1 --epochs 164 --weight-decay 1e-4",
      {"optimizer": "sgd", "learning_rate": 0.1, "milestones": "82 123", "epochs": 164, "weight_decay": 1e-4}),
-    ("train vgg16 --dataset cifar10 --augmentation 'flip crop=4 mixup=0.2' --ema-momentum 0.999 --model-option batch_norm=true --width 0.5",
+    ("train vgg16 --dataset cifar10 --augmentation 'flip crop=4 mixup=0.2' --ema-momentum 0.999 "
+     "--model-option batch_norm=true --width 0.5",
      {"augmentation": "flip crop=4 mixup=0.2", "ema_momentum": 0.999}),
-    ("train googlenet --dataset cifar100 --label-mode coarse --aux-loss-weights 0.2 --limit 1000 --gpu none --max-seconds 3600",
+    ("train googlenet --dataset cifar100 --label-mode coarse --aux-loss-weights 0.2 --limit 1000 "
+     "--gpu none --max-seconds 3600",
      {"aux_loss_weights": "0.2"}),
     ("train lenet5 --dataset mnist --recipe paper --batch-size 64", {"batch_size": 64, "optimizer": "sgd"}),
     ("train lenet5 --lr-schedule plateau --lr-patience 4 --gamma 0.5 --min-lr 1e-5",

@@ -16,7 +16,7 @@ GPU = ["--gpu", "none"]
 
 def train(folder, capsys):
     arguments = ["lenet5", "--data", str(folder), "--weights", "none", "--image-size", "28", "-b", "8", "--epochs", "1",
-             *GPU, "--output-dir", str(folder.parent), "--name", "run"]
+                 *GPU, "--output-dir", str(folder.parent), "--name", "run"]
     assert finetune.main(arguments) == 0
     return folder.parent / "run", capsys.readouterr().out
 
@@ -55,13 +55,13 @@ def test_a_run_keeps_the_white_level_of_its_16_bit_images(tmp_path, capsys):
     assert evaluate.main([str(run), "--data", str(tmp_path / "scans"), *GPU]) == 0
     check_text(capsys.readouterr().out, "0..4095", "0..255")
     (tmp_path / "scans" / "high").rename(tmp_path / "high")  # the largest remaining value is 255
-    assert extract_features.main(["lenet5", "--data", str(tmp_path / "scans"), "--weights", str(run), "--image-size", "28", *GPU,
-                                  "-o", str(tmp_path / "f.npz")]) == 0
+    assert extract_features.main(["lenet5", "--data", str(tmp_path / "scans"), "--weights", str(run), "--image-size",
+                                  "28", *GPU, "-o", str(tmp_path / "f.npz")]) == 0
     check_text(capsys.readouterr().out, "0..4095", "0..255")  # the scale of the run, not of this folder
 
 
 @pytest.mark.parametrize("main, arguments", [(finetune.main, ["lenet5", "--weights", "none", "--data"]),
-                                         (extract_features.main, ["lenet5", "--weights", "none", "--data"])])
+                                             (extract_features.main, ["lenet5", "--weights", "none", "--data"])])
 def test_an_ambiguous_layout_is_refused_in_a_line(tmp_path, capsys, main, arguments):
     for name in ("train/cat", "train/dog", "eval/cat", "eval/dog"):
         (tmp_path / name).mkdir(parents=True)

@@ -73,7 +73,8 @@ def test_response_normalization_by_hand():
 @pytest.mark.parametrize("policy, x, constants", [
     ("mixed_float16", [[300.0, -400.0, 500.0]], (1.0, 1e-5, 0.75, 3)),  # float16 ends at 65,504, below each square
     ("mixed_bfloat16", [[0.5, -1.0, 0.25]], (1.0, 0.002, 100.0, 3)),  # bfloat16 rounds 1.002 to 1, here a factor of 0.8
-    ("mixed_bfloat16", [[0.503, -1.003, 0.25]], (0.5, 1.0, 10.0, 3)),  # rounding the input first gives an error of a tenth
+    # rounding the input first gives an error of a tenth
+    ("mixed_bfloat16", [[0.503, -1.003, 0.25]], (0.5, 1.0, 10.0, 3)),
 ])
 def test_response_normalization_never_computes_in_half_precision(policy, x, constants):
     half = policy.removeprefix("mixed_")
@@ -286,7 +287,8 @@ def test_ceil_pooling_by_hand(layer, expected):
 @pytest.mark.parametrize("policy", POLICIES[1:])
 @pytest.mark.parametrize("layer, reduce", POOLS)
 def test_ceil_pooling_in_half_precision(policy, layer, reduce):
-    x = np.float32(np.random.default_rng(0).integers(-9, 0, (2, 6, 7, 3)))  # integers, which half precision represents exactly
+    # integers, which half precision represents exactly
+    x = np.float32(np.random.default_rng(0).integers(-9, 0, (2, 6, 7, 3)))
     actual = ops.convert_to_numpy(ops.cast(layer(3, 2, dtype=policy)(x), "float32"))
     expected = caffe_pool(x, 3, 2, reduce)
     assert actual.shape == expected.shape and np.abs(actual - expected).max() <= (0 if reduce is max else 0.06)
@@ -462,7 +464,7 @@ found = model.predict(given["pictures"], verbose=0)
 print(np.abs(found - given["expected"]).max() / np.abs(given["expected"]).max())
 """
     process = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, cwd=ROOT,
-                         env={**os.environ, "KERAS_BACKEND": backend})
+                             env={**os.environ, "KERAS_BACKEND": backend})
     assert process.returncode == 0, process.stderr
     return float(process.stdout.split()[-1])
 

@@ -68,7 +68,8 @@ def test_the_smoothed_loss_is_a_corrected_moving_average():
 def test_the_steepest_descent_of_a_known_curve():
     """A loss that falls along a logistic curve around 0.01, then diverges: it falls fastest a little above 0.01."""
     learning_rates = lr_range_test.space_learning_rates(1e-5, 10, 120)
-    losses = 2.3 - 2 / (1 + np.exp(-3 * np.log10(learning_rates / 0.01))) + 50 * np.maximum(0, np.log10(learning_rates)) ** 2
+    losses = (2.3 - 2 / (1 + np.exp(-3 * np.log10(learning_rates / 0.01)))
+              + 50 * np.maximum(0, np.log10(learning_rates)) ** 2)
     steepest = lr_range_test.find_steepest_learning_rate(learning_rates, [*losses])
     assert 0.005 < steepest < 0.1
     assert lr_range_test.find_steepest_learning_rate(learning_rates, [*np.linspace(1, 2, 120)]) is None
@@ -93,14 +94,14 @@ def test_a_mistake_is_one_line(keywords, part):
 
 
 def run_lr_find(*arguments, folder):
-    return subprocess.run([sys.executable, "-m", "zoo", "lr-find", *arguments], cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return subprocess.run([sys.executable, "-m", "zoo", "lr-find", *arguments], cwd=folder, capture_output=True,
+                          text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 @pytest.mark.slow  # a process of its own
 def test_the_command_prints_a_flag_and_draws_the_curve(tmp_path):
-    process = run_lr_find("lenet5", "--dataset", "digits", "--limit", "1000", "--batch-size", "32", "--steps", "60", "-o",
-                "curve.png", folder=tmp_path)
+    process = run_lr_find("lenet5", "--dataset", "digits", "--limit", "1000", "--batch-size", "32", "--steps", "60",
+                          "-o", "curve.png", folder=tmp_path)
     assert process.returncode == 0, process.stderr
     flag, learning_rate = process.stdout.splitlines()[-1].split()
     assert flag == "--lr" and 1e-3 < float(learning_rate) < 1

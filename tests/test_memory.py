@@ -22,7 +22,8 @@ def estimate_memory(shape, *steps):
 def test_a_chain_by_hand():
     """In numbers of 4 bytes: the image 8x8x1 = 64, conv 8x8x4 = 256, pool 4x4x4 = 64, flat the same, fc 2."""
     memory = estimate_memory((8, 8, 1), layers.Conv2D(4, 3, padding="same", activation="relu", name="conv"),
-                  layers.MaxPooling2D(2, name="pool"), layers.Flatten(name="flat"), layers.Dense(2, name="fc"))
+                             layers.MaxPooling2D(2, name="pool"), layers.Flatten(name="flat"),
+                             layers.Dense(2, name="fc"))
     assert (memory.parameters, memory.trainable_parameters, memory.largest_weight) == (4 * 170, 4 * 170, 4 * 128)
     # image, output of ReLU, output of the pooling, and a byte for each of its maxima
     assert memory.saved_activations == 4 * (64 + 256 + 64) + 64
@@ -51,17 +52,19 @@ def test_activations_saved_by_some_layers():
     assert count_bytes(layers.Conv2D(8, 1)) == 0  # its input is the image; its output is not needed
     assert count_bytes(layers.Conv2D(8, 1), layers.Activation("linear")) == 0
     assert count_bytes(layers.Conv2D(8, 1), layers.Activation("tanh")) == 512
-    assert count_bytes(layers.Conv2D(8, 1), layers.Dropout(0.5)) == 128 and count_bytes(layers.Conv2D(8, 1), layers.Dropout(0)) == 0
+    assert count_bytes(layers.Conv2D(8, 1), layers.Dropout(0.5)) == 128 and count_bytes(layers.Conv2D(8, 1),
+                                                                                        layers.Dropout(0)) == 0
     assert count_bytes(layers.Conv2D(8, 1), layers.AveragePooling2D(2)) == 0
     assert count_bytes(layers.Conv2D(8, 1), LocalResponseNormalization(2, 1e-4, 0.75)) == 4 * 512
-    assert count_bytes(layers.Conv2D(8, 1), layers.Lambda(lambda x: x * x, output_shape=(4, 4, 8))) == 2 * 512  # unknown layer
+    # unknown layer
+    assert count_bytes(layers.Conv2D(8, 1), layers.Lambda(lambda x: x * x, output_shape=(4, 4, 8))) == 2 * 512
     assert count_bytes(layers.MaxPooling2D(2), layers.Dropout(0.5)) == 0  # no trainable layer before them
     assert count_bytes(layers.MaxPooling2D(2), layers.Conv2D(8, 1)) == 128
 
 
 def test_half_precision_halves_only_activations():
     memory = estimate_memory((10,), layers.Dense(100, activation="relu", dtype="mixed_float16", name="fc"),
-                  layers.Dense(2, dtype="float32", name="top"))
+                             layers.Dense(2, dtype="float32", name="top"))
     assert memory.saved_activations == 4 * 10 + 2 * 100 and memory.parameters == 4 * 1302
 
 
@@ -102,7 +105,7 @@ def test_the_max_batch_size_is_the_largest(limit):
     memory = MemoryEstimate(parameters=1000, trainable_parameters=800, largest_weight=500, saved_activations=70,
                             training_peak=100, inference_peak=30)
     for largest, estimate in ((memory.compute_max_training_batch(limit), memory.estimate_training),
-                           (memory.compute_max_inference_batch(limit), memory.estimate_inference)):
+                              (memory.compute_max_inference_batch(limit), memory.estimate_inference)):
         assert largest == 0 or estimate(largest) <= limit
         assert estimate(largest + 1) > limit
 
@@ -123,22 +126,27 @@ def test_every_network(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_memory_rule_of_every_layer_is_known(name):
-    classes = [layer_class for kinds in LAYER_MEMORY_RULES for layer_class in (kinds if isinstance(kinds, tuple) else (kinds,))]
+    classes = [layer_class for kinds in LAYER_MEMORY_RULES
+               for layer_class in (kinds if isinstance(kinds, tuple) else (kinds,))]
     known_names = {"Activation", *(layer_class.__name__ for layer_class in classes)}
-    assert {layer["class_name"] for stage in describe_cached(name)["stages"] for layer in stage["layers"]} <= known_names
+    assert {layer["class_name"] for stage in describe_cached(name)["stages"]
+            for layer in stage["layers"]} <= known_names
 
 
 def test_batch_size_and_limit_are_the_requested_ones():
     memory = zoo.describe("lenet5", batch_size=64, memory_limit_gib=0.5)["memory"]
     assert (memory["batch_size"], memory["limit_gib"]) == (64, 0.5)
-    larger = zoo.describe("lenet5", batch_size=memory["training"]["sgd"]["max_batch_size"], memory_limit_gib=0.5)["memory"]
+    larger = zoo.describe("lenet5", batch_size=memory["training"]["sgd"]["max_batch_size"],
+                          memory_limit_gib=0.5)["memory"]
     assert 0.999 * GIB / 2 < larger["training"]["sgd"]["bytes"] <= GIB / 2
     assert zoo.describe("lenet5", memory_limit_gib=0.0001)["memory"]["training"]["sgd"]["max_batch_size"] == 0
 
 
 @pytest.mark.parametrize("keywords, value", [
-    ({"batch_size": 0}, "0"), ({"batch_size": 1.5}, "1.5"), ({"batch_size": True}, "True"), ({"memory_limit_gib": 0}, "0"),
-    ({"memory_limit_gib": float("nan")}, "nan"), ({"memory_limit_gib": float("inf")}, "inf"), ({"memory_limit_gib": "8"}, "'8'")])
+    ({"batch_size": 0}, "0"), ({"batch_size": 1.5}, "1.5"), ({"batch_size": True}, "True"),
+    ({"memory_limit_gib": 0}, "0"),
+    ({"memory_limit_gib": float("nan")}, "nan"), ({"memory_limit_gib": float("inf")}, "inf"),
+    ({"memory_limit_gib": "8"}, "'8'")])
 def test_invalid_arguments(keywords, value):
     with pytest.raises(UserError) as error:
         zoo.describe("lenet5", **keywords)

@@ -74,7 +74,8 @@ def summarize_layers(shape, *steps):
 ])
 def test_a_layer_counted_by_hand(shape, layer, parameters, multiply_adds):
     model_summary = summarize_layers(shape, layer)
-    assert (model_summary.parameters, model_summary.multiply_adds, model_summary.uncounted_layers) == (parameters, multiply_adds, ())
+    assert (model_summary.parameters, model_summary.multiply_adds,
+            model_summary.uncounted_layers) == (parameters, multiply_adds, ())
     (stage,) = model_summary.stages
     assert (stage.parameters, stage.multiply_adds, stage.layers) == (parameters, multiply_adds, ("x",))
     assert stage.shape == layer.output.shape[1:]
@@ -115,7 +116,8 @@ def test_the_graph_of_every_network_is_connected(name):
     names = [layer["name"] for layer in layers]
     (image,) = {input_name for layer in layers for input_name in layer["inputs"]} - {*names}
     assert all(layer["inputs"] for layer in layers)
-    assert {input_name for layer in layers for input_name in layer["inputs"]} == {image, *names[:-1]}  # only the last is not read
+    # only the last is not read
+    assert {input_name for layer in layers for input_name in layer["inputs"]} == {image, *names[:-1]}
 
 
 def test_frozen_layers_are_not_trainable():
@@ -190,9 +192,10 @@ def test_layers_that_cannot_be_counted_are_listed():
 
 
 def test_unknown_sizes_cannot_be_counted():
-    model_summary = summarize_layers((None, None, 3), layers.Conv2D(4, 3, name="conv"), layers.GlobalAveragePooling2D(name="pool"),
-               layers.Dense(2, name="fc"))
-    assert (model_summary.uncounted_layers, model_summary.parameters, model_summary.multiply_adds) == (("conv",), 122, 8)
+    model_summary = summarize_layers((None, None, 3), layers.Conv2D(4, 3, name="conv"),
+                                     layers.GlobalAveragePooling2D(name="pool"), layers.Dense(2, name="fc"))
+    assert (model_summary.uncounted_layers, model_summary.parameters, model_summary.multiply_adds) == (("conv",), 122,
+                                                                                                       8)
     assert model_summary.stages[0].shape == (None, None, 4)
 
 
@@ -274,7 +277,8 @@ def test_a_description_can_be_serialized_as_json(name):
 def test_the_docstring_sections_of_every_network(name):
     description = describe_cached(name)
     assert description["summary"].endswith((".", ":")) and description["paper_differences"].endswith(".")
-    assert not any("  " in paragraph or "\n" in paragraph for part in ("summary", "paper_differences", "implementation_differences")
+    assert not any("  " in paragraph or "\n" in paragraph
+                   for part in ("summary", "paper_differences", "implementation_differences")
                    for paragraph in description[part].split("\n\n") if not paragraph.startswith(" "))
 
 
@@ -282,13 +286,14 @@ def test_docstring_sections():
     description = read_docstring_sections("vgg")
     assert description["summary"] == "VGG, configurations D (VGG-16) and E (VGG-19)."
     assert description["paper_differences"].startswith("weights are initialized with Glorot and Bengio's uniform "
-                                                "distribution, with which, as the paper found")
+                                                       "distribution, with which, as the paper found")
     assert "Other implementations" not in description["paper_differences"]
 
 
 def test_a_description_of_the_requested_model():
     description = zoo.describe("vgg16", (32, 40, 1), 7, width=0.5, batch_norm=True)
-    assert (description["input_shape"], description["classes"], description["stem"], description["width"]) == ([32, 40, 1], 7, "paper", 0.5)
+    assert (description["input_shape"], description["classes"], description["stem"],
+            description["width"]) == ([32, 40, 1], 7, "paper", 0.5)
     assert description["options"] == {"batch_norm": True, "dropout": 0.5} and description["aux"] is False
     assert description["parameters"] == zoo.build("vgg16", (32, 40, 1), 7, width=0.5, batch_norm=True).count_params()
     assert description["paper"] == {

@@ -38,7 +38,8 @@ def test_every_network_has_its_table(page):
     assert [*re.findall(r"^\| \[(\S+)\]\(#\1\) \|", page, re.MULTILINE)] == [*MODELS]
     for name, facts in FACTS.items():
         section = page.split(f"# {name}\n", 1)[1]
-        rows = re.findall(r"^\| (\S+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", section.split("\n#", 1)[0], re.MULTILINE)
+        rows = re.findall(r"^\| (\S+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", section.split("\n#", 1)[0],
+                          re.MULTILINE)
         assert [row[0] for row in rows if row[0] in facts.stages] == [*facts.stages]
         assert all(paper == computed for stage, paper, computed, *_ in rows if stage in facts.stages)
 

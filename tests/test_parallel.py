@@ -81,8 +81,8 @@ def train_in_process(backend, devices, folder, dropout=0.0, sessions=(10**6,), c
                    "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
                    "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests")))}
     process = subprocess.run([sys.executable, "-c", PROGRAM, backend, str(devices), str(folder), str(dropout),
-                           json.dumps(sessions), json.dumps(changes), json.dumps(dict.fromkeys(aux_names, 0.3))],
-                          env=environment, capture_output=True, text=True)
+                              json.dumps(sessions), json.dumps(changes), json.dumps(dict.fromkeys(aux_names, 0.3))],
+                             env=environment, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     return run_files.read_history_rows(folder), read_arrays(folder / "checkpoints" / "last.npz")
 
@@ -102,7 +102,8 @@ def test_two_devices_train_as_one(backend, tmp_path):
     single, double = (train_in_process(backend, devices, tmp_path / str(devices)) for devices in (1, 2))
     assert_equal_training(single, double)
     assert int(single[1]["optimizer/nesterov/iteration"]) == 21  # 7 steps per epoch
-    assert np.abs(single[1]["trained/conv/kernel"] - single[1]["weights/conv/kernel"]).max() > 1e-3  # the weights have changed
+    # the weights have changed
+    assert np.abs(single[1]["trained/conv/kernel"] - single[1]["weights/conv/kernel"]).max() > 1e-3
 
 
 @pytest.mark.slow
@@ -118,7 +119,8 @@ def test_two_devices_resume_exactly_where_they_were_interrupted(backend, tmp_pat
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_two_devices_with_auxiliary_classifiers(backend, tmp_path):
-    assert_equal_training(*(train_in_process(backend, devices, tmp_path / str(devices), aux_names=("aux1",)) for devices in (1, 2)))
+    assert_equal_training(*(train_in_process(backend, devices, tmp_path / str(devices), aux_names=("aux1",))
+                            for devices in (1, 2)))
 
 
 class RecordingSplit(Split):
@@ -158,7 +160,8 @@ def test_shards_of_training_batches(size, devices, hosts, copies, augment):
     np.testing.assert_allclose(np.bincount(images, weights), np.ones(size))  # each image counts once
     assert images[:size] == list(range(size)) and len(images) == size * copies
     per_host = len(images) // hosts
-    assert max(num_read) <= min(size, per_host + (1 if "mixup" in augment else 0))  # a host reads only the images that it needs
+    # a host reads only the images that it needs
+    assert max(num_read) <= min(size, per_host + (1 if "mixup" in augment else 0))
 
 
 def test_shards_of_evaluation_batches():
@@ -174,7 +177,8 @@ def test_shards_of_evaluation_batches():
 def test_a_single_device_changes_nothing():
     batches = EvaluationBatches(RecordingSplit(3), 2)
     assert data_parallel.SINGLE_DEVICE.shard_batches(batches) is batches
-    assert data_parallel.distribute_over_devices("torch", 1) is data_parallel.distribute_over_devices("jax", 1) is data_parallel.distribute_over_devices("tensorflow", 0) is data_parallel.SINGLE_DEVICE
+    for backend, gpus in (("torch", 1), ("jax", 1), ("tensorflow", 0)):
+        assert data_parallel.distribute_over_devices(backend, gpus) is data_parallel.SINGLE_DEVICE
 
 
 def test_fewer_gpus_than_requested():

@@ -43,10 +43,10 @@ def random_images(*shape):
 
 # name: (model of keras.applications, its smallest input shape)
 REFERENCES = {"vgg16": (keras.applications.VGG16, (32, 32, 3)),
-          "vgg19": (keras.applications.VGG19, (32, 32, 3)),
-          "inception_v3": (keras.applications.InceptionV3, (75, 75, 3)),
-          "inception_resnet_v2": (keras.applications.InceptionResNetV2, (75, 75, 3)),
-          "xception": (keras.applications.Xception, (71, 71, 3))}
+              "vgg19": (keras.applications.VGG19, (32, 32, 3)),
+              "inception_v3": (keras.applications.InceptionV3, (75, 75, 3)),
+              "inception_resnet_v2": (keras.applications.InceptionResNetV2, (75, 75, 3)),
+              "xception": (keras.applications.Xception, (71, 71, 3))}
 
 
 def compare_with_keras(name, shape, classes, include_top):
@@ -66,7 +66,8 @@ def test_equal_to_keras_without_a_top(name):
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=[pytest.mark.slow] * (name == "inception_resnet_v2")) for name in REFERENCES])  # it takes 20 s
+    # it takes 20 s
+    pytest.param(name, marks=[pytest.mark.slow] * (name == "inception_resnet_v2")) for name in REFERENCES])
 def test_equal_to_keras(name):
     assert compare_with_keras(name, REFERENCES[name][1], 10, include_top=True) < 1e-5
 
@@ -301,6 +302,8 @@ def test_googlenet_equals_bvlcs_in_numpy(stem, shape):
     model = zoo.build("googlenet", shape, 10, width=0.125, stem=stem, aux=True, classifier_activation=None)
     randomize(model)
     batch = 50 * random_images(2, *shape)
-    actual, expected = model.predict(batch, verbose=0), googlenet(np.float64(batch), get_weights(model), stem == "small")
-    assert {name: relative_difference(actual[name], logits) < 1e-5 for name, logits in expected.items()} == dict.fromkeys(
+    actual, expected = model.predict(batch, verbose=0), googlenet(np.float64(batch), get_weights(model),
+                                                                  stem == "small")
+    assert {name: relative_difference(actual[name], logits) < 1e-5
+            for name, logits in expected.items()} == dict.fromkeys(
         ("main", "aux1", "aux2"), True)

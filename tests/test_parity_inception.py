@@ -28,7 +28,10 @@ def get_stride2_padding(n):
 
 
 class Network:
-    """Runs the figures: 'v' is valid padding, '/2' stride 2. Operations: '3x3', '3x3 v', '3x3/2 v', 'avg', 'max', 'max/2', 'max/2 v'."""
+    """Runs the figures.
+
+    Operations: '3x3', '3x3 v', '3x3/2 v', 'avg', 'max', 'max/2', 'max/2 v'; 'v' is valid padding, '/2' is stride 2.
+    """
 
     def __init__(self, model):
         self.weights = get_weights(model)
@@ -62,7 +65,8 @@ class Network:
         return x
 
     def fork(self, x, name, *chains):
-        return np.concatenate([self.chain(x, operations, f"{name}_{branch}") for branch, operations in enumerate(chains, 1)], -1)
+        return np.concatenate([self.chain(x, operations, f"{name}_{branch}")
+                               for branch, operations in enumerate(chains, 1)], -1)
 
     def wide(self, x, name, branch, *operations):
         """Return the outputs of an 8x8 branch that ends in parallel 1x3 and 3x1 convolutions."""
@@ -155,5 +159,5 @@ def test_equal_to_the_figures_in_numpy(network, shape, scale):
 def test_batch_normalization_has_slims_constants(name):
     model = zoo.build(name, (32, 32, 3), 10, width=0.05)
     constants = {(layer.epsilon, layer.momentum) for layer in model.layers
-             if isinstance(layer, keras.layers.BatchNormalization)}
+                 if isinstance(layer, keras.layers.BatchNormalization)}
     assert constants == {(1e-3, 0.99)}

@@ -23,7 +23,8 @@ def build_model(name, policy, **options):
         return model_loading.build_with_preprocessing(model_config, [0.5], [0.25], None)
 
 
-@pytest.mark.parametrize("policy, compute_dtype", [("bfloat16", "bfloat16"), ("float16", "float16"), ("float32", "float32")])
+@pytest.mark.parametrize("policy, compute_dtype",
+                         [("bfloat16", "bfloat16"), ("float16", "float16"), ("float32", "float32")])
 def test_compute_dtypes_of_each_precision(policy, compute_dtype):
     model = build_model("resnet34", policy, width=0.125)
     assert {weight.dtype for weight in model.weights} == {"float32"}
@@ -66,7 +67,8 @@ def test_float16_scales_the_loss_and_resumes_exactly(changes, tmp_path, capsys):
     arrays = read_arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
     steps_taken = int(arrays[f"optimizer/{recipe.optimizer}/iteration"])
     assert 19 <= steps_taken <= 21  # of 3 epochs of 7 steps
-    assert arrays["optimizer/loss_scale/dynamic_scale"] == 2.0 ** (15 - (21 - steps_taken))  # halved for each skipped step
+    # halved for each skipped step
+    assert arrays["optimizer/loss_scale/dynamic_scale"] == 2.0 ** (15 - (21 - steps_taken))
     assert {array.dtype for name, array in arrays.items() if name.startswith("weights/")} == {np.dtype("float32")}
     if changes.get("ema_momentum"):
         assert np.abs(arrays["trained/conv/kernel"] - arrays["weights/conv/kernel"]).max() > 0
@@ -79,7 +81,8 @@ def test_float16_skips_a_step_whose_gradient_is_not_finite():
     before = [np.array(weight) for weight in model.trainable_variables]
     gradients = [np.full(weight.shape, np.inf, "float32") for weight in model.trainable_variables]
     model.optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients])
-    assert all(np.array_equal(actual, expected) for actual, expected in zip(model.trainable_variables, before, strict=True))
+    assert all(np.array_equal(actual, expected)
+               for actual, expected in zip(model.trainable_variables, before, strict=True))
     assert float(model.optimizer.dynamic_scale) == 2.0**14
 
 
@@ -123,7 +126,8 @@ def test_float16_without_a_gpu(capsys, tmp_path):
 
 
 def test_a_bfloat16_run_is_loaded_in_bfloat16(tmp_path, capsys):
-    arguments = ["lenet5", "--gpu", "none", "--limit", "60", "--epochs", "1", "--output-dir", str(tmp_path), "--name", "x"]
+    arguments = ["lenet5", "--gpu", "none", "--limit", "60", "--epochs", "1", "--output-dir", str(tmp_path), "--name",
+                 "x"]
     assert train.main([*arguments, "--precision", "bfloat16"]) == 0
     check_text(capsys.readouterr().out, "tensorflow", "bfloat16")
     model = model_loading.load_run_or_keras_file(tmp_path / "x")
@@ -140,9 +144,11 @@ def test_bfloat16_reaches_the_accuracy_of_float32(tmp_path, capsys):
     for policy in ("float32", "bfloat16"):
         accuracies = []
         for seed in range(3):
-            arguments = ["lenet5", "--gpu", "none", "--precision", policy, "--seed", str(seed), "--output-dir", str(tmp_path)]
+            arguments = ["lenet5", "--gpu", "none", "--precision", policy, "--seed", str(seed), "--output-dir",
+                         str(tmp_path)]
             assert train.main([*arguments, "--name", f"{policy}-{seed}"]) == 0
-            accuracies.append(json.loads((tmp_path / f"{policy}-{seed}" / "result.json").read_text())["test_accuracy_best"])
+            result = json.loads((tmp_path / f"{policy}-{seed}" / "result.json").read_text())
+            accuracies.append(result["test_accuracy_best"])
         means[policy] = np.mean(accuracies)
     assert means["float32"] > 0.95
     assert abs(means["float32"] - means["bfloat16"]) < 0.01

@@ -30,7 +30,8 @@ def folder(tmp_path_factory):
     model = zoo.build("vgg16", (32, 32, 3), width=0.0625, include_top=False)
     randomize(model)
     model.save(folder / "ours.h5")
-    keras_names = {f"conv{block}_{index}": f"block{block}_conv{index}" for block in range(1, 6) for index in range(1, 4)}
+    keras_names = {f"conv{block}_{index}": f"block{block}_conv{index}" for block in range(1, 6)
+                   for index in range(1, 4)}
 
     def rename(layer):
         config = layer.get_config()
@@ -52,7 +53,7 @@ def scale_white(config):
     ("ours.h5", "imagenet-torch", WHITE["imagenet-torch"], False), ("ours.h5", "none", WHITE["none"], False)])
 def test_finetune_reports_and_stores_the_scaling(folder, file, preprocessing, expected, note, tmp_path, capsys):
     arguments = ["vgg16", "--data", str(folder / "pets"), "--weights", str(folder / file), *NARROW, "--epochs", "1",
-             "-b", "8", "--output-dir", str(tmp_path), "--name", "run"]
+                 "-b", "8", "--output-dir", str(tmp_path), "--name", "run"]
     assert finetune.main(arguments + (["--preprocessing", preprocessing] if preprocessing else [])) == 0
     config = json.loads((tmp_path / "run" / "run.json").read_text())["finetuning"]
     np.testing.assert_allclose(scale_white(config), expected, rtol=1e-5)
@@ -68,8 +69,8 @@ def test_weights_of_a_run_keep_its_scaling(folder, tmp_path):
               "mnist", "--output-dir", str(tmp_path)]
     info = dataset_info.get_dataset_info("mnist")
     for name, arguments, expected in (("plain", [], (1 - info.mean[0]) / info.std[0]),
-                                  ("run", ["--preprocessing", "run"], (1 - info.mean[0]) / info.std[0]),
-                                  ("symmetric", ["--preprocessing", "symmetric"], 1)):
+                                      ("run", ["--preprocessing", "run"], (1 - info.mean[0]) / info.std[0]),
+                                      ("symmetric", ["--preprocessing", "symmetric"], 1)):
         assert finetune.main([*common, "--name", name, *arguments]) == 0
         config = json.loads((tmp_path / name / "run.json").read_text())["finetuning"]
         np.testing.assert_allclose(scale_white(config), [expected], rtol=1e-5)
@@ -106,7 +107,8 @@ def lenet(folder):
 
 
 def test_predict(folder, lenet, capsys):
-    arguments = ["lenet5", "--weights", str(folder / "lenet.h5"), str(folder / "white.png"), "--top-k", "1", "--gpu", "none"]
+    arguments = ["lenet5", "--weights", str(folder / "lenet.h5"), str(folder / "white.png"), "--top-k", "1", "--gpu",
+                 "none"]
     assert predict.main(arguments) == 2
     assert "--preprocessing" in capsys.readouterr().err
     for name, white in (("none", 255), ("symmetric", 1)):
@@ -123,7 +125,7 @@ def test_predict(folder, lenet, capsys):
 
 def test_visualize(folder, lenet, tmp_path, capsys):
     arguments = ["lenet5", "--image", str(folder / "white.png"), "--plot", "prediction", "-o", str(tmp_path / "a.png"),
-             "--gpu", "none"]
+                 "--gpu", "none"]
     assert visualize.main([*arguments, "--weights", str(folder / "lenet.h5")]) == 2
     assert visualize.main([*arguments, "--preprocessing", "none"]) == 2
     error = capsys.readouterr().err.splitlines()
@@ -137,7 +139,8 @@ def test_visualize(folder, lenet, tmp_path, capsys):
     (["--weights", "mnist", "--preprocessing", "imagenet-torch"], ("imagenet-torch", "3", "1")),
     (["--weights", "none", "--preprocessing", "symmetric"], ("preprocessing",))])
 def test_invalid_arguments_are_refused(arguments, pins, tmp_path, capsys):
-    assert finetune.main(["lenet5", "--data", "digits", "--gpu", "none", "--output-dir", str(tmp_path), *arguments]) == 2
+    assert finetune.main(["lenet5", "--data", "digits", "--gpu", "none", "--output-dir", str(tmp_path),
+                          *arguments]) == 2
     error = capsys.readouterr().err
     check_text(error, *pins)
     assert error.count("\n") == 1

@@ -41,7 +41,8 @@ def narrow_vgg(monkeypatch):
 def test_other_options_can_be_combined_with_a_preset(narrow_vgg):
     model_config = parse_config(*narrow_vgg, "--model-option", "dropout=0.3").model_config
     assert (model_config.width, model_config.options) == (0.25, {"batch_norm": True, "dropout": 0.3})
-    assert parse_config(*narrow_vgg, "--set", "dropout=0.2").model_config.options == {"batch_norm": True, "dropout": 0.2}
+    assert parse_config(*narrow_vgg, "--set", "dropout=0.2").model_config.options == {"batch_norm": True,
+                                                                                      "dropout": 0.2}
 
 
 @pytest.mark.parametrize("arguments, pin", [
@@ -67,7 +68,7 @@ def test_a_mistyped_preset_names_the_nearest_before_anything_loads():
 
 def test_the_same_command_resumes(tmp_path, capsys):
     arguments = ["maxout_mnist", "--preset", "small", "--limit", "20", "--epochs", "1", "--gpu", "none", "--output-dir",
-             str(tmp_path), "--name", "run"]
+                 str(tmp_path), "--name", "run"]
     assert train.main(arguments) == 0
     width = json.loads((tmp_path / "run" / "run.json").read_text())["model_config"]["width"]
     assert width == registry.get_model_info("maxout_mnist").small_preset.width
@@ -79,7 +80,8 @@ def test_the_same_command_resumes(tmp_path, capsys):
 
 @pytest.mark.parametrize("command", [summary, diagram])
 def test_summary_and_diagram_use_the_image_size_of_the_preset(command):
-    model_config = common.parse_model_config("resnet34", command.build_parser().parse_args(["resnet34", "--preset", "small"]))
+    model_config = common.parse_model_config("resnet34",
+                                             command.build_parser().parse_args(["resnet34", "--preset", "small"]))
     assert model_config == pretrained.resolve_preset_config(registry.get_model_info("resnet34"), "small")
     assert (model_config.input_shape, model_config.classes, model_config.stem) == ((32, 32, 3), 10, "small")
     large = common.parse_model_config("resnet34", command.build_parser().parse_args(

@@ -70,7 +70,8 @@ def test_a_run_evaluates_and_predicts(trained_run):
     probabilities = trained_run.predict(images)
     assert probabilities.shape == (3, 10) and probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     (name, largest), (_, second) = trained_run.predict(images, top_k=2)[0]
-    assert name == str(probabilities[0].argmax()) and largest == pytest.approx(probabilities[0].max()) and largest > second
+    assert name == str(probabilities[0].argmax())
+    assert largest == pytest.approx(probabilities[0].max()) and largest > second
     assert np.array_equal(trained_run.load_model("best").predict(images, verbose=0), probabilities)
 
 
@@ -78,8 +79,10 @@ def test_the_command_trains_identically(trained_run, tmp_path):
     assert train.main(["lenet5", "--limit", "200", "--epochs", "2", "--output-dir", str(tmp_path), "--name", "digits",
                        "--gpu", "none"]) == 0
     assert (tmp_path / "digits" / "history.csv").read_text() == (trained_run.path / "history.csv").read_text()
-    python_arrays, command_arrays = (read_arrays(path / "checkpoints" / "last.npz") for path in (trained_run.path, tmp_path / "digits"))
-    assert [name for name in python_arrays if not np.array_equal(python_arrays[name], command_arrays[name])] in ([], ["progress/seconds"])
+    python_arrays, command_arrays = (read_arrays(path / "checkpoints" / "last.npz")
+                                     for path in (trained_run.path, tmp_path / "digits"))
+    assert [name for name in python_arrays
+            if not np.array_equal(python_arrays[name], command_arrays[name])] in ([], ["progress/seconds"])
 
 
 def test_the_same_call_again_does_nothing(trained_run, capsys):
@@ -101,8 +104,10 @@ def test_a_run_stopped_by_a_callback_resumes_exactly(trained_run, tmp_path):
     resumed = run.resume()
     assert (resumed.status, resumed.reason) == ("finished", None) and resumed.history == trained_run.history
     assert reopened.reason is None and "stop_reason" not in resumed.config
-    resumed_arrays, expected_arrays = (read_arrays(finished_run.path / "checkpoints" / "last.npz") for finished_run in (resumed, trained_run))
-    assert [name for name in resumed_arrays if not np.array_equal(resumed_arrays[name], expected_arrays[name])] in ([], ["progress/seconds"])
+    resumed_arrays, expected_arrays = (read_arrays(finished_run.path / "checkpoints" / "last.npz")
+                                       for finished_run in (resumed, trained_run))
+    assert [name for name in resumed_arrays
+            if not np.array_equal(resumed_arrays[name], expected_arrays[name])] in ([], ["progress/seconds"])
 
 
 def test_arrays(tmp_path):
@@ -280,7 +285,8 @@ def make_backbone():
     lambda: make_sequential(layers.Dense(10), layers.Softmax(), layers.Activation("linear", dtype="float32")),
     lambda: make_sequential(layers.Dense(10, activation="softmax"), layers.Reshape((10,))),
     lambda: make_sequential(layers.Dense(10), layers.Activation("softmax"), layers.Reshape((1, 10)), layers.Flatten()),
-    lambda: make_sequential(layers.Conv2D(10, 2, activation="softmax"), layers.Flatten(), layers.Identity(), start=MAPS_START),
+    lambda: make_sequential(layers.Conv2D(10, 2, activation="softmax"), layers.Flatten(), layers.Identity(),
+                            start=MAPS_START),
     lambda: make_sequential(make_head(layers.Dense(10, activation="softmax"))),
     lambda: make_sequential(make_head(layers.Dense(10), layers.Softmax()), layers.Activation("linear")),
     lambda: make_functional(keras.ops.softmax),
@@ -306,15 +312,20 @@ def test_a_softmax_is_found_before_layers_without_effect(make, tmp_path):
     (lambda: make_sequential(layers.Dense(10, activation="tanh"), layers.Identity()), "tanh softmax Dense(10)"),
     (lambda: make_functional(keras.ops.sigmoid), "sigmoid softmax Dense(10)"),
     (lambda: make_sequential(make_head(layers.Dense(10, activation="hard_sigmoid"))), "hardsigmoid softmax Dense(10)"),
-    (lambda: make_sequential(layers.Dense(10, activation="softmax"), layers.Dropout(0.5, name="drop")), "drop Dense(10)"),
-    (lambda: make_sequential(layers.Conv2D(10, 1, activation="softmax"), layers.GlobalAveragePooling2D(name="mean"), start=MAPS_START),
+    (lambda: make_sequential(layers.Dense(10, activation="softmax"), layers.Dropout(0.5, name="drop")),
+     "drop Dense(10)"),
+    (lambda: make_sequential(layers.Conv2D(10, 1, activation="softmax"), layers.GlobalAveragePooling2D(name="mean"),
+                             start=MAPS_START),
      "mean Dense(10)"),
-    (lambda: make_sequential(layers.Reshape((2, 392)), layers.Dense(5, activation="softmax", name="pair"), layers.Flatten()),
+    (lambda: make_sequential(layers.Reshape((2, 392)), layers.Dense(5, activation="softmax", name="pair"),
+                             layers.Flatten()),
      "pair 10 Dense(10)"),
     (lambda: make_functional(share_softmax), "softmax"),
     (lambda: make_sequential(Twice(), layers.Dense(10)), "Twice @keras.saving.register_keras_serializable()"),
-    (lambda: make_sequential(make_head(Twice()), layers.Dense(10)), "Twice @keras.saving.register_keras_serializable()"),
-    (lambda: make_sequential(layers.Activation(divide_by_two), layers.Dense(10)), "halve @keras.saving.register_keras_serializable()"),
+    (lambda: make_sequential(make_head(Twice()), layers.Dense(10)),
+     "Twice @keras.saving.register_keras_serializable()"),
+    (lambda: make_sequential(layers.Activation(divide_by_two), layers.Dense(10)),
+     "halve @keras.saving.register_keras_serializable()"),
     (lambda: make_sequential(NoConfig(lambda inputs: inputs / 2), layers.Dense(10)), "NoConfig get_config()"),
     (lambda: make_sequential(layers.Lambda(lambda inputs: inputs / 2), layers.Dense(10)), "Lambda keras.layers.Layer"),
 ])
@@ -344,7 +355,7 @@ def test_pixels_are_not_rescaled_for_a_model_that_rescales(tmp_path):
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_a_softmax_in_half_precision_is_accepted(precision):
     model = make_sequential(layers.Dense(10, dtype=precision), layers.Softmax(dtype=precision),
-                  layers.Activation("linear", dtype="float32"))
+                            layers.Activation("linear", dtype="float32"))
     custom_model.make_custom_model_config(model, zoo.load_data("digits", limit=10).info)
     assert custom_model.remove_softmax(model).predict(np.ones((1, 28, 28, 1), "float32"), verbose=0).min() < 0
 
@@ -352,10 +363,12 @@ def test_a_softmax_in_half_precision_is_accepted(precision):
 def test_automatic_names_of_keras_do_not_matter():
     info = zoo.load_data("digits", limit=10).info
     first, second, wider, named = (custom_model.make_custom_model_config(model, info) for model in (
-        make_sequential(layers.Dense(10)), make_sequential(layers.Dense(10)), make_sequential(make_head(layers.Dense(20)), layers.Dense(10)),
+        make_sequential(layers.Dense(10)), make_sequential(layers.Dense(10)),
+        make_sequential(make_head(layers.Dense(20)), layers.Dense(10)),
         make_sequential(layers.Dense(10), name="net_2")))
     assert first == second and first.name == "sequential" and named.name == "net_2" and named.digest == first.digest
-    assert custom_model.make_custom_model_config(make_sequential(make_head(layers.Dense(20, use_bias=False)), layers.Dense(10)),
+    assert custom_model.make_custom_model_config(make_sequential(make_head(layers.Dense(20, use_bias=False)),
+                                                                 layers.Dense(10)),
                                                  info).digest != wider.digest
 
 

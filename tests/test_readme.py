@@ -31,7 +31,8 @@ def test_the_table_of_networks_is_up_to_date():
 
 
 def test_the_table_of_accuracies_is_up_to_date():
-    assert extract_block("python benchmarks/accuracy.py --table") == run_and_capture("benchmarks/accuracy.py", "--table")
+    assert extract_block("python benchmarks/accuracy.py --table") == run_and_capture("benchmarks/accuracy.py",
+                                                                                     "--table")
 
 
 def test_the_table_of_transfer_learning_is_up_to_date():

@@ -62,7 +62,8 @@ def test_the_input_image():
 
 
 def test_layers_after_one_that_reads_the_whole_image():
-    assert compute_last_field((8, 8, 3), layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(2, 1)) == WHOLE_IMAGE
+    assert compute_last_field((8, 8, 3), layers.GlobalAveragePooling2D(keepdims=True),
+                              layers.Conv2D(2, 1)) == WHOLE_IMAGE
     assert compute_last_field((8, 8, 3), layers.Reshape((64, 3)), layers.Dense(2)) == (None, None)  # unknown
     assert compute_last_field((8, 8, 3), layers.Reshape((192,)), layers.Dense(2)) == WHOLE_IMAGE
 
@@ -75,8 +76,8 @@ def test_of_several_paths_the_largest_counts():
     residual = ScaledAdd(0.1, name="residual")([gated, tall])
     squeezed = layers.GlobalAveragePooling2D(keepdims=True, name="squeeze")(residual)
     excited = layers.Multiply(name="excite")([residual, layers.Dense(4, name="fc")(squeezed)])
-    fields = get_fields(summary.summarize_model(keras.Model(image,
-                                                     keras.ops.relu(layers.Conv2D(2, 3, 2, name="conv")(excited)))))
+    outputs = keras.ops.relu(layers.Conv2D(2, 3, 2, name="conv")(excited))
+    fields = get_fields(summary.summarize_model(keras.Model(image, outputs)))
     assert (fields["wide"], fields["tall"]) == (((1, 7), (1, 1)), ((3, 1), (1, 1)))
     assert fields["gate"] == fields["residual"] == ((3, 7), (1, 1))
     assert fields["squeeze"] == fields["fc"] == WHOLE_IMAGE
@@ -111,7 +112,7 @@ STEM = compute_field((3, 2), CONV, CONV, (3, 2), (1, 1), CONV, (3, 2))  # of Inc
     ("resnet34", "pool1", 11, 4),
     ("resnet34", "conv2", *compute_field((7, 2), (3, 2), *[CONV] * 6)),
     ("resnet34", "conv5", *compute_field((7, 2), (3, 2), *[CONV] * 6, (3, 2), *[CONV] * 7, (3, 2), *[CONV] * 11, (3, 2),
-                                 *[CONV] * 5)),
+                                         *[CONV] * 5)),
     ("resnet34", "conv5", 899, 32),
     ("inception_v3", "stem", *STEM),
     ("inception_v3", "mixed0", STEM[0] + 4 * 8, 8),  # 5x5, or two 3x3

@@ -30,7 +30,8 @@ from zoo.training.recipe import (
     override_recipe,
     resolve_aux_loss_weights,
 )
-from zoo.training.recipes import BASE, DIGITS_OVERRIDES, RECIPE_NAMES, MODERN_RECIPES, NOTES_RECIPE, PAPER_RECIPES, get_recipe
+from zoo.training.recipes import (BASE, DIGITS_OVERRIDES, RECIPE_NAMES, MODERN_RECIPES, NOTES_RECIPE, PAPER_RECIPES,
+                                  get_recipe)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -160,7 +161,7 @@ def test_one_field_changes_and_no_other(arguments, field, value):
 
 def test_several_fields_change_together():
     recipe = parse_recipe("resnet34", "--epochs", "2", "--set", "warmup_epochs=0", "--set", "optimizer=adam", "--set",
-                  "augmentation=")
+                          "augmentation=")
     assert recipe == Recipe(epochs=2, warmup_epochs=0.0, optimizer="adam", learning_rate=0.001)
 
 
@@ -325,7 +326,8 @@ def test_extendable_schedules():
     ("googlenet", "0.5 aux2=1", {"aux1": 0.5, "aux2": 1.0}),
     ("inception_v3", "aux1=0.4", {"aux1": 0.4}), ("resnet34", "", {})])
 def test_the_weights_of_auxiliary_losses(network, aux_loss_weights, expected):
-    assert resolve_aux_loss_weights(Recipe(aux_loss_weights=aux_loss_weights), registry.get_model_info(network)) == expected
+    assert resolve_aux_loss_weights(Recipe(aux_loss_weights=aux_loss_weights),
+                                    registry.get_model_info(network)) == expected
 
 
 @pytest.mark.parametrize("network, aux_loss_weights, parts", [
@@ -340,8 +342,9 @@ def test_invalid_weights_of_auxiliary_losses(network, aux_loss_weights, parts):
 
 def test_recipes_import_only_the_lowest_layer():
     code = ("import sys, zoo.training.recipes; "
-           "print(*sorted(name for name in sys.modules if name.partition('.')[0] not in sys.stdlib_module_names))")
-    process = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True)  # -S: no site
+            "print(*sorted(name for name in sys.modules if name.partition('.')[0] not in sys.stdlib_module_names))")
+    # -S: no site
+    process = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert process.stderr == ""
     loaded = set(process.stdout.split()) - {"__main__"}
     assert "zoo.training.recipes" in loaded

@@ -46,7 +46,8 @@ def build_without_weights(name, *arguments, **keywords):
 
 @functools.lru_cache(maxsize=200)  # the tests share a few builds of each network, some of which take seconds
 def _build_without_weights(name, *arguments):
-    positional = [argument for argument in arguments if not (isinstance(argument, tuple) and isinstance(argument[0], str))]
+    positional = [argument for argument in arguments
+                  if not (isinstance(argument, tuple) and isinstance(argument[0], str))]
     keywords = dict(argument for argument in arguments if isinstance(argument, tuple) and isinstance(argument[0], str))
 
     def build():
@@ -226,7 +227,8 @@ def list_options(spec):
 
 def list_variants(spec):
     """Return keyword arguments that change the layers of a network."""
-    return [{}, *list_options(spec)] + [{"stem": "small"}] * bool(spec.small_stem_below) + [{"aux": True}] * bool(spec.aux_loss_weights)
+    variants = [{}, *list_options(spec)] + [{"stem": "small"}] * bool(spec.small_stem_below)
+    return variants + [{"aux": True}] * bool(spec.aux_loss_weights)
 
 
 @pytest.mark.parametrize("name, keywords", slow_if_large([
@@ -236,14 +238,15 @@ def test_names_of_layers(name, keywords):
     assert len(set(names)) == len(names)
     assert [layer_name for layer_name in names if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", layer_name)] == []
     # Keras's automatic names are the class name with a number that increases from build to build
-    assert [layer_name for layer_name in names if re.fullmatch(r"(conv2d|dense|batch_normalization|re_lu|activation|concatenate|add"
-                                                   r"|dropout|.*pooling2d|zero_padding2d|p_re_lu|keras_tensor)(_\d+)?",
-                                                   layer_name)] == []
+    automatic = (r"(conv2d|dense|batch_normalization|re_lu|activation|concatenate|add|dropout|.*pooling2d"
+                 r"|zero_padding2d|p_re_lu|keras_tensor)(_\d+)?")
+    assert [layer_name for layer_name in names if re.fullmatch(automatic, layer_name)] == []
 
 
 @pytest.mark.parametrize("name", slow_if_large(NETWORKS))
 def test_every_build_has_the_same_names(name):
-    names, names_of_second = ([layer.name for layer in build_without_weights(name, (28, 28, 3), classes).layers] for classes in (10, 9))
+    names, names_of_second = ([layer.name for layer in build_without_weights(name, (28, 28, 3), classes).layers]
+                              for classes in (10, 9))
     assert names == names_of_second  # an automatic name would have another number the second time
 
 
@@ -280,8 +283,9 @@ def test_the_option_dropout_reaches_both_layers():
 
 
 def test_every_batch_normalization_has_pytorchs_constants():
-    norm_layers = [layer for model in (build_without_weights("resnet34", (32, 32, 3), 10), build_without_weights("vgg16", batch_norm=True))
-             for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    norm_layers = [layer for model in (build_without_weights("resnet34", (32, 32, 3), 10),
+                                       build_without_weights("vgg16", batch_norm=True))
+                   for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert len(norm_layers) == 33 + 13
     assert {(layer.epsilon, layer.momentum) for layer in norm_layers} == {(1e-5, 0.9)}
 
@@ -303,7 +307,7 @@ def test_logits_and_probabilities(name):
     model = zoo.build(name, (size, size + 3, 2), 5, width=get_min_width(name), aux=bool(MODELS[name].aux_loss_weights))
     randomize(model)
     reader = keras.Model(model.input, {output: [model.get_layer(layer).input, model.get_layer(layer).output]
-                                        for output, layer in outputs.items()})
+                                       for output, layer in outputs.items()})
     for logits, probabilities in reader(random_images(3, size, size + 3, 2), training=False).values():
         logits, probabilities = map(keras.ops.convert_to_numpy, (logits, probabilities))
         assert probabilities.shape == (3, 5)
@@ -311,7 +315,8 @@ def test_logits_and_probabilities(name):
         assert np.ptp(logits, axis=1).min() > 0
         exponentials = np.exp(logits.astype("float64") - logits.max(axis=1, keepdims=True))
         # a logit of 100 is accurate to 1e-5, which the exponential turns into 1e-5 of the probability
-        np.testing.assert_allclose(probabilities, exponentials / exponentials.sum(axis=1, keepdims=True), rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(probabilities, exponentials / exponentials.sum(axis=1, keepdims=True), rtol=1e-4,
+                                   atol=1e-7)
 
     logits_model = build_without_weights(name, (28, 28, 3), 10, classifier_activation=None)
     assert logits_model.get_layer("predictions").activation is keras.activations.linear

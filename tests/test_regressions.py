@@ -98,8 +98,9 @@ def test_5_6_15_22_30_weights_of_other_programs_are_read(file, inputs, run_at):
 
 def test_9_a_resumed_fine_tuning_refuses_renamed_classes(inputs, run_at, tmp_path):
     folder = shutil.copytree(inputs / "v09_renamed", tmp_path / "data")
-    arguments = ["lenet5", "--data", folder, "--weights", "mnist", "--image-size", "28", "--freeze", "none", "--two-stage",
-             "--head-epochs", "400", "--lr", "0.01", "--backbone-lr", "1e-4", "--epochs", "3", "-b", "8", *CPU]
+    arguments = ["lenet5", "--data", folder, "--weights", "mnist", "--image-size", "28", "--freeze", "none",
+                 "--two-stage",
+                 "--head-epochs", "400", "--lr", "0.01", "--backbone-lr", "1e-4", "--epochs", "3", "-b", "8", *CPU]
     run_at(finetune, *arguments, "--max-seconds", "8", status=7)
     (folder / "cat").rename(folder / "zcat")
     message, _ = run_at(finetune, *arguments, status=2)
@@ -116,7 +117,7 @@ def test_12_a_system_without_fcntl(tmp_path):
     program = ("import sys; sys.modules['fcntl'] = None; import runpy; sys.argv = ['zoo.train', 'lenet5', '--epochs', "
                "'1', '--limit', '100', '--gpu', 'none']; runpy.run_module('zoo.train', run_name='__main__')")
     process = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
-                         env={**os.environ, "PYTHONPATH": str(ROOT)})
+                             env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert "Traceback" not in process.stderr and len(list(tmp_path.glob("runs/*/result.json"))) == 1, process.stderr
 
 
@@ -125,7 +126,7 @@ def test_13_a_disk_without_locks(tmp_path):
                "sys.argv = ['zoo.train', 'lenet5', '--epochs', '1', '--limit', '100', '--gpu', 'none', '--name', 'x']\n"
                "runpy.run_module('zoo.train', run_name='__main__')")
     process = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
-                         env={**os.environ, "PYTHONPATH": str(ROOT)})
+                             env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert (tmp_path / "runs/x/result.json").exists(), process.stderr
 
 
@@ -218,11 +219,12 @@ def test_25_other_labelled_images_are_evaluated_as_such(inputs, run_at, tmp_path
 
 
 def test_26_mig_devices(inputs, tmp_path):
-    process = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--gpu", "0", "--epochs", "1", "--limit", "100"],
-                         cwd=tmp_path, capture_output=True, text=True,
-                         env={**os.environ, "PYTHONPATH": str(ROOT),
-                              "CUDA_VISIBLE_DEVICES": "MIG-c6d4f1ef-1111-2222-3333-444455556666",
-                              "PATH": f"{REPORTS / 'fake'}{os.pathsep}{os.environ['PATH']}"})
+    process = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--gpu", "0", "--epochs", "1", "--limit",
+                              "100"],
+                             cwd=tmp_path, capture_output=True, text=True,
+                             env={**os.environ, "PYTHONPATH": str(ROOT),
+                                  "CUDA_VISIBLE_DEVICES": "MIG-c6d4f1ef-1111-2222-3333-444455556666",
+                                  "PATH": f"{REPORTS / 'fake'}{os.pathsep}{os.environ['PATH']}"})
     assert "hides GPU 0" not in process.stderr and "Traceback" not in process.stderr
 
 

@@ -37,7 +37,8 @@ def get_texts(figure):
 
 
 @pytest.mark.parametrize("kind, pins", [
-    ("curves", ("lenet5", "digits")), ("confusion", ("lenet5", "digits")), ("misclassified", ("100",)), ("samples", ())])
+    ("curves", ("lenet5", "digits")), ("confusion", ("lenet5", "digits")), ("misclassified", ("100",)),
+    ("samples", ())])
 def test_each_plot_is_a_figure_that_a_notebook_shows(run, kind, pins):
     figure = run.plot(kind)
     assert isinstance(figure, Figure)
@@ -71,11 +72,13 @@ def test_a_run_shows_itself_with_its_curves_and_a_link(run, monkeypatch):
 
 def test_inspect_gives_every_figure(run, image):
     inspection = run.inspect(image)
-    figures = [inspection.prediction(), inspection.features(), inspection.features("C1", channels=2), inspection.filters(),
-               inspection.hypercolumn(["C1", "C3"]), inspection.gradcam(), inspection.gradcam("C3"), inspection.saliency(),
-               inspection.occlusion()]
+    figures = [inspection.prediction(), inspection.features(), inspection.features("C1", channels=2),
+               inspection.filters(),
+               inspection.hypercolumn(["C1", "C3"]), inspection.gradcam(), inspection.gradcam("C3"),
+               inspection.saliency(), inspection.occlusion()]
     assert all(isinstance(figure, Figure) for figure in figures)
-    assert {"0", "1"} <= set(get_texts(figures[2])) and "2" not in get_texts(figures[2])  # the indices of two feature maps
+    # the indices of two feature maps
+    assert {"0", "1"} <= set(get_texts(figures[2])) and "2" not in get_texts(figures[2])
     assert inspection._repr_png_()[0].startswith(PNG)
 
 
@@ -159,8 +162,10 @@ def test_a_run_json_without_a_setting_is_of_another_version(run, tmp_path):
     text = str(zoo.compare_runs([tmp_path / "a", tmp_path / "b"]))
     assert "version" in text and "deterministic" in text and "weights" not in text
     (tmp_path / "own").mkdir()  # a custom model has neither width nor stem, in any version
-    custom_config = {"custom": True, "name": "own", "input_shape": [28, 28, 1], "classes": 10, "rescale": True, "digest": "0"}
-    (tmp_path / "own" / "run.json").write_text(json.dumps({**run.config, "model": "own", "model_config": custom_config}))
+    custom_config = {"custom": True, "name": "own", "input_shape": [28, 28, 1], "classes": 10, "rescale": True,
+                     "digest": "0"}
+    (tmp_path / "own" / "run.json").write_text(json.dumps({**run.config, "model": "own",
+                                                           "model_config": custom_config}))
     assert "version" not in str(zoo.compare_runs([tmp_path / "a", tmp_path / "own"]))
 
 
@@ -169,7 +174,7 @@ def test_a_run_json_without_a_setting_is_of_another_version(run, tmp_path):
 
 @pytest.fixture
 def notebook(monkeypatch):
-    """Make this process look like the kernel of a notebook; return what it displays, [("display" or "update", object)]."""
+    """Make this process look like a notebook; return what it displays, [("display" or "update", object)]."""
     displayed = []
 
     class Handle:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def test_the_table():
     process = subprocess.run([sys.executable, "docs/scaling.py"], cwd=ROOT, capture_output=True, text=True, check=True,
-                         env={"PYTHONPATH": str(ROOT)})
+                             env={"PYTHONPATH": str(ROOT)})
     page = (ROOT / "docs" / "scaling.md").read_text()
     assert f"<!-- python docs/scaling.py -->\n{process.stdout}<!-- end -->\n" in page
 

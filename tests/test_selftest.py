@@ -56,8 +56,9 @@ def test_lenet5_passes(tmp_path, backend):
 def test_a_network_that_cannot_learn(tmp_path):
     """The command with only ten steps: status 1, and an error line with the network and its losses."""
     process = run_python("-c", "import sys\nfrom zoo.training import selftest\n"
-                  "selftest.OVERFIT_CONFIGS['lenet5'] = selftest.OverfitConfig(max_steps=10, loss_fraction=1e-9)\n"
-                  "from zoo.cli.selftest import main\nsys.exit(main(['lenet5']))\n", scratch=tmp_path)
+                         "config = selftest.OverfitConfig(max_steps=10, loss_fraction=1e-9)\n"
+                         "selftest.OVERFIT_CONFIGS['lenet5'] = config\n"
+                         "from zoo.cli.selftest import main\nsys.exit(main(['lenet5']))\n", scratch=tmp_path)
     assert process.returncode == 1
     row, last_line = process.stdout.splitlines()[1:]
     _, _, steps, first_loss, last_loss, _, reload = row.split()
@@ -190,8 +191,8 @@ def test_every_network_is_trained_as_with_zoo_train(name):
     spec, run_config = registry.get_model_info(name), selftest.make_selftest_config(name)
     arguments = [name, "--preset", "small", "--dataset", spec.small_preset.dataset]
     expected = training_command.parse_run_config(train.build_parser().parse_args(arguments))
-    assert (run_config.model_config, run_config.dataset, run_config.precision) == (expected.model_config, expected.dataset,
-                                                                 expected.precision)
+    assert (run_config.model_config, run_config.dataset, run_config.precision) == (expected.model_config,
+                                                                                   expected.dataset, expected.precision)
     differences = recipe.diff_recipes(run_config.recipe, expected.recipe)
     assert {*differences} <= {"augmentation", "batch_size", "lr_schedule", "warmup_epochs", "learning_rate"}
     assert run_config.recipe.learning_rate / 32 == pytest.approx(
@@ -201,7 +202,8 @@ def test_every_network_is_trained_as_with_zoo_train(name):
 def test_the_random_images_are_always_the_same():
     pixels, labels = selftest.make_random_data(datasets.get_dataset_info("cifar10"))
     assert (pixels.shape, pixels.dtype, labels.shape) == ((32, 32, 32, 3), np.uint8, (32,))
-    assert np.array_equal(pixels, selftest.make_random_data(datasets.get_dataset_info("cifar10"))[0]) and {*labels} == {*range(10)}
+    assert np.array_equal(pixels, selftest.make_random_data(datasets.get_dataset_info("cifar10"))[0])
+    assert {*labels} == {*range(10)}
     # CIFAR-10's mean and standard deviation, up to clipping and the error of 2,048 draws per channel
     assert pixels.mean((0, 1, 2)) / 255 == pytest.approx((0.4914, 0.4822, 0.4465), abs=0.02)
     assert pixels.std((0, 1, 2)) / 255 == pytest.approx((0.2470, 0.2435, 0.2616), abs=0.02)
@@ -212,7 +214,7 @@ def test_the_random_images_are_always_the_same():
 def initialize(initializer, bias=0.0, name="vgg16"):
     run_config = selftest.make_selftest_config(name)
     run_config = dataclasses.replace(run_config, recipe=dataclasses.replace(run_config.recipe, initializer=initializer,
-                                                                initial_bias=bias))
+                                                                            initial_bias=bias))
     return model_building.build_run_model(run_config)[0]
 
 
@@ -236,7 +238,8 @@ def test_kernels_of_a_recipe_have_the_variance_of_their_inputs():
 def test_the_fan_in_of_a_depthwise_kernel_is_one_channel():
     model = initialize("he_normal", name="xception")
     layer = next(separable for separable in model.layers if isinstance(separable, keras.layers.SeparableConv2D))
-    kernel = np.concatenate([keras.ops.convert_to_numpy(separable.depthwise_kernel).ravel() for separable in model.layers
+    kernel = np.concatenate([keras.ops.convert_to_numpy(separable.depthwise_kernel).ravel()
+                             for separable in model.layers
                              if isinstance(separable, keras.layers.SeparableConv2D)])
     assert layer.depthwise_kernel.shape[:2] == (3, 3)
     assert kernel.std() == pytest.approx((2 / 9) ** 0.5, rel=0.05)
@@ -248,11 +251,13 @@ def test_the_papers_initializers_are_those_of_build():
     assert np.array_equal(keras.ops.convert_to_numpy(model.get_layer("conv2").bias),
                           np.ones(int(192 * run_config.model_config.width), np.float32))
     assert keras.ops.convert_to_numpy(model.get_layer("conv3").kernel).std() == pytest.approx(0.01, rel=0.05)
-    assert set(keras.ops.convert_to_numpy(initialize("he_normal", name="alexnet_2014").get_layer("conv2").bias)) == {0.0}
+    assert set(keras.ops.convert_to_numpy(initialize("he_normal",
+                                                     name="alexnet_2014").get_layer("conv2").bias)) == {0.0}
 
 
 @pytest.mark.parametrize("first, last, loss, expected", [
-    (2.4, 0.2303, losses.cross_entropy, False), (2.4, 0.23, losses.cross_entropy, True),  # a uniform guess has a loss of 2.3026
+    # a uniform guess has a loss of 2.3026
+    (2.4, 0.2303, losses.cross_entropy, False), (2.4, 0.23, losses.cross_entropy, True),
     (2.0, 0.21, losses.cross_entropy, False), (2.0, 0.2, losses.cross_entropy, True),
     (84.0, 8.5, losses.lenet_map_loss, False), (84.0, 8.4, losses.lenet_map_loss, True),
     (2.4, float("nan"), losses.cross_entropy, False)])

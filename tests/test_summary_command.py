@@ -31,23 +31,25 @@ for arguments in json.loads(sys.argv[1]):
 def run_summary(*command_lines, columns="80"):
     """Return [(lines of stdout, [status, *loaded modules]) for each command line], and the lines of stderr."""
     process = subprocess.run([sys.executable, "-c", SEVERAL, json.dumps([line.split() for line in command_lines])],
-                          capture_output=True, text=True, env={**make_environment(), "COLUMNS": columns}, timeout=300)
+                             capture_output=True, text=True, env={**make_environment(), "COLUMNS": columns},
+                             timeout=300)
     assert process.returncode == 0, process.stderr
     outputs_text = [text.split("\n") for text in process.stdout.split("\f")[:-1]]
     return [(lines[:-1], lines[-1].split()[1:]) for lines in outputs_text], process.stderr.splitlines()
 
 
 def make_environment():
-    variables = {key: value for key, value in os.environ.items() if key not in ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND")}
+    variables = {key: value for key, value in os.environ.items()
+                 if key not in ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND")}
     return {**variables, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")
 def outputs():
     """Return {command line: lines of output}, from one process, so that the backend loads once."""
-    command_lines = ("resnet34 --image-size 32 --classes 10", "googlenet --aux", "lenet5_1998", "alexnet --model-option groups=1 --json",
-               "alexnet --batch-size 7 --memory-limit 0.5",
-               "vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true")
+    command_lines = ("resnet34 --image-size 32 --classes 10", "googlenet --aux", "lenet5_1998",
+                     "alexnet --model-option groups=1 --json", "alexnet --batch-size 7 --memory-limit 0.5",
+                     "vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true")
     results, errors = run_summary(*command_lines)
     assert errors == [] and all(status_and_modules[0] == "0" for _, status_and_modules in results)
     return {line: lines for line, (lines, _) in zip(command_lines, results, strict=True)}
@@ -144,7 +146,8 @@ def test_limits_of_sizes_and_classes(outputs):
 
 
 def test_differences_from_the_paper_and_other_implementations(outputs):
-    paper_differences, implementation_differences = (" ".join(part) for part in paragraphs(outputs["googlenet --aux"])[-2:])
+    paper_differences, implementation_differences = (" ".join(part)
+                                                     for part in paragraphs(outputs["googlenet --aux"])[-2:])
     description = zoo.describe("googlenet")
     assert paper_differences.partition(": ")[2] == description["paper_differences"]
     assert implementation_differences.partition(": ")[2] == description["implementation_differences"]
@@ -156,7 +159,8 @@ def test_json_is_what_describe_gives(outputs):
 
 def test_a_narrow_and_a_wide_terminal():
     description = zoo.describe("inception_v3")
-    longest = {columns: max(map(len, summary.format_description(description, columns))) for columns in (30, 80, 120, 300)}
+    longest = {columns: max(map(len, summary.format_description(description, columns)))
+               for columns in (30, 80, 120, 300)}
     assert longest[30] <= longest[80] <= 80  # neither rows of the table nor links are wrapped
     assert longest[120] <= summary.MAX_TEXT_WIDTH and longest[300] <= summary.MAX_TEXT_WIDTH
 
@@ -219,7 +223,7 @@ def test_the_values_of_every_option_are_described():
 
 def test_the_default_model_config_is_the_papers():
     for name in registry.MODELS:
-        assert common.parse_model_config(name,
-                                         summary.build_parser().parse_args([name])) == registry.resolve_model_config(name)
+        arguments = summary.build_parser().parse_args([name])
+        assert common.parse_model_config(name, arguments) == registry.resolve_model_config(name)
     with pytest.raises(UserError):
         common.parse_model_config("lenet5", summary.build_parser().parse_args(["--image-size", "0"]))

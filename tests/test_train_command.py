@@ -38,8 +38,8 @@ sys.exit(status)
 def clean_environment(tmp_path_factory):
     """Return an environment without the user's data and GPUs, in which zoo can be imported from every folder."""
     environment = {key: value for key, value in os.environ.items()
-            if key not in ("ZOO_DATA", "KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "JAX_PLATFORMS",
-                           "TF_CPP_MIN_LOG_LEVEL", "NO_PROXY", *device.MEMORY_GROWTH_ENV)}
+                   if key not in ("ZOO_DATA", "KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
+                                  "JAX_PLATFORMS", "TF_CPP_MIN_LOG_LEVEL", "NO_PROXY", *device.MEMORY_GROWTH_ENV)}
     return {**environment, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "CUDA_VISIBLE_DEVICES": "-1",
             "KERAS_HOME": str(tmp_path_factory.mktemp("keras-home")),
             "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
@@ -126,8 +126,8 @@ def test_stderr_is_empty(first_run):
 def test_the_files_of_a_run(first_run):
     assert list_files(first_run[1]) == [
         ".lock", "checkpoints", "checkpoints/best.npz", "checkpoints/last.npz", "history.csv", "plots",
-        "plots/architecture.svg", "plots/confusion.png", "plots/curves.png", "plots/misclassified.png", "plots/samples.png",
-        "predictions.npz", "report.html", "result.json", "run.json", "samples.npz", "timings.csv"]
+        "plots/architecture.svg", "plots/confusion.png", "plots/curves.png", "plots/misclassified.png",
+        "plots/samples.png", "predictions.npz", "report.html", "result.json", "run.json", "samples.npz", "timings.csv"]
     assert list_files(first_run[1].parent.parent)[:2] == ["out", "out/x"]
 
 
@@ -139,7 +139,7 @@ def test_run_json(first_run):
     assert config["model_config"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
                                   "stem": "paper", "options": {}, "aux": False}
     assert config["recipe"] == serialize_recipe(Recipe(learning_rate=0.05, batch_size=32, epochs=2,
-                                                      augmentation="rotation=10 shift=0.07"))
+                                                       augmentation="rotation=10 shift=0.07"))
     assert config["deterministic"] is False
     data = config["dataset"]
     assert (data["name"], data["shape"], data["classes"]) == ("digits", [28, 28, 1], 10)
@@ -242,7 +242,8 @@ def several_runs(clean_environment, tmp_path_factory):
     """
     folder, rng = tmp_path_factory.mktemp("several"), np.random.default_rng(0)
     write_idx(folder / "fair-data", make_stripes(220, 1), make_stripes(40, 2))
-    write_idx(folder / "noise-data", make_stripes(220, 1), (rng.integers(0, 256, (60, 28, 28)), rng.integers(0, 10, 60)))
+    write_idx(folder / "noise-data", make_stripes(220, 1),
+              (rng.integers(0, 256, (60, 28, 28)), rng.integers(0, 10, 60)))
     mnist = ("--dataset", "mnist", "--epochs", "2", "-b", "16")
     process = run_python(clean_environment, folder, "-c", RUN_SEVERAL, json.dumps([
         ("--name", "other", "--limit", "200", "--epochs", "2", "--seed", "1"),
@@ -512,12 +513,14 @@ def witness_path(tmp_path):
     ([], "GPU-00000002", "2"),
     (["--gpu", "none"], "1", "-1"),
 ])
-def test_the_backend_sees_exactly_the_requested_gpus(python, driver_path, witness_path, arguments, visible_before, visible):
-    process = python("-m", "zoo.train", "resnet34", *arguments, PATH=driver_path, PYTHONPATH=witness_path, CUDA_VISIBLE_DEVICES=visible_before)
+def test_the_backend_sees_exactly_the_requested_gpus(python, driver_path, witness_path, arguments, visible_before,
+                                                     visible):
+    process = python("-m", "zoo.train", "resnet34", *arguments, PATH=driver_path, PYTHONPATH=witness_path,
+                     CUDA_VISIBLE_DEVICES=visible_before)
     assert process.returncode == 7, process.stderr
     order, growth = (None, None) if visible == "-1" else ("PCI_BUS_ID", "true")
     assert process.stdout == (f"{{'CUDA_VISIBLE_DEVICES': {visible!r}, 'CUDA_DEVICE_ORDER': {order!r}, "
-                           f"'TF_FORCE_GPU_ALLOW_GROWTH': {growth!r}}} False\n")
+                              f"'TF_FORCE_GPU_ALLOW_GROWTH': {growth!r}}} False\n")
 
 
 def test_a_missing_gpu(python, driver_path, tmp_path):
@@ -552,7 +555,8 @@ def test_a_gpu_that_the_backend_cannot_use(python, driver_path):
     line = get_error_line(python("-m", "zoo.train", *LENET, "--gpu", "3", PATH=driver_path, CUDA_VISIBLE_DEVICES=None))
     check_message(line, "GPU", 3, "cnn-zoo[cuda]", "--gpu none")
     assert list_files(python.folder) == []
-    process = python("-m", "zoo.train", "lenet5", "--limit", "20", "--epochs", "1", PATH=driver_path, CUDA_VISIBLE_DEVICES="3")
+    process = python("-m", "zoo.train", "lenet5", "--limit", "20", "--epochs", "1", PATH=driver_path,
+                     CUDA_VISIBLE_DEVICES="3")
     assert (process.returncode, process.stderr) == (0, "")
     device_line = process.stdout.splitlines()[2]
     check_message(device_line, "CPU", "3 (NVIDIA Stand-in)")
@@ -621,7 +625,8 @@ def test_the_zoo_command(python, first_run):
     assert (help_process.returncode, help_process.stderr) == (0, "")
     assert all(f"\n  {name} " in help_process.stdout for name in ("train", "list", "summary", "report"))
     train_help_process = python("-m", "zoo", "train", "--help")
-    assert train_help_process.returncode == 0 and train_help_process.stdout == python("-m", "zoo.train", "--help").stdout
+    assert train_help_process.returncode == 0 and train_help_process.stdout == python("-m", "zoo.train",
+                                                                                      "--help").stdout
 
 
 @pytest.mark.parametrize("arguments, parts", [
@@ -641,8 +646,8 @@ def test_a_closed_output_pipe_is_not_an_error(clean_environment):
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as broken_pipe:
-        process = subprocess.run([sys.executable, "-m", "zoo", "list", "--json"], cwd=ROOT, env=clean_environment, stdout=broken_pipe,
-                              stderr=subprocess.PIPE, text=True)
+        process = subprocess.run([sys.executable, "-m", "zoo", "list", "--json"], cwd=ROOT, env=clean_environment,
+                                 stdout=broken_pipe, stderr=subprocess.PIPE, text=True)
     assert process.stderr == ""
 
 
@@ -653,4 +658,5 @@ def test_help_and_errors_are_fast(python, arguments, max_seconds):
         python("-m", *arguments)
         return time.perf_counter() - start
 
-    assert min(measure_seconds() for _ in range(4)) < max_seconds  # the minimum, since other programs run on the machine
+    # the minimum, since other programs run on the machine
+    assert min(measure_seconds() for _ in range(4)) < max_seconds

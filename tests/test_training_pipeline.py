@@ -59,7 +59,7 @@ class StopAfterSteps(keras.callbacks.Callback):
 
 
 TWO_STAGE = {"weights": "mnist", "freeze": "C1", "head_layers": (16, 0.3), "two_stage": True, "limit": 100, "epochs": 4,
-          "head_epochs": 2, "learning_rate": 0.003}
+             "head_epochs": 2, "learning_rate": 0.003}
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +83,12 @@ def test_fit_fine_tunes_in_two_stages(two_stage_run):
 @pytest.mark.parametrize("epochs", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_an_interrupted_fine_tuning_resumes_exactly(two_stage_run, tmp_path, epochs):
     """Interrupted in the first stage, between the stages, and in the second."""
-    run = zoo.fit("lenet5", "digits", **TWO_STAGE, output_dir=tmp_path, name="staged", callbacks=[StopAfterSteps(epochs)])
+    run = zoo.fit("lenet5", "digits", **TWO_STAGE, output_dir=tmp_path, name="staged",
+                  callbacks=[StopAfterSteps(epochs)])
     assert run.status == "stopped" and "callback" in run.reason
     resumed = run.resume()
-    assert resumed.status == "finished" and resumed.history == two_stage_run.history and arrays_equal(read_arrays(resumed), read_arrays(two_stage_run))
+    assert resumed.status == "finished" and resumed.history == two_stage_run.history
+    assert arrays_equal(read_arrays(resumed), read_arrays(two_stage_run))
 
 
 def test_the_command_resumes_and_refuses_the_same_fine_tuning(two_stage_run, capsys):
@@ -101,8 +103,8 @@ def test_the_command_resumes_and_refuses_the_same_fine_tuning(two_stage_run, cap
 @pytest.mark.slow  # two seeds are two processes
 def test_fine_tuning_accepts_the_options_of_training(tmp_path, capsys):
     arguments = ["lenet5", "--data", "digits", "--weights", "mnist", "--limit", "60", "--epochs", "2", "--gpu", "none",
-             "--output-dir", str(tmp_path), "--name", "a", "--recipe", "modern", "--precision", "bfloat16",
-             "--max-seconds", "600"]
+                 "--output-dir", str(tmp_path), "--name", "a", "--recipe", "modern", "--precision", "bfloat16",
+                 "--max-seconds", "600"]
     assert finetune.main(arguments) == 0
     config = json.loads((tmp_path / "a" / "run.json").read_text())
     assert config["precision"] == "bfloat16" and config["recipe"]["optimizer"] == "nesterov"
@@ -120,7 +122,8 @@ def test_a_folder_from_scratch_trains_the_whole_network(shapes_folder, tmp_path)
     num_parameters = zoo.build("lenet5", (28, 28, 1), 3).count_params()
     parameters = [json.loads((tmp_path / name / "run.json").read_text())["parameters"]
                   for name in ("scratch", "none", "tuned")]
-    assert parameters == [num_parameters, num_parameters, 16 * 3 + 3 + 2_572]  # C1 and C3 with their biases: 156 and 2,416
+    # C1 and C3 with their biases: 156 and 2,416
+    assert parameters == [num_parameters, num_parameters, 16 * 3 + 3 + 2_572]
 
 
 # ------------------------------------------------------------------------------------- a resumed run refuses other data
@@ -154,7 +157,7 @@ def test_class_weights_are_those_of_scikit_learn(shapes_folder):
     assert class_weights.resolve_class_weight("balanced", dataset) == pytest.approx(tuple(expected))
     assert class_weights.resolve_class_weight({"right": 4, 0: 0.5}, dataset) == (0.5, 1.0, 4.0)
     for invalid, parts in (({"rihgt": 1}, "rihgt right"), ({"left": 0}, "left 0"), ({7: 1.0}, "7 left none right"),
-                         ("balance", "class_weight balanced balance"), ({"left": float("nan")}, "left 0 nan")):
+                           ("balance", "class_weight balanced balance"), ({"left": float("nan")}, "left 0 nan")):
         with pytest.raises(UserError) as error:
             class_weights.resolve_class_weight(invalid, dataset)
         check_message(error.value, *parts.split())
@@ -172,8 +175,8 @@ def test_the_loss_is_weighted_by_the_class_of_the_target():
 def test_class_weights_change_the_recall_of_the_smallest_class(shapes_folder, tmp_path):
     recalls = []
     for weight in (None, {"right": 50.0}):
-        run = zoo.fit("lenet5", shapes_folder, image_size=28, epochs=4, batch_size=16, class_weight=weight, augmentation="",
-                      learning_rate=0.01, output_dir=tmp_path, name=f"weight{weight is not None}")
+        run = zoo.fit("lenet5", shapes_folder, image_size=28, epochs=4, batch_size=16, class_weight=weight,
+                      augmentation="", learning_rate=0.01, output_dir=tmp_path, name=f"weight{weight is not None}")
         model, dataset = run.load_model("last"), zoo.load_data(shapes_folder, shape=(28, 28, 1))
         predicted = model.predict(dataset.train.images[:], verbose=0).argmax(axis=1)
         recalls.append((predicted == 2)[dataset.train.labels == 2].mean())
@@ -188,8 +191,8 @@ def test_class_weights_change_the_recall_of_the_smallest_class(shapes_folder, tm
 
 def make_custom_model(ending="softmax", classes=10):
     layers = keras.layers
-    backbone = [layers.Input((28, 28, 1)), layers.Conv2D(4, 5, strides=2, activation="relu"), layers.BatchNormalization(),
-            layers.Flatten()]
+    backbone = [layers.Input((28, 28, 1)), layers.Conv2D(4, 5, strides=2, activation="relu"),
+                layers.BatchNormalization(), layers.Flatten()]
     if ending == "layer":
         return keras.Sequential([*backbone, layers.Dense(classes), layers.Softmax()], name="own_net")
     return keras.Sequential([*backbone, layers.Dense(classes, activation=ending)], name="own_net")
@@ -201,8 +204,10 @@ def test_a_custom_keras_model(ending, tmp_path):
     model = make_custom_model(ending)
     before = model.get_weights()
     run = zoo.fit(model, "digits", **FEW, output_dir=tmp_path, name="own")
-    assert all(np.array_equal(weight_before, weight_after) for weight_before, weight_after in zip(before, model.get_weights(), strict=True))
-    assert run.status == "finished" and run.config["model"] == "own_net" and run.config["parameters"] == 104 + 16 + 5_770
+    assert all(np.array_equal(weight_before, weight_after)
+               for weight_before, weight_after in zip(before, model.get_weights(), strict=True))
+    assert run.status == "finished" and run.config["model"] == "own_net"
+    assert run.config["parameters"] == 104 + 16 + 5_770
     probabilities = run.predict(zoo.load_data("digits", limit=200).test.images[:3])
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert run.evaluate()["accuracy"] == run.result["test_accuracy_best"]
@@ -225,8 +230,8 @@ def test_the_logits_of_a_custom_model_are_those_before_its_softmax(tmp_path):
     keras.utils.set_random_seed(0)
     model = make_custom_model("softmax")
     custom_model.save_custom_model(model, tmp_path / "model.keras")
-    logits_model = custom_model.build_custom_model(custom_model.make_custom_model_config(model, info), tmp_path / "model.keras",
-                                           (0.1,), (0.5,), None)
+    logits_model = custom_model.build_custom_model(custom_model.make_custom_model_config(model, info),
+                                                   tmp_path / "model.keras", (0.1,), (0.5,), None)
     images = np.random.default_rng(0).integers(0, 256, (4, 28, 28, 1), np.uint8)
     logits = logits_model.predict(images, verbose=0)
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -240,11 +245,12 @@ def test_a_custom_model_resumes_exactly(tmp_path):
     uninterrupted = zoo.fit(model, "digits", **FEW, output_dir=tmp_path, name="whole")
     run = zoo.fit(model, "digits", **FEW, output_dir=tmp_path, name="part", callbacks=[StopAfterSteps(1)])
     assert run.status == "stopped"
-    finished = zoo.fit(make_custom_model(), "digits", **FEW, output_dir=tmp_path, name="part")  # other weights, the same layers
+    # other weights, the same layers
+    finished = zoo.fit(make_custom_model(), "digits", **FEW, output_dir=tmp_path, name="part")
     assert finished.history == uninterrupted.history and arrays_equal(read_arrays(finished), read_arrays(uninterrupted))
     with pytest.raises(UserError, match="digest"):
-        zoo.fit(keras.Sequential([keras.layers.Input((28, 28, 1)), *make_custom_model().layers[:-1], keras.layers.Dense(20),
-                                  keras.layers.Dense(10)]), "digits",
+        zoo.fit(keras.Sequential([keras.layers.Input((28, 28, 1)), *make_custom_model().layers[:-1],
+                                  keras.layers.Dense(20), keras.layers.Dense(10)]), "digits",
                 **FEW, output_dir=tmp_path, name="part")
 
 
@@ -266,7 +272,7 @@ def test_models_that_cannot_be_trained(make, keywords, parts, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-# ------------------------------------------------------------------------------------------------ loggers of other programs
+# ------------------------------------------------------------------------------------------ loggers of other programs
 
 def test_tensorboard_gets_the_columns_of_the_history(tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
@@ -338,7 +344,8 @@ def test_invalid_values_of_freeze(freeze):
 def test_keras_callbacks_find_their_columns(tmp_path):
     checkpoint_callback = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{val_accuracy:.2f}.keras", "val_accuracy")
     run = zoo.fit("lenet5", "digits", limit=60, epochs=9, learning_rate=1e-6, output_dir=tmp_path, verbose=False,
-                  callbacks=[checkpoint_callback, keras.callbacks.EarlyStopping("val_accuracy", patience=1, min_delta=0.5)])
+                  callbacks=[checkpoint_callback,
+                             keras.callbacks.EarlyStopping("val_accuracy", patience=1, min_delta=0.5)])
     assert (run.status, [*run.history["epoch"]]) == ("stopped", [1, 2])
     first = keras.saving.load_model(sorted(tmp_path.glob("*.keras"))[0], compile=False)  # with augmentation
     assert len(first.inputs) == 2
@@ -374,7 +381,8 @@ def test_a_run_can_be_used_as_a_path(tmp_path):
 
 
 def test_a_new_head_without_weights_uses_the_input_shape_of_training_from_scratch(shapes_folder, tmp_path):
-    run = zoo.fit("resnet18", shapes_folder, width=0.0625, head_layers=(8,), epochs=1, output_dir=tmp_path, verbose=False)
+    run = zoo.fit("resnet18", shapes_folder, width=0.0625, head_layers=(8,), epochs=1, output_dir=tmp_path,
+                  verbose=False)
     assert run.config["model_config"]["input_shape"] == [32, 32, 3] and run.config["model_config"]["stem"] == "small"
 
 

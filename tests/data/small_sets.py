@@ -18,7 +18,8 @@ def random_images(count, shape, columns, seed=0):
 
 MNIST = {"train": random_images(100, (28, 28, 1), (10,), 1), "test": random_images(30, (28, 28, 1), (10,), 2)}
 CIFAR10 = {"train": random_images(100, (32, 32, 3), (10,), 3), "test": random_images(30, (32, 32, 3), (10,), 4)}
-CIFAR100 = {"train": random_images(200, (32, 32, 3), (20, 100), 5), "test": random_images(100, (32, 32, 3), (20, 100), 6)}
+CIFAR100 = {"train": random_images(200, (32, 32, 3), (20, 100), 5),
+            "test": random_images(100, (32, 32, 3), (20, 100), 6)}
 
 
 def write(path, data):
@@ -108,7 +109,7 @@ def write_folder(folder, files):
 
 
 def write_archive(path, folder, files, packing="gz"):
-    """Write a .tar.gz (a .tar without packing) whose members are in `folder`, with a readme, as in the published archives."""
+    """Write a .tar.gz (a .tar without packing) with its members in `folder`, and a readme, as published."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, f"w:{packing}") as archive:
         for name, data in {"readme.html": b"for people", **files}.items():

@@ -86,7 +86,8 @@ def test_files_with_the_same_names_are_identified_by_their_content(name, other, 
     write_idx(keras_datasets(tmp_path) / "fashion-mnist")
     write_npz(keras_datasets(tmp_path) / "mnist.npz")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
-    assert load_dataset_by_name(other).source.startswith(str(keras_datasets(tmp_path)))  # the other set's files are skipped
+    # the other set's files are skipped
+    assert load_dataset_by_name(other).source.startswith(str(keras_datasets(tmp_path)))
 
 
 def test_a_file_is_missing(tmp_path):

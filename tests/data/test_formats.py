@@ -74,9 +74,12 @@ FORMATS = {
         d / "cifar-10-python.tar", "cifar-10-batches-py", files10(python2_batch), packing="")),
     "cifar10 unpacked under its name": ("cifar10", lambda d: write_archive(
         d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin", files10(binary, ".bin"), packing="")),
-    "cifar10 pickled anew, 2": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(encode_with_protocol(2)))),
-    "cifar10 pickled anew, 4": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(encode_with_protocol(4)))),
-    "cifar10 pickled anew, 5": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(encode_with_protocol(5)))),
+    "cifar10 pickled anew, 2": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py",
+                                                                  files10(encode_with_protocol(2)))),
+    "cifar10 pickled anew, 4": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py",
+                                                                  files10(encode_with_protocol(4)))),
+    "cifar10 pickled anew, 5": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py",
+                                                                  files10(encode_with_protocol(5)))),
     "cifar100 binary": ("cifar100", lambda d: write_folder(d / "cifar-100-binary", files100(binary, ".bin"))),
     "cifar100 binary.tar.gz": ("cifar100", lambda d: write_archive(
         d / "cifar-100-binary.tar.gz", "cifar-100-binary", files100(binary, ".bin"))),
@@ -219,7 +222,8 @@ def test_archive_without_a_file(tmp_path):
     files = files10(python2_batch)
     del files["data_batch_3"]
     write_archive(tmp_path / "cifar-10-python.tar.gz", "cifar-10-batches-py", files)
-    check_text(refusal_message("cifar10", tmp_path), tmp_path / "cifar-10-python.tar.gz", "cifar-10-batches-py/data_batch_3")
+    check_text(refusal_message("cifar10", tmp_path), tmp_path / "cifar-10-python.tar.gz",
+               "cifar-10-batches-py/data_batch_3")
 
 
 def test_a_link_in_an_archive_is_not_followed(tmp_path):

@@ -80,7 +80,8 @@ def test_existing_splits(tmp_path):
     write_classes(tmp_path / "val", {"a": 2, "b": 1})
     write_classes(tmp_path / "test", {"a": 1, "b": 3})
     dataset = image_folder.load_image_folder(tmp_path, (8, 8, 3))
-    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [8, 3, 4] and dataset.notes == ()
+    assert [len(split) for split in (dataset.train, dataset.validation,
+                                     dataset.test)] == [8, 3, 4] and dataset.notes == ()
     assert sorted(values(dataset.validation)) == [0, 1, 100]
 
 

@@ -133,8 +133,9 @@ def test_invalid_files_are_refused(invalid_pets):
 
 
 def test_valid_files_leave_no_note(pets):
-    assert image_folder.load_image_folder(pets, SHAPE, invalid_images="skip").notes == image_folder.load_image_folder(pets, SHAPE).notes
-    assert contents(image_folder.load_image_folder(pets, SHAPE, invalid_images="skip")) == contents(image_folder.load_image_folder(pets, SHAPE))
+    skipping = image_folder.load_image_folder(pets, SHAPE, invalid_images="skip")
+    dataset = image_folder.load_image_folder(pets, SHAPE)
+    assert skipping.notes == dataset.notes and contents(skipping) == contents(dataset)
 
 
 @pytest.mark.parametrize("damage", [truncate, lambda path: path.unlink()])

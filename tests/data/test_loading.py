@@ -170,7 +170,7 @@ def test_no_backend_is_loaded():
     code = ("import sys, zoo; assert 'numpy' not in sys.modules; zoo.Dataset; zoo.load_data('digits', limit=5); "
             "print([name for name in ('keras', 'tensorflow', 'jax', 'torch') if name in sys.modules])")
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                         cwd=Path(zoo.__file__).parents[1])
+                             cwd=Path(zoo.__file__).parents[1])
     assert process.stdout == "[]\n"
     with pytest.raises(AttributeError, match="'Dateset'"):
         zoo.__getattr__("Dateset")

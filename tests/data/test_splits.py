@@ -70,7 +70,7 @@ def test_the_splits_of_digits_never_change(digits):
 def test_digits_are_mnist_images(digits, real_data):
     mnist = load_dataset_by_name("mnist", data_dir=real_data)
     label_of = {image.tobytes(): label for split in (mnist.train, mnist.validation, mnist.test)
-             for image, label in zip(*everything(split))}
+                for image, label in zip(*everything(split))}
     images, labels = everything(digits.train)
     assert [label_of[image.tobytes()] for image in images] == labels.tolist()
 
@@ -100,8 +100,8 @@ def test_fewer_images_are_split_in_proportion_and_noted(tmp_path):
 def test_limit(tmp_path):
     write_folder(tmp_path, files10(binary, ".bin"))
     full, limited = load_dataset_by_name("cifar10", data_dir=tmp_path), load_dataset_by_name("cifar10",
-                                                                                              data_dir=tmp_path,
-                                                                                              limit=20)
+                                                                                             data_dir=tmp_path,
+                                                                                             limit=20)
     assert [len(split) for split in (limited.train, limited.validation, limited.test)] == [20, 10, 20]
     for split in (limited.train, limited.test):
         assert np.bincount(split.labels).tolist() == [2] * 10
@@ -126,9 +126,11 @@ def test_the_order_in_the_files_does_not_matter(tmp_path):
         shuffled[name] = labels[order], images[order]
     write_folder(tmp_path / "one", files10(binary, ".bin"))
     write_folder(tmp_path / "other", files10(binary, ".bin", shuffled))
-    sorted_set, shuffled_set = (load_dataset_by_name("cifar10", data_dir=tmp_path / name, limit=20) for name in ("one", "other"))
+    sorted_set, shuffled_set = (load_dataset_by_name("cifar10", data_dir=tmp_path / name, limit=20)
+                                for name in ("one", "other"))
     for split in ("train", "validation", "test"):
-        np.testing.assert_array_equal(everything(getattr(sorted_set, split))[0], everything(getattr(shuffled_set, split))[0])
+        np.testing.assert_array_equal(everything(getattr(sorted_set, split))[0],
+                                      everything(getattr(shuffled_set, split))[0])
 
 
 def test_the_classes_of_the_splits_of_mnist(real_data):

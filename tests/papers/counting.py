@@ -10,7 +10,8 @@ class Counter:
     """
 
     def __init__(self, width=1.0, per_filter=3, size=1):
-        self.width, self.per_filter, self.size, self.total, self.multiply_adds, self.filters = width, per_filter, size, 0, 0, 0
+        self.width, self.per_filter, self.size = width, per_filter, size
+        self.total, self.multiply_adds, self.filters = 0, 0, 0
 
     def scaled(self, filters):
         return max(1, int(filters * self.width))

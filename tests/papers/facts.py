@@ -20,7 +20,8 @@ class Facts:
     width: int  # channels of the features
     narrow: dict  # {width multiplier: all parameters} for images of `narrow_shape` and 10 classes
     narrow_shape: tuple = (32, 32, 3)
-    stems: dict = field(default_factory=lambda: dict.fromkeys((28, 32, 64, 96, 224), "paper"))  # {image size: what "auto" is}
+    # {image size: what "auto" is}
+    stems: dict = field(default_factory=lambda: dict.fromkeys((28, 32, 64, 96, 224), "paper"))
     small: tuple = ()  # counts of the small stem, 32x32x3, 10 classes
     options: dict = field(default_factory=dict)  # {name: default}
     aux_loss_weights: dict = field(default_factory=dict)  # {auxiliary classifier: weight of its loss}

@@ -54,8 +54,8 @@ FACTS = {"inception_v3": Facts(
                 (299, 299): (8, 8)}, 2048,
     {0.5: count(0.5), 0.1: count(0.1)},
     stems={28: "small", 32: "small", 64: "small", 96: "small", 170: "small", 171: "paper", 299: "paper"},
-    small=(21_823_274, 21_823_274 - 2 * FILTERS), options={"scale": False, "dropout": 0.2}, aux_loss_weights={"aux1": 0.4},
-    variants=(
+    small=(21_823_274, 21_823_274 - 2 * FILTERS), options={"scale": False, "dropout": 0.2},
+    aux_loss_weights={"aux1": 0.4}, variants=(
         ({"include_top": False}, (21_802_784, 21_768_352)),
         ({"scale": True}, (23_869_000, 23_834_568)),
         ({"aux": True}, (27_179_376, 27_143_152)),

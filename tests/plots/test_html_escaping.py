@@ -85,7 +85,8 @@ def make_comparison(texts):
 
 
 def make_diagram(texts):
-    return render_diagram_page(hostile.make_summary(), hostile.make_module_graph(), texts[0] + texts[3] + texts[5], texts[1])
+    return render_diagram_page(hostile.make_summary(), hostile.make_module_graph(), texts[0] + texts[3] + texts[5],
+                               texts[1])
 
 
 @pytest.mark.parametrize("make", [make_report, make_comparison, make_diagram])
@@ -191,12 +192,13 @@ def test_a_value_that_a_template_lacks_is_an_error():
 def test_pages_are_written_in_templates_that_escape_everything():
     html = re.compile(r"</?(html|head|body|header|section|div|p|span|table|t[hdr]|h\d|ul|li|button|img|a|i|b|script"
                       r"|style)[ >]", re.IGNORECASE)
-    violations, files = [], [path for package in ("reports", "diagrams") for path in (ROOT / "zoo" / package).rglob("*.py")]
+    violations, files = [], [path for package in ("reports", "diagrams")
+                             for path in (ROOT / "zoo" / package).rglob("*.py")]
     for path in files:
         tree = ast.parse(path.read_text("utf-8"))
         docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         violations += [f"{path.name}:{node.lineno}" for node in ast.walk(tree) if isinstance(node, ast.Constant)
-                  and isinstance(node.value, str) and id(node) not in docs and html.search(node.value)]
+                       and isinstance(node.value, str) and id(node) not in docs and html.search(node.value)]
     assert len(files) > 10 and violations == []
     templates = [path.read_text("utf-8") for path in (ROOT / "zoo").rglob("templates/*.html")]
     assert len(templates) > 5 and not re.search(r"\|\s*safe|autoescape", "".join(templates))
@@ -239,7 +241,8 @@ def test_the_most_confident_errors_come_first():
     labels = np.zeros(5, int)
     probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.05, 0.95], [0.2, 0.8], [0.3, 0.7]])
     assert evaluation_section.select_most_confident_errors(labels, probabilities,
-                                                           np.array([0, 1, 3, 2])) == [3, 2, 0]  # positions among the four
+                                                           # positions among the four
+                                                           np.array([0, 1, 3, 2])) == [3, 2, 0]
 
 
 LONG = [f"a class with a rather long name {number}" for number in range(10)] + [

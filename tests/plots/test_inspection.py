@@ -40,7 +40,7 @@ def make_linear_model(ending="softmax"):
 
 
 def make_averaging_model():
-    """Return convolution, global average pooling and scores, whose Grad-CAM is known (Selvaraju et al. 2017, section 3)."""
+    """Build convolution, average pooling and scores, whose Grad-CAM is known (Selvaraju et al. 2017, section 3)."""
     image = keras.Input((8, 6, 3))
     x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(image)
     x = layers.Dense(3, name="fc")(layers.GlobalAveragePooling2D(name="mean")(x))
@@ -149,7 +149,8 @@ def test_grad_cam_of_means_is_the_class_activation_map():
     heatmaps = attribution.grad_cam(single, graph, pixels, "conv", [2, 1])
     feature_map = zoo.features(model, pixels[None], "conv")["conv"][0]
     weights = model.get_layer("fc").get_weights()[0]
-    expected = np.maximum(np.einsum("ijk,kc->cij", feature_map, weights / 48), 0)  # each position has 1 / 48 of the mean
+    # each position has 1 / 48 of the mean
+    expected = np.maximum(np.einsum("ijk,kc->cij", feature_map, weights / 48), 0)
     # the weights are random; a sum of four terms of about 1 is accurate to 1e-6, and can be near 0
     assert heatmaps == pytest.approx(expected[[2, 1]], rel=1e-4, abs=1e-5)
 
@@ -253,7 +254,7 @@ def test_the_hypercolumn_is_the_mean_of_all_maps():
     across, down = np.zeros((1, 4, 4, 1), "float32"), np.zeros((1, 2, 2, 3), "float32")
     across[0, ..., 0], down[0, 1] = [0, 1, 2, 3], 5
     means, hypercolumn = feature_maps.compute_hypercolumn([feature_maps.analyze_output("a", "", across),
-                                                     feature_maps.analyze_output("b", "", down)], (4, 4))
+                                                           feature_maps.analyze_output("b", "", down)], (4, 4))
     assert means[0] == pytest.approx(np.tile([0, 1 / 3, 2 / 3, 1], (4, 1)), abs=1e-6)
     expected_column = np.array([0, 0.25, 0.75, 1])  # the middles of two pixels enlarged to four
     assert means[1] == pytest.approx(np.tile(expected_column[:, None], (1, 4)), abs=1e-6)
@@ -279,7 +280,8 @@ def test_overlays_of_an_image():
 
 def inspect_network(name, layer_names="stages", width=0.125):
     spec = registry.get_model_info(name)
-    model_config = registry.resolve_model_config(name, (32, 32, spec.input_shape[2]), 10, 1.0 if spec.fixed_width else width)
+    model_config = registry.resolve_model_config(name, (32, 32, spec.input_shape[2]), 10,
+                                                 1.0 if spec.fixed_width else width)
     pixels = RANDOM.integers(0, 256, model_config.input_shape, np.uint8)
     return ImageInspection(build_inspected_untrained(model_config), pixels, layer_names, "noise.png")
 
@@ -290,7 +292,8 @@ def test_every_network_can_be_inspected(name):
     view = inspect_network(name)
     shapes = [feature_map.values.shape for feature_map in view.feature_maps]
     assert len(shapes) >= 3 and all(a[0] >= b[0] for a, b in zip(shapes, shapes[1:], strict=False)), shapes
-    assert sum(feature_map.is_spatial for feature_map in view.feature_maps) >= 2 and view.feature_maps[-1].num_maps == 10
+    assert sum(feature_map.is_spatial
+               for feature_map in view.feature_maps) >= 2 and view.feature_maps[-1].num_maps == 10
     assert sum(probability for _, probability in view.prediction) == pytest.approx(1, abs=1e-5)
     assert all(np.isfinite(feature_map.values).all() for feature_map in view.feature_maps)
     assert view.hypercolumn[2].shape == (224, 224)

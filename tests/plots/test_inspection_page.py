@@ -129,7 +129,8 @@ def test_stepping_through_the_layers(browser):
     browser.press("ArrowLeft")  # no further
     assert get_layer() == ["preprocessing", 1, 6]
     set_value(browser, "layer-select", "4", "change")
-    assert get_layer() == ["fc", 5, 6] and browser.value("document.querySelectorAll('#feature-maps .strip').length") == 1
+    assert get_layer() == ["fc", 5, 6]
+    assert browser.value("document.querySelectorAll('#feature-maps .strip').length") == 1
     set_value(browser, "layer-slider", "5", "input")
     assert get_layer() == ["predictions", 6, 6] and browser.value("next.disabled")
 
@@ -138,7 +139,8 @@ def test_a_map_is_enlarged(browser):
     browser.click(*middle(browser, "#next"))
     browser.click(*middle(browser, ".tile:nth-child(2)"))
     assert not browser.value("enlarged.hidden")
-    check_text(browser.value("enlarged.querySelector('p').textContent"), "conv1", "1", "0.07843", "0.8275")  # 20 and 211
+    # 20 and 211
+    check_text(browser.value("enlarged.querySelector('p').textContent"), "conv1", "1", "0.07843", "0.8275")
     assert browser.value("getComputedStyle(enlarged.querySelector('.image')).backgroundImage.startsWith('url')")
     assert browser.value("enlarged.querySelector('.image').clientWidth") > 300
     browser.press("ArrowRight")
@@ -201,8 +203,8 @@ def test_the_bundled_weights_recognize_a_five(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("arguments", [["--plot", "feature-maps", "-o", "feature-maps.png"],
-                                   ["--plot", "feature-maps", "-o", "."], ["-o", "."],
-                                   ["--plot", "feature-maps", "-o", "link.png"]])
+                                       ["--plot", "feature-maps", "-o", "."], ["-o", "."],
+                                       ["--plot", "feature-maps", "-o", "link.png"]])
 def test_the_image_is_not_overwritten(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Image.new("L", (28, 28)).save("feature-maps.png")
@@ -217,7 +219,8 @@ def test_the_image_is_not_overwritten(arguments, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("size", [999_999, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_an_image_that_takes_too_much_memory(size, tmp_path, hopper, capsys):
     """The first needs 12 TB, which is refused immediately; for the second the backend requests 1 TB of weights."""
-    status, output = run_visualize(capsys, "lenet5", "--image", hopper, "--image-size", size, "-o", tmp_path / "look.html")
+    status, output = run_visualize(capsys, "lenet5", "--image", hopper, "--image-size", size, "-o",
+                                   tmp_path / "look.html")
     assert status == 5 and output.startswith("error: ") and output.count("\n") == 1
     check_text(output, "--image-size", "--width", "--layers")
     assert not list(tmp_path.iterdir())
@@ -263,8 +266,8 @@ def test_wrong_arguments_are_refused_before_a_backend_loads(arguments, pins, hop
     image = [] if "--image" in arguments else ["--image", hopper]
     program = ("import sys\nfrom zoo.cli import visualize\nstatus = visualize.main(sys.argv[1:])\n"
                "print('keras' in sys.modules)\nsys.exit(status)")
-    process = subprocess.run([sys.executable, "-c", program, *arguments, *image], cwd=tmp_path, capture_output=True, text=True,
-                         env={"PYTHONPATH": str(ROOT), "PATH": ""})
+    process = subprocess.run([sys.executable, "-c", program, *arguments, *image], cwd=tmp_path, capture_output=True,
+                             text=True, env={"PYTHONPATH": str(ROOT), "PATH": ""})
     assert process.returncode == 2 and process.stdout == "False\n"
     assert process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
     check_text(process.stderr, *pins)

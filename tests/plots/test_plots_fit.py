@@ -72,7 +72,7 @@ def test_texts_of_a_confusion_matrix_do_not_overlap(draw_figure, names):
     assert_no_overlap(draw_figure(figure), figure)
 
 
-@pytest.mark.parametrize(("classes", "named"), [(160, 160), (161, 161), (200, 100), (1000, 167)])
+@pytest.mark.parametrize(("classes", "num_names"), [(160, 160), (161, 161), (200, 100), (1000, 167)])
 def test_many_classes_are_named_as_far_as_there_is_room(classes, num_names):
     labels = np.arange(classes)
     axes = plot_confusion_matrix(labels, labels, ["class"] * classes, title=TITLE).axes[0]

@@ -121,7 +121,8 @@ def test_further_columns_of_the_history_are_drawn(make_run):
     rows = "".join(",".join([str(int(row[0])), *map(str, row[1:])]) + "\n" for row in table)
     (run / "history.csv").write_text(",".join(history) + "\n" + rows)
     names_by_chart = [chart["names"] for chart in parse_page_data(write_report(run))["charts"]]
-    assert [len(names) for names in names_by_chart] == [3, 3, 1] and all("aux1" in names[2] for names in names_by_chart[:2])
+    assert [len(names) for names in names_by_chart] == [3, 3, 1] and all("aux1" in names[2]
+                                                                         for names in names_by_chart[:2])
 
 
 def test_losses_that_are_not_finite_leave_a_gap():
@@ -300,7 +301,8 @@ def test_the_list_of_frequent_confusions(make_run, show):
     browser = show(run)
     first = browser.value("document.querySelector('[data-cell]').dataset.cell")
     row, column = map(int, first.split(","))
-    assert sorted(get_shown_indices(browser)) == expected_indices(run, row, column) != []  # it is open when the page opens
+    # it is open when the page opens
+    assert sorted(get_shown_indices(browser)) == expected_indices(run, row, column) != []
     row, column = map(int, browser.value("document.querySelectorAll('[data-cell]')[2].dataset.cell").split(","))
     browser.value("document.querySelectorAll('[data-cell]')[2].click()")
     assert sorted(get_shown_indices(browser)) == expected_indices(run, row, column) != []

@@ -93,7 +93,8 @@ def test_the_weights_of_the_file_are_loaded(network, fresh_weights):
     model = zoo.build(network, weights=dataset)
     for variable in model.weights:
         assert variable.dtype == "float32"
-        assert np.array_equal(np.asarray(variable), fresh_weights[network][variable.path].astype(np.float32)), variable.path
+        assert np.array_equal(np.asarray(variable),
+                              fresh_weights[network][variable.path].astype(np.float32)), variable.path
     assert pretrained.list_weights_names(network) == [dataset]
 
 
@@ -105,7 +106,7 @@ def test_a_backbone_takes_any_size(network, fresh_weights):
     full_model = zoo.build(network, weights=spec.small_preset.dataset)
     stem = {"stem": "small"} if spec.small_stem_below else {}
     reference = zoo.build(network, shape, include_top=False, width=spec.small_preset.width, **stem,
-                      **spec.small_preset.options)
+                          **spec.small_preset.options)
     assert model.count_params() == reference.count_params()
     kernels = {variable.path: np.asarray(variable) for variable in full_model.weights}
     assert all(np.array_equal(np.asarray(variable), kernels[variable.path]) for variable in model.weights)
@@ -216,7 +217,8 @@ def test_predict_scales_the_pixels(fresh_weights, image, capsys):
 @pytest.mark.parametrize("arguments", [(), pytest.param(("--preset", "small"), marks=pytest.mark.slow)])
 def test_visualize(fresh_weights, image, tmp_path, arguments, capsys):
     page = tmp_path / "look.html"
-    assert visualize.main(["googlenet", "--weights", "cifar10", "--image", str(image), "-o", str(page), *arguments, *CPU]) == 0
+    assert visualize.main(["googlenet", "--weights", "cifar10", "--image", str(image), "-o", str(page), *arguments,
+                           *CPU]) == 0
     assert "airplane" in page.read_text()  # unknown for random weights
 
 

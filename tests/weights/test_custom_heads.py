@@ -90,7 +90,8 @@ def check_backbone(path, backbone, num_unexpected):
 
 
 @pytest.mark.parametrize("build, num_unexpected", [
-    (add_flat_head, 2), (add_dense_on_features, 1), (add_nested_head, 3), (add_head_to_frozen, 3), (add_sequential_head, 1), (add_head_and_normalization, 2)])
+    (add_flat_head, 2), (add_dense_on_features, 1), (add_nested_head, 3), (add_head_to_frozen, 3),
+    (add_sequential_head, 1), (add_head_and_normalization, 2)])
 def test_a_backbone_with_a_head(build, num_unexpected, tmp_path):
     backbone = build_vgg16()
     model = build(backbone)
@@ -126,7 +127,8 @@ def test_layouts_of_2023(pattern, tmp_path):
 
 
 def test_a_network_with_other_layers_is_refused(tmp_path):
-    keras.Sequential([build_vgg16(normalize=True), keras.layers.Flatten(), keras.layers.Dense(2)]).save(tmp_path / "bn.h5")
+    keras.Sequential([build_vgg16(normalize=True), keras.layers.Flatten(),
+                      keras.layers.Dense(2)]).save(tmp_path / "bn.h5")
     base = build_vgg16()
     keras.Model(base.input, keras.layers.Conv2D(32, 1, name="block5_conv4")(base.output)).save(tmp_path / "deep.h5")
     for file, layer in (("bn.h5", "batch_normalization"), ("deep.h5", "block5_conv4")):

@@ -164,8 +164,8 @@ def make_safetensors(header, data=b""):
     make_safetensors({"w": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 4]}}, bytes(4)),
     make_safetensors({"w": {"dtype": "F32", "shape": [-1], "data_offsets": [0, -4]}}, bytes(4)),
     make_safetensors({"w": {"dtype": "F32", "shape": [1], "data_offsets": [-4, 0]}}, bytes(4)),
-    make_safetensors({"w": {"dtype": "F32"}}), make_safetensors({"w": 3}), make_safetensors([1]) + b"{", make_safetensors(b"{" * 100_000),
-    b"\xff" * 7 + b"\x00{}", (2**40).to_bytes(8, "little") + b"{}"])
+    make_safetensors({"w": {"dtype": "F32"}}), make_safetensors({"w": 3}), make_safetensors([1]) + b"{",
+    make_safetensors(b"{" * 100_000), b"\xff" * 7 + b"\x00{}", (2**40).to_bytes(8, "little") + b"{}"])
 def test_damaged_safetensors(tmp_path, content):
     (tmp_path / "a.safetensors").write_bytes(content)
     check_refused(tmp_path / "a.safetensors")

@@ -47,7 +47,8 @@ def build_reference(name, **keywords):
 LARGE = {"vgg19", "inception_v3", "inception_resnet_v2", "xception"}  # these take seconds to write and read
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in REFERENCES])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE))
+                                  for name in REFERENCES])
 def test_both_old_layouts(name, tmp_path):
     model, batch, expected = build_reference(name)
     model.save(tmp_path / "model.h5")
@@ -72,7 +73,8 @@ def test_layouts_of_keras_3(name, tmp_path):
     kinds = []
     for file in ("a.keras", "b.weights.h5", "c.weights.h5"):
         randomize(model_of_zoo, 7)
-        kinds.append(sources.resolve_weights_source(tmp_path / file, name).load_into(model_of_zoo, model_config, False).kind)
+        kinds.append(sources.resolve_weights_source(tmp_path / file, name).load_into(model_of_zoo, model_config,
+                                                                                     False).kind)
         assert relative_difference(predict(model_of_zoo, batch), expected) < 1e-5, file
     assert kinds[0] == kinds[1] != kinds[2]  # the last has no names
 
@@ -85,7 +87,8 @@ def test_layer_names_do_not_depend_on_models_built_before(tmp_path):
     shapes = {layer.name: layer.get_weights()[0].shape for layer in second.layers if layer.weights}
     model_of_zoo = zoo.build("inception_v3", (75, 75, 3), include_top=False, stem="paper")
     pairs = layer_names.pair_keras_layers(list(shapes), model_of_zoo, "inception_v3")
-    numbers = {model_of_zoo: int(name.rpartition("_")[2]) for name, model_of_zoo in pairs.items() if name.startswith("conv2d")}
+    numbers = {model_of_zoo: int(name.rpartition("_")[2]) for name, model_of_zoo in pairs.items()
+               if name.startswith("conv2d")}
     # creation order, as in the paper's figures: names in zoo are alphabetical within a module
     for module in range(11):
         module_names = sorted(name for name in numbers if name.startswith(f"mixed{module}_"))

@@ -49,7 +49,8 @@ def test_an_option_that_adds_weights_is_known_from_the_file(name, option, tmp_pa
     model = build_narrow(name, **{option: not default})
     randomize(model)
     model.save(tmp_path / "a.h5")
-    np.testing.assert_array_equal(compute_outputs(build_narrow(name, weights=str(tmp_path / "a.h5"))), compute_outputs(model))
+    np.testing.assert_array_equal(compute_outputs(build_narrow(name, weights=str(tmp_path / "a.h5"))),
+                                  compute_outputs(model))
     with pytest.raises(zoo.errors.UserError, match=f"give {option}={not default}"):
         build_narrow(name, weights=str(tmp_path / "a.h5"), **{option: default})
 

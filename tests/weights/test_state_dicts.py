@@ -26,7 +26,8 @@ def test_a_file_of_pytorch():
     for name, values in expected.items():
         np.testing.assert_array_equal(arrays[name], values)
     with files.open_weights_file(TINY) as contents:
-        assert (contents.naming, [len(layer_arrays) for layer_arrays in contents.layers.values()][:2]) == ("torch", [2, 4])
+        assert (contents.naming,
+                [len(layer_arrays) for layer_arrays in contents.layers.values()][:2]) == ("torch", [2, 4])
 
 
 def write_safetensors(path, tensors):
@@ -42,7 +43,8 @@ def write_safetensors(path, tensors):
 
 
 def test_safetensors_types(tmp_path):
-    values_by_type = {"F16": np.array([1.5, -2], "<f2"), "BF16": np.array([0x3FC0, 0xC040], "<u2"), "F64": np.array([0.1, 0.2])}
+    values_by_type = {"F16": np.array([1.5, -2], "<f2"), "BF16": np.array([0x3FC0, 0xC040], "<u2"),
+                      "F64": np.array([0.1, 0.2])}
     header, data = {}, b""
     for name, values in {**values_by_type, "I64": np.array([1, 2])}.items():
         header[name] = {"dtype": name, "shape": [2], "data_offsets": [len(data), len(data) + values.nbytes]}
@@ -66,7 +68,8 @@ def test_the_number_of_classes_of_a_file(tmp_path):
     assert sources.resolve_weights_source(tmp_path / "b.safetensors", "alexnet_2014").count_classes() is None
 
 
-# torchvision's vgg: features is a sequence of convolution, optional normalization, ReLU and pooling; classifier.0, .3 and .6
+# torchvision's vgg: features is a sequence of convolution, optional normalization, ReLU and pooling; the dense layers
+# are classifier.0, .3 and .6
 VGG16 = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
 
 
@@ -116,8 +119,9 @@ def test_vgg16_of_torchvision(batch_norm, ending, tmp_path):
         state = model.state_dict().items()
         write_safetensors(path, {name: tensor.numpy() for name, tensor in state if tensor.is_floating_point()})
     model_of_zoo = zoo.build("vgg16", (64, 96, 3), 7, width=0.05, batch_norm=batch_norm, weights=str(path),
-                     classifier_activation=None)
-    assert relative_difference(np.asarray(keras.ops.convert_to_numpy(model_of_zoo(batch, training=False))), expected) < 1e-5
+                             classifier_activation=None)
+    assert relative_difference(np.asarray(keras.ops.convert_to_numpy(model_of_zoo(batch, training=False))),
+                               expected) < 1e-5
     with pytest.raises(UserError) as error:
         zoo.build("vgg19", (64, 96, 3), 7, width=0.05, batch_norm=batch_norm, weights=str(path))
     check_message(error.value, "vgg19", path)
@@ -134,9 +138,10 @@ def test_inception_v3_with_the_names_of_torchvision(tmp_path):
         expected = model(torch.from_numpy(batch.transpose(0, 3, 1, 2).copy())).numpy()
     torch.save(model.state_dict(), tmp_path / "v3.pth")
     model_of_zoo = zoo.build("inception_v3", (107, 75, 3), 7, width=0.1, weights=str(tmp_path / "v3.pth"),
-                     classifier_activation=None)  # scale=True is inferred from the file
+                             classifier_activation=None)  # scale=True is inferred from the file
     assert model_of_zoo.get_layer("stem_a_3x3").strides == (2, 2)  # the paper's stem
-    assert relative_difference(np.asarray(keras.ops.convert_to_numpy(model_of_zoo(batch, training=False))), expected) < 1e-4
+    assert relative_difference(np.asarray(keras.ops.convert_to_numpy(model_of_zoo(batch, training=False))),
+                               expected) < 1e-4
     with pytest.raises(UserError) as error:
         zoo.build("inception_v3", (107, 75, 3), 7, width=0.1, scale=False, weights=str(tmp_path / "v3.pth"))
     check_message(error.value, "inception_v3", tmp_path / "v3.pth", "stem_a_3x3_bn", "--model-option scale=true")
@@ -160,8 +165,9 @@ def test_alexnet_of_torchvision(tmp_path):
         expected = model["classifier"](x.flatten(1)).numpy()
     torch.save(model.state_dict(), tmp_path / "alexnet.pth")
     model_of_zoo = zoo.build("alexnet_2014", classes=7, width=0.125, weights=str(tmp_path / "alexnet.pth"),
-                     classifier_activation=None)
-    assert relative_difference(np.asarray(keras.ops.convert_to_numpy(model_of_zoo(batch, training=False))), expected) < 1e-5
+                             classifier_activation=None)
+    assert relative_difference(np.asarray(keras.ops.convert_to_numpy(model_of_zoo(batch, training=False))),
+                               expected) < 1e-5
     with pytest.raises(UserError) as error:
         zoo.build("alexnet", classes=7, width=0.125, weights=str(tmp_path / "alexnet.pth"))
     check_message(error.value, "alexnet", tmp_path / "alexnet.pth", 0, 8)

@@ -61,27 +61,30 @@ def make_unit(name, filters, rows, columns=None, stride=1):
 
 def make_grid35(pool):
     return [[make_unit("branch1x1", 64, 1)], [make_unit("branch5x5_1", 48, 1), make_unit("branch5x5_2", 64, 5)],
-            [make_unit("branch3x3dbl_1", 64, 1), make_unit("branch3x3dbl_2", 96, 3), make_unit("branch3x3dbl_3", 96, 3)],
+            [make_unit("branch3x3dbl_1", 64, 1), make_unit("branch3x3dbl_2", 96, 3),
+             make_unit("branch3x3dbl_3", 96, 3)],
             [make_unit("branch_pool", pool, 1)]]
 
 
 def make_grid17(c):
     return [[make_unit("branch1x1", 192, 1)],
             [make_unit("branch7x7_1", c, 1), make_unit("branch7x7_2", c, 1, 7), make_unit("branch7x7_3", 192, 7, 1)],
-            [make_unit("branch7x7dbl_1", c, 1), make_unit("branch7x7dbl_2", c, 7, 1), make_unit("branch7x7dbl_3", c, 1, 7),
+            [make_unit("branch7x7dbl_1", c, 1), make_unit("branch7x7dbl_2", c, 7, 1),
+             make_unit("branch7x7dbl_3", c, 1, 7),
              make_unit("branch7x7dbl_4", c, 7, 1), make_unit("branch7x7dbl_5", 192, 1, 7)],
             [make_unit("branch_pool", 192, 1)]]
 
 
 TO_17 = [[make_unit("branch3x3", 384, 3, stride=2)],
-         [make_unit("branch3x3dbl_1", 64, 1), make_unit("branch3x3dbl_2", 96, 3), make_unit("branch3x3dbl_3", 96, 3, stride=2)]]
+         [make_unit("branch3x3dbl_1", 64, 1), make_unit("branch3x3dbl_2", 96, 3),
+          make_unit("branch3x3dbl_3", 96, 3, stride=2)]]
 TO_8 = [[make_unit("branch3x3_1", 192, 1), make_unit("branch3x3_2", 320, 3, stride=2)],
-        [make_unit("branch7x7x3_1", 192, 1), make_unit("branch7x7x3_2", 192, 1, 7), make_unit("branch7x7x3_3", 192, 7, 1),
-         make_unit("branch7x7x3_4", 192, 3, stride=2)]]
+        [make_unit("branch7x7x3_1", 192, 1), make_unit("branch7x7x3_2", 192, 1, 7),
+         make_unit("branch7x7x3_3", 192, 7, 1), make_unit("branch7x7x3_4", 192, 3, stride=2)]]
 GRID8 = [[make_unit("branch1x1", 320, 1)],
          [make_unit("branch3x3_1", 384, 1), make_unit("branch3x3_2a", 384, 1, 3), make_unit("branch3x3_2b", 384, 3, 1)],
-         [make_unit("branch3x3dbl_1", 448, 1), make_unit("branch3x3dbl_2", 384, 3), make_unit("branch3x3dbl_3a", 384, 1, 3),
-          make_unit("branch3x3dbl_3b", 384, 3, 1)],
+         [make_unit("branch3x3dbl_1", 448, 1), make_unit("branch3x3dbl_2", 384, 3),
+          make_unit("branch3x3dbl_3a", 384, 1, 3), make_unit("branch3x3dbl_3b", 384, 3, 1)],
          [make_unit("branch_pool", 192, 1)]]
 MODULES = {"Mixed_5b": (make_grid35(32), ""), "Mixed_5c": (make_grid35(64), ""), "Mixed_5d": (make_grid35(64), ""),
            "Mixed_6a": (TO_17, "smaller"), "Mixed_6b": (make_grid17(128), ""), "Mixed_6c": (make_grid17(160), ""),
