@@ -51,7 +51,7 @@ def _alone(part):
 
 
 def write_pets(folder, shape, ending):
-    """Write two classes of ten random pictures each into a new folder, and return it."""
+    """Write two classes of ten random images each into a new folder, and return it."""
     rng = np.random.default_rng(0)
     for name in ("cat", "dog"):
         (folder / name).mkdir(parents=True)

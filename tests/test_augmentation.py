@@ -49,7 +49,7 @@ def test_the_text():
     ("mixup=101", ("mixup", "0", "100", "101")),
     ("flip, crop=4", ("'flip,'", "'flip'")),
 ])
-def test_a_mistake_is_one_line(text, pins):
+def test_an_error_is_one_line(text, pins):
     with pytest.raises(UserError) as error:
         parse_augmentation(text)
     check_text(str(error.value), *pins)
@@ -224,7 +224,7 @@ MIXED = ["mixup=0.4", "cutmix=1", "flip crop=2 cutout=3 mixup=0.4 cutmix=1", "ro
 
 
 def augment_by_loops(image, u, text):
-    """Augment an image by loops, from its 13 draws: flip, rotate and translate, cut out; exact where not interpolated."""
+    """Augment an image by loops, from its 13 draws: flip, rotate and translate, cut out; exact if not interpolated."""
     a, (height, width, _) = parse_augmentation(text), image.shape
     if a.flip and u[0] < 0.5:
         image = image[:, ::-1]
@@ -277,7 +277,7 @@ def draw_parameters(text, count=len(IMAGES)):
 @pytest.fixture(scope="module")
 def run_augmentation(tmp_path_factory):
     """Return a function that runs augment_backend.py on a backend in a process of its own, once per backend."""
-    folder, outputs = tmp_path_factory.mktemp("pictures"), {}
+    folder, outputs = tmp_path_factory.mktemp("images"), {}
     input_path = folder / "given.npz"
     np.savez(input_path, images=IMAGES,
              **{f"numbers/{text}": draw_parameters(text) for text in COPIES + BLENDED + MIXED})

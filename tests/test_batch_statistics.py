@@ -82,7 +82,7 @@ def test_frozen_layers_are_unchanged_and_gamma_is_used():
     assert tripled == pytest.approx(3 * single, rel=1e-4, abs=1e-5)
 
 
-def test_a_network_without_normalization_has_nothing_to_measure():
+def test_a_network_without_normalization_has_no_statistics():
     image = keras.Input((16, 16, 1), dtype="uint8")
     model = keras.Model(image, layers.Dense(3)(layers.Flatten()(layers.Rescaling(1 / 255)(image))))
     assert BatchStatistics(model, split_of(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0) == {}

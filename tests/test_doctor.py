@@ -117,7 +117,7 @@ def test_a_backend_of_another_distribution(tmp_path, monkeypatch):
     ("yes", "user", ["TensorFlow", "TF_ENABLE_ONEDNN_OPTS=yes"]),
     (None, "default", ["TensorFlow", "TF_ENABLE_ONEDNN_OPTS=1"]),
 ])
-def test_onednn_and_who_decided_on_it(monkeypatch, value, set_by, parts):
+def test_the_onednn_setting_and_its_origin(monkeypatch, value, set_by, parts):
     monkeypatch.setattr(env, "get_onednn_setting", lambda: (value, set_by))
     check_message(doctor.format_onednn(), *parts)
     assert ("zoo" in doctor.format_onednn()) == (set_by == "zoo")

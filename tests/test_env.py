@@ -110,14 +110,14 @@ def test_onednn_is_not_set_too_late(without_tensorflow, monkeypatch):
 
 
 @pytest.mark.skipif(platform.machine().lower() not in env.X86_64_MACHINES, reason="oneDNN is set on x86-64 alone")
-@pytest.mark.parametrize("given, expected", [(None, "1"), ("0", "0")])
-def test_tensorflow_finds_the_setting_when_it_is_imported(tmp_path, given, expected):
+@pytest.mark.parametrize("setting, expected", [(None, "1"), ("0", "0")])
+def test_tensorflow_finds_the_setting_when_it_is_imported(tmp_path, setting, expected):
     for package in ("tensorflow", "keras"):  # stand-ins that print the setting
         (tmp_path / f"{package}.py").write_text(f"import os\nprint(os.environ['{env.ONEDNN_ENV_VAR}'])\n"
                                                 "raise SystemExit")
     environment = {name: value for name, value in os.environ.items() if name != env.ONEDNN_ENV_VAR}
     environment |= {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(Path(__file__).resolve().parents[1])))}
-    environment |= {env.ONEDNN_ENV_VAR: given} if given else {}
+    environment |= {env.ONEDNN_ENV_VAR: setting} if setting else {}
     process = subprocess.run([sys.executable, "-c", "import zoo; zoo.build('lenet5')"], capture_output=True, text=True,
                              check=True, env=environment, cwd=tmp_path)
     assert process.stdout == f"{expected}\n"

@@ -68,7 +68,7 @@ def test_metrics_are_in_the_result_and_in_the_evaluation(run):
     assert [row["recall"] for row in result["per_class_metrics"]] == [*result["per_class"].values()]
 
 
-def test_every_image_of_a_flat_folder_whatever_its_size(run, tmp_path):
+def test_all_images_of_a_flat_folder_of_any_size(run, tmp_path):
     images, labels = make_stripes(31, seed=1)
     before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
     scores = run.evaluate(write_folder(tmp_path / "other", images, labels, size=(56, 56)))

@@ -171,7 +171,7 @@ def test_data_are_searched_where_the_training_found_them(tmp_path):
 @pytest.fixture(scope="module")
 def images_dir(tmp_path_factory):
     """Write a folder of images of several kinds; digit.png is image 0 of the test split."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     (folder / "deep" / "deeper").mkdir(parents=True)
     digit = Image.fromarray(load_dataset_by_name("digits", limit=150).test.batch([0])[0][0, ..., 0])
     digit.save(folder / "digit.png")

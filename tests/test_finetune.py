@@ -288,7 +288,7 @@ def test_extract(pets, tmp_path, capsys):
     np.testing.assert_allclose(arrays["features"][-1:], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_extract_replaces_features_and_nothing_else(pets, source, tmp_path, capsys):
+def test_extract_features_overwrites_only_features(pets, source, tmp_path, capsys):
     output = tmp_path / "best.npz"
     output.write_bytes((source / "checkpoints" / "best.npz").read_bytes())
     arguments = ["lenet5", "--data", str(pets), "--weights", "mnist", "-o", str(output), "--gpu", "none"]

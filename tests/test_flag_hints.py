@@ -205,7 +205,7 @@ def test_short_forms(arguments, field, value):
     ("--label-smoothing 1", ["label_smoothing", 0, 1, "1.0"]),
     ("--optimizer adma", ["optimizer", "adma", "adadelta", "adam", "adamw", "nesterov", "rmsprop", "sgd"]),
 ])
-def test_mistakes_with_the_flags(arguments, parts):
+def test_invalid_values_of_the_flags(arguments, parts):
     with pytest.raises(UserError) as error:
         parse_config(*arguments.split())
     check_message(error.value, *parts)

@@ -55,7 +55,7 @@ def lrn_by_loops(x, bias, alpha, beta, depth):
 
 @pytest.mark.parametrize("shape, constants", [
     ((2, 3, 5, 7), (2.0, 0.3, 0.75, 5)),
-    ((2, 4, 3, 2), (1.0, 0.3, 0.75, 5)),  # fewer channels than neighbours
+    ((2, 4, 3, 2), (1.0, 0.3, 0.75, 5)),  # fewer channels than neighbors
     ((3, 1, 2, 1), (1.0, 2.0, 0.5, 3)),
     ((3, 6), (0.5, 1.5, 1.2, 1)),
     ((1, 2, 2, 23), (1.0, 1e-4 / 5, 0.75, 11)),
@@ -449,7 +449,7 @@ def saved_folder(tmp_path_factory):
         weight.assign(rng.normal(0, 0.5, weight.shape))
     images = random_array(5, 13, 14, 3)
     model.save(folder / "network.keras")
-    np.savez(folder / "pictures.npz", pictures=images, expected=ops.convert_to_numpy(model(images)))
+    np.savez(folder / "images.npz", images=images, expected=ops.convert_to_numpy(model(images)))
     return folder
 
 
@@ -459,9 +459,9 @@ import sys
 {load}
 import numpy as np
 folder = sys.argv[1]
-given = np.load(f"{{folder}}/pictures.npz")
-found = model.predict(given["pictures"], verbose=0)
-print(np.abs(found - given["expected"]).max() / np.abs(given["expected"]).max())
+arrays = np.load(f"{{folder}}/images.npz")
+outputs = model.predict(arrays["images"], verbose=0)
+print(np.abs(outputs - arrays["expected"]).max() / np.abs(arrays["expected"]).max())
 """
     process = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, cwd=ROOT,
                              env={**os.environ, "KERAS_BACKEND": backend})

@@ -87,7 +87,7 @@ def test_divergence(losses, diverged):
     ({"min_lr": 1.0, "max_lr": 0.1}, "min_lr"), ({"min_lr": 0}, "min_lr"), ({"max_lr": "1"}, "max_lr"),
     ({"steps": 9}, "steps"), ({"steps": 10.0}, "steps"), ({"optimiser": "adam"}, "optimizer='adam'"),
     ({"recipe": "papr"}, "'paper'")])
-def test_a_mistake_is_one_line(keywords, part):
+def test_an_error_is_one_line(keywords, part):
     with pytest.raises(UserError) as error:
         zoo.find_learning_rate("lenet5", "digits", **keywords)
     assert part in str(error.value) and "\n" not in str(error.value)

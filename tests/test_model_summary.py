@@ -132,18 +132,18 @@ def test_frozen_layers_are_not_trainable():
 
 def test_layers_are_ordered_by_the_data_flow():
     image = keras.Input((8, 8, 3), name="image")
-    short = layers.Conv2D(2, 1, padding="same", name="fork_2")  # created first, second in the order
+    second_layer = layers.Conv2D(2, 1, padding="same", name="fork_2")  # created first, second in the order
     stem = layers.Conv2D(4, 3, padding="same", name="stem_1")(image)
-    right = short(stem)
-    left = layers.Conv2D(2, 3, padding="same", name="fork_1a")(stem)
-    left = layers.Conv2D(5, 3, padding="same", name="fork_1b")(left)
-    joined = layers.Concatenate(name="fork")([left, right])
+    second_branch = second_layer(stem)
+    first_branch = layers.Conv2D(2, 3, padding="same", name="fork_1a")(stem)
+    first_branch = layers.Conv2D(5, 3, padding="same", name="fork_1b")(first_branch)
+    joined = layers.Concatenate(name="fork")([first_branch, second_branch])
     aux = layers.Dense(3, name="aux1_fc")(layers.GlobalAveragePooling2D(name="aux1_pool")(stem))
     main = layers.Dense(4, name="fc")(layers.Flatten(name="flat")(joined))
     model_summary = summary.summarize_model(keras.Model(image, {"main": main, "aux1": aux}))
-    assert [each.name for each in model_summary.layers] == [
+    assert [item.name for item in model_summary.layers] == [
         "image", "stem_1", "fork_1a", "fork_1b", "fork_2", "fork", "flat", "fc", "aux1_pool", "aux1_fc"]
-    assert [(each.name, each.shape) for each in model_summary.stages] == [
+    assert [(item.name, item.shape) for item in model_summary.stages] == [
         ("stem", (8, 8, 4)), ("fork", (8, 8, 7)), ("flat", (448,)), ("fc", (4,)), ("aux1", (3,))]
 
 

@@ -44,7 +44,7 @@ def test_every_network_has_its_table(page):
         assert all(paper == computed for stage, paper, computed, *_ in rows if stage in facts.stages)
 
 
-def test_the_check_says_what_to_do(networks, page, tmp_path, monkeypatch, capsys):
+def test_the_check_option(networks, page, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(networks, "page", lambda: page)
     assert networks.main(["--check"]) == 0
     monkeypatch.setattr(networks, "PAGE", tmp_path / "networks.md")

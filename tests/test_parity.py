@@ -255,8 +255,8 @@ def test_alexnet_2014_in_numpy(stem, shape):
 
 def googlenet(x, weights, small):
     """Return {output: logits} of BVLC's network."""
-    def conv_relu(x, name, **how):
-        return relu(conv(x, *weights[name], **how))
+    def conv_relu(x, name, **keywords):
+        return relu(conv(x, *weights[name], **keywords))
 
     def logits(x, name):
         kernel, bias = weights[name]

@@ -89,7 +89,7 @@ def test_summary_and_diagram_use_the_image_size_of_the_preset(command):
     assert (large.input_shape, large.classes, large.width) == ((224, 224, 3), 5, model_config.width)
 
 
-def test_a_network_without_presets_says_so(monkeypatch):
+def test_a_network_without_presets_is_refused(monkeypatch):
     monkeypatch.setitem(registry.MODELS, "nin", replace(registry.get_model_info("nin"), small_preset=None))
     with pytest.raises(UserError, match="'small'"):
         parse_config("nin", "--preset", "small")

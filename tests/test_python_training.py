@@ -201,7 +201,7 @@ def test_a_folder_from_scratch_trains_the_whole_network(tmp_path):
     (lambda: zoo.describe("vgg16", img_size=64), "img_size=64 input_shape"),
     (lambda: zoo.fit("lenet5", sparkle=1), "'sparkle' learning_rate"),
 ])
-def test_a_mistake_is_one_line(call, parts, tmp_path, monkeypatch):
+def test_an_error_is_one_line(call, parts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:
         call()

@@ -158,7 +158,7 @@ def test_stems(name):
 
 
 @pytest.mark.parametrize("name", slow_if_large([name for name in NETWORKS if MODELS[name].small_stem_below]))
-def test_auto_keeps_the_papers_stem_where_it_leaves_four(name):
+def test_auto_uses_the_papers_stem_if_at_least_four_pixels_are_left(name):
     size = MODELS[name].small_stem_below
     assert FACTS[name].grids[size, size] == (4, 4)  # built in test_feature_map_sizes
     smaller = build_without_weights(name, (size - 1, size - 1, 3), include_top=False, stem="paper")

@@ -60,7 +60,7 @@ def test_a_plot_that_does_not_exist_or_has_no_data(run, tmp_path):
     assert "<img" not in early._repr_html_() and early.status == "new" in early._repr_html_()
 
 
-def test_a_run_shows_itself_with_its_curves_and_a_link(run, monkeypatch):
+def test_the_html_of_a_run_has_its_curves_and_a_link(run, monkeypatch):
     monkeypatch.chdir(run.path.parent)
     html = zoo.Run("a<b>")._repr_html_()
     assert "a&lt;b&gt;" in html and "<b>" in html and "a<b>" not in html
@@ -113,7 +113,7 @@ def test_inspect_takes_files_pillow_images_and_arrays(run, image, tmp_path):
     (lambda run, image: zoo.compare_runs([run, "nowhere"], "c.png"), "nowhere"),
     (lambda run, image: zoo.compare_runs([run, run], "c.gif"), "'c.gif'"),
 ])
-def test_a_mistake_is_one_line_and_writes_nothing(run, image, call, part, tmp_path, monkeypatch):
+def test_an_error_is_one_line_and_writes_nothing(run, image, call, part, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:
         call(run, image)

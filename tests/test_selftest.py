@@ -298,7 +298,7 @@ sys.exit(status)
 @pytest.mark.parametrize("arguments, pins", [
     (["lenet6"], ("'lenet6'", "'lenet5'")), (["lenet5", "resnet43"], ("'resnet43'", "'resnet34'")),
     (["--fast"], ("'--fast'",))])
-def test_a_mistake_gets_one_line_before_anything_is_loaded(tmp_path, arguments, pins):
+def test_invalid_arguments_get_one_line_before_anything_is_loaded(tmp_path, arguments, pins):
     process = run_python("-c", LOADED, *arguments, scratch=tmp_path)
     assert (process.returncode, process.stdout) == (2, "loaded:\n")
     (line,) = process.stderr.splitlines()

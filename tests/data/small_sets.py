@@ -74,21 +74,23 @@ def python3_batch(labels, images, protocol=4):
 
 def python2_batch(labels, images):
     """Return the bytes that Python 2 and the NumPy of 2009 wrote, protocol 2: their str are BINSTRINGs."""
-    def string(data):
+    def encode_string(data):
         return b"T" + struct.pack("<I", len(data)) + data
 
-    def number(value):
+    def encode_number(value):
         return b"M" + struct.pack("<H", value)
 
-    dtype = (b"cnumpy\ndtype\n" + string(b"u1") + number(0) + number(1) + b"\x87R"
-             b"(" + number(3) + string(b"|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff" + number(0) + b"tb")
-    shape = number(len(images)) + number(3072) + b"\x86"
-    array = (b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n" + number(0) + b"\x85" + string(b"b") + b"\x87R"
-             b"(" + number(1) + shape + dtype + b"\x89" + string(planes(images).tobytes()) + b"tb")
+    dtype = (b"cnumpy\ndtype\n" + encode_string(b"u1") + encode_number(0) + encode_number(1) + b"\x87R"
+             b"(" + encode_number(3) + encode_string(b"|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff" + encode_number(0)
+             + b"tb")
+    shape = encode_number(len(images)) + encode_number(3072) + b"\x86"
+    array = (b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n" + encode_number(0) + b"\x85"
+             + encode_string(b"b") + b"\x87R"
+             b"(" + encode_number(1) + shape + dtype + b"\x89" + encode_string(planes(images).tobytes()) + b"tb")
     names = (b"labels",) if labels.shape[1] == 1 else (b"coarse_labels", b"fine_labels")
-    columns = b"".join(string(name) + b"](" + b"".join(number(label) for label in column.tolist()) + b"e"
+    columns = b"".join(encode_string(name) + b"](" + b"".join(encode_number(label) for label in column.tolist()) + b"e"
                        for name, column in zip(names, labels.T))
-    return b"\x80\x02}(" + string(b"data") + array + columns + b"u."
+    return b"\x80\x02}(" + encode_string(b"data") + array + columns + b"u."
 
 
 def files10(encode, ending="", splits=CIFAR10):

@@ -53,7 +53,7 @@ def test_coarse_labels():
     (lambda: select_label_set(get_dataset_info("mnist"), "coarse"), ("mnist", "coarse", "cifar100", "'fine'")),
     (lambda: select_label_set(get_dataset_info("cifar100"), "corse"), ("'corse'", "'coarse'")),
 ])
-def test_mistakes(mistake, parts):
+def test_invalid_names(mistake, parts):
     with pytest.raises(UserError) as error:
         mistake()
     check_message(error.value, *parts)

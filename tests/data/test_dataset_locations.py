@@ -57,7 +57,7 @@ def test_a_data_directory_without_the_files_is_refused(tmp_path, monkeypatch):
                   ".gz", "MNIST/raw/", f"{tmp_path}/given/mnist")
 
 
-def test_a_subfolder_of_the_name_goes_first(tmp_path):
+def test_a_subfolder_with_the_name_is_searched_first(tmp_path):
     """MNIST and Fashion-MNIST, whose files have the same names, can share a folder."""
     write_idx(tmp_path)
     write_idx(tmp_path / "fashion_mnist", {**MNIST, "test": MNIST["train"]})
@@ -132,7 +132,7 @@ def test_a_file_without_read_permission(tmp_path):
     check_message(error.value, "cifar10", tmp_path / "test_batch.bin")
 
 
-def test_digits_need_no_files_and_say_so(digits):
+def test_digits_need_no_files(digits):
     [note] = digits.notes
     check_message(note, "digits", "zoo")
     assert digits.source == "zoo/data/digits.npz"

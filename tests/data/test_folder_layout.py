@@ -155,7 +155,7 @@ def test_run_directories_are_not_classes(tmp_path, folder):
 
 @pytest.mark.parametrize("ending, format", [(".jfif", "JPEG"), (".jpe", "JPEG"), (".apng", "PNG"), (".avif", "AVIF"),
                                             (".j2k", "JPEG2000"), (".dib", "BMP"), (".JPG", "JPEG"), (".qoi", "QOI")])
-def test_the_endings_that_pillow_knows(tmp_path, ending, format):
+def test_extensions_of_pillow(tmp_path, ending, format):
     write(tmp_path, ("oak", "pine"), 10)
     write(tmp_path, ("oak",), 5, ending, format=format)
     assert sum(sizes(load(tmp_path))) == 25

@@ -40,8 +40,8 @@ def refusal_message(name, folder):
     return str(error.value)
 
 
-def encode_with_protocol(number):
-    return lambda labels, images: python3_batch(labels, images, number)
+def encode_with_protocol(protocol):
+    return lambda labels, images: python3_batch(labels, images, protocol)
 
 
 FORMATS = {

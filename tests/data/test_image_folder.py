@@ -9,16 +9,16 @@ from zoo.data import image_folder
 from zoo.errors import UserError
 
 
-def save_image(path, value, mode="RGB", side=8):
+def save_image(path, value, mode="RGB", size=8):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, (side, side), value if mode == "L" else (value,) * 3).save(path)
+    Image.new(mode, (size, size), value if mode == "L" else (value,) * 3).save(path)
 
 
 def write_classes(root, counts, ending="png"):
     """Write classes of images whose brightness identifies them."""
-    for place, (name, count) in enumerate(counts.items()):
+    for class_index, (name, count) in enumerate(counts.items()):
         for index in range(count):
-            save_image(root / name / f"{index}.{ending}", 100 * place + index)
+            save_image(root / name / f"{index}.{ending}", 100 * class_index + index)
 
 
 def values(split):
@@ -54,7 +54,7 @@ def test_lossy_conversions_are_noted(tmp_path, max_cache_bytes):
     assert notes((8, 8, 1)) is None and notes((8, 8, 3)) is None
     check_message(notes((4, 4, 1)), "8x8", "4x4")
     assert "aspect" not in notes((4, 4, 1)) and "aspect" in notes((4, 6, 1))
-    save_image(tmp_path / "b" / "0.png", 7)  # in colour
+    save_image(tmp_path / "b" / "0.png", 7)  # in color
     check_message(notes((8, 8, 1)), "grayscale", 1, 20)
     assert "8x8" not in notes((8, 8, 1)) and notes((8, 8, 3)) is None
     Image.new("RGB", (12, 10)).save(tmp_path / "b" / "1.png")
@@ -114,7 +114,7 @@ def test_labels_from_file_names(tmp_path):
 def test_formats_and_grayscale_images(tmp_path):
     for ending in ("png", "jpg", "bmp", "gif", "tif", "webp"):
         write_classes(tmp_path, {"a": 2, "b": 2}, ending)
-    save_image(tmp_path / "a" / "grey.png", 77, "L", side=30)
+    save_image(tmp_path / "a" / "grey.png", 77, "L", size=30)
     (tmp_path / "a" / "notes.txt").write_text("no picture, and not named as one")
     (tmp_path / ".hidden").mkdir()
     dataset = image_folder.load_image_folder(tmp_path, (8, 8, 1))

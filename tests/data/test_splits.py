@@ -32,7 +32,7 @@ def test_the_order_depends_on_the_seed_alone():
     assert (make_stratified_order(labels, 3)[:100] >= 500).sum() in range(30, 70)  # it is shuffled within the classes
 
 
-def test_a_rare_class_stands_in_the_middle():
+def test_a_rare_class_is_in_the_middle_of_the_order():
     labels = np.array([0] * 100 + [1])
     assert np.argmax(labels[make_stratified_order(labels, 3)]) in (49, 50, 51)
 

@@ -42,21 +42,21 @@ def make_run(tmp_path):
 @pytest.fixture
 def draw_figure(monkeypatch):
     """Return a function that draws a Figure and returns its texts: a list of (text, box in pixels)."""
-    seen = []
+    drawn_texts = []
     draw = Text.draw
 
     def watch(self, renderer, *args, **kwargs):
         if self.get_visible() and self.get_text().strip():
-            seen.append(self)
+            drawn_texts.append(self)
         return draw(self, renderer, *args, **kwargs)
 
     monkeypatch.setattr(Text, "draw", watch)
 
     def draw_texts(figure):
-        seen.clear()
+        drawn_texts.clear()
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in seen]
+        return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in drawn_texts]
 
     return draw_texts
 

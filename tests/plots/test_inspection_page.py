@@ -173,7 +173,7 @@ def run_visualize(capsys, *arguments):
     return status, output.out + output.err
 
 
-def test_a_folder_gets_the_page_and_all_plots(tmp_path, hopper, capsys):
+def test_an_output_folder_has_the_page_and_all_plots(tmp_path, hopper, capsys):
     folder = tmp_path / "look"
     status, output = run_visualize(capsys, "lenet5", "--image", hopper, "-o", folder)
     assert status == 0 and output.count("\n") == 8
@@ -217,7 +217,7 @@ def test_the_image_is_not_overwritten(arguments, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("size", [999_999, pytest.param(20_000, marks=pytest.mark.slow)])
-def test_an_image_that_takes_too_much_memory(size, tmp_path, hopper, capsys):
+def test_an_image_that_needs_too_much_memory(size, tmp_path, hopper, capsys):
     """The first needs 12 TB, which is refused immediately; for the second the backend requests 1 TB of weights."""
     status, output = run_visualize(capsys, "lenet5", "--image", hopper, "--image-size", size, "-o",
                                    tmp_path / "look.html")
@@ -226,7 +226,7 @@ def test_an_image_that_takes_too_much_memory(size, tmp_path, hopper, capsys):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
+def test_a_custom_model_of_any_size(tmp_path, hopper, capsys):
     image = keras.Input((None, None, 3))
     x = layers.Conv2D(4, 3, activation="relu", name="c")(layers.Rescaling(1 / 255)(image))
     x = layers.Dense(2, activation="softmax")(layers.GlobalMaxPooling2D()(x))
@@ -262,7 +262,7 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     (["lenet5", "--plot", "saliency", "--num-maps", "3"], ("--num-maps", "--plot feature-maps", "--plot saliency")),
     (["lenet5", "--checkpoint", "last"], ("--checkpoint", "lenet5")),
     (["."], ("run.json",))])
-def test_wrong_arguments_are_refused_before_a_backend_loads(arguments, pins, hopper, tmp_path, capsys):
+def test_invalid_arguments_are_refused_before_a_backend_loads(arguments, pins, hopper, tmp_path, capsys):
     image = [] if "--image" in arguments else ["--image", hopper]
     program = ("import sys\nfrom zoo.cli import visualize\nstatus = visualize.main(sys.argv[1:])\n"
                "print('keras' in sys.modules)\nsys.exit(status)")
@@ -278,7 +278,7 @@ def test_wrong_arguments_are_refused_before_a_backend_loads(arguments, pins, hop
     (["--layers", "S2,c3"], ("'c3'", "'C3'", "S2", "S4")),
     (["--plot", "gradcam", "--layers", "F6"], ("Grad-CAM", "F6")),
     (["--plot", "hypercolumn", "--layers", "F6,C5"], ("hypercolumn", "F6", "C5"))])
-def test_wrong_arguments_that_only_the_model_shows(arguments, pins, hopper, tmp_path, capsys):
+def test_invalid_arguments_that_need_the_model(arguments, pins, hopper, tmp_path, capsys):
     status, output = run_visualize(capsys, "lenet5", "--image", hopper, "-o", tmp_path / "out", *arguments)
     assert status == 2 and output.count("\n") == 1
     check_text(output, *pins)

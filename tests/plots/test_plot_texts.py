@@ -70,7 +70,7 @@ def test_a_long_prediction_is_a_line_of_its_own_in_the_caption(draw_figure):
     assert any(text.startswith("→ household") for text in texts)
 
 
-def test_a_figure_without_misclassified_images_says_so(draw_figure):
+def test_a_figure_without_misclassified_images(draw_figure):
     labels, probabilities = predictions_of(10, 500, 0)
     figure = plot_misclassified(images_of(0), np.array([], int), labels, probabilities, list("0123456789"),
                                 subtitle="a net")

@@ -169,7 +169,7 @@ def test_hostile_text_adds_no_element_to_the_page(make_run):
     assert parse_page_data(text)["matrix"]["class_names"][:2] == list(HOSTILE[:2])
 
 
-def test_a_damaged_run_gets_no_report(make_run):
+def test_a_damaged_run_has_no_report(make_run):
     run = make_run()
     (run / "samples.npz").write_bytes(b"PK")
     with pytest.raises(UserError):

@@ -24,7 +24,7 @@ def read_png_size(path):
     return struct.unpack(">II", head[16:24])
 
 
-def test_a_finished_run_gets_its_four_plots_and_its_report(make_run):
+def test_a_finished_run_has_four_plots_and_a_report(make_run):
     run = make_run()
     paths = draw_run(str(run))
     assert {path.stem for path in paths} == ALL
@@ -35,7 +35,7 @@ def test_a_finished_run_gets_its_four_plots_and_its_report(make_run):
         assert 800 < width < 2600 and 600 < height < 2800
 
 
-def test_an_unfinished_run_gets_only_its_curves(make_run):
+def test_an_unfinished_run_has_only_its_curves(make_run):
     run = make_run(epochs=2)
     for name in ("result.json", "predictions.npz", "samples.npz"):
         (run / name).unlink()
@@ -112,7 +112,7 @@ def test_the_curves_show_the_test_accuracy_and_mark_the_epoch_that_was_tested(ma
     check_text(keywords["subtitle"], "94.80 %", "5", "94.00 %", "61,706", "6")
 
 
-def test_the_curves_of_an_unfinished_run_say_so(make_run, monkeypatch):
+def test_the_curves_of_an_unfinished_run(make_run, monkeypatch):
     run = make_run()
     (run / "result.json").unlink()
     keywords = capture_curve_arguments(run, monkeypatch)
@@ -172,7 +172,7 @@ def rewrite(path, **changes):
     ("samples.npz", {"misclassified_images": np.zeros((0, 28, 28, 1), np.uint8),
                      "misclassified_indices": np.zeros(0, int)}),
 ])
-def test_arrays_that_no_training_wrote_are_refused(make_run, name, changes):
+def test_invalid_arrays_are_refused(make_run, name, changes):
     run = make_run()
     rewrite(run / name, **changes)
     assert name in refusal_message(run)
@@ -185,7 +185,7 @@ def test_arrays_that_no_training_wrote_are_refused(make_run, name, changes):
     "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n1,.1,1,.5,1,many\n",
     "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n1,nan,1,.5,1,.5\n",
 ])
-def test_a_history_that_no_training_wrote_is_refused(make_run, text):
+def test_an_invalid_history_is_refused(make_run, text):
     run = make_run()
     (run / "history.csv").write_text(text)
     assert "history.csv" in refusal_message(run)
@@ -201,7 +201,7 @@ def test_a_history_that_no_training_wrote_is_refused(make_run, text):
     ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": 0.9, "best_epoch": 7}),
     ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": None, "best_epoch": 6}),
 ])
-def test_json_that_no_training_wrote_is_refused(make_run, name, content):
+def test_invalid_json_is_refused(make_run, name, content):
     run = make_run()
     (run / name).write_text(json.dumps(content))
     assert name in refusal_message(run)

@@ -87,13 +87,13 @@ def test_layer_names_do_not_depend_on_models_built_before(tmp_path):
     shapes = {layer.name: layer.get_weights()[0].shape for layer in second.layers if layer.weights}
     model_of_zoo = zoo.build("inception_v3", (75, 75, 3), include_top=False, stem="paper")
     pairs = layer_names.pair_keras_layers(list(shapes), model_of_zoo, "inception_v3")
-    numbers = {model_of_zoo: int(name.rpartition("_")[2]) for name, model_of_zoo in pairs.items()
-               if name.startswith("conv2d")}
+    number_of = {zoo_name: int(name.rpartition("_")[2]) for name, zoo_name in pairs.items()
+                 if name.startswith("conv2d")}
     # creation order, as in the paper's figures: names in zoo are alphabetical within a module
     for module in range(11):
-        module_names = sorted(name for name in numbers if name.startswith(f"mixed{module}_"))
-        assert [numbers[name] for name in module_names] == sorted(numbers[name] for name in module_names)
-    assert numbers["stem_a_3x3"] == min(numbers.values()) and len(numbers) == 94
+        module_names = sorted(name for name in number_of if name.startswith(f"mixed{module}_"))
+        assert [number_of[name] for name in module_names] == sorted(number_of[name] for name in module_names)
+    assert number_of["stem_a_3x3"] == min(number_of.values()) and len(number_of) == 94
 
 
 def test_only_a_top_can_be_skipped(tmp_path):

@@ -241,10 +241,10 @@ def test_both_formats_of_pytorch(zipped, dtype, tmp_path):
 @pytest.mark.parametrize("location, wrap", [
     ("state_dict", lambda state: {"state_dict": state}), ("model", lambda state: {"model": state, "epoch": 3}),
     ("net", lambda state: {"net": state}), ("ema", lambda state: {"ema": state}),
-    ("model_ema", lambda state: {"model_ema": {"module." + name: each for name, each in state.items()}}),
+    ("model_ema", lambda state: {"model_ema": {"module." + name: tensor for name, tensor in state.items()}}),
     ("state_dict_ema", lambda state: {"state_dict_ema": state, "state_dict": {}}),
     ("model.state_dict", lambda state: {"model": {"state_dict": state}}),
-    ("model", lambda state: {"model": state, "model_ema": {name: each * 0 for name, each in state.items()}})])
+    ("model", lambda state: {"model": state, "model_ema": {name: tensor * 0 for name, tensor in state.items()}})])
 def test_wrappers(location, wrap, tmp_path):
     torch = pytest.importorskip("torch")
     model, tensors = make_narrow_vgg16()

@@ -95,7 +95,7 @@ MODULES = {"Mixed_5b": (make_grid35(32), ""), "Mixed_5c": (make_grid35(64), ""),
 class Inception(nn.Module):
     def __init__(self, classes, width):
         super().__init__()
-        w = [int(each * width) for each in (32, 32, 64, 80, 192)]
+        w = [int(filters * width) for filters in (32, 32, 64, 80, 192)]
         self.Conv2d_1a_3x3 = Unit(3, w[0], 3, stride=2)
         self.Conv2d_2a_3x3 = Unit(w[0], w[1], 3)
         self.Conv2d_2b_3x3 = Unit(w[1], w[2], 3, padding=1)
