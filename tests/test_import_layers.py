@@ -122,9 +122,9 @@ def find_violations(sources):
                     report(imported.line, f"imports the command {imported.target}")
                 elif not is_import_allowed(module, imported.target):
                     report(imported.line,
-                           f"floor {layer} imports {imported.target} of floor {get_layer(imported.target)}")
+                           f"layer {layer} imports {imported.target} of layer {get_layer(imported.target)}")
             elif layer == 0 and root not in sys.stdlib_module_names:
-                report(imported.line, f"floor 0 imports {root}")
+                report(imported.line, f"layer 0 imports {root}")
             if root in ("tensorflow", "jax", "torch") and BACKENDS.get(path) != root:
                 report(imported.line, f"imports the backend {root}")
             if root == "argparse" and (layer < COMMAND_LAYER or module == "zoo"):
@@ -146,7 +146,7 @@ def find_violations(sources):
                 if node.value.id == "os" and node.attr in ("environ", "getenv", "environb") \
                         and package not in ("env", "devices"):
                     report(node.lineno, "reads the environment")
-    return violations + [f"a circle: {' -> '.join(circle)}" for circle in find_cycles(edges)]
+    return violations + [f"a cycle: {' -> '.join(cycle)}" for cycle in find_cycles(edges)]
 
 
 def find_cycles(edges):
@@ -178,19 +178,19 @@ def test_imports_respect_the_layers(sources):
 
 VIOLATIONS = {
     "upwards": ({"layers/blocks.py": "from zoo.models import vgg", "models/vgg.py": ""},
-                "floor 1 imports zoo.models.vgg of floor 2"),
+                "layer 1 imports zoo.models.vgg of layer 2"),
     "upwards in a function": ({"data/datasets.py": "def f():\n    from zoo.training.trainer import fit"},
-                              "floor 3 imports zoo.training.trainer of floor 5"),
+                              "layer 3 imports zoo.training.trainer of layer 5"),
     "upwards by a relative import": ({"models/vgg.py": "from ..training import run", "training/run.py": ""},
-                                     "floor 2 imports zoo.training.run of floor 5"),
+                                     "layer 2 imports zoo.training.run of layer 5"),
     "upwards by importlib": ({"layers/blocks.py": "import importlib\nimportlib.import_module('zoo.models.vgg')"},
-                             "floor 1 imports zoo.models.vgg of floor 2"),
+                             "layer 1 imports zoo.models.vgg of layer 2"),
     "upwards by importlib, in part": ({"layers/blocks.py": "import importlib\n"
                                                            "importlib.import_module(f'zoo.models.{x}')"},
-                                      "floor 1 imports zoo.models of floor 2"),
-    "one floor up": ({"data/datasets.py": "import zoo.weights.maps"}, "floor 3 imports zoo.weights.maps of floor 4"),
-    "from floor 0": ({"registry.py": "import zoo.layers.blocks"}, "floor 0 imports zoo.layers.blocks of floor 1"),
-    "a library on floor 0": ({"devices.py": "import numpy.linalg"}, "floor 0 imports numpy"),
+                                      "layer 1 imports zoo.models of layer 2"),
+    "one layer up": ({"data/datasets.py": "import zoo.weights.maps"}, "layer 3 imports zoo.weights.maps of layer 4"),
+    "from layer 0": ({"registry.py": "import zoo.layers.blocks"}, "layer 0 imports zoo.layers.blocks of layer 1"),
+    "a library on layer 0": ({"devices.py": "import numpy.linalg"}, "layer 0 imports numpy"),
     "a command": ({"cli/evaluate.py": "from zoo.cli.train import main", "cli/train.py": ""},
                   "imports the command zoo.cli.train"),
     "a command from below": ({"reports/run_outputs.py": "from zoo.cli import train", "cli/train.py": ""},
@@ -222,7 +222,7 @@ def test_the_checker_finds_a_violation(files, message):
 def test_the_checker_finds_a_cycle():
     files = {"layers/a.py": "from zoo.layers import b", "layers/b.py": "from .c import x",
              "layers/c.py": "import zoo.layers.a"}
-    assert find_violations(files) == ["a circle: zoo.layers.a -> zoo.layers.b -> zoo.layers.c -> zoo.layers.a"]
+    assert find_violations(files) == ["a cycle: zoo.layers.a -> zoo.layers.b -> zoo.layers.c -> zoo.layers.a"]
     files["layers/c.py"] = "def f():\n    import zoo.layers.a"
     assert find_violations(files) == []
 
