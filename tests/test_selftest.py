@@ -187,7 +187,7 @@ def test_the_limits_are_of_known_networks():
 
 @pytest.mark.parametrize("name", registry.MODELS)
 def test_every_network_is_trained_as_with_zoo_train(name):
-    """The run config is that of the command, except for batch size and schedule."""
+    """The run config is that of the command, except for augmentation, batch size and learning rate."""
     spec, run_config = registry.get_model_info(name), selftest.make_selftest_config(name)
     arguments = [name, "--preset", "small", "--dataset", spec.small_preset.dataset]
     expected = training_command.parse_run_config(train.build_parser().parse_args(arguments))

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def random_images(count, shape, columns, seed=0):
-    """Return (labels uint8 (count, columns), images uint8 (count, *shape))with the classes of each column in turn."""
+    """Return (labels uint8 (count, columns), images uint8 (count, *shape)), with the classes of each column in turn."""
     images = np.random.default_rng(seed).integers(0, 256, (count, *shape), np.uint8)
     labels = np.stack([np.arange(count) % classes for classes in columns], axis=1).astype(np.uint8)
     return labels, images

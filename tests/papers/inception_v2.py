@@ -17,7 +17,7 @@ ROWS = (  # size, #1x1, reduce and #3x3, reduce and double #3x3, projection; Non
 
 
 def count_all(width=1.0, per_filter=3, classes=10, extra=0):
-    """`extra` is added to the projections of 4c and 4d: 32 gives the paper's misprint."""
+    """`extra` is added to the projections of 4c and 4d: 32 gives the numbers that the paper prints."""
     counter = Counter(width, per_filter)
     x = counter.chain(3, (64, 49, 112), (64, 1, 56), (192, 9, 56))
     for size, ones, (reduce, threes), (double_reduce, double), projection in ROWS:
