@@ -59,7 +59,8 @@ def folder(tmp_path_factory):
     ("train lenet5 --name mine --limit 20 --epochs 1 --seed 3", 2, "runs/mine was started with seed 0, given 3; pass "
      "the original values to resume it, or start a new run with another --name"),
     ("train --resume runs/mine --lr 1", 2, "--resume continues a run with its own settings, --learning-rate cannot be "
-     "given; allowed are --epochs, --gpu, --backend, --data-dir, --max-seconds, --checkpoint-minutes, --log, --hosts and --host-index"),
+     "given; allowed are --epochs, --gpu, --backend, --data-dir, --max-seconds, --checkpoint-minutes, --log, "
+     "--hosts and --host-index"),
     ("train --resume runs/nothing", 2, "runs/nothing is not a run directory: there is no such folder"),
     ("train --resume runs/busy", 6, "another process is using runs/busy; wait for it to finish, or choose another "
      "--name"),
