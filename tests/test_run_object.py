@@ -237,8 +237,8 @@ def test_analysis_works_without_matplotlib():
             "import zoo.analysis\n"
             "for module in pkgutil.iter_modules(zoo.analysis.__path__):\n"
             "    importlib.import_module(f'zoo.analysis.{module.name}')\n"
-            "found = zoo.features(model, numpy.zeros((2, 28, 28, 1)), ['C1', 'S2'])\n"
-            "print({name: maps.shape for name, maps in found.items()}, zoo.describe('lenet5')['parameters'])")
+            "features = zoo.features(model, numpy.zeros((2, 28, 28, 1)), ['C1', 'S2'])\n"
+            "print({name: maps.shape for name, maps in features.items()}, zoo.describe('lenet5')['parameters'])")
     process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert process.stdout == "{'C1': (2, 28, 28, 6), 'S2': (2, 14, 14, 6)} 61706\n", process.stderr
     assert process.stderr == ""  # no startup messages of TensorFlow either

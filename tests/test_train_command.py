@@ -496,9 +496,9 @@ def witness_path(tmp_path):
     (folder / "keras").mkdir(parents=True)
     (folder / "keras" / "__init__.py").write_text(
         "import os, sys\n"
-        "seen = {name: os.environ.get(name) for name in ('CUDA_VISIBLE_DEVICES', 'CUDA_DEVICE_ORDER',\n"
+        "values = {name: os.environ.get(name) for name in ('CUDA_VISIBLE_DEVICES', 'CUDA_DEVICE_ORDER',\n"
         "        'TF_FORCE_GPU_ALLOW_GROWTH')}\n"
-        "print(seen, 'tensorflow' in sys.modules, flush=True)\n"
+        "print(values, 'tensorflow' in sys.modules, flush=True)\n"
         "os._exit(7)\n")
     return f"{folder}{os.pathsep}{ROOT}"
 

@@ -142,8 +142,8 @@ import sys
 from dataclasses import replace
 from zoo.data.dataset_info import Download, get_dataset_info
 from zoo.data.datasets import load_dataset
-facts = replace(get_dataset_info("mnist"), downloads=(Download(*sys.argv[1:]),))
-print(len(load_dataset(facts).train))
+info = replace(get_dataset_info("mnist"), downloads=(Download(*sys.argv[1:]),))
+print(len(load_dataset(info).train))
 """
 
 
