@@ -6,28 +6,29 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before a test imports Keras: TensorFlow's start is loud
+# before a test imports Keras: TensorFlow logs many messages at startup
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-gc.set_threshold(50_000, 20, 20)  # of Python's 700, 10, 10: Keras makes objects by the million
+gc.set_threshold(50_000, 20, 20)  # instead of Python's 700, 10, 10: Keras creates millions of objects
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "unpack.py"
 
 
 @pytest.fixture(scope="session")
 def real_data(tmp_path_factory):
-    """A folder with the real MNIST, CIFAR-10 and CIFAR-100."""
+    """Return a folder with the real MNIST, CIFAR-10 and CIFAR-100."""
     if not REAL.exists():
         pytest.skip("the real images are not here: no ../shared/data/unpack.py")
     folder = tmp_path_factory.mktemp("real")
-    run = subprocess.run([sys.executable, REAL, folder], capture_output=True, text=True)
-    if run.returncode:
-        pytest.skip(f"the real images could not be unpacked: {run.stderr.strip().splitlines()[-1]}")
+    process = subprocess.run([sys.executable, REAL, folder], capture_output=True, text=True)
+    if process.returncode:
+        pytest.skip(f"the real images could not be unpacked: {process.stderr.strip().splitlines()[-1]}")
     return folder
 
 
 @pytest.fixture(autouse=True)
-def environment_as_it_was():
-    """Put os.environ back after each test: commands that run in this process set it for their backend."""
+def restore_environment():
+    """Restore os.environ after each test: commands that run in this process set variables for their backend."""
     before = dict(os.environ)
     yield
     os.environ.clear()
@@ -35,8 +36,8 @@ def environment_as_it_was():
 
 
 @pytest.fixture(autouse=True, scope="module")
-def swept():
-    """After each module: what is left of it, cached models for the most part, is not gone through again and again."""
+def freeze_garbage():
+    """Collect garbage after each module and exclude what remains, mostly cached models, from later collections."""
     yield
     gc.collect()
     gc.freeze()

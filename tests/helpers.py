@@ -1,4 +1,4 @@
-"""What several tests need."""
+"""Helpers that several test files use."""
 
 import importlib.util
 import re
@@ -11,7 +11,7 @@ from zoo.utils.flag_names import translate_keywords
 
 
 def module_at(path):
-    """Return the module of a file that is in no package; it finds its neighbours, as a script does."""
+    """Import a file that is in no package; like a script, it can import the files beside it."""
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -21,11 +21,11 @@ def module_at(path):
 
 
 def check_message(message, *parts):
-    """Assert that a message is one line with every one of `parts`.
+    """Assert that a message is one line that contains every one of `parts`.
 
-    parts: not sentences, which may be reworded, but what a message is about: flags, fields, values, names, files, and
-    what to type instead. Each stands alone: 1 is not found in 10, -1 or 1.5, --lr not in --lr-patience. Of an exception,
-    whose message names options as Python does, parts may be the flags that the command line shows in their place.
+    parts: not sentences, which may be reworded, but the subject of a message: flags, fields, values, names, files, and
+    what to type instead. Each is a whole word: 1 does not match 10, -1 or 1.5, --lr does not match --lr-patience. For
+    an exception, whose message names options as in Python, parts can be the flags that the command line shows instead.
     """
     if isinstance(message, Exception):
         text = str(message)
@@ -37,13 +37,13 @@ def check_message(message, *parts):
 
 
 def check_text(text, *parts):
-    """Assert that a text has every one of `parts`; see `check_message`."""
+    """Assert that a text contains every one of `parts`; see `check_message`."""
     absent = [part for part in map(str, parts) if not re.search(_alone(part), text)]
     assert not absent, f"{absent} not in: {text}"
 
 
 def _alone(part):
-    """Return the pattern of a word, number, flag or path that is no piece of a longer one."""
+    """Return the pattern of a word, number, flag or path that is not part of a longer one."""
     before = r"(?<![\w-])" if part.startswith("-") else r"(?<!\w)(?<!\w-)" if part[0].isalnum() else ""
     if part[0].isdigit():
         before += r"(?<!-)(?<!\d[.,])"
@@ -51,10 +51,10 @@ def _alone(part):
 
 
 def write_pets(folder, shape, ending):
-    """Write two classes of ten random pictures each into a new folder, and return it."""
+    """Write two classes of ten random images each into a new folder, and return it."""
     rng = np.random.default_rng(0)
     for name in ("cat", "dog"):
         (folder / name).mkdir(parents=True)
-        for number in range(10):
-            Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(folder / name / f"{number}{ending}")
+        for index in range(10):
+            Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(folder / name / f"{index}{ending}")
     return folder

@@ -34,10 +34,10 @@ def test_one_task_is_measured_and_the_rows_of_the_others_are_kept(benchmark, mon
     monkeypatch.setattr(benchmark, "CASES", ((benchmark.LENET, "training", ()), (benchmark.LENET, "inference", ())))
     speeds = iter((100.0, 200.0, 300.0))
 
-    def run(command, **_):
+    def fake_run(command, **_):
         return subprocess.CompletedProcess(command, 0, json.dumps({"baseline": [next(speeds)]}), "")
 
-    monkeypatch.setattr(benchmark.subprocess, "run", run)
+    monkeypatch.setattr(benchmark.subprocess, "run", fake_run)
     for arguments in ([], ["inference"]):
         monkeypatch.setattr("sys.argv", ["ablation.py", *arguments])
         benchmark.main()
@@ -78,7 +78,8 @@ def test_each_variant_changes_one_thing_within_its_context(benchmark):
     for variant in {variant for _, _, variants in benchmark.CASES for variant in variants} - {
             "weights as constants", benchmark.ONE_FUNCTION}:
         with benchmark.apply_variant(variant):
-            assert sum(one is not other for one, other in zip(get_attributes(), before, strict=True)) == 1, variant
+            assert sum(current is not original
+                       for current, original in zip(get_attributes(), before, strict=True)) == 1, variant
         assert get_attributes() == before
 
 
@@ -90,7 +91,7 @@ def test_zero_padding_layers_give_the_same_convolution(benchmark):
         with benchmark.apply_variant(variant):
             image = keras.Input((9, 9, 3))
             models.append(keras.Model(image, resnet.conv_no_bias(image, 4, 3, name="conv")))
-    ours, theirs = models
-    assert len(theirs.layers) == len(ours.layers) + 1
-    theirs.set_weights(ours.get_weights())
-    assert np.asarray(ours(images)) == pytest.approx(np.asarray(theirs(images)), rel=1e-5, abs=1e-6)
+    baseline, padded = models
+    assert len(padded.layers) == len(baseline.layers) + 1
+    padded.set_weights(baseline.get_weights())
+    assert np.asarray(baseline(images)) == pytest.approx(np.asarray(padded(images)), rel=1e-5, abs=1e-6)

@@ -23,7 +23,7 @@ BENCHMARKS = ROOT / "benchmarks"
 
 @pytest.fixture
 def benchmark(tmp_path, monkeypatch):
-    """The module, which writes to a folder of its own."""
+    """Import the module and redirect its outputs to a temporary folder."""
     module = module_at(BENCHMARKS / "accuracy.py")
     monkeypatch.setattr(module, "CSV_PATH", tmp_path / "accuracy.csv")
     monkeypatch.setattr(module, "HISTORIES_DIR", tmp_path / "histories")
@@ -42,7 +42,7 @@ def plot():
     return module_at(BENCHMARKS / "accuracy_plot.py")
 
 
-def fake_row(model, command="--preset small", **other):
+def make_row(model, command="--preset small", **other):
     return {"model": model, "width": 0.5, "parameters": 500_000, "multiply_adds": 20_000_000, "dataset": "cifar10",
             "test_accuracy_best": 0.85, "command": f"python -m zoo.train {model} {command}", **other}
 
@@ -61,13 +61,13 @@ def test_the_rows_are_complete():
 
 def test_multiply_adds_are_those_of_the_run(benchmark):
     model_config = registry.resolve_model_config("vgg16", (32, 32, 3), 10, 0.125, options={"batch_norm": True})
-    described = zoo.describe("vgg16", (32, 32, 3), 10, width=0.125, batch_norm=True)
-    assert benchmark.count_multiply_adds(registry.serialize_model_config(model_config)) == described["multiply_adds"]
+    description = zoo.describe("vgg16", (32, 32, 3), 10, width=0.125, batch_norm=True)
+    assert benchmark.count_multiply_adds(registry.serialize_model_config(model_config)) == description["multiply_adds"]
 
 
 def test_the_table_has_the_width(benchmark):
     common = {"recipe": "modern", "epochs": 20, "seconds": 60, "cpu": "a CPU"}
-    rows = [fake_row("nin", width="0.1875", **common), fake_row("nin", width="1.0", **common)]
+    rows = [make_row("nin", width="0.1875", **common), make_row("nin", width="1.0", **common)]
     cells = [line.split(" | ")[0] for line in benchmark.format_markdown_table(rows)[2:]]
     assert cells == ["| nin, width 0.1875", "| nin"]
 
@@ -75,8 +75,8 @@ def test_the_table_has_the_width(benchmark):
 # ----------------------------------------------------------------------------------------------------------- training
 
 @pytest.fixture
-def trained(benchmark, monkeypatch):
-    """Replace training and packing; return the commands trained, the runs packed, and `fail`, the models that fail."""
+def fake_training(benchmark, monkeypatch):
+    """Replace training and packing; return the commands trained, the runs packed, and `fail`, the models to fail."""
     calls = {"trained": [], "packed": [], "fail": set()}
 
     def train(command, data_dir, output_dir):
@@ -105,40 +105,40 @@ def test_every_preset_is_trained_by_the_command_line(benchmark):
         assert train.build_parser().parse_args(command).preset == "small"
 
 
-def test_one_failure_does_not_stop_the_rest(benchmark, trained, tmp_path, capsys):
-    trained["fail"].add("nin")
+def test_one_failure_does_not_stop_the_rest(benchmark, fake_training, tmp_path, capsys):
+    fake_training["fail"].add("nin")
     assert benchmark.train_presets(["lenet5", "nin", "resnet18"], None, tmp_path) == ["nin"]
-    assert [command[0] for command in trained["trained"]] == ["lenet5", "resnet18"]
+    assert [command[0] for command in fake_training["trained"]] == ["lenet5", "resnet18"]
     assert "nin failed" in capsys.readouterr().err
     assert [row["model"] for row in benchmark.read_rows()] == ["lenet5", "resnet18"]
-    assert [name.partition("-")[0] for name in trained["packed"]] == ["lenet5", "resnet18"]
+    assert [name.partition("-")[0] for name in fake_training["packed"]] == ["lenet5", "resnet18"]
 
 
-def test_all_are_trained_before_one_is_packed(benchmark, trained, tmp_path):
-    """A run that starts with a new file in the package is one of a commit with changes."""
+def test_all_are_trained_before_one_is_packed(benchmark, fake_training, tmp_path):
+    """A run that starts after a new file is in the package would be recorded as one with uncommitted changes."""
     class Trained(list):
         def append(self, command):
-            assert not trained["packed"]
+            assert not fake_training["packed"]
             super().append(command)
 
-    trained["trained"] = Trained()
+    fake_training["trained"] = Trained()
     benchmark.train_presets(["lenet5", "resnet18"], None, tmp_path)
-    assert len(trained["packed"]) == 2
+    assert len(fake_training["packed"]) == 2
 
 
-def test_a_measured_preset_is_skipped(benchmark, trained, tmp_path, monkeypatch):
+def test_a_measured_preset_is_skipped(benchmark, fake_training, tmp_path, monkeypatch):
     benchmark.train_presets(["nin"], None, tmp_path)
     benchmark.train_presets(["nin"], None, tmp_path)
-    assert len(trained["trained"]) == len(trained["packed"]) == 1
+    assert len(fake_training["trained"]) == len(fake_training["packed"]) == 1
     pretrained.find_bundled_weights("nin").path.unlink()
     benchmark.train_presets(["nin"], None, tmp_path)  # packed again, not trained
-    assert (len(trained["trained"]), len(trained["packed"])) == (1, 2)
+    assert (len(fake_training["trained"]), len(fake_training["packed"])) == (1, 2)
     from dataclasses import replace
 
     nin = registry.get_model_info("nin")
     monkeypatch.setitem(registry.MODELS, "nin", replace(nin, small_preset=replace(nin.small_preset, width=0.75)))
     benchmark.train_presets(["nin"], None, tmp_path)  # another width
-    assert len(trained["trained"]) == 2
+    assert len(fake_training["trained"]) == 2
 
 
 def test_an_interrupted_run_stops_the_command(benchmark, monkeypatch, tmp_path):
@@ -204,9 +204,9 @@ def test_a_real_run_is_packed_and_checked(packing, benchmark, real_data, tmp_pat
     assert path == pretrained.BUNDLED_FOLDER / "lenet5-mnist.npz" and [*pretrained.BUNDLED_FOLDER.iterdir()] == [path]
     assert abs(accuracy - result["test_accuracy_best"]) <= 0.001
     before = path.read_bytes()
-    wrong = {**result, "test_accuracy_best": result["test_accuracy_best"] - 0.01}
-    (run / "result.json").write_text(json.dumps(wrong))
-    with pytest.raises(UserError, match=f"{wrong['test_accuracy_best']:.4f}"):
+    incorrect = {**result, "test_accuracy_best": result["test_accuracy_best"] - 0.01}
+    (run / "result.json").write_text(json.dumps(incorrect))
+    with pytest.raises(UserError, match=f"{incorrect['test_accuracy_best']:.4f}"):
         packing.bundle_weights(run, data_dir=real_data)
     assert path.read_bytes() == before and [*pretrained.BUNDLED_FOLDER.iterdir()] == [path]
 
@@ -223,25 +223,25 @@ def test_a_run_of_another_size_is_refused(packing, tmp_path):
 # --------------------------------------------------------------------------------------------------------------- plot
 
 def test_the_plot_is_that_of_the_rows(plot, tmp_path):
-    """python benchmarks/accuracy.py --plot docs/images/accuracy.svg draws it again."""
+    """python benchmarks/accuracy.py --plot docs/images/accuracy.svg redraws it."""
     with open(BENCHMARKS / "accuracy.csv", newline="", encoding="utf-8") as file:
         plot.draw_accuracy_plot(list(csv.DictReader(file)), tmp_path / "accuracy.svg")
     assert (ROOT / "docs" / "images" / "accuracy.svg").read_text() == (tmp_path / "accuracy.svg").read_text()
 
 
 def test_one_bubble_per_model_of_its_preset(plot):
-    rows = [fake_row("nin"), fake_row("nin", "--width 1"), fake_row("resnet18", "--width 0.25"),
-            fake_row("lenet5", dataset="mnist"), fake_row("lenet5", "--epochs 20"), fake_row("vgg16", parameters=1),
-            fake_row("vgg16", parameters=2)]
+    rows = [make_row("nin"), make_row("nin", "--width 1"), make_row("resnet18", "--width 0.25"),
+            make_row("lenet5", dataset="mnist"), make_row("lenet5", "--epochs 20"), make_row("vgg16", parameters=1),
+            make_row("vgg16", parameters=2)]
     assert plot.select_rows(rows) == [rows[0], rows[2], rows[6]]
     labels = plot.build_plot_scene(rows)[1]
     assert {bubble.name for bubble in labels} == {"nin", "resnet18", "vgg16"}
 
 
 def test_areas_follow_parameters_and_positions_follow_values(plot):
-    rows = [fake_row("nin", parameters=100_000, multiply_adds=10_000_000),
-            fake_row("vgg16", parameters=400_000, multiply_adds=20_000_000, test_accuracy_best=0.8),
-            fake_row("vgg19", multiply_adds=40_000_000)]
+    rows = [make_row("nin", parameters=100_000, multiply_adds=10_000_000),
+            make_row("vgg16", parameters=400_000, multiply_adds=20_000_000, test_accuracy_best=0.8),
+            make_row("vgg19", multiply_adds=40_000_000)]
     nin, vgg16, vgg19 = (next(bubble for bubble in plot.build_plot_scene(rows)[1] if bubble.name == row["model"])
                          for row in rows)
     assert vgg16.radius == pytest.approx(2 * nin.radius)
@@ -252,12 +252,12 @@ def test_areas_follow_parameters_and_positions_follow_values(plot):
 @pytest.mark.parametrize("seed", range(5))
 def test_no_label_covers_another(seed, plot):
     rng = np.random.default_rng(seed)
-    rows = [fake_row(name, parameters=int(10 ** rng.uniform(4.9, 6.1)), multiply_adds=int(10 ** rng.uniform(6.9, 7.6)),
+    rows = [make_row(name, parameters=int(10 ** rng.uniform(4.9, 6.1)), multiply_adds=int(10 ** rng.uniform(6.9, 7.6)),
                     test_accuracy_best=rng.uniform(0.75, 0.92))
             for name, info in registry.MODELS.items() if info.small_preset.dataset == "cifar10"]
     labels = plot.build_plot_scene(rows)[1]
     assert len(labels) == len(rows)
-    for one, other in itertools.combinations(labels.values(), 2):
-        assert plot.compute_overlap(one, other) == 0
+    for first, second in itertools.combinations(labels.values(), 2):
+        assert plot.compute_overlap(first, second) == 0
     for left, top, right, bottom in labels.values():
         assert plot.LEFT <= left and right <= plot.RIGHT and plot.TOP <= top and bottom <= plot.BOTTOM

@@ -1,4 +1,4 @@
-"""Augmentation: what its text may say, which numbers are drawn, and the pictures that every backend makes of them."""
+"""Augmentation: its text form, the random parameters, and the augmented images on every backend."""
 
 import cmath
 import importlib.util
@@ -21,10 +21,11 @@ HERE = Path(__file__).resolve().parent
 RANGE = 0.255  # 1e-3 of the scale from 0 to 255
 
 
-# what a recipe says
+# the text form in a recipe
 
 def test_the_text():
-    assert parse_augmentation("") == parse_augmentation("  ") == Augmentation() == parse_augmentation("crop=0 rotation=0 cutmix=0.0")
+    assert parse_augmentation("") == parse_augmentation("  ") == Augmentation()
+    assert parse_augmentation("crop=0 rotation=0 cutmix=0.0") == Augmentation()
     assert parse_augmentation("flip crop=4 rotation=15 shift=0.1 cutout=8 mixup=0.2 cutmix=1") == Augmentation(
         flip=True, crop=4, rotation=15.0, shift=0.1, cutout=8, mixup=0.2, cutmix=1.0)
     assert type(parse_augmentation("rotation=15").rotation) is float
@@ -48,14 +49,14 @@ def test_the_text():
     ("mixup=101", ("mixup", "0", "100", "101")),
     ("flip, crop=4", ("'flip,'", "'flip'")),
 ])
-def test_a_mistake_is_one_line(text, pins):
+def test_an_error_is_one_line(text, pins):
     with pytest.raises(UserError) as error:
         parse_augmentation(text)
     check_text(str(error.value), *pins)
     assert "\n" not in str(error.value)
 
 
-def test_what_leaves_nothing_of_a_picture():
+def test_augmentations_that_would_erase_an_image():
     check_augmentation(parse_augmentation("crop=27 cutout=27"), (28, 32, 1))
     for name in ("crop", "cutout"):
         with pytest.raises(UserError, match=rf"\b{name}\b.*\b28\b.*\b29\b|\b{name}\b.*\b29\b.*\b28\b"):
@@ -64,7 +65,7 @@ def test_what_leaves_nothing_of_a_picture():
             check_augmentation(parse_augmentation(f"{name}=28"), (32, 28, 1))
 
 
-# the numbers
+# the random parameters
 
 def philox(counter, key):
     """One block of Philox4x64-10: four words (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3")."""
@@ -78,14 +79,14 @@ def philox(counter, key):
     return a, b, c, d
 
 
-def draws(seed, epoch, step, count):
-    """(count, 13) numbers in [0, 1), from our own Philox. NumPy counts before it draws."""
+def draw_by_hand(seed, epoch, step, count):
+    """(count, 13) numbers in [0, 1), from the Philox above; NumPy increments the counter before it draws."""
     words = [word for block in range(-(-13 * count // 4)) for word in philox((block + 1, step, 0, 1), (seed, epoch))]
     return [[(word >> 11) / 2 ** 53 for word in words[13 * i:13 * (i + 1)]] for i in range(count)]
 
 
 def test_philox_is_the_published_one():
-    """The known answers of its authors' Random123, kat_vectors."""
+    """The known-answer tests of the authors' Random123, kat_vectors."""
     full = 2 ** 64 - 1
     assert philox((0, 0, 0, 0), (0, 0)) == (
         0x16554d9eca36314c, 0xdb20fe9d672d0fdc, 0xd7e772cee186176b, 0x7e68b68aec7ba23b)
@@ -95,34 +96,35 @@ def test_philox_is_the_published_one():
 
 @pytest.mark.parametrize("at", [(0, 0, 0), (1, 2, 3), (2 ** 32 - 1, 299, 40_000)])
 def test_the_stream_is_philox(at):
-    assert augmentation_layer.draw_uniform(*at, 5).T.tolist() == draws(*at, 5)
+    assert augmentation_layer.draw_uniform(*at, 5).T.tolist() == draw_by_hand(*at, 5)
 
 
-def test_every_step_has_a_stream_of_its_own():
-    places = [(seed, epoch, step) for seed in range(4) for epoch in range(4) for step in range(4)]
-    seen = [augmentation_layer.draw_uniform(*place, 8).ravel() for place in places]
-    seen += [np.random.Generator(np.random.Philox(key=[seed, epoch])).random(104)  # the order of the pictures
-             for seed in range(4) for epoch in range(4)]
-    assert len(np.unique(np.concatenate(seen))) == 80 * 104
-    assert sorted(permute_indices(104, 0, 0)) == list(range(104))  # the order is drawn so still: see batches.py
-    assert np.array_equal(permute_indices(104, 0, 0), np.argsort(seen[64], kind="stable"))
+def test_every_step_has_its_own_random_stream():
+    positions = [(seed, epoch, step) for seed in range(4) for epoch in range(4) for step in range(4)]
+    streams = [augmentation_layer.draw_uniform(*position, 8).ravel() for position in positions]
+    streams += [np.random.Generator(np.random.Philox(key=[seed, epoch])).random(104)  # the order of the images
+                for seed in range(4) for epoch in range(4)]
+    assert len(np.unique(np.concatenate(streams))) == 80 * 104
+    assert sorted(permute_indices(104, 0, 0)) == list(range(104))  # the order is still drawn this way: see batches.py
+    assert np.array_equal(permute_indices(104, 0, 0), np.argsort(streams[64], kind="stable"))
 
 
 EVERYTHING = "flip crop=4 rotation=15 shift=0.1 cutout=8 mixup=0.2 cutmix=1"
 
 
-def test_a_smaller_batch_has_the_same_numbers():
+def test_a_smaller_batch_has_the_same_parameters():
     large, small = (augmentation_layer.draw_augmentation_parameters(parse_augmentation(EVERYTHING), (32, 32, 3), 1, 2,
                                                                     3, count) for count in (128, 80))
-    assert large.dtype == np.float32 and large.shape == (128, augmentation_layer.count_augmentation_parameters(parse_augmentation(EVERYTHING)))
-    own = [*range(10), *range(20, 26)]
-    assert np.array_equal(large[:80, own], small[:, own])
+    num_parameters = augmentation_layer.count_augmentation_parameters(parse_augmentation(EVERYTHING))
+    assert large.dtype == np.float32 and large.shape == (128, num_parameters)
+    own_columns = [*range(10), *range(20, 26)]
+    assert np.array_equal(large[:80, own_columns], small[:, own_columns])
     assert np.array_equal(large[:79], small[:79])
-    for numbers in (large, small):  # the partner's are the next picture's, the last one's the first's
-        assert np.array_equal(numbers[:, 10:20], np.concatenate([numbers[1:, :10], numbers[:1, :10]]))
+    for parameters in (large, small):  # the partner is the next image; that of the last one is the first
+        assert np.array_equal(parameters[:, 10:20], np.concatenate([parameters[1:, :10], parameters[:1, :10]]))
 
 
-def test_one_operation_leaves_the_others_as_they_were():
+def test_operations_do_not_change_each_others_parameters():
     shape, at = (32, 32, 3), (1, 2, 3, 64)
     holes = augmentation_layer.draw_augmentation_parameters(parse_augmentation("cutout=8"), shape,
                                                             *at)[:, augmentation_layer.CUTOUT_BOX]
@@ -130,34 +132,34 @@ def test_one_operation_leaves_the_others_as_they_were():
                                                                           *at)[:, augmentation_layer.CUTOUT_BOX], holes)
 
 
-def test_flips_and_crops_are_even():
-    """4,000 draws; five standard deviations either way: 0.5 +- 0.04, and 444 +- 100 for each of nine places."""
-    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("flip crop=4"), (32, 32, 3), 0, 0, 0,
-                                                              4000)
-    mirrored = numbers[:, 4] == -1
+def test_flips_and_crops_are_uniform():
+    """4,000 draws; five standard deviations either way: 0.5 +- 0.04, and 444 +- 100 for each of nine offsets."""
+    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("flip crop=4"), (32, 32, 3), 0, 0,
+                                                                 0, 4000)
+    mirrored = parameters[:, 4] == -1
     assert abs(mirrored.mean() - 0.5) < 0.04
-    assert np.array_equal(numbers[:, 4], np.where(mirrored, -1, 1))
-    down, right = -numbers[:, 2], -numbers[~mirrored][:, 5]
-    for moved, expected in ((down, 4000 / 9), (right, (~mirrored).sum() / 9)):
-        places, counts = np.unique(moved, return_counts=True)
-        assert places.tolist() == list(range(-4, 5))
-        assert np.all(abs(counts - expected) < 5 * math.sqrt(expected))
+    assert np.array_equal(parameters[:, 4], np.where(mirrored, -1, 1))
+    down, right = -parameters[:, 2], -parameters[~mirrored][:, 5]
+    for offset, augment_all_by_loops in ((down, 4000 / 9), (right, (~mirrored).sum() / 9)):
+        offsets, counts = np.unique(offset, return_counts=True)
+        assert offsets.tolist() == list(range(-4, 5))
+        assert np.all(abs(counts - augment_all_by_loops) < 5 * math.sqrt(augment_all_by_loops))
     assert abs(np.corrcoef(down[~mirrored], right)[0, 1]) < 5 / math.sqrt(len(right))
 
 
 def test_rotations_and_shifts_are_uniform():
-    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("rotation=25"), (32, 32, 3), 0, 0, 0,
-                                                              4000).astype(float)
-    angles = np.degrees(np.arctan2(numbers[:, 1], numbers[:, 0]))
+    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("rotation=25"), (32, 32, 3), 0, 0,
+                                                                 0, 4000).astype(float)
+    angles = np.degrees(np.arctan2(parameters[:, 1], parameters[:, 0]))
     assert uniform_distance((angles / 25 + 1) / 2) < 1.95 / math.sqrt(4000)
-    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("shift=0.1"), (20, 40, 3), 0, 0, 0,
-                                                              4000).astype(float)
-    assert uniform_distance((-numbers[:, 2] / 2 + 1) / 2) < 1.95 / math.sqrt(4000)  # 0.1 of 20 rows
-    assert uniform_distance((-numbers[:, 5] / 4 + 1) / 2) < 1.95 / math.sqrt(4000)  # 0.1 of 40 columns
+    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("shift=0.1"), (20, 40, 3), 0, 0, 0,
+                                                                 4000).astype(float)
+    assert uniform_distance((-parameters[:, 2] / 2 + 1) / 2) < 1.95 / math.sqrt(4000)  # 0.1 of 20 rows
+    assert uniform_distance((-parameters[:, 5] / 4 + 1) / 2) < 1.95 / math.sqrt(4000)  # 0.1 of 40 columns
 
 
 def uniform_distance(values):
-    """Kolmogorov's and Smirnov's distance from the uniform distribution; 1.95 / sqrt(n) is passed once in a 1,000."""
+    """Return the Kolmogorov-Smirnov distance from uniform; 1.95 / sqrt(n) is exceeded once in 1,000."""
     values, n = np.sort(values), len(values)
     return max((np.arange(1, n + 1) / n - values).max(), (values - np.arange(n) / n).max())
 
@@ -169,14 +171,14 @@ def uniform_distance(values):
     (3.0, lambda x: 10 * x ** 3 - 15 * x ** 4 + 6 * x ** 5),
 ])
 def test_the_beta_distribution(alpha, distribution):
-    """Where it has a formula."""
+    """For the values of alpha whose distribution function has a closed form."""
     u, v = augmentation_layer.draw_uniform(5, 0, 0, 20_000)[:2]
     assert uniform_distance(distribution(augmentation_layer.sample_beta(alpha, u, v))) < 1.95 / math.sqrt(20_000)
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.2, 0.4, 10, 100])
 def test_the_variance_of_beta(alpha):
-    """1 / (4 (2 alpha + 1)); 20,000 draws of kurtosis 3 at most know it to 1 %, five times that is asked."""
+    """1 / (4 (2 alpha + 1)); 20,000 draws of kurtosis at most 3 estimate it to 1 %; five times that is allowed."""
     u, v = augmentation_layer.draw_uniform(5, 0, 0, 20_000)[:2]
     values = augmentation_layer.sample_beta(alpha, u, v)
     assert values.min() >= 0 and values.max() <= 1
@@ -184,35 +186,35 @@ def test_the_variance_of_beta(alpha):
     assert abs(values.mean() - 0.5) < 5 * 0.5 / math.sqrt(20_000)
 
 
-def test_the_ends_of_beta():
+def test_the_limits_of_beta():
     assert augmentation_layer.sample_beta(0.2, np.array([0.0, 0.0, 0.0]), np.array([0.0, 0.25, 0.5])).tolist() in (
-        [1.0, 0.5, 0.0], [1.0, 1.0, 0.0])  # a cosine of 0 is 6e-17 on computers
+        [1.0, 0.5, 0.0], [1.0, 1.0, 0.0])  # the cosine of pi / 2 is 6e-17 in floating point
 
 
 def test_mixed_labels():
     one_hot = np.eye(10, dtype="float32")[np.arange(37) % 10]
     for text in ("mixup=0.2", "cutmix=1", "mixup=1 cutmix=1"):
-        numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation(text), (32, 32, 3), 0, 0, 0, 37)
-        mixed = augmentation_layer.mix_labels(parse_augmentation(text), numbers, one_hot)
+        parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation(text), (32, 32, 3), 0, 0, 0, 37)
+        mixed = augmentation_layer.mix_labels(parse_augmentation(text), parameters, one_hot)
         assert mixed.dtype == np.float32
         assert np.allclose(mixed.sum(axis=1), 1, atol=1e-6) and mixed.min() >= 0
         for i in range(37):
-            assert mixed[i, i % 10] == numbers[i, 20]
-            assert mixed[i, (i + 1) % 37 % 10] == 1 - numbers[i, 20]
-    assert augmentation_layer.mix_labels(parse_augmentation("flip"), numbers, one_hot) is one_hot
+            assert mixed[i, i % 10] == parameters[i, 20]
+            assert mixed[i, (i + 1) % 37 % 10] == 1 - parameters[i, 20]
+    assert augmentation_layer.mix_labels(parse_augmentation("flip"), parameters, one_hot) is one_hot
 
 
-def test_mixup_and_cutmix_share_the_pictures_evenly():
-    """Cutmix where the weight outside the patch is 1 and there is a patch: 4,000 coins, five deviations are 0.04."""
-    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("mixup=1 cutmix=1"), (32, 32, 3), 0, 0,
-                                                              0, 4000)
-    assert abs(np.mean(numbers[:, 21] == 1) - 0.5) < 0.04
-    mixup = numbers[numbers[:, 21] != 1]
+def test_mixup_and_cutmix_are_equally_frequent():
+    """Cutmix where the weight outside the patch is 1 and there is a patch: 4,000 coins; 0.04 is 5 std."""
+    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("mixup=1 cutmix=1"), (32, 32, 3), 0,
+                                                                 0, 0, 4000)
+    assert abs(np.mean(parameters[:, 21] == 1) - 0.5) < 0.04
+    mixup = parameters[parameters[:, 21] != 1]
     assert np.array_equal(mixup[:, 20], mixup[:, 21])
     assert np.all(mixup[:, 22] == mixup[:, 24]) and np.all(mixup[:, 23] == mixup[:, 25])  # no patch
 
 
-# the pictures
+# the images
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 12, 9, 3), dtype=np.uint8)
 AT = (7, 3, 11)
@@ -221,154 +223,157 @@ BLENDED = ["rotation=30", "rotation=180", "shift=0.3", "flip crop=2 rotation=15 
 MIXED = ["mixup=0.4", "cutmix=1", "flip crop=2 cutout=3 mixup=0.4 cutmix=1", "rotation=20 mixup=1"]
 
 
-def changed(picture, u, text):
-    """One picture by loops, from its 13 draws: flip, turn and move, cut out. Exact where nothing is interpolated."""
-    a, (height, width, _) = parse_augmentation(text), picture.shape
+def augment_by_loops(image, u, text):
+    """Augment an image by loops, from its 13 draws: flip, rotate and translate, cut out; exact if not interpolated."""
+    a, (height, width, _) = parse_augmentation(text), image.shape
     if a.flip and u[0] < 0.5:
-        picture = picture[:, ::-1]
+        image = image[:, ::-1]
     angle = math.radians((2 * u[3] - 1) * a.rotation)
     down = math.floor(u[1] * (2 * a.crop + 1)) - a.crop + (2 * u[4] - 1) * a.shift * height
     right = math.floor(u[2] * (2 * a.crop + 1)) - a.crop + (2 * u[5] - 1) * a.shift * width
-    middle = complex((width - 1) / 2, -(height - 1) / 2)  # the plane of mathematics: up is positive
-    result = np.zeros(picture.shape)
+    middle = complex((width - 1) / 2, -(height - 1) / 2)  # the complex plane: up is positive
+    result = np.zeros(image.shape)
     for row in range(height):
         for column in range(width):
-            place = complex(column, -row)
+            point = complex(column, -row)
             if angle or down or right:
-                place = (place - complex(right, -down) - middle) * cmath.exp(-1j * angle) + middle
-            result[row, column] = looked_up(picture, -place.imag, place.real)
-    centre_y, centre_x = math.floor(u[6] * height), math.floor(u[7] * width)
+                point = (point - complex(right, -down) - middle) * cmath.exp(-1j * angle) + middle
+            result[row, column] = interpolate(image, -point.imag, point.real)
+    center_y, center_x = math.floor(u[6] * height), math.floor(u[7] * width)
     for row in range(height):
         for column in range(width):
-            if 0 <= row - centre_y + a.cutout // 2 < a.cutout and 0 <= column - centre_x + a.cutout // 2 < a.cutout:
+            if 0 <= row - center_y + a.cutout // 2 < a.cutout and 0 <= column - center_x + a.cutout // 2 < a.cutout:
                 result[row, column] = 0
     return result
 
 
-def looked_up(picture, y, x):
-    """The bilinear value of a picture at a point; outside it is 0."""
+def interpolate(image, y, x):
+    """Return the bilinear value of an image at a point; outside it is 0."""
     value = 0
     for row in (math.floor(y), math.floor(y) + 1):
         for column in (math.floor(x), math.floor(x) + 1):
-            if 0 <= row < picture.shape[0] and 0 <= column < picture.shape[1]:
-                value = value + (1 - abs(y - row)) * (1 - abs(x - column)) * picture[row, column].astype(float)
+            if 0 <= row < image.shape[0] and 0 <= column < image.shape[1]:
+                value = value + (1 - abs(y - row)) * (1 - abs(x - column)) * image[row, column].astype(float)
     return value
 
 
-def expected(text, numbers):
-    own = [changed(picture, u, text) for picture, u in zip(IMAGES, draws(*AT, len(IMAGES)))]
+def augment_all_by_loops(text, parameters):
+    augmented = [augment_by_loops(image, u, text) for image, u in zip(IMAGES, draw_by_hand(*AT, len(IMAGES)))]
     if not parse_augmentation(text).has_mixing:
-        return np.array(own)
+        return np.array(augmented)
     mixed = []
-    for i, picture in enumerate(own):
-        weight = np.full(picture.shape, float(numbers[i, 21]))
-        top, left, bottom, right = (int(edge) for edge in numbers[i, 22:26])
+    for i, image in enumerate(augmented):
+        weight = np.full(image.shape, float(parameters[i, 21]))
+        top, left, bottom, right = (int(edge) for edge in parameters[i, 22:26])
         weight[top:bottom, left:right] = 0
-        mixed.append(weight * picture + (1 - weight) * own[(i + 1) % len(own)])
+        mixed.append(weight * image + (1 - weight) * augmented[(i + 1) % len(augmented)])
     return np.array(mixed)
 
 
-def numbers_of(text, count=len(IMAGES)):
+def draw_parameters(text, count=len(IMAGES)):
     return augmentation_layer.draw_augmentation_parameters(parse_augmentation(text), IMAGES.shape[1:], *AT, count)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A function from a backend to what augment_backend.py made there, in a process of its own; run once each."""
-    folder, found = tmp_path_factory.mktemp("pictures"), {}
-    given = folder / "given.npz"
-    np.savez(given, images=IMAGES, **{f"numbers/{text}": numbers_of(text) for text in COPIES + BLENDED + MIXED})
+def run_augmentation(tmp_path_factory):
+    """Return a function that runs augment_backend.py on a backend in a process of its own, once per backend."""
+    folder, outputs = tmp_path_factory.mktemp("images"), {}
+    input_path = folder / "given.npz"
+    np.savez(input_path, images=IMAGES,
+             **{f"numbers/{text}": draw_parameters(text) for text in COPIES + BLENDED + MIXED})
 
-    def of(backend):
+    def run(backend):
         if importlib.util.find_spec(backend) is None:
             pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
-        if backend not in found:
+        if backend not in outputs:
             environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "",
                            "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(HERE.parent)}
-            subprocess.run([sys.executable, HERE / "augment_backend.py", given, folder / f"{backend}.npz"],
+            subprocess.run([sys.executable, HERE / "augment_backend.py", input_path, folder / f"{backend}.npz"],
                            env=environment, check=True)
             with np.load(folder / f"{backend}.npz") as file:
-                found[backend] = dict(file)
-        return found[backend]
+                outputs[backend] = dict(file)
+        return outputs[backend]
 
-    return of
+    return run
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_pictures_are_those_of_the_loops(made, backend):
-    pictures = made(backend)
-    assert {key.split("/")[0] for key in pictures} == {"predict", "eager", "bfloat16", "fit"}
+def test_images_match_the_loops(run_augmentation, backend):
+    outputs = run_augmentation(backend)
+    assert {key.split("/")[0] for key in outputs} == {"predict", "eager", "bfloat16", "fit"}
     for text in COPIES + BLENDED + MIXED:
-        wanted = expected(text, numbers_of(text))
-        allowed = 0 if text in COPIES else RANGE
-        for way in ("predict", "eager", "bfloat16"):
-            found = pictures[f"{way}/{text}"]
-            assert found.dtype == np.float32 and found.shape == IMAGES.shape
-            assert np.abs(found - wanted).max() <= allowed, (way, text)
-    assert np.array_equal(pictures["predict/"], IMAGES)
+        expected = augment_all_by_loops(text, draw_parameters(text))
+        tolerance = 0 if text in COPIES else RANGE
+        for mode in ("predict", "eager", "bfloat16"):
+            actual = outputs[f"{mode}/{text}"]
+            assert actual.dtype == np.float32 and actual.shape == IMAGES.shape
+            assert np.abs(actual - expected).max() <= tolerance, (mode, text)
+    assert np.array_equal(outputs["predict/"], IMAGES)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_backends_agree(made, backend):
-    ours, theirs = made("tensorflow"), made(backend)
-    assert set(ours) == set(theirs)
-    far = {key: np.abs(ours[key] - theirs[key]).max() for key in ours if key != "fit"}
-    assert {key: distance for key, distance in far.items() if not distance <= RANGE} == {}
-    assert np.abs(ours["fit"]).max() > 1e-3  # it has learnt, from a batch of four pictures and one of two
-    assert np.abs(ours["fit"] - theirs["fit"]).max() < 1e-6
+def test_backends_agree(run_augmentation, backend):
+    expected, actual = run_augmentation("tensorflow"), run_augmentation(backend)
+    assert set(expected) == set(actual)
+    differences = {key: np.abs(expected[key] - actual[key]).max() for key in expected if key != "fit"}
+    assert {key: difference for key, difference in differences.items() if not difference <= RANGE} == {}
+    assert np.abs(expected["fit"]).max() > 1e-3  # it has learned, from a batch of four images and one of two
+    assert np.abs(expected["fit"] - actual["fit"]).max() < 1e-6
 
 
-def augmented(text, images, numbers, partners=None):
+def augment(text, images, parameters, partners=None):
     from keras import ops
 
-    inputs = [images, numbers] + ([partners] if partners is not None else [])
-    return ops.convert_to_numpy(augmentation_layer.AugmentationLayer(parse_augmentation(text))([ops.convert_to_tensor(each) for each in inputs]))
+    inputs = [images, parameters] + ([partners] if partners is not None else [])
+    layer = augmentation_layer.AugmentationLayer(parse_augmentation(text))
+    return ops.convert_to_numpy(layer([ops.convert_to_tensor(array) for array in inputs]))
 
 
-def by_hand(flipped=0, angle=0.0, down=0.0, right=0.0, shape=(5, 5, 1)):
-    """The numbers of one picture; no hole."""
-    moved = augmentation_layer.invert_affine(shape, *(np.array([value]) for value in (flipped, angle, down, right)))
-    return np.stack([*moved, *np.zeros((4, 1))], axis=1).astype("float32")
+def make_parameters(flipped=0, angle=0.0, down=0.0, right=0.0, shape=(5, 5, 1)):
+    """Return the parameters of one image without cutout."""
+    inverse = augmentation_layer.invert_affine(shape, *(np.array([value]) for value in (flipped, angle, down, right)))
+    return np.stack([*inverse, *np.zeros((4, 1))], axis=1).astype("float32")
 
 
 def test_directions():
-    """A quarter turn is against the clock, moves are down and to the right, and the flip comes first."""
-    picture = np.arange(1, 26, dtype=np.uint8).reshape(1, 5, 5, 1)
-    turned = augmented("rotation=90", picture, by_hand(angle=90.0))
-    assert np.array_equal(turned[0, ..., 0], np.rot90(picture[0, ..., 0]))
-    moved = augmented("crop=2", picture, by_hand(down=2, right=-1))
-    assert np.array_equal(moved[0, 2:, :-1, 0], picture[0, :-2, 1:, 0]) and moved.sum() == picture[0, :-2, 1:].sum()
-    both = augmented("flip rotation=90", picture, by_hand(flipped=1, angle=90.0))
-    assert np.array_equal(both[0, ..., 0], np.rot90(picture[0, :, ::-1, 0]))
-    half = augmented("shift=0.5", picture, by_hand(right=0.5))
-    assert np.array_equal(half[0, 0, :, 0], [0.5, 1.5, 2.5, 3.5, 4.5])  # half of the black outside comes in
+    """Rotations are counterclockwise, translations are down and to the right, and the flip comes first."""
+    image = np.arange(1, 26, dtype=np.uint8).reshape(1, 5, 5, 1)
+    turned = augment("rotation=90", image, make_parameters(angle=90.0))
+    assert np.array_equal(turned[0, ..., 0], np.rot90(image[0, ..., 0]))
+    moved = augment("crop=2", image, make_parameters(down=2, right=-1))
+    assert np.array_equal(moved[0, 2:, :-1, 0], image[0, :-2, 1:, 0]) and moved.sum() == image[0, :-2, 1:].sum()
+    both = augment("flip rotation=90", image, make_parameters(flipped=1, angle=90.0))
+    assert np.array_equal(both[0, ..., 0], np.rot90(image[0, :, ::-1, 0]))
+    half = augment("shift=0.5", image, make_parameters(right=0.5))
+    assert np.array_equal(half[0, 0, :, 0], [0.5, 1.5, 2.5, 3.5, 4.5])  # half of the black border is interpolated
 
 
-def test_a_patch_has_the_share_that_the_label_lost():
+def test_the_area_of_a_patch_matches_the_label_weight():
     own, partners = np.full((200, 12, 9, 1), 10, np.uint8), np.full((200, 12, 9, 1), 200, np.uint8)
-    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("cutmix=1"), (12, 9, 1), *AT, 200)
-    mixed = augmented("cutmix=1", own, numbers, partners)
+    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("cutmix=1"), (12, 9, 1), *AT, 200)
+    mixed = augment("cutmix=1", own, parameters, partners)
     assert set(np.unique(mixed)) == {10, 200}
-    assert np.allclose((mixed == 10).mean(axis=(1, 2, 3)), numbers[:, 20], atol=1e-6)
-    sides = numbers[:, 24:26] - numbers[:, 22:24]
-    assert sides.min() >= 0 and np.all(sides <= [12, 9]) and len(np.unique(sides[:, 0])) > 6
-    assert 0.5 < numbers[:, 20].mean() < 0.8  # 0.5 were it not for the patches cut off at the border
+    assert np.allclose((mixed == 10).mean(axis=(1, 2, 3)), parameters[:, 20], atol=1e-6)
+    sizes = parameters[:, 24:26] - parameters[:, 22:24]
+    assert sizes.min() >= 0 and np.all(sizes <= [12, 9]) and len(np.unique(sizes[:, 0])) > 6
+    assert 0.5 < parameters[:, 20].mean() < 0.8  # 0.5 if patches were not clipped at the border
 
 
-def test_a_cutout_is_anywhere_and_cut_off_at_the_border():
-    """Its centre falls on each of the pixels alike, so a corner is cut out a quarter as often as the middle."""
-    numbers = augmentation_layer.draw_augmentation_parameters(parse_augmentation("cutout=8"), (32, 32, 1), *AT, 4000)
-    kept = augmented("cutout=8", np.full((4000, 32, 32, 1), 255, np.uint8), numbers) == 255
-    areas = (~kept).sum(axis=(1, 2, 3))
+def test_cutouts_are_anywhere_and_clipped_at_the_border():
+    """Its center is uniform over the pixels, so a corner is cut out a quarter as often as the middle."""
+    parameters = augmentation_layer.draw_augmentation_parameters(parse_augmentation("cutout=8"), (32, 32, 1), *AT, 4000)
+    is_kept = augment("cutout=8", np.full((4000, 32, 32, 1), 255, np.uint8), parameters) == 255
+    areas = (~is_kept).sum(axis=(1, 2, 3))
     assert areas.max() == 64 and areas.min() == 16
-    middle, corner = (~kept[:, 16, 16]).mean(), (~kept[:, 31, 31]).mean()
+    middle, corner = (~is_kept[:, 16, 16]).mean(), (~is_kept[:, 31, 31]).mean()
     assert abs(middle - 64 / 1024) < 5 * math.sqrt(64 / 1024 / 4000)
-    assert abs(corner - 16 / 1024) < 5 * math.sqrt(16 / 1024 / 4000)  # rows -4 .. 3 about the centre: 4 of them reach
+    # rows -4 .. 3 around the center: 4 of them reach the corner
+    assert abs(corner - 16 / 1024) < 5 * math.sqrt(16 / 1024 / 4000)
 
 
-def test_no_picture_touches_another():
+def test_images_are_augmented_independently():
     for text in ("flip crop=2 rotation=15 shift=0.1 cutout=4", "crop=2"):
-        numbers = numbers_of(text)
-        together = augmented(text, IMAGES, numbers)
+        parameters = draw_parameters(text)
+        batch = augment(text, IMAGES, parameters)
         for i in range(len(IMAGES)):
-            assert np.abs(augmented(text, IMAGES[i:i + 1], numbers[i:i + 1]) - together[i]).max() < 1e-3
+            assert np.abs(augment(text, IMAGES[i:i + 1], parameters[i:i + 1]) - batch[i]).max() < 1e-3

@@ -1,4 +1,4 @@
-"""The same weights and pictures give the same outputs on TensorFlow, JAX and PyTorch, for every network."""
+"""The same weights and images give the same outputs on TensorFlow, JAX and PyTorch, for every network."""
 
 import importlib.util
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_parity import difference
+from test_parity import relative_difference
 
 from zoo.registry import MODELS
 
@@ -16,47 +16,47 @@ PROGRAM = """
 import sys
 import keras, numpy as np
 import zoo
-from test_parity import images, randomize
+from test_parity import random_images, randomize
 
 path, *names = sys.argv[1:]
-found = {}
+logits_by_output = {}
 for name in names:
     spec = zoo.registry.MODELS[name]
     model = zoo.build(name, (32, 32, spec.input_shape[2]), 10, width=1.0 if spec.fixed_width else 0.125,
                       aux=bool(spec.aux_loss_weights), classifier_activation=None)
     randomize(model)
-    outputs = model.predict(images(2, *model.input_shape[1:]), verbose=0)
+    outputs = model.predict(random_images(2, *model.input_shape[1:]), verbose=0)
     outputs = outputs if isinstance(outputs, dict) else {"main": outputs}
-    found |= {f"{name} {output}": logits for output, logits in outputs.items()}
-np.savez(path, **found)
+    logits_by_output |= {f"{name} {output}": logits for output, logits in outputs.items()}
+np.savez(path, **logits_by_output)
 """
 MODULES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 
-def outputs(backend, names, path):
+def compute_outputs(backend, names, path):
     environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3",
-                   "PYTHONPATH": os.pathsep.join(str(Path(__file__).parents[each]) for each in (0, 1))}
+                   "PYTHONPATH": os.pathsep.join(str(Path(__file__).parents[depth]) for depth in (0, 1))}
     subprocess.run([sys.executable, "-c", f"import zoo.registry\n{PROGRAM}", path, *names], env=environment, check=True)
     with np.load(path) as file:
         return dict(file)
 
 
-def compare(backend, names, folder):
+def compare_backends(backend, names, folder):
     if importlib.util.find_spec(MODULES[backend]) is None:
         pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
-    ours, theirs = (outputs(each, names, folder / f"{each}.npz") for each in ("tensorflow", backend))
-    assert sorted(ours) == sorted(theirs)  # predict gives a dict of outputs in another order on each
-    assert len(ours) >= len(names)
-    found = {key: difference(theirs[key], ours[key]) for key in ours}
-    assert {key: value for key, value in found.items() if not value < 1e-4} == {}
+    expected, actual = (compute_outputs(name, names, folder / f"{name}.npz") for name in ("tensorflow", backend))
+    assert sorted(expected) == sorted(actual)  # predict gives a dict of outputs in another order on each
+    assert len(expected) >= len(names)
+    differences = {key: relative_difference(actual[key], expected[key]) for key in expected}
+    assert {key: value for key, value in differences.items() if not value < 1e-4} == {}
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_two_networks(backend, tmp_path):
-    compare(backend, ["alexnet", "lenet5_1998"], tmp_path)
+    compare_backends(backend, ["alexnet", "lenet5_1998"], tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_every_network(backend, tmp_path):
-    compare(backend, list(MODELS), tmp_path)
+    compare_backends(backend, list(MODELS), tmp_path)

@@ -1,4 +1,4 @@
-"""Batch statistics measured anew after an epoch: against NumPy, and what a run keeps of them."""
+"""Batch statistics recomputed after an epoch: against NumPy, and what a run stores of them."""
 
 import dataclasses
 import os
@@ -25,8 +25,8 @@ from zoo.training.npz_file import read_arrays
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def network_of(dropout=0.5, **normalization):
-    """Two normalizations, the second behind dropout."""
+def make_model(dropout=0.5, **normalization):
+    """Return a model with two batch normalizations, the second after dropout."""
     keras.utils.set_random_seed(3)
     image = keras.Input((16, 16, 1), dtype="uint8", name="image")
     x = layers.Rescaling(1 / 64, -2, name="preprocessing")(image)
@@ -43,18 +43,18 @@ def moments(x):
 
 
 def test_the_statistics_are_those_of_the_batches_in_numpy():
-    split, network = split_of(50, 1), network_of()
-    seeds = [np.array(keras.ops.convert_to_numpy(variable)) for variable in network.get_layer("drop").variables]
-    BatchStatistics(network, split, 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=2)
+    split, model = split_of(50, 1), make_model()
+    seeds = [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.get_layer("drop").variables]
+    BatchStatistics(model, split, 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=2)
     batches = TrainingBatches(split, 3, 8, 7)
     images = [batches.slice_steps(2 * 7, 3 * 7)[index][0] for index in range(6)]  # 48 of 50: whole batches
-    before_bn1 = keras.Model(network.input, network.get_layer("conv").output)
+    before_bn1 = keras.Model(model.input, model.get_layer("conv").output)
     features = [np.asarray(before_bn1.predict(batch, verbose=0), "float64") for batch in images]
-    bn1, bn2 = network.get_layer("bn1"), network.get_layer("bn2")
+    bn1, bn2 = model.get_layer("bn1"), model.get_layer("bn2")
     mean, variance = moments(np.concatenate(features))
     assert keras.ops.convert_to_numpy(bn1.moving_mean) == pytest.approx(mean, rel=1e-4, abs=1e-5)
     assert keras.ops.convert_to_numpy(bn1.moving_variance) == pytest.approx(variance, rel=1e-4)
-    # the second sees what the first makes of each batch with that batch's own moments; dropout is off
+    # the second layer reads each batch normalized by the first with that batch's moments; dropout is off
     inputs = []
     for batch in features:
         mean, variance = moments(batch)
@@ -62,69 +62,69 @@ def test_the_statistics_are_those_of_the_batches_in_numpy():
     mean, variance = moments(np.concatenate(inputs))
     assert keras.ops.convert_to_numpy(bn2.moving_mean) == pytest.approx(mean, rel=1e-3, abs=1e-4)
     assert keras.ops.convert_to_numpy(bn2.moving_variance) == pytest.approx(variance, rel=1e-3, abs=1e-4)
-    after = [np.array(keras.ops.convert_to_numpy(variable)) for variable in network.get_layer("drop").variables]
+    after = [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.get_layer("drop").variables]
     assert all(np.array_equal(*pair) for pair in zip(seeds, after, strict=True))
 
 
-def test_frozen_layers_keep_theirs_and_gamma_counts():
-    network = network_of(gamma_initializer="ones")
-    network.get_layer("bn1").gamma.assign(keras.ops.full((4,), 3.0))
-    network.get_layer("bn2").trainable = False
-    measured = BatchStatistics(network, split_of(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0)
+def test_frozen_layers_are_unchanged_and_gamma_is_used():
+    model = make_model(gamma_initializer="ones")
+    model.get_layer("bn1").gamma.assign(keras.ops.full((4,), 3.0))
+    model.get_layer("bn2").trainable = False
+    measured = BatchStatistics(model, split_of(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0)
     assert sorted(measured) == ["bn1/moving_mean", "bn1/moving_variance"]
-    assert np.array_equal(keras.ops.convert_to_numpy(network.get_layer("bn2").moving_mean), np.zeros(196))
-    network.get_layer("bn2").trainable = True
-    tripled = BatchStatistics(network, split_of(50, 1), 3, 8, 7,
+    assert np.array_equal(keras.ops.convert_to_numpy(model.get_layer("bn2").moving_mean), np.zeros(196))
+    model.get_layer("bn2").trainable = True
+    tripled = BatchStatistics(model, split_of(50, 1), 3, 8, 7,
                               data_parallel.SINGLE_DEVICE).measure(epoch=0)["bn2/moving_mean"]
-    network.get_layer("bn1").gamma.assign(keras.ops.ones((4,)))
-    single = BatchStatistics(network, split_of(50, 1), 3, 8, 7,
+    model.get_layer("bn1").gamma.assign(keras.ops.ones((4,)))
+    single = BatchStatistics(model, split_of(50, 1), 3, 8, 7,
                              data_parallel.SINGLE_DEVICE).measure(epoch=0)["bn2/moving_mean"]
     assert tripled == pytest.approx(3 * single, rel=1e-4, abs=1e-5)
 
 
-def test_a_network_without_normalization_has_nothing_to_measure():
+def test_a_network_without_normalization_has_no_statistics():
     image = keras.Input((16, 16, 1), dtype="uint8")
-    network = keras.Model(image, layers.Dense(3)(layers.Flatten()(layers.Rescaling(1 / 255)(image))))
-    assert BatchStatistics(network, split_of(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0) == {}
+    model = keras.Model(image, layers.Dense(3)(layers.Flatten()(layers.Rescaling(1 / 255)(image))))
+    assert BatchStatistics(model, split_of(50, 1), 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=0) == {}
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_a_checkpoint_has_the_statistics_of_the_weights_in_it(ema, tmp_path, capsys):
-    """Of the averages, where the recipe has an average: the trained weights have others."""
+    """With EMA, the statistics are those of the averaged weights; the trained weights have different ones."""
     recipe = dataclasses.replace(CALM, ema_momentum=ema, epochs=2, learning_rate=0.2, lr_schedule="constant",
                                  warmup_epochs=0.0)
     trained(tmp_path, recipe, [10**6])
     arrays = read_arrays(tmp_path / "checkpoints" / "last.npz")
 
-    def measured(kind):
+    def measure(kind):
         from test_resume import network_of
-        network = network_of()
-        for variable in network.weights:
+        model = network_of()
+        for variable in model.weights:
             variable.assign(arrays.get(f"{kind}/{variable.path}", arrays[f"weights/{variable.path}"]))
-        return BatchStatistics(network, DATA.train, 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=1)
+        return BatchStatistics(model, DATA.train, 3, 8, 7, data_parallel.SINGLE_DEVICE).measure(epoch=1)
 
-    kept = {path: arrays[f"weights/{path}"] for path in measured("weights")}
-    assert len(kept) == 2
-    for path, array in measured("weights").items():
-        assert array == pytest.approx(kept[path], rel=1e-6, abs=1e-7)
+    stored = {path: arrays[f"weights/{path}"] for path in measure("weights")}
+    assert len(stored) == 2
+    for path, array in measure("weights").items():
+        assert array == pytest.approx(stored[path], rel=1e-6, abs=1e-7)
     if ema:
-        assert max(np.abs(array - kept[path]).max() for path, array in measured("trained").items()) > 1e-3
+        assert max(np.abs(array - stored[path]).max() for path, array in measure("trained").items()) > 1e-3
 
 
-def test_validation_in_training_uses_them(tmp_path, capsys):
-    """After one short epoch the moving averages would still be the first ones."""
+def test_validation_in_training_uses_the_statistics(tmp_path, capsys):
+    """After one short epoch the moving averages would still be near their initial values."""
     progress = trained(tmp_path, dataclasses.replace(CALM, epochs=1), [10**6])
     arrays = read_arrays(tmp_path / "checkpoints" / "last.npz")
     from test_resume import network_of
-    network = network_of()
-    for variable in network.weights:
+    model = network_of()
+    for variable in model.weights:
         variable.assign(arrays[f"weights/{variable.path}"])
-    again = trainer.make_validator(network, DATA.validation, CALM)()
-    assert again["val_loss"] == pytest.approx(progress.history[0]["val_loss"], rel=1e-5)
-    network.get_layer("bn").moving_variance.assign(np.ones(4, np.float32))
-    network.get_layer("bn").moving_mean.assign(np.zeros(4, np.float32))
-    assert trainer.make_validator(network, DATA.validation,
-                                  CALM)()["val_loss"] != pytest.approx(again["val_loss"], rel=1e-3)
+    validation = trainer.make_validator(model, DATA.validation, CALM)()
+    assert validation["val_loss"] == pytest.approx(progress.history[0]["val_loss"], rel=1e-5)
+    model.get_layer("bn").moving_variance.assign(np.ones(4, np.float32))
+    model.get_layer("bn").moving_mean.assign(np.zeros(4, np.float32))
+    assert trainer.make_validator(model, DATA.validation,
+                                  CALM)()["val_loss"] != pytest.approx(validation["val_loss"], rel=1e-3)
 
 
 @pytest.mark.slow
@@ -133,12 +133,12 @@ def test_exact_resume_with_statistics_and_averages_on_the_other_backends(backend
     """The tests of this file and of resuming in the middle of an epoch, whose network normalizes, in a new process."""
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_resume.py",
-                           "tests/test_batch_statistics.py", "-k", "after_any_step or classifiers_go or average or "
-                           "statistics or frozen or validation"], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""})
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert " passed" in done.stdout
+    process = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_resume.py",
+                              "tests/test_batch_statistics.py", "-k", "after_any_step or classifiers_go or average or "
+                              "statistics or frozen or validation"], cwd=ROOT, capture_output=True, text=True,
+                             env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""})
+    assert process.returncode == 0, process.stdout[-3000:]
+    assert " passed" in process.stdout
 
 
 @pytest.mark.slow
@@ -146,13 +146,13 @@ def test_exact_resume_with_statistics_and_averages_on_the_other_backends(backend
 def test_no_network_validates_at_chance_when_it_has_learned_320_images(name, tmp_path, capsys):
     """Before the statistics were measured, Xception learned in training and stayed at chance in validation."""
     spec = registry.get_model_info(name)
-    facts = datasets.get_dataset_info("digits")
+    info = datasets.get_dataset_info("digits")
     recipe = dataclasses.replace(recipes.get_recipe(name, "digits"), batch_size=32, epochs=8)
-    plan = plans.RunConfig(registry.resolve_model_config(name, facts.shape, 10, spec.small_preset.width,
-                                                         options=spec.small_preset.options), facts,
-                           recipe, 0, 320, keras.backend.backend(), False)
+    run_config = plans.RunConfig(registry.resolve_model_config(name, info.shape, 10, spec.small_preset.width,
+                                                               options=spec.small_preset.options), info,
+                                 recipe, 0, 320, keras.backend.backend(), False)
     (tmp_path / "checkpoints").mkdir()
-    progress = trainer.train_model(model_building.build_run_model(plan)[0], load_dataset(facts, limit=320), recipe, 0,
-                                   tmp_path, aux_loss_weights=recipe_fields.resolve_aux_loss_weights(recipe, spec))
+    progress = trainer.train_model(model_building.build_run_model(run_config)[0], load_dataset(info, limit=320), recipe,
+                                   0, tmp_path, aux_loss_weights=recipe_fields.resolve_aux_loss_weights(recipe, spec))
     last = progress.history[-1]
     assert last["accuracy"] < 0.6 or last["val_accuracy"] > 0.3, last

@@ -21,8 +21,8 @@ GPUS = "0, GPU-0a1b2c3d-0000-0000-0000-000000000000, NVIDIA Stand-in, 81920, 409
 
 
 @pytest.fixture
-def smi(tmp_path):
-    """Return a function that puts a stand-in for nvidia-smi into a folder for PATH: one GPU, and a driver."""
+def install_smi(tmp_path):
+    """Return a function that writes a stand-in for nvidia-smi, with one GPU and a driver, and returns the PATH."""
     def put(driver="echo 570.86.15"):
         folder = tmp_path / "bin"
         folder.mkdir()
@@ -34,63 +34,64 @@ def smi(tmp_path):
     return put
 
 
-def asked(folder, *words, **environment):
-    kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_", env.ONEDNN_ENV_VAR))}
-    return subprocess.run([sys.executable, "-c", QUICK, *words], capture_output=True, text=True, cwd=folder,
+def run_doctor(folder, *arguments, **environment):
+    base_environment = {name: value for name, value in os.environ.items()
+                        if not name.startswith(("CUDA_", "ZOO_", "KERAS_", "JAX_", "XLA_", "LD_", env.ONEDNN_ENV_VAR))}
+    return subprocess.run([sys.executable, "-c", QUICK, *arguments], capture_output=True, text=True, cwd=folder,
                           timeout=300,
-                          env={**kept, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(folder / "keras"), **environment})
+                          env={**base_environment, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(folder / "keras"),
+                               **environment})
 
 
-def rows(done):
-    return [(line[:9].strip(), line[10:]) for line in done.stdout.splitlines()]
+def parse_lines(process):
+    return [(line[:9].strip(), line[10:]) for line in process.stdout.splitlines()]
 
 
-def sets_in(lines, folder):
-    """Return the names of the data sets that the line on a folder has."""
+def find_listed_datasets(lines, folder):
+    """Return the names of the data sets in the line about a folder."""
     [text] = [text for label, text in lines if label == "data" and re.match(rf"{folder}(?![\w/])", text)]
     return {*re.findall(r"\w+", text.removeprefix(str(folder)))} & {*DATASETS}
 
 
 def test_a_machine_without_a_gpu(tmp_path):
-    done = asked(tmp_path, PATH=os.defpath, ZOO_DATA=str(tmp_path))
-    assert (done.returncode, done.stderr) == (0, "")
-    told = dict(rows(done))
-    check_message(told["backends"], "tensorflow", version("tensorflow"))
+    process = run_doctor(tmp_path, PATH=os.defpath, ZOO_DATA=str(tmp_path))
+    assert (process.returncode, process.stderr) == (0, "")
+    rows = dict(parse_lines(process))
+    check_message(rows["backends"], "tensorflow", version("tensorflow"))
     if platform.machine() == "x86_64":
-        check_message(told["onednn"], "on", "zoo", "TF_ENABLE_ONEDNN_OPTS=1")
-    assert not re.search(r"\d", told["driver"] + told["gpu"]) and "cuda" not in told
-    assert sets_in(rows(done), tmp_path) == set()
-    assert re.match(rf"{tmp_path}/runs\b.*\b\d+ GiB\b", told["runs"])
-    check_message(told["keras"], version("keras"), "CPU", os.cpu_count())
-    check_message(told["speed"], "CPU")
-    speeds = dict(re.findall(r"\b(b?float\d\d) (\d+\.\d+) TFLOP/s", told["speed"]))
-    assert [*speeds] == ["float32", "bfloat16"] and all(0 < float(each) < 1000 for each in speeds.values())
+        check_message(rows["onednn"], "on", "zoo", "TF_ENABLE_ONEDNN_OPTS=1")
+    assert not re.search(r"\d", rows["driver"] + rows["gpu"]) and "cuda" not in rows
+    assert find_listed_datasets(parse_lines(process), tmp_path) == set()
+    assert re.match(rf"{tmp_path}/runs\b.*\b\d+ GiB\b", rows["runs"])
+    check_message(rows["keras"], version("keras"), "CPU", os.cpu_count())
+    check_message(rows["speed"], "CPU")
+    speeds = dict(re.findall(r"\b(b?float\d\d) (\d+\.\d+) TFLOP/s", rows["speed"]))
+    assert [*speeds] == ["float32", "bfloat16"] and all(0 < float(speed) < 1000 for speed in speeds.values())
     better = float(speeds["bfloat16"]) / float(speeds["float32"])
-    assert f"--precision {'bfloat16' if better > 1.3 else 'float32'}" in told["advice"] or 1.1 < better < 1.3
-    assert done.stdout.splitlines()[-1].endswith("python -m zoo.train lenet5")
+    assert f"--precision {'bfloat16' if better > 1.3 else 'float32'}" in rows["advice"] or 1.1 < better < 1.3
+    assert process.stdout.splitlines()[-1].endswith("python -m zoo.train lenet5")
     assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.slow
-def test_a_gpu_that_the_backend_cannot_use(tmp_path, smi):
-    done = asked(tmp_path, PATH=smi())
-    assert (done.returncode, done.stderr) == (1, "")
-    told = dict(rows(done))
-    check_message(told["driver"], "570.86.15")
-    check_message(told["gpu"], 0, "NVIDIA Stand-in", 40, 80)
-    assert "libcudnn.so" in told["cuda"]
-    assert "speed" in told  # of the CPU
-    check_message(done.stdout.splitlines()[-1], "tensorflow", "pip install 'cnn-zoo[cuda]'")
-    assert sum(line.startswith("- ") for line in done.stdout.splitlines()) == 1
+def test_a_gpu_that_the_backend_cannot_use(tmp_path, install_smi):
+    process = run_doctor(tmp_path, PATH=install_smi())
+    assert (process.returncode, process.stderr) == (1, "")
+    rows = dict(parse_lines(process))
+    check_message(rows["driver"], "570.86.15")
+    check_message(rows["gpu"], 0, "NVIDIA Stand-in", 40, 80)
+    assert "libcudnn.so" in rows["cuda"]
+    assert "speed" in rows  # of the CPU
+    check_message(process.stdout.splitlines()[-1], "tensorflow", "pip install 'cnn-zoo[cuda]'")
+    assert sum(line.startswith("- ") for line in process.stdout.splitlines()) == 1
 
 
 def test_a_backend_that_cannot_be_loaded(tmp_path):
     (tmp_path / "broken" / "keras").mkdir(parents=True)
     (tmp_path / "broken" / "keras" / "__init__.py").write_text("raise ImportError('libsomething.so: cannot open')\n")
-    done = asked(tmp_path, "--gpu", "none", PYTHONPATH=f"{tmp_path / 'broken'}{os.pathsep}{ROOT}")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    check_message(done.stdout.splitlines()[-1], "Keras", "libsomething.so: cannot open",
+    process = run_doctor(tmp_path, "--gpu", "none", PYTHONPATH=f"{tmp_path / 'broken'}{os.pathsep}{ROOT}")
+    assert process.returncode == 1 and "Traceback" not in process.stderr
+    check_message(process.stdout.splitlines()[-1], "Keras", "libsomething.so: cannot open",
                   "pip install --force-reinstall keras tensorflow")
 
 
@@ -106,7 +107,7 @@ def test_a_backend_of_another_distribution(tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, name, raising=False)
     line = doctor.format_backends("tensorflow")
     check_message(line, "tensorflow", "9.8.7", "tensorflow_cpu", "jax", "torch", "pip install 'cnn-zoo[torch]'")
-    assert doctor.format_backends("jax") != line  # which of them is used
+    assert doctor.format_backends("jax") != line  # it marks the one in use
 
 
 @pytest.mark.parametrize("value, set_by, parts", [
@@ -116,38 +117,38 @@ def test_a_backend_of_another_distribution(tmp_path, monkeypatch):
     ("yes", "user", ["TensorFlow", "TF_ENABLE_ONEDNN_OPTS=yes"]),
     (None, "default", ["TensorFlow", "TF_ENABLE_ONEDNN_OPTS=1"]),
 ])
-def test_onednn_and_who_decided_on_it(monkeypatch, value, set_by, parts):
+def test_the_onednn_setting_and_its_origin(monkeypatch, value, set_by, parts):
     monkeypatch.setattr(env, "get_onednn_setting", lambda: (value, set_by))
     check_message(doctor.format_onednn(), *parts)
     assert ("zoo" in doctor.format_onednn()) == (set_by == "zoo")
 
 
-def test_places(tmp_path, monkeypatch):
+def test_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "nowhere"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "mnist.npz").write_bytes(b"")
     (tmp_path / "file").write_text("")
-    told, todo = doctor.check_folders(tmp_path / "file" / "runs")
-    assert sets_in(told, tmp_path / "datasets") == {"mnist"}
-    named, runs = todo
-    check_message(named, "ZOO_DATA", tmp_path / "nowhere")
-    check_message(runs, tmp_path / "file" / "runs")
+    rows, problems = doctor.check_folders(tmp_path / "file" / "runs")
+    assert find_listed_datasets(rows, tmp_path / "datasets") == {"mnist"}
+    data_problem, runs_problem = problems
+    check_message(data_problem, "ZOO_DATA", tmp_path / "nowhere")
+    check_message(runs_problem, tmp_path / "file" / "runs")
 
 
 @pytest.mark.parametrize("name, labels", [("mnist", (5, 0, 4, 1, 9, 2, 1, 3, 1, 4)),
                                           ("fashion_mnist", (9, 0, 0, 3, 0, 2, 7, 2, 5, 5))])
-def test_sets_whose_files_are_named_alike(tmp_path, monkeypatch, name, labels):
+def test_data_sets_with_the_same_file_names(tmp_path, monkeypatch, name, labels):
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
     for split in ("train", "t10k"):
         (tmp_path / f"{split}-images-idx3-ubyte").write_bytes(b"")
         (tmp_path / f"{split}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x0a" + bytes(labels))
-    told, _ = doctor.check_folders(tmp_path / "runs")
-    assert sets_in(told, tmp_path) == {name}
+    rows, _ = doctor.check_folders(tmp_path / "runs")
+    assert find_listed_datasets(rows, tmp_path) == {name}
 
 
-def test_the_driver(monkeypatch, smi):
-    monkeypatch.setenv("PATH", smi())
+def test_the_driver(monkeypatch, install_smi):
+    monkeypatch.setenv("PATH", install_smi())
     assert devices.check_nvidia_driver() == ("570.86.15", "")
 
 
@@ -156,11 +157,11 @@ def test_the_driver(monkeypatch, smi):
      ["NVIDIA-SMI has failed because it could not communicate."]),
     ("exit 6", []),
 ])
-def test_a_driver_that_does_not_answer(monkeypatch, smi, driver, parts):
-    monkeypatch.setenv("PATH", smi(driver))
-    number, wrong = devices.check_nvidia_driver()
-    assert number == ""
-    check_message(wrong, "nvidia-smi", *parts)
+def test_a_driver_that_does_not_answer(monkeypatch, install_smi, driver, parts):
+    monkeypatch.setenv("PATH", install_smi(driver))
+    driver_version, problem = devices.check_nvidia_driver()
+    assert driver_version == ""
+    check_message(problem, "nvidia-smi", *parts)
 
 
 def test_libraries_that_are_missing(tmp_path, monkeypatch):

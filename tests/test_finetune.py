@@ -1,4 +1,4 @@
-"""zoo finetune and zoo extract-features: what learns and what stays, pixels, stages, and runs that every reader reads."""
+"""zoo finetune and zoo extract-features: frozen layers, pixel scaling, stages, and runs that every command can read."""
 
 import csv
 import json
@@ -22,193 +22,199 @@ MODEL = ["resnet18", "--dataset", "digits", "--limit", "40", "-b", "20", "--gpu"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def runs_dir(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
 
 
 @pytest.fixture(scope="module")
-def source(place):
-    """A run from nothing: what others start from."""
-    assert finetune.main([*MODEL, "--weights", "none", "--width", "0.05", "--epochs", "2", "--output-dir", str(place),
-                          "--name", "source"]) == 0
-    return place / "source"
+def source(runs_dir):
+    """Train a run from scratch, from which the others start."""
+    assert finetune.main([*MODEL, "--weights", "none", "--width", "0.05", "--epochs", "2", "--output-dir",
+                          str(runs_dir), "--name", "source"]) == 0
+    return runs_dir / "source"
 
 
 @pytest.fixture(scope="module")
-def staged(place, source):
-    """Two stages on the same body: the head, then what lies above conv3_1_add."""
-    words = [*MODEL, "--weights", str(source), "--freeze", "conv3_1_add", "--head-layers", "7,dropout=0.5", "--two-stage",
-             "--epochs", "2", "--output-dir", str(place), "--name", "staged"]
-    assert finetune.main(words) == 0
-    return place / "staged", words
+def two_stage_run(runs_dir, source):
+    """Fine-tune in two stages on the same backbone: the head, then the layers above conv3_1_add."""
+    arguments = [*MODEL, "--weights", str(source), "--freeze", "conv3_1_add", "--head-layers", "7,dropout=0.5",
+                 "--two-stage", "--epochs", "2", "--output-dir", str(runs_dir), "--name", "staged"]
+    assert finetune.main(arguments) == 0
+    return runs_dir / "staged", arguments
 
 
-def checkpoint(run):
+def read_weights(run):
     with np.load(run / "checkpoints" / "best.npz") as file:
         return {name.removeprefix("weights/"): file[name] for name in file.files if name.startswith("weights/")}
 
 
-def test_what_is_frozen_stays_and_the_rest_learns(source, staged):
-    before, head, after = checkpoint(source), checkpoint(staged[0] / "stage1"), checkpoint(staged[0])
-    body = zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05)
-    names = [layer.name for layer in body.layers]
-    for layer in body.layers:
-        for variable in layer.weights:  # the statistics of batch normalisation among them
+def test_frozen_weights_stay_and_the_others_learn(source, two_stage_run):
+    before, after = read_weights(source), read_weights(two_stage_run[0])
+    head = read_weights(two_stage_run[0] / "stage1")
+    backbone = zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05)
+    names = [layer.name for layer in backbone.layers]
+    for layer in backbone.layers:
+        for variable in layer.weights:  # including the statistics of batch normalization
             assert np.array_equal(before[variable.path], head[variable.path]), variable.path
-            stays = names.index(layer.name) <= names.index("conv3_1_add")
-            assert np.array_equal(before[variable.path], after[variable.path]) == stays, variable.path
+            is_frozen = names.index(layer.name) <= names.index("conv3_1_add")
+            assert np.array_equal(before[variable.path], after[variable.path]) == is_frozen, variable.path
     assert not np.array_equal(head["head1/kernel"], after["head1/kernel"])
 
 
-def test_a_stage_says_where_the_freeze_ends_and_what_learns(source, place, capsys):
-    finetune.main([*MODEL, "--weights", str(source), "--freeze", "9", "--epochs", "1", "--output-dir", str(place),
+def test_a_stage_reports_the_freeze_boundary_and_trainable_parameters(source, runs_dir, capsys):
+    finetune.main([*MODEL, "--weights", str(source), "--freeze", "9", "--epochs", "1", "--output-dir", str(runs_dir),
                    "--name", "said"])
-    shown = capsys.readouterr().out
-    body = zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05)
-    top = sum(np.prod(each.shape) for layer in body.layers[9:] for each in layer.trainable_weights)
-    classifier = body.output_shape[-1] * 10 + 10
-    (stage,) = (line for line in shown.splitlines() if body.layers[8].name in line)
-    check_message(stage, 9, len(body.layers), f"{top + classifier:,}", f"{body.count_params() + classifier:,}")
-    (loaded,) = (line for line in shown.splitlines() if "best.npz" in line and "fc" in line)
-    check_message(loaded, 1, "fc")  # what the file has and the backbone does not
-    check_text(shown, "learning_rate", "0.001")  # a tenth, for a trained backbone
+    output = capsys.readouterr().out
+    backbone = zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05)
+    num_unfrozen = sum(np.prod(weight.shape) for layer in backbone.layers[9:] for weight in layer.trainable_weights)
+    num_classifier = backbone.output_shape[-1] * 10 + 10
+    (stage_line,) = (line for line in output.splitlines() if backbone.layers[8].name in line)
+    check_message(stage_line, 9, len(backbone.layers), f"{num_unfrozen + num_classifier:,}",
+                  f"{backbone.count_params() + num_classifier:,}")
+    (loaded_line,) = (line for line in output.splitlines() if "best.npz" in line and "fc" in line)
+    check_message(loaded_line, 1, "fc")  # the layer of the file that the backbone lacks
+    check_text(output, "learning_rate", "0.001")  # a tenth, for a trained backbone
 
 
-def test_rates_and_epochs_of_the_stages(staged):
-    first, last = (json.loads((run / "run.json").read_text()) for run in (staged[0] / "stage1", staged[0]))
+def test_learning_rates_and_epochs_of_the_stages(two_stage_run):
+    first, last = (json.loads((run / "run.json").read_text())
+                   for run in (two_stage_run[0] / "stage1", two_stage_run[0]))
     assert (first["recipe"]["learning_rate"], first["recipe"]["epochs"]) == (0.01, 1)
     assert (last["recipe"]["learning_rate"], last["recipe"]["epochs"]) == (0.001, 2)
     assert first["finetuning"]["frozen_until"] == "conv5_relu" and last["finetuning"]["frozen_until"] == "conv3_1_add"
-    with open(staged[0] / "history.csv") as file:
+    with open(two_stage_run[0] / "history.csv") as file:
         assert len([*csv.DictReader(file)]) == 2
-    assert not (staged[0] / "stage1" / "result.json").exists()  # the test split is touched once
+    assert not (two_stage_run[0] / "stage1" / "result.json").exists()  # the test split is evaluated once
 
 
-def test_a_transfer_is_a_run_that_others_read(staged, tmp_path, capsys):
-    run, words = staged
+def test_a_fine_tuned_run_works_with_all_commands(two_stage_run, tmp_path, capsys):
+    run, arguments = two_stage_run
     model = zoo.load(run)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
-    found = model.predict(pixels, verbose=0)
-    assert found.shape == (3, 10) and np.allclose(found.sum(axis=1), 1, atol=1e-5)
+    probabilities = model.predict(pixels, verbose=0)
+    assert probabilities.shape == (3, 10) and np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert zoo.load(run / "stage1").get_layer("head1").units == 7
     model.save(tmp_path / "a.keras")
-    assert np.allclose(zoo.load(tmp_path / "a.keras").predict(pixels, verbose=0), found, atol=1e-6)
+    assert np.allclose(zoo.load(tmp_path / "a.keras").predict(pixels, verbose=0), probabilities, atol=1e-6)
     result = json.loads((run / "result.json").read_text())
     capsys.readouterr()
     assert evaluate.main([str(run), "--gpu", "none"]) == 0
     assert re.search(rf"(?m)^accuracy\b.* {result['test_accuracy_best']:.2%}", capsys.readouterr().out)
     Image.fromarray(pixels[0, :, :, 0]).save(tmp_path / "a.png")
     assert predict.main([str(run), str(tmp_path / "a.png"), "--gpu", "none"]) == 0
-    assert f"{found[0].max():.2%}" in capsys.readouterr().out
+    assert f"{probabilities[0].max():.2%}" in capsys.readouterr().out
     assert (run / "report.html").exists() and (run / "plots").is_dir()
-    for command in (lambda: finetune.main(words), lambda: train.main(["--resume", str(run)])):
-        assert command() == 0  # which says that it is finished, and does nothing
+    for command in (lambda: finetune.main(arguments), lambda: train.main(["--resume", str(run)])):
+        assert command() == 0  # it reports that the run is finished, and does nothing
         check_message(capsys.readouterr().out, run, f"{result['test_accuracy_best']:.2%}")
-    for changed, parts in ((["--head-layers", "8"], ["head_layers", "(7, 0.5)", "(8,)"]),
+    for changes, parts in ((["--head-layers", "8"], ["head_layers", "(7, 0.5)", "(8,)"]),
                            (["--head-epochs", "2"], ["head_epochs", 1, 2]),
                            (["--lr", "0.5"], ["learning_rate", "0.001"]),
                            (["--freeze", "conv3_2_add"], ["frozen_until", "'conv3_1_add'", "'conv3_2_add'"])):
-        assert finetune.main([*words, *changed]) == 2
+        assert finetune.main([*arguments, *changes]) == 2
         check_message(capsys.readouterr().err, run, *parts)
-    assert finetune.main([*words, "--lr", "0.5", "--set", "learning_rate=0.1"]) == 2
+    assert finetune.main([*arguments, "--lr", "0.5", "--set", "learning_rate=0.1"]) == 2
     check_message(capsys.readouterr().err, "--lr 0.5", "--set learning_rate=0.1")
 
 
 @pytest.mark.parametrize("network, module", [("vgg16", keras.applications.vgg16),
                                              ("xception", keras.applications.xception),
                                              ("inception_resnet_v2", keras.applications.inception_resnet_v2)])
-def test_pixels_are_scaled_as_keras_applications_does(network, module):
+def test_pixels_are_scaled_as_in_keras_applications(network, module):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), np.uint8)
-    told = pretrained.KERAS_SCALINGS[network]
-    found = keras.ops.convert_to_numpy(layers.PixelScaling(told.scale, told.offset, told.channel_order)(pixels))
-    np.testing.assert_allclose(found, module.preprocess_input(pixels.astype("float32")), rtol=1e-5, atol=1e-4)
+    scaling = pretrained.KERAS_SCALINGS[network]
+    scaled = keras.ops.convert_to_numpy(layers.PixelScaling(scaling.scale, scaling.offset,
+                                                            scaling.channel_order)(pixels))
+    np.testing.assert_allclose(scaled, module.preprocess_input(pixels.astype("float32")), rtol=1e-5, atol=1e-4)
 
 
-def test_pixels_as_pytorch_scales_them():
-    """(x / 255 - mean) / std, typed from the documentation of torchvision's models."""
-    told = pretrained.TORCH_SCALING
-    found = keras.ops.convert_to_numpy(layers.PixelScaling(told.scale,
-                                                           told.offset)(np.full((1, 1, 1, 3), 200, "uint8")))
+def test_pixels_are_scaled_as_in_pytorch():
+    """(x / 255 - mean) / std, from the documentation of torchvision's models."""
+    scaling = pretrained.TORCH_SCALING
+    scaled = keras.ops.convert_to_numpy(layers.PixelScaling(scaling.scale,
+                                                            scaling.offset)(np.full((1, 1, 1, 3), 200, "uint8")))
     expected = [(200 / 255 - mean) / std for mean, std in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))]
-    np.testing.assert_allclose(found[0, 0, 0], expected, rtol=1e-5)
+    np.testing.assert_allclose(scaled[0, 0, 0], expected, rtol=1e-5)
 
 
-def test_grey_pixels_become_coloured():
-    grey = layers.PixelScaling((2, 3, 4), (0, 0, 1), "bgr")(np.full((1, 2, 2, 1), 10, "uint8"))
-    assert keras.ops.convert_to_numpy(grey)[0, 0, 0].tolist() == [41, 30, 20]
+def test_gray_pixels_become_rgb():
+    scaled = layers.PixelScaling((2, 3, 4), (0, 0, 1), "bgr")(np.full((1, 2, 2, 1), 10, "uint8"))
+    assert keras.ops.convert_to_numpy(scaled)[0, 0, 0].tolist() == [41, 30, 20]
 
 
 @pytest.mark.parametrize("network, stem, shape, expected", [
     ("xception", "paper", (28, 28, 1), (3, (84, 84, 1))), ("inception_v3", "paper", (28, 28, 1), (3, (84, 84, 1))),
     ("vgg16", "auto", (28, 28, 1), (2, (56, 56, 1))), ("vgg16", "auto", (32, 48, 3), (1, (32, 48, 3))),
     ("resnet18", "auto", (28, 28, 1), (1, (28, 28, 1))), ("xception", "small", (28, 28, 1), (1, (28, 28, 1)))])
-def test_small_pictures_are_enlarged_by_whole_factors(network, stem, shape, expected):
+def test_small_images_are_upsampled_by_integer_factors(network, stem, shape, expected):
     assert finetuning.compute_upsampled_shape(shape, network, stem) == expected
 
 
-def made(network, shape, head=(), features="", pooling="avg", width=0.05):
+def build_finetuned(network, shape, head=(), features="", pooling="avg", width=0.05):
     origin = pretrained_backbone.find_backbone_weights(network, "none", width)
     model_config, factor, _ = pretrained_backbone.resolve_model_input(network, shape, origin, 5)
     scaling = pretrained.make_standard_scaling((0.5,) * 3, (0.5,) * 3)
-    told = finetuning.FineTuneConfig("", head, pooling, features, "", factor, scaling.scale, scaling.offset, "rgb")
-    return finetuned_model.build_finetuning_model(model_config, told, shape, 5, "softmax"), model_config
+    config = finetuning.FineTuneConfig("", head, pooling, features, "", factor, scaling.scale, scaling.offset, "rgb")
+    return finetuned_model.build_finetuning_model(model_config, config, shape, 5, "softmax"), model_config
 
 
-def test_the_notes_28_to_84():
-    (model, body), _ = made("xception", (28, 28, 1), (16, 0.5))
+def test_28_pixels_are_upsampled_to_84_for_xception():
+    (model, backbone), _ = build_finetuned("xception", (28, 28, 1), (16, 0.5))
     assert model.get_layer("upsample").output.shape == (None, 84, 84, 3)
     assert [layer.name for layer in model.layers[-6:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"] \
         or [layer.name for layer in model.layers[-5:]] == ["head_pool", "head1", "head2_drop", "head", "predictions"]
-    bare = zoo.build("xception", (84, 84, 3), include_top=False, width=0.05, stem="paper")
-    assert [layer.name for layer in body.layers][1:] == [layer.name for layer in bare.layers][1:]
-    assert finetuned_model.find_freeze_boundary(body, 36) == bare.layers[35].name
-    assert finetuned_model.find_freeze_boundary(body, "all") == bare.layers[-1].name and finetuned_model.find_freeze_boundary(body, "none") == ""
+    reference = zoo.build("xception", (84, 84, 3), include_top=False, width=0.05, stem="paper")
+    assert [layer.name for layer in backbone.layers][1:] == [layer.name for layer in reference.layers][1:]
+    assert finetuned_model.find_freeze_boundary(backbone, 36) == reference.layers[35].name
+    assert finetuned_model.find_freeze_boundary(backbone, "all") == reference.layers[-1].name
+    assert finetuned_model.find_freeze_boundary(backbone, "none") == ""
 
 
-def test_the_model_is_the_body_and_a_dense_layer():
-    """Against the two put together by hand in NumPy."""
-    (model, body), model_config = made("vgg16", (20, 20, 3), pooling="flatten")
+def test_the_model_is_the_backbone_and_a_dense_layer():
+    """Against the backbone and the dense layer combined in NumPy."""
+    (model, backbone), model_config = build_finetuned("vgg16", (20, 20, 3), pooling="flatten")
     randomize(model)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 20, 20, 3), np.uint8)
-    twice = keras.ops.convert_to_numpy(keras.layers.UpSampling2D(2, interpolation="bilinear")(pixels / 127.5 - 1))
-    bare = zoo.build("vgg16", model_config.input_shape, include_top=False, width=0.05)
-    bare.set_weights(body.get_weights())
-    rows = bare.predict(twice, verbose=0).reshape(2, -1)
+    upsampled = keras.ops.convert_to_numpy(keras.layers.UpSampling2D(2, interpolation="bilinear")(pixels / 127.5 - 1))
+    reference = zoo.build("vgg16", model_config.input_shape, include_top=False, width=0.05)
+    reference.set_weights(backbone.get_weights())
+    features = reference.predict(upsampled, verbose=0).reshape(2, -1)
     kernel, bias = model.get_layer("head").get_weights()
-    odds = np.exp(rows @ kernel + bias)
-    np.testing.assert_allclose(model.predict(pixels, verbose=0), odds / odds.sum(axis=1, keepdims=True), rtol=1e-4)
+    exponentials = np.exp(features @ kernel + bias)
+    np.testing.assert_allclose(model.predict(pixels, verbose=0), exponentials / exponentials.sum(axis=1, keepdims=True),
+                               rtol=1e-4)
 
 
 @pytest.mark.parametrize("network, expected", [("inception_v3", r"mixed\d"), ("xception", r"block\d+_add"),
                                                ("resnet18", r"conv\d_\d_(add|preact_bn)"),
                                                ("vgg16", r"conv3_\d|pool\d|conv4_1")])
-def test_half_way_up_everything_passes(network, expected):
-    (_, body), _ = made(network, (32, 32, 3))
-    name = finetuned_model.find_layer_at_fraction(body, 0.5)
+def test_the_layer_at_half_depth_is_a_cut_of_the_graph(network, expected):
+    (_, backbone), _ = build_finetuned(network, (32, 32, 3))
+    name = finetuned_model.find_layer_at_fraction(backbone, 0.5)
     assert re.fullmatch(expected, name)
-    names = [layer.name for layer in body.layers]
+    names = [layer.name for layer in backbone.layers]
     assert abs(names.index(name) / len(names) - 0.5) < 0.1
-    assert finetuned_model.find_layer_at_fraction(body, 1) == registry.get_model_info(network).feature_layer
+    assert finetuned_model.find_layer_at_fraction(backbone, 1) == registry.get_model_info(network).feature_layer
 
 
-@pytest.mark.parametrize("plan, frozen, stages", [("small-similar", 1, False),
-                                                  pytest.param("large-similar", 0.5, True, marks=pytest.mark.slow),
-                                                  pytest.param("small-different", 1, False, marks=pytest.mark.slow),
-                                                  pytest.param("large-different", 0, True, marks=pytest.mark.slow)])
-def test_plans(plan, frozen, stages, source, place, capsys):
-    name = f"plan-{plan}"
-    assert finetune.main([*MODEL, "--weights", str(source), "--strategy", plan, "--epochs", "1", "--output-dir",
-                          str(place), "--name", name]) == 0
-    shown = capsys.readouterr().out
-    (line,) = (line for line in shown.splitlines() if finetuning.FINETUNE_STRATEGIES[plan].reason in line)
-    check_message(line, plan)
-    assert (place / name / "stage1").is_dir() == stages == bool(re.search(r"(?m)^stage\b.*\b2\b.*\b2\b", shown))
-    told = json.loads((place / name / "run.json").read_text())["finetuning"]
-    assert bool(told["feature_layer"]) == (plan == "small-different")
-    assert told["frozen_until"] == {1: "conv5_relu", 0: ""}.get(frozen, told["frozen_until"])
+@pytest.mark.parametrize("strategy, frozen, stages", [("small-similar", 1, False),
+                                                      pytest.param("large-similar", 0.5, True, marks=pytest.mark.slow),
+                                                      pytest.param("small-different", 1, False, marks=pytest.mark.slow),
+                                                      pytest.param("large-different", 0, True, marks=pytest.mark.slow)])
+def test_strategies(strategy, frozen, stages, source, runs_dir, capsys):
+    name = f"plan-{strategy}"
+    assert finetune.main([*MODEL, "--weights", str(source), "--strategy", strategy, "--epochs", "1", "--output-dir",
+                          str(runs_dir), "--name", name]) == 0
+    output = capsys.readouterr().out
+    (line,) = (line for line in output.splitlines() if finetuning.FINETUNE_STRATEGIES[strategy].reason in line)
+    check_message(line, strategy)
+    assert (runs_dir / name / "stage1").is_dir() == stages == bool(re.search(r"(?m)^stage\b.*\b2\b.*\b2\b", output))
+    config = json.loads((runs_dir / name / "run.json").read_text())["finetuning"]
+    assert bool(config["feature_layer"]) == (strategy == "small-different")
+    assert config["frozen_until"] == {1: "conv5_relu", 0: ""}.get(frozen, config["frozen_until"])
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     ("resnet18 --dataset digits --weights none --head-layers 10,drop", "--head-layers 'drop' 1024,dropout=0.5"),
     ("resnet18 --dataset digits --weights none --head-layers dropout1.5", "--head-layers 'dropout1.5' dropout=0.5"),
     ("resnet18 --dataset digits --weights none --pooling sum", "'sum' avg max flatten"),
@@ -222,33 +228,34 @@ def test_plans(plan, frozen, stages, source, place, capsys):
     ("resnet18 --dataset digits --weights gone.h5", "'gone.h5'"),
     ("resnet18 --data gone --weights none", "'gone' digits cifar10 .npz"),
     ("resnet18 --dataset digits --image-size 64 --weights none", "--image-size")])
-def test_mistakes_are_refused_at_once(words, parts, capsys):
-    assert finetune.main(words.split()) == 2
+def test_invalid_arguments_are_refused_immediately(arguments, parts, capsys):
+    assert finetune.main(arguments.split()) == 2
     check_message(capsys.readouterr().err, *parts.split())
 
 
-@pytest.mark.parametrize("words, option", [  # without the other option that it needs
+@pytest.mark.parametrize("arguments, option", [  # without the other option that it needs
     ("lenet5 --dataset digits --weights mnist --head-epochs 2", "head.epochs"),
     ("lenet5 --dataset digits --weights mnist --strategy small-similar --head-epochs 2", "head.epochs"),
     ("resnet18 --dataset digits --weights none --strategy small-similar", "strategy"),
     ("resnet18 --dataset digits --weights none --freeze all", "freeze"),
     ("resnet18 --dataset digits --weights none --backbone-lr 0.1", "backbone.(lr|learning.rate)")])
-def test_an_option_alone_is_refused(words, option, capsys):
-    assert finetune.main(words.split()) == 2
+def test_an_option_alone_is_refused(arguments, option, capsys):
+    assert finetune.main(arguments.split()) == 2
     message = capsys.readouterr().err
     check_message(message)
     assert re.search(option, message)
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     (["--freeze", "conv3_1_ad"], ["resnet18", "'conv3_1_ad'", "'conv3_1_add'"]),
     (["--freeze", "500"], ["freeze", 500, 66, "all"]),
     (["--two-stage", "--freeze", "all"], ["freeze"]),
     (["--width", "0.5"], ["--width"])])
-def test_mistakes_that_need_the_network(words, parts, source, place, capsys):
-    assert finetune.main([*MODEL, "--weights", str(source), *words, "--output-dir", str(place), "--name", "wrong"]) == 2
+def test_invalid_arguments_that_need_the_network(arguments, parts, source, runs_dir, capsys):
+    assert finetune.main([*MODEL, "--weights", str(source), *arguments, "--output-dir", str(runs_dir), "--name",
+                          "wrong"]) == 2
     check_message(capsys.readouterr().err, *parts)
-    assert not (place / "wrong").exists()
+    assert not (runs_dir / "wrong").exists()
 
 
 @pytest.fixture
@@ -256,48 +263,48 @@ def pets(tmp_path):
     return write_pets(tmp_path / "pets", (40, 30, 3), ".png")
 
 
-def test_a_folder_is_trained_on_and_evaluated(pets, place, capsys):
+def test_a_folder_is_trained_on_and_evaluated(pets, runs_dir, capsys):
     assert finetune.main(["lenet5", "--data", str(pets), "--image-size", "28", "--weights", "mnist", "--epochs", "1",
-                          "--gpu", "none", "--output-dir", str(place), "--name", "pets"]) == 0
-    assert evaluate.main([str(place / "pets"), "--gpu", "none"]) == 0
+                          "--gpu", "none", "--output-dir", str(runs_dir), "--name", "pets"]) == 0
+    assert evaluate.main([str(runs_dir / "pets"), "--gpu", "none"]) == 0
     assert "cat" in capsys.readouterr().out
     (pets / "cat" / "0.png").unlink()
-    assert evaluate.main([str(place / "pets"), "--gpu", "none"]) in (0, 2)  # 0 where it was not for the test
+    assert evaluate.main([str(runs_dir / "pets"), "--gpu", "none"]) in (0, 2)  # 0 if it was not in the test split
 
 
 def test_extract(pets, tmp_path, capsys):
     output = tmp_path / "features.npz"
-    assert extract_features.main(["vgg16", "--data", str(pets), "--image-size", "33", "--weights", "none", "--width", "0.05",
-                                  "-o", str(output), "--gpu", "none", "-b", "7"]) == 0
+    assert extract_features.main(["vgg16", "--data", str(pets), "--image-size", "33", "--weights", "none", "--width",
+                                  "0.05", "-o", str(output), "--gpu", "none", "-b", "7"]) == 0
     with np.load(output) as file:
-        found = {name: file[name] for name in file.files}
-    assert found["features"].shape == (20, 25) and found["features"].dtype == np.float32  # int(512 * 0.05)
-    assert found["labels"].tolist() == [0] * 10 + [1] * 10 and found["class_names"].tolist() == ["cat", "dog"]
-    assert found["files"][0] == "cat/0.png" and found["splits"].tolist() == [""] * 20
+        arrays = {name: file[name] for name in file.files}
+    assert arrays["features"].shape == (20, 25) and arrays["features"].dtype == np.float32  # int(512 * 0.05)
+    assert arrays["labels"].tolist() == [0] * 10 + [1] * 10 and arrays["class_names"].tolist() == ["cat", "dog"]
+    assert arrays["files"][0] == "cat/0.png" and arrays["splits"].tolist() == [""] * 20
     keras.utils.set_random_seed(0)
-    body = zoo.build("vgg16", (33, 33, 3), include_top=False, width=0.05)
+    backbone = zoo.build("vgg16", (33, 33, 3), include_top=False, width=0.05)
     pixels = np.asarray(Image.open(pets / "dog" / "9.png").resize((33, 33), Image.Resampling.BILINEAR), "float32")
-    expected = keras.ops.convert_to_numpy(body(pixels[None] / 127.5 - 1)).mean(axis=(1, 2))
-    np.testing.assert_allclose(found["features"][-1:], expected, rtol=1e-4, atol=1e-6)
+    expected = keras.ops.convert_to_numpy(backbone(pixels[None] / 127.5 - 1)).mean(axis=(1, 2))
+    np.testing.assert_allclose(arrays["features"][-1:], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_extract_replaces_features_and_nothing_else(pets, source, tmp_path, capsys):
+def test_extract_features_overwrites_only_features(pets, source, tmp_path, capsys):
     output = tmp_path / "best.npz"
     output.write_bytes((source / "checkpoints" / "best.npz").read_bytes())
-    words = ["lenet5", "--data", str(pets), "--weights", "mnist", "-o", str(output), "--gpu", "none"]
-    assert extract_features.main(words) == 2
+    arguments = ["lenet5", "--data", str(pets), "--weights", "mnist", "-o", str(output), "--gpu", "none"]
+    assert extract_features.main(arguments) == 2
     check_message(capsys.readouterr().err, output)
     assert output.read_bytes() == (source / "checkpoints" / "best.npz").read_bytes()
     np.savez(output, features=np.zeros(3))
-    assert extract_features.main(words) == 0
+    assert extract_features.main(arguments) == 0
     with np.load(output) as file:
         assert file["features"].shape == (20, 16)
 
 
-def test_what_is_not_known_of_the_pixels_is_reported(pets, tmp_path, capsys):
+def test_an_unknown_pixel_scaling_is_reported(pets, tmp_path, capsys):
     zoo.build("lenet5", include_top=False).save_weights(tmp_path / "a.weights.h5")
-    assert extract_features.main(["lenet5", "--data", str(pets), "--weights", str(tmp_path / "a.weights.h5"), "--image-size",
-                                  "28", "-o", str(tmp_path / "a.npz"), "--gpu", "none"]) == 0
+    assert extract_features.main(["lenet5", "--data", str(pets), "--weights", str(tmp_path / "a.weights.h5"),
+                                  "--image-size", "28", "-o", str(tmp_path / "a.npz"), "--gpu", "none"]) == 0
     assert re.search(r"(?i)a\.weights\.h5\b.*\bpixels\b|\bpixels\b.*a\.weights\.h5\b", capsys.readouterr().out)
 
 
@@ -309,15 +316,15 @@ def test_weights_that_do_not_fit_leave_no_run(source, tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_head_of_its_own_is_not_the_networks(staged):
+def test_a_custom_head_is_not_loaded_into_a_network(two_stage_run):
     with pytest.raises(ValueError) as error:
-        zoo.build("resnet18", (28, 28, 1), 10, width=0.05, weights=str(staged[0]))
+        zoo.build("resnet18", (28, 28, 1), 10, width=0.05, weights=str(two_stage_run[0]))
     check_message(error.value, "staged", "zoo.load")
-    zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05, weights=str(staged[0]))
+    zoo.build("resnet18", (28, 28, 1), include_top=False, width=0.05, weights=str(two_stage_run[0]))
 
 
-def test_a_damaged_run_json_is_refused(staged, tmp_path):
-    shutil.copytree(staged[0], tmp_path / "run")
+def test_a_damaged_run_json_is_refused(two_stage_run, tmp_path):
+    shutil.copytree(two_stage_run[0], tmp_path / "run")
     (tmp_path / "run" / "run.json").write_text("{")
     with pytest.raises(ValueError) as error:
         zoo.build("resnet18", weights=str(tmp_path / "run"))
@@ -326,7 +333,8 @@ def test_a_damaged_run_json_is_refused(staged, tmp_path):
 
 def test_extract_an_inner_layer_of_a_run(source, tmp_path):
     output = tmp_path / "f.npz"
-    assert extract_features.main(["resnet18", "--dataset", "digits", "--limit", "5", "--weights", str(source), "--feature-layer",
+    assert extract_features.main(["resnet18", "--dataset", "digits", "--limit", "5", "--weights", str(source),
+                                  "--feature-layer",
                                   "conv3_1_add", "--pooling", "none", "-o", str(output), "--gpu", "none"]) == 0
     with np.load(output) as file:
         assert file["features"].shape == (15, 14, 14, 6) and file["files"][6] == "validation/1"
@@ -335,22 +343,22 @@ def test_extract_an_inner_layer_of_a_run(source, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("network", sorted(registry.MODELS))
 def test_extract_for_every_network(network, tmp_path):
-    """On pictures of 64x64, lenet5_1998 on 32x32, its largest."""
+    """On images of 64x64; lenet5_1998 on 32x32, its maximum."""
     (tmp_path / "a").mkdir()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / "a" / "a.png")
-    side = "32" if registry.get_model_info(network).max_size else "64"
-    assert extract_features.main([network, "--data", str(tmp_path), "--image-size", side, "--weights", "none",
+    size = "32" if registry.get_model_info(network).max_size else "64"
+    assert extract_features.main([network, "--data", str(tmp_path), "--image-size", size, "--weights", "none",
                                   "-o", str(tmp_path / "f.npz"), "--gpu", "none"]) == 0
     with np.load(tmp_path / "f.npz") as file:
         assert np.isfinite(file["features"]).all() and file["features"].std() > 0
 
 
-def test_predict_with_the_weights_that_come_along(tmp_path, capsys):
+def test_predict_with_bundled_weights(tmp_path, capsys):
     from zoo.data.datasets import load_dataset_by_name
 
     images, labels = load_dataset_by_name("digits").test.batch([0, 1, 2])
-    for number, image in enumerate(images):
-        Image.fromarray(image[:, :, 0]).save(tmp_path / f"{number}.png")
+    for index, image in enumerate(images):
+        Image.fromarray(image[:, :, 0]).save(tmp_path / f"{index}.png")
     assert predict.main(["lenet5", "--weights", "mnist", str(tmp_path), "--top-k", "1", "--gpu", "none"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[1].split()[0] for line in lines] == [str(label) for label in labels]
@@ -361,7 +369,7 @@ def test_predict_with_the_weights_that_come_along(tmp_path, capsys):
 
 
 def check_fetch(message, folder):
-    """What could not be fetched from where, and where to put it."""
+    """Check that a message names the file that could not be downloaded, its URL and the path for it."""
     name = re.search(r"xception_weights_tf_dim\S*\.h5", message)[0]
     check_text(message, (folder / "nowhere").as_uri(), folder / "models" / name)
 
@@ -369,9 +377,9 @@ def check_fetch(message, folder):
 def test_weights_that_cannot_be_fetched_leave_no_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(pretrained, "KERAS_URL", (tmp_path / "nowhere").as_uri() + "/")
-    words = ["xception", "--dataset", "digits", "--limit", "5", "--gpu", "none"]
-    assert finetune.main([*words, "--output-dir", str(tmp_path / "runs")]) == 2
+    arguments = ["xception", "--dataset", "digits", "--limit", "5", "--gpu", "none"]
+    assert finetune.main([*arguments, "--output-dir", str(tmp_path / "runs")]) == 2
     check_fetch(capsys.readouterr().err, tmp_path)
     assert not (tmp_path / "runs").exists()
-    assert extract_features.main([*words, "-o", str(tmp_path / "f.npz")]) == 2
+    assert extract_features.main([*arguments, "-o", str(tmp_path / "f.npz")]) == 2
     check_fetch(capsys.readouterr().err, tmp_path)

@@ -1,4 +1,4 @@
-"""Flags that people bring from elsewhere, and flags of recipe fields: what they are answered, what they change."""
+"""Flags known from other programs, and flags of recipe fields: the hints and the effects."""
 
 import importlib
 import re
@@ -17,7 +17,7 @@ from zoo.errors import UserError
 from zoo.training import recipe as recipes
 
 ROOT = Path(__file__).resolve().parents[1]
-# Enough that the parser has nothing else to say
+# Arguments with which the parser reports nothing else
 ENOUGH = {"train": ["lenet5"], "finetune": ["lenet5"], "extract-features": ["lenet5"],
           "diagram": ["lenet5"], "summary": ["lenet5"],
           "visualize": ["runs/x", "--image", "x.png"], "evaluate": ["runs/x"], "predict": ["runs/x", "x.png"],
@@ -31,69 +31,70 @@ OPTIONS = {command: parser._option_string_actions for command, parser in PARSERS
 
 
 def cases(hint):
-    """Yield (flag, command) for each flag of a row and each command that the row is for and that lacks the flag."""
+    """Yield (flag, command) for the flags of a hint and the commands that it applies to and that lack the flag."""
     for name in hint.flags.split():
         for command, options in OPTIONS.items():
             if hint.reply.startswith("--"):
-                here = all(word in options for word in hint.reply.split() if word.startswith("--"))
+                applies = all(argument in options for argument in hint.reply.split() if argument.startswith("--"))
             else:
-                here = command in (hint.commands.split() or COMMANDS)
-            if here and name.replace("-", "") not in {option.replace("-", "") for option in options}:
+                applies = command in (hint.commands.split() or COMMANDS)
+            if applies and name.replace("-", "") not in {option.replace("-", "") for option in options}:
                 yield f"-{name}" if len(name) == 1 else f"--{name}", command
 
 
-def refused(command, words):
+def refusal_message(command, arguments):
     parser = PARSERS[command]
-    with pytest.raises(UserError) as caught:
-        (parser.parse_intermixed_args if command in ("predict", "export") else parser.parse_args)(words)
-    return str(caught.value)
+    with pytest.raises(UserError) as error:
+        (parser.parse_intermixed_args if command in ("predict", "export") else parser.parse_args)(arguments)
+    return str(error.value)
 
 
-def replacement(hint, value):
-    """Return what a row has people type, with the value that they gave the flag."""
+def make_replacement(hint, value):
+    """Return the flags that a hint suggests, with the value of the flag."""
     group = re.fullmatch(hint.value_pattern, value) if hint.value_pattern else None
     value = group[1] if group and group.groups() else value
     return re.sub(r"\{([^}]*)\}", lambda match: shlex.quote(value) if value else match[1], hint.reply)
 
 
-def test_the_table_has_many_habits():
+def test_the_table_has_many_flags():
     assert len({name for hint in HINTS for name in hint.flags.split()}) > 300
 
 
 @pytest.mark.parametrize("hint", HINTS, ids=[f"{hint.flags.split()[0]}-{hint.reply[:30]}" for hint in HINTS])
 def test_a_row_of_the_table(hint):
-    own = 0
+    num_answers = 0
     for flag, command in cases(hint):
         forms = [[flag, *filter(None, [hint.example])]] + [[f"{flag}={hint.example}"]] * bool(hint.example)
-        for words in forms:
-            line = refused(command, [*ENOUGH.get(command, []), *words])
+        for arguments in forms:
+            line = refusal_message(command, [*ENOUGH.get(command, []), *arguments])
             check_message(line, flag)
-            row = row_of(flag, command, hint.example)
-            if row.reply.startswith("--"):
-                check_message(line, replacement(row, hint.example))
-                PARSERS[command].parse_args([*ENOUGH.get(command, []), *shlex.split(replacement(row, hint.example))])
+            answering_hint = find_hint(flag, command, hint.example)
+            if answering_hint.reply.startswith("--"):
+                check_message(line, make_replacement(answering_hint, hint.example))
+                PARSERS[command].parse_args([*ENOUGH.get(command, []),
+                                             *shlex.split(make_replacement(answering_hint, hint.example))])
             else:
                 check_flags(line, command, flag)
-        own += row is hint
-    assert own, "for no command, or behind other rows"
+        num_answers += answering_hint is hint
+    assert num_answers, "for no command, or behind other rows"
 
 
 def check_flags(message, command, typed):
-    """Flags are those of the command that the message has named last; at first, of the one that was typed."""
+    """Check that every flag belongs to the command that the message named last, or else to the one that was typed."""
     for module, flag in re.findall(r"python -m zoo[. ](\w+)|(--[a-z][a-z-]*)", message.replace(typed, "", 1)):
         command = module or command
         assert not flag or flag in OPTIONS[command]
 
 
-def row_of(flag, command, example):
-    """Return the row that answers."""
+def find_hint(flag, command, example):
+    """Return the hint that answers."""
     options = {option: action.metavar for option, action in OPTIONS[command].items()}
     return next(hint for hint in HINTS
                 if unknown_flags.normalize_flag(flag) in map(unknown_flags.normalize_flag, hint.flags.split())
                 and unknown_flags.is_applicable(hint, f"zoo {command}", example or None, options))
 
 
-@pytest.mark.parametrize("command, words, parts", [
+@pytest.mark.parametrize("command, arguments, parts", [
     ("train", "lenet5 --device cpu", ["--device", "--gpu none"]),
     ("train", "lenet5 --device 0", ["--device", "--gpu 0"]),
     ("train", "lenet5 --device=cuda:1", ["--device", "--gpu 1"]),
@@ -129,28 +130,30 @@ def row_of(flag, command, example):
     ("train", "lenet5 --epcohs 3", ["--epcohs", "--epochs"]),
     ("train", "lenet5 vgg16", ["vgg16", "python -m zoo.train --help"]),
 ])
-def test_an_answer(command, words, parts):
-    check_message(refused(command, shlex.split(words)), *parts)
+def test_an_answer(command, arguments, parts):
+    check_message(refusal_message(command, shlex.split(arguments)), *parts)
 
 
-@pytest.mark.parametrize("words", ["train lenet5 --workers 4", "list --device cpu"])
-def test_nothing_is_typed_instead_of_a_flag_that_is_not_needed(words):
-    command, *words = words.split()
-    assert re.findall("--[a-z]+", refused(command, words)) == [word for word in words if word.startswith("--")]
+@pytest.mark.parametrize("arguments", ["train lenet5 --workers 4", "list --device cpu"])
+def test_unneeded_flags_have_no_replacement(arguments):
+    command, *arguments = arguments.split()
+    assert re.findall("--[a-z]+", refusal_message(command, arguments)) == [argument for argument in arguments
+                                                                           if argument.startswith("--")]
 
 
-@pytest.mark.parametrize("words, flag, instead", [
+@pytest.mark.parametrize("command_line, flag, instead", [
     ("train lenet5 --num-epochs 5", "--num-epochs", "--epochs 5"),
     ("export runs/x --onnx", "--onnx", "--format onnx"),
     ("predict --device cpu runs/x x.png", "--device", "--gpu none")])
-def test_a_hint_is_one_line_with_status_2_before_anything_is_loaded(words, flag, instead):
-    command, *arguments = words.split()
+def test_a_hint_is_one_line_with_status_2_before_anything_is_loaded(command_line, flag, instead):
+    command, *arguments = command_line.split()
     code = ("import importlib, sys\nstatus = importlib.import_module('zoo.cli.' + sys.argv[1]).main(sys.argv[2:])\n"
             "print(*{'keras', 'tensorflow', 'jax', 'torch', 'numpy'} & set(sys.modules))\nsys.exit(status)")
-    done = subprocess.run([sys.executable, "-c", code, command, *arguments], cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (2, "\n")
-    assert done.stderr.startswith("error: ")
-    check_message(done.stderr, flag, instead)
+    process = subprocess.run([sys.executable, "-c", code, command, *arguments], cwd=ROOT, capture_output=True,
+                             text=True)
+    assert (process.returncode, process.stdout) == (2, "\n")
+    assert process.stderr.startswith("error: ")
+    check_message(process.stderr, flag, instead)
 
 
 # Flags of recipe fields
@@ -165,24 +168,24 @@ VALUES = {"optimizer": "adam", "learning_rate": "0.02", "momentum": "0.8", "rho"
 
 
 
-def plan(*words):
+def parse_config(*arguments):
     return training_command.parse_run_config(train.build_parser().parse_args(["googlenet", "--dataset", "cifar10",
-                                                                              "--gpu", "none", *words]))
+                                                                              "--gpu", "none", *arguments]))
 
 
-def test_every_field_has_a_value_here():
+def test_every_field_is_tested():
     assert [*VALUES] == [*recipes.serialize_recipe(recipes.Recipe())]
 
 
 @pytest.mark.parametrize("field", VALUES)
 def test_a_field_by_its_flag_is_as_by_set(field):
     flag = "--" + field.replace("_", "-")
-    by_flag = plan(flag, VALUES[field])
-    assert by_flag == plan("--set", f"{field}={VALUES[field]}")
-    assert by_flag != plan()
+    by_flag = parse_config(flag, VALUES[field])
+    assert by_flag == parse_config("--set", f"{field}={VALUES[field]}")
+    assert by_flag != parse_config()
 
 
-@pytest.mark.parametrize("words, field, value", [
+@pytest.mark.parametrize("arguments, field, value", [
     (("--lr", "0.02"), "learning_rate", 0.02),
     (("-b", "64"), "batch_size", 64),
     (("--label-smoothing=0.1",), "label_smoothing", 0.1),
@@ -190,11 +193,11 @@ def test_a_field_by_its_flag_is_as_by_set(field):
     (("--lr", "0.1", "--lr", "0.02"), "learning_rate", 0.02),
     (("--augmentation", ""), "augmentation", ""),
 ])
-def test_short_forms(words, field, value):
-    assert getattr(plan(*words).recipe, field) == value
+def test_short_forms(arguments, field, value):
+    assert getattr(parse_config(*arguments).recipe, field) == value
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     ("--lr 0.1 --learning-rate 0.2", ["--lr 0.1", "--learning-rate 0.2"]),
     ("--optimizer sgd --set optimizer=adam", ["--optimizer sgd", "--set optimizer=adam"]),
     ("--learning-rate fast", ["--learning-rate", "fast"]),
@@ -202,22 +205,22 @@ def test_short_forms(words, field, value):
     ("--label-smoothing 1", ["label_smoothing", 0, 1, "1.0"]),
     ("--optimizer adma", ["optimizer", "adma", "adadelta", "adam", "adamw", "nesterov", "rmsprop", "sgd"]),
 ])
-def test_mistakes_with_the_flags(words, parts):
-    with pytest.raises(UserError) as caught:
-        plan(*words.split())
-    check_message(caught.value, *parts)
+def test_invalid_values_of_the_flags(arguments, parts):
+    with pytest.raises(UserError) as error:
+        parse_config(*arguments.split())
+    check_message(error.value, *parts)
 
 
-@pytest.mark.parametrize("words, flag", [("--optimizer sgd", "--optimizer"), ("--lr-patience 3", "--lr-patience"),
-                                         ("--set optimizer=sgd", "--set")])
-def test_a_resumed_run_keeps_its_recipe(words, flag):
-    argv = ["--resume", "runs/nothing", *words.split()]
-    with pytest.raises(UserError) as caught:
+@pytest.mark.parametrize("arguments, flag", [("--optimizer sgd", "--optimizer"), ("--lr-patience 3", "--lr-patience"),
+                                             ("--set optimizer=sgd", "--set")])
+def test_a_resumed_run_keeps_its_recipe(arguments, flag):
+    argv = ["--resume", "runs/nothing", *arguments.split()]
+    with pytest.raises(UserError) as error:
         train_args.parse_resume(train.build_parser(), train.build_parser().parse_args(argv), argv)
-    check_message(caught.value, "--resume", flag, "--epochs", "--gpu", "--data-dir")
+    check_message(error.value, "--resume", flag, "--epochs", "--gpu", "--data-dir")
 
 
-def test_finetune_and_train_are_the_same_program_with_other_defaults():
+def test_finetune_is_train_with_other_defaults():
     arguments = finetune.build_parser().parse_args(
         ["vgg16", "--data", "digits", "--optimizer", "adamw", "--learning-rate", "0.02", "--label-smoothing", "0.1"])
     recipe = training_command.parse_run_config(arguments).recipe
@@ -225,7 +228,7 @@ def test_finetune_and_train_are_the_same_program_with_other_defaults():
     assert {*finetune.build_parser()._option_string_actions} == {*train.build_parser()._option_string_actions}
 
 
-def test_each_field_says_what_it_means():
-    shown = " ".join(train.build_parser().format_help().split())
+def test_each_field_has_its_help_text():
+    text = " ".join(train.build_parser().format_help().split())
     for field in recipes.RECIPE_FIELDS.values():
-        assert field.metadata["help"] in shown
+        assert field.metadata["help"] in text

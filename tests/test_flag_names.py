@@ -16,7 +16,8 @@ from zoo.utils.flag_names import translate_keywords, translate_note
     ("pass batch_size=62 or 64", "pass --batch-size 62 or 64"),
     ("give precision='bfloat16' or 'float32'", "give --precision bfloat16 or float32"),
     ("a lower learning_rate=... may help", "a lower --lr may help"),
-    ("give initializer='he_normal', or batch_norm=True", "give --initializer he_normal, or --model-option batch_norm=true"),
+    ("give initializer='he_normal', or batch_norm=True",
+     "give --initializer he_normal, or --model-option batch_norm=true"),
     ("give name='my run'", "give --name 'my run'"),
     ("try width=0.5.", "try --width 0.5."),
     ("--set batch_size=3 and --model-option scale=true", "--set batch_size=3 and --model-option scale=true"),
@@ -26,12 +27,12 @@ def test_a_keyword_becomes_a_flag(message, expected):
     assert translate_keywords(message) == expected
 
 
-def test_of_a_header_only_notes_are_translated():
+def test_only_the_notes_of_a_header_are_translated():
     assert translate_note("note     give data_dir=...") == "note     give --data-dir"
     assert translate_note("run      name=a") == "run      name=a"
 
 
-@pytest.mark.parametrize("call, words, keyword, flag", [
+@pytest.mark.parametrize("call, arguments, keyword, flag", [
     (lambda: zoo.fit("lenet5", "digits", name="a/b"), "train lenet5 --name a/b", "name='a/b'", "--name a/b"),
     (lambda: zoo.fit("lenet5", "digits", gpu=0), "train lenet5 --gpu 0", "gpu='none'", "--gpu none"),
     (lambda: zoo.fit("lenet5", "digits", gpu="x"), "train lenet5 --gpu x", "gpu='x'", "--gpu x"),
@@ -43,7 +44,8 @@ def test_of_a_header_only_notes_are_translated():
     (lambda: zoo.fit("lenet5", "digits", head_layers="x"), "train lenet5 --head-layers x", "head_layers=...",
      "--head-layers"),
 ])
-def test_python_hears_keywords_and_the_command_line_flags(call, words, keyword, flag, tmp_path, monkeypatch, capsys):
+def test_keywords_in_python_and_flags_on_the_command_line(call, arguments, keyword, flag, tmp_path, monkeypatch,
+                                                          capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))  # without nvidia-smi
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -51,7 +53,7 @@ def test_python_hears_keywords_and_the_command_line_flags(call, words, keyword, 
         call()
     check_message(error.value, keyword)
     assert "--" not in str(error.value)
-    assert main(words.split()) == 2
+    assert main(arguments.split()) == 2
     line = capsys.readouterr().err
     check_message(line.removesuffix("\n"), flag)
     assert keyword not in line

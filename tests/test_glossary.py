@@ -1,4 +1,4 @@
-"""docs/glossary.md speaks of what is there: its fields, flags, commands, functions and pages exist."""
+"""The fields, flags, commands, functions and pages that docs/glossary.md mentions exist."""
 
 import importlib
 import re
@@ -23,17 +23,18 @@ def test_forty_terms_in_alphabetical_order_of_two_lines_each():
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: term[0])
-def test_what_a_term_belongs_to_exists(term):
+def test_the_references_of_a_term_exist(term):
     _, _, where = term
     fields = re.search(r"Recipe fields? ([^.;]*)", where)
     assert all(field in RECIPE_FIELDS for field in re.findall(r"`(\w+)`", fields[1] if fields else ""))
     assert all(hasattr(zoo, name) for name in re.findall(r"zoo\.(\w+)", where))
     assert all((DOCS / page).is_file() for page in re.findall(r"\]\((\S+?)\)", where))
-    commands = {word for code in re.findall(r"`([^`]+)`", where) for word in [code.split()[0]] if word in COMMANDS}
+    commands = {argument for code in re.findall(r"`([^`]+)`", where) for argument in [code.split()[0]]
+                if argument in COMMANDS}
     assert fields or "zoo." in where or "--" in where or commands or "](" in where or "RUN/" in where
 
 
-def test_its_flags_are_those_of_commands():
+def test_its_flags_exist():
     parsers = [importlib.import_module(f"zoo.cli.{command.replace('-', '_')}").build_parser() for command in COMMANDS]
-    known = {flag for parser in parsers for flag in parser._option_string_actions}
-    assert {*re.findall(r"--[a-z-]+", CODE)} <= known
+    flags = {flag for parser in parsers for flag in parser._option_string_actions}
+    assert {*re.findall(r"--[a-z-]+", CODE)} <= flags

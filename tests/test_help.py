@@ -1,4 +1,4 @@
-"""--help: enough to write the right command, at once and without NumPy or a backend."""
+"""--help: enough to write the right command, printed immediately, without NumPy or a backend."""
 
 import argparse
 import importlib
@@ -15,12 +15,12 @@ from zoo.cli import help_text, training_command
 ROOT = Path(__file__).resolve().parents[1]
 PARSERS = {command: importlib.import_module(f"zoo.cli.{command.replace('-', '_')}").build_parser()
            for command in COMMANDS}
-MANY = 9  # arguments, from which on they stand in groups; the recipe's are one
-ELSEWHERE = ("picture", "side classifier", "goes on", "share of")  # words that docs and help have others for
+MAX_UNGROUPED = 9  # parsers with more arguments show them in groups; those of the recipe are one group
+DEPRECATED_WORDS = ("picture", "side classifier", "goes on", "share of")  # replaced in docs and help texts
 
 
-def parse(words):
-    command, *arguments = shlex.split(words)
+def parse(command_line):
+    command, *arguments = shlex.split(command_line)
     parser = PARSERS[command]
     intermixed = command in ("predict", "export", "visualize", "diagram", "compare")
     return (parser.parse_intermixed_args if intermixed else parser.parse_args)(arguments)
@@ -31,7 +31,7 @@ def test_help_ends_with_three_examples_that_parse(command):
     parser = PARSERS[command]
     lines = parser.format_help().rstrip().splitlines()
     assert len(parser.examples) >= 3
-    assert lines[-len(parser.examples):] == [f"  {parser.prog} {each}".rstrip() for each in parser.examples]
+    assert lines[-len(parser.examples):] == [f"  {parser.prog} {arguments}".rstrip() for arguments in parser.examples]
     for example in parser.examples:
         parse(f"{command} {example}")
 
@@ -39,12 +39,12 @@ def test_help_ends_with_three_examples_that_parse(command):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_argument_is_explained_in_groups_of_few(command):
     parser = PARSERS[command]
-    shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
-    assert all(action.help and len(action.help.split()) >= 3 for action in shown)
+    actions = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+    assert all(action.help and len(action.help.split()) >= 3 for action in actions)
     groups = [group for group in parser._action_groups if group._group_actions]
-    if len(shown) > MANY:
+    if len(actions) > MAX_UNGROUPED:
         assert len(groups) > 2
-    assert not [word for word in ELSEWHERE if word in parser.format_help()]
+    assert not [word for word in DEPRECATED_WORDS if word in parser.format_help()]
 
 
 @pytest.mark.parametrize("example", USAGE_EXAMPLES)
@@ -69,19 +69,21 @@ def test_help_loads_neither_numpy_nor_a_backend():
             "    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
             "        main([*words, '--help'])\n"
             "print(*{'keras', 'tensorflow', 'jax', 'torch', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules))")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("\n", "")
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (process.stdout, process.stderr) == ("\n", "")
 
 
-# What people want to do, and how --help says that it is typed
+# Tasks, and how they are typed according to --help
 TASKS = [
     ("evaluate runs/mine --data other/ --json", {"data": "other/", "json": True}),
     ("evaluate runs/mine --split validation --checkpoint last", {"split": "validation", "checkpoint": "last"}),
     ("export runs/mine --format onnx --checkpoint last -o mine.onnx", {"format": "onnx", "output": "mine.onnx"}),
     ("predict xception images/ --weights imagenet --top-k 3 -o top.csv",
      {"model": "xception", "images": ["images/"], "top_k": "3", "output": "top.csv"}),
-    ("visualize runs/mine --image cat.png --plot gradcam --layers conv5 -o cam.pdf", {"plot": "gradcam", "layers": "conv5"}),
-    ("diagram vgg16 --image-size 32 --classes 10 --detail layers --theme dark -o vgg16.pdf", {"image_size": "32", "theme": "dark"}),
+    ("visualize runs/mine --image cat.png --plot gradcam --layers conv5 -o cam.pdf",
+     {"plot": "gradcam", "layers": "conv5"}),
+    ("diagram vgg16 --image-size 32 --classes 10 --detail layers --theme dark -o vgg16.pdf",
+     {"image_size": "32", "theme": "dark"}),
     ("summary resnet34 --batch-size 64 --memory-limit 24", {"batch_size": "64", "memory_limit": "24"}),
     ("extract-features vgg16 --dataset pets/ --labels-from filename --feature-layer pool4 --pooling none -o pool4.npz",
      {"labels_from": "filename", "pooling": "none"}),
@@ -94,21 +96,23 @@ TASKS = [
 ]
 
 
-@pytest.mark.parametrize("words, values", TASKS)
-def test_a_task(words, values):
-    arguments = vars(parse(words))
+@pytest.mark.parametrize("command_line, values", TASKS)
+def test_a_task(command_line, values):
+    arguments = vars(parse(command_line))
     assert {name: arguments[name] for name in values} == values
 
 
-RECIPES = [  # the command, and what its plan's recipe says
+RECIPES = [  # (command, fields of the recipe in its run config)
     ("train resnet34 --dataset cifar10 --gpu 3 --label-smoothing 0.1 --early-stopping-patience 5",
      {"label_smoothing": 0.1, "early_stopping_patience": 5}),
-    ("train resnet34 --dataset cifar10 --optimizer sgd --momentum 0.9 --lr 0.1 --warmup-epochs 0 --lr-schedule step --milestones "
-     "'82 123' --gamma 0.1 --epochs 164 --weight-decay 1e-4",
+    ("train resnet34 --dataset cifar10 --optimizer sgd --momentum 0.9 --lr 0.1 --warmup-epochs 0 --lr-schedule step "
+     "--milestones '82 123' --gamma 0.1 --epochs 164 --weight-decay 1e-4",
      {"optimizer": "sgd", "learning_rate": 0.1, "milestones": "82 123", "epochs": 164, "weight_decay": 1e-4}),
-    ("train vgg16 --dataset cifar10 --augmentation 'flip crop=4 mixup=0.2' --ema-momentum 0.999 --model-option batch_norm=true --width 0.5",
+    ("train vgg16 --dataset cifar10 --augmentation 'flip crop=4 mixup=0.2' --ema-momentum 0.999 "
+     "--model-option batch_norm=true --width 0.5",
      {"augmentation": "flip crop=4 mixup=0.2", "ema_momentum": 0.999}),
-    ("train googlenet --dataset cifar100 --label-mode coarse --aux-loss-weights 0.2 --limit 1000 --gpu none --max-seconds 3600",
+    ("train googlenet --dataset cifar100 --label-mode coarse --aux-loss-weights 0.2 --limit 1000 "
+     "--gpu none --max-seconds 3600",
      {"aux_loss_weights": "0.2"}),
     ("train lenet5 --dataset mnist --recipe paper --batch-size 64", {"batch_size": 64, "optimizer": "sgd"}),
     ("train lenet5 --lr-schedule plateau --lr-patience 4 --gamma 0.5 --min-lr 1e-5",
@@ -118,7 +122,7 @@ RECIPES = [  # the command, and what its plan's recipe says
 ]
 
 
-@pytest.mark.parametrize("words, fields", RECIPES)
-def test_a_task_of_training(words, fields):
-    recipe = training_command.parse_run_config(parse(words)).recipe
+@pytest.mark.parametrize("command_line, fields", RECIPES)
+def test_a_task_of_training(command_line, fields):
+    recipe = training_command.parse_run_config(parse(command_line)).recipe
     assert {name: getattr(recipe, name) for name in fields} == fields

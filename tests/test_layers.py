@@ -22,138 +22,139 @@ C3 = ((0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5), (0, 1, 2
       (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5), (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5), (0, 1, 2, 3, 4, 5))
 
 
-def numbers(*shape, seed=0):
+def random_array(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
-def output(layer, *inputs):
+def call(layer, *inputs):
     return ops.convert_to_numpy(layer(inputs[0] if len(inputs) == 1 else list(inputs)))
 
 
-def assert_close(found, expected):
-    """The largest difference is under 1e-5 of the largest value."""
-    assert found.dtype == np.float32 and found.shape == expected.shape
-    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+def assert_close(actual, expected):
+    """Assert that the largest difference is at most 1e-5 of the largest value."""
+    assert actual.dtype == np.float32 and actual.shape == expected.shape
+    assert np.abs(actual - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
-def every_index(array):
+def iterate_indices(array):
     return np.ndindex(*array.shape)
 
 
 # ------------------------------------------------------------------------------------- LocalResponseNormalization
 
-def lrn(x, bias, alpha, beta, depth):
+def lrn_by_loops(x, bias, alpha, beta, depth):
     x, y = np.float64(x), np.zeros(x.shape)
-    for *at, channel in every_index(x):
+    for *at, channel in iterate_indices(x):
         total = 0.0
-        for neighbour in range(channel - depth // 2, channel + depth // 2 + 1):
-            if 0 <= neighbour < x.shape[-1]:
-                total += x[(*at, neighbour)] ** 2
+        for neighbor in range(channel - depth // 2, channel + depth // 2 + 1):
+            if 0 <= neighbor < x.shape[-1]:
+                total += x[(*at, neighbor)] ** 2
         y[(*at, channel)] = x[(*at, channel)] / (bias + alpha * total) ** beta
     return y
 
 
 @pytest.mark.parametrize("shape, constants", [
     ((2, 3, 5, 7), (2.0, 0.3, 0.75, 5)),
-    ((2, 4, 3, 2), (1.0, 0.3, 0.75, 5)),  # fewer channels than neighbours
+    ((2, 4, 3, 2), (1.0, 0.3, 0.75, 5)),  # fewer channels than neighbors
     ((3, 1, 2, 1), (1.0, 2.0, 0.5, 3)),
     ((3, 6), (0.5, 1.5, 1.2, 1)),
     ((1, 2, 2, 23), (1.0, 1e-4 / 5, 0.75, 11)),
 ])
-def test_response_normalisation(shape, constants):
-    x = 10 * numbers(*shape)
-    assert_close(output(nn.LocalResponseNormalization(*constants), x), lrn(x, *constants))
+def test_response_normalization(shape, constants):
+    x = 10 * random_array(*shape)
+    assert_close(call(nn.LocalResponseNormalization(*constants), x), lrn_by_loops(x, *constants))
 
 
-def test_response_normalisation_by_hand():
+def test_response_normalization_by_hand():
     layer = nn.LocalResponseNormalization(bias=1, alpha=1, beta=1, depth=3)
-    assert_close(output(layer, np.float32([[1, 2, -3, 0]])), np.array([[1 / 6, 2 / 15, -3 / 14, 0]]))
+    assert_close(call(layer, np.float32([[1, 2, -3, 0]])), np.array([[1 / 6, 2 / 15, -3 / 14, 0]]))
 
 
 @pytest.mark.parametrize("policy, x, constants", [
-    ("mixed_float16", [[300.0, -400.0, 500.0]], (1.0, 1e-5, 0.75, 3)),  # float16 ends at 65,504, under each square
-    ("mixed_bfloat16", [[0.5, -1.0, 0.25]], (1.0, 0.002, 100.0, 3)),  # bfloat16 takes 1.002 for 1, here a factor of 0.8
-    ("mixed_bfloat16", [[0.503, -1.003, 0.25]], (0.5, 1.0, 10.0, 3)),  # an input rounded first is wrong by a tenth
+    ("mixed_float16", [[300.0, -400.0, 500.0]], (1.0, 1e-5, 0.75, 3)),  # float16 ends at 65,504, below each square
+    ("mixed_bfloat16", [[0.5, -1.0, 0.25]], (1.0, 0.002, 100.0, 3)),  # bfloat16 rounds 1.002 to 1, here a factor of 0.8
+    # rounding the input first gives an error of a tenth
+    ("mixed_bfloat16", [[0.503, -1.003, 0.25]], (0.5, 1.0, 10.0, 3)),
 ])
-def test_response_normalisation_never_computes_in_half_precision(policy, x, constants):
+def test_response_normalization_never_computes_in_half_precision(policy, x, constants):
     half = policy.removeprefix("mixed_")
     x = np.float32(x)
-    found = nn.LocalResponseNormalization(*constants, dtype=policy)(x)
-    assert keras.backend.standardize_dtype(found.dtype) == half
+    actual = nn.LocalResponseNormalization(*constants, dtype=policy)(x)
+    assert keras.backend.standardize_dtype(actual.dtype) == half
     rounded = ops.cast(nn.LocalResponseNormalization(*constants)(x), half)
-    found, rounded = (ops.convert_to_numpy(ops.cast(each, "float32")) for each in (found, rounded))
-    assert np.array_equal(found, rounded)
-    truth = lrn(x, *constants)
-    assert np.abs(found - truth).max() < 0.005 * np.abs(truth).max()  # one rounding, at the end
+    actual, rounded = (ops.convert_to_numpy(ops.cast(array, "float32")) for array in (actual, rounded))
+    assert np.array_equal(actual, rounded)
+    exact = lrn_by_loops(x, *constants)
+    assert np.abs(actual - exact).max() < 0.005 * np.abs(exact).max()  # one rounding, at the end
 
 
 # ----------------------------------------------------------------------------------------------- Maxout, sums, gates
 
 @pytest.mark.parametrize("shape, pieces", [((2, 3, 5, 12), 3), ((4, 10), 5), ((2, 3, 4), 1), ((2, 1, 1, 2), 2)])
 def test_maxout(shape, pieces):
-    x = numbers(*shape)
+    x = random_array(*shape)
     expected = np.zeros((*shape[:-1], shape[-1] // pieces))
-    for *at, unit in every_index(expected):
+    for *at, unit in iterate_indices(expected):
         expected[(*at, unit)] = max(x[(*at, unit * pieces + piece)] for piece in range(pieces))
-    assert_close(output(nn.Maxout(pieces), x), expected)
+    assert_close(call(nn.Maxout(pieces), x), expected)
 
 
 def test_maxout_takes_consecutive_channels():
-    assert output(nn.Maxout(2), np.float32([[1, 2, 8, 4, -6, -5]])).tolist() == [[2, 8, -5]]
+    assert call(nn.Maxout(2), np.float32([[1, 2, 8, 4, -6, -5]])).tolist() == [[2, 8, -5]]
 
 
 def test_highway():
-    x, transformed, gate = (numbers(2, 3, 5, 4, seed=seed) for seed in range(3))
+    x, transformed, gate = (random_array(2, 3, 5, 4, seed=seed) for seed in range(3))
     expected = np.zeros(x.shape)
-    for at in every_index(x):
+    for at in iterate_indices(x):
         expected[at] = np.float64(transformed[at]) * gate[at] + np.float64(x[at]) * (1 - np.float64(gate[at]))
-    assert_close(output(nn.Highway(), x, transformed, gate), expected)
-    found = output(nn.Highway(), np.float32([[2, 2, 2]]), np.float32([[10, 10, 10]]), np.float32([[0, 0.25, 1]]))
-    assert found.tolist() == [[2, 4, 10]]  # shut: the input; open: the transform
+    assert_close(call(nn.Highway(), x, transformed, gate), expected)
+    outputs = call(nn.Highway(), np.float32([[2, 2, 2]]), np.float32([[10, 10, 10]]), np.float32([[0, 0.25, 1]]))
+    assert outputs.tolist() == [[2, 4, 10]]  # closed gate: the input; open gate: the transform
 
 
 def test_scaled_add():
-    x, residual = numbers(2, 3, 5, 4), numbers(2, 3, 5, 4, seed=1)
-    assert_close(output(nn.ScaledAdd(0.17), x, residual), np.float64(x) + 0.17 * np.float64(residual))
-    assert output(nn.ScaledAdd(0.25), np.float32([[1, 2]]), np.float32([[8, -4]])).tolist() == [[3, 1]]
+    x, residual = random_array(2, 3, 5, 4), random_array(2, 3, 5, 4, seed=1)
+    assert_close(call(nn.ScaledAdd(0.17), x, residual), np.float64(x) + 0.17 * np.float64(residual))
+    assert call(nn.ScaledAdd(0.25), np.float32([[1, 2]]), np.float32([[8, -4]])).tolist() == [[3, 1]]
 
 
 # ------------------------------------------------------------------------------------------------------- LeNet-5's own
 
 def test_scaled_tanh():
     x = np.linspace(-4, 4, 33, dtype="float32")
-    expected = np.array([1.7159 * math.tanh(2 * float(each) / 3) for each in x])
+    expected = np.array([1.7159 * math.tanh(2 * float(value) / 3) for value in x])
     assert_close(ops.convert_to_numpy(nn.scaled_tanh(ops.convert_to_tensor(x))), expected)
-    assert expected[20] == pytest.approx(1, abs=1e-4) and x[20] == 1  # what the constants were chosen for
+    assert expected[20] == pytest.approx(1, abs=1e-4) and x[20] == 1  # the purpose of the constants
 
 
-def drawn(layer, *shape):
-    """Build `layer` for inputs of a shape and give its weights random values; return them by name."""
+def randomize_weights(layer, *shape):
+    """Build `layer` for inputs of a shape and set random weights; return them by name."""
     layer.build((None, *shape))
-    layer.set_weights([numbers(*weight.shape, seed=seed) for seed, weight in enumerate(layer.weights, start=1)])
+    layer.set_weights([random_array(*weight.shape, seed=seed) for seed, weight in enumerate(layer.weights, start=1)])
     return {weight.name: np.float64(ops.convert_to_numpy(weight)) for weight in layer.weights}
 
 
-@pytest.mark.parametrize("grid, side", [((6, 4), 2), ((5, 7), 2), ((7, 9), 3)])
-def test_trainable_subsampling(grid, side):
-    layer = nn.TrainableSubsampling(side, activation=nn.scaled_tanh)
-    weights, x = drawn(layer, *grid, 3), numbers(2, *grid, 3)
-    expected = np.zeros((2, grid[0] // side, grid[1] // side, 3))
-    for image, row, column, channel in every_index(expected):
+@pytest.mark.parametrize("size, pool_size", [((6, 4), 2), ((5, 7), 2), ((7, 9), 3)])
+def test_trainable_subsampling(size, pool_size):
+    layer = nn.TrainableSubsampling(pool_size, activation=nn.scaled_tanh)
+    weights, x = randomize_weights(layer, *size, 3), random_array(2, *size, 3)
+    expected = np.zeros((2, size[0] // pool_size, size[1] // pool_size, 3))
+    for image, row, column, channel in iterate_indices(expected):
         total = 0.0
-        for y in range(row * side, row * side + side):
-            for z in range(column * side, column * side + side):
+        for y in range(row * pool_size, row * pool_size + pool_size):
+            for z in range(column * pool_size, column * pool_size + pool_size):
                 total += x[image, y, z, channel]
         a = weights["coefficient"][channel] * total + weights["bias"][channel]
         expected[image, row, column, channel] = 1.7159 * math.tanh(2 / 3 * a)
-    assert_close(output(layer, x), expected)
+    assert_close(call(layer, x), expected)
 
 
 def test_trainable_subsampling_sums():
     layer = nn.TrainableSubsampling()
     layer.build((None, 2, 2, 1))
     layer.set_weights([np.array([0.5]), np.array([3.0])])
-    assert output(layer, np.float32([1, 2, 3, 4]).reshape(1, 2, 2, 1)).item() == 0.5 * 10 + 3
+    assert call(layer, np.float32([1, 2, 3, 4]).reshape(1, 2, 2, 1)).item() == 0.5 * 10 + 3
 
 
 def test_trainable_subsampling_starts_within_the_papers_limit():
@@ -164,25 +165,25 @@ def test_trainable_subsampling_starts_within_the_papers_limit():
     assert coefficient.min() < -0.58 and 0.58 < coefficient.max() and np.abs(coefficient).max() <= 0.6
 
 
-@pytest.mark.parametrize("table, grid, side", [
+@pytest.mark.parametrize("table, size, kernel_size", [
     (C3, (6, 8), 5),
     (((1,), (0, 2), (0, 1, 2)), (5, 4), 3),
     (((0,),), (1, 2), 1),
 ])
-def test_sparse_convolution(table, grid, side):
+def test_sparse_convolution(table, size, kernel_size):
     inputs = 1 + max(map(max, table))
-    layer = nn.SparseConv2D(table, side, activation="relu")
-    weights, x = drawn(layer, *grid, inputs), numbers(2, *grid, inputs)
-    expected = np.zeros((2, grid[0] - side + 1, grid[1] - side + 1, len(table)))
-    for image, row, column, output_map in every_index(expected):
+    layer = nn.SparseConv2D(table, kernel_size, activation="relu")
+    weights, x = randomize_weights(layer, *size, inputs), random_array(2, *size, inputs)
+    expected = np.zeros((2, size[0] - kernel_size + 1, size[1] - kernel_size + 1, len(table)))
+    for image, row, column, output_map in iterate_indices(expected):
         total, link = weights["bias"][output_map], sum(map(len, table[:output_map]))
         for input_map in table[output_map]:
-            for y in range(side):
-                for z in range(side):
+            for y in range(kernel_size):
+                for z in range(kernel_size):
                     total += weights["kernel"][y, z, link] * x[image, row + y, column + z, input_map]
             link += 1
         expected[image, row, column, output_map] = max(total, 0.0)
-    assert_close(output(layer, x), expected)
+    assert_close(call(layer, x), expected)
 
 
 def test_sparse_convolution_by_hand():
@@ -190,7 +191,7 @@ def test_sparse_convolution_by_hand():
     layer.build((None, 1, 1, 2))
     layer.set_weights([np.array([2.0, 3.0, 5.0]).reshape(1, 1, 3), np.array([0.5, 0.25])])
     x = np.float32([10, 100]).reshape(1, 1, 1, 2)
-    assert output(layer, x).ravel().tolist() == [2 * 10 + 3 * 100 + 0.5, 5 * 100 + 0.25]
+    assert call(layer, x).ravel().tolist() == [2 * 10 + 3 * 100 + 0.5, 5 * 100 + 0.25]
 
 
 def test_sparse_convolution_of_lenet5():
@@ -200,23 +201,23 @@ def test_sparse_convolution_of_lenet5():
     assert layer.count_params() == 1516
     kernel, bias = layer.get_weights()
     start = 0
-    for maps in C3:  # the fewer inputs a map has, the wider its kernels start
-        drawn_for_map, limit = np.abs(kernel[:, :, start : start + len(maps)]), 2.4 / (25 * len(maps))
-        assert 0.9 * limit < drawn_for_map.max() <= limit * (1 + 1e-6)
-        start += len(maps)
+    for inputs in C3:  # the fewer inputs a feature map has, the larger its initial kernels
+        magnitudes, limit = np.abs(kernel[:, :, start : start + len(inputs)]), 2.4 / (25 * len(inputs))
+        assert 0.9 * limit < magnitudes.max() <= limit * (1 + 1e-6)
+        start += len(inputs)
     assert not bias.any()
 
 
 def test_rbf():
-    codes = np.sign(numbers(10, 84, seed=5))
-    x, expected = 1.7 * numbers(3, 84), np.zeros((3, 10))
-    for image, label in every_index(expected):
+    codes = np.sign(random_array(10, 84, seed=5))
+    x, expected = 1.7 * random_array(3, 84), np.zeros((3, 10))
+    for image, label in iterate_indices(expected):
         expected[image, label] = -sum((float(x[image, j]) - codes[label, j]) ** 2 for j in range(84))
     layer = nn.RBF(codes.tolist())
-    assert_close(output(layer, x), expected)
+    assert_close(call(layer, x), expected)
     assert layer.trainable_weights == [] and layer.count_params() == 840
     assert np.array_equal(layer.get_weights()[0], codes)
-    assert output(nn.RBF(((1, 1), (-1, 1))), np.float32([[1, 1], [0, 3]])).tolist() == [[0, -4], [-5, -5]]
+    assert call(nn.RBF(((1, 1), (-1, 1))), np.float32([[1, 1], [0, 3]])).tolist() == [[0, -4], [-5, -5]]
 
 
 @pytest.mark.parametrize("policy", POLICIES[1:])
@@ -226,28 +227,28 @@ def test_rbf_never_computes_in_half_precision(policy):
     x[0, 0] = -near
     codes = [[1] * 300, [-1] + [1] * 299]
     expected = [[-(near + 1) ** 2 - 299 * (near - 1) ** 2, -300 * (near - 1) ** 2]]
-    assert_close(output(nn.RBF(codes, dtype=policy), x), np.array(expected))
+    assert_close(call(nn.RBF(codes, dtype=policy), x), np.array(expected))
 
 
 # ----------------------------------------------------------------------------------------------------------- pooling
 
-def caffe_pool(x, side, stride, reduce):
-    """The windows of Caffe's pooling_layer.cpp, each cut to the picture."""
-    batch, *grid, channels = x.shape
-    counts, sides = [], []
-    for size in grid:
-        window = min(side, size)
-        count = math.ceil((size - window) / stride) + 1
-        if (count - 1) * stride >= size:
+def caffe_pool(x, pool_size, stride, reduce):
+    """Pool with the windows of Caffe's pooling_layer.cpp, each clipped to the image."""
+    batch, *size, channels = x.shape
+    counts, windows = [], []
+    for length in size:
+        window = min(pool_size, length)
+        count = math.ceil((length - window) / stride) + 1
+        if (count - 1) * stride >= length:
             count -= 1
         counts.append(count)
-        sides.append(window)
+        windows.append(window)
     y = np.zeros((batch, *counts, channels))
-    for image, row, column, channel in every_index(y):
+    for image, row, column, channel in iterate_indices(y):
         top, left = row * stride, column * stride
         y[image, row, column, channel] = reduce(
-            [float(x[image, i, j, channel]) for i in range(top, min(top + sides[0], grid[0]))
-             for j in range(left, min(left + sides[1], grid[1]))])
+            [float(x[image, i, j, channel]) for i in range(top, min(top + windows[0], size[0]))
+             for j in range(left, min(left + windows[1], size[1]))])
     return y
 
 
@@ -259,9 +260,9 @@ POOLS = [(nn.CeilMaxPooling2D, max), (nn.CeilAveragePooling2D, mean)]
 
 
 @pytest.mark.parametrize("layer, reduce", POOLS)
-@pytest.mark.parametrize("rows, columns, side, stride", [
+@pytest.mark.parametrize("rows, columns, pool_size, stride", [
     (33, 12, 4, 2),  # 16 rows, where "same" has 17
-    (8, 7, 3, 2),  # hangs over below, not on the right
+    (8, 7, 3, 2),  # extends beyond the bottom, not the right
     (7, 8, 3, 2),
     (6, 6, 3, 2),
     (8, 11, 2, 2),
@@ -271,25 +272,26 @@ POOLS = [(nn.CeilMaxPooling2D, max), (nn.CeilAveragePooling2D, mean)]
     (5, 4, 1, 3),  # a third window along the rows would start outside
     (6, 9, 2, 5),
 ])
-def test_ceil_pooling(layer, reduce, rows, columns, side, stride):
-    x = numbers(2, rows, columns, 3) - 4  # under zero, so that a zero out of the padding would show
-    assert_close(output(layer(side, stride), x), caffe_pool(x, side, stride, reduce))
+def test_ceil_pooling(layer, reduce, rows, columns, pool_size, stride):
+    x = random_array(2, rows, columns, 3) - 4  # negative, so that a zero from padding would be detected
+    assert_close(call(layer(pool_size, stride), x), caffe_pool(x, pool_size, stride, reduce))
 
 
 @pytest.mark.parametrize("layer, expected", [(nn.CeilMaxPooling2D, [[4, 5], [7, 8]]),
                                              (nn.CeilAveragePooling2D, [[2, 3.5], [6.5, 8]])])
 def test_ceil_pooling_by_hand(layer, expected):
     x = np.arange(9, dtype="float32").reshape(1, 3, 3, 1)  # 0 1 2, 3 4 5, 6 7 8
-    assert output(layer(2, 2), x)[0, :, :, 0].tolist() == expected
+    assert call(layer(2, 2), x)[0, :, :, 0].tolist() == expected
 
 
 @pytest.mark.parametrize("policy", POLICIES[1:])
 @pytest.mark.parametrize("layer, reduce", POOLS)
 def test_ceil_pooling_in_half_precision(policy, layer, reduce):
-    x = np.float32(np.random.default_rng(0).integers(-9, 0, (2, 6, 7, 3)))  # whole numbers, which half precision holds
-    found = ops.convert_to_numpy(ops.cast(layer(3, 2, dtype=policy)(x), "float32"))
+    # integers, which half precision represents exactly
+    x = np.float32(np.random.default_rng(0).integers(-9, 0, (2, 6, 7, 3)))
+    actual = ops.convert_to_numpy(ops.cast(layer(3, 2, dtype=policy)(x), "float32"))
     expected = caffe_pool(x, 3, 2, reduce)
-    assert found.shape == expected.shape and np.abs(found - expected).max() <= (0 if reduce is max else 0.06)
+    assert actual.shape == expected.shape and np.abs(actual - expected).max() <= (0 if reduce is max else 0.06)
 
 
 @pytest.mark.parametrize("rows, columns, bins", [
@@ -297,7 +299,7 @@ def test_ceil_pooling_in_half_precision(policy, layer, reduce):
     (5, 9, (7, 3, 2, 1)), (2, 3, (7, 3, 2, 1)), (1, 1, (4, 1, 2)), (1, 6, (3,)),
 ])
 def test_spatial_pyramid(rows, columns, bins):
-    x, expected = numbers(2, rows, columns, 3) - 4, []
+    x, expected = random_array(2, rows, columns, 3) - 4, []
     for image in x:
         flat = []
         for n in bins:
@@ -308,28 +310,28 @@ def test_spatial_pyramid(rows, columns, bins):
                     for channel in range(3):
                         flat.append(max(image[y, z, channel] for y in range(top, bottom) for z in range(left, right)))
         expected.append(flat)
-    assert_close(output(nn.SpatialPyramidPooling2D(bins), x), np.array(expected))
+    assert_close(call(nn.SpatialPyramidPooling2D(bins), x), np.array(expected))
 
 
 def test_spatial_pyramid_by_hand():
     x = np.stack([np.arange(9.0).reshape(3, 3), -np.arange(9.0).reshape(3, 3)], axis=-1)[None]
-    found = output(nn.SpatialPyramidPooling2D((2, 1)), np.float32(x))
-    assert found.tolist() == [[4, 0, 5, -1, 7, -3, 8, -4, 8, 0]]  # the bins of 2 share the middle row and column
+    pooled = call(nn.SpatialPyramidPooling2D((2, 1)), np.float32(x))
+    assert pooled.tolist() == [[4, 0, 5, -1, 7, -3, 8, -4, 8, 0]]  # the bins of 2 share the middle row and column
 
 
 # -------------------------------------------------------------------------------------------------------- PixelScaling
 
 def test_pixels_by_hand():
-    colour, grey = np.uint8([[[[10, 20, 30]]]]), np.uint8([[[[10]]]])
+    color, gray = np.uint8([[[[10, 20, 30]]]]), np.uint8([[[[10]]]])
     layer = nn.PixelScaling([1, 2, 0.5], [-1, 0, 3])
-    assert_close(output(layer, colour), np.array([[[[9, 40, 18]]]]))
-    assert_close(output(layer, grey), np.array([[[[9, 20, 8]]]]))
-    assert_close(output(nn.PixelScaling([1, 2, 0.5], [-1, 0, 3], "bgr"), colour), np.array([[[[18, 40, 9]]]]))
+    assert_close(call(layer, color), np.array([[[[9, 40, 18]]]]))
+    assert_close(call(layer, gray), np.array([[[[9, 20, 8]]]]))
+    assert_close(call(nn.PixelScaling([1, 2, 0.5], [-1, 0, 3], "bgr"), color), np.array([[[[18, 40, 9]]]]))
 
 
 # --------------------------------------------------------------------------------------------------- as Keras layers
 
-LAYERS = {  # a layer and the shapes it is called on, without the batch
+LAYERS = {  # name: (layer, shapes of its inputs without the batch)
     "lrn": (lambda **also: nn.LocalResponseNormalization(2.0, 1e-4, 0.75, depth=3, **also), [(5, 6, 4)]),
     "maxout": (lambda **also: nn.Maxout(2, **also), [(5, 6, 4)]),
     "highway": (lambda **also: nn.Highway(**also), [(5, 6, 4)] * 3),
@@ -344,7 +346,7 @@ LAYERS = {  # a layer and the shapes it is called on, without the batch
 }
 
 
-def test_every_layer_is_here():
+def test_every_layer_is_tested():
     public = {getattr(nn, name) for name in nn.__all__} - {nn.scaled_tanh}
     assert {type(make()) for make, _ in LAYERS.values()} == public
 
@@ -353,54 +355,54 @@ def test_every_layer_is_here():
 def test_a_config_makes_the_same_layer(make):
     layer = make(name="mine")
     config = layer.get_config()
-    twin = type(layer).from_config(json.loads(json.dumps(config)))
-    assert twin.get_config() == config and twin.name == "mine"
+    copy = type(layer).from_config(json.loads(json.dumps(config)))
+    assert copy.get_config() == config and copy.name == "mine"
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("make, shapes", LAYERS.values(), ids=LAYERS)
-def test_symbols_have_the_shape_and_type_of_numbers(make, shapes, policy):
+def test_symbolic_and_actual_outputs_have_the_same_shape_and_dtype(make, shapes, policy):
     layer = make(dtype=policy)
     symbols = [keras.Input(shape) for shape in shapes]
     symbol = layer(symbols[0] if len(symbols) == 1 else symbols)
-    inputs = [numbers(2, *shape) for shape in shapes]
-    found = layer(inputs[0] if len(inputs) == 1 else inputs)
-    kept = "float32" if isinstance(layer, nn.RBF) else layer.compute_dtype
-    assert (2, *symbol.shape[1:]) == tuple(found.shape) and symbol.shape[0] is None
-    assert symbol.dtype == kept == keras.backend.standardize_dtype(found.dtype)
-    assert np.isfinite(ops.convert_to_numpy(ops.cast(found, "float32"))).all()
+    inputs = [random_array(2, *shape) for shape in shapes]
+    outputs = layer(inputs[0] if len(inputs) == 1 else inputs)
+    dtype = "float32" if isinstance(layer, nn.RBF) else layer.compute_dtype
+    assert (2, *symbol.shape[1:]) == tuple(outputs.shape) and symbol.shape[0] is None
+    assert symbol.dtype == dtype == keras.backend.standardize_dtype(outputs.dtype)
+    assert np.isfinite(ops.convert_to_numpy(ops.cast(outputs, "float32"))).all()
 
 
 @pytest.mark.parametrize("make, pins", [
     (lambda: nn.LocalResponseNormalization(2.0, 1e-4, 0.75, depth=4), ("depth", "4")),
     (lambda: nn.LocalResponseNormalization(0.0, 1e-4, 0.75), ("bias=0.0", "alpha=0.0001")),
     (lambda: nn.Maxout(0), ("pieces", "1", "0")),
-    (lambda: nn.Maxout(3)(numbers(2, 4)), ("Maxout", "3", "4")),
+    (lambda: nn.Maxout(3)(random_array(2, 4)), ("Maxout", "3", "4")),
     (lambda: nn.TrainableSubsampling(0), ("pool_size", "1", "0")),
-    (lambda: nn.TrainableSubsampling(3)(numbers(1, 2, 4, 1)), ("2x4", "3x3")),
+    (lambda: nn.TrainableSubsampling(3)(random_array(1, 2, 4, 1)), ("2x4", "3x3")),
     (lambda: nn.SparseConv2D([[0], []], 3), ("table", "[[0], []]")),
     (lambda: nn.SparseConv2D([[0, 0]], 3), ("table", "[[0, 0]]")),
     (lambda: nn.SparseConv2D([[0]], 0), ("kernel_size", "1", "0")),
-    (lambda: nn.SparseConv2D([[5]], 1)(numbers(1, 2, 2, 2)), ("table", "5", "2")),
-    (lambda: nn.SparseConv2D([[0]], 3)(numbers(1, 2, 4, 1)), ("2x4", "3x3")),
+    (lambda: nn.SparseConv2D([[5]], 1)(random_array(1, 2, 2, 2)), ("table", "5", "2")),
+    (lambda: nn.SparseConv2D([[0]], 3)(random_array(1, 2, 4, 1)), ("2x4", "3x3")),
     (lambda: nn.RBF([[1, -1], [1]]), ("codes", "+1", "-1")),
     (lambda: nn.RBF([[1, 0]]), ("codes", "+1", "-1")),
-    (lambda: nn.RBF([[1, -1]])(numbers(2, 3)), ("2", "(2, 3)")),
+    (lambda: nn.RBF([[1, -1]])(random_array(2, 3)), ("2", "(2, 3)")),
     (lambda: nn.CeilMaxPooling2D(0, 2), ("pool_size", "strides", "1", "0", "2")),
     (lambda: nn.CeilAveragePooling2D(2, 0), ("pool_size", "strides", "1", "2", "0")),
     (lambda: nn.PixelScaling([1], [0, 0]), ("scale", "offset", "[1]", "[0, 0]")),
     (lambda: nn.PixelScaling([1], [0], "gbr"), ("rgb", "bgr", "'gbr'")),
     (lambda: nn.SpatialPyramidPooling2D(()), ("bins", "1", "()")),
 ])
-def test_what_makes_no_sense_is_refused(make, pins):
-    with pytest.raises(ValueError) as caught:
+def test_invalid_arguments_are_refused(make, pins):
+    with pytest.raises(ValueError) as error:
         make()
-    check_text(str(caught.value), *pins)
-    assert "\n" not in str(caught.value)
+    check_text(str(error.value), *pins)
+    assert "\n" not in str(error.value)
 
 
-def network():
-    """All the layers in one."""
+def make_model():
+    """Return a model with all the layers."""
     image = keras.Input((13, 14, 3))
     x = layers.Conv2D(8, 3, padding="same", activation=nn.scaled_tanh, name="conv1")(image)
     x = nn.LocalResponseNormalization(1.0, 0.1, 0.75, name="norm")(x)
@@ -422,14 +424,14 @@ def test_a_step_of_training_changes_every_weight_but_the_codes(policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        model = network()
+        model = make_model()
     finally:
         keras.config.set_dtype_policy(before)
     old = {weight.path: ops.convert_to_numpy(weight) for weight in model.weights}
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # A scaled loss may overflow at first, and its step be left out.
+    # A scaled loss can overflow at first, and its step would be skipped.
     model.compile(keras.optimizers.SGD(0.01), loss, auto_scale_loss=False)
-    model.fit(numbers(4, 13, 14, 3), np.array([0, 1, 1, 0]), verbose=0)
+    model.fit(random_array(4, 13, 14, 3), np.array([0, 1, 1, 0]), verbose=0)
     for weight in model.weights:
         new = ops.convert_to_numpy(weight)
         assert np.isfinite(new).all()
@@ -438,43 +440,43 @@ def test_a_step_of_training_changes_every_weight_but_the_codes(policy):
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """A folder with the network as a .keras file, pictures, and what the network says of them."""
+def saved_folder(tmp_path_factory):
+    """Write a folder with the model as a .keras file, images, and its outputs for them."""
     folder = tmp_path_factory.mktemp("saved")
-    model = network()
+    model = make_model()
     rng = np.random.default_rng(3)
     for weight in model.trainable_weights:
         weight.assign(rng.normal(0, 0.5, weight.shape))
-    pictures = numbers(5, 13, 14, 3)
+    images = random_array(5, 13, 14, 3)
     model.save(folder / "network.keras")
-    np.savez(folder / "pictures.npz", pictures=pictures, expected=ops.convert_to_numpy(model(pictures)))
+    np.savez(folder / "images.npz", images=images, expected=ops.convert_to_numpy(model(images)))
     return folder
 
 
-def in_a_clean_process(folder, load, backend):
+def compare_in_process(folder, load, backend):
     code = f"""
 import sys
 {load}
 import numpy as np
 folder = sys.argv[1]
-given = np.load(f"{{folder}}/pictures.npz")
-found = model.predict(given["pictures"], verbose=0)
-print(np.abs(found - given["expected"]).max() / np.abs(given["expected"]).max())
+arrays = np.load(f"{{folder}}/images.npz")
+outputs = model.predict(arrays["images"], verbose=0)
+print(np.abs(outputs - arrays["expected"]).max() / np.abs(arrays["expected"]).max())
 """
-    run = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, cwd=ROOT,
-                         env={**os.environ, "KERAS_BACKEND": backend})
-    assert run.returncode == 0, run.stderr
-    return float(run.stdout.split()[-1])
+    process = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, cwd=ROOT,
+                             env={**os.environ, "KERAS_BACKEND": backend})
+    assert process.returncode == 0, process.stderr
+    return float(process.stdout.split()[-1])
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_a_saved_model_says_the_same_on_each_backend(saved, backend):
+def test_a_saved_model_gives_the_same_outputs_on_each_backend(saved_folder, backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"the backend {backend} is not installed")
     load = "import zoo.layers, keras; model = keras.saving.load_model(sys.argv[1] + '/network.keras')"
-    assert in_a_clean_process(saved, load, backend) < 1e-5
+    assert compare_in_process(saved_folder, load, backend) < 1e-5
 
 
-def test_zoo_load_finds_the_layers(saved):
+def test_zoo_load_finds_the_layers(saved_folder):
     load = "import zoo; model = zoo.load(sys.argv[1] + '/network.keras')"
-    assert in_a_clean_process(saved, load, keras.backend.backend()) < 1e-5
+    assert compare_in_process(saved_folder, load, keras.backend.backend()) < 1e-5

@@ -1,4 +1,4 @@
-"""benchmarks/learning.py: how it summarizes a run, and that its table in the docs is that of its rows."""
+"""benchmarks/learning.py: the summary of a run, and its table in the docs, which must match its rows."""
 
 import re
 import subprocess

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def test_the_rates_rise_by_the_same_factor_and_the_loss_diverges():
+def test_learning_rates_rise_by_a_constant_factor_until_the_loss_diverges():
     test = zoo.find_learning_rate("lenet5", "digits", limit=300, min_lr=1e-4, max_lr=1e4, steps=30, batch_size=32)
     ratios = np.divide(test.learning_rates[1:], test.learning_rates[:-1])
     assert test.learning_rates[0] == pytest.approx(1e-4) and ratios == pytest.approx(10 ** (8 / 29))
@@ -29,7 +29,7 @@ def test_the_rates_rise_by_the_same_factor_and_the_loss_diverges():
 
 
 def test_the_first_loss_is_that_of_the_first_batch_of_a_training(tmp_path):
-    """The first step's loss is what zoo.fit reports of an epoch of one batch."""
+    """The loss of the first step is the one that zoo.fit reports for an epoch of one batch."""
     run = zoo.fit("lenet5", "digits", limit=64, epochs=1, batch_size=64, learning_rate=1e-6, augmentation="shift=0.1",
                   output_dir=tmp_path, name="run", verbose=False)
     test = zoo.find_learning_rate("lenet5", "digits", limit=64, batch_size=64, augmentation="shift=0.1", min_lr=1e-6,
@@ -38,7 +38,7 @@ def test_the_first_loss_is_that_of_the_first_batch_of_a_training(tmp_path):
     assert not test.has_diverged and len(test.losses) == 10
 
 
-def test_a_model_of_ones_own_starts_with_its_weights_and_keeps_them():
+def test_a_custom_model_starts_with_its_weights_and_keeps_them():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.layers.Input((28, 28, 1)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten(),
                               keras.layers.Dense(10)], name="flat")
@@ -66,13 +66,14 @@ def test_the_smoothed_loss_is_a_corrected_moving_average():
 
 
 def test_the_steepest_descent_of_a_known_curve():
-    """A loss that falls along a logistic curve around 0.01, then explodes: it falls fastest a little after 0.01."""
-    rates = lr_range_test.space_learning_rates(1e-5, 10, 120)
-    losses = 2.3 - 2 / (1 + np.exp(-3 * np.log10(rates / 0.01))) + 50 * np.maximum(0, np.log10(rates)) ** 2
-    found = lr_range_test.find_steepest_learning_rate(rates, [*losses])
-    assert 0.005 < found < 0.1
-    assert lr_range_test.find_steepest_learning_rate(rates, [*np.linspace(1, 2, 120)]) is None
-    assert lr_range_test.find_steepest_learning_rate(rates[:3], [1.0, math.nan, math.nan]) is None
+    """A loss that falls along a logistic curve around 0.01, then diverges: it falls fastest a little above 0.01."""
+    learning_rates = lr_range_test.space_learning_rates(1e-5, 10, 120)
+    losses = (2.3 - 2 / (1 + np.exp(-3 * np.log10(learning_rates / 0.01)))
+              + 50 * np.maximum(0, np.log10(learning_rates)) ** 2)
+    steepest = lr_range_test.find_steepest_learning_rate(learning_rates, [*losses])
+    assert 0.005 < steepest < 0.1
+    assert lr_range_test.find_steepest_learning_rate(learning_rates, [*np.linspace(1, 2, 120)]) is None
+    assert lr_range_test.find_steepest_learning_rate(learning_rates[:3], [1.0, math.nan, math.nan]) is None
 
 
 @pytest.mark.parametrize("losses, diverged", [
@@ -82,41 +83,41 @@ def test_divergence(losses, diverged):
     assert lr_range_test.has_diverged(losses) is diverged
 
 
-@pytest.mark.parametrize("keywords, words", [
+@pytest.mark.parametrize("keywords, part", [
     ({"min_lr": 1.0, "max_lr": 0.1}, "min_lr"), ({"min_lr": 0}, "min_lr"), ({"max_lr": "1"}, "max_lr"),
     ({"steps": 9}, "steps"), ({"steps": 10.0}, "steps"), ({"optimiser": "adam"}, "optimizer='adam'"),
     ({"recipe": "papr"}, "'paper'")])
-def test_a_mistake_is_one_line(keywords, words):
+def test_an_error_is_one_line(keywords, part):
     with pytest.raises(UserError) as error:
         zoo.find_learning_rate("lenet5", "digits", **keywords)
-    assert words in str(error.value) and "\n" not in str(error.value)
+    assert part in str(error.value) and "\n" not in str(error.value)
 
 
-def find(*words, folder):
-    return subprocess.run([sys.executable, "-m", "zoo", "lr-find", *words], cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)})
+def run_lr_find(*arguments, folder):
+    return subprocess.run([sys.executable, "-m", "zoo", "lr-find", *arguments], cwd=folder, capture_output=True,
+                          text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 @pytest.mark.slow  # a process of its own
-def test_the_command_prints_a_flag_draws_and_makes_no_run(tmp_path):
-    done = find("lenet5", "--dataset", "digits", "--limit", "1000", "--batch-size", "32", "--steps", "60", "-o",
-                "curve.png", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    flag, rate = done.stdout.splitlines()[-1].split()
-    assert flag == "--lr" and 1e-3 < float(rate) < 1
+def test_the_command_prints_a_flag_and_draws_the_curve(tmp_path):
+    process = run_lr_find("lenet5", "--dataset", "digits", "--limit", "1000", "--batch-size", "32", "--steps", "60",
+                          "-o", "curve.png", folder=tmp_path)
+    assert process.returncode == 0, process.stderr
+    flag, learning_rate = process.stdout.splitlines()[-1].split()
+    assert flag == "--lr" and 1e-3 < float(learning_rate) < 1
     assert [path.name for path in tmp_path.iterdir()] == ["curve.png"]
     assert (tmp_path / "curve.png").read_bytes().startswith(PNG)
 
 
-@pytest.mark.parametrize("words, said", [
+@pytest.mark.parametrize("arguments, part", [
     (["lenet6"], "'lenet5'"), (["lenet5", "--steps", "3"], "--steps"), (["lenet5", "--min-lr", "20"], "min_lr"),
     (["lenet5", "-o", "curve.gif"], "'curve.gif'"), (["lenet5", "--max-lr", "high"], "--max-lr"),
     (["lenet5", "--lr", "0.1"], "--lr"), (["lenet5", "--epochs", "3"], "--epochs")])
-def test_mistakes_of_the_command_load_no_backend(words, said, capsys, monkeypatch, tmp_path):
+def test_invalid_arguments_of_the_command_load_no_backend(arguments, part, capsys, monkeypatch, tmp_path):
     from zoo.cli import common, lr_find
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(common, "select_device", None)  # comes right before the backend
-    assert lr_find.main(words) == 2
+    monkeypatch.setattr(common, "select_device", None)  # called right before the backend loads
+    assert lr_find.main(arguments) == 2
     error = capsys.readouterr().err
-    assert said in error and error.count("\n") == 1 and list(tmp_path.iterdir()) == []
+    assert part in error and error.count("\n") == 1 and list(tmp_path.iterdir()) == []

@@ -4,7 +4,7 @@ import keras
 import pytest
 from keras import layers
 from helpers import check_text
-from test_anatomy import NETWORKS, described, of
+from test_model_summary import NETWORKS, describe_cached, summarize_layers
 
 import zoo
 from zoo.analysis import summary
@@ -15,76 +15,79 @@ from zoo.layers import LocalResponseNormalization
 GIB = 2**30
 
 
-def taken(shape, *steps):
-    return of(shape, *steps).memory
+def estimate_memory(shape, *steps):
+    return summarize_layers(shape, *steps).memory
 
 
 def test_a_chain_by_hand():
-    """In numbers of 4 bytes: the picture 8x8x1 = 64, conv 8x8x4 = 256, pool 4x4x4 = 64, flat the same, fc 2."""
-    found = taken((8, 8, 1), layers.Conv2D(4, 3, padding="same", activation="relu", name="conv"),
-                  layers.MaxPooling2D(2, name="pool"), layers.Flatten(name="flat"), layers.Dense(2, name="fc"))
-    assert (found.parameters, found.trainable_parameters, found.largest_weight) == (4 * 170, 4 * 170, 4 * 128)
-    # Picture, ReLU's output, pool's, and a byte for each of its maxima
-    assert found.saved_activations == 4 * (64 + 256 + 64) + 64
-    # the most is there while the convolution learns: picture, its output, the model's, its gradient, its workspace
-    assert found.training_peak == 4 * (64 + 256 + 2 + 256 + 256)
-    assert found.inference_peak == 4 * (64 + 256 + 256)  # picture, convolution and its workspace
+    """In numbers of 4 bytes: the image 8x8x1 = 64, conv 8x8x4 = 256, pool 4x4x4 = 64, flat the same, fc 2."""
+    memory = estimate_memory((8, 8, 1), layers.Conv2D(4, 3, padding="same", activation="relu", name="conv"),
+                             layers.MaxPooling2D(2, name="pool"), layers.Flatten(name="flat"),
+                             layers.Dense(2, name="fc"))
+    assert (memory.parameters, memory.trainable_parameters, memory.largest_weight) == (4 * 170, 4 * 170, 4 * 128)
+    # image, output of ReLU, output of the pooling, and a byte for each of its maxima
+    assert memory.saved_activations == 4 * (64 + 256 + 64) + 64
+    # the peak is at the convolution's gradients: image, its output, the model's, its gradient, its workspace
+    assert memory.training_peak == 4 * (64 + 256 + 2 + 256 + 256)
+    assert memory.inference_peak == 4 * (64 + 256 + 256)  # image, convolution and its workspace
 
 
-def test_writing_over_what_nobody_else_reads():
+def test_in_place_operations():
     norm = layers.BatchNormalization(name="norm")
-    found = taken((10,), layers.Dense(100, name="fc"), norm, layers.ReLU(name="act"))
-    assert found.inference_peak == 4 * (10 + 100) and found.saved_activations == 4 * (10 + 100 + 100)
-    assert found.trainable_parameters == 4 * (1100 + 200) and found.parameters == 4 * (1100 + 400)
+    memory = estimate_memory((10,), layers.Dense(100, name="fc"), norm, layers.ReLU(name="act"))
+    assert memory.inference_peak == 4 * (10 + 100) and memory.saved_activations == 4 * (10 + 100 + 100)
+    assert memory.trainable_parameters == 4 * (1100 + 200) and memory.parameters == 4 * (1100 + 400)
 
     image = keras.Input((10,), name="image")
     fc = layers.Dense(100, name="fc")(image)
-    both = layers.Add(name="sum")([fc, layers.ReLU(name="act")(fc)])  # fc is read again: ReLU has a place of its own
-    assert summary.summarize_model(keras.Model(image, both)).memory.inference_peak == 4 * (10 + 200)
+    added = layers.Add(name="sum")([fc, layers.ReLU(name="act")(fc)])  # fc is read again: ReLU cannot run in place
+    assert summary.summarize_model(keras.Model(image, added)).memory.inference_peak == 4 * (10 + 200)
 
 
-def test_what_some_layers_keep():
-    def more(*steps):
-        """Return the bytes kept beside the picture of 4x4x8."""
-        return taken((4, 4, 8), *steps).saved_activations - 512
+def test_activations_saved_by_some_layers():
+    def count_bytes(*steps):
+        """Return the bytes that are saved beside the image of 4x4x8."""
+        return estimate_memory((4, 4, 8), *steps).saved_activations - 512
 
-    assert more(layers.Conv2D(8, 1)) == 0  # its input, the picture; its output nobody needs
-    assert more(layers.Conv2D(8, 1), layers.Activation("linear")) == 0
-    assert more(layers.Conv2D(8, 1), layers.Activation("tanh")) == 512
-    assert more(layers.Conv2D(8, 1), layers.Dropout(0.5)) == 128 and more(layers.Conv2D(8, 1), layers.Dropout(0)) == 0
-    assert more(layers.Conv2D(8, 1), layers.AveragePooling2D(2)) == 0
-    assert more(layers.Conv2D(8, 1), LocalResponseNormalization(2, 1e-4, 0.75)) == 4 * 512
-    assert more(layers.Conv2D(8, 1), layers.Lambda(lambda x: x * x, output_shape=(4, 4, 8))) == 2 * 512  # not known
-    assert more(layers.MaxPooling2D(2), layers.Dropout(0.5)) == 0  # nothing before them learns
-    assert more(layers.MaxPooling2D(2), layers.Conv2D(8, 1)) == 128
+    assert count_bytes(layers.Conv2D(8, 1)) == 0  # its input is the image; its output is not needed
+    assert count_bytes(layers.Conv2D(8, 1), layers.Activation("linear")) == 0
+    assert count_bytes(layers.Conv2D(8, 1), layers.Activation("tanh")) == 512
+    assert count_bytes(layers.Conv2D(8, 1), layers.Dropout(0.5)) == 128 and count_bytes(layers.Conv2D(8, 1),
+                                                                                        layers.Dropout(0)) == 0
+    assert count_bytes(layers.Conv2D(8, 1), layers.AveragePooling2D(2)) == 0
+    assert count_bytes(layers.Conv2D(8, 1), LocalResponseNormalization(2, 1e-4, 0.75)) == 4 * 512
+    # unknown layer
+    assert count_bytes(layers.Conv2D(8, 1), layers.Lambda(lambda x: x * x, output_shape=(4, 4, 8))) == 2 * 512
+    assert count_bytes(layers.MaxPooling2D(2), layers.Dropout(0.5)) == 0  # no trainable layer before them
+    assert count_bytes(layers.MaxPooling2D(2), layers.Conv2D(8, 1)) == 128
 
 
-def test_half_precision_takes_half_for_activations_alone():
-    found = taken((10,), layers.Dense(100, activation="relu", dtype="mixed_float16", name="fc"),
-                  layers.Dense(2, dtype="float32", name="top"))
-    assert found.saved_activations == 4 * 10 + 2 * 100 and found.parameters == 4 * 1302
+def test_half_precision_halves_only_activations():
+    memory = estimate_memory((10,), layers.Dense(100, activation="relu", dtype="mixed_float16", name="fc"),
+                             layers.Dense(2, dtype="float32", name="top"))
+    assert memory.saved_activations == 4 * 10 + 2 * 100 and memory.parameters == 4 * 1302
 
 
 def test_frozen_weights_have_no_gradients_and_slots():
-    def bytes_of(trainable):
+    def estimate(trainable):
         fc = layers.Dense(100, name="fc", trainable=trainable)
-        return taken((10,), fc, layers.Dense(2, name="top"))
+        return estimate_memory((10,), fc, layers.Dense(2, name="top"))
 
-    free, frozen = bytes_of(True), bytes_of(False)
-    assert (free.parameters,
-            free.trainable_parameters) == (4 * 1302, 4 * 1302) and frozen.trainable_parameters == 4 * 202
-    assert frozen.saved_activations == free.saved_activations == 4 * 110
-
-
-def test_a_layer_in_two_places_has_its_weights_once():
-    image, twice = keras.Input((8,), name="image"), layers.Dense(8, name="twice")
-    found = summary.summarize_model(keras.Model(image, twice(twice(image)))).memory
-    assert found.parameters == 4 * 72 and found.saved_activations == 4 * 16
+    trained, frozen = estimate(True), estimate(False)
+    assert (trained.parameters,
+            trained.trainable_parameters) == (4 * 1302, 4 * 1302) and frozen.trainable_parameters == 4 * 202
+    assert frozen.saved_activations == trained.saved_activations == 4 * 110
 
 
-def test_what_has_no_fixed_size_has_no_estimate():
-    assert taken((None, None, 3), layers.Conv2D(4, 3)) is None
-    assert taken((8,), keras.Sequential([keras.Input((8,)), layers.Dense(3)])) is None
+def test_a_shared_layer_has_its_weights_once():
+    image, shared = keras.Input((8,), name="image"), layers.Dense(8, name="twice")
+    memory = summary.summarize_model(keras.Model(image, shared(shared(image)))).memory
+    assert memory.parameters == 4 * 72 and memory.saved_activations == 4 * 16
+
+
+def test_models_without_a_fixed_size_have_no_estimate():
+    assert estimate_memory((None, None, 3), layers.Conv2D(4, 3)) is None
+    assert estimate_memory((8,), keras.Sequential([keras.Input((8,)), layers.Dense(3)])) is None
 
 
 # ------------------------------------------------------------------------------------------------- batches and limits
@@ -101,20 +104,20 @@ def test_the_sums():
 def test_the_max_batch_size_is_the_largest(limit):
     memory = MemoryEstimate(parameters=1000, trainable_parameters=800, largest_weight=500, saved_activations=70,
                             training_peak=100, inference_peak=30)
-    for largest, takes in ((memory.compute_max_training_batch(limit), memory.estimate_training),
-                           (memory.compute_max_inference_batch(limit), memory.estimate_inference)):
-        assert largest == 0 or takes(largest) <= limit
-        assert takes(largest + 1) > limit
+    for largest, estimate in ((memory.compute_max_training_batch(limit), memory.estimate_training),
+                              (memory.compute_max_inference_batch(limit), memory.estimate_inference)):
+        assert largest == 0 or estimate(largest) <= limit
+        assert estimate(largest + 1) > limit
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network(name):
-    memory = described(name)["memory"]
+    memory = describe_cached(name)["memory"]
     image = memory["image"]
-    height, width, channels = described(name)["input_shape"]
+    height, width, channels = describe_cached(name)["input_shape"]
     assert 4 * height * width * channels < image["saved_activations"] <= image["training"]
     assert image["inference"] < image["training"]
-    assert memory["parameters"] == 4 * described(name)["parameters"]
+    assert memory["parameters"] == 4 * describe_cached(name)["parameters"]
     assert (memory["batch_size"], memory["limit_gib"]) == (128, 8)
     assert memory["inference"]["bytes"] < memory["training"]["sgd"]["bytes"] < memory["training"]["adam"]["bytes"]
     assert 0 < memory["training"]["adam"]["max_batch_size"] <= memory["training"]["sgd"]["max_batch_size"]
@@ -122,24 +125,29 @@ def test_every_network(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_what_every_layer_of_a_network_does_with_memory_is_known(name):
-    classes = [each for kinds in LAYER_MEMORY_RULES for each in (kinds if isinstance(kinds, tuple) else (kinds,))]
-    known = {"Activation", *(each.__name__ for each in classes)}
-    assert {layer["class_name"] for stage in described(name)["stages"] for layer in stage["layers"]} <= known
+def test_the_memory_rule_of_every_layer_is_known(name):
+    classes = [layer_class for kinds in LAYER_MEMORY_RULES
+               for layer_class in (kinds if isinstance(kinds, tuple) else (kinds,))]
+    known_names = {"Activation", *(layer_class.__name__ for layer_class in classes)}
+    assert {layer["class_name"] for stage in describe_cached(name)["stages"]
+            for layer in stage["layers"]} <= known_names
 
 
-def test_batch_and_limit_are_those_asked_for():
+def test_batch_size_and_limit_are_the_requested_ones():
     memory = zoo.describe("lenet5", batch_size=64, memory_limit_gib=0.5)["memory"]
     assert (memory["batch_size"], memory["limit_gib"]) == (64, 0.5)
-    more = zoo.describe("lenet5", batch_size=memory["training"]["sgd"]["max_batch_size"], memory_limit_gib=0.5)["memory"]
-    assert 0.999 * GIB / 2 < more["training"]["sgd"]["bytes"] <= GIB / 2
+    larger = zoo.describe("lenet5", batch_size=memory["training"]["sgd"]["max_batch_size"],
+                          memory_limit_gib=0.5)["memory"]
+    assert 0.999 * GIB / 2 < larger["training"]["sgd"]["bytes"] <= GIB / 2
     assert zoo.describe("lenet5", memory_limit_gib=0.0001)["memory"]["training"]["sgd"]["max_batch_size"] == 0
 
 
-@pytest.mark.parametrize("keywords, given", [
-    ({"batch_size": 0}, "0"), ({"batch_size": 1.5}, "1.5"), ({"batch_size": True}, "True"), ({"memory_limit_gib": 0}, "0"),
-    ({"memory_limit_gib": float("nan")}, "nan"), ({"memory_limit_gib": float("inf")}, "inf"), ({"memory_limit_gib": "8"}, "'8'")])
-def test_mistakes(keywords, given):
+@pytest.mark.parametrize("keywords, value", [
+    ({"batch_size": 0}, "0"), ({"batch_size": 1.5}, "1.5"), ({"batch_size": True}, "True"),
+    ({"memory_limit_gib": 0}, "0"),
+    ({"memory_limit_gib": float("nan")}, "nan"), ({"memory_limit_gib": float("inf")}, "inf"),
+    ({"memory_limit_gib": "8"}, "'8'")])
+def test_invalid_arguments(keywords, value):
     with pytest.raises(UserError) as error:
         zoo.describe("lenet5", **keywords)
-    check_text(str(error.value), *keywords, given)
+    check_text(str(error.value), *keywords, value)

@@ -1,4 +1,4 @@
-"""Golden messages: the lines that users meet most often, word for word. All other tests pin flags and values alone."""
+"""Golden messages: the messages that users see most often, word for word. All other tests pin only flags and values."""
 
 import shutil
 
@@ -13,7 +13,7 @@ MODELS = ", ".join(sorted(zoo.list_models()))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with a finished run, one in use, a folder without images, and one that is no run."""
+    """Write a finished run, a run in use, a folder without images, and a folder that is not a run."""
     folder = tmp_path_factory.mktemp("messages")
     zoo.fit("lenet5", "digits", limit=20, epochs=1, output_dir=folder / "runs", name="mine")
     shutil.copytree(folder / "runs" / "mine", folder / "runs" / "busy")
@@ -25,11 +25,11 @@ def folder(tmp_path_factory):
         yield folder
 
 
-@pytest.mark.parametrize("words, status, line", [
+@pytest.mark.parametrize("arguments, status, line", [
     # names that do not exist
     ("trian lenet5", 2, "unknown command 'trian'; did you mean 'train'? (available: compare, "
-     "diagram, doctor, evaluate, export, extract-features, finetune, list, lr-find, predict, recipes, report, selftest, "
-     "summary, train, visualize)"),
+     "diagram, doctor, evaluate, export, extract-features, finetune, list, lr-find, predict, recipes, report, "
+     "selftest, summary, train, visualize)"),
     ("train resnet43", 2, f"unknown network 'resnet43'; did you mean 'resnet34'? (available: {MODELS})"),
     ("train lenet5 --dataset cifar11", 2, "unknown dataset 'cifar11'; did you mean 'cifar10'? (available: "
      "cifar10, cifar100, digits, fashion_mnist, mnist); there is no folder or .npz file 'cifar11' either"),
@@ -59,15 +59,16 @@ def folder(tmp_path_factory):
     ("train lenet5 --name mine --limit 20 --epochs 1 --seed 3", 2, "runs/mine was started with seed 0, given 3; pass "
      "the original values to resume it, or start a new run with another --name"),
     ("train --resume runs/mine --lr 1", 2, "--resume continues a run with its own settings, --learning-rate cannot be "
-     "given; allowed are --epochs, --gpu, --backend, --data-dir, --max-seconds, --checkpoint-minutes, --log, --hosts and --host-index"),
+     "given; allowed are --epochs, --gpu, --backend, --data-dir, --max-seconds, --checkpoint-minutes, --log, "
+     "--hosts and --host-index"),
     ("train --resume runs/nothing", 2, "runs/nothing is not a run directory: there is no such folder"),
     ("train --resume runs/busy", 6, "another process is using runs/busy; wait for it to finish, or choose another "
      "--name"),
 ])
-def test_a_message(words, status, line, folder, monkeypatch, capsys):
+def test_a_message(arguments, status, line, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PATH", str(folder))  # without nvidia-smi
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert main(words.split()) == status
+    assert main(arguments.split()) == status
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", f"error: {line}\n")

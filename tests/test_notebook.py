@@ -1,4 +1,4 @@
-"""The notebooks in docs/: they run, and what they show is what they gave."""
+"""The notebooks in docs/ run, and their committed outputs are those of a run."""
 
 import json
 from pathlib import Path
@@ -53,6 +53,6 @@ def test_it_runs(name, tmp_path, monkeypatch):
     best = {"example": "digits", "search": "best"}[name]
     assert zoo.Run(tmp_path / name / best).result["test_accuracy_best"] > 0.95
     if name == "search":
-        assert len([*(tmp_path / "search").iterdir()]) == 21  # trials, and the best settings once more
+        assert len([*(tmp_path / "search").iterdir()]) == 21  # the trials, and a run with the best settings
     else:
         assert (tmp_path / "example" / "digits.keras").is_file()

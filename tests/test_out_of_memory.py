@@ -1,4 +1,4 @@
-"""Running out of memory: status 5 and what to try, wherever it happens, also where native code crashes."""
+"""Running out of memory: status 5 and advice, wherever it occurs, also if native code crashes."""
 
 import errno
 import os
@@ -33,30 +33,31 @@ CRASHES = {
 }
 
 
-def crash(code, explanation):
-    """Run code that crashes with `explanation` for it; return (status, stderr)."""
+def run_crashing_code(code, explanation):
+    """Run code that crashes, with `explanation` as its message; return (status, stderr)."""
     script = ("import ctypes, os, resource\nfrom zoo.utils.crashes import explain_crashes, is_bad_alloc\n"
               "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nlibc = ctypes.CDLL(None)\n"
               f"with explain_crashes(lambda name: {explanation}):\n    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)\n")
     script += "".join(f"    {line}\n" for line in code.splitlines())
-    done = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stderr
+    process = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True,
+                             timeout=60)
+    return process.returncode, process.stderr
 
 
 @pytest.mark.parametrize("kind", CRASHES)
 def test_a_crash_is_explained_on_the_real_stderr(kind):
     expected = "SIGSEGV" if kind == "null" else "SIGABRT"
     explanation = "(f'{name} {is_bad_alloc()}', 5)"
-    assert crash(CRASHES[kind], explanation) == (5, f"{expected} {kind == 'std::bad_alloc'}\n")
+    assert run_crashing_code(CRASHES[kind], explanation) == (5, f"{expected} {kind == 'std::bad_alloc'}\n")
 
 
 def test_a_crash_without_an_explanation_is_a_crash():
-    assert crash(CRASHES["abort"], "None") == (-signal.SIGABRT, "")
-    assert crash(CRASHES["null"], "None") == (-signal.SIGSEGV, "")
-    assert crash("pass", "('never', 5)") == (0, "")
+    assert run_crashing_code(CRASHES["abort"], "None") == (-signal.SIGABRT, "")
+    assert run_crashing_code(CRASHES["null"], "None") == (-signal.SIGSEGV, "")
+    assert run_crashing_code("pass", "('never', 5)") == (0, "")
 
 
-def test_a_crash_after_the_block_is_not_ours():
+def test_a_crash_after_the_block_is_not_explained():
     script = ("import os, resource\nfrom zoo.utils.crashes import explain_crashes\n"
               "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
               "with explain_crashes(lambda name: ('never', 5)):\n    pass\nos.abort()")
@@ -78,17 +79,20 @@ def test_a_crash_is_out_of_memory_only_where_memory_is_short(monkeypatch):
 @pytest.mark.parametrize("used, expected", [(3 * GIB, "3.0 GiB of the 4.0 GiB"), (GIB, "")])
 def test_a_shortage_under_ulimit(used, expected, monkeypatch):
     monkeypatch.setattr(process_memory, "get_address_space_limit", lambda: MemoryLimit("ulimit -v", 4 * GIB, used))
-    monkeypatch.setattr(process_memory, "_read_meminfo", lambda name, default: {"MemAvailable": 9, "MemTotal": 10}[name])
+    monkeypatch.setattr(process_memory, "_read_meminfo", lambda name,
+                        default: {"MemAvailable": 9, "MemTotal": 10}[name])
     assert process_memory.describe_shortage()[:len(expected) or None] == expected
     monkeypatch.setattr(process_memory, "get_address_space_limit", lambda: None)
-    monkeypatch.setattr(process_memory, "_read_meminfo", lambda name, default: {"MemAvailable": 4, "MemTotal": 100}[name] * GIB)
+    monkeypatch.setattr(process_memory, "_read_meminfo", lambda name,
+                        default: {"MemAvailable": 4, "MemTotal": 100}[name] * GIB)
     check_message(process_memory.describe_shortage(), "4.0 GiB")
 
 
 def test_the_limit_of_ulimit_is_read():
     script = ("import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))\n"
               "from zoo.utils import process_memory\nlimit = process_memory.get_address_space_limit()\n"
-              "print(limit.limit, 2**22 < limit.used < 2**30, process_memory.get_free_memory() <= limit.limit - limit.used)")
+              "free = process_memory.get_free_memory()\n"
+              "print(limit.limit, 2**22 < limit.used < 2**30, free <= limit.limit - limit.used)")
     out = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True).stdout
     assert out == f"{2**32} True True\n"
     if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
@@ -109,34 +113,34 @@ def test_the_limits_of_control_groups(line, folder, names, unlimited, tmp_path, 
             if value is not None:
                 (directory / name).write_text(f"{value}\n")
         (directory / "memory.stat").write_text(f"anon 3\n{names[2]} 20\n")
-    found = process_memory.list_cgroup_limits(tmp_path, tmp_path / "self")
-    assert (100, 50) in [(limit.limit, limit.used) for limit in found]
-    monkeypatch.setattr(process_memory, "list_cgroup_limits", lambda: found)
+    limits = process_memory.list_cgroup_limits(tmp_path, tmp_path / "self")
+    assert (100, 50) in [(limit.limit, limit.used) for limit in limits]
+    monkeypatch.setattr(process_memory, "list_cgroup_limits", lambda: limits)
     monkeypatch.setattr(process_memory, "get_address_space_limit", lambda: None)
     assert [limit.limit for limit in process_memory.list_memory_limits()] == [100]
     assert process_memory.get_free_memory() == 50
 
 
-def test_what_cannot_fit_is_refused_and_what_may_not_is_a_warning(monkeypatch):
-    takes = MemoryEstimate(parameters=0, trainable_parameters=0, largest_weight=0, saved_activations=GIB,
-                           training_peak=GIB, inference_peak=GIB)
+def test_impossible_batches_are_refused_and_doubtful_ones_give_a_warning(monkeypatch):
+    estimate = MemoryEstimate(parameters=0, trainable_parameters=0, largest_weight=0, saved_activations=GIB,
+                              training_peak=GIB, inference_peak=GIB)
     group = MemoryLimit("of the control group or container", 4 * GIB, 3 * GIB)
     monkeypatch.setattr(process_memory, "list_cgroup_limits", lambda: [group])
     monkeypatch.setattr(process_memory, "get_address_space_limit", lambda: None)
     monkeypatch.setattr(process_memory, "_read_meminfo", lambda name, default: 0)  # no swap
-    message = failures.predict_out_of_memory(takes, Recipe(batch_size=6), 3 * GIB)  # 1.2 GiB an image
+    message = failures.predict_out_of_memory(estimate, Recipe(batch_size=6), 3 * GIB)  # 1.2 GiB per image
     check_message(message, 6, "7.2 GiB", "3.0 GiB", "batch_size=2")
-    with pytest.raises(OutOfMemory) as caught:
-        failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
-    check_message(caught.value, 7, "8.4 GiB", "control group", "4.0 GiB", "batch_size=2")
-    assert failures.explain_failure(caught.value, Recipe()) == (5, str(caught.value))
+    with pytest.raises(OutOfMemory) as error:
+        failures.predict_out_of_memory(estimate, Recipe(batch_size=7), 3 * GIB)
+    check_message(error.value, 7, "8.4 GiB", "control group", "4.0 GiB", "batch_size=2")
+    assert failures.explain_failure(error.value, Recipe()) == (5, str(error.value))
     monkeypatch.setattr(process_memory, "_read_meminfo", lambda name, default: GIB)  # swap
-    assert failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
+    assert failures.predict_out_of_memory(estimate, Recipe(batch_size=7), 3 * GIB)
     monkeypatch.setattr(process_memory, "get_address_space_limit", lambda: MemoryLimit("ulimit -v", 8 * GIB, 4 * GIB))
-    assert failures.predict_out_of_memory(takes, Recipe(batch_size=6), 3 * GIB)
-    with pytest.raises(OutOfMemory) as caught:
-        failures.predict_out_of_memory(takes, Recipe(batch_size=7), 3 * GIB)
-    check_message(caught.value, 7, "8.4 GiB", "ulimit -v", "8.0 GiB", "batch_size=2")
+    assert failures.predict_out_of_memory(estimate, Recipe(batch_size=6), 3 * GIB)
+    with pytest.raises(OutOfMemory) as error:
+        failures.predict_out_of_memory(estimate, Recipe(batch_size=7), 3 * GIB)
+    check_message(error.value, 7, "8.4 GiB", "ulimit -v", "8.0 GiB", "batch_size=2")
 
 
 @pytest.mark.parametrize("error", [
@@ -144,7 +148,7 @@ def test_what_cannot_fit_is_refused_and_what_may_not_is_a_warning(monkeypatch):
     ImportError("libx.so: failed to map segment from shared object"), RuntimeError("can't start new thread"),
     OSError(errno.ENOMEM, "Cannot allocate memory"), OSError(errno.ENOMEM, "no words that say it"),
 ])
-def test_errors_that_stand_for_a_lack_of_memory(error):
+def test_errors_that_mean_out_of_memory(error):
     assert failures.explain_failure(error, Recipe(batch_size=8))[0] == 5
     try:
         try:
@@ -165,40 +169,40 @@ def test_a_failed_import_is_out_of_memory_only_where_memory_is_short(monkeypatch
     with pytest.raises(AttributeError):
         load()
     monkeypatch.setattr(process_memory, "describe_shortage", lambda: "3 of 4 GiB in use")
-    with pytest.raises(OutOfMemory) as caught:
+    with pytest.raises(OutOfMemory) as error:
         load()
-    check_message(caught.value, "jax", "3 of 4 GiB", "ulimit -v")
+    check_message(error.value, "jax", "3 of 4 GiB", "ulimit -v")
 
 
 def test_in_python_it_is_a_memory_error():
     def work():
         raise RuntimeError("RESOURCE_EXHAUSTED: 7 bytes")
 
-    with pytest.raises(MemoryError) as caught:
+    with pytest.raises(MemoryError) as error:
         fitting.run_work(work, Path("runs/a"), Recipe(batch_size=8), None, "", None)
-    assert isinstance(caught.value, UserError)
-    check_message(caught.value, 8, "batch_size=4", "runs/a")
+    assert isinstance(error.value, UserError)
+    check_message(error.value, 8, "batch_size=4", "runs/a")
 
 
-def train_under(limit_kib, folder, *words):
+def train_with_memory_limit(limit_kib, folder, *arguments):
     """Run zoo.train under `ulimit -v`; return (status, stdout, stderr)."""
     command = f'ulimit -c 0; ulimit -v {limit_kib}; exec "$0" -m zoo.train "$@" --gpu none --epochs 1'
-    done = subprocess.run(["bash", "-c", command, sys.executable, *words], cwd=folder, env=ENVIRONMENT, text=True,
-                          capture_output=True, timeout=300)
-    return done.returncode, done.stdout, done.stderr
+    process = subprocess.run(["bash", "-c", command, sys.executable, *arguments], cwd=folder, env=ENVIRONMENT,
+                             text=True, capture_output=True, timeout=300)
+    return process.returncode, process.stdout, process.stderr
 
 
-def test_no_backend_loads_with_so_little_memory(tmp_path):
-    status, out, err = train_under(200_000, tmp_path, "lenet5")
+def test_a_backend_that_does_not_fit_into_memory(tmp_path):
+    status, out, err = train_with_memory_limit(200_000, tmp_path, "lenet5")
     assert (status, out, len(err.splitlines())) == (5, "", 1)
     check_message(err, "error: ", "tensorflow", "ulimit -v", "0.2 GiB")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit_kib", [1_200_000, 1_500_000, 2_000_000, 2_500_000, 3_000_000, 4_000_000])
-def test_wherever_memory_runs_out_it_is_status_5(limit_kib, tmp_path):
-    """While TensorFlow loads, the weights are drawn, or the first step runs: an error, an abort, or a crash."""
-    status, _, err = train_under(limit_kib, tmp_path, "vgg16", "--batch-size", "512", "--max-seconds", "60")
+def test_out_of_memory_is_status_5_wherever_it_occurs(limit_kib, tmp_path):
+    """While TensorFlow loads, weights are initialized, or the first step runs: an error, an abort, or a crash."""
+    status, _, err = train_with_memory_limit(limit_kib, tmp_path, "vgg16", "--batch-size", "512", "--max-seconds", "60")
     assert (status, len(err.splitlines())) == (5, 1), err
     check_message(err, "error: ", "memory")
     assert re.search(r"--batch-size \d+|ulimit -v", err)

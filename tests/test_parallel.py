@@ -1,4 +1,4 @@
-"""Two devices train a network as one does: real logical devices of the CPU, in processes of their own."""
+"""Two devices train like one: logical CPU devices, in processes of their own."""
 
 import importlib.util
 import json
@@ -54,7 +54,7 @@ def network_of():
     outputs = {name: layers.Dense(3, name=f"{name}_out")(x) for name in ("main", *sides)}
     return keras.Model(image, outputs if sides else outputs["main"], name="small")
 
-data = Dataset(None, split_of(51, 1), split_of(21, 2), None, "", ())  # the last batches: 3 and 5 pictures
+data = Dataset(None, split_of(51, 1), split_of(21, 2), None, "", ())  # the last batches: 3 and 5 images
 (folder / "checkpoints").mkdir(parents=True)
 if devices == 1:
     sharing = data_parallel.SINGLE_DEVICE
@@ -73,114 +73,118 @@ CHANGES = {"epochs": 3, "ema_momentum": 0.9, "weight_decay": 1e-3, "global_clipn
            "augmentation": "flip crop=2 mixup=1"}
 
 
-def trained(backend, devices, folder, dropout=0.0, sessions=(10**6,), changes=CHANGES, sides=()):
-    """Train in a process with so many devices, and return (history, arrays of the last checkpoint)."""
+def train_in_process(backend, devices, folder, dropout=0.0, sessions=(10**6,), changes=CHANGES, aux_names=()):
+    """Train in a process with `devices` devices; return (history, arrays of the last checkpoint)."""
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
     environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3",
                    "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
                    "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests")))}
-    done = subprocess.run([sys.executable, "-c", PROGRAM, backend, str(devices), str(folder), str(dropout),
-                           json.dumps(sessions), json.dumps(changes), json.dumps(dict.fromkeys(sides, 0.3))],
-                          env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", PROGRAM, backend, str(devices), str(folder), str(dropout),
+                              json.dumps(sessions), json.dumps(changes), json.dumps(dict.fromkeys(aux_names, 0.3))],
+                             env=environment, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
     return run_files.read_history_rows(folder), read_arrays(folder / "checkpoints" / "last.npz")
 
 
-def assert_alike(one, two):
-    (history, arrays), (other, others) = one, two
-    assert len(history) == len(other) and [*arrays] == [*others]
-    for row, same in zip(history, other, strict=True):
-        assert row == pytest.approx(same, rel=1e-4, abs=1e-5)
+def assert_equal_training(first, second):
+    (history, arrays), (other_history, other_arrays) = first, second
+    assert len(history) == len(other_history) and [*arrays] == [*other_arrays]
+    for row, other_row in zip(history, other_history, strict=True):
+        assert row == pytest.approx(other_row, rel=1e-4, abs=1e-5)
     for name in arrays:
         if not name.startswith(("seeds/", "progress/")):
-            np.testing.assert_allclose(arrays[name], others[name], rtol=1e-3, atol=2e-5, err_msg=name)
+            np.testing.assert_allclose(arrays[name], other_arrays[name], rtol=1e-3, atol=2e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("backend", [pytest.param("tensorflow", marks=pytest.mark.slow), "jax"])
 def test_two_devices_train_as_one(backend, tmp_path):
-    one, two = (trained(backend, devices, tmp_path / str(devices)) for devices in (1, 2))
-    assert_alike(one, two)
-    assert int(one[1]["optimizer/nesterov/iteration"]) == 21  # 7 steps an epoch
-    assert np.abs(one[1]["trained/conv/kernel"] - one[1]["weights/conv/kernel"]).max() > 1e-3  # they have moved
+    single, double = (train_in_process(backend, devices, tmp_path / str(devices)) for devices in (1, 2))
+    assert_equal_training(single, double)
+    assert int(single[1]["optimizer/nesterov/iteration"]) == 21  # 7 steps per epoch
+    # the weights have changed
+    assert np.abs(single[1]["trained/conv/kernel"] - single[1]["weights/conv/kernel"]).max() > 1e-3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_two_devices_go_on_where_they_were_ended(backend, tmp_path):
-    whole = trained(backend, 2, tmp_path / "whole", dropout=0.5)
-    parts = trained(backend, 2, tmp_path / "parts", dropout=0.5, sessions=(3, 9, 10**6))
-    assert whole[0] == parts[0]
-    different = [name for name in whole[1] if not np.array_equal(whole[1][name], parts[1][name])]
+def test_two_devices_resume_exactly_where_they_were_interrupted(backend, tmp_path):
+    uninterrupted = train_in_process(backend, 2, tmp_path / "whole", dropout=0.5)
+    resumed = train_in_process(backend, 2, tmp_path / "parts", dropout=0.5, sessions=(3, 9, 10**6))
+    assert uninterrupted[0] == resumed[0]
+    different = [name for name in uninterrupted[1] if not np.array_equal(uninterrupted[1][name], resumed[1][name])]
     assert [name for name in different if name != "progress/seconds"] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_two_devices_with_side_classifiers(backend, tmp_path):
-    assert_alike(*(trained(backend, devices, tmp_path / str(devices), sides=("aux1",)) for devices in (1, 2)))
+def test_two_devices_with_auxiliary_classifiers(backend, tmp_path):
+    assert_equal_training(*(train_in_process(backend, devices, tmp_path / str(devices), aux_names=("aux1",))
+                            for devices in (1, 2)))
 
 
-class Read(Split):
-    """A Split of pictures of 2x2, all different, that notes which are read."""
+class RecordingSplit(Split):
+    """A Split of different 2x2 images that records which are read."""
 
     def __init__(self, count):
         super().__init__(np.arange(count * 4, dtype=np.uint8).reshape(count, 2, 2, 1), np.arange(count) % 3,
                          np.arange(count))
-        self.seen = []
+        self.read_indices = []
 
     def batch(self, indices):
-        self.seen += np.asarray(indices).tolist()
+        self.read_indices += np.asarray(indices).tolist()
         return super().batch(indices)
 
 
 @pytest.mark.parametrize("augment", ["", "crop=1", "mixup=0.4 crop=1"])
 @pytest.mark.parametrize("size, devices, hosts, copies", [(8, 2, 1, 1), (3, 2, 1, 2), (1, 2, 1, 2), (6, 4, 1, 2),
                                                          (6, 4, 2, 2), (5, 8, 4, 8), (16, 8, 2, 1)])
-def test_shares(size, devices, hosts, copies, augment):
-    split = Read(16 + size)  # the second batch is the last, of `size` pictures
+def test_shards_of_training_batches(size, devices, hosts, copies, augment):
+    split = RecordingSplit(16 + size)  # the second batch is the last, of `size` images
     batches = TrainingBatches(split, 3, 16, 5, augmentation.parse_augmentation(augment))
-    whole = keras.tree.flatten(batches[1])
-    assert len(whole[0]) == size
-    places = [np.flatnonzero((whole[0] == picture).all((1, 2, 3)))[0] for picture in whole[0]]
-    assert places == list(range(size))
-    shares, read = [], []
+    full_batch = keras.tree.flatten(batches[1])
+    assert len(full_batch[0]) == size
+    indices = [np.flatnonzero((full_batch[0] == image).all((1, 2, 3)))[0] for image in full_batch[0]]
+    assert indices == list(range(size))
+    shards, num_read = [], []
     for host in range(hosts):
-        split.seen = []
-        shares.append(data_parallel.DataParallel(devices, None, host, hosts).shard_batches(batches)[1])
-        read.append(len(set(split.seen)))
-    found = [np.concatenate(parts) for parts in zip(*(keras.tree.flatten(share) for share in shares), strict=True)]
-    weights, pictures = found.pop(), [int(np.flatnonzero((whole[0] == picture).all((1, 2, 3)))[0])
-                                      for picture in found[0]]
-    assert len(pictures) % devices == 0 and {len(share[2]) for share in shares} == {len(pictures) // hosts}
-    for array, there in zip(found, whole, strict=True):
-        np.testing.assert_array_equal(array, there[pictures])
-    np.testing.assert_allclose(np.bincount(pictures, weights), np.ones(size))  # each picture counts once
-    assert pictures[:size] == list(range(size)) and len(pictures) == size * copies
-    mine = len(pictures) // hosts
-    assert max(read) <= min(size, mine + (1 if "mixup" in augment else 0))  # no other pictures than a host needs
+        split.read_indices = []
+        shards.append(data_parallel.DataParallel(devices, None, host, hosts).shard_batches(batches)[1])
+        num_read.append(len(set(split.read_indices)))
+    sharded = [np.concatenate(parts) for parts in zip(*(keras.tree.flatten(shard) for shard in shards), strict=True)]
+    weights, images = sharded.pop(), [int(np.flatnonzero((full_batch[0] == image).all((1, 2, 3)))[0])
+                                      for image in sharded[0]]
+    assert len(images) % devices == 0 and {len(shard[2]) for shard in shards} == {len(images) // hosts}
+    for array, expected in zip(sharded, full_batch, strict=True):
+        np.testing.assert_array_equal(array, expected[images])
+    np.testing.assert_allclose(np.bincount(images, weights), np.ones(size))  # each image counts once
+    assert images[:size] == list(range(size)) and len(images) == size * copies
+    per_host = len(images) // hosts
+    # a host reads only the images that it needs
+    assert max(num_read) <= min(size, per_host + (1 if "mixup" in augment else 0))
 
 
-def test_shares_of_what_is_evaluated():
-    batches = EvaluationBatches(Read(7), 4)
+def test_shards_of_evaluation_batches():
+    batches = EvaluationBatches(RecordingSplit(7), 4)
     (first, last), (images, labels) = ([data_parallel.DataParallel(2, None, host, 2).shard_batches(batches)[1]
                                         for host in (0, 1)],
                                        batches[1])
-    assert len(images) == 3 and [len(share[2]) for share in (first, last)] == [3, 3]
-    for number, there in enumerate((images, labels)):
-        np.testing.assert_array_equal(np.concatenate([first[number], last[number]]), np.concatenate([there, there]))
+    assert len(images) == 3 and [len(shard[2]) for shard in (first, last)] == [3, 3]
+    for index, expected in enumerate((images, labels)):
+        np.testing.assert_array_equal(np.concatenate([first[index], last[index]]), np.concatenate([expected, expected]))
 
 
-def test_alone_nothing_is_changed():
-    batches = EvaluationBatches(Read(3), 2)
+def test_a_single_device_changes_nothing():
+    batches = EvaluationBatches(RecordingSplit(3), 2)
     assert data_parallel.SINGLE_DEVICE.shard_batches(batches) is batches
-    assert data_parallel.distribute_over_devices("torch", 1) is data_parallel.distribute_over_devices("jax", 1) is data_parallel.distribute_over_devices("tensorflow", 0) is data_parallel.SINGLE_DEVICE
+    for backend, gpus in (("torch", 1), ("jax", 1), ("tensorflow", 0)):
+        assert data_parallel.distribute_over_devices(backend, gpus) is data_parallel.SINGLE_DEVICE
 
 
-def test_fewer_gpus_than_were_asked_for():
-    with pytest.raises(UserError) as caught:
+def test_fewer_gpus_than_requested():
+    with pytest.raises(UserError) as error:
         data_parallel.distribute_over_devices("tensorflow", 4)
-    check_message(caught.value, "tensorflow", 1, 4, "--gpu")
+    check_message(error.value, "tensorflow", 1, 4, "--gpu")
 
 
 @pytest.mark.slow
@@ -205,7 +209,7 @@ def test_two_devices_fine_tune_as_one(tmp_path):
         run = tmp_path / "runs" / str(devices)
         histories.append([run_files.read_history_rows(folder) for folder in (run / "stage1", run)])
         assert [*(run / "tensorboard").iterdir()] and [*(run / "stage1" / "tensorboard").iterdir()]
-    for one, two in zip(*histories, strict=True):
-        assert len(one) == len(two) > 0
-        for alone, shared in zip(one, two, strict=True):
-            assert shared == pytest.approx(alone, rel=1e-3, abs=1e-5)
+    for single_rows, double_rows in zip(*histories, strict=True):
+        assert len(single_rows) == len(double_rows) > 0
+        for expected, actual in zip(single_rows, double_rows, strict=True):
+            assert actual == pytest.approx(expected, rel=1e-3, abs=1e-5)

@@ -1,4 +1,4 @@
-"""The networks against second implementations: keras.applications, and the papers written out in NumPy."""
+"""The networks against independent implementations: keras.applications, and the papers in NumPy."""
 
 import math
 
@@ -11,15 +11,15 @@ import zoo
 from zoo.registry import MODELS
 
 
-def difference(found, expected):
-    """The largest difference, relative to the largest value."""
-    assert found.shape == expected.shape
+def relative_difference(actual, expected):
+    """Return the largest difference, relative to the largest value."""
+    assert actual.shape == expected.shape
     assert np.abs(expected).max() > 0
-    return np.abs(found - expected).max() / np.abs(expected).max()
+    return np.abs(actual - expected).max() / np.abs(expected).max()
 
 
 def randomize(model, seed=0):
-    """Give every weight a random value at which signals neither die nor explode; biases and statistics too."""
+    """Set all weights, biases and statistics to random values with which activations neither vanish nor explode."""
     rng = np.random.default_rng(seed)
     values = []
     for variable in model.weights:
@@ -35,46 +35,47 @@ def randomize(model, seed=0):
     model.set_weights(values)
 
 
-def images(*shape):
+def random_images(*shape):
     return np.random.default_rng(1).normal(size=shape).astype("float32")
 
 
 # ------------------------------------------------------------------------------------------------ keras.applications
 
-# name: theirs, the least picture that they take
-THEIRS = {"vgg16": (keras.applications.VGG16, (32, 32, 3)),
-          "vgg19": (keras.applications.VGG19, (32, 32, 3)),
-          "inception_v3": (keras.applications.InceptionV3, (75, 75, 3)),
-          "inception_resnet_v2": (keras.applications.InceptionResNetV2, (75, 75, 3)),
-          "xception": (keras.applications.Xception, (71, 71, 3))}
+# name: (model of keras.applications, its smallest input shape)
+REFERENCES = {"vgg16": (keras.applications.VGG16, (32, 32, 3)),
+              "vgg19": (keras.applications.VGG19, (32, 32, 3)),
+              "inception_v3": (keras.applications.InceptionV3, (75, 75, 3)),
+              "inception_resnet_v2": (keras.applications.InceptionResNetV2, (75, 75, 3)),
+              "xception": (keras.applications.Xception, (71, 71, 3))}
 
 
-def against_keras(name, shape, classes, include_top):
-    ours = zoo.build(name, shape, classes, include_top=include_top, stem="paper")
-    theirs = THEIRS[name][0](weights=None, input_shape=shape, classes=classes, include_top=include_top)
-    randomize(ours)
-    theirs.set_weights(ours.get_weights())  # layers stand in one order in both
-    batch = images(2, *shape)
-    return difference(ours.predict(batch, verbose=0), theirs.predict(batch, verbose=0))
+def compare_with_keras(name, shape, classes, include_top):
+    model = zoo.build(name, shape, classes, include_top=include_top, stem="paper")
+    reference = REFERENCES[name][0](weights=None, input_shape=shape, classes=classes, include_top=include_top)
+    randomize(model)
+    reference.set_weights(model.get_weights())  # both have the same order of layers
+    batch = random_images(2, *shape)
+    return relative_difference(model.predict(batch, verbose=0), reference.predict(batch, verbose=0))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("name", REFERENCES)
 def test_equal_to_keras_without_a_top(name):
-    rows, columns, channels = THEIRS[name][1]
-    assert against_keras(name, (rows + 1, columns + 6, channels), 1000, include_top=False) < 1e-5
+    height, width, channels = REFERENCES[name][1]
+    assert compare_with_keras(name, (height + 1, width + 6, channels), 1000, include_top=False) < 1e-5
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=[pytest.mark.slow] * (name == "inception_resnet_v2")) for name in THEIRS])  # it takes 20 s
+    # it takes 20 s
+    pytest.param(name, marks=[pytest.mark.slow] * (name == "inception_resnet_v2")) for name in REFERENCES])
 def test_equal_to_keras(name):
-    assert against_keras(name, THEIRS[name][1], 10, include_top=True) < 1e-5
+    assert compare_with_keras(name, REFERENCES[name][1], 10, include_top=True) < 1e-5
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("name", REFERENCES)
 def test_equal_to_keras_at_the_papers_size(name):
-    assert against_keras(name, MODELS[name].input_shape, 1000, include_top=True) < 1e-5
+    assert compare_with_keras(name, MODELS[name].input_shape, 1000, include_top=True) < 1e-5
 
 
 # ------------------------------------------------------------------------------------------------------------- NumPy
@@ -85,20 +86,20 @@ def conv(x, kernel, bias=0.0, stride=1, pad=0):
     return np.einsum("nyxcij,ijco->nyxo", windows, kernel, optimize=True) + bias
 
 
-def max_pool(x, side, stride):
-    return sliding_window_view(x, (side, side), axis=(1, 2))[:, ::stride, ::stride].max(axis=(-2, -1))
+def max_pool(x, pool_size, stride):
+    return sliding_window_view(x, (pool_size, pool_size), axis=(1, 2))[:, ::stride, ::stride].max(axis=(-2, -1))
 
 
 def relu(x):
     return np.maximum(x, 0)
 
 
-def weights_of(model):
-    return {layer.name: [np.float64(each) for each in layer.get_weights()] for layer in model.layers if layer.weights}
+def get_weights(model):
+    return {layer.name: [np.float64(array) for array in layer.get_weights()] for layer in model.layers if layer.weights}
 
 
 def lenet5(x, weights):
-    """Figure 2 of the paper, with ReLU and the maximum, on a 28x28 picture padded to 32x32."""
+    """Figure 2 of the paper, with ReLU and the maximum, on a 28x28 image padded to 32x32."""
     x = relu(conv(x, *weights["C1"], pad=2))
     x = max_pool(x, 2, 2)
     x = relu(conv(x, *weights["C3"]))
@@ -115,12 +116,12 @@ def lenet5(x, weights):
 def test_lenet5_equals_the_paper_in_numpy():
     model = zoo.build("lenet5", classifier_activation=None)
     randomize(model)
-    batch = images(4, 28, 28, 1)
-    assert difference(model.predict(batch, verbose=0), lenet5(np.float64(batch), weights_of(model))) < 1e-5
+    batch = random_images(4, 28, 28, 1)
+    assert relative_difference(model.predict(batch, verbose=0), lenet5(np.float64(batch), get_weights(model))) < 1e-5
 
 
 def resnet34(x, weights, small):
-    """The authors' Torch code: shared pre-activation where the shape changes, none after the stem's own."""
+    """The authors' Torch code: shared pre-activation where the shape changes, none directly after the stem."""
     def bn_relu(x, name):
         gamma, beta, mean, variance = weights[f"{name}_bn"]
         return relu((x - mean) / np.sqrt(variance + 1e-5) * gamma + beta)
@@ -134,8 +135,8 @@ def resnet34(x, weights, small):
         x = bn_relu(conv(x, kernel("conv1"), stride=2, pad=3), "conv1")
         x = max_pool(np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], constant_values=-np.inf), 3, 2)
     for stage, blocks in ((2, 3), (3, 4), (4, 6), (5, 3)):
-        for number in range(1, blocks + 1):
-            name, stride = f"conv{stage}_{number}", 2 if stage > 2 and number == 1 else 1
+        for index in range(1, blocks + 1):
+            name, stride = f"conv{stage}_{index}", 2 if stage > 2 and index == 1 else 1
             after_the_stem = name == "conv2_1" and not small
             active = x if after_the_stem else bn_relu(x, f"{name}_preact")
             shortcut = conv(active, kernel(f"{name}_shortcut"), stride=stride) if stride == 2 else x
@@ -152,18 +153,18 @@ def resnet34(x, weights, small):
 def test_resnet34_equals_the_authors_code_in_numpy(stem, shape):
     model = zoo.build("resnet34", shape, 10, width=0.125, stem=stem, classifier_activation=None)
     randomize(model)
-    batch = images(2, *shape)
-    expected = resnet34(np.float64(batch), weights_of(model), small=stem == "small")
+    batch = random_images(2, *shape)
+    expected = resnet34(np.float64(batch), get_weights(model), small=stem == "small")
     # NumPy in float64 against 33 convolutions in float32, each of which rounds sums of up to 576 terms: measured 5e-7
-    # to 2e-6. The smallest mistake worth catching, Keras's own epsilon of 1e-3, makes 1e-2.
-    assert difference(model.predict(batch, verbose=0), expected) < 1e-4
+    # to 2e-6. The smallest error worth catching, Keras's default epsilon of 1e-3, gives 1e-2.
+    assert relative_difference(model.predict(batch, verbose=0), expected) < 1e-4
 
 
 def test_vgg_with_batch_norm_equals_numpy():
     model = zoo.build("vgg16", (28, 40, 3), 10, width=0.05, batch_norm=True, classifier_activation=None)
     randomize(model)
-    weights = weights_of(model)
-    batch = images(2, 28, 40, 3)
+    weights = get_weights(model)
+    batch = random_images(2, 28, 40, 3)
     x = np.pad(np.float64(batch), [(0, 0), (2, 2), (0, 0), (0, 0)])  # 28 is padded to 32, 40 is large enough
     for stage, depth in ((1, 2), (2, 2), (3, 3), (4, 3), (5, 3)):
         for layer in range(1, depth + 1):
@@ -176,7 +177,7 @@ def test_vgg_with_batch_norm_equals_numpy():
         kernel, bias = weights[name]
         x = x @ kernel + bias
         x = relu(x) if name != "fc8" else x
-    assert difference(model.predict(batch, verbose=0), x) < 1e-4  # 16 layers in float32, as above
+    assert relative_difference(model.predict(batch, verbose=0), x) < 1e-4  # 16 layers in float32, as above
 
 
 def response_norm(x, k, alpha):
@@ -187,18 +188,18 @@ def response_norm(x, k, alpha):
     return x / (k + alpha * sums) ** 0.75
 
 
-def caffe_pool(x, side=3, stride=2):
-    """Windows that hang over the edge, right and below, take what is there."""
-    rows, columns = (math.ceil((max(n, side) - side) / stride) * stride + side for n in x.shape[1:3])
-    x = np.pad(x, [(0, 0), (0, rows - x.shape[1]), (0, columns - x.shape[2]), (0, 0)], constant_values=-np.inf)
-    return max_pool(x, side, stride)
+def caffe_pool(x, pool_size=3, stride=2):
+    """Max pooling whose windows are clipped at the right and bottom borders."""
+    height, width = (math.ceil((max(n, pool_size) - pool_size) / stride) * stride + pool_size for n in x.shape[1:3])
+    x = np.pad(x, [(0, 0), (0, height - x.shape[1]), (0, width - x.shape[2]), (0, 0)], constant_values=-np.inf)
+    return max_pool(x, pool_size, stride)
 
 
 def towers(x, kernel, bias, pad):
-    """Two groups of channels that do not see one another."""
-    (left, right), half = np.split(x, 2, axis=-1), kernel.shape[-1] // 2
-    return np.concatenate([conv(left, kernel[..., :half], bias[:half], pad=pad),
-                           conv(right, kernel[..., half:], bias[half:], pad=pad)], axis=-1)
+    """A convolution with two groups of channels."""
+    (first, second), half = np.split(x, 2, axis=-1), kernel.shape[-1] // 2
+    return np.concatenate([conv(first, kernel[..., :half], bias[:half], pad=pad),
+                           conv(second, kernel[..., half:], bias[half:], pad=pad)], axis=-1)
 
 
 def dense(x, weights, names):
@@ -226,13 +227,13 @@ def alexnet(x, weights, small):
 def test_alexnet_equals_the_paper_in_numpy(stem, shape):
     model = zoo.build("alexnet", shape, 10, width=0.125, stem=stem, classifier_activation=None)
     randomize(model)
-    batch = 50 * images(2, *shape)  # bright enough for the normalisation to show
-    expected = alexnet(np.float64(batch), weights_of(model), stem == "small")
-    assert difference(model.predict(batch, verbose=0), expected) < 1e-5
+    batch = 50 * random_images(2, *shape)  # bright enough for the normalization to have an effect
+    expected = alexnet(np.float64(batch), get_weights(model), stem == "small")
+    assert relative_difference(model.predict(batch, verbose=0), expected) < 1e-5
 
 
 def alexnet_2014(x, weights, small):
-    """One tower, no normalisation, pools that leave out windows which hang over."""
+    """One tower, no normalization, pooling without windows beyond the border."""
     x = relu(conv(x, *weights["conv1"], pad=2, stride=1 if small else 4))
     x = relu(conv(max_pool(x, 3, 2), *weights["conv2"], pad=2))
     x = relu(conv(max_pool(x, 3, 2), *weights["conv3"], pad=1))
@@ -247,25 +248,25 @@ def alexnet_2014(x, weights, small):
 def test_alexnet_2014_in_numpy(stem, shape):
     model = zoo.build("alexnet_2014", shape, 10, width=0.125, stem=stem, classifier_activation=None)
     randomize(model)
-    batch = images(2, *shape)
-    expected = alexnet_2014(np.float64(batch), weights_of(model), stem == "small")
-    assert difference(model.predict(batch, verbose=0), expected) < 1e-5
+    batch = random_images(2, *shape)
+    expected = alexnet_2014(np.float64(batch), get_weights(model), stem == "small")
+    assert relative_difference(model.predict(batch, verbose=0), expected) < 1e-5
 
 
 def googlenet(x, weights, small):
-    """BVLC's network: {output: logits}."""
-    def conv_relu(x, name, **how):
-        return relu(conv(x, *weights[name], **how))
+    """Return {output: logits} of BVLC's network."""
+    def conv_relu(x, name, **keywords):
+        return relu(conv(x, *weights[name], **keywords))
 
-    def last(x, name):
+    def logits(x, name):
         kernel, bias = weights[name]
         return x @ kernel + bias
 
-    def side(x, name):
+    def auxiliary_classifier(x, name):
         rows, columns = (min(5, n) for n in x.shape[1:3])
         x = sliding_window_view(x, (rows, columns), axis=(1, 2))[:, ::3, ::3].mean(axis=(-2, -1))
         x = conv_relu(x, f"{name}_conv")
-        return last(dense(x.reshape(len(x), -1), weights, [f"{name}_fc1"]), f"{name}_fc2")
+        return logits(dense(x.reshape(len(x), -1), weights, [f"{name}_fc1"]), f"{name}_fc2")
 
     x = conv_relu(x, "conv1", stride=1 if small else 2, pad=3)
     x = response_norm(x if small else caffe_pool(x), 1.0, 1e-4 / 5)
@@ -273,21 +274,21 @@ def googlenet(x, weights, small):
     x = x if small else caffe_pool(x)
     outputs = {}
     for module in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"):
-        around = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], constant_values=-np.inf)
+        padded = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], constant_values=-np.inf)
         x = np.concatenate([conv_relu(x, f"{module}_1a_1x1"),
                             conv_relu(conv_relu(x, f"{module}_2a_1x1"), f"{module}_2b_3x3", pad=1),
                             conv_relu(conv_relu(x, f"{module}_3a_1x1"), f"{module}_3b_5x5", pad=2),
-                            conv_relu(max_pool(around, 3, 1), f"{module}_4b_1x1")], axis=-1)
+                            conv_relu(max_pool(padded, 3, 1), f"{module}_4b_1x1")], axis=-1)
         if module in ("4a", "4d"):
             name = {"4a": "aux1", "4d": "aux2"}[module]
-            outputs[name] = side(x, name)
+            outputs[name] = auxiliary_classifier(x, name)
         x = caffe_pool(x) if module in ("3b", "4e") else x
-    return {"main": last(x.mean(axis=(1, 2)), "fc"), **outputs}
+    return {"main": logits(x.mean(axis=(1, 2)), "fc"), **outputs}
 
 
 def test_googlenet_starts_as_bvlcs():
     keras.utils.set_random_seed(0)
-    weights = weights_of(zoo.build("googlenet", (32, 32, 3), 10, width=0.25, aux=True))
+    weights = get_weights(zoo.build("googlenet", (32, 32, 3), 10, width=0.25, aux=True))
     for name, (kernel, bias) in weights.items():
         limit = math.sqrt(3 / math.prod(kernel.shape[:-1]))
         assert np.abs(kernel).max() <= 1.000001 * limit
@@ -300,7 +301,9 @@ def test_googlenet_starts_as_bvlcs():
 def test_googlenet_equals_bvlcs_in_numpy(stem, shape):
     model = zoo.build("googlenet", shape, 10, width=0.125, stem=stem, aux=True, classifier_activation=None)
     randomize(model)
-    batch = 50 * images(2, *shape)
-    found, expected = model.predict(batch, verbose=0), googlenet(np.float64(batch), weights_of(model), stem == "small")
-    assert {name: difference(found[name], each) < 1e-5 for name, each in expected.items()} == dict.fromkeys(
+    batch = 50 * random_images(2, *shape)
+    actual, expected = model.predict(batch, verbose=0), googlenet(np.float64(batch), get_weights(model),
+                                                                  stem == "small")
+    assert {name: relative_difference(actual[name], logits) < 1e-5
+            for name, logits in expected.items()} == dict.fromkeys(
         ("main", "aux1", "aux2"), True)

@@ -1,80 +1,84 @@
-"""The Inceptions that keras.applications does not have, against NumPy: the figures typed in again, another way."""
+"""The Inceptions that keras.applications lacks, against an independent implementation of the figures in NumPy."""
 
 import keras
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
-from test_parity import conv, difference, images, max_pool, randomize, relu, weights_of
+from test_parity import conv, relative_difference, random_images, max_pool, randomize, relu, get_weights
 
 import zoo
 
 SAME = {"1x1": (0, 0), "3x3": (1, 1), "1x7": (0, 3), "7x1": (3, 0), "1x3": (0, 1), "3x1": (1, 0), "7x7": (3, 3)}
 
 
-def padded(x, rows, columns, value=0.0):
+def pad_image(x, rows, columns, value=0.0):
     return np.pad(x, [(0, 0), rows, columns, (0, 0)], constant_values=value)
 
 
-def average(x):
-    """3x3 at the same size; the padding does not count."""
-    sums, ones = (sliding_window_view(padded(each, (1, 1), (1, 1)), (3, 3), axis=(1, 2)).sum(axis=(-2, -1))
-                  for each in (x, np.ones_like(x)))
+def average_pool(x):
+    """Average 3x3 windows at the same size, without the padding."""
+    sums, ones = (sliding_window_view(pad_image(array, (1, 1), (1, 1)), (3, 3), axis=(1, 2)).sum(axis=(-2, -1))
+                  for array in (x, np.ones_like(x)))
     return sums / ones
 
 
-def halved(n):
-    """How TensorFlow pads a window of 3 with stride 2 to ceil(n / 2)."""
+def get_stride2_padding(n):
+    """Return TensorFlow's "same" padding of a window of 3 with stride 2."""
     return (0, 1) if n % 2 == 0 else (1, 1)
 
 
 class Network:
-    """Runs figures: 'v' is valid, '/2' stride 2. Words: '3x3', '3x3 v', '3x3/2 v', 'avg', 'max', 'max/2', 'max/2 v'."""
+    """Runs the figures.
+
+    Operations: '3x3', '3x3 v', '3x3/2 v', 'avg', 'max', 'max/2', 'max/2 v'; 'v' is valid padding, '/2' is stride 2.
+    """
 
     def __init__(self, model):
-        self.weights = weights_of(model)
+        self.weights = get_weights(model)
 
-    def unit(self, x, name, stride=1, pad=None):
+    def unit(self, x, name, stride=1, padding=None):
         kernel, = self.weights[name]
         *gamma, beta, mean, variance = self.weights[f"{name}_bn"]
-        x = padded(x, *pad) if pad else x
+        x = pad_image(x, *padding) if padding else x
         x = (conv(x, kernel, stride=stride) - mean) / np.sqrt(variance + 1e-3) * (gamma[0] if gamma else 1.0) + beta
         return relu(x)
 
-    def step(self, x, words, name):
-        word, _, valid = words.partition(" ")
-        kind, _, half = word.partition("/")
+    def step(self, x, operation, name):
+        kernel, _, valid = operation.partition(" ")
+        kind, _, half = kernel.partition("/")
         if kind == "avg":
-            return average(x)
+            return average_pool(x)
         if kind == "max" and not half:
-            return max_pool(padded(x, (1, 1), (1, 1), -np.inf), 3, 1)
+            return max_pool(pad_image(x, (1, 1), (1, 1), -np.inf), 3, 1)
         if kind == "max":
-            return max_pool(x if valid else padded(x, *map(halved, x.shape[1:3]), -np.inf), 3, 2)
-        pad = None
+            return max_pool(x if valid else pad_image(x, *map(get_stride2_padding, x.shape[1:3]), -np.inf), 3, 2)
+        padding = None
         if not valid:
-            pad = [(side, side) for side in SAME[kind]]
-            pad = [halved(n) for n in x.shape[1:3]] if half and kind == "3x3" else pad
-            pad = [(2, 3) if n % 2 == 0 else (3, 3) for n in x.shape[1:3]] if half and kind == "7x7" else pad
-        return self.unit(x, f"{name}_{kind}", 2 if half else 1, pad)
+            padding = [(amount, amount) for amount in SAME[kind]]
+            padding = [get_stride2_padding(n) for n in x.shape[1:3]] if half and kind == "3x3" else padding
+            padding = [(2, 3) if n % 2 == 0 else (3, 3) for n in x.shape[1:3]] if half and kind == "7x7" else padding
+        return self.unit(x, f"{name}_{kind}", 2 if half else 1, padding)
 
-    def chain(self, x, words, name):
-        for letter, each in zip("abcdefgh", words, strict=False):
-            x = self.step(x, each, f"{name}{letter}")
+    def chain(self, x, operations, name):
+        for letter, operation in zip("abcdefgh", operations, strict=False):
+            x = self.step(x, operation, f"{name}{letter}")
         return x
 
     def fork(self, x, name, *chains):
-        return np.concatenate([self.chain(x, words, f"{name}_{number}") for number, words in enumerate(chains, 1)], -1)
+        return np.concatenate([self.chain(x, operations, f"{name}_{branch}")
+                               for branch, operations in enumerate(chains, 1)], -1)
 
-    def wide(self, x, name, branch, *words):
-        """A branch of 8x8 that ends in 1x3 beside 3x1."""
-        x = self.chain(x, words, f"{name}_{branch}")
-        letter = "abcdefgh"[len(words)]
+    def wide(self, x, name, branch, *operations):
+        """Return the outputs of an 8x8 branch that ends in parallel 1x3 and 3x1 convolutions."""
+        x = self.chain(x, operations, f"{name}_{branch}")
+        letter = "abcdefgh"[len(operations)]
         return [self.step(x, "1x3", f"{name}_{branch}{letter}_1a"), self.step(x, "3x1", f"{name}_{branch}{letter}_2a")]
 
     def residual(self, x, name, scale, *chains):
         kernel, bias = self.weights[f"{name}_linear"]
         return relu(x + scale * conv(self.fork(x, f"{name}_mixed", *chains), kernel, bias))
 
-    def classified(self, x, name="fc"):
+    def classify(self, x, name="fc"):
         kernel, bias = self.weights[name]
         return x.mean(axis=(1, 2)) @ kernel + bias
 
@@ -88,7 +92,7 @@ def inception_v2(net, x):
         else:
             pool = "max" if name == "5b" else "avg"
             x = net.fork(x, name, ["1x1"], ["1x1", "3x3"], ["1x1", "3x3", "3x3"], [pool, "1x1"])
-    return net.classified(x)
+    return net.classify(x)
 
 
 def stem_v4(net, x):
@@ -100,30 +104,30 @@ def stem_v4(net, x):
 
 def inception_v4(net, x):
     x = stem_v4(net, x)
-    for number in range(1, 5):
-        x = net.fork(x, f"A_{number}", ["1x1"], ["1x1", "3x3"], ["1x1", "3x3", "3x3"], ["avg", "1x1"])
+    for index in range(1, 5):
+        x = net.fork(x, f"A_{index}", ["1x1"], ["1x1", "3x3"], ["1x1", "3x3", "3x3"], ["avg", "1x1"])
     x = net.fork(x, "reductionA", ["3x3/2 v"], ["1x1", "3x3", "3x3/2 v"], ["max/2 v"])
-    for number in range(1, 8):
-        x = net.fork(x, f"B_{number}", ["1x1"], ["1x1", "1x7", "7x1"], ["1x1", "7x1", "1x7", "7x1", "1x7"],
+    for index in range(1, 8):
+        x = net.fork(x, f"B_{index}", ["1x1"], ["1x1", "1x7", "7x1"], ["1x1", "7x1", "1x7", "7x1", "1x7"],
                      ["avg", "1x1"])
     x = net.fork(x, "reductionB", ["1x1", "3x3/2 v"], ["1x1", "1x7", "7x1", "3x3/2 v"], ["max/2 v"])
-    for number in range(1, 4):
-        name = f"C_{number}"
+    for index in range(1, 4):
+        name = f"C_{index}"
         x = np.concatenate([net.chain(x, ["1x1"], f"{name}_1"), *net.wide(x, name, 2, "1x1"),
                             *net.wide(x, name, 3, "1x1", "3x1", "1x3"), net.chain(x, ["avg", "1x1"], f"{name}_4")], -1)
-    return net.classified(x)
+    return net.classify(x)
 
 
 def residual_modules(net, x, reduction_b):
-    for number in range(1, 6):
-        x = net.residual(x, f"A_{number}", 0.17, ["1x1"], ["1x1", "3x3"], ["1x1", "3x3", "3x3"])
+    for index in range(1, 6):
+        x = net.residual(x, f"A_{index}", 0.17, ["1x1"], ["1x1", "3x3"], ["1x1", "3x3", "3x3"])
     x = net.fork(x, "reductionA", ["3x3/2 v"], ["1x1", "3x3", "3x3/2 v"], ["max/2 v"])
-    for number in range(1, 11):
-        x = net.residual(x, f"B_{number}", 0.10, ["1x1"], ["1x1", "1x7", "7x1"])
+    for index in range(1, 11):
+        x = net.residual(x, f"B_{index}", 0.10, ["1x1"], ["1x1", "1x7", "7x1"])
     x = net.fork(x, "reductionB", *reduction_b)
-    for number in range(1, 6):
-        x = net.residual(x, f"C_{number}", 0.20, ["1x1"], ["1x1", "1x3", "3x1"])
-    return net.classified(x)
+    for index in range(1, 6):
+        x = net.residual(x, f"C_{index}", 0.20, ["1x1"], ["1x1", "1x3", "3x1"])
+    return net.classify(x)
 
 
 REDUCTION_B = (["1x1", "3x3/2 v"], ["1x1", "3x3/2 v"], ["1x1", "3x3", "3x3/2 v"], ["max/2 v"])
@@ -144,16 +148,16 @@ def inception_resnet_v2_paper(net, x):
 def test_equal_to_the_figures_in_numpy(network, shape, scale):
     model = zoo.build(network.__name__, shape, 10, width=1 / 16, stem="paper", classifier_activation=None, scale=scale)
     randomize(model)
-    batch = images(2, *shape)
-    found, expected = model.predict(batch, verbose=0), network(Network(model), np.float64(batch))
+    batch = random_images(2, *shape)
+    actual, expected = model.predict(batch, verbose=0), network(Network(model), np.float64(batch))
     # float64 against 60 to 150 convolutions in float32, as in test_parity
-    assert difference(found, expected) < 1e-4
+    assert relative_difference(actual, expected) < 1e-4
 
 
 @pytest.mark.parametrize("name", ["inception_v2", "inception_v3", "inception_v4", "inception_resnet_v1",
                                   "inception_resnet_v2", "inception_resnet_v2_paper", "xception"])
-def test_normalisation_has_slims_constants(name):
+def test_batch_normalization_has_slims_constants(name):
     model = zoo.build(name, (32, 32, 3), 10, width=0.05)
-    found = {(layer.epsilon, layer.momentum) for layer in model.layers
-             if isinstance(layer, keras.layers.BatchNormalization)}
-    assert found == {(1e-3, 0.99)}
+    constants = {(layer.epsilon, layer.momentum) for layer in model.layers
+                 if isinstance(layer, keras.layers.BatchNormalization)}
+    assert constants == {(1e-3, 0.99)}

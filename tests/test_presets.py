@@ -1,4 +1,4 @@
-"""--preset small: the width and the options of the catalogue, on every command that builds a network."""
+"""--preset small: the width and the options of the registry, in every command that builds a network."""
 
 import json
 import subprocess
@@ -17,77 +17,79 @@ from zoo.weights import pretrained
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def plan(*words):
-    return training_command.parse_run_config(train.build_parser().parse_args([*words]))
+def parse_config(*arguments):
+    return training_command.parse_run_config(train.build_parser().parse_args([*arguments]))
 
 
 @pytest.mark.parametrize("network", registry.MODELS)
 def test_train_builds_the_preset(network):
     small = registry.get_model_info(network).small_preset
-    model_config = plan(network, "--preset", "small", "--dataset", small.dataset).model_config
+    model_config = parse_config(network, "--preset", "small", "--dataset", small.dataset).model_config
     assert model_config.width == small.width and small.options.items() <= model_config.options.items()
     assert model_config == pretrained.resolve_preset_config(registry.get_model_info(network), "small")
-    assert plan(network, "--dataset", small.dataset).model_config.width == 1
+    assert parse_config(network, "--dataset", small.dataset).model_config.width == 1
 
 
 @pytest.fixture
 def narrow_vgg(monkeypatch):
-    """vgg16 with a preset that sets an option."""
+    """Give vgg16 a preset that sets an option; return arguments that use it."""
     preset = registry.Preset("cifar10", 0.25, {"batch_norm": True})
     monkeypatch.setitem(registry.MODELS, "vgg16", replace(registry.get_model_info("vgg16"), small_preset=preset))
     return ["vgg16", "--preset", "small", "--dataset", "cifar10"]
 
 
-def test_other_options_can_be_given_beside_it(narrow_vgg):
-    model_config = plan(*narrow_vgg, "--model-option", "dropout=0.3").model_config
+def test_other_options_can_be_combined_with_a_preset(narrow_vgg):
+    model_config = parse_config(*narrow_vgg, "--model-option", "dropout=0.3").model_config
     assert (model_config.width, model_config.options) == (0.25, {"batch_norm": True, "dropout": 0.3})
-    assert plan(*narrow_vgg, "--set", "dropout=0.2").model_config.options == {"batch_norm": True, "dropout": 0.2}
+    assert parse_config(*narrow_vgg, "--set", "dropout=0.2").model_config.options == {"batch_norm": True,
+                                                                                      "dropout": 0.2}
 
 
-@pytest.mark.parametrize("words, pin", [
+@pytest.mark.parametrize("arguments, pin", [
     (["--width", "0.5"], "--width"), (["--width", "0.25"], "--width"),
     (["--model-option", "batch_norm=false"], "--model-option batch_norm")])
-def test_what_the_preset_sets_is_refused(words, pin, narrow_vgg, capsys):
-    assert train.main([*narrow_vgg, *words]) == 2
+def test_options_set_by_the_preset_are_refused(arguments, pin, narrow_vgg, capsys):
+    assert train.main([*narrow_vgg, *arguments]) == 2
     error = capsys.readouterr().err
     check_text(error, pin, "small")
     assert error.count("\n") == 1
-    assert summary.main(["vgg16", "--preset", "small", *words]) == 2
+    assert summary.main(["vgg16", "--preset", "small", *arguments]) == 2
     check_text(capsys.readouterr().err, pin, "small")
 
 
-def test_a_mistyped_preset_is_told_the_nearest_before_anything_loads():
+def test_a_mistyped_preset_names_the_nearest_before_anything_loads():
     code = ("import sys; from zoo.cli import train; print(train.main(['nin', '--preset', 'smal']), "
             "[name for name in ('numpy', 'keras') if name in sys.modules])")
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert run.stdout == "2 []\n"
-    check_text(run.stderr, "'smal'", "'small'")
-    assert run.stderr.count("\n") == 1
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert process.stdout == "2 []\n"
+    check_text(process.stderr, "'smal'", "'small'")
+    assert process.stderr.count("\n") == 1
 
 
-def test_the_same_command_goes_on(tmp_path, capsys):
-    words = ["maxout_mnist", "--preset", "small", "--limit", "20", "--epochs", "1", "--gpu", "none", "--output-dir",
-             str(tmp_path), "--name", "run"]
-    assert train.main(words) == 0
+def test_the_same_command_resumes(tmp_path, capsys):
+    arguments = ["maxout_mnist", "--preset", "small", "--limit", "20", "--epochs", "1", "--gpu", "none", "--output-dir",
+                 str(tmp_path), "--name", "run"]
+    assert train.main(arguments) == 0
     width = json.loads((tmp_path / "run" / "run.json").read_text())["model_config"]["width"]
     assert width == registry.get_model_info("maxout_mnist").small_preset.width
-    assert train.main(words) == 0  # it is finished
+    assert train.main(arguments) == 0  # it is finished
     assert train.main(["--resume", str(tmp_path / "run")]) == 0
     assert train.main(["--resume", str(tmp_path / "run"), "--preset", "small"]) == 2
     assert "--preset" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [summary, diagram])
-def test_info_and_draw_take_the_images_of_the_preset(command):
-    found = common.parse_model_config("resnet34", command.build_parser().parse_args(["resnet34", "--preset", "small"]))
-    assert found == pretrained.resolve_preset_config(registry.get_model_info("resnet34"), "small")
-    assert (found.input_shape, found.classes, found.stem) == ((32, 32, 3), 10, "small")
+def test_summary_and_diagram_use_the_image_size_of_the_preset(command):
+    model_config = common.parse_model_config("resnet34",
+                                             command.build_parser().parse_args(["resnet34", "--preset", "small"]))
+    assert model_config == pretrained.resolve_preset_config(registry.get_model_info("resnet34"), "small")
+    assert (model_config.input_shape, model_config.classes, model_config.stem) == ((32, 32, 3), 10, "small")
     large = common.parse_model_config("resnet34", command.build_parser().parse_args(
         ["resnet34", "--preset", "small", "--image-size", "224", "--classes", "5"]))
-    assert (large.input_shape, large.classes, large.width) == ((224, 224, 3), 5, found.width)
+    assert (large.input_shape, large.classes, large.width) == ((224, 224, 3), 5, model_config.width)
 
 
-def test_a_network_without_presets_says_so(monkeypatch):
+def test_a_network_without_presets_is_refused(monkeypatch):
     monkeypatch.setitem(registry.MODELS, "nin", replace(registry.get_model_info("nin"), small_preset=None))
     with pytest.raises(UserError, match="'small'"):
-        plan("nin", "--preset", "small")
+        parse_config("nin", "--preset", "small")

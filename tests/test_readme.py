@@ -1,4 +1,4 @@
-"""What the README and the docs say is what the programs print and what the files of the repository hold."""
+"""The README and the docs agree with the output of the programs and with the files of the repository."""
 
 import re
 import shlex
@@ -16,42 +16,43 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def between(marker, text=README):
+def extract_block(marker, text=README):
     """Return the lines between `<!-- marker -->` and `<!-- end -->`."""
     return re.search(rf"<!-- {re.escape(marker)} -->\n(.*?)\n?<!-- end -->", text, re.DOTALL)[1]
 
 
-def printed(*command):
-    run = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=True)
-    return run.stdout.strip()
+def run_and_capture(*command):
+    process = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=True)
+    return process.stdout.strip()
 
 
-def test_the_table_of_networks_is_the_catalogues():
-    assert between("python -m zoo list --markdown") == printed("-m", "zoo", "list", "--markdown")
+def test_the_table_of_networks_is_up_to_date():
+    assert extract_block("python -m zoo list --markdown") == run_and_capture("-m", "zoo", "list", "--markdown")
 
 
-def test_the_accuracies_are_those_of_the_benchmarks():
-    assert between("python benchmarks/accuracy.py --table") == printed("benchmarks/accuracy.py", "--table")
+def test_the_table_of_accuracies_is_up_to_date():
+    assert extract_block("python benchmarks/accuracy.py --table") == run_and_capture("benchmarks/accuracy.py",
+                                                                                     "--table")
 
 
-def test_what_a_transfer_is_worth_is_the_benchmarks():
+def test_the_table_of_transfer_learning_is_up_to_date():
     page = (ROOT / "docs" / "transfer.md").read_text(encoding="utf-8")
     command = "python benchmarks/transfer.py --table"
-    assert between(command, page) == printed("benchmarks/transfer.py", "--table")
+    assert extract_block(command, page) == run_and_capture("benchmarks/transfer.py", "--table")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_pictures_lead_somewhere(page):
+def test_targets_of_links_and_images_exist(page):
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text) + re.findall(r'src="([^"]+)"', text):
         if not target.startswith("https://"):
             assert (page.parent / target).exists(), target
 
 
-def test_each_picture_has_a_licence():
-    listed = (ROOT / "docs" / "images" / "README.md").read_text(encoding="utf-8")
-    for picture in (ROOT / "docs" / "images").glob("*.png"):
-        assert f"| `{picture.name}` |" in listed
+def test_each_image_has_a_license():
+    licenses = (ROOT / "docs" / "images" / "README.md").read_text(encoding="utf-8")
+    for image in (ROOT / "docs" / "images").glob("*.png"):
+        assert f"| `{image.name}` |" in licenses
 
 
 def test_the_commands_exist():
@@ -62,7 +63,7 @@ def test_the_commands_exist():
 @pytest.mark.parametrize("line", [
     line for page in PAGES
     for line in re.findall(r"^python -m zoo\.train (\S.*)$", page.read_text("utf-8"), re.MULTILINE)])
-def test_the_training_commands_are_ones_that_train(line):
+def test_the_training_commands_parse(line):
     arguments = train.build_parser().parse_args(shlex.split(line, comments=True))
     assert arguments.resume or training_command.parse_run_config(arguments)
 
@@ -70,6 +71,6 @@ def test_the_training_commands_are_ones_that_train(line):
 def test_ci_runs_the_second_command():
     blocks = re.findall(r"```bash\n(python3 -m venv .*?)\n```", README)
     assert len(blocks) == 2 and all(block.startswith("python3 -m venv .venv && ") for block in blocks)
-    found = re.search(r"<!-- tests -->\n```bash\n(.*?)\n```", README)[1]
-    assert found == blocks[1] and found.endswith("-m pytest -n 2 --dist loadfile")
-    assert "<!-- tests -->" in (ROOT / ".ci" / "run").read_text()  # where it looks for the command
+    command = re.search(r"<!-- tests -->\n```bash\n(.*?)\n```", README)[1]
+    assert command == blocks[1] and command.endswith("-m pytest -n 2 --dist loadfile")
+    assert "<!-- tests -->" in (ROOT / ".ci" / "run").read_text()  # the marker before the command

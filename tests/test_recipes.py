@@ -1,4 +1,4 @@
-"""Recipes: which one a run takes, what the command line may change of it, and what is refused."""
+"""Recipes: the one that a run uses, overrides on the command line, and invalid values."""
 
 import dataclasses
 import re
@@ -30,13 +30,14 @@ from zoo.training.recipe import (
     override_recipe,
     resolve_aux_loss_weights,
 )
-from zoo.training.recipes import BASE, DIGITS_OVERRIDES, RECIPE_NAMES, MODERN_RECIPES, NOTES_RECIPE, PAPER_RECIPES, get_recipe
+from zoo.training.recipes import (BASE, DIGITS_OVERRIDES, RECIPE_NAMES, MODERN_RECIPES, NOTES_RECIPE, PAPER_RECIPES,
+                                  get_recipe)
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def asked(*words):
-    arguments = build_parser().parse_args(words)
+def parse_recipe(*argv):
+    arguments = build_parser().parse_args(argv)
     return parse_run_config(arguments, dataset_info.get_dataset_info(arguments.dataset)).recipe
 
 
@@ -52,18 +53,18 @@ def test_the_fields_and_their_defaults():
     assert BASE == Recipe()
 
 
-def test_the_networks_with_recipes_are_those_of_the_catalogue():
+def test_the_networks_with_recipes_are_in_the_registry():
     assert {*MODERN_RECIPES, *DIGITS_OVERRIDES} <= {*registry.MODELS} == {*PAPER_RECIPES}
 
 
 @pytest.mark.parametrize("network", ["alexnet", "googlenet", "highway_mnist", "msra_a", "msra_b", "vgg16", "vgg19"])
-def test_without_batch_normalisation_the_rate_is_a_tenth(network):
+def test_without_batch_normalization_the_learning_rate_is_a_tenth(network):
     assert get_recipe(network, "cifar10").learning_rate == 0.01
 
 
 @pytest.mark.parametrize("kind", RECIPE_NAMES)
 @pytest.mark.parametrize("network", registry.MODELS)
-def test_what_is_listed_passes_the_check(network, kind):
+def test_every_recipe_is_valid(network, kind):
     for dataset in DATASETS:
         recipe = get_recipe(network, dataset, kind)
         check_recipe(recipe)
@@ -71,8 +72,8 @@ def test_what_is_listed_passes_the_check(network, kind):
         augmentation.check_augmentation(augmentation.parse_augmentation(recipe.augmentation), DATASETS[dataset].shape)
 
 
-def test_the_notes():
-    """Adadelta with Keras 1's rate, the plateau, the early end; digits are not mirrored."""
+def test_the_recipe_of_the_notes():
+    """Adadelta with Keras 1's learning rate, ReduceLROnPlateau and early stopping; digits are not flipped."""
     recipe = serialize_recipe(get_recipe("vgg16", "cifar10", "notes"))
     expected = {"optimizer": "adadelta", "learning_rate": 1.0, "rho": 0.95, "lr_schedule": "plateau",
                 "gamma": pytest.approx(0.70710678), "lr_patience": 3, "min_lr": 1e-6, "early_stopping_patience": 15,
@@ -98,7 +99,7 @@ def test_the_notes():
     ("msra_a", {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 128}),
     ("lenet5", {"epochs": 20, "momentum": 0.0, "milestones": "2 5 8 12", "augmentation": ""}),
 ])
-def test_the_papers(network, expected):
+def test_the_recipes_of_the_papers(network, expected):
     recipe = serialize_recipe(get_recipe(network, "cifar10", "paper"))
     assert {field: recipe[field] for field in expected} == expected
 
@@ -115,8 +116,8 @@ def test_a_recipe_cannot_be_changed_in_place():
 
 
 @pytest.mark.parametrize("network, dataset, expected", [
-    ("lenet5", "digits", {"learning_rate": 0.05, "batch_size": 32, "epochs": 15}),  # the pair's
-    ("lenet5", "mnist", {"learning_rate": 0.05, "batch_size": 64, "epochs": 12}),  # the network's
+    ("lenet5", "digits", {"learning_rate": 0.05, "batch_size": 32, "epochs": 15}),  # of the pair
+    ("lenet5", "mnist", {"learning_rate": 0.05, "batch_size": 64, "epochs": 12}),  # of the network
     ("vgg16", "cifar10", {"optimizer": "nesterov", "learning_rate": 0.01, "weight_decay": 5e-4}),
     ("vgg19", "digits", {"optimizer": "nesterov", "learning_rate": 0.01}),
     ("resnet34", "cifar100", {"optimizer": "nesterov", "learning_rate": 0.1, "batch_size": 128, "epochs": 30}),
@@ -131,10 +132,10 @@ def test_a_recipe_cannot_be_changed_in_place():
 def test_the_recipe_of_a_pair(network, dataset, expected):
     recipe = serialize_recipe(get_recipe(network, dataset))
     assert {field: recipe[field] for field in expected} == expected
-    assert asked(network, "--dataset", dataset) == get_recipe(network, dataset)
+    assert parse_recipe(network, "--dataset", dataset) == get_recipe(network, dataset)
 
 
-@pytest.mark.parametrize("words, field, value", [
+@pytest.mark.parametrize("arguments, field, value", [
     (["--epochs", "3"], "epochs", 3),
     (["-b", "7"], "batch_size", 7),
     (["--batch-size", "7"], "batch_size", 7),
@@ -150,8 +151,8 @@ def test_the_recipe_of_a_pair(network, dataset, expected):
     (["--set", "loss=map_distance"], "loss", "map_distance"),
     (["--set", "max_norm=2 fc=1"], "max_norm", "2 fc=1"),
 ])
-def test_one_field_changes_and_no_other(words, field, value):
-    recipe = asked("resnet34", *words)
+def test_one_field_changes_and_no_other(arguments, field, value):
+    recipe = parse_recipe("resnet34", *arguments)
     assert getattr(recipe, field) == value and type(getattr(recipe, field)) is type(value)
     base = get_recipe("resnet34", "digits")
     assert recipe == dataclasses.replace(base, **{field: value}) != base
@@ -159,12 +160,12 @@ def test_one_field_changes_and_no_other(words, field, value):
 
 
 def test_several_fields_change_together():
-    found = asked("resnet34", "--epochs", "2", "--set", "warmup_epochs=0", "--set", "optimizer=adam", "--set",
-                  "augmentation=")
-    assert found == Recipe(epochs=2, warmup_epochs=0.0, optimizer="adam", learning_rate=0.001)
+    recipe = parse_recipe("resnet34", "--epochs", "2", "--set", "warmup_epochs=0", "--set", "optimizer=adam", "--set",
+                          "augmentation=")
+    assert recipe == Recipe(epochs=2, warmup_epochs=0.0, optimizer="adam", learning_rate=0.001)
 
 
-@pytest.mark.parametrize("network, words, fields", [
+@pytest.mark.parametrize("network, arguments, fields", [
     ("resnet34", "--optimizer adam", ("adam", 0.001, 0.9, 1e-7)),
     ("resnet34", "--optimizer adamw --momentum 0.5", ("adamw", 0.001, 0.5, 1e-7)),
     ("resnet34", "--optimizer rmsprop", ("rmsprop", 0.001, 0.0, 1e-7)),
@@ -176,23 +177,23 @@ def test_several_fields_change_together():
     ("inception_v3", "--recipe paper --optimizer adam", ("adam", 0.001, 0.0, 1e-7)),
     ("resnet34", "--recipe notes --optimizer adam", ("adam", 0.001, 0.9, 1e-7)),
 ])
-def test_another_optimizer_brings_its_own_rate_unless_one_is_given(network, words, fields):
-    found = asked(network, *words.split())
-    assert (found.optimizer, found.learning_rate, found.momentum, found.epsilon) == fields
+def test_another_optimizer_has_its_own_learning_rate_unless_one_is_given(network, arguments, fields):
+    recipe = parse_recipe(network, *arguments.split())
+    assert (recipe.optimizer, recipe.learning_rate, recipe.momentum, recipe.epsilon) == fields
 
 
-def test_the_header_notes_the_rate_of_another_optimizer():
+def test_the_header_notes_the_learning_rate_of_another_optimizer():
     config = parse_run_config(build_parser().parse_args(["resnet34", "--optimizer", "adam"]),
                               dataset_info.get_dataset_info("digits"))
     (note,) = config.notes
     check_message(note, "learning_rate", "0.001", "adam", "0.1", "nesterov")
     header = format_header(config, load_data("digits", limit=100), 1, "CPU", "runs/a")
     assert [line for line in header if note in line and line.startswith("note")]
-    given = build_parser().parse_args(["resnet34", "--optimizer", "adam", "--lr", "0.1"])
-    assert parse_run_config(given, dataset_info.get_dataset_info("digits")).notes == ()
+    arguments = build_parser().parse_args(["resnet34", "--optimizer", "adam", "--lr", "0.1"])
+    assert parse_run_config(arguments, dataset_info.get_dataset_info("digits")).notes == ()
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     (["--lr", "1e39"], "learning_rate 0 1,000,000 1e+39"),
     (["--lr", "1_0"], "--lr 1_0"),
     (["--epochs", "0"], "epochs 1 1,000,000 0"),
@@ -244,37 +245,37 @@ def test_the_header_notes_the_rate_of_another_optimizer():
     (["--set", "epochs"], "--set NAME=VALUE epochs"),
     (["--set", "warmup_epochs=1", "--set", "warmup_epochs=2"], "--set warmup_epochs"),
 ])
-def test_what_makes_no_sense_is_refused(words, parts):
+def test_invalid_values_are_refused(arguments, parts):
     with pytest.raises(UserError) as error:
-        asked("resnet34", *words)
+        parse_recipe("resnet34", *arguments)
     check_message(error.value, *parts.split())
 
 
 def test_an_unknown_field_names_the_nearest():
     with pytest.raises(UserError) as error:
-        asked("resnet34", "--set", "wieght_decay=0")
+        parse_recipe("resnet34", "--set", "wieght_decay=0")
     message = str(error.value)
     check_message(message, "--set", "wieght_decay", "batch_size")
     check_message(message[:message.index("batch_size")], "weight_decay")  # before the list of all fields
 
 
-@pytest.mark.parametrize("words, flag, field", [
+@pytest.mark.parametrize("arguments, flag, field", [
     (["--lr", "0.1", "--set", "learning_rate=0.1"], "--lr", "learning_rate"),
     (["--epochs", "2", "--set", "epochs=3"], "--epochs", "epochs"),
     (["-b", "2", "--set", "batch_size=3"], "--batch-size", "batch_size"),
 ])
-def test_a_field_given_in_two_ways_is_refused(words, flag, field):
+def test_a_field_given_in_two_ways_is_refused(arguments, flag, field):
     with pytest.raises(UserError) as error:
-        asked("resnet34", *words)
+        parse_recipe("resnet34", *arguments)
     check_message(error.value, flag, "--set", field)
 
 
-def test_overridden_checks_too():
+def test_override_recipe_checks_values():
     with pytest.raises(UserError, match="epochs"):
         override_recipe(BASE, {"epochs": 0})
 
 
-@pytest.mark.parametrize("recipe, shown", [
+@pytest.mark.parametrize("recipe, values", [
     (Recipe(optimizer="sgd", learning_rate=0.05, epochs=2),
      {"optimizer": "sgd", "learning_rate": "0.05", "momentum": "0.9", "lr_schedule": "cosine", "warmup_epochs": "1",
       "weight_decay": "0.0005", "batch_size": "128", "epochs": "2"}),
@@ -294,56 +295,58 @@ def test_overridden_checks_too():
       "lr_patience": "3", "min_lr": "0", "weight_decay": "0.0005", "batch_size": "128", "epochs": "30",
       "augmentation": "flip"}),
 ])
-def test_the_header_has_every_field_that_has_an_effect(recipe, shown):
-    pattern = ".*".join(rf"\b{field}\W{{1,3}}{re.escape(value)}" for field, value in shown.items())
+def test_the_header_has_every_field_that_has_an_effect(recipe, values):
+    pattern = ".*".join(rf"\b{field}\W{{1,3}}{re.escape(value)}" for field, value in values.items())
     assert re.fullmatch(rf"\W*{pattern}\W*", format_recipe(recipe))
-    absent = {*serialize_recipe(recipe)} - {*shown}
+    absent = {*serialize_recipe(recipe)} - {*values}
     assert not [field for field in absent if re.search(rf"\b{field}\b", format_recipe(recipe))]
 
 
 @pytest.mark.parametrize("text, expected", [
     ("", {}), ("  ", {}), ("1.9", {"": 1.9}), ("2", {"": 2.0}), ("fc4=1.9", {"fc4": 1.9}),
     ("1.9365 conv1=0.9  fc4=1.9", {"": 1.9365, "conv1": 0.9, "fc4": 1.9}), ("conv1=0.9 1.9", {"": 1.9, "conv1": 0.9})])
-def test_numbers_by_name(text, expected):
+def test_parse_named_values(text, expected):
     assert parse_named_values("max_norm", text) == expected
 
 
 @pytest.mark.parametrize("text, expected", [
     ("", ()), ("82 123", (82.0, 123.0)), ("1.5", (1.5,)), ("every 2", 2.0), ("every 0.5", 0.5)])
-def test_drops(text, expected):
+def test_parse_milestones(text, expected):
     assert parse_milestones(text) == expected
 
 
-def test_which_runs_can_become_longer():
+def test_extendable_schedules():
     assert [schedule for schedule in ("constant", "step", "cosine", "one_cycle", "plateau")
             if is_extendable(Recipe(lr_schedule=schedule))] == ["constant", "step", "plateau"]
 
 
-@pytest.mark.parametrize("network, sides, expected", [
+@pytest.mark.parametrize("network, aux_loss_weights, expected", [
     ("googlenet", "", {}), ("googlenet", "0.2", {"aux1": 0.2, "aux2": 0.2}),
     ("googlenet", "aux1=0.3 aux2=0.1", {"aux1": 0.3, "aux2": 0.1}),
     ("googlenet", "0.5 aux2=1", {"aux1": 0.5, "aux2": 1.0}),
     ("inception_v3", "aux1=0.4", {"aux1": 0.4}), ("resnet34", "", {})])
-def test_the_weights_of_the_side_losses(network, sides, expected):
-    assert resolve_aux_loss_weights(Recipe(aux_loss_weights=sides), registry.get_model_info(network)) == expected
+def test_the_weights_of_auxiliary_losses(network, aux_loss_weights, expected):
+    assert resolve_aux_loss_weights(Recipe(aux_loss_weights=aux_loss_weights),
+                                    registry.get_model_info(network)) == expected
 
 
-@pytest.mark.parametrize("network, sides, parts", [
+@pytest.mark.parametrize("network, aux_loss_weights, parts", [
     ("resnet34", "0.3", "resnet34 aux_loss_weights="),
     ("googlenet", "aux3=0.3", "googlenet aux3 aux1 aux2"),
     ("googlenet", "aux1=0.3", "aux_loss_weights aux2=0.3")])
-def test_side_losses_that_cannot_be(network, sides, parts):
+def test_invalid_weights_of_auxiliary_losses(network, aux_loss_weights, parts):
     with pytest.raises(UserError) as error:
-        resolve_aux_loss_weights(Recipe(aux_loss_weights=sides), registry.get_model_info(network))
+        resolve_aux_loss_weights(Recipe(aux_loss_weights=aux_loss_weights), registry.get_model_info(network))
     check_message(error.value, *parts.split())
 
 
-def test_recipes_need_nothing_but_floor_0():
-    ask = ("import sys, zoo.training.recipes; "
-           "print(*sorted(name for name in sys.modules if name.partition('.')[0] not in sys.stdlib_module_names))")
-    run = subprocess.run([sys.executable, "-S", "-c", ask], cwd=ROOT, capture_output=True, text=True)  # -S: no site
-    assert run.stderr == ""
-    loaded = set(run.stdout.split()) - {"__main__"}
+def test_recipes_import_only_the_lowest_layer():
+    code = ("import sys, zoo.training.recipes; "
+            "print(*sorted(name for name in sys.modules if name.partition('.')[0] not in sys.stdlib_module_names))")
+    # -S: no site
+    process = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert process.stderr == ""
+    loaded = set(process.stdout.split()) - {"__main__"}
     assert "zoo.training.recipes" in loaded
     assert loaded <= {"zoo", "zoo.errors", "zoo.utils.validation", "zoo.registry", "zoo.utils", "zoo.utils.io",
                       "zoo.utils.process", "zoo.env", "zoo.training", "zoo.training.augmentation",

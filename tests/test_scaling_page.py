@@ -1,4 +1,4 @@
-"""docs/scaling.md: its table is what docs/scaling.py prints."""
+"""docs/scaling.md: its table is the output of docs/scaling.py."""
 
 import subprocess
 import sys
@@ -8,13 +8,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_table():
-    run = subprocess.run([sys.executable, "docs/scaling.py"], cwd=ROOT, capture_output=True, text=True, check=True,
-                         env={"PYTHONPATH": str(ROOT)})
+    process = subprocess.run([sys.executable, "docs/scaling.py"], cwd=ROOT, capture_output=True, text=True, check=True,
+                             env={"PYTHONPATH": str(ROOT)})
     page = (ROOT / "docs" / "scaling.md").read_text()
-    assert f"<!-- python docs/scaling.py -->\n{run.stdout}<!-- end -->\n" in page
+    assert f"<!-- python docs/scaling.py -->\n{process.stdout}<!-- end -->\n" in page
 
 
 def test_a_row_by_hand():
-    """vgg16: 138,357,544 parameters of 4 bytes; of 8 devices each sends 14 eighths of that."""
+    """vgg16: 138,357,544 parameters of 4 bytes; each of 8 devices sends 14/8 of that."""
     page = (ROOT / "docs" / "scaling.md").read_text()
     assert "| vgg16 | 138,357,544 | 553.4 | 968.5 |" in page

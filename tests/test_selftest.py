@@ -1,4 +1,4 @@
-"""zoo selftest: what passes, and that what is wrong does not."""
+"""zoo selftest: what passes, and that faults are detected."""
 
 import dataclasses
 import io
@@ -25,11 +25,11 @@ from zoo.training.reload_worker import ARRAYS_FILE, KERAS_FILE, ReloadWorker, WE
 from zoo.training.selftest import OVERFIT_CONFIGS
 
 ROOT = Path(__file__).resolve().parents[1]
-FACTS = datasets.get_dataset_info("mnist")
+DATASET_INFO = datasets.get_dataset_info("mnist")
 
 
-def python(*arguments, scratch, **environment):
-    """Run Python in an environment in which zoo is found and temporary files go to the folder `scratch`."""
+def run_python(*arguments, scratch, **environment):
+    """Run Python with zoo on its path and with `scratch` as the folder of temporary files."""
     return subprocess.run([sys.executable, *arguments], cwd=scratch, capture_output=True, text=True, encoding="utf-8",
                           env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TMPDIR": str(scratch),
                                **environment})
@@ -39,42 +39,43 @@ def python(*arguments, scratch, **environment):
 def test_lenet5_passes(tmp_path, backend):
     if not find_spec(backend):
         pytest.skip(f"{backend} is not installed")
-    done = python("-m", "zoo", "selftest", "lenet5", "lenet5", scratch=tmp_path, KERAS_BACKEND=backend)
-    assert (done.returncode, done.stderr) == (0, "")
-    head, row, last = done.stdout.splitlines()
-    name, parameters, steps, first, small, seconds, reload = row.split()
+    process = run_python("-m", "zoo", "selftest", "lenet5", "lenet5", scratch=tmp_path, KERAS_BACKEND=backend)
+    assert (process.returncode, process.stderr) == (0, "")
+    header, row, last_line = process.stdout.splitlines()
+    name, parameters, steps, first_loss, last_loss, seconds, reload = row.split()
     assert (name, parameters, reload) == ("lenet5", "61,706", "ok")
     assert 5 < int(steps) < 200 and int(steps) % 10 == 0
-    assert 2 < float(first) < 4 and 0 < float(small) <= 0.1 * float(first)
-    assert head.split()[-1] == "reload" and head.index("reload") == row.index("ok") and 0 < float(seconds) < 300
-    check_text(last, "1", backend)
-    assert re.findall(r"\d+", last)[:2] == ["1", "1"]
+    assert 2 < float(first_loss) < 4 and 0 < float(last_loss) <= 0.1 * float(first_loss)
+    assert header.split()[-1] == "reload" and header.index("reload") == row.index("ok") and 0 < float(seconds) < 300
+    check_text(last_line, "1", backend)
+    assert re.findall(r"\d+", last_line)[:2] == ["1", "1"]
     assert list(tmp_path.glob("zoo-selftest-*")) == []
 
 
 @pytest.mark.slow
 def test_a_network_that_cannot_learn(tmp_path):
-    """Ten steps, in the whole command: status 1, and the line that says which and how."""
-    done = python("-c", "import sys\nfrom zoo.training import selftest\n"
-                  "selftest.OVERFIT_CONFIGS['lenet5'] = selftest.OverfitConfig(max_steps=10, loss_fraction=1e-9)\n"
-                  "from zoo.cli.selftest import main\nsys.exit(main(['lenet5']))\n", scratch=tmp_path)
-    assert done.returncode == 1
-    row, last = done.stdout.splitlines()[1:]
-    _, _, steps, first, small, _, reload = row.split()
+    """The command with only ten steps: status 1, and an error line with the network and its losses."""
+    process = run_python("-c", "import sys\nfrom zoo.training import selftest\n"
+                         "config = selftest.OverfitConfig(max_steps=10, loss_fraction=1e-9)\n"
+                         "selftest.OVERFIT_CONFIGS['lenet5'] = config\n"
+                         "from zoo.cli.selftest import main\nsys.exit(main(['lenet5']))\n", scratch=tmp_path)
+    assert process.returncode == 1
+    row, last_line = process.stdout.splitlines()[1:]
+    _, _, steps, first_loss, last_loss, _, reload = row.split()
     assert (steps, reload) == ("10", "ok")
-    assert re.findall(r"\d+", last)[:2] == ["0", "1"]
-    line = done.stderr.splitlines()[-1]
+    assert re.findall(r"\d+", last_line)[:2] == ["0", "1"]
+    line = process.stderr.splitlines()[-1]
     assert line.startswith("error: ")
-    check_text(line, "1", "lenet5", small, "10", first)
+    check_text(line, "1", "lenet5", last_loss, "10", first_loss)
 
 
 @pytest.mark.slow
-def test_one_that_fails_does_not_stop_the_others(capsys, monkeypatch):
+def test_a_failing_network_does_not_stop_the_others(capsys, monkeypatch):
     monkeypatch.setitem(registry.MODELS, "vgg16", dataclasses.replace(registry.MODELS["vgg16"], min_size=64))
-    wrong, right = selftest.run_selftest(["vgg16", "lenet5"])
-    assert wrong.error.startswith("UserError: ")
-    check_text(wrong.error, "vgg16", "64", "32x32")
-    assert (right.error, right.reload_status) == ("", "ok")
+    failed, passed = selftest.run_selftest(["vgg16", "lenet5"])
+    assert failed.error.startswith("UserError: ")
+    check_text(failed.error, "vgg16", "64", "32x32")
+    assert (passed.error, passed.reload_status) == ("", "ok")
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:5] == ["vgg16", "-", "-", "-", "-"]
     assert lines[2].split()[:2] == ["lenet5", "61,706"]
@@ -87,187 +88,191 @@ def test_a_loss_that_is_not_finite_is_a_failure(capsys, monkeypatch):
     assert outcome.steps < 200
 
 
-# The process that reads
+# The reload worker
 
 MEAN, STD = (0.5,), (0.29,)
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory):
-    with ReloadWorker(tmp_path_factory.mktemp("reader")) as started:
-        yield started
+    with ReloadWorker(tmp_path_factory.mktemp("reader")) as worker:
+        yield worker
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """A folder with what a lenet5 leaves, and its ModelConfig."""
+def saved_model(tmp_path_factory):
+    """Save a lenet5 for reloading; return (folder, ModelConfig)."""
     keras.utils.set_random_seed(1)
-    plan = registry.resolve_model_config("lenet5")
+    model_config = registry.resolve_model_config("lenet5")
     folder = tmp_path_factory.mktemp("kept") / "lenet5"
-    reload_worker.save_for_reload(folder, model_loading.build_with_preprocessing(plan, MEAN, STD, None),
-                                  selftest.make_random_data(FACTS)[0])
-    return folder, plan
+    reload_worker.save_for_reload(folder, model_loading.build_with_preprocessing(model_config, MEAN, STD, None),
+                                  selftest.make_random_data(DATASET_INFO)[0])
+    return folder, model_config
 
 
-def change(folder, **arrays):
+def update_arrays(folder, **arrays):
     write_arrays(folder / ARRAYS_FILE, {**read_arrays(folder / ARRAYS_FILE), **arrays})
 
 
-def other_weights(folder):
+def write_other_weights(folder):
     model = model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5"), MEAN, STD, None)
     model.save_weights(folder / WEIGHTS_FILE)
 
 
-def other_model(folder):
+def write_other_model(folder):
     model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5", classes=7), MEAN, STD,
                                            None).save(folder / KERAS_FILE)
 
 
-def other_last_digits(folder):
-    change(folder, logits=read_arrays(folder / ARRAYS_FILE)["logits"] * 1.0001)
+def change_last_digits(folder):
+    update_arrays(folder, logits=read_arrays(folder / ARRAYS_FILE)["logits"] * 1.0001)
 
 
-def not_a_number(folder):
-    change(folder, logits=np.full((32, 10), np.nan, np.float32))
+def write_nan(folder):
+    update_arrays(folder, logits=np.full((32, 10), np.nan, np.float32))
 
 
-def cut_off(folder):
+def truncate_file(folder):
     (folder / KERAS_FILE).write_bytes((folder / KERAS_FILE).read_bytes()[:1000])
 
 
-@pytest.mark.parametrize("spoil, keras_says, h5_says", [
+@pytest.mark.parametrize("damage, expected_keras, expected_h5", [
     (lambda folder: None, "0", "0"),
-    (other_weights, "0", r"\D*5\D*$"),  # the five biases are zeros in both
-    (other_model, r"\D*6\D*$", "0"),
-    (other_last_digits, "0.0001", "0.0001"),
-    (not_a_number, "inf", "inf"),
-    (cut_off, rf"UserError: .*{KERAS_FILE}", "0"),
+    (write_other_weights, "0", r"\D*5\D*$"),  # the five biases are 0 in both
+    (write_other_model, r"\D*6\D*$", "0"),
+    (change_last_digits, "0.0001", "0.0001"),
+    (write_nan, "inf", "inf"),
+    (truncate_file, rf"UserError: .*{KERAS_FILE}", "0"),
     (lambda folder: (folder / WEIGHTS_FILE).unlink(), "0", "FileNotFoundError|ValueError|OSError"),
 ], ids=["nothing", "other weights", "other model", "other digits", "not a number", "cut off", "not there"])
-def test_what_the_process_that_reads_finds(reader, kept, tmp_path, spoil, keras_says, h5_says):
-    folder = Path(shutil.copytree(kept[0], tmp_path / "lenet5"))
-    spoil(folder)
-    reader.submit(folder, kept[1], MEAN, STD)
-    found = reader.get_result()
-    assert [*found] == [KERAS_FILE, WEIGHTS_FILE]
-    for said, expected in zip(found.values(), (keras_says, h5_says), strict=True):
-        assert re.match(expected, said if isinstance(said, str) else f"{said:.1g}"), found
+def test_the_reload_worker_finds_differences(reader, saved_model, tmp_path, damage, expected_keras, expected_h5):
+    folder = Path(shutil.copytree(saved_model[0], tmp_path / "lenet5"))
+    damage(folder)
+    reader.submit(folder, saved_model[1], MEAN, STD)
+    differences = reader.get_result()
+    assert [*differences] == [KERAS_FILE, WEIGHTS_FILE]
+    for difference, expected in zip(differences.values(), (expected_keras, expected_h5), strict=True):
+        assert re.match(expected, difference if isinstance(difference, str) else f"{difference:.1g}"), differences
     outcome = selftest.SelftestResult("lenet5")
-    selftest.record_reload(outcome, found)
-    assert (outcome.reload_status == "ok") == (outcome.error == "") == (keras_says == h5_says == "0")
-    assert (KERAS_FILE in outcome.error, WEIGHTS_FILE in outcome.error) == (keras_says != "0", h5_says != "0")
+    selftest.record_reload(outcome, differences)
+    assert (outcome.reload_status == "ok") == (outcome.error == "") == (expected_keras == expected_h5 == "0")
+    assert (KERAS_FILE in outcome.error, WEIGHTS_FILE in outcome.error) == (expected_keras != "0", expected_h5 != "0")
 
 
-def test_a_process_that_ends_is_a_failure(kept, tmp_path):
-    with ReloadWorker(tmp_path) as killed:
-        killed.process.kill()
-        killed.process.wait()
+def test_a_process_that_ends_is_a_failure(saved_model, tmp_path):
+    with ReloadWorker(tmp_path) as worker:
+        worker.process.kill()
+        worker.process.wait()
         for _ in range(2):
-            killed.submit(*kept, MEAN, STD)
+            worker.submit(*saved_model, MEAN, STD)
             outcome = selftest.SelftestResult("lenet5")
-            selftest.record_reload(outcome, killed.get_result())
+            selftest.record_reload(outcome, worker.get_result())
             assert outcome.reload_status == "failed"
             check_text(outcome.error, "-9")
 
 
-@pytest.mark.parametrize("found, expected, difference", [
+@pytest.mark.parametrize("actual, expected, difference", [
     ([1.0, -2.0], [1.0, -2.0], 0.0), ([1.0, -2.0], [1.0, -2.5], 0.2), ([0.0], [0.0], 0.0),
     ([np.inf], [np.inf], np.inf), ([np.nan], [1.0], np.inf), ([1.0, 2.0], [1.0], np.inf)])
-def test_the_difference(found, expected, difference):
-    found, expected = np.array(found, np.float32), np.array(expected, np.float32)
-    assert reload_worker.compute_relative_difference(found, expected) == pytest.approx(difference)
+def test_compute_relative_difference(actual, expected, difference):
+    actual, expected = np.array(actual, np.float32), np.array(expected, np.float32)
+    assert reload_worker.compute_relative_difference(actual, expected) == pytest.approx(difference)
 
 
-# What is trained
+# Training
 
-def test_the_limits_are_of_networks_that_there_are():
+def test_the_limits_are_of_known_networks():
     assert {*OVERFIT_CONFIGS} <= {*registry.MODELS}
 
 
 @pytest.mark.parametrize("name", registry.MODELS)
-def test_every_network_is_trained_as_zoo_train_would(name):
-    """The plan is that of the command, but for the images that a batch holds, and how long it takes."""
-    spec, plan = registry.get_model_info(name), selftest.make_selftest_config(name)
-    words = [name, "--preset", "small", "--dataset", spec.small_preset.dataset]
-    asked_for = training_command.parse_run_config(train.build_parser().parse_args(words))
-    assert (plan.model_config, plan.dataset, plan.precision) == (asked_for.model_config, asked_for.dataset,
-                                                                 asked_for.precision)
-    differences = recipe.diff_recipes(plan.recipe, asked_for.recipe)
+def test_every_network_is_trained_as_with_zoo_train(name):
+    """The run config is that of the command, except for augmentation, batch size and learning rate."""
+    spec, run_config = registry.get_model_info(name), selftest.make_selftest_config(name)
+    arguments = [name, "--preset", "small", "--dataset", spec.small_preset.dataset]
+    expected = training_command.parse_run_config(train.build_parser().parse_args(arguments))
+    assert (run_config.model_config, run_config.dataset, run_config.precision) == (expected.model_config,
+                                                                                   expected.dataset, expected.precision)
+    differences = recipe.diff_recipes(run_config.recipe, expected.recipe)
     assert {*differences} <= {"augmentation", "batch_size", "lr_schedule", "warmup_epochs", "learning_rate"}
-    assert plan.recipe.learning_rate / 32 == pytest.approx(
-        asked_for.recipe.learning_rate / asked_for.recipe.batch_size)
+    assert run_config.recipe.learning_rate / 32 == pytest.approx(
+        expected.recipe.learning_rate / expected.recipe.batch_size)
 
 
 def test_the_random_images_are_always_the_same():
     pixels, labels = selftest.make_random_data(datasets.get_dataset_info("cifar10"))
     assert (pixels.shape, pixels.dtype, labels.shape) == ((32, 32, 32, 3), np.uint8, (32,))
-    assert np.array_equal(pixels, selftest.make_random_data(datasets.get_dataset_info("cifar10"))[0]) and {*labels} == {*range(10)}
-    # CIFAR-10's mean and standard deviation, but for the clipping and for 2,048 draws a channel
+    assert np.array_equal(pixels, selftest.make_random_data(datasets.get_dataset_info("cifar10"))[0])
+    assert {*labels} == {*range(10)}
+    # CIFAR-10's mean and standard deviation, up to clipping and the error of 2,048 draws per channel
     assert pixels.mean((0, 1, 2)) / 255 == pytest.approx((0.4914, 0.4822, 0.4465), abs=0.02)
     assert pixels.std((0, 1, 2)) / 255 == pytest.approx((0.2470, 0.2435, 0.2616), abs=0.02)
 
 
-# First weights
+# Initial weights
 
-def drawn(initializer, bias=0.0, name="vgg16"):
-    plan = selftest.make_selftest_config(name)
-    plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, initializer=initializer,
-                                                                initial_bias=bias))
-    return model_building.build_run_model(plan)[0]
+def initialize(initializer, bias=0.0, name="vgg16"):
+    run_config = selftest.make_selftest_config(name)
+    run_config = dataclasses.replace(run_config, recipe=dataclasses.replace(run_config.recipe, initializer=initializer,
+                                                                            initial_bias=bias))
+    return model_building.build_run_model(run_config)[0]
 
 
 def test_kernels_of_a_recipe_have_the_variance_of_their_inputs():
-    model = drawn("he_normal", bias=0.5)
+    model = initialize("he_normal", bias=0.5)
     for name, inputs in (("conv1_2", 9 * 12), ("conv5_3", 9 * 96), ("fc6", 96)):
         kernel = keras.ops.convert_to_numpy(model.get_layer(name).kernel)
         assert kernel.std() == pytest.approx((2 / inputs) ** 0.5, rel=0.1)
         assert abs(kernel.mean()) < 0.1 * kernel.std()
         assert keras.ops.convert_to_numpy(model.get_layer(name).bias).tolist() == [0.5] * kernel.shape[-1]
-    again, other = drawn("he_normal"), drawn("lecun_uniform")
-    first, same, different = (keras.ops.convert_to_numpy(each.get_layer("conv5_3").kernel)
-                              for each in (model, again, other))
+    rebuilt, other = initialize("he_normal"), initialize("lecun_uniform")
+    first, same, different = (keras.ops.convert_to_numpy(variant.get_layer("conv5_3").kernel)
+                              for variant in (model, rebuilt, other))
     assert np.array_equal(first, same)
     limit = (3 / (9 * 96)) ** 0.5
     assert np.abs(different).max() <= limit and different.std() == pytest.approx((1 / (9 * 96)) ** 0.5, rel=0.05)
     shallow = keras.ops.convert_to_numpy(model.get_layer("conv5_2").kernel)
-    assert not np.array_equal(first, shallow)  # each kernel has a seed of its own
+    assert not np.array_equal(first, shallow)  # each kernel has its own seed
 
 
-def test_a_depthwise_kernel_counts_one_channel_as_its_input():
-    model = drawn("he_normal", name="xception")
-    layer = next(each for each in model.layers if isinstance(each, keras.layers.SeparableConv2D))
-    kernel = np.concatenate([keras.ops.convert_to_numpy(each.depthwise_kernel).ravel() for each in model.layers
-                             if isinstance(each, keras.layers.SeparableConv2D)])
+def test_the_fan_in_of_a_depthwise_kernel_is_one_channel():
+    model = initialize("he_normal", name="xception")
+    layer = next(separable for separable in model.layers if isinstance(separable, keras.layers.SeparableConv2D))
+    kernel = np.concatenate([keras.ops.convert_to_numpy(separable.depthwise_kernel).ravel()
+                             for separable in model.layers
+                             if isinstance(separable, keras.layers.SeparableConv2D)])
     assert layer.depthwise_kernel.shape[:2] == (3, 3)
     assert kernel.std() == pytest.approx((2 / 9) ** 0.5, rel=0.05)
 
 
-def test_the_papers_weights_are_those_of_build():
-    plan = selftest.make_selftest_config("alexnet_2014")
-    model = drawn("paper", name="alexnet_2014")
+def test_the_papers_initializers_are_those_of_build():
+    run_config = selftest.make_selftest_config("alexnet_2014")
+    model = initialize("paper", name="alexnet_2014")
     assert np.array_equal(keras.ops.convert_to_numpy(model.get_layer("conv2").bias),
-                          np.ones(int(192 * plan.model_config.width), np.float32))
+                          np.ones(int(192 * run_config.model_config.width), np.float32))
     assert keras.ops.convert_to_numpy(model.get_layer("conv3").kernel).std() == pytest.approx(0.01, rel=0.05)
-    assert set(keras.ops.convert_to_numpy(drawn("he_normal", name="alexnet_2014").get_layer("conv2").bias)) == {0.0}
+    assert set(keras.ops.convert_to_numpy(initialize("he_normal",
+                                                     name="alexnet_2014").get_layer("conv2").bias)) == {0.0}
 
 
-@pytest.mark.parametrize("first, last, loss, enough", [
-    (2.4, 0.2303, losses.cross_entropy, False), (2.4, 0.23, losses.cross_entropy, True),  # a guess costs 2.3026
+@pytest.mark.parametrize("first, last, loss, expected", [
+    # a uniform guess has a loss of 2.3026
+    (2.4, 0.2303, losses.cross_entropy, False), (2.4, 0.23, losses.cross_entropy, True),
     (2.0, 0.21, losses.cross_entropy, False), (2.0, 0.2, losses.cross_entropy, True),
     (84.0, 8.5, losses.lenet_map_loss, False), (84.0, 8.4, losses.lenet_map_loss, True),
     (2.4, float("nan"), losses.cross_entropy, False)])
-def test_what_counts_as_overfitted(first, last, loss, enough):
-    assert selftest.has_overfitted(first, last, loss, 0.1) == enough
+def test_has_overfitted(first, last, loss, expected):
+    assert selftest.has_overfitted(first, last, loss, 0.1) == expected
 
 
-# What is shown
+# Output
 
 class Terminal(io.StringIO):
     def isatty(self):
         return True
 
 
-def test_on_a_terminal_the_step_is_shown_and_written_over(monkeypatch):
+def test_on_a_terminal_the_step_is_shown_and_overwritten(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     stream = Terminal()
     table = selftest.SelftestTable(["lenet5"], stream)
@@ -278,9 +283,9 @@ def test_on_a_terminal_the_step_is_shown_and_written_over(monkeypatch):
         "lenet5       61,706     31      2.3625     0.2039      2.3  ok\n"]
 
 
-# Mistakes
+# Errors
 
-# Runs the command and then tells what it has loaded
+# Runs the command, then prints the modules that it has loaded
 LOADED = """
 import sys
 from zoo.cli.selftest import main
@@ -290,34 +295,34 @@ sys.exit(status)
 """
 
 
-@pytest.mark.parametrize("words, pins", [
+@pytest.mark.parametrize("arguments, pins", [
     (["lenet6"], ("'lenet6'", "'lenet5'")), (["lenet5", "resnet43"], ("'resnet43'", "'resnet34'")),
     (["--fast"], ("'--fast'",))])
-def test_a_mistake_gets_one_line_before_anything_is_loaded(tmp_path, words, pins):
-    done = python("-c", LOADED, *words, scratch=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "loaded:\n")
-    (line,) = done.stderr.splitlines()
+def test_invalid_arguments_get_one_line_before_anything_is_loaded(tmp_path, arguments, pins):
+    process = run_python("-c", LOADED, *arguments, scratch=tmp_path)
+    assert (process.returncode, process.stdout) == (2, "loaded:\n")
+    (line,) = process.stderr.splitlines()
     assert line.startswith("error: ")
     check_text(line, *pins)
 
 
 def test_an_unknown_backend(tmp_path):
-    done = python("-m", "zoo", "selftest", "lenet5", scratch=tmp_path, KERAS_BACKEND="tensorfow")
-    assert (done.returncode, done.stdout) == (2, "") and len(done.stderr.splitlines()) == 1
-    check_text(done.stderr, "'tensorfow'", "'tensorflow'")
+    process = run_python("-m", "zoo", "selftest", "lenet5", scratch=tmp_path, KERAS_BACKEND="tensorfow")
+    assert (process.returncode, process.stdout) == (2, "") and len(process.stderr.splitlines()) == 1
+    check_text(process.stderr, "'tensorfow'", "'tensorflow'")
 
 
-def test_help_comes_at_once(tmp_path):
-    def seconds():
-        began = time.perf_counter()
-        assert "lenet5" in python("-m", "zoo", "selftest", "--help", scratch=tmp_path).stdout
-        return time.perf_counter() - began
+def test_help_is_fast(tmp_path):
+    def measure_seconds():
+        start = time.perf_counter()
+        assert "lenet5" in run_python("-m", "zoo", "selftest", "--help", scratch=tmp_path).stdout
+        return time.perf_counter() - start
 
-    assert min(seconds() for _ in range(4)) < 0.5
+    assert min(measure_seconds() for _ in range(4)) < 0.5
 
 
 @pytest.mark.slow
 def test_the_whole_zoo_passes(tmp_path):
-    done = python("-m", "zoo", "selftest", scratch=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()[1:-1]] == [*registry.MODELS]
+    process = run_python("-m", "zoo", "selftest", scratch=tmp_path)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert [line.split()[0] for line in process.stdout.splitlines()[1:-1]] == [*registry.MODELS]

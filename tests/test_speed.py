@@ -43,15 +43,15 @@ def test_the_fused_kernel_trains_as_keras_does(scale, center, monkeypatch):
     from zoo.training import cpu_kernels
 
     batches = TrainingBatches(SPLIT, 3, 16, 0)
-    ours = train_one_epoch(build_small_model(scale, center), batches)
+    actual = train_one_epoch(build_small_model(scale, center), batches)
     monkeypatch.setattr(cpu_kernels, "use_fast_kernels", lambda network, sharing: None)
-    theirs = train_one_epoch(build_small_model(scale, center), batches)
+    expected = train_one_epoch(build_small_model(scale, center), batches)
     start = {variable.path: np.array(variable) for variable in build_small_model(scale, center).variables}
-    assert [*ours] == [*theirs]
-    for path, array in theirs.items():
-        assert ours[path] == pytest.approx(array, rel=1e-4, abs=1e-5), path  # other summation orders, five steps
-    assert np.abs(ours["bn/moving_variance"] - start["bn/moving_variance"]).max() > 0.1
-    assert np.abs(ours["conv/kernel"] - start["conv/kernel"]).max() > 1e-3
+    assert [*actual] == [*expected]
+    for path, array in expected.items():
+        assert actual[path] == pytest.approx(array, rel=1e-4, abs=1e-5), path  # other summation orders, five steps
+    assert np.abs(actual["bn/moving_variance"] - start["bn/moving_variance"]).max() > 0.1
+    assert np.abs(actual["conv/kernel"] - start["conv/kernel"]).max() > 1e-3
 
 
 @on_tensorflow
@@ -60,16 +60,16 @@ def test_the_fused_kernel_trains_as_keras_does(scale, center, monkeypatch):
 def test_the_fused_kernel_predicts_as_keras_does(scale, center, training):
     from zoo.training import cpu_kernels
 
-    ours, theirs = build_small_model(scale, center), build_small_model(scale, center)
-    for model in (ours, theirs):
+    actual, reference = build_small_model(scale, center), build_small_model(scale, center)
+    for model in (actual, reference):
         layer, rng = model.get_layer("bn"), np.random.default_rng(1)
         for variable in layer.variables:
             variable.assign(rng.random(variable.shape) + 0.5)
         layer.trainable = not training  # a frozen layer uses its moving statistics in training too
-    cpu_kernels.use_fast_kernels(ours, data_parallel.SINGLE_DEVICE)
+    cpu_kernels.use_fast_kernels(actual, data_parallel.SINGLE_DEVICE)
     images = SPLIT.batch(np.arange(16))[0]
     outputs, expected = (np.asarray(keras.Model(model.input, model.get_layer("bn").output)(images, training=training))
-                       for model in (ours, theirs))
+                       for model in (actual, reference))
     assert np.abs(outputs).max() > 1 and outputs == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
@@ -92,13 +92,13 @@ def test_the_fused_kernel_is_used_for_layers_on_feature_maps_only():
 def test_coupled_weight_decay_equals_an_l2_penalty(monkeypatch):
     batches = TrainingBatches(SPLIT, 3, 16, 0)
     recipe = Recipe(batch_size=16, epochs=1, learning_rate=0.1, weight_decay=0.3)
-    ours = train_one_epoch(build_small_model(), batches, recipe=recipe)
+    actual = train_one_epoch(build_small_model(), batches, recipe=recipe)
     monkeypatch.setattr(optimizers, "CoupledWeightDecay", lambda rate: keras.regularizers.L2(rate / 2))
-    theirs = train_one_epoch(build_small_model(), batches, recipe=recipe)
+    expected = train_one_epoch(build_small_model(), batches, recipe=recipe)
     without = train_one_epoch(build_small_model(), batches)
-    for path, array in theirs.items():
-        assert ours[path] == pytest.approx(array, rel=1e-4, abs=1e-5), path
-    assert np.abs(ours["conv/kernel"] - without["conv/kernel"]).max() > 1e-2
+    for path, array in expected.items():
+        assert actual[path] == pytest.approx(array, rel=1e-4, abs=1e-5), path
+    assert np.abs(actual["conv/kernel"] - without["conv/kernel"]).max() > 1e-2
 
 
 def test_rows_are_rescaled_as_pixels_are():
@@ -132,15 +132,15 @@ def test_separate_groups_compute_the_outputs_and_gradients_of_a_grouped_convolut
     expected = compute_outputs_and_gradients()
     cpu_kernels.use_fast_kernels(model, data_parallel.SINGLE_DEVICE)
     assert "call" in vars(layer)
-    for ours, theirs in zip(compute_outputs_and_gradients(), expected, strict=True):
-        assert np.abs(theirs).max() > 0.1 and ours == pytest.approx(theirs, rel=1e-4, abs=1e-4)
+    for actual, expected_array in zip(compute_outputs_and_gradients(), expected, strict=True):
+        assert np.abs(expected_array).max() > 0.1 and actual == pytest.approx(expected_array, rel=1e-4, abs=1e-4)
 
 
 @on_tensorflow
 def test_several_steps_in_one_call_give_the_same_weights():
     batches = TrainingBatches(SPLIT, 3, 8, 0)
-    one, five = (train_one_epoch(build_small_model(), batches, steps) for steps in (1, 5))
-    assert [path for path in one if not np.array_equal(one[path], five[path])] == []
+    single, several = (train_one_epoch(build_small_model(), batches, steps) for steps in (1, 5))
+    assert [path for path in single if not np.array_equal(single[path], several[path])] == []
 
 
 @on_tensorflow

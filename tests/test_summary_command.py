@@ -1,4 +1,4 @@
-"""zoo summary as people run it: in processes of their own."""
+"""zoo summary, run in processes of its own."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ from zoo.cli import common, summary
 from zoo.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
-# Runs the command with each list of arguments, and says what it had loaded before it was asked
+# Runs the command with each list of arguments, and prints its status and the modules loaded by then
 SEVERAL = """
 import json, sys
 from zoo.cli.summary import main
@@ -28,38 +28,40 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 
-def asked(*several, columns="80"):
-    """Return (lines of stdout, status and what is loaded after it) for each command line, and stderr's lines."""
-    done = subprocess.run([sys.executable, "-c", SEVERAL, json.dumps([line.split() for line in several])],
-                          capture_output=True, text=True, env={**environment(), "COLUMNS": columns}, timeout=300)
-    assert done.returncode == 0, done.stderr
-    said = [each.split("\n") for each in done.stdout.split("\f")[:-1]]
-    return [(lines[:-1], lines[-1].split()[1:]) for lines in said], done.stderr.splitlines()
+def run_summary(*command_lines, columns="80"):
+    """Return [(lines of stdout, [status, *loaded modules]) for each command line], and the lines of stderr."""
+    process = subprocess.run([sys.executable, "-c", SEVERAL, json.dumps([line.split() for line in command_lines])],
+                             capture_output=True, text=True, env={**make_environment(), "COLUMNS": columns},
+                             timeout=300)
+    assert process.returncode == 0, process.stderr
+    outputs_text = [text.split("\n") for text in process.stdout.split("\f")[:-1]]
+    return [(lines[:-1], lines[-1].split()[1:]) for lines in outputs_text], process.stderr.splitlines()
 
 
-def environment():
-    kept = {key: value for key, value in os.environ.items() if key not in ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND")}
-    return {**kept, "PYTHONPATH": str(ROOT)}
+def make_environment():
+    variables = {key: value for key, value in os.environ.items()
+                 if key not in ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND")}
+    return {**variables, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")
-def shown():
-    """{command line: what it prints}: several, so that the backend loads once."""
-    several = ("resnet34 --image-size 32 --classes 10", "googlenet --aux", "lenet5_1998", "alexnet --model-option groups=1 --json",
-               "alexnet --batch-size 7 --memory-limit 0.5",
-               "vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true")
-    said, errors = asked(*several)
-    assert errors == [] and all(rest[0] == "0" for _, rest in said)
-    return {line: lines for line, (lines, _) in zip(several, said, strict=True)}
+def outputs():
+    """Return {command line: lines of output}, from one process, so that the backend loads once."""
+    command_lines = ("resnet34 --image-size 32 --classes 10", "googlenet --aux", "lenet5_1998",
+                     "alexnet --model-option groups=1 --json", "alexnet --batch-size 7 --memory-limit 0.5",
+                     "vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true")
+    results, errors = run_summary(*command_lines)
+    assert errors == [] and all(status_and_modules[0] == "0" for _, status_and_modules in results)
+    return {line: lines for line, (lines, _) in zip(command_lines, results, strict=True)}
 
 
 def paragraphs(lines):
-    """Return the parts between empty lines, each a list of lines."""
+    """Return the paragraphs, which empty lines separate, as lists of lines."""
     return [part.split("\n") for part in "\n".join(lines).strip().split("\n\n")]
 
 
-def facts(lines):
-    """Return the rows above the table, {label: text}; what goes on has no label."""
+def parse_rows(lines):
+    """Return the rows above the table, {label: text}; continued lines have no label."""
     rows, label = {}, ""
     for line in paragraphs(lines)[1]:
         label = line.split()[0] if line[0] != " " else label
@@ -67,17 +69,17 @@ def facts(lines):
     return {label: " ".join(text.split()) for label, text in rows.items()}
 
 
-def test_what_is_shown(shown):
-    lines = shown["resnet34 --image-size 32 --classes 10"]
+def test_the_output(outputs):
+    lines = outputs["resnet34 --image-size 32 --classes 10"]
     assert lines[0].startswith("resnet34: ")
-    rows = facts(lines)
+    rows = parse_rows(lines)
     assert rows["paper"] == ("He, Zhang, Ren, Sun 2016, 'Identity Mappings in Deep Residual Networks', "
                              "https://arxiv.org/abs/1603.05027")
     check_text(rows["input"], "32x32x3", "16")
     assert rows["classes"] == "10"
     check_text(rows["stem"], "small", "auto", "97")
     table = paragraphs(lines)[2]
-    assert len({len(line) for line in table if line.split()[0] in ("fc", "conv1")}) == 1  # the columns are in line
+    assert len({len(line) for line in table if line.split()[0] in ("fc", "conv1")}) == 1  # the columns are aligned
     assert [line.split() for line in table[1:-2]] == [line.split() for line in """\
 conv1        32x32x64       3       1       1,728      1,769,472   0.2%
 conv2        32x32x64      15       1     222,720    226,492,416  19.5%  ####
@@ -91,43 +93,43 @@ predictions  10           all                   -              -""".split("\n")]
     check_text(table[-1], "21,280,330")
 
 
-def test_the_memory(shown):
-    def numbers(part):
+def test_the_memory(outputs):
+    def find_numbers(part):
         return re.findall(r"\d[\d,.]*", " ".join(part))
 
     memory = zoo.describe("resnet34", (32, 32, 3), 10)["memory"]
-    found = numbers(paragraphs(shown["resnet34 --image-size 32 --classes 10"])[3])
+    values = find_numbers(paragraphs(outputs["resnet34 --image-size 32 --classes 10"])[3])
     estimates = (memory["training"]["sgd"], memory["training"]["adam"], memory["inference"])
-    for place, each in enumerate(estimates):
-        mebibytes, largest = f"{-(-each['bytes'] // 2**20):,}", f"{each['max_batch_size']:,}"
-        assert sorted(found[4 * place:4 * place + 4]) == sorted([mebibytes, "128", largest, "8"])
-    assert len(found) == 4 * len(estimates)
-    lines = shown["alexnet --batch-size 7 --memory-limit 0.5"]
-    found = numbers(paragraphs(lines)[3])
-    for place in range(3):  # MiB, the batch and the limit: no batch fits
-        assert {"7", "0.5"} < {*found[3 * place:3 * place + 3]}
-    assert len(found) == 3 * 3
+    for index, estimate in enumerate(estimates):
+        mebibytes, largest = f"{-(-estimate['bytes'] // 2**20):,}", f"{estimate['max_batch_size']:,}"
+        assert sorted(values[4 * index:4 * index + 4]) == sorted([mebibytes, "128", largest, "8"])
+    assert len(values) == 4 * len(estimates)
+    lines = outputs["alexnet --batch-size 7 --memory-limit 0.5"]
+    values = find_numbers(paragraphs(lines)[3])
+    for index in range(3):  # MiB, batch size and limit: no batch fits
+        assert {"7", "0.5"} < {*values[3 * index:3 * index + 3]}
+    assert len(values) == 3 * 3
     assert "pool5 6x6x256 195 32 - -".split() in [line.split() for line in lines]
 
 
-def test_nothing_is_wider_than_the_terminal(shown):
-    for line, lines in shown.items():
+def test_nothing_is_wider_than_the_terminal(outputs):
+    for line, lines in outputs.items():
         assert "--json" in line or max(map(len, lines)) <= 80
-        assert not any(each != each.rstrip() for each in lines)
+        assert not any(text != text.rstrip() for text in lines)
 
 
-def test_the_side_classifiers(shown):
-    text = "\n".join(shown["googlenet --aux"])
-    (row,) = [row for row in facts(shown["googlenet --aux"]).values() if "aux1" in row]
+def test_auxiliary_classifiers(outputs):
+    text = "\n".join(outputs["googlenet --aux"])
+    (row,) = [row for row in parse_rows(outputs["googlenet --aux"]).values() if "aux1" in row]
     check_text(row, "aux1", "aux2")
     assert row.count("0.3") == 2
     assert re.search(r"\n\w+ +13,378,280 +1,591,044,096\n", text)
     assert text.index("\nfc ") < text.index("\naux1 ") < text.index("\naux2 ")
 
 
-def test_the_options(shown):
-    text = "\n".join(shown["vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true"])
-    rows = facts(shown["vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true"])
+def test_the_options(outputs):
+    text = "\n".join(outputs["vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true"])
+    rows = parse_rows(outputs["vgg16 --image-size 96x80 --channels 1 --width 0.5 --model-option batch_norm=true"])
     check_text(rows["input"], "96x80x1", "16")
     check_text(rows["options"], "batch_norm=true", "false", "dropout=0.5", "0", "1")
     check_text(rows["width"], "0.5")
@@ -135,38 +137,40 @@ def test_the_options(shown):
     assert re.search(r"\nconv1 +96x80x32 ", text)
 
 
-def test_limits(shown):
-    rows = facts(shown["lenet5_1998"])
+def test_limits_of_sizes_and_classes(outputs):
+    rows = parse_rows(outputs["lenet5_1998"])
     check_text(rows["input"], "32x32x1", "28")
     assert rows["input"].count("32") == 3
-    assert rows["classes"].count("10") == 2  # as many as there are, and the most that there can be
-    assert any(line.startswith("60,000 ") for line in shown["lenet5_1998"])
+    assert rows["classes"].count("10") == 2  # the number of classes, and its maximum
+    assert any(line.startswith("60,000 ") for line in outputs["lenet5_1998"])
 
 
-def test_the_prose(shown):
-    departures, elsewhere = (" ".join(part) for part in paragraphs(shown["googlenet --aux"])[-2:])
+def test_differences_from_the_paper_and_other_implementations(outputs):
+    paper_differences, implementation_differences = (" ".join(part)
+                                                     for part in paragraphs(outputs["googlenet --aux"])[-2:])
     description = zoo.describe("googlenet")
-    assert departures.partition(": ")[2] == description["paper_differences"]
-    assert elsewhere.partition(": ")[2] == description["implementation_differences"]
+    assert paper_differences.partition(": ")[2] == description["paper_differences"]
+    assert implementation_differences.partition(": ")[2] == description["implementation_differences"]
 
 
-def test_json_is_what_describe_gives(shown):
-    assert json.loads("\n".join(shown["alexnet --model-option groups=1 --json"])) == zoo.describe("alexnet", groups=1)
+def test_json_is_what_describe_gives(outputs):
+    assert json.loads("\n".join(outputs["alexnet --model-option groups=1 --json"])) == zoo.describe("alexnet", groups=1)
 
 
 def test_a_narrow_and_a_wide_terminal():
-    told = zoo.describe("inception_v3")
-    longest = {columns: max(map(len, summary.format_description(told, columns))) for columns in (30, 80, 120, 300)}
-    assert longest[30] <= longest[80] <= 80  # neither a row of the table is broken nor a link
+    description = zoo.describe("inception_v3")
+    longest = {columns: max(map(len, summary.format_description(description, columns)))
+               for columns in (30, 80, 120, 300)}
+    assert longest[30] <= longest[80] <= 80  # neither rows of the table nor links are wrapped
     assert longest[120] <= summary.MAX_TEXT_WIDTH and longest[300] <= summary.MAX_TEXT_WIDTH
 
 
-def test_tables_in_prose_stay_as_they_are():
+def test_tables_in_text_are_not_wrapped():
     assert summary.wrap_paragraphs("one two three four\n\n  a   b\n  c   d\n\nfive", 9) == [
         "one two", "three", "four", "", "  a   b", "  c   d", "", "five"]
 
 
-MISTAKES = [
+INVALID_ARGUMENTS = [
     ("", ("lenet5", "lenet5_1998", "python -m zoo summary --help")),
     ("resnet43", ("'resnet43'", "'resnet34'")),
     ("vgg16 vgg19", ("'vgg19'",)),
@@ -190,11 +194,11 @@ MISTAKES = [
 ]
 
 
-def test_mistakes_get_one_line_before_anything_is_loaded():
-    said, errors = asked(*(words for words, _ in MISTAKES))
-    assert said == [([], ["2"])] * len(MISTAKES)
-    assert len(errors) == len(MISTAKES)
-    for error, (_, pins) in zip(errors, MISTAKES, strict=True):
+def test_invalid_arguments_get_one_line_before_anything_is_loaded():
+    results, errors = run_summary(*(arguments for arguments, _ in INVALID_ARGUMENTS))
+    assert results == [([], ["2"])] * len(INVALID_ARGUMENTS)
+    assert len(errors) == len(INVALID_ARGUMENTS)
+    for error, (_, pins) in zip(errors, INVALID_ARGUMENTS, strict=True):
         assert error.startswith("error: ")
         check_text(error, *pins)
 
@@ -207,19 +211,19 @@ def test_an_unknown_backend(monkeypatch):
     assert error.getvalue().count("\n") == 1
 
 
-def test_every_option_has_words_for_its_values():
+def test_the_values_of_every_option_are_described():
     for name, spec in registry.MODELS.items():
-        told = registry.get_model_metadata(spec)
+        metadata = registry.get_model_metadata(spec)
         for option, default in spec.options.items():
-            assert summary.format_allowed_values(told, option, default)
+            assert summary.format_allowed_values(metadata, option, default)
             text = f"{option}={summary.format_option(default)}"
             arguments = summary.build_parser().parse_args([name, "--model-option", text])
             assert common.parse_model_config(name, arguments).options[option] == default
 
 
-def test_a_model_config_is_the_papers_unless_asked():
+def test_the_default_model_config_is_the_papers():
     for name in registry.MODELS:
-        assert common.parse_model_config(name,
-                                         summary.build_parser().parse_args([name])) == registry.resolve_model_config(name)
+        arguments = summary.build_parser().parse_args([name])
+        assert common.parse_model_config(name, arguments) == registry.resolve_model_config(name)
     with pytest.raises(UserError):
         common.parse_model_config("lenet5", summary.build_parser().parse_args(["--image-size", "0"]))

@@ -22,13 +22,13 @@ def test_the_pages_have_the_tables(benchmark, page, flag, lines):
     assert f"<!-- python benchmarks/throughput.py {flag} -->\n{table}\n<!-- end -->" in text
 
 
-def test_everything_was_measured(benchmark):
+def test_every_case_was_measured(benchmark):
     rows = benchmark.read_medians()
     expected = {(case[0], metric, *implementation) for case in benchmark.CASES
                 for implementation in benchmark.get_implementations(case[0]) for metric in ("training", "inference")
                 if implementation[0] != "bare" or metric == "training"}
-    left_out = {key for key in expected if (key[0], "left out", *key[2:]) in rows}
-    assert expected - left_out <= set(rows)
+    omitted = {key for key in expected if (key[0], "left out", *key[2:]) in rows}
+    assert expected - omitted <= set(rows)
     assert {(model, implementation) for model, metric, implementation, *_ in rows if metric == "build"} == {
         (model, implementation) for model, _ in benchmark.KERAS_APPLICATIONS
         for implementation in ("zoo.build", "keras.applications")}
@@ -50,7 +50,7 @@ def test_each_implementation_runs_its_tasks(benchmark, implementation, monkeypat
 
 
 CASE = ("lenet5", 4, 2, {})
-ONE, OTHER = ("zoo", "tensorflow", "float32"), ("zoo", "tensorflow", "bfloat16")
+FLOAT32, BFLOAT16 = ("zoo", "tensorflow", "float32"), ("zoo", "tensorflow", "bfloat16")
 
 
 def list_left_out(rows):
@@ -59,14 +59,14 @@ def list_left_out(rows):
 
 def test_an_implementation_without_time_for_a_step_is_left_out(benchmark, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.setattr(benchmark, "IMPLEMENTATIONS", (ONE, OTHER))
+    monkeypatch.setattr(benchmark, "IMPLEMENTATIONS", (FLOAT32, BFLOAT16))
     monkeypatch.setattr(benchmark, "OTHER_BACKENDS", ())
     rows = list(benchmark.measure_case(CASE, 3, 0.1, 0.2))  # the import alone takes longer
     assert list_left_out(rows) == [("float32", "s"), ("bfloat16", "s")] and len(rows) == 2
 
 
 class FakeWorker:
-    """A Worker that returns at once and reports steps of 100 seconds in bfloat16."""
+    """A Worker that returns immediately and reports steps of 100 seconds in bfloat16."""
 
     def __init__(self, case, implementation, backend, precision):
         self.step_seconds = 100.0 if precision == "bfloat16" else 0.001
@@ -84,7 +84,7 @@ def test_too_slow_implementations_are_left_out_and_the_rest_measured(benchmark, 
     import workers
 
     monkeypatch.setattr(workers, "Worker", FakeWorker)
-    monkeypatch.setattr(benchmark, "IMPLEMENTATIONS", (ONE, OTHER))
+    monkeypatch.setattr(benchmark, "IMPLEMENTATIONS", (FLOAT32, BFLOAT16))
     monkeypatch.setattr(benchmark, "OTHER_BACKENDS", ())
     rows = list(benchmark.measure_case(CASE, 3, seconds, 200))
     assert list_left_out(rows) == [("bfloat16", "s/step")]

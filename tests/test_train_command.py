@@ -1,4 +1,4 @@
-"""zoo.train, zoo list, zoo report and the `zoo` command as people run them: in processes of their own."""
+"""zoo.train, zoo list, zoo report and the `zoo` command, run in processes of their own."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ from zoo.training.recipe import Recipe, serialize_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 LENET = ("lenet5", "--limit", "200", "--epochs", "2")
-# Runs the command that is named first and then tells what it has loaded
+# Runs the command that is named first, then prints the modules that it has loaded
 LOADED = """
 import importlib, sys
 module, *arguments = sys.argv[1:]
@@ -35,41 +35,41 @@ sys.exit(status)
 
 
 @pytest.fixture(scope="session")
-def anywhere(tmp_path_factory):
-    """An environment without the user's data and GPUs, in which zoo is found from every folder."""
-    kept = {key: value for key, value in os.environ.items()
-            if key not in ("ZOO_DATA", "KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "JAX_PLATFORMS",
-                           "TF_CPP_MIN_LOG_LEVEL", "NO_PROXY", *device.MEMORY_GROWTH_ENV)}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "CUDA_VISIBLE_DEVICES": "-1",
+def clean_environment(tmp_path_factory):
+    """Return an environment without the user's data and GPUs, in which zoo can be imported from every folder."""
+    environment = {key: value for key, value in os.environ.items()
+                   if key not in ("ZOO_DATA", "KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
+                                  "JAX_PLATFORMS", "TF_CPP_MIN_LOG_LEVEL", "NO_PROXY", *device.MEMORY_GROWTH_ENV)}
+    return {**environment, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "CUDA_VISIBLE_DEVICES": "-1",
             "KERAS_HOME": str(tmp_path_factory.mktemp("keras-home")),
             "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
 
 
 @pytest.fixture
-def python(anywhere, tmp_path):
+def python(clean_environment, tmp_path):
     """Return a function that runs Python with arguments in an empty folder, tmp_path / "here"."""
     (tmp_path / "here").mkdir()
 
     def run(*arguments, **environment):
-        return started(anywhere, tmp_path / "here", *arguments, **environment)
+        return run_python(clean_environment, tmp_path / "here", *arguments, **environment)
 
     run.folder = tmp_path / "here"
     return run
 
 
-def started(environment, folder, *arguments, **changes):
+def run_python(environment, folder, *arguments, **changes):
     environment = {key: value for key, value in {**environment, **changes}.items() if value is not None}
     return subprocess.run([sys.executable, *map(str, arguments)], cwd=folder, env=environment, capture_output=True,
                           text=True, encoding="utf-8", timeout=300)
 
 
 @pytest.fixture(scope="session")
-def first(anywhere, tmp_path_factory):
-    """The one real run that most tests look at: (the finished process, its run directory)."""
+def first_run(clean_environment, tmp_path_factory):
+    """Train the run that most tests inspect; return (finished process, run directory)."""
     folder = tmp_path_factory.mktemp("first")
-    done = started(anywhere, folder, "-m", "zoo.train", *LENET, "--name", "x", "--output-dir", "out")
-    assert done.returncode == 0, done.stderr
-    return done, folder / "out" / "x"
+    process = run_python(clean_environment, folder, "-m", "zoo.train", *LENET, "--name", "x", "--output-dir", "out")
+    assert process.returncode == 0, process.stderr
+    return process, folder / "out" / "x"
 
 
 def read_csv(path):
@@ -77,23 +77,23 @@ def read_csv(path):
         return list(csv.DictReader(file))
 
 
-def one_line(done, status=2):
-    """Return the message of a refused command, which is one line on stderr and nothing else."""
-    assert done.returncode == status, done.stdout + done.stderr
-    assert done.stdout == ""
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
+def get_error_line(process, status=2):
+    """Return the error of a command, which must be one line on stderr and no other output."""
+    assert process.returncode == status, process.stdout + process.stderr
+    assert process.stdout == ""
+    lines = process.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), process.stderr
     return lines[0]
 
 
-def listing(folder):
+def list_files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-# What a run says and writes
+# Output and files of a run
 
-def test_the_header(first):
-    lines = first[0].stdout.splitlines()
+def test_the_header(first_run):
+    lines = first_run[0].stdout.splitlines()
     for line, parts in zip(lines, (
             ("lenet5", "28x28x1", "10", "61,706"),
             ("digits", "200", "zoo/data/digits.npz"),
@@ -101,92 +101,92 @@ def test_the_header(first):
             ("optimizer", "nesterov", "learning_rate", "0.05", "batch_size", "32", "epochs", "2"),
             ("out/x", "seed", "0")), strict=False):
         check_message(line, *parts)
-    assert len(re.findall(r"\b200\b", lines[1])) == 3  # to train, to validate and to test
+    assert len(re.findall(r"\b200\b", lines[1])) == 3  # training, validation and test images
 
 
-def test_a_line_an_epoch_and_a_last_one(first):
-    done, run = first
+def test_a_line_per_epoch_and_a_final_line(first_run):
+    process, run = first_run
     result = json.loads((run / "result.json").read_text())
-    lines = done.stdout.splitlines()
+    lines = process.stdout.splitlines()
     assert len(lines) == 8
-    for line, row, of in zip(lines[5:7], read_csv(run / "history.csv"), ("1/2", "2/2"), strict=True):
+    for line, row, progress in zip(lines[5:7], read_csv(run / "history.csv"), ("1/2", "2/2"), strict=True):
         losses = (f"{float(row[name]):.4f}" for name in ("loss", "val_loss"))
         accuracies = (f"{float(row[name]):.2%}" for name in ("accuracy", "val_accuracy"))
-        check_message(line, of, *losses, *accuracies)
+        check_message(line, progress, *losses, *accuracies)
     times = [len(re.findall(r"\d (?:s|min)\b", line)) for line in lines[5:7]]
-    assert times == [2, 1]  # that of the epoch, and that of all that are to come
+    assert times == [2, 1]  # time of the epoch, and of the remaining epochs
     check_message(lines[7], f"{result['test_accuracy_best']:.2%}", "out/x")
-    assert "\r" not in done.stdout and "\033" not in done.stdout  # the bar is for terminals
+    assert "\r" not in process.stdout and "\033" not in process.stdout  # the bar is for terminals
 
 
-def test_nothing_is_said_on_stderr(first):
-    assert first[0].stderr == ""
+def test_stderr_is_empty(first_run):
+    assert first_run[0].stderr == ""
 
 
-def test_the_files_of_a_run(first):
-    assert listing(first[1]) == [
+def test_the_files_of_a_run(first_run):
+    assert list_files(first_run[1]) == [
         ".lock", "checkpoints", "checkpoints/best.npz", "checkpoints/last.npz", "history.csv", "plots",
-        "plots/architecture.svg", "plots/confusion.png", "plots/curves.png", "plots/misclassified.png", "plots/samples.png",
-        "predictions.npz", "report.html", "result.json", "run.json", "samples.npz", "timings.csv"]
-    assert listing(first[1].parent.parent)[:2] == ["out", "out/x"]
+        "plots/architecture.svg", "plots/confusion.png", "plots/curves.png", "plots/misclassified.png",
+        "plots/samples.png", "predictions.npz", "report.html", "result.json", "run.json", "samples.npz", "timings.csv"]
+    assert list_files(first_run[1].parent.parent)[:2] == ["out", "out/x"]
 
 
-def test_run_json(first):
-    facts = json.loads((first[1] / "run.json").read_text())
-    assert [*facts][0] == "format" and facts["format"] == 1
-    assert facts["command"] == "python -m zoo.train lenet5 --limit 200 --epochs 2 --name x --output-dir out"
-    assert facts["model"] == "lenet5" and facts["parameters"] == 61706
-    assert facts["model_config"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
+def test_run_json(first_run):
+    config = json.loads((first_run[1] / "run.json").read_text())
+    assert [*config][0] == "format" and config["format"] == 1
+    assert config["command"] == "python -m zoo.train lenet5 --limit 200 --epochs 2 --name x --output-dir out"
+    assert config["model"] == "lenet5" and config["parameters"] == 61706
+    assert config["model_config"] == {"name": "lenet5", "input_shape": [28, 28, 1], "classes": 10, "width": 1.0,
                                   "stem": "paper", "options": {}, "aux": False}
-    assert facts["recipe"] == serialize_recipe(Recipe(learning_rate=0.05, batch_size=32, epochs=2,
-                                                      augmentation="rotation=10 shift=0.07"))
-    assert facts["deterministic"] is False
-    data = facts["dataset"]
+    assert config["recipe"] == serialize_recipe(Recipe(learning_rate=0.05, batch_size=32, epochs=2,
+                                                       augmentation="rotation=10 shift=0.07"))
+    assert config["deterministic"] is False
+    data = config["dataset"]
     assert (data["name"], data["shape"], data["classes"]) == ("digits", [28, 28, 1], 10)
     assert (data["mean"], data["std"]) == ([0.1313], [0.3085])
     assert (data["train"], data["validation"], data["test"]) == (200, 200, 200)
     assert data["class_names"] == [*"0123456789"]
-    assert (facts["seed"], facts["limit"], facts["backend"]) == (0, 200, "tensorflow")
-    assert facts["device"].startswith("CPU")
-    assert {"zoo", "python", "keras", "tensorflow", "numpy"} <= set(facts["versions"])
-    assert facts["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert "commit" in facts
+    assert (config["seed"], config["limit"], config["backend"]) == (0, 200, "tensorflow")
+    assert config["device"].startswith("CPU")
+    assert {"zoo", "python", "keras", "tensorflow", "numpy"} <= set(config["versions"])
+    assert config["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert "commit" in config
 
 
-def test_history_and_timings(first):
-    rows, times = read_csv(first[1] / "history.csv"), read_csv(first[1] / "timings.csv")
+def test_history_and_timings(first_run):
+    rows, times = read_csv(first_run[1] / "history.csv"), read_csv(first_run[1] / "timings.csv")
     assert [*rows[0]] == ["epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"]
     assert [row["epoch"] for row in rows] == [row["epoch"] for row in times] == ["1", "2"]
-    # 7 steps an epoch: the last of the linear rise, then 6/7 of the way down half a cosine
+    # 7 steps per epoch: the end of the linear warmup, then 6/7 of the half cosine
     falling = 0.05 * (1 + math.cos(math.pi * 6 / 7)) / 2
     assert [float(row["learning_rate"]) for row in rows] == pytest.approx([0.05 * 6 / 7, falling], rel=1e-5)
     for row in rows:
-        for name in ("accuracy", "val_accuracy"):  # of 200 pictures
+        for name in ("accuracy", "val_accuracy"):  # of 200 images
             assert float(row[name]) * 200 == pytest.approx(round(float(row[name]) * 200), abs=1e-4)
         assert 0 < float(row["loss"]) < 3 and 0 < float(row["val_loss"]) < 3
     assert float(rows[1]["loss"]) < float(rows[0]["loss"])  # it learns
     assert all(0 < float(row["seconds"]) < 300 for row in times)
 
 
-def test_result_json(first):
-    result = json.loads((first[1] / "result.json").read_text())
+def test_result_json(first_run):
+    result = json.loads((first_run[1] / "result.json").read_text())
     assert {"test_accuracy_last", "test_accuracy_best", "best_epoch", "val_accuracy_best", "seconds", "per_class",
             "ece", "macro_precision", "macro_recall", "macro_f1", "per_class_metrics", "peak_memory",
             "epochs", "max_epochs"} == set(result)
-    rows = read_csv(first[1] / "history.csv")
+    rows = read_csv(first_run[1] / "history.csv")
     best = max(rows, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
     assert result["best_epoch"] == int(best["epoch"])
     assert result["val_accuracy_best"] == float(best["val_accuracy"])
-    assert 0.2 < result["test_accuracy_best"] <= 1  # twice what guessing gives
+    assert 0.2 < result["test_accuracy_best"] <= 1  # twice the accuracy of guessing
     assert result["seconds"] > 0 and 100 < result["peak_memory"] < 100_000
 
 
-def test_predictions_and_samples(first):
+def test_predictions_and_samples(first_run):
     from zoo.data.datasets import load_dataset_by_name
 
-    result = json.loads((first[1] / "result.json").read_text())
+    result = json.loads((first_run[1] / "result.json").read_text())
     digits = load_dataset_by_name("digits", limit=200)
-    predictions, samples = np.load(first[1] / "predictions.npz"), np.load(first[1] / "samples.npz")
+    predictions, samples = np.load(first_run[1] / "predictions.npz"), np.load(first_run[1] / "samples.npz")
     labels, probabilities = predictions["labels"], predictions["probabilities"]
     assert labels.dtype == np.int64 and np.array_equal(labels, digits.test.labels)
     assert probabilities.dtype == np.float32 and probabilities.shape == (200, 10)
@@ -201,32 +201,32 @@ def test_predictions_and_samples(first):
     assert np.array_equal(samples["train_images"], images) and np.array_equal(samples["train_labels"], labels)
 
 
-def test_the_pictures_are_png(first):
-    for path in (first[1] / "plots").glob("*.png"):
+def test_the_plots_are_png_files(first_run):
+    for path in (first_run[1] / "plots").glob("*.png"):
         data = path.read_bytes()
         assert data.startswith(b"\x89PNG\r\n\x1a\n") and data.rstrip().endswith(b"IEND\xaeB`\x82")
         width, height = struct.unpack(">II", data[16:24])
         assert min(width, height) >= 300
 
 
-def test_load_predicts_raw_pixels_as_the_run_did(first):
+def test_a_loaded_run_reproduces_its_predictions_from_raw_pixels(first_run):
     from zoo.data.datasets import load_dataset_by_name
 
     split = load_dataset_by_name("digits", limit=200).test
     images, labels = split.batch(range(200))
     assert images.dtype == np.uint8
-    predictions = np.load(first[1] / "predictions.npz")["probabilities"]
-    probable = zoo.load(first[1]).predict(images, verbose=0)
-    assert np.abs(probable - predictions).max() < 1e-6
-    result = json.loads((first[1] / "result.json").read_text())
-    assert (probable.argmax(axis=1) == labels).mean() == pytest.approx(result["test_accuracy_best"])
-    last = zoo.load(first[1], "last").predict(images, verbose=0)
+    predictions = np.load(first_run[1] / "predictions.npz")["probabilities"]
+    probabilities = zoo.load(first_run[1]).predict(images, verbose=0)
+    assert np.abs(probabilities - predictions).max() < 1e-6
+    result = json.loads((first_run[1] / "result.json").read_text())
+    assert (probabilities.argmax(axis=1) == labels).mean() == pytest.approx(result["test_accuracy_best"])
+    last = zoo.load(first_run[1], "last").predict(images, verbose=0)
     assert (last.argmax(axis=1) == labels).mean() == pytest.approx(result["test_accuracy_last"])
 
 
-# The same again, and not the same
+# Repeated and different runs
 
-SEVERAL = """
+RUN_SEVERAL = """
 import json, sys
 from zoo.train import main
 print("statuses", [main(["lenet5", "--output-dir", ".", *arguments]) for arguments in json.loads(sys.argv[1])])
@@ -234,65 +234,66 @@ print("statuses", [main(["lenet5", "--output-dir", ".", *arguments]) for argumen
 
 
 @pytest.fixture(scope="session")
-def several(anywhere, tmp_path_factory):
-    """(The finished process, its folder): several runs, one after the other, so that the backend loads once.
+def several_runs(clean_environment, tmp_path_factory):
+    """Train several runs in one process, so that the backend loads once; return (finished process, folder).
 
-    `again` is `first` after another run: nothing is left over from that. `fair` and `noise` have the same training
-    pictures; the test split is like them, or it is noise with labels at random.
+    `again` repeats `first_run` after another run, which must leave no state behind. `fair` and `noise` have the same
+    training images; their test split is similar, or it is noise with random labels.
     """
     folder, rng = tmp_path_factory.mktemp("several"), np.random.default_rng(0)
-    write_idx(folder / "fair-data", stripes(220, 1), stripes(40, 2))
-    write_idx(folder / "noise-data", stripes(220, 1), (rng.integers(0, 256, (60, 28, 28)), rng.integers(0, 10, 60)))
+    write_idx(folder / "fair-data", make_stripes(220, 1), make_stripes(40, 2))
+    write_idx(folder / "noise-data", make_stripes(220, 1),
+              (rng.integers(0, 256, (60, 28, 28)), rng.integers(0, 10, 60)))
     mnist = ("--dataset", "mnist", "--epochs", "2", "-b", "16")
-    done = started(anywhere, folder, "-c", SEVERAL, json.dumps([
+    process = run_python(clean_environment, folder, "-c", RUN_SEVERAL, json.dumps([
         ("--name", "other", "--limit", "200", "--epochs", "2", "--seed", "1"),
         ("--name", "again", "--limit", "200", "--epochs", "2"),
         ("--name", "fair", *mnist, "--data-dir", "fair-data"),
         ("--name", "noise", *mnist, "--data-dir", "noise-data"),
         ("--name", "tiny", "--limit", "1", "--epochs", "1"),
         ("--name", "burst", "--limit", "50", "--epochs", "3", "--lr", "1e6", "--set", "warmup_epochs=0")]))
-    assert done.returncode == 0, done.stderr
-    return done, folder
+    assert process.returncode == 0, process.stderr
+    return process, folder
 
 
-def test_the_status_of_each_run(several):
-    assert several[0].stdout.splitlines()[-1] == "statuses [0, 0, 0, 0, 0, 3]"
+def test_the_status_of_each_run(several_runs):
+    assert several_runs[0].stdout.splitlines()[-1] == "statuses [0, 0, 0, 0, 0, 3]"
 
 
-def weights(run, name="last"):
+def read_arrays(run, name="last"):
     with np.load(run / "checkpoints" / f"{name}.npz") as file:
         return {path: file[path] for path in file.files}
 
 
-def same(one, other):
-    assert one.keys() == other.keys()
-    return all(np.array_equal(one[path], other[path]) for path in one)
+def arrays_equal(first, second):
+    assert first.keys() == second.keys()
+    return all(np.array_equal(first[path], second[path]) for path in first)
 
 
-def test_the_same_command_gives_the_same_run_and_another_seed_does_not(first, several):
-    run, other, again = first[1], several[1] / "other", several[1] / "again"
-    assert (again / "history.csv").read_bytes() == (run / "history.csv").read_bytes()
+def test_the_same_command_gives_the_same_run_and_another_seed_does_not(first_run, several_runs):
+    run, other_seed, repeated = first_run[1], several_runs[1] / "other", several_runs[1] / "again"
+    assert (repeated / "history.csv").read_bytes() == (run / "history.csv").read_bytes()
     for name in ("last", "best"):
-        assert same(weights(again, name), weights(run, name))
-        assert not same(weights(other, name), weights(run, name))
-    assert (other / "history.csv").read_bytes() != (run / "history.csv").read_bytes()
-    assert json.loads((other / "run.json").read_text())["seed"] == 1
-    a, b = (np.load(folder / "predictions.npz")["probabilities"] for folder in (again, run))
+        assert arrays_equal(read_arrays(repeated, name), read_arrays(run, name))
+        assert not arrays_equal(read_arrays(other_seed, name), read_arrays(run, name))
+    assert (other_seed / "history.csv").read_bytes() != (run / "history.csv").read_bytes()
+    assert json.loads((other_seed / "run.json").read_text())["seed"] == 1
+    a, b = (np.load(folder / "predictions.npz")["probabilities"] for folder in (repeated, run))
     assert np.array_equal(a, b)
 
 
 def write_idx(folder, train, test):
-    """Write pictures and labels as MNIST's four files."""
+    """Write images and labels as MNIST's four files."""
     folder.mkdir()
     for name, (images, labels) in (("train", train), ("t10k", test)):
-        head = struct.pack(">4I", 2051, len(images), 28, 28)
-        (folder / f"{name}-images-idx3-ubyte").write_bytes(head + images.astype(np.uint8).tobytes())
+        header = struct.pack(">4I", 2051, len(images), 28, 28)
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(header + images.astype(np.uint8).tobytes())
         (folder / f"{name}-labels-idx1-ubyte").write_bytes(
             struct.pack(">2I", 2049, len(labels)) + labels.astype(np.uint8).tobytes())
 
 
-def stripes(count, seed):
-    """Pictures of noise in which a bright bar shows the class."""
+def make_stripes(count, seed):
+    """Return images of noise with a bright bar at the position of the class, and labels."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 10
     images = rng.integers(0, 120, (count, 28, 28))
@@ -300,13 +301,13 @@ def stripes(count, seed):
     return images, labels
 
 
-def test_the_test_split_decides_nothing(several):
-    done, folder = several
-    assert re.search(r"mnist\b.*\b220\b.*\b60,000\b", done.stdout)
+def test_the_test_split_does_not_influence_training(several_runs):
+    process, folder = several_runs
+    assert re.search(r"mnist\b.*\b220\b.*\b60,000\b", process.stdout)
     fair, noise = folder / "fair", folder / "noise"
     assert (fair / "history.csv").read_bytes() == (noise / "history.csv").read_bytes()
     for name in ("last", "best"):
-        assert same(weights(fair, name), weights(noise, name))
+        assert arrays_equal(read_arrays(fair, name), read_arrays(noise, name))
     results = [json.loads((run / "result.json").read_text()) for run in (fair, noise)]
     assert results[0]["best_epoch"] == results[1]["best_epoch"]
     assert results[0]["val_accuracy_best"] == results[1]["val_accuracy_best"]
@@ -317,15 +318,15 @@ def test_the_test_split_decides_nothing(several):
     check_message(notes[1], "mnist", "40", "10,000")
 
 
-def test_the_smallest_run_of_all(several):
-    """One picture, one step, one epoch."""
-    assert (several[1] / "tiny" / "plots" / "curves.png").exists()
-    assert len(np.load(several[1] / "tiny" / "predictions.npz")["labels"]) == 1
+def test_the_smallest_run(several_runs):
+    """One image, one step, one epoch."""
+    assert (several_runs[1] / "tiny" / "plots" / "curves.png").exists()
+    assert len(np.load(several_runs[1] / "tiny" / "predictions.npz")["labels"]) == 1
 
 
-def test_a_loss_that_is_not_finite(several):
-    done, folder = several
-    line = done.stderr.splitlines()[-1]
+def test_a_loss_that_is_not_finite(several_runs):
+    process, folder = several_runs
+    line = process.stderr.splitlines()[-1]
     assert line.startswith("error: ")
     check_message(line, "loss", "epoch 1", "--lr")
     assert not (folder / "burst" / "history.csv").exists()
@@ -333,32 +334,32 @@ def test_a_loss_that_is_not_finite(several):
 
 
 @pytest.mark.slow
-def test_ctrl_c(anywhere, tmp_path):
-    running = subprocess.Popen(
+def test_ctrl_c(clean_environment, tmp_path):
+    process = subprocess.Popen(
         [sys.executable, "-m", "zoo.train", "lenet5", "--limit", "200", "--epochs", "500", "--name", "x"],
-        cwd=tmp_path, env=anywhere,
+        cwd=tmp_path, env=clean_environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
     try:
-        for line in running.stdout:
+        for line in process.stdout:
             if " 1/500" in line:
                 break
-        running.send_signal(signal.SIGINT)
-        lines = running.communicate(timeout=60)[1].splitlines()
+        process.send_signal(signal.SIGINT)
+        lines = process.communicate(timeout=60)[1].splitlines()
     finally:
-        running.kill()
-        running.wait()
-    assert running.returncode == 130
-    assert len(lines) == 2  # at once, and when all is saved
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert len(lines) == 2  # immediately, and when everything is saved
     check_message(lines[1], "epoch", "python -m zoo.train --resume runs/x")
     run = tmp_path / "runs" / "x"
     assert len(read_csv(run / "history.csv")) >= 1 and not (run / "result.json").exists()
-    assert [name for name in listing(run) if "/." in name or name.startswith(".")] == [".lock"]  # no scratch files
-    assert weights(run)["weights/C1/kernel"].shape == (5, 5, 1, 6)
+    assert [name for name in list_files(run) if "/." in name or name.startswith(".")] == [".lock"]  # no scratch files
+    assert read_arrays(run)["weights/C1/kernel"].shape == (5, 5, 1, 6)
 
 
-# Mistakes
+# Errors
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     ("", "lenet5 lenet5_1998 xception --help"),
     ("resnet43", "resnet43 resnet34"),
     ("lenet5 --dataset cifar11", "cifar11 cifar10"),
@@ -390,28 +391,28 @@ def test_ctrl_c(anywhere, tmp_path):
     ("lenet5 --backend pytorch", "pytorch torch tensorflow jax"),
     ("lenet5 --gpu -1", "--gpu -1"),
 ])
-def test_a_mistake_gets_one_line_before_anything_is_loaded(python, words, parts):
-    done = python("-c", LOADED, "zoo.train", *words.split())
-    *_, loaded = done.stdout.splitlines()
+def test_invalid_arguments_get_one_line_before_anything_is_loaded(python, arguments, parts):
+    process = python("-c", LOADED, "zoo.train", *arguments.split())
+    *_, loaded = process.stdout.splitlines()
     assert loaded == "loaded:"
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    check_message(done.stderr, *parts.split())
-    assert listing(python.folder) == []
+    assert process.returncode == 2
+    assert process.stderr.startswith("error: ")
+    check_message(process.stderr, *parts.split())
+    assert list_files(python.folder) == []
 
 
-def test_train_itself_answers_in_one_line(python):
-    check_message(one_line(python("-m", "zoo.train", "resnet43")), "resnet43", "resnet34")
-    assert listing(python.folder) == []
+def test_train_reports_an_error_in_one_line(python):
+    check_message(get_error_line(python("-m", "zoo.train", "resnet43")), "resnet43", "resnet34")
+    assert list_files(python.folder) == []
 
 
 def test_an_unknown_backend(python):
-    line = one_line(python("-m", "zoo.train", "lenet5", KERAS_BACKEND="tensorfow"))
+    line = get_error_line(python("-m", "zoo.train", "lenet5", KERAS_BACKEND="tensorfow"))
     check_message(line, "tensorfow", "tensorflow")
-    assert listing(python.folder) == []
+    assert list_files(python.folder) == []
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     (["--output-dir", "file/runs"], ["file/runs", "Not a directory", "--output-dir"]),
     (["--output-dir", "file"], ["file", "Not a directory", "--output-dir"]),
     (["--name", "file/x"], ["--name", "'file/x'"]),
@@ -422,12 +423,12 @@ def test_an_unknown_backend(python):
     (["--output-dir", "/".join(60 * ["a" * 100])], ["/".join(60 * ["a" * 100]), "--output-dir"]),
     (["--output-dir", "~nobody-of-this-name/runs"], ["~nobody-of-this-name/runs"]),
 ])
-def test_a_place_that_cannot_be_written(python, words, parts):
+def test_unwritable_output_paths(python, arguments, parts):
     (python.folder / "file").write_text("kept")
     (python.folder / "taken").mkdir()
     (python.folder / "taken" / "diary").touch()
-    check_message(one_line(python("-m", "zoo.train", "lenet5", *words)), *parts)
-    assert listing(python.folder) == ["file", "taken", "taken/diary"]
+    check_message(get_error_line(python("-m", "zoo.train", "lenet5", *arguments)), *parts)
+    assert list_files(python.folder) == ["file", "taken", "taken/diary"]
     assert (python.folder / "file").read_text() == "kept"
 
 
@@ -436,18 +437,18 @@ def test_a_place_that_cannot_be_written(python, words, parts):
 def test_an_output_directory_without_permission(python, mode):
     (python.folder / "locked").mkdir(mode=mode)
     try:
-        for words in ([], ["--name", "x"]):
-            done = python("-m", "zoo.train", "lenet5", "--output-dir", "locked/runs", *words)
-            check_message(one_line(done), "locked/runs", "Permission denied", "--output-dir")
+        for arguments in ([], ["--name", "x"]):
+            process = python("-m", "zoo.train", "lenet5", "--output-dir", "locked/runs", *arguments)
+            check_message(get_error_line(process), "locked/runs", "Permission denied", "--output-dir")
     finally:
         (python.folder / "locked").chmod(0o700)
-    assert listing(python.folder) == ["locked"]
+    assert list_files(python.folder) == ["locked"]
 
 
-def test_a_norm_for_a_layer_that_is_not_there(python):
-    line = one_line(python("-m", "zoo.train", *LENET, "--set", "max_norm=1.9 conv1=0.9"))
+def test_a_max_norm_for_a_missing_layer(python):
+    line = get_error_line(python("-m", "zoo.train", *LENET, "--set", "max_norm=1.9 conv1=0.9"))
     check_message(line, "max_norm", "lenet5", "conv1", "C1", "C3", "C5", "F6", "output")
-    assert listing(python.folder) == []
+    assert list_files(python.folder) == []
 
 
 @pytest.mark.parametrize("name, parts", [
@@ -458,27 +459,27 @@ def test_a_norm_for_a_layer_that_is_not_there(python):
 ])
 def test_data_that_cannot_be_used(python, name, parts):
     (python.folder / "empty").mkdir()
-    write_idx(python.folder / "cut", stripes(60, 1), stripes(20, 2))
+    write_idx(python.folder / "cut", make_stripes(60, 1), make_stripes(20, 2))
     images = python.folder / "cut" / "train-images-idx3-ubyte"
     images.write_bytes(images.read_bytes()[:-100])
-    write_idx(python.folder / "labels", stripes(60, 1), (stripes(20, 2)[0], np.full(20, 10)))
-    before = listing(python.folder)
-    line = one_line(python("-m", "zoo.train", "lenet5", "--dataset", "mnist", "--data-dir", name))
+    write_idx(python.folder / "labels", make_stripes(60, 1), (make_stripes(20, 2)[0], np.full(20, 10)))
+    before = list_files(python.folder)
+    line = get_error_line(python("-m", "zoo.train", "lenet5", "--dataset", "mnist", "--data-dir", name))
     check_message(line, *parts.split())
-    assert listing(python.folder) == before
+    assert list_files(python.folder) == before
 
 
-def test_a_download_without_a_network(python, anywhere):
-    line = one_line(python("-m", "zoo.train", "lenet5", "--dataset", "mnist"))
+def test_a_download_without_a_network(python, clean_environment):
+    line = get_error_line(python("-m", "zoo.train", "lenet5", "--dataset", "mnist"))
     check_message(line, "mnist.npz", "--data-dir")
-    assert listing(python.folder) == []
+    assert list_files(python.folder) == []
 
 
 # GPUs
 
 @pytest.fixture
-def driver(tmp_path):
-    """A folder for PATH with a stand-in for nvidia-smi that lists four GPUs."""
+def driver_path(tmp_path):
+    """Write a stand-in for nvidia-smi that lists four GPUs; return the PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     rows = "".join(f"{n}, GPU-0000000{n}-1111-2222-3333-444444444444, NVIDIA Stand-in, 81920, 81000\n"
@@ -489,20 +490,20 @@ def driver(tmp_path):
 
 
 @pytest.fixture
-def witness(tmp_path):
-    """A folder for PYTHONPATH with a stand-in for keras that tells its environment when it loads, and leaves."""
+def witness_path(tmp_path):
+    """Write a stand-in for keras that prints its environment when it is imported, and exits; return the PYTHONPATH."""
     folder = tmp_path / "witness"
     (folder / "keras").mkdir(parents=True)
     (folder / "keras" / "__init__.py").write_text(
         "import os, sys\n"
-        "seen = {name: os.environ.get(name) for name in ('CUDA_VISIBLE_DEVICES', 'CUDA_DEVICE_ORDER',\n"
+        "values = {name: os.environ.get(name) for name in ('CUDA_VISIBLE_DEVICES', 'CUDA_DEVICE_ORDER',\n"
         "        'TF_FORCE_GPU_ALLOW_GROWTH')}\n"
-        "print(seen, 'tensorflow' in sys.modules, flush=True)\n"
+        "print(values, 'tensorflow' in sys.modules, flush=True)\n"
         "os._exit(7)\n")
     return f"{folder}{os.pathsep}{ROOT}"
 
 
-@pytest.mark.parametrize("words, before, seen", [
+@pytest.mark.parametrize("arguments, visible_before, visible", [
     (["--gpu", "3"], None, "3"),
     (["--gpu", "2"], "3,2", "2"),
     ([], None, "0"),
@@ -512,79 +513,82 @@ def witness(tmp_path):
     ([], "GPU-00000002", "2"),
     (["--gpu", "none"], "1", "-1"),
 ])
-def test_the_backend_sees_exactly_the_gpu_asked_for(python, driver, witness, words, before, seen):
-    done = python("-m", "zoo.train", "resnet34", *words, PATH=driver, PYTHONPATH=witness, CUDA_VISIBLE_DEVICES=before)
-    assert done.returncode == 7, done.stderr
-    order, growth = (None, None) if seen == "-1" else ("PCI_BUS_ID", "true")
-    assert done.stdout == (f"{{'CUDA_VISIBLE_DEVICES': {seen!r}, 'CUDA_DEVICE_ORDER': {order!r}, "
-                           f"'TF_FORCE_GPU_ALLOW_GROWTH': {growth!r}}} False\n")
+def test_the_backend_sees_exactly_the_requested_gpus(python, driver_path, witness_path, arguments, visible_before,
+                                                     visible):
+    process = python("-m", "zoo.train", "resnet34", *arguments, PATH=driver_path, PYTHONPATH=witness_path,
+                     CUDA_VISIBLE_DEVICES=visible_before)
+    assert process.returncode == 7, process.stderr
+    order, growth = (None, None) if visible == "-1" else ("PCI_BUS_ID", "true")
+    assert process.stdout == (f"{{'CUDA_VISIBLE_DEVICES': {visible!r}, 'CUDA_DEVICE_ORDER': {order!r}, "
+                              f"'TF_FORCE_GPU_ALLOW_GROWTH': {growth!r}}} False\n")
 
 
-def test_a_gpu_that_is_not_there(python, driver, tmp_path):
-    asked = ("-m", "zoo.train", "resnet34", "--gpu")
-    line = one_line(python(*asked, "4", PATH=driver, CUDA_VISIBLE_DEVICES=None))
+def test_a_missing_gpu(python, driver_path, tmp_path):
+    command = ("-m", "zoo.train", "resnet34", "--gpu")
+    line = get_error_line(python(*command, "4", PATH=driver_path, CUDA_VISIBLE_DEVICES=None))
     check_message(line, "GPU", 4, *(f"{n} (NVIDIA Stand-in)" for n in range(4)))
-    line = one_line(python(*asked, "1", PATH=driver, CUDA_VISIBLE_DEVICES="3,2"))
+    line = get_error_line(python(*command, "1", PATH=driver_path, CUDA_VISIBLE_DEVICES="3,2"))
     check_message(line, "GPU", 1, "CUDA_VISIBLE_DEVICES=3,2")
-    line = one_line(python(*asked, "3", PATH=str(tmp_path), CUDA_VISIBLE_DEVICES=None))
+    line = get_error_line(python(*command, "3", PATH=str(tmp_path), CUDA_VISIBLE_DEVICES=None))
     check_message(line, "GPU", 3, "nvidia-smi", "--gpu none")
-    assert listing(python.folder) == []
+    assert list_files(python.folder) == []
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     ("train lenet5 --gpu 0,1,2 --batch-size 100", "100 3 --batch-size 99 102"),
     ("train lenet5 --gpu all --batch-size 2", "2 4 --batch-size"),
     ("train lenet5 --gpu 1,1", "--gpu 1,1 1"),
 ])
-def test_several_gpus_that_cannot_be_taken(python, driver, words, parts):
-    command, *words = words.split()
-    line = one_line(python("-m", f"zoo.{command}", *words, PATH=driver, CUDA_VISIBLE_DEVICES=None))
+def test_invalid_selections_of_gpus(python, driver_path, arguments, parts):
+    command, *arguments = arguments.split()
+    line = get_error_line(python("-m", f"zoo.{command}", *arguments, PATH=driver_path, CUDA_VISIBLE_DEVICES=None))
     check_message(line, *parts.split())
-    assert listing(python.folder) == []
+    assert list_files(python.folder) == []
 
 
 @pytest.mark.slow
-def test_a_gpu_that_the_backend_cannot_use(python, driver):
-    """The driver shows it, TensorFlow does not: asked for, a mistake; else the CPU, and the header says so.
+def test_a_gpu_that_the_backend_cannot_use(python, driver_path):
+    """The driver lists the GPU, TensorFlow does not: an error if requested; otherwise the CPU, noted in the header.
 
-    GPU 3, so that no real one is found in its place.
+    GPU 3, so that no real GPU is used instead.
     """
-    line = one_line(python("-m", "zoo.train", *LENET, "--gpu", "3", PATH=driver, CUDA_VISIBLE_DEVICES=None))
+    line = get_error_line(python("-m", "zoo.train", *LENET, "--gpu", "3", PATH=driver_path, CUDA_VISIBLE_DEVICES=None))
     check_message(line, "GPU", 3, "cnn-zoo[cuda]", "--gpu none")
-    assert listing(python.folder) == []
-    done = python("-m", "zoo.train", "lenet5", "--limit", "20", "--epochs", "1", PATH=driver, CUDA_VISIBLE_DEVICES="3")
-    assert (done.returncode, done.stderr) == (0, "")
-    device = done.stdout.splitlines()[2]
-    check_message(device, "CPU", "3 (NVIDIA Stand-in)")
+    assert list_files(python.folder) == []
+    process = python("-m", "zoo.train", "lenet5", "--limit", "20", "--epochs", "1", PATH=driver_path,
+                     CUDA_VISIBLE_DEVICES="3")
+    assert (process.returncode, process.stderr) == (0, "")
+    device_line = process.stdout.splitlines()[2]
+    check_message(device_line, "CPU", "3 (NVIDIA Stand-in)")
 
 
 # The other commands
 
-def test_plot_draws_again_without_a_backend(first, python, anywhere):
-    _, run = first
-    plots = [*sorted((run / "plots").glob("*.png")), run / "report.html"]  # the architecture needs the network
+def test_report_redraws_the_plots_without_a_backend(first_run, python, clean_environment):
+    _, run = first_run
+    plots = [*sorted((run / "plots").glob("*.png")), run / "report.html"]  # the architecture plot needs the model
     before = {path: path.read_bytes() for path in plots}
     for path in plots:
         path.unlink()
-    done = python("-c", LOADED, "zoo.cli.report", run)
-    assert (done.returncode, done.stderr) == (0, "")
-    *drawn, loaded = done.stdout.splitlines()
-    assert sorted(drawn) == [str(path) for path in plots]
+    process = python("-c", LOADED, "zoo.cli.report", run)
+    assert (process.returncode, process.stderr) == (0, "")
+    *printed_paths, loaded = process.stdout.splitlines()
+    assert sorted(printed_paths) == [str(path) for path in plots]
     assert loaded == "loaded: matplotlib numpy"
     assert {path: path.read_bytes() for path in plots} == before
 
 
-def test_plot_refuses_what_is_no_run(python):
-    check_message(one_line(python("-m", "zoo", "report", "not-there")), "not-there")
-    check_message(one_line(python("-m", "zoo", "report", ".")), "run.json")
-    check_message(one_line(python("-m", "zoo", "report")), "RUN")
-    assert listing(python.folder) == []
+def test_report_requires_a_run(python):
+    check_message(get_error_line(python("-m", "zoo", "report", "not-there")), "not-there")
+    check_message(get_error_line(python("-m", "zoo", "report", ".")), "run.json")
+    check_message(get_error_line(python("-m", "zoo", "report")), "RUN")
+    assert list_files(python.folder) == []
 
 
 def test_list(python):
-    done = python("-m", "zoo", "list")
-    lines = done.stdout.splitlines()
-    assert (done.returncode, done.stderr) == (0, "")
+    process = python("-m", "zoo", "list")
+    lines = process.stdout.splitlines()
+    assert (process.returncode, process.stderr) == (0, "")
     rows = {line.split()[0]: line.split() for line in lines[1:]}
     assert rows["lenet5"] == ["lenet5", "LeCun", "et", "al.", "1998", "28x28x1", "10", "61,706", "mnist"]
     assert rows["vgg16"][:8] == ["vgg16", "Simonyan", "and", "Zisserman", "2014", "224x224x3", "1000", "138,357,544"]
@@ -594,8 +598,8 @@ def test_list(python):
 
 
 def test_list_as_json(python):
-    done = python("-c", LOADED, "zoo.cli.list", "--json")
-    text, _, loaded = done.stdout.rpartition("loaded:")
+    process = python("-c", LOADED, "zoo.cli.list", "--json")
+    text, _, loaded = process.stdout.rpartition("loaded:")
     assert loaded.strip() == ""
     networks = {network["name"]: network for network in json.loads(text)}
     assert [*networks] == zoo.list_models()
@@ -614,17 +618,18 @@ def test_list_as_json(python):
     assert (resnet["max_size"], resnet["max_classes"]) == (None, None)
 
 
-def test_the_zoo_command(python, first):
-    listed = python("-m", "zoo", "list")
-    assert listed.returncode == 0 and listed.stdout == python("-m", "zoo", "list").stdout
-    shown = python("-m", "zoo", "--help")
-    assert (shown.returncode, shown.stderr) == (0, "")
-    assert all(f"\n  {name} " in shown.stdout for name in ("train", "list", "summary", "report"))
-    helped = python("-m", "zoo", "train", "--help")
-    assert helped.returncode == 0 and helped.stdout == python("-m", "zoo.train", "--help").stdout
+def test_the_zoo_command(python, first_run):
+    list_process = python("-m", "zoo", "list")
+    assert list_process.returncode == 0 and list_process.stdout == python("-m", "zoo", "list").stdout
+    help_process = python("-m", "zoo", "--help")
+    assert (help_process.returncode, help_process.stderr) == (0, "")
+    assert all(f"\n  {name} " in help_process.stdout for name in ("train", "list", "summary", "report"))
+    train_help_process = python("-m", "zoo", "train", "--help")
+    assert train_help_process.returncode == 0 and train_help_process.stdout == python("-m", "zoo.train",
+                                                                                      "--help").stdout
 
 
-@pytest.mark.parametrize("words, parts", [
+@pytest.mark.parametrize("arguments, parts", [
     ([], [*COMMANDS, "--help"]),
     (["trian"], ["trian", "train"]),
     (["train"], ["lenet5", "vgg16", "--help"]),
@@ -632,25 +637,26 @@ def test_the_zoo_command(python, first):
     (["list", "--jsn"], ["--jsn", "--json"]),
     (["report", "nowhere"], ["nowhere"]),
 ])
-def test_mistakes_of_the_zoo_command(python, words, parts):
-    check_message(one_line(python("-m", "zoo", *words)), *parts)
-    assert listing(python.folder) == []
+def test_invalid_arguments_of_the_zoo_command(python, arguments, parts):
+    check_message(get_error_line(python("-m", "zoo", *arguments)), *parts)
+    assert list_files(python.folder) == []
 
 
-def test_a_reader_that_stops_reading_is_no_mistake(anywhere):
+def test_a_closed_output_pipe_is_not_an_error(clean_environment):
     read, write = os.pipe()
     os.close(read)
-    with os.fdopen(write, "w") as closed:
-        done = subprocess.run([sys.executable, "-m", "zoo", "list", "--json"], cwd=ROOT, env=anywhere, stdout=closed,
-                              stderr=subprocess.PIPE, text=True)
-    assert done.stderr == ""
+    with os.fdopen(write, "w") as broken_pipe:
+        process = subprocess.run([sys.executable, "-m", "zoo", "list", "--json"], cwd=ROOT, env=clean_environment,
+                                 stdout=broken_pipe, stderr=subprocess.PIPE, text=True)
+    assert process.stderr == ""
 
 
-@pytest.mark.parametrize("words, most", [(["zoo.train", "--help"], 0.3), (["zoo.train", "resnet43"], 0.5)])
-def test_answers_come_at_once(python, words, most):
-    def seconds():
-        began = time.perf_counter()
-        python("-m", *words)
-        return time.perf_counter() - began
+@pytest.mark.parametrize("arguments, max_seconds", [(["zoo.train", "--help"], 0.3), (["zoo.train", "resnet43"], 0.5)])
+def test_help_and_errors_are_fast(python, arguments, max_seconds):
+    def measure_seconds():
+        start = time.perf_counter()
+        python("-m", *arguments)
+        return time.perf_counter() - start
 
-    assert min(seconds() for _ in range(4)) < most  # the least: what else runs on the machine is not ours
+    # the minimum, since other programs run on the machine
+    assert min(measure_seconds() for _ in range(4)) < max_seconds

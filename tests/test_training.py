@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 from helpers import check_message
-from test_catalog import slow_if_large
+from test_registry import slow_if_large
 
 import zoo
 from zoo import registry

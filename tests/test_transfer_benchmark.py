@@ -1,4 +1,4 @@
-"""benchmarks/transfer.py: its commands are those of zoo finetune; how it chooses learning rates."""
+"""benchmarks/transfer.py: its commands are those of zoo finetune; the choice of learning rates."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 @pytest.fixture
 def benchmark(tmp_path, monkeypatch):
-    """The module, which writes to a folder of its own and reads no dataset."""
+    """Import the module; redirect its outputs to a temporary folder, and load no data set."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     module = module_at(BENCHMARKS / "transfer.py")
     monkeypatch.setattr(module, "CSV_PATH", tmp_path / "transfer.csv")
@@ -25,7 +25,7 @@ def benchmark(tmp_path, monkeypatch):
 def test_every_command_is_one_of_zoo_finetune_and_every_run_a_row(benchmark, monkeypatch, tmp_path):
     namespaces = []
 
-    def run(command, check):
+    def fake_run(command, check):
         assert command[1:4] == ["-m", "zoo", "finetune"]
         arguments = finetune.build_parser().parse_args(command[4:])
         namespaces.append(arguments)
@@ -37,7 +37,7 @@ def test_every_command_is_one_of_zoo_finetune_and_every_run_a_row(benchmark, mon
         (folder / "result.json").write_text(json.dumps({"val_accuracy_best": accuracy, "test_accuracy_best": accuracy,
                                                         "seconds": 1.0}))
 
-    monkeypatch.setattr(benchmark.subprocess, "run", run)
+    monkeypatch.setattr(benchmark.subprocess, "run", fake_run)
     benchmark.measure_all(benchmark.SMALL_SIZES, tmp_path, None, ())
     assert len(namespaces) == 1 + 3 * 3 + 3  # the source, three learning rates with the first seed, one with the other
     rows = benchmark.read_rows(benchmark.SMALL_SIZES)

@@ -1,4 +1,4 @@
-"""Small sets of random pictures, written in the formats in which the authors of the real ones publish them."""
+"""Small sets of random images, written in the formats in which the real data sets are published."""
 
 import gzip
 import io
@@ -9,16 +9,17 @@ import tarfile
 import numpy as np
 
 
-def pictures(count, shape, columns, seed=0):
-    """Return (labels uint8 (count, columns), images uint8 (count, *shape)), the classes of each column in turn."""
+def random_images(count, shape, columns, seed=0):
+    """Return (labels uint8 (count, columns), images uint8 (count, *shape)), with the classes of each column in turn."""
     images = np.random.default_rng(seed).integers(0, 256, (count, *shape), np.uint8)
     labels = np.stack([np.arange(count) % classes for classes in columns], axis=1).astype(np.uint8)
     return labels, images
 
 
-MNIST = {"train": pictures(100, (28, 28, 1), (10,), 1), "test": pictures(30, (28, 28, 1), (10,), 2)}
-CIFAR10 = {"train": pictures(100, (32, 32, 3), (10,), 3), "test": pictures(30, (32, 32, 3), (10,), 4)}
-CIFAR100 = {"train": pictures(200, (32, 32, 3), (20, 100), 5), "test": pictures(100, (32, 32, 3), (20, 100), 6)}
+MNIST = {"train": random_images(100, (28, 28, 1), (10,), 1), "test": random_images(30, (28, 28, 1), (10,), 2)}
+CIFAR10 = {"train": random_images(100, (32, 32, 3), (10,), 3), "test": random_images(30, (32, 32, 3), (10,), 4)}
+CIFAR100 = {"train": random_images(200, (32, 32, 3), (20, 100), 5),
+            "test": random_images(100, (32, 32, 3), (20, 100), 6)}
 
 
 def write(path, data):
@@ -35,13 +36,13 @@ def idx_labels(labels):
 
 
 def write_idx(folder, splits=MNIST, ending="", rename=str):
-    """rename: gives the name that a file gets in the end, whatever is in it."""
+    """Write IDX files; `rename` maps each standard file name to the one used, without changing the contents."""
     for name, split in (("train", "train"), ("t10k", "test")):
         labels, images = splits[split]
         write(folder / f"{name}-images-idx3-ubyte{ending}", idx_images(images))
         write(folder / f"{name}-labels-idx1-ubyte{ending}", idx_labels(labels))
-        for what in ("images-idx3", "labels-idx1"):
-            file = f"{name}-{what}-ubyte{ending}"
+        for kind in ("images-idx3", "labels-idx1"):
+            file = f"{name}-{kind}-ubyte{ending}"
             if rename(file) != file:
                 data = (folder / file).read_bytes()
                 (folder / file).unlink()
@@ -64,7 +65,7 @@ def binary(labels, images):
 
 
 def python3_batch(labels, images, protocol=4):
-    """Return what somebody gets who reads a batch in Python 3 with encoding="bytes" and pickles it again."""
+    """Return the bytes of a batch that was read in Python 3 with encoding="bytes" and pickled again."""
     names = (b"labels",) if labels.shape[1] == 1 else (b"coarse_labels", b"fine_labels")
     batch = {b"batch_label": b"a part", b"data": np.ascontiguousarray(planes(images))}
     batch |= {name: column.tolist() for name, column in zip(names, labels.T)}
@@ -73,21 +74,23 @@ def python3_batch(labels, images, protocol=4):
 
 def python2_batch(labels, images):
     """Return the bytes that Python 2 and the NumPy of 2009 wrote, protocol 2: their str are BINSTRINGs."""
-    def string(data):
+    def encode_string(data):
         return b"T" + struct.pack("<I", len(data)) + data
 
-    def number(value):
+    def encode_number(value):
         return b"M" + struct.pack("<H", value)
 
-    dtype = (b"cnumpy\ndtype\n" + string(b"u1") + number(0) + number(1) + b"\x87R"
-             b"(" + number(3) + string(b"|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff" + number(0) + b"tb")
-    shape = number(len(images)) + number(3072) + b"\x86"
-    array = (b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n" + number(0) + b"\x85" + string(b"b") + b"\x87R"
-             b"(" + number(1) + shape + dtype + b"\x89" + string(planes(images).tobytes()) + b"tb")
+    dtype = (b"cnumpy\ndtype\n" + encode_string(b"u1") + encode_number(0) + encode_number(1) + b"\x87R"
+             b"(" + encode_number(3) + encode_string(b"|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff" + encode_number(0)
+             + b"tb")
+    shape = encode_number(len(images)) + encode_number(3072) + b"\x86"
+    array = (b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n" + encode_number(0) + b"\x85"
+             + encode_string(b"b") + b"\x87R"
+             b"(" + encode_number(1) + shape + dtype + b"\x89" + encode_string(planes(images).tobytes()) + b"tb")
     names = (b"labels",) if labels.shape[1] == 1 else (b"coarse_labels", b"fine_labels")
-    columns = b"".join(string(name) + b"](" + b"".join(number(label) for label in column.tolist()) + b"e"
+    columns = b"".join(encode_string(name) + b"](" + b"".join(encode_number(label) for label in column.tolist()) + b"e"
                        for name, column in zip(names, labels.T))
-    return b"\x80\x02}(" + string(b"data") + array + columns + b"u."
+    return b"\x80\x02}(" + encode_string(b"data") + array + columns + b"u."
 
 
 def files10(encode, ending="", splits=CIFAR10):
@@ -108,7 +111,7 @@ def write_folder(folder, files):
 
 
 def write_archive(path, folder, files, packing="gz"):
-    """Write a .tar.gz, with no packing a .tar, whose members lie in `folder`, with a readme, as the authors' have."""
+    """Write a .tar.gz (a .tar without packing) with its members in `folder`, and a readme, as published."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, f"w:{packing}") as archive:
         for name, data in {"readme.html": b"for people", **files}.items():

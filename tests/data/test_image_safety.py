@@ -1,4 +1,4 @@
-"""Files that are no images, whatever they are called: refused at once, in a line, and nothing is run or written."""
+"""Files that are not images, whatever their names: refused immediately, in one line; nothing is run or written."""
 
 import os
 import socket
@@ -23,10 +23,10 @@ showpage
 
 
 def write(folder, classes=("a", "b"), count=10):
-    for place, name in enumerate(classes):
+    for class_index, name in enumerate(classes):
         (folder / name).mkdir(parents=True)
         for index in range(count):
-            Image.new("RGB", (8, 8), (20 * place, 10 * index, 0)).save(folder / name / f"{index}.png")
+            Image.new("RGB", (8, 8), (20 * class_index, 10 * index, 0)).save(folder / name / f"{index}.png")
 
 
 @pytest.mark.parametrize("content", [
@@ -37,14 +37,14 @@ def test_formats_that_are_programs_are_not_opened(tmp_path, content):
     owned = tmp_path / "owned"
     content = content % bytes(owned) if content is POSTSCRIPT else content
     (tmp_path / "evil.png").write_bytes(content)
-    for read in (image_io.load_image, image_io.check_image_header):
-        with pytest.raises(UserError) as caught:
-            read(tmp_path / "evil.png")
-        check_message(caught.value, tmp_path / "evil.png")
+    for function in (image_io.load_image, image_io.check_image_header):
+        with pytest.raises(UserError) as error:
+            function(tmp_path / "evil.png")
+        check_message(error.value, tmp_path / "evil.png")
     assert not owned.exists()
 
 
-def test_a_folder_with_such_a_file_is_refused(tmp_path):
+def test_a_folder_with_a_program_as_an_image_is_refused(tmp_path):
     write(tmp_path / "data")
     owned = tmp_path / "owned"
     (tmp_path / "data" / "a" / "evil.png").write_bytes(POSTSCRIPT % bytes(owned))
@@ -55,7 +55,7 @@ def test_a_folder_with_such_a_file_is_refused(tmp_path):
     assert not owned.exists()
 
 
-def test_no_format_that_hands_a_file_on_is_on_the_list():
+def test_no_format_that_runs_other_programs_is_listed():
     image_formats.load_pillow_plugins()
     formats = {*image_formats.list_image_formats()}
     assert not {"EPS", "FPX", "WMF", "EMF", "PDF", "IPTC", "MPEG", "BUFR", "GRIB", "HDF5"} & formats
@@ -66,24 +66,24 @@ def test_no_format_that_hands_a_file_on_is_on_the_list():
     assert (".avif" in endings) == features.check("avif")
 
 
-def special_files(folder):
-    """Make files that hold no bytes to read, each named as an image."""
+def make_special_files(folder):
+    """Create files without readable bytes, each named like an image."""
     os.mkfifo(folder / "pipe.png")
     (folder / "link.png").symlink_to(folder / "pipe.png")
     (folder / "device.png").symlink_to("/dev/zero")
     (folder / "nothing.png").symlink_to(folder / "not-there")
     listener = socket.socket(socket.AF_UNIX)
     before = os.getcwd()
-    os.chdir(folder)  # the path of a socket may have 108 bytes
+    os.chdir(folder)  # the path of a socket can have at most 108 bytes
     listener.bind("socket.png")
     os.chdir(before)
     return listener
 
 
-def test_pipes_and_devices_are_passed_over_in_a_folder_and_refused_by_name(tmp_path):
+def test_pipes_and_devices_are_skipped_in_a_folder_and_refused_by_name(tmp_path):
     write(tmp_path / "data")
     start = time.monotonic()
-    with special_files(tmp_path / "data" / "a"):
+    with make_special_files(tmp_path / "data" / "a"):
         dataset = image_folder.load_image_folder(tmp_path / "data", (8, 8, 3))
         assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 20
         [note] = [note for note in dataset.notes if "a/device.png" in note]
@@ -99,14 +99,14 @@ def test_pipes_and_devices_are_passed_over_in_a_folder_and_refused_by_name(tmp_p
     assert time.monotonic() - start < 10
 
 
-def test_a_pipe_called_npz_is_refused_at_once(tmp_path):
+def test_a_pipe_named_npz_is_refused_immediately(tmp_path):
     os.mkfifo(tmp_path / "pipe.npz")
     with pytest.raises(UserError) as error:
         load_data(tmp_path / "pipe.npz")
     check_message(error.value, tmp_path / "pipe.npz", "pipe")
 
 
-def test_a_plugin_that_is_installed_is_asked_for_its_formats(tmp_path, monkeypatch):
+def test_formats_of_an_installed_plugin_are_listed(tmp_path, monkeypatch):
     def register_heif_opener():
         Image.register_open("HEIF", BmpImagePlugin.BmpImageFile, lambda prefix: prefix[4:8] == b"ftyp")
         Image.register_extension("HEIF", ".heic")
@@ -123,7 +123,7 @@ def test_a_plugin_that_is_installed_is_asked_for_its_formats(tmp_path, monkeypat
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0IIU\0\x18\0\0\0", b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff",
                                   b"Exif\0\0" + b"\xff" * 50])
-def test_a_sound_jpeg_with_damaged_exif_is_read_as_it_lies(tmp_path, exif):
+def test_a_jpeg_with_damaged_exif_is_read_without_rotation(tmp_path, exif):
     Image.new("L", (6, 2), 99).save(tmp_path / "odd.jpg", exif=exif, dpi=(72, 72))
     image = image_io.load_image(tmp_path / "odd.jpg")
     assert image.size == (6, 2) and set(np.asarray(image).ravel()) == {99}
@@ -131,7 +131,7 @@ def test_a_sound_jpeg_with_damaged_exif_is_read_as_it_lies(tmp_path, exif):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_of_exif(tmp_path, orientation):
-    """The turns that the standard names, written out for the corners of an image."""
+    """The rotations of the standard, written out for the corners of an image."""
     corners = np.array([[0, 60], [120, 180], [240, 255]], np.uint8)
     upright = {1: corners, 2: corners[:, ::-1], 3: corners[::-1, ::-1], 4: corners[::-1],
                5: corners.T, 6: corners[::-1].T, 7: corners[::-1, ::-1].T, 8: corners[:, ::-1].T}[orientation]

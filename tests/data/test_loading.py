@@ -1,4 +1,4 @@
-"""load_data: every kind of source, and what does not fit together; the public names."""
+"""load_data: every kind of source, invalid combinations of arguments, and the public names."""
 
 import doctest
 import json
@@ -25,8 +25,8 @@ IMAGES, LABELS = np.arange(20, dtype=np.uint8).reshape(-1, 1, 1) * np.ones((1, 4
 def pets(tmp_path):
     for value, name in enumerate(("cat", "dog")):
         (tmp_path / "pets" / name).mkdir(parents=True)
-        for number in range(10):
-            Image.new("RGB", (9, 9), (10 * number, 200 * value, 0)).save(tmp_path / "pets" / name / f"{number}.png")
+        for index in range(10):
+            Image.new("RGB", (9, 9), (10 * index, 200 * value, 0)).save(tmp_path / "pets" / name / f"{index}.png")
     return tmp_path / "pets"
 
 
@@ -64,18 +64,18 @@ def test_a_folder(pets):
 def test_the_images_of_a_large_folder_are_read_when_they_are_indexed(pets):
     from zoo.data import image_folder
 
-    kept, lazy = (image_folder.load_image_folder(pets, (8, 8, 3), max_cache_bytes=size) for size in (2**30, 10))
+    cached, lazy = (image_folder.load_image_folder(pets, (8, 8, 3), max_cache_bytes=size) for size in (2**30, 10))
     for key in (0, -1, slice(2, 9, 3), [5, 1]):
-        assert (kept.train.images[key] == lazy.train.images[key]).all()
+        assert (cached.train.images[key] == lazy.train.images[key]).all()
     for file in pets.glob("*/*.png"):
         file.unlink()
-    assert kept.train.images[0].shape == (8, 8, 3)
+    assert cached.train.images[0].shape == (8, 8, 3)
     with pytest.raises(UserError) as error:
         lazy.train.images[0]
     check_message(error.value, 1, ".png", "--invalid-images skip")
 
 
-def test_a_name_goes_before_a_folder_that_is_called_so(pets, monkeypatch):
+def test_a_data_set_name_precedes_a_folder_of_the_same_name(pets, monkeypatch):
     monkeypatch.chdir(pets.parent)
     pets.rename(pets.parent / "digits")
     assert zoo.load_data("digits", limit=5).info is known.DIGITS
@@ -111,7 +111,7 @@ def test_two_images_and_one_hot_labels_are_one_pair():
     assert len(dataset.train) == 2 and dataset.train.labels.tolist() == [0, 1]
 
 
-def test_a_dataset_is_returned_as_it_is():
+def test_a_dataset_is_returned_unchanged():
     dataset = zoo.load_data([IMAGES, LABELS])
     assert zoo.load_data(dataset) is dataset
 
@@ -144,7 +144,7 @@ def test_a_dataset_is_returned_as_it_is():
     ("own.npz", {"test_data": (IMAGES, LABELS)}, ("test_data", ".npz", "arrays")),
     ("own.npz", {"image_size": 4}, ("image_size=4", ".npz", "folder")),
 ])
-def test_what_is_refused(source, arguments, parts, pets, monkeypatch):
+def test_invalid_arguments_are_refused(source, arguments, parts, pets, monkeypatch):
     monkeypatch.chdir(pets.parent)
     np.savez("own.npz", x_train=IMAGES, y_train=LABELS)
     with pytest.raises(UserError) as error:
@@ -152,14 +152,14 @@ def test_what_is_refused(source, arguments, parts, pets, monkeypatch):
     check_message(error.value, *parts)
 
 
-def test_nothing_applies_to_a_dataset():
+def test_a_dataset_takes_no_further_arguments():
     dataset = zoo.load_data((IMAGES, LABELS))
     with pytest.raises(UserError) as error:
         zoo.load_data(dataset, limit=3)
     check_message(error.value, "limit=3", "Dataset")
 
 
-def test_the_examples_of_the_docstring_run(tmp_path, monkeypatch):
+def test_the_docstring_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (test,) = doctest.DocTestFinder(recurse=False).find(zoo.load_data, "load_data", globs={"zoo": zoo})
     assert doctest.DocTestRunner().run(test).attempted >= 10
@@ -169,40 +169,40 @@ def test_the_examples_of_the_docstring_run(tmp_path, monkeypatch):
 def test_no_backend_is_loaded():
     code = ("import sys, zoo; assert 'numpy' not in sys.modules; zoo.Dataset; zoo.load_data('digits', limit=5); "
             "print([name for name in ('keras', 'tensorflow', 'jax', 'torch') if name in sys.modules])")
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                         cwd=Path(zoo.__file__).parents[1])
-    assert run.stdout == "[]\n"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                             cwd=Path(zoo.__file__).parents[1])
+    assert process.stdout == "[]\n"
     with pytest.raises(AttributeError, match="'Dateset'"):
         zoo.__getattr__("Dateset")
 
 
-def entry_of(dataset):
+def make_entry(dataset):
     """Return the "dataset" entry of a run.json."""
     return json.loads(json.dumps(header.make_dataset_metadata(dataset)))
 
 
 def test_from_dict_of_a_published_set():
-    entry = entry_of(zoo.load_data("digits", limit=5))
+    entry = make_entry(zoo.load_data("digits", limit=5))
     assert known.deserialize_dataset_info(entry) is known.DIGITS
     for labels in ("fine", "coarse"):
-        facts = known.select_label_set(known.CIFAR100, labels)
-        entry = {"name": "cifar100", "class_names": [*facts.class_names], "shape": [32, 32, 3]}
-        assert known.deserialize_dataset_info(entry) == facts
+        info = known.select_label_set(known.CIFAR100, labels)
+        entry = {"name": "cifar100", "class_names": [*info.class_names], "shape": [32, 32, 3]}
+        assert known.deserialize_dataset_info(entry) == info
 
 
 def test_from_dict_of_arrays_and_folders(pets):
     for dataset in (zoo.load_data((IMAGES, LABELS), class_names=["cat", "dog"]), zoo.load_data(pets)):
-        facts = known.deserialize_dataset_info(entry_of(dataset))
+        info = known.deserialize_dataset_info(make_entry(dataset))
         for key in ("name", "title", "shape", "classes", "mean", "std", "class_names", "train", "validation", "test",
                     "classes_per_column"):
-            assert getattr(facts, key) == getattr(dataset.info, key)
-        assert facts.source == dataset.source
+            assert getattr(info, key) == getattr(dataset.info, key)
+        assert info.source == dataset.source
 
 
-def test_from_dict_of_a_folder_that_is_called_as_a_published_set():
-    entry = entry_of(zoo.load_data("digits", limit=5))
-    facts = known.deserialize_dataset_info({**entry, "mean": [0.5], "std": [0.5]})
-    assert facts != known.DIGITS and facts.mean == (0.5,) and facts.train == 5
+def test_from_dict_of_a_folder_named_like_a_published_set():
+    entry = make_entry(zoo.load_data("digits", limit=5))
+    info = known.deserialize_dataset_info({**entry, "mean": [0.5], "std": [0.5]})
+    assert info != known.DIGITS and info.mean == (0.5,) and info.train == 5
 
 
 @pytest.mark.parametrize("change", [
@@ -212,7 +212,7 @@ def test_from_dict_of_a_folder_that_is_called_as_a_published_set():
     {"train": -1}, {"train": True}, {"test": None}, {"source": 5},
 ], ids=str)
 def test_from_dict_of_a_damaged_entry(change):
-    entry = entry_of(zoo.load_data((IMAGES, LABELS)))
+    entry = make_entry(zoo.load_data((IMAGES, LABELS)))
     with pytest.raises((KeyError, TypeError, ValueError)):
         known.deserialize_dataset_info({**entry, **change})
     for key in change:

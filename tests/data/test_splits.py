@@ -19,10 +19,10 @@ def test_every_prefix_is_nearly_in_proportion(counts):
     order = make_stratified_order(labels, seed=3)
     np.testing.assert_array_equal(np.sort(order), np.arange(len(labels)))
 
-    seen = np.cumsum(labels[order][:, None] == np.arange(len(counts)), axis=0)
-    share = np.arange(1, len(labels) + 1)[:, None] * np.array(counts) / len(labels)
-    # a class is rounded to the nearest, and so is the sum over the others: half a picture for each class
-    assert np.abs(seen - share).max() <= 0.5 + len(counts) / 2 * max(counts) / len(labels)
+    counts_so_far = np.cumsum(labels[order][:, None] == np.arange(len(counts)), axis=0)
+    expected = np.arange(1, len(labels) + 1)[:, None] * np.array(counts) / len(labels)
+    # a class is rounded to the nearest, and so is the sum over the others: half an image for each class
+    assert np.abs(counts_so_far - expected).max() <= 0.5 + len(counts) / 2 * max(counts) / len(labels)
 
 
 def test_the_order_depends_on_the_seed_alone():
@@ -32,16 +32,16 @@ def test_the_order_depends_on_the_seed_alone():
     assert (make_stratified_order(labels, 3)[:100] >= 500).sum() in range(30, 70)  # it is shuffled within the classes
 
 
-def test_a_rare_class_stands_in_the_middle():
+def test_a_rare_class_is_in_the_middle_of_the_order():
     labels = np.array([0] * 100 + [1])
     assert np.argmax(labels[make_stratified_order(labels, 3)]) in (49, 50, 51)
 
 
-def test_a_class_without_pictures():
+def test_a_class_without_images():
     assert sorted(make_stratified_order(np.array([2, 2, 5]), 0)) == [0, 1, 2]
 
 
-def test_carve():
+def test_split_by_ratio():
     pieces = split_by_ratio(np.arange(10_000), (5_000, 45_000))
     assert [len(piece) for piece in pieces] == [1_000, 9_000]
     assert np.concatenate(pieces).tolist() == list(range(10_000))
@@ -53,26 +53,26 @@ def test_carve():
 
 def test_digits(digits):
     assert [len(split) for split in (digits.train, digits.validation, digits.test)] == [4_000, 500, 500]
-    for split, each in ((digits.train, 400), (digits.validation, 50), (digits.test, 50)):
-        assert np.bincount(split.labels).tolist() == [each] * 10
+    for split, count in ((digits.train, 400), (digits.validation, 50), (digits.test, 50)):
+        assert np.bincount(split.labels).tolist() == [count] * 10
     images = np.concatenate([everything(split)[0] for split in (digits.train, digits.validation, digits.test)])
     assert images.shape == (5_000, 28, 28, 1) and images.dtype == np.uint8
-    assert len({image.tobytes() for image in images}) == 5_000  # no picture is in two splits
+    assert len({image.tobytes() for image in images}) == 5_000  # no image is in two splits
 
 
 def test_the_splits_of_digits_never_change(digits):
-    """Accuracies of different releases are to be compared: the images of every split are pinned."""
+    """The images of every split are pinned, so that accuracies of different releases are comparable."""
     assert [compute_digest(hash_records(split.labels.astype(np.uint8)[:, None], everything(split)[0]))[:16]
             for split in (digits.train, digits.validation, digits.test)] == [
         "fb917443dafedc72", "29fc7a4b890c44c6", "5feed57f31e6d15e"]
 
 
-def test_digits_are_pictures_of_mnist(digits, real_data):
+def test_digits_are_mnist_images(digits, real_data):
     mnist = load_dataset_by_name("mnist", data_dir=real_data)
-    known = {image.tobytes(): label for split in (mnist.train, mnist.validation, mnist.test)
-             for image, label in zip(*everything(split))}
+    label_of = {image.tobytes(): label for split in (mnist.train, mnist.validation, mnist.test)
+                for image, label in zip(*everything(split))}
     images, labels = everything(digits.train)
-    assert [known[image.tobytes()] for image in images] == labels.tolist()
+    assert [label_of[image.tobytes()] for image in images] == labels.tolist()
 
 
 def test_batch(tmp_path):
@@ -80,15 +80,15 @@ def test_batch(tmp_path):
     test = load_dataset_by_name("mnist", data_dir=tmp_path).test
     labels, images = MNIST["test"]
     for indices in ([3, 0, 3], np.array([3, 0, 3]), (3, 0, 3)):
-        found_images, found_labels = test.batch(indices)
-        np.testing.assert_array_equal(found_images, images[[3, 0, 3]])
-        assert found_labels.tolist() == [3, 0, 3] and found_labels.dtype == test.labels.dtype == np.int64
+        loaded_images, loaded_labels = test.batch(indices)
+        np.testing.assert_array_equal(loaded_images, images[[3, 0, 3]])
+        assert loaded_labels.tolist() == [3, 0, 3] and loaded_labels.dtype == test.labels.dtype == np.int64
     assert test.batch([])[0].shape == (0, 28, 28, 1)
     with pytest.raises(IndexError):
         test.batch([30])
 
 
-def test_fewer_pictures_are_split_in_proportion_and_noted(tmp_path):
+def test_fewer_images_are_split_in_proportion_and_noted(tmp_path):
     write_folder(tmp_path, files100(binary, ".bin"))
     data = load_dataset_by_name("cifar100", data_dir=tmp_path)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [180, 20, 100]
@@ -99,41 +99,43 @@ def test_fewer_pictures_are_split_in_proportion_and_noted(tmp_path):
 
 def test_limit(tmp_path):
     write_folder(tmp_path, files10(binary, ".bin"))
-    whole, limited = load_dataset_by_name("cifar10", data_dir=tmp_path), load_dataset_by_name("cifar10",
-                                                                                              data_dir=tmp_path,
-                                                                                              limit=20)
+    full, limited = load_dataset_by_name("cifar10", data_dir=tmp_path), load_dataset_by_name("cifar10",
+                                                                                             data_dir=tmp_path,
+                                                                                             limit=20)
     assert [len(split) for split in (limited.train, limited.validation, limited.test)] == [20, 10, 20]
     for split in (limited.train, limited.test):
         assert np.bincount(split.labels).tolist() == [2] * 10
-    np.testing.assert_array_equal(everything(limited.validation)[0], everything(whole.validation)[0])
-    np.testing.assert_array_equal(everything(limited.train)[0], everything(whole.train)[0][:20])
+    np.testing.assert_array_equal(everything(limited.validation)[0], everything(full.validation)[0])
+    np.testing.assert_array_equal(everything(limited.train)[0], everything(full.train)[0][:20])
     np.testing.assert_array_equal(load_dataset_by_name("cifar10", data_dir=tmp_path, limit=30).test.labels,
-                                  whole.test.labels)
+                                  full.test.labels)
 
 
 @pytest.mark.parametrize("limit", [0, -5, 2.5, True, "20"])
-def test_a_limit_that_is_none(limit):
+def test_invalid_limits(limit):
     with pytest.raises(UserError) as error:
         load_dataset_by_name("mnist", limit=limit)
     check_message(error.value, "limit", 1, repr(limit))
 
 
 def test_the_order_in_the_files_does_not_matter(tmp_path):
-    """Every copy of a set has the same pictures held out, in the same order, and the same ones under a limit."""
+    """Every copy of a data set has the same validation images, in the same order, and the same ones under a limit."""
     shuffled = {}
     for name, (labels, images) in CIFAR10.items():
         order = np.random.default_rng(9).permutation(len(labels))
         shuffled[name] = labels[order], images[order]
     write_folder(tmp_path / "one", files10(binary, ".bin"))
     write_folder(tmp_path / "other", files10(binary, ".bin", shuffled))
-    one, other = (load_dataset_by_name("cifar10", data_dir=tmp_path / name, limit=20) for name in ("one", "other"))
+    sorted_set, shuffled_set = (load_dataset_by_name("cifar10", data_dir=tmp_path / name, limit=20)
+                                for name in ("one", "other"))
     for split in ("train", "validation", "test"):
-        np.testing.assert_array_equal(everything(getattr(one, split))[0], everything(getattr(other, split))[0])
+        np.testing.assert_array_equal(everything(getattr(sorted_set, split))[0],
+                                      everything(getattr(shuffled_set, split))[0])
 
 
 def test_the_classes_of_the_splits_of_mnist(real_data):
     mnist = load_dataset_by_name("mnist", data_dir=real_data)
-    # LeCun's training set has 5,923 zeros, 6,742 ones, 5,958 twos; a twelfth of each is held out
+    # LeCun's training set has 5,923 zeros, 6,742 ones, 5,958 twos; a twelfth of each is the validation split
     assert np.bincount(mnist.validation.labels)[:3] == pytest.approx([5_923 / 12, 6_742 / 12, 5_958 / 12], abs=1)
     everything_published = np.bincount(mnist.validation.labels) + np.bincount(mnist.train.labels)
     assert everything_published[:3].tolist() == [5_923, 6_742, 5_958]
@@ -141,7 +143,7 @@ def test_the_classes_of_the_splits_of_mnist(real_data):
     assert mnist.notes == ()
 
 
-def test_coarse_labels_of_real_pictures(real_data):
+def test_coarse_labels_of_the_real_images(real_data):
     fine, coarse = (load_dataset_by_name("cifar100", data_dir=real_data, label_mode=labels)
                     for labels in ("fine", "coarse"))
     names = {(fine.info.class_names[a], coarse.info.class_names[b])

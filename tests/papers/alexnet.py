@@ -4,13 +4,13 @@ from papers.facts import Facts
 
 
 def count(c1, c2, c3, c4, c5, fc6, fc7, *, first, groups, grid, classes):
-    body = ((first**2 * 3 + 1) * c1 + (25 * c1 // groups + 1) * c2 + (9 * c2 + 1) * c3 + (9 * c3 // groups + 1) * c4
-            + (9 * c4 // groups + 1) * c5)
-    return body + (grid**2 * c5 + 1) * fc6 + (fc6 + 1) * fc7 + (fc7 + 1) * classes
+    backbone = ((first**2 * 3 + 1) * c1 + (25 * c1 // groups + 1) * c2 + (9 * c2 + 1) * c3 + (9 * c3 // groups + 1) * c4
+                + (9 * c4 // groups + 1) * c5)
+    return backbone + (grid**2 * c5 + 1) * fc6 + (fc6 + 1) * fc7 + (fc7 + 1) * classes
 
 
 def at_32(*widths):
-    """5x5 first, grids of 32, 16, 8, 4."""
+    """Parameters with a 5x5 first kernel and feature maps of 32, 16, 8 and 4."""
     return count(*widths, first=5, groups=2, grid=4, classes=10)
 
 

@@ -5,7 +5,7 @@ from papers.facts import Facts
 
 
 def at_32(*widths):
-    """5x5 first, grids of 32, 15, 7, 3."""
+    """Parameters with a 5x5 first kernel and feature maps of 32, 15, 7 and 3."""
     return count(*widths, first=5, groups=1, grid=3, classes=10)
 
 

@@ -16,8 +16,8 @@ ROWS = {"3a": (192, 64,  96,  128, 16, 32,  32),
 
 
 def count(width=1.0, classes=10, aux_grids=()):
-    """`aux_grids`: pixels that are left of 4a and 4d after the side classifiers' pool; empty without them."""
-    counter = Counter(width, each=1)
+    """`aux_grids`: number of pixels after the auxiliary classifiers' pooling of 4a and 4d; empty without them."""
+    counter = Counter(width, per_filter=1)
     x = counter.chain(3, (64, 49), (64, 1), (192, 9))
     taps = []
     for name, (before, ones, reduce3, threes, reduce5, fives, projection) in ROWS.items():
@@ -46,8 +46,8 @@ FACTS = {"googlenet": Facts(
            (127, 127): (4, 4), (224, 224): (7, 7)}, 1024,
     {0.5: count(0.5), 0.1: count(0.1)},
     stems={28: "small", 32: "small", 64: "small", 96: "small", 126: "small", 127: "paper", 224: "paper"},
-    small=(5_983_802, 5_983_802), options={"dropout": 0.4, "aux_dropout": 0.7}, sides={"aux1": 0.3, "aux2": 0.3},
-    variants=(
+    small=(5_983_802, 5_983_802), options={"dropout": 0.4, "aux_dropout": 0.7},
+    aux_loss_weights={"aux1": 0.3, "aux2": 0.3}, variants=(
         ({"aux": True}, (13_378_280, 13_378_280)),
         # 16x16 in 4a and 4d: the pool leaves 4x4; at 96x80 with the small stem 48x40 leave 15x12
         ({"input_shape": (32, 32, 3), "classes": 10, "aux": True}, (count(aux_grids=(16, 16)),) * 2),

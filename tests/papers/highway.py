@@ -3,19 +3,19 @@
 from papers.facts import Facts
 
 
-def highway_layers(number, filters):
-    return number * 2 * (9 * filters + 1) * filters  # h and the gate
+def highway_layers(count, filters):
+    return count * 2 * (9 * filters + 1) * filters  # h and the gate
 
 
 def cifar_count(first, second, third, last, channels=3, classes=10):
-    plain = (9 * channels + 1) * first + (9 * first + 1) * second + (9 * second + 1) * third + (third + 1) * last
+    convolutions = (9 * channels + 1) * first + (9 * first + 1) * second + (9 * second + 1) * third + (third + 1) * last
     highways = highway_layers(4, first) + highway_layers(5, second) + highway_layers(5, third)
-    return plain + highways + (last + 1) * classes
+    return convolutions + highways + (last + 1) * classes
 
 
-def mnist_count(filters, channels=1, numbers=9, classes=10):
-    """`numbers`: pixels of the last grid."""
-    return (25 * channels + 1) * filters + highway_layers(8, filters) + (numbers * filters + 1) * classes
+def mnist_count(filters, channels=1, pixels=9, classes=10):
+    """`pixels`: size of the last feature map."""
+    return (25 * channels + 1) * filters + highway_layers(8, filters) + (pixels * filters + 1) * classes
 
 
 assert cifar_count(32, 80, 128, 100) == 2_256_838  # the paper: 2.3M

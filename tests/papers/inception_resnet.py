@@ -5,54 +5,54 @@ from papers.facts import Facts
 
 
 def residuals(counter, x, times, *chains):
-    """Modules of chains, each followed by a 1x1 convolution with biases back to the channels of x."""
+    """Add modules of chains, each followed by a 1x1 convolution with biases back to the channels of x."""
     for _ in range(times):
         joined = counter.module(x, *chains)
         counter.total += (joined + 1) * x
-        counter.multiply_adds += joined * x * counter.side**2
+        counter.multiply_adds += joined * x * counter.size**2
     return x
 
 
-def v1(width=1.0, each=3, classes=10):
-    counter = Counter(width, each)
+def v1(width=1.0, per_filter=3, classes=10):
+    counter = Counter(width, per_filter)
     x = counter.chain(3, (32, 9, 149), (32, 9, 147), (64, 9, 147), (80, 1, 73), (192, 9, 71), (256, 9, 35))
-    counter.side = 35
+    counter.size = 35
     residuals(counter, x, 5, [(32, 1)], [(32, 1), (32, 9)], [(32, 1), (32, 9), (32, 9)])
     x += counter.module(x, [(384, 9, 17)], [(192, 1), (192, 9), (256, 9, 17)])
-    counter.side = 17
+    counter.size = 17
     residuals(counter, x, 10, [(128, 1)], [(128, 1), (128, 7), (128, 7)])
     x += counter.module(x, [(256, 1), (384, 9, 8)], [(256, 1), (256, 9, 8)], [(256, 1), (256, 9), (256, 9, 8)])
-    counter.side = 8
+    counter.size = 8
     residuals(counter, x, 5, [(192, 1)], [(192, 1), (192, 3), (192, 3)])
     counter.dense(x, classes)
     return counter
 
 
 def v2_modules(counter, x, a, b, c):
-    counter.side = 35
+    counter.size = 35
     residuals(counter, x, a, [(32, 1)], [(32, 1), (32, 9)], [(32, 1), (48, 9), (64, 9)])
     x += counter.module(x, [(384, 9, 17)], [(256, 1), (256, 9), (384, 9, 17)])
-    counter.side = 17
+    counter.size = 17
     residuals(counter, x, b, [(192, 1)], [(128, 1), (160, 7), (192, 7)])
     x += counter.module(x, [(256, 1), (384, 9, 8)], [(256, 1), (288, 9, 8)], [(256, 1), (288, 9), (320, 9, 8)])
-    counter.side = 8
+    counter.size = 8
     return residuals(counter, x, c, [(192, 1)], [(192, 1), (224, 3), (256, 3)])
 
 
-def v2(width=1.0, each=3, classes=10):
-    counter = Counter(width, each)
+def v2(width=1.0, per_filter=3, classes=10):
+    counter = Counter(width, per_filter)
     x = counter.chain(3, (32, 9, 149), (32, 9, 147), (64, 9, 147), (80, 1, 73), (192, 9, 71))
-    counter.side = 35
+    counter.size = 35
     x = counter.module(x, [(96, 1)], [(48, 1), (64, 25)], [(64, 1), (96, 9), (96, 9)], [(64, 1)])
     counter.dense(counter.chain(v2_modules(counter, x, 10, 20, 10), (1536, 1)), classes)
     return counter
 
 
-def v2_paper(width=1.0, each=3, classes=10):
-    counter = Counter(width, each)
+def v2_paper(width=1.0, per_filter=3, classes=10):
+    counter = Counter(width, per_filter)
     x = counter.chain(3, (32, 9, 149), (32, 9, 147), (64, 9, 147))
     x += counter.chain(x, (96, 9, 73))
-    counter.side = 73
+    counter.size = 73
     x = counter.module(x, [(64, 1), (96, 9, 71)], [(64, 1), (64, 7), (64, 7), (96, 9, 71)])
     x += counter.chain(x, (192, 9, 35))
     counter.dense(v2_modules(counter, x, 5, 10, 5), classes)
@@ -61,10 +61,10 @@ def v2_paper(width=1.0, each=3, classes=10):
 
 assert v1(classes=1000).total == 22_769_848
 assert v2(classes=1000).total == 55_873_736
-assert v2(classes=1000, each=4).total == 55_904_008
+assert v2(classes=1000, per_filter=4).total == 55_904_008
 assert v2(classes=1000).multiply_adds == 13_155_794_016
 assert v2_paper(classes=1000).total == 32_450_360
-assert v2_paper(classes=1000, each=4).total == 32_466_792
+assert v2_paper(classes=1000, per_filter=4).total == 32_466_792
 assert v2_paper(classes=1000).multiply_adds == 9_257_953_632
 
 STEM = {"stem_a_3x3": (149, 149, 32), "stem_b_3x3": (147, 147, 32), "stem_c_3x3": (147, 147, 64)}

@@ -4,25 +4,25 @@ from papers.counting import Counter
 from papers.facts import Facts
 
 
-def counted(width=1.0, each=3, classes=10, aux=None):
-    """`aux`: the pixels of the grid that the side classifier's pool leaves, all of which its second kernel covers."""
-    counter = Counter(width, each)
+def count_all(width=1.0, per_filter=3, classes=10, aux=None):
+    """`aux`: number of pixels after the auxiliary classifier's pooling, all of which its second kernel covers."""
+    counter = Counter(width, per_filter)
     x = counter.chain(3, (32, 9, 149), (32, 9, 147), (64, 9, 147), (80, 1, 73), (192, 9, 71))
-    counter.side = 35
+    counter.size = 35
     for projection in (32, 64, 64):
         x = counter.module(x, [(64, 1)], [(48, 1), (64, 25)], [(64, 1), (96, 9), (96, 9)], [(projection, 1)])
     x += counter.module(x, [(384, 9, 17)], [(64, 1), (96, 9), (96, 9, 17)])
-    counter.side = 17
+    counter.size = 17
     for c7 in (128, 160, 160, 192):
         x = counter.module(x, [(192, 1)], [(c7, 1), (c7, 7), (192, 7)],
                            [(c7, 1), (c7, 7), (c7, 7), (c7, 7), (192, 7)], [(192, 1)])
     tap = x
     x += counter.module(x, [(192, 1), (320, 9, 8)], [(192, 1), (192, 7), (192, 7), (192, 9, 8)])
-    counter.side = 8
+    counter.size = 8
     for _ in range(2):
         ones = counter.module(x, [(320, 1)], [(192, 1)])
         middle, double = counter.chain(x, (384, 1)), counter.chain(x, (448, 1), (384, 9))
-        x = ones + sum(counter.chain(each, (384, 3)) for each in (middle, middle, double, double))
+        x = ones + sum(counter.chain(before, (384, 3)) for before in (middle, middle, double, double))
     counter.dense(x, classes)
     if aux:
         counter.dense(counter.chain(tap, (128, 1, 5), (768, aux, 1)), classes)
@@ -30,15 +30,15 @@ def counted(width=1.0, each=3, classes=10, aux=None):
 
 
 def count(*arguments, **keywords):
-    return counted(*arguments, **keywords).total
+    return count_all(*arguments, **keywords).total
 
 
 FILTERS = 17_216  # of all convolutions
 assert count(classes=1000) == 23_851_784
-assert counted(classes=1000).multiply_adds == 5_713_216_096
+assert count_all(classes=1000).multiply_adds == 5_713_216_096
 assert count(classes=1000, aux=25) == 27_179_376
-assert counted(classes=1000, aux=25).multiply_adds == 5_718_899_296
-assert counted().filters == FILTERS
+assert count_all(classes=1000, aux=25).multiply_adds == 5_718_899_296
+assert count_all().filters == FILTERS
 assert count() == 21_823_274
 
 FACTS = {"inception_v3": Facts(
@@ -54,8 +54,8 @@ FACTS = {"inception_v3": Facts(
                 (299, 299): (8, 8)}, 2048,
     {0.5: count(0.5), 0.1: count(0.1)},
     stems={28: "small", 32: "small", 64: "small", 96: "small", 170: "small", 171: "paper", 299: "paper"},
-    small=(21_823_274, 21_823_274 - 2 * FILTERS), options={"scale": False, "dropout": 0.2}, sides={"aux1": 0.4},
-    variants=(
+    small=(21_823_274, 21_823_274 - 2 * FILTERS), options={"scale": False, "dropout": 0.2},
+    aux_loss_weights={"aux1": 0.4}, variants=(
         ({"include_top": False}, (21_802_784, 21_768_352)),
         ({"scale": True}, (23_869_000, 23_834_568)),
         ({"aux": True}, (27_179_376, 27_143_152)),

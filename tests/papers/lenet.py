@@ -1,4 +1,4 @@
-"""LeCun et al. 1998, figure 2, in the dense form of today."""
+"""LeCun et al. 1998, figure 2, in today's form with dense layers."""
 
 from papers.facts import Facts
 

@@ -3,14 +3,14 @@
 from papers.facts import Facts
 
 
-def count(conv1, conv2, rows=32, columns=32, channels=3, classes=10):
-    """All parameters with no option: two convolutions, a dense layer, its normalisation."""
-    dense = ((rows // 2) * (columns // 2) * conv2 + 1) * classes
+def count(conv1, conv2, height=32, width=32, channels=3, classes=10):
+    """All parameters with no option: two convolutions, a dense layer, its normalization."""
+    dense = ((height // 2) * (width // 2) * conv2 + 1) * classes
     return (11 * 11 * channels + 1) * conv1 + (conv1 + 1) * conv2 + dense + 4 * classes
 
 
 assert count(96, 120) == 34_944 + 11_640 + 307_210 + 40 == 353_834
-BODY = 34_944 + 11_640
+BACKBONE = 34_944 + 11_640
 
 FACTS = {
     "lenet5_bn": Facts(
@@ -33,7 +33,7 @@ FACTS = {
             ({"dense_at_the_end": True}, (353_944, 353_924)),
             ({"bn_after_conv1": True, "bn_after_pool1": True, "bn_after_conv2": True, "dense_at_the_end": True},
              (355_192, 354_548)),
-            ({"include_top": False}, (BODY, BODY)),
+            ({"include_top": False}, (BACKBONE, BACKBONE)),
             ({"input_shape": (28, 28, 1)}, (count(96, 120, 28, 28, 1), count(96, 120, 28, 28, 1) - 20)),
             ({"classes": 100}, (count(96, 120, classes=100), count(96, 120, classes=100) - 200)),
         ),

@@ -8,8 +8,8 @@ FILTERS = (96, 256, 512, 512)
 def count(depth, kernel, filters=FILTERS, dense=4096, channels=3, classes=1000):
     """All parameters: weights, biases, and a slope for every channel and every unit but the last."""
     total, before = 0, channels
-    for side, after in [(kernel, filters[0])] + [(3, after) for after in filters[1:] for _ in range(depth)]:
-        total += side * side * before * after + 2 * after
+    for kernel_size, after in [(kernel, filters[0])] + [(3, after) for after in filters[1:] for _ in range(depth)]:
+        total += kernel_size * kernel_size * before * after + 2 * after
         before = after
     pyramid = (7 * 7 + 3 * 3 + 2 * 2 + 1) * before
     return total + pyramid * dense + 2 * dense + dense * dense + 2 * dense + (dense + 1) * classes
@@ -17,8 +17,8 @@ def count(depth, kernel, filters=FILTERS, dense=4096, channels=3, classes=1000):
 
 def multiply_adds(depth):
     total = 112 * 112 * 49 * 3 * 96
-    for side, before, after in ((56, 96, 256), (28, 256, 512), (14, 512, 512)):
-        total += side * side * 9 * (before * after + (depth - 1) * after * after)
+    for size, before, after in ((56, 96, 256), (28, 256, 512), (14, 512, 512)):
+        total += size * size * 9 * (before * after + (depth - 1) * after * after)
     return total + 63 * 512 * 4096 + 4096 * 4096 + 4096 * 1000
 
 
@@ -28,8 +28,8 @@ assert (A - SLOPES[0], B - SLOPES[1], *SLOPES) == (178_017_384, 183_327_080, 14_
 assert (multiply_adds(5), multiply_adds(6)) == (19_058_106_368, 23_219_904_512)
 
 
-def facts(depth, parameters, small, macs):
-    """What A and B have in common; `depth`: layers of a stage."""
+def make_facts(depth, parameters, small, macs):
+    """Return the facts that A and B share; `depth`: layers of a stage."""
     dense = 63 * 512 * 4096 + 2 * 4096 + 4096 * 4096 + 2 * 4096 + 4097 * 1000
     return Facts(
         input_shape=(224, 224, 3),
@@ -62,7 +62,7 @@ def facts(depth, parameters, small, macs):
 assert (count(5, 3, classes=10), count(6, 3, classes=10)) == (173_964_522, 179_275_498)
 
 FACTS = {
-    "msra_a": facts(5, 178_032_072, 173_964_522, 19_058_106_368),
-    "msra_b": facts(6, 183_343_048, 179_275_498, 23_219_904_512),
+    "msra_a": make_facts(5, 178_032_072, 173_964_522, 19_058_106_368),
+    "msra_b": make_facts(6, 183_343_048, 179_275_498, 23_219_904_512),
 }
-assert (A, B) == tuple(each.parameters[0] for each in FACTS.values())
+assert (A, B) == tuple(network.parameters[0] for network in FACTS.values())

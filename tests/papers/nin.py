@@ -4,12 +4,12 @@ from papers.facts import Facts
 
 
 def count(first, second, third, channels=3, classes=10):
-    """All parameters; a stage is the filters of its convolution and of its 1x1."""
+    """All parameters; a stage is the filters of its convolution and of its 1x1 convolutions."""
     total, before = 0, channels
     for kernel, stage in ((5, first), (5, second), (3, (*third, classes))):
-        for number, filters in enumerate(stage):
-            side = kernel if number == 0 else 1
-            total += (side * side * before + 1) * filters
+        for index, filters in enumerate(stage):
+            kernel_size = kernel if index == 0 else 1
+            total += (kernel_size * kernel_size * before + 1) * filters
             before = filters
     return total
 

@@ -4,12 +4,12 @@ from papers.facts import Facts
 
 
 def count(blocks, widths):
-    """All parameters of the small stem's network with 10 classes: batch normalisation has four a channel."""
+    """All parameters of the small stem's network with 10 classes: batch normalization has four per channel."""
     total, before = 9 * 3 * widths[0], widths[0]
     for stage, (width, depth) in enumerate(zip(widths, blocks, strict=True)):
-        for number in range(depth):
+        for index in range(depth):
             total += 4 * before + 9 * before * width + 4 * width + 9 * width * width
-            total += before * width if number == 0 and stage > 0 else 0  # the 1x1 projection
+            total += before * width if index == 0 and stage > 0 else 0  # the 1x1 projection
             before = width
     return total + 4 * before + (before + 1) * 10
 

@@ -7,10 +7,10 @@ E = (64, 64, 128, 128, *[256] * 4, *[512] * 4, *[512] * 4)
 
 
 def count(convolutions, dense):
-    """All parameters at 32x32x3 with 10 classes: the body leaves 1x1."""
+    """All parameters at 32x32x3 with 10 classes: the backbone ends with 1x1."""
     chain = [3, *convolutions]
-    body = sum((9 * before + 1) * after for before, after in zip(chain, convolutions, strict=False))
-    return body + (convolutions[-1] + 1) * dense + (dense + 1) * dense + (dense + 1) * 10
+    backbone = sum((9 * before + 1) * after for before, after in zip(chain, convolutions, strict=False))
+    return backbone + (convolutions[-1] + 1) * dense + (dense + 1) * dense + (dense + 1) * 10
 
 
 assert count(D, 4096) == 33_638_218

@@ -3,21 +3,21 @@
 from papers.facts import Facts
 
 
-def counted(width=1.0, classes=10, sides=(149, 147, 74, 37, 19, 10)):
-    """All parameters and multiply-adds; batch normalisation has four parameters a channel."""
+def count_all(width=1.0, classes=10, sizes=(149, 147, 74, 37, 19, 10)):
+    """All parameters and multiply-adds; batch normalization has four parameters per channel."""
     def scaled(filters):
         return max(1, int(filters * width))
 
-    block1, block2, *entry, exit_flow = sides
+    block1, block2, *entry, exit_flow = sizes
     total = multiply_adds = 0
 
-    def add(weights, filters, side):
+    def add(weights, filters, size):
         nonlocal total, multiply_adds
         total += weights + 4 * filters
-        multiply_adds += weights * side**2
+        multiply_adds += weights * size**2
 
-    def separable(before, after, side):
-        add(9 * before + before * after, after, side)
+    def separable(before, after, size):
+        add(9 * before + before * after, after, size)
         return after
 
     x, after = scaled(32), scaled(64)
@@ -25,11 +25,11 @@ def counted(width=1.0, classes=10, sides=(149, 147, 74, 37, 19, 10)):
     add(9 * x * after, after, block2)
     x = after
     before = block2
-    for filters, side in zip((128, 256, 728), entry, strict=True):
+    for filters, size in zip((128, 256, 728), entry, strict=True):
         filters = scaled(filters)
-        add(x * filters, filters, side)  # the shortcut
+        add(x * filters, filters, size)  # the shortcut
         x = separable(separable(x, filters, before), filters, before)
-        before = side
+        before = size
     for _ in range(8 * 3):
         x = separable(x, x, before)
     last = scaled(1024)
@@ -39,7 +39,7 @@ def counted(width=1.0, classes=10, sides=(149, 147, 74, 37, 19, 10)):
     return total + (x + 1) * classes, multiply_adds + x * classes
 
 
-assert counted(classes=1000) == (22_910_480, 8_357_403_496)
+assert count_all(classes=1000) == (22_910_480, 8_357_403_496)
 
 FACTS = {"xception": Facts(
     (299, 299, 3), 1000, (22_910_480, 22_855_952), 8_357_403_496,
@@ -49,7 +49,7 @@ FACTS = {"xception": Facts(
      "avg_pool": (2048,), "fc": (1000,)},
     "block14_sepconv2_act", {(28, 28): (4, 4), (32, 32): (4, 4), (64, 64): (8, 8), (96, 80): (12, 10),
                              (103, 103): (4, 4), (299, 299): (10, 10)}, 2048,
-    {0.5: counted(0.5)[0], 0.1: counted(0.1)[0]},
+    {0.5: count_all(0.5)[0], 0.1: count_all(0.1)[0]},
     stems={28: "small", 32: "small", 64: "small", 96: "small", 102: "small", 103: "paper", 299: "paper"},
-    small=(counted()[0], counted()[0] - 54_528), options={"dropout": 0.5}, variants=(
+    small=(count_all()[0], count_all()[0] - 54_528), options={"dropout": 0.5}, variants=(
         ({"include_top": False}, (20_861_480, 20_806_952)),))}

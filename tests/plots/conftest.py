@@ -1,10 +1,10 @@
-"""Run directories without a training, the texts that a figure draws, and a browser."""
+"""Run directories without training, the texts of a figure, and a browser."""
 
 import json
 
 import numpy as np
 import pytest
-from chromium import Chromium, installed
+from chromium import Chromium, find_browser
 from fake_results import history_of, images_of, predictions_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
@@ -40,32 +40,32 @@ def make_run(tmp_path):
 
 
 @pytest.fixture
-def drawn(monkeypatch):
+def draw_figure(monkeypatch):
     """Return a function that draws a Figure and returns its texts: a list of (text, box in pixels)."""
-    seen = []
+    drawn_texts = []
     draw = Text.draw
 
     def watch(self, renderer, *args, **kwargs):
         if self.get_visible() and self.get_text().strip():
-            seen.append(self)
+            drawn_texts.append(self)
         return draw(self, renderer, *args, **kwargs)
 
     monkeypatch.setattr(Text, "draw", watch)
 
     def draw_texts(figure):
-        seen.clear()
+        drawn_texts.clear()
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in seen]
+        return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in drawn_texts]
 
     return draw_texts
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """A Chromium, one for the tests of a file; without one these are skipped."""
-    if not installed():
+    """Start a Chromium for the tests of a file; without one they are skipped."""
+    if not find_browser():
         pytest.skip("no Chromium is installed; Debian and Ubuntu: apt-get install chromium")
-    opened = Chromium(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
+    chromium = Chromium(tmp_path_factory.mktemp("profile"))
+    yield chromium
+    chromium.close()

@@ -1,4 +1,4 @@
-"""What a training might have left behind, made up: histories, predictions, images."""
+"""Made-up results of a training: histories, predictions, images."""
 
 import numpy as np
 

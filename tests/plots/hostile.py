@@ -1,4 +1,4 @@
-"""A network whose layers bear the names that break careless writers of HTML, JavaScript, dot and Mermaid."""
+"""A network with layer names that break careless writers of HTML, JavaScript, DOT and Mermaid."""
 
 from dataclasses import replace
 
@@ -11,16 +11,16 @@ NAMES = ("</script><script>window.broken = 1</script>", "<img src=x onerror='win
          "__proto__", "constructor", "100%%{}", "graph", "1. first", "**bold** `code` #35;", "&amp;&lt;", "é漢字\u2028")
 
 
-def anatomy():
-    """Return the ModelSummary of a chain of them, of which the third reads the first too."""
+def make_summary():
+    """Return the ModelSummary of a chain of layers with these names; the third one also reads the first."""
     model = summarize_model_config(registry.resolve_model_config("lenet5"))
     layers = []
-    for place, name in enumerate(NAMES):
-        reads = NAMES[max(place - 1, 0):place] + (NAMES[:1] if place == 2 else ())
-        kind = ("InputLayer", "Conv2D", "Add")[place] if place < 3 else "Dense"
+    for index, name in enumerate(NAMES):
+        reads = NAMES[max(index - 1, 0):index] + (NAMES[:1] if index == 2 else ())
+        kind = ("InputLayer", "Conv2D", "Add")[index] if index < 3 else "Dense"
         layers.append(replace(model.layers[1], name=name, class_name=kind, shape=(8, 8, 3), inputs=reads))
     return replace(model, layers=tuple(layers), stages=())
 
 
-def plan():
-    return build_module_graph(anatomy())
+def make_module_graph():
+    return build_module_graph(make_summary())

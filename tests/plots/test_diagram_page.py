@@ -98,10 +98,11 @@ def test_the_same_network_gives_the_same_page():
 
 
 def test_hostile_names_add_no_element_to_the_page():
-    text = render_diagram_page(hostile.anatomy(), hostile.plan(), *hostile.NAMES[:2])
+    text = render_diagram_page(hostile.make_summary(), hostile.make_module_graph(), *hostile.NAMES[:2])
     tags = [tag for tag, _ in Elements(text).tags]
     assert tags == [tag for tag,
-                    _ in Elements(render_diagram_page(hostile.anatomy(), hostile.plan(), "title", "subtitle")).tags]
+                    _ in Elements(render_diagram_page(hostile.make_summary(), hostile.make_module_graph(), "title",
+                                                      "subtitle")).tags]
     assert tags.count("script") == 2 and "img" not in tags
     assert [layer["name"] for layer in data_of(text)["layers"]] == [
         name.replace("\t", " ").replace("\n", " ") for name in hostile.NAMES]
@@ -121,8 +122,8 @@ def show(browser, tmp_path):
         return browser
 
     yield shown
-    assert browser.said == []
-    assert [address for address in browser.asked if not address.startswith("data:")] == [path.as_uri()]
+    assert browser.errors == []
+    assert [address for address in browser.requested_urls if not address.startswith("data:")] == [path.as_uri()]
 
 
 def middle(browser, selector):
@@ -351,7 +352,7 @@ def test_light_and_dark(show, theme, preferred, paper):
 
 
 def test_hostile_names_run_nothing(show):
-    browser = show(render_diagram_page(hostile.anatomy(), hostile.plan(), *hostile.NAMES[:2]))
+    browser = show(render_diagram_page(hostile.make_summary(), hostile.make_module_graph(), *hostile.NAMES[:2]))
     click(browser, "#expand-all")
     for place, name in enumerate(hostile.NAMES):
         browser.value(f"reveal({place})")

@@ -1,4 +1,4 @@
-"""Letters that our font lacks are written in an installed font that has them, or a line says that none has."""
+"""Letters that the default font lacks use an installed font that has them; otherwise a note names them."""
 
 import pytest
 from fontTools.fontBuilder import FontBuilder
@@ -18,9 +18,9 @@ def write_font(path, family, letters):
     builder.setupGlyphOrder(names)
     builder.setupCharacterMap({ord(letter): name for letter, name in zip(letters, names[1:], strict=True)})
     glyphs = {}
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         pen = TTGlyphPen(None)
-        height = 200 * (place + 1)
+        height = 200 * (index + 1)
         pen.moveTo((0, 0))
         for corner in ((0, height), (900, height), (900, 0)):
             pen.lineTo(corner)
@@ -36,32 +36,32 @@ def write_font(path, family, letters):
 
 
 @pytest.fixture
-def forget(monkeypatch):
-    """Return a function that makes some font files the only ones that are installed besides matplotlib's."""
+def install_fonts(monkeypatch):
+    """Return a function that makes the given font files the only installed ones besides matplotlib's."""
     monkeypatch.setattr(font_manager.fontManager, "ttflist", [
         entry for entry in font_manager.fontManager.ttflist if "matplotlib" in entry.fname])
     caches = (fonts.find_fallback_fonts, fonts.list_installed_fonts, fonts.get_font_characters)
 
-    def install(*paths):
+    def set_fonts(*paths):
         monkeypatch.setattr(font_manager, "findSystemFonts", lambda *_, **__: [str(path) for path in paths])
         for cache in caches:
             cache.cache_clear()
 
-    yield install
+    yield set_fonts
     for cache in caches:
         cache.cache_clear()
 
 
-def test_latin_letters_are_in_our_own_font(forget):
-    forget()
+def test_latin_letters_use_the_default_font(install_fonts):
+    install_fonts()
     assert fonts.choose_font_families("cat, \u00e9t\u00e9, \u03b1, \ufffd") == ["DejaVu Sans"]
     assert fonts.format_undrawable_note(["cat", "caf\ufffd"]) == ""
 
 
-def test_an_installed_font_is_taken_for_what_ours_lacks(forget, tmp_path):
+def test_an_installed_font_is_used_for_missing_letters(install_fonts, tmp_path):
     write_font(tmp_path / "animals.ttf", "Animals", CAT + DOG)
     (tmp_path / "broken.ttf").write_bytes(b"no font")
-    forget(tmp_path / "broken.ttf", tmp_path / "animals.ttf")
+    install_fonts(tmp_path / "broken.ttf", tmp_path / "animals.ttf")
     assert fonts.choose_font_families(f"a {CAT}") == ["DejaVu Sans", "Animals"]
     assert fonts.format_undrawable_note([CAT, DOG, "a"]) == ""
     images = []
@@ -70,29 +70,29 @@ def test_an_installed_font_is_taken_for_what_ours_lacks(forget, tmp_path):
         figures.add_text(figures.add_full_axes(sheet), 10, 10, letter, 20)
         sheet.savefig(tmp_path / "x.png")
         images.append(Image.open(tmp_path / "x.png").tobytes())
-    assert images[0] != images[1]  # squares of two heights, not twice the box of a letter that is not there
+    assert images[0] != images[1]  # squares of two heights, not the same box of a missing letter twice
 
 
-def test_a_line_says_which_letters_no_font_has(forget, tmp_path):
+def test_the_note_names_letters_without_a_font(install_fonts, tmp_path):
     write_font(tmp_path / "cats.ttf", "Cats", CAT)
-    forget(tmp_path / "cats.ttf")
+    install_fonts(tmp_path / "cats.ttf")
     note = fonts.format_undrawable_note([CAT, DOG])
     assert DOG in note and CAT not in note and "report.html" in note
 
 
-def test_a_font_that_has_a_box_for_every_letter_does_not_count(forget, tmp_path):
+def test_last_resort_fonts_are_ignored(install_fonts, tmp_path):
     write_font(tmp_path / "all.ttf", "Last Resort", CAT)
-    forget(tmp_path / "all.ttf")
+    install_fonts(tmp_path / "all.ttf")
     assert CAT in fonts.format_undrawable_note([CAT])
 
 
-def test_wide_letters_take_the_room_of_their_height():
+def test_wide_letters_are_as_wide_as_high():
     assert font_metrics.measure_text_width(CAT * 3, 10) == 30
     assert font_metrics.measure_text_width(f"a{CAT}",
                                            10) == pytest.approx(font_metrics.measure_text_width("a", 10) + 10)
 
 
-def test_halves_of_letters_are_written_visibly(tmp_path):
+def test_lone_surrogates_are_drawn_visibly(tmp_path):
     sheet = figures.create_figure(60, 40)
     figures.add_text(figures.add_full_axes(sheet), 10, 10, "caf\udce9", 10)
     sheet.savefig(tmp_path / "x.png")  # FreeType takes no such letter

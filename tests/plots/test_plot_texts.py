@@ -20,7 +20,7 @@ def get_texts(drawn_texts):
     return [text for text, _ in drawn_texts]
 
 
-def pixels_of(figure):
+def render_pixels(figure):
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
@@ -30,14 +30,14 @@ def pixels_of(figure):
 def test_each_pixel_of_a_sample_becomes_a_square_of_its_color(shape):
     images = images_of(5, shape)
     figure = plot_samples(images, np.zeros(5, int), NAMES, title="t")
-    sheet = pixels_of(figure)
+    sheet = render_pixels(figure)
     for image, artist in zip(images, figure.axes[0].images, strict=True):
         box = artist.get_window_extent()
-        left, top = round(box.x0), round(len(sheet) - box.y1)
-        times = round(box.width) // shape[1]
-        expected = np.broadcast_to(image, (*shape[:2], 3)).repeat(times, axis=0).repeat(times, axis=1)
-        assert times >= 2
-        np.testing.assert_array_equal(sheet[top : top + len(expected), left : left + expected.shape[1]], expected)
+        x0, y0 = round(box.x0), round(len(sheet) - box.y1)
+        scale = round(box.width) // shape[1]
+        expected = np.broadcast_to(image, (*shape[:2], 3)).repeat(scale, axis=0).repeat(scale, axis=1)
+        assert scale >= 2
+        np.testing.assert_array_equal(sheet[y0 : y0 + len(expected), x0 : x0 + expected.shape[1]], expected)
 
 
 def test_large_images_are_downsampled():
@@ -46,43 +46,43 @@ def test_large_images_are_downsampled():
     assert box.height < 140 and box.width / box.height == pytest.approx(160 / 224, rel=0.02)
 
 
-def test_samples_have_their_class_names(drawn):
+def test_samples_have_their_class_names(draw_figure):
     figure = plot_samples(images_of(3), np.array([2, 1, 0]), NAMES, title="Pets", subtitle="three of them")
-    assert sorted(get_texts(drawn(figure))) == sorted(["Pets", "three of them", "dog", "pickup truck", "cat"])
+    assert sorted(get_texts(draw_figure(figure))) == sorted(["Pets", "three of them", "dog", "pickup truck", "cat"])
 
 
-def test_captions_give_the_true_and_the_predicted_class_and_its_probability(drawn):
+def test_captions_give_the_true_and_the_predicted_class_and_its_probability(draw_figure):
     labels = np.array([0, 1, 2, 0])
     probabilities = np.array([[0.9, 0.1, 0], [0.05, 0.2, 0.75], [0.1, 0.1, 0.8], [0.2, 0.45, 0.35]], np.float32)
     figure = plot_misclassified(images_of(1), np.array([1]), labels, probabilities, NAMES, subtitle="a net")
-    texts = get_texts(drawn(figure))
+    texts = get_texts(draw_figure(figure))
     assert re.findall(r"\d+", texts[0]) == ["2", "4"]
     check_text(texts[1], "a net", "1")
     assert texts[2:] == ["pickup truck → dog", "75 %"]
 
 
-def test_a_long_prediction_is_a_line_of_its_own_in_the_caption(drawn):
+def test_a_long_prediction_is_a_line_of_its_own_in_the_caption(draw_figure):
     names = ["large_omnivores_and_herbivores", "household_electrical_devices"]
     probabilities = np.array([[0.2, 0.8]], np.float32)
-    texts = get_texts(drawn(plot_misclassified(images_of(1), np.array([0]), np.array([0]), probabilities, names)))
+    texts = get_texts(draw_figure(plot_misclassified(images_of(1), np.array([0]), np.array([0]), probabilities, names)))
     assert re.findall(r"\d+", texts[0]) == ["1", "1"]
     assert " ".join(texts[2:]) == "large omnivores and herbivores → household electrical devices 80 %"
     assert any(text.startswith("→ household") for text in texts)
 
 
-def test_a_figure_without_misclassified_images_says_so(drawn):
+def test_a_figure_without_misclassified_images(draw_figure):
     labels, probabilities = predictions_of(10, 500, 0)
     figure = plot_misclassified(images_of(0), np.array([], int), labels, probabilities, list("0123456789"),
                                 subtitle="a net")
-    title, subtitle = get_texts(drawn(figure))
+    title, subtitle = get_texts(draw_figure(figure))
     check_text(title, "500")
     assert subtitle == "a net"
 
 
-def test_confusion_shows_counts_and_recalls_and_no_zeros(drawn):
+def test_confusion_shows_counts_and_recalls_and_no_zeros(draw_figure):
     labels = np.array([0] * 10 + [1] * 5)
     predicted = np.array([0] * 7 + [1] * 3 + [1] * 5)
-    texts = get_texts(drawn(plot_confusion_matrix(labels, predicted, NAMES, title="t")))
+    texts = get_texts(draw_figure(plot_confusion_matrix(labels, predicted, NAMES, title="t")))
     assert {"7", "3", "5", "70.0 %", "100.0 %"} <= set(texts)
     check_text(texts[-1], "7", "scale")  # the legend: the largest count
     assert {"correct", "incorrect"} <= set(texts)
@@ -120,18 +120,18 @@ def test_a_cell_of_the_confusion_matrix_is_the_darker_the_more_images_it_has():
     assert (errors > correct - 1e-9).all()
 
 
-def test_confusion_wraps_long_names_of_20_classes(drawn):
+def test_confusion_wraps_long_names_of_20_classes(draw_figure):
     names = [f"class_number_{i:02}_of_twenty_with_a_long_descriptive_name" for i in range(20)]
     labels = np.arange(20)
     figure = plot_confusion_matrix(labels, labels, names, title="t")
-    texts = [text.replace("\n", " ") for text in get_texts(drawn(figure))]
+    texts = [text.replace("\n", " ") for text in get_texts(draw_figure(figure))]
     assert all(texts.count(name.replace("_", " ")) == 2 for name in names)
 
 
-def test_confusion_of_many_classes_has_names_but_no_numbers(drawn):
+def test_confusion_of_many_classes_has_names_but_no_numbers(draw_figure):
     names = [f"class {chr(97 + i)}" for i in range(21)]
     labels, probabilities = predictions_of(21, 400, 100)
-    texts = get_texts(drawn(plot_confusion_matrix(labels, probabilities.argmax(axis=1), names, title="t")))
+    texts = get_texts(draw_figure(plot_confusion_matrix(labels, probabilities.argmax(axis=1), names, title="t")))
     assert not [text for text in texts if text.strip(" %.").isdigit()]
     assert all(texts.count(name) == 2 for name in names)
 
@@ -143,10 +143,10 @@ def test_the_most_frequent_confusion_comes_first():
     assert format_top_confusions(labels, labels, NAMES) == ""
 
 
-def test_curves_show_the_last_values_and_the_best(drawn):
+def test_curves_show_the_last_values_and_the_best(draw_figure):
     history = history_of(3)
     history["accuracy"], history["val_accuracy"] = np.array([0.5, 0.7, 0.91]), np.array([0.5, 0.81, 0.8])
-    texts = get_texts(drawn(plot_learning_curves(history, title="a net", subtitle="how it went")))
+    texts = get_texts(draw_figure(plot_learning_curves(history, title="a net", subtitle="how it went")))
     assert {"a net", "how it went"} <= set(texts)
     assert any(re.fullmatch(r"train\w* 91\.0 %", text) for text in texts)
     assert any(re.fullmatch(r"val\w* 80\.0 %", text) for text in texts)
@@ -161,21 +161,21 @@ def test_best_is_the_first_of_equals_and_never_nan():
 
 
 @pytest.mark.parametrize(("epochs", "ticks"), [(1, "1"), (3, "1 2 3"), (60, "10 20 30 40 50 60")])
-def test_epochs_are_integers(drawn, epochs, ticks):
+def test_epochs_are_integers(draw_figure, epochs, ticks):
     figure = plot_learning_curves(history_of(epochs), title="t")
     FigureCanvasAgg(figure).draw()
     strip = next(axes for axes in figure.axes if axes.get_xlabel().lower() == "epoch")
     low, high = strip.get_xlim()
-    seen = [tick.get_text() for tick in strip.get_xticklabels() if low <= tick.get_position()[0] <= high]
-    assert seen == ticks.split()
+    labels = [tick.get_text() for tick in strip.get_xticklabels() if low <= tick.get_position()[0] <= high]
+    assert labels == ticks.split()
 
 
 def test_a_single_epoch_is_drawn_as_points():
-    sheet = pixels_of(plot_learning_curves(history_of(1), title="t"))
+    sheet = render_pixels(plot_learning_curves(history_of(1), title="t"))
     blue = (np.abs(sheet.astype(int) - (0, 0x72, 0xB2)).sum(axis=2) < 12).sum()
     without_points = history_of(1)
     without_points["val_loss"] = without_points["val_accuracy"] = np.array([np.nan])
-    fewer = pixels_of(plot_learning_curves(without_points, title="t"))
+    fewer = render_pixels(plot_learning_curves(without_points, title="t"))
     assert blue > (np.abs(fewer.astype(int) - (0, 0x72, 0xB2)).sum(axis=2) < 12).sum() + 50
 
 

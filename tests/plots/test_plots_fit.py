@@ -24,8 +24,8 @@ MONSTERS = ["$x^{$ and y_", "Donaudampfschifffahrtsgesellschaftskapitaensmuetzen
 TITLE, SUBTITLE = "resnet34 on cifar100", "21,328,292 parameters · 60 epochs · " + "and more details to mention " * 4
 
 
-def assert_apart(texts, figure):
-    """Fail when two boxes of texts share more than a pixel's edge or one leaves the figure."""
+def assert_no_overlap(texts, figure):
+    """Assert that no two text boxes overlap by more than a pixel and that none leaves the figure."""
     assert texts
     boxes = np.array([box.extents for _, box in texts])
     width, height = figure.bbox.size
@@ -36,7 +36,7 @@ def assert_apart(texts, figure):
     assert not [(texts[i][0], texts[j][0]) for i, j in zip(*np.nonzero(touching), strict=True)]
 
 
-def assert_beside_images(texts, figure):
+def assert_outside_images(texts, figure):
     images = np.array([image.get_window_extent().extents for image in figure.axes[0].images])
     for text, box in texts:
         overlap = np.minimum(images[:, 2:], box.extents[2:]) - np.maximum(images[:, :2], box.extents[:2])
@@ -44,67 +44,67 @@ def assert_beside_images(texts, figure):
 
 
 @pytest.mark.parametrize("names", [DIGITS, CIFAR10, COARSE, HUNDRED, MONSTERS], ids=len)
-def test_captions_of_samples_do_not_overlap(drawn, names):
+def test_captions_of_samples_do_not_overlap(draw_figure, names):
     images, labels = images_of(64, (32, 32, 3)), np.arange(64) % len(names)
     figure = plot_samples(images, labels, names, title=TITLE, subtitle=SUBTITLE)
-    texts = drawn(figure)
-    assert_apart(texts, figure)
-    assert_beside_images(texts, figure)
+    texts = draw_figure(figure)
+    assert_no_overlap(texts, figure)
+    assert_outside_images(texts, figure)
     assert len(figure.axes[0].images) == 64
 
 
 @pytest.mark.parametrize("count", [1, 3, 100])
 @pytest.mark.parametrize("names", [DIGITS, COARSE, MONSTERS], ids=len)
-def test_captions_of_misclassified_images_do_not_overlap(drawn, names, count):
+def test_captions_of_misclassified_images_do_not_overlap(draw_figure, names, count):
     labels, probabilities = predictions_of(len(names), 600, count)
     indices = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     figure = plot_misclassified(images_of(count, (32, 32, 3)), indices, labels, probabilities, names, subtitle=SUBTITLE)
-    texts = drawn(figure)
-    assert_apart(texts, figure)
-    assert_beside_images(texts, figure)
+    texts = draw_figure(figure)
+    assert_no_overlap(texts, figure)
+    assert_outside_images(texts, figure)
     assert sum(text == "70 %" for text, _ in texts) == count
 
 
 @pytest.mark.parametrize("names", [["cat", "dog"], DIGITS, CIFAR10, COARSE, HUNDRED, MONSTERS], ids=len)
-def test_texts_of_a_confusion_matrix_do_not_overlap(drawn, names):
+def test_texts_of_a_confusion_matrix_do_not_overlap(draw_figure, names):
     labels, probabilities = predictions_of(len(names), 2000, 600)
     figure = plot_confusion_matrix(labels, probabilities.argmax(axis=1), names, title=TITLE, subtitle=SUBTITLE)
-    assert_apart(drawn(figure), figure)
+    assert_no_overlap(draw_figure(figure), figure)
 
 
-@pytest.mark.parametrize(("classes", "named"), [(160, 160), (161, 161), (200, 100), (1000, 167)])
-def test_of_very_many_classes_as_many_are_named_as_have_room(classes, named):
+@pytest.mark.parametrize(("classes", "num_names"), [(160, 160), (161, 161), (200, 100), (1000, 167)])
+def test_many_classes_are_named_as_far_as_there_is_room(classes, num_names):
     labels = np.arange(classes)
     axes = plot_confusion_matrix(labels, labels, ["class"] * classes, title=TITLE).axes[0]
-    rows = [text for text in axes.texts if text.get_text() == "class" and text.get_rotation() == 0]
-    assert len(rows) == named
-    assert np.diff([text.get_position()[1] for text in rows]).min() >= rows[0].get_size()
+    row_names = [text for text in axes.texts if text.get_text() == "class" and text.get_rotation() == 0]
+    assert len(row_names) == num_names
+    assert np.diff([text.get_position()[1] for text in row_names]).min() >= row_names[0].get_size()
 
 
-def overfitted(epochs):
-    """A training whose validation collapses after its best epoch, early on."""
+def make_overfitted_history(epochs):
+    """Return a history whose validation accuracy collapses after an early best epoch."""
     history = history_of(epochs)
     history["val_accuracy"] = 0.9 - 0.8 * np.abs(np.linspace(-0.2, 1, epochs))
     return history
 
 
-def stepped(epochs):
+def make_stepped_history(epochs):
     history = history_of(epochs)
     history["learning_rate"] = 0.1 * 0.1 ** (np.arange(epochs) // max(1, epochs // 4))
     return history
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 6, 60])
-@pytest.mark.parametrize("shape", [history_of, overfitted, stepped])
-def test_texts_of_learning_curves_do_not_overlap(drawn, shape, epochs):
-    figure = plot_learning_curves(shape(epochs), title=TITLE, subtitle=SUBTITLE)
-    assert_apart(drawn(figure), figure)
+@pytest.mark.parametrize("make_history", [history_of, make_overfitted_history, make_stepped_history])
+def test_texts_of_learning_curves_do_not_overlap(draw_figure, make_history, epochs):
+    figure = plot_learning_curves(make_history(epochs), title=TITLE, subtitle=SUBTITLE)
+    assert_no_overlap(draw_figure(figure), figure)
 
 
 @pytest.mark.parametrize("best_epoch", [1, 2, 3, 7, 12])
-def test_no_curve_crosses_the_label_of_the_best_epoch(drawn, best_epoch):
+def test_no_curve_crosses_the_label_of_the_best_epoch(draw_figure, best_epoch):
     figure = plot_learning_curves(history_of(12), title=TITLE, best_epoch=best_epoch)
-    (box,) = [box for text, box in drawn(figure) if re.search(rf"\b{best_epoch}\n", text)]
+    (box,) = [box for text, box in draw_figure(figure) if re.search(rf"\b{best_epoch}\n", text)]
     accuracy = next(axes for axes in figure.axes if any(text.get_text().lower() == "accuracy" for text in axes.texts))
     lines = [line for line in accuracy.lines if len(line.get_xdata()) == 12]
     assert len(lines) == 2
@@ -116,24 +116,24 @@ def test_no_curve_crosses_the_label_of_the_best_epoch(drawn, best_epoch):
         assert not ((box.y0 <= heights) & (heights <= box.y1)).any()
 
 
-def test_a_training_that_diverged_is_drawn_without_a_warning(drawn, recwarn):
+def test_a_training_that_diverged_is_drawn_without_a_warning(draw_figure, recwarn):
     history = history_of(6)
     for name in ("loss", "val_loss"):
         history[name][3:] = np.nan, np.inf, np.nan
     figure = plot_learning_curves(history, title=TITLE)
-    assert_apart(drawn(figure), figure)
+    assert_no_overlap(draw_figure(figure), figure)
     assert not recwarn.list
 
 
 @pytest.mark.parametrize("epochs", [1, 60])
-def test_labels_of_auxiliary_classifiers_do_not_overlap(drawn, epochs):
+def test_labels_of_auxiliary_classifiers_do_not_overlap(draw_figure, epochs):
     history = history_of(epochs)
     for name in ("aux1", "aux2"):
         history |= {f"{name}_loss": history["loss"] * 1.01, f"{name}_accuracy": history["accuracy"] * 0.99,
                     f"val_{name}_accuracy": history["val_accuracy"]}
     figure = plot_learning_curves(history, title=TITLE, subtitle=SUBTITLE)
-    texts = drawn(figure)
-    assert_apart(texts, figure)
+    texts = draw_figure(figure)
+    assert_no_overlap(texts, figure)
     for label, count in (("aux1 ", 3), ("aux2 ", 3), ("validation ", 2), ("train ", 2)):
         assert sum(text.startswith(label) for text, _ in texts) == count
 
@@ -146,12 +146,12 @@ def test_labels_are_moved_apart_by_as_little_as_possible(heights, expected):
 
 
 @pytest.mark.parametrize("count", [2, 9])
-def test_texts_of_compared_runs_do_not_overlap(drawn, count):
+def test_texts_of_compared_runs_do_not_overlap(draw_figure, count):
     config = {"model": "resnet34", "dataset": {"name": "cifar100", "class_names": COARSE}, "recipe": {}}
     result = {"test_accuracy_best": 0.71, "test_accuracy_last": 0.7}
     runs = [run_comparison.RunSummary(f"{MONSTERS[1]}-{seed}", config | {"seed": seed}, history_of(3 + seed), result)
             for seed in range(count)]
     figure = plot_run_comparison(runs)
-    texts = drawn(figure)
-    assert_apart(texts, figure)
+    texts = draw_figure(figure)
+    assert_no_overlap(texts, figure)
     assert sum(text.startswith(MONSTERS[1]) for text, _ in texts) == count

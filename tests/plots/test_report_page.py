@@ -20,23 +20,23 @@ HOSTILE = ("</script><script>window.broken = 1</script>", "<img src=x onerror='w
            "__proto__", "\"><b>", "${window.broken = 3}", "&amp;&lt;", "é漢字\u2028", "tab\tline\nend", "constructor")
 
 
-def report_of(run):
+def write_report(run):
     draw_run(run)
     return (run / "report.html").read_text(encoding="utf-8")
 
 
-def data_of(text):
+def parse_page_data(text):
     return json.loads(re.search(r'<script type="application/json" id="page-data">(.*?)</script>', text, re.DOTALL)[1])
 
 
-def headline(text):
-    """Return the numbers at the head of the page, [(value, label)]."""
-    listed = re.search(r'<ul id="metrics">(.*?)</ul>', text, re.DOTALL)[1]
-    return re.findall(r"<li><b>([^<]*)</b> <span>([^<]*)</span></li>", listed)
+def parse_metrics(text):
+    """Return the metrics at the top of the page, [(value, label)]."""
+    metrics = re.search(r'<ul id="metrics">(.*?)</ul>', text, re.DOTALL)[1]
+    return re.findall(r"<li><b>([^<]*)</b> <span>([^<]*)</span></li>", metrics)
 
 
-def change(run, **entries):
-    """Change entries of run.json."""
+def update_config(run, **entries):
+    """Update entries of run.json."""
     path = run / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | entries))
 
@@ -44,31 +44,31 @@ def change(run, **entries):
 # -------------------------------------------------------------------------------------------------------- the file
 
 def test_the_headline_numbers_come_first(make_run):
-    text = report_of(make_run())
-    numbers = headline(text)
-    assert [value for value, _ in numbers[:2]] == ["94.80 %", "94.00 %"] and "61,706" in dict(numbers)
-    check_text(numbers[0][1], "5")
+    text = write_report(make_run())
+    metrics = parse_metrics(text)
+    assert [value for value, _ in metrics[:2]] == ["94.80 %", "94.00 %"] and "61,706" in dict(metrics)
+    check_text(metrics[0][1], "5")
     assert text.index("94.00 %") < text.index('id="curves"') < text.index('id="confusion"')
     check_text(re.search(r'<span class="finished">([^<]*)</span>', text)[1], "6")
 
 
 def test_top_5_is_shown_if_it_was_measured(make_run):
     run = make_run()
-    without = headline(report_of(run))
+    without = parse_metrics(write_report(run))
     path = run / "result.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"test_top5_best": 0.991, "test_top5_last": 0.99}))
-    numbers = headline(report_of(run))
-    assert "99.10 %" in dict(numbers) and len(numbers) > len(without)
+    metrics = parse_metrics(write_report(run))
+    assert "99.10 %" in dict(metrics) and len(metrics) > len(without)
 
 
 def test_an_unfinished_run_has_a_report_of_its_files(make_run):
     run = make_run(epochs=3)
-    change(run, recipe={"epochs": 9})
+    update_config(run, recipe={"epochs": 9})
     for name in ("result.json", "predictions.npz", "samples.npz"):
         (run / name).unlink()
-    text = report_of(run)
+    text = write_report(run)
     check_text(re.search(r'<span class="unfinished">([^<]*)</span>', text)[1], "3", "9")
-    check_text(headline(text)[0][1], "3")
+    check_text(parse_metrics(text)[0][1], "3")
     assert "94.80 %" not in text and 'id="confusion"' not in text and 'id="calibration"' not in text
     assert 'id="recipe"' in text
 
@@ -77,7 +77,7 @@ def test_the_page_loads_no_external_resource(make_run):
     run = make_run()
     (run / "plots").mkdir()
     (run / "plots" / "architecture.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>x</script></svg>")
-    text = report_of(run)
+    text = write_report(run)
     sources = re.findall(r'(?:src|href|action)="([^"]*)"', text)
     assert len(sources) == 1 and sources[0].startswith("data:image/svg+xml;base64,")
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
@@ -88,7 +88,7 @@ def test_the_page_loads_no_external_resource(make_run):
 
 def test_the_data_has_the_images_and_their_probabilities(make_run):
     run = make_run()
-    data = data_of(report_of(run))
+    data = parse_page_data(write_report(run))
     samples, predictions = np.load(run / "samples.npz"), np.load(run / "predictions.npz")
     images = data["images"]
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(images["sheet"].partition(",")[2]))))
@@ -107,7 +107,7 @@ def test_the_data_has_the_images_and_their_probabilities(make_run):
 
 def test_color_images_that_are_not_square(make_run):
     run = make_run(shape=(20, 32, 3))
-    images = data_of(report_of(run))["images"]
+    images = parse_page_data(write_report(run))["images"]
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(images["sheet"].partition(",")[2]))))
     assert (images["height"], images["width"]) == (20, 32)
     assert np.array_equal(sheet[:20, :32], np.load(run / "samples.npz")["confusion_images"][0])
@@ -120,8 +120,9 @@ def test_further_columns_of_the_history_are_drawn(make_run):
     table = zip(*history.values(), strict=True)
     rows = "".join(",".join([str(int(row[0])), *map(str, row[1:])]) + "\n" for row in table)
     (run / "history.csv").write_text(",".join(history) + "\n" + rows)
-    named = [chart["names"] for chart in data_of(report_of(run))["charts"]]
-    assert [len(names) for names in named] == [3, 3, 1] and all("aux1" in names[2] for names in named[:2])
+    names_by_chart = [chart["names"] for chart in parse_page_data(write_report(run))["charts"]]
+    assert [len(names) for names in names_by_chart] == [3, 3, 1] and all("aux1" in names[2]
+                                                                         for names in names_by_chart[:2])
 
 
 def test_losses_that_are_not_finite_leave_a_gap():
@@ -155,20 +156,20 @@ def test_the_bars_of_the_reliability_diagram():
                                    {"model_config": {"options": {"a": [1, {"b": None}]}}}])
 def test_entries_of_any_kind_are_shown(make_run, entries):
     run = make_run(epochs=1)
-    change(run, **entries)
-    assert 'id="data"' in report_of(run)
+    update_config(run, **entries)
+    assert 'id="data"' in write_report(run)
 
 
 def test_hostile_text_adds_no_element_to_the_page(make_run):
     run = make_run(names=HOSTILE)
-    change(run, network=HOSTILE[1], command=HOSTILE[0], device=HOSTILE[2], recipe={HOSTILE[1]: HOSTILE[4]})
-    text = report_of(run)
+    update_config(run, network=HOSTILE[1], command=HOSTILE[0], device=HOSTILE[2], recipe={HOSTILE[1]: HOSTILE[4]})
+    text = write_report(run)
     assert text.count("<script") == 2 and text.count("</script>") == 2
     assert "<img" not in text and "<b>window" not in text and "<!--" not in text
-    assert data_of(text)["matrix"]["class_names"][:2] == list(HOSTILE[:2])
+    assert parse_page_data(text)["matrix"]["class_names"][:2] == list(HOSTILE[:2])
 
 
-def test_a_damaged_run_gets_no_report(make_run):
+def test_a_damaged_run_has_no_report(make_run):
     run = make_run()
     (run / "samples.npz").write_bytes(b"PK")
     with pytest.raises(UserError):
@@ -181,21 +182,21 @@ def test_a_damaged_run_gets_no_report(make_run):
 @pytest.fixture
 def show(browser):
     """Return a function that opens the report of a run; the browser must log no error and no request."""
-    def shown(run):
+    def open_report(run):
         draw_run(run)
         browser.prefer("light")
         browser.open((run / "report.html").as_uri())
         return browser
 
-    yield shown
-    assert browser.said == []
-    assert {address.partition(":")[0] for address in browser.asked} <= {"file", "data"}
-    assert sum(address.startswith("file:") for address in browser.asked) == 1
+    yield open_report
+    assert browser.errors == []
+    assert {address.partition(":")[0] for address in browser.requested_urls} <= {"file", "data"}
+    assert sum(address.startswith("file:") for address in browser.requested_urls) == 1
     assert browser.value("window.broken") is None
 
 
-def cell_middle(browser, row, column):
-    """Scroll the matrix into sight and return the middle of a cell: each has a rectangle, the first is the ground."""
+def get_cell_center(browser, row, column):
+    """Scroll the matrix into view and return the center of a cell."""
     return browser.value(f"""(() => {{
         const matrix = document.getElementById("matrix");
         matrix.scrollIntoView({{ block: "center" }});
@@ -204,8 +205,8 @@ def cell_middle(browser, row, column):
     }})()""")
 
 
-def tiles(browser):
-    """Return (lines, whether its image is drawn) of each image beside the matrix."""
+def get_tiles(browser):
+    """Return (lines, whether the image is drawn) for each image beside the matrix."""
     return browser.value("""[...document.querySelectorAll("#cell-images .tile")].map((tile) => {
         const image = tile.querySelector(".image"), style = getComputedStyle(image);
         return [tile.innerText.split("\\n").filter(Boolean), style.backgroundImage.startsWith('url("data:image/png')
@@ -213,21 +214,21 @@ def tiles(browser):
     })""")
 
 
-def expected(run, row, column):
+def expected_indices(run, row, column):
     predictions = np.load(run / "predictions.npz")
     labels, predicted = predictions["labels"], predictions["probabilities"].argmax(axis=1)
     indices = np.load(run / "samples.npz")["confusion_indices"]
     return [int(i) for i in indices if (labels[i], predicted[i]) == (row, column)]
 
 
-def shown_indices(browser):
+def get_shown_indices(browser):
     """Return the indices in the test split of the images that are shown."""
     return browser.value("""[...document.querySelectorAll("#cell-images .image")].map(
         (image) => Number(image.getAttribute("aria-label").match(/\\d+/)[0]))""")
 
 
-def numbers_of_cell(browser):
-    """Return the numbers of the line on a cell: where the classes are numbers, their names and then counts."""
+def get_cell_numbers(browser):
+    """Return the numbers in the summary of a cell: for numeric class names, the classes and then the counts."""
     summary = browser.value("document.getElementById('cell-summary').textContent")
     return [int(number) for number in re.findall(r"\d+", summary)]
 
@@ -239,15 +240,15 @@ def test_a_click_on_a_cell_shows_its_images(make_run, show):
     errors = np.flatnonzero(predictions["probabilities"].argmax(axis=1) != predictions["labels"])
     for index in (errors[0], errors[5]):
         row, column = int(predictions["labels"][index]), int(predictions["probabilities"][index].argmax())
-        browser.click(*cell_middle(browser, row, column))
-        assert sorted(shown_indices(browser)) == expected(run, row, column)
-        for lines, is_drawn in tiles(browser):
+        browser.click(*get_cell_center(browser, row, column))
+        assert sorted(get_shown_indices(browser)) == expected_indices(run, row, column)
+        for lines, is_drawn in get_tiles(browser):
             assert is_drawn and lines[0].endswith(f" {row}") and lines[1] == f"{column} 70.0 %" and len(lines) == 4
-        assert sorted(numbers_of_cell(browser)[:2]) == sorted([row, column])
+        assert sorted(get_cell_numbers(browser)[:2]) == sorted([row, column])
 
 
 def test_the_image_shown_is_the_one_of_the_test_split(make_run, show):
-    """A run whose images are uniform grays: the screen must show the gray of the image that the label names."""
+    """The images of the run are uniform grays: the screen must show the gray of the image that the label names."""
     run = make_run()
     arrays = dict(np.load(run / "samples.npz"))
     grays = 40 + 5 * np.arange(len(arrays["confusion_images"]), dtype=np.uint8)
@@ -258,25 +259,25 @@ def test_the_image_shown_is_the_one_of_the_test_split(make_run, show):
     labels = np.load(run / "predictions.npz")["labels"]
     error = int(np.load(run / "samples.npz")["misclassified_indices"][3])
     predicted = int(np.load(run / "predictions.npz")["probabilities"][error].argmax())
-    browser.click(*cell_middle(browser, int(labels[error]), predicted))
+    browser.click(*get_cell_center(browser, int(labels[error]), predicted))
     x, y = browser.value("""(() => {
         const image = document.querySelector("#cell-images .image");
         image.scrollIntoView({ block: "center" });
         const box = image.getBoundingClientRect();
         return [box.left + box.width / 2, box.top + box.height / 2];
     })()""")
-    screen = np.asarray(Image.open(io.BytesIO(browser.picture())).convert("L"))
-    assert abs(int(screen[int(y), int(x)]) - grays[indices.index(shown_indices(browser)[0])]) <= 1
+    screen = np.asarray(Image.open(io.BytesIO(browser.screenshot())).convert("L"))
+    assert abs(int(screen[int(y), int(x)]) - grays[indices.index(get_shown_indices(browser)[0])]) <= 1
 
 
 def test_an_empty_cell_is_described_as_such(make_run, show):
     run = make_run(num_errors=3)
     browser = show(run)
     predictions = np.load(run / "predictions.npz")
-    made = {(i, j) for i, j in zip(predictions["labels"], predictions["probabilities"].argmax(axis=1), strict=True)}
-    row, column = next((i, j) for i in range(10) for j in range(10) if i != j and (i, j) not in made)
-    browser.click(*cell_middle(browser, row, column))
-    assert sorted(numbers_of_cell(browser)) == sorted([row, column, 0]) and tiles(browser) == []
+    pairs = {(i, j) for i, j in zip(predictions["labels"], predictions["probabilities"].argmax(axis=1), strict=True)}
+    row, column = next((i, j) for i in range(10) for j in range(10) if i != j and (i, j) not in pairs)
+    browser.click(*get_cell_center(browser, row, column))
+    assert sorted(get_cell_numbers(browser)) == sorted([row, column, 0]) and get_tiles(browser) == []
 
 
 def test_the_matrix_by_keyboard(make_run, show):
@@ -289,10 +290,10 @@ def test_the_matrix_by_keyboard(make_run, show):
     browser.press("ArrowLeft")  # no further
     browser.press("Enter")
     is_correct = np.load(run / "predictions.npz")["probabilities"][::10].argmax(axis=1) == 0  # labels are 0, 1, ..., 9
-    assert {0, int(is_correct.sum())} <= {*numbers_of_cell(browser)}
-    assert sorted(shown_indices(browser)) == expected(run, 0, 0)
+    assert {0, int(is_correct.sum())} <= {*get_cell_numbers(browser)}
+    assert sorted(get_shown_indices(browser)) == expected_indices(run, 0, 0)
     browser.press("ArrowRight")
-    assert sorted(numbers_of_cell(browser)[:2]) == [0, 1]
+    assert sorted(get_cell_numbers(browser)[:2]) == [0, 1]
 
 
 def test_the_list_of_frequent_confusions(make_run, show):
@@ -300,10 +301,11 @@ def test_the_list_of_frequent_confusions(make_run, show):
     browser = show(run)
     first = browser.value("document.querySelector('[data-cell]').dataset.cell")
     row, column = map(int, first.split(","))
-    assert sorted(shown_indices(browser)) == expected(run, row, column) != []  # it is open when the page opens
+    # it is open when the page opens
+    assert sorted(get_shown_indices(browser)) == expected_indices(run, row, column) != []
     row, column = map(int, browser.value("document.querySelectorAll('[data-cell]')[2].dataset.cell").split(","))
     browser.value("document.querySelectorAll('[data-cell]')[2].click()")
-    assert sorted(shown_indices(browser)) == expected(run, row, column) != []
+    assert sorted(get_shown_indices(browser)) == expected_indices(run, row, column) != []
 
 
 def test_the_most_confident_errors_are_drawn(make_run, show):
@@ -339,7 +341,7 @@ def test_a_curve_shows_the_values_of_the_epoch_under_the_pointer(make_run, show)
 
 def test_the_command_is_copied(make_run, show):
     run = make_run()
-    change(run, command="python -m zoo.train lenet5 --set 'a=<b>'")
+    update_config(run, command="python -m zoo.train lenet5 --set 'a=<b>'")
     browser = show(run)
     before = browser.value("copy.textContent")
     browser.value("copy.click()")
@@ -354,8 +356,8 @@ def test_hostile_names_are_shown_as_they_are(make_run, show):
     predictions = np.load(run / "predictions.npz")
     index = int(np.load(run / "samples.npz")["misclassified_indices"][0])
     row, column = int(predictions["labels"][index]), int(predictions["probabilities"][index].argmax())
-    browser.click(*cell_middle(browser, row, column))
-    assert tiles(browser)[0][0][0].endswith(f" {HOSTILE[row]}")
+    browser.click(*get_cell_center(browser, row, column))
+    assert get_tiles(browser)[0][0][0].endswith(f" {HOSTILE[row]}")
 
 
 @pytest.mark.parametrize("scheme, light", [("light", True), ("dark", False)])

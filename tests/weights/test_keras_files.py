@@ -1,4 +1,4 @@
-"""Files of keras.applications' models, written here with random weights, in each layout that exists."""
+"""Files of keras.applications models, written here with random weights, in every existing layout."""
 
 import shutil
 import zipfile
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from helpers import check_message
-from test_parity import THEIRS, difference, images, randomize
+from test_parity import REFERENCES, relative_difference, random_images, randomize
 
 import zoo
 from zoo import registry
@@ -16,89 +16,92 @@ from zoo.errors import UserError
 from zoo.weights import layer_names, loading, pretrained, sources
 
 
-def published_layout(saved, path):
-    """Copy what stands under model_weights in an old file to the top of a new one, as the published files have it."""
-    with h5py.File(saved) as whole, h5py.File(path, "w") as bare:
-        for name, group in whole["model_weights"].items():
-            whole["model_weights"].copy(group, bare, name)
-        for name, value in whole["model_weights"].attrs.items():
-            bare.attrs[name] = value
+def write_published_layout(source_path, path):
+    """Copy model_weights of an old file to the top level of a new one, as in the published files."""
+    with h5py.File(source_path) as source, h5py.File(path, "w") as target:
+        for name, group in source["model_weights"].items():
+            source["model_weights"].copy(group, target, name)
+        for name, value in source["model_weights"].attrs.items():
+            target.attrs[name] = value
 
 
-def without_names(saved, path):
-    """As Keras 3 wrote before it added the names of layers."""
-    with h5py.File(saved) as named, h5py.File(path, "w") as bare:
-        named.copy("layers", bare)
-        bare["layers"].visititems(lambda _, each: each.attrs.pop("name", None) and None)
+def write_without_names(source_path, path):
+    """Write the layout of Keras 3 before it added layer names."""
+    with h5py.File(source_path) as source, h5py.File(path, "w") as target:
+        source.copy("layers", target)
+        target["layers"].visititems(lambda _, group: group.attrs.pop("name", None) and None)
 
 
-def answers(model, batch):
+def predict(model, batch):
     return np.asarray(keras.ops.convert_to_numpy(model(batch, training=False)))
 
 
-def theirs(name, **how):
-    make, shape = THEIRS[name]
-    model = make(weights=None, input_shape=shape, classes=10, **how)
+def build_reference(name, **keywords):
+    make, shape = REFERENCES[name]
+    model = make(weights=None, input_shape=shape, classes=10, **keywords)
     randomize(model)
-    batch = images(2, *shape)
-    return model, batch, answers(model, batch)
+    batch = random_images(2, *shape)
+    return model, batch, predict(model, batch)
 
 
-LARGE = {"vgg19", "inception_v3", "inception_resnet_v2", "xception"}  # to write and read, in seconds
+LARGE = {"vgg19", "inception_v3", "inception_resnet_v2", "xception"}  # these take seconds to write and read
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in THEIRS])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE))
+                                  for name in REFERENCES])
 def test_both_old_layouts(name, tmp_path):
-    model, batch, expected = theirs(name)
+    model, batch, expected = build_reference(name)
     model.save(tmp_path / "model.h5")
-    published_layout(tmp_path / "model.h5", tmp_path / "weights.h5")
-    ours = zoo.build(name, THEIRS[name][1], 10, weights=str(tmp_path / "weights.h5"))
-    assert difference(answers(ours, batch), expected) < 1e-5
-    randomize(ours, 7)
-    plan = registry.resolve_model_config(name, THEIRS[name][1], 10, stem="paper")
-    report = sources.resolve_weights_source(tmp_path / "model.h5", name).load_into(ours, plan, True)
-    assert difference(answers(ours, batch), expected) < 1e-5
+    write_published_layout(tmp_path / "model.h5", tmp_path / "weights.h5")
+    model_of_zoo = zoo.build(name, REFERENCES[name][1], 10, weights=str(tmp_path / "weights.h5"))
+    assert relative_difference(predict(model_of_zoo, batch), expected) < 1e-5
+    randomize(model_of_zoo, 7)
+    model_config = registry.resolve_model_config(name, REFERENCES[name][1], 10, stem="paper")
+    report = sources.resolve_weights_source(tmp_path / "model.h5", name).load_into(model_of_zoo, model_config, True)
+    assert relative_difference(predict(model_of_zoo, batch), expected) < 1e-5
     assert (report.num_matched, report.unexpected) == (sum(bool(layer.weights) for layer in model.layers), ())
 
 
 @pytest.mark.parametrize("name", ["vgg16", pytest.param("xception", marks=pytest.mark.slow)])
-def test_keras_3s_own_layouts(name, tmp_path):
-    model, batch, expected = theirs(name, include_top=False, pooling="avg")
+def test_layouts_of_keras_3(name, tmp_path):
+    model, batch, expected = build_reference(name, include_top=False, pooling="avg")
     model.save(tmp_path / "a.keras")
     model.save_weights(tmp_path / "b.weights.h5")
-    without_names(tmp_path / "b.weights.h5", tmp_path / "c.weights.h5")
-    ours = zoo.build(name, THEIRS[name][1], include_top=False, pooling="avg", stem="paper")
-    plan = registry.resolve_model_config(name, THEIRS[name][1], stem="paper")
+    write_without_names(tmp_path / "b.weights.h5", tmp_path / "c.weights.h5")
+    model_of_zoo = zoo.build(name, REFERENCES[name][1], include_top=False, pooling="avg", stem="paper")
+    model_config = registry.resolve_model_config(name, REFERENCES[name][1], stem="paper")
     kinds = []
     for file in ("a.keras", "b.weights.h5", "c.weights.h5"):
-        randomize(ours, 7)
-        kinds.append(sources.resolve_weights_source(tmp_path / file, name).load_into(ours, plan, False).kind)
-        assert difference(answers(ours, batch), expected) < 1e-5, file
+        randomize(model_of_zoo, 7)
+        kinds.append(sources.resolve_weights_source(tmp_path / file, name).load_into(model_of_zoo, model_config,
+                                                                                     False).kind)
+        assert relative_difference(predict(model_of_zoo, batch), expected) < 1e-5, file
     assert kinds[0] == kinds[1] != kinds[2]  # the last has no names
 
 
-def test_names_do_not_depend_on_what_was_built_before(tmp_path):
-    """The numbers of the second model's layers go on where the first one's ended."""
+def test_layer_names_do_not_depend_on_models_built_before(tmp_path):
+    """The numbers of the second model's layers continue those of the first model."""
     first, second = (keras.applications.InceptionV3(weights=None, include_top=False, input_shape=(75, 75, 3))
                      for _ in range(2))
     assert "conv2d" not in [layer.name for layer in second.layers]
-    named = {layer.name: layer.get_weights()[0].shape for layer in second.layers if layer.weights}
-    ours = zoo.build("inception_v3", (75, 75, 3), include_top=False, stem="paper")
-    pairs = layer_names.pair_keras_layers(list(named), ours, "inception_v3")
-    numbers = {ours: int(name.rpartition("_")[2]) for name, ours in pairs.items() if name.startswith("conv2d")}
-    # creation order, as the paper's figures run: ours is alphabetical within a module
+    shapes = {layer.name: layer.get_weights()[0].shape for layer in second.layers if layer.weights}
+    model_of_zoo = zoo.build("inception_v3", (75, 75, 3), include_top=False, stem="paper")
+    pairs = layer_names.pair_keras_layers(list(shapes), model_of_zoo, "inception_v3")
+    number_of = {zoo_name: int(name.rpartition("_")[2]) for name, zoo_name in pairs.items()
+                 if name.startswith("conv2d")}
+    # creation order, as in the paper's figures: names in zoo are alphabetical within a module
     for module in range(11):
-        inside = sorted(name for name in numbers if name.startswith(f"mixed{module}_"))
-        assert [numbers[name] for name in inside] == sorted(numbers[name] for name in inside)
-    assert numbers["stem_a_3x3"] == min(numbers.values()) and len(numbers) == 94
+        module_names = sorted(name for name in number_of if name.startswith(f"mixed{module}_"))
+        assert [number_of[name] for name in module_names] == sorted(number_of[name] for name in module_names)
+    assert number_of["stem_a_3x3"] == min(number_of.values()) and len(number_of) == 94
 
 
-def test_a_top_may_be_left_over_and_nothing_else(tmp_path):
-    model, batch, _ = theirs("vgg16")
+def test_only_a_top_can_be_skipped(tmp_path):
+    model, batch, _ = build_reference("vgg16")
     model.save(tmp_path / "vgg.h5")
-    ours = zoo.build("vgg16", (48, 32, 3), include_top=False, weights=str(tmp_path / "vgg.h5"))
+    model_of_zoo = zoo.build("vgg16", (48, 32, 3), include_top=False, weights=str(tmp_path / "vgg.h5"))
     kernel = model.get_layer("block5_conv3").get_weights()[0]
-    assert np.array_equal(ours.get_layer("conv5_3").get_weights()[0], kernel)
+    assert np.array_equal(model_of_zoo.get_layer("conv5_3").get_weights()[0], kernel)
     with pytest.raises(UserError) as error:
         zoo.build("vgg16", (32, 32, 3), 7, weights=str(tmp_path / "vgg.h5"))
     check_message(error.value, "vgg16", "fc8", "4096x10", "4096x7", "classes=10", "include_top=False")
@@ -116,7 +119,7 @@ def test_another_networks_file_is_refused(tmp_path):
         assert name == "xception" or str(error.value).count("_conv") == 3
 
 
-def test_what_does_not_fit_changes_nothing(tmp_path):
+def test_weights_that_do_not_fit_change_nothing(tmp_path):
     model = keras.applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
     model.save(tmp_path / "all.h5")
     with h5py.File(tmp_path / "all.h5", "r+") as file:
@@ -124,96 +127,96 @@ def test_what_does_not_fit_changes_nothing(tmp_path):
         name = group.attrs["weight_names"][0]
         del group[name]
         group[name] = np.zeros((3, 3, 512, 511), "float32")
-    ours = zoo.build("vgg16", (32, 32, 3), include_top=False)
-    before = ours.get_weights()
+    model_of_zoo = zoo.build("vgg16", (32, 32, 3), include_top=False)
+    before = model_of_zoo.get_weights()
     with pytest.raises(UserError) as error:
-        loading.load_weights(ours, "vgg16", tmp_path / "all.h5")
+        loading.load_weights(model_of_zoo, "vgg16", tmp_path / "all.h5")
     check_message(error.value, "vgg16", 12, 1, "conv5_3", "3x3x512x511", "3x3x512x512")
-    assert all(map(np.array_equal, ours.get_weights(), before))
+    assert all(map(np.array_equal, model_of_zoo.get_weights(), before))
 
 
-def test_the_papers_stem_is_built_for_weights_of_others(tmp_path):
+def test_the_papers_stem_is_used_for_foreign_weights(tmp_path):
     keras.applications.Xception(weights=None, include_top=False, input_shape=(71, 71, 3)).save(tmp_path / "x.h5")
-    ours = zoo.build("xception", (96, 96, 3), include_top=False, weights=str(tmp_path / "x.h5"))
-    assert ours.get_layer("block1_conv1").strides == (2, 2)
+    model_of_zoo = zoo.build("xception", (96, 96, 3), include_top=False, weights=str(tmp_path / "x.h5"))
+    assert model_of_zoo.get_layer("block1_conv1").strides == (2, 2)
     with pytest.raises(UserError) as error:
         zoo.build("xception", (96, 96, 3), include_top=False, weights=str(tmp_path / "x.h5"), stem="small")
     check_message(error.value, tmp_path / "x.h5", "xception", "stem")
 
 
-def test_our_own_files_of_any_network(tmp_path):
+def test_files_of_zoo_for_any_network(tmp_path):
     model = zoo.build("maxout", (28, 28, 1), 10, width=0.1)
     randomize(model)
     model.save(tmp_path / "a.keras")
     model.save_weights(tmp_path / "b.weights.h5")
     for file in ("a.keras", "b.weights.h5"):
-        again = zoo.build("maxout", (28, 28, 1), 10, width=0.1, weights=str(tmp_path / file))
-        assert all(map(np.array_equal, again.get_weights(), model.get_weights()))
+        reloaded = zoo.build("maxout", (28, 28, 1), 10, width=0.1, weights=str(tmp_path / file))
+        assert all(map(np.array_equal, reloaded.get_weights(), model.get_weights()))
 
 
-def test_imagenet_is_what_keras_fetches():
-    """Files and hashes as keras.applications' source has them, typed again from there."""
+def test_imagenet_files_are_those_of_keras():
+    """Files and hashes from the source of keras.applications."""
     assert pretrained.IMAGENET_WEIGHTS["vgg19"].with_top == (
         "vgg19_weights_tf_dim_ordering_tf_kernels.h5", "cbe5617147190e668d6c5d5026f83318")
     assert pretrained.IMAGENET_WEIGHTS["xception"].without_top == (
         "xception_weights_tf_dim_ordering_tf_kernels_notop.h5", "b0042744bf5b25fce3cb969f33bebb97")
-    for name, known in pretrained.IMAGENET_WEIGHTS.items():
-        source = zipless(THEIRS[name][0])
-        for file, md5 in (known.with_top, known.without_top):
+    for name, weights in pretrained.IMAGENET_WEIGHTS.items():
+        source = read_module_source(REFERENCES[name][0])
+        for file, md5 in (weights.with_top, weights.without_top):
             assert md5 in source
-            assert known.folder in source and (file in source or name == "inception_resnet_v2")
+            assert weights.folder in source and (file in source or name == "inception_resnet_v2")
 
 
-def zipless(function):
-    """Return the text of the module that a function of keras.applications comes from."""
+def read_module_source(function):
+    """Return the source of the module of a function of keras.applications."""
     import inspect
 
     return open(inspect.getsourcefile(inspect.unwrap(function))).read()
 
 
-def test_offline_one_line_says_what_to_put_where(tmp_path, monkeypatch):
+def test_offline_the_error_names_the_file_and_its_location(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(pretrained, "KERAS_URL", (tmp_path / "nowhere").as_uri() + "/")
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         zoo.build("vgg16", weights="imagenet", include_top=False)
     file = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    check_message(caught.value, f"{(tmp_path / 'nowhere').as_uri()}/vgg16/{file}", tmp_path / "models" / file)
+    check_message(error.value, f"{(tmp_path / 'nowhere').as_uri()}/vgg16/{file}", tmp_path / "models" / file)
 
 
-@pytest.mark.parametrize("name, how, parts", [
+@pytest.mark.parametrize("name, keywords, parts", [
     ("vgg16", {"classes": 10}, (1000, 10, "include_top=False")),
     ("vgg16", {"input_shape": (64, 64, 1), "include_top": False}, ("vgg16", "64x64x1")),
     ("xception", {"width": 0.5}, ("xception", "width", 1)),
     ("vgg16", {"batch_norm": True}, ("vgg16", "batch_norm", "False")),
     ("resnet34", {}, ("resnet34", "vgg16, vgg19, inception_v3, inception_resnet_v2, xception", "None"))])
-def test_imagenet_is_refused_for_another_network(name, how, parts):
+def test_imagenet_is_refused_for_another_network(name, keywords, parts):
     with pytest.raises(UserError) as error:
-        zoo.build(name, **{"weights": "imagenet", **how})
+        zoo.build(name, **{"weights": "imagenet", **keywords})
     check_message(error.value, "'imagenet'", *parts)
 
 
-def test_mnists_weights_come_with_the_package():
-    """On 500 images of the packaged digits; they are MNIST's, of which the network has seen many."""
+def test_mnist_weights_are_bundled():
+    """On 500 images of the packaged digits; they are from MNIST, and the network was trained on many of them."""
     from zoo.data.datasets import load_dataset_by_name
 
     model = zoo.build("lenet5", weights="mnist")
     pixels, labels = load_dataset_by_name("digits").test.batch(np.arange(500))
-    found = answers(model, (pixels / 255 - 0.1307) / 0.3081).argmax(axis=1)
-    assert (found == labels).mean() > 0.98
+    predictions = predict(model, (pixels / 255 - 0.1307) / 0.3081).argmax(axis=1)
+    assert (predictions == labels).mean() > 0.98
 
 
-def test_a_file_of_the_package_is_packed():
+def test_bundled_weights_are_in_the_package():
     setup = (pretrained.__file__.replace("zoo/weights/pretrained.py", "setup.cfg"))
     assert "zoo.weights = *.npz" in open(setup).read()
 
 
-def test_keras_files_are_stored_not_packed(tmp_path):
-    """A .keras file that somebody has compressed is read as well."""
+def test_compressed_keras_files_can_be_read(tmp_path):
+    """A .keras file that was compressed afterwards can also be read."""
     model = zoo.build("lenet5")
     model.save(tmp_path / "a.keras")
-    with zipfile.ZipFile(tmp_path / "a.keras") as plain, zipfile.ZipFile(tmp_path / "b.keras", "w", 8) as packed:
-        for name in plain.namelist():
-            packed.writestr(name, plain.read(name))
+    with zipfile.ZipFile(tmp_path / "a.keras") as source, zipfile.ZipFile(tmp_path / "b.keras", "w", 8) as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
     shutil.move(tmp_path / "b.keras", tmp_path / "b.zip")
-    again = zoo.build("lenet5", weights=str(tmp_path / "b.zip"))
-    assert all(map(np.array_equal, again.get_weights(), model.get_weights()))
+    reloaded = zoo.build("lenet5", weights=str(tmp_path / "b.zip"))
+    assert all(map(np.array_equal, reloaded.get_weights(), model.get_weights()))

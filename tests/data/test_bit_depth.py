@@ -1,4 +1,4 @@
-"""Images of more than eight bits: one scale for all of a set, which a run keeps."""
+"""Images of more than eight bits: one white level for the whole set, which the run stores."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ def write(folder, largest, dtype=np.uint16, ending=".png", count=10):
         (folder / name).mkdir(exist_ok=True)
         for value in largest:
             for index in range(count):
-                grid = np.linspace(0, value, 64).reshape(8, 8)[::turn].astype(dtype)
-                Image.fromarray(grid).save(folder / name / f"{value}-{index}{ending}")
+                gradient = np.linspace(0, value, 64).reshape(8, 8)[::turn].astype(dtype)
+                Image.fromarray(gradient).save(folder / name / f"{value}-{index}{ending}")
     return folder
 
 
@@ -44,7 +44,7 @@ def test_floats(tmp_path, largest, white, pixels):
     assert dataset.origin["white_levels"] == {"float": white} and maxima(dataset) == pixels
 
 
-def test_eight_bits_beside_sixteen_stay_as_they_are(tmp_path):
+def test_8_bit_images_beside_16_bit_ones_are_unchanged(tmp_path):
     write(tmp_path / "scans", (4095,))
     for name in ("low", "high"):
         Image.new("L", (8, 8), 77).save(tmp_path / "scans" / name / "eight.png")
@@ -54,7 +54,7 @@ def test_eight_bits_beside_sixteen_stay_as_they_are(tmp_path):
     assert "white_levels" not in dataset.origin and not any("0..255" in note for note in dataset.notes)
 
 
-def test_what_comes_later_is_on_the_scale_of_the_set(tmp_path):
+def test_later_images_use_the_scale_of_the_set(tmp_path):
     folder = write(tmp_path / "scans", (255,))
     white = {"integer": 4095}
     images = labeled_images.load_labeled_images(folder, ["low", "high"], (8, 8, 1), white_levels=white)
@@ -64,18 +64,18 @@ def test_what_comes_later_is_on_the_scale_of_the_set(tmp_path):
     [[(_, fitted)]] = image_io.prepare_image_files(files, (8, 8, 1), white)
     assert fitted.pixels.max() == 16
     check_message(fitted.transformations, "0..4095", "0..255")
-    [[(_, fitted)]] = image_io.prepare_image_files(files, (8, 8, 1))  # no set is known: all of the 16 bits
+    [[(_, fitted)]] = image_io.prepare_image_files(files, (8, 8, 1))  # without a data set: the full 16-bit range
     assert fitted.pixels.max() == 1
     check_message(fitted.transformations, "0..65535", "0..255")
 
 
-def test_what_is_brighter_than_the_set_is_white(tmp_path):
+def test_values_above_the_white_level_become_white(tmp_path):
     folder = write(tmp_path / "scans", (60000,))
     [[(_, fitted)]] = image_io.prepare_image_files([folder / "low" / "60000-0.png"], (8, 8, 1), {"integer": 4095})
     assert fitted.pixels.max() == 255
 
 
-def test_a_broken_one_is_named(tmp_path):
+def test_an_invalid_image_is_named(tmp_path):
     folder = write(tmp_path / "scans", (4095,))
     path = folder / "low" / "4095-3.png"
     path.write_bytes(path.read_bytes()[:60])

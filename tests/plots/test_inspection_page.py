@@ -25,8 +25,8 @@ HOSTILE = ("</script><script>window.broken = 1</script>", "<img src=x onerror='w
            "tab\tline\nend\u202e{{7*7}}")
 
 
-def model_of():
-    """Three feature maps of the image, the first of them dead; feature maps of half the size; scores."""
+def make_model():
+    """Return a model of three feature maps, the first of them dead, two feature maps of half the size, and scores."""
     image = keras.Input((12, 16, 1), dtype="uint8", name="image")
     x = layers.Conv2D(3, 1, activation="relu", name="conv1")(layers.Rescaling(1 / 255, name="preprocessing")(image))
     x = layers.Conv2D(2, 3, strides=2, padding="same", name="conv2")(x)
@@ -37,28 +37,28 @@ def model_of():
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """The page of a model whose classes have hostile names."""
+def page_path(tmp_path_factory):
+    """Write the page of a model whose classes have hostile names, and return its path."""
     path = tmp_path_factory.mktemp("page") / "look.html"
     pixels = np.arange(192, dtype=np.uint8).reshape(12, 16, 1) + 20
-    subject = InspectedModel(model_of(), HOSTILE, "toy<b>", "weights of \u202etoy.keras")
+    subject = InspectedModel(make_model(), HOSTILE, "toy<b>", "weights of \u202etoy.keras")
     inspection.write_inspection_page(ImageInspection(subject, pixels, "all", '"onload="ramp.png'), 8, path)
     return path
 
 
 @pytest.fixture
-def browser(browser, written):
-    """The browser, with the page; afterwards it must have logged no error and no request."""
+def browser(browser, page_path):
+    """Open the page in the browser; afterwards there must be no error and no request."""
     browser.prefer("light")
-    browser.open(written.as_uri())
+    browser.open(page_path.as_uri())
     yield browser
-    assert browser.said == [] and browser.value("window.broken") is None
-    assert {address.partition(":")[0] for address in browser.asked} <= {"file", "data"}
-    assert sum(address.startswith("file:") for address in browser.asked) == 1
+    assert browser.errors == [] and browser.value("window.broken") is None
+    assert {address.partition(":")[0] for address in browser.requested_urls} <= {"file", "data"}
+    assert sum(address.startswith("file:") for address in browser.requested_urls) == 1
 
 
-def test_the_page_loads_nothing_and_has_no_untrusted_element(written):
-    text = written.read_text()
+def test_the_page_loads_nothing_and_has_no_untrusted_element(page_path):
+    text = page_path.read_text()
     assert "http:" not in text and "https:" not in text and text.count("<script") == 2 and "<img src=x" not in text
     assert "<b>" not in text and '"onload' not in text and "\u202e" not in text and "end\\u202e{{7*7}}" in text
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
@@ -109,36 +109,38 @@ def test_the_opacity_of_an_overlay(browser):
 
 
 def test_stepping_through_the_layers(browser):
-    def name():
-        """Return [the layer's name, its number, how many there are]."""
+    def get_layer():
+        """Return [name of the layer, its number, number of layers]."""
         heading = browser.value("document.getElementById('layer-name').textContent")
         return [heading.split()[0], *map(int, re.findall(r"\d+", heading.partition(" ")[2]))]
 
-    assert name() == ["preprocessing", 1, 6] and browser.value("previous.disabled")
+    assert get_layer() == ["preprocessing", 1, 6] and browser.value("previous.disabled")
     browser.click(*middle(browser, "#next"))
-    assert name() == ["conv1", 2, 6]
-    numbers = re.findall(r"\d+", browser.value("document.getElementById('layer-summary').textContent"))
-    assert numbers == ["1", "1", "3", "12", "16", "3", "1", "0"]  # 1x1, 3 filters; 12x16, 3 maps: 1 dead, 0 constant
-    numbers = browser.value("[...document.querySelectorAll('.tile .channel')].map((each) => each.textContent)")
-    assert [number.split()[0] for number in numbers] == ["0", "1", "2"]
+    assert get_layer() == ["conv1", 2, 6]
+    values = re.findall(r"\d+", browser.value("document.getElementById('layer-summary').textContent"))
+    assert values == ["1", "1", "3", "12", "16", "3", "1", "0"]  # 1x1, 3 filters; 12x16, 3 maps: 1 dead, 0 constant
+    values = browser.value("[...document.querySelectorAll('.tile .channel')].map((each) => each.textContent)")
+    assert [text.split()[0] for text in values] == ["0", "1", "2"]
     assert browser.value("document.querySelectorAll('.tile.dead').length") == 1
     browser.press("ArrowRight")
-    assert name() == ["conv2", 3, 6]
+    assert get_layer() == ["conv2", 3, 6]
     browser.press("ArrowLeft")
     browser.press("ArrowLeft")
     browser.press("ArrowLeft")  # no further
-    assert name() == ["preprocessing", 1, 6]
+    assert get_layer() == ["preprocessing", 1, 6]
     set_value(browser, "layer-select", "4", "change")
-    assert name() == ["fc", 5, 6] and browser.value("document.querySelectorAll('#feature-maps .strip').length") == 1
+    assert get_layer() == ["fc", 5, 6]
+    assert browser.value("document.querySelectorAll('#feature-maps .strip').length") == 1
     set_value(browser, "layer-slider", "5", "input")
-    assert name() == ["predictions", 6, 6] and browser.value("next.disabled")
+    assert get_layer() == ["predictions", 6, 6] and browser.value("next.disabled")
 
 
 def test_a_map_is_enlarged(browser):
     browser.click(*middle(browser, "#next"))
     browser.click(*middle(browser, ".tile:nth-child(2)"))
     assert not browser.value("enlarged.hidden")
-    check_text(browser.value("enlarged.querySelector('p').textContent"), "conv1", "1", "0.07843", "0.8275")  # 20 and 211
+    # 20 and 211
+    check_text(browser.value("enlarged.querySelector('p').textContent"), "conv1", "1", "0.07843", "0.8275")
     assert browser.value("getComputedStyle(enlarged.querySelector('.image')).backgroundImage.startsWith('url')")
     assert browser.value("enlarged.querySelector('.image').clientWidth") > 300
     browser.press("ArrowRight")
@@ -164,81 +166,82 @@ def hopper():
     return str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
 
 
-def shown(capsys, *words):
-    """Return (status, what it printed) of the command."""
-    status = visualize.main([*map(str, words), "--gpu", "none"])
-    said = capsys.readouterr()
-    return status, said.out + said.err
+def run_visualize(capsys, *arguments):
+    """Return (status, output) of the command."""
+    status = visualize.main([*map(str, arguments), "--gpu", "none"])
+    output = capsys.readouterr()
+    return status, output.out + output.err
 
 
-def test_a_folder_gets_the_page_and_all_plots(tmp_path, hopper, capsys):
+def test_an_output_folder_has_the_page_and_all_plots(tmp_path, hopper, capsys):
     folder = tmp_path / "look"
-    status, said = shown(capsys, "lenet5", "--image", hopper, "-o", folder)
-    assert status == 0 and said.count("\n") == 8
+    status, output = run_visualize(capsys, "lenet5", "--image", hopper, "-o", folder)
+    assert status == 0 and output.count("\n") == 8
     assert {path.name
-            for path in folder.iterdir()} == {"look.html", *(f"{what}.png" for what in visualize.PLOT_DESCRIPTIONS)}
+            for path in folder.iterdir()} == {"look.html", *(f"{kind}.png" for kind in visualize.PLOT_DESCRIPTIONS)}
     assert '<span class="untrained">' in (folder / "look.html").read_text()  # random weights
-    for what in visualize.PLOT_DESCRIPTIONS:
-        assert min(Image.open(folder / f"{what}.png").size) > 200
+    for kind in visualize.PLOT_DESCRIPTIONS:
+        assert min(Image.open(folder / f"{kind}.png").size) > 200
 
 
-def test_the_weights_that_come_with_zoo_know_a_five(tmp_path, capsys):
-    """The digit and its scaling: a network that gets other pixels than it has learnt takes it for another."""
+def test_the_bundled_weights_recognize_a_five(tmp_path, capsys):
+    """The digit and its scaling: with pixels on another scale than in training, the prediction is wrong."""
     from zoo.data.datasets import load_dataset_by_name
 
     split = load_dataset_by_name("digits").test
-    place = int(np.flatnonzero(split.labels == 5)[0])
-    Image.fromarray(split.batch([place])[0][0, ..., 0]).save(tmp_path / "five.png")
-    words = ("--image", tmp_path / "five.png", "-o", tmp_path / "look.html")
-    status, said = shown(capsys, "lenet5", "--weights", "mnist", *words)
+    index = int(np.flatnonzero(split.labels == 5)[0])
+    Image.fromarray(split.batch([index])[0][0, ..., 0]).save(tmp_path / "five.png")
+    arguments = ("--image", tmp_path / "five.png", "-o", tmp_path / "look.html")
+    status, output = run_visualize(capsys, "lenet5", "--weights", "mnist", *arguments)
     assert status == 0
-    check_text(said, "lenet5", "mnist", "0.1307", "0.3081")
+    check_text(output, "lenet5", "mnist", "0.1307", "0.3081")
     bars = re.findall(r"<th scope=row>(\d)</th>.*?<td>([\d.]+) %</td>", (tmp_path / "look.html").read_text())
     assert bars[0][0] == "5" and float(bars[0][1]) > 99
-    status, said = shown(capsys, tmp_path, "--weights", "mnist", *words)
+    status, output = run_visualize(capsys, tmp_path, "--weights", "mnist", *arguments)
     assert status == 2
-    check_text(said, "--weights", str(tmp_path))
+    check_text(output, "--weights", str(tmp_path))
 
 
-@pytest.mark.parametrize("words", [["--plot", "feature-maps", "-o", "feature-maps.png"],
-                                   ["--plot", "feature-maps", "-o", "."], ["-o", "."],
-                                   ["--plot", "feature-maps", "-o", "link.png"]])
-def test_the_image_is_not_overwritten(words, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("arguments", [["--plot", "feature-maps", "-o", "feature-maps.png"],
+                                       ["--plot", "feature-maps", "-o", "."], ["-o", "."],
+                                       ["--plot", "feature-maps", "-o", "link.png"]])
+def test_the_image_is_not_overwritten(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Image.new("L", (28, 28)).save("feature-maps.png")
     (tmp_path / "link.png").symlink_to("feature-maps.png")
     before = (tmp_path / "feature-maps.png").read_bytes()
-    status, said = shown(capsys, "lenet5", "--image", "feature-maps.png", *words)
+    status, output = run_visualize(capsys, "lenet5", "--image", "feature-maps.png", *arguments)
     assert status == 2
-    check_text(said, "--image")
-    assert said.count("\n") == 1 and (tmp_path / "feature-maps.png").read_bytes() == before
+    check_text(output, "--image")
+    assert output.count("\n") == 1 and (tmp_path / "feature-maps.png").read_bytes() == before
 
 
-@pytest.mark.parametrize("side", [999_999, pytest.param(20_000, marks=pytest.mark.slow)])
-def test_an_image_that_takes_too_much_memory(side, tmp_path, hopper, capsys):
-    """The first takes 12 TB, which is refused immediately; for the second the backend asks for 1 TB of weights."""
-    status, said = shown(capsys, "lenet5", "--image", hopper, "--image-size", side, "-o", tmp_path / "look.html")
-    assert status == 5 and said.startswith("error: ") and said.count("\n") == 1
-    check_text(said, "--image-size", "--width", "--layers")
+@pytest.mark.parametrize("size", [999_999, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_an_image_that_needs_too_much_memory(size, tmp_path, hopper, capsys):
+    """The first needs 12 TB, which is refused immediately; for the second the backend requests 1 TB of weights."""
+    status, output = run_visualize(capsys, "lenet5", "--image", hopper, "--image-size", size, "-o",
+                                   tmp_path / "look.html")
+    assert status == 5 and output.startswith("error: ") and output.count("\n") == 1
+    check_text(output, "--image-size", "--width", "--layers")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
+def test_a_custom_model_of_any_size(tmp_path, hopper, capsys):
     image = keras.Input((None, None, 3))
     x = layers.Conv2D(4, 3, activation="relu", name="c")(layers.Rescaling(1 / 255)(image))
     x = layers.Dense(2, activation="softmax")(layers.GlobalMaxPooling2D()(x))
     keras.Model(image, x).save(tmp_path / "my.keras")
-    words = (tmp_path / "my.keras", "--image", hopper, "--plot", "gradcam", "-o", tmp_path / "cam.svg")
-    status, said = shown(capsys, *words)
+    arguments = (tmp_path / "my.keras", "--image", hopper, "--plot", "gradcam", "-o", tmp_path / "cam.svg")
+    status, output = run_visualize(capsys, *arguments)
     assert status == 2
-    check_text(said, "--image-size")
+    check_text(output, "--image-size")
     (tmp_path / "my.labels.txt").write_text("tabby\nfox\n")
-    status, said = shown(capsys, *words, "--image-size", "40x30")
+    status, output = run_visualize(capsys, *arguments, "--image-size", "40x30")
     assert "tabby" in (tmp_path / "cam.svg").read_text()
-    assert status == 0 and "my.keras" in said and (tmp_path / "cam.svg").read_text().startswith("<?xml")
+    assert status == 0 and "my.keras" in output and (tmp_path / "cam.svg").read_text().startswith("<?xml")
 
 
-@pytest.mark.parametrize("words, pins", [
+@pytest.mark.parametrize("arguments, pins", [
     (["resnet43"], ("'resnet43'", "'resnet34'")),
     (["./nowhere"], ("./nowhere", ".keras")),
     (["lenet5", "--image", "nowhere.png"], ("nowhere.png",)),
@@ -259,37 +262,37 @@ def test_a_model_of_your_own_of_any_size(tmp_path, hopper, capsys):
     (["lenet5", "--plot", "saliency", "--num-maps", "3"], ("--num-maps", "--plot feature-maps", "--plot saliency")),
     (["lenet5", "--checkpoint", "last"], ("--checkpoint", "lenet5")),
     (["."], ("run.json",))])
-def test_wrong_arguments_are_refused_before_a_backend_loads(words, pins, hopper, tmp_path, capsys):
-    image = [] if "--image" in words else ["--image", hopper]
+def test_invalid_arguments_are_refused_before_a_backend_loads(arguments, pins, hopper, tmp_path, capsys):
+    image = [] if "--image" in arguments else ["--image", hopper]
     program = ("import sys\nfrom zoo.cli import visualize\nstatus = visualize.main(sys.argv[1:])\n"
                "print('keras' in sys.modules)\nsys.exit(status)")
-    run = subprocess.run([sys.executable, "-c", program, *words, *image], cwd=tmp_path, capture_output=True, text=True,
-                         env={"PYTHONPATH": str(ROOT), "PATH": ""})
-    assert run.returncode == 2 and run.stdout == "False\n"
-    assert run.stderr.startswith("error: ") and run.stderr.count("\n") == 1
-    check_text(run.stderr, *pins)
+    process = subprocess.run([sys.executable, "-c", program, *arguments, *image], cwd=tmp_path, capture_output=True,
+                             text=True, env={"PYTHONPATH": str(ROOT), "PATH": ""})
+    assert process.returncode == 2 and process.stdout == "False\n"
+    assert process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
+    check_text(process.stderr, *pins)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("words, pins", [
+@pytest.mark.parametrize("arguments, pins", [
     (["--layers", "S2,c3"], ("'c3'", "'C3'", "S2", "S4")),
     (["--plot", "gradcam", "--layers", "F6"], ("Grad-CAM", "F6")),
     (["--plot", "hypercolumn", "--layers", "F6,C5"], ("hypercolumn", "F6", "C5"))])
-def test_wrong_arguments_that_only_the_model_shows(words, pins, hopper, tmp_path, capsys):
-    status, heard = shown(capsys, "lenet5", "--image", hopper, "-o", tmp_path / "out", *words)
-    assert status == 2 and heard.count("\n") == 1
-    check_text(heard, *pins)
+def test_invalid_arguments_that_need_the_model(arguments, pins, hopper, tmp_path, capsys):
+    status, output = run_visualize(capsys, "lenet5", "--image", hopper, "-o", tmp_path / "out", *arguments)
+    assert status == 2 and output.count("\n") == 1
+    check_text(output, *pins)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", registry.MODELS)
 def test_every_network_with_an_image_of_64_pixels(name, tmp_path, hopper, capsys):
     spec = registry.get_model_info(name)
-    side = min(64, spec.max_size or 64)
+    size = min(64, spec.max_size or 64)
     image = tmp_path / "image.png"
     Image.open(hopper).resize((64, 64)).save(image)
     width = [] if spec.fixed_width else ["--width", "0.25"]
-    words = ("--image", image, "--image-size", side, "--classes", 10, *width, "-o", tmp_path / "look")
-    status, said = shown(capsys, name, *words)
-    assert status == 0 and said.count("\n") == 8, said
+    arguments = ("--image", image, "--image-size", size, "--classes", 10, *width, "-o", tmp_path / "look")
+    status, output = run_visualize(capsys, name, *arguments)
+    assert status == 0 and output.count("\n") == 8, output
     assert len(list((tmp_path / "look").iterdir())) == 8

@@ -31,7 +31,7 @@ UNTRUSTED = ("<script>alert(1)</script>", '"onmouseover="alert(1)', "'onfocus='a
 
 
 class Page(HTMLParser):
-    """The tags of a page with the names of their attributes, its texts, and the data of its script."""
+    """Parses the tags of a page with their attribute names, its texts, and the data of its script."""
 
     def __init__(self, text):
         super().__init__()
@@ -57,63 +57,64 @@ class Page(HTMLParser):
 
 
 def strings(data):
-    """Return every string in JSON's data."""
+    """Return every string in JSON data."""
     if isinstance(data, (dict, list)):
-        return [text for each in (data.values() if isinstance(data, dict) else data) for text in strings(each)]
+        return [text for value in (data.values() if isinstance(data, dict) else data) for text in strings(value)]
     return [data] if isinstance(data, str) else []
 
 
-def config(names, texts):
+def make_config(names, texts):
     return {"model": texts[0], "dataset": {"name": texts[1], "title": texts[2], "class_names": list(names)},
             "recipe": {"epochs": texts[3], texts[4]: texts[5]}, "seed": texts[6], "command": texts[7],
             "model_config": {"name": texts[8]}, texts[9]: [texts[10], texts[11]]}
 
 
-def report(texts):
+def make_report(texts):
     labels, probabilities = predictions_of(len(texts), 240, 24)
     errors = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     history = history_of(3) | {texts[5]: np.arange(3.0), f"aux{texts[0]}_loss": np.arange(3.0)}
     result = {"test_accuracy_best": 0.9, "test_accuracy_last": 0.9, "best_epoch": 2}
-    return render_run_page(config(texts, texts), history, result, (labels, probabilities),
+    return render_run_page(make_config(texts, texts), history, result, (labels, probabilities),
                            (images_of(len(errors)), errors), b"<svg/>")
 
 
-def comparison(texts):
+def make_comparison(texts):
     result = {"test_accuracy_best": 0.9, "test_accuracy_last": 0.9, "best_epoch": 2}
-    return render_comparison_page([RunSummary(name, config(texts, texts) | {"seed": seed}, history_of(3), result)
+    return render_comparison_page([RunSummary(name, make_config(texts, texts) | {"seed": seed}, history_of(3), result)
                                    for seed, name in enumerate(texts)])
 
 
-def diagram(texts):
-    return render_diagram_page(hostile.anatomy(), hostile.plan(), texts[0] + texts[3] + texts[5], texts[1])
+def make_diagram(texts):
+    return render_diagram_page(hostile.make_summary(), hostile.make_module_graph(), texts[0] + texts[3] + texts[5],
+                               texts[1])
 
 
-@pytest.mark.parametrize("make", [report, comparison, diagram])
-def test_untrusted_text_is_shown_and_does_nothing(make):
-    tame = [f"{chr(97 + index)}{'x' * len(text)}" for index, text in enumerate(UNTRUSTED)]
-    page, same = Page(make(UNTRUSTED)), Page(make(tame))
-    assert page.tags == same.tags
+@pytest.mark.parametrize("make", [make_report, make_comparison, make_diagram])
+def test_untrusted_text_is_shown_and_not_executed(make):
+    harmless = [f"{chr(97 + index)}{'x' * len(untrusted)}" for index, untrusted in enumerate(UNTRUSTED)]
+    page, reference = Page(make(UNTRUSTED)), Page(make(harmless))
+    assert page.tags == reference.tags
     assert not [name for _, names in page.tags for name in names if name.startswith("on")]
-    shown = "\n".join([*page.texts, *strings(page.data)])
-    for text in ("<script>alert(1)</script>", '"onmouseover="alert(1)', "{{7*7}}", r"a\u202eb"):
-        assert text in shown
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
+    text_content = "\n".join([*page.texts, *strings(page.data)])
+    for untrusted in ("<script>alert(1)</script>", '"onmouseover="alert(1)', "{{7*7}}", r"a\u202eb"):
+        assert untrusted in text_content
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text_content)
 
 
-@pytest.mark.parametrize("make", [report, comparison, diagram])
+@pytest.mark.parametrize("make", [make_report, make_comparison, make_diagram])
 def test_the_page_fits_400_pixels(make, browser, tmp_path):
     path = tmp_path / "page.html"
     path.write_text(make(UNTRUSTED), encoding="utf-8")
     browser.call("Emulation.setDeviceMetricsOverride", width=400, height=740, deviceScaleFactor=1, mobile=True)
     try:
         browser.open(path.as_uri())
-        assert browser.value("document.documentElement.scrollWidth") <= 400 and browser.said == []
+        assert browser.value("document.documentElement.scrollWidth") <= 400 and browser.errors == []
     finally:
         browser.call("Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False)
 
 
 class Layout(HTMLParser):
-    """The tables and images of a page that stand outside the boxes with class "scroll", by their CSS class."""
+    """Parses the tables and images of a page outside elements with class "scroll", by their CSS class."""
 
     VOID = ("meta", "img", "input", "br")
 
@@ -139,7 +140,7 @@ class Layout(HTMLParser):
             self.styles += data
 
 
-def inspection(texts):
+def make_inspection(texts):
     sheet = {"name": texts[0], "description": texts[1], "sheet": "data:,", "columns": 1, "rows": 1, "aspect_ratio": 1}
     return render_template(
         "zoo.reports", "inspection.html", title=texts[0], note=texts[1], is_random=False, source=texts[2],
@@ -148,17 +149,17 @@ def inspection(texts):
         style=read_asset("zoo.reports", "inspection.css"), script=read_asset("zoo.reports", "inspection.js"))
 
 
-@pytest.mark.parametrize("make, fitted", [(report, set()), (comparison, set()), (diagram, set()),
-                                          (inspection, {"bars", "image", "overlay"})])
+@pytest.mark.parametrize("make, fitted", [(make_report, set()), (make_comparison, set()), (make_diagram, set()),
+                                          (make_inspection, {"bars", "image", "overlay"})])
 def test_nothing_of_a_page_is_wider_than_400_pixels(make, fitted):
-    """Tables and images stand in boxes that scroll, or are as wide as the page: those are `fitted`."""
+    """Tables and images are in scrolling boxes, or are as wide as the page: those are `fitted`."""
     page = Layout(make(UNTRUSTED))
     assert "width=device-width" in page.viewport
     assert set(page.unboxed) == fitted
     for name in fitted - {"bars"}:
         assert re.search(r"#stack img \{[^}]*width: 100%", page.styles), name
     assert "bars" not in fitted or re.search(r"\.bars \{[^}]*width: 100%", page.styles)
-    if make in (report, comparison):
+    if make in (make_report, make_comparison):
         assert re.search(r"\.scroll \{ overflow-x: auto", page.styles)
     rules = re.sub(r"/\*.*?\*/|max-width: \d+px|min\([^()]*\)", "", page.styles, flags=re.DOTALL)
     widths = re.findall(r"(?:width|flex-basis|flex|grid-template-columns|minmax\()[^;{}]*?(\d+)px", rules)
@@ -166,7 +167,7 @@ def test_nothing_of_a_page_is_wider_than_400_pixels(make, fitted):
 
 
 def test_the_matrix_scrolls_in_its_box():
-    assert re.search(r'<div class="scroll"><svg id="matrix"', report(UNTRUSTED))
+    assert re.search(r'<div class="scroll"><svg id="matrix"', make_report(UNTRUSTED))
 
 
 def test_one_color_scale_for_correct_predictions_and_errors():
@@ -188,16 +189,17 @@ def test_a_value_that_a_template_lacks_is_an_error():
         render_template("zoo.diagrams", "diagram.html", title="a", subtitle="b", legend={})
 
 
-def test_pages_are_written_in_templates_that_escape_everything():
+def test_html_is_only_in_templates_with_escaping():
     html = re.compile(r"</?(html|head|body|header|section|div|p|span|table|t[hdr]|h\d|ul|li|button|img|a|i|b|script"
                       r"|style)[ >]", re.IGNORECASE)
-    found, files = [], [path for package in ("reports", "diagrams") for path in (ROOT / "zoo" / package).rglob("*.py")]
+    violations, files = [], [path for package in ("reports", "diagrams")
+                             for path in (ROOT / "zoo" / package).rglob("*.py")]
     for path in files:
         tree = ast.parse(path.read_text("utf-8"))
         docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        found += [f"{path.name}:{node.lineno}" for node in ast.walk(tree) if isinstance(node, ast.Constant)
-                  and isinstance(node.value, str) and id(node) not in docs and html.search(node.value)]
-    assert len(files) > 10 and found == []
+        violations += [f"{path.name}:{node.lineno}" for node in ast.walk(tree) if isinstance(node, ast.Constant)
+                       and isinstance(node.value, str) and id(node) not in docs and html.search(node.value)]
+    assert len(files) > 10 and violations == []
     templates = [path.read_text("utf-8") for path in (ROOT / "zoo").rglob("templates/*.html")]
     assert len(templates) > 5 and not re.search(r"\|\s*safe|autoescape", "".join(templates))
 
@@ -217,8 +219,8 @@ def test_help_loads_no_templates():
             "for command in (compare, diagram, report, visualize):\n"
             "    try:\n        command.main(['--help'])\n    except SystemExit:\n        pass\n"
             "print('jinja2' in sys.modules, file=sys.stderr)")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stderr == "False\n" and done.stdout.count("usage:") == 4
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stderr == "False\n" and process.stdout.count("usage:") == 4
 
 
 # -------------------------------------------------------------------------------------------------- the test split
@@ -239,7 +241,8 @@ def test_the_most_confident_errors_come_first():
     labels = np.zeros(5, int)
     probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.05, 0.95], [0.2, 0.8], [0.3, 0.7]])
     assert evaluation_section.select_most_confident_errors(labels, probabilities,
-                                                           np.array([0, 1, 3, 2])) == [3, 2, 0]  # positions among the four
+                                                           # positions among the four
+                                                           np.array([0, 1, 3, 2])) == [3, 2, 0]
 
 
 LONG = [f"a class with a rather long name {number}" for number in range(10)] + [

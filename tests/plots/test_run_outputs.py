@@ -17,25 +17,25 @@ from zoo.reports.run_outputs import draw_run
 ALL = {"curves", "samples", "misclassified", "confusion", "report"}
 
 
-def size_of(path):
-    """Return the (width, height) that the header of a PNG holds, in pixels."""
+def read_png_size(path):
+    """Return (width, height) in pixels from the header of a PNG."""
     head = path.read_bytes()[:24]
     assert head[:8] == b"\x89PNG\r\n\x1a\n"
     return struct.unpack(">II", head[16:24])
 
 
-def test_a_finished_run_gets_its_four_plots_and_its_report(make_run):
+def test_a_finished_run_has_four_plots_and_a_report(make_run):
     run = make_run()
-    written = draw_run(str(run))
-    assert {path.stem for path in written} == ALL
-    assert sorted(written) == sorted([*(run / "plots").iterdir(), run / "report.html"])
+    paths = draw_run(str(run))
+    assert {path.stem for path in paths} == ALL
+    assert sorted(paths) == sorted([*(run / "plots").iterdir(), run / "report.html"])
     assert not [*run.glob(".*")]  # no scratch file is left
     for path in (run / "plots").iterdir():
-        width, height = size_of(path)
+        width, height = read_png_size(path)
         assert 800 < width < 2600 and 600 < height < 2800
 
 
-def test_an_unfinished_run_gets_only_its_curves(make_run):
+def test_an_unfinished_run_has_only_its_curves(make_run):
     run = make_run(epochs=2)
     for name in ("result.json", "predictions.npz", "samples.npz"):
         (run / name).unlink()
@@ -90,57 +90,57 @@ def test_a_plot_that_cannot_be_written_leaves_the_old_one(make_run, monkeypatch)
 def test_a_run_without_errors(make_run):
     run = make_run(num_errors=0)
     assert {path.stem for path in draw_run(run)} == ALL
-    assert size_of(run / "plots" / "misclassified.png")[1] < 300
+    assert read_png_size(run / "plots" / "misclassified.png")[1] < 300
 
 
-def subtitle_of_curves(run, monkeypatch):
-    """Return the keywords with which a run's curves are drawn; the other plots are not."""
+def capture_curve_arguments(run, monkeypatch):
+    """Return the keywords with which the curves of a run are drawn, without drawing its other plots."""
     for name in ("predictions.npz", "samples.npz"):
         (run / name).unlink()
-    seen = []
+    calls = []
     curves = run_outputs.plot_learning_curves
-    monkeypatch.setattr(run_outputs, "plot_learning_curves", lambda *args, **keywords: seen.append(keywords)
+    monkeypatch.setattr(run_outputs, "plot_learning_curves", lambda *args, **keywords: calls.append(keywords)
                         or curves(*args, **keywords))
     draw_run(run)
-    return seen[0]
+    return calls[0]
 
 
 def test_the_curves_show_the_test_accuracy_and_mark_the_epoch_that_was_tested(make_run, monkeypatch):
-    keywords = subtitle_of_curves(make_run(), monkeypatch)
+    keywords = capture_curve_arguments(make_run(), monkeypatch)
     assert keywords["best_epoch"] == 5
     check_text(keywords["title"], "lenet5", "digits")
     check_text(keywords["subtitle"], "94.80 %", "5", "94.00 %", "61,706", "6")
 
 
-def test_the_curves_of_an_unfinished_run_say_so(make_run, monkeypatch):
+def test_the_curves_of_an_unfinished_run(make_run, monkeypatch):
     run = make_run()
     (run / "result.json").unlink()
-    keywords = subtitle_of_curves(run, monkeypatch)
+    keywords = capture_curve_arguments(run, monkeypatch)
     assert "61,706" in keywords["subtitle"] and "%" not in keywords["subtitle"]
     assert keywords["best_epoch"] == 6
 
 
-def refused(run):
-    """Return the one line with which draw_run refuses, having written nothing."""
-    with pytest.raises(UserError) as caught:
+def refusal_message(run):
+    """Return the one-line error of draw_run, which must have written nothing."""
+    with pytest.raises(UserError) as error:
         draw_run(run)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(error.value)
     assert not (run / "plots").exists() and not (run / "report.html").exists()
-    return str(caught.value)
+    return str(error.value)
 
 
 def test_a_path_that_is_not_a_run_directory_is_refused(tmp_path):
-    assert str(tmp_path / "nowhere") in refused(tmp_path / "nowhere")
-    check_text(refused(tmp_path), str(tmp_path), "run.json")
+    assert str(tmp_path / "nowhere") in refusal_message(tmp_path / "nowhere")
+    check_text(refusal_message(tmp_path), str(tmp_path), "run.json")
 
 
 @pytest.mark.parametrize("name", ["run.json", "history.csv", "predictions.npz", "samples.npz", "result.json"])
-@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b"",
-                                    lambda whole: b"\xff\xfe\x00" * 50], ids=["half", "empty", "garbage"])
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: b"",
+                                    lambda content: b"\xff\xfe\x00" * 50], ids=["half", "empty", "garbage"])
 def test_a_damaged_file_is_named(make_run, name, damage):
     run = make_run()
     (run / name).write_bytes(damage((run / name).read_bytes()))
-    assert name in refused(run)
+    assert name in refusal_message(run)
 
 
 def rewrite(path, **changes):
@@ -172,10 +172,10 @@ def rewrite(path, **changes):
     ("samples.npz", {"misclassified_images": np.zeros((0, 28, 28, 1), np.uint8),
                      "misclassified_indices": np.zeros(0, int)}),
 ])
-def test_arrays_that_no_training_wrote_are_refused(make_run, name, changes):
+def test_invalid_arrays_are_refused(make_run, name, changes):
     run = make_run()
     rewrite(run / name, **changes)
-    assert name in refused(run)
+    assert name in refusal_message(run)
 
 
 @pytest.mark.parametrize("text", [
@@ -185,10 +185,10 @@ def test_arrays_that_no_training_wrote_are_refused(make_run, name, changes):
     "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n1,.1,1,.5,1,many\n",
     "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n1,nan,1,.5,1,.5\n",
 ])
-def test_a_history_that_no_training_wrote_is_refused(make_run, text):
+def test_an_invalid_history_is_refused(make_run, text):
     run = make_run()
     (run / "history.csv").write_text(text)
-    assert "history.csv" in refused(run)
+    assert "history.csv" in refusal_message(run)
 
 
 @pytest.mark.parametrize(("name", "content"), [
@@ -201,10 +201,10 @@ def test_a_history_that_no_training_wrote_is_refused(make_run, text):
     ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": 0.9, "best_epoch": 7}),
     ("result.json", {"test_accuracy_last": 0.9, "test_accuracy_best": None, "best_epoch": 6}),
 ])
-def test_json_that_no_training_wrote_is_refused(make_run, name, content):
+def test_invalid_json_is_refused(make_run, name, content):
     run = make_run()
     (run / name).write_text(json.dumps(content))
-    assert name in refused(run)
+    assert name in refusal_message(run)
 
 
 def test_drawing_loads_neither_pyplot_nor_a_backend_and_leaves_the_settings_alone(make_run):
@@ -213,5 +213,5 @@ def test_drawing_loads_neither_pyplot_nor_a_backend_and_leaves_the_settings_alon
             f"assert len(draw_run({str(make_run())!r})) == 5\n"
             "assert dict(matplotlib.rcParams.copy()) == before\n"
             "print({'matplotlib.pyplot', 'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("set()", "")
+    process = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (process.stdout.strip(), process.stderr) == ("set()", "")

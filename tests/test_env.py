@@ -1,4 +1,4 @@
-"""What the environment says: folders and the backend."""
+"""Settings from the environment: folders, the backend and oneDNN."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ from zoo.errors import UserError
 
 
 @pytest.fixture(autouse=True)
-def nothing_set(monkeypatch, tmp_path):
+def clear_environment(monkeypatch, tmp_path):
     for name in ("ZOO_DATA", "KERAS_HOME", "KERAS_BACKEND"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -33,7 +33,7 @@ def test_folders(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"backend": "tensorflow"}'])
-def test_the_backend_is_tensorflow_unless_said_otherwise(tmp_path, text):
+def test_the_default_backend_is_tensorflow(tmp_path, text):
     if text is not None:
         (tmp_path / ".keras").mkdir()
         (tmp_path / ".keras" / "keras.json").write_text(text)
@@ -43,27 +43,27 @@ def test_the_backend_is_tensorflow_unless_said_otherwise(tmp_path, text):
 def test_the_environment_comes_before_keras_json(monkeypatch, tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "theano"}')
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         env.select_backend()
-    check_message(caught.value, "theano", "jax", "tensorflow", "torch")
+    check_message(error.value, "theano", "jax", "tensorflow", "torch")
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     assert env.select_backend() == "tensorflow"
     monkeypatch.setenv("KERAS_BACKEND", "tensorfow")
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         env.select_backend()
-    check_message(caught.value, "tensorfow", "jax", "tensorflow", "torch")
+    check_message(error.value, "tensorfow", "jax", "tensorflow", "torch")
 
 
-def test_what_is_requested_comes_first_and_keras_reads_it(monkeypatch):
+def test_the_argument_comes_first_and_is_set_for_keras(monkeypatch):
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     monkeypatch.setenv("KERAS_BACKEND", "theano")
     assert env.select_backend("tensorflow") == "tensorflow"
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         env.select_backend("pytorch")
-    check_message(caught.value, "pytorch", "jax", "tensorflow", "torch")
+    check_message(error.value, "pytorch", "jax", "tensorflow", "torch")
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
-    monkeypatch.setitem(sys.modules, "keras", object())  # loaded: the environment stays what it was loaded with
+    monkeypatch.setitem(sys.modules, "keras", object())  # already loaded: the environment is left unchanged
     monkeypatch.setenv("KERAS_BACKEND", "as it was")
     assert env.select_backend("tensorflow") == "tensorflow" and os.environ["KERAS_BACKEND"] == "as it was"
 
@@ -71,15 +71,16 @@ def test_what_is_requested_comes_first_and_keras_reads_it(monkeypatch):
 @pytest.mark.parametrize("backend, package", [("jax", "cnn-zoo[jax]"), ("tensorflow", "cnn-zoo")])
 def test_a_backend_that_is_not_installed(monkeypatch, backend, package):
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    code = "from zoo.env import select_backend\ntry:\n    select_backend()\nexcept ValueError as error:\n    print(error)"
-    run = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True,
-                         cwd=Path(__file__).resolve().parents[1])  # -S: without site-packages
-    check_message(run.stdout, backend, f"pip install '{package}'", "backend='tensorflow'")
+    code = ("from zoo.env import select_backend\ntry:\n    select_backend()\n"
+            "except ValueError as error:\n    print(error)")
+    process = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True,
+                             cwd=Path(__file__).resolve().parents[1])  # -S: without site-packages
+    check_message(process.stdout, backend, f"pip install '{package}'", "backend='tensorflow'")
 
 
 @pytest.fixture
-def loaded_without_tensorflow(monkeypatch):
-    """The state in which `import zoo` finds a process: nothing set, TensorFlow not imported."""
+def without_tensorflow(monkeypatch):
+    """Restore the state before `import zoo`: nothing is set, TensorFlow is not imported."""
     monkeypatch.delenv(env.ONEDNN_ENV_VAR, raising=False)
     monkeypatch.setattr(env, "_onednn_set_by", "default")
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
@@ -88,7 +89,7 @@ def loaded_without_tensorflow(monkeypatch):
 
 @pytest.mark.parametrize("machine, expected", [("x86_64", ("1", "zoo")), ("AMD64", ("1", "zoo")),
                                                ("aarch64", (None, "default")), ("arm64", (None, "default"))])
-def test_onednn_is_enabled_on_x86_64_alone(loaded_without_tensorflow, monkeypatch, machine, expected):
+def test_onednn_is_enabled_on_x86_64_alone(without_tensorflow, monkeypatch, machine, expected):
     monkeypatch.setattr(platform, "machine", lambda: machine)
     for _ in range(2):  # a second call, of a reloaded package perhaps, finds the first one's value
         env.enable_onednn()
@@ -96,26 +97,27 @@ def test_onednn_is_enabled_on_x86_64_alone(loaded_without_tensorflow, monkeypatc
 
 
 @pytest.mark.parametrize("value", ["0", "1", "false", ""])
-def test_the_users_choice_of_onednn_stays(loaded_without_tensorflow, monkeypatch, value):
+def test_the_users_choice_of_onednn_stays(without_tensorflow, monkeypatch, value):
     monkeypatch.setenv(env.ONEDNN_ENV_VAR, value)
     env.enable_onednn()
     assert env.get_onednn_setting() == (value, "user") and os.environ[env.ONEDNN_ENV_VAR] == value
 
 
-def test_onednn_is_not_set_too_late(loaded_without_tensorflow, monkeypatch):
+def test_onednn_is_not_set_too_late(without_tensorflow, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", platform)  # any module: it has been imported
     env.enable_onednn()
     assert env.get_onednn_setting() == (None, "default")
 
 
 @pytest.mark.skipif(platform.machine().lower() not in env.X86_64_MACHINES, reason="oneDNN is set on x86-64 alone")
-@pytest.mark.parametrize("given, expected", [(None, "1"), ("0", "0")])
-def test_tensorflow_finds_the_setting_when_it_is_imported(tmp_path, given, expected):
-    for package in ("tensorflow", "keras"):  # stand-ins that tell what they find
-        (tmp_path / f"{package}.py").write_text(f"import os\nprint(os.environ['{env.ONEDNN_ENV_VAR}'])\nraise SystemExit")
+@pytest.mark.parametrize("setting, expected", [(None, "1"), ("0", "0")])
+def test_tensorflow_finds_the_setting_when_it_is_imported(tmp_path, setting, expected):
+    for package in ("tensorflow", "keras"):  # stand-ins that print the setting
+        (tmp_path / f"{package}.py").write_text(f"import os\nprint(os.environ['{env.ONEDNN_ENV_VAR}'])\n"
+                                                "raise SystemExit")
     environment = {name: value for name, value in os.environ.items() if name != env.ONEDNN_ENV_VAR}
     environment |= {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(Path(__file__).resolve().parents[1])))}
-    environment |= {env.ONEDNN_ENV_VAR: given} if given else {}
-    run = subprocess.run([sys.executable, "-c", "import zoo; zoo.build('lenet5')"], capture_output=True, text=True,
-                         check=True, env=environment, cwd=tmp_path)
-    assert run.stdout == f"{expected}\n"
+    environment |= {env.ONEDNN_ENV_VAR: setting} if setting else {}
+    process = subprocess.run([sys.executable, "-c", "import zoo; zoo.build('lenet5')"], capture_output=True, text=True,
+                             check=True, env=environment, cwd=tmp_path)
+    assert process.stdout == f"{expected}\n"

@@ -1,4 +1,4 @@
-"""--invalid-images of zoo train, finetune and extract, and pictures that break while a network trains on them."""
+"""--invalid-images of zoo train, finetune and extract-features, and images that become invalid during training."""
 
 import json
 import re
@@ -22,12 +22,12 @@ def truncate(path):
     path.write_bytes(path.read_bytes()[:-200])
 
 
-def train(pets, *words):
-    return finetune.main(["lenet5", "--data", str(pets), "--weights", "none", "--epochs", "1", *SIZE, *words,
+def train(pets, *arguments):
+    return finetune.main(["lenet5", "--data", str(pets), "--weights", "none", "--epochs", "1", *SIZE, *arguments,
                           "--output-dir", str(pets.parent), "--name", "run"])
 
 
-def test_a_run_without_what_is_broken(pets, capsys):
+def test_a_run_that_skips_invalid_images(pets, capsys):
     truncate(pets / "cat" / "3.jpg")
     assert train(pets) == 2
     check_text(capsys.readouterr().err, 1, pets / "cat" / "3.jpg", "--invalid-images skip")
@@ -35,27 +35,27 @@ def test_a_run_without_what_is_broken(pets, capsys):
     assert train(pets, "--invalid-images", "skip") == 0
     [note] = [line for line in capsys.readouterr().out.splitlines() if "cat/3.jpg" in line]
     check_message(note, 1, "cat/3.jpg")
-    told = json.loads((pets.parent / "run" / "run.json").read_text())["dataset"]
-    assert sum(told[name] for name in ("train", "validation", "test")) == 19
+    dataset = json.loads((pets.parent / "run" / "run.json").read_text())["dataset"]
+    assert sum(dataset[name] for name in ("train", "validation", "test")) == 19
     assert evaluate.main([str(pets.parent / "run"), "--gpu", "none"]) == 0
     assert train(pets, "--invalid-images", "skip") == 0
     accuracy = json.loads((pets.parent / "run" / "result.json").read_text())["test_accuracy_best"]
-    said = capsys.readouterr().out
-    check_text(said, f"{accuracy:.2%}")
-    assert "epoch 1/1" not in said  # it is finished
+    output = capsys.readouterr().out
+    check_text(output, f"{accuracy:.2%}")
+    assert "epoch 1/1" not in output  # it is finished
     truncate(pets / "cat" / "4.jpg")
     assert train(pets, "--invalid-images", "skip") == 2
     check_text(capsys.readouterr().err, pets.parent / "run", 17, "train", 16, "--data-dir")
 
 
-def test_features_without_what_is_broken(pets, capsys):
+def test_extracting_features_skips_invalid_images(pets, capsys):
     truncate(pets / "cat" / "3.jpg")
     output = pets.parent / "f.npz"
-    words = ["lenet5", "--data", str(pets), "--weights", "none", *SIZE, "-o", str(output)]
-    assert extract_features.main(words) == 2
+    arguments = ["lenet5", "--data", str(pets), "--weights", "none", *SIZE, "-o", str(output)]
+    assert extract_features.main(arguments) == 2
     check_text(capsys.readouterr().err, 1, pets / "cat" / "3.jpg", "--invalid-images skip")
     assert not output.exists()
-    assert extract_features.main([*words, "--invalid-images", "skip"]) == 0
+    assert extract_features.main([*arguments, "--invalid-images", "skip"]) == 0
     [note] = [line for line in capsys.readouterr().out.splitlines() if "cat/3.jpg" in line]
     check_message(note, 1)
     with np.load(output) as file:
@@ -64,18 +64,18 @@ def test_features_without_what_is_broken(pets, capsys):
 
 
 @pytest.mark.parametrize("command", [finetune, extract_features])
-def test_broken_is_about_folders(command, capsys):
+def test_invalid_images_requires_a_folder(command, capsys):
     assert command.main(["lenet5", "--dataset", "digits", "--weights", "none", "--invalid-images", "skip"]) == 2
     check_message(capsys.readouterr().err, "--invalid-images", "digits")
 
 
-def test_a_picture_that_breaks_in_mid_training_is_named(pets, monkeypatch, capfd):
+def test_an_image_that_becomes_invalid_during_training_is_named(pets, monkeypatch, capfd):
     monkeypatch.setitem(image_folder.load_image_folder.__kwdefaults__, "max_cache_bytes", 0)
     truncate(pets / "cat" / "3.jpg")
     truncate(pets / "dog" / "3.jpg")
     assert train(pets) == 2
-    said = capfd.readouterr().err
-    assert "\nerror: " in f"\n{said}" and "Traceback" not in said
-    (line,) = (line for line in said.splitlines() if line.startswith("error: "))
+    stderr = capfd.readouterr().err
+    assert "\nerror: " in f"\n{stderr}" and "Traceback" not in stderr
+    (line,) = (line for line in stderr.splitlines() if line.startswith("error: "))
     check_message(line, "--invalid-images skip", pets.parent / "run")
     assert re.search(r"/(cat|dog)/3\.jpg\b", line)

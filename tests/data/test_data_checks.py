@@ -1,4 +1,4 @@
-"""Whether files hold the pictures of their set is told by their content."""
+"""Digests of the contents verify that files hold the images of their data set."""
 
 import gzip
 import hashlib
@@ -23,17 +23,17 @@ def digest_by_hand(labels, images):
 
 def test_digest():
     labels, images = CIFAR10["train"]
-    found = compute_digest(hash_records(labels, images))
-    assert int(found, 16) == digest_by_hand(labels, images) and len(found) == 64
-    assert compute_digest(hash_records(labels[::-1], images[::-1])) == found
-    changed = images.copy()
-    changed[3, 0, 0, 0] ^= 1
-    assert compute_digest(hash_records(labels, changed)) != found
-    assert compute_digest(hash_records(np.roll(labels, 1, axis=0), images)) != found
+    digest = compute_digest(hash_records(labels, images))
+    assert int(digest, 16) == digest_by_hand(labels, images) and len(digest) == 64
+    assert compute_digest(hash_records(labels[::-1], images[::-1])) == digest
+    modified = images.copy()
+    modified[3, 0, 0, 0] ^= 1
+    assert compute_digest(hash_records(labels, modified)) != digest
+    assert compute_digest(hash_records(np.roll(labels, 1, axis=0), images)) != digest
 
 
-def full(name, splits):
-    """Facts of a set that is whole with the pictures of `splits`."""
+def make_full_info(name, splits):
+    """Return the info of a data set that is complete with the images of `splits`."""
     (labels, images), (test_labels, test_images) = splits["train"], splits["test"]
     return replace(get_dataset_info(name), train=90, validation=10, test=30,
                    train_digest=f"{digest_by_hand(labels, images):064x}",
@@ -42,34 +42,34 @@ def full(name, splits):
 
 def test_a_full_set_with_the_right_digest(tmp_path):
     write_folder(tmp_path, files10(binary, ".bin"))
-    data = load_dataset(full("cifar10", CIFAR10), data_dir=tmp_path)
+    data = load_dataset(make_full_info("cifar10", CIFAR10), data_dir=tmp_path)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [90, 10, 30] and data.notes == ()
 
 
-def test_one_pixel_changed(tmp_path):
+def test_a_changed_pixel_is_detected(tmp_path):
     labels, images = CIFAR10["test"]
     images = images.copy()
     images[7, 5, 5, 1] ^= 1
     write_folder(tmp_path, files10(binary, ".bin", {**CIFAR10, "test": (labels, images)}))
     with pytest.raises(UserError) as error:
-        load_dataset(full("cifar10", CIFAR10), data_dir=tmp_path)
+        load_dataset(make_full_info("cifar10", CIFAR10), data_dir=tmp_path)
     check_message(error.value, tmp_path, "test", "cifar10", f"{digest_by_hand(labels, images):064x}"[:16])
 
 
-def test_a_digest_that_is_not_known_is_not_asked_for(tmp_path):
+def test_a_missing_digest_is_not_checked(tmp_path):
     write_idx(tmp_path)
-    facts = replace(full("fashion_mnist", MNIST), train_digest=None, test_digest=None)
-    assert load_dataset(facts, data_dir=tmp_path).notes == ()
+    info = replace(make_full_info("fashion_mnist", MNIST), train_digest=None, test_digest=None)
+    assert load_dataset(info, data_dir=tmp_path).notes == ()
 
 
-def test_more_pictures_than_there_are(tmp_path):
+def test_too_many_images(tmp_path):
     write_idx(tmp_path)
     with pytest.raises(UserError) as error:
-        load_dataset(replace(full("mnist", MNIST), train=89), data_dir=tmp_path)
+        load_dataset(replace(make_full_info("mnist", MNIST), train=89), data_dir=tmp_path)
     check_message(error.value, tmp_path, 100, "mnist", 99)
 
 
-def test_no_pictures(tmp_path):
+def test_no_images(tmp_path):
     write_folder(tmp_path, {**files10(binary, ".bin"), "test_batch.bin": b""})
     with pytest.raises(UserError) as error:
         load_dataset_by_name("cifar10", data_dir=tmp_path)

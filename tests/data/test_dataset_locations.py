@@ -1,4 +1,4 @@
-"""Where the files are looked for, in which order, and what is said when they are not there."""
+"""Where data set files are searched for, in which order, and the errors when they are missing."""
 
 import os
 
@@ -12,7 +12,7 @@ from zoo.errors import UserError
 
 @pytest.fixture
 def no_network(monkeypatch):
-    """Nobody answers at the address of the proxy, through which all addresses go."""
+    """Route all requests through a proxy address where nothing listens."""
     monkeypatch.delenv("no_proxy")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
@@ -22,18 +22,18 @@ def keras_datasets(tmp_path):
     return tmp_path / "keras-home" / "datasets"
 
 
-def test_the_order_of_places(tmp_path, monkeypatch):
-    given, named, cache = tmp_path / "given", tmp_path / "named", keras_datasets(tmp_path)
-    for folder in (given, named, cache):
+def test_the_search_order(tmp_path, monkeypatch):
+    explicit, variable, cache = tmp_path / "given", tmp_path / "named", keras_datasets(tmp_path)
+    for folder in (explicit, variable, cache):
         write_npz(folder / "mnist.npz")
-    monkeypatch.setenv("ZOO_DATA", str(named))
-    assert load_dataset_by_name("mnist", data_dir=given).source == f"{given}/mnist.npz"
-    assert load_dataset_by_name("mnist").source == f"{named}/mnist.npz"
+    monkeypatch.setenv("ZOO_DATA", str(variable))
+    assert load_dataset_by_name("mnist", data_dir=explicit).source == f"{explicit}/mnist.npz"
+    assert load_dataset_by_name("mnist").source == f"{variable}/mnist.npz"
     monkeypatch.delenv("ZOO_DATA")
     assert load_dataset_by_name("mnist").source == f"{cache}/mnist.npz"
 
 
-def test_zoo_data_without_the_files_is_passed_over(tmp_path, monkeypatch):
+def test_zoo_data_without_the_files_is_skipped(tmp_path, monkeypatch):
     (tmp_path / "named").mkdir()
     write_npz(keras_datasets(tmp_path) / "mnist.npz")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "named"))
@@ -47,7 +47,7 @@ def test_zoo_data_that_is_no_folder_is_refused(tmp_path, monkeypatch):
     check_message(error.value, "ZOO_DATA", tmp_path / "not-there")
 
 
-def test_a_data_directory_without_the_files_is_not_passed_over(tmp_path, monkeypatch):
+def test_a_data_directory_without_the_files_is_refused(tmp_path, monkeypatch):
     (tmp_path / "given").mkdir()
     write_npz(keras_datasets(tmp_path) / "mnist.npz")
     monkeypatch.setenv("ZOO_DATA", str(keras_datasets(tmp_path)))
@@ -57,28 +57,28 @@ def test_a_data_directory_without_the_files_is_not_passed_over(tmp_path, monkeyp
                   ".gz", "MNIST/raw/", f"{tmp_path}/given/mnist")
 
 
-def test_a_subfolder_of_the_name_goes_first(tmp_path):
-    """So MNIST and Fashion-MNIST, named alike, share a folder."""
+def test_a_subfolder_with_the_name_is_searched_first(tmp_path):
+    """MNIST and Fashion-MNIST, whose files have the same names, can share a folder."""
     write_idx(tmp_path)
     write_idx(tmp_path / "fashion_mnist", {**MNIST, "test": MNIST["train"]})
     assert len(load_dataset_by_name("mnist", data_dir=tmp_path).test) == 30
     assert len(load_dataset_by_name("fashion_mnist", data_dir=tmp_path).test) == 100
 
 
-def first_labels(labels):
-    """A set of random images whose first training labels are these."""
-    numbers, images = MNIST["train"]
-    numbers = numbers.copy()
-    numbers[:len(labels), 0] = labels
-    return {**MNIST, "train": (numbers, images)}
+def with_first_labels(labels):
+    """Return a set of random images whose first training labels are `labels`."""
+    train_labels, images = MNIST["train"]
+    train_labels = train_labels.copy()
+    train_labels[:len(labels), 0] = labels
+    return {**MNIST, "train": (train_labels, images)}
 
 
 @pytest.mark.parametrize("name, other, labels", [
     ("mnist", "fashion_mnist", (5, 0, 4, 1, 9, 2, 1, 3, 1, 4)),  # as the authors' files begin
     ("fashion_mnist", "mnist", (9, 0, 0, 3, 0, 2, 7, 2, 5, 5)),
 ])
-def test_files_of_the_same_names_are_told_apart_by_their_content(name, other, labels, tmp_path, monkeypatch):
-    write_idx(tmp_path, first_labels(labels), ".gz")
+def test_files_with_the_same_names_are_identified_by_their_content(name, other, labels, tmp_path, monkeypatch):
+    write_idx(tmp_path, with_first_labels(labels), ".gz")
     assert len(load_dataset_by_name(name, data_dir=tmp_path).test) == 30
     with pytest.raises(UserError) as error:
         load_dataset_by_name(other, data_dir=tmp_path)
@@ -86,7 +86,8 @@ def test_files_of_the_same_names_are_told_apart_by_their_content(name, other, la
     write_idx(keras_datasets(tmp_path) / "fashion-mnist")
     write_npz(keras_datasets(tmp_path) / "mnist.npz")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
-    assert load_dataset_by_name(other).source.startswith(str(keras_datasets(tmp_path)))  # the others are passed over
+    # the other set's files are skipped
+    assert load_dataset_by_name(other).source.startswith(str(keras_datasets(tmp_path)))
 
 
 def test_a_file_is_missing(tmp_path):
@@ -99,7 +100,7 @@ def test_a_file_is_missing(tmp_path):
 
 
 @pytest.mark.parametrize("name, parts", [("nowhere", ()), ("mnist.npz", ("file", "folder"))])
-def test_a_data_directory_that_is_none(tmp_path, name, parts):
+def test_a_missing_or_invalid_data_directory(tmp_path, name, parts):
     write_npz(tmp_path / "mnist.npz")
     with pytest.raises(UserError) as error:
         load_dataset_by_name("mnist", data_dir=tmp_path / name)
@@ -113,7 +114,7 @@ def test_a_home_folder(tmp_path, monkeypatch):
     assert len(load_dataset_by_name("mnist", data_dir="~/data").test) == 30
 
 
-def test_a_damaged_file_is_not_passed_over(tmp_path, monkeypatch):
+def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
     write_npz(keras_datasets(tmp_path) / "mnist.npz")
     (tmp_path / "mnist.npz").write_bytes(b"half of it")
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
@@ -123,7 +124,7 @@ def test_a_damaged_file_is_not_passed_over(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_that_may_not_be_read(tmp_path):
+def test_a_file_without_read_permission(tmp_path):
     write_folder(tmp_path, files10(binary, ".bin"))
     (tmp_path / "test_batch.bin").chmod(0)
     with pytest.raises(UserError) as error:
@@ -131,7 +132,7 @@ def test_a_file_that_may_not_be_read(tmp_path):
     check_message(error.value, "cifar10", tmp_path / "test_batch.bin")
 
 
-def test_digits_need_no_files_and_say_so(digits):
+def test_digits_need_no_files(digits):
     [note] = digits.notes
     check_message(note, "digits", "zoo")
     assert digits.source == "zoo/data/digits.npz"
@@ -157,7 +158,7 @@ def test_a_cache_that_cannot_be_written(no_network, tmp_path):
     check_message(error.value, "mnist", tmp_path / "keras-home" / "datasets", "--data-dir")
 
 
-def test_the_sources_of_cifar_are_told(tmp_path):
+def test_the_source_of_cifar_is_its_folder(tmp_path):
     write_folder(tmp_path / "cifar-10-batches-bin", files10(binary, ".bin"))
     data = load_dataset_by_name("cifar10", data_dir=tmp_path)
     assert data.source == f"{tmp_path}/cifar-10-batches-bin"

@@ -1,4 +1,4 @@
-"""zoo.fit and zoo.Run: training from Python, on data of one's own, stopped and resumed."""
+"""zoo.fit and zoo.Run: training from Python, on custom data, interrupted and resumed."""
 
 import json
 import re
@@ -23,20 +23,20 @@ FEW = {"limit": 200, "epochs": 2}
 
 
 class StopAfter(keras.callbacks.Callback):
-    """Ends training after some epochs, as EarlyStopping or Optuna's pruning would."""
+    """Stops training after some epochs, like EarlyStopping or Optuna's pruning."""
 
     def __init__(self, epochs):
         super().__init__()
-        self.left, self.logs = epochs, []
+        self.remaining_epochs, self.logs = epochs, []
 
     def on_epoch_end(self, epoch, logs=None):
         self.logs.append(dict(logs))
-        self.left -= 1
-        self.model.stop_training = self.left <= 0
+        self.remaining_epochs -= 1
+        self.model.stop_training = self.remaining_epochs <= 0
 
 
-def stripes(count, seed=0):
-    """Images of three classes that a row of white pixels tells apart, and labels."""
+def make_stripes(count, seed=0):
+    """Return images of three classes, distinguished by the position of a white row, and labels."""
     rng = np.random.default_rng(seed)
     images, labels = rng.integers(0, 200, (count, 28, 28), np.uint8), np.arange(count) % 3
     images[np.arange(count), 6 + 7 * labels] = 255
@@ -44,81 +44,86 @@ def stripes(count, seed=0):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained_run(tmp_path_factory):
     return zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path_factory.mktemp("runs"), name="digits")
 
 
-def test_a_run_says_what_came_out(trained):
-    assert (trained.name, trained.status, trained.reason) == ("digits", "finished", None)
-    assert trained.history["epoch"] == [1, 2] and len(trained.history["val_accuracy"]) == 2
-    assert trained.result["test_accuracy_best"] == json.loads(
-        (trained.path / "result.json").read_text())["test_accuracy_best"]
-    assert trained.config["recipe"]["epochs"] == 2 and trained.class_names == list("0123456789")
-    again = zoo.Run(trained.path)
-    assert (again.status, again.history) == ("finished", trained.history)
-    check_message(repr(again), "lenet5", "digits")
-    assert "<img" in again._repr_html_()
+def test_the_results_of_a_run(trained_run):
+    assert (trained_run.name, trained_run.status, trained_run.reason) == ("digits", "finished", None)
+    assert trained_run.history["epoch"] == [1, 2] and len(trained_run.history["val_accuracy"]) == 2
+    assert trained_run.result["test_accuracy_best"] == json.loads(
+        (trained_run.path / "result.json").read_text())["test_accuracy_best"]
+    assert trained_run.config["recipe"]["epochs"] == 2 and trained_run.class_names == list("0123456789")
+    reopened = zoo.Run(trained_run.path)
+    assert (reopened.status, reopened.history) == ("finished", trained_run.history)
+    check_message(repr(reopened), "lenet5", "digits")
+    assert "<img" in reopened._repr_html_()
 
 
-def test_a_run_evaluates_and_predicts(trained):
-    scores = trained.evaluate(split="test")
-    assert scores["accuracy"] == trained.result["test_accuracy_best"] and scores["total"] == 200
+def test_a_run_evaluates_and_predicts(trained_run):
+    scores = trained_run.evaluate(split="test")
+    assert scores["accuracy"] == trained_run.result["test_accuracy_best"] and scores["total"] == 200
     dataset = zoo.load_data("digits", limit=200)
-    other = trained.evaluate(dataset)
-    assert other["accuracy"] == scores["accuracy"]
+    dataset_scores = trained_run.evaluate(dataset)
+    assert dataset_scores["accuracy"] == scores["accuracy"]
     images = dataset.test.images[:3]
-    probabilities = trained.predict(images)
+    probabilities = trained_run.predict(images)
     assert probabilities.shape == (3, 10) and probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
-    (name, most), (_, less) = trained.predict(images, top_k=2)[0]
-    assert name == str(probabilities[0].argmax()) and most == pytest.approx(probabilities[0].max()) and most > less
-    assert np.array_equal(trained.load_model("best").predict(images, verbose=0), probabilities)
+    (name, largest), (_, second) = trained_run.predict(images, top_k=2)[0]
+    assert name == str(probabilities[0].argmax())
+    assert largest == pytest.approx(probabilities[0].max()) and largest > second
+    assert np.array_equal(trained_run.load_model("best").predict(images, verbose=0), probabilities)
 
 
-def test_the_command_trains_the_same(trained, tmp_path):
+def test_the_command_trains_identically(trained_run, tmp_path):
     assert train.main(["lenet5", "--limit", "200", "--epochs", "2", "--output-dir", str(tmp_path), "--name", "digits",
                        "--gpu", "none"]) == 0
-    assert (tmp_path / "digits" / "history.csv").read_text() == (trained.path / "history.csv").read_text()
-    one, other = (read_arrays(path / "checkpoints" / "last.npz") for path in (trained.path, tmp_path / "digits"))
-    assert [name for name in one if not np.array_equal(one[name], other[name])] in ([], ["progress/seconds"])
+    assert (tmp_path / "digits" / "history.csv").read_text() == (trained_run.path / "history.csv").read_text()
+    python_arrays, command_arrays = (read_arrays(path / "checkpoints" / "last.npz")
+                                     for path in (trained_run.path, tmp_path / "digits"))
+    assert [name for name in python_arrays
+            if not np.array_equal(python_arrays[name], command_arrays[name])] in ([], ["progress/seconds"])
 
 
-def test_the_same_call_again_does_nothing(trained, capsys):
-    before = (trained.path / "history.csv").stat().st_mtime_ns
-    again = zoo.fit("lenet5", "digits", **FEW, output_dir=trained.path.parent, name="digits")
-    assert again.status == "finished" and (trained.path / "history.csv").stat().st_mtime_ns == before
+def test_the_same_call_again_does_nothing(trained_run, capsys):
+    before = (trained_run.path / "history.csv").stat().st_mtime_ns
+    repeated = zoo.fit("lenet5", "digits", **FEW, output_dir=trained_run.path.parent, name="digits")
+    assert repeated.status == "finished" and (trained_run.path / "history.csv").stat().st_mtime_ns == before
     with pytest.raises(UserError, match="learning_rate"):
-        zoo.fit("lenet5", "digits", **FEW, learning_rate=0.01, output_dir=trained.path.parent, name="digits")
+        zoo.fit("lenet5", "digits", **FEW, learning_rate=0.01, output_dir=trained_run.path.parent, name="digits")
 
 
-def test_stopped_by_a_callback_and_resumed_it_is_the_run_that_never_stopped(trained, tmp_path):
+def test_a_run_stopped_by_a_callback_resumes_exactly(trained_run, tmp_path):
     callback = StopAfter(1)
     run = zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="digits", callbacks=[callback])
     assert (run.status, run.result) == ("stopped", None) and "callback" in run.reason
-    again = zoo.Run(run.path)  # another process reads it too
-    assert again.reason == run.reason and run.reason in repr(again)
+    reopened = zoo.Run(run.path)  # as in another process
+    assert reopened.reason == run.reason and run.reason in repr(reopened)
     assert run.history["epoch"] == [1]
     assert callback.logs[0]["val_loss"] == run.history["val_loss"][0]
-    whole = run.resume()
-    assert (whole.status, whole.reason) == ("finished", None) and whole.history == trained.history
-    assert again.reason is None and "stop_reason" not in whole.config
-    one, other = (read_arrays(each.path / "checkpoints" / "last.npz") for each in (whole, trained))
-    assert [name for name in one if not np.array_equal(one[name], other[name])] in ([], ["progress/seconds"])
+    resumed = run.resume()
+    assert (resumed.status, resumed.reason) == ("finished", None) and resumed.history == trained_run.history
+    assert reopened.reason is None and "stop_reason" not in resumed.config
+    resumed_arrays, expected_arrays = (read_arrays(finished_run.path / "checkpoints" / "last.npz")
+                                       for finished_run in (resumed, trained_run))
+    assert [name for name in resumed_arrays
+            if not np.array_equal(resumed_arrays[name], expected_arrays[name])] in ([], ["progress/seconds"])
 
 
 def test_arrays(tmp_path):
-    test = stripes(30, seed=1)
-    run = zoo.fit("lenet5", stripes(300), test_data=test, class_names=["top", "middle", "bottom"], epochs=4,
+    test = make_stripes(30, seed=1)
+    run = zoo.fit("lenet5", make_stripes(300), test_data=test, class_names=["top", "middle", "bottom"], epochs=4,
                   batch_size=16, output_dir=tmp_path, name="stripes")
     assert run.class_names == ["top", "middle", "bottom"] and run.result["test_accuracy_best"] > 0.9
-    assert run.evaluate(test and zoo.load_data(stripes(300), test_data=test))["total"] == 30
+    assert run.evaluate(test and zoo.load_data(make_stripes(300), test_data=test))["total"] == 30
     with pytest.raises(UserError, match="arrays") as error:
         run.evaluate()
     check_message(error.value)
     assert zoo.load(run.path).output_shape == (None, 3)
 
 
-def test_splits_that_say_little_are_named_at_the_start(tmp_path, capsys):
-    images, labels = stripes(60)
+def test_small_splits_are_noted_at_the_start(tmp_path, capsys):
+    images, labels = make_stripes(60)
     zoo.fit("lenet5", (images, labels), validation_data=(images[labels > 0][:9], labels[labels > 0][:9]),
             test_data=(images[labels < 2], labels[labels < 2]), class_names=["top", "middle", "bottom"], epochs=1,
             output_dir=tmp_path)
@@ -127,16 +132,16 @@ def test_splits_that_say_little_are_named_at_the_start(tmp_path, capsys):
     check_message(notes[0], "validation", "9")
     check_message(notes[1], "validation", "1", "3", "'top'")
     check_message(notes[2], "test", "1", "3", "'bottom'")
-    whole = zoo.load_data((images, labels), validation_data=(images[:10], labels[:10]))
-    assert note_small_splits(whole) == []
+    full = zoo.load_data((images, labels), validation_data=(images[:10], labels[:10]))
+    assert note_small_splits(full) == []
 
 
 @pytest.mark.parametrize("names", [pytest.param(("x_train", "y_train", "x_test", "y_test"), marks=pytest.mark.slow),
                                    ("train_images", "train_labels", "test_images", "test_labels")])
 def test_an_npz_file_by_the_command_and_resumed(names, tmp_path, capsys):
     file = tmp_path / "stripes.npz"
-    images, labels = stripes(200)
-    np.savez(file, **dict(zip(names, (images, labels[:, None], *stripes(30, seed=1)), strict=True)))
+    images, labels = make_stripes(200)
+    np.savez(file, **dict(zip(names, (images, labels[:, None], *make_stripes(30, seed=1)), strict=True)))
 
     assert train.main(["lenet5", "--dataset", str(file), "--epochs", "1", "--lr-schedule", "constant", "--output-dir",
                        str(tmp_path), "--name", "run", "--gpu", "none"]) == 0
@@ -149,7 +154,7 @@ def test_an_npz_file_by_the_command_and_resumed(names, tmp_path, capsys):
     assert re.search(rf"(?m)^accuracy\b.* {run.result['test_accuracy_best']:.2%}", capsys.readouterr().out)
 
 
-def test_a_folder_from_scratch_is_the_whole_network(tmp_path):
+def test_a_folder_from_scratch_trains_the_whole_network(tmp_path):
     pets = write_pets(tmp_path / "pets", (30, 34, 3), ".png")
     run = zoo.fit("lenet5", pets, epochs=1, output_dir=tmp_path, name="pets1")
     model = run.load_model()
@@ -172,7 +177,7 @@ def test_a_folder_from_scratch_is_the_whole_network(tmp_path):
     (lambda: zoo.fit("lenet5", precision="bf16"), "'bf16' bfloat16"),
     (lambda: zoo.fit("resnet18", preset="smal"), "'smal' 'small'"),
     (lambda: zoo.fit("resnet18", preset="small", width=0.5), "preset small width"),
-    (lambda: zoo.fit("lenet5", stripes(30), class_names=["a"]), "1 3"),
+    (lambda: zoo.fit("lenet5", make_stripes(30), class_names=["a"]), "1 3"),
     (lambda: zoo.fit("lenet5", name="a/b"), "'a/b'"),
     (lambda: zoo.Run("nowhere"), "nowhere"),
     (lambda: zoo.fit("lenet5", lr=0.1), "lr=0.1 learning_rate=0.1"),
@@ -187,7 +192,7 @@ def test_a_folder_from_scratch_is_the_whole_network(tmp_path):
     (lambda: zoo.fit("lenet5", pretrained="runs/a"), "weights='runs/a'"),
     (lambda: zoo.fit("lenet5", lr_decay=0.5), "gamma=0.5 milestones"),
     (lambda: zoo.fit("lenet5", step_size=30), "milestones='every"),
-    (lambda: zoo.fit("lenet5", val_data=stripes(3)), "val_data validation_data=..."),
+    (lambda: zoo.fit("lenet5", val_data=make_stripes(3)), "val_data validation_data=..."),
     (lambda: zoo.fit("lenet5", validation_split=0.2), "validation_split=0.2 tenth validation_data"),
     (lambda: zoo.fit("lenet5", mixup=0.2), "augmentation='mixup=0.2'"),
     (lambda: zoo.find_learning_rate("lenet5", bs=64), "zoo.find_learning_rate bs=64 batch_size=64"),
@@ -196,7 +201,7 @@ def test_a_folder_from_scratch_is_the_whole_network(tmp_path):
     (lambda: zoo.describe("vgg16", img_size=64), "img_size=64 input_shape"),
     (lambda: zoo.fit("lenet5", sparkle=1), "'sparkle' learning_rate"),
 ])
-def test_a_mistake_is_one_line(call, parts, tmp_path, monkeypatch):
+def test_an_error_is_one_line(call, parts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:
         call()
@@ -204,30 +209,30 @@ def test_a_mistake_is_one_line(call, parts, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mistake_is_found_before_a_backend_loads():
+def test_an_invalid_argument_is_refused_before_a_backend_loads():
     code = ("import sys, zoo\n"
             "try:\n    zoo.fit('lenet5', 'digits', epoch=1)\n"
             "except zoo.errors.UserError as error:\n    print(str(error).count('\\n'))\n"
             "print(*sorted({'keras', 'tensorflow', 'jax', 'torch', 'matplotlib'} & set(sys.modules)))")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "0\n\n"
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stdout == "0\n\n"
 
 
-def test_a_device_is_chosen_before_keras_is_imported():
+def test_a_device_must_be_selected_before_keras_is_imported():
     code = ("import os, zoo\nzoo.set_device('none')\nassert os.environ['CUDA_VISIBLE_DEVICES'] == '-1'\n"
             "import keras\nzoo.set_device('none')\n"
             "try:\n    zoo.set_device(backend='jax')\n"
             "except zoo.errors.UserError as error:\n    print(error)")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    check_message(done.stdout, "jax")
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    check_message(process.stdout, "jax")
 
 
-# ----------------------------------------------------------------------------------------------- a model of one's own
+# -------------------------------------------------------------------------------------------------------- custom models
 
 layers = keras.layers
-FLAT = (layers.Input((28, 28, 1)), layers.Flatten())
-MAPS = (layers.Input((28, 28, 1)), layers.AveragePooling2D(14))  # 2x2
+FLAT_START = (layers.Input((28, 28, 1)), layers.Flatten())
+MAPS_START = (layers.Input((28, 28, 1)), layers.AveragePooling2D(14))  # 2x2
 
 
 class Twice(layers.Layer):
@@ -248,21 +253,21 @@ class NoConfig(layers.Layer):
         return self.function(inputs)
 
 
-def halve(inputs):
+def divide_by_two(inputs):
     return inputs / 2
 
 
-def stack(*parts, start=FLAT, name=None):
+def make_sequential(*parts, start=FLAT_START, name=None):
     return keras.Sequential([*start, *parts], name=name)
 
 
-def branch(finish):
-    """A functional model whose output is `finish` of ten logits."""
+def make_functional(finish):
+    """Return a functional model whose output is `finish` of ten logits."""
     image = keras.Input((28, 28, 1))
     return keras.Model(image, finish(layers.Dense(10)(layers.Flatten()(image))))
 
 
-def head(*parts):
+def make_head(*parts):
     return keras.Sequential([layers.Input((784,)), *parts])
 
 
@@ -271,22 +276,23 @@ def share_softmax(logits):
     return softmax(layers.Dense(10)(softmax(logits)))
 
 
-def backbone():
+def make_backbone():
     image = keras.Input((28, 28, 1))
     return keras.Model(image, layers.Flatten()(layers.Conv2D(4, 5, strides=4, activation="relu")(image)))
 
 
 @pytest.mark.parametrize("make", [
-    lambda: stack(layers.Dense(10), layers.Softmax(), layers.Activation("linear", dtype="float32")),
-    lambda: stack(layers.Dense(10, activation="softmax"), layers.Reshape((10,))),
-    lambda: stack(layers.Dense(10), layers.Activation("softmax"), layers.Reshape((1, 10)), layers.Flatten()),
-    lambda: stack(layers.Conv2D(10, 2, activation="softmax"), layers.Flatten(), layers.Identity(), start=MAPS),
-    lambda: stack(head(layers.Dense(10, activation="softmax"))),
-    lambda: stack(head(layers.Dense(10), layers.Softmax()), layers.Activation("linear")),
-    lambda: branch(keras.ops.softmax),
-    lambda: branch(lambda logits: keras.ops.reshape(layers.Softmax()(logits), (-1, 10))),
+    lambda: make_sequential(layers.Dense(10), layers.Softmax(), layers.Activation("linear", dtype="float32")),
+    lambda: make_sequential(layers.Dense(10, activation="softmax"), layers.Reshape((10,))),
+    lambda: make_sequential(layers.Dense(10), layers.Activation("softmax"), layers.Reshape((1, 10)), layers.Flatten()),
+    lambda: make_sequential(layers.Conv2D(10, 2, activation="softmax"), layers.Flatten(), layers.Identity(),
+                            start=MAPS_START),
+    lambda: make_sequential(make_head(layers.Dense(10, activation="softmax"))),
+    lambda: make_sequential(make_head(layers.Dense(10), layers.Softmax()), layers.Activation("linear")),
+    lambda: make_functional(keras.ops.softmax),
+    lambda: make_functional(lambda logits: keras.ops.reshape(layers.Softmax()(logits), (-1, 10))),
 ])
-def test_a_softmax_is_found_behind_what_changes_nothing(make, tmp_path):
+def test_a_softmax_is_found_before_layers_without_effect(make, tmp_path):
     info, path = zoo.load_data("digits", limit=10).info, tmp_path / "model.keras"
     keras.utils.set_random_seed(0)
     model = make()
@@ -297,28 +303,33 @@ def test_a_softmax_is_found_behind_what_changes_nothing(make, tmp_path):
     logits, probabilities = (custom_model.build_custom_model(config, path, (0.1,), (0.5,), end).predict(
         images, verbose=0) for end in (None, "softmax"))
     np.testing.assert_allclose(probabilities, expected, rtol=1e-4, atol=1e-6)
-    assert logits.min() < 0  # no probabilities
+    assert logits.min() < 0  # not probabilities
     np.testing.assert_allclose(logits - logits[:, :1], np.log(expected / expected[:, :1]), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("make, parts", [
-    (lambda: stack(layers.Dense(10), layers.Activation("sigmoid")), "sigmoid softmax Dense(10)"),
-    (lambda: stack(layers.Dense(10, activation="tanh"), layers.Identity()), "tanh softmax Dense(10)"),
-    (lambda: branch(keras.ops.sigmoid), "sigmoid softmax Dense(10)"),
-    (lambda: stack(head(layers.Dense(10, activation="hard_sigmoid"))), "hardsigmoid softmax Dense(10)"),
-    (lambda: stack(layers.Dense(10, activation="softmax"), layers.Dropout(0.5, name="drop")), "drop Dense(10)"),
-    (lambda: stack(layers.Conv2D(10, 1, activation="softmax"), layers.GlobalAveragePooling2D(name="mean"), start=MAPS),
+    (lambda: make_sequential(layers.Dense(10), layers.Activation("sigmoid")), "sigmoid softmax Dense(10)"),
+    (lambda: make_sequential(layers.Dense(10, activation="tanh"), layers.Identity()), "tanh softmax Dense(10)"),
+    (lambda: make_functional(keras.ops.sigmoid), "sigmoid softmax Dense(10)"),
+    (lambda: make_sequential(make_head(layers.Dense(10, activation="hard_sigmoid"))), "hardsigmoid softmax Dense(10)"),
+    (lambda: make_sequential(layers.Dense(10, activation="softmax"), layers.Dropout(0.5, name="drop")),
+     "drop Dense(10)"),
+    (lambda: make_sequential(layers.Conv2D(10, 1, activation="softmax"), layers.GlobalAveragePooling2D(name="mean"),
+                             start=MAPS_START),
      "mean Dense(10)"),
-    (lambda: stack(layers.Reshape((2, 392)), layers.Dense(5, activation="softmax", name="pair"), layers.Flatten()),
+    (lambda: make_sequential(layers.Reshape((2, 392)), layers.Dense(5, activation="softmax", name="pair"),
+                             layers.Flatten()),
      "pair 10 Dense(10)"),
-    (lambda: branch(share_softmax), "softmax"),
-    (lambda: stack(Twice(), layers.Dense(10)), "Twice @keras.saving.register_keras_serializable()"),
-    (lambda: stack(head(Twice()), layers.Dense(10)), "Twice @keras.saving.register_keras_serializable()"),
-    (lambda: stack(layers.Activation(halve), layers.Dense(10)), "halve @keras.saving.register_keras_serializable()"),
-    (lambda: stack(NoConfig(lambda inputs: inputs / 2), layers.Dense(10)), "NoConfig get_config()"),
-    (lambda: stack(layers.Lambda(lambda inputs: inputs / 2), layers.Dense(10)), "Lambda keras.layers.Layer"),
+    (lambda: make_functional(share_softmax), "softmax"),
+    (lambda: make_sequential(Twice(), layers.Dense(10)), "Twice @keras.saving.register_keras_serializable()"),
+    (lambda: make_sequential(make_head(Twice()), layers.Dense(10)),
+     "Twice @keras.saving.register_keras_serializable()"),
+    (lambda: make_sequential(layers.Activation(divide_by_two), layers.Dense(10)),
+     "halve @keras.saving.register_keras_serializable()"),
+    (lambda: make_sequential(NoConfig(lambda inputs: inputs / 2), layers.Dense(10)), "NoConfig get_config()"),
+    (lambda: make_sequential(layers.Lambda(lambda inputs: inputs / 2), layers.Dense(10)), "Lambda keras.layers.Layer"),
 ])
-def test_a_model_of_ones_own_that_is_refused(make, parts, tmp_path):
+def test_custom_models_that_are_refused(make, parts, tmp_path):
     with pytest.raises(UserError) as error:
         zoo.fit(make(), "digits", **FEW, output_dir=tmp_path / "runs")
     check_message(error.value, *parts.split())
@@ -326,41 +337,43 @@ def test_a_model_of_ones_own_that_is_refused(make, parts, tmp_path):
 
 
 @pytest.mark.parametrize("make", [
-    lambda: stack(layers.Dense(10, activation="relu")),
-    lambda: keras.Sequential([layers.Input((28, 28, 1)), backbone(), layers.Dense(10, activation="softmax")]),
-    lambda: branch(keras.Sequential([layers.Input((10,)), layers.Dense(10), layers.Softmax()])),
+    lambda: make_sequential(layers.Dense(10, activation="relu")),
+    lambda: keras.Sequential([layers.Input((28, 28, 1)), make_backbone(), layers.Dense(10, activation="softmax")]),
+    lambda: make_functional(keras.Sequential([layers.Input((10,)), layers.Dense(10), layers.Softmax()])),
 ])
-def test_a_model_that_holds_others(make, tmp_path):
+def test_nested_custom_models(make, tmp_path):
     run = zoo.fit(make(), "digits", limit=50, epochs=1, output_dir=tmp_path, name="own")
     assert run.status == "finished" and run.evaluate()["accuracy"] == run.result["test_accuracy_best"]
 
 
-def test_pixels_of_a_model_that_rescales_inside_stay_as_they_are(tmp_path):
+def test_pixels_are_not_rescaled_for_a_model_that_rescales(tmp_path):
     inner = keras.Sequential([layers.Input((28, 28, 1)), layers.Rescaling(1 / 255), layers.Flatten()])
     model = keras.Sequential([layers.Input((28, 28, 1)), inner, layers.Dense(10)])
     assert not custom_model.make_custom_model_config(model, zoo.load_data("digits", limit=10).info).rescale
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
-def test_a_softmax_of_half_precision_sums_to_one_nearly_enough(precision):
-    model = stack(layers.Dense(10, dtype=precision), layers.Softmax(dtype=precision),
-                  layers.Activation("linear", dtype="float32"))
+def test_a_softmax_in_half_precision_is_accepted(precision):
+    model = make_sequential(layers.Dense(10, dtype=precision), layers.Softmax(dtype=precision),
+                            layers.Activation("linear", dtype="float32"))
     custom_model.make_custom_model_config(model, zoo.load_data("digits", limit=10).info)
     assert custom_model.remove_softmax(model).predict(np.ones((1, 28, 28, 1), "float32"), verbose=0).min() < 0
 
 
-def test_a_name_that_keras_counted_up_does_not_count():
+def test_automatic_names_of_keras_do_not_matter():
     info = zoo.load_data("digits", limit=10).info
-    one, other, wider, named = (custom_model.make_custom_model_config(model, info) for model in (
-        stack(layers.Dense(10)), stack(layers.Dense(10)), stack(head(layers.Dense(20)), layers.Dense(10)),
-        stack(layers.Dense(10), name="net_2")))
-    assert one == other and one.name == "sequential" and named.name == "net_2" and named.digest == one.digest
-    assert custom_model.make_custom_model_config(stack(head(layers.Dense(20, use_bias=False)), layers.Dense(10)),
+    first, second, wider, named = (custom_model.make_custom_model_config(model, info) for model in (
+        make_sequential(layers.Dense(10)), make_sequential(layers.Dense(10)),
+        make_sequential(make_head(layers.Dense(20)), layers.Dense(10)),
+        make_sequential(layers.Dense(10), name="net_2")))
+    assert first == second and first.name == "sequential" and named.name == "net_2" and named.digest == first.digest
+    assert custom_model.make_custom_model_config(make_sequential(make_head(layers.Dense(20, use_bias=False)),
+                                                                 layers.Dense(10)),
                                                  info).digest != wider.digest
 
 
 def test_a_model_under_another_automatic_name_resumes(tmp_path):
-    models = [stack(layers.Dense(10)) for _ in range(2)]
+    models = [make_sequential(layers.Dense(10)) for _ in range(2)]
     assert models[0].name != models[1].name
     run = zoo.fit(models[0], "digits", limit=50, epochs=2, output_dir=tmp_path, name="own", callbacks=[StopAfter(1)])
     assert run.status == "stopped"

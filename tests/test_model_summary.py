@@ -1,5 +1,4 @@
-"""What zoo.analysis.summary counts, against arithmetic by hand and the papers' numbers; what zoo.describe says of
-it.
+"""The counts of zoo.analysis.summary, against arithmetic by hand and the papers' numbers, and zoo.describe.
 """
 
 import functools
@@ -25,15 +24,15 @@ from zoo.layers import RBF, Maxout, SparseConv2D, TrainableSubsampling
 FACTS = {name: facts for file in sorted({spec.module for spec in registry.MODELS.values()})
          for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
 NETWORKS = [*registry.MODELS]
-SIDED = [name for name, spec in registry.MODELS.items() if spec.aux_loss_weights]
+NETWORKS_WITH_AUX = [name for name, spec in registry.MODELS.items() if spec.aux_loss_weights]
 
 
 @functools.cache
-def described(name, *arguments, **keywords):
+def describe_cached(name, *arguments, **keywords):
     return zoo.describe(name, *arguments, **keywords)
 
 
-def unallocated(make):
+def summarize_without_weights(make):
     def inside():
         with keras.StatelessScope(initialize_variables=False):
             return summary.summarize_model(make())
@@ -42,8 +41,8 @@ def unallocated(make):
         return thread.submit(inside).result()
 
 
-def of(shape, *steps):
-    """The ModelSummary of layers one after another."""
+def summarize_layers(shape, *steps):
+    """Return the ModelSummary of a sequence of layers."""
     x = image = keras.Input(shape, name="image")
     for step in steps:
         x = step(x)
@@ -74,20 +73,21 @@ def of(shape, *steps):
     ((7, 5, 6), Maxout(2, name="x"), 0, 0),
 ])
 def test_a_layer_counted_by_hand(shape, layer, parameters, multiply_adds):
-    found = of(shape, layer)
-    assert (found.parameters, found.multiply_adds, found.uncounted_layers) == (parameters, multiply_adds, ())
-    (stage,) = found.stages
+    model_summary = summarize_layers(shape, layer)
+    assert (model_summary.parameters, model_summary.multiply_adds,
+            model_summary.uncounted_layers) == (parameters, multiply_adds, ())
+    (stage,) = model_summary.stages
     assert (stage.parameters, stage.multiply_adds, stage.layers) == (parameters, multiply_adds, ("x",))
     assert stage.shape == layer.output.shape[1:]
 
 
 def test_channels_first():
-    found = of((3, 8, 8), layers.Conv2D(4, 3, data_format="channels_first", name="x"))
-    assert found.multiply_adds == 36 * 4 * 27
+    model_summary = summarize_layers((3, 8, 8), layers.Conv2D(4, 3, data_format="channels_first", name="x"))
+    assert model_summary.multiply_adds == 36 * 4 * 27
 
 
-def test_what_a_layer_is():
-    image, conv, pool, dense = of(
+def test_attributes_of_layers():
+    image, conv, pool, dense = summarize_layers(
         (8, 8, 3), layers.Conv2D(4, (3, 1), 2, name="a_1"), layers.MaxPooling2D(2, name="a_2"),
         layers.Dense(5, name="b")).layers
     assert (image.name, image.class_name, image.shape) == ("image", "InputLayer", (8, 8, 3))
@@ -96,82 +96,83 @@ def test_what_a_layer_is():
     assert (dense.class_name, dense.filters, dense.kernel_size, dense.strides) == ("Dense", 5, None, None)
 
 
-def test_what_a_layer_reads():
+def test_inputs_of_layers():
     image = keras.Input((8, 8, 3), name="image")
     other = keras.Input((8, 8, 3), name="other")
-    twice = layers.Conv2D(3, 1, name="twice")
-    first = twice(image)
+    shared = layers.Conv2D(3, 1, name="twice")
+    first = shared(image)
     joined = layers.Concatenate(name="join")([other, first, other])
     gated = keras.ops.multiply(layers.Conv2D(3, 1, name="mix")(joined), first)
-    found = summary.summarize_model(keras.Model([image, other], [gated, twice(gated)]))
-    gate = next(layer.name for layer in found.layers if layer.class_name == "Multiply")
-    assert {layer.name: layer.inputs for layer in found.layers} == {
+    model_summary = summary.summarize_model(keras.Model([image, other], [gated, shared(gated)]))
+    gate = next(layer.name for layer in model_summary.layers if layer.class_name == "Multiply")
+    assert {layer.name: layer.inputs for layer in model_summary.layers} == {
         "image": (), "other": (), "twice": ("image", gate), "join": ("other", "twice"), "mix": ("join",),
         gate: ("mix", "twice")}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_hangs_together(name):
-    layers = [layer for stage in described(name)["stages"] for layer in stage["layers"]]
+def test_the_graph_of_every_network_is_connected(name):
+    layers = [layer for stage in describe_cached(name)["stages"] for layer in stage["layers"]]
     names = [layer["name"] for layer in layers]
-    (image,) = {each for layer in layers for each in layer["inputs"]} - {*names}
+    (image,) = {input_name for layer in layers for input_name in layer["inputs"]} - {*names}
     assert all(layer["inputs"] for layer in layers)
-    assert {each for layer in layers for each in layer["inputs"]} == {image, *names[:-1]}  # only the last is not read
+    # only the last is not read
+    assert {input_name for layer in layers for input_name in layer["inputs"]} == {image, *names[:-1]}
 
 
-def test_what_is_frozen_is_not_trainable():
+def test_frozen_layers_are_not_trainable():
     frozen = layers.Dense(5, name="a")
     frozen.trainable = False
-    found = of((3,), frozen, layers.BatchNormalization(name="b"))
-    assert [(each.parameters, each.trainable_parameters) for each in found.stages] == [(20, 0), (20, 10)]
-    assert (found.parameters, found.trainable_parameters) == (40, 10)
+    model_summary = summarize_layers((3,), frozen, layers.BatchNormalization(name="b"))
+    assert [(stage.parameters, stage.trainable_parameters) for stage in model_summary.stages] == [(20, 0), (20, 10)]
+    assert (model_summary.parameters, model_summary.trainable_parameters) == (40, 10)
 
 
 # ---------------------------------------------------------------------------------------------------------- the flow
 
-def test_the_order_is_that_of_the_flow_branch_by_branch():
+def test_layers_are_ordered_by_the_data_flow():
     image = keras.Input((8, 8, 3), name="image")
-    short = layers.Conv2D(2, 1, padding="same", name="fork_2")  # made first, drawn second
+    second_layer = layers.Conv2D(2, 1, padding="same", name="fork_2")  # created first, second in the order
     stem = layers.Conv2D(4, 3, padding="same", name="stem_1")(image)
-    right = short(stem)
-    left = layers.Conv2D(2, 3, padding="same", name="fork_1a")(stem)
-    left = layers.Conv2D(5, 3, padding="same", name="fork_1b")(left)
-    joined = layers.Concatenate(name="fork")([left, right])
-    side = layers.Dense(3, name="aux1_fc")(layers.GlobalAveragePooling2D(name="aux1_pool")(stem))
+    second_branch = second_layer(stem)
+    first_branch = layers.Conv2D(2, 3, padding="same", name="fork_1a")(stem)
+    first_branch = layers.Conv2D(5, 3, padding="same", name="fork_1b")(first_branch)
+    joined = layers.Concatenate(name="fork")([first_branch, second_branch])
+    aux = layers.Dense(3, name="aux1_fc")(layers.GlobalAveragePooling2D(name="aux1_pool")(stem))
     main = layers.Dense(4, name="fc")(layers.Flatten(name="flat")(joined))
-    found = summary.summarize_model(keras.Model(image, {"main": main, "aux1": side}))
-    assert [each.name for each in found.layers] == [
+    model_summary = summary.summarize_model(keras.Model(image, {"main": main, "aux1": aux}))
+    assert [item.name for item in model_summary.layers] == [
         "image", "stem_1", "fork_1a", "fork_1b", "fork_2", "fork", "flat", "fc", "aux1_pool", "aux1_fc"]
-    assert [(each.name, each.shape) for each in found.stages] == [
+    assert [(item.name, item.shape) for item in model_summary.stages] == [
         ("stem", (8, 8, 4)), ("fork", (8, 8, 7)), ("flat", (448,)), ("fc", (4,)), ("aux1", (3,))]
 
 
-def test_a_layer_in_two_places_counts_twice_and_has_its_weights_once():
+def test_a_shared_layer_computes_twice_and_has_its_weights_once():
     image = keras.Input((8, 8, 3), name="image")
-    twice = layers.Conv2D(3, 3, name="twice")
-    twice(keras.Input((30, 30, 3)))  # and once in another model
-    found = summary.summarize_model(keras.Model(image, twice(layers.ReLU(name="act")(twice(image)))))
-    assert (found.parameters, found.multiply_adds) == (84, (36 + 16) * 81)
-    assert [(each.name, each.shape) for each in found.stages] == [("act", (6, 6, 3)), ("twice", (4, 4, 3))]
+    shared = layers.Conv2D(3, 3, name="twice")
+    shared(keras.Input((30, 30, 3)))  # also called in another model
+    model_summary = summary.summarize_model(keras.Model(image, shared(layers.ReLU(name="act")(shared(image)))))
+    assert (model_summary.parameters, model_summary.multiply_adds) == (84, (36 + 16) * 81)
+    assert [(stage.name, stage.shape) for stage in model_summary.stages] == [("act", (6, 6, 3)), ("twice", (4, 4, 3))]
 
 
 def test_operations_are_layers_too():
     image = keras.Input((4, 6), name="image")
-    found = summary.summarize_model(keras.Model(image, keras.ops.relu(layers.Dense(6, name="fc")(image)) + 1))
-    assert [each.class_name for each in found.layers] == ["InputLayer", "Dense", "Relu", "Add"]
-    assert found.multiply_adds == 4 * 36 and found.stages[-1].shape == (4, 6)
+    model_summary = summary.summarize_model(keras.Model(image, keras.ops.relu(layers.Dense(6, name="fc")(image)) + 1))
+    assert [layer.class_name for layer in model_summary.layers] == ["InputLayer", "Dense", "Relu", "Add"]
+    assert model_summary.multiply_adds == 4 * 36 and model_summary.stages[-1].shape == (4, 6)
 
 
-def test_models_within_models_and_sequential_ones():
+def test_nested_and_sequential_models():
     inner = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="conv"), layers.Flatten(name="flat")],
                              name="inner")
     assert summary.summarize_model(inner).multiply_adds == 36 * 4 * 27
-    found = of((8, 8, 3), inner, layers.Dense(2, name="fc"))
-    assert [(each.name, each.parameters, each.multiply_adds) for each in found.stages] == [
+    model_summary = summarize_layers((8, 8, 3), inner, layers.Dense(2, name="fc"))
+    assert [(stage.name, stage.parameters, stage.multiply_adds) for stage in model_summary.stages] == [
         ("inner", 112, 36 * 4 * 27), ("fc", 290, 288)]
 
 
-@keras.saving.register_keras_serializable("test_anatomy")
+@keras.saving.register_keras_serializable("test_model_summary")
 class Unknown(layers.Layer):
     def build(self, shape):
         self.weight = self.add_weight(shape=(shape[-1],))
@@ -180,24 +181,25 @@ class Unknown(layers.Layer):
         return x * self.weight
 
 
-def test_what_cannot_be_counted_is_said():
+def test_layers_that_cannot_be_counted_are_listed():
     image = keras.Input((4, 6), name="image")
-    strange, product = Unknown(name="strange"), layers.Dot(2, name="product")
-    dense = layers.Dense(2, name="fc")(strange(image))
-    found = summary.summarize_model(keras.Model(image, product([dense, dense])))
-    assert found.uncounted_layers == ("strange", "product")
-    assert (found.parameters, found.multiply_adds) == (6 + 14, 4 * 12)
-    assert {each.name: each.multiply_adds for each in found.layers}["strange"] is None
+    unknown, product = Unknown(name="strange"), layers.Dot(2, name="product")
+    dense = layers.Dense(2, name="fc")(unknown(image))
+    model_summary = summary.summarize_model(keras.Model(image, product([dense, dense])))
+    assert model_summary.uncounted_layers == ("strange", "product")
+    assert (model_summary.parameters, model_summary.multiply_adds) == (6 + 14, 4 * 12)
+    assert {layer.name: layer.multiply_adds for layer in model_summary.layers}["strange"] is None
 
 
-def test_open_sides_cannot_be_counted():
-    found = of((None, None, 3), layers.Conv2D(4, 3, name="conv"), layers.GlobalAveragePooling2D(name="pool"),
-               layers.Dense(2, name="fc"))
-    assert (found.uncounted_layers, found.parameters, found.multiply_adds) == (("conv",), 122, 8)
-    assert found.stages[0].shape == (None, None, 4)
+def test_unknown_sizes_cannot_be_counted():
+    model_summary = summarize_layers((None, None, 3), layers.Conv2D(4, 3, name="conv"),
+                                     layers.GlobalAveragePooling2D(name="pool"), layers.Dense(2, name="fc"))
+    assert (model_summary.uncounted_layers, model_summary.parameters, model_summary.multiply_adds) == (("conv",), 122,
+                                                                                                       8)
+    assert model_summary.stages[0].shape == (None, None, 4)
 
 
-def test_a_model_of_code_is_refused():
+def test_a_subclassed_model_is_refused():
     class Coded(keras.Model):
         def call(self, x):
             return x
@@ -217,16 +219,16 @@ def test_a_model_of_code_is_refused():
     (keras.applications.Xception, 8_357_403_496),
 ], ids=lambda value: getattr(value, "__name__", ""))
 def test_keras_applications(make, multiply_adds):
-    found = unallocated(lambda: make(weights=None))
-    assert (found.multiply_adds, found.uncounted_layers) == (multiply_adds, ())
+    model_summary = summarize_without_weights(lambda: make(weights=None))
+    assert (model_summary.multiply_adds, model_summary.uncounted_layers) == (multiply_adds, ())
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_has_its_papers_multiply_adds(name):
-    told = described(name)
-    assert told["multiply_adds"] == FACTS[name].multiply_adds
-    assert (told["parameters"], told["trainable_parameters"]) == FACTS[name].parameters
-    assert told["layers_without_macs"] == []
+    description = describe_cached(name)
+    assert description["multiply_adds"] == FACTS[name].multiply_adds
+    assert (description["parameters"], description["trainable_parameters"]) == FACTS[name].parameters
+    assert description["layers_without_macs"] == []
 
 
 @pytest.mark.parametrize("name, keywords, multiply_adds", [
@@ -253,63 +255,65 @@ def test_variants(name, keywords, multiply_adds):
 # -------------------------------------------------------------------------------------------------------- describing
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_stages_sum_to_the_whole(name):
-    told = described(name)
+def test_the_stages_sum_to_the_totals(name):
+    description = describe_cached(name)
     for count in ("parameters", "trainable_parameters", "multiply_adds"):
-        assert sum(stage[count] for stage in told["stages"]) == told[count]
-        for stage in told["stages"]:
+        assert sum(stage[count] for stage in description["stages"]) == description[count]
+        for stage in description["stages"]:
             assert sum(layer[count] for layer in stage["layers"]) == stage[count]
-    names = [layer["name"] for stage in told["stages"] for layer in stage["layers"]]
+    names = [layer["name"] for stage in description["stages"] for layer in stage["layers"]]
     assert len(names) == len(set(names)) and {name.partition("_")[0] for name in names} == {
-        stage["name"] for stage in told["stages"]}
-    assert told["stages"][-1]["shape"] == [told["classes"]]
+        stage["name"] for stage in description["stages"]}
+    assert description["stages"][-1]["shape"] == [description["classes"]]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_description_goes_through_json(name):
-    told = described(name)
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
+def test_a_description_can_be_serialized_as_json(name):
+    description = describe_cached(name)
+    assert json.loads(json.dumps(description, allow_nan=False)) == description
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_prose_of_every_file(name):
-    told = described(name)
-    assert told["summary"].endswith((".", ":")) and told["paper_differences"].endswith(".")
-    assert not any("  " in paragraph or "\n" in paragraph for part in ("summary", "paper_differences", "implementation_differences")
-                   for paragraph in told[part].split("\n\n") if not paragraph.startswith(" "))
+def test_the_docstring_sections_of_every_network(name):
+    description = describe_cached(name)
+    assert description["summary"].endswith((".", ":")) and description["paper_differences"].endswith(".")
+    assert not any("  " in paragraph or "\n" in paragraph
+                   for part in ("summary", "paper_differences", "implementation_differences")
+                   for paragraph in description[part].split("\n\n") if not paragraph.startswith(" "))
 
 
-def test_prose():
-    told = read_docstring_sections("vgg")
-    assert told["summary"] == "VGG, configurations D (VGG-16) and E (VGG-19)."
-    assert told["paper_differences"].startswith("weights are initialized with Glorot and Bengio's uniform "
-                                                "distribution, with which, as the paper found")
-    assert "Other implementations" not in told["paper_differences"]
+def test_docstring_sections():
+    description = read_docstring_sections("vgg")
+    assert description["summary"] == "VGG, configurations D (VGG-16) and E (VGG-19)."
+    assert description["paper_differences"].startswith("weights are initialized with Glorot and Bengio's uniform "
+                                                       "distribution, with which, as the paper found")
+    assert "Other implementations" not in description["paper_differences"]
 
 
-def test_what_is_asked_is_what_is_told():
-    told = zoo.describe("vgg16", (32, 40, 1), 7, width=0.5, batch_norm=True)
-    assert (told["input_shape"], told["classes"], told["stem"], told["width"]) == ([32, 40, 1], 7, "paper", 0.5)
-    assert told["options"] == {"batch_norm": True, "dropout": 0.5} and told["aux"] is False
-    assert told["parameters"] == zoo.build("vgg16", (32, 40, 1), 7, width=0.5, batch_norm=True).count_params()
-    assert told["paper"] == {
+def test_a_description_of_the_requested_model():
+    description = zoo.describe("vgg16", (32, 40, 1), 7, width=0.5, batch_norm=True)
+    assert (description["input_shape"], description["classes"], description["stem"],
+            description["width"]) == ([32, 40, 1], 7, "paper", 0.5)
+    assert description["options"] == {"batch_norm": True, "dropout": 0.5} and description["aux"] is False
+    assert description["parameters"] == zoo.build("vgg16", (32, 40, 1), 7, width=0.5, batch_norm=True).count_params()
+    assert description["paper"] == {
         "authors": "Simonyan, Zisserman", "year": 2014, "identifier": "arXiv:1409.1556",
         "title": "Very Deep Convolutional Networks for Large-Scale Image Recognition",
         "url": "https://arxiv.org/abs/1409.1556"}
     assert zoo.describe("resnet34", (32, 32, 3))["stem"] == "small"
-    assert described("lenet5")["paper"]["url"] == "https://doi.org/10.1109/5.726791"
+    assert describe_cached("lenet5")["paper"]["url"] == "https://doi.org/10.1109/5.726791"
 
 
-@pytest.mark.parametrize("name", SIDED)
-def test_side_classifiers(name):
-    plain, sided = described(name), zoo.describe(name, aux=True)
-    assert plain["aux_loss_weights"] == sided["aux_loss_weights"] == FACTS[name].sides
-    names = [stage["name"] for stage in sided["stages"]]
-    assert names == [stage["name"] for stage in plain["stages"]] + [*FACTS[name].sides]
-    assert sided["parameters"] > plain["parameters"]
+@pytest.mark.parametrize("name", NETWORKS_WITH_AUX)
+def test_auxiliary_classifiers(name):
+    without_aux, with_aux = describe_cached(name), zoo.describe(name, aux=True)
+    assert without_aux["aux_loss_weights"] == with_aux["aux_loss_weights"] == FACTS[name].aux_loss_weights
+    names = [stage["name"] for stage in with_aux["stages"]]
+    assert names == [stage["name"] for stage in without_aux["stages"]] + [*FACTS[name].aux_loss_weights]
+    assert with_aux["parameters"] > without_aux["parameters"]
 
 
-def test_mistakes_are_those_of_build():
+def test_errors_are_those_of_build():
     for name, arguments, keywords, pins in (
             ("resnet43", (), {}, ("'resnet43'", "'resnet34'")), ("vgg16", ((8, 8, 3),), {}, ("vgg16", "16", "8x8")),
             ("vgg16", (), {"aux": True}, ("aux", "googlenet", "inception_v3", "True")),
@@ -320,26 +324,26 @@ def test_mistakes_are_those_of_build():
 
 
 def test_describing_leaves_nothing_behind():
-    """No weights, now or when Keras next comes out of a scope, and no automatic name used up."""
-    def weights():
+    """No weights, now or after the next scope of Keras, and no automatic name is used up."""
+    def count_weights():
         gc.collect()
-        return sum(math.prod(each.shape) for each in gc.get_objects() if isinstance(each, keras.Variable))
+        return sum(math.prod(variable.shape) for variable in gc.get_objects() if isinstance(variable, keras.Variable))
 
     keras.utils.clear_session()
-    before = weights()
+    before = count_weights()
     zoo.describe("vgg16")
-    assert weights() == before
+    assert count_weights() == before
     with keras.StatelessScope():
         pass
-    assert weights() == before
+    assert count_weights() == before
     assert layers.Dense(1).name == "dense"
 
 
-def test_describing_in_the_middle_of_something_else():
-    """A model that is built before and used after is as it was."""
+def test_describing_does_not_change_an_existing_model():
+    """A model that is built before is unchanged after."""
     model = zoo.build("lenet5")
-    kept = model.get_weights()
+    weights = model.get_weights()
     zoo.describe("lenet5")
-    assert all(np.array_equal(one, other) for one, other in zip(kept, model.get_weights(), strict=True))
+    assert all(np.array_equal(before, after) for before, after in zip(weights, model.get_weights(), strict=True))
     with keras.StatelessScope(initialize_variables=False):
-        assert zoo.describe("lenet5") == described("lenet5")
+        assert zoo.describe("lenet5") == describe_cached("lenet5")

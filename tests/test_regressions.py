@@ -1,4 +1,4 @@
-"""Each fault of ../shared/reports/list.md gives its right value now; the inputs are those of make_inputs.py beside it.
+"""Regression tests of the faults in ../shared/reports/list.md; the inputs are those of make_inputs.py beside it.
 
 The tests have the numbers of the list. Slow: most train for an epoch. Faults 12 and 13 need another system or disk,
 and 26 other hardware: they are replayed as the list does. 31 is in test_hosts.py.
@@ -30,7 +30,7 @@ WEIGHTS = ["--width", "0.0625", "--image-size", "32", "--epochs", "1", "-b", "8"
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory, real_data):
-    """The folder of the inputs; a test that changes one copies it."""
+    """Write the folder of the inputs; a test that changes an input copies it."""
     if not REPORTS.exists():
         pytest.skip("the reports are not here: no ../shared/reports")
     folder = tmp_path_factory.mktemp("reports") / "made"
@@ -41,14 +41,14 @@ def inputs(tmp_path_factory, real_data):
 
 @pytest.fixture
 def run_at(tmp_path, capsys):
-    """A function that runs a command into the folder tmp_path and returns its status, output and run.json."""
-    def run(command, *words, status=0):
+    """Return a function that runs a command with tmp_path as output folder and returns (output, run.json)."""
+    def run(command, *arguments, status=0):
         if command in (finetune, train):
-            words = (*words, "--output-dir", tmp_path, "--name", "run")
-        assert command.main([*map(str, words)]) == status, capsys.readouterr().err
-        printed = capsys.readouterr()
+            arguments = (*arguments, "--output-dir", tmp_path, "--name", "run")
+        assert command.main([*map(str, arguments)]) == status, capsys.readouterr().err
+        output = capsys.readouterr()
         config = tmp_path / "run" / "run.json"
-        return (printed.err if status else printed.out + printed.err,
+        return (output.err if status else output.out + output.err,
                 json.loads(config.read_text(encoding="utf-8")) if config.exists() else None)
 
     return run
@@ -98,35 +98,36 @@ def test_5_6_15_22_30_weights_of_other_programs_are_read(file, inputs, run_at):
 
 def test_9_a_resumed_fine_tuning_refuses_renamed_classes(inputs, run_at, tmp_path):
     folder = shutil.copytree(inputs / "v09_renamed", tmp_path / "data")
-    words = ["lenet5", "--data", folder, "--weights", "mnist", "--image-size", "28", "--freeze", "none", "--two-stage",
-             "--head-epochs", "400", "--lr", "0.01", "--backbone-lr", "1e-4", "--epochs", "3", "-b", "8", *CPU]
-    run_at(finetune, *words, "--max-seconds", "8", status=7)
+    arguments = ["lenet5", "--data", folder, "--weights", "mnist", "--image-size", "28", "--freeze", "none",
+                 "--two-stage",
+                 "--head-epochs", "400", "--lr", "0.01", "--backbone-lr", "1e-4", "--epochs", "3", "-b", "8", *CPU]
+    run_at(finetune, *arguments, "--max-seconds", "8", status=7)
     (folder / "cat").rename(folder / "zcat")
-    message, _ = run_at(finetune, *words, status=2)
+    message, _ = run_at(finetune, *arguments, status=2)
     check_text(message, "cat", "dog")
 
 
 def test_10_images_of_val_in_no_class_are_not_ignored_silently(inputs, tmp_path, capsys):
     finetune.main(["lenet5", "--data", str(inputs / "v10_flat_val"), *FOLDER, "--output-dir", str(tmp_path)])
-    printed = capsys.readouterr()
-    check_text(printed.out + printed.err, "val", 9)
+    output = capsys.readouterr()
+    check_text(output.out + output.err, "val", 9)
 
 
 def test_12_a_system_without_fcntl(tmp_path):
     program = ("import sys; sys.modules['fcntl'] = None; import runpy; sys.argv = ['zoo.train', 'lenet5', '--epochs', "
                "'1', '--limit', '100', '--gpu', 'none']; runpy.run_module('zoo.train', run_name='__main__')")
-    run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
-                         env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert "Traceback" not in run.stderr and len(list(tmp_path.glob("runs/*/result.json"))) == 1, run.stderr
+    process = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
+                             env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert "Traceback" not in process.stderr and len(list(tmp_path.glob("runs/*/result.json"))) == 1, process.stderr
 
 
 def test_13_a_disk_without_locks(tmp_path):
     program = ("import fcntl, runpy, sys\ndef flock(*_): raise OSError(37, 'No locks available')\nfcntl.flock = flock\n"
                "sys.argv = ['zoo.train', 'lenet5', '--epochs', '1', '--limit', '100', '--gpu', 'none', '--name', 'x']\n"
                "runpy.run_module('zoo.train', run_name='__main__')")
-    run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
-                         env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert (tmp_path / "runs/x/result.json").exists(), run.stderr
+    process = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
+                             env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert (tmp_path / "runs/x/result.json").exists(), process.stderr
 
 
 def test_14_classification_with_ten_classes(inputs, tmp_path, capsys):
@@ -134,12 +135,12 @@ def test_14_classification_with_ten_classes(inputs, tmp_path, capsys):
     rng = np.random.default_rng(0)
     widths, sizes = (3, 64, 192, 384, 256, 256), (11, 5, 3, 3, 3)
     state = {}
-    for place, (channels, filters, size) in zip((0, 3, 6, 8, 10), zip(widths, widths[1:], sizes)):
-        state[f"features.{place}.weight"] = rng.normal(size=(filters, channels, size, size)) * 0.01
-        state[f"features.{place}.bias"] = np.zeros(filters)
-    for place, (inputs_, units) in zip((1, 4, 6), ((9216, 4096), (4096, 4096), (4096, 10))):
-        state[f"classifier.{place}.weight"] = np.zeros((units, inputs_))
-        state[f"classifier.{place}.bias"] = np.arange(units) / units
+    for index, (channels, filters, size) in zip((0, 3, 6, 8, 10), zip(widths, widths[1:], sizes)):
+        state[f"features.{index}.weight"] = rng.normal(size=(filters, channels, size, size)) * 0.01
+        state[f"features.{index}.bias"] = np.zeros(filters)
+    for index, (inputs_, units) in zip((1, 4, 6), ((9216, 4096), (4096, 4096), (4096, 10))):
+        state[f"classifier.{index}.weight"] = np.zeros((units, inputs_))
+        state[f"classifier.{index}.bias"] = np.arange(units) / units
     torch.save({name: torch.from_numpy(array.astype(np.float32)) for name, array in state.items()},
                tmp_path / "ten.pth")
     image = next((inputs / "pets/oak").iterdir())
@@ -183,9 +184,9 @@ def test_20_validation_is_that_of_the_weights_after_few_steps(real_data, run_at,
 
 def test_23_the_scaling_of_pixels_is_printed(inputs, tmp_path, capsys):
     lines = []
-    for number, file in enumerate(("control.pth", "control.h5")):
+    for index, file in enumerate(("control.pth", "control.h5")):
         assert finetune.main(["vgg16", "--data", str(inputs / "pets"), "--weights", str(inputs / "weights" / file),
-                              *WEIGHTS, "--output-dir", str(tmp_path), "--name", str(number)]) == 0
+                              *WEIGHTS, "--output-dir", str(tmp_path), "--name", str(index)]) == 0
         lines += [line for line in capsys.readouterr().out.splitlines() if line.startswith("pixels")]
     assert len(lines) == 2 and lines[0] != lines[1] and "blue, green, red" in lines[1]
 
@@ -201,7 +202,7 @@ def test_24_a_weights_file_that_another_process_has_open(inputs, tmp_path, capsy
     finally:
         holder.communicate(b"\n")
     message = capsys.readouterr().err
-    if status:  # where HDF5 locks files
+    if status:  # if HDF5 locks files
         assert status == 2 and "damaged" not in message
         check_message(message.strip(), "process", file)
 
@@ -218,12 +219,13 @@ def test_25_other_labelled_images_are_evaluated_as_such(inputs, run_at, tmp_path
 
 
 def test_26_mig_devices(inputs, tmp_path):
-    run = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--gpu", "0", "--epochs", "1", "--limit", "100"],
-                         cwd=tmp_path, capture_output=True, text=True,
-                         env={**os.environ, "PYTHONPATH": str(ROOT),
-                              "CUDA_VISIBLE_DEVICES": "MIG-c6d4f1ef-1111-2222-3333-444455556666",
-                              "PATH": f"{REPORTS / 'fake'}{os.pathsep}{os.environ['PATH']}"})
-    assert "hides GPU 0" not in run.stderr and "Traceback" not in run.stderr
+    process = subprocess.run([sys.executable, "-m", "zoo.train", "lenet5", "--gpu", "0", "--epochs", "1", "--limit",
+                              "100"],
+                             cwd=tmp_path, capture_output=True, text=True,
+                             env={**os.environ, "PYTHONPATH": str(ROOT),
+                                  "CUDA_VISIBLE_DEVICES": "MIG-c6d4f1ef-1111-2222-3333-444455556666",
+                                  "PATH": f"{REPORTS / 'fake'}{os.pathsep}{os.environ['PATH']}"})
+    assert "hides GPU 0" not in process.stderr and "Traceback" not in process.stderr
 
 
 def test_28_a_class_name_that_is_no_utf8(inputs, run_at, tmp_path):

@@ -1,9 +1,9 @@
-"""What zoo.analysis.receptive_field says of each layer's window on the picture, against arithmetic by hand."""
+"""Receptive fields of zoo.analysis.receptive_field, against arithmetic by hand."""
 
 import keras
 import pytest
 from keras import layers
-from test_anatomy import NETWORKS, described, of
+from test_model_summary import NETWORKS, describe_cached, summarize_layers
 
 from zoo.analysis import summary
 from zoo.layers import (
@@ -18,15 +18,15 @@ from zoo.layers import (
     TrainableSubsampling,
 )
 
-ALL = ("all", None)
+WHOLE_IMAGE = ("all", None)
 
 
-def seen(found):
-    return {layer.name: (layer.receptive_field, layer.output_stride) for layer in found.layers}
+def get_fields(model_summary):
+    return {layer.name: (layer.receptive_field, layer.output_stride) for layer in model_summary.layers}
 
 
-def last(shape, *steps):
-    return [*seen(of(shape, *steps)).values()][-1]
+def compute_last_field(shape, *steps):
+    return [*get_fields(summarize_layers(shape, *steps)).values()][-1]
 
 
 @pytest.mark.parametrize("layer, field, stride", [  # after a convolution of 3x3 with stride 2: field 3, stride 2
@@ -39,32 +39,33 @@ def last(shape, *steps):
     (layers.AveragePooling2D((2, 1)), (5, 3), (4, 2)),
     (CeilMaxPooling2D(3, 2), (7, 7), (4, 4)),
     (CeilAveragePooling2D(4, 3), (9, 9), (6, 6)),
-    (CeilMaxPooling2D(30, 1), (19, 19), (2, 2)),  # the grid has 9 pixels, to which the window shrinks
+    (CeilMaxPooling2D(30, 1), (19, 19), (2, 2)),  # the feature map has 9 pixels, to which the window shrinks
     (TrainableSubsampling(2), (5, 5), (4, 4)),
     (SparseConv2D([[0], [1, 2]], 5), (11, 11), (2, 2)),
-    *((each, (3, 3), (2, 2)) for each in (
+    *((elementwise, (3, 3), (2, 2)) for elementwise in (
         LocalResponseNormalization(2, 1e-4, 0.75, 3), Maxout(2), layers.PReLU(), layers.ReLU(), layers.Dense(3),
         layers.BatchNormalization(), layers.Activation("tanh"), layers.Dropout(0.5), layers.ZeroPadding2D(3))),
-    *((each, "all", None) for each in (
+    *((global_layer, "all", None) for global_layer in (
         layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D(keepdims=True), layers.Flatten(),
         SpatialPyramidPooling2D((2, 1)))),
-    *((each, None, None) for each in (
+    *((unknown, None, None) for unknown in (
         layers.Conv2DTranspose(1, 3), layers.UpSampling2D(), layers.Reshape((81, 4)), layers.Lambda(lambda x: x))),
 ], ids=lambda value: getattr(value, "name", None))
 def test_a_layer_after_a_convolution(layer, field, stride):
-    assert last((20, 20, 3), layers.Conv2D(4, 3, 2, name="before"), layer) == (field, stride)
+    assert compute_last_field((20, 20, 3), layers.Conv2D(4, 3, 2, name="before"), layer) == (field, stride)
 
 
-def test_the_picture_itself():
-    assert last((8, 8, 3)) == ((1, 1), (1, 1))
-    assert last((8, 3)) == ((1,), (1,))
-    assert last((8,)) == ALL
+def test_the_input_image():
+    assert compute_last_field((8, 8, 3)) == ((1, 1), (1, 1))
+    assert compute_last_field((8, 3)) == ((1,), (1,))
+    assert compute_last_field((8,)) == WHOLE_IMAGE
 
 
-def test_what_is_behind_the_whole_picture():
-    assert last((8, 8, 3), layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(2, 1)) == ALL
-    assert last((8, 8, 3), layers.Reshape((64, 3)), layers.Dense(2)) == (None, None)  # not known
-    assert last((8, 8, 3), layers.Reshape((192,)), layers.Dense(2)) == ALL
+def test_layers_after_one_that_reads_the_whole_image():
+    assert compute_last_field((8, 8, 3), layers.GlobalAveragePooling2D(keepdims=True),
+                              layers.Conv2D(2, 1)) == WHOLE_IMAGE
+    assert compute_last_field((8, 8, 3), layers.Reshape((64, 3)), layers.Dense(2)) == (None, None)  # unknown
+    assert compute_last_field((8, 8, 3), layers.Reshape((192,)), layers.Dense(2)) == WHOLE_IMAGE
 
 
 def test_of_several_paths_the_largest_counts():
@@ -75,30 +76,30 @@ def test_of_several_paths_the_largest_counts():
     residual = ScaledAdd(0.1, name="residual")([gated, tall])
     squeezed = layers.GlobalAveragePooling2D(keepdims=True, name="squeeze")(residual)
     excited = layers.Multiply(name="excite")([residual, layers.Dense(4, name="fc")(squeezed)])
-    found = seen(summary.summarize_model(keras.Model(image,
-                                                     keras.ops.relu(layers.Conv2D(2, 3, 2, name="conv")(excited)))))
-    assert (found["wide"], found["tall"]) == (((1, 7), (1, 1)), ((3, 1), (1, 1)))
-    assert found["gate"] == found["residual"] == ((3, 7), (1, 1))
-    assert found["squeeze"] == found["fc"] == ALL
-    assert found["excite"] == ("all", (1, 1)) and found["conv"] == [*found.values()][-1] == ("all", (2, 2))
+    outputs = keras.ops.relu(layers.Conv2D(2, 3, 2, name="conv")(excited))
+    fields = get_fields(summary.summarize_model(keras.Model(image, outputs)))
+    assert (fields["wide"], fields["tall"]) == (((1, 7), (1, 1)), ((3, 1), (1, 1)))
+    assert fields["gate"] == fields["residual"] == ((3, 7), (1, 1))
+    assert fields["squeeze"] == fields["fc"] == WHOLE_IMAGE
+    assert fields["excite"] == ("all", (1, 1)) and fields["conv"] == [*fields.values()][-1] == ("all", (2, 2))
 
 
-def test_a_layer_in_two_places_has_its_last_ones():
-    image, twice = keras.Input((16, 16, 3), name="image"), layers.Conv2D(3, 3, 2, name="twice")
-    assert seen(summary.summarize_model(keras.Model(image, twice(twice(image)))))["twice"] == ((7, 7), (4, 4))
+def test_a_shared_layer_has_the_field_of_its_last_call():
+    image, shared = keras.Input((16, 16, 3), name="image"), layers.Conv2D(3, 3, 2, name="twice")
+    assert get_fields(summary.summarize_model(keras.Model(image, shared(shared(image)))))["twice"] == ((7, 7), (4, 4))
 
 
 # -------------------------------------------------------------------------------------------------------- the networks
 
-def grown(*windows, field=1, stride=1):
-    """Return the field and the stride behind (kernel, step), ... one after another."""
+def compute_field(*windows, field=1, stride=1):
+    """Return the receptive field and the stride after a sequence of (kernel, stride)."""
     for kernel, step in windows:
         field, stride = field + (kernel - 1) * stride, stride * step
     return field, stride
 
 
 CONV, POOL = (3, 1), (2, 2)
-STEM = grown((3, 2), CONV, CONV, (3, 2), (1, 1), CONV, (3, 2))  # of Inception v3
+STEM = compute_field((3, 2), CONV, CONV, (3, 2), (1, 1), CONV, (3, 2))  # of Inception v3
 
 
 @pytest.mark.parametrize("name, stage, field, stride", [
@@ -106,29 +107,29 @@ STEM = grown((3, 2), CONV, CONV, (3, 2), (1, 1), CONV, (3, 2))  # of Inception v
     ("lenet5_1998", "S4", 16, 4),
     ("alexnet", "pool5", 195, 32),  # 11/4, 3/2: 19, 8; 5: 51; 3/2: 67, 16; 3, 3, 3: 163; 3/2
     ("vgg16", "pool5", 212, 32),
-    ("vgg19", "pool5", *grown(*[CONV, CONV, POOL] * 2, *[CONV, CONV, CONV, CONV, POOL] * 3)),
-    ("nin", "mlpconv3", *grown((5, 1), (3, 2), (5, 1), (3, 2), (3, 1))),
+    ("vgg19", "pool5", *compute_field(*[CONV, CONV, POOL] * 2, *[CONV, CONV, CONV, CONV, POOL] * 3)),
+    ("nin", "mlpconv3", *compute_field((5, 1), (3, 2), (5, 1), (3, 2), (3, 1))),
     ("resnet34", "pool1", 11, 4),
-    ("resnet34", "conv2", *grown((7, 2), (3, 2), *[CONV] * 6)),
-    ("resnet34", "conv5", *grown((7, 2), (3, 2), *[CONV] * 6, (3, 2), *[CONV] * 7, (3, 2), *[CONV] * 11, (3, 2),
-                                 *[CONV] * 5)),
+    ("resnet34", "conv2", *compute_field((7, 2), (3, 2), *[CONV] * 6)),
+    ("resnet34", "conv5", *compute_field((7, 2), (3, 2), *[CONV] * 6, (3, 2), *[CONV] * 7, (3, 2), *[CONV] * 11, (3, 2),
+                                         *[CONV] * 5)),
     ("resnet34", "conv5", 899, 32),
     ("inception_v3", "stem", *STEM),
     ("inception_v3", "mixed0", STEM[0] + 4 * 8, 8),  # 5x5, or two 3x3
     ("inception_v3", "mixed3", STEM[0] + 3 * 4 * 8 + 4 * 8, 16),  # 3x3 and 3x3 with stride 2
     ("inception_v3", "mixed7", 159 + 4 * 2 * 6 * 16, 16),  # 7x1 and 1x7 twice
     ("inception_v3", "mixed8", 927 + (6 + 2) * 16, 32),
-    ("inception_v3", "mixed10", 1055 + 2 * (2 + 2) * 32, 32),  # 3x3, then 1x3 and 3x1 side by side
+    ("inception_v3", "mixed10", 1055 + 2 * (2 + 2) * 32, 32),  # 3x3, then 1x3 and 3x1 in parallel
 ])
 def test_networks_against_arithmetic(name, stage, field, stride):
-    (found,) = (each for each in described(name)["stages"] if each["name"] == stage)
-    assert (found["receptive_field"], found["output_stride"]) == ([field] * 2, [stride] * 2)
+    (stage_info,) = (candidate for candidate in describe_cached(name)["stages"] if candidate["name"] == stage)
+    assert (stage_info["receptive_field"], stage_info["output_stride"]) == ([field] * 2, [stride] * 2)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_layer_of_every_network_is_known(name):
-    told = described(name)
-    for stage in told["stages"]:
+    description = describe_cached(name)
+    for stage in description["stages"]:
         assert (stage["receptive_field"], stage["output_stride"]) == (
             stage["layers"][-1]["receptive_field"], stage["layers"][-1]["output_stride"])
         for layer in stage["layers"]:
@@ -136,4 +137,4 @@ def test_every_layer_of_every_network_is_known(name):
                 (field, _), (stride, _) = layer["receptive_field"], layer["output_stride"]
                 assert 0 < field and stride in (1, 2, 4, 8, 16, 32)
             else:
-                assert (layer["receptive_field"], layer["output_stride"]) == ALL
+                assert (layer["receptive_field"], layer["output_stride"]) == WHOLE_IMAGE

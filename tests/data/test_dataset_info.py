@@ -18,24 +18,24 @@ from zoo.errors import UserError
     ("cifar10", 10, (32, 32, 3), (45_000, 5_000, 10_000)),
     ("cifar100", 100, (32, 32, 3), (45_000, 5_000, 10_000)),
 ])
-def test_what_the_authors_say(name, classes, shape, sizes):
-    facts = get_dataset_info(name)
-    assert (facts.classes, facts.shape, (facts.train, facts.validation, facts.test)) == (classes, shape, sizes)
-    assert len(facts.class_names) == len(set(facts.class_names)) == classes
-    assert len(facts.mean) == len(facts.std) == shape[2]
+def test_info_matches_the_publications(name, classes, shape, sizes):
+    info = get_dataset_info(name)
+    assert (info.classes, info.shape, (info.train, info.validation, info.test)) == (classes, shape, sizes)
+    assert len(info.class_names) == len(set(info.class_names)) == classes
+    assert len(info.mean) == len(info.std) == shape[2]
 
 
-def test_there_are_five():
+def test_five_data_sets_are_known():
     assert sorted(DATASETS) == ["cifar10", "cifar100", "digits", "fashion_mnist", "mnist"]
 
 
-def test_names_of_labels():
+def test_class_names():
     assert get_dataset_info("fashion_mnist").class_names[9] == "Ankle boot"
     assert CIFAR100_NAMES[0] == "apple" and CIFAR100_NAMES[99] == "worm"
     assert list(CIFAR100_NAMES) == sorted(CIFAR100_NAMES)
 
 
-def test_names_of_labels_are_the_published_ones(real_data):
+def test_class_names_are_the_published_ones(real_data):
     assert CIFAR10_NAMES == tuple((real_data / "cifar-10-batches-bin" / "batches.meta.txt").read_text().split())
     assert CIFAR100_NAMES == tuple((real_data / "cifar-100-binary" / "fine_label_names.txt").read_text().split())
     assert CIFAR100_COARSE_NAMES == tuple(
@@ -43,8 +43,8 @@ def test_names_of_labels_are_the_published_ones(real_data):
 
 
 def test_coarse_labels():
-    facts = select_label_set(get_dataset_info("cifar100"), "coarse")
-    assert facts.classes == 20 and facts.class_names[4] == "fruit_and_vegetables"
+    info = select_label_set(get_dataset_info("cifar100"), "coarse")
+    assert info.classes == 20 and info.class_names[4] == "fruit_and_vegetables"
     assert select_label_set(get_dataset_info("cifar100"), "fine") == get_dataset_info("cifar100")
 
 
@@ -53,7 +53,7 @@ def test_coarse_labels():
     (lambda: select_label_set(get_dataset_info("mnist"), "coarse"), ("mnist", "coarse", "cifar100", "'fine'")),
     (lambda: select_label_set(get_dataset_info("cifar100"), "corse"), ("'corse'", "'coarse'")),
 ])
-def test_mistakes(mistake, parts):
+def test_invalid_names(mistake, parts):
     with pytest.raises(UserError) as error:
         mistake()
     check_message(error.value, *parts)
@@ -70,7 +70,7 @@ def test_nothing_heavy_is_imported(module, heavy):
 
 
 def mean_and_std(splits):
-    """Return the mean and the standard deviation of each channel over all pictures of `splits`, scaled to 0..1."""
+    """Return the mean and the standard deviation of each channel over all images of `splits`, scaled to 0..1."""
     total, squares, count = 0, 0, 0
     for split in splits:
         for start in range(0, len(split), 5_000):
@@ -88,9 +88,9 @@ def test_mean_and_std_of_digits(digits):
     assert mean == pytest.approx(digits.info.mean, abs=6e-5) and std == pytest.approx(digits.info.std, abs=6e-5)
 
 
-# CIFAR-100: a fifth of the training pictures is at hand.
+# CIFAR-100: a fifth of the training images is available.
 @pytest.mark.parametrize("name, tolerance", [("mnist", 6e-5), ("cifar10", 6e-5), ("cifar100", 3e-3)])
-def test_mean_and_std_of_the_real_pictures(real_data, name, tolerance):
+def test_mean_and_std_of_the_real_images(real_data, name, tolerance):
     data = load_dataset_by_name(name, data_dir=real_data)
     mean, std = mean_and_std([data.train, data.validation])
     assert mean == pytest.approx(data.info.mean, abs=tolerance)

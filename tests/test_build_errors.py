@@ -1,4 +1,4 @@
-"""What zoo.build refuses: one line that says what was wrong, what was given and what to do."""
+"""Errors of zoo.build: one line that says what was wrong, what was received and what to do."""
 
 import math
 
@@ -8,7 +8,7 @@ from helpers import check_message
 import zoo
 from zoo.errors import UserError
 
-REFUSED = [  # (network, arguments, what the message names: words, or a list)
+REFUSED = [  # (network, arguments, what the message names: a text of words, or a list)
     ("resnet43", {}, ["'resnet43'", *zoo.list_models()]),
     ("VGG16", {}, ["'VGG16'", *zoo.list_models()]),
     ("vgg-16", {}, ["'vgg-16'", *zoo.list_models()]),
@@ -81,17 +81,17 @@ REFUSED = [  # (network, arguments, what the message names: words, or a list)
 ]
 
 
-@pytest.mark.parametrize("name, keywords, parts", REFUSED, ids=[f"{name}-{each}" for name, each, _ in REFUSED])
+@pytest.mark.parametrize("name, keywords, parts", REFUSED, ids=[f"{name}-{keywords}" for name, keywords, _ in REFUSED])
 def test_build_refuses(name, keywords, parts):
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         zoo.build(name, **keywords)
-    check_message(caught.value, *(parts.split() if isinstance(parts, str) else parts))
-    assert isinstance(caught.value, ValueError)
+    check_message(error.value, *(parts.split() if isinstance(parts, str) else parts))
+    assert isinstance(error.value, ValueError)
 
 
 @pytest.mark.parametrize("name, nearest", [("resnet43", "resnet34"), ("VGG16", "vgg16"), ("vgg-16", "vgg16")])
 def test_the_nearest_network_is_named_before_all(name, nearest):
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         zoo.build(name)
-    message = str(caught.value)
+    message = str(error.value)
     check_message(message[:message.index("alexnet")], name, nearest)

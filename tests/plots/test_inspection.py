@@ -24,8 +24,8 @@ from zoo.plots.inspection import ImageInspection
 RANDOM = np.random.default_rng(7)
 
 
-def linear(ending="softmax"):
-    """A model whose scores are sums of pixels with known weights; (model, weights (4, 4, 3, classes))."""
+def make_linear_model(ending="softmax"):
+    """Return (model, weights (4, 4, 3, classes)); the scores of the model are sums of pixels with these weights."""
     image = keras.Input((4, 4, 3), dtype="uint8")
     x = layers.Flatten()(layers.Rescaling(1.0, name="pixels")(image))
     if ending == "softmax":
@@ -39,15 +39,15 @@ def linear(ending="softmax"):
     return model, kernel
 
 
-def averaging():
-    """A convolution, its mean over the grid, and scores: there Grad-CAM is known (Selvaraju et al. 2017, section 3)."""
+def make_averaging_model():
+    """Build convolution, average pooling and scores, whose Grad-CAM is known (Selvaraju et al. 2017, section 3)."""
     image = keras.Input((8, 6, 3))
     x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(image)
     x = layers.Dense(3, name="fc")(layers.GlobalAveragePooling2D(name="mean")(x))
     return keras.Model(image, layers.Softmax(name="predictions")(x))
 
 
-def opened_with_scores(model, shape):
+def build_graph_and_scores(model, shape):
     model = feature_graph.select_main_output(model)
     graph = feature_graph.build_feature_graph(model, shape)
     return model, graph, attribution.build_score_model(graph)
@@ -56,18 +56,18 @@ def opened_with_scores(model, shape):
 # ------------------------------------------------------------------------------------------------------------ features
 
 def test_features_are_what_the_layers_give():
-    model, images = averaging(), RANDOM.random((3, 8, 6, 3), "float32")
-    found = zoo.features(model, images, ["mean", "conv"])
-    assert list(found) == ["mean", "conv"] and found["conv"].dtype == np.float32
+    model, images = make_averaging_model(), RANDOM.random((3, 8, 6, 3), "float32")
+    features = zoo.features(model, images, ["mean", "conv"])
+    assert list(features) == ["mean", "conv"] and features["conv"].dtype == np.float32
     expected = keras.Model(model.input, model.get_layer("conv").output).predict(images, verbose=0)
-    assert found["conv"] == pytest.approx(expected, abs=1e-6)
-    assert found["mean"] == pytest.approx(expected.mean(axis=(1, 2)), abs=1e-6)
+    assert features["conv"] == pytest.approx(expected, abs=1e-6)
+    assert features["mean"] == pytest.approx(expected.mean(axis=(1, 2)), abs=1e-6)
     assert list(zoo.features(model, images, "all")) == ["conv", "mean", "fc", "predictions"]
     assert zoo.features(model, images, "fc").keys() == {"fc"}
 
 
 def test_more_images_than_a_batch_stay_in_order():
-    model, _ = linear("logits")
+    model, _ = make_linear_model("logits")
     images = RANDOM.integers(0, 256, (70, 4, 4, 3), np.uint8)
     assert zoo.features(model, images, "pixels")["pixels"] == pytest.approx(images.astype("float32"))
 
@@ -83,12 +83,12 @@ def test_a_shared_layer_gives_its_last_output_in_this_model():
 
 def test_a_sequential_model_and_half_precision():
     model = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 3, dtype="mixed_float16", name="conv")])
-    found = zoo.features(model, np.ones((1, 4, 4, 1)), "conv")["conv"]
-    assert found.dtype == np.float32 and found.shape == (1, 2, 2, 2)
+    features = zoo.features(model, np.ones((1, 4, 4, 1)), "conv")["conv"]
+    assert features.dtype == np.float32 and features.shape == (1, 2, 2, 2)
 
 
-def test_the_model_is_left_as_it_was():
-    model, images = averaging(), RANDOM.random((1, 8, 6, 3), "float32")
+def test_the_model_is_unchanged():
+    model, images = make_averaging_model(), RANDOM.random((1, 8, 6, 3), "float32")
     before, config = model.predict(images, verbose=0), model.get_config()
     zoo.features(model, images, "all")
     assert np.array_equal(model.predict(images, verbose=0), before) and model.get_config() == config
@@ -96,24 +96,24 @@ def test_the_model_is_left_as_it_was():
 
 def test_auxiliary_outputs_are_left_out():
     model = zoo.build("googlenet", (32, 32, 3), 10, width=0.125, aux=True)
-    found = zoo.features(model, np.zeros((1, 32, 32, 3)), "all")
-    assert found["predictions"].shape == (1, 10) and not any(name.startswith("aux") for name in found)
+    features = zoo.features(model, np.zeros((1, 32, 32, 3)), "all")
+    assert features["predictions"].shape == (1, 10) and not any(name.startswith("aux") for name in features)
 
 
-@pytest.mark.parametrize("layers_asked, pins", [
+@pytest.mark.parametrize("layer_names, pins", [
     ("cnv", ("'cnv'", "'conv'", "stages", "predictions", "all")), (["conv", 5], ("5",)),
     ([], ("'stages'", "'all'", "[]"))])
-def test_a_layer_that_does_not_exist(layers_asked, pins):
-    with pytest.raises(UserError) as caught:
-        zoo.features(averaging(), np.zeros((1, 8, 6, 3)), layers_asked)
-    check_text(str(caught.value), *pins)
-    assert "\n" not in str(caught.value)
+def test_a_layer_that_does_not_exist(layer_names, pins):
+    with pytest.raises(UserError) as error:
+        zoo.features(make_averaging_model(), np.zeros((1, 8, 6, 3)), layer_names)
+    check_text(str(error.value), *pins)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("images", [np.zeros((8, 6, 3)), np.zeros((1, 8, 8, 3)), np.zeros((0, 8, 6, 3)), "a.png"])
 def test_images_that_do_not_fit(images):
     with pytest.raises(UserError, match=r"8 ?x ?6 ?x ?3"):
-        zoo.features(averaging(), images, "conv")
+        zoo.features(make_averaging_model(), images, "conv")
 
 
 @pytest.mark.parametrize("model", [keras.Sequential([layers.Dense(2)]), "resnet18",
@@ -127,42 +127,43 @@ def test_models_that_cannot_be_inspected(model):
 
 @pytest.mark.parametrize("ending", ["softmax", "activation", "layer", "function", "logits"])
 def test_scores_are_those_before_the_softmax(ending):
-    model, kernel = linear(ending)
+    model, kernel = make_linear_model(ending)
     pixels = RANDOM.integers(0, 256, (4, 4, 3), np.uint8)
-    _, _, score = opened_with_scores(model, (4, 4, 3))
+    _, _, score = build_graph_and_scores(model, (4, 4, 3))
     expected = pixels.reshape(1, -1) @ kernel.astype("float64") + np.arange(5)
     assert ops.convert_to_numpy(score(np.float32(pixels)[None])) == pytest.approx(expected, rel=1e-4)
 
 
 def test_saliency_of_a_sum_of_pixels_is_its_weights():
-    model, kernel = linear()
-    _, _, score = opened_with_scores(model, (4, 4, 3))
-    found = attribution.saliency(score, RANDOM.integers(0, 256, (4, 4, 3), np.uint8), [4, 0])
+    model, kernel = make_linear_model()
+    _, _, score = build_graph_and_scores(model, (4, 4, 3))
+    saliency = attribution.saliency(score, RANDOM.integers(0, 256, (4, 4, 3), np.uint8), [4, 0])
     expected = np.abs(kernel.reshape(4, 4, 3, 5)).max(axis=2)
-    assert found == pytest.approx(np.stack([expected[..., 4], expected[..., 0]]), rel=1e-5)
+    assert saliency == pytest.approx(np.stack([expected[..., 4], expected[..., 0]]), rel=1e-5)
 
 
 def test_grad_cam_of_means_is_the_class_activation_map():
-    model, pixels = averaging(), RANDOM.integers(0, 256, (8, 6, 3), np.uint8)
-    single, graph, _ = opened_with_scores(model, (8, 6, 3))
+    model, pixels = make_averaging_model(), RANDOM.integers(0, 256, (8, 6, 3), np.uint8)
+    single, graph, _ = build_graph_and_scores(model, (8, 6, 3))
     assert attribution.find_last_feature_map(single, graph) == "conv"
-    found = attribution.grad_cam(single, graph, pixels, "conv", [2, 1])
-    grid = zoo.features(model, pixels[None], "conv")["conv"][0]
+    heatmaps = attribution.grad_cam(single, graph, pixels, "conv", [2, 1])
+    feature_map = zoo.features(model, pixels[None], "conv")["conv"][0]
     weights = model.get_layer("fc").get_weights()[0]
-    expected = np.maximum(np.einsum("ijk,kc->cij", grid, weights / 48), 0)  # each position has 1 / 48 of the mean
-    # the weights come by chance; a sum of four terms of about 1 is known to 1e-6, and may be near 0
-    assert found == pytest.approx(expected[[2, 1]], rel=1e-4, abs=1e-5)
+    # each position has 1 / 48 of the mean
+    expected = np.maximum(np.einsum("ijk,kc->cij", feature_map, weights / 48), 0)
+    # the weights are random; a sum of four terms of about 1 is accurate to 1e-6, and can be near 0
+    assert heatmaps == pytest.approx(expected[[2, 1]], rel=1e-4, abs=1e-5)
 
 
 def test_grad_cam_needs_a_feature_map():
-    single, graph, _ = opened_with_scores(averaging(), (8, 6, 3))
-    with pytest.raises(UserError) as caught:
+    single, graph, _ = build_graph_and_scores(make_averaging_model(), (8, 6, 3))
+    with pytest.raises(UserError) as error:
         attribution.grad_cam(single, graph, np.zeros((8, 6, 3), np.uint8), "mean", [0])
-    check_text(str(caught.value), "Grad-CAM", "mean", "4")
+    check_text(str(error.value), "Grad-CAM", "mean", "4")
 
 
 def test_occlusion_finds_the_only_pixel_that_counts():
-    """Class 1 is as probable as the pixel at row 2, column 7 is bright; a gray patch over it hides it."""
+    """The probability of class 1 is the brightness of the pixel at row 2, column 7; a gray patch covers it."""
     image = keras.Input((10, 10, 1), dtype="uint8")
     dense = layers.Dense(2, name="fc")
     model = keras.Model(image, dense(layers.Flatten()(layers.Rescaling(1.0)(image))))
@@ -170,46 +171,46 @@ def test_occlusion_finds_the_only_pixel_that_counts():
     kernel[2 * 10 + 7, 1] = 1
     dense.set_weights([kernel, np.array([0, -192], "float32")])
     pixels = np.full((10, 10, 1), 255, np.uint8)
-    _, _, score = opened_with_scores(model, (10, 10, 1))
-    found, sides = attribution.occlusion(score, pixels, [1])
-    assert sides == (2, 2) and found.shape == (1, 9, 9)  # 2 is a fifth of 10: nine positions without gaps
+    _, _, score = build_graph_and_scores(model, (10, 10, 1))
+    maps, patch_size = attribution.occlusion(score, pixels, [1])
+    assert patch_size == (2, 2) and maps.shape == (1, 9, 9)  # 2 is a fifth of 10: nine positions without gaps
     expected = np.zeros((9, 9))
     expected[1:3, 6:8] = 1  # rows 1 or 2 and columns 6 or 7 are where such a patch begins
-    assert found[0] == pytest.approx(expected, abs=1e-6)
+    assert maps[0] == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_model_without_classes_has_no_attributions():
     model = zoo.build("lenet5", include_top=False)
     graph = feature_graph.build_feature_graph(feature_graph.select_main_output(model), (28, 28, 1))
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         attribution.build_score_model(graph)
-    check_text(str(caught.value), "--plot", "feature-maps", "filters", "hypercolumn")  # which need none
+    check_text(str(error.value), "--plot", "feature-maps", "filters", "hypercolumn")  # which need no classes
 
 
 PROGRAM = """
 import sys
 import numpy as np
 sys.path[:0] = sys.argv[2:]
-from test_inside import averaging, opened_with_scores
+from test_inspection import make_averaging_model, build_graph_and_scores
 import keras
 from zoo.analysis import attribution
 
 keras.utils.set_random_seed(1)
-model = averaging()
+model = make_averaging_model()
 random = np.random.default_rng(3)
 model.set_weights([random.normal(0, 0.1, weight.shape) for weight in model.get_weights()])
 pixels = random.integers(0, 256, (8, 6, 3), np.uint8)
-single, graph, score = opened_with_scores(model, (8, 6, 3))
+single, graph, score = build_graph_and_scores(model, (8, 6, 3))
 np.savez(sys.argv[1], cam=attribution.grad_cam(single, graph, pixels, "conv", [0, 1, 2]),
          saliency=attribution.saliency(score, pixels, [0, 1, 2]), occlusion=attribution.occlusion(score, pixels,
          [0])[0])
 """
 
 
-def on(backend, path):
-    here = Path(__file__).resolve().parent
+def run_on_backend(backend, path):
+    folder = Path(__file__).resolve().parent
     environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run([sys.executable, "-c", PROGRAM, path, here, *here.parents[:2]], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", PROGRAM, path, folder, *folder.parents[:2]], env=environment, check=True)
     with np.load(path) as file:
         return dict(file)
 
@@ -218,46 +219,46 @@ def on(backend, path):
 def test_the_same_on_each_backend(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: pip install '.[{backend}]'")
-    ours, theirs = (on(each, tmp_path / f"{each}.npz") for each in ("tensorflow", backend))
-    for name, values in ours.items():
-        assert values.any() and theirs[name] == pytest.approx(values, rel=1e-3, abs=1e-5), name
+    expected, actual = (run_on_backend(name, tmp_path / f"{name}.npz") for name in ("tensorflow", backend))
+    for key, values in expected.items():
+        assert values.any() and actual[key] == pytest.approx(values, rel=1e-3, abs=1e-5), key
 
 
 # ---------------------------------------------------------------------------------------------------- maps and images
 
 def test_dead_and_constant_maps_are_marked_and_counted():
-    grid = np.zeros((1, 2, 2, 5), "float32")
-    grid[0, ..., 1] = 3
-    grid[0, 0, 0, 2] = 1
-    grid[0, ..., 3] = -1
-    grid[0, ..., 4] = [[np.nan, 1], [2, 3]]
-    found = feature_maps.analyze_output("conv", "3x3 conv, 5", grid)
-    assert [found.get_status(index) for index in range(5)] == ["dead", "constant", "", "constant", ""]
+    values = np.zeros((1, 2, 2, 5), "float32")
+    values[0, ..., 1] = 3
+    values[0, 0, 0, 2] = 1
+    values[0, ..., 3] = -1
+    values[0, ..., 4] = [[np.nan, 1], [2, 3]]
+    output = feature_maps.analyze_output("conv", "3x3 conv, 5", values)
+    assert [output.get_status(index) for index in range(5)] == ["dead", "constant", "", "constant", ""]
     assert re.findall(r"\d+",
-                      found.summary) == ["2", "2", "5", "1", "2", "1"]  # 2x2, 5 maps: dead, constant, not finite
-    shown = feature_maps.draw_map_tiles(found, 3)
-    assert shown.shape == (3, 2, 2, 3) and (shown[0] == feature_maps.DEAD_COLOR).all()
-    assert (shown[1] == feature_maps.CONSTANT_COLOR).all()
-    assert shown[2, 0, 0].tolist() == [253, 231, 36] and shown[2, 1, 1].tolist() == [68, 1, 84]  # the ends of viridis
+                      output.summary) == ["2", "2", "5", "1", "2", "1"]  # 2x2, 5 maps: dead, constant, not finite
+    tiles = feature_maps.draw_map_tiles(output, 3)
+    assert tiles.shape == (3, 2, 2, 3) and (tiles[0] == feature_maps.DEAD_COLOR).all()
+    assert (tiles[1] == feature_maps.CONSTANT_COLOR).all()
+    assert tiles[2, 0, 0].tolist() == [253, 231, 36] and tiles[2, 1, 1].tolist() == [68, 1, 84]  # the ends of viridis
 
 
 def test_units_without_spatial_axes():
-    found = feature_maps.analyze_output("fc", "dense, 4", np.array([[0, 1, 0, 2]], "float32"))
-    assert not found.is_spatial and re.findall(r"\d+", found.summary) == ["4", "2"]  # two of the four are 0
-    assert feature_maps.draw_vector_strip(found).shape == (1, 4, 3)
+    output = feature_maps.analyze_output("fc", "dense, 4", np.array([[0, 1, 0, 2]], "float32"))
+    assert not output.is_spatial and re.findall(r"\d+", output.summary) == ["4", "2"]  # two of the four are 0
+    assert feature_maps.draw_vector_strip(output).shape == (1, 4, 3)
     assert re.findall(r"\d+", feature_maps.analyze_output("fc", "", np.array([[1, 2]], "float32")).summary) == ["2"]
 
 
 def test_the_hypercolumn_is_the_mean_of_all_maps():
-    """A map that rises from left to right, and three maps of half the size that rise downwards."""
+    """A map that increases from left to right, and three maps of half the size that increase downwards."""
     across, down = np.zeros((1, 4, 4, 1), "float32"), np.zeros((1, 2, 2, 3), "float32")
     across[0, ..., 0], down[0, 1] = [0, 1, 2, 3], 5
-    means, whole = feature_maps.compute_hypercolumn([feature_maps.analyze_output("a", "", across),
-                                                     feature_maps.analyze_output("b", "", down)], (4, 4))
+    means, hypercolumn = feature_maps.compute_hypercolumn([feature_maps.analyze_output("a", "", across),
+                                                           feature_maps.analyze_output("b", "", down)], (4, 4))
     assert means[0] == pytest.approx(np.tile([0, 1 / 3, 2 / 3, 1], (4, 1)), abs=1e-6)
-    rows = np.array([0, 0.25, 0.75, 1])  # the middles of two pixels enlarged to four
-    assert means[1] == pytest.approx(np.tile(rows[:, None], (1, 4)), abs=1e-6)
-    assert whole == pytest.approx((means[0] + 3 * means[1]) / 4, abs=1e-6)
+    expected_column = np.array([0, 0.25, 0.75, 1])  # the middles of two pixels enlarged to four
+    assert means[1] == pytest.approx(np.tile(expected_column[:, None], (1, 4)), abs=1e-6)
+    assert hypercolumn == pytest.approx((means[0] + 3 * means[1]) / 4, abs=1e-6)
 
 
 def test_filters_are_gray_where_their_weights_are_zero():
@@ -277,22 +278,24 @@ def test_overlays_of_an_image():
     assert colormaps.upsample_to_rgb(np.zeros((28, 14, 1), np.uint8)).shape == (224, 112, 3)
 
 
-def view_of(name, layers_asked="stages", width=0.125):
+def inspect_network(name, layer_names="stages", width=0.125):
     spec = registry.get_model_info(name)
-    plan = registry.resolve_model_config(name, (32, 32, spec.input_shape[2]), 10, 1.0 if spec.fixed_width else width)
-    pixels = RANDOM.integers(0, 256, plan.input_shape, np.uint8)
-    return ImageInspection(build_inspected_untrained(plan), pixels, layers_asked, "noise.png")
+    model_config = registry.resolve_model_config(name, (32, 32, spec.input_shape[2]), 10,
+                                                 1.0 if spec.fixed_width else width)
+    pixels = RANDOM.integers(0, 256, model_config.input_shape, np.uint8)
+    return ImageInspection(build_inspected_untrained(model_config), pixels, layer_names, "noise.png")
 
 
 @pytest.mark.parametrize("name", registry.MODELS)
 def test_every_network_can_be_inspected(name):
-    """The stages, from wide grids to scores; the chart and the maps are drawn. Gradients: the slow test."""
-    view = view_of(name)
-    shapes = [each.values.shape for each in view.feature_maps]
+    """The stages, from large feature maps to scores, the bar chart and the maps. The slow test covers gradients."""
+    view = inspect_network(name)
+    shapes = [feature_map.values.shape for feature_map in view.feature_maps]
     assert len(shapes) >= 3 and all(a[0] >= b[0] for a, b in zip(shapes, shapes[1:], strict=False)), shapes
-    assert sum(each.is_spatial for each in view.feature_maps) >= 2 and view.feature_maps[-1].num_maps == 10
+    assert sum(feature_map.is_spatial
+               for feature_map in view.feature_maps) >= 2 and view.feature_maps[-1].num_maps == 10
     assert sum(probability for _, probability in view.prediction) == pytest.approx(1, abs=1e-5)
-    assert all(np.isfinite(each.values).all() for each in view.feature_maps)
+    assert all(np.isfinite(feature_map.values).all() for feature_map in view.feature_maps)
     assert view.hypercolumn[2].shape == (224, 224)
     assert attribution.find_last_feature_map(view.inspected_model.model, view.graph) in view.graph.tensors
     assert view.filters[1].shape[3] == view.pixels.shape[2]
@@ -300,27 +303,27 @@ def test_every_network_can_be_inspected(name):
 
 @pytest.mark.parametrize("name", ["lenet5_1998", "xception"])
 def test_all_kinds_of_plots(name):
-    view = view_of(name)
-    for what in inspection_plots.INSPECTION_PLOTS:
-        assert inspection_plots.plot_inspection(view, what, 4).get_size_inches().min() > 1, what
+    view = inspect_network(name)
+    for kind in inspection_plots.INSPECTION_PLOTS:
+        assert inspection_plots.plot_inspection(view, kind, 4).get_size_inches().min() > 1, kind
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", registry.MODELS)
 def test_gradients_of_every_network(name):
-    view = view_of(name)
+    view = inspect_network(name)
     for kind in (view.gradcam[0][1], view.saliency, view.occlusion[0]):
         assert np.isfinite(kind).all() and len(kind) == 3
     assert view.saliency.max() > 0
 
 
 def test_too_many_layers_for_one_figure():
-    view = view_of("nin", "all", width=1.0)
+    view = inspect_network("nin", "all", width=1.0)
     with pytest.raises(UserError, match="--layers.*--plot"):
         inspection_plots.plot_inspection(view, "feature-maps", 1024)
 
 
-def test_a_foreign_model_without_telling_names():
+def test_a_foreign_model_without_stage_names():
     model = keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3), classes=5)
     view = ImageInspection(InspectedModel(model, None, "MobileNetV2", "random"), np.zeros((32, 32, 3), np.uint8),
                            "stages", "black.png")

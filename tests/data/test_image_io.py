@@ -1,4 +1,4 @@
-"""People's own pictures: every mode that a file may have, brought to the shape that a network takes."""
+"""Image files of every mode are converted to the input shape of a network."""
 
 import numpy as np
 import pytest
@@ -8,109 +8,109 @@ from PIL import Image
 from zoo.data import image_files, image_io
 from zoo.errors import UserError
 
-GREY = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)  # 0, 15, ..., 225
+GRAY = np.arange(0, 240, 15, dtype=np.uint8).reshape(4, 4)  # 0, 15, ..., 225
 RED = np.full((4, 4, 3), (255, 0, 0), np.uint8)
 
 
-def fit(picture, channels=1):
-    return image_io.prepare_image(picture, (4, 4, channels))
+def fit(image, channels=1):
+    return image_io.prepare_image(image, (4, 4, channels))
 
 
-def test_a_picture_that_fits_stays_as_it_is():
-    assert np.array_equal(fit(Image.fromarray(GREY)).pixels[..., 0],
-                          GREY) and fit(Image.fromarray(GREY)).transformations == ""
+def test_an_image_that_fits_is_unchanged():
+    assert np.array_equal(fit(Image.fromarray(GRAY)).pixels[..., 0],
+                          GRAY) and fit(Image.fromarray(GRAY)).transformations == ""
     assert np.array_equal(fit(Image.fromarray(RED), 3).pixels,
                           RED) and fit(Image.fromarray(RED), 3).transformations == ""
 
 
-def test_colours_become_grey_by_their_luma_and_grey_three_equal_channels():
+def test_colors_become_luma_and_grayscale_becomes_three_equal_channels():
     red = fit(Image.fromarray(RED))
     assert set(red.pixels.ravel()) == {76}  # 0.299 * 255
     assert len(red.transformations.splitlines()) == 1
-    grey = fit(Image.fromarray(GREY), 3)
-    assert np.array_equal(grey.pixels, np.dstack([GREY] * 3))
-    assert len(grey.transformations.splitlines()) == 1 and grey.transformations != red.transformations
+    gray = fit(Image.fromarray(GRAY), 3)
+    assert np.array_equal(gray.pixels, np.dstack([GRAY] * 3))
+    assert len(gray.transformations.splitlines()) == 1 and gray.transformations != red.transformations
 
 
 def test_sixteen_bits_and_floats():
-    for values, scale in ((GREY.astype(np.uint16) * 257, "0..65535"), (GREY.astype(np.float32) / 255, "0..1"),
-                          (GREY.astype(np.int32) * 257, "0..65535")):
-        found = fit(Image.fromarray(values))
-        assert np.array_equal(found.pixels[..., 0], GREY)
-        check_message(found.transformations, scale, "0..255")
+    for values, scale in ((GRAY.astype(np.uint16) * 257, "0..65535"), (GRAY.astype(np.float32) / 255, "0..1"),
+                          (GRAY.astype(np.int32) * 257, "0..65535")):
+        prepared = fit(Image.fromarray(values))
+        assert np.array_equal(prepared.pixels[..., 0], GRAY)
+        check_message(prepared.transformations, scale, "0..255")
 
 
-def test_what_is_transparent_is_laid_on_white():
+def test_transparent_pixels_are_composited_over_white():
     ink = np.zeros((4, 4, 4), np.uint8)  # black, and transparent
     ink[0, 0, 3] = 255
-    found = fit(Image.fromarray(ink), 3)
-    assert found.pixels[0, 0].tolist() == [0, 0, 0] and (found.pixels.reshape(-1, 3)[1:] == 255).all()
-    check_message(found.transformations, "white")
+    prepared = fit(Image.fromarray(ink), 3)
+    assert prepared.pixels[0, 0].tolist() == [0, 0, 0] and (prepared.pixels.reshape(-1, 3)[1:] == 255).all()
+    check_message(prepared.transformations, "white")
     half = fit(Image.fromarray(np.full((4, 4, 2), (0, 128), np.uint8), "LA"))
-    assert set(half.pixels.ravel()) == {127} and half.transformations == found.transformations
+    assert set(half.pixels.ravel()) == {127} and half.transformations == prepared.transformations
 
 
 def test_palettes_and_bits():
     palette = Image.fromarray(RED).quantize(2)
     assert palette.mode == "P" and np.array_equal(fit(palette, 3).pixels, RED)
-    bits = fit(Image.fromarray(GREY > 100))
+    bits = fit(Image.fromarray(GRAY > 100))
     assert set(bits.pixels.ravel()) == {0, 255} and bits.transformations == ""
 
 
-def test_other_sizes_are_squeezed_as_a_mean_where_they_halve():
+def test_other_sizes_are_resized_with_antialiasing():
     checks = np.kron(np.indices((4, 4)).sum(axis=0) % 2 * 200, np.ones((2, 2))).astype(np.uint8)
-    found = fit(Image.fromarray(np.repeat(checks, 3, axis=1)))
-    check_message(found.transformations, "8x24", "4x4")
+    prepared = fit(Image.fromarray(np.repeat(checks, 3, axis=1)))
+    check_message(prepared.transformations, "8x24", "4x4")
     blur = fit(Image.fromarray(np.full((40, 40), 99, np.uint8)))
     assert (blur.pixels == 99).all()
     check_message(blur.transformations, "40x40", "4x4")
     assert fit(Image.fromarray(np.full((1, 1), 7, np.uint8))).pixels.max() == 7
 
 
-def test_a_bright_border_is_noticed():
+def test_a_bright_border_is_detected():
     ring = np.zeros((4, 4), np.uint8)
     ring[1:3, 1:3] = 255
     assert not fit(Image.fromarray(ring)).has_bright_border and fit(Image.fromarray(255 - ring)).has_bright_border
 
 
-def test_pictures_stand_upright(tmp_path):
+def test_exif_orientation_is_applied(tmp_path):
     wide = Image.fromarray(np.zeros((2, 6), np.uint8))
     exif = wide.getexif()
-    exif[0x0112] = 6  # the camera was held upright
+    exif[0x0112] = 6  # the camera was in portrait orientation
     wide.save(tmp_path / "photo.jpg", exif=exif)
     assert image_io.load_image(tmp_path / "photo.jpg").size == (2, 6)
 
 
 @pytest.mark.parametrize("content", [b"", b"words", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0" + b"\0" * 50,
                                      b"BM" + b"\xff" * 60, b"II*\0" + b"\xff" * 40, b"RIFF\0\0\0\0WEBPVP8 "])
-def test_no_pictures_are_refused_in_a_line(tmp_path, content):
+def test_files_that_are_not_images_are_refused(tmp_path, content):
     (tmp_path / "x.png").write_bytes(content)
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         image_io.load_image(tmp_path / "x.png")
-    check_message(caught.value, tmp_path / "x.png")
+    check_message(error.value, tmp_path / "x.png")
 
 
-def test_damaged_pictures_are_read_or_refused(tmp_path):
+def test_damaged_images_are_read_or_refused(tmp_path):
     """No other exception, whichever bytes are changed or cut off."""
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8))
-    refused = 0
+    num_refused = 0
     for ending in ("png", "jpg", "gif", "bmp", "webp", "tif"):
         noise.save(tmp_path / f"whole.{ending}")
-        whole = (tmp_path / f"whole.{ending}").read_bytes()
+        content = (tmp_path / f"whole.{ending}").read_bytes()
         for attempt in range(40):
-            damaged = bytearray(whole[: rng.integers(1, len(whole))] if attempt % 2 else whole)
-            for place in rng.integers(0, len(damaged), 4):
-                damaged[place] = rng.integers(256)
+            damaged = bytearray(content[: rng.integers(1, len(content))] if attempt % 2 else content)
+            for offset in rng.integers(0, len(damaged), 4):
+                damaged[offset] = rng.integers(256)
             (tmp_path / f"x.{ending}").write_bytes(damaged)
             try:
                 fit(image_io.load_image(tmp_path / f"x.{ending}"))
             except UserError:
-                refused += 1
-    assert refused > 60
+                num_refused += 1
+    assert num_refused > 60
 
 
-def test_a_bomb_is_refused(tmp_path, monkeypatch):
+def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     Image.fromarray(np.zeros((11, 10), np.uint8)).save(tmp_path / "large.png")
     with pytest.raises(UserError) as error:
@@ -118,10 +118,10 @@ def test_a_bomb_is_refused(tmp_path, monkeypatch):
     check_message(error.value, tmp_path / "large.png", "pixels")
 
 
-def test_folders_give_their_pictures_once_and_in_order(tmp_path):
+def test_images_of_folders_are_found_once_and_in_order(tmp_path):
     for name in ("b.PNG", "a/c.jpeg", ".hidden.png", "a/x.txt", "a.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found, notes = image_files.find_image_files([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"])
-    assert [str(path.relative_to(tmp_path)) for path in found] == ["b.PNG", "a/c.jpeg", "a.txt"]
+    files, notes = image_files.find_image_files([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"])
+    assert [str(path.relative_to(tmp_path)) for path in files] == ["b.PNG", "a/c.jpeg", "a.txt"]
     assert "2 .txt" in notes[0] and len(notes) == 1

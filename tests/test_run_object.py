@@ -1,4 +1,4 @@
-"""What a zoo.Run shows: plots, a look inside, exports, comparisons, and itself and its training in a notebook."""
+"""Methods of zoo.Run: plots, inspection, exports, comparisons, and its display and training in a notebook."""
 
 import json
 import re
@@ -31,18 +31,19 @@ def image():
     return zoo.load_data("digits", limit=10).test.images[0]
 
 
-def texts(figure):
-    """Return what is written in a Figure."""
+def get_texts(figure):
+    """Return the texts of a Figure."""
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
-@pytest.mark.parametrize("what, pins", [
-    ("curves", ("lenet5", "digits")), ("confusion", ("lenet5", "digits")), ("misclassified", ("100",)), ("samples", ())])
-def test_each_plot_is_a_figure_that_a_notebook_shows(run, what, pins):
-    figure = run.plot(what)
+@pytest.mark.parametrize("kind, pins", [
+    ("curves", ("lenet5", "digits")), ("confusion", ("lenet5", "digits")), ("misclassified", ("100",)),
+    ("samples", ())])
+def test_each_plot_is_a_figure_that_a_notebook_shows(run, kind, pins):
+    figure = run.plot(kind)
     assert isinstance(figure, Figure)
-    if what != "samples":
-        check_text(texts(figure)[0], *pins)
+    if kind != "samples":
+        check_text(get_texts(figure)[0], *pins)
     content, size = figure._repr_png_()
     assert content.startswith(PNG) and size["width"] == round(figure.get_size_inches()[0] * 72)
 
@@ -59,38 +60,40 @@ def test_a_plot_that_does_not_exist_or_has_no_data(run, tmp_path):
     assert "<img" not in early._repr_html_() and early.status == "new" in early._repr_html_()
 
 
-def test_a_run_shows_itself_with_its_curves_and_a_link(run, monkeypatch):
+def test_the_html_of_a_run_has_its_curves_and_a_link(run, monkeypatch):
     monkeypatch.chdir(run.path.parent)
     html = zoo.Run("a<b>")._repr_html_()
     assert "a&lt;b&gt;" in html and "<b>" in html and "a<b>" not in html
     assert 'href="a%3Cb%3E/report.html"' in html and "data:image/png;base64," in html
     assert run.status in html and f"{run.result['test_accuracy_best']:.2%}" in html
     monkeypatch.chdir(ROOT)
-    assert "href" not in run._repr_html_()  # no link that a page of this folder could follow
+    assert "href" not in run._repr_html_()  # no link, since a page in this folder could not resolve it
 
 
 def test_inspect_gives_every_figure(run, image):
-    inside = run.inspect(image)
-    figures = [inside.prediction(), inside.features(), inside.features("C1", channels=2), inside.filters(),
-               inside.hypercolumn(["C1", "C3"]), inside.gradcam(), inside.gradcam("C3"), inside.saliency(),
-               inside.occlusion()]
+    inspection = run.inspect(image)
+    figures = [inspection.prediction(), inspection.features(), inspection.features("C1", channels=2),
+               inspection.filters(),
+               inspection.hypercolumn(["C1", "C3"]), inspection.gradcam(), inspection.gradcam("C3"),
+               inspection.saliency(), inspection.occlusion()]
     assert all(isinstance(figure, Figure) for figure in figures)
-    assert {"0", "1"} <= set(texts(figures[2])) and "2" not in texts(figures[2])  # the maps' numbers: two of them
-    assert inside._repr_png_()[0].startswith(PNG)
+    # the indices of two feature maps
+    assert {"0", "1"} <= set(get_texts(figures[2])) and "2" not in get_texts(figures[2])
+    assert inspection._repr_png_()[0].startswith(PNG)
 
 
 def test_inspect_takes_files_pillow_images_and_arrays(run, image, tmp_path):
     file = tmp_path / "digit.png"
     Image.fromarray(image[..., 0]).save(file)
     large = Image.fromarray(image[..., 0]).resize((56, 56), Image.Resampling.NEAREST)
-    for given in (file, str(file), Image.open(file), image, image[..., 0]):
-        assert np.array_equal(run.inspect(given).image, image)
+    for source in (file, str(file), Image.open(file), image, image[..., 0]):
+        assert np.array_equal(run.inspect(source).image, image)
     assert run.inspect(large).image.shape == (28, 28, 1)
     page = run.inspect(image).report(tmp_path / "look.html")
     assert page == tmp_path / "look.html" and "C3" in page.read_text()
 
 
-@pytest.mark.parametrize("call, words", [
+@pytest.mark.parametrize("call, part", [
     (lambda run, image: run.inspect("nowhere.png"), "nowhere.png"),
     (lambda run, image: run.inspect(image / 255.0), "float64"),
     (lambda run, image: run.inspect(image[None]), "(1, 28, 28, 1)"),
@@ -110,11 +113,11 @@ def test_inspect_takes_files_pillow_images_and_arrays(run, image, tmp_path):
     (lambda run, image: zoo.compare_runs([run, "nowhere"], "c.png"), "nowhere"),
     (lambda run, image: zoo.compare_runs([run, run], "c.gif"), "'c.gif'"),
 ])
-def test_a_mistake_is_one_line_and_writes_nothing(run, image, call, words, tmp_path, monkeypatch):
+def test_an_error_is_one_line_and_writes_nothing(run, image, call, part, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:
         call(run, image)
-    assert words in str(error.value) and "\n" not in str(error.value)
+    assert part in str(error.value) and "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -133,7 +136,7 @@ def test_compare_runs(run, tmp_path):
     other = zoo.fit("lenet5", "digits", limit=100, epochs=2, seed=1, output_dir=tmp_path, name="other", verbose=False)
     comparison = zoo.compare_runs([run, other.path], tmp_path / "both.html")
     assert [row[0] for row in comparison.rows] == ["a<b>", "other"] and "seed" in comparison.columns
-    best = np.array([each.result["test_accuracy_best"] for each in (run, other)]) * 100
+    best = np.array([compared.result["test_accuracy_best"] for compared in (run, other)]) * 100
     assert f"{best.mean():.2f} ± {best.std(ddof=1):.2f} %" in str(comparison)
     assert isinstance(comparison.plot(), Figure)
     for html in (comparison._repr_html_(), (tmp_path / "both.html").read_text()):
@@ -152,15 +155,17 @@ def test_a_run_from_scratch_and_one_from_pretrained_weights_differ_by_their_sett
 
 
 def test_a_run_json_without_a_setting_is_of_another_version(run, tmp_path):
-    for name, drop in (("a", ()), ("b", ("deterministic",))):
+    for name, missing in (("a", ()), ("b", ("deterministic",))):
         (tmp_path / name).mkdir()
-        config = {key: value for key, value in run.config.items() if key not in drop}
+        config = {key: value for key, value in run.config.items() if key not in missing}
         (tmp_path / name / "run.json").write_text(json.dumps(config))
     text = str(zoo.compare_runs([tmp_path / "a", tmp_path / "b"]))
     assert "version" in text and "deterministic" in text and "weights" not in text
-    (tmp_path / "own").mkdir()  # a model of one's own has no width and no stem, in any version
-    own = {"custom": True, "name": "own", "input_shape": [28, 28, 1], "classes": 10, "rescale": True, "digest": "0"}
-    (tmp_path / "own" / "run.json").write_text(json.dumps({**run.config, "model": "own", "model_config": own}))
+    (tmp_path / "own").mkdir()  # a custom model has neither width nor stem, in any version
+    custom_config = {"custom": True, "name": "own", "input_shape": [28, 28, 1], "classes": 10, "rescale": True,
+                     "digest": "0"}
+    (tmp_path / "own" / "run.json").write_text(json.dumps({**run.config, "model": "own",
+                                                           "model_config": custom_config}))
     assert "version" not in str(zoo.compare_runs([tmp_path / "a", tmp_path / "own"]))
 
 
@@ -169,31 +174,31 @@ def test_a_run_json_without_a_setting_is_of_another_version(run, tmp_path):
 
 @pytest.fixture
 def notebook(monkeypatch):
-    """Let this process look like a notebook's kernel; return what it displays, [(display id or None, object)]."""
-    shown = []
+    """Make this process look like a notebook; return what it displays, [("display" or "update", object)]."""
+    displayed = []
 
     class Handle:
         def update(self, content, **options):
-            shown.append(("update", content))
+            displayed.append(("update", content))
 
     def display(content, display_id=None, **options):
-        shown.append(("display", content))
+        displayed.append(("display", content))
         return Handle()
 
-    ipython, front = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    ipython, display_module = types.ModuleType("IPython"), types.ModuleType("IPython.display")
     ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
-    front.display = display
+    display_module.display = display
     monkeypatch.setitem(sys.modules, "IPython", ipython)
-    monkeypatch.setitem(sys.modules, "IPython.display", front)
-    return shown
+    monkeypatch.setitem(sys.modules, "IPython.display", display_module)
+    return displayed
 
 
-def test_in_a_notebook_the_curves_grow_in_one_output_area(notebook, tmp_path, capfd):
+def test_in_a_notebook_the_curves_are_updated_in_one_output(notebook, tmp_path, capfd):
     run = zoo.fit("lenet5", "digits", limit=100, epochs=2, output_dir=tmp_path, name="run")
     kinds = [kind for kind, _ in notebook]
     assert kinds == ["display", "update", "update", "update"]  # the header, two epochs, the test
     figures = [content for _, content in notebook[1:]]
-    subtitles = [texts(figure)[1] for figure in figures]
+    subtitles = [get_texts(figure)[1] for figure in figures]
     check_text(subtitles[0], "1", "2")
     assert len(re.findall(r"\b2\b", subtitles[1])) == 2
     assert f"{run.result['test_accuracy_best']:.2%}"[:-1] in subtitles[2]
@@ -207,17 +212,17 @@ def test_quiet(notebook, tmp_path, capfd):
     assert notebook == [] and capfd.readouterr() == ("", "")
 
 
-def test_what_a_notebook_is(monkeypatch):
+def test_is_notebook(monkeypatch):
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     assert not is_notebook()
     for shell, expected in ((None, False), (types.SimpleNamespace(), False), (types.SimpleNamespace(kernel=1), True)):
-        fake = types.ModuleType("IPython")
-        fake.get_ipython = lambda shell=shell: shell
-        monkeypatch.setitem(sys.modules, "IPython", fake)
+        ipython = types.ModuleType("IPython")
+        ipython.get_ipython = lambda shell=shell: shell
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
         assert is_notebook() is expected
 
 
-def test_elsewhere_lines_are_printed_as_ever(tmp_path, capsys):
+def test_outside_a_notebook_lines_are_printed(tmp_path, capsys):
     zoo.fit("lenet5", "digits", limit=100, epochs=1, output_dir=tmp_path, name="run")
     lines = capsys.readouterr().out.splitlines()
     assert "lenet5" in lines[0] and any("1/1" in line for line in lines)
@@ -232,8 +237,8 @@ def test_analysis_works_without_matplotlib():
             "import zoo.analysis\n"
             "for module in pkgutil.iter_modules(zoo.analysis.__path__):\n"
             "    importlib.import_module(f'zoo.analysis.{module.name}')\n"
-            "found = zoo.features(model, numpy.zeros((2, 28, 28, 1)), ['C1', 'S2'])\n"
-            "print({name: maps.shape for name, maps in found.items()}, zoo.describe('lenet5')['parameters'])")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout == "{'C1': (2, 28, 28, 6), 'S2': (2, 14, 14, 6)} 61706\n", done.stderr
-    assert done.stderr == ""  # nor does TensorFlow greet
+            "features = zoo.features(model, numpy.zeros((2, 28, 28, 1)), ['C1', 'S2'])\n"
+            "print({name: maps.shape for name, maps in features.items()}, zoo.describe('lenet5')['parameters'])")
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert process.stdout == "{'C1': (2, 28, 28, 6), 'S2': (2, 14, 14, 6)} 61706\n", process.stderr
+    assert process.stderr == ""  # no startup messages of TensorFlow either

@@ -1,0 +1,73 @@
+"""Files are written atomically, and a path that cannot be written is refused."""
+
+from pathlib import Path
+
+import pytest
+from helpers import check_message
+
+from zoo.errors import UserError
+from zoo.utils.io import check_writable, write_text, atomic_write
+
+
+def test_a_successful_block_replaces_the_file(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text("old")
+    with atomic_write(path) as scratch:
+        scratch.write_text("new")
+        assert path.read_text() == "old"
+        assert scratch.parent == tmp_path  # the same disk, or the last step would copy
+        assert scratch.suffix == ".csv"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_a_failing_block_leaves_the_old_file(tmp_path, failure):
+    path = tmp_path / "best.npz"
+    path.write_bytes(b"old")
+    with pytest.raises(failure), atomic_write(path) as scratch:
+        scratch.write_bytes(b"half of the n")
+        raise failure
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failing_block_creates_no_file(tmp_path):
+    with pytest.raises(RuntimeError), atomic_write(tmp_path / "best.npz") as scratch:
+        scratch.write_bytes(b"half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_text_is_utf_8_and_atomic(tmp_path):
+    path = tmp_path / "run.json"
+    write_text(path, "Löwe\n")
+    assert path.read_bytes() == b"L\xc3\xb6we\n"
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "half, then a lone surrogate \ud800")
+    assert path.read_bytes() == b"L\xc3\xb6we\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def refusal_message(path):
+    with pytest.raises(UserError) as error:
+        check_writable(path, "another -o")
+    check_message(error.value, path, "another -o")
+    return str(error.value)
+
+
+def test_the_check_of_a_writable_file_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "old.png").write_bytes(b"old")
+    assert check_writable("new.png") == Path("new.png") and check_writable("~/new.png") == tmp_path / "new.png"
+    assert check_writable(tmp_path / "old.png").read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "old.png"]
+
+
+def test_unwritable_paths_are_refused(tmp_path):
+    (tmp_path / "file").touch()
+    refusal_message(tmp_path)  # a folder
+    assert refusal_message(tmp_path / "gone" / "a.png").count(str(tmp_path / "gone")) == 2  # the missing folder
+    assert refusal_message(tmp_path / "file" / "a.png").count(str(tmp_path / "file")) == 2
+    refusal_message("/proc/a.png")  # not even writable for root
