@@ -107,7 +107,7 @@ def test_the_test_split_of_a_source_that_has_splits(run, tmp_path):
 @pytest.mark.parametrize("source, split, parts", [
     (None, "val", ("'val'; give 'validation'",)), (None, "Training", ("'Training'; give 'train'",)),
     (None, "rest", ("rest", "'validation'")),
-    ("validation", "test", ("validation", "split='validation'", "--split validation")),
+    ("validation", "test", ("validation", "split='validation'")),
     ("val", "test", ("val", "split='validation'")), (make_stripes(6), "dev", ("'dev'; give 'validation'",)),
     ((make_stripes(6), make_stripes(6)), "validation", ("validation", "train, test"))])
 def test_unknown_split_names(run, source, split, parts, tmp_path, monkeypatch):

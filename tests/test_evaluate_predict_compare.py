@@ -98,7 +98,7 @@ def test_evaluate_on_the_validation_split(run, capsys):
 
 @pytest.mark.parametrize("arguments, parts", [
     (["--checkpoint", "lst"], ["'lst'", "'last'"]), (["--split", "train"], ["'train'", "test, validation"]),
-    (["--batch-size", "0"], ["--batch-size", "'0'"]), (["--gpu", "x"], ["--gpu", "'x'"]),
+    (["--batch-size", "0"], ["--batch-size", "'0'"]), (["--gpu", "x"], ["--gpu", "x", "auto"]),
     (["--data"], ["--data"]), (["--dat", "x"], ["'--dat'", "--data"])])
 def test_invalid_arguments_of_evaluate(run, capsys, arguments, parts):
     check_refusal(capsys, evaluate.main, run, *arguments, parts=parts)

@@ -325,7 +325,7 @@ def test_a_softmax_is_found_before_layers_without_effect(make, tmp_path):
     (lambda: make_sequential(make_head(Twice()), layers.Dense(10)),
      "Twice @keras.saving.register_keras_serializable()"),
     (lambda: make_sequential(layers.Activation(divide_by_two), layers.Dense(10)),
-     "halve @keras.saving.register_keras_serializable()"),
+     "divide_by_two @keras.saving.register_keras_serializable()"),
     (lambda: make_sequential(NoConfig(lambda inputs: inputs / 2), layers.Dense(10)), "NoConfig get_config()"),
     (lambda: make_sequential(layers.Lambda(lambda inputs: inputs / 2), layers.Dense(10)), "Lambda keras.layers.Layer"),
 ])

@@ -415,8 +415,8 @@ def test_an_unknown_backend(python):
 @pytest.mark.parametrize("arguments, parts", [
     (["--output-dir", "file/runs"], ["file/runs", "Not a directory", "--output-dir"]),
     (["--output-dir", "file"], ["file", "Not a directory", "--output-dir"]),
-    (["--name", "file/x"], ["--name", "'file/x'"]),
-    (["--name", ".."], ["--name", "'..'"]),
+    (["--name", "file/x"], ["--name", "file/x"]),
+    (["--name", ".."], ["--name", ".."]),
     (["--name", ""], ["--name", "''"]),
     (["--name", 300 * "a"], ["--name", 300 * "a"]),
     (["--output-dir", ".", "--name", "taken"], ["taken", "--name"]),

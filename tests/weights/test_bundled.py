@@ -225,7 +225,7 @@ def test_visualize(fresh_weights, image, tmp_path, arguments, capsys):
 def test_visualize_refuses_other_model_options(fresh_weights, image, capsys):
     arguments = ["googlenet", "--weights", "cifar10", "--image", str(image)]
     assert visualize.main([*arguments, "--width", "0.5"]) == 2
-    check_message(capsys.readouterr().err, "'cifar10'", "googlenet", "width=0.5")
+    check_message(capsys.readouterr().err, "'cifar10'", "googlenet", "--width 0.5")
 
 
 def test_finetune_and_extract_features_use_the_backbone_of_the_preset(fresh_weights, tmp_path, capsys):
@@ -241,4 +241,4 @@ def test_finetune_and_extract_features_use_the_backbone_of_the_preset(fresh_weig
         assert file["features"].shape == (20, int(512 * width))
     capsys.readouterr()
     assert extract_features.main([*arguments, "--width", "1", "-o", str(tmp_path / "g.npz")]) == 2
-    check_message(capsys.readouterr().err, "'cifar10'", "resnet18", "width=1.0")
+    check_message(capsys.readouterr().err, "'cifar10'", "resnet18", "--width 1.0")
