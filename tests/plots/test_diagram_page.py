@@ -105,7 +105,7 @@ def test_hostile_names_add_no_element_to_the_page():
                                                       "subtitle")).tags]
     assert tags.count("script") == 2 and "img" not in tags
     assert [layer["name"] for layer in data_of(text)["layers"]] == [
-        name.replace("\t", " ").replace("\n", " ") for name in hostile.NAMES]
+        name.replace("\t", r"\t").replace("\n", r"\n").replace("\u2028", r"\u2028") for name in hostile.NAMES]
 
 
 # ----------------------------------------------------------------------------------------------------- the browser
