@@ -5,7 +5,7 @@ It is zoo.train with other defaults: ImageNet weights, and a frozen backbone.
 
 import sys
 
-from zoo.cli import common, training_command
+from zoo.cli import common, training_command, training_parser
 
 PROG = "python -m zoo finetune"
 EXAMPLES = ("vgg16 --data pets/ --head-layers 1024,dropout=0.5", "xception --data pets/ --strategy large-similar",
@@ -14,7 +14,7 @@ EXAMPLES = ("vgg16 --data pets/ --head-layers 1024,dropout=0.5", "xception --dat
 
 def build_parser():
     description = "Put a new head on a pretrained network and train it, into a run directory."
-    return training_command.build_training_parser(PROG, description, EXAMPLES, "imagenet", None)
+    return training_parser.build_training_parser(PROG, description, EXAMPLES, "imagenet", None)
 
 
 def execute_finetune(argv):

@@ -2,7 +2,7 @@
 
 import sys
 
-from zoo.cli import common, training_command
+from zoo.cli import common, training_command, training_parser
 
 PROG = "python -m zoo.train"
 EXAMPLES = ("lenet5", "resnet34 --dataset cifar10 --gpu 0 --epochs 30 --label-smoothing 0.1",
@@ -10,8 +10,8 @@ EXAMPLES = ("lenet5", "resnet34 --dataset cifar10 --gpu 0 --epochs 30 --label-sm
 
 
 def build_parser():
-    return training_command.build_training_parser(PROG, "Train a network on a data set, into a run directory.",
-                                                  EXAMPLES, "none", "digits")
+    return training_parser.build_training_parser(PROG, "Train a network on a data set, into a run directory.",
+                                                 EXAMPLES, "none", "digits")
 
 
 def execute_train(argv):
