@@ -1,6 +1,6 @@
 """Kill trainings at random moments, resume them, and compare every file with an uninterrupted run; write kills.csv.
 
-    python benchmarks/kills.py                     200 kills, about an hour on two cores; Linux and macOS
+    python benchmarks/kills.py                     200 kills; Linux and macOS
     python benchmarks/kills.py --kills 12          fewer; the same number in each setting
     python benchmarks/kills.py two ema             some settings; the rows of the others stay
     python benchmarks/kills.py --table             the table of docs/training.md
