@@ -22,6 +22,7 @@ from zoo.training import provenance
 from zoo.training.distribution import meeting
 from zoo.training.run_config import flatten_run_config
 from zoo.training.stopping import Stopper
+from zoo.utils.flag_names import translate_keywords
 
 HEARTBEAT_INTERVAL = 5.0  # seconds between heartbeats
 OWN_ERROR_SECONDS = 1.0  # how long after the loss of a host this one may report an error of its own instead
@@ -138,7 +139,7 @@ def leave_hosts(method):
             session.host_group.close()
             return result
         except (UserError, OSError) as error:  # as zoo.cli.common.run_command
-            status, message = getattr(error, "exit_status", 4), f"error: {error}"
+            status, message = getattr(error, "exit_status", 4), f"error: {translate_keywords(str(error))}"
         except KeyboardInterrupt:
             status, message = 130, "\ninterrupted"
         except Exception:
@@ -167,7 +168,7 @@ class MultihostStopper(Stopper):
         return self.reason is not None
 
     def should_save(self):
-        return self.host_group.broadcast(super().should_save)
+        return bool(self.host_group.gather(int(super().should_save()))[0])  # host 0's timer
 
     def handle_signal(self, number, frame):
         agreed_reason = self.reason
