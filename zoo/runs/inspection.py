@@ -15,10 +15,10 @@ class Inspection:
     """Visualizations of a model for one image. Each method returns a matplotlib Figure, which a notebook shows.
 
     Args:
-        subject: a `zoo.plots.inspected_model.InspectedModel`.
+        model: a `zoo.plots.inspected_model.InspectedModel`.
         image: a Pillow image of any size; it is resized to the model's input size.
         name: str, the name of the image in the figures.
-        white: dict, how the run scaled images of more than eight bits; see `zoo.data.bit_depth`.
+        white_levels: dict, how the run scaled images of more than eight bits; see `zoo.data.bit_depth`.
 
     Example:
 
@@ -26,10 +26,10 @@ class Inspection:
     >>> inspection.gradcam().savefig("gradcam.png")
     """
 
-    def __init__(self, subject, image, name, white=None):
-        model_input = image_io.prepare_image(image, inspected_model.resolve_input_shape(subject), white)
+    def __init__(self, model, image, name, white_levels=None):
+        model_input = image_io.prepare_image(image, inspected_model.resolve_input_shape(model), white_levels)
         self.image = model_input.pixels
-        self._subject, self._views = subject, {}
+        self._model, self._views = model, {}
         self._source = ", ".join(filter(None, (name, model_input.transformations)))
 
     def prediction(self):
@@ -91,7 +91,7 @@ class Inspection:
         if not selection:
             raise UserError("layers is empty; give layer names, 'stages' or 'all'")
         if key not in self._views:
-            self._views[key] = ImageInspection(self._subject, self.image, selection, self._source)
+            self._views[key] = ImageInspection(self._model, self.image, selection, self._source)
         return self._views[key]
 
     def _repr_png_(self):
