@@ -108,12 +108,6 @@ def serialize_recipe(recipe):
     return dataclasses.asdict(recipe)
 
 
-def diff_recipes(recipe, base):
-    """Return {field: value} of the fields in which `recipe` differs from `base`."""
-    base_fields = serialize_recipe(base)
-    return {name: value for name, value in serialize_recipe(recipe).items() if value != base_fields[name]}
-
-
 # Fields with limits: (minimum, whether it is allowed itself, maximum, whether it is allowed itself)
 FIELD_LIMITS = {"learning_rate": (0, False, MAX_VALUE, True), "momentum": (0, True, 1, False),
                 "rho": (0, True, 1, False), "epsilon": (0, False, MAX_VALUE, True),
