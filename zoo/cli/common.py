@@ -266,7 +266,7 @@ def check_images(arguments):
 
 def get_image_size(arguments):
     """Return (height, width) of --image-size, None without it."""
-    return None if arguments.image_size is None else parse_image_size(arguments.image_size, "--image-size")
+    return None if arguments.image_size is None else parse_image_size(arguments.image_size)
 
 
 def load_images(arguments, limit, shape):
@@ -280,8 +280,9 @@ def load_images(arguments, limit, shape):
                      invalid_images=arguments.invalid_images)
 
 
-def parse_image_size(text, flag="--image-size"):
-    """Return (height, width) of a flag's value: N, for N x N, or HEIGHTxWIDTH."""
+def parse_image_size(text):
+    """Return (height, width) of the value of --image-size: N, for N x N, or HEIGHTxWIDTH."""
     if not re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5})?", text):
-        raise UserError(f"{flag} must be a size in pixels, N or HEIGHTxWIDTH, such as 32 or 96x80; got {text!r}")
+        raise UserError("--image-size must be a size in pixels, N or HEIGHTxWIDTH, such as 32 or 96x80; got "
+                        f"{text!r}")
     return tuple(int(length) for length in (text.split("x") * 2)[:2])
