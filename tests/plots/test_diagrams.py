@@ -328,6 +328,7 @@ def test_the_filters_in_which_modules_differ_are_a_table(name, headings, table):
                     and item.y >= label.y), key=lambda item: item.y)
     rows = [read_row(texts, item) for item in below][:len(table.splitlines())]
     assert rows == table.splitlines()
+    assert any(item.text.endswith("reduce") for item in texts) == bool(headings)
     if headings:
         heading_y = max(item.y for item in texts if item.text == "pool proj" and item.y < label.y)
         assert [item.text for item in sorted(texts, key=lambda item: item.x) if item.y == heading_y

@@ -32,8 +32,10 @@ def find_filter_columns(modules):
         if len(set(filters)) > 1 and get_layer_kind(_get_main_layer(fused_layer)) in ("convolution", "dense"):
             names_by_filters.setdefault(filters, []).append(fused_layer.name)
     headings = [_get_common_heading(names, fused_layers) for names in names_by_filters.values()]
-    is_inception = any(heading.endswith("reduce") for heading in headings) and all(headings) \
-        and len(set(headings)) == len(headings) > 1
+    has_concatenation = any(layer.class_name == "Concatenate" for fused_layer in fused_layers
+                            for layer in fused_layer.layers)
+    is_inception = has_concatenation and all(headings) and len(set(headings)) == len(headings) > 1 \
+        and any(heading.endswith("reduce") for heading in headings)
     return tuple(FilterColumn(letter, tuple(names), filters, heading if is_inception else "")
                  for letter, (filters, names), heading in zip(ascii_lowercase, names_by_filters.items(), headings))
 
