@@ -190,8 +190,8 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", rankdir=Non
 
     >>> zoo.diagram("resnet34", "resnet34.svg")
     """
-    from zoo.diagrams.diagram import (check_diagram_options, check_diagram_path, draw_diagram, make_source_from_config,
-                                      make_source_from_model)
+    from zoo.diagrams.diagram import check_diagram_path, draw_diagram, make_source_from_config, make_source_from_model
+    from zoo.diagrams.options import check_diagram_options
 
     check_diagram_options(detail=detail, theme=theme, rankdir=rankdir, style=style)
     if to_file is not None:

@@ -4,12 +4,8 @@ import sys
 
 from zoo import devices, env, registry
 from zoo.cli import common, help_text
-from zoo.errors import UserError, unknown_name_error
-
-DETAILS = ("stages", "blocks", "layers")
-THEMES = ("light", "dark")
-RANKDIRS = ("TB", "LR")
-STYLES = ("boxes", "volumes")
+from zoo.diagrams.options import DETAILS, RANKDIRS, STYLES, THEME_NAMES, check_diagram_options
+from zoo.errors import UserError
 
 
 def build_parser():
@@ -43,7 +39,7 @@ def build_parser():
     diagram.add_argument("--rankdir", metavar="|".join(RANKDIRS),
                          help="direction of the data flow, TB: top to bottom, LR: left to right; volumes are always "
                               "LR, and .html pages TB; default: LR for stages, otherwise TB")
-    diagram.add_argument("--theme", metavar="|".join(THEMES), default="light",
+    diagram.add_argument("--theme", metavar="|".join(THEME_NAMES), default="light",
                          help="colours for a light or a dark background; default: light")
     common.add_model_options(parser.add_argument_group("model"))
     return parser
@@ -89,11 +85,8 @@ def write_diagram_gallery(folder, theme):
 
 def execute_draw(argv):
     arguments = build_parser().parse_intermixed_args(argv)  # also MODEL --compare MODEL
-    for kind, value, valid_values in (("detail", arguments.detail, DETAILS), ("theme", arguments.theme, THEMES),
-                                      ("style", arguments.style, STYLES),
-                                      ("rankdir", arguments.rankdir, RANKDIRS)):
-        if value not in (None, *valid_values):
-            raise unknown_name_error(kind, value, valid_values)
+    check_diagram_options(detail=arguments.detail, theme=arguments.theme, rankdir=arguments.rankdir,
+                          style=arguments.style)
     if arguments.gallery is not None:
         if arguments.networks or arguments.output is not None:
             raise UserError("--gallery draws every network into its own folder; omit MODEL and --output")
@@ -109,10 +102,8 @@ def execute_draw(argv):
     if len(arguments.networks) != (2 if arguments.compare else 1):
         raise UserError("zoo diagram takes one network, or two with --compare; got "
                         f"{' '.join(arguments.networks)}")
-    if arguments.style == "volumes" and (arguments.compare or arguments.detail != "blocks"):
-        raise UserError("--style volumes cannot be combined with --compare or --detail; omit them")
-    if arguments.rankdir == "TB" and arguments.style == "volumes":
-        raise UserError("volumes are drawn from left to right; omit --rankdir, or use --style boxes")
+    if arguments.style == "volumes" and arguments.compare:
+        raise UserError("--style volumes cannot be combined with --compare; omit one of them")
     return write_diagram(arguments)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoo.cli import common
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import run_config
+from zoo.utils.flag_names import translate_keywords
 
 SPLITS = ("test", "validation")
 TEST_REUSE_NOTE = "has been used again: do not select models by these numbers (use --split validation)"
@@ -82,7 +83,7 @@ def execute_evaluate(argv):
         images = evaluation.load_other_images(run, config, arguments.data, arguments.split, arguments.data_dir)
     device_name = common.load_keras(backend, device)
     scores = evaluation.evaluate_run(run, config, images, checkpoint, batch_size)
-    notes = list(images.notes)
+    notes = [*map(translate_keywords, images.notes)]
     if is_own and arguments.split == "test":
         notes.append(f"the test split {TEST_REUSE_NOTE}")
     if arguments.json:

@@ -9,6 +9,7 @@ from zoo import registry
 from zoo.cli import common, help_text
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import failures, keras_file, run_config
+from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user, check_writable
 from zoo.utils.process_memory import get_free_memory
 
@@ -221,7 +222,7 @@ def write_page_and_plots(image_inspection, folder, num_maps):
             inspection_plots.save_inspection_plot(image_inspection, plot_name, num_maps, folder / f"{plot_name}.png")
             common.print_lines(folder / f"{plot_name}.png")
         except UserError as error:
-            common.print_lines(f"no {plot_name}: {error}")
+            common.print_lines(translate_keywords(f"no {plot_name}: {error}"))
 
 
 def show_model(argv):

@@ -111,8 +111,8 @@ def load_digits(info, data_dir, limit):
     images = images.reshape(-1, *info.shape)
     order = splits.make_canonical_order(labels, checks.hash_records(labels[:, None], images))
     test, validation, train = splits.split_by_ratio(order, (info.test, info.validation, info.train))
-    notes = () if data_dir is None else ("digits: the images are bundled with zoo, and --data-dir is ignored; "
-                                         "--dataset FOLDER trains on the images of a folder",)
+    notes = () if data_dir is None else ("digits: the images are bundled with zoo, and data_dir=... is ignored; "
+                                         "dataset='FOLDER' trains on the images of a folder",)
     return Dataset(info=info,
                    train=splits.Split(images, labels, train[:limit]),
                    validation=splits.Split(images, labels, validation[:limit]),
