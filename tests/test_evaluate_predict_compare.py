@@ -381,7 +381,7 @@ def test_runs_without_an_epoch_have_no_curves(make_run, tmp_path, capsys):
 def test_invalid_arguments_of_compare(make_run, tmp_path, capsys):
     a, b = make_run("a", (0.9, 0.9)), make_run("b", (0.9, 0.9), 1)
     (tmp_path / "link").symlink_to(a)
-    for arguments, parts in (([a], [a]), ([a, a], ["run"]), ([a, tmp_path / "link"], ["run"]),
+    for arguments, parts in (([a], [a]), ([a, a], [a]), ([a, b, tmp_path / "link"], [tmp_path / "link"]),
                              ([a, tmp_path], [tmp_path, "run.json"]),
                              ([a, b, "-o", "x.gif"], [".png", ".html", "'x.gif'"]),
                              ([a, b, "-o", tmp_path / "none" / "x.png"],

@@ -49,11 +49,12 @@ def refusal_message(command, arguments):
     return str(error.value)
 
 
-def make_replacement(hint, value):
+def make_replacement(hint, value, command):
     """Return the flags that a hint suggests, with the value of the flag."""
     group = re.fullmatch(hint.value_pattern, value) if hint.value_pattern else None
     value = group[1] if group and group.groups() else value
-    return re.sub(r"\{([^}]*)\}", lambda match: shlex.quote(value) if value else match[1], hint.reply)
+    reply = hint.reply.replace("{WEIGHTS}", "mnist" if "lenet5" in ENOUGH.get(command, []) else "imagenet")
+    return re.sub(r"\{([^}]*)\}", lambda match: shlex.quote(value) if value else match[1], reply)
 
 
 def test_the_table_has_many_flags():
@@ -70,9 +71,9 @@ def test_a_row_of_the_table(hint):
             check_message(line, flag)
             answering_hint = find_hint(flag, command, hint.example)
             if answering_hint.reply.startswith("--"):
-                check_message(line, make_replacement(answering_hint, hint.example))
+                check_message(line, make_replacement(answering_hint, hint.example, command))
                 PARSERS[command].parse_args([*ENOUGH.get(command, []),
-                                             *shlex.split(make_replacement(answering_hint, hint.example))])
+                                             *shlex.split(make_replacement(answering_hint, hint.example, command))])
             else:
                 check_flags(line, command, flag)
         num_answers += answering_hint is hint
@@ -108,7 +109,9 @@ def find_hint(flag, command, example):
     ("train", "lenet5 -lr 0.1", ["-lr", "--lr 0.1"]),
     ("train", "lenet5 -bs 64", ["-bs", "--batch-size 64"]),
     ("train", "lenet5 epochs=5", ["epochs=5", "--epochs 5"]),
-    ("train", "lenet5 --pretrained", ["--pretrained", "--weights imagenet"]),
+    ("train", "lenet5 --pretrained", ["--pretrained", "--weights mnist"]),
+    ("train", "--pretrained nin", ["--pretrained", "--weights cifar10"]),
+    ("train", "inception_v4 --pretrained", ["--pretrained", "--weights FILE"]),
     ("train", "lenet5 --patience 7",
      ["--patience", "--early-stopping-patience 7", "--lr-patience 7", "--lr-schedule plateau"]),
     ("train", "googlenet --aux", ["--aux", "--aux-loss-weights 0.3"]),

@@ -151,7 +151,7 @@ WRONG_LABEL = LABELS[:-1] + b"\x0a"
      ("train-labels-idx1-ubyte", 100, "train-images-idx3-ubyte", 30)),
     (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:40_000]),
      ("train-images-idx3-ubyte.gz", "78,416")),
-    (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:-1]), ("train-images-idx3-ubyte.gz", "78,416")),
+    (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:-1]), ("train-images-idx3-ubyte.gz", "truncated")),
     (idx_file("train-images-idx3-ubyte.gz", b"<html>not found</html>"), ("train-images-idx3-ubyte.gz", 2051)),
     (idx_file("train-labels-idx1-ubyte", WRONG_LABEL), ("train-labels-idx1-ubyte", 99, 10, "mnist", 0, 9)),
 ])

@@ -12,7 +12,8 @@ class Hint(NamedTuple):
 
     flags: without leading dashes; dashes, underscores and case are ignored. reply: if it begins with `--`, what to type
     instead, for commands that have these flags; otherwise a sentence, for `commands`, or for all commands. {N} in it
-    stands for the user's value, or for N without one; {PROG} and {FIRST} for the command and its first argument.
+    stands for the user's value, or for N without one; {PROG} and {FIRST} for the command and its first argument,
+    {WEIGHTS} for the weights that the network has, or FILE.
     example: a typical value; "": none. value_pattern: a regular expression of the values that the hint applies to,
     default: all; if it has a group, {N} stands for the group.
     """
@@ -157,7 +158,7 @@ HINTS = (
 
     # Pretrained weights and checkpoints
     Hint("pretrained", "--weights {FILE}", "runs/mine", r"runs/\S+|\S+\.(?:pth?|h5|keras|npz|safetensors)"),
-    Hint("pretrained finetune fine-tune transfer transfer-learning imagenet", "--weights imagenet"),
+    Hint("pretrained finetune fine-tune transfer transfer-learning imagenet", "--weights {WEIGHTS}"),
     Hint("checkpoint ckpt load ckpt-path checkpoint-path load-from from-checkpoint restore load-weights",
          "to resume a run: --resume {RUN}; to start from its weights: --weights {RUN}", "runs/mine",
          commands=TRAINING_COMMANDS),

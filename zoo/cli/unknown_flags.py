@@ -16,11 +16,12 @@ def has_hint(flag):
     return any(normalize_flag(flag) in map(normalize_flag, hint.flags.split()) for hint in HINTS)
 
 
-def format_hint(command, flag, value, options, first=None):
+def format_hint(command, flag, value, options, first=None, weights="FILE"):
     """Return the line that says what to type instead of `flag`, None if no hint applies.
 
     command: zoo.train, or zoo summary; value: the user's value of the flag, or None; options: {flag of the command:
-    metavar}; first: metavar of the command's first argument.
+    metavar}; first: metavar of the command's first argument; weights: value of
+    --weights for the network on the command line.
     """
     flags = {normalize_flag(option): option for option in options if option.startswith("--")}
     if normalize_flag(flag) in flags:  # --batch_size, -lr
@@ -31,7 +32,8 @@ def format_hint(command, flag, value, options, first=None):
         if (normalize_flag(flag) in map(normalize_flag, hint.flags.split())
                 and is_applicable(hint, command, value, options)):
             group = re.fullmatch(hint.value_pattern, value) if hint.value_pattern else None
-            return _format_reply(command, flag, hint.reply, group[1] if group and group.groups() else value, first)
+            return _format_reply(command, flag, hint.reply, group[1] if group and group.groups() else value, first,
+                                 weights)
     return None
 
 
@@ -49,8 +51,9 @@ def is_replacement(hint):
     return hint.reply.startswith("--")
 
 
-def _format_reply(command, flag, reply, value, first=None):
-    replacements = {"PROG": f"python -m {command}", "FIRST": first if value is None else shlex.quote(value)}
+def _format_reply(command, flag, reply, value, first=None, weights="FILE"):
+    replacements = {"PROG": f"python -m {command}", "FIRST": first if value is None else shlex.quote(value),
+                    "WEIGHTS": weights}
 
     def fill_placeholder(match):
         return replacements.get(match[1]) or (match[1] if value is None else shlex.quote(value))

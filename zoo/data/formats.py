@@ -48,8 +48,10 @@ def read_idx_array(path, item_shape, max_bytes):
     if shape[1:] != item_shape:
         raise UserError(f"{path} contains images of {shape[1]}x{shape[2]} pixels; "
                         f"expected {item_shape[0]}x{item_shape[1]}")
-    if len(data) != header + math.prod(shape) or not is_complete:
+    if len(data) != header + math.prod(shape):
         raise make_truncated_error(path, header + math.prod(shape), len(data))
+    if not is_complete:
+        raise UserError(f"{path} is truncated: its end, which holds the checksum, is missing; download it again")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 

@@ -115,7 +115,8 @@ class Session:
         """Resume training from the last checkpoint of the run directory `run`."""
         with run_directory.lock_run(run) if not (self.hosts and self.hosts[1]) else contextlib.nullcontext():
             check_same_data(run, self.dataset)
-            device_description, distribution = load_run_backend(self.run_config, self.device, self.hosts, self.host_group)
+            device_description, distribution = load_run_backend(self.run_config, self.device, self.hosts,
+                                                                self.host_group)
 
             from zoo.training import checkpoints, header
 

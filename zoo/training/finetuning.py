@@ -143,8 +143,8 @@ def check_finetune_options(finetune_options):
     if finetune_options.weights is None:
         for name in ("strategy", "freeze", "two_stage", "backbone_learning_rate", "preprocessing"):
             if getattr(finetune_options, name) not in (None, False, "none"):
-                raise UserError(f"{name}=... requires a pretrained backbone, but no weights are given; give weights=..., "
-                                f"or omit {name}=...")
+                raise UserError(f"{name}=... requires a pretrained backbone, but no weights are given; give "
+                                f"weights=..., or omit {name}=...")
     two_stage = strategy.two_stage if strategy else finetune_options.two_stage
     if finetune_options.head_epochs is not None and not two_stage:
         raise UserError("head_epochs=... is the length of the first of two stages; give two_stage=True, or omit it")

@@ -10,6 +10,7 @@ from zoo.training.recipe import RECIPE_FIELDS, override_recipe, resolve_aux_loss
 from zoo.training.run_config import PRECISIONS, RunConfig
 from zoo.utils.keyword_hints import check_keywords
 from zoo.utils.validation import check_type
+from zoo.weights.pretrained import list_weights_names
 
 
 def check_training_keywords(name, function, model, keywords):
@@ -21,7 +22,7 @@ def check_training_keywords(name, function, model, keywords):
     unknown = {key: value for key, value in keywords.items() if key not in {*RECIPE_FIELDS, *options}}
     parameters = [*inspect.signature(function).parameters][:-1]  # without **keywords
     valid_names = [*parameters, *RECIPE_FIELDS, *options]
-    check_keywords(name, unknown, valid_names)
+    check_keywords(name, unknown, valid_names, list_weights_names(model) if isinstance(model, str) else ())
     if unknown:
         raise unknown_name_error(f"argument of {name}", next(iter(unknown)), valid_names)
 

@@ -7,7 +7,8 @@ a table of their own, zoo.cli.flag_hints.
 from zoo.errors import UserError
 
 # (keywords, reply). Underscores and case are ignored. A reply with `=` is what to type instead, for functions that have
-# this keyword, {} stands for the user's value; any other reply is a sentence. The first reply that applies is given.
+# this keyword, {} stands for the user's value and {WEIGHTS} for weights that the model has; any other reply is a
+# sentence. The first reply that applies is given.
 HINTS = (
     # Data
     ("data train_data train_ds train_dataset train_loader data_path data_root x x_train ds", "dataset={}"),
@@ -65,7 +66,7 @@ HINTS = (
     ("init kernel_initializer weight_init", "initializer={}"),
     ("width_multiplier width_mult alpha depth_multiplier", "width={}"),
     # Pretrained weights
-    ("pretrained imagenet transfer_learning", "weights='imagenet'"),
+    ("pretrained imagenet transfer_learning", "weights={WEIGHTS}"),
     ("pretrained_weights load_weights", "weights={}"),
     ("freeze_backbone freeze_base linear_probe", "freeze='all'"),
     ("freeze_layers freeze_until", "freeze={}"),
@@ -89,22 +90,22 @@ HINTS = (
 )
 
 
-def check_keywords(function, keywords, valid_names):
+def check_keywords(function, keywords, valid_names, weights_names=()):
     """Raise UserError for the first of {keyword: value} that a hint says what to type instead of.
 
     function: name of the called function, such as "zoo.fit". valid_names: the keywords that it has; other unknown ones
-    are for the caller to refuse.
+    are for the caller to refuse. weights_names: the names of weights that the model has.
     """
     valid_names = [*valid_names]
     for name, value in keywords.items():
         if name in valid_names:
             continue
-        reply = find_reply(name, value, valid_names)
+        reply = find_reply(name, value, valid_names, weights_names)
         if reply:
             raise UserError(f"{function} has no argument {name}={format_value(value)}{reply}")
 
 
-def find_reply(name, value, valid_names):
+def find_reply(name, value, valid_names, weights_names=()):
     """Return what to type instead of name=value, None if there is no hint."""
     for valid_name in valid_names:
         if normalize(valid_name) == normalize(name):  # batchsize, maxNorm
@@ -116,11 +117,11 @@ def find_reply(name, value, valid_names):
         if not equals or " " in keyword:
             return f": {reply}"
         if keyword in valid_names:
-            return f"; give {format_reply(keyword, reply, name, value)}"
+            return f"; give {format_reply(keyword, reply, name, value, weights_names)}"
     return None
 
 
-def format_reply(keyword, reply, name, value):
+def format_reply(keyword, reply, name, value, weights_names=()):
     """Return the reply with the user's value, which is translated where its form differs."""
     if reply.startswith("gpu={}, ") and isinstance(value, int):  # their number
         value = [*range(value)] if value > 1 else 0 if value else "none"
@@ -131,7 +132,8 @@ def format_reply(keyword, reply, name, value):
     if name == "pretrained" and value is not True:
         reply = "weights={}"
     text = format_value(value)
-    return reply.replace("{name}", name).replace("{}", text.strip("'") if "'every {}'" in reply else text)
+    reply = reply.replace("{name}", name).replace("{WEIGHTS}", repr(weights_names[0]) if weights_names else "...")
+    return reply.replace("{}", text.strip("'") if "'every {}'" in reply else text)
 
 
 def parse_device(value):

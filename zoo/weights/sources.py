@@ -67,13 +67,13 @@ class WeightsSource:
         if self.bundled_weights:
             stem = self.bundled_weights.model_config.stem
             if requested not in ("auto", stem):
-                raise UserError(f"the weights {self.name!r} of {self.model_name} have the {stem} stem; omit stem=...")
+                raise UserError(f"the weights {self.name!r} of {self.model_name} have the {stem} stem; leave out stem")
             return stem
         has_small_stem = registry.get_model_info(self.model_name).small_stem_below
         if not self.has_paper_stem or requested == "paper" or not has_small_stem:
             return requested
         if requested == "small":
-            raise UserError(f"{self.name} has weights of {self.model_name} with the paper's stem; omit stem=...")
+            raise UserError(f"{self.name} has weights of {self.model_name} with the paper's stem; leave out stem")
         return "paper"
 
     def ensure_local(self, include_top):
@@ -156,7 +156,7 @@ class WeightsSource:
             changed.append(("aux", True))
         if changed:
             name, value = changed[0]
-            raise UserError(f"{requirement}; got {name}={value}; omit {name}=...")
+            raise UserError(f"{requirement}; got {name}={value}; leave out {name}")
         if model_config.input_shape[2] != expected.input_shape[2]:
             raise UserError(f"{requirement}; got {format_shape(model_config.input_shape)}; give images with channels="
                             f"{expected.input_shape[2]}")
