@@ -125,7 +125,7 @@ def test_evaluate_names_a_damaged_file(run_copy, capsys, name, content):
     (lambda config: config["dataset"].update(name="digit"), ["'digit'", "'digits'"]),
     (lambda config: config.update(limit=100), ["test", 100, 150, 10, "--data-dir"]),
     (lambda config: config.update(limit="all"), ["run.json", "limit", "'all'"]),
-], ids=["no model_config", "width", "std", "data set", "another limit", "no limit"])
+], ids=["no model_config", "width", "std", "dataset", "another limit", "no limit"])
 def test_evaluate_refuses_an_inconsistent_run_json(run_copy, capsys, change, parts):
     config = read_config(run_copy)
     change(config)

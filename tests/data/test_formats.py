@@ -1,4 +1,4 @@
-"""Every published format of a data set gives the same arrays; every kind of damage is refused in one line."""
+"""Every published format of a dataset gives the same arrays; every kind of damage is refused in one line."""
 
 import gzip
 import os
@@ -240,7 +240,7 @@ def test_a_link_in_an_archive_is_not_followed(tmp_path):
 
 
 def make_small_info(name):
-    """Return the info of a data set so small that its size limit is 2 MB."""
+    """Return the info of a dataset so small that its size limit is 2 MB."""
     return replace(get_dataset_info(name), train=90, validation=10, test=30, train_digest=None, test_digest=None)
 
 

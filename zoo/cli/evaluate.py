@@ -27,12 +27,12 @@ def build_parser():
     data.add_argument("--dataset", "--data", dest="data", metavar="FOLDER|FILE.npz|NAME",
                       help="labelled images to evaluate on in place of the run's own; FOLDER: all images of a folder "
                            "with a folder for each class, or those of --split if it has train, val and test folders; "
-                           "FILE.npz and NAME (of a data set, such as cifar10): the images of --split; classes are "
+                           "FILE.npz and NAME (of a dataset, such as cifar10): the images of --split; classes are "
                            "matched by name, in an .npz file by index; default: the run's own data")
     data.add_argument("--split", metavar="|".join(SPLITS), default="test",
                       help="part of the data to evaluate on; default: test")
     data.add_argument("--data-dir", metavar="DIR",
-                      help="folder with the files of a named data set, as published, packed or unpacked; default: that "
+                      help="folder with the files of a named dataset, as published, packed or unpacked; default: that "
                            "of the training, or with --dataset NAME the folder in ZOO_DATA, or else Keras's cache, or "
                            "else a download")
     device = parser.add_argument_group("device")

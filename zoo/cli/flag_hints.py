@@ -44,9 +44,9 @@ HINTS = (
     Hint("val-dir val-path val-data test-dir test-data valid-dir", "it is read from FOLDER/val and FOLDER/test beside "
          "FOLDER/train; give --data FOLDER", "pets/val", commands="train finetune extract-features"),
     Hint("data-root root dataset-dir dataset-path cache-dir download-dir datadir", "--data-dir {DIR}", "~/data"),
-    Hint("download", "a missing data set is downloaded automatically; omit it",
+    Hint("download", "a missing dataset is downloaded automatically; omit it",
          commands="train finetune extract-features"),
-    Hint("num-classes classes nc n-classes nb-classes", "the number of classes is that of the data set; omit it",
+    Hint("num-classes classes nc n-classes nb-classes", "the number of classes is that of the dataset; omit it",
          "10", commands="train finetune"),
     Hint("num-classes nc n-classes nb-classes", "--classes {N}", "10"),
     Hint("size img-size imgsz input-size input-shape resolution train-crop-size crop-size resize img",
@@ -56,7 +56,7 @@ HINTS = (
     Hint("fast-dev-run dry-run smoke-test debug quick", "--limit 200 --epochs 1"),
     Hint("val-split validation-split val-ratio valid-pct test-size val-fraction", "part of the training images is "
          "split off for validation, the same in every run; omit it", "0.1", commands=TRAINING_COMMANDS),
-    Hint("validation-data val val-loader", "each data set has its own validation split; omit it",
+    Hint("validation-data val val-loader", "each dataset has its own validation split; omit it",
          commands=TRAINING_COMMANDS),
 
     # Epochs, batches, optimizer and learning rate

@@ -169,7 +169,7 @@ def format_missing_weights(model_name):
 
 
 def is_dark_background(mean):
-    """Return whether the mean of a grayscale data set, as in run.json, is closer to black than to white."""
+    """Return whether the mean of a grayscale dataset, as in run.json, is closer to black than to white."""
     return isinstance(mean, list) and len(mean) == 1 and isinstance(mean[0], float) and mean[0] < MAX_DARK_MEAN
 
 

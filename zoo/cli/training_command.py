@@ -97,7 +97,7 @@ def parse_model_request(arguments):
 
 
 def parse_run_config(arguments, dataset_info=None):
-    """Return the RunConfig that the command line requests; dataset_info: by default that of the named data set."""
+    """Return the RunConfig that the command line requests; dataset_info: by default that of the named dataset."""
     dataset_info = dataset_info or select_label_set(get_dataset_info(arguments.dataset), arguments.label_mode)
     finetune_options, backbone_weights, model_settings = parse_model_request(arguments)
     return run_config_factory.make_run_config(registry.get_model_info(arguments.network), dataset_info,

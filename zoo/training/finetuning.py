@@ -1,7 +1,7 @@
 """Fine-tuning: a new head on a pretrained backbone; which layers are trained, in which stages, on which pixels.
 
 Standard library only. The four strategies are those of the lecture notes of Stanford's CS231n, 'Transfer Learning': is
-the new data set small or large, and is it similar to the one that the backbone was trained on?
+the new dataset small or large, and is it similar to the one that the backbone was trained on?
 """
 
 import os

@@ -50,10 +50,10 @@ def format_header(run_config, dataset, parameters, device_description, run):
 
 
 def describe_standardization(info):
-    """Describe how training scales the pixels of a data set; for a folder, mean and std are not computed."""
+    """Describe how training scales the pixels of a dataset; for a folder, mean and std are not computed."""
     if {*info.mean, *info.std} == {0.5}:
         return describe_scaling(make_standard_scaling(info.mean, info.std))
-    return "to mean 0 and standard deviation 1 of the data set"
+    return "to mean 0 and standard deviation 1 of the dataset"
 
 
 def format_model(run_config):
@@ -124,7 +124,7 @@ def make_run_metadata(run_config, dataset, parameters, device_description, comma
 
 
 def make_dataset_metadata(dataset):
-    """Return the data set's part of run.json: enough for the plots and for zoo.load."""
+    """Return the dataset's part of run.json: enough for the plots and for zoo.load."""
     info = dataset.info
     return {"name": info.name, "title": info.title, "shape": info.shape, "classes": info.classes,
             "mean": info.mean, "std": info.std, "class_names": info.class_names, "source": dataset.source,
