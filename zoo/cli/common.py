@@ -143,18 +143,18 @@ def add_architecture(parser, default_width):
     parser.add_argument("--width", metavar="W", help="multiplier of the number of channels or units of every hidden "
                                                    f"layer, such as 0.5; default: {default_width}")
     parser.add_argument("--stem", metavar="auto|paper|small", default="auto",
-                        help="first layers of the network; paper: those of the paper; small: fewer strides and pools, "
-                           "for images of about 32x32; auto: small for small images if the network has both (python -m "
+                        help="first layers of the model; paper: those of the paper; small: fewer strides and pools, "
+                           "for images of about 32x32; auto: small for small images if the model has both (python -m "
                            "zoo summary MODEL shows the limit), or else paper; default: auto")
     parser.add_argument("--model-option", metavar="NAME=VALUE", action="append", default=[],
-                        help="option of the network, such as dropout=0.3; can be repeated; all options are listed "
+                        help="option of the model, such as dropout=0.3; can be repeated; all options are listed "
                              "below")
 
 
 def add_preset(parser):
     """Add --preset; see `parse_preset`."""
     parser.add_argument("--preset", metavar="small",
-                        help="named size of the network; small: narrow enough to be trained on two CPU cores in "
+                        help="named size of the model; small: narrow enough to be trained on two CPU cores in "
                              "minutes; default: the paper's size")
 
 
@@ -226,7 +226,7 @@ def add_images(group, description, default=None):
                             "folder in the environment variable ZOO_DATA, or else Keras's cache, or else a download")
     group.add_argument("--image-size", metavar="N|HxW",
                        help="size in pixels to which the images of a folder are resized, such as 64, or 96x80 (height "
-                            "x width); default: the size of the weights; without weights 32 if the network has a small "
+                            "x width); default: the size of the weights; without weights 32 if the model has a small "
                             "stem, or else the paper's size")
     group.add_argument("--labels-from", metavar="folder|filename", default="folder",
                        help="where the class of an image in a folder is read from; folder: the folder that contains "

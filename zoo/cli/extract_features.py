@@ -1,4 +1,4 @@
-"""python -m zoo extract-features MODEL: extract image features with a pretrained network, without its classifier."""
+"""python -m zoo extract-features MODEL: extract image features with a pretrained model, without its classifier."""
 
 import os
 import sys
@@ -18,14 +18,14 @@ def build_parser():
     parser = common.Parser(
         prog="python -m zoo extract-features",
         usage="%(prog)s MODEL --dataset NAME|FOLDER|FILE.npz [-o FILE] [OPTION ...]",
-        description="Extract image features with a pretrained network, without its classifier, into an .npz file with "
+        description="Extract image features with a pretrained model, without its classifier, into an .npz file with "
                     "the arrays features, labels, class_names, files and splits.",
         epilog=help_text.join_sections(help_text.format_models(), f"datasets:\n  {', '.join(DATASETS)}",
                                        help_text.format_model_options()),
         examples=("xception --dataset pets/ -o features.npz",
                   "resnet18 --dataset cifar10 --weights cifar10 --limit 500",
                   "vgg16 --dataset pets/ --feature-layer pool4 --pooling none"))
-    parser.add_argument("network", metavar="MODEL", help="name of the network; all names are listed below")
+    parser.add_argument("network", metavar="MODEL", help="name of the model; all names are listed below")
     data = parser.add_argument_group("data")
     common.add_images(data, "images; NAME: a dataset, see below; FOLDER: your own images in a folder for each class; "
                             "FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; required")
@@ -33,8 +33,8 @@ def build_parser():
                                                    "default: all")
     model = parser.add_argument_group("model")
     model.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default="imagenet",
-                       help="weights of the network; imagenet, cifar10, mnist: published or bundled weights (python -m "
-                            "zoo list shows which networks have them); RUN: the directory of a run; FILE: a weights "
+                       help="weights of the model; imagenet, cifar10, mnist: published or bundled weights (python -m "
+                            "zoo list shows which models have them); RUN: the directory of a run; FILE: a weights "
                             "file, see docs/weights.md; none: random weights; default: imagenet")
     common.add_preprocessing(model)
     common.add_architecture(model, "that of the weights, or 1")

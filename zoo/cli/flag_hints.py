@@ -13,7 +13,7 @@ class Hint(NamedTuple):
     flags: without leading dashes; dashes, underscores and case are ignored. reply: if it begins with `--`, what to type
     instead, for commands that have these flags; otherwise a sentence, for `commands`, or for all commands. {N} in it
     stands for the user's value, or for N without one; {PROG} and {FIRST} for the command and its first argument,
-    {WEIGHTS} for the weights that the network has, or FILE.
+    {WEIGHTS} for the weights that the model has, or FILE.
     example: a typical value; "": none. value_pattern: a regular expression of the values that the hint applies to,
     default: all; if it has a group, {N} stands for the group.
     """
@@ -116,7 +116,7 @@ HINTS = (
     # Regularization, augmentation, losses
     Hint("criterion loss-fn", "--loss cross_entropy", "cross_entropy", "(?i)(?:cross.?entropy|ce)(?:.?loss)?"),
     Hint("drop drop-rate dropout-rate p-dropout", "--dropout {X}", "0.5"),
-    Hint("drop-path drop-path-rate stochastic-depth", "no network of zoo has stochastic depth; omit it", "0.1",
+    Hint("drop-path drop-path-rate stochastic-depth", "no model of zoo has stochastic depth; omit it", "0.1",
          commands=TRAINING_COMMANDS),
     Hint("clip-grad clip-grad-norm grad-clip max-grad-norm gradient-clip-val clipnorm clip-norm gradient-clip",
          "--global-clipnorm {X}", "1.0"),
@@ -172,7 +172,7 @@ HINTS = (
     Hint("unfreeze no-freeze", "--freeze none"),
     Hint("freeze-layers freeze-until", "--freeze {N}", "10"),
     Hint("body-lr lr-backbone base-model-lr", "--backbone-lr {X}", "0.001"),
-    Hint("include-top no-top notop", "with --weights the top is replaced by a new head, without it the network has "
+    Hint("include-top no-top notop", "with --weights the top is replaced by a new head, without it the model has "
          "its own; omit it", commands=TRAINING_COMMANDS),
 
     # Devices, precision and hosts

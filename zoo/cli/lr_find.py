@@ -25,7 +25,7 @@ def build_parser():
                                        help_text.format_model_options()),
         examples=("lenet5", "resnet34 --dataset cifar10 --gpu 0 --batch-size 256",
                   "resnet18 --dataset pets/ --optimizer adam --max-lr 1 --steps 200 -o rates.png"))
-    parser.add_argument("network", metavar="MODEL", help="name of the network; all names are listed below")
+    parser.add_argument("network", metavar="MODEL", help="name of the model; all names are listed below")
     parser.set_defaults(weights="none")
     test = parser.add_argument_group("test")
     test.add_argument("--min-lr", metavar="X", default="1e-5", dest="first_lr",

@@ -21,7 +21,7 @@ def format_hint(command, flag, value, options, first=None, weights="FILE"):
 
     command: zoo.train, or zoo summary; value: the user's value of the flag, or None; options: {flag of the command:
     metavar}; first: metavar of the command's first argument; weights: value of
-    --weights for the network on the command line.
+    --weights for the model on the command line.
     """
     flags = {normalize_flag(option): option for option in options if option.startswith("--")}
     if normalize_flag(flag) in flags:  # --batch_size, -lr

@@ -14,11 +14,11 @@ MAX_CLASS_NAMES_SHOWN = 5  # class names listed per line
 
 
 def format_header(run_config, dataset, parameters, device_description, run):
-    """Return the header of a run, a list of lines: network, data, device, recipe, run, and notes."""
+    """Return the header of a run, a list of lines: model, data, device, recipe, run, and notes."""
     info, (height, width, channels) = dataset.info, run_config.model_config.input_shape
     rows = {
-        "network": f"{', '.join(format_model(run_config))}: {height}x{width}x{channels} to {info.classes} classes, "
-                   f"{parameters:,} parameters",
+        "model": f"{', '.join(format_model(run_config))}: {height}x{width}x{channels} to {info.classes} classes, "
+                 f"{parameters:,} parameters",
         "data": f"{info.name}: {len(dataset.train):,} training, {len(dataset.validation):,} validation and "
                 f"{len(dataset.test):,} test images, from {dataset.source}",
         "device": ", ".join([device_description, run_config.backend,
