@@ -15,6 +15,9 @@ from zoo.cli import finetune, train, train_args, training_command, unknown_flags
 from zoo.cli.flag_hints import HINTS
 from zoo.errors import UserError
 from zoo.training import recipe as recipes
+from zoo.utils.flag_names import get_flag
+from zoo.utils.keyword_hints import find_reply
+from zoo.utils.synonyms import KEYWORDS_BY_SYNONYM, SYNONYMS, normalize
 
 ROOT = Path(__file__).resolve().parents[1]
 # Arguments with which the parser reports nothing else
@@ -38,7 +41,8 @@ def cases(hint):
                 applies = all(argument in options for argument in hint.reply.split() if argument.startswith("--"))
             else:
                 applies = command in (hint.commands.split() or COMMANDS)
-            if applies and name.replace("-", "") not in {option.replace("-", "") for option in options}:
+            is_synonym = unknown_flags.find_option(name, options)
+            if applies and not is_synonym and normalize(name) not in map(normalize, options):
                 yield f"-{name}" if len(name) == 1 else f"--{name}", command
 
 
@@ -58,7 +62,23 @@ def make_replacement(hint, value, command):
 
 
 def test_the_table_has_many_flags():
-    assert len({name for hint in HINTS for name in hint.flags.split()}) > 300
+    assert len({normalize(name) for hint in HINTS for name in hint.flags.split()} | {*KEYWORDS_BY_SYNONYM}) > 400
+
+
+@pytest.mark.parametrize("keyword", SYNONYMS)
+def test_a_synonym_is_answered_as_a_flag_and_as_a_keyword(keyword):
+    flag = get_flag(keyword)
+    for name in SYNONYMS[keyword].split():
+        assert find_reply(name, 7, ["sparkle", keyword]) == f"; give {keyword}=7"
+        synonym = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
+        for command, options in OPTIONS.items():
+            if flag in options and normalize(name) not in map(normalize, options):
+                check_message(refusal_message(command, [*ENOUGH.get(command, []), synonym, "7"]), synonym, f"{flag} 7")
+
+
+def test_a_name_is_a_synonym_of_one_keyword():
+    names = [normalize(name) for names in SYNONYMS.values() for name in names.split()]
+    assert len(names) == len({*names})
 
 
 @pytest.mark.parametrize("hint", HINTS, ids=[f"{hint.flags.split()[0]}-{hint.reply[:30]}" for hint in HINTS])
@@ -91,7 +111,7 @@ def find_hint(flag, command, example):
     """Return the hint that answers."""
     options = {option: action.metavar for option, action in OPTIONS[command].items()}
     return next(hint for hint in HINTS
-                if unknown_flags.normalize_flag(flag) in map(unknown_flags.normalize_flag, hint.flags.split())
+                if normalize(flag) in map(normalize, hint.flags.split())
                 and unknown_flags.is_applicable(hint, f"zoo {command}", example or None, options))
 
 

@@ -169,7 +169,7 @@ def test_a_folder_from_scratch_trains_the_whole_network(tmp_path):
 @pytest.mark.parametrize("call, parts", [
     (lambda: zoo.fit("lenet6"), "'lenet6' 'lenet5'"),
     (lambda: zoo.fit("lenet5", "digit"), "'digit' 'digits'"),
-    (lambda: zoo.fit("lenet5", epoch=3), "'epoch' 'epochs'"),
+    (lambda: zoo.fit("lenet5", epoch=3), "epoch=3 epochs=3"),
     (lambda: zoo.fit("lenet5", epochs="3"), "epochs '3'"),
     (lambda: zoo.fit("lenet5", epochs=0), "epochs 0"),
     (lambda: zoo.fit("lenet5", recipe="moden"), "'moden' 'modern'"),

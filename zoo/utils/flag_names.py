@@ -30,11 +30,16 @@ def translate_keywords(message):
     return _ASSIGNMENT.sub(_format_flag, message)
 
 
+def get_flag(keyword):
+    """Return the flag of a keyword, such as --lr for learning_rate."""
+    return RENAMED_KEYWORDS.get(keyword, f"--{keyword.replace('_', '-')}")
+
+
 def _format_flag(match):
     keyword, value = match[1], match[2]
     if keyword in MODEL_OPTIONS:
         return f"--model-option {keyword}={value.lower()}"
-    flag = RENAMED_KEYWORDS.get(keyword, f"--{keyword.replace('_', '-')}")
+    flag = get_flag(keyword)
     if value in ("", "...", "True"):
         return flag
     if value.startswith("["):
