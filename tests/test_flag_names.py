@@ -27,7 +27,7 @@ PACKAGE = Path(zoo.__file__).parent
     ("give name='my run'", "give --name 'my run'"),
     ("try width=0.5.", "try --width 0.5."),
     ("omit rankdir=..., or use style='boxes'", "omit --rankdir, or use --style boxes"),
-    ("start it with host_index=0; hosts='slurm' requires srun", "start it with --host-index 0; --hosts slurm requires srun"),
+    ("start with host_index=0; hosts='slurm' requires srun", "start with --host-index 0; --hosts slurm requires srun"),
     ("--set batch_size=3 and --model-option scale=true", "--set batch_size=3 and --model-option scale=true"),
     ("runs/limit=3 and 'name=a' and my_name=b and XLA=1", "runs/limit=3 and 'name=a' and my_name=b and XLA=1"),
 ])

@@ -449,8 +449,8 @@ def test_volumes_in_python(tmp_path):
     drawing = zoo.diagram("lenet5", tmp_path / "a.svg", style="volumes")
     assert any(isinstance(item, Polygon) for item in drawing.scene.items)
     for file, keywords, pins in (("a.mmd", {"style": "volumes"}, (".svg", str(tmp_path / "a.mmd"))),
-                                 (None, {"style": "volumes", "rankdir": "TB"}, ("volumes", "rankdir=...", "style='boxes'")),
-                                 (None, {"style": "volumes", "detail": "stages"}, ("volumes", "detail=...", "style='boxes'")),
+                                 (None, {"style": "volumes", "rankdir": "TB"}, ("rankdir=...", "style='boxes'")),
+                                 (None, {"style": "volumes", "detail": "stages"}, ("detail=...", "style='boxes'")),
                                  ("a.html", {"rankdir": "LR"}, (".html", "rankdir"))):
         with pytest.raises(UserError) as caught:
             zoo.diagram("lenet5", file and tmp_path / file, **keywords)
