@@ -31,6 +31,7 @@ import time
 from pathlib import Path
 
 import csv_rows
+from throughput_tables import format_markdown_table, format_readme_table, format_startup_table
 
 ROOT = Path(__file__).resolve().parents[1]
 CSV_PATH = Path(__file__).with_name("throughput.csv")
@@ -39,7 +40,6 @@ FIELDS = ("model", "metric", "implementation", "backend", "precision", "batch_si
 ROUNDS, MIN_ROUNDS, STARTUP_SECONDS = 3, 1, 120  # STARTUP_SECONDS: time reserved for measure_startup
 # A round costs this many training steps per step: two epochs, and a third of a step for inference, rounded up
 TRAINING_STEPS_PER_STEP = 3
-TRAINING_MACS_FACTOR = 3  # relative to inference: forward, gradients of the weights and gradients of the inputs
 
 #        model              batch size steps per round, arguments of zoo.build
 CASES = (("lenet5",              128,  80, {}),
@@ -196,73 +196,11 @@ def read_medians():
     return {tuple(row[field] for field in FIELDS[:5]): {**row, "median": float(row["median"])} for row in read_rows()}
 
 
-def format_ratio(rows, *key, value):
-    """Return `value` relative to the median of the row `key`, or "" if there is no such row."""
-    return f"{value / rows[key]['median']:.2f}" if key in rows else ""
-
-
-def format_markdown_table():
-    """Return the lines of the complete table: images per second of zoo, and its speed relative to the others."""
+def print_tables(readme=False):
+    """Print the tables of docs/speed.md, or that of the README."""
     rows = read_medians()
-    lines = ["| model, batch size | task | backend, precision | zoo, images/s (min to max) | relative to bare step | "
-             "relative to tutorial | relative to PyTorch | fraction of peak |",
-             "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
-    for (model, metric, implementation, backend, precision), row in rows.items():
-        if implementation == "zoo" and metric == "left out":
-            lines.append(f"| {model}, {row['batch_size']} | | {backend}, {precision} | left out: {format_reason(row)} "
-                         "| | | | |")
-        if implementation != "zoo" or metric not in ("training", "inference"):
-            continue
-        speed = row["median"]
-        bare = format_ratio(rows, model, metric, "bare", backend, precision, value=speed)
-        tutorial = format_ratio(rows, model, metric, "tutorial", "tensorflow", "float32", value=speed)
-        pytorch = format_ratio(rows, model, metric, "pytorch", "torch", precision, value=speed)
-        macs = speed * int(row["multiply_adds"]) * (TRAINING_MACS_FACTOR if metric == "training" else 1)
-        fraction_of_peak = macs / 1e9 / float(rows["", "peak", "matmul", "torch", precision]["max"])
-        lines.append(f"| {model}, {row['batch_size']} | {metric} | {backend}, {precision} | {speed:,.0f} "
-                     f"({float(row['min']):,.0f} to {float(row['max']):,.0f}) | {bare} | {tutorial} | {pytorch} | "
-                     f"{fraction_of_peak:.0%} |")
-    return lines
-
-
-def format_reason(row):
-    """Return why the implementation of a row was left out."""
-    if row["unit"] == "s/step":
-        return f"too slow, {row['median']:.3g} s per step"
-    return f"two steps took longer than {row['median']:.3g} s"
-
-
-def format_startup_table():
-    """Return the lines of the table of startup times."""
-    rows = read_medians()
-    lines = ["| startup | seconds |", "| --- | ---: |"]
-    for (model, metric, implementation, backend, precision), row in rows.items():
-        seconds = row["median"]
-        if metric == "startup" and implementation != "python alone":
-            lines.append(f"| `{implementation}` | {seconds:.2f} |")
-        if implementation == "zoo.build":
-            ratio = format_ratio(rows, model, metric, "keras.applications", backend, precision, value=seconds)
-            lines.append(f"| `zoo.build(\"{model}\")`; relative to `keras.applications` | {seconds:.2f}; {ratio} |")
-    for (model, metric, *implementation), row in rows.items():
-        if metric == "first round":
-            _, backend, precision = implementation
-            memory = rows[model, "memory", *implementation]["median"]
-            lines.append(f"| {model}, {backend}, {precision}: from process start to the end of the first round; "
-                         f"peak memory | {row['median']:.1f}; {memory:,.0f} MiB |")
-    return lines
-
-
-def format_readme_table():
-    """Return the lines of the README's table: training in float32 on TensorFlow."""
-    rows = read_medians()
-    lines = ["| model | batch size | images/s | relative to the bare step | relative to a tutorial's `fit` | "
-             "relative to eager PyTorch |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
-    for (model, metric, *implementation), row in rows.items():
-        if metric == "training" and tuple(implementation) == IMPLEMENTATIONS[0]:
-            ratios = " | ".join(format_ratio(rows, model, metric, *other, value=row["median"])
-                                for other in IMPLEMENTATIONS[2:5])
-            lines.append(f"| {model} | {row['batch_size']} | {row['median']:,.0f} | {ratios} |")
-    return lines
+    print("\n".join(format_readme_table(rows) if readme
+                    else [*format_markdown_table(rows), "", *format_startup_table(rows)]))
 
 
 def main():
@@ -278,8 +216,7 @@ def main():
         print(json.dumps(measure_peaks()))
         return
     if arguments.table or arguments.readme:
-        print("\n".join(format_readme_table() if arguments.readme
-                        else [*format_markdown_table(), "", *format_startup_table()]))
+        print_tables(arguments.readme)
         return
     sys.path[:0] = [str(ROOT)]
     from zoo.training import provenance
@@ -303,7 +240,7 @@ def main():
         peaks = subprocess.run([sys.executable, __file__, "--peaks"], capture_output=True, text=True, check=True)
         rows = [{**row, **metadata} for row in [*json.loads(peaks.stdout), *measure_startup()]]
         replace_rows(rows, lambda row: row["metric"] in ("startup", "build", "peak"))
-    print("\n".join([*format_markdown_table(), "", *format_startup_table()]))
+    print_tables()
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def parse_lines(process):
 
 
 def find_listed_datasets(lines, folder):
-    """Return the names of the data sets in the line about a folder."""
+    """Return the names of the datasets in the line about a folder."""
     [text] = [text for label, text in lines if label == "data" and re.match(rf"{folder}(?![\w/])", text)]
     return {*re.findall(r"\w+", text.removeprefix(str(folder)))} & {*DATASETS}
 

@@ -125,7 +125,7 @@ def test_evaluate_names_a_damaged_file(run_copy, capsys, name, content):
     (lambda config: config["dataset"].update(name="digit"), ["'digit'", "'digits'"]),
     (lambda config: config.update(limit=100), ["test", 100, 150, 10, "--data-dir"]),
     (lambda config: config.update(limit="all"), ["run.json", "limit", "'all'"]),
-], ids=["no model_config", "width", "std", "data set", "another limit", "no limit"])
+], ids=["no model_config", "width", "std", "dataset", "another limit", "no limit"])
 def test_evaluate_refuses_an_inconsistent_run_json(run_copy, capsys, change, parts):
     config = read_config(run_copy)
     change(config)
@@ -381,7 +381,7 @@ def test_runs_without_an_epoch_have_no_curves(make_run, tmp_path, capsys):
 def test_invalid_arguments_of_compare(make_run, tmp_path, capsys):
     a, b = make_run("a", (0.9, 0.9)), make_run("b", (0.9, 0.9), 1)
     (tmp_path / "link").symlink_to(a)
-    for arguments, parts in (([a], [a]), ([a, a], ["run"]), ([a, tmp_path / "link"], ["run"]),
+    for arguments, parts in (([a], [a]), ([a, a], [a]), ([a, b, tmp_path / "link"], [tmp_path / "link"]),
                              ([a, tmp_path], [tmp_path, "run.json"]),
                              ([a, b, "-o", "x.gif"], [".png", ".html", "'x.gif'"]),
                              ([a, b, "-o", tmp_path / "none" / "x.png"],

@@ -15,6 +15,9 @@ from zoo.cli import finetune, train, train_args, training_command, unknown_flags
 from zoo.cli.flag_hints import HINTS
 from zoo.errors import UserError
 from zoo.training import recipe as recipes
+from zoo.utils.flag_names import get_flag
+from zoo.utils.keyword_hints import find_reply
+from zoo.utils.synonyms import KEYWORDS_BY_SYNONYM, SYNONYMS, normalize
 
 ROOT = Path(__file__).resolve().parents[1]
 # Arguments with which the parser reports nothing else
@@ -38,7 +41,8 @@ def cases(hint):
                 applies = all(argument in options for argument in hint.reply.split() if argument.startswith("--"))
             else:
                 applies = command in (hint.commands.split() or COMMANDS)
-            if applies and name.replace("-", "") not in {option.replace("-", "") for option in options}:
+            is_synonym = unknown_flags.find_option(name, options)
+            if applies and not is_synonym and normalize(name) not in map(normalize, options):
                 yield f"-{name}" if len(name) == 1 else f"--{name}", command
 
 
@@ -49,15 +53,32 @@ def refusal_message(command, arguments):
     return str(error.value)
 
 
-def make_replacement(hint, value):
+def make_replacement(hint, value, command):
     """Return the flags that a hint suggests, with the value of the flag."""
     group = re.fullmatch(hint.value_pattern, value) if hint.value_pattern else None
     value = group[1] if group and group.groups() else value
-    return re.sub(r"\{([^}]*)\}", lambda match: shlex.quote(value) if value else match[1], hint.reply)
+    reply = hint.reply.replace("{WEIGHTS}", "mnist" if "lenet5" in ENOUGH.get(command, []) else "imagenet")
+    return re.sub(r"\{([^}]*)\}", lambda match: shlex.quote(value) if value else match[1], reply)
 
 
 def test_the_table_has_many_flags():
-    assert len({name for hint in HINTS for name in hint.flags.split()}) > 300
+    assert len({normalize(name) for hint in HINTS for name in hint.flags.split()} | {*KEYWORDS_BY_SYNONYM}) > 400
+
+
+@pytest.mark.parametrize("keyword", SYNONYMS)
+def test_a_synonym_is_answered_as_a_flag_and_as_a_keyword(keyword):
+    flag = get_flag(keyword)
+    for name in SYNONYMS[keyword].split():
+        assert find_reply(name, 7, ["sparkle", keyword]) == f"; give {keyword}=7"
+        synonym = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
+        for command, options in OPTIONS.items():
+            if flag in options and normalize(name) not in map(normalize, options):
+                check_message(refusal_message(command, [*ENOUGH.get(command, []), synonym, "7"]), synonym, f"{flag} 7")
+
+
+def test_a_name_is_a_synonym_of_one_keyword():
+    names = [normalize(name) for names in SYNONYMS.values() for name in names.split()]
+    assert len(names) == len({*names})
 
 
 @pytest.mark.parametrize("hint", HINTS, ids=[f"{hint.flags.split()[0]}-{hint.reply[:30]}" for hint in HINTS])
@@ -70,9 +91,9 @@ def test_a_row_of_the_table(hint):
             check_message(line, flag)
             answering_hint = find_hint(flag, command, hint.example)
             if answering_hint.reply.startswith("--"):
-                check_message(line, make_replacement(answering_hint, hint.example))
+                check_message(line, make_replacement(answering_hint, hint.example, command))
                 PARSERS[command].parse_args([*ENOUGH.get(command, []),
-                                             *shlex.split(make_replacement(answering_hint, hint.example))])
+                                             *shlex.split(make_replacement(answering_hint, hint.example, command))])
             else:
                 check_flags(line, command, flag)
         num_answers += answering_hint is hint
@@ -90,7 +111,7 @@ def find_hint(flag, command, example):
     """Return the hint that answers."""
     options = {option: action.metavar for option, action in OPTIONS[command].items()}
     return next(hint for hint in HINTS
-                if unknown_flags.normalize_flag(flag) in map(unknown_flags.normalize_flag, hint.flags.split())
+                if normalize(flag) in map(normalize, hint.flags.split())
                 and unknown_flags.is_applicable(hint, f"zoo {command}", example or None, options))
 
 
@@ -108,7 +129,9 @@ def find_hint(flag, command, example):
     ("train", "lenet5 -lr 0.1", ["-lr", "--lr 0.1"]),
     ("train", "lenet5 -bs 64", ["-bs", "--batch-size 64"]),
     ("train", "lenet5 epochs=5", ["epochs=5", "--epochs 5"]),
-    ("train", "lenet5 --pretrained", ["--pretrained", "--weights imagenet"]),
+    ("train", "lenet5 --pretrained", ["--pretrained", "--weights mnist"]),
+    ("train", "--pretrained nin", ["--pretrained", "--weights cifar10"]),
+    ("train", "inception_v4 --pretrained", ["--pretrained", "--weights FILE"]),
     ("train", "lenet5 --patience 7",
      ["--patience", "--early-stopping-patience 7", "--lr-patience 7", "--lr-schedule plateau"]),
     ("train", "googlenet --aux", ["--aux", "--aux-loss-weights 0.3"]),

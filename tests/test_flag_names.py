@@ -1,5 +1,9 @@
 """Messages that name options: Python's keywords in the library, flags on the command line."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 from helpers import check_message
 
@@ -7,6 +11,8 @@ import zoo
 from zoo.__main__ import main
 from zoo.errors import UserError
 from zoo.utils.flag_names import translate_keywords, translate_note
+
+PACKAGE = Path(zoo.__file__).parent
 
 
 @pytest.mark.parametrize("message, expected", [
@@ -20,11 +26,28 @@ from zoo.utils.flag_names import translate_keywords, translate_note
      "give --initializer he_normal, or --model-option batch_norm=true"),
     ("give name='my run'", "give --name 'my run'"),
     ("try width=0.5.", "try --width 0.5."),
+    ("omit rankdir=..., or use style='boxes'", "omit --rankdir, or use --style boxes"),
+    ("start with host_index=0; hosts='slurm' requires srun", "start with --host-index 0; --hosts slurm requires srun"),
     ("--set batch_size=3 and --model-option scale=true", "--set batch_size=3 and --model-option scale=true"),
     ("runs/limit=3 and 'name=a' and my_name=b and XLA=1", "runs/limit=3 and 'name=a' and my_name=b and XLA=1"),
 ])
 def test_a_keyword_becomes_a_flag(message, expected):
     assert translate_keywords(message) == expected
+
+
+def find_flags_in_errors(code):
+    """Yield the texts with a flag, such as --gpu, of the UserErrors that a module raises."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UserError":
+            yield from (part.value for part in ast.walk(node) if isinstance(part, ast.Constant)
+                        and isinstance(part.value, str) and re.search(r"(?<![\w-])--[a-z]", part.value))
+
+
+def test_errors_below_the_command_line_name_keywords():
+    assert [*find_flags_in_errors("raise UserError(f'{x}; give --gpu')")] == ["; give --gpu"]
+    files = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "cli" and path.name != "__main__.py"]
+    assert len(files) > 100
+    assert {path: texts for path in files if (texts := [*find_flags_in_errors(path.read_text("utf-8"))])} == {}
 
 
 def test_only_the_notes_of_a_header_are_translated():
@@ -41,6 +64,9 @@ def test_only_the_notes_of_a_header_are_translated():
      "--weights cifar10 or none"),
     (lambda: zoo.build("inception_v2", weights="imagenet"), "finetune inception_v2 --dataset digits",
      "weights=None", "--weights none"),
+    (lambda: zoo.diagram("lenet5", style="volumes", rankdir="TB"), "diagram lenet5 --style volumes --rankdir TB",
+     "rankdir=...", "--rankdir"),
+    (lambda: zoo.fit("lenet5", "digits", freeze="all"), "train lenet5 --freeze all", "freeze=...", "--freeze"),
     (lambda: zoo.fit("lenet5", "digits", head_layers="x"), "train lenet5 --head-layers x", "head_layers=...",
      "--head-layers"),
 ])

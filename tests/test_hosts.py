@@ -205,12 +205,12 @@ def test_a_host_that_does_not_come():
     addresses = addresses_of(3)
     (refused, there), _ = met([{}, {}], addresses, wait=1.0)
     assert refused == there
-    check_message(refused, 2, addresses[2], 1, "--host-index")
+    check_message(refused, 2, addresses[2], 1, "host_index=...")
 
 
 def test_host_0_does_not_answer():
     (refused,), addresses = met([{}], addresses_of(2), [1], wait=1.0)
-    check_message(refused, addresses[0], 1, "--host-index 0")
+    check_message(refused, addresses[0], 1, "host_index=0")
 
 
 @pytest.mark.parametrize("mine, other, parts", [
@@ -225,7 +225,7 @@ def test_two_hosts_that_differ(mine, other, parts):
 
 def test_two_hosts_with_one_number():
     found, _ = met([{}, {}, {}], addresses_of(3), [0, 1, 1])
-    check_message(found[0], 1, "--host-index")
+    check_message(found[0], 1, "host_index=...")
 
 
 @pytest.mark.parametrize("before", [0, 1])
@@ -253,7 +253,7 @@ def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
     monkeypatch.setattr(meeting, "NOTICE_AFTER", 0.05)
     addresses = addresses_of(3)
     for hosts_asked, index in ((addresses, 0), (addresses[:2], 0), (addresses, 2)):
-        with pytest.raises(UserError, match="--host-index"):
+        with pytest.raises(UserError, match="host_index="):
             multihost.connect_hosts(hosts_asked, index, {}, 0.6)
     several, one, first = capsys.readouterr().out.splitlines()
     check_message(several, 2, 1)

@@ -45,7 +45,7 @@ def test_a_run_that_skips_invalid_images(pets, capsys):
     assert "epoch 1/1" not in output  # it is finished
     truncate(pets / "cat" / "4.jpg")
     assert train(pets, "--invalid-images", "skip") == 2
-    check_text(capsys.readouterr().err, pets.parent / "run", 17, "train", 16, "--data-dir")
+    check_text(capsys.readouterr().err, pets.parent / "run", 17, "train", 16, "--dataset")
 
 
 def test_extracting_features_skips_invalid_images(pets, capsys):

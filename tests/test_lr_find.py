@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,15 @@ def test_the_first_loss_is_that_of_the_first_batch_of_a_training(tmp_path):
                                   max_lr=1e-5, steps=10)
     assert test.losses[0] == pytest.approx(run.history["loss"][0], rel=1e-5)
     assert not test.has_diverged and len(test.losses) == 10
+
+
+def test_the_example_of_a_custom_model_runs(tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "training.md").read_text("utf-8")
+    [code] = [code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "my_model = keras" in code]
+    monkeypatch.chdir(tmp_path)
+    names = {"zoo": zoo}
+    exec(code, names)
+    assert 1e-5 < names["test"].suggestion < 10 and names["run"].result["test_accuracy_best"] > 0.5
 
 
 def test_a_custom_model_starts_with_its_weights_and_keeps_them():

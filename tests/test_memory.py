@@ -8,7 +8,8 @@ from test_model_summary import NETWORKS, describe_cached, summarize_layers
 
 import zoo
 from zoo.analysis import summary
-from zoo.analysis.memory import LAYER_MEMORY_RULES, MemoryEstimate
+from zoo.analysis.layer_memory import LAYER_MEMORY_RULES
+from zoo.analysis.memory import MemoryEstimate
 from zoo.errors import UserError
 from zoo.layers import LocalResponseNormalization
 

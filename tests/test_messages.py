@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
      "are named like cat.123.jpg, give --labels-from filename"),
     ("finetune resnet18 --dataset digits", 2, "there are no weights 'imagenet' for resnet18, only for vgg16, vgg19, "
      "inception_v3, inception_resnet_v2, xception; give --weights cifar10 or none, or a file"),
-    ("predict lenet5 cat.png", 2, "lenet5 is neither a run directory nor an existing .keras file; a network's name "
+    ("predict lenet5 cat.png", 2, "lenet5 is neither a run directory nor an existing .keras file; a model's name "
      "needs --weights mnist"),
     ("predict runs/mine cat.png", 2, "cat.png does not exist; give image files, or folders of them"),
     ("diagram vgg16 -o there/vgg16.svg", 2, "cannot write there/vgg16.svg: the folder there does not exist; create it "

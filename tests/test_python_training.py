@@ -169,7 +169,7 @@ def test_a_folder_from_scratch_trains_the_whole_network(tmp_path):
 @pytest.mark.parametrize("call, parts", [
     (lambda: zoo.fit("lenet6"), "'lenet6' 'lenet5'"),
     (lambda: zoo.fit("lenet5", "digit"), "'digit' 'digits'"),
-    (lambda: zoo.fit("lenet5", epoch=3), "'epoch' 'epochs'"),
+    (lambda: zoo.fit("lenet5", epoch=3), "epoch=3 epochs=3"),
     (lambda: zoo.fit("lenet5", epochs="3"), "epochs '3'"),
     (lambda: zoo.fit("lenet5", epochs=0), "epochs 0"),
     (lambda: zoo.fit("lenet5", recipe="moden"), "'moden' 'modern'"),
@@ -187,7 +187,8 @@ def test_a_folder_from_scratch_trains_the_whole_network(tmp_path):
     (lambda: zoo.fit("lenet5", gpus=1), "gpu=0"),
     (lambda: zoo.fit("lenet5", batchsize=64), "batch_size=64"),
     (lambda: zoo.fit("lenet5", num_epochs=3), "num_epochs=3 epochs=3"),
-    (lambda: zoo.fit("lenet5", pretrained=True), "weights='imagenet'"),
+    (lambda: zoo.fit("lenet5", pretrained=True), "weights='mnist'"),
+    (lambda: zoo.fit("inception_v4", pretrained=True), "weights=..."),
     (lambda: zoo.fit("lenet5", pretrained=False), "weights=None"),
     (lambda: zoo.fit("lenet5", pretrained="runs/a"), "weights='runs/a'"),
     (lambda: zoo.fit("lenet5", lr_decay=0.5), "gamma=0.5 milestones"),

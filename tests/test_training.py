@@ -24,6 +24,7 @@ from zoo.training.callbacks import REPORTED_LOSS, shorten_float32
 from zoo.training.checkpoints import get_selection_key
 from zoo.training.npz_file import read_arrays, write_arrays
 from zoo.training.recipe import Recipe
+from zoo.training.stopping import has_stopped_early
 
 # The order of the pictures
 
@@ -208,9 +209,9 @@ def test_the_plateau_is_that_of_keras():
     ((1.0, 0.9999, 0.9998), True), ((1.0, 0.9, 0.8, 0.7, 0.7), False)])
 def test_the_end_before_the_last_epoch(losses, stopped):
     history = [{"val_loss": loss} for loss in losses]
-    assert schedules.has_stopped_early(Recipe(early_stopping_patience=2, early_stopping_min_delta=0.0005),
-                                       history) == stopped
-    assert not schedules.has_stopped_early(Recipe(early_stopping_patience=0), history * 9)
+    assert has_stopped_early(Recipe(early_stopping_patience=2, early_stopping_min_delta=0.0005),
+                             history) == stopped
+    assert not has_stopped_early(Recipe(early_stopping_patience=0), history * 9)
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 @pytest.mark.parametrize("warmup", [0.0, 0.4, 1.0, 7.0])

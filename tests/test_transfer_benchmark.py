@@ -13,7 +13,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 @pytest.fixture
 def benchmark(tmp_path, monkeypatch):
-    """Import the module; redirect its outputs to a temporary folder, and load no data set."""
+    """Import the module; redirect its outputs to a temporary folder, and load no dataset."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     module = module_at(BENCHMARKS / "transfer.py")
     monkeypatch.setattr(module, "CSV_PATH", tmp_path / "transfer.csv")

@@ -27,6 +27,7 @@ GONE = {
     r"grids? of (?:features|maps)": "feature map",
     r"normalis\w+": "normalization",
     r"from nothing": "from scratch, with random weights",
+    r"data sets?": "dataset",
     r"surer|sureness": "confidence",
     r"is not there|are not there": "is not found, does not exist",
 }

@@ -157,11 +157,12 @@ def _check_options(function, name, options):
 
     from zoo import registry
     from zoo.utils.keyword_hints import check_keywords
+    from zoo.weights.pretrained import list_weights_names
 
     model_options = registry.get_model_info(name).options
     unknown = {key: value for key, value in options.items() if key not in model_options}
     check_keywords(f"zoo.{function.__name__}", unknown, [*[*inspect.signature(function).parameters][:-1],
-                                                         *model_options])
+                                                         *model_options], list_weights_names(name))
 
 
 def diagram(source, to_file=None, detail="blocks", *, theme="light", rankdir=None, style="boxes", input_shape=None,
@@ -190,8 +191,8 @@ def diagram(source, to_file=None, detail="blocks", *, theme="light", rankdir=Non
 
     >>> zoo.diagram("resnet34", "resnet34.svg")
     """
-    from zoo.diagrams.diagram import (check_diagram_options, check_diagram_path, draw_diagram, make_source_from_config,
-                                      make_source_from_model)
+    from zoo.diagrams.diagram import check_diagram_path, draw_diagram, make_source_from_config, make_source_from_model
+    from zoo.diagrams.options import check_diagram_options
 
     check_diagram_options(detail=detail, theme=theme, rankdir=rankdir, style=style)
     if to_file is not None:

@@ -100,17 +100,17 @@ def resolve_hosts(addresses, host_index):
     host_index = os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID") if host_index is None else host_index
     if addresses is None:
         if host_index is not None:
-            raise UserError("--host-index requires several hosts; give their addresses with --hosts")
+            raise UserError("host_index=... requires several hosts; give their addresses with hosts=...")
         return None
     hosts = addresses.split(",")
     for host in hosts:
         if not re.fullmatch(r"[^\s:]+:\d{1,5}", host) or not 0 < int(host.rpartition(":")[2]) < 65535:
-            raise UserError("--hosts must be HOST:PORT for each host, separated by commas, such as a:9000,b:9000; got "
-                            f"{host!r}")
+            raise UserError("hosts=... must be HOST:PORT for each host, separated by commas, such as a:9000,b:9000; "
+                            f"got {host!r}")
     if len(hosts) < 2 or len(set(hosts)) < len(hosts):
-        raise UserError(f"--hosts must list two or more hosts, each once; got {addresses!r}")
+        raise UserError(f"hosts=... must list two or more hosts, each once; got {addresses!r}")
     if host_index is None or not host_index.isdecimal() or int(host_index) >= len(hosts):
-        raise UserError(f"--host-index must be the index of this host among the {len(hosts)} hosts, from 0 to "
+        raise UserError(f"host_index=... must be the index of this host among the {len(hosts)} hosts, from 0 to "
                         f"{len(hosts) - 1}; got {host_index or 'nothing'}")
     return hosts, int(host_index)
 
@@ -132,7 +132,7 @@ def _resolve_slurm_hosts():
                  for name in ("STEP_NODELIST", "STEP_NUM_TASKS", "PROCID", "JOB_ID")}
     missing = [f"SLURM_{name}" for name, value in variables.items() if not value]
     if missing:
-        raise UserError(f"--hosts slurm requires a command started with srun; {missing[0]} is not set")
+        raise UserError(f"hosts='slurm' requires a command started with srun; {missing[0]} is not set")
     first = re.match(r"(?:[^,\[]|\[[^\]]*\])*", variables["STEP_NODELIST"])[0]  # up to a comma outside brackets
     node = re.sub(r"\[(\w+)[^\]]*\]", r"\1", first)
     port, num_tasks = 20_000 + int(variables["JOB_ID"]) % 20_000 * 2, int(variables["STEP_NUM_TASKS"])

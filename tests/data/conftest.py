@@ -9,7 +9,7 @@ def digits(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def isolate_from_machine(monkeypatch, tmp_path):
-    """Hide the user's own data sets from the tests, and bypass proxies."""
+    """Hide the user's own datasets from the tests, and bypass proxies."""
     monkeypatch.delenv("ZOO_DATA", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras-home"))
     monkeypatch.setenv("no_proxy", "*")

@@ -1,4 +1,4 @@
-"""Small sets of random images, written in the formats in which the real data sets are published."""
+"""Small sets of random images, written in the formats in which the real datasets are published."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""Data sets from arrays and from .npz files: accepted inputs, splits, and refused inputs."""
+"""Datasets from arrays and from .npz files: accepted inputs, splits, and refused inputs."""
 
 import numpy as np
 import pytest

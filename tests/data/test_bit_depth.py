@@ -64,7 +64,7 @@ def test_later_images_use_the_scale_of_the_set(tmp_path):
     [[(_, fitted)]] = image_io.prepare_image_files(files, (8, 8, 1), white)
     assert fitted.pixels.max() == 16
     check_message(fitted.transformations, "0..4095", "0..255")
-    [[(_, fitted)]] = image_io.prepare_image_files(files, (8, 8, 1))  # without a data set: the full 16-bit range
+    [[(_, fitted)]] = image_io.prepare_image_files(files, (8, 8, 1))  # without a dataset: the full 16-bit range
     assert fitted.pixels.max() == 1
     check_message(fitted.transformations, "0..65535", "0..255")
 

@@ -1,4 +1,4 @@
-"""Digests of the contents verify that files hold the images of their data set."""
+"""Digests of the contents verify that files hold the images of their dataset."""
 
 import gzip
 import hashlib
@@ -33,7 +33,7 @@ def test_digest():
 
 
 def make_full_info(name, splits):
-    """Return the info of a data set that is complete with the images of `splits`."""
+    """Return the info of a dataset that is complete with the images of `splits`."""
     (labels, images), (test_labels, test_images) = splits["train"], splits["test"]
     return replace(get_dataset_info(name), train=90, validation=10, test=30,
                    train_digest=f"{digest_by_hand(labels, images):064x}",

@@ -1,4 +1,4 @@
-"""Where data set files are searched for, in which order, and the errors when they are missing."""
+"""Where dataset files are searched for, in which order, and the errors when they are missing."""
 
 import os
 

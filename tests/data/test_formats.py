@@ -1,4 +1,4 @@
-"""Every published format of a data set gives the same arrays; every kind of damage is refused in one line."""
+"""Every published format of a dataset gives the same arrays; every kind of damage is refused in one line."""
 
 import gzip
 import os
@@ -151,7 +151,7 @@ WRONG_LABEL = LABELS[:-1] + b"\x0a"
      ("train-labels-idx1-ubyte", 100, "train-images-idx3-ubyte", 30)),
     (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:40_000]),
      ("train-images-idx3-ubyte.gz", "78,416")),
-    (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:-1]), ("train-images-idx3-ubyte.gz", "78,416")),
+    (idx_file("train-images-idx3-ubyte.gz", gzip.compress(IMAGES)[:-1]), ("train-images-idx3-ubyte.gz", "truncated")),
     (idx_file("train-images-idx3-ubyte.gz", b"<html>not found</html>"), ("train-images-idx3-ubyte.gz", 2051)),
     (idx_file("train-labels-idx1-ubyte", WRONG_LABEL), ("train-labels-idx1-ubyte", 99, 10, "mnist", 0, 9)),
 ])
@@ -240,7 +240,7 @@ def test_a_link_in_an_archive_is_not_followed(tmp_path):
 
 
 def make_small_info(name):
-    """Return the info of a data set so small that its size limit is 2 MB."""
+    """Return the info of a dataset so small that its size limit is 2 MB."""
     return replace(get_dataset_info(name), train=90, validation=10, test=30, train_digest=None, test_digest=None)
 
 

@@ -119,7 +119,7 @@ def test_invalid_limits(limit):
 
 
 def test_the_order_in_the_files_does_not_matter(tmp_path):
-    """Every copy of a data set has the same validation images, in the same order, and the same ones under a limit."""
+    """Every copy of a dataset has the same validation images, in the same order, and the same ones under a limit."""
     shuffled = {}
     for name, (labels, images) in CIFAR10.items():
         order = np.random.default_rng(9).permutation(len(labels))

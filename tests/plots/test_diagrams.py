@@ -421,11 +421,12 @@ def test_volumes_are_for_chains(tmp_path):
     (["lenet5", "vgg16"], ("--compare", "lenet5", "vgg16")), (["lenet5", "-o", "a.gif"], (".svg", "'a.gif'")),
     (["lenet5", "--detail", "all"], ("'all'", "blocks")), (["lenet5", "--theme", "red"], ("'red'", "dark")),
     (["lenet5", "--gallery", "x"], ("--gallery", "MODEL", "--output")),
-    (["lenet5", "--style", "volumes", "--compare", "alexnet"], ("--style volumes", "--compare", "--detail")),
+    (["lenet5", "--style", "volumes", "--compare", "alexnet"], ("--style volumes", "--compare")),
     (["lenet5", "--rankdir", "up"], ("'up'", "TB", "LR")), (["lenet5", "--direction", "right"], ("--rankdir LR",)),
     (["lenet5", "--direction=down"], ("--rankdir TB",)),
     (["lenet5", "--style", "volumes", "--rankdir", "TB"], ("volumes", "--rankdir", "--style boxes")),
-    (["lenet5", "--rankdir", "LR", "-o", "a.html"], (".html", "rankdir")),
+    (["lenet5", "--style", "volumes", "--detail", "layers"], ("volumes", "--detail", "--style boxes")),
+    (["lenet5", "--rankdir", "LR", "-o", "a.html"], (".html", "--rankdir")),
     (["--gallery", "x", "--rankdir", "LR"], ("--gallery", "--rankdir", "--style", "--compare")),
     (["lenet5", "-o", "/proc/a.svg"], ("/proc/a.svg",))])
 def test_mistakes_on_the_command_line(arguments, pins, tmp_path):
@@ -448,8 +449,8 @@ def test_volumes_in_python(tmp_path):
     drawing = zoo.diagram("lenet5", tmp_path / "a.svg", style="volumes")
     assert any(isinstance(item, Polygon) for item in drawing.scene.items)
     for file, keywords, pins in (("a.mmd", {"style": "volumes"}, (".svg", str(tmp_path / "a.mmd"))),
-                                 (None, {"style": "volumes", "rankdir": "TB"}, ("volumes", "rankdir", "'boxes'")),
-                                 (None, {"style": "volumes", "detail": "stages"}, ("volumes", "detail", "'boxes'")),
+                                 (None, {"style": "volumes", "rankdir": "TB"}, ("rankdir=...", "style='boxes'")),
+                                 (None, {"style": "volumes", "detail": "stages"}, ("detail=...", "style='boxes'")),
                                  ("a.html", {"rankdir": "LR"}, (".html", "rankdir"))):
         with pytest.raises(UserError) as caught:
             zoo.diagram("lenet5", file and tmp_path / file, **keywords)

@@ -4,11 +4,11 @@ import functools
 import itertools
 
 import pytest
+from text_boxes import measure_text_box
 
 from zoo import registry
 from zoo.diagrams.diagram import make_source_from_config, build_scene
 from zoo.diagrams.scene import Box, Line, Text
-from zoo.plots.font_metrics import measure_text_box
 
 NETWORKS = sorted(registry.MODELS)
 WAYS = ([("stages", way) for way in ("LR", "TB")] + [("blocks", way) for way in ("TB", "LR")]

@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from zoo import registry
-from zoo.diagrams.diagram import DETAILS, make_source_from_config, build_scene
+from zoo.diagrams.diagram import make_source_from_config, build_scene
 from zoo.diagrams.gallery import render_gallery_page
+from zoo.diagrams.options import DETAILS
 from zoo.diagrams.svg import to_svg
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -20,10 +20,11 @@ from matplotlib.textpath import text_to_path
 from zoo.diagrams.html import read_asset, render_template
 from zoo.diagrams.page import render_diagram_page
 from zoo.plots.font_metrics import get_font_properties
-from zoo.plots.run_comparison import RunSummary
 from zoo.reports import evaluation_section
 from zoo.reports.comparison import render_comparison_page
 from zoo.reports.run import render_run_page
+from zoo.runs.comparison import group_seed_runs
+from zoo.runs.comparison_table import RunSummary, build_comparison_table
 
 ROOT = Path(__file__).resolve().parents[2]
 UNTRUSTED = ("<script>alert(1)</script>", '"onmouseover="alert(1)', "'onfocus='alert(1)", "{{7*7}}", "{% raw %}",
@@ -80,8 +81,9 @@ def make_report(texts):
 
 def make_comparison(texts):
     result = {"test_accuracy_best": 0.9, "test_accuracy_last": 0.9, "best_epoch": 2}
-    return render_comparison_page([RunSummary(name, make_config(texts, texts) | {"seed": seed}, history_of(3), result)
-                                   for seed, name in enumerate(texts)])
+    runs = [RunSummary(name, make_config(texts, texts) | {"seed": seed}, history_of(3), result)
+            for seed, name in enumerate(texts)]
+    return render_comparison_page(runs, build_comparison_table(runs), group_seed_runs(runs))
 
 
 def make_diagram(texts):

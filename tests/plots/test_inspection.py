@@ -319,7 +319,7 @@ def test_gradients_of_every_network(name):
 
 def test_too_many_layers_for_one_figure():
     view = inspect_network("nin", "all", width=1.0)
-    with pytest.raises(UserError, match="--layers.*--plot"):
+    with pytest.raises(UserError, match="layers=.*page"):
         inspection_plots.plot_inspection(view, "feature-maps", 1024)
 
 

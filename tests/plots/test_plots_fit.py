@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from fake_results import history_of, images_of, predictions_of
 
-from zoo.plots import run_comparison
 from zoo.plots.comparison_curves import plot_run_comparison
 from zoo.plots.confusion_matrix import plot_confusion_matrix
 from zoo.plots.image_grid import plot_misclassified, plot_samples
 from zoo.plots.learning_curves import plot_learning_curves, spread_labels
+from zoo.runs.comparison import group_seed_runs
+from zoo.runs.comparison_table import RunSummary
 
 DIGITS = list("0123456789")
 CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -149,9 +150,9 @@ def test_labels_are_moved_apart_by_as_little_as_possible(heights, expected):
 def test_texts_of_compared_runs_do_not_overlap(draw_figure, count):
     config = {"model": "resnet34", "dataset": {"name": "cifar100", "class_names": COARSE}, "recipe": {}}
     result = {"test_accuracy_best": 0.71, "test_accuracy_last": 0.7}
-    runs = [run_comparison.RunSummary(f"{MONSTERS[1]}-{seed}", config | {"seed": seed}, history_of(3 + seed), result)
+    runs = [RunSummary(f"{MONSTERS[1]}-{seed}", config | {"seed": seed}, history_of(3 + seed), result)
             for seed in range(count)]
-    figure = plot_run_comparison(runs)
+    figure = plot_run_comparison(runs, [group.summary for group in group_seed_runs(runs)])
     texts = draw_figure(figure)
     assert_no_overlap(texts, figure)
     assert sum(text.startswith(MONSTERS[1]) for text, _ in texts) == count

@@ -14,14 +14,14 @@ import pytest
 from matplotlib.textpath import text_to_path
 from helpers import check_text
 from PIL import Image
+from text_boxes import ASCENT, DESCENT, measure_text_box
 
 from zoo.diagrams import paths, raster, save
 from zoo.diagrams.save import save_scene
 from zoo.diagrams.scene import LINE_HEIGHT, Box, Line, Polygon, Scene, Text, translate_item, scale_scene
 from zoo.diagrams.svg import format_number, to_svg
 from zoo.errors import UserError
-from zoo.plots import font_metrics
-from zoo.plots.font_metrics import measure_text_box, measure_text_width
+from zoo.plots.font_metrics import get_font_properties, measure_text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -126,7 +126,7 @@ WORDS = ["conv1", "Inception-ResNet v2: WAVE To Yo", "7×7/2, 64", "112 × 112 �
 @pytest.mark.parametrize("bold", [False, True], ids=["regular", "bold"])
 @pytest.mark.parametrize("words", WORDS)
 def test_words_are_as_wide_as_matplotlib_sets_them(words, bold):
-    width, _, _ = text_to_path.get_text_width_height_descent(words, font_metrics.get_font_properties(100, bold),
+    width, _, _ = text_to_path.get_text_width_height_descent(words, get_font_properties(100, bold),
                                                              ismath=False)
     assert measure_text_width(words, 9, bold) == pytest.approx(width * 0.09, abs=0.01)
 
@@ -174,7 +174,7 @@ def test_the_svg_has_its_letters_where_they_are_measured():
     for text, element in zip(texts, parsed(Scene(200, 200, items=texts)).iter(f"{SVG}text"), strict=True):
         x, y, length = (float(element.get(key)) for key in ("x", "y", "textLength"))
         left = x - {None: 0, "middle": 0.5, "end": 1}[element.get("text-anchor")] * length
-        box = left, y - font_metrics.ASCENT * 11, left + length, y + font_metrics.DESCENT * 11
+        box = left, y - ASCENT * 11, left + length, y + DESCENT * 11
         if text.rotated:  # (x, y) turns to (y, -x) about the middle that the SVG names
             assert element.get("transform") == "rotate(-90 100 100)"
             box = box[1], 200 - box[2], box[3], 200 - box[0]

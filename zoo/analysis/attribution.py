@@ -16,8 +16,8 @@ POSITIONS_PER_SIDE = 10  # patch positions along each side of the image
 def build_score_model(graph):
     """Return the model of a FeatureGraph from pixels to scores (n, classes); UserError if it has no such scores."""
     if len(graph.scores.shape) != 2 or graph.scores.shape[1] < 2:
-        raise UserError("the model does not output one score for each of several classes, which attribution needs; use "
-                        "--plot feature-maps, filters or hypercolumn, which work without class scores")
+        raise UserError("the model does not output one score for each of several classes, which attribution needs; "
+                        "feature-maps, filters and hypercolumn work without class scores")
     return keras.Model(graph.image, graph.scores)
 
 

@@ -143,18 +143,18 @@ def add_architecture(parser, default_width):
     parser.add_argument("--width", metavar="W", help="multiplier of the number of channels or units of every hidden "
                                                    f"layer, such as 0.5; default: {default_width}")
     parser.add_argument("--stem", metavar="auto|paper|small", default="auto",
-                        help="first layers of the network; paper: those of the paper; small: fewer strides and pools, "
-                           "for images of about 32x32; auto: small for small images if the network has both (python -m "
+                        help="first layers of the model; paper: those of the paper; small: fewer strides and pools, "
+                           "for images of about 32x32; auto: small for small images if the model has both (python -m "
                            "zoo summary MODEL shows the limit), or else paper; default: auto")
     parser.add_argument("--model-option", metavar="NAME=VALUE", action="append", default=[],
-                        help="option of the network, such as dropout=0.3; can be repeated; all options are listed "
+                        help="option of the model, such as dropout=0.3; can be repeated; all options are listed "
                              "below")
 
 
 def add_preset(parser):
     """Add --preset; see `parse_preset`."""
     parser.add_argument("--preset", metavar="small",
-                        help="named size of the network; small: narrow enough to be trained on two CPU cores in "
+                        help="named size of the model; small: narrow enough to be trained on two CPU cores in "
                              "minutes; default: the paper's size")
 
 
@@ -211,7 +211,7 @@ def add_preprocessing(group):
     group.add_argument("--preprocessing", metavar="|".join((*pretrained.PREPROCESSING, pretrained.RUN_PREPROCESSING)),
                        help="pixel scaling that --weights expect; imagenet-caffe: as in Keras's VGGs, BGR minus the "
                             "means; imagenet-torch: as in torchvision's models; symmetric: -1 to 1; none: 0 to 255; "
-                            "run: mean 0 and standard deviation 1 of the data set; default: that of the weights, which "
+                            "run: mean 0 and standard deviation 1 of the dataset; default: that of the weights, which "
                             "is printed; for a FILE it is an assumption")
 
 
@@ -222,11 +222,11 @@ def add_images(group, description, default=None):
     """
     group.add_argument("--dataset", "--data", metavar="NAME|FOLDER|FILE.npz", default=default, help=description)
     group.add_argument("--data-dir", metavar="DIR",
-                       help="folder with the files of a named data set, as published, packed or unpacked; default: the "
+                       help="folder with the files of a named dataset, as published, packed or unpacked; default: the "
                             "folder in the environment variable ZOO_DATA, or else Keras's cache, or else a download")
     group.add_argument("--image-size", metavar="N|HxW",
                        help="size in pixels to which the images of a folder are resized, such as 64, or 96x80 (height "
-                            "x width); default: the size of the weights; without weights 32 if the network has a small "
+                            "x width); default: the size of the weights; without weights 32 if the model has a small "
                             "stem, or else the paper's size")
     group.add_argument("--labels-from", metavar="folder|filename", default="folder",
                        help="where the class of an image in a folder is read from; folder: the folder that contains "
@@ -238,7 +238,7 @@ def add_images(group, description, default=None):
 
 
 def is_dataset_name(dataset):
-    """Return whether --dataset is the name of a data set rather than a folder or .npz file; UserError if neither."""
+    """Return whether --dataset is the name of a dataset rather than a folder or .npz file; UserError if neither."""
     path = expand_user(dataset)
     if dataset in dataset_info.DATASETS:
         return True
@@ -261,7 +261,7 @@ def check_images(arguments):
         return
     for flag, default in (("--image-size", None), ("--labels-from", "folder"), ("--invalid-images", "error")):
         if getattr(arguments, flag.strip("-").replace("-", "_")) != default:
-            raise UserError(f"{flag} is only for a folder of images, but {arguments.dataset} is a data set; omit it")
+            raise UserError(f"{flag} is only for a folder of images, but {arguments.dataset} is a dataset; omit it")
 
 
 def get_image_size(arguments):

@@ -1,37 +1,33 @@
-"""python -m zoo diagram MODEL: draw the architecture of a network as a diagram."""
+"""python -m zoo diagram MODEL: draw the architecture of a model as a diagram."""
 
 import sys
 
 from zoo import devices, env, registry
 from zoo.cli import common, help_text
-from zoo.errors import UserError, unknown_name_error
-
-DETAILS = ("stages", "blocks", "layers")
-THEMES = ("light", "dark")
-RANKDIRS = ("TB", "LR")
-STYLES = ("boxes", "volumes")
+from zoo.diagrams.options import DETAILS, RANKDIRS, STYLES, THEME_NAMES, check_diagram_options
+from zoo.errors import UserError
 
 
 def build_parser():
     parser = common.Parser(
         prog="python -m zoo diagram", usage="%(prog)s MODEL [MODEL --compare] [-o FILE] [OPTION ...]",
-        description="Draw the architecture of a network as a diagram.",
+        description="Draw the architecture of a model as a diagram.",
         epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options()),
         examples=("resnet18", "vgg16 --style volumes -o vgg16.pdf",
                   "resnet18 resnet34 --compare --detail stages -o resnets.png",
                   "resnet34 --image-size 32 --classes 10 --detail layers --theme dark"))
     parser.add_argument("networks", metavar="MODEL", nargs="*",
-                        help="name of the network; two names with --compare, none with --gallery; all names are listed "
+                        help="name of the model; two names with --compare, none with --gallery; all names are listed "
                              "below")
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", metavar="FILE",
                         help="file to write, whose suffix is its format: .svg, .png, .pdf, .html (interactive page), "
                              ".dot (Graphviz) or .mmd (Mermaid); default: MODEL.svg, or MODEL-MODEL.svg "
                              "with --compare")
-    output.add_argument("--gallery", metavar="DIR", help="draw every network at every --detail into this folder, with "
+    output.add_argument("--gallery", metavar="DIR", help="draw every model at every --detail into this folder, with "
                                                          "a page that shows them")
     diagram = parser.add_argument_group("diagram")
-    diagram.add_argument("--compare", action="store_true", help="draw two networks side by side at the same scale")
+    diagram.add_argument("--compare", action="store_true", help="draw two models side by side at the same scale")
     diagram.add_argument("--style", metavar="|".join(STYLES), default="boxes",
                          help="boxes: a box for each layer or module; volumes: feature maps as 3-D blocks, whose edges "
                               "scale with the square root of their size, for chains such as lenet5, alexnet and vgg16; "
@@ -43,7 +39,7 @@ def build_parser():
     diagram.add_argument("--rankdir", metavar="|".join(RANKDIRS),
                          help="direction of the data flow, TB: top to bottom, LR: left to right; volumes are always "
                               "LR, and .html pages TB; default: LR for stages, otherwise TB")
-    diagram.add_argument("--theme", metavar="|".join(THEMES), default="light",
+    diagram.add_argument("--theme", metavar="|".join(THEME_NAMES), default="light",
                          help="colours for a light or a dark background; default: light")
     common.add_model_options(parser.add_argument_group("model"))
     return parser
@@ -60,7 +56,7 @@ def load_keras_on_cpu():
 
 
 def write_diagram(arguments):
-    """Draw one network, or two side by side, and print the path of the diagram."""
+    """Draw one model, or two side by side, and print the path of the diagram."""
     from zoo.diagrams import diagram
 
     model_configs = [common.parse_model_config(name, arguments) for name in arguments.networks]
@@ -78,7 +74,7 @@ def write_diagram(arguments):
 
 
 def write_diagram_gallery(folder, theme):
-    """Draw every network at every level of detail, and write the page that shows them."""
+    """Draw every model at every level of detail, and write the page that shows them."""
     from zoo.diagrams import gallery
 
     gallery_folder = gallery.prepare_gallery_folder(folder)
@@ -89,14 +85,11 @@ def write_diagram_gallery(folder, theme):
 
 def execute_draw(argv):
     arguments = build_parser().parse_intermixed_args(argv)  # also MODEL --compare MODEL
-    for kind, value, valid_values in (("detail", arguments.detail, DETAILS), ("theme", arguments.theme, THEMES),
-                                      ("style", arguments.style, STYLES),
-                                      ("rankdir", arguments.rankdir, RANKDIRS)):
-        if value not in (None, *valid_values):
-            raise unknown_name_error(kind, value, valid_values)
+    check_diagram_options(detail=arguments.detail, theme=arguments.theme, rankdir=arguments.rankdir,
+                          style=arguments.style)
     if arguments.gallery is not None:
         if arguments.networks or arguments.output is not None:
-            raise UserError("--gallery draws every network into its own folder; omit MODEL and --output")
+            raise UserError("--gallery draws every model into its own folder; omit MODEL and --output")
         if arguments.rankdir or arguments.style != "boxes" or arguments.compare:
             raise UserError("--gallery draws boxes, each --detail with its default --rankdir; omit --rankdir, "
                             "--style and --compare")
@@ -107,12 +100,10 @@ def execute_draw(argv):
     for name in arguments.networks:
         registry.get_model_info(name)
     if len(arguments.networks) != (2 if arguments.compare else 1):
-        raise UserError("zoo diagram takes one network, or two with --compare; got "
+        raise UserError("zoo diagram takes one model, or two with --compare; got "
                         f"{' '.join(arguments.networks)}")
-    if arguments.style == "volumes" and (arguments.compare or arguments.detail != "blocks"):
-        raise UserError("--style volumes cannot be combined with --compare or --detail; omit them")
-    if arguments.rankdir == "TB" and arguments.style == "volumes":
-        raise UserError("volumes are drawn from left to right; omit --rankdir, or use --style boxes")
+    if arguments.style == "volumes" and arguments.compare:
+        raise UserError("--style volumes cannot be combined with --compare; omit one of them")
     return write_diagram(arguments)
 
 

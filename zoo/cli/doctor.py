@@ -92,7 +92,7 @@ def check_folders(output_dir):
     for folder in folders:
         dataset_names = [name for name in dataset_info.DATASETS if name in file_layouts.FILE_LAYOUTS
                          and file_layouts.find_layout(folder, name)]
-        rows.append(("data", f"{folder}: {', '.join(dataset_names) or 'no data sets yet'}"))
+        rows.append(("data", f"{folder}: {', '.join(dataset_names) or 'no datasets yet'}"))
     rows.append(("data", "digits, 5,000 images, is included in zoo"))
     folder = expand_user(output_dir).absolute()
     try:

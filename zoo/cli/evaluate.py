@@ -7,6 +7,7 @@ from pathlib import Path
 from zoo.cli import common
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import run_config
+from zoo.utils.flag_names import translate_keywords
 
 SPLITS = ("test", "validation")
 TEST_REUSE_NOTE = "has been used again: do not select models by these numbers (use --split validation)"
@@ -26,12 +27,12 @@ def build_parser():
     data.add_argument("--dataset", "--data", dest="data", metavar="FOLDER|FILE.npz|NAME",
                       help="labelled images to evaluate on in place of the run's own; FOLDER: all images of a folder "
                            "with a folder for each class, or those of --split if it has train, val and test folders; "
-                           "FILE.npz and NAME (of a data set, such as cifar10): the images of --split; classes are "
+                           "FILE.npz and NAME (of a dataset, such as cifar10): the images of --split; classes are "
                            "matched by name, in an .npz file by index; default: the run's own data")
     data.add_argument("--split", metavar="|".join(SPLITS), default="test",
                       help="part of the data to evaluate on; default: test")
     data.add_argument("--data-dir", metavar="DIR",
-                      help="folder with the files of a named data set, as published, packed or unpacked; default: that "
+                      help="folder with the files of a named dataset, as published, packed or unpacked; default: that "
                            "of the training, or with --dataset NAME the folder in ZOO_DATA, or else Keras's cache, or "
                            "else a download")
     device = parser.add_argument_group("device")
@@ -82,7 +83,7 @@ def execute_evaluate(argv):
         images = evaluation.load_other_images(run, config, arguments.data, arguments.split, arguments.data_dir)
     device_name = common.load_keras(backend, device)
     scores = evaluation.evaluate_run(run, config, images, checkpoint, batch_size)
-    notes = list(images.notes)
+    notes = [*map(translate_keywords, images.notes)]
     if is_own and arguments.split == "test":
         notes.append(f"the test split {TEST_REUSE_NOTE}")
     if arguments.json:

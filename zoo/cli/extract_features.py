@@ -1,4 +1,4 @@
-"""python -m zoo extract-features MODEL: extract image features with a pretrained network, without its classifier."""
+"""python -m zoo extract-features MODEL: extract image features with a pretrained model, without its classifier."""
 
 import os
 import sys
@@ -18,23 +18,23 @@ def build_parser():
     parser = common.Parser(
         prog="python -m zoo extract-features",
         usage="%(prog)s MODEL --dataset NAME|FOLDER|FILE.npz [-o FILE] [OPTION ...]",
-        description="Extract image features with a pretrained network, without its classifier, into an .npz file with "
+        description="Extract image features with a pretrained model, without its classifier, into an .npz file with "
                     "the arrays features, labels, class_names, files and splits.",
-        epilog=help_text.join_sections(help_text.format_models(), f"data sets:\n  {', '.join(DATASETS)}",
+        epilog=help_text.join_sections(help_text.format_models(), f"datasets:\n  {', '.join(DATASETS)}",
                                        help_text.format_model_options()),
         examples=("xception --dataset pets/ -o features.npz",
                   "resnet18 --dataset cifar10 --weights cifar10 --limit 500",
                   "vgg16 --dataset pets/ --feature-layer pool4 --pooling none"))
-    parser.add_argument("network", metavar="MODEL", help="name of the network; all names are listed below")
+    parser.add_argument("network", metavar="MODEL", help="name of the model; all names are listed below")
     data = parser.add_argument_group("data")
-    common.add_images(data, "images; NAME: a data set, see below; FOLDER: your own images in a folder for each class; "
+    common.add_images(data, "images; NAME: a dataset, see below; FOLDER: your own images in a folder for each class; "
                             "FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; required")
-    data.add_argument("--limit", metavar="N", help="maximum number of images in each split of a data set or .npz file; "
+    data.add_argument("--limit", metavar="N", help="maximum number of images in each split of a dataset or .npz file; "
                                                    "default: all")
     model = parser.add_argument_group("model")
     model.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default="imagenet",
-                       help="weights of the network; imagenet, cifar10, mnist: published or bundled weights (python -m "
-                            "zoo list shows which networks have them); RUN: the directory of a run; FILE: a weights "
+                       help="weights of the model; imagenet, cifar10, mnist: published or bundled weights (python -m "
+                            "zoo list shows which models have them); RUN: the directory of a run; FILE: a weights "
                             "file, see docs/weights.md; none: random weights; default: imagenet")
     common.add_preprocessing(model)
     common.add_architecture(model, "that of the weights, or 1")
@@ -82,7 +82,7 @@ def load_folder_images(arguments, shape):
 
 
 def load_dataset_images(arguments, limit):
-    """Return the ImageSet of a data set: its splits one after the other; the file names are SPLIT/INDEX."""
+    """Return the ImageSet of a dataset: its splits one after the other; the file names are SPLIT/INDEX."""
     import numpy as np
 
     dataset = common.load_images(arguments, limit, None)
@@ -104,7 +104,7 @@ def execute_extract(argv):
     common.check_images(arguments)
     is_folder = expand_user(arguments.dataset).is_dir() and not common.is_dataset_name(arguments.dataset)
     if limit and is_folder:
-        raise UserError("--limit is only for a data set, but --dataset is a folder; omit it")
+        raise UserError("--limit is only for a dataset, but --dataset is a folder; omit it")
     output = check_features_path(arguments.output)
     architecture = common.parse_architecture(arguments)
 
@@ -182,7 +182,7 @@ def get_max_classes(model_name):
 
 
 def resolve_extraction_scaling(scaling, dataset_info, channels):
-    """Return the Scaling of the weights, or of the data set, or else, for a folder, to -1..1."""
+    """Return the Scaling of the weights, or of the dataset, or else, for a folder, to -1..1."""
     from zoo.training import pretrained_backbone
     from zoo.weights import pretrained
 

@@ -1,4 +1,4 @@
-"""python -m zoo finetune MODEL: fine-tune a pretrained network with a new head on your own images.
+"""python -m zoo finetune MODEL: fine-tune a pretrained model with a new head on your own images.
 
 It is zoo.train with other defaults: ImageNet weights, and a frozen backbone.
 """
@@ -13,7 +13,7 @@ EXAMPLES = ("vgg16 --data pets/ --head-layers 1024,dropout=0.5", "xception --dat
 
 
 def build_parser():
-    description = "Put a new head on a pretrained network and train it, into a run directory."
+    description = "Put a new head on a pretrained model and train it, into a run directory."
     return training_parser.build_training_parser(PROG, description, EXAMPLES, "imagenet", None)
 
 

@@ -1,4 +1,4 @@
-"""Flags of other programs, and what to type here instead.
+"""Flags of other programs, and what to type here instead, where that is more than another name: see zoo.utils.synonyms.
 
 They come from timm's and torchvision's train.py, Keras, Ultralytics, PyTorch Lightning and many scripts.
 zoo.cli.unknown_flags looks them up. Standard library only.
@@ -12,7 +12,8 @@ class Hint(NamedTuple):
 
     flags: without leading dashes; dashes, underscores and case are ignored. reply: if it begins with `--`, what to type
     instead, for commands that have these flags; otherwise a sentence, for `commands`, or for all commands. {N} in it
-    stands for the user's value, or for N without one; {PROG} and {FIRST} for the command and its first argument.
+    stands for the user's value, or for N without one; {PROG} and {FIRST} for the command and its first argument,
+    {WEIGHTS} for the weights that the model has, or FILE.
     example: a typical value; "": none. value_pattern: a regular expression of the values that the hint applies to,
     default: all; if it has a group, {N} stands for the group.
     """
@@ -37,52 +38,38 @@ HINTS = (
     Hint("run run-dir model model-path model-dir checkpoint-path experiment-dir weights ckpt load source",
          "the run is the first argument, without a flag: {PROG} {FIRST}", "runs/mine",
          commands="evaluate export report"),
-    Hint("dataset-name ds dset", "--dataset {NAME}", "cifar10"),
     Hint("data d", "--dataset {NAME}", "cifar10", rf"({DATASET_PATTERN})(?:\.yaml)?"),
     Hint("data-path train-dir train-path train-data img-dir image-dir image-folder images", "--data {FOLDER}", "pets"),
     Hint("val-dir val-path val-data test-dir test-data valid-dir", "it is read from FOLDER/val and FOLDER/test beside "
          "FOLDER/train; give --data FOLDER", "pets/val", commands="train finetune extract-features"),
-    Hint("data-root root dataset-dir dataset-path cache-dir download-dir datadir", "--data-dir {DIR}", "~/data"),
-    Hint("download", "a missing data set is downloaded automatically; omit it",
+    Hint("data-root", "--data-dir {DIR}", "~/data"),
+    Hint("download", "a missing dataset is downloaded automatically; omit it",
          commands="train finetune extract-features"),
-    Hint("num-classes classes nc n-classes nb-classes", "the number of classes is that of the data set; omit it",
+    Hint("num-classes classes nc n-classes nb-classes", "the number of classes is that of the dataset; omit it",
          "10", commands="train finetune"),
-    Hint("num-classes nc n-classes nb-classes", "--classes {N}", "10"),
-    Hint("size img-size imgsz input-size input-shape resolution train-crop-size crop-size resize img",
-         "--image-size {N}", "224"),
-    Hint("in-chans in-channels num-channels input-channels", "--channels {N}", "3"),
-    Hint("max-samples max-train-samples num-samples subset-size n-samples", "--limit {N}", "500", NUMBER_PATTERN),
     Hint("fast-dev-run dry-run smoke-test debug quick", "--limit 200 --epochs 1"),
     Hint("val-split validation-split val-ratio valid-pct test-size val-fraction", "part of the training images is "
          "split off for validation, the same in every run; omit it", "0.1", commands=TRAINING_COMMANDS),
-    Hint("validation-data val val-loader", "each data set has its own validation split; omit it",
+    Hint("validation-data val val-loader", "each dataset has its own validation split; omit it",
          commands=TRAINING_COMMANDS),
 
     # Epochs, batches, optimizer and learning rate
-    Hint("num-epochs n-epochs nb-epochs epoch max-epochs total-epochs train-epochs num-train-epochs",
-         "--epochs {N}", "5"),
     Hint("e", "--epochs {N}", "5", NUMBER_PATTERN),
     Hint("max-steps steps iterations num-iterations max-iter train-steps steps-per-epoch limit-train-batches",
          "the length of training is given in epochs: --epochs N; --limit N uses fewer images", "1000",
          commands=TRAINING_COMMANDS),
     Hint("initial-epoch start-epoch", "the same command with the same --name resumes a run where it stopped", "5",
          commands=TRAINING_COMMANDS),
-    Hint("batch bs batch-sz train-batch-size per-device-train-batch-size mini-batch-size minibatch-size n-batch",
-         "--batch-size {N}", "64"),
     Hint("val-batch-size eval-batch-size test-batch-size validation-batch-size", "validation and test choose "
          "their own batch size; omit it", "64", commands=TRAINING_COMMANDS),
     Hint("grad-accum accum-steps gradient-accumulation-steps accumulate-grad-batches accumulate nbs",
          "gradient accumulation is not supported; choose a --batch-size N that fits into memory", "4",
          commands=TRAINING_COMMANDS),
-    Hint("lr0 base-lr init-lr initial-lr max-lr blr lrate l-rate", "--lr {X}", "0.1"),
     Hint("lrf final-lr eta-min end-lr", "the final learning rate of cosine and one_cycle is fixed; --min-lr "
          "{X} is the minimum of --lr-schedule plateau", "1e-5", commands=TRAINING_COMMANDS),
-    Hint("opt optim optimiser solver", "--optimizer {NAME}", "adamw"),
     Hint("nesterov", "--optimizer nesterov"),
     Hint("betas opt-betas beta1 beta2 adam-beta1 adam-beta2", "adam and adamw use Keras's 0.9 and 0.999; omit it",
          "0.9", commands=TRAINING_COMMANDS),
-    Hint("opt-eps eps adam-epsilon", "--epsilon {X}", "1e-8"),
-    Hint("wd l2 weight-reg", "--weight-decay {X}", "1e-4"),
     Hint("norm-weight-decay bias-weight-decay", "weight decay applies to kernels only; omit it", "0",
          commands=TRAINING_COMMANDS),
     Hint("sched schedule scheduler lr-scheduler lr-policy", "--lr-schedule cosine", "cosineannealinglr", "(?i)cos.*"),
@@ -98,31 +85,23 @@ HINTS = (
          "drops", "separate the epochs with spaces: --lr-schedule step --milestones "
          "'82 123'", "82,123", commands=TRAINING_COMMANDS),
     Hint("lr-gamma lr-decay decay-rate lr-decay-rate factor", "--gamma {X}", "0.1"),
-    Hint("warmup lr-warmup-epochs num-warmup-epochs", "--warmup-epochs {N}", "5"),
     Hint("warmup-steps warmup-lr lr-warmup-decay warmup-ratio lr-warmup-method warmup-bias-lr",
          "the warmup is given in epochs, --warmup-epochs N, in which the learning rate rises from 0", "500",
          commands=TRAINING_COMMANDS),
-    Hint("early-stop-patience es-patience stop-patience", "--early-stopping-patience {N}", "5"),
     Hint("early-stopping early-stop es", "--early-stopping-patience {N}", "5", NUMBER_PATTERN),
     Hint("early-stopping early-stop es", "type --early-stopping-patience N, which stops training after N epochs "
          "without a lower validation loss", commands=TRAINING_COMMANDS),
     Hint("patience",
          "for early stopping type --early-stopping-patience {N}; --lr-patience {N} is for --lr-schedule plateau",
          "5", commands=TRAINING_COMMANDS),
-    Hint("patience-epochs plateau-patience", "--lr-patience {N}", "5"),
-    Hint("min-delta early-stopping-delta", "--early-stopping-min-delta {X}", "0.001"),
 
     # Regularization, augmentation, losses
     Hint("criterion loss-fn", "--loss cross_entropy", "cross_entropy", "(?i)(?:cross.?entropy|ce)(?:.?loss)?"),
-    Hint("drop drop-rate dropout-rate p-dropout", "--dropout {X}", "0.5"),
-    Hint("drop-path drop-path-rate stochastic-depth", "no network of zoo has stochastic depth; omit it", "0.1",
+    Hint("drop-path drop-path-rate stochastic-depth", "no model of zoo has stochastic depth; omit it", "0.1",
          commands=TRAINING_COMMANDS),
-    Hint("clip-grad clip-grad-norm grad-clip max-grad-norm gradient-clip-val clipnorm clip-norm gradient-clip",
-         "--global-clipnorm {X}", "1.0"),
     Hint("clipvalue clip-value "
          "clip-mode", "gradients are clipped by their global norm only: --global-clipnorm X", "1.0",
          commands=TRAINING_COMMANDS),
-    Hint("ema-decay model-ema-decay", "--ema-momentum {X}", "0.999"),
     Hint("ema model-ema use-ema", "type the decay of the moving average, such as --ema-momentum 0.999",
          commands=TRAINING_COMMANDS),
     Hint("mixup mixup-alpha", "it is a part of --augmentation, such as --augmentation 'flip crop=4 mixup={0.2}'", "0.2",
@@ -143,7 +122,6 @@ HINTS = (
          "--augmentation 'flip crop=4 cutout=8'", "0.25", commands=TRAINING_COMMANDS),
     Hint("augment aug transforms", "type --augmentation with a list, such as --augmentation 'flip crop=4'",
          commands=TRAINING_COMMANDS),
-    Hint("smoothing ls lbl-smooth", "--label-smoothing {X}", "0.1"),
     Hint("no-aug no-augment no-augmentation", "--augmentation ''"),
     Hint("aux aux-loss aux-logits auxiliary aux-heads", "--aux-loss-weights 0.3"),
     Hint("aux-weight aux-loss-weight auxiliary-weight", "--aux-loss-weights {X}", "0.4"),
@@ -152,12 +130,10 @@ HINTS = (
          "accuracy", commands=TRAINING_COMMANDS),
     Hint("sync-bn", "batch normalization is synchronized over all GPUs; omit it", commands=TRAINING_COMMANDS),
     Hint("bn batch-norm use-bn batchnorm", "--model-option batch_norm=true"),
-    Hint("width-mult width-multiplier", "--width {W}", "0.5"),
-    Hint("init weight-init init-method kernel-initializer", "--initializer {NAME}", "he_normal"),
 
     # Pretrained weights and checkpoints
     Hint("pretrained", "--weights {FILE}", "runs/mine", r"runs/\S+|\S+\.(?:pth?|h5|keras|npz|safetensors)"),
-    Hint("pretrained finetune fine-tune transfer transfer-learning imagenet", "--weights imagenet"),
+    Hint("pretrained finetune fine-tune transfer transfer-learning imagenet", "--weights {WEIGHTS}"),
     Hint("checkpoint ckpt load ckpt-path checkpoint-path load-from from-checkpoint restore load-weights",
          "to resume a run: --resume {RUN}; to start from its weights: --weights {RUN}", "runs/mine",
          commands=TRAINING_COMMANDS),
@@ -165,13 +141,11 @@ HINTS = (
     Hint("checkpoint ckpt load ckpt-path load-from from-checkpoint initial-checkpoint pretrained-weights load-weights "
          "model-path", "--weights {RUN}", "runs/mine"),
     Hint("continue auto-resume resume-from resume-from-checkpoint continue-from", "--resume {RUN}", "runs/mine"),
-    Hint("head classifier-layers fc hidden-units hidden-layers", "--head-layers {N}", "1024"),
     Hint("stages two-stages warmup-head", "--two-stage"),
     Hint("freeze-backbone freeze-base linear-probe train-only-classifier", "--freeze all"),
     Hint("unfreeze no-freeze", "--freeze none"),
     Hint("freeze-layers freeze-until", "--freeze {N}", "10"),
-    Hint("body-lr lr-backbone base-model-lr", "--backbone-lr {X}", "0.001"),
-    Hint("include-top no-top notop", "with --weights the top is replaced by a new head, without it the network has "
+    Hint("include-top no-top notop", "with --weights the top is replaced by a new head, without it the model has "
          "its own; omit it", commands=TRAINING_COMMANDS),
 
     # Devices, precision and hosts
@@ -190,7 +164,6 @@ HINTS = (
     Hint("cuda use-gpu use-cuda", "--gpu 0"),
     Hint("cpu no-cuda no-gpu disable-cuda use-cpu cpu-only", "--gpu none"),
     Hint("device gpu cuda cpu no-cuda gpus gpu-id", "this command needs no GPU; omit it", "cpu", commands=CPU_COMMANDS),
-    Hint("framework engine", "--backend {NAME}", "jax"),
     Hint("workers num-workers j n-workers dataloader-num-workers prefetch pin-memory pin-mem no-pin-mem cache "
          "persistent-workers use-multiprocessing max-queue-size prefetch-factor",
          "batches are prefetched automatically; omit it", "8"),
@@ -207,23 +180,18 @@ HINTS = (
          "HOST:PORT,... with --host-index N; see docs/scaling.md", "2", commands=TRAINING_COMMANDS),
     Hint("torchcompile compile jit jit-compile torchscript xla channels-last", "it is chosen "
          "automatically; omit it", commands=TRAINING_COMMANDS),
-    Hint("random-seed manual-seed random-state rng-seed", "--seed {N}", "42"),
     Hint("cudnn-deterministic use-deterministic-algorithms deterministic-ops", "--deterministic"),
     Hint("repeats num-runs n-runs num-seeds n-seeds trials", "--runs {N}", "3"),
     Hint("time max-time timeout time-limit", "the time limit is given in seconds, such as --max-seconds 3600", "1",
          commands=TRAINING_COMMANDS),
 
     # Output, and other commands
-    Hint("save-dir out outdir out-dir output logdir log-dir save-path save-to project results-dir checkpoint-dir "
-         "work-dir default-root-dir o", "--output-dir {DIR}", "runs"),
     Hint("out save-dir output-dir out-file output-file outfile save save-path to-file", "--output {FILE}", "out"),
-    Hint("exp exp-name experiment experiment-name run-name", "--name {NAME}", "mine"),
     Hint("exist-ok overwrite force", "the same --name resumes the existing run; omit it",
          commands=TRAINING_COMMANDS),
     Hint("tensorboard use-tensorboard tb", "--log tensorboard"),
     Hint("wandb log-wandb use-wandb", "--log wandb"),
     Hint("mlflow use-mlflow", "--log mlflow"),
-    Hint("logger report-to loggers", "--log {NAME}", "tensorboard"),
     Hint("callbacks csv-log", "history.csv and report.html are written into the run directory; omit it",
          commands=TRAINING_COMMANDS),
     Hint("log-interval print-freq log-every log-every-n-steps logging-steps p",

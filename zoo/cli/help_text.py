@@ -1,4 +1,4 @@
-"""Formatting of --help: how it is wrapped, and sections with networks, model options and examples."""
+"""Formatting of --help: how it is wrapped, and sections with models, model options and examples."""
 
 import argparse
 import re
@@ -42,13 +42,13 @@ def format_help_table(title, rows):
 
 
 def format_models():
-    """Return the section that lists the names of the networks."""
-    return f"networks (MODEL):\n  {', '.join(registry.MODELS)}"
+    """Return the section that lists the names of the models."""
+    return f"models (MODEL):\n  {', '.join(registry.MODELS)}"
 
 
 def format_model_options():
-    """Return the section that lists the options of each network, with their defaults."""
-    return format_help_table("options of the networks, with their defaults (--model-option NAME=VALUE)", [
+    """Return the section that lists the options of each model, with their defaults."""
+    return format_help_table("options of the models, with their defaults (--model-option NAME=VALUE)", [
         (model_info.name, ", ".join(f"{name}={str(value).lower()}" for name, value in model_info.options.items()))
         for model_info in registry.MODELS.values() if model_info.options])
 

@@ -21,11 +21,11 @@ def build_parser():
         description="Find a learning rate: train for a few steps while the learning rate rises exponentially, and "
                     "suggest the one at which the loss falls fastest (Smith 2017, arXiv:1506.01186). No run directory "
                     "is created.",
-        epilog=help_text.join_sections(help_text.format_models(), f"data sets:\n  {', '.join(DATASETS)}",
+        epilog=help_text.join_sections(help_text.format_models(), f"datasets:\n  {', '.join(DATASETS)}",
                                        help_text.format_model_options()),
         examples=("lenet5", "resnet34 --dataset cifar10 --gpu 0 --batch-size 256",
                   "resnet18 --dataset pets/ --optimizer adam --max-lr 1 --steps 200 -o rates.png"))
-    parser.add_argument("network", metavar="MODEL", help="name of the network; all names are listed below")
+    parser.add_argument("network", metavar="MODEL", help="name of the model; all names are listed below")
     parser.set_defaults(weights="none")
     test = parser.add_argument_group("test")
     test.add_argument("--min-lr", metavar="X", default="1e-5", dest="first_lr",
@@ -36,7 +36,7 @@ def build_parser():
     test.add_argument("-o", "--output", metavar="FILE.png", default="lr-find.png",
                       help="file for the plot of the loss over the learning rate; default: lr-find.png")
     data = parser.add_argument_group("data")
-    common.add_images(data, "images to train on; NAME: a data set, see below; FOLDER: your own images in a folder for "
+    common.add_images(data, "images to train on; NAME: a dataset, see below; FOLDER: your own images in a folder for "
                             "each class; FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; "
                             "default: digits", "digits")
     data.add_argument("--label-mode", metavar="fine|coarse", default="fine",
@@ -56,7 +56,7 @@ def build_parser():
 
 
 def parse_test_config(arguments, model_info, limit, dataset_info):
-    """Return the RunConfig that the command line requests, on the data set of `dataset_info`."""
+    """Return the RunConfig that the command line requests, on the dataset of `dataset_info`."""
     fields = train_args.parse_recipe_fields(arguments)
     width, options = train_args.parse_width_and_options(arguments, model_info, fields)
     return run_config_factory.make_run_config(model_info, dataset_info, recipe=arguments.recipe, overrides=fields,

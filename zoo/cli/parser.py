@@ -5,8 +5,10 @@ import difflib
 import re
 import sys
 
+from zoo import registry
 from zoo.cli import help_text, unknown_flags
 from zoo.errors import UserError
+from zoo.weights import pretrained
 
 FLAG_PATTERN = re.compile(r"--?[A-Za-z][\w.-]*")  # an argument that argparse takes for a flag; -1 is a number
 
@@ -67,7 +69,9 @@ class Parser(argparse.ArgumentParser):
     def _find_hint(self, flag, value):
         options = {flag: action.metavar for flag, action in self._option_string_actions.items()}
         first = next((action.metavar for action in self._actions if not action.option_strings), None)
-        return unknown_flags.format_hint(self.prog.removeprefix("python -m "), flag, value, options, first)
+        model_name = next((argument for argument in self._argv if argument in registry.MODELS), None)
+        weights = [*pretrained.list_weights_names(model_name), "FILE"][0] if model_name else "imagenet"
+        return unknown_flags.format_hint(self.prog.removeprefix("python -m "), flag, value, options, first, weights)
 
     def _suggest_flag(self, given):
         flags = [flag for action in self._actions for flag in action.option_strings]

@@ -25,13 +25,13 @@ def build_parser():
     parser.add_argument("model", metavar="RUN|FILE.keras|MODEL",
                         help="trained model; RUN: a run directory; FILE.keras: a Keras model that takes raw pixels (0 "
                              "to 255) and returns probabilities, as python -m zoo export RUN --format keras writes it; "
-                             "MODEL: the name of a network, with --weights")
+                             "MODEL: the name of a model, with --weights")
     parser.add_argument("images", metavar="IMAGE", nargs="+",
                         help="image file of any size and common format, or a folder, which is searched recursively")
     weights = parser.add_argument_group("weights")
     weights.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
                          help="weights for MODEL; imagenet, cifar10, mnist: published or bundled weights (python -m "
-                              "zoo list shows which networks have them); FILE: a weights file, see docs/weights.md")
+                              "zoo list shows which models have them); FILE: a weights file, see docs/weights.md")
     common.add_preprocessing(weights)
     common.add_checkpoint(weights)
     output = parser.add_argument_group("output")
@@ -58,7 +58,7 @@ class Predictor:
         if weights is not None:
             self._read_weights_info(weights, preprocessing)
         elif preprocessing is not None:
-            raise UserError("--preprocessing is only for a network's name with --weights; a run and a .keras file "
+            raise UserError("--preprocessing is only for a model's name with --weights; a run and a .keras file "
                             "scale pixels themselves")
         elif path.is_dir():
             self._read_run_info()
@@ -74,7 +74,7 @@ class Predictor:
     def _read_weights_info(self, weights, preprocessing):
         name = str(self.path)
         if name not in registry.MODELS and (self.path.is_dir() or self.path.suffix == ".keras" and self.path.is_file()):
-            raise UserError(f"--weights is only for a network's name; {name} already has its weights")
+            raise UserError(f"--weights is only for a model's name; {name} already has its weights")
         if self.checkpoint != "best":
             raise UserError(f"--checkpoint is only for runs; {weights} is one set of weights")
         model_info = registry.get_model_info(name)
@@ -154,22 +154,22 @@ class Predictor:
                             "end the model with a softmax")
         if self.class_names and probabilities.shape[1] != len(self.class_names):
             raise UserError(f"{self.path / 'run.json'} is damaged: it has {len(self.class_names)} class names, but the "
-                            f"network has {probabilities.shape[1]} classes")
+                            f"model has {probabilities.shape[1]} classes")
         return probabilities
 
 
 def format_missing_weights(model_name):
-    """Return the hint on the weights that a network's name needs."""
+    """Return the hint on the weights that a model's name needs."""
     choices = pretrained.list_weights_names(model_name)
     choices += ["FILE"] if model_name in {*pretrained.KERAS_SCALINGS, *pretrained.TORCHVISION_SCALINGS} else []
     if choices:
-        return f"a network's name needs --weights {' or '.join(choices)}"
+        return f"a model's name needs --weights {' or '.join(choices)}"
     return (f"there are no published weights for {model_name}; train a run with python -m zoo.train {model_name}, and "
             "give its directory")
 
 
 def is_dark_background(mean):
-    """Return whether the mean of a grayscale data set, as in run.json, is closer to black than to white."""
+    """Return whether the mean of a grayscale dataset, as in run.json, is closer to black than to white."""
     return isinstance(mean, list) and len(mean) == 1 and isinstance(mean[0], float) and mean[0] < MAX_DARK_MEAN
 
 

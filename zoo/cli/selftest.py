@@ -9,14 +9,14 @@ from zoo.cli import common, help_text
 
 def build_parser():
     parser = common.Parser(prog="python -m zoo selftest",
-                           description="Test networks on the CPU: the small preset of each must overfit 32 random "
+                           description="Test models on the CPU: the small preset of each must overfit 32 random "
                                        "images, to a tenth of its initial loss. It is saved as .keras and as "
                                        ".weights.h5, and another process that reads both must predict the same.",
                            epilog=help_text.join_sections(
                                help_text.format_models(), help_text.format_help_table("exit status", [
-                                   ("0", "all networks passed"), ("1", "a network failed")])),
+                                   ("0", "all models passed"), ("1", "a model failed")])),
                            examples=("", "lenet5", "resnet18 vgg16 googlenet"))
-    parser.add_argument("networks", metavar="MODEL", nargs="*", help="names of the networks to test; default: all")
+    parser.add_argument("networks", metavar="MODEL", nargs="*", help="names of the models to test; default: all")
     return parser
 
 
@@ -41,7 +41,7 @@ def execute_selftest(argv):
     if failed:
         print(f"error: {len(failed)} of {len(outcomes)} failed: "
               f"{'; '.join(f'{outcome.name}: {outcome.error}' for outcome in failed)}", file=sys.stderr, flush=True)
-    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} networks passed in "
+    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} models passed in "
           f"{format_duration(time.perf_counter() - start)}, {backend}")
     return 1 if failed else 0
 

@@ -1,4 +1,4 @@
-"""python -m zoo summary MODEL: print a summary of a network by stage, and its differences from the paper."""
+"""python -m zoo summary MODEL: print a summary of a model by stage, and its differences from the paper."""
 
 import json
 import shutil
@@ -19,12 +19,12 @@ MIN_BAR_WIDTH = 6  # columns: shorter bars are meaningless
 def build_parser():
     parser = common.Parser(
         prog="python -m zoo summary", usage="%(prog)s MODEL [OPTION ...]",
-        description="Print a summary of a network by stage (output shape, receptive field, stride, parameters, "
+        description="Print a summary of a model by stage (output shape, receptive field, stride, parameters, "
                     "multiply-adds), its options, the memory that it needs, and its differences from the paper.",
         epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options()),
         examples=("resnet34", "resnet34 --image-size 32 --classes 10 --batch-size 64 --memory-limit 16",
                   "googlenet --aux --model-option dropout=0.2 --json"))
-    parser.add_argument("network", metavar="MODEL", nargs="?", help="name of the network; all names are listed below")
+    parser.add_argument("network", metavar="MODEL", nargs="?", help="name of the model; all names are listed below")
     parser.add_argument("--json", action="store_true",
                         help="print the full description, including every layer, as JSON")
     common.add_model_options(parser.add_argument_group("model"))

@@ -1,4 +1,4 @@
-"""python -m zoo.train MODEL: train a network on a data set, into a run directory, or resume an interrupted run."""
+"""python -m zoo.train MODEL: train a model on a dataset, into a run directory, or resume an interrupted run."""
 
 import sys
 
@@ -10,7 +10,7 @@ EXAMPLES = ("lenet5", "resnet34 --dataset cifar10 --gpu 0 --epochs 30 --label-sm
 
 
 def build_parser():
-    return training_parser.build_training_parser(PROG, "Train a network on a data set, into a run directory.",
+    return training_parser.build_training_parser(PROG, "Train a model on a dataset, into a run directory.",
                                                  EXAMPLES, "none", "digits")
 
 

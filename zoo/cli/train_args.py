@@ -36,7 +36,7 @@ def add_recipe(parser, exclude=()):
 
     See `parse_recipe_fields`.
     """
-    group = parser.add_argument_group("recipe", "how the network is trained; each flag overrides a field of the "
+    group = parser.add_argument_group("recipe", "how the model is trained; each flag overrides a field of the "
                                               "recipe, whose value is the default (python -m zoo recipes shows it)")
     group.add_argument("--recipe", metavar="|".join(recipes.RECIPE_NAMES),
                        help="set of defaults for the fields below; modern: today's usual choices; paper: those of the "

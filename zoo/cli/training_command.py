@@ -65,7 +65,7 @@ def execute_training(argv, prog, parser):
         config = resume_run_config(existing_run, saved_config, config)
         if reporting.is_finished(existing_run, config.recipe.epochs):  # before the data is read
             return 0
-    from zoo.runs.data import check_same_data
+    from zoo.runs.data import check_same_data, get_data_option
 
     dataset = common.load_images(arguments, parse_limit(arguments),
                                  run_config_factory.get_folder_image_shape(model_info, backbone_weights))
@@ -73,7 +73,7 @@ def execute_training(argv, prog, parser):
     if class_weight is not None:
         config = replace(config, class_weight=class_weights.resolve_class_weight(class_weight, dataset))
     if existing_run:
-        check_same_data(existing_run, dataset)
+        check_same_data(existing_run, dataset, get_data_option(dataset))
     if existing_run and not finetune_options:
         saved_config = get_run_config(existing_run, run_files.read_config(existing_run))
         config = resume_run_config(existing_run, saved_config, config)
@@ -97,7 +97,7 @@ def parse_model_request(arguments):
 
 
 def parse_run_config(arguments, dataset_info=None):
-    """Return the RunConfig that the command line requests; dataset_info: by default that of the named data set."""
+    """Return the RunConfig that the command line requests; dataset_info: by default that of the named dataset."""
     dataset_info = dataset_info or select_label_set(get_dataset_info(arguments.dataset), arguments.label_mode)
     finetune_options, backbone_weights, model_settings = parse_model_request(arguments)
     return run_config_factory.make_run_config(registry.get_model_info(arguments.network), dataset_info,

@@ -17,12 +17,12 @@ def build_training_parser(prog, description, examples, weights, dataset):
         prog=prog, usage="%(prog)s MODEL [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]", examples=examples,
         description=f"{description}\nThe same command with the same --name resumes a run that was interrupted.",
         epilog=help_text.join_sections(
-            help_text.format_models(), f"data sets:\n  {', '.join(DATASETS)}", help_text.format_model_options(),
+            help_text.format_models(), f"datasets:\n  {', '.join(DATASETS)}", help_text.format_model_options(),
             help_text.format_help_table(
-                "fine-tuning strategies (--strategy), by the size of the data set and its similarity to that of the "
+                "fine-tuning strategies (--strategy), by the size of the dataset and its similarity to that of the "
                 "weights", [(name, strategy.reason) for name, strategy in finetuning.FINETUNE_STRATEGIES.items()]),
             help_text.format_help_table("exit status", EXIT_STATUSES)))
-    parser.add_argument("network", metavar="MODEL", nargs="?", help="name of the network; all names are listed below")
+    parser.add_argument("network", metavar="MODEL", nargs="?", help="name of the model; all names are listed below")
     parser.add_argument("--resume", metavar="RUN",
                         help="resume the run in this directory exactly where it stopped, without MODEL and --dataset; "
                              f"only {format_flags(train_args.RESUME_ARGUMENTS)} are allowed beside it; with a higher "
@@ -45,7 +45,7 @@ def add_model(group, weights):
     common.add_architecture(group, "1, or that of --preset or of the weights")
     group.add_argument("--weights", metavar="imagenet|cifar10|mnist|none|RUN|FILE", default=weights,
                        help="pretrained weights of the backbone, which gets a new head; imagenet, cifar10, mnist: "
-                            "published or bundled weights (python -m zoo list shows which networks have them); RUN: "
+                            "published or bundled weights (python -m zoo list shows which models have them); RUN: "
                             "the directory of a run; FILE: a .keras, .h5, .safetensors, .pt or .npz file (see "
                             f"docs/weights.md); none: train from scratch; default: {weights}")
     common.add_preprocessing(group)
@@ -78,7 +78,7 @@ def add_model(group, weights):
 
 def add_data(group, dataset):
     common.add_images(
-        group, "images to train on; NAME: a data set, see below (digits: 5,000 images of MNIST that come with zoo; "
+        group, "images to train on; NAME: a dataset, see below (digits: 5,000 images of MNIST that come with zoo; "
                "others are downloaded); FOLDER: your own images in a folder for each class, or train, val and test "
                "folders with a folder for each class in them (of a folder without them, a tenth of the images is "
                "held out for validation and a tenth for test); FILE.npz: arrays x_train, y_train, x_test, y_test as "

@@ -1,37 +1,46 @@
-"""The reply to an unknown flag: what to type instead, by zoo.cli.flag_hints. Standard library only."""
+"""The reply to an unknown flag: what to type instead, by zoo.utils.synonyms and zoo.cli.flag_hints.
+
+Standard library only.
+"""
 
 import re
 import shlex
 
 from zoo.cli.flag_hints import HINTS
-
-
-def normalize_flag(flag):
-    """Return the form of a flag in which `--Num_Epochs` and `--num-epochs` are the same."""
-    return re.sub("[-_.]", "", flag).lower()
+from zoo.utils.flag_names import get_flag
+from zoo.utils.synonyms import KEYWORDS_BY_SYNONYM, normalize
 
 
 def has_hint(flag):
-    """Return whether the table of hints has the flag."""
-    return any(normalize_flag(flag) in map(normalize_flag, hint.flags.split()) for hint in HINTS)
+    """Return whether the tables have the flag."""
+    return normalize(flag) in KEYWORDS_BY_SYNONYM or any(normalize(flag) in map(normalize, hint.flags.split())
+                                                         for hint in HINTS)
 
 
-def format_hint(command, flag, value, options, first=None):
+def find_option(flag, options):
+    """Return the flag among `options` that an unknown flag is a spelling or a synonym of; None if there is none."""
+    spellings = {normalize(option): option for option in options if option.startswith("--")}  # --batch_size, -lr
+    option = spellings.get(normalize(flag)) or get_flag(KEYWORDS_BY_SYNONYM.get(normalize(flag), ""))
+    return option if option in options else None
+
+
+def format_hint(command, flag, value, options, first=None, weights="FILE"):
     """Return the line that says what to type instead of `flag`, None if no hint applies.
 
     command: zoo.train, or zoo summary; value: the user's value of the flag, or None; options: {flag of the command:
-    metavar}; first: metavar of the command's first argument.
+    metavar}; first: metavar of the command's first argument; weights: value of
+    --weights for the model on the command line.
     """
-    flags = {normalize_flag(option): option for option in options if option.startswith("--")}
-    if normalize_flag(flag) in flags:  # --batch_size, -lr
-        option = flags[normalize_flag(flag)]
+    option = find_option(flag, options)
+    if option:
         metavar = options[option]
         return _format_reply(command, flag, f"--{option[2:]} {{{metavar}}}" if metavar else option, value)
     for hint in HINTS:
-        if (normalize_flag(flag) in map(normalize_flag, hint.flags.split())
+        if (normalize(flag) in map(normalize, hint.flags.split())
                 and is_applicable(hint, command, value, options)):
             group = re.fullmatch(hint.value_pattern, value) if hint.value_pattern else None
-            return _format_reply(command, flag, hint.reply, group[1] if group and group.groups() else value, first)
+            return _format_reply(command, flag, hint.reply, group[1] if group and group.groups() else value, first,
+                                 weights)
     return None
 
 
@@ -49,8 +58,9 @@ def is_replacement(hint):
     return hint.reply.startswith("--")
 
 
-def _format_reply(command, flag, reply, value, first=None):
-    replacements = {"PROG": f"python -m {command}", "FIRST": first if value is None else shlex.quote(value)}
+def _format_reply(command, flag, reply, value, first=None, weights="FILE"):
+    replacements = {"PROG": f"python -m {command}", "FIRST": first if value is None else shlex.quote(value),
+                    "WEIGHTS": weights}
 
     def fill_placeholder(match):
         return replacements.get(match[1]) or (match[1] if value is None else shlex.quote(value))

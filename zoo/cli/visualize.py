@@ -9,6 +9,7 @@ from zoo import registry
 from zoo.cli import common, help_text
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import failures, keras_file, run_config
+from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user, check_writable
 from zoo.utils.process_memory import get_free_memory
 
@@ -26,7 +27,7 @@ NUM_MAPS, MAX_MAPS = 8, 1024  # of each layer
 def build_parser():
     parser = common.Parser(
         prog="python -m zoo visualize", usage="%(prog)s RUN|FILE.keras|MODEL --image FILE [OPTION ...]",
-        description="Look inside a network: write an HTML page with its feature maps, filters, Grad-CAM, saliency, "
+        description="Look inside a model: write an HTML page with its feature maps, filters, Grad-CAM, saliency, "
                     "occlusion and prediction for one image, or only one of these as a figure (--plot).",
         epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options(),
                                        help_text.format_help_table("figures (--plot)", [*PLOT_DESCRIPTIONS.items()])),
@@ -34,7 +35,7 @@ def build_parser():
                   "vgg16 --image-size 64 --image cat.png --layers pool1,pool3 --num-maps 16 -o look/"))
     parser.add_argument("network", metavar="RUN|FILE.keras|MODEL",
                         help="model to look into; RUN: a run directory; FILE.keras: a Keras model that takes raw "
-                             "pixels (0 to 255); MODEL: the name of a network, with random weights unless --weights is "
+                             "pixels (0 to 255); MODEL: the name of a model, with random weights unless --weights is "
                              "given")
     parser.add_argument("--image", metavar="FILE", required=True,
                         help="image file of any size and common format; required")
@@ -55,7 +56,7 @@ def build_parser():
     weights = parser.add_argument_group("weights")
     weights.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
                          help="weights for MODEL; imagenet, cifar10, mnist: published or bundled weights (python -m "
-                              "zoo list shows which networks have them); FILE: a weights file, see docs/weights.md; "
+                              "zoo list shows which models have them); FILE: a weights file, see docs/weights.md; "
                               "default: random weights")
     common.add_preprocessing(weights)
     common.add_checkpoint(weights)
@@ -114,7 +115,7 @@ def resolve_inspected_model(arguments):
     flags += ["stem"] if arguments.stem != "auto" else []
     is_file = path.suffix == ".keras" and path.is_file()
     if (path.is_dir() or is_file) and set(flags) - ({"image_size"} if is_file else set()):
-        raise UserError(f"--{flags[0]} is only for a network's name; {name} is already built")
+        raise UserError(f"--{flags[0]} is only for a model's name; {name} is already built")
     if path.is_dir():
         from zoo.training import run_files
 
@@ -129,7 +130,7 @@ def resolve_inspected_model(arguments):
         keras_file.check_keras_file(path)
         return lambda inspected_model: inspected_model.load_inspected_file(path)
     if path.suffix or os.sep in name:
-        raise UserError(f"{name} is neither a run directory, nor an existing .keras file, nor a network's name")
+        raise UserError(f"{name} is neither a run directory, nor an existing .keras file, nor a model's name")
     registry.get_model_info(name)
     if arguments.aux:
         raise UserError("only the layers of the main output are shown; omit --aux")
@@ -221,7 +222,7 @@ def write_page_and_plots(image_inspection, folder, num_maps):
             inspection_plots.save_inspection_plot(image_inspection, plot_name, num_maps, folder / f"{plot_name}.png")
             common.print_lines(folder / f"{plot_name}.png")
         except UserError as error:
-            common.print_lines(f"no {plot_name}: {error}")
+            common.print_lines(translate_keywords(f"no {plot_name}: {error}"))
 
 
 def show_model(argv):

@@ -1,1 +1,1 @@
-"""Data sets: their metadata (`dataset_info`), and loading them from any source (`loading`)."""
+"""Datasets: their metadata (`dataset_info`), and loading them from any source (`loading`)."""

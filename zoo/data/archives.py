@@ -1,4 +1,4 @@
-"""Reading data files, plain, compressed or in an archive, into memory, never more than a full data set contains."""
+"""Reading data files, plain, compressed or in an archive, into memory, never more than a full dataset contains."""
 
 import contextlib
 import gzip
@@ -27,12 +27,12 @@ class BoundedReader:
 
 
 def make_too_large_error(name, max_bytes):
-    return UserError(f"{name} is larger than the {max_bytes:,} bytes of the full data set; "
+    return UserError(f"{name} is larger than the {max_bytes:,} bytes of the full dataset; "
                      f"use the original files of the authors")
 
 
 def compute_max_bytes(info):
-    """Return an upper bound on the bytes of all files of a data set: all records, with room for names and padding."""
+    """Return an upper bound on the bytes of all files of a dataset: all records, with room for names and padding."""
     height, width, channels = info.shape
     record = height * width * channels + len(info.classes_per_column) + 128
     return (info.published_train + info.test) * record + (1 << 20)

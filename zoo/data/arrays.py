@@ -1,4 +1,4 @@
-"""Data sets from arrays, in memory or in an .npz file in the layout of Keras or MedMNIST. No backend is loaded."""
+"""Datasets from arrays, in memory or in an .npz file in the layout of Keras or MedMNIST. No backend is loaded."""
 
 import hashlib
 import os
@@ -35,7 +35,7 @@ def load_arrays(train, validation=None, test=None, *, class_names=None, limit=No
             stratified, with a fixed seed. Arrays of uint8 are not copied: do not modify them.
         class_names: list of str, a name for each label; default: "0", "1", ...
         limit: maximum number of images in each split, with the classes in proportion; default: all of them.
-        name, source: str, the name of the data set and where it comes from.
+        name, source: str, the name of the dataset and where it comes from.
 
     Returns:
         A Dataset. A given split keeps its order, unless `limit` shortens it. The mean and std are those of the
@@ -228,7 +228,7 @@ def load_npz(path, *, class_names=None, limit=None):
 
     Returns:
         A Dataset with the stem of the file as its name and the absolute path as its source. If the stem is the name of
-        a published data set, the name keeps the extension, "mnist.npz", since the splits are not the published ones.
+        a published dataset, the name keeps the extension, "mnist.npz", since the splits are not the published ones.
 
     Raises:
         UserError: for a file that is not an .npz file, is damaged, lacks these arrays, or has arrays that `load_arrays`
@@ -270,7 +270,7 @@ def make_npz_layout_error(path, array_names, needed):
 
 
 def get_total_memory():
-    """Return the bytes of memory of this machine, an upper bound on the size of a decompressed data set."""
+    """Return the bytes of memory of this machine, an upper bound on the size of a decompressed dataset."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # not available on every system

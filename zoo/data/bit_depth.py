@@ -36,7 +36,7 @@ def choose_white_level(kind, highest):
 def convert_to_8_bits(image, white_levels=None):
     """Return (8-bit grayscale Pillow image, the white level that was used) of an image of more than eight bits.
 
-    white_levels: {kind: value} of the data set. Default: 65535 for integers, and the scale of this image for floats.
+    white_levels: {kind: value} of the dataset. Default: 65535 for integers, and the scale of this image for floats.
     """
     kind, values = get_pixel_kind(image), get_pixel_values(image)
     white_level = (white_levels or {}).get(kind)
@@ -46,7 +46,7 @@ def convert_to_8_bits(image, white_levels=None):
 
 
 def describe_white_level(kind, white_level, highest=None):
-    """Return a line on how the images of a data set were scaled."""
+    """Return a line on how the images of a dataset were scaled."""
     source = "integer images of more than 8 bits" if kind == "integer" else "float images"
     maximum = f", the maximum value is {highest:,g}" if highest is not None else ""
     return f"{source}: 0..{white_level} is scaled to 0..255 in all of them{maximum}"

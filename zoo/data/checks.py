@@ -1,4 +1,4 @@
-"""Verify the images of a published data set by content, independent of file format and record order."""
+"""Verify the images of a published dataset by content, independent of file format and record order."""
 
 import hashlib
 
@@ -31,7 +31,7 @@ def compute_digest(hashes):
 def check_published_split(info, layout, split, hashes):
     """Check the records of one published split, "training" or "test", by count and by digest.
 
-    Returns the notes to print, a tuple of lines: one if there are fewer images than in the full data set.
+    Returns the notes to print, a tuple of lines: one if there are fewer images than in the full dataset.
     Raises a UserError if there are more, or the same number of different images.
     """
     full_count, expected_digest = {"training": (info.published_train, info.train_digest),

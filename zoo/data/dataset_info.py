@@ -1,4 +1,4 @@
-"""Metadata of each data set. Standard library only: the command line needs it before NumPy is loaded."""
+"""Metadata of each dataset. Standard library only: the command line needs it before NumPy is loaded."""
 
 import math
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from zoo.errors import UserError, unknown_name_error
 
 @dataclass(frozen=True)
 class Download:
-    """One file to download from `url` to `file` below Keras's data set folder; `hash` is "algorithm:hex"."""
+    """One file to download from `url` to `file` below Keras's dataset folder; `hash` is "algorithm:hex"."""
 
     url: str
     file: str
@@ -17,9 +17,9 @@ class Download:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Metadata of one data set.
+    """Metadata of one dataset.
 
-    `train`, `validation` and `test` are the numbers of images in the three splits of the full data set. The validation
+    `train`, `validation` and `test` are the numbers of images in the three splits of the full dataset. The validation
     set is split off from the published training set, which hence has `train + validation` images (`published_train`);
     for `digits` the test set is split off as well.
 
@@ -156,7 +156,7 @@ DATASETS = {info.name: info for info in (DIGITS, MNIST, FASHION_MNIST, CIFAR10, 
 
 
 def get_dataset_info(name):
-    """Return the DatasetInfo of the data set `name`; raise UserError, with the closest match, if there is none."""
+    """Return the DatasetInfo of the dataset `name`; raise UserError, with the closest match, if there is none."""
     if name not in DATASETS:
         raise unknown_name_error("dataset", name, DATASETS)
     return DATASETS[name]
@@ -181,7 +181,7 @@ def deserialize_dataset_info(config):
             source, train, validation and test.
 
     Returns:
-        The DatasetInfo of the published data set of that name, with fine or coarse labels, if it matches the entry;
+        The DatasetInfo of the published dataset of that name, with fine or coarse labels, if it matches the entry;
         otherwise, as for a folder, an .npz file or arrays, a DatasetInfo built from the entry alone.
 
     Raises:
@@ -217,4 +217,4 @@ def check_dataset_entry(entry):
     valid |= {key: is_count(entry[key]) for key in ("train", "validation", "test")}
     for key, is_valid in valid.items():
         if not is_valid:
-            raise ValueError(f"invalid {key} of a data set: {entry[key]!r}")
+            raise ValueError(f"invalid {key} of a dataset: {entry[key]!r}")

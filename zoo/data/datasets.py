@@ -1,4 +1,4 @@
-"""Loading a published data set from disk, or downloading it if it is not found. No backend is ever loaded."""
+"""Loading a published dataset from disk, or downloading it if it is not found. No backend is ever loaded."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +20,10 @@ DIGITS_FILE = Path(__file__).with_name("digits.npz")  # images and labels; the l
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set with its three splits; `zoo.load_data` returns one.
+    """A dataset with its three splits; `zoo.load_data` returns one.
 
     Attributes:
-        info: metadata of the data set, such as `info.name`, `info.classes`, `info.class_names` and `info.shape`,
+        info: metadata of the dataset, such as `info.name`, `info.classes`, `info.class_names` and `info.shape`,
             (height, width, channels) in pixels.
         train, validation, test: the splits. `len(dataset.train)` is the number of images, `dataset.train.images` holds
             them, uint8 (n, height, width, channels), and `dataset.train.labels` the labels, int64 (n,).
@@ -31,7 +31,7 @@ class Dataset:
         notes: lines to show to the user, such as which splits were split off from the training images.
         origin: additional entries of run.json for loading the data again: {"kind": "npz"}, {"kind": "arrays"}, or for a
             folder {"kind": "folder", "labels_from": "folder" or "filename", and if it has images of more than eight
-            bits "white_levels": {"integer": 65535, ...}, their white levels}; {} for a published data set.
+            bits "white_levels": {"integer": 65535, ...}, their white levels}; {} for a published dataset.
     """
 
     info: DatasetInfo
@@ -111,8 +111,8 @@ def load_digits(info, data_dir, limit):
     images = images.reshape(-1, *info.shape)
     order = splits.make_canonical_order(labels, checks.hash_records(labels[:, None], images))
     test, validation, train = splits.split_by_ratio(order, (info.test, info.validation, info.train))
-    notes = () if data_dir is None else ("digits: the images are bundled with zoo, and --data-dir is ignored; "
-                                         "--dataset FOLDER trains on the images of a folder",)
+    notes = () if data_dir is None else ("digits: the images are bundled with zoo, and data_dir=... is ignored; "
+                                         "dataset='FOLDER' trains on the images of a folder",)
     return Dataset(info=info,
                    train=splits.Split(images, labels, train[:limit]),
                    validation=splits.Split(images, labels, validation[:limit]),

@@ -1,4 +1,4 @@
-"""Downloading the files of a data set: one process at a time, atomically, with the hash verified."""
+"""Downloading the files of a dataset: one process at a time, atomically, with the hash verified."""
 
 import contextlib
 import hashlib

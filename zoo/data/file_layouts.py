@@ -1,4 +1,4 @@
-"""The possible locations of the files of published data sets, and functions that find them."""
+"""The possible locations of the files of published datasets, and functions that find them."""
 
 import zlib
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from zoo.errors import UserError
 
 @dataclass(frozen=True)
 class FileLayout:
-    """The files of one data set in one format; `train_files` and `test_files` are their names in a folder or archive.
+    """The files of one dataset in one format; `train_files` and `test_files` are their names in a folder or archive.
 
     In FILE_LAYOUTS `path` is relative to the folder that is searched; in a layout that was found it is the full path.
     """
@@ -105,7 +105,7 @@ FIRST_LABELS = {"mnist": (5, 0, 4, 1, 9, 2, 1, 3, 1, 4), "fashion_mnist": (9, 0,
 
 
 def list_layouts(folder, name):
-    """Return the possible FileLayouts of the data set `name` below `folder`; a subfolder of its name comes first.
+    """Return the possible FileLayouts of the dataset `name` below `folder`; a subfolder of its name comes first.
 
     So MNIST and Fashion-MNIST, whose files have the same names, can share a folder.
     """
@@ -114,13 +114,13 @@ def list_layouts(folder, name):
 
 
 def find_layout(folder, name):
-    """Return the first FileLayout below `folder` with all its files, and not those of another data set, or None."""
+    """Return the first FileLayout below `folder` with all its files, and not those of another dataset, or None."""
     layouts = (layout for layout in list_layouts(folder, name) if not layout.list_missing_files())
     return next((layout for layout in layouts if not detect_other_dataset(layout, name)), None)
 
 
 def detect_other_dataset(layout, name):
-    """Return the name of the data set, other than `name`, whose IDX files these are, or None.
+    """Return the name of the dataset, other than `name`, whose IDX files these are, or None.
 
     MNIST and Fashion-MNIST have the same file names and are distinguished by their first training labels.
     """
@@ -135,7 +135,7 @@ def detect_other_dataset(layout, name):
 
 
 def require_layout(folder, name):
-    """Return the FileLayout of the data set `name` below `folder`, which the user specified.
+    """Return the FileLayout of the dataset `name` below `folder`, which the user specified.
 
     Raises a UserError that lists the expected files and the folders that were searched.
     """
@@ -164,7 +164,7 @@ def describe_missing_files(folder, name):
 
 
 def describe_expected_files(name):
-    """Return a phrase with all files and folders in which the data set `name` is looked for."""
+    """Return a phrase with all files and folders in which the dataset `name` is looked for."""
     phrases = {}
     for layout in FILE_LAYOUTS[name]:
         if layout.is_archive:

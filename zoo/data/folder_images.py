@@ -5,7 +5,7 @@ import numpy as np
 from zoo.data import bit_depth, image_io, parallel_io
 from zoo.errors import UNREADABLE_IMAGES, UserError
 
-MAX_CACHE_BYTES = 2**30  # bytes of pixels; larger data sets are read from disk in each epoch
+MAX_CACHE_BYTES = 2**30  # bytes of pixels; larger datasets are read from disk in each epoch
 MAX_FILES_SHOWN = 3  # file names in a message
 
 

@@ -1,4 +1,4 @@
-"""The file formats of published data sets: each reader converts the files of a FileLayout to the same arrays.
+"""The file formats of published datasets: each reader converts the files of a FileLayout to the same arrays.
 
 A reader takes (layout, info) and returns {"training": (labels, images), "test": (labels, images)}: labels uint8
 (n, columns), one column per label byte of a record; images uint8 (n, height, width, channels). Any problem with a file
@@ -48,8 +48,10 @@ def read_idx_array(path, item_shape, max_bytes):
     if shape[1:] != item_shape:
         raise UserError(f"{path} contains images of {shape[1]}x{shape[2]} pixels; "
                         f"expected {item_shape[0]}x{item_shape[1]}")
-    if len(data) != header + math.prod(shape) or not is_complete:
+    if len(data) != header + math.prod(shape):
         raise make_truncated_error(path, header + math.prod(shape), len(data))
+    if not is_complete:
+        raise UserError(f"{path} is truncated: its end, which holds the checksum, is missing; download it again")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
@@ -173,7 +175,7 @@ def concatenate_records(parts, info):
 
 
 def check_label_image_pair(labels, images, info, labels_name, images_name):
-    """Return (labels (n, 1), images (n, height, width, 1)), checked, of a data set with one label and one channel."""
+    """Return (labels (n, 1), images (n, height, width, 1)), checked, of a dataset with one label and one channel."""
     check_counts(len(labels), len(images), labels_name, images_name)
     labels = labels[:, None]
     check_labels(labels, info, labels_name)
@@ -192,7 +194,7 @@ def check_labels(labels, info, name):
         index, column = invalid[0]
         raise UserError(f"{name} has labels out of range: record {index:,} has {labels[index, column]}, but "
                         f"{info.name} has only 0 to {info.classes_per_column[column] - 1}; is it a file of another "
-                        "data set?")
+                        "dataset?")
 
 
 def make_truncated_error(path, expected, actual):

@@ -1,4 +1,4 @@
-"""Custom data sets: folders of images, one folder per class.
+"""Custom datasets: folders of images, one folder per class.
 
     FOLDER/CLASS/...                   validation and test sets are split off at random (fixed seed)
     FOLDER/train/CLASS/...             with val or validation, and test, next to train, under any of the names that
@@ -140,7 +140,7 @@ def load_image_folder(folder, shape, *, labels_from="folder", limit=None, invali
         limit: maximum number of images in each split, with the classes in proportion.
         invalid_images: "error", or "skip" to read all files once and to build the splits from the readable ones alone;
             a note lists the others.
-        max_cache_bytes: maximum bytes of pixels to cache in memory; a larger data set is read again in each epoch.
+        max_cache_bytes: maximum bytes of pixels to cache in memory; a larger dataset is read again in each epoch.
         workers: number of reader threads, default: one per core. It does not affect the images.
 
     Raises:

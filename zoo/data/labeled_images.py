@@ -46,17 +46,17 @@ def load_labeled_images(source, class_names, shape, *, split_name="test", data_d
                         white_levels=None):
     """Return the LabeledImages of any source that `zoo.load_data` accepts.
 
-    From a source with splits (a data set, a folder with train/ or an .npz file with a test split) the split
+    From a source with splits (a dataset, a folder with train/ or an .npz file with a test split) the split
     `split_name` is used; from class folders, arrays and an .npz file with one pair of arrays, all images. No split is
     split off.
 
     Args:
         source: as for `zoo.load_data`; arrays are one pair (images, labels), or a pair of such pairs.
-        class_names: list of str, the classes of the model. Named classes, as in folders and data sets, are matched by
+        class_names: list of str, the classes of the model. Named classes, as in folders and datasets, are matched by
             name; the labels of arrays and .npz files are indices into it.
         shape: (height, width, channels) of the model input: images of a folder are resized to it, others must have it.
         split_name: "test", "validation" or "train".
-        data_dir: the folder with the files of a named data set.
+        data_dir: the folder with the files of a named dataset.
         labels_from: "folder" or "filename", where the classes of a folder of images come from.
         white_levels: dict, how images of more than eight bits were scaled in the training set; see bit_depth.
 

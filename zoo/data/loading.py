@@ -19,8 +19,8 @@ SOURCE_ARGUMENTS = {
 }
 # The kinds of sources in messages.
 SOURCE_DESCRIPTIONS = {"dataset": "a zoo.Dataset", "arrays": "arrays", "folder": "a folder", "npz": "an .npz file",
-                       "name": "the name of a data set"}
-SOURCE_KINDS = ("the name of a data set, a folder of class folders, an .npz file, a pair of arrays (images, labels), "
+                       "name": "the name of a dataset"}
+SOURCE_KINDS = ("the name of a dataset, a folder of class folders, an .npz file, a pair of arrays (images, labels), "
                 "or a zoo.Dataset")
 
 
@@ -30,7 +30,7 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
 
     Args:
         source: one of
-            - str, the name of a data set: "digits", "mnist", "fashion_mnist", "cifar10" or "cifar100". The
+            - str, the name of a dataset: "digits", "mnist", "fashion_mnist", "cifar10" or "cifar100". The
               name takes precedence over a folder of that name; write "./mnist" for the folder.
             - str or Path of a folder of class folders, `FOLDER/cat/1.png`, or with the splits above them,
               `FOLDER/train/cat/1.png`, `FOLDER/val/...` and `FOLDER/test/...`, or other common names such as
@@ -42,7 +42,7 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
               multiplied by 255. Labels are integers from 0, (n,) or (n, 1), or one-hot, (n, classes).
             - a pair of such pairs, ((x_train, y_train), (x_test, y_test)), as Keras's `load_data()` returns them.
             - a `zoo.Dataset`, which is returned unchanged.
-        data_dir: str or Path, the folder with the files of a named data set; default: the environment variable
+        data_dir: str or Path, the folder with the files of a named dataset; default: the environment variable
             ZOO_DATA, then Keras's cache, then a download.
         limit: int, maximum number of images in each split, with the classes in proportion; default: all of them.
         label_mode: label set, "fine", or for "cifar100" also "coarse": fine (100 classes) or coarse (20 superclasses).
@@ -67,7 +67,7 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
 
     Example:
 
-    A data set by name:
+    A dataset by name:
 
     >>> dataset = zoo.load_data("digits", limit=100)
     >>> dataset.train.images[0].shape, len(dataset.train), dataset.info.class_names[7]
@@ -142,7 +142,7 @@ def check_source_arguments(kind, values):
 def get_source_kind(source):
     """Return the kind of `source`, a key of SOURCE_ARGUMENTS; raise UserError if it is none.
 
-    The name of a data set takes precedence over a folder of that name, which can contain its files. "./mnist" or a Path
+    The name of a dataset takes precedence over a folder of that name, which can contain its files. "./mnist" or a Path
     is the folder.
     """
     if isinstance(source, Dataset):

@@ -12,7 +12,7 @@ HELD_OUT_TENTHS = {"test": 1, "validation": 1}
 
 
 class Split:
-    """A subset of the images of a data set, which are not copied: `indices` selects them, in the order of the split.
+    """A subset of the images of a dataset, which are not copied: `indices` selects them, in the order of the split.
 
     `labels` is an int64 array (n,).
     """

@@ -1,1 +1,1 @@
-"""Architecture diagrams: what is drawn of a network, and where."""
+"""Architecture diagrams: what is drawn of a model, and where."""

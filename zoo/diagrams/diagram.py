@@ -9,16 +9,15 @@ from zoo.diagrams.dot import to_dot
 from zoo.diagrams.layers_view import draw_layers
 from zoo.diagrams.mermaid import to_mermaid
 from zoo.diagrams.modules_view import draw_blocks
+from zoo.diagrams.options import DEFAULT_RANKDIRS, check_diagram_options
 from zoo.diagrams.page import render_diagram_page
 from zoo.diagrams.scene import Scene, translate_item
 from zoo.diagrams.stages_view import draw_stages
 from zoo.diagrams.svg import to_svg
-from zoo.diagrams.theme import DEFAULT_RANKDIRS, RANKDIRS, THEMES, format_count, format_shape
+from zoo.diagrams.theme import THEMES, format_count, format_shape
 from zoo.diagrams.volumes import draw_volumes
-from zoo.errors import UserError, unknown_name_error
+from zoo.errors import UserError
 
-DETAILS = ("stages", "blocks", "layers")
-STYLES = ("boxes", "volumes")
 HTML_THEMES = {"light": None, "dark": THEMES["dark"]}  # None: the page follows the reader's preference
 TEXT_FORMATS = (".dot", ".mmd", ".html")  # suffixes of formats that are not images
 
@@ -93,7 +92,7 @@ def check_diagram_path(path, style="boxes", rankdir=None):
     """Return the Path of the diagram; UserError, before a model is built, if it cannot be written in that format."""
     path = save.check_scene_path(path, TEXT_FORMATS if style == "boxes" else ())
     if rankdir == "LR" and path.suffix.lower() == ".html":
-        raise UserError("an .html page has rankdir TB; omit rankdir, or choose another suffix")
+        raise UserError("an .html page has rankdir TB; omit rankdir=..., or choose another suffix")
     return path
 
 
@@ -112,18 +111,6 @@ def build_scene(source, detail="blocks", theme="light", rankdir=None, compared_s
     bar_maxima = compute_bar_maxima([box for module_graph in module_graphs for box in list_boxes(module_graph, detail)])
     draw = {"stages": draw_stages, "blocks": draw_blocks}[detail]
     return draw(module_graphs[0], source.title, source.subtitle, THEMES[theme], bar_maxima, rankdir)
-
-
-def check_diagram_options(**options):
-    """Raise UserError for an invalid detail, theme, rankdir or style, or an invalid combination."""
-    for name, valid_values in (("detail", DETAILS), ("theme", THEMES), ("rankdir", (None, *RANKDIRS)),
-                               ("style", STYLES)):
-        if name in options and options[name] not in valid_values:
-            raise unknown_name_error(name, options[name], [value for value in valid_values if value])
-    if options.get("style") == "volumes" and options.get("detail") != "blocks":
-        raise UserError("volumes have a single level of detail; omit detail, or use the style 'boxes'")
-    if options.get("style") == "volumes" and options.get("rankdir") == "TB":
-        raise UserError("volumes are drawn from left to right; omit rankdir, or use the style 'boxes'")
 
 
 def list_boxes(module_graph, detail):

@@ -3,7 +3,8 @@
 import pydot
 
 from zoo.diagrams.graph_model import MODULE_KIND, Group, build_diagram_graph
-from zoo.diagrams.theme import LIGHT, DEFAULT_RANKDIRS
+from zoo.diagrams.options import DEFAULT_RANKDIRS
+from zoo.diagrams.theme import LIGHT
 from zoo.plots.font_metrics import FONT
 from zoo.utils.text import flatten_whitespace
 

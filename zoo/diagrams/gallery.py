@@ -15,9 +15,9 @@ def prepare_gallery_folder(folder):
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot create {folder}: {error.strerror}; choose another --gallery") from None
+        raise UserError(f"cannot create {folder}: {error.strerror}; choose another folder") from None
     if not os.access(path, os.W_OK):
-        raise UserError(f"cannot write to {folder}; choose another --gallery")
+        raise UserError(f"cannot write to {folder}; choose another folder")
     return path
 
 

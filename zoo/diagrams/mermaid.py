@@ -4,7 +4,8 @@ import json
 import re
 
 from zoo.diagrams.graph_model import MODULE_KIND, Group, build_diagram_graph
-from zoo.diagrams.theme import LIGHT, DEFAULT_RANKDIRS
+from zoo.diagrams.options import DEFAULT_RANKDIRS
+from zoo.diagrams.theme import LIGHT
 from zoo.utils.text import flatten_whitespace
 
 MAX_EDGES, MAX_CHARACTERS = 500, 50_000  # Mermaid's default limits, which GitHub uses

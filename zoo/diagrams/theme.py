@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from zoo.diagrams.options import THEME_NAMES
 from zoo.diagrams.scene import Box, Text
 from zoo.plots.text_layout import estimate_text_width
 
@@ -34,13 +35,10 @@ DARK = Theme(
     kinds={"input": ("#22282e", "#a2acb6"), "convolution": ("#24364f", "#7ea2e6"), "dense": ("#362a4d", "#ab8ae0"),
            "pool": ("#223c27", "#77bd82"), "normalization": ("#453a1a", "#dcb44f"),
            "activation": ("#4c2a24", "#e88c7b"), "merge": ("#30363d", "#a2acb6"), "other": ("#2a2f35", "#78828c")})
-THEMES = {"light": LIGHT, "dark": DARK}
+THEMES = dict(zip(THEME_NAMES, (LIGHT, DARK), strict=True))
 
 KIND_LABELS = {"convolution": "convolution", "dense": "dense", "pool": "pooling", "normalization": "normalization",
                "activation": "activation", "merge": "concatenation, addition", "other": "other"}
-
-RANKDIRS = ("TB", "LR")  # top to bottom, left to right; Graphviz's words
-DEFAULT_RANKDIRS = {"stages": "LR", "blocks": "TB", "layers": "TB"}  # by level of detail
 
 FONT_SIZE = 9.0  # points, of the text in boxes
 SMALL_FONT_SIZE = 9.0

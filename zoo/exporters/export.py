@@ -43,7 +43,7 @@ def export_run(run, config, format, path, checkpoint):
     model = writers.convert_to_float32(model_loading.load_run_or_keras_file(run, checkpoint))
     names = [" ".join(str(name).split()) for name in config["dataset"]["class_names"]]
     if len(names) != model.output_shape[-1]:
-        raise UserError(f"{run / 'run.json'} is damaged: it has {len(names)} class names, but the network has "
+        raise UserError(f"{run / 'run.json'} is damaged: it has {len(names)} class names, but the model has "
                         f"{model.output_shape[-1]} outputs")
     metadata = {"model": config["model"], "dataset": config["dataset"]["name"], "preprocessing": PREPROCESSING_TEXT}
     images = make_comparison_images(run, tuple(model.input_shape[1:]))

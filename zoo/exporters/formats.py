@@ -48,7 +48,7 @@ def check_export_backend(name, backend):
     """Raise UserError if `backend` cannot write the format."""
     if EXPORT_FORMATS[name].needs_tensorflow and backend != "tensorflow":
         raise UserError(f"the format {name} requires the TensorFlow backend, whichever backend trained the run; choose "
-                        "--backend tensorflow, or zoo.set_device(backend='tensorflow') in Python")
+                        "backend='tensorflow', in Python with zoo.set_device")
 
 
 def resolve_export_path(output, run, name):

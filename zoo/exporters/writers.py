@@ -173,7 +173,7 @@ def export_and_verify(model, name, path, class_names, metadata, images):
             raise
         except Exception as error:  # converters and runtimes can raise anything
             reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise UserError(f"this network cannot be exported as {name}: {reason}") from error
+            raise UserError(f"this model cannot be exported as {name}: {reason}") from error
         if not difference <= PROBABILITY_TOLERANCE:
             raise UserError(f"the {name} file returns different probabilities from the run (maximum absolute "
                             f"difference {difference:.2g}); nothing was written")

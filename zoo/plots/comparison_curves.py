@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from zoo.plots import figures, run_comparison, text_layout
+from zoo.plots import figures, text_layout
 from zoo.plots.learning_curves import compute_axis_limits
 from zoo.plots.text_layout import pluralize
 
@@ -14,11 +14,13 @@ LINE_STYLES = ("-", (0, (5, 2)), (0, (1.5, 1.5)))  # line styles for more runs t
 PANEL_METRICS = (("val_loss", "Validation loss", 0.1, np.inf), ("val_accuracy", "Validation accuracy", 0.05, 1))
 
 
-def plot_run_comparison(runs):
-    """Return the Figure of the curves of RunSummary objects, of which at least one must have finished an epoch."""
+def plot_run_comparison(runs, seed_summaries):
+    """Return the Figure of the curves of RunSummary objects, of which at least one must have finished an epoch.
+
+    seed_summaries: list of str, the results over seeds, for the subtitle.
+    """
     width = LEFT_MARGIN + 2 * PANEL_WIDTH + PANEL_GAP + 2 * figures.MARGIN
-    summaries = [group.summary for group in run_comparison.group_seed_runs(runs)]
-    headline = figures.layout_headline(f"{pluralize(len(runs), 'run')} compared", " · ".join(summaries),
+    headline = figures.layout_headline(f"{pluralize(len(runs), 'run')} compared", " · ".join(seed_summaries),
                                        width - 2 * figures.MARGIN)
     runs_with_history = [run for run in runs if run.history]
     top = figures.MARGIN + headline.height + 22
@@ -29,7 +31,7 @@ def plot_run_comparison(runs):
     for index, (column, title, min_span, upper_bound) in enumerate(PANEL_METRICS):
         axes = figures.add_axes(figure, LEFT_MARGIN + figures.MARGIN + index * (PANEL_WIDTH + PANEL_GAP), top,
                                 PANEL_WIDTH, PANEL_HEIGHT)
-        _draw_metric(axes, run_comparison.collect_curves(runs, column), title, min_span, upper_bound)
+        _draw_metric(axes, collect_curves(runs, column), title, min_span, upper_bound)
     for index, run in enumerate(runs_with_history):
         y = top + PANEL_HEIGHT + 46 + LEGEND_ROW_HEIGHT * index
         page.plot([figures.MARGIN, figures.MARGIN + 26], [y, y], **_choose_line_style(index))
@@ -39,6 +41,13 @@ def plot_run_comparison(runs):
         figures.add_text(page, figures.MARGIN + 34, y,
                          text_layout.truncate_text(label, 9, width - 2 * figures.MARGIN - 34), 9, va="center")
     return figure
+
+
+def collect_curves(runs, column):
+    """Return [(run name, float (epochs,))] of a history column, padded with NaN to the length of the longest run."""
+    num_epochs = max(len(run.history["epoch"]) for run in runs if run.history)
+    return [(run.name, np.pad(run.history[column], (0, num_epochs - len(run.history["epoch"])), constant_values=np.nan))
+            for run in runs if run.history]
 
 
 def _choose_line_style(index):

@@ -13,7 +13,6 @@ from zoo.utils.text import flatten_whitespace
 
 FONT = "DejaVu Sans"  # ships with matplotlib, which measures it
 REFERENCE_SIZE = 100  # font size of the measurements, points; other sizes scale linearly
-ASCENT, DESCENT = 0.76, 0.236  # height of "d" above the baseline and depth of "g" below it, in font sizes
 BASELINE_SHIFT = 0.365  # from a line's middle to its baseline, in font sizes: half the height of a capital or digit
 
 
@@ -61,13 +60,3 @@ def _measure_at_reference_size(characters, bold):
         warnings.simplefilter("ignore")  # a missing glyph has the width of the empty box drawn for it
         return text_to_path.get_text_width_height_descent(characters, get_font_properties(REFERENCE_SIZE, bold),
                                                           ismath=False)[0]
-
-
-def measure_text_box(text):
-    """Return the bounding box (left, top, right, bottom) of a scene.Text in points."""
-    width = measure_text_width(text.text, text.size, text.bold)
-    offset = {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor] * width
-    above, below = (ASCENT - BASELINE_SHIFT) * text.size, (DESCENT + BASELINE_SHIFT) * text.size
-    if text.rotated:  # counterclockwise: above becomes left, and the text starts at the bottom
-        return text.x - above, text.y + offset - width, text.x + below, text.y + offset
-    return text.x - offset, text.y - above, text.x - offset + width, text.y + below

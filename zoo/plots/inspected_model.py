@@ -69,8 +69,8 @@ def resolve_input_shape(inspected_model, image_size=None):
     if channels not in (1, 3):
         raise UserError(f"{inspected_model.title} takes images with {channels} channels, not 1 (grayscale) or 3 (RGB)")
     if None in model_size and image_size is None:
-        raise UserError(f"{inspected_model.title} takes images of any size; give one with --image-size")
+        raise UserError(f"{inspected_model.title} takes images of any size; give image_size=...")
     if image_size is not None and any(
             expected not in (None, requested) for expected, requested in zip(model_size, image_size, strict=True)):
-        raise UserError(f"{inspected_model.title} takes {model_size[0]}x{model_size[1]} images; leave out --image-size")
+        raise UserError(f"{inspected_model.title} takes {model_size[0]}x{model_size[1]} images; omit image_size=...")
     return (*(image_size or model_size), channels)

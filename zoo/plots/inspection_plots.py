@@ -36,7 +36,7 @@ def _plot_rows(inspection, title, rows, tile_size):
     num_lines = sum(math.ceil(len(row.tiles) / columns) for row in rows)
     if num_lines > MAX_TILE_ROWS:
         raise UserError(f"{len(rows)} layers need {num_lines} lines of images, but a figure holds at most "
-                        f"{MAX_TILE_ROWS}; give fewer with --layers, or leave out --plot for a page with all of them")
+                        f"{MAX_TILE_ROWS}; give fewer with layers=...; a page holds all of them")
     headline = _layout_headline(inspection, title, width)
     row_tops, y = [], math.ceil(figures.MARGIN + headline.height)
     for row in rows:

@@ -1,16 +1,28 @@
-"""`zoo.compare_runs`: compare several runs. No backend is loaded."""
+"""`zoo.compare_runs`: compare several runs, and group those that differ only in the seed. No backend is loaded."""
 
 import os
+from collections import namedtuple
 
 from zoo.errors import UserError
-from zoo.plots import run_comparison
 from zoo.plots.comparison_curves import plot_run_comparison
 from zoo.plots.figures import save_png
+from zoo.plots.text_layout import pluralize
 from zoo.reports.comparison import render_comparison_page, render_comparison_table
 from zoo.reports.embedding import to_data_uri
+from zoo.runs.comparison_table import (
+    build_comparison_table,
+    find_differing_fields,
+    get_config_fields,
+    read_run_summaries,
+    to_json_key,
+)
 from zoo.runs.run import Run
+from zoo.training.multi_seed import format_mean_std
 from zoo.utils.io import atomic_write, check_writable, expand_user, write_text
 from zoo.utils.table import format_table
+
+# runs that differ only in the seed; best, last: test accuracies of both checkpoints, as fractions
+SeedGroup = namedtuple("SeedGroup", "summary names best last")
 
 COMPARISON_SUFFIXES = (".png", ".html")
 
@@ -60,8 +72,10 @@ class Comparison:
         paths = [run.path if isinstance(run, Run) else run for run in runs]
         if len(paths) < 2:
             raise UserError(f"comparing requires two or more runs; got {paths[0] if paths else 'none'}")
-        self._runs = run_comparison.read_run_summaries(paths)
-        self.columns, self.rows = run_comparison.build_comparison_table(self._runs)
+        self._runs = read_run_summaries(paths)
+        self._seed_groups = group_seed_runs(self._runs)
+        self._table = build_comparison_table(self._runs)
+        self.columns, self.rows = self._table
 
     @property
     def has_curves(self):
@@ -72,13 +86,13 @@ class Comparison:
         """Return the matplotlib Figure of the validation curves of all runs."""
         if not self.has_curves:
             raise UserError("none of these runs has finished an epoch: there are no curves to draw")
-        return plot_run_comparison(self._runs)
+        return plot_run_comparison(self._runs, [group.summary for group in self._seed_groups])
 
     def save(self, path):
         """Write the curves as .png, or a page with table, spread and curves as .html; return the Path of the file."""
         path = check_comparison_path(path)
         if path.suffix.lower() == ".html":
-            write_text(path, render_comparison_page(self._runs))
+            write_text(path, render_comparison_page(self._runs, self._table, self._seed_groups))
             return path
         figure = self.plot()
         with atomic_write(path) as temporary_path:
@@ -87,22 +101,41 @@ class Comparison:
 
     def __str__(self):
         parts = ["\n".join(align_columns([self.columns, *self.rows]))]
-        _, missing_fields = run_comparison.find_differing_fields(self._runs)
+        _, missing_fields = find_differing_fields(self._runs)
         if missing_fields:
             parts.append(f"note: not every run.json has {', '.join(missing_fields)}: other versions of zoo wrote them")
-        parts += [f"{group.summary}\n  ({', '.join(group.names)})"
-                  for group in run_comparison.group_seed_runs(self._runs)]
+        parts += [f"{group.summary}\n  ({', '.join(group.names)})" for group in self._seed_groups]
         return "\n\n".join(parts)
 
     def __repr__(self):
         return f"<zoo.Comparison of {', '.join(run.name for run in self._runs)}>"
 
     def _repr_html_(self):
-        html = render_comparison_table(self._runs)
+        html = render_comparison_table(self._table, self._seed_groups)
         if not self.has_curves:
             return html
         content, size = self.plot()._repr_png_()
         return f'{html}<img alt="curves" width="{size["width"]}" src="{to_data_uri(content, "image/png")}">'
+
+
+def group_seed_runs(runs):
+    """Return a SeedGroup for each set of two or more finished runs that differ only in the seed."""
+    groups = {}
+    for run in runs:
+        if run.result:
+            fields = {name: value for name, value in get_config_fields(run).items() if name not in ("seed", "device")}
+            dataset = {name: run.config["dataset"].get(name) for name in ("name", "class_names", "train", "test")}
+            groups.setdefault(to_json_key([run.config["model"], dataset, fields]), {}).setdefault(
+                to_json_key(run.config.get("seed")), run)  # a repeated seed is the same run, not another one
+    return [_make_seed_group([*runs_by_seed.values()]) for runs_by_seed in groups.values() if len(runs_by_seed) > 1]
+
+
+def _make_seed_group(runs):
+    best, last = ([run.result[f"test_accuracy_{checkpoint}"] for run in runs] for checkpoint in ("best", "last"))
+    config = runs[0].config
+    summary = (f"{config['model']} on {config['dataset']['name']}, {pluralize(len(runs), 'seed')}: test accuracy "
+               f"{format_mean_std(best)} (best checkpoint), {format_mean_std(last)} (last checkpoint)")
+    return SeedGroup(summary, [run.name for run in runs], best, last)
 
 
 def check_comparison_path(path):

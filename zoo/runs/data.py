@@ -49,22 +49,30 @@ def reload_run_split(run, config, name, data_dir=None):
     return check_run_split(run, config, name, find_run_dataset(run, config, data_dir))
 
 
-def check_same_data(run, dataset):
-    """Raise UserError unless the dataset is the one that the run was started with."""
+def check_same_data(run, dataset, option="data_dir"):
+    """Raise UserError unless the dataset is the one that the run was started with.
+
+    option: the keyword with which the user gives the data, which the message names; see `get_data_option`.
+    """
     config = run_files.read_config(run)["dataset"]
     for name in SPLITS:
         if len(getattr(dataset, name)) != config.get(name):
             raise UserError(f"{run} was started with {config.get(name)} images for {name}, but {dataset.source} has "
-                            f"{len(getattr(dataset, name))}; give the same files with data_dir=...")
+                            f"{len(getattr(dataset, name))}; give the same files with {option}=...")
     names = [*map(str, config.get("class_names", ()))]
     if names != [*map(str, dataset.info.class_names)]:
         old, new = next((pair for pair in zip(names, map(str, dataset.info.class_names), strict=False)
                          if pair[0] != pair[1]), (len(names), dataset.info.classes))
         raise UserError(f"{run} was started with other classes than those of {dataset.source}: {old!r}, now "
-                        f"{new!r}; give the same files with data_dir=..., or {NEW_RUN_HINT}")
+                        f"{new!r}; give the same files with {option}=..., or {NEW_RUN_HINT}")
     if config.get("fingerprint") != dataset.origin.get("fingerprint"):
         raise UserError(f"{run} was started with other files than those in {dataset.source}: their number is the same, "
-                        f"but names, sizes or labels differ; give the same files with data_dir=..., or {NEW_RUN_HINT}")
+                        f"but names, sizes or labels differ; give the same files with {option}=..., or {NEW_RUN_HINT}")
+
+
+def get_data_option(dataset):
+    """Return the keyword with which a Dataset was given to `fit`: that of its folder for a named dataset."""
+    return "dataset" if "kind" in dataset.origin else "data_dir"
 
 
 def to_pil_image(image):

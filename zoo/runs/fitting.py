@@ -8,7 +8,7 @@ from zoo import registry
 from zoo.data.loading import load_data
 from zoo.errors import OutOfMemory, UserError
 from zoo.reports.missing_outputs import draw_missing_outputs
-from zoo.runs.data import check_same_data, reload_run_dataset
+from zoo.runs.data import check_same_data, get_data_option, reload_run_dataset
 from zoo.runs.device_choice import prepare_run_device
 from zoo.runs.progress_display import make_progress_display
 from zoo.runs.run import Run
@@ -192,7 +192,7 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
                           **session)
     run = None if name is None else expand_user(output_dir) / name
     if run is not None and (run / "run.json").exists():
-        check_same_data(run, data)
+        check_same_data(run, data, get_data_option(data))
         if not new_session.finetune_options:
             run_config = resume_run_config(run, get_run_config(run, run_files.read_config(run)), run_config)
             if read_finished_result(run, run_config.recipe.epochs):

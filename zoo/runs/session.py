@@ -13,6 +13,7 @@ from pathlib import Path
 from zoo import devices
 from zoo.data.datasets import Dataset
 from zoo.errors import UserError
+from zoo.runs.backend import load_run_backend
 from zoo.runs.data import check_same_data
 from zoo.runs.stages import (
     build_stage_model,
@@ -31,7 +32,6 @@ from zoo.training.run_config import (
     MODEL_FILE,
     CustomModelConfig,
     RunConfig,
-    check_devices,
     flatten_run_config,
     get_run_config,
     resume_run_config,
@@ -85,7 +85,7 @@ class Session:
     @multihost.leave_hosts
     def start(self, output_dir, name, command):
         """Build the model, create a new run directory and train; run.json records `command` as how it was started."""
-        device_description, distribution = self._load_backend()
+        device_description, distribution = load_run_backend(self.run_config, self.device, self.hosts, self.host_group)
 
         from zoo.training import header
 
@@ -115,7 +115,8 @@ class Session:
         """Resume training from the last checkpoint of the run directory `run`."""
         with run_directory.lock_run(run) if not (self.hosts and self.hosts[1]) else contextlib.nullcontext():
             check_same_data(run, self.dataset)
-            device_description, distribution = self._load_backend()
+            device_description, distribution = load_run_backend(self.run_config, self.device, self.hosts,
+                                                                self.host_group)
 
             from zoo.training import checkpoints, header
 
@@ -185,38 +186,6 @@ class Session:
         """Create the run directory and return its path: absolute for hosts whose working directories may differ."""
         run = run_directory.create_run(output_dir, name, self.run_config.model_name, self.run_config.dataset.name)
         return str(run.absolute() if self.host_group else run)
-
-    def _load_backend(self):
-        """Load the backend and connect to the other hosts; return (description of the devices, DataParallel)."""
-        run_config, device = self.run_config, self.device
-
-        def connect():
-            import keras
-
-            keras.utils.set_random_seed(run_config.seed)
-            self.host_group.initialize_jax()
-
-        from zoo.training.backend import load_backend
-
-        description = load_backend(run_config.backend, device, connect if self.host_group else None)
-        if self.host_group:
-            self.host_group.delay_backend_messages()
-        if run_config.precision == "float16" and description.startswith("CPU"):
-            raise UserError("float16 requires a GPU, and this device is the CPU; give precision='bfloat16' or "
-                            "'float32'")
-
-        from zoo.training.distribution import data_parallel
-
-        if self.host_group:
-            distribution = data_parallel.distribute_over_hosts(self.host_group, self.hosts[1], len(self.hosts[0]))
-        else:
-            distribution = data_parallel.distribute_over_devices(run_config.backend, len(device.gpus))
-        check_devices(run_config, distribution.devices)
-        if self.host_group:
-            description += f", one of {distribution.hosts} hosts with {distribution.devices} devices in total"
-        elif distribution.devices > 1 and not device.gpus:
-            description += f", as {distribution.devices} devices"
-        return description, distribution
 
     def _train(self, run_config, models, run, device_description, distribution, current_stage=None):
         """Train, test and draw the outputs; return what `self.run_work` returns.

@@ -1,1 +1,1 @@
-"""From a network, a data set and a recipe to a run directory."""
+"""From a model, a dataset and a recipe to a run directory."""

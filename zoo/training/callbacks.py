@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from zoo.training import checkpoints, diagnosis, run_files, schedules
+from zoo.training.stopping import has_stopped_early
 
 # The metric behind the reported loss: Keras's own loss includes label smoothing and auxiliary classifiers
 REPORTED_LOSS = "bare_loss"
@@ -100,7 +101,7 @@ class CheckpointAndLog(keras.callbacks.Callback):
         self.max_save_seconds = max(self.max_save_seconds, save_seconds)
         if (self.stopper.should_stop(EXIT_SECONDS
                                      + TIME_SAFETY_FACTOR * (self.max_step_seconds + self.max_save_seconds))
-                or schedules.has_stopped_early(self.recipe, progress.history)):
+                or has_stopped_early(self.recipe, progress.history)):
             self.model.stop_training = True
 
     def save_within_epoch(self):

@@ -15,7 +15,7 @@ def get_weights_class_names(source, classes):
 
     A thousand classes are taken to be ImageNet's, except in files of zoo's own models.
     """
-    if source.bundled_weights:  # named after the data set that they were trained on
+    if source.bundled_weights:  # named after the dataset that they were trained on
         return dataset_info.get_dataset_info(source.name).class_names
     return get_imagenet_class_names() if source.is_external and classes == IMAGENET_CLASSES else None
 

@@ -1,4 +1,4 @@
-"""Class weights in the loss, for imbalanced data sets. Loads no backend."""
+"""Class weights in the loss, for imbalanced datasets. Loads no backend."""
 
 import difflib
 import math

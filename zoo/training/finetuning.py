@@ -1,7 +1,7 @@
 """Fine-tuning: a new head on a pretrained backbone; which layers are trained, in which stages, on which pixels.
 
 Standard library only. The four strategies are those of the lecture notes of Stanford's CS231n, 'Transfer Learning': is
-the new data set small or large, and is it similar to the one that the backbone was trained on?
+the new dataset small or large, and is it similar to the one that the backbone was trained on?
 """
 
 import os
@@ -138,21 +138,21 @@ def check_finetune_options(finetune_options):
     strategy = get_finetune_strategy(finetune_options.strategy) if finetune_options.strategy is not None else None
     if strategy and (finetune_options.freeze is not None or finetune_options.feature_layer
                      or finetune_options.two_stage):
-        raise UserError("a strategy sets the frozen layers, the feature layer and the stages; leave out freeze, "
-                        "feature layer and two-stage, or the strategy")
+        raise UserError("a strategy sets the frozen layers, the feature layer and the stages; omit freeze=..., "
+                        "feature_layer=... and two_stage=True, or strategy=...")
     if finetune_options.weights is None:
         for name in ("strategy", "freeze", "two_stage", "backbone_learning_rate", "preprocessing"):
             if getattr(finetune_options, name) not in (None, False, "none"):
-                raise UserError(f"{name.replace('_', ' ')} requires a pretrained backbone, but no weights are given; "
-                                f"give weights, or leave out {name.replace('_', ' ')}")
+                raise UserError(f"{name}=... requires a pretrained backbone, but no weights are given; give "
+                                f"weights=..., or omit {name}=...")
     two_stage = strategy.two_stage if strategy else finetune_options.two_stage
     if finetune_options.head_epochs is not None and not two_stage:
-        raise UserError("head epochs apply to the first of two stages; request two stages, or leave out head epochs")
+        raise UserError("head_epochs=... is the length of the first of two stages; give two_stage=True, or omit it")
     for name, min_value, max_value in (("head_epochs", 1, 1_000_000), ("backbone_learning_rate", 0, 1_000_000)):
         value = getattr(finetune_options, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))
                                   or not min_value <= value <= max_value or value == 0):
-            raise UserError(f"{name.replace('_', ' ')} must be a number above 0; got {value!r}")
+            raise UserError(f"{name}=... must be a number above 0; got {value!r}")
 
 
 def make_head_layers(head_layers):

@@ -14,11 +14,11 @@ MAX_CLASS_NAMES_SHOWN = 5  # class names listed per line
 
 
 def format_header(run_config, dataset, parameters, device_description, run):
-    """Return the header of a run, a list of lines: network, data, device, recipe, run, and notes."""
+    """Return the header of a run, a list of lines: model, data, device, recipe, run, and notes."""
     info, (height, width, channels) = dataset.info, run_config.model_config.input_shape
     rows = {
-        "network": f"{', '.join(format_model(run_config))}: {height}x{width}x{channels} to {info.classes} classes, "
-                   f"{parameters:,} parameters",
+        "model": f"{', '.join(format_model(run_config))}: {height}x{width}x{channels} to {info.classes} classes, "
+                 f"{parameters:,} parameters",
         "data": f"{info.name}: {len(dataset.train):,} training, {len(dataset.validation):,} validation and "
                 f"{len(dataset.test):,} test images, from {dataset.source}",
         "device": ", ".join([device_description, run_config.backend,
@@ -50,10 +50,10 @@ def format_header(run_config, dataset, parameters, device_description, run):
 
 
 def describe_standardization(info):
-    """Describe how training scales the pixels of a data set; for a folder, mean and std are not computed."""
+    """Describe how training scales the pixels of a dataset; for a folder, mean and std are not computed."""
     if {*info.mean, *info.std} == {0.5}:
         return describe_scaling(make_standard_scaling(info.mean, info.std))
-    return "to mean 0 and standard deviation 1 of the data set"
+    return "to mean 0 and standard deviation 1 of the dataset"
 
 
 def format_model(run_config):
@@ -124,7 +124,7 @@ def make_run_metadata(run_config, dataset, parameters, device_description, comma
 
 
 def make_dataset_metadata(dataset):
-    """Return the data set's part of run.json: enough for the plots and for zoo.load."""
+    """Return the dataset's part of run.json: enough for the plots and for zoo.load."""
     info = dataset.info
     return {"name": info.name, "title": info.title, "shape": info.shape, "classes": info.classes,
             "mean": info.mean, "std": info.std, "class_names": info.class_names, "source": dataset.source,

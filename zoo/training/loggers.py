@@ -29,7 +29,7 @@ def make_logger_callbacks(names, run, config):
         names: logger names, checked, such as ("tensorboard",).
         run: Path of the run directory. TensorBoard's events are written to `run/tensorboard`; the other loggers name
             their run after the directory.
-        config: dict, the recipe, model and data set from run.json; shown beside the curves if the logger supports it.
+        config: dict, the recipe, model and dataset from run.json; shown beside the curves if the logger supports it.
 
     Returns:
         A list of Keras callbacks.

@@ -18,7 +18,7 @@ def build_with_preprocessing(model_config, mean, std, classifier_activation):
     """Build the model of a ModelConfig for raw pixels (n, height, width, channels) uint8.
 
     `mean` and `std` are per channel, on the scale 0..1. The model is flat, not nested, so that get_layer("conv1")
-    returns the network's own layer.
+    returns the model's own layer.
     """
     image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
     pixels = layers.Rescaling([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)],

@@ -54,7 +54,7 @@ class BackboneWeights:
                          "preprocessing=... changes it")
         elif self.preprocessing is None and self.source.is_scaling_assumed:
             lines.append(f"{'note':8} {self.name} does not say how its pixels were scaled: the preprocessing of the "
-                         "network's published weights is assumed; preprocessing=... changes it")
+                         "model's published weights is assumed; preprocessing=... changes it")
         return lines
 
     def replace_preprocessing(self, preprocessing):
@@ -111,9 +111,9 @@ def find_run_weights(run, source, requested):
         raise UserError(f"{run} holds a custom model, not {source.model_name}; load it with zoo.load")
     if model_config.model_info.name != source.model_name:
         raise UserError(f"{run} is a run of {model_config.model_info.name}, given {source.model_name}; name the same "
-                        "network")
+                        "model")
     if requested != (None, "auto", {}):
-        raise UserError(f"{run} defines how its network is built; remove width=..., stem=... and the model's options")
+        raise UserError(f"{run} defines how its model is built; remove width=..., stem=... and the model's options")
     return BackboneWeights(source, str(run), model_config.stem, model_config.width, model_config.options, scaling,
                            shape)
 

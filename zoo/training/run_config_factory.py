@@ -10,6 +10,7 @@ from zoo.training.recipe import RECIPE_FIELDS, override_recipe, resolve_aux_loss
 from zoo.training.run_config import PRECISIONS, RunConfig
 from zoo.utils.keyword_hints import check_keywords
 from zoo.utils.validation import check_type
+from zoo.weights.pretrained import list_weights_names
 
 
 def check_training_keywords(name, function, model, keywords):
@@ -21,7 +22,7 @@ def check_training_keywords(name, function, model, keywords):
     unknown = {key: value for key, value in keywords.items() if key not in {*RECIPE_FIELDS, *options}}
     parameters = [*inspect.signature(function).parameters][:-1]  # without **keywords
     valid_names = [*parameters, *RECIPE_FIELDS, *options]
-    check_keywords(name, unknown, valid_names)
+    check_keywords(name, unknown, valid_names, list_weights_names(model) if isinstance(model, str) else ())
     if unknown:
         raise unknown_name_error(f"argument of {name}", next(iter(unknown)), valid_names)
 
@@ -55,7 +56,7 @@ def resolve_backbone_weights(model_info, finetune_options, width, stem, options)
     if finetune_options is None:
         return None
     if "dropout" in options:
-        raise UserError("the option dropout belongs to the network's own head, which is replaced; give the dropout of "
+        raise UserError("the option dropout belongs to the model's own head, which is replaced; give the dropout of "
                         "the new head in its head layers")
     from zoo.training import pretrained_backbone
 
@@ -94,10 +95,10 @@ def make_run_config(model_info, info, *, recipe, overrides, seed, limit, width, 
 def make_custom_run_config(model_config, info, *, recipe, overrides, seed, limit, backend, precision, deterministic):
     """Return the RunConfig for a user's own model, a CustomModelConfig; see `make_run_config`."""
     if recipe not in (None, "modern"):
-        raise UserError(f"the recipe {recipe} is for zoo's own networks; leave it out, and pass its fields")
+        raise UserError(f"the recipe {recipe} is for zoo's own models; leave it out, and pass its fields")
     resolved_recipe, notes = override_fields(recipes.make_custom_model_recipe(info.name), overrides)
     if resolved_recipe.aux_loss_weights or resolved_recipe.dropout:
-        raise UserError("aux_loss_weights and dropout are for zoo's own networks; leave them out")
+        raise UserError("aux_loss_weights and dropout are for zoo's own models; leave them out")
     check_precision(precision)
     augmentation.check_augmentation(augmentation.parse_augmentation(resolved_recipe.augmentation), info.shape)
     return RunConfig(model_config, info, resolved_recipe, seed, limit, env.select_backend(backend), deterministic,
@@ -125,14 +126,14 @@ def resolve_recipe(model_info, info, name, overrides, finetune_options):
     """Return (Recipe called `name`, None for the default, with overrides {field: value}; list of notes about it).
 
     finetune_options: a FineTuneOptions or None; a recipe for fine-tuning has no auxiliary classifiers and no dropout of
-    the network's own head.
+    the model's own head.
     """
     is_pretrained = finetune_options is not None and finetune_options.weights is not None
     recipe = recipes.get_recipe(model_info.name, info.name, name or ("finetune" if is_pretrained else "modern"))
     if finetune_options is not None:
         for field in ("aux_loss_weights", "dropout"):
             if overrides.get(field):
-                raise UserError(f"{field} belongs to the network's own head, which is replaced; leave it out"
+                raise UserError(f"{field} belongs to the model's own head, which is replaced; leave it out"
                                 + (", or give the dropout of the new head in head layers" if field == "dropout"
                                    else ""))
         recipe = replace(recipe, aux_loss_weights="", dropout="")

@@ -43,7 +43,7 @@ def write_config(run, config):
 
 
 def read_config(run):
-    """Return run.json as a dict, in which network, dataset.name and dataset.class_names are always present.
+    """Return run.json as a dict, in which model, dataset.name and dataset.class_names are always present.
 
     Other keys can be missing; those that are present have the right types. UserError when `run` is not a run directory,
     when a newer zoo wrote it, and when the file is damaged.
@@ -63,7 +63,7 @@ def read_config(run):
                         f"{FORMAT_VERSION}; upgrade zoo")
     dataset = config.get("dataset")
     if not isinstance(config.get("model"), str) or not isinstance(dataset, dict):
-        raise make_damaged_file_error(path, "it does not say which network was trained on which dataset")
+        raise make_damaged_file_error(path, "it does not say which model was trained on which dataset")
     names = dataset.get("class_names")
     if not isinstance(dataset.get("name"), str) or not isinstance(names, list) or not names:
         raise make_damaged_file_error(path, "the dataset has no name or no class_names")

@@ -89,18 +89,3 @@ def compute_plateau_learning_rate(recipe, losses):
         if epochs_waited == recipe.lr_patience:
             learning_rate, epochs_waited = max(learning_rate * recipe.gamma, recipe.min_lr), 0
     return min(learning_rate, recipe.learning_rate)
-
-
-def has_stopped_early(recipe, history):
-    """Return whether early stopping ends training: `early_stopping_patience` epochs without a validation loss lower by
-    `early_stopping_min_delta`.
-    """
-    best_loss, epochs_waited = float("inf"), 0
-    for row in history:
-        if row["val_loss"] < best_loss - recipe.early_stopping_min_delta:
-            best_loss, epochs_waited = row["val_loss"], 0
-        else:
-            epochs_waited += 1
-        if epochs_waited == recipe.early_stopping_patience > 0:
-            return True
-    return False

@@ -1,4 +1,4 @@
-"""Stopping a training after a complete step, on a signal or at the time limit, and when to save in mid-epoch."""
+"""When a training stops: early stopping, a signal or the time limit; and when it saves a checkpoint in mid-epoch."""
 
 import contextlib
 import math
@@ -47,6 +47,21 @@ class Stopper:
         line_start = "\r\033[K" if sys.stderr.isatty() else ""
         print(f"{line_start}finishing the step and saving a checkpoint; press Ctrl-C again to quit immediately",
               file=sys.stderr, flush=True)
+
+
+def has_stopped_early(recipe, history):
+    """Return whether early stopping ends training: `early_stopping_patience` epochs without a validation loss lower by
+    `early_stopping_min_delta`.
+    """
+    best_loss, epochs_waited = float("inf"), 0
+    for row in history:
+        if row["val_loss"] < best_loss - recipe.early_stopping_min_delta:
+            best_loss, epochs_waited = row["val_loss"], 0
+        else:
+            epochs_waited += 1
+        if epochs_waited == recipe.early_stopping_patience > 0:
+            return True
+    return False
 
 
 @contextlib.contextmanager

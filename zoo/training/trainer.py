@@ -9,13 +9,13 @@ import keras
 
 from zoo.analysis import summary
 from zoo.training import (augmentation, checkpoints, cpu_kernels, evaluation, losses, model_building, optimizers,
-                          precision, prefetch, run_files, schedules)
+                          precision, prefetch, run_files)
 from zoo.training.progress_bar import ProgressBar
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import TrainingBatches, one_hot
 from zoo.training.callbacks import REPORTED_LOSS, TIME_SAFETY_FACTOR, CheckpointAndLog
 from zoo.training.distribution import data_parallel
-from zoo.training.stopping import Stopper, catch_signals
+from zoo.training.stopping import Stopper, catch_signals, has_stopped_early
 from zoo.training.npz_file import make_damaged_file_error
 from zoo.utils.process import get_peak_memory
 
@@ -81,7 +81,7 @@ def check_history_columns(run, history, aux_heads):
 
 def is_training_finished(progress, recipe):
     """Return whether a run has completed all its epochs, or early stopping has ended it."""
-    return progress.epoch >= recipe.epochs or schedules.has_stopped_early(recipe, progress.history)
+    return progress.epoch >= recipe.epochs or has_stopped_early(recipe, progress.history)
 
 
 def count_classes(model):

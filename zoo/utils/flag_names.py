@@ -8,11 +8,11 @@ import re
 import shlex
 
 # Arguments of the API that are flags with the same name, such as data_dir and --data-dir
-KEYWORDS = ("batch_size", "backend", "checkpoint_minutes", "class_weight", "data", "data_dir", "dataset",
-            "deterministic", "feature_layer", "freeze", "gpu", "head_epochs", "head_layers", "image_size",
-            "initializer", "invalid_images", "label_mode", "labels_from", "limit", "log", "max_seconds", "name",
-            "output_dir", "pooling", "precision", "preprocessing", "preset", "recipe", "seed", "split", "stem",
-            "strategy", "two_stage", "weights", "width")
+KEYWORDS = ("aux", "backend", "batch_size", "checkpoint_minutes", "class_weight", "data", "data_dir", "dataset",
+            "detail", "deterministic", "feature_layer", "freeze", "gpu", "head_epochs", "head_layers", "host_index",
+            "hosts", "image_size", "initializer", "invalid_images", "label_mode", "labels_from", "layers", "limit",
+            "log", "max_seconds", "name", "output_dir", "pooling", "precision", "preprocessing", "preset", "rankdir",
+            "recipe", "seed", "split", "stem", "strategy", "style", "two_stage", "weights", "width")
 RENAMED_KEYWORDS = {"learning_rate": "--lr", "backbone_learning_rate": "--backbone-lr"}
 MODEL_OPTIONS = ("batch_norm", "scale")  # --model-option NAME=VALUE
 
@@ -30,11 +30,16 @@ def translate_keywords(message):
     return _ASSIGNMENT.sub(_format_flag, message)
 
 
+def get_flag(keyword):
+    """Return the flag of a keyword, such as --lr for learning_rate."""
+    return RENAMED_KEYWORDS.get(keyword, f"--{keyword.replace('_', '-')}")
+
+
 def _format_flag(match):
     keyword, value = match[1], match[2]
     if keyword in MODEL_OPTIONS:
         return f"--model-option {keyword}={value.lower()}"
-    flag = RENAMED_KEYWORDS.get(keyword, f"--{keyword.replace('_', '-')}")
+    flag = get_flag(keyword)
     if value in ("", "...", "True"):
         return flag
     if value.startswith("["):

@@ -1,114 +1,90 @@
 """Keyword arguments of other libraries, and what to type here instead, for functions that take **keywords.
 
-They come from Keras, PyTorch, torchvision, timm, Lightning, fastai and Ultralytics. The flags of the command line have
-a table of their own, zoo.cli.flag_hints.
+Here are those for which that is more than another name, see zoo.utils.synonyms. The flags of the command line have a
+table of their own, zoo.cli.flag_hints.
 """
 
 from zoo.errors import UserError
+from zoo.utils.synonyms import find_keyword, normalize
 
 # (keywords, reply). Underscores and case are ignored. A reply with `=` is what to type instead, for functions that have
-# this keyword, {} stands for the user's value; any other reply is a sentence. The first reply that applies is given.
+# this keyword, {} stands for the user's value and {WEIGHTS} for weights that the model has; any other reply is a
+# sentence. The first reply that applies is given.
 HINTS = (
     # Data
-    ("data train_data train_ds train_dataset train_loader data_path data_root x x_train ds", "dataset={}"),
+    ("data train_data data_path data_root x x_train", "dataset={}"),
     ("y y_train", "images and labels are given as a pair: dataset=(x_train, y_train)"),
-    ("val_data valid_data val validation val_ds val_dataset val_loader valid", "validation_data={}"),
-    ("test test_ds test_dataset test_loader", "test_data={}"),
     ("validation_split val_split val_ratio valid_pct val_fraction test_size test_split",
      "a tenth of the training images is split off for validation, the same in every run; omit it, or give "
      "validation_data=(images, labels)"),
-    ("num_classes nb_classes n_classes nclasses nc", "classes={}"),
     ("num_classes nb_classes n_classes nclasses nc classes", "the number of classes is that of the dataset; omit it"),
-    ("names labels_names target_names categories", "class_names={}"),
-    ("img_size imgsz input_size target_size size resolution input_shape", "image_size={}"),
     ("img_size imgsz image_size input_size target_size size resolution in_chans in_channels num_channels channels",
      "input_shape=(height, width, channels)"),
-    ("max_samples num_samples n_samples subset subset_size", "limit={}"),
     ("shuffle", "the training images are shuffled in every epoch, in an order that seed determines; omit it"),
     ("workers num_workers pin_memory prefetch use_multiprocessing max_queue_size persistent_workers",
      "batches are prefetched automatically; omit it"),
     # Epochs, batches, optimizer and learning rate
-    ("num_epochs n_epochs n_epoch nb_epoch nb_epochs max_epochs total_epochs num_train_epochs", "epochs={}"),
     ("max_steps steps num_steps iterations max_iter steps_per_epoch limit_train_batches",
      "the length of training is given in epochs: epochs=N; limit=N uses fewer images"),
     ("initial_epoch start_epoch resume resume_from checkpoint ckpt ckpt_path load_from restore",
      "the same call with the same name resumes a run, and so does zoo.Run('runs/mine').resume(); weights='runs/mine' "
      "starts from its weights"),
-    ("batch bs batch_sz train_batch_size per_device_train_batch_size mini_batch_size", "batch_size={}"),
-    ("lr base_lr init_lr initial_lr initial_learning_rate lr0 lrate max_lr peak_lr eta", "learning_rate={}"),
-    ("opt optim optimiser solver", "optimizer={}"),
-    ("wd l2 weight_reg", "weight_decay={}"),
     ("scheduler lr_scheduler sched schedule lr_policy", "lr_schedule={}"),
     ("lr_decay lr_gamma decay_rate lr_decay_rate decay lr_factor factor",
      "gamma={}, with lr_schedule='step' and milestones='82 123', or with lr_schedule='plateau'"),
     ("step_size lr_step_size decay_epochs lr_drop", "milestones='every {}', with lr_schedule='step'"),
     ("lr_steps lr_milestones decay_milestones", "milestones='82 123', with lr_schedule='step'"),
-    ("warmup num_warmup_epochs lr_warmup_epochs", "warmup_epochs={}"),
     ("warmup_steps num_warmup_steps warmup_ratio", "the warm-up is given in epochs: warmup_epochs=1"),
-    ("patience early_stop early_stopping es_patience", "early_stopping_patience={}"),
-    ("min_delta", "early_stopping_min_delta={}"),
+    ("patience early_stop early_stopping", "early_stopping_patience={}"),
     ("betas beta_1 beta_2 beta1 beta2", "adam and adamw use Keras's 0.9 and 0.999; omit it"),
-    ("eps", "epsilon={}"),
     ("nesterov", "optimizer='nesterov'"),
     ("loss_fn criterion loss_function", "loss='cross_entropy'"),
     ("metrics", "loss and accuracy are computed, on training and validation data; omit it"),
     # Regularization and augmentation
-    ("clipnorm clip_norm grad_clip clip_grad clip_grad_norm max_grad_norm gradient_clip_val", "global_clipnorm={}"),
-    ("ema use_ema ema_decay model_ema", "ema_momentum=0.999"),
-    ("smoothing ls", "label_smoothing={}"),
-    ("drop_rate dropout_rate p_dropout drop", "dropout={}"),
+    ("ema use_ema model_ema", "ema_momentum=0.999"),
     ("mixup cutmix cutout rotation", "augmentation='{name}={}'"),
     ("augment aug augmentations data_augmentation transform transforms flip hflip horizontal_flip random_crop",
      "augmentation='flip crop=4'"),
     ("class_weights balanced sample_weight", "class_weight='balanced'"),
     ("aux aux_logits aux_heads", "aux_loss_weights='0.3'"),
-    ("init kernel_initializer weight_init", "initializer={}"),
-    ("width_multiplier width_mult alpha depth_multiplier", "width={}"),
     # Pretrained weights
-    ("pretrained imagenet transfer_learning", "weights='imagenet'"),
+    ("pretrained imagenet transfer_learning", "weights={WEIGHTS}"),
     ("pretrained_weights load_weights", "weights={}"),
     ("freeze_backbone freeze_base linear_probe", "freeze='all'"),
     ("freeze_layers freeze_until", "freeze={}"),
-    ("backbone_lr lr_backbone body_lr", "backbone_learning_rate={}"),
-    ("head hidden_units hidden_layers fc", "head_layers={}"),
     ("include_top", "with weights the top is replaced by a new head, without them the model has its own; omit it"),
     # Device
     ("gpus num_gpus n_gpus ngpus devices", "gpu={}, the index or indices, or gpu='all'"),
     ("device gpu_id gpu_ids device_id device_ids accelerator", "gpu={}"),
     ("use_gpu use_cuda cuda", "gpu=0"),
     ("cpu no_cuda use_cpu", "gpu='none'"),
-    ("framework engine", "backend={}"),
     ("amp use_amp mixed_precision fp16 bf16 half dtype", "precision='bfloat16'"),
     # Output
-    ("random_state random_seed manual_seed rng_seed", "seed={}"),
-    ("run_name exp_name experiment experiment_name exp", "name={}"),
-    ("out_dir outdir save_dir save_path output log_dir logdir project default_root_dir work_dir", "output_dir={}"),
-    ("logger loggers report_to", "log={}"),
     ("max_time timeout time_limit time", "max_seconds={}"),
     ("progress progress_bar quiet verbosity", "verbose=False"),
 )
 
 
-def check_keywords(function, keywords, valid_names):
+def check_keywords(function, keywords, valid_names, weights_names=()):
     """Raise UserError for the first of {keyword: value} that a hint says what to type instead of.
 
     function: name of the called function, such as "zoo.fit". valid_names: the keywords that it has; other unknown ones
-    are for the caller to refuse.
+    are for the caller to refuse. weights_names: the names of weights that the model has.
     """
     valid_names = [*valid_names]
     for name, value in keywords.items():
         if name in valid_names:
             continue
-        reply = find_reply(name, value, valid_names)
+        reply = find_reply(name, value, valid_names, weights_names)
         if reply:
             raise UserError(f"{function} has no argument {name}={format_value(value)}{reply}")
 
 
-def find_reply(name, value, valid_names):
+def find_reply(name, value, valid_names, weights_names=()):
     """Return what to type instead of name=value, None if there is no hint."""
-    for valid_name in valid_names:
-        if normalize(valid_name) == normalize(name):  # batchsize, maxNorm
-            return f"; give {valid_name}={format_value(value)}"
+    keyword = find_keyword(name, valid_names)  # batchsize, maxNorm, num_epochs
+    if keyword:
+        return f"; give {keyword}={format_value(value)}"
     for names, reply in HINTS:
         if normalize(name) not in map(normalize, names.split()):
             continue
@@ -116,11 +92,11 @@ def find_reply(name, value, valid_names):
         if not equals or " " in keyword:
             return f": {reply}"
         if keyword in valid_names:
-            return f"; give {format_reply(keyword, reply, name, value)}"
+            return f"; give {format_reply(keyword, reply, name, value, weights_names)}"
     return None
 
 
-def format_reply(keyword, reply, name, value):
+def format_reply(keyword, reply, name, value, weights_names=()):
     """Return the reply with the user's value, which is translated where its form differs."""
     if reply.startswith("gpu={}, ") and isinstance(value, int):  # their number
         value = [*range(value)] if value > 1 else 0 if value else "none"
@@ -131,7 +107,8 @@ def format_reply(keyword, reply, name, value):
     if name == "pretrained" and value is not True:
         reply = "weights={}"
     text = format_value(value)
-    return reply.replace("{name}", name).replace("{}", text.strip("'") if "'every {}'" in reply else text)
+    reply = reply.replace("{name}", name).replace("{WEIGHTS}", repr(weights_names[0]) if weights_names else "...")
+    return reply.replace("{}", text.strip("'") if "'every {}'" in reply else text)
 
 
 def parse_device(value):
@@ -151,8 +128,3 @@ def format_value(value):
     """Return a value as it is typed, shortened where it is an object or an array."""
     is_plain = isinstance(value, (bool, int, float, str, type(None), list, tuple)) and len(repr(value)) <= 60
     return repr(value) if is_plain else "..."
-
-
-def normalize(name):
-    """Return the form of a keyword in which `numEpochs` and `num_epochs` are the same."""
-    return name.replace("_", "").lower()

@@ -53,7 +53,7 @@ def accept_hosts(addresses, index, settings, timeout):
             while not arrivals.empty() and not error_message:
                 host, other_settings, connection = arrivals.get()
                 if host in connections or host not in range(1, len(addresses)):
-                    error_message = f"two hosts were started as host {host}; give each its own --host-index"
+                    error_message = f"two hosts were started as host {host}; give each its own host_index=..."
                 else:
                     error_message = describe_mismatch(settings, other_settings, f"host {host}, {addresses[host]},")
                 connections[host] = connection
@@ -61,7 +61,7 @@ def accept_hosts(addresses, index, settings, timeout):
                        if host and host not in connections]
             if missing and not error_message and time.monotonic() > deadline:
                 error_message = (f"{'; '.join(missing)}: not connected after {timeout:.0f} s; start the same command "
-                                 "there with --host-index")
+                                 "there with its host_index=...")
     for connection in connections.values():
         with contextlib.suppress(OSError):  # lost in the meantime: its HostGroup will say so
             send(connection, error_message)
@@ -80,7 +80,7 @@ def listen(address):
         raise UserError(f"{bind_address}, the address of host 0, is unknown: {error.strerror}; give another") from None
     if ip_address.startswith("127.") and bind_address != "localhost" and not bind_address.startswith("127."):
         raise UserError(f"{bind_address} is {ip_address} on host 0, where no other host can connect; give its address "
-                        f"in the network, in --hosts or as {env.BIND_ENV_VAR}")
+                        f"in the network, in hosts=... or as {env.BIND_ENV_VAR}")
     for free_port in (port + 1, port):  # JAX crashes where its port is taken
         try:
             server = socket.create_server((ip_address, free_port), backlog=128)
@@ -114,7 +114,7 @@ def connect_to_first_host(addresses, index, settings, timeout):
         except OSError as error:
             if time.monotonic() > deadline:
                 raise UserError(f"{first_host} does not respond after {timeout:.0f} s ({error}); start the same "
-                                "command there with --host-index 0") from None
+                                "command there with host_index=0") from None
             time.sleep(0.2)
     try:
         answer_challenge(connection, env.get_hosts_token())

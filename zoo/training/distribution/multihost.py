@@ -53,7 +53,7 @@ class HostGroup:
         counts = collections.Counter(device.process_index for device in jax.devices())
         if len(set(counts.values())) > 1:
             text = ", ".join(f"host {host} has {counts[host]}" for host in sorted(counts))
-            raise UserError(f"all hosts must train on the same number of devices, but {text}; select them with --gpu")
+            raise UserError(f"all hosts must train on the same number of devices, but {text}; select them with gpu=...")
 
     def delay_backend_messages(self):
         """Let what C++ code writes to stderr appear two seconds later, and so not at all when a host is lost."""

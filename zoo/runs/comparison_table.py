@@ -1,16 +1,12 @@
-"""Comparison of runs: the settings that differ, the results, and the standard deviation over seeds."""
+"""The table that compares runs: the settings that differ, and the results."""
 
 import dataclasses
 import json
 from collections import namedtuple
 
-import numpy as np
-
 from zoo.errors import UserError
-from zoo.plots.text_layout import pluralize
 from zoo.training import run_files
 from zoo.training.finetuning import FineTuneConfig
-from zoo.training.multi_seed import format_mean_std
 from zoo.training.recipe import RECIPE_FIELDS
 from zoo.utils.io import expand_user
 
@@ -18,8 +14,6 @@ from zoo.utils.io import expand_user
 RunSummary = namedtuple("RunSummary", "name config history result")
 # columns: the header; rows: a list of texts per run
 ComparisonTable = namedtuple("ComparisonTable", "columns rows")
-# runs that differ only in the seed; best, last: test accuracies of both checkpoints, as fractions
-SeedGroup = namedtuple("SeedGroup", "summary names best last")
 
 FINETUNING_FIELDS = tuple(field.name for field in dataclasses.fields(FineTuneConfig)
                           if field.name not in ("scale", "offset", "channel_order"))
@@ -30,8 +24,9 @@ MISSING_CELL = "-"  # unknown, or not available yet
 def read_run_summaries(paths):
     """Return the RunSummaries of run directories; UserError if one is not a run, is damaged, or is given twice."""
     paths = [expand_user(path) for path in paths]
-    if len({path.resolve() for path in paths}) < len(paths):
-        raise UserError("the same run is given twice; give each run once")
+    for index, path in enumerate(paths):
+        if path.resolve() in [other.resolve() for other in paths[:index]]:
+            raise UserError(f"{path} is given twice; give each run once")
     names = [path.resolve().name for path in paths]
     summaries = []
     for path, name in zip(paths, names, strict=True):
@@ -79,7 +74,7 @@ def find_differing_fields(runs):
     fields_by_run = [get_config_fields(run) for run in runs]
     differing, missing = [], []
     for name in dict.fromkeys(name for fields in fields_by_run for name in fields):
-        values = {_to_json_key(fields[name]) for fields in fields_by_run if name in fields}
+        values = {to_json_key(fields[name]) for fields in fields_by_run if name in fields}
         if name != "epochs" and len(values) > 1:  # epochs have their own column
             differing.append(name)
         if not all(name in fields or not is_expected_field(run, name)
@@ -88,7 +83,8 @@ def find_differing_fields(runs):
     return differing, missing
 
 
-def _to_json_key(value):
+def to_json_key(value):
+    """Return a value of run.json as text that is equal for equal values."""
     return json.dumps(value, sort_keys=True)
 
 
@@ -124,30 +120,3 @@ def format_epochs(run):
     count = len(run.history["epoch"]) if run.history else 0
     requested = get_config_fields(run).get("epochs")
     return str(count) if run.result or requested is None else f"{count} of {requested}"
-
-
-def group_seed_runs(runs):
-    """Return a SeedGroup for each set of two or more finished runs that differ only in the seed."""
-    groups = {}
-    for run in runs:
-        if run.result:
-            fields = {name: value for name, value in get_config_fields(run).items() if name not in ("seed", "device")}
-            dataset = {name: run.config["dataset"].get(name) for name in ("name", "class_names", "train", "test")}
-            groups.setdefault(_to_json_key([run.config["model"], dataset, fields]), {}).setdefault(
-                _to_json_key(run.config.get("seed")), run)  # a repeated seed is the same run, not another one
-    return [_make_seed_group([*runs_by_seed.values()]) for runs_by_seed in groups.values() if len(runs_by_seed) > 1]
-
-
-def _make_seed_group(runs):
-    best, last = ([run.result[f"test_accuracy_{checkpoint}"] for run in runs] for checkpoint in ("best", "last"))
-    config = runs[0].config
-    summary = (f"{config['model']} on {config['dataset']['name']}, {pluralize(len(runs), 'seed')}: test accuracy "
-               f"{format_mean_std(best)} (best checkpoint), {format_mean_std(last)} (last checkpoint)")
-    return SeedGroup(summary, [run.name for run in runs], best, last)
-
-
-def collect_curves(runs, column):
-    """Return [(run name, float (epochs,))] of a history column, padded with NaN to the length of the longest run."""
-    num_epochs = max(len(run.history["epoch"]) for run in runs if run.history)
-    return [(run.name, np.pad(run.history[column], (0, num_epochs - len(run.history["epoch"])), constant_values=np.nan))
-            for run in runs if run.history]
