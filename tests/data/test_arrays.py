@@ -264,7 +264,8 @@ def test_npz(layout, save, tmp_path):
     assert dataset.notes == ()
 
 
-@pytest.mark.parametrize("images, labels", [("x_valid", "y_valid"), ("X_Validation", "Y_Validation"), ("x_dev", "y_dev")])
+@pytest.mark.parametrize("images, labels", [("x_valid", "y_valid"), ("X_Validation", "Y_Validation"),
+                                            ("x_dev", "y_dev")])
 def test_npz_with_a_validation_split_under_another_name(images, labels, tmp_path):
     np.savez(tmp_path / "pets.npz", X_train=make_images(40, 4, 4), y_train=LABELS,
              **{images: make_images(8, 4, 4), labels: LABELS[:8], "ids": np.arange(40)})

@@ -225,8 +225,8 @@ def load_npz(path, *, class_names=None, limit=None):
     Args:
         path: str or Path of a file with the arrays x_train, y_train, x_test, y_test and, optionally, x_val and y_val
             (Keras's names), or train_images, train_labels, val_images, val_labels, test_images and test_labels
-            (MedMNIST's), in upper or lower case, with valid, validation or dev for val. A note names other arrays, which
-            are ignored. Shapes and dtypes are as for `load_arrays`, and missing splits are split off.
+            (MedMNIST's), in upper or lower case, with valid, validation or dev for val. A note names other arrays,
+            which are ignored. Shapes and dtypes are as for `load_arrays`, and missing splits are split off.
         class_names, limit: as for `load_arrays`.
 
     Returns:

@@ -30,7 +30,8 @@ class FolderImages:
         else:
             self.check_headers(pixel_ranges)
             indices = np.array([index for index, kind in pixel_ranges.items() if kind not in known_levels], np.int64)
-            pixel_ranges = {index: (kind, None) for index, kind in pixel_ranges.items()} | self.measure_pixel_ranges(indices)
+            pixel_ranges = {index: (kind, None) for index, kind in pixel_ranges.items()}
+            pixel_ranges |= self.measure_pixel_ranges(indices)
         self.white_levels, notes = resolve_white_levels(known_levels, [*pixel_ranges.values()])
         self.notes = (*notes, *note_conversions(self.sizes, self.is_grayscale, shape))
         if self.cache is not None and pixel_ranges:

@@ -102,7 +102,7 @@ def find_nested_splits(folder, folders, split_folders):
 
 
 def find_splits_by_word(folder, folders):
-    """Return {name: split} of folders such as pets_train and pets_test that share their class folders; {} if none do."""
+    """Return {name: split} of folders such as pets_train and pets_test that share class folders; {} if none do."""
     splits = {name: split for name in folders if (split := parse_split_word(name))}
     classes = {name: {*list_image_folders(os.path.join(folder, name))} for name in splits}
     train = [name for name, split in splits.items() if split == "train"]
@@ -229,7 +229,8 @@ def has_image(folder):
 
 
 def is_image_file(entry, extensions):
-    return image_formats.get_extension(entry.name) in extensions and not is_junk_file(entry.name) and is_regular_file(entry)
+    return (image_formats.get_extension(entry.name) in extensions and not is_junk_file(entry.name)
+            and is_regular_file(entry))
 
 
 def count_images(folder):
