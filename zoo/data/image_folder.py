@@ -24,7 +24,7 @@ from zoo.data.folder_images import MAX_CACHE_BYTES, FolderImages, describe_inval
 from zoo.data.dataset_info import DatasetInfo
 from zoo.data.datasets import Dataset
 from zoo.errors import UserError, unknown_name_error
-from zoo.utils.io import replace_surrogates
+from zoo.utils.io import expand_user, replace_surrogates
 
 FOLDER_SPLITS = ("", "train", "validation", "test")  # the split of an image; "": the folder has no splits
 LABEL_SOURCES = ("folder", "filename")
@@ -56,7 +56,7 @@ class ImageListing:
 
 def list_images(folder, labels_from="folder"):
     """Return the ImageListing of a folder, sorted by split, class and name; raise UserError if there are no images."""
-    folder = Path(folder).expanduser()
+    folder = expand_user(folder)
     if labels_from not in LABEL_SOURCES:
         raise unknown_name_error("source of labels", labels_from, LABEL_SOURCES)
     if not folder.is_dir():
@@ -162,7 +162,7 @@ def load_image_folder(folder, shape, *, labels_from="folder", limit=None, invali
              for index, name in enumerate(indices)}
     counts = {name: len(part) for name, part in indices.items()}
     return Dataset(make_folder_info(Path(folder), shape, listing.class_names, counts), **parts,
-                   source=str(Path(folder).expanduser().absolute()),
+                   source=str(expand_user(folder).absolute()),
                    notes=(*listing.notes, *skipped_notes, *images.notes, *notes),
                    origin={"kind": "folder", "labels_from": labels_from, "fingerprint": fingerprint_files(listing),
                            **({"white_levels": images.white_levels} if images.white_levels else {})})

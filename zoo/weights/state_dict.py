@@ -146,8 +146,8 @@ def describe_object(value, path):
     if isinstance(value, dict) and content.name.startswith(TENSOR_FUNCTIONS):
         load = f"torch.load({path.name!r}, map_location='cpu', weights_only=False)"
         return (f"has arrays that are not plain float tensors ({name}); if you trust the file, two lines convert them: "
-                "import torch; torch.save({name: torch.as_tensor(array).to_dense().dequantize().float() for name, array "
-                f'in {load}.items()}}, "weights.pt")')
+                "import torch; torch.save({name: torch.as_tensor(array).to_dense().dequantize().float() for name, "
+                f'array in {load}.items()}}, "weights.pt")')
     return (f"has {name} instead of a state dict; loading it would execute its code, which was not done; if you trust "
             f'the file, two lines extract the weights: import torch; torch.save({load}.state_dict(), "weights.pt")')
 
