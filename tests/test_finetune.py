@@ -250,6 +250,7 @@ def test_an_option_alone_is_refused(arguments, option, capsys):
     (["--freeze", "conv3_1_ad"], ["resnet18", "'conv3_1_ad'", "'conv3_1_add'"]),
     (["--freeze", "500"], ["freeze", 500, 66, "all"]),
     (["--two-stage", "--freeze", "all"], ["freeze"]),
+    (["--backbone-lr", "0.1"], ["freeze", "frozen"]),
     (["--width", "0.5"], ["--width"])])
 def test_invalid_arguments_that_need_the_network(arguments, parts, source, runs_dir, capsys):
     assert finetune.main([*MODEL, "--weights", str(source), *arguments, "--output-dir", str(runs_dir), "--name",

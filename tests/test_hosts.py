@@ -135,6 +135,7 @@ def stray(port, data):
     return connection
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_strays_do_not_disturb_the_meeting():
     """They come first, and stay."""
     addresses, found = addresses_of(), []
@@ -149,8 +150,9 @@ def test_strays_do_not_disturb_the_meeting():
             time.sleep(0.02)
     with pytest.raises(AuthenticationError):
         Client((HERE, port), authkey=b"another")
-    with Client((HERE, port), authkey=b"zoo") as knows_the_token:
-        knows_the_token.send_bytes(b"[]")
+    for message in (b"[]", b"[" * 100_000, b'{"host": Infinity, "settings": {}}', b'{"host": 1}', b"\xff"):
+        with Client((HERE, port), authkey=b"zoo") as knows_the_token:
+            knows_the_token.send_bytes(message)
     assert thread.is_alive()
     links = [multihost.connect_hosts(addresses, 1, {"a": 1}, 20.0)]
     thread.join(20)

@@ -165,7 +165,7 @@ def test_several_fields_change_together():
 
 @pytest.mark.parametrize("network, arguments, fields", [
     ("resnet34", "--optimizer adam", ("adam", 0.001, 0.9, 1e-7)),
-    ("resnet34", "--optimizer adamw --momentum 0.5", ("adamw", 0.001, 0.5, 1e-7)),
+    ("resnet34", "--optimizer rmsprop --momentum 0.5", ("rmsprop", 0.001, 0.5, 1e-7)),
     ("resnet34", "--optimizer rmsprop", ("rmsprop", 0.001, 0.0, 1e-7)),
     ("resnet34", "--optimizer rmsprop --momentum 0.9 --lr 0.1", ("rmsprop", 0.1, 0.9, 1e-7)),
     ("resnet34", "--optimizer adadelta", ("adadelta", 1.0, 0.9, 1e-7)),

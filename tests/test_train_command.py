@@ -20,6 +20,7 @@ from helpers import check_message
 import zoo
 from zoo import devices as device
 from zoo.__main__ import COMMANDS
+from zoo.cli import train
 from zoo.training.recipe import Recipe, serialize_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -390,6 +391,11 @@ def test_ctrl_c(clean_environment, tmp_path):
     ("lenet5 --gpu 0,,1", "--gpu all auto none 0,,1"),
     ("lenet5 --backend pytorch", "pytorch torch tensorflow jax"),
     ("lenet5 --gpu -1", "--gpu -1"),
+    ("lenet5 --momentum 0.5 --optimizer adam", "momentum optimizer adam"),
+    ("lenet5 --gamma 0.5", "gamma lr_schedule cosine"),
+    ("lenet5 --early-stopping-min-delta 0.1", "early_stopping_min_delta early_stopping_patience"),
+    ("lenet5 --preprocessing none", "preprocessing weights"),
+    ("lenet5 --runs 10 --seed 4294967290", "--runs 10 --seed 4294967290 4294967295"),
 ])
 def test_invalid_arguments_get_one_line_before_anything_is_loaded(python, arguments, parts):
     process = python("-c", LOADED, "zoo.train", *arguments.split())
@@ -399,6 +405,24 @@ def test_invalid_arguments_get_one_line_before_anything_is_loaded(python, argume
     assert process.stderr.startswith("error: ")
     check_message(process.stderr, *parts.split())
     assert list_files(python.folder) == []
+
+
+@pytest.mark.parametrize("flag", ["--max-seconds", "--weights", "--recipe", "--data-dir", "--output-dir", "--epochs",
+                                  "--lr", "--class-weight", "--head-layers", "--freeze", "--dataset", "-b"])
+def test_a_flag_without_a_value(flag, capsys):
+    """An empty value is usually that of a shell variable which is not set: nothing is trained without it."""
+    arguments = [[f"{flag}=--"] if flag.startswith("--") else [f"{flag}--"]]
+    if flag not in ("--epochs", "--lr", "-b"):  # these have messages of their own
+        arguments += [[flag, ""], [f"{flag}="]]
+    for words in arguments:
+        assert train.main(["lenet5", *words]) == 2
+        check_message(capsys.readouterr().err.removeprefix("error: ").strip(), flag)
+
+
+@pytest.mark.parametrize("flag", ["--name", "--dataset", "--weights", "--output-dir", "--resume"])
+def test_a_name_that_no_file_can_have(flag, capsys):
+    assert train.main([*([] if flag == "--resume" else ["lenet5"]), flag, "x" * 300]) == 2
+    check_message(capsys.readouterr().err.removeprefix("error: ").strip(), 255)
 
 
 def test_train_reports_an_error_in_one_line(python):

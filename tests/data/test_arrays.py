@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import check_message
+from helpers import check_message, check_text
 
 from zoo.data import arrays as array_data
 from zoo.data.arrays import load_arrays, load_npz
@@ -264,6 +264,17 @@ def test_npz(layout, save, tmp_path):
     assert dataset.notes == ()
 
 
+@pytest.mark.parametrize("images, labels", [("x_valid", "y_valid"), ("X_Validation", "Y_Validation"),
+                                            ("x_dev", "y_dev")])
+def test_npz_with_a_validation_split_under_another_name(images, labels, tmp_path):
+    np.savez(tmp_path / "pets.npz", X_train=make_images(40, 4, 4), y_train=LABELS,
+             **{images: make_images(8, 4, 4), labels: LABELS[:8], "ids": np.arange(40)})
+    dataset = load_npz(tmp_path / "pets.npz")
+    assert len(dataset.validation) == 8 and len(dataset.train) == 36
+    check_text(dataset.notes[0], "ids")
+    assert not any(images in note for note in dataset.notes)
+
+
 def test_npz_has_an_absolute_source_and_no_published_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.savez("mnist.npz", x_train=make_images(40, 28, 28), y_train=LABELS)
@@ -282,7 +293,7 @@ def test_npz_has_an_absolute_source_and_no_published_name(tmp_path, monkeypatch)
     (lambda path: np.savez(path, x_train=make_images(4, 2, 2)), ("y_train",)),
     (lambda path: np.savez(path, train_images=make_images(4, 2, 2), train_labels=[0, 1, 0, 1], val_labels=[1]),
      ("val_images",)),
-    (lambda path: np.savez(path, x_train=np.array([{}]), y_train=[0]), ("allow_pickle",)),
+    (lambda path: np.savez(path, x_train=np.array([{}]), y_train=[0]), ("Python objects",)),
     (lambda path: np.savez(path, x_train=make_images(4, 2, 2), y_train=[0, 1, 0]), ("4 images", "3 labels")),
 ])
 def test_npz_that_is_refused(change, parts, tmp_path):

@@ -83,3 +83,17 @@ def test_an_invalid_image_is_named(tmp_path):
         with pytest.raises(UserError) as error:
             image_folder.load_image_folder(folder, (8, 8, 1), max_cache_bytes=in_memory)
         check_message(error.value, 1, path, "--invalid-images skip")
+
+
+def test_infinite_values_do_not_set_the_scale_and_negative_ones_are_noted(tmp_path):
+    folder = write(tmp_path / "scans", (1.0,), np.float32, ".tif")
+    values = np.full((8, 8), 0.5, np.float32)
+    values[0] = (np.inf, -np.inf, np.nan, -0.25, 0.5, 0.5, 0.5, 0.5)
+    Image.fromarray(values).save(folder / "low" / "odd.tif")
+    for in_memory in (0, image_folder.MAX_CACHE_BYTES):
+        dataset = image_folder.load_image_folder(folder, (8, 8, 1), max_cache_bytes=in_memory)
+        assert dataset.origin["white_levels"] == {"float": 1} and maxima(dataset) == [255]
+        check_text("\n".join(dataset.notes), "below 0", "-0.25")
+    [[(_, prepared)]] = image_io.prepare_image_files([folder / "low" / "odd.tif"], (8, 8, 1), {"float": 1})
+    assert prepared.pixels[0, :5, 0].tolist() == [255, 0, 0, 0, 128]
+    check_text(prepared.transformations, "below 0")

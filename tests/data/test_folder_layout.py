@@ -41,6 +41,10 @@ def refusal_message(folder, **options):
     ("train", "valid", "test"), ("train", "dev", "test"), ("train_data", "val_data", "test_data"),
     ("training_set", "validation_set", "test_set"), ("trainset", "valset", "testset"),
     ("seg_train", "seg_val", "seg_test"), ("train2017", "val2017", "test1"),
+    ("pets_train", "pets_val", "pets_test"), ("train-pets", "valid-pets", "test-pets"),
+    ("01_Train", "02_Val", "03_Test"),
+    ("train_dir", "validation_dir", "test_dir"), ("trainval", "dev", "hold-out"), ("tr", "vld", "te"),
+    ("petsTrain", "petsValidate", "petsTest"), ("train", "validate", "test"),
     ("train", "eval", "test"), ("training", "validation", "evaluation"), ("Train images", "Val images", "Test images"),
 ])
 def test_splits_under_the_names_that_data_sets_have(tmp_path, train, validation, test):
@@ -72,9 +76,31 @@ def test_a_class_named_train(tmp_path):
     assert dataset.info.class_names == ("bus", "car", "train") and sum(sizes(dataset)) == 60
 
 
-def test_class_names_that_only_start_like_splits(tmp_path):
-    write(tmp_path, ("trains", "valley", "tester"), 10)
-    assert load(tmp_path).info.class_names == ("tester", "trains", "valley")
+@pytest.mark.parametrize("classes", [("tester", "trains", "valley"), ("en", "te", "tr"),
+                                     ("dev_board", "test_tube", "train_station")])
+def test_class_names_that_only_resemble_splits(tmp_path, classes):
+    write(tmp_path, classes, 10)
+    assert load(tmp_path).info.class_names == classes
+
+
+def test_folders_inside_a_class_are_part_of_it(tmp_path):
+    write(tmp_path / "oak", ("2023", "2024"), 10)
+    write(tmp_path / "pine", ("2022", "2024"), 10)
+    dataset = load(tmp_path)
+    assert dataset.info.class_names == ("oak", "pine") and sum(sizes(dataset)) == 40
+
+
+def test_the_same_class_name_in_both_unicode_forms(tmp_path):
+    write(tmp_path / "train", ("caf\u00e9", "oak"), 20)
+    write(tmp_path / "test", ("cafe\u0301", "oak"), 6)  # as macOS writes it
+    dataset = load(tmp_path)
+    assert dataset.info.class_names == ("caf\u00e9", "oak") and sizes(dataset) == [36, 4, 12]
+
+
+def test_a_test_class_without_training_images_names_a_similar_one(tmp_path):
+    write(tmp_path / "train", ("Oak", "Pine"), 20)
+    write(tmp_path / "test", ("oak", "pine"), 6)
+    check_text(refusal_message(tmp_path), "'oak'", "'Oak'", tmp_path / "test" / "oak")
 
 
 @pytest.mark.parametrize("held_out", ["val", "test"])
@@ -93,6 +119,9 @@ def test_images_in_no_class_beside_a_split_are_noted(tmp_path, held_out):
     ({"test": ("a", "b")}, ("a", "b"), ("test/", "a/", "train/")),
     ({}, ("cat", "dog", "test"), ("test/", "test_class")),
     ({"cat": ("train", "test"), "dog": ("train", "test")}, (), ("cat/train", "test/cat")),
+    ({"cat": ("train", "test"), "dog": ("train", "test")}, ("owl",), ("cat/train", "test/cat")),
+    ({"color": ("oak", "pine"), "grayscale": ("oak", "pine")}, (), ("color/", "grayscale/", "oak", "pine")),
+    ({"first": ("oak", "pine"), "second": ("elm", "oak", "pine")}, (), ("first/", "second/", "oak", "pine")),
 ])
 def test_ambiguous_layouts_are_refused(tmp_path, folders, images, names):
     for name, classes in folders.items():
@@ -114,6 +143,12 @@ def test_a_test_split_alone_is_refused(tmp_path):
 def test_a_folder_around_the_folder_of_classes_is_named(tmp_path):
     write(tmp_path / "pets", ("cat", "dog"), 10)
     check_text(refusal_message(tmp_path), "'pets'", "cat", "dog", tmp_path / "pets")
+
+
+def test_folders_around_the_splits_are_named(tmp_path):
+    write(tmp_path / "archive" / "pets" / "train", ("cat", "dog"), 10)
+    write(tmp_path / "archive" / "pets" / "test", ("cat", "dog"), 10)
+    check_text(refusal_message(tmp_path), "'archive'", "train", "splits", tmp_path / "archive" / "pets")
 
 
 def test_labels_from_file_names_apply_to_train_only(tmp_path):
@@ -170,6 +205,17 @@ def test_a_link_to_the_folder_itself_is_not_followed(tmp_path):
     dataset = load(tmp_path / "data")
     assert dataset.info.class_names == ("elm", "oak", "pine") and sum(sizes(dataset)) == 30
     assert any("all, parent" in note for note in dataset.notes)
+
+
+def test_broken_links_among_the_classes_are_noted(tmp_path):
+    write(tmp_path, ("oak", "pine"), 10)
+    (tmp_path / "elm").symlink_to(tmp_path / "unmounted" / "elm")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "oak" / "loop").symlink_to(tmp_path / "oak" / "loop")
+    (tmp_path / "oak" / "loop.png").symlink_to(tmp_path / "oak" / "loop.png")
+    dataset = load(tmp_path)
+    assert dataset.info.class_names == ("oak", "pine") and sum(sizes(dataset)) == 20
+    check_text("\n".join(dataset.notes), "elm", "loop")
 
 
 def test_other_files_are_counted_by_extension(tmp_path):

@@ -1,6 +1,7 @@
 """Damaged and malicious weights files: one line, and nothing in them is executed."""
 
 import json
+import os
 import pickle
 import re
 import zipfile
@@ -84,6 +85,19 @@ def test_a_name_with_lines(tmp_path):
     data = b"\x80\x04X\x04\0\0\0a\n\x1b[X\x03\0\0\0b\nc\x93."
     write_archive(tmp_path / "a.pt", {"a/data.pkl": data})
     check_refused(tmp_path / "a.pt", "a??[.b?c")
+
+
+@pytest.mark.parametrize("content, part", [
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
+    (b"<!DOCTYPE html><html>", "web page"), (b"\x1f\x8b\x08", "gzip")])
+def test_files_that_are_often_downloaded_instead(tmp_path, content, part):
+    (tmp_path / "a.pt").write_bytes(content)
+    check_refused(tmp_path / "a.pt", part)
+
+
+def test_a_pipe_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "a.pt")
+    check_refused(tmp_path / "a.pt", "pipe")
 
 
 def test_cyclic_groups(tmp_path):

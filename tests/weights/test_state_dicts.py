@@ -1,6 +1,7 @@
 """Files of PyTorch and safetensors: a file of PyTorch 2.13, and networks with torchvision's parameter names."""
 
 import json
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 
 import keras
@@ -188,6 +189,10 @@ def make_narrow_vgg16():
     return model, tensors
 
 
+class OwnDict(OrderedDict):
+    """A subclass, as some training programs have, which is not imported when the file is read."""
+
+
 def check_backbone(path, model, num_unexpected=0):
     reloaded = zoo.build("vgg16", (32, 32, 3), width=0.02, include_top=False)
     report = loading.load_weights(reloaded, "vgg16", path, include_top=False)
@@ -197,7 +202,8 @@ def check_backbone(path, model, num_unexpected=0):
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "backbone.", "encoder.", "net.",
-                                    "_orig_mod.module.", "module.backbone.", "model.net.encoder."])
+                                    "_orig_mod.module.", "module.backbone.", "model.net.encoder.", "teacher.",
+                                    "module.encoder_q.", "model.0.", "vgg16.", "student.backbone.", "_forward_module."])
 def test_prefixes(prefix, tmp_path):
     model, tensors = make_narrow_vgg16()
     tensors = {prefix + name: values for name, values in tensors.items()}
@@ -206,13 +212,25 @@ def test_prefixes(prefix, tmp_path):
     check_backbone(tmp_path / "a.safetensors", model, num_unexpected=1)
 
 
-def test_two_networks_in_a_file(tmp_path):
+@pytest.mark.parametrize("prefixes, names", [
+    (("model.", "encoder."), ("features.0.weight", "encoder.features.0.weight")),
+    (("student.", "teacher."), ("student.features.0.weight", "teacher.features.0.weight"))])
+def test_two_networks_in_a_file(tmp_path, prefixes, names):
     _, tensors = make_narrow_vgg16()
     write_safetensors(tmp_path / "a.safetensors", {
-        prefix + name: values for prefix in ("model.", "encoder.") for name, values in tensors.items()})
+        prefix + name: values for prefix in prefixes for name, values in tensors.items()})
     with pytest.raises(UserError) as error:
         check_backbone(tmp_path / "a.safetensors", None)
-    check_message(error.value, tmp_path / "a.safetensors", "features.0.weight", "encoder.features.0.weight")
+    check_message(error.value, tmp_path / "a.safetensors", *names)
+
+
+def test_two_networks_under_unknown_keys(tmp_path):
+    torch = pytest.importorskip("torch")
+    state = convert_to_torch(torch, make_narrow_vgg16()[1])
+    torch.save({"student": state, "teacher": state}, tmp_path / "a.pth")
+    with pytest.raises(UserError) as error:
+        check_backbone(tmp_path / "a.pth", None)
+    check_message(error.value, tmp_path / "a.pth", "'student'", "'teacher'")
 
 
 def convert_to_torch(torch, tensors):
@@ -244,6 +262,10 @@ def test_both_formats_of_pytorch(zipped, dtype, tmp_path):
     ("model_ema", lambda state: {"model_ema": {"module." + name: tensor for name, tensor in state.items()}}),
     ("state_dict_ema", lambda state: {"state_dict_ema": state, "state_dict": {}}),
     ("model.state_dict", lambda state: {"model": {"state_dict": state}}),
+    ("params", lambda state: {"params": state, "params_ema": {name: tensor * 0 for name, tensor in state.items()}}),
+    ("params_ema", lambda state: {"params_ema": state}), ("ema_state_dict", lambda state: {"ema_state_dict": state}),
+    ("teacher", lambda state: {"teacher": state, "optimizer": {"state": {0: {"step": state["features.0.bias"]}}}}),
+    ("model", lambda state: {"model": defaultdict(int, state)}), ("net", lambda state: {"net": OwnDict(state)}),
     ("model", lambda state: {"model": state, "model_ema": {name: tensor * 0 for name, tensor in state.items()}})])
 def test_wrappers(location, wrap, tmp_path):
     torch = pytest.importorskip("torch")
@@ -294,4 +316,22 @@ def test_a_model_saved_instead_of_its_weights(location, tmp_path, monkeypatch):
     assert len(lines) == 2
     monkeypatch.chdir(tmp_path)
     exec("\n".join(lines), {})  # the commands of the message
+    check_backbone(tmp_path / "weights.pt", model)
+
+
+@pytest.mark.parametrize("convert", ["numpy", "quantized", "sparse"])
+def test_arrays_that_are_not_plain_tensors(convert, tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    model, tensors = make_narrow_vgg16()
+    model.set_weights([np.round(values * 8) / 8 for values in model.get_weights()])  # exact when quantized
+    tensors = {name: np.round(values * 8) / 8 for name, values in tensors.items()}
+    convert = {"numpy": lambda tensor: tensor.numpy(), "sparse": lambda tensor: tensor.to_sparse(),
+               "quantized": lambda tensor: torch.quantize_per_tensor(tensor, 1 / 8, 0, torch.qint8)}[convert]
+    torch.save({name: convert(tensor) for name, tensor in convert_to_torch(torch, tensors).items()}, tmp_path / "a.pth")
+    with pytest.raises(UserError) as error:
+        check_backbone(tmp_path / "a.pth", model)
+    check_message(error.value, tmp_path / "a.pth")
+    _, start, rest = str(error.value).partition("import torch; ")
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join((start + rest).split("; ")), {})  # the commands of the message
     check_backbone(tmp_path / "weights.pt", model)

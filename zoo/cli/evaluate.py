@@ -2,12 +2,12 @@
 
 import json
 import sys
-from pathlib import Path
 
 from zoo.cli import common
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import run_config
 from zoo.utils.flag_names import translate_keywords
+from zoo.utils.io import expand_user
 
 SPLITS = ("test", "validation")
 TEST_REUSE_NOTE = "has been used again: do not select models by these numbers (use --split validation)"
@@ -70,7 +70,7 @@ def execute_evaluate(argv):
     from zoo.runs import evaluation
     from zoo.training import run_files
 
-    run = Path(arguments.run).expanduser()
+    run = expand_user(arguments.run)
     config = run_files.read_config(run)
     run_config.find_checkpoint(run, checkpoint)
     if not isinstance(config.get("model_config"), dict):

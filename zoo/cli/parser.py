@@ -36,10 +36,28 @@ class Parser(argparse.ArgumentParser):
 
     def _require_all_known(self, parse, args, namespace):
         self._argv = sys.argv[1:] if args is None else [*args]
+        self._refuse_dashes_as_value()
         arguments, unrecognized = parse(args, namespace)
         if unrecognized:
             raise UserError(self._format_unrecognized(unrecognized[0]))
+        self._refuse_empty_values(arguments)
         return arguments
+
+    def _refuse_dashes_as_value(self):
+        """Raise UserError for --flag=-- and -f--, whose value argparse would read as an empty list."""
+        for argument in self._argv[:self._argv.index("--")] if "--" in self._argv else self._argv:
+            flag = argument.removesuffix("--").removesuffix("=")
+            if argument.endswith("--") and flag in self._option_string_actions:
+                raise UserError(f"{flag} needs a value; got '--'; see {self.prog} --help")
+
+    def _refuse_empty_values(self, arguments):
+        """Raise UserError for --flag "", which is usually --flag "$VARIABLE" without such a variable.
+
+        Fields of a recipe, whose empty values have a meaning, are not stored as strings.
+        """
+        for action in self._actions:
+            if action.option_strings and action.default != "" and getattr(arguments, action.dest, None) == "":
+                raise UserError(f"{action.option_strings[0]} needs a value; got ''; see {self.prog} --help")
 
     def error(self, message):
         for flag, value in self._find_unknown_flags():  # --onnx instead of --format, which is required

@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-from pathlib import Path
 
 from zoo import registry
 from zoo.analysis import predictions
@@ -196,7 +195,7 @@ def execute_predict(argv):
     arguments = build_parser().parse_intermixed_args(argv)
     top = common.parse_int("--top-k", arguments.top_k, 1)
     output = None if arguments.output is None else predictions.check_prediction_file(arguments.output)
-    predictor = Predictor(Path(arguments.model).expanduser(), common.parse_checkpoint(arguments), arguments.gpu,
+    predictor = Predictor(expand_user(arguments.model), common.parse_checkpoint(arguments), arguments.gpu,
                           arguments.backend, arguments.weights, arguments.preprocessing)
 
     import numpy as np

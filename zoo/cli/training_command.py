@@ -168,7 +168,7 @@ def parse_hosts(arguments, backend):
 
 def find_existing_run(arguments):
     """Return the existing run directory of --name; None if there is none."""
-    run = arguments.name and expand_user(arguments.output_dir) / arguments.name
+    run = arguments.name and expand_user(Path(arguments.output_dir) / arguments.name)
     return run if run and (run / "run.json").exists() else None
 
 
@@ -177,11 +177,15 @@ def train_seeds(arguments, command_line, deadline):
 
     Return the exit status.
     """
+    count, first = (common.parse_int(flag, text, min_value, 2**32 - 1) for flag, text, min_value in (
+        ("--runs", arguments.runs, 1), ("--seed", arguments.seed, 0)))
+    if first + count > 2**32:
+        raise UserError(f"--runs {count} from --seed {first} exceeds the largest seed, {2**32 - 1}; give a smaller "
+                        "--seed")
+
     from zoo.training import run_directory, run_files
 
     run_directory.check_output_dir(arguments.output_dir, None)
-    count, first = (common.parse_int(flag, text, min_value, 2**32 - 1) for flag, text, min_value in (
-        ("--runs", arguments.runs, 1), ("--seed", arguments.seed, 0)))
     name = arguments.name or run_directory.make_run_name(arguments.network, Path(arguments.dataset).stem)
     command_line = train_args.strip_flags(command_line, ("--runs", "--seeds", "--seed", "--name", "--max-seconds"))
     if "--weights" not in {argument.partition("=")[0] for argument in command_line}:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ NPZ_LAYOUTS = (  # {split: names of the arrays of images and labels}
     {"train": ("train_images", "train_labels"), "validation": ("val_images", "val_labels"),
      "test": ("test_images", "test_labels")},  # MedMNIST
 )
+VALIDATION_WORD = re.compile("(?<![a-z])(?:validation|valid|dev)(?![a-z])")  # in the lower-case name of an array
 MIN_STD = 0.0039  # 1/255, so that a nearly constant channel is not divided by nearly 0
 MAX_ARRAYS_SHOWN = 12  # names of arrays in a message
 
@@ -223,7 +225,8 @@ def load_npz(path, *, class_names=None, limit=None):
     Args:
         path: str or Path of a file with the arrays x_train, y_train, x_test, y_test and, optionally, x_val and y_val
             (Keras's names), or train_images, train_labels, val_images, val_labels, test_images and test_labels
-            (MedMNIST's). Shapes and dtypes are as for `load_arrays`, and missing splits are split off.
+            (MedMNIST's), in upper or lower case, with valid, validation or dev for val. A note names other arrays,
+            which are ignored. Shapes and dtypes are as for `load_arrays`, and missing splits are split off.
         class_names, limit: as for `load_arrays`.
 
     Returns:
@@ -236,7 +239,8 @@ def load_npz(path, *, class_names=None, limit=None):
     """
     path = expand_user(path).absolute()
     try:
-        names = find_npz_splits(path, read_npz_sizes(path))
+        array_names = read_npz_sizes(path)
+        names = find_npz_splits(path, array_names)
         arrays = read_npz_arrays(path, tuple(names.values()), get_total_memory())
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
@@ -246,27 +250,35 @@ def load_npz(path, *, class_names=None, limit=None):
         dataset = load_arrays(**pairs, class_names=class_names, limit=limit, name=name, source=str(path))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    return replace(dataset, origin={**dataset.origin, "kind": "npz"})
+    ignored = [replace_surrogates(name) for name in array_names if not any(name in pair for pair in names.values())]
+    notes = (f"ignored: the arrays {format_array_names(ignored)}",) if ignored else ()
+    return replace(dataset, origin={**dataset.origin, "kind": "npz"}, notes=(*notes, *dataset.notes))
 
 
 def find_npz_splits(path, array_names):
-    """Return {split: (name of its images, name of its labels)} for a file with the arrays `array_names`."""
+    """Return {split: (name of its images, name of its labels)} for a file with the arrays `array_names`.
+
+    X_train is the same as x_train, and x_valid, x_validation and x_dev are the same as x_val.
+    """
+    present = {VALIDATION_WORD.sub("val", name.lower()): name for name in reversed([*array_names])}
     for layout in NPZ_LAYOUTS:
-        if layout["train"][0] in array_names:
-            names = {split: pair for split, pair in layout.items() if set(pair) & set(array_names)}
-            missing = [name for pair in names.values() for name in pair if name not in array_names]
+        if layout["train"][0] in present:
+            names = {split: pair for split, pair in layout.items() if set(pair) & set(present)}
+            missing = [name for pair in names.values() for name in pair if name not in present]
             if missing:
                 raise UserError(f"{', '.join(missing)} missing from {path}; images and labels must come in pairs")
-            return names
+            return {split: (present[images], present[labels]) for split, (images, labels) in names.items()}
     supported = " or ".join(", ".join(name for pair in layout.values() for name in pair) for layout in NPZ_LAYOUTS)
     raise make_npz_layout_error(path, array_names, f"{supported}, of which only those of train are required")
 
 
 def make_npz_layout_error(path, array_names, needed):
     """Return the UserError for an .npz file without arrays of NPZ_LAYOUTS; needed: text listing the required ones."""
-    ellipsis = ", ..." if len(array_names) > MAX_ARRAYS_SHOWN else ""
-    present = ", ".join([*array_names][:MAX_ARRAYS_SHOWN]) or "none"
-    return UserError(f"{path} contains the arrays {present}{ellipsis}; required are {needed}")
+    return UserError(f"{path} contains the arrays {format_array_names(array_names) or 'none'}; required are {needed}")
+
+
+def format_array_names(names):
+    return ", ".join([*names][:MAX_ARRAYS_SHOWN]) + (", ..." if len(names) > MAX_ARRAYS_SHOWN else "")
 
 
 def get_total_memory():

@@ -21,11 +21,15 @@ def get_pixel_kind(image):
 
 
 def get_pixel_values(image):
-    return np.nan_to_num(np.asarray(image, np.float64))
+    """Return the values of a Pillow image as float64; NaN becomes 0, and infinite values stay."""
+    return np.nan_to_num(np.asarray(image, np.float64), posinf=np.inf, neginf=-np.inf)
 
 
-def get_max_pixel_value(image):
-    return float(get_pixel_values(image).max())
+def get_pixel_range(image):
+    """Return (minimum, maximum) of the finite values of an image; (0, 0) if there are none."""
+    values = get_pixel_values(image)
+    values = values[np.isfinite(values)]
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
 
 
 def choose_white_level(kind, highest):
@@ -41,12 +45,13 @@ def convert_to_8_bits(image, white_levels=None):
     kind, values = get_pixel_kind(image), get_pixel_values(image)
     white_level = (white_levels or {}).get(kind)
     if white_level is None:
-        white_level = DEFAULT_WHITE_LEVEL if kind == "integer" else choose_white_level(kind, values.max())
+        white_level = DEFAULT_WHITE_LEVEL if kind == "integer" else choose_white_level(kind, get_pixel_range(image)[1])
     return Image.fromarray(np.clip(np.rint(values / white_level * 255), 0, 255).astype(np.uint8)), white_level
 
 
-def describe_white_level(kind, white_level, highest=None):
-    """Return a line on how the images of a dataset were scaled."""
+def describe_white_level(kind, white_level, lowest=None, highest=None):
+    """Return a line on how the images of a dataset were scaled, with the range of their values where it is known."""
     source = "integer images of more than 8 bits" if kind == "integer" else "float images"
     maximum = f", the maximum value is {highest:,g}" if highest is not None else ""
-    return f"{source}: 0..{white_level} is scaled to 0..255 in all of them{maximum}"
+    clipped = f"; values below 0 become 0, the minimum is {lowest:,g}" if lowest is not None and lowest < 0 else ""
+    return f"{source}: 0..{white_level} is scaled to 0..255 in all of them{maximum}{clipped}"

@@ -22,29 +22,30 @@ class FolderImages:
     def __init__(self, listing, shape, max_cache_bytes=MAX_CACHE_BYTES, workers=None, white_levels=None):
         self.listing, self.shape, self.workers, self.cache = listing, shape, workers, None
         self.white_levels, self.notes = {}, ()
-        known_levels, max_values = dict(white_levels or {}), {}
+        known_levels, pixel_ranges = dict(white_levels or {}), {}
         indices = np.arange(len(listing))
         self.sizes, self.is_grayscale = np.zeros((len(listing), 2), np.int32), np.zeros(len(listing), bool)
         if len(listing) * int(np.prod(shape)) <= max_cache_bytes:
-            self.cache = self.read(indices, "reading images", known_levels, max_values)
+            self.cache = self.read(indices, "reading images", known_levels, pixel_ranges)
         else:
-            self.check_headers(max_values)
-            indices = np.array([index for index, kind in max_values.items() if kind not in known_levels], np.int64)
-            max_values = {index: (kind, None) for index, kind in max_values.items()} | self.measure_max_values(indices)
-        self.white_levels, notes = resolve_white_levels(known_levels, [*max_values.values()])
+            self.check_headers(pixel_ranges)
+            indices = np.array([index for index, kind in pixel_ranges.items() if kind not in known_levels], np.int64)
+            pixel_ranges = {index: (kind, None) for index, kind in pixel_ranges.items()}
+            pixel_ranges |= self.measure_pixel_ranges(indices)
+        self.white_levels, notes = resolve_white_levels(known_levels, [*pixel_ranges.values()])
         self.notes = (*notes, *note_conversions(self.sizes, self.is_grayscale, shape))
-        if self.cache is not None and max_values:
-            indices = np.array(sorted(max_values), np.int64)
+        if self.cache is not None and pixel_ranges:
+            indices = np.array(sorted(pixel_ranges), np.int64)
             self.cache[indices] = self.read(indices, "reading images")
 
     def __getitem__(self, indices):
         return self.read(indices) if self.cache is None else self.cache[indices]
 
-    def read(self, indices, description="", known_levels=None, highest=None):
+    def read(self, indices, description="", known_levels=None, pixel_ranges=None):
         """Return the pixels of the images at `indices`.
 
-        highest: a dict to which {index: (kind, maximum value or None)} of the images of more than eight bits is added;
-        their pixels stay 0, and the value is None if `known_levels` has a white level for the kind.
+        pixel_ranges: a dict to which {index: (kind, (minimum, maximum) or None)} of the images of more than eight bits
+        is added; their pixels stay 0, and the range is None if `known_levels` has a white level for the kind.
         """
         pixels = np.zeros((len(indices), *self.shape), np.uint8)
 
@@ -52,25 +53,25 @@ class FolderImages:
             index = int(indices[position])
             image = image_io.decode_image(self.listing.get_path(index))
             kind = self.record_header(index, image_io.get_image_header(image))
-            if highest is not None and kind:
-                highest[index] = kind, None if kind in known_levels else bit_depth.get_max_pixel_value(image)
+            if pixel_ranges is not None and kind:
+                pixel_ranges[index] = kind, None if kind in known_levels else bit_depth.get_pixel_range(image)
             else:
                 pixels[position] = image_io.resize_image(image, self.shape, self.white_levels)[0]
 
         self.run_in_threads(read_image, indices, description)
         return pixels
 
-    def measure_max_values(self, indices):
-        """Return {index: (kind, maximum value)} of images of more than eight bits."""
-        max_values = {}
+    def measure_pixel_ranges(self, indices):
+        """Return {index: (kind, (minimum, maximum))} of images of more than eight bits."""
+        pixel_ranges = {}
 
         def measure_image(position):
             index = int(indices[position])
             image = image_io.decode_image(self.listing.get_path(index))
-            max_values[index] = bit_depth.get_pixel_kind(image), bit_depth.get_max_pixel_value(image)
+            pixel_ranges[index] = bit_depth.get_pixel_kind(image), bit_depth.get_pixel_range(image)
 
         self.run_in_threads(measure_image, indices, "measuring images")
-        return max_values
+        return pixel_ranges
 
     def check_headers(self, kinds):
         """Raise UserError for files without an image header; add {index: kind} of more than eight bits to `kinds`."""
@@ -111,15 +112,20 @@ def note_conversions(sizes, is_grayscale, shape):
     return ("; ".join(parts),) if parts else ()
 
 
-def resolve_white_levels(known_levels, highest):
-    """Return ({kind: white level}, notes) of images of more than eight bits; highest: (kind, maximum or None)."""
+def resolve_white_levels(known_levels, pixel_ranges):
+    """Return ({kind: white level}, notes) of images of more than eight bits.
+
+    pixel_ranges: pairs (kind, (minimum, maximum), or None if the white level is known).
+    """
     white_levels, notes = {}, []
-    for kind in sorted({kind for kind, _ in highest}):
-        max_value = max((value for value_kind, value in highest if value_kind == kind and value is not None),
-                        default=None)
-        white_levels[kind] = (known_levels[kind] if kind in known_levels
-                              else bit_depth.choose_white_level(kind, max_value))
-        notes.append(bit_depth.describe_white_level(kind, white_levels[kind], max_value))
+    for kind in sorted({kind for kind, _ in pixel_ranges}):
+        if kind in known_levels:
+            white_levels[kind] = known_levels[kind]
+            notes.append(bit_depth.describe_white_level(kind, white_levels[kind]))
+        else:
+            minima, maxima = zip(*(pixel_range for range_kind, pixel_range in pixel_ranges if range_kind == kind))
+            white_levels[kind] = bit_depth.choose_white_level(kind, max(maxima))
+            notes.append(bit_depth.describe_white_level(kind, white_levels[kind], min(minima), max(maxima)))
     return white_levels, tuple(notes)
 
 

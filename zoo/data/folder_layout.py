@@ -8,15 +8,18 @@ import os
 import re
 
 from zoo.data import image_files, image_formats
-from zoo.data.image_files import is_folder, is_junk_file
+from zoo.data.image_files import is_folder, is_junk_file, is_regular_file
 from zoo.errors import UserError
 from zoo.utils.io import replace_surrogates
 
 # The names of split folders, case-insensitive: train, Training, training_set, seg_train, trainset, "test images", ...
-SPLIT_WORDS = {"train": "train", "training": "train", "val": "validation", "valid": "validation",
-               "validation": "validation", "dev": "validation", "test": "test", "testing": "test", "eval": "eval",
-               "evaluation": "eval"}
-FILLER_PATTERN = "(?:dataset|data|set|split|seg|images?|imgs?)"
+SPLIT_WORDS = {"train": "train", "training": "train", "trainval": "train", "val": "validation", "valid": "validation",
+               "validation": "validation", "validate": "validation", "dev": "validation", "test": "test",
+               "testing": "test", "eval": "eval", "evaluation": "eval", "holdout": "eval"}
+ABBREVIATIONS = {"trn": "train", "tr": "train", "vld": "validation", "tst": "test", "te": "test"}  # languages, too
+COMPOUND_PATTERN = re.compile(r"(?i)(train|hold)[\W_]+(val|out)(?![a-z])")  # train_val, hold-out
+FILLER_PATTERN = "(?:dataset|data|set|split|seg|images?|imgs?|dir|directory|folder|samples?)"
+WORD_PATTERN = re.compile("[a-z]+|[A-Z][a-z]+|[A-Z]+(?![a-z])")  # of pets_train, 01-Train, petsTrain
 SPLIT_NAME_PATTERN = re.compile(rf"(?:{FILLER_PATTERN}[\W_]*)*"
                                 rf"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})"
                                 rf"(?:[\W_]*{FILLER_PATTERN})*"
@@ -28,8 +31,18 @@ RUNS_FOLDER = "runs"  # where other programs write their runs by convention
 
 def parse_split_name(name):
     """Return the split that a folder name denotes, "eval" if it can be validation or test, or None."""
-    match = SPLIT_NAME_PATTERN.fullmatch(name.lower())
+    match = SPLIT_NAME_PATTERN.fullmatch(COMPOUND_PATTERN.sub(r"\1\2", name).lower())
     return SPLIT_WORDS[match[1]] if match else None
+
+
+def parse_split_word(name):
+    """Return the split that one word of a folder name denotes, such as pets_train or 01_test; None if not exactly one.
+
+    It is weaker evidence than `parse_split_name`: train_augmented is such a name, too.
+    """
+    words = [word.lower() for word in WORD_PATTERN.findall(COMPOUND_PATTERN.sub(r"\1\2", name))]
+    splits = {SPLIT_WORDS.get(word, ABBREVIATIONS.get(word)) for word in words} - {None}
+    return splits.pop() if len(splits) == 1 else None
 
 
 def find_split_folders(folder, labels_from, skipped):
@@ -41,13 +54,14 @@ def find_split_folders(folder, labels_from, skipped):
     folders = [name for name in list_folders(folder, other_entries) if has_image(os.path.join(folder, name))]
     split_folders = [name for name in folders if parse_split_name(name)]
     if labels_from == "filename":
-        is_split = any(parse_split_name(name) == "train" for name in split_folders)
-        parts = resolve_split_folders(folder, split_folders) if is_split else {}
+        splits = {name: parse_split_name(name) for name in split_folders}
+        parts = resolve_split_folders(folder, splits) if "train" in splits.values() else {}
     else:
         parts = find_nested_splits(folder, folders, split_folders)
     if not parts:
         if labels_from == "folder":
             check_inner_splits(folder, folders)
+            check_repeated_subfolders(folder, folders)
         return {"": ""}, note_loose_images(folder, "") if labels_from == "folder" else ()
     image_files.merge_skipped(skipped, other_entries)  # without splits they are added when the classes are listed
     notes = []
@@ -69,8 +83,11 @@ def find_split_folders(folder, labels_from, skipped):
 
 def find_nested_splits(folder, folders, split_folders):
     """Return {split: path} of the split folders that contain class folders; {} if they are classes themselves."""
-    nested = [name for name in split_folders if list_image_folders(os.path.join(folder, name))]
+    nested = {name: parse_split_name(name) for name in split_folders
+              if list_image_folders(os.path.join(folder, name))}
     others = [name for name in folders if name not in split_folders]
+    if "train" not in nested.values():
+        nested = find_splits_by_word(folder, folders) or nested
     if not nested:
         check_flat_folders(folder, split_folders, others)
         return {}
@@ -82,6 +99,17 @@ def find_nested_splits(folder, folders, split_folders):
                         f"like {replace_surrogates(siblings[0])}/; move the class folders into train/, or rename "
                         f"{replace_surrogates(name)}/")
     return parts
+
+
+def find_splits_by_word(folder, folders):
+    """Return {name: split} of folders such as pets_train and pets_test that share class folders; {} if none do."""
+    splits = {name: split for name in folders if (split := parse_split_word(name))}
+    classes = {name: {*list_image_folders(os.path.join(folder, name))} for name in splits}
+    train = [name for name, split in splits.items() if split == "train"]
+    if len(train) != 1 or len(classes[train[0]]) < 2:
+        return {}
+    splits = {name: split for name, split in splits.items() if len(classes[name] & classes[train[0]]) > 1}
+    return splits if len(splits) > 1 else {}
 
 
 def check_flat_folders(folder, split_folders, others):
@@ -100,26 +128,41 @@ def check_flat_folders(folder, split_folders, others):
 
 
 def check_inner_splits(folder, classes):
-    """Raise UserError if each class folder contains splits: test images must not become training images."""
+    """Raise UserError if several class folders contain splits: test images must not become training images."""
     def list_splits(name):
         return {parse_split_name(subfolder) for subfolder in list_image_folders(os.path.join(folder, name))} - {None}
 
-    if len(classes) > 1 and all(len(list_splits(name)) > 1 for name in classes):  # usually ends at the first
-        name = replace_surrogates(classes[0])
-        subfolders = list_image_folders(os.path.join(folder, classes[0]))
+    divided = [name for name in classes if len(list_splits(name)) > 1]
+    if len(divided) > 1:
+        name = replace_surrogates(divided[0])
+        subfolders = list_image_folders(os.path.join(folder, divided[0]))
         first, second = [replace_surrogates(subfolder) for subfolder in subfolders if parse_split_name(subfolder)][:2]
         raise UserError(f"{folder} is ambiguous: {name}/{first} and {name}/{second} are either splits, or part of one "
                         f"class; put the splits above the classes, as {first}/{name} and {second}/{name}, or rename "
                         f"{first} and {second}")
 
 
-def resolve_split_folders(folder, names):
-    """Return {split: path} of folders with names of splits; raise UserError for duplicate or ambiguous splits."""
+def check_repeated_subfolders(folder, folders):
+    """Raise UserError if all folders contain the same folders and no images: these are the classes, or parts of one.
+
+    Such are several versions of one data set, color/CLASS and grayscale/CLASS, and splits under other names.
+    """
+    subfolders = [[] if count_images(os.path.join(folder, name)) else list_image_folders(os.path.join(folder, name))
+                  for name in folders]
+    common = sorted(set.intersection(*map(set, subfolders))) if len(folders) > 1 else []
+    if len(common) > 1 and len(common) == min(map(len, subfolders)):
+        first, second, third, fourth = map(replace_surrogates, (*folders[:2], *common[:2]))
+        raise UserError(f"{folder} is ambiguous: {first}/ and {second}/ both contain folders {third} and {fourth}, "
+                        f"which are either the classes, or parts of the classes {first} and {second}; if they are the "
+                        f"classes, give {folder}/{first}, or rename splits to train, val and test; if not, move the "
+                        f"images of {first}/{third} and the like up into {first}/")
+
+
+def resolve_split_folders(folder, splits):
+    """Return {split: path} of folders {name: split}; raise UserError for duplicate or ambiguous splits."""
     parts = {}
-    splits = {name: parse_split_name(name) for name in names}
     missing = [split for split in ("validation", "test") if split not in splits.values()]
-    for name in names:
-        split = splits[name]
+    for name, split in splits.items():
         if split == "eval":
             if len(missing) != 1:
                 raise UserError(f"{folder} is ambiguous: {replace_surrogates(name)}/ is either the validation "
@@ -146,9 +189,13 @@ def unwrap_split_folder(folder, path):
 def list_folders(folder, skipped, prefix=""):
     """Return the names of the subfolders, including links; hidden folders, run directories etc. go to `skipped`."""
     with os.scandir(folder) as entries:
-        entries = sorted((entry for entry in entries if entry.is_dir()), key=lambda entry: entry.name)
+        entries = sorted(entries, key=lambda entry: entry.name)
     names = []
     for entry in entries:
+        if not image_files.is_folder(entry, follow_links=True):
+            if entry.is_symlink() and not os.path.exists(entry.path):  # possibly a class
+                skipped.special.append(f"{prefix}{entry.name} ({image_files.describe_special_file(entry.path)})")
+            continue
         if image_files.is_skipped_folder(entry.path, prefix + entry.name, skipped):
             continue
         if entry.name.lower() == RUNS_FOLDER and not count_images(entry.path):
@@ -182,7 +229,8 @@ def has_image(folder):
 
 
 def is_image_file(entry, extensions):
-    return image_formats.get_extension(entry.name) in extensions and not is_junk_file(entry.name) and entry.is_file()
+    return (image_formats.get_extension(entry.name) in extensions and not is_junk_file(entry.name)
+            and is_regular_file(entry))
 
 
 def count_images(folder):

@@ -88,6 +88,9 @@ def read_npz_arrays(path, groups, max_bytes):
         with np.load(path, allow_pickle=False) as arrays:
             return [[arrays[name] for name in names] for names in groups]
     except NPZ_ERRORS as error:
+        if "allow_pickle" in str(error):
+            raise UserError(f"{path} contains an array of Python objects, which are not loaded, because they can "
+                            "execute code; save arrays of numbers, all images of one shape") from None
         raise UserError(f"{path} is damaged ({' '.join(str(error).split())}); download it again") from None
 
 

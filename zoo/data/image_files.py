@@ -76,20 +76,30 @@ def walk_images(folder, skipped, prefix=""):
         if is_folder(entry):
             if not is_skipped_folder(entry.path, path, skipped):
                 yield from (f"{entry.name}/{file}" for file in walk_images(entry.path, skipped, f"{path}/"))
-        elif entry.is_dir():
+        elif is_folder(entry, follow_links=True):
             skipped.links.append(path)
         elif not is_junk_file(entry.name):
             extension = image_formats.get_extension(entry.name)
             if extension not in extensions:
                 skipped.extensions[extension] += 1
-            elif entry.is_file():
+            elif is_regular_file(entry):
                 yield entry.name
             else:
                 skipped.special.append(f"{path} ({describe_special_file(entry.path)})")
 
 
-def is_folder(entry):
-    return entry.is_dir(follow_symlinks=False)
+def is_folder(entry, follow_links=False):
+    try:
+        return entry.is_dir(follow_symlinks=follow_links)
+    except OSError:  # a link to itself
+        return False
+
+
+def is_regular_file(entry):
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
 
 
 def is_junk_file(name):

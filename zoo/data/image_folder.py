@@ -9,9 +9,11 @@ Images that do not fit into memory are streamed, that is decoded each time a bat
 batches are the same either way.
 """
 
+import difflib
 import hashlib
 import itertools
 import os
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from zoo.data.folder_images import MAX_CACHE_BYTES, FolderImages, describe_inval
 from zoo.data.dataset_info import DatasetInfo
 from zoo.data.datasets import Dataset
 from zoo.errors import UserError, unknown_name_error
-from zoo.utils.io import replace_surrogates
+from zoo.utils.io import expand_user, replace_surrogates
 
 FOLDER_SPLITS = ("", "train", "validation", "test")  # the split of an image; "": the folder has no splits
 LABEL_SOURCES = ("folder", "filename")
@@ -54,7 +56,7 @@ class ImageListing:
 
 def list_images(folder, labels_from="folder"):
     """Return the ImageListing of a folder, sorted by split, class and name; raise UserError if there are no images."""
-    folder = Path(folder).expanduser()
+    folder = expand_user(folder)
     if labels_from not in LABEL_SOURCES:
         raise unknown_name_error("source of labels", labels_from, LABEL_SOURCES)
     if not folder.is_dir():
@@ -106,7 +108,7 @@ def label_by_folder(folder, split_path, skipped):
         is_empty = True
         for file in image_files.walk_images(folder / split_path / name, skipped, f"{prefix}{name}/"):
             is_empty = False
-            yield f"{prefix}{name}/{file}", name
+            yield f"{prefix}{name}/{file}", unicodedata.normalize("NFC", name)  # macOS writes NFD
         if is_empty and len(skipped.runs) == runs_before:  # a folder of run directories is not a class
             extensions = skipped.extensions - extensions_before
             contents = f"no images, but {image_files.describe_extensions(extensions)}" if extensions else "no images"
@@ -160,7 +162,7 @@ def load_image_folder(folder, shape, *, labels_from="folder", limit=None, invali
              for index, name in enumerate(indices)}
     counts = {name: len(part) for name, part in indices.items()}
     return Dataset(make_folder_info(Path(folder), shape, listing.class_names, counts), **parts,
-                   source=str(Path(folder).expanduser().absolute()),
+                   source=str(expand_user(folder).absolute()),
                    notes=(*listing.notes, *skipped_notes, *images.notes, *notes),
                    origin={"kind": "folder", "labels_from": labels_from, "fingerprint": fingerprint_files(listing),
                            **({"white_levels": images.white_levels} if images.white_levels else {})})
@@ -168,12 +170,15 @@ def load_image_folder(folder, shape, *, labels_from="folder", limit=None, invali
 
 def make_one_class_error(listing):
     """Return the UserError for a folder with a single class, which may itself contain the class folders."""
-    name = os.fsdecode(listing.files[0]).partition("/")[0]
-    subfolders = folder_layout.list_image_folders(listing.folder / name) if (listing.folder / name).is_dir() else []
-    hint = ""
-    if len(subfolders) > 1 and not (listing.split_ids > 0).any():
-        hint = (f"; if its folders {replace_surrogates(subfolders[0])} and {replace_surrogates(subfolders[1])} are the "
-                f"classes, give {listing.folder / name}")
+    path, hint = listing.folder, ""
+    subfolders = [] if (listing.split_ids > 0).any() else folder_layout.list_image_folders(path)
+    while len(subfolders) == 1 and not (path != listing.folder and folder_layout.count_images(path)):
+        path = path / subfolders[0]
+        subfolders = folder_layout.list_image_folders(path)
+    if len(subfolders) > 1:
+        kind = "splits" if all(map(folder_layout.parse_split_name, subfolders[:2])) else "classes"
+        hint = (f"; if the folders {replace_surrogates(subfolders[0])} and {replace_surrogates(subfolders[1])} are the "
+                f"{kind}, give {path}")
     return UserError(f"{listing.folder} has a single class, {listing.class_names[0]!r}; a classifier needs at least "
                      f"two class folders{hint}")
 
@@ -209,14 +214,23 @@ def make_folder_info(folder, shape, names, counts):
                        classes_per_column=(len(names),), **counts)
 
 
+def suggest_class(name, listing, pool):
+    """Return a hint if a class of the training images at `pool` has nearly the same name, else ""."""
+    trained = [listing.class_names[label] for label in np.unique(listing.labels[pool])]
+    close = difflib.get_close_matches(name.lower(), [other.lower() for other in trained], n=1, cutoff=0.8)
+    other = next((other for other in trained if [other.lower()] == close), None)
+    return f" (the training images have {other!r})" if other else ""
+
+
 def resolve_folder_splits(listing, limit):
     """Return ({split: indices into `listing`, at most `limit`}, notes): existing splits, or split off by the seed."""
     indices = {split: np.flatnonzero(listing.split_ids == split_id) for split_id, split in enumerate(FOLDER_SPLITS)}
     pool = indices[""] if len(indices[""]) else indices["train"]
     if not len(pool):
         present = " and ".join(split for split in FOLDER_SPLITS if split and len(indices[split]))
+        ignored = "".join(f"; {note}" for note in listing.notes if note.startswith("ignored: "))
         raise UserError(f"{listing.folder} has the split {present}, but no training images; put them into a folder "
-                        "train next to it, or rename the folder if it is a class")
+                        f"train next to it, or rename the folder if it is a class{ignored}")
     missing = [split for split in splits.HELD_OUT_TENTHS if not len(indices[split])]
     order = pool[splits.make_stratified_order(listing.labels[pool], splits.SPLIT_SEED)]
     parts = splits.split_off_missing(order, missing)
@@ -224,8 +238,11 @@ def resolve_folder_splits(listing, limit):
         part = indices[split]
         unknown = np.setdiff1d(listing.labels[part], listing.labels[pool])
         if len(unknown):
-            raise UserError(f"the {split} images have a class without training images: "
-                            f"{listing.class_names[unknown[0]]!r}")
+            name = listing.class_names[unknown[0]]
+            file = os.fsdecode(listing.files[part[listing.labels[part] == unknown[0]][0]])
+            raise UserError(f"the {split} images have a class without training images: {name!r}, for example "
+                            f"{listing.folder / file}{suggest_class(name, listing, pool)}; add training images of this "
+                            "class, or move its images out of the folder")
         if split not in missing:
             parts[split] = part[splits.make_stratified_order(listing.labels[part], splits.SPLIT_SEED)]
     untrained = np.setdiff1d(np.arange(len(listing.class_names)), listing.labels[parts["train"]])

@@ -119,6 +119,7 @@ def resize_image(image, shape, white_levels=None):
     height, width, channels = shape
     transformations, is_grayscale = [], get_image_header(image).is_grayscale
     if bit_depth.get_pixel_kind(image):
+        transformations += ["values below 0 become 0"] if bit_depth.get_pixel_range(image)[0] < 0 else []
         image, white_level = bit_depth.convert_to_8_bits(image, white_levels)
         transformations += [f"0..{white_level} to 0..255"] if white_level != 255 else []
     if image.has_transparency_data:

@@ -3,6 +3,7 @@
 import functools
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from zoo import registry
 from zoo.data.loading import load_data
@@ -190,7 +191,7 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
     device = prepare_run_device(gpu, run_config)
     new_session = Session(run_config, data, device, run_work, deadline, display=make_progress_display(verbose),
                           **session)
-    run = None if name is None else expand_user(output_dir) / name
+    run = None if name is None else expand_user(Path(output_dir) / name)
     if run is not None and (run / "run.json").exists():
         check_same_data(run, data, get_data_option(data))
         if not new_session.finetune_options:

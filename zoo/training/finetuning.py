@@ -113,7 +113,7 @@ def get_weights_name(weights):
     """Return `weights` as it is recorded: a name or path as str; None for None and "none"."""
     if weights in (None, "none"):
         return None
-    if not isinstance(weights, (str, os.PathLike)):
+    if weights == "" or not isinstance(weights, (str, os.PathLike)):
         raise UserError("weights must be a name such as 'imagenet', a run, or the path of a run or of a weights file; "
                         f"got {weights!r}")
     return os.fspath(weights)
@@ -142,7 +142,8 @@ def check_finetune_options(finetune_options):
                         "feature_layer=... and two_stage=True, or strategy=...")
     if finetune_options.weights is None:
         for name in ("strategy", "freeze", "two_stage", "backbone_learning_rate", "preprocessing"):
-            if getattr(finetune_options, name) not in (None, False, "none"):
+            value = getattr(finetune_options, name)
+            if value not in (None, False, "none") or (name, value) == ("preprocessing", "none"):  # raw pixels
                 raise UserError(f"{name}=... requires a pretrained backbone, but no weights are given; give "
                                 f"weights=..., or omit {name}=...")
     two_stage = strategy.two_stage if strategy else finetune_options.two_stage
@@ -225,6 +226,9 @@ def make_stage_recipes(finetune_options, recipe, is_fully_frozen):
     """
     strategy = FINETUNE_STRATEGIES[finetune_options.strategy] if finetune_options.strategy else None
     head_recipe = None
+    if is_fully_frozen and finetune_options.backbone_learning_rate is not None:
+        raise UserError("backbone learning rate is that of pretrained layers which are trained, but the whole backbone "
+                        "is frozen; freeze none of it, or freeze up to a layer, or leave out backbone learning rate")
     if strategy.two_stage if strategy else finetune_options.two_stage:
         if is_fully_frozen:
             raise UserError("two stages require a backbone that is not fully frozen; freeze none of it, or freeze "

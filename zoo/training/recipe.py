@@ -214,21 +214,39 @@ def is_extendable(recipe):
     return recipe.lr_schedule not in ("cosine", "one_cycle")
 
 
-# Fields that have an effect only with certain values of others
+# Fields that have an effect only with certain values of another: {field: (the other, whether the field has an effect)}
 RELEVANT_IF = {
-    "momentum": lambda recipe: recipe.optimizer in ("sgd", "nesterov", "rmsprop"),
-    "rho": lambda recipe: recipe.optimizer in ("rmsprop", "adadelta"),
-    "epsilon": lambda recipe: recipe.optimizer not in ("sgd", "nesterov"),
-    "warmup_epochs": lambda recipe: recipe.lr_schedule in ("constant", "step", "cosine"),
-    "milestones": lambda recipe: recipe.lr_schedule == "step",
-    "gamma": lambda recipe: recipe.lr_schedule in ("step", "plateau"),
-    "lr_patience": lambda recipe: recipe.lr_schedule == "plateau",
-    "min_lr": lambda recipe: recipe.lr_schedule == "plateau",
-    "early_stopping_min_delta": lambda recipe: recipe.early_stopping_patience > 0,
-    "initial_bias": lambda recipe: recipe.initializer != "paper",
+    "momentum": ("optimizer", lambda optimizer: optimizer in ("sgd", "nesterov", "rmsprop")),
+    "rho": ("optimizer", lambda optimizer: optimizer in ("rmsprop", "adadelta")),
+    "epsilon": ("optimizer", lambda optimizer: optimizer not in ("sgd", "nesterov")),
+    "warmup_epochs": ("lr_schedule", lambda schedule: schedule in ("constant", "step", "cosine")),
+    "milestones": ("lr_schedule", lambda schedule: schedule == "step"),
+    "gamma": ("lr_schedule", lambda schedule: schedule in ("step", "plateau")),
+    "lr_patience": ("lr_schedule", lambda schedule: schedule == "plateau"),
+    "min_lr": ("lr_schedule", lambda schedule: schedule == "plateau"),
+    "early_stopping_min_delta": ("early_stopping_patience", lambda patience: patience > 0),
+    "initial_bias": ("initializer", lambda initializer: initializer != "paper"),
 }
 HIDDEN_AT_DEFAULT = ("initializer", "early_stopping_patience", "global_clipnorm", "ema_momentum", "loss",
                      "label_smoothing", "max_norm", "aux_loss_weights", "dropout", "augmentation", "epsilon")
+
+
+def has_effect(field, recipe):
+    """Return whether a field of a recipe has an effect, with the values that its others have."""
+    other, is_relevant = RELEVANT_IF.get(field, ("optimizer", lambda _: True))
+    return is_relevant(getattr(recipe, other))
+
+
+def check_effective(recipe, overrides):
+    """Raise UserError for the first of {field: value} overrides that has no effect in the resulting recipe.
+
+    A value of 0 or "" is accepted, since it requests no effect.
+    """
+    for field, value in overrides.items():
+        if value and not has_effect(field, recipe):
+            other = RELEVANT_IF[field][0]
+            raise UserError(f"{field} has no effect with {other} {getattr(recipe, other)}; leave out {field}, or give "
+                            f"another {other}")
 
 
 def format_recipe(recipe):
@@ -236,5 +254,5 @@ def format_recipe(recipe):
     defaults = serialize_recipe(Recipe())
     return ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
                      for name, value in serialize_recipe(recipe).items()
-                     if RELEVANT_IF.get(name, lambda _: True)(recipe)
+                     if has_effect(name, recipe)
                      and not (name in HIDDEN_AT_DEFAULT and value == defaults[name]))

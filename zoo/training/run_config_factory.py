@@ -6,7 +6,8 @@ from dataclasses import replace
 from zoo import env, registry
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import augmentation, finetuning, recipes
-from zoo.training.recipe import RECIPE_FIELDS, override_recipe, resolve_aux_loss_weights, serialize_recipe
+from zoo.training.recipe import (RECIPE_FIELDS, check_effective, override_recipe, resolve_aux_loss_weights,
+                                 serialize_recipe)
 from zoo.training.run_config import PRECISIONS, RunConfig
 from zoo.utils.keyword_hints import check_keywords
 from zoo.utils.validation import check_type
@@ -129,7 +130,8 @@ def resolve_recipe(model_info, info, name, overrides, finetune_options):
     the model's own head.
     """
     is_pretrained = finetune_options is not None and finetune_options.weights is not None
-    recipe = recipes.get_recipe(model_info.name, info.name, name or ("finetune" if is_pretrained else "modern"))
+    name = ("finetune" if is_pretrained else "modern") if name is None else name
+    recipe = recipes.get_recipe(model_info.name, info.name, name)
     if finetune_options is not None:
         for field in ("aux_loss_weights", "dropout"):
             if overrides.get(field):
@@ -154,4 +156,6 @@ def override_fields(recipe, overrides, options=()):
             raise unknown_name_error("argument of fit, recipe field or model option", field, [*fields, *options])
         check_type(field, value, fields[field])
     recipe, notes = recipes.replace_optimizer(recipe, overrides)
-    return override_recipe(recipe, overrides), notes
+    recipe = override_recipe(recipe, overrides)
+    check_effective(recipe, overrides)
+    return recipe, notes

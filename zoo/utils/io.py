@@ -17,16 +17,24 @@ from zoo.utils.process import is_process_alive
 PATH_ERRNOS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
                errno.EOPNOTSUPP}
 SCRATCH_NAME = re.compile(r"\.(\d{1,10})-.")  # the name of a scratch file begins with the ID of the writing process
+MAX_NAME_BYTES = 255  # of a file or folder, in all common file systems
 SURROGATE = re.compile("[\ud800-\udfff]")  # how Python represents bytes of a file name that are not valid UTF-8
 MAX_JSON_BYTES = 64 * 2**20  # zoo writes no larger JSON file
 
 
 def expand_user(path):
-    """Return `path` as a Path, with ~ expanded; UserError if there is no such home directory."""
+    """Return `path` as a Path, with ~ expanded; UserError if there is no such home directory, or no such name at all.
+    """
     try:
-        return Path(path).expanduser()
+        path = Path(path).expanduser()
     except RuntimeError:
         raise UserError(f"{path}: the home directory of this user is not found; give the full path") from None
+    name = next((name for name in path.parts if len(os.fsencode(name)) > MAX_NAME_BYTES or "\0" in name), None)
+    if name is not None:
+        problem = "a null character" if "\0" in name else f"more than {MAX_NAME_BYTES} bytes"
+        raise UserError(f"{name[:40]}{'...' if len(name) > 40 else ''} cannot be the name of a file or folder: it has "
+                        f"{problem}; give another name")
+    return path
 
 
 def check_writable(path, alternative="another name"):

@@ -14,8 +14,11 @@ from zoo.weights.torch_pickle import (MAX_PICKLE_BYTES, OpaqueObject, PickledSto
 from zoo.weights.safetensors import widen_bfloat16
 
 # Keys under which training programs store the weights; the trained ones come before their moving average
-WRAPPER_KEYS = ("state_dict", "model_state_dict", "model", "net", "ema", "model_ema", "state_dict_ema")
+WRAPPER_KEYS = ("state_dict", "model_state_dict", "model", "net", "params", "ema", "model_ema", "state_dict_ema",
+                "params_ema", "ema_state_dict")
 MAX_WRAPPER_DEPTH = 3  # nesting of wrappers
+# Functions that rebuild arrays which are not read: quantized and sparse tensors, and NumPy arrays
+TENSOR_FUNCTIONS = ("torch._utils._rebuild_", "numpy.core.multiarray.", "numpy._core.multiarray.")
 HEADER_BYTES = 24  # enough to detect the format
 # First pickle of a file from before PyTorch 1.6, without its protocol bytes
 LEGACY_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -95,16 +98,36 @@ def find_state_dict(value):
     """Return (the dict of tensors in an unpickled file, or None; the keys of the wrappers around it)."""
     wrappers = []
     for _ in range(MAX_WRAPPER_DEPTH + 1):
-        if not isinstance(value, dict):
-            break
-        if any(isinstance(item, PickledTensor) for item in value.values()):
-            return value, ".".join(wrappers)
-        key = next((key for key in WRAPPER_KEYS if isinstance(value.get(key), dict) and value[key]), None)
+        items = get_items(value)
+        if has_tensors(items):
+            return items, ".".join(wrappers)
+        key = (next((key for key in WRAPPER_KEYS if get_items(items.get(key))), None)
+               or find_only_state_dict(items))
         if key is None:
             break
         wrappers.append(key)
-        value = value[key]
+        value = items[key]
     return None, ""
+
+
+def get_items(value):
+    """Return the items of an unpickled dict, or of an object that is filled like one; {} for anything else."""
+    if isinstance(value, OpaqueObject):
+        return value.items
+    return value if isinstance(value, dict) else {}
+
+
+def has_tensors(items):
+    return any(isinstance(key, str) and isinstance(item, PickledTensor) for key, item in items.items())
+
+
+def find_only_state_dict(items):
+    """Return the key of the only dict of tensors among `items`; None if there is none, ValueError if there are several.
+    """
+    keys = [key for key, item in items.items() if isinstance(key, str) and has_tensors(get_items(item))]
+    if len(keys) > 1:
+        raise ValueError(f"it has several networks, {', '.join(map(repr, keys[:4]))}; save the state dict of one")
+    return keys[0] if keys else None
 
 
 def describe_object(value, path):
@@ -120,6 +143,11 @@ def describe_object(value, path):
     if content.name.startswith("__torch__"):  # TorchScript
         load = f"torch.jit.load({path.name!r}, map_location='cpu')"
     name = "".join(letter if letter.isprintable() else "?" for letter in content.name[:80])
+    if isinstance(value, dict) and content.name.startswith(TENSOR_FUNCTIONS):
+        load = f"torch.load({path.name!r}, map_location='cpu', weights_only=False)"
+        return (f"has arrays that are not plain float tensors ({name}); if you trust the file, two lines convert them: "
+                "import torch; torch.save({name: torch.as_tensor(array).to_dense().dequantize().float() for name, "
+                f'array in {load}.items()}}, "weights.pt")')
     return (f"has {name} instead of a state dict; loading it would execute its code, which was not done; if you trust "
             f'the file, two lines extract the weights: import torch; torch.save({load}.state_dict(), "weights.pt")')
 

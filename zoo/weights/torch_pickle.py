@@ -35,13 +35,16 @@ class OpaqueObject:
 
     Attributes:
         name: MODULE.NAME of the function or class.
+        items: {key: value} of an object that is filled like a dict, such as one of a subclass of OrderedDict.
     """
 
     name = ""
-    __slots__ = ()
+    __slots__ = ("items",)
 
     def __new__(cls, *_, **__):
-        return object.__new__(cls)
+        instance = object.__new__(cls)
+        instance.items = {}
+        return instance
 
     def __init__(self, *_, **__):
         """Discard the arguments."""
@@ -49,7 +52,11 @@ class OpaqueObject:
     def ignore(self, *_):
         """Discard the arguments."""
 
-    __setstate__ = __setitem__ = append = extend = add = ignore
+    def __setitem__(self, key, value):
+        """Keep the item."""
+        self.items[key] = value
+
+    __setstate__ = append = extend = add = ignore
 
 
 @dataclass(frozen=True)

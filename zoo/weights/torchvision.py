@@ -73,15 +73,17 @@ NAME_MAPS = {"alexnet_2014": map_alexnet, "vgg16": make_vgg_map("vgg16"), "vgg19
 
 # Prefixes that torch.compile, DataParallel and training programs add to the module names of a model
 NAME_PREFIXES = ("_orig_mod.", "module.", "model.", "backbone.", "encoder.", "net.")
+FIRST_MODULES = ("features", "Conv2d_1a_3x3")  # of torchvision's models: whatever precedes them is a prefix, too
 
 
 def group_by_module(kind, tensors):
     """Return the WeightsFile of {parameter name: LazyArray}, grouped by module, in PyTorch's layout."""
-    modules = {}
+    modules, own_prefix = {}, find_own_prefix([*map(strip_prefix, tensors)])
     for name, array in tensors.items():
-        module, _, variable = strip_prefix(name).rpartition(".")
+        stripped_name = strip_prefix(name).removeprefix(own_prefix)
+        module, _, variable = stripped_name.rpartition(".")
         if variable in modules.setdefault(module, {}):
-            raise ValueError(f"it has two networks: {strip_prefix(name)} occurs more than once, also as {name}; "
+            raise ValueError(f"it has two networks: {stripped_name} occurs more than once, also as {name}; "
                              "save the state dict of one")
         modules[module][variable] = array
     return WeightsFile(kind, "torch", {module: [arrays[variable] for variable in VARIABLE_ORDER if variable in arrays]
@@ -92,6 +94,20 @@ def strip_prefix(name):
     """Return a parameter name without the prefixes of wrappers around the model."""
     prefix = next((prefix for prefix in NAME_PREFIXES if name.startswith(prefix)), None)
     return name if prefix is None else strip_prefix(name.removeprefix(prefix))
+
+
+def find_own_prefix(names):
+    """Return what precedes one of FIRST_MODULES in the parameter names, such as "teacher."; "" if they have none."""
+    prefixes = {}
+    for name in names:
+        parts = name.split(".")
+        index = max((index for index, part in enumerate(parts[:-1]) if part in FIRST_MODULES), default=None)
+        if index is not None:
+            prefixes.setdefault(".".join([*parts[:index], ""]), name)
+    if len(prefixes) > 1:
+        first, second = [*prefixes.values()][:2]
+        raise ValueError(f"it has two networks, to which {first} and {second} belong; save the state dict of one")
+    return next(iter(prefixes), "")
 
 
 def pair_torch_modules(names, model_name):

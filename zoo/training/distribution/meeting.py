@@ -21,7 +21,8 @@ CONNECT_TIMEOUT = 120.0  # seconds for all hosts to connect
 NOTICE_AFTER = 2.0  # seconds until a waiting host prints a notice
 HEARTBEAT_TIMEOUT = 30.0  # seconds of silence after which a host is lost; less than JAX's, which aborts
 MAX_MESSAGE_BYTES = 2 ** 24
-BROKEN_CONNECTION = (OSError, EOFError, ValueError, KeyError, TypeError, AuthenticationError)
+BROKEN_CONNECTION = (OSError, EOFError, ValueError, KeyError, TypeError, OverflowError, RecursionError,
+                     AuthenticationError)
 
 
 def meet(addresses, index, settings, timeout=CONNECT_TIMEOUT):
