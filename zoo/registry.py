@@ -101,6 +101,7 @@ SZEGEDY_2015 = Paper("Szegedy, Vanhoucke, Ioffe, Shlens, Wojna", 2015, "Rethinki
                      "Computer Vision", "arXiv:1512.00567")
 SZEGEDY_2016 = Paper("Szegedy, Ioffe, Vanhoucke, Alemi", 2016, "Inception-v4, Inception-ResNet and the Impact of "
                      "Residual Connections on Learning", "arXiv:1602.07261")
+HE_2015_RESNET = Paper("He, Zhang, Ren, Sun", 2015, "Deep Residual Learning for Image Recognition", "arXiv:1512.03385")
 HE_2016 = Paper("He, Zhang, Ren, Sun", 2016, "Identity Mappings in Deep Residual Networks", "arXiv:1603.05027")
 CHOLLET_2016 = Paper("Chollet", 2016, "Xception: Deep Learning with Depthwise Separable Convolutions",
                      "arXiv:1610.02357")
@@ -160,6 +161,34 @@ MODELS = {info.name: info for info in (
               small_stem_parameters=(21_823_274, 21_788_842), aux_loss_weights={"aux1": 0.4},
               backbone_options={"scale": False}, head_options={"dropout": 0.2}, aux_options={"scale": False},
               small_preset=Preset("cifar10", 0.0625)),
+    ModelInfo("resnet18_v1", "resnet_v1", HE_2015_RESNET, (224, 224, 3), 1000, (11_699_112, 11_689_512),
+              feature_layer="conv5_2_relu", min_size=16, small_stem_below=97,
+              small_stem_parameters=(11_183_562, 11_173_962), small_preset=Preset("cifar10", 0.1875)),
+    ModelInfo("resnet34_v1", "resnet_v1", HE_2015_RESNET, (224, 224, 3), 1000, (21_814_696, 21_797_672),
+              feature_layer="conv5_3_relu", min_size=16, small_stem_below=97,
+              small_stem_parameters=(21_299_146, 21_282_122), small_preset=Preset("cifar10", 0.125)),
+    ModelInfo("resnet50", "resnet_v1", HE_2015_RESNET, (224, 224, 3), 1000, (25_636_712, 25_583_592),
+              feature_layer="conv5_3_relu", min_size=16, small_stem_below=97,
+              small_stem_parameters=(23_600_522, 23_547_402), backbone_options={"v1_5": False},
+              small_preset=Preset("cifar10", 0.125)),
+    ModelInfo("resnet101", "resnet_v1", HE_2015_RESNET, (224, 224, 3), 1000, (44_707_176, 44_601_832),
+              feature_layer="conv5_3_relu", min_size=16, small_stem_below=97,
+              small_stem_parameters=(42_670_986, 42_565_642), backbone_options={"v1_5": False},
+              small_preset=Preset("cifar10", 0.125)),
+    ModelInfo("resnet152", "resnet_v1", HE_2015_RESNET, (224, 224, 3), 1000, (60_419_944, 60_268_520),
+              feature_layer="conv5_3_relu", min_size=16, small_stem_below=97,
+              small_stem_parameters=(58_383_754, 58_232_330), backbone_options={"v1_5": False},
+              small_preset=Preset("cifar10", 0.09375)),
+    ModelInfo("resnet20", "resnet_v1", HE_2015_RESNET, (32, 32, 3), 10, (271_098, 269_722), feature_layer="conv4_3_relu",
+              min_size=8, small_preset=Preset("cifar10")),
+    ModelInfo("resnet32", "resnet_v1", HE_2015_RESNET, (32, 32, 3), 10, (466_426, 464_154), feature_layer="conv4_5_relu",
+              min_size=8, small_preset=Preset("cifar10", 0.75)),
+    ModelInfo("resnet44", "resnet_v1", HE_2015_RESNET, (32, 32, 3), 10, (661_754, 658_586), feature_layer="conv4_7_relu",
+              min_size=8, small_preset=Preset("cifar10", 0.625)),
+    ModelInfo("resnet56", "resnet_v1", HE_2015_RESNET, (32, 32, 3), 10, (857_082, 853_018), feature_layer="conv4_9_relu",
+              min_size=8, small_preset=Preset("cifar10", 0.5)),
+    ModelInfo("resnet110", "resnet_v1", HE_2015_RESNET, (32, 32, 3), 10, (1_736_058, 1_727_962), feature_layer="conv4_18_relu",
+              min_size=8, small_preset=Preset("cifar10", 0.375)),
     ModelInfo("resnet18", "resnet", HE_2016, (224, 224, 3), 1000, (11_695_528, 11_687_720), feature_layer="conv5_relu",
               min_size=16, small_stem_below=97, small_stem_parameters=(11_179_978, 11_172_170),
               small_preset=Preset("cifar10", 0.1875)),

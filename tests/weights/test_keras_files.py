@@ -44,7 +44,7 @@ def build_reference(name, **keywords):
     return model, batch, predict(model, batch)
 
 
-LARGE = {"vgg19", "inception_v3", "inception_resnet_v2", "xception"}  # these take seconds to write and read
+LARGE = REFERENCES.keys() - {"vgg16"}  # these take seconds to write and read
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE))
@@ -164,7 +164,7 @@ def test_imagenet_files_are_those_of_keras():
         source = read_module_source(REFERENCES[name][0])
         for file, md5 in (weights.with_top, weights.without_top):
             assert md5 in source
-            assert weights.folder in source and (file in source or name == "inception_resnet_v2")
+            assert weights.folder in source and (file in source or name in ("inception_resnet_v2", *layer_names.RESNETS))
 
 
 def read_module_source(function):
@@ -188,7 +188,8 @@ def test_offline_the_error_names_the_file_and_its_location(tmp_path, monkeypatch
     ("vgg16", {"input_shape": (64, 64, 1), "include_top": False}, ("vgg16", "64x64x1")),
     ("xception", {"width": 0.5}, ("xception", "width", 1)),
     ("vgg16", {"batch_norm": True}, ("vgg16", "batch_norm", "False")),
-    ("resnet34", {}, ("resnet34", "vgg16, vgg19, inception_v3, inception_resnet_v2, xception", "None"))])
+    ("resnet50", {"v1_5": True}, ("resnet50", "v1_5", "False")),
+    ("resnet34", {}, ("resnet34", "vgg16, vgg19, inception_v3, inception_resnet_v2, xception, resnet50", "None"))])
 def test_imagenet_is_refused_for_another_network(name, keywords, parts):
     with pytest.raises(UserError) as error:
         zoo.build(name, **{"weights": "imagenet", **keywords})
