@@ -49,8 +49,11 @@ REFERENCES = {"vgg16": (keras.applications.VGG16, (32, 32, 3)),
               "xception": (keras.applications.Xception, (71, 71, 3)),
               "resnet50": (keras.applications.ResNet50, (32, 32, 3)),
               "resnet101": (keras.applications.ResNet101, (32, 32, 3)),
-              "resnet152": (keras.applications.ResNet152, (32, 32, 3))}
-SLOW_REFERENCES = {"inception_resnet_v2", "resnet101", "resnet152"}
+              "resnet152": (keras.applications.ResNet152, (32, 32, 3)),
+              "resnet50_v2": (keras.applications.ResNet50V2, (32, 32, 3)),
+              "resnet101_v2": (keras.applications.ResNet101V2, (32, 32, 3)),
+              "resnet152_v2": (keras.applications.ResNet152V2, (32, 32, 3))}
+SLOW_REFERENCES = {"inception_resnet_v2", "resnet101", "resnet152", "resnet101_v2", "resnet152_v2"}
 
 
 def compare_with_keras(name, shape, classes, include_top):

@@ -71,3 +71,53 @@ def imagenet(name, classes, width, **keywords):
 
 def cifar(depth, classes):
     return PostActivation([(depth - 2) // 6] * 3, (16, 32, 64), classes, cifar=True)
+
+
+class PreActivation(nn.Module):
+    """The authors' networks for CIFAR, in which every block has its normalization, shared with its first shortcut."""
+
+    def __init__(self, depth, classes):
+        super().__init__()
+        self.is_wide = depth == 164
+        self.conv1, channels = nn.Conv2d(3, 16, 3, 1, 1, bias=False), 16
+        self.blocks = nn.ModuleList()
+        for stage, filters in enumerate((64, 128, 256) if self.is_wide else (16, 32, 64)):
+            for index in range(18):
+                block, stride, inner = nn.Module(), 2 if stage and index == 0 else 1, filters // 4
+                block.is_first = index == 0
+                block.bns, block.convs = nn.ModuleList(), nn.ModuleList()
+                shapes = [(channels, inner, 1, stride), (inner, inner, 3, 1), (inner, filters, 1, 1)] if self.is_wide \
+                    else [(channels, filters, 3, stride), (filters, filters, 3, 1)]
+                for before, after, kernel, step in shapes:
+                    block.bns.append(nn.BatchNorm2d(before))
+                    block.convs.append(nn.Conv2d(before, after, kernel, step, kernel // 2, bias=False))
+                if self.is_wide and block.is_first:
+                    block.project = nn.Conv2d(channels, filters, 1, stride, bias=False)
+                self.blocks.append(block)
+                channels = filters
+        self.bn, self.fc = nn.BatchNorm2d(channels), nn.Linear(channels, classes)
+
+    def forward(self, x):
+        x = self.conv1(x)
+        for block in self.blocks:
+            y = f.relu(block.bns[0](x))
+            if block.is_first:  # the two paths split after the activation
+                x = y
+            x = block.project(x) if hasattr(block, "project") else x
+            for norm, convolution in zip([None, *block.bns[1:]], block.convs, strict=True):
+                y = convolution(y if norm is None else f.relu(norm(y)))
+            x = shorten(x, y) + y
+        return self.fc(f.relu(self.bn(x)).mean((2, 3)))
+
+    def list_layers(self):
+        """Yield (layer name in zoo, module)."""
+        yield "conv1", self.conv1
+        for number, block in enumerate(self.blocks):
+            name = f"conv{number // 18 + 2}_{number % 18 + 1}"
+            names = ["conv1_bn" if number == 0 else f"{name}_preact_bn", f"{name}_conv1_bn", f"{name}_conv2_bn"]
+            yield from zip(names, block.bns, strict=False)
+            yield from ((f"{name}_conv{index}", module) for index, module in enumerate(block.convs, start=1))
+            if hasattr(block, "project"):
+                yield f"{name}_shortcut", block.project
+        yield "conv4_bn", self.bn
+        yield "fc", self.fc
