@@ -10,13 +10,13 @@ with channels of zeros in those for CIFAR (option A). At 224x224: conv1 112x112,
 stem="small", our own, for images of about 32x32: conv1 is 3x3 with stride 1, and there is no pool: 32x32, 16x16, 8x8,
 4x4.
 
-Other implementations: the networks with bottlenecks equal keras.applications', whose convolutions have biases, which
-batch normalization cancels. v1_5=True builds torchvision's, known as ResNet v1.5: the bottleneck has its stride in the
-3x3 convolution, convolutions have no biases, and epsilon is 1e-5, not 1.001e-5. The networks with basic blocks equal
-torchvision's. Many networks for CIFAR project the shortcut, or start with 64 filters, and are far larger.
+Other implementations: ResNet-18 and 34 equal torchvision's; 50, 101 and 152 equal keras.applications'. v1_5=True makes
+these equal torchvision's, known as ResNet v1.5: the bottleneck has its stride in the 3x3 convolution, convolutions have
+no biases, and epsilon is 1e-5, not 1.001e-5. Many networks for CIFAR project the shortcut, or start with 64 filters,
+and are far larger.
 
-Differences from the paper: the released Caffe models have biases in no convolution but conv1 of ResNet-50. The small
-stem is not in the paper.
+Differences from the paper: the convolutions of ResNet-50, 101 and 152 have biases, as in keras.applications, which batch
+normalization makes redundant. stem="small" is not in the paper.
 """
 
 from typing import NamedTuple

@@ -9,13 +9,13 @@ with BN-ReLU. At 224x224: conv1 112x112, pool1 56x56; the last block of a stage 
 stem="small", our own, for images of about 32x32: conv1 is 3x3 with stride 1, and there is no pool: 32x32, and after the
 stages 16x16, 8x8, 4x4, 4x4.
 
-Other implementations: the stride of a stage is in its last block's 3x3 convolution, not in the first block; its
-shortcut takes every second pixel, a 1x1 max pool with stride 2. conv1, the last convolution of a block and projections
-have biases. Nothing activates conv1 before the pool, so its padding with zeros differs from one with -inf. These are
-keras.applications' choices, as in TensorFlow's slim; the authors' Torch code has the stride in the first block.
+Other implementations: timm's and the authors' Torch code reduce the feature map in the first block of a stage.
 
-Differences from the paper: the paper trains ResNet-101, 152 and 200 on ImageNet with a stride in the first block of
-conv3_x to conv5_x and BN-ReLU after conv1. The small stem is not in the paper.
+Differences from the paper, all of keras.applications and of TensorFlow's slim: a stage reduces the feature map in its
+last block, in the 3x3 convolution; the shortcut beside it takes every second pixel, a 1x1 max pool with stride 2. Table
+1 reduces it in the first block of conv3_x, conv4_x and conv5_x. Nothing activates conv1, where the paper has BN-ReLU,
+so that padding pool1 with zeros is not equivalent to -inf. conv1, projections and the last convolution of a block have
+biases. The paper's own networks for ImageNet have 152 and 200 layers. stem="small" is not in the paper.
 """
 
 from keras import layers
