@@ -160,11 +160,15 @@ def test_imagenet_files_are_those_of_keras():
         "vgg19_weights_tf_dim_ordering_tf_kernels.h5", "cbe5617147190e668d6c5d5026f83318")
     assert pretrained.IMAGENET_WEIGHTS["xception"].without_top == (
         "xception_weights_tf_dim_ordering_tf_kernels_notop.h5", "b0042744bf5b25fce3cb969f33bebb97")
+    assert pretrained.IMAGENET_WEIGHTS["resnet101_v2"].with_top == (
+        "resnet101v2_weights_tf_dim_ordering_tf_kernels.h5", "6343647c601c52e1368623803854d971")
+    resnet_source = read_module_source(REFERENCES["resnet50"][0])  # the files of all ResNets
     for name, weights in pretrained.IMAGENET_WEIGHTS.items():
-        source = read_module_source(REFERENCES[name][0])
+        source = resnet_source if name in layer_names.RESNETS else read_module_source(REFERENCES[name][0])
         for file, md5 in (weights.with_top, weights.without_top):
             assert md5 in source
-            assert weights.folder in source and (file in source or name in ("inception_resnet_v2", *layer_names.RESNETS))
+            assert weights.folder in source
+            assert file in source or name == "inception_resnet_v2" or f'"{file.partition("_")[0]}": (' in source
 
 
 def read_module_source(function):
