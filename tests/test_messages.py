@@ -48,7 +48,8 @@ def folder(tmp_path_factory):
     ("train lenet5 --data empty", 2, "empty contains no images in class folders, such as cat and dog; if the files "
      "are named like cat.123.jpg, give --labels-from filename"),
     ("finetune resnet18 --dataset digits", 2, "there are no weights 'imagenet' for resnet18, only for vgg16, vgg19, "
-     "inception_v3, inception_resnet_v2, xception; give --weights cifar10 or none, or a file"),
+     "inception_v3, inception_resnet_v2, xception, resnet50, resnet101, resnet152, resnet50_v2, resnet101_v2, "
+     "resnet152_v2; give --weights cifar10 or none, or a file"),
     ("predict lenet5 cat.png", 2, "lenet5 is neither a run directory nor an existing .keras file; a network's name "
      "needs --weights mnist"),
     ("predict runs/mine cat.png", 2, "cat.png does not exist; give image files, or folders of them"),
