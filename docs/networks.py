@@ -89,6 +89,14 @@ BROUGHT = {  # module: what its paper contributed
         Large kernels are factorized, 5x5 into two 3x3 and 7x7 into 1x7 and 7x1; feature maps are downsampled by a
         convolution and pooling in parallel; batch normalization in the auxiliary classifier; and label smoothing, which
         gives each incorrect class a small fraction of the target.""",
+    "resnet_v1": """
+        Residual learning: a block computes a correction to its input, which a shortcut without parameters adds back.
+        Where plain networks become worse with depth, even on the training images, these become better: an ensemble of
+        up to 152 layers won ILSVRC-2015, and a network of 1202 layers could be trained on CIFAR-10. Bottlenecks keep
+        the deep ones cheaper than VGG-16.""",
+    "resnet_v2": """
+        ResNet-50, 101 and 152 with normalization and ReLU before the convolutions, in the form in which Keras and
+        TensorFlow users know them.""",
     "resnet": """
         A residual block adds a correction to its input, which a residual connection carries past the block. This paper
         puts normalization and ReLU before the convolutions, so that nothing interrupts the residual connections from

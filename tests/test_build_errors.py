@@ -89,7 +89,7 @@ def test_build_refuses(name, keywords, parts):
     assert isinstance(error.value, ValueError)
 
 
-@pytest.mark.parametrize("name, nearest", [("resnet43", "resnet34"), ("VGG16", "vgg16"), ("vgg-16", "vgg16")])
+@pytest.mark.parametrize("name, nearest", [("resnet43", "resnet44"), ("VGG16", "vgg16"), ("vgg-16", "vgg16")])
 def test_the_nearest_network_is_named_before_all(name, nearest):
     with pytest.raises(UserError) as error:
         zoo.build(name)

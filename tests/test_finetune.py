@@ -224,7 +224,7 @@ def test_strategies(strategy, frozen, stages, source, runs_dir, capsys):
     ("vgg16 --dataset digits --dropout 0.5", "dropout"),
     ("vgg16 --dataset digits --strategy small-similar --freeze all", "strategy freeze"),
     ("resnet18 --dataset digits", "'imagenet' resnet18"),
-    ("resnet43 --dataset digits", "'resnet43' 'resnet34'"),
+    ("resnet43 --dataset digits", "'resnet43' 'resnet44'"),
     ("resnet18 --dataset digits --weights gone.h5", "'gone.h5'"),
     ("resnet18 --data gone --weights none", "'gone' digits cifar10 .npz"),
     ("resnet18 --dataset digits --image-size 64 --weights none", "--image-size")])

@@ -119,6 +119,16 @@ def test_scaled_add():
     assert call(nn.ScaledAdd(0.25), np.float32([[1, 2]]), np.float32([[8, -4]])).tolist() == [[3, 1]]
 
 
+def test_channel_padding():
+    x = random_array(2, 3, 5, 4)
+    expected = np.zeros((2, 3, 5, 6), "float32")
+    for at in iterate_indices(x):
+        expected[at] = x[at]
+    assert np.array_equal(call(nn.ChannelPadding(6), x), expected)
+    assert call(nn.ChannelPadding(3), np.float32([[1, 2]])).tolist() == [[1, 2, 0]]
+    assert call(nn.ChannelPadding(2), np.float32([[1, 2]])).tolist() == [[1, 2]]
+
+
 # ------------------------------------------------------------------------------------------------------- LeNet-5's own
 
 def test_scaled_tanh():
@@ -336,6 +346,7 @@ LAYERS = {  # name: (layer, shapes of its inputs without the batch)
     "maxout": (lambda **also: nn.Maxout(2, **also), [(5, 6, 4)]),
     "highway": (lambda **also: nn.Highway(**also), [(5, 6, 4)] * 3),
     "scaled_add": (lambda **also: nn.ScaledAdd(0.2, **also), [(5, 6, 4)] * 2),
+    "channels": (lambda **also: nn.ChannelPadding(6, **also), [(5, 6, 4)]),
     "subsampling": (lambda **also: nn.TrainableSubsampling(3, activation=nn.scaled_tanh, **also), [(7, 6, 4)]),
     "sparse": (lambda **also: nn.SparseConv2D([[3, 1], [0]], 3, activation="tanh", **also), [(7, 6, 4)]),
     "rbf": (lambda **also: nn.RBF([[1, -1, 1], [-1, -1, 1]], **also), [(3,)]),
@@ -378,6 +389,8 @@ def test_symbolic_and_actual_outputs_have_the_same_shape_and_dtype(make, shapes,
     (lambda: nn.LocalResponseNormalization(0.0, 1e-4, 0.75), ("bias=0.0", "alpha=0.0001")),
     (lambda: nn.Maxout(0), ("pieces", "1", "0")),
     (lambda: nn.Maxout(3)(random_array(2, 4)), ("Maxout", "3", "4")),
+    (lambda: nn.ChannelPadding(0), ("channels", "1", "0")),
+    (lambda: nn.ChannelPadding(3)(random_array(2, 4)), ("ChannelPadding", "3", "4")),
     (lambda: nn.TrainableSubsampling(0), ("pool_size", "1", "0")),
     (lambda: nn.TrainableSubsampling(3)(random_array(1, 2, 4, 1)), ("2x4", "3x3")),
     (lambda: nn.SparseConv2D([[0], []], 3), ("table", "[[0], []]")),
@@ -411,6 +424,7 @@ def make_model():
     x = nn.Highway(name="highway")([x, layers.Conv2D(4, 3, padding="same", name="transform")(x), gate])
     x = nn.ScaledAdd(0.3, name="add")([x, layers.Conv2D(4, 1, name="residual")(x)])
     x = nn.SparseConv2D([[0, 1], [2], [3, 0, 1]], 3, activation=nn.scaled_tanh, name="sparse")(x)
+    x = nn.ChannelPadding(5, name="channels")(x)
     x = layers.Concatenate(name="join")([nn.CeilMaxPooling2D(3, 2, name="max")(x),
                                          nn.CeilAveragePooling2D(3, 2, name="average")(x)])
     x = nn.TrainableSubsampling(activation=nn.scaled_tanh, name="subsampling")(x)

@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     ("trian lenet5", 2, "unknown command 'trian'; did you mean 'train'? (available: compare, "
      "diagram, doctor, evaluate, export, extract-features, finetune, list, lr-find, predict, recipes, report, "
      "selftest, summary, train, visualize)"),
-    ("train resnet43", 2, f"unknown network 'resnet43'; did you mean 'resnet34'? (available: {MODELS})"),
+    ("train resnet43", 2, f"unknown network 'resnet43'; did you mean 'resnet44'? (available: {MODELS})"),
     ("train lenet5 --dataset cifar11", 2, "unknown dataset 'cifar11'; did you mean 'cifar10'? (available: "
      "cifar10, cifar100, digits, fashion_mnist, mnist); there is no folder or .npz file 'cifar11' either"),
     ("train lenet5 --epcohs 3", 2, "unrecognized option or argument '--epcohs'; did you mean --epochs?"),
@@ -48,7 +48,8 @@ def folder(tmp_path_factory):
     ("train lenet5 --data empty", 2, "empty contains no images in class folders, such as cat and dog; if the files "
      "are named like cat.123.jpg, give --labels-from filename"),
     ("finetune resnet18 --dataset digits", 2, "there are no weights 'imagenet' for resnet18, only for vgg16, vgg19, "
-     "inception_v3, inception_resnet_v2, xception; give --weights cifar10 or none, or a file"),
+     "inception_v3, inception_resnet_v2, xception, resnet50, resnet101, resnet152, resnet50_v2, resnet101_v2, "
+     "resnet152_v2; give --weights cifar10 or none, or a file"),
     ("predict lenet5 cat.png", 2, "lenet5 is neither a run directory nor an existing .keras file; a model's name "
      "needs --weights mnist"),
     ("predict runs/mine cat.png", 2, "cat.png does not exist; give image files, or folders of them"),

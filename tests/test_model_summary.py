@@ -315,7 +315,7 @@ def test_auxiliary_classifiers(name):
 
 def test_errors_are_those_of_build():
     for name, arguments, keywords, pins in (
-            ("resnet43", (), {}, ("'resnet43'", "'resnet34'")), ("vgg16", ((8, 8, 3),), {}, ("vgg16", "16", "8x8")),
+            ("resnet43", (), {}, ("'resnet43'", "'resnet44'")), ("vgg16", ((8, 8, 3),), {}, ("vgg16", "16", "8x8")),
             ("vgg16", (), {"aux": True}, ("aux", "googlenet", "inception_v3", "True")),
             ("vgg16", (), {"batchnorm": True}, ("batchnorm", "batch_norm"))):
         with pytest.raises(UserError) as error:

@@ -46,7 +46,14 @@ REFERENCES = {"vgg16": (keras.applications.VGG16, (32, 32, 3)),
               "vgg19": (keras.applications.VGG19, (32, 32, 3)),
               "inception_v3": (keras.applications.InceptionV3, (75, 75, 3)),
               "inception_resnet_v2": (keras.applications.InceptionResNetV2, (75, 75, 3)),
-              "xception": (keras.applications.Xception, (71, 71, 3))}
+              "xception": (keras.applications.Xception, (71, 71, 3)),
+              "resnet50": (keras.applications.ResNet50, (32, 32, 3)),
+              "resnet101": (keras.applications.ResNet101, (32, 32, 3)),
+              "resnet152": (keras.applications.ResNet152, (32, 32, 3)),
+              "resnet50_v2": (keras.applications.ResNet50V2, (32, 32, 3)),
+              "resnet101_v2": (keras.applications.ResNet101V2, (32, 32, 3)),
+              "resnet152_v2": (keras.applications.ResNet152V2, (32, 32, 3))}
+SLOW_REFERENCES = {"inception_resnet_v2", "resnet101", "resnet152", "resnet101_v2", "resnet152_v2"}
 
 
 def compare_with_keras(name, shape, classes, include_top):
@@ -66,8 +73,8 @@ def test_equal_to_keras_without_a_top(name):
 
 
 @pytest.mark.parametrize("name", [
-    # it takes 20 s
-    pytest.param(name, marks=[pytest.mark.slow] * (name == "inception_resnet_v2")) for name in REFERENCES])
+    # these take 20 s
+    pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW_REFERENCES)) for name in REFERENCES])
 def test_equal_to_keras(name):
     assert compare_with_keras(name, REFERENCES[name][1], 10, include_top=True) < 1e-5
 

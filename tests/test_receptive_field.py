@@ -9,6 +9,7 @@ from zoo.analysis import summary
 from zoo.layers import (
     CeilAveragePooling2D,
     CeilMaxPooling2D,
+    ChannelPadding,
     Highway,
     LocalResponseNormalization,
     Maxout,
@@ -43,7 +44,7 @@ def compute_last_field(shape, *steps):
     (TrainableSubsampling(2), (5, 5), (4, 4)),
     (SparseConv2D([[0], [1, 2]], 5), (11, 11), (2, 2)),
     *((elementwise, (3, 3), (2, 2)) for elementwise in (
-        LocalResponseNormalization(2, 1e-4, 0.75, 3), Maxout(2), layers.PReLU(), layers.ReLU(), layers.Dense(3),
+        LocalResponseNormalization(2, 1e-4, 0.75, 3), Maxout(2), ChannelPadding(6), layers.PReLU(), layers.ReLU(), layers.Dense(3),
         layers.BatchNormalization(), layers.Activation("tanh"), layers.Dropout(0.5), layers.ZeroPadding2D(3))),
     *((global_layer, "all", None) for global_layer in (
         layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D(keepdims=True), layers.Flatten(),
@@ -114,6 +115,10 @@ STEM = compute_field((3, 2), CONV, CONV, (3, 2), (1, 1), CONV, (3, 2))  # of Inc
     ("resnet34", "conv5", *compute_field((7, 2), (3, 2), *[CONV] * 6, (3, 2), *[CONV] * 7, (3, 2), *[CONV] * 11, (3, 2),
                                          *[CONV] * 5)),
     ("resnet34", "conv5", 899, 32),
+    ("resnet50", "conv5", *compute_field((7, 2), (3, 2), *[CONV] * 3, (1, 2), *[CONV] * 4, (1, 2), *[CONV] * 6, (1, 2),
+                                         *[CONV] * 3)),
+    ("resnet20", "conv4", *compute_field(CONV, *[CONV] * 6, (3, 2), *[CONV] * 5, (3, 2), *[CONV] * 5)),
+    ("resnet20", "conv4", 1 + 2 * 7 + 2 + 2 * 10 + 4 + 4 * 10, 4),
     ("inception_v3", "stem", *STEM),
     ("inception_v3", "mixed0", STEM[0] + 4 * 8, 8),  # 5x5, or two 3x3
     ("inception_v3", "mixed3", STEM[0] + 3 * 4 * 8 + 4 * 8, 16),  # 3x3 and 3x3 with stride 2

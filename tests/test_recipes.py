@@ -95,6 +95,13 @@ def test_the_recipe_of_the_notes():
                   "weight_decay": 1e-5}),
     ("resnet34", {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 128,
                   "milestones": "82 123", "gamma": 0.1, "epochs": 164, "augmentation": "flip crop=4"}),
+    ("resnet56", {"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 128,
+                  "milestones": "91 136", "gamma": 0.1, "epochs": 182, "warmup_epochs": 0.0}),
+    ("resnet110", {"milestones": "91 136", "epochs": 182, "warmup_epochs": 1.1, "augmentation": "flip crop=4"}),
+    ("resnet50", {"learning_rate": 0.1, "weight_decay": 1e-4, "batch_size": 256, "lr_schedule": "plateau",
+                  "gamma": 0.1, "epochs": 120}),
+    ("resnet101_v2", {"learning_rate": 0.1, "weight_decay": 1e-4, "batch_size": 256, "milestones": "30 60",
+                      "warmup_epochs": 0.0}),
     ("msra_a", {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 128}),
     ("lenet5", {"epochs": 20, "momentum": 0.0, "milestones": "2 5 8 12", "augmentation": ""}),
 ])

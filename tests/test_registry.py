@@ -27,7 +27,9 @@ FACTS = {name: facts for file in sorted({spec.module for spec in MODELS.values()
 
 
 # These take seconds to build: counts and shapes are always tested, the rest only for inception_resnet_v2_paper
-LARGE = {"inception_resnet_v1", "inception_resnet_v2", "inception_v2", "inception_v3", "inception_v4", "xception"}
+LARGE = {"inception_resnet_v1", "inception_resnet_v2", "inception_v2", "inception_v3", "inception_v4", "xception",
+         "resnet56", "resnet101", "resnet110", "resnet152", "resnet110_v2", "resnet164_v2", "resnet101_v2",
+         "resnet152_v2"}
 
 
 def slow_if_large(rows):

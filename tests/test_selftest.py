@@ -297,7 +297,7 @@ sys.exit(status)
 
 
 @pytest.mark.parametrize("arguments, pins", [
-    (["lenet6"], ("'lenet6'", "'lenet5'")), (["lenet5", "resnet43"], ("'resnet43'", "'resnet34'")),
+    (["lenet6"], ("'lenet6'", "'lenet5'")), (["lenet5", "resnet43"], ("'resnet43'", "'resnet44'")),
     (["--fast"], ("'--fast'",))])
 def test_invalid_arguments_get_one_line_before_anything_is_loaded(tmp_path, arguments, pins):
     process = run_python("-c", LOADED, *arguments, scratch=tmp_path)

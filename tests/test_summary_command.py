@@ -172,7 +172,7 @@ def test_tables_in_text_are_not_wrapped():
 
 INVALID_ARGUMENTS = [
     ("", ("lenet5", "lenet5_1998", "python -m zoo summary --help")),
-    ("resnet43", ("'resnet43'", "'resnet34'")),
+    ("resnet43", ("'resnet43'", "'resnet44'")),
     ("vgg16 vgg19", ("'vgg19'",)),
     ("vgg16 --image-size 12", ("vgg16", "16", "12x12")),
     ("vgg16 --image-size small", ("--image-size", "HEIGHTxWIDTH", "'small'")),

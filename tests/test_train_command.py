@@ -362,7 +362,7 @@ def test_ctrl_c(clean_environment, tmp_path):
 
 @pytest.mark.parametrize("arguments, parts", [
     ("", "lenet5 lenet5_1998 xception --help"),
-    ("resnet43", "resnet43 resnet34"),
+    ("resnet43", "resnet43 resnet44"),
     ("lenet5 --dataset cifar11", "cifar11 cifar10"),
     ("lenet5 --label-mode coarse", "digits coarse"),
     ("vgg16 --dataset cifar100 --label-mode rough", "rough fine coarse"),
@@ -426,7 +426,7 @@ def test_a_name_that_no_file_can_have(flag, capsys):
 
 
 def test_train_reports_an_error_in_one_line(python):
-    check_message(get_error_line(python("-m", "zoo.train", "resnet43")), "resnet43", "resnet34")
+    check_message(get_error_line(python("-m", "zoo.train", "resnet43")), "resnet43", "resnet44")
     assert list_files(python.folder) == []
 
 

@@ -1,5 +1,6 @@
 """He et al. 2016; table 1 of He et al. 2015 (arXiv:1512.03385), and the arithmetic of the authors' Torch code."""
 
+from papers.counting import Counter
 from papers.facts import Facts
 
 
@@ -44,6 +45,36 @@ def stages(*blocks):
     return {last.get(name, name): shape for name, shape in STAGES.items()}
 
 
+def count_cifar(bottleneck, width=1.0):
+    """Return the Counter of ResNet-110 or 164: 18 blocks in each of three stages, normalization before convolutions."""
+    counter = Counter(per_filter=4, size=32)
+    before = counter.chain(3, (max(1, int(16 * width)), 9))  # its normalization is the first block's
+    for stage, channels in enumerate((64, 128, 256) if bottleneck else (16, 32, 64)):
+        counter.size, channels = 32 >> stage, max(1, int(channels * width))
+        inner = max(1, channels // 4)
+        for index in range(18):
+            after = counter.chain(before, *([(inner, 1), (inner, 9), (channels, 1)] if bottleneck else
+                                            [(channels, 9), (channels, 9)]))
+            if bottleneck and index == 0:
+                counter.chain(before, (channels, 1))
+                counter.total, counter.filters = counter.total - 4 * channels, counter.filters - channels
+            before = after
+    counter.dense(before, 10)
+    return counter
+
+
+def cifar_facts(parameters, bottleneck):
+    channels = (64, 128, 256) if bottleneck else (16, 32, 64)
+    assert (count_cifar(bottleneck).total, count_cifar(bottleneck).total - 2 * count_cifar(bottleneck).filters
+            ) == parameters
+    return Facts(
+        (32, 32, 3), 10, parameters, count_cifar(bottleneck).multiply_adds,
+        {"conv1": (32, 32, 16), "conv2_18_add": (32, 32, channels[0]), "conv3_18_add": (16, 16, channels[1]),
+         "conv4_18_add": (8, 8, channels[2]), "conv4_relu": (8, 8, channels[2]), "pool4": (channels[2],), "fc": (10,)},
+        "conv4_relu", {(28, 28): (7, 7), (32, 32): (8, 8), (33, 32): (9, 8), (64, 64): (16, 16)}, channels[2],
+        {width: count_cifar(bottleneck, width).total for width in (0.5, 0.1)})
+
+
 FACTS = {
     "resnet18": Facts(
         (224, 224, 3), 1000, (11_695_528, 11_687_720), multiply_adds((2, 2, 2, 2)), stages(2, 2, 2, 2), "conv5_relu",
@@ -55,4 +86,7 @@ FACTS = {
                      1e-9: count((3, 4, 6, 3), (1, 1, 1, 1))},
         stems=STEMS, small=(21_295_562, 21_280_330), variants=(
             ({"input_shape": (32, 32, 3), "classes": 100}, (21_341_732, 21_326_500)),)),
+    # both 1.7 M
+    "resnet110_v2": cifar_facts((1_736_058, 1_727_962), bottleneck=False),
+    "resnet164_v2": cifar_facts((1_727_482, 1_703_258), bottleneck=True),
 }

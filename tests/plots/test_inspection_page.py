@@ -242,7 +242,7 @@ def test_a_custom_model_of_any_size(tmp_path, hopper, capsys):
 
 
 @pytest.mark.parametrize("arguments, pins", [
-    (["resnet43"], ("'resnet43'", "'resnet34'")),
+    (["resnet43"], ("'resnet43'", "'resnet44'")),
     (["./nowhere"], ("./nowhere", ".keras")),
     (["lenet5", "--image", "nowhere.png"], ("nowhere.png",)),
     (["lenet5", "--image", "."], ("--image", ".")),

@@ -44,7 +44,7 @@ def build_reference(name, **keywords):
     return model, batch, predict(model, batch)
 
 
-LARGE = {"vgg19", "inception_v3", "inception_resnet_v2", "xception"}  # these take seconds to write and read
+LARGE = REFERENCES.keys() - {"vgg16"}  # these take seconds to write and read
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE))
@@ -160,11 +160,15 @@ def test_imagenet_files_are_those_of_keras():
         "vgg19_weights_tf_dim_ordering_tf_kernels.h5", "cbe5617147190e668d6c5d5026f83318")
     assert pretrained.IMAGENET_WEIGHTS["xception"].without_top == (
         "xception_weights_tf_dim_ordering_tf_kernels_notop.h5", "b0042744bf5b25fce3cb969f33bebb97")
+    assert pretrained.IMAGENET_WEIGHTS["resnet101_v2"].with_top == (
+        "resnet101v2_weights_tf_dim_ordering_tf_kernels.h5", "6343647c601c52e1368623803854d971")
+    resnet_source = read_module_source(REFERENCES["resnet50"][0])  # the files of all ResNets
     for name, weights in pretrained.IMAGENET_WEIGHTS.items():
-        source = read_module_source(REFERENCES[name][0])
+        source = resnet_source if name in layer_names.RESNETS else read_module_source(REFERENCES[name][0])
         for file, md5 in (weights.with_top, weights.without_top):
             assert md5 in source
-            assert weights.folder in source and (file in source or name == "inception_resnet_v2")
+            assert weights.folder in source
+            assert file in source or name == "inception_resnet_v2" or f'"{file.partition("_")[0]}": (' in source
 
 
 def read_module_source(function):
@@ -188,7 +192,8 @@ def test_offline_the_error_names_the_file_and_its_location(tmp_path, monkeypatch
     ("vgg16", {"input_shape": (64, 64, 1), "include_top": False}, ("vgg16", "64x64x1")),
     ("xception", {"width": 0.5}, ("xception", "width", 1)),
     ("vgg16", {"batch_norm": True}, ("vgg16", "batch_norm", "False")),
-    ("resnet34", {}, ("resnet34", "vgg16, vgg19, inception_v3, inception_resnet_v2, xception", "None"))])
+    ("resnet50", {"v1_5": True}, ("resnet50", "v1_5", "False")),
+    ("resnet34", {}, ("resnet34", "vgg16, vgg19, inception_v3, inception_resnet_v2, xception, resnet50", "None"))])
 def test_imagenet_is_refused_for_another_network(name, keywords, parts):
     with pytest.raises(UserError) as error:
         zoo.build(name, **{"weights": "imagenet", **keywords})

@@ -174,6 +174,49 @@ def test_alexnet_of_torchvision(tmp_path):
     check_message(error.value, "alexnet", tmp_path / "alexnet.pth", 0, 8)
 
 
+@pytest.mark.parametrize("name", ["resnet18_v1", "resnet34_v1", "resnet50"])
+def test_resnets_of_torchvision(name, tmp_path):
+    torch = pytest.importorskip("torch")
+    import torch_resnet
+
+    model = randomize_torch(torch, torch_resnet.imagenet(name, 7, 0.125))
+    batch = random_images(2, 64, 75, 3)
+    with torch.no_grad():
+        expected = model(torch.from_numpy(batch.transpose(0, 3, 1, 2).copy())).numpy()
+    torch.save(model.state_dict(), tmp_path / "resnet.pth")
+    source = sources.resolve_weights_source(tmp_path / "resnet.pth", name)
+    assert source.implied_options == ({"v1_5": True} if name == "resnet50" else {})
+    assert source.count_classes() == 7 and source.scaling.scale[0] == pytest.approx(1 / (255 * 0.229))
+    arguments = {"input_shape": (64, 75, 3), "classes": 7, "width": 0.125, "weights": str(tmp_path / "resnet.pth")}
+    model_of_zoo = zoo.build(name, **arguments, classifier_activation=None)
+    assert model_of_zoo.get_layer("conv1").strides == (2, 2)  # the paper's stem
+    assert relative_difference(np.asarray(keras.ops.convert_to_numpy(model_of_zoo(batch, training=False))),
+                               expected) < 1e-4
+    with pytest.raises(UserError) as error:
+        zoo.build(name, **{**arguments, "stem": "small"})
+    check_message(error.value, "resnet.pth", name, "stem")
+
+
+def test_torchvisions_resnet50_is_version_1_5(tmp_path):
+    torch = pytest.importorskip("torch")
+    import torch_resnet
+
+    torch.save(torch_resnet.imagenet("resnet50", 7, 0.125).state_dict(), tmp_path / "resnet.pth")
+    arguments = {"input_shape": (64, 64, 3), "classes": 7, "width": 0.125, "weights": str(tmp_path / "resnet.pth")}
+    with pytest.raises(UserError) as error:
+        zoo.build("resnet50", **arguments, v1_5=False)
+    check_message(error.value, "resnet50", tmp_path / "resnet.pth", "--model-option v1_5=true")
+    released = zoo.build("resnet50", (64, 64, 3), 7, width=0.125, stem="paper")
+    released.save_weights(tmp_path / "a.weights.h5")
+    assert sources.resolve_weights_source(tmp_path / "a.weights.h5", "resnet50").implied_options == {"v1_5": False}
+    with pytest.raises(UserError) as error:
+        zoo.build("resnet50", **{**arguments, "weights": str(tmp_path / "a.weights.h5")}, stem="paper", v1_5=True)
+    check_message(error.value, "resnet50", "a.weights.h5", "--model-option v1_5=false")
+    with pytest.raises(UserError) as error:
+        zoo.build("resnet34_v1", **arguments)
+    check_message(error.value, "resnet34_v1", tmp_path / "resnet.pth")
+
+
 def make_narrow_vgg16():
     """Return (a backbone of vgg16, {parameter name in torchvision: array})."""
     model = zoo.build("vgg16", (32, 32, 3), width=0.02, include_top=False)

@@ -16,6 +16,7 @@ from zoo.layers import (
     RBF,
     CeilAveragePooling2D,
     CeilMaxPooling2D,
+    ChannelPadding,
     Highway,
     LocalResponseNormalization,
     Maxout,
@@ -144,5 +145,5 @@ LAYER_MEMORY_RULES = {
     (layers.Concatenate, layers.ZeroPadding1D, layers.ZeroPadding2D, layers.Cropping1D, layers.Cropping2D,
      layers.Rescaling, layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D,
      layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D, CeilAveragePooling2D,
-     layers.InputLayer): LayerMemory(),
+     ChannelPadding, layers.InputLayer): LayerMemory(),
 }

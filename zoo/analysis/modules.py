@@ -33,7 +33,7 @@ LAYER_LABELS = {"Conv2D": "conv", "SparseConv2D": "sparse conv", "SeparableConv2
                 "GlobalMaxPooling2D": "global max pool", "SpatialPyramidPooling2D": "spatial pyramid pool",
                 "TrainableSubsampling": "subsampling", "LocalResponseNormalization": "LRN",
                 "BatchNormalization": "batch norm", "Concatenate": "concat", "Add": "add", "ScaledAdd": "add",
-                "Highway": "highway", "ZeroPadding2D": "pad", "Flatten": "flatten", "Dropout": "dropout",
+                "Highway": "highway", "ZeroPadding2D": "pad", "ChannelPadding": "pad channels", "Flatten": "flatten", "Dropout": "dropout",
                 "InputLayer": "input", "Activation": "activation", "Softmax": "softmax"}
 ACTIVATION_LABELS = {"relu": "ReLU"}  # activations whose label differs from the name in code
 UNLABELLED_ACTIVATIONS = (None, "relu", "softmax")  # shown by the colour of a stripe alone

@@ -13,6 +13,7 @@ from keras import layers
 from zoo.layers import (
     CeilAveragePooling2D,
     CeilMaxPooling2D,
+    ChannelPadding,
     Highway,
     LocalResponseNormalization,
     Maxout,
@@ -115,7 +116,7 @@ PIXELWISE_LAYERS = (
     layers.BatchNormalization, layers.Normalization, layers.Rescaling, layers.Dropout, layers.SpatialDropout2D,
     layers.GaussianNoise, layers.GaussianDropout, layers.Dense, layers.ZeroPadding1D, layers.ZeroPadding2D,
     layers.Cropping1D, layers.Cropping2D, layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum,
-    layers.Minimum, layers.Concatenate, LocalResponseNormalization, Maxout, Highway, ScaledAdd)
+    layers.Minimum, layers.Concatenate, LocalResponseNormalization, Maxout, Highway, ScaledAdd, ChannelPadding)
 PIXELWISE_OPERATIONS = {"Relu", "Sigmoid", "Tanh", "Silu", "Gelu", "Add", "Subtract", "Multiply", "TrueDivide",
                         "Divide", "Maximum", "Minimum", "Negative", "Absolute", "Square", "Sqrt", "Exp", "Log",
                         "Concatenate"}

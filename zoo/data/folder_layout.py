@@ -145,7 +145,7 @@ def check_inner_splits(folder, classes):
 def check_repeated_subfolders(folder, folders):
     """Raise UserError if all folders contain the same folders and no images: these are the classes, or parts of one.
 
-    Such are several versions of one data set, color/CLASS and grayscale/CLASS, and splits under other names.
+    Such are several versions of one dataset, color/CLASS and grayscale/CLASS, and splits under other names.
     """
     subfolders = [[] if count_images(os.path.join(folder, name)) else list_image_folders(os.path.join(folder, name))
                   for name in folders]

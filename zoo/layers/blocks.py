@@ -35,22 +35,27 @@ def conv_bn_relu(x, filters, kernel_size, *, name):
     return bn_relu(x, name=name)
 
 
-def bn_relu(x, *, name):
+def bn_relu(x, *, momentum=0.9, epsilon=1e-5, name):
     """Apply batch normalization, NAME_bn, and ReLU, NAME_relu."""
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def conv_no_bias(x, filters, kernel_size, stride=1, *, name):
-    """Apply convolution without bias, with symmetric zero padding as in Caffe and PyTorch, and He initialization.
+def conv_symmetric(x, filters, kernel_size, stride=1, *, use_bias, name):
+    """Apply convolution with symmetric zero padding as in Caffe and PyTorch, and He initialization.
 
     Keras's "same" padding is symmetric for stride 1; for stride 2 and an even size it pads only right and below.
     """
     padding = "same" if stride == 1 else "valid"
     if kernel_size > 1 and stride > 1:
         x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
-    return layers.Conv2D(filters, kernel_size, stride, padding, use_bias=False,
+    return layers.Conv2D(filters, kernel_size, stride, padding, use_bias=use_bias,
                          kernel_initializer=make_he_fan_out_initializer(), name=name)(x)
+
+
+def conv_no_bias(x, filters, kernel_size, stride=1, *, name):
+    """Apply convolution without bias, with symmetric zero padding and He initialization."""
+    return conv_symmetric(x, filters, kernel_size, stride, use_bias=False, name=name)
 
 
 def inception_conv(x, filters, kernel_size, stride=1, padding="same", *, scale, name):

@@ -109,6 +109,15 @@ PAPER_XCEPTION = replace(PAPER_INCEPTION_V4, optimizer="sgd", momentum=0.9, weig
 # linear warm-up.
 PAPER_RESNET = replace(BASE, optimizer="sgd", lr_schedule="step", milestones="82 123", gamma=0.1, weight_decay=1e-4,
                        epochs=164)
+# The same on ImageNet: 0.1 without a warm-up, divided by 10 after 30 and 60 epochs, batch size 256. Ours: 90 epochs.
+PAPER_RESNET_V2 = replace(PAPER_RESNET, milestones="30 60", warmup_epochs=0.0, batch_size=256, epochs=90)
+# He et al. 2015 (arXiv:1512.03385), section 3.4: 0.1, divided by 10 when the error plateaus, batch size 256, 600,000
+# steps, which are 120 epochs of ImageNet.
+PAPER_RESNET_V1 = replace(PAPER_ALEXNET, learning_rate=0.1, weight_decay=1e-4, batch_size=256, min_lr=1e-4, epochs=120)
+# Section 4.2: CIFAR: learning rate divided by 10 after 32,000 and 48,000 of 64,000 steps of 128 of 45,000 images. With
+# 110 layers 0.01 until the training error is below 80 %, about 400 steps: here a linear warm-up of as many.
+PAPER_RESNET_CIFAR = replace(PAPER_RESNET, milestones="91 136", warmup_epochs=0.0, epochs=182)
+PAPER_RESNET110 = replace(PAPER_RESNET_CIFAR, warmup_epochs=1.1)
 # Srivastava et al. 2015: SGD with momentum, exponential decay of the learning rate. The initial learning rates, 0.025
 # and 0.01 for MNIST, and the weight decay for CIFAR are those of the authors' solvers. Ours: 2 % less per epoch, where
 # the solvers divide by 10, three times and twice; the number of epochs; and no weight decay for MNIST, where theirs is
@@ -125,7 +134,11 @@ PAPER_RECIPES = {
     "highway": PAPER_HIGHWAY, "highway_mnist": PAPER_HIGHWAY_MNIST, "inception_v3": PAPER_INCEPTION_V3,
     "inception_v4": PAPER_INCEPTION_V4, "inception_resnet_v1": PAPER_INCEPTION_V4,
     "inception_resnet_v2": PAPER_INCEPTION_V4, "inception_resnet_v2_paper": PAPER_INCEPTION_V4,
-    "xception": PAPER_XCEPTION, "resnet18": PAPER_RESNET, "resnet34": PAPER_RESNET,
+    "xception": PAPER_XCEPTION,
+    **dict.fromkeys(("resnet18", "resnet34", "resnet110_v2", "resnet164_v2"), PAPER_RESNET),
+    **dict.fromkeys(("resnet50_v2", "resnet101_v2", "resnet152_v2"), PAPER_RESNET_V2),
+    **dict.fromkeys(("resnet18_v1", "resnet34_v1", "resnet50", "resnet101", "resnet152"), PAPER_RESNET_V1),
+    **dict.fromkeys(("resnet20", "resnet32", "resnet44", "resnet56"), PAPER_RESNET_CIFAR), "resnet110": PAPER_RESNET110,
 }
 # Trained by their authors without augmentation: digits, and CIFAR without flips.
 NO_AUGMENTATION_MODELS = ("lenet5", "lenet5_1998", "maxout_mnist", "highway_mnist")

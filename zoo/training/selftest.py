@@ -51,7 +51,10 @@ OVERFIT_CONFIGS = {  # any other model has OverfitConfig()
     # dropout on the image, and gates that are nearly closed initially
     "highway": OverfitConfig(max_steps=2000), "highway_mnist": OverfitConfig(max_steps=2000),
     **dict.fromkeys(("inception_v2", "inception_v3", "inception_v4", "inception_resnet_v1", "inception_resnet_v2",
-                     "inception_resnet_v2_paper", "resnet18", "resnet34", "xception"), OverfitConfig(run_eagerly=True)),
+                     "inception_resnet_v2_paper", "resnet18", "resnet34", "resnet18_v1", "resnet34_v1", "resnet50",
+                     "resnet101", "resnet152", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110",
+                     "resnet110_v2", "resnet164_v2", "resnet50_v2", "resnet101_v2", "resnet152_v2", "xception"),
+                    OverfitConfig(run_eagerly=True)),
 }
 
 

@@ -14,7 +14,7 @@ KEYWORDS = ("aux", "backend", "batch_size", "checkpoint_minutes", "class_weight"
             "log", "max_seconds", "name", "output_dir", "pooling", "precision", "preprocessing", "preset", "rankdir",
             "recipe", "seed", "split", "stem", "strategy", "style", "two_stage", "weights", "width")
 RENAMED_KEYWORDS = {"learning_rate": "--lr", "backbone_learning_rate": "--backbone-lr"}
-MODEL_OPTIONS = ("batch_norm", "scale")  # --model-option NAME=VALUE
+MODEL_OPTIONS = ("batch_norm", "scale", "v1_5")  # --model-option NAME=VALUE
 
 _VALUE = r"""(?:\.\.\.|'[^']*'(?: or (?:'[^']*'|None))*|\[[^\]]*\]|[\w-]+(?:\.\d+)?)?"""
 _ASSIGNMENT = re.compile(rf"""(?<!--set )(?<!--model-option )(?<![\w'"=./-])({"|".join((*KEYWORDS, *RENAMED_KEYWORDS,

@@ -13,12 +13,19 @@ LAYER_NAME_RULES = {  # model: (regular expression of the keras.applications nam
     "inception_resnet_v2": ((r"(block\d+_\d+)_conv", r"\1_linear"), (r"conv_7b(_bn)?", r"conv7b\1"),
                             ("predictions", "fc")),
     "xception": (("predictions", "fc"),),
+    "resnet50": (("conv1_conv", "conv1"), (r"(conv\d)_block(\d+)_0_conv", r"\1_\2_shortcut"),
+                 (r"(conv\d)_block(\d+)_0_bn", r"\1_\2_shortcut_bn"),
+                 (r"(conv\d)_block(\d+)_(\d)_conv", r"\1_\2_conv\3"),
+                 (r"(conv\d)_block(\d+)_(\d)_bn", r"\1_\2_conv\3_bn"),
+                 (r"(conv\d)_block(\d+)_preact_bn", r"\1_\2_preact_bn"), ("post_bn", "conv5_bn"),  # in the v2
+                 ("predictions", "fc")),
 }
-LAYER_NAME_RULES["vgg19"] = LAYER_NAME_RULES["vgg16"]
+RESNETS = ("resnet50", "resnet101", "resnet152", "resnet50_v2", "resnet101_v2", "resnet152_v2")
+LAYER_NAME_RULES |= {"vgg19": LAYER_NAME_RULES["vgg16"], **dict.fromkeys(RESNETS, LAYER_NAME_RULES["resnet50"])}
 # Backbone layers with weights whose names keras.applications does not use
 ZOO_NAME_PATTERNS = {"vgg16": r"conv\d_\d", "vgg19": r"conv\d_\d", "inception_v3": r"stem_.*|mixed\d+_.*",
                      "inception_resnet_v2": r"stem_.*|mixed\w+_.*|block\d+_\d+_linear|conv7b",
-                     "xception": r"block\d+_shortcut"}
+                     "xception": r"block\d+_shortcut", **dict.fromkeys(RESNETS, r"conv\d_\d+_.*")}
 AUTOMATIC_NAMES = {"conv2d": "Conv2D", "convolution2d": "Conv2D", "batch_normalization": "BatchNormalization",
                    "batchnormalization": "BatchNormalization"}  # automatic name: layer class
 

@@ -68,7 +68,7 @@ def load_weights(model, model_name, path, optional_layers=(), include_top=True):
     with files.open_weights_file(path) as weights_file:
         arrays_by_layer, report = match_weights(model, model_name, path, weights_file, optional_layers)
         if not report.is_complete:
-            raise UserError(f"the weights do not match this {model_name}: {report}{suggest_fix(report, model)}")
+            raise UserError(f"the weights do not match this {model_name}: {report}{suggest_fix(report, model_name)}")
         heads = () if include_top else find_head_layers(report, model_name, weights_file)
         unknown = [name for name in report.unexpected
                    if name not in heads and not is_optional_layer(name, model_name, weights_file, optional_layers)]
@@ -209,7 +209,7 @@ def translate_names(source_names, model_name, weights_file):
 
 
 def infer_options(weights_file, model_name):
-    """Return {option: value} of the model that a file was saved from, as inferred from its normalization layers."""
+    """Return {option: value} of the model that a file was saved from, as inferred from its arrays."""
     options, inferred = registry.get_model_info(model_name).options, {}
     layers = dict(zip(translate_names(weights_file.layers, model_name, weights_file), weights_file.layers.values(),
                       strict=True))
@@ -221,14 +221,22 @@ def infer_options(weights_file, model_name):
                   and all(len(array.shape) == 1 for array in list_arrays(arrays))}
         if counts & {3, 4}:
             inferred["scale"] = 3 not in counts  # 4: gamma, beta, mean, variance; a head can have gamma in any case
+    if "v1_5" in options:
+        counts = {len(arrays) for arrays in layers.values()
+                  if arrays and any(len(array.shape) == 4 for array in list_arrays(arrays))}
+        if len(counts) == 1:
+            inferred["v1_5"] = counts == {1}  # its convolutions have no biases
     return inferred
 
 
-def suggest_fix(report, model):
+def suggest_fix(report, model_name):
     """Return a hint if an option, the number of classes or the image size differs, or an empty string."""
+    options = registry.get_model_info(model_name).options
     counts = {(len(file_shapes), len(model_shapes)) for _, file_shapes, model_shapes in report.mismatched}
     if counts and counts <= {(3, 4), (4, 3)} and len(counts) == 1:
         return f"; give scale={(4, 3) in counts}"
+    if "v1_5" in options and counts in ({(1, 2)}, {(2, 1)}):  # kernels without or with a bias
+        return f"; give v1_5={(1, 2) in counts}"
     if report.missing and not report.mismatched and all(name.endswith("_bn") for name in report.missing):
         return "; give batch_norm=False"
     if len(report.mismatched) == 1 and not report.missing and len(report.mismatched[0][1][-1]) <= 1:

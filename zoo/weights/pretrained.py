@@ -51,11 +51,16 @@ PREPROCESSING = {"imagenet-caffe": CAFFE_SCALING, "imagenet-torch": TORCH_SCALIN
 RUN_PREPROCESSING = "run"
 # torchvision's Inception v3 converts its standardized pixels back to symmetric ones before the first layer.
 KERAS_SCALINGS = {"vgg16": CAFFE_SCALING, "vgg19": CAFFE_SCALING, "inception_v3": SYMMETRIC_SCALING,
-                  "inception_resnet_v2": SYMMETRIC_SCALING, "xception": SYMMETRIC_SCALING}
-TORCHVISION_SCALINGS = {"alexnet_2014": TORCH_SCALING, "vgg16": TORCH_SCALING, "vgg19": TORCH_SCALING,
-                        "inception_v3": SYMMETRIC_SCALING}
+                  "inception_resnet_v2": SYMMETRIC_SCALING, "xception": SYMMETRIC_SCALING,
+                  **dict.fromkeys(("resnet50", "resnet101", "resnet152"), CAFFE_SCALING),
+                  **dict.fromkeys(("resnet50_v2", "resnet101_v2", "resnet152_v2"), SYMMETRIC_SCALING)}
+TORCHVISION_SCALINGS = {"inception_v3": SYMMETRIC_SCALING, **dict.fromkeys(
+    ("alexnet_2014", "vgg16", "vgg19", "resnet18_v1", "resnet34_v1", "resnet50", "resnet101", "resnet152"),
+    TORCH_SCALING)}
 # Minimum image sizes of keras.applications
-KERAS_MIN_SIZE = {"vgg16": 32, "vgg19": 32, "inception_v3": 75, "inception_resnet_v2": 75, "xception": 71}
+KERAS_MIN_SIZE = {"vgg16": 32, "vgg19": 32, "inception_v3": 75, "inception_resnet_v2": 75, "xception": 71,
+                  **dict.fromkeys(("resnet50", "resnet101", "resnet152", "resnet50_v2", "resnet101_v2",
+                                   "resnet152_v2"), 32)}
 
 
 def check_preprocessing(name):
@@ -119,14 +124,23 @@ class BundledWeights:
 
 KERAS_FILE_INFIX = "weights_tf_dim_ordering_tf_kernels"
 # The hashes that Keras 3.15 checks.
-IMAGENET_WEIGHTS = {name: RemoteWeights(name, (f"{name}_{KERAS_FILE_INFIX}.h5", top_md5),
-                                        (f"{name}_{KERAS_FILE_INFIX}_notop.h5", no_top_md5))
-                    for name, top_md5, no_top_md5 in (
-    ("vgg16", "64373286793e3c8b2b4e3219cbf3544b", "6d6bbae143d832006294945121d1f1fc"),
-    ("vgg19", "cbe5617147190e668d6c5d5026f83318", "253f8cb515780f3b799900260a226db6"),
-    ("inception_v3", "9a0d58056eeedaa3f26cb7ebd46da564", "bcbd6486424b2319ff4ef7d526e38f63"),
-    ("inception_resnet_v2", "e693bd0210a403b3192acc6073ad2e96", "d19885ff4a710c122648d3b5c3b684e4"),
-    ("xception", "0a58e3b7378bc2990ea3b43d5981f1f6", "b0042744bf5b25fce3cb969f33bebb97"))}
+IMAGENET_WEIGHTS = {name: RemoteWeights(folder, (f"{stem}_{KERAS_FILE_INFIX}.h5", top_md5),
+                                        (f"{stem}_{KERAS_FILE_INFIX}_notop.h5", no_top_md5))
+                    for name, folder, stem, top_md5, no_top_md5 in (
+    ("vgg16", "vgg16", "vgg16", "64373286793e3c8b2b4e3219cbf3544b", "6d6bbae143d832006294945121d1f1fc"),
+    ("vgg19", "vgg19", "vgg19", "cbe5617147190e668d6c5d5026f83318", "253f8cb515780f3b799900260a226db6"),
+    ("inception_v3", "inception_v3", "inception_v3", "9a0d58056eeedaa3f26cb7ebd46da564",
+     "bcbd6486424b2319ff4ef7d526e38f63"),
+    ("inception_resnet_v2", "inception_resnet_v2", "inception_resnet_v2", "e693bd0210a403b3192acc6073ad2e96",
+     "d19885ff4a710c122648d3b5c3b684e4"),
+    ("xception", "xception", "xception", "0a58e3b7378bc2990ea3b43d5981f1f6", "b0042744bf5b25fce3cb969f33bebb97"),
+    ("resnet50", "resnet", "resnet50", "2cb95161c43110f7111970584f804107", "4d473c1dd8becc155b73f8504c6f6626"),
+    ("resnet101", "resnet", "resnet101", "f1aeb4b969a6efcfb50fad2f0c20cfc5", "88cf7a10940856eca736dc7b7e228a21"),
+    ("resnet152", "resnet", "resnet152", "100835be76be38e30d865e96f2aaae62", "ee4c566cf9a93f14d82f913c2dc6dd0c"),
+    ("resnet50_v2", "resnet", "resnet50v2", "3ef43a0b657b3be2300d5770ece849e0", "fac2f116257151a9d068a22e544a4917"),
+    ("resnet101_v2", "resnet", "resnet101v2", "6343647c601c52e1368623803854d971", "c0ed64b8031c3730f411d2eb4eea35b5"),
+    ("resnet152_v2", "resnet", "resnet152v2", "a49b44d1979771252814e80f8ec446f9",
+     "ed17cf2e0169df9d443503ef94b23b33"))}
 BUNDLED_FOLDER = Path(__file__).parent  # where the bundled weights are
 PRETRAINED_NAMES = ("imagenet",
                     *sorted({info.small_preset.dataset for info in registry.MODELS.values() if info.small_preset}))

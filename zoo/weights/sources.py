@@ -134,7 +134,7 @@ class WeightsSource:
             raise UserError(f"the weights {self.name!r} of {self.model_name} are for images of any size "
                             f"with 3 channels; got {format_shape(model_config.input_shape)}")
         changed = [name for name, value in model_config.options.items()
-                   if name in ("batch_norm", "scale", "groups") and value != model_info.options[name]]
+                   if name in ("batch_norm", "scale", "groups", "v1_5") and value != model_info.options[name]]
         if model_config.width != 1 or changed:
             raise UserError(f"the weights {self.name!r} are for the unmodified {self.model_name}; leave "
                             f"{changed[0] if changed else 'width'} at "
@@ -193,7 +193,8 @@ def resolve_weights_source(weights, model_name):
             scaling = pretrained.KERAS_SCALINGS.get(model_info.name) if is_external else None
         options = loading.infer_options(weights_file, model_info.name)
     return WeightsSource(model_info.name, str(weights), path,
-                         is_external and model_info.name in pretrained.KERAS_MIN_SIZE, scaling,
+                         is_external and model_info.name in (*pretrained.KERAS_SCALINGS,
+                                                             *pretrained.TORCHVISION_SCALINGS), scaling,
                          implied_options=options, is_external=is_external)
 
 

@@ -1,6 +1,8 @@
 """Map torchvision's parameter names (as in its source, 0.20) to zoo's: alexnet (zoo's alexnet_2014), vgg16, vgg19,
-inception_v3.
+inception_v3, resnet18 and resnet34 (zoo's resnet18_v1 and resnet34_v1), resnet50, resnet101, resnet152.
 """
+
+import re
 
 from zoo.weights.lazy_array import WeightsFile, count_elements
 
@@ -67,8 +69,24 @@ def map_alexnet(modules):
     return ALEXNET_LAYERS
 
 
+RESNET_PARTS = {**{f"conv{index}": f"conv{index}" for index in (1, 2, 3)},
+                **{f"bn{index}": f"conv{index}_bn" for index in (1, 2, 3)},
+                "downsample.0": "shortcut", "downsample.1": "shortcut_bn"}
+
+
+def map_resnet(modules):
+    """Return {torchvision module: zoo layer} for a ResNet: layer1.0.conv2 is conv2_1_conv2."""
+    layers = {"conv1": "conv1", "bn1": "conv1_bn", "fc": "fc"}
+    for module in modules:
+        match = re.fullmatch(r"layer(\d)\.(\d+)\.(\w+(?:\.\d)?)", module)
+        if match and match[3] in RESNET_PARTS:
+            layers[module] = f"conv{int(match[1]) + 1}_{int(match[2]) + 1}_{RESNET_PARTS[match[3]]}"
+    return layers
+
+
 NAME_MAPS = {"alexnet_2014": map_alexnet, "vgg16": make_vgg_map("vgg16"), "vgg19": make_vgg_map("vgg19"),
-             "inception_v3": map_inception_v3}
+             "inception_v3": map_inception_v3,
+             **dict.fromkeys(("resnet18_v1", "resnet34_v1", "resnet50", "resnet101", "resnet152"), map_resnet)}
 
 
 # Prefixes that torch.compile, DataParallel and training programs add to the module names of a model
