@@ -144,7 +144,7 @@ def contents(groups):
     yield from ("| network | paper | input | parameters | multiply-adds |", "| --- | --- | --- | ---: | ---: |")
     for each in itertools.chain(*groups):
         spec = each.spec
-        yield (f"| [{spec.name}](#{spec.name}) | {spec.paper.short_authors} {spec.paper.year} | {cross(spec.input_shape)} | "
+        yield (f"| [{spec.name}](#{spec.name}) | {spec.format_attribution(year=True)} | {cross(spec.input_shape)} | "
                f"{count(each.plain['parameters'])} | {count(each.plain['multiply_adds'])} |")
 
 

@@ -73,10 +73,16 @@ class ModelInfo:
     max_classes: int = 0  # 0: no limit
     fixed_width: bool = False  # its tables and codes exist for the paper's widths only
     small_preset: Preset | None = None  # the preset "small"
+    variant: str = ""  # what it is where it is not the network of the paper, such as "pre-activation"
 
     @property
     def options(self):
         return {**self.backbone_options, **self.head_options, **self.aux_options}
+
+    def format_attribution(self, year=False):
+        """Return where the network is from: "Szegedy et al.", "after He et al. 2016, pre-activation"."""
+        authors = self.paper.short_authors + (f" {self.paper.year}" if year else "")
+        return f"after {authors}, {self.variant}" if self.variant else authors
 
 
 LECUN_1998 = Paper("LeCun, Bottou, Bengio, Haffner", 1998, "Gradient-Based Learning Applied to Document Recognition",
@@ -108,12 +114,13 @@ CHOLLET_2016 = Paper("Chollet", 2016, "Xception: Deep Learning with Depthwise Se
 
 MODELS = {info.name: info for info in (
     ModelInfo("lenet5", "lenet", LECUN_1998, (28, 28, 1), 10, (61_706, 61_706), feature_layer="S4", min_size=12,
-              small_preset=Preset("mnist")),
+              variant="with ReLU and max pooling", small_preset=Preset("mnist")),
     ModelInfo("lenet5_1998", "lenet_1998", LECUN_1998, (32, 32, 1), 10, (60_840, 60_000), feature_layer="S4",
               min_size=28, max_size=32, max_classes=10, fixed_width=True, small_preset=Preset("mnist")),
     ModelInfo("lenet5_bn", "lenet_bn", IOFFE_2015, (32, 32, 3), 10, (353_834, 353_814), feature_layer="conv2",
               min_size=2, backbone_options={"bn_after_conv1": False, "bn_after_pool1": False},
-              head_options={"bn_after_conv2": False, "dense_at_the_end": False}, small_preset=Preset("cifar10", 0.5)),
+              head_options={"bn_after_conv2": False, "dense_at_the_end": False},
+              variant="from lecture notes", small_preset=Preset("cifar10", 0.5)),
     ModelInfo("alexnet", "alexnet", KRIZHEVSKY_2012, (227, 227, 3), 1000, (60_965_224, 60_965_224),
               feature_layer="pool5", min_size=16, small_stem_below=135, small_stem_parameters=(35_910_026, 35_910_026),
               choices={"groups": (1, 2)}, backbone_options={"groups": 2}, head_options={"dropout": 0.5},
@@ -191,10 +198,10 @@ MODELS = {info.name: info for info in (
               min_size=8, small_preset=Preset("cifar10", 0.375)),
     ModelInfo("resnet18", "resnet", HE_2016, (224, 224, 3), 1000, (11_695_528, 11_687_720), feature_layer="conv5_relu",
               min_size=16, small_stem_below=97, small_stem_parameters=(11_179_978, 11_172_170),
-              small_preset=Preset("cifar10", 0.1875)),
+              variant="pre-activation", small_preset=Preset("cifar10", 0.1875)),
     ModelInfo("resnet34", "resnet", HE_2016, (224, 224, 3), 1000, (21_811_112, 21_795_880), feature_layer="conv5_relu",
               min_size=16, small_stem_below=97, small_stem_parameters=(21_295_562, 21_280_330),
-              small_preset=Preset("cifar10", 0.125)),
+              variant="pre-activation", small_preset=Preset("cifar10", 0.125)),
     ModelInfo("resnet110_v2", "resnet", HE_2016, (32, 32, 3), 10, (1_736_058, 1_727_962), feature_layer="conv4_relu",
               min_size=8, small_preset=Preset("cifar10", 0.375)),
     ModelInfo("resnet164_v2", "resnet", HE_2016, (32, 32, 3), 10, (1_727_482, 1_703_258), feature_layer="conv4_relu",
@@ -303,7 +310,8 @@ def get_model_metadata(model_info):
     """Return the metadata of a model as a dict that can be written as JSON."""
     return {"name": model_info.name, "paper": {**vars(model_info.paper), "url": model_info.paper.url},
             "input_shape": model_info.input_shape, "classes": model_info.classes,
-            "parameters": model_info.parameters[0], "trainable_parameters": model_info.parameters[1],
+            "variant": model_info.variant or None, "parameters": model_info.parameters[0],
+            "trainable_parameters": model_info.parameters[1],
             "min_size": model_info.min_size, "max_size": model_info.max_size or None,
             "max_classes": model_info.max_classes or None, "fixed_width": model_info.fixed_width,
             "stems": ["paper", "small"] if model_info.small_stem_below else ["paper"],

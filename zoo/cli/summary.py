@@ -73,6 +73,8 @@ def get_summary_rows(description):
     """Yield (label, text) of each row above the table."""
     paper = description["paper"]
     yield "paper", f"{paper['authors']} {paper['year']}, '{paper['title']}', {paper['url']}"
+    if description["variant"]:
+        yield "variant", description["variant"]
     yield "input", f"{format_shape(description['input_shape'])}; {format_size_limits(description)}"
     yield "classes", f"{description['classes']}" + (f"; at most {description['max_classes']}"
                                                     if description["max_classes"] else "")

@@ -64,7 +64,7 @@ def make_source_from_config(model_config):
         aux_parameters = f" (without the {aux_count:,} of the auxiliary classifiers)"
     width = f", width {model_config.width:g}" if model_config.width != 1 else ""
     stem = ", small stem" if model_config.stem == "small" else ""
-    subtitle = f"{model_info.paper.short_authors} {model_info.paper.year}{width}{stem}: " + format_subtitle(
+    subtitle = f"{model_info.format_attribution(year=True)}{width}{stem}: " + format_subtitle(
         model_summary, model_config.input_shape, aux_parameters)
     return DiagramSource(model_summary, model_info.name, subtitle,
                          model_info.aux_loss_weights if model_config.aux else {})

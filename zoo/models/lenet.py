@@ -1,4 +1,4 @@
-"""LeNet-5 in its modern, densely connected form.
+"""LeNet-5 after LeCun et al. 1998, with ReLU, max pooling and dense connections.
 
 LeCun, Bottou, Bengio and Haffner 1998, 'Gradient-Based Learning Applied to Document Recognition', 10.1109/5.726791,
 figure 2 and section II-B. Layers keep the paper's names; the shapes are those for a 28x28 image (the paper pads it to
