@@ -44,7 +44,8 @@ def compute_last_field(shape, *steps):
     (TrainableSubsampling(2), (5, 5), (4, 4)),
     (SparseConv2D([[0], [1, 2]], 5), (11, 11), (2, 2)),
     *((elementwise, (3, 3), (2, 2)) for elementwise in (
-        LocalResponseNormalization(2, 1e-4, 0.75, 3), Maxout(2), ChannelPadding(6), layers.PReLU(), layers.ReLU(), layers.Dense(3),
+        LocalResponseNormalization(2, 1e-4, 0.75, 3), Maxout(2), ChannelPadding(6), layers.PReLU(), layers.ReLU(),
+        layers.Dense(3),
         layers.BatchNormalization(), layers.Activation("tanh"), layers.Dropout(0.5), layers.ZeroPadding2D(3))),
     *((global_layer, "all", None) for global_layer in (
         layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D(keepdims=True), layers.Flatten(),

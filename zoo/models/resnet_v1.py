@@ -5,7 +5,7 @@ A block adds its input to two 3x3 convolutions (figure 5, left) or to a bottlene
 followed by batch normalization; ReLU follows the addition. Where a stage changes the shape, the shortcut is a 1x1
 convolution with the same stride in the networks for ImageNet (option B of section 3.3), and every second pixel padded
 with channels of zeros in those for CIFAR (option A). At 224x224: conv1 112x112, conv2_x 56x56, conv3_x 28x28, conv4_x
-14x14, conv5_x 7x7. At 32x32: conv1 and conv2_x 32x32, conv3_x 16x16, conv4_x 8x8; stages of n blocks make 6n + 2 layers.
+14x14, conv5_x 7x7. At 32x32: conv1 and conv2_x 32x32, conv3_x 16x16, conv4_x 8x8; n blocks a stage are 6n + 2 layers.
 
 stem="small", our own, for images of about 32x32: conv1 is 3x3 with stride 1, and there is no pool: 32x32, 16x16, 8x8,
 4x4.
@@ -15,8 +15,8 @@ these equal torchvision's, known as ResNet v1.5: the bottleneck has its stride i
 no biases, and epsilon is 1e-5, not 1.001e-5. Many networks for CIFAR project the shortcut, or start with 64 filters,
 and are far larger.
 
-Differences from the paper: the convolutions of ResNet-50, 101 and 152 have biases, as in keras.applications, which batch
-normalization makes redundant. stem="small" is not in the paper.
+Differences from the paper: the convolutions of ResNet-50, 101 and 152 have biases, as in keras.applications, which
+batch normalization makes redundant. stem="small" is not in the paper.
 """
 
 from typing import NamedTuple

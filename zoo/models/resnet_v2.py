@@ -11,11 +11,11 @@ stages 16x16, 8x8, 4x4, 4x4.
 
 Other implementations: timm's and the authors' Torch code reduce the feature map in the first block of a stage.
 
-Differences from the paper, all of keras.applications and of TensorFlow's slim: a stage reduces the feature map in its
-last block, in the 3x3 convolution; the shortcut beside it takes every second pixel, a 1x1 max pool with stride 2. Table
-1 reduces it in the first block of conv3_x, conv4_x and conv5_x. Nothing activates conv1, where the paper has BN-ReLU,
-so that padding pool1 with zeros is not equivalent to -inf. conv1, projections and the last convolution of a block have
-biases. The paper's own networks for ImageNet have 152 and 200 layers. stem="small" is not in the paper.
+Differences from the paper: a stage reduces the feature map in its last block, in the 3x3 convolution, and the shortcut
+beside it takes every second pixel, a 1x1 max pool with stride 2; table 1 reduces it in the first block of conv3_x,
+conv4_x and conv5_x. Nothing activates conv1, where the paper has BN-ReLU, so that padding pool1 with zeros is not
+equivalent to -inf. conv1, projections and the last convolution of a block have biases. All of this is as in
+keras.applications. The paper's own networks for ImageNet have 152 and 200 layers. stem="small" is not in the paper.
 """
 
 from keras import layers
