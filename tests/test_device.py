@@ -229,7 +229,7 @@ def test_what_cuda_visible_devices_hides(four, asked, visible, parts):
     ("4", None, ["GPU 4", 0, 1, "NVIDIA H200", 2, 3, "NVIDIA A100-SXM4-40GB"]),
     ("3", [], ["GPU 3", "nvidia-smi", "--gpu none"]),
     *((asked, None, ["--gpu", "all", "auto", "none", repr(asked)])
-      for asked in ("-1", "cpu", "²", "", "0,", "0,,1", ",", "0-3", "0,all", "ALL", "0 1")),
+      for asked in ("-1", "cpu", "²", "", "0,", "0,,1", ",", "0-3", "0,all", "ALL", "0 1", 5000 * "9")),
     ("0,4", None, ["GPU 4", 0, 1, "NVIDIA H200", 2, 3, "NVIDIA A100-SXM4-40GB"]),
     ("1,0,1", None, ["--gpu 1,0,1", "GPU 1"]),
     ("1,01", None, ["--gpu 1,01", "GPU 1"]),

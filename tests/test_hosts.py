@@ -419,12 +419,22 @@ def test_the_hosts_of_slurm(monkeypatch, nodes, first):
     assert env.resolve_hosts("slurm", None) is None
 
 
+@pytest.mark.parametrize("name, value", [("STEP_NUM_TASKS", "two"), ("PROCID", "-1"), ("PROCID", "3"), ("JOB_ID", "7_1")])
+def test_variables_of_slurm_that_srun_does_not_set(monkeypatch, name, value):
+    for variable, usual in (("STEP_NODELIST", "a[1-3]"), ("STEP_NUM_TASKS", "3"), ("PROCID", "0"), ("JOB_ID", "17")):
+        monkeypatch.setenv(f"SLURM_{variable}", value if variable == name else usual)
+    with pytest.raises(UserError) as error:
+        env.resolve_hosts("slurm", None)
+    check_message(error.value, f"SLURM_{name}", value)
+
+
 @pytest.mark.parametrize("addresses, index, parts", [
     ("a,b:1", "0", ["--hosts", "'a'"]), ("a:1,,b:2", "0", ["--hosts", "''"]),
     ("a:1,b:99999", "0", ["--hosts", "'b:99999'"]), ("a:1,b:0", "0", ["--hosts", "'b:0'"]),
     ("a:1", "0", ["--hosts", "'a:1'"]), ("a:1,a:1", "0", ["--hosts", "'a:1,a:1'"]),
     ("a:1,b:2", None, ["--host-index", 0, 1]), ("a:1,b:2", "2", ["--host-index", 0, 1, 2]),
-    ("a:1,b:2", "-1", ["--host-index", 0, 1, "-1"]), (None, "1", ["--host-index", "--hosts"]),
+    ("a:1,b:2", "-1", ["--host-index", 0, 1, "-1"]), ("a:1,b:2", 5000 * "9", ["--host-index", 0, 1]),
+    (None, "1", ["--host-index", "--hosts"]),
     ("slurm", None, ["--hosts slurm", "SLURM_STEP_NODELIST"]),
 ])
 def test_hosts_that_cannot_be(addresses, index, parts):

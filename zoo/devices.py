@@ -5,6 +5,7 @@ Standard library only. GPU indices are those of `nvidia-smi`: physical GPUs, in 
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -112,7 +113,7 @@ def select_gpus(requested, gpus, visible_devices=None):
             return Device((), False, MEMORY_GROWTH_ENV)
         return Device((visible_gpus[0],), False, _build_environment(visible_gpus[:1]))
     indices = requested.split(",")
-    if requested not in GPU_KEYWORDS and not all(index.isdecimal() and index.isascii() for index in indices):
+    if requested not in GPU_KEYWORDS and not all(re.fullmatch("[0-9]{1,9}", index) for index in indices):
         raise UserError(f"gpu={requested!r} is not a GPU; give an index, several such as 0,1, or all, auto or none")
     if not gpus:
         missing = "no GPU" if requested in GPU_KEYWORDS else f"no GPU {indices[0]}"

@@ -109,7 +109,7 @@ def resolve_hosts(addresses, host_index):
                             f"got {host!r}")
     if len(hosts) < 2 or len(set(hosts)) < len(hosts):
         raise UserError(f"hosts=... must list two or more hosts, each once; got {addresses!r}")
-    if host_index is None or not host_index.isdecimal() or int(host_index) >= len(hosts):
+    if host_index is None or not re.fullmatch("[0-9]{1,9}", host_index) or int(host_index) >= len(hosts):
         raise UserError(f"host_index=... must be the index of this host among the {len(hosts)} hosts, from 0 to "
                         f"{len(hosts) - 1}; got {host_index or 'nothing'}")
     return hosts, int(host_index)
@@ -133,6 +133,12 @@ def _resolve_slurm_hosts():
     missing = [f"SLURM_{name}" for name, value in variables.items() if not value]
     if missing:
         raise UserError(f"hosts='slurm' requires a command started with srun; {missing[0]} is not set")
+    for name in ("STEP_NUM_TASKS", "PROCID", "JOB_ID"):
+        if not re.fullmatch("[0-9]{1,18}", variables[name]):
+            raise UserError(f"SLURM_{name} must be a number; got {variables[name]!r}; start the command with srun")
+    if int(variables["PROCID"]) >= int(variables["STEP_NUM_TASKS"]) > 1:
+        raise UserError(f"SLURM_PROCID is {variables['PROCID']}, but SLURM_STEP_NUM_TASKS is "
+                        f"{variables['STEP_NUM_TASKS']}; start the command with srun")
     first = re.match(r"(?:[^,\[]|\[[^\]]*\])*", variables["STEP_NODELIST"])[0]  # up to a comma outside brackets
     node = re.sub(r"\[(\w+)[^\]]*\]", r"\1", first)
     port, num_tasks = 20_000 + int(variables["JOB_ID"]) % 20_000 * 2, int(variables["STEP_NUM_TASKS"])

@@ -6,6 +6,7 @@ from helpers import check_message, check_text
 
 from zoo.data import arrays as array_data
 from zoo.data.arrays import load_arrays, load_npz
+from zoo.data.labeled_images import load_labeled_images
 from zoo.errors import UserError
 
 LABELS = np.arange(40) % 2
@@ -273,6 +274,8 @@ def test_npz_with_a_validation_split_under_another_name(images, labels, tmp_path
     assert len(dataset.validation) == 8 and len(dataset.train) == 36
     check_text(dataset.notes[0], "ids")
     assert not any(images in note for note in dataset.notes)
+    held_out = load_labeled_images(tmp_path / "pets.npz", ["0", "1"], (4, 4, 1), split_name="validation")
+    assert held_out.split.labels.tolist() == [0, 1, 0, 1, 0, 1, 0, 1]
 
 
 def test_npz_has_an_absolute_source_and_no_published_name(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from helpers import check_message, check_text
 from PIL import Image
 
-from zoo.data import image_folder
+from zoo.data import image_files, image_folder
 from zoo.errors import UserError
 
 
@@ -216,6 +216,23 @@ def test_broken_links_among_the_classes_are_noted(tmp_path):
     dataset = load(tmp_path)
     assert dataset.info.class_names == ("oak", "pine") and sum(sizes(dataset)) == 20
     check_text("\n".join(dataset.notes), "elm", "loop")
+
+
+@pytest.mark.parametrize("name", [".", "oak", "oak/2024"])
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path, name, monkeypatch):
+    """Folders without permission are replaced by a scandir that refuses, as tests can run as root."""
+    write(tmp_path, ("oak", "oak/2024", "pine"), 10)
+    scandir = os.scandir
+
+    def refuse(folder):
+        if os.path.realpath(folder) == os.path.realpath(tmp_path / name):
+            raise PermissionError(13, "Permission denied", os.fspath(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    check_text(refusal_message(tmp_path), (tmp_path / name).resolve(), "permissions")
+    with pytest.raises(UserError, match="permissions"):
+        image_files.find_image_files([tmp_path])
 
 
 def test_other_files_are_counted_by_extension(tmp_path):

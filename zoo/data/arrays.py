@@ -256,11 +256,8 @@ def load_npz(path, *, class_names=None, limit=None):
 
 
 def find_npz_splits(path, array_names):
-    """Return {split: (name of its images, name of its labels)} for a file with the arrays `array_names`.
-
-    X_train is the same as x_train, and x_valid, x_validation and x_dev are the same as x_val.
-    """
-    present = {VALIDATION_WORD.sub("val", name.lower()): name for name in reversed([*array_names])}
+    """Return {split: (name of its images, name of its labels)} for a file with the arrays `array_names`."""
+    present = normalize_array_names(array_names)
     for layout in NPZ_LAYOUTS:
         if layout["train"][0] in present:
             names = {split: pair for split, pair in layout.items() if set(pair) & set(present)}
@@ -270,6 +267,12 @@ def find_npz_splits(path, array_names):
             return {split: (present[images], present[labels]) for split, (images, labels) in names.items()}
     supported = " or ".join(", ".join(name for pair in layout.values() for name in pair) for layout in NPZ_LAYOUTS)
     raise make_npz_layout_error(path, array_names, f"{supported}, of which only those of train are required")
+
+
+def normalize_array_names(names):
+    """Return {name as in NPZ_LAYOUTS: name} of arrays: x_train for X_train, x_val for x_valid, x_validation and x_dev.
+    """
+    return {VALIDATION_WORD.sub("val", name.lower()): name for name in reversed([*names])}
 
 
 def make_npz_layout_error(path, array_names, needed):

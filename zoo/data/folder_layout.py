@@ -188,7 +188,7 @@ def unwrap_split_folder(folder, path):
 
 def list_folders(folder, skipped, prefix=""):
     """Return the names of the subfolders, including links; hidden folders, run directories etc. go to `skipped`."""
-    with os.scandir(folder) as entries:
+    with image_files.scan_folder(folder) as entries:
         entries = sorted(entries, key=lambda entry: entry.name)
     names = []
     for entry in entries:
@@ -220,7 +220,7 @@ def has_image(folder):
     extensions = image_formats.list_image_extensions()
 
     def search(folder):
-        with os.scandir(folder) as entries:
+        with image_files.scan_folder(folder) as entries:
             return any(search(entry.path) if is_folder(entry) else is_image_file(entry, extensions) for entry in entries
                        if not (is_folder(entry)
                                and image_files.is_skipped_folder(entry.path, "", image_files.SkippedEntries())))
@@ -236,7 +236,7 @@ def is_image_file(entry, extensions):
 def count_images(folder):
     """Return the number of images directly in a folder."""
     extensions = image_formats.list_image_extensions()
-    with os.scandir(folder) as entries:
+    with image_files.scan_folder(folder) as entries:
         return sum(1 for entry in entries if is_image_file(entry, extensions))
 
 

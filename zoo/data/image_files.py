@@ -1,5 +1,6 @@
 """Listing the image files below a folder, and the entries that are ignored. No file is opened."""
 
+import contextlib
 import os
 import stat
 from collections import Counter
@@ -69,7 +70,7 @@ def walk_images(folder, skipped, prefix=""):
     Ignored entries are added to `skipped`, with paths that begin with `prefix`.
     """
     extensions = image_formats.list_image_extensions()
-    with os.scandir(folder) as entries:
+    with scan_folder(folder) as entries:
         entries = sorted(entries, key=lambda entry: entry.name)
     for entry in entries:
         path = prefix + entry.name
@@ -86,6 +87,17 @@ def walk_images(folder, skipped, prefix=""):
                 yield entry.name
             else:
                 skipped.special.append(f"{path} ({describe_special_file(entry.path)})")
+
+
+@contextlib.contextmanager
+def scan_folder(folder):
+    """Yield the entries of a folder as os.scandir does; raise UserError if reading it is not permitted."""
+    try:
+        with os.scandir(folder) as entries:
+            yield entries
+    except PermissionError as error:
+        raise UserError(f"the folder {error.filename or folder} cannot be read: {error.strerror}; change its "
+                        "permissions, or move it elsewhere") from None
 
 
 def is_folder(entry, follow_links=False):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data import datasets, image_folder
-from zoo.data.arrays import NPZ_LAYOUTS, convert_array_pair, get_total_memory, make_npz_layout_error
+from zoo.data.arrays import (NPZ_LAYOUTS, convert_array_pair, get_total_memory, make_npz_layout_error,
+                             normalize_array_names)
 from zoo.data.folder_images import FolderImages
 from zoo.data.folder_layout import parse_split_name
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
@@ -122,17 +123,18 @@ def load_labeled_npz(path, class_names, shape, split_name):
 
 def find_npz_pair(path, array_names, split_name):
     """Return (names of the arrays of images and labels in an .npz file, their split or None for all)."""
+    present = normalize_array_names(array_names)
     for layout in NPZ_LAYOUTS:
-        splits = {split: pair for split, pair in layout.items() if set(pair) & set(array_names)}
+        splits = {split: pair for split, pair in layout.items() if set(pair) & set(present)}
         if splits:
             is_single = [*splits] == ["train"] and split_name == "test"
             if split_name not in splits and not is_single:
                 raise make_missing_split_error(path, split_name, splits)
             names = splits["train" if is_single else split_name]
-            missing = [name for name in names if name not in array_names]
+            missing = [name for name in names if name not in present]
             if missing:
                 raise UserError(f"{', '.join(missing)} missing from {path}; images and labels must come in pairs")
-            return names, None if is_single else split_name
+            return tuple(present[name] for name in names), None if is_single else split_name
     pairs = [layout[split_name] for layout in NPZ_LAYOUTS]
     single_pair = f"; or {' and '.join(NPZ_LAYOUTS[0]['train'])} alone" if split_name == "test" else ""
     raise make_npz_layout_error(path, array_names, f"{', or '.join(map(' and '.join, pairs))}{single_pair}")

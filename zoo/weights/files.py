@@ -47,6 +47,8 @@ def open_weights_file(path):
             yield read_weights_file(path, stack)
     except UserError:
         raise
+    except PermissionError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; change its permissions, or give a copy") from None
     except MemoryError:
         raise UserError(f"{path} needs more memory than is available") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, IndexError, RuntimeError,
