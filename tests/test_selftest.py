@@ -185,7 +185,7 @@ def test_the_limits_are_of_known_networks():
     assert {*OVERFIT_CONFIGS} <= {*registry.MODELS}
 
 
-@pytest.mark.parametrize("name", registry.MODELS)
+@pytest.mark.parametrize("name", registry.select_models("image"))
 def test_every_network_is_trained_as_with_zoo_train(name):
     """The run config is that of the command, except for augmentation, batch size and learning rate."""
     spec, run_config = registry.get_model_info(name), selftest.make_selftest_config(name)
