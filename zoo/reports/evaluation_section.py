@@ -3,6 +3,7 @@
 import numpy as np
 
 from zoo.analysis.classification_metrics import compute_classification_metrics
+from zoo.modality import IMAGE
 from zoo.plots.confusion_matrix import compute_color_strength
 from zoo.plots.text_layout import estimate_text_width, format_class_name, pluralize, wrap_and_truncate
 from zoo.reports import charts, embedding
@@ -51,15 +52,17 @@ def make_image_examples(run, files):
     return {"confusion_examples": files.confusion_examples}
 
 
-def get_evaluation_data(class_names, labels, probabilities, confusion_examples, noun="image"):
+def get_evaluation_data(class_names, labels, probabilities, confusion_examples, modality=IMAGE):
     """Return the data for run_test.html.
 
-    confusion_examples: (images, indices) of some images of the test split, or None. noun: what was classified.
+    confusion_examples: (images, indices) of some images of the test split, or None. modality: of what was
+    classified.
     """
     names = [format_class_name(name) for name in class_names]
     errors = select_most_confident_errors(labels, probabilities, confusion_examples[1]) if confusion_examples else None
-    return {"matrix": summarize_confusions(labels, probabilities, class_names, noun),
-            "calibration": summarize_calibration(labels, probabilities), "most_confident_errors": errors,
+    return {"matrix": summarize_confusions(labels, probabilities, class_names, modality.name),
+            "calibration": summarize_calibration(labels, probabilities, modality.plural),
+            "most_confident_errors": errors,
             "classes": compute_classification_metrics(probabilities.argmax(axis=1), labels, names),
             "many_classes": len(class_names) > MAX_CLASSES_WITH_NAMES}
 
@@ -85,10 +88,10 @@ def select_most_confident_errors(labels, probabilities, indices):
     return misclassified[np.argsort(-confidence[misclassified], kind="stable")][:NUM_MISCLASSIFIED].tolist()
 
 
-def summarize_calibration(labels, probabilities):
+def summarize_calibration(labels, probabilities, plural="images"):
     """Return the mean confidence, the accuracy and the calibration error, with the reliability diagram."""
     bins = calibration.compute_reliability(probabilities, labels)
     return {"confidence": probabilities.max(axis=1).mean(),
             "accuracy": (probabilities.argmax(axis=1) == labels).mean(),
             "error": calibration.compute_calibration_error(probabilities, labels), "bins": len(bins.count),
-            "diagram": charts.draw_reliability_diagram(bins)}
+            "diagram": charts.draw_reliability_diagram(bins, plural)}

@@ -28,7 +28,7 @@ def render_run_page(config, history=None, result=None, predictions=None, confusi
     if predictions:
         data["matrix"] = evaluation_section.get_matrix_data(dataset["class_names"], *predictions)
         evaluation = evaluation_section.get_evaluation_data(dataset["class_names"], *predictions, confusion_examples,
-                                                            modality.name)
+                                                            modality)
     if predictions and confusion_examples and len(confusion_examples[0]):
         data["images"] = evaluation_section.get_image_data(*confusion_examples, *predictions)
     return render_template(
