@@ -195,7 +195,8 @@ def main():
         return
     if arguments.presets is not None:
         try:
-            model_names = [registry.get_model_info(name).name for name in arguments.presets] or [*registry.MODELS]
+            model_names = ([registry.get_model_info(name).name for name in arguments.presets]
+                           or [*registry.select_models("image")])
         except UserError as error:
             parser.error(str(error))
         failed = train_presets(model_names, arguments.data_dir, arguments.output_dir)

@@ -93,7 +93,7 @@ def main():
         parser.error(str(error))
     measured = {row["model"] for row in csv_rows.read_rows(CSV_PATH)}
     failed = []
-    for name in names or [name for name in registry.MODELS if name not in measured]:
+    for name in names or [name for name in registry.select_models("image") if name not in measured]:
         try:
             row = train_run(name, arguments.data_dir, arguments.output_dir)
         except OSError as error:

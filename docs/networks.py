@@ -109,6 +109,14 @@ BROUGHT = {  # module: what its paper contributed
         Inception modules as residual blocks: a linear 1x1 convolution projects a module's output to the width of its
         input, and the two are added. They train faster than without residual connections. Residuals are scaled down
         before the addition, because with more than a thousand filters training otherwise became unstable early.""",
+    "text_cnn": """
+        A convolutional network reads sentences: a window slides over the words, and its filters learn which short phrases
+        matter for the class. This is the network of lecture notes, smaller than the paper's, with one width of
+        windows.""",
+    "text_cnn_kim": """
+        One convolution over word vectors, with windows of three widths and the maximum over the whole text of each filter,
+        is as accurate at classifying sentences as much more elaborate networks of its time. The paper compares random,
+        pretrained and fine-tuned word vectors; this is the network with random ones.""",
     "xception": """
         Inception taken to its limit: correlations across channels and across space are learned separately, by depthwise
         separable convolutions, in blocks with residual connections. With the parameters of Inception v3 it is slightly

@@ -58,3 +58,27 @@ def write_pets(folder, shape, ending):
         for index in range(10):
             Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(folder / name / f"{index}{ending}")
     return folder
+
+
+TOPIC_WORDS = {"cooking": "oven salt butter onion recipe flour garlic soup bake spice".split(),
+               "sailing": "mast wind anchor harbor sail deck tide rope keel voyage".split()}
+COMMON_WORDS = "the a of and to in it was that with they had for on as but".split()
+
+
+def make_topic_texts(count, seed=0):
+    """Return [(text, topic)] of two topics: of its words, about a third are of the topic, the others common."""
+    rng, texts = np.random.default_rng(seed), []
+    for index in range(count):
+        topic = [*TOPIC_WORDS][index % 2]
+        words = [str(rng.choice(TOPIC_WORDS[topic] if rng.random() < 1 / 3 else COMMON_WORDS))
+                 for _ in range(rng.integers(8, 40))]
+        texts.append((" ".join(words).capitalize() + ".", topic))
+    return texts
+
+
+def write_topics(folder, count=400, seed=0):
+    """Write the texts of `make_topic_texts` into a new folder of class folders, and return it."""
+    for index, (text, topic) in enumerate(make_topic_texts(count, seed)):
+        (folder / topic).mkdir(parents=True, exist_ok=True)
+        (folder / topic / f"{index}.txt").write_text(text, encoding="utf-8")
+    return folder

@@ -98,7 +98,7 @@ def fake_training(benchmark, monkeypatch):
 
 
 def test_every_preset_is_trained_by_the_command_line(benchmark):
-    for name, info in registry.MODELS.items():
+    for name, info in registry.select_models("image").items():
         command = benchmark.make_preset_command(name)
         assert command == [name, "--preset", "small", "--dataset", info.small_preset.dataset, "--epochs", "12",
                            "--seed", "0"]
@@ -254,7 +254,7 @@ def test_no_label_covers_another(seed, plot):
     rng = np.random.default_rng(seed)
     rows = [make_row(name, parameters=int(10 ** rng.uniform(4.9, 6.1)), multiply_adds=int(10 ** rng.uniform(6.9, 7.6)),
                     test_accuracy_best=rng.uniform(0.75, 0.92))
-            for name, info in registry.MODELS.items() if info.small_preset.dataset == "cifar10"]
+            for name, info in registry.select_models("image").items() if info.small_preset.dataset == "cifar10"]
     labels = plot.build_plot_scene(rows)[1]
     assert len(labels) == len(rows)
     for first, second in itertools.combinations(labels.values(), 2):

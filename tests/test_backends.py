@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_parity import relative_difference
 
-from zoo.registry import MODELS
+from zoo.registry import select_models
 
 PROGRAM = """
 import sys
@@ -59,4 +59,4 @@ def test_two_networks(backend, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_every_network(backend, tmp_path):
-    compare_backends(backend, list(MODELS), tmp_path)
+    compare_backends(backend, list(select_models("image")), tmp_path)

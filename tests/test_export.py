@@ -208,7 +208,7 @@ def test_a_folder_that_is_not_a_run_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", registry.MODELS)
+@pytest.mark.parametrize("name", registry.select_models("image"))
 def test_every_network_in_every_format(name, tmp_path, capsys):
     size = min(64, registry.get_model_info(name).max_size or 64)
     run = write_run(tmp_path / "run", name, size, 0.125)

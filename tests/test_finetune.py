@@ -342,7 +342,7 @@ def test_extract_an_inner_layer_of_a_run(source, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", sorted(registry.MODELS))
+@pytest.mark.parametrize("network", sorted(registry.select_models("image")))
 def test_extract_for_every_network(network, tmp_path):
     """On images of 64x64; lenet5_1998 on 32x32, its maximum."""
     (tmp_path / "a").mkdir()

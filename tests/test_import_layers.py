@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "zoo"
-FOUNDATION_MODULES = {"registry", "devices", "env", "errors", "utils"}  # layer 0
+FOUNDATION_MODULES = {"registry", "modality", "devices", "env", "errors", "utils"}  # layer 0
 PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "data": 3, "weights": 4, "training": 5, "exporters": 6, "plots": 6,
             "diagrams": 7, "reports": 8, "runs": 9, "cli": 10}
 COMMAND_LAYER = 10  # the only one with argparse

@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
      "selftest, summary, train, visualize)"),
     ("train resnet43", 2, f"unknown network 'resnet43'; did you mean 'resnet44'? (available: {MODELS})"),
     ("train lenet5 --dataset cifar11", 2, "unknown dataset 'cifar11'; did you mean 'cifar10'? (available: "
-     "cifar10, cifar100, digits, fashion_mnist, mnist); there is no folder or .npz file 'cifar11' either"),
+     "cifar10, cifar100, digits, fashion_mnist, imdb, mnist); there is no folder, .npz or .csv file 'cifar11' either"),
     ("train lenet5 --epcohs 3", 2, "unrecognized option or argument '--epcohs'; did you mean --epochs?"),
     ("train lenet5 --num-epochs 5", 2, "zoo.train has no --num-epochs; type --epochs 5"),
     ("export runs/mine --format onx", 2, "unknown format 'onx'; did you mean 'onnx'? (available: keras, litert, "

@@ -21,7 +21,7 @@ def parse_config(*arguments):
     return training_command.parse_run_config(train.build_parser().parse_args([*arguments]))
 
 
-@pytest.mark.parametrize("network", registry.MODELS)
+@pytest.mark.parametrize("network", registry.select_models("image"))
 def test_train_builds_the_preset(network):
     small = registry.get_model_info(network).small_preset
     model_config = parse_config(network, "--preset", "small", "--dataset", small.dataset).model_config

@@ -18,9 +18,9 @@ from test_parity import randomize
 
 import zoo
 from zoo.models import builder
-from zoo.registry import MODELS, resolve_model_config
+from zoo.registry import MODELS, resolve_model_config, select_models
 
-NETWORKS = sorted(MODELS)
+NETWORKS, IMAGE_NETWORKS = sorted(MODELS), sorted(select_models("image"))  # tests/texts has the other sizes
 PAPERS = Path(__file__).parent / "papers"
 FACTS = {name: facts for file in sorted({spec.module for spec in MODELS.values()}) if (PAPERS / f"{file}.py").exists()
          for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
@@ -128,20 +128,20 @@ def test_the_papers_stages(name):
 
 
 @pytest.mark.parametrize("name, size, feature_size", slow_if_large([
-    (name, *row) for name in NETWORKS for row in FACTS[name].grids.items()]))
+    (name, *row) for name in IMAGE_NETWORKS for row in FACTS[name].grids.items()]))
 def test_feature_map_sizes(name, size, feature_size):
     model = build_without_weights(name, (*size, 3), include_top=False)
     assert model.output_shape == (None, *feature_size, FACTS[name].width)
     assert model.input_shape == (None, *size, 3)
 
 
-@pytest.mark.parametrize("name", slow_if_large([name for name in NETWORKS if not MODELS[name].fixed_width]))
+@pytest.mark.parametrize("name", slow_if_large([name for name in IMAGE_NETWORKS if not MODELS[name].fixed_width]))
 def test_a_non_square_image_at_half_width(name):
     model = build_without_weights(name, (96, 80, 3), 7, width=0.5)
     assert model.output_shape == (None, 7)
 
 
-@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
+@pytest.mark.parametrize("name", slow_if_large(IMAGE_NETWORKS))
 def test_one_channel(name):
     gray, color = (build_without_weights(name, (28, 28, channels), 7) for channels in (1, 3))
     assert gray.input_shape == (None, 28, 28, 1)
@@ -149,7 +149,7 @@ def test_one_channel(name):
     assert count_parameters(gray)[0] < count_parameters(color)[0]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", IMAGE_NETWORKS)
 def test_stems(name):
     stems = FACTS[name].stems
     assert {size: resolve_model_config(name, (size, size, 3)).stem for size in stems} == stems
@@ -189,7 +189,7 @@ def test_resnets_small_stem_on_large_images():
     assert model.output_shape == (None, 16, 16, 512)
 
 
-@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
+@pytest.mark.parametrize("name", slow_if_large(IMAGE_NETWORKS))
 def test_without_a_top(name):
     facts = FACTS[name]
     assert MODELS[name].feature_layer == facts.features
@@ -234,7 +234,7 @@ def list_variants(spec):
 
 
 @pytest.mark.parametrize("name, keywords", slow_if_large([
-    (name, layer_name) for name in NETWORKS for layer_name in list_variants(MODELS[name])]))
+    (name, layer_name) for name in IMAGE_NETWORKS for layer_name in list_variants(MODELS[name])]))
 def test_names_of_layers(name, keywords):
     names = [layer.name for layer in build_without_weights(name, (28, 28, 3), 10, **keywords).layers]
     assert len(set(names)) == len(names)
@@ -245,14 +245,14 @@ def test_names_of_layers(name, keywords):
     assert [layer_name for layer_name in names if re.fullmatch(automatic, layer_name)] == []
 
 
-@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
+@pytest.mark.parametrize("name", slow_if_large(IMAGE_NETWORKS))
 def test_every_build_has_the_same_names(name):
     names, names_of_second = ([layer.name for layer in build_without_weights(name, (28, 28, 3), classes).layers]
                               for classes in (10, 9))
     assert names == names_of_second  # an automatic name would have another number the second time
 
 
-@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
+@pytest.mark.parametrize("name", slow_if_large(IMAGE_NETWORKS))
 def test_every_legal_option_builds_and_changes_something(name):
     default = build_without_weights(name, (28, 28, 3), 10)
     for options in list_options(MODELS[name]):
@@ -302,7 +302,7 @@ def mixed_bfloat16():
     keras.config.set_dtype_policy(before)
 
 
-@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
+@pytest.mark.parametrize("name", slow_if_large(IMAGE_NETWORKS))
 def test_logits_and_probabilities(name):
     size, outputs = MODELS[name].min_size, {"main": "predictions"}
     outputs |= {aux: f"{aux}_predictions" for aux in MODELS[name].aux_loss_weights}
@@ -334,7 +334,7 @@ def test_another_activation():
     np.testing.assert_allclose(call_model(model, images), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", slow_if_large(NETWORKS))
+@pytest.mark.parametrize("name", slow_if_large(IMAGE_NETWORKS))
 def test_mixed_bfloat16(name, mixed_bfloat16):
     model = zoo.build(name, (28, 28, 1), 10, width=get_min_width(name))
     assert model.get_layer(MODELS[name].feature_layer).compute_dtype == "bfloat16"

@@ -106,7 +106,7 @@ def saved_model(tmp_path_factory):
     model_config = registry.resolve_model_config("lenet5")
     folder = tmp_path_factory.mktemp("kept") / "lenet5"
     reload_worker.save_for_reload(folder, model_loading.build_with_preprocessing(model_config, MEAN, STD, None),
-                                  selftest.make_random_data(DATASET_INFO)[0])
+                                  selftest.make_random_data(selftest.make_selftest_config("lenet5"))[0])
     return folder, model_config
 
 
@@ -185,7 +185,7 @@ def test_the_limits_are_of_known_networks():
     assert {*OVERFIT_CONFIGS} <= {*registry.MODELS}
 
 
-@pytest.mark.parametrize("name", registry.MODELS)
+@pytest.mark.parametrize("name", registry.select_models("image"))
 def test_every_network_is_trained_as_with_zoo_train(name):
     """The run config is that of the command, except for augmentation, batch size and learning rate."""
     spec, run_config = registry.get_model_info(name), selftest.make_selftest_config(name)
@@ -201,9 +201,10 @@ def test_every_network_is_trained_as_with_zoo_train(name):
 
 
 def test_the_random_images_are_always_the_same():
-    pixels, labels = selftest.make_random_data(datasets.get_dataset_info("cifar10"))
+    run_config = selftest.make_selftest_config("vgg16")  # on CIFAR-10
+    pixels, labels = selftest.make_random_data(run_config)
     assert (pixels.shape, pixels.dtype, labels.shape) == ((32, 32, 32, 3), np.uint8, (32,))
-    assert np.array_equal(pixels, selftest.make_random_data(datasets.get_dataset_info("cifar10"))[0])
+    assert np.array_equal(pixels, selftest.make_random_data(run_config)[0])
     assert {*labels} == {*range(10)}
     # CIFAR-10's mean and standard deviation, up to clipping and the error of 2,048 draws per channel
     assert pixels.mean((0, 1, 2)) / 255 == pytest.approx((0.4914, 0.4822, 0.4465), abs=0.02)

@@ -37,10 +37,11 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
 
     Args:
         name: one of `zoo.list_models()`.
-        input_shape: (height, width, channels) in pixels; default: the paper's.
+        input_shape: (height, width, channels) in pixels, or (length,) in tokens for the models that classify texts;
+            default: the paper's.
         classes: number of classes; default: the paper's.
         include_top: if False, leave out the classification head and return the features,
-            (n, height, width, channels).
+            (n, height, width, channels), or of texts (n, length, channels).
         pooling: global pooling of the features if `include_top=False`: None, "avg" or "max"; the last two give
             (n, channels).
         weights: None for random weights; "imagenet" for the weights that Keras publishes for vgg16, vgg19,
@@ -219,8 +220,8 @@ def load(path, checkpoint="best"):
         checkpoint: checkpoint of a run: "best", by validation accuracy, or "last".
 
     Returns:
-        A `keras.Model`. The model of a run takes raw pixels, (n, height, width, channels) uint8 in [0, 255], and
-        returns probabilities, (n, classes) float32.
+        A `keras.Model`. The model of a run takes raw pixels, (n, height, width, channels) uint8 in [0, 255], or token
+        ids, (n, length) int32, and returns probabilities, (n, classes) float32.
 
     Raises:
         zoo.errors.UserError: a ValueError, if `path` is neither a run directory nor a `.keras` file.

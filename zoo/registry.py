@@ -8,9 +8,11 @@ import numbers
 from dataclasses import dataclass, field
 
 from zoo.errors import UserError, unknown_name_error
+from zoo.modality import MODALITIES, get_modality, join_names
 from zoo.utils.validation import check_type
 
 MAX_WIDTH_MULTIPLIER = 100  # no machine has the memory for wider models
+VOCABULARY_LIMITS = 5, 1_000_000  # token ids: 0 to 3 are no words
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,11 @@ class ModelInfo:
     name: str
     module: str  # zoo/models/MODULE.py, which has TABLES[name], backbone() and head()
     paper: Paper
-    input_shape: tuple  # height, width, channels in the paper
+    input_shape: tuple  # height, width, channels in the paper; for texts the length in tokens
     classes: int  # in the paper
     parameters: tuple
     feature_layer: str  # the last layer of the backbone
-    min_size: int  # minimum height and width in pixels
+    min_size: int  # minimum height and width in pixels, or length in tokens
     paper_stem_min_size: int = 0  # the same for stem="paper", if larger than min_size
     small_stem_below: int = 0  # stem="auto" is "small" for heights or widths below this (pixels); 0: no small stem
     small_stem_parameters: tuple = ()
@@ -68,6 +70,7 @@ class ModelInfo:
     head_options: dict = field(default_factory=dict)
     aux_options: dict = field(default_factory=dict)
     choices: dict = field(default_factory=dict)  # option: its valid values, if the type alone does not define them
+    limits: dict = field(default_factory=dict)  # option that is a count: its minimum and maximum
     aux_loss_weights: dict = field(default_factory=dict)  # auxiliary classifier: its loss weight; the main one's is 1
     max_size: int = 0  # maximum height and width in pixels; 0: no limit
     max_classes: int = 0  # 0: no limit
@@ -78,6 +81,11 @@ class ModelInfo:
     @property
     def options(self):
         return {**self.backbone_options, **self.head_options, **self.aux_options}
+
+    @property
+    def modality(self):
+        """The Modality of the samples that it classifies."""
+        return get_modality(self.input_shape)
 
     def format_attribution(self, year=False):
         """Return where the network is from: "Szegedy et al.", "after He et al. 2016, pre-activation"."""
@@ -98,6 +106,7 @@ SIMONYAN_2014 = Paper("Simonyan, Zisserman", 2014, "Very Deep Convolutional Netw
                       "arXiv:1409.1556")
 SZEGEDY_2014 = Paper("Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke, Rabinovich", 2014,
                      "Going Deeper with Convolutions", "arXiv:1409.4842")
+KIM_2014 = Paper("Kim", 2014, "Convolutional Neural Networks for Sentence Classification", "arXiv:1408.5882")
 HE_2015 = Paper("He, Zhang, Ren, Sun", 2015, "Delving Deep into Rectifiers: Surpassing Human-Level Performance on "
                 "ImageNet Classification", "arXiv:1502.01852")
 IOFFE_2015 = Paper("Ioffe, Szegedy", 2015, "Batch Normalization: Accelerating Deep Network Training by Reducing "
@@ -235,7 +244,19 @@ MODELS = {info.name: info for info in (
               feature_layer="block14_sepconv2_act", min_size=16, small_stem_below=103,
               small_stem_parameters=(20_881_970, 20_827_442), head_options={"dropout": 0.5},
               small_preset=Preset("cifar10", 0.125)),
+    ModelInfo("text_cnn", "text_cnn", KIM_2014, (100,), 2, (5_989_186, 5_989_186), feature_layer="pool", min_size=6,
+              variant="from lecture notes",
+              backbone_options={"vocabulary": 20_000, "dropout": True}, head_options={"dropout": True},
+              limits={"vocabulary": VOCABULARY_LIMITS}),
+    ModelInfo("text_cnn_kim", "text_cnn_kim", KIM_2014, (100,), 2, (6_360_902, 6_360_902),
+              feature_layer="windows_concat", min_size=5, backbone_options={"vocabulary": 20_000},
+              head_options={"dropout": 0.5}, limits={"vocabulary": VOCABULARY_LIMITS}),
 )}
+
+
+def select_models(modality):
+    """Return {name: ModelInfo} of the models for a modality, "image" or "text"."""
+    return {name: info for name, info in MODELS.items() if info.modality is MODALITIES[modality]}
 
 
 @dataclass(frozen=True)
@@ -285,13 +306,12 @@ def resolve_model_config(name, input_shape=None, classes=None, width=None, stem=
                        _resolve_options(model_info, options or {}), aux)
 
 
-def get_default_image_shape(model_info):
-    """Return the (height, width, channels) that a folder's images are resized to for training from scratch.
+def get_default_shape(model_info):
+    """Return the shape that the samples of a folder are brought to for training from scratch.
 
-    32x32 if the model has a small stem, which two CPU cores can train; otherwise the paper's size.
+    Images of 32x32 if the model has a small stem, which two CPU cores can train; otherwise the paper's size.
     """
-    height, width, channels = model_info.input_shape
-    return (32, 32, channels) if model_info.small_stem_below else (height, width, channels)
+    return (32, 32, model_info.input_shape[2]) if model_info.small_stem_below else model_info.input_shape
 
 
 def get_preset(model_info, name):
@@ -316,7 +336,7 @@ def get_model_metadata(model_info):
             "max_classes": model_info.max_classes or None, "fixed_width": model_info.fixed_width,
             "stems": ["paper", "small"] if model_info.small_stem_below else ["paper"],
             "small_stem_below": model_info.small_stem_below, "feature_layer": model_info.feature_layer,
-            "options": model_info.options, "choices": model_info.choices,
+            "options": model_info.options, "choices": model_info.choices, "limits": model_info.limits,
             "aux_loss_weights": model_info.aux_loss_weights}
 
 
@@ -332,16 +352,20 @@ def _is_integer(value):
 
 
 def _check_input_shape(model_info, shape):
-    if (not isinstance(shape, (tuple, list)) or len(shape) != 3
+    modality, axes = model_info.modality, model_info.modality.axes
+    if (not isinstance(shape, (tuple, list)) or len(shape) != len(axes)
             or not all(_is_integer(size) and size > 0 for size in shape)):
-        raise UserError("input_shape must be three positive integers, (height, width, channels), such as "
-                        f"{model_info.input_shape}; got {shape!r}")
-    if min(shape[:2]) < model_info.min_size:
-        raise UserError(f"{model_info.name} requires images of at least {model_info.min_size} pixels in height and "
-                        f"width; got {shape[0]}x{shape[1]}; enlarge the images")
-    if model_info.max_size and max(shape[:2]) > model_info.max_size:
-        raise UserError(f"{model_info.name} requires images of {model_info.min_size} to {model_info.max_size} pixels "
-                        f"in height and width; got {shape[0]}x{shape[1]}; make the images smaller, or use lenet5")
+        count = "three positive integers" if len(axes) == 3 else "one positive integer in a tuple"
+        raise UserError(f"input_shape must be {count}, ({', '.join(axes)}), such as {model_info.input_shape}; got "
+                        f"{shape!r}")
+    sizes, names = shape[:len(modality.sized_axes)], join_names(modality.sized_axes)
+    given = "x".join(map(str, sizes))
+    if min(sizes) < model_info.min_size:
+        raise UserError(f"{model_info.name} requires {modality.plural} of at least {model_info.min_size} "
+                        f"{modality.unit} in {names}; got {given}; {modality.enlarge}")
+    if model_info.max_size and max(sizes) > model_info.max_size:
+        raise UserError(f"{model_info.name} requires {modality.plural} of {model_info.min_size} to "
+                        f"{model_info.max_size} {modality.unit} in {names}; got {given}; {modality.shrink}")
     return tuple(map(int, shape))
 
 
@@ -371,6 +395,10 @@ def _resolve_options(model_info, requested):
         if options[name] not in choices:
             raise UserError(f"{model_info.name}'s {name} must be one of {', '.join(map(str, choices))}; "
                             f"got {options[name]!r}")
+    for name, (min_value, max_value) in model_info.limits.items():
+        if not min_value <= options[name] <= max_value:
+            raise UserError(f"{model_info.name}'s {name} must be from {min_value} to {max_value:,}; got "
+                            f"{options[name]}")
     for name, value in options.items():
         if isinstance(value, float) and not 0 <= value < 1:  # all float options are dropout rates
             raise UserError(f"{name} must be a fraction of at least 0 and less than 1; got {value}")

@@ -25,8 +25,14 @@ def test_info_matches_the_publications(name, classes, shape, sizes):
     assert len(info.mean) == len(info.std) == shape[2]
 
 
-def test_five_data_sets_are_known():
-    assert sorted(DATASETS) == ["cifar10", "cifar100", "digits", "fashion_mnist", "mnist"]
+def test_six_data_sets_are_known():
+    assert sorted(DATASETS) == ["cifar10", "cifar100", "digits", "fashion_mnist", "imdb", "mnist"]
+
+
+def test_imdb():
+    info = get_dataset_info("imdb")
+    assert (info.classes, info.shape, info.mean, info.std) == (2, (100,), (), ())
+    assert (info.train + info.validation, info.test) == (25_000, 25_000)  # Maas et al. 2011, section 4.1
 
 
 def test_class_names():

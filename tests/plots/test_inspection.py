@@ -286,7 +286,7 @@ def inspect_network(name, layer_names="stages", width=0.125):
     return ImageInspection(build_inspected_untrained(model_config), pixels, layer_names, "noise.png")
 
 
-@pytest.mark.parametrize("name", registry.MODELS)
+@pytest.mark.parametrize("name", registry.select_models("image"))
 def test_every_network_can_be_inspected(name):
     """The stages, from large feature maps to scores, the bar chart and the maps. The slow test covers gradients."""
     view = inspect_network(name)
@@ -309,7 +309,7 @@ def test_all_kinds_of_plots(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", registry.MODELS)
+@pytest.mark.parametrize("name", registry.select_models("image"))
 def test_gradients_of_every_network(name):
     view = inspect_network(name)
     for kind in (view.gradcam[0][1], view.saliency, view.occlusion[0]):

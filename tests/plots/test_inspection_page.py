@@ -285,7 +285,7 @@ def test_invalid_arguments_that_need_the_model(arguments, pins, hopper, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", registry.MODELS)
+@pytest.mark.parametrize("name", registry.select_models("image"))
 def test_every_network_with_an_image_of_64_pixels(name, tmp_path, hopper, capsys):
     spec = registry.get_model_info(name)
     size = min(64, spec.max_size or 64)

@@ -47,7 +47,8 @@ def fresh_weights(tmp_path, monkeypatch):
 
 def test_every_file_belongs_to_a_preset():
     assert "lenet5-mnist" in PACKED
-    assert set(PACKED) <= {f"{spec.name}-{spec.small_preset.dataset}" for spec in registry.MODELS.values()}
+    assert set(PACKED) <= {f"{spec.name}-{spec.small_preset.dataset}"
+                           for spec in registry.select_models("image").values()}
 
 
 def test_all_files_together_are_small():
@@ -171,7 +172,7 @@ def test_a_file_of_another_model_is_reported_as_damaged(fresh_weights):
     check_message(error.value, target.name, "zoo")
 
 
-@pytest.mark.parametrize("network", registry.MODELS)
+@pytest.mark.parametrize("network", registry.select_models("image"))
 def test_paths_of_bundled_weights_are_derived_from_the_registry(network):
     small, bundled = registry.get_model_info(network).small_preset, pretrained.find_bundled_weights(network)
     dataset = dataset_info.get_dataset_info(small.dataset)

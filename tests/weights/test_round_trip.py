@@ -10,7 +10,8 @@ from zoo import registry
 from zoo.weights import sources
 
 FAST = ("lenet5_1998", "vgg16")  # one with custom layers; one that is in keras.applications
-NETWORKS = [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST)) for name in registry.MODELS]
+NETWORKS = [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST))
+            for name in registry.select_models("image")]
 
 
 def build_narrow(name, **keywords):

@@ -140,6 +140,7 @@ LAYER_MEMORY_RULES = {
     RBF: lambda call: LayerMemory("", compute_output_bytes(call) * call.input_shapes[0][-1]),  # differences
     # The bands of each level
     SpatialPyramidPooling2D: lambda call: LayerMemory("o", len(call.layer.bins) * _compute_input_bytes(call)),
+    layers.Embedding: LayerMemory("i"),
     (layers.Flatten, layers.Reshape, layers.Identity): LayerMemory(**VIEW_KWARGS),
     (layers.Add, ScaledAdd): LayerMemory(is_in_place=True),
     (layers.Concatenate, layers.ZeroPadding1D, layers.ZeroPadding2D, layers.Cropping1D, layers.Cropping2D,

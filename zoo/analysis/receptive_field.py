@@ -1,9 +1,10 @@
 """The receptive field and the output stride of each layer, by arithmetic on the graph.
 
-The receptive field of an output is the window of the image that it depends on; the windows of neighbouring outputs are
-one output stride apart. A convolution or pooling with kernel k and stride t, on a tensor with receptive field r and
-output stride s, gives r + (k - 1) s and s t; pixelwise operations change neither. Of several paths the largest counts,
-as if their windows had the same centre. Padding is ignored, so a receptive field can be larger than the image.
+The receptive field of an output is the window of the image that it depends on, or of the tokens of a text; the windows
+of neighbouring outputs are one output stride apart. A convolution or pooling with kernel k and stride t, on a tensor
+with receptive field r and output stride s, gives r + (k - 1) s and s t; pixelwise operations change neither. Of several
+paths the largest counts, as if their windows had the same centre. Padding is ignored, so a receptive field can be
+larger than the image.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ FULL_IMAGE = "all"
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """Pixels along each spatial axis, rows first."""
+    """Pixels along each spatial axis, rows first, or tokens."""
 
     size: tuple | str | None  # FULL_IMAGE: the entire image; None: unknown
     stride: tuple | None  # None: unknown, or not a feature map
@@ -52,7 +53,7 @@ def compute_receptive_fields(calls):
 def _compute_receptive_field(call, sources):
     if len(call.shape) < 2 or isinstance(call.layer, GLOBAL_POOLING_LAYERS):
         return FULL_IMAGE_FIELD
-    if not sources:
+    if not sources or isinstance(call.layer, layers.Embedding):  # a token is what a pixel is to an image
         return ReceptiveField((1,) * (len(call.shape) - 1), (1,) * (len(call.shape) - 1))
     windows = _find_windows(call)
     if windows is None:

@@ -4,13 +4,16 @@ import argparse
 import os
 import re
 import sys
+from dataclasses import replace
 
 from zoo import devices, env, registry
 from zoo.cli.parser import Parser  # noqa: F401  every command imports it from here
 from zoo.data import dataset_info
 from zoo.errors import OutOfMemory, UserError, unknown_name_error
+from zoo.modality import get_modality, override_size
 from zoo.training import failures
 from zoo.training.run_config import CHECKPOINTS
+from zoo.training.run_config_factory import check_modality
 from zoo.utils import crashes
 from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user
@@ -121,6 +124,7 @@ def add_model_options(parser, aux=True):
     parser.add_argument("--image-size", metavar="N|HxW",
                         help="size of the input images in pixels, such as 32, or 96x80 (height x width); default: the "
                            "paper's, or that of --preset")
+    add_sequence_length(parser, "the model's")
     parser.add_argument("--channels", metavar="N",
                         help="number of channels of the input images: 1 (grayscale) or 3 (RGB); default: the paper's, "
                              "or that of --preset")
@@ -131,6 +135,13 @@ def add_model_options(parser, aux=True):
     parser.add_argument("--aux", action="store_true",
                         help=f"include the auxiliary classifiers; for {format_aux_models()} only" if aux
                         else argparse.SUPPRESS)
+
+
+def add_sequence_length(parser, default):
+    """Add --sequence-length; `default`: for --help."""
+    parser.add_argument("--sequence-length", metavar="N",
+                        help="length of texts in tokens, to which they are padded or truncated at the front, such as "
+                             f"100; for text_cnn and text_cnn_kim; default: {default}")
 
 
 def format_aux_models():
@@ -181,17 +192,22 @@ def parse_model_config(name, arguments, base=None):
     if parse_preset(arguments, model_info):
         base = pretrained.resolve_preset_config(model_info, arguments.preset)
     base = base or registry.resolve_model_config(model_info.name)
-    height, width, channels = base.input_shape
-    if arguments.image_size is not None:
-        height, width = parse_image_size(arguments.image_size)
-    if arguments.channels is not None:
-        channels = parse_int("--channels", arguments.channels, 1)
     if arguments.aux and not model_info.aux_loss_weights:
         raise UserError(f"{model_info.name} has no auxiliary classifiers; --aux is for {format_aux_models()} only")
     classes = base.classes if arguments.classes is None else parse_int("--classes", arguments.classes, 2)
     options = {**base.options, **parse_assignments("--model-option", arguments.model_option, model_info.options)}
-    return registry.resolve_model_config(model_info.name, (height, width, channels), classes,
+    return registry.resolve_model_config(model_info.name, parse_input_shape(arguments, base), classes,
                                          parse_width(arguments, base.width), arguments.stem, options, arguments.aux)
+
+
+def parse_input_shape(arguments, model_config):
+    """Return the input shape of --image-size, --channels and --sequence-length, by default that of a ModelConfig."""
+    shape = override_size(model_config.input_shape, model_config.model_info.name, get_image_size(arguments),
+                          get_sequence_length(arguments))
+    if arguments.channels is None:
+        return shape
+    get_modality(shape).require("--channels", model_config.model_info.name, "omit it")
+    return (*shape[:2], parse_int("--channels", arguments.channels, 1))
 
 
 def parse_width(arguments, default=None):
@@ -220,7 +236,8 @@ def add_images(group, description, default=None):
 
     description: help text of --dataset, whose default is `default`.
     """
-    group.add_argument("--dataset", "--data", metavar="NAME|FOLDER|FILE.npz", default=default, help=description)
+    group.add_argument("--dataset", "--data", metavar="NAME|FOLDER|FILE.npz|FILE.csv", default=default,
+                       help=description)
     group.add_argument("--data-dir", metavar="DIR",
                        help="folder with the files of a named dataset, as published, packed or unpacked; default: the "
                             "folder in the environment variable ZOO_DATA, or else Keras's cache, or else a download")
@@ -228,6 +245,7 @@ def add_images(group, description, default=None):
                        help="size in pixels to which the images of a folder are resized, such as 64, or 96x80 (height "
                             "x width); default: the size of the weights; without weights 32 if the model has a small "
                             "stem, or else the paper's size")
+    add_sequence_length(group, "100")
     group.add_argument("--labels-from", metavar="folder|filename", default="folder",
                        help="where the class of an image in a folder is read from; folder: the folder that contains "
                             "it, such as cat/123.jpg; filename: the start of its file name, such as cat.123.jpg; "
@@ -238,30 +256,42 @@ def add_images(group, description, default=None):
 
 
 def is_dataset_name(dataset):
-    """Return whether --dataset is the name of a dataset rather than a folder or .npz file; UserError if neither."""
+    """Return whether --dataset is the name of a dataset rather than a folder or file; UserError if neither."""
     path = expand_user(dataset)
     if dataset in dataset_info.DATASETS:
         return True
-    if path.exists() and not (path.is_dir() or path.suffix.lower() == ".npz"):
-        raise UserError(f"{dataset} is a file, but not an .npz file; give --dataset NAME, FOLDER or FILE.npz")
+    if path.exists() and not (path.is_dir() or path.suffix.lower() in (".npz", ".csv")):
+        raise UserError(f"{dataset} is a file, but not an .npz or .csv file; give --dataset NAME, FOLDER, FILE.npz or "
+                        "FILE.csv")
     if path.exists():
         return False
     if dataset == path.name and not path.suffix:  # possibly meant as a name
-        raise UserError(f"{unknown_name_error('dataset', dataset, dataset_info.DATASETS)}; there is no folder or .npz "
-                        f"file {dataset!r} either")
-    raise UserError(f"there is no folder or .npz file {dataset!r}; give the one that contains the images")
+        raise UserError(f"{unknown_name_error('dataset', dataset, dataset_info.DATASETS)}; there is no folder, "
+                        f".npz or .csv file {dataset!r} either")
+    raise UserError(f"there is no folder, .npz or .csv file {dataset!r}; give the one that contains the images or "
+                    "texts")
 
 
 def check_images(arguments):
     """Check the options of `add_images` and --weights before any file is read; UserError if one makes no sense."""
+    model_info = registry.get_model_info(arguments.network)
+    override_size(model_info.input_shape, model_info.name, get_image_size(arguments), get_sequence_length(arguments))
+    for flag, default in (("labels_from", "folder"), ("invalid_images", "error")):
+        if getattr(arguments, flag) != default:
+            model_info.modality.require(f"{flag}=...", model_info.name, "omit it")
     if arguments.weights != "none":
-        pretrained.check_weights(arguments.weights, registry.get_model_info(arguments.network).name)
-    get_image_size(arguments)
+        pretrained.check_weights(arguments.weights, model_info.name)
     if not is_dataset_name(arguments.dataset):
         return
+    check_modality(model_info, dataset_info.DATASETS[arguments.dataset])
     for flag, default in (("--image-size", None), ("--labels-from", "folder"), ("--invalid-images", "error")):
         if getattr(arguments, flag.strip("-").replace("-", "_")) != default:
             raise UserError(f"{flag} is only for a folder of images, but {arguments.dataset} is a dataset; omit it")
+
+
+def get_sequence_length(arguments):
+    """Return the number of --sequence-length, None without it."""
+    return None if arguments.sequence_length is None else parse_int("--sequence-length", arguments.sequence_length, 1)
 
 
 def get_image_size(arguments):
@@ -269,15 +299,25 @@ def get_image_size(arguments):
     return None if arguments.image_size is None else parse_image_size(arguments.image_size)
 
 
-def load_images(arguments, limit, shape):
-    """Return the Dataset that the options of `add_images` select; `shape`: (height, width, channels) for a folder."""
+def get_named_dataset_info(arguments):
+    """Return the DatasetInfo of the dataset that --dataset names, with --label-mode and --sequence-length."""
+    info = dataset_info.get_dataset_info(arguments.dataset)
+    shape = override_size(info.shape, info.name, None, get_sequence_length(arguments))
+    return replace(dataset_info.select_label_set(info, arguments.label_mode), shape=shape)
+
+
+def load_images(arguments, limit, source_arguments):
+    """Return the Dataset that the options of `add_images` select.
+
+    source_arguments: of the model, see `run_config_factory.get_source_arguments`.
+    """
     from zoo.data.loading import load_data
 
     is_name = arguments.dataset in dataset_info.DATASETS
     return load_data(arguments.dataset if is_name else expand_user(arguments.dataset), data_dir=arguments.data_dir,
-                     limit=limit, label_mode=getattr(arguments, "label_mode", "fine"), shape=shape,
-                     image_size=get_image_size(arguments), labels_from=arguments.labels_from,
-                     invalid_images=arguments.invalid_images)
+                     limit=limit, label_mode=getattr(arguments, "label_mode", "fine"),
+                     image_size=get_image_size(arguments), sequence_length=get_sequence_length(arguments),
+                     labels_from=arguments.labels_from, invalid_images=arguments.invalid_images, **source_arguments)
 
 
 def parse_image_size(text):

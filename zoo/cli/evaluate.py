@@ -24,11 +24,12 @@ def build_parser():
     common.add_checkpoint(parser)
     parser.add_argument("--json", action="store_true", help="print all results as JSON in place of tables")
     data = parser.add_argument_group("data")
-    data.add_argument("--dataset", "--data", dest="data", metavar="FOLDER|FILE.npz|NAME",
-                      help="labelled images to evaluate on in place of the run's own; FOLDER: all images of a folder "
-                           "with a folder for each class, or those of --split if it has train, val and test folders; "
-                           "FILE.npz and NAME (of a dataset, such as cifar10): the images of --split; classes are "
-                           "matched by name, in an .npz file by index; default: the run's own data")
+    data.add_argument("--dataset", "--data", dest="data", metavar="FOLDER|FILE.npz|FILE.csv|NAME",
+                      help="labelled images, or texts, to evaluate on in place of the run's own; FOLDER: all images of "
+                           "a folder with a folder for each class, or those of --split if it has train, val and test "
+                           "folders; FILE.npz and NAME (of a dataset, such as cifar10): the images of --split; "
+                           "FILE.csv: all of its texts; classes are matched by name, in an .npz file by index; "
+                           "default: the run's own data")
     data.add_argument("--split", metavar="|".join(SPLITS), default="test",
                       help="part of the data to evaluate on; default: test")
     data.add_argument("--data-dir", metavar="DIR",
@@ -52,11 +53,11 @@ def format_scores(scores):
             ("ece", f"{scores['ece']:.4f}, expected calibration error, 15 bins")]
 
 
-def describe_images(images, own_source):
-    """Return a description of the images; own_source: source of the run's own images."""
+def describe_data(images, plural, own_source):
+    """Return a description of the images or texts (plural); own_source: source of the run's own."""
     part = f"the {images.split_name} split" if images.split_name else "all"
     other = "" if images.source == own_source else "; not the run's own test split"
-    return f"{len(images):,} images, {part} of {images.source}{other}"
+    return f"{len(images):,} {plural}, {part} of {images.source}{other}"
 
 
 def execute_evaluate(argv):
@@ -67,7 +68,7 @@ def execute_evaluate(argv):
     batch_size = arguments.batch_size and common.parse_int("--batch-size", arguments.batch_size, 1, 2**20)
 
     from zoo.analysis.classification_metrics import format_metrics  # NumPy, no backend
-    from zoo.runs import evaluation
+    from zoo.runs import data, evaluation
     from zoo.training import run_files
 
     run = expand_user(arguments.run)
@@ -83,7 +84,7 @@ def execute_evaluate(argv):
         images = evaluation.load_other_images(run, config, arguments.data, arguments.split, arguments.data_dir)
     device_name = common.load_keras(backend, device)
     scores = evaluation.evaluate_run(run, config, images, checkpoint, batch_size)
-    notes = [*map(translate_keywords, images.notes)]
+    notes, plural = [*map(translate_keywords, images.notes)], data.get_run_modality(config).plural
     if is_own and arguments.split == "test":
         notes.append(f"the test split {TEST_REUSE_NOTE}")
     if arguments.json:
@@ -92,8 +93,8 @@ def execute_evaluate(argv):
         return
     rows = [("run", f"{run}: {config['model']} on {config['dataset']['name']}"),
             ("weights", f"checkpoints/{checkpoint}.npz"),
-            ("split", f"{images.split_name}, {len(images):,} images") if is_own else
-            ("data", describe_images(images, config["dataset"].get("source"))),
+            ("split", f"{images.split_name}, {len(images):,} {plural}") if is_own else
+            ("data", describe_data(images, plural, config["dataset"].get("source"))),
             ("device", f"{device_name}, {backend}"), *format_scores(scores)]
     common.print_lines(*(f"{label:9} {text}" for label, text in rows), "", *format_metrics(scores))
     if notes:

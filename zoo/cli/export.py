@@ -52,11 +52,13 @@ def execute_export(argv):
     common.load_keras(backend, device)
 
     from zoo.exporters.export import export_run
+    from zoo.runs.data import get_run_modality
 
     exported = export_run(run, config, name, path, checkpoint)
+    plural = get_run_modality(config).plural
     labels = f"; class names: {exported.labels_path}" if exported.labels_path else ""
-    common.print_lines(f"{path}: {exported.preprocessing}; verified on {exported.num_images} images, max. absolute "
-                       f"difference {exported.max_difference:.1g}{labels}")
+    common.print_lines(f"{path}: {exported.preprocessing}; verified on {exported.num_samples} {plural}, max. "
+                       f"absolute difference {exported.max_difference:.1g}{labels}")
 
 
 def main(argv=None):

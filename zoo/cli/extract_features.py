@@ -4,6 +4,7 @@ import os
 import sys
 import zipfile
 
+from zoo import registry
 from zoo.cli import common, help_text
 from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
@@ -101,6 +102,8 @@ def execute_extract(argv):
     limit = None if arguments.limit is None else common.parse_int("--limit", arguments.limit, 1)
     if arguments.dataset is None:
         raise UserError("no images are specified; give --dataset NAME, FOLDER or FILE.npz")
+    model_info = registry.get_model_info(arguments.network)
+    model_info.modality.require("extracting features", model_info.name, "use zoo.features, in Python")
     common.check_images(arguments)
     is_folder = expand_user(arguments.dataset).is_dir() and not common.is_dataset_name(arguments.dataset)
     if limit and is_folder:
@@ -108,7 +111,6 @@ def execute_extract(argv):
     output = check_features_path(arguments.output)
     architecture = common.parse_architecture(arguments)
 
-    from zoo import registry
     from zoo.training import pretrained_backbone
 
     if arguments.weights == "none" and arguments.preprocessing:
@@ -176,8 +178,6 @@ def build_feature_model(arguments, origin, shape, image_set):
 
 
 def get_max_classes(model_name):
-    from zoo import registry
-
     return registry.get_model_info(model_name).max_classes or sys.maxsize
 
 

@@ -4,7 +4,7 @@ import sys
 
 from zoo import registry
 from zoo.cli import common, help_text, train_args
-from zoo.data.dataset_info import DATASETS, get_dataset_info, select_label_set
+from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
 from zoo.training import run_config_factory
 from zoo.training.run_config import PRECISIONS
@@ -17,7 +17,8 @@ UNUSED_FIELDS = ("learning_rate", "lr_schedule", "warmup_epochs", "milestones", 
 
 def build_parser():
     parser = common.Parser(
-        prog="python -m zoo lr-find", usage="%(prog)s MODEL [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]",
+        prog="python -m zoo lr-find",
+        usage="%(prog)s MODEL [--dataset NAME|FOLDER|FILE.npz|FILE.csv] [--gpu N] [OPTION ...]",
         description="Find a learning rate: train for a few steps while the learning rate rises exponentially, and "
                     "suggest the one at which the loss falls fastest (Smith 2017, arXiv:1506.01186). No run directory "
                     "is created.",
@@ -74,14 +75,14 @@ def execute_lr_find(argv):
     model_info = registry.get_model_info(arguments.network)
     common.check_images(arguments)
     if arguments.dataset in DATASETS:  # refuse mistakes before any file is read
-        parse_test_config(arguments, model_info, limit,
-                          select_label_set(get_dataset_info(arguments.dataset), arguments.label_mode))
+        parse_test_config(arguments, model_info, limit, common.get_named_dataset_info(arguments))
 
     from zoo.runs import learning_rate  # NumPy, no backend
 
     learning_rate.check_lr_range(min_lr, max_lr, steps)
     path = learning_rate.check_figure_path(arguments.output)
-    dataset = common.load_images(arguments, limit, run_config_factory.get_folder_image_shape(model_info, None))
+    _, options = train_args.parse_width_and_options(arguments, model_info, train_args.parse_recipe_fields(arguments))
+    dataset = common.load_images(arguments, limit, run_config_factory.get_source_arguments(model_info, None, options))
     config = parse_test_config(arguments, model_info, limit, dataset.info)
     _, device = common.select_device(arguments.gpu, arguments.backend)
     try:

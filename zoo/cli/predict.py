@@ -1,4 +1,4 @@
-"""python -m zoo predict RUN IMAGE ...: classify image files with a trained model."""
+"""python -m zoo predict RUN FILE ...: classify image or text files with a trained model."""
 
 import contextlib
 import sys
@@ -17,16 +17,18 @@ MAX_DARK_MEAN = 0.5  # of white: images with a lower mean are bright strokes on 
 
 def build_parser():
     parser = common.Parser(prog="python -m zoo predict",
-                           description="Classify image files with a trained model: print the most probable classes of "
-                                       "each.",
+                           description="Classify image files with a trained model, or text files with one that was "
+                                       "trained on texts: print the most probable classes of each.",
                            examples=("runs/mine cat.png", "runs/mine images/ --top-k 3 -o predictions.csv",
-                                     "lenet5 --weights mnist three.png --json"))
+                                     "lenet5 --weights mnist three.png --json",
+                                     "runs/reviews review.txt"))
     parser.add_argument("model", metavar="RUN|FILE.keras|MODEL",
                         help="trained model; RUN: a run directory; FILE.keras: a Keras model that takes raw pixels (0 "
                              "to 255) and returns probabilities, as python -m zoo export RUN --format keras writes it; "
                              "MODEL: the name of a model, with --weights")
     parser.add_argument("images", metavar="IMAGE", nargs="+",
-                        help="image file of any size and common format, or a folder, which is searched recursively")
+                        help="image file of any size and common format, for a run on texts a UTF-8 text file, or a "
+                             "folder, which is searched recursively")
     weights = parser.add_argument_group("weights")
     weights.add_argument("--weights", metavar="imagenet|cifar10|mnist|FILE",
                          help="weights for MODEL; imagenet, cifar10, mnist: published or bundled weights (python -m "
@@ -45,15 +47,15 @@ def build_parser():
 
 
 class Predictor:
-    """A model with its metadata: `shape` (height, width, channels) of its input, `class_names`.
+    """A model with its metadata: `reader`, which reads its input, and `class_names`.
 
     `class_names` is None if only the class indices are known. `polarity_note`: text that names the training images if
-    these are bright on dark, or else "". `white_levels`: how the run scaled images of more than eight bits, or None.
+    these are bright on dark, or else "".
     """
 
     def __init__(self, path, checkpoint, gpu, backend, weights=None, preprocessing=None):
         self.path, self.checkpoint, self.source = path, checkpoint, None
-        self.class_names, self.polarity_note, self._shape, self._model, self.white_levels = None, "", None, None, None
+        self.class_names, self.polarity_note, self._reader, self._model = None, "", None, None
         if weights is not None:
             self._read_weights_info(weights, preprocessing)
         elif preprocessing is not None:
@@ -92,7 +94,7 @@ class Predictor:
         if self.source.is_scaling_assumed:
             print(f"pixels   {pretrained.describe_scaling(self.source.scaling)}"
                   + ("" if preprocessing else " (assumed; --preprocessing changes it)"), file=sys.stderr)
-        self._shape = self.source.resolve_model_config().input_shape
+        self._reader = self._make_image_reader(self.source.resolve_model_config().input_shape)
         if self.source.bundled_weights and is_dark_background([*get_dataset_info(weights).mean]):
             self.polarity_note = f"{weights} is bright on dark"
 
@@ -102,24 +104,20 @@ class Predictor:
         config = run_files.read_config(self.path)
         run_config.find_checkpoint(self.path, self.checkpoint)
         dataset = config["dataset"]
-        self.class_names, self.white_levels = [str(name)
-                                               for name in dataset["class_names"]], dataset.get("white_levels")
-        model_config = config.get("model_config")
-        if not isinstance(model_config, dict):
-            shape = None
-        elif config.get("finetuning"):  # a fine-tuned model upsamples the image itself
-            shape = dataset.get("shape")
-        else:
-            shape = model_config.get("input_shape")
-        self._shape = check_model_input_shape(self.path, shape)
-        if self._shape[2] == 1 and is_dark_background(dataset.get("mean")):
+        self.class_names = [str(name) for name in dataset["class_names"]]
+
+        from zoo.runs.data import make_reader
+
+        self._reader = make_reader(self.path, config)
+        if is_dark_background(dataset.get("mean")):
             self.polarity_note = f"{dataset['name']} is bright on dark"
 
     @property
-    def shape(self):
-        if self._shape is None:
+    def reader(self):
+        """The ImageReader or TextReader of the model."""
+        if self._reader is None:
             self._load()
-        return self._shape
+        return self._reader
 
     def _load(self):
         common.load_keras(*self._device)
@@ -137,17 +135,23 @@ class Predictor:
         self._model = zoo.load(self.path, self.checkpoint)
         if len(self._model.inputs) != 1 or len(self._model.outputs) != 1 or len(self._model.output_shape) != 2:
             raise UserError(f"{self.path} does not map one image to one row of probabilities")
-        self._shape = check_model_input_shape(self.path, self._model.input_shape[1:])
+        if self._reader is None:
+            self._reader = self._make_image_reader(self._model.input_shape[1:])
         if self.class_names is None:
             self.class_names = keras_file.read_class_names(self.path, self._model.output_shape[-1])
 
-    def __call__(self, pixels):
-        """Return float probabilities (n, classes) of uint8 pixels (n, height, width, channels)."""
+    def _make_image_reader(self, shape):
+        from zoo.runs.image_reader import ImageReader, check_model_input_shape
+
+        return ImageReader(check_model_input_shape(self.path, shape))
+
+    def __call__(self, samples):
+        """Return float probabilities (n, classes) of a batch of samples, such as uint8 (n, height, width, channels)."""
         import numpy as np
 
         if self._model is None:
             self._load()
-        probabilities = np.asarray(self._model.predict(pixels, verbose=0), np.float64)
+        probabilities = np.asarray(self._model.predict(samples, verbose=0), np.float64)
         if not (probabilities >= 0).all() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
             raise UserError(f"{self.path} does not return probabilities, which are 0 or more and sum to 1; "
                             "end the model with a softmax")
@@ -172,20 +176,11 @@ def is_dark_background(mean):
     return isinstance(mean, list) and len(mean) == 1 and isinstance(mean[0], float) and mean[0] < MAX_DARK_MEAN
 
 
-def check_model_input_shape(path, shape):
-    """Return (height, width, channels) as a tuple; UserError if images cannot be resized to it."""
-    if (not isinstance(shape, (list, tuple)) or len(shape) != 3 or shape[2] not in (1, 3)
-            or not all(isinstance(length, int) and length > 0 for length in shape)):
-        raise UserError(f"{path} does not take grayscale or RGB images of a fixed size, height x width x 1 or 3; it "
-                        f"takes {shape}")
-    return tuple(shape)
-
-
-def format_prediction(path, prepared_image, ranked_classes, polarity_note):
-    """Return the line for one image: its most probable classes, and how it was transformed."""
+def format_prediction(path, prepared, ranked_classes, polarity_note):
+    """Return the line for one image or text: its most probable classes, and how it was transformed."""
     classes = ", ".join(f"{name} {probability:.2%}" for name, probability in ranked_classes)
-    notes = [prepared_image.transformations] if prepared_image.transformations else []
-    if polarity_note and prepared_image.has_bright_border:
+    notes = [prepared.transformations] if prepared.transformations else []
+    if polarity_note and prepared.has_bright_border:
         notes.append(f"its border is bright, and {polarity_note}: it was not inverted; invert it if its strokes are "
                      "dark on bright")
     return f"{replace_surrogates(path)}: {classes}" + (f"  ({'; '.join(notes)})" if notes else "")
@@ -200,34 +195,30 @@ def execute_predict(argv):
 
     import numpy as np
 
-    from zoo.data import image_files, image_io  # Pillow
-
-    num_invalid, (paths, notes) = 0, image_files.find_image_files(arguments.images)
+    num_invalid, (paths, notes) = 0, predictor.reader.find_files(arguments.images)
     for note in notes:
         common.print_lines(f"note: {note}", file=sys.stderr)
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(predictions.open_prediction_file(output))] if output else []
         writers += [stack.enter_context(predictions.open_json_predictions(sys.stdout))] if arguments.json else []
-        for chunk in image_io.prepare_image_files(paths, predictor.shape, predictor.white_levels):
-            valid_pixels = [prepared_image.pixels for _, prepared_image in chunk
-                            if not isinstance(prepared_image, UserError)]
-            probabilities = predictor(np.stack(valid_pixels)) if valid_pixels else np.empty((0, 1))
+        for chunk in predictor.reader.prepare_files(paths):
+            valid = [prepared for _, prepared in chunk if not isinstance(prepared, UserError)]
+            probabilities = predictor(predictor.reader.stack(valid)) if valid else np.empty((0, 1))
             predicted = iter(predictions.rank_classes(probabilities, predictor.class_names, top))
-            for path, prepared_image in chunk:
-                if isinstance(prepared_image, UserError):
+            for path, prepared in chunk:
+                if isinstance(prepared, UserError):
                     num_invalid += 1
-                    common.print_error(prepared_image)
+                    common.print_error(prepared)
                     continue
                 ranked_classes = next(predicted)
                 for write in writers:
                     write(path, ranked_classes)
                 if not writers:
-                    common.print_lines(format_prediction(path, prepared_image, ranked_classes,
-                                                         predictor.polarity_note))
+                    common.print_lines(format_prediction(path, prepared, ranked_classes, predictor.polarity_note))
     if output and not arguments.json:
-        common.print_lines(f"{output}: {len(paths) - num_invalid:,} image{'s' * (len(paths) - num_invalid != 1)}")
+        common.print_lines(f"{output}: {len(paths) - num_invalid:,} file{'s' * (len(paths) - num_invalid != 1)}")
     if num_invalid and len(paths) > 1:
-        print(f"{num_invalid} of {len(paths)} images could not be read", file=sys.stderr)
+        print(f"{num_invalid} of {len(paths)} files could not be read", file=sys.stderr)
     return 2 if num_invalid else 0
 
 

@@ -8,6 +8,7 @@ import textwrap
 from zoo import devices, env, registry
 from zoo.cli import common, help_text
 from zoo.errors import UserError
+from zoo.modality import get_modality, join_names
 from zoo.utils.table import format_table
 from zoo.utils.validation import parse_value, check_batch_and_memory
 
@@ -95,8 +96,9 @@ def get_summary_rows(description):
 
 def format_size_limits(description):
     min_size, max_size = description["min_size"], description["max_size"]
-    limits = f"from {min_size} to {max_size} pixels" if max_size else f"of at least {min_size} pixels"
-    return f"height and width {limits}"
+    modality = get_modality(description["input_shape"])
+    limits = f"from {min_size} to {max_size}" if max_size else f"of at least {min_size}"
+    return f"{join_names(modality.sized_axes)} {limits} {modality.unit}"
 
 
 def format_allowed_values(description, name, value):
@@ -104,6 +106,8 @@ def format_allowed_values(description, name, value):
     default = registry.MODELS[description["name"]].options[name]
     if name in description["choices"]:
         values = " or ".join(map(format_option, description["choices"][name]))
+    elif name in description["limits"]:
+        values = "from {} to {}".format(*map(format_option, description["limits"][name]))
     else:
         values = "true or false" if isinstance(default, bool) else "from 0 to less than 1"
     return values + ("" if value == default else f", default {format_option(default)}")
@@ -111,7 +115,7 @@ def format_allowed_values(description, name, value):
 
 def format_option(value):
     """Return a value in the form that --model-option takes."""
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+    return str(value).lower() if isinstance(value, (bool, int)) else f"{value:g}"
 
 
 def format_shape(shape):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoo import devices, env, registry
 from zoo.cli import common, reporting, train_args
-from zoo.data.dataset_info import DATASETS, get_dataset_info, select_label_set
+from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
 from zoo.training import finetuning, loggers, multi_seed, run_config_factory, stopping
 from zoo.training.run_config import check_devices, get_run_config, resume_run_config
@@ -44,12 +44,12 @@ def execute_training(argv, prog, parser):
         return resume_from_args(parser, arguments, argv, times)
     model_info = registry.get_model_info(arguments.network)
     if arguments.dataset is None:
-        raise UserError("no images are specified; give --dataset NAME, FOLDER or FILE.npz")
+        raise UserError("no images are specified; give --dataset NAME, FOLDER, FILE.npz or FILE.csv")
     common.check_images(arguments)
     if arguments.runs is not None:
         return train_seeds(arguments, command_line, times["deadline"])
     class_weight = parse_class_weight(arguments.class_weight)
-    finetune_options, backbone_weights, _ = parse_model_request(arguments)
+    finetune_options, backbone_weights, model_settings = parse_model_request(arguments)
     is_named = arguments.dataset in DATASETS
     config = parse_run_config(arguments) if is_named else None
     device = devices.select_gpus(arguments.gpu, devices.list_gpus(), devices.get_cuda_visible_devices())
@@ -68,7 +68,8 @@ def execute_training(argv, prog, parser):
     from zoo.runs.data import check_same_data, get_data_option
 
     dataset = common.load_images(arguments, parse_limit(arguments),
-                                 run_config_factory.get_folder_image_shape(model_info, backbone_weights))
+                                 run_config_factory.get_source_arguments(model_info, backbone_weights,
+                                                                         model_settings["options"]))
     config = config or parse_run_config(arguments, dataset.info)
     if class_weight is not None:
         config = replace(config, class_weight=class_weights.resolve_class_weight(class_weight, dataset))
@@ -98,7 +99,7 @@ def parse_model_request(arguments):
 
 def parse_run_config(arguments, dataset_info=None):
     """Return the RunConfig that the command line requests; dataset_info: by default that of the named dataset."""
-    dataset_info = dataset_info or select_label_set(get_dataset_info(arguments.dataset), arguments.label_mode)
+    dataset_info = dataset_info or common.get_named_dataset_info(arguments)
     finetune_options, backbone_weights, model_settings = parse_model_request(arguments)
     return run_config_factory.make_run_config(registry.get_model_info(arguments.network), dataset_info,
                                               recipe=arguments.recipe, limit=parse_limit(arguments),

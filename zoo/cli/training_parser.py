@@ -14,7 +14,8 @@ EXIT_STATUSES = (
 def build_training_parser(prog, description, examples, weights, dataset):
     """Return the Parser; weights, dataset: defaults of --weights and --dataset."""
     parser = common.Parser(
-        prog=prog, usage="%(prog)s MODEL [--dataset NAME|FOLDER|FILE.npz] [--gpu N] [OPTION ...]", examples=examples,
+        prog=prog, usage="%(prog)s MODEL [--dataset NAME|FOLDER|FILE.npz|FILE.csv] [--gpu N] [OPTION ...]",
+        examples=examples,
         description=f"{description}\nThe same command with the same --name resumes a run that was interrupted.",
         epilog=help_text.join_sections(
             help_text.format_models(), f"datasets:\n  {', '.join(DATASETS)}", help_text.format_model_options(),
@@ -82,7 +83,9 @@ def add_data(group, dataset):
                "others are downloaded); FOLDER: your own images in a folder for each class, or train, val and test "
                "folders with a folder for each class in them (of a folder without them, a tenth of the images is "
                "held out for validation and a tenth for test); FILE.npz: arrays x_train, y_train, x_test, y_test as "
-               "Keras names them, or train_images, train_labels, val_images, ... as MedMNIST does; default: "
+               "Keras names them, or train_images, train_labels, val_images, ... as MedMNIST does; "
+               "for text_cnn and text_cnn_kim, texts: imdb, such a FOLDER of .txt files, or FILE.csv with the columns "
+               "text and label (see docs/text.md); default: "
                f"{dataset or 'none, it must be given'}", dataset)
     group.add_argument("--label-mode", metavar="fine|coarse", default="fine",
                        help="label set of CIFAR-100: fine (100 classes) or coarse (20 superclasses); default: fine")

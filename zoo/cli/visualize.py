@@ -8,6 +8,7 @@ from pathlib import Path
 from zoo import registry
 from zoo.cli import common, help_text
 from zoo.errors import UserError, unknown_name_error
+from zoo.modality import IMAGE, TEXT
 from zoo.training import failures, keras_file, run_config
 from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user, check_writable
@@ -26,7 +27,7 @@ NUM_MAPS, MAX_MAPS = 8, 1024  # of each layer
 
 def build_parser():
     parser = common.Parser(
-        prog="python -m zoo visualize", usage="%(prog)s RUN|FILE.keras|MODEL --image FILE [OPTION ...]",
+        prog="python -m zoo visualize", usage="%(prog)s RUN|FILE.keras|MODEL --image|--text FILE [OPTION ...]",
         description="Look inside a model: write an HTML page with its feature maps, filters, Grad-CAM, saliency, "
                     "occlusion and prediction for one image, or only one of these as a figure (--plot).",
         epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options(),
@@ -37,8 +38,9 @@ def build_parser():
                         help="model to look into; RUN: a run directory; FILE.keras: a Keras model that takes raw "
                              "pixels (0 to 255); MODEL: the name of a model, with random weights unless --weights is "
                              "given")
-    parser.add_argument("--image", metavar="FILE", required=True,
-                        help="image file of any size and common format; required")
+    parser.add_argument("--image", "--text", metavar="FILE", required=True, dest="image",
+                        help="image file of any size and common format; for a run on texts a UTF-8 text file, for "
+                             "which the page shows the n-grams that fire each filter most; required")
     content = parser.add_argument_group("content and output")
     content.add_argument("--plot", metavar="|".join(PLOT_DESCRIPTIONS),
                          help="write only this figure, see below; default: an HTML page with all of them")
@@ -110,12 +112,12 @@ def resolve_inspected_model(arguments):
     """Return a function of the module inspected_model that loads the model; UserError before a backend is loaded."""
     name, path, checkpoint = arguments.network, expand_user(arguments.network), common.parse_checkpoint(arguments)
     flags = [flag for flag in ("image_size", "channels", "classes", "aux", "model_option", "weights", "preset", "width",
-                               "preprocessing")
+                               "preprocessing", "sequence_length")
              if getattr(arguments, flag)]
     flags += ["stem"] if arguments.stem != "auto" else []
     is_file = path.suffix == ".keras" and path.is_file()
     if (path.is_dir() or is_file) and set(flags) - ({"image_size"} if is_file else set()):
-        raise UserError(f"--{flags[0]} is only for a model's name; {name} is already built")
+        raise UserError(f"--{flags[0].replace('_', '-')} is only for a model's name; {name} is already built")
     if path.is_dir():
         from zoo.training import run_files
 
@@ -225,8 +227,45 @@ def write_page_and_plots(image_inspection, folder, num_maps):
             common.print_lines(translate_keywords(f"no {plot_name}: {error}"))
 
 
+def find_modality(name):
+    """Return the Modality of a run directory or of a network's name, and of a .keras file that of images."""
+    path = expand_user(name)
+    if path.is_dir():
+        from zoo.runs.data import get_run_modality
+        from zoo.training import run_files
+
+        return get_run_modality(run_files.read_config(path))
+    return registry.MODELS[name].modality if name in registry.MODELS else IMAGE
+
+
+def show_text_run(arguments):
+    """Write the page of a run on texts: the n-grams that fire each filter most, and the prediction for the text."""
+    name, path = arguments.network, expand_user(arguments.network)
+    for flag, value in (("--plot", arguments.plot), ("--layers", arguments.layers), ("--num-maps", arguments.num_maps)):
+        if value is not None:
+            TEXT.require(flag, name, "omit it")
+    if not path.is_dir():
+        raise UserError(f"{name} knows no words before it is trained; give the directory of a run")
+    resolve_inspected_model(arguments)  # refuses what is only for a network's name
+    output, is_folder = resolve_output(arguments)
+    output = output / PAGE_FILE if is_folder else output
+    refuse_overwriting_image(expand_user(arguments.image), output, False, None)
+    common.load_keras(*common.select_device(arguments.gpu, arguments.backend))
+
+    from zoo.runs.run import Run
+
+    inspection = Run(path).inspect(arguments.image, checkpoint=arguments.checkpoint)
+    output.parent.mkdir(exist_ok=True)
+    common.print_lines(f"{inspection.report(output)}: {inspection.title}, n-grams of {inspection.source}")
+
+
 def show_model(argv):
     arguments = build_parser().parse_intermixed_args(argv)
+    return find_modality(arguments.network).get_function("visualize")(arguments)
+
+
+def show_image_model(arguments):
+    """Write the page or the figures of a model for images."""
     if arguments.plot is not None and arguments.plot not in PLOT_DESCRIPTIONS:
         raise unknown_name_error("figure", arguments.plot, PLOT_DESCRIPTIONS)
     num_maps = parse_num_maps(arguments.num_maps, arguments.plot)

@@ -36,16 +36,21 @@ def check_published_split(info, layout, split, hashes):
     """
     full_count, expected_digest = {"training": (info.published_train, info.train_digest),
                                    "test": (info.test, info.test_digest)}[split]
-    count = len(hashes)
+    notes = check_count(info, layout, split, len(hashes))
+    if len(hashes) == full_count:
+        check_digest(info, layout, split, compute_digest(hashes), expected_digest)
+    return notes
+
+
+def check_count(info, layout, split, count):
+    """Check the number of samples of one published split; see `check_published_split`."""
+    full_count, plural = {"training": info.published_train, "test": info.test}[split], info.modality.plural
     if count == 0:
-        raise UserError(f"{layout} contains no {split} images; download the files again")
+        raise UserError(f"{layout} contains no {split} {plural}; download the files again")
     if count > full_count:
-        raise UserError(f"{layout} contains {count:,} {split} images, but {info.name} has only {full_count:,}; "
+        raise UserError(f"{layout} contains {count:,} {split} {plural}, but {info.name} has only {full_count:,}; "
                         f"use the original files of the authors")
-    if count < full_count:
-        return (f"{info.name}: {count:,} of {full_count:,} {split} images",)
-    check_digest(info, layout, split, compute_digest(hashes), expected_digest)
-    return ()
+    return (f"{info.name}: {count:,} of {full_count:,} {split} {plural}",) if count < full_count else ()
 
 
 def check_digest(info, layout, split, actual, expected):

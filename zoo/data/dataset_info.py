@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from zoo.errors import UserError, unknown_name_error
+from zoo.modality import get_modality
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,12 @@ class Download:
 class DatasetInfo:
     """Metadata of one dataset.
 
-    `train`, `validation` and `test` are the numbers of images in the three splits of the full dataset. The validation
-    set is split off from the published training set, which hence has `train + validation` images (`published_train`);
+    `train`, `validation` and `test` are the numbers of samples in the three splits of the full dataset. The validation
+    set is split off from the published training set, which hence has `train + validation` samples (`published_train`);
     for `digits` the test set is split off as well.
 
-    `mean` and `std` are computed per channel over all pixels of the full published training set, on the scale 0..1.
+    `mean` and `std` are computed per channel over all pixels of the full published training set, on the scale 0..1; ()
+    for texts.
     `classes_per_column` has one number per label byte of a record, its number of classes, in the order of the
     authors' binary files; `label_column` is the index of the one to train on.
     `train_digest` and `test_digest` are checks.compute_digest() of the full published sets, or None if unknown.
@@ -32,7 +34,7 @@ class DatasetInfo:
     name: str
     title: str
     classes: int
-    shape: tuple  # height, width, channels
+    shape: tuple  # height, width, channels; for texts the default length in tokens
     mean: tuple
     std: tuple
     class_names: tuple
@@ -49,8 +51,13 @@ class DatasetInfo:
 
     @property
     def published_train(self):
-        """The number of published training images, from which the validation set is split off."""
+        """The number of published training samples, from which the validation set is split off."""
         return self.train + self.validation
+
+    @property
+    def modality(self):
+        """The Modality of its samples."""
+        return get_modality(self.shape)
 
 
 DIGIT_NAMES = tuple("0123456789")
@@ -152,7 +159,27 @@ CIFAR100 = DatasetInfo(
     test_digest="4aeeaac83bb22507ebfff33a083e5ebb86119389a07a46d8dc3cee7643ba6199",
 )
 
-DATASETS = {info.name: info for info in (DIGITS, MNIST, FASHION_MNIST, CIFAR10, CIFAR100)}
+IMDB = DatasetInfo(
+    name="imdb", title="IMDB movie reviews", classes=2, shape=(100,), mean=(), std=(),
+    class_names=("negative", "positive"), train=22_500, validation=2_500, test=25_000, classes_per_column=(2,),
+    source="Maas et al. 2011, https://ai.stanford.edu/~amaas/data/sentiment/, as published by Keras",
+    license="no license stated; the authors ask to cite Maas et al., 'Learning Word Vectors for Sentiment Analysis', "
+            "2011",
+    downloads=(  # the URLs and hashes of Keras 3.15
+        Download("https://storage.googleapis.com/tensorflow/tf-keras-datasets/imdb.npz", "imdb.npz",
+                 "sha256:69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"),
+        Download("https://storage.googleapis.com/tensorflow/tf-keras-datasets/imdb_word_index.json",
+                 "imdb_word_index.json", "md5:bfafd718b763782e994055a2d397834f")),
+    # No digests: the files were not available. Their hashes are checked after a download, labels and ranks always.
+)
+
+DATASETS = {info.name: info for info in (DIGITS, MNIST, FASHION_MNIST, CIFAR10, CIFAR100, IMDB)}
+
+
+def describe_datasets(modality):
+    """Return the hint to use a dataset of a Modality, with their names."""
+    names = [name for name, info in DATASETS.items() if info.modality is modality]
+    return f"use {modality.plural}, such as {', '.join(names)}, or a folder of them"
 
 
 def get_dataset_info(name):
@@ -208,12 +235,14 @@ def check_dataset_entry(entry):
         return isinstance(value, int) and not isinstance(value, bool) and value >= minimum
 
     valid = {key: isinstance(entry[key], str) for key in ("name", "title", "source")}
-    valid["shape"] = len(entry["shape"]) == 3 and all(is_count(size, 1) for size in entry["shape"])
+    modality = get_modality(entry["shape"])
+    valid["shape"] = len(entry["shape"]) == len(modality.axes) and all(is_count(size, 1) for size in entry["shape"])
+    num_channels = sum(entry["shape"][len(modality.sized_axes):]) if valid["shape"] else 0  # 0 for texts
     valid["class_names"] = bool(entry["class_names"]) and all(isinstance(name, str) for name in entry["class_names"])
     valid["classes"] = is_count(entry["classes"], 1) and entry["classes"] == len(entry["class_names"])
     for key in ("mean", "std"):
-        valid[key] = valid["shape"] and len(entry[key]) == entry["shape"][2] and all(map(math.isfinite, entry[key]))
-    valid["std"] = valid["std"] and min(entry["std"]) > 0
+        valid[key] = valid["shape"] and len(entry[key]) == num_channels and all(map(math.isfinite, entry[key]))
+    valid["std"] = valid["std"] and min(entry["std"], default=1) > 0
     valid |= {key: is_count(entry[key]) for key in ("train", "validation", "test")}
     for key, is_valid in valid.items():
         if not is_valid:

@@ -26,9 +26,11 @@ class Dataset:
         info: metadata of the dataset, such as `info.name`, `info.classes`, `info.class_names` and `info.shape`,
             (height, width, channels) in pixels.
         train, validation, test: the splits. `len(dataset.train)` is the number of images, `dataset.train.images` holds
-            them, uint8 (n, height, width, channels), and `dataset.train.labels` the labels, int64 (n,).
+            them, uint8 (n, height, width, channels), and `dataset.train.labels` the labels, int64 (n,). Of texts,
+            `images` holds the token ids, int32 (n, length).
         source: the files that it was loaded from.
         notes: lines to show to the user, such as which splits were split off from the training images.
+        files: {name: text} of files that a run keeps beside its run.json, such as the word list of texts.
         origin: additional entries of run.json for loading the data again: {"kind": "npz"}, {"kind": "arrays"}, or for a
             folder {"kind": "folder", "labels_from": "folder" or "filename", and if it has images of more than eight
             bits "white_levels": {"integer": 65535, ...}, their white levels}; {} for a published dataset.
@@ -41,6 +43,7 @@ class Dataset:
     source: str
     notes: tuple
     origin: dict = field(default_factory=dict)
+    files: dict = field(default_factory=dict)
 
 
 def load_dataset_by_name(name, *, data_dir=None, limit=None, label_mode="fine"):

@@ -87,6 +87,7 @@ FILE_LAYOUTS = {
                               ("cifar-10-python.tar.gz", "cifar-10-batches-py-target_archive",
                                "cifar-10-batches-py.tar.gz", "cifar-10-python.tar")),
     ),
+    "imdb": make_folder_layouts("imdb", ("imdb.npz",), ("imdb_word_index.json",), (".",)),  # all splits, their words
     "cifar100": (
         *make_folder_layouts("cifar binary", *CIFAR100_BINARY_FILES, ("cifar-100-binary", ".")),
         *make_folder_layouts("cifar python", *CIFAR100_PYTHON_FILES,

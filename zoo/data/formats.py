@@ -14,7 +14,7 @@ import zlib
 import numpy as np
 
 from zoo.data.archives import compute_max_bytes, read_unpacked, make_too_large_error
-from zoo.data.cifar_pickle import PickledArray, convert_to_byte_array, read_cifar_batch
+from zoo.data.array_pickle import PickledArray, convert_to_byte_array, read_cifar_batch
 from zoo.errors import UserError
 from zoo.utils.io import open_regular_file
 

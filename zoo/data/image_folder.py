@@ -214,22 +214,26 @@ def make_folder_info(folder, shape, names, counts):
                        classes_per_column=(len(names),), **counts)
 
 
-def suggest_class(name, listing, pool):
+def suggest_class(name, listing, pool, plural):
     """Return a hint if a class of the training images at `pool` has nearly the same name, else ""."""
     trained = [listing.class_names[label] for label in np.unique(listing.labels[pool])]
     close = difflib.get_close_matches(name.lower(), [other.lower() for other in trained], n=1, cutoff=0.8)
     other = next((other for other in trained if [other.lower()] == close), None)
-    return f" (the training images have {other!r})" if other else ""
+    return f" (the training {plural} have {other!r})" if other else ""
 
 
-def resolve_folder_splits(listing, limit):
-    """Return ({split: indices into `listing`, at most `limit`}, notes): existing splits, or split off by the seed."""
+def resolve_folder_splits(listing, limit, plural="images"):
+    """Return ({split: indices into `listing`, at most `limit`}, notes): existing splits, or split off by the seed.
+
+    listing: an ImageListing, or another object with its folder, files, labels, split_ids, class_names and notes.
+    plural: what it lists, for messages.
+    """
     indices = {split: np.flatnonzero(listing.split_ids == split_id) for split_id, split in enumerate(FOLDER_SPLITS)}
     pool = indices[""] if len(indices[""]) else indices["train"]
     if not len(pool):
         present = " and ".join(split for split in FOLDER_SPLITS if split and len(indices[split]))
         ignored = "".join(f"; {note}" for note in listing.notes if note.startswith("ignored: "))
-        raise UserError(f"{listing.folder} has the split {present}, but no training images; put them into a folder "
+        raise UserError(f"{listing.folder} has the split {present}, but no training {plural}; put them into a folder "
                         f"train next to it, or rename the folder if it is a class{ignored}")
     missing = [split for split in splits.HELD_OUT_TENTHS if not len(indices[split])]
     order = pool[splits.make_stratified_order(listing.labels[pool], splits.SPLIT_SEED)]
@@ -240,15 +244,15 @@ def resolve_folder_splits(listing, limit):
         if len(unknown):
             name = listing.class_names[unknown[0]]
             file = os.fsdecode(listing.files[part[listing.labels[part] == unknown[0]][0]])
-            raise UserError(f"the {split} images have a class without training images: {name!r}, for example "
-                            f"{listing.folder / file}{suggest_class(name, listing, pool)}; add training images of this "
-                            "class, or move its images out of the folder")
+            raise UserError(f"the {split} {plural} have a class without training {plural}: {name!r}, for example "
+                            f"{listing.folder / file}{suggest_class(name, listing, pool, plural)}; add training "
+                            f"{plural} of this class, or move its {plural} out of the folder")
         if split not in missing:
             parts[split] = part[splits.make_stratified_order(listing.labels[part], splits.SPLIT_SEED)]
     untrained = np.setdiff1d(np.arange(len(listing.class_names)), listing.labels[parts["train"]])
     if len(untrained):
-        raise UserError(f"the class {listing.class_names[untrained[0]]!r} has too few images to train on and to split "
-                        "some off")
-    source = "all images" if len(indices[""]) else "train"
+        raise UserError(f"the class {listing.class_names[untrained[0]]!r} has too few {plural} to train on and to "
+                        "split some off")
+    source = f"all {plural}" if len(indices[""]) else "train"
     notes = (f"{' and '.join(missing)} split off from {source} at random (fixed seed)",) if missing else ()
     return {split: parts[split][:limit] for split in ("train", "validation", "test")}, notes

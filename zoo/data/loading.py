@@ -1,42 +1,48 @@
-"""Loading data from any source: a name, a folder, an .npz file, arrays or a Dataset. No backend is loaded."""
+"""Loading data from any source: a name, a folder, a file, arrays or a Dataset. No backend is loaded."""
 
 import os
 
 from zoo.data import image_folder
 from zoo.data.arrays import load_arrays, load_npz
-from zoo.data.dataset_info import DATASETS
+from zoo.data.dataset_info import DATASETS, describe_datasets
 from zoo.data.datasets import Dataset, load_dataset_by_name
 from zoo.errors import UserError, unknown_name_error
+from zoo.modality import IMAGE, TEXT, get_modality
 from zoo.utils.io import expand_user
 
 # The arguments that apply to each kind of source.
 SOURCE_ARGUMENTS = {
     "dataset": (),
     "arrays": ("validation_data", "test_data", "class_names", "limit"),
-    "folder": ("image_size", "labels_from", "invalid_images", "limit"),
+    "folder": ("image_size", "labels_from", "invalid_images", "limit", "sequence_length"),
     "npz": ("class_names", "limit"),
-    "name": ("data_dir", "label_mode", "limit"),
+    "csv": ("limit", "sequence_length"),
+    "name": ("data_dir", "label_mode", "limit", "sequence_length"),
 }
 # The kinds of sources in messages.
 SOURCE_DESCRIPTIONS = {"dataset": "a zoo.Dataset", "arrays": "arrays", "folder": "a folder", "npz": "an .npz file",
-                       "name": "the name of a dataset"}
-SOURCE_KINDS = ("the name of a dataset, a folder of class folders, an .npz file, a pair of arrays (images, labels), "
-                "or a zoo.Dataset")
+                       "csv": "a .csv file", "name": "the name of a dataset"}
+SOURCE_KINDS = ("the name of a dataset, a folder of class folders, an .npz file, a .csv file of texts, a pair of "
+                "arrays (images, labels), or a zoo.Dataset")
+FILE_KINDS = {".npz": "npz", ".csv": "csv"}  # by suffix
 
 
-def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_size=None, shape=(32, 32, 3),
-              validation_data=None, test_data=None, class_names=None, labels_from="folder", invalid_images="error"):
-    """Load images and labels from any source as a `zoo.Dataset`.
+def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_size=None, shape=None,
+              validation_data=None, test_data=None, class_names=None, labels_from="folder", invalid_images="error",
+              sequence_length=None, vocabulary=None):
+    """Load images or texts, and their labels, from any source as a `zoo.Dataset`.
 
     Args:
         source: one of
-            - str, the name of a dataset: "digits", "mnist", "fashion_mnist", "cifar10" or "cifar100". The
-              name takes precedence over a folder of that name; write "./mnist" for the folder.
+            - str, the name of a dataset: "digits", "mnist", "fashion_mnist", "cifar10" or "cifar100", and "imdb"
+              with texts. The name takes precedence over a folder of that name; write "./mnist" for the folder.
             - str or Path of a folder of class folders, `FOLDER/cat/1.png`, or with the splits above them,
               `FOLDER/train/cat/1.png`, `FOLDER/val/...` and `FOLDER/test/...`, or other common names such as
               `Training`, `valid` and `Testing`.
             - str or Path of an .npz file with Keras's arrays, x_train, y_train, x_test, y_test and optionally x_val
               and y_val, or MedMNIST's, train_images, train_labels, val_images, val_labels, test_images and test_labels.
+            - for texts, a folder of class folders, `FOLDER/positive/1.txt`, with or without the splits above them; or a
+              .csv file whose first line names the columns, of which one is `text` and one `label`.
             - a pair of arrays (images, labels). Images are (n, height, width), (n, height, width, 1) or
               (n, height, width, 3): integers or floats of 0 to 255, or floats of 0 to 1 or bool, which are
               multiplied by 255. Labels are integers from 0, (n,) or (n, 1), or one-hot, (n, classes).
@@ -49,12 +55,16 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
         image_size: int or (height, width), the size in pixels to which the images of a folder are resized; default:
             that of `shape`.
         shape: (height, width, channels) of the images of a folder, 1 or 3 channels, as the model expects them. Images
-            of other sources keep their shape.
+            of other sources keep their shape. (length,) for texts. Default: (32, 32, 3), and (100,) for "imdb" and a
+            .csv file.
         validation_data, test_data: pairs of arrays like `source`. A split that is not given, or is missing from a
             folder or file, is split off from the training images: a tenth, stratified, with a fixed seed.
         class_names: list of str, a name for each label of arrays or of an .npz file; default: "0", "1", ...
         labels_from: "folder", or "filename" for a folder of files such as cat.123.jpg, whose class is cat.
         invalid_images: "error", or "skip" to skip unreadable files of a folder; a note lists them.
+        sequence_length: int, the length in tokens to which texts are padded or truncated at the front; default: that
+            of `shape`.
+        vocabulary: int, the number of token ids of texts, see docs/text.md; default: 20,000.
 
     Returns:
         A `zoo.Dataset`: `dataset.train.images[i]`, uint8 (height, width, channels); `dataset.train.labels`, int64 (n,);
@@ -105,7 +115,7 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
     True
     """
     arguments = {"data_dir": data_dir, "limit": limit, "image_size": image_size, "validation_data": validation_data,
-                 "test_data": test_data, "class_names": class_names,
+                 "test_data": test_data, "class_names": class_names, "sequence_length": sequence_length,
                  "label_mode": None if label_mode == "fine" else label_mode,
                  "labels_from": None if labels_from == "folder" else labels_from,
                  "invalid_images": None if invalid_images == "error" else invalid_images}
@@ -113,6 +123,29 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
     check_source_arguments(kind, arguments)
     if kind == "dataset":
         return source
+    shape = resolve_shape(kind, source, shape, sequence_length)
+    load_source = get_modality(shape).get_function("load_source")
+    return load_source(kind, source, shape=shape, vocabulary=vocabulary,
+                       **{name: value for name, value in arguments.items() if value is not None})
+
+
+def resolve_shape(kind, source, shape, sequence_length):
+    """Return the shape of the samples: as requested, or the default; UserError if the source has no such samples."""
+    source_shape = DATASETS[source].shape if kind == "name" else TEXT.shape_example if kind == "csv" else None
+    default = TEXT.shape_example if sequence_length is not None and source_shape is None else IMAGE.shape_example
+    shape = tuple(shape or source_shape or default)
+    if source_shape and get_modality(shape) is not get_modality(source_shape):
+        raise UserError(f"{source} has {get_modality(source_shape).plural}, and the shape {shape} is for "
+                        f"{get_modality(shape).plural}; {describe_datasets(get_modality(shape))}")
+    return shape
+
+
+def load_image_source(kind, source, *, shape, image_size=None, sequence_length=None, vocabulary=None, data_dir=None,
+                      limit=None, label_mode="fine", validation_data=None, test_data=None, class_names=None,
+                      labels_from="folder", invalid_images="error"):
+    """Return the Dataset of images; see `load_data`. kind: of the source, see `get_source_kind`."""
+    if sequence_length is not None:
+        IMAGE.require("sequence_length=...", source, "omit it")
     if kind == "arrays":
         train, test = split_nested_pairs(source)
         if test is not None and test_data is not None:
@@ -157,13 +190,13 @@ def get_source_kind(source):
     if source != "" and os.path.exists(path):  # Path("") is the current folder
         if os.path.isdir(path):
             return "folder"
-        if path.suffix.lower() == ".npz":
-            return "npz"
-        raise UserError(f"{source} is a file, but not an .npz file; data must be {SOURCE_KINDS}")
+        if path.suffix.lower() in FILE_KINDS:
+            return FILE_KINDS[path.suffix.lower()]
+        raise UserError(f"{source} is a file, but not an .npz or .csv file; data must be {SOURCE_KINDS}")
     if isinstance(source, str) and source == path.name and not path.suffix:  # possibly meant as a name
-        raise UserError(f"{unknown_name_error('dataset', source, DATASETS)}; there is no folder or .npz file "
-                        f"{source!r} either")
-    raise UserError(f"there is no folder or .npz file {str(source)!r}")
+        raise UserError(f"{unknown_name_error('dataset', source, DATASETS)}; there is no folder, .npz or .csv "
+                        f"file {source!r} either")
+    raise UserError(f"there is no folder, .npz or .csv file {str(source)!r}")
 
 
 def split_nested_pairs(source):

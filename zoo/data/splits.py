@@ -94,7 +94,7 @@ def split_by_ratio(order, sizes):
     total = sum(sizes)
     pieces = [max(1, len(order) * size // total) for size in sizes[:-1]]
     if sum(pieces) >= len(order):
-        raise UserError(f"{len(order)} images are too few to train on and to split some off")
+        raise UserError(f"{len(order)} samples are too few to train on and to split some off")
     return np.split(order, np.cumsum(pieces))
 
 

@@ -30,6 +30,9 @@ def draw_volumes(module_graph, title, subtitle, theme):
     modules = [module for index, module in enumerate(main)
                if not index or module.parameters or module.shape[:-1] != main[index - 1].shape[:-1]]
     modules = [module for module in modules if not (len(module.shape) == 1 and not module.parameters)]
+    if not any(len(module.shape) == 3 for module in modules):
+        raise UserError(f"volumes are for images, and {title} has no feature maps of height and width: use the style "
+                        "'boxes'")
     max_rows = max(module.shape[0] for module in modules if len(module.shape) == 3)
     middle = 62.0 + MAX_BLOCK_HEIGHT * (1 + PERSPECTIVE[1]) / 2
     items, x, right = [], MARGIN, 0.0

@@ -8,12 +8,13 @@ import numpy as np
 
 from zoo.errors import UserError
 from zoo.exporters import formats, writers
+from zoo.modality import get_modality
 from zoo.training import model_loading, pretrained_backbone, run_samples
 from zoo.training.keras_file import LABELS_SUFFIX
 from zoo.utils.io import write_text
 
-PREPROCESSING_TEXT = "raw pixels, 0 to 255; their scaling is part of the model"
-NUM_NOISE_IMAGES, NUM_TRAINING_IMAGES = 8, 24  # images for the verification
+NUM_NOISE_SAMPLES, NUM_TRAINING_SAMPLES = 8, 24  # images or texts for the verification
+MAX_PIXELS = 256  # values of a pixel
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,14 @@ class ExportResult:
         path: Path of the file, or the folder of a SavedModel.
         labels_path: Path of the file of class names beside it; None if they are stored inside.
         preprocessing: Description of the input that the model expects.
-        num_images: Number of images that the file was verified on.
-        max_difference: Largest absolute difference of a probability on these images.
+        num_samples: Number of images or texts that the file was verified on.
+        max_difference: Largest absolute difference of a probability on these.
     """
 
     path: Path
     labels_path: Path | None
     preprocessing: str
-    num_images: int
+    num_samples: int
     max_difference: float
 
 
@@ -45,25 +46,30 @@ def export_run(run, config, format, path, checkpoint):
     if len(names) != model.output_shape[-1]:
         raise UserError(f"{run / 'run.json'} is damaged: it has {len(names)} class names, but the model has "
                         f"{model.output_shape[-1]} outputs")
-    metadata = {"model": config["model"], "dataset": config["dataset"]["name"], "preprocessing": PREPROCESSING_TEXT}
-    images = make_comparison_images(run, tuple(model.input_shape[1:]))
-    max_difference = writers.export_and_verify(model, format, path, names, metadata, images)
-    preprocessing = describe_weights_scaling(run, config) if format == "weights" else PREPROCESSING_TEXT
+    modality = get_modality(model.input_shape[1:])
+    preprocessing = modality.input_description
+    metadata = {"model": config["model"], "dataset": config["dataset"]["name"], "preprocessing": preprocessing}
+    samples = make_comparison_samples(run, model, config)
+    max_difference = writers.export_and_verify(model, format, path, names, metadata, samples)
+    if format == "weights" and config["dataset"]["mean"]:  # texts are not scaled
+        preprocessing = describe_weights_scaling(run, config)
     labels_path = None
     if format in ("keras", "weights"):  # these formats cannot store class names
         stem = path.name.removesuffix(formats.EXPORT_FORMATS[format].suffix)
         labels_path = path.with_name(f"{stem}.{LABELS_SUFFIX}")
         write_text(labels_path, "\n".join(names) + "\n")
-    return ExportResult(path, labels_path, preprocessing, len(images), max_difference)
+    return ExportResult(path, labels_path, preprocessing, len(samples), max_difference)
 
 
-def make_comparison_images(run, shape):
-    """Return noise images and the training images saved with the run, uint8 (n, *shape)."""
-    noise = np.random.default_rng(0).integers(0, 256, (NUM_NOISE_IMAGES, *shape), np.uint8)
+def make_comparison_samples(run, model, config):
+    """Return noise and the training samples saved with the run, of the shape and dtype of the model's input."""
+    shape, num_values = tuple(model.input_shape[1:]), config["dataset"].get("vocabulary", MAX_PIXELS)
+    dtype = get_modality(shape).sample_dtype
+    noise = np.random.default_rng(0).integers(0, num_values, (NUM_NOISE_SAMPLES, *shape), dtype)
     samples = run_samples.read_samples(run, sys.maxsize)
     if samples is None or samples[0].shape[1:] != shape:
         return noise
-    return np.concatenate([noise, samples[0][:NUM_TRAINING_IMAGES]])
+    return np.concatenate([noise, samples[0][:NUM_TRAINING_SAMPLES]])
 
 
 def describe_weights_scaling(run, config):

@@ -75,7 +75,8 @@ def write_weights(model, path, class_names, metadata):
 def write_onnx(model, path, class_names, metadata):
     import onnx
 
-    model(np.zeros((1, *model.input_shape[1:]), np.uint8), training=False)  # Keras requires a call before export
+    zeros = np.zeros((1, *model.input_shape[1:]), model.input.dtype)
+    model(zeros, training=False)  # Keras requires a call before export
     model.export(path, format="onnx", verbose=False)
     onnx_model = onnx.load(path)
     for tensor in (*onnx_model.graph.input, *onnx_model.graph.output):
@@ -156,8 +157,8 @@ def compute_max_difference(predict, expected, images):
 def export_and_verify(model, name, path, class_names, metadata, images):
     """Write `model` to `path` atomically, or not at all if the file returns different probabilities.
 
-    Return the largest absolute difference of a probability between model and file, over `images`, uint8
-    (n, height, width, channels).
+    Return the largest absolute difference of a probability between model and file, over `images`, a batch of the
+    model's input.
     """
     write_format, load_predictor = EXPORTERS[name]
     expected = keras.ops.convert_to_numpy(model(images, training=False))

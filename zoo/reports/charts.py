@@ -111,8 +111,8 @@ def draw_polylines(points, css_class):
     return elements
 
 
-def draw_reliability_diagram(bins):
-    """Return the SVG of a Reliability: the accuracy of each bin beside its mean confidence."""
+def draw_reliability_diagram(bins, plural="images"):
+    """Return the SVG of a Reliability: the accuracy of each bin of samples beside its mean confidence."""
     left, top, size = 46, 8, RELIABILITY_SIZE
     right, bottom, bin_width = left + size, top + size, size / len(bins.count)
     elements = []
@@ -128,7 +128,7 @@ def draw_reliability_diagram(bins):
         x, width = left + index * bin_width, bin_width - 2
         low, high = min(confidence, accuracy), max(confidence, accuracy)
         css_class = "overconfident" if confidence > accuracy else "underconfident"
-        tooltip = f"{count:,} images: mean confidence {100 * confidence:.1f} %, accuracy {100 * accuracy:.1f} %"
+        tooltip = f"{count:,} {plural}: mean confidence {100 * confidence:.1f} %, accuracy {100 * accuracy:.1f} %"
         elements.append(f'<g class="bin"><title>{tooltip}</title>'
                         f'<rect class="accuracy" x="{x + 1:.1f}" y="{top + (1 - accuracy) * size:.1f}" '
                         f'width="{width:.1f}" height="{accuracy * size:.1f}"/>'

@@ -3,6 +3,7 @@
 import numpy as np
 
 from zoo.analysis.classification_metrics import compute_classification_metrics
+from zoo.modality import IMAGE
 from zoo.plots.confusion_matrix import compute_color_strength
 from zoo.plots.text_layout import estimate_text_width, format_class_name, pluralize, wrap_and_truncate
 from zoo.reports import charts, embedding
@@ -46,20 +47,27 @@ def get_image_data(images, indices, labels, probabilities):
     return {"sheet": sheet, "columns": columns, "height": images.shape[1], "width": images.shape[2], "items": items}
 
 
-def get_evaluation_data(class_names, labels, probabilities, confusion_examples):
+def make_image_examples(run, files):
+    """Return the arguments of `run.render_run_page` that show images of a run; files: its _RunFiles."""
+    return {"confusion_examples": files.confusion_examples}
+
+
+def get_evaluation_data(class_names, labels, probabilities, confusion_examples, modality=IMAGE):
     """Return the data for run_test.html.
 
-    confusion_examples: (images, indices) of some images of the test split, or None.
+    confusion_examples: (images, indices) of some images of the test split, or None. modality: of what was
+    classified.
     """
     names = [format_class_name(name) for name in class_names]
     errors = select_most_confident_errors(labels, probabilities, confusion_examples[1]) if confusion_examples else None
-    return {"matrix": summarize_confusions(labels, probabilities, class_names),
-            "calibration": summarize_calibration(labels, probabilities), "most_confident_errors": errors,
+    return {"matrix": summarize_confusions(labels, probabilities, class_names, modality.name),
+            "calibration": summarize_calibration(labels, probabilities, modality.plural),
+            "most_confident_errors": errors,
             "classes": compute_classification_metrics(probabilities.argmax(axis=1), labels, names),
             "many_classes": len(class_names) > MAX_CLASSES_WITH_NAMES}
 
 
-def summarize_confusions(labels, probabilities, class_names):
+def summarize_confusions(labels, probabilities, class_names, noun="image"):
     """Return the number of correct predictions, the most confused pairs of classes, and the color scale."""
     predicted = probabilities.argmax(axis=1)
     is_incorrect = labels != predicted
@@ -67,7 +75,7 @@ def summarize_confusions(labels, probabilities, class_names):
     top_confusions = [(*pairs[:, i], *(format_class_name(class_names[label]) for label in pairs[:, i]),
                        f"{counts[i]:,}") for i in np.argsort(-counts, kind="stable")[:NUM_TOP_CONFUSIONS]]
     max_count = int(np.unique(np.stack([labels, predicted]), axis=1, return_counts=True)[1].max())
-    return {"correct": f"{int((~is_incorrect).sum()):,}", "total": pluralize(len(labels), "test image"),
+    return {"correct": f"{int((~is_incorrect).sum()):,}", "total": pluralize(len(labels), f"test {noun}"),
             "top_confusions": top_confusions, "max_count": f"{max_count:,}",
             "scale": compute_opacity(np.linspace(0, 1, 7) ** 2, 1)}
 
@@ -80,10 +88,10 @@ def select_most_confident_errors(labels, probabilities, indices):
     return misclassified[np.argsort(-confidence[misclassified], kind="stable")][:NUM_MISCLASSIFIED].tolist()
 
 
-def summarize_calibration(labels, probabilities):
+def summarize_calibration(labels, probabilities, plural="images"):
     """Return the mean confidence, the accuracy and the calibration error, with the reliability diagram."""
     bins = calibration.compute_reliability(probabilities, labels)
     return {"confidence": probabilities.max(axis=1).mean(),
             "accuracy": (probabilities.argmax(axis=1) == labels).mean(),
             "error": calibration.compute_calibration_error(probabilities, labels), "bins": len(bins.count),
-            "diagram": charts.draw_reliability_diagram(bins)}
+            "diagram": charts.draw_reliability_diagram(bins, plural)}

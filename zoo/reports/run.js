@@ -148,7 +148,7 @@
       const count = getCount(), total = rowTotals[row];
       const fraction = count ? ` of ${total.toLocaleString("en")} (${formatPercent(count / total)})` : "";
       const predicted = row === column ? "correct" : `predicted as ${classNames[column]}`;
-      return `${classNames[row]}, ${predicted}: ${pluralize(count, "image")}${fraction}`;
+      return `${classNames[row]}, ${predicted}: ${pluralize(count, data.noun)}${fraction}`;
     };
     const showCell = (newRow, newColumn) => {
       row = newRow;
@@ -238,6 +238,7 @@
 })();
 
 // data.charts: for each chart the names and CSS classes of its lines, and values: for each line a text per epoch.
+// data.noun: what was classified, image or text.
 // data.matrix: class_names; cells, [true class, predicted class, count, opacity] of those that are not empty;
 // name_lines, the lines of each class name beside the matrix, [] if there are too many classes; name_width, the width
 // of the widest line.

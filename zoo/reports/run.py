@@ -6,25 +6,29 @@ Everything that comes from files is either escaped by the template, or data for 
 import numpy as np
 
 from zoo.diagrams.html import read_asset, render_template
+from zoo.modality import IMAGE, get_modality
 from zoo.plots import metric_series
 from zoo.plots.text_layout import pluralize
 from zoo.reports import charts, embedding, evaluation_section
 from zoo.training import calibration
 
 
-def render_run_page(config, history=None, result=None, predictions=None, confusion_examples=None, architecture=None):
+def render_run_page(config, history=None, result=None, predictions=None, confusion_examples=None, architecture=None,
+                    misclassified_texts=None):
     """Return the HTML of the report; what is None is left out.
 
     config: run.json; history: {column: float (epochs,)}; result: result.json; predictions: (labels, probabilities) on
     the test split; confusion_examples: (images, indices) of some images of the test split; architecture: the bytes of
-    an SVG.
+    an SVG; misclassified_texts: the result of `text_examples.make_text_examples`.
     """
+    modality = get_modality(config["dataset"].get("shape") or IMAGE.shape_example)
     dataset, best_epoch = config["dataset"], resolve_best_epoch(history, result)
     curve_charts = draw_curve_charts(history, best_epoch)
-    data, evaluation = {"charts": charts.get_chart_data(curve_charts)}, None
+    data, evaluation = {"charts": charts.get_chart_data(curve_charts), "noun": modality.name}, None
     if predictions:
         data["matrix"] = evaluation_section.get_matrix_data(dataset["class_names"], *predictions)
-        evaluation = evaluation_section.get_evaluation_data(dataset["class_names"], *predictions, confusion_examples)
+        evaluation = evaluation_section.get_evaluation_data(dataset["class_names"], *predictions, confusion_examples,
+                                                            modality)
     if predictions and confusion_examples and len(confusion_examples[0]):
         data["images"] = evaluation_section.get_image_data(*confusion_examples, *predictions)
     return render_template(
@@ -32,7 +36,7 @@ def render_run_page(config, history=None, result=None, predictions=None, confusi
         dataset_title=dataset.get("title") or dataset["name"], finished=bool(result),
         progress=format_progress(config, history, result),
         metrics=get_headline_metrics(config, history, result, predictions, best_epoch), charts=curve_charts,
-        best_epoch=best_epoch, test=evaluation,
+        best_epoch=best_epoch, test=evaluation, plural=modality.plural, misclassified_texts=misclassified_texts,
         architecture=embedding.to_data_uri(architecture, "image/svg+xml") if architecture else None,
         tables=make_config_tables(config),
         command=config["command"] if isinstance(config.get("command"), str) else None,

@@ -10,6 +10,7 @@ from zoo.data import image_io
 from zoo.data.labeled_images import check_split_name
 from zoo.data.loading import load_data
 from zoo.errors import UserError
+from zoo.modality import IMAGE, get_modality
 from zoo.training import run_files
 from zoo.training.run_config import NEW_RUN_HINT
 from zoo.training.run_dataset import check_run_split, load_run_dataset
@@ -49,6 +50,16 @@ def reload_run_split(run, config, name, data_dir=None):
     return check_run_split(run, config, name, find_run_dataset(run, config, data_dir))
 
 
+def get_run_modality(config):
+    """Return the Modality of a run whose run.json holds `config`."""
+    return get_modality(config["dataset"].get("shape") or IMAGE.shape_example)
+
+
+def make_reader(run, config):
+    """Return the ImageReader or TextReader of a run, which reads what its model classifies."""
+    return get_run_modality(config).get_function("make_reader")(run, config)
+
+
 def check_same_data(run, dataset, option="data_dir"):
     """Raise UserError unless the dataset is the one that the run was started with.
 
@@ -57,7 +68,8 @@ def check_same_data(run, dataset, option="data_dir"):
     config = run_files.read_config(run)["dataset"]
     for name in SPLITS:
         if len(getattr(dataset, name)) != config.get(name):
-            raise UserError(f"{run} was started with {config.get(name)} images for {name}, but {dataset.source} has "
+            plural = dataset.info.modality.plural
+            raise UserError(f"{run} was started with {config.get(name)} {plural} for {name}, but {dataset.source} has "
                             f"{len(getattr(dataset, name))}; give the same files with {option}=...")
     names = [*map(str, config.get("class_names", ()))]
     if names != [*map(str, dataset.info.class_names)]:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from zoo.data.folder_layout import parse_split_name
-from zoo.data.labeled_images import SPLITS, LabeledImages, load_labeled_images
+from zoo.data.labeled_images import SPLITS, LabeledImages
 from zoo.errors import UserError
-from zoo.runs.data import reload_run_split
+from zoo.runs.data import get_run_modality, make_reader, reload_run_split
 from zoo.training.run_config import find_checkpoint
 
 DEFAULT_BATCH_SIZE = 128  # if run.json has none
@@ -18,20 +18,20 @@ def load_own_split(run, config, split, data_dir=None):
 
 
 def load_other_images(run, config, data, split, data_dir=None):
-    """Return the LabeledImages of other data than the run's splits; see `load_labeled_images`.
+    """Return the LabeledImages, or texts, of other data than the run's splits; see `load_labeled_images`.
 
-    Adds a note if the run was trained on images from the same folder or file.
+    Adds a note if the run was trained on data from the same folder or file.
     """
     check_is_data(data)
     info = config["dataset"]
     try:
-        names, shape = [str(name) for name in info["class_names"]], tuple(info["shape"])
+        names = [str(name) for name in info["class_names"]]
+        images = make_reader(Path(run), config).load_labeled(data, names, split, data_dir)
     except (KeyError, TypeError) as error:
         raise UserError(f"{Path(run) / 'run.json'} is damaged: the dataset has no {error}") from None
-    images = load_labeled_images(data, names, shape, split_name=split, data_dir=data_dir,
-                                 labels_from=info.get("labels_from", "folder"), white_levels=info.get("white_levels"))
     if images.split_name != "test" and is_within(images.source, info.get("source") or ""):
-        note = f"{run} was trained on images from {info['source']}, and these may include them"
+        plural = get_run_modality(config).plural
+        note = f"{run} was trained on {plural} from {info['source']}, and these may include them"
         return LabeledImages(images.split, images.source, images.split_name, (*images.notes, note))
     return images
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo import registry
+from zoo.data.dataset_info import DATASETS
 from zoo.data.loading import load_data
 from zoo.errors import OutOfMemory, UserError
 from zoo.reports.missing_outputs import draw_missing_outputs
@@ -18,9 +19,9 @@ from zoo.runs.stages import read_finished_result
 from zoo.training import class_weights, finetuning, loggers, run_directory, run_files
 from zoo.training.recipe import override_recipe
 from zoo.training.run_config import extend_epochs, get_run_config, resume_run_config
-from zoo.training.run_config_factory import (apply_preset, check_training_keywords, get_folder_image_shape,
-                                             make_custom_run_config, make_run_config, refuse_catalogue_arguments,
-                                             resolve_backbone_weights, split_keywords)
+from zoo.training.run_config_factory import (apply_preset, check_modality, check_training_keywords,
+                                             get_source_arguments, make_custom_run_config, make_run_config,
+                                             refuse_catalogue_arguments, resolve_backbone_weights, split_keywords)
 from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES, convert_checkpoint_minutes
 from zoo.utils.io import expand_user
 
@@ -51,9 +52,9 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         feature_layer=None, two_stage=False, head_epochs=None, backbone_learning_rate=None, strategy=None,
         preprocessing=None, class_weight=None, seed=0, name=None, output_dir="runs", limit=None, label_mode="fine",
         data_dir=None, image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
-        invalid_images="error", preset=None, width=None, stem="auto", gpu=None, backend=None, precision="float32",
-        deterministic=False, max_seconds=None, checkpoint_minutes=DEFAULT_CHECKPOINT_MINUTES, callbacks=None,
-        log=None, verbose=True, **keywords):
+        invalid_images="error", sequence_length=None, preset=None, width=None, stem="auto", gpu=None, backend=None,
+        precision="float32", deterministic=False, max_seconds=None, checkpoint_minutes=DEFAULT_CHECKPOINT_MINUTES,
+        callbacks=None, log=None, verbose=True, **keywords):
     """Train a model from scratch, or fine-tune a pretrained one, into a run directory, and return the `Run`.
 
     The best epoch is chosen on the validation split; the test split is evaluated once, at the end. A run that was
@@ -101,6 +102,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         validation_data, test_data: pairs of arrays, where `dataset` is one; default: split off from it.
         class_names: class names for arrays, a list; default: the labels.
         labels_from, invalid_images: for a folder, as for `zoo.load_data`.
+        sequence_length: for texts, the length in tokens to which they are padded or truncated; default: 100.
         preset: None, or "small": a width that trains in minutes on two CPU cores.
         width: multiplier for all hidden widths; default: 1, or the preset's.
         stem: "auto", "paper" or "small", as for `zoo.build`.
@@ -150,7 +152,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     load_dataset = functools.partial(
         load_data, dataset, data_dir=data_dir, limit=limit, label_mode=label_mode, image_size=image_size,
         validation_data=validation_data, test_data=test_data, class_names=class_names, labels_from=labels_from,
-        invalid_images=invalid_images)
+        invalid_images=invalid_images, sequence_length=sequence_length)
     settings = {"recipe": recipe, "seed": seed, "limit": limit, "backend": backend, "precision": precision,
                 "deterministic": deterministic}
     session = {"class_weight": class_weight, "gpu": gpu, "name": name, "output_dir": output_dir,
@@ -171,7 +173,9 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     options, fields = split_keywords(model_info, keywords)
     width, options = apply_preset(model_info, preset, width, options)
     backbone_weights = resolve_backbone_weights(model_info, finetune_options, width, stem, options)
-    data = load_dataset(shape=get_folder_image_shape(model_info, backbone_weights))
+    if isinstance(dataset, str) and dataset in DATASETS:
+        check_modality(model_info, DATASETS[dataset])  # before it is loaded
+    data = load_dataset(**get_source_arguments(model_info, backbone_weights, options))
     run_config = make_run_config(model_info, data.info, overrides=fields, width=width, stem=stem, options=options,
                                  finetune_options=finetune_options, backbone_weights=backbone_weights, **settings)
     return start_or_resume_run(run_config, data, deadline, f"zoo.fit({model!r}, ...)",
@@ -236,7 +240,8 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_m
         return open_finished_run(run.path)
     device = prepare_run_device(gpu, run_config)
     data = reload_run_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
-        dataset, limit=run_config.limit, shape=tuple(run.config["dataset"]["shape"]))
+        dataset, limit=run_config.limit, shape=tuple(run.config["dataset"]["shape"]),
+        vocabulary=run.config["dataset"].get("vocabulary"))
     session = Session(run_config, data, device, run_work, deadline, checkpoint_seconds,
                       callbacks=check_callbacks(callbacks), loggers=check_logger_names(log),
                       display=make_progress_display(verbose))

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 
 from zoo import registry
+from zoo.data.dataset_info import DATASETS
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.runs import device_choice
@@ -87,8 +88,8 @@ def check_lr_range(min_lr, max_lr, steps):
 
 def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, steps=100, recipe=None, seed=0,
                        limit=None, label_mode="fine", data_dir=None, image_size=None, validation_data=None,
-                       test_data=None, class_names=None, preset=None, width=None, stem="auto", gpu=None, backend=None,
-                       precision="float32", **keywords):
+                       test_data=None, class_names=None, sequence_length=None, preset=None, width=None, stem="auto",
+                       gpu=None, backend=None, precision="float32", **keywords):
     """Run the learning rate range test of Smith 2017 (arXiv:1506.01186) and return its result.
 
     A new model, or a copy of your own, is trained for `steps` steps while the learning rate rises exponentially;
@@ -119,14 +120,16 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
     run_config_factory.check_training_keywords("zoo.find_learning_rate", find_learning_rate, model, keywords)
     load_dataset = functools.partial(
         load_data, dataset, data_dir=data_dir, limit=limit, label_mode=label_mode, image_size=image_size,
-        validation_data=validation_data, test_data=test_data, class_names=class_names)
+        validation_data=validation_data, test_data=test_data, class_names=class_names, sequence_length=sequence_length)
     settings = {"recipe": recipe, "seed": seed, "limit": limit, "backend": backend, "precision": precision,
                 "deterministic": False}
     if isinstance(model, str):
         own_model, model_info = None, registry.get_model_info(model)
+        if isinstance(dataset, str) and dataset in DATASETS:
+            run_config_factory.check_modality(model_info, DATASETS[dataset])
         options, fields = run_config_factory.split_keywords(model_info, keywords)
         width, options = run_config_factory.apply_preset(model_info, preset, width, options)
-        data = load_dataset(shape=registry.get_default_image_shape(model_info))
+        data = load_dataset(**run_config_factory.get_source_arguments(model_info, None, options))
         run_config = run_config_factory.make_run_config(model_info, data.info, overrides=fields, width=width,
                                                         stem=stem, options=options, **settings)
     else:

@@ -85,7 +85,8 @@ class Run:
             checkpoint: "best", the weights of the epoch with the highest validation accuracy, or "last".
 
         Returns:
-            A keras.Model from raw images (n, height, width, channels) uint8 to probabilities (n, classes) float32.
+            A keras.Model from raw images (n, height, width, channels) uint8, or token ids (n, length) int32, to
+            probabilities (n, classes) float32.
 
         Raises:
             UserError: there is no such checkpoint yet.
@@ -130,14 +131,15 @@ class Run:
         return evaluation.evaluate_run(self.path, self.config, images, checkpoint, batch_size)
 
     def predict(self, images, *, top_k=None, checkpoint="best"):
-        """Classify images.
+        """Classify images, or texts with a run on texts.
 
         Args:
             images: a path or a list of paths of image files, or of folders of them, of any size; a Pillow image or a
                 list of them, of any size; or an array (n, height, width), (n, height, width, 1) or
                 (n, height, width, 3), or of one image, (height, width), (height, width, 1) or (height, width, 3), of
                 the model's input size: integers or floats from 0 to 255, floats of at most 1, or bool. Grayscale is
-                converted to RGB, or RGB to grayscale, as the model requires.
+                converted to RGB, or RGB to grayscale, as the model requires. For a run on texts, a path or a list of
+                paths of UTF-8 text files, or of folders of .txt files; or token ids, integers (n, length).
             top_k: None for all probabilities, or how many of the most probable classes to return for each image.
             checkpoint: "best" or "last".
 
@@ -173,12 +175,15 @@ class Run:
         """Visualize the model's feature maps, filters, and which pixels are evidence for which class, for one image.
 
         Args:
-            image: the path of an image file, a Pillow image, or an array uint8 (height, width, channels), of any size.
+            image: the path of an image file, a Pillow image, or an array uint8 (height, width, channels), of any size;
+                for a run on texts, the path of a text file.
             checkpoint: "best" or "last".
 
         Returns:
             An `Inspection`, whose methods return matplotlib Figures: prediction(), features(), filters(),
             gradcam(), saliency(), occlusion() and hypercolumn(); report("look.html") writes all of them as one page.
+            For a run on texts a `TextInspection`: prediction(), ngrams(), the n-grams that fire each filter most,
+            text_ngrams() and report("look.html").
 
         Raises:
             UserError: the image cannot be read, or the checkpoint does not exist.
@@ -187,17 +192,10 @@ class Run:
 
         >>> run.inspect("three.png").gradcam()
         """
-        from zoo.runs.data import to_pil_image
+        from zoo.runs.data import get_run_modality
 
         self._check_checkpoint(checkpoint)
-        pil_image, name = to_pil_image(image)
-        import_keras()
-
-        from zoo.plots import inspected_model
-        from zoo.runs.inspection import Inspection
-
-        model = inspected_model.load_inspected_run(self.path, self.config, checkpoint)
-        return Inspection(model, pil_image, name, self.config["dataset"].get("white_levels"))
+        return get_run_modality(self.config).get_function("inspect")(self, image, checkpoint)
 
     def export(self, format, output=None, *, checkpoint="best"):
         """Export the trained model to a file for other programs, and verify that it gives the same probabilities.

@@ -103,6 +103,7 @@ class Session:
                 if distribution.host == 0:
                     run_files.write_config(run, header.make_run_metadata(run_config, self.dataset, parameters,
                                                                          device_description, command))
+                    run_files.write_dataset_files(run, self.dataset)
                 if self.finetune_options and self.finetune_options.strategy:
                     reason = finetuning.FINETUNE_STRATEGIES[self.finetune_options.strategy].reason
                     lines.append(f"{'strategy':8} {self.finetune_options.strategy}: {reason}")
@@ -143,6 +144,7 @@ class Session:
                 if distribution.host == 0:
                     config.pop("stop_reason", None)
                     run_files.write_config(run, {**config, **serialize_run_config(run_config)})  # maybe more epochs
+                    run_files.write_dataset_files(run, self.dataset)  # killed before they were written
                     (run / "result.json").unlink(missing_ok=True)
                 parameters = count_model_parameters(models)
                 lines = [*header.format_header(run_config, self.dataset, parameters, device_description, run), *lines,

@@ -49,6 +49,7 @@ def get_custom_image_shape(model):
 
 def make_custom_model_config(model, dataset_info):
     """Return the CustomModelConfig of a checked Keras model; raise UserError if it does not fit the dataset."""
+    dataset_info.modality.require("a model of your own", dataset_info.name, "use text_cnn or text_cnn_kim")
     shape, output, expected = tuple(model.inputs[0].shape[1:]), tuple(model.outputs[0].shape[1:]), dataset_info.shape
     if any(size not in (None, expected_size) for size, expected_size in zip(shape, expected, strict=True)):
         raise UserError(f"the model {model.name} takes images of shape {shape}; those of {dataset_info.name} have "

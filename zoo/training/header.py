@@ -15,12 +15,13 @@ MAX_CLASS_NAMES_SHOWN = 5  # class names listed per line
 
 def format_header(run_config, dataset, parameters, device_description, run):
     """Return the header of a run, a list of lines: model, data, device, recipe, run, and notes."""
-    info, (height, width, channels) = dataset.info, run_config.model_config.input_shape
+    info, plural = dataset.info, dataset.info.modality.plural
+    shape = "x".join(map(str, run_config.model_config.input_shape))
     rows = {
-        "model": f"{', '.join(format_model(run_config))}: {height}x{width}x{channels} to {info.classes} classes, "
+        "model": f"{', '.join(format_model(run_config))}: {shape} to {info.classes} classes, "
                  f"{parameters:,} parameters",
         "data": f"{info.name}: {len(dataset.train):,} training, {len(dataset.validation):,} validation and "
-                f"{len(dataset.test):,} test images, from {dataset.source}",
+                f"{len(dataset.test):,} test {plural}, from {dataset.source}",
         "device": ", ".join([device_description, run_config.backend,
                              *([run_config.precision] if run_config.precision != "float32" else [])]),
         "recipe": format_recipe(run_config.recipe),
@@ -84,17 +85,18 @@ def format_stage(index, count, model, backbone, config, recipe):
 
 def note_small_splits(dataset):
     """Return a line for each reason why validation or test metrics are unreliable: few images, or none of a class."""
-    names, lines = dataset.info.class_names, []
+    names, modality, lines = dataset.info.class_names, dataset.info.modality, []
     count = len(dataset.validation)
     if count < MIN_VALIDATION_IMAGES:
-        lines.append(f"only {count} {'image' if count == 1 else 'images'} in validation, by which the best epoch is "
-                     "chosen: its accuracy is unreliable")
+        lines.append(f"only {count} {modality.name if count == 1 else modality.plural} in validation, by which the "
+                     "best epoch is chosen: its accuracy is unreliable")
     for split in ("validation", "test"):
         missing = np.setdiff1d(np.arange(len(names)), getattr(dataset, split).labels)
         if len(missing):
             listed = ", ".join(repr(str(names[index])) for index in missing[:MAX_CLASS_NAMES_SHOWN])
             more = f" and {len(missing) - MAX_CLASS_NAMES_SHOWN:,} more" if len(missing) > MAX_CLASS_NAMES_SHOWN else ""
-            lines.append(f"no images in {split} for {len(missing):,} of {len(names):,} classes: {listed}{more}")
+            lines.append(f"no {modality.plural} in {split} for {len(missing):,} of {len(names):,} classes: "
+                         f"{listed}{more}")
     return lines
 
 

@@ -15,16 +15,19 @@ from zoo.utils.io import expand_user
 
 
 def build_with_preprocessing(model_config, mean, std, classifier_activation):
-    """Build the model of a ModelConfig for raw pixels (n, height, width, channels) uint8.
+    """Build the model of a ModelConfig for raw pixels (n, height, width, channels) uint8, or for token ids (n, length).
 
-    `mean` and `std` are per channel, on the scale 0..1. The model is flat, not nested, so that get_layer("conv1")
-    returns the model's own layer.
+    `mean` and `std` are per channel, on the scale 0..1; () for texts, which are not scaled. The model is flat, not
+    nested, so that get_layer("conv1") returns the model's own layer.
     """
-    image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
-    pixels = layers.Rescaling([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)],
-                              dtype="float32", name="preprocessing")(image)
-    outputs = builder.build_classifier(model_config, pixels, classifier_activation)
-    return keras.Model(image, outputs, name=model_config.model_info.name)
+    modality = model_config.model_info.modality
+    samples = keras.Input(model_config.input_shape, dtype=modality.sample_dtype, name=modality.name)
+    inputs = samples
+    if mean:
+        inputs = layers.Rescaling([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)],
+                                  dtype="float32", name="preprocessing")(samples)
+    outputs = builder.build_classifier(model_config, inputs, classifier_activation)
+    return keras.Model(samples, outputs, name=model_config.model_info.name)
 
 
 def load_checkpoint_weights(model, path):

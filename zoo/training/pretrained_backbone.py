@@ -35,7 +35,7 @@ class BackboneWeights:
 
         image_size: (height, width) where the user requests one.
         """
-        default = registry.get_default_image_shape(model_info) if self.source is None else model_info.input_shape
+        default = registry.get_default_shape(model_info) if self.source is None else model_info.input_shape
         height, width, channels = self.shape or default
         return (*(image_size or (height, width)), channels)
 

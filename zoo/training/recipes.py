@@ -39,12 +39,15 @@ NIN = replace(BASE, optimizer="adam", learning_rate=1e-3, weight_decay=1e-4, ini
 HIGHWAY = replace(BASE, learning_rate=0.025, weight_decay=1e-3)
 # Szegedy et al. 2015 (arXiv:1512.00567), section 7.
 INCEPTION_V3 = replace(BASE, label_smoothing=0.1)
+# Adam, whose steps do not depend on how often a word occurs; without weight decay, as in both sources. Embeddings are
+# most of the parameters, and overfit within a few epochs.
+TEXT_CNN = replace(BASE, optimizer="adam", learning_rate=1e-3, weight_decay=0.0, batch_size=64, epochs=10)
 
 MODERN_RECIPES = {"lenet5": LENET, "lenet5_1998": LENET_1998, "alexnet": NO_BATCH_NORM_HE,
                   "alexnet_2014": NO_BATCH_NORM_HE, "maxout": MAXOUT, "maxout_mnist": MAXOUT_MNIST, "nin": NIN,
                   "vgg16": NO_BATCH_NORM_HE, "vgg19": NO_BATCH_NORM_HE, "googlenet": GOOGLENET, "msra_a": NO_BATCH_NORM,
                   "msra_b": NO_BATCH_NORM, "highway": HIGHWAY, "highway_mnist": NO_BATCH_NORM,
-                  "inception_v3": INCEPTION_V3}
+                  "inception_v3": INCEPTION_V3, "text_cnn": TEXT_CNN, "text_cnn_kim": TEXT_CNN}
 # A flipped digit is not a digit, a flipped horse is a horse.
 AUGMENTATION = {"digits": "rotation=10 shift=0.07", "mnist": "rotation=10 shift=0.07", "cifar10": "flip crop=4",
                 "cifar100": "flip crop=4"}
@@ -125,6 +128,11 @@ PAPER_RESNET110 = replace(PAPER_RESNET_CIFAR, warmup_epochs=1.1)
 PAPER_HIGHWAY = replace(HIGHWAY, optimizer="sgd", lr_schedule="step", milestones="every 1", gamma=0.98,
                         warmup_epochs=0.0, epochs=200)
 PAPER_HIGHWAY_MNIST = replace(PAPER_HIGHWAY, learning_rate=0.01, weight_decay=0.0, epochs=100)
+# Kim 2014 (arXiv:1408.5882), section 3.1: Adadelta, batch size 50, a maximum norm of 3 for the last layer, early
+# stopping on a validation set. Ours: 25 epochs, of which the best is kept; rho and epsilon are the author's code's.
+PAPER_TEXT_CNN_KIM = replace(BASE, optimizer="adadelta", learning_rate=1.0, rho=0.95, epsilon=1e-6,
+                             lr_schedule="constant", warmup_epochs=0.0, weight_decay=0.0, max_norm="fc=3",
+                             batch_size=50, epochs=25)
 
 PAPER_RECIPES = {
     "lenet5": PAPER_LENET, "lenet5_1998": PAPER_LENET_1998, "lenet5_bn": NOTES_RECIPE,  # the source of this network
@@ -139,6 +147,7 @@ PAPER_RECIPES = {
     **dict.fromkeys(("resnet50_v2", "resnet101_v2", "resnet152_v2"), PAPER_RESNET_V2),
     **dict.fromkeys(("resnet18_v1", "resnet34_v1", "resnet50", "resnet101", "resnet152"), PAPER_RESNET_V1),
     **dict.fromkeys(("resnet20", "resnet32", "resnet44", "resnet56"), PAPER_RESNET_CIFAR), "resnet110": PAPER_RESNET110,
+    "text_cnn": NOTES_RECIPE, "text_cnn_kim": PAPER_TEXT_CNN_KIM,
 }
 # Trained by their authors without augmentation: digits, and CIFAR without flips.
 NO_AUGMENTATION_MODELS = ("lenet5", "lenet5_1998", "maxout_mnist", "highway_mnist")

@@ -4,6 +4,7 @@ import inspect
 from dataclasses import replace
 
 from zoo import env, registry
+from zoo.data.dataset_info import describe_datasets
 from zoo.errors import UserError, unknown_name_error
 from zoo.training import augmentation, finetuning, recipes
 from zoo.training.recipe import (RECIPE_FIELDS, check_effective, override_recipe, resolve_aux_loss_weights,
@@ -56,6 +57,7 @@ def resolve_backbone_weights(model_info, finetune_options, width, stem, options)
     """Return the BackboneWeights that FineTuneOptions request; None for training from scratch."""
     if finetune_options is None:
         return None
+    model_info.modality.require("fine-tuning", model_info.name, "leave out weights and the settings of a new head")
     if "dropout" in options:
         raise UserError("the option dropout belongs to the model's own head, which is replaced; give the dropout of "
                         "the new head in its head layers")
@@ -65,11 +67,18 @@ def resolve_backbone_weights(model_info, finetune_options, width, stem, options)
                                                      options).replace_preprocessing(finetune_options.preprocessing)
 
 
-def get_folder_image_shape(model_info, backbone_weights):
-    """Return the default (height, width, channels) to which a folder's images are resized."""
+def get_default_shape(model_info, backbone_weights):
+    """Return the default shape to which the samples of a folder are brought; see `registry.get_default_shape`."""
     if backbone_weights is None:
-        return registry.get_default_image_shape(model_info)
+        return registry.get_default_shape(model_info)
     return backbone_weights.get_image_shape(model_info, None)
+
+
+def get_source_arguments(model_info, backbone_weights, options):
+    """Return the arguments of `load_data` that the model determines: the shape, and for texts the vocabulary."""
+    all_options = {**model_info.options, **options}
+    return {"shape": get_default_shape(model_info, backbone_weights),
+            **{name: all_options[name] for name in ("vocabulary",) if name in all_options}}
 
 
 def make_run_config(model_info, info, *, recipe, overrides, seed, limit, width, stem, options, backend, precision,
@@ -83,7 +92,8 @@ def make_run_config(model_info, info, *, recipe, overrides, seed, limit, width, 
     """
     resolved_recipe, notes = resolve_recipe(model_info, info, recipe, overrides, finetune_options)
     check_precision(precision)
-    augmentation.check_augmentation(augmentation.parse_augmentation(resolved_recipe.augmentation), info.shape)
+    check_modality(model_info, info)
+    check_augmentation(resolved_recipe, info)
     if finetune_options is None:
         model_config, finetune_config = registry.resolve_model_config(model_info.name, info.shape, info.classes, width,
                                                                       stem, options), None
@@ -101,9 +111,25 @@ def make_custom_run_config(model_config, info, *, recipe, overrides, seed, limit
     if resolved_recipe.aux_loss_weights or resolved_recipe.dropout:
         raise UserError("aux_loss_weights and dropout are for zoo's own models; leave them out")
     check_precision(precision)
-    augmentation.check_augmentation(augmentation.parse_augmentation(resolved_recipe.augmentation), info.shape)
+    check_augmentation(resolved_recipe, info)
     return RunConfig(model_config, info, resolved_recipe, seed, limit, env.select_backend(backend), deterministic,
                      precision, notes=tuple(notes))
+
+
+def check_modality(model_info, info):
+    """Raise UserError unless a model is for the samples, images or texts, of a DatasetInfo."""
+    modality, other = model_info.modality, info.modality
+    if modality is not other:
+        raise UserError(f"{model_info.name} classifies {modality.plural}, and {info.name} has {other.plural}; "
+                        f"{describe_datasets(modality)}; for {info.name}, use a model such as "
+                        f"{' or '.join([*registry.select_models(other.name)][:2])}")
+
+
+def check_augmentation(recipe, info):
+    """Raise UserError where the augmentation of a recipe does not fit the samples of a DatasetInfo."""
+    if recipe.augmentation:
+        info.modality.require("augmentation", info.name, "leave it out")
+        augmentation.check_augmentation(augmentation.parse_augmentation(recipe.augmentation), info.shape)
 
 
 def check_precision(precision):

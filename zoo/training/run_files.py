@@ -4,7 +4,8 @@
     history.csv        one row per epoch: learning rate of its last step, losses, accuracies; timings.csv: its seconds
     checkpoints/       best.npz and last.npz: every variable by path; see zoo.training.checkpoints
     predictions.npz    labels (n,) int64 and probabilities (n, classes) float32 of the test split, at the best epoch
-    samples.npz        training images, misclassified images and confusion examples, uint8
+    samples.npz        training images, misclassified images and confusion examples, uint8; of texts token ids, int32
+    words.txt          of texts only: a word per line, the most frequent first; see zoo.data.vocabulary
     plots/             by zoo.reports, and report.html
     result.json        written last: the run is finished
 
@@ -23,6 +24,7 @@ import numpy as np
 
 from zoo import env
 from zoo.errors import UserError
+from zoo.registry import VOCABULARY_LIMITS
 from zoo.training.npz_file import make_damaged_file_error
 from zoo.utils.io import read_bytes, read_json, write_text
 
@@ -40,6 +42,12 @@ def write_config(run, config):
     """Write run.json; its first key is the format."""
     entries = {key: value for key, value in config.items() if key != "format"}
     write_text(run / "run.json", json.dumps({"format": FORMAT_VERSION, **entries}, indent=2) + "\n")
+
+
+def write_dataset_files(run, dataset):
+    """Write the files of a Dataset that a run keeps, such as its word list."""
+    for name, text in dataset.files.items():
+        write_text(run / name, text)
 
 
 def read_config(run):
@@ -112,10 +120,12 @@ CONFIG_CHECKS = {  # key of run.json: whether a value is valid
 DATASET_CHECKS = {  # the same for its "dataset"
     "title": _is_text, "source": _is_text, "kind": _is_text, "train": _is_count, "validation": _is_count,
     "test": _is_count, "classes": lambda value: _is_count(value, 1),
-    "shape": lambda value: isinstance(value, list) and len(value) == 3 and all(_is_count(size, 1) for size in value),
+    "shape": lambda value: (isinstance(value, list) and len(value) in (1, 3)  # a text or an image
+                            and all(_is_count(size, 1) for size in value)),
     "white_levels": lambda value: isinstance(value, dict) and all(_is_number(white, 2**32) and white > 0
                                                            for white in value.values()),
     "notes": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "vocabulary": lambda value: _is_count(value, *VOCABULARY_LIMITS),
 }
 
 

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from zoo.modality import get_modality
 from zoo.training.confusion_examples import rank_misclassified
 from zoo.training.npz_file import make_damaged_file_error, read_arrays, write_arrays
 
@@ -104,9 +105,11 @@ def _read_arrays(path, *names):
 
 
 def _check_images(path, images):
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape[1:3]:
-        raise make_damaged_file_error(path, "images must be uint8 (count, height, width, 1 or 3), not "
-                                      f"{images.dtype} {images.shape}")
+    modality = get_modality(images.shape[1:])
+    if (images.dtype != modality.sample_dtype or images.ndim != 1 + len(modality.axes) or 0 in images.shape[1:]
+            or images.shape[3:] not in ((), (1,), (3,)) or images.dtype != np.uint8 and (images < 0).any()):
+        raise make_damaged_file_error(path, "images must be uint8 (count, height, width, 1 or 3), texts int32 (count, "
+                                      f"length), not {images.dtype} {images.shape}")
 
 
 def _check_labels(path, labels, count, classes):

@@ -1,4 +1,4 @@
-"""Smoke test: every model must overfit 32 random images, and its saved files must load in another process.
+"""Smoke test: every model must overfit 32 random images or texts, and its saved files must load in another process.
 
 Each is built, initialized, and given its loss and optimizer as `zoo.train --preset small` does with the default recipe.
 The differences: no augmentation, and a learning rate that is constant after ten steps of warm-up, in proportion to the
@@ -27,10 +27,10 @@ from zoo.training.recipe import resolve_aux_loss_weights
 from zoo.training.reload_worker import ReloadWorker
 from zoo.training.run_config import RunConfig
 
-NUM_IMAGES, NUM_CLASSES, SELFTEST_SEED = 32, 10, 0
+NUM_IMAGES, SELFTEST_SEED = 32, 0
 PIXEL_BLOCK_SIZE = 4  # pixels
 # Cross-entropy at chance level: a higher initial loss, from unlucky weights, counts as this
-CHANCE_LOSS = math.log(NUM_CLASSES)
+CHANCE_LOSS = math.log(10)  # of ten classes
 MEASURE_INTERVAL = 10  # steps between two measurements of the loss in inference; also the steps of the warm-up
 
 
@@ -106,31 +106,45 @@ class SelftestTable:
         self.stream.flush()
 
 
-def make_random_data(info):
-    """Return 32 random images (32, height, width, channels) uint8 and their labels (32,), always the same.
+def make_random_data(run_config):
+    """Return 32 random samples for a RunConfig and their labels (32,), always the same."""
+    make_samples = run_config.dataset.modality.get_function("make_random_samples")
+    rng = np.random.Generator(np.random.Philox(SELFTEST_SEED))
+    return make_samples(rng, run_config), rng.integers(0, run_config.dataset.classes, NUM_IMAGES)
+
+
+def make_random_texts(rng, run_config):
+    """Return 32 random texts (32, length) int32: token ids below the vocabulary."""
+    return rng.integers(0, run_config.model_config.options["vocabulary"], (NUM_IMAGES, *run_config.dataset.shape),
+                        np.int32)
+
+
+def make_random_images(rng, run_config):
+    """Return 32 random images (32, height, width, channels) uint8.
 
     They have the mean and the standard deviation of the dataset of `info`, in blocks of 4x4 pixels: convolved, they
     behave like its images, whereas independent pixels would cancel out.
     """
-    rng = np.random.Generator(np.random.Philox(SELFTEST_SEED))
+    info = run_config.dataset
     height, width, channels = info.shape
     pixels = 255 * rng.normal(info.mean, info.std,
                               (NUM_IMAGES, height // PIXEL_BLOCK_SIZE, width // PIXEL_BLOCK_SIZE, channels))
     pixels = pixels.repeat(PIXEL_BLOCK_SIZE, axis=1).repeat(PIXEL_BLOCK_SIZE, axis=2)
-    return np.clip(pixels.round(), 0, 255).astype(np.uint8), rng.integers(0, NUM_CLASSES, NUM_IMAGES)
+    return np.clip(pixels.round(), 0, 255).astype(np.uint8)
 
 
 def make_selftest_config(name):
-    """Return the RunConfig for the model `name`: small preset, its dataset, the default recipe."""
+    """Return the RunConfig for the model `name`: small preset if it has one, its dataset, the default recipe."""
     model_info = registry.get_model_info(name)
-    info = dataset_info.get_dataset_info(model_info.small_preset.dataset)
+    preset = model_info.small_preset or registry.Preset(model_info.modality.dataset)
+    info = dataset_info.get_dataset_info(preset.dataset)
     recipe = recipes.get_recipe(name, info.name)
     # The linear scaling rule of Goyal et al. 2017, arXiv:1706.02677
     learning_rate = recipe.learning_rate * NUM_IMAGES / recipe.batch_size
     recipe = replace(recipe, learning_rate=learning_rate, batch_size=NUM_IMAGES, augmentation="",
                      lr_schedule="constant", warmup_epochs=1.0)
     model_config = registry.resolve_model_config(name, info.shape, info.classes,
-                                                 model_info.small_preset.width, options=model_info.small_preset.options)
+                                                 preset.width, options=preset.options)
     return RunConfig(model_config, info, recipe, SELFTEST_SEED, None, keras.backend.backend(), False)
 
 
@@ -145,20 +159,21 @@ def overfit_model(model, run_config, config, show_progress):
     The losses are those of inference, with the batch statistics of the images. Training stops when the loss is low
     enough or not finite, or after the last step.
     """
-    pixels, labels = make_random_data(run_config.dataset)
+    pixels, labels = make_random_data(run_config)
+    classes = run_config.dataset.classes
     split = Split(pixels, labels, np.arange(NUM_IMAGES))
     aux_loss_weights = resolve_aux_loss_weights(run_config.recipe, run_config.model_config.model_info)
     trainer.compile_model(model, model, run_config.recipe, MEASURE_INTERVAL, aux_loss_weights)
     model.run_eagerly = config.run_eagerly
-    targets = one_hot(labels, NUM_CLASSES)
+    targets = one_hot(labels, classes)
     targets = dict.fromkeys(("main", *aux_loss_weights), targets) if aux_loss_weights else targets
-    statistics = BatchStatistics(model, split, NUM_CLASSES, NUM_IMAGES, SELFTEST_SEED, data_parallel.SINGLE_DEVICE)
+    statistics = BatchStatistics(model, split, classes, NUM_IMAGES, SELFTEST_SEED, data_parallel.SINGLE_DEVICE)
     _, reported_loss = losses.get_losses(run_config.recipe)
 
     def measure():
         statistics.measure(0)
         logits = reload_worker.compute_logits(model_building.get_main_output_model(model), pixels)
-        return float(keras.ops.convert_to_numpy(reported_loss(one_hot(labels, NUM_CLASSES), logits)).mean())
+        return float(keras.ops.convert_to_numpy(reported_loss(one_hot(labels, classes), logits)).mean())
 
     step, first_loss = 0, measure()
     loss = first_loss
@@ -183,7 +198,7 @@ def train_and_save(result, config, folder, worker, show_progress):
         result.error = f"loss {result.last_loss:.4f} after {result.steps} steps, {result.first_loss:.4f} initially"
     output = model.output["main"] if isinstance(model.output, dict) else model.output
     saved_model = keras.Model(model.input, output, name=model.name)  # saved without an optimizer
-    reload_worker.save_for_reload(folder, saved_model, make_random_data(run_config.dataset)[0])
+    reload_worker.save_for_reload(folder, saved_model, make_random_data(run_config)[0])
     worker.submit(folder, run_config.model_config, run_config.dataset.mean, run_config.dataset.std)
     result.is_saved = True
 

@@ -1,4 +1,4 @@
-"""Reading the pickles of CIFAR's Python version without executing any code in them.
+"""Reading the pickled arrays of published datasets, CIFAR and IMDB, without executing any code in them.
 
 A pickle is a program: it names functions and calls them. Here the only names it can access are the
 stand-ins below, which store their arguments. The array is created afterwards, from the bytes.
@@ -13,7 +13,7 @@ from zoo.errors import UserError
 
 
 class UnsafePickleError(Exception):
-    """The pickle requested a global that is not in SAFE_CIFAR_GLOBALS."""
+    """The pickle requested a global that is not in SAFE_GLOBALS."""
 
 
 class PickledArray:
@@ -52,7 +52,7 @@ def encode_text(text, encoding):
     return text.encode("latin1")
 
 
-SAFE_CIFAR_GLOBALS = {
+SAFE_GLOBALS = {
     ("numpy", "ndarray"): PickledArray,
     ("numpy", "dtype"): PickledDtype,
     ("numpy.core.multiarray", "_reconstruct"): reconstruct_array,
@@ -65,9 +65,9 @@ SAFE_CIFAR_GLOBALS = {
 
 class RestrictedUnpickler(pickle.Unpickler):
     def find_class(self, module, name):
-        if (module, name) not in SAFE_CIFAR_GLOBALS:
+        if (module, name) not in SAFE_GLOBALS:
             raise UnsafePickleError(f"{module}.{name}")
-        return SAFE_CIFAR_GLOBALS[module, name]
+        return SAFE_GLOBALS[module, name]
 
 
 def read_cifar_batch(data, name):
@@ -96,3 +96,21 @@ def convert_to_byte_array(value, name):
     except (AttributeError, TypeError, ValueError) as error:
         raise UserError(f"{name} does not contain a uint8 array of images ({error}); "
                         f"download the file again") from None
+
+
+def read_object_array(data, name):
+    """Return the elements of a one-dimensional array of Python objects in the pickle `data` (bytes), a list.
+
+    Raises a UserError that begins with `name`, the file name, if it is not such a pickle or requests other globals.
+    """
+    try:
+        array = RestrictedUnpickler(io.BytesIO(data), encoding="bytes").load()
+        elements = array.data
+        if not isinstance(elements, list) or array.shape != (len(elements),):
+            raise ValueError("it is not a one-dimensional array of lists")
+        return elements
+    except UnsafePickleError as error:
+        raise UserError(f"{name} requests execution of {error}, which was refused; download the file again") from None
+    except Exception as error:  # a damaged pickle can raise anything
+        raise UserError(f"{name} is damaged ({type(error).__name__}: {' '.join(str(error).split())}); download the "
+                        "file again") from None

@@ -1,0 +1,171 @@
+"""Loading texts: folders and .csv files, their splits, and what is refused."""
+
+import csv
+
+import numpy as np
+import pytest
+from helpers import check_message, make_topic_texts, write_pets, write_topics
+
+import zoo
+from zoo.data.loading import load_data
+from zoo.errors import UserError
+from zoo.training.augmentation import NO_AUGMENTATION
+from zoo.training.batches import TrainingBatches
+
+
+@pytest.fixture(scope="module")
+def topics(tmp_path_factory):
+    return write_topics(tmp_path_factory.mktemp("texts") / "topics", 100)
+
+
+def write_csv(path, rows, header=("text", "label")):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+def test_a_folder(topics):
+    dataset = load_data(topics, sequence_length=20, vocabulary=30)
+    assert dataset.info.class_names == ("cooking", "sailing") and dataset.info.shape == (20,)
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [80, 10, 10]
+    assert dataset.train.images[:5].shape == (5, 20) and dataset.train.images[0].dtype == np.int32
+    assert dataset.train.images[:].max() == 29  # 26 words of 36 are known
+    assert np.bincount(dataset.train.labels).tolist() == [40, 40]
+    assert dataset.info.modality.name == "text"
+
+
+def test_every_text_is_in_one_split_with_its_label(topics):
+    dataset = load_data(topics, sequence_length=40, vocabulary=1000)
+    words = dataset.files["words.txt"].split("\n")
+    found = []
+    for split in (dataset.train, dataset.validation, dataset.test):
+        for tokens, label in zip(split.images[:], split.labels, strict=True):
+            found.append((" ".join(words[token - 4] for token in tokens if token > 3),
+                          dataset.info.class_names[label]))
+    expected = [(text.lower().rstrip("."), topic) for text, topic in make_topic_texts(100)]
+    assert sorted(found) == sorted(expected)
+
+
+def test_the_vocabulary_is_that_of_the_training_texts(tmp_path):
+    for split, word in (("train", "apple"), ("val", "banana"), ("test", "cherry")):
+        for name in ("yes", "no"):
+            (tmp_path / split / name).mkdir(parents=True)
+            (tmp_path / split / name / "1.txt").write_text(f"{word} {name}")
+    dataset = load_data(tmp_path, shape=(4,))
+    assert dataset.files["words.txt"] == "apple\nno\nyes\n"
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [2, 1 + 1, 2]
+    labels = dict(zip(dataset.test.labels.tolist(), dataset.test.images[:].tolist(), strict=True))
+    assert labels == {0: [0, 1, 2, 5], 1: [0, 1, 2, 6]}  # no, yes
+    assert any("50.0%" in note for note in dataset.notes)
+
+
+def test_a_csv_file(tmp_path):
+    rows = make_topic_texts(40)
+    path = write_csv(tmp_path / "topics.csv", rows)
+    dataset = load_data(path)
+    assert (dataset.info.name, dataset.info.shape, dataset.info.class_names) == (
+        "topics", (100,), ("cooking", "sailing"))
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [32, 4, 4]
+    kaggle = write_csv(tmp_path / "kaggle.csv", [(1, *row) for row in rows], ("id", "Review", "sentiment"))
+    assert np.array_equal(load_data(kaggle).train.images[:], dataset.train.images[:])
+
+
+def test_the_limit(topics):
+    dataset = load_data(topics, shape=(20,), limit=6)
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [6, 6, 6]
+    assert np.bincount(dataset.train.labels).tolist() == [3, 3]
+
+
+def test_the_order_of_files_does_not_matter(topics, tmp_path):
+    copy = tmp_path / "topics"
+    for path in sorted(topics.rglob("*.txt"), reverse=True):
+        (copy / path.parent.name).mkdir(parents=True, exist_ok=True)
+        (copy / path.parent.name / path.name).write_bytes(path.read_bytes())
+    first, second = (load_data(folder, shape=(20,)) for folder in (topics, copy))
+    assert first.origin["fingerprint"] == second.origin["fingerprint"]
+    (next(copy.rglob("*.txt"))).write_text("another text")
+    assert load_data(copy, shape=(20,)).origin["fingerprint"] != first.origin["fingerprint"]
+
+
+def test_batches_of_texts(topics):
+    split = load_data(topics, shape=(20,)).train
+    inputs, targets = TrainingBatches(split, 2, 32, 0, NO_AUGMENTATION)[0]
+    assert (inputs.shape, inputs.dtype, targets.shape) == ((32, 20), np.int32, (32, 2))
+
+
+@pytest.mark.parametrize("content, parts", [
+    ("text,label\n", ("no rows",)),
+    ("words,label\na,b\n", ("'text'", "words", "label")),
+    ("text,kind\na,b\n", ("'label'", "text", "kind")),
+    ("text,label\na,b\nc\n", ("row 3", 1, 2)),
+    ("text,label\na,\n", ("row 2",)),
+    ("text,label\na,b\nc,b\n", ("'b'", "two")),
+    ('text,label\n"a,b\n', (".csv",)),
+    ("", ("empty",)),
+    ("text,label\n" + "?!,a\n.,b\n" * 20, ("no words",)),
+])
+def test_invalid_csv_files(tmp_path, content, parts):
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    with pytest.raises(UserError) as error:
+        load_data(path)
+    check_message(error.value, path, *parts)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_split_without_class_folders(tmp_path, split):
+    write_topics(tmp_path / "topics", 40)
+    (tmp_path / "topics" / split).mkdir()
+    (tmp_path / "topics" / split / "a.txt").write_text("a text without a class")
+    with pytest.raises(UserError) as error:
+        load_data(tmp_path / "topics", shape=(20,))
+    check_message(error.value, f"{split}/", f"{split}_class")
+
+
+def test_a_file_that_is_not_utf8(tmp_path):
+    folder = write_topics(tmp_path / "topics", 40)
+    (folder / "sailing" / "bad.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError) as error:
+        load_data(folder, shape=(20,))
+    check_message(error.value, "bad.txt", "UTF-8")
+
+
+@pytest.mark.parametrize("source, arguments, parts", [
+    ("topics", {"shape": (20,), "image_size": 32}, ("--image-size", "images", "texts")),
+    ("topics", {"shape": (20,), "invalid_images": "skip"}, ("--invalid-images", "images", "texts")),
+    ("pets", {"shape": (20,)}, ("pets", "texts", ".txt")),
+    ("pets", {"shape": (32, 32, 3), "sequence_length": 20}, ("--sequence-length", "texts", "images")),
+    ("cifar10", {"shape": (20,)}, ("cifar10", "images", "texts", "imdb")),
+    ("imdb", {"shape": (32, 32, 3)}, ("imdb", "texts", "images", "cifar10")),
+    ("imdb", {"label_mode": "coarse"}, ("imdb", "'fine'")),
+    (([[1, 2]], [0]), {"shape": (2,)}, ("folder", ".csv", "arrays")),
+])
+def test_refusals(topics, tmp_path, source, arguments, parts):
+    if isinstance(source, str) and source in ("topics", "pets"):
+        source = topics if source == "topics" else write_pets(tmp_path / "pets", (20, 20, 3), ".png")
+    with pytest.raises(UserError) as error:
+        load_data(source, **arguments)
+    check_message(error.value, *parts)
+
+
+@pytest.mark.parametrize("model, dataset, arguments, parts", [
+    ("text_cnn", "cifar10", {}, ("text_cnn", "texts", "cifar10", "images", "imdb", "lenet5")),
+    ("lenet5", "imdb", {}, ("lenet5", "images", "imdb", "texts", "cifar10", "text_cnn")),
+    ("text_cnn", "imdb", {"augmentation": "flip"}, ("augmentation", "images", "imdb", "texts")),
+    ("text_cnn", "imdb", {"weights": "imagenet"}, ("fine-tuning", "images", "text_cnn", "texts")),
+    ("text_cnn", "imdb", {"head_layers": (10,)}, ("fine-tuning", "images", "text_cnn", "texts")),
+    ("text_cnn", "imdb", {"vocabulary": 3}, ("vocabulary", 5, 3)),
+])
+def test_refusals_of_fit(model, dataset, arguments, parts, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_DATA", str(write_imdb(tmp_path)))
+    with pytest.raises(UserError) as error:
+        zoo.fit(model, dataset, output_dir=tmp_path / "runs", **arguments)
+    check_message(error.value, *parts)
+    assert not (tmp_path / "runs").exists()
+
+
+def write_imdb(folder):
+    """Write a small dataset in Keras's format, and return its folder; see test_imdb.py."""
+    from test_imdb import write_files
+
+    return write_files(folder / "data")

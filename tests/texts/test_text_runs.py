@@ -1,0 +1,272 @@
+"""Runs on texts: trained, resumed, evaluated, predicted, reported, looked into and exported."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from helpers import check_message, check_text, make_topic_texts, write_topics
+from test_imdb import write_files
+
+import zoo
+from zoo.cli import diagram, evaluate, export, predict, train, visualize
+from zoo.errors import UserError
+from zoo.registry import select_models
+from zoo.training.npz_file import read_arrays
+
+SMALL = {"sequence_length": 30, "vocabulary": 60}
+
+
+@pytest.fixture(scope="module")
+def topics(tmp_path_factory):
+    return write_topics(tmp_path_factory.mktemp("texts") / "topics", 800)
+
+
+@pytest.fixture(scope="module")
+def run(topics, tmp_path_factory):
+    """Train text_cnn on the topics from the command line; other tests read the run."""
+    folder = tmp_path_factory.mktemp("runs")
+    assert train.main(["text_cnn", "--data", str(topics), "--sequence-length", "30", "--model-option", "vocabulary=60",
+                       "--epochs", "4", "--output-dir", str(folder), "--name", "topics"]) == 0
+    return zoo.Run(folder / "topics")
+
+
+@pytest.fixture
+def review(tmp_path):
+    path = tmp_path / "review.txt"
+    path.write_text("The WIND was on the anchor, and a tide in the harbor -- unheard of!")
+    return path
+
+
+def test_two_topics_are_told_apart(run):
+    assert run.status == "finished" and run.result["test_accuracy_best"] > 0.95
+    assert run.config["dataset"]["shape"] == [30]
+    assert run.config["model_config"]["options"] == {"vocabulary": 60, "dropout": True}
+
+
+def test_the_run_keeps_its_words(run):
+    words = (run.path / "words.txt").read_text().splitlines()
+    assert len(words) == 36 and {"the", "oven", "keel"} < {*words}  # all of both topics and the common ones
+
+
+@pytest.mark.parametrize("name", select_models("text"))
+@pytest.mark.parametrize("recipe", ["modern", "paper", "notes"])
+def test_an_epoch_of_every_recipe(name, recipe, topics, tmp_path):
+    run = zoo.fit(name, topics, recipe=recipe, epochs=1, limit=60, width=0.1, output_dir=tmp_path, verbose=False,
+                  **SMALL)
+    assert run.status == "finished" and len(run.history["epoch"]) == 1
+    assert run.load_model().input_shape == (None, 30)
+
+
+def test_the_maximum_norm_of_kims_recipe(topics, tmp_path):
+    run = zoo.fit("text_cnn_kim", topics, recipe="paper", epochs=2, max_norm="fc=0.05", limit=100, output_dir=tmp_path,
+                  verbose=False, **SMALL)
+    kernel = run.load_model("last").get_layer("fc").get_weights()[0]
+    norms = np.linalg.norm(kernel, axis=0)
+    assert (norms < 0.0501).all() and norms.max() > 0.04
+
+
+def test_a_file_in_imdbs_format_trains_to_the_end(tmp_path, capsys):
+    folder = write_files(tmp_path / "data", 1000, 60)
+    assert train.main(["text_cnn", "--dataset", "imdb", "--data-dir", str(folder), "--sequence-length", "15", "--width",
+                       "0.5", "--model-option", "vocabulary=10", "--epochs", "4", "--lr", "0.005", "--output-dir",
+                       str(tmp_path), "--name", "a"]) == 0
+    run = zoo.Run(tmp_path / "a")
+    assert run.result["test_accuracy_best"] > 0.7  # of 60 texts; in each, one word decides
+    assert run.evaluate()["accuracy"] == run.result["test_accuracy_best"]  # the files are found again
+    shutil.move(folder, tmp_path / "moved")
+    assert run.evaluate(data_dir=tmp_path / "moved")["accuracy"] == run.result["test_accuracy_best"]
+    assert (run.path / "words.txt").read_text() == "the\na\ngreat\nawful\nfilm\nrare\n"
+
+
+def test_an_interrupted_run_resumes_bit_for_bit(topics, tmp_path):
+    import keras
+
+    class StopInTheSecondEpoch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations == 7:  # of five a epoch
+                self.model.stop_training = True
+
+    arguments = {"limit": 300, "epochs": 3, "width": 0.2, "output_dir": tmp_path, "verbose": False, **SMALL}
+    whole = zoo.fit("text_cnn", topics, name="whole", **arguments)
+    stopped = zoo.fit("text_cnn", topics, name="stopped", callbacks=[StopInTheSecondEpoch()], **arguments)
+    assert stopped.status == "stopped"
+    (stopped.path / "words.txt").unlink()  # as if it had been killed before it was written
+    resumed = stopped.resume(verbose=False)
+    assert resumed.status == "finished" and resumed.history == whole.history
+    expected, actual = (read_arrays(run.path / "checkpoints" / "last.npz") for run in (whole, resumed))
+    assert expected.keys() == actual.keys()
+    assert all(np.array_equal(expected[name], actual[name]) for name in expected if name.startswith("weights/"))
+    assert (resumed.path / "words.txt").read_bytes() == (whole.path / "words.txt").read_bytes()
+
+
+def test_other_texts_are_refused_on_resuming(topics, tmp_path):
+    folder = shutil.copytree(topics, tmp_path / "topics")
+    arguments = {"limit": 60, "width": 0.1, "name": "a", "output_dir": tmp_path, "verbose": False, **SMALL}
+    zoo.fit("text_cnn", folder, epochs=1, lr_schedule="constant", **arguments)
+    for path in folder.rglob("*.txt"):
+        path.write_text(f"{path.read_text()} more")
+    with pytest.raises(UserError) as error:
+        zoo.Run(tmp_path / "a").resume(epochs=2)
+    check_message(error.value, tmp_path / "a", folder)
+
+
+def test_evaluating(run, topics, tmp_path, capsys):
+    assert run.evaluate()["accuracy"] == run.result["test_accuracy_best"]
+    assert run.evaluate(split="validation")["total"] == 80
+    assert evaluate.main([str(run.path), "--data", str(topics), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["total"] == 800 and scores["accuracy"] > 0.95
+    assert run.evaluate(zoo.load_data(topics, shape=(30,), vocabulary=60))["total"] == 80
+    new = write_topics(tmp_path / "new", 60, seed=1)
+    assert run.evaluate(new)["total"] == 60 and run.evaluate(new)["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("make, parts", [
+    (lambda folder: write_topics(folder / "t", 4) and (folder / "t" / "sailing").rename(folder / "t" / "happy").parent,
+     ("'happy'",)),
+    (lambda folder: "cifar10", ("folder", ".csv", "cifar10")),
+    (lambda folder: (np.zeros((4, 30)), [0, 1, 0, 1]), ("folder", ".csv")),
+    (lambda folder: zoo.load_data(write_topics(folder / "t", 40), shape=(30,), vocabulary=10), (".csv",)),
+])
+def test_refusals_of_evaluate(run, make, parts, tmp_path):
+    with pytest.raises(UserError) as error:
+        run.evaluate(make(tmp_path))
+    check_message(error.value, *parts)
+
+
+def test_predicting(run, review, topics, capsys):
+    assert predict.main([str(run.path), str(review), "--top-k", "1"]) == 0
+    line = capsys.readouterr().out.strip()
+    assert line.startswith(f"{review}: sailing ")
+    check_text(line, "1 of 14 words unknown")
+    probabilities = run.predict(review)
+    assert probabilities.shape == (1, 2) and probabilities[0, 1] > 0.5
+    assert run.predict([topics / "sailing", review]).shape == (401, 2)
+    words = (run.path / "words.txt").read_text().splitlines()
+    ids = [1, *(words.index(word) + 4 if word in words else 2 for word in
+                "the wind was on the anchor and a tide in the harbor unheard of".split())]
+    tokens = np.array([[0] * (30 - len(ids)) + ids])
+    np.testing.assert_allclose(run.predict(tokens), probabilities, rtol=1e-5)
+
+
+def test_refusals_of_predict(run, tmp_path, capsys):
+    (tmp_path / "a.txt").write_bytes(b"\xff\xff")
+    assert predict.main([str(run.path), str(tmp_path / "a.txt")]) == 2
+    check_message(capsys.readouterr().err.strip(), "a.txt", "UTF-8")
+    for tokens, parts in ((np.zeros((1, 29), int), (30, 29)), (np.full((1, 30), 60), (60,)),
+                          (np.zeros((1, 30)), (30,))):
+        with pytest.raises(UserError) as error:
+            run.predict(tokens)
+        check_message(error.value, *parts)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError) as error:
+        run.predict(tmp_path / "empty")
+    check_message(error.value, ".txt")
+
+
+def test_the_report_shows_misclassified_texts(topics, tmp_path):
+    run = zoo.fit("text_cnn", topics, epochs=1, limit=60, width=0.05, learning_rate=1e-6, output_dir=tmp_path, name="a",
+                  verbose=False, **SMALL)
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    arrays = read_arrays(run.path / "samples.npz")
+    words = (run.path / "words.txt").read_text().splitlines()
+    assert len(arrays["misclassified_indices"])
+    for index, tokens in zip(arrays["misclassified_indices"][:24], arrays["misclassified_images"], strict=False):
+        text = " ".join(words[token - 4] for token in tokens if token > 3)
+        article = page.split(f'id="text-{index}"')[1].split("</article>")[0]
+        assert text in article
+    assert not re.search(r"(?<![-\w])images", page.split("<script")[0].split("</style>")[1])
+    assert sorted(path.name for path in (run.path / "plots").iterdir()) == ["architecture.svg", "confusion.png",
+                                                                            "curves.png"]
+    assert run.plot("confusion") is not None
+    with pytest.raises(UserError) as error:
+        run.plot("samples")
+    check_message(error.value, "'samples'", "texts", "curves", "confusion")
+
+
+def test_words_in_the_report_are_escaped(tmp_path):
+    folder = tmp_path / "hostile"
+    for index, (text, topic) in enumerate(make_topic_texts(40)):
+        (folder / topic).mkdir(parents=True, exist_ok=True)
+        (folder / topic / f"{index}.txt").write_text(f"‹b› '\u202e' {text}")
+    run = zoo.fit("text_cnn", folder, epochs=1, width=0.05, output_dir=tmp_path, learning_rate=1e-6, verbose=False,
+                  **SMALL)
+    assert "<b>'" not in (run.path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_damaged_word_list_is_reported(run, review, tmp_path):
+    copy = shutil.copytree(run.path, tmp_path / "copy")
+    (copy / "words.txt").unlink()
+    with pytest.raises(UserError) as error:
+        zoo.Run(copy).predict(review)
+    check_message(error.value, "words.txt")
+
+
+def test_the_n_grams_of_every_filter(run, review, tmp_path):
+    inspection = run.inspect(review)
+    assert inspection.prediction()[0][0] == "sailing" and inspection.words[:3] == ["the", "wind", "was"]
+    ngrams = inspection.ngrams(3)
+    assert [*ngrams] == ["conv"] and len(ngrams["conv"]) == 64
+    # by hand, for one filter: the responses to all windows of the training texts
+    model, split = run.load_model(), zoo.load_data(run.config["dataset"]["source"], **SMALL).train
+    kernel, bias = model.get_layer("conv").get_weights()
+    table, tokens = model.get_layer("embedding").get_weights()[0], split.images[:]
+    words = (run.path / "words.txt").read_text().splitlines()
+    responses = {}
+    for text in tokens:
+        for window in np.lib.stride_tricks.sliding_window_view(text, 5):
+            if (window >= 2).all():
+                responses[" ".join(words[token - 4] for token in window)] = np.tensordot(table[window],
+                                                                                         kernel[..., 7], 2) + bias[7]
+    expected = sorted(((value, text) for text, value in responses.items() if value > 0), reverse=True)[:3]
+    assert [text for text, _ in ngrams["conv"][7]] == [text for _, text in expected]
+    np.testing.assert_allclose([value for _, value in ngrams["conv"][7]], [value for value, _ in expected], rtol=1e-4)
+    assert all(text in " ".join(inspection.words) for found in inspection.text_ngrams()["conv"] for text, _ in found)
+
+
+def test_the_page_of_a_look_inside(run, review, tmp_path, capsys):
+    output = tmp_path / "look.html"
+    assert visualize.main([str(run.path), "--text", str(review), "-o", str(output)]) == 0
+    page = output.read_text(encoding="utf-8")
+    check_text(page, "sailing", "review.txt", "conv", "640 training texts")
+    assert page.count("<tr><th scope=row>") == 64
+
+
+def test_a_look_inside_without_the_data_uses_the_saved_texts(run, review, tmp_path):
+    copy = shutil.copytree(run.path, tmp_path / "copy")
+    config = json.loads((copy / "run.json").read_text())
+    config["dataset"]["source"] = str(tmp_path / "gone")
+    (copy / "run.json").write_text(json.dumps(config))
+    assert zoo.Run(copy).inspect(review).source.startswith("the 64 ")
+
+
+@pytest.mark.parametrize("arguments, parts", [
+    (("RUN", "--plot", "gradcam"), ("--plot", "images", "texts")),
+    (("RUN", "--layers", "all"), ("--layers", "images", "texts")),
+    (("text_cnn",), ("text_cnn", "run")),
+    (("RUN", "--image-size", "32"), ("--image-size",)),
+    (("RUN", "-o", "a.png"), (".html",)),
+])
+def test_refusals_of_visualize(run, review, arguments, parts, capsys):
+    name, *others = arguments
+    assert visualize.main([str(run.path) if name == "RUN" else name, "--text", str(review), *others]) == 2
+    check_message(capsys.readouterr().err.strip(), *parts)
+
+
+@pytest.mark.parametrize("format", ["keras", "weights", "saved_model", "litert", "onnx"])
+def test_exporting(run, format, tmp_path, capsys):
+    if format == "onnx":
+        pytest.importorskip("tf2onnx")
+        pytest.importorskip("onnxruntime")
+    assert export.main([str(run.path), "--format", format, "-o", str(tmp_path / "a") + {
+        "keras": ".keras", "weights": ".weights.h5", "saved_model": "", "litert": ".tflite",
+        "onnx": ".onnx"}[format]]) == 0
+    check_text(capsys.readouterr().out, "32 texts", "token ids", "words.txt")
+
+
+@pytest.mark.parametrize("name", select_models("text"))
+def test_drawing(name, tmp_path):
+    assert diagram.main([name, "-o", str(tmp_path / "a.svg"), "--sequence-length", "50"]) == 0
+    check_text((tmp_path / "a.svg").read_text(), "50x256" if name == "text_cnn" else "50x300")

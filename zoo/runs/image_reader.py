@@ -1,0 +1,97 @@
+"""What a model for images classifies: image files, arrays, Pillow images and labelled images. No backend is loaded."""
+
+import os
+
+import numpy as np
+from PIL import Image
+
+from zoo.data import image_files, image_io
+from zoo.data.labeled_images import load_labeled_images
+from zoo.data.model_input import prepare_image_arrays, prepare_pil_images
+from zoo.errors import UserError
+from zoo.runs.data import to_pil_image
+from zoo.training.backend import import_keras
+
+
+class ImageReader:
+    """Reads images for a model; `text_reader.TextReader` has the same methods.
+
+    Args:
+        shape: (height, width, channels) of the model's input.
+        white_levels: how the run scaled images of more than eight bits, or None; see `zoo.data.bit_depth`.
+        labels_from: "folder" or "filename", where the classes of a folder come from.
+    """
+
+    def __init__(self, shape, white_levels=None, labels_from="folder"):
+        self.shape, self.white_levels, self.labels_from = tuple(shape), white_levels, labels_from
+
+    def find_files(self, paths):
+        """Return (files, notes) of `paths`, files or folders; UserError where there are none."""
+        return image_files.find_image_files(paths)
+
+    def prepare_files(self, files):
+        """Yield lists of (path, PreparedImage or UserError), sized to fit memory."""
+        return image_io.prepare_image_files(files, self.shape, self.white_levels)
+
+    def stack(self, prepared):
+        """Return a list of PreparedImages as a batch."""
+        return np.stack([image.pixels for image in prepared])
+
+    def prepare_batches(self, images):
+        """Return an iterator of batches uint8 (n, *shape) of what `Run.predict` takes."""
+        if isinstance(images, (str, os.PathLike, Image.Image)):
+            images = [images]
+        if isinstance(images, (list, tuple)) and images and isinstance(images[0], (str, os.PathLike)):
+            return prepare_file_batches(self, images)
+        if isinstance(images, (list, tuple)) and images and all(isinstance(image, Image.Image) for image in images):
+            return iter([prepare_pil_images(images, self.shape, self.white_levels)])
+        return iter([prepare_image_arrays(images, self.shape)])
+
+    def load_labeled(self, source, class_names, split_name, data_dir=None):
+        """Return the LabeledImages of a source; see `load_labeled_images`."""
+        return load_labeled_images(source, class_names, self.shape, split_name=split_name, data_dir=data_dir,
+                                   labels_from=self.labels_from, white_levels=self.white_levels)
+
+
+def prepare_file_batches(reader, paths):
+    """Yield batches of files; UserError for an invalid one. reader: an ImageReader or a TextReader."""
+    files, _ = reader.find_files([os.fspath(path) for path in paths])
+    for chunk in reader.prepare_files(files):
+        for _, prepared in chunk:
+            if isinstance(prepared, UserError):
+                raise prepared
+        yield reader.stack([prepared for _, prepared in chunk])
+
+
+def make_image_reader(run, config):
+    """Return the ImageReader of a run; config: its run.json."""
+    dataset, model_config = config["dataset"], config.get("model_config")
+    if not isinstance(model_config, dict):
+        shape = None
+    elif config.get("finetuning"):  # a fine-tuned model upsamples the image itself
+        shape = dataset.get("shape")
+    else:
+        shape = model_config.get("input_shape")
+    return ImageReader(check_model_input_shape(run, shape), dataset.get("white_levels"),
+                       dataset.get("labels_from", "folder"))
+
+
+def inspect_image(run, image, checkpoint):
+    """Return the Inspection of a `Run` for an image; see `Run.inspect`."""
+    pil_image, name = to_pil_image(image)
+    import_keras()
+
+    from zoo.plots import inspected_model
+    from zoo.runs.inspection import Inspection
+
+    model = inspected_model.load_inspected_run(run.path, run.config, checkpoint)
+    return Inspection(model, pil_image, name, run.config["dataset"].get("white_levels"))
+
+
+def check_model_input_shape(path, shape):
+    """Return (height, width, channels) as a tuple; UserError if images cannot be resized to it."""
+    if (not isinstance(shape, (list, tuple)) or len(shape) != 3 or shape[2] not in (1, 3)
+            or not all(isinstance(length, int) and length > 0 for length in shape)):
+        raise UserError(f"{path} does not take grayscale or RGB images of a fixed size, height x width x 1 or 3; it "
+                        f"takes {shape}")
+    return tuple(shape)
