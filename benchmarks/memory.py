@@ -79,7 +79,7 @@ def measure_case(model_name, image_size, batch_size, width, model_options, task)
     import numpy as np
 
     import zoo
-    from zoo.registry import MODELS
+    from zoo.catalogue import MODELS
 
     def run_two_batches(model, shape, batch_size):
         images, labels = np.zeros((batch_size, *shape), "float32"), np.zeros(batch_size, "int32")

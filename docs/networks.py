@@ -18,7 +18,7 @@ sys.path[:0] = [each for each in (str(ROOT), str(ROOT / "tests")) if each not in
 
 import zoo  # noqa: E402
 from zoo import devices  # noqa: E402
-from zoo.registry import MODELS  # noqa: E402
+from zoo.catalogue import MODELS  # noqa: E402
 
 START = """\
 # Networks

@@ -1,6 +1,6 @@
 """python docs/scaling.py: the table of docs/scaling.md, what the devices exchange in each step, by arithmetic."""
 
-from zoo.registry import MODELS
+from zoo.catalogue import MODELS
 
 BYTES = 4  # of a gradient: it has its weight's type, float32, whatever the precision
 DEVICES = (8, 64, 512)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "zoo"
-FOUNDATION_MODULES = {"registry", "modality", "devices", "env", "errors", "utils"}  # layer 0
+FOUNDATION_MODULES = {"registry", "catalogue", "model_info", "modality", "devices", "env", "errors", "utils"}  # layer 0
 PACKAGES = {"layers": 1, "models": 2, "analysis": 3, "data": 3, "weights": 4, "training": 5, "exporters": 6, "plots": 6,
             "diagrams": 7, "reports": 8, "runs": 9, "cli": 10}
 COMMAND_LAYER = 10  # the only one with argparse
@@ -266,7 +266,7 @@ def test_editors_see_the_lazily_imported_names(sources):
 
 
 def test_the_registry_and_the_model_files_agree(sources):
-    from zoo.registry import MODELS
+    from zoo.catalogue import MODELS
 
     files = {Path(path).stem for path in sources if path.startswith("models/")} - {
         "__init__", "builder"}

@@ -7,7 +7,7 @@ import pytest
 from helpers import module_at
 from test_model_summary import FACTS, describe_cached
 
-from zoo.registry import MODELS
+from zoo.catalogue import MODELS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import zoo
-from zoo.registry import MODELS
+from zoo.catalogue import MODELS
 
 
 def relative_difference(actual, expected):

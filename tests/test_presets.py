@@ -12,6 +12,7 @@ from helpers import check_text
 from zoo import registry
 from zoo.cli import common, diagram, summary, train, training_command
 from zoo.errors import UserError
+from zoo.model_info import Preset
 from zoo.weights import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +34,7 @@ def test_train_builds_the_preset(network):
 @pytest.fixture
 def narrow_vgg(monkeypatch):
     """Give vgg16 a preset that sets an option; return arguments that use it."""
-    preset = registry.Preset("cifar10", 0.25, {"batch_norm": True})
+    preset = Preset("cifar10", 0.25, {"batch_norm": True})
     monkeypatch.setitem(registry.MODELS, "vgg16", replace(registry.get_model_info("vgg16"), small_preset=preset))
     return ["vgg16", "--preset", "small", "--dataset", "cifar10"]
 

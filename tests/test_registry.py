@@ -18,7 +18,8 @@ from test_parity import randomize
 
 import zoo
 from zoo.models import builder
-from zoo.registry import MODELS, resolve_model_config, select_models
+from zoo.catalogue import MODELS
+from zoo.registry import resolve_model_config, select_models
 
 NETWORKS, IMAGE_NETWORKS = sorted(MODELS), sorted(select_models("image"))  # tests/texts has the other sizes
 PAPERS = Path(__file__).parent / "papers"

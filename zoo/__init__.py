@@ -276,7 +276,7 @@ def list_models():
     >>> zoo.list_models()[0]
     'lenet5'
     """
-    from zoo.registry import MODELS
+    from zoo.catalogue import MODELS
 
     return [*MODELS]
 

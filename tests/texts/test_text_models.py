@@ -9,7 +9,8 @@ import zoo
 from zoo.cli import summary
 from zoo.diagrams.diagram import draw_diagram, make_source_from_config
 from zoo.errors import UserError
-from zoo.registry import MODELS, resolve_model_config, select_models
+from zoo.catalogue import MODELS
+from zoo.registry import resolve_model_config, select_models
 
 NETWORKS = list(select_models("text"))
 SMALL = {"vocabulary": 30}

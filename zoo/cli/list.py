@@ -4,7 +4,8 @@ import json
 import sys
 
 from zoo.cli import common
-from zoo.registry import MODELS, get_model_metadata
+from zoo.catalogue import MODELS
+from zoo.registry import get_model_metadata
 from zoo.utils.table import format_table
 from zoo.weights.pretrained import list_weights_names
 

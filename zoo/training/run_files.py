@@ -24,7 +24,7 @@ import numpy as np
 
 from zoo import env
 from zoo.errors import UserError
-from zoo.registry import VOCABULARY_LIMITS
+from zoo.catalogue import VOCABULARY_LIMITS
 from zoo.training.npz_file import make_damaged_file_error
 from zoo.utils.io import read_bytes, read_json, write_text
 

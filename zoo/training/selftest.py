@@ -19,6 +19,7 @@ import numpy as np
 from zoo import registry
 from zoo.data import dataset_info
 from zoo.data.splits import Split
+from zoo.model_info import Preset
 from zoo.training import losses, model_building, recipes, reload_worker, trainer
 from zoo.training.batch_statistics import BatchStatistics
 from zoo.training.batches import one_hot
@@ -136,7 +137,7 @@ def make_random_images(rng, run_config):
 def make_selftest_config(name):
     """Return the RunConfig for the model `name`: small preset if it has one, its dataset, the default recipe."""
     model_info = registry.get_model_info(name)
-    preset = model_info.small_preset or registry.Preset(model_info.modality.dataset)
+    preset = model_info.small_preset or Preset(model_info.modality.dataset)
     info = dataset_info.get_dataset_info(preset.dataset)
     recipe = recipes.get_recipe(name, info.name)
     # The linear scaling rule of Goyal et al. 2017, arXiv:1706.02677
