@@ -188,6 +188,10 @@ VALUES = {"optimizer": "adam", "learning_rate": "0.02", "momentum": "0.8", "rho"
           "batch_size": "64", "epochs": "7", "loss": "map_distance", "label_smoothing": "0.1",
           "max_norm": "1.9 conv1=0.9", "aux_loss_weights": "aux1=0.3 aux2=0.2", "dropout": "0.2",
           "augmentation": "rotation=15"}
+# What a field has an effect with, where it has none with the default recipe
+CONDITIONS = {"rho": "--optimizer adadelta", "epsilon": "--optimizer adadelta", "milestones": "--recipe paper",
+              "gamma": "--lr-schedule plateau", "lr_patience": "--lr-schedule plateau",
+              "min_lr": "--lr-schedule plateau", "early_stopping_min_delta": "--early-stopping-patience 3"}
 
 
 
@@ -203,9 +207,10 @@ def test_every_field_is_tested():
 @pytest.mark.parametrize("field", VALUES)
 def test_a_field_by_its_flag_is_as_by_set(field):
     flag = "--" + field.replace("_", "-")
-    by_flag = parse_config(flag, VALUES[field])
-    assert by_flag == parse_config("--set", f"{field}={VALUES[field]}")
-    assert by_flag != parse_config()
+    conditions = CONDITIONS.get(field, "").split()
+    by_flag = parse_config(*conditions, flag, VALUES[field])
+    assert by_flag == parse_config(*conditions, "--set", f"{field}={VALUES[field]}")
+    assert by_flag != parse_config(*conditions)
 
 
 @pytest.mark.parametrize("arguments, field, value", [

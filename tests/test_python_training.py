@@ -285,7 +285,8 @@ def make_backbone():
 @pytest.mark.parametrize("make", [
     lambda: make_sequential(layers.Dense(10), layers.Softmax(), layers.Activation("linear", dtype="float32")),
     lambda: make_sequential(layers.Dense(10, activation="softmax"), layers.Reshape((10,))),
-    lambda: make_sequential(layers.Dense(10), layers.Activation("softmax"), layers.Reshape((1, 10)), layers.Flatten()),
+    lambda: make_sequential(layers.Dense(10), layers.Activation("softmax"), layers.Reshape((1, 10)),
+                            layers.Flatten(name="flat")),
     lambda: make_sequential(layers.Conv2D(10, 2, activation="softmax"), layers.Flatten(), layers.Identity(),
                             start=MAPS_START),
     lambda: make_sequential(make_head(layers.Dense(10, activation="softmax"))),

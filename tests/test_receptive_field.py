@@ -139,8 +139,8 @@ def test_every_layer_of_every_network_is_known(name):
         assert (stage["receptive_field"], stage["output_stride"]) == (
             stage["layers"][-1]["receptive_field"], stage["layers"][-1]["output_stride"])
         for layer in stage["layers"]:
-            if len(layer["shape"]) == 3:
-                (field, _), (stride, _) = layer["receptive_field"], layer["output_stride"]
+            if len(layer["shape"]) == (3 if len(description["input_shape"]) == 3 else 2):  # feature maps
+                field, stride = layer["receptive_field"][0], layer["output_stride"][0]
                 assert 0 < field and stride in (1, 2, 4, 8, 16, 32)
             else:
                 assert (layer["receptive_field"], layer["output_stride"]) == WHOLE_IMAGE

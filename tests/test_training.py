@@ -738,8 +738,9 @@ def test_the_first_weights_come_from_the_seed_and_no_two_layers_share_them(name)
     def kernels(seed):
         keras.utils.set_random_seed(seed)
         width = 1.0 if registry.get_model_info(name).fixed_width else 0.05
-        model = zoo.build(name, registry.get_model_info(name).input_shape if name == "lenet5" else (32, 32, 3), 10,
-                          width=width)
+        model_info = registry.get_model_info(name)
+        is_small = name == "lenet5" or model_info.modality.name == "text"
+        model = zoo.build(name, model_info.input_shape if is_small else (32, 32, 3), 10, width=width)
         return {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights
                 if weight.name == "kernel"}
 

@@ -184,7 +184,7 @@ def test_a_model_without_classes_has_no_attributions():
     graph = feature_graph.build_feature_graph(feature_graph.select_main_output(model), (28, 28, 1))
     with pytest.raises(UserError) as error:
         attribution.build_score_model(graph)
-    check_text(str(error.value), "--plot", "feature-maps", "filters", "hypercolumn")  # which need no classes
+    check_text(str(error.value), "feature-maps", "filters", "hypercolumn")  # which need no classes
 
 
 PROGRAM = """

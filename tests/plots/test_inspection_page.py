@@ -199,7 +199,7 @@ def test_the_bundled_weights_recognize_a_five(tmp_path, capsys):
     assert bars[0][0] == "5" and float(bars[0][1]) > 99
     status, output = run_visualize(capsys, tmp_path, "--weights", "mnist", *arguments)
     assert status == 2
-    check_text(output, "--weights", str(tmp_path))
+    check_text(output, str(tmp_path), "run.json")
 
 
 @pytest.mark.parametrize("arguments", [["--plot", "feature-maps", "-o", "feature-maps.png"],

@@ -327,7 +327,9 @@ def test_mistakes_are_told_in_one_line(tmp_path):
         check_text(refused(tmp_path / folder / "net.svg").replace(str(tmp_path / folder / "net.svg"), ""),
                      str(tmp_path / folder))
     refused(tmp_path / "folder.svg")
-    assert "too long" in refused(tmp_path / ("n" * 300 + ".svg"))
+    with pytest.raises(UserError) as error:
+        save_scene(demo(), tmp_path / ("n" * 300 + ".svg"))
+    check_text(str(error.value), "255")
     assert sorted(tmp_path.rglob("*")) == before
 
 

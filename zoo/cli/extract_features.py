@@ -86,7 +86,7 @@ def load_dataset_images(arguments, limit):
     """Return the ImageSet of a dataset: its splits one after the other; the file names are SPLIT/INDEX."""
     import numpy as np
 
-    dataset = common.load_images(arguments, limit, None)
+    dataset = common.load_images(arguments, limit, {})
     splits = [(name, getattr(dataset, name)) for name in SPLITS]
     images = np.concatenate([split.batch(np.arange(len(split)))[0] for _, split in splits])
     files = [f"{name}/{index}" for name, split in splits for index in range(len(split))]
