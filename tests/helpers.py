@@ -5,9 +5,20 @@ import re
 import sys
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from zoo.utils.flag_names import translate_keywords
+
+# The code of another network with other numbers: counts and shapes are always tested, the rest by the slow tests
+SIBLINGS = {"vgg19", "msra_b", "resnet32", "resnet34_v1", "resnet44", "resnet56", "resnet101", "resnet101_v2",
+            "resnet110", "resnet110_v2", "resnet152", "resnet152_v2"}
+
+
+def slow_if_sibling(names):
+    """Mark the tests of siblings of other networks as slow."""
+    return [pytest.param(name, marks=[pytest.mark.slow] * (name in SIBLINGS)) for name in names]
+
 
 
 def module_at(path):

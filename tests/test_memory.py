@@ -5,7 +5,7 @@ import math
 import keras
 import pytest
 from keras import layers
-from helpers import check_text
+from helpers import check_text, slow_if_sibling
 from test_model_summary import NETWORKS, describe_cached, summarize_layers
 
 import zoo
@@ -113,7 +113,7 @@ def test_the_max_batch_size_is_the_largest(limit):
         assert estimate(largest + 1) > limit
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
 def test_every_network(name):
     memory = describe_cached(name)["memory"]
     image = memory["image"]
@@ -127,7 +127,7 @@ def test_every_network(name):
     assert memory["training"]["sgd"]["max_batch_size"] < memory["inference"]["max_batch_size"]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
 def test_the_memory_rule_of_every_layer_is_known(name):
     classes = [layer_class for kinds in LAYER_MEMORY_RULES
                for layer_class in (kinds if isinstance(kinds, tuple) else (kinds,))]

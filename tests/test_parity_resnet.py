@@ -40,15 +40,15 @@ def compare_with_torch(model, module, layers):
 
 
 @pytest.mark.parametrize("depth, shape", [
-    (20, (32, 32, 3)), (20, (29, 38, 3)), (32, (32, 32, 3)), (44, (32, 32, 3)), (56, (32, 32, 3)),
-    pytest.param(110, (32, 32, 3), marks=pytest.mark.slow)])
+    (20, (32, 32, 3)), (20, (29, 38, 3)), *(
+        pytest.param(depth, (32, 32, 3), marks=pytest.mark.slow) for depth in (32, 44, 56, 110))])
 def test_cifar_networks_equal_the_paper_in_pytorch(depth, shape):
     model = zoo.build(f"resnet{depth}", shape, 10, classifier_activation=None)
     module = torch_resnet.cifar(depth, 10)
     assert compare_with_torch(model, module, list_torchvision_layers(module)) < 1e-4
 
 
-@pytest.mark.parametrize("depth", [pytest.param(110, marks=pytest.mark.slow), 164])
+@pytest.mark.parametrize("depth", [pytest.param(depth, marks=pytest.mark.slow) for depth in (110, 164)])
 def test_cifar_networks_with_preactivation_equal_the_authors_code_in_pytorch(depth):
     model = zoo.build(f"resnet{depth}_v2", (29, 16, 3), 10, classifier_activation=None)
     module = torch_resnet.PreActivation(depth, 10)

@@ -2,6 +2,7 @@
 
 import keras
 import pytest
+from helpers import slow_if_sibling
 from keras import layers
 from test_model_summary import NETWORKS, describe_cached, summarize_layers
 
@@ -132,7 +133,7 @@ def test_networks_against_arithmetic(name, stage, field, stride):
     assert (stage_info["receptive_field"], stage_info["output_stride"]) == ([field] * 2, [stride] * 2)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
 def test_every_layer_of_every_network_is_known(name):
     description = describe_cached(name)
     for stage in description["stages"]:

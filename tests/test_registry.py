@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from helpers import SIBLINGS
 from test_parity import randomize
 
 import zoo
@@ -27,10 +28,9 @@ FACTS = {name: facts for file in sorted({spec.module for spec in MODELS.values()
          for name, facts in importlib.import_module(f"papers.{file}").FACTS.items()}
 
 
-# These take seconds to build: counts and shapes are always tested, the rest only for inception_resnet_v2_paper
+# These take seconds to build, or are siblings of others: counts and shapes are always tested, the rest if `slow`
 LARGE = {"inception_resnet_v1", "inception_resnet_v2", "inception_v2", "inception_v3", "inception_v4", "xception",
-         "resnet56", "resnet101", "resnet110", "resnet152", "resnet110_v2", "resnet164_v2", "resnet101_v2",
-         "resnet152_v2"}
+         "resnet164_v2", *SIBLINGS}
 
 
 def slow_if_large(rows):

@@ -6,6 +6,7 @@ import re
 import hostile
 import pydot
 import pytest
+from helpers import slow_if_sibling
 
 from zoo import registry
 from zoo.analysis import summary
@@ -207,7 +208,7 @@ def test_lenet5_as_mermaid():
 
 
 @pytest.mark.parametrize("detail", DETAILS)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
 def test_mermaid_is_well_formed_and_within_what_github_draws(name, detail):
     text = to_mermaid(subject(name)[1], name, detail)
     nodes, _, edges = read(text)

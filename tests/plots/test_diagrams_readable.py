@@ -4,13 +4,14 @@ import functools
 import itertools
 
 import pytest
+from helpers import slow_if_sibling
 from text_boxes import measure_text_box
 
 from zoo import registry
 from zoo.diagrams.diagram import make_source_from_config, build_scene
 from zoo.diagrams.scene import Box, Line, Text
 
-NETWORKS = sorted(registry.MODELS)
+NETWORKS = slow_if_sibling(sorted(registry.MODELS))
 WAYS = ([("stages", way) for way in ("LR", "TB")] + [("blocks", way) for way in ("TB", "LR")]
         + [("layers", way) for way in ("TB", "LR")])
 
