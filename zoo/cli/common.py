@@ -4,19 +4,15 @@ import argparse
 import os
 import re
 import sys
-from dataclasses import replace
 
 from zoo import devices, env, registry
 from zoo.cli.parser import Parser  # noqa: F401  every command imports it from here
-from zoo.data import dataset_info
 from zoo.errors import OutOfMemory, UserError, unknown_name_error
 from zoo.modality import get_modality, override_size
 from zoo.training import failures
 from zoo.training.run_config import CHECKPOINTS
-from zoo.training.run_config_factory import check_modality
 from zoo.utils import crashes
 from zoo.utils.flag_names import translate_keywords
-from zoo.utils.io import expand_user
 from zoo.utils.text import escape_unprintable
 from zoo.utils.validation import parse_assignments, parse_value
 from zoo.weights import pretrained
@@ -231,64 +227,6 @@ def add_preprocessing(group):
                             "is printed; for a FILE it is an assumption")
 
 
-def add_images(group, description, default=None):
-    """Add the options that select the images; see `check_images` and `load_images`.
-
-    description: help text of --dataset, whose default is `default`.
-    """
-    group.add_argument("--dataset", "--data", metavar="NAME|FOLDER|FILE.npz|FILE.csv", default=default,
-                       help=description)
-    group.add_argument("--data-dir", metavar="DIR",
-                       help="folder with the files of a named dataset, as published, packed or unpacked; default: the "
-                            "folder in the environment variable ZOO_DATA, or else Keras's cache, or else a download")
-    group.add_argument("--image-size", metavar="N|HxW",
-                       help="size in pixels to which the images of a folder are resized, such as 64, or 96x80 (height "
-                            "x width); default: the size of the weights; without weights 32 if the model has a small "
-                            "stem, or else the paper's size")
-    add_sequence_length(group, "100")
-    group.add_argument("--labels-from", metavar="folder|filename", default="folder",
-                       help="where the class of an image in a folder is read from; folder: the folder that contains "
-                            "it, such as cat/123.jpg; filename: the start of its file name, such as cat.123.jpg; "
-                            "default: folder")
-    group.add_argument("--invalid-images", metavar="error|skip", default="error",
-                       help="how to handle files in a folder that cannot be decoded; error: stop with a message; "
-                            "skip: exclude them, which reads every file once in advance; default: error")
-
-
-def is_dataset_name(dataset):
-    """Return whether --dataset is the name of a dataset rather than a folder or file; UserError if neither."""
-    path = expand_user(dataset)
-    if dataset in dataset_info.DATASETS:
-        return True
-    if path.exists() and not (path.is_dir() or path.suffix.lower() in (".npz", ".csv")):
-        raise UserError(f"{dataset} is a file, but not an .npz or .csv file; give --dataset NAME, FOLDER, FILE.npz or "
-                        "FILE.csv")
-    if path.exists():
-        return False
-    if dataset == path.name and not path.suffix:  # possibly meant as a name
-        raise UserError(f"{unknown_name_error('dataset', dataset, dataset_info.DATASETS)}; there is no folder, "
-                        f".npz or .csv file {dataset!r} either")
-    raise UserError(f"there is no folder, .npz or .csv file {dataset!r}; give the one that contains the images or "
-                    "texts")
-
-
-def check_images(arguments):
-    """Check the options of `add_images` and --weights before any file is read; UserError if one makes no sense."""
-    model_info = registry.get_model_info(arguments.network)
-    override_size(model_info.input_shape, model_info.name, get_image_size(arguments), get_sequence_length(arguments))
-    for flag, default in (("labels_from", "folder"), ("invalid_images", "error")):
-        if getattr(arguments, flag) != default:
-            model_info.modality.require(f"{flag}=...", model_info.name, "omit it")
-    if arguments.weights != "none":
-        pretrained.check_weights(arguments.weights, model_info.name)
-    if not is_dataset_name(arguments.dataset):
-        return
-    check_modality(model_info, dataset_info.DATASETS[arguments.dataset])
-    for flag, default in (("--image-size", None), ("--labels-from", "folder"), ("--invalid-images", "error")):
-        if getattr(arguments, flag.strip("-").replace("-", "_")) != default:
-            raise UserError(f"{flag} is only for a folder of images, but {arguments.dataset} is a dataset; omit it")
-
-
 def get_sequence_length(arguments):
     """Return the number of --sequence-length, None without it."""
     return None if arguments.sequence_length is None else parse_int("--sequence-length", arguments.sequence_length, 1)
@@ -297,27 +235,6 @@ def get_sequence_length(arguments):
 def get_image_size(arguments):
     """Return (height, width) of --image-size, None without it."""
     return None if arguments.image_size is None else parse_image_size(arguments.image_size)
-
-
-def get_named_dataset_info(arguments):
-    """Return the DatasetInfo of the dataset that --dataset names, with --label-mode and --sequence-length."""
-    info = dataset_info.get_dataset_info(arguments.dataset)
-    shape = override_size(info.shape, info.name, None, get_sequence_length(arguments))
-    return replace(dataset_info.select_label_set(info, arguments.label_mode), shape=shape)
-
-
-def load_images(arguments, limit, source_arguments):
-    """Return the Dataset that the options of `add_images` select.
-
-    source_arguments: of the model, see `run_config_factory.get_source_arguments`.
-    """
-    from zoo.data.loading import load_data
-
-    is_name = arguments.dataset in dataset_info.DATASETS
-    return load_data(arguments.dataset if is_name else expand_user(arguments.dataset), data_dir=arguments.data_dir,
-                     limit=limit, label_mode=getattr(arguments, "label_mode", "fine"),
-                     image_size=get_image_size(arguments), sequence_length=get_sequence_length(arguments),
-                     labels_from=arguments.labels_from, invalid_images=arguments.invalid_images, **source_arguments)
 
 
 def parse_image_size(text):

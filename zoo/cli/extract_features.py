@@ -5,7 +5,7 @@ import sys
 import zipfile
 
 from zoo import registry
-from zoo.cli import common, help_text
+from zoo.cli import common, dataset_args, help_text
 from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
 from zoo.utils.flag_names import translate_note
@@ -28,7 +28,7 @@ def build_parser():
                   "vgg16 --dataset pets/ --feature-layer pool4 --pooling none"))
     parser.add_argument("network", metavar="MODEL", help="name of the model; all names are listed below")
     data = parser.add_argument_group("data")
-    common.add_images(data, "images; NAME: a dataset, see below; FOLDER: your own images in a folder for each class; "
+    dataset_args.add_images(data, "images; NAME: a dataset, see below; FOLDER: your own images in a folder for each class; "
                             "FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; required")
     data.add_argument("--limit", metavar="N", help="maximum number of images in each split of a dataset or .npz file; "
                                                    "default: all")
@@ -86,7 +86,7 @@ def load_dataset_images(arguments, limit):
     """Return the ImageSet of a dataset: its splits one after the other; the file names are SPLIT/INDEX."""
     import numpy as np
 
-    dataset = common.load_images(arguments, limit, {})
+    dataset = dataset_args.load_images(arguments, limit, {})
     splits = [(name, getattr(dataset, name)) for name in SPLITS]
     images = np.concatenate([split.batch(np.arange(len(split)))[0] for _, split in splits])
     files = [f"{name}/{index}" for name, split in splits for index in range(len(split))]
@@ -104,8 +104,8 @@ def execute_extract(argv):
         raise UserError("no images are specified; give --dataset NAME, FOLDER or FILE.npz")
     model_info = registry.get_model_info(arguments.network)
     model_info.modality.require("extracting features", model_info.name, "use zoo.features, in Python")
-    common.check_images(arguments)
-    is_folder = expand_user(arguments.dataset).is_dir() and not common.is_dataset_name(arguments.dataset)
+    dataset_args.check_images(arguments)
+    is_folder = expand_user(arguments.dataset).is_dir() and not dataset_args.is_dataset_name(arguments.dataset)
     if limit and is_folder:
         raise UserError("--limit is only for a dataset, but --dataset is a folder; omit it")
     output = check_features_path(arguments.output)

@@ -3,7 +3,7 @@
 import sys
 
 from zoo import registry
-from zoo.cli import common, help_text, train_args
+from zoo.cli import common, dataset_args, help_text, train_args
 from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
 from zoo.training import run_config_factory
@@ -37,7 +37,7 @@ def build_parser():
     test.add_argument("-o", "--output", metavar="FILE.png", default="lr-find.png",
                       help="file for the plot of the loss over the learning rate; default: lr-find.png")
     data = parser.add_argument_group("data")
-    common.add_images(data, "images to train on; NAME: a dataset, see below; FOLDER: your own images in a folder for "
+    dataset_args.add_images(data, "images to train on; NAME: a dataset, see below; FOLDER: your own images in a folder for "
                             "each class; FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; "
                             "default: digits", "digits")
     data.add_argument("--label-mode", metavar="fine|coarse", default="fine",
@@ -73,16 +73,16 @@ def execute_lr_find(argv):
     steps = common.parse_int("--steps", arguments.steps, 10)
     limit = None if arguments.limit is None else common.parse_int("--limit", arguments.limit, 1)
     model_info = registry.get_model_info(arguments.network)
-    common.check_images(arguments)
+    dataset_args.check_images(arguments)
     if arguments.dataset in DATASETS:  # refuse mistakes before any file is read
-        parse_test_config(arguments, model_info, limit, common.get_named_dataset_info(arguments))
+        parse_test_config(arguments, model_info, limit, dataset_args.get_named_dataset_info(arguments))
 
     from zoo.runs import learning_rate  # NumPy, no backend
 
     learning_rate.check_lr_range(min_lr, max_lr, steps)
     path = learning_rate.check_figure_path(arguments.output)
     _, options = train_args.parse_width_and_options(arguments, model_info, train_args.parse_recipe_fields(arguments))
-    dataset = common.load_images(arguments, limit, run_config_factory.get_source_arguments(model_info, None, options))
+    dataset = dataset_args.load_images(arguments, limit, run_config_factory.get_source_arguments(model_info, None, options))
     config = parse_test_config(arguments, model_info, limit, dataset.info)
     _, device = common.select_device(arguments.gpu, arguments.backend)
     try:

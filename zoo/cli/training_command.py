@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo import devices, env, registry
-from zoo.cli import common, reporting, train_args
+from zoo.cli import common, dataset_args, reporting, train_args
 from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
 from zoo.training import finetuning, loggers, multi_seed, run_config_factory, stopping
@@ -45,7 +45,7 @@ def execute_training(argv, prog, parser):
     model_info = registry.get_model_info(arguments.network)
     if arguments.dataset is None:
         raise UserError("no images are specified; give --dataset NAME, FOLDER, FILE.npz or FILE.csv")
-    common.check_images(arguments)
+    dataset_args.check_images(arguments)
     if arguments.runs is not None:
         return train_seeds(arguments, command_line, times["deadline"])
     class_weight = parse_class_weight(arguments.class_weight)
@@ -67,7 +67,7 @@ def execute_training(argv, prog, parser):
             return 0
     from zoo.runs.data import check_same_data, get_data_option
 
-    dataset = common.load_images(arguments, parse_limit(arguments),
+    dataset = dataset_args.load_images(arguments, parse_limit(arguments),
                                  run_config_factory.get_source_arguments(model_info, backbone_weights,
                                                                          model_settings["options"]))
     config = config or parse_run_config(arguments, dataset.info)
@@ -99,7 +99,7 @@ def parse_model_request(arguments):
 
 def parse_run_config(arguments, dataset_info=None):
     """Return the RunConfig that the command line requests; dataset_info: by default that of the named dataset."""
-    dataset_info = dataset_info or common.get_named_dataset_info(arguments)
+    dataset_info = dataset_info or dataset_args.get_named_dataset_info(arguments)
     finetune_options, backbone_weights, model_settings = parse_model_request(arguments)
     return run_config_factory.make_run_config(registry.get_model_info(arguments.network), dataset_info,
                                               recipe=arguments.recipe, limit=parse_limit(arguments),

@@ -1,6 +1,6 @@
 """The parser of zoo.train and zoo finetune: their flags in groups, with their help. No backend, no NumPy."""
 
-from zoo.cli import common, help_text, train_args
+from zoo.cli import common, dataset_args, help_text, train_args
 from zoo.data.dataset_info import DATASETS
 from zoo.training import finetuning, loggers, stopping
 from zoo.training.run_config import PRECISIONS
@@ -78,7 +78,7 @@ def add_model(group, weights):
 
 
 def add_data(group, dataset):
-    common.add_images(
+    dataset_args.add_images(
         group, "images to train on; NAME: a dataset, see below (digits: 5,000 images of MNIST that come with zoo; "
                "others are downloaded); FOLDER: your own images in a folder for each class, or train, val and test "
                "folders with a folder for each class in them (of a folder without them, a tenth of the images is "
