@@ -192,6 +192,7 @@ def test_a_value_beyond_float16_is_refused(packing, tmp_path):
         packing.pack_weights(tmp_path / "run", tmp_path / "packed.npz")
 
 
+@pytest.mark.slow
 def test_a_real_run_is_packed_and_checked(packing, benchmark, real_data, tmp_path, monkeypatch):
     command = ["lenet5", "--preset", "small", "--dataset", "mnist", "--limit", "1000", "--epochs", "2", "--gpu", "none"]
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

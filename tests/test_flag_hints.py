@@ -131,7 +131,7 @@ def find_hint(flag, command, example):
     ("train", "lenet5 epochs=5", ["epochs=5", "--epochs 5"]),
     ("train", "lenet5 --pretrained", ["--pretrained", "--weights mnist"]),
     ("train", "--pretrained nin", ["--pretrained", "--weights cifar10"]),
-    ("train", "inception_v4 --pretrained", ["--pretrained", "--weights FILE"]),
+    ("train", "text_cnn --pretrained", ["--pretrained", "--weights FILE"]),
     ("train", "lenet5 --patience 7",
      ["--patience", "--early-stopping-patience 7", "--lr-patience 7", "--lr-schedule plateau"]),
     ("train", "googlenet --aux", ["--aux", "--aux-loss-weights 0.3"]),

@@ -62,7 +62,7 @@ def test_only_the_notes_of_a_header_are_translated():
     (lambda: zoo.fit("lenet5", "."), "train lenet5 --dataset .", "labels_from='filename'", "--labels-from filename"),
     (lambda: zoo.build("nin", weights="imagenet"), "finetune nin --dataset digits", "weights='cifar10' or None",
      "--weights cifar10 or none"),
-    (lambda: zoo.build("inception_v2", weights="imagenet"), "finetune inception_v2 --dataset digits",
+    (lambda: zoo.build("resnet110", weights="imagenet"), "finetune resnet110 --dataset digits",
      "weights=None", "--weights none"),
     (lambda: zoo.diagram("lenet5", style="volumes", rankdir="TB"), "diagram lenet5 --style volumes --rankdir TB",
      "rankdir=...", "--rankdir"),

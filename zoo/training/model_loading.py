@@ -23,8 +23,8 @@ def build_with_preprocessing(model_config, mean, std, classifier_activation):
     modality = model_config.model_info.modality
     samples = keras.Input(model_config.input_shape, dtype=modality.sample_dtype, name=modality.name)
     inputs = samples
-    if len(mean) != sum(model_config.input_shape[2:]):
-        raise ValueError(f"mean {mean} of {model_config.input_shape}")
+    if not mean and len(model_config.input_shape) == 3:
+        raise ValueError(f"mean {mean} of images")
     if mean:
         inputs = layers.Rescaling([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)],
                                   dtype="float32", name="preprocessing")(samples)
