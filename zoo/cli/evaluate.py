@@ -68,7 +68,7 @@ def execute_evaluate(argv):
     batch_size = arguments.batch_size and common.parse_int("--batch-size", arguments.batch_size, 1, 2**20)
 
     from zoo.analysis.classification_metrics import format_metrics  # NumPy, no backend
-    from zoo.runs import data, evaluation
+    from zoo.runs import evaluation
     from zoo.training import run_files
 
     run = expand_user(arguments.run)
@@ -84,7 +84,7 @@ def execute_evaluate(argv):
         images = evaluation.load_other_images(run, config, arguments.data, arguments.split, arguments.data_dir)
     device_name = common.load_keras(backend, device)
     scores = evaluation.evaluate_run(run, config, images, checkpoint, batch_size)
-    notes, plural = [*map(translate_keywords, images.notes)], data.get_run_modality(config).plural
+    notes, plural = [*map(translate_keywords, images.notes)], run_files.get_run_modality(config).plural
     if is_own and arguments.split == "test":
         notes.append(f"the test split {TEST_REUSE_NOTE}")
     if arguments.json:

@@ -52,10 +52,9 @@ def execute_export(argv):
     common.load_keras(backend, device)
 
     from zoo.exporters.export import export_run
-    from zoo.runs.data import get_run_modality
 
     exported = export_run(run, config, name, path, checkpoint)
-    plural = get_run_modality(config).plural
+    plural = run_files.get_run_modality(config).plural
     labels = f"; class names: {exported.labels_path}" if exported.labels_path else ""
     common.print_lines(f"{path}: {exported.preprocessing}; verified on {exported.num_samples} {plural}, max. "
                        f"absolute difference {exported.max_difference:.1g}{labels}")

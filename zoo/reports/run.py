@@ -6,11 +6,10 @@ Everything that comes from files is either escaped by the template, or data for 
 import numpy as np
 
 from zoo.diagrams.html import read_asset, render_template
-from zoo.modality import IMAGE, get_modality
 from zoo.plots import metric_series
 from zoo.plots.text_layout import pluralize
 from zoo.reports import charts, embedding, evaluation_section
-from zoo.training import calibration
+from zoo.training import calibration, run_files
 
 
 def render_run_page(config, history=None, result=None, predictions=None, confusion_examples=None, architecture=None,
@@ -21,7 +20,7 @@ def render_run_page(config, history=None, result=None, predictions=None, confusi
     the test split; confusion_examples: (images, indices) of some images of the test split; architecture: the bytes of
     an SVG; misclassified_texts: the result of `text_examples.make_text_examples`.
     """
-    modality = get_modality(config["dataset"].get("shape") or IMAGE.shape_example)
+    modality = run_files.get_run_modality(config)
     dataset, best_epoch = config["dataset"], resolve_best_epoch(history, result)
     curve_charts = draw_curve_charts(history, best_epoch)
     data, evaluation = {"charts": charts.get_chart_data(curve_charts), "noun": modality.name}, None

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from zoo.diagrams import diagram
 from zoo.errors import UserError, unknown_name_error
-from zoo.modality import IMAGE, get_modality
 from zoo.plots.confusion_matrix import format_top_confusions, plot_confusion_matrix
 from zoo.plots.figures import save_png
 from zoo.plots.image_grid import plot_misclassified, plot_samples
@@ -75,7 +74,7 @@ def plot_run(run, plot_name):
     if plot_name not in RUN_PLOTS:
         raise unknown_name_error("plot", plot_name, RUN_PLOTS)
     files = _read_run_files(Path(run))
-    modality = get_run_modality(files.config)
+    modality = run_files.get_run_modality(files.config)
     if plot_name not in modality.plots:
         raise UserError(f"the plot {plot_name!r} is not available for {modality.plural}; choose from: "
                         f"{', '.join(modality.plots)}")
@@ -88,21 +87,16 @@ def plot_run(run, plot_name):
 
 def _draw_figures(files):
     """Return {name: Figure} of all plots for which the run has data."""
-    figures = {name: RUN_PLOTS[name](files) for name in get_run_modality(files.config).plots}
+    figures = {name: RUN_PLOTS[name](files) for name in run_files.get_run_modality(files.config).plots}
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def _render_report(run, files):
     architecture = run / "plots" / "architecture.svg"
-    make_examples = get_run_modality(files.config).get_function("make_report_examples")
+    make_examples = run_files.get_run_modality(files.config).get_function("make_report_examples")
     examples = make_examples(run, files) if files.predictions else {}
     return render_run_page(files.config, files.history, files.result, files.predictions, **examples,
                            architecture=architecture.read_bytes() if architecture.is_file() else None)
-
-
-def get_run_modality(config):
-    """Return the Modality of a run; config: its run.json."""
-    return get_modality(config["dataset"].get("shape") or IMAGE.shape_example)
 
 
 def _format_run_title(config):
@@ -155,7 +149,7 @@ def _plot_confusion(files):
         return None
     labels, probabilities = files.predictions
     names, predicted = files.config["dataset"]["class_names"], probabilities.argmax(axis=1)
-    num_correct, noun = int((predicted == labels).sum()), get_run_modality(files.config).name
+    num_correct, noun = int((predicted == labels).sum()), run_files.get_run_modality(files.config).name
     top_confusions = format_top_confusions(labels, predicted, names)
     subtitle = (f"{num_correct:,} of {pluralize(len(labels), f'test {noun}')} correct "
                 f"({_format_percent(num_correct / len(labels))})")

@@ -10,7 +10,6 @@ from zoo.data import image_io
 from zoo.data.labeled_images import check_split_name
 from zoo.data.loading import load_data
 from zoo.errors import UserError
-from zoo.modality import IMAGE, get_modality
 from zoo.training import run_files
 from zoo.training.run_config import NEW_RUN_HINT
 from zoo.training.run_dataset import check_run_split, load_run_dataset
@@ -50,14 +49,9 @@ def reload_run_split(run, config, name, data_dir=None):
     return check_run_split(run, config, name, find_run_dataset(run, config, data_dir))
 
 
-def get_run_modality(config):
-    """Return the Modality of a run whose run.json holds `config`."""
-    return get_modality(config["dataset"].get("shape") or IMAGE.shape_example)
-
-
 def make_reader(run, config):
     """Return the ImageReader or TextReader of a run, which reads what its model classifies."""
-    return get_run_modality(config).get_function("make_reader")(run, config)
+    return run_files.get_run_modality(config).get_function("make_reader")(run, config)
 
 
 def check_same_data(run, dataset, option="data_dir"):

@@ -5,7 +5,8 @@ from pathlib import Path
 from zoo.data.folder_layout import parse_split_name
 from zoo.data.labeled_images import SPLITS, LabeledImages
 from zoo.errors import UserError
-from zoo.runs.data import get_run_modality, make_reader, reload_run_split
+from zoo.runs.data import make_reader, reload_run_split
+from zoo.training import run_files
 from zoo.training.run_config import find_checkpoint
 
 DEFAULT_BATCH_SIZE = 128  # if run.json has none
@@ -30,7 +31,7 @@ def load_other_images(run, config, data, split, data_dir=None):
     except (KeyError, TypeError) as error:
         raise UserError(f"{Path(run) / 'run.json'} is damaged: the dataset has no {error}") from None
     if images.split_name != "test" and is_within(images.source, info.get("source") or ""):
-        plural = get_run_modality(config).plural
+        plural = run_files.get_run_modality(config).plural
         note = f"{run} was trained on {plural} from {info['source']}, and these may include them"
         return LabeledImages(images.split, images.source, images.split_name, (*images.notes, note))
     return images

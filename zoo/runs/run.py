@@ -192,10 +192,8 @@ class Run:
 
         >>> run.inspect("three.png").gradcam()
         """
-        from zoo.runs.data import get_run_modality
-
         self._check_checkpoint(checkpoint)
-        return get_run_modality(self.config).get_function("inspect")(self, image, checkpoint)
+        return run_files.get_run_modality(self.config).get_function("inspect")(self, image, checkpoint)
 
     def export(self, format, output=None, *, checkpoint="best"):
         """Export the trained model to a file for other programs, and verify that it gives the same probabilities.

@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from zoo import env
-from zoo.errors import UserError
 from zoo.catalogue import VOCABULARY_LIMITS
+from zoo.errors import UserError
+from zoo.modality import IMAGE, get_modality
 from zoo.training.npz_file import make_damaged_file_error
 from zoo.utils.io import read_bytes, read_json, write_text
 
@@ -48,6 +49,11 @@ def write_dataset_files(run, dataset):
     """Write the files of a Dataset that a run keeps, such as its word list."""
     for name, text in dataset.files.items():
         write_text(run / name, text)
+
+
+def get_run_modality(config):
+    """Return the Modality of a run whose run.json holds `config`."""
+    return get_modality(config["dataset"].get("shape") or IMAGE.shape_example)
 
 
 def read_config(run):
