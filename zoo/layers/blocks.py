@@ -5,6 +5,8 @@
 
 from keras import initializers, layers
 
+from zoo.layers.residual import ChannelPadding
+
 
 def make_he_fan_out_initializer():
     """Return a new He initializer as in fb.resnet.torch; a shared one would give all layers the same values."""
@@ -67,3 +69,9 @@ def inception_conv(x, filters, kernel_size, stride=1, padding="same", *, scale, 
     x = layers.Conv2D(filters, kernel_size, stride, padding=padding, use_bias=False, name=name)(x)
     x = layers.BatchNormalization(momentum=0.99, epsilon=1e-3, scale=scale, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def pad_shortcut(x, filters, stride, *, name):
+    """Take every `stride`-th pixel and append channels of zeros, up to `filters`: option A of He et al. 2015."""
+    x = layers.AveragePooling2D(1, stride, name=f"{name}_subsample")(x)  # windows of one pixel
+    return ChannelPadding(filters, name=f"{name}_shortcut")(x)

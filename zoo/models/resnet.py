@@ -21,8 +21,7 @@ bottlenecks in those for ImageNet; ResNet-18 and 34 have basic blocks in the sta
 
 from keras import layers
 
-from zoo.layers.blocks import bn_relu, conv_no_bias, scale_width
-from zoo.layers.residual import ChannelPadding
+from zoo.layers.blocks import bn_relu, conv_no_bias, pad_shortcut, scale_width
 
 
 def paper_stem(image, filters):
@@ -56,20 +55,15 @@ def bottleneck(activated, filters, stride, name):
     return conv_no_bias(x, filters, 1, name=f"{name}_conv3")
 
 
-def project(activated, filters, stride, name):
+def project(activated, filters, stride, *, name):
     return conv_no_bias(activated, filters, 1, stride, name=f"{name}_shortcut")
 
 
-def pad(activated, filters, stride, name):
-    x = layers.AveragePooling2D(1, stride, name=f"{name}_subsample")(activated)  # windows of one pixel
-    return ChannelPadding(filters, name=f"{name}_shortcut")(x)
-
-
-#                           residual    shortcut  (output channels, blocks) of conv2_x to conv5_x, or conv4_x
-TABLES = {"resnet18":     (basic,      project, ((64, 2), (128, 2), (256, 2), (512, 2))),
-          "resnet34":     (basic,      project, ((64, 3), (128, 4), (256, 6), (512, 3))),
-          "resnet110_v2": (basic,      pad,     ((16, 18), (32, 18), (64, 18))),
-          "resnet164_v2": (bottleneck, project, ((64, 18), (128, 18), (256, 18)))}
+#                           residual    shortcut      (output channels, blocks) of conv2_x to conv5_x, or conv4_x
+TABLES = {"resnet18":     (basic,      project,      ((64, 2), (128, 2), (256, 2), (512, 2))),
+          "resnet34":     (basic,      project,      ((64, 3), (128, 4), (256, 6), (512, 3))),
+          "resnet110_v2": (basic,      pad_shortcut, ((16, 18), (32, 18), (64, 18))),
+          "resnet164_v2": (bottleneck, project,      ((64, 18), (128, 18), (256, 18)))}
 
 
 def preact_block(x, filters, stride, name, make_residual, make_shortcut):
@@ -83,7 +77,7 @@ def block_after_stem(x, filters, stride, name, make_residual, make_shortcut):
 
 def add_residual(x, activated, filters, stride, name, make_residual, make_shortcut):
     if stride > 1 or x.shape[-1] != filters:
-        x = make_shortcut(activated, filters, stride, name)
+        x = make_shortcut(activated, filters, stride, name=name)
     return layers.Add(name=f"{name}_add")([x, make_residual(activated, filters, stride, name)])
 
 

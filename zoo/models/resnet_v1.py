@@ -23,8 +23,7 @@ from typing import NamedTuple
 
 from keras import layers
 
-from zoo.layers.blocks import conv_symmetric, scale_width
-from zoo.layers.residual import ChannelPadding
+from zoo.layers.blocks import conv_symmetric, pad_shortcut, scale_width
 
 
 class Constants(NamedTuple):
@@ -77,8 +76,7 @@ def bottleneck(x, filters, stride, constants, name):
 
 
 def option_a(x, filters, stride, constants, name):
-    x = layers.AveragePooling2D(1, stride, name=f"{name}_subsample")(x)  # windows of one pixel
-    return ChannelPadding(filters, name=f"{name}_shortcut")(x)
+    return pad_shortcut(x, filters, stride, name=name)
 
 
 def option_b(x, filters, stride, constants, name):
