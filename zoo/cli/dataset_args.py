@@ -56,7 +56,8 @@ def is_dataset_name(dataset):
 def check_images(arguments):
     """Check the options of `add_images` and --weights before any file is read; UserError if one makes no sense."""
     model_info = registry.get_model_info(arguments.network)
-    override_size(model_info.input_shape, model_info.name, common.get_image_size(arguments), common.get_sequence_length(arguments))
+    override_size(model_info.input_shape, model_info.name, common.get_image_size(arguments),
+                  common.get_sequence_length(arguments))
     for flag, default in (("labels_from", "folder"), ("invalid_images", "error")):
         if getattr(arguments, flag) != default:
             model_info.modality.require(f"{flag}=...", model_info.name, "omit it")

@@ -28,8 +28,9 @@ def build_parser():
                   "vgg16 --dataset pets/ --feature-layer pool4 --pooling none"))
     parser.add_argument("network", metavar="MODEL", help="name of the model; all names are listed below")
     data = parser.add_argument_group("data")
-    dataset_args.add_images(data, "images; NAME: a dataset, see below; FOLDER: your own images in a folder for each class; "
-                            "FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; required")
+    dataset_args.add_images(
+        data, "images; NAME: a dataset, see below; FOLDER: your own images in a folder for each class; FILE.npz: arrays "
+              "x_train, y_train, ... or train_images, train_labels, ...; required")
     data.add_argument("--limit", metavar="N", help="maximum number of images in each split of a dataset or .npz file; "
                                                    "default: all")
     model = parser.add_argument_group("model")

@@ -37,9 +37,9 @@ def build_parser():
     test.add_argument("-o", "--output", metavar="FILE.png", default="lr-find.png",
                       help="file for the plot of the loss over the learning rate; default: lr-find.png")
     data = parser.add_argument_group("data")
-    dataset_args.add_images(data, "images to train on; NAME: a dataset, see below; FOLDER: your own images in a folder for "
-                            "each class; FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; "
-                            "default: digits", "digits")
+    dataset_args.add_images(
+        data, "images to train on; NAME: a dataset, see below; FOLDER: your own images in a folder for each class; "
+              "FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; default: digits", "digits")
     data.add_argument("--label-mode", metavar="fine|coarse", default="fine",
                       help="label set of CIFAR-100: fine (100 classes) or coarse (20 superclasses); default: fine")
     data.add_argument("--limit", metavar="N", help="maximum number of images in each split; default: all")
@@ -82,7 +82,8 @@ def execute_lr_find(argv):
     learning_rate.check_lr_range(min_lr, max_lr, steps)
     path = learning_rate.check_figure_path(arguments.output)
     _, options = train_args.parse_width_and_options(arguments, model_info, train_args.parse_recipe_fields(arguments))
-    dataset = dataset_args.load_images(arguments, limit, run_config_factory.get_source_arguments(model_info, None, options))
+    dataset = dataset_args.load_images(arguments, limit,
+                                       run_config_factory.get_source_arguments(model_info, None, options))
     config = parse_test_config(arguments, model_info, limit, dataset.info)
     _, device = common.select_device(arguments.gpu, arguments.backend)
     try:

@@ -67,9 +67,9 @@ def execute_training(argv, prog, parser):
             return 0
     from zoo.runs.data import check_same_data, get_data_option
 
-    dataset = dataset_args.load_images(arguments, parse_limit(arguments),
-                                 run_config_factory.get_source_arguments(model_info, backbone_weights,
-                                                                         model_settings["options"]))
+    dataset = dataset_args.load_images(
+        arguments, parse_limit(arguments),
+        run_config_factory.get_source_arguments(model_info, backbone_weights, model_settings["options"]))
     config = config or parse_run_config(arguments, dataset.info)
     if class_weight is not None:
         config = replace(config, class_weight=class_weights.resolve_class_weight(class_weight, dataset))
