@@ -37,7 +37,8 @@ LAYER_LABELS = {"Conv1D": "conv", "MaxPooling1D": "max pool", "AveragePooling1D"
                 "GlobalMaxPooling2D": "global max pool", "SpatialPyramidPooling2D": "spatial pyramid pool",
                 "TrainableSubsampling": "subsampling", "LocalResponseNormalization": "LRN",
                 "BatchNormalization": "batch norm", "Concatenate": "concat", "Add": "add", "ScaledAdd": "add",
-                "Highway": "highway", "ZeroPadding2D": "pad", "ChannelPadding": "pad channels", "Flatten": "flatten", "Dropout": "dropout",
+                "Highway": "highway", "ZeroPadding2D": "pad", "ChannelPadding": "pad channels",
+                "Flatten": "flatten", "Dropout": "dropout",
                 "InputLayer": "input", "Activation": "activation", "Softmax": "softmax"}
 ACTIVATION_LABELS = {"relu": "ReLU"}  # activations whose label differs from the name in code
 UNLABELLED_ACTIVATIONS = (None, "relu", "softmax")  # shown by the colour of a stripe alone

@@ -40,7 +40,8 @@ def read_imdb(layout, info, length, size):
 
 def read_npz_member(path, name):
     """Return the pickle in an array of Python objects of an .npz file, as bytes."""
-    if sum(read_npz_sizes(path).values()) > MAX_BYTES or name not in read_npz_sizes(path):
+    sizes = read_npz_sizes(path)
+    if sum(sizes.values()) > MAX_BYTES or name not in sizes:
         raise UserError(f"{path} has no array {name}, or is larger than the full dataset; download it again")
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:

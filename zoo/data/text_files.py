@@ -91,7 +91,7 @@ def list_text_folder(folder):
     paths, labels, split_ids, num_others = [], [], [], 0
     for split, split_path in splits.items():
         for name in list_folders(folder / split_path):
-            files = [file for file in walk_files(folder / split_path / name)]
+            files = [*walk_files(folder / split_path / name)]
             class_paths = [file for file in files if file.suffix.lower() == EXTENSION]
             num_others += len(files) - len(class_paths)
             paths += class_paths

@@ -12,7 +12,7 @@ from zoo.data.image_folder import FOLDER_SPLITS, resolve_folder_splits
 from zoo.data.imdb import read_imdb
 from zoo.data.labeled_images import LabeledImages, check_split_name, make_missing_split_error, match_labels
 from zoo.data.splits import Split
-from zoo.data.vocabulary import DEFAULT_SIZE, WORDS_FILE, Vocabulary, count_words
+from zoo.data.vocabulary import DEFAULT_SIZE, WORDS_FILE, count_words
 from zoo.errors import UserError
 from zoo.modality import TEXT, override_size
 from zoo.utils.io import expand_user, replace_surrogates
@@ -143,8 +143,3 @@ def load_labeled_texts(source, class_names, length, vocabulary, split_name="test
     return LabeledImages(Split(tokens, labels, np.arange(len(labels))), str(path.absolute()),
                          split_name if has_splits else None,
                          (*listing.notes, *describe_unknown_words(split_name, *counts)))
-
-
-def make_vocabulary(dataset):
-    """Return the Vocabulary of a Dataset of texts."""
-    return Vocabulary(tuple(dataset.files[WORDS_FILE].split("\n")[:-1]))

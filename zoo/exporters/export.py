@@ -14,7 +14,7 @@ from zoo.training.keras_file import LABELS_SUFFIX
 from zoo.utils.io import write_text
 
 NUM_NOISE_SAMPLES, NUM_TRAINING_SAMPLES = 8, 24  # images or texts for the verification
-MAX_PIXELS = 256  # values of a pixel
+NUM_PIXEL_VALUES = 256
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def export_run(run, config, format, path, checkpoint):
 
 def make_comparison_samples(run, model, config):
     """Return noise and the training samples saved with the run, of the shape and dtype of the model's input."""
-    shape, num_values = tuple(model.input_shape[1:]), config["dataset"].get("vocabulary", MAX_PIXELS)
+    shape, num_values = tuple(model.input_shape[1:]), config["dataset"].get("vocabulary", NUM_PIXEL_VALUES)
     dtype = get_modality(shape).sample_dtype
     noise = np.random.default_rng(0).integers(0, num_values, (NUM_NOISE_SAMPLES, *shape), dtype)
     samples = run_samples.read_samples(run, sys.maxsize)

@@ -227,8 +227,8 @@ def make_stage_recipes(finetune_options, recipe, is_fully_frozen):
     strategy = FINETUNE_STRATEGIES[finetune_options.strategy] if finetune_options.strategy else None
     head_recipe = None
     if is_fully_frozen and finetune_options.backbone_learning_rate is not None:
-        raise UserError("backbone learning rate is that of pretrained layers which are trained, but the whole backbone "
-                        "is frozen; freeze none of it, or freeze up to a layer, or leave out backbone learning rate")
+        raise UserError("backbone_learning_rate=... is for pretrained layers that are trained, but the whole backbone is "
+                        "frozen; give freeze='none' or the name of a layer, or omit backbone_learning_rate=...")
     if strategy.two_stage if strategy else finetune_options.two_stage:
         if is_fully_frozen:
             raise UserError("two stages require a backbone that is not fully frozen; freeze none of it, or freeze "

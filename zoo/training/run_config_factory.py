@@ -76,9 +76,8 @@ def get_default_shape(model_info, backbone_weights):
 
 def get_source_arguments(model_info, backbone_weights, options):
     """Return the arguments of `load_data` that the model determines: the shape, and for texts the vocabulary."""
-    all_options = {**model_info.options, **options}
     return {"shape": get_default_shape(model_info, backbone_weights),
-            **{name: all_options[name] for name in ("vocabulary",) if name in all_options}}
+            "vocabulary": {**model_info.options, **options}.get("vocabulary")}
 
 
 def make_run_config(model_info, info, *, recipe, overrides, seed, limit, width, stem, options, backend, precision,
