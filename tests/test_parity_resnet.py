@@ -49,7 +49,7 @@ def test_cifar_networks_equal_the_paper_in_pytorch(depth, shape):
 
 
 @pytest.mark.parametrize("depth", [pytest.param(depth, marks=pytest.mark.slow) for depth in (110, 164)])
-def test_cifar_networks_with_preactivation_equal_the_authors_code_in_pytorch(depth):
+def test_cifar_networks_with_preactivation_equal_a_second_implementation_in_pytorch(depth):
     model = zoo.build(f"resnet{depth}_v2", (29, 16, 3), 10, classifier_activation=None)
     module = torch_resnet.PreActivation(depth, 10)
     assert compare_with_torch(model, module, module.list_layers()) < 1e-4

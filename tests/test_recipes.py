@@ -354,6 +354,6 @@ def test_recipes_import_only_the_lowest_layer():
     loaded = set(process.stdout.split()) - {"__main__"}
     assert "zoo.training.recipes" in loaded
     assert loaded <= {"zoo", "zoo.errors", "zoo.utils.validation", "zoo.registry", "zoo.catalogue",
-                      "zoo.model_info", "zoo.utils", "zoo.utils.io", "zoo.utils.process", "zoo.utils.process_memory", "zoo.utils.text", "zoo.env", "zoo.modality",
-                      "zoo.training", "zoo.training.augmentation", "zoo.training.finetuning",
+                      "zoo.model_info", "zoo.modality", "zoo.env", "zoo.utils", "zoo.utils.io", "zoo.utils.process",
+                      "zoo.utils.process_memory", "zoo.utils.text", "zoo.training", "zoo.training.augmentation", "zoo.training.finetuning",
                       "zoo.training.recipe", "zoo.training.recipes"}

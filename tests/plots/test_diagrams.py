@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from helpers import check_text
+from helpers import check_text, slow_if_sibling
 
 import zoo
 from zoo import registry
@@ -70,7 +70,7 @@ def test_repeats_are_folded():
     assert times == 8 and re.findall(r"block\d+", title) == ["block5", "block12"]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
 def test_modules_hold_all_that_the_network_has(name):
     found = plan(name)
     assert sum(module.parameters for module in found.modules) == subject(name).model_summary.parameters
@@ -205,7 +205,7 @@ def letters(text):
     return left, text.y - text.size * 0.37, left + width, text.y + text.size * 0.37
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
 def test_words_fit_their_boxes(name):
     for detail in ("stages", "blocks", "layers"):
         boxes = [item for item in drawn(name, detail).items if isinstance(item, Box) and item.name]
@@ -217,7 +217,7 @@ def test_words_fit_their_boxes(name):
                     assert box.x <= left and right <= box.x + box.width, text.text
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_if_sibling(NETWORKS))
 def test_every_layer_and_every_module_is_drawn(name):
     words = [item.text for item in drawn(name, "layers").items if isinstance(item, Text)]
     assert {layer.name for layer in subject(name).model_summary.layers} <= set(words)

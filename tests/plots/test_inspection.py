@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from helpers import check_text
+from helpers import check_text, slow_if_sibling
 
 import zoo
 from zoo import registry
@@ -286,7 +286,7 @@ def inspect_network(name, layer_names="stages", width=0.125):
     return ImageInspection(build_inspected_untrained(model_config), pixels, layer_names, "noise.png")
 
 
-@pytest.mark.parametrize("name", registry.select_models("image"))
+@pytest.mark.parametrize("name", slow_if_sibling(registry.select_models("image")))
 def test_every_network_can_be_inspected(name):
     """The stages, from large feature maps to scores, the bar chart and the maps. The slow test covers gradients."""
     view = inspect_network(name)
