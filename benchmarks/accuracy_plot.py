@@ -200,7 +200,7 @@ def make_bubbles(rows, x_of, y_of):
         accuracy = 100 * float(row["test_accuracy_best"])
         bubbles.append(Bubble(row["model"], x_of(multiply_adds), y_of(accuracy), compute_radius(parameters),
                               get_year_color(registry.get_model_info(row["model"]).paper.year),
-                              f"{row['model']}, width {float(row['width']):g}: {accuracy:.2f} %, {multiply_adds:,} "
+                              f"{row['model']}, width {float(row['width']):g}: {accuracy:.2f}%, {multiply_adds:,} "
                               f"multiply-adds, {parameters:,} parameters"))
     return sorted(bubbles, key=lambda bubble: (-bubble.radius, bubble.name))
 

@@ -178,7 +178,7 @@ def test_the_beta_distribution(alpha, distribution):
 
 @pytest.mark.parametrize("alpha", [0.01, 0.2, 0.4, 10, 100])
 def test_the_variance_of_beta(alpha):
-    """1 / (4 (2 alpha + 1)); 20,000 draws of kurtosis at most 3 estimate it to 1 %; five times that is allowed."""
+    """1 / (4 (2 alpha + 1)); 20,000 draws of kurtosis at most 3 estimate it to 1%; five times that is allowed."""
     u, v = augmentation_layer.draw_uniform(5, 0, 0, 20_000)[:2]
     values = augmentation_layer.sample_beta(alpha, u, v)
     assert values.min() >= 0 and values.max() <= 1

@@ -340,7 +340,7 @@ def test_the_table_of_differences_and_the_spread_over_seeds(make_run, tmp_path, 
     assert lines[1].split() == "a lenet5 61,706 digits 0 0.05 2 12 96.00% 95.00%".split()
     unfinished = lines[5].split()
     assert unfinished[:7] == "e lenet5 61,706 digits 3 0.05 1".split() and unfinished[-4:] == ["2", "-", "-", "-"]
-    check_message(lines[7], "lenet5", "digits", 3, "97.33 ± 1.53 %", "95.00 ± 0.00 %")
+    check_message(lines[7], "lenet5", "digits", 3, "97.33 ± 1.53%", "95.00 ± 0.00%")
     check_message(lines[8], "a, b, c")
     assert lines[-1] == str(image) and image.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
@@ -364,7 +364,7 @@ def test_the_page_of_a_comparison(make_run, tmp_path, capsys):
     page = tmp_path / "out.html"
     assert compare.main([make_run("a", (0.9, 0.9)), make_run("b<i>", (0.8, 0.8), 1), "-o", str(page)]) == 0
     text = page.read_text()
-    assert "85.00 ± 7.07 %" in text and "b&lt;i&gt;" in text and "<i>" not in text
+    assert "85.00 ± 7.07%" in text and "b&lt;i&gt;" in text and "<i>" not in text
     assert text.count('<svg class="chart"') == 5
 
 

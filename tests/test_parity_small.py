@@ -307,7 +307,7 @@ def test_msra_has_a_slope_for_each_channel_and_the_papers_initial_weights():
         if name not in slopes:
             fan_in = np.prod(kernel.shape[:-1])
             assert np.abs(bias).max() == 0
-            if kernel.size > 20_000:  # enough to distinguish it from the value without the slope, which is 3 % larger
+            if kernel.size > 20_000:  # enough to distinguish it from the value without the slope, which is 3% larger
                 assert kernel.std() == pytest.approx(np.sqrt(2 / (1.0625 * fan_in)), rel=0.015)
 
 

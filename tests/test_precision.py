@@ -139,7 +139,7 @@ def test_a_bfloat16_run_is_loaded_in_bfloat16(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_bfloat16_reaches_the_accuracy_of_float32(tmp_path, capsys):
-    """lenet5 on digits, three seeds each: the means of the test accuracies are within 1 %, five images of 500."""
+    """lenet5 on digits, three seeds each: the means of the test accuracies are within 1%, five images of 500."""
     means = {}
     for policy in ("float32", "bfloat16"):
         accuracies = []

@@ -29,7 +29,7 @@ FACTS = {name: facts for file in sorted({spec.module for spec in MODELS.values()
 
 
 # These take seconds to build, or are siblings of others: counts and shapes are always tested, the rest if `slow`
-LARGE = {"inception_resnet_v1", "inception_resnet_v2", "inception_v2", "inception_v3", "inception_v4", "xception",
+LARGE = {"inception_resnet_v2", "inception_resnet_v2_paper", "inception_v2", "inception_v3", "inception_v4", "xception",
          "resnet164_v2", *SIBLINGS}
 
 

@@ -180,7 +180,7 @@ def test_20_validation_is_that_of_the_weights_after_few_steps(real_data, run_at,
     run_at(train, "xception", "--width", "0.0625", "--dataset", "mnist", "--data-dir", real_data, "--limit", "320",
            "-b", "32", "--epochs", "5", *CPU)
     result = zoo.Run(tmp_path / "run").result
-    assert result["test_accuracy_best"] > 0.6  # 81.5 % with statistics of the network, 14.7 % with Keras's averages
+    assert result["test_accuracy_best"] > 0.6  # 81.5% with statistics of the network, 14.7% with Keras's averages
 
 
 def test_23_the_scaling_of_pixels_is_printed(inputs, tmp_path, capsys):

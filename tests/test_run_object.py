@@ -137,7 +137,7 @@ def test_compare_runs(run, tmp_path):
     comparison = zoo.compare_runs([run, other.path], tmp_path / "both.html")
     assert [row[0] for row in comparison.rows] == ["a<b>", "other"] and "seed" in comparison.columns
     best = np.array([compared.result["test_accuracy_best"] for compared in (run, other)]) * 100
-    assert f"{best.mean():.2f} ± {best.std(ddof=1):.2f} %" in str(comparison)
+    assert f"{best.mean():.2f} ± {best.std(ddof=1):.2f}%" in str(comparison)
     assert isinstance(comparison.plot(), Figure)
     for html in (comparison._repr_html_(), (tmp_path / "both.html").read_text()):
         assert "a&lt;b&gt;" in html and "a<b>" not in html

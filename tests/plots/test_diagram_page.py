@@ -198,7 +198,7 @@ def test_a_click_on_a_module_tells_its_share(show):
     # pool 4x4x512, convolution 4x4x128, flattened 2048, dense 1024 and its dropout, dense 1000 and its softmax
     memory = f"{4 * (8192 + 2048 + 2048 + 2 * 1024 + 2 * 1000) / 1e3:.1f} kB ("
     assert any(value.startswith(memory) for value in told.values())
-    assert any(value.startswith(f"{module.parameters:,} (24 %)") for value in told.values())
+    assert any(value.startswith(f"{module.parameters:,} (24%)") for value in told.values())
 
 
 def test_repeats_unfold_in_two_steps(show):

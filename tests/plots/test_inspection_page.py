@@ -195,7 +195,7 @@ def test_the_bundled_weights_recognize_a_five(tmp_path, capsys):
     status, output = run_visualize(capsys, "lenet5", "--weights", "mnist", *arguments)
     assert status == 0
     check_text(output, "lenet5", "mnist", "0.1307", "0.3081")
-    bars = re.findall(r"<th scope=row>(\d)</th>.*?<td>([\d.]+) %</td>", (tmp_path / "look.html").read_text())
+    bars = re.findall(r"<th scope=row>(\d)</th>.*?<td>([\d.]+)%</td>", (tmp_path / "look.html").read_text())
     assert bars[0][0] == "5" and float(bars[0][1]) > 99
     status, output = run_visualize(capsys, tmp_path, "--weights", "mnist", *arguments)
     assert status == 2

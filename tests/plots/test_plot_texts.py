@@ -58,7 +58,7 @@ def test_captions_give_the_true_and_the_predicted_class_and_its_probability(draw
     texts = get_texts(draw_figure(figure))
     assert re.findall(r"\d+", texts[0]) == ["2", "4"]
     check_text(texts[1], "a net", "1")
-    assert texts[2:] == ["pickup truck → dog", "75 %"]
+    assert texts[2:] == ["pickup truck → dog", "75%"]
 
 
 def test_a_long_prediction_is_a_line_of_its_own_in_the_caption(draw_figure):
@@ -66,7 +66,7 @@ def test_a_long_prediction_is_a_line_of_its_own_in_the_caption(draw_figure):
     probabilities = np.array([[0.2, 0.8]], np.float32)
     texts = get_texts(draw_figure(plot_misclassified(images_of(1), np.array([0]), np.array([0]), probabilities, names)))
     assert re.findall(r"\d+", texts[0]) == ["1", "1"]
-    assert " ".join(texts[2:]) == "large omnivores and herbivores → household electrical devices 80 %"
+    assert " ".join(texts[2:]) == "large omnivores and herbivores → household electrical devices 80%"
     assert any(text.startswith("→ household") for text in texts)
 
 
@@ -83,10 +83,10 @@ def test_confusion_shows_counts_and_recalls_and_no_zeros(draw_figure):
     labels = np.array([0] * 10 + [1] * 5)
     predicted = np.array([0] * 7 + [1] * 3 + [1] * 5)
     texts = get_texts(draw_figure(plot_confusion_matrix(labels, predicted, NAMES, title="t")))
-    assert {"7", "3", "5", "70.0 %", "100.0 %"} <= set(texts)
+    assert {"7", "3", "5", "70.0%", "100.0%"} <= set(texts)
     check_text(texts[-1], "7", "scale")  # the legend: the largest count
     assert {"correct", "incorrect"} <= set(texts)
-    assert "0" not in texts and "0.0 %" not in texts  # no zeros, and no recall for a class without images
+    assert "0" not in texts and "0.0%" not in texts  # no zeros, and no recall for a class without images
     assert texts.count("pickup truck") == texts.count("dog") == 2
 
 
@@ -97,7 +97,7 @@ def test_confusion_draws_errors_in_another_hue_than_correct_predictions():
     hue, saturation = rgb_to_hsv(cells)[..., 0], rgb_to_hsv(cells)[..., 1]
     assert 0.5 < hue[0, 0] < 0.7 and 0.5 < hue[1, 1] < 0.7
     assert hue[0, 1] < 0.15 and hue[1, 0] < 0.15
-    assert saturation[0, 0] > 2 * saturation[0, 1]  # 5 % of errors are less prominent than 95 % correct
+    assert saturation[0, 0] > 2 * saturation[0, 1]  # 5% of errors are less prominent than 95% correct
     assert saturation[0, 1] > saturation[1, 0] > 0.1  # one in a hundred is still seen
     assert (cells[2] == 1).all()
 
@@ -148,9 +148,9 @@ def test_curves_show_the_last_values_and_the_best(draw_figure):
     history["accuracy"], history["val_accuracy"] = np.array([0.5, 0.7, 0.91]), np.array([0.5, 0.81, 0.8])
     texts = get_texts(draw_figure(plot_learning_curves(history, title="a net", subtitle="how it went")))
     assert {"a net", "how it went"} <= set(texts)
-    assert any(re.fullmatch(r"train\w* 91\.0 %", text) for text in texts)
-    assert any(re.fullmatch(r"val\w* 80\.0 %", text) for text in texts)
-    assert any(re.search(r"\b2\n81\.0 %$", text) for text in texts)
+    assert any(re.fullmatch(r"train\w* 91\.0%", text) for text in texts)
+    assert any(re.fullmatch(r"val\w* 80\.0%", text) for text in texts)
+    assert any(re.search(r"\b2\n81\.0%$", text) for text in texts)
     assert [text.lower() for text in texts].count("epoch") == 2
 
 

@@ -63,7 +63,7 @@ def test_captions_of_misclassified_images_do_not_overlap(draw_figure, names, cou
     texts = draw_figure(figure)
     assert_no_overlap(texts, figure)
     assert_outside_images(texts, figure)
-    assert sum(text == "70 %" for text, _ in texts) == count
+    assert sum(text == "70%" for text, _ in texts) == count
 
 
 @pytest.mark.parametrize("names", [["cat", "dog"], DIGITS, CIFAR10, COARSE, HUNDRED, MONSTERS], ids=len)

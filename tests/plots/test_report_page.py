@@ -46,9 +46,9 @@ def update_config(run, **entries):
 def test_the_headline_numbers_come_first(make_run):
     text = write_report(make_run())
     metrics = parse_metrics(text)
-    assert [value for value, _ in metrics[:2]] == ["94.80 %", "94.00 %"] and "61,706" in dict(metrics)
+    assert [value for value, _ in metrics[:2]] == ["94.80%", "94.00%"] and "61,706" in dict(metrics)
     check_text(metrics[0][1], "5")
-    assert text.index("94.00 %") < text.index('id="curves"') < text.index('id="confusion"')
+    assert text.index("94.00%") < text.index('id="curves"') < text.index('id="confusion"')
     check_text(re.search(r'<span class="finished">([^<]*)</span>', text)[1], "6")
 
 
@@ -58,7 +58,7 @@ def test_top_5_is_shown_if_it_was_measured(make_run):
     path = run / "result.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"test_top5_best": 0.991, "test_top5_last": 0.99}))
     metrics = parse_metrics(write_report(run))
-    assert "99.10 %" in dict(metrics) and len(metrics) > len(without)
+    assert "99.10%" in dict(metrics) and len(metrics) > len(without)
 
 
 def test_an_unfinished_run_has_a_report_of_its_files(make_run):
@@ -69,7 +69,7 @@ def test_an_unfinished_run_has_a_report_of_its_files(make_run):
     text = write_report(run)
     check_text(re.search(r'<span class="unfinished">([^<]*)</span>', text)[1], "3", "9")
     check_text(parse_metrics(text)[0][1], "3")
-    assert "94.80 %" not in text and 'id="confusion"' not in text and 'id="calibration"' not in text
+    assert "94.80%" not in text and 'id="confusion"' not in text and 'id="calibration"' not in text
     assert 'id="recipe"' in text
 
 
@@ -148,7 +148,7 @@ def test_the_bars_of_the_reliability_diagram():
     heights = re.findall(r'class="accuracy" x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"', svg)
     assert [float(height) for height in heights] == [0.5 * charts.RELIABILITY_SIZE, charts.RELIABILITY_SIZE]
     assert svg.count("gap overconfident") == 1 and svg.count("gap underconfident") == 1
-    check_text(re.search("<title>(.*?)</title>", svg)[1], "4", "70.0 %", "50.0 %")
+    check_text(re.search("<title>(.*?)</title>", svg)[1], "4", "70.0%", "50.0%")
 
 
 @pytest.mark.parametrize("entries", [{"recipe": {}}, {"command": ""}, {"versions": {}}, {"limit": None},
@@ -243,7 +243,7 @@ def test_a_click_on_a_cell_shows_its_images(make_run, show):
         browser.click(*get_cell_center(browser, row, column))
         assert sorted(get_shown_indices(browser)) == expected_indices(run, row, column)
         for lines, is_drawn in get_tiles(browser):
-            assert is_drawn and lines[0].endswith(f" {row}") and lines[1] == f"{column} 70.0 %" and len(lines) == 4
+            assert is_drawn and lines[0].endswith(f" {row}") and lines[1] == f"{column} 70.0%" and len(lines) == 4
         assert sorted(get_cell_numbers(browser)[:2]) == sorted([row, column])
 
 

@@ -109,7 +109,7 @@ def test_the_curves_show_the_test_accuracy_and_mark_the_epoch_that_was_tested(ma
     keywords = capture_curve_arguments(make_run(), monkeypatch)
     assert keywords["best_epoch"] == 5
     check_text(keywords["title"], "lenet5", "digits")
-    check_text(keywords["subtitle"], "94.80 %", "5", "94.00 %", "61,706", "6")
+    check_text(keywords["subtitle"], "94.80%", "5", "94.00%", "61,706", "6")
 
 
 def test_the_curves_of_an_unfinished_run(make_run, monkeypatch):

@@ -277,14 +277,14 @@ function aside(drawings, tops, left) {
 const formatCount = number => number === null || number === undefined ? "unknown" : number.toLocaleString("en-US");
 
 function formatFraction(number, total) {
-  return total && number ? `${formatCount(number)} (${(100 * number / total).toPrecision(2)} %)` : formatCount(number);
+  return total && number ? `${formatCount(number)} (${(100 * number / total).toPrecision(2)}%)` : formatCount(number);
 }
 
 // The memory of the outputs for one image, in values of 4 bytes, and its percentage of a total.
 function formatMemory(values, total) {
   if (values === undefined) return undefined;
   const bytes = 4 * values, [unit, size] = bytes < 1e6 ? ["kB", 1e3] : ["MB", 1e6];
-  const part = total ? ` (${(100 * values / total).toPrecision(2)} %)` : "";
+  const part = total ? ` (${(100 * values / total).toPrecision(2)}%)` : "";
   return `${(bytes / size).toPrecision(3)} ${unit}${part}`;
 }
 
@@ -475,6 +475,18 @@ function fit(whole = false) {
   aim();
 }
 
+// A page is printed whole: its size is not known here, so the browser scales.
+function fitPaper() {
+  const width = bounds.right - bounds.left + 40;
+  svg.setAttribute("viewBox", `${bounds.left - 20} -16 ${width} ${bounds.bottom + 32}`);
+  view.removeAttribute("transform");
+}
+
+function leavePaper() {
+  svg.removeAttribute("viewBox");
+  aim();
+}
+
 function zoom(factor, x, y) {
   const {width, height} = svg.getBoundingClientRect();
   const scale = Math.min(Math.max(camera.scale * factor, 0.02), 8), change = scale / camera.scale;
@@ -591,6 +603,8 @@ search.addEventListener("input", seek);
 const BUTTONS = {"expand-all": expandAll, "collapse-all": collapseAll, fit: () => fit(true),
   "zoom-in": () => zoom(1.25), "zoom-out": () => zoom(0.8)};
 for (const [id, act] of Object.entries(BUTTONS)) document.getElementById(id).addEventListener("click", act);
+window.addEventListener("beforeprint", fitPaper);
+window.addEventListener("afterprint", leavePaper);
 
 draw();
 showFacts();

@@ -14,7 +14,7 @@ parameters with 10 classes): the stem keeps its convolutions, with stride 1 and 
 15x15 after mixed3, 7x7 after mixed8.
 
 Other implementations: the average pooling of torchvision's and timm's counts the padding; some ports omit the reduction
-modules, make the pooling projection 3x3, or drop 80 % where the authors keep 80 %.
+modules, make the pooling projection 3x3, or drop 80% where the authors keep 80%.
 
 Differences from the paper: table 1 has three 3x3 convolutions where the release has a 1x1 with 80 filters, a 3x3 with
 192 and pooling; the 5x5 convolutions of the first three modules stay (figure 4, not 5), and mixed0 has 256 channels; of

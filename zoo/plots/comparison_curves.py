@@ -36,7 +36,7 @@ def plot_run_comparison(runs, seed_summaries):
         y = top + PANEL_HEIGHT + 46 + LEGEND_ROW_HEIGHT * index
         page.plot([figures.MARGIN, figures.MARGIN + 26], [y, y], **_choose_line_style(index))
         result = run.result or {}
-        test = f", test {result['test_accuracy_best']:.2%}".replace("%", " %") if result else ", not tested"
+        test = f", test {result['test_accuracy_best']:.2%}" if result else ", not tested"
         label = f"{run.name}: {run.config['model']} on {run.config['dataset']['name']}{test}"
         figures.add_text(page, figures.MARGIN + 34, y,
                          text_layout.truncate_text(label, 9, width - 2 * figures.MARGIN - 34), 9, va="center")
@@ -64,7 +64,7 @@ def _draw_metric(axes, curves, title, min_span, upper_bound):
                   **_choose_line_style(index))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1, steps=(1, 2, 5, 10)))
     if upper_bound == 1:
-        axes.yaxis.set_major_formatter(lambda fraction, _: f"{100 * fraction:.4g} %")
+        axes.yaxis.set_major_formatter(lambda fraction, _: f"{100 * fraction:.4g}%")
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.8)
     figures.frame_axes(axes)
     axes.set_xlabel("epoch", size=9, color=figures.MUTED_COLOR, family=text_layout.FONT)

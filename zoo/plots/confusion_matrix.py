@@ -10,7 +10,7 @@ from zoo.plots import figures, text_layout
 MIN_OPACITY, MAX_OPACITY = 0.1, 0.9  # of a cell with images, on white
 MAX_CLASSES_WITH_COUNTS = 20  # the cells show counts up to this number of classes
 MAX_NAME_WIDTH, MAX_NAME_LINES = 150, 2  # points; up to MAX_CLASSES_WITH_COUNTS classes, names are wrapped
-RECALL_BAR_LENGTH = 56  # bar length of 100 % recall, points
+RECALL_BAR_LENGTH = 56  # bar length of 100% recall, points
 
 
 def plot_confusion_matrix(labels, predicted, class_names, *, title, subtitle=""):
@@ -154,7 +154,7 @@ def _draw_recall(axes, layout, counts):
     figures.add_text(axes, left, layout.top - 5, "recall", 9, color=figures.MUTED_COLOR, va="bottom")
     if layout.num_classes <= MAX_CLASSES_WITH_COUNTS:
         for y, fraction in zip(centers, recall, strict=True):
-            figures.add_text(axes, left + RECALL_BAR_LENGTH + 5, y, f"{fraction:.1%}".replace("%", " %"), 8.5,
+            figures.add_text(axes, left + RECALL_BAR_LENGTH + 5, y, f"{fraction:.1%}", 8.5,
                              va="center")
 
 

@@ -37,7 +37,7 @@ def plot_misclassified(images, indices, labels, probabilities, class_names, *, s
     subtitle_parts = [subtitle, *selection, "true class → predicted class, with its probability"]
     pairs = [(text_layout.format_class_name(class_names[labels[i]]),
               f"→ {text_layout.format_class_name(class_names[predicted[i]])}") for i in indices]
-    confidences = [f"{100 * probabilities[i, predicted[i]]:.0f} %" for i in indices]
+    confidences = [f"{100 * probabilities[i, predicted[i]]:.0f}%" for i in indices]
     return _plot_grid(images, _join_captions(pairs), confidences, title, " · ".join(filter(None, subtitle_parts)))
 
 

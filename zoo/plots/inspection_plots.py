@@ -126,7 +126,7 @@ def _make_overlay_tiles(inspection, overlays, format_suffix):
     tiles = [Tile(inspection.image, "input image", "")]
     for index, (class_index, overlay) in enumerate(zip(inspection.target_classes, overlays, strict=True)):
         probability = inspection.probabilities[class_index]
-        label = f"{inspection.get_class_name(class_index)}: {100 * probability:.1f} %{format_suffix(index)}"
+        label = f"{inspection.get_class_name(class_index)}: {100 * probability:.1f}%{format_suffix(index)}"
         tiles.append(Tile(colormaps.blend_overlay(overlay, inspection.image), label, ""))
     return tiles
 
@@ -177,7 +177,7 @@ def _plot_prediction(inspection, num_maps):
         figures.add_text(axes, left + 124, y + 12, text_layout.truncate_text(name, 9, 124), 9, ha="right",
                          va="baseline")
         axes.barh(y + 9, probability * bar_length, 13, left + 132, color=figures.BLUE if index == 0 else "#9fb6c6")
-        figures.add_text(axes, left + 136 + probability * bar_length, y + 12, f"{100 * probability:.2f} %", 8.5,
+        figures.add_text(axes, left + 136 + probability * bar_length, y + 12, f"{100 * probability:.2f}%", 8.5,
                          va="baseline")
     axes.set_xlim(0, total_width + 2 * figures.MARGIN)
     axes.set_ylim(top + max(image_size, line_height * len(bars)) + figures.MARGIN, 0)

@@ -54,7 +54,7 @@ def _draw_accuracy(axes, history, best_epoch):
     (panel,) = [panel for panel in metric_series.build_panels(history) if panel.title == "Accuracy"]
     values = [line.values for line in panel.lines]
     axes.set_ylim(*compute_axis_limits(np.concatenate(values), 0.05, 1))
-    axes.yaxis.set_major_formatter(lambda fraction, _: f"{100 * fraction:.4g} %")
+    axes.yaxis.set_major_formatter(lambda fraction, _: f"{100 * fraction:.4g}%")
     _draw_lines(axes, history["epoch"], panel, _format_accuracy)
     best = history["val_accuracy"][best_epoch - 1]
     _mark_best(axes, best_epoch, best)
@@ -77,7 +77,7 @@ def _format_loss(value):
 
 
 def _format_accuracy(value):
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}%"
 
 
 def _draw_lines(axes, epochs, panel, format_value):

@@ -29,7 +29,7 @@ def format_metric(value, is_fraction):
     if not np.isfinite(value):
         return MISSING_VALUE
     if is_fraction:
-        return f"{100 * value:.2f} %"
+        return f"{100 * value:.2f}%"
     return f"{value:.4f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.3g}"
 
 
@@ -94,7 +94,7 @@ def compute_axis_scale(values, is_fraction):
 
 def format_tick(tick, is_fraction):
     """Return the label of a tick."""
-    return f"{100 * tick:.4g} %" if is_fraction else f"{tick:.4g}"
+    return f"{100 * tick:.4g}%" if is_fraction else f"{tick:.4g}"
 
 
 def draw_polylines(points, css_class):
@@ -119,8 +119,8 @@ def draw_reliability_diagram(bins, plural="images"):
     for fraction in (0, 0.25, 0.5, 0.75, 1):
         y, x = top + (1 - fraction) * size, left + fraction * size
         elements.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
-                        f'<text class="end" x="{left - 6}" y="{y + 4:.1f}">{100 * fraction:.0f} %</text>'
-                        f'<text class="middle" x="{x:.1f}" y="{bottom + 16}">{100 * fraction:.0f} %</text>')
+                        f'<text class="end" x="{left - 6}" y="{y + 4:.1f}">{100 * fraction:.0f}%</text>'
+                        f'<text class="middle" x="{x:.1f}" y="{bottom + 16}">{100 * fraction:.0f}%</text>')
     max_count = max(int(bins.count.max()), 1)
     for index, (count, confidence, accuracy) in enumerate(zip(*bins, strict=True)):
         if not count:
@@ -128,7 +128,7 @@ def draw_reliability_diagram(bins, plural="images"):
         x, width = left + index * bin_width, bin_width - 2
         low, high = min(confidence, accuracy), max(confidence, accuracy)
         css_class = "overconfident" if confidence > accuracy else "underconfident"
-        tooltip = f"{count:,} {plural}: mean confidence {100 * confidence:.1f} %, accuracy {100 * accuracy:.1f} %"
+        tooltip = f"{count:,} {plural}: mean confidence {100 * confidence:.1f}%, accuracy {100 * accuracy:.1f}%"
         elements.append(f'<g class="bin"><title>{tooltip}</title>'
                         f'<rect class="accuracy" x="{x + 1:.1f}" y="{top + (1 - accuracy) * size:.1f}" '
                         f'width="{width:.1f}" height="{accuracy * size:.1f}"/>'

@@ -86,7 +86,7 @@ def _make_occlusion_overlays(inspection):
     for target, drop in zip(inspection.target_classes, occlusion, strict=True):
         label = inspection.get_class_name(target)
         description = (f"{label}: a gray patch of {patch_height}x{patch_width} pixels lowers the probability, "
-                       f"{100 * inspection.probabilities[target]:.1f} %, by up to {100 * max(drop.max(), 0):.1f} "
+                       f"{100 * inspection.probabilities[target]:.1f}%, by up to {100 * max(drop.max(), 0):.1f} "
                        "percentage points (orange: it falls, blue: it rises)")
         yield label, description, colormaps.colorize_diverging(drop, inspection.image_size)
 

@@ -18,7 +18,7 @@
     return element;
   };
   const pluralize = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
-  const formatPercent = (fraction) => `${(100 * fraction).toFixed(1)}\u00a0%`;
+  const formatPercent = (fraction) => `${(100 * fraction).toFixed(1)}%`;
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
   // ----------------------------------------------------------------------------------------------------- curves

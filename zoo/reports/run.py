@@ -97,7 +97,7 @@ def format_long_duration(seconds):
 
 def format_percent(fraction):
     """Return a fraction as a percentage with two decimals."""
-    return f"{100 * fraction:.2f} %"
+    return f"{100 * fraction:.2f}%"
 
 
 def draw_curve_charts(history, best_epoch):

@@ -164,4 +164,4 @@ RUN_PLOTS = {"curves": _plot_curves, "samples": _plot_samples,
 
 
 def _format_percent(fraction):
-    return f"{fraction:.2%}".replace("%", " %")
+    return f"{fraction:.2%}"

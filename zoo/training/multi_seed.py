@@ -45,7 +45,7 @@ def format_mean_std(fractions):
     """Return the mean and the sample standard deviation (n - 1) of fractions as text in percent.
 
     >>> format_mean_std([0.99, 0.992])
-    "99.10 ± 0.14 %"
+    "99.10 ± 0.14%"
     """
     std = f" ± {100 * statistics.stdev(fractions):.2f}" if len(fractions) > 1 else ""
-    return f"{100 * statistics.fmean(fractions):.2f}{std} %"
+    return f"{100 * statistics.fmean(fractions):.2f}{std}%"

@@ -83,7 +83,7 @@ PAPER_MAXOUT_MNIST = replace(PAPER_MAXOUT, max_norm=MAXOUT_MNIST.max_norm, learn
 # Lin et al. 2013, section 4: as Krizhevsky, batch size 128, the learning rate is divided by ten twice; it is the
 # solver's.
 PAPER_NIN = replace(PAPER_ALEXNET, learning_rate=0.1, weight_decay=1e-4, min_lr=1e-3, lr_patience=10, epochs=160)
-# Szegedy et al. 2014, section 6: momentum 0.9, learning rate reduced by 4 % every 8 epochs, Polyak averaging at
+# Szegedy et al. 2014, section 6: momentum 0.9, learning rate reduced by 4% every 8 epochs, Polyak averaging at
 # the end (here an exponential moving average).
 PAPER_GOOGLENET = replace(BASE, optimizer="sgd", learning_rate=0.01, lr_schedule="step", milestones="every 8",
                           gamma=0.96, warmup_epochs=0.0, aux_loss_weights="aux1=0.3 aux2=0.3", ema_momentum=0.999,
@@ -95,7 +95,7 @@ PAPER_MSRA = replace(PAPER_ALEXNET, min_lr=1e-4, epochs=80)
 PAPER_INCEPTION_V2 = replace(PAPER_GOOGLENET, learning_rate=0.045, aux_loss_weights="", milestones="every 1.33",
                              weight_decay=1e-4, batch_size=32, epochs=60)
 # Szegedy et al. 2015 (arXiv:1512.00567), section 8: RMSProp with decay 0.9 and epsilon 1, learning rate 0.045,
-# reduced by 6 % every two epochs, gradients clipped at 2, a running average of the weights, batch size 32 on each of 50
+# reduced by 6% every two epochs, gradients clipped at 2, a running average of the weights, batch size 32 on each of 50
 # replicas; section 7: label smoothing.
 PAPER_INCEPTION_V3 = replace(BASE, optimizer="rmsprop", learning_rate=0.045, momentum=0.0, rho=0.9, epsilon=1.0,
                              lr_schedule="step", milestones="every 2", gamma=0.94, warmup_epochs=0.0,
@@ -104,7 +104,7 @@ PAPER_INCEPTION_V3 = replace(BASE, optimizer="rmsprop", learning_rate=0.045, mom
 # Szegedy et al. 2016 (arXiv:1602.07261), section 4: the same without clipping, label smoothing or auxiliary
 # classifiers.
 PAPER_INCEPTION_V4 = replace(PAPER_INCEPTION_V3, global_clipnorm=0.0, label_smoothing=0.0, aux_loss_weights="")
-# Chollet 2016 (arXiv:1610.02357), section 4.3: SGD, learning rate 0.045, reduced by 6 % every two epochs, weight
+# Chollet 2016 (arXiv:1610.02357), section 4.3: SGD, learning rate 0.045, reduced by 6% every two epochs, weight
 # decay 1e-5, Polyak averaging.
 PAPER_XCEPTION = replace(PAPER_INCEPTION_V4, optimizer="sgd", momentum=0.9, weight_decay=1e-5)
 # He et al. 2016 (arXiv:1603.05027), appendix: CIFAR: learning rate divided by 10 after 32,000 and 48,000 of 64,000
@@ -118,11 +118,11 @@ PAPER_RESNET_V2 = replace(PAPER_RESNET, milestones="30 60", warmup_epochs=0.0, b
 # steps, which are 120 epochs of ImageNet.
 PAPER_RESNET_V1 = replace(PAPER_ALEXNET, learning_rate=0.1, weight_decay=1e-4, batch_size=256, min_lr=1e-4, epochs=120)
 # Section 4.2: CIFAR: learning rate divided by 10 after 32,000 and 48,000 of 64,000 steps of 128 of 45,000 images. With
-# 110 layers 0.01 until the training error is below 80 %, about 400 steps: here a linear warm-up of as many.
+# 110 layers 0.01 until the training error is below 80%, about 400 steps: here a linear warm-up of as many.
 PAPER_RESNET_CIFAR = replace(PAPER_RESNET, milestones="91 136", warmup_epochs=0.0, epochs=182)
 PAPER_RESNET110 = replace(PAPER_RESNET_CIFAR, warmup_epochs=1.1)
 # Srivastava et al. 2015: SGD with momentum, exponential decay of the learning rate. The initial learning rates, 0.025
-# and 0.01 for MNIST, and the weight decay for CIFAR are those of the authors' solvers. Ours: 2 % less per epoch, where
+# and 0.01 for MNIST, and the weight decay for CIFAR are those of the authors' solvers. Ours: 2% less per epoch, where
 # the solvers divide by 10, three times and twice; the number of epochs; and no weight decay for MNIST, where theirs is
 # 0.001.
 PAPER_HIGHWAY = replace(HIGHWAY, optimizer="sgd", lr_schedule="step", milestones="every 1", gamma=0.98,
