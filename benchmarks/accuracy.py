@@ -154,9 +154,12 @@ def train_presets(model_names, data_dir, output_dir):
 
 
 def format_markdown_table(rows):
-    """Return the lines of the Markdown table of accuracy.csv: one line for all seeds of a command on one CPU."""
-    groups = {}
-    for row in rows:
+    """Return the lines of the Markdown table of accuracy.csv: one line for all seeds of a command on one CPU.
+
+    The lines are in the order of the registry.
+    """
+    groups, order = {}, [*registry.MODELS]
+    for row in sorted(rows, key=lambda row: order.index(row["model"])):
         command = row["command"].rpartition(" --seed ")[0]
         groups.setdefault((row["model"], float(row["width"]), command, row["cpu"]), []).append(row)
     lines = ["| model | parameters | dataset | recipe | epochs | test accuracy (%) | runs | minutes per run | CPU |",
