@@ -8,7 +8,7 @@ MAX_ABSENT_CLASSES_SHOWN = 10  # names listed of classes without images
 METRIC_NAMES = ("precision", "recall", "f1")
 
 
-def compute_classification_metrics(predictions, labels, class_names):
+def compute_classification_metrics(predictions, labels, class_names, plural="images"):
     """Return the metrics of each class and their macro averages, as plain numbers for JSON.
 
     A quotient with denominator 0 is 0, as with scikit-learn's `zero_division=0`: the precision of a class that is never
@@ -19,45 +19,48 @@ def compute_classification_metrics(predictions, labels, class_names):
         predictions: int array (n,), the predicted class of each image.
         labels: int array (n,), the true class of each image.
         class_names: list of str, the name of each class.
+        plural: what was classified, "images" or "texts".
 
     Returns:
         A dict with "macro_precision", "macro_recall", "macro_f1", and "per_class_metrics", a list with a dict for each
-        class, in class order: "class" (name), "images" (number of images with this label), "precision", "recall", "f1".
+        class, in class order: "class" (name), `plural` (number of images, or texts, with this label), "precision",
+        "recall", "f1".
     """
     classes = len(class_names)
-    image_counts, predicted_counts = (np.bincount(values, minlength=classes) for values in (labels, predictions))
+    label_counts, predicted_counts = (np.bincount(values, minlength=classes) for values in (labels, predictions))
     correct_counts = np.bincount(labels[predictions == labels], minlength=classes)
     values = {"precision": correct_counts / np.maximum(predicted_counts, 1),
-              "recall": correct_counts / np.maximum(image_counts, 1),
-              "f1": 2 * correct_counts / np.maximum(image_counts + predicted_counts, 1)}
-    has_images = image_counts > 0
-    macro_averages = {f"macro_{metric}": float(values[metric][has_images].mean()) for metric in METRIC_NAMES}
-    per_class_metrics = [{"class": str(name), "images": int(image_counts[index]),
+              "recall": correct_counts / np.maximum(label_counts, 1),
+              "f1": 2 * correct_counts / np.maximum(label_counts + predicted_counts, 1)}
+    has_samples = label_counts > 0
+    macro_averages = {f"macro_{metric}": float(values[metric][has_samples].mean()) for metric in METRIC_NAMES}
+    per_class_metrics = [{"class": str(name), plural: int(label_counts[index]),
                           **{metric: float(values[metric][index]) for metric in METRIC_NAMES}}
                          for index, name in enumerate(class_names)]
     return {**macro_averages, "per_class_metrics": per_class_metrics}
 
 
-def format_metrics(metrics):
+def format_metrics(metrics, plural="images"):
     """Return the result of `compute_classification_metrics` as the lines of a table: the classes, then the averages.
 
-    A last line lists the classes without images, which the averages exclude, if there are any.
+    A last line lists the classes without images, which the averages exclude, if there are any. plural: as for
+    `compute_classification_metrics`.
     """
     rows = metrics["per_class_metrics"]
-    macro_label = f"macro ({sum(row['images'] > 0 for row in rows)} classes)"
+    macro_label = f"macro ({sum(row[plural] > 0 for row in rows)} classes)"
 
-    def make_row(name, images, values):
-        return [name, f"{images:,}", *(f"{value:.2%}" for value in values)]
+    def make_row(name, count, values):
+        return [name, f"{count:,}", *(f"{value:.2%}" for value in values)]
 
-    lines = format_table([["class", "images", "precision", "recall", "F1"],
-                          *(make_row(row["class"], row["images"], [row[metric] for metric in METRIC_NAMES])
+    lines = format_table([["class", plural, "precision", "recall", "F1"],
+                          *(make_row(row["class"], row[plural], [row[metric] for metric in METRIC_NAMES])
                             for row in rows),
-                          make_row(macro_label, sum(row["images"] for row in rows),
+                          make_row(macro_label, sum(row[plural] for row in rows),
                                    [metrics[f"macro_{metric}"] for metric in METRIC_NAMES])], right=range(1, 5))
-    absent_classes = [row["class"] for row in rows if not row["images"]]
+    absent_classes = [row["class"] for row in rows if not row[plural]]
     if absent_classes:
         num_hidden = len(absent_classes) - MAX_ABSENT_CLASSES_SHOWN
         remainder = f" and {num_hidden:,} more" if num_hidden > 0 else ""
-        lines.append("no images, excluded from the macro averages: "
+        lines.append(f"no {plural}, excluded from the macro averages: "
                      f"{', '.join(absent_classes[:MAX_ABSENT_CLASSES_SHOWN])}{remainder}")
     return lines

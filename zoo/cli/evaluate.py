@@ -96,7 +96,7 @@ def execute_evaluate(argv):
             ("split", f"{images.split_name}, {len(images):,} {plural}") if is_own else
             ("data", describe_data(images, plural, config["dataset"].get("source"))),
             ("device", f"{device_name}, {backend}"), *format_scores(scores)]
-    common.print_lines(*(f"{label:9} {text}" for label, text in rows), "", *format_metrics(scores))
+    common.print_lines(*(f"{label:9} {text}" for label, text in rows), "", *format_metrics(scores, plural))
     if notes:
         common.print_lines("", *(f"note: {note}" for note in notes))
 

@@ -108,4 +108,4 @@ def split_off_missing(order, missing):
 def check_limit(limit):
     """Raise a UserError unless `limit` is None or an integer of at least 1."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, np.integer)) or limit < 1):
-        raise UserError(f"limit must be an integer number of images, at least 1; got {limit!r}")
+        raise UserError(f"limit must be an integer of at least 1; got {limit!r}")

@@ -63,7 +63,7 @@ def get_evaluation_data(class_names, labels, probabilities, confusion_examples, 
     return {"matrix": summarize_confusions(labels, probabilities, class_names, modality.name),
             "calibration": summarize_calibration(labels, probabilities, modality.plural),
             "most_confident_errors": errors,
-            "classes": compute_classification_metrics(probabilities.argmax(axis=1), labels, names),
+            "classes": compute_classification_metrics(probabilities.argmax(axis=1), labels, names, modality.plural),
             "many_classes": len(class_names) > MAX_CLASSES_WITH_NAMES}
 
 

@@ -67,4 +67,5 @@ def evaluate_run(run, config, images, checkpoint="best", batch_size=None):
     model = evaluation.load_logits_model(run, config, checkpoint)
     probabilities = evaluation.predict_probabilities(model, images.split, batch_size or get_recipe_batch_size(config))
     names = [str(name) for name in config["dataset"]["class_names"]]
-    return evaluation.compute_metrics(probabilities, images.split.labels, names)
+    return evaluation.compute_metrics(probabilities, images.split.labels, names,
+                                      run_files.get_run_modality(config).plural)

@@ -87,13 +87,14 @@ def compute_loss_and_accuracy(probabilities, labels):
     return {"loss": compute_cross_entropy(probabilities, labels), "accuracy": compute_accuracy(probabilities, labels)}
 
 
-def compute_metrics(probabilities, labels, class_names=None):
+def compute_metrics(probabilities, labels, class_names=None, plural="images"):
     """Return all metrics of probabilities float (n, classes) and labels int (n,), a dict of plain numbers.
 
     loss, accuracy; correct, total: the numbers of correct predictions and of images; ece: the expected calibration
     error with 15 bins; per_class_correct, per_class_total: lists of the same two numbers for each class;
     macro_precision, macro_recall, macro_f1, per_class_metrics: see `compute_classification_metrics`, where classes
-    without `class_names` are called by their indices; top5: with 100 classes or more.
+    without `class_names` are called by their indices; top5: with 100 classes or more. plural: what was classified,
+    "images" or "texts".
     """
     classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
@@ -102,7 +103,7 @@ def compute_metrics(probabilities, labels, class_names=None):
     metrics = {**compute_loss_and_accuracy(probabilities, labels), "correct": int(correct.sum()), "total": len(labels),
                "ece": calibration.compute_calibration_error(probabilities, labels),
                "per_class_correct": correct.tolist(), "per_class_total": total.tolist(),
-               **compute_classification_metrics(predicted, labels, class_names or range(classes))}
+               **compute_classification_metrics(predicted, labels, class_names or range(classes), plural)}
     return metrics | ({"top5": compute_top_k_accuracy(probabilities, labels)} if classes >= MIN_CLASSES_TOP5 else {})
 
 
@@ -117,7 +118,7 @@ def evaluate_test_split(model, dataset, batch_size, run, distribution=data_paral
     for checkpoint in ("last", "best"):
         load_checkpoint_weights(model, run / "checkpoints" / f"{checkpoint}.npz")
         probabilities = predict_probabilities(model, split, batch_size, distribution)
-        metrics = compute_metrics(probabilities, split.labels, dataset.info.class_names)
+        metrics = compute_metrics(probabilities, split.labels, dataset.info.class_names, dataset.info.modality.plural)
         accuracies[f"test_accuracy_{checkpoint}"] = metrics["accuracy"]
         top5 |= {f"test_top5_{checkpoint}": metrics["top5"]} if "top5" in metrics else {}
     if distribution.host == 0:
