@@ -8,14 +8,16 @@ from dataclasses import replace
 import numpy as np
 
 from zoo.data import splits
+from zoo.data.array_labels import (SPLITS, convert_array_pair, convert_to_array, limit_array_splits,
+                                   resolve_array_splits, resolve_class_names)
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
 from zoo.data.dataset_info import DATASETS, DatasetInfo
 from zoo.data.datasets import Dataset
 from zoo.data.pixel_values import CHUNK_SIZE, to_uint8
 from zoo.errors import UserError
+from zoo.modality import IMAGE
 from zoo.utils.io import expand_user, replace_surrogates
 
-SPLITS = ("train", "validation", "test")
 NPZ_LAYOUTS = (  # {split: names of the arrays of images and labels}
     {"train": ("x_train", "y_train"), "validation": ("x_val", "y_val"), "test": ("x_test", "y_test")},  # Keras
     {"train": ("train_images", "train_labels"), "validation": ("val_images", "val_labels"),
@@ -50,7 +52,7 @@ def load_arrays(train, validation=None, test=None, *, class_names=None, limit=No
     pairs = {split: pair for split, pair in zip(SPLITS, (train, validation, test), strict=True) if pair is not None}
     images, labels, classes = {}, {}, 0
     for split, pair in pairs.items():
-        images[split], labels[split], split_classes = convert_array_pair(pair, split)
+        images[split], labels[split], split_classes = convert_array_pair(pair, split, convert_images, IMAGE)
         classes = max(classes, split_classes)
     shapes = {split: pixels.shape[1:] for split, pixels in images.items()}
     for split, shape in shapes.items():
@@ -61,19 +63,13 @@ def load_arrays(train, validation=None, test=None, *, class_names=None, limit=No
     images, notes = to_uint8(images)
 
     indices, split_notes = resolve_array_splits(labels, names)
+    parts = {split: splits.Split(images[source_split], labels[source_split], part)
+             for split, (source_split, part) in limit_array_splits(indices, labels, limit).items()}
     mean, std = compute_mean_and_std(images["train"], indices["train"])
     counts = {split: len(indices[split]) for split in SPLITS}
     info = DatasetInfo(name=name, title=f"images of {name}", classes=len(names), shape=shapes["train"], mean=mean,
                        std=std, class_names=names, source=source, license="", classes_per_column=(len(names),),
                        **counts)
-    parts = {}
-    for split in SPLITS:
-        source_split = split if split in pairs else "train"  # a missing split shares the training arrays
-        part = indices[split]
-        is_as_given = split in pairs and not (split == "train" and split_notes)
-        if is_as_given and limit is not None and limit < len(part):
-            part = part[splits.make_stratified_order(labels[source_split][part], splits.SPLIT_SEED)]
-        parts[split] = splits.Split(images[source_split], labels[source_split], part[:limit])
     return Dataset(info, **parts, source=source, notes=(*notes, *split_notes),
                    origin={"kind": "arrays", "fingerprint": fingerprint_splits(parts)})
 
@@ -89,26 +85,9 @@ def fingerprint_splits(parts):
     return digest.hexdigest()
 
 
-def convert_array_pair(pair, split):
-    """Return (images, labels, classes) of one split: images with a channel axis, labels int64 (n,)."""
-    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-        length = f" of length {len(pair)}" if isinstance(pair, (tuple, list)) else ""
-        raise UserError(f"the {split} data must be a pair (images, labels); got an object of type "
-                        f"{type(pair).__name__}{length}")
-    images = convert_image_array(convert_to_array(pair[0], f"{split} images"), split)
-    labels, classes = convert_label_array(convert_to_array(pair[1], f"{split} labels"), split)
-    if len(images) != len(labels):
-        raise UserError(f"the {split} data have {len(images)} images, but {len(labels)} labels; give one "
-                        "label per image")
-    return images, labels, classes
-
-
-def convert_to_array(values, what):
-    """Return np.asarray(values); raise UserError, in which `what` names the values, if that fails."""
-    try:
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors on a GPU
-        raise UserError(f"the {what} cannot be converted to an array: {' '.join(str(error).split())}") from None
+def convert_images(values, split):
+    """Return images as (n, height, width, 1 or 3), with their dtype and values unchanged."""
+    return convert_image_array(convert_to_array(values, f"{split} images"), split)
 
 
 def convert_image_array(images, split):
@@ -128,78 +107,6 @@ def convert_image_array(images, split):
         raise UserError(f"the {split} images have dtype {images.dtype}; give uint8, another integer dtype, floats "
                         "or bool")
     return images
-
-
-def convert_label_array(labels, split):
-    """Return (labels int64 (n,), number of classes) of labels (n,), (n, 1) or one-hot (n, classes)."""
-    if labels.dtype.kind not in "iufb":
-        raise UserError(f"the {split} labels have dtype {labels.dtype}; give integers from 0, and the names of the "
-                        "classes as class_names")
-    if labels.ndim not in (1, 2):
-        raise UserError(f"the {split} labels have shape {labels.shape}; give (n,), (n, 1) or one-hot (n, classes)")
-    if not labels.size:
-        raise UserError(f"the {split} labels are empty: shape {labels.shape}")
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        invalid = np.flatnonzero(((labels != 0) & (labels != 1)).any(axis=1) | ((labels == 1).sum(axis=1) != 1))
-        if len(invalid):
-            row = np.array2string(labels[invalid[0]], separator=", ", threshold=MAX_ARRAYS_SHOWN, max_line_width=10_000)
-            raise UserError(f"the {split} labels, of shape {labels.shape}, are not one-hot: row {invalid[0]} is {row}")
-        return labels.argmax(axis=1), labels.shape[1]
-    labels = labels.reshape(-1)
-    invalid = np.flatnonzero(~((labels >= 0) & (labels < 2**31) & (labels == np.floor(labels))))
-    if len(invalid):
-        raise UserError(f"the {split} labels must be integers from 0; the one at index {invalid[0]} is "
-                        f"{labels[invalid[0]]}")
-    return labels.astype(np.int64), int(labels.max()) + 1
-
-
-def resolve_class_names(class_names, labels, classes):
-    """Return the class names as a tuple of str; raise UserError if names and labels do not match.
-
-    labels: {split: int64 (n,)}. classes: the number of classes according to the labels.
-    """
-    present = np.unique(np.concatenate([np.unique(part) for part in labels.values()]))
-    if len(present) == 1:
-        raise UserError(f"all labels are {present[0]}, a single class; a classifier needs at least two")
-    names = None if class_names is None else check_class_names(class_names)
-    if names is not None and len(names) < classes:
-        raise UserError(f"class_names has {len(names)} names, but the labels have {classes} classes, 0 to "
-                        f"{classes - 1}")
-    classes = classes if names is None else len(names)
-    trained = np.unique(labels["train"])
-    if len(trained) < classes:
-        # Not np.arange(classes), so that a single label of a billion does not allocate gigabytes.
-        label = np.setdiff1d(np.arange(len(trained) + 1), trained)[0]
-        label_name = "" if names is None else f" ({names[label]!r})"
-        raise UserError(f"label {label}{label_name} has no training images, but there are {classes} classes, "
-                        f"0 to {classes - 1}; add images, or number the labels without gaps")
-    return tuple(map(str, range(classes))) if names is None else names
-
-
-def check_class_names(class_names):
-    names = () if isinstance(class_names, str) else tuple(class_names)
-    if not names or not all(isinstance(name, str) for name in names):
-        raise UserError(f"class_names must be a list of names, such as ['cat', 'dog']; got {class_names!r}")
-    duplicate = next((name for name in names if names.count(name) > 1), None)
-    if duplicate is not None:
-        raise UserError(f"class_names contains the name {duplicate!r} twice; give each class a unique name")
-    return tuple(map(replace_surrogates, names))  # NumPy's str_ is a subclass of str
-
-
-def resolve_array_splits(labels, class_names):
-    """Return ({split: indices into its source arrays}, notes); splits not in `labels` are split off from train."""
-    missing = [split for split in splits.HELD_OUT_TENTHS if split not in labels]
-    indices = {split: np.arange(len(part)) for split, part in labels.items()}
-    if not missing:
-        return indices, ()
-    indices |= splits.split_off_missing(splits.make_stratified_order(labels["train"], splits.SPLIT_SEED), missing)
-    untrained = np.setdiff1d(np.arange(len(class_names)), labels["train"][indices["train"]])
-    if len(untrained):
-        count = int((labels["train"] == untrained[0]).sum())
-        raise UserError(f"label {untrained[0]} ({class_names[untrained[0]]!r}) has too few training images, {count}, "
-                        f"to split off {' and '.join(missing)} images; add images, or give these splits")
-    sizes = " and ".join(f"{split} ({len(indices[split]):,} images)" for split in missing)
-    return indices, (f"{sizes} split off from train at random (fixed seed)",)
 
 
 def compute_mean_and_std(images, indices):

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.data import datasets, image_folder
-from zoo.data.arrays import (NPZ_LAYOUTS, convert_array_pair, get_total_memory, make_npz_layout_error,
+from zoo.data.array_labels import convert_array_pair
+from zoo.data.arrays import (NPZ_LAYOUTS, convert_images, get_total_memory, make_npz_layout_error,
                              normalize_array_names)
+from zoo.data.dataset_info import DATASETS
 from zoo.data.folder_images import FolderImages
 from zoo.data.folder_layout import parse_split_name
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
-from zoo.data.loading import check_source_arguments, get_source_kind, split_nested_pairs
+from zoo.data.loading import check_source_arguments, get_source_kind, resolve_shape, split_nested_pairs
 from zoo.data.pixel_values import to_uint8
 from zoo.data.splits import Split
 from zoo.errors import UserError
+from zoo.modality import IMAGE
 from zoo.utils.io import expand_user
 
 SPLITS = ("train", "validation", "test")
@@ -68,20 +71,16 @@ def load_labeled_images(source, class_names, shape, *, split_name="test", data_d
     kind = get_source_kind(source)
     check_source_arguments(kind, {"data_dir": data_dir})
     check_split_name(split_name)
+    resolve_shape(kind, source, shape)  # refuses texts
     if kind == "folder":
         return load_labeled_folder(expand_user(source), class_names, shape, split_name, labels_from, white_levels)
     if kind == "npz":
         return load_labeled_npz(expand_user(source).absolute(), class_names, shape, split_name)
     if kind == "arrays":
-        train, test = split_nested_pairs(source)
-        if test is not None:  # as Keras's load_data() returns them
-            if split_name == "validation":
-                raise make_missing_split_error("the arrays", split_name, ("train", "test"))
-            pair = test if split_name == "test" else train
-            return load_labeled_arrays(pair, "arrays", class_names, shape, split_name)
-        if split_name != "test":
-            raise make_missing_split_error("a pair of arrays", split_name, ())
-        return load_labeled_arrays(source, "arrays", class_names, shape, None)
+        pair, split_name = select_labeled_pair(source, split_name)
+        return load_labeled_arrays(pair, "arrays", class_names, shape, split_name)
+    if kind == "name":
+        check_image_shape(DATASETS[source].shape, shape, source)  # before it is downloaded
     dataset = source if kind == "dataset" else datasets.load_dataset_by_name(source, data_dir=data_dir)
     return load_labeled_split(dataset, class_names, shape, split_name)
 
@@ -92,6 +91,18 @@ def check_split_name(name):
         suggestion = parse_split_name(name) if isinstance(name, str) else None
         hint = f"; give {suggestion!r}" if suggestion in SPLITS else ""
         raise UserError(f"split must be 'train', 'validation' or 'test'; got {name!r}{hint}")
+
+
+def select_labeled_pair(source, split_name):
+    """Return (the pair of arrays to evaluate on, its split or None for all) of one pair, or of a pair of pairs."""
+    train, test = split_nested_pairs(source)
+    if test is None:
+        if split_name != "test":
+            raise make_missing_split_error("a pair of arrays", split_name, ())
+        return source, None
+    if split_name == "validation":
+        raise make_missing_split_error("the arrays", split_name, ("train", "test"))
+    return test if split_name == "test" else train, split_name
 
 
 def load_labeled_folder(folder, class_names, shape, split_name, labels_from, white_levels=None):
@@ -143,16 +154,21 @@ def find_npz_pair(path, array_names, split_name):
 def load_labeled_arrays(pair, source, class_names, shape, split_name):
     """Return the LabeledImages of a pair of arrays whose labels are indices into `class_names`."""
     try:
-        images, labels, _ = convert_array_pair(pair, split_name or "given")
+        images, labels, _ = convert_array_pair(pair, split_name or "given", convert_images, IMAGE)
         pixels, notes = to_uint8({split_name or "given": images})
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
     check_image_shape(images.shape[1:], shape, source)
+    check_max_label(labels, class_names, source)
+    return LabeledImages(Split(*pixels.values(), labels, np.arange(len(labels))), source, split_name, notes)
+
+
+def check_max_label(labels, class_names, source):
+    """Raise UserError for a label that is not an index into `class_names`."""
     max_label = int(labels.max())
     if max_label >= len(class_names):
         raise UserError(f"{source} has the label {max_label}, but the model has {len(class_names)} classes, 0 to "
                         f"{len(class_names) - 1}: {format_class_names(class_names)}")
-    return LabeledImages(Split(*pixels.values(), labels, np.arange(len(labels))), source, split_name, notes)
 
 
 def load_labeled_split(dataset, class_names, shape, split_name):
@@ -185,7 +201,7 @@ def check_image_shape(actual, expected, source):
 
 def make_missing_split_error(source, split_name, present):
     present = [name for name in SPLITS if name in present]
-    hint = f"it has {', '.join(present)}" if present else "it has no splits: omit split to use all images"
+    hint = f"it has {', '.join(present)}" if present else "it has no splits: omit split to use all of it"
     return UserError(f"{source} has no {split_name} split; {hint}")
 
 

@@ -6,6 +6,7 @@ from zoo.data import image_folder
 from zoo.data.arrays import load_arrays, load_npz
 from zoo.data.dataset_info import DATASETS, describe_datasets
 from zoo.data.datasets import Dataset, load_dataset_by_name
+from zoo.data.text_arrays import has_texts
 from zoo.errors import UserError, unknown_name_error
 from zoo.modality import IMAGE, TEXT, get_modality
 from zoo.utils.io import expand_user
@@ -13,7 +14,7 @@ from zoo.utils.io import expand_user
 # The arguments that apply to each kind of source.
 SOURCE_ARGUMENTS = {
     "dataset": (),
-    "arrays": ("validation_data", "test_data", "class_names", "limit"),
+    "arrays": ("validation_data", "test_data", "class_names", "limit", "sequence_length"),
     "folder": ("image_size", "labels_from", "invalid_images", "limit", "sequence_length"),
     "npz": ("class_names", "limit"),
     "csv": ("limit", "sequence_length"),
@@ -23,7 +24,7 @@ SOURCE_ARGUMENTS = {
 SOURCE_DESCRIPTIONS = {"dataset": "a zoo.Dataset", "arrays": "arrays", "folder": "a folder", "npz": "an .npz file",
                        "csv": "a .csv file", "name": "the name of a dataset"}
 SOURCE_KINDS = ("the name of a dataset, a folder of class folders, an .npz file, a .csv file of texts, a pair of "
-                "arrays (images, labels), or a zoo.Dataset")
+                "arrays, (images, labels) or (texts, labels), or a zoo.Dataset")
 FILE_KINDS = {".npz": "npz", ".csv": "csv"}  # by suffix
 
 
@@ -46,6 +47,8 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
             - a pair of arrays (images, labels). Images are (n, height, width), (n, height, width, 1) or
               (n, height, width, 3): integers or floats of 0 to 255, or floats of 0 to 1 or bool, which are
               multiplied by 255. Labels are integers from 0, (n,) or (n, 1), or one-hot, (n, classes).
+            - for texts, a pair (texts, labels) of a list or array of str (n,); or of token ids, integers (n, length),
+              as described in docs/text.md. Labels are as for images.
             - a pair of such pairs, ((x_train, y_train), (x_test, y_test)), as Keras's `load_data()` returns them.
             - a `zoo.Dataset`, which is returned unchanged.
         data_dir: str or Path, the folder with the files of a named dataset; default: the environment variable
@@ -55,15 +58,15 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
         image_size: int or (height, width), the size in pixels to which the images of a folder are resized; default:
             that of `shape`.
         shape: (height, width, channels) of the images of a folder, 1 or 3 channels, as the model expects them. Images
-            of other sources keep their shape. (length,) for texts. Default: (32, 32, 3), and (100,) for "imdb" and a
-            .csv file.
+            of other sources keep their shape. (length,) for texts. Default: (32, 32, 3), and (100,) for "imdb", a .csv
+            file and arrays of str.
         validation_data, test_data: pairs of arrays like `source`. A split that is not given, or is missing from a
             folder or file, is split off from the training images: a tenth, stratified, with a fixed seed.
         class_names: list of str, a name for each label of arrays or of an .npz file; default: "0", "1", ...
         labels_from: "folder", or "filename" for a folder of files such as cat.123.jpg, whose class is cat.
         invalid_images: "error", or "skip" to skip unreadable files of a folder; a note lists them.
         sequence_length: int, the length in tokens to which texts are padded or truncated at the front; default: that
-            of `shape`.
+            of `shape`. Token ids keep their length.
         vocabulary: int, the number of token ids of texts, see docs/text.md; default: 20,000.
 
     Returns:
@@ -122,22 +125,52 @@ def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_siz
     kind = get_source_kind(source)
     check_source_arguments(kind, arguments)
     if kind == "dataset":
-        return source
+        return check_vocabulary(source, vocabulary)
     shape = resolve_shape(kind, source, shape, sequence_length)
     load_source = get_modality(shape).get_function("load_source")
     return load_source(kind, source, shape=shape, vocabulary=vocabulary,
                        **{name: value for name, value in arguments.items() if value is not None})
 
 
-def resolve_shape(kind, source, shape, sequence_length):
+def resolve_shape(kind, source, shape, sequence_length=None):
     """Return the shape of the samples: as requested, or the default; UserError if the source has no such samples."""
-    source_shape = DATASETS[source].shape if kind == "name" else TEXT.shape_example if kind == "csv" else None
+    source_shape = get_source_shape(kind, source)
     default = TEXT.shape_example if sequence_length is not None and source_shape is None else IMAGE.shape_example
     shape = tuple(shape or source_shape or default)
-    if source_shape and get_modality(shape) is not get_modality(source_shape):
-        raise UserError(f"{source} has {get_modality(source_shape).plural}, and the shape {shape} is for "
-                        f"{get_modality(shape).plural}; {describe_datasets(get_modality(shape))}")
+    modality = get_modality(shape)
+    if source_shape and modality is not get_modality(source_shape):
+        raise UserError(f"the samples of {describe_source(kind, source)} are {get_modality(source_shape).plural}, and "
+                        f"the shape {shape} is for {modality.plural}; {describe_datasets(modality)}")
     return shape
+
+
+def get_source_shape(kind, source):
+    """Return a shape of the samples of a source, for their modality; None where that is not known without the model."""
+    if kind == "dataset":
+        return source.info.shape
+    if kind == "name":
+        return DATASETS[source].shape
+    return TEXT.shape_example if kind == "csv" or kind == "arrays" and has_text_samples(source) else None
+
+
+def describe_source(kind, source):
+    """Return the name or path of a source, for messages; what it is where it has neither."""
+    return SOURCE_DESCRIPTIONS[kind] if kind in ("dataset", "arrays") else source
+
+
+def has_text_samples(source):
+    """Return whether a pair (samples, labels), or a pair of such pairs, has texts as str."""
+    train, _ = split_nested_pairs(source)
+    return len(train) > 0 and has_texts(train[0])
+
+
+def check_vocabulary(dataset, vocabulary):
+    """Return a Dataset; UserError if it has more token ids than a model with this `vocabulary`, None for any."""
+    size = dataset.origin.get("vocabulary", 0)
+    if vocabulary is not None and size > vocabulary:
+        raise UserError(f"the dataset {dataset.info.name} has {size} token ids, and the model {vocabulary}; give "
+                        f"vocabulary={size}, or load the dataset with vocabulary={vocabulary}")
+    return dataset
 
 
 def load_image_source(kind, source, *, shape, image_size=None, sequence_length=None, vocabulary=None, data_dir=None,
@@ -145,14 +178,10 @@ def load_image_source(kind, source, *, shape, image_size=None, sequence_length=N
                       labels_from="folder", invalid_images="error"):
     """Return the Dataset of images; see `load_data`. kind: of the source, see `get_source_kind`."""
     if sequence_length is not None:
-        IMAGE.require("sequence_length=...", source, "omit it")
+        IMAGE.require("sequence_length=...", describe_source(kind, source), "omit it")
     if kind == "arrays":
-        train, test = split_nested_pairs(source)
-        if test is not None and test_data is not None:
-            raise UserError("the test images were given twice: the second pair of ((images, labels), (images, labels)) "
-                            "is the test data; omit it or test_data")
-        return load_arrays(train, validation_data, test_data if test is None else test, class_names=class_names,
-                           limit=limit)
+        pairs = resolve_array_pairs(source, validation_data, test_data)
+        return load_arrays(**pairs, class_names=class_names, limit=limit)
     if kind == "folder":
         return image_folder.load_image_folder(expand_user(source), resolve_image_shape(image_size, shape),
                                               labels_from=labels_from, limit=limit, invalid_images=invalid_images)
@@ -199,12 +228,23 @@ def get_source_kind(source):
     raise UserError(f"there is no folder, .npz or .csv file {str(source)!r}")
 
 
+def resolve_array_pairs(source, validation_data, test_data):
+    """Return {split: (samples, labels)} of the splits that are given as arrays, the training split first."""
+    train, test = split_nested_pairs(source)
+    if test is not None and test_data is not None:
+        raise UserError("the test data were given twice: the second pair of ((x_train, y_train), (x_test, y_test)) is "
+                        "the test data; omit it or test_data")
+    pairs = {"train": train, "validation": validation_data, "test": test_data if test is None else test}
+    return {split: pair for split, pair in pairs.items() if pair is not None}
+
+
 def split_nested_pairs(source):
     """Return (training pair, test pair) of ((x_train, y_train), (x_test, y_test)); (source, None) for one pair."""
-    def has_images(value):  # labels have fewer than three axes
-        return isinstance(value, (tuple, list)) and len(value) == 2 and getattr(value[0], "ndim", 0) >= 3
+    def has_samples(value):  # a pair of two labels has at most one axis in each
+        return isinstance(value, (tuple, list)) and len(value) == 2 and (getattr(value[0], "ndim", 0) >= 2
+                                                                        or has_texts(value[0]))
 
-    return tuple(source) if len(source) == 2 and all(map(has_images, source)) else (source, None)
+    return tuple(source) if len(source) == 2 and all(map(has_samples, source)) else (source, None)
 
 
 def resolve_image_shape(image_size, shape):

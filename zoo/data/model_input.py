@@ -3,7 +3,8 @@
 import numpy as np
 
 from zoo.data import image_io
-from zoo.data.arrays import convert_image_array, convert_to_array
+from zoo.data.array_labels import convert_to_array
+from zoo.data.arrays import convert_image_array
 from zoo.data.pixel_values import to_uint8
 from zoo.errors import UserError
 

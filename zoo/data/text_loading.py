@@ -1,37 +1,43 @@
-"""Loading texts as a `zoo.Dataset`: IMDB, a folder of class folders, or a .csv file. No backend is loaded."""
+"""Loading texts as a `zoo.Dataset`: IMDB, a folder of class folders, a .csv file, or arrays. No backend is loaded."""
 
 import hashlib
 from dataclasses import replace
 
 import numpy as np
 
-from zoo.data import splits, text_files
+from zoo.data import array_labels, splits, text_files
+from zoo.data.array_labels import SPLITS
 from zoo.data.dataset_info import DatasetInfo, get_dataset_info, select_label_set
 from zoo.data.datasets import Dataset, locate_or_download
-from zoo.data.image_folder import FOLDER_SPLITS, resolve_folder_splits
+from zoo.data.image_folder import resolve_folder_splits
 from zoo.data.imdb import read_imdb
-from zoo.data.labeled_images import LabeledImages, check_split_name, make_missing_split_error, match_labels
+from zoo.data.loading import describe_source, resolve_array_pairs
 from zoo.data.splits import Split
-from zoo.data.vocabulary import DEFAULT_SIZE, WORDS_FILE, count_words
+from zoo.data.text_arrays import check_token_ids, convert_texts
+from zoo.data.vocabulary import DEFAULT_SIZE, WORDS_FILE, count_words, make_id_vocabulary
 from zoo.errors import UserError
 from zoo.modality import TEXT, override_size
 from zoo.utils.io import expand_user, replace_surrogates
 
-SOURCES = "texts are given as the name imdb, a folder of class folders with .txt files, or a .csv file"
+SOURCES = ("texts are given as the name imdb, a folder of class folders with .txt files, a .csv file, or a pair (texts, "
+           "labels)")
 
 
 def load_text_source(kind, source, *, shape, vocabulary=None, sequence_length=None, data_dir=None, limit=None,
-                     label_mode="fine", **image_arguments):
+                     label_mode="fine", validation_data=None, test_data=None, class_names=None, **image_arguments):
     """Return the Dataset of texts; see `zoo.load_data`. kind: of the source, see `loading.get_source_kind`."""
     for argument in image_arguments:
-        TEXT.require(f"{argument}=...", source, "omit it")
+        TEXT.require(f"{argument}=...", describe_source(kind, source), "omit it")
     splits.check_limit(limit)
     (length,) = override_size(shape, source, sequence_length=sequence_length)
     size = DEFAULT_SIZE if vocabulary is None else vocabulary
     if kind == "name":
         return load_imdb(select_label_set(get_dataset_info(source), label_mode), length, size, data_dir, limit)
+    if kind == "arrays":
+        pairs = resolve_array_pairs(source, validation_data, test_data)
+        return load_text_arrays(pairs, length, size, id_length=sequence_length, class_names=class_names, limit=limit)
     if kind not in ("folder", "csv"):
-        raise UserError(f"{SOURCES}; got {kind}")
+        raise UserError(f"{SOURCES}; got {source}")
     return load_text_files(expand_user(source), length, size, limit)
 
 
@@ -44,22 +50,67 @@ def load_text_files(path, length, size, limit=None):
     if len(listing.class_names) < 2:
         raise UserError(f"{path} has a single class, {listing.class_names[0]!r}; a classifier needs at least two")
     indices, notes = resolve_folder_splits(listing, limit, TEXT.plural)
-    vocabulary = count_words((listing.texts[index] for index in indices["train"]), size)
-    if not vocabulary.words:
-        raise UserError(f"the training texts of {path} contain no words")
-    parts = {}
-    for name, part in indices.items():
-        tokens, counts = encode_texts(listing.texts, part, vocabulary, length)
-        parts[name] = Split(tokens, listing.labels[part], np.arange(len(part)))
-        notes += describe_unknown_words(name, *counts) if name == "validation" else ()
+    sources = {split: (listing.texts, listing.labels, part) for split, part in indices.items()}
+    vocabulary, parts, unknown_notes = encode_splits(sources, length, size, path)
     name = replace_surrogates(path.absolute().stem if path.is_file() else path.absolute().name)
-    info = DatasetInfo(name=name, title=f"texts of {name}", classes=len(listing.class_names), shape=(length,), mean=(),
-                       std=(), class_names=listing.class_names, source=str(path), license="",
-                       classes_per_column=(len(listing.class_names),),
-                       **{split: len(part) for split, part in parts.items()})
-    return Dataset(info, **parts, source=str(path.absolute()), notes=(*listing.notes, *notes),
-                   origin={"kind": "texts", "vocabulary": size, "fingerprint": fingerprint_texts(parts, vocabulary)},
-                   files={WORDS_FILE: vocabulary.to_text()})
+    return make_text_dataset(name, str(path.absolute()), listing.class_names, parts, vocabulary, length,
+                             (*listing.notes, *notes, *unknown_notes), {"kind": "texts", "vocabulary": size})
+
+
+def load_text_arrays(pairs, length, size, *, id_length=None, class_names=None, limit=None):
+    """Return the Dataset of {split: (texts, labels)}; see `zoo.load_data`.
+
+    Texts are str, which are brought to `length`; or token ids, whose words are not known. id_length: the length that
+    these must have; None: any.
+    """
+    texts, labels, classes = {}, {}, 0
+    for split, pair in pairs.items():
+        texts[split], labels[split], split_classes = array_labels.convert_array_pair(pair, split, convert_texts, TEXT)
+        classes = max(classes, split_classes)
+        if isinstance(texts[split], list) is not isinstance(texts["train"], list):
+            raise UserError(f"of the train and the {split} texts, one are str and one token ids; give the same in all "
+                            "splits")
+    names = array_labels.resolve_class_names(class_names, labels, classes, TEXT.plural)
+    indices, notes = array_labels.resolve_array_splits(labels, names, TEXT.plural)
+    sources = {split: (texts[source], labels[source], part)
+               for split, (source, part) in array_labels.limit_array_splits(indices, labels, limit).items()}
+    if isinstance(texts["train"], list):
+        vocabulary, parts, unknown_notes = encode_splits(sources, length, size, "the arrays")
+    else:
+        length = texts["train"].shape[1] if id_length is None else id_length
+        tokens = {split: check_token_ids(ids, length, size, f"{split} texts") for split, ids in texts.items()}
+        vocabulary, unknown_notes = make_id_vocabulary(size), ()
+        parts = {split: Split(tokens.get(split, tokens["train"]), split_labels, part)
+                 for split, (_, split_labels, part) in sources.items()}
+    return make_text_dataset("arrays", "arrays", names, parts, vocabulary, length, (*notes, *unknown_notes),
+                             {"kind": "arrays", "vocabulary": size})
+
+
+def encode_splits(sources, length, size, subject):
+    """Return (Vocabulary of the training texts, {split: Split of token ids}, notes).
+
+    sources: {split: (texts, labels, indices of those to use)}. size: maximum number of token ids. subject: where they
+    are from.
+    """
+    texts, _, indices = sources["train"]
+    vocabulary = count_words((texts[index] for index in indices), size)
+    if not vocabulary.words:
+        raise UserError(f"the training texts of {subject} contain no words")
+    parts, notes = {}, ()
+    for split, (texts, labels, indices) in sources.items():
+        tokens, counts = encode_texts(texts, indices, vocabulary, length)
+        parts[split] = Split(tokens, labels[indices], np.arange(len(indices)))
+        notes += describe_unknown_words(split, *counts) if split == "validation" else ()
+    return vocabulary, parts, notes
+
+
+def make_text_dataset(name, source, class_names, parts, vocabulary, length, notes, origin):
+    """Return the Dataset of {split: Split of token ids}; origin: see `Dataset`, without the fingerprint."""
+    info = DatasetInfo(name=name, title=f"texts of {name}", classes=len(class_names), shape=(length,), mean=(), std=(),
+                       class_names=class_names, source=source, license="", classes_per_column=(len(class_names),),
+                       **{split: len(parts[split]) for split in SPLITS})
+    return Dataset(info, **parts, source=source, notes=notes, files={WORDS_FILE: vocabulary.to_text()},
+                   origin={**origin, "fingerprint": fingerprint_texts(parts, vocabulary)})
 
 
 def encode_texts(texts, indices, vocabulary, length):
@@ -102,44 +153,3 @@ def load_imdb(info, length, size, data_dir=None, limit=None):
                    Split(tokens, labels, validation[:limit]), Split(test_tokens, test_labels, test[:limit]),
                    source=str(layout.path), notes=notes, origin={"vocabulary": size},
                    files={WORDS_FILE: vocabulary.to_text()})
-
-
-def load_labeled_texts(source, class_names, length, vocabulary, split_name="test"):
-    """Return the LabeledImages, whose images are token ids, of a folder or .csv file, or of a Dataset.
-
-    From a folder with splits the split `split_name` is used, otherwise all texts. Classes are matched by name.
-
-    Args:
-        source: path, or a Dataset with the words of `vocabulary`.
-        class_names: list of str, the classes of the model.
-        length: int, of the model's input in tokens.
-        vocabulary: the Vocabulary of the model.
-        split_name: "test", "validation" or "train".
-
-    Raises:
-        UserError: for a class that is not in `class_names`, a missing split, or another kind of source.
-    """
-    check_split_name(split_name)
-    if isinstance(source, Dataset):
-        if source.files.get(WORDS_FILE) != vocabulary.to_text() or source.info.shape != (length,):
-            raise UserError(f"{source.source} has other token ids than those that the model was trained on; give its "
-                            "folder or .csv file")
-        split = getattr(source, split_name)
-        labels = match_labels(split.labels, source.info.class_names, class_names, source.source)
-        return LabeledImages(split.with_labels(labels), source.source, split_name)
-    path = expand_user(source) if isinstance(source, (str, bytes)) or hasattr(source, "__fspath__") else None
-    if path is None or not (path.is_dir() or path.suffix.lower() == ".csv" and path.is_file()):
-        raise UserError("data must be a folder of class folders with .txt files or a .csv file for a run on texts; got "
-                        f"{source if path else type(source).__name__!r}")
-    listing = text_files.list_texts(path)
-    has_splits, indices = bool((listing.split_ids > 0).any()), np.arange(len(listing))
-    if has_splits:
-        indices = np.flatnonzero(listing.split_ids == FOLDER_SPLITS.index(split_name))
-    if not len(indices) or split_name != "test" and not has_splits:
-        raise make_missing_split_error(path, split_name, {FOLDER_SPLITS[split_id]
-                                                          for split_id in np.unique(listing.split_ids)} - {""})
-    labels = match_labels(listing.labels[indices], listing.class_names, class_names, path)
-    tokens, counts = encode_texts(listing.texts, indices, vocabulary, length)
-    return LabeledImages(Split(tokens, labels, np.arange(len(labels))), str(path.absolute()),
-                         split_name if has_splits else None,
-                         (*listing.notes, *describe_unknown_words(split_name, *counts)))

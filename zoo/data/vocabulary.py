@@ -21,6 +21,7 @@ DEFAULT_SIZE = 20_000  # token ids
 WORDS_FILE = "words.txt"  # in a run directory: a word per line, the most frequent first
 MAX_WORDS_BYTES = 64 * 2**20  # of that file
 UNKNOWN_TEXT = "?"  # stands for an unknown word where texts are shown
+ID_MARK = "#"  # before a token id whose word is not known; a separator, so no text has such a word
 
 
 def split_words(text):
@@ -39,6 +40,16 @@ def count_words(texts, size):
         counts.update(split_words(text))
     ranked = sorted(counts, key=lambda word: (-counts[word], word))
     return Vocabulary(tuple(ranked[:max(0, size - FIRST_WORD)]))
+
+
+def make_id_vocabulary(size):
+    """Return the Vocabulary of `size` token ids whose words are not known: "#4" stands for the word of the id 4."""
+    return Vocabulary(tuple(f"{ID_MARK}{token}" for token in range(FIRST_WORD, size)))
+
+
+def parse_vocabulary(text):
+    """Return the Vocabulary of the content of WORDS_FILE."""
+    return Vocabulary(tuple(text.split("\n")[:-1]))
 
 
 def encode_ranks(ranks, length, size):
@@ -61,13 +72,26 @@ class Vocabulary:
 
     @functools.cached_property
     def ranks(self):
-        """{word: rank}, from 1."""
+        """{word: rank}, from 1; UserError where only the token ids are known."""
+        if self.words and self.words[0].startswith(ID_MARK):
+            raise UserError("the model was trained on token ids, whose words are not known; give token ids, or write "
+                            f"the words into {WORDS_FILE} of the run, that of the id {FIRST_WORD} first")
         return {word: rank for rank, word in enumerate(self.words, start=1) if word}
 
     def encode(self, text, length):
         """Return (token ids int32 (length,), number of words, number of unknown words) of a text."""
         ranks = [self.ranks.get(word, 0) for word in split_words(text)]
         return encode_ranks(ranks, length, len(self.words) + FIRST_WORD), len(ranks), ranks.count(0)
+
+    def translate(self, tokens, vocabulary):
+        """Return token ids of this Vocabulary, an integer array, as those of another one.
+
+        Words that the other one lacks, and ids beyond the words of this one, become unknown.
+        """
+        ranks = np.array([0, *(vocabulary.ranks.get(word, 0) for word in self.words)], np.int32)
+        words = np.where(ranks == 0, UNKNOWN, ranks + FIRST_WORD - 1)
+        table = np.concatenate([[PADDING, START, UNKNOWN], words, [UNKNOWN]]).astype(np.int32)
+        return table[np.minimum(tokens, len(table) - 1)]
 
     def decode(self, ids):
         """Return the words of token ids, a list without padding and start; UNKNOWN_TEXT for unknown ones."""
@@ -92,4 +116,4 @@ def read_vocabulary(run):
                         "or train again") from None
     if text and not text.endswith("\n"):
         raise UserError(f"{path} is damaged (its last line is incomplete): restore an intact copy, or train again")
-    return Vocabulary(tuple(text.split("\n")[:-1]))
+    return parse_vocabulary(text)

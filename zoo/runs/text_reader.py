@@ -1,4 +1,4 @@
-"""What a model for texts classifies: text files, token ids and labelled texts. No backend is loaded."""
+"""What a model for texts classifies: texts, their files, token ids and labelled texts. No backend is loaded."""
 
 import os
 from collections import namedtuple
@@ -6,7 +6,8 @@ from collections import namedtuple
 import numpy as np
 
 from zoo.data import text_files
-from zoo.data.text_loading import load_labeled_texts
+from zoo.data.labeled_texts import load_labeled_texts
+from zoo.data.text_arrays import check_token_ids, convert_texts, has_texts
 from zoo.data.vocabulary import FIRST_WORD, read_vocabulary
 from zoo.errors import UserError
 from zoo.runs.image_reader import prepare_file_batches
@@ -14,6 +15,7 @@ from zoo.training.backend import import_keras
 from zoo.utils.io import expand_user
 
 MAX_TEXTS_PER_CHUNK = 1024  # texts in memory
+MAX_NAME_LENGTH = 200  # characters of a name in a message
 
 # int32 (length,), and a str that describes what was lost
 PreparedText = namedtuple("PreparedText", "tokens transformations")
@@ -57,28 +59,45 @@ class TextReader:
         return np.stack([text.tokens for text in prepared])
 
     def prepare_batches(self, texts):
-        """Return an iterator of batches int32 (n, length) of what `Run.predict` takes: paths, or token ids."""
+        """Return an iterator of batches int32 (n, length) of what `Run.predict` takes: paths, texts, or token ids."""
         if isinstance(texts, (str, os.PathLike)):
             texts = [texts]
-        if isinstance(texts, (list, tuple)) and texts and isinstance(texts[0], (str, os.PathLike)):
+        is_list = isinstance(texts, (list, tuple))
+        if is_list and texts and all(isinstance(text, (str, os.PathLike)) for text in texts) and not are_texts(texts):
+            check_files_exist(texts)
             return prepare_file_batches(self, texts)
+        if has_texts(texts):
+            return iter([self.stack([self.prepare_text(text) for text in convert_texts(texts, "given")])])
         return iter([self.check_tokens(texts)])
 
     def check_tokens(self, tokens):
         """Return token ids int32 (n, length); UserError for another array."""
-        array, size = np.asarray(tokens), len(self.vocabulary.words) + FIRST_WORD
-        if array.dtype.kind not in "iu" or array.ndim != 2 or array.shape[1] != self.length or not array.size:
-            raise UserError(f"a run on texts classifies text files, or token ids, integers (n, {self.length}); got "
-                            f"{array.dtype} {array.shape}")
-        if array.min() < 0 or array.max() >= size:
-            raise UserError(f"token ids must be from 0 to {size - 1}; got {array.min()} to {array.max()}")
-        return array.astype(np.int32)
+        return check_token_ids(convert_texts(tokens, "given"), self.length, len(self.vocabulary.words) + FIRST_WORD,
+                               "given texts")
 
     def load_labeled(self, source, class_names, split_name, data_dir=None):
         """Return the LabeledImages of a source; see `load_labeled_texts`."""
-        if data_dir is not None:
-            raise UserError("data_dir=... is for the run's own data; omit it")
-        return load_labeled_texts(source, class_names, self.length, self.vocabulary, split_name)
+        return load_labeled_texts(source, class_names, self.length, self.vocabulary, split_name=split_name,
+                                  data_dir=data_dir)
+
+
+def are_texts(values):
+    """Return whether a list of str and paths holds texts: no path, no name of a text file, and a space in one."""
+    return not any(is_path(value) for value in values) and any(len(value.split()) > 1 for value in values)
+
+
+def is_path(value):
+    """Return whether a str or PathLike is a path for certain: it exists, or has the extension of text files."""
+    path = os.path.expanduser(value)
+    return not isinstance(value, str) or value.endswith(text_files.EXTENSION) or os.path.exists(path)
+
+
+def check_files_exist(paths):
+    """Raise UserError for the first path that does not exist, which can be meant as a text."""
+    missing = next((path for path in paths if not os.path.exists(os.path.expanduser(path))), None)
+    if missing is not None:
+        raise UserError(f"{str(missing)[:MAX_NAME_LENGTH]} does not exist; give text files or folders of them, or texts; "
+                        "texts of one word are given as an array, np.array([...])")
 
 
 def make_text_reader(run, config):
@@ -88,11 +107,12 @@ def make_text_reader(run, config):
 
 
 def inspect_text(run, text, checkpoint):
-    """Return the TextInspection of a `Run` for the text file at the path `text`; see `Run.inspect`."""
+    """Return the TextInspection of a `Run` for `text`, the path of a text file or a text; see `Run.inspect`."""
     reader = make_text_reader(run.path, run.config)
     if not isinstance(text, (str, os.PathLike)):
-        raise UserError(f"a run on texts inspects a text file, given by its path; got {type(text).__name__}")
-    prepared = reader.prepare_text(text_files.read_text_file(expand_user(text)))
+        raise UserError(f"a run on texts inspects a text, or a text file given by its path; got {type(text).__name__}")
+    is_text = are_texts([text])
+    prepared = reader.prepare_text(text if is_text else text_files.read_text_file(expand_user(text)))
     import_keras()
 
     from zoo.runs.text_inspection import TextInspection, load_searched_texts
@@ -100,5 +120,5 @@ def inspect_text(run, text, checkpoint):
 
     tokens, source = load_searched_texts(run)
     model = load_run_model(run.path, checkpoint)
-    return TextInspection(model, reader, run.class_names, prepared, os.path.basename(text), tokens, source,
-                          f"{run.config['model']} on {run.config['dataset']['name']}")
+    return TextInspection(model, reader, run.class_names, prepared, "a text" if is_text else os.path.basename(text),
+                          tokens, source, f"{run.config['model']} on {run.config['dataset']['name']}")
