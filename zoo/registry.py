@@ -77,15 +77,17 @@ def get_default_shape(model_info):
 
 
 def get_preset(model_info, name):
-    """Return the Preset `name` of a model; UserError with the closest name if there is none.
+    """Return the Preset `name` of a model; UserError if the model has none of that name.
 
     >>> get_preset(get_model_info("resnet34"), "small").width
     0.125
     """
-    presets = {"small": model_info.small_preset} if model_info.small_preset else {}
-    if name not in presets:
-        raise unknown_name_error("preset", name, presets)
-    return presets[name]
+    if name != "small":
+        raise unknown_name_error("preset", name, ["small"])
+    if model_info.small_preset is None:
+        raise UserError(f"preset={name} has the width of bundled weights, of which there are none for "
+                        f"{model_info.name}; omit it, or give a narrower width, such as width=0.25")
+    return model_info.small_preset
 
 
 def get_model_metadata(model_info):
