@@ -47,6 +47,11 @@ class Modality:
     plots: tuple = ()
     functions: dict = field(default_factory=dict)
 
+    @property
+    def is_scaled(self):
+        """Whether the model of a run scales its input before the network."""
+        return self.sample_dtype != self.input_dtype
+
     def get_function(self, job):
         """Return the function that does a job for this modality; it is imported now."""
         module, _, name = self.functions[job].partition(":")
@@ -67,7 +72,7 @@ IMAGE = Modality(
     enlarge="enlarge the images", shrink="make the images smaller, or use lenet5", sample_dtype="uint8",
     input_dtype="float32", shape_example=(32, 32, 3), dataset="cifar10",
     input_description="raw pixels, 0 to 255; their scaling is part of the model",
-    features=frozenset({"augmentation", "a model of your own", "fine-tuning", "extracting features",
+    features=frozenset({"augmentation", "fine-tuning", "extracting features",
                         "image_size=...", "--channels", "labels_from=...", "invalid_images=...", "--plot", "--layers",
                         "--num-maps"}),
     plots=("curves", "samples", "misclassified", "confusion"),

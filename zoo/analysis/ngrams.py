@@ -7,7 +7,7 @@ import numpy as np
 
 from zoo.analysis.graph import get_layer_calls
 
-PREDICT_BATCH_SIZE = 256
+BATCH_SIZE = 256
 MIN_TOKEN = 2  # n-grams with padding or the start token are left out
 
 
@@ -27,16 +27,24 @@ class FilterResponses:
 
 
 def find_token_convolutions(model):
-    """Return the names of the convolutions over tokens: Conv1D layers that read the embedding, or its dropout."""
-    calls, names = get_layer_calls(model), []
-    for (name, _), call in calls.items():
-        if isinstance(call.layer, keras.layers.Conv1D):
+    """Return [(embedding, convolution)] of the Conv1D layers that read an embedding, or its dropout.
+
+    Those whose outputs do not belong to n-grams one by one are left out: with padding, strides or dilation.
+    """
+    calls, convolutions = get_layer_calls(model), []
+    for call in calls.values():
+        if isinstance(call.layer, keras.layers.Conv1D) and reads_ngrams(call.layer):
             source = calls[call.input_calls[0]]
             while isinstance(source.layer, keras.layers.Dropout):
                 source = calls[source.input_calls[0]]
             if isinstance(source.layer, keras.layers.Embedding):
-                names.append(name)
-    return names
+                convolutions.append((source.layer, call.layer))
+    return convolutions
+
+
+def reads_ngrams(layer):
+    """Return whether every output of a Conv1D layer is the response to one n-gram."""
+    return (layer.padding, layer.strides, layer.dilation_rate) == ("valid", (1,), (1,))
 
 
 def find_top_ngrams(model, tokens, count):
@@ -47,12 +55,16 @@ def find_top_ngrams(model, tokens, count):
         tokens: the texts to search, int32 (n, length).
         count: number of n-grams of each filter; a filter that responds to fewer has fewer.
     """
-    names = find_token_convolutions(model)
-    reader = keras.Model(model.input, [model.get_layer(name).output for name in names])
-    outputs = reader.predict(tokens, batch_size=PREDICT_BATCH_SIZE, verbose=0)
-    outputs = outputs if isinstance(outputs, list) else [outputs]
-    return [rank_ngrams(name, model.get_layer(name).kernel_size[0], tokens, responses, count)
-            for name, responses in zip(names, outputs, strict=True)]
+    return [rank_ngrams(convolution.name, convolution.kernel_size[0], tokens,
+                        compute_responses(embedding, convolution, tokens), count)
+            for embedding, convolution in find_token_convolutions(model)]
+
+
+def compute_responses(embedding, convolution, tokens):
+    """Return the outputs of a convolution over tokens int32 (n, length), float32 (n, positions, filters)."""
+    batches = [tokens[start:start + BATCH_SIZE] for start in range(0, len(tokens), BATCH_SIZE)]
+    return np.concatenate([keras.ops.convert_to_numpy(keras.ops.cast(convolution(embedding(batch)), "float32"))
+                           for batch in batches])
 
 
 def rank_ngrams(layer, window, tokens, responses, count):

@@ -164,7 +164,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         custom_model.check_custom_model(model)
         refuse_catalogue_arguments(preset=preset, width=width, stem=None if stem == "auto" else stem,
                                    weights=finetune_options and "pretrained weights")
-        data = load_dataset(shape=custom_model.get_custom_image_shape(model))
+        data = load_dataset(**custom_model.get_source_arguments(model))
         run_config = make_custom_run_config(custom_model.make_custom_model_config(model, data.info), data.info,
                                             overrides=keywords, **settings)
         return start_or_resume_run(run_config, data, deadline, f"zoo.fit(<{run_config.model_name}>, ...)", model=model,

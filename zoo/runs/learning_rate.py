@@ -139,7 +139,7 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
         custom_model.check_custom_model(model)
         run_config_factory.refuse_catalogue_arguments(preset=preset, width=width,
                                                       stem=None if stem == "auto" else stem)
-        data = load_dataset(shape=custom_model.get_custom_image_shape(model))
+        data = load_dataset(**custom_model.get_source_arguments(model))
         run_config = run_config_factory.make_custom_run_config(
             custom_model.make_custom_model_config(model, data.info), data.info, overrides=keywords, **settings)
     device = device_choice.prepare_run_device(gpu, run_config)

@@ -10,6 +10,7 @@ from keras import layers
 
 from zoo.analysis.graph import get_layer_calls
 from zoo.errors import UserError
+from zoo.modality import get_modality
 from zoo.training.keras_file import explain_keras_error
 from zoo.training.run_config import CustomModelConfig
 
@@ -21,7 +22,8 @@ ORDER_KEEPING_OPERATIONS = ("Cast", "Identity", "Reshape", "Squeeze")  # of kera
 # Neither logits nor softmax, without underscores; relu and the like are unbounded above and can be logits
 REFUSED_ACTIVATIONS = ("exponential", "hardsigmoid", "hardtanh", "logsigmoid", "sigmoid", "softsign", "sparsemax",
                        "sparsesigmoid", "tanh")
-CHECKED_IMAGES = 3  # random images, to test whether a model outputs probabilities
+NUM_CHECKED_SAMPLES = 3  # random images or texts, to test whether a model outputs probabilities
+NUM_PIXEL_VALUES = 256
 SUM_TOLERANCE = 1e-2  # of the sum of probabilities: bfloat16 rounds each to 1 in 256
 
 
@@ -30,11 +32,13 @@ def check_custom_model(model):
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise UserError("model must be a name from zoo.list_models(), or a functional or Sequential Keras model with "
                         f"an input; got an object of type {type(model).__name__}")
-    if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.inputs[0].shape) != 4:
-        raise UserError(f"the model {model.name} is not an image classifier: it takes "
+    is_image_shape, is_text_shape = (len(model.inputs[0].shape) == num_axes for num_axes in (4, 2))
+    if (len(model.inputs) != 1 or len(model.outputs) != 1
+            or not (is_image_shape or is_text_shape and find_vocabulary_size(model))):
+        raise UserError(f"the model {model.name} is not a classifier of images or texts: it takes "
                         f"{', '.join(str(tuple(tensor.shape)) for tensor in model.inputs)} and has "
-                        f"{len(model.outputs)} outputs; one input (batch, height, width, channels) and one output are "
-                        "required")
+                        f"{len(model.outputs)} outputs; one input (batch, height, width, channels), or (batch, length) "
+                        "before an Embedding layer, and one output are required")
     try:
         model.get_config()
     except Exception as error:  # Keras raises exceptions of many types
@@ -42,23 +46,35 @@ def check_custom_model(model):
                         f"{explain_keras_error(error)}") from error
 
 
-def get_custom_image_shape(model):
-    """Return the input shape (height, width, channels) of a model; 32, 32 and 3 where it is None."""
-    return tuple(size or default for size, default in zip(model.inputs[0].shape[1:], (32, 32, 3), strict=True))
+def get_source_arguments(model):
+    """Return the arguments of `load_data` that a checked model determines: the shape, and for texts the vocabulary.
+
+    Sizes that are None in the model's input are those of 32x32 RGB images, or texts of 100 tokens.
+    """
+    shape = model.inputs[0].shape[1:]
+    return {"shape": tuple(size or default
+                           for size, default in zip(shape, get_modality(shape).shape_example, strict=True)),
+            "vocabulary": find_vocabulary_size(model)}
+
+
+def find_vocabulary_size(model):
+    """Return the number of token ids that a model's first Embedding layer takes; None without one."""
+    return next((layer.input_dim for layer in iter_layers(model) if isinstance(layer, layers.Embedding)), None)
 
 
 def make_custom_model_config(model, dataset_info):
     """Return the CustomModelConfig of a checked Keras model; raise UserError if it does not fit the dataset."""
-    dataset_info.modality.require("a model of your own", dataset_info.name, "use text_cnn or text_cnn_kim")
     shape, output, expected = tuple(model.inputs[0].shape[1:]), tuple(model.outputs[0].shape[1:]), dataset_info.shape
-    if any(size not in (None, expected_size) for size, expected_size in zip(shape, expected, strict=True)):
-        raise UserError(f"the model {model.name} takes images of shape {shape}; those of {dataset_info.name} have "
-                        f"shape {tuple(expected)}")
+    modality = get_modality(shape)
+    if len(shape) != len(expected) or any(size not in (None, expected_size)
+                                          for size, expected_size in zip(shape, expected, strict=True)):
+        raise UserError(f"the model {model.name} takes {modality.plural} of shape {shape}; the "
+                        f"{dataset_info.modality.plural} of {dataset_info.name} have shape {tuple(expected)}")
     if output != (dataset_info.classes,):
-        raise UserError(f"the model {model.name} has {' x '.join(map(str, output)) or 'single'} outputs per image; "
-                        f"{dataset_info.name} has {dataset_info.classes} classes")
+        raise UserError(f"the model {model.name} has {' x '.join(map(str, output)) or 'single'} outputs per "
+                        f"{modality.name}; {dataset_info.name} has {dataset_info.classes} classes")
     parts = [(type(layer).__name__, [list(weight.shape) for weight in layer.weights]) for layer in iter_layers(model)]
-    rescale = not any(kind in RESCALING_LAYERS for kind, _ in parts)
+    rescale = modality.is_scaled and not any(kind in RESCALING_LAYERS for kind, _ in parts)
     check_ending(model, expected, rescale)
     return CustomModelConfig(get_lasting_name(model), tuple(expected), dataset_info.classes, rescale,
                              hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16])
@@ -94,7 +110,7 @@ def save_custom_model(model, path):
 
 
 def build_custom_model(model_config, path, mean, std, activation):
-    """Return the model of a run from raw pixels uint8 (n, height, width, channels) to (n, classes).
+    """Return the model of a run from raw pixels uint8 (n, height, width, channels), or token ids, to (n, classes).
 
     path: the file that `save_custom_model` wrote. activation: None for logits, even if the user's model outputs
     probabilities.
@@ -104,29 +120,32 @@ def build_custom_model(model_config, path, mean, std, activation):
     except Exception as error:
         raise UserError(f"the model {model_config.name} cannot be loaded from its file {path.name}: "
                         f"{explain_keras_error(error)}") from error
-    image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
+    modality = get_modality(model_config.input_shape)
+    samples = keras.Input(model_config.input_shape, dtype=modality.sample_dtype, name=modality.name)
     scale, offset = ([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)])
     if not model_config.rescale:
         scale, offset = 1.0, 0.0
-    pixels = layers.Rescaling(scale, offset, dtype="float32", name="zoo_preprocessing")(image)
+    scaled = samples
+    if modality.is_scaled:
+        scaled = layers.Rescaling(scale, offset, dtype="float32", name="zoo_preprocessing")(samples)
     logits_model = remove_softmax(model)
 
     def call_layer(layer, *inputs, **kwargs):
-        return layer(*(pixels if tensor is image else tensor for tensor in inputs), **kwargs)
+        return layer(*(scaled if tensor is samples else tensor for tensor in inputs), **kwargs)
 
     # Not nested, so that the layers of the user's model can be looked up by name next to ours.
-    flat_model = keras.models.clone_model(logits_model, input_tensors=image, clone_function=lambda layer: layer,
+    flat_model = keras.models.clone_model(logits_model, input_tensors=samples, clone_function=lambda layer: layer,
                                           call_function=call_layer)
     outputs = layers.Activation(activation or "linear", dtype="float32", name="zoo_predictions")(flat_model.output)
-    return keras.Model(image, outputs, name=model_config.name)
+    return keras.Model(samples, outputs, name=model_config.name)
 
 
 # ------------------------------------------------------------------------------------------------ the output activation
 
-def check_ending(model, image_shape, rescale):
+def check_ending(model, shape, rescale):
     """Raise UserError unless a model ends with logits, or with a softmax that `remove_softmax` can remove.
 
-    Checks its layers, and its outputs for random images. rescale: whether it takes standardized pixels.
+    Checks its layers, and its outputs for random samples of a shape. rescale: whether it takes standardized pixels.
     """
     classes = model.outputs[0].shape[-1]
     advice = f"end it with logits, Dense({classes}), or with Dense({classes}, activation='softmax')"
@@ -134,9 +153,10 @@ def check_ending(model, image_shape, rescale):
     if activation in REFUSED_ACTIVATIONS:
         raise UserError(f"the model {model.name} ends with {activation} (layer {name}), but zoo trains with a softmax; "
                         f"{advice}")
-    rng, shape = np.random.default_rng(0), (CHECKED_IMAGES, *image_shape)
-    images = (rng.normal(size=shape) if rescale else rng.uniform(0, 255, shape)).astype("float32")
-    outputs = make_functional(model)(images, training=False)
+    rng, batch_shape = np.random.default_rng(0), (NUM_CHECKED_SAMPLES, *shape)
+    num_values = find_vocabulary_size(model) or NUM_PIXEL_VALUES
+    samples = rng.normal(size=batch_shape) if rescale else rng.integers(0, num_values, batch_shape)
+    outputs = make_functional(model)(samples.astype(get_modality(shape).input_dtype), training=False)
     outputs = keras.ops.convert_to_numpy(keras.ops.cast(outputs, "float32"))
     are_probabilities = bool(((outputs >= 0) & (outputs <= 1)).all()
                              and np.allclose(outputs.sum(axis=1), 1, rtol=0, atol=SUM_TOLERANCE))

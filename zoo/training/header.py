@@ -41,13 +41,20 @@ def format_header(run_config, dataset, parameters, device_description, run):
             notes.append(f"images of {'x'.join(map(str, info.shape))} are upsampled {run_config.finetuning.upsample} "
                          "times")
     elif isinstance(run_config.model_config, CustomModelConfig):
-        notes.append(f"pixels are scaled before the model: {describe_standardization(info)}"
-                     if run_config.model_config.rescale
-                     else "the model rescales pixels itself: its input is raw pixels, 0 to 255")
+        notes += note_custom_input(run_config)
     elif run_config.model_config.options.get("batch_norm") is False and run_config.recipe.initializer == "paper":
         notes.append(f"with the paper's initialization, {run_config.model_name} hardly trains from scratch; give "
                      "initializer='he_normal', or batch_norm=True")
     return [f"{name:8} {text}" for name, text in rows.items()] + [f"{'note':8} {note}" for note in notes]
+
+
+def note_custom_input(run_config):
+    """Return a list with a line on how the input of a user's own model is scaled; empty for texts, which are not."""
+    if not run_config.dataset.modality.is_scaled:
+        return []
+    if run_config.model_config.rescale:
+        return [f"pixels are scaled before the model: {describe_standardization(run_config.dataset)}"]
+    return ["the model rescales pixels itself: its input is raw pixels, 0 to 255"]
 
 
 def describe_standardization(info):

@@ -23,7 +23,7 @@ def build_with_preprocessing(model_config, mean, std, classifier_activation):
     modality = model_config.model_info.modality
     samples = keras.Input(model_config.input_shape, dtype=modality.sample_dtype, name=modality.name)
     inputs = samples
-    if modality.sample_dtype != modality.input_dtype:  # pixels, which are scaled
+    if modality.is_scaled:
         inputs = layers.Rescaling([1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)],
                                   dtype="float32", name="preprocessing")(samples)
     outputs = builder.build_classifier(model_config, inputs, classifier_activation)
