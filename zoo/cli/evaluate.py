@@ -1,4 +1,4 @@
-"""python -m zoo evaluate RUN: evaluate a trained model, on its own data or on other labelled images."""
+"""python -m zoo evaluate RUN: evaluate a trained model, on its own data or on other labelled images or texts."""
 
 import json
 import sys
@@ -16,10 +16,10 @@ TEST_REUSE_NOTE = "has been used again: do not select models by these numbers (u
 def build_parser():
     parser = common.Parser(prog="python -m zoo evaluate",
                            description="Evaluate the trained model of a run, on its own data or on other labelled "
-                                       "images: accuracy, loss, calibration, and precision, recall and F1 of each "
-                                       "class.",
+                                       "images, or texts: accuracy, loss, calibration, and precision, recall and F1 of "
+                                       "each class.",
                            examples=("runs/mine", "runs/mine --split validation --json",
-                                     "runs/mine --data new-images/ --gpu none"))
+                                     "runs/mine --data new-images/ --gpu none", "runs/reviews --data reviews.csv"))
     parser.add_argument("run", metavar="RUN", help="run directory, such as runs/lenet5-digits-20261122-011000")
     common.add_checkpoint(parser)
     parser.add_argument("--json", action="store_true", help="print all results as JSON in place of tables")
@@ -27,7 +27,7 @@ def build_parser():
     data.add_argument("--dataset", "--data", dest="data", metavar="FOLDER|FILE.npz|FILE.csv|NAME",
                       help="labelled images, or texts, to evaluate on in place of the run's own; FOLDER: all images of "
                            "a folder with a folder for each class, or those of --split if it has train, val and test "
-                           "folders; FILE.npz and NAME (of a dataset, such as cifar10): the images of --split; "
+                           "folders; FILE.npz and NAME (of a dataset, such as cifar10 or imdb): those of --split; "
                            "FILE.csv: all of its texts; classes are matched by name, in an .npz file by index; "
                            "default: the run's own data")
     data.add_argument("--split", metavar="|".join(SPLITS), default="test",

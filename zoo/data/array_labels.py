@@ -111,8 +111,8 @@ def resolve_array_splits(labels, class_names, plural="images"):
 def limit_array_splits(indices, labels, limit):
     """Return {split: (split whose arrays it is in, at most `limit` indices into these)}.
 
-    indices: of all splits, see `resolve_array_splits`. labels: {split: labels} of the given splits; a missing one shares
-    the training arrays. Splits that are in the order of the arrays are shortened with the classes in proportion.
+    indices: of all splits, see `resolve_array_splits`. labels: {split: labels} of the given splits; a missing one
+    shares the training arrays. Splits in the order of the arrays are shortened with the classes in proportion.
     """
     parts = {}
     for split, part in indices.items():

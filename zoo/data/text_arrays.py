@@ -29,8 +29,8 @@ def convert_texts(values, split):
     except (TypeError, ValueError, RuntimeError):  # lists of different lengths; tensors on a GPU
         ids = np.empty(len(values), object)
     if ids.dtype.kind not in "iu" or ids.ndim != 2 or not ids.size:
-        raise UserError(f"the {split} texts must be str (n,), or token ids, integers (n, length), padded to one length, "
-                        f"for example with keras.utils.pad_sequences; got {ids.dtype} {ids.shape}")
+        raise UserError(f"the {split} texts must be str (n,), or token ids, integers (n, length), padded to one "
+                        f"length, for example with keras.utils.pad_sequences; got {ids.dtype} {ids.shape}")
     return ids
 
 
@@ -40,6 +40,6 @@ def check_token_ids(ids, length, size, what):
     if ids.shape[1] != length:
         raise UserError(f"the {what} are token ids of the length {ids.shape[1]}; expected the length {length}")
     if ids.min() < 0 or ids.max() >= size:
-        raise UserError(f"the {what} have token ids from {ids.min()} to {ids.max()}, but the vocabulary is {size}, 0 to "
-                        f"{size - 1}")
+        raise UserError(f"the {what} have token ids from {ids.min()} to {ids.max()}, but the vocabulary is {size}, 0 "
+                        f"to {size - 1}")
     return ids.astype(np.int32)

@@ -19,8 +19,8 @@ from zoo.errors import UserError
 from zoo.modality import TEXT, override_size
 from zoo.utils.io import expand_user, replace_surrogates
 
-SOURCES = ("texts are given as the name imdb, a folder of class folders with .txt files, a .csv file, or a pair (texts, "
-           "labels)")
+SOURCES = ("texts are given as the name imdb, a folder of class folders with .txt files, a .csv file, or a pair "
+           "(texts, labels)")
 
 
 def load_text_source(kind, source, *, shape, vocabulary=None, sequence_length=None, data_dir=None, limit=None,

@@ -65,11 +65,13 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         model: one of `zoo.list_models()`; or your own functional or Sequential Keras model, from images to logits or
             probabilities, which is trained from its current weights. Unless it has a Rescaling or Normalization layer,
             a preprocessing layer in front of it standardizes the pixels, or scales those of a folder to -1..1. It is
-            saved into the run directory and is not changed itself: `Run.load_model` returns the trained model.
+            saved into the run directory and is not changed itself: `Run.load_model` returns the trained model. A model
+            for texts takes token ids (n, length), of which its Embedding layer determines the number.
         dataset: what to train on, as for `zoo.load_data`: the name of a dataset; a folder with one folder of images per
             class; an `.npz` file in Keras's or MedMNIST's layout; a pair of arrays (images, labels), or a pair of such
             pairs for training and test, as returned by Keras's `load_data()`; or a `zoo.Dataset`. Images are raw
-            pixels, 0 to 255: the model scales them.
+            pixels, 0 to 255: the model scales them. For texts "imdb", a folder with one folder of .txt files per class,
+            a .csv file, or a pair (texts, labels) of a list of str; see docs/text.md.
         recipe: the training recipe: "modern", "paper", "notes" or "finetune"; default: "finetune" with `weights`, else
             "modern"; `zoo recipes MODEL DATASET` lists the fields.
         weights: None to train from scratch; or the initial weights of the backbone, under a new head: "imagenet",
@@ -102,7 +104,8 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         validation_data, test_data: pairs of arrays, where `dataset` is one; default: split off from it.
         class_names: class names for arrays, a list; default: the labels.
         labels_from, invalid_images: for a folder, as for `zoo.load_data`.
-        sequence_length: for texts, the length in tokens to which they are padded or truncated; default: 100.
+        sequence_length: for texts, the length in tokens to which they are padded or truncated; default: 100, and for
+            arrays of token ids theirs.
         preset: None, or "small": a width that trains in minutes on two CPU cores.
         width: multiplier for all hidden widths; default: 1, or the preset's.
         stem: "auto", "paper" or "small", as for `zoo.build`.
@@ -140,6 +143,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
     >>> zoo.fit("resnet18", "pathmnist.npz", preset="small", epochs=10)
     >>> zoo.fit("vgg16", "pets/", weights="imagenet", freeze="all", head_layers=(1024, 0.5), epochs=10)
     >>> zoo.fit(my_keras_model, "mnist", epochs=5)
+    >>> zoo.fit("text_cnn", (texts, labels), class_names=["negative", "positive"], sequence_length=200)
     >>> zoo.fit("lenet5", (x_train, y_train), test_data=(x_test, y_test), callbacks=[keras.callbacks.CSVLogger("log")])
     """
     deadline = compute_deadline(max_seconds)

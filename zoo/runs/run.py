@@ -97,7 +97,7 @@ class Run:
         return load_run_model(self.path, checkpoint)
 
     def evaluate(self, data=None, *, split="test", checkpoint="best", data_dir=None, batch_size=None):
-        """Evaluate the model on labelled images.
+        """Evaluate the model on labelled images, or texts for a run on texts.
 
         Args:
             data: None for the run's own data; or other labelled images, anything that `zoo.load_data` takes. Of a
@@ -105,17 +105,19 @@ class Run:
                 .npz file with one pair, every image. An .npz file has the arrays x_test and y_test, or test_images and
                 test_labels; docs/report.md lists the others. The classes of folders and datasets are matched to the
                 run's by name; the labels of arrays are indices into `class_names`. Images in a folder are resized.
+                For a run on texts, a folder of class folders with .txt files, a .csv file, "imdb", or a pair
+                (texts, labels); the words are those of the run.
             split: "test", "validation" or "train". The test split is for the final evaluation: do not use it for model
                 selection.
             checkpoint: "best" or "last".
-            data_dir: the folder with the run's data, if it has been moved.
+            data_dir: the folder with the run's data, if it has been moved; or with the files of a named dataset.
             batch_size: batch size; None: the training batch size, which reproduces result.json to the last digit.
 
         Returns:
             A dict: loss, the mean cross-entropy; accuracy; ece, the expected calibration error; correct and total,
-            the numbers of correct predictions and of images; macro_precision, macro_recall and macro_f1, means over the
-            classes that have images; per_class_metrics, a list of dicts with class, images, precision, recall and f1,
-            where a quotient with denominator 0 is 0; per_class_correct and per_class_total, lists of correct and total
+            the numbers of correct predictions and of images; macro_precision, macro_recall and macro_f1, means over
+            the classes that have images; per_class_metrics, a list of dicts with class, images (for texts, texts),
+            precision, recall and f1, where a quotient with denominator 0 is 0; per_class_correct and per_class_total, lists of correct and total
             per class in the order of `class_names`; with 100 classes or more top5, the top-5 accuracy.
 
         Raises:
@@ -139,7 +141,9 @@ class Run:
                 (n, height, width, 3), or of one image, (height, width), (height, width, 1) or (height, width, 3), of
                 the model's input size: integers or floats from 0 to 255, floats of at most 1, or bool. Grayscale is
                 converted to RGB, or RGB to grayscale, as the model requires. For a run on texts, a path or a list of
-                paths of UTF-8 text files, or of folders of .txt files; or token ids, integers (n, length).
+                paths of UTF-8 text files, or of folders of .txt files; a text or a list of texts, str of which at least
+                one has a space and none is an existing path; an array of str (n,), of any texts; or token ids, integers
+                (n, length).
             top_k: None for all probabilities, or how many of the most probable classes to return for each image.
             checkpoint: "best" or "last".
 
@@ -176,7 +180,7 @@ class Run:
 
         Args:
             image: the path of an image file, a Pillow image, or an array uint8 (height, width, channels), of any size;
-                for a run on texts, the path of a text file.
+                for a run on texts, a text, or the path of a text file.
             checkpoint: "best" or "last".
 
         Returns:

@@ -96,8 +96,8 @@ def check_files_exist(paths):
     """Raise UserError for the first path that does not exist, which can be meant as a text."""
     missing = next((path for path in paths if not os.path.exists(os.path.expanduser(path))), None)
     if missing is not None:
-        raise UserError(f"{str(missing)[:MAX_NAME_LENGTH]} does not exist; give text files or folders of them, or texts; "
-                        "texts of one word are given as an array, np.array([...])")
+        raise UserError(f"{str(missing)[:MAX_NAME_LENGTH]} does not exist; give text files or folders of them, or "
+                        "texts; texts of one word are given as an array, np.array([...])")
 
 
 def make_text_reader(run, config):
