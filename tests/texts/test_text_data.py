@@ -138,7 +138,7 @@ def test_a_file_that_is_not_utf8(tmp_path):
     ("cifar10", {"shape": (20,)}, ("cifar10", "images", "texts", "imdb")),
     ("imdb", {"shape": (32, 32, 3)}, ("imdb", "texts", "images", "cifar10")),
     ("imdb", {"label_mode": "coarse"}, ("imdb", "'fine'")),
-    (([[1, 2]], [0]), {"shape": (2,)}, ("folder", ".csv", "arrays")),
+    (([[1, 2]], [0]), {"shape": (2,)}, (0, "two")),
 ])
 def test_refusals(topics, tmp_path, source, arguments, parts):
     if isinstance(source, str) and source in ("topics", "pets"):

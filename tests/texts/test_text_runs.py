@@ -1,9 +1,11 @@
 """Runs on texts: trained, resumed, evaluated, predicted, reported, looked into and exported."""
 
+import csv
 import json
 import re
 import shutil
 
+import keras
 import numpy as np
 import pytest
 from helpers import check_message, check_text, make_topic_texts, write_topics
@@ -75,14 +77,13 @@ def test_a_file_in_imdbs_format_trains_to_the_end(tmp_path, capsys):
     run = zoo.Run(tmp_path / "a")
     assert run.result["test_accuracy_best"] > 0.7  # of 60 texts; in each, one word decides
     assert run.evaluate()["accuracy"] == run.result["test_accuracy_best"]  # the files are found again
+    assert run.evaluate("imdb", data_dir=folder)["accuracy"] == run.result["test_accuracy_best"]
     shutil.move(folder, tmp_path / "moved")
     assert run.evaluate(data_dir=tmp_path / "moved")["accuracy"] == run.result["test_accuracy_best"]
     assert (run.path / "words.txt").read_text() == "the\na\ngreat\nawful\nfilm\nrare\n"
 
 
 def test_an_interrupted_run_resumes_bit_for_bit(topics, tmp_path):
-    import keras
-
     class StopInTheSecondEpoch(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if self.model.optimizer.iterations == 7:  # of five a epoch
@@ -123,11 +124,37 @@ def test_evaluating(run, topics, tmp_path, capsys):
     assert run.evaluate(new)["total"] == 60 and run.evaluate(new)["accuracy"] > 0.9
 
 
+def write_npz(path):
+    np.savez(path, x_test=np.zeros((4, 30), int), y_test=[0, 1, 0, 1])
+    return path
+
+
+def test_evaluating_on_other_texts(run, tmp_path, capsys):
+    """The output says what they are and that they are not the run's own; arrays give the same as files."""
+    pairs = make_topic_texts(60, seed=2)
+    with open(tmp_path / "new.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *pairs])
+    assert evaluate.main([str(run.path), "--data", str(tmp_path / "new.csv")]) == 0
+    out = capsys.readouterr().out
+    check_text(out, "60 texts", str(tmp_path / "new.csv"), "not the run's own")
+    assert re.search(r"class +texts +precision", out) and "images" not in out
+    scores = run.evaluate(tmp_path / "new.csv")
+    assert [(row["class"], row["texts"]) for row in scores["per_class_metrics"]] == [("cooking", 30), ("sailing", 30)]
+    texts, topics = zip(*pairs, strict=True)
+    assert run.evaluate((texts, [int(topic == "sailing") for topic in topics])) == scores
+
+
+def test_the_class_table_of_the_result_counts_texts(run):
+    assert [{**row, "recall": None, "precision": None, "f1": None} for row in run.result["per_class_metrics"]] == [
+        {"class": name, "texts": 40, "recall": None, "precision": None, "f1": None} for name in ("cooking", "sailing")]
+
+
 @pytest.mark.parametrize("make, parts", [
     (lambda folder: write_topics(folder / "t", 4) and (folder / "t" / "sailing").rename(folder / "t" / "happy").parent,
      ("'happy'",)),
-    (lambda folder: "cifar10", ("folder", ".csv", "cifar10")),
-    (lambda folder: (np.zeros((4, 30)), [0, 1, 0, 1]), ("folder", ".csv")),
+    (lambda folder: "cifar10", ("cifar10", "images", "texts", "imdb")),
+    (lambda folder: (np.zeros((4, 30)), [0, 1, 0, 1]), ("token ids", "float64")),
+    (lambda folder: write_npz(folder / "a.npz"), ("folder", ".csv", "a.npz")),
     (lambda folder: zoo.load_data(write_topics(folder / "t", 40), shape=(30,), vocabulary=10), (".csv",)),
 ])
 def test_refusals_of_evaluate(run, make, parts, tmp_path):
@@ -149,6 +176,31 @@ def test_predicting(run, review, topics, capsys):
                 "the wind was on the anchor and a tide in the harbor unheard of".split())]
     tokens = np.array([[0] * (30 - len(ids)) + ids])
     np.testing.assert_allclose(run.predict(tokens), probabilities, rtol=1e-5)
+
+
+def test_texts_and_files_have_the_same_predictions(run, review, tmp_path):
+    texts = [review.read_text(), "the oven"]
+    expected = run.predict(review)
+    np.testing.assert_array_equal(run.predict(texts[0]), expected)
+    probabilities = run.predict(texts)
+    np.testing.assert_allclose(probabilities[:1], expected, rtol=1e-5)
+    np.testing.assert_array_equal(run.predict(np.array(texts)), probabilities)
+    assert run.predict(np.array(["keel", "oven"])).shape == (2, 2)
+    assert [row[0][0] for row in run.predict(["keel", "oven and stove"], top_k=1)] == ["sailing", "cooking"]
+    (tmp_path / "my folder").mkdir()
+    with pytest.raises(UserError) as error:  # not a text, since it exists
+        run.predict(str(tmp_path / "my folder"))
+    check_message(error.value, "my folder", ".txt")
+
+
+@pytest.mark.parametrize("texts, parts", [
+    ("keel", ("keel", "np.array([...])")), (["my review.txt", "a text"], ("my review.txt",)), ([], ("token ids",)),
+    ([3, "a b"], ("token ids",)), ([["a", "b"]], ("token ids",)),
+])
+def test_refused_texts(run, texts, parts):
+    with pytest.raises(UserError) as error:
+        run.predict(texts)
+    check_message(error.value, *parts)
 
 
 def test_refusals_of_predict(run, tmp_path, capsys):
@@ -186,6 +238,79 @@ def test_the_report_shows_misclassified_texts(topics, tmp_path):
     check_message(error.value, "'samples'", "texts", "curves", "confusion")
 
 
+def test_a_run_on_token_ids(topics, review, tmp_path):
+    split = zoo.load_data(topics, shape=(30,), vocabulary=60).train
+    ids, labels = split.batch(np.arange(100))
+    run = zoo.fit("text_cnn", (ids, labels), epochs=1, vocabulary=60, width=0.05, learning_rate=1e-6, name="a",
+                  output_dir=tmp_path, verbose=False)
+    assert run.config["dataset"]["shape"] == [30] and run.config["dataset"]["kind"] == "arrays"
+    assert run.predict(ids[:3]).shape == (3, 2) and run.evaluate((ids, labels))["total"] == 100
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert re.search("<p>(#[0-9]+ )+#[0-9]+</p>", page)
+    for do in (run.predict, run.inspect):
+        with pytest.raises(UserError) as error:
+            do(review)
+        check_message(error.value, "token ids", "words.txt")
+    vocabulary = zoo.load_data(topics, shape=(30,), vocabulary=60).files["words.txt"]
+    (run.path / "words.txt").write_text(vocabulary)  # as the message says
+    assert run.predict(review).shape == (1, 2)
+
+
+def make_own_model(output="softmax", padding="valid", **inputs):
+    tokens = keras.Input((None,), **inputs)
+    x = keras.layers.SpatialDropout1D(0.1)(keras.layers.Embedding(60, 16)(tokens))
+    x = keras.layers.Conv1D(8, 3, activation="relu", padding=padding, name="conv")(x)
+    outputs = keras.layers.Dense(2, activation=output)(keras.layers.GlobalMaxPooling1D()(x))
+    return keras.Model(tokens, outputs, name="mine")
+
+
+def test_a_model_of_the_users_own(topics, review, tmp_path):
+    run = zoo.fit(make_own_model(), topics, sequence_length=30, epochs=8, batch_size=16, output_dir=tmp_path,
+                  name="own", verbose=False)
+    assert run.result["test_accuracy_best"] > 0.95
+    assert (run.config["dataset"]["vocabulary"], run.config["dataset"]["shape"]) == (60, [30])
+    assert run.evaluate()["accuracy"] == run.result["test_accuracy_best"]
+    model = run.load_model()
+    assert model.input_shape == (None, 30) and model.input.dtype == "int32"
+    assert run.predict(review, top_k=1)[0][0][0] == "sailing"
+    # by hand, for one filter
+    table, (kernel, bias) = model.get_layer("embedding").get_weights()[0], model.get_layer("conv").get_weights()
+    tokens = zoo.load_data(topics, shape=(30,), vocabulary=60).train.images[:]
+    windows = np.lib.stride_tricks.sliding_window_view(tokens, 3, axis=1)
+    windows = windows[(windows >= 2).all(axis=2)]
+    responses = np.tensordot(table[windows], kernel[..., 5], 2) + bias[5]
+    words = (run.path / "words.txt").read_text().splitlines()
+    (text, response), = run.inspect(review).ngrams(1)["conv"][5]
+    assert text == " ".join(words[token - 4] for token in windows[responses.argmax()])
+    assert response == pytest.approx(responses.max(), rel=1e-4)
+
+
+@pytest.mark.parametrize("inputs", [{}, {"dtype": "int32"}])
+def test_convolutions_with_padding_have_no_n_grams(inputs, topics, review, tmp_path):
+    run = zoo.fit(make_own_model(None, "same", **inputs), topics, limit=40, epochs=1, output_dir=tmp_path, name="own",
+                  verbose=False)
+    assert run.load_model().input_shape == (None, 100)
+    inspection = run.inspect(review)
+    assert inspection.ngrams() == {} and len(inspection.prediction()) == 2
+    assert inspection.report(tmp_path / "look.html").exists()
+
+
+@pytest.mark.parametrize("make, data, parts", [
+    (lambda: make_own_model("sigmoid"), "topics", ("mine", "sigmoid", "Dense(2)")),
+    (make_own_model, "digits", ("digits", "images", "texts", "imdb")),
+    (lambda: keras.Sequential([keras.Input((30,)), keras.layers.Dense(2)]), "topics", ("(None, 30)", "Embedding")),
+    (make_own_model, "dataset", ("vocabulary=61", "vocabulary=60")),
+    (lambda: keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]), "dataset",
+     ("images", "texts", "(28, 28, 1)", "(30,)")),
+])
+def test_refused_models_of_the_users_own(make, data, parts, topics, tmp_path):
+    sources = {"topics": topics, "dataset": zoo.load_data(topics, shape=(30,), vocabulary=61)}
+    with pytest.raises(UserError) as error:
+        zoo.fit(make(), sources.get(data, data), output_dir=tmp_path / "runs")
+    check_message(error.value, *parts)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_words_in_the_report_are_escaped(tmp_path):
     folder = tmp_path / "hostile"
     for index, (text, topic) in enumerate(make_topic_texts(40)):
@@ -206,6 +331,7 @@ def test_a_damaged_word_list_is_reported(run, review, tmp_path):
 
 def test_the_n_grams_of_every_filter(run, review, tmp_path):
     inspection = run.inspect(review)
+    assert run.inspect(review.read_text()).words == inspection.words
     assert inspection.prediction()[0][0] == "sailing" and inspection.words[:3] == ["the", "wind", "was"]
     ngrams = inspection.ngrams(3)
     assert [*ngrams] == ["conv"] and len(ngrams["conv"]) == 64

@@ -68,6 +68,13 @@ def test_token_ids_as_words():
     assert Vocabulary(("the", "", "cat")).decode([4, 5, 6]) == ["the", "?", "cat"]
 
 
+def test_token_ids_of_another_vocabulary():
+    """Words that the other one lacks, an unnamed one and ids without a word become unknown, 2."""
+    tokens = np.array([[0, 0, 1, 2, 3], [4, 5, 6, 7, 99]])
+    translated = Vocabulary(("the", "", "cat")).translate(tokens, Vocabulary(("cat", "dog", "the", "")))
+    assert translated.tolist() == [[0, 0, 1, 2, 2], [6, 2, 4, 2, 2]]
+
+
 def test_the_word_list_reads_back(tmp_path):
     vocabulary = Vocabulary(("the", "", "it's", "\x85 ", "電影"))
     (tmp_path / "words.txt").write_text(vocabulary.to_text(), encoding="utf-8", newline="")
