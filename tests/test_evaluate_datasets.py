@@ -155,6 +155,19 @@ def test_the_output_of_the_command_for_other_images(run, data_folder, tmp_path, 
     assert str(run.path) in output.splitlines()[-1] and str(data_folder) in output.splitlines()[-1]
 
 
+@pytest.mark.parametrize("data, parts", [
+    ("cifar10", ("cifar10", "32x32x3", "28x28x1")), ("imdb", ("imdb", "texts", "images", "digits")),
+    ("digits", ("'0'", "bottom, middle, top")), ("a.csv", ("a.csv", "texts", "images")),
+])
+def test_named_datasets_that_do_not_fit(run, data, parts, tmp_path, monkeypatch, capsys):
+    """They are refused before anything is searched for or downloaded."""
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path / "none"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("text,label\na,b\n")
+    line = refusal_message(capsys, evaluate.main, run.path.absolute(), "--data", data)
+    assert all(part in line for part in parts), line
+
+
 def test_invalid_other_images(run, tmp_path, capsys):
     images, labels = make_stripes(12)
     (tmp_path / "strange" / "horse").mkdir(parents=True)

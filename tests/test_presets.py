@@ -11,7 +11,6 @@ from helpers import check_text
 
 from zoo import registry
 from zoo.cli import common, diagram, summary, train, training_command
-from zoo.errors import UserError
 from zoo.model_info import Preset
 from zoo.weights import pretrained
 
@@ -29,6 +28,15 @@ def test_train_builds_the_preset(network):
     assert model_config.width == small.width and small.options.items() <= model_config.options.items()
     assert model_config == pretrained.resolve_preset_config(registry.get_model_info(network), "small")
     assert parse_config(network, "--dataset", small.dataset).model_config.width == 1
+
+
+@pytest.mark.parametrize("network", registry.select_models("text"))
+def test_networks_without_a_preset(network, capsys):
+    for main in (train.main, summary.main):
+        assert main([network, "--preset", "small", *(["--dataset", "imdb"] if main is train.main else [])]) == 2
+        error = capsys.readouterr().err
+        check_text(error, "--preset small", network, "bundled weights", "--width")
+        assert error.count("\n") == 1
 
 
 @pytest.fixture
@@ -88,9 +96,3 @@ def test_summary_and_diagram_use_the_image_size_of_the_preset(command):
     large = common.parse_model_config("resnet34", command.build_parser().parse_args(
         ["resnet34", "--preset", "small", "--image-size", "224", "--classes", "5"]))
     assert (large.input_shape, large.classes, large.width) == ((224, 224, 3), 5, model_config.width)
-
-
-def test_a_network_without_presets_is_refused(monkeypatch):
-    monkeypatch.setitem(registry.MODELS, "nin", replace(registry.get_model_info("nin"), small_preset=None))
-    with pytest.raises(UserError, match="'small'"):
-        parse_config("nin", "--preset", "small")
