@@ -7,7 +7,7 @@ from zoo.cli import common
 from zoo.data import dataset_info
 from zoo.errors import UserError, unknown_name_error
 from zoo.modality import override_size
-from zoo.training.run_config_factory import check_modality
+from zoo.training.run_config_factory import check_modality, refuse_finetuning
 from zoo.utils.io import expand_user
 from zoo.weights import pretrained
 
@@ -62,6 +62,7 @@ def check_images(arguments):
         if getattr(arguments, flag) != default:
             model_info.modality.require(f"{flag}=...", model_info.name, "omit it")
     if arguments.weights != "none":
+        refuse_finetuning(model_info)
         pretrained.check_weights(arguments.weights, model_info.name)
     if not is_dataset_name(arguments.dataset):
         return

@@ -130,6 +130,8 @@ HINTS = (
          "accuracy", commands=TRAINING_COMMANDS),
     Hint("sync-bn", "batch normalization is synchronized over all GPUs; omit it", commands=TRAINING_COMMANDS),
     Hint("bn batch-norm use-bn batchnorm", "--model-option batch_norm=true"),
+    Hint("vocabulary vocab vocab-size vocabulary-size num-words max-words max-features max-tokens",
+         "--model-option vocabulary={N}", "10000", NUMBER_PATTERN),
 
     # Pretrained weights and checkpoints
     Hint("pretrained", "--weights {FILE}", "runs/mine", r"runs/\S+|\S+\.(?:pth?|h5|keras|npz|safetensors)"),

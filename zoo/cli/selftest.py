@@ -10,7 +10,7 @@ from zoo.cli import common, help_text
 def build_parser():
     parser = common.Parser(prog="python -m zoo selftest",
                            description="Test models on the CPU: the small preset of each must overfit 32 random "
-                                       "images, to a tenth of its initial loss. It is saved as .keras and as "
+                                       "images, or texts, to a tenth of its initial loss. It is saved as .keras and as "
                                        ".weights.h5, and another process that reads both must predict the same.",
                            epilog=help_text.join_sections(
                                help_text.format_models(), help_text.format_help_table("exit status", [

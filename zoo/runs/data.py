@@ -32,8 +32,9 @@ def find_run_dataset(run, config, data_dir=None):
     """Return the Dataset from the path that the run recorded, or from `data_dir`, without checking its contents."""
     info, limit = config["dataset"], config.get("limit")
     if info.get("kind") == "arrays":
+        plural = run_files.get_run_modality(config).plural
         raise UserError(f"{run} was trained on arrays, which are not saved in it; pass them again: "
-                        "resume(dataset=...), evaluate((images, labels))")
+                        f"resume(dataset=...), evaluate(({plural}, labels))")
     if info.get("kind") == "npz":
         path = Path(info.get("source") or "")
         if data_dir is not None:  # the file, or the folder that contains it

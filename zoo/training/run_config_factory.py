@@ -57,7 +57,7 @@ def resolve_backbone_weights(model_info, finetune_options, width, stem, options)
     """Return the BackboneWeights that FineTuneOptions request; None for training from scratch."""
     if finetune_options is None:
         return None
-    model_info.modality.require("fine-tuning", model_info.name, "leave out weights and the settings of a new head")
+    refuse_finetuning(model_info)
     if "dropout" in options:
         raise UserError("the option dropout belongs to the model's own head, which is replaced; give the dropout of "
                         "the new head in its head layers")
@@ -65,6 +65,11 @@ def resolve_backbone_weights(model_info, finetune_options, width, stem, options)
 
     return pretrained_backbone.find_backbone_weights(model_info.name, finetune_options.weights or "none", width, stem,
                                                      options).replace_preprocessing(finetune_options.preprocessing)
+
+
+def refuse_finetuning(model_info):
+    """Raise UserError if a model is for samples without pretrained weights."""
+    model_info.modality.require("fine-tuning", model_info.name, "leave out weights and the settings of a new head")
 
 
 def get_default_shape(model_info, backbone_weights):

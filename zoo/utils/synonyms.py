@@ -16,6 +16,9 @@ SYNONYMS = {  # zoo's keyword: the names that others give to it; underscores, da
     "channels": "in_chans in_channels num_channels input_channels",
     "image_size": "img_size imgsz img input_size input_shape target_size size resolution resize train_crop_size "
                   "crop_size",
+    "sequence_length": "max_len max_length max_seq_length max_sequence_length seq_len seq_length "
+                       "input_length output_sequence_length",
+    "vocabulary": "vocab vocab_size vocabulary_size num_words max_words max_features max_tokens",
     "limit": "max_samples max_train_samples num_samples n_samples subset subset_size",
     # Epochs, batches, optimizer and learning rate
     "epochs": "num_epochs n_epochs n_epoch nb_epoch nb_epochs epoch max_epochs total_epochs train_epochs "
