@@ -7,6 +7,7 @@ import pytest
 from helpers import check_message, make_topic_texts, write_pets, write_topics
 
 import zoo
+from zoo.cli import finetune, train
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.training.augmentation import NO_AUGMENTATION
@@ -146,6 +147,12 @@ def test_refusals(topics, tmp_path, source, arguments, parts):
     with pytest.raises(UserError) as error:
         load_data(source, **arguments)
     check_message(error.value, *parts)
+
+
+@pytest.mark.parametrize("command", [finetune, train])
+def test_fine_tuning_is_refused_before_its_weights_are_looked_for(command, topics, capsys):
+    assert command.main(["text_cnn", "--data", str(topics), "--weights", "imagenet"]) == 2
+    check_message(capsys.readouterr().err.strip(), "fine-tuning", "images", "text_cnn", "texts")
 
 
 @pytest.mark.parametrize("model, dataset, arguments, parts", [

@@ -213,9 +213,11 @@ def test_refusals_of_predict(run, tmp_path, capsys):
             run.predict(tokens)
         check_message(error.value, *parts)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError) as error:
-        run.predict(tmp_path / "empty")
-    check_message(error.value, ".txt")
+    (tmp_path / "new.csv").write_text("text,label\na,b\n")
+    for name, part in (("empty", ".txt"), ("new.csv", "table")):
+        with pytest.raises(UserError) as error:
+            run.predict(tmp_path / name)
+        check_message(error.value, name, part)
 
 
 def test_the_report_shows_misclassified_texts(topics, tmp_path):

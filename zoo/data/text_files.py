@@ -136,8 +136,8 @@ def find_text_files(paths):
                 raise UserError(f"{path} contains no {EXTENSION} files")
             files += found
         elif path.suffix.lower() == ".csv":
-            raise UserError(f"{path} is a table, not a text; evaluate takes a .csv file with labels, and run.predict, in "
-                            "Python, a list of texts")
+            raise UserError(f"{path} is a table, not a text; evaluate takes a .csv file with labels, and in Python "
+                            "run.predict takes a list of texts")
         elif path.exists():
             files.append(path)
         else:
