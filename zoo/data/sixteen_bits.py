@@ -21,7 +21,7 @@ def get_raw_mode(image):
     tiles = getattr(image, "tile", None)  # missing in images that do not come from a file
     if not tiles or image.format not in FORMATS or image.mode.startswith("I"):
         return ""
-    codec, arguments = tiles[0].codec_name, tiles[0].args
+    codec, _, _, arguments = tiles[0]
     if image.format == "PPM":
         return "RGB;16B" if codec == "ppm" and arguments == ("RGB", 65535) else ""
     raw_mode = arguments if isinstance(arguments, str) else arguments[0]
@@ -38,11 +38,13 @@ def list_byte_modes(raw_mode):
 
 def set_raw_mode(image, raw_mode):
     """Let Pillow decode an image by another raw mode."""
-    if image.format == "PPM":  # whose codec scales to 8 bits
-        image.tile = [tile._replace(codec_name="raw", args=raw_mode) for tile in image.tile]
-    else:
-        image.tile = [tile._replace(args=raw_mode if isinstance(tile.args, str) else (raw_mode, *tile.args[1:]))
-                      for tile in image.tile]
+    def replace_arguments(tile):
+        codec, extents, offset, arguments = tile
+        values = (("raw", extents, offset, raw_mode) if image.format == "PPM" else  # whose codec scales to 8 bits
+                  (codec, extents, offset, raw_mode if isinstance(arguments, str) else (raw_mode, *arguments[1:])))
+        return getattr(tile, "_make", tuple)(values)  # a named tuple since Pillow 11
+
+    image.tile = [*map(replace_arguments, image.tile)]
 
 
 def join_bytes(upper, lower, raw_mode):
