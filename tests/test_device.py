@@ -172,7 +172,8 @@ def test_a_slice_of_a_gpu_that_is_requested(four, uuid):
         chosen = select_gpus(uuid, four, visible)
         assert chosen.environment["CUDA_VISIBLE_DEVICES"] == uuid and chosen.is_explicit
     for asked, visible, parts in ((uuid, "0", ["CUDA_VISIBLE_DEVICES=0", uuid]), (f"{uuid},0", None, [f"{uuid},0"]),
-                                  (uuid, "MIG-other", [uuid, "MIG-other"]), ("MIG-", None, ["'MIG-'", "nvidia-smi -L"])):
+                                  (uuid, "MIG-other", [uuid, "MIG-other"]),
+                                  ("MIG-", None, ["'MIG-'", "nvidia-smi -L"])):
         with pytest.raises(UserError) as error:
             select_gpus(asked, four, visible)
         check_message(error.value, *parts)

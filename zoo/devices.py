@@ -120,8 +120,8 @@ def select_gpus(requested, gpus, visible_devices=None):
         return Device((visible_gpus[0],), False, _build_environment(visible_gpus[:1]))
     names = requested.split(",")
     if requested not in GPU_KEYWORDS and not all(map(GPU_NAME.fullmatch, names)):
-        raise UserError(f"gpu={requested!r} is not a GPU; give an index, a UUID such as GPU-8932f937-d72c (nvidia-smi -L "
-                        "lists them), several such as 0,1, or all, auto or none")
+        raise UserError(f"gpu={requested!r} is not a GPU; give an index, a UUID such as GPU-8932f937-d72c "
+                        "(nvidia-smi -L lists them), several such as 0,1, or all, auto or none")
     if not gpus:
         missing = "no GPU" if requested in GPU_KEYWORDS else f"no GPU {names[0]}"
         raise UserError(f"there is {missing}: nvidia-smi lists no GPU on this machine; use gpu='none'")
