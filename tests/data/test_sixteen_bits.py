@@ -1,6 +1,7 @@
 """Color images of 16 bits per channel, of which Pillow alone decodes the upper bytes."""
 
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -53,6 +54,20 @@ def test_full_range(kind, tmp_path):
         expected = np.asarray(image.convert("RGB"), int)
     (tmp_path / "x").write_bytes(FILES[kind])
     assert np.abs(prepare(tmp_path / "x").pixels - expected).max() <= 1
+
+
+@pytest.mark.parametrize("values", [COLORS, COLORS[..., 1]])
+def test_a_transparent_color(values, tmp_path):
+    """PNG's tRNS chunk, before the pixels."""
+    content, color = make_png(values), np.atleast_1d(values[0, 0]).astype(">u2").tobytes()
+    start = content.index(b"IDAT") - 4
+    chunk = len(color).to_bytes(4, "big") + b"tRNS" + color + zlib.crc32(b"tRNS" + color).to_bytes(4, "big")
+    (tmp_path / "x").write_bytes(content[:start] + chunk + content[start:])
+    prepared = prepare(tmp_path / "x", white_levels={"integer": 4095})
+    assert prepared.pixels[0, 0].tolist() == [255, 255, 255]
+    expected = np.atleast_3d(np.array(COLORS_8)[..., 1] if values.ndim == 2 else COLORS_8)
+    assert (prepared.pixels[1] == expected[1]).all()
+    check_text(prepared.transformations, "white")
 
 
 def test_gray_with_alpha(tmp_path):

@@ -57,18 +57,24 @@ def choose_white_level(kind, highest):
 def convert_to_8_bits(image, white_levels=None):
     """Return (8-bit Pillow image, the white level that was used) of an image of more than eight bits per channel.
 
-    white_levels: {kind: value} of the dataset. Default: 65535 for integers, and the scale of this image for floats.
+    white_levels: {kind: value} of the dataset. Default: 65535 for integers, and the scale of this image for floats and
+    for integers beyond that. The color that a file declares to be transparent becomes so.
     """
     kind, values = get_pixel_kind(image), get_pixel_values(image)
     white_level = (white_levels or {}).get(kind)
     if white_level is None:
-        white_level = DEFAULT_WHITE_LEVEL if kind == "integer" else choose_white_level(kind, get_pixel_range(image)[1])
+        white_level = max(choose_white_level(kind, get_pixel_range(image)[1]),
+                          DEFAULT_WHITE_LEVEL if kind == "integer" else 0)
     pixels = np.clip(np.rint(values / white_level * 255), 0, 255).astype(np.uint8)
     if image.info.get(WHITE_IS_ZERO):
         pixels = 255 - pixels
     if image.mode == "RGBA":
         pixels = np.dstack([pixels, image.getchannel("A")])
-    return Image.frombytes("L" if pixels.ndim == 2 else image.mode, image.size, pixels.tobytes()), white_level
+    converted = Image.frombytes("L" if pixels.ndim == 2 else image.mode, image.size, pixels.tobytes())
+    if "transparency" in image.info:
+        is_transparent = np.all(np.atleast_3d(values) == image.info["transparency"], axis=2)
+        converted.putalpha(Image.fromarray(np.where(is_transparent, 0, 255).astype(np.uint8)))
+    return converted, white_level
 
 
 def describe_white_level(kind, white_level, lowest=None, highest=None):
