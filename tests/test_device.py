@@ -128,6 +128,11 @@ LEFT_ALONE = {"gpus": [], "heavy": [], "set": {"TF_FORCE_GPU_ALLOW_GROWTH": "tru
     ("one", "0", "MIG-c6d4f1ef-1111-2222-3333-444455556666", mig()),
     ("four", None, "MIG-GPU-2fffffff-3333-3333-3333-333333333333/1/0", mig()),
     ("none", "auto", "MIG-c6d4f1ef", mig()),
+    ("four", "GPU-1a1b2c3d-1111-1111-1111-111111111111", None, only(1)),
+    ("four", "GPU-2f", None, only(3)),
+    ("four", "gpu-2F", "2,3", only(3)),
+    ("four", "GPU-2f,GPU-0a,1", None, only(3, 0, 1)),
+    ("one", "GPU-5", None, only(0)),
     ("four", "0,1", None, only(0, 1)),
     ("four", "3,1", None, only(3, 1)),
     ("four", "all", None, only(0, 1, 2, 3)),
@@ -157,6 +162,33 @@ def test_a_slice_of_a_gpu(four):
     with pytest.raises(UserError) as error:
         select_gpus("1", four, whole)
     check_message(error.value, "GPU 1", 0)
+
+
+@pytest.mark.parametrize("uuid", ["MIG-c6d4f1ef-1111-2222-3333-444455556666",
+                                  "MIG-GPU-2fffffff-3333-3333-3333-333333333333/1/0"])
+def test_a_slice_of_a_gpu_that_is_requested(four, uuid):
+    """Also where the queue lists it, and after zoo itself has set the variable."""
+    for visible in (None, uuid, f"MIG-other,{uuid}"):
+        chosen = select_gpus(uuid, four, visible)
+        assert chosen.environment["CUDA_VISIBLE_DEVICES"] == uuid and chosen.is_explicit
+    for asked, visible, parts in ((uuid, "0", ["CUDA_VISIBLE_DEVICES=0", uuid]), (f"{uuid},0", None, [f"{uuid},0"]),
+                                  (uuid, "MIG-other", [uuid, "MIG-other"]),
+                                  ("MIG-", None, ["'MIG-'", "nvidia-smi -L"])):
+        with pytest.raises(UserError) as error:
+            select_gpus(asked, four, visible)
+        check_message(error.value, *parts)
+    with pytest.raises(UserError) as error:
+        describe_device(select_gpus(uuid, four), "TFRT_CPU_0", "jax")
+    check_message(error.value, "jax", "nvidia-smi -L", "--gpu none")
+
+
+@pytest.mark.parametrize("gpu, expected", [("GPU-2f", "3"), (["GPU-2f", 0], "3,0"), ("MIG-c6d4f1ef", "MIG-c6d4f1ef")])
+def test_a_uuid_in_python(gpu, expected, machine):
+    code = f"import os, zoo\nzoo.set_device({gpu!r})\nprint(os.environ['CUDA_VISIBLE_DEVICES'])"
+    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT,
+                             env={**environment, "PATH": machine(FOUR)})
+    assert (process.stdout, process.stderr) == (f"{expected}\n", "")
 
 
 LOUD = """
@@ -233,6 +265,13 @@ def test_what_cuda_visible_devices_hides(four, asked, visible, parts):
     ("0,4", None, ["GPU 4", 0, 1, "NVIDIA H200", 2, 3, "NVIDIA A100-SXM4-40GB"]),
     ("1,0,1", None, ["--gpu 1,0,1", "GPU 1"]),
     ("1,01", None, ["--gpu 1,01", "GPU 1"]),
+    ("GPU-2", None, ["several", 2, "GPU-2a1b2c3d-2222-2222-2222-222222222222", 3,
+                     "GPU-2fffffff-3333-3333-3333-333333333333"]),
+    ("GPU-9", None, ["GPU-9", 0, "GPU-0a1b2c3d-0000-0000-0000-000000000000", 3]),
+    ("GPU-2f,3", None, ["--gpu GPU-2f,3", "GPU 3"]),
+    ("GPU-2f", [], ["GPU-2f", "nvidia-smi", "--gpu none"]),
+    ("MIG-c6d4f1ef", [], ["MIG-c6d4f1ef", "nvidia-smi", "--gpu none"]),
+    *((asked, None, ["--gpu", "UUID", repr(asked)]) for asked in ("GPU-", "GPU-xyz", "2fffffff-3333", "GPU 2")),
     ("0,1", [], ["GPU 0", "nvidia-smi", "--gpu none"]),
     ("auto", [], ["nvidia-smi", "--gpu none"]),
     ("all", [], ["nvidia-smi", "--gpu none"]),

@@ -57,6 +57,29 @@ def test_a_crash_without_an_explanation_is_a_crash():
     assert run_crashing_code("pass", "('never', 5)") == (0, "")
 
 
+def test_a_crash_that_leaves_python_too_little_memory():
+    explanation = "('nothing left', 5) if not name else bytes(2**62)"
+    assert run_crashing_code(CRASHES["abort in another thread"], explanation) == (5, "nothing left\n")
+    message, status = failures.explain_crash("", Recipe(batch_size=64), Path("runs/a"))
+    assert status == 5
+    check_message(message, "error: ", "memory", "--batch-size 32", "runs/a")
+
+
+def test_a_crash_in_a_thread_when_the_heap_is_full():
+    """The handler runs on this thread, which Python does not know yet."""
+    script = ("import ctypes, resource\nfrom zoo.utils.crashes import explain_crashes\n"
+              "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nresource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))\n"
+              "libc, thread = ctypes.CDLL(None), ctypes.c_ulong()\nlibc.malloc.restype = ctypes.c_void_p\n"
+              "with explain_crashes(lambda name: (name, 5)):\n"
+              "    libc.pthread_create(ctypes.byref(thread), None, libc.pause, None)\n"
+              "    while libc.malloc(2**17): pass\n"
+              "    libc.pthread_kill(thread, 6)\n"
+              "    while True: pass")
+    process = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True,
+                             timeout=60)
+    assert (process.returncode, process.stderr) == (5, "SIGABRT\n")
+
+
 def test_a_crash_after_the_block_is_not_explained():
     script = ("import os, resource\nfrom zoo.utils.crashes import explain_crashes\n"
               "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
@@ -206,3 +229,15 @@ def test_out_of_memory_is_status_5_wherever_it_occurs(limit_kib, tmp_path):
     assert (status, len(err.splitlines())) == (5, 1), err
     check_message(err, "error: ", "memory")
     assert re.search(r"--batch-size \d+|ulimit -v", err)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend_name, limit_kib", [("jax", 1_200_000), ("jax", 2_000_000), ("jax", 3_000_000),
+                                                     ("torch", 1_200_000), ("torch", 2_500_000)])
+def test_out_of_memory_of_other_backends(backend_name, limit_kib, tmp_path):
+    """Threads of JAX abort in native code, whose own lines come first."""
+    pytest.importorskip(backend_name)
+    status, _, err = train_with_memory_limit(limit_kib, tmp_path, "vgg16", "--batch-size", "512", "--max-seconds", "60",
+                                             "--backend", backend_name)
+    assert status == 5, err
+    check_message(err.splitlines()[-1], "error: ", "memory")

@@ -18,7 +18,8 @@ from zoo.errors import UserError
 NVIDIA_SMI_QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free",
                     "--format=csv,noheader,nounits")
 
-GPU_KEYWORDS = ("all", "auto")  # values of --gpu besides indices
+GPU_KEYWORDS = ("all", "auto")  # values of --gpu besides names
+GPU_NAME = re.compile(r"[0-9]{1,9}|(?i:GPU)-[0-9A-Fa-f-]{1,36}|MIG-[0-9A-Za-z/-]{1,60}")  # an index or a UUID
 
 MEMORY_GROWTH_ENV = {"TF_FORCE_GPU_ALLOW_GROWTH": "true",
                      "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # allocate memory as needed
@@ -97,8 +98,9 @@ def select_gpus(requested, gpus, visible_devices=None):
     """Return the Device for a value of --gpu; UserError if a requested GPU does not exist or is hidden.
 
     Args:
-        requested: comma-separated GPU indices, "all", "auto" (the GPU with the most free memory), "none", or None for
-            the first available GPU.
+        requested: comma-separated GPU indices or UUIDs, as nvidia-smi -L shows them and of which the beginning is
+            enough, the UUID of a MIG device, "all", "auto" (the GPU with the most free memory), "none", or None for the
+            first available GPU.
         gpus: the machine's GPUs, as `list_gpus` returns them.
         visible_devices: CUDA_VISIBLE_DEVICES as it was when the command started, or None: indices, UUIDs or a MIG
             device, which then is GPU 0.
@@ -106,17 +108,22 @@ def select_gpus(requested, gpus, visible_devices=None):
     if requested == "none":
         return Device((), True, {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"})
     if visible_devices is not None and visible_devices.strip().startswith("MIG-"):
-        gpus, visible_devices = _get_mig_gpus(gpus, visible_devices), None
+        is_listed = requested in [token.strip() for token in visible_devices.split(",")]
+        gpus, visible_devices = _get_mig_gpus(gpus, requested if is_listed else visible_devices), None
+    elif requested is not None and requested.startswith("MIG-") and gpus:
+        _check_mig_request(requested, visible_devices)
+        gpus = _get_mig_gpus(gpus, requested)
     visible_gpus = gpus if visible_devices is None else _filter_visible_gpus(gpus, visible_devices)
     if requested is None:
         if not visible_gpus:
             return Device((), False, MEMORY_GROWTH_ENV)
         return Device((visible_gpus[0],), False, _build_environment(visible_gpus[:1]))
-    indices = requested.split(",")
-    if requested not in GPU_KEYWORDS and not all(re.fullmatch("[0-9]{1,9}", index) for index in indices):
-        raise UserError(f"gpu={requested!r} is not a GPU; give an index, several such as 0,1, or all, auto or none")
+    names = requested.split(",")
+    if requested not in GPU_KEYWORDS and not all(map(GPU_NAME.fullmatch, names)):
+        raise UserError(f"gpu={requested!r} is not a GPU; give an index, a UUID such as GPU-8932f937-d72c "
+                        "(nvidia-smi -L lists them), several such as 0,1, or all, auto or none")
     if not gpus:
-        missing = "no GPU" if requested in GPU_KEYWORDS else f"no GPU {indices[0]}"
+        missing = "no GPU" if requested in GPU_KEYWORDS else f"no GPU {names[0]}"
         raise UserError(f"there is {missing}: nvidia-smi lists no GPU on this machine; use gpu='none'")
     if requested in GPU_KEYWORDS:
         if not visible_gpus:
@@ -124,23 +131,40 @@ def select_gpus(requested, gpus, visible_devices=None):
         selected = (visible_gpus if requested == "all"
                     else [max(visible_gpus, key=lambda gpu: (gpu.free_memory, -gpu.index))])
         return Device(tuple(selected), True, _build_environment(selected))
-    selected = [_get_gpu_by_index(index, gpus, visible_gpus, visible_devices) for index in indices]
+    selected = [_find_gpu(name, gpus, visible_gpus, visible_devices) for name in names]
     for gpu in selected:
         if selected.count(gpu) > 1:
             raise UserError(f"gpu={requested!r} lists GPU {gpu.index} more than once; list each GPU once")
     return Device(tuple(selected), True, _build_environment(selected))
 
 
-def _get_gpu_by_index(index, gpus, visible_gpus, visible_devices):
-    """Return the Gpu with the given index; UserError if it does not exist or is hidden."""
-    matches = [gpu for gpu in gpus if gpu.index == int(index)]
+def _find_gpu(name, gpus, visible_gpus, visible_devices):
+    """Return the Gpu of a GPU_NAME; UserError if it does not exist or is hidden, or if the name is not unique."""
+    if name.isdigit():
+        matches, labels = [gpu for gpu in gpus if gpu.index == int(name)], {gpu: gpu.name for gpu in gpus}
+    else:
+        matches = [gpu for gpu in gpus if gpu.uuid.lower().startswith(name.lower())]
+        labels = {gpu: f"{gpu.name}, {gpu.uuid}" for gpu in gpus}
     if not matches:
-        raise UserError(f"there is no GPU {int(index)}; available: "
-                        f"{'; '.join(f'{gpu.index} ({gpu.name})' for gpu in gpus)}")
+        raise UserError(f"there is no GPU {int(name) if name.isdigit() else name}; available: "
+                        f"{'; '.join(f'{gpu.index} ({label})' for gpu, label in labels.items())}")
+    if len(matches) > 1:
+        raise UserError(f"gpu={name!r} is the beginning of several UUIDs; give more of one: "
+                        f"{'; '.join(f'{gpu.index} ({labels[gpu]})' for gpu in matches)}")
     if matches[0] not in visible_gpus:
         raise UserError(f"CUDA_VISIBLE_DEVICES={visible_devices} hides GPU {matches[0].index}; unset it, or select a "
                         "GPU that it lists")
     return matches[0]
+
+
+def _check_mig_request(requested, visible_devices):
+    """Raise UserError unless the requested MIG device is a single one, and CUDA_VISIBLE_DEVICES is not set."""
+    if "," in requested or not GPU_NAME.fullmatch(requested):
+        raise UserError(f"gpu={requested!r} is not one MIG device; a process can use only one: give its UUID, which "
+                        "nvidia-smi -L lists")
+    if visible_devices is not None:
+        raise UserError(f"CUDA_VISIBLE_DEVICES={visible_devices} hides {requested}; unset it, or select a GPU that it "
+                        "lists")
 
 
 def get_cuda_visible_devices():
@@ -204,7 +228,8 @@ def describe_device(device, backend_device, backend):
     if on_gpu:
         return "; ".join(map(str, device.gpus))
     gpu = device.gpus[0]
-    problem = (f"{backend} cannot use GPU {gpu.index} ({gpu.name}): its CUDA libraries are missing; "
+    unlisted = "nvidia-smi -L does not list it, or " if gpu.uuid.startswith("MIG-") else ""
+    problem = (f"{backend} cannot use GPU {gpu.index} ({gpu.name}): {unlisted}its CUDA libraries are missing; "
                f"{INSTALL_HINTS[backend]}")
     if device.is_explicit:
         raise UserError(f"{problem}, or use gpu='none'")

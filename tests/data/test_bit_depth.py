@@ -75,6 +75,13 @@ def test_values_above_the_white_level_become_white(tmp_path):
     assert fitted.pixels.max() == 255
 
 
+def test_values_of_more_than_16_bits_are_not_clipped(tmp_path):
+    Image.fromarray(np.array([[2**20, 2**19]], np.int32)).save(tmp_path / "a.tif")
+    [[(_, prepared)]] = image_io.prepare_image_files([tmp_path / "a.tif"], (1, 2, 1))
+    assert prepared.pixels[0, :, 0].tolist() == [16, 8]  # of 2**24
+    check_message(prepared.transformations, "0..16777215", "0..255")
+
+
 def test_an_invalid_image_is_named(tmp_path):
     folder = write(tmp_path / "scans", (4095,))
     path = folder / "low" / "4095-3.png"

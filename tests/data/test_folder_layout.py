@@ -1,6 +1,7 @@
 """Layouts of image folders: which folders are splits, which are classes, and which are skipped."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -205,6 +206,53 @@ def test_a_link_to_the_folder_itself_is_not_followed(tmp_path):
     dataset = load(tmp_path / "data")
     assert dataset.info.class_names == ("elm", "oak", "pine") and sum(sizes(dataset)) == 30
     assert any("all, parent" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize("links, parts", [
+    ({"lynx": "oak"}, ["lynx", "oak", "labels"]),
+    ({"fir": "../more/elm", "elm": "../more/elm"}, ["elm", "fir", "labels"]),
+    ({"young": "oak/young"}, ["young", "oak/young", "labels"]),
+    ({"pine/1.png": "../oak/1.png"}, ["oak/1.png", "pine/1.png", "labels"]),
+    ({"pine/copy.png": "1.png"}, ["pine/1.png", "pine/copy.png", "twice"]),
+    ({"pine/a.png": "../../more/elm/1.png", "oak/a.png": "../../more/elm/1.png"}, ["oak/a.png", "pine/a.png"]),
+])
+def test_an_image_listed_twice_by_links_is_refused(links, parts, tmp_path):
+    write(tmp_path / "data", ("oak", "oak/young", "pine"), 10)
+    write(tmp_path / "more", ("elm",), 10)
+    for name, target in links.items():
+        (tmp_path / "data" / name).unlink(missing_ok=True)
+        (tmp_path / "data" / name).symlink_to(target)
+    with pytest.raises(UserError) as error:
+        load(tmp_path / "data")
+    check_message(error.value, *parts, tmp_path / "data", "link")
+
+
+@pytest.mark.parametrize("link, target, parts", [
+    ("test/pine", "../train/pine", ["train/pine", "test/pine"]),
+    ("val", "test", ["val/oak", "test/oak", "validation"]),
+    ("test/oak/copy.png", "../../train/oak/3.png", ["train/oak/3.png", "test/oak/copy.png"]),
+])
+def test_an_image_in_two_splits_by_links_is_refused(link, target, parts, tmp_path):
+    for name in ("train", "test"):
+        write(tmp_path / name, ("oak", "pine"), 10)
+    if (tmp_path / link).is_dir():
+        shutil.rmtree(tmp_path / link)
+    (tmp_path / link).symlink_to(target)
+    with pytest.raises(UserError) as error:
+        load(tmp_path)
+    check_message(error.value, *parts, "splits", "link")
+
+
+def test_links_to_other_files_are_followed(tmp_path):
+    """Also hard links, which are like copies, and a folder that is itself a link."""
+    write(tmp_path / "store", ("oak", "pine"), 10)
+    for name in ("oak", "pine"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for file in (tmp_path / "store" / name).iterdir():
+            (tmp_path / "data" / name / file.name).symlink_to(file)
+    os.link(tmp_path / "store" / "oak" / "1.png", tmp_path / "data" / "oak" / "hard.png")
+    (tmp_path / "link").symlink_to("data")
+    assert sum(sizes(load(tmp_path / "link"))) == 21
 
 
 def test_broken_links_among_the_classes_are_noted(tmp_path):

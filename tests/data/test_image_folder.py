@@ -50,7 +50,7 @@ def test_lossy_conversions_are_noted(tmp_path, max_cache_bytes):
 
     for name in ("a", "b"):
         for index in range(10):
-            save_image(tmp_path / name / f"{index}.png", index, mode="L")
+            save_image(tmp_path / name / f"{index}.png", 255 - index, mode="L")
     assert notes((8, 8, 1)) is None and notes((8, 8, 3)) is None
     check_message(notes((4, 4, 1)), "8x8", "4x4")
     assert "aspect" not in notes((4, 4, 1)) and "aspect" in notes((4, 6, 1))
@@ -64,7 +64,7 @@ def test_lossy_conversions_are_noted(tmp_path, max_cache_bytes):
 
 @pytest.mark.parametrize("max_cache_bytes", [0, image_folder.MAX_CACHE_BYTES])
 def test_images_that_fit_after_exif_rotation_are_not_resized(tmp_path, max_cache_bytes):
-    wide = Image.new("RGB", (6, 4))
+    wide = Image.new("RGB", (6, 4), "white")
     exif = wide.getexif()
     exif[0x0112] = 6  # the camera was in portrait orientation
     for name in ("a", "b"):

@@ -152,6 +152,15 @@ def test_invalid_arguments_are_refused(source, arguments, parts, pets, monkeypat
     check_message(error.value, *parts)
 
 
+@pytest.mark.parametrize("name, part", [("model.weights.h5", "--weights"), ("best.PTH", "--weights"),
+                                        ("pets.zip", "unpack"), ("pets.tar.gz", "unpack")])
+def test_files_of_other_kinds_are_refused_with_a_hint(name, part, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(UserError) as error:
+        load_data(tmp_path / name)
+    check_message(error.value, tmp_path / name, ".npz", part)
+
+
 def test_a_dataset_takes_no_further_arguments():
     dataset = zoo.load_data((IMAGES, LABELS))
     with pytest.raises(UserError) as error:

@@ -1,6 +1,7 @@
 """Loading texts: folders and .csv files, their splits, and what is refused."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -121,6 +122,18 @@ def test_a_split_without_class_folders(tmp_path, split):
     with pytest.raises(UserError) as error:
         load_data(tmp_path / "topics", shape=(20,))
     check_message(error.value, f"{split}/", f"{split}_class")
+
+
+def test_links(topics, tmp_path):
+    """A class can be a link to another place, but not to another class."""
+    shutil.copytree(topics, tmp_path / "topics")
+    (tmp_path / "topics" / "sailing").rename(tmp_path / "boats")
+    (tmp_path / "topics" / "sailing").symlink_to(tmp_path / "boats")
+    assert load_data(tmp_path / "topics", sequence_length=20).info.class_names == ("cooking", "sailing")
+    (tmp_path / "topics" / "rowing").symlink_to("sailing")
+    with pytest.raises(UserError) as error:
+        load_data(tmp_path / "topics", sequence_length=20)
+    check_message(error.value, "rowing", "sailing", "labels", "link")
 
 
 def test_a_file_that_is_not_utf8(tmp_path):

@@ -265,9 +265,20 @@ def test_a_lambda_layer_is_not_run(tmp_path):
 def test_objects_in_an_npz(tmp_path):
     np.savez(tmp_path / "a.npz", **{"C1/kernel": np.array([WritesFile(tmp_path / "ran")], object)})
     check_refused(tmp_path / "a.npz", "C1/kernel.npy")
-    np.savez(tmp_path / "b.npz", kernel=np.zeros(3))
-    check_refused(tmp_path / "b.npz", "kernel.npy")
+    np.savez(tmp_path / "b.npz", state_dict=np.array(WritesFile(tmp_path / "ran"), object))
+    check_refused(tmp_path / "b.npz", "state_dict.npy", "execute code", "'b.npz'", "torch.save")
     assert not (tmp_path / "ran").exists()
+
+
+def test_arrays_without_the_names_of_layers(tmp_path, saved_lenet):
+    np.savez(tmp_path / "numbered.npz", *saved_lenet.get_weights())
+    check_refused(tmp_path / "numbered.npz", "arr_0", "save_weights", "state_dict")
+    np.savez(tmp_path / "dots.npz", **{weight.path.replace("/", "."): weight.numpy() for weight in saved_lenet.weights})
+    check_refused(tmp_path / "dots.npz", "C1.kernel", "save_weights")
+    np.save(tmp_path / "single.npy", saved_lenet.get_weights()[0])
+    check_refused(tmp_path / "single.npy", "NumPy array", "save_weights")
+    np.savez(tmp_path / "images.npz", X_train=np.zeros((2, 28, 28), np.uint8), y_train=np.arange(2))
+    check_refused(tmp_path / "images.npz", "X_train", "y_train", "--dataset")
 
 
 def test_weights_that_are_not_finite(tmp_path, saved_lenet):

@@ -105,7 +105,7 @@ def randomize_torch(torch, model):
     return model.eval()
 
 
-@pytest.mark.parametrize("batch_norm, ending", [(False, "pt"), (True, "safetensors")])
+@pytest.mark.parametrize("batch_norm, ending", [(False, "pt"), (True, "safetensors"), (True, "npz")])
 def test_vgg16_of_torchvision(batch_norm, ending, tmp_path):
     torch = pytest.importorskip("torch")
     model = randomize_torch(torch, make_torch_vgg16(torch, 0.05, 2 * 3, 7, batch_norm))
@@ -116,6 +116,8 @@ def test_vgg16_of_torchvision(batch_norm, ending, tmp_path):
     path = tmp_path / f"vgg.{ending}"
     if ending == "pt":
         torch.save(model.state_dict(), path)
+    elif ending == "npz":  # integers, num_batches_tracked, among them
+        np.savez(path, **{name: tensor.numpy() for name, tensor in model.state_dict().items()})
     else:
         state = model.state_dict().items()
         write_safetensors(path, {name: tensor.numpy() for name, tensor in state if tensor.is_floating_point()})

@@ -69,7 +69,7 @@ def parse_int(flag, text, min_value, max_value=None):
 def add_gpu(parser, multi_gpu_help="", default="the first GPU"):
     """Add --gpu and --backend; `multi_gpu_help` describes the use of several GPUs, empty if only one is supported."""
     parser.add_argument("--gpu", metavar="N|auto|none" if not multi_gpu_help else "N|N,N|all|auto|none",
-                        help="GPU to use; N: its index in nvidia-smi, from 0; "
+                        help="GPU to use; N: its index in nvidia-smi, from 0, or its UUID; "
                            + (f"N,N or all: {multi_gpu_help}; " if multi_gpu_help else "")
                            + f"auto: the GPU with the most free memory; none: the CPU; default: {default}, or the CPU "
                              "if there is no GPU")
@@ -86,7 +86,7 @@ def select_device(gpu, backend=None):
     backend = env.select_backend(backend)
     chosen = devices.select_gpus(gpu, devices.list_gpus(), devices.get_cuda_visible_devices())
     if len(chosen.gpus) > 1:
-        raise UserError(f"only zoo.train supports several GPUs; got --gpu {gpu}; give one index, or auto")
+        raise UserError(f"only zoo.train supports several GPUs; got --gpu {gpu}; give one, or auto")
     devices.set_device_environment(chosen)
     return backend, chosen
 

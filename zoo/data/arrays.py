@@ -23,6 +23,7 @@ NPZ_LAYOUTS = (  # {split: names of the arrays of images and labels}
     {"train": ("train_images", "train_labels"), "validation": ("val_images", "val_labels"),
      "test": ("test_images", "test_labels")},  # MedMNIST
 )
+WEIGHT_NAME = re.compile(r".*(\.(weight|bias|running_mean)|[/.](kernel|gamma)(:0)?)")  # of PyTorch and Keras
 VALIDATION_WORD = re.compile("(?<![a-z])(?:validation|valid|dev)(?![a-z])")  # in the lower-case name of an array
 MIN_STD = 0.0039  # 1/255, so that a nearly constant channel is not divided by nearly 0
 MAX_ARRAYS_SHOWN = 12  # names of arrays in a message
@@ -182,8 +183,17 @@ def normalize_array_names(names):
     return {VALIDATION_WORD.sub("val", name.lower()): name for name in reversed([*names])}
 
 
+def find_image_arrays(names):
+    """Return those of the names of arrays that are in NPZ_LAYOUTS."""
+    present = normalize_array_names(names)
+    return [present[name] for layout in NPZ_LAYOUTS for pair in layout.values() for name in pair if name in present]
+
+
 def make_npz_layout_error(path, array_names, needed):
     """Return the UserError for an .npz file without arrays of NPZ_LAYOUTS; needed: text listing the required ones."""
+    if any(map(WEIGHT_NAME.fullmatch, array_names)):
+        return UserError(f"{path} contains the weights of a model ({format_array_names(array_names)}), not images and "
+                         f"labels; weights are given as weights=..., and data must have the arrays {needed}")
     return UserError(f"{path} contains the arrays {format_array_names(array_names) or 'none'}; required are {needed}")
 
 

@@ -8,20 +8,37 @@ images in the same way.
 import numpy as np
 from PIL import Image
 
+from zoo.data import sixteen_bits
+
 WHITE_LEVELS = {"integer": tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16, 24, 32)),
                 "float": (1, *(2**bits - 1 for bits in (8, 10, 12, 14, 16, 24, 32)))}
 DEFAULT_WHITE_LEVEL = 65535  # for integers, if the image belongs to no known set
+WHITE_IS_ZERO = "white_is_zero"  # key of Image.info: of a TIFF whose values Pillow inverts only up to eight bits
+PHOTOMETRIC_TAG = 262  # TIFF tag of the colors that the values stand for, 0: white is zero
 
 
 def get_pixel_kind(image):
-    """Return "integer" or "float" for a Pillow image of more than eight bits a pixel, else None."""
+    """Return "integer" or "float" for a Pillow image of more than eight bits per channel, else None."""
     if image.mode == "F":
         return "float"
-    return "integer" if image.mode == "I" or image.mode.startswith("I;16") else None
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return "integer"
+    return "integer" if sixteen_bits.VALUES in image.info or sixteen_bits.get_raw_mode(image) else None
+
+
+def mark_inverted(image):
+    """Return a Pillow image with WHITE_IS_ZERO in its info if its format says so and Pillow did not invert it."""
+    if get_pixel_kind(image) and getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == 0:
+        image.info[WHITE_IS_ZERO] = True
+    return image
 
 
 def get_pixel_values(image):
-    """Return the values of a Pillow image as float64; NaN becomes 0, and infinite values stay."""
+    """Return the values of a Pillow image, without its alpha channel, as float64; NaN becomes 0, infinite values stay.
+    """
+    values = image.info.get(sixteen_bits.VALUES)
+    if values is not None:
+        return values[..., :3 if image.mode == "RGBA" else None].astype(np.float64)
     return np.nan_to_num(np.asarray(image, np.float64), posinf=np.inf, neginf=-np.inf)
 
 
@@ -38,15 +55,26 @@ def choose_white_level(kind, highest):
 
 
 def convert_to_8_bits(image, white_levels=None):
-    """Return (8-bit grayscale Pillow image, the white level that was used) of an image of more than eight bits.
+    """Return (8-bit Pillow image, the white level that was used) of an image of more than eight bits per channel.
 
-    white_levels: {kind: value} of the dataset. Default: 65535 for integers, and the scale of this image for floats.
+    white_levels: {kind: value} of the dataset. Default: 65535 for integers, and the scale of this image for floats and
+    for integers beyond that. The color that a file declares to be transparent becomes so.
     """
     kind, values = get_pixel_kind(image), get_pixel_values(image)
     white_level = (white_levels or {}).get(kind)
     if white_level is None:
-        white_level = DEFAULT_WHITE_LEVEL if kind == "integer" else choose_white_level(kind, get_pixel_range(image)[1])
-    return Image.fromarray(np.clip(np.rint(values / white_level * 255), 0, 255).astype(np.uint8)), white_level
+        white_level = max(choose_white_level(kind, get_pixel_range(image)[1]),
+                          DEFAULT_WHITE_LEVEL if kind == "integer" else 0)
+    pixels = np.clip(np.rint(values / white_level * 255), 0, 255).astype(np.uint8)
+    if image.info.get(WHITE_IS_ZERO):
+        pixels = 255 - pixels
+    if image.mode == "RGBA":
+        pixels = np.dstack([pixels, image.getchannel("A")])
+    converted = Image.frombytes("L" if pixels.ndim == 2 else image.mode, image.size, pixels.tobytes())
+    if "transparency" in image.info:
+        is_transparent = np.all(np.atleast_3d(values) == image.info["transparency"], axis=2)
+        converted.putalpha(Image.fromarray(np.where(is_transparent, 0, 255).astype(np.uint8)))
+    return converted, white_level
 
 
 def describe_white_level(kind, white_level, lowest=None, highest=None):

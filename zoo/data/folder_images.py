@@ -7,6 +7,7 @@ from zoo.errors import UNREADABLE_IMAGES, UserError
 
 MAX_CACHE_BYTES = 2**30  # bytes of pixels; larger datasets are read from disk in each epoch
 MAX_FILES_SHOWN = 3  # file names in a message
+NEARLY_BLACK = 32  # the maximum of a dataset's pixels is almost always 255
 
 
 class FolderImages:
@@ -37,6 +38,7 @@ class FolderImages:
         if self.cache is not None and pixel_ranges:
             indices = np.array(sorted(pixel_ranges), np.int64)
             self.cache[indices] = self.read(indices, "reading images")
+        self.notes += note_darkness(self.cache)
 
     def __getitem__(self, indices):
         return self.read(indices) if self.cache is None else self.cache[indices]
@@ -92,6 +94,13 @@ class FolderImages:
         reject_invalid_images(self.listing, [indices[position] for position in failed])
 
 
+def note_darkness(pixels):
+    """Return a tuple with one line if all pixels, uint8 or None, are nearly black; () if not."""
+    maximum = 255 if pixels is None else pixels.max(initial=0)
+    return (f"the maximum of all pixels is {maximum} of 255, which is nearly black; if white has a smaller value in these "
+            "files, multiply their values so that it becomes 255",) if maximum < NEARLY_BLACK else ()
+
+
 def note_conversions(sizes, is_grayscale, shape):
     """Return a tuple with one line on how images are converted to `shape`; () if they are not converted.
 
@@ -132,8 +141,18 @@ def resolve_white_levels(known_levels, pixel_ranges):
 def reject_invalid_images(listing, indices):
     """Raise UserError that names the files at `indices`, which are not valid images, if there are any."""
     if indices:
-        raise UserError(f"{describe_invalid_files([listing.get_path(index) for index in indices])}; fix or delete "
-                        "them, or skip them with invalid_images='skip'")
+        raise UserError(f"{describe_invalid_files([listing.get_path(index) for index in indices])}"
+                        f"{explain_invalid_image(listing.get_path(indices[0]))}; fix or delete them, or skip them with "
+                        "invalid_images='skip'")
+
+
+def explain_invalid_image(path):
+    """Return why a file, the first of those that a message names, cannot be decoded, in parentheses."""
+    try:
+        image_io.decode_image(path)
+    except UserError as error:
+        return f" (the first {str(error).removeprefix(f'{path} ')})"
+    return ""
 
 
 def describe_invalid_files(files):

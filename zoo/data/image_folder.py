@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import folder_layout, image_files, parallel_io, splits
+from zoo.data import folder_layout, image_files, link_checks, parallel_io, splits
 from zoo.data.folder_images import MAX_CACHE_BYTES, FolderImages, describe_invalid_files, reject_invalid_images
 from zoo.data.dataset_info import DatasetInfo
 from zoo.data.datasets import Dataset
@@ -55,7 +55,10 @@ class ImageListing:
 
 
 def list_images(folder, labels_from="folder"):
-    """Return the ImageListing of a folder, sorted by split, class and name; raise UserError if there are no images."""
+    """Return the ImageListing of a folder, sorted by split, class and name.
+
+    Raises UserError if there are no images, or if symbolic links list one twice.
+    """
     folder = expand_user(folder)
     if labels_from not in LABEL_SOURCES:
         raise unknown_name_error("source of labels", labels_from, LABEL_SOURCES)
@@ -85,8 +88,10 @@ def list_images(folder, labels_from="folder"):
     class_names = sort_class_names(folder, label_indices)
     # Labels were numbered in the order in which the classes were encountered, which is that of the dict.
     sorted_labels = np.array([class_names.index(replace_surrogates(name)) for name in label_indices])
-    return ImageListing(folder, np.concatenate(files), sorted_labels[np.concatenate(labels)],
-                        np.concatenate(split_ids), class_names, notes)
+    listing = ImageListing(folder, np.concatenate(files), sorted_labels[np.concatenate(labels)],
+                           np.concatenate(split_ids), class_names, notes)
+    link_checks.check_links(listing)
+    return listing
 
 
 def sort_class_names(folder, labels):

@@ -6,7 +6,7 @@ from collections import namedtuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from zoo.data import bit_depth
+from zoo.data import bit_depth, sixteen_bits
 from zoo.data.image_formats import open_image_file
 from zoo.errors import UserError
 
@@ -44,8 +44,15 @@ def decode_image(path):
             limit = Image.MAX_IMAGE_PIXELS  # 89 million; Pillow itself only refuses twice as many
             if limit is not None and image.width * image.height > limit:
                 raise Image.DecompressionBombError
-            image.load()
-            return apply_exif_orientation(image)
+            sixteen_bits.check_planes(image, path)
+            raw_mode = sixteen_bits.get_raw_mode(image)
+            if not raw_mode:
+                image.load()
+                return apply_exif_orientation(bit_depth.mark_inverted(image))
+        upper, lower = (decode_raw_mode(path, byte_mode) for byte_mode in sixteen_bits.list_byte_modes(raw_mode))
+        return sixteen_bits.join_bytes(upper, lower, raw_mode)
+    except UserError:
+        raise
     except UnidentifiedImageError:
         raise UserError(f"{path} is not a readable image file") from None
     except (Image.DecompressionBombError, MemoryError):
@@ -54,6 +61,14 @@ def decode_image(path):
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception as error:  # which exceptions decoders raise for damaged files is undocumented
         raise UserError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
+
+
+def decode_raw_mode(path, raw_mode):
+    """Return the image in a file, decoded by one of Pillow's raw modes, with its EXIF orientation applied."""
+    with open_image_file(path) as image:
+        sixteen_bits.set_raw_mode(image, raw_mode)
+        image.load()
+        return apply_exif_orientation(image)
 
 
 def apply_exif_orientation(image):
@@ -72,6 +87,7 @@ def check_image_header(path):
     """
     try:
         with open_image_file(path) as image:
+            sixteen_bits.check_planes(image, path)
             header = get_image_header(image)
             if "exif" in image.info and image.getexif().get(EXIF_ORIENTATION_TAG) in ROTATED_ORIENTATIONS:
                 header = header._replace(size=header.size[::-1])
@@ -120,8 +136,9 @@ def resize_image(image, shape, white_levels=None):
     transformations, is_grayscale = [], get_image_header(image).is_grayscale
     if bit_depth.get_pixel_kind(image):
         transformations += ["values below 0 become 0"] if bit_depth.get_pixel_range(image)[0] < 0 else []
+        target = "255..0" if image.info.get(bit_depth.WHITE_IS_ZERO) else "0..255"
         image, white_level = bit_depth.convert_to_8_bits(image, white_levels)
-        transformations += [f"0..{white_level} to 0..255"] if white_level != 255 else []
+        transformations += [f"0..{white_level} to {target}"] if f"0..{white_level}" != target else []
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE_BACKGROUND), image.convert("RGBA"))
         transformations.append("composited over white")

@@ -26,6 +26,9 @@ SOURCE_DESCRIPTIONS = {"dataset": "a zoo.Dataset", "arrays": "arrays", "folder":
 SOURCE_KINDS = ("the name of a dataset, a folder of class folders, an .npz file, a .csv file of texts, a pair of "
                 "arrays, (images, labels) or (texts, labels), or a zoo.Dataset")
 FILE_KINDS = {".npz": "npz", ".csv": "csv"}  # by suffix
+FILE_HINTS = {  # for other suffixes
+    (".h5", ".hdf5", ".keras", ".safetensors", ".pt", ".pth", ".ckpt", ".bin"): "; weights are given as weights=...",
+    (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"): "; unpack an archive, and give its folder"}
 
 
 def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_size=None, shape=None,
@@ -221,7 +224,8 @@ def get_source_kind(source):
             return "folder"
         if path.suffix.lower() in FILE_KINDS:
             return FILE_KINDS[path.suffix.lower()]
-        raise UserError(f"{source} is a file, but not an .npz or .csv file; data must be {SOURCE_KINDS}")
+        hint = next((hint for suffixes, hint in FILE_HINTS.items() if path.suffix.lower() in suffixes), "")
+        raise UserError(f"{source} is a file, but not an .npz or .csv file; data must be {SOURCE_KINDS}{hint}")
     if isinstance(source, str) and source == path.name and not path.suffix:  # possibly meant as a name
         raise UserError(f"{unknown_name_error('dataset', source, DATASETS)}; there is no folder, .npz or .csv "
                         f"file {source!r} either")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.folder_layout import parse_split_name, resolve_split_folders
-from zoo.data.image_files import is_junk_file
+from zoo.data.folder_layout import list_folders, parse_split_name, resolve_split_folders
+from zoo.data.image_files import SkippedEntries, is_junk_file
 from zoo.data.image_folder import FOLDER_SPLITS
+from zoo.data.link_checks import check_links
 from zoo.errors import UserError
 from zoo.utils.io import read_bytes, replace_surrogates
 
@@ -81,16 +82,16 @@ def list_text_folder(folder):
     if not folder.is_dir():
         what = "is a file; give the folder that contains the texts" if folder.exists() else "does not exist"
         raise UserError(f"{folder} {what}")
-    names = [name for name in list_folders(folder) if parse_split_name(name)]
-    nested = {name: parse_split_name(name) for name in names if list_folders(folder / name)}
+    names = [name for name in list_folders(folder, SkippedEntries()) if parse_split_name(name)]
+    nested = {name: parse_split_name(name) for name in names if list_folders(folder / name, SkippedEntries())}
     if names and "train" not in nested.values():
         name = replace_surrogates(names[0])
         raise UserError(f"{folder} is ambiguous: {name}/ is either a split without class folders, or a class; put the "
                         f"texts into class folders in train/, or rename it, for example to {name}_class")
     splits = resolve_split_folders(folder, nested) if nested else {"": ""}
-    paths, labels, split_ids, num_others = [], [], [], 0
+    paths, labels, split_ids, num_others, skipped = [], [], [], 0, SkippedEntries()
     for split, split_path in splits.items():
-        for name in list_folders(folder / split_path):
+        for name in list_folders(folder / split_path, skipped, f"{split_path}/" if split_path else ""):
             files = [*walk_files(folder / split_path / name)]
             class_paths = [file for file in files if file.suffix.lower() == EXTENSION]
             num_others += len(files) - len(class_paths)
@@ -103,15 +104,10 @@ def list_text_folder(folder):
     class_names, indices = np.unique(labels, return_inverse=True)
     notes = (f"ignored: {num_others:,} files whose extension is not {EXTENSION}",) if num_others else ()
     files = np.array([os.fsencode(path.relative_to(folder)) for path in paths])
-    return TextListing(folder, files, TextFiles(paths), indices.astype(np.int64), np.array(split_ids, np.int8),
-                       tuple(map(str, class_names)), notes)
-
-
-def list_folders(folder):
-    """Return the sorted names of the subfolders that are not hidden; links are not followed."""
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False)
-                      and not entry.name.startswith("."))
+    listing = TextListing(folder, files, TextFiles(paths), indices.astype(np.int64), np.array(split_ids, np.int8),
+                          tuple(map(str, class_names)), (*notes, *skipped.format_notes()))
+    check_links(listing)
+    return listing
 
 
 def walk_files(folder):

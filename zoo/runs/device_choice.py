@@ -11,7 +11,7 @@ def set_device(gpu=None, backend=None):
     """Select the GPUs and the backend of this process, before Keras is imported.
 
     Args:
-        gpu: as for `zoo.fit`: an index, a list of indices, "all", "auto" or "none" (the CPU).
+        gpu: as for `zoo.fit`: an index or a UUID, a list of them, "all", "auto" or "none" (the CPU).
         backend: "tensorflow", "jax" or "torch".
 
     Raises:

@@ -40,12 +40,14 @@ def describe_out_of_memory(error):
 def explain_crash(signal_name, recipe=None, run=None):
     """Return (message, exit status) for a crash of native code that a lack of memory explains, or None.
 
-    recipe, run: of a training. See zoo.utils.crashes.
+    signal_name: "" for a crash that leaves too little memory to call this function. recipe, run: of a training. See
+    zoo.utils.crashes.
     """
-    shortage = "std::bad_alloc" if crashes.is_bad_alloc() else process_memory.describe_shortage()
+    shortage = ("no memory was left" if not signal_name else "std::bad_alloc" if crashes.is_bad_alloc()
+                else process_memory.describe_shortage())
     if not shortage:
         return None
-    reason = f"the backend crashed ({signal_name}), {shortage}"
+    reason = f"the backend crashed{signal_name and f' ({signal_name})'}, {shortage}"
     if recipe is None:
         return translate_keywords(f"error: out of memory: {reason}; {MORE_MEMORY}"), 5
     advice = translate_keywords(suggest_smaller_batch(recipe.batch_size))

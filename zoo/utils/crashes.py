@@ -11,6 +11,9 @@ import os
 import signal
 import sys
 
+from zoo.utils import process_memory
+
+M_ARENA_MAX = -8  # parameter of glibc's mallopt
 CRASH_SIGNALS = tuple(getattr(signal, name) for name in ("SIGABRT", "SIGSEGV", "SIGBUS") if hasattr(signal, name))
 RESERVE_BYTES = 2**24
 BAD_ALLOC = "St9bad_alloc"  # the name of std::bad_alloc in C++ libraries
@@ -22,17 +25,24 @@ def explain_crashes(explain):
 
     It returns (message, exit status): the message is printed on stderr as it is when the block begins, and the process
     exits. Or None: then the crash takes its usual course. On Windows the block just runs.
+
+    explain("") is called when the block begins: its answer is that to a crash that leaves Python too little memory.
     """
     if sys.platform == "win32":
         yield
         return
+    share_free_memory()
+    fallback = explain("")
     stderr = os.dup(2)  # backends are loaded with it redirected
     reserve = mmap.mmap(-1, RESERVE_BYTES)  # address space: nothing is written to it
 
     def handle(number):
         reserve.close()  # memory may have run out, and Python needs some
         try:
-            explanation = explain(signal.Signals(number).name)
+            try:
+                explanation = explain(signal.Signals(number).name)
+            except MemoryError:
+                explanation = fallback
             if explanation:
                 message, status = explanation
                 os.write(stderr, f"{message}\n".encode())
@@ -56,6 +66,17 @@ def explain_crashes(explain):
             restore(number)
         os.close(stderr)
         reserve.close()
+
+
+def share_free_memory():
+    """Under a limit of the address space, let all threads allocate from one heap of glibc.
+
+    By default each reserves 64 MiB for its own. In a heap that other threads have used, too, there is most likely room
+    for what the handler of a crash needs.
+    """
+    if process_memory.get_address_space_limit():
+        with contextlib.suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def is_bad_alloc():

@@ -13,10 +13,12 @@ from zoo.weights import npz, safetensors, state_dict, torchvision
 from zoo.weights.layer_names import strip_layer_number, to_snake_case
 
 HDF5_MAGIC, ZIP_MAGIC, PICKLE_MAGIC = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
-TEXT_FILES = {  # the beginnings of files that are often downloaded instead: what they are
+OTHER_FILES = {  # the beginnings of files that are often downloaded instead: what they are
     b"version https://git-lfs": "a pointer to a file in Git LFS; fetch the file itself, with git lfs pull",
     b"<!doctype": "a web page, not a weights file; download the file itself",
     b"<html": "a web page, not a weights file; download the file itself",
+    b"\x93numpy": "a single NumPy array, without the names of layers; save the weights with model.save_weights("
+                  "'x.weights.h5') in Keras, or torch.save(model.state_dict(), 'x.pt') in PyTorch",
     b"\x1f\x8b": "compressed by gzip; unpack it first"}
 MAX_CONFIG_BYTES, MAX_WEIGHTS_BYTES = 64 * 2**20, 4 * 2**30  # bytes
 BEST_CHECKPOINT = "checkpoints/best.npz"  # in a run directory
@@ -76,7 +78,7 @@ def read_weights_file(path, stack):
         raise UserError(f"{path} is a bare pickle, which is not opened, because unpickling can execute code; if you "
                         "trust it, two lines convert a state dict in it to a readable file: import pickle, torch; "
                         f"torch.save(pickle.load(open({path.name!r}, 'rb')), 'weights.pt')")
-    hint = next((hint for text, hint in TEXT_FILES.items() if start.lower().startswith(text)), None)
+    hint = next((hint for text, hint in OTHER_FILES.items() if start.lower().startswith(text)), None)
     if hint:
         raise UserError(f"{path} is {hint}")
     raise ValueError("unknown format; expected HDF5 (.h5, .weights.h5), .keras, .safetensors, .pt or .npz")
