@@ -5,7 +5,8 @@ from dataclasses import replace
 from zoo import registry
 from zoo.cli import common
 from zoo.data import dataset_info
-from zoo.errors import UserError, unknown_name_error
+from zoo.data.sources import get_path_kind
+from zoo.errors import UserError
 from zoo.modality import override_size
 from zoo.training.run_config_factory import check_modality, refuse_finetuning
 from zoo.utils.io import expand_user
@@ -36,23 +37,6 @@ def add_images(group, description, default=None):
                             "skip: exclude them, which reads every file once in advance; default: error")
 
 
-def is_dataset_name(dataset):
-    """Return whether --dataset is the name of a dataset rather than a folder or file; UserError if neither."""
-    path = expand_user(dataset)
-    if dataset in dataset_info.DATASETS:
-        return True
-    if path.exists() and not (path.is_dir() or path.suffix.lower() in (".npz", ".csv")):
-        raise UserError(f"{dataset} is a file, but not an .npz or .csv file; give --dataset NAME, FOLDER, FILE.npz or "
-                        "FILE.csv")
-    if path.exists():
-        return False
-    if dataset == path.name and not path.suffix:  # possibly meant as a name
-        raise UserError(f"{unknown_name_error('dataset', dataset, dataset_info.DATASETS)}; there is no folder, "
-                        f".npz or .csv file {dataset!r} either")
-    raise UserError(f"there is no folder, .npz or .csv file {dataset!r}; give the one that contains the images or "
-                    "texts")
-
-
 def check_images(arguments):
     """Check the options of `add_images` and --weights before any file is read; UserError if one makes no sense."""
     model_info = registry.get_model_info(arguments.network)
@@ -64,7 +48,7 @@ def check_images(arguments):
     if arguments.weights != "none":
         refuse_finetuning(model_info)
         pretrained.check_weights(arguments.weights, model_info.name)
-    if not is_dataset_name(arguments.dataset):
+    if get_path_kind(arguments.dataset) != "name":
         return
     check_modality(model_info, dataset_info.DATASETS[arguments.dataset])
     for flag, default in (("--image-size", None), ("--labels-from", "folder"), ("--invalid-images", "error")):

@@ -7,6 +7,7 @@ import zipfile
 from zoo import registry
 from zoo.cli import common, dataset_args, help_text
 from zoo.data.dataset_info import DATASETS
+from zoo.data.sources import get_path_kind
 from zoo.errors import UserError
 from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user, check_writable, atomic_write
@@ -106,7 +107,7 @@ def execute_extract(argv):
     model_info = registry.get_model_info(arguments.network)
     model_info.modality.require("extracting features", model_info.name, "use zoo.features, in Python")
     dataset_args.check_images(arguments)
-    is_folder = expand_user(arguments.dataset).is_dir() and not dataset_args.is_dataset_name(arguments.dataset)
+    is_folder = get_path_kind(arguments.dataset) == "folder"
     if limit and is_folder:
         raise UserError("--limit is only for a dataset, but --dataset is a folder; omit it")
     output = check_features_path(arguments.output)

@@ -15,7 +15,8 @@ from zoo.data.dataset_info import DATASETS
 from zoo.data.folder_images import FolderImages
 from zoo.data.folder_layout import parse_split_name
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
-from zoo.data.loading import check_source_arguments, get_source_kind, resolve_shape, split_nested_pairs
+from zoo.data.loading import get_source_kind, resolve_shape, split_nested_pairs
+from zoo.data.sources import check_source_arguments
 from zoo.data.pixel_values import to_uint8
 from zoo.data.splits import Split
 from zoo.errors import UserError

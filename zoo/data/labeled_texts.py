@@ -9,7 +9,8 @@ from zoo.data.dataset_info import get_dataset_info
 from zoo.data.image_folder import FOLDER_SPLITS
 from zoo.data.labeled_images import (LabeledImages, check_max_label, check_split_name, make_missing_split_error,
                                      match_labels, select_labeled_pair)
-from zoo.data.loading import check_source_arguments, describe_source, get_source_kind, resolve_shape
+from zoo.data.loading import get_source_kind, resolve_shape
+from zoo.data.sources import check_source_arguments, describe_source
 from zoo.data.splits import Split
 from zoo.data.text_arrays import check_token_ids, convert_texts
 from zoo.data.text_loading import SOURCES, describe_unknown_words, encode_texts, load_imdb

@@ -6,29 +6,11 @@ from zoo.data import image_folder
 from zoo.data.arrays import load_arrays, load_npz
 from zoo.data.dataset_info import DATASETS, describe_datasets
 from zoo.data.datasets import Dataset, load_dataset_by_name
+from zoo.data.sources import SOURCE_KINDS, check_source_arguments, describe_source, get_path_kind
 from zoo.data.text_arrays import has_texts
-from zoo.errors import UserError, unknown_name_error
+from zoo.errors import UserError
 from zoo.modality import IMAGE, TEXT, get_modality
 from zoo.utils.io import expand_user
-
-# The arguments that apply to each kind of source.
-SOURCE_ARGUMENTS = {
-    "dataset": (),
-    "arrays": ("validation_data", "test_data", "class_names", "limit", "sequence_length"),
-    "folder": ("image_size", "labels_from", "invalid_images", "limit", "sequence_length"),
-    "npz": ("class_names", "limit"),
-    "csv": ("limit", "sequence_length"),
-    "name": ("data_dir", "label_mode", "limit", "sequence_length"),
-}
-# The kinds of sources in messages.
-SOURCE_DESCRIPTIONS = {"dataset": "a zoo.Dataset", "arrays": "arrays", "folder": "a folder", "npz": "an .npz file",
-                       "csv": "a .csv file", "name": "the name of a dataset"}
-SOURCE_KINDS = ("the name of a dataset, a folder of class folders, an .npz file, a .csv file of texts, a pair of "
-                "arrays, (images, labels) or (texts, labels), or a zoo.Dataset")
-FILE_KINDS = {".npz": "npz", ".csv": "csv"}  # by suffix
-FILE_HINTS = {  # for other suffixes
-    (".h5", ".hdf5", ".keras", ".safetensors", ".pt", ".pth", ".ckpt", ".bin"): "; weights are given as weights=...",
-    (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"): "; unpack an archive, and give its folder"}
 
 
 def load_data(source, *, data_dir=None, limit=None, label_mode="fine", image_size=None, shape=None,
@@ -156,11 +138,6 @@ def get_source_shape(kind, source):
     return TEXT.shape_example if kind == "csv" or kind == "arrays" and has_text_samples(source) else None
 
 
-def describe_source(kind, source):
-    """Return the name or path of a source, for messages; what it is where it has neither."""
-    return SOURCE_DESCRIPTIONS[kind] if kind in ("dataset", "arrays") else source
-
-
 def has_text_samples(source):
     """Return whether a pair (samples, labels), or a pair of such pairs, has texts as str."""
     train, _ = split_nested_pairs(source)
@@ -193,43 +170,15 @@ def load_image_source(kind, source, *, shape, image_size=None, sequence_length=N
     return load_dataset_by_name(source, data_dir=data_dir, limit=limit, label_mode=label_mode)
 
 
-def check_source_arguments(kind, values):
-    """Raise UserError for the first of {argument: value or None} that does not apply to this kind of source."""
-    for argument, value in values.items():
-        if value is not None and argument not in SOURCE_ARGUMENTS[kind]:
-            kinds = " or ".join(SOURCE_DESCRIPTIONS[other] for other, arguments in SOURCE_ARGUMENTS.items()
-                                if argument in arguments)
-            value_text = "" if argument in ("validation_data", "test_data") else f"={value!r}"  # arrays are long
-            raise UserError(f"{argument}{value_text} does not apply to {SOURCE_DESCRIPTIONS[kind]}, only to {kinds}; "
-                            "omit it")
-
-
 def get_source_kind(source):
-    """Return the kind of `source`, a key of SOURCE_ARGUMENTS; raise UserError if it is none.
-
-    The name of a dataset takes precedence over a folder of that name, which can contain its files. "./mnist" or a Path
-    is the folder.
-    """
+    """Return the kind of `source`, a key of SOURCE_ARGUMENTS; raise UserError if it is none."""
     if isinstance(source, Dataset):
         return "dataset"
     if isinstance(source, (tuple, list)):
         return "arrays"
     if not isinstance(source, (str, os.PathLike)):
         raise UserError(f"data must be {SOURCE_KINDS}; got an object of type {type(source).__name__}")
-    if isinstance(source, str) and source in DATASETS:
-        return "name"
-    path = expand_user(source)
-    if source != "" and os.path.exists(path):  # Path("") is the current folder
-        if os.path.isdir(path):
-            return "folder"
-        if path.suffix.lower() in FILE_KINDS:
-            return FILE_KINDS[path.suffix.lower()]
-        hint = next((hint for suffixes, hint in FILE_HINTS.items() if path.suffix.lower() in suffixes), "")
-        raise UserError(f"{source} is a file, but not an .npz or .csv file; data must be {SOURCE_KINDS}{hint}")
-    if isinstance(source, str) and source == path.name and not path.suffix:  # possibly meant as a name
-        raise UserError(f"{unknown_name_error('dataset', source, DATASETS)}; there is no folder, .npz or .csv "
-                        f"file {source!r} either")
-    raise UserError(f"there is no folder, .npz or .csv file {str(source)!r}")
+    return get_path_kind(source)
 
 
 def resolve_array_pairs(source, validation_data, test_data):

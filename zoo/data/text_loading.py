@@ -11,7 +11,8 @@ from zoo.data.dataset_info import DatasetInfo, get_dataset_info, select_label_se
 from zoo.data.datasets import Dataset, locate_or_download
 from zoo.data.image_folder import resolve_folder_splits
 from zoo.data.imdb import read_imdb
-from zoo.data.loading import describe_source, resolve_array_pairs
+from zoo.data.loading import resolve_array_pairs
+from zoo.data.sources import describe_source
 from zoo.data.splits import Split
 from zoo.data.text_arrays import check_token_ids, convert_texts
 from zoo.data.vocabulary import DEFAULT_SIZE, WORDS_FILE, count_words, make_id_vocabulary
