@@ -21,24 +21,12 @@ SMALL = {"sequence_length": 30, "vocabulary": 60}
 
 
 @pytest.fixture(scope="module")
-def topics(tmp_path_factory):
-    return write_topics(tmp_path_factory.mktemp("texts") / "topics", 800)
-
-
-@pytest.fixture(scope="module")
 def run(topics, tmp_path_factory):
     """Train text_cnn on the topics from the command line; other tests read the run."""
     folder = tmp_path_factory.mktemp("runs")
     assert train.main(["text_cnn", "--data", str(topics), "--sequence-length", "30", "--model-option", "vocabulary=60",
                        "--epochs", "4", "--output-dir", str(folder), "--name", "topics"]) == 0
     return zoo.Run(folder / "topics")
-
-
-@pytest.fixture
-def review(tmp_path):
-    path = tmp_path / "review.txt"
-    path.write_text("The WIND was on the anchor, and a tide in the harbor -- unheard of!")
-    return path
 
 
 def test_two_topics_are_told_apart(run):
@@ -238,79 +226,6 @@ def test_the_report_shows_misclassified_texts(topics, tmp_path):
     with pytest.raises(UserError) as error:
         run.plot("samples")
     check_message(error.value, "'samples'", "texts", "curves", "confusion")
-
-
-def test_a_run_on_token_ids(topics, review, tmp_path):
-    split = zoo.load_data(topics, shape=(30,), vocabulary=60).train
-    ids, labels = split.batch(np.arange(100))
-    run = zoo.fit("text_cnn", (ids, labels), epochs=1, vocabulary=60, width=0.05, learning_rate=1e-6, name="a",
-                  output_dir=tmp_path, verbose=False)
-    assert run.config["dataset"]["shape"] == [30] and run.config["dataset"]["kind"] == "arrays"
-    assert run.predict(ids[:3]).shape == (3, 2) and run.evaluate((ids, labels))["total"] == 100
-    page = (run.path / "report.html").read_text(encoding="utf-8")
-    assert re.search("<p>(#[0-9]+ )+#[0-9]+</p>", page)
-    for do in (run.predict, run.inspect):
-        with pytest.raises(UserError) as error:
-            do(review)
-        check_message(error.value, "token ids", "words.txt")
-    vocabulary = zoo.load_data(topics, shape=(30,), vocabulary=60).files["words.txt"]
-    (run.path / "words.txt").write_text(vocabulary)  # as the message says
-    assert run.predict(review).shape == (1, 2)
-
-
-def make_own_model(output="softmax", padding="valid", **inputs):
-    tokens = keras.Input((None,), **inputs)
-    x = keras.layers.SpatialDropout1D(0.1)(keras.layers.Embedding(60, 16)(tokens))
-    x = keras.layers.Conv1D(8, 3, activation="relu", padding=padding, name="conv")(x)
-    outputs = keras.layers.Dense(2, activation=output)(keras.layers.GlobalMaxPooling1D()(x))
-    return keras.Model(tokens, outputs, name="mine")
-
-
-def test_a_model_of_the_users_own(topics, review, tmp_path):
-    run = zoo.fit(make_own_model(), topics, sequence_length=30, epochs=8, batch_size=16, output_dir=tmp_path,
-                  name="own", verbose=False)
-    assert run.result["test_accuracy_best"] > 0.95
-    assert (run.config["dataset"]["vocabulary"], run.config["dataset"]["shape"]) == (60, [30])
-    assert run.evaluate()["accuracy"] == run.result["test_accuracy_best"]
-    model = run.load_model()
-    assert model.input_shape == (None, 30) and model.input.dtype == "int32"
-    assert run.predict(review, top_k=1)[0][0][0] == "sailing"
-    # by hand, for one filter
-    table, (kernel, bias) = model.get_layer("embedding").get_weights()[0], model.get_layer("conv").get_weights()
-    tokens = zoo.load_data(topics, shape=(30,), vocabulary=60).train.images[:]
-    windows = np.lib.stride_tricks.sliding_window_view(tokens, 3, axis=1)
-    windows = windows[(windows >= 2).all(axis=2)]
-    responses = np.tensordot(table[windows], kernel[..., 5], 2) + bias[5]
-    words = (run.path / "words.txt").read_text().splitlines()
-    (text, response), = run.inspect(review).ngrams(1)["conv"][5]
-    assert text == " ".join(words[token - 4] for token in windows[responses.argmax()])
-    assert response == pytest.approx(responses.max(), rel=1e-4)
-
-
-@pytest.mark.parametrize("inputs", [{}, {"dtype": "int32"}])
-def test_convolutions_with_padding_have_no_n_grams(inputs, topics, review, tmp_path):
-    run = zoo.fit(make_own_model(None, "same", **inputs), topics, limit=40, epochs=1, output_dir=tmp_path, name="own",
-                  verbose=False)
-    assert run.load_model().input_shape == (None, 100)
-    inspection = run.inspect(review)
-    assert inspection.ngrams() == {} and len(inspection.prediction()) == 2
-    assert inspection.report(tmp_path / "look.html").exists()
-
-
-@pytest.mark.parametrize("make, data, parts", [
-    (lambda: make_own_model("sigmoid"), "topics", ("mine", "sigmoid", "Dense(2)")),
-    (make_own_model, "digits", ("digits", "images", "texts", "imdb")),
-    (lambda: keras.Sequential([keras.Input((30,)), keras.layers.Dense(2)]), "topics", ("(None, 30)", "Embedding")),
-    (make_own_model, "dataset", ("vocabulary=61", "vocabulary=60")),
-    (lambda: keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]), "dataset",
-     ("images", "texts", "(28, 28, 1)", "(30,)")),
-])
-def test_refused_models_of_the_users_own(make, data, parts, topics, tmp_path):
-    sources = {"topics": topics, "dataset": zoo.load_data(topics, shape=(30,), vocabulary=61)}
-    with pytest.raises(UserError) as error:
-        zoo.fit(make(), sources.get(data, data), output_dir=tmp_path / "runs")
-    check_message(error.value, *parts)
-    assert not (tmp_path / "runs").exists()
 
 
 def test_words_in_the_report_are_escaped(tmp_path):

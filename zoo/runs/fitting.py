@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zoo import registry
 from zoo.data.dataset_info import DATASETS
-from zoo.data.loading import load_data
+from zoo.data.loading import get_source_kind, load_data
 from zoo.errors import OutOfMemory, UserError
 from zoo.reports.missing_outputs import draw_missing_outputs
 from zoo.runs.data import check_same_data, get_data_option, reload_run_dataset
@@ -243,9 +243,10 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_m
     if read_finished_result(run.path, run_config.recipe.epochs):
         return open_finished_run(run.path)
     device = prepare_run_device(gpu, run_config)
+    info = run.config["dataset"]
     data = reload_run_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
-        dataset, limit=run_config.limit, shape=tuple(run.config["dataset"]["shape"]),
-        vocabulary=run.config["dataset"].get("vocabulary"))
+        dataset, limit=run_config.limit, shape=tuple(info["shape"]), vocabulary=info.get("vocabulary"),
+        class_names=info["class_names"] if get_source_kind(dataset) == "arrays" else None)
     session = Session(run_config, data, device, run_work, deadline, checkpoint_seconds,
                       callbacks=check_callbacks(callbacks), loggers=check_logger_names(log),
                       display=make_progress_display(verbose))
