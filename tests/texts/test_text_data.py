@@ -8,7 +8,7 @@ import pytest
 from helpers import check_message, make_topic_texts, write_pets, write_topics
 
 import zoo
-from zoo.cli import finetune, train
+from zoo.cli import finetune, recipes, train
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.training.augmentation import NO_AUGMENTATION
@@ -189,3 +189,17 @@ def write_imdb(folder):
     from test_imdb import write_files
 
     return write_files(folder / "data")
+
+
+def test_a_folder_of_texts_given_to_an_image_network_says_which_network_to_use(topics):
+    with pytest.raises(UserError) as error:
+        zoo.fit("lenet5", topics)
+    check_message(error.value, "text_cnn", "cooking")
+
+
+@pytest.mark.parametrize("arguments, status, column", [
+    (["text_cnn", "imdb"], 0, False), (["lenet5", "mnist"], 0, True), (["text_cnn", "cifar10"], 2, False),
+    (["text_cnn", "imdb", "--recipe", "finetune"], 2, False)])
+def test_recipes_of_text_networks(arguments, status, column, capsys):
+    assert recipes.main(arguments) == status
+    assert ("finetune" in capsys.readouterr().out) == column

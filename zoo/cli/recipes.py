@@ -7,6 +7,7 @@ from zoo.cli import common, help_text
 from zoo.data import dataset_info
 from zoo.errors import UserError
 from zoo.training import recipe, recipes
+from zoo.training.run_config_factory import check_modality, refuse_finetuning
 from zoo.utils.table import format_table
 
 
@@ -47,7 +48,11 @@ def execute_recipes(argv):
         raise UserError(f"missing argument {'MODEL' if arguments.network is None else 'DATASET'}; "
                         "type python -m zoo recipes MODEL DATASET, such as lenet5 mnist")
     model_info, info = registry.get_model_info(arguments.network), dataset_info.get_dataset_info(arguments.dataset)
-    kinds = recipes.RECIPE_NAMES if arguments.recipe is None else (arguments.recipe,)
+    check_modality(model_info, info)
+    if arguments.recipe == "finetune":
+        refuse_finetuning(model_info)
+    kinds = (arguments.recipe,) if arguments.recipe else [
+        kind for kind in recipes.RECIPE_NAMES if kind != "finetune" or "fine-tuning" in model_info.modality.features]
     rows = [["field", *kinds], *get_recipe_rows(model_info.name, info.name, kinds)]
     print(f"{model_info.name} on {info.name}", *format_table(rows), sep="\n")
 

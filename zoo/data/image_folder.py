@@ -117,8 +117,9 @@ def label_by_folder(folder, split_path, skipped):
         if is_empty and len(skipped.runs) == runs_before:  # a folder of run directories is not a class
             extensions = skipped.extensions - extensions_before
             contents = f"no images, but {image_files.describe_extensions(extensions)}" if extensions else "no images"
+            hint = ", or for texts use a model such as text_cnn" if ".txt" in extensions else ""
             raise UserError(f"the class {replace_surrogates(name)!r} is empty: {folder / split_path / name} contains "
-                            f"{contents}; add images, or remove the folder")
+                            f"{contents}; add images, or remove the folder{hint}")
 
 
 def label_by_filename(folder, split_path, split, skipped):
