@@ -6,9 +6,10 @@
     python benchmarks/kills.py --table             the table of docs/training.md
 
 Each setting is first trained without interruption. Then runs of the same command are killed with SIGKILL, KILLS_PER_RUN
-times each, every time at a random moment between the start of the process and the end of a training, and resumed with
-the same command, at last to the end. Such a run must not differ from the uninterrupted one in a single bit: all arrays
-of both checkpoints, history.csv, the probabilities of the test images, result.json without its seconds and memory.
+times each, and resumed with the same command, at last to the end. A kill comes after a random number of the checkpoints
+that are still to be saved, none included, and a random part of the time that the next one took without interruption.
+Such a run must not differ from the uninterrupted one in a single bit: all arrays of both checkpoints, history.csv, the
+probabilities of the test images, result.json without its seconds and memory.
 """
 
 import argparse
@@ -61,20 +62,53 @@ def make_folder(folder):
     return folder
 
 
-def train(words, folder, name, kill_after=None):
-    """Run a command of `zoo` to its end, or kill it after so many seconds; return its seconds, None if it was killed."""
-    start = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "zoo", *words, "--gpu", "none", "--output-dir", str(folder),
-                                "--name", name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
-    try:
-        output, _ = process.communicate(timeout=kill_after)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        return None
-    if process.returncode:
-        raise SystemExit(f"error: {shlex.join(words)} --name {name} ended with status {process.returncode}:\n{output}")
-    return time.monotonic() - start
+def train(words, folder, name, kill=None):
+    """Run a command of `zoo` to its end, or kill it; return (seconds at which checkpoints were saved, its seconds).
+
+    kill: (number of saved checkpoints, seconds after the last of them). The seconds of a killed process are None.
+    """
+    run, saves = folder / name, []
+    seen, start = list_checkpoints(run), time.monotonic()
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen([sys.executable, "-m", "zoo", *words, "--gpu", "none", "--output-dir", str(folder),
+                                    "--name", name], stdout=output, stderr=subprocess.STDOUT, cwd=ROOT)
+        while process.poll() is None:
+            now, checkpoints = time.monotonic() - start, list_checkpoints(run)
+            saves += [now] * len(checkpoints - seen)
+            seen |= checkpoints
+            if kill and len(saves) >= kill[0] and now >= ([0.0, *saves][kill[0]] + kill[1]):
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                return saves, None
+            time.sleep(0.005)
+        if process.returncode:
+            output.seek(0)
+            raise SystemExit(f"error: {shlex.join(words)} --name {name} ended with status {process.returncode}:\n"
+                             f"{output.read()}")
+    return saves, time.monotonic() - start
+
+
+def list_checkpoints(run):
+    """Return {(path, time of change)} of the last checkpoints of a run and its stages."""
+    checkpoints = set()
+    for path in run.glob("**/last.npz"):
+        try:
+            checkpoints.add((path, path.stat().st_mtime_ns))
+        except FileNotFoundError:  # it is being replaced
+            pass
+    return checkpoints
+
+
+def draw_kill(rng, saves, seconds, num_saved):
+    """Return a random moment (number of checkpoints, seconds after the last of them) for `train` to kill a run.
+
+    saves, seconds: of the uninterrupted run. num_saved: the number of its checkpoints that the run has already.
+    """
+    count = rng.randrange(max(len(saves) - num_saved, 0) + 1)
+    times = [0.0, *saves, seconds]
+    if count:
+        return count, rng.uniform(0, times[num_saved + count + 1] - times[num_saved + count])
+    return 0, rng.uniform(0, times[1])  # the process must start again, however many there are
 
 
 def read_results(run):
@@ -99,17 +133,18 @@ def measure_setting(setting, num_kills, seed=0):
     with tempfile.TemporaryDirectory() as temporary_folder:
         folder = Path(temporary_folder)
         words = shlex.split(SETTINGS[setting].format(folder=make_folder(folder / "images")))
-        seconds = train(words, folder, "reference")
+        saves, seconds = train(words, folder, "reference")
         expected = read_results(folder / "reference")
         runs = kills = early = different = 0
         start = time.monotonic()
         while kills < num_kills:
-            runs, name, last = runs + 1, f"killed-{runs}", 0
-            while last is not None and last < KILLS_PER_RUN and kills < num_kills:
-                if train(words, folder, name, rng.uniform(0, seconds)) is not None:
-                    break  # it was faster
-                kills, last = kills + 1, last + 1
-                early += not any((folder / name).glob("**/last.npz"))
+            runs, name, num_saved = runs + 1, f"killed-{runs + 1}", 0
+            for _ in range(min(KILLS_PER_RUN, num_kills - kills)):
+                new_saves, ended = train(words, folder, name, draw_kill(rng, saves, seconds, num_saved))
+                if ended:  # before the moment came
+                    break
+                kills, num_saved = kills + 1, num_saved + len(new_saves)
+                early += not num_saved
                 print(f"\r{setting}: {kills}/{num_kills} kills", end="", flush=True)
             train(words, folder, name)
             results = read_results(folder / name)

@@ -1,6 +1,7 @@
 """benchmarks/kills.py: its commands, its comparison, and the table of docs/training.md."""
 
 import json
+import random
 import re
 import shlex
 from pathlib import Path
@@ -52,3 +53,14 @@ def test_no_killed_run_differs_and_the_table_is_that_of_the_file(benchmark):
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     table = re.search(r"<!-- python benchmarks/kills.py --table -->\n(.*?)\n<!-- end -->", page, re.DOTALL)[1]
     assert table.splitlines() == benchmark.format_table(rows)
+
+
+def test_kills_come_at_every_stage_of_a_run(benchmark):
+    rng, saves, seconds = random.Random(0), [5.0, 6.0, 8.0], 9.0
+    drawn = [benchmark.draw_kill(rng, saves, seconds, 0) for _ in range(400)]
+    limits = {0: 5.0, 1: 1.0, 2: 2.0, 3: 1.0}  # seconds to the next checkpoint, or to the end
+    assert {count for count, _ in drawn} == {*limits}
+    assert all(limits[count] / 2 < max(delay for other, delay in drawn if other == count) < limits[count]
+               for count in limits)
+    assert {count for count, _ in (benchmark.draw_kill(rng, saves, seconds, 2) for _ in range(99))} == {0, 1}
+    assert benchmark.draw_kill(rng, saves, seconds, 3)[0] == benchmark.draw_kill(rng, saves, seconds, 4)[0] == 0
