@@ -81,6 +81,23 @@ def test_exif_orientation_is_applied(tmp_path):
     assert image_io.load_image(tmp_path / "photo.jpg").size == (2, 6)
 
 
+def test_the_header_has_the_orientation_of_the_image(tmp_path):
+    """Of EXIF and of XMP data; invalid data does not matter."""
+    wide = Image.fromarray(np.zeros((2, 6), np.uint8))
+    xmp = (b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/'
+           b'1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" '
+           b'tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>')
+    wide.save(tmp_path / "plain.jpg")
+    plain = (tmp_path / "plain.jpg").read_bytes()
+    (tmp_path / "xmp.jpg").write_bytes(plain[:2] + b"\xff\xe1" + (len(xmp) + 2).to_bytes(2, "big") + xmp + plain[2:])
+    for name, exif in (("junk.png", b"Exif\0\0junkjunk"), ("turned.png", b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0"
+                                                          b"\x01\0\0\0\x06\0\0\0\0\0\0\0")):
+        wide.save(tmp_path / name, exif=exif)
+    for name, size in (("plain.jpg", (2, 6)), ("xmp.jpg", (6, 2)), ("junk.png", (2, 6)), ("turned.png", (6, 2))):
+        assert image_io.check_image_header(tmp_path / name).size == size
+        assert image_io.load_image(tmp_path / name).size == size[::-1]
+
+
 @pytest.mark.parametrize("content", [b"", b"words", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0" + b"\0" * 50,
                                      b"BM" + b"\xff" * 60, b"II*\0" + b"\xff" * 40, b"RIFF\0\0\0\0WEBPVP8 "])
 def test_files_that_are_not_images_are_refused(tmp_path, content):

@@ -89,7 +89,8 @@ def test_a_name_with_lines(tmp_path):
 
 @pytest.mark.parametrize("content, part", [
     (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
-    (b"<!DOCTYPE html><html>", "web page"), (b"\x1f\x8b\x08", "gzip")])
+    (b"<!DOCTYPE html><html>", "web page"), (b"\x1f\x8b\x08", "gzip"),
+    (b'{"weight_map": {"conv1.weight": "model-00001-of-00002.safetensors"}}', "JSON")])
 def test_files_that_are_often_downloaded_instead(tmp_path, content, part):
     (tmp_path / "a.pt").write_bytes(content)
     check_refused(tmp_path / "a.pt", part)

@@ -130,6 +130,17 @@ def test_vgg16_of_torchvision(batch_norm, ending, tmp_path):
     check_message(error.value, "vgg19", path)
 
 
+def test_a_backbone_without_its_top(tmp_path):
+    torch = pytest.importorskip("torch")
+    model = make_torch_vgg16(torch, 0.05, 2 * 3, 7, False)
+    torch.save({f"features.{name}": tensor for name, tensor in model["features"].state_dict().items()},
+               tmp_path / "a.pt")
+    with pytest.raises(UserError) as error:
+        zoo.build("vgg16", (64, 96, 3), 7, width=0.05, weights=str(tmp_path / "a.pt"))
+    check_message(error.value, tmp_path / "a.pt", 13, "fc6", "include_top=False")
+    assert zoo.build("vgg16", (64, 96, 3), include_top=False, width=0.05, weights=str(tmp_path / "a.pt"))
+
+
 def test_inception_v3_with_the_names_of_torchvision(tmp_path):
     """Against PyTorch, with average pooling that excludes the padding, which torchvision includes."""
     torch = pytest.importorskip("torch")

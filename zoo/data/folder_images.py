@@ -97,8 +97,8 @@ class FolderImages:
 def note_darkness(pixels):
     """Return a tuple with one line if all pixels, uint8 or None, are nearly black; () if not."""
     maximum = 255 if pixels is None else pixels.max(initial=0)
-    return (f"the maximum of all pixels is {maximum} of 255, which is nearly black; if white has a smaller value in these "
-            "files, multiply their values so that it becomes 255",) if maximum < NEARLY_BLACK else ()
+    return (f"the maximum of all pixels is {maximum} of 255, which is nearly black; if white has a smaller value in "
+            "these files, multiply their values so that it becomes 255",) if maximum < NEARLY_BLACK else ()
 
 
 def note_conversions(sizes, is_grayscale, shape):

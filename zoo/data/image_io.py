@@ -72,12 +72,17 @@ def decode_raw_mode(path, raw_mode):
 
 
 def apply_exif_orientation(image):
-    """Return a copy of a Pillow image with its EXIF orientation applied; invalid EXIF data is ignored."""
-    try:
-        transpose = EXIF_TRANSPOSES.get(image.getexif().get(EXIF_ORIENTATION_TAG))
-    except Exception:  # Pillow raises anything for damaged data
-        transpose = None
+    """Return a copy of a Pillow image with its EXIF orientation applied."""
+    transpose = EXIF_TRANSPOSES.get(get_exif_orientation(image))
     return image.copy() if transpose is None else image.transpose(transpose)
+
+
+def get_exif_orientation(image):
+    """Return the EXIF orientation of a Pillow image, which can be in its XMP data, too; None for invalid data."""
+    try:
+        return image.getexif().get(EXIF_ORIENTATION_TAG)
+    except Exception:  # Pillow raises anything for damaged data
+        return None
 
 
 def check_image_header(path):
@@ -89,7 +94,8 @@ def check_image_header(path):
         with open_image_file(path) as image:
             sixteen_bits.check_planes(image, path)
             header = get_image_header(image)
-            if "exif" in image.info and image.getexif().get(EXIF_ORIENTATION_TAG) in ROTATED_ORIENTATIONS:
+            has_orientation = {"exif", "xmp"} & {*image.info}  # without them, getexif decodes a PNG
+            if has_orientation and get_exif_orientation(image) in ROTATED_ORIENTATIONS:
                 header = header._replace(size=header.size[::-1])
             return header
     except Exception:  # decoders raise anything

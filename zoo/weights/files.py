@@ -15,6 +15,7 @@ from zoo.weights.layer_names import strip_layer_number, to_snake_case
 HDF5_MAGIC, ZIP_MAGIC, PICKLE_MAGIC = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
 OTHER_FILES = {  # the beginnings of files that are often downloaded instead: what they are
     b"version https://git-lfs": "a pointer to a file in Git LFS; fetch the file itself, with git lfs pull",
+    b"{": "a JSON file, such as the index of weights in several files; give a file with the weights",
     b"<!doctype": "a web page, not a weights file; download the file itself",
     b"<html": "a web page, not a weights file; download the file itself",
     b"\x93numpy": "a single NumPy array, without the names of layers; save the weights with model.save_weights("

@@ -239,6 +239,8 @@ def suggest_fix(report, model_name):
         return f"; give v1_5={(1, 2) in counts}"
     if report.missing and not report.mismatched and all(name.endswith("_bn") for name in report.missing):
         return "; give batch_norm=False"
+    if report.num_matched and report.missing and not report.mismatched and not report.unexpected:
+        return "; if the file has a backbone without a top, give include_top=False"
     if len(report.mismatched) == 1 and not report.missing and len(report.mismatched[0][1][-1]) <= 1:
         layer, file_shapes, model_shapes = report.mismatched[0]
         if file_shapes[-1] != model_shapes[-1]:
