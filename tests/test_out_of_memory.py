@@ -68,7 +68,8 @@ def test_a_crash_that_leaves_python_too_little_memory():
 def test_a_crash_in_a_thread_when_the_heap_is_full():
     """The handler runs on this thread, which Python does not know yet."""
     script = ("import ctypes, resource\nfrom zoo.utils.crashes import explain_crashes\n"
-              "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nresource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))\n"
+              "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+              "resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))\n"
               "libc, thread = ctypes.CDLL(None), ctypes.c_ulong()\nlibc.malloc.restype = ctypes.c_void_p\n"
               "with explain_crashes(lambda name: (name, 5)):\n"
               "    libc.pthread_create(ctypes.byref(thread), None, libc.pause, None)\n"
@@ -78,6 +79,19 @@ def test_a_crash_in_a_thread_when_the_heap_is_full():
     process = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True,
                              timeout=60)
     assert (process.returncode, process.stderr) == (5, "SIGABRT\n")
+
+
+def test_an_uncaught_exception_under_a_limit_is_one_line():
+    """C++'s own lines on it are left out."""
+    script = ("import ctypes, resource\nfrom zoo.utils.crashes import explain_crashes, is_bad_alloc\n"
+              "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+              "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\n"
+              "library = ctypes.CDLL('libstdc++.so.6')\n"
+              "with explain_crashes(lambda name: (f'{name} {is_bad_alloc()}', 5)):\n"
+              "    library._Znwm(ctypes.c_size_t(2**62))")
+    process = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True,
+                             timeout=60)
+    assert (process.returncode, process.stderr) == (5, "SIGABRT True\n")
 
 
 def test_a_crash_after_the_block_is_not_explained():

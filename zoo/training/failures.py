@@ -95,9 +95,9 @@ def predict_out_of_memory(memory, recipe, free_bytes):
     max_batch_size = memory.compute_max_training_batch(free_bytes, recipe.optimizer)
     advice = (f"try batch_size={max_batch_size}" if max_batch_size
               else "not even one image may fit: try a smaller width=...")
-    needs = f"training with batch size {recipe.batch_size} takes about {format_gib(required_bytes)}"
+    needs = f"training with batch size {recipe.batch_size} takes about {format_gib(required_bytes)} of memory"
     exceeded = process_memory.find_exceeded_limit(required_bytes)
     if exceeded:
-        raise OutOfMemory(f"{needs}, and the limit ({exceeded.name}) is {format_gib(exceeded.limit)}; {advice}, or "
-                          "raise the limit")
+        raise OutOfMemory(f"{needs}, and of the limit of {format_gib(exceeded.limit)} ({exceeded.name}) "
+                          f"{format_gib(exceeded.used)} are in use; {advice}, or raise the limit")
     return f"{needs}, but only {format_gib(free_bytes)} are free; {advice}"

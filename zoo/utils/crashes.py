@@ -31,7 +31,9 @@ def explain_crashes(explain):
     if sys.platform == "win32":
         yield
         return
-    share_free_memory()
+    if process_memory.get_address_space_limit():
+        share_free_memory()
+        silence_terminate()
     fallback = explain("")
     stderr = os.dup(2)  # backends are loaded with it redirected
     reserve = mmap.mmap(-1, RESERVE_BYTES)  # address space: nothing is written to it
@@ -69,14 +71,21 @@ def explain_crashes(explain):
 
 
 def share_free_memory():
-    """Under a limit of the address space, let all threads allocate from one heap of glibc.
+    """Let all threads allocate from one heap of glibc, for a process whose address space is limited.
 
     By default each reserves 64 MiB for its own. In a heap that other threads have used, too, there is most likely room
     for what the handler of a crash needs.
     """
-    if process_memory.get_address_space_limit():
-        with contextlib.suppress(AttributeError):  # another C library
-            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+def silence_terminate():
+    """Let an uncaught C++ exception abort without lines of its own, if a C++ library is loaded."""
+    with contextlib.suppress(OSError, AttributeError):
+        set_terminate = ctypes.CDLL("libstdc++.so.6", mode=os.RTLD_NOLOAD)._ZSt13set_terminatePFvvE
+        set_terminate.argtypes, set_terminate.restype = [ctypes.c_void_p], ctypes.c_void_p
+        set_terminate(ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p))
 
 
 def is_bad_alloc():
