@@ -4,9 +4,9 @@
     python benchmarks/batch_statistics.py xception   some models; the rows of the others are kept
     python benchmarks/batch_statistics.py --table    print the table of docs/speed.md
 
-The small presets, with the default recipe. Training steps and the measurement alternate for ROUNDS rounds, in seconds of
-CPU time of one process; the share is the median over the rounds. The images are random: the time does not depend on
-them.
+The small presets, with the default recipe. Training steps, the measurement and validation alternate for ROUNDS rounds, in
+seconds of CPU time of one process; the share is the median over the rounds, of an epoch of training and validation. The
+images are random: the time does not depend on them.
 """
 
 import argparse
@@ -20,27 +20,27 @@ import csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 CSV_PATH = Path(__file__).with_name("batch_statistics.csv")
-FIELDS = ("model", "width", "batch_size", "steps_per_epoch", "batches", "step_ms", "batch_ms", "share", "rounds", "cpu",
-          "versions")
+FIELDS = ("model", "width", "batch_size", "steps_per_epoch", "batches", "step_ms", "batch_ms", "validation_ms", "share",
+          "rounds", "cpu", "versions")
 MODELS = ("lenet5_bn", "resnet18", "resnet34", "inception_v3", "xception")
-NUM_IMAGES, SHAPE, NUM_CLASSES = 45_000, (32, 32, 3), 10  # the training split of CIFAR-10
+NUM_IMAGES, NUM_VALIDATION_IMAGES, SHAPE, NUM_CLASSES = 45_000, 5_000, (32, 32, 3), 10  # CIFAR-10
 ROUNDS, STEPS = 3, 8
 
 
 def measure_model(name):
-    """Return the row of a model: milliseconds of a training step and of a batch of the measurement, and the share."""
+    """Return the row of a model: milliseconds of a training step, of a batch of the measurement, of validation; the share."""
     import numpy as np
 
     from zoo import registry
     from zoo.data.splits import Split
-    from zoo.training import augmentation, model_building, model_loading, prefetch, recipes, trainer
+    from zoo.training import augmentation, evaluation, model_building, model_loading, prefetch, recipes, trainer
     from zoo.training.batch_statistics import BatchStatistics
     from zoo.training.batches import TrainingBatches
     from zoo.training.distribution import data_parallel
 
     rng = np.random.default_rng(0)
-    split = Split(rng.integers(0, 256, (NUM_IMAGES, *SHAPE), np.uint8), rng.integers(0, NUM_CLASSES, NUM_IMAGES),
-                  np.arange(NUM_IMAGES))
+    split, validation = (Split(rng.integers(0, 256, (count, *SHAPE), np.uint8), rng.integers(0, NUM_CLASSES, count),
+                               np.arange(count)) for count in (NUM_IMAGES, NUM_VALIDATION_IMAGES))
     width = registry.get_model_info(name).small_preset.width
     model_config = registry.resolve_model_config(name, SHAPE, NUM_CLASSES, width=width)
     recipe = recipes.get_recipe(name, "cifar10")
@@ -55,7 +55,8 @@ def measure_model(name):
         training_model.fit(prefetch.prefetch_batches(batches.slice_steps(0, STEPS)), epochs=1, steps_per_epoch=STEPS,
                            shuffle=False, verbose=0)
 
-    tasks = {"step": (train, STEPS), "batch": (lambda: batch_statistics.measure(0), batch_statistics.num_batches)}
+    tasks = {"step": (train, STEPS), "batch": (lambda: batch_statistics.measure(0), batch_statistics.num_batches),
+             "validation": (lambda: evaluation.predict_logits(model, validation, recipe.batch_size), 1)}
     seconds = {task: [] for task in tasks}
     for round_number in range(ROUNDS + 1):
         for task, (function, count) in tasks.items():
@@ -63,8 +64,10 @@ def measure_model(name):
             function()
             if round_number:  # the first round compiles
                 seconds[task].append((time.process_time() - start) / count)
-    shares = [batch * batch_statistics.num_batches / (step * batches.steps_per_epoch)
-              for step, batch in zip(seconds["step"], seconds["batch"], strict=True)]
+    shares = []
+    for step, batch, validation_time in zip(*seconds.values(), strict=True):
+        measurement = batch * batch_statistics.num_batches
+        shares.append(measurement / (step * batches.steps_per_epoch + measurement + validation_time))
     return {"model": name, "width": width, "batch_size": recipe.batch_size, "steps_per_epoch": batches.steps_per_epoch,
             "batches": batch_statistics.num_batches, **{f"{task}_ms": round(1000 * statistics.median(values), 1)
                                                         for task, values in seconds.items()},
@@ -73,10 +76,11 @@ def measure_model(name):
 
 def format_markdown_table():
     """Return the lines of the table of docs/speed.md."""
-    lines = ["| model, width | training step (CPU ms) | batch of the measurement (CPU ms) | share of the epoch |",
-             "| --- | ---: | ---: | ---: |"]
+    lines = ["| model, width | training step (CPU ms) | batch of the measurement (CPU ms) | validation (CPU s) | "
+             "share of the epoch |", "| --- | ---: | ---: | ---: | ---: |"]
     return lines + [f"| {row['model']}, {row['width']} | {float(row['step_ms']):.0f} | {float(row['batch_ms']):.0f} | "
-                    f"{float(row['share']):.1%} |" for row in csv_rows.read_rows(CSV_PATH)]
+                    f"{float(row['validation_ms']) / 1000:.1f} | {float(row['share']):.1%} |"
+                    for row in csv_rows.read_rows(CSV_PATH)]
 
 
 def main():

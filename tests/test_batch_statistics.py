@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from helpers import module_at
 from test_resume import CALM, DATA, split_of, trained
 
 from zoo import registry
@@ -156,3 +157,13 @@ def test_no_network_validates_at_chance_when_it_has_learned_320_images(name, tmp
                                    0, tmp_path, aux_loss_weights=recipe_fields.resolve_aux_loss_weights(recipe, spec))
     last = progress.history[-1]
     assert last["accuracy"] < 0.6 or last["val_accuracy"] > 0.3, last
+
+
+def test_the_measurement_takes_3_percent_of_an_epoch_and_the_page_has_the_table():
+    benchmark = module_at(ROOT / "benchmarks" / "batch_statistics.py")
+    rows = benchmark.csv_rows.read_rows(benchmark.CSV_PATH)
+    assert [row["model"] for row in rows] == [*benchmark.MODELS]
+    assert all(float(row["share"]) <= 0.03 for row in rows)
+    table = "\n".join(benchmark.format_markdown_table())
+    assert f"<!-- python benchmarks/batch_statistics.py --table -->\n{table}\n<!-- end -->" in (
+        ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
