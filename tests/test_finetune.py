@@ -76,6 +76,12 @@ def test_a_stage_reports_the_freeze_boundary_and_trainable_parameters(source, ru
     check_text(output, "learning_rate", "0.001")  # a tenth, for a trained backbone
 
 
+def test_frozen_up_to_the_last_layer_with_weights_is_frozen():
+    backbone = zoo.build("lenet5", include_top=False, width=0.5)
+    expected = {"all": "S4", "C3": "S4", "S4": "S4", "4": "S4", "C1": "C1", "2": "C1", 0: "", "none": ""}
+    assert {freeze: finetuned_model.find_freeze_boundary(backbone, freeze) for freeze in expected} == expected
+
+
 def test_learning_rates_and_epochs_of_the_stages(two_stage_run):
     first, last = (json.loads((run / "run.json").read_text())
                    for run in (two_stage_run[0] / "stage1", two_stage_run[0]))

@@ -122,6 +122,17 @@ def test_arrays(tmp_path):
     assert zoo.load(run.path).output_shape == (None, 3)
 
 
+def test_samples_and_labels_are_given_as_to_keras(tmp_path):
+    images, labels = make_stripes(60)
+    common = {"class_names": ["top", "middle", "bottom"], "epochs": 1, "limit": 40, "verbose": False}
+    pair = zoo.fit("lenet5", (images, labels), output_dir=tmp_path / "pair", **common)
+    two = zoo.fit("lenet5", images, labels, output_dir=tmp_path / "two", **common)
+    assert two.history["val_loss"] == pair.history["val_loss"]
+    with pytest.raises(UserError) as error:
+        zoo.fit("lenet5", (images, labels[::-1]), output_dir=tmp_path / "pair", name=pair.path.name, **common)
+    check_message(error.value, "arrays", "dataset=...")
+
+
 def test_small_splits_are_noted_at_the_start(tmp_path, capsys):
     images, labels = make_stripes(60)
     zoo.fit("lenet5", (images, labels), validation_data=(images[labels > 0][:9], labels[labels > 0][:9]),

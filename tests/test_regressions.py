@@ -105,7 +105,7 @@ def test_9_a_resumed_fine_tuning_refuses_renamed_classes(inputs, run_at, tmp_pat
     run_at(finetune, *arguments, "--max-seconds", "8", status=7)
     (folder / "cat").rename(folder / "zcat")
     message, _ = run_at(finetune, *arguments, status=2)
-    check_text(message, "cat", "dog")
+    check_text(message, "cat", "zcat")
 
 
 def test_10_images_of_val_in_no_class_are_not_ignored_silently(inputs, tmp_path, capsys):

@@ -60,6 +60,12 @@ def test_digits(digits):
     assert len({image.tobytes() for image in images}) == 5_000  # no image is in two splits
 
 
+def test_a_split_says_what_it_holds(digits):
+    images = digits.test.images
+    assert (images.shape, images.dtype) == ((500, 28, 28, 1), np.uint8)
+    assert all("(500, 28, 28, 1)" in repr(value) and "uint8" in repr(value) for value in (images, digits.test))
+
+
 def test_the_splits_of_digits_never_change(digits):
     """The images of every split are pinned, so that accuracies of different releases are comparable."""
     assert [compute_digest(hash_records(split.labels.astype(np.uint8)[:, None], everything(split)[0]))[:16]

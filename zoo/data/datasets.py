@@ -25,9 +25,9 @@ class Dataset:
     Attributes:
         info: metadata of the dataset, such as `info.name`, `info.classes`, `info.class_names` and `info.shape`,
             (height, width, channels) in pixels.
-        train, validation, test: the splits. `len(dataset.train)` is the number of images, `dataset.train.images` holds
-            them, uint8 (n, height, width, channels), and `dataset.train.labels` the labels, int64 (n,). Of texts,
-            `images` holds the token ids, int32 (n, length).
+        train, validation, test: the splits. `len(dataset.train)` is the number of images, `dataset.train.images[:]`
+            are the images, uint8 (n, height, width, channels), and `dataset.train.labels` the labels, int64 (n,). Of
+            texts, `images[:]` are the token ids, int32 (n, length).
         source: the files that it was loaded from.
         notes: lines to show to the user, such as which splits were split off from the training images.
         files: {name: text} of files that a run keeps beside its run.json, such as the word list of texts.

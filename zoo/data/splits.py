@@ -25,6 +25,9 @@ class Split:
     def __len__(self):
         return len(self._indices)
 
+    def __repr__(self):
+        return f"<Split of {len(self):,}: images {self.images.shape} {self.images.dtype}, labels {self.labels.shape}>"
+
     @property
     def images(self):
         """The images as a SplitImages: `split.images[i]` belongs to `split.labels[i]`."""
@@ -55,6 +58,19 @@ class SplitImages:
 
     def __len__(self):
         return len(self._indices)
+
+    def __repr__(self):
+        return f"<SplitImages {self.shape} {self.dtype}; [:] reads them all>"
+
+    @property
+    def shape(self):
+        """(n, height, width, channels), or of token ids (n, length)."""
+        return (len(self), *self[:0].shape[1:])
+
+    @property
+    def dtype(self):
+        """uint8, or of token ids int32."""
+        return self[:0].dtype
 
     def __getitem__(self, key):
         indices = self._indices[key]

@@ -54,7 +54,8 @@ def get_config_fields(run):
     fields["stages"] = 2 if config.get("head_recipe") else 1
     if isinstance(config.get("head_recipe"), dict):
         fields |= {f"head_{key}": value for key, value in config["head_recipe"].items()}
-    fields["class_weight"] = config.get("class_weight")
+    weights = config.get("class_weight")
+    fields["class_weight"] = dict(zip(config["dataset"]["class_names"], weights)) if weights else None
     return fields
 
 
@@ -112,6 +113,8 @@ def format_config_value(value):
     """Return a value of run.json as text."""
     if isinstance(value, dict):
         return " ".join(f"{name}={format_config_value(item)}" for name, item in value.items()) or MISSING_CELL
+    if isinstance(value, float):
+        return f"{value:g}"
     return MISSING_CELL if value is None or value == "" else str(value)
 
 

@@ -68,13 +68,23 @@ def check_same_data(run, dataset, option="data_dir"):
                             f"{len(getattr(dataset, name))}; give the same files with {option}=...")
     names = [*map(str, config.get("class_names", ()))]
     if names != [*map(str, dataset.info.class_names)]:
-        old, new = next((pair for pair in zip(names, map(str, dataset.info.class_names), strict=False)
-                         if pair[0] != pair[1]), (len(names), dataset.info.classes))
-        raise UserError(f"{run} was started with other classes than those of {dataset.source}: {old!r}, now "
-                        f"{new!r}; give the same files with {option}=..., or {NEW_RUN_HINT}")
+        raise UserError(f"{run} was started with other classes than those of {dataset.source}: "
+                        f"{describe_class_difference(names, [*map(str, dataset.info.class_names)])}; give the same "
+                        f"files with {option}=..., or {NEW_RUN_HINT}")
     if config.get("fingerprint") != dataset.origin.get("fingerprint"):
-        raise UserError(f"{run} was started with other files than those in {dataset.source}: their number is the same, "
-                        f"but names, sizes or labels differ; give the same files with {option}=..., or {NEW_RUN_HINT}")
+        difference, remedy = (("arrays", "samples or labels differ; give the same arrays with dataset=...")
+                              if dataset.origin.get("kind") == "arrays" else
+                              ("files", f"names, sizes or labels differ; give the same files with {option}=..."))
+        raise UserError(f"{run} was started with other {difference} than those in {dataset.source}: their number is "
+                        f"the same, but {remedy}, or {NEW_RUN_HINT}")
+
+
+def describe_class_difference(old_names, new_names):
+    """Return how two lists of class names differ: "without 'sky', with 'heaven'"."""
+    parts = [f"{word} {', '.join(map(repr, names[:3]))}" + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
+             for word, names in (("without", [name for name in old_names if name not in new_names]),
+                                 ("with", [name for name in new_names if name not in old_names])) if names]
+    return ", ".join(parts) or "the same in another order"
 
 
 def get_data_option(dataset):

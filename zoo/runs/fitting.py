@@ -48,7 +48,7 @@ def run_work(work, run, recipe, stopper, resume_hint, host_group):
     return Run(run)
 
 
-def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head_layers=(), pooling=None,
+def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, freeze=None, head_layers=(), pooling=None,
         feature_layer=None, two_stage=False, head_epochs=None, backbone_learning_rate=None, strategy=None,
         preprocessing=None, class_weight=None, seed=0, name=None, output_dir="runs", limit=None, label_mode="fine",
         data_dir=None, image_size=None, validation_data=None, test_data=None, class_names=None, labels_from="folder",
@@ -72,6 +72,7 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
             pairs for training and test, as returned by Keras's `load_data()`; or a `zoo.Dataset`. Images are raw
             pixels, 0 to 255: the model scales them. For texts "imdb", a folder with one folder of .txt files per class,
             a .csv file, or a pair (texts, labels) of a list of str; see docs/text.md.
+        labels: the labels, where `dataset` is an array of images or a list of texts: `zoo.fit(model, x, y)`.
         recipe: the training recipe: "modern", "paper", "notes" or "finetune"; default: "finetune" with `weights`, else
             "modern"; `zoo recipes MODEL DATASET` lists the fields.
         weights: None to train from scratch; or the initial weights of the backbone, under a new head: "imagenet",
@@ -153,6 +154,8 @@ def fit(model, dataset="digits", *, recipe=None, weights=None, freeze=None, head
         head_layers=finetuning.make_head_layers(head_layers), pooling=pooling, feature_layer=feature_layer,
         two_stage=two_stage, head_epochs=head_epochs,
         backbone_learning_rate=backbone_learning_rate, strategy=strategy, preprocessing=preprocessing)
+    if labels is not None:
+        dataset = (dataset, labels)
     load_dataset = functools.partial(
         load_data, dataset, data_dir=data_dir, limit=limit, label_mode=label_mode, image_size=image_size,
         validation_data=validation_data, test_data=test_data, class_names=class_names, labels_from=labels_from,

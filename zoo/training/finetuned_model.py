@@ -80,7 +80,10 @@ def freeze_layers(backbone, last_layer):
 
 
 def find_freeze_boundary(backbone, freeze):
-    """Return the name of the last frozen layer, or "", for "all", "none", a number of layers or a layer name."""
+    """Return the name of the last frozen layer, or "", for "all", "none", a number of layers or a layer name.
+
+    Where no layer after it has weights, the whole backbone is frozen: its last layer.
+    """
     if freeze == "none":
         return ""
     if isinstance(freeze, str) and freeze.isdecimal():
@@ -88,11 +91,13 @@ def find_freeze_boundary(backbone, freeze):
     if freeze == "all":
         return backbone.layers[-1].name
     if isinstance(freeze, str):
-        return get_backbone_layer(backbone, freeze).name
+        freeze = backbone.layers.index(get_backbone_layer(backbone, freeze)) + 1
     if freeze > len(backbone.layers):
         raise UserError(f"freeze {freeze} is more than the {len(backbone.layers)} layers of the backbone; use all")
     layer = backbone.layers[freeze - 1] if freeze else None
-    return "" if layer is None or isinstance(layer, keras.layers.InputLayer) else layer.name
+    if layer is None or isinstance(layer, keras.layers.InputLayer):
+        return ""
+    return layer.name if any(later.weights for later in backbone.layers[freeze:]) else backbone.layers[-1].name
 
 
 def find_bottleneck_layers(backbone):
