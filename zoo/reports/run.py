@@ -11,6 +11,8 @@ from zoo.plots.text_layout import pluralize
 from zoo.reports import charts, embedding, evaluation_section
 from zoo.training import calibration, run_files
 
+ENVIRONMENT_FIELDS = ("format", "backend", "device", "cpu", "versions", "commit")  # of run.json
+
 
 def render_run_page(config, history=None, result=None, predictions=None, confusion_examples=None, architecture=None,
                     misclassified_texts=None):
@@ -126,16 +128,24 @@ def flatten_config(name, value):
         yield name, ", ".join(map(str, value)) or "none"
     elif isinstance(value, bool):
         yield name, "yes" if value else "no"
+    elif isinstance(value, float):
+        yield name, f"{value:g}"
+    elif name == "parameters":
+        yield name, f"{value:,}"
     else:
         yield name, "none" if value in (None, "") else value
 
 
 def make_config_tables(config):
-    """Return (id, title, rows) for the recipe, the model, the data and the environment: everything in run.json."""
+    """Return (id, title, rows) for recipe, model, data, settings and environment: everything in run.json."""
     dataset = {key: value for key, value in config["dataset"].items() if key not in ("class_names", "title")}
     model = {key: config[key] for key in ("model", "parameters", "model_config") if key in config}
-    environment = {key: value for key, value in config.items() if key not in (*model, "recipe", "dataset", "command")}
+    if isinstance(config.get("class_weight"), list):
+        config = config | {"class_weight": dict(zip(config["dataset"]["class_names"], config["class_weight"]))}
+    environment = {key: config[key] for key in ENVIRONMENT_FIELDS if key in config}
+    settings = {key: value for key, value in config.items()
+                if key not in (*model, *environment, "recipe", "dataset", "command")}
     sections = {"recipe": ("Recipe", config.get("recipe")), "model": ("Model", model), "data": ("Data", dataset),
-                "environment": ("Environment", environment)}
+                "settings": ("Settings", settings), "environment": ("Environment", environment)}
     return [(name, title, [*flatten_config("", content)]) for name, (title, content) in sections.items()
             if isinstance(content, dict) and content]

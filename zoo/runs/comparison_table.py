@@ -55,7 +55,8 @@ def get_config_fields(run):
     if isinstance(config.get("head_recipe"), dict):
         fields |= {f"head_{key}": value for key, value in config["head_recipe"].items()}
     weights = config.get("class_weight")
-    fields["class_weight"] = dict(zip(config["dataset"]["class_names"], weights)) if weights else None
+    fields["class_weight"] = (dict(zip(config["dataset"]["class_names"], weights)) if isinstance(weights, list) else
+                              weights)
     return fields
 
 
