@@ -30,7 +30,8 @@ def folder(tmp_path_factory):
     ("trian lenet5", 2, "unknown command 'trian'; did you mean 'train'? (available: compare, "
      "diagram, doctor, evaluate, export, extract-features, finetune, list, lr-find, predict, recipes, report, "
      "selftest, summary, train, visualize)"),
-    ("train resnet43", 2, f"unknown network 'resnet43'; did you mean 'resnet44'? (available: {MODELS})"),
+    ("train resnet43", 2, "unknown network 'resnet43'; did you mean 'resnet44'?"),
+    ("train transformer", 2, f"unknown network 'transformer'; available: {MODELS}"),
     ("train lenet5 --dataset cifar11", 2, "unknown dataset 'cifar11'; did you mean 'cifar10'? (available: "
      "cifar10, cifar100, digits, fashion_mnist, imdb, mnist); there is no folder, .npz or .csv file 'cifar11' either"),
     ("train lenet5 --epcohs 3", 2, "unrecognized option or argument '--epcohs'; did you mean --epochs?"),
