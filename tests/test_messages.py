@@ -60,10 +60,10 @@ def folder(tmp_path_factory):
     ("diagram vgg16 -o there/vgg16.svg", 2, "cannot write there/vgg16.svg: the folder there does not exist; create it "
      "first, or give the name of a file with the suffix .svg, .png, .pdf, .dot, .mmd or .html"),
     ("train lenet5 --dataset new.csv", 2, "lenet5 classifies images, and new.csv has texts; use images, such as "
-     "digits, mnist, fashion_mnist, cifar10, cifar100, or a folder of them; for new.csv, use a model such as text_cnn or "
-     "text_mlp"),
+     "digits, mnist, fashion_mnist, cifar10, cifar100, or a folder of them; for new.csv, "
+     "use a model such as text_cnn or text_cnn_kim"),
     ("train text_cnn --dataset two.npz", 2, "text_cnn classifies texts, and two.npz has images; use texts, such as "
-     "imdb, or a folder of them; for two.npz, use a model such as lenet5 or lenet5_bn"),
+     "imdb, or a folder of them; for two.npz, use a model such as lenet5 or lenet5_1998"),
     # runs
     ("train lenet5 --dataset two.npz --epochs 1 --name mine", 2, "runs/mine was started with the dataset digits, 20 "
      "images for train, but TWO has 32; give --dataset digits, or start a new run with another --name"),
