@@ -9,9 +9,9 @@ import zoo
 from zoo.errors import UserError
 
 REFUSED = [  # (network, arguments, what the message names: a text of words, or a list)
-    ("resnet43", {}, ["'resnet43'", *zoo.list_models()]),
-    ("VGG16", {}, ["'VGG16'", *zoo.list_models()]),
-    ("vgg-16", {}, ["'vgg-16'", *zoo.list_models()]),
+    ("resnet43", {}, "'resnet43' 'resnet44'"),
+    ("VGG16", {}, "'VGG16' 'vgg16'"),
+    ("vgg-16", {}, "'vgg-16' 'vgg16'"),
     ("", {}, ["''", *zoo.list_models()]),
     (None, {}, ["None", *zoo.list_models()]),
 
@@ -26,7 +26,8 @@ REFUSED = [  # (network, arguments, what the message names: a text of words, or 
     ("lenet5", {"input_shape": (28, 11, 1)}, "lenet5 12 28x11"),
     ("vgg16", {"input_shape": (15, 32, 3)}, "vgg16 16 15x32"),
     ("resnet34", {"input_shape": (8, 8, 3)}, "resnet34 16 8x8"),
-    ("vgg16", {"input_shape": (3, 224, 224)}, "vgg16 16 3x224"),
+    ("vgg16", {"input_shape": (3, 224, 224)}, ["input_shape", "(3, 224, 224)", "(224, 224, 3)"]),
+    ("lenet5", {"input_shape": (1, 28, 28)}, ["input_shape", "(1, 28, 28)", "(28, 28, 1)"]),
 
     ("lenet5", {"classes": 1}, "classes 2 1"),
     ("lenet5", {"classes": 0}, "classes 2 0"),
@@ -87,11 +88,3 @@ def test_build_refuses(name, keywords, parts):
         zoo.build(name, **keywords)
     check_message(error.value, *(parts.split() if isinstance(parts, str) else parts))
     assert isinstance(error.value, ValueError)
-
-
-@pytest.mark.parametrize("name, nearest", [("resnet43", "resnet44"), ("VGG16", "vgg16"), ("vgg-16", "vgg16")])
-def test_the_nearest_network_is_named_before_all(name, nearest):
-    with pytest.raises(UserError) as error:
-        zoo.build(name)
-    message = str(error.value)
-    check_message(message[:message.index("alexnet")], name, nearest)

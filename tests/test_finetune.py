@@ -323,6 +323,17 @@ def test_weights_that_do_not_fit_leave_no_run(source, tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("copy", [False, True])
+def test_bundled_weights_given_by_path_are_named(copy, tmp_path, capsys):
+    path = pretrained.BUNDLED_FOLDER / "resnet18-cifar10.npz"
+    if copy:
+        path = shutil.copy(path, tmp_path)
+    assert finetune.main(["resnet18", "--dataset", "digits", "--limit", "20", "--weights", str(path), "--output-dir",
+                          str(tmp_path / "runs"), "--gpu", "none"]) == 2
+    check_message(capsys.readouterr().err.splitlines()[-1], "resnet18-cifar10.npz", "--weights cifar10")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_custom_head_is_not_loaded_into_a_network(two_stage_run):
     with pytest.raises(ValueError) as error:
         zoo.build("resnet18", (28, 28, 1), 10, width=0.05, weights=str(two_stage_run[0]))

@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 import zoo
@@ -18,6 +19,8 @@ def folder(tmp_path_factory):
     zoo.fit("lenet5", "digits", limit=20, epochs=1, output_dir=folder / "runs", name="mine")
     shutil.copytree(folder / "runs" / "mine", folder / "runs" / "busy")
     (folder / "runs" / "busy" / "result.json").unlink()
+    np.savez(folder / "two.npz", x_train=np.zeros((40, 28, 28), np.uint8), y_train=np.arange(40) % 2)
+    (folder / "new.csv").write_text("text,label\ngood,1\nbad,0\n")
     (folder / "empty").mkdir()
     (folder / "taken").mkdir()
     (folder / "taken" / "diary").touch()
@@ -30,7 +33,8 @@ def folder(tmp_path_factory):
     ("trian lenet5", 2, "unknown command 'trian'; did you mean 'train'? (available: compare, "
      "diagram, doctor, evaluate, export, extract-features, finetune, list, lr-find, predict, recipes, report, "
      "selftest, summary, train, visualize)"),
-    ("train resnet43", 2, f"unknown network 'resnet43'; did you mean 'resnet44'? (available: {MODELS})"),
+    ("train resnet43", 2, "unknown network 'resnet43'; did you mean 'resnet44'?"),
+    ("train transformer", 2, f"unknown network 'transformer'; available: {MODELS}"),
     ("train lenet5 --dataset cifar11", 2, "unknown dataset 'cifar11'; did you mean 'cifar10'? (available: "
      "cifar10, cifar100, digits, fashion_mnist, imdb, mnist); there is no folder, .npz or .csv file 'cifar11' either"),
     ("train lenet5 --epcohs 3", 2, "unrecognized option or argument '--epcohs'; did you mean --epochs?"),
@@ -55,7 +59,14 @@ def folder(tmp_path_factory):
     ("predict runs/mine cat.png", 2, "cat.png does not exist; give image files, or folders of them"),
     ("diagram vgg16 -o there/vgg16.svg", 2, "cannot write there/vgg16.svg: the folder there does not exist; create it "
      "first, or give the name of a file with the suffix .svg, .png, .pdf, .dot, .mmd or .html"),
+    ("train lenet5 --dataset new.csv", 2, "lenet5 classifies images, and new.csv has texts; use images, such as "
+     "digits, mnist, fashion_mnist, cifar10, cifar100, or a folder of them; for new.csv, "
+     "use a model such as text_cnn or text_cnn_kim"),
+    ("train text_cnn --dataset two.npz", 2, "text_cnn classifies texts, and two.npz has images; use texts, such as "
+     "imdb, or a folder of them; for two.npz, use a model such as lenet5 or lenet5_1998"),
     # runs
+    ("train lenet5 --dataset two.npz --epochs 1 --name mine", 2, "runs/mine was started with the dataset digits, 20 "
+     "images for train, but TWO has 32; give --dataset digits, or start a new run with another --name"),
     ("train lenet5 --output-dir . --name taken", 2, "taken already exists and is not a run; choose another --name"),
     ("train lenet5 --name mine --limit 20 --epochs 1 --seed 3", 2, "runs/mine was started with seed 0, given 3; pass "
      "the original values to resume it, or start a new run with another --name"),
@@ -72,4 +83,4 @@ def test_a_message(arguments, status, line, folder, monkeypatch, capsys):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert main(arguments.split()) == status
     captured = capsys.readouterr()
-    assert (captured.out, captured.err) == ("", f"error: {line}\n")
+    assert (captured.out, captured.err) == ("", f"error: {line.replace('TWO', str(folder / 'two.npz'))}\n")

@@ -321,6 +321,8 @@ def test_a_softmax_is_found_before_layers_without_effect(make, tmp_path):
 
 
 @pytest.mark.parametrize("make, parts", [
+    (lambda: keras.Sequential([layers.Flatten(), layers.Dense(10)], name="mine"), "mine keras.Input((28, 28, 1))"),
+    (lambda: Twice, "Twice instance"),
     (lambda: make_sequential(layers.Dense(10), layers.Activation("sigmoid")), "sigmoid softmax Dense(10)"),
     (lambda: make_sequential(layers.Dense(10, activation="tanh"), layers.Identity()), "tanh softmax Dense(10)"),
     (lambda: make_functional(keras.ops.sigmoid), "sigmoid softmax Dense(10)"),

@@ -294,6 +294,7 @@ def plan_with(**changes):
 
 @pytest.mark.parametrize("before, now, parts", [
     ({}, {"seed": 1}, ["seed", 0, 1]),
+    ({}, {"model_config": registry.resolve_model_config("lenet5_bn")}, ["model", "'lenet5'", "'lenet5_bn'"]),
     ({}, {"learning_rate": 0.5, "limit": 9}, ["learning_rate", "0.1", "0.5", "limit", "None", 9]),
     ({}, {"backend": "jax"}, ["backend", "tensorflow", "jax"]),
     ({}, {"epochs": 40}, ["cosine", 30, 40]),
@@ -303,6 +304,7 @@ def test_a_changed_command_names_what_differs(before, now, parts):
     with pytest.raises(UserError) as error:
         plans.resume_run_config(Path("runs/a"), plan_with(**before), plan_with(**now))
     check_message(error.value, "runs/a", *parts, "--name")
+    assert str(error.value).count("lenet5_bn") <= 1
     fields = ["learning_rate", "seed", "limit", "backend", "momentum"]
     assert {field for field in fields if field in str(error.value)} == {*fields} & {*now}
 

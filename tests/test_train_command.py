@@ -650,6 +650,8 @@ def test_the_zoo_command(python, first_run):
     help_process = python("-m", "zoo", "--help")
     assert (help_process.returncode, help_process.stderr) == (0, "")
     assert all(f"\n  {name} " in help_process.stdout for name in ("train", "list", "summary", "report"))
+    version_process = python("-m", "zoo", "--version")
+    assert (version_process.returncode, version_process.stdout, version_process.stderr) == (0, "cnn-zoo 0.1.0\n", "")
     train_help_process = python("-m", "zoo", "train", "--help")
     assert train_help_process.returncode == 0 and train_help_process.stdout == python("-m", "zoo.train",
                                                                                       "--help").stdout
@@ -660,6 +662,8 @@ def test_the_zoo_command(python, first_run):
     (["trian"], ["trian", "train"]),
     (["train"], ["lenet5", "vgg16", "--help"]),
     (["train", "lenet6"], ["lenet6", "lenet5"]),
+    (["show", "lenet5"], ["show", "python -m zoo summary", "python -m zoo visualize"]),
+    (["info", "lenet5"], ["info", "python -m zoo summary", "python -m zoo visualize"]),
     (["list", "--jsn"], ["--jsn", "--json"]),
     (["report", "nowhere"], ["nowhere"]),
 ])

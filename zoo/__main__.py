@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+from zoo import __version__
 from zoo.cli import common, help_text
 from zoo.errors import UserError, unknown_name_error
 
@@ -24,11 +25,12 @@ COMMANDS = {
     "doctor": "check this machine: GPUs, backends, data folders and speed",
     "selftest": "test that each model can be trained, saved and loaded",
 }
+SHOW_COMMANDS = "summary for the layers of a model, or python -m zoo visualize for what it computes for an image"
 COMMAND_HABITS = {  # what people try first: the command here
     "fit": "train", "tune": "finetune", "fine-tune": "finetune", "test": "evaluate", "eval": "evaluate",
     "validate": "evaluate", "classify": "predict", "inference": "predict", "models": "list", "list-models": "list",
-    "info": "summary", "describe": "summary", "draw": "diagram", "plot-model": "diagram", "show": "visualize",
-    "explain": "visualize", "inspect": "visualize", "plot": "report", "features": "extract-features",
+    "info": SHOW_COMMANDS, "describe": "summary", "draw": "diagram", "plot-model": "diagram", "show": SHOW_COMMANDS,
+    "explain": "visualize", "inspect": SHOW_COMMANDS, "plot": "report", "features": "extract-features",
     "extract": "extract-features", "lr-finder": "lr-find", "benchmark": "doctor", "recipe": "recipes",
 }
 USAGE_EXAMPLES = ("train lenet5", "train resnet34 --dataset cifar10 --gpu 0",
@@ -45,6 +47,9 @@ def dispatch_command(argv):
         print(help_text.format_help_table("commands", COMMANDS.items()))
         print("\npython -m zoo COMMAND --help explains a command; zoo COMMAND is the same program.\n")
         print(help_text.format_examples("python -m zoo", USAGE_EXAMPLES), end="")
+        return 0
+    if argv[0] in ("-V", "--version"):
+        print(f"cnn-zoo {__version__}")
         return 0
     if argv[0] in COMMAND_HABITS:
         raise UserError(f"unknown command {argv[0]!r}; type python -m zoo {COMMAND_HABITS[argv[0]]}")

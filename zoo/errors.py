@@ -4,6 +4,7 @@ import difflib
 
 from zoo.utils.text import escape_unprintable
 
+MAX_NAMES_SHOWN = 20  # beside a suggestion
 UNREADABLE_IMAGES = "could not be decoded as image data"  # in the message; TensorFlow passes on its text alone
 
 
@@ -33,7 +34,9 @@ class OutOfMemory(UserError, MemoryError):
 
 
 def unknown_name_error(kind, name, valid_names):
-    """Return the UserError for an unknown name, which suggests the closest valid one.
+    """Return the UserError for an unknown name, which suggests the closest valid one, and lists all others.
+
+    A long list is left out beside a suggestion.
 
     >>> raise unknown_name_error("network", "resnet43", ["resnet34", "vgg16"])
     UserError: unknown network 'resnet43'; did you mean 'resnet34'? (available: resnet34, vgg16)
@@ -41,5 +44,7 @@ def unknown_name_error(kind, name, valid_names):
     valid_names = sorted(valid_names)
     matches = difflib.get_close_matches(str(name).lower(), valid_names, n=1)
     available = f"available: {', '.join(valid_names) or 'none'}"
+    if matches and len(valid_names) > MAX_NAMES_SHOWN:
+        return UserError(f"unknown {kind} {name!r}; did you mean {matches[0]!r}?")
     return UserError(f"unknown {kind} {name!r}; " +
                      (f"did you mean {matches[0]!r}? ({available})" if matches else available))

@@ -122,6 +122,9 @@ def _check_input_shape(model_info, shape):
         count = "three positive integers" if len(axes) == 3 else "one positive integer in a tuple"
         raise UserError(f"input_shape must be {count}, ({', '.join(axes)}), such as {model_info.input_shape}; got "
                         f"{shape!r}")
+    if len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) > 3:  # (channels, height, width)
+        raise UserError(f"input_shape must be (height, width, channels); got {tuple(shape)}, with the channels first; "
+                        f"give {(*shape[1:], shape[0])}")
     sizes, names = shape[:len(modality.sized_axes)], join_names(modality.sized_axes)
     given = "x".join(map(str, sizes))
     if min(sizes) < model_info.min_size:

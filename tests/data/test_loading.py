@@ -125,6 +125,7 @@ def test_a_dataset_is_returned_unchanged():
     ("gone.npz", {}, ("'gone.npz'",)),
     (__file__, {}, ("test_loading.py", ".npz")),
     (3, {}, ("int", "(images, labels)", ".npz")),
+    (iter([(IMAGES, LABELS)]), {}, ("list_iterator", "(images, labels)", "folder")),
     (IMAGES, {}, ("ndarray", "(images, labels)", ".npz")),
     ((IMAGES,), {}, ("tuple", 1)),
     (((IMAGES, LABELS), (IMAGES, LABELS)), {"test_data": (IMAGES, LABELS)}, ("test_data",)),

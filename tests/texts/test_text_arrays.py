@@ -87,7 +87,7 @@ def test_refusals(source, arguments, parts):
 
 
 @pytest.mark.parametrize("model, arguments, parts", [
-    ("lenet5", {}, ("arrays", "texts", "images", "digits")),
+    ("lenet5", {}, ("lenet5", "arrays", "texts", "images", "digits", "text_cnn")),
     ("text_cnn", {"vocabulary": 5, "sequence_length": 3}, ("text_cnn", 6, 3)),
 ])
 def test_refusals_of_fit(model, arguments, parts, tmp_path):

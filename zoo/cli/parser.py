@@ -3,10 +3,13 @@
 import argparse
 import difflib
 import re
+import shlex
 import sys
+from os.path import isdir
 
 from zoo import registry
 from zoo.cli import help_text, unknown_flags
+from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
 from zoo.weights import pretrained
 
@@ -71,7 +74,14 @@ class Parser(argparse.ArgumentParser):
         flag, value = next(self._find_unknown_flags(), (unknown, None))
         if flag == unknown and "=" in unknown:  # epochs=5, without dashes
             flag, _, value = unknown.partition("=")
-        return self._find_hint(flag, value) or self._suggest_flag(flag)
+        return self._find_hint(flag, value) or self._find_data_hint(flag) or self._suggest_flag(flag)
+
+    def _find_data_hint(self, argument):
+        """Return the message on data given without --data, None if the argument looks like something else."""
+        is_data = argument in DATASETS or "/" in argument or argument.endswith((".npz", ".csv")) or isdir(argument)
+        if "--data" not in self._option_string_actions or argument.startswith("-") or not is_data:
+            return None
+        return f"unrecognized argument {argument!r}; data are given with a flag: --data {shlex.quote(argument)}"
 
     def _find_unknown_flags(self):
         """Yield (flag, value or None) for each unknown flag on the command line."""

@@ -18,14 +18,21 @@ def convert_array_pair(pair, split, convert_samples, modality):
     """
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         length = f" of length {len(pair)}" if isinstance(pair, (tuple, list)) else ""
+        hint = f"; instead of pairs ({modality.name}, label), give two arrays" if is_pairs(pair) else ""
         raise UserError(f"the {split} data must be a pair ({modality.plural}, labels); got an object of type "
-                        f"{type(pair).__name__}{length}")
+                        f"{type(pair).__name__}{length}{hint}")
     samples = convert_samples(pair[0], split)
-    labels, classes = convert_label_array(convert_to_array(pair[1], f"{split} labels"), split)
+    labels, classes = convert_label_array(convert_to_array(pair[1], f"{split} labels"), split, modality)
     if len(samples) != len(labels):
         raise UserError(f"the {split} data have {len(samples)} {modality.plural}, but {len(labels)} labels; give one "
                         f"label per {modality.name}")
     return samples, labels, classes
+
+
+def is_pairs(values):
+    """Return whether `values` is a list of pairs, as of (image, label)."""
+    return isinstance(values, (tuple, list)) and len(values) > 0 and all(
+        isinstance(value, (tuple, list)) and len(value) == 2 for value in values)
 
 
 def convert_to_array(values, what):
@@ -36,17 +43,21 @@ def convert_to_array(values, what):
         raise UserError(f"the {what} cannot be converted to an array: {' '.join(str(error).split())}") from None
 
 
-def convert_label_array(labels, split):
-    """Return (labels int64 (n,), number of classes) of labels (n,), (n, 1) or one-hot (n, classes)."""
+def convert_label_array(labels, split, modality):
+    """Return (labels int64 (n,), number of classes) of labels (n,), (n, 1) or one-hot (n, classes) of a Modality."""
     if labels.dtype.kind not in "iufb":
         raise UserError(f"the {split} labels have dtype {labels.dtype}; give integers from 0, and the names of the "
-                        "classes as class_names")
+                        "classes as class_names: class_names, labels = np.unique(labels, return_inverse=True)")
     if labels.ndim not in (1, 2):
         raise UserError(f"the {split} labels have shape {labels.shape}; give (n,), (n, 1) or one-hot (n, classes)")
     if not labels.size:
         raise UserError(f"the {split} labels are empty: shape {labels.shape}")
     if labels.ndim == 2 and labels.shape[1] > 1:
         invalid = np.flatnonzero(((labels != 0) & (labels != 1)).any(axis=1) | ((labels == 1).sum(axis=1) != 1))
+        if len(invalid) and ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) > 1).any():
+            raise UserError(f"the {split} labels, of shape {labels.shape}, have more than one 1 in row "
+                            f"{(labels.sum(axis=1) > 1).argmax()}: several labels per {modality.name} are not "
+                            "supported; give one label each")
         if len(invalid):
             row = np.array2string(labels[invalid[0]], separator=", ", threshold=MAX_LABELS_SHOWN, max_line_width=10_000)
             raise UserError(f"the {split} labels, of shape {labels.shape}, are not one-hot: row {invalid[0]} is {row}")
@@ -68,11 +79,18 @@ def resolve_class_names(class_names, labels, classes, plural="images"):
     if len(present) == 1:
         raise UserError(f"all labels are {present[0]}, a single class; a classifier needs at least two")
     names = None if class_names is None else check_class_names(class_names)
+    trained = np.unique(labels["train"])
+    if trained[0] == 1 and present[0] == 1 and len(trained) == trained[-1]:
+        raise UserError(f"the labels start at 1, and label 0 has no {plural}; subtract 1 from all labels")
     if names is not None and len(names) < classes:
         raise UserError(f"class_names has {len(names)} names, but the labels have {classes} classes, 0 to "
                         f"{classes - 1}")
-    classes = classes if names is None else len(names)
-    trained = np.unique(labels["train"])
+    check_held_out_labels(labels, plural)
+    num_labels, classes = classes, classes if names is None else len(names)
+    if len(trained) == num_labels < classes:
+        unused = ", ".join(map(repr, names[num_labels:]))
+        raise UserError(f"class_names has {classes} names, but the labels are 0 to {num_labels - 1}: there are no "
+                        f"{plural} of {unused}, label {num_labels}; remove {unused} from class_names, or add {plural}")
     if len(trained) < classes:
         # Not np.arange(classes), so that a single label of a billion does not allocate gigabytes.
         label = np.setdiff1d(np.arange(len(trained) + 1), trained)[0]
@@ -80,6 +98,18 @@ def resolve_class_names(class_names, labels, classes, plural="images"):
         raise UserError(f"label {label}{label_name} has no training {plural}, but there are {classes} classes, "
                         f"0 to {classes - 1}; add {plural}, or number the labels without gaps")
     return tuple(map(str, range(classes))) if names is None else names
+
+
+def check_held_out_labels(labels, plural):
+    """Raise UserError if a validation or test split has labels above those of the training split.
+
+    labels: {split: int64 (n,)}. plural: what is labelled.
+    """
+    last = labels["train"].max()
+    for split, part in labels.items():
+        if part.max() > last:
+            raise UserError(f"the {split} labels go up to {part.max()}, but the train labels only to {last}; add "
+                            f"training {plural} of label {part.max()}, or leave it out of {split}")
 
 
 def check_class_names(class_names):

@@ -6,7 +6,7 @@ from zoo.data import image_folder
 from zoo.data.arrays import load_arrays, load_npz
 from zoo.data.dataset_info import DATASETS, describe_datasets
 from zoo.data.datasets import Dataset, load_dataset_by_name
-from zoo.data.sources import SOURCE_KINDS, check_source_arguments, describe_source, get_path_kind
+from zoo.data.sources import SAMPLES_BY_KIND, SOURCE_KINDS, check_source_arguments, describe_source, get_path_kind
 from zoo.data.text_arrays import has_texts
 from zoo.errors import UserError
 from zoo.modality import IMAGE, TEXT, get_modality
@@ -135,7 +135,9 @@ def get_source_shape(kind, source):
         return source.info.shape
     if kind == "name":
         return DATASETS[source].shape
-    return TEXT.shape_example if kind == "csv" or kind == "arrays" and has_text_samples(source) else None
+    if kind in SAMPLES_BY_KIND:
+        return SAMPLES_BY_KIND[kind].shape_example
+    return TEXT.shape_example if kind == "arrays" and has_text_samples(source) else None
 
 
 def has_text_samples(source):
@@ -177,6 +179,10 @@ def get_source_kind(source):
     if isinstance(source, (tuple, list)):
         return "arrays"
     if not isinstance(source, (str, os.PathLike)):
+        if not hasattr(source, "ndim") and (hasattr(source, "__iter__") or hasattr(source, "__getitem__")):
+            raise UserError(f"data cannot be an object of type {type(source).__name__}, since zoo makes the batches; "
+                            "give arrays, (images, labels), in place of a tf.data dataset, a generator or a "
+                            "DataLoader, or the folder of an image_dataset_from_directory")
         raise UserError(f"data must be {SOURCE_KINDS}; got an object of type {type(source).__name__}")
     return get_path_kind(source)
 

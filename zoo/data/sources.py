@@ -4,6 +4,7 @@ import os
 
 from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError, unknown_name_error
+from zoo.modality import IMAGE, TEXT
 from zoo.utils.io import expand_user
 
 # The arguments that apply to each kind of source.
@@ -21,6 +22,7 @@ SOURCE_DESCRIPTIONS = {"dataset": "a zoo.Dataset", "arrays": "arrays", "folder":
 SOURCE_KINDS = ("the name of a dataset, a folder of class folders, an .npz file, a .csv file of texts, a pair of "
                 "arrays, (images, labels) or (texts, labels), or a zoo.Dataset")
 KINDS_BY_SUFFIX = {".npz": "npz", ".csv": "csv"}
+SAMPLES_BY_KIND = {"npz": IMAGE, "csv": TEXT}  # the modality of what is in a file
 FILE_HINTS = {  # for files of other kinds
     (".h5", ".hdf5", ".keras", ".safetensors", ".pt", ".pth", ".ckpt", ".bin"): "; weights are given as weights=...",
     (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"): "; unpack an archive, and give its folder"}

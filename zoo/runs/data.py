@@ -63,9 +63,10 @@ def check_same_data(run, dataset, option="data_dir"):
     config = run_files.read_config(run)["dataset"]
     for name in SPLITS:
         if len(getattr(dataset, name)) != config.get(name):
-            plural = dataset.info.modality.plural
-            raise UserError(f"{run} was started with {config.get(name)} {plural} for {name}, but {dataset.source} has "
-                            f"{len(getattr(dataset, name))}; give the same files with {option}=...")
+            raise UserError(f"{run} was started with {describe_run_data(config)}, {config.get(name)} "
+                            f"{dataset.info.modality.plural} for {name}, but {dataset.source} has "
+                            f"{len(getattr(dataset, name))}; {advise_same_data(config, dataset, option)}, or "
+                            f"{NEW_RUN_HINT}")
     names = [*map(str, config.get("class_names", ()))]
     if names != [*map(str, dataset.info.class_names)]:
         raise UserError(f"{run} was started with other classes than those of {dataset.source}: "
@@ -85,6 +86,18 @@ def describe_class_difference(old_names, new_names):
              for word, names in (("without", [name for name in old_names if name not in new_names]),
                                  ("with", [name for name in new_names if name not in old_names])) if names]
     return ", ".join(parts) or "the same in another order"
+
+
+def describe_run_data(config):
+    """Return the name of a named dataset, or else the path, from `config`, the "dataset" of run.json."""
+    return config.get("source", config["name"]) if "kind" in config else f"the dataset {config['name']}"
+
+
+def advise_same_data(config, dataset, option):
+    """Return how to give the data of `config`, the "dataset" of run.json, in place of another Dataset."""
+    if "kind" in config or ("kind" not in dataset.origin and dataset.info.name == config["name"]):
+        return f"give the same files with {option}=..."
+    return f"give dataset={config['name']!r}"
 
 
 def get_data_option(dataset):

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo import registry
-from zoo.data.dataset_info import DATASETS
 from zoo.data.loading import get_source_kind, load_data
 from zoo.errors import OutOfMemory, UserError
 from zoo.reports.missing_outputs import draw_missing_outputs
@@ -19,7 +18,7 @@ from zoo.runs.stages import read_finished_result
 from zoo.training import class_weights, finetuning, loggers, run_directory, run_files
 from zoo.training.recipe import override_recipe
 from zoo.training.run_config import extend_epochs, get_run_config, resume_run_config
-from zoo.training.run_config_factory import (apply_preset, check_modality, check_training_keywords,
+from zoo.training.run_config_factory import (apply_preset, check_source_modality, check_training_keywords,
                                              get_source_arguments, make_custom_run_config, make_run_config,
                                              refuse_catalogue_arguments, resolve_backbone_weights, split_keywords)
 from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES, convert_checkpoint_minutes
@@ -180,8 +179,7 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
     options, fields = split_keywords(model_info, keywords)
     width, options = apply_preset(model_info, preset, width, options)
     backbone_weights = resolve_backbone_weights(model_info, finetune_options, width, stem, options)
-    if isinstance(dataset, str) and dataset in DATASETS:
-        check_modality(model_info, DATASETS[dataset])  # before it is loaded
+    check_source_modality(model_info, dataset)  # before it is loaded
     data = load_dataset(**get_source_arguments(model_info, backbone_weights, options))
     run_config = make_run_config(model_info, data.info, overrides=fields, width=width, stem=stem, options=options,
                                  finetune_options=finetune_options, backbone_weights=backbone_weights, **settings)

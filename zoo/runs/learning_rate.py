@@ -5,7 +5,6 @@ import math
 from dataclasses import dataclass
 
 from zoo import registry
-from zoo.data.dataset_info import DATASETS
 from zoo.data.loading import load_data
 from zoo.errors import UserError
 from zoo.runs import device_choice
@@ -125,8 +124,7 @@ def find_learning_rate(model, dataset="digits", *, min_lr=1e-5, max_lr=10.0, ste
                 "deterministic": False}
     if isinstance(model, str):
         own_model, model_info = None, registry.get_model_info(model)
-        if isinstance(dataset, str) and dataset in DATASETS:
-            run_config_factory.check_modality(model_info, DATASETS[dataset])
+        run_config_factory.check_source_modality(model_info, dataset)
         options, fields = run_config_factory.split_keywords(model_info, keywords)
         width, options = run_config_factory.apply_preset(model_info, preset, width, options)
         data = load_dataset(**run_config_factory.get_source_arguments(model_info, None, options))

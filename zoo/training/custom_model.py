@@ -29,6 +29,11 @@ SUM_TOLERANCE = 1e-2  # of the sum of probabilities: bfloat16 rounds each to 1 i
 
 def check_custom_model(model):
     """Raise UserError unless `model` is a Keras model with one input and one output."""
+    if isinstance(model, type):
+        raise UserError(f"model is the class {model.__name__}; give an instance, such as {model.__name__}(...)")
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise UserError(f"the model {model.name} has no input: begin with an input layer, such as "
+                        "keras.Input((28, 28, 1))")
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise UserError("model must be a name from zoo.list_models(), or a functional or Sequential Keras model with "
                         f"an input; got an object of type {type(model).__name__}")

@@ -152,8 +152,10 @@ def find_checkpoint(run, name):
 def flatten_run_config(run_config):
     """Return all settings of a RunConfig as a flat {name: value}."""
     config = serialize_run_config(run_config)
+    model_fields = {"model": config.pop("model"), **config.pop("model_config")}
+    model_fields.pop("name")  # of the model
     head_fields = {f"head_{name}": value for name, value in (config.pop("head_recipe") or {}).items()}
-    return {**config.pop("model_config"), **config.pop("recipe"), **head_fields, **(config.pop("finetuning") or {}),
+    return {**model_fields, **config.pop("recipe"), **head_fields, **(config.pop("finetuning") or {}),
             "dataset": run_config.dataset.name, "labels": run_config.dataset.classes, **config}
 
 

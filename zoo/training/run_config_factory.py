@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from zoo import env, registry
 from zoo.data.dataset_info import describe_datasets
+from zoo.data.sources import describe_source
 from zoo.errors import UserError, unknown_name_error
+from zoo.modality import get_modality
 from zoo.training import augmentation, finetuning, recipes
 from zoo.training.recipe import (RECIPE_FIELDS, check_effective, override_recipe, resolve_aux_loss_weights,
                                  serialize_recipe)
@@ -122,11 +124,28 @@ def make_custom_run_config(model_config, info, *, recipe, overrides, seed, limit
 
 def check_modality(model_info, info):
     """Raise UserError unless a model is for the samples, images or texts, of a DatasetInfo."""
-    modality, other = model_info.modality, info.modality
+    check_sample_modality(model_info, info.modality, info.name)
+
+
+def check_sample_modality(model_info, other, source):
+    """Raise UserError unless a model is for samples of the Modality `other`; source: where they are, for messages."""
+    modality = model_info.modality
     if modality is not other:
-        raise UserError(f"{model_info.name} classifies {modality.plural}, and {info.name} has {other.plural}; "
-                        f"{describe_datasets(modality)}; for {info.name}, use a model such as "
+        raise UserError(f"{model_info.name} classifies {modality.plural}, and {source} has {other.plural}; "
+                        f"{describe_datasets(modality)}; for {source}, use a model such as "
                         f"{' or '.join([*registry.select_models(other.name)][:2])}")
+
+
+def check_source_modality(model_info, source):
+    """Raise UserError unless a model is for the samples of a source of data, as far as that is known without reading.
+    """
+    from zoo.data.loading import get_source_kind, get_source_shape  # NumPy
+
+    kind = get_source_kind(source)
+    shape = get_source_shape(kind, source)
+    if shape is not None:
+        check_sample_modality(model_info, get_modality(shape),
+                              describe_source(kind, source) if kind != "dataset" else source.info.name)
 
 
 def check_augmentation(recipe, info):

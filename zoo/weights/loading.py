@@ -1,5 +1,6 @@
 """Load the weights of a file into a model, all or nothing."""
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -265,4 +266,6 @@ def format_list(items, separator=", "):
 
 
 def format_shapes(shapes):
-    return " and ".join("x".join(map(str, shape)) or "a scalar" for shape in shapes)
+    """Return the shapes as text; equal ones in succession are counted, as in "4 arrays of 64"."""
+    groups = [("x".join(map(str, shape)) or "a scalar", len([*group])) for shape, group in itertools.groupby(shapes)]
+    return " and ".join(text if count == 1 else f"{count} arrays of {text}" for text, count in groups)

@@ -164,6 +164,13 @@ def find_bundled_weights(model_name):
                           resolve_preset_config(model_info, "small"), make_standard_scaling(dataset.mean, dataset.std))
 
 
+def find_bundled_by_path(path):
+    """Return the BundledWeights whose file `path` is, or has the name of; None if it is none of them."""
+    names = {path.name, path.resolve().name}
+    candidates = map(find_bundled_weights, registry.MODELS)
+    return next((bundled for bundled in candidates if bundled and bundled.path.name in names), None)
+
+
 def list_weights_names(model_name):
     """Return the names of the weights available for a model, such as ["imagenet", "cifar10"]."""
     bundled = find_bundled_weights(model_name)

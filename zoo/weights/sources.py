@@ -105,6 +105,7 @@ class WeightsSource:
             return loading.load_weights(model, self.model_name, path, list_optional_layers(model_config), include_top)
         except UserError as error:
             if self.bundled_weights is None:
+                refuse_bundled_file(path)
                 raise
             raise UserError(f"{path.name} in this installation of zoo is damaged; reinstall zoo ({error})") from None
 
@@ -202,6 +203,16 @@ def make_bundled_source(bundled_weights):
     """Return the WeightsSource of bundled weights."""
     return WeightsSource(bundled_weights.model_config.model_info.name, bundled_weights.dataset, bundled_weights.path,
                          False, bundled_weights.scaling, bundled_weights)
+
+
+def refuse_bundled_file(path):
+    """Raise UserError if a file that does not fit the model is one of the bundled weights, whose name builds theirs."""
+    bundled = pretrained.find_bundled_by_path(path)
+    if bundled:
+        config = bundled.model_config
+        raise UserError(f"{path} has the bundled weights of {config.model_info.name} with {config.stem} stem and width "
+                        f"{config.width:g}, which do not fit the model; give weights={bundled.dataset!r} for "
+                        f"{config.model_info.name}")
 
 
 def format_shape(shape):
