@@ -286,7 +286,7 @@ def test_refusals(four, asked, gpus, parts):
 
 H200 = Gpu(3, "GPU-0", "NVIDIA H200", 143_360, 71_680)
 A100 = Gpu(1, "GPU-1", "NVIDIA A100", 40_960, 20_480)
-CORES = ("CPU", os.cpu_count())
+CORES = ("CPU", len(os.sched_getaffinity(0)))
 ON_GPU = {"tensorflow": "/job:localhost/replica:0/task:0/device:GPU:0", "jax": "cuda:0", "torch": "cuda:0"}
 ON_CPU = {"tensorflow": "/job:localhost/replica:0/task:0/device:CPU:0", "jax": "TFRT_CPU_0", "torch": "cpu"}
 REMEDY = {"tensorflow": ("pip install 'cnn-zoo[cuda]'",), "jax": ("pip install 'jax[cuda13]'",),

@@ -24,6 +24,7 @@ from zoo.analysis.memory import MemoryEstimate
 from zoo.data.datasets import Dataset
 from zoo.data.splits import Split
 from zoo.errors import RunLocked, UserError
+from zoo.modality import IMAGE
 from zoo.training import checkpoints, failures, model_loading, run_config as plans, run_directory, trainer
 from zoo.training.stopping import Stopper
 from zoo.training.npz_file import read_arrays
@@ -229,7 +230,7 @@ def test_a_damaged_run_does_not_go_on(tmp_path, capsys):
 
 def test_the_choice_of_the_epoch_never_sees_the_test_split(tmp_path, capsys):
     """The test split replaced with noise: the same epochs, the same best one, the same weights."""
-    facts = type("Facts", (), {"class_names": ("a", "b", "c")})
+    facts = type("Facts", (), {"class_names": ("a", "b", "c"), "modality": IMAGE})
     pixels = np.random.default_rng(9).integers(0, 256, (20, 16, 16, 1), np.uint8)
     noise = Split(pixels, np.zeros(20, int), np.arange(20))
     results = {}

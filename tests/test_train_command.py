@@ -98,7 +98,7 @@ def test_the_header(first_run):
     for line, parts in zip(lines, (
             ("lenet5", "28x28x1", "10", "61,706"),
             ("digits", "200", "zoo/data/digits.npz"),
-            ("CPU", os.cpu_count(), "tensorflow"),
+            ("CPU", len(os.sched_getaffinity(0)), "tensorflow"),
             ("optimizer", "nesterov", "learning_rate", "0.05", "batch_size", "32", "epochs", "2"),
             ("out/x", "seed", "0")), strict=False):
         check_message(line, *parts)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoo.errors import UserError
+from zoo.utils.process import count_cores
 
 NVIDIA_SMI_QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free",
                     "--format=csv,noheader,nounits")
@@ -217,6 +218,12 @@ def suppress_stderr():
             os.close(terminal)
 
 
+def describe_cpu():
+    """Return the CPU as the header shows it: with other cores, sums are added in another order."""
+    cores = count_cores()
+    return f"CPU, {cores} core{'s' * (cores > 1)}"
+
+
 def describe_device(device, backend_device, backend):
     """Return the device as the header shows it; UserError if the user requested a GPU that the backend cannot use.
 
@@ -224,7 +231,7 @@ def describe_device(device, backend_device, backend):
     """
     on_gpu = any(word in backend_device.lower() for word in ("gpu", "cuda"))
     if not device.gpus:
-        return f"GPU as {backend} sees it ({backend_device})" if on_gpu else f"CPU, {os.cpu_count()} cores"
+        return f"GPU as {backend} sees it ({backend_device})" if on_gpu else describe_cpu()
     if on_gpu:
         return "; ".join(map(str, device.gpus))
     gpu = device.gpus[0]
@@ -233,7 +240,7 @@ def describe_device(device, backend_device, backend):
                f"{INSTALL_HINTS[backend]}")
     if device.is_explicit:
         raise UserError(f"{problem}, or use gpu='none'")
-    return f"CPU, {os.cpu_count()} cores ({problem})"
+    return f"{describe_cpu()} ({problem})"
 
 
 INSTALL_HINTS = {"tensorflow": "pip install 'cnn-zoo[cuda]'", "jax": "pip install 'jax[cuda13]'",

@@ -157,7 +157,7 @@ def test_refusals(name, arguments, parts):
     (("text_cnn", "--channels", "3"), ("--channels", "images", "text_cnn", "texts")),
     (("lenet5", "--sequence-length", "50"), ("--sequence-length", "texts", "lenet5", "images")),
     (("text_cnn", "--sequence-length", "0"), ("--sequence-length", 1, "'0'")),
-    (("text_cnn", "--preset", "small"), ("'small'", "none")),
+    (("text_cnn", "--preset", "small"), ("--preset", "small", "text_cnn", "--width")),
 ])
 def test_refusals_of_the_summary(arguments, parts, capsys):
     assert summary.main([*arguments]) == 2

@@ -4,13 +4,13 @@ Pillow releases the GIL while it decodes and resizes. JPEGs are decoded at full 
 large ones, but its pixels differ from those that zoo predict reads from the same file.
 """
 
-import os
 import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from zoo.data import image_io
+from zoo.utils.process import count_cores
 
 MAX_WORKERS = 16  # threads; with more, they wait for each other
 # One pool at a time: each uses all cores, and the warning filters are shared
@@ -20,8 +20,7 @@ PROGRESS_INTERVAL = 0.5  # seconds between progress updates
 
 def count_default_workers():
     """Return the default number of reader threads: one per core available to this process, at most MAX_WORKERS."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_WORKERS)
+    return min(count_cores(), MAX_WORKERS)
 
 
 def run_in_threads(task, count, workers=None, description=""):

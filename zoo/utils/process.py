@@ -41,3 +41,8 @@ def get_peak_memory():
         return None
     peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak_memory // (2**20 if sys.platform == "darwin" else 2**10)  # bytes on macOS, KiB elsewhere
+
+
+def count_cores():
+    """Return the number of CPU cores that this process may use, which `taskset` and clusters limit."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
