@@ -98,7 +98,7 @@ def test_a_run_stopped_by_a_callback_resumes_exactly(trained_run, tmp_path):
     run = zoo.fit("lenet5", "digits", **FEW, output_dir=tmp_path, name="digits", callbacks=[callback])
     assert (run.status, run.result) == ("stopped", None) and "callback" in run.reason
     reopened = zoo.Run(run.path)  # as in another process
-    assert reopened.reason == run.reason and run.reason in repr(reopened)
+    assert reopened.reason == run.reason and f", {run.reason}, " in repr(reopened)
     assert run.history["epoch"] == [1]
     assert callback.logs[0]["val_loss"] == run.history["val_loss"][0]
     resumed = run.resume()
@@ -108,6 +108,30 @@ def test_a_run_stopped_by_a_callback_resumes_exactly(trained_run, tmp_path):
                                        for finished_run in (resumed, trained_run))
     assert [name for name in resumed_arrays
             if not np.array_equal(resumed_arrays[name], expected_arrays[name])] in ([], ["progress/seconds"])
+
+
+class Raise(keras.callbacks.Callback):
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def on_epoch_end(self, epoch, logs=None):
+        raise self.error
+
+
+@pytest.mark.parametrize("arguments, error_type, reason", [
+    ({"learning_rate": 1e6, "epochs": 9}, FloatingPointError, "the loss is not finite"),
+    ({"callbacks": [Raise(ValueError("no\nsuch\x1b column"))]}, ValueError,
+     r"an exception: ValueError: no such\x1b column"),
+    ({"callbacks": [Raise(FloatingPointError("a" * 5000))]}, FloatingPointError,
+     f"an exception: FloatingPointError: {'a' * 200}..."),
+    ({"callbacks": [Raise(KeyError())]}, KeyError, "an exception: KeyError"),
+])
+def test_the_reason_of_a_run_that_an_exception_ended(arguments, error_type, reason, tmp_path):
+    with pytest.raises(error_type):
+        zoo.fit("lenet5", "digits", output_dir=tmp_path, name="a", verbose=False, **{**FEW, **arguments})
+    run = zoo.Run(tmp_path / "a")
+    assert run.reason == reason and reason in repr(run) and run.result is None
 
 
 def test_arrays(tmp_path):

@@ -25,6 +25,7 @@ from zoo.training.checkpoints import get_selection_key
 from zoo.training.npz_file import read_arrays, write_arrays
 from zoo.training.recipe import Recipe
 from zoo.training.stopping import has_stopped_early
+from zoo.utils.numbers import format_loss
 
 # The order of the pictures
 
@@ -717,6 +718,13 @@ def test_numbers_are_written_as_short_as_float32_allows(value, expected):
     (3599.7, "1 h 00 min"), (7500, "2 h 05 min")])
 def test_lengths_of_time(seconds, text):
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize("loss, text", [
+    (0.0, "0.0000"), (2.302585, "2.3026"), (99999.5, "99999.5000"), (4203887600000000107479040.0, "4.2e+24"),
+    (1e5, "1e+05")])
+def test_losses_as_text(loss, text):
+    assert format_loss(loss) == text
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, capsys):

@@ -8,6 +8,7 @@ from zoo.errors import UserError, unknown_name_error
 from zoo.training import run_config
 from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user
+from zoo.utils.numbers import format_loss
 
 SPLITS = ("test", "validation")
 TEST_REUSE_NOTE = "has been used again: do not select models by these numbers (use --split validation)"
@@ -49,7 +50,7 @@ def format_scores(scores):
     rows = [("accuracy", f"{scores['accuracy']:.2%}, {scores['correct']:,} of {scores['total']:,}")]
     if "top5" in scores:
         rows.append(("top-5", f"{scores['top5']:.2%}, the label among the five most probable classes"))
-    return [*rows, ("loss", f"{scores['loss']:.4f}, the mean cross-entropy"),
+    return [*rows, ("loss", f"{format_loss(scores['loss'])}, the mean cross-entropy"),
             ("ece", f"{scores['ece']:.4f}, expected calibration error, 15 bins")]
 
 

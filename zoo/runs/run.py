@@ -21,8 +21,9 @@ class Run:
     Attributes:
         path: Path of the run directory.
         config: dict, the contents of run.json.
-        reason: why training stopped before the last epoch: "interrupted", "out of time" or "stopped by a callback";
-            None for a run that is finished or running, or that was killed.
+        reason: why training stopped before the last epoch: "interrupted", "out of time", "stopped by a callback",
+            "the loss is not finite", "out of memory" or "an exception: ..."; None for a run that is finished or
+            running, or that was killed.
 
     Raises:
         UserError: `path` is not a run directory, or its run.json is damaged.
@@ -267,7 +268,9 @@ class Run:
     def summary(self):
         """Return one line: model, dataset, status, and the accuracy so far."""
         history, result = self.history, self.result
-        status = f"{self.status} ({self.reason})" if self.reason else self.status
+        status, reason = self.status, self.reason
+        if reason:
+            status = reason if reason.startswith(status) else f"{status} ({reason})"  # "stopped by a callback"
         parts = [f"{self.config.get('model')} on {self.config['dataset'].get('name')}", status]
         if history:
             parts.append(f"epoch {history['epoch'][-1]} of {self.config.get('recipe', {}).get('epochs', '?')}")

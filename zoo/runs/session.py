@@ -6,6 +6,7 @@ Importing this module loads no backend: devices are selected first.
 import contextlib
 import shlex
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -222,16 +223,18 @@ class Session:
                     load_best_weights(models, stages[stages.index(stage) - 1], distribution)
                 progress = self._train_stage(models, stage, stages, distribution, stopper)
                 if stopper.reason:
-                    self._record_stop(run, stopper, distribution)
+                    self._record_stop(run, stopper.reason, distribution)
                     return progress, None
                 if progress.epoch < stage.run_config.recipe.epochs and distribution.host == 0:
                     self._print([header.format_early_stop(stage.run_config.recipe, progress)])
             result = None
             if not stopper.should_stop(trainer.estimate_test_seconds(progress, self.dataset)):
+                if not self.display and sys.stdout.isatty():
+                    print("testing ...", end="\r", flush=True)  # the closing line is written over it
                 result = trainer.evaluate_trained_model(models[0], self.dataset, run_config.recipe, run, progress,
                                                         distribution)
             else:
-                self._record_stop(run, stopper, distribution)
+                self._record_stop(run, stopper.reason, distribution)
             if distribution.host == 0:
                 draw_run(run)
                 if note := fonts.format_undrawable_note(map(str, self.dataset.info.class_names)):
@@ -244,12 +247,22 @@ class Session:
         if host_group:
             command += ["--hosts", ",".join(host_group.addresses), "--host-index", str(distribution.host)]
         resume_hint = f"to resume{', on all hosts' if host_group else ''}: {shlex.join(command)}"
-        return self.run_work(work, run, run_config.recipe, stopper, resume_hint, host_group)
 
-    def _record_stop(self, run, stopper, distribution):
+        def work_and_record_failure():
+            try:
+                return work()
+            except Exception as error:
+                if not (run / "result.json").exists():
+                    with contextlib.suppress(OSError, MemoryError, UserError):  # `error` is the one to report
+                        self._record_stop(run, failures.describe_stop(error), distribution)
+                raise
+
+        return self.run_work(work_and_record_failure, run, run_config.recipe, stopper, resume_hint, host_group)
+
+    def _record_stop(self, run, reason, distribution):
         """Write into run.json why training stopped."""
         if distribution.host == 0:
-            run_files.write_config(run, {**run_files.read_config(run), "stop_reason": stopper.reason})
+            run_files.write_config(run, {**run_files.read_config(run), "stop_reason": reason})
 
     def _train_stage(self, models, stage, stages, distribution, stopper):
         """Train one stage from its last checkpoint; return its Progress."""

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from zoo.training import checkpoints, diagnosis, run_files, schedules
+from zoo.training.failures import NONFINITE_LOSS
 from zoo.training.stopping import has_stopped_early
 
 # The metric behind the reported loss: Keras's own loss includes label smoothing and auxiliary classifiers
@@ -64,7 +65,7 @@ class CheckpointAndLog(keras.callbacks.Callback):
         first, last = progress.step + 1, self.initial_step + batch + 1
         if not math.isfinite(logs["loss"]):
             steps = f"step {last}" if first == last else f"steps {first} to {last}"
-            raise FloatingPointError(f"the loss is not finite in epoch {progress.epoch + 1}, {steps}; "
+            raise FloatingPointError(f"{NONFINITE_LOSS} in epoch {progress.epoch + 1}, {steps}; "
                                      + diagnosis.describe_nonfinite_weight(self.model))
         progress.step = last
         self.max_step_seconds, self.last_step_time = max(self.max_step_seconds, now - self.last_step_time), now
@@ -88,7 +89,7 @@ class CheckpointAndLog(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "learning_rate": shorten_float32(self.learning_rate), **select_metric_columns(logs),
                **validation}
         if not math.isfinite(row["val_loss"]):  # the checkpoints of the epoch before are kept
-            raise FloatingPointError(f"the loss is not finite in the validation after epoch {epoch + 1}")
+            raise FloatingPointError(f"{NONFINITE_LOSS} in the validation after epoch {epoch + 1}")
         if logs is not None:
             put_history_row(logs, row)
         progress.history.append(row)

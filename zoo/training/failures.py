@@ -7,6 +7,7 @@ from zoo.errors import UNREADABLE_IMAGES, OutOfMemory
 from zoo.utils import crashes, process_memory
 from zoo.utils.flag_names import translate_keywords
 from zoo.utils.process_memory import format_gib
+from zoo.utils.text import flatten_whitespace
 
 OUT_OF_MEMORY_MESSAGES = (
     "RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating", "can't allocate memory", "bad_alloc",
@@ -15,6 +16,8 @@ OUT_OF_MEMORY_MESSAGES = (
     # of oneDNN, TensorFlow's CPU library
     "could not execute a primitive", "could not create a primitive", "could not create a memory object")
 NODE_NAMES = re.compile(r"\{\{.*?\}\} *| on /job:.*")  # in TensorFlow's messages
+NONFINITE_LOSS = "the loss is not finite"
+MAX_REASON_LENGTH = 200  # characters of an exception's text in run.json
 MORE_MEMORY = "free memory, raise the limit if there is one (ulimit -v), or use a smaller model (width=...)"
 
 
@@ -71,6 +74,17 @@ def explain_failure(error, recipe):
         advice = "; free disk space, then resume the run" if is_disk_full else ""
         return 4, f"cannot write the run: {error}{advice}"
     return None, ""
+
+
+def describe_stop(error):
+    """Return the stop_reason for run.json, one line, of a training that an exception ended."""
+    if isinstance(error, FloatingPointError) and str(error).startswith(NONFINITE_LOSS):
+        return NONFINITE_LOSS
+    if is_out_of_memory(error):
+        return "out of memory"
+    message = flatten_whitespace(str(error).strip())
+    message = message if len(message) <= MAX_REASON_LENGTH else f"{message[:MAX_REASON_LENGTH]}..."
+    return f"an exception: {type(error).__name__}{message and f': {message}'}"
 
 
 def suggest_smaller_batch(batch_size):

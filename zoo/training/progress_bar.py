@@ -7,6 +7,7 @@ import time
 import keras
 
 from zoo.training.callbacks import select_metric_columns
+from zoo.utils.numbers import format_loss
 
 BAR_WIDTH = 12  # characters: the whole line fits 80
 REDRAW_INTERVAL = 0.1  # seconds between two updates of the bar
@@ -39,7 +40,7 @@ class ProgressBar(keras.callbacks.Callback):
         seconds_left = (now - self.epoch_start) / (steps_done - self.initial_step) * (self.steps_per_epoch - steps_done)
         metrics = select_metric_columns(logs)
         self.draw(steps_done / self.steps_per_epoch,
-                  f"{format_duration(seconds_left)} left  loss {metrics['loss']:.4f}  "
+                  f"{format_duration(seconds_left)} left  loss {format_loss(metrics['loss'])}  "
                   f"accuracy {metrics['accuracy']:.2%}"
                   if steps_done < self.steps_per_epoch else "validating")
 
@@ -57,8 +58,8 @@ class ProgressBar(keras.callbacks.Callback):
             return
         row, epochs_done = self.progress.history[-1], self.progress.epoch - self.initial_epoch
         seconds_left = (time.perf_counter() - self.run_start) / epochs_done * (self.epochs - epoch - 1)
-        self.write(f"{line_start}{self.name}  loss {row['loss']:.4f}, accuracy {row['accuracy']:.2%}  "
-                   f"validation {row['val_loss']:.4f}, {row['val_accuracy']:.2%}  "
+        self.write(f"{line_start}{self.name}  loss {format_loss(row['loss'])}, accuracy {row['accuracy']:.2%}  "
+                   f"validation {format_loss(row['val_loss'])}, {row['val_accuracy']:.2%}  "
                    f"{format_duration(self.progress.timings[-1]['seconds'])}"
                    f"{f', {format_duration(seconds_left)} left' if epoch + 1 < self.epochs else ''}\n")
 

@@ -27,6 +27,7 @@ from zoo.training.distribution import data_parallel
 from zoo.training.recipe import resolve_aux_loss_weights
 from zoo.training.reload_worker import ReloadWorker
 from zoo.training.run_config import RunConfig
+from zoo.utils.numbers import format_loss
 
 NUM_IMAGES, SELFTEST_SEED = 32, 0
 PIXEL_BLOCK_SIZE = 4  # pixels
@@ -184,7 +185,7 @@ def overfit_model(model, run_config, config, show_progress):
             model.train_on_batch(pixels, targets)
         step += MEASURE_INTERVAL
         loss = measure()
-        show_progress(f"{model.name}  step {step}/{config.max_steps}  loss {loss:.4f}")
+        show_progress(f"{model.name}  step {step}/{config.max_steps}  loss {format_loss(loss)}")
     return step, first_loss, loss
 
 
@@ -196,7 +197,8 @@ def train_and_save(result, config, folder, worker, show_progress):
     _, reported_loss = losses.get_losses(run_config.recipe)
     result.steps, result.first_loss, result.last_loss = overfit_model(model, run_config, config, show_progress)
     if not has_overfitted(result.first_loss, result.last_loss, reported_loss, config.loss_fraction):
-        result.error = f"loss {result.last_loss:.4f} after {result.steps} steps, {result.first_loss:.4f} initially"
+        result.error = (f"loss {format_loss(result.last_loss)} after {result.steps} steps, "
+                        f"{format_loss(result.first_loss)} initially")
     output = model.output["main"] if isinstance(model.output, dict) else model.output
     saved_model = keras.Model(model.input, output, name=model.name)  # saved without an optimizer
     reload_worker.save_for_reload(folder, saved_model, make_random_data(run_config)[0])

@@ -1,7 +1,6 @@
 """Training and testing: everything in a run directory but the plots."""
 
 import math
-import sys
 import time
 from dataclasses import asdict
 
@@ -159,8 +158,6 @@ def evaluate_trained_model(model, dataset, recipe, directory, progress, distribu
     platform does not report it.
     """
     start = time.perf_counter()
-    if sys.stdout.isatty():
-        print("testing ...", end="\r", flush=True)  # the closing line is written over it
     best = progress.best
     result = {**evaluation.evaluate_test_split(distribution.gather_outputs(model_building.get_main_output_model(model)),
                                                dataset, recipe.batch_size, directory, distribution),

@@ -1,0 +1,12 @@
+"""Numbers as short text."""
+
+MAX_FIXED_LOSS = 1e5  # from here on a loss is written with an exponent
+
+
+def format_loss(loss):
+    """Return a loss as text: with four decimals, or with three significant digits if it is large.
+
+    >>> format_loss(2.302585), format_loss(4.2038876e24)
+    ('2.3026', '4.2e+24')
+    """
+    return f"{loss:.4f}" if abs(loss) < MAX_FIXED_LOSS else f"{loss:.3g}"
