@@ -228,6 +228,26 @@ def test_outside_a_notebook_lines_are_printed(tmp_path, capsys):
     assert "lenet5" in lines[0] and any("1/1" in line for line in lines)
 
 
+def test_the_closing_line(tmp_path, capsys):
+    """Once, as on the command line: the result, or how to resume a run that stopped."""
+    arguments = {"limit": 100, "epochs": 1, "output_dir": tmp_path, "name": "run"}
+    stopped = zoo.fit("lenet5", "digits", **arguments, max_seconds=1e-9)
+    assert (stopped.status, stopped.reason) == ("stopped", "out of time")
+    line = capsys.readouterr().out.splitlines()[-1]
+    check_text(line, "out of time", "0", f"zoo.Run({str(stopped.path)!r}).resume()")
+    run = stopped.resume()
+    accuracy = f"test accuracy {run.result['test_accuracy_best']:.2%}"
+    lines = [line for line in capsys.readouterr().out.splitlines() if accuracy in line]
+    assert len(lines) == 1 and str(run.path) in lines[0]
+    assert zoo.fit("lenet5", "digits", **arguments).reason is None  # finished already
+    check_text(capsys.readouterr().out.splitlines()[-1], accuracy, str(run.path))
+    run.resume(verbose=False)
+    assert capsys.readouterr().out == ""
+    test = zoo.load_data("digits", limit=100).test
+    zoo.fit("lenet5", (test.images, test.labels), epochs=1, output_dir=tmp_path, name="arrays", max_seconds=1e-9)
+    assert capsys.readouterr().out.splitlines()[-1].endswith("resume(dataset=...)")
+
+
 # ---------------------------------------------------------------------------------------------------- what is not
 # loaded
 

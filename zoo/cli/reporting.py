@@ -5,6 +5,7 @@ import sys
 
 from zoo.cli.common import print_lines
 from zoo.reports.missing_outputs import draw_missing_outputs
+from zoo.runs.closing_lines import format_closing_line, format_finished_before
 from zoo.utils import crashes
 from zoo.utils.flag_names import translate_keywords
 
@@ -17,14 +18,8 @@ def is_finished(run, epochs):
     if result is None:
         return False
     draw_missing_outputs(run)
-    print_lines(f"{run} is finished: {format_result(result)}")
+    print_lines(format_finished_before(run, result))
     return True
-
-
-def format_result(result):
-    """Return the contents of result.json as text."""
-    return (f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch {result['best_epoch']}, the "
-            f"best by validation, {result['test_accuracy_last']:.2%} with the last")
 
 
 def run_and_report(train, run, recipe, stopper, resume_hint, host_group=None):
@@ -52,15 +47,11 @@ def run_and_report(train, run, recipe, stopper, resume_hint, host_group=None):
         print_lines(f"error: {translate_keywords(message)}; {run} keeps its last checkpoint"
                     + (f"; {resume_hint}" if status == 4 else ""), file=sys.stderr)
         return _exit(host_group, status)
-    if stopper and stopper.reason:
-        print_lines(f"{stopper.reason} after epoch {progress.epoch}, step {progress.step}; {resume_hint}",
-                    file=sys.stderr)
-        return 130 if stopper.reason == "interrupted" else 7
-    if result and progress is None:
-        print_lines(f"{run} is finished: {format_result(result)}")
-    elif result:
-        print_lines(f"{format_result(result)}; in {run}")
-    return 0
+    reason = stopper.reason if stopper else None
+    line = format_closing_line(run, progress, result, reason, resume_hint)
+    if line:
+        print_lines(line, file=sys.stderr if reason else sys.stdout)
+    return 0 if not reason else 130 if reason == "interrupted" else 7
 
 
 def _exit(host_group, status):

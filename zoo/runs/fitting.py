@@ -9,6 +9,7 @@ from zoo import registry
 from zoo.data.loading import get_source_kind, load_data
 from zoo.errors import OutOfMemory, UserError
 from zoo.reports.missing_outputs import draw_missing_outputs
+from zoo.runs.closing_lines import format_closing_line, format_finished_before
 from zoo.runs.data import check_same_data, get_data_option, reload_run_dataset
 from zoo.runs.device_choice import prepare_run_device
 from zoo.runs.progress_display import make_progress_display
@@ -23,28 +24,42 @@ from zoo.training.run_config_factory import (apply_preset, check_source_modality
                                              refuse_catalogue_arguments, resolve_backbone_weights, split_keywords)
 from zoo.training.stopping import DEFAULT_CHECKPOINT_MINUTES, convert_checkpoint_minutes
 from zoo.utils.io import expand_user
+from zoo.utils.text import escape_unprintable
 
 # Keras's callbacks that set the learning rate, and the recipe fields that do the same
 LR_CALLBACKS = {"ReduceLROnPlateau": "lr_schedule='plateau', lr_patience and gamma",
                 "LearningRateScheduler": "lr_schedule, learning_rate and warmup_epochs"}
 
 
-def run_work(work, run, recipe, stopper, resume_hint, host_group):
-    """Do `work()` and return the Run; errors are raised as exceptions of the same class.
+def run_work(display, work, run, recipe, stopper, resume_hint, host_group):
+    """Do `work()`, show its closing line on the display, and return the Run; errors are raised in the same class.
 
-    See `zoo.runs.session.Session` for the arguments.
+    display: see `zoo.runs.progress_display`. The other arguments: see `zoo.runs.session.Session`.
     """
     from zoo.training import failures
 
     try:
-        work()
+        progress, result = work()
     except Exception as error:
         status, message = failures.explain_failure(error, recipe)
         if not (failures.is_out_of_memory(error) or isinstance(error, (FloatingPointError, OSError))):
             raise
         error_type = OutOfMemory if status == OutOfMemory.exit_status else type(error)
         raise error_type(f"{message}; {run} keeps what was saved") from error
-    return Run(run)
+    finished = Run(run)
+    reason = stopper.reason if stopper else None
+    is_on_disk = finished.config["dataset"].get("kind") != "arrays"
+    resume_hint = f"to resume: zoo.Run({str(run)!r}).resume({'' if is_on_disk else 'dataset=...'})"
+    show_closing_line(display, format_closing_line(run, progress, result, reason, resume_hint), reason)
+    return finished
+
+
+def show_closing_line(display, line, reason=None):
+    """Show the last line of a training, on stdout where `display` is None; reason: why the run stopped, or None."""
+    if display:
+        display.close(line, reason)
+    elif line:
+        print(escape_unprintable(line), flush=True)
 
 
 def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, freeze=None, head_layers=(), pooling=None,
@@ -198,7 +213,8 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
     if class_weight is not None:
         run_config = replace(run_config, class_weight=class_weights.resolve_class_weight(class_weight, data))
     device = prepare_run_device(gpu, run_config)
-    new_session = Session(run_config, data, device, run_work, deadline, display=make_progress_display(verbose),
+    display = make_progress_display(verbose)
+    new_session = Session(run_config, data, device, functools.partial(run_work, display), deadline, display=display,
                           **session)
     run = None if name is None else expand_user(Path(output_dir) / name)
     if run is not None and (run / "run.json").exists():
@@ -206,7 +222,7 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
         if not new_session.finetune_options:
             run_config = resume_run_config(run, get_run_config(run, run_files.read_config(run)), run_config)
             if read_finished_result(run, run_config.recipe.epochs):
-                return open_finished_run(run)
+                return open_finished_run(run, display)
         return replace(new_session, run_config=run_config).resume(run)
     run_directory.check_output_dir(output_dir, name)
     return new_session.start(output_dir, name, command)
@@ -241,20 +257,22 @@ def resume_run(run, *, epochs, dataset, data_dir, gpu, max_seconds, checkpoint_m
     if epochs is not None:
         recipe = override_recipe(run_config.recipe, {"epochs": epochs})
         run_config = extend_epochs(run.path, run_config, recipe.epochs)
+    display = make_progress_display(verbose)
     if read_finished_result(run.path, run_config.recipe.epochs):
-        return open_finished_run(run.path)
+        return open_finished_run(run.path, display)
     device = prepare_run_device(gpu, run_config)
     info = run.config["dataset"]
     data = reload_run_dataset(run.path, run.config, data_dir) if dataset is None else load_data(
         dataset, limit=run_config.limit, shape=tuple(info["shape"]), vocabulary=info.get("vocabulary"),
         class_names=info["class_names"] if get_source_kind(dataset) == "arrays" else None)
-    session = Session(run_config, data, device, run_work, deadline, checkpoint_seconds,
-                      callbacks=check_callbacks(callbacks), loggers=check_logger_names(log),
-                      display=make_progress_display(verbose))
+    session = Session(run_config, data, device, functools.partial(run_work, display), deadline, checkpoint_seconds,
+                      callbacks=check_callbacks(callbacks), loggers=check_logger_names(log), display=display)
     return session.resume(run.path)
 
 
-def open_finished_run(run):
+def open_finished_run(run, display):
     """Return the Run of a finished run directory; draw what is missing because the run was killed before it."""
     draw_missing_outputs(run)
-    return Run(run)
+    finished = Run(run)
+    show_closing_line(display, format_finished_before(run, finished.result))
+    return finished

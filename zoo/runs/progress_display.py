@@ -3,6 +3,7 @@
 import sys
 
 from zoo.errors import UserError
+from zoo.utils.text import escape_unprintable
 
 PERSISTENT_PREFIXES = ("note", "stopped")  # of lines that are still relevant after training
 
@@ -30,6 +31,9 @@ class SilentDisplay:
         return []
 
     def show(self, run):
+        pass
+
+    def close(self, line, reason):
         pass
 
 
@@ -63,6 +67,11 @@ class LiveCurves:
         except UserError:
             return
         self._update(figure)
+
+    def close(self, line, reason):
+        """Print the closing line if there is a `reason` why the run stopped; the curves show a test accuracy."""
+        if reason:
+            print(escape_unprintable(line), flush=True)
 
     def _update(self, content, **options):
         from IPython.display import display
