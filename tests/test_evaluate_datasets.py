@@ -151,6 +151,8 @@ def test_the_output_of_the_command_for_other_images(run, data_folder, tmp_path, 
     assert scores["notes"] == []  # which its own test split has
     assert evaluate.main([str(run.path), "--data", str(data_folder), "--gpu", "none"]) == 0
     output = capsys.readouterr().out
+    [note] = run.evaluate(data_folder)["notes"]
+    check_text(note, str(run.path), str(data_folder))
     # the data that it was trained on
     assert str(run.path) in output.splitlines()[-1] and str(data_folder) in output.splitlines()[-1]
 

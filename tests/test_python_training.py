@@ -65,6 +65,9 @@ def test_a_run_evaluates_and_predicts(trained_run):
     assert scores["accuracy"] == trained_run.result["test_accuracy_best"] and scores["total"] == 200
     dataset = zoo.load_data("digits", limit=200)
     dataset_scores = trained_run.evaluate(dataset)
+    [note] = scores["notes"]
+    check_message(note, "test", "split='validation'")
+    assert trained_run.evaluate(split="validation")["notes"] == dataset_scores["notes"] == []
     assert dataset_scores["accuracy"] == scores["accuracy"]
     images = dataset.test.images[:3]
     probabilities = trained_run.predict(images)

@@ -11,7 +11,6 @@ from zoo.utils.io import expand_user
 from zoo.utils.numbers import format_loss
 
 SPLITS = ("test", "validation")
-TEST_REUSE_NOTE = "has been used again: do not select models by these numbers (use --split validation)"
 
 
 def build_parser():
@@ -85,9 +84,7 @@ def execute_evaluate(argv):
         images = evaluation.load_other_images(run, config, arguments.data, arguments.split, arguments.data_dir)
     device_name = common.load_keras(backend, device)
     scores = evaluation.evaluate_run(run, config, images, checkpoint, batch_size)
-    notes, plural = [*map(translate_keywords, images.notes)], run_files.get_run_modality(config).plural
-    if is_own and arguments.split == "test":
-        notes.append(f"the test split {TEST_REUSE_NOTE}")
+    notes, plural = [*map(translate_keywords, scores.pop("notes"))], run_files.get_run_modality(config).plural
     if arguments.json:
         print(json.dumps({"run": str(run), "checkpoint": checkpoint, "source": images.source,
                           "split": images.split_name, "is_own": is_own, "notes": notes, **scores}, indent=2))

@@ -10,12 +10,18 @@ from zoo.training import run_files
 from zoo.training.run_config import find_checkpoint
 
 DEFAULT_BATCH_SIZE = 128  # if run.json has none
+TEST_REUSE_NOTE = ("the test split has been used again: do not select models by these numbers (use "
+                   "split='validation')")
 
 
 def load_own_split(run, config, split, data_dir=None):
-    """Return the LabeledImages of one of the run's own splits; `config` is the contents of its run.json."""
+    """Return the LabeledImages of one of the run's own splits; `config` is the contents of its run.json.
+
+    Adds a note to the test split: it was evaluated at the end of training already.
+    """
     run_split = reload_run_split(run, config, split, data_dir)
-    return LabeledImages(run_split, str(config["dataset"].get("source")), split)
+    notes = (TEST_REUSE_NOTE,) if split == "test" else ()
+    return LabeledImages(run_split, str(config["dataset"].get("source")), split, notes)
 
 
 def load_other_images(run, config, data, split, data_dir=None):
@@ -59,7 +65,10 @@ def get_recipe_batch_size(config):
 
 
 def evaluate_run(run, config, images, checkpoint="best", batch_size=None):
-    """Return the metrics of a run's model on LabeledImages; see `zoo.training.evaluation.compute_metrics`."""
+    """Return the metrics of a run's model on LabeledImages, and `notes` on them, a list of lines.
+
+    See `zoo.training.evaluation.compute_metrics`.
+    """
     find_checkpoint(run, checkpoint)
 
     from zoo.training import evaluation
@@ -67,5 +76,6 @@ def evaluate_run(run, config, images, checkpoint="best", batch_size=None):
     model = evaluation.load_logits_model(run, config, checkpoint)
     probabilities = evaluation.predict_probabilities(model, images.split, batch_size or get_recipe_batch_size(config))
     names = [str(name) for name in config["dataset"]["class_names"]]
-    return evaluation.compute_metrics(probabilities, images.split.labels, names,
-                                      run_files.get_run_modality(config).plural)
+    metrics = evaluation.compute_metrics(probabilities, images.split.labels, names,
+                                         run_files.get_run_modality(config).plural)
+    return {**metrics, "notes": [*images.notes]}

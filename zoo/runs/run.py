@@ -119,7 +119,9 @@ class Run:
             the numbers of correct predictions and of images; macro_precision, macro_recall and macro_f1, means over
             the classes that have images; per_class_metrics, a list of dicts with class, images (for texts, texts),
             precision, recall and f1, where a quotient with denominator 0 is 0; per_class_correct and per_class_total,
-            lists of correct and total per class in the order of `class_names`; with 100 classes or more top5, the top-5 accuracy.
+            lists of correct and total per class in the order of `class_names`; with 100 classes or more top5, the top-5
+            accuracy; notes, a list of lines on what limits these numbers, such as that the run was trained on the same
+            images.
 
         Raises:
             UserError: the data is not found, has a class unknown to the run, or another image shape.
