@@ -78,6 +78,14 @@ def test_a_run_evaluates_and_predicts(trained_run):
     assert np.array_equal(trained_run.load_model("best").predict(images, verbose=0), probabilities)
 
 
+def test_many_runs_are_evaluated_without_a_warning_of_tensorflow(trained_run, caplog):
+    images = zoo.load_data("digits", limit=3).test.images
+    with caplog.at_level("WARNING", logger="tensorflow"):
+        for _ in range(7):
+            trained_run.predict(images)
+    assert [record.getMessage() for record in caplog.records if record.name == "tensorflow"] == []
+
+
 def test_the_command_trains_identically(trained_run, tmp_path):
     assert train.main(["lenet5", "--limit", "200", "--epochs", "2", "--output-dir", str(tmp_path), "--name", "digits",
                        "--gpu", "none"]) == 0

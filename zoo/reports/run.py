@@ -85,7 +85,7 @@ def get_headline_metrics(config, history, result, predictions, best_epoch):
     if isinstance(config.get("parameters"), int):
         cards.append((f"{config['parameters']:,}", "parameters"))
     if result and isinstance(result.get("seconds"), (int, float)):
-        cards.append((format_long_duration(result["seconds"]), "training and testing"))
+        cards.append((format_long_duration(result["seconds"]), "training steps and testing"))
     return cards
 
 

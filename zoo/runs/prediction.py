@@ -7,6 +7,7 @@ import numpy as np
 from zoo.analysis.predictions import rank_classes
 from zoo.errors import UserError
 from zoo.runs.data import make_reader
+from zoo.utils.tracing import silence_retracing_warning
 
 
 def predict_images(run, images, top_k, checkpoint):
@@ -16,6 +17,7 @@ def predict_images(run, images, top_k, checkpoint):
     batches = make_reader(run.path, run.config).prepare_batches(images)
     first = next(batches)  # unreadable files are rejected before a backend is loaded
     model = run.load_model(checkpoint)
-    probabilities = np.concatenate([np.asarray(model.predict(batch, verbose=0), np.float32)
-                                    for batch in itertools.chain([first], batches)])
+    with silence_retracing_warning():
+        probabilities = np.concatenate([np.asarray(model.predict(batch, verbose=0), np.float32)
+                                        for batch in itertools.chain([first], batches)])
     return probabilities if top_k is None else rank_classes(probabilities, run.class_names, top_k)

@@ -9,6 +9,7 @@ from zoo.training.batches import EvaluationBatches
 from zoo.training.distribution import data_parallel
 from zoo.training.model_loading import load_checkpoint_weights, rebuild_run_model
 from zoo.training.confusion_examples import rank_misclassified, select_confusion_examples
+from zoo.utils.tracing import silence_retracing_warning
 
 NUM_TRAIN_SAMPLES = 64  # training images kept for the plots
 MAX_MISCLASSIFIED = 100
@@ -36,8 +37,9 @@ def predict_logits(model, split, batch_size, distribution=data_parallel.SINGLE_D
     cpu_kernels.use_fast_kernels(model, distribution)
     batches = EvaluationBatches(split, compute_inference_batch_size(model, batch_size))
     batches = prefetch.prefetch_batches(distribution.shard_batches(batches))
-    # The last batch may be repeated to divide over the devices
-    return np.asarray(model.predict(batches, verbose=0)[:len(split)], np.float32)
+    with silence_retracing_warning():
+        logits = model.predict(batches, verbose=0)
+    return np.asarray(logits[:len(split)], np.float32)  # the last batch may be repeated to divide over the devices
 
 
 def compute_inference_batch_size(model, batch_size):

@@ -1,7 +1,8 @@
 """Reading and writing the files of a run directory, here and in run_samples.py. Nothing in a file is executed.
 
     run.json           the configuration and the environment of the run: written first
-    history.csv        one row per epoch: learning rate of its last step, losses, accuracies; timings.csv: its seconds
+    history.csv        one row per epoch: learning rate of its last step, losses, accuracies; timings.csv: the
+                       seconds of its steps, without validation and checkpoints
     checkpoints/       best.npz and last.npz: every variable by path; see zoo.training.checkpoints
     predictions.npz    labels (n,) int64 and probabilities (n, classes) float32 of the test split, at the best epoch
     samples.npz        training images, misclassified images and confusion examples, uint8; of texts token ids, int32

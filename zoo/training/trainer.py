@@ -154,8 +154,8 @@ def estimate_test_seconds(progress, dataset):
 def evaluate_trained_model(model, dataset, recipe, directory, progress, distribution=data_parallel.SINGLE_DEVICE):
     """Test a trained model, write the remaining files of the run directory and return the content of result.json.
 
-    `seconds` covers training and testing; `peak_memory` is that of the whole process in MiB, or None where the
-    platform does not report it.
+    `seconds` covers the training steps and testing, without validation and checkpoints; `peak_memory` is that
+    of the whole process in MiB, or None where the platform does not report it.
     """
     start = time.perf_counter()
     best = progress.best
