@@ -95,7 +95,7 @@ def test_the_command_resumes_and_refuses_the_same_fine_tuning(two_stage_run, cap
     assert train.main(["--resume", str(two_stage_run.path)]) == 0
     check_message(capsys.readouterr().out, two_stage_run.path, f"{two_stage_run.result['test_accuracy_best']:.2%}")
     for changes, field in (({"head_epochs": 1}, "head_epochs"), ({"backbone_learning_rate": 0.1}, "learning_rate"),
-                           ({"freeze": "C3"}, "frozen_until"), ({"head_layers": (8,)}, "head_layers")):
+                           ({"freeze": "none"}, "frozen_until"), ({"head_layers": (8,)}, "head_layers")):
         with pytest.raises(UserError, match=field):
             zoo.fit("lenet5", "digits", **{**TWO_STAGE, **changes}, output_dir=two_stage_run.path.parent, name="staged")
 
