@@ -98,7 +98,8 @@ def test_the_test_split_of_a_source_that_has_splits(run, tmp_path):
     np.savez(tmp_path / "one.npz", train_images=images[..., 0], train_labels=labels[:, None])
     assert run.evaluate(tmp_path / "one.npz")["total"] == 12
     np.savez(tmp_path / "test.npz", x_test=images / 255, y_test=np.eye(3)[labels])
-    assert run.evaluate(tmp_path / "test.npz") == run.evaluate(tmp_path / "one.npz")
+    scores = run.evaluate(tmp_path / "test.npz")
+    assert "0 to 1" in scores["notes"][0] and scores == run.evaluate(tmp_path / "one.npz") | {"notes": scores["notes"]}
     shutil.rmtree(tmp_path / "split" / "test")
     with pytest.raises(UserError, match=r"\btest\b.*\btrain, validation\b"):
         run.evaluate(tmp_path / "split")

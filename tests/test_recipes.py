@@ -259,9 +259,7 @@ def test_invalid_values_are_refused(arguments, parts):
 def test_an_unknown_field_names_the_nearest():
     with pytest.raises(UserError) as error:
         parse_recipe("resnet34", "--set", "wieght_decay=0")
-    message = str(error.value)
-    check_message(message, "--set", "wieght_decay", "batch_size")
-    check_message(message[:message.index("batch_size")], "weight_decay")  # before the list of all fields
+    check_message(error.value, "--set", "wieght_decay", "weight_decay")
 
 
 @pytest.mark.parametrize("arguments, flag, field", [

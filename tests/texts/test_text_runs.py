@@ -142,7 +142,7 @@ def test_the_class_table_of_the_result_counts_texts(run):
      ("'happy'",)),
     (lambda folder: "cifar10", ("cifar10", "images", "texts", "imdb")),
     (lambda folder: (np.zeros((4, 30)), [0, 1, 0, 1]), ("token ids", "float64")),
-    (lambda folder: write_npz(folder / "a.npz"), ("folder", ".csv", "a.npz")),
+    (lambda folder: write_npz(folder / "a.npz"), ("images", "texts", "a.npz", "imdb")),
     (lambda folder: zoo.load_data(write_topics(folder / "t", 40), shape=(30,), vocabulary=10), (".csv",)),
 ])
 def test_refusals_of_evaluate(run, make, parts, tmp_path):
