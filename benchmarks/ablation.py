@@ -219,11 +219,7 @@ def main():
         print(json.dumps(measure_case(CASES[arguments.one])))
         return
     if not arguments.table:
-        from zoo.training import provenance
-
-        versions = provenance.get_package_versions("tensorflow")
-        metadata = {"cpu": provenance.get_cpu_name(),
-                    "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
+        metadata = csv_rows.describe_machine("tensorflow")
         rows, environment = [], {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
         for index, case in enumerate(CASES):  # each in a process of its own
             model, task = case[0][0], case[1]

@@ -95,12 +95,9 @@ def main():
     sys.path[:0] = [str(ROOT)]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from zoo import env
-    from zoo.training import provenance
 
     env.select_backend("tensorflow")
-    versions = provenance.get_package_versions("tensorflow")
-    metadata = {"cpu": provenance.get_cpu_name(),
-                "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
+    metadata = csv_rows.describe_machine("tensorflow")
     for name in arguments.models or MODELS:
         rows = {row["model"]: row for row in csv_rows.read_rows(CSV_PATH)} | {name: measure_model(name) | metadata}
         csv_rows.write_rows(CSV_PATH, FIELDS, [rows[each] for each in MODELS if each in rows])

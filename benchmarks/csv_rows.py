@@ -1,6 +1,17 @@
-"""The rows of a benchmark's CSV file, as dicts of text."""
+"""The rows of a benchmark's CSV file, as dicts of text, and the columns on the machine."""
 
 import csv
+
+
+def describe_machine(*backends):
+    """Return the columns {"cpu", "versions"}: the processor, and the packages that measurements on `backends` use."""
+    from zoo.training import provenance
+
+    versions = {}
+    for backend in backends:
+        versions |= provenance.get_package_versions(backend)
+    return {"cpu": provenance.get_cpu_name(),
+            "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
 
 
 def read_rows(path):

@@ -172,16 +172,12 @@ def main(argv):
     elif arguments.estimate:
         write_rows([{**row, "estimated_mib": estimate_memory(*parse_case(row))} for row in read_rows()])
     else:
-        from zoo.training import provenance
-
-        versions = " ".join(f"{name} {version}" for name,
-                            version in provenance.get_package_versions("tensorflow").items())
+        metadata = csv_rows.describe_machine("tensorflow")
         for case in list_cases(arguments.models):
             model_name, image_size, batch_size, width, model_options, task = case
             row = {"model": model_name, "image_size": image_size, "batch_size": batch_size, "width": width,
                    "model_options": json.dumps(model_options), "task": task, "estimated_mib": estimate_memory(*case),
-                   "measured_mib": measure_in_subprocess(*case), "cpu": provenance.get_cpu_name(),
-                   "versions": versions}
+                   "measured_mib": measure_in_subprocess(*case), **metadata}
             write_rows([other for other in read_rows() if get_row_key(other) != get_row_key(row)] + [row])
             print(model_name, image_size, batch_size, task, row["estimated_mib"], row["measured_mib"], flush=True)
 

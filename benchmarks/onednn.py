@@ -144,11 +144,7 @@ def main():
         parser.error(f"not measured here: {', '.join(sorted(unknown))}")
     sys.path[:0] = [str(ROOT)]
     if not arguments.table:
-        from zoo.training import provenance
-
-        versions = {**provenance.get_package_versions("tensorflow"), **provenance.get_package_versions("torch")}
-        metadata = {"cpu": provenance.get_cpu_name(),
-                    "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
+        metadata = csv_rows.describe_machine("tensorflow", "torch")
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the processes inherit it
         for case in CASES:
             if not arguments.models or case[0] in arguments.models:

@@ -133,10 +133,8 @@ def measure_all(max_images):
     from zoo.training import provenance
 
     backend = env.select_backend()
-    versions = provenance.get_package_versions(backend)
-    metadata = {"batch_size": BATCH_SIZE, "backend": backend, "cpu": provenance.get_cpu_name(), "command": COMMAND,
-                "versions": " ".join(f"{name} {version}" for name, version in versions.items()),
-                "commit": provenance.get_commit()}
+    metadata = {"batch_size": BATCH_SIZE, "backend": backend, "command": COMMAND, "commit": provenance.get_commit(),
+                **csv_rows.describe_machine(backend)}
     with tempfile.TemporaryDirectory() as directory:
         folder, photos, num_images = Path(directory, "images"), Path(directory, "photos"), 0
         folder.mkdir()

@@ -219,16 +219,11 @@ def main():
         print_tables(arguments.readme)
         return
     sys.path[:0] = [str(ROOT)]
-    from zoo.training import provenance
-
     requested = arguments.models or [case[0] for case in CASES] + ["startup"]
     unknown = set(requested) - {case[0] for case in CASES} - {"startup"}
     if unknown:
         parser.error(f"not measured here: {', '.join(sorted(unknown))}")
-    versions = {**provenance.get_package_versions("tensorflow"), **provenance.get_package_versions("jax"),
-                **provenance.get_package_versions("torch")}
-    metadata = {"cpu": provenance.get_cpu_name(),
-                "versions": " ".join(f"{package} {version}" for package, version in versions.items())}
+    metadata = csv_rows.describe_machine("tensorflow", "jax", "torch")
     end, cases = time.monotonic() + arguments.minutes * 60, [case for case in CASES if case[0] in requested]
     for index, case in enumerate(cases):  # measured in processes of their own, before this one loads a backend
         remaining = max(0.0, end - time.monotonic() - (STARTUP_SECONDS if "startup" in requested else 0))
