@@ -69,15 +69,15 @@ def get_headline_metrics(config, history, result, predictions, best_epoch):
     """Return the headline metrics as pairs (value, label)."""
     cards = []
     if result:
-        cards.append((format_percent(result["test_accuracy_best"]),
+        cards.append((f"{result['test_accuracy_best']:.2%}",
                       f"test accuracy, weights of epoch {best_epoch} (best validation accuracy)"))
-        cards.append((format_percent(result["test_accuracy_last"]), "test accuracy, weights of the last epoch"))
+        cards.append((f"{result['test_accuracy_last']:.2%}", "test accuracy, weights of the last epoch"))
         for key, label in (("test_top5_best", f"top-5, epoch {best_epoch}"), ("test_top5_last", "top-5, last epoch")):
             if isinstance(result.get(key), (int, float)):
-                cards.append((format_percent(result[key]), label))
+                cards.append((f"{result[key]:.2%}", label))
     if history:
         accuracy = history["val_accuracy"][best_epoch - 1]
-        cards.append((format_percent(accuracy) if np.isfinite(accuracy) else "none",
+        cards.append((f"{accuracy:.2%}" if np.isfinite(accuracy) else "none",
                       f"validation accuracy of epoch {best_epoch}"))
     if predictions:
         cards.append((f"{calibration.compute_calibration_error(predictions[1], predictions[0]):.4f}",
@@ -95,11 +95,6 @@ def format_long_duration(seconds):
         return f"{seconds:.1f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
-
-
-def format_percent(fraction):
-    """Return a fraction as a percentage with two decimals."""
-    return f"{100 * fraction:.2f}%"
 
 
 def draw_curve_charts(history, best_epoch):
@@ -140,8 +135,7 @@ def make_config_tables(config):
     """Return (id, title, rows) for recipe, model, data, settings and environment: everything in run.json."""
     dataset = {key: value for key, value in config["dataset"].items() if key not in ("class_names", "title")}
     model = {key: config[key] for key in ("model", "parameters", "model_config") if key in config}
-    if isinstance(config.get("class_weight"), list):
-        config = config | {"class_weight": dict(zip(config["dataset"]["class_names"], config["class_weight"]))}
+    config = config | {"class_weight": run_files.get_class_weights(config)}
     environment = {key: config[key] for key in ENVIRONMENT_FIELDS if key in config}
     settings = {key: value for key, value in config.items()
                 if key not in (*model, *environment, "recipe", "dataset", "command")}

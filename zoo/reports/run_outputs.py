@@ -118,10 +118,10 @@ def _plot_curves(files):
     if result is None:
         parts.append("not finished, not tested yet")
     elif best_epoch == epochs:
-        parts.append(f"test accuracy {_format_percent(result['test_accuracy_best'])}")
+        parts.append(f"test accuracy {result['test_accuracy_best']:.2%}")
     else:
-        parts.append(f"test accuracy {_format_percent(result['test_accuracy_best'])} with the weights of epoch "
-                     f"{best_epoch}, {_format_percent(result['test_accuracy_last'])} with the last")
+        parts.append(f"test accuracy {result['test_accuracy_best']:.2%} with the weights of epoch "
+                     f"{best_epoch}, {result['test_accuracy_last']:.2%} with the last")
     return plot_learning_curves(history, title=_format_run_title(config), subtitle=" · ".join(parts),
                                 best_epoch=best_epoch)
 
@@ -152,7 +152,7 @@ def _plot_confusion(files):
     num_correct, noun = int((predicted == labels).sum()), run_files.get_run_modality(files.config).name
     top_confusions = format_top_confusions(labels, predicted, names)
     subtitle = (f"{num_correct:,} of {pluralize(len(labels), f'test {noun}')} correct "
-                f"({_format_percent(num_correct / len(labels))})")
+                f"({num_correct / len(labels):.2%})")
     if top_confusions:
         subtitle += f" · most confused: {top_confusions}"
     return plot_confusion_matrix(labels, predicted, names, title=f"Confusion matrix: {_format_run_title(files.config)}",
@@ -161,7 +161,3 @@ def _plot_confusion(files):
 
 RUN_PLOTS = {"curves": _plot_curves, "samples": _plot_samples,
              "misclassified": _plot_misclassified, "confusion": _plot_confusion}
-
-
-def _format_percent(fraction):
-    return f"{fraction:.2%}"

@@ -54,9 +54,7 @@ def get_config_fields(run):
     fields["stages"] = 2 if config.get("head_recipe") else 1
     if isinstance(config.get("head_recipe"), dict):
         fields |= {f"head_{key}": value for key, value in config["head_recipe"].items()}
-    weights = config.get("class_weight")
-    fields["class_weight"] = (dict(zip(config["dataset"]["class_names"], weights)) if isinstance(weights, list) else
-                              weights)
+    fields["class_weight"] = run_files.get_class_weights(config)
     return fields
 
 

@@ -57,6 +57,12 @@ def get_run_modality(config):
     return get_modality(config["dataset"].get("shape") or IMAGE.shape_example)
 
 
+def get_class_weights(config):
+    """Return {class name: weight in the loss} of a run whose run.json holds `config`; None without class weights."""
+    weights = config.get("class_weight")
+    return dict(zip(config["dataset"]["class_names"], weights, strict=False)) if isinstance(weights, list) else None
+
+
 def read_config(run):
     """Return run.json as a dict, in which model, dataset.name and dataset.class_names are always present.
 
