@@ -30,8 +30,8 @@ def build_parser():
     parser.add_argument("network", metavar="MODEL", help="name of the model; all names are listed below")
     data = parser.add_argument_group("data")
     dataset_args.add_images(
-        data, "images; NAME: a dataset, see below; FOLDER: your own images in a folder for each class; FILE.npz: arrays "
-              "x_train, y_train, ... or train_images, train_labels, ...; required")
+        data, "images; NAME: a dataset, see below; FOLDER: your own images in a folder for each class; FILE.npz: "
+              "arrays x_train, y_train, ... or train_images, train_labels, ...; required")
     data.add_argument("--limit", metavar="N", help="maximum number of images in each split of a dataset or .npz file; "
                                                    "default: all")
     model = parser.add_argument_group("model")
@@ -70,7 +70,7 @@ class ImageSet:
 
 def load_folder_images(arguments, shape):
     """Return the ImageSet of all images of a folder, sorted by name."""
-    from zoo.data import image_folder
+    from zoo.data import folder_layout, image_folder
     from zoo.data.folder_images import FolderImages
     from zoo.training import run_files
 
@@ -79,7 +79,7 @@ def load_folder_images(arguments, shape):
     index = image_folder.list_images(expand_user(arguments.dataset), arguments.labels_from)
     index, notes = image_folder.filter_invalid_images(index, shape, arguments.invalid_images)
     files = [os.fsdecode(file) for file in index.files]
-    splits = [image_folder.FOLDER_SPLITS[split_id] for split_id in index.split_ids]
+    splits = [folder_layout.FOLDER_SPLITS[split_id] for split_id in index.split_ids]
     images = FolderImages(index, shape, white_levels=white_levels)
     return ImageSet(images, index.labels, index.class_names, files, splits, None, (*index.notes, *notes, *images.notes))
 

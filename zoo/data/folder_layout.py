@@ -26,6 +26,7 @@ SPLIT_NAME_PATTERN = re.compile(rf"(?:{FILLER_PATTERN}[\W_]*)*"
                                 r"(?:[\W_]*\d{1,4})?")  # test1, val2017
 STANDARD_SPLIT_NAMES = {"train": "train", "val": "validation", "validation": "validation",
                         "test": "test"}  # names that need no note
+FOLDER_SPLITS = ("", "train", "validation", "test")  # the split of a sample by its ID; "": the folder has no splits
 RUNS_FOLDER = "runs"  # where other programs write their runs by convention
 
 

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import folder_layout, image_files, link_checks, parallel_io, splits
+from zoo.data.folder_layout import FOLDER_SPLITS
 from zoo.data.folder_images import MAX_CACHE_BYTES, FolderImages, describe_invalid_files, reject_invalid_images
 from zoo.data.dataset_info import DatasetInfo
 from zoo.data.datasets import Dataset
 from zoo.errors import UserError, unknown_name_error
 from zoo.utils.io import expand_user, replace_surrogates
 
-FOLDER_SPLITS = ("", "train", "validation", "test")  # the split of an image; "": the folder has no splits
 LABEL_SOURCES = ("folder", "filename")
 INVALID_IMAGES_MODES = ("error", "skip")  # how unreadable files are handled
 SKIPPED_NOTE_PREFIX = "skipped: "  # begins the note on invalid images

@@ -13,7 +13,7 @@ from zoo.data.arrays import (NPZ_LAYOUTS, convert_images, get_total_memory, make
                              normalize_array_names)
 from zoo.data.dataset_info import DATASETS
 from zoo.data.folder_images import FolderImages
-from zoo.data.folder_layout import parse_split_name
+from zoo.data.folder_layout import FOLDER_SPLITS, parse_split_name
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
 from zoo.data.loading import get_source_kind, resolve_shape, split_nested_pairs
 from zoo.data.sources import check_source_arguments
@@ -111,9 +111,9 @@ def load_labeled_folder(folder, class_names, shape, split_name, labels_from, whi
     has_splits = bool((listing.split_ids > 0).any())
     indices = np.arange(len(listing))
     if has_splits:
-        indices = np.flatnonzero(listing.split_ids == image_folder.FOLDER_SPLITS.index(split_name))
+        indices = np.flatnonzero(listing.split_ids == FOLDER_SPLITS.index(split_name))
     if not len(indices) or split_name != "test" and not has_splits:
-        raise make_missing_split_error(folder, split_name, {image_folder.FOLDER_SPLITS[split_id]
+        raise make_missing_split_error(folder, split_name, {FOLDER_SPLITS[split_id]
                                                             for split_id in np.unique(listing.split_ids)} - {""})
     listing = listing.select(indices)
     labels = match_labels(listing.labels, listing.class_names, class_names, folder)

@@ -6,11 +6,11 @@ from zoo.catalogue import VOCABULARY_LIMITS
 from zoo.data import text_files
 from zoo.data.array_labels import convert_array_pair
 from zoo.data.dataset_info import get_dataset_info
-from zoo.data.image_folder import FOLDER_SPLITS
+from zoo.data.folder_layout import FOLDER_SPLITS
 from zoo.data.labeled_images import (LabeledImages, check_max_label, check_split_name, make_missing_split_error,
                                      match_labels, select_labeled_pair)
 from zoo.data.loading import get_source_kind, resolve_shape
-from zoo.data.sources import check_source_arguments, describe_source
+from zoo.data.sources import check_source_arguments
 from zoo.data.splits import Split
 from zoo.data.text_arrays import check_token_ids, convert_texts
 from zoo.data.text_loading import SOURCES, describe_unknown_words, encode_texts, load_imdb
@@ -84,7 +84,7 @@ def load_labeled_text_arrays(pair, class_names, length, vocabulary, split_name):
     """Return the LabeledImages of a pair (texts, labels) of arrays, whose labels are indices into `class_names`."""
     name, notes = split_name or "given", ()
     texts, labels, _ = convert_array_pair(pair, name, convert_texts, TEXT)
-    check_max_label(labels, class_names, describe_source("arrays", pair))
+    check_max_label(labels, class_names, "arrays")
     if isinstance(texts, list):
         tokens, counts = encode_texts(texts, range(len(texts)), vocabulary, length)
         notes = describe_unknown_words(name, *counts)

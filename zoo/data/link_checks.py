@@ -2,10 +2,9 @@
 
 import os
 
+from zoo.data.folder_layout import FOLDER_SPLITS
 from zoo.errors import UserError
 from zoo.utils.io import replace_surrogates
-
-SPLIT_NAMES = ("", "train", "validation", "test")  # by split ID
 
 
 def check_links(listing):
@@ -43,7 +42,7 @@ def make_link_error(listing, real_folders, *indices):
     if labels[0] != labels[1]:
         result = (f"have two labels, {listing.class_names[labels[0]]!r} and {listing.class_names[labels[1]]!r}")
     elif split_ids[0] != split_ids[1]:
-        result = f"be in two splits, {SPLIT_NAMES[split_ids[0]]} and {SPLIT_NAMES[split_ids[1]]}"
+        result = f"be in two splits, {FOLDER_SPLITS[split_ids[0]]} and {FOLDER_SPLITS[split_ids[1]]}"
     else:
         result = "be listed twice, and may get into two splits"
     return UserError(f"{first} and {second} in {listing.folder} are the same {kind}, because of a symbolic link, so "

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.folder_layout import list_folders, parse_split_name, resolve_split_folders
+from zoo.data.folder_layout import FOLDER_SPLITS, list_folders, parse_split_name, resolve_split_folders
 from zoo.data.image_files import SkippedEntries, is_junk_file
-from zoo.data.image_folder import FOLDER_SPLITS
 from zoo.data.link_checks import check_links
 from zoo.errors import UserError
 from zoo.utils.io import read_bytes, replace_surrogates
