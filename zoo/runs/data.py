@@ -70,14 +70,13 @@ def check_same_data(run, dataset, option="data_dir"):
     names = [*map(str, config.get("class_names", ()))]
     if names != [*map(str, dataset.info.class_names)]:
         raise UserError(f"{run} was started with other classes than those of {dataset.source}: "
-                        f"{describe_class_difference(names, [*map(str, dataset.info.class_names)])}; give the same "
-                        f"files with {option}=..., or {NEW_RUN_HINT}")
+                        f"{describe_class_difference(names, [*map(str, dataset.info.class_names)])}; "
+                        f"{advise_same_data(config, dataset, option)}, or {NEW_RUN_HINT}")
     if config.get("fingerprint") != dataset.origin.get("fingerprint"):
-        difference, remedy = (("arrays", "samples or labels differ; give the same arrays with dataset=...")
-                              if dataset.origin.get("kind") == "arrays" else
-                              ("files", f"names, sizes or labels differ; give the same files with {option}=..."))
-        raise UserError(f"{run} was started with other {difference} than those in {dataset.source}: their number is "
-                        f"the same, but {remedy}, or {NEW_RUN_HINT}")
+        kinds, parts = (("arrays", "samples or labels") if dataset.origin.get("kind") == "arrays" else
+                        ("files", "names, sizes or labels"))
+        raise UserError(f"{run} was started with other {kinds} than those in {dataset.source}: their number is the "
+                        f"same, but {parts} differ; {advise_same_data(config, dataset, option)}, or {NEW_RUN_HINT}")
 
 
 def describe_class_difference(old_names, new_names):
@@ -95,6 +94,8 @@ def describe_run_data(config):
 
 def advise_same_data(config, dataset, option):
     """Return how to give the data of `config`, the "dataset" of run.json, in place of another Dataset."""
+    if config.get("kind") == "arrays":
+        return "give the same arrays with dataset=..."
     if "kind" in config or ("kind" not in dataset.origin and dataset.info.name == config["name"]):
         return f"give the same files with {option}=..."
     return f"give dataset={config['name']!r}"
