@@ -33,15 +33,19 @@ CRASHES = {
 }
 
 
-def run_crashing_code(code, explanation):
-    """Run code that crashes, with `explanation` as its message; return (status, stderr)."""
-    script = ("import ctypes, os, resource\nfrom zoo.utils.crashes import explain_crashes, is_bad_alloc\n"
-              "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nlibc = ctypes.CDLL(None)\n"
-              f"with explain_crashes(lambda name: {explanation}):\n    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)\n")
-    script += "".join(f"    {line}\n" for line in code.splitlines())
-    process = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True,
+def run_script(script):
+    """Run a Python script in a process of its own, which leaves no core file; return (status, stderr)."""
+    preamble = ("import ctypes, os, resource\nfrom zoo.utils.crashes import explain_crashes, is_bad_alloc\n"
+                "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nlibc = ctypes.CDLL(None)\n")
+    process = subprocess.run([sys.executable, "-c", preamble + script], env=ENVIRONMENT, capture_output=True, text=True,
                              timeout=300)
     return process.returncode, process.stderr
+
+
+def run_crashing_code(code, explanation):
+    """Run code that crashes, with `explanation` as its message, while stderr is redirected; return (status, stderr)."""
+    script = f"with explain_crashes(lambda name: {explanation}):\n    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)\n"
+    return run_script(script + "".join(f"    {line}\n" for line in code.splitlines()))
 
 
 @pytest.mark.parametrize("kind", CRASHES)
@@ -68,38 +72,26 @@ def test_a_crash_that_leaves_python_too_little_memory():
 @pytest.mark.slow  # alone it takes a second; at the end of the whole suite it has hung, for a reason that is not known
 def test_a_crash_in_a_thread_when_the_heap_is_full():
     """The handler runs on this thread, which Python does not know yet."""
-    script = ("import ctypes, resource\nfrom zoo.utils.crashes import explain_crashes\n"
-              "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
-              "resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))\n"
-              "libc, thread = ctypes.CDLL(None), ctypes.c_ulong()\nlibc.malloc.restype = ctypes.c_void_p\n"
-              "with explain_crashes(lambda name: (name, 5)):\n"
-              "    libc.pthread_create(ctypes.byref(thread), None, libc.pause, None)\n"
-              "    while libc.malloc(2**17): pass\n"
-              "    libc.pthread_kill(thread, 6)\n"
-              "    while True: pass")
-    process = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True,
-                             timeout=300)
-    assert (process.returncode, process.stderr) == (5, "SIGABRT\n")
+    assert run_script("resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))\n"
+                      "thread, libc.malloc.restype = ctypes.c_ulong(), ctypes.c_void_p\n"
+                      "with explain_crashes(lambda name: (name, 5)):\n"
+                      "    libc.pthread_create(ctypes.byref(thread), None, libc.pause, None)\n"
+                      "    while libc.malloc(2**17): pass\n"
+                      "    libc.pthread_kill(thread, 6)\n"
+                      "    while True: pass") == (5, "SIGABRT\n")
 
 
 def test_an_uncaught_exception_under_a_limit_is_one_line():
     """C++'s own lines on it are left out."""
-    script = ("import ctypes, resource\nfrom zoo.utils.crashes import explain_crashes, is_bad_alloc\n"
-              "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
-              "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\n"
-              "library = ctypes.CDLL('libstdc++.so.6')\n"
-              "with explain_crashes(lambda name: (f'{name} {is_bad_alloc()}', 5)):\n"
-              "    library._Znwm(ctypes.c_size_t(2**62))")
-    process = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True,
-                             timeout=300)
-    assert (process.returncode, process.stderr) == (5, "SIGABRT True\n")
+    assert run_script("resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\n"
+                      "library = ctypes.CDLL('libstdc++.so.6')\n"
+                      "with explain_crashes(lambda name: (f'{name} {is_bad_alloc()}', 5)):\n"
+                      "    library._Znwm(ctypes.c_size_t(2**62))") == (5, "SIGABRT True\n")
 
 
 def test_a_crash_after_the_block_is_not_explained():
-    script = ("import os, resource\nfrom zoo.utils.crashes import explain_crashes\n"
-              "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
-              "with explain_crashes(lambda name: ('never', 5)):\n    pass\nos.abort()")
-    assert subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT).returncode == -signal.SIGABRT
+    status, _ = run_script("with explain_crashes(lambda name: ('never', 5)):\n    pass\nos.abort()")
+    assert status == -signal.SIGABRT
 
 
 def test_a_crash_is_out_of_memory_only_where_memory_is_short(monkeypatch):
