@@ -10,11 +10,11 @@ from zoo.errors import UserError
 from zoo.exporters import formats, writers
 from zoo.modality import get_modality
 from zoo.training import model_loading, pretrained_backbone, run_samples
+from zoo.training.custom_model import NUM_PIXEL_VALUES
 from zoo.training.keras_file import LABELS_SUFFIX
 from zoo.utils.io import write_text
 
 NUM_NOISE_SAMPLES, NUM_TRAINING_SAMPLES = 8, 24  # images or texts for the verification
-NUM_PIXEL_VALUES = 256
 
 
 @dataclass(frozen=True)
