@@ -53,6 +53,8 @@ def test_the_results_of_a_run(trained_run):
     assert trained_run.history["epoch"] == [1, 2] and len(trained_run.history["val_accuracy"]) == 2
     assert trained_run.result["test_accuracy_best"] == json.loads(
         (trained_run.path / "result.json").read_text())["test_accuracy_best"]
+    assert trained_run.config["command"] == (
+        f"zoo.fit('lenet5', 'digits', name='digits', output_dir={str(trained_run.path.parent)!r}, limit=200, epochs=2)")
     assert trained_run.config["recipe"]["epochs"] == 2 and trained_run.class_names == list("0123456789")
     reopened = zoo.Run(trained_run.path)
     assert (reopened.status, reopened.history) == ("finished", trained_run.history)
@@ -151,6 +153,9 @@ def test_arrays(tmp_path):
                   batch_size=16, output_dir=tmp_path, name="stripes")
     assert run.class_names == ["top", "middle", "bottom"] and run.result["test_accuracy_best"] > 0.9
     assert run.evaluate(test and zoo.load_data(make_stripes(300), test_data=test))["total"] == 30
+    assert run.config["command"].startswith(
+        "zoo.fit('lenet5', (<uint8 (300, 28, 28)>, <int64 (300,)>), name='stripes', output_dir='")
+    assert "class_names=['top', 'middle', 'bottom'], " in run.config["command"]
     with pytest.raises(UserError, match="arrays") as error:
         run.evaluate()
     check_message(error.value)

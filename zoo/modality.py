@@ -52,6 +52,11 @@ class Modality:
         """Whether the model of a run scales its input before the network."""
         return self.sample_dtype != self.input_dtype
 
+    def format_shape(self, shape):
+        """Return the shape of a sample as text, such as 32x32x3 for an image and 100 tokens for a text."""
+        sizes = "x".join(map(str, shape))
+        return f"{sizes} {self.unit}" if self.axes == self.sized_axes else sizes
+
     def get_function(self, job):
         """Return the function that does a job for this modality; it is imported now."""
         module, _, name = self.functions[job].partition(":")

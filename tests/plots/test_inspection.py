@@ -308,6 +308,17 @@ def test_all_kinds_of_plots(name):
         assert inspection_plots.plot_inspection(view, kind, 4).get_size_inches().min() > 1, kind
 
 
+@pytest.mark.parametrize("targets, labels", [(["owl", "2"], [3, 2]), ([0], [0])])
+def test_attributions_of_classes_that_are_asked_for(targets, labels):
+    model, kernel = make_linear_model()
+    subject = InspectedModel(feature_graph.select_main_output(model), ("ant", "bee", "cat", "owl", "pig"), "sum", "")
+    view = ImageInspection(subject, RANDOM.integers(0, 256, (4, 4, 3), np.uint8), "all", "noise.png", targets)
+    expected = np.abs(kernel.reshape(4, 4, 3, 5)).max(axis=2)
+    assert view.saliency == pytest.approx(np.stack([expected[..., label] for label in labels]), rel=1e-5)
+    with pytest.raises(UserError, match="'howl'.*'owl'"):
+        ImageInspection(subject, view.pixels, "all", "noise.png", ["howl"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", registry.select_models("image"))
 def test_gradients_of_every_network(name):

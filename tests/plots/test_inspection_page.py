@@ -260,6 +260,8 @@ def test_a_custom_model_of_any_size(tmp_path, hopper, capsys):
     (["lenet5", "--plot", "prediction", "--layers", "stages"], ("--layers", "hypercolumn", "--plot prediction")),
     (["lenet5", "--plot", "gradcam", "--layers", "all"], ("--plot gradcam", "--layers", "'all'")),
     (["lenet5", "--plot", "saliency", "--num-maps", "3"], ("--num-maps", "--plot feature-maps", "--plot saliency")),
+    (["lenet5", "--plot", "filters", "--target-classes", "3"], ("--target-classes", "occlusion", "--plot filters")),
+    (["lenet5", "--target-classes", "3,"], ("--target-classes", "'3,'")),
     (["lenet5", "--checkpoint", "last"], ("--checkpoint", "lenet5")),
     (["."], ("run.json",))])
 def test_invalid_arguments_are_refused_before_a_backend_loads(arguments, pins, hopper, tmp_path, capsys):
@@ -276,6 +278,7 @@ def test_invalid_arguments_are_refused_before_a_backend_loads(arguments, pins, h
 
 @pytest.mark.parametrize("arguments, pins", [
     (["--layers", "S2,c3"], ("'c3'", "'C3'", "S2", "S4")),
+    (["--target-classes", "10"], ("10",)),
     (["--plot", "gradcam", "--layers", "F6"], ("Grad-CAM", "F6")),
     (["--plot", "hypercolumn", "--layers", "F6,C5"], ("hypercolumn", "F6", "C5"))])
 def test_invalid_arguments_that_need_the_model(arguments, pins, hopper, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Runs on texts: trained, resumed, evaluated, predicted, reported, looked into and exported."""
+"""Runs on texts: trained, resumed, evaluated, predicted, reported and exported."""
 
 import csv
 import json
@@ -12,21 +12,12 @@ from helpers import check_message, check_text, make_topic_texts, write_topics
 from test_imdb import write_files
 
 import zoo
-from zoo.cli import diagram, evaluate, export, predict, train, visualize
+from zoo.cli import diagram, evaluate, export, predict, train
 from zoo.errors import UserError
 from zoo.registry import select_models
 from zoo.training.npz_file import read_arrays
 
 SMALL = {"sequence_length": 30, "vocabulary": 60}
-
-
-@pytest.fixture(scope="module")
-def run(topics, tmp_path_factory):
-    """Train text_cnn on the topics from the command line; other tests read the run."""
-    folder = tmp_path_factory.mktemp("runs")
-    assert train.main(["text_cnn", "--data", str(topics), "--sequence-length", "30", "--model-option", "vocabulary=60",
-                       "--epochs", "4", "--output-dir", str(folder), "--name", "topics"]) == 0
-    return zoo.Run(folder / "topics")
 
 
 def test_two_topics_are_told_apart(run):
@@ -244,58 +235,6 @@ def test_a_damaged_word_list_is_reported(run, review, tmp_path):
     with pytest.raises(UserError) as error:
         zoo.Run(copy).predict(review)
     check_message(error.value, "words.txt")
-
-
-def test_the_n_grams_of_every_filter(run, review, tmp_path):
-    inspection = run.inspect(review)
-    assert run.inspect(review.read_text()).words == inspection.words
-    assert inspection.prediction()[0][0] == "sailing" and inspection.words[:3] == ["the", "wind", "was"]
-    ngrams = inspection.ngrams(3)
-    assert [*ngrams] == ["conv"] and len(ngrams["conv"]) == 64
-    # by hand, for one filter: the responses to all windows of the training texts
-    model, split = run.load_model(), zoo.load_data(run.config["dataset"]["source"], **SMALL).train
-    kernel, bias = model.get_layer("conv").get_weights()
-    table, tokens = model.get_layer("embedding").get_weights()[0], split.images[:]
-    words = (run.path / "words.txt").read_text().splitlines()
-    responses = {}
-    for text in tokens:
-        for window in np.lib.stride_tricks.sliding_window_view(text, 5):
-            if (window >= 2).all():
-                responses[" ".join(words[token - 4] for token in window)] = np.tensordot(table[window],
-                                                                                         kernel[..., 7], 2) + bias[7]
-    expected = sorted(((value, text) for text, value in responses.items() if value > 0), reverse=True)[:3]
-    assert [text for text, _ in ngrams["conv"][7]] == [text for _, text in expected]
-    np.testing.assert_allclose([value for _, value in ngrams["conv"][7]], [value for value, _ in expected], rtol=1e-4)
-    assert all(text in " ".join(inspection.words) for found in inspection.text_ngrams()["conv"] for text, _ in found)
-
-
-def test_the_page_of_a_look_inside(run, review, tmp_path, capsys):
-    output = tmp_path / "look.html"
-    assert visualize.main([str(run.path), "--text", str(review), "-o", str(output)]) == 0
-    page = output.read_text(encoding="utf-8")
-    check_text(page, "sailing", "review.txt", "conv", "640 training texts")
-    assert page.count("<tr><th scope=row>") == 64
-
-
-def test_a_look_inside_without_the_data_uses_the_saved_texts(run, review, tmp_path):
-    copy = shutil.copytree(run.path, tmp_path / "copy")
-    config = json.loads((copy / "run.json").read_text())
-    config["dataset"]["source"] = str(tmp_path / "gone")
-    (copy / "run.json").write_text(json.dumps(config))
-    assert zoo.Run(copy).inspect(review).source.startswith("the 64 ")
-
-
-@pytest.mark.parametrize("arguments, parts", [
-    (("RUN", "--plot", "gradcam"), ("--plot", "images", "texts")),
-    (("RUN", "--layers", "all"), ("--layers", "images", "texts")),
-    (("text_cnn",), ("text_cnn", "run")),
-    (("RUN", "--image-size", "32"), ("--image-size",)),
-    (("RUN", "-o", "a.png"), (".html",)),
-])
-def test_refusals_of_visualize(run, review, arguments, parts, capsys):
-    name, *others = arguments
-    assert visualize.main([str(run.path) if name == "RUN" else name, "--text", str(review), *others]) == 2
-    check_message(capsys.readouterr().err.strip(), *parts)
 
 
 @pytest.mark.parametrize("format", ["keras", "weights", "saved_model", "litert", "onnx"])

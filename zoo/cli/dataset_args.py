@@ -13,12 +13,12 @@ from zoo.utils.io import expand_user
 from zoo.weights import pretrained
 
 
-def add_images(group, description, default=None):
+def add_images(group, description, default=None, sources="NAME|FOLDER|FILE.npz|FILE.csv"):
     """Add the options that select the images; see `check_images` and `load_images`.
 
-    description: help text of --dataset, whose default is `default`.
+    description: help text of --dataset, whose default is `default`; sources: its values.
     """
-    group.add_argument("--dataset", "--data", metavar="NAME|FOLDER|FILE.npz|FILE.csv", default=default,
+    group.add_argument("--dataset", "--data", metavar=sources, default=default,
                        help=description)
     group.add_argument("--data-dir", metavar="DIR",
                        help="folder with the files of a named dataset, as published, packed or unpacked; default: the "

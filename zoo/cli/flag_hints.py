@@ -229,6 +229,7 @@ HINTS = (
     Hint("direction flow", "--rankdir TB", "down", "(?i)down|vertical"),
     Hint("direction flow", "--rankdir LR", "right", "(?i)right|horizontal"),
     Hint("direction flow orientation", "--rankdir {TB}", "LR"),
+    Hint("target class target-class class-index class-name", "--target-classes {NAMES}", "cat", commands="visualize"),
     Hint("layer target-layer layer-name target-layers", "--layers {NAME}", "conv1"),
     Hint("what figure kind", "--plot {NAME}", "gradcam"),
     Hint("maps n-maps channels-shown", "--num-maps {N}", "16"),

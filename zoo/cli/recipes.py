@@ -1,4 +1,4 @@
-"""python -m zoo recipes MODEL DATASET: print the recipes of a model, and their differences from the base recipe."""
+"""python -m zoo recipes MODEL DATASET: print the recipes of a model, and their differences from the defaults."""
 
 import sys
 
@@ -14,8 +14,8 @@ from zoo.utils.table import format_table
 def build_parser():
     parser = common.Parser(prog="python -m zoo recipes", usage="%(prog)s MODEL DATASET [OPTION ...]",
                            description="Print the recipes with which a model is trained on a dataset, as a table of "
-                                       "fields. A star marks a value that differs from the base recipe. python -m "
-                                       "zoo.train --set FIELD=VALUE changes any field.",
+                                       "fields. A star marks a value that differs from the default of the field. "
+                                       "python -m zoo.train --set FIELD=VALUE changes any field.",
                            epilog=help_text.format_models(),
                            examples=("resnet34 cifar10", "lenet5 mnist --recipe paper",
                                      "vgg16 cifar100 --recipe finetune"))
@@ -25,7 +25,7 @@ def build_parser():
     parser.add_argument("--recipe", metavar="|".join(recipes.RECIPE_NAMES),
                         help="print only this recipe; modern: today's usual choices; paper: those of the authors; "
                              "notes: those of lecture notes of 2016 to 2018; finetune: for a new head on pretrained "
-                             "weights; default: all, in columns")
+                             "weights; default: all, in columns (zoo.train uses modern, zoo finetune finetune)")
     return parser
 
 

@@ -21,7 +21,8 @@ def build_parser():
     parser = common.Parser(
         prog="python -m zoo summary", usage="%(prog)s MODEL [OPTION ...]",
         description="Print a summary of a model by stage (output shape, receptive field, stride, parameters, "
-                    "multiply-adds), its options, the memory that it needs, and its differences from the paper.",
+                    "multiply-adds), its options, the memory that it needs, and its differences from the paper. For "
+                    "every layer: --json, or the drawing of python -m zoo diagram MODEL --detail layers.",
         epilog=help_text.join_sections(help_text.format_models(), help_text.format_model_options()),
         examples=("resnet34", "resnet34 --image-size 32 --classes 10 --batch-size 64 --memory-limit 16",
                   "googlenet --aux --model-option dropout=0.2 --json"))

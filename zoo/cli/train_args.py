@@ -60,7 +60,7 @@ def format_metavar(field):
 def format_field_help(field):
     """Return the help text of a recipe field, with an example if the format of its value is not obvious."""
     example = field.metadata["example"]
-    return field.metadata["help"] + (f"; for example {shlex.quote(str(example))}" if example is not None else "")
+    return field.metadata["help"] + (f"; such as {shlex.quote(str(example))}" if example is not None else "")
 
 
 def parse_recipe_fields(arguments):

@@ -14,7 +14,8 @@ EXIT_STATUSES = (
 def build_training_parser(prog, description, examples, weights, dataset):
     """Return the Parser; weights, dataset: defaults of --weights and --dataset."""
     parser = common.Parser(
-        prog=prog, usage="%(prog)s MODEL [--dataset NAME|FOLDER|FILE.npz|FILE.csv] [--gpu N] [OPTION ...]",
+        prog=prog, usage="%(prog)s MODEL [--dataset NAME|FOLDER|FILE.npz|FILE.csv] [--gpu N] [OPTION ...]\n"
+                         "       %(prog)s --resume RUN [--epochs N] [OPTION ...]",
         examples=examples,
         description=f"{description}\nThe same command with the same --name resumes a run that was interrupted.",
         epilog=help_text.join_sections(
@@ -25,9 +26,11 @@ def build_training_parser(prog, description, examples, weights, dataset):
             help_text.format_help_table("exit status", EXIT_STATUSES)))
     parser.add_argument("network", metavar="MODEL", nargs="?", help="name of the model; all names are listed below")
     parser.add_argument("--resume", metavar="RUN",
-                        help="resume the run in this directory exactly where it stopped, without MODEL and --dataset; "
-                             f"only {format_flags(train_args.RESUME_ARGUMENTS)} are allowed beside it; with a higher "
-                             "--epochs, a finished run too, unless its --lr-schedule is cosine or one_cycle")
+                        help="resume the run in this directory, of zoo.train or zoo finetune, exactly where it stopped, "
+                             "without MODEL and --dataset; "
+                             f"only {format_flags(train_args.RESUME_ARGUMENTS)} are allowed beside it; a finished run "
+                             "is resumed with a higher --epochs, if its --lr-schedule is constant, step or plateau "
+                             "(that of the modern recipe is cosine, which ends at 0)")
     add_model(parser.add_argument_group("model"), weights)
     add_data(parser.add_argument_group("data"), dataset)
     train_args.add_recipe(parser)
@@ -54,7 +57,7 @@ def add_model(group, weights):
                        help="layers of the pretrained backbone that are not trained; all: every layer; none: no layer; "
                             "LAYER: the layers up to and including the one of this name (python -m zoo diagram MODEL "
                             "--detail layers shows the names); N: the first N of model.layers of zoo.build(MODEL, "
-                            "include_top=False); default: all, with --two-stage none")
+                            "include_top=False); default: all; if --two-stage is given: none")
     group.add_argument("--head-layers", metavar="LAYERS",
                        help="hidden layers of the new head, in front of its classifier, with commas between them: a "
                             "number of units, or dropout=FRACTION, such as 1024,dropout=0.5; default: none")

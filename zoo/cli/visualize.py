@@ -7,7 +7,8 @@ from pathlib import Path
 
 from zoo import registry
 from zoo.cli import common
-from zoo.cli.visualize_parser import LAYER_PLOTS, MAX_MAPS, NUM_MAPS, PAGE_FILE, PLOT_DESCRIPTIONS, build_parser
+from zoo.cli.visualize_parser import (CLASS_PLOTS, LAYER_PLOTS, MAX_MAPS, NUM_MAPS, PAGE_FILE, PLOT_DESCRIPTIONS,
+                                      build_parser)
 from zoo.errors import UserError, unknown_name_error
 from zoo.modality import IMAGE, TEXT
 from zoo.training import failures, keras_file, run_config
@@ -31,6 +32,18 @@ def parse_layers(text, plot_name):
         raise UserError("--plot gradcam takes layer names, or without --layers the last layer with feature maps; got "
                         f"{text!r}")
     return names[0]
+
+
+def parse_target_classes(text, plot_name):
+    """Return the list of class names or labels, or None; UserError if the plot does not support them."""
+    if text is None:
+        return None
+    if plot_name is not None and plot_name not in CLASS_PLOTS:
+        raise UserError(f"--target-classes is only for {', '.join(CLASS_PLOTS)}; omit it with --plot {plot_name}")
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise UserError(f"--target-classes must be class names or labels separated by commas; got {text!r}")
+    return names
 
 
 def parse_num_maps(text, plot_name):
@@ -186,7 +199,8 @@ def find_modality(name):
 def show_text_run(arguments):
     """Write the page of a run on texts: the n-grams that fire each filter most, and the prediction for the text."""
     name, path = arguments.network, expand_user(arguments.network)
-    for flag, value in (("--plot", arguments.plot), ("--layers", arguments.layers), ("--num-maps", arguments.num_maps)):
+    for flag, value in (("--plot", arguments.plot), ("--layers", arguments.layers), ("--num-maps", arguments.num_maps),
+                        ("--target-classes", arguments.target_classes)):
         if value is not None:
             TEXT.require(flag, name, "omit it")
     if not path.is_dir():
@@ -202,6 +216,8 @@ def show_text_run(arguments):
     inspection = Run(path).inspect(arguments.image, checkpoint=arguments.checkpoint)
     output.parent.mkdir(exist_ok=True)
     common.print_lines(f"{inspection.report(output)}: {inspection.title}, n-grams of {inspection.source}")
+    if inspection.note:
+        common.print_lines(f"note: {inspection.name}: {inspection.note}", file=sys.stderr)
 
 
 def show_model(argv):
@@ -215,6 +231,7 @@ def show_image_model(arguments):
         raise unknown_name_error("figure", arguments.plot, PLOT_DESCRIPTIONS)
     num_maps = parse_num_maps(arguments.num_maps, arguments.plot)
     layers = parse_layers(arguments.layers, arguments.plot)
+    target_classes = parse_target_classes(arguments.target_classes, arguments.plot)
     input_size = parse_input_size(arguments)
     load_model = resolve_inspected_model(arguments)
     image = open_requested_image(expand_user(arguments.image))
@@ -232,7 +249,7 @@ def show_image_model(arguments):
     prepared_image = image_io.prepare_image(image, inspected_model.resolve_input_shape(model, input_size),
                                             read_white_levels(expand_user(arguments.network)))
     source = ", ".join(filter(None, (Path(arguments.image).name, prepared_image.transformations)))
-    image_inspection = ImageInspection(model, prepared_image.pixels, layers, source)
+    image_inspection = ImageInspection(model, prepared_image.pixels, layers, source, target_classes)
     if is_folder and arguments.plot is None:
         write_page_and_plots(image_inspection, path, num_maps)
     elif arguments.plot is None:

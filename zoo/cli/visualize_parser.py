@@ -4,11 +4,12 @@ from zoo.cli import common, help_text
 
 PLOT_DESCRIPTIONS = {"feature-maps": "feature maps of each layer", "filters": "filters of the first layer",
                      "hypercolumn": "feature maps of all layers, upsampled and averaged",
-                     "gradcam": "Grad-CAM heatmaps of the most probable classes",
+                     "gradcam": "Grad-CAM heatmaps of the target classes",
                      "saliency": "gradient of the class score by pixel",
                      "occlusion": "how much hiding each part of the image lowers the class probability",
                      "prediction": "the most probable classes"}
 LAYER_PLOTS = ("feature-maps", "hypercolumn", "gradcam")  # that support --layers
+CLASS_PLOTS = ("gradcam", "saliency", "occlusion")  # that support --target-classes
 PAGE_FILE = "look.html"
 NUM_MAPS, MAX_MAPS = 8, 1024  # of each layer
 
@@ -34,11 +35,16 @@ def build_parser():
                          help="write only this figure, see below; default: an HTML page with all of them")
     content.add_argument("--layers", metavar="A,B|all|stages",
                          help="layers to show as feature-maps, hypercolumn or gradcam; A,B: names with commas between "
-                              "them (python -m zoo diagram MODEL --detail layers shows them); all: all layers; stages: "
+                              "them, such as pool1,pool3 of vgg16 (python -m zoo diagram MODEL --detail layers shows "
+                              "them); all: all layers; stages: "
                               "the last layer of each stage; default: stages, or with --plot gradcam the last layer "
                               "with feature maps")
+    content.add_argument("--target-classes", metavar="A,B",
+                         help="classes to explain with gradcam, saliency and occlusion: class names or labels with "
+                              "commas between them; default: the three most probable classes")
     content.add_argument("--num-maps", metavar="N",
-                         help=f"number of feature maps to show of each layer, 1 to {MAX_MAPS}; default: {NUM_MAPS}")
+                         help=f"number of feature maps to show of each layer, on the page and with --plot feature-maps, 1 "
+                              f"to {MAX_MAPS}; default: {NUM_MAPS}")
     content.add_argument("-o", "--output", metavar="FILE|FOLDER",
                          help="file to write: .html for the page, .png, .pdf or .svg with --plot; a folder gets the "
                          f"page and all figures, or the one of --plot; default: {PAGE_FILE}, or MODEL-PLOT.png with "

@@ -8,6 +8,7 @@ import numpy as np
 from zoo.analysis import attribution, feature_graph, summary
 from zoo.analysis.features import predict_in_batches
 from zoo.analysis.modules import format_layer
+from zoo.data import class_labels
 from zoo.errors import UserError
 from zoo.plots.colormaps import upsample_to_rgb
 from zoo.plots.feature_maps import analyze_output, compute_hypercolumn, get_first_filters
@@ -15,6 +16,13 @@ from zoo.plots.text_layout import format_class_name
 
 NUM_TARGET_CLASSES = 3  # the most probable classes, for which attributions are computed
 NUM_PREDICTED_CLASSES = 10  # classes in the bar chart
+
+
+def find_target_classes(inspected_model, target_classes):
+    """Return the labels of classes of an InspectedModel, given by name or label; UserError for an unknown one."""
+    num_classes = inspected_model.model.output_shape[-1]
+    names = [*(inspected_model.class_names or map(str, range(num_classes)))]
+    return [class_labels.find_class_label(target, names) for target in target_classes]
 
 
 class ImageInspection:
@@ -25,14 +33,17 @@ class ImageInspection:
         pixels: uint8 (height, width, channels).
         layers: the layers to show; see `feature_graph.select_layers`.
         source: text, the image's name and the transformations applied to it.
+        target_classes: list of class names or labels for which attributions are computed; None for the
+            NUM_TARGET_CLASSES most probable ones.
     """
 
-    def __init__(self, inspected_model, pixels, layers, source):
+    def __init__(self, inspected_model, pixels, layers, source, target_classes=None):
         self.inspected_model, self.pixels, self.source = inspected_model, pixels, source
         self.graph = feature_graph.build_feature_graph(inspected_model.model, pixels.shape)
         self.model_summary = summary.summarize_model(inspected_model.model)
         self.layers = feature_graph.select_layers(self.model_summary, self.graph, layers)
         self._has_named_layers = isinstance(layers, list)
+        self._requested_classes = target_classes and find_target_classes(inspected_model, target_classes)
 
     @cached_property
     def image(self):
@@ -89,7 +100,8 @@ class ImageInspection:
 
     @property
     def target_classes(self):
-        return self.ranked_classes[:NUM_TARGET_CLASSES]
+        """The labels of the classes for which attributions are computed."""
+        return self._requested_classes or self.ranked_classes[:NUM_TARGET_CLASSES]
 
     def get_class_name(self, index):
         names = self.inspected_model.class_names

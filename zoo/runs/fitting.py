@@ -9,6 +9,7 @@ from zoo import registry
 from zoo.data.loading import get_source_kind, load_data
 from zoo.errors import OutOfMemory, UserError
 from zoo.reports.missing_outputs import draw_missing_outputs
+from zoo.runs.call_format import format_call
 from zoo.runs.closing_lines import format_closing_line, format_finished_before
 from zoo.runs.data import check_same_data, get_data_option, reload_run_dataset
 from zoo.runs.device_choice import prepare_run_device
@@ -161,6 +162,7 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
     >>> zoo.fit("text_cnn", (texts, labels), class_names=["negative", "positive"], sequence_length=200)
     >>> zoo.fit("lenet5", (x_train, y_train), test_data=(x_test, y_test), callbacks=[keras.callbacks.CSVLogger("log")])
     """
+    command = format_call("zoo.fit", fit, locals())
     deadline = compute_deadline(max_seconds)
     check_training_keywords("zoo.fit", fit, model, keywords)
     finetune_options = finetuning.make_finetune_options(
@@ -188,8 +190,7 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
         data = load_dataset(**custom_model.get_source_arguments(model))
         run_config = make_custom_run_config(custom_model.make_custom_model_config(model, data.info), data.info,
                                             overrides=keywords, **settings)
-        return start_or_resume_run(run_config, data, deadline, f"zoo.fit(<{run_config.model_name}>, ...)", model=model,
-                                   **session)
+        return start_or_resume_run(run_config, data, deadline, command, model=model, **session)
     model_info = registry.get_model_info(model)
     options, fields = split_keywords(model_info, keywords)
     width, options = apply_preset(model_info, preset, width, options)
@@ -198,8 +199,8 @@ def fit(model, dataset="digits", labels=None, *, recipe=None, weights=None, free
     data = load_dataset(**get_source_arguments(model_info, backbone_weights, options))
     run_config = make_run_config(model_info, data.info, overrides=fields, width=width, stem=stem, options=options,
                                  finetune_options=finetune_options, backbone_weights=backbone_weights, **settings)
-    return start_or_resume_run(run_config, data, deadline, f"zoo.fit({model!r}, ...)",
-                               finetune_options=finetune_options, backbone_weights=backbone_weights, **session)
+    return start_or_resume_run(run_config, data, deadline, command, finetune_options=finetune_options,
+                               backbone_weights=backbone_weights, **session)
 
 
 def compute_deadline(max_seconds):

@@ -53,45 +53,63 @@ class Inspection:
         """Return the Figure of the feature maps of `layers`, see `features`, upsampled to the image and averaged."""
         return self._plot("hypercolumn", layers)
 
-    def gradcam(self, layers=None):
-        """Return the Figure of Grad-CAM heatmaps of the three most probable classes.
+    def gradcam(self, layers=None, target_classes=None):
+        """Return the Figure of Grad-CAM heatmaps.
 
         Args:
             layers: a layer's name, or a list of names; None for the last layer whose feature map is larger than 1x1.
+            target_classes: a class name or label, or a list of them; None for the three most probable classes.
+
+        Example:
+
+        >>> run.inspect("cat.png").gradcam(target_classes="dog")
         """
         if isinstance(layers, str) and layers in ("all", "stages"):
             raise UserError(f"gradcam takes layer names, or None for the last layer; got {layers!r}")
-        return self._plot("gradcam", "stages" if layers is None else layers)
+        return self._plot("gradcam", "stages" if layers is None else layers, target_classes=target_classes)
 
-    def saliency(self):
-        """Return the Figure of the gradients of the class scores with respect to the pixels."""
-        return self._plot("saliency")
+    def saliency(self, target_classes=None):
+        """Return the Figure of the gradients of class scores with respect to the pixels.
 
-    def occlusion(self):
-        """Return the Figure of how far each class probability falls when a grey patch hides part of the image."""
-        return self._plot("occlusion")
+        Args:
+            target_classes: see `gradcam`.
+        """
+        return self._plot("saliency", target_classes=target_classes)
 
-    def report(self, to_file="look.html", layers="stages", channels=DEFAULT_CHANNELS):
+    def occlusion(self, target_classes=None):
+        """Return the Figure of how far each class probability falls when a gray patch hides part of the image.
+
+        Args:
+            target_classes: see `gradcam`.
+        """
+        return self._plot("occlusion", target_classes=target_classes)
+
+    def report(self, to_file="look.html", layers="stages", channels=DEFAULT_CHANNELS, target_classes=None):
         """Write one interactive HTML page with all of these; return its Path."""
         from zoo.reports import inspection
 
         path = check_writable(to_file)
         if path.suffix.lower() != ".html":
             raise UserError(f"the report must be a .html file; got {str(to_file)!r}")
-        inspection.write_inspection_page(self._view(layers), check_channels(channels), path)
+        inspection.write_inspection_page(self._view(layers, target_classes), check_channels(channels), path)
         return path
 
-    def _plot(self, what, layers="stages", channels=DEFAULT_CHANNELS):
-        return inspection_plots.plot_inspection(self._view(layers), what, check_channels(channels))
+    def __repr__(self):
+        return (f"<zoo.Inspection of {self._source} by {self._model.title}: prediction(), features(), filters(), "
+                "hypercolumn(), gradcam(), saliency(), occlusion(), report()>")
 
-    def _view(self, layers):
-        """Return the ImageInspection with these layers, cached with what it has computed."""
+    def _plot(self, what, layers="stages", channels=DEFAULT_CHANNELS, target_classes=None):
+        return inspection_plots.plot_inspection(self._view(layers, target_classes), what, check_channels(channels))
+
+    def _view(self, layers, target_classes=None):
+        """Return the ImageInspection with these layers and classes, cached with what it has computed."""
         selection = layers if layers in ("all", "stages") else [layers] if isinstance(layers, str) else [*layers]
-        key = selection if isinstance(selection, str) else tuple(selection)
+        targets = [target_classes] if isinstance(target_classes, (str, int, np.integer)) else target_classes
         if not selection:
             raise UserError("layers is empty; give layer names, 'stages' or 'all'")
+        key = repr((selection, targets))
         if key not in self._views:
-            self._views[key] = ImageInspection(self._model, self.image, selection, self._source)
+            self._views[key] = ImageInspection(self._model, self.image, selection, self._source, targets)
         return self._views[key]
 
     def _repr_png_(self):

@@ -38,8 +38,12 @@ class TextInspection:
 
     @property
     def note(self):
-        """What of the text the model does not see, a str."""
-        return self._prepared.transformations
+        """What of the text the model does not see, and whose filters read more words than it has, a str."""
+        num_words = int((self._prepared.tokens >= ngrams.MIN_TOKEN).sum())
+        too_short = [f"n-grams of {convolution.name} have {convolution.kernel_size[0]} words, and the text has {num_words}"
+                     for _, convolution in ngrams.find_token_convolutions(self._model)
+                     if convolution.kernel_size[0] > num_words]
+        return "; ".join(filter(None, (self._prepared.transformations, *too_short)))
 
     def prediction(self):
         """Return [(class name, probability)], the most probable first."""
@@ -57,6 +61,10 @@ class TextInspection:
     def text_ngrams(self):
         """Return {layer: for each filter [(words, response)]}: the n-gram of the text that fires it most, or []."""
         return self._find_ngrams(self._prepared.tokens[None], 1)
+
+    def __repr__(self):
+        return (f"<zoo.TextInspection of {self.name} by {self.title}: prediction(), ngrams(), text_ngrams(), "
+                "report()>")
 
     def _find_ngrams(self, tokens, count):
         decode = self._reader.vocabulary.decode

@@ -1,10 +1,10 @@
 """Class weights in the loss, for imbalanced datasets. Loads no backend."""
 
-import difflib
 import math
 
 import numpy as np
 
+from zoo.data.class_labels import find_class_label
 from zoo.errors import UserError
 
 BALANCED = "balanced"
@@ -36,14 +36,3 @@ def resolve_class_weight(class_weight, dataset):
             raise UserError(f"a class weight must be a number above 0 and below 1,000,000; got {value!r} for {key!r}")
         weights[find_class_label(key, names)] = float(value)
     return tuple(weights)
-
-
-def find_class_label(key, names):
-    """Return the label of a class given by its name or label."""
-    if isinstance(key, (int, np.integer)) and not isinstance(key, bool) and 0 <= key < len(names):
-        return int(key)
-    if key in names:
-        return names.index(key)
-    close = difflib.get_close_matches(str(key), names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names[:8])}"
-    raise UserError(f"there is no class {key!r}; {hint}")

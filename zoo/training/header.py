@@ -16,7 +16,7 @@ MAX_CLASS_NAMES_SHOWN = 5  # class names listed per line
 def format_header(run_config, dataset, parameters, device_description, run):
     """Return the header of a run, a list of lines: model, data, device, recipe, run, and notes."""
     info, plural = dataset.info, dataset.info.modality.plural
-    shape = "x".join(map(str, run_config.model_config.input_shape))
+    shape = info.modality.format_shape(run_config.model_config.input_shape)
     rows = {
         "model": f"{', '.join(format_model(run_config))}: {shape} to {info.classes} classes, "
                  f"{parameters:,} parameters",
