@@ -125,12 +125,21 @@ def compute_leader(bubble, box):
     return (bubble.x + fraction * (x - bubble.x), bubble.y + fraction * (y - bubble.y)), (x, y)
 
 
+def measure_gap(bubble, box):
+    """Return the distance in points between a bubble's edge and a label, 0 where they overlap."""
+    x, y = min(max(bubble.x, box[0]), box[2]), min(max(bubble.y, box[1]), box[3])
+    return max(0.0, math.hypot(x - bubble.x, y - bubble.y) - bubble.radius)
+
+
 def compute_cost(bubble, box, gap, bubbles, others):
-    """Return the cost of a label position: what it covers, its distance, and the leader lines that it crosses."""
+    """Return the cost of a label position: what it covers, its distance, the leader lines that it crosses, and the
+    other bubbles that are as near, which it would seem to name."""
     area = (box[2] - box[0]) * (box[3] - box[1])
     cost = 0.2 * gap + 50 * (area - compute_overlap(box, (LEFT, TOP, RIGHT, BOTTOM)))
     cost += sum(5 * compute_overlap(box, get_bubble_box(other)) for other in bubbles)
     cost += sum(20 * compute_overlap(box, other_box) for _, other_box in others)
+    own_gap = measure_gap(bubble, box)
+    cost += sum(10 for other in bubbles if other is not bubble and measure_gap(other, box) < own_gap + 2)
     leader = compute_leader(bubble, box)
     cost += sum(200 for other, other_box in others if is_crossing(leader, compute_leader(other, other_box)))
     return cost

@@ -4,9 +4,9 @@
     python benchmarks/batch_statistics.py xception   some models; the rows of the others are kept
     python benchmarks/batch_statistics.py --table    print the table of docs/speed.md
 
-The small presets, with the default recipe. Training steps, the measurement and validation alternate for ROUNDS rounds, in
-seconds of CPU time of one process; the share is the median over the rounds, of an epoch of training and validation. The
-images are random: the time does not depend on them.
+The small presets, with the default recipe. Training steps, the measurement and validation alternate for ROUNDS rounds,
+in seconds of CPU time of one process; the share is the median over the rounds, of an epoch of training and validation.
+The images are random: the time does not depend on them.
 """
 
 import argparse
@@ -28,7 +28,7 @@ ROUNDS, STEPS = 3, 8
 
 
 def measure_model(name):
-    """Return the row of a model: milliseconds of a training step, of a batch of the measurement, of validation; the share."""
+    """Return the row of a model: time of a training step, of a batch of the measurement, of validation; the share."""
     import numpy as np
 
     from zoo import registry

@@ -42,8 +42,8 @@ SETTINGS = {
                   "--epochs 3",
     "EMA, mid-epoch checkpoints": "train lenet5 --dataset digits --limit 1000 --epochs 2 --set ema_momentum=0.9 "
                                   "--checkpoint-minutes 0.002 --batch-size 16",
-    "plateau, early stopping": "train lenet5 --dataset digits --limit 300 --epochs 8 --lr-schedule plateau --lr-patience "
-                               "1 --early-stopping-patience 3",
+    "plateau, early stopping": "train lenet5 --dataset digits --limit 300 --epochs 8 --lr-schedule plateau "
+                               "--lr-patience 1 --early-stopping-patience 3",
     "JAX": "train lenet5 --dataset digits --limit 500 --epochs 3 --backend jax",
 }
 SHORT_NAMES = {name.split(",")[0].split()[0].lower(): name for name in SETTINGS}  # for the command line

@@ -24,7 +24,7 @@ START = """\
 # Networks
 
 What each paper contributed, its table beside ours, and the differences between the two. `python -m zoo summary MODEL`
-prints the same for a model at any image size.
+prints our table and the differences for any image size.
 
 A multiply-add (MAC) is one multiplication with its addition, for one image; biases, activations, normalization and
 pooling count 0. A row of a network's table counts the layers after the previous row, up to and including the layer that
@@ -50,7 +50,7 @@ BROUGHT = {  # module: what its paper contributed
         it learn. This small network is for trying the places where it can be inserted.""",
     "alexnet": """
         It won ILSVRC-2012 by a wide margin, and computer vision turned to deep networks. ReLU instead of tanh, dropout
-        in the dense layers, overlapping pooling, local response normalization over neighbouring channels, and two GPUs,
+        in the dense layers, overlapping pooling, local response normalization over neighboring channels, and two GPUs,
         each with half of the channels, which exchange them in some layers only.""",
     "alexnet_2014": """
         AlexNet without the two towers, for GPUs with more memory: the paper is about training one network on several
@@ -110,12 +110,12 @@ BROUGHT = {  # module: what its paper contributed
         input, and the two are added. They train faster than without residual connections. Residuals are scaled down
         before the addition, because with more than a thousand filters training otherwise became unstable early.""",
     "text_cnn": """
-        A convolutional network reads sentences: a window slides over the words, and its filters learn which short phrases
-        matter for the class. This is the network of lecture notes, smaller than the paper's, with one width of
+        A convolutional network reads sentences: a window slides over the words, and its filters learn which short
+        phrases matter for the class. This is the network of lecture notes, smaller than the paper's, with one width of
         windows.""",
     "text_cnn_kim": """
-        One convolution over word vectors, with windows of three widths and the maximum over the whole text of each filter,
-        is as accurate at classifying sentences as much more elaborate networks of its time. The paper compares random,
+        One convolution over word vectors, with windows of three widths and the maximum over the whole text of each
+        filter, is as accurate at classifying sentences as much more elaborate networks of its time. The paper compares random,
         pretrained and fine-tuned word vectors; this is the network with random ones.""",
     "xception": """
         Inception taken to its limit: correlations across channels and across space are learned separately, by depthwise
@@ -152,7 +152,8 @@ def contents(groups):
     yield from ("| network | paper | input | parameters | multiply-adds |", "| --- | --- | --- | ---: | ---: |")
     for each in itertools.chain(*groups):
         spec = each.spec
-        yield (f"| [{spec.name}](#{spec.name}) | {spec.format_attribution(year=True)} | {cross(spec.input_shape)} | "
+        shape = spec.modality.format_shape(spec.input_shape)
+        yield (f"| [{spec.name}](#{spec.name}) | {spec.format_attribution(year=True)} | {shape} | "
                f"{count(each.plain['parameters'])} | {count(each.plain['multiply_adds'])} |")
 
 
@@ -175,7 +176,7 @@ def section(group):
 
 def counts(each):
     spec = each.spec
-    sentences = [f"{cross(spec.input_shape)}, {spec.classes} classes: {counted(each.plain)}."]
+    sentences = [f"{spec.modality.format_shape(spec.input_shape)}, {spec.classes} classes: {counted(each.plain)}."]
     if each.sided:
         sentences.append(f"With {' and '.join(spec.aux_loss_weights)}: {counted(each.sided)}.")
     if each.small:

@@ -175,7 +175,7 @@ def images_dir(tmp_path_factory):
     (folder / "deep" / "deeper").mkdir(parents=True)
     digit = Image.fromarray(load_dataset_by_name("digits", limit=150).test.batch([0])[0][0, ..., 0])
     digit.save(folder / "digit.png")
-    digit.resize((90, 50)).convert("RGB").save(folder / "deep" / "colour.jpg")
+    digit.resize((90, 50)).convert("RGB").save(folder / "deep" / "color.jpg")
     Image.eval(digit, lambda value: 255 - value).save(folder / "deep" / "deeper" / "inverted.bmp")
     (folder / "deep" / "notes.txt").write_text("no picture")
     return folder
@@ -193,7 +193,7 @@ def test_folders_are_searched_and_transformations_are_reported(run, images_dir, 
     assert predict.main([str(run), str(images_dir), "--top-k", "1", "--gpu", "none"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[0] for line in lines] == [
-        str(images_dir / name) for name in ("deep/colour.jpg", "deep/deeper/inverted.bmp", "digit.png")]
+        str(images_dir / name) for name in ("deep/color.jpg", "deep/deeper/inverted.bmp", "digit.png")]
     assert ["(" in line for line in lines] == [True, True, False]
     check_text(lines[0], "50x90", "28x28")
     check_text(lines[1], "digits")

@@ -20,7 +20,7 @@ from helpers import check_message, check_text
 from zoo import env
 from zoo.errors import UserError
 from zoo.training import run_files
-from zoo.training.distribution import meeting, multihost
+from zoo.training.distribution import rendezvous, multihost
 from zoo.training.npz_file import read_arrays
 from zoo.training.stopping import catch_signals
 
@@ -167,7 +167,7 @@ def test_strays_do_not_disturb_the_meeting():
 def test_host_0_listens_at_its_address_alone():
     address = addresses_of(1)[0]
     port = int(address.rpartition(":")[2])
-    with meeting.listen(address):
+    with rendezvous.listen(address):
         stray(port, b"").close()
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=1)
@@ -192,14 +192,14 @@ def test_a_name_of_host_0_that_only_itself_can_reach(monkeypatch):
     """Debian gives a host's own name the address 127.0.1.1."""
     monkeypatch.setattr(socket, "gethostbyname", lambda name: "127.0.1.1")
     with pytest.raises(UserError) as error:
-        meeting.listen("node0:9000")
+        rendezvous.listen("node0:9000")
     check_message(error.value, "node0", "127.0.1.1", 0, "ZOO_HOSTS_BIND")
 
 
 def test_an_address_of_another_machine(monkeypatch):
     monkeypatch.setenv("ZOO_HOSTS_BIND", "192.0.2.1")  # of documentation alone, RFC 5737
     with pytest.raises(UserError) as error:
-        meeting.listen("node0:9000")
+        rendezvous.listen("node0:9000")
     check_message(error.value, "192.0.2.1", 0, "ZOO_HOSTS_BIND")
 
 
@@ -252,7 +252,7 @@ def test_another_number_of_hosts():
 
 
 def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
-    monkeypatch.setattr(meeting, "NOTICE_AFTER", 0.05)
+    monkeypatch.setattr(rendezvous, "NOTICE_AFTER", 0.05)
     addresses = addresses_of(3)
     for hosts_asked, index in ((addresses, 0), (addresses[:2], 0), (addresses, 2)):
         with pytest.raises(UserError, match="host_index="):
@@ -265,8 +265,8 @@ def test_a_host_that_waits_says_for_whom(monkeypatch, capsys):
 
 ALIVE = """
 import sys, time
-from zoo.training.distribution import meeting, multihost
-multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT, meeting.NOTICE_AFTER = 0.2, 2.0, 60.0
+from zoo.training.distribution import rendezvous, multihost
+multihost.HEARTBEAT_INTERVAL, rendezvous.HEARTBEAT_TIMEOUT, rendezvous.NOTICE_AFTER = 0.2, 2.0, 60.0
 link = multihost.connect_hosts(sys.argv[2].split(","), int(sys.argv[1]), {}, 30.0)
 print("met", flush=True)
 time.sleep(60)
@@ -297,8 +297,8 @@ FAILING = """
 import sys, time
 from types import SimpleNamespace
 from zoo.errors import RunLocked, UserError
-from zoo.training.distribution import meeting, multihost
-multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT, multihost.OWN_ERROR_SECONDS = 0.2, 3.0, 2.0
+from zoo.training.distribution import rendezvous, multihost
+multihost.HEARTBEAT_INTERVAL, rendezvous.HEARTBEAT_TIMEOUT, multihost.OWN_ERROR_SECONDS = 0.2, 3.0, 2.0
 index, addresses = int(sys.argv[1]), sys.argv[2].split(",")
 group = multihost.connect_hosts(addresses, index, {}, 30.0)
 
@@ -334,8 +334,8 @@ def test_an_error_of_one_host_ends_all(failing, error, status, text):
 EXCHANGING = """
 import sys, time
 from types import SimpleNamespace
-from zoo.training.distribution import meeting, multihost
-multihost.HEARTBEAT_INTERVAL, meeting.HEARTBEAT_TIMEOUT = 0.2, 6.0
+from zoo.training.distribution import rendezvous, multihost
+multihost.HEARTBEAT_INTERVAL, rendezvous.HEARTBEAT_TIMEOUT = 0.2, 6.0
 index, addresses = int(sys.argv[1]), sys.argv[2].split(",")
 group = multihost.connect_hosts(addresses, index, {}, 60.0)
 
@@ -419,7 +419,8 @@ def test_the_hosts_of_slurm(monkeypatch, nodes, first):
     assert env.resolve_hosts("slurm", None) is None
 
 
-@pytest.mark.parametrize("name, value", [("STEP_NUM_TASKS", "two"), ("PROCID", "-1"), ("PROCID", "3"), ("JOB_ID", "7_1")])
+@pytest.mark.parametrize("name, value", [("STEP_NUM_TASKS", "two"), ("PROCID", "-1"), ("PROCID", "3"),
+                                         ("JOB_ID", "7_1")])
 def test_variables_of_slurm_that_srun_does_not_set(monkeypatch, name, value):
     for variable, usual in (("STEP_NODELIST", "a[1-3]"), ("STEP_NUM_TASKS", "3"), ("PROCID", "0"), ("JOB_ID", "17")):
         monkeypatch.setenv(f"SLURM_{variable}", value if variable == name else usual)

@@ -353,5 +353,5 @@ def test_recipes_import_only_the_lowest_layer():
     assert "zoo.training.recipes" in loaded
     assert loaded <= {"zoo", "zoo.errors", "zoo.utils.validation", "zoo.registry", "zoo.catalogue",
                       "zoo.model_info", "zoo.modality", "zoo.env", "zoo.utils", "zoo.utils.io", "zoo.utils.process",
-                      "zoo.utils.process_memory", "zoo.utils.text", "zoo.training", "zoo.training.augmentation", "zoo.training.finetuning",
-                      "zoo.training.recipe", "zoo.training.recipes"}
+                      "zoo.utils.process_memory", "zoo.utils.text", "zoo.training", "zoo.training.augmentation",
+                      "zoo.training.finetuning", "zoo.training.recipe", "zoo.training.recipes"}

@@ -255,7 +255,8 @@ def test_one_process_at_a_time(tmp_path):
 
 
 @pytest.mark.parametrize("error, status, parts", [
-    (FloatingPointError("the loss is not finite in epoch 2"), 3, ["the loss is not finite in epoch 2", "learning_rate=..."]),
+    (FloatingPointError("the loss is not finite in epoch 2"), 3,
+     ["the loss is not finite in epoch 2", "learning_rate=..."]),
     (OSError(28, "No space left on device"), 4, ["No space left on device", "resume"]),
     (OSError(5, "Input/output error"), 4, ["Input/output error"]),
     (MemoryError(), 5, [100, "batch_size=50"]),
@@ -373,7 +374,8 @@ def test_killed_within_an_epoch_it_ends_as_if_it_had_not(train, backend):
     process.communicate()
     epoch, step, seconds = checkpoints.read_progress(last)
     assert (epoch, process.returncode) == (0, -signal.SIGKILL) and 0 < step < 300 and 0 < seconds < 100
-    status, out, err = ended(train("--resume", f"runs/{killed.name}", "--checkpoint-minutes", "50", "--backend", backend))
+    status, out, err = ended(train("--resume", f"runs/{killed.name}", "--checkpoint-minutes", "50", "--backend",
+                                   backend))
     assert (status, err) == (0, "")
     check_message(next(line for line in out.splitlines() if line.startswith("resumed")), f"step {step}")
     same_runs(killed.with_name(f"whole-{backend}"), killed)

@@ -202,7 +202,8 @@ def test_the_plateau_is_that_of_keras():
     callback.on_train_begin()
     for number, loss in enumerate(losses):
         callback.on_epoch_end(number, {"val_loss": loss})
-        assert schedules.compute_plateau_learning_rate(recipe, losses[:number + 1]) == pytest.approx(float(model.optimizer.learning_rate))
+        learning_rate = schedules.compute_plateau_learning_rate(recipe, losses[:number + 1])
+        assert learning_rate == pytest.approx(float(model.optimizer.learning_rate))
 
 
 @pytest.mark.parametrize("losses, stopped", [
@@ -461,7 +462,7 @@ def test_what_is_made_small_and_what_people_see(tmp_path, capsys, recipe, minimi
 
 # Pixels to the network
 
-def normalised(images, mean, std):
+def normalize_pixels(images, mean, std):
     return ((images / 255 - np.array(mean)) / np.array(std)).astype(np.float32)
 
 
@@ -473,16 +474,16 @@ def pixels(*shape):
     (("lenet5", (28, 28, 1), 10), (0.1313,), (0.3085,)),
     (("vgg16", (32, 32, 3), 5, 0.03), (0.49, 0.2, 0.7), (0.25, 0.1, 0.4)),
 ])
-def test_a_model_of_raw_pixels_is_the_network_after_normalisation(plan, mean, std):
+def test_a_model_of_raw_pixels_is_the_network_after_normalization(plan, mean, std):
     plan = registry.resolve_model_config(*plan)
     model, network = model_loading.build_with_preprocessing(plan, mean, std, "softmax"), builder.build_model(plan)
     network.set_weights(model.get_weights())
     images = pixels(6, *plan.input_shape)
     assert model.input.dtype == "uint8"
-    assert np.allclose(model.predict(images, verbose=0), network.predict(normalised(images, mean, std), verbose=0),
-                       atol=1e-6)
+    expected = network.predict(normalize_pixels(images, mean, std), verbose=0)
+    assert np.allclose(model.predict(images, verbose=0), expected, atol=1e-6)
     shown = keras.Model(model.input, model.get_layer("preprocessing").output).predict(images, verbose=0)
-    assert shown.dtype == np.float32 and np.allclose(shown, normalised(images, mean, std), atol=1e-5)
+    assert shown.dtype == np.float32 and np.allclose(shown, normalize_pixels(images, mean, std), atol=1e-5)
 
 
 def test_the_layers_stand_flat():
@@ -492,7 +493,7 @@ def test_the_layers_stand_flat():
     assert model.get_layer("C1").kernel.shape == (5, 5, 1, 6)
 
 
-def test_pixels_are_normalised_in_float32_whatever_the_policy():
+def test_pixels_are_normalized_in_float32_whatever_the_policy():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         model = model_loading.build_with_preprocessing(registry.resolve_model_config("lenet5"), (0.1313,), (0.3085,),
@@ -503,7 +504,7 @@ def test_pixels_are_normalised_in_float32_whatever_the_policy():
     images = np.arange(256, dtype=np.uint8).repeat(784).reshape(256, 28, 28, 1)  # every value of a pixel
     shown = keras.Model(model.input, model.get_layer("preprocessing").output).predict(images, verbose=0)
     assert shown.dtype == np.float32
-    assert np.allclose(shown, normalised(images, (0.1313,), (0.3085,)), atol=1e-6)
+    assert np.allclose(shown, normalize_pixels(images, (0.1313,), (0.3085,)), atol=1e-6)
     assert model.predict(images[:2], verbose=0).dtype == np.float32
 
 
@@ -665,7 +666,7 @@ def test_load_refuses_a_run_without_a_checkpoint(run):
 @pytest.mark.parametrize("change", [
     lambda facts: facts.pop("model_config"),
     lambda facts: facts.pop("dataset"),
-    lambda facts: facts["model_config"].update(colour="red"),
+    lambda facts: facts["model_config"].update(color="red"),
     lambda facts: facts["model_config"].update(name="lenet6"),
     lambda facts: facts["dataset"].update(std=[0.0]),
     lambda facts: facts["dataset"].update(std=[0.5, 0.5]),

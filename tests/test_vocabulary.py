@@ -31,8 +31,8 @@ GONE = {
     r"surer|sureness": "confidence",
     r"is not there|are not there": "is not found, does not exist",
 }
-PARTICIPLES = set("asked begun chosen drawn ended found given gone held kept known left made moved put read_in said seen "
-                  "shown taken told wanted written".split())
+PARTICIPLES = set("asked begun chosen drawn ended found given gone held kept known left made moved put read_in said "
+                  "seen shown taken told wanted written".split())
 GONE_IN_NAMES = re.compile(r"(?:^|_)(?:pictures?|blueprints?|told|said|asked|begun|departures|heart)(?:_|$)")
 # Flags of other programs, which somebody may type; and a word of Python's own
 EXCEPTIONS = {("zoo/cli/flag_hints.py", "picture")}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not see __getattr__
     from zoo.data.datasets import Dataset
     from zoo.data.loading import load_data
     from zoo.runs.comparison import compare_runs
-    from zoo.runs.device_choice import set_device
+    from zoo.runs.session_device import set_device
     from zoo.runs.fitting import fit
     from zoo.runs.learning_rate import find_learning_rate
     from zoo.runs.run import Run
@@ -44,13 +44,14 @@ def build(name, input_shape=None, classes=None, *, include_top=True, pooling=Non
             (n, height, width, channels), or of texts (n, length, channels).
         pooling: global pooling of the features if `include_top=False`: None, "avg" or "max"; the last two give
             (n, channels).
-        weights: None for random weights; "imagenet" for the weights that Keras publishes for vgg16, vgg19,
-            inception_v3, inception_resnet_v2 and xception; "cifar10" or "mnist" for the bundled weights of the model's
-            small preset (`python -m zoo list` shows which models have which weights); or the path of a run or of a
-            weights file (docs/weights.md), all of whose weights must fit. Pixels must be scaled as the weights expect.
-            With bundled weights, `input_shape`, `classes`, `width` and options default to those of the preset: 32x32x3
-            or, for MNIST, 28x28x1, and 10 classes. Another width, other options, another number of channels and
-            auxiliary classifiers are refused; another image size or number of classes requires `include_top=False`.
+        weights: None for random weights; "imagenet" for the weights that Keras publishes (for the VGGs,
+            inception_v3, inception_resnet_v2, xception, and ResNet-50, 101 and 152, v1 and v2); "cifar10" or "mnist"
+            for the bundled weights of the model's small preset (`python -m zoo list` shows which models have which
+            weights); or the path of a run or of a weights file (docs/weights.md), all of whose weights must fit.
+            Pixels must be scaled as the weights expect. With bundled weights, `input_shape`, `classes`, `width` and
+            options default to those of the preset: 32x32x3 or, for MNIST, 28x28x1, and 10 classes. Another width, other
+            options, another number of channels and auxiliary classifiers are refused; another image size or number of
+            classes requires `include_top=False`.
         classifier_activation: "softmax" gives probabilities, (n, classes) float32; None gives logits.
         width: width multiplier: every hidden width w becomes max(1, int(w * width)); the number of classes stays.
             Default: 1, or that of the bundled weights.
@@ -117,7 +118,7 @@ def describe(name, input_shape=None, classes=None, *, width=1.0, stem="auto", au
             one multiplication and one addition, for one image; biases, activations, normalization and pooling count 0.
         stages: a list of dicts in execution order: name, output shape without the batch axis, the same three counts,
             and the layers with theirs. receptive_field: the pixels of the image that an output depends on,
-            [rows, columns], or "all"; output_stride: the distance in pixels between neighbouring outputs, or None
+            [rows, columns], or "all"; output_stride: the distance in pixels between neighboring outputs, or None
             without spatial axes.
         memory: estimates in bytes. image: the activations of one image, of which saved_activations is what the forward
             pass saves for the backward pass; training, by optimizer, and inference: for `batch_size` images, each
@@ -284,7 +285,7 @@ def list_models():
 # The rest of the API is imported on first use, so that `import zoo` does not load NumPy either.
 _LAZY_IMPORTS = {"Dataset": "zoo.data.datasets", "Run": "zoo.runs.run", "compare_runs": "zoo.runs.comparison",
                  "find_learning_rate": "zoo.runs.learning_rate", "fit": "zoo.runs.fitting",
-                 "load_data": "zoo.data.loading", "set_device": "zoo.runs.device_choice"}
+                 "load_data": "zoo.data.loading", "set_device": "zoo.runs.session_device"}
 __all__ = ["build", "describe", "diagram", "features", "list_models", "load", *_LAZY_IMPORTS]
 
 

@@ -52,7 +52,7 @@ def clusters_of(graph):
 
 
 def repeats(labels):
-    """Return [(how often, title)] of the modules that are labelled as repeats."""
+    """Return [(how often, title)] of the modules that are labeled as repeats."""
     found = [re.fullmatch(r"(\d+)\W*x?\W*(\w+)", label) for label in labels]
     return [(int(match[1]), match[2]) for match in found if match]
 

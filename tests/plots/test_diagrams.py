@@ -102,8 +102,8 @@ def test_a_gate_is_told_from_what_it_lets_through():
 def test_a_stripe_says_what_follows_a_layer_in_it_or_after_it(name, module, kinds):
     found = {each.name: each for each in plan(name).modules}[module]
     assert found.fused_layers[0].epilogue_kinds == kinds
-    colours = {LIGHT.kinds[kind][1] for kind in kinds}
-    assert colours <= {item.fill for item in drawn(name, "blocks").items if isinstance(item, Box)}
+    colors = {LIGHT.kinds[kind][1] for kind in kinds}
+    assert colors <= {item.fill for item in drawn(name, "blocks").items if isinstance(item, Box)}
 
 
 def test_auxiliary_classifiers():
@@ -373,8 +373,8 @@ def test_lines_of_auxiliary_classifiers_are_dashed():
 
 def run(*arguments, folder):
     root = Path(__file__).parents[2]
-    return subprocess.run([sys.executable, "-m", "zoo", "diagram", *arguments], cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(root)})
+    return subprocess.run([sys.executable, "-m", "zoo", "diagram", *arguments], cwd=folder, capture_output=True,
+                          text=True, env={**os.environ, "PYTHONPATH": str(root)})
 
 
 def test_the_command(tmp_path):

@@ -233,7 +233,8 @@ def test_precision_recall_and_f1_of_each_class():
     run_config = {"model": "lenet5", "dataset": {"name": "pets", "class_names": ["cat", "dog", "red_fox"]}}
     text = render_run_page(run_config, predictions=(labels, np.eye(3, dtype=np.float32)[predicted]))
     table = re.search(r'<table class="classes">(.*?)</table>', text, re.DOTALL)[1]
-    rows = [re.findall(r"<t[hd][^>]*>(?:<meter[^>]*></meter><span[^>]*>)?([^<]*)", row) for row in table.split("<tr>")[1:]]
+    rows = [re.findall(r"<t[hd][^>]*>(?:<meter[^>]*></meter><span[^>]*>)?([^<]*)", row)
+            for row in table.split("<tr>")[1:]]
     assert rows[1:4] == [["cat", "4", "75.00%", "75.00%", "75.00%"], ["dog", "2", "50.00%", "50.00%", "50.00%"],
                          ["red fox", "0", "none", "none", "none"]]
     assert len(rows) == 5 and rows[4][1:] == ["6", "62.50%", "62.50%", "62.50%"]  # macro

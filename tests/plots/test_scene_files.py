@@ -182,20 +182,20 @@ def test_the_svg_has_its_letters_where_they_are_measured():
 
 
 @pytest.mark.parametrize("background", ["#ffffff", "#101820"], ids=["light", "dark"])
-def test_the_png_has_its_colours_where_the_scene_has_them(tmp_path, background):
+def test_the_png_has_its_colors_where_the_scene_has_them(tmp_path, background):
     pixels = pixels_of(demo(background), tmp_path)
     assert pixels.shape == (240, 400, 3)
 
-    def colour(x, y):
+    def color(x, y):
         return "#" + pixels[round(2 * y), round(2 * x)].tobytes().hex()
 
-    assert [colour(*point) for point in ((1, 1), (199, 119), (100, 50), (170, 91))] == [background] * 4  # round corner
-    assert colour(15, 30) == "#0072b2" and colour(15, 65) == "#ffffff" and colour(140, 92) == "#bbddbb"
-    assert colour(112, 92) == background and colour(113.5, 93.5) == "#bbddbb"  # a corner is a quarter of a circle
-    assert colour(10, 22) == "#003050"  # an outline
-    assert [colour(x, 22) for x in (92, 95.5, 99, 102.5)] == ["#cc3311", background] * 2  # 4 points on, 3 off
-    assert colour(92.5, 72) == "#cc3311" and colour(50, 57) == "#222222"  # heads of arrows
-    assert colour(143, 70) == "#88bbdd"
+    assert [color(*point) for point in ((1, 1), (199, 119), (100, 50), (170, 91))] == [background] * 4  # round corner
+    assert color(15, 30) == "#0072b2" and color(15, 65) == "#ffffff" and color(140, 92) == "#bbddbb"
+    assert color(112, 92) == background and color(113.5, 93.5) == "#bbddbb"  # a corner is a quarter of a circle
+    assert color(10, 22) == "#003050"  # an outline
+    assert [color(x, 22) for x in (92, 95.5, 99, 102.5)] == ["#cc3311", background] * 2  # 4 points on, 3 off
+    assert color(92.5, 72) == "#cc3311" and color(50, 57) == "#222222"  # heads of arrows
+    assert color(143, 70) == "#88bbdd"
 
 
 @pytest.mark.parametrize(("size", "pixels"), [
@@ -375,7 +375,8 @@ def test_writing_leaves_the_settings_alone_and_minds_none_of_them(tmp_path):
             "from zoo.diagrams.scene import Scene, Text\n"
             "scene = Scene(90, 30, items=[Text(45, 15, 'a $b$')])\n"
             "def written(name):\n"
-            "    return [save_scene(scene, f'{sys.argv[1]}/{name}{ending}').read_bytes() for ending in ('.png', '.pdf')]\n"
+            "    return [save_scene(scene, f'{sys.argv[1]}/{name}{ending}').read_bytes()\n"
+            "            for ending in ('.png', '.pdf')]\n"
             "first = written('a')\n"
             "matplotlib.rcParams.update({'text.usetex': True, 'savefig.bbox': 'tight', 'pdf.fonttype': 3,\n"
             "                            'path.sketch': (1, 100, 2), 'text.antialiased': False})\n"

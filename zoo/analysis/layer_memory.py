@@ -31,7 +31,7 @@ from zoo.layers.pooling import compute_ceil_windows
 
 @dataclass(frozen=True)
 class LayerMemory:
-    """The memory behaviour of a call."""
+    """The memory behavior of a call."""
 
     saves: str = ""  # tensors saved for the backward pass: "i" its inputs, "o" its output
     extra_saved_bytes: int = 0  # bytes of intermediate tensors that it saves

@@ -2,7 +2,7 @@
 
 A training step holds the parameters, their gradients, the optimizer's slots and, for each image, the activations saved
 by the forward pass for the backward pass and the temporary tensors of either. Inference holds the parameters and, for
-each image, the outputs that a later layer still reads. The assumptions follow TensorFlow's behaviour on the CPU:
+each image, the outputs that a later layer still reads. The assumptions follow TensorFlow's behavior on the CPU:
 
 - A layer saves what zoo.analysis.layer_memory says; a tensor that two layers save is counted once.
 - Elementwise operations work in place if no other layer reads or saves their input; flattening copies nothing.

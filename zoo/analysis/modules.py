@@ -41,7 +41,7 @@ LAYER_LABELS = {"Conv1D": "conv", "MaxPooling1D": "max pool", "AveragePooling1D"
                 "Flatten": "flatten", "Dropout": "dropout",
                 "InputLayer": "input", "Activation": "activation", "Softmax": "softmax"}
 ACTIVATION_LABELS = {"relu": "ReLU"}  # activations whose label differs from the name in code
-UNLABELLED_ACTIVATIONS = (None, "relu", "softmax")  # shown by the colour of a stripe alone
+UNLABELED_ACTIVATIONS = (None, "relu", "softmax")  # shown by the color of a stripe alone
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def format_layer(layer):
     strides = set(layer.strides or (1,)) - {1}
     stride = f" /{max(strides)}" if strides and not isinstance(strides, str) else ""
     groups = f", {layer.groups} groups" if (layer.groups or 1) > 1 else ""
-    activation = f", {_format_activation(layer.activation)}" if layer.activation not in UNLABELLED_ACTIVATIONS else ""
+    activation = f", {_format_activation(layer.activation)}" if layer.activation not in UNLABELED_ACTIVATIONS else ""
     scale = "" if layer.residual_scale in (None, 1) else f", residual x {layer.residual_scale:g}"
     return f"{kernel_size}{label}{filters}{stride}{groups}{scale}{activation}"
 

@@ -1,9 +1,9 @@
 """The receptive field and the output stride of each layer, by arithmetic on the graph.
 
 The receptive field of an output is the window of the image that it depends on, or of the tokens of a text; the windows
-of neighbouring outputs are one output stride apart. A convolution or pooling with kernel k and stride t, on a tensor
+of neighboring outputs are one output stride apart. A convolution or pooling with kernel k and stride t, on a tensor
 with receptive field r and output stride s, gives r + (k - 1) s and s t; pixelwise operations change neither. Of several
-paths the largest counts, as if their windows had the same centre. Padding is ignored, so a receptive field can be
+paths the largest counts, as if their windows had the same center. Padding is ignored, so a receptive field can be
 larger than the image.
 """
 

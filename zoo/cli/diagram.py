@@ -40,7 +40,7 @@ def build_parser():
                          help="direction of the data flow, TB: top to bottom, LR: left to right; volumes are always "
                               "LR, and .html pages TB; default: LR for stages, otherwise TB")
     diagram.add_argument("--theme", metavar="|".join(THEME_NAMES), default="light",
-                         help="colours for a light or a dark background; default: light")
+                         help="colors for a light or a dark background; default: light")
     common.add_model_options(parser.add_argument_group("model"))
     return parser
 

@@ -1,4 +1,4 @@
-"""python -m zoo evaluate RUN: evaluate a trained model, on its own data or on other labelled images or texts."""
+"""python -m zoo evaluate RUN: evaluate a trained model, on its own data or on other labeled images or texts."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ SPLITS = ("test", "validation")
 
 def build_parser():
     parser = common.Parser(prog="python -m zoo evaluate",
-                           description="Evaluate the trained model of a run, on its own data or on other labelled "
+                           description="Evaluate the trained model of a run, on its own data or on other labeled "
                                        "images, or texts: accuracy, loss, calibration, and precision, recall and F1 of "
                                        "each class.",
                            examples=("runs/mine", "runs/mine --split validation --json",
@@ -25,7 +25,7 @@ def build_parser():
     parser.add_argument("--json", action="store_true", help="print all results as JSON in place of tables")
     data = parser.add_argument_group("data")
     data.add_argument("--dataset", "--data", dest="data", metavar="FOLDER|FILE.npz|FILE.csv|NAME",
-                      help="labelled images, or texts, to evaluate on in place of the run's own; FOLDER: all images of "
+                      help="labeled images, or texts, to evaluate on in place of the run's own; FOLDER: all images of "
                            "a folder with a folder for each class, or those of --split if it has train, val and test "
                            "folders; FILE.npz and NAME (of a dataset, such as cifar10 or imdb): those of --split; "
                            "FILE.csv: all of its texts; classes are matched by name, in an .npz file by index; "

@@ -31,7 +31,8 @@ def build_parser():
     data = parser.add_argument_group("data")
     dataset_args.add_images(
         data, "images; NAME: a dataset, see below; FOLDER: your own images in a folder for each class; FILE.npz: "
-              "arrays x_train, y_train, ... or train_images, train_labels, ...; required", sources="NAME|FOLDER|FILE.npz")
+              "arrays x_train, y_train, ... or train_images, train_labels, ...; required",
+        sources="NAME|FOLDER|FILE.npz")
     data.add_argument("--limit", metavar="N", help="maximum number of images in each split of a dataset or .npz file; "
                                                    "default: all")
     model = parser.add_argument_group("model")

@@ -24,8 +24,8 @@ def build_parser():
 def format_model_row(model_info):
     """Return the table row of a network: name, paper, year, input, classes, parameters, weights."""
     return (model_info.name, model_info.format_attribution(), str(model_info.paper.year),
-            "x".join(map(str, model_info.input_shape)), str(model_info.classes), f"{model_info.parameters[0]:,}",
-            ", ".join(list_weights_names(model_info.name)))
+            model_info.modality.format_shape(model_info.input_shape), str(model_info.classes),
+            f"{model_info.parameters[0]:,}", ", ".join(list_weights_names(model_info.name)))
 
 
 def format_markdown_table(rows):

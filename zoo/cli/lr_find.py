@@ -39,8 +39,8 @@ def build_parser():
     data = parser.add_argument_group("data")
     dataset_args.add_images(
         data, "images to train on; NAME: a dataset, see below; FOLDER: your own images in a folder for each class; "
-              "FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; FILE.csv: texts, for text_cnn "
-              "and text_cnn_kim, as are imdb and a FOLDER of .txt files; default: digits", "digits")
+              "FILE.npz: arrays x_train, y_train, ... or train_images, train_labels, ...; FILE.csv: texts, for "
+              "text_cnn and text_cnn_kim, as are imdb and a FOLDER of .txt files; default: digits", "digits")
     data.add_argument("--label-mode", metavar="fine|coarse", default="fine",
                       help="label set of CIFAR-100: fine (100 classes) or coarse (20 superclasses); default: fine")
     data.add_argument("--limit", metavar="N", help="maximum number of images in each split; default: all")

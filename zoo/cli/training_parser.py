@@ -26,8 +26,8 @@ def build_training_parser(prog, description, examples, weights, dataset):
             help_text.format_help_table("exit status", EXIT_STATUSES)))
     parser.add_argument("network", metavar="MODEL", nargs="?", help="name of the model; all names are listed below")
     parser.add_argument("--resume", metavar="RUN",
-                        help="resume the run in this directory, of zoo.train or zoo finetune, exactly where it stopped, "
-                             "without MODEL and --dataset; "
+                        help="resume the run in this directory, of zoo.train or zoo finetune, exactly where it "
+                             "stopped, without MODEL and --dataset; "
                              f"only {format_flags(train_args.RESUME_ARGUMENTS)} are allowed beside it; a finished run "
                              "is resumed with a higher --epochs, if its --lr-schedule is constant, step or plateau "
                              "(that of the modern recipe is cosine, which ends at 0)")
@@ -105,7 +105,7 @@ def add_device(group):
     common.add_gpu(group, "several GPUs, such as 0,1, that share each batch")
     group.add_argument("--precision", metavar="|".join(PRECISIONS), default="float32",
                        help="number format of the computation; with bfloat16 and float16 the weights stay float32 "
-                            "(mixed precision); python -m zoo doctor measures their speeds; default: float32")
+                            "(mixed precision); python -m zoo doctor measures float32 and bfloat16; default: float32")
     group.add_argument("--deterministic", action="store_true",
                        help="use deterministic GPU operations, which can be slower; CPU runs are always deterministic")
     group.add_argument("--hosts", metavar="HOST:PORT,...",

@@ -73,7 +73,7 @@ def convert_label_array(labels, split, modality):
 def resolve_class_names(class_names, labels, classes, plural="images"):
     """Return the class names as a tuple of str; raise UserError if names and labels do not match.
 
-    labels: {split: int64 (n,)}. classes: the number of classes according to the labels. plural: what is labelled.
+    labels: {split: int64 (n,)}. classes: the number of classes according to the labels. plural: what is labeled.
     """
     present = np.unique(np.concatenate([np.unique(part) for part in labels.values()]))
     if len(present) == 1:
@@ -103,7 +103,7 @@ def resolve_class_names(class_names, labels, classes, plural="images"):
 def check_held_out_labels(labels, plural):
     """Raise UserError if a validation or test split has labels above those of the training split.
 
-    labels: {split: int64 (n,)}. plural: what is labelled.
+    labels: {split: int64 (n,)}. plural: what is labeled.
     """
     last = labels["train"].max()
     for split, part in labels.items():

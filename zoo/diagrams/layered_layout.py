@@ -1,8 +1,8 @@
 """Layered layout of a graph: ranks in the direction of the flow, few crossings, straight lines.
 
 The four steps of Sugiyama, Tagawa and Toda 1981: the rank of a box is the length of the longest path to it; an edge
-that spans several ranks gets a bend in each; the boxes of a rank are ordered by the barycentres of their neighbours
-until there are few crossings; positions along a rank are as close to the barycentres as the order and the widths allow.
+that spans several ranks gets a bend in each; the boxes of a rank are ordered by the barycenters of their neighbors
+until there are few crossings; positions along a rank are as close to the barycenters as the order and the widths allow.
 The layout is computed from top to bottom; one from left to right is that of transposed boxes.
 """
 
@@ -33,7 +33,7 @@ class Layout:
 def compute_layered_layout(sizes, edges, *, node_sep=10.0, rank_sep=18.0, rankdir="TB"):
     """Return the Layout of boxes, {box: (width, height)} in topological order, and edges, [(source, target)].
 
-    `node_sep` is the distance between neighbours of a rank, and `rank_sep` that between ranks, in points.
+    `node_sep` is the distance between neighbors of a rank, and `rank_sep` that between ranks, in points.
     """
     if rankdir == "LR":
         transposed = compute_layered_layout({box: size[::-1] for box, size in sizes.items()}, edges,
@@ -52,7 +52,7 @@ def compute_layered_layout(sizes, edges, *, node_sep=10.0, rank_sep=18.0, rankdi
             above[lower].append(upper)
     order = _reduce_crossings(_compute_initial_order(sizes, chains, rank), above, below)
     x = assign_x_coordinates(order, widths, above, below, sizes, node_sep)
-    merges, forks = ({box for box in sizes if len(neighbours[box]) > 1} for neighbours in (above, below))
+    merges, forks = ({box for box in sizes if len(neighbors[box]) > 1} for neighbors in (above, below))
     lines = {edge: _route_lines(chain, x, sizes, merges, forks) for edge, chain in chains.items()}
     turns = _collect_turns(chains, lines, rank, merges)
     levels, level_counts = _assign_levels(turns)
@@ -126,15 +126,15 @@ def _reduce_crossings(order, above, below):
         if not min_crossings:
             break
         order = [list(row) for row in order]
-        neighbours, rows = (above, range(1, len(order))) if sweep % 2 == 0 else (below, range(len(order) - 2, -1, -1))
+        neighbors, rows = (above, range(1, len(order))) if sweep % 2 == 0 else (below, range(len(order) - 2, -1, -1))
         for row in rows:
             fixed_row = order[row - 1 if sweep % 2 == 0 else row + 1]
             fixed_indices = {box: index for index, box in enumerate(fixed_row)}
-            barycentres = {}
+            barycenters = {}
             for index, box in enumerate(order[row]):
-                indices = sorted(fixed_indices[neighbour] for neighbour in neighbours[box])
-                barycentres[box] = sum(indices) / len(indices) if indices else index
-            order[row].sort(key=barycentres.get)
+                indices = sorted(fixed_indices[neighbor] for neighbor in neighbors[box])
+                barycenters[box] = sum(indices) / len(indices) if indices else index
+            order[row].sort(key=barycenters.get)
         crossings = _count_crossings(order, below)
         if crossings < min_crossings:
             best_order, min_crossings = order, crossings
@@ -142,11 +142,11 @@ def _reduce_crossings(order, above, below):
 
 
 def _count_crossings(order, below):
-    """Return the number of crossings of lines between neighbouring rows."""
+    """Return the number of crossings of lines between neighboring rows."""
     count = 0
     for upper, lower in pairwise(order):
         indices = {box: index for index, box in enumerate(lower)}
-        ends = [index for box in upper for index in sorted(indices[neighbour] for neighbour in below[box])]
+        ends = [index for box in upper for index in sorted(indices[neighbor] for neighbor in below[box])]
         count += sum(ends[later] < ends[first] for first in range(len(ends)) for later in range(first + 1, len(ends)))
     return count
 

@@ -64,7 +64,7 @@ def _add_members(members, depth, lines, ids, groups, kinds):
 
 
 def _format_styles(kinds, groups):
-    """Yield the styles, with text colours: the page may be dark."""
+    """Yield the styles, with text colors: the page may be dark."""
     for style, kind, is_aux in sorted(kinds):
         fill, stroke = LIGHT.module if kind == MODULE_KIND else LIGHT.kinds[kind]
         yield f"classDef {style} fill:{fill},stroke:{stroke},color:{LIGHT.text}{_format_dashes(is_aux)}"

@@ -40,7 +40,7 @@ def get_fused_layer_height(fused_layer):
 def format_layer_labels(modules):
     """Return {fused layer of the first module: its label}; filters that differ between modules are a column's letter.
 
-    Convolutions are not labelled "conv": their colour says so.
+    Convolutions are not labeled "conv": their color says so.
     """
     letters = {name: column.letter for column in find_filter_columns(modules) for name in column.layer_names}
     labels = {}

@@ -512,7 +512,7 @@ function scrollIntoView(area, middle = false) {
 const pointers = new Map();
 let dragged = false;
 
-function centre(points) {
+function center(points) {
   return {x: points.reduce((sum, point) => sum + point.x, 0) / points.length,
     y: points.reduce((sum, point) => sum + point.y, 0) / points.length};
 }
@@ -535,7 +535,7 @@ svg.addEventListener("pointermove", event => {
   const before = [...pointers.values()].map(({x, y}) => ({x, y}));
   pointer.x = event.clientX;
   pointer.y = event.clientY;
-  const now = [...pointers.values()], from = centre(before), to = centre(now), area = svg.getBoundingClientRect();
+  const now = [...pointers.values()], from = center(before), to = center(now), area = svg.getBoundingClientRect();
   camera.x += to.x - from.x;
   camera.y += to.y - from.y;
   if (now.length === 2) {

@@ -89,7 +89,7 @@ def _draw_text(text):
     content = flatten_whitespace(text.text)
     if not content.strip():
         return
-    # Text begins where it begins in the SVG: matplotlib would centre it by its ink.
+    # Text begins where it begins in the SVG: matplotlib would center it by its ink.
     offset = ANCHOR_FRACTIONS[text.anchor] * measure_text_width(content, text.size, text.bold)
     drop = BASELINE_SHIFT * text.size
     x, y = (text.x + drop, text.y + offset) if text.rotated else (text.x - offset, text.y + drop)

@@ -1,6 +1,6 @@
 """A drawing as data, which is laid out once and then written as SVG, PNG or PDF.
 
-Lengths are in points, 1/72 inch, from the upper left corner, with y downwards. Colours are "#rrggbb". Items are drawn
+Lengths are in points, 1/72 inch, from the upper left corner, with y downwards. Colors are "#rrggbb". Items are drawn
 in order.
 """
 

@@ -1,4 +1,4 @@
-"""Colours, font sizes and number formats of the diagrams."""
+"""Colors, font sizes and number formats of the diagrams."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from zoo.plots.text_layout import estimate_text_width
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours. `kinds` maps the kind of a layer to (fill, stroke) of its box."""
+    """Colors. `kinds` maps the kind of a layer to (fill, stroke) of its box."""
 
     background: str
     text: str

@@ -71,7 +71,7 @@ def _split_title(title):
 
 
 def get_color_kind(module):
-    """Return the kind whose colour a block has: that of the layer, or convolution for several layers."""
+    """Return the kind whose color a block has: that of the layer, or convolution for several layers."""
     if len(module.shape) != 3:
         return "dense"
     return module.fused_layers[0].kind if len(module.fused_layers) == 1 or not module.parameters else "convolution"

@@ -1,4 +1,4 @@
-"""The x coordinates of boxes: chains in a straight line, neighbours apart, forks centred.
+"""The x coordinates of boxes: chains in a straight line, neighbors apart, forks centered.
 
 A run is a chain of boxes and bends in one straight line, each the only successor of the one before. A run moves as a
 whole; the order within the ranks determines which run is left of which, and their minimum distance.
@@ -11,25 +11,25 @@ PLACEMENT_SWEEPS = 80  # over all runs
 
 
 def assign_x_coordinates(order, widths, above, below, boxes, node_sep):
-    """Return {box or bend: x of its centre}, with the leftmost edge at 0.
+    """Return {box or bend: x of its center}, with the leftmost edge at 0.
 
-    `order` are the rows, `above` and `below` the neighbours in the adjacent rows, and `boxes` those that are not bends.
+    `order` are the rows, `above` and `below` the neighbors in the adjacent rows, and `boxes` those that are not bends.
     """
     run = _find_runs(order, above, below, boxes)
     sequence, min_distances = _order_runs(order, widths, run, node_sep)
     if len(sequence) < len(set(run.values())):  # two runs cross
         run = {box: box for row in order for box in row}
         sequence, min_distances = _order_runs(order, widths, run, node_sep)
-    neighbours = defaultdict(list)
+    neighbors = defaultdict(list)
     for box, others in below.items():
         for other in others:
             if run[box] != run[other]:
-                neighbours[run[box]].append(run[other])
-                neighbours[run[other]].append(run[box])
+                neighbors[run[box]].append(run[other])
+                neighbors[run[other]].append(run[box])
     x = _resolve_distances(dict.fromkeys(sequence, 0.0), sequence, min_distances)
-    for _ in range(PLACEMENT_SWEEPS):  # half of the way: two neighbours would otherwise swap positions forever
-        targets = {key: (position + sum(x[other] for other in neighbours[key]) / len(neighbours[key])) / 2
-                   if neighbours[key] else position for key, position in x.items()}
+    for _ in range(PLACEMENT_SWEEPS):  # half of the way: two neighbors would otherwise swap positions forever
+        targets = {key: (position + sum(x[other] for other in neighbors[key]) / len(neighbors[key])) / 2
+                   if neighbors[key] else position for key, position in x.items()}
         x = _resolve_distances(targets, sequence, min_distances)
     min_x = min((x[run[box]] - widths[box] / 2 for box in run), default=0.0)
     return {box: round(x[run[box]] - min_x, 3) for box in run}

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable("zoo")
 class LocalResponseNormalization(layers.Layer):
-    """Normalize each value by the activity of the neighbouring channels at the same pixel.
+    """Normalize each value by the activity of the neighboring channels at the same pixel.
 
         y[c] = x[c] / (bias + alpha * sum of x[i]**2) ** beta    over the `depth` channels i around c
 

@@ -1,4 +1,4 @@
-"""A small network with batch normalization in up to four places, from course notes (section 5.13.4).
+"""A small network with batch normalization in up to four places, from lecture notes (section 5.13.4).
 
 It illustrates Ioffe and Szegedy 2015, 'Batch Normalization: Accelerating Deep Network Training by Reducing Internal
 Covariate Shift', arXiv:1502.03167; the network itself is in no paper. At 32x32x3, with the options in brackets:
@@ -14,10 +14,10 @@ are all clamped gets the same probability for every class and no gradient. dense
 bn_after_conv2, conv2 and fc3 are one linear map in two steps. The bias of a layer before batch normalization has no
 effect.
 
-Other implementations: the course notes call it LeNet-5, which it is not: it has one convolution larger than 1x1, one
+Other implementations: the lecture notes call it LeNet-5, which it is not: it has one convolution larger than 1x1, one
 pooling layer, and no F6. They fit an augmentation generator, but then train on the original images.
 
-Differences from the paper: the paper has no such network; it is from the course notes. Batch normalization has Keras's
+Differences from the paper: the paper has no such network; it is from the lecture notes. Batch normalization has Keras's
 constants, as there: momentum 0.99, epsilon 1e-3.
 """
 

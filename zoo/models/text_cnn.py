@@ -10,7 +10,7 @@ Sentence Classification', arXiv:1408.5882 (text_cnn_kim). It takes token ids, (n
 Dropout follows the embedding, the pool and fc1. 20,000 tokens and a length of 100 are ours: the notes leave them to the
 caller.
 
-Differences from the paper: one width of filters, 5, where the paper has 3, 4 and 5; a maximum over two neighbouring
+Differences from the paper: one width of filters, 5, where the paper has 3, 4 and 5; a maximum over two neighboring
 positions, where the paper takes it over the whole text, so that fc1 grows with the length, which is fixed; a hidden
 dense layer; dropout in three places; no limit on the norm of the weights; embeddings of 256 numbers, not 300.
 """

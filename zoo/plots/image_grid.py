@@ -73,7 +73,7 @@ def _plot_grid(images, captions, notes, title, subtitle):
         _draw_image(axes, image, (x, x + width, y + height, y))
         caption_lines = [(text, figures.TEXT_COLOR) for text in captions[index]]
         caption_lines += [(note, figures.VERMILLION) for note in notes[index : index + 1]]
-        # Align lines on baselines, because the heights of glyphs differ between neighbouring captions.
+        # Align lines on baselines, because the heights of glyphs differ between neighboring captions.
         for line_index, (text, color) in enumerate(caption_lines):
             figures.add_text(axes, x, y + height + 4 + (line_index + 0.8) * line_height, text, size, color=color,
                              va="baseline")

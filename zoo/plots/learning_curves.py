@@ -81,7 +81,7 @@ def _format_accuracy(value):
 
 
 def _draw_lines(axes, epochs, panel, format_value):
-    """Draw the lines of a panel, float (epochs,) each, labelled at their ends with their names and last values."""
+    """Draw the lines of a panel, float (epochs,) each, labeled at their ends with their names and last values."""
     _style_axes(axes, epochs)
     axes.tick_params(labelbottom=False)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=TICK_STEPS))

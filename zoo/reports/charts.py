@@ -1,4 +1,4 @@
-"""The SVG charts of a report: lines over the epochs, and a reliability diagram. The style sheet sets the colours."""
+"""The SVG charts of a report: lines over the epochs, and a reliability diagram. The style sheet sets the colors."""
 
 from collections import namedtuple
 

@@ -1,4 +1,4 @@
-"""Evaluate the model of a run on labelled images: its own splits, or others. Only `evaluate_run` loads a backend."""
+"""Evaluate the model of a run on labeled images: its own splits, or others. Only `evaluate_run` loads a backend."""
 
 from pathlib import Path
 

@@ -12,7 +12,7 @@ from zoo.reports.missing_outputs import draw_missing_outputs
 from zoo.runs.call_format import format_call
 from zoo.runs.closing_lines import format_closing_line, format_finished_before
 from zoo.runs.data import check_same_data, get_data_option, reload_run_dataset
-from zoo.runs.device_choice import prepare_run_device
+from zoo.runs.session_device import prepare_run_device
 from zoo.runs.progress_display import make_progress_display
 from zoo.runs.run import Run
 from zoo.runs.session import Session

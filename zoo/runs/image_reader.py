@@ -1,4 +1,4 @@
-"""What a model for images classifies: image files, arrays, Pillow images and labelled images. No backend is loaded."""
+"""What a model for images classifies: image files, arrays, Pillow images and labeled images. No backend is loaded."""
 
 import os
 

@@ -98,10 +98,10 @@ class Run:
         return load_run_model(self.path, checkpoint)
 
     def evaluate(self, data=None, *, split="test", checkpoint="best", data_dir=None, batch_size=None):
-        """Evaluate the model on labelled images, or texts for a run on texts.
+        """Evaluate the model on labeled images, or texts for a run on texts.
 
         Args:
-            data: None for the run's own data; or other labelled images, anything that `zoo.load_data` takes. Of a
+            data: None for the run's own data; or other labeled images, anything that `zoo.load_data` takes. Of a
                 source with splits, `split` is evaluated; of a folder of class folders, a pair (images, labels) or an
                 .npz file with one pair, every image. An .npz file has the arrays x_test and y_test, or test_images and
                 test_labels; docs/report.md lists the others. The classes of folders and datasets are matched to the

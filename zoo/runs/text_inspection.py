@@ -40,7 +40,7 @@ class TextInspection:
     def note(self):
         """What of the text the model does not see, and whose filters read more words than it has, a str."""
         num_words = int((self._prepared.tokens >= ngrams.MIN_TOKEN).sum())
-        too_short = [f"n-grams of {convolution.name} have {convolution.kernel_size[0]} words, and the text has {num_words}"
+        too_short = [f"n-grams of {convolution.name} have {convolution.kernel_size[0]} words, the text has {num_words}"
                      for _, convolution in ngrams.find_token_convolutions(self._model)
                      if convolution.kernel_size[0] > num_words]
         return "; ".join(filter(None, (self._prepared.transformations, *too_short)))

@@ -1,4 +1,4 @@
-"""What a model for texts classifies: texts, their files, token ids and labelled texts. No backend is loaded."""
+"""What a model for texts classifies: texts, their files, token ids and labeled texts. No backend is loaded."""
 
 import os
 from collections import namedtuple

@@ -13,9 +13,9 @@ class Augmentation:
 
     flip: bool = False  # horizontal flip with probability 0.5
     crop: int = 0  # pixels of zero padding on each side, followed by a random crop of the original size
-    rotation: float = 0.0  # maximum angle about the centre, degrees, in either direction
+    rotation: float = 0.0  # maximum angle about the center, degrees, in either direction
     shift: float = 0.0  # maximum translation in either direction, as a fraction of the height and of the width
-    cutout: int = 0  # side of a square of zeros, pixels, centred on a random pixel (DeVries & Taylor 2017)
+    cutout: int = 0  # side of a square of zeros, pixels, centered on a random pixel (DeVries & Taylor 2017)
     mixup: float = 0.0  # alpha: two images are blended with weights from Beta(alpha, alpha) (Zhang et al. 2017)
     cutmix: float = 0.0  # alpha: the fraction outside the pasted box is Beta(alpha, alpha) (Yun et al. 2019)
 

@@ -87,7 +87,7 @@ def scale_to_pixel_offsets(draws, max_pixels):
 def invert_affine(shape, flip, angle, dy, dx):
     """Return the six columns of AFFINE, each (count,).
 
-    The image is flipped where `flip` is 1, rotated counterclockwise about its centre by `angle` degrees, and translated
+    The image is flipped where `flip` is 1, rotated counterclockwise about its center by `angle` degrees, and translated
     by `dy` pixels down and `dx` pixels to the right; the map is the inverse, from output pixels to input pixels.
     """
     center_y, center_x = (shape[0] - 1) / 2, (shape[1] - 1) / 2
@@ -99,7 +99,7 @@ def invert_affine(shape, flip, angle, dy, dx):
 
 
 def make_boxes(shape, draws_y, draws_x, height, width):
-    """Return top, left, bottom, right, each (count,), of randomly centred boxes, clipped at the border."""
+    """Return top, left, bottom, right, each (count,), of randomly centered boxes, clipped at the border."""
     top = np.floor(draws_y * shape[0]) - height // 2
     left = np.floor(draws_x * shape[1]) - width // 2
     return [np.clip(top, 0, shape[0]), np.clip(left, 0, shape[1]),

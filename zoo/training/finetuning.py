@@ -38,7 +38,7 @@ FINETUNE_STRATEGIES = {
                      "backbone would overfit; only the head is trained"),
     "large-similar": FineTuneStrategy(
         0.5, 1, True, "many images, similar to the pretraining data: the upper half of the backbone is trained too, at "
-                      "a low learning rate, after the head; edge and colour features stay frozen"),
+                      "a low learning rate, after the head; edge and color features stay frozen"),
     "small-different": FineTuneStrategy(
         1, 0.5, False, "few images, unlike the pretraining data: the last layers are too task-specific, so the head is "
                        "attached to a mid-level layer; nothing else is trained"),
@@ -227,8 +227,8 @@ def make_stage_recipes(finetune_options, recipe, is_fully_frozen):
     strategy = FINETUNE_STRATEGIES[finetune_options.strategy] if finetune_options.strategy else None
     head_recipe = None
     if is_fully_frozen and finetune_options.backbone_learning_rate is not None:
-        raise UserError("backbone_learning_rate=... is for pretrained layers that are trained, but the whole backbone is "
-                        "frozen; give freeze='none' or the name of a layer, or omit backbone_learning_rate=...")
+        raise UserError("backbone_learning_rate=... is for pretrained layers that are trained, but the whole backbone "
+                        "is frozen; give freeze='none' or the name of a layer, or omit backbone_learning_rate=...")
     if strategy.two_stage if strategy else finetune_options.two_stage:
         if is_fully_frozen:
             raise UserError("two stages require a backbone that is not fully frozen; freeze none of it, or freeze "

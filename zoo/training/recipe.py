@@ -73,8 +73,8 @@ class Recipe:
     ema_momentum: float = define_field(0.0, "decay per step of an exponential moving average (EMA) of the weights, "
                                        "which is validated, tested and saved; limited to (1 + t) / (10 + t) at step t; "
                                        "0: no average", 0.999)
-    batch_size: int = define_field(128,
-                                   "batch size: number of images in a training step, over all GPUs and hosts together", 64)
+    batch_size: int = define_field(128, "batch size: number of images in a training step, over all GPUs and hosts "
+                                   "together", 64)
     epochs: int = define_field(30, "number of epochs: passes over the training split; early stopping can reduce it", 60)
     loss: str = define_field("cross_entropy", "loss function; map_distance: equation 9 of LeCun et al. 1998, for "
                              "lenet5_1998", choices=LOSSES)

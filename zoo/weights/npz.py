@@ -44,7 +44,8 @@ def check_names(path, archive, members):
     pickled = next((name for name, info in members.items() if read_header(archive, info)[1].hasobject), None)
     if pickled is not None:
         raise UserError(f"{path} has an array of Python objects, {pickled}.npy, which is not opened, because "
-                        "unpickling can execute code; if you trust it, two lines convert a state dict in it to a readable file: "
+                        "unpickling can execute code; if you trust it, two lines convert a state dict in it to a "
+                        "readable file: "
                         f"import numpy, torch; torch.save({{name: torch.tensor(array) for name, array in numpy.load("
                         f"{path.name!r}, allow_pickle=True)[{pickled!r}].item().items()}}, 'weights.pt')")
     if find_image_arrays(members):

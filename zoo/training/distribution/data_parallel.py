@@ -58,9 +58,9 @@ class DataParallel:
     def wrap_optimizer(self, optimizer):
         """Return `optimizer` such that clipping and loss scaling see the gradient of the whole batch."""
         if self.devices > 1 and keras.backend.backend() == "tensorflow":
-            from zoo.training.distribution import mirrored
+            from zoo.training.distribution import tensorflow_strategy
 
-            mirrored.all_reduce_before_clipping(optimizer, self.devices)
+            tensorflow_strategy.all_reduce_before_clipping(optimizer, self.devices)
         return optimizer
 
 
@@ -105,9 +105,9 @@ def distribute_over_devices(backend, gpus):
     if len(device_names) == 1:
         return SINGLE_DEVICE
     if backend == "tensorflow":
-        from zoo.training.distribution import mirrored
+        from zoo.training.distribution import tensorflow_strategy
 
-        return DataParallel(len(device_names), mirrored.create_mirrored_strategy())
+        return DataParallel(len(device_names), tensorflow_strategy.create_mirrored_strategy())
     return DataParallel(len(device_names),
                         keras.distribution.DataParallel(devices=device_names, auto_shard_dataset=False))
 

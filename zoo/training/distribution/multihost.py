@@ -1,7 +1,7 @@
 """Several hosts that train one model: they meet, agree on every step, and end together when one of them is lost.
 
 JAX exchanges tensors, values and requests to stop. Where a host is lost it aborts the process, or waits; so the
-connections of zoo.training.distribution.meeting stay, and the first to end is reported.
+connections of zoo.training.distribution.rendezvous stay, and the first to end is reported.
 """
 
 import collections
@@ -19,7 +19,7 @@ import traceback
 from zoo import env
 from zoo.errors import UserError
 from zoo.training import provenance
-from zoo.training.distribution import meeting
+from zoo.training.distribution import rendezvous
 from zoo.training.run_config import flatten_run_config
 from zoo.training.stopping import Stopper
 from zoo.utils.flag_names import translate_keywords
@@ -45,7 +45,7 @@ class HostGroup:
         import jax
 
         delay_abort()
-        host, port = meeting.split_address(self.addresses[0])
+        host, port = rendezvous.split_address(self.addresses[0])
         jax.distributed.initialize(f"{host}:{port + 1}", len(self.addresses), self.index,
                                    cluster_detection_method="deactivate",
                                    coordinator_bind_address=f"{env.get_bind_address(host)}:{port + 1}")
@@ -96,7 +96,7 @@ class HostGroup:
         with self.lock:
             for connection in self.connections.values():
                 with contextlib.suppress(OSError):  # the watching thread detects it
-                    meeting.send(connection, message)
+                    rendezvous.send(connection, message)
 
     def _send_heartbeats(self):
         while not self.closed.wait(HEARTBEAT_INTERVAL):
@@ -105,8 +105,8 @@ class HostGroup:
     def _watch(self, host, connection):
         """Read the messages of a host: "alive", "closed", or the index of a host that is lost."""
         lost_host = host
-        with contextlib.suppress(*meeting.BROKEN_CONNECTION):
-            while (message := meeting.receive(connection)) == "alive":
+        with contextlib.suppress(*rendezvous.BROKEN_CONNECTION):
+            while (message := rendezvous.receive(connection)) == "alive":
                 pass
             if message == "closed":
                 return
@@ -143,7 +143,7 @@ def leave_hosts(method):
         except KeyboardInterrupt:
             status, message = 130, "\ninterrupted"
         except Exception:
-            time.sleep(meeting.HEARTBEAT_TIMEOUT)
+            time.sleep(rendezvous.HEARTBEAT_TIMEOUT)
             status, message = 1, traceback.format_exc().rstrip()
         session.host_group.closed.set()
         print(message, file=sys.stderr, flush=True)
@@ -187,9 +187,9 @@ def delay_abort():
     library.signal(signal.SIGABRT, ctypes.cast(library.sleep, ctypes.c_void_p))
 
 
-def connect_hosts(addresses, index, settings, timeout=meeting.CONNECT_TIMEOUT):
-    """Return the HostGroup of host `index` once all hosts are connected; see `meeting.meet`."""
-    return HostGroup(addresses, index, meeting.meet(addresses, index, settings, timeout))
+def connect_hosts(addresses, index, settings, timeout=rendezvous.CONNECT_TIMEOUT):
+    """Return the HostGroup of host `index` once all hosts are connected; see `rendezvous.meet`."""
+    return HostGroup(addresses, index, rendezvous.meet(addresses, index, settings, timeout))
 
 
 def collect_shared_settings(run_config, dataset):
