@@ -59,8 +59,8 @@ data = Dataset(None, split_of(51, 1), split_of(21, 2), None, "", ())  # the last
 if devices == 1:
     sharing = data_parallel.SINGLE_DEVICE
 elif backend == "tensorflow":
-    from zoo.training.distribution import mirrored
-    sharing = data_parallel.DataParallel(2, mirrored.create_mirrored_strategy())
+    from zoo.training.distribution import tensorflow_strategy
+    sharing = data_parallel.DataParallel(2, tensorflow_strategy.create_mirrored_strategy())
 else:
     sharing = data_parallel.distribute_over_devices(backend, 0)
 assert sharing.devices == devices

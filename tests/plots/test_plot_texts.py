@@ -154,10 +154,11 @@ def test_curves_show_the_last_values_and_the_best(draw_figure):
     assert [text.lower() for text in texts].count("epoch") == 2
 
 
-def test_best_is_the_first_of_equals_and_never_nan():
-    history = history_of(4)
-    history["val_accuracy"] = np.array([0.5, 0.8, np.nan, 0.8])
-    assert find_best_epoch(history) == 2
+@pytest.mark.parametrize("losses, best", [([0.9, 0.5, 0.1, 0.5], 2), ([0.9, 0.5, 0.1, 0.4], 4),
+                                          ([0.9, np.nan, 0.1, 0.5], 4)])
+def test_best_of_equal_accuracies_has_the_lower_loss_and_is_never_nan(losses, best):
+    history = history_of(4) | {"val_accuracy": np.array([0.5, 0.8, np.nan, 0.8]), "val_loss": np.array(losses)}
+    assert find_best_epoch(history) == best
 
 
 @pytest.mark.parametrize(("epochs", "ticks"), [(1, "1"), (3, "1 2 3"), (60, "10 20 30 40 50 60")])

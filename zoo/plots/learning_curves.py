@@ -38,9 +38,10 @@ def plot_learning_curves(history, *, title, subtitle="", best_epoch=None):
 
 
 def find_best_epoch(history):
-    """Return the first epoch (counted from 1) with the highest validation accuracy."""
+    """Return the best epoch, counted from 1, as the checkpoints choose it: by validation accuracy, then by loss."""
     accuracy = np.where(np.isfinite(history["val_accuracy"]), history["val_accuracy"], -1)
-    return int(history["epoch"][np.argmax(accuracy)])
+    loss = np.where(np.isfinite(history["val_loss"]), history["val_loss"], np.inf)
+    return int(history["epoch"][np.lexsort((loss, -accuracy))[0]])
 
 
 def _draw_loss(axes, history, best_epoch):

@@ -7,6 +7,7 @@ import numpy as np
 
 from zoo.diagrams.html import read_asset, render_template
 from zoo.plots import metric_series
+from zoo.plots.learning_curves import find_best_epoch
 from zoo.plots.text_layout import pluralize
 from zoo.reports import charts, embedding, evaluation_section
 from zoo.training import calibration, run_files
@@ -48,10 +49,7 @@ def resolve_best_epoch(history, result):
     """Return the 1-based epoch with the best validation accuracy; 0 before the first epoch has finished."""
     if result:
         return int(result["best_epoch"])
-    if not history:
-        return 0
-    accuracy = np.where(np.isfinite(history["val_accuracy"]), history["val_accuracy"], -1)
-    return int(np.argmax(accuracy)) + 1
+    return find_best_epoch(history) if history else 0
 
 
 # ------------------------------------------------------------------------------------------------------------ results

@@ -128,7 +128,7 @@ class Run:
         """
         from zoo.runs import evaluation
 
-        run_config.find_checkpoint(self.path, checkpoint)
+        self._check_checkpoint(checkpoint)
         if data is None:
             images = evaluation.load_own_split(self.path, self.config, split, data_dir)
         else:
