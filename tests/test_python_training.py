@@ -427,6 +427,14 @@ def test_automatic_names_of_keras_do_not_matter():
                                                  info).digest != wider.digest
 
 
+@pytest.mark.parametrize("one, other", [(layers.Dropout(0.2), layers.Dropout(0.5)),
+                                        (layers.Activation("relu"), layers.Activation("elu"))])
+def test_a_model_with_other_settings_is_another_one(one, other):
+    info = zoo.load_data("digits", limit=10).info
+    assert len({custom_model.make_custom_model_config(make_sequential(layer, layers.Dense(10)), info).digest
+                for layer in (one, other)}) == 2
+
+
 def test_a_model_under_another_automatic_name_resumes(tmp_path):
     models = [make_sequential(layers.Dense(10)) for _ in range(2)]
     assert models[0].name != models[1].name

@@ -93,7 +93,37 @@ def test_inspect_takes_files_pillow_images_and_arrays(run, image, tmp_path):
     assert page == tmp_path / "look.html" and "C3" in page.read_text()
 
 
+def test_predict_gives_a_row_for_each_path(run, image, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, pixels in (("a.png", image[..., 0]), ("b.png", image[::-1, :, 0]), ("c.png", image[:, ::-1, 0])):
+        Image.fromarray(pixels).save(tmp_path / name)
+    a, b, c = run.predict([tmp_path / "a.png", tmp_path / "b.png", tmp_path / "c.png"])
+    assert np.array_equal(run.predict([f"~/{name}.png" for name in "abac"]), [a, b, a, c])
+
+
+def test_files_and_pillow_images_are_turned_alike(run, image, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # EXIF orientation: rotated
+    Image.fromarray(image[..., 0]).save(tmp_path / "rotated.png", exif=exif)
+    with Image.open(tmp_path / "rotated.png") as rotated:
+        assert np.array_equal(run.inspect(rotated).image, run.inspect(tmp_path / "rotated.png").image)
+        assert np.array_equal(run.inspect(rotated).image, np.rot90(image, -1))
+
+
+def test_sixteen_bits_that_pillow_does_not_decode_are_refused(run, tmp_path):
+    write_ppm(tmp_path / "deep.ppm", np.full((28, 28, 3), 4095, np.uint16))
+    for call in (run.inspect, run.predict):
+        with Image.open(tmp_path / "deep.ppm") as deep, pytest.raises(UserError, match="16 bits.*path"):
+            call(deep)
+
+
+def write_ppm(path, pixels):
+    height, width, _ = pixels.shape
+    path.write_bytes(b"P6 %d %d 65535\n" % (width, height) + pixels.astype(">u2").tobytes())
+
+
 @pytest.mark.parametrize("call, part", [
+    (lambda run, image: run.predict(["a.png", Image.fromarray(image[..., 0])]), "kinds"),
     (lambda run, image: run.inspect("nowhere.png"), "nowhere.png"),
     (lambda run, image: run.inspect(image / 255.0), "float64"),
     (lambda run, image: run.inspect(image[None]), "(1, 28, 28, 1)"),
@@ -142,6 +172,10 @@ def test_compare_runs(run, tmp_path):
     for html in (comparison._repr_html_(), (tmp_path / "both.html").read_text()):
         assert "a&lt;b&gt;" in html and "a<b>" not in html
     assert comparison.save(tmp_path / "both.png").read_bytes().startswith(PNG)
+    config = json.loads((other.path / "run.json").read_text())
+    config["dataset"]["fingerprint"] = "of other images"
+    (other.path / "run.json").write_text(json.dumps(config))
+    assert "±" not in str(zoo.compare_runs([run, other.path]))  # these do not differ in the seed alone
 
 
 def test_a_run_from_scratch_and_one_from_pretrained_weights_differ_by_their_settings(run, tmp_path):

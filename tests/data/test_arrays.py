@@ -231,6 +231,8 @@ def test_images_are_indexed_like_an_array():
     ({"train": train_pair(), "class_names": ["a", "b", "c"]}, ("class_names", 3, 2, "'c'")),
     ({"train": train_pair(), "class_names": ["a", "a"]}, ("class_names", "'a'")),
     ({"train": train_pair(), "class_names": "ab"}, ("class_names", "'ab'")),
+    ({"train": train_pair(), "class_names": {"dog": 1, "cat": 0}}, ("class_names", "'dog'")),
+    ({"train": train_pair(), "class_names": {"dog"}}, ("class_names", "{'dog'}")),
     ({"train": train_pair(), "class_names": [1, 2]}, ("class_names", "[1, 2]")),
     ({"train": train_pair(), "validation": (make_images(2, 4, 6, 1), [0, 1])},
      ("validation", "(4, 6, 1)", "(4, 6, 3)")),

@@ -158,6 +158,13 @@ def test_a_cache_that_cannot_be_written(no_network, tmp_path):
     check_message(error.value, "mnist", tmp_path / "keras-home" / "datasets", "--data-dir")
 
 
+def test_a_cache_with_a_folder_in_place_of_the_file(tmp_path):
+    (keras_datasets(tmp_path) / "mnist.npz").mkdir(parents=True)
+    with pytest.raises(UserError) as error:
+        load_dataset_by_name("mnist")
+    check_message(error.value, "mnist", keras_datasets(tmp_path))
+
+
 def test_the_source_of_cifar_is_its_folder(tmp_path):
     write_folder(tmp_path / "cifar-10-batches-bin", files10(binary, ".bin"))
     data = load_dataset_by_name("cifar10", data_dir=tmp_path)

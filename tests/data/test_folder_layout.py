@@ -123,6 +123,8 @@ def test_images_in_no_class_beside_a_split_are_noted(tmp_path, held_out):
     ({"cat": ("train", "test"), "dog": ("train", "test")}, ("owl",), ("cat/train", "test/cat")),
     ({"color": ("oak", "pine"), "grayscale": ("oak", "pine")}, (), ("color/", "grayscale/", "oak", "pine")),
     ({"first": ("oak", "pine"), "second": ("elm", "oak", "pine")}, (), ("first/", "second/", "oak", "pine")),
+    ({"bus": ("cam1", "cam2"), "car": ("cam1", "cam2"), "train": ("cam1", "cam2")}, (), ("train/", "bus/")),
+    ({"pets/train": ("cat", "dog"), "pets/test": ("cat", "dog")}, ("sample",), ("pets/", "splits")),
 ])
 def test_ambiguous_layouts_are_refused(tmp_path, folders, images, names):
     for name, classes in folders.items():
@@ -162,6 +164,13 @@ def test_labels_from_file_names_apply_to_train_only(tmp_path):
     dataset = load(tmp_path, labels_from="filename")
     assert dataset.info.class_names == ("cat", "dog") and sum(sizes(dataset)) == 30
     assert any("test/" in note and "10 images" in note for note in dataset.notes)
+
+
+def test_labels_from_file_names_without_train_are_ambiguous_beside_a_split(tmp_path):
+    write(tmp_path, ("test",), 10)
+    for index in range(10):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{('cat', 'dog')[index % 2]}.{index}.png")
+    check_text(refusal_message(tmp_path, labels_from="filename"), "test/", "train/")
 
 
 def test_files_of_operating_systems_and_programs_are_skipped(tmp_path):

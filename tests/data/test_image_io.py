@@ -142,3 +142,5 @@ def test_images_of_folders_are_found_once_and_in_order(tmp_path):
     files, notes = image_files.find_image_files([tmp_path / "b.PNG", tmp_path, tmp_path / "a.txt"])
     assert [str(path.relative_to(tmp_path)) for path in files] == ["b.PNG", "a/c.jpeg", "a.txt"]
     assert "2 .txt" in notes[0] and len(notes) == 1
+    again, _ = image_files.find_image_files([tmp_path / "b.PNG", tmp_path / "a" / "c.jpeg", tmp_path / "b.PNG"])
+    assert [path.name for path in again] == ["b.PNG", "c.jpeg", "b.PNG"]  # a row for each

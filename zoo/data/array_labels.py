@@ -113,9 +113,11 @@ def check_held_out_labels(labels, plural):
 
 
 def check_class_names(class_names):
-    names = () if isinstance(class_names, str) else tuple(class_names)
+    # a set has no order, and that of a dict need not be the order of its labels
+    names = () if isinstance(class_names, (str, dict, set, frozenset)) else tuple(class_names)
     if not names or not all(isinstance(name, str) for name in names):
-        raise UserError(f"class_names must be a list of names, such as ['cat', 'dog']; got {class_names!r}")
+        raise UserError(f"class_names must be a list of names, in the order of the labels, such as ['cat', 'dog']; "
+                        f"got {class_names!r}")
     duplicate = next((name for name in names if names.count(name) > 1), None)
     if duplicate is not None:
         raise UserError(f"class_names contains the name {duplicate!r} twice; give each class a unique name")

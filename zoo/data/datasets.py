@@ -82,7 +82,7 @@ def locate_or_download(info, data_dir):
         if layout := find_layout(folder, info.name):
             return layout
     download_dataset(info, cache)
-    return find_layout(cache, info.name)
+    return require_layout(cache, info.name)
 
 
 def make_published_dataset(info, layout, arrays, limit):

@@ -25,7 +25,8 @@ class FolderImages:
         self.white_levels, self.notes = {}, ()
         known_levels, pixel_ranges = dict(white_levels or {}), {}
         indices = np.arange(len(listing))
-        self.sizes, self.is_grayscale = np.zeros((len(listing), 2), np.int32), np.zeros(len(listing), bool)
+        self.sizes = np.zeros((len(listing), 2), np.int32)
+        self.is_grayscale, self.has_alpha = np.zeros((2, len(listing)), bool)
         if len(listing) * int(np.prod(shape)) <= max_cache_bytes:
             self.cache = self.read(indices, "reading images", known_levels, pixel_ranges)
         else:
@@ -34,7 +35,7 @@ class FolderImages:
             pixel_ranges = {index: (kind, None) for index, kind in pixel_ranges.items()}
             pixel_ranges |= self.measure_pixel_ranges(indices)
         self.white_levels, notes = resolve_white_levels(known_levels, [*pixel_ranges.values()])
-        self.notes = (*notes, *note_conversions(self.sizes, self.is_grayscale, shape))
+        self.notes = (*notes, *note_conversions(self.sizes, self.is_grayscale, self.has_alpha, shape))
         if self.cache is not None and pixel_ranges:
             indices = np.array(sorted(pixel_ranges), np.int64)
             self.cache[indices] = self.read(indices, "reading images")
@@ -85,8 +86,8 @@ class FolderImages:
         self.run_in_threads(check_header, np.arange(len(self.listing)), "checking image headers")
 
     def record_header(self, row, header):
-        """Record the size and color of an image for `note_conversions`; return the kind of its pixels."""
-        self.sizes[row], self.is_grayscale[row] = header.size, header.is_grayscale
+        """Record the size, color and transparency of an image for `note_conversions`; return the kind of its pixels."""
+        self.sizes[row], self.is_grayscale[row], self.has_alpha[row] = header.size, header.is_grayscale, header.has_alpha
         return header.pixel_kind
 
     def run_in_threads(self, task, indices, description):
@@ -101,13 +102,16 @@ def note_darkness(pixels):
             "these files, multiply their values so that it becomes 255",) if maximum < NEARLY_BLACK else ()
 
 
-def note_conversions(sizes, is_grayscale, shape):
+def note_conversions(sizes, is_grayscale, has_alpha, shape):
     """Return a tuple with one line on how images are converted to `shape`; () if they are not converted.
 
-    sizes: (n, 2), height and width of each image; is_grayscale: bool (n,).
+    sizes: (n, 2), height and width of each image; is_grayscale, has_alpha: bool (n,).
     """
     height, width, channels = shape
     parts = []
+    if has_alpha.any():
+        scope = "" if has_alpha.all() else f" in {np.count_nonzero(has_alpha):,} of {len(sizes):,} images"
+        parts.append(f"transparency composited over white{scope}")
     if channels == 1 and not is_grayscale.all():
         scope = f" in {np.count_nonzero(~is_grayscale):,} of {len(sizes):,} images" if is_grayscale.any() else ""
         parts.append(f"color converted to grayscale{scope}")

@@ -57,6 +57,10 @@ def find_split_folders(folder, labels_from, skipped):
     if labels_from == "filename":
         splits = {name: parse_split_name(name) for name in split_folders}
         parts = resolve_split_folders(folder, splits) if "train" in splits.values() else {}
+        if splits and not parts:
+            name = replace_surrogates(split_folders[0])
+            raise UserError(f"{folder} is ambiguous: {name}/ is either a split, without training images in a folder "
+                            f"train, or a folder like any other; move the other images into train/, or rename {name}/")
     else:
         parts = find_nested_splits(folder, folders, split_folders)
     if not parts:
@@ -93,13 +97,22 @@ def find_nested_splits(folder, folders, split_folders):
         check_flat_folders(folder, split_folders, others)
         return {}
     parts = resolve_split_folders(folder, nested)
-    siblings = [name for name in others if not list_image_folders(os.path.join(folder, name))]  # possibly classes
-    if siblings and len(nested) == 1:
+    if len(nested) == 1:
         (name,), (split,) = nested, parts
+        siblings = list_possible_classes(folder, name, others)
+    if len(nested) == 1 and siblings:
         raise UserError(f"{folder} is ambiguous: {replace_surrogates(name)}/ is either the {split} split, or a class "
                         f"like {replace_surrogates(siblings[0])}/; move the class folders into train/, or rename "
                         f"{replace_surrogates(name)}/")
     return parts
+
+
+def list_possible_classes(folder, split_folder, others):
+    """Return those of `others` that are classes if `split_folder` is one: without subfolders, or with the same ones."""
+    shared = {*list_image_folders(os.path.join(folder, split_folder))}
+    subfolders = {name: list_image_folders(os.path.join(folder, name)) for name in others}
+    return [name for name in others
+            if not subfolders[name] or len(shared & {*subfolders[name]}) > 1 and not parse_split_word(name)]
 
 
 def find_splits_by_word(folder, folders):
@@ -129,15 +142,23 @@ def check_flat_folders(folder, split_folders, others):
 
 
 def check_inner_splits(folder, classes):
-    """Raise UserError if several class folders contain splits: test images must not become training images."""
-    def list_splits(name):
-        return {parse_split_name(subfolder) for subfolder in list_image_folders(os.path.join(folder, name))} - {None}
+    """Raise UserError if class folders contain splits: test images must not become training images.
 
-    divided = [name for name in classes if len(list_splits(name)) > 1]
+    A single one may be a class, unless its splits contain folders, as a dataset has them.
+    """
+    def list_split_folders(name):
+        return [subfolder for subfolder in list_image_folders(os.path.join(folder, name))
+                if parse_split_name(subfolder)]
+
+    divided = [name for name in classes if len(set(map(parse_split_name, list_split_folders(name)))) > 1]
+    if len(divided) == 1 and any(list_image_folders(os.path.join(folder, divided[0], subfolder))
+                                 for subfolder in list_split_folders(divided[0])):
+        name = replace_surrogates(divided[0])
+        raise UserError(f"{folder} is ambiguous: {name}/ is either a dataset with splits, or a class; give "
+                        f"{folder}/{name}, or move the images of the class up into {name}/")
     if len(divided) > 1:
         name = replace_surrogates(divided[0])
-        subfolders = list_image_folders(os.path.join(folder, divided[0]))
-        first, second = [replace_surrogates(subfolder) for subfolder in subfolders if parse_split_name(subfolder)][:2]
+        first, second = map(replace_surrogates, list_split_folders(divided[0])[:2])
         raise UserError(f"{folder} is ambiguous: {name}/{first} and {name}/{second} are either splits, or part of one "
                         f"class; put the splits above the classes, as {first}/{name} and {second}/{name}, or rename "
                         f"{first} and {second}")

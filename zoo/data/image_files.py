@@ -5,11 +5,10 @@ import os
 import stat
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from zoo.data import image_formats
 from zoo.errors import UserError
-from zoo.utils.io import describe_file_kind, replace_surrogates
+from zoo.utils.io import describe_file_kind, expand_user, replace_surrogates
 
 # Files and folders that operating systems and programs create, in lower case.
 SYSTEM_FOLDERS = frozenset(("__macosx", "@eadir", "#recycle", "#snapshot", "__pycache__", "$recycle.bin",
@@ -141,10 +140,12 @@ def describe_special_file(path):
 def find_image_files(paths):
     """Return (image files, notes) of `paths`: the files themselves, and all images of folders at any depth, by name.
 
-    Raises UserError for a path that does not exist, and for a folder without images.
+    A file is listed as often as it is given, and once more only for the first of the folders that contain it, unless it
+    is given itself. Raises UserError for a path that does not exist, and for a folder without images.
     """
-    files, skipped = [], SkippedEntries()
-    for path in map(Path, paths):
+    paths = [*map(expand_user, paths)]
+    files, skipped, listed = [], SkippedEntries(), {path for path in paths if not path.is_dir()}
+    for path in paths:
         if path.is_dir():
             folder_skipped = SkippedEntries()
             images = [path / file for file in walk_images(path, folder_skipped, os.path.join(path, ""))]
@@ -152,13 +153,14 @@ def find_image_files(paths):
                 reason = f": {'; '.join(folder_skipped.format_notes())}" if folder_skipped.format_notes() else ""
                 raise UserError(f"{path} contains no images{reason}; supported extensions: "
                                 f"{', '.join(sorted(image_formats.list_image_extensions()))}")
-            files += images
+            files += [image for image in images if image not in listed]
+            listed.update(images)
             merge_skipped(skipped, folder_skipped)
         elif os.path.lexists(path):
             files.append(path)
         else:
             raise UserError(f"{path} does not exist; give image files, or folders of them")
-    return list(dict.fromkeys(files)), skipped.format_notes()
+    return files, skipped.format_notes()
 
 
 def merge_skipped(skipped, other):

@@ -21,8 +21,8 @@ BRIGHT_THRESHOLD = 0.5  # fraction of white above which a border is bright
 
 ROTATED_ORIENTATIONS = (5, 6, 7, 8)  # of EXIF: height and width are swapped
 
-# The kind of the pixels (see bit_depth), the size (height, width), and whether the image is grayscale
-ImageHeader = namedtuple("ImageHeader", "pixel_kind size is_grayscale")
+# The kind of the pixels (see bit_depth), the size (height, width), whether the image is grayscale, and has transparency
+ImageHeader = namedtuple("ImageHeader", "pixel_kind size is_grayscale has_alpha")
 # uint8 (height, width, channels), a str and a bool; see `prepare_image`
 PreparedImage = namedtuple("PreparedImage", "pixels transformations has_bright_border")
 
@@ -61,6 +61,20 @@ def decode_image(path):
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception as error:  # which exceptions decoders raise for damaged files is undocumented
         raise UserError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
+
+
+def prepare_pil_image(image, name):
+    """Return a Pillow image of the user's as load_image returns that of a file; name: of the image in messages.
+
+    Raises UserError, in one line, for an image that cannot be decoded, or of which Pillow decodes only the upper bits.
+    """
+    if sixteen_bits.get_raw_mode(image):
+        raise UserError(f"{name} has 16 bits per color channel, of which Pillow decodes 8; give the path of its file")
+    try:
+        image.load()
+        return apply_exif_orientation(bit_depth.mark_inverted(image))
+    except Exception as error:  # which exceptions decoders raise for damaged files is undocumented
+        raise UserError(f"{name} cannot be read: {' '.join(str(error).split())}") from None
 
 
 def decode_raw_mode(path, raw_mode):
@@ -104,7 +118,8 @@ def check_image_header(path):
 
 def get_image_header(image):
     """Return the ImageHeader of a Pillow image, without applying its EXIF orientation."""
-    return ImageHeader(bit_depth.get_pixel_kind(image), (image.height, image.width), image.mode not in COLOR_MODES)
+    return ImageHeader(bit_depth.get_pixel_kind(image), (image.height, image.width), image.mode not in COLOR_MODES,
+                       image.has_transparency_data)
 
 
 def prepare_image(image, shape, white_levels=None):

@@ -46,13 +46,7 @@ def prepare_pil_images(images, shape, white_levels=None):
     white_levels: how images of more than eight bits are scaled; see bit_depth.
 
     Raises:
-        UserError: for an image whose pixels cannot be read.
+        UserError: for an image whose pixels cannot be read, or only their upper bits.
     """
-    pixels = []
-    for index, image in enumerate(images):
-        try:
-            upright = image_io.apply_exif_orientation(image)
-        except Exception as error:  # which exceptions decoders raise for damaged files is undocumented
-            raise UserError(f"the image at index {index} cannot be read: {' '.join(str(error).split())}") from None
-        pixels.append(image_io.prepare_image(upright, shape, white_levels).pixels)
-    return np.stack(pixels)
+    images = [image_io.prepare_pil_image(image, f"the image at index {index}") for index, image in enumerate(images)]
+    return np.stack([image_io.prepare_image(image, shape, white_levels).pixels for image in images])

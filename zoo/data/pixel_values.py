@@ -4,6 +4,7 @@ import numpy as np
 
 from zoo.errors import UserError
 
+MIN_PIXEL_MAXIMUM = 2  # the maximum of floats on the scale 0 to 255; between 1 and this, 0 to 1 was probably exceeded
 CHUNK_SIZE = 64  # images converted at a time, to limit the memory of their float64 copies
 
 
@@ -34,6 +35,9 @@ def to_uint8(images):
     if scale == 1 and max_values[small] <= 1:
         raise UserError(f"the {small} images have values up to {max_values[small]:g}, but the {large} images up to "
                         f"{max_values[large]:g}; give the floats of all splits on the same scale, 0 to 1 or 0 to 255")
+    if scale == 1 and max_values[large] < MIN_PIXEL_MAXIMUM:
+        raise UserError(f"the {large} images are floats of at most {max_values[large]:g}, neither on the scale 0 to 1 nor "
+                        "0 to 255; clip them to 1, or give pixels from 0 to 255")
     notes.append(f"the {' and '.join(max_values)} images are floats of at most {max_values[large]:g}: "
                  + ("assumed to be on the scale 0 to 1, multiplied by 255 and rounded" if scale == 255 else
                     "assumed to be on the scale 0 to 255, rounded"))

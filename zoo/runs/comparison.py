@@ -118,13 +118,17 @@ class Comparison:
         return f'{html}<img alt="curves" width="{size["width"]}" src="{to_data_uri(content, "image/png")}">'
 
 
+# The fields of run.json's dataset that runs with different seeds share
+DATASET_FIELDS = ("name", "class_names", "train", "validation", "test", "fingerprint")
+
+
 def group_seed_runs(runs):
     """Return a SeedGroup for each set of two or more finished runs that differ only in the seed."""
     groups = {}
     for run in runs:
         if run.result:
             fields = {name: value for name, value in get_config_fields(run).items() if name not in ("seed", "device")}
-            dataset = {name: run.config["dataset"].get(name) for name in ("name", "class_names", "train", "test")}
+            dataset = {name: run.config["dataset"].get(name) for name in DATASET_FIELDS}
             groups.setdefault(to_json_key([run.config["model"], dataset, fields]), {}).setdefault(
                 to_json_key(run.config.get("seed")), run)  # a repeated seed is the same run, not another one
     return [_make_seed_group([*runs_by_seed.values()]) for runs_by_seed in groups.values() if len(runs_by_seed) > 1]

@@ -95,7 +95,7 @@ def describe_run_data(config):
 def advise_same_data(config, dataset, option):
     """Return how to give the data of `config`, the "dataset" of run.json, in place of another Dataset."""
     if config.get("kind") == "arrays":
-        return "give the same arrays with dataset=..."
+        return "give the same arrays with dataset=... (with validation_data and test_data: dataset=zoo.load_data(...))"
     if "kind" in config or ("kind" not in dataset.origin and dataset.info.name == config["name"]):
         return f"give the same files with {option}=..."
     return f"give dataset={config['name']!r}"
@@ -114,7 +114,7 @@ def to_pil_image(image):
             raise UserError(f"image file {image} is not found")
         return image_io.load_image(path), path.name
     if isinstance(image, Image.Image):
-        return image, "an image"
+        return image_io.prepare_pil_image(image, "the image"), "an image"
     array = np.asarray(image)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]

@@ -12,6 +12,8 @@ from zoo.errors import UserError
 from zoo.runs.data import to_pil_image
 from zoo.training.backend import import_keras
 
+PATH_TYPES = (str, os.PathLike)
+
 
 class ImageReader:
     """Reads images for a model; `text_reader.TextReader` has the same methods.
@@ -39,12 +41,14 @@ class ImageReader:
 
     def prepare_batches(self, images):
         """Return an iterator of batches uint8 (n, *shape) of what `Run.predict` takes."""
-        if isinstance(images, (str, os.PathLike, Image.Image)):
+        if isinstance(images, (*PATH_TYPES, Image.Image)):
             images = [images]
-        if isinstance(images, (list, tuple)) and images and isinstance(images[0], (str, os.PathLike)):
+        if isinstance(images, (list, tuple)) and images and all(isinstance(image, PATH_TYPES) for image in images):
             return prepare_file_batches(self, images)
         if isinstance(images, (list, tuple)) and images and all(isinstance(image, Image.Image) for image in images):
             return iter([prepare_pil_images(images, self.shape, self.white_levels)])
+        if isinstance(images, (list, tuple)) and any(isinstance(image, (*PATH_TYPES, Image.Image)) for image in images):
+            raise UserError("images must be all paths, all Pillow images or all arrays, not a list of several kinds")
         return iter([prepare_image_arrays(images, self.shape)])
 
     def load_labeled(self, source, class_names, split_name, data_dir=None):

@@ -90,27 +90,26 @@ class Session:
 
         from zoo.training import header
 
-        with distribution.scope():
+        with distribution.scope(), contextlib.ExitStack() as lock:
             run_config = self._resolve_run_config()
             first_config = make_stages(run_config, Path())[0].run_config
             with write_model_file(self.model) as model_file:
                 models = build_stage_model(first_config, model_file)  # rejects invalid configs before the run exists
                 lines = self._load_backbone_weights(models, first_config)
                 run = expand_user(distribution.broadcast(lambda: self._create_run_dir(output_dir, name)))
+                lock.enter_context(lock_run_on_first_host(run, distribution))
                 if model_file and distribution.host == 0:
                     shutil.copyfile(model_file, run / model_file.name)
-            with lock_run_on_first_host(run, distribution):
-                parameters = count_model_parameters(models)
-                if distribution.host == 0:
-                    run_files.write_config(run, header.make_run_metadata(run_config, self.dataset, parameters,
-                                                                         device_description, command))
-                    run_files.write_dataset_files(run, self.dataset)
-                if self.finetune_options and self.finetune_options.strategy:
-                    reason = finetuning.FINETUNE_STRATEGIES[self.finetune_options.strategy].reason
-                    lines.append(f"{'strategy':8} {self.finetune_options.strategy}: {reason}")
-                self._print([*header.format_header(run_config, self.dataset, parameters, device_description, run),
-                             *lines])
-                return self._train(run_config, models, run, device_description, distribution)
+            parameters = count_model_parameters(models)
+            if distribution.host == 0:
+                run_files.write_config(run, header.make_run_metadata(run_config, self.dataset, parameters,
+                                                                     device_description, command))
+                run_files.write_dataset_files(run, self.dataset)
+            if self.finetune_options and self.finetune_options.strategy:
+                reason = finetuning.FINETUNE_STRATEGIES[self.finetune_options.strategy].reason
+                lines.append(f"{'strategy':8} {self.finetune_options.strategy}: {reason}")
+            self._print([*header.format_header(run_config, self.dataset, parameters, device_description, run), *lines])
+            return self._train(run_config, models, run, device_description, distribution)
 
     @multihost.leave_hosts
     def resume(self, run):

@@ -78,8 +78,9 @@ def make_custom_model_config(model, dataset_info):
     if output != (dataset_info.classes,):
         raise UserError(f"the model {model.name} has {' x '.join(map(str, output)) or 'single'} outputs per "
                         f"{modality.name}; {dataset_info.name} has {dataset_info.classes} classes")
-    parts = [(type(layer).__name__, [list(weight.shape) for weight in layer.weights]) for layer in iter_layers(model)]
-    rescale = modality.is_scaled and not any(kind in RESCALING_LAYERS for kind, _ in parts)
+    parts = [(type(layer).__name__, [list(weight.shape) for weight in layer.weights], get_lasting_config(layer))
+             for layer in iter_layers(model)]
+    rescale = modality.is_scaled and not any(kind in RESCALING_LAYERS for kind, *_ in parts)
     check_ending(model, expected, rescale)
     return CustomModelConfig(get_lasting_name(model), tuple(expected), dataset_info.classes, rescale,
                              hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16])
@@ -92,6 +93,17 @@ def iter_layers(model):
             yield from iter_layers(layer)
         else:
             yield layer
+
+
+def get_lasting_config(layer):
+    """Return a layer's settings as JSON, without the counters of automatic names, which differ each time it is made."""
+    def remove_counters(value):
+        if isinstance(value, dict):
+            return {key: re.sub(r"_\d+$", "", item) if key == "name" and isinstance(item, str) else
+                    remove_counters(item) for key, item in value.items() if key != "shared_object_id"}
+        return [remove_counters(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+    return json.dumps(remove_counters(layer.get_config()), sort_keys=True, default=lambda item: type(item).__name__)
 
 
 def get_lasting_name(model):
