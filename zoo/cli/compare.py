@@ -1,7 +1,5 @@
 """python -m zoo compare RUN RUN ...: compare runs in a table and in a figure or page."""
 
-import sys
-
 from zoo.cli import common
 from zoo.errors import UserError
 
@@ -40,7 +38,3 @@ def execute_compare(argv):
 
 def main(argv=None):
     return common.run_command(execute_compare, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -109,7 +109,3 @@ def execute_draw(argv):
 
 def main(argv=None):
     return common.run_command(execute_draw, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

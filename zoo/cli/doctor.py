@@ -222,7 +222,3 @@ def clear_explicit_choice(device):
 
 def main(argv=None):
     return common.run_command(execute_doctor, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,6 @@
 """python -m zoo evaluate RUN: evaluate a trained model, on its own data or on other labeled images or texts."""
 
 import json
-import sys
 
 from zoo.cli import common
 from zoo.errors import UserError, unknown_name_error
@@ -101,7 +100,3 @@ def execute_evaluate(argv):
 
 def main(argv=None):
     return common.run_command(execute_evaluate, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

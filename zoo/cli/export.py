@@ -1,7 +1,5 @@
 """python -m zoo export RUN --format F: export the trained model of a run for other programs, and verify it."""
 
-import sys
-
 from zoo.cli import common
 from zoo.exporters import formats
 from zoo.training import run_config
@@ -62,7 +60,3 @@ def execute_export(argv):
 
 def main(argv=None):
     return common.run_command(execute_export, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

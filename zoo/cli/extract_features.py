@@ -219,7 +219,3 @@ def write_features(path, features, image_set):
 
 def main(argv=None):
     return common.run_command(execute_extract, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,8 +3,6 @@
 It is zoo.train with other defaults: ImageNet weights, and a frozen backbone.
 """
 
-import sys
-
 from zoo.cli import common, training_command, training_parser
 
 PROG = "python -m zoo finetune"
@@ -23,7 +21,3 @@ def execute_finetune(argv):
 
 def main(argv=None):
     return common.run_command(execute_finetune, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

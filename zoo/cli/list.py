@@ -1,7 +1,6 @@
 """python -m zoo list: list the networks, their papers, input sizes and pretrained weights."""
 
 import json
-import sys
 
 from zoo.cli import common
 from zoo.catalogue import MODELS
@@ -49,7 +48,3 @@ def execute_list(argv):
 
 def main(argv=None):
     return common.run_command(execute_list, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -108,7 +108,3 @@ def execute_lr_find(argv):
 
 def main(argv=None):
     return common.run_command(execute_lr_find, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

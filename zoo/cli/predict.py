@@ -224,7 +224,3 @@ def execute_predict(argv):
 
 def main(argv=None):
     return common.run_command(execute_predict, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

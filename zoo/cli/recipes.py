@@ -1,7 +1,5 @@
 """python -m zoo recipes MODEL DATASET: print the recipes of a model, and their differences from the defaults."""
 
-import sys
-
 from zoo import registry
 from zoo.cli import common, help_text
 from zoo.data import dataset_info
@@ -59,7 +57,3 @@ def execute_recipes(argv):
 
 def main(argv=None):
     return common.run_command(execute_recipes, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

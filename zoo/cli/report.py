@@ -1,7 +1,5 @@
 """python -m zoo report RUN: draw the plots and the report of a run again, from its files."""
 
-import sys
-
 from zoo.cli import common
 from zoo.errors import UserError
 
@@ -34,7 +32,3 @@ def execute_plot(argv):
 
 def main(argv=None):
     return common.run_command(execute_plot, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

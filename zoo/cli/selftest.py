@@ -48,7 +48,3 @@ def execute_selftest(argv):
 
 def main(argv=None):
     return common.run_command(execute_selftest, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

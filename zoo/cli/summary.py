@@ -212,7 +212,3 @@ def execute_info(argv):
 
 def main(argv=None):
     return common.run_command(execute_info, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,5 @@
 """python -m zoo.train MODEL: train a model on a dataset, into a run directory, or resume an interrupted run."""
 
-import sys
-
 from zoo.cli import common, training_command, training_parser
 
 PROG = "python -m zoo.train"
@@ -20,7 +18,3 @@ def execute_train(argv):
 
 def main(argv=None):
     return common.run_command(execute_train, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -280,7 +280,3 @@ def execute_show(argv):
 
 def main(argv=None):
     return common.run_command(execute_show, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
