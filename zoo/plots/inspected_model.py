@@ -6,9 +6,8 @@ import keras
 
 from zoo.analysis.feature_graph import select_main_output
 from zoo.errors import UserError
-from zoo.layers import PixelScaling
-from zoo.models import builder
 from zoo.training import class_names, evaluation, keras_file
+from zoo.training.finetuned_model import build_pretrained_classifier
 from zoo.training.model_loading import build_with_preprocessing, load_run_or_keras_file
 from zoo.weights import pretrained
 
@@ -51,16 +50,10 @@ def build_inspected_untrained(model_config):
 
 def build_inspected_pretrained(model_config, source):
     """Return the InspectedModel of a built-in model with weights from a source that defines its preprocessing."""
-    model_config = replace(model_config, aux=False)
-    image = keras.Input(model_config.input_shape, dtype="uint8", name="image")
-    scaling = source.scaling
-    pixels = PixelScaling(scaling.scale, scaling.offset, scaling.channel_order, name="preprocessing")(image)
-    model = keras.Model(image, builder.build_classifier(model_config, pixels, None), name=model_config.model_info.name)
-    classifier = keras.Model(pixels, model.output, name=model.name)  # of the same layers
-    source.load_into(classifier, model_config, include_top=True)
+    model = build_pretrained_classifier(replace(model_config, aux=False), source, None)
     names = class_names.get_weights_class_names(source, model_config.classes)
     return InspectedModel(model, names, model_config.model_info.name,
-                          f"weights {source.name}, pixels {pretrained.describe_scaling(scaling)}")
+                          f"weights {source.name}, pixels {pretrained.describe_scaling(source.scaling)}")
 
 
 def resolve_input_shape(inspected_model, image_size=None):
