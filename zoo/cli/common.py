@@ -98,6 +98,17 @@ def load_keras(backend, device):
     return load_backend(backend, device)
 
 
+def load_keras_on_cpu():
+    """Load Keras with the CPU as the only device; return the name of the backend."""
+    backend = env.select_backend()
+    devices.set_device_environment(devices.select_gpus("none", []))
+    if sys.stdout.isatty():
+        print(f"loading {backend} ...", end="\r", flush=True)  # takes seconds; the next line overwrites it
+    with devices.suppress_stderr():
+        import keras  # noqa: F401
+    return backend
+
+
 def add_checkpoint(parser):
     """Add --checkpoint; see `parse_checkpoint`."""
     parser.add_argument("--checkpoint", metavar="|".join(CHECKPOINTS), default="best",

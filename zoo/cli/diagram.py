@@ -1,8 +1,6 @@
 """python -m zoo diagram MODEL: draw the architecture of a model as a diagram."""
 
-import sys
-
-from zoo import devices, env, registry
+from zoo import registry
 from zoo.cli import common, help_text
 from zoo.diagrams.options import DETAILS, RANKDIRS, STYLES, THEME_NAMES, check_diagram_options
 from zoo.errors import UserError
@@ -45,16 +43,6 @@ def build_parser():
     return parser
 
 
-def load_keras_on_cpu():
-    """Load Keras without a GPU: diagrams need no weights."""
-    backend = env.select_backend()
-    devices.set_device_environment(devices.select_gpus("none", []))
-    if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # takes seconds; the next line overwrites it
-    with devices.suppress_stderr():
-        import keras  # noqa: F401
-
-
 def write_diagram(arguments):
     """Draw one model, or two side by side, and print the path of the diagram."""
     from zoo.diagrams import diagram
@@ -63,7 +51,7 @@ def write_diagram(arguments):
     layout = arguments.theme, arguments.rankdir
     path = arguments.output or f"{'-'.join(arguments.networks)}.svg"
     diagram.check_diagram_path(path, "compared" if arguments.compare else arguments.style, arguments.rankdir)
-    load_keras_on_cpu()
+    common.load_keras_on_cpu()
     sources = [diagram.make_source_from_config(model_config) for model_config in model_configs]
     if arguments.compare:
         drawing = diagram.draw_comparison(sources, arguments.detail, *layout)
@@ -78,7 +66,7 @@ def write_diagram_gallery(folder, theme):
     from zoo.diagrams import gallery
 
     gallery_folder = gallery.prepare_gallery_folder(folder)
-    load_keras_on_cpu()
+    common.load_keras_on_cpu()
     for index, path in enumerate(gallery.write_gallery(gallery_folder, DETAILS, theme), start=1):
         common.print_lines(f"{index:3} {path}")
 

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from zoo import devices, env, registry
+from zoo import devices, registry
 from zoo.cli import common, help_text
 
 
@@ -24,11 +24,8 @@ def execute_selftest(argv):
     names = list(dict.fromkeys(build_parser().parse_args(argv).networks)) or [*registry.MODELS]
     for name in names:
         registry.get_model_info(name)
-    backend = env.select_backend()
-    devices.set_device_environment(devices.select_gpus("none", []))
     start = time.perf_counter()
-    if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # takes seconds; the table overwrites it
+    backend = common.load_keras_on_cpu()
     with devices.suppress_stderr():
         import keras
 

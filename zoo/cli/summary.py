@@ -2,10 +2,9 @@
 
 import json
 import shutil
-import sys
 import textwrap
 
-from zoo import devices, env, registry
+from zoo import registry
 from zoo.cli import common, help_text
 from zoo.errors import UserError
 from zoo.modality import get_modality, join_names
@@ -43,16 +42,6 @@ def parse_workload(arguments):
     """Return (batch size, memory limit in GiB) of the command line."""
     return check_batch_and_memory(common.parse_int("--batch-size", arguments.batch_size, 1),
                                   parse_value("--memory-limit", arguments.memory_limit, 8.0))
-
-
-def describe_on_cpu(model_config, backend, batch_and_memory):
-    """Return the dict of `zoo.describe`, computed without a GPU."""
-    devices.set_device_environment(devices.select_gpus("none", []))
-    if sys.stdout.isatty():
-        print(f"loading {backend} ...", end="\r", flush=True)  # takes seconds; the first line overwrites it
-    with devices.suppress_stderr():
-        from zoo.analysis.description import describe_model_config
-    return describe_model_config(model_config, *batch_and_memory)
 
 
 # ---------------------------------------------------------------------------------------------------------- printing
@@ -202,8 +191,11 @@ def execute_info(argv):
                         "--help")
     model_config = common.parse_model_config(arguments.network, arguments)
     batch_and_memory = parse_workload(arguments)
-    backend = env.select_backend()
-    description = describe_on_cpu(model_config, backend, batch_and_memory)
+    common.load_keras_on_cpu()
+
+    from zoo.analysis.description import describe_model_config
+
+    description = describe_model_config(model_config, *batch_and_memory)
     if arguments.json:
         print(json.dumps(description, indent=2))
     else:
