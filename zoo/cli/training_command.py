@@ -154,8 +154,7 @@ def create_session(run_config, dataset, device, host_address, **session_options)
     host_group = None
     if host_address:
         host_group = multihost.connect_hosts(*host_address, multihost.collect_shared_settings(run_config, dataset))
-    return Session(run_config, dataset, device, reporting.run_and_report, hosts=host_address, host_group=host_group,
-                   **session_options)
+    return Session(run_config, dataset, device, reporting.run_and_report, host_group=host_group, **session_options)
 
 
 def parse_hosts(arguments, backend):

@@ -4,14 +4,13 @@ from zoo.errors import UserError
 from zoo.training.run_config import check_devices
 
 
-def load_run_backend(run_config, device, hosts=None, host_group=None):
+def load_run_backend(run_config, device, host_group=None):
     """Load the backend and connect to the other hosts.
 
     Args:
         run_config: the RunConfig.
         device: the prepared `devices.Device`.
-        hosts: ([HOST:PORT, ...], this host's index), or None for a single host.
-        host_group: the connection to the other hosts, or None.
+        host_group: the connection to the other hosts; None for a single host.
 
     Returns:
         (description of the devices, DataParallel).
@@ -36,7 +35,7 @@ def load_run_backend(run_config, device, hosts=None, host_group=None):
     from zoo.training.distribution import data_parallel
 
     if host_group:
-        distribution = data_parallel.distribute_over_hosts(host_group, hosts[1], len(hosts[0]))
+        distribution = data_parallel.distribute_over_hosts(host_group)
     else:
         distribution = data_parallel.distribute_over_devices(run_config.backend, len(device.gpus))
     check_devices(run_config, distribution.devices)

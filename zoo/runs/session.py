@@ -58,8 +58,7 @@ class Session:
             it returns. A result without Progress: the run was already finished.
         deadline: on time.monotonic's clock, when to save and stop.
         checkpoint_seconds: the maximum time between two checkpoints, also in the middle of an epoch.
-        hosts: ([HOST:PORT, ...], this host's index), or None for a single host.
-        host_group: the connection to the other hosts.
+        host_group: the connection to the other hosts; None for a single host.
         callbacks: the user's Keras callbacks.
         loggers: names of zoo.training.loggers, whose callbacks are added to them.
         model: the user's own Keras model, where the run config is for one.
@@ -74,7 +73,6 @@ class Session:
     run_work: Callable
     deadline: float = float("inf")
     checkpoint_seconds: float = 60 * DEFAULT_CHECKPOINT_MINUTES
-    hosts: tuple | None = None
     host_group: object = None
     callbacks: tuple = ()
     loggers: tuple = ()
@@ -86,7 +84,7 @@ class Session:
     @multihost.leave_hosts
     def start(self, output_dir, name, command):
         """Build the model, create a new run directory and train; run.json records `command` as how it was started."""
-        device_description, distribution = load_run_backend(self.run_config, self.device, self.hosts, self.host_group)
+        device_description, distribution = load_run_backend(self.run_config, self.device, self.host_group)
 
         from zoo.training import header
 
@@ -114,10 +112,10 @@ class Session:
     @multihost.leave_hosts
     def resume(self, run):
         """Resume training from the last checkpoint of the run directory `run`."""
-        with run_directory.lock_run(run) if not (self.hosts and self.hosts[1]) else contextlib.nullcontext():
+        is_first_host = self.host_group is None or self.host_group.index == 0
+        with run_directory.lock_run(run) if is_first_host else contextlib.nullcontext():
             check_same_data(run, self.dataset)
-            device_description, distribution = load_run_backend(self.run_config, self.device, self.hosts,
-                                                                self.host_group)
+            device_description, distribution = load_run_backend(self.run_config, self.device, self.host_group)
 
             from zoo.training import checkpoints, header
 

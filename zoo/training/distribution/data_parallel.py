@@ -81,11 +81,11 @@ class AllGather(keras.layers.Layer):
         return super().get_config()  # a mesh is not serializable; this model is called, never saved
 
 
-def distribute_over_hosts(host_group, index, hosts):
-    """Return the DataParallel over all devices of all hosts; requires HostGroup.initialize_jax."""
+def distribute_over_hosts(host_group):
+    """Return the DataParallel over all devices of the hosts of a HostGroup; requires HostGroup.initialize_jax."""
     device_names = keras.distribution.list_devices()
     distribution = keras.distribution.DataParallel(devices=device_names, auto_shard_dataset=False)
-    return DataParallel(len(device_names), distribution, index, hosts, host_group)
+    return DataParallel(len(device_names), distribution, host_group.index, len(host_group.addresses), host_group)
 
 
 def distribute_over_devices(backend, gpus):
