@@ -188,21 +188,19 @@ def resolve_recipe(model_info, info, name, overrides, finetune_options):
                                 + (", or give the dropout of the new head in head layers" if field == "dropout"
                                    else ""))
         recipe = replace(recipe, aux_loss_weights="", dropout="")
-    recipe, notes = override_fields(recipe, overrides, model_info.options)
+    recipe, notes = override_fields(recipe, overrides)
     resolve_aux_loss_weights(recipe, model_info)
     return recipe, notes
 
 
-def override_fields(recipe, overrides, options=()):
+def override_fields(recipe, overrides):
     """Return (Recipe with overrides {field: value}, list of notes about it).
 
-    UserError for a name that is neither a field nor an option. With an optimizer of another family than the recipe's,
-    its usual learning rate replaces the recipe's, unless one is given.
+    UserError for a value of the wrong type. With an optimizer of another family than the recipe's, its usual learning
+    rate replaces the recipe's, unless one is given.
     """
     fields = serialize_recipe(recipe)
     for field, value in overrides.items():
-        if field not in fields:
-            raise unknown_name_error("argument of fit, recipe field or model option", field, [*fields, *options])
         check_type(field, value, fields[field])
     recipe, notes = recipes.replace_optimizer(recipe, overrides)
     recipe = override_recipe(recipe, overrides)
