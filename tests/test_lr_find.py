@@ -77,7 +77,7 @@ def test_the_smoothed_loss_is_a_corrected_moving_average():
 
 def test_the_steepest_descent_of_a_known_curve():
     """A loss that falls along a logistic curve around 0.01, then diverges: it falls fastest a little above 0.01."""
-    learning_rates = lr_range_test.space_learning_rates(1e-5, 10, 120)
+    learning_rates = np.geomspace(1e-5, 10, 120)
     losses = (2.3 - 2 / (1 + np.exp(-3 * np.log10(learning_rates / 0.01)))
               + 50 * np.maximum(0, np.log10(learning_rates)) ** 2)
     steepest = lr_range_test.find_steepest_learning_rate(learning_rates, [*losses])

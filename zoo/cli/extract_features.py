@@ -162,8 +162,9 @@ def build_feature_model(arguments, origin, shape, image_set):
     from zoo.weights import pretrained
 
     classes = max(2, len(image_set.class_names))
-    model_config, factor, scaling = pretrained_backbone.resolve_model_input(
-        arguments.network, shape, origin, min(classes, get_max_classes(arguments.network)))
+    max_classes = registry.get_model_info(arguments.network).max_classes or classes
+    model_config, factor, scaling = pretrained_backbone.resolve_model_input(arguments.network, shape, origin,
+                                                                            min(classes, max_classes))
     scaling = resolve_extraction_scaling(scaling, image_set.dataset_info, model_config.input_shape[2])
     config = finetuning.FineTuneConfig(origin.name, (), "avg", arguments.feature_layer, "", factor, scaling.scale,
                                        scaling.offset, scaling.channel_order)
@@ -178,10 +179,6 @@ def build_feature_model(arguments, origin, shape, image_set):
     lines.insert(0, f"{'pixels':8} {pretrained.describe_scaling(scaling)}")
     lines.append(f"{'features':8} {layer_name} of {model_config.model_info.name}, images {size}")
     return keras.Model(full_model.input, output), lines
-
-
-def get_max_classes(model_name):
-    return registry.get_model_info(model_name).max_classes or sys.maxsize
 
 
 def resolve_extraction_scaling(scaling, dataset_info, channels):

@@ -4,6 +4,8 @@ import functools
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from zoo import registry
 from zoo.data.loading import load_data
 from zoo.errors import UserError
@@ -158,7 +160,7 @@ def run_learning_rate_test(run_config, dataset, device, min_lr, max_lr, steps, o
 
     from zoo.training import lr_range_test, model_building
 
-    learning_rates = lr_range_test.space_learning_rates(min_lr, max_lr, steps)
+    learning_rates = np.geomspace(min_lr, max_lr, steps)
     with write_model_file(own_model) as model_file:
         model, _ = model_building.build_run_model(run_config, model_file)
     losses = lr_range_test.run_range_test(model, dataset, run_config.recipe, run_config.seed, learning_rates,

@@ -150,11 +150,6 @@ class Session:
                 self._print(lines)
                 return self._train(run_config, models, run, device_description, distribution, current_stage)
 
-    @property
-    def is_custom(self):
-        """Whether the model is the user's own."""
-        return isinstance(self.run_config.model_config, CustomModelConfig)
-
     def _resolve_run_config(self):
         """Return the run config with the fine-tuning layers and learning rates that only the model determines."""
         if self.finetune_options is None:
@@ -207,7 +202,8 @@ class Session:
             if distribution.host == 0:
                 (run / "plots").mkdir(exist_ok=True)
             architecture_path = run / "plots" / "architecture.svg" if distribution.host == 0 else None
-            source = models[0] if run_config.finetuning or self.is_custom else run_config.model_config
+            is_custom = isinstance(run_config.model_config, CustomModelConfig)
+            source = models[0] if run_config.finetuning or is_custom else run_config.model_config
             model_summary = draw_model(source, architecture_path)
             if distribution.host == 0 and device_description.startswith("CPU"):
                 warning = failures.predict_out_of_memory(model_summary.memory, run_config.recipe,

@@ -135,7 +135,9 @@ def check_finetune_options(finetune_options):
     if finetune_options.pooling not in HEAD_POOLINGS:
         raise unknown_name_error("pooling", finetune_options.pooling, HEAD_POOLINGS)
     check_head_layers(finetune_options.head_layers)
-    strategy = get_finetune_strategy(finetune_options.strategy) if finetune_options.strategy is not None else None
+    if finetune_options.strategy not in (None, *FINETUNE_STRATEGIES):
+        raise unknown_name_error("strategy", finetune_options.strategy, FINETUNE_STRATEGIES)
+    strategy = FINETUNE_STRATEGIES.get(finetune_options.strategy)
     if strategy and (finetune_options.freeze is not None or finetune_options.feature_layer
                      or finetune_options.two_stage):
         raise UserError("a strategy sets the frozen layers, the feature layer and the stages; omit freeze=..., "
@@ -194,13 +196,6 @@ def parse_head_layers(text):
             raise UserError("head_layers=... takes numbers of units and dropout rates, such as 1024,dropout=0.5; got "
                             f"{item!r}")
     return tuple(values)
-
-
-def get_finetune_strategy(name):
-    """Return the FineTuneStrategy called `name`; raise UserError if there is none."""
-    if name not in FINETUNE_STRATEGIES:
-        raise unknown_name_error("strategy", name, FINETUNE_STRATEGIES)
-    return FINETUNE_STRATEGIES[name]
 
 
 def compute_upsampled_shape(shape, model_name, stem):

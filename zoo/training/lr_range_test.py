@@ -73,8 +73,3 @@ def find_steepest_learning_rate(learning_rates, losses):
     slopes = ((smoothed[2 * half:lowest + 1] - smoothed[:lowest + 1 - 2 * half])
               / (log_rates[2 * half:] - log_rates[:-2 * half]))
     return float(learning_rates[half + int(slopes.argmin())]) if slopes.min() < 0 else None
-
-
-def space_learning_rates(min_lr, max_lr, steps):
-    """Return `steps` geometrically spaced learning rates from `min_lr` to `max_lr`."""
-    return np.geomspace(min_lr, max_lr, steps)

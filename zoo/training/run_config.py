@@ -96,7 +96,7 @@ def get_run_config(run, config):
         recipe, head_recipe = (override_recipe(Recipe(), fields) if fields else None
                                for fields in (config["recipe"], config.get("head_recipe")))
         class_weight = config.get("class_weight")
-        return RunConfig(get_model_config(config), get_run_dataset_info(config["dataset"]), recipe, config["seed"],
+        return RunConfig(get_model_config(config), deserialize_dataset_info(config["dataset"]), recipe, config["seed"],
                          config["limit"], config["backend"], config["deterministic"], get_precision(config),
                          get_finetune_config(config), head_recipe, class_weight and tuple(map(float, class_weight)))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -120,11 +120,6 @@ def get_model_config(config):
         return registry.resolve_model_config(**values)
     fields = {name: value for name, value in values.items() if name != "custom"}
     return CustomModelConfig(**{**fields, "input_shape": tuple(fields["input_shape"])})
-
-
-def get_run_dataset_info(config):
-    """Return the DatasetInfo of a run's dataset, with the labels it was trained on, from the "dataset" of run.json."""
-    return deserialize_dataset_info(config)
 
 
 def get_finetune_config(facts):
@@ -159,28 +154,20 @@ def flatten_run_config(run_config):
             "dataset": run_config.dataset.name, "labels": run_config.dataset.classes, **config}
 
 
-def diff_run_configs(old, new):
-    """Return [(name, old value, new value)] of the differences between two dicts; see `flatten_run_config`."""
-    return [(name, old.get(name), new.get(name)) for name in {**new, **old} if old.get(name) != new.get(name)]
-
-
-def refuse_changes(run, changes):
-    """Raise UserError where `changes` lists differences between the RunConfig of a run and the one requested."""
-    if changes:
-        differences = "; ".join(f"{name} {old!r}, given {new!r}" for name, old, new in changes)
-        raise UserError(f"{run} was started with {differences}; pass the original values to resume it, or "
-                        f"{NEW_RUN_HINT}")
-
-
 def resume_run_config(run, old, new):
     """Return the RunConfig to resume a run with when `new` is requested: `old`, with more epochs if requested.
 
     UserError, which lists all other differences, when it cannot be resumed.
     """
-    changes = diff_run_configs(flatten_run_config(old), flatten_run_config(new))
-    if [name for name, *_ in changes] == ["epochs"]:
+    old_settings, new_settings = flatten_run_config(old), flatten_run_config(new)
+    changed = [name for name in {**new_settings, **old_settings} if old_settings.get(name) != new_settings.get(name)]
+    if changed == ["epochs"]:
         return extend_epochs(run, old, new.recipe.epochs)
-    refuse_changes(run, changes)
+    if changed:
+        differences = "; ".join(f"{name} {old_settings.get(name)!r}, given {new_settings.get(name)!r}"
+                                for name in changed)
+        raise UserError(f"{run} was started with {differences}; pass the original values to resume it, or "
+                        f"{NEW_RUN_HINT}")
     return old
 
 

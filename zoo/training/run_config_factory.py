@@ -74,17 +74,11 @@ def refuse_finetuning(model_info):
     model_info.modality.require("fine-tuning", model_info.name, "leave out weights and the settings of a new head")
 
 
-def get_default_shape(model_info, backbone_weights):
-    """Return the default shape to which the samples of a folder are brought; see `registry.get_default_shape`."""
-    if backbone_weights is None:
-        return registry.get_default_shape(model_info)
-    return backbone_weights.get_image_shape(model_info, None)
-
-
 def get_source_arguments(model_info, backbone_weights, options):
     """Return the arguments of `load_data` that the model determines: the shape, and for texts the vocabulary."""
-    return {"shape": get_default_shape(model_info, backbone_weights),
-            "vocabulary": {**model_info.options, **options}.get("vocabulary")}
+    shape = (registry.get_default_shape(model_info) if backbone_weights is None
+             else backbone_weights.get_image_shape(model_info, None))
+    return {"shape": shape, "vocabulary": {**model_info.options, **options}.get("vocabulary")}
 
 
 def make_run_config(model_info, info, *, recipe, overrides, seed, limit, width, stem, options, backend, precision,

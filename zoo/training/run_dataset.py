@@ -10,7 +10,7 @@ from zoo.data.datasets import load_dataset
 from zoo.data.text_loading import load_imdb, load_text_files
 from zoo.errors import UserError
 from zoo.modality import get_modality
-from zoo.training import run_config, run_samples
+from zoo.training import run_samples
 from zoo.training.npz_file import read_arrays
 from zoo.utils.io import expand_user
 
@@ -50,7 +50,7 @@ def reload_image_dataset(run, config, data_dir):
                                               invalid_images="skip" if has_skipped else "error")
     dataset_info.get_dataset_info(dataset_config["name"])  # suggests the closest name for an unknown one
     data_dir = find_data_dir(dataset_config) if data_dir is None else data_dir
-    return load_dataset(run_config.get_run_dataset_info(dataset_config), data_dir=data_dir, limit=limit)
+    return load_dataset(dataset_info.deserialize_dataset_info(dataset_config), data_dir=data_dir, limit=limit)
 
 
 def reload_text_dataset(run, config, data_dir):
