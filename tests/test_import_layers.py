@@ -16,7 +16,7 @@ COMMAND_LAYER = 10  # the only one with argparse
 ENTRY_POINTS = 11  # zoo itself, zoo.train, zoo.__main__
 # where Keras has no public name: distribution over devices, data without autotuning, a fused normalization,
 # the values that several hosts exchange
-BACKENDS = dict.fromkeys(("training/distribution/tensorflow_strategy.py", "training/prefetch_tensorflow.py",
+BACKENDS = dict.fromkeys(("training/distribution/tensorflow_strategy.py", "training/prefetch.py",
                           "training/cpu_kernels.py"), "tensorflow") | {"training/distribution/multihost.py": "jax"}
 # imported by zoo itself: the variables that TensorFlow reads must be set before it is imported
 IMPORTED_BY_ZOO = "zoo.env"

@@ -6,7 +6,7 @@ import time
 import keras
 import numpy as np
 
-from zoo.training import checkpoints, diagnosis, run_files, schedules
+from zoo.training import checkpoints, run_files, schedules
 from zoo.training.failures import NONFINITE_LOSS
 from zoo.training.stopping import has_stopped_early
 
@@ -66,7 +66,7 @@ class CheckpointAndLog(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             steps = f"step {last}" if first == last else f"steps {first} to {last}"
             raise FloatingPointError(f"{NONFINITE_LOSS} in epoch {progress.epoch + 1}, {steps}; "
-                                     + diagnosis.describe_nonfinite_weight(self.model))
+                                     + describe_nonfinite_weight(self.model))
         progress.step = last
         self.max_step_seconds, self.last_step_time = max(self.max_step_seconds, now - self.last_step_time), now
         if progress.step < self.batches.steps_per_epoch and self.stopper.should_save():
@@ -143,6 +143,14 @@ class CheckpointAndLog(keras.callbacks.Callback):
         for path, variable in averaged.items():
             variable.assign(arrays[f"trained/{path}"])
         return row
+
+
+def describe_nonfinite_weight(model):
+    """Describe the first weights of a model, from the input on, that are not finite."""
+    for variable in model.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+            return f"{variable.path} is the first of the weights that are not finite"
+    return "all weights are finite: the loss itself overflowed"
 
 
 def derive_step_seed(seed, epoch, step):

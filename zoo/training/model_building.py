@@ -1,13 +1,14 @@
 """The model of a run, the model with augmentation that is trained, and the model of the main output."""
 
+import sys
 from dataclasses import replace
 
 import keras
 import numpy as np
 
 from zoo import devices
-from zoo.training import (augmentation_layer, custom_model, determinism, finetuned_model, initialization, model_loading,
-                          optimizers, precision)
+from zoo.training import (augmentation_layer, custom_model, finetuned_model, initialization, model_loading, optimizers,
+                          precision)
 from zoo.training.augmentation import NO_AUGMENTATION
 from zoo.training.run_config import CustomModelConfig
 
@@ -21,7 +22,7 @@ def build_run_model(run_config, model_file=None):
     own model.
     """
     if run_config.deterministic:
-        determinism.enable_determinism(run_config.backend)
+        enable_determinism(run_config.backend)
     with devices.suppress_stderr():  # here Keras imports TensorFlow, if installed, beside another backend
         keras.utils.set_random_seed(run_config.seed)
     with precision.precision_scope(run_config.precision):
@@ -37,6 +38,12 @@ def build_run_model(run_config, model_file=None):
     initialization.draw_initial_weights(model, run_config.recipe, run_config.seed)
     optimizers.add_max_norm(model, run_config.recipe.max_norm)  # raises for a layer that does not exist
     return model, backbone
+
+
+def enable_determinism(backend):
+    """Enable deterministic operations in PyTorch, once loaded; devices.py enables them in the other backends before."""
+    if backend == "torch":
+        sys.modules["torch"].use_deterministic_algorithms(True, warn_only=True)
 
 
 def add_augmentation(model, augmentation):

@@ -11,13 +11,35 @@ def prefetch_batches(batches):
     """Return a prefetching input for `fit` and `predict`; `batches`: a PyDataset whose items depend on the index alone.
 
     With TensorFlow, Keras's own prefetching costs more than creating a small batch, and can block at the end: see
-    prefetch_tensorflow.
+    `make_tensorflow_dataset`.
     """
-    if keras.backend.backend() == "tensorflow":
-        from zoo.training import prefetch_tensorflow
+    return make_tensorflow_dataset(batches) if keras.backend.backend() == "tensorflow" else PrefetchDataset(batches)
 
-        return prefetch_tensorflow.make_prefetch_dataset(batches, PREFETCH_BATCHES)
-    return PrefetchDataset(batches)
+
+def make_tensorflow_dataset(batches):
+    """Return a tf.data.Dataset of the items of a PyDataset, because Keras has no option to disable autotuning.
+
+    There is nothing to tune, and the thread that tunes sleeps, for twice as long each time, up to a minute; the
+    iterator can be released only after it wakes up (TensorFlow 2.21).
+    """
+    import tensorflow as tf
+
+    first_item = batches[0]
+    arrays = keras.tree.flatten(first_item)
+    dtypes = [array.dtype for array in arrays]
+
+    def get_item(index):
+        return keras.tree.flatten(batches[int(index)])
+
+    def read(index):
+        tensors = tf.numpy_function(get_item, [index], dtypes)
+        for tensor, array in zip(tensors, arrays, strict=True):
+            tensor.set_shape((None, *array.shape[1:]))
+        return keras.tree.pack_sequence_as(first_item, tensors)
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.Dataset.range(len(batches)).map(read).prefetch(PREFETCH_BATCHES).with_options(options)
 
 
 class PrefetchDataset(keras.utils.PyDataset):
