@@ -17,9 +17,8 @@ import zoo
 from zoo.cli import compare, evaluate, predict
 from zoo.data.datasets import load_dataset_by_name
 from zoo.errors import UserError
-from zoo.runs.data import reload_run_split
+from zoo.runs.data import find_data_dir, reload_run_split
 from zoo.training import evaluation, keras_file
-from zoo.training.run_dataset import find_data_dir
 from zoo.weights import pretrained
 
 ROOT = Path(__file__).resolve().parents[1]

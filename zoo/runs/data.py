@@ -1,21 +1,26 @@
-"""The data of a run: its dataset, reloaded exactly as it was, and single images. No backend is loaded."""
+"""The data of a run: its dataset, reloaded exactly as it was. No backend is loaded."""
 
-import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from zoo.data import image_io
+from zoo.data import dataset_info, image_folder
+from zoo.data.datasets import load_dataset
+from zoo.data.file_layouts import find_layout
 from zoo.data.labeled_images import check_split_name
 from zoo.data.loading import load_data
+from zoo.data.text_loading import load_imdb, load_text_files
 from zoo.errors import UserError
-from zoo.training import run_files
+from zoo.modality import get_modality
+from zoo.training import run_files, run_samples
+from zoo.training.npz_file import read_arrays
 from zoo.training.run_config import NEW_RUN_HINT
-from zoo.training.run_dataset import check_run_split, load_run_dataset
 from zoo.utils.io import expand_user
 
 SPLITS = ("train", "validation", "test")
+# Mean difference of a sample that is accepted: of an image's pixels on the scale 0..255, and of token ids
+MAX_DIFFERENCES = {"uint8": 8, "int32": 0}
+COMPARE_BATCH_SIZE = 256  # images compared at a time
 
 
 def reload_run_dataset(run, config, data_dir=None):
@@ -41,13 +46,52 @@ def find_run_dataset(run, config, data_dir=None):
             location = expand_user(data_dir)
             path = location / path.name if location.is_dir() else location
         return load_data(path, limit=limit, class_names=info["class_names"])
-    return load_run_dataset(run, config, data_dir)
+    try:
+        return get_modality(info["shape"]).get_function("reload_dataset")(run, config, data_dir)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{run / 'run.json'} is damaged: {error}") from None
 
 
-def reload_run_split(run, config, name, data_dir=None):
-    """Return one split of the run's data; UserError if it differs from the run's: see `check_run_split`."""
-    check_split_name(name)
-    return check_run_split(run, config, name, find_run_dataset(run, config, data_dir))
+def reload_image_dataset(run, config, data_dir):
+    """Return the Dataset of a run on images; see `find_run_dataset`."""
+    dataset_config, limit = config["dataset"], config.get("limit")
+    if dataset_config.get("kind") == "folder":
+        has_skipped = any(note.startswith(image_folder.SKIPPED_NOTE_PREFIX) for note in dataset_config.get("notes", ()))
+        return image_folder.load_image_folder(resolve_source(run, dataset_config, data_dir), dataset_config["shape"],
+                                              labels_from=dataset_config["labels_from"], limit=limit,
+                                              invalid_images="skip" if has_skipped else "error")
+    dataset_info.get_dataset_info(dataset_config["name"])  # suggests the closest name for an unknown one
+    data_dir = find_data_dir(dataset_config) if data_dir is None else data_dir
+    return load_dataset(dataset_info.deserialize_dataset_info(dataset_config), data_dir=data_dir, limit=limit)
+
+
+def reload_text_dataset(run, config, data_dir):
+    """Return the Dataset of a run on texts; see `find_run_dataset`."""
+    dataset_config, limit = config["dataset"], config.get("limit")
+    (length,), size = dataset_config["shape"], dataset_config["vocabulary"]
+    if dataset_config.get("kind") == "texts":
+        return load_text_files(expand_user(resolve_source(run, dataset_config, data_dir)), length, size, limit)
+    info = dataset_info.get_dataset_info(dataset_config["name"])
+    return load_imdb(info, length, size, find_data_dir(dataset_config) if data_dir is None else data_dir, limit)
+
+
+def find_data_dir(dataset_config):
+    """Return the folder that the run's data came from, or None where they are no longer there."""
+    source = Path(dataset_config.get("source") or "")
+    folder = source.parent if source.is_file() else source
+    return folder if folder.is_absolute() and folder.is_dir() and find_layout(folder, dataset_config["name"]) else None
+
+
+def resolve_source(run, dataset_config, data_dir):
+    """Return the path of a run's files: `data_dir`, or where the run found them; UserError if they do not exist."""
+    source = dataset_config["source"]
+    if data_dir is None and not Path(source).exists():
+        plural = get_modality(dataset_config["shape"]).plural
+        raise UserError(f"{run} was trained on {plural} in {source}, which no longer exists; restore it, or pass its "
+                        "new location with data_dir=...")
+    return source if data_dir is None else data_dir
 
 
 def make_reader(run, config):
@@ -106,19 +150,53 @@ def get_data_option(dataset):
     return "dataset" if "kind" in dataset.origin else "data_dir"
 
 
-def to_pil_image(image):
-    """Return (Pillow image, its name) of a path, a Pillow image or an array; UserError for anything else."""
-    if isinstance(image, (str, os.PathLike)):
-        path = expand_user(image)
-        if not path.is_file():
-            raise UserError(f"image file {image} is not found")
-        return image_io.load_image(path), path.name
-    if isinstance(image, Image.Image):
-        return image_io.prepare_pil_image(image, "the image"), "an image"
-    array = np.asarray(image)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    if array.dtype != np.uint8 or not array.size or array.ndim != 2 and (array.ndim != 3 or array.shape[2] != 3):
-        raise UserError("image must be a path, or an array uint8 (height, width, channels) of 1 or 3 channels; got "
-                        f"{array.dtype} {np.shape(image)}")
-    return Image.fromarray(array), "an array"
+def reload_run_split(run, config, name, data_dir=None):
+    """Return the split `name` of the run's data; UserError where it is not the split that the run used.
+
+    Compared are the classes, the number of images, and where the run was tested the labels of its test split and the
+    images in samples.npz: those of the test split for "test", of the training split for the others.
+    """
+    check_split_name(name)
+    dataset = find_run_dataset(run, config, data_dir)
+    dataset_config, split = config["dataset"], getattr(dataset, name)
+    if list(dataset.info.class_names) != dataset_config["class_names"] or len(split) != dataset_config.get(name):
+        plural = dataset.info.modality.plural
+        raise UserError(f"{dataset.source} has {len(split):,} {plural} in its {name} split, but the run had "
+                        f"{dataset_config.get(name)}, of {len(dataset_config['class_names'])} classes; pass the run's "
+                        "data with data_dir=...")
+    matches, samples = True, Path(run) / "samples.npz"
+    if name == "test":
+        predictions = run_samples.read_predictions(Path(run), len(dataset_config["class_names"]))
+        matches = not predictions or np.array_equal(predictions[0], split.labels)
+    if matches and samples.is_file():
+        matches = has_samples(read_arrays(samples), name, dataset)
+    if not matches:
+        raise UserError(f"the {name} split of {dataset.source} is not that of {run}, although it has the same number "
+                        "of samples; pass the run's data with data_dir=..., or evaluate on other data with data=...")
+    return split
+
+
+def has_samples(arrays, name, dataset):
+    """Return whether a Dataset has the images of samples.npz at the same indices as the run.
+
+    The order of a folder's images depends on the labels alone, so other images of the same classes have the same
+    labels. Decoders of different versions may differ by a few levels, different images by many.
+    """
+    if name == "test":
+        split, saved_images, indices = dataset.test, arrays.get("confusion_images"), arrays.get("confusion_indices")
+    else:
+        split, saved_images = dataset.train, arrays.get("train_images")
+        indices = np.arange(len(saved_images)) if saved_images is not None else None
+    if saved_images is None or indices is None:
+        return True
+    if len(indices) and (indices.min() < 0 or indices.max() >= len(split)):
+        return False
+    for start in range(0, len(indices), COMPARE_BATCH_SIZE):
+        images, _ = split.batch(indices[start:start + COMPARE_BATCH_SIZE])
+        saved_batch = saved_images[start:start + COMPARE_BATCH_SIZE]
+        if images.shape != saved_batch.shape:
+            return False
+        difference = np.abs(images.astype(np.int64) - saved_batch).reshape(len(images), -1).mean(axis=1)
+        if (difference > MAX_DIFFERENCES[images.dtype.name]).any():
+            return False
+    return True

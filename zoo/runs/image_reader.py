@@ -9,8 +9,8 @@ from zoo.data import image_files, image_io
 from zoo.data.labeled_images import load_labeled_images
 from zoo.data.model_input import prepare_image_arrays, prepare_pil_images
 from zoo.errors import UserError
-from zoo.runs.data import to_pil_image
 from zoo.training.backend import import_keras
+from zoo.utils.io import expand_user
 
 PATH_TYPES = (str, os.PathLike)
 
@@ -90,6 +90,24 @@ def inspect_image(run, image, checkpoint):
 
     model = inspected_model.load_inspected_run(run.path, run.config, checkpoint)
     return Inspection(model, pil_image, name, run.config["dataset"].get("white_levels"))
+
+
+def to_pil_image(image):
+    """Return (Pillow image, its name) of a path, a Pillow image or an array; UserError for anything else."""
+    if isinstance(image, PATH_TYPES):
+        path = expand_user(image)
+        if not path.is_file():
+            raise UserError(f"image file {image} is not found")
+        return image_io.load_image(path), path.name
+    if isinstance(image, Image.Image):
+        return image_io.prepare_pil_image(image, "the image"), "an image"
+    array = np.asarray(image)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.dtype != np.uint8 or not array.size or array.ndim != 2 and (array.ndim != 3 or array.shape[2] != 3):
+        raise UserError("image must be a path, or an array uint8 (height, width, channels) of 1 or 3 channels; got "
+                        f"{array.dtype} {np.shape(image)}")
+    return Image.fromarray(array), "an array"
 
 
 def check_model_input_shape(path, shape):
