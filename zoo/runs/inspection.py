@@ -6,7 +6,8 @@ from zoo.data import image_io
 from zoo.errors import UserError
 from zoo.plots import inspected_model, inspection_plots
 from zoo.plots.inspection import ImageInspection
-from zoo.utils.io import check_writable
+from zoo.utils.io import check_page_path
+from zoo.utils.validation import check_positive_integer
 
 DEFAULT_CHANNELS = 8  # feature maps per layer
 
@@ -88,10 +89,9 @@ class Inspection:
         """Write one interactive HTML page with all of these; return its Path."""
         from zoo.reports import inspection
 
-        path = check_writable(to_file)
-        if path.suffix.lower() != ".html":
-            raise UserError(f"the report must be a .html file; got {str(to_file)!r}")
-        inspection.write_inspection_page(self._view(layers, target_classes), check_channels(channels), path)
+        path = check_page_path(to_file)
+        inspection.write_inspection_page(self._view(layers, target_classes),
+                                         check_positive_integer("channels", channels), path)
         return path
 
     def __repr__(self):
@@ -99,7 +99,8 @@ class Inspection:
                 "hypercolumn(), gradcam(), saliency(), occlusion(), report()>")
 
     def _plot(self, what, layers="stages", channels=DEFAULT_CHANNELS, target_classes=None):
-        return inspection_plots.plot_inspection(self._view(layers, target_classes), what, check_channels(channels))
+        return inspection_plots.plot_inspection(self._view(layers, target_classes), what,
+                                                check_positive_integer("channels", channels))
 
     def _view(self, layers, target_classes=None):
         """Return the ImageInspection with these layers and classes, cached with what it has computed."""
@@ -114,10 +115,3 @@ class Inspection:
 
     def _repr_png_(self):
         return self.prediction()._repr_png_()
-
-
-def check_channels(channels):
-    """Return `channels`; UserError unless it is an integer of 1 or more."""
-    if isinstance(channels, bool) or not isinstance(channels, (int, np.integer)) or channels < 1:
-        raise UserError(f"channels must be an integer of 1 or more; got {channels!r}")
-    return int(channels)

@@ -6,7 +6,8 @@ from zoo.analysis import ngrams, predictions
 from zoo.errors import UserError
 from zoo.runs.data import reload_run_split
 from zoo.training import run_samples
-from zoo.utils.io import check_writable
+from zoo.utils.io import check_page_path
+from zoo.utils.validation import check_positive_integer
 
 MAX_TEXTS = 1000  # texts of the run that are searched
 NUM_CLASSES = 10  # classes shown
@@ -56,7 +57,7 @@ class TextInspection:
         Args:
             count: int, number of n-grams of each filter.
         """
-        return self._find_ngrams(self._tokens, check_count(count))
+        return self._find_ngrams(self._tokens, check_positive_integer("count", count))
 
     def text_ngrams(self):
         """Return {layer: for each filter [(words, response)]}: the n-gram of the text that fires it most, or []."""
@@ -76,18 +77,9 @@ class TextInspection:
         """Write an HTML page with all of these; return its Path."""
         from zoo.reports.text_inspection import write_text_inspection_page
 
-        path = check_writable(to_file)
-        if path.suffix.lower() != ".html":
-            raise UserError(f"the report must be a .html file; got {str(to_file)!r}")
-        write_text_inspection_page(self, check_count(count), path)
+        path = check_page_path(to_file)
+        write_text_inspection_page(self, check_positive_integer("count", count), path)
         return path
-
-
-def check_count(count):
-    """Return `count`; UserError unless it is an integer of 1 or more."""
-    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-        raise UserError(f"count must be an integer of 1 or more; got {count!r}")
-    return int(count)
 
 
 def load_searched_texts(run):

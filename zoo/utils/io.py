@@ -56,6 +56,14 @@ def check_writable(path, alternative="another name"):
     return target
 
 
+def check_page_path(path):
+    """Return `path` as a Path to which a page can be written; UserError if that fails, or if it is not .html."""
+    target = check_writable(path)
+    if target.suffix.lower() != ".html":
+        raise UserError(f"the report must be a .html file; got {str(path)!r}")
+    return target
+
+
 @contextlib.contextmanager
 def convert_path_errors(path, alternative):
     """Convert an OSError caused by an unwritable path to a UserError; a full disk remains an OSError."""

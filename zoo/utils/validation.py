@@ -36,6 +36,13 @@ def check_type(name, value, default):
     return value
 
 
+def check_positive_integer(name, value):
+    """Return `value` as an int; UserError unless it is an integer of 1 or more, also one of NumPy's."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise UserError(f"{name} must be an integer of 1 or more; got {value!r}")
+    return int(value)
+
+
 def parse_assignments(flag, pairs, defaults):
     """Return {name: value} from ["NAME=VALUE", ...], with the types of `defaults`; UserError for unknown names."""
     values = {}
