@@ -1,6 +1,7 @@
 """Shared parts of all commands: options that several have, device selection, and errors with their exit statuses."""
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -45,6 +46,19 @@ def run_command(command, argv=None):
             raise
         print_error(error)
         return 4
+
+
+@contextlib.contextmanager
+def convert_out_of_memory(advice):
+    """Convert out-of-memory errors, of which each backend has its own, to OutOfMemory with advice."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if not failures.is_out_of_memory(error):
+            raise
+        raise OutOfMemory(f"out of memory; {advice}") from error
 
 
 def print_lines(*lines, file=None):

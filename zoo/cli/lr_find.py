@@ -1,7 +1,5 @@
 """python -m zoo lr-find MODEL --dataset D: the learning rate range test, with the model and recipe of zoo.train."""
 
-import sys
-
 from zoo import registry
 from zoo.cli import common, dataset_args, help_text, train_args
 from zoo.data.dataset_info import DATASETS
@@ -87,15 +85,8 @@ def execute_lr_find(argv):
                                        run_config_factory.get_source_arguments(model_info, None, options))
     config = parse_test_config(arguments, model_info, limit, dataset.info)
     _, device = common.select_device(arguments.gpu, arguments.backend)
-    try:
+    with common.convert_out_of_memory("a smaller --batch-size may help"):
         test = learning_rate.run_learning_rate_test(config, dataset, device, min_lr, max_lr, steps)
-    except Exception as error:  # each backend has its own out-of-memory error
-        from zoo.training import failures
-
-        if isinstance(error, UserError) or not failures.is_out_of_memory(error):
-            raise
-        print("error: out of memory; a smaller --batch-size may help", file=sys.stderr)
-        return 5
     common.print_lines(f"{test.title}: {len(test.learning_rates)} steps, learning rate {test.learning_rates[0]:.2g} to "
                        f"{test.learning_rates[-1]:.2g}{', where the loss diverged' if test.has_diverged else ''}",
                        test.save(path))

@@ -11,7 +11,7 @@ from zoo.cli.visualize_parser import (CLASS_PLOTS, LAYER_PLOTS, MAX_MAPS, NUM_MA
                                       build_parser)
 from zoo.errors import UserError, unknown_name_error
 from zoo.modality import IMAGE, TEXT
-from zoo.training import failures, keras_file, run_config
+from zoo.training import keras_file, run_config
 from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user, check_writable
 from zoo.utils.process_memory import get_free_memory
@@ -220,11 +220,6 @@ def show_text_run(arguments):
         common.print_lines(f"note: {inspection.name}: {inspection.note}", file=sys.stderr)
 
 
-def show_model(argv):
-    arguments = build_parser().parse_intermixed_args(argv)
-    return find_modality(arguments.network).get_function("visualize")(arguments)
-
-
 def show_image_model(arguments):
     """Write the page or the figures of a model for images."""
     if arguments.plot is not None and arguments.plot not in PLOT_DESCRIPTIONS:
@@ -266,17 +261,11 @@ def show_image_model(arguments):
         common.print_lines(f"note: {note}", file=sys.stderr)
 
 
-def execute_show(argv):
-    try:
-        return show_model(argv)
-    except UserError:
-        raise
-    except Exception as error:  # each backend has its own out-of-memory error
-        if not failures.is_out_of_memory(error):
-            raise
-        print("error: out of memory; a smaller --image-size or --width may help, or fewer --layers", file=sys.stderr)
-        return 5
+def execute_visualize(argv):
+    arguments = build_parser().parse_intermixed_args(argv)
+    with common.convert_out_of_memory("a smaller --image-size or --width may help, or fewer --layers"):
+        return find_modality(arguments.network).get_function("visualize")(arguments)
 
 
 def main(argv=None):
-    return common.run_command(execute_show, argv)
+    return common.run_command(execute_visualize, argv)
