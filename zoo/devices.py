@@ -95,6 +95,11 @@ def find_missing_cuda_libraries():
             if not any(name.startswith(f"lib{library}.so") for name in names)]
 
 
+def select_installed_gpus(requested):
+    """Return the Device for a value of --gpu, out of the GPUs of this machine; see `select_gpus`."""
+    return select_gpus(requested, list_gpus(), get_cuda_visible_devices())
+
+
 def select_gpus(requested, gpus, visible_devices=None):
     """Return the Device for a value of --gpu; UserError if a requested GPU does not exist or is hidden.
 

@@ -98,7 +98,7 @@ def select_device(gpu, backend=None):
     UserError for more than one GPU, which only training supports.
     """
     backend = env.select_backend(backend)
-    chosen = devices.select_gpus(gpu, devices.list_gpus(), devices.get_cuda_visible_devices())
+    chosen = devices.select_installed_gpus(gpu)
     if len(chosen.gpus) > 1:
         raise UserError(f"only zoo.train supports several GPUs; got --gpu {gpu}; give one, or auto")
     devices.set_device_environment(chosen)

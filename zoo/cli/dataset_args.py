@@ -66,6 +66,11 @@ def get_named_dataset_info(arguments):
     return replace(dataset_info.select_label_set(info, arguments.label_mode), shape=shape)
 
 
+def parse_limit(arguments):
+    """Return the number of --limit, None without it."""
+    return None if arguments.limit is None else common.parse_int("--limit", arguments.limit, 1)
+
+
 def load_images(arguments, limit, source_arguments):
     """Return the Dataset that the options of `add_images` select.
 

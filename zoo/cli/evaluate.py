@@ -3,7 +3,7 @@
 import json
 
 from zoo.cli import common
-from zoo.errors import UserError, unknown_name_error
+from zoo.errors import unknown_name_error
 from zoo.training import run_config
 from zoo.utils.flag_names import translate_keywords
 from zoo.utils.io import expand_user
@@ -73,8 +73,7 @@ def execute_evaluate(argv):
     run = expand_user(arguments.run)
     config = run_files.read_config(run)
     run_config.find_checkpoint(run, checkpoint)
-    if not isinstance(config.get("model_config"), dict):
-        raise UserError(f"{run / 'run.json'} is damaged: it lacks model_config, from which the model is built")
+    run_files.check_model_config(run, config)
     backend, device = common.select_device(arguments.gpu, arguments.backend)
     is_own = arguments.data is None
     if is_own:

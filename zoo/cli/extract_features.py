@@ -6,7 +6,6 @@ import zipfile
 
 from zoo import registry
 from zoo.cli import common, dataset_args, help_text
-from zoo.data.dataset_info import DATASETS
 from zoo.data.sources import get_path_kind
 from zoo.errors import UserError
 from zoo.utils.flag_names import translate_note
@@ -22,7 +21,7 @@ def build_parser():
         usage="%(prog)s MODEL --dataset NAME|FOLDER|FILE.npz [-o FILE] [OPTION ...]",
         description="Extract image features with a pretrained model, without its classifier, into an .npz file with "
                     "the arrays features, labels, class_names, files and splits.",
-        epilog=help_text.join_sections(help_text.format_models(), f"datasets:\n  {', '.join(DATASETS)}",
+        epilog=help_text.join_sections(help_text.format_models(), help_text.format_datasets(),
                                        help_text.format_model_options()),
         examples=("xception --dataset pets/ -o features.npz",
                   "resnet18 --dataset cifar10 --weights cifar10 --limit 500",
@@ -75,8 +74,7 @@ def load_folder_images(arguments, shape):
     from zoo.data.folder_images import FolderImages
     from zoo.training import run_files
 
-    run = expand_user(arguments.weights)
-    white_levels = run_files.read_config(run)["dataset"].get("white_levels") if run.is_dir() else None
+    white_levels = run_files.read_white_levels(expand_user(arguments.weights))
     index = image_folder.list_images(expand_user(arguments.dataset), arguments.labels_from)
     index, notes = image_folder.filter_invalid_images(index, shape, arguments.invalid_images)
     files = [os.fsdecode(file) for file in index.files]
@@ -102,7 +100,7 @@ def execute_extract(argv):
     if arguments.pooling not in POOLINGS:
         raise UserError(f"--pooling must be one of {', '.join(POOLINGS)}; got {arguments.pooling!r}")
     batch_size = common.parse_int("--batch-size", arguments.batch_size, 1, 2**20)
-    limit = None if arguments.limit is None else common.parse_int("--limit", arguments.limit, 1)
+    limit = dataset_args.parse_limit(arguments)
     if arguments.dataset is None:
         raise UserError("no images are specified; give --dataset NAME, FOLDER or FILE.npz")
     model_info = registry.get_model_info(arguments.network)

@@ -5,6 +5,7 @@ import re
 import textwrap
 
 from zoo import registry
+from zoo.data.dataset_info import DATASETS
 
 
 class HelpFormatter(argparse.HelpFormatter):
@@ -44,6 +45,11 @@ def format_help_table(title, rows):
 def format_models():
     """Return the section that lists the names of the models."""
     return f"models (MODEL):\n  {', '.join(registry.MODELS)}"
+
+
+def format_datasets():
+    """Return the section that lists the names of the datasets."""
+    return f"datasets:\n  {', '.join(DATASETS)}"
 
 
 def format_model_options():

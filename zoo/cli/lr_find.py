@@ -20,7 +20,7 @@ def build_parser():
         description="Find a learning rate: train for a few steps while the learning rate rises exponentially, and "
                     "suggest the one at which the loss falls fastest (Smith 2017, arXiv:1506.01186). No run directory "
                     "is created.",
-        epilog=help_text.join_sections(help_text.format_models(), f"datasets:\n  {', '.join(DATASETS)}",
+        epilog=help_text.join_sections(help_text.format_models(), help_text.format_datasets(),
                                        help_text.format_model_options()),
         examples=("lenet5", "resnet34 --dataset cifar10 --gpu 0 --batch-size 256",
                   "resnet18 --dataset pets/ --optimizer adam --max-lr 1 --steps 200 -o rates.png"))
@@ -70,7 +70,7 @@ def execute_lr_find(argv):
     arguments = build_parser().parse_args(argv)
     min_lr, max_lr = parse_value("--min-lr", arguments.first_lr, 1.0), parse_value("--max-lr", arguments.max_lr, 1.0)
     steps = common.parse_int("--steps", arguments.steps, 10)
-    limit = None if arguments.limit is None else common.parse_int("--limit", arguments.limit, 1)
+    limit = dataset_args.parse_limit(arguments)
     model_info = registry.get_model_info(arguments.network)
     dataset_args.check_images(arguments)
     if arguments.dataset in DATASETS:  # refuse mistakes before any file is read

@@ -52,7 +52,7 @@ def execute_training(argv, prog, parser):
     finetune_options, backbone_weights, model_settings = parse_model_request(arguments)
     is_named = arguments.dataset in DATASETS
     config = parse_run_config(arguments) if is_named else None
-    device = devices.select_gpus(arguments.gpu, devices.list_gpus(), devices.get_cuda_visible_devices())
+    device = devices.select_installed_gpus(arguments.gpu)
     host_address = parse_hosts(arguments, env.select_backend(arguments.backend))
 
     from zoo.training import class_weights, run_directory, run_files  # NumPy, no backend
@@ -68,7 +68,7 @@ def execute_training(argv, prog, parser):
     from zoo.runs.data import check_same_data, get_data_option
 
     dataset = dataset_args.load_images(
-        arguments, parse_limit(arguments),
+        arguments, dataset_args.parse_limit(arguments),
         run_config_factory.get_source_arguments(model_info, backbone_weights, model_settings["options"]))
     config = config or parse_run_config(arguments, dataset.info)
     if class_weight is not None:
@@ -102,17 +102,12 @@ def parse_run_config(arguments, dataset_info=None):
     dataset_info = dataset_info or dataset_args.get_named_dataset_info(arguments)
     finetune_options, backbone_weights, model_settings = parse_model_request(arguments)
     return run_config_factory.make_run_config(registry.get_model_info(arguments.network), dataset_info,
-                                              recipe=arguments.recipe, limit=parse_limit(arguments),
+                                              recipe=arguments.recipe, limit=dataset_args.parse_limit(arguments),
                                               stem=arguments.stem,
                                               seed=common.parse_int("--seed", arguments.seed, 0, 2**32 - 1),
                                               backend=arguments.backend, precision=arguments.precision,
                                               deterministic=arguments.deterministic, finetune_options=finetune_options,
                                               backbone_weights=backbone_weights, **model_settings)
-
-
-def parse_limit(arguments):
-    """Return the number of --limit, None without it."""
-    return None if arguments.limit is None else common.parse_int("--limit", arguments.limit, 1)
 
 
 def parse_class_weight(text):
@@ -131,7 +126,7 @@ def parse_class_weight(text):
 def resume_from_args(parser, arguments, argv, times):
     """Resume the run of --resume; times: the deadline and checkpoint_seconds of its Session; return the exit status."""
     run, config = train_args.parse_resume(parser, arguments, argv)
-    device = devices.select_gpus(arguments.gpu, devices.list_gpus(), devices.get_cuda_visible_devices())
+    device = devices.select_installed_gpus(arguments.gpu)
     host_address = parse_hosts(arguments, config.backend)
     if reporting.is_finished(run, config.recipe.epochs):
         return 0

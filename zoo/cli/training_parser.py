@@ -1,7 +1,6 @@
 """The parser of zoo.train and zoo finetune: their flags in groups, with their help. No backend, no NumPy."""
 
 from zoo.cli import common, dataset_args, help_text, train_args
-from zoo.data.dataset_info import DATASETS
 from zoo.training import finetuning, loggers, stopping
 from zoo.training.run_config import PRECISIONS
 
@@ -19,7 +18,7 @@ def build_training_parser(prog, description, examples, weights, dataset):
         examples=examples,
         description=f"{description}\nThe same command with the same --name resumes a run that was interrupted.",
         epilog=help_text.join_sections(
-            help_text.format_models(), f"datasets:\n  {', '.join(DATASETS)}", help_text.format_model_options(),
+            help_text.format_models(), help_text.format_datasets(), help_text.format_model_options(),
             help_text.format_help_table(
                 "fine-tuning strategies (--strategy), by the size of the dataset and its similarity to that of the "
                 "weights", [(name, strategy.reason) for name, strategy in finetuning.FINETUNE_STRATEGIES.items()]),

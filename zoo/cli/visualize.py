@@ -81,8 +81,7 @@ def resolve_inspected_model(arguments):
         from zoo.training import run_files
 
         config = run_files.read_config(path)
-        if not isinstance(config.get("model_config"), dict):
-            raise UserError(f"{path / 'run.json'} is damaged: it lacks model_config, from which the model is built")
+        run_files.check_model_config(path, config)
         run_config.find_checkpoint(path, checkpoint)
         return lambda inspected_model: inspected_model.load_inspected_run(path, config, checkpoint)
     if checkpoint != "best":
@@ -150,13 +149,6 @@ def refuse_overwriting_image(image, path, is_folder, plot_name):
     for output in [path / name for name in names] if is_folder else [path]:
         if output.exists() and output.samefile(image):
             raise UserError(f"{output} is the image of --image, which would be overwritten; give another name with -o")
-
-
-def read_white_levels(path):
-    """Return how a run scaled images of more than eight bits; None if it had none, and if `path` is not a run."""
-    from zoo.training import run_files
-
-    return run_files.read_config(path)["dataset"].get("white_levels") if path.is_dir() else None
 
 
 def open_requested_image(path):
@@ -239,10 +231,11 @@ def show_image_model(arguments):
     from zoo.plots import fonts, inspected_model, inspection_plots
     from zoo.plots.inspection import ImageInspection
     from zoo.reports import inspection
+    from zoo.training import run_files
 
     model = load_model(inspected_model)
     prepared_image = image_io.prepare_image(image, inspected_model.resolve_input_shape(model, input_size),
-                                            read_white_levels(expand_user(arguments.network)))
+                                            run_files.read_white_levels(expand_user(arguments.network)))
     source = ", ".join(filter(None, (Path(arguments.image).name, prepared_image.transformations)))
     image_inspection = ImageInspection(model, prepared_image.pixels, layers, source, target_classes)
     if is_folder and arguments.plot is None:

@@ -57,6 +57,17 @@ def get_run_modality(config):
     return get_modality(config["dataset"].get("shape") or IMAGE.shape_example)
 
 
+def check_model_config(run, config):
+    """Raise UserError where `config`, the run.json of a run, lacks the configuration from which its model is built."""
+    if not isinstance(config.get("model_config"), dict):
+        raise UserError(f"{run / 'run.json'} is damaged: it lacks model_config, from which the model is built")
+
+
+def read_white_levels(path):
+    """Return how a run scaled images of more than eight bits; None if it had none, and if `path` is not a folder."""
+    return read_config(path)["dataset"].get("white_levels") if path.is_dir() else None
+
+
 def get_class_weights(config):
     """Return {class name: weight in the loss} of a run whose run.json holds `config`; None without class weights."""
     weights = config.get("class_weight")
