@@ -10,8 +10,11 @@ from zoo.utils import crashes
 from zoo.utils.flag_names import translate_keywords
 
 
-def is_finished(run, epochs):
-    """Return whether the run has its result, and no more epochs are requested; print the result if so."""
+def report_if_finished(run, epochs):
+    """Return whether the run has its result, and no more epochs are requested.
+
+    If so, print the result, and draw what is missing because the run was killed before it.
+    """
     from zoo.runs.stages import read_finished_result  # NumPy
 
     result = read_finished_result(run, epochs)

@@ -11,7 +11,7 @@ from zoo.cli import common, dataset_args, reporting, train_args
 from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
 from zoo.training import finetuning, loggers, multi_seed, run_config_factory, stopping
-from zoo.training.run_config import check_devices, get_run_config, resume_run_config
+from zoo.training.run_config import check_devices
 from zoo.utils.io import expand_user
 from zoo.utils.validation import parse_value
 
@@ -49,36 +49,35 @@ def execute_training(argv, prog, parser):
     if arguments.runs is not None:
         return train_seeds(arguments, command_line, times["deadline"])
     class_weight = parse_class_weight(arguments.class_weight)
-    finetune_options, backbone_weights, model_settings = parse_model_request(arguments)
-    is_named = arguments.dataset in DATASETS
-    config = parse_run_config(arguments) if is_named else None
+    request = parse_model_request(arguments)
+    finetune_options, backbone_weights = request["finetune_options"], request["backbone_weights"]
+    config = parse_run_config(arguments, request=request) if arguments.dataset in DATASETS else None
     device = devices.select_installed_gpus(arguments.gpu)
     host_address = parse_hosts(arguments, env.select_backend(arguments.backend))
 
-    from zoo.training import class_weights, run_directory, run_files  # NumPy, no backend
+    from zoo.runs.stages import read_resumed_config  # NumPy, no backend
+    from zoo.training import class_weights, run_directory
 
     existing_run = find_existing_run(arguments)
     if existing_run is None:
         run_directory.check_output_dir(arguments.output_dir, arguments.name)
     elif config and not finetune_options and not class_weight:
-        saved_config = get_run_config(existing_run, run_files.read_config(existing_run))
-        config = resume_run_config(existing_run, saved_config, config)
-        if reporting.is_finished(existing_run, config.recipe.epochs):  # before the data is read
+        config = read_resumed_config(existing_run, config)
+        if reporting.report_if_finished(existing_run, config.recipe.epochs):  # before the data is read
             return 0
     from zoo.runs.data import check_same_data, get_data_option
 
     dataset = dataset_args.load_images(
         arguments, dataset_args.parse_limit(arguments),
-        run_config_factory.get_source_arguments(model_info, backbone_weights, model_settings["options"]))
-    config = config or parse_run_config(arguments, dataset.info)
+        run_config_factory.get_source_arguments(model_info, backbone_weights, request["options"]))
+    config = config or parse_run_config(arguments, dataset.info, request)
     if class_weight is not None:
         config = replace(config, class_weight=class_weights.resolve_class_weight(class_weight, dataset))
     if existing_run:
         check_same_data(existing_run, dataset, get_data_option(dataset))
     if existing_run and not finetune_options:
-        saved_config = get_run_config(existing_run, run_files.read_config(existing_run))
-        config = resume_run_config(existing_run, saved_config, config)
-        if reporting.is_finished(existing_run, config.recipe.epochs):
+        config = read_resumed_config(existing_run, config)
+        if reporting.report_if_finished(existing_run, config.recipe.epochs):
             return 0
     session = create_session(config, dataset, device, host_address, finetune_options=finetune_options,
                              backbone_weights=backbone_weights, loggers=tuple(arguments.log), **times)
@@ -88,26 +87,29 @@ def execute_training(argv, prog, parser):
 
 
 def parse_model_request(arguments):
-    """Return (FineTuneOptions or None, their BackboneWeights or None, {argument of make_run_config: value})."""
+    """Return the arguments of `make_run_config` that the model and its recipe determine, {name: value}."""
     model_info, fields = registry.get_model_info(arguments.network), train_args.parse_recipe_fields(arguments)
     finetune_options = parse_finetuning(arguments)
     width, options = train_args.parse_width_and_options(arguments, model_info, fields)
     backbone_weights = run_config_factory.resolve_backbone_weights(model_info, finetune_options, width, arguments.stem,
                                                                    options)
-    return finetune_options, backbone_weights, {"overrides": fields, "width": width, "options": options}
+    return {"finetune_options": finetune_options, "backbone_weights": backbone_weights, "overrides": fields,
+            "width": width, "options": options}
 
 
-def parse_run_config(arguments, dataset_info=None):
-    """Return the RunConfig that the command line requests; dataset_info: by default that of the named dataset."""
-    dataset_info = dataset_info or dataset_args.get_named_dataset_info(arguments)
-    finetune_options, backbone_weights, model_settings = parse_model_request(arguments)
-    return run_config_factory.make_run_config(registry.get_model_info(arguments.network), dataset_info,
+def parse_run_config(arguments, dataset_info=None, request=None):
+    """Return the RunConfig that the command line requests.
+
+    dataset_info: by default that of the named dataset. request: by default what `parse_model_request` returns.
+    """
+    return run_config_factory.make_run_config(registry.get_model_info(arguments.network),
+                                              dataset_info or dataset_args.get_named_dataset_info(arguments),
                                               recipe=arguments.recipe, limit=dataset_args.parse_limit(arguments),
                                               stem=arguments.stem,
                                               seed=common.parse_int("--seed", arguments.seed, 0, 2**32 - 1),
                                               backend=arguments.backend, precision=arguments.precision,
-                                              deterministic=arguments.deterministic, finetune_options=finetune_options,
-                                              backbone_weights=backbone_weights, **model_settings)
+                                              deterministic=arguments.deterministic,
+                                              **(request or parse_model_request(arguments)))
 
 
 def parse_class_weight(text):
@@ -128,7 +130,7 @@ def resume_from_args(parser, arguments, argv, times):
     run, config = train_args.parse_resume(parser, arguments, argv)
     device = devices.select_installed_gpus(arguments.gpu)
     host_address = parse_hosts(arguments, config.backend)
-    if reporting.is_finished(run, config.recipe.epochs):
+    if reporting.report_if_finished(run, config.recipe.epochs):
         return 0
 
     from zoo.runs.data import reload_run_dataset

@@ -16,10 +16,10 @@ from zoo.runs.session_device import prepare_run_device
 from zoo.runs.progress_display import make_progress_display
 from zoo.runs.run import Run
 from zoo.runs.session import Session
-from zoo.runs.stages import read_finished_result
-from zoo.training import class_weights, finetuning, loggers, run_directory, run_files
+from zoo.runs.stages import read_finished_result, read_resumed_config
+from zoo.training import class_weights, finetuning, loggers, run_directory
 from zoo.training.recipe import override_recipe
-from zoo.training.run_config import extend_epochs, get_run_config, resume_run_config
+from zoo.training.run_config import extend_epochs, get_run_config
 from zoo.training.run_config_factory import (apply_preset, check_source_modality, check_training_keywords,
                                              get_source_arguments, make_custom_run_config, make_run_config,
                                              refuse_catalogue_arguments, resolve_backbone_weights, split_keywords)
@@ -221,7 +221,7 @@ def start_or_resume_run(run_config, data, deadline, command, *, class_weight, gp
     if run is not None and (run / "run.json").exists():
         check_same_data(run, data, get_data_option(data))
         if not new_session.finetune_options:
-            run_config = resume_run_config(run, get_run_config(run, run_files.read_config(run)), run_config)
+            run_config = read_resumed_config(run, run_config)
             if read_finished_result(run, run_config.recipe.epochs):
                 return open_finished_run(run, display)
         return replace(new_session, run_config=run_config).resume(run)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zoo.training import finetuning, run_files
 from zoo.training.recipe import resolve_aux_loss_weights
-from zoo.training.run_config import MODEL_FILE, CustomModelConfig, RunConfig
+from zoo.training.run_config import MODEL_FILE, CustomModelConfig, RunConfig, get_run_config, resume_run_config
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,14 @@ def count_model_parameters(models):
     from zoo.training import model_building
 
     return model_building.get_main_output_model(models[0]).count_params()
+
+
+def read_resumed_config(run, run_config):
+    """Return the RunConfig to resume the run directory `run` with when `run_config` is requested.
+
+    See `zoo.training.run_config.resume_run_config`.
+    """
+    return resume_run_config(run, get_run_config(run, run_files.read_config(run)), run_config)
 
 
 def read_finished_result(run, epochs):
