@@ -7,7 +7,7 @@ import numpy as np
 from zoo.training import provenance
 from zoo.training.recipe import format_recipe
 from zoo.training.run_config import CustomModelConfig, serialize_run_config
-from zoo.weights.pretrained import Scaling, describe_scaling, make_standard_scaling
+from zoo.weights.pretrained import describe_scaling, make_standard_scaling
 
 MIN_VALIDATION_IMAGES = 10  # fewer are too few to choose the best epoch
 MAX_CLASS_NAMES_SHOWN = 5  # class names listed per line
@@ -28,8 +28,7 @@ def format_header(run_config, dataset, parameters, device_description, run):
         "run": f"{run}, seed {run_config.seed}",
     }
     if run_config.finetuning and run_config.finetuning.weights:
-        config = run_config.finetuning
-        rows["pixels"] = describe_scaling(Scaling(config.scale, config.offset, config.channel_order))
+        rows["pixels"] = describe_scaling(run_config.finetuning.scaling)
     notes = [*dataset.notes, *note_small_splits(dataset), *run_config.notes]
     if run_config.class_weight:
         weights = ", ".join(f"{name} {weight:.3g}"

@@ -101,7 +101,7 @@ def find_run_weights(run, source, requested):
         model_config, dataset = get_model_config(config), config["dataset"]
         finetune_config = get_finetune_config(config)
         if finetune_config is not None:
-            scaling = pretrained.Scaling(finetune_config.scale, finetune_config.offset, finetune_config.channel_order)
+            scaling = finetune_config.scaling
         else:
             scaling = pretrained.make_standard_scaling(dataset["mean"], dataset["std"])
         shape = tuple(dataset["shape"])
@@ -124,9 +124,8 @@ def find_weights_to_resume(run_config):
     weights = finetune_config.weights or "none"
     is_run = weights != "none" and expand_user(weights).is_dir()
     model_form = () if is_run else (model_config.width, model_config.stem, model_config.options)
-    scaling = pretrained.Scaling(finetune_config.scale, finetune_config.offset, finetune_config.channel_order)
-    return replace(find_backbone_weights(model_config.model_info.name, weights, *model_form), scaling=scaling,
-                   preprocessing=pretrained.RUN_PREPROCESSING)
+    return replace(find_backbone_weights(model_config.model_info.name, weights, *model_form),
+                   scaling=finetune_config.scaling, preprocessing=pretrained.RUN_PREPROCESSING)
 
 
 def resolve_model_input(model_name, shape, backbone_weights, classes):
