@@ -46,9 +46,14 @@ class Parser(argparse.ArgumentParser):
         self._refuse_empty_values(arguments)
         return arguments
 
+    @property
+    def _argv_before_dashes(self):
+        """The command line up to `--`, after which nothing is a flag."""
+        return self._argv[:self._argv.index("--")] if "--" in self._argv else self._argv
+
     def _refuse_dashes_as_value(self):
         """Raise UserError for --flag=-- and -f--, whose value argparse would read as an empty list."""
-        for argument in self._argv[:self._argv.index("--")] if "--" in self._argv else self._argv:
+        for argument in self._argv_before_dashes:
             flag = argument.removesuffix("--").removesuffix("=")
             if argument.endswith("--") and flag in self._option_string_actions:
                 raise UserError(f"{flag} needs a value; got '--'; see {self.prog} --help")
@@ -86,7 +91,7 @@ class Parser(argparse.ArgumentParser):
     def _find_unknown_flags(self):
         """Yield (flag, value or None) for each unknown flag on the command line."""
         known = self._option_string_actions
-        arguments = self._argv[:self._argv.index("--")] if "--" in self._argv else self._argv
+        arguments = self._argv_before_dashes
         for argument, following in zip(arguments, [*arguments[1:], None], strict=False):
             flag, equals, value = argument.partition("=")
             has_glued_value = flag[:2] in known and not unknown_flags.has_hint(flag)  # -b32

@@ -1,5 +1,6 @@
 """Custom Keras models in place of registered ones: their requirements, and how they are prepared for training."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -44,11 +45,8 @@ def check_custom_model(model):
                         f"{', '.join(str(tuple(tensor.shape)) for tensor in model.inputs)} and has "
                         f"{len(model.outputs)} outputs; one input (batch, height, width, channels), or (batch, length) "
                         "before an Embedding layer, and one output are required")
-    try:
+    with convert_saving_errors(model):
         model.get_config()
-    except Exception as error:  # Keras raises exceptions of many types
-        raise UserError(f"the model {model.name} cannot be saved, so it cannot be trained into a run: "
-                        f"{explain_keras_error(error)}") from error
 
 
 def get_source_arguments(model):
@@ -119,9 +117,16 @@ def get_lasting_name(model):
 
 def save_custom_model(model, path):
     """Save the user's model; raise UserError if Keras cannot."""
-    try:
+    with convert_saving_errors(model):
         model.save(path)
-    except Exception as error:  # Keras raises exceptions of many types
+
+
+@contextlib.contextmanager
+def convert_saving_errors(model):
+    """Convert what Keras raises when it cannot save the user's model, exceptions of many types, to UserError."""
+    try:
+        yield
+    except Exception as error:
         raise UserError(f"the model {model.name} cannot be saved, so it cannot be trained into a run: "
                         f"{explain_keras_error(error)}") from error
 

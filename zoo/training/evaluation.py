@@ -14,7 +14,7 @@ from zoo.utils.tracing import silence_retracing_warning
 NUM_TRAIN_SAMPLES = 64  # training images kept for the plots
 MAX_MISCLASSIFIED = 100
 MIN_CLASSES_TOP5 = 100  # top-5 accuracy is reported from this many classes on
-MAX_MULTIPLY_ADDS, MAX_BATCHES = 10 ** 9, 16  # per predict step, into which batches are merged
+MAX_MULTIPLY_ADDS, MAX_BATCHES = 10 ** 9, 16  # per call of the backend
 
 
 def load_logits_model(run, config, checkpoint):
@@ -48,8 +48,12 @@ def compute_inference_batch_size(model, batch_size):
     A small model computes a batch in less time than the call overhead. The result depends on the model and `batch_size`
     alone, not on measurements, so that the same images give bit-identical outputs in each run, also after resuming.
     """
-    num_batches = MAX_MULTIPLY_ADDS // max(1, summary.summarize_model(model).multiply_adds * batch_size)
-    return batch_size * max(1, min(MAX_BATCHES, num_batches))
+    return batch_size * max(1, compute_batches_per_call(model, batch_size))
+
+
+def compute_batches_per_call(model, batch_size):
+    """Return how many batches the backend processes in one call; 0 if even one exceeds MAX_MULTIPLY_ADDS."""
+    return min(MAX_BATCHES, MAX_MULTIPLY_ADDS // max(1, summary.summarize_model(model).multiply_adds * batch_size))
 
 
 def softmax(logits):
@@ -84,11 +88,6 @@ def compute_cross_entropy(probabilities, labels):
     return float(-np.log(np.maximum(label_probabilities, np.finfo(np.float32).tiny)).mean())
 
 
-def compute_loss_and_accuracy(probabilities, labels):
-    """Return {"loss": cross-entropy, "accuracy": fraction} of probabilities float (n, classes), labels int (n,)."""
-    return {"loss": compute_cross_entropy(probabilities, labels), "accuracy": compute_accuracy(probabilities, labels)}
-
-
 def compute_metrics(probabilities, labels, class_names=None, plural="images"):
     """Return all metrics of probabilities float (n, classes) and labels int (n,), a dict of plain numbers.
 
@@ -102,7 +101,8 @@ def compute_metrics(probabilities, labels, class_names=None, plural="images"):
     predicted = probabilities.argmax(axis=1)
     total = np.bincount(labels, minlength=classes)
     correct = np.bincount(labels[predicted == labels], minlength=classes)
-    metrics = {**compute_loss_and_accuracy(probabilities, labels), "correct": int(correct.sum()), "total": len(labels),
+    metrics = {"loss": compute_cross_entropy(probabilities, labels),
+               "accuracy": compute_accuracy(probabilities, labels), "correct": int(correct.sum()), "total": len(labels),
                "ece": calibration.compute_calibration_error(probabilities, labels),
                "per_class_correct": correct.tolist(), "per_class_total": total.tolist(),
                **compute_classification_metrics(predicted, labels, class_names or range(classes), plural)}

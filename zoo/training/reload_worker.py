@@ -93,8 +93,13 @@ def check_reload(folder, model_config, mean, std):
             else:
                 differences[file] = compute_relative_difference(compute_logits(model, pixels), logits)
         except Exception as error:  # Keras raises whatever the damage led to
-            differences[file] = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            differences[file] = format_error(error)
     return differences
+
+
+def format_error(error):
+    """Return the type of an exception and the first line of its message."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def compute_relative_difference(actual, expected):

@@ -206,10 +206,6 @@ def train_and_save(result, config, folder, worker, show_progress):
     result.is_saved = True
 
 
-def format_error(error):
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-
-
 def record_reload(result, differences):
     """Fill in the differences that the reload worker reported."""
     failures = [f"{file} {value if isinstance(value, str) else f'differs by {value:.1g}'}"
@@ -241,7 +237,7 @@ def run_selftest(names, configs=None, stream=None):
                 train_and_save(result, configs.get(name, OverfitConfig()), Path(scratch) / name, worker,
                                table.show_progress)
             except Exception as error:  # a failure of one model must not stop the test of the others
-                result.error = format_error(error)
+                result.error = reload_worker.format_error(error)
             result.seconds = time.perf_counter() - start
             if results:
                 finish(results[-1])  # it was reloaded while this one was trained

@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 import keras
 
-from zoo.analysis import summary
 from zoo.training import (augmentation, checkpoints, cpu_kernels, evaluation, losses, model_building, optimizers,
                           precision, prefetch, run_files)
 from zoo.training.progress_bar import ProgressBar
@@ -18,8 +17,7 @@ from zoo.training.stopping import Stopper, catch_signals, has_stopped_early
 from zoo.training.npz_file import make_damaged_file_error
 from zoo.utils.process import get_peak_memory
 
-# Limits: multiply-adds (MACs) and steps per call of the backend, calls per epoch
-MAX_MACS_PER_CALL, MAX_STEPS_PER_CALL, MIN_CALLS_PER_EPOCH = 10 ** 9, 16, 8
+MIN_CALLS_PER_EPOCH = 8  # of the backend
 
 
 def train_model(network, dataset, recipe, seed, run, stopper=None, aux_loss_weights=None,
@@ -127,8 +125,7 @@ def compute_steps_per_execution(model, batch_size, steps_per_epoch):
     """
     if keras.backend.backend() != "tensorflow":
         return 1
-    max_steps = min(MAX_STEPS_PER_CALL, steps_per_epoch // MIN_CALLS_PER_EPOCH,
-                    MAX_MACS_PER_CALL // max(1, summary.summarize_model(model).multiply_adds * batch_size))
+    max_steps = min(evaluation.compute_batches_per_call(model, batch_size), steps_per_epoch // MIN_CALLS_PER_EPOCH)
     return next((count for count in range(max_steps, 1, -1) if steps_per_epoch % count == 0), 1)
 
 
