@@ -22,7 +22,7 @@ BACKENDS = dict.fromkeys(("training/distribution/tensorflow_strategy.py", "train
 IMPORTED_BY_ZOO = "zoo.env"
 # on the layer of the commands, but not commands
 SHARED_CLI_MODULES = {"common", "train_args", "reporting", "flag_hints", "help_text", "parser", "training_command",
-                      "training_parser", "unknown_flags", "dataset_args", "visualize_parser"}
+                      "training_parser", "unknown_flags", "dataset_args", "visualize_parser", "multi_seed"}
 
 
 @dataclass(frozen=True)

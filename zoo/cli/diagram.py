@@ -71,7 +71,7 @@ def write_diagram_gallery(folder, theme):
         common.print_lines(f"{index:3} {path}")
 
 
-def execute_draw(argv):
+def execute_diagram(argv):
     arguments = build_parser().parse_intermixed_args(argv)  # also MODEL --compare MODEL
     check_diagram_options(detail=arguments.detail, theme=arguments.theme, rankdir=arguments.rankdir,
                           style=arguments.style)
@@ -96,4 +96,4 @@ def execute_draw(argv):
 
 
 def main(argv=None):
-    return common.run_command(execute_draw, argv)
+    return common.run_command(execute_diagram, argv)

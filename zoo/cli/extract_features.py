@@ -95,7 +95,7 @@ def load_dataset_images(arguments, limit):
                     [name for name, split in splits for _ in range(len(split))], dataset.info, ())
 
 
-def execute_extract(argv):
+def execute_extract_features(argv):
     arguments = build_parser().parse_args(argv)
     if arguments.pooling not in POOLINGS:
         raise UserError(f"--pooling must be one of {', '.join(POOLINGS)}; got {arguments.pooling!r}")
@@ -213,4 +213,4 @@ def write_features(path, features, image_set):
 
 
 def main(argv=None):
-    return common.run_command(execute_extract, argv)
+    return common.run_command(execute_extract_features, argv)

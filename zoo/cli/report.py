@@ -14,7 +14,7 @@ def build_parser():
     return parser
 
 
-def execute_plot(argv):
+def execute_report(argv):
     run = build_parser().parse_args(argv).run
 
     from zoo.plots import fonts  # matplotlib
@@ -31,4 +31,4 @@ def execute_plot(argv):
 
 
 def main(argv=None):
-    return common.run_command(execute_plot, argv)
+    return common.run_command(execute_report, argv)

@@ -184,7 +184,7 @@ def wrap_paragraphs(text, columns):
     return lines[1:]
 
 
-def execute_info(argv):
+def execute_summary(argv):
     arguments = build_parser().parse_args(argv)
     if arguments.network is None:
         raise UserError(f"missing argument MODEL; choose from {', '.join(registry.MODELS)}; see python -m zoo summary "
@@ -203,4 +203,4 @@ def execute_info(argv):
 
 
 def main(argv=None):
-    return common.run_command(execute_info, argv)
+    return common.run_command(execute_summary, argv)

@@ -116,13 +116,3 @@ def parse_resume(parser, arguments, argv):
         return run, config
     return run, run_config.extend_epochs(run, config, recipe.override_recipe(
         config.recipe, {"epochs": parse_value("--epochs", arguments.epochs[1], 1)}).epochs)
-
-
-def strip_flags(argv, flags):
-    """Return the command line without these flags and their values, as --flag value or --flag=value."""
-    kept, skip = [], False
-    for argument in argv:
-        if not skip and argument.partition("=")[0] not in flags:
-            kept.append(argument)
-        skip = not skip and argument in flags
-    return kept

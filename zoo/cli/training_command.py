@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo import devices, env, registry
-from zoo.cli import common, dataset_args, reporting, train_args
+from zoo.cli import common, dataset_args, multi_seed, reporting, train_args
 from zoo.data.dataset_info import DATASETS
 from zoo.errors import UserError
-from zoo.training import finetuning, loggers, multi_seed, run_config_factory, stopping
+from zoo.training import finetuning, loggers, run_config_factory, stopping
 from zoo.training.run_config import check_devices
 from zoo.utils.io import expand_user
 from zoo.utils.validation import parse_value
@@ -47,7 +47,7 @@ def execute_training(argv, prog, parser):
         raise UserError("no images are specified; give --dataset NAME, FOLDER, FILE.npz or FILE.csv")
     dataset_args.check_images(arguments)
     if arguments.runs is not None:
-        return train_seeds(arguments, command_line, times["deadline"])
+        return multi_seed.train_seeds(arguments, command_line, times["deadline"])
     class_weight = parse_class_weight(arguments.class_weight)
     request = parse_model_request(arguments)
     finetune_options, backbone_weights = request["finetune_options"], request["backbone_weights"]
@@ -167,32 +167,3 @@ def find_existing_run(arguments):
     """Return the existing run directory of --name; None if there is none."""
     run = arguments.name and expand_user(Path(arguments.output_dir) / arguments.name)
     return run if run and (run / "run.json").exists() else None
-
-
-def train_seeds(arguments, command_line, deadline):
-    """Train with the seeds of --runs, one after the other, and print mean and standard deviation of the accuracy.
-
-    Return the exit status.
-    """
-    count, first = (common.parse_int(flag, text, min_value, 2**32 - 1) for flag, text, min_value in (
-        ("--runs", arguments.runs, 1), ("--seed", arguments.seed, 0)))
-    if first + count > 2**32:
-        raise UserError(f"--runs {count} from --seed {first} exceeds the largest seed, {2**32 - 1}; give a smaller "
-                        "--seed")
-
-    from zoo.training import run_directory, run_files
-
-    run_directory.check_output_dir(arguments.output_dir, None)
-    name = arguments.name or run_directory.make_run_name(arguments.network, Path(arguments.dataset).stem)
-    command_line = train_args.strip_flags(command_line, ("--runs", "--seeds", "--seed", "--name", "--max-seconds"))
-    if "--weights" not in {argument.partition("=")[0] for argument in command_line}:
-        command_line += ["--weights", arguments.weights]  # zoo.train, which trains each seed, has another default
-    seeds = range(first, first + count)
-    status = multi_seed.train_each_seed(seeds, command_line, name, deadline)
-    if status:
-        return status
-    results = [run_files.read_result(expand_user(arguments.output_dir) / f"{name}-seed{seed}") for seed in seeds]
-    best, last = (multi_seed.format_mean_std([result[f"test_accuracy_{checkpoint}"] for result in results])
-                  for checkpoint in ("best", "last"))
-    print(f"test accuracy {best}, n = {len(results)}, with the best epochs by validation; {last}, with the last")
-    return 0

@@ -17,8 +17,8 @@ from zoo.runs.comparison_table import (
     to_json_key,
 )
 from zoo.runs.run import Run
-from zoo.training.multi_seed import format_mean_std
 from zoo.utils.io import atomic_write, check_writable, expand_user, write_text
+from zoo.utils.numbers import format_mean_std
 from zoo.utils.table import format_table
 
 # runs that differ only in the seed; best, last: test accuracies of both checkpoints, as fractions
