@@ -204,10 +204,11 @@ def parse_preset(arguments, model_info):
     return preset
 
 
-def parse_model_config(name, arguments, base=None):
+def parse_model_config(name, arguments, base=None, stem=None):
     """Return the ModelConfig of the model `name` with the options of `add_model_options`.
 
     base: ModelConfig whose values are the defaults of these options; default: that of --preset, or the paper's.
+    stem: default: that of --stem.
     """
     model_info = registry.get_model_info(name)
     if parse_preset(arguments, model_info):
@@ -218,7 +219,8 @@ def parse_model_config(name, arguments, base=None):
     classes = base.classes if arguments.classes is None else parse_int("--classes", arguments.classes, 2)
     options = {**base.options, **parse_assignments("--model-option", arguments.model_option, model_info.options)}
     return registry.resolve_model_config(model_info.name, parse_input_shape(arguments, base), classes,
-                                         parse_width(arguments, base.width), arguments.stem, options, arguments.aux)
+                                         parse_width(arguments, base.width), stem or arguments.stem, options,
+                                         arguments.aux)
 
 
 def parse_input_shape(arguments, model_config):

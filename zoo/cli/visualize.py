@@ -100,10 +100,9 @@ def resolve_inspected_model(arguments):
         model_config = common.parse_model_config(name, arguments)
         return lambda inspected_model: inspected_model.build_inspected_untrained(model_config)
     source = resolve_weights(arguments)
-    arguments.stem = source.resolve_stem(arguments.stem)
     base = (source.bundled_weights.model_config if source.bundled_weights
             else registry.resolve_model_config(name, options=source.implied_options))
-    model_config = common.parse_model_config(name, arguments, base)
+    model_config = common.parse_model_config(name, arguments, base, source.resolve_stem(arguments.stem))
     source.check(model_config, include_top=True)
     return lambda inspected_model: inspected_model.build_inspected_pretrained(model_config, source)
 

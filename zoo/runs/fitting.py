@@ -32,10 +32,11 @@ LR_CALLBACKS = {"ReduceLROnPlateau": "lr_schedule='plateau', lr_patience and gam
                 "LearningRateScheduler": "lr_schedule, learning_rate and warmup_epochs"}
 
 
-def run_work(display, work, run, recipe, stopper, resume_hint, host_group):
+def run_work(display, work, run, recipe, stopper, *_):
     """Do `work()`, show its closing line on the display, and return the Run; errors are raised in the same class.
 
-    display: see `zoo.runs.progress_display`. The other arguments: see `zoo.runs.session.Session`.
+    display: see `zoo.runs.progress_display`. The other arguments: see `zoo.runs.session.Session`, whose resume hint
+    and host group are for the command line.
     """
     from zoo.training import failures
 

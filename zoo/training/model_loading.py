@@ -66,18 +66,18 @@ def load_run_model(path, checkpoint):
     return model
 
 
-def rebuild_run_model(path, facts, classifier_activation):
-    """Build the model of a run for raw pixels, without loading its weights; `facts`: its run.json.
+def rebuild_run_model(path, config, classifier_activation):
+    """Build the model of a run for raw pixels, without loading its weights; `config`: its run.json.
 
     Auxiliary classifiers are for training alone. UserError for a damaged run.json.
     """
     try:
-        model_config, dataset = run_config.get_model_config(facts), facts["dataset"]
-        with precision.precision_scope(run_config.get_precision(facts)):
+        model_config, dataset = run_config.get_model_config(config), config["dataset"]
+        with precision.precision_scope(run_config.get_precision(config)):
             if isinstance(model_config, run_config.CustomModelConfig):
                 return custom_model.build_custom_model(model_config, path / run_config.MODEL_FILE, dataset["mean"],
                                                        dataset["std"], classifier_activation)
-            finetune_config = run_config.get_finetune_config(facts)
+            finetune_config = run_config.get_finetune_config(config)
             if finetune_config is not None:
                 return finetuned_model.build_finetuning_model(model_config, finetune_config, dataset["shape"],
                                                               dataset["classes"], classifier_activation)[0]

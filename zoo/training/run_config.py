@@ -122,10 +122,10 @@ def get_model_config(config):
     return CustomModelConfig(**{**fields, "input_shape": tuple(fields["input_shape"])})
 
 
-def get_finetune_config(facts):
-    """Return the FineTuneConfig of a run from `facts`, its run.json, or None."""
-    config = facts.get("finetuning")
-    return None if config is None else deserialize_finetune_config(config)
+def get_finetune_config(config):
+    """Return the FineTuneConfig of a run from `config`, its run.json, or None."""
+    values = config.get("finetuning")
+    return None if values is None else deserialize_finetune_config(values)
 
 
 def get_precision(config):
