@@ -6,13 +6,13 @@ import zipfile
 
 from zoo import registry
 from zoo.cli import common, dataset_args, help_text
+from zoo.data.dataset_info import SPLITS
 from zoo.data.sources import get_path_kind
 from zoo.errors import UserError
 from zoo.utils.flag_names import translate_note
 from zoo.utils.io import expand_user, check_writable, atomic_write
 
 POOLINGS = ("avg", "max", "none")
-SPLITS = ("train", "validation", "test")
 
 
 def build_parser():

@@ -3,10 +3,10 @@
 import numpy as np
 
 from zoo.data import splits
+from zoo.data.dataset_info import SPLITS
 from zoo.errors import UserError
 from zoo.utils.io import replace_surrogates
 
-SPLITS = ("train", "validation", "test")
 MAX_LABELS_SHOWN = 12  # of a one-hot label in a message
 
 

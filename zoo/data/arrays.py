@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from zoo.data import splits
-from zoo.data.array_labels import (SPLITS, convert_array_pair, convert_to_array, limit_array_splits,
-                                   resolve_array_splits, resolve_class_names)
+from zoo.data.array_labels import (convert_array_pair, convert_to_array, limit_array_splits, resolve_array_splits,
+                                   resolve_class_names)
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
-from zoo.data.dataset_info import DATASETS, DatasetInfo
+from zoo.data.dataset_info import DATASETS, SPLITS, DatasetInfo
 from zoo.data.datasets import Dataset
 from zoo.data.pixel_values import CHUNK_SIZE, to_uint8
 from zoo.errors import UserError

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from zoo.errors import UserError, unknown_name_error
 from zoo.modality import get_modality
 
+SPLITS = ("train", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Download:

@@ -11,7 +11,7 @@ from zoo.data import datasets, image_folder
 from zoo.data.array_labels import convert_array_pair
 from zoo.data.arrays import (NPZ_LAYOUTS, convert_images, get_total_memory, make_npz_layout_error,
                              normalize_array_names)
-from zoo.data.dataset_info import DATASETS
+from zoo.data.dataset_info import DATASETS, SPLITS
 from zoo.data.folder_images import FolderImages
 from zoo.data.folder_layout import FOLDER_SPLITS, parse_split_name
 from zoo.data.formats import read_npz_arrays, read_npz_sizes
@@ -23,7 +23,6 @@ from zoo.errors import UserError
 from zoo.modality import IMAGE
 from zoo.utils.io import expand_user
 
-SPLITS = ("train", "validation", "test")
 MAX_CLASSES_SHOWN = 10  # class names in a message
 
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from zoo.data import array_labels, splits, text_files
-from zoo.data.array_labels import SPLITS
-from zoo.data.dataset_info import DatasetInfo, get_dataset_info, select_label_set
+from zoo.data.dataset_info import SPLITS, DatasetInfo, get_dataset_info, select_label_set
 from zoo.data.datasets import Dataset, locate_or_download
 from zoo.data.image_folder import resolve_folder_splits
 from zoo.data.imdb import read_imdb

@@ -17,7 +17,6 @@ from zoo.training.npz_file import read_arrays
 from zoo.training.run_config import NEW_RUN_HINT
 from zoo.utils.io import expand_user
 
-SPLITS = ("train", "validation", "test")
 # Mean difference of a sample that is accepted: of an image's pixels on the scale 0..255, and of token ids
 MAX_DIFFERENCES = {"uint8": 8, "int32": 0}
 COMPARE_BATCH_SIZE = 256  # images compared at a time
@@ -105,7 +104,7 @@ def check_same_data(run, dataset, option="data_dir"):
     option: the keyword with which the user gives the data, which the message names; see `get_data_option`.
     """
     config = run_files.read_config(run)["dataset"]
-    for name in SPLITS:
+    for name in dataset_info.SPLITS:
         if len(getattr(dataset, name)) != config.get(name):
             raise UserError(f"{run} was started with {describe_run_data(config)}, {config.get(name)} "
                             f"{dataset.info.modality.plural} for {name}, but {dataset.source} has "

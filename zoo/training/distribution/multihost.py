@@ -17,6 +17,7 @@ import time
 import traceback
 
 from zoo import env
+from zoo.data.dataset_info import SPLITS
 from zoo.errors import UserError
 from zoo.training import provenance
 from zoo.training.distribution import rendezvous
@@ -196,5 +197,5 @@ def collect_shared_settings(run_config, dataset):
     """Return the settings that must be the same on all hosts: {name: value}, JSON-serializable."""
     versions = {f"version of {name}": version for name, version
                 in provenance.get_package_versions(run_config.backend).items() if name != "python"}
-    counts = {f"images for {name}": len(getattr(dataset, name)) for name in ("train", "validation", "test")}
+    counts = {f"images for {name}": len(getattr(dataset, name)) for name in SPLITS}
     return json.loads(json.dumps({**versions, **flatten_run_config(run_config), **counts}))
