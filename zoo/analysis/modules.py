@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 # The module name in a layer name; conv2_block1_out belongs to conv2_block1 too
 MODULE_NAME_PATTERN = re.compile(r"[^_]+(_(block)?\d+(?=_|$))?")
 EPILOGUE_KINDS = ("normalization", "activation")  # kinds that are drawn together with the layer before them
+MODULE_KIND = "module"  # the kind of a module of several layers
 
 LAYER_KINDS = {  # layer class: the kind that it is drawn as
     "InputLayer": "input",
@@ -66,6 +67,10 @@ class FusedLayer:
     def main_index(self):
         return next(index for index, layer in enumerate(self.layers) if layer.name == self.name)
 
+    @property
+    def main_layer(self):
+        return self.layers[self.main_index]
+
 
 @dataclass(frozen=True)
 class Module:
@@ -88,18 +93,31 @@ class Module:
         return len(self.names)
 
     @property
+    def layers(self):
+        """The LayerSummary objects of the first module."""
+        return [layer for fused_layer in self.fused_layers for layer in fused_layer.layers]
+
+    @property
+    def kind(self):
+        """The kind of the only fused layer, or MODULE_KIND."""
+        return self.fused_layers[0].kind if len(self.fused_layers) == 1 else MODULE_KIND
+
+    @property
+    def name_range(self):
+        """The name of one module, or the first and the last name: 'conv2_2 to conv2_3'."""
+        return self.name if self.repeats == 1 else f"{self.names[0]} to {self.names[-1]}"
+
+    @property
     def title(self):
         """A short title: '10 x block35' for block35_1 to block35_10, 'conv2_2 to conv2_3', or the name of one module.
 
         conv1 of conv1_1 and conv1_2 is no layer, but a stage: single layers, and some modules of a stage, are a range.
         """
-        if self.repeats == 1:
-            return self.name
         prefix = self.name.rpartition("_")[0]
-        if prefix and len(self.fused_layers) > 1 and \
+        if self.repeats > 1 and prefix and len(self.fused_layers) > 1 and \
                 self.names == tuple(f"{prefix}_{number}" for number in range(1, self.repeats + 1)):
             return f"{self.repeats} x {prefix}"
-        return f"{self.names[0]} to {self.names[-1]}"
+        return self.name_range
 
 
 @dataclass(frozen=True)
@@ -242,7 +260,7 @@ def _group_between_bottlenecks(fused_layers):
 def compute_signature(module, include_filters=True):
     """Return a signature, equal for identical modules: classes, main layers, connections, and optionally filters."""
     indices = {fused_layer.name: index for index, fused_layer in enumerate(module.fused_layers)}
-    main_layers = [fused_layer.layers[fused_layer.main_index] for fused_layer in module.fused_layers]
+    main_layers = [fused_layer.main_layer for fused_layer in module.fused_layers]
     return tuple(
         (tuple((layer.class_name, layer.activation) for layer in fused_layer.layers), main_layer.kernel_size,
          main_layer.strides, main_layer.groups, include_filters and main_layer.filters,

@@ -113,7 +113,7 @@ def partition_evenly(lengths, max_parts):
 
 def draw_module_frame(module, previous, theme, rankdir):
     """Return the ItemGroup of a module's layers; its inputs are named if they are not just the previous module."""
-    layers = [layer for fused_layer in module.fused_layers for layer in fused_layer.layers]
+    layers = module.layers
     graph = draw_layer_graph(layers, theme, rankdir, entry=len(layers) > 1)
     subtitle = format_shape(module.shape)
     if previous and module.inputs != (previous.name,):

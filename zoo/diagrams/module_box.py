@@ -35,7 +35,7 @@ def count_shadows(module):
 
 def draw_module_box(module, x, y, width, theme, *, min_height=THIN_HEIGHT):
     """Return the box of a module, with the upper left corner (x, y)."""
-    fill, stroke = theme.kinds[module.fused_layers[0].kind] if len(module.fused_layers) == 1 else theme.module
+    fill, stroke = theme.kinds[module.kind]
     height = max(get_box_height(module), min_height)
     items = [Box(x + 3 * shadow, y - 3 * shadow, width, height, fill, stroke, 0.8)
              for shadow in range(count_shadows(module), 0, -1)]
@@ -67,9 +67,8 @@ def describe_module(module):
     if not has_detail(module):
         return format_layers(module) if module.repeats == 1 else f"[{format_layers(module)}] x {module.repeats}"
     if module.repeats > 1:
-        names = f"{module.names[0]} to {module.names[-1]}"
-        return names if module.title != names else f"{module.repeats} identical modules"
-    return f"{sum(len(fused_layer.layers) for fused_layer in module.fused_layers)} layers"
+        return module.name_range if module.title != module.name_range else f"{module.repeats} identical modules"
+    return f"{len(module.layers)} layers"
 
 
 def format_tooltip(module):

@@ -47,8 +47,7 @@ def format_layer_labels(modules):
     for fused_layer in modules[0].fused_layers:
         label, name = fused_layer.label, fused_layer.name
         if name in letters:
-            filters = fused_layer.layers[fused_layer.main_index].filters
-            label = label.replace(f", {filters}", f", {letters[name]}", 1)
+            label = label.replace(f", {fused_layer.main_layer.filters}", f", {letters[name]}", 1)
         labels[name] = label.replace(" conv,", ",")
     return labels
 
@@ -80,7 +79,7 @@ def draw_detail_panel(modules, theme, rankdir="TB"):
     """
     layers = draw_module_detail(modules, theme, rankdir)
     table = draw_filter_table(modules, theme)
-    titles = [_format_range(module) if len(modules) > 1 else module.title for module in modules]
+    titles = [module.name_range if len(modules) > 1 else module.title for module in modules]
     title = ", ".join(titles[:MAX_TITLES]) + (f" and {len(modules) - MAX_TITLES} more" if len(modules) > MAX_TITLES
                                               else "")
     shapes = {module.shape for module in modules}
@@ -96,10 +95,6 @@ def draw_detail_panel(modules, theme, rankdir="TB"):
         items.append(Text(subtitle_x, 12, subtitle, SMALL_FONT_SIZE, theme.muted, anchor="start"))
     return ItemGroup(width, height, (*items, *layers.translate((width - layers.width) / 2, top),
                                      *table.translate(MARGIN, top + layers.height)))
-
-
-def _format_range(module):
-    return module.name if module.repeats == 1 else f"{module.names[0]} to {module.names[-1]}"
 
 
 def has_detail(module):

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from zoo.analysis.modules import split_main_and_aux
+from zoo.analysis.modules import MODULE_KIND, split_main_and_aux
 from zoo.analysis.stages import group_stages, has_weights
 from zoo.diagrams.scene import Box, ItemGroup, Line, Scene, Text
 from zoo.diagrams.theme import (BARS_HEIGHT, HEADING_HEIGHT, MARGIN, SMALL_FONT_SIZE, SUBTITLE_SIZE, TITLE_SIZE,
@@ -31,7 +31,7 @@ def draw_stages(module_graph, title, subtitle, theme, bar_maxima, rankdir="LR"):
     drawing = {"LR": draw_stage_row, "TB": draw_stage_column}[rankdir](stages, aux_modules, bar_maxima, theme)
     width = max(drawing.width, estimate_text_width(title, TITLE_SIZE, "bold"),
                 estimate_text_width(subtitle, SUBTITLE_SIZE))
-    kinds = {get_stage_kind(stage) for stage in stages} - {"", "input"}
+    kinds = {get_stage_kind(stage) for stage in stages}
     kind_labels = {} if "pool" in kinds else {"pool": POOL_LABEL}
     kinds |= {"pool" for stage in stages if stage.has_final_pool}
     legend_top = HEADING_HEIGHT + drawing.height + 18
@@ -123,17 +123,16 @@ def compute_stage_width(stage):
 
 
 def get_stage_kind(stage):
-    """Return the kind of a stage's layers, if all its modules are single layers of one kind; "" for modules."""
+    """Return the kind of a stage's layers, if all its modules are single layers of one kind, or MODULE_KIND."""
     first_kind = stage.modules[0].fused_layers[0].kind
-    modules = [module for module in stage.modules if has_weights(module)]
-    kinds = {module.fused_layers[0].kind for module in modules}
-    if first_kind == "input" or not modules:
+    kinds = {module.kind for module in stage.modules if has_weights(module)}
+    if first_kind == "input" or not kinds:
         return first_kind
-    return kinds.pop() if len(kinds) == 1 and all(len(module.fused_layers) == 1 for module in modules) else ""
+    return kinds.pop() if len(kinds) == 1 else MODULE_KIND
 
 
 def draw_stage_box(stage, x, y, width, height, bar_maxima, theme):
-    fill, stroke = theme.kinds[get_stage_kind(stage)] if get_stage_kind(stage) else theme.module
+    fill, stroke = theme.kinds[get_stage_kind(stage)]
     items = [Box(x, y, width, height, fill, stroke, 1.2, name=stage.modules[0].name,
                  tooltip=f"{stage.title}: {format_stage_shape(stage)}, {stage.parameters:,} parameters, "
                          f"{stage.multiply_adds:,} multiply-adds")]
@@ -173,7 +172,7 @@ def format_aux_label(aux_module):
 
 
 def draw_aux_box(aux_module, x, y, width, bar_maxima, theme):
-    return [Box(x, y, width, AUX_HEIGHT, *theme.module, dashed=True, name=aux_module.name),
+    return [Box(x, y, width, AUX_HEIGHT, *theme.kinds[MODULE_KIND], dashed=True, name=aux_module.name),
             Text(x + width / 2, y + 11, aux_module.name, 9, theme.text, bold=True),
             Text(x + width / 2, y + 23, format_aux_label(aux_module), SMALL_FONT_SIZE, theme.muted),
             *draw_bars(x + 8, y + AUX_HEIGHT - BARS_HEIGHT - 2, aux_module, bar_maxima, theme, length=MAX_BAR_LENGTH)]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from zoo.analysis.modules import MODULE_KIND
 from zoo.diagrams.options import THEME_NAMES
 from zoo.diagrams.scene import Box, Text
 from zoo.plots.text_layout import estimate_text_width
@@ -9,7 +10,7 @@ from zoo.plots.text_layout import estimate_text_width
 
 @dataclass(frozen=True)
 class Theme:
-    """Colors. `kinds` maps the kind of a layer to (fill, stroke) of its box."""
+    """Colors. `kinds` maps the kind of a layer, or MODULE_KIND, to (fill, stroke) of its box."""
 
     background: str
     text: str
@@ -19,21 +20,20 @@ class Theme:
     panel: str
     parameters: str  # bars
     multiply_adds: str
-    module: tuple
     kinds: dict
 
 
 LIGHT = Theme(
     background="#ffffff", text="#1b1f24", muted="#5c6670", line="#5c6670", frame="#c3cad2", panel="#f7f8fa",
-    parameters="#4c6fb1", multiply_adds="#d08a2e", module=("#ffffff", "#39424c"),
-    kinds={"input": ("#ffffff", "#39424c"), "convolution": ("#d9e6f7", "#4c6fb1"), "dense": ("#e5dcf4", "#7a58b0"),
-           "pool": ("#dcefdc", "#4c8f55"), "normalization": ("#fbeecb", "#c79a2b"),
+    parameters="#4c6fb1", multiply_adds="#d08a2e",
+    kinds={MODULE_KIND: ("#ffffff", "#39424c"), "input": ("#ffffff", "#39424c"), "convolution": ("#d9e6f7", "#4c6fb1"),
+           "dense": ("#e5dcf4", "#7a58b0"), "pool": ("#dcefdc", "#4c8f55"), "normalization": ("#fbeecb", "#c79a2b"),
            "activation": ("#fbdcd6", "#cc6350"), "merge": ("#e3e6ea", "#727c87"), "other": ("#f1f2f4", "#99a1aa")})
 DARK = Theme(
     background="#16191d", text="#eef1f4", muted="#a2acb6", line="#8d98a3", frame="#3b444d", panel="#1e2328",
-    parameters="#7ea2e6", multiply_adds="#e0a552", module=("#22282e", "#a2acb6"),
-    kinds={"input": ("#22282e", "#a2acb6"), "convolution": ("#24364f", "#7ea2e6"), "dense": ("#362a4d", "#ab8ae0"),
-           "pool": ("#223c27", "#77bd82"), "normalization": ("#453a1a", "#dcb44f"),
+    parameters="#7ea2e6", multiply_adds="#e0a552",
+    kinds={MODULE_KIND: ("#22282e", "#a2acb6"), "input": ("#22282e", "#a2acb6"), "convolution": ("#24364f", "#7ea2e6"),
+           "dense": ("#362a4d", "#ab8ae0"), "pool": ("#223c27", "#77bd82"), "normalization": ("#453a1a", "#dcb44f"),
            "activation": ("#4c2a24", "#e88c7b"), "merge": ("#30363d", "#a2acb6"), "other": ("#2a2f35", "#78828c")})
 THEMES = dict(zip(THEME_NAMES, (LIGHT, DARK), strict=True))
 
@@ -89,7 +89,7 @@ def draw_legend(x, y, width, kinds, theme, *, with_bars, with_aux, kind_labels=N
         entries += [((theme.parameters, theme.parameters), "parameters", False),
                     ((theme.multiply_adds, theme.multiply_adds), "multiply-adds", False)]
     if with_aux:
-        entries.append((theme.module, "auxiliary classifier", True))
+        entries.append((theme.kinds[MODULE_KIND], "auxiliary classifier", True))
     items, left, top = [], x, y
     for (fill, stroke), label, dashed in entries:
         entry_width = 18 + estimate_text_width(label, SMALL_FONT_SIZE) + 12
