@@ -56,20 +56,27 @@ def draw_module_detail(modules, theme, rankdir="TB"):
     """Return the ItemGroup of the layers of modules with the same structure."""
     module = modules[0]
     labels = format_layer_labels(modules)
-    sizes = {ENTRY: PORT_SIZE[rankdir]}
-    sizes |= {layer.name: (estimate_text_width(labels[layer.name], FONT_SIZE) + 10, get_fused_layer_height(layer))
-              for layer in module.fused_layers}
-    sources = {source for layer in module.fused_layers for source in layer.inputs}
-    edges = [(source if source in sizes else ENTRY, layer.name) for layer in module.fused_layers
-             for source in (layer.inputs or ("",))]
-    edges += [(layer.name, EXIT) for layer in module.fused_layers if layer.name not in sources]
-    sizes[EXIT] = PORT_SIZE[rankdir]
-    layout = compute_layered_layout(sizes, edges, node_sep=NODE_SEP, rank_sep=RANK_SEP, rankdir=rankdir)
+    sizes = {layer.name: (estimate_text_width(labels[layer.name], FONT_SIZE) + 10, get_fused_layer_height(layer))
+             for layer in module.fused_layers}
+    layout = layout_module(module, sizes, node_sep=NODE_SEP, rank_sep=RANK_SEP, rankdir=rankdir)
     items = [Line(route, theme.line, 0.9, arrow=True) for route in layout.routes.values()]
     for layer in module.fused_layers:
         x, y = layout.positions[layer.name]
         items += draw_fused_layer(layer, labels[layer.name], x, y, sizes[layer.name][0], theme)
     return ItemGroup(layout.width, layout.height, tuple(items))
+
+
+def layout_module(module, sizes, rankdir="TB", **separations):
+    """Return the Layout of a module's fused layers, {name: (width, height)}, between ENTRY and EXIT.
+
+    `separations` are those of `compute_layered_layout`.
+    """
+    sources = {source for layer in module.fused_layers for source in layer.inputs}
+    edges = [(source if source in sizes else ENTRY, layer.name) for layer in module.fused_layers
+             for source in (layer.inputs or ("",))]
+    edges += [(layer.name, EXIT) for layer in module.fused_layers if layer.name not in sources]
+    return compute_layered_layout({ENTRY: PORT_SIZE[rankdir], **sizes, EXIT: PORT_SIZE[rankdir]}, edges,
+                                  rankdir=rankdir, **separations)
 
 
 def draw_detail_panel(modules, theme, rankdir="TB"):

@@ -8,9 +8,8 @@ import math
 
 from zoo.analysis.modules import format_layer, get_layer_kind, split_main_and_aux
 from zoo.diagrams.html import read_asset, render_template
-from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.module_box import describe_module
-from zoo.diagrams.module_detail import ENTRY, EXIT, PORT_SIZE, has_detail
+from zoo.diagrams.module_detail import ENTRY, EXIT, PORT_SIZE, has_detail, layout_module
 from zoo.diagrams.theme import DARK, KIND_LABELS, LIGHT, format_count, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
@@ -111,18 +110,11 @@ def _format_size(value):
 def get_module_layout(modules):
     """Return the positions of a module's layers and the routes of its edges; `modules` are all identical ones."""
     module = modules[0]
-    names = {fused_layer.name for fused_layer in module.fused_layers}
-    sizes = {ENTRY: PORT_SIZE["TB"]}
-    sizes |= {fused_layers[0].name: (max(map(_compute_box_width, fused_layers)), MAIN_LAYER_HEIGHT
-                                     + EPILOGUE_HEIGHT * (len(fused_layers[0].layers) - 1))
-              for fused_layers in zip(*(repeat.fused_layers for repeat in modules), strict=True)}
-    sizes[EXIT] = PORT_SIZE["TB"]
-    sources = {source for fused_layer in module.fused_layers for source in fused_layer.inputs}
-    edges = [(source if source in names else ENTRY, fused_layer.name)
-             for fused_layer in module.fused_layers for source in fused_layer.inputs or ("",)]
-    edges += [(fused_layer.name, EXIT) for fused_layer in module.fused_layers if fused_layer.name not in sources]
-    layout = compute_layered_layout(sizes, edges)
-    top_centers = {box: (x + sizes[box][0] / 2, y) for box, (x, y) in layout.positions.items()}
+    sizes = {fused_layers[0].name: (max(map(_compute_box_width, fused_layers)), MAIN_LAYER_HEIGHT
+                                    + EPILOGUE_HEIGHT * (len(fused_layers[0].layers) - 1))
+             for fused_layers in zip(*(repeat.fused_layers for repeat in modules), strict=True)}
+    layout = layout_module(module, sizes)
+    top_centers = {box: (x + sizes.get(box, PORT_SIZE["TB"])[0] / 2, y) for box, (x, y) in layout.positions.items()}
     boxes = [[*_round_point(top_centers[fused_layer.name]), round(sizes[fused_layer.name][0], 1),
               len(fused_layer.layers), fused_layer.main_index] for fused_layer in module.fused_layers]
     routes = {edge: [_round_point(point) for point in route] for edge, route in layout.routes.items()}
