@@ -8,9 +8,8 @@ from zoo.analysis.modules import build_module_graph, format_layer, get_layer_kin
 from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.module_detail import ENTRY, PORT_SIZE, STRIPE_HEIGHT, collect_layer_kinds
 from zoo.diagrams.page_packing import compute_page_scale
-from zoo.diagrams.scene import Box, ItemGroup, Line, Scene, Text
-from zoo.diagrams.theme import (FONT_SIZE, HEADING_HEIGHT, MARGIN, SMALL_FONT_SIZE, SUBTITLE_SIZE, TITLE_SIZE,
-                                draw_heading, draw_legend, format_shape)
+from zoo.diagrams.scene import Box, ItemGroup, Line, Text
+from zoo.diagrams.theme import FONT_SIZE, HEADING_HEIGHT, SMALL_FONT_SIZE, compose_scene, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 LAYER_HEIGHT = 27.0  # of a layer's box: its label and its name
@@ -28,14 +27,8 @@ def draw_layers(model_summary, aux_loss_weights, title, subtitle, theme, rankdir
     has_link = [previous is not None and previous.name in module.inputs for previous, module in pairs]
     drawing = pack_columns(frames, has_link, theme, rankdir)
     top = HEADING_HEIGHT + FRAME_GAP / 2  # lines to the next column are above its top
-    width = max(drawing.width, estimate_text_width(title, TITLE_SIZE, "bold"),
-                estimate_text_width(subtitle, SUBTITLE_SIZE))
-    legend_top = top + drawing.height + FRAME_GAP
-    legend, legend_height = draw_legend(MARGIN, legend_top, width, collect_layer_kinds(modules), theme,
-                                        with_bars=False, with_aux=bool(aux_loss_weights))
-    return Scene(width + 2 * MARGIN, legend_top + legend_height + MARGIN, theme.background,
-                 [*draw_heading(title, subtitle, theme), *drawing.translate(MARGIN, top), *legend],
-                 f"{title}: {subtitle}")
+    return compose_scene(drawing, title, subtitle, theme, collect_layer_kinds(modules), legend_gap=FRAME_GAP,
+                         top=top, with_bars=False, with_aux=bool(aux_loss_weights))
 
 
 def pack_columns(frames, has_link, theme, rankdir):

@@ -4,9 +4,8 @@ from itertools import pairwise
 
 from zoo.analysis.modules import MODULE_KIND, split_main_and_aux
 from zoo.analysis.stages import group_stages, has_weights
-from zoo.diagrams.scene import Box, ItemGroup, Line, Scene, Text
-from zoo.diagrams.theme import (BARS_HEIGHT, HEADING_HEIGHT, MARGIN, SMALL_FONT_SIZE, SUBTITLE_SIZE, TITLE_SIZE,
-                                draw_bars, draw_heading, draw_legend, format_shape)
+from zoo.diagrams.scene import Box, ItemGroup, Line, Text
+from zoo.diagrams.theme import BARS_HEIGHT, MARGIN, SMALL_FONT_SIZE, compose_scene, draw_bars, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 STAGE_TITLE_SIZE, SHAPE_SIZE, LINE_HEIGHT = 10.0, 8.5, 11.5
@@ -29,17 +28,11 @@ def draw_stages(module_graph, title, subtitle, theme, bar_maxima, rankdir="LR"):
     main, aux_modules = split_main_and_aux(module_graph)
     stages = group_stages(main)
     drawing = {"LR": draw_stage_row, "TB": draw_stage_column}[rankdir](stages, aux_modules, bar_maxima, theme)
-    width = max(drawing.width, estimate_text_width(title, TITLE_SIZE, "bold"),
-                estimate_text_width(subtitle, SUBTITLE_SIZE))
     kinds = {get_stage_kind(stage) for stage in stages}
     kind_labels = {} if "pool" in kinds else {"pool": POOL_LABEL}
     kinds |= {"pool" for stage in stages if stage.has_final_pool}
-    legend_top = HEADING_HEIGHT + drawing.height + 18
-    legend, legend_height = draw_legend(MARGIN, legend_top, width, kinds, theme, with_bars=True,
-                                        with_aux=bool(aux_modules), kind_labels=kind_labels)
-    return Scene(width + 2 * MARGIN, legend_top + legend_height + MARGIN, theme.background,
-                 [*draw_heading(title, subtitle, theme), *drawing.translate(MARGIN, HEADING_HEIGHT), *legend],
-                 f"{title}: {subtitle}")
+    return compose_scene(drawing, title, subtitle, theme, kinds, legend_gap=18, with_bars=True,
+                         with_aux=bool(aux_modules), kind_labels=kind_labels)
 
 
 def draw_stage_row(stages, aux_modules, bar_maxima, theme):

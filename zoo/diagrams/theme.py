@@ -1,10 +1,10 @@
-"""Colors, font sizes and number formats of the diagrams."""
+"""Colors, font sizes and number formats of the diagrams, and what surrounds each drawing: heading and legend."""
 
 from dataclasses import dataclass
 
 from zoo.analysis.modules import MODULE_KIND
 from zoo.diagrams.options import THEME_NAMES
-from zoo.diagrams.scene import Box, Text
+from zoo.diagrams.scene import Box, Scene, Text
 from zoo.plots.text_layout import estimate_text_width
 
 
@@ -79,6 +79,20 @@ def draw_bars(x, y, module, bar_maxima, theme, length=44.0):
                       Text(x + bar_length + 4, middle, format_count(value), SMALL_FONT_SIZE, theme.muted,
                            anchor="start")]
     return items
+
+
+def compose_scene(drawing, title, subtitle, theme, kinds, *, legend_gap, top=HEADING_HEIGHT, **legend_options):
+    """Return the Scene of a drawing, an ItemGroup at the height `top`, between a heading and a legend.
+
+    `kinds` and `legend_options` are those of `draw_legend`.
+    """
+    width = max(drawing.width, estimate_text_width(title, TITLE_SIZE, "bold"),
+                estimate_text_width(subtitle, SUBTITLE_SIZE))
+    legend_top = top + drawing.height + legend_gap
+    legend, legend_height = draw_legend(MARGIN, legend_top, width, kinds, theme, **legend_options)
+    return Scene(width + 2 * MARGIN, legend_top + legend_height + MARGIN, theme.background,
+                 [*draw_heading(title, subtitle, theme), *drawing.translate(MARGIN, top), *legend],
+                 f"{title}: {subtitle}")
 
 
 def draw_legend(x, y, width, kinds, theme, *, with_bars, with_aux, kind_labels=None):
