@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from zoo.analysis.modules import build_module_graph, format_layer, get_layer_kind
+from zoo.analysis.modules import format_layer, get_layer_kind
 from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.module_detail import ENTRY, PORT_SIZE, STRIPE_HEIGHT, collect_layer_kinds
 from zoo.diagrams.page_packing import compute_page_scale
@@ -19,16 +19,16 @@ COLUMN_GAP = 34.0
 MAX_COLUMNS = 40
 
 
-def draw_layers(model_summary, aux_loss_weights, title, subtitle, theme, rankdir="TB"):
-    """Return the Scene of a ModelSummary: a frame for each module, and a box for each layer."""
-    modules = build_module_graph(model_summary, aux_loss_weights).unfolded_modules
+def draw_layers(module_graph, title, subtitle, theme, rankdir="TB"):
+    """Return the Scene of a ModuleGraph: a frame for each module, and a box for each layer."""
+    modules = module_graph.unfolded_modules
     pairs = [*zip([None, *modules[:-1]], modules, strict=True)]
     frames = [draw_module_frame(module, previous, theme, rankdir) for previous, module in pairs]
     has_link = [previous is not None and previous.name in module.inputs for previous, module in pairs]
     drawing = pack_columns(frames, has_link, theme, rankdir)
     top = HEADING_HEIGHT + FRAME_GAP / 2  # lines to the next column are above its top
     return compose_scene(drawing, title, subtitle, theme, collect_layer_kinds(modules), legend_gap=FRAME_GAP,
-                         top=top, with_bars=False, with_aux=bool(aux_loss_weights))
+                         top=top, with_bars=False, with_aux=any(module.loss_weight for module in modules))
 
 
 def pack_columns(frames, has_link, theme, rankdir):
