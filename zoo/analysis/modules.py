@@ -6,7 +6,7 @@ mixed0_2b_5x5 belongs to mixed0. If names do not determine modules, the layers b
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 # The module name in a layer name; conv2_block1_out belongs to conv2_block1 too
 MODULE_NAME_PATTERN = re.compile(r"[^_]+(_(block)?\d+(?=_|$))?")
@@ -123,8 +123,7 @@ class Module:
 @dataclass(frozen=True)
 class ModuleGraph:
     modules: tuple  # in topological order, auxiliary classifiers last
-    consumers: dict = field(default_factory=dict)  # {module name: names of the modules that read it}
-    unfolded_modules: tuple = ()  # the modules before repeats were folded
+    unfolded_modules: tuple  # the modules before repeats were folded
 
 
 def get_layer_kind(layer):
@@ -199,12 +198,7 @@ def build_module_graph(summary, aux_loss_weights=None):
     if _group_by_module(fused_layers) is None:
         fused_layers = fuse_layers(summary.layers, group_key=lambda name: "")
     unfolded_modules = group_modules(fused_layers, aux_loss_weights)
-    modules = _fold_repeats(unfolded_modules)
-    consumers = defaultdict(list)
-    for module in modules:
-        for source in module.inputs:
-            consumers[source].append(module.name)
-    return ModuleGraph(tuple(modules), dict(consumers), tuple(unfolded_modules))
+    return ModuleGraph(tuple(_fold_repeats(unfolded_modules)), tuple(unfolded_modules))
 
 
 def group_modules(fused_layers, aux_loss_weights=None):
@@ -293,7 +287,8 @@ def _fold_repeats(modules):
 def split_main_and_aux(module_graph):
     """Return the modules that the main output depends on, and the others: auxiliary classifiers."""
     modules_by_name = {module.name: module for module in module_graph.modules}
-    output_modules = [module for module in module_graph.modules if not module_graph.consumers.get(module.name)]
+    sources = {source for module in module_graph.modules for source in module.inputs}
+    output_modules = [module for module in module_graph.modules if module.name not in sources]
     pending = [next((module for module in output_modules if module.loss_weight is None), output_modules[0]).name]
     main_names = set()
     while pending:
