@@ -5,6 +5,7 @@ import math
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from zoo.analysis.classification_metrics import rank_confusions
 from zoo.plots import figures, text_layout
 
 MIN_OPACITY, MAX_OPACITY = 0.1, 0.9  # of a cell with images, on white
@@ -48,12 +49,9 @@ def format_top_confusions(labels, predicted, class_names, max_pairs=3):
 
     labels, predicted: int (n,), indices into class_names.
     """
-    is_incorrect = labels != predicted
-    pairs, counts = np.unique(np.stack([labels[is_incorrect], predicted[is_incorrect]]), axis=1, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:max_pairs]
     display_names = [text_layout.format_class_name(name) for name in class_names]
-    return ", ".join(f"{display_names[pairs[0, i]]} as {display_names[pairs[1, i]]}\N{NO-BREAK SPACE}({counts[i]})"
-                     for i in order)
+    return ", ".join(f"{display_names[label]} as {display_names[predicted_class]}\N{NO-BREAK SPACE}({count})"
+                     for label, predicted_class, count in rank_confusions(predicted, labels)[:max_pairs])
 
 
 class _Layout:
