@@ -7,7 +7,6 @@ from zoo.analysis.stages import group_stages
 from zoo.diagrams.module_box import describe_module
 from zoo.diagrams.stages_view import format_stage_shape, get_stage_kind
 from zoo.diagrams.theme import format_count, format_shape
-from zoo.errors import unknown_name_error
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,6 @@ def build_diagram_graph(module_graph, detail, *, repeats=True):
 
     Without `repeats`, the layers of the first of identical modules represent those of all.
     """
-    if detail not in GRAPH_BUILDERS:
-        raise unknown_name_error("detail", detail, GRAPH_BUILDERS)
     return GRAPH_BUILDERS[detail](module_graph, repeats)
 
 
