@@ -6,14 +6,14 @@ from pathlib import Path
 from zoo.diagrams import diagram
 from zoo.errors import UserError, unknown_name_error
 from zoo.plots.confusion_matrix import format_top_confusions, plot_confusion_matrix
-from zoo.plots.figures import save_png
+from zoo.plots.figures import write_png
 from zoo.plots.image_grid import plot_misclassified, plot_samples
 from zoo.plots.learning_curves import plot_learning_curves
 from zoo.plots.text_layout import pluralize
 from zoo.registry import ModelConfig
 from zoo.reports.run import render_run_page, resolve_best_epoch
 from zoo.training import run_files, run_samples
-from zoo.utils.io import atomic_write, write_text
+from zoo.utils.io import write_text
 
 
 def draw_model(model, path):
@@ -43,8 +43,7 @@ def draw_run(run):
     for name, figure in figures.items():
         path = run / "plots" / f"{name}.png"
         path.parent.mkdir(exist_ok=True)
-        with atomic_write(path) as temporary_path:
-            save_png(figure, temporary_path)
+        write_png(figure, path)
         written.append(path)
     write_text(run / "report.html", report)
     return [*written, run / "report.html"]
