@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 
 from zoo.diagrams.scene import ItemGroup, Line, Text
-from zoo.diagrams.theme import SMALL_FONT_SIZE
+from zoo.diagrams.theme import FONT_SIZE
 from zoo.plots.text_layout import estimate_text_width
 
 ROW_HEIGHT, COLUMN_GAP, TOP_MARGIN = 11.0, 9.0, 8.0
@@ -82,13 +82,13 @@ def draw_filter_table(modules, theme):
     cells += [[column.letter, column.heading][:heading_rows] + [*map(str, column.filters)] for column in columns]
     items, x = [], 0.0
     for index, column in enumerate(cells):
-        width = max(estimate_text_width(text, SMALL_FONT_SIZE, "bold" if row == 0 else "normal")
+        width = max(estimate_text_width(text, FONT_SIZE, "bold" if row == 0 else "normal")
                     for row, text in enumerate(column))
         for row, text in enumerate(column):
             position, anchor = (x, "start") if index == 0 else (x + width / 2, "middle")
             color = theme.muted if 0 < row < heading_rows else theme.text
             if text:
-                items.append(Text(position, TOP_MARGIN + ROW_HEIGHT * (row + 0.5), text, SMALL_FONT_SIZE, color,
+                items.append(Text(position, TOP_MARGIN + ROW_HEIGHT * (row + 0.5), text, FONT_SIZE, color,
                                   bold=row == 0, anchor=anchor))
         x += width + COLUMN_GAP
     x -= COLUMN_GAP

@@ -9,7 +9,7 @@ from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.module_detail import ENTRY, PORT_SIZE, STRIPE_HEIGHT, collect_layer_kinds
 from zoo.diagrams.page_packing import compute_page_scale
 from zoo.diagrams.scene import Box, ItemGroup, Line, Text
-from zoo.diagrams.theme import FONT_SIZE, HEADING_HEIGHT, SMALL_FONT_SIZE, compose_scene, format_shape
+from zoo.diagrams.theme import FONT_SIZE, HEADING_HEIGHT, compose_scene, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 LAYER_HEIGHT = 27.0  # of a layer's box: its label and its name
@@ -19,7 +19,7 @@ COLUMN_GAP = 34.0
 MAX_COLUMNS = 40
 
 
-def draw_layers(module_graph, title, subtitle, theme, rankdir="TB"):
+def draw_layers(module_graph, title, subtitle, theme, rankdir):
     """Return the Scene of a ModuleGraph: a frame for each module, and a box for each layer."""
     modules = module_graph.unfolded_modules
     pairs = [*zip([None, *modules[:-1]], modules, strict=True)]
@@ -116,11 +116,11 @@ def draw_module_frame(module, previous, theme, rankdir):
     if len(layers) == 1:
         return graph
     width = max(graph.width, estimate_text_width(module.name, 10, "bold"),
-                estimate_text_width(subtitle, SMALL_FONT_SIZE)) + 20
+                estimate_text_width(subtitle, FONT_SIZE)) + 20
     height = 32 + graph.height + 10
     items = [Box(0, 0, width, height, theme.panel, theme.frame, radius=6, dashed=module.loss_weight is not None),
              Text(10, 12, module.name, 10, theme.text, bold=True, anchor="start"),
-             Text(10, 23, subtitle, SMALL_FONT_SIZE, theme.muted, anchor="start")]
+             Text(10, 23, subtitle, FONT_SIZE, theme.muted, anchor="start")]
     return ItemGroup(width, height,
                      (*items, *graph.translate((width - graph.width) / 2, 32)))
 

@@ -4,7 +4,7 @@ from zoo.analysis.modules import compute_signature
 from zoo.diagrams.filter_table import draw_filter_table, find_filter_columns
 from zoo.diagrams.layered_layout import compute_layered_layout
 from zoo.diagrams.scene import Box, ItemGroup, Line, Text
-from zoo.diagrams.theme import FONT_SIZE, SMALL_FONT_SIZE, format_shape
+from zoo.diagrams.theme import FONT_SIZE, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 LAYER_BOX_HEIGHT = 19.0  # of a box with one line of text
@@ -52,7 +52,7 @@ def format_layer_labels(modules):
     return labels
 
 
-def draw_module_detail(modules, theme, rankdir="TB"):
+def draw_module_detail(modules, theme, rankdir):
     """Return the ItemGroup of the layers of modules with the same structure."""
     module = modules[0]
     labels = format_layer_labels(modules)
@@ -79,7 +79,7 @@ def layout_module(module, sizes, rankdir="TB", **separations):
                                   rankdir=rankdir, **separations)
 
 
-def draw_detail_panel(modules, theme, rankdir="TB"):
+def draw_detail_panel(modules, theme, rankdir):
     """Return the contents of modules with the same structure in a frame, with a table of the filters that differ.
 
     The title names the modules; beside it is the shape of their output, if it is the same.
@@ -92,14 +92,13 @@ def draw_detail_panel(modules, theme, rankdir="TB"):
     shapes = {module.shape for module in modules}
     subtitle = format_shape(modules[0].shape) if len(shapes) == 1 else ""
     subtitle_x = MARGIN + estimate_text_width(title, 10, "bold") + 8
-    width = max(max(layers.width, table.width) + MARGIN,
-                subtitle_x + estimate_text_width(subtitle, SMALL_FONT_SIZE)) + MARGIN
+    width = max(max(layers.width, table.width) + MARGIN, subtitle_x + estimate_text_width(subtitle, FONT_SIZE)) + MARGIN
     top = 21.0 + (6.0 if rankdir == "LR" else 0.0)
     height = top + layers.height + table.height + MARGIN
     items = [Box(0, 0, width, height, theme.panel, theme.frame, radius=6),
              Text(MARGIN, 12, title, 10, theme.text, bold=True, anchor="start")]
     if subtitle:
-        items.append(Text(subtitle_x, 12, subtitle, SMALL_FONT_SIZE, theme.muted, anchor="start"))
+        items.append(Text(subtitle_x, 12, subtitle, FONT_SIZE, theme.muted, anchor="start"))
     return ItemGroup(width, height, (*items, *layers.translate((width - layers.width) / 2, top),
                                      *table.translate(MARGIN, top + layers.height)))
 
@@ -108,7 +107,7 @@ def has_detail(module):
     """Return whether a module needs a panel: it has branches, or more layers than fit in a line."""
     layer_count = len(module.fused_layers)
     return layer_count > 2 or (layer_count == 2 and
-                               estimate_text_width(format_layers(module), SMALL_FONT_SIZE) > MAX_LINE_WIDTH)
+                               estimate_text_width(format_layers(module), FONT_SIZE) > MAX_LINE_WIDTH)
 
 
 def format_layers(module):

@@ -9,7 +9,7 @@ from zoo.diagrams.theme import HEADING_HEIGHT, MARGIN, compose_scene
 ROW_WIDTHS = tuple(range(500, 2001, 50))  # points, the candidate widths of rows of modules
 
 
-def draw_blocks(module_graph, title, subtitle, theme, bar_maxima, rankdir="TB"):
+def draw_blocks(module_graph, title, subtitle, theme, bar_maxima, rankdir):
     """Return the Scene of a ModuleGraph: the modules in the direction `rankdir`, and panels with their contents.
 
     `bar_maxima` are the values of the longest bars, {"parameters": ..., "multiply_adds": ...}.

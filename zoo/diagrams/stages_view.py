@@ -5,7 +5,7 @@ from itertools import pairwise
 from zoo.analysis.modules import MODULE_KIND, split_main_and_aux
 from zoo.analysis.stages import group_stages, has_weights
 from zoo.diagrams.scene import Box, ItemGroup, Line, Text
-from zoo.diagrams.theme import BARS_HEIGHT, MARGIN, SMALL_FONT_SIZE, compose_scene, draw_bars, format_shape
+from zoo.diagrams.theme import BARS_HEIGHT, FONT_SIZE, MARGIN, compose_scene, draw_bars, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 STAGE_TITLE_SIZE, SHAPE_SIZE, LINE_HEIGHT = 10.0, 8.5, 11.5
@@ -20,7 +20,7 @@ AUX_HEIGHT = 52.0  # of an auxiliary classifier
 POOL_LABEL = "final pooling, and the size after it"
 
 
-def draw_stages(module_graph, title, subtitle, theme, bar_maxima, rankdir="LR"):
+def draw_stages(module_graph, title, subtitle, theme, bar_maxima, rankdir):
     """Return the Scene of a ModuleGraph as a row or a column, with auxiliary classifiers next to the stages they read.
 
     `bar_maxima` are the values of the longest bars, {"parameters": ..., "multiply_adds": ...}.
@@ -56,7 +56,7 @@ def draw_stage_row(stages, aux_modules, bar_maxima, theme):
             position = find_aux_position(module, stage)
             if position is not None:
                 start = stage_x + position * width
-                aux_width = estimate_text_width(format_aux_label(module), SMALL_FONT_SIZE) + 12
+                aux_width = estimate_text_width(format_aux_label(module), FONT_SIZE) + 12
                 left, top = max(start - aux_width / 2, min_aux_x), y + height + 24
                 items += draw_aux_box(module, left, top, aux_width, bar_maxima, theme)
                 end = min(max(start, left + 8), left + aux_width - 8)
@@ -82,7 +82,7 @@ def draw_stage_column(stages, aux_modules, bar_maxima, theme):
             position = find_aux_position(module, stage)
             if position is not None:
                 start, left = y + position * height, width + 30
-                aux_width = estimate_text_width(format_aux_label(module), SMALL_FONT_SIZE) + 12
+                aux_width = estimate_text_width(format_aux_label(module), FONT_SIZE) + 12
                 top = max(start - AUX_HEIGHT / 2, aux_bottom)
                 items += draw_aux_box(module, left, top, aux_width, bar_maxima, theme)
                 end = min(max(start, top + 8), top + AUX_HEIGHT - 8)
@@ -97,7 +97,7 @@ def list_stage_lines(stage):
     """Return (text, font size) of the lines in a stage's box: title, contents, size before and after pooling."""
     lines = [(stage.title, STAGE_TITLE_SIZE)]
     if stage.contents:
-        lines.append((stage.contents, SMALL_FONT_SIZE))
+        lines.append((stage.contents, FONT_SIZE))
     lines.append((format_shape(stage.shape_before_pool), SHAPE_SIZE))
     if stage.has_final_pool:
         lines.append((format_shape(stage.shape), SHAPE_SIZE))
@@ -167,5 +167,5 @@ def format_aux_label(aux_module):
 def draw_aux_box(aux_module, x, y, width, bar_maxima, theme):
     return [Box(x, y, width, AUX_HEIGHT, *theme.kinds[MODULE_KIND], dashed=True, name=aux_module.name),
             Text(x + width / 2, y + 11, aux_module.name, 9, theme.text, bold=True),
-            Text(x + width / 2, y + 23, format_aux_label(aux_module), SMALL_FONT_SIZE, theme.muted),
+            Text(x + width / 2, y + 23, format_aux_label(aux_module), FONT_SIZE, theme.muted),
             *draw_bars(x + 8, y + AUX_HEIGHT - BARS_HEIGHT - 2, aux_module, bar_maxima, theme, length=MAX_BAR_LENGTH)]

@@ -40,8 +40,7 @@ THEMES = dict(zip(THEME_NAMES, (LIGHT, DARK), strict=True))
 KIND_LABELS = {"convolution": "convolution", "dense": "dense", "pool": "pooling", "normalization": "normalization",
                "activation": "activation", "merge": "concatenation, addition", "other": "other"}
 
-FONT_SIZE = 9.0  # points, of the text in boxes
-SMALL_FONT_SIZE = 9.0
+FONT_SIZE = 9.0  # points
 TITLE_SIZE, SUBTITLE_SIZE = 15.0, 9.0
 HEADING_HEIGHT = 52.0  # points, from the top to the drawing
 MARGIN = 16.0
@@ -67,7 +66,7 @@ def format_count(count):
     raise AssertionError
 
 
-def draw_bars(x, y, module, bar_maxima, theme, length=44.0):
+def draw_bars(x, y, module, bar_maxima, theme, length):
     """Return bars for a module's parameters and, below, its multiply-adds, with their numbers, from (x, y)."""
     items = []
     for row, (name, color) in enumerate((("parameters", theme.parameters), ("multiply_adds", theme.multiply_adds))):
@@ -76,8 +75,7 @@ def draw_bars(x, y, module, bar_maxima, theme, length=44.0):
             middle = y + 4.5 + row * 9
             bar_length = max(1.0, length * value / bar_maxima[name])
             items += [Box(x, middle - 2.5, bar_length, 5, color, radius=1),
-                      Text(x + bar_length + 4, middle, format_count(value), SMALL_FONT_SIZE, theme.muted,
-                           anchor="start")]
+                      Text(x + bar_length + 4, middle, format_count(value), FONT_SIZE, theme.muted, anchor="start")]
     return items
 
 
@@ -106,10 +104,10 @@ def draw_legend(x, y, width, kinds, theme, *, with_bars, with_aux, kind_labels=N
         entries.append((theme.kinds[MODULE_KIND], "auxiliary classifier", True))
     items, left, top = [], x, y
     for (fill, stroke), label, dashed in entries:
-        entry_width = 18 + estimate_text_width(label, SMALL_FONT_SIZE) + 12
+        entry_width = 18 + estimate_text_width(label, FONT_SIZE) + 12
         if left + entry_width > x + width and left > x:
             left, top = x, top + 13
         items += [Box(left, top, 13, 8, fill, stroke, 0.8, 1.5, dashed=dashed),
-                  Text(left + 18, top + 4, label, SMALL_FONT_SIZE, theme.muted, anchor="start")]
+                  Text(left + 18, top + 4, label, FONT_SIZE, theme.muted, anchor="start")]
         left += entry_width
     return items, top + 8 - y

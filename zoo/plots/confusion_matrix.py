@@ -12,6 +12,7 @@ MIN_OPACITY, MAX_OPACITY = 0.1, 0.9  # of a cell with images, on white
 MAX_CLASSES_WITH_COUNTS = 20  # the cells show counts up to this number of classes
 MAX_NAME_WIDTH, MAX_NAME_LINES = 150, 2  # points; up to MAX_CLASSES_WITH_COUNTS classes, names are wrapped
 RECALL_BAR_LENGTH = 56  # bar length of 100% recall, points
+NUM_TOP_CONFUSIONS = 3  # most confused pairs of classes in the subtitle
 
 
 def plot_confusion_matrix(labels, predicted, class_names, *, title, subtitle=""):
@@ -44,14 +45,14 @@ def compute_color_strength(counts, max_count):
     return np.sqrt(counts / max_count)
 
 
-def format_top_confusions(labels, predicted, class_names, max_pairs=3):
+def format_top_confusions(labels, predicted, class_names):
     """Return the most frequent confusions as text, such as 'cat as dog (12)'; '' if there are none.
 
     labels, predicted: int (n,), indices into class_names.
     """
     display_names = [text_layout.format_class_name(name) for name in class_names]
     return ", ".join(f"{display_names[label]} as {display_names[predicted_class]}\N{NO-BREAK SPACE}({count})"
-                     for label, predicted_class, count in rank_confusions(predicted, labels)[:max_pairs])
+                     for label, predicted_class, count in rank_confusions(predicted, labels)[:NUM_TOP_CONFUSIONS])
 
 
 class _Layout:
