@@ -7,6 +7,7 @@ from matplotlib.colors import to_rgb
 
 from zoo.analysis.classification_metrics import rank_confusions
 from zoo.plots import figures, text_layout
+from zoo.utils.text import format_class_name
 
 MIN_OPACITY, MAX_OPACITY = 0.1, 0.9  # of a cell with images, on white
 MAX_CLASSES_WITH_COUNTS = 20  # the cells show counts up to this number of classes
@@ -23,7 +24,7 @@ def plot_confusion_matrix(labels, predicted, class_names, *, title, subtitle="")
     """
     counts = np.zeros((len(class_names), len(class_names)), np.int64)
     np.add.at(counts, (labels, predicted), 1)
-    layout = _Layout([text_layout.format_class_name(name) for name in class_names], title, subtitle)
+    layout = _Layout([format_class_name(name) for name in class_names], title, subtitle)
     colors = _compute_cell_colors(counts)
     axes = figures.add_full_axes(layout.figure)
     figures.add_headline(axes, layout.headline)
@@ -50,7 +51,7 @@ def format_top_confusions(labels, predicted, class_names):
 
     labels, predicted: int (n,), indices into class_names.
     """
-    display_names = [text_layout.format_class_name(name) for name in class_names]
+    display_names = [format_class_name(name) for name in class_names]
     return ", ".join(f"{display_names[label]} as {display_names[predicted_class]}\N{NO-BREAK SPACE}({count})"
                      for label, predicted_class, count in rank_confusions(predicted, labels)[:NUM_TOP_CONFUSIONS])
 

@@ -5,10 +5,11 @@ import numpy as np
 from zoo.analysis.classification_metrics import compute_classification_metrics, rank_confusions
 from zoo.modality import IMAGE
 from zoo.plots.confusion_matrix import compute_color_strength
-from zoo.plots.text_layout import estimate_text_width, format_class_name, pluralize, wrap_and_truncate
+from zoo.plots.text_layout import estimate_text_width, wrap_and_truncate
 from zoo.reports import charts, embedding
 from zoo.training import calibration
 from zoo.training.confusion_examples import rank_misclassified
+from zoo.utils.text import format_class_name, pluralize
 
 NUM_MISCLASSIFIED = 24  # misclassified images shown
 NUM_TOP_CONFUSIONS = 8  # most confused pairs of classes listed

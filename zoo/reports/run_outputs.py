@@ -9,11 +9,11 @@ from zoo.plots.confusion_matrix import format_top_confusions, plot_confusion_mat
 from zoo.plots.figures import write_png
 from zoo.plots.image_grid import plot_misclassified, plot_samples
 from zoo.plots.learning_curves import plot_learning_curves
-from zoo.plots.text_layout import pluralize
 from zoo.registry import ModelConfig
 from zoo.reports.run import render_run_page, resolve_best_epoch
 from zoo.training import run_files, run_samples
 from zoo.utils.io import write_text
+from zoo.utils.text import pluralize
 
 
 def draw_model(model, path):

@@ -6,7 +6,6 @@ from collections import namedtuple
 from zoo.errors import UserError
 from zoo.plots.comparison_curves import plot_run_comparison
 from zoo.plots.figures import write_png
-from zoo.plots.text_layout import pluralize
 from zoo.reports.comparison import render_comparison_page, render_comparison_table
 from zoo.reports.embedding import to_data_uri
 from zoo.runs.comparison_table import (
@@ -20,6 +19,7 @@ from zoo.runs.run import Run
 from zoo.training.multi_seed import format_mean_std
 from zoo.utils.io import check_writable, expand_user, write_text
 from zoo.utils.table import format_table
+from zoo.utils.text import pluralize
 
 # runs that differ only in the seed; best, last: test accuracies of both checkpoints, as fractions
 SeedGroup = namedtuple("SeedGroup", "summary names best last")
