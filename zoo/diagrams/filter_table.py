@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 
 from zoo.diagrams.scene import ItemGroup, Line, Text
-from zoo.diagrams.theme import FONT_SIZE
+from zoo.diagrams.theme import FONT_SIZE, format_shape
 from zoo.plots.text_layout import estimate_text_width
 
 ROW_HEIGHT, COLUMN_GAP, TOP_MARGIN = 11.0, 9.0, 8.0
@@ -60,16 +60,12 @@ def _format_heading(name, fused_layers):
         return ""
     if kernel_size != (1, 1):
         is_double = kernel_size in [get_kernel_size(other) for other in (source, successor) if other]
-        return f"{'double ' if is_double else ''}#{_format_kernel(kernel_size)}"
+        return f"{'double ' if is_double else ''}#{format_shape(kernel_size)}"
     if source and source.kind == "pool":
         return "pool proj"
     if successor:
         return f"{_format_heading(successor.name, fused_layers)} reduce"
-    return f"#{_format_kernel(kernel_size)}"
-
-
-def _format_kernel(kernel_size):
-    return "x".join(map(str, kernel_size))
+    return f"#{format_shape(kernel_size)}"
 
 
 def draw_filter_table(modules, theme):
